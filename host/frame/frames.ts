@@ -1,0 +1,164 @@
+/**
+ * The frames of one lane: their bytes, their parts, their reference counts.
+ *
+ * All bytes of all frames stand in one ArrayBuffer that lives as long as the lane. It is divided into rooms of two
+ * sizes; a frame is a row, and each row owns one room. So the frame path holds integers only: no view, no object and no
+ * closure is made for a frame, an address needs no second number beside it, and a frame that is kept for a while pins
+ * nothing but itself. Rooms that traffic never touches are never backed by memory.
+ *
+ * Invariants, on which composing and in-place growth stand:
+ * - a frame's bytes are contiguous and lie in the room of its row;
+ * - its parts are adjacent, in the order of the bytes, and cover it;
+ * - whoever shares a row (`references > 1`) only reads it.
+ */
+export class Frames {
+  /** Every byte of every frame. Addresses are offsets into it. */
+  readonly memory: ArrayBuffer;
+  readonly bytes: Uint8Array;
+  /** The same bytes, eight at a time: the unit in which frames are copied. */
+  readonly doubles: Float64Array;
+  /** The address of a frame's first byte, by row. */
+  readonly start: Uint32Array;
+  /** Bytes in a frame, by row. */
+  readonly length: Uint32Array;
+  readonly partCount: Uint8Array;
+  /** Queues and ledgers that hold a frame, by row; 0 for a free row. */
+  readonly references: Int32Array;
+  /** Pieces that a frame has passed, by row: what ends a loop. */
+  readonly hops: Uint8Array;
+  /**
+   * Three words for each part, {@link MAX_PARTS} parts for each row, laid out as the contract's `part`: protocol, role
+   * and marks; offset, which is an address in `memory`; length.
+   */
+  readonly partWords: Uint32Array;
+  readonly rows: number;
+
+  readonly #smallRows: number;
+  readonly #largeBase: number;
+  readonly #free: Int32Array;
+  #freeSmall: number;
+  #freeLarge: number;
+  #fewestFree: number;
+
+  constructor({ smallRows = 8192, largeRows = 128 }: { smallRows?: number; largeRows?: number } = {}) {
+    this.#smallRows = smallRows;
+    this.#largeBase = smallRows * SMALL_ROOM;
+    this.rows = smallRows + largeRows;
+    this.memory = new ArrayBuffer(this.#largeBase + largeRows * LARGE_ROOM);
+    this.bytes = new Uint8Array(this.memory);
+    this.doubles = new Float64Array(this.memory);
+    this.start = new Uint32Array(this.rows);
+    this.length = new Uint32Array(this.rows);
+    this.partCount = new Uint8Array(this.rows);
+    this.references = new Int32Array(this.rows);
+    this.hops = new Uint8Array(this.rows);
+    this.partWords = new Uint32Array(this.rows * MAX_PARTS * PART_WORDS);
+    // Two stacks of free rows in one array: small rows grow from its start, large rows from `smallRows`.
+    this.#free = new Int32Array(this.rows);
+    for (let i = 0; i < smallRows; i++) this.#free[i] = smallRows - 1 - i;
+    for (let i = 0; i < largeRows; i++) this.#free[smallRows + i] = this.rows - 1 - i;
+    this.#freeSmall = smallRows;
+    this.#freeLarge = largeRows;
+    this.#fewestFree = this.rows;
+  }
+
+  /**
+   * A free row whose room holds `length` bytes behind {@link HEADROOM}, with one reference, no parts, and its start set
+   * behind the headroom; or -1 when no room is left, or none is that large.
+   */
+  allocate(length: number): number {
+    let row: number;
+    if (length <= SMALL_ROOM - HEADROOM - TAILROOM && this.#freeSmall > 0) {
+      row = this.#free[--this.#freeSmall]!;
+    } else if (length <= MAX_FRAME_BYTES && this.#freeLarge > 0) {
+      row = this.#free[this.#smallRows + --this.#freeLarge]!;
+    } else {
+      return -1;
+    }
+    if (this.#freeSmall + this.#freeLarge < this.#fewestFree) this.#fewestFree = this.#freeSmall + this.#freeLarge;
+    this.references[row] = 1;
+    this.start[row] = this.roomStart(row) + HEADROOM;
+    this.length[row] = length;
+    this.partCount[row] = 0;
+    this.hops[row] = 0;
+    return row;
+  }
+
+  retain(row: number): void {
+    this.references[row]!++;
+  }
+
+  release(row: number): void {
+    const left = --this.references[row]!;
+    if (left > 0) return;
+    if (left < 0) throw new Error(`frame row ${row} released more often than retained`);
+    if (row < this.#smallRows) this.#free[this.#freeSmall++] = row;
+    else this.#free[this.#smallRows + this.#freeLarge++] = row;
+  }
+
+  roomStart(row: number): number {
+    return row < this.#smallRows ? row * SMALL_ROOM : this.#largeBase + (row - this.#smallRows) * LARGE_ROOM;
+  }
+
+  roomEnd(row: number): number {
+    return this.roomStart(row) + (row < this.#smallRows ? SMALL_ROOM : LARGE_ROOM);
+  }
+
+  /** The row in whose room an address lies; -1 for an address outside of all rooms. */
+  rowAt(address: number): number {
+    if (address < this.#largeBase) return (address / SMALL_ROOM) | 0;
+    const row = this.#smallRows + (((address - this.#largeBase) / LARGE_ROOM) | 0);
+    return row < this.rows ? row : -1;
+  }
+
+  /** Makes the whole frame one payload that begins with `protocol` (0: not known). */
+  begin(row: number, start: number, length: number, protocol: number): void {
+    this.start[row] = start;
+    this.length[row] = length;
+    this.partCount[row] = 0;
+    this.addPart(row, protocol | (PAYLOAD << 16), start, length);
+  }
+
+  /** Appends a part: `kind` is protocol | role << 16 | marks << 24. False when the row holds {@link MAX_PARTS} already. */
+  addPart(row: number, kind: number, address: number, length: number): boolean {
+    const count = this.partCount[row]!;
+    if (count >= MAX_PARTS) return false;
+    const at = (row * MAX_PARTS + count) * PART_WORDS;
+    this.partWords[at] = kind;
+    this.partWords[at + 1] = address;
+    this.partWords[at + 2] = length;
+    this.partCount[row] = count + 1;
+    return true;
+  }
+
+  /** Copies bytes within the store; the ranges may overlap. */
+  copy(to: number, from: number, length: number): void {
+    this.bytes.copyWithin(to, from, from + length);
+  }
+
+  get freeRows(): number {
+    return this.#freeSmall + this.#freeLarge;
+  }
+
+  /** The fewest rows that were free at any time. */
+  get lowWater(): number {
+    return this.#fewestFree;
+  }
+}
+
+/** Room in front of a frame that an endpoint read, in bytes: for every header that pieces may put there. */
+export const HEADROOM = 256;
+/** Room kept behind a frame, in bytes: for trailers and authentication tags. */
+export const TAILROOM = 64;
+/** A small room holds an Ethernet frame with some jumbo left; it is a power of two, and a multiple of 8. */
+export const SMALL_ROOM = 2048;
+/** A large room holds the largest IP packet with a link header; a multiple of 8. */
+export const LARGE_ROOM = 66_560;
+/** The largest frame that travels in one row, in bytes. Larger ones go in pieces marked `more`. */
+export const MAX_FRAME_BYTES = LARGE_ROOM - HEADROOM - TAILROOM;
+/** The most parts that a frame may have. */
+export const MAX_PARTS = 32;
+/** Words of 32 bits in the contract's `part`. */
+export const PART_WORDS = 3;
+
+const PAYLOAD = 1;

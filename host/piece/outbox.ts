@@ -1,0 +1,34 @@
+/** What a piece hands on in one call: rows, each with the Edge and the Shape on which it leaves. Grows when it must, and stays so. */
+export class Outbox {
+  rows = new Int32Array(OUTBOX_FRAMES);
+  /** Edge number | Shape number << 16. */
+  edgeShapes = new Uint32Array(OUTBOX_FRAMES);
+  /** Headers in front of the Shape's own stack | trailers behind it << 8. */
+  skips = new Uint16Array(OUTBOX_FRAMES);
+  length = 0;
+
+  /** The reference to `row` passes to the outbox. */
+  push(row: number, edgeShape: number, skips: number): void {
+    const at = this.length;
+    if (at === this.rows.length) this.#grow();
+    this.rows[at] = row;
+    this.edgeShapes[at] = edgeShape;
+    this.skips[at] = skips;
+    this.length = at + 1;
+  }
+
+  #grow(): void {
+    const capacity = this.rows.length * 2;
+    const rows = new Int32Array(capacity);
+    const edgeShapes = new Uint32Array(capacity);
+    const skips = new Uint16Array(capacity);
+    rows.set(this.rows);
+    edgeShapes.set(this.edgeShapes);
+    skips.set(this.skips);
+    this.rows = rows;
+    this.edgeShapes = edgeShapes;
+    this.skips = skips;
+  }
+}
+
+const OUTBOX_FRAMES = 256;

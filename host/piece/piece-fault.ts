@@ -1,0 +1,27 @@
+import { FunnelError } from '../stack/funnel-error.ts';
+
+/**
+ * A piece broke its contract or its sandbox stopped it. The instance is discarded: after a trap its memory is in no
+ * known state (C and Rust guests leak their shadow stack).
+ */
+export class PieceFault extends FunnelError {
+  constructor(code: FaultCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+    this.name = 'PieceFault';
+  }
+}
+
+/** Why an instance was discarded. */
+export type FaultCode =
+  /** A WebAssembly trap other than the two below: unreachable, bounds, stack. */
+  | 'FT_FAULT_TRAP'
+  /** The fuel for this call was used up. */
+  | 'FT_FAULT_FUEL'
+  /** More memory was asked for than the cap. */
+  | 'FT_FAULT_MEMORY'
+  /** An outcome broke a rule of the contract; the message says which. */
+  | 'FT_FAULT_OUTCOME'
+  /** A result of another call broke a rule of the contract. */
+  | 'FT_FAULT_RESULT'
+  /** An import was called where the contract forbids it. */
+  | 'FT_FAULT_REENTRY';

@@ -1,0 +1,11 @@
+/** The root of every error that the host reports: a stable code, and a message that says what, where and what to do. */
+export class FunnelError extends Error {
+  /** Stable; begins with `FT_`. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}

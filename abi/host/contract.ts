@@ -1,0 +1,775 @@
+// Generated from wit/funnel.wit by tools/generate-abi.mjs. Do not edit.
+// biome-ignore-all format: generated
+
+import type { GuestMemory } from './guest-memory.ts';
+import { Lifter, Lowerer } from './guest-memory.ts';
+
+export type { GuestMemory } from './guest-memory.ts';
+export { ContractError } from './guest-memory.ts';
+
+/**
+ * A point in time, in milliseconds with their fraction, of the lane's monotonic clock.
+ *
+ * A float, because a u64 becomes an object in JavaScript. Never NaN. Infinity means never. The clock's zero is the lane's
+ * own: what is saved, or sent to another, holds durations instead.
+ */
+export type Instant = number;
+
+/** Why something cannot be, for the user to read. */
+export interface Problem {
+  /** The setting that is to be changed, if it is one. */
+  readonly setting?: string | undefined;
+  /** What is wrong and what to do, in one sentence without a line break. */
+  readonly message: string;
+}
+
+/** How much of a property there is. */
+export type Value =
+  /** It holds. */
+  | { readonly tag: 'yes' }
+  /** A lower bound, in the property's unit. */
+  | { readonly tag: 'at-least'; readonly val: bigint }
+  /** An upper bound, in the property's unit. */
+  | { readonly tag: 'at-most'; readonly val: bigint }
+  /** Anything that is written, such as an address or an identity. */
+  | { readonly tag: 'text'; readonly val: string };
+
+/**
+ * Something that holds for traffic across an Edge, or that is made available there.
+ *
+ * An open list of names: `reliable`, `ordered`, `framed`, `duplicate-free`, `size` (of a frame, in bytes), `mtu`,
+ * `address`, `route`, `group`, `identity`, `up`, and what pieces agree on among themselves. Who does not know a name
+ * leaves it alone.
+ */
+export interface Property {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** How much a message matters. */
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+/** The numbers of {@link Level} in memory. */
+export const Level = {
+  debug: 0,
+  info: 1,
+  warn: 2,
+  error: 3,
+} as const;
+
+/** What a part is in its protocol. */
+export type Role = 'header' | 'payload' | 'trailer';
+/** The numbers of {@link Role} in memory. */
+export const Role = {
+  /** In front of what the protocol carries. */
+  header: 0,
+  /** What the protocol carries. */
+  payload: 1,
+  /** Behind what the protocol carries: padding, an authentication tag, a checksum. */
+  trailer: 2,
+} as const;
+
+/** What holds for the bytes of a part. Unknown bits are ignored. */
+export type PartMarks = number;
+/** The bits of {@link PartMarks}. */
+export const PartMarks = {
+  /**
+   * The bytes stayed with the host.
+   *
+   * `offset` is then the host's own address of them, good until the ticket ends: pass the part on, or any range inside
+   * it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
+   */
+  withheld: 1,
+  /**
+   * Length and checksum fields are still to be filled in, by the host, when the frame leaves it.
+   *
+   * Only for a header. Who needs the fields before then fills them in and clears the mark.
+   */
+  unfinished: 2,
+  /**
+   * In an outcome: these bytes begin with `protocol`, and the host is to parse them.
+   *
+   * For what was decrypted, decompressed or put together here. The part is a payload.
+   */
+  unparsed: 4,
+  /**
+   * The frame goes on in the next frame of this Edge and Shape with this ticket.
+   *
+   * Stands on the last part. All pieces of one frame have one ticket, which ends with the piece that is not so marked; of
+   * frames with ticket 0 only one may be under way on an Edge and Shape.
+   */
+  more: 8,
+} as const;
+
+/** Bytes of a frame that belong together. */
+export interface Part {
+  /**
+   * Of a header or trailer, its protocol. Of a payload, what it begins with, or 0 when that is not known.
+   *
+   * A number of the host, which `control.start` tells for each protocol that the piece described.
+   */
+  readonly protocol: number;
+  readonly role: Role;
+  readonly marks: PartMarks;
+  /** From the start of the arena, unless `withheld`. */
+  readonly offset: number;
+  /** In bytes. May be 0. */
+  readonly length: number;
+}
+
+/**
+ * Parts in the order of their bytes.
+ *
+ * A header opens its protocol's scope, and its trailer, or the frame's end, closes it; so bodies may nest and repeat. A
+ * frame has at most 32 parts and at most 66240 bytes; a larger one travels in pieces marked `more`.
+ */
+export interface Frame {
+  /** The number that `control.join` gave to this Edge. */
+  readonly edge: number;
+  /** The described Shape, or the number that `host.listen` returned. */
+  readonly shape: number;
+  /** The index of this frame's first part. Frames of an outcome may share parts. */
+  readonly firstPart: number;
+  readonly partCount: number;
+  /**
+   * How many headers stand in front of the Shape's own stack.
+   *
+   * Incoming: the piece need not concern itself with them. In an outcome: that many headers, copied from the front of the
+   * ticket's frame, or 0; the endpoint that writes the frame adds what lacks.
+   */
+  readonly skipHeaders: number;
+  /** The same, for trailers at the end. */
+  readonly skipTrailers: number;
+  /**
+   * Incoming: the room in the arena that holds the parts which are not withheld. Rooms ascend and are disjoint.
+   *
+   * Outgoing: only a hint. Parts may stand anywhere in the arena and may be shared between frames.
+   */
+  readonly roomOffset: number;
+  readonly roomLength: number;
+  /**
+   * Incoming: the host's name for this frame, not 0, until an outcome ends it or passes it on.
+   *
+   * Outgoing: the frame that this one continues, of this call or held from an earlier one; or 0 for a frame of the
+   * piece's own. A ticket that is passed on in several frames goes on in all of them. What is neither passed on nor ended
+   * is held: the host caps how many tickets and bytes a piece holds, and it drops what comes beyond.
+   */
+  readonly ticket: number;
+}
+
+/** A ticket that ends without going on. */
+export interface End {
+  readonly ticket: number;
+  /** An index into the `reasons` of the description. */
+  readonly reason: number;
+}
+
+/**
+ * What a call to `process` leads to.
+ *
+ * The host checks every number in it before use; one that is wrong is a fault, and the piece is discarded. At most 16384
+ * frames, 65536 parts, 16777216 bytes in all frames together, and 16384 ends.
+ */
+export interface Outcome {
+  readonly frames: readonly Frame[];
+  readonly parts: readonly Part[];
+  /** May be the same memory as the argument. */
+  readonly arena: Uint8Array;
+  readonly ends: readonly End[];
+  /** Edges from which the piece takes no frame for now. Each outcome states it afresh. */
+  readonly paused: readonly number[];
+  /** When to be called again without frames, or infinity. Each outcome states it afresh. Never in the past. */
+  readonly wakeAt: Instant;
+}
+
+/** Toward what a Shape is turned. `down` meets `up`, and `peer` meets `peer`. */
+export type Direction = 'up' | 'down' | 'peer';
+/** The numbers of {@link Direction} in memory. */
+export const Direction = {
+  /** Toward whom the protocol serves: this side carries it. */
+  up: 0,
+  /** Toward what carries the protocol: this side wants to be carried. */
+  down: 1,
+  /** Toward an equal. */
+  peer: 2,
+} as const;
+
+/** How much a Shape cares for a property. */
+export type Wish = 'available' | 'required' | 'desired' | 'indifferent' | 'rejected';
+/** The numbers of {@link Wish} in memory. */
+export const Wish = {
+  /** It is there, for whoever wants it. */
+  available: 0,
+  /** No joining without it. */
+  required: 1,
+  /** Better with it. */
+  desired: 2,
+  /** Either way. */
+  indifferent: 3,
+  /** No joining with it. */
+  rejected: 4,
+} as const;
+
+/** How much of each frame a piece needs to see. */
+export type Reach = 'headers' | 'whole-frame';
+/** The numbers of {@link Reach} in memory. */
+export const Reach = {
+  /** Headers and trailers. The payload stays with the host: the fast path, and the least authority. */
+  headers: 0,
+  /** Every byte. */
+  'whole-frame': 1,
+} as const;
+
+/** A property, and how much the Shape cares. */
+export interface PropertyWish {
+  readonly wish: Wish;
+  readonly property: Property;
+}
+
+/** One protocol stack that an Edge accepts. */
+export interface Shape {
+  /** Such as `ip/udp/5060` or `ethertype:ipv6`. A step `*` is open: `host.listen` fills it while running. */
+  readonly stack: string;
+  readonly direction: Direction;
+  readonly reach: Reach;
+  readonly properties: readonly PropertyWish[];
+}
+
+/** A connection to the outside, with its alternative Shapes. */
+export interface Edge {
+  /** Unique in the piece, in kebab-case. */
+  readonly name: string;
+  /** The piece works without it. */
+  readonly optional: boolean;
+  /** It may be joined any number of times, as a hub's. */
+  readonly repeated: boolean;
+  readonly shapes: readonly Shape[];
+}
+
+/** A possible path of traffic, both ways; or a Hairpin, when both Edges are the same. */
+export interface Curve {
+  /** Indices into `edges`, and into the `shapes` of that Edge. */
+  readonly fromEdge: number;
+  readonly fromShape: number;
+  readonly toEdge: number;
+  readonly toShape: number;
+  /** What follows the ends of the two Shapes is not the same stack (encryption, header compression). */
+  readonly opaque: boolean;
+  /** Properties that hold at one end when they hold at the other, by name. */
+  readonly keeps: readonly string[];
+  /** Bytes that a frame gains from `from` to `to`; negative where it shrinks. */
+  readonly overhead: number;
+}
+
+/** How the text of a setting is read, and shown. */
+export type Kind = 'text' | 'number' | 'boolean' | 'duration' | 'address' | 'secret';
+/** The numbers of {@link Kind} in memory. */
+export const Kind = {
+  text: 0,
+  /** Decimal. */
+  number: 1,
+  /** `true` or `false`. */
+  boolean: 2,
+  /** A number with a unit, `ms`, `s`, `m` or `h`; seconds without. */
+  duration: 3,
+  /** An IPv4 or IPv6 address, with a prefix length where the piece takes one. */
+  address: 4,
+  /** Shown to nobody. */
+  secret: 5,
+} as const;
+
+/** What a user may set. */
+export interface Setting {
+  /** Unique in the piece, in kebab-case. */
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  readonly kind: Kind;
+  /** It may be given more than once; the order is kept. */
+  readonly repeated: boolean;
+  /** What holds when it is not given; none when it must be given, or when not giving it has a meaning of its own. */
+  readonly default?: string | undefined;
+}
+
+/** Why a frame ends in this piece. */
+export interface Reason {
+  /** In kebab-case; the name of a counter. */
+  readonly name: string;
+  /** Whether the frame is lost, or did its work here (answered, merged). */
+  readonly loss: boolean;
+}
+
+/** A Puzzle Piece. */
+export interface Piece {
+  readonly name: string;
+  readonly version: string;
+  /** One line. */
+  readonly summary: string;
+  /**
+   * The protocols whose numbers the piece wants to know; `control.start` tells them in this order.
+   *
+   * Of a protocol that the host may not know, its definition as data. The host's own definition goes first.
+   */
+  readonly protocols: readonly (readonly [string, string | undefined])[];
+  readonly edges: readonly Edge[];
+  readonly curves: readonly Curve[];
+  readonly settings: readonly Setting[];
+  readonly reasons: readonly Reason[];
+}
+
+/** An Edge on a Joint. */
+export interface Joining {
+  /** The number by which frames name this Edge from now on. Below 256; used again only when all its Shapes have left. */
+  readonly edge: number;
+  /** Which Edge of the description it is. */
+  readonly described: number;
+  /** Which of its Shapes. An Edge that matches with several Shapes is told each of them in a joining of its own. */
+  readonly shape: number;
+  /** The network's name. */
+  readonly joint: string;
+  /** What was agreed, and what the neighbours offer. */
+  readonly properties: readonly Property[];
+}
+
+/** Where the fields of a {@link Part} stand, in bytes. */
+export const PART = { size: 12, align: 4, protocol: 0, role: 2, marks: 3, offset: 4, length: 8 } as const;
+
+/** Where the fields of a {@link Frame} stand, in bytes. */
+export const FRAME = { size: 24, align: 4, edge: 0, shape: 2, firstPart: 4, partCount: 8, skipHeaders: 10, skipTrailers: 11, roomOffset: 12, roomLength: 16, ticket: 20 } as const;
+
+/** Where the fields of a {@link End} stand, in bytes. */
+export const END = { size: 8, align: 4, ticket: 0, reason: 4 } as const;
+
+/** Where the fields of a {@link Outcome} stand, in bytes. */
+export const OUTCOME = { size: 48, align: 8, frames: 0, parts: 8, arena: 16, ends: 24, paused: 32, wakeAt: 40 } as const;
+
+/** The limits that the contract states. */
+export const LIMITS = {
+  /** Parts of one frame. */
+  maxFrameParts: 32,
+  /** Bytes of one frame; a larger one travels in pieces marked `more`. */
+  maxFrameBytes: 66240,
+  /** Frames that a call brings. */
+  maxFramesIn: 256,
+  /** Parts that a call brings. */
+  maxPartsIn: 8192,
+  /** Bytes of the arena that a call brings. */
+  maxArenaIn: 524288,
+  /** Frames of an outcome. */
+  maxFramesOut: 16384,
+  /** Parts of an outcome. */
+  maxPartsOut: 65536,
+  /** Bytes in all frames of an outcome together, shared parts counted each time. */
+  maxBytesOut: 16777216,
+  /** Tickets that an outcome ends. */
+  maxEndsOut: 16384,
+  /** Numbers of joined Edges: they are below this. */
+  maxEdges: 256,
+  /** Bytes of a saved state. */
+  maxStateBytes: 4194304,
+} as const;
+
+export type CoreType = 'i32' | 'i64' | 'f32' | 'f64';
+
+/** A function of the contract, as WebAssembly has it. */
+export interface CoreFunction {
+  /** The interface, by which the component imports or exports an instance, and the function in it. */
+  readonly interface: string;
+  readonly name: string;
+  readonly params: readonly CoreType[];
+  readonly results: readonly CoreType[];
+  /** The result stands in memory: its address is the core result of an export, and the last core argument of an import. */
+  readonly isIndirect: boolean;
+}
+
+/** What a piece exports. */
+export const EXPORTS = {
+  describe: { interface: 'arpa2:funnel/description@0.1.0', name: 'describe', params: ['i32', 'i32'], results: ['i32'], isIndirect: true },
+  start: { interface: 'arpa2:funnel/control@0.1.0', name: 'start', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
+  accepts: { interface: 'arpa2:funnel/control@0.1.0', name: 'accepts', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
+  join: { interface: 'arpa2:funnel/control@0.1.0', name: 'join', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: false },
+  leave: { interface: 'arpa2:funnel/control@0.1.0', name: 'leave', params: ['i32', 'i32'], results: [], isIndirect: false },
+  listening: { interface: 'arpa2:funnel/control@0.1.0', name: 'listening', params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
+  ready: { interface: 'arpa2:funnel/control@0.1.0', name: 'ready', params: ['i32', 'i32'], results: [], isIndirect: false },
+  save: { interface: 'arpa2:funnel/control@0.1.0', name: 'save', params: ['f64'], results: ['i32'], isIndirect: true },
+  restore: { interface: 'arpa2:funnel/control@0.1.0', name: 'restore', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
+  process: { interface: 'arpa2:funnel/traffic@0.1.0', name: 'process', params: ['f64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
+} as const satisfies Record<string, CoreFunction>;
+
+/** What a piece may import. */
+export const IMPORTS = {
+  log: { interface: 'arpa2:funnel/host@0.1.0', name: 'log', params: ['i32', 'i32', 'i32'], results: [], isIndirect: false },
+  random: { interface: 'arpa2:funnel/host@0.1.0', name: 'random', params: [], results: ['i64'], isIndirect: false },
+  utc: { interface: 'arpa2:funnel/host@0.1.0', name: 'utc', params: ['i32'], results: [], isIndirect: true },
+  listen: { interface: 'arpa2:funnel/host@0.1.0', name: 'listen', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true },
+  unlisten: { interface: 'arpa2:funnel/host@0.1.0', name: 'unlisten', params: ['i32', 'i32'], results: [], isIndirect: false },
+  offer: { interface: 'arpa2:funnel/host@0.1.0', name: 'offer', params: ['i32', 'i32', 'i32', 'i32', 'i64', 'i32', 'i32'], results: [], isIndirect: false },
+} as const satisfies Record<string, CoreFunction>;
+
+/**
+ * What a piece may ask of the host.
+ *
+ * Not to be called in `describe`, `save`, `cabi_realloc` or a post-return: that is a fault. `listen`, `unlisten` and `offer` are not to
+ * be called in `accepts` either. Functions that were not granted are refused when the piece is loaded.
+ */
+export interface HostCalls {
+  /** Tells the user something. The host adds the piece's name and the time, and limits the rate. */
+  log(level: Level, message: string): void;
+  /** 64 random bits, fit for keys. */
+  random(): bigint;
+  /** UTC, in seconds since 1970 and nanoseconds. Nothing on the frame path needs it. */
+  utc(): readonly [bigint, number];
+  /**
+   * Adds a Shape to a joined Edge, in the manner of the described Shape `like`, whose open steps `stack` fills.
+   *
+   * Returns its number, above those of the described Shapes and not used again after `unlisten`. Endpoints on the Joint have
+   * opened what it needs when this returns; where one could not, the answer is its problem.
+   */
+  listen(edge: number, like: number, stack: string): number | Problem;
+  /** Takes back what `listen` added. An unknown number is a fault. */
+  unlisten(edge: number, shape: number): void;
+  /**
+   * Says what the piece makes available on this Edge, or makes available no more.
+   *
+   * The Joint tells the others, after the present call. The same property with another value is another offer, and ends by its
+   * own `present: false`; what a piece offers ends with it.
+   */
+  offer(edge: number, property: Property, present: boolean): void;
+}
+
+function liftProblem(from: Lifter, at: number): Problem {
+  return {
+    setting: from.discriminant(from.u8(at), 2, 'option') === 0 ? undefined : from.string(at + 4),
+    message: from.string(at + 12),
+  };
+}
+
+function lowerProblem(to: Lowerer, at: number, value: Problem): void {
+  if (value.setting === undefined) to.u8(at, 0); else { to.u8(at, 1); to.string(at + 4, value.setting); }
+  to.string(at + 12, value.message);
+}
+
+function liftValue(from: Lifter, at: number): Value {
+  switch (from.discriminant(from.u8(at), 4, 'value')) {
+    case 0: return { tag: 'yes' };
+    case 1: return { tag: 'at-least', val: from.u64(at + 8) };
+    case 2: return { tag: 'at-most', val: from.u64(at + 8) };
+    default: return { tag: 'text', val: from.string(at + 8) };
+  }
+}
+
+function lowerValue(to: Lowerer, at: number, value: Value): void {
+  switch (value.tag) {
+    case 'yes': to.u8(at, 0); break;
+    case 'at-least': to.u8(at, 1); to.u64(at + 8, value.val); break;
+    case 'at-most': to.u8(at, 2); to.u64(at + 8, value.val); break;
+    case 'text': to.u8(at, 3); to.string(at + 8, value.val); break;
+  }
+}
+
+function liftProperty(from: Lifter, at: number): Property {
+  return {
+    name: from.string(at),
+    value: liftValue(from, at + 8),
+  };
+}
+
+function lowerProperty(to: Lowerer, at: number, value: Property): void {
+  to.string(at, value.name);
+  lowerValue(to, at + 8, value.value);
+}
+
+const LEVEL_LABELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
+
+const ROLE_LABELS: readonly Role[] = ['header', 'payload', 'trailer'];
+
+function liftPart(from: Lifter, at: number): Part {
+  return {
+    protocol: from.u16(at),
+    role: ROLE_LABELS[from.discriminant(from.u8(at + 2), 3, 'role')]!,
+    marks: from.u8(at + 3) & 15,
+    offset: from.u32(at + 4),
+    length: from.u32(at + 8),
+  };
+}
+
+function lowerPart(to: Lowerer, at: number, value: Part): void {
+  to.u16(at, value.protocol);
+  to.u8(at + 2, Role[value.role]);
+  to.u8(at + 3, value.marks);
+  to.u32(at + 4, value.offset);
+  to.u32(at + 8, value.length);
+}
+
+function liftFrame(from: Lifter, at: number): Frame {
+  return {
+    edge: from.u16(at),
+    shape: from.u16(at + 2),
+    firstPart: from.u32(at + 4),
+    partCount: from.u16(at + 8),
+    skipHeaders: from.u8(at + 10),
+    skipTrailers: from.u8(at + 11),
+    roomOffset: from.u32(at + 12),
+    roomLength: from.u32(at + 16),
+    ticket: from.u32(at + 20),
+  };
+}
+
+function lowerFrame(to: Lowerer, at: number, value: Frame): void {
+  to.u16(at, value.edge);
+  to.u16(at + 2, value.shape);
+  to.u32(at + 4, value.firstPart);
+  to.u16(at + 8, value.partCount);
+  to.u8(at + 10, value.skipHeaders);
+  to.u8(at + 11, value.skipTrailers);
+  to.u32(at + 12, value.roomOffset);
+  to.u32(at + 16, value.roomLength);
+  to.u32(at + 20, value.ticket);
+}
+
+function liftEnd(from: Lifter, at: number): End {
+  return {
+    ticket: from.u32(at),
+    reason: from.u16(at + 4),
+  };
+}
+
+function liftOutcome(from: Lifter, at: number): Outcome {
+  return {
+    frames: from.list(at, 24, 4, (at) => liftFrame(from, at)),
+    parts: from.list(at + 8, 12, 4, (at) => liftPart(from, at)),
+    arena: from.byteList(at + 16),
+    ends: from.list(at + 24, 8, 4, (at) => liftEnd(from, at)),
+    paused: from.list(at + 32, 2, 2, (at) => from.u16(at)),
+    wakeAt: from.f64(at + 40),
+  };
+}
+
+const DIRECTION_LABELS: readonly Direction[] = ['up', 'down', 'peer'];
+
+const WISH_LABELS: readonly Wish[] = ['available', 'required', 'desired', 'indifferent', 'rejected'];
+
+const REACH_LABELS: readonly Reach[] = ['headers', 'whole-frame'];
+
+function liftPropertyWish(from: Lifter, at: number): PropertyWish {
+  return {
+    wish: WISH_LABELS[from.discriminant(from.u8(at), 5, 'wish')]!,
+    property: liftProperty(from, at + 8),
+  };
+}
+
+function liftShape(from: Lifter, at: number): Shape {
+  return {
+    stack: from.string(at),
+    direction: DIRECTION_LABELS[from.discriminant(from.u8(at + 8), 3, 'direction')]!,
+    reach: REACH_LABELS[from.discriminant(from.u8(at + 9), 2, 'reach')]!,
+    properties: from.list(at + 12, 32, 8, (at) => liftPropertyWish(from, at)),
+  };
+}
+
+function liftEdge(from: Lifter, at: number): Edge {
+  return {
+    name: from.string(at),
+    optional: from.bool(at + 8),
+    repeated: from.bool(at + 9),
+    shapes: from.list(at + 12, 20, 4, (at) => liftShape(from, at)),
+  };
+}
+
+function liftCurve(from: Lifter, at: number): Curve {
+  return {
+    fromEdge: from.u16(at),
+    fromShape: from.u16(at + 2),
+    toEdge: from.u16(at + 4),
+    toShape: from.u16(at + 6),
+    opaque: from.bool(at + 8),
+    keeps: from.list(at + 12, 8, 4, (at) => from.string(at)),
+    overhead: from.s32(at + 20),
+  };
+}
+
+const KIND_LABELS: readonly Kind[] = ['text', 'number', 'boolean', 'duration', 'address', 'secret'];
+
+function liftSetting(from: Lifter, at: number): Setting {
+  return {
+    name: from.string(at),
+    summary: from.string(at + 8),
+    kind: KIND_LABELS[from.discriminant(from.u8(at + 16), 6, 'kind')]!,
+    repeated: from.bool(at + 17),
+    default: from.discriminant(from.u8(at + 20), 2, 'option') === 0 ? undefined : from.string(at + 20 + 4),
+  };
+}
+
+function liftReason(from: Lifter, at: number): Reason {
+  return {
+    name: from.string(at),
+    loss: from.bool(at + 8),
+  };
+}
+
+function liftPiece(from: Lifter, at: number): Piece {
+  return {
+    name: from.string(at),
+    version: from.string(at + 8),
+    summary: from.string(at + 16),
+    protocols: from.list(at + 24, 20, 4, (at) => [from.string(at), from.discriminant(from.u8(at + 8), 2, 'option') === 0 ? undefined : from.string(at + 8 + 4)]),
+    edges: from.list(at + 32, 20, 4, (at) => liftEdge(from, at)),
+    curves: from.list(at + 40, 24, 4, (at) => liftCurve(from, at)),
+    settings: from.list(at + 48, 32, 4, (at) => liftSetting(from, at)),
+    reasons: from.list(at + 56, 12, 4, (at) => liftReason(from, at)),
+  };
+}
+
+/** The core arguments of `describe`, whose lists and strings now stand in the guest. */
+export function lowerDescribe(memory: GuestMemory, settings: readonly (readonly [string, string])[]): (number | bigint)[] {
+  const to = new Lowerer(memory);
+  return [...to.listArgument(settings, 16, 4, (at, item) => { to.string(at, item[0]); to.string(at + 8, item[1]); })];
+}
+
+/** The result of `describe`, at the address that the core function returned. */
+export function liftDescribe(memory: GuestMemory, address: number): Piece | readonly Problem[] {
+  const from = new Lifter(memory);
+  const at = from.checked(address, 68, 4);
+  return from.discriminant(from.u8(at), 2, 'result') === 0 ? liftPiece(from, at + 4) : from.list(at + 4, 20, 4, (at) => liftProblem(from, at));
+}
+
+/** The core arguments of `start`, whose lists and strings now stand in the guest. */
+export function lowerStart(memory: GuestMemory, now: Instant, settings: readonly (readonly [string, string])[], protocols: readonly number[]): (number | bigint)[] {
+  const to = new Lowerer(memory);
+  return [now, ...to.listArgument(settings, 16, 4, (at, item) => { to.string(at, item[0]); to.string(at + 8, item[1]); }), ...to.listArgument(protocols, 2, 2, (at, item) => { to.u16(at, item); })];
+}
+
+/** The result of `start`, at the address that the core function returned. */
+export function liftStart(memory: GuestMemory, address: number): undefined | readonly Problem[] {
+  const from = new Lifter(memory);
+  const at = from.checked(address, 12, 4);
+  return from.discriminant(from.u8(at), 2, 'result') === 0 ? undefined : from.list(at + 4, 20, 4, (at) => liftProblem(from, at));
+}
+
+/** The core arguments of `accepts`, whose lists and strings now stand in the guest. */
+export function lowerAccepts(memory: GuestMemory, joining: Joining): (number | bigint)[] {
+  const to = new Lowerer(memory);
+  return [joining.edge, joining.described, joining.shape, ...to.stringArgument(joining.joint), ...to.listArgument(joining.properties, 24, 8, (at, item) => { lowerProperty(to, at, item); })];
+}
+
+/** The result of `accepts`, at the address that the core function returned. */
+export function liftAccepts(memory: GuestMemory, address: number): undefined | Problem {
+  const from = new Lifter(memory);
+  const at = from.checked(address, 24, 4);
+  return from.discriminant(from.u8(at), 2, 'result') === 0 ? undefined : liftProblem(from, at + 4);
+}
+
+/** The core arguments of `join`, whose lists and strings now stand in the guest. */
+export function lowerJoin(memory: GuestMemory, joining: Joining): (number | bigint)[] {
+  const to = new Lowerer(memory);
+  return [joining.edge, joining.described, joining.shape, ...to.stringArgument(joining.joint), ...to.listArgument(joining.properties, 24, 8, (at, item) => { lowerProperty(to, at, item); })];
+}
+
+/** The core arguments of `leave`, whose lists and strings now stand in the guest. */
+export function lowerLeave(memory: GuestMemory, edge: number, shape: number): (number | bigint)[] {
+  void memory;
+  return [edge, shape];
+}
+
+/** The core arguments of `listening`, whose lists and strings now stand in the guest. */
+export function lowerListening(memory: GuestMemory, edge: number, stack: string, present: boolean): (number | bigint)[] {
+  const to = new Lowerer(memory);
+  return [edge, ...to.stringArgument(stack), present ? 1 : 0];
+}
+
+/** The result of `listening`, at the address that the core function returned. */
+export function liftListening(memory: GuestMemory, address: number): undefined | Problem {
+  const from = new Lifter(memory);
+  const at = from.checked(address, 24, 4);
+  return from.discriminant(from.u8(at), 2, 'result') === 0 ? undefined : liftProblem(from, at + 4);
+}
+
+/** The core arguments of `ready`, whose lists and strings now stand in the guest. */
+export function lowerReady(memory: GuestMemory, edge: number, ready: boolean): (number | bigint)[] {
+  void memory;
+  return [edge, ready ? 1 : 0];
+}
+
+/** The core arguments of `save`, whose lists and strings now stand in the guest. */
+export function lowerSave(memory: GuestMemory, now: Instant): (number | bigint)[] {
+  void memory;
+  return [now];
+}
+
+/** The result of `save`, at the address that the core function returned. */
+export function liftSave(memory: GuestMemory, address: number): Uint8Array {
+  const from = new Lifter(memory);
+  const at = from.checked(address, 8, 4);
+  return from.byteList(at);
+}
+
+/** The core arguments of `restore`, whose lists and strings now stand in the guest. */
+export function lowerRestore(memory: GuestMemory, now: Instant, version: string, state: Uint8Array): (number | bigint)[] {
+  const to = new Lowerer(memory);
+  return [now, ...to.stringArgument(version), ...to.bytesArgument(state)];
+}
+
+/** The result of `restore`, at the address that the core function returned. */
+export function liftRestore(memory: GuestMemory, address: number): undefined | Problem {
+  const from = new Lifter(memory);
+  const at = from.checked(address, 24, 4);
+  return from.discriminant(from.u8(at), 2, 'result') === 0 ? undefined : liftProblem(from, at + 4);
+}
+
+/** The core arguments of `process`, whose lists and strings now stand in the guest. */
+export function lowerProcess(memory: GuestMemory, now: Instant, frames: readonly Frame[], parts: readonly Part[], arena: Uint8Array): (number | bigint)[] {
+  const to = new Lowerer(memory);
+  return [now, ...to.listArgument(frames, 24, 4, (at, item) => { lowerFrame(to, at, item); }), ...to.listArgument(parts, 12, 4, (at, item) => { lowerPart(to, at, item); }), ...to.bytesArgument(arena)];
+}
+
+/** The result of `process`, at the address that the core function returned. */
+export function liftProcess(memory: GuestMemory, address: number): Outcome {
+  const from = new Lifter(memory);
+  const at = from.checked(address, 48, 8);
+  return liftOutcome(from, at);
+}
+
+/**
+ * The functions that a core module imports, by name. Each lifts its arguments from `memory`, which is that of its canon
+ * lower, and throws {@link ContractError} where they break the contract.
+ */
+export function hostFunctions(memory: GuestMemory, host: HostCalls) {
+  return {
+    log(a0: number, a1: number, a2: number): void {
+      const from = new Lifter(memory);
+      host.log(LEVEL_LABELS[from.discriminant(a0 >>> 0, 4, 'level')]!, from.stringAt(a1, a2));
+    },
+    random(): bigint {
+      return host.random();
+    },
+    utc(result: number): void {
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 16, 8);
+      const value = host.utc();
+      to.u64(at, value[0]); to.u32(at + 8, value[1]);
+    },
+    listen(a0: number, a1: number, a2: number, a3: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 24, 4);
+      const value = host.listen(a0 & 0xffff, a1 & 0xffff, from.stringAt(a2, a3));
+      if (typeof value === 'number') {
+        to.u8(at, 0);
+        to.u16(at + 4, value);
+      } else {
+        to.u8(at, 1);
+        lowerProblem(to, at + 4, value);
+      }
+    },
+    unlisten(a0: number, a1: number): void {
+      host.unlisten(a0 & 0xffff, a1 & 0xffff);
+    },
+    offer(a0: number, a1: number, a2: number, a3: number, a4: bigint, a5: number, a6: number): void {
+      const from = new Lifter(memory);
+      host.offer(a0 & 0xffff, { name: from.stringAt(a1, a2), value: pick<Value>(from.discriminant(a3 >>> 0, 4, 'value'), () => ({ tag: 'yes' }), () => ({ tag: 'at-least', val: BigInt.asUintN(64, a4) }), () => ({ tag: 'at-most', val: BigInt.asUintN(64, a4) }), () => ({ tag: 'text', val: from.stringAt(Number(BigInt.asUintN(32, a4)), a5) })) }, a6 !== 0);
+    },
+  };
+}
+
+function pick<T>(index: number, ...cases: (() => T)[]): T {
+  return cases[index]!();
+}

@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { test } from 'vitest';
+import { findIsolation } from './isolation.ts';
+import { NetLab } from './net-lab.ts';
+
+const isolation = await findIsolation();
+
+/**
+ * A test with a lab of its own. Where no namespaces can be made it is skipped, with the reason; where it fails, the
+ * lab's folder (configurations, logs, captures) is kept, and told.
+ */
+export const labTest = test.extend<{ lab: NetLab }>({
+  lab: async ({ task, skip, onTestFailed }, use) => {
+    if (isolation.kind !== 'root') {
+      skip(
+        isolation.kind === 'none'
+          ? isolation.reason
+          : 'to be run by way of a user namespace, as `npm test` does',
+      );
+    }
+    const lab = await NetLab.open(task.name.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(0, 60));
+    let failed = false;
+    onTestFailed(() => {
+      failed = true;
+    });
+    try {
+      await use(lab);
+    } finally {
+      failed ||= task.result?.state === 'fail';
+      await lab.close({ keepFolder: failed });
+      if (failed) process.stderr.write(`logs and captures are in ${join(lab.folder)}\n`);
+    }
+  },
+});

@@ -1,0 +1,73 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { onPath } from './debian.mjs';
+import { untilUnused } from './lock.mjs';
+import { contentHash, filesUnder, Stamp } from './stamp.mjs';
+import { runStep, say } from './step.mjs';
+
+/**
+ * What is built, in this order, from what, and to where. A step is left out when its stamp says that it has been done
+ * with the same content.
+ */
+const STEPS = [
+  {
+    name: 'tsc',
+    title: 'compiling TypeScript (and checking its types)',
+    inputs: ['host', 'abi', 'test', 'tsconfig.json', 'package-lock.json'],
+    isInput: (file) => file.endsWith('.ts') || file.endsWith('.json'),
+    outputs: ['dist/host', 'dist/abi', 'dist/test'],
+    // Else a file that was renamed or taken away would live on there.
+    removeFirst: true,
+    command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
+  },
+  {
+    name: 'addon',
+    title: 'compiling the addon for tun and UDP',
+    inputs: ['host/endpoint', 'tools/build-addon.mjs'],
+    isInput: (file) => /\.(c|h|mjs)$/.test(file),
+    outputs: ['dist/addon'],
+    needsCommand: 'gcc',
+    command: ['tools/build-addon.mjs'],
+  },
+  {
+    name: 'pieces',
+    title: 'compiling the pieces',
+    inputs: ['pieces-as', 'abi', 'wit', 'tools/build-pieces.mjs', 'package-lock.json'],
+    isInput: (file) => !file.endsWith('.test.ts') && !file.endsWith('.md'),
+    outputs: ['dist/pieces'],
+    command: ['tools/build-pieces.mjs'],
+  },
+];
+
+/** @param {string} root */
+export async function buildAll(root) {
+  for (const step of STEPS) await build(root, step);
+}
+
+async function build(root, step) {
+  if (step.needsCommand !== undefined && !onPath(step.needsCommand)) {
+    say(`${step.title}: left out, because there is no ${step.needsCommand}`);
+    return;
+  }
+  const stamp = new Stamp(join(root, '.setup', `stamp-${step.name}.json`), root);
+  const files = step.inputs.flatMap((input) => filesUnder(join(root, input), step.isInput));
+  // The addon is compiled for this Node; the others do not mind, and building them again costs little.
+  const hash = contentHash(
+    root,
+    files,
+    `${process.version} ${process.arch} ${JSON.stringify(step)} ${versionOf(root)}`,
+  );
+  if (stamp.holds(hash)) return;
+  await untilUnused(root, step.outputs[0]);
+  if (step.removeFirst)
+    for (const output of step.outputs) rmSync(join(root, output), { recursive: true, force: true });
+  await runStep({ root, name: step.name, title: step.title, command: process.execPath, args: step.command });
+  stamp.put(
+    hash,
+    step.outputs.flatMap((output) => filesUnder(join(root, output))),
+  );
+}
+
+function versionOf(root) {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+}

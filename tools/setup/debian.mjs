@@ -1,0 +1,111 @@
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { runStep, say } from './step.mjs';
+
+/**
+ * What the system must have, by the Debian package that has it. A package counts as present when what we need from it
+ * is: so other distributions, and tools put in by hand, pass too.
+ */
+const NEEDED = {
+  start: [
+    { package: 'iproute2', command: 'ip' },
+    { package: 'iputils-ping', command: 'ping' },
+    { package: 'gcc', command: 'gcc' },
+    { package: 'libc6-dev', file: '/usr/include/stdio.h' },
+  ],
+  test: [
+    { package: 'tcpdump', command: 'tcpdump' },
+    { package: 'tshark', command: 'tshark' },
+    { package: 'iperf3', command: 'iperf3' },
+    { package: 'nftables', command: 'nft' },
+    { package: 'clang', command: 'clang' },
+    { package: 'lld', command: 'wasm-ld' },
+  ],
+};
+
+/**
+ * Installs the Debian packages that are missing where that is allowed (root, with apt-get), and otherwise says how to.
+ * A machine where they cannot be had is no failure: what needs them says so when its turn comes.
+ *
+ * @param {string} root
+ * @param {'start' | 'test'} purpose
+ */
+export async function installPackages(root, purpose) {
+  const all = purpose === 'test' ? [...NEEDED.start, ...NEEDED.test] : NEEDED.start;
+  const missing = () => all.filter((need) => !isPresent(need)).map((need) => need.package);
+  const wanted = missing();
+  if (wanted.length === 0) return;
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    const how = onPath('apt-get')
+      ? `: sudo apt-get install ${wanted.join(' ')}`
+      : ` (Debian's names): ${wanted.join(' ')}`;
+    say(`missing on this system, to be installed by its administrator${how}`);
+    return;
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // The package lists of a fresh system or image are empty or stale: then they are fetched, once.
+  const install = (title) =>
+    runStep({
+      root,
+      name: 'apt-install',
+      title,
+      command: 'apt-get',
+      args: ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '-q', '--no-install-recommends', ...wanted],
+      env,
+    });
+  try {
+    if (hasPackageLists()) {
+      try {
+        return await install(`installing ${wanted.join(' ')}`);
+      } catch {
+        say('that failed; fetching the package lists may help');
+      }
+    }
+    await runStep({
+      root,
+      name: 'apt-update',
+      title: 'fetching the package lists',
+      command: 'apt-get',
+      args: ['-o', 'DPkg::Lock::Timeout=300', 'update', '-q'],
+      env,
+    });
+    await install(`installing ${wanted.join(' ')}`);
+  } catch (error) {
+    say(`${error.message}\n${error.log ?? ''}`);
+    say(`going on without ${missing().join(' ')}; what needs them will say so`);
+  }
+}
+
+/** A user's search path often lacks the folders of the administrator's commands, where `ip` and `nft` may be. */
+export function completePath() {
+  const parts = (process.env.PATH ?? '').split(delimiter);
+  for (const folder of ['/usr/sbin', '/sbin']) if (!parts.includes(folder)) parts.push(folder);
+  process.env.PATH = parts.join(delimiter);
+}
+
+function isPresent(need) {
+  return need.command === undefined ? existsSync(need.file) : onPath(need.command);
+}
+
+/** Whether a command of this name can be run. */
+export function onPath(command) {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    try {
+      accessSync(join(folder, command), constants.X_OK);
+      return true;
+    } catch {
+      // Not there, or not to be run: the next folder may have it.
+    }
+  }
+  return false;
+}
+
+function hasPackageLists() {
+  try {
+    return readdirSync('/var/lib/apt/lists').some(
+      (name) => name.endsWith('_Packages') || name.includes('_Packages.'),
+    );
+  } catch {
+    return false;
+  }
+}

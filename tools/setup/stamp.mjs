@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+
+/**
+ * A stamp says from which content a step's output was made, and what that output is. So a step is done again when,
+ * and only when, what it is made from has changed or what it made has gone; the times of files play no part, because a
+ * fresh clone or a switch of branch changes them all.
+ */
+export class Stamp {
+  /** @param {string} file where the stamp is kept @param {string} root what names in it are relative to */
+  constructor(file, root) {
+    this.file = file;
+    this.root = root;
+  }
+
+  /** @param {string} hash of what the step would be made from now */
+  holds(hash) {
+    let stamp;
+    try {
+      stamp = JSON.parse(readFileSync(this.file, 'utf8'));
+    } catch {
+      return false; // never made, or half written: either way the step is to be done
+    }
+    if (stamp.hash !== hash) return false;
+    for (const [name, size] of Object.entries(stamp.made)) {
+      if (statSync(join(this.root, name), { throwIfNoEntry: false })?.size !== size) return false;
+    }
+    return true;
+  }
+
+  /** @param {string} hash @param {readonly string[]} made absolute names of the files that the step made */
+  put(hash, made) {
+    const sizes = {};
+    for (const file of made) sizes[relative(this.root, file)] = statSync(file).size;
+    mkdirSync(dirname(this.file), { recursive: true });
+    writeFileSync(this.file, JSON.stringify({ hash, made: sizes }));
+  }
+}
+
+/** The hash of these files' names and contents, and of `also`. */
+export function contentHash(root, files, also = '') {
+  const hash = createHash('sha256').update(also);
+  for (const file of [...files].sort()) {
+    const content = readFileSync(file);
+    hash.update(`\0${relative(root, file)}\0${content.length}\0`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+/** All files under `folder` (or `folder` itself where it is a file) whose name passes `wanted`; none where it is absent. */
+export function filesUnder(folder, wanted = () => true) {
+  const about = statSync(folder, { throwIfNoEntry: false });
+  if (about === undefined) return [];
+  if (about.isFile()) return wanted(folder) ? [folder] : [];
+  const found = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name === 'node_modules' || entry.name === 'build') continue;
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) found.push(...filesUnder(path, wanted));
+    else if (entry.isFile() && wanted(path)) found.push(path);
+  }
+  return found;
+}

@@ -1,0 +1,7 @@
+import { setUpOrEnd } from './setup.mjs';
+
+/* `npm start`: the main job, on this machine, by itself. */
+
+await setUpOrEnd('start');
+const { runDemo } = await import('../dist/test/demo/main.js');
+process.exitCode = await runDemo(process.argv.slice(2));

@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { SetupFailure } from './setup/step.mjs';
+import { projectRoot, setUp } from './setup.mjs';
+
+/*
+ * `npm test`: sets up, checks style and types, and runs every test. What follows `--` goes to vitest (a folder, `-t`),
+ * and then style is left out, for quick rounds while writing. The last line is always `N passed, N failed, N skipped`.
+ */
+
+const tally = { passed: 0, failed: 0, skipped: [] };
+const chosen = process.argv.slice(2);
+let interruptedBy;
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    interruptedBy = signal;
+    for (const child of children) child.kill(signal);
+  });
+}
+const children = new Set();
+
+try {
+  await setUp('test');
+  tally.passed++; // setting up compiles with every type checked, or fails
+} catch (error) {
+  if (!(error instanceof SetupFailure)) throw error;
+  console.log(`${error.log ?? ''}\nsetup: ${error.message}`);
+  tally.failed++;
+  finish();
+}
+
+if (chosen.length === 0) {
+  const style = await run(['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
+  if (style === 0) tally.passed++;
+  else tally.failed++;
+}
+
+if (interruptedBy === undefined) await runVitest();
+await removeLeftovers();
+finish();
+
+async function runVitest() {
+  const file = join(projectRoot, '.setup', `tally.${process.pid}.json`);
+  const reporters = ['--reporter=default', '--reporter=./tools/test/tally-reporter.mjs'];
+  const status = await run(['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...chosen], {
+    FUNNEL_TALLY: file,
+  });
+  let result = { passed: 0, failed: 0, skipped: [] };
+  try {
+    result = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    console.log('the tests ended without a result');
+  }
+  rmSync(file, { force: true });
+  tally.passed += result.passed;
+  tally.failed += result.failed;
+  tally.skipped.push(...result.skipped);
+  if (status !== 0 && result.failed === 0) tally.failed++;
+}
+
+/** Tests clean up after themselves. What one could not, because it was killed, is removed here, and told. */
+async function removeLeftovers() {
+  const { sweep } = await import('../dist/test/net/sweep.js');
+  const left = await sweep();
+  if (left.length === 0) return;
+  console.log(`left behind by a test, and removed now: ${left.join(', ')}`);
+  if (interruptedBy === undefined) tally.failed++;
+}
+
+function finish() {
+  let failed = tally.failed;
+  for (const { name, reason } of tally.skipped)
+    console.log(`skipped: ${name}: ${reason || 'no reason given'}`);
+  // Root on Debian can run everything but what needs data that is not part of the project.
+  if (process.env.CI === 'true' && process.getuid?.() === 0) {
+    const unexcused = tally.skipped.filter(({ reason }) => !reason.includes('../shared'));
+    if (unexcused.length > 0) console.log(`failed: ${unexcused.length} skipped that could run here`);
+    failed += unexcused.length;
+  }
+  if (interruptedBy !== undefined) console.log(`interrupted by ${interruptedBy}`);
+  const skipped =
+    failed > tally.failed ? tally.skipped.length - (failed - tally.failed) : tally.skipped.length;
+  console.log(`${tally.passed} passed, ${failed} failed, ${skipped} skipped`);
+  process.exit(failed > 0 || interruptedBy !== undefined ? 1 : 0);
+}
+
+/** Runs Node on a file of the project; its output is ours. */
+function run(args, env = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: projectRoot,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    });
+    children.add(child);
+    child.on('error', reject);
+    child.on('close', (status) => {
+      children.delete(child);
+      resolve(status ?? 1);
+    });
+  });
+}

@@ -1,0 +1,41 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Two projects. What runs inside one process runs in parallel; what makes network namespaces, or builds with the whole
+ * machine, runs alone, one file at a time, after all else, because two of those at once would disturb each other.
+ */
+const alone = ['test/e2e/**/*.test.ts', 'test/net/**/*.test.ts', 'test/demo/**/*.test.ts'];
+const never = ['**/node_modules/**', 'dist/**', '.setup/**'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{host,abi,pieces-as,test,tools}/**/*.test.ts'],
+          exclude: [...never, ...alone],
+          pool: 'forks',
+          maxWorkers: 2,
+          // Generous: a slow machine is no failure, and nothing here measures time.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: alone,
+          exclude: never,
+          pool: 'forks',
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1, concurrent: false },
+        },
+      },
+    ],
+  },
+});

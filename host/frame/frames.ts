@@ -75,7 +75,8 @@ export class Frames {
     } else {
       return -1;
     }
-    if (this.#freeSmall + this.#freeLarge < this.#fewestFree) this.#fewestFree = this.#freeSmall + this.#freeLarge;
+    if (this.#freeSmall + this.#freeLarge < this.#fewestFree)
+      this.#fewestFree = this.#freeSmall + this.#freeLarge;
     this.references[row] = 1;
     this.start[row] = this.roomStart(row) + HEADROOM;
     this.length[row] = length;

@@ -1,0 +1,49 @@
+/** A matching description: an optional initial Name Space, and steps, each contained in the one before it. */
+export interface Stack {
+  /** The lowest Name Space, made explicit. With steps it is not enforced; without steps it stands for all that it names. */
+  readonly nameSpace?: string;
+  readonly steps: readonly Step[];
+}
+
+export type Step = ProtocolStep | PortStep;
+
+/** One of these protocols. Generic Carriers are written out; sorted and without repeats. */
+export interface ProtocolStep {
+  readonly kind: 'protocols';
+  readonly protocols: readonly string[];
+}
+
+/** One of these ports, of the header of the step before. Sorted and without repeats. */
+export interface PortStep {
+  readonly kind: 'ports';
+  readonly ports: readonly Port[];
+}
+
+export interface Port {
+  /** Whose port: of the end above (local), of the end below (remote), or of any of both. */
+  readonly end: End;
+  /** `open`: to be filled by a setting or by `listen`. */
+  readonly port: number | 'open';
+}
+
+export type End = 'local' | 'remote' | 'either';
+
+/** The ports on which an endpoint has to listen for this stack: those at the local end of its first port step. */
+export function localPorts(stack: Stack): readonly number[] {
+  for (const step of stack.steps) {
+    if (step.kind === 'ports') {
+      return step.ports.flatMap(({ end, port }) => (end === 'local' && port !== 'open' ? [port] : []));
+    }
+  }
+  return [];
+}
+
+/** The same stack with `port` in place of its first open step, such as a setting provides. */
+export function fillOpen(stack: Stack, end: End, port: number): Stack {
+  const at = stack.steps.findIndex(
+    (step) => step.kind === 'ports' && step.ports.some((each) => each.port === 'open'),
+  );
+  if (at < 0) return stack;
+  const filled: PortStep = { kind: 'ports', ports: [{ end, port }] };
+  return { ...stack, steps: stack.steps.map((step, index) => (index === at ? filled : step)) };
+}

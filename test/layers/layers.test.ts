@@ -1,0 +1,117 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cruise, type ICruiseOptions, type ICruiseResult } from 'dependency-cruiser';
+import { afterEach, expect, test } from 'vitest';
+import { projectRoot } from '../net/project-root.ts';
+import { rules } from './layers.ts';
+
+const roots = ['abi', 'host', 'pieces-as', 'test'];
+const planted: string[] = [];
+
+afterEach(() => {
+  for (const folder of planted.splice(0)) rmSync(folder, { recursive: true });
+});
+
+test('no module of the project climbs, and none are in a cycle', async () => {
+  const result = await look(projectRoot);
+  expect(broken(result)).toEqual([]);
+});
+
+test('every TypeScript file was looked at, with what it imports', async () => {
+  const result = await look(projectRoot);
+  const seen = result.modules
+    .map((module) => module.source)
+    .filter((source) => roots.includes(source.split('/')[0]!));
+  expect(seen.filter((source) => source.endsWith('.ts')).sort()).toEqual(typeScriptFiles(projectRoot).sort());
+  // Silence would be no success: a compiler that it cannot use makes dependency-cruiser see modules without imports.
+  const frames = result.modules.find((module) => module.source === 'host/piece/piece.ts');
+  expect(frames?.dependencies.map((dependency) => dependency.resolved)).toContain('abi/host/contract.ts');
+  expect(result.summary.totalDependenciesCruised).toBeGreaterThan(result.modules.length / 2);
+});
+
+test('an import that climbs is found, of values and of types alone', async () => {
+  const root = plant({
+    'host/stack/stack.ts': "import { frame } from '../frame/frame.ts';\nexport const stack = frame;\n",
+    'host/frame/frame.ts': 'export const frame = 1;\nexport type Frame = number;\n',
+    'host/engine/engine.ts': "import type { Lane } from '../puzzle/lane.ts';\nexport type Engine = Lane;\n",
+    'host/puzzle/lane.ts': "import { frame } from '../frame/frame.ts';\nexport type Lane = typeof frame;\n",
+    'abi/host/contract.ts': "export { frame } from '../../host/frame/frame.ts';\n",
+  });
+  expect(broken(await look(root))).toEqual([
+    'climbs: abi/host/contract.ts → host/frame/frame.ts',
+    'climbs: host/engine/engine.ts → host/puzzle/lane.ts',
+    'climbs: host/stack/stack.ts → host/frame/frame.ts',
+  ]);
+});
+
+test('a cycle is found', async () => {
+  const root = plant({
+    'host/stack/a.ts': "import { b } from './b.ts';\nexport const a = () => b;\n",
+    'host/stack/b.ts': "import { c } from './c.ts';\nexport const b = () => c;\n",
+    'host/stack/c.ts': "import { a } from './a.ts';\nexport const c = () => a;\n",
+  });
+  const { violations } = (await look(root)).summary;
+  expect(violations.map(({ rule }) => rule.name)).toEqual(['cycle']);
+  expect(violations[0]?.cycle?.map(({ name }) => name).sort()).toEqual(
+    ['a', 'b', 'c'].map((n) => `host/stack/${n}.ts`),
+  );
+});
+
+test('the host importing a test, and an import that leads nowhere, are found', async () => {
+  const root = plant({
+    'host/stack/a.ts': "import { b } from '../../test/b.ts';\nexport const a = b;\n",
+    'host/stack/c.ts': "export { d } from './d.ts';\n",
+    'test/b.ts': 'export const b = 1;\n',
+  });
+  expect(broken(await look(root))).toEqual([
+    'climbs: host/stack/a.ts → test/b.ts',
+    'host-knows-tests: host/stack/a.ts → test/b.ts',
+    'not-there: host/stack/c.ts → ./d.ts',
+  ]);
+});
+
+/** A project of these files only, in a folder that is removed after the test. */
+function plant(files: Record<string, string>): string {
+  const build = join(projectRoot, 'build');
+  mkdirSync(build, { recursive: true });
+  const root = mkdtempSync(join(build, 'planted-'));
+  planted.push(root);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), text);
+  }
+  return root;
+}
+
+async function look(root: string): Promise<ICruiseResult> {
+  const present = roots.filter((name) => readdirSync(root).includes(name));
+  const options: ICruiseOptions = {
+    baseDir: root,
+    validate: true,
+    ruleSet: { forbidden: [...rules] },
+    // Imports of types alone count too: they also tell who knows whom.
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: NOT_OURS },
+  };
+  const { output } = await cruise(present, options, {
+    conditionNames: ['import', 'node', 'types', 'default'],
+  });
+  if (typeof output === 'string') throw new Error(output);
+  return output;
+}
+
+function broken(result: ICruiseResult): string[] {
+  return result.summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`).sort();
+}
+
+const NOT_OURS = '^(dist|build)/|^[^/]+/.*/build/';
+
+function typeScriptFiles(root: string): string[] {
+  return roots.flatMap((name) =>
+    readdirSync(join(root, name), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+      .filter((file) => !new RegExp(NOT_OURS).test(file)),
+  );
+}

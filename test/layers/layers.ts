@@ -1,0 +1,74 @@
+import type { IConfiguration, IForbiddenRuleType } from 'dependency-cruiser';
+
+/**
+ * The layout is the architecture: each folder, and those that it may import from. A folder stands below all that it
+ * names, so that reading from the top one never meets a word that was not explained before.
+ */
+export const layers: readonly (readonly [folder: string, knows: readonly string[]])[] = [
+  ['abi', []],
+  ['pieces-as', ['abi']],
+  ['host/stack', []],
+  ['host/frame', ['host/stack', 'abi']],
+  ['host/piece', ['host/stack', 'host/frame', 'abi']],
+  ['host/engine', ['host/piece', 'host/frame', 'abi']],
+  ['host/endpoint', ['host/piece', 'host/frame', 'host/stack']],
+  ['host/puzzle', ['host/piece', 'host/frame', 'host/stack']],
+  ['host/policy', ['host/puzzle', 'host/engine', 'host/endpoint']],
+  ['host/daemon', ['host/policy', 'host/puzzle']],
+  ['host/cli', ['host/policy', 'host/daemon']],
+];
+
+/** What all of the host may import: the base class of its errors, and the types of the contract. They import nothing. */
+const foundations = ['host/stack/funnel-error.ts', 'abi/host/contract.ts'];
+
+/** What is ours, as against packages and Node itself. */
+const project = '^(abi|bench|host|pieces-as|test|tools|wit)/';
+
+const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
+  const known = [folder, ...knows];
+  return {
+    name: 'climbs',
+    comment: `${folder} may import from ${known.join(', ')}`,
+    severity: 'error',
+    from: { path: `^${folder}/` },
+    to: {
+      path: project,
+      pathNot: [
+        ...known.map((name) => `^${name}/`),
+        ...(folder.startsWith('host/') ? foundations.map((file) => `^${file}$`) : []),
+      ],
+    },
+  };
+});
+
+export const rules: NonNullable<IConfiguration['forbidden']> = [
+  ...climbs,
+  {
+    name: 'host-knows-tests',
+    comment: 'what runs for the user does not depend on what tests it, nor on the tools',
+    severity: 'error',
+    from: { path: '^host/' },
+    to: { path: '^(test|tools)/' },
+  },
+  {
+    name: 'cycle',
+    comment: 'of two modules that need each other, one has something that belongs elsewhere',
+    severity: 'error',
+    from: {},
+    to: { circular: true },
+  },
+  {
+    name: 'needs-the-toolchain',
+    comment: 'a host that only runs pieces installs no development dependency',
+    severity: 'error',
+    from: { path: '^host/', pathNot: '\\.test\\.ts$' },
+    to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+  },
+  {
+    name: 'not-there',
+    comment: 'an import that leads nowhere hides what it would have broken',
+    severity: 'error',
+    from: {},
+    to: { couldNotResolve: true },
+  },
+];

@@ -14,7 +14,8 @@ export class Inbox {
 
   /** `capacity` is in frames, a power of two. */
   constructor(capacity = INBOX_FRAMES) {
-    if (capacity <= 0 || (capacity & (capacity - 1)) !== 0) throw new RangeError('an inbox holds a power of two of frames');
+    if (capacity <= 0 || (capacity & (capacity - 1)) !== 0)
+      throw new RangeError('an inbox holds a power of two of frames');
     this.rows = new Int32Array(capacity);
     this.edgeShapes = new Uint32Array(capacity);
     this.skips = new Uint16Array(capacity);

@@ -1,4 +1,5 @@
-import type { Joining, Piece as Description, Problem, Property } from '../../abi/host/contract.ts';
+import type { Piece as Description, Joining, Problem, Property } from '../../abi/host/contract.ts';
+import type { Counters } from './counters.ts';
 import type { Inbox } from './inbox.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -36,6 +37,13 @@ export interface Piece {
   /** Whether the piece takes no frames from this Edge for now. */
   isPaused(edge: number): boolean;
 
+  /** Frames that went in and have neither gone on nor ended. */
+  readonly held: number;
+
+  /** Of a piece that can fault: ends what the fault left, counted; then a new instance in its place, to be started and joined. */
+  fail?(): void;
+  renew?(): void;
+
   /** Ends the piece: descriptors closed, timers ended, held frames released. Twice is as once. */
   close(): void;
 }
@@ -56,6 +64,8 @@ export interface PieceContext {
   offer(edge: number, property: Property, present: boolean): void;
   /** Counts frames that ended at this piece, under a name of its description's reasons or of the host's. */
   count(reason: string, frames: number): void;
+  /** The same counters, for those who count by index. They belong to the named piece, and outlive its instances. */
+  readonly counters: Counters;
   /** For native pieces: frames have come from outside. Hands them over at once, and runs the lane until it is quiet. */
   arrived(outbox: Outbox): void;
   /** For native pieces: `process` is to be called though nothing waits, in the coming turn. */

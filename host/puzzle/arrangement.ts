@@ -13,6 +13,40 @@ export interface NetworkOptions {
   readonly copies: boolean;
 }
 
+/** An Edge of a piece, on a network. */
+export interface Member {
+  /** The index of the piece among the places. */
+  readonly place: number;
+  /** The number by which frames name this Edge: members of one piece are numbered in the order of its description. */
+  readonly edge: number;
+  /** The index of the Edge in the description. */
+  readonly described: number;
+  /** The described Shapes that match an opposing Shape on this network. */
+  readonly shapes: readonly number[];
+}
+
+/** Two Shapes between which frames pass, and what the frames are: the longer of both stacks. */
+export interface Pair {
+  readonly a: Member;
+  readonly aShape: number;
+  readonly b: Member;
+  readonly bShape: number;
+  readonly stack: string;
+}
+
+/** The place where Edges come together: a network of the configuration. */
+export interface PlannedJoint {
+  readonly name: string;
+  readonly members: readonly Member[];
+  readonly pairs: readonly Pair[];
+}
+
+/** What a set of pieces and networks comes to. With mistakes, `joints` tells what is known of the rest. */
+export interface Arrangement {
+  readonly joints: readonly PlannedJoint[];
+  readonly mistakes: readonly Mistake[];
+}
+
 /** Something in a puzzle that cannot be, told so that its author can find and mend it. */
 export interface Mistake {
   /** Stable; begins with `FT_`. */
@@ -22,4 +56,5 @@ export interface Mistake {
   readonly piece?: string;
   readonly edge?: string;
   readonly network?: string;
+  readonly setting?: string;
 }

@@ -1,0 +1,205 @@
+import type { Piece as Description, Joining, Problem } from '../../abi/host/contract.ts';
+import type { Frames } from '../frame/frames.ts';
+import { Pattern } from '../frame/pattern.ts';
+import type { Inbox } from '../piece/inbox.ts';
+import { Ledger } from '../piece/ledger.ts';
+import type { Outbox } from '../piece/outbox.ts';
+import type { Piece, PieceContext } from '../piece/piece.ts';
+import { parseStack } from '../stack/parse-stack.ts';
+import type { Protocols } from '../stack/protocols.ts';
+import type { Guest, HostImports, Settings } from './guest.ts';
+import { GuestWords } from './guest-words.ts';
+import { Lifting } from './lifting.ts';
+import type { LoadedComponent } from './load-component.ts';
+import { Lowering } from './lowering.ts';
+import { Outlets } from './outlets.ts';
+
+/**
+ * A component as a piece of a puzzle: an instance of it, the ledger of its tickets, and the crossing of the frames.
+ *
+ * After a fault the instance is gone and so are the frames that it held; `restarted` makes a new one in the same place.
+ */
+export class ComponentPiece implements Piece {
+  readonly description: Description;
+
+  readonly #component: LoadedComponent;
+  readonly #settings: Settings;
+  readonly #context: PieceContext;
+  readonly #protocols: Protocols;
+  readonly #frames: Frames;
+  readonly #ledger: Ledger;
+  readonly #outlets = new Outlets();
+  readonly #lowering: Lowering;
+  readonly #lifting: Lifting;
+  #guest: Guest;
+  #words: GuestWords;
+  #closed = false;
+
+  /** Makes the first instance; a start function of the component runs here. */
+  constructor(
+    component: LoadedComponent,
+    description: Description,
+    settings: Settings,
+    { context, frames, protocols }: { context: PieceContext; frames: Frames; protocols: Protocols },
+  ) {
+    this.description = description;
+    this.#component = component;
+    this.#settings = settings;
+    this.#context = context;
+    this.#protocols = protocols;
+    this.#frames = frames;
+    this.#ledger = new Ledger(frames.rows);
+    this.#lowering = new Lowering(frames, this.#ledger, this.#outlets);
+    this.#lifting = new Lifting(
+      frames,
+      this.#ledger,
+      this.#outlets,
+      context.counters,
+      description.reasons.map((reason) => reason.name),
+      () => protocols.count,
+    );
+    this.#guest = component.instantiate(this.#imports());
+    this.#words = new GuestWords(this.#guest.memory);
+  }
+
+  start(now: number): readonly Problem[] {
+    const numbers = this.description.protocols.map(([name]) => this.#protocols.number(name));
+    return this.#guest.start(now, this.#settings, numbers);
+  }
+
+  accepts(joining: Joining): Problem | undefined {
+    return this.#guest.accepts(joining);
+  }
+
+  join(joining: Joining): void {
+    const shape = this.description.edges[joining.described]!.shapes[joining.shape]!;
+    this.#open(joining.edge, joining.shape, joining.described, joining.shape, shape.stack);
+    this.#guest.join(joining);
+  }
+
+  leave(edge: number, shape: number): void {
+    this.#outlets.delete(edge, shape);
+    this.#guest.leave(edge, shape);
+  }
+
+  listening(edge: number, stack: string, present: boolean): Problem | undefined {
+    this.#guest.listening(edge, stack, present);
+    return undefined;
+  }
+
+  ready(edge: number, ready: boolean): void {
+    this.#guest.ready(edge, ready);
+  }
+
+  save(now: number): Uint8Array {
+    return this.#guest.save(now);
+  }
+
+  restore(now: number, version: string, state: Uint8Array): Problem | undefined {
+    return this.#guest.restore(now, version, state);
+  }
+
+  process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
+    const guest = this.#guest;
+    const lowering = this.#lowering;
+    const count = Math.min(inbox.length, limit, MAX_BATCH, this.#ledger.room);
+    if (count === 0 && inbox.length > 0) this.#dropWaiting(inbox);
+    guest.refuel(FUEL_A_CALL + count * FUEL_A_FRAME);
+    lowering.lower(guest, this.#words, inbox, count);
+    try {
+      const outcome = guest.process(
+        now,
+        lowering.framesAt,
+        count,
+        lowering.partsAt,
+        lowering.parts,
+        lowering.arenaAt,
+        lowering.arena,
+      );
+      this.#words.refresh();
+      const wakeAt = this.#lifting.lift(this.#words, outcome, now, lowering.hops, outbox);
+      guest.postReturn(outcome);
+      return wakeAt;
+    } catch (error) {
+      throw guest.faultOf(error);
+    }
+  }
+
+  isPaused(edge: number): boolean {
+    return this.#lifting.paused.size > 0 && this.#lifting.paused.has(edge);
+  }
+
+  get held(): number {
+    return this.#ledger.held;
+  }
+
+  /** Ends what a fault left: the instance, and the frames that it held, counted as `fault`. */
+  fail(): void {
+    this.#guest.discard();
+    this.#lifting.paused.clear();
+    const lost = this.#ledger.closeAll((row) => this.#frames.release(row));
+    if (lost > 0) this.#context.counters.add('fault', lost);
+  }
+
+  /** A new instance in the place of one that failed. It is to be started and joined again. */
+  renew(): void {
+    this.#guest = this.#component.instantiate(this.#imports());
+    this.#words = new GuestWords(this.#guest.memory);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.fail();
+  }
+
+  /** A piece that holds all that it may takes nothing more. */
+  #dropWaiting(inbox: Inbox): void {
+    const waiting = inbox.length;
+    for (let n = 0; n < waiting; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
+    inbox.take(waiting);
+    this.#context.counters.add('held-full', waiting);
+  }
+
+  #open(edge: number, shape: number, described: number, like: number, stack: string): void {
+    const { reach, direction } = this.description.edges[described]!.shapes[like]!;
+    const pattern = new Pattern(this.#protocols, parseStack(stack, this.#protocols));
+    this.#outlets.set(edge, shape, reach === 'headers', direction === 'up', pattern);
+    this.#described[edge] = described;
+  }
+
+  readonly #described: number[] = [];
+
+  #imports(): HostImports {
+    const context = this.#context;
+    return {
+      log: (level, message) => context.log(level, message),
+      random: () => context.random(),
+      utc: () => {
+        const now = Date.now();
+        return [BigInt(Math.floor(now / 1000)), (now % 1000) * 1_000_000];
+      },
+      listen: (edge, like, stack) => {
+        const number = context.listen(edge, like, stack);
+        if (typeof number === 'number') this.#open(edge, number, this.#described[edge]!, like, stack);
+        return number;
+      },
+      unlisten: (edge, shape) => {
+        this.#outlets.delete(edge, shape);
+        context.unlisten(edge, shape);
+      },
+      offer: (edge, property, present) => context.offer(edge, property, present),
+    };
+  }
+}
+
+/** The most frames that one call brings. */
+export const MAX_BATCH = 256;
+
+/**
+ * Fuel is counted at function entries, at loop heads, and by the length of bulk memory instructions. The pieces of this
+ * project take 10 to 100 units a frame. A full batch has about 6 million, which an empty loop burns in less than 50 ms:
+ * `npm run bench` tells.
+ */
+export const FUEL_A_CALL = 1_000_000;
+export const FUEL_A_FRAME = 20_000;

@@ -1,0 +1,156 @@
+import { FRAME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
+import { type Frames, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
+import type { Inbox } from '../piece/inbox.ts';
+import type { Ledger } from '../piece/ledger.ts';
+import { copyBytes } from './copy-bytes.ts';
+import type { Guest } from './guest.ts';
+import type { GuestWords } from './guest-words.ts';
+import type { Outlets } from './outlets.ts';
+
+/**
+ * Writes waiting frames as the three lists of `process` into a guest's memory, by offset, and opens their tickets.
+ *
+ * What a Shape of reach `headers` may not see stays behind: its payload parts are marked `withheld` and carry the host's
+ * own address. Everything else is copied part by part into rooms of the guest's arena, so a piece sees bytes of no other frame.
+ */
+export class Lowering {
+  framesAt = 0;
+  partsAt = 0;
+  parts = 0;
+  arenaAt = 0;
+  arena = 0;
+  /** The largest hop count among the frames. */
+  hops = 0;
+
+  readonly #frames: Frames;
+  readonly #ledger: Ledger;
+  readonly #outlets: Outlets;
+
+  constructor(frames: Frames, ledger: Ledger, outlets: Outlets) {
+    this.#frames = frames;
+    this.#ledger = ledger;
+    this.#outlets = outlets;
+  }
+
+  /** Lowers the first `count` frames of the inbox; their references pass to the ledger, which has room for them. */
+  lower(guest: Guest, words: GuestWords, inbox: Inbox, count: number): void {
+    this.#measure(inbox, count);
+    // All three before any view is taken: each may grow the memory.
+    this.framesAt = guest.realloc(FRAME.align, count * FRAME.size);
+    this.partsAt = guest.realloc(PART.align, this.parts * PART.size);
+    this.arenaAt = guest.realloc(1, this.arena);
+    words.refresh();
+    this.#write(words, inbox, count);
+    inbox.take(count);
+  }
+
+  #measure(inbox: Inbox, count: number): void {
+    const { partWords, partCount, length, hops } = this.#frames;
+    let parts = 0;
+    let arena = 0;
+    let most = 0;
+    for (let n = 0; n < count; n++) {
+      const at = inbox.at(n);
+      const row = inbox.rows[at]!;
+      const own = partCount[row]!;
+      parts += own;
+      let visible = length[row]!;
+      if (this.#withholds(inbox.edgeShapes[at]!)) {
+        const first = row * MAX_PARTS * PART_WORDS;
+        for (let p = first; p < first + own * PART_WORDS; p += PART_WORDS) {
+          if (((partWords[p]! >>> 16) & 0xff) === Role.payload) visible -= partWords[p + 2]!;
+        }
+      }
+      arena += ((visible + 7) & ~7) + ROOM_AROUND;
+      if (hops[row]! > most) most = hops[row]!;
+    }
+    this.parts = parts;
+    this.arena = arena;
+    this.hops = most;
+  }
+
+  #withholds(edgeShape: number): boolean {
+    const outlet = this.#outlets.at(edgeShape & 0xffff, edgeShape >>> 16);
+    return outlet < 0 || this.#outlets.withholds[outlet]!;
+  }
+
+  #write(words: GuestWords, inbox: Inbox, count: number): void {
+    const frames = this.#frames;
+    const { partWords, partCount, start, length } = frames;
+    const guest = words.words;
+    const arenaAt = this.arenaAt;
+    let room = 0;
+    let frameAt = this.framesAt >>> 2;
+    let partAt = this.partsAt >>> 2;
+    let firstPart = 0;
+    for (let n = 0; n < count; n++) {
+      const at = inbox.at(n);
+      const row = inbox.rows[at]!;
+      const edgeShape = inbox.edgeShapes[at]!;
+      const own = partCount[row]!;
+      const from = start[row]!;
+      const first = row * MAX_PARTS * PART_WORDS;
+      const last = first + own * PART_WORDS;
+      // Where the guest sees the frame: with the same remainder modulo 8 as it has here, so that words can be copied.
+      let to = room + ROOM_HEAD;
+      to += (from - (arenaAt + to)) & 7;
+      let bodyStart = 0;
+      let bodyEnd = 0;
+      if (this.#withholds(edgeShape)) {
+        for (let p = first; p < last; p += PART_WORDS) {
+          const kind = partWords[p]!;
+          const address = partWords[p + 1]!;
+          const bytes = partWords[p + 2]!;
+          if (((kind >>> 16) & 0xff) === Role.payload) {
+            if (bodyEnd === 0) bodyStart = address;
+            bodyEnd = address + bytes;
+            guest[partAt] = kind | (PartMarks.withheld << 24);
+            guest[partAt + 1] = address;
+          } else {
+            copyBytes(words, arenaAt + to, frames, address, bytes);
+            guest[partAt] = kind;
+            guest[partAt + 1] = to;
+            to += bytes;
+          }
+          guest[partAt + 2] = bytes;
+          partAt += PART_WORDS;
+        }
+      } else {
+        const move = to - from;
+        const bytes = length[row]!;
+        for (let p = first; p < last; p += PART_WORDS) {
+          guest[partAt] = partWords[p]!;
+          guest[partAt + 1] = partWords[p + 1]! + move;
+          guest[partAt + 2] = partWords[p + 2]!;
+          partAt += PART_WORDS;
+        }
+        copyBytes(words, arenaAt + to, frames, from, bytes);
+        to += bytes;
+      }
+      const roomEnd = to + ROOM_TAIL;
+      guest[frameAt + FRAME_EDGE_SHAPE] = edgeShape;
+      guest[frameAt + FRAME_FIRST_PART] = firstPart;
+      guest[frameAt + FRAME_COUNT_SKIPS] = own | (inbox.skips[at]! << 16);
+      guest[frameAt + FRAME_ROOM_OFFSET] = room;
+      guest[frameAt + FRAME_ROOM_LENGTH] = roomEnd - room;
+      guest[frameAt + FRAME_TICKET] = this.#ledger.open(row, bodyStart, bodyEnd - bodyStart);
+      frameAt += FRAME.size >>> 2;
+      firstPart += own;
+      room = roomEnd;
+    }
+  }
+}
+
+/** Room in front of and behind a frame in the guest's arena, in bytes: an IPv6 and a UDP header; an authentication tag. */
+export const ROOM_HEAD = 64;
+export const ROOM_TAIL = 32;
+/** What a frame takes of the arena besides its bytes, up to 7 bytes for its remainder modulo 8 included. */
+const ROOM_AROUND = ROOM_HEAD + ROOM_TAIL + 8;
+
+// The contract's `frame` in words: edge | shape << 16, part-count | skip-headers << 16 | skip-trailers << 24.
+export const FRAME_EDGE_SHAPE = FRAME.edge >>> 2;
+export const FRAME_FIRST_PART = FRAME.firstPart >>> 2;
+export const FRAME_COUNT_SKIPS = FRAME.partCount >>> 2;
+export const FRAME_ROOM_OFFSET = FRAME.roomOffset >>> 2;
+export const FRAME_ROOM_LENGTH = FRAME.roomLength >>> 2;
+export const FRAME_TICKET = FRAME.ticket >>> 2;

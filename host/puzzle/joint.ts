@@ -1,0 +1,59 @@
+import { Plan } from '../frame/plan.ts';
+import type { Direction } from '../stack/direction.ts';
+import { parseStack } from '../stack/parse-stack.ts';
+import type { Protocols } from '../stack/protocols.ts';
+import type { JoinedEdge } from './seat.ts';
+
+/** The place where Edges come together: for each direction, a plan of the Shapes that take frames travelling so. */
+export class Joint {
+  readonly name: string;
+  /** Frames that several Shapes match equally go to each. */
+  readonly copies: boolean;
+  readonly members: JoinedEdge[] = [];
+  /** Who listens, by the tags of the plans. */
+  readonly receivers: (Receiver | undefined)[] = [];
+  readonly #protocols: Protocols;
+  readonly #plans: Record<Direction, Plan>;
+  readonly #freeTags: number[] = [];
+
+  constructor(name: string, copies: boolean, protocols: Protocols) {
+    this.name = name;
+    this.copies = copies;
+    this.#protocols = protocols;
+    this.#plans = {
+      up: new Plan(protocols, []),
+      down: new Plan(protocols, []),
+      peer: new Plan(protocols, []),
+    };
+  }
+
+  /** The plan of the Shapes that take frames from a Shape of this direction: those that oppose it. */
+  planFrom(direction: Direction): Plan {
+    return direction === 'up' ? this.#plans.down : direction === 'down' ? this.#plans.up : this.#plans.peer;
+  }
+
+  /** From now on frames of this stack go to this Shape of this Edge. The tag ends it. */
+  add(member: JoinedEdge, shape: number, direction: Direction, stack: string): number {
+    const tag = this.#freeTags.pop() ?? this.receivers.length;
+    this.receivers[tag] = { member, edgeShape: (member.edge | (shape << 16)) >>> 0, direction, stack };
+    this.#plans[direction].add(parseStack(stack, this.#protocols), tag);
+    return tag;
+  }
+
+  remove(tag: number): void {
+    const receiver = this.receivers[tag];
+    if (receiver === undefined) return;
+    this.#plans[receiver.direction].remove(parseStack(receiver.stack, this.#protocols), tag);
+    this.receivers[tag] = undefined;
+    this.#freeTags.push(tag);
+  }
+}
+
+/** A Shape on a Joint that takes frames. */
+export interface Receiver {
+  readonly member: JoinedEdge;
+  /** Edge | Shape << 16. */
+  readonly edgeShape: number;
+  readonly direction: Direction;
+  readonly stack: string;
+}

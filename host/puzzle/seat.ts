@@ -1,0 +1,85 @@
+import type { Property } from '../../abi/host/contract.ts';
+import { Counters } from '../piece/counters.ts';
+import { Inbox } from '../piece/inbox.ts';
+import type { Piece } from '../piece/piece.ts';
+import type { Direction } from '../stack/direction.ts';
+import type { Place } from './arrangement.ts';
+import type { Joint } from './joint.ts';
+
+/** A named piece in a running puzzle: what waits for it, what was counted, when it wants to be woken. It outlives instances. */
+export class Seat {
+  readonly place: Place;
+  readonly kind: 'component' | 'native';
+  readonly failure: FailurePolicy;
+  readonly inbox = new Inbox();
+  readonly counters = new Counters();
+  /** Joined Edges, by number. */
+  readonly members: JoinedEdge[] = [];
+  piece: Piece | undefined;
+  /** Why the piece is not running; undefined while it is. */
+  fault: { code: string; message: string } | undefined;
+  /** Milliseconds of the lane's clock; Infinity for never. */
+  wakeAt = Infinity;
+  /** It stands in the lane's queue. */
+  isQueued = false;
+  /** With the policy `restart`: when it comes again, and how long it waits the next time. */
+  restartAt = Infinity;
+  restartDelayMs = FIRST_RESTART_MS;
+  startedAt = 0;
+
+  constructor(place: Place, kind: 'component' | 'native', failure: FailurePolicy) {
+    this.place = place;
+    this.kind = kind;
+    this.failure = failure;
+  }
+
+  get name(): string {
+    return this.place.name;
+  }
+}
+
+/** What becomes of frames when a piece has faulted: none pass; or it comes again, with exponential back-off. */
+export type FailurePolicy = 'closed' | 'restart';
+
+/** One Edge of a running piece, on its Joint. */
+export class JoinedEdge {
+  readonly seat: Seat;
+  readonly edge: number;
+  readonly described: number;
+  readonly joint: Joint;
+  /** Described Shapes that are joined. */
+  readonly shapes: readonly number[];
+  /** The directions of its Shapes, by number; those that came by `listen` included. */
+  readonly directions: (Direction | undefined)[];
+  /** Stacks of Shapes that came by `listen`, by Shape number. */
+  readonly listens = new Map<number, { stack: string; tag: number }>();
+  /** What the piece offers here. */
+  readonly offers: Property[] = [];
+  /** Frames in, bytes in, frames out, bytes out; in is to the piece. */
+  readonly traffic = new Float64Array(4);
+
+  constructor(seat: Seat, edge: number, described: number, joint: Joint, shapes: readonly number[]) {
+    this.seat = seat;
+    this.edge = edge;
+    this.described = described;
+    this.joint = joint;
+    this.shapes = shapes;
+    this.directions = seat.place.description.edges[described]!.shapes.map((shape) => shape.direction);
+  }
+
+  get name(): string {
+    return this.seat.place.description.edges[this.described]!.name;
+  }
+}
+
+/** A piece that faults is back after a second; one that does so again and again, every half minute. */
+export const FIRST_RESTART_MS = 1000;
+export const LAST_RESTART_MS = 30_000;
+/** After a minute without a fault the next one counts as the first. */
+export const CALM_MS = 60_000;
+
+// Indices of `JoinedEdge.traffic`.
+export const FRAMES_IN = 0;
+export const BYTES_IN = 1;
+export const FRAMES_OUT = 2;
+export const BYTES_OUT = 3;

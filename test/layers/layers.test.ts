@@ -95,6 +95,7 @@ async function look(root: string): Promise<ICruiseResult> {
     exclude: { path: NOT_OURS },
   };
   const { output } = await cruise(present, options, {
+    exportsFields: ['exports'],
     conditionNames: ['import', 'node', 'types', 'default'],
   });
   if (typeof output === 'string') throw new Error(output);

@@ -1,0 +1,30 @@
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+/** What an AssemblyScript module of a test exports: functions on numbers, and its memory. */
+export type Assembly = Record<string, (...args: (number | bigint)[]) => number | bigint> & {
+  readonly memory: WebAssembly.Memory;
+};
+
+/** Compiles the AssemblyScript file at `url` as pieces are compiled, and instantiates it. */
+export async function compileAssembly(
+  url: URL,
+  imports: WebAssembly.Imports = {},
+): Promise<{ exports: Assembly; bytes: Uint8Array }> {
+  const path = fileURLToPath(url);
+  const output = `${basename(path)}.wasm`;
+  let module: Uint8Array | undefined;
+  const { error, stderr } = await asc.main(
+    [path, '--runtime', 'stub', '-O2', '--use', 'abort=', '--outFile', output],
+    {
+      writeFile: (name, contents) => {
+        if (name === output) module = contents as Uint8Array;
+      },
+    },
+  );
+  if (error || !module) throw new Error(`${path} does not compile: ${stderr.toString()}`, { cause: error });
+  const { instance } = await WebAssembly.instantiate(module as Uint8Array<ArrayBuffer>, imports);
+  const exports = instance.exports as unknown as Assembly;
+  return { exports, bytes: new Uint8Array(exports.memory.buffer) };
+}

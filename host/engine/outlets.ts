@@ -7,12 +7,12 @@ export class Outlets {
   readonly withholds: boolean[] = [];
   /** By outlet: true where frames that leave travel upwards. */
   readonly up: boolean[] = [];
-  readonly patterns: Pattern[] = [];
+  readonly patterns: Pick<Pattern, 'matches'>[] = [];
   /** Outlet + 1 by Edge and Shape; 0 where nothing is joined. */
   readonly #numbers = new Uint16Array(MAX_EDGES * MAX_SHAPES);
   readonly #free: number[] = [];
 
-  set(edge: number, shape: number, withholds: boolean, up: boolean, pattern: Pattern): void {
+  set(edge: number, shape: number, withholds: boolean, up: boolean, pattern: Pick<Pattern, 'matches'>): void {
     if (edge >= MAX_EDGES || shape >= MAX_SHAPES) {
       throw new PieceFault(
         'FT_FAULT_OUTCOME',

@@ -12,7 +12,8 @@ describe('Ledger', () => {
     expect(ledger.slotOf(ticket)).toBe(-1);
     const next = ledger.open(8, 0, 0);
     expect(next).not.toBe(ticket);
-    for (const invented of [0, 1, 2 ** 32 - 1, next + 1, next + (1 << 12)]) expect(ledger.slotOf(invented)).toBe(-1);
+    for (const invented of [0, 1, 2 ** 32 - 1, next + 1, next + (1 << 12)])
+      expect(ledger.slotOf(invented)).toBe(-1);
   });
 
   it('knows the body of a live ticket, and no byte around it', () => {
@@ -21,7 +22,13 @@ describe('Ledger', () => {
     expect(ledger.slotOfBody(3, 1000, 100)).toBe(slot);
     expect(ledger.slotOfBody(3, 1099, 1)).toBe(slot);
     expect(ledger.slotOfBody(3, 1100, 0)).toBe(slot);
-    for (const [address, length] of [[999, 1], [1099, 2], [1100, 1], [1000, 2 ** 32 - 1], [0, 0]] as const) {
+    for (const [address, length] of [
+      [999, 1],
+      [1099, 2],
+      [1100, 1],
+      [1000, 2 ** 32 - 1],
+      [0, 0],
+    ] as const) {
       expect(ledger.slotOfBody(3, address, length)).toBe(-1);
     }
     expect(ledger.slotOfBody(4, 1000, 1)).toBe(-1);

@@ -1,0 +1,27 @@
+// The piece author's SDK: `import { … } from 'funnel-tunnel/as'`.
+
+export { arenaStart, Batch, Frame, Part } from './batch';
+export { CurveDescription, Description, EdgeDescription, SettingDescription } from './description';
+export { describedEdge, edgeOf, isJoined, joinedCount, joinedEdge, joinedShape } from './edges';
+export {
+  Direction,
+  JoiningRecord as Joining,
+  Kind,
+  Level,
+  PartMarks,
+  PROPERTY_SIZE,
+  PropertyRecord as Property,
+  Reach,
+  Role,
+  ValueCase,
+  Wish,
+} from './generated';
+export { listen, listenLine, listenProblem, log, offer, offerBound, offerLine, offerText, random, unlisten, utcSeconds } from './host';
+export { Line } from './line';
+export { room } from './memory';
+export { Outcome } from './outcome';
+export { Piece } from './piece';
+export { protocolNumber } from './runtime';
+export { parseIpv4, Settings } from './settings';
+export { State } from './state';
+export { List, Text, writeUtf8 } from './text';

@@ -1,0 +1,148 @@
+import { room } from './memory';
+
+/** Bytes of state that `save` can write. */
+export const STATE_BYTES: i32 = 524_288;
+
+/**
+ * A piece's state, told once for both ways: each call takes the present value and returns the one that holds from now on. While
+ * saving that is the same value; while restoring it is the saved one.
+ *
+ * ```ts
+ * state(state: State): void {
+ *   this.port = state.u16(this.port);
+ *   this.deadline = state.instant(this.deadline);
+ * }
+ * ```
+ */
+export class State {
+  /** The version of the piece that saved the state; '' while saving. */
+  version: string = '';
+  /** Whether values come in rather than go out. */
+  isRestoring: bool = false;
+  private now: f64 = 0;
+  private start: usize = 0;
+  private at: usize = 0;
+  private end: usize = 0;
+  private refusal: string | null = null;
+
+  u8(value: u8): u8 {
+    const at = this.take(1);
+    if (at == 0) return value;
+    if (this.isRestoring) return load<u8>(at);
+    store<u8>(at, value);
+    return value;
+  }
+
+  bool(value: bool): bool {
+    return this.u8(value ? 1 : 0) != 0;
+  }
+
+  u16(value: u16): u16 {
+    const at = this.take(2);
+    if (at == 0) return value;
+    if (this.isRestoring) return load<u16>(at);
+    store<u16>(at, value);
+    return value;
+  }
+
+  u32(value: u32): u32 {
+    const at = this.take(4);
+    if (at == 0) return value;
+    if (this.isRestoring) return load<u32>(at);
+    store<u32>(at, value);
+    return value;
+  }
+
+  i32(value: i32): i32 {
+    return <i32>this.u32(<u32>value);
+  }
+
+  u64(value: u64): u64 {
+    const at = this.take(8);
+    if (at == 0) return value;
+    if (this.isRestoring) return load<u64>(at);
+    store<u64>(at, value);
+    return value;
+  }
+
+  f64(value: f64): f64 {
+    return reinterpret<f64>(this.u64(reinterpret<u64>(value)));
+  }
+
+  /** A point in time, which travels as the duration until it. */
+  instant(value: f64): f64 {
+    return this.f64(value - this.now) + this.now;
+  }
+
+  /** Bytes in place. */
+  bytes(address: usize, length: i32): void {
+    const at = this.take(length);
+    if (at == 0) return;
+    if (this.isRestoring) memory.copy(address, at, length);
+    else memory.copy(at, address, length);
+  }
+
+  /** How many items follow; while restoring, at most `most`: more than that is refused. */
+  count(value: i32, most: i32): i32 {
+    const count = this.i32(value);
+    if (count >= 0 && count <= most) return count;
+    this.refuse('the state holds more than this version can');
+    return 0;
+  }
+
+  /** The state cannot be taken over. The first refusal is the one that the user reads. */
+  refuse(message: string): void {
+    if (this.refusal === null) this.refusal = message;
+  }
+
+  /** For the SDK. */
+  openSave(now: f64): void {
+    this.version = '';
+    this.isRestoring = false;
+    this.now = now;
+    this.refusal = null;
+    this.start = room(STATE_BYTES);
+    this.at = this.start;
+    this.end = this.start + STATE_BYTES;
+  }
+
+  /** For the SDK. */
+  openRestore(now: f64, version: string, address: usize, length: i32): void {
+    this.version = version;
+    this.isRestoring = true;
+    this.now = now;
+    this.refusal = null;
+    this.start = address;
+    this.at = address;
+    this.end = address + length;
+  }
+
+  /** For the SDK. */
+  get savedAt(): usize {
+    return this.start;
+  }
+
+  /** For the SDK. */
+  get savedLength(): i32 {
+    return <i32>(this.at - this.start);
+  }
+
+  /** For the SDK: why restoring failed, or null. All of the state must have been taken. */
+  closeRestore(): string | null {
+    if (this.refusal === null && this.at != this.end) this.refuse('the state holds more than this version knows');
+    return this.refusal;
+  }
+
+  private take(size: i32): usize {
+    if (this.refusal !== null) return 0;
+    if (size > <i32>(this.end - this.at)) {
+      // A state that cannot be written must not be written in part.
+      if (!this.isRestoring) unreachable();
+      this.refuse('the state ends early');
+      return 0;
+    }
+    const at = this.at;
+    this.at += size;
+    return at;
+  }
+}

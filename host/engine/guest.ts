@@ -45,7 +45,7 @@ export interface Guest {
   accepts(joining: Joining): Problem | undefined;
   join(joining: Joining): void;
   leave(edge: number, shape: number): void;
-  listening(edge: number, stack: string, present: boolean): void;
+  listening(edge: number, stack: string, present: boolean): Problem | undefined;
   ready(edge: number, ready: boolean): void;
   save(now: number): Uint8Array;
   restore(now: number, version: string, state: Uint8Array): Problem | undefined;

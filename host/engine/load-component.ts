@@ -1,7 +1,17 @@
 import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
 import { ComponentError } from './component-error.ts';
+import { ComponentGuest } from './component-guest.ts';
+import type { ReadyModule } from './component-instance.ts';
+import { linkComponent } from './component-linker.ts';
+import { parseComponent } from './component-parser.ts';
+import { checkPlan, findExports } from './contract-check.ts';
+import { type CoreModule, readCoreModule } from './core-module.ts';
+import { checkImports, DEFAULT_GRANTS, type Grant } from './grants.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
-import type { Limits } from './limits.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import type { LinkPlan } from './link-plan.ts';
+import { type ModuleCaps, rewriteModule } from './module-rewriter.ts';
+import { v8, type WebAssemblyEngine } from './webassembly-engine.ts';
 
 /**
  * Makes a component file ready to run: checked, validated, metered and capped, and compiled. Nothing of it runs here.
@@ -9,21 +19,47 @@ import type { Limits } from './limits.ts';
  * @throws {ComponentError} where the component is refused.
  */
 export async function loadComponent(bytes: Uint8Array, options: LoadOptions = {}): Promise<LoadedComponent> {
-  void options;
-  throw new ComponentError(
-    'FT_COMPONENT_UNSUPPORTED',
-    `this build cannot load components yet (${bytes.length} bytes)`,
-  );
+  const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const engine = options.engine ?? v8;
+  checkSize(bytes, limits);
+  const plan = linkComponent(parseComponent(bytes));
+  if (plan.modules.length > limits.maxCoreModules) {
+    throw new ComponentError(
+      'FT_COMPONENT_TOO_LARGE',
+      `the component holds ${plan.modules.length} core modules, and may hold ${limits.maxCoreModules}`,
+    );
+  }
+  checkImports(plan, options.grants ?? DEFAULT_GRANTS);
+  const exports = findExports(plan);
+  const originals = plan.modules.map(({ start, end }) => readValidModule(engine, bytes, start, end));
+  checkPlan(plan, exports, originals);
+  const caps = capsOf(plan, originals, limits);
+  const modules: ReadyModule[] = [];
+  for (const original of originals) modules.push(await makeReady(engine, original, caps));
+  const component = { engine, plan, exports, modules };
+  return {
+    describe(settings) {
+      const guest = new ComponentGuest(component, undefined);
+      try {
+        return guest.describe(settings);
+      } finally {
+        guest.discard();
+      }
+    },
+    instantiate: (imports) => new ComponentGuest(component, imports),
+    imports: [...plan.hostFunctions],
+    size: bytes.length,
+    coreModules: originals.length,
+  };
 }
 
 export interface LoadOptions {
   readonly limits?: Partial<Limits>;
   /** Functions of the interface `arpa2:funnel/host` that the component may import; `log`, `random` and `utc` when left out. */
   readonly grants?: ReadonlySet<Grant>;
+  /** Another than Node's own. */
+  readonly engine?: WebAssemblyEngine;
 }
-
-/** A function of the interface `arpa2:funnel/host`, as far as it is granted by name. `unlisten` comes with `listen`. */
-export type Grant = 'log' | 'random' | 'utc' | 'listen' | 'offer';
 
 /** A component that was admitted, of which any number of instances can be made. */
 export interface LoadedComponent {
@@ -37,13 +73,70 @@ export interface LoadedComponent {
   /**
    * A new instance. A start function of the component runs here, metered.
    *
-   * @throws {PieceFault} where it faults.
+   * @throws {PieceFault} where it faults; {@link ComponentError} FT_COMPONENT_INVALID where its modules do not fit together.
    */
   instantiate(imports: HostImports): Guest;
 
-  /** The interfaces and functions that it imports, such as `arpa2:funnel/host@0.1.0#log`. */
+  /** The functions of the host that it calls, such as `arpa2:funnel/host@0.1.0#log`. */
   readonly imports: readonly string[];
   /** Bytes in the file. */
   readonly size: number;
   readonly coreModules: number;
+}
+
+export type { Grant } from './grants.ts';
+export type { Limits } from './limits.ts';
+
+function checkSize(bytes: Uint8Array, limits: Limits): void {
+  if (bytes.length <= limits.maxComponentBytes) return;
+  throw new ComponentError(
+    'FT_COMPONENT_TOO_LARGE',
+    `the component has ${bytes.length} bytes, and may have ${limits.maxComponentBytes}; raise the limit of the piece, or use another`,
+  );
+}
+
+/** Validates the original, so that the rewriter can trust what it reads: indices, types, the nesting of blocks. */
+function readValidModule(
+  engine: WebAssemblyEngine,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): CoreModule {
+  const original = bytes.slice(start, end);
+  if (!engine.isValid(original)) {
+    throw new ComponentError(
+      'FT_COMPONENT_INVALID',
+      `the core module at byte ${start} of the component is not valid WebAssembly, or is newer than this engine; build the piece again`,
+      { offset: start },
+    );
+  }
+  return readCoreModule(original);
+}
+
+const PAGE_BYTES = 65_536;
+/** What 32 bits of address reach. */
+const MAX_PAGES = 65_536;
+
+/** The memory limit is that of the component: where it makes several memories, they divide it. */
+function capsOf(plan: LinkPlan, modules: readonly CoreModule[], limits: Limits): ModuleCaps {
+  const memories = plan.instances.reduce((sum, { module }) => sum + modules[module]!.definedMemories, 0);
+  const pages = Math.floor(limits.maxMemoryBytes / PAGE_BYTES / Math.max(1, memories));
+  return { maxMemoryPages: Math.min(pages, MAX_PAGES), maxTableEntries: limits.maxTableEntries };
+}
+
+async function makeReady(
+  engine: WebAssemblyEngine,
+  original: CoreModule,
+  caps: ModuleCaps,
+): Promise<ReadyModule> {
+  const { bytes, fuelModule } = rewriteModule(original, caps);
+  try {
+    return { compiled: await engine.compile(bytes), fuelModule, imports: original.imports };
+  } catch (error) {
+    throw new ComponentError(
+      'FT_COMPONENT_UNSUPPORTED',
+      `a core module of the component is beyond what the engine compiles: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
 }

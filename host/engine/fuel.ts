@@ -1,0 +1,87 @@
+import { OP } from './instruction.ts';
+
+/**
+ * Fuel is counted in units of about one simple instruction; here are the prices, and the budgets of the calls.
+ *
+ * A budget bounds the time of a call: a tight loop uses a unit in 0.3 to 1 ns on the machine that the figures of the design
+ * come from, so {@link FUEL.process} lasts 10 to 30 ms (`npm run bench` prints it). Work that is worth having is far below: a
+ * batch of 256 large frames through a cipher in plain WebAssembly takes some ten million units.
+ */
+export const FUEL = {
+  /** One call of `process`, with whatever number of frames. */
+  process: 30_000_000,
+  /** One typed call: starting, joining, saving. */
+  control: 30_000_000,
+  /** Start functions and `describe` together. */
+  describe: 30_000_000,
+} as const;
+
+/** The price of an instruction, in units. Those not named cost one. */
+export function priceOf(opcode: number): number {
+  if (opcode >= 0x28 && opcode <= 0x3e) return 2; // loads and stores
+  if (opcode >= 0xfd00) return 2; // vectors
+  switch (opcode) {
+    case OP.end:
+    case OP.else:
+      return 0;
+    case 0x08: // throw
+    case 0x09: // rethrow
+      return 4000;
+    case 0x10: // call
+    case 0x12: // return_call
+      return 4;
+    case 0x11: // call_indirect
+    case 0x13: // return_call_indirect
+    case 0x25: // table.get
+    case 0x26: // table.set
+      return 16;
+    case 0x6d: // division and remainder of integers
+    case 0x6e:
+    case 0x6f:
+    case 0x70:
+    case 0x7f:
+    case 0x80:
+    case 0x81:
+    case 0x82:
+      return 8;
+    case 0x91: // square root and division of floats
+    case 0x95:
+    case 0x9f:
+    case 0xa3:
+      return 8;
+    case 0xd2: // ref.func
+    case 0xfc09: // data.drop
+    case 0xfc0d: // elem.drop
+    case 0xfc10: // table.size
+      return 64;
+  }
+  return 1;
+}
+
+/** What the counting itself costs, wherever it stands. */
+export const PRICE_OF_COUNTING = 3;
+
+/**
+ * The price of an instruction that works on a stretch whose length is on top of the stack: `base`, and `length` masked,
+ * then shifted to the right (or, when negative, to the left). No price reaches 2^30, so that the counter cannot wrap.
+ */
+export interface StretchPrice {
+  readonly base: number;
+  readonly mask: number;
+  readonly shift: number;
+}
+
+/** Instructions priced by length. */
+export const STRETCH_PRICES: ReadonlyMap<number, StretchPrice> = new Map([
+  // 16 bytes a unit.
+  [OP.memoryInit, { base: 32, mask: -1, shift: 4 }],
+  [OP.memoryCopy, { base: 32, mask: -1, shift: 4 }],
+  [OP.memoryFill, { base: 32, mask: -1, shift: 4 }],
+  // Pages of 64 KiB, which the system has to clear. More than 65 535 fail without work.
+  [OP.memoryGrow, { base: 4000, mask: 0xffff, shift: -13 }],
+  // Entries. A table is capped far below 2^24, and longer stretches trap without work.
+  [OP.tableInit, { base: 128, mask: 0xff_ffff, shift: -4 }],
+  [OP.tableCopy, { base: 128, mask: 0xff_ffff, shift: -4 }],
+  [OP.tableFill, { base: 128, mask: 0xff_ffff, shift: -4 }],
+  [OP.tableGrow, { base: 4000, mask: 0xff_ffff, shift: -4 }],
+]);

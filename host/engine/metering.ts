@@ -1,0 +1,130 @@
+import type { BinaryReader } from './binary-reader.ts';
+import { PRICE_OF_COUNTING, priceOf, STRETCH_PRICES, type StretchPrice } from './fuel.ts';
+import { OP, readInstruction } from './instruction.ts';
+
+/** What is to be put into, or changed in, the code of a function, at an offset of its bytes. */
+export type Edit =
+  /** Here `price` units are taken. */
+  | { readonly kind: 'count'; readonly at: number; price: number }
+  /** Here units are taken by the length on top of the stack. */
+  | { readonly kind: 'count-stretch'; readonly at: number; readonly price: StretchPrice }
+  /** A memory was asked to grow, and the answer is on top of the stack. */
+  | { readonly kind: 'note-refusal'; readonly at: number }
+  /** From here to `end` stands the number of a global variable. */
+  | { readonly kind: 'global'; readonly at: number; readonly end: number; readonly index: number };
+
+/**
+ * Where a function is to count its fuel. Edits are in the order of the code.
+ *
+ * The code is divided into segments: stretches that control enters at their first instruction only. A segment is entered
+ * at most once between two visits of the head of its loop (or of the function), because only loops go back. So the head
+ * can pay for small segments in advance, which keeps counting out of ordinary branches; what is above
+ * {@link PREPAID_PRICE} pays on its own when it is entered, so that a large interpreter loop is not charged in full for each
+ * turn. Nothing runs unpaid.
+ *
+ * @param reader stands at the first instruction, and is read to its end.
+ */
+export function meterFunction(reader: BinaryReader): Edit[] {
+  const edits: Edit[] = [];
+  const open: (Head | undefined)[] = [];
+  let head = beginHead(reader.at, edits);
+  const heads = [head];
+  let segment: Segment = head.segment;
+
+  const begin = (): void => {
+    close(segment, head);
+    segment = beginSegment(reader.at, edits);
+  };
+
+  while (!reader.isAtEnd) {
+    const at = reader.at;
+    const opcode = readInstruction(reader);
+    const stretch = STRETCH_PRICES.get(opcode);
+    if (stretch !== undefined) edits.push({ kind: 'count-stretch', at, price: stretch });
+    if (opcode === OP.memoryGrow) edits.push({ kind: 'note-refusal', at: reader.at });
+    if (opcode === OP.globalGet || opcode === OP.globalSet) edits.push(globalEdit(reader, at + 1));
+    segment.price += priceOf(opcode);
+    switch (opcode) {
+      case OP.loop:
+        close(segment, head);
+        open.push(head);
+        head = beginHead(reader.at, edits);
+        heads.push(head);
+        segment = head.segment;
+        break;
+      case OP.block:
+      case OP.try:
+        open.push(undefined);
+        break;
+      case OP.if:
+        open.push(undefined);
+        begin();
+        break;
+      case OP.else:
+      case OP.catch:
+      case OP.catchAll:
+        begin();
+        break;
+      case OP.end:
+      case OP.delegate: {
+        close(segment, head);
+        // The head of the loop around a loop that ends here.
+        head = open.pop() ?? head;
+        segment = beginSegment(reader.at, edits);
+        break;
+      }
+      default:
+        if (segment.price >= LONGEST_PRICE) begin();
+    }
+  }
+  close(segment, head);
+  for (const each of heads) each.segment.count.price += each.prepaid;
+  return edits.filter((edit) => edit.kind !== 'count' || edit.price > 0);
+}
+
+/** What the head of a loop or function pays in advance for small segments, in units. */
+const PREPAID_PRICE = 128;
+/** A straight stretch is divided where its price reaches this, so that leaving it early does not cost all of it. */
+const LONGEST_PRICE = 256;
+
+interface Segment {
+  price: number;
+  readonly count: Edit & { kind: 'count' };
+}
+
+/** The start of a loop's body, or of a function. */
+interface Head {
+  readonly segment: Segment;
+  prepaid: number;
+}
+
+function beginSegment(at: number, edits: Edit[]): Segment {
+  const count: Edit & { kind: 'count' } = { kind: 'count', at, price: 0 };
+  edits.push(count);
+  return { price: 0, count };
+}
+
+function beginHead(at: number, edits: Edit[]): Head {
+  const segment = beginSegment(at, edits);
+  segment.count.price = PRICE_OF_COUNTING;
+  return { segment, prepaid: 0 };
+}
+
+/** The segment is complete: its head pays for it, or it pays itself. */
+function close(segment: Segment, head: Head): void {
+  if (segment === head.segment) {
+    segment.count.price += segment.price;
+  } else if (head.prepaid + segment.price <= PREPAID_PRICE) {
+    head.prepaid += segment.price;
+  } else {
+    segment.count.price = segment.price + PRICE_OF_COUNTING;
+  }
+}
+
+/** Its index is read again, because {@link readInstruction} passes over it. */
+function globalEdit(reader: BinaryReader, at: number): Edit {
+  const end = reader.at;
+  reader.at = at;
+  const index = reader.u32();
+  return { kind: 'global', at, end, index };
+}

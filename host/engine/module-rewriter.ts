@@ -1,0 +1,402 @@
+import { BinaryReader } from './binary-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { ComponentError } from './component-error.ts';
+import {
+  type CoreModule,
+  type CoreSection,
+  type ResizeLimits,
+  readLimits,
+  readValueType,
+  SECTION,
+} from './core-module.ts';
+import type { StretchPrice } from './fuel.ts';
+import { OP, readInstruction } from './instruction.ts';
+import { type Edit, meterFunction } from './metering.ts';
+
+/** A core module that counts its fuel and keeps to its caps; otherwise it does what the original does. */
+export interface RewrittenModule {
+  readonly bytes: Uint8Array;
+  /** The module name of the imports named in {@link FUEL_IMPORT}; the original has none of that name. */
+  readonly fuelModule: string;
+}
+
+/** Names in {@link RewrittenModule.fuelModule}, each a mutable global of type i32. */
+export const FUEL_IMPORT = {
+  /** Units that are left. */
+  units: 'units',
+  /** Set to 1 when the engine refused to grow a memory. */
+  refused: 'refused',
+} as const;
+
+export interface ModuleCaps {
+  /** Pages of 64 KiB. */
+  readonly maxMemoryPages: number;
+  readonly maxTableEntries: number;
+}
+
+/**
+ * Puts metering and caps into a core module that the engine found valid.
+ *
+ * The counter becomes an imported global variable, so that all modules of an instance share it, and none can name it: the
+ * original was valid without it. It stands behind the other imported ones, with the mark of refused memory, so the global
+ * variables that the module defines move up by two.
+ *
+ * @throws {ComponentError} FT_COMPONENT_MEMORY where a memory or table begins above its cap, FT_COMPONENT_UNSUPPORTED.
+ */
+export function rewriteModule(module: CoreModule, caps: ModuleCaps): RewrittenModule {
+  if (module.importedMemories + module.definedMemories > 1) {
+    throw new ComponentError(
+      'FT_COMPONENT_UNSUPPORTED',
+      'a core module has several memories; this host gives it one',
+    );
+  }
+  const fuelModule = unusedModuleName(module);
+  const writer = new ByteWriter();
+  writer.range(module.bytes, 0, PREAMBLE_BYTES);
+  let importsAreWritten = false;
+  for (const section of module.sections) {
+    if (!importsAreWritten && section.id !== SECTION.type) {
+      writeImports(module, section.id === SECTION.import ? section : undefined, fuelModule, writer);
+      importsAreWritten = true;
+      if (section.id === SECTION.import) continue;
+    }
+    writeSection(module, section, caps, writer);
+  }
+  if (!importsAreWritten) writeImports(module, undefined, fuelModule, writer);
+  return { bytes: writer.written.slice(), fuelModule };
+}
+
+const PREAMBLE_BYTES = 8;
+
+function unusedModuleName(module: CoreModule): string {
+  const taken = new Set(module.imports.map((each) => each.module));
+  let name = 'fuel';
+  for (let i = 1; taken.has(name); i++) name = `fuel ${i}`;
+  return name;
+}
+
+function writeImports(
+  module: CoreModule,
+  section: CoreSection | undefined,
+  fuelModule: string,
+  writer: ByteWriter,
+): void {
+  const content = new ByteWriter();
+  content.u32(module.imports.length + OUR_GLOBALS);
+  if (section !== undefined) {
+    const reader = new BinaryReader(module.bytes, section.start, section.end);
+    reader.u32();
+    content.range(module.bytes, reader.at, reader.end);
+  }
+  for (const name of [FUEL_IMPORT.units, FUEL_IMPORT.refused]) {
+    content.name(fuelModule);
+    content.name(name);
+    content.bytes([KIND_GLOBAL, TYPE_I32, MUTABLE]);
+  }
+  writeContent(SECTION.import, content, writer);
+}
+
+const OUR_GLOBALS = 2;
+const KIND_GLOBAL = 3;
+const TYPE_I32 = 0x7f;
+const MUTABLE = 1;
+
+function writeContent(id: number, content: ByteWriter, writer: ByteWriter): void {
+  writer.byte(id);
+  writer.u32(content.length);
+  writer.bytes(content.written);
+}
+
+/** Sections in which nothing changes are copied. */
+function writeSection(module: CoreModule, section: CoreSection, caps: ModuleCaps, writer: ByteWriter): void {
+  const rewrite = REWRITES.get(section.id);
+  if (rewrite === undefined) {
+    writer.byte(section.id);
+    writer.u32(section.end - section.start);
+    writer.range(module.bytes, section.start, section.end);
+    return;
+  }
+  const reader = new BinaryReader(module.bytes, section.start, section.end);
+  const content = new ByteWriter();
+  const count = reader.count();
+  content.u32(count);
+  rewrite({ module, caps, reader, content, count });
+  reader.finish(`core section ${section.id}`);
+  writeContent(section.id, content, writer);
+}
+
+interface Rewriting {
+  readonly module: CoreModule;
+  readonly caps: ModuleCaps;
+  readonly reader: BinaryReader;
+  readonly content: ByteWriter;
+  /** Entries in the section. */
+  readonly count: number;
+}
+
+const REWRITES: ReadonlyMap<number, (rewriting: Rewriting) => void> = new Map([
+  [SECTION.table, rewriteTables],
+  [SECTION.memory, rewriteMemories],
+  [SECTION.global, rewriteGlobals],
+  [SECTION.export, rewriteExports],
+  [SECTION.element, rewriteElements],
+  [SECTION.code, rewriteCode],
+  [SECTION.data, rewriteData],
+]);
+
+/** Tables of one module; more would be a way around the cap on entries. */
+const MAX_TABLES = 16;
+
+function rewriteTables({ caps, reader, content, count }: Rewriting): void {
+  if (count > MAX_TABLES) {
+    throw new ComponentError(
+      'FT_COMPONENT_TOO_LARGE',
+      `a core module has ${count} tables; this host allows ${MAX_TABLES}`,
+    );
+  }
+  for (let left = count; left > 0; left--) {
+    const start = reader.at;
+    readValueType(reader);
+    content.range(reader.bytes, start, reader.at);
+    writeLimits(content, capped(readLimits(reader), caps.maxTableEntries, 'table', 'entries'));
+  }
+}
+
+function rewriteMemories({ caps, reader, content, count }: Rewriting): void {
+  for (let left = count; left > 0; left--) {
+    writeLimits(content, capped(readLimits(reader), caps.maxMemoryPages, 'memory', 'pages of 64 KiB'));
+  }
+}
+
+function capped(
+  limits: ResizeLimits,
+  cap: number,
+  what: string,
+  unit: string,
+): Required<ResizeLimits> & { maximum: number } {
+  if (limits.minimum > cap) {
+    throw new ComponentError(
+      'FT_COMPONENT_MEMORY',
+      `the component wants a ${what} of ${limits.minimum} ${unit} to begin with, and may have ${cap}; raise the limit of the piece, or use another`,
+    );
+  }
+  return { minimum: limits.minimum, maximum: Math.min(limits.maximum ?? cap, cap) };
+}
+
+function writeLimits(content: ByteWriter, limits: { minimum: number; maximum: number }): void {
+  content.byte(1);
+  content.u32(limits.minimum);
+  content.u32(limits.maximum);
+}
+
+function rewriteGlobals({ module, reader, content, count }: Rewriting): void {
+  for (let left = count; left > 0; left--) {
+    const start = reader.at;
+    readValueType(reader);
+    reader.byte();
+    content.range(reader.bytes, start, reader.at);
+    copyConstantExpression(module, reader, content);
+  }
+}
+
+function rewriteExports({ module, reader, content, count }: Rewriting): void {
+  for (let left = count; left > 0; left--) {
+    const start = reader.at;
+    reader.name();
+    const kind = reader.byte();
+    content.range(reader.bytes, start, reader.at);
+    const index = reader.u32();
+    content.u32(kind === KIND_GLOBAL ? movedGlobal(module, index) : index);
+  }
+}
+
+/** The eight forms of an element segment: flags say whether it is passive, names its table, holds expressions. */
+function rewriteElements({ module, reader, content, count }: Rewriting): void {
+  for (let left = count; left > 0; left--) {
+    const flags = reader.u32();
+    content.u32(flags);
+    const isActive = (flags & 1) === 0;
+    const isExplicit = (flags & 2) !== 0;
+    const holdsExpressions = (flags & 4) !== 0;
+    if (isActive) {
+      if (isExplicit) content.u32(reader.u32());
+      copyConstantExpression(module, reader, content);
+    }
+    if (!isActive || isExplicit) content.byte(reader.byte()); // the kind, or the type, of the elements
+    const elements = reader.count();
+    content.u32(elements);
+    for (let i = 0; i < elements; i++) {
+      if (holdsExpressions) copyConstantExpression(module, reader, content);
+      else content.u32(reader.u32());
+    }
+  }
+}
+
+function rewriteData({ module, reader, content, count }: Rewriting): void {
+  for (let left = count; left > 0; left--) {
+    const flags = reader.u32();
+    content.u32(flags);
+    if (flags === 2) content.u32(reader.u32());
+    if (flags !== 1) copyConstantExpression(module, reader, content);
+    const start = reader.at;
+    reader.skip(reader.u32());
+    content.range(reader.bytes, start, reader.at);
+  }
+}
+
+function copyConstantExpression(module: CoreModule, reader: BinaryReader, content: ByteWriter): void {
+  for (;;) {
+    const start = reader.at;
+    const opcode = readInstruction(reader);
+    if (opcode === OP.globalGet) {
+      content.byte(opcode);
+      content.u32(movedGlobal(module, new BinaryReader(reader.bytes, start + 1, reader.at).u32()));
+    } else {
+      content.range(reader.bytes, start, reader.at);
+    }
+    if (opcode === OP.end) return;
+  }
+}
+
+function movedGlobal(module: CoreModule, index: number): number {
+  return index < module.importedGlobals ? index : index + OUR_GLOBALS;
+}
+
+function rewriteCode({ module, reader, content, count }: Rewriting): void {
+  const body = new ByteWriter();
+  for (let i = 0; i < count; i++) {
+    body.clear();
+    const code = reader.part(reader.u32());
+    const type = module.functionTypes[module.importedFunctions + i];
+    const parameters = module.types[type ?? -1]?.parameters ?? code.fail('has code of unknown type');
+    writeFunction(module, code, parameters, body);
+    content.u32(body.length);
+    content.bytes(body.written);
+  }
+}
+
+/** The body of one function: its locals, with one or two of ours behind them, and its code with the edits. */
+function writeFunction(module: CoreModule, code: BinaryReader, parameters: number, body: ByteWriter): void {
+  const groups = code.count();
+  const groupsStart = code.at;
+  let locals = parameters;
+  for (let left = groups; left > 0; left--) {
+    locals += code.u32();
+    readValueType(code);
+  }
+  const groupsEnd = code.at;
+  const edits = meterFunction(code);
+  const hasStretches = edits.some((edit) => edit.kind === 'count-stretch' || edit.kind === 'note-refusal');
+
+  body.u32(groups + 1);
+  body.range(code.bytes, groupsStart, groupsEnd);
+  body.u32(hasStretches ? 2 : 1);
+  body.byte(TYPE_I32);
+
+  const counter: Counter = {
+    global: module.importedGlobals,
+    refused: module.importedGlobals + 1,
+    left: locals,
+    length: locals + 1,
+  };
+  let copied = groupsEnd;
+  for (const edit of edits) {
+    body.range(code.bytes, copied, edit.at);
+    copied = edit.kind === 'global' ? edit.end : edit.at;
+    writeEdit(module, edit, counter, body);
+  }
+  body.range(code.bytes, copied, code.end);
+}
+
+/** Where the counter is: our global variables, and the locals of this function that are ours. */
+interface Counter {
+  readonly global: number;
+  readonly refused: number;
+  readonly left: number;
+  readonly length: number;
+}
+
+function writeEdit(module: CoreModule, edit: Edit, counter: Counter, body: ByteWriter): void {
+  switch (edit.kind) {
+    case 'global':
+      body.u32(movedGlobal(module, edit.index));
+      return;
+    case 'count':
+      writeCount(edit.price, counter, body);
+      return;
+    case 'count-stretch':
+      writeStretchCount(edit.price, counter, body);
+      return;
+    case 'note-refusal':
+      writeRefusalNote(counter, body);
+  }
+}
+
+const LOCAL_GET = 0x20;
+const LOCAL_SET = 0x21;
+const LOCAL_TEE = 0x22;
+const I32_CONST = 0x41;
+const I32_EQ = 0x46;
+const I32_SUB = 0x6b;
+const I32_AND = 0x71;
+const I32_SHL = 0x74;
+const I32_SHR_U = 0x76;
+const I32_LT_S = 0x48;
+const UNREACHABLE = 0x00;
+const EMPTY_BLOCK = 0x40;
+
+function writeCount(price: number, counter: Counter, body: ByteWriter): void {
+  body.byte(OP.globalGet);
+  body.u32(counter.global);
+  body.byte(I32_CONST);
+  body.s32(price);
+  body.byte(I32_SUB);
+  writeCheck(counter, body);
+}
+
+/** The length is on top of the stack, and is left there. */
+function writeStretchCount({ base, mask, shift }: StretchPrice, counter: Counter, body: ByteWriter): void {
+  body.byte(LOCAL_SET);
+  body.u32(counter.length);
+  body.byte(OP.globalGet);
+  body.u32(counter.global);
+  body.byte(I32_CONST);
+  body.s32(base);
+  body.byte(I32_SUB);
+  body.byte(LOCAL_GET);
+  body.u32(counter.length);
+  body.byte(I32_CONST);
+  body.s32(mask);
+  body.byte(I32_AND);
+  body.byte(I32_CONST);
+  body.s32(Math.abs(shift));
+  body.byte(shift < 0 ? I32_SHL : I32_SHR_U);
+  body.byte(I32_SUB);
+  writeCheck(counter, body);
+  body.byte(LOCAL_GET);
+  body.u32(counter.length);
+}
+
+/** The former size, or -1, is on top of the stack, and is left there. */
+function writeRefusalNote(counter: Counter, body: ByteWriter): void {
+  body.byte(LOCAL_TEE);
+  body.u32(counter.length);
+  body.byte(I32_CONST);
+  body.s32(-1);
+  body.bytes([I32_EQ, OP.if, EMPTY_BLOCK, I32_CONST, 1, OP.globalSet]);
+  body.u32(counter.refused);
+  body.byte(OP.end);
+  body.byte(LOCAL_GET);
+  body.u32(counter.length);
+}
+
+/** Stores what is left, and traps when that is negative. The local saves reading the global variable again. */
+function writeCheck(counter: Counter, body: ByteWriter): void {
+  body.byte(LOCAL_TEE);
+  body.u32(counter.left);
+  body.byte(OP.globalSet);
+  body.u32(counter.global);
+  body.byte(LOCAL_GET);
+  body.u32(counter.left);
+  body.bytes([I32_CONST, 0, I32_LT_S, OP.if, EMPTY_BLOCK, UNREACHABLE, OP.end]);
+}

@@ -1,0 +1,96 @@
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { checkConfiguration, preparePuzzle } from '../policy/check-configuration.ts';
+import { ConfigurationError } from '../policy/configuration-error.ts';
+import { configurationJsonSchema } from '../policy/configuration-schema.ts';
+import { describePiece, PieceShelf } from '../policy/piece-shelf.ts';
+import { graphDot, graphSvg } from './graph-dot.ts';
+import { graphText } from './graph-text.ts';
+import { manualPage } from './manual-page.ts';
+import type { Output } from './output.ts';
+import { paintFor } from './paint.ts';
+import { pieceList } from './piece-list.ts';
+import { plural } from './quantity.ts';
+import { type RunOptions, run } from './run.ts';
+
+/** The command line, as `funnel --help` tells it. Its exit status is 0 or 1. */
+export function funnelCommand({ output, errors, version }: CommandContext): Command {
+  const program = new Command('funnel')
+    .description(
+      'Modifies network traffic between applications and the system, with puzzle pieces that you choose.',
+    )
+    .version(version)
+    .configureOutput({ writeOut: output.write, writeErr: errors.write })
+    .showHelpAfterError('(funnel --help tells more)');
+
+  program
+    .command('run')
+    .description('run a puzzle until SIGINT or SIGTERM; a table on a terminal, plain lines elsewhere')
+    .argument('<file>', 'a configuration in YAML')
+    .option('--json', 'tell everything as JSON, an object on each line')
+    .option('--plain', 'plain lines also on a terminal')
+    .option('--interval <seconds>', 'time between two lines of counters', seconds, 10)
+    .option('--verbose', 'tell what pieces log for their makers too')
+    .option('--stats-file <path>', 'rewrite this file with the counters as JSON, at each interval')
+    .option('--totals <path>', 'write the last counters to this file as JSON')
+    .action((file: string, options: RunOptions) => run(file, options, { output }));
+
+  program
+    .command('check')
+    .description('tell every mistake in a configuration, or that there is none')
+    .argument('<file>', 'a configuration in YAML')
+    .action(async (file: string) => {
+      const { puzzle, mistakes } = await checkConfiguration(file);
+      if (puzzle === undefined) throw new ConfigurationError(mistakes);
+      const pieces = plural(puzzle.pieces.length, 'piece');
+      output.write(`${file}: good: ${pieces} on ${plural(puzzle.networks.size, 'network')}\n`);
+    });
+
+  program
+    .command('graph')
+    .description('show how the pieces of a configuration join')
+    .argument('<file>', 'a configuration in YAML')
+    .addOption(
+      new Option('--format <format>', 'what to print').choices(['text', 'dot', 'svg']).default('text'),
+    )
+    .action(async (file: string, { format }: { format: 'text' | 'dot' | 'svg' }) => {
+      const puzzle = await preparePuzzle(file);
+      if (format === 'svg') output.write(await graphSvg(puzzle));
+      else output.write(format === 'dot' ? graphDot(puzzle) : graphText(puzzle, paintFor(process.stdout)));
+    });
+
+  program
+    .command('schema')
+    .description('print the JSON Schema of a configuration, for editors')
+    .action(() => output.write(`${JSON.stringify(configurationJsonSchema(), undefined, 2)}\n`));
+
+  const piece = program.command('piece').description('what pieces there are, and what they are');
+  piece
+    .command('list')
+    .description('list the pieces that need no path')
+    .action(async () =>
+      output.write(await pieceList(new PieceShelf(), output.columns, paintFor(process.stdout))),
+    );
+  piece
+    .command('doc')
+    .description("print a piece's manual page")
+    .argument('<name>', 'the name of a piece, or the path of a component file')
+    .action(async (name: string) => {
+      const description = await describePiece(new PieceShelf(), name, resolve('.'));
+      const paint = paintFor(process.stdout);
+      output.write(manualPage(description, { reference: name, columns: output.columns, paint }));
+    });
+  return program;
+}
+
+export interface CommandContext {
+  readonly output: Output;
+  readonly errors: Output;
+  readonly version: string;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0.1 && value <= 86_400) return value;
+  throw new InvalidArgumentError('It is to be a number of seconds from 0.1 to 86400.');
+}

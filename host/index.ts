@@ -1,0 +1,34 @@
+/**
+ * The embedding API of the Funnel Tunnel: open a Funnel by its configuration, watch it, close it, and give it pieces of
+ * your own.
+ */
+
+export type {
+  Curve,
+  Edge,
+  Joining,
+  Piece as Description,
+  Problem,
+  Property,
+  Reason,
+  Setting,
+  Shape,
+} from '../abi/host/contract.ts';
+export type { NativePiece } from './endpoint/catalogue.ts';
+export { ComponentError } from './engine/component-error.ts';
+export { Frames } from './frame/frames.ts';
+export { Inbox } from './piece/inbox.ts';
+export { Outbox } from './piece/outbox.ts';
+export type { LogLevel, Piece, PieceContext } from './piece/piece.ts';
+export { PieceFault } from './piece/piece-fault.ts';
+export type { CheckedConfiguration, PolicyOptions } from './policy/check-configuration.ts';
+export { checkConfiguration } from './policy/check-configuration.ts';
+export type { ConfigurationMistake } from './policy/configuration-error.ts';
+export { ConfigurationError, formatMistake } from './policy/configuration-error.ts';
+export type { ConfigurationObject } from './policy/configuration-schema.ts';
+export { configurationJsonSchema } from './policy/configuration-schema.ts';
+export type { FunnelEvent, FunnelEvents, FunnelOptions } from './policy/funnel.ts';
+export { Funnel, openFunnel } from './policy/funnel.ts';
+export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from './puzzle/snapshot.ts';
+export { FunnelError } from './stack/funnel-error.ts';
+export { Protocols } from './stack/protocols.ts';

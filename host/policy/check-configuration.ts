@@ -1,0 +1,419 @@
+import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
+import type { NativePiece } from '../endpoint/catalogue.ts';
+import { ComponentPiece } from '../engine/component-piece.ts';
+import type { Limits } from '../engine/limits.ts';
+import type { LoadedComponent } from '../engine/load-component.ts';
+import { arrange } from '../puzzle/arrange.ts';
+import type { Mistake, NetworkOptions, Place } from '../puzzle/arrangement.ts';
+import type { PieceMaker } from '../puzzle/lane.ts';
+import { protocolsOfPuzzle, surroundingsOf } from '../puzzle/surroundings.ts';
+import { FunnelError } from '../stack/funnel-error.ts';
+import { checkSettings, type SettingPairs } from './check-settings.ts';
+import { ConfigurationError, type ConfigurationMistake, type PathStep } from './configuration-error.ts';
+import { type ConfigurationObject, GRANTS, type PieceEntry, parseSize } from './configuration-schema.ts';
+import { didYouMean, nearest } from './did-you-mean.ts';
+import type { MistakeList } from './mistake-list.ts';
+import { type FoundPiece, PieceShelf } from './piece-shelf.ts';
+import type { Puzzle, PuzzlePiece } from './puzzle.ts';
+import { type ConfigurationSource, readConfiguration } from './read-configuration.ts';
+import { checkStructure } from './schema-mistakes.ts';
+
+/**
+ * Makes a puzzle of a configuration, or tells all that is wrong with it. Nothing is opened and nothing runs, except that
+ * components are asked to describe themselves.
+ *
+ * @param configuration the path of a YAML file, or the same structure as an object.
+ */
+export async function checkConfiguration(
+  configuration: string | ConfigurationObject,
+  options: PolicyOptions = {},
+): Promise<CheckedConfiguration> {
+  const source = await readConfiguration(configuration, options.directory);
+  return new Check(source, options).run();
+}
+
+/**
+ * As {@link checkConfiguration}, for who can only go on with a puzzle.
+ *
+ * @throws {ConfigurationError} with every mistake.
+ */
+export async function preparePuzzle(
+  configuration: string | ConfigurationObject,
+  options: PolicyOptions = {},
+): Promise<Puzzle> {
+  const { puzzle, mistakes } = await checkConfiguration(configuration, options);
+  if (puzzle === undefined) throw new ConfigurationError(mistakes);
+  return puzzle;
+}
+
+export interface PolicyOptions {
+  /** Native pieces of the embedder's own, by the name that a configuration calls them. */
+  readonly pieces?: Readonly<Record<string, NativePiece>>;
+  /** What paths are relative to: the configuration's, and those in an object; the working directory when left out. */
+  readonly directory?: string;
+  /** Where secrets come from that name a variable; `process.env` when left out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface CheckedConfiguration {
+  /** In the order of their places. */
+  readonly mistakes: readonly ConfigurationMistake[];
+  /** Present when there are no mistakes. */
+  readonly puzzle?: Puzzle;
+}
+
+class Check {
+  readonly #source: ConfigurationSource;
+  readonly #mistakes: MistakeList;
+  readonly #shelf: PieceShelf;
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #protocols = protocolsOfPuzzle();
+  /** Pieces of which something is missing, so that what does not fit them may only follow from that. */
+  readonly #doubtful = new Set<string>();
+  #lacksEdges = false;
+  /** Edges that the configuration misspelt, as they probably were meant. */
+  readonly #misspelt = new Set<string>();
+
+  constructor(source: ConfigurationSource, options: PolicyOptions) {
+    this.#source = source;
+    this.#mistakes = source.mistakes;
+    this.#shelf = new PieceShelf(options.pieces);
+    this.#environment = options.environment ?? process.env;
+  }
+
+  async run(): Promise<CheckedConfiguration> {
+    if (this.#source.value === undefined) return { mistakes: this.#mistakes.sorted() };
+    const { configuration, doubtful, lacksEdges } = checkStructure(this.#source.value, this.#mistakes);
+    for (const name of doubtful) this.#doubtful.add(name);
+    this.#lacksEdges = lacksEdges;
+    if (configuration === undefined) return { mistakes: this.#mistakes.sorted() };
+
+    const entries = Object.entries(configuration.pieces);
+    const pieces: PuzzlePiece[] = [];
+    for (const [name, entry] of entries) {
+      const piece = await this.#prepare(name, entry);
+      if (piece === undefined) this.#doubtful.add(name);
+      else pieces.push(piece);
+    }
+
+    const used = networksOf(entries);
+    const networks = new Map<string, NetworkOptions>();
+    for (const name of used.keys())
+      networks.set(name, { copies: configuration.networks?.[name]?.copies ?? false });
+    for (const name of Object.keys(configuration.networks ?? {})) {
+      if (used.has(name) || this.#lacksEdges) continue;
+      this.#mistakes.add('FT_NETWORK_UNKNOWN', ['networks', name], `no Edge is on the network \`${name}\``, {
+        hint: didYouMean(name, used.keys(), 'leave it out, or put an Edge on it'),
+        of: 'key',
+      });
+    }
+
+    const places = pieces.map(({ place }) => place);
+    const arrangement = arrange(this.#protocols, places, networks);
+    for (const mistake of arrangement.mistakes) {
+      if (this.#followsFromAnother(mistake, used)) continue;
+      const { path, of } = placeOf(mistake, entries);
+      this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of, hint: hintFor(mistake, used) });
+    }
+    const mistakes = this.#mistakes.sorted();
+    if (mistakes.length > 0) return { mistakes };
+
+    const source = this.#source;
+    return {
+      mistakes,
+      puzzle: {
+        title: source.title,
+        pieces,
+        networks,
+        joints: arrangement.joints,
+        protocols: this.#protocols,
+        locate(mistake) {
+          const { path, of } = placeOf(mistake, entries);
+          const list = source.mistakes.alike();
+          list.add(mistake.code, path, wordsOf(mistake), { of });
+          return list.sorted()[0]!;
+        },
+      },
+    };
+  }
+
+  async #prepare(name: string, entry: PieceEntry): Promise<PuzzlePiece | undefined> {
+    const path = ['pieces', name];
+    const found = this.#shelf.find(entry.piece, this.#source.directory);
+    if (found.kind === 'missing') {
+      this.#mistakes.add('FT_PIECE_UNKNOWN', [...path, 'piece'], `there is no piece \`${entry.piece}\``, {
+        hint: found.hint,
+      });
+      return undefined;
+    }
+    try {
+      const kind = await this.#open(found, entry, path);
+      return kind === undefined ? undefined : this.#describe(name, entry, found, kind, path);
+    } catch (error) {
+      if (!(error instanceof FunnelError)) throw error;
+      this.#mistakes.add(error.code, [...path, 'piece'], `\`${entry.piece}\`: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  async #open(
+    found: FoundPiece,
+    entry: PieceEntry,
+    path: readonly PathStep[],
+  ): Promise<NativePiece | LoadedComponent | undefined> {
+    if (found.kind === 'native') {
+      for (const key of ['grants', 'limits'] as const) {
+        if (entry[key] === undefined || entry[key] === null) continue;
+        this.#mistakes.add(
+          'FT_PIECE_NATIVE',
+          [...path, key],
+          `\`${key}\` has no meaning for \`${found.name}\`, which is part of the host`,
+          {
+            hint: 'leave it out; only components have it',
+            of: 'key',
+          },
+        );
+      }
+      return found.native;
+    }
+    const limits: { -readonly [K in keyof Limits]?: Limits[K] } = {};
+    const memory = this.#size(entry.limits?.memory, [...path, 'limits', 'memory']);
+    const component = this.#size(entry.limits?.component, [...path, 'limits', 'component']);
+    if (memory !== undefined) limits.maxMemoryBytes = memory;
+    if (component !== undefined) limits.maxComponentBytes = component;
+    // `listen` and `offer` reach no further than the Edges that the configuration gives to the piece: that is their grant.
+    return this.#shelf.load(found.file, entry.grants ?? GRANTS, limits);
+  }
+
+  #size(size: number | string | undefined, path: readonly PathStep[]): number | undefined {
+    if (size === undefined) return undefined;
+    const bytes = parseSize(size);
+    if (bytes > 0 && bytes <= MAX_MEMORY_BYTES) return bytes;
+    this.#mistakes.add(
+      'FT_CONFIG_SCHEMA',
+      path,
+      `\`${path.at(-1)}\` is \`${size}\`, and is to be more than nothing and at most 4GiB`,
+      {
+        hint: 'write for instance `64MiB`',
+      },
+    );
+    return undefined;
+  }
+
+  #describe(
+    name: string,
+    entry: PieceEntry,
+    found: FoundPiece,
+    piece: NativePiece | LoadedComponent,
+    path: readonly PathStep[],
+  ): PuzzlePiece | undefined {
+    const given = entry.settings ?? {};
+    const settingsPath = [...path, 'settings'];
+    const bare = piece.describe([]);
+    if (isProblems(bare)) {
+      this.#problems(bare, new Set(), {}, found.name, settingsPath);
+      return undefined;
+    }
+    const { pairs, faulty } = checkSettings(bare.settings, given, {
+      piece: found.name,
+      path: settingsPath,
+      mistakes: this.#mistakes,
+      directory: this.#source.directory,
+      environment: this.#environment,
+      written: (at) => this.#source.written(at),
+    });
+    if (faulty.size > 0) this.#doubtful.add(name);
+    const settled = piece.describe(pairs);
+    if (isProblems(settled)) {
+      this.#problems(settled, faulty, given, found.name, settingsPath);
+      this.#doubtful.add(name);
+    }
+    const description = isProblems(settled) ? bare : settled;
+    const place: Place = { name, description, edges: this.#edges(name, entry, description, found.name) };
+    const failure = entry.failure ?? 'closed';
+    return { place, reference: entry.piece, maker: makerOf(place, failure, piece, pairs, this.#protocols) };
+  }
+
+  /** What a piece itself has against its settings. */
+  #problems(
+    problems: readonly Problem[],
+    faulty: ReadonlySet<string>,
+    given: Readonly<Record<string, unknown>>,
+    piece: string,
+    path: readonly PathStep[],
+  ): void {
+    for (const { setting, message } of problems) {
+      if (setting === undefined) {
+        // It may only miss what was left out for another mistake.
+        if (faulty.size === 0)
+          this.#mistakes.add('FT_SETTING_VALUE', path, `\`${piece}\` refuses its settings: ${message}`);
+      } else if (Object.hasOwn(given, setting)) {
+        if (!faulty.has(setting)) {
+          this.#mistakes.add(
+            'FT_SETTING_VALUE',
+            [...path, setting],
+            `setting \`${setting}\` of \`${piece}\`: ${message}`,
+          );
+        }
+      } else {
+        this.#mistakes.add(
+          'FT_SETTING_MISSING',
+          path,
+          `\`${piece}\` needs the setting \`${setting}\`: ${message}`,
+          {
+            hint: `add it to \`settings\`; \`funnel piece doc ${piece}\` tells what it takes`,
+            of: 'key',
+          },
+        );
+      }
+    }
+  }
+
+  #edges(
+    name: string,
+    entry: PieceEntry,
+    description: Description,
+    piece: string,
+  ): ReadonlyMap<string, readonly string[]> {
+    const edges = new Map<string, readonly string[]>();
+    const known = description.edges.map((edge) => edge.name);
+    for (const [edge, networks] of Object.entries(entry.edges ?? {})) {
+      if (known.includes(edge)) {
+        edges.set(edge, typeof networks === 'string' ? [networks] : networks);
+        continue;
+      }
+      this.#doubtful.add(name);
+      const near = nearest(edge, known);
+      if (near !== undefined) this.#misspelt.add(`${name}.${near}`);
+      this.#mistakes.add(
+        'FT_EDGE_UNKNOWN',
+        ['pieces', name, 'edges', edge],
+        `\`${piece}\` has no Edge \`${edge}\``,
+        {
+          hint: didYouMean(edge, known, `it has ${known.map((each) => `\`${each}\``).join(', ')}`),
+          of: 'key',
+        },
+      );
+    }
+    return edges;
+  }
+
+  /** Whether a mistake is only there because another one is: a neighbour that could not be made matches nothing. */
+  #followsFromAnother(mistake: Mistake, used: ReadonlyMap<string, readonly NetworkUse[]>): boolean {
+    if (
+      mistake.piece !== undefined &&
+      mistake.edge !== undefined &&
+      this.#misspelt.has(`${mistake.piece}.${mistake.edge}`)
+    )
+      return true;
+    if (mistake.network === undefined) {
+      return (
+        mistake.code === 'FT_EDGE_UNJOINED' &&
+        mistake.piece !== undefined &&
+        this.#doubtful.has(mistake.piece)
+      );
+    }
+    const uses = used.get(mistake.network) ?? [];
+    return (uses.length < 2 && this.#lacksEdges) || uses.some((use) => this.#doubtful.has(use.piece));
+  }
+}
+
+/** An Edge, as the configuration puts it on a network. */
+interface NetworkUse {
+  readonly piece: string;
+  readonly edge: string;
+  readonly path: readonly PathStep[];
+}
+
+type Entries = readonly (readonly [string, PieceEntry])[];
+
+function networksOf(entries: Entries): ReadonlyMap<string, readonly NetworkUse[]> {
+  const used = new Map<string, NetworkUse[]>();
+  for (const [piece, entry] of entries) {
+    for (const [edge, networks] of Object.entries(entry.edges ?? {})) {
+      const path = ['pieces', piece, 'edges', edge];
+      const list =
+        typeof networks === 'string'
+          ? [{ network: networks, path }]
+          : networks.map((network, i) => ({ network, path: [...path, i] }));
+      for (const { network, path } of list) {
+        const uses = used.get(network);
+        if (uses === undefined) used.set(network, [{ piece, edge, path }]);
+        else uses.push({ piece, edge, path });
+      }
+    }
+  }
+  return used;
+}
+
+/** Where in the configuration something stands that is told by the names of a piece, an Edge and a network. */
+function placeOf(mistake: Mistake, entries: Entries): { path: readonly PathStep[]; of: 'key' | 'value' } {
+  const uses = [...networksOf(entries)].flatMap(([network, each]) =>
+    each.map((use) => ({ network, ...use })),
+  );
+  const fits = uses.find(
+    (use) =>
+      (mistake.network ?? use.network) === use.network &&
+      (mistake.piece ?? use.piece) === use.piece &&
+      (mistake.edge ?? use.edge) === use.edge,
+  );
+  if (mistake.piece === undefined && mistake.network !== undefined) {
+    return fits === undefined
+      ? { path: ['networks', mistake.network], of: 'key' }
+      : { path: fits.path, of: 'value' };
+  }
+  if (mistake.piece === undefined) return { path: [], of: 'value' };
+  const piece = ['pieces', mistake.piece];
+  if (mistake.setting !== undefined) return { path: [...piece, 'settings', mistake.setting], of: 'value' };
+  if (mistake.edge === undefined) return { path: piece, of: 'key' };
+  return fits === undefined
+    ? { path: [...piece, 'edges', mistake.edge], of: 'key' }
+    : { path: fits.path, of: 'value' };
+}
+
+/** A mistake of the puzzle speaks of "it": this says of what. */
+function wordsOf({ piece, edge, setting, message }: Mistake): string {
+  if (piece === undefined) return message;
+  const part =
+    edge !== undefined ? `Edge \`${edge}\` of ` : setting !== undefined ? `setting \`${setting}\` of ` : '';
+  return `${part}piece \`${piece}\`: ${message}`;
+}
+
+/** A network with a single Edge is most often a name with a typing mistake. */
+function hintFor(mistake: Mistake, used: ReadonlyMap<string, readonly NetworkUse[]>): string | undefined {
+  if (mistake.network === undefined || (used.get(mistake.network)?.length ?? 0) > 1) return undefined;
+  const others = [...used.keys()].filter((network) => network !== mistake.network);
+  const near = nearest(mistake.network, others);
+  return near === undefined ? undefined : `did you mean the network \`${near}\`?`;
+}
+
+function makerOf(
+  place: Place,
+  failure: PieceMaker['failure'],
+  piece: NativePiece | LoadedComponent,
+  settings: SettingPairs,
+  protocols: Protocols,
+): PieceMaker {
+  if ('make' in piece) {
+    return {
+      place,
+      failure,
+      kind: 'native',
+      make: (context, frames) => piece.make(context, frames, protocols, settings),
+    };
+  }
+  return {
+    place,
+    failure,
+    kind: 'component',
+    make: (context, frames) =>
+      new ComponentPiece(piece, place.description, settings, surroundingsOf(context, frames, protocols)),
+  };
+}
+
+function isProblems(answer: Description | readonly Problem[]): answer is readonly Problem[] {
+  return Array.isArray(answer);
+}
+
+/** WebAssembly's 32-bit memories hold no more. */
+const MAX_MEMORY_BYTES = 2 ** 32;

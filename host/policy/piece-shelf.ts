@@ -1,0 +1,157 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Piece as Description } from '../../abi/host/contract.ts';
+import type { NativePiece } from '../endpoint/catalogue.ts';
+import { nativePieces } from '../endpoint/catalogue.ts';
+import { ComponentError } from '../engine/component-error.ts';
+import { DEFAULT_LIMITS, type Limits } from '../engine/limits.ts';
+import { type Grant, type LoadedComponent, loadComponent } from '../engine/load-component.ts';
+import { FunnelError } from '../stack/funnel-error.ts';
+import { GRANTS } from './configuration-schema.ts';
+import { nearest } from './did-you-mean.ts';
+import { packageRoot } from './package-root.ts';
+
+/** Where pieces are found: the embedder's own, the host's, the built-in components, and component files. */
+export class PieceShelf {
+  readonly #natives: ReadonlyMap<string, NativePiece>;
+  readonly #folder: string;
+  /** Components by file, grants and limits: two instances of a piece are compiled once. */
+  readonly #loaded = new Map<string, Promise<LoadedComponent>>();
+
+  /** A piece of the embedder's takes the place of one of the host's with the same name. */
+  constructor(
+    own: Readonly<Record<string, NativePiece>> = {},
+    folder: string = join(packageRoot(), 'dist', 'pieces'),
+  ) {
+    this.#natives = new Map([...nativePieces, ...Object.entries(own)]);
+    this.#folder = folder;
+  }
+
+  /** The names of all pieces that need no path, in order. */
+  names(): readonly string[] {
+    return [...new Set([...this.#natives.keys(), ...this.#builtIn()])].sort();
+  }
+
+  /** Finds a piece by its name, or by its path from `directory`. Does not read the file. */
+  find(reference: string, directory: string): FoundPiece | MissingPiece {
+    if (isPath(reference))
+      return {
+        kind: 'component',
+        name: basename(reference, '.wasm'),
+        file: resolve(directory, reference),
+        builtIn: false,
+      };
+    const native = this.#natives.get(reference);
+    if (native !== undefined) return { kind: 'native', name: reference, native };
+    const file = join(this.#folder, `${reference}.wasm`);
+    if (this.#builtIn().includes(reference))
+      return { kind: 'component', name: reference, file, builtIn: true };
+    return { kind: 'missing', hint: this.#hintFor(reference, directory) };
+  }
+
+  /**
+   * Reads and admits a component; nothing of it runs.
+   *
+   * @throws {ComponentError} where it is refused.
+   */
+  load(file: string, grants: readonly Grant[], limits: Partial<Limits>): Promise<LoadedComponent> {
+    const key = JSON.stringify([file, [...grants].sort(), limits]);
+    let loading = this.#loaded.get(key);
+    if (loading === undefined) {
+      loading = readComponent(file, limits.maxComponentBytes ?? DEFAULT_LIMITS.maxComponentBytes).then(
+        (bytes) => loadComponent(bytes, { grants: new Set(grants), limits }),
+      );
+      this.#loaded.set(key, loading);
+    }
+    return loading;
+  }
+
+  #builtIn(): readonly string[] {
+    if (!existsSync(this.#folder)) return [];
+    return readdirSync(this.#folder)
+      .filter((file) => file.endsWith('.wasm'))
+      .map((file) => basename(file, '.wasm'));
+  }
+
+  #hintFor(reference: string, directory: string): string {
+    if (existsSync(resolve(directory, `${reference}.wasm`)))
+      return `a component file is named by its path: \`./${reference}.wasm\``;
+    if (NAME.test(reference) && existsSync(join(packageRoot(), 'pieces-as', reference))) {
+      return 'its source is here, but it is not built: run `npm run build`';
+    }
+    const near = nearest(reference, this.names());
+    return near === undefined ? '`funnel piece list` tells which there are' : `did you mean \`${near}\`?`;
+  }
+}
+
+/**
+ * What a piece says of itself without settings.
+ *
+ * @throws {FunnelError} where there is no such piece, or it cannot be asked.
+ */
+export async function describePiece(
+  shelf: PieceShelf,
+  reference: string,
+  directory: string,
+): Promise<Description> {
+  const found = shelf.find(reference, directory);
+  if (found.kind === 'missing')
+    throw new FunnelError('FT_PIECE_UNKNOWN', `there is no piece \`${reference}\` — ${found.hint}`);
+  const piece = found.kind === 'native' ? found.native : await shelf.load(found.file, GRANTS, {});
+  const answer = piece.describe([]);
+  if ('edges' in answer) return answer;
+  const problems = answer.map(({ message }) => message).join('; ');
+  throw new FunnelError(
+    'FT_PIECE_DESCRIBE',
+    `\`${reference}\` does not describe itself without settings: ${problems}`,
+  );
+}
+
+export type FoundPiece =
+  | { readonly kind: 'native'; readonly name: string; readonly native: NativePiece }
+  | { readonly kind: 'component'; readonly name: string; readonly file: string; readonly builtIn: boolean };
+
+export interface MissingPiece {
+  readonly kind: 'missing';
+  readonly hint: string;
+}
+
+function isPath(reference: string): boolean {
+  return reference.includes('/') || reference.endsWith('.wasm');
+}
+
+async function readComponent(file: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const status = await handle.stat();
+      if (!status.isFile())
+        throw new ComponentError(
+          'FT_COMPONENT_READ',
+          `${file} is not a file; name a component, such as ./mine.wasm`,
+        );
+      if (status.size > maxBytes) {
+        throw new ComponentError(
+          'FT_COMPONENT_TOO_LARGE',
+          `${file} has ${status.size} bytes, more than the limit of ${maxBytes}; if you trust it, raise \`limits: { component: … }\``,
+        );
+      }
+      return await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof ComponentError) throw error;
+    const reason = error instanceof Error && 'code' in error ? error.code : error;
+    const what =
+      reason === 'ENOENT'
+        ? 'there is no such file'
+        : reason === 'EACCES'
+          ? 'there is no permission to read it'
+          : String(reason);
+    throw new ComponentError('FT_COMPONENT_READ', `${file} cannot be read: ${what}`, { cause: error });
+  }
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]*$/;

@@ -1,0 +1,24 @@
+import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../puzzle/arrangement.ts';
+import type { PieceMaker } from '../puzzle/lane.ts';
+import type { Protocols } from '../stack/protocols.ts';
+import type { ConfigurationMistake } from './configuration-error.ts';
+
+/** A configuration without mistakes: everything that a lane needs to run it. */
+export interface Puzzle {
+  /** The file of the configuration, as it was named. */
+  readonly title: string;
+  readonly pieces: readonly PuzzlePiece[];
+  readonly networks: ReadonlyMap<string, NetworkOptions>;
+  readonly joints: readonly PlannedJoint[];
+  readonly protocols: Protocols;
+  /** Gives something that went wrong while starting its place in the configuration. */
+  locate(mistake: Mistake): ConfigurationMistake;
+}
+
+/** An instance of a piece. */
+export interface PuzzlePiece {
+  readonly place: Place;
+  /** What the configuration calls it: `tun`, `6bed4`, `./mine.wasm`. */
+  readonly reference: string;
+  readonly maker: PieceMaker;
+}

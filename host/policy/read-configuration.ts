@@ -1,0 +1,113 @@
+import { open } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { PathStep } from './configuration-error.ts';
+import type { ConfigurationObject } from './configuration-schema.ts';
+import { MistakeList } from './mistake-list.ts';
+import { readYaml } from './read-yaml.ts';
+
+/** A configuration as it came, with the means to tell where something stands in it. */
+export interface ConfigurationSource {
+  /** Undefined where it could not be read; the mistakes tell why. */
+  readonly value: unknown;
+  readonly mistakes: MistakeList;
+  /** What paths in the configuration are relative to. */
+  readonly directory: string;
+  /** The file, as it was named; a word for an object. */
+  readonly title: string;
+  /** A scalar as it was written, where there is a text. */
+  written(path: readonly PathStep[]): string | undefined;
+}
+
+/** Reads a YAML file, or takes an object as it is. Never throws for what is wrong with either. */
+export async function readConfiguration(
+  configuration: string | ConfigurationObject,
+  directory = process.cwd(),
+): Promise<ConfigurationSource> {
+  if (typeof configuration !== 'string') {
+    return {
+      value: configuration,
+      mistakes: new MistakeList(),
+      directory,
+      title: '(object)',
+      written: () => undefined,
+    };
+  }
+  const file = resolve(directory, configuration);
+  const nothing = {
+    value: undefined,
+    directory: dirname(file),
+    title: configuration,
+    written: () => undefined,
+  };
+  const bytes = await readFile(file);
+  if (typeof bytes === 'string') {
+    const mistakes = new MistakeList(configuration);
+    mistakes.add('FT_CONFIG_FILE', [], bytes, {
+      hint: HINTS[bytes] ?? 'name a YAML file with a configuration',
+    });
+    return { ...nothing, mistakes };
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    const mistakes = new MistakeList(configuration);
+    mistakes.add('FT_CONFIG_FILE', [], 'this is not text in UTF-8', {
+      hint: 'name a YAML file with a configuration',
+    });
+    return { ...nothing, mistakes };
+  }
+  const reading = readYaml(text);
+  const mistakes = new MistakeList(configuration, reading.places);
+  for (const { message, hint, path, place } of reading.problems)
+    mistakes.add('FT_CONFIG_YAML', path, message, { hint, place });
+  if (reading.usable && (reading.value === null || reading.value === undefined)) {
+    mistakes.add('FT_CONFIG_YAML', [], 'the file is empty', {
+      hint: 'a configuration begins with `pieces:`',
+    });
+    return { ...nothing, mistakes };
+  }
+  const value = reading.usable ? reading.value : undefined;
+  return { ...nothing, value, mistakes, written: (path) => reading.places.text(path) };
+}
+
+/** The bytes of a file, or why there are none. */
+async function readFile(file: string): Promise<Uint8Array | string> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(file, 'r');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return NO_FILE;
+    if (code === 'EACCES') return NO_PERMISSION;
+    return `this cannot be read (${code ?? error})`;
+  }
+  try {
+    if ((await handle.stat()).isDirectory()) return IS_DIRECTORY;
+    // One byte more than may be, so that a pipe or a device cannot go on for ever.
+    const bytes = Buffer.alloc(MAX_FILE_BYTES + 1);
+    let length = 0;
+    while (length < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, length, bytes.length - length, null);
+      if (bytesRead === 0) return bytes.subarray(0, length);
+      length += bytesRead;
+    }
+    return `this is larger than ${MAX_FILE_BYTES} bytes`;
+  } catch (error) {
+    return `this cannot be read (${error instanceof Error && 'code' in error ? error.code : error})`;
+  } finally {
+    await handle.close();
+  }
+}
+
+const NO_FILE = 'there is no such file';
+const NO_PERMISSION = 'there is no permission to read this';
+const IS_DIRECTORY = 'this is a directory';
+
+const HINTS: Record<string, string> = {
+  [NO_FILE]: 'check the path; it is relative to the working directory',
+  [NO_PERMISSION]: 'change the mode of the file, or run as its owner',
+};
+
+/** A thousand pieces take a tenth of this; what a hostile file of this size costs is tested. */
+const MAX_FILE_BYTES = 256 * 1024;

@@ -1,0 +1,278 @@
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  type ParsedNode,
+  Parser,
+} from 'yaml';
+import type { PathStep } from './configuration-error.ts';
+
+/**
+ * YAML text to plain values, with the place of each key and value, and all that is wrong with it as YAML.
+ *
+ * The text may be hostile: how deep it nests is bounded while its tokens are read (the composer behind them recurses, and
+ * Node dies when a regular expression meets an exhausted stack), duplicate keys are found here in linear time, and aliases
+ * are expanded under a bound.
+ */
+export function readYaml(text: string): YamlReading {
+  const reader = new Reader();
+  const value = reader.read(text);
+  return { value, usable: reader.usable, problems: reader.problems, places: reader.places };
+}
+
+export interface YamlReading {
+  readonly value: unknown;
+  /** Whether `value` is worth checking further although there may be problems. */
+  readonly usable: boolean;
+  readonly problems: readonly YamlProblem[];
+  readonly places: YamlPlaces;
+}
+
+export interface YamlProblem {
+  readonly message: string;
+  readonly hint?: string;
+  readonly path: readonly PathStep[];
+  readonly place: YamlPlace;
+}
+
+export interface YamlPlace {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where each value of a YAML text stands. */
+export class YamlPlaces {
+  readonly lines = new LineCounter();
+  readonly #keys = new Map<string, number>();
+  readonly #values = new Map<string, number>();
+  readonly #texts = new Map<string, string>();
+
+  note(
+    path: readonly PathStep[],
+    { key, value, text }: { key?: number; value?: number; text?: string },
+  ): void {
+    const name = JSON.stringify(path);
+    if (key !== undefined) this.#keys.set(name, key);
+    if (value !== undefined) this.#values.set(name, value);
+    if (text !== undefined) this.#texts.set(name, text);
+  }
+
+  /** The place of a value, or of the key that it has; of what encloses it where it is not there itself. */
+  at(path: readonly PathStep[], of: 'key' | 'value' = 'value'): YamlPlace {
+    for (let length = path.length; length >= 0; length--) {
+      const name = JSON.stringify(path.slice(0, length));
+      // What is not there is told at the key of what lacks it.
+      const key = this.#keys.get(name);
+      const value = this.#values.get(name);
+      const offset = of === 'key' || length < path.length ? (key ?? value) : (value ?? key);
+      if (offset !== undefined) return this.place(offset);
+    }
+    return { line: 1, column: 1 };
+  }
+
+  /** A scalar as it was written, before YAML made a number or a truth value of it. */
+  text(path: readonly PathStep[]): string | undefined {
+    return this.#texts.get(JSON.stringify(path));
+  }
+
+  place(offset: number): YamlPlace {
+    const { line, col } = this.lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+}
+
+/** Open brackets, mappings and lists while tokens are read. A configuration needs a dozen. */
+const MAX_OPEN = 64;
+/** Values after aliases are expanded: a thousand pieces with ten each. */
+const MAX_VALUES = 10_000;
+/** More are of no help to a reader. */
+const MAX_PROBLEMS = 50;
+
+class Reader {
+  readonly places = new YamlPlaces();
+  readonly problems: YamlProblem[] = [];
+  usable = true;
+  #values = 0;
+  #document!: Document.Parsed;
+
+  read(text: string): unknown {
+    const document = this.#compose(text);
+    if (document === undefined) return undefined;
+    this.#document = document;
+    for (const error of document.errors.slice(0, MAX_PROBLEMS)) {
+      this.#syntax(error.pos[0], ...explain(error.code, error.message));
+    }
+    if (document.errors.length > 0) this.usable = false;
+    for (const warning of document.warnings.slice(0, MAX_PROBLEMS)) {
+      const tag = /Unresolved tag: (\S+)/.exec(warning.message)?.[1];
+      if (tag === undefined) this.#syntax(warning.pos[0], warning.message);
+      else this.#syntax(warning.pos[0], `the tag \`${tag}\` means nothing here`, 'write the plain value');
+    }
+    const version = document.directives?.yaml;
+    if (version?.explicit && version.version !== '1.2') {
+      this.#syntax(
+        0,
+        `YAML ${version.version} reads \`yes\`, \`on\` and \`010\` otherwise`,
+        'leave the %YAML line out',
+      );
+      this.usable = false;
+    }
+    if (!this.usable || document.contents === null) return undefined;
+    const value = this.#convert(document.contents as ParsedNode, [], 0);
+    return this.usable ? value : undefined;
+  }
+
+  #compose(text: string): Document.Parsed | undefined {
+    const lines = this.places.lines;
+    lines.addNewLine(0);
+    const parser = new Parser(lines.addNewLine);
+    const tokens = [];
+    let offset = 0;
+    for (const lexeme of new Lexer().lex(text)) {
+      for (const token of parser.next(lexeme)) tokens.push(token);
+      offset = parser.offset;
+      if (parser.stack.length > MAX_OPEN) {
+        this.#syntax(
+          offset,
+          'this nests too deeply',
+          `a configuration needs no more than ${MAX_OPEN} levels`,
+        );
+        this.usable = false;
+        return undefined;
+      }
+    }
+    for (const token of parser.end()) tokens.push(token);
+    const composer = new Composer({
+      version: '1.2',
+      uniqueKeys: false,
+      resolveKnownTags: false,
+      lineCounter: lines,
+    });
+    let first: Document.Parsed | undefined;
+    for (const document of composer.compose(tokens, true, text.length)) {
+      if (first !== undefined) {
+        this.#syntax(
+          document.range[0],
+          'a second document begins here',
+          'a file holds one configuration: make it two files',
+        );
+        this.usable = false;
+        break;
+      }
+      first = document as Document.Parsed;
+    }
+    return first;
+  }
+
+  #convert(node: ParsedNode | null, path: readonly PathStep[], depth: number): unknown {
+    if (!this.usable || node === null) return null;
+    const at = node.range[0];
+    if (++this.#values > MAX_VALUES || depth > MAX_OPEN) {
+      const [message, hint] =
+        depth > MAX_OPEN
+          ? ['this holds itself', 'an alias must not stand inside of what it names']
+          : [
+              'there are too many values here',
+              `a configuration holds at most ${MAX_VALUES}, aliases written out`,
+            ];
+      this.#problem(path, at, message, hint);
+      this.usable = false;
+      return null;
+    }
+    if (isAlias(node)) {
+      const target = node.resolve(this.#document);
+      if (target === undefined) {
+        this.#problem(
+          path,
+          at,
+          `nothing above is named \`&${node.source}\``,
+          'an alias names what was marked with & before it',
+        );
+        this.usable = false;
+        return null;
+      }
+      const value = this.#convert(target as ParsedNode, path, depth + 1);
+      this.places.note(path, { value: at });
+      return value;
+    }
+    this.places.note(path, { value: at });
+    if (isScalar(node)) {
+      if (node.source !== undefined) this.places.note(path, { text: node.source });
+      return node.value;
+    }
+    if (isSeq(node)) {
+      return node.items.map((item, i) => this.#convert(item as ParsedNode, [...path, i], depth + 1));
+    }
+    if (!isMap(node)) return null;
+    // Without a prototype, so that a key named `constructor` is a key like any other.
+    const mapping: Record<string, unknown> = Object.create(null);
+    for (const { key, value } of node.items as { key: ParsedNode; value: ParsedNode | null }[]) {
+      const name = this.#key(key, path);
+      if (name === undefined) continue;
+      const inner = [...path, name];
+      const keyAt = key.range[0];
+      if (Object.hasOwn(mapping, name)) {
+        const { line } = this.places.at(inner, 'key');
+        this.#problem(
+          inner,
+          keyAt,
+          `the key \`${name}\` stands here for the second time`,
+          `the first is on line ${line}: keep one`,
+        );
+        continue;
+      }
+      this.places.note(inner, { key: keyAt });
+      mapping[name] = this.#convert(value, inner, depth + 1);
+    }
+    return mapping;
+  }
+
+  #key(key: ParsedNode, path: readonly PathStep[]): string | undefined {
+    const node = isAlias(key) ? key.resolve(this.#document) : key;
+    if (isScalar(node) && node.value !== null)
+      return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+    this.#problem(path, key.range[0], 'a key is a name here', 'put quotes around it if it is to be a name');
+    return undefined;
+  }
+
+  #syntax(offset: number, message: string, hint?: string): void {
+    this.#problem([], offset, message, hint);
+  }
+
+  #problem(path: readonly PathStep[], offset: number, message: string, hint?: string): void {
+    if (this.problems.length >= MAX_PROBLEMS) return;
+    this.problems.push({
+      message,
+      path,
+      place: this.places.place(offset),
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}
+
+/** The parser's messages are for those who know YAML's grammar; these are the frequent ones in other words. */
+function explain(code: string, message: string): [message: string, hint?: string] {
+  const plain = message.replace(/\s+/g, ' ').replace(/ at line \d+, column \d+:?.*$/, '');
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return ['a tab cannot indent in YAML', 'use spaces'];
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return [
+        'a mapping begins where a single value is expected',
+        'begin it on a line of its own, or put quotes around a text with `: ` in it',
+      ];
+    case 'MISSING_CHAR':
+      return /quote/.test(plain) ? ['a quote is opened and not closed', `close it`] : [plain];
+    case 'BAD_INDENT':
+      return [plain, 'align it with its neighbours, and close every bracket'];
+    case 'UNEXPECTED_TOKEN':
+      return [plain, 'a value with special characters in it wants quotes'];
+    default:
+      return [plain];
+  }
+}

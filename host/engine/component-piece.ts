@@ -1,12 +1,10 @@
 import type { Piece as Description, Joining, Problem } from '../../abi/host/contract.ts';
 import type { Frames } from '../frame/frames.ts';
-import { Pattern } from '../frame/pattern.ts';
+import type { Pattern } from '../frame/pattern.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import { Ledger } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
-import { parseStack } from '../stack/parse-stack.ts';
-import type { Protocols } from '../stack/protocols.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
 import { GuestWords } from './guest-words.ts';
 import { Lifting } from './lifting.ts';
@@ -25,7 +23,7 @@ export class ComponentPiece implements Piece {
   readonly #component: LoadedComponent;
   readonly #settings: Settings;
   readonly #context: PieceContext;
-  readonly #protocols: Protocols;
+  readonly #surroundings: Surroundings;
   readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets = new Outlets();
@@ -40,13 +38,14 @@ export class ComponentPiece implements Piece {
     component: LoadedComponent,
     description: Description,
     settings: Settings,
-    { context, frames, protocols }: { context: PieceContext; frames: Frames; protocols: Protocols },
+    surroundings: Surroundings,
   ) {
     this.description = description;
     this.#component = component;
     this.#settings = settings;
+    const { context, frames } = surroundings;
+    this.#surroundings = surroundings;
     this.#context = context;
-    this.#protocols = protocols;
     this.#frames = frames;
     this.#ledger = new Ledger(frames.rows);
     this.#lowering = new Lowering(frames, this.#ledger, this.#outlets);
@@ -56,14 +55,14 @@ export class ComponentPiece implements Piece {
       this.#outlets,
       context.counters,
       description.reasons.map((reason) => reason.name),
-      () => protocols.count,
+      surroundings.protocolCount,
     );
     this.#guest = component.instantiate(this.#imports());
     this.#words = new GuestWords(this.#guest.memory);
   }
 
   start(now: number): readonly Problem[] {
-    const numbers = this.description.protocols.map(([name]) => this.#protocols.number(name));
+    const numbers = this.description.protocols.map(([name]) => this.#surroundings.protocolNumber(name));
     return this.#guest.start(now, this.#settings, numbers);
   }
 
@@ -163,8 +162,13 @@ export class ComponentPiece implements Piece {
 
   #open(edge: number, shape: number, described: number, like: number, stack: string): void {
     const { reach, direction } = this.description.edges[described]!.shapes[like]!;
-    const pattern = new Pattern(this.#protocols, parseStack(stack, this.#protocols));
-    this.#outlets.set(edge, shape, reach === 'headers', direction === 'up', pattern);
+    this.#outlets.set(
+      edge,
+      shape,
+      reach === 'headers',
+      direction === 'up',
+      this.#surroundings.patternOf(stack),
+    );
     this.#described[edge] = described;
   }
 
@@ -191,6 +195,18 @@ export class ComponentPiece implements Piece {
       offer: (edge, property, present) => context.offer(edge, property, present),
     };
   }
+}
+
+/** What stands around a component: its lane, and the protocols as the lane numbers them. */
+export interface Surroundings {
+  readonly context: PieceContext;
+  readonly frames: Frames;
+  /** The number of a protocol by its name; 0 where there is none. */
+  protocolNumber(name: string): number;
+  /** One more than the largest number of a protocol. */
+  protocolCount(): number;
+  /** The check of what leaves by a Shape of this stack. */
+  patternOf(stack: string): Pick<Pattern, 'matches'>;
 }
 
 /** The most frames that one call brings. */

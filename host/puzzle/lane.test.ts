@@ -1,0 +1,431 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Piece as Description, Joining, Problem, Shape } from '../../abi/host/contract.ts';
+import { Frames } from '../frame/frames.ts';
+import type { Inbox } from '../piece/inbox.ts';
+import { Outbox } from '../piece/outbox.ts';
+import type { Piece, PieceContext } from '../piece/piece.ts';
+import { PieceFault } from '../piece/piece-fault.ts';
+import { Protocols } from '../stack/protocols.ts';
+import { Lane, type LaneEvent, type PieceMaker } from './lane.ts';
+import { PuzzleError } from './puzzle-error.ts';
+
+/** A native piece whose behaviour is written in the test. */
+class TestPiece implements Piece {
+  readonly description: Description;
+  readonly context: PieceContext;
+  readonly frames: Frames;
+  readonly joinings: Joining[] = [];
+  readonly left: string[] = [];
+  readonly heard: [number, string, boolean][] = [];
+  readonly taken: { edge: number; shape: number; bytes: number[]; skip: number }[] = [];
+  readonly calls: number[] = [];
+  held = 0;
+  paused = false;
+  wakeAt = Infinity;
+  closes = 0;
+  renewals = 0;
+  problems: Problem[] = [];
+  refusal: Problem | undefined;
+  listenRefusal: Problem | undefined;
+  takes = Infinity;
+  onProcess: ((piece: TestPiece, outbox: Outbox) => void) | undefined;
+  forwardTo: number | undefined;
+
+  constructor(description: Description, context: PieceContext, frames: Frames) {
+    this.description = description;
+    this.context = context;
+    this.frames = frames;
+  }
+
+  start() {
+    return this.problems;
+  }
+  accepts() {
+    return this.refusal;
+  }
+  join(joining: Joining) {
+    this.joinings.push(joining);
+  }
+  leave(edge: number, shape: number) {
+    this.left.push(`${edge}/${shape}`);
+  }
+  listening(edge: number, stack: string, present: boolean) {
+    this.heard.push([edge, stack, present]);
+    return present ? this.listenRefusal : undefined;
+  }
+  ready() {}
+  save() {
+    return new Uint8Array();
+  }
+  restore() {
+    return undefined;
+  }
+
+  process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
+    this.calls.push(now);
+    const count = Math.min(inbox.length, limit, this.takes);
+    for (let n = 0; n < count; n++) {
+      const at = inbox.at(n);
+      const row = inbox.rows[at]!;
+      const start = this.frames.start[row]!;
+      const bytes = [...this.frames.bytes.subarray(start, start + this.frames.length[row]!)];
+      const edgeShape = inbox.edgeShapes[at]!;
+      this.taken.push({ edge: edgeShape & 0xffff, shape: edgeShape >>> 16, bytes, skip: inbox.skips[at]! });
+      if (this.forwardTo === undefined) {
+        this.frames.release(row);
+      } else {
+        this.frames.hops[row]!++;
+        outbox.push(row, this.forwardTo, 0);
+      }
+    }
+    inbox.take(count);
+    this.onProcess?.(this, outbox);
+    return this.wakeAt;
+  }
+
+  isPaused() {
+    return this.paused;
+  }
+  fail() {}
+  renew() {
+    this.renewals++;
+  }
+  close() {
+    this.closes++;
+  }
+
+  /** Frames of these bytes come from outside. */
+  bring(edge: number, ...packets: number[][]) {
+    const outbox = new Outbox();
+    for (const packet of packets) {
+      const row = this.frames.allocate(packet.length);
+      this.frames.bytes.set(packet, this.frames.start[row]!);
+      this.frames.begin(
+        row,
+        this.frames.start[row]!,
+        packet.length,
+        protocols.number(packet[0]! >> 4 === 6 ? 'ipv6' : 'ipv4'),
+      );
+      outbox.push(row, edge, 0);
+    }
+    this.context.arrived(outbox);
+  }
+}
+
+const protocols = new Protocols();
+let lane: Lane;
+let clock = 0;
+let events: LaneEvent[];
+let logs: string[];
+let pieces: Record<string, TestPiece>;
+
+afterEach(() => {
+  lane.close();
+  // Whatever happened, every frame has been given back.
+  expect(lane.frames.freeRows).toBe(lane.frames.rows);
+});
+
+describe('a lane', () => {
+  it('brings frames from one piece to the one whose Shape matches, and back', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+    pieces.tun!.bring(0, ipv6());
+    expect(pieces.six!.taken).toHaveLength(1);
+    expect(pieces.six!.taken[0]!.bytes).toEqual(ipv6());
+    pieces.six!.bring(0, ipv6());
+    expect(pieces.tun!.taken).toHaveLength(1);
+    const [tun, six] = lane.snapshot().pieces;
+    expect(tun!.edges[0]).toMatchObject({
+      framesIn: 1,
+      bytesIn: 40,
+      framesOut: 1,
+      bytesOut: 40,
+      network: 'lan',
+    });
+    expect(six!.edges[0]).toMatchObject({ framesIn: 1, framesOut: 1 });
+  });
+
+  it('counts what matches nothing, by name, at its sender', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+    pieces.tun!.bring(0, ipv4());
+    pieces.tun!.bring(0, [0x60, 1, 2, 3]);
+    expect(pieces.six!.taken).toHaveLength(0);
+    const { reasons } = lane.snapshot().pieces[0]!;
+    expect(reasons.find(({ name }) => name === 'no-match')?.frames).toBe(1);
+    expect(reasons.find(({ name }) => name.startsWith('ipv6-'))?.frames).toBe(1);
+  });
+
+  it('gives a frame to the Shape that strictly extends another', async () => {
+    await start({ tun: ['ip', 'down'], general: ['ipv6', 'up'], special: ['ipv6/udp/local:7', 'up'] });
+    pieces.tun!.bring(0, ipv6(udp(9, 7)), ipv6(udp(7, 9)), ipv6());
+    expect([pieces.general!.taken.length, pieces.special!.taken.length]).toEqual([2, 1]);
+  });
+
+  it('copies where the network says so, one row for all readers', async () => {
+    await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }, { copies: true });
+    pieces.tun!.bring(0, ipv6());
+    expect([pieces.one!.taken.length, pieces.two!.taken.length]).toEqual([1, 1]);
+  });
+
+  it('refuses what would be given by chance, and undoes everything', async () => {
+    const error = await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }).catch(
+      (caught) => caught,
+    );
+    expect(error).toBeInstanceOf(PuzzleError);
+    expect(error.mistakes).toMatchObject([{ code: 'FT_JOINT_AMBIGUOUS', piece: 'two', network: 'lan' }]);
+  });
+
+  it('bounds frames that go in circles', async () => {
+    const circle = { a: ['ip', 'peer'], b: ['ip', 'peer'] } as const;
+    await start(circle);
+    for (const piece of Object.values(pieces)) piece.forwardTo = 0;
+    pieces.a!.bring(0, ipv6());
+    const passed = pieces.a!.taken.length + pieces.b!.taken.length;
+    expect(passed).toBe(65);
+    const counts = lane.snapshot().pieces.flatMap((piece) => piece.reasons);
+    expect(counts).toEqual([{ name: 'hop-limit-of-the-puzzle', frames: 1, loss: true }]);
+  });
+
+  it('drops at a full inbox, counted, and keeps what fits', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+    pieces.six!.takes = 0;
+    pieces.tun!.bring(0, ...Array.from({ length: 1030 }, () => ipv6()));
+    const six = lane.snapshot().pieces[1]!;
+    expect(six.waiting).toBe(1024);
+    expect(six.reasons).toEqual([{ name: 'queue-full', frames: 6, loss: true }]);
+  });
+
+  it('calls a piece at the instant of its wish, and not before', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+    pieces.six!.wakeAt = 500;
+    pieces.tun!.bring(0, ipv6());
+    const calls = pieces.six!.calls.length;
+    pieces.six!.wakeAt = Infinity;
+    clock = 499;
+    lane.run();
+    expect(pieces.six!.calls.length).toBe(calls);
+    clock = 500;
+    lane.run();
+    expect(pieces.six!.calls.slice(calls)).toEqual([500]);
+    clock = 5000;
+    lane.run();
+    expect(pieces.six!.calls.length).toBe(calls + 1);
+  });
+
+  it('tells the others what a piece offers, and that it does no more', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+    const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
+    pieces.six!.onProcess = (piece) => piece.context.offer(0, address, true);
+    pieces.tun!.bring(0, ipv6());
+    expect(pieces.tun!.joinings.at(-1)).toMatchObject({ joint: 'lan', properties: [address] });
+    const told = pieces.tun!.joinings.length;
+    pieces.tun!.bring(0, ipv6());
+    expect(pieces.tun!.joinings.length).toBe(told);
+    pieces.six!.onProcess = (piece) => piece.context.offer(0, address, false);
+    pieces.tun!.bring(0, ipv6());
+    expect(pieces.tun!.joinings.at(-1)).toMatchObject({ properties: [] });
+  });
+
+  it('opens, refuses and closes Shapes that come while running', async () => {
+    await start({ phone: ['ipv4/udp/*', 'down'], udp: ['ip/udp', 'up'] });
+    const { phone, udp: socket } = pieces;
+    const { context } = phone!;
+    expect(context.listen(0, 0, 'ipv6/udp/local:5')).toMatchObject({
+      message: expect.stringContaining('not a case of'),
+    });
+    expect(context.listen(0, 0, 'ipv4/udp/::')).toHaveProperty('message');
+    expect(context.listen(3, 0, 'ipv4/udp/local:5')).toHaveProperty('message');
+    socket!.bring(0, ipv4(udp(9, 5)));
+    expect(phone!.taken).toHaveLength(0);
+    const shape = context.listen(0, 0, 'ipv4/udp/local:5');
+    expect(shape).toBe(1);
+    expect(socket!.heard.at(-1)).toEqual([0, 'ipv4/udp/local:5', true]);
+    socket!.bring(0, ipv4(udp(9, 5)), ipv4(udp(5, 9)));
+    expect(phone!.taken).toMatchObject([{ edge: 0, shape: 1 }]);
+    socket!.listenRefusal = { message: 'port 6 is in use' };
+    expect(context.listen(0, 0, 'ipv4/udp/local:6')).toEqual({ message: 'port 6 is in use' });
+    context.unlisten(0, 1);
+    expect(socket!.heard.at(-1)).toEqual([0, 'ipv4/udp/local:5', false]);
+    socket!.bring(0, ipv4(udp(9, 5)));
+    expect(phone!.taken).toHaveLength(1);
+  });
+
+  it('keeps a fault to its piece, and brings it back with doubling delays', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'], four: ['ipv4', 'up'] }, {}, 'restart');
+    let isBad = true;
+    pieces.six!.onProcess = () => {
+      if (isBad) throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
+    };
+    clock = 10;
+    pieces.tun!.bring(0, ipv6(), ipv4(), ipv6());
+    expect(events).toMatchObject([{ kind: 'fault', piece: 'six', code: 'FT_FAULT_TRAP' }]);
+    expect(lane.snapshot().pieces[1]).toMatchObject({ state: 'failed', fault: 'FT_FAULT_TRAP: unreachable' });
+    expect(pieces.four!.taken).toHaveLength(1);
+    pieces.tun!.bring(0, ipv6(), ipv4());
+    expect(pieces.four!.taken).toHaveLength(2);
+    const failures: number[] = [];
+    for (clock = 11; clock < 40_000; clock++) {
+      const before = events.length;
+      lane.run();
+      if (events.slice(before).some((event) => event.kind === 'fault')) failures.push(clock);
+    }
+    expect(failures).toEqual([1010, 3010, 7010, 15_010, 31_010]);
+    isBad = false;
+    clock = 61_010;
+    lane.run();
+    expect(lane.snapshot().pieces[1]!.state).toBe('running');
+    pieces.tun!.bring(0, ipv6());
+    expect(pieces.six!.taken.length).toBeGreaterThan(0);
+  });
+
+  it('stays closed after a fault unless told otherwise', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+    pieces.six!.onProcess = () => {
+      throw new PieceFault('FT_FAULT_FUEL', 'out of fuel');
+    };
+    pieces.tun!.bring(0, ipv6());
+    clock = 1e9;
+    lane.run();
+    pieces.tun!.bring(0, ipv6());
+    const six = lane.snapshot().pieces[1]!;
+    expect(six.state).toBe('failed');
+    expect(six.reasons).toEqual([{ name: 'failed', frames: 1, loss: true }]);
+    expect(pieces.six!.renewals).toBe(0);
+  });
+
+  it('drops what comes by a paused Edge', async () => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+    pieces.six!.paused = true;
+    pieces.tun!.bring(0, ipv6());
+    expect(lane.snapshot().pieces[1]!.reasons).toEqual([{ name: 'paused', frames: 1, loss: true }]);
+  });
+
+  it.each([
+    [
+      'start',
+      (piece: TestPiece) => piece.problems.push({ setting: 'port', message: 'must be even' }),
+      'FT_PIECE_START',
+    ],
+    [
+      'accepts',
+      (piece: TestPiece) => Object.assign(piece, { refusal: { message: 'not with you' } }),
+      'FT_JOIN_REFUSED',
+    ],
+    [
+      'listening',
+      (piece: TestPiece) => Object.assign(piece, { listenRefusal: { message: 'in use' } }),
+      'FT_LISTEN_REFUSED',
+    ],
+  ] as const)('undoes everything when a piece says no in `%s`', async (_call, spoil, code) => {
+    const error = await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] }, {}, 'closed', (piece) => {
+      if (piece.description.name === 'six') spoil(piece);
+    }).catch((caught) => caught);
+    expect(error).toBeInstanceOf(PuzzleError);
+    expect(error.mistakes[0]).toMatchObject({ code, piece: 'six' });
+    expect([pieces.tun!.closes, pieces.six!.closes]).toEqual([1, 1]);
+    expect(pieces.tun!.calls).toEqual([]);
+  });
+});
+
+type Sketch = Readonly<Record<string, readonly [stack: string, direction: Shape['direction']]>>;
+
+/** Starts a puzzle of pieces with one Edge each, all on the network `lan`. */
+async function start(
+  sketch: Sketch,
+  { copies = false } = {},
+  failure: PieceMaker['failure'] = 'closed',
+  prepare: (piece: TestPiece) => void = () => {},
+): Promise<void> {
+  clock = 0;
+  events = [];
+  logs = [];
+  pieces = {};
+  lane = new Lane({
+    frames: new Frames({ smallRows: 2048, largeRows: 2 }),
+    protocols,
+    now: () => clock,
+    onEvent: (event) => events.push(event),
+    onLog: ({ message }) => logs.push(message),
+  });
+  const makers = Object.entries(sketch).map(([name, [stack, direction]]): PieceMaker => {
+    const description = describePiece(name, stack, direction);
+    return {
+      place: { name, description, edges: new Map([['net', ['lan']]]) },
+      kind: 'native',
+      failure,
+      make: (context, frames) => {
+        pieces[name] = new TestPiece(description, context, frames);
+        prepare(pieces[name]);
+        return pieces[name];
+      },
+    };
+  });
+  await lane.start(makers, new Map([['lan', { copies }]]));
+}
+
+function describePiece(name: string, stack: string, direction: Shape['direction']): Description {
+  const shape: Shape = { stack, direction, reach: 'whole-frame', properties: [] };
+  return {
+    name,
+    version: '1.0.0',
+    summary: 'a piece of a test',
+    protocols: [],
+    edges: [{ name: 'net', optional: false, repeated: false, shapes: [shape] }],
+    curves: [],
+    settings: [],
+    reasons: [],
+  };
+}
+
+function ipv6(payload: number[] = []): number[] {
+  const next = payload.length > 0 ? 17 : 59;
+  return [
+    0x60,
+    0,
+    0,
+    0,
+    0,
+    payload.length,
+    next,
+    64,
+    ...Array(15).fill(0),
+    1,
+    ...Array(15).fill(0),
+    2,
+    ...payload,
+  ];
+}
+
+function ipv4(payload: number[] = []): number[] {
+  const header = [
+    0x45,
+    0,
+    0,
+    20 + payload.length,
+    0,
+    0,
+    0,
+    0,
+    64,
+    payload.length > 0 ? 17 : 255,
+    0,
+    0,
+    192,
+    0,
+    2,
+    1,
+    192,
+    0,
+    2,
+    2,
+  ];
+  let sum = 0;
+  for (let i = 0; i < 20; i += 2) sum += header[i]! * 256 + header[i + 1]!;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  header[10] = (~sum >>> 8) & 0xff;
+  header[11] = ~sum & 0xff;
+  return [...header, ...payload];
+}
+
+function udp(source: number, destination: number): number[] {
+  return [source >> 8, source & 255, destination >> 8, destination & 255, 0, 8, 0, 0];
+}

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { runStep, say } from './step.mjs';
 
 /**
@@ -11,7 +11,15 @@ const NEEDED = {
     { package: 'iproute2', command: 'ip' },
     { package: 'iputils-ping', command: 'ping' },
     { package: 'gcc', command: 'gcc' },
-    { package: 'libc6-dev', file: '/usr/include/stdio.h' },
+    { package: 'libc6-dev', files: ['/usr/include/stdio.h'] },
+    // Node from elsewhere brings its headers along.
+    {
+      package: 'libnode-dev',
+      files: [
+        join(dirname(dirname(process.execPath)), 'include/node/node_api.h'),
+        '/usr/include/nodejs/src/node_api.h',
+      ],
+    },
   ],
   test: [
     { package: 'tcpdump', command: 'tcpdump' },
@@ -84,7 +92,7 @@ export function completePath() {
 }
 
 function isPresent(need) {
-  return need.command === undefined ? existsSync(need.file) : onPath(need.command);
+  return need.command === undefined ? need.files.some((file) => existsSync(file)) : onPath(need.command);
 }
 
 /** Whether a command of this name can be run. */

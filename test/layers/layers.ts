@@ -10,7 +10,7 @@ export const layers: readonly (readonly [folder: string, knows: readonly string[
   ['host/stack', []],
   ['host/frame', ['host/stack', 'abi']],
   ['host/piece', ['host/stack', 'host/frame', 'abi']],
-  ['host/engine', ['host/piece', 'host/frame', 'abi']],
+  ['host/engine', ['host/piece', 'host/frame', 'host/stack', 'abi']],
   ['host/endpoint', ['host/piece', 'host/frame', 'host/stack']],
   ['host/puzzle', ['host/piece', 'host/frame', 'host/stack']],
   ['host/policy', ['host/puzzle', 'host/engine', 'host/endpoint']],
@@ -18,8 +18,9 @@ export const layers: readonly (readonly [folder: string, knows: readonly string[
   ['host/cli', ['host/policy', 'host/daemon']],
 ];
 
-/** What all of the host may import: the base class of its errors, and the types of the contract. They import nothing. */
-const foundations = ['host/stack/funnel-error.ts', 'abi/host/contract.ts'];
+/** What all of the host may import: the base class of its errors, the search for
+ * a name that was meant, and the types of the contract. They import nothing. */
+const foundations = ['host/stack/funnel-error.ts', 'host/stack/nearest-name.ts', 'abi/host/contract.ts'];
 
 /** What is ours, as against packages and Node itself. */
 const project = '^(abi|bench|host|pieces-as|test|tools|wit)/';

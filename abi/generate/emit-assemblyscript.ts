@@ -63,7 +63,7 @@ function view(path: string, type: WitType, docs: ReadonlyMap<string, string>): s
   switch (type.kind) {
     case 'enum':
     case 'flags': {
-      const labels = type.kind === 'enum' ? type.cases.map((c) => c.name) : type.labels;
+      const labels = 'labels' in type ? type.labels : type.cases.map((c) => c.name);
       const number = (i: number): number => (type.kind === 'enum' ? i : 2 ** i);
       return [
         ...doc,

@@ -2,6 +2,7 @@ import { componentEmbed } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { componentTypeSection, decodeWorld } from './decode-world.ts';
 import { docComments } from './doc-comments.ts';
 import { emitAssemblyScript, emitAssemblyScriptExports } from './emit-assemblyscript.ts';
+import { emitC } from './emit-c.ts';
 import { emitTypeScript } from './emit-typescript.ts';
 
 /** The generated files, by their path from the root of the project. */
@@ -13,5 +14,6 @@ export async function generate(wit: string): Promise<Map<string, string>> {
     ['abi/host/contract.ts', emitTypeScript(world, docs)],
     ['abi/as/generated.ts', emitAssemblyScript(world, docs)],
     ['abi/as/generated-exports.ts', emitAssemblyScriptExports(world)],
+    ['abi/c/funnel.h', emitC(world, docs)],
   ]);
 }

@@ -16,7 +16,7 @@ import {
 import { arenaEnd, room } from './memory';
 
 /** Frames, parts and ended tickets that one outcome can hold. */
-export const OUTCOME_FRAMES: i32 = 4096;
+export const OUTCOME_FRAMES: i32 = 8192;
 export const OUTCOME_PARTS: i32 = 16384;
 export const OUTCOME_ENDS: i32 = 4096;
 
@@ -64,6 +64,16 @@ export class Outcome {
     out.skipHeaders = before.skipHeaders;
     out.skipTrailers = before.skipTrailers;
     return true;
+  }
+
+  /** Frames that still fit. */
+  get framesLeft(): i32 {
+    return OUTCOME_FRAMES - frames;
+  }
+
+  /** Parts that still fit. */
+  get partsLeft(): i32 {
+    return OUTCOME_PARTS - parts;
   }
 
   /** Begins a frame; its parts follow. `ticket` is that of the frame which it continues, or 0 for one of the piece's own. */

@@ -87,18 +87,14 @@ function bound(bindings: Bindings): BoundPiece {
   return {
     describe: (settings) => orProblem<Piece, readonly Problem[]>(() => description.describe(settings)),
     start: (now, settings, protocols) =>
-      orProblem<undefined, readonly Problem[]>(() =>
-        nothing(control.start(now, settings, Uint16Array.from(protocols))),
-      ),
-    accepts: (joining) => orProblem<undefined, Problem>(() => nothing(control.accepts(joining))),
+      orNothing<readonly Problem[]>(() => control.start(now, settings, Uint16Array.from(protocols))),
+    accepts: (joining) => orNothing<Problem>(() => control.accepts(joining)),
     join: (joining) => control.join(joining),
     leave: (edge, shape) => control.leave(edge, shape),
-    listening: (edge, stack, present) =>
-      orProblem<undefined, Problem>(() => nothing(control.listening(edge, stack, present))),
+    listening: (edge, stack, present) => orNothing<Problem>(() => control.listening(edge, stack, present)),
     ready: (edge, ready) => control.ready(edge, ready),
     save: (now) => control.save(now),
-    restore: (now, version, state) =>
-      orProblem<undefined, Problem>(() => nothing(control.restore(now, version, state))),
+    restore: (now, version, state) => orNothing<Problem>(() => control.restore(now, version, state)),
     process(now, frames, parts, arena) {
       const asked = parts.map((part) => ({ ...part, marks: flagsOf(part.marks) }));
       const outcome = traffic.process(now, frames, asked, arena);
@@ -138,8 +134,12 @@ function orProblem<T, P extends Problem | readonly Problem[]>(call: () => T): T 
   }
 }
 
-function nothing(_result: void): undefined {
-  return undefined;
+/** For calls whose success says nothing. */
+function orNothing<P extends Problem | readonly Problem[]>(call: () => void): P | undefined {
+  return orProblem<undefined, P>(() => {
+    call();
+    return undefined;
+  });
 }
 
 function flagsOf(marks: number): BoundMarks {

@@ -1,3 +1,32 @@
+/*
+ * echo: two Edges, and nothing between them
+ *
+ * PURPOSE
+ *   Passes every frame from one Edge to the other. For tests and the bench: it costs what crossing into a piece costs.
+ *
+ * EDGES AND SHAPES
+ *
+ *            ┌────────┐
+ *     a ─────┤  echo  ├───── b
+ *            └────────┘
+ *
+ *   a   STACK up; headers only, or whole frames
+ *   b   STACK down; the same
+ *
+ * SETTINGS
+ *   stack   what it passes, as a protocol stack; default ip
+ *   whole   whether it takes whole frames rather than headers; default false
+ *
+ * COUNTERS AND DROP REASONS
+ *   not-joined   lost: the other Edge is on no network
+ *   too-many     lost: the frames of one call do not fit in one outcome
+ *
+ * WHAT IT DOES NOT DO
+ *   It looks at nothing and changes nothing.
+ *
+ * SPECIFICATION
+ *   None.
+ */
 import { Batch, Description, Direction, Kind, Outcome, Piece, Reach, Settings, edgeOf } from 'funnel-tunnel/as';
 
 class Echo extends Piece {
@@ -11,6 +40,7 @@ class Echo extends Piece {
     d.edge('b').shape(stack, Direction.Down, reach);
     d.curve(0, 0, 1, 0);
     d.reason('not-joined', true);
+    d.reason('too-many', true);
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {
@@ -19,7 +49,8 @@ class Echo extends Piece {
     for (let i = 0; i < batch.length; i++) {
       const frame = batch.frame(i);
       const to = <i32>frame.edge == a ? b : a;
-      if (to < 0 || !out.forward(frame, <u16>to, frame.shape)) out.end(frame.ticket, 0);
+      if (to < 0) out.end(frame.ticket, 0);
+      else if (!out.forward(frame, <u16>to, frame.shape)) out.end(frame.ticket, 1);
     }
   }
 }

@@ -1,16 +1,189 @@
 import type { Protocols } from '../stack/protocols.ts';
-import type { Frames } from './frames.ts';
+import { crc32c, fold, internetSum } from './checksum.ts';
+import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
+import {
+  ADDRESS_BYTES,
+  CHECKSUM_AT,
+  CHECKSUM_CONTENTS,
+  CHECKSUM_CRC32C,
+  CHECKSUM_HEADER,
+  CHECKSUM_KIND,
+  DESTINATION_AT,
+  FLAGS,
+  FRAGMENT_AT,
+  FRAGMENT_MASK,
+  HAS_HEADER,
+  IP_NUMBER,
+  IS_TRANSPARENT,
+  Layouts,
+  LENGTH_AT,
+  LENGTH_IS_TOTAL,
+  MINIMUM,
+  SOURCE_AT,
+  STRIDE,
+  ZERO_IS_NONE,
+} from './layouts.ts';
+import { trailersOutside } from './parser.ts';
+import { CARRIER, FRAGMENT, PROBLEM_STRIDE, problemName, SIZE, TRUNCATED } from './problem.ts';
 
-/** Fills in what is left to be filled in when a frame leaves: lengths and checksums. */
+/**
+ * Fills in what is left to be filled in when a frame leaves: lengths and checksums, as the protocols' definitions say.
+ * Makes no object. The row must be exclusive when anything in it is unfinished: its bytes are written.
+ */
 export class Composer {
-  constructor(_protocols: Protocols) {}
+  readonly #layouts: Layouts;
+  readonly #routing: number;
+
+  constructor(protocols: Protocols) {
+    this.#layouts = Layouts.of(protocols);
+    this.#routing = protocols.number('routing');
+  }
 
   /**
-   * Fills lengths and checksums of the headers marked unfinished, innermost first, and clears the mark.
+   * Fills lengths and checksums of the headers marked unfinished, innermost first (what is outside covers what is
+   * inside), and clears the marks. Other fields, such as the identification of IPv4, are whose header it is.
    *
-   * @returns 0, or a problem that `problemName` names; then the frame is not fit to be sent
+   * @returns 0, or a problem; then the frame is not fit to be sent, and the marks of what could not be finished stand
    */
-  finish(_frames: Frames, _row: number): number {
+  finish(frames: Frames, row: number): number {
+    const words = frames.partWords;
+    const first = row * MAX_PARTS * PART_WORDS;
+    for (let part = frames.partCount[row]! - 1; part >= 0; part--) {
+      const at = first + part * PART_WORDS;
+      const kind = words[at]!;
+      if ((kind & UNFINISHED_HEADER) !== UNFINISHED) continue;
+      const problem = this.#finishHeader(frames, row, part, kind & 0xffff);
+      if (problem !== 0) return problem;
+      words[at] = kind & ~UNFINISHED;
+    }
     return 0;
   }
+
+  problemName(problem: number): string {
+    return problemName(this.#layouts.protocols, problem);
+  }
+
+  #finishHeader(frames: Frames, row: number, part: number, protocol: number): number {
+    this.#layouts.refresh();
+    const { data } = this.#layouts;
+    const layout = protocol * STRIDE;
+    const problems = protocol * PROBLEM_STRIDE;
+    if (((data[layout + FLAGS] ?? 0) & HAS_HEADER) === 0) return 0;
+    const words = frames.partWords;
+    const at = (row * MAX_PARTS + part) * PART_WORDS;
+    const address = words[at + 1]!;
+    const headerLength = words[at + 2]!;
+    if (headerLength < data[layout + MINIMUM]!) return problems + TRUNCATED;
+    const end = this.#scopeEnd(frames, row, part);
+    const lengthAt = data[layout + LENGTH_AT]!;
+    if (lengthAt >= 0) {
+      const length = end - address - (data[layout + LENGTH_IS_TOTAL] === 1 ? 0 : headerLength);
+      if (length > 0xffff) return problems + SIZE;
+      put16(frames.bytes, address + lengthAt, length);
+    }
+    const checksumAt = data[layout + CHECKSUM_AT]!;
+    if (checksumAt < 0) return 0;
+    const field = address + checksumAt;
+    put16(frames.bytes, field, 0);
+    const kind = data[layout + CHECKSUM_KIND]!;
+    if (kind === CHECKSUM_CRC32C) {
+      put16(frames.bytes, field + 2, 0);
+      putLow32(frames.bytes, field, crc32c(frames, address, end));
+      return 0;
+    }
+    let sum: number;
+    if (kind === CHECKSUM_HEADER) {
+      sum = internetSum(frames, address, address + headerLength);
+    } else if (kind === CHECKSUM_CONTENTS) {
+      sum = internetSum(frames, address, end);
+    } else {
+      const pseudo = this.#pseudoSum(frames, row, part);
+      if (pseudo < 0) return problems - pseudo;
+      const length = end - address;
+      sum = fold(
+        internetSum(frames, address, end) +
+          pseudo +
+          (length >>> 16) +
+          (length & 0xffff) +
+          data[layout + IP_NUMBER]!,
+      );
+    }
+    let checksum = ~sum & 0xffff;
+    if (checksum === 0 && (data[layout + FLAGS]! & ZERO_IS_NONE) !== 0) checksum = 0xffff;
+    put16(frames.bytes, field, checksum);
+    return 0;
+  }
+
+  /** The address behind the last byte that a header contains: what follows are trailers of headers in front of it. */
+  #scopeEnd(frames: Frames, row: number, part: number): number {
+    const outside = trailersOutside(frames, row, part);
+    if (outside === 0) return frames.start[row]! + frames.length[row]!;
+    return frames.partWords[(row * MAX_PARTS + frames.partCount[row]! - outside) * PART_WORDS + 1]!;
+  }
+
+  /**
+   * The sum of the addresses in the header that carries part `part`, seen through transparent headers; or, negative, the
+   * kind of problem. With a routing header on its way, the destination is the last one (RFC 8200 §8.1).
+   */
+  #pseudoSum(frames: Frames, row: number, part: number): number {
+    const { data } = this.#layouts;
+    const { partWords: words, bytes } = frames;
+    let destination = -1;
+    for (let carrier = part - 1; carrier >= 0; carrier--) {
+      const at = (row * MAX_PARTS + carrier) * PART_WORDS;
+      if ((words[at]! & ROLE) !== 0) return -CARRIER;
+      const protocol = words[at]! & 0xffff;
+      const layout = protocol * STRIDE;
+      const address = words[at + 1]!;
+      if (words[at + 2]! < data[layout + MINIMUM]!) return -CARRIER;
+      const fragmentAt = data[layout + FRAGMENT_AT]!;
+      if (fragmentAt >= 0 && (get16(bytes, address + fragmentAt) & data[layout + FRAGMENT_MASK]!) !== 0)
+        return -FRAGMENT;
+      if (protocol === this.#routing) destination = finalDestination(bytes, address, words[at + 2]!);
+      const sourceAt = data[layout + SOURCE_AT]!;
+      if (sourceAt >= 0) {
+        const length = data[layout + ADDRESS_BYTES]!;
+        if (destination < 0) destination = address + data[layout + DESTINATION_AT]!;
+        return (
+          internetSum(frames, address + sourceAt, address + sourceAt + length) +
+          internetSum(frames, destination, destination + length)
+        );
+      }
+      if ((data[layout + FLAGS]! & IS_TRANSPARENT) === 0) return -CARRIER;
+    }
+    return -CARRIER;
+  }
+}
+
+/**
+ * Where the last destination of a routing header stands, or -1 when the packet is already on its way there. It is the
+ * last address in types 0 and 2 (RFC 6275 §6.4), and the first in a segment list (type 4, RFC 8754 §2).
+ */
+function finalDestination(bytes: Uint8Array, address: number, length: number): number {
+  const type = bytes[address + 2]!;
+  const segmentsLeft = bytes[address + 3]!;
+  if (segmentsLeft === 0 || length < 24) return -1;
+  if (type === 0 || type === 2) return address + length - 16;
+  return type === 4 ? address + 8 : -1;
+}
+
+/** The mark `unfinished` on a part of role header. */
+const UNFINISHED = 2 << 24;
+const ROLE = 0xff0000;
+const UNFINISHED_HEADER = UNFINISHED | ROLE;
+
+function get16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
+function put16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+function putLow32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
 }

@@ -1,12 +1,168 @@
+import { FunnelError } from '../stack/funnel-error.ts';
 import type { Protocols } from '../stack/protocols.ts';
-import type { Stack } from '../stack/stack.ts';
-import type { Frames } from './frames.ts';
+import type { Port, Stack } from '../stack/stack.ts';
+import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
+import {
+  DESTINATION_PORT_AT,
+  FLAGS,
+  HAS_HEADER,
+  IS_TRANSPARENT,
+  Layouts,
+  MINIMUM,
+  NEXT_SPACE,
+  SOURCE_PORT_AT,
+  STRIDE,
+} from './layouts.ts';
+import { Parser } from './parser.ts';
 
-/** Whether the parts of a frame begin as a Shape's stack says: the check of what a piece hands on. */
+/**
+ * Whether the parts of a frame begin as a Shape's stack says: the check of what a piece hands on, made for each frame.
+ *
+ * Each step must be there, as a header or as a payload that can be parsed to be one (which it then is); headers that are
+ * transparent may stand between. Ports are read from the header. An open step accepts any port.
+ */
 export class Pattern {
-  constructor(_protocols: Protocols, _stack: Stack) {}
+  readonly #layouts: Layouts;
+  readonly #parser: Parser;
+  /** From where in `#options` the steps begin; as many as there are steps, and one. */
+  readonly #from: Int32Array;
+  /** Protocol numbers; or ports, each with its end, or {@link ANY_PORT}. */
+  readonly #options: Int32Array;
+  /** 1 for a step of ports. */
+  readonly #isPorts: Uint8Array;
+  readonly #steps: number;
+  /** For a Name Space alone: its number. */
+  readonly #nameSpace: number;
 
-  matches(_frames: Frames, _row: number, _skipHeaders: number, _towardUp: boolean): boolean {
+  constructor(protocols: Protocols, stack: Stack) {
+    this.#nameSpace = stack.steps.length > 0 ? -1 : protocols.nameSpaceNumber(stack.nameSpace ?? '');
+    const options: number[] = [];
+    const from = [0];
+    for (const step of stack.steps) {
+      if (step.kind === 'ports') options.push(...step.ports.map(portOption));
+      else options.push(...step.protocols.map((name) => protocols.numberInStack(name)));
+      from.push(options.length);
+    }
+    if (options.includes(0)) {
+      throw new FunnelError(
+        'FT_STACK_UNKNOWN',
+        'the stack names a protocol that this lane does not know; define it first',
+      );
+    }
+    this.#options = Int32Array.from(options);
+    this.#from = Int32Array.from(from);
+    this.#isPorts = Uint8Array.from(stack.steps, ({ kind }) => (kind === 'ports' ? 1 : 0));
+    this.#steps = stack.steps.length;
+    this.#layouts = Layouts.of(protocols);
+    this.#parser = new Parser(protocols);
+  }
+
+  /** `skipHeaders` parts are in front of where the stack begins; `towardUp`: the frame travels up. */
+  matches(frames: Frames, row: number, skipHeaders: number, towardUp: boolean): boolean {
+    if (this.#steps === 0) return this.#inNameSpace(frames, row, skipHeaders);
+    const words = frames.partWords;
+    const first = row * MAX_PARTS * PART_WORDS;
+    let part = skipHeaders;
+    for (let step = 0; step < this.#steps; step++) {
+      if (this.#isPorts[step] === 1) {
+        if (!this.#hasPort(frames, first + (part - 1) * PART_WORDS, step, towardUp)) return false;
+        continue;
+      }
+      for (; ; part++) {
+        if (part >= frames.partCount[row]!) return false;
+        const kind = words[first + part * PART_WORDS]!;
+        if ((kind & ROLE) !== 0) {
+          if ((kind & ROLE) !== PAYLOAD || !this.#isPayload(frames, row, part, step)) return false;
+          // Of a protocol that is recognised and not parsed there is no header to go on from.
+          if ((words[first + part * PART_WORDS]! & ROLE) !== 0) return step === this.#steps - 1;
+        }
+        const protocol = words[first + part * PART_WORDS]! & 0xffff;
+        if (this.#has(step, protocol)) break;
+        if (part === skipHeaders || (this.#layouts.data[protocol * STRIDE + FLAGS]! & IS_TRANSPARENT) === 0)
+          return false;
+      }
+      part++;
+    }
+    return true;
+  }
+
+  #has(step: number, option: number): boolean {
+    const to = this.#from[step + 1]!;
+    for (let at = this.#from[step]!; at < to; at++) {
+      if (this.#options[at] === option) return true;
+    }
     return false;
   }
+
+  /** Parses a payload that is to be this step, or transparent. False when it is neither, or wrong. */
+  #isPayload(frames: Frames, row: number, part: number, step: number): boolean {
+    let protocol = frames.partWords[(row * MAX_PARTS + part) * PART_WORDS]! & 0xffff;
+    if (protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
+    if (protocol === 0)
+      return step > 0 && this.#isPorts[step - 1] === 1 && this.#deepenAsStep(frames, row, part, step);
+    const isStep = this.#has(step, protocol);
+    const flags = this.#layouts.data[protocol * STRIDE + FLAGS] ?? 0;
+    if (!isStep && (flags & IS_TRANSPARENT) === 0) return false;
+    if ((flags & HAS_HEADER) === 0) return isStep;
+    return this.#parser.deepen(frames, row, part, protocol) === 0;
+  }
+
+  #deepenAsStep(frames: Frames, row: number, part: number, step: number): boolean {
+    const to = this.#from[step + 1]!;
+    for (let at = this.#from[step]!; at < to; at++) {
+      if (this.#parser.deepen(frames, row, part, this.#options[at]!) === 0) return true;
+    }
+    return false;
+  }
+
+  #hasPort(frames: Frames, at: number, step: number, towardUp: boolean): boolean {
+    const { data } = this.#layouts;
+    const layout = (frames.partWords[at]! & 0xffff) * STRIDE;
+    const sourceAt = data[layout + SOURCE_PORT_AT]!;
+    if (frames.partWords[at + 2]! < data[layout + MINIMUM]!) return false;
+    const { bytes } = frames;
+    const address = frames.partWords[at + 1]!;
+    const source = (bytes[address + sourceAt]! << 8) | bytes[address + sourceAt + 1]!;
+    const destinationAt = address + data[layout + DESTINATION_PORT_AT]!;
+    const destination = (bytes[destinationAt]! << 8) | bytes[destinationAt + 1]!;
+    const local = LOCAL | (towardUp ? destination : source);
+    const remote = REMOTE | (towardUp ? source : destination);
+    const to = this.#from[step + 1]!;
+    for (let i = this.#from[step]!; i < to; i++) {
+      const option = this.#options[i]!;
+      if (option === ANY_PORT || option === local || option === remote) return true;
+      if (option >= EITHER && ((option & 0xffff) === source || (option & 0xffff) === destination))
+        return true;
+    }
+    return false;
+  }
+
+  #inNameSpace(frames: Frames, row: number, part: number): boolean {
+    if (part >= frames.partCount[row]!) return false;
+    const at = (row * MAX_PARTS + part) * PART_WORDS;
+    const words = frames.partWords;
+    if (part > 0 && (words[at - PART_WORDS]! & ROLE) === 0) {
+      const before = (words[at - PART_WORDS]! & 0xffff) * STRIDE;
+      if (this.#layouts.data[before + NEXT_SPACE] === this.#nameSpace) return true;
+    }
+    const memberships = this.#layouts.protocols.memberships(words[at]! & 0xffff);
+    for (let i = 0; i < memberships.length; i++) {
+      if (memberships[i] === this.#nameSpace) return true;
+    }
+    return false;
+  }
+}
+
+const ROLE = 0xff0000;
+const PAYLOAD = 1 << 16;
+/** Options of a port step: the end above 16 bits of port. */
+const LOCAL = 1 << 16;
+const REMOTE = 2 << 16;
+const EITHER = 3 << 16;
+const ANY_PORT = -1;
+
+function portOption({ end, port }: Port): number {
+  if (port === 'open') return ANY_PORT;
+  if (end === 'local') return LOCAL | port;
+  return (end === 'remote' ? REMOTE : EITHER) | port;
 }

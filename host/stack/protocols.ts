@@ -264,9 +264,6 @@ export function internedName(nameSpace: string, id: number): string {
   return `${nameSpace}:${id}`;
 }
 
-/** For those who need no protocols of their own: stacks that name what comes with the Funnel. Never added to. */
-export const standardProtocols = new Protocols();
-
 /** Parts hold a protocol in 16 bits. */
 const LARGEST_NUMBER = 0xffff;
 /** Bytes; keeps the fields of any definition within what one part can hold. */
@@ -289,3 +286,6 @@ function checkName(name: string): void {
 function isByte(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 255;
 }
+
+/** For those who need no protocols of their own: stacks that name what comes with the Funnel. Never added to. */
+export const standardProtocols = new Protocols();

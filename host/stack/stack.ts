@@ -47,3 +47,9 @@ export function fillOpen(stack: Stack, end: End, port: number): Stack {
   const filled: PortStep = { kind: 'ports', ports: [{ end, port }] };
   return { ...stack, steps: stack.steps.map((step, index) => (index === at ? filled : step)) };
 }
+
+/** The order of ports in a step: by end, then by number, what is open last. */
+export function comparePorts(a: Port, b: Port): number {
+  if (a.end !== b.end) return a.end < b.end ? -1 : 1;
+  return (a.port === 'open' ? 0x10000 : a.port) - (b.port === 'open' ? 0x10000 : b.port);
+}

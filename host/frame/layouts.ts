@@ -1,0 +1,167 @@
+import type { HeaderDefinition } from '../stack/definition.ts';
+import type { Protocols } from '../stack/protocols.ts';
+
+/**
+ * The protocols' definitions as one flat array of integers: {@link STRIDE} words for each protocol number, and four for
+ * each length term. What the frame path reads instead of objects. All users of one registry share one.
+ */
+export class Layouts {
+  readonly protocols: Protocols;
+  /** Fields of protocol p from `p * STRIDE` on. Replaced when it grows: read it anew for each frame. */
+  data = new Int32Array(0);
+  /** At, mask, shift, unit. */
+  terms = new Int32Array(0);
+  /** Protocol numbers by identifier, for each Name Space. */
+  tables: Uint16Array[] = [];
+  #count = 0;
+
+  static of(protocols: Protocols): Layouts {
+    let layouts = shared.get(protocols);
+    if (layouts === undefined) {
+      layouts = new Layouts(protocols);
+      shared.set(protocols, layouts);
+    }
+    layouts.refresh();
+    return layouts;
+  }
+
+  private constructor(protocols: Protocols) {
+    this.protocols = protocols;
+  }
+
+  /** Takes in what was defined since. */
+  refresh(): void {
+    const { protocols } = this;
+    if (this.#count === protocols.count) return;
+    this.tables = protocols.nameSpaceNames.map((name) => protocols.table(protocols.nameSpaceNumber(name)));
+    if (this.data.length < protocols.count * STRIDE) {
+      const data = new Int32Array(Math.max(64, protocols.count * 2) * STRIDE);
+      data.set(this.data);
+      this.data = data;
+    }
+    const terms = [...this.terms];
+    for (let number = Math.max(1, this.#count); number < protocols.count; number++)
+      this.#compile(number, terms);
+    this.terms = Int32Array.from(terms);
+    this.#count = protocols.count;
+  }
+
+  #compile(number: number, terms: number[]): void {
+    const { data, protocols } = this;
+    const definition = protocols.definition(number);
+    const at = number * STRIDE;
+    for (const field of ABSENT) data[at + field] = -1;
+    let flags = 0;
+    if (definition?.layer === 'link') flags |= IS_LINK;
+    if (definition?.layer === 'network') flags |= IS_NETWORK;
+    if (definition?.transparent) flags |= IS_TRANSPARENT;
+    if (definition?.header !== undefined) {
+      flags |= HAS_HEADER;
+      if (definition.header.leaf) flags |= IS_LEAF;
+      if (definition.header.checksum?.zeroIsNone) flags |= ZERO_IS_NONE;
+      this.#compileHeader(at, definition.header, terms);
+    }
+    data[at + FLAGS] = flags;
+    data[at + IP_NUMBER] =
+      definition?.identifiers.find(({ nameSpace }) => nameSpace === 'ip-protocol')?.id ?? 0;
+  }
+
+  #compileHeader(at: number, header: HeaderDefinition, terms: number[]): void {
+    const { data, protocols } = this;
+    data[at + MINIMUM] = header.minimum;
+    data[at + BASE] = header.base;
+    data[at + TERMS_FROM] = terms.length;
+    for (const { at: field, mask, shift, unit } of header.terms ?? []) terms.push(field, mask, shift, unit);
+    data[at + TERMS_TO] = terms.length;
+    if (header.version !== undefined) {
+      data[at + VERSION_AT] = header.version.at;
+      data[at + VERSION_MASK] = header.version.mask;
+      data[at + VERSION_VALUE] = header.version.value;
+    }
+    const { next, length, checksum, fragment, addresses } = header;
+    if (next !== undefined) {
+      data[at + NEXT_SPACE] = protocols.nameSpaceNumber(next.nameSpace);
+      if ('source' in next) {
+        data[at + SOURCE_PORT_AT] = next.source;
+        data[at + DESTINATION_PORT_AT] = next.destination;
+      } else {
+        data[at + NEXT_AT] = next.at;
+        data[at + NEXT_BYTES] = next.bytes;
+      }
+    }
+    if (length !== undefined) {
+      data[at + LENGTH_AT] = length.at;
+      data[at + LENGTH_IS_TOTAL] = length.counts === 'total' ? 1 : 0;
+    }
+    if (checksum !== undefined) {
+      data[at + CHECKSUM_AT] = checksum.at;
+      data[at + CHECKSUM_KIND] = CHECKSUM_KINDS.indexOf(checksum.kind);
+    }
+    if (fragment !== undefined) {
+      data[at + FRAGMENT_AT] = fragment.at;
+      data[at + FRAGMENT_MASK] = fragment.mask;
+    }
+    if (addresses !== undefined) {
+      data[at + SOURCE_AT] = addresses.source;
+      data[at + DESTINATION_AT] = addresses.destination;
+      data[at + ADDRESS_BYTES] = addresses.bytes;
+    }
+  }
+}
+
+/** Words for each protocol. */
+export const STRIDE = 32;
+
+export const FLAGS = 0;
+export const MINIMUM = 1;
+export const BASE = 2;
+export const TERMS_FROM = 3;
+export const TERMS_TO = 4;
+/** -1 where there is none; so for every field that ends in `_AT`, and for NEXT_SPACE. */
+export const VERSION_AT = 5;
+export const VERSION_MASK = 6;
+export const VERSION_VALUE = 7;
+export const NEXT_AT = 8;
+export const NEXT_BYTES = 9;
+export const NEXT_SPACE = 10;
+export const SOURCE_PORT_AT = 11;
+export const DESTINATION_PORT_AT = 12;
+export const LENGTH_AT = 13;
+export const LENGTH_IS_TOTAL = 14;
+export const CHECKSUM_AT = 15;
+export const CHECKSUM_KIND = 16;
+export const FRAGMENT_AT = 17;
+export const FRAGMENT_MASK = 18;
+export const SOURCE_AT = 19;
+export const DESTINATION_AT = 20;
+export const ADDRESS_BYTES = 21;
+export const IP_NUMBER = 22;
+
+/** Bits of FLAGS. */
+export const HAS_HEADER = 1;
+export const IS_LINK = 2;
+export const IS_NETWORK = 4;
+export const IS_TRANSPARENT = 8;
+export const IS_LEAF = 16;
+export const ZERO_IS_NONE = 32;
+
+/** Values of CHECKSUM_KIND. */
+export const CHECKSUM_HEADER = 0;
+export const CHECKSUM_CONTENTS = 1;
+export const CHECKSUM_PSEUDO = 2;
+export const CHECKSUM_CRC32C = 3;
+
+const CHECKSUM_KINDS = ['header', 'contents', 'pseudo', 'crc32c'];
+const ABSENT = [
+  VERSION_AT,
+  NEXT_AT,
+  NEXT_SPACE,
+  SOURCE_PORT_AT,
+  DESTINATION_PORT_AT,
+  LENGTH_AT,
+  CHECKSUM_AT,
+  FRAGMENT_AT,
+  SOURCE_AT,
+  DESTINATION_AT,
+];
+const shared = new WeakMap<Protocols, Layouts>();

@@ -1,0 +1,27 @@
+/** The name that was probably meant, or undefined when none is near. */
+export function nearestName(text: string, names: readonly string[]): string | undefined {
+  let nearest: string | undefined;
+  let least = text.length < 4 ? 2 : 3;
+  for (const name of names) {
+    const distance = editDistance(text, name);
+    if (distance < least) {
+      least = distance;
+      nearest = name;
+    }
+  }
+  return nearest;
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const changed = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

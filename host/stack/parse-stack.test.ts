@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatStack } from './format-stack.ts';
+import { MAX_STACK_TEXT, parseStack } from './parse-stack.ts';
+import { stackArbitrary } from './stack-arbitrary.ts';
+import { StackError } from './stack-error.ts';
+
+describe('parseStack', () => {
+  it.each([
+    ['ethertype:ipv4/udp/5060', 'ethertype:ipv4/udp/5060'],
+    ['ip/{udp,tcp}/sip', 'ip/{tcp,udp}/5060'],
+    ['ppp:ipv6', 'ppp:ipv6'],
+    ['ip/udp/local:5060', 'ip/udp/local:5060'],
+    ['ip/udp/remote:5060', 'ip/udp/remote:5060'],
+    ['ipv4/udp/*/ipv6', 'ipv4/udp/*/ipv6'],
+    ['ipv4/udp/local:6bed4/ipv6/icmpv6', 'ipv4/udp/local:25790/ipv6/icmpv6'],
+    ['ethertype:', 'ethertype:'],
+    ['ethertype:0x0800/17', 'ethertype:ipv4/udp'],
+    ['ethertype:0x88B5', 'ethertype:0x88b5'],
+    ['ipv6/99', 'ipv6/99'],
+    ['{ipv4,ipv6}', 'ip'],
+    ['{arp,ip}', '{ip,arp}'],
+    ['ip/udp/local:{9,7,9}', 'ip/udp/local:{7,9}'],
+    ['ip/udp/{local:7,remote:9,5}', 'ip/udp/{5,local:7,remote:9}'],
+    ['ethernet/vlan/vlan/ipv6/hop-by-hop/icmpv6', 'ethernet/vlan/vlan/ipv6/hop-by-hop/icmpv6'],
+  ])('reads %s', (text, canonical) => {
+    expect(formatStack(parseStack(text))).toBe(canonical);
+  });
+
+  it.each([
+    ['', 'FT_STACK_EMPTY', 1, 'write one such as ip/udp'],
+    ['ip/', 'FT_STACK_SYNTAX', 4, 'the stack ends too early'],
+    ['/ip', 'FT_STACK_SYNTAX', 1, 'write a name'],
+    ['ip udp', 'FT_STACK_SYNTAX', 3, 'has no place in a stack'],
+    ['ip/{udp,tcp', 'FT_STACK_SYNTAX', 12, 'write "," or "}"'],
+    ['ip}', 'FT_STACK_SYNTAX', 3, 'write "/" before the next step'],
+    ['ip/udq', 'FT_STACK_UNKNOWN', 4, 'did you mean udp?'],
+    ['IPv4', 'FT_STACK_UNKNOWN', 1, 'did you mean ipv4?'],
+    ['ethertipe:ip', 'FT_STACK_UNKNOWN', 1, 'there are ethertype'],
+    ['ethertype', 'FT_STACK_UNKNOWN', 1, 'write "ethertype:"'],
+    ['17', 'FT_STACK_NUMBER', 1, 'ethertype:0x0800'],
+    ['ip/256', 'FT_STACK_NUMBER', 4, 'goes up to 255'],
+    ['ip/udp/65536', 'FT_STACK_NUMBER', 8, 'ports go up to 65535'],
+    ['ip/arp', 'FT_STACK_NOT_CARRIED', 4, 'no identifier in ip-protocol'],
+    ['ethertype:udp', 'FT_STACK_NOT_CARRIED', 11, 'leave out the name space'],
+    ['ip/icmp/5', 'FT_STACK_NOT_CARRIED', 9, 'does not tell what it contains'],
+    ['ip/udp/ipv6', 'FT_STACK_NOT_CARRIED', 8, '*/ipv6'],
+    ['sip', 'FT_STACK_NOT_CARRIED', 1, 'ip/udp/sip'],
+    ['ip/{udp,ipv6}/53', 'FT_STACK_NOT_CARRIED', 15, 'write several stacks'],
+    ['ip/*', 'FT_STACK_SYNTAX', 4, 'stands for a port'],
+    ['local:5060', 'FT_STACK_SYNTAX', 1, 'ip/udp/local:5060'],
+    ['udp-port:5060', 'FT_STACK_SYNTAX', 1, 'ip/udp/5060'],
+    ['ip/local:udp', 'FT_STACK_SYNTAX', 4, 'cannot stand here'],
+    ['ip/ethertype:arp', 'FT_STACK_SYNTAX', 4, 'before the whole stack'],
+    ['ipv4'.padEnd(4 + 16 * 5, '/ipv4'), 'FT_STACK_TOO_LONG', 81, '16 steps'],
+    [
+      `ip/udp/{${Array.from({ length: 60 }, (_, i) => i)}}/ip/ip/ip/ip`,
+      'FT_STACK_TOO_LONG',
+      189,
+      'combinations',
+    ],
+    ['x'.repeat(MAX_STACK_TEXT + 1), 'FT_STACK_TOO_LONG', MAX_STACK_TEXT + 1, '512'],
+  ])('refuses "%s"', (text, code, column, words) => {
+    expect(() => parseStack(text)).toThrow(StackError);
+    try {
+      parseStack(text);
+    } catch (error) {
+      const { code: thrown, column: where, message } = error as StackError;
+      expect([thrown, where]).toEqual([code, column]);
+      expect(message).toContain(words);
+    }
+  });
+
+  it('reads back what is written', () => {
+    fc.assert(
+      fc.property(stackArbitrary, (stack) => {
+        expect(parseStack(formatStack(stack))).toEqual(stack);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it('throws nothing but StackError, whatever the text', () => {
+    const words = fc.constantFrom(
+      'ip',
+      'udp',
+      'tcp',
+      'ipv6',
+      '53',
+      '0x10',
+      'local',
+      'remote',
+      ':',
+      '/',
+      '{',
+      '}',
+      ',',
+      '*',
+      'ethertype',
+      'sip',
+      'ethernet',
+      '\u{1f600}',
+      ' ',
+    );
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(words, { maxLength: 20 }).map((each) => each.join('')),
+    );
+    fc.assert(
+      fc.property(text, (each) => {
+        try {
+          expect(parseStack(formatStack(parseStack(each)))).toEqual(parseStack(each));
+        } catch (error) {
+          expect(error).toBeInstanceOf(StackError);
+          expect((error as StackError).column).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+});

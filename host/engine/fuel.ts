@@ -24,6 +24,9 @@ export function priceOf(opcode: number): number {
     case OP.end:
     case OP.else:
       return 0;
+    // Growing has one price whatever the length: nothing shrinks, so the caps bound what an instance can ever grow.
+    case OP.memoryGrow:
+    case OP.tableGrow:
     case 0x08: // throw
     case 0x09: // rethrow
       return 4000;
@@ -62,7 +65,7 @@ export function priceOf(opcode: number): number {
 export const PRICE_OF_COUNTING = 3;
 
 /**
- * The price of an instruction that works on a stretch whose length is on top of the stack: `base`, and `length` masked,
+ * The price of an instruction that works on a stretch whose length is on top of the stack: `base`, and the length masked,
  * then shifted to the right (or, when negative, to the left). No price reaches 2^30, so that the counter cannot wrap.
  */
 export interface StretchPrice {
@@ -77,11 +80,8 @@ export const STRETCH_PRICES: ReadonlyMap<number, StretchPrice> = new Map([
   [OP.memoryInit, { base: 32, mask: -1, shift: 4 }],
   [OP.memoryCopy, { base: 32, mask: -1, shift: 4 }],
   [OP.memoryFill, { base: 32, mask: -1, shift: 4 }],
-  // Pages of 64 KiB, which the system has to clear. More than 65 535 fail without work.
-  [OP.memoryGrow, { base: 4000, mask: 0xffff, shift: -13 }],
   // Entries. A table is capped far below 2^24, and longer stretches trap without work.
   [OP.tableInit, { base: 128, mask: 0xff_ffff, shift: -4 }],
   [OP.tableCopy, { base: 128, mask: 0xff_ffff, shift: -4 }],
   [OP.tableFill, { base: 128, mask: 0xff_ffff, shift: -4 }],
-  [OP.tableGrow, { base: 4000, mask: 0xff_ffff, shift: -4 }],
 ]);

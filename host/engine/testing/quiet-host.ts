@@ -1,0 +1,29 @@
+import type { HostImports } from '../guest.ts';
+
+/** A host that keeps what it is told, and grants nothing else. */
+export class QuietHost implements HostImports {
+  readonly messages: string[] = [];
+  readonly offers: string[] = [];
+
+  log(level: string, message: string): void {
+    this.messages.push(`${level}: ${message}`);
+  }
+
+  random(): bigint {
+    return 0x0123_4567_89ab_cdefn;
+  }
+
+  utc(): readonly [bigint, number] {
+    return [1_700_000_000n, 5];
+  }
+
+  listen(_edge: number, _like: number, stack: string): number | { readonly message: string } {
+    return stack === 'ip/udp/5060' ? 7 : { message: `no room for ${stack}` };
+  }
+
+  unlisten(): void {}
+
+  offer(edge: number, property: { readonly name: string }, present: boolean): void {
+    this.offers.push(`${edge} ${property.name} ${present}`);
+  }
+}

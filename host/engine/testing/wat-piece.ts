@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { EXPORTS, IMPORTS } from '../../../abi/host/contract.ts';
+import type { ExportName } from '../contract-check.ts';
+import type { HostFunctionName } from '../grants.ts';
+
+/** A piece in WebAssembly text, of which only what a test is about needs to be said. */
+export interface WatPiece {
+  /** Functions of the host, callable as `$log`, `$random`, … */
+  readonly imports?: readonly HostFunctionName[];
+  /** The limits of the memory, in pages. */
+  readonly memory?: string;
+  /** Fields of the module, such as `(global …)` or `(func $helper …)`. */
+  readonly fields?: string;
+  /** Instructions of exports; parameters by number. What is not given answers with zeros: success, or nothing. */
+  readonly bodies?: Partial<Record<ExportName | 'realloc' | 'initialize' | `${ExportName}_post`, string>>;
+}
+
+/** Makes a component of it, with shim and fixup modules where its imports need them. */
+export async function watPiece(piece: WatPiece = {}): Promise<Uint8Array> {
+  return componentOf(await parse(watOf(piece)));
+}
+
+/** Makes a component of a core module with the contract's core names. */
+export async function componentOf(core: Uint8Array): Promise<Uint8Array> {
+  const embedded = await componentEmbed({ binary: core, witSource: WIT, world: 'piece' });
+  return componentNew(embedded, []);
+}
+
+const WIT = readFileSync(new URL('../../../wit/funnel.wit', import.meta.url), 'utf8');
+
+/** Where answers of zeros stand, and where `cabi_realloc` begins to give room. */
+const ZEROS = 1024;
+const HEAP = 4096;
+
+const BUMP_ALLOCATOR = `
+  (global.set $heap (i32.and
+    (i32.add (global.get $heap) (i32.sub (local.get 2) (i32.const 1)))
+    (i32.sub (i32.const 0) (local.get 2))))
+  (global.get $heap)
+  (global.set $heap (i32.add (global.get $heap) (local.get 3)))`;
+
+function watOf({ imports = [], memory = '1', fields = '', bodies = {} }: WatPiece): string {
+  const lines = imports.map((name) => {
+    const { params, results } = IMPORTS[name];
+    return `(import "cm32p2|arpa2:funnel/host@0.1" "${name}" (func $${name} ${signature(params, results)}))`;
+  });
+  lines.push(
+    `(memory (export "cm32p2_memory") ${memory})`,
+    `(global $heap (mut i32) (i32.const ${HEAP}))`,
+    fields,
+  );
+  for (const key of EXPORT_NAMES) {
+    const { interface: from, name, params, results } = EXPORTS[key];
+    const exported = `cm32p2|${from.replace(/\.\d+$/, '')}|${name}`;
+    const zeros = results.length > 0 ? `(i32.const ${ZEROS})` : '';
+    lines.push(`(func (export "${exported}") ${signature(params, results)} ${bodies[key] ?? zeros})`);
+    lines.push(`(func (export "${exported}_post") ${signature(results, [])} ${bodies[`${key}_post`] ?? ''})`);
+  }
+  const realloc = bodies.realloc ?? BUMP_ALLOCATOR;
+  lines.push(`(func (export "cm32p2_realloc") (param i32 i32 i32 i32) (result i32) ${realloc})`);
+  if (bodies.initialize !== undefined) lines.push(`(func (export "cm32p2_initialize") ${bodies.initialize})`);
+  return `(module ${lines.join('\n')})`;
+}
+
+const EXPORT_NAMES: readonly ExportName[] = [
+  'describe',
+  'start',
+  'accepts',
+  'join',
+  'leave',
+  'listening',
+  'ready',
+  'save',
+  'restore',
+  'process',
+];
+
+function signature(params: readonly string[], results: readonly string[]): string {
+  return `(param ${params.join(' ')}) (result ${results.join(' ')})`;
+}

@@ -1,0 +1,119 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { EndpointError, messageOf } from './endpoint-error.ts';
+
+/** What the native addon (folder `addon`) does. Errors have `code` and `errno` as Node's own system errors. */
+export interface FunnelIo {
+  /** The arrays of one endpoint; see {@link BatchArrays}. Answers a number for it. */
+  createBatch(arrays: BatchArrays): number;
+  /** After all channels of the batch are closed. */
+  releaseBatch(batch: number): void;
+  /** A frame longer than `room` was read in two halves: makes it whole at another address. */
+  gather(batch: number, slot: number, address: number, length: number): void;
+  /** Frames are read from now on. */
+  start(channel: number): void;
+  /** Its descriptor is closed when this returns. */
+  close(channel: number): void;
+  /** An empty device name, or one with `%d`, lets the system choose. */
+  openTun(batch: number, options: { device: string; tap: boolean; multiQueue: boolean }): TunChannel;
+  /** Writes the first `count` outgoing frames; answers how many went, the others are in the tally. */
+  writeTun(channel: number, count: number): number;
+  openUdp(batch: number, options: UdpOptions): { channel: number; port: number };
+  /** Sends the first `count` outgoing datagrams; answers how many went, the others are in the tally. */
+  sendUdp(channel: number, count: number): number;
+  linkIndex(device: string): number;
+  /** -1 leaves unchanged. `quiet`: no IPv6 link-local address, so no solicitations and no listener reports. */
+  setLink(index: number, mtu: number, up: number, quiet: number): void;
+  changeAddress(index: number, address: string, prefixLength: number, add: number): void;
+  changeRoute(index: number, destination: string, prefixLength: number, add: number): void;
+}
+
+/** Through these, integers pass between the addon and an endpoint. `memory` must never be transferred. */
+export interface BatchArrays {
+  readonly memory: ArrayBuffer;
+  /** The most frames in one batch. */
+  readonly slots: number;
+  /** Bytes behind each address in which a frame may be read. */
+  readonly room: number;
+  /** Incoming: where each slot's frame is to begin, and how long it came out. */
+  readonly addresses: Int32Array;
+  readonly lengths: Int32Array;
+  /** Outgoing: where each frame begins, where its UDP header is, and its length; for UDP that of the payload. */
+  readonly outAddresses: Int32Array;
+  readonly outHeaders: Int32Array;
+  readonly outLengths: Int32Array;
+  /** Frames that could not be written, by {@link TALLY_SIZE} kinds of error. Only added to. */
+  readonly tally: Int32Array;
+  /** `count` frames were read, or a negative errno and nothing will be read any more. */
+  readonly onBatch: (channel: number, count: number) => void;
+}
+
+export interface TunChannel {
+  readonly channel: number;
+  readonly device: string;
+  readonly index: number;
+}
+
+export interface UdpOptions {
+  readonly family: 4 | 6;
+  /** To bind to; empty for any. */
+  readonly address: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Empty for none. */
+  readonly device: string;
+  /** A multicast group to join; empty for none. */
+  readonly group: string;
+  readonly reuse: boolean;
+  readonly broadcast: boolean;
+}
+
+/** The kinds of error in a tally, by index: would-block, too-large, unreachable, refused, not-permitted, invalid, device-down, other. */
+export const TALLY_SIZE = 8;
+
+/**
+ * The addon, loaded once for each thread.
+ *
+ * @throws EndpointError FT_ADDON_ABSENT with what to do
+ */
+export function loadAddon(): FunnelIo {
+  loaded ??= load();
+  return loaded;
+}
+
+let loaded: FunnelIo | undefined;
+
+/** Built, this file is dist/host/endpoint/addon.js; in a checkout, host/endpoint/addon.ts. */
+const FOLDERS = ['../../addon/', '../../dist/addon/'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
+
+function load(): FunnelIo {
+  const folder = FOLDERS.find((each) => existsSync(`${each}funnel-io.node`));
+  if (folder === undefined)
+    throw new EndpointError('FT_ADDON_ABSENT', `the native addon is not built. ${whyAbsent()}`);
+  try {
+    return createRequire(import.meta.url)(`${folder}funnel-io.node`) as FunnelIo;
+  } catch (error) {
+    throw new EndpointError(
+      'FT_ADDON_ABSENT',
+      `the native addon ${folder}funnel-io.node cannot be loaded (${messageOf(error)}). Build it again for this Node: node tools/build-addon.mjs --force`,
+      { cause: error },
+    );
+  }
+}
+
+/** What the build left as the reason, in one line; else what to do. */
+function whyAbsent(): string {
+  for (const folder of FOLDERS) {
+    try {
+      return readFileSync(`${folder}absent.txt`, 'utf8')
+        .trim()
+        .replaceAll(/\s*\n\s*/g, ' ');
+    } catch {
+      // No reason was left there: look on.
+    }
+  }
+  return 'Install a C compiler (on Debian: apt-get install gcc libc6-dev) and build it: node tools/build-addon.mjs';
+}

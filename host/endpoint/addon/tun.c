@@ -1,0 +1,92 @@
+/* Tun and tap devices (Linux: Documentation/networking/tuntap.rst). One frame is one read, or one write. */
+#include "funnel-io.h"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+
+/* The spill takes what does not fit the small room, so a frame is never cut short. */
+static int read_tun(struct channel *channel) {
+  struct batch *batch = channel->batch;
+  uint32_t count = 0;
+  while (count < batch->slots) {
+    if (!in_memory(batch, batch->addresses[count], batch->room)) return -EFAULT;
+    struct iovec vectors[2] = {
+        {batch->memory + batch->addresses[count], batch->room},
+        {batch->spill + (size_t)count * SPILL_BYTES, SPILL_BYTES},
+    };
+    ssize_t length = readv(channel->fd, vectors, 2);
+    if (length < 0) {
+      if (errno == EINTR) continue;
+      /* What came before the error is handed over; the error comes again at the next wake-up. */
+      if (errno == EAGAIN || count) break;
+      return -errno;
+    }
+    if (length == 0) break;
+    batch->lengths[count++] = (uint32_t)length;
+  }
+  return (int)count;
+}
+
+/* openTun(batch, { device, tap, multiQueue }) → { channel, device, index }. An empty name lets the system choose. */
+napi_value open_tun(napi_env env, napi_callback_info info) {
+  napi_value values[2], made;
+  struct batch *batch;
+  int32_t tap, multi;
+  char name[IFNAMSIZ];
+  if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) ||
+      !named_text(env, values[1], "device", name, sizeof name) || !named_int(env, values[1], "tap", &tap) ||
+      !named_int(env, values[1], "multiQueue", &multi))
+    return NULL;
+  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return throw_errno(env, errno, "open /dev/net/tun");
+  struct ifreq request = {0};
+  strcpy(request.ifr_name, name);
+  request.ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (multi ? IFF_MULTI_QUEUE : 0));
+  if (ioctl(fd, TUNSETIFF, &request)) {
+    int error = errno;
+    close(fd);
+    return throw_errno(env, error, "TUNSETIFF");
+  }
+  strcpy(name, request.ifr_name);
+  struct channel *channel = add_channel(env, batch, fd);
+  if (!channel) return NULL;
+  channel->read = read_tun;
+  if (napi_create_object(env, &made) != napi_ok) return NULL;
+  int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (control < 0 || ioctl(control, SIOCGIFINDEX, &request)) {
+    int error = errno;
+    if (control >= 0) close(control);
+    close_channel(channel);
+    return throw_errno(env, error, "SIOCGIFINDEX");
+  }
+  close(control);
+  set_int(env, made, "channel", channel->id);
+  set_int(env, made, "index", request.ifr_ifindex);
+  set_text(env, made, "device", name);
+  return made;
+}
+
+/* writeTun(channel, count) → frames written; the others are in the tally. */
+napi_value write_tun(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct channel *channel;
+  int32_t count, written = 0;
+  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0])) || !get_int(env, values[1], &count))
+    return NULL;
+  struct batch *batch = channel->batch;
+  if (count < 0 || (uint32_t)count > batch->slots) return throw_argument(env, "more frames than slots");
+  for (int32_t i = 0; i < count; i++) {
+    uint32_t address = batch->out_addresses[i], length = batch->out_lengths[i];
+    ssize_t done = -1;
+    errno = EFAULT;
+    if (in_memory(batch, address, length)) {
+      do done = write(channel->fd, batch->memory + address, length);
+      while (done < 0 && errno == EINTR);
+    }
+    if (done >= 0) written++;
+    else batch->tally[tally_of(errno)]++;
+  }
+  return make_int(env, written);
+}

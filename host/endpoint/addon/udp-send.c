@@ -1,0 +1,142 @@
+/*
+ * Frames that begin with their IP and UDP headers go out as datagrams that obey those headers: addresses and ports,
+ * hop limit, traffic class, don't-fragment. What equals the socket's own default is left out of the ancillary data.
+ * A source address or hop limit of zero is the system's choice. Not obeyed, because the kernel keeps them to itself: the
+ * identification, fragments, IPv4 options, IPv6 extension headers and the flow label.
+ */
+#include "funnel-io.h"
+
+static struct cmsghdr *add_control(struct msghdr *message, int level, int type, const void *data, size_t length) {
+  struct cmsghdr *part = (struct cmsghdr *)((uint8_t *)message->msg_control + message->msg_controllen);
+  part->cmsg_level = level;
+  part->cmsg_type = type;
+  part->cmsg_len = CMSG_LEN(length);
+  memcpy(CMSG_DATA(part), data, length);
+  message->msg_controllen += CMSG_SPACE(length);
+  return part;
+}
+
+static void address_ipv4(struct channel *channel, const uint8_t *ip, const uint8_t *udp, struct msghdr *message) {
+  struct sockaddr_in *to = message->msg_name;
+  int hops = ip[8], class = ip[1];
+  *to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(get16(udp + 2))};
+  memcpy(&to->sin_addr, ip + 16, 4);
+  message->msg_namelen = sizeof *to;
+  if (ip[12] | ip[13] | ip[14] | ip[15]) {
+    struct in_pktinfo source = {0};
+    memcpy(&source.ipi_spec_dst, ip + 12, 4);
+    add_control(message, IPPROTO_IP, IP_PKTINFO, &source, sizeof source);
+  }
+  /* To a group, the kernel's default is another one: 1. */
+  if (hops && (hops != channel->default_hops || ip[16] >= 224))
+    add_control(message, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
+  if (class) add_control(message, IPPROTO_IP, IP_TOS, &class, sizeof class);
+}
+
+static void address_ipv6(struct channel *channel, const uint8_t *ip, const uint8_t *udp, struct msghdr *message) {
+  static const uint8_t nowhere[16];
+  struct sockaddr_in6 *to = message->msg_name;
+  int hops = ip[7], class = (ip[0] & 15) << 4 | ip[1] >> 4;
+  *to = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(get16(udp + 2))};
+  memcpy(&to->sin6_addr, ip + 24, 16);
+  if (IN6_IS_ADDR_LINKLOCAL(&to->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&to->sin6_addr))
+    to->sin6_scope_id = channel->scope;
+  message->msg_namelen = sizeof *to;
+  if (memcmp(ip + 8, nowhere, sizeof nowhere)) {
+    struct in6_pktinfo source = {.ipi6_ifindex = channel->scope};
+    memcpy(&source.ipi6_addr, ip + 8, 16);
+    add_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &source, sizeof source);
+  }
+  if (hops && (hops != channel->default_hops || ip[24] == 0xff))
+    add_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof hops);
+  if (class) add_control(message, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
+}
+
+/* Whether the headers and the payload of outgoing frame i lie in memory, and belong to this socket's family. */
+static bool is_sendable(const struct channel *channel, uint32_t i) {
+  const struct batch *batch = channel->batch;
+  bool four = channel->read == read_udp4;
+  uint32_t ip = batch->out_addresses[i], udp = batch->out_headers[i], length = batch->out_lengths[i];
+  return in_memory(batch, ip, four ? IPV4_HEADER : IPV6_HEADER) && in_memory(batch, udp, UDP_HEADER) &&
+         in_memory(batch, udp + UDP_HEADER, length) && batch->memory[ip] >> 4 == (four ? 4 : 6);
+}
+
+/* Sends messages [from, to), which want the same fragmentation; failures go to the tally. Returns how many went. */
+static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
+  struct funnel_instance *instance = channel->instance;
+  uint32_t *tally = channel->batch->tally;
+  uint32_t sent = 0;
+  bool again = false;
+  while (from < to) {
+    int done = sendmmsg(channel->fd, instance->messages + from, to - from, MSG_DONTWAIT);
+    if (done > 0) {
+      from += (uint32_t)done;
+      sent += (uint32_t)done;
+      again = false;
+      continue;
+    }
+    enum tally why = tally_of(errno);
+    /* The socket's buffer is full: what follows would meet the same. */
+    if (why == TALLY_WOULD_BLOCK) {
+      tally[why] += to - from;
+      return sent;
+    }
+    /* It may have been an earlier datagram's error, which is told once to whoever sends next; this one was not sent. Not
+       so for its own size: trying that again would only put it into the error queue twice. */
+    if (!again && why != TALLY_TOO_LARGE) {
+      again = true;
+      continue;
+    }
+    tally[why]++;
+    from++;
+    again = false;
+  }
+  return sent;
+}
+
+static void set_fragmentation(struct channel *channel, bool dont) {
+  if (channel->dont_fragment == dont || channel->read != read_udp4) return;
+  int value = dont ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
+  if (setsockopt(channel->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof value) == 0) channel->dont_fragment = dont;
+}
+
+/* sendUdp(channel, count) → datagrams sent; the others are in the tally. */
+napi_value send_udp(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct channel *channel;
+  int32_t count;
+  uint32_t ready = 0, sent = 0;
+  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0])) || !get_int(env, values[1], &count))
+    return NULL;
+  struct funnel_instance *instance = channel->instance;
+  struct batch *batch = channel->batch;
+  if (count < 0 || (uint32_t)count > batch->slots || !channel->read_errors)
+    return throw_argument(env, "more frames than slots, or not a UDP channel");
+  bool four = channel->read == read_udp4;
+  for (uint32_t i = 0; i < (uint32_t)count; i++) {
+    if (!is_sendable(channel, i)) {
+      batch->tally[TALLY_INVALID]++;
+      continue;
+    }
+    const uint8_t *ip = batch->memory + batch->out_addresses[i], *udp = batch->memory + batch->out_headers[i];
+    struct msghdr *message = &instance->messages[ready].msg_hdr;
+    instance->vectors[ready] = (struct iovec){(void *)(udp + UDP_HEADER), batch->out_lengths[i]};
+    instance->fragment[ready] = !(four && ip[6] & 0x40);
+    *message = (struct msghdr){
+        .msg_name = &instance->names[ready],
+        .msg_iov = &instance->vectors[ready],
+        .msg_iovlen = 1,
+        .msg_control = instance->controls[ready],
+    };
+    if (four) address_ipv4(channel, ip, udp, message);
+    else address_ipv6(channel, ip, udp, message);
+    if (!message->msg_controllen) message->msg_control = NULL;
+    ready++;
+  }
+  for (uint32_t from = 0, to; from < ready; from = to) {
+    for (to = from + 1; to < ready && instance->fragment[to] == instance->fragment[from];) to++;
+    set_fragmentation(channel, !instance->fragment[from]);
+    sent += send_run(channel, from, to);
+  }
+  return make_int(env, (int32_t)sent);
+}

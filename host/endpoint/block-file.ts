@@ -1,0 +1,179 @@
+import { close, closeSync, fstatSync, ftruncate, ftruncateSync, openSync, write, writeSync } from 'node:fs';
+
+/**
+ * A file that blocks are appended to, off the frame path: blocks go into a few chunks of memory that are written one
+ * after the other. When all chunks are full the block is refused; nothing ever waits for the disk.
+ *
+ * A regular file ends with whole blocks at any time, or with the part of a chunk that the system is just writing: what a
+ * failed write left is cut off again. So it can be read after the process was killed.
+ */
+export class BlockFile {
+  readonly #fd: number;
+  readonly #events: BlockFileEvents;
+  readonly #chunks: Chunk[];
+  /** The chunk being filled; those before it, from `#oldest` on, wait to be written. */
+  #newest = 0;
+  #oldest = 0;
+  #isWriting = false;
+  #isClosed = false;
+  /** Where the oldest chunk is in a regular file; null for a pipe. */
+  #position: number | null;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #flush = (): void => {
+    this.#timer = undefined;
+    this.#writeNext();
+  };
+  readonly #onWritten = (error: Error | null, written: number): void => this.#continue(error, written);
+
+  /**
+   * Makes the file, or empties it.
+   *
+   * @throws the system's error
+   */
+  constructor(path: string, events: BlockFileEvents, { chunks = CHUNKS, chunkBytes = CHUNK_BYTES } = {}) {
+    this.#events = events;
+    this.#chunks = Array.from({ length: chunks }, () => new Chunk(chunkBytes));
+    this.#fd = openSync(path, 'w', 0o644);
+    this.#position = fstatSync(this.#fd).isFile() ? 0 : null;
+  }
+
+  /** A chunk with room for `length` bytes at its `end`, to be followed by `append`; undefined when there is none. */
+  reserve(length: number): Chunk | undefined {
+    const chunk = this.#chunks[this.#newest]!;
+    if (chunk.end + length <= chunk.bytes.length) return chunk;
+    const next = (this.#newest + 1) % this.#chunks.length;
+    if (next === this.#oldest || length > chunk.bytes.length) return undefined;
+    this.#newest = next;
+    this.#writeNext();
+    return this.#chunks[next]!;
+  }
+
+  /** Blocks stand in the reserved chunk up to `end`; they hold so many frames. */
+  append(chunk: Chunk, end: number, frames: number): void {
+    chunk.end = end;
+    chunk.frames += frames;
+    if (this.#timer === undefined && !this.#isWriting) this.#timer = setTimeout(this.#flush, FLUSH_MS);
+  }
+
+  #writeNext(): void {
+    const chunk = this.#chunks[this.#oldest]!;
+    if (this.#isWriting || this.#isClosed || chunk.end === 0) return;
+    this.#isWriting = true;
+    write(this.#fd, chunk.bytes, chunk.done, chunk.end - chunk.done, this.#placeOf(chunk), this.#onWritten);
+  }
+
+  #placeOf(chunk: Chunk): number | null {
+    return this.#position === null ? null : this.#position + chunk.done;
+  }
+
+  #continue(error: Error | null, written: number): void {
+    if (this.#isClosed) {
+      // All was written while closing; only the descriptor had to wait for this write.
+      close(this.#fd, () => {});
+      return;
+    }
+    const chunk = this.#chunks[this.#oldest]!;
+    if (error !== null) {
+      const isCut = this.#position !== null && chunk.done > 0;
+      this.#fail(error);
+      if (isCut) {
+        ftruncate(this.#fd, this.#position!, () => this.#goOn());
+        return;
+      }
+    } else {
+      chunk.done += written;
+      if (chunk.done === chunk.end) this.#retire(chunk);
+    }
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    this.#isWriting = false;
+    if (this.#isClosed) {
+      close(this.#fd, () => {});
+      return;
+    }
+    const chunk = this.#chunks[this.#oldest]!;
+    if (chunk.done > 0 || this.#oldest !== this.#newest) this.#writeNext();
+    else if (chunk.end > 0 && this.#timer === undefined) this.#timer = setTimeout(this.#flush, FLUSH_MS);
+  }
+
+  #retire(chunk: Chunk): void {
+    if (this.#position !== null) this.#position += chunk.end;
+    this.#events.written(chunk.frames);
+    chunk.clear();
+    if (this.#oldest !== this.#newest) this.#oldest = (this.#oldest + 1) % this.#chunks.length;
+  }
+
+  /** All that waits is lost: what follows a gap may need what was in it. */
+  #fail(error: Error): void {
+    let frames = 0;
+    for (const chunk of this.#chunks) {
+      frames += chunk.frames;
+      chunk.clear();
+    }
+    this.#oldest = this.#newest;
+    this.#events.failed(error, frames);
+  }
+
+  /** Writes what waits, and closes. Twice is as once. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    try {
+      while (this.#chunks[this.#oldest]!.end > 0) this.#writeWhole(this.#chunks[this.#oldest]!);
+    } catch (error) {
+      if (this.#position !== null) ftruncateSync(this.#fd, this.#position);
+      this.#fail(error as Error);
+    }
+    if (!this.#isWriting) closeSync(this.#fd);
+  }
+
+  #writeWhole(chunk: Chunk): void {
+    // Into a regular file the write under way is done again, byte for byte in the same place, so that all is there when this
+    // returns. Into a pipe it cannot be done twice, and what follows it goes behind it.
+    if (this.#isWriting && this.#position === null) chunk.done = chunk.end;
+    while (chunk.done < chunk.end) {
+      chunk.done += writeSync(
+        this.#fd,
+        chunk.bytes,
+        chunk.done,
+        chunk.end - chunk.done,
+        this.#placeOf(chunk),
+      );
+    }
+    this.#retire(chunk);
+  }
+}
+
+export interface BlockFileEvents {
+  /** Blocks with so many frames are in the file. */
+  written(frames: number): void;
+  /** All blocks that waited are lost, with so many frames. Those that come after are tried again. */
+  failed(error: Error, frames: number): void;
+}
+
+/** Memory for some blocks. */
+export class Chunk {
+  readonly bytes: Uint8Array;
+  /** Bytes in it. */
+  end = 0;
+  /** Bytes of it that are in the file. */
+  done = 0;
+  frames = 0;
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size);
+  }
+
+  clear(): void {
+    this.end = this.done = this.frames = 0;
+  }
+}
+
+/** 4 MiB in all: half a second of a slow disk. Each holds the largest frame. */
+const CHUNKS = 16;
+const CHUNK_BYTES = 256 * 1024;
+/** How long a frame may wait for others before it is written. */
+const FLUSH_MS = 100;

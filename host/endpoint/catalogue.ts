@@ -1,0 +1,67 @@
+import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
+import type { Frames } from '../frame/frames.ts';
+import type { Piece, PieceContext } from '../piece/piece.ts';
+import { type Protocols, standardProtocols } from '../stack/protocols.ts';
+import { PcapReaderPiece, pcapReaderDescription, readPcapReaderSettings } from './pcap-reader.ts';
+import { PcapWriterPiece, pcapWriterDescription, readPcapWriterSettings } from './pcap-writer.ts';
+import { readTunSettings, TunPiece } from './tun.ts';
+import { tunDescription } from './tun-description.ts';
+import { UdpPiece } from './udp.ts';
+import { udpDescription } from './udp-description.ts';
+import { readUdpSettings } from './udp-settings.ts';
+
+/** Settings as the contract has them: names and texts. */
+export type GivenSettings = readonly (readonly [string, string])[];
+
+/** A piece that is part of the host. */
+export interface NativePiece {
+  /** Pure. What it is with these settings; with none, what it is by default. Else all that is wrong with them. */
+  describe(settings: GivenSettings): Description | readonly Problem[];
+  /** Nothing is open yet: that is for `start`, which throws an EndpointError for what the system refuses. */
+  make(context: PieceContext, frames: Frames, protocols: Protocols, settings: GivenSettings): Piece;
+}
+
+/** The native pieces by name. */
+export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, NativePiece>([
+  [
+    'tun',
+    {
+      describe: (settings) => described(settings, readTunSettings(settings), () => tunDescription),
+      make: (context, frames, protocols, settings) => new TunPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'udp',
+    {
+      describe: (settings) => described(settings, readUdpSettings(settings), () => udpDescription),
+      make: (context, frames, protocols, settings) => new UdpPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'pcap-writer',
+    {
+      describe: (settings) =>
+        described(settings, readPcapWriterSettings(settings, standardProtocols), pcapWriterDescription),
+      make: (context, frames, protocols, settings) =>
+        new PcapWriterPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'pcap-reader',
+    {
+      describe: (settings) =>
+        described(settings, readPcapReaderSettings(settings, standardProtocols), pcapReaderDescription),
+      make: (context, frames, protocols, settings) =>
+        new PcapReaderPiece(context, frames, protocols, settings),
+    },
+  ],
+]);
+
+/** Without settings a piece describes itself, though it may need some to start. */
+function described<T>(
+  given: GivenSettings,
+  read: { readonly settings: T; readonly problems: readonly Problem[] },
+  describe: (settings: T) => Description,
+): Description | readonly Problem[] {
+  return given.length > 0 && read.problems.length > 0 ? read.problems : describe(read.settings);
+}

@@ -1,0 +1,126 @@
+import { type Frames, HEADROOM, SMALL_ROOM, TAILROOM } from '../frame/frames.ts';
+import type { PieceContext } from '../piece/piece.ts';
+import { type FunnelIo, TALLY_SIZE } from './addon.ts';
+
+/**
+ * One endpoint's side of the addon's batches: the rows that wait to be read into, and the rows that wait to be written.
+ *
+ * There are always as many rows to read into as the addon may fill: a slot's row is handed on only when another takes its
+ * place. So when the lane has no room left, the frame is what is lost, counted, and reading never stalls.
+ */
+export class IoBatch {
+  readonly lengths = new Int32Array(SLOTS);
+  readonly #io: FunnelIo;
+  readonly #frames: Frames;
+  readonly #batch: number;
+  readonly #addresses = new Int32Array(SLOTS);
+  readonly #rows = new Int32Array(SLOTS).fill(-1);
+  readonly #outAddresses = new Int32Array(SLOTS);
+  readonly #outHeaders = new Int32Array(SLOTS);
+  readonly #outLengths = new Int32Array(SLOTS);
+  readonly #outRows = new Int32Array(SLOTS);
+  readonly #tally = new Int32Array(TALLY_SIZE);
+  #staged = 0;
+  #isClosed = false;
+
+  /**
+   * @param onBatch called with a channel and how many of `lengths` are filled, or a negative errno
+   * @throws RangeError when the lane has not that many rows free
+   */
+  constructor(io: FunnelIo, frames: Frames, onBatch: (channel: number, count: number) => void) {
+    this.#io = io;
+    this.#frames = frames;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const row = frames.allocate(READ_ROOM);
+      if (row < 0) {
+        this.#releaseRows();
+        throw new RangeError(`the lane has no ${SLOTS} rows free for an endpoint; give it more rows`);
+      }
+      this.#rows[slot] = row;
+      this.#addresses[slot] = frames.start[row]!;
+    }
+    this.#batch = io.createBatch({
+      memory: frames.memory,
+      slots: SLOTS,
+      room: READ_ROOM,
+      addresses: this.#addresses,
+      lengths: this.lengths,
+      outAddresses: this.#outAddresses,
+      outHeaders: this.#outHeaders,
+      outLengths: this.#outLengths,
+      tally: this.#tally,
+      onBatch,
+    });
+  }
+
+  /** The addon's number of this batch. */
+  get number(): number {
+    return this.#batch;
+  }
+
+  get staged(): number {
+    return this.#staged;
+  }
+
+  /** The row of the frame in a slot, now the caller's, with start and length set and no parts; -1 when there was no room. */
+  take(slot: number): number {
+    const frames = this.#frames;
+    const length = this.lengths[slot]!;
+    if (length > READ_ROOM) {
+      const large = frames.allocate(length);
+      if (large >= 0) this.#io.gather(this.#batch, slot, frames.start[large]!, length);
+      return large;
+    }
+    const fresh = frames.allocate(READ_ROOM);
+    if (fresh < 0) return -1;
+    const row = this.#rows[slot]!;
+    this.#rows[slot] = fresh;
+    this.#addresses[slot] = frames.start[fresh]!;
+    frames.length[row] = length;
+    return row;
+  }
+
+  /** Puts a frame in the line to be written; its reference passes here. True when the line is full, and must be flushed. */
+  stage(row: number, address: number, header: number, length: number): boolean {
+    const at = this.#staged++;
+    this.#outRows[at] = row;
+    this.#outAddresses[at] = address;
+    this.#outHeaders[at] = header;
+    this.#outLengths[at] = length;
+    return at === SLOTS - 1;
+  }
+
+  /** After the line was written: its rows are released, and failures counted under `names`, by the tally's index. */
+  settle(written: number, context: PieceContext, names: readonly string[]): void {
+    const count = this.#staged;
+    for (let n = 0; n < count; n++) this.#frames.release(this.#outRows[n]!);
+    this.#staged = 0;
+    if (written === count) return;
+    for (let kind = 0; kind < TALLY_SIZE; kind++) {
+      const failures = this.#tally[kind]!;
+      if (failures > 0) context.count(names[kind]!, failures);
+      this.#tally[kind] = 0;
+    }
+  }
+
+  /** After the channels are closed. Twice is as once. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (let n = 0; n < this.#staged; n++) this.#frames.release(this.#outRows[n]!);
+    this.#staged = 0;
+    this.#io.releaseBatch(this.#batch);
+    this.#releaseRows();
+  }
+
+  #releaseRows(): void {
+    for (let slot = 0; slot < SLOTS; slot++)
+      if (this.#rows[slot]! >= 0) this.#frames.release(this.#rows[slot]!);
+    this.#rows.fill(-1);
+  }
+}
+
+/** Frames read in one wake-up, and written in one call: enough to spread the cost of a call, few enough to stay in the cache. */
+const SLOTS = 64;
+/** What a small room holds behind the headroom, in bytes. Longer frames go on in the addon's spill. */
+const READ_ROOM = SMALL_ROOM - HEADROOM - TAILROOM;

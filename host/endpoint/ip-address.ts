@@ -1,0 +1,67 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
+/** The 4 or 16 bytes of a numeric address; undefined for anything else. A scope (`%eth0`) is not one. */
+export function parseAddress(text: string): Uint8Array | undefined {
+  if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
+  if (!isIPv6(text) || text.includes('%')) return undefined;
+  const bytes = new Uint8Array(16);
+  const [front = '', back] = text.split('::');
+  writeGroups(bytes, front, false);
+  if (back !== undefined) writeGroups(bytes, back, true);
+  return bytes;
+}
+
+export interface Prefix {
+  /** As written, bits behind the prefix included. */
+  readonly bytes: Uint8Array;
+  /** In bits. */
+  readonly length: number;
+}
+
+/** An address with a prefix length; without one, that of the whole address. */
+export function parsePrefix(text: string): Prefix | undefined {
+  const [address = '', length, ...more] = text.split('/');
+  const bytes = parseAddress(address);
+  if (bytes === undefined || more.length > 0) return undefined;
+  if (length === undefined) return { bytes, length: bytes.length * 8 };
+  if (!/^\d{1,3}$/.test(length) || Number(length) > bytes.length * 8) return undefined;
+  return { bytes, length: Number(length) };
+}
+
+/** The same prefix, with zeroes behind it. */
+export function maskPrefix({ bytes, length }: Prefix): Prefix {
+  const masked = bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, length - i * 8))) & 0xff);
+  return { bytes: masked, length };
+}
+
+/** As RFC 5952 writes it. */
+export function formatAddress(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  const groups = Array.from({ length: 8 }, (_, i) => (bytes[i * 2]! << 8) | bytes[i * 2 + 1]!);
+  let from = 0;
+  let longest = 1;
+  for (let i = 0; i < 8; i++) {
+    let run = 0;
+    while (i + run < 8 && groups[i + run] === 0) run++;
+    if (run > longest) [from, longest] = [i, run];
+    i += run;
+  }
+  const hex = groups.map((group) => group.toString(16));
+  if (longest === 1) return hex.join(':');
+  return `${hex.slice(0, from).join(':')}::${hex.slice(from + longest).join(':')}`;
+}
+
+export function formatPrefix({ bytes, length }: Prefix): string {
+  return `${formatAddress(bytes)}/${length}`;
+}
+
+/** Writes groups, the last of which may be an IPv4 address, to the front or to the end. */
+function writeGroups(bytes: Uint8Array, text: string, atEnd: boolean): void {
+  if (text === '') return;
+  const octets = text.split(':').flatMap((group) => {
+    if (group.includes('.')) return group.split('.').map(Number);
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+  bytes.set(octets, atEnd ? bytes.length - octets.length : 0);
+}

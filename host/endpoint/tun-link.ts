@@ -1,0 +1,75 @@
+import type { FunnelIo } from './addon.ts';
+import { messageOf, systemCode } from './endpoint-error.ts';
+import { afterStep, type LinkStep, type LinkTerms, planLink } from './link-terms.ts';
+
+/** The interface of a tun device, brought from one configuration to the next. */
+export class TunLink {
+  readonly #io: FunnelIo;
+  readonly #index: number;
+  #terms: LinkTerms;
+  /** What was refused, so that it is told once and not at each change. */
+  readonly #refused = new Set<string>();
+
+  constructor(io: FunnelIo, index: number, mtu: number) {
+    this.#io = io;
+    this.#index = index;
+    this.#terms = { mtu, isUp: false, addresses: new Set(), routes: new Set() };
+  }
+
+  get terms(): LinkTerms {
+    return this.#terms;
+  }
+
+  /** Does what it can. Answers what was refused, once for each; it is tried again at the next change. */
+  apply(wanted: LinkTerms): { readonly what: string; readonly error: unknown }[] {
+    const refusals: { what: string; error: unknown }[] = [];
+    for (const step of planLink(this.#terms, wanted)) {
+      const what =
+        'prefix' in step
+          ? `${step.kind} ${step.prefix}`
+          : step.kind === 'mtu'
+            ? `mtu ${step.mtu}`
+            : step.kind;
+      try {
+        this.#take(step);
+        this.#refused.delete(what);
+      } catch (error) {
+        if (!isSoAlready(step, error)) {
+          if (!this.#refused.has(what)) refusals.push({ what: what.replace('-', ' '), error });
+          this.#refused.add(what);
+          continue;
+        }
+      }
+      this.#terms = afterStep(this.#terms, step);
+    }
+    return refusals;
+  }
+
+  #take(step: LinkStep): void {
+    if ('mtu' in step) {
+      this.#io.setLink(this.#index, step.mtu, -1, -1);
+    } else if ('prefix' in step) {
+      const [address = '', length = ''] = step.prefix.split('/');
+      const present = step.kind.startsWith('add') ? 1 : 0;
+      if (step.kind === 'add-route' || step.kind === 'remove-route')
+        this.#io.changeRoute(this.#index, address, Number(length), present);
+      else this.#io.changeAddress(this.#index, address, Number(length), present);
+    } else {
+      this.#io.setLink(this.#index, -1, step.kind === 'up' ? 1 : 0, -1);
+    }
+  }
+}
+
+/** Linux did it of itself: an address went with the interface, or is still there. A route that exists may be another's. */
+function isSoAlready(step: LinkStep, error: unknown): boolean {
+  const code = systemCode(error);
+  if (step.kind === 'add-address') return code === 'EEXIST';
+  return step.kind.startsWith('remove') && ['EADDRNOTAVAIL', 'ESRCH', 'ENOENT', 'ENODEV'].includes(code);
+}
+
+/** For a message: an error of the system without the name of the call. */
+export function reasonOf(error: unknown): string {
+  return systemCode(error) === 'EPERM'
+    ? 'not permitted; run as root or with CAP_NET_ADMIN'
+    : messageOf(error);
+}

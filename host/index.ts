@@ -27,8 +27,15 @@ export type { ConfigurationMistake } from './policy/configuration-error.ts';
 export { ConfigurationError, formatMistake } from './policy/configuration-error.ts';
 export type { ConfigurationObject } from './policy/configuration-schema.ts';
 export { configurationJsonSchema } from './policy/configuration-schema.ts';
-export type { FunnelEvent, FunnelEvents, FunnelOptions } from './policy/funnel.ts';
+export type {
+  EdgeSnapshot,
+  FunnelEvent,
+  FunnelEvents,
+  FunnelOptions,
+  LaneSnapshot,
+  PieceSnapshot,
+  ReasonSnapshot,
+} from './policy/funnel.ts';
 export { Funnel, openFunnel } from './policy/funnel.ts';
-export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from './puzzle/snapshot.ts';
 export { FunnelError } from './stack/funnel-error.ts';
 export { Protocols } from './stack/protocols.ts';

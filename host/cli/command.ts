@@ -69,7 +69,13 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .command('list')
     .description('list the pieces that need no path')
     .action(async () =>
-      output.write(await pieceList(new PieceShelf(), output.columns, paintFor(process.stdout))),
+      output.write(
+        await pieceList(
+          new PieceShelf(),
+          output.isTTY ? output.columns : Number.POSITIVE_INFINITY,
+          paintFor(process.stdout),
+        ),
+      ),
     );
   piece
     .command('doc')

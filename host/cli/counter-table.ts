@@ -1,5 +1,5 @@
+import type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../policy/funnel.ts';
 import { printable } from '../policy/printable.ts';
-import type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../puzzle/snapshot.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { formatBytes, formatCount, formatRate, formatUptime } from './quantity.ts';
 

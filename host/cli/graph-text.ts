@@ -1,7 +1,6 @@
 import type { Shape } from '../../abi/host/contract.ts';
 import { printable } from '../policy/printable.ts';
-import type { Puzzle } from '../policy/puzzle.ts';
-import type { PlannedJoint } from '../puzzle/arrangement.ts';
+import type { PlannedJoint, Puzzle } from '../policy/puzzle.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';
 
@@ -20,7 +19,7 @@ export function graphText(puzzle: Puzzle, paint: Paint = plainPaint): string {
     );
     lines.push(...jointLines(puzzle, joint, paint));
   }
-  const curves = puzzle.pieces.flatMap((piece) => curveRows(puzzle, piece.place.name));
+  const curves = puzzle.pieces.flatMap((_, index) => curveRows(puzzle, index));
   if (curves.length > 0) {
     lines.push('', paint('bold', 'Through the pieces'));
     lines.push(...align(curves).map((line) => `  ${line}`));
@@ -77,27 +76,31 @@ function endName(puzzle: Puzzle, { place, described }: { place: number; describe
   return `${each.name}.${each.description.edges[described]!.name}`;
 }
 
-/** A piece's Curves between Edges that are joined here. */
-function curveRows(puzzle: Puzzle, name: string): string[][] {
-  const { place } = puzzle.pieces.find((piece) => piece.place.name === name)!;
-  const { edges, curves } = place.description;
+/** A piece's Curves between Shapes that are joined here. */
+function curveRows(puzzle: Puzzle, index: number): string[][] {
+  const { name, description } = puzzle.pieces[index]!.place;
+  const joined = new Set<string>();
+  for (const { members } of puzzle.joints) {
+    for (const { place, described, shapes } of members) {
+      if (place === index) for (const shape of shapes) joined.add(`${described}/${shape}`);
+    }
+  }
   const rows: string[][] = [];
-  for (const { fromEdge, fromShape, toEdge, toShape, opaque, overhead } of curves) {
-    const from = edges[fromEdge];
-    const to = edges[toEdge];
-    if (from === undefined || to === undefined || !place.edges.has(from.name) || !place.edges.has(to.name))
-      continue;
+  for (const { fromEdge, fromShape, toEdge, toShape, opaque, overhead } of description.curves) {
+    if (!joined.has(`${fromEdge}/${fromShape}`) || !joined.has(`${toEdge}/${toShape}`)) continue;
+    const from = description.edges[fromEdge]!;
+    const to = description.edges[toEdge]!;
+    const fromText = shapeText(from.shapes[fromShape]!);
+    const toText = shapeText(to.shapes[toShape]!);
     const notes = [
       overhead === 0 ? '' : `${overhead > 0 ? '+' : ''}${overhead} bytes`,
       opaque ? 'opaque' : '',
     ];
-    const fromStack = printable(from.shapes[fromShape]?.stack ?? '?');
-    const toStack = printable(to.shapes[toShape]?.stack ?? '?');
-    const path =
-      fromEdge === toEdge
-        ? [`${name}: ${from.name} ↩`, `${fromStack} ↩ ${toStack}`]
-        : [`${name}: ${from.name} ⇄ ${to.name}`, `${fromStack} ⇄ ${toStack}`];
-    rows.push([...path, notes.filter((note) => note !== '').join(', ')]);
+    rows.push([
+      fromEdge === toEdge ? `${name}: ${from.name} ↩` : `${name}: ${from.name} ⇄ ${to.name}`,
+      fromText === toText ? `${fromText} and back` : `${fromText} ⇄ ${toText}`,
+      notes.filter((note) => note !== '').join(', '),
+    ]);
   }
   return rows;
 }

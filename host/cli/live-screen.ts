@@ -1,4 +1,4 @@
-import type { LaneSnapshot } from '../puzzle/snapshot.ts';
+import type { LaneSnapshot } from '../policy/funnel.ts';
 import { clip, renderCounters, renderTitle } from './counter-table.ts';
 import type { Paint } from './paint.ts';
 

@@ -95,8 +95,10 @@ function curveText(
   { edges }: Description,
   { fromEdge, fromShape, toEdge, toShape, opaque, keeps, overhead }: Description['curves'][number],
 ): string {
-  const end = (edge: number, shape: number): string =>
-    `${edges[edge]?.name ?? edge} (${edges[edge]?.shapes[shape]?.stack ?? shape})`;
+  const end = (edge: number, shape: number): string => {
+    const told = edges[edge]?.shapes[shape];
+    return `${edges[edge]?.name ?? edge} (${told === undefined ? `Shape ${shape}` : shapeText(told)})`;
+  };
   const notes = [
     overhead === 0 ? '' : `${overhead > 0 ? '+' : ''}${overhead} bytes`,
     opaque ? 'opaque' : '',
@@ -124,13 +126,10 @@ function reasonSection(page: Page, title: string, { reasons }: Description, loss
   page.text(names.join(', '), 4);
 }
 
-/** What must be there to begin with; a setting without a default is shown, as it may have to be given. */
+/** What must be there to begin with. Which settings must be given only the piece knows, and `funnel check` tells. */
 function example({ name, edges, settings }: Description, reference: string): string[] {
   const lines = ['pieces:', `  my-${name}:`, `    piece: ${reference}`];
-  const bare = settings.filter((setting) => setting.default === undefined && !setting.repeated);
-  if (bare.length > 0) {
-    lines.push('    settings:', ...bare.map((setting) => `      ${setting.name}: ${EXAMPLES[setting.kind]}`));
-  }
+  if (settings.length > 0) lines.push('    settings: {}  # those above, where the default does not fit');
   const joined = edges.map(
     (edge) => `${edge.name}: ${edge.repeated ? '[lan, wan]' : NETWORKS[edge.shapes[0]?.direction ?? 'peer']}`,
   );
@@ -145,15 +144,6 @@ const KINDS = {
   duration: 'duration, such as 30s',
   address: 'IP address',
   secret: 'secret; or { env: NAME }, or { file: PATH }',
-} as const;
-
-const EXAMPLES = {
-  text: 'TEXT',
-  number: 'NUMBER',
-  boolean: 'true',
-  duration: '30s',
-  address: 'ADDRESS',
-  secret: '{ env: NAME }',
 } as const;
 
 const NETWORKS = { up: 'lan', down: 'wan', peer: 'lan' } as const;

@@ -1,7 +1,6 @@
-import type { FunnelEvent } from '../policy/funnel.ts';
+import type { FunnelEvent, LaneSnapshot } from '../policy/funnel.ts';
 import { printable } from '../policy/printable.ts';
 import type { Puzzle } from '../policy/puzzle.ts';
-import type { LaneSnapshot } from '../puzzle/snapshot.ts';
 import { clip, reasonsOf, renderCounters } from './counter-table.ts';
 import { LiveScreen, type TerminalStream } from './live-screen.ts';
 import { type Paint, plainPaint } from './paint.ts';
@@ -184,12 +183,12 @@ export function eventLine(event: FunnelEvent): string {
   }
 }
 
-/** All counters in one line, as `0:00:10 home.ip in 12 (1.2 kB) out 3 (300 B); six.ipv6 …; lost: six no-match 4`. */
+/** All counters in one line, as `0:00:10 home.ip@lan in 12 (1.2 kB) out 3 (300 B); six.ipv6@lan …; lost: six no-match 4`. */
 export function countersLine(snapshot: LaneSnapshot): string {
   const edges = snapshot.pieces.flatMap((piece) =>
     piece.edges.map((edge) => {
       const taken = `in ${formatCount(edge.framesIn)} (${formatBytes(edge.bytesIn)})`;
-      return `${piece.name}.${edge.name} ${taken} out ${formatCount(edge.framesOut)} (${formatBytes(edge.bytesOut)})`;
+      return `${piece.name}.${edge.name}@${edge.network} ${taken} out ${formatCount(edge.framesOut)} (${formatBytes(edge.bytesOut)})`;
     }),
   );
   const lost = snapshot.pieces.flatMap((piece) =>

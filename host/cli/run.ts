@@ -1,7 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { preparePuzzle } from '../policy/check-configuration.ts';
+import type { LaneSnapshot } from '../policy/funnel.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
-import type { LaneSnapshot } from '../puzzle/snapshot.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { Output } from './output.ts';
 import { paintFor } from './paint.ts';

@@ -223,7 +223,7 @@ class Check {
       written: (at) => this.#source.written(at),
     });
     if (faulty.size > 0) this.#doubtful.add(name);
-    const settled = piece.describe(pairs);
+    const settled = piece.describe(pairs.length > 0 ? pairs : oneDefault(bare));
     if (isProblems(settled)) {
       this.#problems(settled, faulty, given, found.name, settingsPath);
       this.#doubtful.add(name);
@@ -392,7 +392,7 @@ function makerOf(
   failure: PieceMaker['failure'],
   piece: NativePiece | LoadedComponent,
   settings: SettingPairs,
-  protocols: Protocols,
+  protocols: ReturnType<typeof protocolsOfPuzzle>,
 ): PieceMaker {
   if ('make' in piece) {
     return {
@@ -409,6 +409,15 @@ function makerOf(
     make: (context, frames) =>
       new ComponentPiece(piece, place.description, settings, surroundingsOf(context, frames, protocols)),
   };
+}
+
+/**
+ * Without settings a piece describes itself and complains of nothing, though some may have to be given. A default that is given
+ * means the same, and is a setting.
+ */
+function oneDefault({ settings }: Description): SettingPairs {
+  const setting = settings.find((each) => each.default !== undefined);
+  return setting?.default === undefined ? [] : [[setting.name, setting.default]];
 }
 
 function isProblems(answer: Description | readonly Problem[]): answer is readonly Problem[] {

@@ -7,6 +7,8 @@ import { ConfigurationError } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
 import type { Puzzle } from './puzzle.ts';
 
+export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../puzzle/snapshot.ts';
+
 /**
  * Makes a Funnel of a configuration and starts it; frames flow when the promise is fulfilled.
  *

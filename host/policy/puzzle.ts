@@ -1,7 +1,8 @@
 import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../puzzle/arrangement.ts';
-import type { PieceMaker } from '../puzzle/lane.ts';
-import type { Protocols } from '../stack/protocols.ts';
+import type { LaneOptions, PieceMaker } from '../puzzle/lane.ts';
 import type { ConfigurationMistake } from './configuration-error.ts';
+
+export type { PlannedJoint } from '../puzzle/arrangement.ts';
 
 /** A configuration without mistakes: everything that a lane needs to run it. */
 export interface Puzzle {
@@ -10,7 +11,7 @@ export interface Puzzle {
   readonly pieces: readonly PuzzlePiece[];
   readonly networks: ReadonlyMap<string, NetworkOptions>;
   readonly joints: readonly PlannedJoint[];
-  readonly protocols: Protocols;
+  readonly protocols: NonNullable<LaneOptions['protocols']>;
   /** Gives something that went wrong while starting its place in the configuration. */
   locate(mistake: Mistake): ConfigurationMistake;
 }

@@ -109,7 +109,7 @@ class Reader {
     }
     if (document.errors.length > 0) this.usable = false;
     for (const warning of document.warnings.slice(0, MAX_PROBLEMS)) {
-      const tag = /Unresolved tag: (\S+)/.exec(warning.message)?.[1];
+      const tag = /Unresolved tag: (\S+)/.exec(warning.message)?.[1]?.replace(/^tag:yaml\.org,2002:/, '!!');
       if (tag === undefined) this.#syntax(warning.pos[0], warning.message);
       else this.#syntax(warning.pos[0], `the tag \`${tag}\` means nothing here`, 'write the plain value');
     }

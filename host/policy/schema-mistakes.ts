@@ -103,7 +103,7 @@ function tell(
         const otherwise =
           elsewhere === undefined
             ? `known here: ${list(known)}`
-            : `it belongs ${elsewhere === '' ? 'at the beginning of a line' : `into ${describe(elsewhere.split('.'))}`}`;
+            : `it belongs ${elsewhere === '' ? 'at the beginning of a line' : `in ${describe(elsewhere.split('.'))}`}`;
         mistakes.add(CODE, [...path, key], `${describe(path)} has no key \`${key}\``, {
           hint: elsewhere === undefined ? didYouMean(key, known, otherwise) : otherwise,
           of: 'key',
@@ -201,11 +201,17 @@ function describe(path: readonly PathStep[]): string {
       : `${section === 'pieces' ? 'piece' : 'network'} \`${name}\``;
   if (key === undefined) return whole;
   const what =
-    inner === undefined || typeof inner === 'number' ? key : key === 'limits' ? `${key}.${inner}` : inner;
+    inner === undefined
+      ? key
+      : typeof inner === 'number'
+        ? `${key}[${inner}]`
+        : key === 'limits'
+          ? `${key}.${inner}`
+          : inner;
   const noun =
     key === 'edges' && inner !== undefined
       ? 'Edge '
-      : key === 'settings' && inner !== undefined
+      : key === 'settings' && typeof inner === 'string'
         ? 'setting '
         : '';
   return `${noun}\`${what}\` of ${whole}`;

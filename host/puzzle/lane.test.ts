@@ -1,123 +1,18 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Piece as Description, Joining, Problem, Shape } from '../../abi/host/contract.ts';
+import type { Shape } from '../../abi/host/contract.ts';
 import { Frames } from '../frame/frames.ts';
-import type { Inbox } from '../piece/inbox.ts';
-import { Outbox } from '../piece/outbox.ts';
-import type { Piece, PieceContext } from '../piece/piece.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import { Protocols } from '../stack/protocols.ts';
 import { Lane, type LaneEvent, type PieceMaker } from './lane.ts';
 import { PuzzleError } from './puzzle-error.ts';
-
-/** A native piece whose behaviour is written in the test. */
-class TestPiece implements Piece {
-  readonly description: Description;
-  readonly context: PieceContext;
-  readonly frames: Frames;
-  readonly joinings: Joining[] = [];
-  readonly left: string[] = [];
-  readonly heard: [number, string, boolean][] = [];
-  readonly taken: { edge: number; shape: number; bytes: number[]; skip: number }[] = [];
-  readonly calls: number[] = [];
-  held = 0;
-  paused = false;
-  wakeAt = Infinity;
-  closes = 0;
-  renewals = 0;
-  problems: Problem[] = [];
-  refusal: Problem | undefined;
-  listenRefusal: Problem | undefined;
-  takes = Infinity;
-  onProcess: ((piece: TestPiece, outbox: Outbox) => void) | undefined;
-  forwardTo: number | undefined;
-
-  constructor(description: Description, context: PieceContext, frames: Frames) {
-    this.description = description;
-    this.context = context;
-    this.frames = frames;
-  }
-
-  start() {
-    return this.problems;
-  }
-  accepts() {
-    return this.refusal;
-  }
-  join(joining: Joining) {
-    this.joinings.push(joining);
-  }
-  leave(edge: number, shape: number) {
-    this.left.push(`${edge}/${shape}`);
-  }
-  listening(edge: number, stack: string, present: boolean) {
-    this.heard.push([edge, stack, present]);
-    return present ? this.listenRefusal : undefined;
-  }
-  ready() {}
-  save() {
-    return new Uint8Array();
-  }
-  restore() {
-    return undefined;
-  }
-
-  process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
-    this.calls.push(now);
-    const count = Math.min(inbox.length, limit, this.takes);
-    for (let n = 0; n < count; n++) {
-      const at = inbox.at(n);
-      const row = inbox.rows[at]!;
-      const start = this.frames.start[row]!;
-      const bytes = [...this.frames.bytes.subarray(start, start + this.frames.length[row]!)];
-      const edgeShape = inbox.edgeShapes[at]!;
-      this.taken.push({ edge: edgeShape & 0xffff, shape: edgeShape >>> 16, bytes, skip: inbox.skips[at]! });
-      if (this.forwardTo === undefined) {
-        this.frames.release(row);
-      } else {
-        this.frames.hops[row]!++;
-        outbox.push(row, this.forwardTo, 0);
-      }
-    }
-    inbox.take(count);
-    this.onProcess?.(this, outbox);
-    return this.wakeAt;
-  }
-
-  isPaused() {
-    return this.paused;
-  }
-  fail() {}
-  renew() {
-    this.renewals++;
-  }
-  close() {
-    this.closes++;
-  }
-
-  /** Frames of these bytes come from outside. */
-  bring(edge: number, ...packets: number[][]) {
-    const outbox = new Outbox();
-    for (const packet of packets) {
-      const row = this.frames.allocate(packet.length);
-      this.frames.bytes.set(packet, this.frames.start[row]!);
-      this.frames.begin(
-        row,
-        this.frames.start[row]!,
-        packet.length,
-        protocols.number(packet[0]! >> 4 === 6 ? 'ipv6' : 'ipv4'),
-      );
-      outbox.push(row, edge, 0);
-    }
-    this.context.arrived(outbox);
-  }
-}
+import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from './scripted-piece.ts';
 
 const protocols = new Protocols();
 let lane: Lane;
 let clock = 0;
 let events: LaneEvent[];
 let logs: string[];
-let pieces: Record<string, TestPiece>;
+let pieces: Record<string, ScriptedPiece>;
 
 afterEach(() => {
   lane.close();
@@ -302,17 +197,17 @@ describe('a lane', () => {
   it.each([
     [
       'start',
-      (piece: TestPiece) => piece.problems.push({ setting: 'port', message: 'must be even' }),
+      (piece: ScriptedPiece) => piece.problems.push({ setting: 'port', message: 'must be even' }),
       'FT_PIECE_START',
     ],
     [
       'accepts',
-      (piece: TestPiece) => Object.assign(piece, { refusal: { message: 'not with you' } }),
+      (piece: ScriptedPiece) => Object.assign(piece, { refusal: { message: 'not with you' } }),
       'FT_JOIN_REFUSED',
     ],
     [
       'listening',
-      (piece: TestPiece) => Object.assign(piece, { listenRefusal: { message: 'in use' } }),
+      (piece: ScriptedPiece) => Object.assign(piece, { listenRefusal: { message: 'in use' } }),
       'FT_LISTEN_REFUSED',
     ],
   ] as const)('undoes everything when a piece says no in `%s`', async (_call, spoil, code) => {
@@ -333,7 +228,7 @@ async function start(
   sketch: Sketch,
   { copies = false } = {},
   failure: PieceMaker['failure'] = 'closed',
-  prepare: (piece: TestPiece) => void = () => {},
+  prepare: (piece: ScriptedPiece) => void = () => {},
 ): Promise<void> {
   clock = 0;
   events = [];
@@ -353,79 +248,11 @@ async function start(
       kind: 'native',
       failure,
       make: (context, frames) => {
-        pieces[name] = new TestPiece(description, context, frames);
+        pieces[name] = new ScriptedPiece(description, context, frames, protocols);
         prepare(pieces[name]);
         return pieces[name];
       },
     };
   });
   await lane.start(makers, new Map([['lan', { copies }]]));
-}
-
-function describePiece(name: string, stack: string, direction: Shape['direction']): Description {
-  const shape: Shape = { stack, direction, reach: 'whole-frame', properties: [] };
-  return {
-    name,
-    version: '1.0.0',
-    summary: 'a piece of a test',
-    protocols: [],
-    edges: [{ name: 'net', optional: false, repeated: false, shapes: [shape] }],
-    curves: [],
-    settings: [],
-    reasons: [],
-  };
-}
-
-function ipv6(payload: number[] = []): number[] {
-  const next = payload.length > 0 ? 17 : 59;
-  return [
-    0x60,
-    0,
-    0,
-    0,
-    0,
-    payload.length,
-    next,
-    64,
-    ...Array(15).fill(0),
-    1,
-    ...Array(15).fill(0),
-    2,
-    ...payload,
-  ];
-}
-
-function ipv4(payload: number[] = []): number[] {
-  const header = [
-    0x45,
-    0,
-    0,
-    20 + payload.length,
-    0,
-    0,
-    0,
-    0,
-    64,
-    payload.length > 0 ? 17 : 255,
-    0,
-    0,
-    192,
-    0,
-    2,
-    1,
-    192,
-    0,
-    2,
-    2,
-  ];
-  let sum = 0;
-  for (let i = 0; i < 20; i += 2) sum += header[i]! * 256 + header[i + 1]!;
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  header[10] = (~sum >>> 8) & 0xff;
-  header[11] = ~sum & 0xff;
-  return [...header, ...payload];
-}
-
-function udp(source: number, destination: number): number[] {
-  return [source >> 8, source & 255, destination >> 8, destination & 255, 0, 8, 0, 0];
 }

@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
@@ -16,8 +17,12 @@ export async function compileAssembly(
   const output = `${basename(path)}.wasm`;
   let module: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
-    [path, '--runtime', 'stub', '-O2', '--use', 'abort=', '--outFile', output],
+    [path, '--runtime', 'stub', '-O3', '--noAssert', '--use', 'abort=', '--outFile', output],
     {
+      readFile: (name, baseDir) => {
+        const inSdk = /funnel-tunnel\/as\/(.*\.ts)$/.exec(name);
+        return read(inSdk === null ? resolve(baseDir, name) : `${sdk}${inSdk[1]}`);
+      },
       writeFile: (name, contents) => {
         if (name === output) module = contents as Uint8Array;
       },
@@ -27,4 +32,15 @@ export async function compileAssembly(
   const { instance } = await WebAssembly.instantiate(module as Uint8Array<ArrayBuffer>, imports);
   const exports = instance.exports as unknown as Assembly;
   return { exports, bytes: new Uint8Array(exports.memory.buffer) };
+}
+
+const sdk = fileURLToPath(new URL('../../abi/as/', import.meta.url));
+
+function read(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // The compiler asks for every place where a module could be.
+    return null;
+  }
 }

@@ -1,9 +1,9 @@
 // Messages of Neighbour Discovery (RFC 4861) in the forms that 6bed4 uses, on raw addresses: `at` is where the IPv6
 // header is or comes, and a message is contiguous. Writers return the bytes of the whole packet.
 
-import { load64, store16, store32, store64 } from "../../../abi/as/views/bytes";
-import { Icmpv6 } from "../../../abi/as/views/icmpv6";
-import { Ipv6, Ipv6Address } from "../../../abi/as/views/ipv6";
+import { load64, store16, store32, store64 } from "funnel-tunnel/as/views/bytes";
+import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
+import { Ipv6, Ipv6Address } from "funnel-tunnel/as/views/ipv6";
 import { endpointPort, endpointV4, lowerHalf } from "./address";
 import { LINK_LOCAL_TOP, LINK_MULTICAST_TOP, PEER_PREFIX_BITS } from "./constants";
 

@@ -1,0 +1,77 @@
+// What is around a packet on the carrier: an IPv4 and a UDP header.
+
+import { Frame, Outcome, PartMarks, Role } from "funnel-tunnel/as";
+import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
+import { Ipv4 } from "funnel-tunnel/as/views/ipv4";
+import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
+import { Udp } from "funnel-tunnel/as/views/udp";
+import { endpoint, endpointPort, endpointV4 } from "./address";
+import { OVERHEAD } from "./constants";
+import { Protocols } from "./protocols";
+
+/** The outer headers of the frame at hand. There is one at a time. */
+export abstract class Outer {
+  /** The endpoint that it came from. */
+  static source: u64 = 0;
+  static destinationV4: u32 = 0;
+  static destinationPort: u32 = 0;
+  static trafficClass: u32 = 0;
+  /** The index of the first part behind the UDP header. */
+  static next: i32 = 0;
+
+  /** Reads the headers that a frame on the carrier begins with. False when they are not there. */
+  static read(frame: Frame): bool {
+    const ip = frame.header(0);
+    const udp = frame.header(1);
+    if (ip === null || udp === null) return false;
+    if (ip.protocol != Protocols.ipv4 || udp.protocol != Protocols.udp || ip.isWithheld || udp.isWithheld) return false;
+    if (!Ipv4.fits(ip.bytes, ip.length) || !Udp.fits(udp.bytes, udp.length)) return false;
+    Outer.source = endpoint(Ipv4.source(ip.bytes), Udp.sourcePort(udp.bytes));
+    Outer.destinationV4 = Ipv4.destination(ip.bytes);
+    Outer.destinationPort = Udp.destinationPort(udp.bytes);
+    Outer.trafficClass = Ipv4.trafficClass(ip.bytes);
+    Outer.next = <i32>frame.skipHeaders + 2;
+    return true;
+  }
+}
+
+/**
+ * Begins a frame on the carrier: to an endpoint, from our own port and whatever address the system chooses. Don't-fragment
+ * stays clear, so that 1280 bytes pass smaller links. Lengths and checksums are left to the host.
+ *
+ * @param front where 28 bytes may be written just in front of the packet, so that all headers are one run of bytes; or 0.
+ */
+export function beginOuter(
+  out: Outcome,
+  edge: u16,
+  shape: u16,
+  ticket: u32,
+  localPort: u32,
+  to: u64,
+  ttl: u32,
+  trafficClass: u32,
+  front: usize = 0,
+): void {
+  const at = front == 0 ? out.room(OVERHEAD) : front;
+  Ipv4.begin(at, Ipv4.PROTOCOL_UDP, ttl, trafficClass);
+  Ipv4.setDestination(at, endpointV4(to));
+  Udp.begin(at + Ipv4.BYTES, localPort, endpointPort(to));
+  out.begin(edge, shape, ticket);
+  out.bytes(Protocols.ipv4, Role.Header, PartMarks.Unfinished, at, Ipv4.BYTES);
+  out.bytes(Protocols.udp, Role.Header, PartMarks.Unfinished, at + Ipv4.BYTES, Udp.BYTES);
+}
+
+/** Where outer headers fit in a frame's own room, just in front of its packet at `packet`; 0 where they do not. */
+@inline
+export function frontOf(frame: Frame, room: usize, packet: usize): usize {
+  const front = packet - OVERHEAD;
+  return frame.roomLength > 0 && front >= room + frame.roomOffset ? front : 0;
+}
+
+/** Adds a message of ICMPv6 that was written at `at`, `length` bytes with its IPv6 header, to the frame that was begun. */
+export function addMessage(out: Outcome, at: usize, length: u32): void {
+  out.bytes(Protocols.ipv6, Role.Header, 0, at, Ipv6.BYTES);
+  out.bytes(Protocols.icmpv6, Role.Header, 0, at + Ipv6.BYTES, Icmpv6.BYTES);
+  const body = Ipv6.BYTES + Icmpv6.BYTES;
+  if (length > body) out.bytes(0, Role.Payload, 0, at + body, length - body);
+}

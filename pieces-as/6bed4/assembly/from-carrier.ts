@@ -1,0 +1,152 @@
+import { Frame, Level, Line, Outcome } from "funnel-tunnel/as";
+import { load64 } from "funnel-tunnel/as/views/bytes";
+import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
+import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
+import { isLowerHalf, lanipOf, portOf, v4Of } from "./address";
+import { Answers } from "./answers";
+import { Outer, addMessage, beginOuter } from "./carrier";
+import { Configuration } from "./configuration";
+import { Connection } from "./connection";
+import { LINK_LOCAL_TOP, LINK_MULTICAST_TOP, OUTER_TTL } from "./constants";
+import { reasonOf } from "./from-host";
+import { HOP_LIMIT_EXCEEDED } from "./icmp-error";
+import { isForbiddenIpv4 } from "./ipv4-filter";
+import { Listener, SHAPE_ICMPV6 } from "./listener";
+import { Maintenance } from "./maintenance";
+import { forgetNeighbours } from "./neighbour-cache";
+import {
+  Advertised,
+  Check,
+  NA_SOLICITED,
+  checkMessage,
+  naFlags,
+  readRouterAdvertisement,
+  targetOf,
+  writeNeighbourAnswer,
+} from "./neighbour-discovery";
+import { Packet } from "./packet";
+import { Peering } from "./peering";
+import { Reason } from "./reasons";
+
+@inline const NEIGHBOUR_ANSWER_BYTES: i32 = 64;
+/** ECN: congestion experienced, and the two codepoints of transports that understand it (RFC 3168 §5). */
+@inline const ECN_MASK: u32 = 3;
+@inline const ECN_EXPERIENCED: u32 = 3;
+
+const line = new Line();
+
+/** A frame from the carrier: it goes on to the host, or ends. */
+export function fromCarrier(now: f64, frame: Frame, out: Outcome, host: i32): void {
+  const reason = deliver(now, frame, out, host);
+  if (reason >= 0) out.end(frame.ticket, <u16>reason);
+}
+
+/** -1 when the packet went on, else why it ends. */
+function deliver(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
+  if (!Outer.read(frame)) return Reason.malformed;
+  if (frame.lengthFrom(Outer.next) == 0) return Reason.keepalive;
+  if (!Packet.read(frame, Outer.next)) return Reason.malformed;
+  // What came in before our Shapes were closed is not ours any more.
+  if (!Listener.isOpen) return Reason.notConnected;
+  if (Packet.isDiscovery) return takeDiscovery(now, out);
+  if (!Connection.isUp || host < 0) return Reason.notConnected;
+  if (!Peering.isSourceRight()) return Reason.spoofedSource;
+  if (Peering.isSenderForbidden()) return Reason.forbiddenIpv4;
+  if (Packet.isToMulticast) return Reason.multicast;
+  if (!Connection.isOurs(Packet.destinationTop, Packet.destinationLower) || lanipOf(Packet.destinationLower) == 0) {
+    return Reason.foreignDestination;
+  }
+  const at = Packet.at;
+  const hops = Ipv6.hopLimit(at);
+  if (hops <= 1) {
+    Answers.toCarrier(now, Outer.source, Icmpv6.TIME_EXCEEDED, HOP_LIMIT_EXCEEDED);
+    return Reason.hopLimit;
+  }
+  if (Configuration.isTcp) Peering.takeTrial(now);
+  Ipv6.setHopLimit(at, hops - 1);
+  keepCongestion(at);
+  out.begin(<u16>host, 0, frame.ticket);
+  Packet.pass(out);
+  return -1;
+}
+
+/** A mark of congestion on the outer packet is one of the inner, where its transport understands it (RFC 6040 §4.2). */
+function keepCongestion(at: usize): void {
+  if ((Outer.trafficClass & ECN_MASK) != ECN_EXPERIENCED) return;
+  const inner = Ipv6.trafficClass(at);
+  if ((inner & ECN_MASK) != 0) Ipv6.setTrafficClass(at, inner | ECN_EXPERIENCED);
+}
+
+function takeDiscovery(now: f64, out: Outcome): i32 {
+  const at = Packet.whole();
+  if (at == 0) return Reason.malformed;
+  const check = checkMessage(at, Packet.length);
+  if (check != Check.right) return reasonOf(check);
+  const type = <u32>Packet.icmpType;
+  if (type == Icmpv6.ROUTER_ADVERTISEMENT) return takeRouterAdvertisement(now, at);
+  if (type == Icmpv6.ROUTER_SOLICITATION || type == Icmpv6.REDIRECT) return Reason.unexpectedNeighbourDiscovery;
+  if (!Connection.isUp) return Reason.notConnected;
+  // A datagram to the LAN group comes back to who sent it.
+  if (Connection.isOurs(Packet.sourceTop, Packet.sourceLower)) return Reason.unexpectedNeighbourDiscovery;
+  const isRight = Peering.isSourceRight();
+  if (!isRight && !Peering.isSourceOnLan()) return Reason.spoofedSource;
+  if (isRight && Peering.isSenderForbidden()) return Reason.forbiddenIpv4;
+  return type == Icmpv6.NEIGHBOUR_SOLICITATION
+    ? answerNeighbour(now, at, out, isRight)
+    : takeNeighbourAdvertisement(now, at);
+}
+
+/** Only from our router, and addressed to who has no address, to the link, or to the address that is not right any more. */
+function takeRouterAdvertisement(now: f64, at: usize): i32 {
+  if (Outer.source != Configuration.router) return Reason.spoofedSource;
+  const isToAll = Packet.destinationTop == LINK_MULTICAST_TOP && Packet.destinationLower == 1;
+  if (
+    !isToAll &&
+    Packet.destinationTop != LINK_LOCAL_TOP &&
+    !Connection.isOurs(Packet.destinationTop, Packet.destinationLower)
+  ) {
+    return Reason.unexpectedNeighbourDiscovery;
+  }
+  if (!readRouterAdvertisement(at, Packet.length) || !isPossible()) return Reason.badNeighbourDiscovery;
+  if (!Connection.isAdvertised()) {
+    // Neighbours know us under another address; what we know of ways to them was proven under that one.
+    forgetNeighbours();
+    Connection.accept();
+    const v4 = v4Of(Connection.peer);
+    line.clear().text("the router sees us as ").ipv4(v4).text(" port ").unsigned(portOf(Connection.peer)).log(Level.Info);
+  }
+  Maintenance.confirm(now);
+  return Reason.advertisementAccepted;
+}
+
+/** Whether what the router advertised can be a peer's prefix. */
+function isPossible(): bool {
+  const lower = Advertised.lower;
+  if (!isLowerHalf(lower) || portOf(lower) == 0) return false;
+  if (Advertised.top == 0 || Advertised.top >> 56 == 0xff || Advertised.top >> 54 == 0x3fa) return false;
+  return !isForbiddenIpv4(v4Of(lower), Configuration.allowPrivate);
+}
+
+function answerNeighbour(now: f64, at: usize, out: Outcome, isRight: bool): i32 {
+  const target = targetOf(at);
+  const targetLower = load64(target + 8);
+  if (!Connection.isOurs(load64(target), targetLower) || lanipOf(targetLower) == 0) {
+    return Reason.unexpectedNeighbourDiscovery;
+  }
+  // First the question in return, so that the neighbour's packets, which follow our answer, are believed.
+  if (!isRight) Peering.meetOnLan(now);
+  const answer = out.room(NEIGHBOUR_ANSWER_BYTES);
+  const length = writeNeighbourAnswer(answer, at);
+  const shape = Listener.shape(SHAPE_ICMPV6);
+  beginOuter(out, <u16>Listener.edge, shape, 0, Listener.port, Outer.source, OUTER_TTL, 0);
+  addMessage(out, answer, length);
+  return Reason.solicitationAnswered;
+}
+
+function takeNeighbourAdvertisement(now: f64, at: usize): i32 {
+  const target = targetOf(at);
+  const isOfSource = load64(target) == Packet.sourceTop && load64(target + 8) == Packet.sourceLower;
+  const isForUs = Connection.isOurs(Packet.destinationTop, Packet.destinationLower);
+  if (!isOfSource || !isForUs || (naFlags(at) & NA_SOLICITED) == 0) return Reason.unexpectedNeighbourDiscovery;
+  return Peering.takeAnswer(now) ? Reason.advertisementAccepted : Reason.unexpectedNeighbourDiscovery;
+}

@@ -1,5 +1,5 @@
 import { hostLog } from './generated';
-import { writeUtf8 } from './text';
+import { Text, writeUtf8 } from './text';
 
 const ROOM: i32 = 1024;
 
@@ -23,6 +23,12 @@ export class Line {
 
   text(text: string): Line {
     this.length += writeUtf8(this.start + this.length, ROOM - this.length, text);
+    return this;
+  }
+
+  /** Text that the host owns, as it stands in memory. */
+  utf8(text: Text): Line {
+    for (let i = 0; i < text.length; i++) this.byte(load<u8>(text.address + i));
     return this;
   }
 

@@ -1,0 +1,94 @@
+import type { Frame, Outcome, Part, Piece } from '../../abi/host/contract.ts';
+import { LIMITS, PartMarks } from '../../abi/host/contract.ts';
+
+/** What the rules need to know of the calls so far. */
+export interface Ledger {
+  readonly description: Piece;
+  /** Numbers of joined Edges, and which described Edge each is. */
+  readonly edges: ReadonlyMap<number, number>;
+  /** Numbers of Shapes that `listen` gave, by Edge. */
+  readonly listened: ReadonlyMap<number, ReadonlySet<number>>;
+  /** Tickets that are open, with the withheld parts of their frames. */
+  readonly open: Map<number, readonly Part[]>;
+}
+
+/** Puts the tickets of frames that go in on the ledger. */
+export function enter(ledger: Ledger, frames: readonly Frame[], parts: readonly Part[]): void {
+  for (const frame of frames) {
+    const own = parts.slice(frame.firstPart, frame.firstPart + frame.partCount);
+    ledger.open.set(
+      frame.ticket,
+      own.filter((part) => (part.marks & PartMarks.withheld) !== 0),
+    );
+  }
+}
+
+/** The rules of the contract that an outcome breaks, each in a sentence; and takes off the ledger what goes on or ends. */
+export function brokenRules(ledger: Ledger, now: number, outcome: Outcome): string[] {
+  const broken: string[] = [];
+  const { frames, parts, arena, ends, paused, wakeAt } = outcome;
+  if (!(wakeAt >= now)) broken.push(`wake-at ${wakeAt} is before ${now}, or not a number`);
+  if (frames.length > LIMITS.maxFramesOut) broken.push(`${frames.length} frames`);
+  if (parts.length > LIMITS.maxPartsOut) broken.push(`${parts.length} parts`);
+  if (ends.length > LIMITS.maxEndsOut) broken.push(`${ends.length} ends`);
+  for (const edge of paused)
+    if (!ledger.edges.has(edge)) broken.push(`Edge ${edge} is paused and not joined`);
+
+  const gone = new Set<number>();
+  let bytes = 0;
+  for (const [i, frame] of frames.entries()) {
+    const where = `frame ${i}`;
+    const described = ledger.edges.get(frame.edge);
+    if (described === undefined) {
+      broken.push(`${where} goes to Edge ${frame.edge}, which is not joined`);
+    } else if (
+      frame.shape >= ledger.description.edges[described]!.shapes.length &&
+      ledger.listened.get(frame.edge)?.has(frame.shape) !== true
+    ) {
+      broken.push(`${where} goes to Shape ${frame.shape}, which Edge ${frame.edge} does not have`);
+    }
+    if (frame.ticket !== 0 && !ledger.open.has(frame.ticket))
+      broken.push(`${where} continues ticket ${frame.ticket}, which is not open`);
+    if (frame.ticket !== 0) gone.add(frame.ticket);
+    if (frame.partCount > LIMITS.maxFrameParts || frame.firstPart + frame.partCount > parts.length) {
+      broken.push(`${where} has parts ${frame.firstPart} and ${frame.partCount} more, of ${parts.length}`);
+      continue;
+    }
+    if (frame.skipHeaders + frame.skipTrailers > frame.partCount)
+      broken.push(`${where} skips more parts than it has`);
+    let length = 0;
+    for (const part of parts.slice(frame.firstPart, frame.firstPart + frame.partCount)) {
+      length += part.length;
+      const isWithheld = (part.marks & PartMarks.withheld) !== 0;
+      if (isWithheld ? !isPassedOn(ledger, part) : part.offset + part.length > arena.length) {
+        broken.push(
+          `${where} has ${part.length} ${isWithheld ? 'withheld ' : ''}bytes at ${part.offset}, which are not there`,
+        );
+      }
+    }
+    if (length > LIMITS.maxFrameBytes) broken.push(`${where} has ${length} bytes`);
+    bytes += length;
+  }
+  if (bytes > LIMITS.maxBytesOut) broken.push(`${bytes} bytes in all frames`);
+
+  const ended = new Set<number>();
+  for (const { ticket, reason } of ends) {
+    if (!ledger.open.has(ticket)) broken.push(`ticket ${ticket} ends and is not open`);
+    if (gone.has(ticket)) broken.push(`ticket ${ticket} ends and goes on`);
+    if (ended.has(ticket)) broken.push(`ticket ${ticket} ends twice`);
+    if (reason >= ledger.description.reasons.length)
+      broken.push(`ticket ${ticket} ends for reason ${reason}, which is not described`);
+    ended.add(ticket);
+  }
+  for (const ticket of [...gone, ...ended]) ledger.open.delete(ticket);
+  return broken;
+}
+
+/** Whether a withheld part lies in one of a ticket that is open. */
+function isPassedOn(ledger: Ledger, part: Part): boolean {
+  for (const own of ledger.open.values()) {
+    if (own.some((o) => part.offset >= o.offset && part.offset + part.length <= o.offset + o.length))
+      return true;
+  }
+  return false;
+}

@@ -1,0 +1,61 @@
+import type { GuestMemory } from '../../abi/host/contract.ts';
+import { liftProcess, lowerProcess } from '../../abi/host/contract.ts';
+import type { Grant } from '../../host/engine/grants.ts';
+import type { Guest } from '../../host/engine/guest.ts';
+import { loadComponent } from '../../host/engine/load-component.ts';
+import type { BoundComponent, BoundPiece } from './run-through-bindings.ts';
+
+/** The same calls as through bindings, by offset in this host's engine, with everything granted. */
+export async function runByOffset(component: Uint8Array): Promise<BoundComponent> {
+  const loaded = await loadComponent(component, { grants: EVERYTHING });
+  return (host): BoundPiece => {
+    const guest = loaded.instantiate(host);
+    const memory = memoryOf(guest);
+    return {
+      describe: (settings) => loaded.describe(settings),
+      start(now, settings, protocols) {
+        const problems = guest.start(now, settings, protocols);
+        return problems.length === 0 ? undefined : problems;
+      },
+      accepts: (joining) => guest.accepts(joining),
+      join: (joining) => guest.join(joining),
+      leave: (edge, shape) => guest.leave(edge, shape),
+      listening: (edge, stack, present) => guest.listening(edge, stack, present),
+      ready: (edge, ready) => guest.ready(edge, ready),
+      save: (now) => guest.save(now),
+      restore: (now, version, state) => guest.restore(now, version, state),
+      process(now, frames, parts, arena) {
+        guest.refuel(CALL_FUEL);
+        try {
+          const args = lowerProcess(memory, now, frames, parts, arena) as [
+            number,
+            number,
+            number,
+            number,
+            number,
+            number,
+            number,
+          ];
+          const outcomeAt = guest.process(...args);
+          const outcome = liftProcess(memory, outcomeAt);
+          guest.postReturn(outcomeAt);
+          return outcome;
+        } catch (error) {
+          throw guest.faultOf(error);
+        }
+      },
+    };
+  };
+}
+
+const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
+/** More than any call of an honest piece needs. */
+const CALL_FUEL = 100_000_000;
+
+function memoryOf(guest: Guest): GuestMemory {
+  return {
+    view: () => new DataView(guest.memory.buffer),
+    bytes: () => new Uint8Array(guest.memory.buffer),
+    realloc: (align, size) => guest.realloc(align, size),
+  };
+}

@@ -50,15 +50,16 @@ export class Plan {
   /** How many stacks begin above a network header. */
   #fromAbove = 0;
 
-  // The state of a walk, by node: the part where the node's stack begins; the same when it was accepted; who accepted
-  // before; in which walk it accepted; at which header it was last put in the set.
-  #base = new Int32Array(64);
+  // The state of a walk, by node: the part where the accepted stack begins; who accepted before; in which walk it
+  // accepted; at which header it was last put in the set. Then the set itself: nodes, and where their stacks begin.
   #acceptedBase = new Int32Array(64);
   #acceptedBefore = new Int32Array(64);
   #acceptedIn = new Int32Array(64);
   #pushedAt = new Int32Array(64);
   #set = new Int32Array(64);
   #nextSet = new Int32Array(64);
+  #bases = new Int32Array(64);
+  #nextBases = new Int32Array(64);
   #setSize = 0;
   #nextSize = 0;
   #walk = 0;
@@ -210,7 +211,7 @@ export class Plan {
     this.#lastFrames = frames;
     this.#lastRow = row;
     this.#set[0] = ROOT;
-    this.#setSize = 1;
+    this.#setSize = (this.#flags[ROOT]! | this.#flags[ABOVE]!) === 0 ? 0 : 1;
   }
 
   /** One header, already parsed: each node of the set goes on, accepts, or falls away. */
@@ -228,30 +229,34 @@ export class Plan {
     for (let i = 0; i < this.#setSize; i++) {
       const node = this.#set[i]!;
       if (node === ROOT) {
-        if ((flags & IS_LINK) !== 0) this.#push(ROOT);
-        if ((flags & IS_NETWORK) !== 0 && this.#fromAbove > 0) this.#push(ABOVE);
+        if ((flags & IS_LINK) !== 0) this.#push(ROOT, 0);
+        if ((flags & IS_NETWORK) !== 0 && this.#fromAbove > 0) this.#push(ABOVE, 0);
       } else if ((flags & IS_TRANSPARENT) !== 0) {
-        this.#push(node);
+        this.#push(node, this.#bases[i]!);
       }
     }
     for (let i = 0; i < this.#setSize; i++) {
       const node = this.#set[i]!;
       const child = this.#edges.get(node, protocol);
-      if (child < 0) continue;
-      this.#base[child] = node <= ABOVE ? part : this.#base[node]!;
-      this.#reach(child);
+      // What is already in the next set (it stands at a transparent header like itself) began further out.
+      if (child < 0 || this.#pushedAt[child] === this.#tick) continue;
+      const base = node <= ABOVE ? part : this.#bases[i]!;
+      this.#reach(child, base);
       if (isHeader && (this.#flags[child]! & HAS_PORTS) !== 0)
-        this.#reachPorts(frames, at, child, protocol, towardUp);
+        this.#reachPorts(frames, at, child, base, towardUp);
     }
     const set = this.#set;
     this.#set = this.#nextSet;
     this.#nextSet = set;
+    const bases = this.#bases;
+    this.#bases = this.#nextBases;
+    this.#nextBases = bases;
     this.#setSize = this.#nextSize;
   }
 
-  #reachPorts(frames: Frames, at: number, node: number, protocol: number, towardUp: boolean): void {
+  #reachPorts(frames: Frames, at: number, node: number, base: number, towardUp: boolean): void {
     const { data } = this.#layouts;
-    const layout = protocol * STRIDE;
+    const layout = this.#edgeTo[node]! * STRIDE;
     const sourceAt = data[layout + SOURCE_PORT_AT]!;
     // A header of a piece's making may be shorter than its protocol says.
     if (sourceAt < 0 || frames.partWords[at + 2]! < data[layout + MINIMUM]!) return;
@@ -264,24 +269,22 @@ export class Plan {
     const remote = towardUp ? source : destination;
     const flags = this.#flags[node]!;
     if ((flags & HAS_EITHER) !== 0) {
-      this.#reachPort(node, EITHER_PORT | remote);
-      if (local !== remote) this.#reachPort(node, EITHER_PORT | local);
+      this.#reachPort(node, EITHER_PORT | remote, base);
+      if (local !== remote) this.#reachPort(node, EITHER_PORT | local, base);
     }
-    if ((flags & HAS_REMOTE) !== 0) this.#reachPort(node, REMOTE_PORT | remote);
-    if ((flags & HAS_LOCAL) !== 0) this.#reachPort(node, LOCAL_PORT | local);
+    if ((flags & HAS_REMOTE) !== 0) this.#reachPort(node, REMOTE_PORT | remote, base);
+    if ((flags & HAS_LOCAL) !== 0) this.#reachPort(node, LOCAL_PORT | local, base);
   }
 
-  #reachPort(node: number, edge: number): void {
+  #reachPort(node: number, edge: number, base: number): void {
     const child = this.#edges.get(node, edge);
-    if (child < 0) return;
-    this.#base[child] = this.#base[node]!;
-    this.#reach(child);
+    if (child >= 0) this.#reach(child, base);
   }
 
-  #reach(node: number): void {
+  #reach(node: number, base: number): void {
     const flags = this.#flags[node]!;
-    if ((flags & HAS_TAGS) !== 0) this.#accept(node, this.#base[node]!);
-    if ((flags & HAS_PROTOCOLS) !== 0) this.#push(node);
+    if ((flags & HAS_TAGS) !== 0) this.#accept(node, base);
+    if ((flags & HAS_PROTOCOLS) !== 0) this.#push(node, base);
   }
 
   /** The outermost place where a stack is met is the one that counts. */
@@ -293,9 +296,10 @@ export class Plan {
     this.#deepest = node;
   }
 
-  #push(node: number): void {
+  #push(node: number, base: number): void {
     if (this.#pushedAt[node] === this.#tick) return;
     this.#pushedAt[node] = this.#tick;
+    this.#nextBases[this.#nextSize] = base;
     this.#nextSet[this.#nextSize++] = node;
   }
 
@@ -420,13 +424,14 @@ export class Plan {
       array.set(old);
       return array;
     };
-    this.#base = grown(this.#base);
     this.#acceptedBase = grown(this.#acceptedBase);
     this.#acceptedBefore = grown(this.#acceptedBefore);
     this.#acceptedIn = grown(this.#acceptedIn);
     this.#pushedAt = grown(this.#pushedAt);
     this.#set = grown(this.#set);
     this.#nextSet = grown(this.#nextSet);
+    this.#bases = grown(this.#bases);
+    this.#nextBases = grown(this.#nextBases);
   }
 }
 

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseStack } from '../stack/parse-stack.ts';
+import { standardProtocols as protocols } from '../stack/protocols.ts';
+import { hex, partsOf, put, releaseAll, smallLane } from './frame-fixture.ts';
+import { packetArbitrary } from './packet-arbitrary.ts';
+import { Pattern } from './pattern.ts';
+import { Plan } from './plan.ts';
+import { beginsAt } from './wanted-model.ts';
+
+const frames = smallLane();
+const STACKS = [
+  'ip',
+  'ipv4',
+  'ipv6',
+  'ip/udp',
+  'ip/{udp,tcp}/53',
+  'udp',
+  'tcp',
+  'udp/local:53',
+  'ip/udp/remote:53',
+  'ip/udp/*',
+  'ip/udp/*/ipv6',
+  'ip/udp/local:*/ip',
+  'ip/udp/25790/ipv6/icmpv6',
+  'ethernet',
+  'ethernet/ip',
+  'vlan',
+  'ppp/ip/tcp',
+  'ip/icmpv6',
+  'ipv6/hop-by-hop',
+  'ipv6/fragment/udp',
+  'ip/ah/tcp',
+  'ip/ip/udp',
+  'ip/gre/ip',
+];
+const plain = packetArbitrary.filter(
+  ({ bytes, body }) => ![0x40, 0x60].includes((bytes[body.at] ?? 0) & 0xf0),
+);
+
+beforeEach(() => releaseAll(frames));
+
+describe('Pattern', () => {
+  it('agrees with a literal comparison of the headers, parsed or not', () => {
+    let matched = 0;
+    const plan = new Plan(protocols, [{ stack: parseStack('ip/udp'), tag: 0 }]);
+    fc.assert(
+      fc.property(
+        plain,
+        fc.constantFrom(...STACKS),
+        fc.nat(3),
+        fc.boolean(),
+        fc.boolean(),
+        (packet, text, skip, towardUp, parsed) => {
+          releaseAll(frames);
+          const row = put(frames, packet.bytes, packet.headers[0]!.protocol);
+          if (parsed) plan.walk(frames, row, towardUp);
+          const stack = parseStack(text);
+          // Parts in front have been parsed, or the frame would have no such number to skip.
+          const from = Math.min(
+            skip,
+            partsOf(frames, row).filter((part) => part.startsWith('header')).length,
+          );
+          // What a port carries is told by the stack, so none begins there.
+          const expected =
+            packet.headers[from - 1]?.protocol !== 'udp' && beginsAt(packet, stack, from, towardUp);
+          expect(new Pattern(protocols, stack).matches(frames, row, from, towardUp)).toBe(expected);
+          if (expected) matched++;
+          frames.release(row);
+        },
+      ),
+      { numRuns: 20_000 },
+    );
+    expect(matched).toBeGreaterThan(1000);
+  });
+
+  it('takes a Name Space alone for all that it names', () => {
+    const row = put(frames, hex('ffffffffffff 020000000001 88b5 0000'), 'ethernet');
+    expect(new Pattern(protocols, parseStack('ethernet')).matches(frames, row, 0, true)).toBe(true);
+    expect(partsOf(frames, row)).toEqual(['header ethernet 0+14', 'payload - 14+2']);
+    expect(new Pattern(protocols, parseStack('ethertype:')).matches(frames, row, 1, true)).toBe(true);
+    expect(new Pattern(protocols, parseStack('ppp:')).matches(frames, row, 1, true)).toBe(false);
+    expect(new Pattern(protocols, parseStack('ethertype:')).matches(frames, row, 2, true)).toBe(false);
+    frames.release(row);
+  });
+
+  it('does not believe a header that is too short for its ports', () => {
+    const row = frames.allocate(3);
+    frames.addPart(row, protocols.number('udp'), frames.start[row]!, 3);
+    expect(new Pattern(protocols, parseStack('udp')).matches(frames, row, 0, true)).toBe(true);
+    expect(new Pattern(protocols, parseStack('udp/*')).matches(frames, row, 0, true)).toBe(false);
+    frames.release(row);
+  });
+});

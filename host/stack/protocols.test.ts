@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { portNames, protocolDefinitions } from './builtin.ts';
+import type { ProtocolDefinition } from './definition.ts';
+import { opposes } from './direction.ts';
+import { parseStack } from './parse-stack.ts';
+import { Protocols } from './protocols.ts';
+
+const toy: ProtocolDefinition = {
+  name: 'toy',
+  summary: '',
+  identifiers: [{ nameSpace: 'ip-protocol', id: 253 }],
+  header: { minimum: 4, base: 4 },
+};
+
+function codeOf(what: () => unknown): string {
+  try {
+    what();
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+  return '';
+}
+
+describe('Protocols', () => {
+  it('numbers its own protocols alike in each registry, and names and identifies them', () => {
+    const [a, b] = [new Protocols(), new Protocols()];
+    for (const [index, { name, identifiers }] of protocolDefinitions.entries()) {
+      expect([a.number(name), b.number(name)]).toEqual([index + 1, index + 1]);
+      expect(a.name(index + 1)).toBe(name);
+      for (const { nameSpace, id } of identifiers)
+        expect(a.identify(a.nameSpaceNumber(nameSpace), id)).toBe(index + 1);
+    }
+    expect([a.number('nothing'), a.name(999), a.name(0)]).toEqual([0, '', '']);
+  });
+
+  it('has equivalent carriers', () => {
+    const protocols = new Protocols();
+    const ipv6 = protocols.number('ipv6');
+    for (const [nameSpace, id] of [
+      ['ethertype', 0x86dd],
+      ['ppp', 0x57],
+      ['ip-protocol', 41],
+    ] as const) {
+      expect(protocols.identify(protocols.nameSpaceNumber(nameSpace), id)).toBe(ipv6);
+    }
+  });
+
+  it('interns an identifier once, and lets a definition take it over under a number of its own', () => {
+    const protocols = new Protocols();
+    const interned = protocols.intern('ip-protocol', 253);
+    expect(protocols.intern('ip-protocol', 253)).toBe(interned);
+    expect(protocols.name(interned)).toBe('ip-protocol:253');
+    const number = protocols.define(toy);
+    expect(number).not.toBe(interned);
+    expect(protocols.identify(protocols.nameSpaceNumber('ip-protocol'), 253)).toBe(number);
+    expect(protocols.name(interned)).toBe('ip-protocol:253');
+  });
+
+  it('matches and reads what was defined', () => {
+    const protocols = new Protocols();
+    protocols.define(toy);
+    expect(parseStack('ip/253', protocols)).toEqual(parseStack('ip/toy', protocols));
+    expect(codeOf(() => parseStack('ip/toy'))).toBe('FT_STACK_UNKNOWN');
+  });
+
+  it('has each name of a port in a name space of ports', () => {
+    const protocols = new Protocols();
+    for (const { name, port, nameSpaces } of portNames) {
+      for (const nameSpace of nameSpaces) {
+        expect(protocols.nameSpace(nameSpace)?.ports).toBe(true);
+        expect(protocols.port(nameSpace, name)).toBe(port);
+      }
+    }
+  });
+
+  it.each<[string, Partial<ProtocolDefinition>]>([
+    ['FT_PROTOCOL_TWICE', { name: 'udp' }],
+    ['FT_PROTOCOL_TWICE', { name: 'ip' }],
+    ['FT_PROTOCOL_INVALID', { name: 'Toy' }],
+    ['FT_PROTOCOL_INVALID', { name: '17' }],
+    ['FT_PROTOCOL_INVALID', { name: 'local' }],
+    ['FT_PROTOCOL_IDENTIFIER', { identifiers: [{ nameSpace: 'ip-protocol', id: 17 }] }],
+    ['FT_PROTOCOL_IDENTIFIER', { identifiers: [{ nameSpace: 'ip-protocol', id: 256 }] }],
+    ['FT_PROTOCOL_IDENTIFIER', { identifiers: [{ nameSpace: 'nowhere', id: 1 }] }],
+    ['FT_PROTOCOL_IDENTIFIER', { identifiers: [{ nameSpace: 'udp-port', id: 1 }] }],
+    ['FT_PROTOCOL_INVALID', { header: { minimum: 0, base: 4 } }],
+    ['FT_PROTOCOL_INVALID', { header: { minimum: 8, base: 4 } }],
+    [
+      'FT_PROTOCOL_INVALID',
+      { header: { minimum: 4, base: 4, next: { nameSpace: 'ip-protocol', at: 4, bytes: 1 } } },
+    ],
+    [
+      'FT_PROTOCOL_INVALID',
+      { header: { minimum: 4, base: 4, next: { nameSpace: 'udp-port', at: 0, bytes: 2 } } },
+    ],
+    ['FT_PROTOCOL_INVALID', { header: { minimum: 4, base: 4, checksum: { at: 3, kind: 'header' } } }],
+    [
+      'FT_PROTOCOL_INVALID',
+      { header: { minimum: 4, base: 0, terms: [{ at: 0, mask: 256, shift: 0, unit: 1 }] } },
+    ],
+    ['FT_PROTOCOL_INVALID', { header: { minimum: 4, base: 4, length: { at: -1, counts: 'total' } } }],
+  ])('refuses with %s and changes nothing: %j', (code, wrong) => {
+    const protocols = new Protocols();
+    const { count } = protocols;
+    expect(codeOf(() => protocols.define({ ...toy, ...wrong }))).toBe(code);
+    expect(protocols.count).toBe(count);
+    expect(protocols.identify(protocols.nameSpaceNumber('ip-protocol'), 253)).toBe(0);
+  });
+});
+
+describe('opposes', () => {
+  it('lets up meet down, and peer meet peer', () => {
+    const directions = ['up', 'down', 'peer'] as const;
+    const met = directions.flatMap((a) => directions.filter((b) => opposes(a, b)).map((b) => `${a} ${b}`));
+    expect(met).toEqual(['up down', 'down up', 'peer peer']);
+  });
+});

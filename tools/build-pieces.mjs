@@ -13,6 +13,8 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : piecesIn(pieces)
 const common = hashOf(
   ['abi/as', 'abi/build', 'abi/host/contract.ts', 'wit', 'package-lock.json'].map((path) => join(root, path)),
 );
+// Of all pieces: one may share modules with another.
+const sources = hashOf(piecesIn(pieces).map((name) => join(pieces, name, 'assembly')));
 mkdirSync(out, { recursive: true });
 
 let failures = 0;
@@ -27,7 +29,8 @@ for (const name of names) {
   }
   const stamp = createHash('sha256')
     .update(common)
-    .update(hashOf([join(pieces, name, 'assembly')]))
+    .update(name)
+    .update(sources)
     .digest('hex');
   if (existsSync(file) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) continue;
   const begin = performance.now();

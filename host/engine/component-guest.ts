@@ -61,7 +61,7 @@ export class ComponentGuest implements Guest {
    */
   constructor(component: AdmittedComponent, host: HostImports | undefined) {
     this.#fuel = component.engine.fuelCounter();
-    this.#fuel.refuel(FUEL.describe);
+    this.#fuel.refuel(FUEL.instantiate);
     const memories = new MemoryCache(this.#state);
     try {
       const instance = new ComponentInstance(
@@ -167,6 +167,13 @@ export class ComponentGuest implements Guest {
     }
     if (error instanceof RangeError && error.message.includes('call stack')) {
       return new PieceFault('FT_FAULT_TRAP', `the piece used up its stack in ${where}`, because);
+    }
+    if (error instanceof RangeError && error.message.includes('memory')) {
+      return new PieceFault(
+        'FT_FAULT_MEMORY',
+        `there is no memory for an instance of the piece: ${error.message}; run fewer pieces, or lower their limits`,
+        because,
+      );
     }
     const why = error instanceof Error ? error.message : 'an exception that it did not catch';
     return new PieceFault('FT_FAULT_TRAP', `the piece trapped in ${where}: ${why}`, because);

@@ -1,19 +1,19 @@
 import { OP } from './instruction.ts';
 
 /**
- * Fuel is counted in units of about one simple instruction; here are the prices, and the budgets of the calls.
+ * Fuel is counted in units of about one simple instruction; here are the budgets of the calls, and the prices.
  *
- * A budget bounds the time of a call: a tight loop uses a unit in 0.3 to 1 ns on the machine that the figures of the design
- * come from, so {@link FUEL.process} lasts 10 to 30 ms (`npm run bench` prints it). Work that is worth having is far below: a
- * batch of 256 large frames through a cipher in plain WebAssembly takes some ten million units.
+ * A budget bounds the time of a call: endless loops of all kinds use 20 million units in 2 to 40 ms on the machine that the
+ * figures of the design come from, those that miss the cache at each step being the slowest (`npm run bench` prints the
+ * plain ones). Work that is worth having is far below: a batch of 256 frames of 1500 bytes leaves 50 units for each byte.
  */
 export const FUEL = {
-  /** One call of `process`, with whatever number of frames. */
-  process: 30_000_000,
+  /** One call of `process` and of the `cabi_realloc` before it, with whatever number of frames. */
+  process: 20_000_000,
   /** One typed call: starting, joining, saving. */
-  control: 30_000_000,
-  /** Start functions and `describe` together. */
-  describe: 30_000_000,
+  control: 20_000_000,
+  /** The start functions of an instance. */
+  instantiate: 20_000_000,
 } as const;
 
 /** The price of an instruction, in units. Those not named cost one. */
@@ -66,7 +66,7 @@ export const PRICE_OF_COUNTING = 3;
 
 /**
  * The price of an instruction that works on a stretch whose length is on top of the stack: `base`, and the length masked,
- * then shifted to the right (or, when negative, to the left). No price reaches 2^30, so that the counter cannot wrap.
+ * then shifted to the right (or, when negative, to the left). No price is above 2^30, so that the counter cannot wrap.
  */
 export interface StretchPrice {
   readonly base: number;
@@ -76,12 +76,12 @@ export interface StretchPrice {
 
 /** Instructions priced by length. */
 export const STRETCH_PRICES: ReadonlyMap<number, StretchPrice> = new Map([
-  // 16 bytes a unit.
-  [OP.memoryInit, { base: 32, mask: -1, shift: 4 }],
-  [OP.memoryCopy, { base: 32, mask: -1, shift: 4 }],
-  [OP.memoryFill, { base: 32, mask: -1, shift: 4 }],
+  // Four bytes a unit.
+  [OP.memoryInit, { base: 32, mask: -1, shift: 2 }],
+  [OP.memoryCopy, { base: 32, mask: -1, shift: 2 }],
+  [OP.memoryFill, { base: 32, mask: -1, shift: 2 }],
   // Entries. A table is capped far below 2^24, and longer stretches trap without work.
-  [OP.tableInit, { base: 128, mask: 0xff_ffff, shift: -4 }],
-  [OP.tableCopy, { base: 128, mask: 0xff_ffff, shift: -4 }],
-  [OP.tableFill, { base: 128, mask: 0xff_ffff, shift: -4 }],
+  [OP.tableInit, { base: 128, mask: 0xff_ffff, shift: -5 }],
+  [OP.tableCopy, { base: 128, mask: 0xff_ffff, shift: -5 }],
+  [OP.tableFill, { base: 128, mask: 0xff_ffff, shift: -5 }],
 ]);

@@ -116,12 +116,17 @@ function readValidModule(
 const PAGE_BYTES = 65_536;
 /** What 32 bits of address reach. */
 const MAX_PAGES = 65_536;
+/** What engines allow; fuel for work on tables counts on it. */
+const MAX_TABLE_ENTRIES = 10_000_000;
 
 /** The memory limit is that of the component: where it makes several memories, they divide it. */
 function capsOf(plan: LinkPlan, modules: readonly CoreModule[], limits: Limits): ModuleCaps {
   const memories = plan.instances.reduce((sum, { module }) => sum + modules[module]!.definedMemories, 0);
   const pages = Math.floor(limits.maxMemoryBytes / PAGE_BYTES / Math.max(1, memories));
-  return { maxMemoryPages: Math.min(pages, MAX_PAGES), maxTableEntries: limits.maxTableEntries };
+  return {
+    maxMemoryPages: Math.min(pages, MAX_PAGES),
+    maxTableEntries: Math.min(limits.maxTableEntries, MAX_TABLE_ENTRIES),
+  };
 }
 
 async function makeReady(

@@ -336,7 +336,7 @@ describe('fuel', () => {
     outcome(module.exports, 'fill', [0]);
     const nothing = module.used();
     outcome(module.exports, 'fill', [1_048_576]);
-    expect(module.used() - 2 * nothing).toBe(65_536);
+    expect(module.used() - 2 * nothing).toBe(262_144);
     // The longest there is neither wraps the counter nor passes unpaid.
     outcome(module.exports, 'fill', [-1]);
     expect(module.used()).toBeGreaterThan(2 ** 28);

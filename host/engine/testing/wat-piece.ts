@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { makeComponent } from '../../../abi/build/make-component.ts';
 import { EXPORTS, IMPORTS } from '../../../abi/host/contract.ts';
 import type { ExportName } from '../contract-check.ts';
 import type { HostFunctionName } from '../grants.ts';
@@ -18,16 +18,8 @@ export interface WatPiece {
 
 /** Makes a component of it, with shim and fixup modules where its imports need them. */
 export async function watPiece(piece: WatPiece = {}): Promise<Uint8Array> {
-  return componentOf(await parse(watOf(piece)));
+  return makeComponent(await parse(watOf(piece)));
 }
-
-/** Makes a component of a core module with the contract's core names. */
-export async function componentOf(core: Uint8Array): Promise<Uint8Array> {
-  const embedded = await componentEmbed({ binary: core, witSource: WIT, world: 'piece' });
-  return componentNew(embedded, []);
-}
-
-const WIT = readFileSync(new URL('../../../wit/funnel.wit', import.meta.url), 'utf8');
 
 /** Where answers of zeros stand, and where `cabi_realloc` begins to give room. */
 const ZEROS = 1024;

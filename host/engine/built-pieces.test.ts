@@ -1,0 +1,107 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { linkComponent } from './component-linker.ts';
+import { parseComponent } from './component-parser.ts';
+import { readCoreModule } from './core-module.ts';
+import { loadComponent } from './load-component.ts';
+import { FUEL_IMPORT, rewriteModule } from './module-rewriter.ts';
+import { v8 } from './webassembly-engine.ts';
+
+const folder = new URL('../../dist/pieces/', import.meta.url);
+const pieces = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.wasm')) : [];
+
+describe.skipIf(pieces.length === 0)(
+  'the built pieces (skipped where dist/pieces is empty: `npm run build` fills it)',
+  () => {
+    for (const file of pieces) {
+      it(`${file} is admitted and describes itself`, async () => {
+        const bytes = readFileSync(new URL(file, folder));
+        const loaded = await loadComponent(bytes, {
+          grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
+        });
+        const description = loaded.describe([]);
+        expect(description).toHaveProperty('name');
+      });
+
+      it(`${file} does the same with metering as without`, async () => {
+        const bytes = readFileSync(new URL(file, folder));
+        const { start, end } = linkComponent(parseComponent(bytes)).modules[0]!;
+        const core = bytes.slice(start, end);
+        await fc.assert(
+          fc.asyncProperty(fc.array(fc.nat(0xffff), { minLength: 10, maxLength: 40 }), async (noise) => {
+            expect(trace(core, noise, true)).toEqual(trace(core, noise, false));
+          }),
+          { numRuns: 20 },
+        );
+      });
+    }
+  },
+);
+
+/**
+ * Calls each exported function of a core module with numbers out of `noise`, in rooms that its realloc gave, and tells how
+ * each call ended, what it asked of the host, and how its memory was then.
+ */
+function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): unknown[] {
+  const told: unknown[] = [];
+  const module = readCoreModule(core);
+  const imports: WebAssembly.Imports = {};
+  for (const { module: from, name, signature } of module.imports) {
+    imports[from] ??= {};
+    imports[from][name] = (...values: unknown[]) => {
+      told.push([name, ...values]);
+      return signature?.endsWith('i64') ? 0x0123_4567_89ab_cdefn : 1;
+    };
+  }
+  let bytes = core;
+  if (isMetered) {
+    const rewritten = rewriteModule(module, { maxMemoryPages: 1024, maxTableEntries: 65_536 });
+    const fuel = v8.fuelCounter();
+    fuel.refuel(0x7fff_ffff);
+    bytes = rewritten.bytes;
+    imports[rewritten.fuelModule] = {
+      [FUEL_IMPORT.units]: fuel.unitsItem,
+      [FUEL_IMPORT.refused]: fuel.refusedItem,
+    };
+  }
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
+  const functions = Object.entries(exports).filter(
+    (entry): entry is [string, Call] => typeof entry[1] === 'function',
+  );
+  const realloc = functions.find(([name]) => /realloc/.test(name))?.[1];
+  const memory = Object.values(exports).find((each) => each instanceof WebAssembly.Memory);
+  let at = 0;
+  const next = (): number => noise[at++ % noise.length]!;
+  for (const [name, call] of functions) {
+    const parameters = typesOf(core, name);
+    const values = parameters.map((type, i) => {
+      if (type === 'i64') return BigInt(next());
+      if (type === 'f64') return next();
+      const follows = parameters[i + 1] === 'i32';
+      return follows && next() % 2 === 0 ? Number(realloc?.(0, 0, 8, 512)) : next() % 8;
+    });
+    try {
+      told.push([name, call(...values)]);
+    } catch (error) {
+      told.push([name, error instanceof Error ? error.message : 'an exception']);
+    }
+  }
+  if (memory !== undefined) told.push(hash(new Uint32Array(memory.buffer)));
+  return told;
+}
+
+type Call = (...values: (number | bigint)[]) => unknown;
+
+function typesOf(core: Uint8Array, name: string): string[] {
+  const module = readCoreModule(core);
+  const signature = module.types[module.functionTypes[module.exports.get(name)!.index]!]!.signature;
+  const parameters = signature.slice(0, signature.indexOf('->')).trim();
+  return parameters === '' ? [] : parameters.split(' ');
+}
+
+function hash(words: Uint32Array): number {
+  let value = 0;
+  for (const word of words) value = (Math.imul(value, 31) + word) | 0;
+  return value;
+}

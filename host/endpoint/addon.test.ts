@@ -1,0 +1,143 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildAddon } from '../../tools/build-addon.mjs';
+
+let addon = '';
+beforeAll(() => {
+  const built = buildAddon();
+  if (!built.ok) throw new Error(`${built.reason} ${built.install}`);
+  addon = built.path;
+});
+
+/** Runs a script in a process of its own, because what it is about is how processes and threads end. */
+function run(script: string, prefix: readonly string[] = []) {
+  const preamble = `const io = require(${JSON.stringify(addon)}); const workers = require('worker_threads');
+    function open(onBatch, slots = 8) {
+      const memory = new ArrayBuffer(slots * 2048), words = () => new Int32Array(64);
+      const arrays = { memory, slots, room: 1700, addresses: words().map((_, i) => i * 2048), lengths: words(),
+        outAddresses: words(), outHeaders: words(), outLengths: words(), tally: words(), onBatch };
+      const batch = io.createBatch(arrays);
+      const socket = io.openUdp(batch, { family: 4, address: '127.0.0.1', port: 0, device: '', group: '', reuse: false, broadcast: false });
+      io.start(socket.channel);
+      return { ...arrays, batch, ...socket };
+    }
+    const self = ${JSON.stringify('SELF')};`;
+  const whole = preamble.replace('"SELF"', () => JSON.stringify(`${preamble}\n${script}`)) + script;
+  const [command = process.execPath, ...args] = [...prefix, process.execPath, '-e', whole];
+  return spawnSync(command, args, { encoding: 'utf8', timeout: 30_000 });
+}
+
+describe('building', () => {
+  test('compiles without a warning, and only when something has changed', () => {
+    const outDir = mkdtempSync(join(tmpdir(), 'addon-'));
+    try {
+      expect(buildAddon({ outDir, strict: true })).toMatchObject({ ok: true, built: true });
+      expect(buildAddon({ outDir, strict: true })).toMatchObject({ ok: true, built: false });
+      expect(buildAddon({ outDir })).toMatchObject({ ok: true, built: true });
+    } finally {
+      rmSync(outDir, { recursive: true, force: true });
+    }
+  }, 60_000);
+
+  test('without a compiler or headers says what to install, and leaves the reason for who opens an endpoint', () => {
+    const outDir = mkdtempSync(join(tmpdir(), 'addon-'));
+    try {
+      const none = buildAddon({ outDir, env: { PATH: outDir } });
+      expect(none).toMatchObject({
+        ok: false,
+        install: expect.stringContaining('apt-get install gcc libc6-dev'),
+      });
+      expect(readFileSync(join(outDir, 'absent.txt'), 'utf8')).toContain('no C compiler');
+      expect(buildAddon({ outDir, headerDirs: [outDir] })).toMatchObject({
+        ok: false,
+        install: expect.stringContaining('libnode-dev'),
+      });
+      expect(existsSync(join(outDir, 'funnel-io.node'))).toBe(false);
+    } finally {
+      rmSync(outDir, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('a process', () => {
+  test('ends by itself once its channels are closed', () => {
+    const ended = run(
+      `const a = open(() => {}); io.close(a.channel); io.releaseBatch(a.batch); console.log('closed');`,
+    );
+    expect([ended.status, ended.stdout]).toEqual([0, 'closed\n']);
+  });
+
+  test('that exits with open channels does not crash', () => {
+    const ended = run('open(() => {}); open(() => {}); setTimeout(() => process.exit(7), 50);');
+    expect([ended.status, ended.signal]).toEqual([7, null]);
+  });
+
+  test('may close a channel, and its batch, from the callback', () => {
+    const ended =
+      run(`const a = open((channel, count) => { io.close(channel); io.releaseBatch(a.batch); console.log(count); });
+      const s = require('dgram').createSocket('udp4'); s.send('x', a.port, '127.0.0.1', () => s.close());`);
+    expect([ended.status, ended.stdout]).toEqual([0, '1\n']);
+  });
+
+  test('meets an error that a callback throws as any other', () => {
+    const ended = run(`process.on('uncaughtException', (e) => { console.log(e.message); process.exit(3); });
+      const a = open(() => { throw new Error('from the callback'); });
+      require('dgram').createSocket('udp4').send('x', a.port, '127.0.0.1');`);
+    expect([ended.status, ended.stdout]).toEqual([3, 'from the callback\n']);
+  });
+
+  test('is told what is wrong with arguments, and never crashes on them', () => {
+    const ended = run(`const a = open(() => {});
+      const tries = [() => io.close(99), () => io.start('x'), () => io.sendUdp(a.channel, 9), () => io.sendUdp(a.channel, -1),
+        () => io.writeTun(-1, 0), () => io.createBatch(), () => io.createBatch({}), () => io.gather(a.batch, 0, 0, 10),
+        () => io.gather(a.batch, 9, 0, 1800), () => io.gather(a.batch, 0, 2 ** 31, 1800), () => io.releaseBatch(a.batch),
+        () => io.openUdp(a.batch, {}), () => io.openUdp(7, {}), () => io.setLink(0), () => io.linkIndex('a'.repeat(99)),
+        () => io.changeAddress(1, 'x', 8, 1), () => io.changeRoute(1, '::', 129, 1)];
+      let errors = 0; for (const each of tries) try { each(); } catch (e) { if (e.code === 'ERR_INVALID_ARG_TYPE') errors++; else console.log(e); }
+      // Frames outside of memory are invalid, not read.
+      a.outAddresses[0] = 2 ** 31 - 1; a.outHeaders[1] = -1; a.outLengths[2] = 1 << 30;
+      console.log(errors === tries.length, io.sendUdp(a.channel, 3), a.tally[5]);
+      io.close(a.channel); io.releaseBatch(a.batch);`);
+    expect([ended.status, ended.stdout]).toEqual([0, 'true 0 3\n']);
+  });
+});
+
+describe('threads', () => {
+  /** Each thread sends itself datagrams until it has seen `count`. */
+  const bounce = (count: number) => `
+    const seen = { n: 0 };
+    const a = open((channel, n) => {
+      seen.n += n;
+      if (seen.n >= ${count}) { io.close(a.channel); io.releaseBatch(a.batch); workers.parentPort.postMessage(seen.n); return; }
+      send(n);
+    });
+    const header = new Uint8Array(a.memory, 7 * 2048, 29);
+    header.set([0x45], 0); header.set([127, 0, 0, 1], 16); header.set([a.port >> 8, a.port & 255], 22); header[8] = 64;
+    function send(n) { for (let i = 0; i < n; i++) { a.outAddresses[i] = 7 * 2048; a.outHeaders[i] = 7 * 2048 + 20; a.outLengths[i] = 1; } io.sendUdp(a.channel, n); }
+    send(4);`;
+
+  test('use the addon at once, each for itself', () => {
+    const ended = run(`if (workers.isMainThread) { let over = 0;
+        for (let n = 0; n < 3; n++) new workers.Worker(self, { eval: true }).on('message', () => over++).on('error', (e) => console.log(e));
+        process.on('exit', () => console.log(over));
+      } else { ${bounce(5000)} }`);
+    expect([ended.status, ended.stdout, ended.stderr]).toEqual([0, '3\n', '']);
+  });
+
+  test('can be ended while they have channels open, again and again', () => {
+    const ended = run(`if (workers.isMainThread) (async () => {
+        for (let n = 0; n < 12; n++) {
+          const two = [0, 1].map(() => new workers.Worker(self, { eval: true }));
+          await Promise.all(two.map((w) => new Promise((r) => w.once('message', r))));
+          await Promise.all(two.map((w) => w.terminate()));
+        }
+        console.log(require('fs').readdirSync('/proc/self/fd').map((fd) => { try { return require('fs').readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } }).filter((l) => l.startsWith('socket:') ).length);
+      })(); else { ${bounce(1e9)} setTimeout(() => workers.parentPort.postMessage(1), 20); }`);
+    expect([ended.status, ended.signal]).toEqual([0, null]);
+    // Standard output and error may be sockets; those of the threads are not there any more.
+    expect(Number(ended.stdout)).toBeLessThanOrEqual(3);
+  });
+});

@@ -68,9 +68,9 @@ export class Frames {
    */
   allocate(length: number): number {
     let row: number;
-    if (length <= SMALL_ROOM - HEADROOM - TAILROOM && this.#freeSmall > 0) {
+    if (length <= SMALL - HEAD - TAIL && this.#freeSmall > 0) {
       row = this.#free[--this.#freeSmall]!;
-    } else if (length <= MAX_FRAME_BYTES && this.#freeLarge > 0) {
+    } else if (length <= MOST_BYTES && this.#freeLarge > 0) {
       row = this.#free[this.#smallRows + --this.#freeLarge]!;
     } else {
       return -1;
@@ -78,7 +78,7 @@ export class Frames {
     if (this.#freeSmall + this.#freeLarge < this.#fewestFree)
       this.#fewestFree = this.#freeSmall + this.#freeLarge;
     this.references[row] = 1;
-    this.start[row] = this.roomStart(row) + HEADROOM;
+    this.start[row] = this.roomStart(row) + HEAD;
     this.length[row] = length;
     this.partCount[row] = 0;
     this.hops[row] = 0;
@@ -98,17 +98,17 @@ export class Frames {
   }
 
   roomStart(row: number): number {
-    return row < this.#smallRows ? row * SMALL_ROOM : this.#largeBase + (row - this.#smallRows) * LARGE_ROOM;
+    return row < this.#smallRows ? row * SMALL : this.#largeBase + (row - this.#smallRows) * LARGE;
   }
 
   roomEnd(row: number): number {
-    return this.roomStart(row) + (row < this.#smallRows ? SMALL_ROOM : LARGE_ROOM);
+    return this.roomStart(row) + (row < this.#smallRows ? SMALL : LARGE);
   }
 
   /** The row in whose room an address lies; -1 for an address outside of all rooms. */
   rowAt(address: number): number {
-    if (address < this.#largeBase) return (address / SMALL_ROOM) | 0;
-    const row = this.#smallRows + (((address - this.#largeBase) / LARGE_ROOM) | 0);
+    if (address < this.#largeBase) return (address / SMALL) | 0;
+    const row = this.#smallRows + (((address - this.#largeBase) / LARGE) | 0);
     return row < this.rows ? row : -1;
   }
 
@@ -123,8 +123,8 @@ export class Frames {
   /** Appends a part: `kind` is protocol | role << 16 | marks << 24. False when the row holds {@link MAX_PARTS} already. */
   addPart(row: number, kind: number, address: number, length: number): boolean {
     const count = this.partCount[row]!;
-    if (count >= MAX_PARTS) return false;
-    const at = (row * MAX_PARTS + count) * PART_WORDS;
+    if (count >= MOST_PARTS) return false;
+    const at = row * ROW_STRIDE + count * PART_STRIDE;
     this.partWords[at] = kind;
     this.partWords[at + 1] = address;
     this.partWords[at + 2] = length;
@@ -163,3 +163,13 @@ export const MAX_PARTS = 32;
 export const PART_WORDS = 3;
 
 const PAYLOAD = 1;
+
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+const HEAD = HEADROOM;
+const TAIL = TAILROOM;
+const SMALL = SMALL_ROOM;
+const LARGE = LARGE_ROOM;
+const MOST_BYTES = MAX_FRAME_BYTES;
+const MOST_PARTS = MAX_PARTS;
+const PART_STRIDE = PART_WORDS;
+const ROW_STRIDE = MAX_PARTS * PART_WORDS;

@@ -60,12 +60,11 @@ export class Parser {
    * @returns 0, or a problem
    */
   deepen(frames: Frames, row: number, part: number, protocol: number): number {
-    const layouts = this.#layouts;
-    layouts.refresh();
-    const { data } = layouts;
+    const { data } = this.#layouts;
     const layout = protocol * STRIDE;
     const problems = protocol * PROBLEM_STRIDE;
-    if ((data[layout + FLAGS]! & HAS_HEADER) === 0) return problems + TRUNCATED;
+    const flags = data[layout + FLAGS]!;
+    if ((flags & HAS_HEADER) === 0) return problems + TRUNCATED;
     const words = frames.partWords;
     const bytes = frames.bytes;
     const first = row * MAX_PARTS * PART_WORDS;
@@ -93,7 +92,7 @@ export class Parser {
     const headerLength = this.#headerLength(bytes, address, layout);
     if (headerLength < data[layout + MINIMUM]!) return problems + HEADER_LENGTH;
     if (headerLength > available) return problems + TRUNCATED;
-    const isLeaf = (data[layout + FLAGS]! & IS_LEAF) !== 0;
+    const isLeaf = (flags & IS_LEAF) !== 0;
     let size = isLeaf ? headerLength : available;
     const lengthAt = data[layout + LENGTH_AT]!;
     if (lengthAt >= 0) {
@@ -114,8 +113,15 @@ export class Parser {
     const more = parts - 1 - continued;
     if (count + more > MAX_PARTS) return problems + PARTS;
     if (more !== 0) {
+      // Hardly anything follows, so that a loop is faster than `copyWithin`.
+      const shift = more * PART_WORDS;
       const from = at + (continued + 1) * PART_WORDS;
-      words.copyWithin(from + more * PART_WORDS, from, first + count * PART_WORDS);
+      const end = first + count * PART_WORDS;
+      if (shift > 0) {
+        for (let word = end - 1; word >= from; word--) words[word + shift] = words[word]!;
+      } else {
+        for (let word = from; word < end; word++) words[word + shift] = words[word]!;
+      }
       frames.partCount[row] = count + more;
     }
     words[at] = protocol;

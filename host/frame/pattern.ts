@@ -59,6 +59,7 @@ export class Pattern {
 
   /** `skipHeaders` parts are in front of where the stack begins; `towardUp`: the frame travels up. */
   matches(frames: Frames, row: number, skipHeaders: number, towardUp: boolean): boolean {
+    this.#layouts.refresh();
     if (this.#steps === 0) return this.#inNameSpace(frames, row, skipHeaders);
     const words = frames.partWords;
     const first = row * MAX_PARTS * PART_WORDS;

@@ -60,6 +60,8 @@ export class Plan {
   #nextSet = new Int32Array(64);
   #bases = new Int32Array(64);
   #nextBases = new Int32Array(64);
+  /** Where each node of the set goes with the header at hand, or -1. */
+  #found = new Int32Array(64);
   #setSize = 0;
   #nextSize = 0;
   #walk = 0;
@@ -132,33 +134,35 @@ export class Plan {
     this.#beginWalk(frames, row);
     const words = frames.partWords;
     const first = row * MAX_PARTS * PART_WORDS;
+    const namesSpaces = ((this.#flags[ROOT]! | this.#flags[ABOVE]!) & HAS_NAME_SPACES) !== 0;
     for (let part = 0; part < frames.partCount[row]! && this.#setSize > 0; part++) {
-      const kind = words[first + part * PART_WORDS]!;
+      const at = first + part * PART_WORDS;
+      const kind = words[at]!;
       const role = (kind >>> 16) & 0xff;
       let protocol = kind & 0xffff;
       if (role > 1) break;
       const isPayload = role === 1;
       if (isPayload && protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
-      this.#acceptNameSpaces(
-        protocol,
-        part,
-        part > 0 ? words[first + (part - 1) * PART_WORDS]! : PAYLOAD_KIND,
-      );
-      if (isPayload) {
-        if (protocol === 0) {
-          protocol = this.#deepenBehindPort(frames, row, part);
-          if (protocol === 0) break;
-        } else {
-          if (!this.#wants(protocol)) break;
-          if ((this.#layouts.data[protocol * STRIDE + FLAGS]! & HAS_HEADER) === 0) {
-            this.#step(frames, first + part * PART_WORDS, protocol, part, towardUp, false);
-            break;
+      if (namesSpaces)
+        this.#acceptNameSpaces(protocol, part, part > 0 ? words[at - PART_WORDS]! : PAYLOAD_KIND);
+      let isHeader = true;
+      if (isPayload && protocol === 0) {
+        protocol = this.#deepenBehindPort(frames, row, part);
+        if (protocol === 0) break;
+        this.#find(protocol);
+      } else {
+        const isWanted = this.#find(protocol);
+        if (isPayload) {
+          if (!isWanted) break;
+          isHeader = (this.#layouts.data[protocol * STRIDE + FLAGS]! & HAS_HEADER) !== 0;
+          if (isHeader) {
+            this.problem = this.#parser.deepen(frames, row, part, protocol);
+            if (this.problem !== 0) break;
           }
-          this.problem = this.#parser.deepen(frames, row, part, protocol);
-          if (this.problem !== 0) break;
         }
       }
-      this.#step(frames, first + part * PART_WORDS, protocol, part, towardUp, true);
+      this.#step(frames, at, protocol, part, towardUp, isHeader);
+      if (!isHeader) break;
     }
     const node = this.#deepest;
     if (node < 0) return NONE;
@@ -226,7 +230,8 @@ export class Plan {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS] ?? 0;
     this.#tick++;
     this.#nextSize = 0;
-    for (let i = 0; i < this.#setSize; i++) {
+    const passes = (flags & (IS_LINK | IS_NETWORK | IS_TRANSPARENT)) !== 0;
+    for (let i = 0; passes && i < this.#setSize; i++) {
       const node = this.#set[i]!;
       if (node === ROOT) {
         if ((flags & IS_LINK) !== 0) this.#push(ROOT, 0);
@@ -237,7 +242,7 @@ export class Plan {
     }
     for (let i = 0; i < this.#setSize; i++) {
       const node = this.#set[i]!;
-      const child = this.#edges.get(node, protocol);
+      const child = this.#found[i]!;
       // What is already in the next set (it stands at a transparent header like itself) began further out.
       if (child < 0 || this.#pushedAt[child] === this.#tick) continue;
       const base = node <= ABOVE ? part : this.#bases[i]!;
@@ -303,20 +308,21 @@ export class Plan {
     this.#nextSet[this.#nextSize++] = node;
   }
 
-  /** Whether any stack goes on with this protocol, or through it. */
-  #wants(protocol: number): boolean {
+  /** Looks up where each stack of the set goes with this protocol. Whether any does, or looks through it. */
+  #find(protocol: number): boolean {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
+    const set = this.#set;
+    const found = this.#found;
+    let isWanted = false;
     for (let i = 0; i < this.#setSize; i++) {
-      const node = this.#set[i]!;
-      if (node === ROOT) {
-        if ((flags & IS_LINK) !== 0) return true;
-        if ((flags & IS_NETWORK) !== 0 && this.#fromAbove > 0) return true;
-      } else if ((flags & IS_TRANSPARENT) !== 0) {
-        return true;
-      }
-      if (this.#edges.get(node, protocol) >= 0) return true;
+      const node = set[i]!;
+      const child = this.#edges.get(node, protocol);
+      found[i] = child;
+      if (child >= 0) isWanted = true;
+      else if (node !== ROOT) isWanted ||= (flags & IS_TRANSPARENT) !== 0;
+      else isWanted ||= (flags & IS_LINK) !== 0 || ((flags & IS_NETWORK) !== 0 && this.#fromAbove > 0);
     }
-    return false;
+    return isWanted;
   }
 
   /** Stacks of a Name Space alone accept what stands in it, be it known or not. `before` is the kind of the part in front. */
@@ -432,6 +438,7 @@ export class Plan {
     this.#nextSet = grown(this.#nextSet);
     this.#bases = grown(this.#bases);
     this.#nextBases = grown(this.#nextBases);
+    this.#found = grown(this.#found);
   }
 }
 

@@ -27,11 +27,7 @@ for (const name of names) {
     failures++;
     continue;
   }
-  const stamp = createHash('sha256')
-    .update(common)
-    .update(name)
-    .update(sources)
-    .digest('hex');
+  const stamp = createHash('sha256').update(common).update(name).update(sources).digest('hex');
   if (existsSync(file) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) continue;
   const begin = performance.now();
   try {

@@ -29,7 +29,7 @@ export async function compileAssembly(
     },
   );
   if (error || !module) throw new Error(`${path} does not compile: ${stderr.toString()}`, { cause: error });
-  const { instance } = await WebAssembly.instantiate(module as Uint8Array<ArrayBuffer>, imports);
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(module), imports);
   const exports = instance.exports as unknown as Assembly;
   return { exports, bytes: new Uint8Array(exports.memory.buffer) };
 }

@@ -1,20 +1,35 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { buildPiece } from '../../abi/build/build-piece.ts';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import { buildCPiece } from '../fixtures/build-c-piece.ts';
-import { complianceChecks } from './compliance-checks.ts';
+import { type ComplianceOptions, complianceChecks } from './compliance-checks.ts';
 
-const pieces: [string, () => Promise<Uint8Array>][] = [
-  ['echo', () => buildPiece(`${packageRoot()}/pieces-as/echo`)],
-  ['hub', () => buildPiece(`${packageRoot()}/pieces-as/hub`)],
-  ['probe', () => buildPiece(`${packageRoot()}/test/fixtures/probe`)],
-  ['pass, in C, of one core module', () => buildCPiece('plain')],
-  ['pass, in C, of three core modules', () => buildCPiece('logging')],
-  ['pass, in C, of four core modules', () => buildCPiece('helped')],
-];
+/** Settings without which a piece does not start. */
+const SETTINGS: Record<string, ComplianceOptions['settings']> = {
+  '6bed4': [['router', '192.0.2.1']],
+  '6bed4-router': [['address', '192.0.2.1']],
+};
 
-for (const [name, build] of pieces) {
+const folders = readdirSync(join(packageRoot(), 'pieces-as')).map((name) =>
+  join(packageRoot(), 'pieces-as', name),
+);
+const probe = join(packageRoot(), 'test', 'fixtures', 'probe');
+
+for (const folder of [...folders, probe]) {
+  const name = folder.slice(folder.lastIndexOf('/') + 1);
   describe(name, () => {
-    for (const check of complianceChecks(build)) test(check.name, check.run);
+    for (const { name: check, run } of complianceChecks(() => buildPiece(folder), {
+      settings: SETTINGS[name],
+    })) {
+      test(check, run);
+    }
+  });
+}
+
+for (const form of ['plain', 'logging', 'helped'] as const) {
+  describe(`pass, in C, ${form}`, () => {
+    for (const { name, run } of complianceChecks(() => buildCPiece(form))) test(name, run);
   });
 }

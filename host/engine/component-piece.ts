@@ -82,8 +82,7 @@ export class ComponentPiece implements Piece {
   }
 
   listening(edge: number, stack: string, present: boolean): Problem | undefined {
-    this.#guest.listening(edge, stack, present);
-    return undefined;
+    return this.#guest.listening(edge, stack, present);
   }
 
   ready(edge: number, ready: boolean): void {

@@ -123,6 +123,16 @@ describe('what is no component', () => {
     );
   });
 
+  it('is refused where a core module is not valid, with the byte', async () => {
+    const piece = valid.slice();
+    const body = Buffer.from(piece).indexOf(Buffer.from([0x41, 0x80, 0x08, 0x0b]));
+    piece[body] = 0xff;
+    const error = await refusal(piece);
+    expect(error.code).toBe('FT_COMPONENT_INVALID');
+    expect(error.message).toMatch(/invalid opcode 0xff/i);
+    expect(error.offset).toBe(body);
+  });
+
   it('is refused when truncated, wherever', async () => {
     for (let length = 0; length < withImports.length; length++) {
       const cut = withImports.slice(0, length);

@@ -8,6 +8,7 @@ import { checkPlan, findExports } from './contract-check.ts';
 import { type CoreModule, readCoreModule } from './core-module.ts';
 import { checkImports, DEFAULT_GRANTS, type Grant } from './grants.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
+import { shownText } from './guest-text.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import type { LinkPlan } from './link-plan.ts';
 import { type ModuleCaps, rewriteModule } from './module-rewriter.ts';
@@ -103,11 +104,13 @@ function readValidModule(
   end: number,
 ): CoreModule {
   const original = bytes.slice(start, end);
-  if (!engine.isValid(original)) {
+  const invalid = engine.whyInvalid(original);
+  if (invalid !== undefined) {
+    const offset = start + invalid.offset;
     throw new ComponentError(
       'FT_COMPONENT_INVALID',
-      `the core module at byte ${start} of the component is not valid WebAssembly, or is newer than this engine; build the piece again`,
-      { offset: start },
+      `a core module of the component is not valid, or newer than this engine: ${shownText(invalid.reason)}, at byte ${offset}; build the piece again`,
+      { offset },
     );
   }
   return readCoreModule(original);

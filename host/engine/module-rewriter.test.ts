@@ -22,7 +22,7 @@ function original(bytes: Uint8Array, imports: WebAssembly.Imports = {}): WebAsse
 
 /** Instantiates a module with metering and caps. */
 function rewritten(bytes: Uint8Array, imports: WebAssembly.Imports = {}, caps = CAPS): Rewritten {
-  expect(v8.isValid(bytes)).toBe(true);
+  expect(v8.whyInvalid(bytes)).toBeUndefined();
   const fuel = v8.fuelCounter();
   fuel.refuel(FULL);
   const { bytes: changed, fuelModule } = rewriteModule(readCoreModule(bytes), caps);

@@ -3,13 +3,20 @@
  * `instantiate`, and of what runs, its memory, its functions to call, and its fuel.
  */
 export interface WebAssemblyEngine {
-  isValid(bytes: Uint8Array): boolean;
+  /** Why a module is not valid; undefined when it is. */
+  whyInvalid(bytes: Uint8Array): Invalidity | undefined;
   /** @throws an error of the engine, where the bytes are beyond what it can compile. */
   compile(bytes: Uint8Array): Promise<CompiledModule>;
   /** A counter for the modules of one component instance. */
   fuelCounter(): FuelCounter;
   /** Links, and runs the start function. @throws an error of the engine, where either fails. */
   instantiate(module: CompiledModule, imports: EngineImports): RunningModule;
+}
+
+/** What is wrong in a module, in the engine's words, and at which of its bytes. */
+export interface Invalidity {
+  readonly reason: string;
+  readonly offset: number;
 }
 
 declare const compiled: unique symbol;
@@ -44,7 +51,15 @@ export interface RunningModule {
 
 /** The engine of Node. */
 export const v8: WebAssemblyEngine = {
-  isValid: (bytes) => WebAssembly.validate(bytes),
+  whyInvalid(bytes) {
+    if (WebAssembly.validate(bytes)) return undefined;
+    try {
+      new WebAssembly.Module(bytes);
+    } catch (error) {
+      if (error instanceof Error) return invalidityOf(error.message);
+    }
+    return { reason: 'it is not valid', offset: 0 };
+  },
   compile: (bytes) => WebAssembly.compile(bytes),
   fuelCounter: () => new V8FuelCounter(),
   instantiate(module, imports) {
@@ -68,6 +83,13 @@ export function asMemory(item: EngineItem): WebAssembly.Memory {
 
 function isFunction(item: EngineItem): item is CoreFunction {
   return typeof item === 'function';
+}
+
+/** Such as `WebAssembly.Module(): Compiling function #2 failed: type mismatch @+128`. */
+function invalidityOf(message: string): Invalidity {
+  const at = /@\+(\d+)/.exec(message);
+  const reason = message.replace(/^WebAssembly\.Module\(\): /, '').replace(/ @\+\d+/, '');
+  return { reason, offset: Number(at?.[1] ?? 0) };
 }
 
 class V8FuelCounter implements FuelCounter {

@@ -78,6 +78,13 @@ export function endedFor(snapshot: LaneSnapshot, piece: string, reason: string):
   return pieceOf(snapshot, piece).reasons.find(({ name }) => name === reason)?.frames ?? 0;
 }
 
+/** Packets that a `6bed4-router` called `relay` has passed on: all that it sent, less what it answered itself. */
+export function framesRelayed(snapshot: LaneSnapshot): number {
+  const answered =
+    endedFor(snapshot, 'relay', 'solicitation-answered') + endedFor(snapshot, 'relay', 'mapping-changed');
+  return framesAt(snapshot, 'relay', 'carrier').out - answered;
+}
+
 /** Frames that were lost, by piece and reason. */
 export function losses(snapshot: LaneSnapshot): Map<string, number> {
   const lost = new Map<string, number>();

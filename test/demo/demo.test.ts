@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Running } from '../net/command.ts';
+import { findIsolation } from '../net/isolation.ts';
+import { readPcapng } from '../net/pcapng.ts';
+import { projectRoot } from '../net/project-root.ts';
+
+/* `npm start` as a user sees it, in a process of its own. What it needs has been built before the tests began. */
+
+const isolation = await findIsolation();
+const started: Running[] = [];
+
+afterEach(async () => {
+  for (const running of started.splice(0)) await running.stop();
+});
+
+describe('npm start', () => {
+  test('does the main job, says so, and leaves only the captures', async ({ skip }) => {
+    if (isolation.kind !== 'root') skip(reason());
+    const before = leftovers();
+    const { status, stdout, stderr } = await start('--bytes', '2000000').ended;
+    expect(stdout + stderr).toContain('every packet arrived');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^ping: answered of sent +20 of 20 +20 of 20$/m);
+    expect(stdout).toMatch(/^TCP: bytes received +2 000 000 +2 000 000$/m);
+    expect(stdout).toMatch(/^frames that the router passed on +[1-9][\d ]* +0$/m);
+    expect(stdout).toMatch(/^packets from host to host directly +0 +[1-9][\d ]*$/m);
+    expect(leftovers()).toEqual(before);
+    for (const host of ['a', 'b']) {
+      const file = join(projectRoot, 'build', 'captures', `${host}.pcapng`);
+      expect(stdout).toContain(`${host}.pcapng`);
+      expect(Date.now() - statSync(file).mtimeMs).toBeLessThan(120_000);
+      expect(readPcapng(file).length).toBeGreaterThan(2 * (2_000_000 / 1280));
+    }
+  }, 180_000);
+
+  for (const [when, line] of [
+    ['at once', /network namespaces of this machine/],
+    ['when Funnels run', /each runs its own Funnel/],
+    ['half way', /by way of the router: ping/],
+  ] as const) {
+    test(`interrupted ${when} leaves nothing behind`, async ({ skip }) => {
+      if (isolation.kind !== 'root') skip(reason());
+      const before = leftovers();
+      const running = start();
+      await running.waitFor(line, 60_000);
+      const { status } = await running.stop('SIGINT', 20_000);
+      expect(status).toBe(130);
+      expect(leftovers()).toEqual(before);
+    });
+  }
+
+  test('without namespaces, runs a recording through the same piece', async () => {
+    const before = leftovers();
+    const { status, stdout, stderr } = await start('--recorded').ended;
+    expect(stdout + stderr).toContain('every packet arrived');
+    expect(status).toBe(0);
+    expect(leftovers()).toEqual(before);
+    expect(existsSync(join(projectRoot, 'build', 'captures', 'unwrapped.pcapng'))).toBe(true);
+  });
+
+  test('says what it does not know', async () => {
+    const { status, stderr } = await start('--fast').ended;
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/--fast/);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+function start(...args: string[]): Running {
+  const running = new Running([process.execPath, join(projectRoot, 'tools', 'start.mjs'), ...args], {
+    env: { ...process.env, FUNNEL_SET_UP: projectRoot },
+  });
+  started.push(running);
+  return running;
+}
+
+/** What a demo must not leave: namespaces, folders, and processes that run anything of ours. */
+function leftovers(): string[] {
+  const namespaces = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
+  const lab = join(projectRoot, 'build', 'lab');
+  const folders = existsSync(lab) ? readdirSync(lab) : [];
+  const processes = readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(join(projectRoot, 'dist'));
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  });
+  return [...namespaces, ...folders, ...processes].sort();
+}
+
+function reason(): string {
+  return isolation.kind === 'none'
+    ? isolation.reason
+    : 'to be run by way of a user namespace, as `npm test` does';
+}

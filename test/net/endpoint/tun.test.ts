@@ -1,0 +1,190 @@
+import { describe, expect } from 'vitest';
+import { hasCommand } from '../command.ts';
+import { labTest } from '../lab-test.ts';
+import type { Namespace } from '../namespace.ts';
+import { NativePieceProcess } from './native-piece.ts';
+
+const ready = /^ready (\S+)$/m;
+
+async function shown(host: Namespace, device: string) {
+  const [link = {}] = JSON.parse(
+    (await host.runAnyway(['ip', '-j', 'addr', 'show', 'dev', device])).stdout || '[{}]',
+  );
+  const routes = await Promise.all(
+    ['-4', '-6'].map(async (family) =>
+      JSON.parse((await host.runAnyway(['ip', '-j', family, 'route', 'show', 'dev', device])).stdout || '[]'),
+    ),
+  );
+  return {
+    mtu: link.mtu,
+    isUp: link.flags?.includes('UP') ?? false,
+    addresses: (link.addr_info ?? []).map(
+      (each: { local: string; prefixlen: number }) => `${each.local}/${each.prefixlen}`,
+    ),
+    routes: routes.flat().map((each: { dst: string }) => each.dst),
+  };
+}
+
+describe('a tun device', () => {
+  labTest('answers pings of both families, also those larger than a small room', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    const piece = new NativePieceProcess(lab, host, 'tun', [
+      ['device', 'fun0'],
+      ['mtu', '9000'],
+      ['address', '192.0.2.1/24'],
+      ['address', '198.51.100.1/24'],
+      ['address', 'fc64::1/64'],
+      ['route', '2001:db8::77/32'],
+      ['echo', 'true'],
+    ]);
+    expect((await piece.running.waitFor(ready))[1]).toBe('fun0');
+    expect(await shown(host, 'fun0')).toEqual({
+      mtu: 9000,
+      isUp: true,
+      addresses: ['192.0.2.1/24', '198.51.100.1/24', 'fc64::1/64'],
+      routes: expect.arrayContaining(['192.0.2.0/24', '198.51.100.0/24', '2001:db8::/32', 'fc64::/64']),
+    });
+    for (const address of ['192.0.2.9', '198.51.100.9', 'fc64::9', '2001:db8::9']) {
+      for (const size of ['56', '1690', '1712', '8000']) {
+        const ping = await host.run(['ping', '-c', '3', '-i', '0.01', '-W', '2', '-s', size, address]);
+        expect(ping).toContain('3 received');
+      }
+    }
+    // Nothing but what we sent: the system does not speak of itself on the device.
+    expect(piece.running.stdout).not.toContain('frame');
+    expect(await piece.ask('counters')).toBe('{}');
+    expect(await piece.ask('close')).toBe('closed true');
+    // It ends by itself, and the device is gone.
+    expect((await piece.running.ended).status).toBe(0);
+    expect((await host.runAnyway(['ip', 'link', 'show', 'fun0'])).status).toBe(1);
+  });
+
+  labTest('obeys what neighbours offer, and takes it back', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    const piece = new NativePieceProcess(lab, host, 'tun', []);
+    const [, device = ''] = await piece.running.waitFor(ready);
+    expect(device).toMatch(/^fun\d$/);
+    expect(await shown(host, device)).toMatchObject({ mtu: 1500, isUp: false, addresses: [], routes: [] });
+    const address = 'fc64:bed:c000:201:c000:20b:e612:1/114';
+    const all = [
+      ['address', 'text', address],
+      ['route', 'text', '::/0'],
+      ['mtu', 'at-most', 1280],
+      ['up', 'yes'],
+      ['colour', 'text', 'blue'],
+    ];
+    expect(await piece.ask('offer', all)).toBe('joined');
+    expect(await shown(host, device)).toEqual({
+      mtu: 1280,
+      isUp: true,
+      addresses: [address],
+      routes: expect.arrayContaining(['default', 'fc64:bed:c000:201:c000:20b:e612:0/114']),
+    });
+    expect(await piece.ask('offer', [all[0], ['address', 'text', '192.0.2.1/24']])).toBe('joined');
+    expect(await shown(host, device)).toEqual({
+      mtu: 1500,
+      isUp: true,
+      addresses: ['192.0.2.1/24', address],
+      routes: ['192.0.2.0/24', 'fc64:bed:c000:201:c000:20b:e612:0/114'],
+    });
+    // Down and up again: Linux has dropped the IPv6 address, and gets it back.
+    await piece.ask('offer', []);
+    expect(await shown(host, device)).toMatchObject({ isUp: false, addresses: [] });
+    await piece.ask('offer', all);
+    expect((await shown(host, device)).addresses).toEqual([address]);
+    await piece.ask('leave');
+    expect(await shown(host, device)).toMatchObject({ mtu: 1500, isUp: false, addresses: [], routes: [] });
+    for (const wrong of [
+      ['address', 'text', 'here'],
+      ['route', 'yes'],
+      ['mtu', 'at-most', 3],
+    ])
+      expect(await piece.ask('offer', [wrong])).toContain('problem');
+    // A route that is another's already is told, and breaks nothing.
+    await host.ip('route', 'add', 'unreachable', '203.0.113.0/24', 'metric', '0');
+    await piece.ask('offer', [
+      ['route', 'text', '203.0.113.0/24'],
+      ['route', 'text', '203.0.112.0/24'],
+    ]);
+    expect((await shown(host, device)).routes).toEqual(['203.0.112.0/24']);
+    expect(await piece.ask('logs')).toMatch(/add route 203.0.113.0.24 as a neighbour offers: .*File exists/);
+    await piece.ask('close');
+  });
+
+  labTest('counts what the system does not take', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    const piece = new NativePieceProcess(lab, host, 'tun', [['device', 'fun0']]);
+    await piece.running.waitFor(ready);
+    const packet = '4500001c000000004011b7cfc0000201c00002020001000200080000';
+    // Not up yet.
+    await piece.ask('send', packet, [['ipv4', 1, 28]]);
+    await host.ip('link', 'set', 'fun0', 'up');
+    await piece.ask('send', `05${packet.slice(2)}`, [['ipv4', 1, 28]]);
+    await piece.ask('send', packet, [['udp', 1, 28]]);
+    await piece.ask('send', packet, [['ipv4', 1, 28]]);
+    expect(JSON.parse(await piece.ask('counters'))).toEqual({ 'device-down': 1, malformed: 1, 'not-ip': 1 });
+    // Somebody removes the device: that is told, and what comes then is counted.
+    await host.ip('link', 'del', 'fun0');
+    await expect.poll(() => piece.ask('logs')).toContain('FT_TUN_ABSENT');
+    await piece.ask('send', packet, [['ipv4', 1, 28]]);
+    expect(await piece.ask('close')).toBe('closed true');
+    expect((await piece.running.ended).status).toBe(0);
+  });
+
+  labTest('that cannot be opened says why and what to do, and leaves nothing', async ({ lab, skip }) => {
+    const host = await lab.namespace('host');
+    const holder = new NativePieceProcess(lab, host, 'tun', [['device', 'fun0']]);
+    await holder.running.waitFor(ready);
+    const refusal = async (settings: [string, string][], prefix: string[] = []) => {
+      const piece = new NativePieceProcess(lab, host, 'tun', settings, prefix);
+      await piece.running.ended;
+      return piece.running.stdout;
+    };
+    expect(await refusal([['device', 'fun0']])).toMatch(/refused FT_TUN_BUSY .*fun0 is in use.*free true/);
+    expect(await refusal([['device', 'lo']])).toMatch(
+      /refused FT_TUN_DEVICE .*another kind of interface.*free true/,
+    );
+    // Half way: the device is open when its address is refused.
+    expect(
+      await refusal([
+        ['device', 'fun1'],
+        ['address', '192.0.2.1/24'],
+        ['route', '203.0.113.0/24'],
+        ['route', '127.0.0.0/8'],
+      ]),
+    ).toMatch(/ready fun1|refused FT_TUN_DEVICE/);
+    if (!hasCommand('setpriv')) skip('setpriv is not installed');
+    const nobody = [
+      'setpriv',
+      '--reuid',
+      '65534',
+      '--clear-groups',
+      '--inh-caps=-all',
+      '--bounding-set=-all',
+    ];
+    expect(await refusal([['device', 'fun2']], nobody)).toMatch(
+      /refused FT_TUN_PERMISSION .*ip tuntap add dev fun2.*free true/,
+    );
+    expect((await host.runAnyway(['ip', 'link', 'show', 'fun2'])).status).toBe(1);
+    await holder.ask('close');
+  });
+
+  labTest('of an administrator is used, and is left as it was', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    await host.ip('tuntap', 'add', 'dev', 'ours', 'mode', 'tun');
+    const piece = new NativePieceProcess(lab, host, 'tun', [
+      ['device', 'ours'],
+      ['address', '192.0.2.1/24'],
+      ['route', '203.0.113.0/24'],
+    ]);
+    await piece.running.waitFor(ready);
+    expect(await shown(host, 'ours')).toMatchObject({
+      isUp: true,
+      addresses: ['192.0.2.1/24'],
+      routes: expect.arrayContaining(['203.0.113.0/24']),
+    });
+    await piece.ask('close');
+    await piece.running.ended;
+    expect(await shown(host, 'ours')).toEqual({ mtu: 1500, isUp: false, addresses: [], routes: [] });
+  });
+});

@@ -1,0 +1,73 @@
+import { expect } from 'vitest';
+import { labTest } from '../lab-test.ts';
+import { NativePieceProcess } from './native-piece.ts';
+
+const PORT = 7000;
+
+/** A datagram of so many bytes with both headers, from 192.0.2.1 to 192.0.2.2. */
+function datagram(payload: number, dontFragment: boolean): [string, [string, number, number][]] {
+  const bytes = Buffer.alloc(28 + payload, 0x61);
+  bytes.set([0x45, 0, 0, 0, 0, 0, dontFragment ? 0x40 : 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2]);
+  bytes.writeUInt16BE(28 + payload, 2);
+  bytes.writeUInt16BE(PORT, 20);
+  bytes.writeUInt16BE(PORT, 22);
+  bytes.writeUInt16BE(8 + payload, 24);
+  bytes.writeUInt16BE(0, 26);
+  return [
+    bytes.toString('hex'),
+    [
+      ['ipv4', 0, 20],
+      ['udp', 0, 8],
+      ['', 1, payload],
+    ],
+  ];
+}
+
+labTest(
+  "don't-fragment is obeyed frame by frame, and what is too large comes back as ICMP",
+  async ({ lab }) => {
+    const [a, b] = [await lab.namespace('a'), await lab.namespace('b')];
+    await lab.wire(a, 'eth0', b, 'eth0');
+    await a.addAddress('eth0', '192.0.2.1/24');
+    await b.addAddress('eth0', '192.0.2.2/24');
+    const settings: [string, string][] = [
+      ['port', String(PORT)],
+      ['io', 'addon'],
+      ['family', 'ipv4'],
+    ];
+    const sender = new NativePieceProcess(lab, a, 'udp', settings);
+    const receiver = new NativePieceProcess(lab, b, 'udp', settings);
+    await sender.running.waitFor(/ready/);
+    await receiver.running.waitFor(/ready/);
+    await sender.ask('send', ...datagram(1001, true));
+    await sender.ask('send', ...datagram(3002, true));
+    await sender.ask('send', ...datagram(3003, false));
+    await sender.ask('send', ...datagram(1004, true));
+    const total = (length: number) =>
+      new RegExp(`^frame 4500${(length + 28).toString(16).padStart(4, '0')}`, 'm');
+    for (const length of [1001, 3003, 1004]) await receiver.running.waitFor(total(length));
+    expect(receiver.running.stdout).not.toMatch(total(3002));
+    expect(JSON.parse(await sender.ask('counters'))).toEqual({ 'too-large': 1 });
+    // Destination unreachable, fragmentation needed, and the size that would do: 1500.
+    await sender.running.waitFor(/^frame 45.{18}01.{20}0304.{4}000005dc/m);
+    expect(await sender.ask('close')).toBe('closed true');
+    expect(await receiver.ask('close')).toBe('closed true');
+    expect((await sender.running.ended).status).toBe(0);
+  },
+);
+
+labTest('what routers answer comes back as ICMP', async ({ lab }) => {
+  const [a, router] = [await lab.namespace('a'), await lab.namespace('router')];
+  await lab.wire(a, 'eth0', router, 'eth0');
+  await a.addAddress('eth0', '198.51.100.1/24');
+  await router.addAddress('eth0', '198.51.100.254/24');
+  await router.sysctl('ipv4.ip_forward', 1);
+  await router.ip('route', 'add', 'prohibit', '192.0.2.0/24');
+  await a.ip('route', 'add', 'default', 'via', '198.51.100.254');
+  const sender = new NativePieceProcess(lab, a, 'udp', [['port', String(PORT)]]);
+  await sender.running.waitFor(/ready/);
+  await sender.ask('send', ...datagram(10, false));
+  // From the router to us: administratively prohibited.
+  await sender.running.waitFor(/^frame 45.{18}01.{4}c63364fec6336401030d/m);
+  await sender.ask('close');
+});

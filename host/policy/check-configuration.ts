@@ -376,7 +376,9 @@ function wordsOf({ piece, edge, setting, message }: Mistake): string {
   if (piece === undefined) return message;
   const part =
     edge !== undefined ? `Edge \`${edge}\` of ` : setting !== undefined ? `setting \`${setting}\` of ` : '';
-  return `${part}piece \`${piece}\`: ${message}`;
+  // An endpoint speaks of itself by its name.
+  const said = message.startsWith(`piece ${piece}: `) ? message.slice(piece.length + 8) : message;
+  return `${part}piece \`${piece}\`: ${said}`;
 }
 
 /** A network with a single Edge is most often a name with a typing mistake. */

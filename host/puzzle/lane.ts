@@ -370,15 +370,16 @@ export class Lane {
     return mistakes;
   }
 
-  /** Calls a piece while the puzzle is made; a fault there says whose it is. */
+  /** Calls a piece while the puzzle is made; a fault there, or what the system refuses an endpoint, says whose it is. */
   #guarded<T>(seat: Seat, call: () => T): T {
     try {
       return call();
     } catch (error) {
-      if (!(error instanceof PieceFault)) throw error;
-      throw new PuzzleError([{ code: error.code, piece: seat.name, message: error.message }], {
-        cause: error,
-      });
+      if (!(error instanceof FunnelError)) throw error;
+      const setting =
+        'setting' in error && typeof error.setting === 'string' ? { setting: error.setting } : {};
+      const mistake = { code: error.code, piece: seat.name, message: error.message, ...setting };
+      throw new PuzzleError([mistake], { cause: error });
     }
   }
 

@@ -38,6 +38,12 @@ export class Lifting {
   #partsAt = 0;
   #arena = 0;
   #arenaAt = 0;
+  #protocolCount = 0;
+  /** By which Edge and Shape the frame before left, and its outlet. */
+  #edgeShape = -1;
+  #outlet = -1;
+  /** Parts of a frame that does not go on in its ticket's row. */
+  readonly #scratch = new Uint32Array(MAX_PARTS * PART_WORDS);
 
   /** `protocols` answers how many protocol numbers there are: one more than the largest. */
   constructor(
@@ -67,29 +73,27 @@ export class Lifting {
   lift(words: GuestWords, at: number, now: number, hops: number, outbox: Outbox): number {
     const kept = outbox.length;
     this.#usedCount = 0;
+    this.#edgeShape = -1;
+    this.#protocolCount = this.#protocols();
     try {
       if ((at & 7) !== 0 || at + OUTCOME.size > words.bytes.length)
         throw fault(`the outcome stands at ${at}, which is not aligned to 8 or not in memory`);
       const guest = words.words;
       const list = at >>> 2;
-      const framesAt = guest[list + (OUTCOME.frames >>> 2)]!;
-      const count = guest[list + (OUTCOME.frames >>> 2) + 1]!;
-      this.#partsAt = guest[list + (OUTCOME.parts >>> 2)]!;
-      this.#parts = guest[list + (OUTCOME.parts >>> 2) + 1]!;
-      this.#arenaAt = guest[list + (OUTCOME.arena >>> 2)]!;
-      this.#arena = guest[list + (OUTCOME.arena >>> 2) + 1]!;
+      const framesAt = guest[list + OUTCOME_FRAMES]!;
+      const count = guest[list + OUTCOME_FRAMES + 1]!;
+      this.#partsAt = guest[list + OUTCOME_PARTS]!;
+      this.#parts = guest[list + OUTCOME_PARTS + 1]!;
+      this.#arenaAt = guest[list + OUTCOME_ARENA]!;
+      this.#arena = guest[list + OUTCOME_ARENA + 1]!;
       checkList(words, 'frames', framesAt, count, FRAME.size, FRAME.align, MAX_OUTCOME_FRAMES);
       checkList(words, 'parts', this.#partsAt, this.#parts, PART.size, PART.align, MAX_OUTCOME_PARTS);
       checkList(words, 'arena', this.#arenaAt, this.#arena, 1, 1, MAX_OUTCOME_BYTES);
       let frameAt = framesAt >>> 2;
-      for (let n = 0; n < count; n++, frameAt += FRAME.size >>> 2)
+      for (let n = 0; n < count; n++, frameAt += FRAME_STRIDE)
         this.#liftFrame(words, frameAt, n, hops, outbox);
-      this.#liftEnds(words, guest[list + (OUTCOME.ends >>> 2)]!, guest[list + (OUTCOME.ends >>> 2) + 1]!);
-      this.#liftPaused(
-        words,
-        guest[list + (OUTCOME.paused >>> 2)]!,
-        guest[list + (OUTCOME.paused >>> 2) + 1]!,
-      );
+      this.#liftEnds(words, guest[list + OUTCOME_ENDS]!, guest[list + OUTCOME_ENDS + 1]!);
+      this.#liftPaused(words, guest[list + OUTCOME_PAUSED]!, guest[list + OUTCOME_PAUSED + 1]!);
       const wakeAt = words.doubles[(at + OUTCOME.wakeAt) >>> 3]!;
       if (!(wakeAt >= now)) throw fault(`wake-at is ${wakeAt}, and it is ${now} already`);
       this.#settle();
@@ -100,38 +104,48 @@ export class Lifting {
     }
   }
 
+  /**
+   * One frame of the outcome. Its parts are read and checked once, into the table of the row in which the frame most
+   * probably goes on: that of its ticket. Where it does not, the table was scratch, for nobody reads the parts of a held row.
+   */
   #liftFrame(words: GuestWords, at: number, n: number, hops: number, outbox: Outbox): void {
     const guest = words.words;
     const frames = this.#frames;
     const ledger = this.#ledger;
-    const edgeShape = guest[at + FRAME_EDGE_SHAPE]!;
-    const outlet = this.#outlets.at(edgeShape & 0xffff, edgeShape >>> 16);
-    if (outlet < 0)
-      throw fault(
-        `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, where the piece is not joined`,
-      );
-    const countSkips = guest[at + FRAME_COUNT_SKIPS]!;
+    const edgeShape = guest[at + EDGE_SHAPE]!;
+    if (edgeShape !== this.#edgeShape) this.#findOutlet(edgeShape, n);
+    const countSkips = guest[at + COUNT_SKIPS]!;
     const count = countSkips & 0xffff;
     const skipHeaders = (countSkips >>> 16) & 0xff;
-    const first = guest[at + FRAME_FIRST_PART]!;
-    if (count === 0 || count > MAX_PARTS)
-      throw fault(`frame ${n} has ${count} parts: at least 1 and at most ${MAX_PARTS} can be`);
-    if (first > this.#parts - count)
-      throw fault(`frame ${n} has parts ${first} to ${first + count}, and there are ${this.#parts}`);
-    if (skipHeaders + (countSkips >>> 24) > count) throw fault(`frame ${n} skips more parts than it has`);
+    const first = guest[at + FIRST_PART]!;
+    if (
+      count === 0 ||
+      count > MOST_PARTS ||
+      first > this.#parts - count ||
+      skipHeaders + (countSkips >>> 24) > count
+    )
+      throw frameFault(n, count, first, this.#parts);
 
-    const ticket = guest[at + FRAME_TICKET]!;
+    const ticket = guest[at + TICKET]!;
     let slot = -1;
+    let own = -1; // the ticket's row, where the frame may go on in it
     if (ticket !== 0) {
       slot = ledger.slotOf(ticket);
       if (slot < 0) throw fault(`frame ${n} continues ticket ${ticket}, which the piece does not hold`);
+      if (ledger.uses[slot] === 0) {
+        own = ledger.rows[slot]!;
+        if (frames.references[own] !== 1) own = -1;
+      }
     }
 
     // First the checks, and what of it lies where.
-    const protocols = this.#protocols();
+    const protocols = this.#protocolCount;
     const arena = this.#arena;
-    const partsFirst = (this.#partsAt >>> 2) + first * PART_WORDS;
-    const partsLast = partsFirst + count * PART_WORDS;
+    const table = own >= 0 ? frames.partWords : this.#scratch;
+    const tableFirst = own >= 0 ? own * ROW_STRIDE : 0;
+    const tableLast = tableFirst + count * PART_STRIDE;
+    let p = (this.#partsAt >>> 2) + first * PART_STRIDE;
+    let kinds = 0; // all bits of all parts
     let total = 0;
     let before = 0; // bytes in front of the withheld part
     let withheld = 0; // withheld parts
@@ -140,73 +154,64 @@ export class Lifting {
     let bodySlot = -1;
     let longest = 0; // the longest part that stands in the arena: its remainder modulo 8 decides the frame's
     let anchor = 0;
-    let more = 0;
-    for (let p = partsFirst; p < partsLast; p += PART_WORDS) {
+    let next = -1; // where a part would stand that follows the one before it in the arena
+    let runs = 0; // parts that do not
+    for (let to = tableFirst; to < tableLast; to += PART_STRIDE, p += PART_STRIDE) {
       const kind = guest[p]!;
       const offset = guest[p + 1]!;
       const length = guest[p + 2]!;
-      if ((kind & 0xffff) >= protocols)
-        throw fault(`frame ${n} has a part of protocol ${kind & 0xffff}, which is no protocol`);
-      if (((kind >>> 16) & 0xff) > Role.trailer)
-        throw fault(`frame ${n} has a part of role ${(kind >>> 16) & 0xff}, which is no role`);
-      const marks = kind >>> 24;
-      more |= marks & PartMarks.more;
-      if ((marks & PartMarks.withheld) !== 0) {
-        // Its own ticket's body in almost every case; the row decides otherwise.
-        const within = offset - (slot < 0 ? 0 : ledger.bodyStarts[slot]!);
-        if (slot >= 0 && within >= 0 && within + length <= ledger.bodyLengths[slot]!) bodySlot = slot;
-        else bodySlot = ledger.slotOfBody(frames.rowAt(offset), offset, length);
-        if (bodySlot < 0)
-          throw fault(
-            `frame ${n} passes on ${length} withheld bytes at ${offset}, which are not of a frame that the piece holds`,
-          );
-        withheld++;
-        before = total;
-        body = offset;
-        bodyLength = length;
-      } else {
+      if ((kind & 0xffff) >= protocols || (kind & ROLE_BITS) > TRAILER) throw kindFault(n, kind, protocols);
+      if ((kind & WITHHELD) === 0) {
         if (length > arena || offset > arena - length)
           throw fault(`frame ${n} has a part at ${offset} of ${length} bytes, and the arena has ${arena}`);
         if (length > longest) {
           longest = length;
-          anchor = this.#arenaAt + offset - total;
+          anchor = offset - total;
         }
+        if (offset !== next) runs++;
+        next = offset + length;
+      } else {
+        bodySlot = this.#slotOfBody(slot, offset, length, n);
+        withheld++;
+        before = total;
+        body = offset;
+        bodyLength = length;
       }
+      table[to] = kind;
+      table[to + 1] = offset;
+      table[to + 2] = length;
+      kinds |= kind;
       total += length;
-      if (total > MAX_FRAME_BYTES)
-        throw fault(
-          `frame ${n} has more than ${MAX_FRAME_BYTES} bytes: larger ones go in pieces marked \`more\``,
-        );
     }
+    if (total > MOST_BYTES)
+      throw fault(
+        `frame ${n} has more than ${MAX_FRAME_BYTES} bytes: larger ones go in pieces marked \`more\``,
+      );
+    anchor += this.#arenaAt;
 
     // Then its place: the row that its ticket had, or another.
-    const free = slot >= 0 && (ledger.uses[slot]! & (USED | CONTINUES)) === 0 && more === 0;
     let row = -1;
     let start = 0;
     let inPlace = false;
-    if (free) {
-      const own = ledger.rows[slot]!;
-      if (frames.references[own] === 1) {
-        if (withheld === 0 && ledger.bodyLengths[slot] === 0) {
-          start = frames.roomStart(own) + HEADROOM + (anchor & 7);
-          if (start + total <= frames.roomEnd(own)) row = own;
-        } else if (
-          withheld === 1 &&
-          bodySlot === slot &&
-          body === ledger.bodyStarts[slot] &&
-          bodyLength === ledger.bodyLengths[slot]
-        ) {
-          start = body - before;
-          if (start >= frames.roomStart(own) && start + total <= frames.roomEnd(own)) {
-            row = own;
-            inPlace = true;
-          }
+    if (own >= 0 && (kinds & MORE) === 0) {
+      if (withheld === 0 && ledger.bodyLengths[slot] === 0) {
+        start = frames.roomStart(own) + HEAD + (anchor & 7);
+        if (start + total <= frames.roomEnd(own)) row = own;
+      } else if (
+        withheld === 1 &&
+        bodySlot === slot &&
+        body === ledger.bodyStarts[slot] &&
+        bodyLength === ledger.bodyLengths[slot]
+      ) {
+        start = body - before;
+        if (start >= frames.roomStart(own) && start + total <= frames.roomEnd(own)) {
+          row = own;
+          inPlace = true;
         }
       }
     }
-    if (slot >= 0) this.#use(slot, row, more);
+    if (slot >= 0) this.#use(slot, row >= 0, (kinds & MORE) !== 0);
     if (row >= 0) {
-      frames.partCount[row] = 0;
       frames.hops[row]! += 1;
     } else {
       row = frames.allocate(total);
@@ -219,22 +224,49 @@ export class Lifting {
       frames.hops[row] = (slot >= 0 ? frames.hops[ledger.rows[slot]!]! : hops) + 1;
     }
     outbox.push(row, edgeShape, countSkips >>> 16);
-
-    // And then its bytes and parts.
     frames.start[row] = start;
     frames.length[row] = total;
     frames.partCount[row] = count;
+
+    // And then its bytes, and where its parts stand now.
+    if (runs === 1 && row === own && (kinds & (WITHHELD | UNPARSED | ~KEPT)) === 0) {
+      copyBytes(frames, start, words, this.#arenaAt + table[tableFirst + 1]!, total);
+      for (let to = tableFirst, address = start; to < tableLast; to += PART_STRIDE) {
+        table[to + 1] = address;
+        address += table[to + 2]!;
+      }
+    } else {
+      this.#placeParts(words, table, tableFirst, row, inPlace);
+    }
+    const outlet = this.#outlet;
+    if (!this.#outlets.patterns[outlet]!.matches(frames, row, skipHeaders, this.#outlets.up[outlet]!)) {
+      throw fault(
+        `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, and does not begin with that Shape's protocols`,
+      );
+    }
+  }
+
+  /** Copies the bytes of any parts behind one another, and writes the table of the row. Parts that adjoin in the arena are copied as one. */
+  #placeParts(
+    words: GuestWords,
+    table: Uint32Array,
+    tableFirst: number,
+    row: number,
+    inPlace: boolean,
+  ): void {
+    const frames = this.#frames;
     const { partWords } = frames;
-    let to = start;
-    let own = row * MAX_PARTS * PART_WORDS;
-    let runFrom = 0; // parts that follow one another in the arena are copied as one
+    const first = row * ROW_STRIDE;
+    const last = first + frames.partCount[row]! * PART_STRIDE;
+    let to = frames.start[row]!;
+    let runFrom = 0;
     let runTo = 0;
     let run = 0;
-    for (let p = partsFirst; p < partsLast; p += PART_WORDS, own += PART_WORDS) {
-      const kind = guest[p]!;
-      const offset = guest[p + 1]!;
-      const length = guest[p + 2]!;
-      if ((kind & (PartMarks.withheld << 24)) !== 0) {
+    for (let own = first, p = tableFirst; own < last; own += PART_STRIDE, p += PART_STRIDE) {
+      const kind = table[p]!;
+      const offset = table[p + 1]!;
+      const length = table[p + 2]!;
+      if ((kind & WITHHELD) !== 0) {
         if (!inPlace) frames.copy(to, offset, length);
       } else if (run > 0 && runFrom + run === offset && runTo + run === to) {
         run += length;
@@ -244,26 +276,44 @@ export class Lifting {
         runTo = to;
         run = length;
       }
-      partWords[own] =
-        (kind & (PartMarks.unparsed << 24)) === 0
-          ? kind & KEPT
-          : (kind & KEPT & ~(0xff << 16)) | (Role.payload << 16);
+      partWords[own] = (kind & UNPARSED) === 0 ? kind & KEPT : (kind & KEPT & ~ROLE_BITS) | PAYLOAD;
       partWords[own + 1] = to;
       partWords[own + 2] = length;
       to += length;
     }
     if (run > 0) copyBytes(frames, runTo, words, this.#arenaAt + runFrom, run);
-
-    if (!this.#outlets.patterns[outlet]!.matches(frames, row, skipHeaders, this.#outlets.up[outlet]!)) {
-      throw fault(
-        `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, and does not begin with that Shape's protocols`,
-      );
-    }
   }
 
-  #use(slot: number, row: number, more: number): void {
+  /** Remembers where the frames of a batch leave: most leave by one Edge. */
+  #findOutlet(edgeShape: number, n: number): void {
+    const outlet = this.#outlets.at(edgeShape & 0xffff, edgeShape >>> 16);
+    if (outlet < 0)
+      throw fault(
+        `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, where the piece is not joined`,
+      );
+    this.#outlet = outlet;
+    this.#edgeShape = edgeShape;
+  }
+
+  /** Whose body a withheld part is of: that of the frame's own ticket in almost every case; the row decides otherwise. */
+  #slotOfBody(slot: number, address: number, length: number, n: number): number {
     const ledger = this.#ledger;
-    if ((ledger.uses[slot]! & (USED | CONTINUES)) === 0) {
+    if (slot >= 0) {
+      const within = address - ledger.bodyStarts[slot]!;
+      if (within >= 0 && within + length <= ledger.bodyLengths[slot]!) return slot;
+    }
+    const other = ledger.slotOfBody(this.#frames.rowAt(address), address, length);
+    if (other < 0)
+      throw fault(
+        `frame ${n} passes on ${length} withheld bytes at ${address}, which are not of a frame that the piece holds`,
+      );
+    return other;
+  }
+
+  #use(slot: number, isMoved: boolean, continues: boolean): void {
+    const ledger = this.#ledger;
+    const use = ledger.uses[slot]!;
+    if ((use & GOES_ON) === 0) {
       if (this.#usedCount === this.#used.length) {
         const grown = new Int32Array(this.#used.length * 2);
         grown.set(this.#used);
@@ -272,25 +322,23 @@ export class Lifting {
       this.#used[this.#usedCount++] = slot;
     }
     // The last frame of a ticket decides whether it lives on.
-    let use = (ledger.uses[slot]! & MOVED) | (more === 0 ? USED : CONTINUES);
-    if (row >= 0) use |= MOVED;
-    ledger.uses[slot] = use;
+    ledger.uses[slot] = (use & ROW_MOVED) | (continues ? STAYS : ENDS) | (isMoved ? ROW_MOVED : 0);
   }
 
   #liftEnds(words: GuestWords, at: number, count: number): void {
     checkList(words, 'ends', at, count, END.size, 4, MAX_OUTCOME_FRAMES);
     const ledger = this.#ledger;
-    for (let n = 0, word = at >>> 2; n < count; n++, word += END.size >>> 2) {
-      const ticket = words.words[word + (END.ticket >>> 2)]!;
-      const reason = words.words[word + (END.reason >>> 2)]! & 0xffff;
+    for (let n = 0, word = at >>> 2; n < count; n++, word += END_STRIDE) {
+      const ticket = words.words[word + END_TICKET]!;
+      const reason = words.words[word + END_REASON]! & 0xffff;
       const slot = ledger.slotOf(ticket);
       if (slot < 0) throw fault(`an end names ticket ${ticket}, which the piece does not hold`);
-      if ((ledger.uses[slot]! & USED) !== 0)
+      if ((ledger.uses[slot]! & ENDS) !== 0)
         throw fault(`an end names ticket ${ticket}, which goes on in this outcome or has ended already`);
       if (reason >= this.#reasons.length)
         throw fault(`an end gives reason ${reason}, and the piece described ${this.#reasons.length}`);
       this.#counters.values[this.#reasons[reason]!]! += 1;
-      this.#use(slot, -1, 0);
+      this.#use(slot, false, false);
     }
   }
 
@@ -307,13 +355,13 @@ export class Lifting {
     for (let n = 0; n < this.#usedCount; n++) {
       const slot = this.#used[n]!;
       const use = ledger.uses[slot]!;
-      if ((use & USED) === 0) {
+      if ((use & ENDS) === 0) {
         ledger.uses[slot] = 0;
         continue;
       }
       const row = ledger.rows[slot]!;
       ledger.close(slot);
-      if ((use & MOVED) === 0) this.#frames.release(row);
+      if ((use & ROW_MOVED) === 0) this.#frames.release(row);
     }
     this.#usedCount = 0;
   }
@@ -326,6 +374,36 @@ export const MAX_OUTCOME_BYTES = 64 * 1024 * 1024;
 
 /** Protocol, role, and those marks that concern whoever comes next: `unfinished` and `more`. */
 const KEPT = 0xff_ffff | ((PartMarks.unfinished | PartMarks.more) << 24);
+
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+const FRAME_STRIDE = FRAME.size >>> 2;
+const EDGE_SHAPE = FRAME_EDGE_SHAPE;
+const FIRST_PART = FRAME_FIRST_PART;
+const COUNT_SKIPS = FRAME_COUNT_SKIPS;
+const TICKET = FRAME_TICKET;
+const PART_STRIDE = PART_WORDS;
+const ROW_STRIDE = MAX_PARTS * PART_WORDS;
+const MOST_PARTS = MAX_PARTS;
+const MOST_BYTES = MAX_FRAME_BYTES;
+const HEAD = HEADROOM;
+const ROLE_BITS = 0xff << 16;
+const TRAILER = Role.trailer << 16;
+const PAYLOAD = Role.payload << 16;
+const WITHHELD = PartMarks.withheld << 24;
+const UNPARSED = PartMarks.unparsed << 24;
+const MORE = PartMarks.more << 24;
+const OUTCOME_FRAMES = OUTCOME.frames >>> 2;
+const OUTCOME_PARTS = OUTCOME.parts >>> 2;
+const OUTCOME_ARENA = OUTCOME.arena >>> 2;
+const OUTCOME_ENDS = OUTCOME.ends >>> 2;
+const OUTCOME_PAUSED = OUTCOME.paused >>> 2;
+const END_STRIDE = END.size >>> 2;
+const END_TICKET = END.ticket >>> 2;
+const END_REASON = END.reason >>> 2;
+const ENDS = USED;
+const STAYS = CONTINUES;
+const ROW_MOVED = MOVED;
+const GOES_ON = USED | CONTINUES;
 
 function checkList(
   words: GuestWords,
@@ -341,6 +419,21 @@ function checkList(
   if ((at & (align - 1)) !== 0)
     throw fault(`its list of ${name} stands at ${at}, which is not aligned to ${align}`);
   if (at + count * size > words.bytes.length) throw fault(`its list of ${name} reaches beyond the memory`);
+}
+
+/** A function of its own, so that what never happens takes no room in the code of what always does. */
+function frameFault(n: number, count: number, first: number, parts: number): PieceFault {
+  if (count === 0 || count > MAX_PARTS)
+    return fault(`frame ${n} has ${count} parts: at least 1 and at most ${MAX_PARTS} can be`);
+  if (first > parts - count)
+    return fault(`frame ${n} has parts ${first} to ${first + count}, and there are ${parts}`);
+  return fault(`frame ${n} skips more parts than it has`);
+}
+
+function kindFault(n: number, kind: number, protocols: number): PieceFault {
+  if ((kind & 0xffff) >= protocols)
+    return fault(`frame ${n} has a part of protocol ${kind & 0xffff}, which is no protocol`);
+  return fault(`frame ${n} has a part of role ${(kind >>> 16) & 0xff}, which is no role`);
 }
 
 function fault(message: string): PieceFault {

@@ -25,6 +25,9 @@ export class Lowering {
   readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
+  /** By which Edge and Shape the frame before came, and whether payloads are withheld there. */
+  #edgeShape = -1;
+  #withholds = true;
 
   constructor(frames: Frames, ledger: Ledger, outlets: Outlets) {
     this.#frames = frames;
@@ -46,6 +49,7 @@ export class Lowering {
 
   #measure(inbox: Inbox, count: number): void {
     const { partWords, partCount, length, hops } = this.#frames;
+    this.#edgeShape = -1; // Shapes may have come and gone since the last batch
     let parts = 0;
     let arena = 0;
     let most = 0;
@@ -55,10 +59,11 @@ export class Lowering {
       const own = partCount[row]!;
       parts += own;
       let visible = length[row]!;
-      if (this.#withholds(inbox.edgeShapes[at]!)) {
-        const first = row * MAX_PARTS * PART_WORDS;
-        for (let p = first; p < first + own * PART_WORDS; p += PART_WORDS) {
-          if (((partWords[p]! >>> 16) & 0xff) === Role.payload) visible -= partWords[p + 2]!;
+      const edgeShape = inbox.edgeShapes[at]!;
+      if (edgeShape === this.#edgeShape ? this.#withholds : this.#findReach(edgeShape)) {
+        const first = row * ROW_STRIDE;
+        for (let p = first; p < first + own * PART_STRIDE; p += PART_STRIDE) {
+          if ((partWords[p]! & ROLE_BITS) === PAYLOAD) visible -= partWords[p + 2]!;
         }
       }
       arena += ((visible + 7) & ~7) + ROOM_AROUND;
@@ -69,9 +74,12 @@ export class Lowering {
     this.hops = most;
   }
 
-  #withholds(edgeShape: number): boolean {
+  /** Remembers whether the Shape by which a frame comes withholds payloads: most of a batch come by one. */
+  #findReach(edgeShape: number): boolean {
     const outlet = this.#outlets.at(edgeShape & 0xffff, edgeShape >>> 16);
-    return outlet < 0 || this.#outlets.withholds[outlet]!;
+    this.#withholds = outlet < 0 || this.#outlets.withholds[outlet]!;
+    this.#edgeShape = edgeShape;
+    return this.#withholds;
   }
 
   #write(words: GuestWords, inbox: Inbox, count: number): void {
@@ -89,52 +97,58 @@ export class Lowering {
       const edgeShape = inbox.edgeShapes[at]!;
       const own = partCount[row]!;
       const from = start[row]!;
-      const first = row * MAX_PARTS * PART_WORDS;
-      const last = first + own * PART_WORDS;
+      const first = row * ROW_STRIDE;
+      const last = first + own * PART_STRIDE;
       // Where the guest sees the frame: with the same remainder modulo 8 as it has here, so that words can be copied.
-      let to = room + ROOM_HEAD;
+      let to = room + HEAD;
       to += (from - (arenaAt + to)) & 7;
       let bodyStart = 0;
       let bodyEnd = 0;
-      if (this.#withholds(edgeShape)) {
-        for (let p = first; p < last; p += PART_WORDS) {
+      if (edgeShape === this.#edgeShape ? this.#withholds : this.#findReach(edgeShape)) {
+        let runFrom = from; // what is seen is copied in as few stretches as bodies leave
+        let run = 0;
+        for (let p = first; p < last; p += PART_STRIDE) {
           const kind = partWords[p]!;
           const address = partWords[p + 1]!;
           const bytes = partWords[p + 2]!;
-          if (((kind >>> 16) & 0xff) === Role.payload) {
+          if ((kind & ROLE_BITS) === PAYLOAD) {
             if (bodyEnd === 0) bodyStart = address;
             bodyEnd = address + bytes;
-            guest[partAt] = kind | (PartMarks.withheld << 24);
+            guest[partAt] = kind | WITHHELD;
             guest[partAt + 1] = address;
+            if (run > 0) copyBytes(words, arenaAt + to - run, frames, runFrom, run);
+            runFrom = bodyEnd;
+            run = 0;
           } else {
-            copyBytes(words, arenaAt + to, frames, address, bytes);
             guest[partAt] = kind;
             guest[partAt + 1] = to;
             to += bytes;
+            run += bytes;
           }
           guest[partAt + 2] = bytes;
-          partAt += PART_WORDS;
+          partAt += PART_STRIDE;
         }
+        if (run > 0) copyBytes(words, arenaAt + to - run, frames, runFrom, run);
       } else {
         const move = to - from;
         const bytes = length[row]!;
-        for (let p = first; p < last; p += PART_WORDS) {
+        for (let p = first; p < last; p += PART_STRIDE) {
           guest[partAt] = partWords[p]!;
           guest[partAt + 1] = partWords[p + 1]! + move;
           guest[partAt + 2] = partWords[p + 2]!;
-          partAt += PART_WORDS;
+          partAt += PART_STRIDE;
         }
         copyBytes(words, arenaAt + to, frames, from, bytes);
         to += bytes;
       }
-      const roomEnd = to + ROOM_TAIL;
-      guest[frameAt + FRAME_EDGE_SHAPE] = edgeShape;
-      guest[frameAt + FRAME_FIRST_PART] = firstPart;
-      guest[frameAt + FRAME_COUNT_SKIPS] = own | (inbox.skips[at]! << 16);
-      guest[frameAt + FRAME_ROOM_OFFSET] = room;
-      guest[frameAt + FRAME_ROOM_LENGTH] = roomEnd - room;
-      guest[frameAt + FRAME_TICKET] = this.#ledger.open(row, bodyStart, bodyEnd - bodyStart);
-      frameAt += FRAME.size >>> 2;
+      const roomEnd = to + TAIL;
+      guest[frameAt + EDGE_SHAPE] = edgeShape;
+      guest[frameAt + FIRST_PART] = firstPart;
+      guest[frameAt + COUNT_SKIPS] = own | (inbox.skips[at]! << 16);
+      guest[frameAt + ROOM_OFFSET] = room;
+      guest[frameAt + ROOM_LENGTH] = roomEnd - room;
+      guest[frameAt + TICKET] = this.#ledger.open(row, bodyStart, bodyEnd - bodyStart);
+      frameAt += FRAME_STRIDE;
       firstPart += own;
       room = roomEnd;
     }
@@ -154,3 +168,19 @@ export const FRAME_COUNT_SKIPS = FRAME.partCount >>> 2;
 export const FRAME_ROOM_OFFSET = FRAME.roomOffset >>> 2;
 export const FRAME_ROOM_LENGTH = FRAME.roomLength >>> 2;
 export const FRAME_TICKET = FRAME.ticket >>> 2;
+
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+const FRAME_STRIDE = FRAME.size >>> 2;
+const EDGE_SHAPE = FRAME_EDGE_SHAPE;
+const FIRST_PART = FRAME_FIRST_PART;
+const COUNT_SKIPS = FRAME_COUNT_SKIPS;
+const ROOM_OFFSET = FRAME_ROOM_OFFSET;
+const ROOM_LENGTH = FRAME_ROOM_LENGTH;
+const TICKET = FRAME_TICKET;
+const PART_STRIDE = PART_WORDS;
+const ROW_STRIDE = MAX_PARTS * PART_WORDS;
+const ROLE_BITS = 0xff << 16;
+const PAYLOAD = Role.payload << 16;
+const WITHHELD = PartMarks.withheld << 24;
+const HEAD = ROOM_HEAD;
+const TAIL = ROOM_TAIL;

@@ -37,7 +37,7 @@ export class Outlets {
 
   /** The outlet of an Edge and a Shape; -1 where the piece is not joined so. */
   at(edge: number, shape: number): number {
-    return edge < MAX_EDGES && shape < MAX_SHAPES ? this.#numbers[edge * MAX_SHAPES + shape]! - 1 : -1;
+    return edge < EDGES && shape < SHAPES ? this.#numbers[edge * SHAPES + shape]! - 1 : -1;
   }
 }
 
@@ -45,3 +45,7 @@ export class Outlets {
 export const MAX_EDGES = 64;
 /** Shapes on one Edge, those that came by `listen` included. */
 export const MAX_SHAPES = 1024;
+
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+const EDGES = MAX_EDGES;
+const SHAPES = MAX_SHAPES;

@@ -5,6 +5,7 @@ import { Ledger, MOVED } from './ledger.ts';
 describe('Ledger', () => {
   it('tells a live ticket from ended, repeated and invented ones', () => {
     const ledger = new Ledger(64, 4);
+    for (const never of [0, 1, 2, 63, 4095, 4096]) expect(ledger.slotOf(never)).toBe(-1);
     const ticket = ledger.open(7, 0, 0);
     expect(ticket).not.toBe(0);
     expect(ledger.rows[ledger.slotOf(ticket)]).toBe(7);

@@ -17,7 +17,10 @@ export class Ledger {
   /** The slot that holds a row, by row; meaningful where that slot's row is the row. */
   readonly slotOfRow: Int32Array;
 
+  /** The live ticket of each slot that a ticket can name; where there is none, a ticket that would name another slot. */
   readonly #tickets: Uint32Array;
+  /** The next ticket of each slot. */
+  readonly #ages: Uint32Array;
   readonly #free: Int32Array;
   #freeCount: number;
 
@@ -29,11 +32,12 @@ export class Ledger {
     this.bodyLengths = new Uint32Array(capacity);
     this.uses = new Uint8Array(capacity);
     this.slotOfRow = new Int32Array(rows);
-    this.#tickets = new Uint32Array(capacity);
+    this.#tickets = Uint32Array.from({ length: 1 << SLOT_BITS }, (_, slot) => slot ^ 1);
+    this.#ages = new Uint32Array(capacity);
     this.#free = new Int32Array(capacity);
     for (let slot = 0; slot < capacity; slot++) {
       this.#free[slot] = capacity - 1 - slot;
-      this.#tickets[slot] = FIRST_AGE | slot;
+      this.#ages[slot] = FIRST_AGE | slot;
     }
     this.#freeCount = capacity;
   }
@@ -60,13 +64,15 @@ export class Ledger {
     this.bodyLengths[slot] = bodyLength;
     this.uses[slot] = 0;
     this.slotOfRow[row] = slot;
-    return this.#tickets[slot]!;
+    const ticket = this.#ages[slot]!;
+    this.#tickets[slot] = ticket;
+    return ticket;
   }
 
   /** The slot of a live ticket; -1 for any other number. */
   slotOf(ticket: number): number {
     const slot = ticket & SLOT_MASK;
-    return slot < this.rows.length && this.#tickets[slot] === ticket && this.rows[slot]! >= 0 ? slot : -1;
+    return this.#tickets[slot] === ticket ? slot : -1;
   }
 
   /** The slot of the live ticket in whose withheld body a range lies; -1 where there is none. */
@@ -82,8 +88,9 @@ export class Ledger {
   /** Ends a live ticket. The caller has disposed of its row. */
   close(slot: number): void {
     this.rows[slot] = -1;
-    const next = (this.#tickets[slot]! + FIRST_AGE) >>> 0;
-    this.#tickets[slot] = next >= FIRST_AGE ? next : FIRST_AGE | slot;
+    this.#tickets[slot] = slot ^ 1;
+    const next = (this.#ages[slot]! + FIRST_AGE) >>> 0;
+    this.#ages[slot] = next >= FIRST_AGE ? next : FIRST_AGE | slot;
     this.#free[this.#freeCount++] = slot;
   }
 

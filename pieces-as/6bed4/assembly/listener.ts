@@ -43,7 +43,8 @@ export abstract class Listener {
 
   /** Listens, if that is not done, on the port of the settings, the restored one, or random ones. */
   static open(edge: i32): void {
-    if (Listener.isOpen && Listener.edge == edge) return;
+    // The Edge is joined Shape by Shape, and again with new terms: what failed waits for its time.
+    if (Listener.edge == edge && (Listener.isOpen || Listener.retryAt != Infinity)) return;
     Listener.edge = edge;
     Listener.retryAt = Infinity;
     for (let i = 0; i < TRIES; i++) {
@@ -63,14 +64,17 @@ export abstract class Listener {
       }
       if (Configuration.port != 0) break;
     }
-    // The instant is not known here: `due` sets it.
+    // The instant is not known here: `retry` sets it.
     Listener.retryAt = 0;
   }
 
   /** Tries again when it is time. */
   static retry(now: f64): void {
     if (Listener.isOpen || Listener.edge < 0 || now < Listener.retryAt) return;
-    if (Listener.retryAt != 0) Listener.open(Listener.edge);
+    if (Listener.retryAt != 0) {
+      Listener.retryAt = Infinity;
+      Listener.open(Listener.edge);
+    }
     if (Listener.isOpen) return;
     Listener.retryAt = now + Listener.retryMs;
     Listener.retryMs = min(Listener.retryMs * 2, LAST_RETRY_MS);

@@ -1,0 +1,167 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { packageRoot } from '../policy/package-root.ts';
+
+/*
+ * The compiled command, as a user has it: its streams, its exit status, its signals. What it prints is tested where it is
+ * made.
+ */
+
+const command = join(packageRoot(), 'dist', 'host', 'cli', 'main.js');
+const folder = mkdtempSync(join(tmpdir(), 'funnel-cli-'));
+const started: ChildProcessWithoutNullStreams[] = [];
+
+afterEach(() => {
+  for (const child of started.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function funnel(...args: string[]) {
+  const child = spawn(process.execPath, [command, ...args], { cwd: folder });
+  started.push(child);
+  const text = { out: '', err: '' };
+  child.stdout.on('data', (data) => (text.out += data));
+  child.stderr.on('data', (data) => (text.err += data));
+  const ended = new Promise<{ status: number | null; out: string; err: string }>((resolve) =>
+    child.on('close', (status) => resolve({ status, ...text })),
+  );
+  const waitFor = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(text.out)) {
+      if (child.exitCode !== null) throw new Error(`it ended: ${text.out}${text.err}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  return { child, ended, waitFor };
+}
+
+/** Two sockets of this machine that serve, and nobody whom they would serve but each other: the smallest that needs nothing. */
+function sockets(port: number): string {
+  const udp = (network: string, number: number) =>
+    `{ piece: udp, settings: { port: ${number}, address: 127.0.0.1, family: ipv4 }, edges: { udp: ${network} } }`;
+  return `pieces:
+  left: ${udp('a', port)}
+  middle: { piece: hub, edges: { net: [a, b] } }
+  right: ${udp('b', 0)}
+`;
+}
+
+function write(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return name;
+}
+
+describe.skipIf(!existsSync(command))(
+  'the funnel command (skipped where it is not built: npm run build)',
+  () => {
+    it('checks: mistakes on standard error and status 1, or one line and status 0', async () => {
+      const bad = await funnel(
+        'check',
+        write('bad.yaml', 'pieces:\n  a: { piece: tunn }\n  b: { piece: udq }\n'),
+      ).ended;
+      expect(bad).toEqual({
+        status: 1,
+        out: '',
+        err: `bad.yaml:2:15: FT_PIECE_UNKNOWN: there is no piece \`tunn\` — did you mean \`tun\`?
+bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`udp\`?
+2 mistakes
+`,
+      });
+      expect(await funnel('check', write('good.yaml', sockets(0))).ended).toEqual({
+        status: 0,
+        out: 'good.yaml: good: 3 pieces on 2 networks\n',
+        err: '',
+      });
+    });
+
+    it('finds a required setting that is not given', async () => {
+      const text = 'pieces:\n  a: { piece: pcap-writer, edges: {} }\n';
+      const { status, err } = await funnel('check', write('required.yaml', text)).ended;
+      expect(status).toBe(1);
+      expect(err).toMatch(/^required\.yaml:2:3: FT_SETTING_MISSING: `pcap-writer` needs the setting `file`/m);
+    });
+
+    it('explains a wrong command line', async () => {
+      const { status, err } = await funnel('chek').ended;
+      expect(status).toBe(1);
+      expect(err).toContain('Did you mean check?');
+    });
+
+    it('does not mind a reader that goes away', async () => {
+      const { child, ended } = funnel('schema');
+      child.stdout.destroy();
+      expect(await ended).toMatchObject({ status: 0, err: '' });
+    });
+
+    it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+      'runs until %s, and ends with totals',
+      async (signal) => {
+        const file = write('run.yaml', sockets(0));
+        const { child, ended, waitFor } = funnel(
+          'run',
+          file,
+          '--totals',
+          'totals.json',
+          '--stats-file',
+          'stats.json',
+          '--interval',
+          '0.1',
+        );
+        await waitFor(/^ready$/m);
+        await waitFor(/^0:00:00 left\.udp@a in 0/m);
+        expect(JSON.parse(readFileSync(join(folder, 'stats.json'), 'utf8'))).toHaveProperty('uptimeMs');
+        child.kill(signal);
+        const { status, out, err } = await ended;
+        expect({ status, err }).toEqual({ status: 0, err: '' });
+        expect(out).toMatch(/^run\.yaml: 3 pieces on 2 networks\n {2}left {4}udp 0\.1\.0 {2}udp on a\n/);
+        expect(out).toMatch(/^ended after 0:00:0\d, 0 frames lost$/m);
+        const totals = JSON.parse(readFileSync(join(folder, 'totals.json'), 'utf8'));
+        expect(totals.pieces.map(({ name }: { name: string }) => name)).toEqual(['left', 'middle', 'right']);
+        expect(readdirSync(folder).filter((name) => name.endsWith('.new'))).toEqual([]);
+      },
+    );
+
+    it('tells everything as JSON when it is to', async () => {
+      const { child, ended, waitFor } = funnel(
+        'run',
+        write('json.yaml', sockets(0)),
+        '--json',
+        '--interval',
+        '0.1',
+      );
+      await waitFor(/"counters"/);
+      child.kill('SIGTERM');
+      const { out } = await ended;
+      const events = out
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).event);
+      expect(events.slice(0, 3)).toEqual(['started', 'ready', 'counters']);
+      expect(events.at(-1)).toBe('totals');
+    });
+
+    it('says which setting of which piece the system refuses, without a stack trace', async () => {
+      const socket = createSocket('udp4');
+      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      const { port } = socket.address();
+      const { status, err } = await funnel('run', write('used.yaml', sockets(port))).ended;
+      socket.close();
+      expect(status).toBe(1);
+      expect(err).toMatch(/^used\.yaml:2:\d+: FT_UDP_PORT_IN_USE: setting `port` of piece `left`: .*\n$/);
+    });
+
+    it('refuses what it could not write at the end', async () => {
+      const { status, err } = await funnel(
+        'run',
+        write('write.yaml', sockets(0)),
+        '--totals',
+        'no/such/folder.json',
+      ).ended;
+      expect(status).toBe(1);
+      expect(err).toMatch(/^funnel: FT_OUTPUT_FILE: no\/such\/folder\.json cannot be written \(ENOENT\)/);
+    });
+  },
+);

@@ -220,7 +220,7 @@ networks:
       'pieces:\n  a: { piece: device, edges: { ip: lan } }\n  b: { piece: device, edges: { ip: lan } }\n',
     ],
     ['an Edge on two networks', 'pieces:\n  a: { piece: device, edges: { ip: [lan, wan] } }\n'],
-    ['an unknown piece', 'pieces:\n  a: { piece: "6bad4" }\n'],
+    ['an unknown piece', 'pieces:\n  a: { piece: telegraph }\n'],
     ['a directory as a component', 'pieces:\n  a: { piece: ./ }\n'],
     ['limits of a native piece', 'pieces:\n  a: { piece: plain, limits: { memory: 1MiB } }\n'],
     ['a size that is none', 'pieces:\n  a: { piece: plain, limits: { memory: 1 MB } }\n'],

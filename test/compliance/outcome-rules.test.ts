@@ -139,7 +139,7 @@ test('the suite finds a piece that describes itself in two ways, keeps half a st
   } finally {
     rmSync(folder, { recursive: true });
   }
-});
+}, 300_000);
 
 const BAD_PIECE = `
 import { Batch, Description, Direction, Outcome, Piece, Reach, Settings, State } from 'funnel-tunnel/as';

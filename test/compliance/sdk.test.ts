@@ -1,20 +1,24 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { BuildError, buildPiece } from '../../abi/build/build-piece.ts';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Frame, HostCalls, Joining, Part, Problem } from '../../abi/host/contract.ts';
 import { PartMarks } from '../../abi/host/contract.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
+import { builtPiece } from '../fixtures/built-piece.ts';
 import { complianceChecks } from './compliance-checks.ts';
 import { runByOffset } from './run-by-offset.ts';
 import type { BoundComponent, BoundPiece } from './run-through-bindings.ts';
 
+// Building takes seconds, and many more on a machine that is busy.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
 describe('the SDK, by the piece probe', () => {
   let make: BoundComponent;
   beforeAll(async () => {
-    make = await runByOffset(await buildPiece(join(packageRoot(), 'test/fixtures/probe')));
+    make = await runByOffset(await builtPiece(join(packageRoot(), 'test/fixtures/probe')));
   });
 
   test('text goes to the host as UTF-8, and numbers and addresses are written without strings', () => {
@@ -173,7 +177,7 @@ describe('the SDK, by the piece probe', () => {
   });
 
   test('a call gives back all that it took, so memory stays as it was', async () => {
-    const loaded = await loadComponent(await buildPiece(join(packageRoot(), 'test/fixtures/probe')), {
+    const loaded = await loadComponent(await builtPiece(join(packageRoot(), 'test/fixtures/probe')), {
       grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
     });
     const guest = loaded.instantiate(new Listener());
@@ -195,10 +199,28 @@ describe('the SDK, by the piece probe', () => {
   });
 });
 
+test('more than a call may bring is borne, and memory grows once', async () => {
+  const loaded = await loadComponent(await builtPiece(join(packageRoot(), 'test/fixtures/probe')), {
+    grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
+  });
+  const guest = loaded.instantiate(new Listener());
+  guest.start(0, [], [4]);
+  const sizes = new Set<number>();
+  for (let call = 0; call < 50; call++) {
+    guest.refuel(10_000_000);
+    const arena = guest.realloc(1, 5_000_000);
+    const outcome = guest.process(1, 8, 0, 8, 0, arena, 5_000_000);
+    expect(new Uint32Array(guest.memory.buffer)[outcome / 4 + 4]).toBe(arena);
+    guest.postReturn(outcome);
+    sizes.add(guest.memory.buffer.byteLength);
+  }
+  expect(sizes.size).toBe(1);
+});
+
 describe('the hub', () => {
   let make: BoundComponent;
   beforeAll(async () => {
-    make = await runByOffset(await buildPiece(join(packageRoot(), 'pieces-as/hub')));
+    make = await runByOffset(await builtPiece(join(packageRoot(), 'pieces-as/hub')));
   });
 
   test('passes each frame to all other networks, withheld payload and all', () => {

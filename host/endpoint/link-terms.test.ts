@@ -42,7 +42,8 @@ class Model {
       set.add(prefix);
     } else {
       set.delete(prefix);
-      if (isAddress && [...set].every(isIpv6)) this.#drop((route) => !isIpv6(route), this.routes);
+      if (isAddress && !isIpv6(prefix) && [...set].every(isIpv6))
+        this.#drop((route) => !isIpv6(route), this.routes);
     }
   }
 

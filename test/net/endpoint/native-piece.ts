@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Running } from '../command.ts';
 import type { Namespace } from '../namespace.ts';
 import type { NetLab } from '../net-lab.ts';
-import { buildHost } from './built-host.ts';
+import { builtHost } from './built-host.ts';
 
 /**
  * One native piece in a process of its own in a namespace, driven from the test by lines of text: `offer`, `leave`, `send`,
@@ -21,8 +21,7 @@ export class NativePieceProcess {
     settings: readonly (readonly [string, string])[],
     prefix: readonly string[] = [],
   ) {
-    buildHost(lab.folder);
-    const script = join(lab.folder, 'drive.js');
+    const script = join(builtHost(), 'drive.js');
     writeFileSync(script, DRIVER);
     this.#commands = join(lab.folder, `commands-${where.name}-${++made}`);
     writeFileSync(this.#commands, '');

@@ -58,5 +58,7 @@ function measure({ isQuick, only }: BenchOptions, report: Report, contenders: re
     (contender) => asked.includes(contender) || asked.some(({ against }) => against === contender.row),
   );
   const { medians } = takeTurns(wanted, isQuick ? { rounds: 5, roundMs: 20 } : { rounds: 21, roundMs: 60 });
-  wanted.forEach(({ row, against }, n) => report.add(row, medians[n]!, 'ns/frame', against));
+  wanted.forEach(({ row, against }, n) => {
+    report.add(row, medians[n]!, 'ns/frame', against);
+  });
 }

@@ -1,3 +1,82 @@
+import { findIsolation } from '../net/isolation.ts';
+import type { Namespace } from '../net/namespace.ts';
+import { NetLab } from '../net/net-lab.ts';
+import { buildBaseline } from './baseline-program.ts';
+import type { BenchOptions } from './bench-options.ts';
+import { startBaseline, startFunnel } from './contender.ts';
 import type { Group } from './group.ts';
+import { measurePaths } from './measure-paths.ts';
+import { devicePackets, type Path } from './path.ts';
 
-export const tunTunGroup: Group = { name: 'tun-tun/', async run() {} };
+/**
+ * From one tun device to another through a piece, `hub` with two networks, beside `baseline/relay.c`. Each device is in
+ * the namespace of a host of its own; the program that made them keeps their descriptors.
+ */
+export const tunTunGroup: Group = {
+  name: 'tun-tun/',
+  async run(options, report) {
+    const isolation = await findIsolation();
+    if (isolation.kind !== 'root') return report.skip('tun-tun/', 'it needs root');
+    const lab = await NetLab.open('bench-tun-tun');
+    try {
+      const paths = [await layPath(lab, 'c', options), await layPath(lab, 'funnel', options)];
+      await measurePaths('tun-tun/', paths, options, report);
+      // In good order: profiles are written at the end.
+      for (const { program } of paths) await program.stop();
+    } finally {
+      await lab.close();
+    }
+  },
+};
+
+async function layPath(lab: NetLab, name: Path['name'], options: BenchOptions): Promise<Path> {
+  const middle = await lab.namespace(`${name}-mid`);
+  const near = await lab.namespace(`${name}-near`);
+  const far = await lab.namespace(`${name}-far`);
+  const program =
+    name === 'c'
+      ? await startBaseline(middle, [await buildBaseline('relay'), 'tnear', 'tfar'])
+      : await startFunnel(middle, CONFIGURATION, lab.folder, options);
+  await giveAway(middle, 'tnear', near, NEAR);
+  await giveAway(middle, 'tfar', far, FAR);
+  return {
+    name,
+    near,
+    far,
+    nearAddress: NEAR,
+    farAddress: FAR,
+    program,
+    async packets() {
+      // What a host received is what the program wrote.
+      return {
+        out: (await devicePackets(far, 'tfar')).received,
+        in: (await devicePackets(near, 'tnear')).received,
+      };
+    },
+  };
+}
+
+/** Moves a device to a host; the program that opened it goes on using it. */
+async function giveAway(from: Namespace, device: string, to: Namespace, address: string): Promise<void> {
+  await from.ip('link', 'set', device, 'netns', to.systemName);
+  await to.ip('addr', 'add', `${address}/64`, 'dev', device, 'nodad');
+  await to.ip('link', 'set', device, 'up');
+}
+
+const NEAR = 'fd00:64be::1';
+const FAR = 'fd00:64be::2';
+
+const CONFIGURATION = `
+pieces:
+  near:
+    piece: tun
+    settings: { device: tnear }
+    edges: { ip: left }
+  hub:
+    piece: hub
+    edges: { net: [left, right] }
+  far:
+    piece: tun
+    settings: { device: tfar }
+    edges: { ip: right }
+`;

@@ -1,5 +1,4 @@
-import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
-import { makeComponent } from '../../../abi/build/make-component.ts';
+import { makeComponentOfText } from '../../../abi/build/make-component-of-text.ts';
 import { EXPORTS, IMPORTS } from '../../../abi/host/contract.ts';
 import type { ExportName } from '../contract-check.ts';
 import type { HostFunctionName } from '../grants.ts';
@@ -17,8 +16,8 @@ export interface WatPiece {
 }
 
 /** Makes a component of it, with shim and fixup modules where its imports need them. */
-export async function watPiece(piece: WatPiece = {}): Promise<Uint8Array> {
-  return makeComponent(await parse(watOf(piece)));
+export function watPiece(piece: WatPiece = {}): Promise<Uint8Array> {
+  return makeComponentOfText(watOf(piece));
 }
 
 /** Where answers of zeros stand, and where `cabi_realloc` begins to give room. */

@@ -18,15 +18,15 @@ afterEach(async () => {
 describe('npm start', () => {
   test('does the main job, says so, and leaves only the captures', async ({ skip }) => {
     if (isolation.kind !== 'root') skip(reason());
-    const before = leftovers();
-    const { status, stdout, stderr } = await start('--bytes', '2000000').ended;
+    const running = start('--bytes', '2000000');
+    const { status, stdout, stderr } = await running.ended;
     expect(stdout + stderr).toContain('every packet arrived');
     expect(status).toBe(0);
     expect(stdout).toMatch(/^ping: answered of sent +20 of 20 +20 of 20$/m);
     expect(stdout).toMatch(/^TCP: bytes received +2 000 000 +2 000 000$/m);
     expect(stdout).toMatch(/^frames that the router passed on +[1-9][\d ]* +0$/m);
     expect(stdout).toMatch(/^packets from host to host directly +0 +[1-9][\d ]*$/m);
-    expect(leftovers()).toEqual(before);
+    expect(leftoversOf(running)).toEqual([]);
     for (const host of ['a', 'b']) {
       const file = join(projectRoot, 'build', 'captures', `${host}.pcapng`);
       expect(stdout).toContain(`${host}.pcapng`);
@@ -42,21 +42,20 @@ describe('npm start', () => {
   ] as const) {
     test(`interrupted ${when} leaves nothing behind`, async ({ skip }) => {
       if (isolation.kind !== 'root') skip(reason());
-      const before = leftovers();
       const running = start();
       await running.waitFor(line, 60_000);
       const { status } = await running.stop('SIGINT', 20_000);
       expect(status).toBe(130);
-      expect(leftovers()).toEqual(before);
+      expect(leftoversOf(running)).toEqual([]);
     });
   }
 
   test('without namespaces, runs a recording through the same piece', async () => {
-    const before = leftovers();
-    const { status, stdout, stderr } = await start('--recorded').ended;
+    const running = start('--recorded');
+    const { status, stdout, stderr } = await running.ended;
     expect(stdout + stderr).toContain('every packet arrived');
     expect(status).toBe(0);
-    expect(leftovers()).toEqual(before);
+    expect(leftoversOf(running)).toEqual([]);
     expect(existsSync(join(projectRoot, 'build', 'captures', 'unwrapped.pcapng'))).toBe(true);
   });
 
@@ -76,20 +75,23 @@ function start(...args: string[]): Running {
   return running;
 }
 
-/** What a demo must not leave: namespaces, folders, and processes that run anything of ours. */
-function leftovers(): string[] {
-  const namespaces = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
+/** What a demo must not leave: its namespaces, its folder, and processes that work in it. */
+function leftoversOf(running: Running): string[] {
+  const { pid } = running.child;
+  const namespaces = (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((name) =>
+    name.startsWith(`ft.${pid}.`),
+  );
   const lab = join(projectRoot, 'build', 'lab');
-  const folders = existsSync(lab) ? readdirSync(lab) : [];
+  const folders = (existsSync(lab) ? readdirSync(lab) : []).filter((name) => name.startsWith(`demo-${pid}-`));
   const processes = readdirSync('/proc').filter((name) => {
     if (!/^\d+$/.test(name)) return false;
     try {
-      return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(join(projectRoot, 'dist'));
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(`/demo-${pid}-`);
     } catch {
       return false; // it has ended meanwhile
     }
   });
-  return [...namespaces, ...folders, ...processes].sort();
+  return [...namespaces, ...folders, ...processes];
 }
 
 function reason(): string {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Running } from '../net/command.ts';
-import { outerPackets } from '../net/outer-packet.ts';
+import { type OuterPacket, outerPackets } from '../net/outer-packet.ts';
 import { readPcapng } from '../net/pcapng.ts';
 import { funnelCommand, projectRoot } from '../net/project-root.ts';
 
@@ -39,7 +39,11 @@ export async function runRecorded(say: (line: string) => void, captures: string)
     const unwrapped = packetsIn(result);
     mkdirSync(captures, { recursive: true });
     copyFileSync(result, join(captures, 'unwrapped.pcapng'));
-    say(`packets recorded: ${wrapped.length}; unwrapped by 6bed4: ${unwrapped.length}`);
+    const relayed = wrapped.filter(({ from }) => from === ROUTER).length;
+    say(
+      `packets recorded on their way to a host: ${relayed} by way of the router, ${wrapped.length - relayed} direct`,
+    );
+    say(`packets that came out of 6bed4: ${unwrapped.length}`);
     say(`what came out, for Wireshark: ${join(captures, 'unwrapped.pcapng')}`);
     const shortcomings =
       ended.status === 0 ? [] : [`the Funnel ended with ${ended.status}:\n${ended.stdout}${ended.stderr}`];
@@ -59,15 +63,14 @@ export async function runRecorded(say: (line: string) => void, captures: string)
 /** A recording takes as long as it took. */
 const TIMEOUT_MS = 90_000;
 const ICMPV6 = 58;
+const ROUTER = '192.0.2.1';
 
 /** The packets that are for the host: all but those by which 6bed4 itself finds routers and neighbours. */
-function wrappedPackets(file: string): Buffer[] {
-  return outerPackets(readPcapng(file))
-    .filter(({ innerProtocol, payload }) => {
-      const isNeighbourDiscovery = innerProtocol === ICMPV6 && payload[40]! >= 133 && payload[40]! <= 137;
-      return innerProtocol !== undefined && !isNeighbourDiscovery;
-    })
-    .map(({ payload }) => payload);
+function wrappedPackets(file: string): OuterPacket[] {
+  return outerPackets(readPcapng(file)).filter(({ innerProtocol, payload }) => {
+    const isNeighbourDiscovery = innerProtocol === ICMPV6 && payload[40]! >= 133 && payload[40]! <= 137;
+    return innerProtocol !== undefined && !isNeighbourDiscovery;
+  });
 }
 
 function packetsIn(file: string): Buffer[] {
@@ -79,11 +82,11 @@ function packetsIn(file: string): Buffer[] {
 }
 
 /** How many of the wrapped packets have not come out, in their order, with a hop limit one less. */
-function differences(wrapped: readonly Buffer[], unwrapped: readonly Buffer[]): number {
+function differences(wrapped: readonly OuterPacket[], unwrapped: readonly Buffer[]): number {
   let at = 0;
   let missing = 0;
-  for (const packet of wrapped) {
-    const expected = Buffer.from(packet);
+  for (const { payload } of wrapped) {
+    const expected = Buffer.from(payload);
     expected[7]!--;
     const found = unwrapped.findIndex((candidate, index) => index >= at && candidate.equals(expected));
     if (found === -1) missing++;

@@ -61,11 +61,14 @@ test('the host importing a test, and an import that leads nowhere, are found', a
   const root = plant({
     'host/stack/a.ts': "import { b } from '../../test/b.ts';\nexport const a = b;\n",
     'host/stack/c.ts': "export { d } from './d.ts';\n",
+    'host/stack/e.ts': "export { number } from './number-arbitrary.ts';\n",
+    'host/stack/e.test.ts': "import './number-arbitrary.ts';\nimport '../../test/b.ts';\n",
+    'host/stack/number-arbitrary.ts': 'export const number = 1;\n',
     'test/b.ts': 'export const b = 1;\n',
   });
   expect(broken(await look(root))).toEqual([
-    'climbs: host/stack/a.ts → test/b.ts',
     'host-knows-tests: host/stack/a.ts → test/b.ts',
+    'host-knows-tests: host/stack/e.ts → host/stack/number-arbitrary.ts',
     'not-there: host/stack/c.ts → ./d.ts',
   ]);
 });

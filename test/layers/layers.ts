@@ -25,6 +25,9 @@ const foundations = ['host/stack/funnel-error.ts', 'host/stack/nearest-name.ts',
 /** What is ours, as against packages and Node itself. */
 const project = '^(abi|bench|host|pieces-as|test|tools|wit)/';
 
+/** Tests, and what only tests use. */
+const tests = '\\.test\\.ts$|-(arbitrary|model)\\.ts$|/testing/';
+
 const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
   const known = [folder, ...knows];
   return {
@@ -35,6 +38,8 @@ const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
     to: {
       path: project,
       pathNot: [
+        // Another rule tells who may use these.
+        '^(test|tools)/',
         ...known.map((name) => `^${name}/`),
         ...(folder.startsWith('host/') ? foundations.map((file) => `^${file}$`) : []),
       ],
@@ -48,8 +53,8 @@ export const rules: NonNullable<IConfiguration['forbidden']> = [
     name: 'host-knows-tests',
     comment: 'what runs for the user does not depend on what tests it, nor on the tools',
     severity: 'error',
-    from: { path: '^host/' },
-    to: { path: '^(test|tools)/' },
+    from: { path: '^(abi/(as|host)|host|pieces-as)/', pathNot: tests },
+    to: { path: `^(test|tools)/|^host/.*(${tests})` },
   },
   {
     name: 'cycle',
@@ -62,7 +67,7 @@ export const rules: NonNullable<IConfiguration['forbidden']> = [
     name: 'needs-the-toolchain',
     comment: 'a host that only runs pieces installs no development dependency',
     severity: 'error',
-    from: { path: '^host/', pathNot: '\\.test\\.ts$' },
+    from: { path: '^host/', pathNot: tests },
     to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
   },
   {

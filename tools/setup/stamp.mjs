@@ -55,7 +55,7 @@ export function filesUnder(folder, wanted = () => true) {
   if (about.isFile()) return wanted(folder) ? [folder] : [];
   const found = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.name === 'node_modules' || entry.name === 'build') continue;
+    if (entry.name === 'node_modules') continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) found.push(...filesUnder(path, wanted));
     else if (entry.isFile() && wanted(path)) found.push(path);

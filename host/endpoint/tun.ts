@@ -69,7 +69,8 @@ export class TunPiece implements Piece {
     this.#io = io;
     try {
       this.#batch = new IoBatch(io, this.#frames, (_channel, count) => this.#onBatch(count));
-      this.#wasThere = isThere(io, this.#settings.device);
+      // With several queues it was another lane that made it, as a rule; it goes with the last of them.
+      this.#wasThere = !this.#settings.multiQueue && isThere(io, this.#settings.device);
       this.#channel = this.#open(io, this.#batch);
       this.#configure(io, this.#channel);
       io.start(this.#channel.channel);

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { hasCommand } from '../command.ts';
 import { labTest } from '../lab-test.ts';
 import type { Namespace } from '../namespace.ts';
+import { builtHost } from './built-host.ts';
 import { NativePieceProcess } from './native-piece.ts';
 
 const ready = /^ready (\S+)$/m;
@@ -188,4 +190,53 @@ describe('a tun device', () => {
     await piece.running.ended;
     expect(await shown(host, 'ours', true)).toEqual({ mtu: 1500, isUp: false, addresses: [], routes: [] });
   });
+
+  labTest('is shared by lanes that say so, and stays until the last of them is gone', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    const settings: [string, string][] = [
+      ['device', 'fun0'],
+      ['multi-queue', 'true'],
+      ['address', '192.0.2.1/24'],
+    ];
+    const [one, two] = [0, 1].map(
+      () => new NativePieceProcess(lab, host, 'tun', [...settings, ['echo', 'true']]),
+    );
+    await one!.running.waitFor(ready);
+    await two!.running.waitFor(ready);
+    await host.run(['ping', '-c', '1', '-W', '2', '192.0.2.9']);
+    await one!.ask('close');
+    await host.run(['ping', '-c', '1', '-W', '2', '192.0.2.9']);
+    await two!.ask('close');
+    expect((await host.runAnyway(['ip', 'link', 'show', 'fun0'])).status).toBe(1);
+  });
+});
+
+labTest('a tap device gives and takes Ethernet frames', async ({ lab }) => {
+  const host = await lab.namespace('host');
+  const script = `const io = require(${JSON.stringify(join(builtHost(), 'addon', 'funnel-io.node'))});
+    const memory = new ArrayBuffer(8 * 2048), bytes = new Uint8Array(memory), words = () => new Int32Array(8);
+    const arrays = { memory, slots: 4, room: 1700, addresses: words().map((_, i) => i * 2048), lengths: words(),
+      outAddresses: words(), outHeaders: words(), outLengths: words(), tally: words() };
+    const batch = io.createBatch({ ...arrays, onBatch: (channel, count) => {
+      for (let i = 0; i < count; i++) {
+        const at = arrays.addresses[i];
+        if (bytes[at + 12] !== 8 || bytes[at + 13] !== 6) continue;
+        // Answers who asks by ARP: the other's address is 02:00:00:00:00:09.
+        const asked = bytes.slice(at + 38, at + 42), asker = bytes.slice(at + 22, at + 32);
+        bytes.set([...asker.subarray(0, 6), 2, 0, 0, 0, 0, 9], at);
+        bytes.set([0, 2, 2, 0, 0, 0, 0, 9, ...asked, ...asker], at + 20);
+        arrays.outAddresses[0] = at; arrays.outLengths[0] = arrays.lengths[i];
+        console.log('answered', io.writeTun(channel, 1));
+      }
+    } });
+    const { channel, device } = io.openTun(batch, { device: 'tap0', tap: true, multiQueue: false });
+    io.start(channel);
+    console.log('ready', device);`;
+  const running = host.start([process.execPath, '-e', script]);
+  await running.waitFor(ready);
+  await host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'tap0');
+  await host.ip('link', 'set', 'tap0', 'up');
+  await host.runAnyway(['ping', '-c', '1', '-W', '1', '192.0.2.9']);
+  await running.waitFor(/answered 1/);
+  await expect.poll(() => host.ip('neigh', 'show', 'dev', 'tap0')).toContain('02:00:00:00:00:09');
 });

@@ -1,10 +1,11 @@
-import type { Piece as Description, Joining, Problem } from '../../abi/host/contract.ts';
+import { type Piece as Description, type Joining, LIMITS, type Problem } from '../../abi/host/contract.ts';
 import type { Frames } from '../frame/frames.ts';
 import type { Pattern } from '../frame/pattern.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import { Ledger } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
+import { FUEL } from './fuel.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
 import { GuestWords } from './guest-words.ts';
 import { Lifting } from './lifting.ts';
@@ -100,10 +101,10 @@ export class ComponentPiece implements Piece {
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
     const guest = this.#guest;
     const lowering = this.#lowering;
-    const count = Math.min(inbox.length, limit, MAX_BATCH, this.#ledger.room);
-    if (count === 0 && inbox.length > 0) this.#dropWaiting(inbox);
-    guest.refuel(FUEL_A_CALL + count * FUEL_A_FRAME);
-    lowering.lower(guest, this.#words, inbox, count);
+    const most = Math.min(inbox.length, limit, LIMITS.maxFramesIn, this.#ledger.room);
+    if (most === 0 && inbox.length > 0) this.#dropWaiting(inbox);
+    guest.refuel(FUEL_A_CALL + most * FUEL_A_FRAME);
+    const count = lowering.lower(guest, this.#words, inbox, most);
     try {
       const outcome = guest.process(
         now,
@@ -208,13 +209,9 @@ export interface Surroundings {
   patternOf(stack: string): Pick<Pattern, 'matches'>;
 }
 
-/** The most frames that one call brings. */
-export const MAX_BATCH = 256;
-
 /**
- * Fuel is counted at function entries, at loop heads, and by the length of bulk memory instructions. The pieces of this
- * project take 10 to 100 units a frame. A full batch has about 6 million, which an empty loop burns in less than 50 ms:
- * `npm run bench` tells.
+ * A call's fuel grows with its frames, up to the budget of a full batch: an endless loop in a piece that got one frame ends
+ * after a quarter of the time that it may take at most. What pieces really use is a thousandth: some 330 units a frame.
  */
-export const FUEL_A_CALL = 1_000_000;
-export const FUEL_A_FRAME = 20_000;
+const FUEL_A_CALL = FUEL.process / 4;
+const FUEL_A_FRAME = Math.floor((FUEL.process * 3) / 4 / LIMITS.maxFramesIn);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FRAME, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
+import { FRAME, LIMITS, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { Frames, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
 import { Counters } from '../piece/counters.ts';
 import { Inbox } from '../piece/inbox.ts';
@@ -9,7 +9,7 @@ import { Outbox } from '../piece/outbox.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import type { Guest } from './guest.ts';
 import { GuestWords } from './guest-words.ts';
-import { Lifting, MAX_OUTCOME_FRAMES } from './lifting.ts';
+import { Lifting } from './lifting.ts';
 import { Lowering } from './lowering.ts';
 import { Outlets } from './outlets.ts';
 
@@ -462,7 +462,10 @@ describe('a breach of the contract is a fault, and loses no row', () => {
     'a list of frames that wraps': () => ({ frames: [], spoil: list(OUTCOME.frames, 2 ** 32 - 24, 2) }),
     'a list of parts that is not aligned': () => ({ frames: [], spoil: list(OUTCOME.parts, 4098, 1) }),
     'a million frames': () => ({ frames: [], spoil: list(OUTCOME.frames, 0, 1_000_000) }),
-    'more frames than may be': () => ({ frames: [], spoil: list(OUTCOME.frames, 0, MAX_OUTCOME_FRAMES + 1) }),
+    'more frames than may be': () => ({
+      frames: [],
+      spoil: list(OUTCOME.frames, 0, LIMITS.maxFramesOut + 1),
+    }),
     'an arena beyond the memory': () => ({ frames: [], spoil: list(OUTCOME.arena, 65536, 8 * 65536) }),
     'ends beyond the memory': () => ({ frames: [], spoil: list(OUTCOME.ends, 8 * 65536 - 4, 1) }),
     'paused Edges beyond the memory': () => ({ frames: [], spoil: list(OUTCOME.paused, 8 * 65536, 1) }),

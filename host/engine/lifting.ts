@@ -1,4 +1,4 @@
-import { END, FRAME, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
+import { END, FRAME, LIMITS, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { type Frames, HEADROOM, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
 import type { Counters } from '../piece/counters.ts';
 import { CONTINUES, type Ledger, MOVED, USED } from '../piece/ledger.ts';
@@ -32,6 +32,8 @@ export class Lifting {
   /** Slots of tickets that this outcome passes on. */
   #used = new Int32Array(64);
   #usedCount = 0;
+  /** Bytes of the frames of this outcome so far. */
+  #bytesOut = 0;
 
   // The lists of the outcome at hand.
   #parts = 0;
@@ -73,6 +75,7 @@ export class Lifting {
   lift(words: GuestWords, at: number, now: number, hops: number, outbox: Outbox): number {
     const kept = outbox.length;
     this.#usedCount = 0;
+    this.#bytesOut = 0;
     this.#edgeShape = -1;
     this.#protocolCount = this.#protocols();
     try {
@@ -86,9 +89,9 @@ export class Lifting {
       this.#parts = guest[list + OUTCOME_PARTS + 1]!;
       this.#arenaAt = guest[list + OUTCOME_ARENA]!;
       this.#arena = guest[list + OUTCOME_ARENA + 1]!;
-      checkList(words, 'frames', framesAt, count, FRAME.size, FRAME.align, MAX_OUTCOME_FRAMES);
-      checkList(words, 'parts', this.#partsAt, this.#parts, PART.size, PART.align, MAX_OUTCOME_PARTS);
-      checkList(words, 'arena', this.#arenaAt, this.#arena, 1, 1, MAX_OUTCOME_BYTES);
+      checkList(words, 'frames', framesAt, count, FRAME.size, FRAME.align, LIMITS.maxFramesOut);
+      checkList(words, 'parts', this.#partsAt, this.#parts, PART.size, PART.align, LIMITS.maxPartsOut);
+      checkList(words, 'arena', this.#arenaAt, this.#arena, 1, 1, words.bytes.length);
       let frameAt = framesAt >>> 2;
       for (let n = 0; n < count; n++, frameAt += FRAME_STRIDE)
         this.#liftFrame(words, frameAt, n, hops, outbox);
@@ -183,6 +186,9 @@ export class Lifting {
       kinds |= kind;
       total += length;
     }
+    this.#bytesOut += total;
+    if (this.#bytesOut > MOST_BYTES_OUT)
+      throw fault(`its frames have more than ${LIMITS.maxBytesOut} bytes together`);
     if (total > MOST_BYTES)
       throw fault(
         `frame ${n} has more than ${MAX_FRAME_BYTES} bytes: larger ones go in pieces marked \`more\``,
@@ -326,7 +332,7 @@ export class Lifting {
   }
 
   #liftEnds(words: GuestWords, at: number, count: number): void {
-    checkList(words, 'ends', at, count, END.size, 4, MAX_OUTCOME_FRAMES);
+    checkList(words, 'ends', at, count, END.size, 4, LIMITS.maxEndsOut);
     const ledger = this.#ledger;
     for (let n = 0, word = at >>> 2; n < count; n++, word += END_STRIDE) {
       const ticket = words.words[word + END_TICKET]!;
@@ -343,7 +349,7 @@ export class Lifting {
   }
 
   #liftPaused(words: GuestWords, at: number, count: number): void {
-    checkList(words, 'paused', at, count, 2, 2, MAX_OUTCOME_FRAMES);
+    checkList(words, 'paused', at, count, 2, 2, LIMITS.maxEdges);
     if (count === 0 && this.paused.size === 0) return;
     this.paused.clear();
     for (let n = 0; n < count; n++) this.paused.add(words.halves[(at >>> 1) + n]!);
@@ -367,11 +373,6 @@ export class Lifting {
   }
 }
 
-/** Frames, parts and bytes of one outcome; also the most tickets and Edges in its other lists. */
-export const MAX_OUTCOME_FRAMES = 4096;
-export const MAX_OUTCOME_PARTS = 65_536;
-export const MAX_OUTCOME_BYTES = 64 * 1024 * 1024;
-
 /** Protocol, role, and those marks that concern whoever comes next: `unfinished` and `more`. */
 const KEPT = 0xff_ffff | ((PartMarks.unfinished | PartMarks.more) << 24);
 
@@ -385,6 +386,7 @@ const PART_STRIDE = PART_WORDS;
 const ROW_STRIDE = MAX_PARTS * PART_WORDS;
 const MOST_PARTS = MAX_PARTS;
 const MOST_BYTES = MAX_FRAME_BYTES;
+const MOST_BYTES_OUT = LIMITS.maxBytesOut;
 const HEAD = HEADROOM;
 const ROLE_BITS = 0xff << 16;
 const TRAILER = Role.trailer << 16;

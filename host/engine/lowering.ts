@@ -1,4 +1,4 @@
-import { FRAME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
+import { FRAME, LIMITS, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { type Frames, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import type { Ledger } from '../piece/ledger.ts';
@@ -35,9 +35,14 @@ export class Lowering {
     this.#outlets = outlets;
   }
 
-  /** Lowers the first `count` frames of the inbox; their references pass to the ledger, which has room for them. */
-  lower(guest: Guest, words: GuestWords, inbox: Inbox, count: number): void {
-    this.#measure(inbox, count);
+  /**
+   * Lowers up to `most` frames of the inbox, as many as one call's arena may hold; their references pass to the ledger,
+   * which has room for them.
+   *
+   * @returns how many
+   */
+  lower(guest: Guest, words: GuestWords, inbox: Inbox, most: number): number {
+    const count = this.#measure(inbox, most);
     // All three before any view is taken: each may grow the memory.
     this.framesAt = guest.realloc(FRAME.align, count * FRAME.size);
     this.partsAt = guest.realloc(PART.align, this.parts * PART.size);
@@ -45,19 +50,20 @@ export class Lowering {
     words.refresh();
     this.#write(words, inbox, count);
     inbox.take(count);
+    return count;
   }
 
-  #measure(inbox: Inbox, count: number): void {
+  #measure(inbox: Inbox, most: number): number {
     const { partWords, partCount, length, hops } = this.#frames;
     this.#edgeShape = -1; // Shapes may have come and gone since the last batch
     let parts = 0;
     let arena = 0;
-    let most = 0;
-    for (let n = 0; n < count; n++) {
+    let hopsSoFar = 0;
+    let n = 0;
+    for (; n < most; n++) {
       const at = inbox.at(n);
       const row = inbox.rows[at]!;
       const own = partCount[row]!;
-      parts += own;
       let visible = length[row]!;
       const edgeShape = inbox.edgeShapes[at]!;
       if (edgeShape === this.#edgeShape ? this.#withholds : this.#findReach(edgeShape)) {
@@ -66,12 +72,16 @@ export class Lowering {
           if ((partWords[p]! & ROLE_BITS) === PAYLOAD) visible -= partWords[p + 2]!;
         }
       }
-      arena += ((visible + 7) & ~7) + ROOM_AROUND;
-      if (hops[row]! > most) most = hops[row]!;
+      const room = ((visible + 7) & ~7) + ROOM_AROUND;
+      if (arena + room > MOST_ARENA && n > 0) break;
+      arena += room;
+      parts += own;
+      if (hops[row]! > hopsSoFar) hopsSoFar = hops[row]!;
     }
     this.parts = parts;
     this.arena = arena;
-    this.hops = most;
+    this.hops = hopsSoFar;
+    return n;
   }
 
   /** Remembers whether the Shape by which a frame comes withholds payloads: most of a batch come by one. */
@@ -160,6 +170,7 @@ export const ROOM_HEAD = 64;
 export const ROOM_TAIL = 32;
 /** What a frame takes of the arena besides its bytes, up to 7 bytes for its remainder modulo 8 included. */
 const ROOM_AROUND = ROOM_HEAD + ROOM_TAIL + 8;
+const MOST_ARENA = LIMITS.maxArenaIn;
 
 // The contract's `frame` in words: edge | shape << 16, part-count | skip-headers << 16 | skip-trailers << 24.
 export const FRAME_EDGE_SHAPE = FRAME.edge >>> 2;

@@ -1,3 +1,4 @@
+import { LIMITS } from '../../abi/host/contract.ts';
 import type { Pattern } from '../frame/pattern.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 
@@ -9,14 +10,14 @@ export class Outlets {
   readonly up: boolean[] = [];
   readonly patterns: Pick<Pattern, 'matches'>[] = [];
   /** Outlet + 1 by Edge and Shape; 0 where nothing is joined. */
-  readonly #numbers = new Uint16Array(MAX_EDGES * MAX_SHAPES);
+  readonly #numbers = new Uint16Array(LIMITS.maxEdges * MAX_SHAPES);
   readonly #free: number[] = [];
 
   set(edge: number, shape: number, withholds: boolean, up: boolean, pattern: Pick<Pattern, 'matches'>): void {
-    if (edge >= MAX_EDGES || shape >= MAX_SHAPES) {
+    if (edge >= LIMITS.maxEdges || shape >= MAX_SHAPES) {
       throw new PieceFault(
         'FT_FAULT_OUTCOME',
-        `Edge ${edge}, Shape ${shape}: a piece has at most ${MAX_EDGES} Edges, with ${MAX_SHAPES} Shapes each`,
+        `Edge ${edge}, Shape ${shape}: a piece has at most ${LIMITS.maxEdges} Edges, with ${MAX_SHAPES} Shapes each`,
       );
     }
     const key = edge * MAX_SHAPES + shape;
@@ -41,11 +42,9 @@ export class Outlets {
   }
 }
 
-/** Edges that one piece may be joined by. */
-export const MAX_EDGES = 64;
 /** Shapes on one Edge, those that came by `listen` included. */
 export const MAX_SHAPES = 1024;
 
 // The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
-const EDGES = MAX_EDGES;
+const EDGES = LIMITS.maxEdges;
 const SHAPES = MAX_SHAPES;

@@ -2,16 +2,15 @@ import { Plan } from '../frame/plan.ts';
 import type { Direction } from '../stack/direction.ts';
 import { parseStack } from '../stack/parse-stack.ts';
 import type { Protocols } from '../stack/protocols.ts';
-import type { JoinedEdge } from './seat.ts';
 
 /** The place where Edges come together: for each direction, a plan of the Shapes that take frames travelling so. */
-export class Joint {
+export class Joint<Member extends { readonly edge: number }> {
   readonly name: string;
   /** Frames that several Shapes match equally go to each. */
   readonly copies: boolean;
-  readonly members: JoinedEdge[] = [];
+  readonly members: Member[] = [];
   /** Who listens, by the tags of the plans. */
-  readonly receivers: (Receiver | undefined)[] = [];
+  readonly receivers: (Receiver<Member> | undefined)[] = [];
   readonly #protocols: Protocols;
   readonly #plans: Record<Direction, Plan>;
   readonly #freeTags: number[] = [];
@@ -33,7 +32,7 @@ export class Joint {
   }
 
   /** From now on frames of this stack go to this Shape of this Edge. The tag ends it. */
-  add(member: JoinedEdge, shape: number, direction: Direction, stack: string): number {
+  add(member: Member, shape: number, direction: Direction, stack: string): number {
     const tag = this.#freeTags.pop() ?? this.receivers.length;
     this.receivers[tag] = { member, edgeShape: (member.edge | (shape << 16)) >>> 0, direction, stack };
     this.#plans[direction].add(parseStack(stack, this.#protocols), tag);
@@ -50,8 +49,8 @@ export class Joint {
 }
 
 /** A Shape on a Joint that takes frames. */
-export interface Receiver {
-  readonly member: JoinedEdge;
+export interface Receiver<Member> {
+  readonly member: Member;
   /** Edge | Shape << 16. */
   readonly edgeShape: number;
   readonly direction: Direction;

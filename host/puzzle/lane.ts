@@ -39,11 +39,11 @@ export class Lane {
   readonly #onEvent: (event: LaneEvent) => void;
   readonly #maxHops: number;
   readonly #seats: Seat[] = [];
-  readonly #joints = new Map<string, Joint>();
+  readonly #joints = new Map<string, Joint<JoinedEdge>>();
   readonly #outbox = new Outbox();
   /** Seats that are to be called, in the order in which they came. */
   readonly #queue: Seat[] = [];
-  readonly #changedJoints = new Set<Joint>();
+  readonly #changedJoints = new Set<Joint<JoinedEdge>>();
   #startedAt = 0;
   #now = 0;
   #isRunning = false;
@@ -85,7 +85,11 @@ export class Lane {
         if (this.#isClosed) throw new FunnelError('FT_LANE_CLOSED', 'the Funnel was closed while it started');
       }
       for (const planned of arrangement.joints) {
-        const joint = new Joint(planned.name, networks.get(planned.name)?.copies ?? false, this.protocols);
+        const joint = new Joint<JoinedEdge>(
+          planned.name,
+          networks.get(planned.name)?.copies ?? false,
+          this.protocols,
+        );
         this.#joints.set(joint.name, joint);
         for (const { place, edge, described, shapes } of planned.members) {
           const seat = this.#seats[place]!;
@@ -346,7 +350,7 @@ export class Lane {
   }
 
   /** Tells every piece on a Joint to which Shapes of the others it can listen or must open. */
-  #tellListening(joint: Joint): Mistake[] {
+  #tellListening(joint: Joint<JoinedEdge>): Mistake[] {
     const mistakes: Mistake[] = [];
     for (const receiver of joint.receivers) {
       if (receiver === undefined) continue;

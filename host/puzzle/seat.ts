@@ -46,7 +46,7 @@ export class JoinedEdge {
   readonly seat: Seat;
   readonly edge: number;
   readonly described: number;
-  readonly joint: Joint;
+  readonly joint: Joint<JoinedEdge>;
   /** Described Shapes that are joined. */
   readonly shapes: readonly number[];
   /** The directions of its Shapes, by number; those that came by `listen` included. */
@@ -58,7 +58,13 @@ export class JoinedEdge {
   /** Frames in, bytes in, frames out, bytes out; in is to the piece. */
   readonly traffic = new Float64Array(4);
 
-  constructor(seat: Seat, edge: number, described: number, joint: Joint, shapes: readonly number[]) {
+  constructor(
+    seat: Seat,
+    edge: number,
+    described: number,
+    joint: Joint<JoinedEdge>,
+    shapes: readonly number[],
+  ) {
     this.seat = seat;
     this.edge = edge;
     this.described = described;

@@ -1,13 +1,12 @@
 import { Outcome } from "funnel-tunnel/as";
-import { endpointV4 } from "../../6bed4/assembly/address";
+import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
+import { endpointPort, endpointV4, lowerHalf } from "../../6bed4/assembly/address";
 import { Outer, addMessage, beginOuter } from "../../6bed4/assembly/carrier";
 import { OUTER_TTL } from "../../6bed4/assembly/constants";
 import { ERRORS_PER_SECOND, ERROR_BURST, addError } from "../../6bed4/assembly/icmp-error";
 import { routerLowerHalf, writeRouterAdvertisement } from "../../6bed4/assembly/neighbour-discovery";
 import { Packet } from "../../6bed4/assembly/packet";
 import { TokenBuckets } from "../../6bed4/assembly/token-bucket";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { peerOf, lowerHalf, endpointPort } from "../../6bed4/assembly/address";
 import { Configuration } from "./configuration";
 
 /** Room for an advertisement with ten routable prefixes: 56 bytes, and 32 for each of 11 prefixes. */
@@ -38,7 +37,7 @@ export abstract class Answers {
       at,
       Ipv6.source(Packet.at),
       Configuration.top,
-      peerOf(peer),
+      peer,
       Configuration.routable,
       Configuration.routableCount,
     );

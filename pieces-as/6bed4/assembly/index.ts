@@ -72,20 +72,18 @@ import {
   Batch,
   Description,
   Direction,
-  Frame,
   Joining,
   Outcome,
   Piece,
   Reach,
   Settings,
   State,
-  arenaStart,
   edgeOf,
 } from "funnel-tunnel/as";
-import { describeSettings, Configuration } from "./configuration";
+import { Answers } from "./answers";
+import { Configuration, describeSettings } from "./configuration";
 import { Connection } from "./connection";
 import { OVERHEAD } from "./constants";
-import { Answers } from "./answers";
 import { fromCarrier } from "./from-carrier";
 import { fromHost } from "./from-host";
 import { Listener, SHAPE_ICMPV6, SHAPE_IPV6, SHAPE_TCP } from "./listener";

@@ -2,7 +2,7 @@
 
 import { Outcome } from "funnel-tunnel/as";
 import { Tcp } from "funnel-tunnel/as/views/tcp";
-import { endpoint, endpointOf, endpointPort, endpointV4, peerOf, v4Of } from "./address";
+import { endpoint, endpointOf, endpointPort, endpointV4, v4Of } from "./address";
 import { Outer, addMessage, beginOuter } from "./carrier";
 import { Configuration } from "./configuration";
 import { Connection } from "./connection";

@@ -100,6 +100,8 @@ export class Lifting {
       const wakeAt = words.doubles[(at + OUTCOME.wakeAt) >>> 3]!;
       if (!(wakeAt >= now)) throw fault(`wake-at is ${wakeAt}, and it is ${now} already`);
       this.#settle();
+      // The constant is on the heap already; any other number that is no small integer is put there when it is returned.
+      if (wakeAt === Infinity) return Infinity;
       return wakeAt;
     } catch (error) {
       while (outbox.length > kept) this.#frames.release(outbox.rows[--outbox.length]!);

@@ -1,7 +1,15 @@
 import type { Protocols } from '../stack/protocols.ts';
 import { internetSum } from './checksum.ts';
-import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
-import {
+import type { Frames } from './frames.ts';
+import * as framesConstants from './frames.ts';
+import * as layoutsConstants from './layouts.ts';
+import { Layouts } from './layouts.ts';
+import * as problemConstants from './problem.ts';
+import { problemName } from './problem.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { MAX_PARTS, PART_WORDS } = framesConstants;
+const {
   BASE,
   CHECKSUM_AT,
   CHECKSUM_HEADER,
@@ -11,7 +19,6 @@ import {
   FRAGMENT_MASK,
   HAS_HEADER,
   IS_LEAF,
-  Layouts,
   LENGTH_AT,
   LENGTH_IS_TOTAL,
   MINIMUM,
@@ -24,17 +31,8 @@ import {
   VERSION_AT,
   VERSION_MASK,
   VERSION_VALUE,
-} from './layouts.ts';
-import {
-  CHECKSUM,
-  HEADER_LENGTH,
-  LENGTH,
-  PARTS,
-  PROBLEM_STRIDE,
-  problemName,
-  TRUNCATED,
-  VERSION,
-} from './problem.ts';
+} = layoutsConstants;
+const { CHECKSUM, HEADER_LENGTH, LENGTH, PARTS, PROBLEM_STRIDE, TRUNCATED, VERSION } = problemConstants;
 
 /**
  * Parses a frame by one header at a time, as the protocols' definitions say. Makes no object, and never throws: what is

@@ -1,19 +1,24 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { Protocols } from '../stack/protocols.ts';
 import type { Port, Stack } from '../stack/stack.ts';
-import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
-import {
+import type { Frames } from './frames.ts';
+import * as framesConstants from './frames.ts';
+import * as layoutsConstants from './layouts.ts';
+import { Layouts } from './layouts.ts';
+import { Parser } from './parser.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { MAX_PARTS, PART_WORDS } = framesConstants;
+const {
   DESTINATION_PORT_AT,
   FLAGS,
   HAS_HEADER,
   IS_TRANSPARENT,
-  Layouts,
   MINIMUM,
   NEXT_SPACE,
   SOURCE_PORT_AT,
   STRIDE,
-} from './layouts.ts';
-import { Parser } from './parser.ts';
+} = layoutsConstants;
 
 /**
  * Whether the parts of a frame begin as a Shape's stack says: the check of what a piece hands on, made for each frame.

@@ -2,21 +2,26 @@ import { partAboveNetwork } from '../stack/match.ts';
 import type { Protocols } from '../stack/protocols.ts';
 import type { Port, Stack, Step } from '../stack/stack.ts';
 import { EdgeTable } from './edge-table.ts';
-import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
-import {
+import type { Frames } from './frames.ts';
+import * as framesConstants from './frames.ts';
+import * as layoutsConstants from './layouts.ts';
+import { Layouts } from './layouts.ts';
+import { Parser, trailersOutside } from './parser.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { MAX_PARTS, PART_WORDS } = framesConstants;
+const {
   DESTINATION_PORT_AT,
   FLAGS,
   HAS_HEADER,
   IS_LINK,
   IS_NETWORK,
   IS_TRANSPARENT,
-  Layouts,
   MINIMUM,
   NEXT_SPACE,
   SOURCE_PORT_AT,
   STRIDE,
-} from './layouts.ts';
-import { Parser, trailersOutside } from './parser.ts';
+} = layoutsConstants;
 
 /**
  * What a Joint wants of the frames that come to it: a trie of stacks. Walking it over a frame parses exactly as deep as

@@ -61,6 +61,15 @@ describe('a lane', () => {
     expect([pieces.one!.taken.length, pieces.two!.taken.length]).toEqual([1, 1]);
   });
 
+  it('keeps a frame for the others when the first of several cannot take it', async () => {
+    await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }, { copies: true });
+    pieces.one!.paused = true;
+    pieces.tun!.bring(0, ipv6());
+    expect(pieces.two!.taken[0]!.bytes).toEqual(ipv6());
+    pieces.two!.paused = true;
+    pieces.tun!.bring(0, ipv6());
+  });
+
   it('refuses what would be given by chance, and undoes everything', async () => {
     const error = await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }).catch(
       (caught) => caught,

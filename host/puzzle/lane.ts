@@ -13,19 +13,13 @@ import { arrange } from './arrange.ts';
 import type { Mistake, NetworkOptions, Place } from './arrangement.ts';
 import { Joint } from './joint.ts';
 import { PuzzleError } from './puzzle-error.ts';
-import {
-  BYTES_IN,
-  BYTES_OUT,
-  CALM_MS,
-  type FailurePolicy,
-  FIRST_RESTART_MS,
-  FRAMES_IN,
-  FRAMES_OUT,
-  JoinedEdge,
-  LAST_RESTART_MS,
-  Seat,
-} from './seat.ts';
+import * as seatConstants from './seat.ts';
+import { type FailurePolicy, JoinedEdge, Seat } from './seat.ts';
 import { type LaneSnapshot, snapshotOf } from './snapshot.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { BYTES_IN, BYTES_OUT, CALM_MS, FIRST_RESTART_MS, FRAMES_IN, FRAMES_OUT, LAST_RESTART_MS } =
+  seatConstants;
 
 /**
  * One thread's whole puzzle: its frames, its pieces in their seats, its Joints, and the loop that runs pieces until
@@ -122,10 +116,11 @@ export class Lane {
   run(): void {
     if (this.#isRunning || this.#isClosed) return;
     this.#isRunning = true;
-    this.#now = this.#clock();
+    const now = this.#clock();
+    this.#now = now;
     this.#wakeSeats();
     let budget = TURN_FRAMES;
-    while (this.#queue.length > 0 && budget > 0) budget -= this.#callPiece(this.#queue.shift()!);
+    while (this.#queue.length > 0 && budget > 0) budget -= this.#callPiece(this.#queue.shift()!, now);
     this.#isRunning = false;
     if (this.#queue.length > 0) this.#continueLater();
     else this.#setTimer();
@@ -172,14 +167,15 @@ export class Lane {
   }
 
   /** Lets a piece take a batch, and delivers what it hands on. Answers a measure of the work. */
-  #callPiece(seat: Seat): number {
+  #callPiece(seat: Seat, now: number): number {
     seat.isQueued = false;
     if (seat.piece === undefined || seat.fault !== undefined) return 1;
     const outbox = this.#outbox;
     outbox.length = 0;
     const waiting = seat.inbox.length;
     try {
-      seat.wakeAt = seat.piece.process(this.#now, seat.inbox, BATCH_FRAMES, outbox);
+      // `now` as it came from the clock: out of a field it would be a new object of the heap for each call.
+      seat.wakeAt = seat.piece.process(now, seat.inbox, BATCH_FRAMES, outbox);
     } catch (error) {
       for (let n = 0; n < outbox.length; n++) this.frames.release(outbox.rows[n]!);
       outbox.length = 0;
@@ -231,16 +227,22 @@ export class Lane {
   /** Gives a frame to the receivers behind these tags, except to its sender. False where there is none. */
   #hand(sender: JoinedEdge, row: number, tags: readonly number[], skips: number): boolean {
     const { receivers } = sender.joint;
+    if (tags.length === 1) {
+      const { member, edgeShape } = receivers[tags[0]!]!;
+      if (member.seat === sender.seat) return false;
+      this.#push(member, row, edgeShape, skips);
+      return true;
+    }
     let last: JoinedEdge | undefined;
     for (let n = 0; n < tags.length; n++) {
-      const receiver = receivers[tags[n]!]!;
-      const { member } = receiver;
+      const { member, edgeShape } = receivers[tags[n]!]!;
       if (member.seat === sender.seat || member === last) continue;
-      // The reference of the frame goes to the first receiver; each further one has one of its own.
-      if (last !== undefined) this.frames.retain(row);
       last = member;
-      this.#push(member, row, receiver.edgeShape, skips);
+      // Each receiver has a reference of its own: the first may let go of the frame before the next is asked.
+      this.frames.retain(row);
+      this.#push(member, row, edgeShape, skips);
     }
+    if (last !== undefined) this.frames.release(row);
     return last !== undefined;
   }
 

@@ -3,7 +3,6 @@
 import { Level, Line, listenLine, listenProblem, offerText, random, unlisten } from "funnel-tunnel/as";
 import { Connection } from "./connection";
 import { Configuration, FIRST_PORT, LAST_PORT } from "./configuration";
-import { Maintenance } from "./maintenance";
 import { forgetNeighbours } from "./neighbour-cache";
 
 /** Ports that are tried at once before waiting for another time. */
@@ -30,6 +29,8 @@ export abstract class Listener {
   /** The joined Edge `carrier`; -1 when it is not joined. */
   static edge: i32 = -1;
   static isOpen: bool = false;
+  /** How often it was opened: who sees another number than before begins anew. */
+  static openings: u32 = 0;
   /** When to try again; Infinity for not. */
   static retryAt: f64 = Infinity;
   private static retryMs: f64 = FIRST_RETRY_MS;
@@ -57,7 +58,7 @@ export abstract class Listener {
         }
         Listener.port = port;
         Listener.isOpen = true;
-        Maintenance.begin();
+        Listener.openings++;
         Listener.retryMs = FIRST_RETRY_MS;
         if (Configuration.lanMulticast) Listener.openLan();
         return;

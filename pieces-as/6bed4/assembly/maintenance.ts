@@ -16,17 +16,11 @@ export abstract class Maintenance {
   private static cycleS: f64 = 0;
   /** The router has confirmed the address since we began. */
   private static isConfirmed: bool = false;
+  private static openings: u32 = 0;
 
   /** When `run` has something to do. */
   static get nextAt(): f64 {
     return Listener.isOpen ? Maintenance.at : NEVER;
-  }
-
-  /** Begins anew: there is no address, or one that was restored and may not hold any more. */
-  static begin(): void {
-    Maintenance.at = 0;
-    Maintenance.cycleS = 0;
-    Maintenance.isConfirmed = false;
   }
 
   /** The router advertised an address. */
@@ -36,7 +30,15 @@ export abstract class Maintenance {
   }
 
   static run(now: f64, out: Outcome): void {
-    if (!Listener.isOpen || now < Maintenance.at) return;
+    if (!Listener.isOpen) return;
+    if (Listener.openings != Maintenance.openings) {
+      // There is no address yet, or one that was restored, or kept without a carrier, and may not hold any more.
+      Maintenance.openings = Listener.openings;
+      Maintenance.at = 0;
+      Maintenance.cycleS = 0;
+      Maintenance.isConfirmed = false;
+    }
+    if (now < Maintenance.at) return;
     if (!Connection.isUp) {
       Maintenance.solicit(out);
       Maintenance.cycleS = min(Maintenance.cycleS * 2 + 1, Configuration.keepaliveMs / 1000);

@@ -39,28 +39,25 @@ async function compile(folder: string): Promise<Uint8Array> {
   const sdk = join(packageRoot(), 'abi', 'as');
   let output: Uint8Array | undefined;
   let diagnostics = '';
-  const { error } = await asc.main(
-    [ENTRY, '--outFile', 'piece.wasm', '--baseDir', folder, ...OPTIONS],
-    {
-      stdout: { write: () => {} },
-      stderr: {
-        write(text) {
-          diagnostics += text;
-        },
+  const { error } = await asc.main([ENTRY, '--outFile', 'piece.wasm', '--baseDir', folder, ...OPTIONS], {
+    stdout: { write: () => {} },
+    stderr: {
+      write(text) {
+        diagnostics += text;
       },
-      readFile(name, baseDir) {
-        if (name === ENTRY) return ENTRY_SOURCE;
-        const inSdk = /funnel-tunnel\/as(?:\/(.*))?\.ts$/.exec(name);
-        if (inSdk === null) return read(resolve(baseDir, name));
-        // Not `as.ts` but `as/index.ts`, so that what it imports is found beside it.
-        return inSdk[1] === undefined ? null : read(join(sdk, `${inSdk[1]}.ts`));
-      },
-      writeFile(name, contents) {
-        if (name === 'piece.wasm' && typeof contents !== 'string') output = contents;
-      },
-      listFiles: () => [],
     },
-  );
+    readFile(name, baseDir) {
+      if (name === ENTRY) return ENTRY_SOURCE;
+      const inSdk = /funnel-tunnel\/as(?:\/(.*))?\.ts$/.exec(name);
+      if (inSdk === null) return read(resolve(baseDir, name));
+      // Not `as.ts` but `as/index.ts`, so that what it imports is found beside it.
+      return inSdk[1] === undefined ? null : read(join(sdk, `${inSdk[1]}.ts`));
+    },
+    writeFile(name, contents) {
+      if (name === 'piece.wasm' && typeof contents !== 'string') output = contents;
+    },
+    listFiles: () => [],
+  });
   if (error !== null || output === undefined) throw new BuildError(folder, diagnostics || String(error));
   return output;
 }

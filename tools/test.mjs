@@ -43,8 +43,12 @@ finish();
 async function runVitest() {
   const file = join(projectRoot, '.setup', `tally.${process.pid}.json`);
   const reporters = ['--reporter=default', '--reporter=./tools/test/tally-reporter.mjs'];
+  const { findIsolation } = await import('../dist/test/net/isolation.js');
+  const isolation = await findIsolation();
+  if (isolation.kind === 'user-namespace') console.log('not root: the tests run in a user namespace');
   const status = await run(['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...chosen], {
-    FUNNEL_TALLY: file,
+    env: { FUNNEL_TALLY: file },
+    wrapper: isolation.kind === 'user-namespace' ? isolation.wrapper : [],
   });
   let result = { passed: 0, failed: 0, skipped: [] };
   try {
@@ -85,10 +89,11 @@ function finish() {
   process.exit(failed > 0 || interruptedBy !== undefined ? 1 : 0);
 }
 
-/** Runs Node on a file of the project; its output is ours. */
-function run(args, env = {}) {
+/** Runs Node on a file of the project, perhaps by way of another command; its output is ours. */
+function run(args, { env = {}, wrapper = [] } = {}) {
+  const [command, ...rest] = [...wrapper, process.execPath, ...args];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, {
+    const child = spawn(command, rest, {
       cwd: projectRoot,
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...env },

@@ -1,6 +1,12 @@
-import { type Frames, HEADROOM, SMALL_ROOM, TAILROOM } from '../frame/frames.ts';
+import type { Frames } from '../frame/frames.ts';
+import * as framesConstants from '../frame/frames.ts';
 import type { PieceContext } from '../piece/piece.ts';
-import { type FunnelIo, TALLY_SIZE } from './addon.ts';
+import type { FunnelIo } from './addon.ts';
+import * as addonConstants from './addon.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { HEADROOM, SMALL_ROOM, TAILROOM } = framesConstants;
+const { TALLY_SIZE } = addonConstants;
 
 /**
  * One endpoint's side of the addon's batches: the rows that wait to be read into, and the rows that wait to be written.

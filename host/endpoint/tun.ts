@@ -1,6 +1,7 @@
 import type { Piece as Description, Joining, Problem, Property } from '../../abi/host/contract.ts';
 import { Composer } from '../frame/composer.ts';
-import { type Frames, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
+import type { Frames } from '../frame/frames.ts';
+import * as framesConstants from '../frame/frames.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import { Outbox } from '../piece/outbox.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
@@ -11,8 +12,13 @@ import { IoBatch } from './io-batch.ts';
 import { formatPrefix, maskPrefix, parsePrefix } from './ip-address.ts';
 import type { LinkTerms } from './link-terms.ts';
 import { SettingReader } from './setting-reader.ts';
-import { TUN_TALLY, tunDescription } from './tun-description.ts';
+import * as tunDescriptionConstants from './tun-description.ts';
+import { tunDescription } from './tun-description.ts';
 import { reasonOf, TunLink } from './tun-link.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { MAX_PARTS, PART_WORDS } = framesConstants;
+const { TUN_TALLY } = tunDescriptionConstants;
 
 /**
  * The native piece `tun`: a device of this machine's network.

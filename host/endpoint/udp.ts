@@ -7,7 +7,8 @@ import {
   Role,
 } from '../../abi/host/contract.ts';
 import { Composer } from '../frame/composer.ts';
-import { type Frames, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
+import type { Frames } from '../frame/frames.ts';
+import * as framesConstants from '../frame/frames.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import { Outbox } from '../piece/outbox.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
@@ -17,12 +18,19 @@ import { loadAddon } from './addon.ts';
 import { EndpointError } from './endpoint-error.ts';
 import { Grants } from './grants.ts';
 import { parseAddress } from './ip-address.ts';
-import { DATAGRAM_SHAPE, ERROR_SHAPE, udpDescription } from './udp-description.ts';
-import { DGRAM_LACKS, DgramUdpIo } from './udp-dgram.ts';
+import * as udpDescriptionConstants from './udp-description.ts';
+import { udpDescription } from './udp-description.ts';
+import * as udpDgramConstants from './udp-dgram.ts';
+import { DgramUdpIo } from './udp-dgram.ts';
 import { AddonUdpIo, type UdpIo, type UdpSink } from './udp-io.ts';
 import { groupsOf, mistakeInGroups, opensFor } from './udp-listens.ts';
 import { readUdpSettings, type UdpSettings } from './udp-settings.ts';
 import { UdpSockets } from './udp-sockets.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { MAX_PARTS, PART_WORDS } = framesConstants;
+const { DATAGRAM_SHAPE, ERROR_SHAPE } = udpDescriptionConstants;
+const { DGRAM_LACKS } = udpDgramConstants;
 
 /**
  * The native piece `udp`: sockets of this machine, in the shape of the packets that they carry.

@@ -1,7 +1,16 @@
 import type { Protocols } from '../stack/protocols.ts';
 import { crc32c, fold, internetSum } from './checksum.ts';
-import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
-import {
+import type { Frames } from './frames.ts';
+import * as framesConstants from './frames.ts';
+import * as layoutsConstants from './layouts.ts';
+import { Layouts } from './layouts.ts';
+import { trailersOutside } from './parser.ts';
+import * as problemConstants from './problem.ts';
+import { problemName } from './problem.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { MAX_PARTS, PART_WORDS } = framesConstants;
+const {
   ADDRESS_BYTES,
   CHECKSUM_AT,
   CHECKSUM_CONTENTS,
@@ -15,16 +24,14 @@ import {
   HAS_HEADER,
   IP_NUMBER,
   IS_TRANSPARENT,
-  Layouts,
   LENGTH_AT,
   LENGTH_IS_TOTAL,
   MINIMUM,
   SOURCE_AT,
   STRIDE,
   ZERO_IS_NONE,
-} from './layouts.ts';
-import { trailersOutside } from './parser.ts';
-import { CARRIER, FRAGMENT, PROBLEM_STRIDE, problemName, SIZE, TRUNCATED } from './problem.ts';
+} = layoutsConstants;
+const { CARRIER, FRAGMENT, PROBLEM_STRIDE, SIZE, TRUNCATED } = problemConstants;
 
 /**
  * Fills in what is left to be filled in when a frame leaves: lengths and checksums, as the protocols' definitions say.

@@ -1,0 +1,78 @@
+import { ComponentPiece } from '../../host/engine/component-piece.ts';
+import { Lane } from '../../host/puzzle/lane.ts';
+import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
+import { surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import { Protocols } from '../../host/stack/protocols.ts';
+import { loadPiece } from './echo-piece.ts';
+import { ipv4Packet } from './packets.ts';
+import { TrafficPiece, trafficDescription } from './traffic-piece.ts';
+
+/** A lane in which frames go round: from a native piece through a chain of `echo` pieces and back to it. */
+export interface EchoLane {
+  readonly lane: Lane;
+  readonly traffic: TrafficPiece;
+}
+
+/**
+ * @param pieces how many times `echo` stands in the chain
+ * @param frames how many frames go round, each an IPv4 packet of `bytes`
+ */
+export async function startEchoLane(options: {
+  pieces: number;
+  frames: number;
+  bytes: number;
+  reach: 'headers' | 'whole-frame';
+  stack: string;
+}): Promise<EchoLane> {
+  const protocols = new Protocols();
+  const component = await loadPiece('echo');
+  const settings = [
+    ['stack', options.stack],
+    ['whole', String(options.reach === 'whole-frame')],
+  ] as const;
+  const description = component.describe(settings);
+  if (!('name' in description)) throw new Error(description.map(({ message }) => message).join('; '));
+  let traffic: TrafficPiece | undefined;
+  const makers: PieceMaker[] = [
+    {
+      place: {
+        name: 'traffic',
+        description: trafficDescription,
+        edges: new Map([
+          ['out', ['net0']],
+          ['in', [`net${options.pieces}`]],
+        ]),
+      },
+      kind: 'native',
+      failure: 'closed',
+      make(context, frames) {
+        traffic = new TrafficPiece(context, frames, protocols.number('ipv4'));
+        return traffic;
+      },
+    },
+  ];
+  for (let n = 0; n < options.pieces; n++) {
+    makers.push({
+      place: {
+        name: `echo${n}`,
+        description,
+        edges: new Map([
+          ['a', [`net${n}`]],
+          ['b', [`net${n + 1}`]],
+        ]),
+      },
+      kind: 'component',
+      failure: 'closed',
+      make: (context, frames) =>
+        new ComponentPiece(component, description, settings, surroundingsOf(context, frames, protocols)),
+    });
+  }
+  const lane = new Lane({
+    protocols,
+    onEvent: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
+  });
+  await lane.start(makers);
+  const { bytes } = ipv4Packet(protocols, options.bytes);
+  for (let n = 0; n < options.frames; n++) traffic!.add(bytes);
+  return { lane, traffic: traffic! };
+}

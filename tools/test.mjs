@@ -36,19 +36,27 @@ if (chosen.length === 0) {
   else tally.failed++;
 }
 
-if (interruptedBy === undefined) await runVitest();
+if (interruptedBy === undefined) await runTests();
 await removeLeftovers();
 finish();
 
-async function runVitest() {
-  const file = join(projectRoot, '.setup', `tally.${process.pid}.json`);
-  const reporters = ['--reporter=default', '--reporter=./tools/test/tally-reporter.mjs'];
+/** Without root, those that make network namespaces run in a user namespace, where that is allowed; the others never. */
+async function runTests() {
   const { findIsolation } = await import('../dist/test/net/isolation.js');
   const isolation = await findIsolation();
-  if (isolation.kind === 'user-namespace') console.log('not root: the tests run in a user namespace');
-  const status = await run(['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...chosen], {
+  if (isolation.kind !== 'user-namespace') return runVitest([], []);
+  await runVitest(['--project', 'unit'], []);
+  console.log('not root: the end-to-end tests run in a user namespace');
+  if (interruptedBy === undefined) await runVitest(['--project', 'e2e'], isolation.wrapper);
+}
+
+async function runVitest(projects, wrapper) {
+  const file = join(projectRoot, '.setup', `tally.${process.pid}.json`);
+  const reporters = ['--reporter=default', '--reporter=./tools/test/tally-reporter.mjs'];
+  const options = [...reporters, ...projects, ...(projects.length > 0 ? ['--passWithNoTests'] : [])];
+  const status = await run(['node_modules/vitest/vitest.mjs', 'run', ...options, ...chosen], {
     env: { FUNNEL_TALLY: file },
-    wrapper: isolation.kind === 'user-namespace' ? isolation.wrapper : [],
+    wrapper,
   });
   let result = { passed: 0, failed: 0, skipped: [] };
   try {

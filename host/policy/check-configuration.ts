@@ -5,7 +5,7 @@ import type { Limits } from '../engine/limits.ts';
 import type { LoadedComponent } from '../engine/load-component.ts';
 import { arrange } from '../puzzle/arrange.ts';
 import type { Mistake, NetworkOptions, Place } from '../puzzle/arrangement.ts';
-import type { PieceMaker } from '../puzzle/lane.ts';
+import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../puzzle/surroundings.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { checkSettings, type SettingPairs } from './check-settings.ts';

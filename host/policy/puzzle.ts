@@ -1,5 +1,6 @@
 import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../puzzle/arrangement.ts';
-import type { LaneOptions, PieceMaker } from '../puzzle/lane.ts';
+import type { LaneOptions } from '../puzzle/lane.ts';
+import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import type { ConfigurationMistake } from './configuration-error.ts';
 
 export type { PlannedJoint } from '../puzzle/arrangement.ts';

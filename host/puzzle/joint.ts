@@ -7,7 +7,7 @@ import type { Protocols } from '../stack/protocols.ts';
 export class Joint<Member extends { readonly edge: number }> {
   readonly name: string;
   /** Frames that several Shapes match equally go to each. */
-  readonly copies: boolean;
+  copies: boolean;
   readonly members: Member[] = [];
   /** Who listens, by the tags of the plans. */
   readonly receivers: (Receiver<Member> | undefined)[] = [];

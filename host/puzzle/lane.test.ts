@@ -3,7 +3,8 @@ import type { Shape } from '../../abi/host/contract.ts';
 import { Frames } from '../frame/frames.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import { Protocols } from '../stack/protocols.ts';
-import { Lane, type LaneEvent, type PieceMaker } from './lane.ts';
+import { Lane, type LaneEvent } from './lane.ts';
+import type { PieceMaker } from './piece-maker.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from './scripted-piece.ts';
 

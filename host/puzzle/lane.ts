@@ -10,16 +10,24 @@ import { matchStacks } from '../stack/match.ts';
 import { parseStack } from '../stack/parse-stack.ts';
 import { Protocols } from '../stack/protocols.ts';
 import { arrange } from './arrange.ts';
-import type { Mistake, NetworkOptions, Place } from './arrangement.ts';
+import type { NetworkOptions, Place } from './arrangement.ts';
+import { Change, type Closing, type Difference, type Table } from './change.ts';
 import { Joint } from './joint.ts';
+import type { PieceMaker } from './piece-maker.ts';
 import { PuzzleError } from './puzzle-error.ts';
-import * as seatConstants from './seat.ts';
-import { type FailurePolicy, JoinedEdge, Seat } from './seat.ts';
+import {
+  BYTES_IN,
+  BYTES_OUT,
+  CALM_MS,
+  FIRST_RESTART_MS,
+  FRAMES_IN,
+  FRAMES_OUT,
+  type JoinedEdge,
+  LAST_RESTART_MS,
+  type Seat,
+} from './seat.ts';
 import { type LaneSnapshot, snapshotOf } from './snapshot.ts';
-
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
-const { BYTES_IN, BYTES_OUT, CALM_MS, FIRST_RESTART_MS, FRAMES_IN, FRAMES_OUT, LAST_RESTART_MS } =
-  seatConstants;
+import type { Tenancy } from './tenancy.ts';
 
 /**
  * One thread's whole puzzle: its frames, its pieces in their seats, its Joints, and the loop that runs pieces until
@@ -33,11 +41,16 @@ export class Lane {
   readonly #onEvent: (event: LaneEvent) => void;
   readonly #maxHops: number;
   readonly #seats: Seat[] = [];
+  readonly #table: Table;
   readonly #joints = new Map<string, Joint<JoinedEdge>>();
   readonly #outbox = new Outbox();
   /** Seats that are to be called, in the order in which they came. */
   readonly #queue: Seat[] = [];
   readonly #changedJoints = new Set<Joint<JoinedEdge>>();
+  #changes = 0;
+  #changing: Promise<void> = Promise.resolve();
+  /** While new pieces say what they offer, nobody is told terms. */
+  #holdsTerms = false;
   #startedAt = 0;
   #now = 0;
   #isRunning = false;
@@ -53,63 +66,78 @@ export class Lane {
     this.#onLog = options.onLog ?? (() => {});
     this.#onEvent = options.onEvent ?? (() => {});
     this.#maxHops = options.maxHops ?? MAX_HOPS;
+    this.#table = {
+      frames: this.frames,
+      seats: this.#seats,
+      joints: this.#joints,
+      changedJoints: this.#changedJoints,
+      now: () => this.#now,
+      contextOf: (seat, tenancy, place) => this.#contextOf(seat, tenancy, place),
+      jointNamed: (name) => this.#jointNamed(name),
+      joiningOf: (member, shape) => this.#joiningOf(member, shape),
+      offersOn: (network, except) => this.#offersOn(network, except),
+      isHeardBy: (member, direction, other) => direction !== undefined && isHeardBy(member, direction, other),
+      removeReceiver: (member, shape) => this.#removeReceiver(member, shape),
+      tellNative: (member, stack, present) => this.#tellNative(member, stack, present),
+      attempt: (seat, call) => this.#attempt(seat, call),
+      enqueue: (seat) => this.#enqueue(seat),
+      dropWaiting: (seat, reason) => this.#dropWaiting(seat, reason),
+    };
   }
 
   /**
-   * Makes, starts and joins all pieces.
+   * Makes, starts and joins all pieces of a lane that has none yet.
    *
-   * @throws {PuzzleError} where that cannot be, with everything undone; endpoints throw errors of their own.
+   * @throws {PuzzleError} where that cannot be, with everything undone and the lane closed.
    */
   async start(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
   ): Promise<void> {
     this.#startedAt = this.#now = this.#clock();
-    const arrangement = arrange(
-      this.protocols,
-      makers.map((maker) => maker.place),
-      networks,
-    );
-    if (arrangement.mistakes.length > 0) throw new PuzzleError(arrangement.mistakes);
     try {
-      for (const maker of makers) {
-        const seat = new Seat(maker.place, maker.kind, maker.failure);
-        this.#seats.push(seat);
-        seat.piece = await maker.make(this.#contextOf(seat), this.frames);
-        if (this.#isClosed) throw new FunnelError('FT_LANE_CLOSED', 'the Funnel was closed while it started');
-      }
-      for (const planned of arrangement.joints) {
-        const joint = new Joint<JoinedEdge>(
-          planned.name,
-          networks.get(planned.name)?.copies ?? false,
-          this.protocols,
-        );
-        this.#joints.set(joint.name, joint);
-        for (const { place, edge, described, shapes } of planned.members) {
-          const seat = this.#seats[place]!;
-          const member = new JoinedEdge(seat, edge, described, joint, shapes);
-          seat.members[edge] = member;
-          joint.members.push(member);
-        }
-      }
-      this.#isRunning = true;
-      const mistakes: Mistake[] = [];
-      for (const seat of this.#seats) mistakes.push(...this.#startPiece(seat));
-      if (mistakes.length > 0) throw new PuzzleError(mistakes);
-      for (const seat of this.#seats) mistakes.push(...this.#askPiece(seat));
-      if (mistakes.length > 0) throw new PuzzleError(mistakes);
-      for (const joint of this.#joints.values())
-        for (const member of joint.members) this.#addReceivers(member);
-      for (const seat of this.#seats) this.#joinPiece(seat);
-      for (const joint of this.#joints.values()) mistakes.push(...this.#tellListening(joint));
-      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+      await this.apply(makers, networks);
     } catch (error) {
       this.close();
       throw error;
-    } finally {
-      this.#isRunning = false;
     }
-    this.run();
+  }
+
+  /**
+   * Puts another puzzle in the place of the present one: pieces that would be made alike go on, others are made and
+   * started beside what runs, everybody concerned is asked, and then all changes in one turn. A newer change replaces one
+   * that is still prepared.
+   *
+   * @throws {PuzzleError} where that cannot be; the running puzzle has noticed nothing.
+   */
+  async apply(
+    makers: readonly PieceMaker[],
+    networks: ReadonlyMap<string, NetworkOptions> = new Map(),
+  ): Promise<Difference> {
+    const number = ++this.#changes;
+    const isCurrent = () => number === this.#changes && !this.#isClosed;
+    const before = this.#changing;
+    const change = (async () => {
+      await before;
+      const change = this.#changeTo(makers, networks);
+      await change.prepare(isCurrent);
+      this.#commit(change);
+      return change.difference;
+    })();
+    // The next one waits for this one to end, and does not mind how.
+    this.#changing = change.then(
+      () => {},
+      () => {},
+    );
+    return change;
+  }
+
+  /** What {@link apply} would come to; nothing is made. Throws as it does for what cannot be joined. */
+  difference(
+    makers: readonly PieceMaker[],
+    networks: ReadonlyMap<string, NetworkOptions> = new Map(),
+  ): Difference {
+    return this.#changeTo(makers, networks).difference;
   }
 
   /** Runs pieces until nothing waits, or until the turn has had its share; then it goes on after other events. */
@@ -305,113 +333,98 @@ export class Lane {
 
   // Pieces: starting, joining, failing.
 
-  #startPiece(seat: Seat): Mistake[] {
-    const problems = this.#guarded(seat, () => seat.piece!.start(this.#now));
-    seat.startedAt = this.#now;
-    return problems.map(({ setting, message }) => ({
-      code: 'FT_PIECE_START',
-      piece: seat.name,
-      message,
-      ...(setting === undefined ? {} : { setting }),
-    }));
+  #changeTo(makers: readonly PieceMaker[], networks: ReadonlyMap<string, NetworkOptions>): Change {
+    const places = makers.map((maker) => maker.place);
+    const arrangement = arrange(this.protocols, places, networks);
+    if (arrangement.mistakes.length > 0) throw new PuzzleError(arrangement.mistakes);
+    return new Change(this.#table, makers, networks, arrangement);
   }
 
-  #askPiece(seat: Seat): Mistake[] {
-    const mistakes: Mistake[] = [];
-    for (const member of seat.members) {
-      for (const shape of member.shapes) {
-        const problem = this.#guarded(seat, () => seat.piece!.accepts(this.#joiningOf(member, shape)));
-        if (problem !== undefined) {
-          const { message } = problem;
-          mistakes.push({
-            code: 'FT_JOIN_REFUSED',
-            piece: seat.name,
-            edge: member.name,
-            network: member.joint.name,
-            message,
-          });
-        }
-      }
-    }
-    return mistakes;
-  }
-
-  #joinPiece(seat: Seat): void {
-    for (const member of seat.members) {
-      for (const shape of member.shapes)
-        this.#guarded(seat, () => seat.piece!.join(this.#joiningOf(member, shape)));
-    }
-    seat.wakeAt = this.#now;
-  }
-
-  #addReceivers(member: JoinedEdge): void {
-    for (const shape of member.shapes) {
-      const { stack, direction } = member.seat.place.description.edges[member.described]!.shapes[shape]!;
-      member.joint.add(member, shape, direction, stack);
-    }
-  }
-
-  /** Tells every piece on a Joint to which Shapes of the others it can listen or must open. */
-  #tellListening(joint: Joint<JoinedEdge>): Mistake[] {
-    const mistakes: Mistake[] = [];
-    for (const receiver of joint.receivers) {
-      if (receiver === undefined) continue;
-      for (const member of joint.members) {
-        if (!isHeardBy(receiver.member, receiver.direction, member)) continue;
-        const problem = this.#guarded(member.seat, () =>
-          member.seat.piece!.listening(member.edge, receiver.stack, true),
-        );
-        if (problem !== undefined) {
-          const { message } = problem;
-          mistakes.push({
-            code: 'FT_LISTEN_REFUSED',
-            piece: member.seat.name,
-            edge: member.name,
-            network: joint.name,
-            message,
-          });
-        }
-      }
-    }
-    return mistakes;
-  }
-
-  /** Calls a piece while the puzzle is made; a fault there, or what the system refuses an endpoint, says whose it is. */
-  #guarded<T>(seat: Seat, call: () => T): T {
+  #commit(change: Change): void {
+    // What is on its way arrives by the old puzzle.
+    for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#queue.length > 0; turns++) this.run();
+    this.#isRunning = true;
+    let retired: Piece[];
     try {
-      return call();
+      this.#now = this.#clock();
+      retired = change.commit();
     } catch (error) {
-      if (!(error instanceof FunnelError)) throw error;
-      const setting =
-        'setting' in error && typeof error.setting === 'string' ? { setting: error.setting } : {};
-      const mistake = { code: error.code, piece: seat.name, message: error.message, ...setting };
-      throw new PuzzleError([mistake], { cause: error });
+      this.#isRunning = false;
+      change.undo();
+      throw error;
     }
+    // New pieces say what they offer before anybody is told that the old ones offer it no more.
+    this.#holdsTerms = true;
+    for (let waiting = this.#queue.length; waiting > 0; waiting--)
+      this.#callPiece(this.#queue.shift()!, this.#now);
+    this.#holdsTerms = false;
+    this.#tellTerms();
+    this.#isRunning = false;
+    for (const piece of retired) piece.close();
+    this.run();
+  }
+
+  #jointNamed(name: string): Joint<JoinedEdge> {
+    const known = this.#joints.get(name);
+    if (known !== undefined) return known;
+    const joint = new Joint<JoinedEdge>(name, false, this.protocols);
+    this.#joints.set(name, joint);
+    return joint;
   }
 
   #joiningOf(member: JoinedEdge, shape: number) {
-    const properties: Property[] = [];
-    for (const other of member.joint.members)
-      if (other.seat !== member.seat) properties.push(...other.offers);
-    return { edge: member.edge, described: member.described, shape, joint: member.joint.name, properties };
+    const { name } = member.joint;
+    return {
+      edge: member.edge,
+      described: member.described,
+      shape,
+      joint: name,
+      properties: this.#offersOn(name, member.seat),
+    };
+  }
+
+  #offersOn(network: string, except: Seat): Property[] {
+    const members = this.#joints.get(network)?.members ?? [];
+    return members.flatMap((other) => (other.seat === except ? [] : other.offers));
+  }
+
+  /** Ends what a Shape takes, described or listened on. */
+  #removeReceiver(member: JoinedEdge, shape: number): Closing[] {
+    const tag = member.listens.get(shape)?.tag ?? member.tags.get(shape);
+    const receiver = tag === undefined ? undefined : member.joint.receivers[tag];
+    if (tag === undefined || receiver === undefined) return [];
+    member.joint.remove(tag);
+    member.tags.delete(shape);
+    if (member.listens.delete(shape)) member.directions[shape] = undefined;
+    return member.joint.members
+      .filter((other) => other.seat.kind === 'native' && isHeardBy(member, receiver.direction, other))
+      .map((other) => ({ member: other, stack: receiver.stack }));
+  }
+
+  /** Calls a piece outside of its turn; a fault is the piece's. */
+  #attempt<T>(seat: Seat, call: () => T): T | undefined {
+    try {
+      return call();
+    } catch (error) {
+      this.#fail(seat, error);
+      return undefined;
+    }
   }
 
   /** New terms reach the others on a Joint after the call in which they were offered. */
   #tellTerms(): void {
-    for (const joint of this.#changedJoints) {
+    if (this.#holdsTerms) return;
+    const changed = [...this.#changedJoints];
+    this.#changedJoints.clear();
+    for (const joint of changed) {
       for (const { seat, shapes, edge } of joint.members) {
-        if (seat.fault !== undefined || seat.piece === undefined) continue;
-        try {
-          for (const shape of shapes) seat.piece.join(this.#joiningOf(seat.members[edge]!, shape));
-        } catch (error) {
-          this.#fail(seat, error);
-          continue;
+        for (const shape of shapes) {
+          if (seat.fault === undefined)
+            this.#attempt(seat, () => seat.piece!.join(this.#joiningOf(seat.members[edge]!, shape)));
         }
-        seat.wakeAt = this.#now;
-        this.#enqueue(seat);
+        if (seat.fault === undefined) this.#enqueue(seat);
       }
     }
-    this.#changedJoints.clear();
   }
 
   #fail(seat: Seat, error: unknown): void {
@@ -421,7 +434,7 @@ export class Lane {
     seat.wakeAt = Infinity;
     piece.fail?.();
     this.#dropWaiting(seat, 'failed');
-    for (const member of seat.members) {
+    for (const member of seat.edges) {
       for (const shape of [...member.listens.keys()]) this.#unlisten(member, shape);
       if (member.offers.length > 0) this.#changedJoints.add(member.joint);
       member.offers.length = 0;
@@ -436,48 +449,61 @@ export class Lane {
   }
 
   #restart(seat: Seat): void {
+    const piece = seat.piece!;
     seat.restartAt = Infinity;
     seat.fault = undefined;
-    try {
-      seat.piece!.renew!();
-      const mistakes = [...this.#startPiece(seat), ...this.#askPiece(seat)];
-      if (mistakes.length > 0) throw new PuzzleError(mistakes);
-      this.#joinPiece(seat);
-      this.#enqueue(seat);
-      this.#onEvent({ kind: 'restarted', piece: seat.name });
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#fail(
-        seat,
-        error instanceof PieceFault ? error : new PieceFault('FT_FAULT_RESULT', `restart: ${message}`),
+    seat.startedAt = this.#now;
+    this.#attempt(seat, () => {
+      piece.renew!();
+      const joinings = seat.edges.flatMap((member) =>
+        member.shapes.map((shape) => this.#joiningOf(member, shape)),
       );
-    }
+      const [problem] = [
+        ...piece.start(this.#now),
+        ...joinings.map((joining) => piece.accepts(joining)),
+      ].filter(Boolean);
+      if (problem !== undefined)
+        throw new PieceFault('FT_FAULT_RESULT', `after a restart: ${problem.message}`);
+      for (const joining of joinings) piece.join(joining);
+    });
+    if (seat.fault !== undefined) return;
+    this.#enqueue(seat);
+    this.#onEvent({ kind: 'restarted', piece: seat.name });
   }
 
   // What pieces ask of the host.
 
-  #contextOf(seat: Seat): PieceContext {
+  #contextOf(seat: Seat, tenancy: Tenancy, { name }: Place): PieceContext {
     const random = new BigUint64Array(1);
-    const lane = this;
     return {
-      name: seat.name,
+      name,
       counters: seat.counters,
-      log: (level, message) => this.#onLog({ piece: seat.name, level, message }),
+      log: (level, message) => this.#onLog({ piece: name, level, message }),
       now: () => this.#now,
       random: () => randomFillSync(random)[0]!,
       count: (reason, frames) => seat.counters.add(reason, frames),
-      listen: (edge, like, stack) => this.#listen(seat, edge, like, stack),
+      listen: (edge, like, stack) =>
+        tenancy.isActive
+          ? this.#listen(seat, edge, like, stack)
+          : { message: 'the piece is on no network yet' },
       unlisten: (edge, shape) => {
-        const member = seat.members[edge];
+        const member = tenancy.isActive ? seat.members[edge] : undefined;
         if (member !== undefined) this.#unlisten(member, shape);
       },
-      offer: (edge, property, present) => this.#offer(seat, edge, property, present),
-      arrived(outbox) {
-        if (lane.#isClosed) for (let n = 0; n < outbox.length; n++) lane.frames.release(outbox.rows[n]!);
-        lane.#deliver(seat, outbox);
-        lane.run();
+      offer: (edge, property, present) => {
+        if (tenancy.isActive) this.#offer(seat, edge, property, present);
+      },
+      arrived: (outbox) => {
+        if (tenancy.isActive && !this.#isClosed) {
+          this.#deliver(seat, outbox);
+          this.run();
+          return;
+        }
+        for (let n = 0; n < outbox.length; n++) this.#drop(seat, outbox.rows[n]!, 'not-joined');
+        outbox.length = 0;
       },
       wake: () => {
+        if (!tenancy.isActive) return;
         this.#enqueue(seat);
         if (!this.#isRunning) this.#continueLater();
       },
@@ -547,16 +573,9 @@ export class Lane {
   }
 
   #unlisten(member: JoinedEdge, shape: number): void {
-    const listen = member.listens.get(shape);
-    if (listen === undefined) return;
-    const { direction } = member.joint.receivers[listen.tag]!;
-    member.joint.remove(listen.tag);
-    member.listens.delete(shape);
-    member.directions[shape] = undefined;
-    for (const other of member.joint.members) {
-      if (isHeardBy(member, direction, other) && other.seat.kind === 'native')
-        this.#tellNative(other, listen.stack, false);
-    }
+    if (!member.listens.has(shape)) return;
+    for (const closing of this.#removeReceiver(member, shape))
+      this.#tellNative(closing.member, closing.stack, false);
   }
 
   #offer(seat: Seat, edge: number, property: Property, present: boolean): void {
@@ -581,14 +600,6 @@ export class Lane {
       });
     this.#changedJoints.add(member.joint);
   }
-}
-
-/** How a piece of a puzzle is made. */
-export interface PieceMaker {
-  readonly place: Place;
-  readonly kind: 'component' | 'native';
-  readonly failure: FailurePolicy;
-  make(context: PieceContext, frames: Frames): Piece | Promise<Piece>;
 }
 
 export interface LaneOptions {
@@ -629,6 +640,8 @@ const BATCH_FRAMES = 256;
 const TURN_FRAMES = 16_384;
 /** Pieces that a frame may pass before it is held to go in circles. */
 const MAX_HOPS = 64;
+/** Turns that what is on its way has to arrive before a change; what then waits still is counted. */
+const MOST_TURNS_BEFORE_CHANGE = 64;
 /** Shapes of one Edge: as many as a component's outlets can be. */
 const MAX_LISTENS = 1024;
 const MAX_OFFERS = 64;

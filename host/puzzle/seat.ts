@@ -5,17 +5,23 @@ import type { Piece } from '../piece/piece.ts';
 import type { Direction } from '../stack/direction.ts';
 import type { Place } from './arrangement.ts';
 import type { Joint } from './joint.ts';
+import type { FailurePolicy, PieceMaker } from './piece-maker.ts';
+import type { Tenancy } from './tenancy.ts';
 
 /** A named piece in a running puzzle: what waits for it, what was counted, when it wants to be woken. It outlives instances. */
 export class Seat {
-  readonly place: Place;
+  place: Place;
   readonly kind: 'component' | 'native';
-  readonly failure: FailurePolicy;
+  failure: FailurePolicy;
+  identity: string | undefined;
   readonly inbox = new Inbox();
   readonly counters = new Counters();
   /** Joined Edges, by number. */
-  readonly members: JoinedEdge[] = [];
+  readonly members: (JoinedEdge | undefined)[] = [];
   piece: Piece | undefined;
+  tenancy: Tenancy = { isActive: false };
+  /** The counters of the Edges of an instance that was replaced, by Edge and network. */
+  formerTraffic: ReadonlyMap<string, Float64Array> | undefined;
   /** Why the piece is not running; undefined while it is. */
   fault: { code: string; message: string } | undefined;
   /** Milliseconds of the lane's clock; Infinity for never. */
@@ -27,19 +33,29 @@ export class Seat {
   restartDelayMs = FIRST_RESTART_MS;
   startedAt = 0;
 
-  constructor(place: Place, kind: 'component' | 'native', failure: FailurePolicy) {
+  constructor({ place, kind, failure, identity }: PieceMaker) {
     this.place = place;
     this.kind = kind;
     this.failure = failure;
+    this.identity = identity;
   }
 
   get name(): string {
     return this.place.name;
   }
-}
 
-/** What becomes of frames when a piece has faulted: none pass; or it comes again, with exponential back-off. */
-export type FailurePolicy = 'closed' | 'restart';
+  /** The joined Edges in the order of their numbers. */
+  get edges(): JoinedEdge[] {
+    return this.members.filter((member) => member !== undefined);
+  }
+
+  /** What the configuration says of it now. */
+  occupy({ place, failure, identity }: PieceMaker): void {
+    this.place = place;
+    this.failure = failure;
+    this.identity = identity;
+  }
+}
 
 /** One Edge of a running piece, on its Joint. */
 export class JoinedEdge {
@@ -48,7 +64,9 @@ export class JoinedEdge {
   readonly described: number;
   readonly joint: Joint<JoinedEdge>;
   /** Described Shapes that are joined. */
-  readonly shapes: readonly number[];
+  shapes: readonly number[] = [];
+  /** The tags by which the Joint knows them, by Shape number. */
+  readonly tags = new Map<number, number>();
   /** The directions of its Shapes, by number; those that came by `listen` included. */
   readonly directions: (Direction | undefined)[];
   /** Stacks of Shapes that came by `listen`, by Shape number. */
@@ -58,18 +76,11 @@ export class JoinedEdge {
   /** Frames in, bytes in, frames out, bytes out; in is to the piece. */
   readonly traffic = new Float64Array(4);
 
-  constructor(
-    seat: Seat,
-    edge: number,
-    described: number,
-    joint: Joint<JoinedEdge>,
-    shapes: readonly number[],
-  ) {
+  constructor(seat: Seat, edge: number, described: number, joint: Joint<JoinedEdge>) {
     this.seat = seat;
     this.edge = edge;
     this.described = described;
     this.joint = joint;
-    this.shapes = shapes;
     this.directions = seat.place.description.edges[described]!.shapes.map((shape) => shape.direction);
   }
 

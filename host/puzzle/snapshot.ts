@@ -66,7 +66,7 @@ function pieceSnapshot(seat: Seat): PieceSnapshot {
     kind: seat.kind,
     state: seat.fault === undefined ? 'running' : 'failed',
     ...(seat.fault === undefined ? {} : { fault: `${seat.fault.code}: ${seat.fault.message}` }),
-    edges: seat.members.map((member) => ({
+    edges: seat.edges.map((member) => ({
       name: member.name,
       network: member.joint.name,
       framesIn: member.traffic[FRAMES_IN]!,

@@ -4,7 +4,8 @@ import { type LoadedComponent, loadComponent } from '../../host/engine/load-comp
 import { Composer } from '../../host/frame/composer.ts';
 import type { Inbox } from '../../host/piece/inbox.ts';
 import type { Outbox } from '../../host/piece/outbox.ts';
-import { Lane, type PieceMaker } from '../../host/puzzle/lane.ts';
+import { Lane } from '../../host/puzzle/lane.ts';
+import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
 import { internetChecksum, pseudoHeader6 } from '../views/internet-checksum.ts';

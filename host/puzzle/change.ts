@@ -1,0 +1,502 @@
+import type { Frames } from '../frame/frames.ts';
+import type { Piece, PieceContext } from '../piece/piece.ts';
+import { opposes } from '../stack/direction.ts';
+import { FunnelError } from '../stack/funnel-error.ts';
+import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
+import type { Joint } from './joint.ts';
+import type { PieceMaker } from './piece-maker.ts';
+import { PuzzleError } from './puzzle-error.ts';
+import { JoinedEdge, Seat } from './seat.ts';
+import type { Tenancy } from './tenancy.ts';
+
+/**
+ * A change of a running puzzle, from the intention to its end: first everything is prepared that can fail, while the old
+ * puzzle runs on; then it is committed in one turn, where nothing can refuse but a `restore`, before anything has changed.
+ */
+export class Change {
+  /** What it comes to, by name. */
+  readonly difference: Difference;
+
+  readonly #table: Table;
+  readonly #makers: readonly PieceMaker[];
+  readonly #networks: ReadonlyMap<string, NetworkOptions>;
+  readonly #arrangement: Arrangement;
+  /** By place. */
+  readonly #candidates: Candidate[] = [];
+  readonly #joinings: Joining[] = [];
+  /** What native pieces were told to open, to be taken back when the change fails. */
+  readonly #opened: { member: MemberNumber; piece: Piece; stack: string }[] = [];
+
+  constructor(
+    table: Table,
+    makers: readonly PieceMaker[],
+    networks: ReadonlyMap<string, NetworkOptions>,
+    arrangement: Arrangement,
+  ) {
+    this.#table = table;
+    this.#makers = makers;
+    this.#networks = networks;
+    this.#arrangement = arrangement;
+    this.difference = differenceOf(table.seats, makers, arrangement);
+  }
+
+  /**
+   * Makes and starts what is new, and asks everybody concerned. Nothing of the running puzzle changes.
+   *
+   * @throws {PuzzleError} with everything undone.
+   */
+  async prepare(isCurrent: () => boolean): Promise<void> {
+    try {
+      const mistakes: Mistake[] = [];
+      for (const maker of this.#makers) {
+        const candidate = await this.#makeCandidate(maker);
+        this.#candidates.push(candidate);
+        if (!isCurrent()) {
+          throw new PuzzleError([
+            {
+              code: 'FT_CHANGE_SUPERSEDED',
+              message: 'a newer change came while this one was prepared, or the Funnel was closed',
+            },
+          ]);
+        }
+      }
+      for (const candidate of this.#candidates) mistakes.push(...this.#startCandidate(candidate));
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+      this.#planJoinings();
+      for (const joining of this.#joinings) mistakes.push(...this.#ask(joining));
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+      mistakes.push(...this.#openListens());
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+    } catch (error) {
+      this.undo();
+      throw error;
+    }
+  }
+
+  /** Takes back what was prepared; the running puzzle has noticed nothing. */
+  undo(): void {
+    for (const { member, piece, stack } of this.#opened.reverse()) piece.listening(member.edge, stack, false);
+    this.#opened.length = 0;
+    for (const { isKept, piece } of this.#candidates) if (!isKept) piece.close();
+    this.#candidates.length = 0;
+  }
+
+  /**
+   * Puts the new puzzle in the place of the old one, in the present turn.
+   *
+   * @returns the pieces that are to be closed.
+   * @throws {PuzzleError} where a state is refused; nothing has changed then, and `undo` is to be called.
+   */
+  commit(): Piece[] {
+    this.#handOverStates();
+    const table = this.#table;
+    const retired: Piece[] = [];
+    const closing = this.#leaveOld();
+    const seats = this.#candidates.map((candidate) => this.#takeSeat(candidate, retired));
+    for (const seat of table.seats) {
+      if (seats.includes(seat)) continue;
+      table.dropWaiting(seat, 'removed');
+      seat.tenancy.isActive = false;
+      seat.wakeAt = seat.restartAt = Infinity;
+      retired.push(seat.piece!);
+    }
+    table.seats.splice(0, table.seats.length, ...seats);
+    const joined = this.#joinNew();
+    this.#tellPieces(joined);
+    for (const { member, stack } of closing) {
+      // Whoever was replaced or removed closes what it had open by itself.
+      if (member.seat.members[member.edge] === member && member.joint.members.includes(member))
+        table.tellNative(member, stack, false);
+    }
+    return retired;
+  }
+
+  async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
+    const { place } = maker;
+    const old = this.#table.seats.find((seat) => seat.name === place.name);
+    if (old?.piece !== undefined && isSame(old, maker)) {
+      return { maker, seat: old, piece: old.piece, tenancy: old.tenancy, isKept: true };
+    }
+    const seat = old !== undefined && old.kind === maker.kind ? old : new Seat(maker);
+    const tenancy: Tenancy = { isActive: false };
+    const context = this.#table.contextOf(seat, tenancy, place);
+    const piece = await maker.make(context, this.#table.frames);
+    return { maker, seat, piece, tenancy, isKept: false };
+  }
+
+  #startCandidate({ isKept, piece, maker }: Candidate): Mistake[] {
+    if (isKept) return [];
+    const name = maker.place.name;
+    return guarded(name, () => piece.start(this.#table.now())).map(({ setting, message }) => ({
+      code: 'FT_PIECE_START',
+      piece: name,
+      message,
+      ...(setting === undefined ? {} : { setting }),
+    }));
+  }
+
+  /** Edges that stay keep their numbers; new ones get the lowest that are free. */
+  #planJoinings(): void {
+    const taken = this.#candidates.map(({ isKept, seat }) => {
+      const numbers = new Set<number>();
+      if (isKept) for (const member of seat.edges) numbers.add(member.edge);
+      return numbers;
+    });
+    for (const { name, members } of this.#arrangement.joints) {
+      for (const planned of members) {
+        const candidate = this.#candidates[planned.place]!;
+        const old = candidate.isKept ? findMember(candidate.seat, planned.described, name) : undefined;
+        let edge = old?.edge ?? 0;
+        if (old === undefined) {
+          const numbers = taken[planned.place]!;
+          while (numbers.has(edge)) edge++;
+          numbers.add(edge);
+        }
+        this.#joinings.push({ candidate, planned, network: name, edge, old });
+      }
+    }
+  }
+
+  #ask({ candidate, planned, network, edge, old }: Joining): Mistake[] {
+    const mistakes: Mistake[] = [];
+    for (const shape of planned.shapes) {
+      if (old?.shapes.includes(shape) && !this.#isTouched(network)) continue;
+      const { place } = candidate.maker;
+      const properties = this.#table.offersOn(network, candidate.seat);
+      const joining = { edge, described: planned.described, shape, joint: network, properties };
+      const problem = guarded(place.name, () => candidate.piece.accepts(joining));
+      if (problem === undefined) continue;
+      const described = place.description.edges[planned.described]!;
+      mistakes.push({
+        code: 'FT_JOIN_REFUSED',
+        piece: place.name,
+        edge: described.name,
+        network,
+        message: problem.message,
+      });
+    }
+    return mistakes;
+  }
+
+  #isTouched(network: string): boolean {
+    return this.difference.edges.some((edge) => edge.network === network);
+  }
+
+  /** Endpoints open what new Shapes on their networks need: what they cannot open ends the change here. */
+  #openListens(): Mistake[] {
+    const mistakes: Mistake[] = [];
+    for (const listener of this.#joinings) {
+      for (const native of this.#joinings) {
+        if (native.network !== listener.network || native.candidate.maker.kind !== 'native') continue;
+        if (native.candidate.seat === listener.candidate.seat) continue;
+        for (const { shape, stack } of stacksOf(listener)) {
+          if (!faces(native, listener, shape) || hasHeard(native, listener, shape)) continue;
+          const { piece, maker } = native.candidate;
+          const problem = guarded(maker.place.name, () => piece.listening(native.edge, stack, true));
+          if (problem === undefined) {
+            this.#opened.push({ member: native, piece, stack });
+            continue;
+          }
+          const edge = maker.place.description.edges[native.planned.described]!.name;
+          const { message } = problem;
+          const code =
+            'code' in problem && typeof problem.code === 'string' ? problem.code : 'FT_LISTEN_REFUSED';
+          mistakes.push({ code, piece: maker.place.name, edge, network: native.network, message });
+        }
+      }
+    }
+    return mistakes;
+  }
+
+  /** The only step of a commit that can be refused comes first. */
+  #handOverStates(): void {
+    const now = this.#table.now();
+    for (const { isKept, maker, seat, piece } of this.#candidates) {
+      const old = seat.piece;
+      if (isKept || old === undefined || seat.fault !== undefined) continue;
+      const { name, version } = seat.place.description;
+      if (name !== maker.place.description.name) continue;
+      const state = this.#table.attempt(seat, () => old.save(now));
+      if (state === undefined) {
+        const message =
+          'faulted when it was asked for its state, and is not replaced now; see its failure policy';
+        throw new PuzzleError([{ code: 'FT_SAVE_FAILED', piece: seat.name, message }]);
+      }
+      const problem = guarded(maker.place.name, () => piece.restore(now, version, state));
+      if (problem === undefined) continue;
+      const message = `does not take over the state of version ${version}: ${problem.message}`;
+      throw new PuzzleError([{ code: 'FT_RESTORE_REFUSED', piece: maker.place.name, message }]);
+    }
+  }
+
+  /** Everything leaves that does not stay. Answers what endpoints may close when all is done. */
+  #leaveOld(): Closing[] {
+    const table = this.#table;
+    const closing: Closing[] = [];
+    const kept = new Map<JoinedEdge, Member>();
+    for (const { old, planned } of this.#joinings) if (old !== undefined) kept.set(old, planned);
+    for (const seat of table.seats) {
+      const stays = this.#candidates.some((candidate) => candidate.seat === seat && candidate.isKept);
+      for (const member of seat.edges) {
+        const planned = stays ? kept.get(member) : undefined;
+        const lost = member.shapes.filter((shape) => !planned?.shapes.includes(shape));
+        const listens = planned === undefined ? [...member.listens.keys()] : [];
+        for (const shape of [...lost, ...listens]) {
+          closing.push(...table.removeReceiver(member, shape));
+          if (stays && seat.fault === undefined)
+            table.attempt(seat, () => seat.piece!.leave(member.edge, shape));
+        }
+        if (planned !== undefined) {
+          member.shapes = member.shapes.filter((shape) => !lost.includes(shape));
+          continue;
+        }
+        member.joint.members.splice(member.joint.members.indexOf(member), 1);
+        table.changedJoints.add(member.joint);
+        if (stays) seat.members[member.edge] = undefined;
+      }
+    }
+    return closing;
+  }
+
+  #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Piece[]): Seat {
+    const table = this.#table;
+    if (!isKept) {
+      if (seat.piece !== undefined) {
+        retired.push(seat.piece);
+        seat.tenancy.isActive = false;
+        // What still waits came by Edges of the old instance.
+        table.dropWaiting(seat, 'replaced');
+        seat.formerTraffic = trafficByEdge(seat);
+      }
+      seat.members.length = 0;
+      seat.piece = piece;
+      seat.tenancy = tenancy;
+      seat.fault = undefined;
+      seat.startedAt = table.now();
+      seat.restartAt = Infinity;
+    }
+    seat.occupy(maker);
+    tenancy.isActive = true;
+    return seat;
+  }
+
+  #joinNew(): Joined[] {
+    const table = this.#table;
+    const joined: Joined[] = [];
+    for (const { name } of this.#arrangement.joints) {
+      const joint = table.jointNamed(name);
+      joint.copies = this.#networks.get(name)?.copies ?? false;
+    }
+    for (const { candidate, planned, network, edge, old } of this.#joinings) {
+      const joint = table.jointNamed(network);
+      const { seat } = candidate;
+      let member = old;
+      if (member === undefined) {
+        member = new JoinedEdge(seat, edge, planned.described, joint);
+        const former = seat.formerTraffic?.get(`${member.name} ${network}`);
+        if (former !== undefined) member.traffic.set(former);
+        seat.members[edge] = member;
+        joint.members.push(member);
+        table.changedJoints.add(joint);
+      }
+      const shapes = planned.shapes.filter((shape) => !member.shapes.includes(shape));
+      member.shapes = [...planned.shapes];
+      joined.push({ member, shapes });
+      for (const shape of shapes) {
+        const { stack, direction } = seat.place.description.edges[planned.described]!.shapes[shape]!;
+        member.tags.set(shape, joint.add(member, shape, direction, stack));
+      }
+    }
+    for (const [name, joint] of table.joints) if (joint.members.length === 0) table.joints.delete(name);
+    return joined;
+  }
+
+  #tellPieces(joined: readonly Joined[]): void {
+    const table = this.#table;
+    for (const { member, shapes } of joined) {
+      const { seat } = member;
+      for (const shape of shapes) {
+        if (seat.fault === undefined)
+          table.attempt(seat, () => seat.piece!.join(table.joiningOf(member, shape)));
+      }
+      if (shapes.length > 0) table.enqueue(seat);
+    }
+    // Components hear of each other; endpoints have opened what they must while the change was prepared.
+    for (const { member, shapes } of joined) {
+      for (const shape of shapes) {
+        const { stack, direction } = member.seat.place.description.edges[member.described]!.shapes[shape]!;
+        for (const other of member.joint.members) {
+          if (other.seat.kind !== 'component' || !table.isHeardBy(member, direction, other)) continue;
+          table.attempt(other.seat, () => other.seat.piece!.listening(other.edge, stack, true));
+        }
+      }
+    }
+  }
+}
+
+/** What a change comes to. */
+export interface Difference {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** Pieces with other settings, or of another version: a new instance, with the state of the old one. */
+  readonly replaced: readonly string[];
+  /** Pieces whose instances go on. */
+  readonly kept: readonly string[];
+  /** Edges of all pieces that come to a network or leave one. */
+  readonly edges: readonly { piece: string; edge: string; network: string; change: 'joins' | 'leaves' }[];
+}
+
+/** What of a lane a change works on. */
+export interface Table {
+  readonly frames: Frames;
+  readonly seats: Seat[];
+  readonly joints: Map<string, Joint<JoinedEdge>>;
+  readonly changedJoints: Set<Joint<JoinedEdge>>;
+  now(): number;
+  contextOf(seat: Seat, tenancy: Tenancy, place: PieceMaker['place']): PieceContext;
+  jointNamed(name: string): Joint<JoinedEdge>;
+  joiningOf(member: JoinedEdge, shape: number): Parameters<Piece['join']>[0];
+  offersOn(network: string, except: Seat): Parameters<Piece['join']>[0]['properties'];
+  isHeardBy(member: JoinedEdge, direction: JoinedEdge['directions'][number], other: JoinedEdge): boolean;
+  /** Ends what one Shape takes. Answers which endpoints may close something for it. */
+  removeReceiver(member: JoinedEdge, shape: number): Closing[];
+  tellNative(member: JoinedEdge, stack: string, present: boolean): unknown;
+  /** Calls a piece; a fault becomes the piece's, not the change's, and undefined comes back. */
+  attempt<T>(seat: Seat, call: () => T): T | undefined;
+  enqueue(seat: Seat): void;
+  dropWaiting(seat: Seat, reason: string): void;
+}
+
+/** An endpoint that may close what it has opened for a stack. */
+export interface Closing {
+  readonly member: JoinedEdge;
+  readonly stack: string;
+}
+
+/** A piece as it will be: the present instance, or one that was made for this change. */
+interface Candidate {
+  readonly maker: PieceMaker;
+  readonly seat: Seat;
+  readonly piece: Piece;
+  readonly tenancy: Tenancy;
+  readonly isKept: boolean;
+}
+
+interface MemberNumber {
+  readonly edge: number;
+}
+
+interface Joining extends MemberNumber {
+  readonly candidate: Candidate;
+  readonly planned: Member;
+  readonly network: string;
+  /** The Edge as it is joined now, of an instance that stays. */
+  readonly old: JoinedEdge | undefined;
+}
+
+interface Joined {
+  readonly member: JoinedEdge;
+  readonly shapes: readonly number[];
+}
+
+/** Which pieces and Edges a change concerns: a piece is kept when it would be made the same way again. */
+export function differenceOf(
+  seats: readonly Seat[],
+  makers: readonly PieceMaker[],
+  arrangement: Arrangement,
+): Difference {
+  const old = new Map(seats.map((seat) => [seat.name, seat]));
+  const names = new Set(makers.map((maker) => maker.place.name));
+  const added: string[] = [];
+  const replaced: string[] = [];
+  const kept: string[] = [];
+  for (const maker of makers) {
+    const seat = old.get(maker.place.name);
+    if (seat === undefined) added.push(maker.place.name);
+    else if (isSame(seat, maker)) kept.push(maker.place.name);
+    else replaced.push(maker.place.name);
+  }
+  const before = new Set(
+    seats.flatMap((seat) => seat.edges.map((member) => edgeKey(seat.name, member.name, member.joint.name))),
+  );
+  const after = new Set(
+    arrangement.joints.flatMap(({ name, members }) =>
+      members.map(({ place, described }) => {
+        const { place: where } = makers[place]!;
+        return edgeKey(where.name, where.description.edges[described]!.name, name);
+      }),
+    ),
+  );
+  const edges = [
+    ...[...before].filter((key) => !after.has(key)).map((key) => edgeOfKey(key, 'leaves')),
+    ...[...after].filter((key) => !before.has(key)).map((key) => edgeOfKey(key, 'joins')),
+  ];
+  return { added, removed: [...old.keys()].filter((name) => !names.has(name)), replaced, kept, edges };
+}
+
+function isSame(seat: Seat, maker: PieceMaker): boolean {
+  return seat.identity !== undefined && seat.identity === maker.identity && seat.kind === maker.kind;
+}
+
+// Names hold no line breaks.
+function edgeKey(piece: string, edge: string, network: string): string {
+  return `${piece}\n${edge}\n${network}`;
+}
+
+function edgeOfKey(key: string, change: 'joins' | 'leaves'): Difference['edges'][number] {
+  const [piece, edge, network] = key.split('\n') as [string, string, string];
+  return { piece, edge, network, change };
+}
+
+function findMember(seat: Seat, described: number, network: string): JoinedEdge | undefined {
+  return seat.members.find((member) => member?.described === described && member.joint.name === network);
+}
+
+/** The Shapes by which a piece will listen: those of its description, and those that it listens on already. */
+function stacksOf({ candidate, planned, old }: Joining): { shape: number; stack: string }[] {
+  const { shapes } = candidate.maker.place.description.edges[planned.described]!;
+  const listens = [...(old?.listens ?? [])].map(([shape, { stack }]) => ({ shape, stack }));
+  return [...planned.shapes.map((shape) => ({ shape, stack: shapes[shape]!.stack })), ...listens];
+}
+
+function directionOf({ candidate, planned, old }: Joining, shape: number) {
+  return (
+    candidate.maker.place.description.edges[planned.described]!.shapes[shape]?.direction ??
+    old?.directions[shape]
+  );
+}
+
+function faces(native: Joining, listener: Joining, shape: number): boolean {
+  const direction = directionOf(listener, shape);
+  return (
+    direction !== undefined &&
+    native.planned.shapes.some((own) => opposes(direction, directionOf(native, own)!))
+  );
+}
+
+/** Whether an endpoint has been told of a Shape by an earlier change. */
+function hasHeard(native: Joining, listener: Joining, shape: number): boolean {
+  if (native.old === undefined || listener.old === undefined) return false;
+  const direction = directionOf(listener, shape);
+  const faced = native.old.shapes.some(
+    (own) => direction !== undefined && opposes(direction, native.old!.directions[own]!),
+  );
+  return faced && (listener.old.shapes.includes(shape) || listener.old.listens.has(shape));
+}
+
+function trafficByEdge(seat: Seat): Map<string, Float64Array> {
+  return new Map(seat.edges.map((member) => [`${member.name} ${member.joint.name}`, member.traffic]));
+}
+
+/** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */
+function guarded<T>(piece: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (!(error instanceof FunnelError)) throw error;
+    const setting = 'setting' in error && typeof error.setting === 'string' ? { setting: error.setting } : {};
+    throw new PuzzleError([{ code: error.code, piece, message: error.message, ...setting }], {
+      cause: error,
+    });
+  }
+}

@@ -10,7 +10,7 @@ import type { Namespace } from './namespace.ts';
 export async function capture(host: Namespace, device: string, file: string): Promise<Running> {
   const running = hasCommand('dumpcap')
     ? host.start(['dumpcap', '-q', '-i', device, '-w', file])
-    : host.start(['tcpdump', '-U', '-n', '-i', device, '-w', file]);
+    : host.start(['tcpdump', '-Z', 'root', '-U', '-n', '-i', device, '-w', file]);
   await running.waitFor(/^File: |listening on/m);
   return running;
 }

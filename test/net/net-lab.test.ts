@@ -62,7 +62,9 @@ labTest('a capture has what passed', async ({ lab }) => {
   const recording = await capture(a, 'eth0', file);
   await a.run(ping('192.0.2.2'));
   await expect
-    .poll(async () => run(['tcpdump', '-n', '-r', file, 'icmp']).catch(() => ''), { timeout: 10_000 })
+    .poll(async () => run(['tcpdump', '-Z', 'root', '-n', '-r', file, 'icmp']).catch(() => ''), {
+      timeout: 10_000,
+    })
     .toMatch(/echo request[\s\S]*echo reply/);
   await recording.stop();
 });

@@ -251,7 +251,7 @@ export class Change {
           continue;
         }
         member.joint.members.splice(member.joint.members.indexOf(member), 1);
-        table.changedJoints.add(member.joint);
+        if (member.offers.length > 0) table.changedJoints.add(member.joint);
         if (stays) seat.members[member.edge] = undefined;
       }
     }
@@ -297,7 +297,6 @@ export class Change {
         if (former !== undefined) member.traffic.set(former);
         seat.members[edge] = member;
         joint.members.push(member);
-        table.changedJoints.add(joint);
       }
       const shapes = planned.shapes.filter((shape) => !member.shapes.includes(shape));
       member.shapes = [...planned.shapes];

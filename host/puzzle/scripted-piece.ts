@@ -23,6 +23,9 @@ export class ScriptedPiece implements Piece {
   problems: Problem[] = [];
   refusal: Problem | undefined;
   listenRefusal: Problem | undefined;
+  restoreRefusal: Problem | undefined;
+  state = new Uint8Array();
+  readonly restored: Uint8Array[] = [];
   takes = Infinity;
   onProcess: ((piece: ScriptedPiece, outbox: Outbox) => void) | undefined;
   forwardTo: number | undefined;
@@ -54,10 +57,11 @@ export class ScriptedPiece implements Piece {
   }
   ready() {}
   save() {
-    return new Uint8Array();
+    return this.state;
   }
-  restore() {
-    return undefined;
+  restore(_now: number, _version: string, state: Uint8Array) {
+    this.restored.push(state);
+    return this.restoreRefusal;
   }
 
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {

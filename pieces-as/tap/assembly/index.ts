@@ -1,0 +1,204 @@
+/*
+ * tap: copies of what passes, for a capture
+ *
+ * PURPOSE
+ *   Passes every frame between its Edges `a` and `b`, and gives copies of them to its Edge `copy`: to a pcap-writer, to a
+ *   hub, or to whatever wants to look on. What looks on can neither delay the traffic, nor lose or change any of it.
+ *
+ * EDGES AND SHAPES
+ *
+ *            ┌───────┐
+ *     a ─────┤  tap  ├───── b
+ *            └───┬───┘
+ *                │
+ *               copy
+ *
+ *   a      STACK up; headers only
+ *   b      STACK down; headers only
+ *   copy   optional; STACK down, up or peer; copies go out, and nothing is taken in
+ *
+ * SETTINGS
+ *   stack       what passes, as a protocol stack; default ip
+ *   direction   what is copied: both, a-to-b or b-to-a; default both
+ *   sample      one of so many frames is copied, the first one first; default 1, which is all of them
+ *   snap        bytes of a copy; headers that were parsed are whole in any case; default 0, which is no limit
+ *
+ * COUNTERS AND DROP REASONS
+ *   not-joined   lost: the Edge across is on no network
+ *   too-many     lost: the frames of one call do not fit in one outcome
+ *   from-copy    lost: it came in on the Edge `copy`
+ *
+ * WHAT IT DOES NOT DO
+ *   It copies nothing that does not pass. A copy does not tell from which side it came: have two taps, each with its
+ *   direction, where that matters. A frame that passes in pieces is copied whole or not at all, and is not cut by `snap`.
+ *
+ * SPECIFICATION
+ *   None.
+ */
+import {
+  Batch,
+  Description,
+  Direction,
+  Frame,
+  Kind,
+  Outcome,
+  PartMarks,
+  Piece,
+  Reach,
+  Role,
+  Settings,
+  State,
+  describedEdge,
+  edgeOf,
+  joinedCount,
+  joinedEdge,
+  joinedShape,
+} from 'funnel-tunnel/as';
+
+const A: u16 = 0;
+const B: u16 = 1;
+const COPY: u16 = 2;
+
+const NOT_JOINED: u16 = 0;
+const TOO_MANY: u16 = 1;
+const FROM_COPY: u16 = 2;
+
+/** How it stands with a frame that passes in pieces. */
+const enum InPieces {
+  no,
+  copied,
+  notCopied,
+}
+
+class Tap extends Piece {
+  private copiesFromA: bool = true;
+  private copiesFromB: bool = true;
+  private sample: u32 = 1;
+  private snap: u32 = 0;
+  /** Frames since the last that was copied. */
+  private passed: u32 = 0;
+  private fromA: i32 = InPieces.no;
+  private fromB: i32 = InPieces.no;
+  /** The frame at hand is a piece of a larger one. */
+  private isInPieces: bool = false;
+
+  describe(d: Description, settings: Settings): void {
+    d.piece('tap', '0.1.0', 'Passes frames between two Edges, and gives copies to a third.');
+    d.setting('stack', Kind.Text, 'What passes, as a protocol stack.', 'ip');
+    d.setting('direction', Kind.Text, 'What is copied: both, a-to-b or b-to-a.', 'both');
+    d.setting('sample', Kind.Number, 'One of so many frames is copied.', '1');
+    d.setting('snap', Kind.Number, 'Bytes of a copy, besides headers that were parsed; 0 is no limit.', '0');
+    d.reason('not-joined', true);
+    d.reason('too-many', true);
+    d.reason('from-copy', true);
+    const stack = settings.text('stack');
+    const direction = settings.text('direction');
+    this.copiesFromA = direction != 'b-to-a';
+    this.copiesFromB = direction != 'a-to-b';
+    if (direction != 'both' && this.copiesFromA && this.copiesFromB) {
+      settings.problem('direction', 'must be both, a-to-b or b-to-a, not "' + direction + '"');
+    }
+    this.sample = <u32>settings.number('sample', 1, 1_000_000_000);
+    this.snap = <u32>settings.number('snap', 0, 1_000_000_000);
+    d.edge('a').shape(stack, Direction.Up, Reach.Headers);
+    d.edge('b').shape(stack, Direction.Down, Reach.Headers);
+    const copy = d.edge('copy').isOptional();
+    copy.shape(stack, Direction.Down, Reach.Headers);
+    copy.shape(stack, Direction.Up, Reach.Headers);
+    copy.shape(stack, Direction.Peer, Reach.Headers);
+    d.curve(A, 0, B, 0);
+    for (let shape: u16 = 0; shape < 3; shape++) {
+      d.curve(A, 0, COPY, shape);
+      d.curve(B, 0, COPY, shape);
+    }
+  }
+
+  state(state: State): void {
+    this.passed = state.u32(this.passed);
+  }
+
+  process(now: f64, batch: Batch, out: Outcome): void {
+    const a = edgeOf(A);
+    const b = edgeOf(B);
+    // All traffic goes first: so it keeps its place in the host's memory, and the tables that are left are for copies.
+    let fitting = 0;
+    for (let i = 0; i < batch.length; i++) {
+      const frame = batch.frame(i);
+      const to = across(frame, a, b);
+      if (to >= 0) {
+        if (out.forward(frame, <u16>to, 0)) fitting = i + 1;
+        else out.end(frame.ticket, TOO_MANY);
+      } else {
+        out.end(frame.ticket, describedEdge(frame.edge) == COPY ? FROM_COPY : NOT_JOINED);
+      }
+    }
+    if (edgeOf(COPY) < 0) return;
+    for (let i = 0; i < fitting; i++) {
+      const frame = batch.frame(i);
+      if (across(frame, a, b) >= 0 && this.isCopied(frame, <i32>frame.edge == a)) this.copy(frame, out);
+    }
+  }
+
+  /** Whether this frame is one of those that are copied; of a frame in pieces, whether its first piece was. */
+  private isCopied(frame: Frame, isFromA: bool): bool {
+    const before = isFromA ? this.fromA : this.fromB;
+    let isWanted = before == InPieces.copied;
+    if (before == InPieces.no && (isFromA ? this.copiesFromA : this.copiesFromB)) {
+      isWanted = this.passed == 0;
+      this.passed = this.passed + 1 >= this.sample ? 0 : this.passed + 1;
+    }
+    this.isInPieces = before != InPieces.no || goesOn(frame);
+    const after = !goesOn(frame) ? InPieces.no : isWanted ? InPieces.copied : InPieces.notCopied;
+    if (isFromA) this.fromA = after;
+    else this.fromB = after;
+    return isWanted;
+  }
+
+  /** To each kind of neighbour of the Edge `copy`; the copies share their parts. A copy that does not fit is not made. */
+  private copy(frame: Frame, out: Outcome): void {
+    let isFirst = true;
+    for (let i = 0, n = joinedCount(); i < n; i++) {
+      const edge = joinedEdge(i);
+      if (describedEdge(edge) != COPY) continue;
+      if (!isFirst) out.again(edge, joinedShape(i));
+      else if (this.snap == 0 || this.isInPieces) isFirst = !out.forward(frame, edge, joinedShape(i));
+      else isFirst = !cut(frame, this.snap, out, edge, joinedShape(i));
+      if (isFirst) return;
+    }
+  }
+}
+
+/** Begins a copy that has all headers, and of the rest what is left of `snap` bytes. */
+function cut(frame: Frame, snap: u32, out: Outcome, edge: u16, shape: u16): bool {
+  const count = <i32>frame.partCount;
+  if (out.partsLeft < count || !out.begin(edge, shape, frame.ticket)) return false;
+  let left = snap;
+  let trailers = 0;
+  for (let i = 0; i < count; i++) {
+    const part = frame.part(i);
+    const length = part.role == Role.Header ? part.length : min(left, part.length);
+    // A part without bytes, as it came, says what could be there.
+    if (length == 0 && part.length > 0) continue;
+    if (length == part.length) out.pass(part);
+    else out.slice(part, 0, length, part.protocol);
+    left -= min(left, length);
+    if (i >= count - <i32>frame.skipTrailers) trailers++;
+  }
+  out.skips(frame.skipHeaders, <u8>trailers);
+  return true;
+}
+
+function across(frame: Frame, a: i32, b: i32): i32 {
+  const edge = <i32>frame.edge;
+  return edge == a ? b : edge == b ? a : -1;
+}
+
+/** Whether the frame goes on in another. */
+function goesOn(frame: Frame): bool {
+  const count = <i32>frame.partCount;
+  return count > 0 && (frame.part(count - 1).marks & PartMarks.More) != 0;
+}
+
+export function create(): Piece {
+  return new Tap();
+}

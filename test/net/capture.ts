@@ -1,16 +1,14 @@
-import { hasCommand, type Running } from './command.ts';
+import type { Running } from './command.ts';
 import type { Namespace } from './namespace.ts';
 
 /**
- * Records all that passes a device, until it is stopped or the lab is closed: as pcapng where Wireshark's `dumpcap` is
- * installed, else with `tcpdump`, as pcap.
+ * Records all that passes a device, as pcapng, until it is stopped or the lab is closed. It takes Wireshark's `dumpcap`
+ * (Debian's tshark brings it), because tcpdump wants to become another user, which a user namespace does not have.
  *
  * @returns when the recording has begun
  */
 export async function capture(host: Namespace, device: string, file: string): Promise<Running> {
-  const running = hasCommand('dumpcap')
-    ? host.start(['dumpcap', '-q', '-i', device, '-w', file])
-    : host.start(['tcpdump', '-Z', 'root', '-U', '-n', '-i', device, '-w', file]);
-  await running.waitFor(/^File: |listening on/m);
+  const running = host.start(['dumpcap', '-q', '-i', device, '-w', file]);
+  await running.waitFor(/^File: /m);
   return running;
 }

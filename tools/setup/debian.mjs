@@ -22,7 +22,6 @@ const NEEDED = {
     },
   ],
   test: [
-    { package: 'tcpdump', command: 'tcpdump' },
     { package: 'tshark', command: 'tshark' },
     { package: 'iperf3', command: 'iperf3' },
     { package: 'nftables', command: 'nft' },

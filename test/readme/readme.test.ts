@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { buildPiece } from '../../abi/build/build-piece.ts';
+import { loadComponent } from '../../host/engine/load-component.ts';
+import { checkConfiguration } from '../../host/index.ts';
+import { projectRoot } from '../net/project-root.ts';
+
+/** What the README shows is what a newcomer tries first. */
+const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+test('the configuration that it explains has no mistake', async () => {
+  const file = join(scratchFolder(), 'six.yaml');
+  writeFileSync(file, block('yaml', 'pieces:'));
+  const { mistakes } = await checkConfiguration(file);
+  expect(mistakes).toEqual([]);
+});
+
+test('the service that it shows runs, and ends by itself', () => {
+  const file = join(scratchFolder(), 'service.mjs');
+  const main = join(projectRoot, 'dist', 'host', 'index.js');
+  writeFileSync(file, block('ts', 'openFunnel').replace("'funnel-tunnel'", JSON.stringify(main)));
+  const output = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 30_000 });
+  expect(output).toBe('left running\nhub running\nright running\n');
+});
+
+test('the piece that it shows is built, and says what it is', async () => {
+  const folder = scratchFolder();
+  mkdirSync(join(folder, 'assembly'));
+  writeFileSync(join(folder, 'assembly', 'index.ts'), block('ts', 'class Back'));
+  const component = await loadComponent(await buildPiece(folder));
+  expect(component.describe([])).toMatchObject({ name: 'back', edges: [{ name: 'net' }] });
+}, 300_000);
+
+test('every file and folder that it names is there', () => {
+  const links = [...readme.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map((match) => match[1]!);
+  expect(links.length).toBeGreaterThan(5);
+  expect(links.filter((link) => !existsSync(join(projectRoot, link)))).toEqual([]);
+});
+
+/** The code block of a language that holds a text. */
+function block(language: string, text: string): string {
+  const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)];
+  const found = blocks.find((match) => match[1] === language && match[2]!.includes(text));
+  if (found === undefined) throw new Error(`the README has no block of ${language} with ${text}`);
+  return found[2]!;
+}
+
+function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'funnel-readme-'));
+  folders.push(folder);
+  return folder;
+}

@@ -38,6 +38,9 @@ export class Pattern {
   readonly #steps: number;
   /** For a Name Space alone: its number. */
   readonly #nameSpace: number;
+  /** For one step of one or two protocols (`ip` is two): these; otherwise none. */
+  readonly #only: number;
+  readonly #orElse: number;
 
   constructor(protocols: Protocols, stack: Stack) {
     this.#nameSpace = stack.steps.length > 0 ? -1 : protocols.nameSpaceNumber(stack.nameSpace ?? '');
@@ -58,6 +61,9 @@ export class Pattern {
     this.#from = Int32Array.from(from);
     this.#isPorts = Uint8Array.from(stack.steps, ({ kind }) => (kind === 'ports' ? 1 : 0));
     this.#steps = stack.steps.length;
+    const isShort = stack.steps.length === 1 && this.#isPorts[0] === 0 && options.length <= 2;
+    this.#only = isShort ? options[0]! : NO_HEADER;
+    this.#orElse = isShort ? options.at(-1)! : NO_HEADER;
     this.#layouts = Layouts.of(protocols);
     this.#parser = new Parser(protocols);
   }
@@ -65,9 +71,13 @@ export class Pattern {
   /** `skipHeaders` parts are in front of where the stack begins; `towardUp`: the frame travels up. */
   matches(frames: Frames, row: number, skipHeaders: number, towardUp: boolean): boolean {
     this.#layouts.refresh();
-    if (this.#steps === 0) return this.#inNameSpace(frames, row, skipHeaders);
     const words = frames.partWords;
     const first = row * MAX_PARTS * PART_WORDS;
+    if (skipHeaders < frames.partCount[row]!) {
+      const header = words[first + skipHeaders * PART_WORDS]! & KIND;
+      if (header === this.#only || header === this.#orElse) return true;
+    }
+    if (this.#steps === 0) return this.#inNameSpace(frames, row, skipHeaders);
     let part = skipHeaders;
     for (let step = 0; step < this.#steps; step++) {
       if (this.#isPorts[step] === 1) {
@@ -159,6 +169,8 @@ export class Pattern {
   }
 }
 
+/** In a part's first word: protocol and role. */
+const KIND = 0xff_ffff;
 const ROLE = 0xff0000;
 const PAYLOAD = 1 << 16;
 /** Options of a port step: the end above 16 bits of port. */
@@ -166,6 +178,8 @@ const LOCAL = 1 << 16;
 const REMOTE = 2 << 16;
 const EITHER = 3 << 16;
 const ANY_PORT = -1;
+/** Equal to no kind of part. */
+const NO_HEADER = -1;
 
 function portOption({ end, port }: Port): number {
   if (port === 'open') return ANY_PORT;

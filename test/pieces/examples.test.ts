@@ -10,11 +10,11 @@ import { formatMistake } from '../../host/policy/configuration-error.ts';
 const directory = mkdtempSync(join(tmpdir(), 'funnel-examples-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test.each(['tap'])(
+test.each(['fault', 'tap'])(
   'the examples in the README of %s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();
-    for (const piece of [name, 'hub'])
+    for (const piece of [name, 'hub', '6bed4'])
       execFileSync(process.execPath, [join(root, 'tools/build-pieces.mjs'), piece], { stdio: 'pipe' });
     const readme = readFileSync(join(root, 'pieces-as', name, 'README.md'), 'utf8');
     const examples = [...readme.matchAll(/```yaml\n([^`]*)```/g)].map((match) => match[1]!);

@@ -1,0 +1,173 @@
+import { Description, Frame, Kind, Outcome, Settings, State } from 'funnel-tunnel/as';
+import { Chance } from './chance';
+import { Held } from './held';
+import { Overtaken } from './overtaken';
+
+/** One direction: its faults as the settings want them, what chance has drawn for the frame at hand, and what passes. */
+export class Course {
+  /** The Edge to which frames go; -1 when it is on no network. */
+  to: i32 = -1;
+
+  // For the frame at hand.
+  isLost: bool = false;
+  isDuplicated: bool = false;
+  isCorrupted: bool = false;
+  isReordered: bool = false;
+  /** Where it is corrupted, as a fraction of 2³². */
+  place: u32 = 0;
+  private jitterDraw: u32 = 0;
+
+  private chance: Chance = new Chance();
+  /** Probabilities, as fractions of 2³². */
+  private loss: u64 = 0;
+  private duplicate: u64 = 0;
+  private corrupt: u64 = 0;
+  private reorder: u64 = 0;
+  private delayMs: f64 = 0;
+  private jitterMs: f64 = 0;
+  /** Bits a millisecond; 0 for no limit. */
+  private rate: f64 = 0;
+  private queueMs: f64 = 0;
+  /** When what was let through so far has passed at this rate. */
+  private freeAt: f64 = 0;
+  private reorderGap: u32 = 1;
+  private reorderMs: f64 = 0;
+  private overtaken: Overtaken = new Overtaken(0);
+  /** Frames that passed, modulo 2³². */
+  private passed: u32 = 0;
+
+  static describe(d: Description): void {
+    both(d, 'loss', Kind.Text, 'How probably a frame is lost, such as 0.01 or 1%.');
+    both(d, 'duplicate', Kind.Text, 'How probably it goes on twice.');
+    both(d, 'corrupt', Kind.Text, 'How probably one bit of what it carries is turned.');
+    both(d, 'reorder', Kind.Text, 'How probably it is overtaken by those behind it.');
+    both(d, 'delay', Kind.Duration, 'How long each frame is held.');
+    both(d, 'jitter', Kind.Duration, 'By how much more or less than that.');
+    both(d, 'rate', Kind.Number, 'Kilobits a second that pass; 0 is no limit.');
+    d.setting('reorder-gap', Kind.Number, 'How many frames overtake one that is reordered.', '1');
+    d.setting('reorder-time', Kind.Duration, 'How long it waits for them.', '50ms');
+    d.setting('queue', Kind.Duration, 'How far rate may be behind before frames are lost.', '200ms');
+  }
+
+  /** Reads the settings of the direction whose names end so. */
+  read(settings: Settings, direction: string, seed: u32): void {
+    this.chance.begin(seed);
+    this.loss = probability(settings, named(settings, 'loss', direction));
+    this.duplicate = probability(settings, named(settings, 'duplicate', direction));
+    this.corrupt = probability(settings, named(settings, 'corrupt', direction));
+    this.reorder = probability(settings, named(settings, 'reorder', direction));
+    this.delayMs = settings.duration(named(settings, 'delay', direction));
+    this.jitterMs = settings.duration(named(settings, 'jitter', direction));
+    this.rate = <f64>settings.number(named(settings, 'rate', direction), 0, 1_000_000_000);
+    this.reorderGap = <u32>settings.number('reorder-gap', 1, 1_000_000);
+    this.reorderMs = settings.duration('reorder-time');
+    this.queueMs = settings.duration('queue');
+  }
+
+  start(most: i32): void {
+    this.overtaken = new Overtaken(most);
+  }
+
+  state(state: State): void {
+    this.chance.state(state);
+    this.freeAt = state.instant(this.freeAt);
+  }
+
+  get corrupts(): bool {
+    return this.corrupt > 0;
+  }
+
+  /** Draws what becomes of the next frame. Always six numbers, so that one fault does not change the others. */
+  draw(): void {
+    this.isLost = <u64>this.chance.next() < this.loss;
+    this.isDuplicated = <u64>this.chance.next() < this.duplicate;
+    this.isCorrupted = <u64>this.chance.next() < this.corrupt;
+    this.place = this.chance.next();
+    this.isReordered = <u64>this.chance.next() < this.reorder;
+    this.jitterDraw = this.chance.next();
+  }
+
+  /** When the frame at hand, of so many bytes, may go on; -1 where the rate forbids it. */
+  dueAt(now: f64, bytes: i32): f64 {
+    let at = now;
+    if (this.rate > 0) {
+      const from = max(now, this.freeAt);
+      if (from - now > this.queueMs) return -1;
+      this.freeAt = from + (<f64>bytes * 8) / this.rate;
+      at = this.freeAt;
+    }
+    const swing = this.jitterMs * ((<f64>this.jitterDraw * 2) / 4294967296.0 - 1);
+    return at + max(0, this.delayMs + swing);
+  }
+
+  /** The frame at hand goes on at once. False when it does not fit. */
+  forward(frame: Frame, out: Outcome): bool {
+    if (out.framesLeft < 2 || !out.forward(frame, <u16>this.to, 0)) return false;
+    if (this.isDuplicated) out.again(<u16>this.to, 0);
+    this.passed++;
+    return true;
+  }
+
+  /** A frame that was held goes on. False when it does not fit; then it is held on. */
+  pass(held: Held, entry: i32, out: Outcome): bool {
+    if (!held.release(entry, this.to, out)) return false;
+    this.passed++;
+    return true;
+  }
+
+  /** From now on a held frame waits until others have overtaken it. */
+  letOvertake(held: Held, entry: i32, now: f64): void {
+    this.overtaken.add(entry, this.passed + this.reorderGap, now + this.reorderMs);
+  }
+
+  /** Lets go those that were overtaken, and those that have waited for it in vain. */
+  passOvertaken(held: Held, now: f64, out: Outcome): void {
+    while (this.overtaken.isFirstDue(this.passed, now)) {
+      if (!held.release(this.overtaken.first, this.to, out)) {
+        out.wakeAt(now);
+        return;
+      }
+      this.overtaken.take();
+    }
+  }
+
+  /** When the first of them has waited long enough. */
+  get nextOvertaken(): f64 {
+    return this.overtaken.next;
+  }
+}
+
+function both(d: Description, name: string, kind: i32, summary: string): void {
+  d.setting(name, kind, summary, '0');
+  d.optional(name + '-a-to-b', kind, 'The same, from a to b only.');
+  d.optional(name + '-b-to-a', kind, 'The same, from b to a only.');
+}
+
+/** The setting of this direction where it is given, else that of both. */
+function named(settings: Settings, name: string, direction: string): string {
+  return settings.has(name + direction) ? name + direction : name;
+}
+
+/** As a fraction of 2³²: from `0` to `1`, or as a percentage. */
+function probability(settings: Settings, name: string): u64 {
+  const text = settings.text(name);
+  const isPercent = text.endsWith('%');
+  const digits = isPercent ? text.substring(0, text.length - 1) : text;
+  const value = isDecimal(digits) ? parseFloat(digits) / (isPercent ? 100 : 1) : NaN;
+  if (!(value >= 0 && value <= 1)) {
+    // Both directions may have read the same setting.
+    if (!settings.problemSettings.includes(name)) settings.problem(name, 'must be a probability such as 0.01 or 1%, not "' + text + '"');
+    return 0;
+  }
+  return <u64>Math.round(value * 4294967296.0);
+}
+
+function isDecimal(text: string): bool {
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code == 0x2e) dots++;
+    else if (code < 0x30 || code > 0x39) return false;
+  }
+  return dots <= 1 && text.length > dots;
+}

@@ -1,0 +1,200 @@
+/*
+ * fault: what goes wrong on networks, on purpose and the same each time
+ *
+ * PURPOSE
+ *   Passes frames between its Edges `a` and `b`, and loses, delays, duplicates, reorders and corrupts some of them, as the
+ *   settings say. Chance comes from a seed: the same frames at the same times meet the same faults.
+ *
+ * EDGES AND SHAPES
+ *
+ *            ┌─────────┐
+ *     a ─────┤  fault  ├───── b
+ *            └─────────┘
+ *
+ *   a   STACK up; headers only, or whole frames where those from here may be corrupted
+ *   b   STACK down; the same
+ *
+ * SETTINGS
+ *   stack          what passes, as a protocol stack; default ip
+ *   seed           from 0 to 4294967295; default 1
+ *
+ *   Each of these is for both directions; with -a-to-b or -b-to-a behind its name, for that one:
+ *   loss           how probably a frame is lost, such as 0.01 or 1%; default 0
+ *   duplicate      how probably it goes on twice; default 0
+ *   corrupt        how probably one bit of what it carries is turned; default 0
+ *   reorder        how probably it is overtaken by those behind it; default 0
+ *   delay          how long each frame is held; default 0
+ *   jitter         by how much more or less than that, evenly distributed, never less than 0; default 0
+ *   rate           kilobits a second that pass, counted from the Shape's own headers on; default 0, which is no limit
+ *
+ *   reorder-gap    how many frames overtake one that is reordered; default 1
+ *   reorder-time   when so many do not come: how long it waits for them; default 50ms
+ *   queue          how far `rate` may be behind before frames are lost; default 200ms
+ *   hold           how many frames are held at a time, at most 900; default 512
+ *
+ * COUNTERS AND DROP REASONS
+ *   lost            lost: as the setting `loss` wants it
+ *   rate-exceeded   lost: more came than `rate` and `queue` let through
+ *   hold-full       lost: it is to be held, and there is no room
+ *   not-joined      lost: the Edge across is on no network
+ *
+ * HOW CHANCE IS USED
+ *   Each direction has a sequence of its own, and each frame takes six numbers from it whatever the settings are. So which
+ *   frames are lost does not depend on whether others are delayed, nor on what passes the other way.
+ *
+ * WHAT IT DOES NOT DO
+ *   Corruption strikes what was not parsed as a header, since headers have been acted upon already. It is not seen by a
+ *   checksum that is left to the host to fill in. Frames whose delays differ overtake each other. Losses do not come in
+ *   bursts. Frames that are held do not survive a replacement of the instance; the sequences of chance do.
+ *
+ * SPECIFICATION
+ *   None.
+ */
+import {
+  Batch,
+  Description,
+  Direction,
+  Frame,
+  Kind,
+  Outcome,
+  Piece,
+  Reach,
+  Role,
+  Settings,
+  State,
+  edgeOf,
+} from 'funnel-tunnel/as';
+import { Course } from './course';
+import { Held } from './held';
+import { Waiting } from './waiting';
+
+const LOST: u16 = 0;
+const RATE_EXCEEDED: u16 = 1;
+const HOLD_FULL: u16 = 2;
+const NOT_JOINED: u16 = 3;
+
+/** Of the 1024 frames that a piece may hold, those left over are for the call at hand. */
+const MOST_HELD: i32 = 900;
+
+class Fault extends Piece {
+  private there: Course = new Course();
+  private back: Course = new Course();
+  private hold: i32 = 0;
+  private held: Held = new Held(0, 0);
+  /** By the time at which they are due. */
+  private due: Waiting = new Waiting(0);
+
+  describe(d: Description, settings: Settings): void {
+    d.piece('fault', '0.1.0', 'Loses, delays, duplicates, reorders and corrupts frames, by a seed.');
+    d.setting('stack', Kind.Text, 'What passes, as a protocol stack.', 'ip');
+    d.setting('seed', Kind.Number, 'Where the sequence of chance begins.', '1');
+    Course.describe(d);
+    d.setting('hold', Kind.Number, 'How many frames are held at a time.', '512');
+    d.reason('lost', true);
+    d.reason('rate-exceeded', true);
+    d.reason('hold-full', true);
+    d.reason('not-joined', true);
+    const seed = <u32>settings.number('seed', 0, 0xffff_ffff);
+    this.hold = <i32>settings.number('hold', 1, MOST_HELD);
+    this.there.read(settings, '-a-to-b', seed);
+    this.back.read(settings, '-b-to-a', ~seed);
+    const stack = settings.text('stack');
+    d.edge('a').shape(stack, Direction.Up, this.there.corrupts ? Reach.WholeFrame : Reach.Headers);
+    d.edge('b').shape(stack, Direction.Down, this.back.corrupts ? Reach.WholeFrame : Reach.Headers);
+    d.curve(0, 0, 1, 0);
+  }
+
+  start(now: f64, settings: Settings): void {
+    this.held = new Held(this.hold, this.there.corrupts || this.back.corrupts ? 4 * this.hold + 1024 : 2 * this.hold);
+    this.due = new Waiting(this.hold);
+    this.there.start(this.hold);
+    this.back.start(this.hold);
+  }
+
+  state(state: State): void {
+    this.there.state(state);
+    this.back.state(state);
+  }
+
+  process(now: f64, batch: Batch, out: Outcome): void {
+    const a = edgeOf(0);
+    const b = edgeOf(1);
+    this.there.to = b;
+    this.back.to = a;
+    this.passDue(now, out);
+    for (let i = 0; i < batch.length; i++) {
+      const frame = batch.frame(i);
+      this.take(frame, <i32>frame.edge == a ? this.there : this.back, now, out);
+    }
+    // What came now may have been what others waited for.
+    this.there.passOvertaken(this.held, now, out);
+    this.back.passOvertaken(this.held, now, out);
+    out.wakeAt(min(this.due.next, min(this.there.nextOvertaken, this.back.nextOvertaken)));
+  }
+
+  /** Lets go what has been held long enough. */
+  private passDue(now: f64, out: Outcome): void {
+    while (this.due.next <= now) {
+      const entry = this.due.first;
+      const course = this.held.isBack(entry) ? this.back : this.there;
+      if (this.held.isToBeOvertaken(entry)) {
+        this.due.take();
+        course.letOvertake(this.held, entry, now);
+        continue;
+      }
+      if (!course.pass(this.held, entry, out)) return;
+      this.due.take();
+      course.passOvertaken(this.held, now, out);
+    }
+  }
+
+  private take(frame: Frame, course: Course, now: f64, out: Outcome): void {
+    course.draw();
+    if (course.to < 0) {
+      out.end(frame.ticket, NOT_JOINED);
+      return;
+    }
+    if (course.isLost) {
+      out.end(frame.ticket, LOST);
+      return;
+    }
+    const at = course.dueAt(now, frame.lengthFrom(<i32>frame.skipHeaders));
+    if (at < 0) {
+      out.end(frame.ticket, RATE_EXCEEDED);
+      return;
+    }
+    if (course.isCorrupted) corrupt(frame, course.place);
+    if (at <= now && !course.isReordered && course.forward(frame, out)) {
+      course.passOvertaken(this.held, now, out);
+      return;
+    }
+    const entry = this.held.keep(frame, course === this.back, course.isDuplicated, course.isReordered);
+    if (entry < 0) out.end(frame.ticket, HOLD_FULL);
+    else if (at <= now && course.isReordered) course.letOvertake(this.held, entry, now);
+    else this.due.add(entry, at);
+  }
+}
+
+/** Turns one bit of what the frame carries. `place` is where in it, as a fraction of 2³². */
+function corrupt(frame: Frame, place: u32): void {
+  const count = <i32>frame.partCount;
+  let bits: u64 = 0;
+  for (let i = 0; i < count; i++) if (frame.part(i).role != Role.Header) bits += <u64>frame.part(i).length << 3;
+  if (bits == 0) return;
+  let bit = (<u64>place * bits) >> 32;
+  for (let i = 0; i < count; i++) {
+    const part = frame.part(i);
+    if (part.role == Role.Header) continue;
+    const here = <u64>part.length << 3;
+    if (bit < here) {
+      const at = part.bytes + <usize>(bit >> 3);
+      store<u8>(at, load<u8>(at) ^ (0x80 >> <u8>(bit & 7)));
+      return;
+    }
+    bit -= here;
+  }
+}
+
+export function create(): Piece {
+  return new Fault();
+}

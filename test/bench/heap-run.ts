@@ -1,6 +1,7 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { startEchoLane } from './echo-lane.ts';
+import { median } from './rounds.ts';
 
 /**
  * Counts what frames allocate, not only what stays: the heap is read before and after a sample of frames, and a sample
@@ -45,8 +46,8 @@ export async function measureHeap(frames: number): Promise<{ bytesAFrame: number
     throw new Error(
       `${samples.length - quiet.length} of ${samples.length} samples were disturbed by collections`,
     );
-  const own = mean(empty.filter(isQuiet));
-  return { bytesAFrame: Math.max(0, mean(quiet) - own) / SAMPLE, samples: quiet.length };
+  const own = typical(empty.filter(isQuiet));
+  return { bytesAFrame: Math.max(0, typical(quiet) - own) / SAMPLE, samples: quiet.length };
 }
 
 interface Sample {
@@ -66,8 +67,9 @@ async function take(work: () => void): Promise<Sample> {
   return { start, end: performance.now(), bytes };
 }
 
-function mean(samples: readonly Sample[]): number {
-  return samples.reduce((sum, { bytes }) => sum + bytes, 0) / samples.length;
+/** The median: now and then code that is not used any more is let go of, which is no frame's doing. */
+function typical(samples: readonly Sample[]): number {
+  return median(samples.map(({ bytes }) => bytes));
 }
 
 const BATCH = 32;

@@ -168,7 +168,9 @@ function readSections(bytes: Uint8Array): CoreSection[] {
   reader.skip(8);
   const sections: CoreSection[] = [];
   while (!reader.isAtEnd) {
+    const offset = reader.at;
     const id = reader.byte();
+    if (id > SECTION.tag) unsupported(`has a section ${id}, which is newer than this host`, offset);
     const { at: start, end } = reader.part(reader.u32());
     if (id !== SECTION.custom) sections.push({ id, start, end });
   }

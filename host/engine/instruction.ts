@@ -57,7 +57,7 @@ export function readInstruction(reader: BinaryReader): number {
     case OP.loop:
     case OP.if:
     case OP.try:
-      reader.s33();
+      skipBlockType(reader, offset);
       return opcode;
     case OP.catch:
     case 0x08: // throw
@@ -152,7 +152,7 @@ function readBulkInstruction(reader: BinaryReader, offset: number): number {
 /** SIMD, without the relaxed instructions: their results differ between machines. */
 function readVectorInstruction(reader: BinaryReader, offset: number): number {
   const number = reader.u32();
-  if (number > 0xff) unknown(`0xfd ${number}`, offset);
+  if (number > 0xff || UNUSED_VECTOR_NUMBERS.has(number)) unknown(`0xfd ${number}`, offset);
   if (number <= 11 || number === 92 || number === 93) skipMemoryArgument(reader, offset);
   else if (number <= 13) reader.skip(16);
   else if (number >= 21 && number <= 34) reader.skip(1);
@@ -162,6 +162,25 @@ function readVectorInstruction(reader: BinaryReader, offset: number): number {
   }
   return 0xfd00 | number;
 }
+
+/** What WebAssembly 2.0 leaves out; an engine that has them would be read past their immediates. */
+const UNUSED_VECTOR_NUMBERS: ReadonlySet<number> = new Set([
+  154, 162, 165, 166, 175, 176, 178, 179, 180, 187, 194, 197, 198, 207, 208, 210, 211, 212, 226, 238,
+]);
+
+/**
+ * Nothing, one value, or the number of a type. Newer types of values have immediates of their own, which would be taken for
+ * instructions: a module could so hide a loop from being counted.
+ */
+function skipBlockType(reader: BinaryReader, offset: number): void {
+  const type = reader.s33();
+  if (type < 0 && !BLOCK_TYPES.has(type)) unknown('a block with a type of values that is newer', offset);
+}
+
+/** Nothing, i32, i64, f32, f64, v128, funcref and externref, as signed numbers. */
+const BLOCK_TYPES: ReadonlySet<number> = new Set(
+  [0x40, 0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f].map((byte) => byte - 0x80),
+);
 
 function skipMemoryArgument(reader: BinaryReader, offset: number): void {
   if ((reader.u32() & 0x40) !== 0) unknown('with a memory index', offset);

@@ -222,7 +222,13 @@ function rewriteElements({ module, reader, content, count }: Rewriting): void {
       if (isExplicit) content.u32(reader.u32());
       copyConstantExpression(module, reader, content);
     }
-    if (!isActive || isExplicit) content.byte(reader.byte()); // the kind, or the type, of the elements
+    if (!isActive || isExplicit) {
+      // The kind of the elements, or their type, which is checked because newer ones take more than this byte.
+      const start = reader.at;
+      if (holdsExpressions) readValueType(reader);
+      else reader.byte();
+      content.range(reader.bytes, start, reader.at);
+    }
     const elements = reader.count();
     content.u32(elements);
     for (let i = 0; i < elements; i++) {

@@ -45,7 +45,7 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
     output.onResize(() => reporter.counters(running.snapshot()));
     await stopping.promise;
     clearInterval(timer);
-    const totals = running.snapshot();
+    const totals = await running.counters();
     await running.close();
     statistics?.rewrite(totals);
     reporter.ended(totals);

@@ -1,13 +1,16 @@
 import { EventEmitter } from 'node:events';
-import { Lane, type LaneEvent, type LogEntry } from '../puzzle/lane.ts';
 import { PuzzleError } from '../puzzle/puzzle-error.ts';
 import type { LaneSnapshot } from '../puzzle/snapshot.ts';
 import { type PolicyOptions, preparePuzzle } from './check-configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
+import type { FunnelEvent, FunnelEvents } from './funnel-event.ts';
+import { startInlineLane } from './inline-lane.ts';
+import type { LaneHandle } from './lane-handle.ts';
 import type { Puzzle } from './puzzle.ts';
 
 export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../puzzle/snapshot.ts';
+export type { FunnelEvent, FunnelEvents } from './funnel-event.ts';
 
 /**
  * Makes a Funnel of a configuration and starts it; frames flow when the promise is fulfilled.
@@ -36,16 +39,9 @@ export async function startPuzzle(
     if (early === undefined) emit(events, event);
     else early.push(event);
   };
-  const lane = new Lane({
-    protocols: puzzle.protocols,
-    onEvent: tell,
-    onLog: (entry) => tell({ kind: 'log', ...entry }),
-  });
+  let lane: LaneHandle;
   try {
-    await lane.start(
-      puzzle.pieces.map(({ maker }) => maker),
-      puzzle.networks,
-    );
+    lane = await startInlineLane(puzzle, tell);
   } catch (error) {
     if (error instanceof PuzzleError)
       throw new ConfigurationError(error.mistakes.map(puzzle.locate), { cause: error });
@@ -63,11 +59,11 @@ export async function startPuzzle(
 export class Funnel {
   /** What it runs. */
   readonly puzzle: Puzzle;
-  readonly #lane: Lane;
+  readonly #lane: LaneHandle;
   readonly #events: EventEmitter<FunnelEvents>;
 
   /** Made by {@link openFunnel}. */
-  constructor(puzzle: Puzzle, lane: Lane, events: EventEmitter<FunnelEvents>) {
+  constructor(puzzle: Puzzle, lane: LaneHandle, events: EventEmitter<FunnelEvents>) {
     this.puzzle = puzzle;
     this.#lane = lane;
     this.#events = events;
@@ -78,9 +74,14 @@ export class Funnel {
     return this.#lane.snapshot();
   }
 
+  /** As {@link snapshot}, and exact also where the lane is another thread, whose counters are a quarter of a second old here. */
+  async counters(): Promise<LaneSnapshot> {
+    return this.#lane.counters();
+  }
+
   /** Ends all pieces: devices and sockets are closed, and what they set in the system is taken back. Twice is as once. */
   async close(): Promise<void> {
-    this.#lane.close();
+    await this.#lane.close();
   }
 
   on<K extends keyof FunnelEvents>(event: K, listener: (...args: FunnelEvents[K]) => void): this {
@@ -98,14 +99,6 @@ export interface FunnelOptions extends PolicyOptions {
   /** Told of every event, also of those before {@link openFunnel} has fulfilled or failed. */
   readonly onEvent?: (event: FunnelEvent) => void;
 }
-
-/** What happens in a Funnel besides traffic. */
-export type FunnelEvent = LaneEvent | ({ readonly kind: 'log' } & LogEntry);
-
-/** The events to which {@link Funnel.on} listens. */
-export type FunnelEvents = {
-  [K in FunnelEvent['kind']]: [event: Extract<FunnelEvent, { kind: K }>];
-};
 
 function emit(events: EventEmitter<FunnelEvents>, event: FunnelEvent): void {
   // The kinds and their arguments belong together, which TypeScript cannot see of a union.

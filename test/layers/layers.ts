@@ -10,7 +10,7 @@ export const layers: readonly (readonly [folder: string, knows: readonly string[
   ['host/stack', []],
   ['host/frame', ['host/stack', 'abi']],
   ['host/piece', ['host/stack', 'host/frame', 'abi']],
-  ['host/engine', ['host/piece', 'host/frame', 'host/stack', 'abi']],
+  ['host/engine', ['host/piece', 'host/frame', 'abi']],
   ['host/endpoint', ['host/piece', 'host/frame', 'host/stack']],
   ['host/puzzle', ['host/piece', 'host/frame', 'host/stack']],
   ['host/policy', ['host/puzzle', 'host/engine', 'host/endpoint']],

@@ -295,6 +295,30 @@ describe('lifting', () => {
     expect(crossing.leaked()).toBe(0);
   });
 
+  it('keeps a row for a ticket that goes on whole and lives on, and never writes into what went on', () => {
+    const row = crossing.arrive(EDGE_HEADERS, [header(5, [1, 2, 3, 4]), payload(0, [9, 8, 7, 6])]);
+    const [frame] = crossing.lower() as [LoweredFrame];
+    const [head, body] = frame.parts.map((part) => crossing.again(part)) as [LoweredPart, LoweredPart];
+    const half = { ...body, length: 2, marks: body.marks | PartMarks.more };
+    crossing.lift({
+      frames: [
+        { edge: EDGE_HEADERS, ticket: frame.ticket, parts: [head, body] },
+        { edge: EDGE_HEADERS, ticket: frame.ticket, parts: [half] },
+      ],
+    });
+    expect(crossing.outbox.rows[0]).toBe(row);
+    expect(crossing.ledger.held).toBe(1);
+    // The row is another piece's now as well: the ticket may still be read, and its end does not free the row.
+    expect(crossing.frames.references[row]).toBe(2);
+    const other = { protocol: 5, role: Role.header, marks: 0, offset: 64, length: 4 };
+    crossing.lift({ frames: [{ edge: EDGE_HEADERS, ticket: frame.ticket, parts: [other, body] }] });
+    expect([...crossing.row(0).bytes]).toEqual([1, 2, 3, 4, 9, 8, 7, 6]);
+    expect(crossing.outbox.rows[2]).not.toBe(row);
+    expect(crossing.frames.references[row]).toBe(1);
+    expect(crossing.ledger.held).toBe(0);
+    expect(crossing.leaked()).toBe(0);
+  });
+
   it('marks bytes to be parsed as a payload that begins with their protocol', () => {
     crossing.lower(0);
     const part = { protocol: 7, role: Role.header, marks: PartMarks.unparsed, offset: 0, length: 20 };

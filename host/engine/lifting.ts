@@ -329,8 +329,13 @@ export class Lifting {
       }
       this.#used[this.#usedCount++] = slot;
     }
-    // The last frame of a ticket decides whether it lives on.
-    ledger.uses[slot] = (use & ROW_MOVED) | (continues ? STAYS : ENDS) | (isMoved ? ROW_MOVED : 0);
+    // The last frame of a ticket decides whether it lives on. Where the row went on before, it has two owners from now on.
+    if (continues && (use & ROW_MOVED) !== 0) {
+      this.#frames.retain(ledger.rows[slot]!);
+      ledger.uses[slot] = STAYS;
+    } else {
+      ledger.uses[slot] = (use & ROW_MOVED) | (continues ? STAYS : ENDS) | (isMoved ? ROW_MOVED : 0);
+    }
   }
 
   #liftEnds(words: GuestWords, at: number, count: number): void {

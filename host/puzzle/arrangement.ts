@@ -1,11 +1,13 @@
-import type { Piece as Description } from '../../abi/host/contract.ts';
+import type { Piece as Description, Property } from '../../abi/host/contract.ts';
 
 /** A piece's place in a puzzle, before anything runs: what it is called, what it is, and where its Edges are. */
 export interface Place {
   readonly name: string;
   readonly description: Description;
-  /** Networks by the name of the described Edge; more than one only for a repeated Edge. */
+  /** Networks by the name of the described Edge; more than one for a repeated Edge, or where its Shapes are kept apart. */
   readonly edges: ReadonlyMap<string, readonly string[]>;
+  /** By Edge and network, the indices of those Shapes that may join there; all where it says nothing. */
+  readonly shapes?: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 }
 
 export interface NetworkOptions {
@@ -23,6 +25,8 @@ export interface Member {
   readonly described: number;
   /** The described Shapes that match an opposing Shape on this network. */
   readonly shapes: readonly number[];
+  /** For each of these Shapes, what was settled with all that it meets: what its piece is told on joining. */
+  readonly properties: readonly (readonly Property[])[];
 }
 
 /** Two Shapes between which frames pass, and what the frames are: the longer of both stacks. */
@@ -32,6 +36,8 @@ export interface Pair {
   readonly b: Member;
   readonly bShape: number;
   readonly stack: string;
+  /** What was settled between the two. */
+  readonly properties: readonly Property[];
 }
 
 /** The place where Edges come together: a network of the configuration. */

@@ -28,6 +28,9 @@ export { ConfigurationError, formatMistake } from './policy/configuration-error.
 export type { ConfigurationObject } from './policy/configuration-schema.ts';
 export { configurationJsonSchema } from './policy/configuration-schema.ts';
 export type {
+  ApplyOptions,
+  ChangedEvent,
+  Difference,
   EdgeSnapshot,
   FunnelEvent,
   FunnelEvents,

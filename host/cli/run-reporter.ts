@@ -2,6 +2,7 @@ import type { FunnelEvent, LaneSnapshot } from '../policy/funnel.ts';
 import { printable } from '../policy/printable.ts';
 import type { Puzzle } from '../policy/puzzle.ts';
 import { clip, reasonsOf, renderCounters } from './counter-table.ts';
+import { differenceLine } from './difference-text.ts';
 import { LiveScreen, type TerminalStream } from './live-screen.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { formatBytes, formatCount, formatUptime, plural } from './quantity.ts';
@@ -153,7 +154,7 @@ const EVENTS_KEPT = 100;
 
 function styleOf(event: FunnelEvent): 'red' | 'yellow' | 'green' | 'dim' {
   if (event.kind === 'fault') return 'red';
-  if (event.kind === 'restarted') return 'green';
+  if (event.kind === 'restarted' || event.kind === 'changed') return 'green';
   return event.level === 'error' ? 'red' : event.level === 'warn' ? 'yellow' : 'dim';
 }
 
@@ -178,6 +179,8 @@ export function eventLine(event: FunnelEvent): string {
       return `fault: ${event.piece}: ${event.code}: ${printable(event.message)}`;
     case 'restarted':
       return `restarted: ${event.piece}`;
+    case 'changed':
+      return `changed: ${printable(event.configuration)}: ${differenceLine(event.difference)}`;
     case 'log':
       return `${event.level}: ${event.piece}: ${printable(event.message)}`;
   }

@@ -6,17 +6,19 @@ import type { LoadedComponent } from '../engine/load-component.ts';
 import { arrange } from '../puzzle/arrange.ts';
 import type { Mistake, NetworkOptions, Place } from '../puzzle/arrangement.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
-import { protocolsOfPuzzle, surroundingsOf } from '../puzzle/surroundings.ts';
+import { surroundingsOf } from '../puzzle/surroundings.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { checkSettings, type SettingPairs } from './check-settings.ts';
 import { ConfigurationError, type ConfigurationMistake, type PathStep } from './configuration-error.ts';
 import { type ConfigurationObject, GRANTS, type PieceEntry, parseSize } from './configuration-schema.ts';
 import { didYouMean, nearest } from './did-you-mean.ts';
 import type { MistakeList } from './mistake-list.ts';
-import { type FoundPiece, PieceShelf } from './piece-shelf.ts';
+import { identityOf, type PieceOrigin } from './piece-identity.ts';
+import type { FoundPiece } from './piece-shelf.ts';
 import type { Puzzle, PuzzlePiece } from './puzzle.ts';
 import { type ConfigurationSource, readConfiguration } from './read-configuration.ts';
 import { checkStructure } from './schema-mistakes.ts';
+import { openWorkshop, type Workshop } from './workshop.ts';
 
 /**
  * Makes a puzzle of a configuration, or tells all that is wrong with it. Nothing is opened and nothing runs, except that
@@ -28,8 +30,17 @@ export async function checkConfiguration(
   configuration: string | ConfigurationObject,
   options: PolicyOptions = {},
 ): Promise<CheckedConfiguration> {
+  return checkFor(openWorkshop(options.pieces), configuration, options);
+}
+
+/** As {@link checkConfiguration}, for a Funnel that runs already: with its numbers of protocols, and what it has compiled. */
+export async function checkFor(
+  workshop: Workshop,
+  configuration: string | ConfigurationObject,
+  options: PolicyOptions,
+): Promise<CheckedConfiguration> {
   const source = await readConfiguration(configuration, options.directory);
-  return new Check(source, options).run();
+  return new Check(source, workshop, options).run();
 }
 
 /**
@@ -65,19 +76,18 @@ export interface CheckedConfiguration {
 class Check {
   readonly #source: ConfigurationSource;
   readonly #mistakes: MistakeList;
-  readonly #shelf: PieceShelf;
+  readonly #workshop: Workshop;
   readonly #environment: Readonly<Record<string, string | undefined>>;
-  readonly #protocols = protocolsOfPuzzle();
   /** Pieces of which something is missing, so that what does not fit them may only follow from that. */
   readonly #doubtful = new Set<string>();
   #lacksEdges = false;
   /** Edges that the configuration misspelt, as they probably were meant. */
   readonly #misspelt = new Set<string>();
 
-  constructor(source: ConfigurationSource, options: PolicyOptions) {
+  constructor(source: ConfigurationSource, workshop: Workshop, options: PolicyOptions) {
     this.#source = source;
     this.#mistakes = source.mistakes;
-    this.#shelf = new PieceShelf(options.pieces);
+    this.#workshop = workshop;
     this.#environment = options.environment ?? process.env;
   }
 
@@ -109,7 +119,7 @@ class Check {
     }
 
     const places = pieces.map(({ place }) => place);
-    const arrangement = arrange(this.#protocols, places, networks);
+    const arrangement = arrange(this.#workshop.protocols, places, networks);
     for (const mistake of arrangement.mistakes) {
       if (this.#followsFromAnother(mistake, used)) continue;
       const { path, of } = placeOf(mistake, entries);
@@ -126,7 +136,7 @@ class Check {
         pieces,
         networks,
         joints: arrangement.joints,
-        protocols: this.#protocols,
+        workshop: this.#workshop,
         locate(mistake) {
           const { path, of } = placeOf(mistake, entries);
           const list = source.mistakes.alike();
@@ -139,7 +149,7 @@ class Check {
 
   async #prepare(name: string, entry: PieceEntry): Promise<PuzzlePiece | undefined> {
     const path = ['pieces', name];
-    const found = this.#shelf.find(entry.piece, this.#source.directory);
+    const found = this.#workshop.shelf.find(entry.piece, this.#source.directory);
     if (found.kind === 'missing') {
       this.#mistakes.add('FT_PIECE_UNKNOWN', [...path, 'piece'], `there is no piece \`${entry.piece}\``, {
         hint: found.hint,
@@ -147,8 +157,7 @@ class Check {
       return undefined;
     }
     try {
-      const kind = await this.#open(found, entry, path);
-      return kind === undefined ? undefined : this.#describe(name, entry, found, kind, path);
+      return this.#describe(name, entry, found, await this.#open(found, entry, path), path);
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;
       this.#mistakes.add(error.code, [...path, 'piece'], `\`${entry.piece}\`: ${error.message}`);
@@ -156,11 +165,7 @@ class Check {
     }
   }
 
-  async #open(
-    found: FoundPiece,
-    entry: PieceEntry,
-    path: readonly PathStep[],
-  ): Promise<NativePiece | LoadedComponent | undefined> {
+  async #open(found: FoundPiece, entry: PieceEntry, path: readonly PathStep[]): Promise<OpenedPiece> {
     if (found.kind === 'native') {
       for (const key of ['grants', 'limits'] as const) {
         if (entry[key] === undefined || entry[key] === null) continue;
@@ -174,7 +179,7 @@ class Check {
           },
         );
       }
-      return found.native;
+      return { piece: found.native, origin: { native: found.name } };
     }
     const limits: { -readonly [K in keyof Limits]?: Limits[K] } = {};
     const memory = this.#size(entry.limits?.memory, [...path, 'limits', 'memory']);
@@ -182,7 +187,10 @@ class Check {
     if (memory !== undefined) limits.maxMemoryBytes = memory;
     if (component !== undefined) limits.maxComponentBytes = component;
     // `listen` and `offer` reach no further than the Edges that the configuration gives to the piece: that is their grant.
-    return this.#shelf.load(found.file, entry.grants ?? GRANTS, limits);
+    const grants = [...new Set(entry.grants ?? GRANTS)].sort();
+    const loaded = await this.#workshop.shelf.load(found.file, grants, limits);
+    const origin = { sha256: loaded.sha256, grants, limits: { memory, component } };
+    return { piece: loaded.component, origin };
   }
 
   #size(size: number | string | undefined, path: readonly PathStep[]): number | undefined {
@@ -204,7 +212,7 @@ class Check {
     name: string,
     entry: PieceEntry,
     found: FoundPiece,
-    piece: NativePiece | LoadedComponent,
+    { piece, origin }: OpenedPiece,
     path: readonly PathStep[],
   ): PuzzlePiece | undefined {
     const given = entry.settings ?? {};
@@ -231,7 +239,12 @@ class Check {
     const description = isProblems(settled) ? bare : settled;
     const place: Place = { name, description, edges: this.#edges(name, entry, description, found.name) };
     const failure = entry.failure ?? 'closed';
-    return { place, reference: entry.piece, maker: makerOf(place, failure, piece, pairs, this.#protocols) };
+    const identity = identityOf(
+      { origin, name: description.name, version: description.version, failure },
+      pairs,
+    );
+    const maker = makerOf({ place, failure, identity }, piece, pairs, this.#workshop.protocols);
+    return { place, reference: entry.piece, maker };
   }
 
   /** What a piece itself has against its settings. */
@@ -318,6 +331,12 @@ class Check {
   }
 }
 
+/** A piece that can be made, and what tells it from other pieces. */
+interface OpenedPiece {
+  readonly piece: NativePiece | LoadedComponent;
+  readonly origin: PieceOrigin;
+}
+
 /** An Edge, as the configuration puts it on a network. */
 interface NetworkUse {
   readonly piece: string;
@@ -390,26 +409,24 @@ function hintFor(mistake: Mistake, used: ReadonlyMap<string, readonly NetworkUse
 }
 
 function makerOf(
-  place: Place,
-  failure: PieceMaker['failure'],
+  what: Pick<PieceMaker, 'place' | 'failure' | 'identity'>,
   piece: NativePiece | LoadedComponent,
   settings: SettingPairs,
-  protocols: ReturnType<typeof protocolsOfPuzzle>,
+  protocols: Workshop['protocols'],
 ): PieceMaker {
   if ('make' in piece) {
     return {
-      place,
-      failure,
+      ...what,
       kind: 'native',
       make: (context, frames) => piece.make(context, frames, protocols, settings),
     };
   }
+  const { description } = what.place;
   return {
-    place,
-    failure,
+    ...what,
     kind: 'component',
     make: (context, frames) =>
-      new ComponentPiece(piece, place.description, settings, surroundingsOf(context, frames, protocols)),
+      new ComponentPiece(piece, description, settings, surroundingsOf(context, frames, protocols)),
   };
 }
 

@@ -1,7 +1,16 @@
+import type { Difference } from '../puzzle/change.ts';
 import type { LaneEvent, LogEntry } from '../puzzle/lane.ts';
 
 /** What happens in a Funnel besides traffic. */
-export type FunnelEvent = LaneEvent | ({ readonly kind: 'log' } & LogEntry);
+export type FunnelEvent = LaneEvent | ChangedEvent | ({ readonly kind: 'log' } & LogEntry);
+
+/** Another configuration runs now. */
+export interface ChangedEvent {
+  readonly kind: 'changed';
+  /** Its file, as it was named. */
+  readonly configuration: string;
+  readonly difference: Difference;
+}
 
 /** The events to which a Funnel lets one listen. */
 export type FunnelEvents = {

@@ -108,3 +108,121 @@ describe('openFunnel', () => {
     expect(from.closed()).toBe(1);
   });
 });
+
+describe('a running Funnel', () => {
+  /** A sink that counts its instances, with a setting and a port that may be in use. */
+  function counting() {
+    let made = 0;
+    let closed = 0;
+    const settings = [sampleSetting('port number = 1'), sampleSetting('tag text …')];
+    const base = samplePiece('sink', { edges: { ip: ['ip up'] }, settings });
+    const piece: NativePiece = {
+      ...base,
+      make(context, frames, protocols, given) {
+        made++;
+        return {
+          ...base.make(context, frames, protocols, given),
+          start() {
+            if (given.some(([name, value]) => name === 'port' && value === '99'))
+              throw Object.assign(new FunnelError('FT_TEST', 'the port is in use'), { setting: 'port' });
+            return [];
+          },
+          close: () => void closed++,
+        };
+      },
+    };
+    return { piece, made: () => made, closed: () => closed };
+  }
+
+  const withSink = (
+    settings: Record<string, string | number | string[]>,
+    more = {},
+  ): ConfigurationObject => ({
+    pieces: { ...puzzle.pieces, to: { piece: 'sink', settings, edges: { ip: 'lan' } }, ...more },
+  });
+
+  it('is changed into another configuration; what is the same goes on', async () => {
+    const [from, to] = [source(), counting()];
+    const told: FunnelEvent[] = [];
+    const funnel = await openFunnel(withSink({}), {
+      pieces: { source: from.piece, sink: to.piece },
+      onEvent: (event) => told.push(event),
+    });
+    const before = funnel.puzzle;
+    from.send();
+    const more = { tap: { piece: 'sink', edges: { ip: 'lan' } } };
+    const copies = { networks: { lan: { copies: true } } };
+    const difference = await funnel.apply({ ...withSink({}, more), ...copies });
+    expect(difference).toMatchObject({ added: ['tap'], removed: [], replaced: [], kept: ['from', 'to'] });
+    expect(funnel.puzzle.pieces.map(({ place }) => place.name)).toEqual(['from', 'to', 'tap']);
+    expect(funnel.puzzle.workshop).toBe(before.workshop);
+    expect(told.filter(({ kind }) => kind === 'changed')).toEqual([
+      { kind: 'changed', configuration: '(object)', difference },
+    ]);
+    from.send();
+    expect(funnel.snapshot().pieces.map(({ edges }) => edges[0]!.framesIn)).toEqual([0, 2, 1]);
+    expect([to.made(), to.closed()]).toEqual([2, 0]);
+    await funnel.close();
+  });
+
+  it('replaces what would be made otherwise, and nothing else', async () => {
+    const [from, to] = [source(), counting()];
+    const funnel = await openFunnel(withSink({ port: 1, tag: ['a', 'b'] }), {
+      pieces: { source: from.piece, sink: to.piece },
+    });
+    const replaced = async (settings: Parameters<typeof withSink>[0]) =>
+      (await funnel.apply(withSink(settings))).replaced;
+    expect(await replaced({ tag: ['a', 'b'], port: 1 })).toEqual([]);
+    expect(await replaced({ tag: ['a', 'b'], port: '1' })).toEqual([]);
+    expect(await replaced({ tag: ['b', 'a'], port: 1 })).toEqual(['to']);
+    expect(await replaced({ tag: ['b', 'a'], port: 2 })).toEqual(['to']);
+    expect([to.made(), to.closed(), from.closed()]).toEqual([3, 2, 0]);
+    await funnel.close();
+  });
+
+  it('runs on as it was when a change cannot be, and says all that is wrong where it stands', async () => {
+    const [from, to] = [source(), counting()];
+    const funnel = await openFunnel(withSink({}), { pieces: { source: from.piece, sink: to.piece } });
+    const { puzzle: before } = funnel;
+    const refused = async (configuration: ConfigurationObject) =>
+      ((await funnel.apply(configuration).catch((error) => error)) as ConfigurationError).mistakes.map(
+        formatMistake,
+      );
+    expect(await refused(withSink({ prt: 1 }, { x: { piece: 'nothing' } }))).toEqual([
+      'pieces.to.settings.prt: FT_SETTING_UNKNOWN: `sink` has no setting `prt` — did you mean `port`?',
+      expect.stringMatching(/^pieces\.x\.piece: FT_PIECE_UNKNOWN: /),
+    ]);
+    expect(await refused(withSink({ port: 99 }))).toEqual([
+      'pieces.to.settings.port: FT_TEST: setting `port` of piece `to`: the port is in use',
+    ]);
+    expect(funnel.puzzle).toBe(before);
+    expect([to.made(), to.closed()]).toEqual([2, 1]);
+    from.send();
+    expect(funnel.snapshot().pieces[1]!.edges[0]!.framesIn).toBe(1);
+    await funnel.close();
+    expect(await refused(withSink({ port: 2 }))).toEqual([expect.stringContaining('FT_CHANGE_SUPERSEDED')]);
+  });
+
+  it('tells what a change would come to, and changes nothing', async () => {
+    const [from, to] = [source(), counting()];
+    const funnel = await openFunnel(withSink({}), { pieces: { source: from.piece, sink: to.piece } });
+    const { puzzle: before } = funnel;
+    expect(await funnel.apply(withSink({ port: 99 }), { dryRun: true })).toMatchObject({ replaced: ['to'] });
+    expect(funnel.puzzle).toBe(before);
+    expect(to.made()).toBe(1);
+    await funnel.close();
+  });
+
+  it('takes the newer of two changes, also where the older is checked for longer', async () => {
+    const [from, to] = [source(), counting()];
+    const funnel = await openFunnel(withSink({}), { pieces: { source: from.piece, sink: to.piece } });
+    // A file takes longer to read than an object.
+    const older = funnel.apply('/dev/null').catch((error: ConfigurationError) => error.mistakes[0]!.code);
+    const other = funnel.apply(withSink({ port: 2 })).catch((error) => error.mistakes[0]!.code);
+    const newest = funnel.apply(withSink({ port: 3 }));
+    expect(await older).toBe('FT_CONFIG_YAML');
+    expect(await other).toBe('FT_CHANGE_SUPERSEDED');
+    expect((await newest).replaced).toEqual(['to']);
+    await funnel.close();
+  });
+});

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
+import type { Difference } from '../puzzle/change.ts';
 import { PuzzleError } from '../puzzle/puzzle-error.ts';
 import type { LaneSnapshot } from '../puzzle/snapshot.ts';
-import { type PolicyOptions, preparePuzzle } from './check-configuration.ts';
+import { checkFor, type PolicyOptions, preparePuzzle } from './check-configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
 import type { FunnelEvent, FunnelEvents } from './funnel-event.ts';
@@ -9,8 +10,9 @@ import { startInlineLane } from './inline-lane.ts';
 import type { LaneHandle } from './lane-handle.ts';
 import type { Puzzle } from './puzzle.ts';
 
+export type { Difference } from '../puzzle/change.ts';
 export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../puzzle/snapshot.ts';
-export type { FunnelEvent, FunnelEvents } from './funnel-event.ts';
+export type { ChangedEvent, FunnelEvent, FunnelEvents } from './funnel-event.ts';
 
 /**
  * Makes a Funnel of a configuration and starts it; frames flow when the promise is fulfilled.
@@ -26,11 +28,13 @@ export async function openFunnel(
   return startPuzzle(await preparePuzzle(configuration, options), options);
 }
 
-/** Starts a puzzle that {@link preparePuzzle} made; throws as {@link openFunnel} does. */
-export async function startPuzzle(
-  puzzle: Puzzle,
-  { onEvent }: Pick<FunnelOptions, 'onEvent'> = {},
-): Promise<Funnel> {
+/**
+ * Starts a puzzle that {@link preparePuzzle} made; throws as {@link openFunnel} does.
+ *
+ * @param options those with which it was made, for the changes that come
+ */
+export async function startPuzzle(puzzle: Puzzle, options: FunnelOptions = {}): Promise<Funnel> {
+  const { onEvent } = options;
   const events = new EventEmitter<FunnelEvents>();
   // What happens while starting is told to listeners that are added as soon as the Funnel is there.
   let early: FunnelEvent[] | undefined = [];
@@ -43,30 +47,65 @@ export async function startPuzzle(
   try {
     lane = await startInlineLane(puzzle, tell);
   } catch (error) {
-    if (error instanceof PuzzleError)
-      throw new ConfigurationError(error.mistakes.map(puzzle.locate), { cause: error });
-    throw error;
+    throw located(error, puzzle);
   }
   setImmediate(() => {
     const waiting = early ?? [];
     early = undefined;
     for (const event of waiting) emit(events, event);
   });
-  return new Funnel(puzzle, lane, events);
+  return new Funnel(puzzle, { lane, events, tell, options });
 }
 
 /** A running Funnel. */
 export class Funnel {
-  /** What it runs. */
-  readonly puzzle: Puzzle;
   readonly #lane: LaneHandle;
   readonly #events: EventEmitter<FunnelEvents>;
+  readonly #tell: (event: FunnelEvent) => void;
+  readonly #options: PolicyOptions;
+  #puzzle: Puzzle;
+  #applications = 0;
 
   /** Made by {@link openFunnel}. */
-  constructor(puzzle: Puzzle, lane: LaneHandle, events: EventEmitter<FunnelEvents>) {
-    this.puzzle = puzzle;
+  constructor(puzzle: Puzzle, { lane, events, tell, options }: Internals) {
+    this.#puzzle = puzzle;
     this.#lane = lane;
     this.#events = events;
+    this.#tell = tell;
+    this.#options = options;
+  }
+
+  /** What it runs now. */
+  get puzzle(): Puzzle {
+    return this.#puzzle;
+  }
+
+  /**
+   * Changes what it runs into another configuration, while traffic flows: what is the same in both goes on, and nothing
+   * is lost. A newer call replaces one that is still prepared; that one ends with `FT_CHANGE_SUPERSEDED`.
+   *
+   * @param configuration the path of a YAML file, or the same structure as an object.
+   * @param options `directory` and `environment` stand in place of those with which the Funnel was opened. With `dryRun`
+   *   all is checked that can be without opening anything, and nothing changes.
+   * @throws {ConfigurationError} with every mistake, or who refused and why; it runs on as it was.
+   */
+  async apply(configuration: string | ConfigurationObject, options: ApplyOptions = {}): Promise<Difference> {
+    const { dryRun = false, ...given } = options;
+    const number = dryRun ? this.#applications : ++this.#applications;
+    const { workshop } = this.#puzzle;
+    const { puzzle, mistakes } = await checkFor(workshop, configuration, { ...this.#options, ...given });
+    if (puzzle === undefined) throw new ConfigurationError(mistakes);
+    try {
+      if (dryRun) return await this.#lane.difference(puzzle);
+      // A newer one may have been checked faster.
+      if (number !== this.#applications) throw new PuzzleError([SUPERSEDED]);
+      const difference = await this.#lane.apply(puzzle);
+      this.#puzzle = puzzle;
+      this.#tell({ kind: 'changed', configuration: puzzle.title, difference });
+      return difference;
+    } catch (error) {
+      throw located(error, puzzle);
+    }
   }
 
   /** All counters of this instant: frames and bytes by Edge, frames that ended by reason. Works after closing too. */
@@ -99,6 +138,29 @@ export interface FunnelOptions extends PolicyOptions {
   /** Told of every event, also of those before {@link openFunnel} has fulfilled or failed. */
   readonly onEvent?: (event: FunnelEvent) => void;
 }
+
+export interface ApplyOptions extends Pick<PolicyOptions, 'directory' | 'environment'> {
+  /** Only tell what it would come to. */
+  readonly dryRun?: boolean;
+}
+
+interface Internals {
+  readonly lane: LaneHandle;
+  readonly events: EventEmitter<FunnelEvents>;
+  readonly tell: (event: FunnelEvent) => void;
+  readonly options: PolicyOptions;
+}
+
+/** What the lane has against a puzzle, with its places in the configuration. */
+function located(error: unknown, puzzle: Puzzle): unknown {
+  if (!(error instanceof PuzzleError)) return error;
+  return new ConfigurationError(error.mistakes.map(puzzle.locate), { cause: error });
+}
+
+const SUPERSEDED = {
+  code: 'FT_CHANGE_SUPERSEDED',
+  message: 'a newer change came while this one was checked',
+};
 
 function emit(events: EventEmitter<FunnelEvents>, event: FunnelEvent): void {
   // The kinds and their arguments belong together, which TypeScript cannot see of a union.

@@ -15,7 +15,7 @@ export async function startInlineLane(
   tell: (event: FunnelEvent) => void,
 ): Promise<LaneHandle> {
   const lane = new Lane({
-    protocols: puzzle.protocols,
+    protocols: puzzle.workshop.protocols,
     onEvent: tell,
     onLog: (entry) => tell({ kind: 'log', ...entry }),
   });

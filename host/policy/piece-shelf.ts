@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -16,7 +17,7 @@ import { packageRoot } from './package-root.ts';
 export class PieceShelf {
   readonly #natives: ReadonlyMap<string, NativePiece>;
   readonly #folder: string;
-  /** Components by file, grants and limits: two instances of a piece are compiled once. */
+  /** Components by content, grants and limits: what several instances are, or was there before a change, is compiled once. */
   readonly #loaded = new Map<string, Promise<LoadedComponent>>();
 
   /** A piece of the embedder's takes the place of one of the host's with the same name. */
@@ -55,16 +56,25 @@ export class PieceShelf {
    *
    * @throws {ComponentError} where it is refused.
    */
-  load(file: string, grants: readonly Grant[], limits: Partial<Limits>): Promise<LoadedComponent> {
-    const key = JSON.stringify([file, [...grants].sort(), limits]);
-    let loading = this.#loaded.get(key);
-    if (loading === undefined) {
-      loading = readComponent(file, limits.maxComponentBytes ?? DEFAULT_LIMITS.maxComponentBytes).then(
-        (bytes) => loadComponent(bytes, { grants: new Set(grants), limits }),
-      );
-      this.#loaded.set(key, loading);
+  async load(file: string, grants: readonly Grant[], limits: Partial<Limits>): Promise<ShelvedComponent> {
+    // The file is read each time: it may be another one since.
+    const bytes = await readComponent(file, limits.maxComponentBytes ?? DEFAULT_LIMITS.maxComponentBytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const key = JSON.stringify([sha256, [...grants].sort(), limits]);
+    const loading = this.#loaded.get(key) ?? loadComponent(bytes, { grants: new Set(grants), limits });
+    // The last used is the last to go.
+    this.#loaded.delete(key);
+    this.#loaded.set(key, loading);
+    for (const oldest of this.#loaded.keys()) {
+      if (this.#loaded.size <= MOST_LOADED) break;
+      this.#loaded.delete(oldest);
     }
-    return loading;
+    try {
+      return { component: await loading, sha256 };
+    } catch (error) {
+      this.#loaded.delete(key);
+      throw error;
+    }
   }
 
   #builtIn(): readonly string[] {
@@ -98,7 +108,7 @@ export async function describePiece(
   const found = shelf.find(reference, directory);
   if (found.kind === 'missing')
     throw new FunnelError('FT_PIECE_UNKNOWN', `there is no piece \`${reference}\` — ${found.hint}`);
-  const piece = found.kind === 'native' ? found.native : await shelf.load(found.file, GRANTS, {});
+  const piece = found.kind === 'native' ? found.native : (await shelf.load(found.file, GRANTS, {})).component;
   const answer = piece.describe([]);
   if ('edges' in answer) return answer;
   const problems = answer.map(({ message }) => message).join('; ');
@@ -106,6 +116,12 @@ export async function describePiece(
     'FT_PIECE_DESCRIBE',
     `\`${reference}\` does not describe itself without settings: ${problems}`,
   );
+}
+
+/** A component as it was admitted, and the digest of its file. */
+export interface ShelvedComponent {
+  readonly component: LoadedComponent;
+  readonly sha256: string;
 }
 
 export type FoundPiece =
@@ -153,5 +169,8 @@ async function readComponent(file: string, maxBytes: number): Promise<Uint8Array
     throw new ComponentError('FT_COMPONENT_READ', `${file} cannot be read: ${what}`, { cause: error });
   }
 }
+
+/** Compiled components that are kept for the next change. */
+const MOST_LOADED = 64;
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/;

@@ -1,7 +1,7 @@
 import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../puzzle/arrangement.ts';
-import type { LaneOptions } from '../puzzle/lane.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import type { ConfigurationMistake } from './configuration-error.ts';
+import type { Workshop } from './workshop.ts';
 
 export type { PlannedJoint } from '../puzzle/arrangement.ts';
 
@@ -12,7 +12,8 @@ export interface Puzzle {
   readonly pieces: readonly PuzzlePiece[];
   readonly networks: ReadonlyMap<string, NetworkOptions>;
   readonly joints: readonly PlannedJoint[];
-  readonly protocols: NonNullable<LaneOptions['protocols']>;
+  /** With what it was made, and whatever takes its place is. */
+  readonly workshop: Workshop;
   /** Gives something that went wrong while starting its place in the configuration. */
   locate(mistake: Mistake): ConfigurationMistake;
 }

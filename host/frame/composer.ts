@@ -4,9 +4,9 @@ import type { Frames } from './frames.ts';
 import * as framesConstants from './frames.ts';
 import * as layoutsConstants from './layouts.ts';
 import { Layouts } from './layouts.ts';
-import { trailersOutside } from './parser.ts';
 import * as problemConstants from './problem.ts';
 import { problemName } from './problem.ts';
+import { scopeEnd } from './scope.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
@@ -16,22 +16,28 @@ const {
   CHECKSUM_CONTENTS,
   CHECKSUM_CRC32C,
   CHECKSUM_HEADER,
+  CHECKSUM_IF_AT,
+  CHECKSUM_IF_MASK,
   CHECKSUM_KIND,
+  COVERAGE_AT,
   DESTINATION_AT,
   FLAGS,
   FRAGMENT_AT,
   FRAGMENT_MASK,
+  FRAGMENT_WHOLE,
   HAS_HEADER,
   IP_NUMBER,
+  IS_PARSED,
   IS_TRANSPARENT,
   LENGTH_AT,
+  LENGTH_BYTES,
   LENGTH_IS_TOTAL,
   MINIMUM,
   SOURCE_AT,
   STRIDE,
   ZERO_IS_NONE,
 } = layoutsConstants;
-const { CARRIER, FRAGMENT, PROBLEM_STRIDE, SIZE, TRUNCATED } = problemConstants;
+const { CARRIER, FRAGMENT, LENGTH, PROBLEM_STRIDE, SIZE, TRUNCATED } = problemConstants;
 
 /**
  * Fills in what is left to be filled in when a frame leaves: lengths and checksums, as the protocols' definitions say.
@@ -81,15 +87,28 @@ export class Composer {
     const address = words[at + 1]!;
     const headerLength = words[at + 2]!;
     if (headerLength < data[layout + MINIMUM]!) return problems + TRUNCATED;
-    const end = this.#scopeEnd(frames, row, part);
+    const end = scopeEnd(this.#layouts, frames, row, part);
+    if ((data[layout + FLAGS]! & IS_PARSED) !== 0) {
+      const behind = address + headerLength;
+      const problem =
+        this.#layouts.functions[protocol]!.finish?.(frames.bytes, address, behind, end - behind) ?? 0;
+      if (problem !== 0) return problems + problem;
+    }
     const lengthAt = data[layout + LENGTH_AT]!;
     if (lengthAt >= 0) {
       const length = end - address - (data[layout + LENGTH_IS_TOTAL] === 1 ? 0 : headerLength);
-      if (length > 0xffff) return problems + SIZE;
-      put16(frames.bytes, address + lengthAt, length);
+      const bytes = data[layout + LENGTH_BYTES]!;
+      if (length >= 2 ** (8 * bytes)) return problems + SIZE;
+      if (bytes === 2) put16(frames.bytes, address + lengthAt, length);
+      else putNumber(frames.bytes, address + lengthAt, bytes, length);
     }
     const checksumAt = data[layout + CHECKSUM_AT]!;
     if (checksumAt < 0) return 0;
+    const ifAt = data[layout + CHECKSUM_IF_AT]!;
+    if (ifAt >= 0) {
+      if ((frames.bytes[address + ifAt]! & data[layout + CHECKSUM_IF_MASK]!) === 0) return 0;
+      if (checksumAt + 4 > headerLength) return problems + TRUNCATED;
+    }
     const field = address + checksumAt;
     put16(frames.bytes, field, 0);
     const kind = data[layout + CHECKSUM_KIND]!;
@@ -107,8 +126,12 @@ export class Composer {
       const pseudo = this.#pseudoSum(frames, row, part);
       if (pseudo < 0) return problems - pseudo;
       const length = end - address;
+      const coverageAt = data[layout + COVERAGE_AT]!;
+      let covered = coverageAt < 0 ? 0 : get16(frames.bytes, address + coverageAt);
+      if (covered === 0) covered = length;
+      if (covered < headerLength || covered > length) return problems + LENGTH;
       sum = fold(
-        internetSum(frames, address, end) +
+        internetSum(frames, address, address + covered) +
           pseudo +
           (length >>> 16) +
           (length & 0xffff) +
@@ -119,13 +142,6 @@ export class Composer {
     if (checksum === 0 && (data[layout + FLAGS]! & ZERO_IS_NONE) !== 0) checksum = 0xffff;
     put16(frames.bytes, field, checksum);
     return 0;
-  }
-
-  /** The address behind the last byte that a header contains: what follows are trailers of headers in front of it. */
-  #scopeEnd(frames: Frames, row: number, part: number): number {
-    const outside = trailersOutside(frames, row, part);
-    if (outside === 0) return frames.start[row]! + frames.length[row]!;
-    return frames.partWords[(row * MAX_PARTS + frames.partCount[row]! - outside) * PART_WORDS + 1]!;
   }
 
   /**
@@ -144,7 +160,11 @@ export class Composer {
       const address = words[at + 1]!;
       if (words[at + 2]! < data[layout + MINIMUM]!) return -CARRIER;
       const fragmentAt = data[layout + FRAGMENT_AT]!;
-      if (fragmentAt >= 0 && (get16(bytes, address + fragmentAt) & data[layout + FRAGMENT_MASK]!) !== 0)
+      if (
+        fragmentAt >= 0 &&
+        (get16(bytes, address + fragmentAt) & data[layout + FRAGMENT_MASK]!) !==
+          data[layout + FRAGMENT_WHOLE]!
+      )
         return -FRAGMENT;
       if (protocol === this.#routing) destination = finalDestination(bytes, address, words[at + 2]!);
       const sourceAt = data[layout + SOURCE_AT]!;
@@ -186,6 +206,11 @@ function get16(bytes: Uint8Array, at: number): number {
 function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 8;
   bytes[at + 1] = value;
+}
+
+/** An unsigned number of so many bytes, in network byte order. */
+function putNumber(bytes: Uint8Array, at: number, size: number, value: number): void {
+  for (let i = size - 1, left = value; i >= 0; i--, left = Math.floor(left / 256)) bytes[at + i] = left;
 }
 
 function putLow32(bytes: Uint8Array, at: number, value: number): void {

@@ -137,6 +137,11 @@ export class Frames {
     this.bytes.copyWithin(to, from, from + length);
   }
 
+  /** The first row with a large room; those before have small ones. */
+  get firstLargeRow(): number {
+    return this.#smallRows;
+  }
+
   get freeRows(): number {
     return this.#freeSmall + this.#freeLarge;
   }

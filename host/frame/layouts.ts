@@ -1,18 +1,28 @@
-import type { HeaderDefinition } from '../stack/definition.ts';
+import type { HeaderDefinition, NextIdentifier } from '../stack/definition.ts';
+import type { IdentifierTable } from '../stack/identifier-table.ts';
 import type { Protocols } from '../stack/protocols.ts';
+import type { ParseFunction } from './parse-function.ts';
+import { parseFunction } from './parse-functions.ts';
+import { TextTable } from './text-table.ts';
 
 /**
- * The protocols' definitions as one flat array of integers: {@link STRIDE} words for each protocol number, and four for
+ * The protocols' definitions as one flat array of integers: {@link STRIDE} words for each protocol number, and five for
  * each length term. What the frame path reads instead of objects. All users of one registry share one.
  */
 export class Layouts {
   readonly protocols: Protocols;
   /** Fields of protocol p from `p * STRIDE` on. Replaced when it grows: read it anew for each frame. */
   data = new Int32Array(0);
-  /** At, mask, shift, unit. */
+  /** At, bytes, mask, shift, unit. */
   terms = new Int32Array(0);
-  /** Protocol numbers by identifier, for each Name Space. */
+  /** Protocol numbers by identifier, for each Name Space of up to 16 bits. */
   tables: Uint16Array[] = [];
+  /** For each Name Space. */
+  identifiers: IdentifierTable[] = [];
+  /** For each textual Name Space, by its number. */
+  texts: (TextTable | undefined)[] = [];
+  /** By protocol number: of those whose header data cannot express. */
+  functions: (ParseFunction | undefined)[] = [];
   #count = 0;
 
   static of(protocols: Protocols): Layouts {
@@ -33,7 +43,13 @@ export class Layouts {
   refresh(): void {
     const { protocols } = this;
     if (this.#count === protocols.count) return;
-    this.tables = protocols.nameSpaceNames.map((name) => protocols.table(protocols.nameSpaceNumber(name)));
+    this.identifiers = protocols.nameSpaceNames.map((name) =>
+      protocols.table(protocols.nameSpaceNumber(name)),
+    );
+    this.tables = this.identifiers.map(({ direct }) => direct);
+    this.texts = protocols.nameSpaceNames.map((name, number) =>
+      protocols.nameSpace(name)?.bits === 0 ? new TextTable(this.identifiers[number]!.texts) : undefined,
+    );
     if (this.data.length < protocols.count * STRIDE) {
       const data = new Int32Array(Math.max(64, protocols.count * 2) * STRIDE);
       data.set(this.data);
@@ -58,12 +74,20 @@ export class Layouts {
     if (definition?.header !== undefined) {
       flags |= HAS_HEADER;
       if (definition.header.leaf) flags |= IS_LEAF;
+      if (definition.header.agreed) flags |= IS_AGREED;
+      if (definition.header.item !== undefined) flags |= IS_ITEM;
       if (definition.header.checksum?.zeroIsNone) flags |= ZERO_IS_NONE;
+      const parse = definition.header.parse;
+      if (parse !== undefined) {
+        flags |= IS_PARSED;
+        this.functions[number] = parseFunction(parse);
+      }
       this.#compileHeader(at, definition.header, terms);
     }
     data[at + FLAGS] = flags;
-    data[at + IP_NUMBER] =
-      definition?.identifiers.find(({ nameSpace }) => nameSpace === 'ip-protocol')?.id ?? 0;
+    data[at + IP_NUMBER] = Number(
+      definition?.identifiers.find(({ nameSpace }) => nameSpace === 'ip-protocol')?.id ?? 0,
+    );
   }
 
   #compileHeader(at: number, header: HeaderDefinition, terms: number[]): void {
@@ -71,35 +95,49 @@ export class Layouts {
     data[at + MINIMUM] = header.minimum;
     data[at + BASE] = header.base;
     data[at + TERMS_FROM] = terms.length;
-    for (const { at: field, mask, shift, unit } of header.terms ?? []) terms.push(field, mask, shift, unit);
+    for (const { at: field, bytes = 1, mask, shift, unit } of header.terms ?? [])
+      terms.push(field, bytes, mask, shift, unit);
     data[at + TERMS_TO] = terms.length;
     if (header.version !== undefined) {
       data[at + VERSION_AT] = header.version.at;
       data[at + VERSION_MASK] = header.version.mask;
       data[at + VERSION_VALUE] = header.version.value;
     }
-    const { next, length, checksum, fragment, addresses } = header;
+    const { next, length, checksum, fragment, addresses, item } = header;
     if (next !== undefined) {
       data[at + NEXT_SPACE] = protocols.nameSpaceNumber(next.nameSpace);
       if ('source' in next) {
         data[at + SOURCE_PORT_AT] = next.source;
         data[at + DESTINATION_PORT_AT] = next.destination;
-      } else {
-        data[at + NEXT_AT] = next.at;
-        data[at + NEXT_BYTES] = next.bytes;
+        if (next.contents !== undefined) this.#compileNext(at, next.contents);
+      } else if (!('parsed' in next)) {
+        this.#compileNext(at, next);
       }
+    }
+    if (item !== undefined) {
+      data[at + ITEM_SPACE] = protocols.nameSpaceNumber(item.nameSpace);
+      data[at + ITEM_AT] = item.at ?? -1;
+      data[at + ITEM_BYTES] = item.bytes ?? 1;
+      data[at + ITEM_ALIGN] = item.align ?? 1;
     }
     if (length !== undefined) {
       data[at + LENGTH_AT] = length.at;
+      data[at + LENGTH_BYTES] = length.bytes ?? 2;
       data[at + LENGTH_IS_TOTAL] = length.counts === 'total' ? 1 : 0;
     }
     if (checksum !== undefined) {
       data[at + CHECKSUM_AT] = checksum.at;
       data[at + CHECKSUM_KIND] = CHECKSUM_KINDS.indexOf(checksum.kind);
+      data[at + COVERAGE_AT] = checksum.coverage ?? -1;
+      if (checksum.when !== undefined) {
+        data[at + CHECKSUM_IF_AT] = checksum.when.at;
+        data[at + CHECKSUM_IF_MASK] = checksum.when.mask;
+      }
     }
     if (fragment !== undefined) {
       data[at + FRAGMENT_AT] = fragment.at;
       data[at + FRAGMENT_MASK] = fragment.mask;
+      data[at + FRAGMENT_WHOLE] = fragment.whole ?? 0;
     }
     if (addresses !== undefined) {
       data[at + SOURCE_AT] = addresses.source;
@@ -107,10 +145,20 @@ export class Layouts {
       data[at + ADDRESS_BYTES] = addresses.bytes;
     }
   }
+
+  #compileNext(at: number, next: NextIdentifier): void {
+    const { data, protocols } = this;
+    const mask = (next.mask ?? 2 ** (8 * next.bytes) - 1) | 0;
+    data[at + NEXT_SPACE] = protocols.nameSpaceNumber(next.nameSpace);
+    data[at + NEXT_AT] = next.at;
+    data[at + NEXT_BYTES] = next.bytes;
+    data[at + NEXT_MASK] = mask;
+    data[at + NEXT_SHIFT] = 31 - Math.clz32(mask & -mask);
+  }
 }
 
 /** Words for each protocol. */
-export const STRIDE = 32;
+export const STRIDE = 40;
 
 export const FLAGS = 0;
 export const MINIMUM = 1;
@@ -136,6 +184,22 @@ export const SOURCE_AT = 19;
 export const DESTINATION_AT = 20;
 export const ADDRESS_BYTES = 21;
 export const IP_NUMBER = 22;
+export const NEXT_MASK = 23;
+export const NEXT_SHIFT = 24;
+export const LENGTH_BYTES = 25;
+export const FRAGMENT_WHOLE = 26;
+/** The Name Space of the items of a row, -1 for what is no item. */
+export const ITEM_SPACE = 27;
+/** -1 when the parse function tells whether there is another item. */
+export const ITEM_AT = 28;
+export const ITEM_BYTES = 29;
+export const ITEM_ALIGN = 30;
+export const COVERAGE_AT = 31;
+export const CHECKSUM_IF_AT = 32;
+export const CHECKSUM_IF_MASK = 33;
+
+/** Words for each length term. */
+export const TERM_WORDS = 5;
 
 /** Bits of FLAGS. */
 export const HAS_HEADER = 1;
@@ -144,6 +208,11 @@ export const IS_NETWORK = 4;
 export const IS_TRANSPARENT = 8;
 export const IS_LEAF = 16;
 export const ZERO_IS_NONE = 32;
+export const IS_ITEM = 64;
+/** What it contains may be agreed outside of it. */
+export const IS_AGREED = 128;
+/** Has a parse function. */
+export const IS_PARSED = 256;
 
 /** Values of CHECKSUM_KIND. */
 export const CHECKSUM_HEADER = 0;
@@ -163,5 +232,9 @@ const ABSENT = [
   FRAGMENT_AT,
   SOURCE_AT,
   DESTINATION_AT,
+  ITEM_SPACE,
+  ITEM_AT,
+  COVERAGE_AT,
+  CHECKSUM_IF_AT,
 ];
 const shared = new WeakMap<Protocols, Layouts>();

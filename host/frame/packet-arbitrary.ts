@@ -16,22 +16,33 @@ export interface Packet {
 
 /** A layer that can be wrapped around what it contains. */
 export type Layer =
-  | { kind: 'ethernet' | 'ppp'; seed: number }
+  | { kind: 'ethernet' | 'ppp' | 'pppoe'; seed: number }
   | { kind: 'vlan'; seed: number; outer: boolean }
   | { kind: 'ipv4'; seed: number; options: number }
   | { kind: 'ipv6'; seed: number }
-  | { kind: 'hop-by-hop' | 'destination-options' | 'routing'; seed: number; units: number }
+  | { kind: Extension; seed: number; units: number }
   | { kind: 'fragment'; seed: number }
   | { kind: 'ah'; seed: number; units: number }
   | { kind: 'udp' | 'sctp' | 'icmp' | 'icmpv6'; seed: number; source: number; destination: number }
   | { kind: 'tcp'; seed: number; source: number; destination: number; options: number }
-  | { kind: 'gre'; seed: number; key: boolean; sequence: boolean };
+  | { kind: 'udp-lite'; seed: number; source: number; destination: number; covered: number }
+  | { kind: 'gre'; seed: number; check: boolean; key: boolean; sequence: boolean };
+
+type Extension = 'hop-by-hop' | 'destination-options' | 'routing' | 'mobility' | 'hip' | 'shim6';
 
 const seed = fc.nat(0xffffff);
 const port = fc.constantFrom(53, 5060, 25790, 80, 1);
 const extension: fc.Arbitrary<Layer> = fc.oneof(
   fc.record({
-    kind: fc.constantFrom('hop-by-hop', 'destination-options', 'routing'),
+    kind: fc.constantFrom<Extension>(
+      'hop-by-hop',
+      'destination-options',
+      'routing',
+      'routing',
+      'mobility',
+      'hip',
+      'shim6',
+    ),
     seed,
     units: fc.nat(3),
   }),
@@ -52,6 +63,7 @@ const transport: fc.Arbitrary<Layer> = fc.oneof(
     destination: port,
   }),
   fc.record({ kind: fc.constant('tcp'), seed, source: port, destination: port, options: fc.nat(10) }),
+  fc.record({ kind: fc.constant('udp-lite'), seed, source: port, destination: port, covered: fc.nat(40) }),
 );
 const link: fc.Arbitrary<Layer[]> = fc.oneof(
   fc.constant<Layer[]>([]),
@@ -60,8 +72,16 @@ const link: fc.Arbitrary<Layer[]> = fc.oneof(
     .tuple(
       fc.record({ kind: fc.constant('ethernet'), seed }),
       fc.array(fc.record({ kind: fc.constant('vlan'), seed, outer: fc.boolean() }), { maxLength: 2 }),
+      fc.constantFrom<Layer[]>(
+        [],
+        [],
+        [
+          { kind: 'pppoe', seed: 1 },
+          { kind: 'ppp', seed: 1 },
+        ],
+      ),
     )
-    .map(([ethernet, vlans]): Layer[] => [ethernet, ...vlans]),
+    .map(([ethernet, vlans, session]): Layer[] => [ethernet, ...vlans, ...session]),
 );
 const tunnel: fc.Arbitrary<Layer[]> = fc.oneof(
   fc.constant<Layer[]>([]),
@@ -73,7 +93,16 @@ const tunnel: fc.Arbitrary<Layer[]> = fc.oneof(
     )
     .map(([ip, udp]): Layer[] => [...ip, udp]),
   fc
-    .tuple(network, fc.record({ kind: fc.constant('gre'), seed, key: fc.boolean(), sequence: fc.boolean() }))
+    .tuple(
+      network,
+      fc.record({
+        kind: fc.constant('gre'),
+        seed,
+        check: fc.boolean(),
+        key: fc.boolean(),
+        sequence: fc.boolean(),
+      }),
+    )
     .map(([ip, gre]): Layer[] => [...ip, gre]),
 );
 
@@ -86,6 +115,9 @@ export const packetArbitrary: fc.Arbitrary<Packet> = fc
 /** Wraps a body in layers, the last of them innermost. */
 export function packet(layers: readonly Layer[], body: Uint8Array, padding = 0): Packet {
   let bytes = body;
+  // No type of a chunk: what is in it is made elsewhere.
+  if (layers.at(-1)?.kind === 'sctp' && body.length > 0)
+    bytes = concatenate(Uint8Array.of(0xfe), body.subarray(1));
   const lengths: number[] = [];
   for (let index = layers.length - 1; index >= 0; index--) {
     // What IPv6 or IPv4 carries this: its pseudo header goes into the checksum.
@@ -110,7 +142,16 @@ export function packet(layers: readonly Layer[], body: Uint8Array, padding = 0):
 }
 
 function isExtension({ kind }: Layer): boolean {
-  return ['hop-by-hop', 'destination-options', 'routing', 'fragment', 'ah'].includes(kind);
+  return [
+    'hop-by-hop',
+    'destination-options',
+    'routing',
+    'mobility',
+    'hip',
+    'shim6',
+    'fragment',
+    'ah',
+  ].includes(kind);
 }
 
 const IP_NUMBERS: Record<string, number> = {
@@ -127,8 +168,12 @@ const IP_NUMBERS: Record<string, number> = {
   icmpv6: 58,
   'destination-options': 60,
   sctp: 132,
+  mobility: 135,
+  'udp-lite': 136,
+  hip: 139,
+  shim6: 140,
 };
-const ETHERTYPES: Record<string, number> = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100 };
+const ETHERTYPES: Record<string, number> = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100, pppoe: 0x8864 };
 const PPP: Record<string, number> = { ipv4: 0x0021, ipv6: 0x0057 };
 /** Nothing of the kind stands in these registries: for what follows the innermost. */
 const NOTHING = 253;
@@ -177,6 +222,14 @@ function headerOf(
       header[6] = ipNext;
       return header;
     }
+    case 'pppoe': {
+      const header = Uint8Array.of(0x11, 0, 0, 1, 0, 0);
+      put16(header, 4, contents.length);
+      return header;
+    }
+    case 'mobility':
+    case 'hip':
+    case 'shim6':
     case 'hop-by-hop':
     case 'destination-options':
     case 'routing': {
@@ -199,9 +252,26 @@ function headerOf(
       return header;
     }
     case 'gre': {
-      const header = fill(4 + (layer.key ? 4 : 0) + (layer.sequence ? 4 : 0));
-      header[0] = (layer.key ? 0x20 : 0) | (layer.sequence ? 0x10 : 0);
+      const flags = [layer.check, false, layer.key, layer.sequence];
+      const header = fill(4 + 4 * flags.filter((flag) => flag).length);
+      header[0] = flags.reduce((bits, flag, i) => bits | (flag ? 0x80 >> i : 0), 0);
+      header[1] = 0;
       put16(header, 2, etherNext);
+      if (layer.check) {
+        put16(header, 4, 0);
+        put16(header, 4, checksum([header, contents]));
+      }
+      return header;
+    }
+    case 'udp-lite': {
+      const header = new Uint8Array(8);
+      put16(header, 0, layer.source);
+      put16(header, 2, layer.destination);
+      const covered = layer.covered > contents.length ? 0 : 8 + layer.covered;
+      put16(header, 4, covered);
+      const pseudo = pseudoHeader(carrier!, 136, 8 + contents.length);
+      const part = covered === 0 ? contents : contents.subarray(0, layer.covered);
+      put16(header, 6, checksum([pseudo, header, part]) || 0xffff);
       return header;
     }
     case 'udp': {

@@ -4,8 +4,10 @@ import { standardProtocols as protocols } from '../stack/protocols.ts';
 import { Composer } from './composer.ts';
 import { hex, partsCover, partsOf, put, releaseAll, smallLane } from './frame-fixture.ts';
 import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
+import { Layouts } from './layouts.ts';
 import { type Packet, packetArbitrary } from './packet-arbitrary.ts';
-import { Parser, trailersOutside } from './parser.ts';
+import { Parser } from './parser.ts';
+import { trailersOutside } from './scope.ts';
 
 const frames = smallLane();
 const parser = new Parser(protocols);
@@ -95,7 +97,8 @@ describe('Parser', () => {
     ['tcp-truncated', 'ipv6', IPV6_ICMP.replace(' 3a ', ' 06 ')],
     ['hop-by-hop-truncated', 'ipv6', IPV6_ICMP.replace(' 3a ', ' 00 ').replace('8500', '3a01')],
     ['tcp-header-length', 'tcp', '0000 0000 00000000 00000000 4000 0000 0000 0000'],
-    ['gre-version', 'gre', '8000 0800 0000 0000'],
+    ['gre-version', 'gre', '4000 0800 0000 0000'],
+    ['gre-truncated', 'gre', 'a000 0800 0000 0000'],
   ])('tells %s', (problem, protocol, bytes) => {
     const row = put(frames, hex(bytes), protocol);
     expect(parseAll(frames, row)).toBe(problem);
@@ -216,7 +219,11 @@ function spoilAndFinish(row: number): void {
     const address = frames.partWords[at + 1]!;
     if (header?.length !== undefined)
       frames.bytes.fill(0x5a, address + header.length.at, address + header.length.at + 2);
-    if (header?.checksum !== undefined)
+    const when = header?.checksum?.when;
+    if (
+      header?.checksum !== undefined &&
+      (when === undefined || (frames.bytes[address + when.at]! & when.mask) !== 0)
+    )
       frames.bytes.fill(0xa5, address + header.checksum.at, address + header.checksum.at + 2);
     frames.partWords[at] = kind | UNFINISHED;
   }
@@ -239,7 +246,9 @@ describe('trailersOutside', () => {
       'trailer ipv4 44+2',
       'trailer ethernet 46+2',
     ]);
-    expect([0, 1, 2].map((header) => trailersOutside(frames, row, header))).toEqual([0, 1, 2]);
+    expect([0, 1, 2].map((header) => trailersOutside(Layouts.of(protocols), frames, row, header))).toEqual([
+      0, 1, 2,
+    ]);
     frames.release(row);
   });
 });

@@ -4,8 +4,10 @@ import type { Frames } from './frames.ts';
 import * as framesConstants from './frames.ts';
 import * as layoutsConstants from './layouts.ts';
 import { Layouts } from './layouts.ts';
+import { Cut } from './parse-function.ts';
 import * as problemConstants from './problem.ts';
 import { problemName } from './problem.ts';
+import { beforeRow } from './scope.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
@@ -14,20 +16,32 @@ const {
   CHECKSUM_AT,
   CHECKSUM_HEADER,
   CHECKSUM_KIND,
+  COVERAGE_AT,
   FLAGS,
   FRAGMENT_AT,
   FRAGMENT_MASK,
+  FRAGMENT_WHOLE,
   HAS_HEADER,
+  IS_ITEM,
   IS_LEAF,
+  IS_PARSED,
+  ITEM_ALIGN,
+  ITEM_AT,
+  ITEM_BYTES,
+  ITEM_SPACE,
   LENGTH_AT,
+  LENGTH_BYTES,
   LENGTH_IS_TOTAL,
   MINIMUM,
   NEXT_AT,
   NEXT_BYTES,
+  NEXT_MASK,
+  NEXT_SHIFT,
   NEXT_SPACE,
   STRIDE,
   TERMS_FROM,
   TERMS_TO,
+  TERM_WORDS,
   VERSION_AT,
   VERSION_MASK,
   VERSION_VALUE,
@@ -43,6 +57,7 @@ const { CHECKSUM, HEADER_LENGTH, LENGTH, PARTS, PROBLEM_STRIDE, TRUNCATED, VERSI
  */
 export class Parser {
   readonly #layouts: Layouts;
+  readonly #cut = new Cut();
 
   constructor(protocols: Protocols) {
     this.#layouts = Layouts.of(protocols);
@@ -52,6 +67,9 @@ export class Parser {
    * Splits a payload part that begins with `protocol` in its header, what the header contains, and (beyond the length
    * that it states) a trailer, which belongs to the header in front. Payload parts of no protocol that follow directly
    * are taken as its continuation.
+   *
+   * An item of a row ends with a trailer of its own (its padding, or nothing), and what follows is the payload of the next
+   * item; when that is of no protocol, it is a trailer of the header that contains the row.
    *
    * What a fragment contains is not a whole packet, so it is left opaque: all fragments of a packet go the same way.
    *
@@ -87,27 +105,61 @@ export class Parser {
     ) {
       return problems + VERSION;
     }
-    const headerLength = this.#headerLength(bytes, address, layout);
-    if (headerLength < data[layout + MINIMUM]!) return problems + HEADER_LENGTH;
-    if (headerLength > available) return problems + TRUNCATED;
     const isLeaf = (flags & IS_LEAF) !== 0;
-    let size = isLeaf ? headerLength : available;
-    const lengthAt = data[layout + LENGTH_AT]!;
-    if (lengthAt >= 0) {
-      size = (bytes[address + lengthAt]! << 8) | bytes[address + lengthAt + 1]!;
-      if (data[layout + LENGTH_IS_TOTAL] === 0) size += headerLength;
-      if (size < headerLength || size > available) return problems + LENGTH;
-    }
-    if (
-      data[layout + CHECKSUM_KIND] === CHECKSUM_HEADER &&
-      data[layout + CHECKSUM_AT]! >= 0 &&
-      internetSum(frames, address, address + headerLength) !== 0xffff
-    ) {
-      return problems + CHECKSUM;
+    let headerLength: number;
+    /** Of header and contents. */
+    let size: number;
+    /** Bytes behind the contents that end them, and the item that follows, where there is a row of them. */
+    let closing = 0;
+    let following = 0;
+    let next = 0;
+    if ((flags & IS_PARSED) !== 0) {
+      const problem = this.#cutFrom(frames, at, part, available, protocol);
+      if (problem !== 0) return problems + problem;
+      headerLength = this.#cut.header;
+      size = headerLength + this.#cut.contents;
+      closing = this.#cut.closing;
+      if (this.#cut.isFollowed) following = protocol;
+      next = this.#identifyCut(bytes, layout);
+    } else {
+      headerLength = this.#headerLength(bytes, address, layout);
+      if (headerLength < data[layout + MINIMUM]!) return problems + HEADER_LENGTH;
+      if (headerLength > available) return problems + TRUNCATED;
+      size = isLeaf ? headerLength : available;
+      const lengthAt = data[layout + LENGTH_AT]!;
+      if (lengthAt >= 0) {
+        size = numberAt(bytes, address + lengthAt, data[layout + LENGTH_BYTES]!);
+        if (data[layout + LENGTH_IS_TOTAL] === 0) size += headerLength;
+        if (size < headerLength || size > available) return problems + LENGTH;
+      }
+      if (
+        data[layout + CHECKSUM_KIND] === CHECKSUM_HEADER &&
+        data[layout + CHECKSUM_AT]! >= 0 &&
+        internetSum(frames, address, address + headerLength) !== 0xffff
+      ) {
+        return problems + CHECKSUM;
+      }
+      const coverageAt = data[layout + COVERAGE_AT]!;
+      if (coverageAt >= 0) {
+        const covered = numberAt(bytes, address + coverageAt, 2);
+        if (covered !== 0 && (covered < headerLength || covered > size)) return problems + LENGTH;
+      }
+      if (!isLeaf) next = this.#identify(bytes, address, address + size, layout);
+      if ((flags & IS_ITEM) !== 0) {
+        const align = data[layout + ITEM_ALIGN]!;
+        closing = Math.min((align - (size % align)) % align, available - size);
+        following = this.#followingItem(bytes, address + size + closing, address + available, layout);
+      }
     }
 
-    const padding = available - size;
-    const parts = 1 + (isLeaf ? 0 : 1) + (padding > 0 ? 1 : 0);
+    const rest = available - size - closing;
+    // What follows a body would be taken for more of it, were it not closed, and a trailer that closes a row around it for its own.
+    const hasClosing =
+      closing > 0 ||
+      ((flags & IS_ITEM) !== 0 &&
+        !isLeaf &&
+        (following !== 0 || this.#isInRow(frames, row, part + continued + 1, protocol)));
+    const parts = 1 + (isLeaf ? 0 : 1) + (hasClosing ? 1 : 0) + (rest > 0 ? 1 : 0);
     const more = parts - 1 - continued;
     if (count + more > MAX_PARTS) return problems + PARTS;
     if (more !== 0) {
@@ -126,16 +178,22 @@ export class Parser {
     words[at + 2] = headerLength;
     let to = at + PART_WORDS;
     if (!isLeaf) {
-      words[to] = this.#identify(bytes, address, layout) | PAYLOAD_KIND;
+      words[to] = next | PAYLOAD_KIND;
       words[to + 1] = address + headerLength;
       words[to + 2] = size - headerLength;
       to += PART_WORDS;
     }
-    if (padding > 0) {
-      const outer = part > 0 && (words[at - PART_WORDS]! & ROLE) === 0 ? words[at - PART_WORDS]! & 0xffff : 0;
-      words[to] = outer | TRAILER_KIND;
+    if (hasClosing) {
+      words[to] = protocol | TRAILER_KIND;
       words[to + 1] = address + size;
-      words[to + 2] = padding;
+      words[to + 2] = closing;
+      to += PART_WORDS;
+    }
+    if (rest > 0) {
+      words[to] =
+        following !== 0 ? following | PAYLOAD_KIND : this.#around(frames, first, part, flags) | TRAILER_KIND;
+      words[to + 1] = address + size + closing;
+      words[to + 2] = rest;
     }
     return 0;
   }
@@ -153,7 +211,68 @@ export class Parser {
       words[at + 2]! < data[layout + MINIMUM]!
     )
       return 0;
-    return this.#identify(frames.bytes, words[at + 1]!, layout);
+    const address = words[at + 1]!;
+    if ((data[layout + FLAGS]! & IS_PARSED) === 0)
+      return this.#identify(frames.bytes, address, frames.start[row]! + frames.length[row]!, layout);
+    const available = frames.start[row]! + frames.length[row]! - address;
+    return this.#cutFrom(frames, at, part, available, kind & 0xffff) === 0
+      ? this.#identifyCut(frames.bytes, layout)
+      : 0;
+  }
+
+  /** Whether a header part says that what it contains is a fragment. */
+  isFragment(frames: Frames, row: number, part: number): boolean {
+    const at = (row * MAX_PARTS + part) * PART_WORDS;
+    const layout = (frames.partWords[at]! & 0xffff) * STRIDE;
+    if (frames.partWords[at + 2]! < this.#layouts.data[layout + MINIMUM]!) return false;
+    return this.#saysFragment(frames.bytes, frames.partWords[at + 1]!, layout);
+  }
+
+  /** Has the parse function of a protocol divide what begins at a part. Returns 0, or a kind of problem. */
+  #cutFrom(frames: Frames, at: number, part: number, available: number, protocol: number): number {
+    const cut = this.#cut;
+    const words = frames.partWords;
+    cut.frontFrom = 0;
+    cut.frontTo = 0;
+    if (part > 0 && (words[at - PART_WORDS]! & ROLE) === 0) {
+      cut.frontFrom = words[at - PART_WORDS + 1]!;
+      cut.frontTo = cut.frontFrom + words[at - PART_WORDS + 2]!;
+    }
+    const address = words[at + 1]!;
+    return this.#layouts.functions[protocol]!.parse(frames.bytes, address, address + available, cut);
+  }
+
+  #identifyCut(bytes: Uint8Array, layout: number): number {
+    const { next, nextFrom, nextTo } = this.#cut;
+    const nameSpace = this.#layouts.data[layout + NEXT_SPACE]!;
+    if (nameSpace < 0) return 0;
+    if (nextTo > nextFrom) return this.#layouts.texts[nameSpace]?.find(bytes, nextFrom, nextTo) ?? 0;
+    return next < 0 ? 0 : this.#layouts.identifiers[nameSpace]!.get(next);
+  }
+
+  /** Whether a part closes an item of the same protocol. */
+  #isInRow(frames: Frames, row: number, part: number, protocol: number): boolean {
+    return (
+      part < frames.partCount[row]! &&
+      (frames.partWords[(row * MAX_PARTS + part) * PART_WORDS]! & KIND) === (protocol | TRAILER_KIND)
+    );
+  }
+
+  /** The item that begins at `address`, or 0. */
+  #followingItem(bytes: Uint8Array, address: number, end: number, layout: number): number {
+    const { data, tables } = this.#layouts;
+    const size = data[layout + ITEM_BYTES]!;
+    const at = address + data[layout + ITEM_AT]!;
+    return at + size > end ? 0 : (tables[data[layout + ITEM_SPACE]!]![numberAt(bytes, at, size)] ?? 0);
+  }
+
+  /** The protocol of the header that contains what begins at a part; 0 when that is the frame. */
+  #around(frames: Frames, first: number, part: number, flags: number): number {
+    const words = frames.partWords;
+    let front = part - 1;
+    if ((flags & IS_ITEM) !== 0) front = beforeRow(this.#layouts, words, first, front);
+    const kind = front < 0 ? 0 : words[first + front * PART_WORDS]!;
+    return (kind & ROLE) === 0 ? kind & 0xffff : 0;
   }
 
   problemName(problem: number): string {
@@ -164,47 +283,45 @@ export class Parser {
     const { data, terms } = this.#layouts;
     let length = data[layout + BASE]!;
     const to = data[layout + TERMS_TO]!;
-    for (let term = data[layout + TERMS_FROM]!; term < to; term += 4) {
-      length += ((bytes[address + terms[term]!]! & terms[term + 1]!) >> terms[term + 2]!) * terms[term + 3]!;
+    for (let term = data[layout + TERMS_FROM]!; term < to; term += TERM_WORDS) {
+      const at = address + terms[term]!;
+      const field = terms[term + 1] === 1 ? bytes[at]! : (bytes[at]! << 8) | bytes[at + 1]!;
+      length += ((field & terms[term + 2]!) >> terms[term + 3]!) * terms[term + 4]!;
     }
     return length;
   }
 
-  #identify(bytes: Uint8Array, address: number, layout: number): number {
+  #saysFragment(bytes: Uint8Array, address: number, layout: number): boolean {
+    const { data } = this.#layouts;
+    const fragmentAt = data[layout + FRAGMENT_AT]!;
+    if (fragmentAt < 0) return false;
+    const field = (bytes[address + fragmentAt]! << 8) | bytes[address + fragmentAt + 1]!;
+    return (field & data[layout + FRAGMENT_MASK]!) !== data[layout + FRAGMENT_WHOLE]!;
+  }
+
+  #identify(bytes: Uint8Array, address: number, end: number, layout: number): number {
     const { data } = this.#layouts;
     const nextAt = data[layout + NEXT_AT]!;
-    if (nextAt < 0) return 0;
-    const fragmentAt = data[layout + FRAGMENT_AT]!;
-    if (fragmentAt >= 0) {
-      const field = (bytes[address + fragmentAt]! << 8) | bytes[address + fragmentAt + 1]!;
-      if ((field & data[layout + FRAGMENT_MASK]!) !== 0) return 0;
-    }
-    let id = bytes[address + nextAt]!;
-    if (data[layout + NEXT_BYTES] === 2) id = (id << 8) | bytes[address + nextAt + 1]!;
-    return this.#layouts.tables[data[layout + NEXT_SPACE]!]![id]!;
+    if (nextAt < 0 || this.#saysFragment(bytes, address, layout)) return 0;
+    const size = data[layout + NEXT_BYTES]!;
+    const at = address + nextAt;
+    // It may stand beyond the header, and then need not be there.
+    if (at + size > end) return 0;
+    let id = bytes[at]!;
+    if (size === 2) id = (id << 8) | bytes[at + 1]!;
+    else if (size === 4) id = (id << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    id = (id & data[layout + NEXT_MASK]!) >>> data[layout + NEXT_SHIFT]!;
+    const nameSpace = data[layout + NEXT_SPACE]!;
+    const table = this.#layouts.tables[nameSpace]!;
+    return table.length > 0 ? (table[id] ?? 0) : this.#layouts.identifiers[nameSpace]!.get(id);
   }
 }
 
-/**
- * How many of the last parts are trailers of headers in front of part `header`, or of what is around the frame: what is
- * not of concern to who begins there.
- */
-export function trailersOutside(frames: Frames, row: number, header: number): number {
-  const words = frames.partWords;
-  const first = row * MAX_PARTS * PART_WORDS;
-  let outer = 0;
-  let outside = 0;
-  for (let part = frames.partCount[row]! - 1; part > header; part--) {
-    const kind = words[first + part * PART_WORDS]!;
-    if ((kind & ROLE) !== TRAILER_KIND) break;
-    const protocol = kind & 0xffff;
-    if (protocol !== 0) {
-      while (outer < header && (words[first + outer * PART_WORDS]! & 0xffff) !== protocol) outer++;
-      if (outer === header) break;
-    }
-    outside++;
-  }
-  return outside;
+/** An unsigned number of 1, 2 or 4 bytes. */
+function numberAt(bytes: Uint8Array, at: number, size: number): number {
+  if (size === 2) return (bytes[at]! << 8) | bytes[at + 1]!;
+  if (size === 1) return bytes[at]!;
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 const PAYLOAD_KIND = 1 << 16;

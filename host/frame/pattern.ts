@@ -6,6 +6,7 @@ import * as framesConstants from './frames.ts';
 import * as layoutsConstants from './layouts.ts';
 import { Layouts } from './layouts.ts';
 import { Parser } from './parser.ts';
+import { itemTrailer } from './scope.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
@@ -13,6 +14,9 @@ const {
   DESTINATION_PORT_AT,
   FLAGS,
   HAS_HEADER,
+  IS_AGREED,
+  IS_ITEM,
+  IS_LEAF,
   IS_TRANSPARENT,
   MINIMUM,
   NEXT_SPACE,
@@ -38,6 +42,9 @@ export class Pattern {
   readonly #steps: number;
   /** For a Name Space alone: its number. */
   readonly #nameSpace: number;
+  /** The last item of a row that was met, and at which step. */
+  #item = NO_PART;
+  #itemStep = 0;
   /** For one step of one or two protocols (`ip` is two): these; otherwise none. */
   readonly #only: number;
   readonly #orElse: number;
@@ -78,8 +85,31 @@ export class Pattern {
       if (header === this.#only || header === this.#orElse) return true;
     }
     if (this.#steps === 0) return this.#inNameSpace(frames, row, skipHeaders);
-    let part = skipHeaders;
-    for (let step = 0; step < this.#steps; step++) {
+    this.#item = NO_PART;
+    if (this.#meets(frames, row, skipHeaders, 0, skipHeaders, towardUp)) return true;
+    // Of a row of items, such as the chunks of SCTP, any may be the one.
+    while (this.#item !== NO_PART) {
+      const next = this.#nextItem(frames, row, this.#item);
+      if (next < 0) return false;
+      this.#item = NO_PART;
+      if (this.#meets(frames, row, next, this.#itemStep, skipHeaders, towardUp)) return true;
+    }
+    return false;
+  }
+
+  /** Whether the stack goes on from one of its steps at a part. */
+  #meets(
+    frames: Frames,
+    row: number,
+    fromPart: number,
+    fromStep: number,
+    skipHeaders: number,
+    towardUp: boolean,
+  ): boolean {
+    const words = frames.partWords;
+    const first = row * MAX_PARTS * PART_WORDS;
+    let part = fromPart;
+    for (let step = fromStep; step < this.#steps; step++) {
       if (this.#isPorts[step] === 1) {
         if (!this.#hasPort(frames, first + (part - 1) * PART_WORDS, step, towardUp)) return false;
         continue;
@@ -93,9 +123,13 @@ export class Pattern {
           if ((words[first + part * PART_WORDS]! & ROLE) !== 0) return step === this.#steps - 1;
         }
         const protocol = words[first + part * PART_WORDS]! & 0xffff;
+        const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
+        if ((flags & IS_ITEM) !== 0) {
+          this.#item = part;
+          this.#itemStep = step;
+        }
         if (this.#has(step, protocol)) break;
-        if (part === skipHeaders || (this.#layouts.data[protocol * STRIDE + FLAGS]! & IS_TRANSPARENT) === 0)
-          return false;
+        if (part === skipHeaders || (flags & IS_TRANSPARENT) === 0) return false;
       }
       part++;
     }
@@ -115,12 +149,44 @@ export class Pattern {
     let protocol = frames.partWords[(row * MAX_PARTS + part) * PART_WORDS]! & 0xffff;
     if (protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
     if (protocol === 0)
-      return step > 0 && this.#isPorts[step - 1] === 1 && this.#deepenAsStep(frames, row, part, step);
+      return this.#isOpen(frames, row, part, step) && this.#deepenAsStep(frames, row, part, step);
     const isStep = this.#has(step, protocol);
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS] ?? 0;
-    if (!isStep && (flags & IS_TRANSPARENT) === 0) return false;
+    if (!isStep && (flags & (IS_TRANSPARENT | IS_ITEM)) === 0) return false;
     if ((flags & HAS_HEADER) === 0) return isStep;
     return this.#parser.deepen(frames, row, part, protocol) === 0;
+  }
+
+  /** Whether the stack says what a part is: behind a port, or behind what leaves it open. */
+  #isOpen(frames: Frames, row: number, part: number, step: number): boolean {
+    if (step === 0 || part === 0) return false;
+    if (this.#isPorts[step - 1] === 1) return true;
+    const front = frames.partWords[(row * MAX_PARTS + part - 1) * PART_WORDS]! & 0xffff;
+    return (
+      (this.#layouts.data[front * STRIDE + FLAGS]! & IS_AGREED) !== 0 &&
+      !this.#parser.isFragment(frames, row, part - 1)
+    );
+  }
+
+  /** The item that follows one which was parsed, or -1. */
+  #nextItem(frames: Frames, row: number, item: number): number {
+    const words = frames.partWords;
+    const first = row * MAX_PARTS * PART_WORDS;
+    const kind = words[first + item * PART_WORDS]!;
+    if ((kind & ROLE) !== 0) return -1;
+    const { data } = this.#layouts;
+    let next = item + 1;
+    if ((data[(kind & 0xffff) * STRIDE + FLAGS]! & IS_LEAF) === 0) {
+      const closing = itemTrailer(frames, row, item);
+      if (closing < 0) return -1;
+      next = closing + 1;
+    } else if (next < frames.partCount[row]! && (words[first + next * PART_WORDS]! & ROLE) === TRAILER) {
+      next++;
+    }
+    if (next >= frames.partCount[row]!) return -1;
+    const following = words[first + next * PART_WORDS]!;
+    const isItem = (data[(following & 0xffff) * STRIDE + FLAGS]! & IS_ITEM) !== 0;
+    return isItem && (following & ROLE) !== TRAILER ? next : -1;
   }
 
   #deepenAsStep(frames: Frames, row: number, part: number, step: number): boolean {
@@ -173,6 +239,8 @@ export class Pattern {
 const KIND = 0xff_ffff;
 const ROLE = 0xff0000;
 const PAYLOAD = 1 << 16;
+const TRAILER = 2 << 16;
+const NO_PART = -1;
 /** Options of a port step: the end above 16 bits of port. */
 const LOCAL = 1 << 16;
 const REMOTE = 2 << 16;

@@ -1,12 +1,13 @@
-import { partAboveNetwork } from '../stack/match.ts';
 import type { Protocols } from '../stack/protocols.ts';
-import type { Port, Stack, Step } from '../stack/stack.ts';
-import { EdgeTable } from './edge-table.ts';
+import type { Stack } from '../stack/stack.ts';
 import type { Frames } from './frames.ts';
 import * as framesConstants from './frames.ts';
 import * as layoutsConstants from './layouts.ts';
 import { Layouts } from './layouts.ts';
-import { Parser, trailersOutside } from './parser.ts';
+import { Parser } from './parser.ts';
+import { trailersOutside } from './scope.ts';
+import * as trieConstants from './stack-trie.ts';
+import { StackTrie } from './stack-trie.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
@@ -14,6 +15,8 @@ const {
   DESTINATION_PORT_AT,
   FLAGS,
   HAS_HEADER,
+  IS_ITEM,
+  IS_LEAF,
   IS_LINK,
   IS_NETWORK,
   IS_TRANSPARENT,
@@ -22,15 +25,31 @@ const {
   SOURCE_PORT_AT,
   STRIDE,
 } = layoutsConstants;
+const {
+  ABOVE,
+  EITHER_PORT,
+  HAS_EITHER,
+  HAS_LOCAL,
+  HAS_NAME_SPACES,
+  HAS_PROTOCOLS,
+  HAS_REMOTE,
+  HAS_TAGS,
+  IS_OPEN,
+  LOCAL_PORT,
+  NAME_SPACE,
+  NONE,
+  REMOTE_PORT,
+  ROOT,
+} = trieConstants;
+const HAS_PORTS = HAS_EITHER | HAS_REMOTE | HAS_LOCAL;
 
 /**
  * What a Joint wants of the frames that come to it: a trie of stacks. Walking it over a frame parses exactly as deep as
  * something wants, and tells who.
  *
  * A walk holds a small set of trie nodes, since a stack may begin at the outermost header, above links, or (when it begins
- * with what IP carries) above one IP header; and since one header's two ports may each be wanted. It allocates nothing.
- * The edges of the trie stand in one hash, so stacks come and go while frames flow without anything being recompiled, and
- * nodes keep their numbers.
+ * with what IP carries) above one IP header; and since one header's two ports may each be wanted. Of a row of items, such as
+ * the chunks of SCTP, each begins with the set that the first began with. It allocates nothing.
  */
 export class Plan {
   /** Parts in front of the stack of the last walk's node. */
@@ -43,17 +62,7 @@ export class Plan {
   readonly #protocols: Protocols;
   readonly #layouts: Layouts;
   readonly #parser: Parser;
-  readonly #edges = new EdgeTable();
-
-  // By node. `#tags` and `#children` are read while walking only where a flag says that there are any.
-  #flags = new Uint8Array(64);
-  readonly #tags: number[][] = [];
-  readonly #children: number[][] = [];
-  readonly #above: number[] = [];
-  readonly #edgeTo: number[] = [];
-  readonly #freeNodes: number[] = [];
-  /** How many stacks begin above a network header. */
-  #fromAbove = 0;
+  readonly #trie: StackTrie;
 
   // The state of a walk, by node: the part where the accepted stack begins; who accepted before; in which walk it
   // accepted; at which header it was last put in the set. Then the set itself: nodes, and where their stacks begin.
@@ -69,6 +78,12 @@ export class Plan {
   #found = new Int32Array(64);
   #setSize = 0;
   #nextSize = 0;
+  // The sets with which the items of rows that are open began, one behind the other; by row, which item, and where its set ends.
+  #kept = new Int32Array(0);
+  #keptBases = new Int32Array(0);
+  readonly #openItems = new Int32Array(MAX_OPEN_ITEMS);
+  readonly #keptEnd = new Int32Array(MAX_OPEN_ITEMS);
+  #openCount = 0;
   #walk = 0;
   #tick = 0;
   #deepest = NONE;
@@ -79,8 +94,7 @@ export class Plan {
     this.#protocols = protocols;
     this.#layouts = Layouts.of(protocols);
     this.#parser = new Parser(protocols);
-    this.#newNode(NONE, 0);
-    this.#newNode(NONE, 0);
+    this.#trie = new StackTrie(protocols);
     for (const { stack, tag } of wanted) this.add(stack, tag);
   }
 
@@ -90,42 +104,14 @@ export class Plan {
    * @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left
    */
   add(stack: Stack, tag: number): void {
-    this.#eachWay(stack, (origin, edges) => {
-      let node = origin;
-      for (const edge of edges) {
-        let child = this.#edges.get(node, edge);
-        if (child < 0) {
-          child = this.#newNode(node, edge);
-          this.#edges.set(node, edge, child);
-          this.#children[node]!.push(child);
-          this.#flags[node]! |= edgeFlag(edge);
-          if (isPort(edge)) this.#flags[child]! |= IS_PORT;
-        }
-        node = child;
-      }
-      this.#tags[node]!.push(tag);
-      this.#flags[node]! |= HAS_TAGS;
-      if (origin === ABOVE) this.#fromAbove++;
-    });
+    this.#trie.add(stack, tag);
     this.#layouts.refresh();
+    if (this.#trie.flags.length > this.#set.length) this.#grow(this.#trie.flags.length);
   }
 
   /** Takes back what one `add` with the same stack and tag has added. Nothing when there was none. */
   remove(stack: Stack, tag: number): void {
-    this.#eachWay(stack, (origin, edges) => {
-      let node = origin;
-      for (const edge of edges) {
-        node = this.#edges.get(node, edge);
-        if (node < 0) return;
-      }
-      const tags = this.#tags[node]!;
-      const at = tags.indexOf(tag);
-      if (at < 0) return;
-      tags.splice(at, 1);
-      if (tags.length === 0) this.#flags[node]! &= ~HAS_TAGS;
-      if (origin === ABOVE) this.#fromAbove--;
-      this.#prune(node);
-    });
+    this.#trie.remove(stack, tag);
   }
 
   /**
@@ -138,36 +124,58 @@ export class Plan {
   walk(frames: Frames, row: number, towardUp: boolean): number {
     this.#beginWalk(frames, row);
     const words = frames.partWords;
+    const { data } = this.#layouts;
+    const { flags: nodeFlags } = this.#trie;
     const first = row * MAX_PARTS * PART_WORDS;
-    const namesSpaces = ((this.#flags[ROOT]! | this.#flags[ABOVE]!) & HAS_NAME_SPACES) !== 0;
-    for (let part = 0; part < frames.partCount[row]! && this.#setSize > 0; part++) {
+    const namesSpaces = ((nodeFlags[ROOT]! | nodeFlags[ABOVE]!) & HAS_NAME_SPACES) !== 0;
+    for (let part = 0; part < frames.partCount[row]! && (this.#setSize > 0 || this.#openCount > 0); part++) {
       const at = first + part * PART_WORDS;
       const kind = words[at]!;
       const role = (kind >>> 16) & 0xff;
       let protocol = kind & 0xffff;
-      if (role > 1) break;
+      if (role > 1) {
+        // Inside of an item other things end too.
+        if (!this.#closeItem(protocol) && this.#openCount === 0) break;
+        continue;
+      }
       const isPayload = role === 1;
       if (isPayload && protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
+      const isItem = (data[protocol * STRIDE + FLAGS]! & IS_ITEM) !== 0;
+      if (isItem && !this.#openItem(protocol)) break;
       if (namesSpaces)
         this.#acceptNameSpaces(protocol, part, part > 0 ? words[at - PART_WORDS]! : PAYLOAD_KIND);
       let isHeader = true;
       if (isPayload && protocol === 0) {
-        protocol = this.#deepenBehindPort(frames, row, part);
-        if (protocol === 0) break;
+        protocol = this.#deepenOpen(frames, row, part);
+        if (protocol === 0) {
+          if (this.#leaveBody()) continue;
+          break;
+        }
+        // What stands behind a port may be an item of a row.
+        if ((data[protocol * STRIDE + FLAGS]! & IS_ITEM) !== 0 && !this.#openItem(protocol)) break;
         this.#find(protocol);
       } else {
         const isWanted = this.#find(protocol);
         if (isPayload) {
-          if (!isWanted) break;
-          isHeader = (this.#layouts.data[protocol * STRIDE + FLAGS]! & HAS_HEADER) !== 0;
+          // Of a row, each item is parsed, because no other way leads to the next.
+          if (!isWanted && !isItem) {
+            if (this.#leaveBody()) continue;
+            break;
+          }
+          isHeader = (data[protocol * STRIDE + FLAGS]! & HAS_HEADER) !== 0;
           if (isHeader) {
-            this.problem = this.#parser.deepen(frames, row, part, protocol);
-            if (this.problem !== 0) break;
+            const problem = this.#parser.deepen(frames, row, part, protocol);
+            if (problem !== 0) {
+              this.problem = problem;
+              if (!isItem && this.#leaveBody()) continue;
+              break;
+            }
           }
         }
       }
       this.#step(frames, at, protocol, part, towardUp, isHeader);
-      if (!isHeader) break;
+      if (this.#openCount > 0) this.#closeLeaf(protocol);
+      if (!isHeader && !this.#leaveBody()) break;
     }
     const node = this.#deepest;
     if (node < 0) return NONE;
@@ -178,7 +186,7 @@ export class Plan {
 
   /** The tags of the stacks that end at a node. */
   accepts(node: number): readonly number[] {
-    return this.#tags[node] ?? [];
+    return this.#trie.tags[node] ?? [];
   }
 
   /** The node that comes after `node` among those that accepted the frame of the last walk: shallower, or less specific; or -1. */
@@ -195,7 +203,7 @@ export class Plan {
   skipTrailersOf(node: number): number {
     return this.#lastFrames === undefined
       ? 0
-      : trailersOutside(this.#lastFrames, this.#lastRow, this.#acceptedBase[node]!);
+      : trailersOutside(this.#layouts, this.#lastFrames, this.#lastRow, this.#acceptedBase[node]!);
   }
 
   /** The name to count a problem under, such as `ipv6-truncated`. */
@@ -220,7 +228,9 @@ export class Plan {
     this.#lastFrames = frames;
     this.#lastRow = row;
     this.#set[0] = ROOT;
-    this.#setSize = (this.#flags[ROOT]! | this.#flags[ABOVE]!) === 0 ? 0 : 1;
+    const { flags } = this.#trie;
+    this.#setSize = (flags[ROOT]! | flags[ABOVE]!) === 0 ? 0 : 1;
+    this.#openCount = 0;
   }
 
   /** One header, already parsed: each node of the set goes on, accepts, or falls away. */
@@ -240,7 +250,7 @@ export class Plan {
       const node = this.#set[i]!;
       if (node === ROOT) {
         if ((flags & IS_LINK) !== 0) this.#push(ROOT, 0);
-        if ((flags & IS_NETWORK) !== 0 && this.#fromAbove > 0) this.#push(ABOVE, 0);
+        if ((flags & IS_NETWORK) !== 0 && this.#trie.fromAbove > 0) this.#push(ABOVE, 0);
       } else if ((flags & IS_TRANSPARENT) !== 0) {
         this.#push(node, this.#bases[i]!);
       }
@@ -252,7 +262,7 @@ export class Plan {
       if (child < 0 || this.#pushedAt[child] === this.#tick) continue;
       const base = node <= ABOVE ? part : this.#bases[i]!;
       this.#reach(child, base);
-      if (isHeader && (this.#flags[child]! & HAS_PORTS) !== 0)
+      if (isHeader && (this.#trie.flags[child]! & HAS_PORTS) !== 0)
         this.#reachPorts(frames, at, child, base, towardUp);
     }
     const set = this.#set;
@@ -266,7 +276,7 @@ export class Plan {
 
   #reachPorts(frames: Frames, at: number, node: number, base: number, towardUp: boolean): void {
     const { data } = this.#layouts;
-    const layout = this.#edgeTo[node]! * STRIDE;
+    const layout = this.#trie.edgeTo[node]! * STRIDE;
     const sourceAt = data[layout + SOURCE_PORT_AT]!;
     // A header of a piece's making may be shorter than its protocol says.
     if (sourceAt < 0 || frames.partWords[at + 2]! < data[layout + MINIMUM]!) return;
@@ -277,7 +287,7 @@ export class Plan {
     const destination = (bytes[destinationAt]! << 8) | bytes[destinationAt + 1]!;
     const local = towardUp ? destination : source;
     const remote = towardUp ? source : destination;
-    const flags = this.#flags[node]!;
+    const flags = this.#trie.flags[node]!;
     if ((flags & HAS_EITHER) !== 0) {
       this.#reachPort(node, EITHER_PORT | remote, base);
       if (local !== remote) this.#reachPort(node, EITHER_PORT | local, base);
@@ -287,12 +297,12 @@ export class Plan {
   }
 
   #reachPort(node: number, edge: number, base: number): void {
-    const child = this.#edges.get(node, edge);
+    const child = this.#trie.edges.get(node, edge);
     if (child >= 0) this.#reach(child, base);
   }
 
   #reach(node: number, base: number): void {
-    const flags = this.#flags[node]!;
+    const flags = this.#trie.flags[node]!;
     if ((flags & HAS_TAGS) !== 0) this.#accept(node, base);
     if ((flags & HAS_PROTOCOLS) !== 0) this.#push(node, base);
   }
@@ -321,11 +331,11 @@ export class Plan {
     let isWanted = false;
     for (let i = 0; i < this.#setSize; i++) {
       const node = set[i]!;
-      const child = this.#edges.get(node, protocol);
+      const child = this.#trie.edges.get(node, protocol);
       found[i] = child;
       if (child >= 0) isWanted = true;
       else if (node !== ROOT) isWanted ||= (flags & IS_TRANSPARENT) !== 0;
-      else isWanted ||= (flags & IS_LINK) !== 0 || ((flags & IS_NETWORK) !== 0 && this.#fromAbove > 0);
+      else isWanted ||= (flags & IS_LINK) !== 0 || ((flags & IS_NETWORK) !== 0 && this.#trie.fromAbove > 0);
     }
     return isWanted;
   }
@@ -334,7 +344,7 @@ export class Plan {
   #acceptNameSpaces(protocol: number, part: number, before: number): void {
     for (let i = 0; i < this.#setSize; i++) {
       const node = this.#set[i]!;
-      if (node > ABOVE || (this.#flags[node]! & HAS_NAME_SPACES) === 0) continue;
+      if (node > ABOVE || (this.#trie.flags[node]! & HAS_NAME_SPACES) === 0) continue;
       const { tables, data } = this.#layouts;
       const memberships = this.#protocols.memberships(protocol);
       for (let m = 0; m < memberships.length; m++) this.#acceptNameSpace(node, memberships[m]!, part);
@@ -346,18 +356,23 @@ export class Plan {
   }
 
   #acceptNameSpace(node: number, nameSpace: number, part: number): void {
-    const child = this.#edges.get(node, NAME_SPACE | nameSpace);
-    if (child >= 0 && (this.#flags[child]! & HAS_TAGS) !== 0) this.#accept(child, part);
+    const child = this.#trie.edges.get(node, NAME_SPACE | nameSpace);
+    if (child >= 0 && (this.#trie.flags[child]! & HAS_TAGS) !== 0) this.#accept(child, part);
   }
 
-  /** A port step followed by protocols says what the port carries: the first that can be parsed. Its number, or 0. */
-  #deepenBehindPort(frames: Frames, row: number, part: number): number {
+  /**
+   * A port step followed by protocols says what the port carries, as does another step that leaves it open: the first that
+   * can be parsed. Its number, or 0.
+   */
+  #deepenOpen(frames: Frames, row: number, part: number): number {
+    if (part > 0 && this.#parser.isFragment(frames, row, part - 1)) return 0;
     for (let i = this.#setSize - 1; i >= 0; i--) {
       const node = this.#set[i]!;
-      if ((this.#flags[node]! & IS_PORT) === 0) continue;
-      const children = this.#children[node]!;
+      if ((this.#trie.flags[node]! & IS_OPEN) === 0) continue;
+      const children = this.#trie.children[node]!;
       for (let c = 0; c < children.length; c++) {
-        const protocol = this.#edgeTo[children[c]!]!;
+        const protocol = this.#trie.edgeTo[children[c]!]!;
+        if ((this.#layouts.data[protocol * STRIDE + FLAGS]! & HAS_HEADER) === 0) continue;
         const problem = this.#parser.deepen(frames, row, part, protocol);
         if (problem === 0) {
           this.problem = 0;
@@ -369,122 +384,83 @@ export class Plan {
     return 0;
   }
 
-  /** All ways through a stack's sets, as the edges of the trie. */
-  #eachWay(stack: Stack, way: (origin: number, edges: readonly number[]) => void): void {
-    this.#waysFrom(ROOT, stack, way);
-    const above = partAboveNetwork(stack, this.#protocols);
-    if (above !== undefined) this.#waysFrom(ABOVE, above, way);
-  }
-
-  #waysFrom(origin: number, stack: Stack, way: (origin: number, edges: readonly number[]) => void): void {
-    if (stack.steps.length === 0) {
-      way(origin, [NAME_SPACE | this.#protocols.nameSpaceNumber(stack.nameSpace ?? '')]);
-      return;
+  /** Keeps the set with which an item begins, for those that follow. False when more rows are open than can be followed. */
+  #openItem(protocol: number): boolean {
+    const depth = this.#openCount;
+    if (depth === MAX_OPEN_ITEMS) return false;
+    const from = depth === 0 ? 0 : this.#keptEnd[depth - 1]!;
+    const end = from + this.#setSize;
+    if (end > this.#kept.length) {
+      // Once for the deepest row that is ever met, not for each frame.
+      this.#kept = widened(this.#kept, end * 2);
+      this.#keptBases = widened(this.#keptBases, end * 2);
     }
-    const layers = stack.steps.map((step) => this.#edgesOf(step));
-    const continueWith = (edges: readonly number[]): void => {
-      const layer = layers[edges.length];
-      if (layer === undefined) way(origin, edges);
-      else for (const edge of layer) continueWith([...edges, edge]);
-    };
-    continueWith([]);
-  }
-
-  #edgesOf(step: Step): readonly number[] {
-    if (step.kind === 'ports') return step.ports.flatMap(portEdge);
-    return step.protocols.map((name) => this.#protocols.numberInStack(name)).filter((number) => number !== 0);
-  }
-
-  #newNode(above: number, edge: number): number {
-    const node = this.#freeNodes.pop() ?? this.#tags.length;
-    if (node === this.#tags.length && node === this.#flags.length) this.#grow();
-    this.#tags[node] = [];
-    this.#children[node] = [];
-    this.#above[node] = above;
-    this.#edgeTo[node] = edge;
-    this.#flags[node] = 0;
-    this.#acceptedIn[node] = 0;
-    this.#pushedAt[node] = 0;
-    return node;
-  }
-
-  /** Takes away what leads nowhere, from a node up. */
-  #prune(leaf: number): void {
-    let node = leaf;
-    while (node > ABOVE && this.#tags[node]!.length === 0 && this.#children[node]!.length === 0) {
-      const above = this.#above[node]!;
-      const edge = this.#edgeTo[node]!;
-      this.#edges.delete(above, edge);
-      const siblings = this.#children[above]!;
-      siblings.splice(siblings.indexOf(node), 1);
-      const flag = edgeFlag(edge);
-      if (!siblings.some((sibling) => edgeFlag(this.#edgeTo[sibling]!) === flag))
-        this.#flags[above]! &= ~flag;
-      this.#freeNodes.push(node);
-      node = above;
+    for (let i = 0; i < this.#setSize; i++) {
+      this.#kept[from + i] = this.#set[i]!;
+      this.#keptBases[from + i] = this.#bases[i]!;
     }
+    this.#openItems[depth] = protocol;
+    this.#keptEnd[depth] = end;
+    this.#openCount = depth + 1;
+    return true;
   }
 
-  #grow(): void {
-    const capacity = this.#flags.length * 2;
-    const flags = new Uint8Array(capacity);
-    flags.set(this.#flags);
-    this.#flags = flags;
-    const grown = (old: Int32Array) => {
-      const array = new Int32Array(capacity);
-      array.set(old);
-      return array;
-    };
-    this.#acceptedBase = grown(this.#acceptedBase);
-    this.#acceptedBefore = grown(this.#acceptedBefore);
-    this.#acceptedIn = grown(this.#acceptedIn);
-    this.#pushedAt = grown(this.#pushedAt);
-    this.#set = grown(this.#set);
-    this.#nextSet = grown(this.#nextSet);
-    this.#bases = grown(this.#bases);
-    this.#nextBases = grown(this.#nextBases);
-    this.#found = grown(this.#found);
+  /** A trailer ends an item, and what is open inside of it: the next begins with the same set. False for any other trailer. */
+  #closeItem(protocol: number): boolean {
+    const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
+    if ((flags & IS_ITEM) === 0) return false;
+    if ((flags & IS_LEAF) !== 0) return true;
+    let depth = this.#openCount - 1;
+    while (depth >= 0 && this.#openItems[depth] !== protocol) depth--;
+    if (depth < 0) return false;
+    this.#reopen(depth);
+    return true;
+  }
+
+  /** An item that is all header ends with it. */
+  #closeLeaf(protocol: number): void {
+    const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
+    if ((flags & IS_ITEM) !== 0 && (flags & IS_LEAF) !== 0) this.#reopen(this.#openCount - 1);
+  }
+
+  #reopen(depth: number): void {
+    const from = depth === 0 ? 0 : this.#keptEnd[depth - 1]!;
+    this.#setSize = this.#keptEnd[depth]! - from;
+    for (let i = 0; i < this.#setSize; i++) {
+      this.#set[i] = this.#kept[from + i]!;
+      this.#bases[i] = this.#keptBases[from + i]!;
+    }
+    this.#openCount = depth;
+  }
+
+  /** Nothing more is wanted of this body. Whether there may be another, behind the trailer of an item. */
+  #leaveBody(): boolean {
+    this.#setSize = 0;
+    return this.#openCount > 0;
+  }
+
+  #grow(capacity: number): void {
+    this.#acceptedBase = widened(this.#acceptedBase, capacity);
+    this.#acceptedBefore = widened(this.#acceptedBefore, capacity);
+    this.#acceptedIn = widened(this.#acceptedIn, capacity);
+    this.#pushedAt = widened(this.#pushedAt, capacity);
+    this.#set = widened(this.#set, capacity);
+    this.#nextSet = widened(this.#nextSet, capacity);
+    this.#bases = widened(this.#bases, capacity);
+    this.#nextBases = widened(this.#nextBases, capacity);
+    this.#found = widened(this.#found, capacity);
   }
 }
 
-const NONE = -1;
-/** Where stacks begin at a frame's first header, or above links. */
-const ROOT = 0;
-/** Where stacks begin above one network header. */
-const ABOVE = 1;
-
-/** Kinds of edges, above 16 bits of value; 0 is a protocol. */
-const NAME_SPACE = 1 << 16;
-const EITHER_PORT = 2 << 16;
-const REMOTE_PORT = 3 << 16;
-const LOCAL_PORT = 4 << 16;
-
-/** What a node has. */
-const HAS_TAGS = 1;
-const HAS_PROTOCOLS = 2;
-const HAS_NAME_SPACES = 4;
-const HAS_EITHER = 8;
-const HAS_REMOTE = 16;
-const HAS_LOCAL = 32;
-const HAS_PORTS = HAS_EITHER | HAS_REMOTE | HAS_LOCAL;
-const IS_PORT = 64;
-const EDGE_FLAGS = [HAS_PROTOCOLS, HAS_NAME_SPACES, HAS_EITHER, HAS_REMOTE, HAS_LOCAL];
-
+/** Rows within rows that a walk follows: a packet of SCTP inside a chunk of another is one. */
+const MAX_OPEN_ITEMS = 4;
 const ROLE = 0xff0000;
 const PAYLOAD_KIND = 1 << 16;
 /** A walk takes at most one tick a part, so none overflows 31 bits. */
 const LAST_TICK = 0x7fffff00;
 
-function edgeFlag(edge: number): number {
-  return EDGE_FLAGS[edge >>> 16]!;
-}
-
-function isPort(edge: number): boolean {
-  return edge >= EITHER_PORT;
-}
-
-function portEdge({ end, port }: Port): number[] {
-  if (port === 'open') return [];
-  if (end === 'local') return [LOCAL_PORT | port];
-  return [(end === 'remote' ? REMOTE_PORT : EITHER_PORT) | port];
+function widened(old: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const array = new Int32Array(length);
+  array.set(old);
+  return array;
 }

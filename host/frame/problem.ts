@@ -22,6 +22,8 @@ export const PROBLEM_KINDS = [
   'size',
   /** Composing: no header in front has the addresses that the checksum covers. */
   'carrier',
+  /** Not written as this protocol is. */
+  'syntax',
 ] as const;
 
 export const TRUNCATED = 1;
@@ -33,6 +35,7 @@ export const PARTS = 6;
 export const FRAGMENT = 7;
 export const SIZE = 8;
 export const CARRIER = 9;
+export const SYNTAX = 10;
 
 /** Problems of protocol p are numbered from `p * PROBLEM_STRIDE`. */
 export const PROBLEM_STRIDE = 16;

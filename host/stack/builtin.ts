@@ -1,10 +1,6 @@
-import type {
-  GenericDefinition,
-  LengthTerm,
-  NameSpaceDefinition,
-  PortName,
-  ProtocolDefinition,
-} from './definition.ts';
+import { applicationDefinitions } from './application-definitions.ts';
+import type { GenericDefinition, LengthTerm, NameSpaceDefinition, ProtocolDefinition } from './definition.ts';
+import { sctpDefinitions } from './sctp-definitions.ts';
 
 /** The Name Spaces that come with the Funnel. */
 export const nameSpaceDefinitions: readonly NameSpaceDefinition[] = [
@@ -14,6 +10,15 @@ export const nameSpaceDefinitions: readonly NameSpaceDefinition[] = [
   { name: 'udp-port', summary: 'UDP ports, RFC 768', bits: 16, ports: true },
   { name: 'tcp-port', summary: 'TCP ports, RFC 9293', bits: 16, ports: true },
   { name: 'sctp-port', summary: 'SCTP ports, RFC 9260', bits: 16, ports: true },
+  { name: 'sctp-chunk', summary: 'types of the chunks of SCTP, RFC 9260 §3.2', bits: 8 },
+  { name: 'sctp-ppid', summary: 'payload protocol identifiers of SCTP, RFC 9260 §15.5', bits: 32 },
+  { name: 'pppoe-code', summary: 'codes of PPP over Ethernet, RFC 2516; 0 is a PPP session', bits: 8 },
+  { name: 'rtp-payload-type', summary: 'payload types of RTP, RFC 3551', bits: 7 },
+  { name: 'rtcp-packet', summary: 'packet types of RTCP, RFC 3550 §12.1', bits: 8 },
+  { name: 'media-type', summary: 'media types of MIME, RFC 6838', bits: 0 },
+  { name: 'mime-entity', summary: 'what stands in a MIME multipart: 0 is a part, RFC 2046 §5.1', bits: 8 },
+  { name: 'dns-sd', summary: 'service names of DNS-SD, RFC 6763 §7', bits: 0 },
+  { name: 'uri-scheme', summary: 'schemes of URIs, RFC 3986 §3.1', bits: 0 },
 ];
 
 /** The protocols that come with the Funnel. New ones go to the end, so that numbers stay what they were. */
@@ -38,7 +43,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'ppp',
     summary: 'PPP with its protocol field of two bytes, without address and control (RFC 1661)',
-    identifiers: [],
+    identifiers: [{ nameSpace: 'pppoe-code', id: 0 }],
     layer: 'link',
     header: { minimum: 2, base: 2, next: { nameSpace: 'ppp', at: 0, bytes: 2 } },
   },
@@ -153,31 +158,37 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   },
   {
     name: 'sctp',
-    summary: 'Stream Control Transmission Protocol, its common header (RFC 9260)',
+    summary: 'Stream Control Transmission Protocol, its common header; chunks follow (RFC 9260)',
     identifiers: [{ nameSpace: 'ip-protocol', id: 132 }],
     header: {
       minimum: 12,
       base: 12,
-      next: { nameSpace: 'sctp-port', source: 0, destination: 2 },
+      next: {
+        nameSpace: 'sctp-port',
+        source: 0,
+        destination: 2,
+        contents: { nameSpace: 'sctp-chunk', at: 12, bytes: 1 },
+      },
       checksum: { at: 8, kind: 'crc32c' },
     },
   },
   {
     name: 'gre',
-    summary:
-      'Generic Routing Encapsulation, with key and sequence number, without a checksum (RFC 2784, RFC 2890)',
+    summary: 'Generic Routing Encapsulation, with checksum, key and sequence number (RFC 2784, RFC 2890)',
     identifiers: [{ nameSpace: 'ip-protocol', id: 47 }],
     header: {
       minimum: 4,
       base: 4,
-      // Key and sequence number, each 4 bytes when its flag is set.
+      // Checksum, key and sequence number, each 4 bytes when its flag is set.
       terms: [
+        { at: 0, mask: 0x80, shift: 7, unit: 4 },
         { at: 0, mask: 0x20, shift: 5, unit: 4 },
         { at: 0, mask: 0x10, shift: 4, unit: 4 },
       ],
-      // Neither the checksum flag nor the flags that RFC 2784 wants to be zero.
-      version: { at: 0, mask: 0xcf, value: 0 },
+      // The routing of RFC 1701, and the other flags that RFC 2784 wants to be zero.
+      version: { at: 0, mask: 0x4f, value: 0 },
       next: { nameSpace: 'ethertype', at: 2, bytes: 2 },
+      checksum: { at: 4, kind: 'contents', when: { at: 0, mask: 0x80 } },
     },
   },
   {
@@ -186,33 +197,56 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
     identifiers: [{ nameSpace: 'ip-protocol', id: 50 }],
     header: { minimum: 8, base: 8 },
   },
+  extension('mobility', 135, 'IPv6 mobility header (RFC 6275 §6.1)', 8),
+  extension('hip', 139, 'Host Identity Protocol (RFC 7401 §5.1)', 8),
+  extension('shim6', 140, 'Site multihoming by IPv6 intermediation (RFC 5533 §5.1)', 8),
+  {
+    name: 'igmp',
+    summary: 'Internet Group Management Protocol (RFC 2236, RFC 3376)',
+    identifiers: [{ nameSpace: 'ip-protocol', id: 2 }],
+    header: { minimum: 8, base: 8, checksum: { at: 2, kind: 'contents' } },
+  },
+  {
+    name: 'udp-lite',
+    summary: 'UDP with a checksum that may cover only the front (RFC 3828)',
+    identifiers: [{ nameSpace: 'ip-protocol', id: 136 }],
+    header: {
+      minimum: 8,
+      base: 8,
+      next: { nameSpace: 'udp-port', source: 0, destination: 2 },
+      checksum: { at: 6, kind: 'pseudo', zeroIsNone: true, coverage: 4 },
+    },
+  },
+  {
+    name: 'pppoe-discovery',
+    summary: 'PPP over Ethernet: finding an access concentrator (RFC 2516 §5)',
+    identifiers: [{ nameSpace: 'ethertype', id: 0x8863 }],
+    header: {
+      minimum: 6,
+      base: 6,
+      version: { at: 0, mask: 0xff, value: 0x11 },
+      length: { at: 4, counts: 'payload' },
+    },
+  },
+  {
+    name: 'pppoe',
+    summary: 'PPP over Ethernet: a session (RFC 2516 §6)',
+    identifiers: [{ nameSpace: 'ethertype', id: 0x8864 }],
+    layer: 'link',
+    header: {
+      minimum: 6,
+      base: 6,
+      version: { at: 0, mask: 0xff, value: 0x11 },
+      next: { nameSpace: 'pppoe-code', at: 1, bytes: 1 },
+      length: { at: 4, counts: 'payload' },
+    },
+  },
+  ...sctpDefinitions,
+  ...applicationDefinitions,
 ];
 
 /** The Generic Carriers that come with the Funnel. */
 export const genericDefinitions: readonly GenericDefinition[] = [{ name: 'ip', members: ['ipv4', 'ipv6'] }];
-
-const ANY = ['udp-port', 'tcp-port', 'sctp-port'];
-const UDP_TCP = ['udp-port', 'tcp-port'];
-
-/** Names for ports. 6bed4 has its number from its software; the others are from IANA's service names. */
-export const portNames: readonly PortName[] = [
-  { name: '6bed4', port: 25790, nameSpaces: ['udp-port'] },
-  { name: 'domain', port: 53, nameSpaces: UDP_TCP },
-  { name: 'http', port: 80, nameSpaces: ANY },
-  { name: 'https', port: 443, nameSpaces: ANY },
-  { name: 'ldap', port: 389, nameSpaces: UDP_TCP },
-  { name: 'mdns', port: 5353, nameSpaces: UDP_TCP },
-  { name: 'ntp', port: 123, nameSpaces: ['udp-port'] },
-  { name: 'radius', port: 1812, nameSpaces: UDP_TCP },
-  { name: 'radius-acct', port: 1813, nameSpaces: UDP_TCP },
-  { name: 'sctp-tunneling', port: 9899, nameSpaces: ['udp-port'] },
-  { name: 'sip', port: 5060, nameSpaces: ANY },
-  { name: 'sips', port: 5061, nameSpaces: ['tcp-port', 'sctp-port'] },
-  { name: 'snmp', port: 161, nameSpaces: UDP_TCP },
-  { name: 'snmptrap', port: 162, nameSpaces: UDP_TCP },
-  { name: 'ssh', port: 22, nameSpaces: ['tcp-port', 'sctp-port'] },
-  { name: 'syslog', port: 514, nameSpaces: ['udp-port'] },
-];
 
 /** An IPv6 extension header: next header, then its length less the first eight bytes, in units of 8 bytes, or of 4 for AH. */
 function extension(name: string, id: number, summary: string, unit: number): ProtocolDefinition {

@@ -25,13 +25,20 @@ function formatProtocols(names: readonly string[], protocols: Protocols): string
   return braced([...new Set(words)]);
 }
 
-/** An identifier without a protocol is known by its number alone: the step before tells its Name Space. */
+/**
+ * An identifier without a protocol is written as its registered name where that is read back as the same, or as it is:
+ * the step before tells its Name Space.
+ */
 function formatName(name: string, protocols: Protocols): string {
   const colon = name.indexOf(':');
   if (colon < 0) return name;
-  const number = Number(name.slice(colon + 1));
-  if (!protocols.nameSpace(name.slice(0, colon))?.hexadecimal) return String(number);
-  return `0x${number.toString(16).padStart(4, '0')}`;
+  const nameSpace = protocols.nameSpace(name.slice(0, colon));
+  const id = name.slice(colon + 1);
+  if (nameSpace?.bits === 0) return `"${id}"`;
+  const number = Number(id);
+  const registered = protocols.registeredName(name.slice(0, colon), number);
+  if (registered !== undefined) return registered;
+  return nameSpace?.hexadecimal ? `0x${number.toString(16).padStart(4, '0')}` : id;
 }
 
 function formatPorts(ports: readonly Port[]): string {

@@ -122,7 +122,9 @@ function isPossible(way: Item[]): boolean {
   return way.every((item, index) => {
     const below = way[index - 1];
     if (below === undefined || !('protocol' in below) || 'end' in item) return true;
-    const next = definition(below.protocol)?.header?.next;
+    const header = definition(below.protocol)?.header;
+    const next = header?.next;
+    if (header?.agreed) return true;
     return next !== undefined && agree(item, { anythingIn: next.nameSpace });
   });
 }

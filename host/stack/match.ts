@@ -1,3 +1,4 @@
+import type { ProtocolDefinition } from './definition.ts';
 import { formatStack, formatStep } from './format-stack.ts';
 import { type Protocols, standardProtocols } from './protocols.ts';
 import { comparePorts, type Port, type ProtocolStep, type Stack, type Step } from './stack.ts';
@@ -135,8 +136,9 @@ class Matcher {
   /** What of a layer can stand directly on the one below, which may have become narrower; undefined when nothing can. */
   #standingOn(below: Layer | undefined, layer: Layer): Layer | undefined {
     if (below?.kind !== 'protocols' || layer.kind === 'ports') return layer;
+    if (below.protocols.some((name) => this.#definition(name)?.header?.agreed)) return layer;
     const overlaps = below.protocols.flatMap((name) => {
-      const next = this.#protocols.definition(this.#protocols.number(name))?.header?.next;
+      const next = this.#definition(name)?.header?.next;
       return (next && this.#overlap({ kind: 'members', nameSpace: next.nameSpace }, layer)) ?? [];
     });
     if (layer.kind === 'members') return overlaps[0];
@@ -168,10 +170,14 @@ class Matcher {
   #only(layer: Layer, what: 'link' | 'transparent'): ProtocolStep | undefined {
     if (layer.kind !== 'protocols') return undefined;
     const protocols = layer.protocols.filter((name) => {
-      const definition = this.#protocols.definition(this.#protocols.number(name));
+      const definition = this.#definition(name);
       return what === 'link' ? definition?.layer === 'link' : definition?.transparent === true;
     });
     return protocols.length === 0 ? undefined : { kind: 'protocols', protocols };
+  }
+
+  #definition(name: string): ProtocolDefinition | undefined {
+    return this.#protocols.definition(this.#protocols.number(name));
   }
 
   #overlap(a: Layer, b: Layer): Layer | undefined {

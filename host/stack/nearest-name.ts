@@ -3,6 +3,8 @@ export function nearestName(text: string, names: readonly string[]): string | un
   let nearest: string | undefined;
   let least = text.length < 4 ? 2 : 3;
   for (const name of names) {
+    // Each letter that one has more is a change, so most names need no look.
+    if (Math.abs(name.length - text.length) >= least) continue;
     const distance = editDistance(text, name);
     if (distance < least) {
       least = distance;

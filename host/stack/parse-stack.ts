@@ -1,4 +1,5 @@
 import type { NameSpaceDefinition } from './definition.ts';
+import { isIdentifierText } from './identifier-table.ts';
 import { nearestName } from './nearest-name.ts';
 import { internedName, type Protocols, standardProtocols } from './protocols.ts';
 import {
@@ -79,7 +80,7 @@ class StackParser {
 
   #tokenize(): Token[] {
     const tokens: Token[] = [];
-    const pattern = /[A-Za-z0-9.-]+|[/{},:*]/y;
+    const pattern = /[A-Za-z0-9.-]+|[/{},:*]|"[^"]*"/y;
     let at = 0;
     while (at < this.#text.length) {
       pattern.lastIndex = at;
@@ -88,7 +89,7 @@ class StackParser {
         const character = JSON.stringify(String.fromCodePoint(this.#text.codePointAt(at)!));
         throw new StackError(
           'FT_STACK_SYNTAX',
-          `column ${at + 1}: ${character} has no place in a stack; use names, numbers, "/", ":", "*" and "{,}"`,
+          `column ${at + 1}: ${character} has no place in a stack; use names, numbers, "/", ":", "*", "{,}" and text in quotes`,
           at + 1,
         );
       }
@@ -153,6 +154,7 @@ class StackParser {
     for (const name of before.protocols) {
       const next = this.#protocols.definition(this.#protocols.number(name))?.header?.next;
       const nameSpace = next && this.#protocols.nameSpace(next.nameSpace);
+      if (nameSpace === undefined && this.#isAgreed(before)) continue;
       if (nameSpace === undefined) {
         throw this.#error(
           'FT_STACK_NOT_CARRIED',
@@ -168,7 +170,7 @@ class StackParser {
         'only some of the protocols of the step before have ports; write several stacks',
       );
     }
-    return [...found.values()];
+    return found.size === 0 ? undefined : [...found.values()];
   }
 
   #protocolStep(before: Step | undefined, nameSpaces: NameSpaceDefinition[] | undefined): ProtocolStep {
@@ -195,17 +197,20 @@ class StackParser {
         `"${token.text}:" cannot stand here; "local:" and "remote:" go before a port, a name space before the whole stack`,
       );
     }
+    if (token.text.startsWith('"')) return this.#quoted(token, nameSpaces);
     const number = asNumber(token.text);
     if (number !== undefined) return this.#numbered(token, number, nameSpaces);
+    const registered = this.#registered(token.text, nameSpaces);
     const members = this.#protocols.generic(token.text) ?? [token.text];
     if (members.some((name) => this.#protocols.definition(this.#protocols.number(name)) === undefined))
-      throw this.#unknown(token);
-    if (nameSpaces === undefined) return [...members];
+      return registered ?? this.#throwUnknown(token);
+    if (nameSpaces === undefined || this.#isAgreed(before)) return [...members];
     const carried = members.filter((name) =>
       nameSpaces.some((each) =>
         this.#protocols.isMember(this.#protocols.number(name), this.#protocols.nameSpaceNumber(each.name)),
       ),
     );
+    if (carried.length === 0 && registered !== undefined) return registered;
     if (carried.length === 0) {
       const where = nameSpaces.map(({ name }) => name).join(' or ');
       const what = before === undefined ? 'leave out the name space' : 'name what stands between them';
@@ -218,6 +223,51 @@ class StackParser {
     return carried;
   }
 
+  /** An identifier by the name that a registry gives it, when no protocol has that name there. */
+  #registered(name: string, nameSpaces: NameSpaceDefinition[] | undefined): string[] | undefined {
+    const found = (nameSpaces ?? []).flatMap((each) => {
+      const id = this.#protocols.registered(each.name, name);
+      return id === undefined ? [] : [this.#protocolOf(each.name, id)];
+    });
+    return found.length > 0 ? found : undefined;
+  }
+
+  #protocolOf(nameSpace: string, id: number | string): string {
+    const protocol = this.#protocols.identify(this.#protocols.nameSpaceNumber(nameSpace), id);
+    return protocol === 0 ? internedName(nameSpace, id) : this.#protocols.name(protocol);
+  }
+
+  /** Whether what the step before contains may be agreed outside of it. */
+  #isAgreed(before: Step | undefined): boolean {
+    return (
+      before?.kind === 'protocols' &&
+      before.protocols.some(
+        (name) => this.#protocols.definition(this.#protocols.number(name))?.header?.agreed === true,
+      )
+    );
+  }
+
+  /** An identifier in a textual Name Space. */
+  #quoted(token: Token, nameSpaces: NameSpaceDefinition[] | undefined): string[] {
+    const text = token.text.slice(1, -1).toLowerCase();
+    if (!isIdentifierText(text)) {
+      throw this.#errorAt(
+        token,
+        'FT_STACK_SYNTAX',
+        `${token.text} is no identifier; write up to 127 visible characters of ASCII`,
+      );
+    }
+    const textual = (nameSpaces ?? []).filter(({ bits }) => bits === 0);
+    if (textual.length === 0) {
+      throw this.#errorAt(
+        token,
+        'FT_STACK_NOT_CARRIED',
+        `${token.text} is text, and no textual name space is in use here; write a name or a number`,
+      );
+    }
+    return textual.map(({ name }) => this.#protocolOf(name, text));
+  }
+
   #numbered(token: Token, number: number, nameSpaces: NameSpaceDefinition[] | undefined): string[] {
     if (nameSpaces === undefined) {
       throw this.#errorAt(
@@ -226,7 +276,14 @@ class StackParser {
         `in which name space is ${token.text}? Write a name here, or the name space in front, as in ethertype:0x0800`,
       );
     }
-    const fitting = nameSpaces.filter(({ bits }) => number < 2 ** bits);
+    const fitting = nameSpaces.filter(({ bits }) => bits > 0 && number < 2 ** bits);
+    if (fitting.length === 0 && nameSpaces.every(({ bits }) => bits === 0)) {
+      throw this.#errorAt(
+        token,
+        'FT_STACK_NUMBER',
+        `${nameSpaces[0]!.name} holds text; write it in quotes, or the name of a protocol`,
+      );
+    }
     if (fitting.length === 0) {
       throw this.#errorAt(
         token,
@@ -234,10 +291,7 @@ class StackParser {
         `${token.text} is too large; ${nameSpaces[0]!.name} goes up to ${2 ** nameSpaces[0]!.bits - 1}`,
       );
     }
-    return fitting.map(({ name }) => {
-      const protocol = this.#protocols.identify(this.#protocols.nameSpaceNumber(name), number);
-      return protocol === 0 ? internedName(name, number) : this.#protocols.name(protocol);
-    });
+    return fitting.map(({ name }) => this.#protocolOf(name, number));
   }
 
   #portStep(nameSpaces: NameSpaceDefinition[]): PortStep {
@@ -327,6 +381,10 @@ class StackParser {
     return name.slice(name.indexOf(':') + 1);
   }
 
+  #throwUnknown(token: Token): never {
+    throw this.#unknown(token);
+  }
+
   #unknown(token: Token): StackError {
     const text = token.text.toLowerCase();
     if (this.#protocols.nameSpace(text) !== undefined) {
@@ -334,6 +392,14 @@ class StackParser {
         token,
         'FT_STACK_UNKNOWN',
         `${token.text} is a name space, and only the first step can have one; write "${text}:" in front`,
+      );
+    }
+    const [registeredIn] = this.#protocols.registeredIn(token.text);
+    if (registeredIn !== undefined) {
+      return this.#errorAt(
+        token,
+        'FT_STACK_NOT_CARRIED',
+        `${token.text} is an identifier in ${registeredIn}; it follows what carries that, or "${registeredIn}:" in front of the whole stack`,
       );
     }
     const names = this.#protocols.allNames;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { portNames, protocolDefinitions } from './builtin.ts';
+import { protocolDefinitions } from './builtin.ts';
 import type { ProtocolDefinition } from './definition.ts';
 import { opposes } from './direction.ts';
 import { parseStack } from './parse-stack.ts';
@@ -63,14 +63,18 @@ describe('Protocols', () => {
     expect(codeOf(() => parseStack('ip/toy'))).toBe('FT_STACK_UNKNOWN');
   });
 
-  it('has each name of a port in a name space of ports', () => {
+  it('knows identifiers of 32 bits and of text', () => {
     const protocols = new Protocols();
-    for (const { name, port, nameSpaces } of portNames) {
-      for (const nameSpace of nameSpaces) {
-        expect(protocols.nameSpace(nameSpace)?.ports).toBe(true);
-        expect(protocols.port(nameSpace, name)).toBe(port);
-      }
-    }
+    const ppid = protocols.nameSpaceNumber('sctp-ppid');
+    const numbers = Array.from({ length: 1000 }, (_, i) => (i * 2654435761) >>> 0);
+    const given = numbers.map((id) => protocols.intern('sctp-ppid', id));
+    expect(numbers.map((id) => protocols.identify(ppid, id))).toEqual(given);
+    expect(new Set(given).size).toBe(1000);
+    expect(protocols.identify(ppid, 0xffffffff)).toBe(0);
+    const media = protocols.nameSpaceNumber('media-type');
+    expect(protocols.name(protocols.identify(media, 'application/sdp'))).toBe('sdp');
+    expect(protocols.intern('media-type', 'text/plain')).toBe(protocols.identify(media, 'text/plain'));
+    expect(codeOf(() => protocols.intern('media-type', 'Text "x"'))).toBe('FT_PROTOCOL_IDENTIFIER');
   });
 
   it.each<[string, Partial<ProtocolDefinition>]>([

@@ -1,6 +1,9 @@
-import { genericDefinitions, nameSpaceDefinitions, portNames, protocolDefinitions } from './builtin.ts';
-import type { GenericDefinition, NameSpaceDefinition, PortName, ProtocolDefinition } from './definition.ts';
+import { genericDefinitions, nameSpaceDefinitions, protocolDefinitions } from './builtin.ts';
+import { checkName, definitionMistake } from './check-definition.ts';
+import type { GenericDefinition, NameSpaceDefinition, ProtocolDefinition } from './definition.ts';
 import { FunnelError } from './funnel-error.ts';
+import { IdentifierTable } from './identifier-table.ts';
+import { nameRegistry, registeredNameSpaces, registeredNames } from './name-registry.ts';
 
 /**
  * The Name Spaces and Protocols that a lane knows, with the numbers by which its frames name them.
@@ -15,18 +18,16 @@ export class Protocols {
   readonly #nameSpaceNumbers = new Map<string, number>();
   readonly #nameSpaces: NameSpaceDefinition[] = [];
   /** For each Name Space, protocol numbers by identifier. */
-  readonly #tables: Uint16Array[] = [];
+  readonly #tables: IdentifierTable[] = [];
   /** For each protocol, the numbers of the Name Spaces that it has an identifier in. */
   readonly #memberships: number[][] = [[]];
   readonly #generics = new Map<string, GenericDefinition>();
-  readonly #portNumbers = new Map<string, PortName>();
 
   /** With the protocols that come with the Funnel, which have the same numbers in each registry. */
   constructor() {
     for (const nameSpace of nameSpaceDefinitions) this.defineNameSpace(nameSpace);
     for (const definition of protocolDefinitions) this.define(definition);
     for (const generic of genericDefinitions) this.#generics.set(generic.name, generic);
-    for (const port of portNames) this.#portNumbers.set(port.name, port);
   }
 
   /** How many numbers have been given, 0 included. */
@@ -49,12 +50,14 @@ export class Protocols {
   }
 
   /** The protocol that has this identifier, or 0. Live: it is no copy, and what is defined later appears in it. */
-  identify(nameSpace: number, id: number): number {
-    return this.#tables[nameSpace]?.[id] ?? 0;
+  identify(nameSpace: number, id: number | string): number {
+    const table = this.#tables[nameSpace];
+    if (table === undefined) return 0;
+    return typeof id === 'number' ? table.get(id) : table.getText(id);
   }
 
   /** All protocol numbers of a Name Space by identifier, live, for those who look up often. */
-  table(nameSpace: number): Uint16Array {
+  table(nameSpace: number): IdentifierTable {
     const table = this.#tables[nameSpace];
     if (table === undefined) throw new RangeError(`there is no name space ${nameSpace}`);
     return table;
@@ -94,17 +97,42 @@ export class Protocols {
 
   /** The port that a name stands for in a Name Space of ports. */
   port(nameSpace: string, name: string): number | undefined {
-    const port = this.#portNumbers.get(name);
-    return port?.nameSpaces.includes(nameSpace) ? port.port : undefined;
+    return this.nameSpace(nameSpace)?.ports ? nameRegistry(nameSpace).number(name) : undefined;
+  }
+
+  /** The identifier that a registry gives this name in a Name Space; it may have no protocol. */
+  registered(nameSpace: string, name: string): number | undefined {
+    return nameRegistry(nameSpace).number(name);
+  }
+
+  /** The Name Spaces, other than of ports, in which a registry knows a name: for hints. */
+  registeredIn(name: string): readonly string[] {
+    return registeredNameSpaces().filter(
+      (each) => !this.nameSpace(each)?.ports && nameRegistry(each).number(name) !== undefined,
+    );
+  }
+
+  /** The name by which a stack can say an identifier that has no protocol, where it is read back as the same. */
+  registeredName(nameSpace: string, id: number): string | undefined {
+    const name = nameRegistry(nameSpace).name(id);
+    return name === undefined || this.number(name) !== 0 || this.#generics.has(name) ? undefined : name;
   }
 
   /** Names of everything that can be named in a stack: for hints on what was misspelt. */
   get allNames(): readonly string[] {
-    return [...this.#byName.keys(), ...this.#generics.keys(), ...this.#portNumbers.keys()];
+    return [...this.#byName.keys(), ...this.#generics.keys(), ...registeredNames()];
   }
 
+  /** @throws FunnelError FT_PROTOCOL_TWICE, FT_PROTOCOL_INVALID */
   defineNameSpace(definition: NameSpaceDefinition): number {
     checkName(definition.name);
+    const { bits } = definition;
+    if (!Number.isInteger(bits) || bits < 0 || bits > 32 || (definition.ports && bits !== 16)) {
+      throw new FunnelError(
+        'FT_PROTOCOL_INVALID',
+        `the name space ${definition.name} has ${bits} bits; it can have 1 to 32, or 0 for text, and 16 for ports`,
+      );
+    }
     if (this.#nameSpaceNumbers.has(definition.name)) {
       throw new FunnelError(
         'FT_PROTOCOL_TWICE',
@@ -114,7 +142,7 @@ export class Protocols {
     const number = this.#nameSpaces.length;
     this.#nameSpaces.push(definition);
     this.#nameSpaceNumbers.set(definition.name, number);
-    this.#tables.push(new Uint16Array(2 ** definition.bits));
+    this.#tables.push(new IdentifierTable(definition.bits));
     return number;
   }
 
@@ -130,7 +158,7 @@ export class Protocols {
     const number = this.#give(definition.name, definition);
     for (const { nameSpace, id } of definition.identifiers) {
       const ns = this.nameSpaceNumber(nameSpace);
-      this.#tables[ns]![id] = number;
+      this.#tables[ns]!.set(id, number);
       if (!this.#memberships[number]!.includes(ns)) this.#memberships[number]!.push(ns);
     }
     return number;
@@ -141,16 +169,16 @@ export class Protocols {
    *
    * @throws FunnelError FT_PROTOCOL_FULL, FT_PROTOCOL_IDENTIFIER
    */
-  intern(nameSpace: string, id: number): number {
+  intern(nameSpace: string, id: number | string): number {
     const ns = this.nameSpaceNumber(nameSpace);
     const table = this.#tables[ns];
-    if (table === undefined || !Number.isInteger(id) || id < 0 || id >= table.length) {
+    if (table === undefined || !table.fits(id)) {
       throw new FunnelError('FT_PROTOCOL_IDENTIFIER', `${id} is no identifier in a name space ${nameSpace}`);
     }
-    const known = table[id]!;
+    const known = this.identify(ns, id);
     if (known !== 0) return known;
     const number = this.#give(internedName(nameSpace, id), undefined);
-    table[id] = number;
+    table.set(id, number);
     this.#memberships[number]!.push(ns);
     return number;
   }
@@ -160,7 +188,10 @@ export class Protocols {
     const known = this.number(name);
     if (known !== 0) return known;
     const colon = name.indexOf(':');
-    return colon < 0 ? 0 : this.intern(name.slice(0, colon), Number(name.slice(colon + 1)));
+    if (colon < 0) return 0;
+    const nameSpace = name.slice(0, colon);
+    const id = name.slice(colon + 1);
+    return this.intern(nameSpace, this.nameSpace(nameSpace)?.bits === 0 ? id : Number(id));
   }
 
   #give(name: string, definition: ProtocolDefinition | undefined): number {
@@ -188,20 +219,20 @@ export class Protocols {
       );
     }
     for (const { nameSpace, id } of identifiers) {
-      const known = this.nameSpace(nameSpace);
-      if (known === undefined) {
+      const ns = this.nameSpaceNumber(nameSpace);
+      if (ns < 0) {
         throw new FunnelError(
           'FT_PROTOCOL_IDENTIFIER',
           `${name} names the name space ${nameSpace}, which is not defined`,
         );
       }
-      if (known.ports || !Number.isInteger(id) || id < 0 || id >= 2 ** known.bits) {
+      if (this.nameSpace(nameSpace)?.ports || !this.#tables[ns]!.fits(id)) {
         throw new FunnelError(
           'FT_PROTOCOL_IDENTIFIER',
           `${name} cannot have the identifier ${id} in ${nameSpace}`,
         );
       }
-      const holder = this.identify(this.nameSpaceNumber(nameSpace), id);
+      const holder = this.identify(ns, id);
       if (holder !== 0 && this.definition(holder) !== undefined) {
         throw new FunnelError(
           'FT_PROTOCOL_IDENTIFIER',
@@ -209,83 +240,18 @@ export class Protocols {
         );
       }
     }
-    if (header !== undefined) this.#checkHeader(name, header);
-  }
-
-  #checkHeader(name: string, header: NonNullable<ProtocolDefinition['header']>): void {
-    const { minimum, base, terms = [], version, next, length, checksum, fragment, addresses } = header;
-    const invalid = (what: string) =>
-      new FunnelError('FT_PROTOCOL_INVALID', `the definition of ${name} is wrong: ${what}`);
-    if (!Number.isInteger(minimum) || minimum < 1 || minimum > LARGEST_MINIMUM)
-      throw invalid(`minimum is ${minimum}; it is from 1 to ${LARGEST_MINIMUM} bytes`);
-    if (!Number.isInteger(base) || base < 0 || base > 0xffff) throw invalid(`base is ${base} bytes`);
-    if (terms.length === 0 && base < minimum) throw invalid('a fixed header is shorter than its minimum');
-    const fields: [string, number, number][] = terms.map((term): [string, number, number] => [
-      'a length term',
-      term.at,
-      1,
-    ]);
-    for (const { mask, shift, unit } of terms) {
-      if (
-        !isByte(mask) ||
-        !(shift >= 0 && shift < 8) ||
-        !(Number.isInteger(unit) && unit >= 0 && unit <= 255)
-      )
-        throw invalid('a length term is out of range');
-    }
-    if (version !== undefined) fields.push(['version', version.at, 1]);
-    if (next !== undefined) {
-      const nameSpace = this.nameSpace(next.nameSpace);
-      if (nameSpace === undefined) throw invalid(`the name space ${next.nameSpace} is not defined`);
-      if ((nameSpace.ports === true) !== 'source' in next)
-        throw invalid(`${next.nameSpace} does not go with these next fields`);
-      if ('source' in next) fields.push(['source', next.source, 2], ['destination', next.destination, 2]);
-      else fields.push(['next', next.at, next.bytes]);
-    }
-    if (length !== undefined) fields.push(['length', length.at, 2]);
-    if (checksum !== undefined) fields.push(['checksum', checksum.at, checksum.kind === 'crc32c' ? 4 : 2]);
-    if (fragment !== undefined) fields.push(['fragment', fragment.at, 2]);
-    if (addresses !== undefined)
-      fields.push(
-        ['source', addresses.source, addresses.bytes],
-        ['destination', addresses.destination, addresses.bytes],
-      );
-    for (const [field, at, bytes] of fields) {
-      if (!Number.isInteger(at) || at < 0 || at + bytes > minimum)
-        throw invalid(`${field} does not stand inside the first ${minimum} bytes`);
-    }
-    if (checksum !== undefined && checksum.kind !== 'crc32c' && checksum.at % 2 !== 0)
-      throw invalid('a checksum stands at an even offset');
+    const mistake = header && definitionMistake(header, (each) => this.nameSpace(each));
+    if (mistake !== undefined)
+      throw new FunnelError('FT_PROTOCOL_INVALID', `the definition of ${name} is wrong: ${mistake}`);
   }
 }
 
 /** What an identifier without a protocol of its own is called. */
-export function internedName(nameSpace: string, id: number): string {
+export function internedName(nameSpace: string, id: number | string): string {
   return `${nameSpace}:${id}`;
 }
 
 /** Parts hold a protocol in 16 bits. */
 const LARGEST_NUMBER = 0xffff;
-/** Bytes; keeps the fields of any definition within what one part can hold. */
-const LARGEST_MINIMUM = 256;
-
-function checkName(name: string): void {
-  if (
-    !/^[a-z0-9][a-z0-9.-]{0,62}$/.test(name) ||
-    /^([0-9]+|0x[0-9a-f]+)$/.test(name) ||
-    name === 'local' ||
-    name === 'remote'
-  ) {
-    throw new FunnelError(
-      'FT_PROTOCOL_INVALID',
-      `"${name}" is no name: use lower case letters, digits, "-" and ".", and not only digits`,
-    );
-  }
-}
-
-function isByte(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 255;
-}
-
 /** For those who need no protocols of their own: stacks that name what comes with the Funnel. Never added to. */
 export const standardProtocols = new Protocols();

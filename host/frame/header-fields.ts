@@ -1,0 +1,96 @@
+import { lowerCase } from './text-table.ts';
+
+/**
+ * Header fields as SIP and MIME have them (RFC 5322 §2.2): lines of a name, `:` and a value, that go on in lines that
+ * begin with white space; an empty line ends them. Reads bytes, and makes nothing.
+ */
+
+/** Behind the empty line that ends header fields which begin at a line's start; -1 when there is none. */
+export function fieldsEnd(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to) {
+    const behind = lineEnd(bytes, at, to);
+    if (behind < 0) return -1;
+    if (bytes[at] === LF || (bytes[at] === CR && behind === at + 2)) return behind;
+    at = behind;
+  }
+  return -1;
+}
+
+/** Behind the end of the line at `from`; -1 when it has none. */
+export function lineEnd(bytes: Uint8Array, from: number, to: number): number {
+  for (let at = from; at < to; at++) if (bytes[at] === LF) return at + 1;
+  return -1;
+}
+
+/**
+ * Where the value of the first field with this name begins, behind white space; -1 when there is none. `name` is in lower
+ * case; `short` is a letter that may stand for it (RFC 3261 §7.3.3), 0 for none.
+ */
+export function fieldValue(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  name: Uint8Array,
+  short: number,
+): number {
+  for (let at = from; at >= 0 && at < to; at = lineEnd(bytes, at, to)) {
+    let behind = at;
+    if (startsWith(bytes, at, to, name)) behind = at + name.length;
+    else if (short !== 0 && lowerCase(bytes[at]!) === short) behind = at + 1;
+    else continue;
+    behind = skipSpace(bytes, behind, to);
+    if (behind < to && bytes[behind] === COLON) return skipSpace(bytes, behind + 1, to);
+  }
+  return -1;
+}
+
+/** Where the value of a field ends: before the line that does not go on. */
+export function valueEnd(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  for (;;) {
+    const behind = lineEnd(bytes, at, to);
+    if (behind < 0 || behind >= to) return to;
+    if (bytes[behind] !== SPACE && bytes[behind] !== TAB) return behind;
+    at = behind;
+  }
+}
+
+/** Behind the type and subtype of a media type that begins at `from`. */
+export function mediaTypeEnd(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && bytes[at]! > SPACE && bytes[at] !== SEMICOLON) at++;
+  return at;
+}
+
+/** Whether these bytes begin with what is in lower case there. */
+export function startsWith(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
+  if (to - from < text.length) return false;
+  for (let i = 0; i < text.length; i++) if (lowerCase(bytes[from + i]!) !== text[i]) return false;
+  return true;
+}
+
+/** Behind spaces, tabs, and line ends after which a value goes on. */
+export function skipSpace(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  for (;;) {
+    while (at < to && (bytes[at] === SPACE || bytes[at] === TAB)) at++;
+    let line = at;
+    if (line < to && bytes[line] === CR) line++;
+    if (line + 1 >= to || bytes[line] !== LF || (bytes[line + 1] !== SPACE && bytes[line + 1] !== TAB))
+      return at;
+    at = line + 1;
+  }
+}
+
+/** Text as the bytes that this file compares with. */
+export function lowerCaseBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const COLON = 0x3a;
+const SEMICOLON = 0x3b;

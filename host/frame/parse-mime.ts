@@ -1,0 +1,124 @@
+import {
+  fieldsEnd,
+  fieldValue,
+  lineEnd,
+  lowerCaseBytes,
+  mediaTypeEnd,
+  startsWith,
+  valueEnd,
+} from './header-fields.ts';
+import type { ParseFunction } from './parse-function.ts';
+import { SYNTAX, TRUNCATED } from './problem.ts';
+
+/**
+ * MIME multipart (RFC 2046 §5.1): what stands in front of the first delimiter is its header, often nothing. The delimiter
+ * is `--` and the boundary that the Content-Type of the header in front tells. What follows its last delimiter is not
+ * parsed, and closes it.
+ */
+export const multipart: ParseFunction = {
+  parse(bytes, from, to, cut) {
+    const { frontFrom, frontTo } = cut;
+    const type = fieldValue(bytes, frontFrom, frontTo, CONTENT_TYPE, LETTER_C);
+    if (type < 0) return SYNTAX;
+    const typeEnd = valueEnd(bytes, type, frontTo);
+    let boundary = parameter(bytes, type, typeEnd, BOUNDARY);
+    if (boundary < 0) return SYNTAX;
+    const isQuoted = bytes[boundary] === QUOTE;
+    if (isQuoted) boundary++;
+    const length = valueLength(bytes, boundary, typeEnd, isQuoted);
+    if (length < 1 || length > MOST_BOUNDARY) return SYNTAX;
+    for (let line = from; line >= 0 && line < to; line = lineEnd(bytes, line, to)) {
+      if (!isDelimiter(bytes, line, to, boundary, length)) continue;
+      const behind = line + 2 + length;
+      // A multipart without any part has only its last delimiter.
+      if (bytes[behind] === DASH && bytes[behind + 1] === DASH) return SYNTAX;
+      cut.begin(line - from, to - line);
+      cut.next = PART;
+      return 0;
+    }
+    return TRUNCATED;
+  },
+};
+
+/**
+ * One part: its delimiter and header fields, up to the empty line; what it contains, up to the line end in front of the next
+ * delimiter, which closes it. Its own first line tells the boundary.
+ */
+export const mimePart: ParseFunction = {
+  parse(bytes, from, to, cut) {
+    if (bytes[from] !== DASH || bytes[from + 1] !== DASH) return SYNTAX;
+    const fields = lineEnd(bytes, from, to);
+    if (fields < 0) return TRUNCATED;
+    const boundary = from + 2;
+    let boundaryEnd = fields - 1;
+    // White space may have been added behind a boundary, and does not belong to it.
+    while (boundaryEnd > boundary && bytes[boundaryEnd - 1]! <= SPACE) boundaryEnd--;
+    const length = boundaryEnd - boundary;
+    if (length < 1 || length > MOST_BOUNDARY) return SYNTAX;
+    const body = fieldsEnd(bytes, fields, to);
+    if (body < 0) return TRUNCATED;
+    // The line end in front of a delimiter is part of it; right behind the header fields it is that of the empty line.
+    for (let line = body; line >= 0 && line < to; line = lineEnd(bytes, line, to)) {
+      if (!isDelimiter(bytes, line, to, boundary, length)) continue;
+      let end = line;
+      if (end > body) end--;
+      if (end > body && bytes[end - 1] === CR) end--;
+      cut.begin(body - from, end - body);
+      cut.closing = line - end;
+      const behind = line + 2 + length;
+      cut.isFollowed = !(bytes[behind] === DASH && bytes[behind + 1] === DASH);
+      const type = fieldValue(bytes, fields, body, CONTENT_TYPE, 0);
+      if (type >= 0) {
+        cut.nextFrom = type;
+        cut.nextTo = mediaTypeEnd(bytes, type, body);
+      }
+      return 0;
+    }
+    return TRUNCATED;
+  },
+};
+
+/** Whether the line is `--` and the boundary, then the end of the line, white space, or `--`. */
+function isDelimiter(bytes: Uint8Array, line: number, to: number, boundary: number, length: number): boolean {
+  const behind = line + 2 + length;
+  if (behind > to || bytes[line] !== DASH || bytes[line + 1] !== DASH) return false;
+  for (let i = 0; i < length; i++) if (bytes[line + 2 + i] !== bytes[boundary + i]) return false;
+  if (behind === to || bytes[behind]! <= SPACE) return true;
+  return behind + 1 < to && bytes[behind] === DASH && bytes[behind + 1] === DASH;
+}
+
+/** Where the value of a parameter begins, or -1. */
+function parameter(bytes: Uint8Array, from: number, to: number, name: Uint8Array): number {
+  let isQuoted = false;
+  for (let at = from; at < to; at++) {
+    if (bytes[at] === QUOTE) isQuoted = !isQuoted;
+    if (isQuoted || bytes[at] !== SEMICOLON) continue;
+    let start = at + 1;
+    while (start < to && bytes[start]! <= SPACE) start++;
+    if (startsWith(bytes, start, to, name)) return start + name.length;
+  }
+  return -1;
+}
+
+function valueLength(bytes: Uint8Array, from: number, to: number, isQuoted: boolean): number {
+  let at = from;
+  while (
+    at < to &&
+    (isQuoted ? bytes[at] !== QUOTE && bytes[at]! >= SPACE : bytes[at]! > SPACE && bytes[at] !== SEMICOLON)
+  )
+    at++;
+  return at - from;
+}
+
+/** In the Name Space `mime-entity`. */
+const PART = 0;
+const CONTENT_TYPE = lowerCaseBytes('content-type');
+const BOUNDARY = lowerCaseBytes('boundary=');
+/** RFC 2046 §5.1.1. */
+const MOST_BOUNDARY = 70;
+const CR = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const DASH = 0x2d;
+const SEMICOLON = 0x3b;
+const LETTER_C = 0x63;

@@ -1,0 +1,66 @@
+import type { Cut, ParseFunction } from './parse-function.ts';
+import { LENGTH, SYNTAX, TRUNCATED, VERSION } from './problem.ts';
+
+/**
+ * SNMP, in BER with lengths of any form that is definite: a sequence of version, community and PDU (RFC 1157 §4), or in
+ * version 3 of version, header data, security parameters and scoped PDU (RFC 3412 §6). The header is all in front of
+ * the PDU, which is what it contains.
+ */
+export const snmp: ParseFunction = {
+  parse(bytes, from, to, cut) {
+    if (bytes[from] !== SEQUENCE) return SYNTAX;
+    const inside = contentsAt(bytes, from, to);
+    if (inside < 0) return -inside;
+    const end = inside + lengthOf(bytes, from);
+    if (end > to) return LENGTH;
+    if (bytes[inside] !== INTEGER || bytes[inside + 1] !== 1) return SYNTAX;
+    const version = bytes[inside + 2]!;
+    if (version > 3 || version === 2) return VERSION;
+    let at = inside + 3;
+    if (version === 3) {
+      at = skip(bytes, at, end, SEQUENCE);
+      if (at < 0) return -at;
+    }
+    at = skip(bytes, at, end, OCTET_STRING);
+    if (at < 0) return -at;
+    return divide(cut, at - from, end - at);
+  },
+};
+
+function divide(cut: Cut, header: number, contents: number): number {
+  cut.begin(header, contents);
+  return 0;
+}
+
+/** Behind an element with this tag; or, negative, a problem. */
+function skip(bytes: Uint8Array, at: number, end: number, tag: number): number {
+  if (at >= end) return -TRUNCATED;
+  if (bytes[at] !== tag) return -SYNTAX;
+  const contents = contentsAt(bytes, at, end);
+  if (contents < 0) return contents;
+  const behind = contents + lengthOf(bytes, at);
+  return behind > end ? -LENGTH : behind;
+}
+
+/** Where the contents of an element begin; or, negative, a problem. */
+function contentsAt(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 2 > end) return -TRUNCATED;
+  const first = bytes[at + 1]!;
+  // 0x80 is a length that is not known, and more than four bytes are more than there can be.
+  const more = first < 0x80 ? 0 : first & 0x7f;
+  if (first === 0x80 || more > 4) return -SYNTAX;
+  return at + 2 + more > end ? -TRUNCATED : at + 2 + more;
+}
+
+/** The length of an element of which {@link contentsAt} has found the contents. */
+function lengthOf(bytes: Uint8Array, at: number): number {
+  const first = bytes[at + 1]!;
+  if (first < 0x80) return first;
+  let length = 0;
+  for (let i = 0; i < (first & 0x7f); i++) length = length * 256 + bytes[at + 2 + i]!;
+  return length;
+}
+
+const INTEGER = 0x02;
+const OCTET_STRING = 0x04;
+const SEQUENCE = 0x30;

@@ -1,0 +1,165 @@
+import { partAboveNetwork } from '../stack/match.ts';
+import type { Protocols } from '../stack/protocols.ts';
+import type { Port, Stack, Step } from '../stack/stack.ts';
+import { EdgeTable } from './edge-table.ts';
+
+/**
+ * Stacks as a trie, each with tags: nodes are numbers, and the edges between them stand in one hash. So stacks come and go
+ * while frames flow without anything being recompiled, and nodes keep their numbers while something wants them.
+ */
+export class StackTrie {
+  readonly edges = new EdgeTable();
+  /** What a node has, by node. Replaced when it grows. */
+  flags = new Uint8Array(64);
+  /** By node: whose stacks end there, and where its edges lead. Read while walking only where a flag says that there are any. */
+  readonly tags: number[][] = [];
+  readonly children: number[][] = [];
+  /** The edge that leads to a node. */
+  readonly edgeTo: number[] = [];
+  /** How many stacks begin above a network header. */
+  fromAbove = 0;
+
+  readonly #protocols: Protocols;
+  readonly #above: number[] = [];
+  readonly #freeNodes: number[] = [];
+
+  constructor(protocols: Protocols) {
+    this.#protocols = protocols;
+    this.#newNode(NONE, 0);
+    this.#newNode(NONE, 0);
+  }
+
+  /** @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left */
+  add(stack: Stack, tag: number): void {
+    this.#eachWay(stack, (origin, edges) => {
+      let node = origin;
+      for (const edge of edges) {
+        let child = this.edges.get(node, edge);
+        if (child < 0) {
+          child = this.#newNode(node, edge);
+          this.edges.set(node, edge, child);
+          this.children[node]!.push(child);
+          this.flags[node]! |= edgeFlag(edge);
+          if (edge >= EITHER_PORT || this.#isAgreed(edge)) this.flags[child]! |= IS_OPEN;
+        }
+        node = child;
+      }
+      this.tags[node]!.push(tag);
+      this.flags[node]! |= HAS_TAGS;
+      if (origin === ABOVE) this.fromAbove++;
+    });
+  }
+
+  /** Takes back what one `add` with the same stack and tag has added. Nothing when there was none. */
+  remove(stack: Stack, tag: number): void {
+    this.#eachWay(stack, (origin, edges) => {
+      let node = origin;
+      for (const edge of edges) {
+        node = this.edges.get(node, edge);
+        if (node < 0) return;
+      }
+      const tags = this.tags[node]!;
+      const at = tags.indexOf(tag);
+      if (at < 0) return;
+      tags.splice(at, 1);
+      if (tags.length === 0) this.flags[node]! &= ~HAS_TAGS;
+      if (origin === ABOVE) this.fromAbove--;
+      this.#prune(node);
+    });
+  }
+
+  /** Whether a protocol's contents may be agreed outside of it, so that stacks say what it carries. */
+  #isAgreed(edge: number): boolean {
+    return edge < NAME_SPACE && this.#protocols.definition(edge)?.header?.agreed === true;
+  }
+
+  /** All ways through a stack's sets, as the edges of the trie. */
+  #eachWay(stack: Stack, way: (origin: number, edges: readonly number[]) => void): void {
+    this.#waysFrom(ROOT, stack, way);
+    const above = partAboveNetwork(stack, this.#protocols);
+    if (above !== undefined) this.#waysFrom(ABOVE, above, way);
+  }
+
+  #waysFrom(origin: number, stack: Stack, way: (origin: number, edges: readonly number[]) => void): void {
+    if (stack.steps.length === 0) {
+      way(origin, [NAME_SPACE | this.#protocols.nameSpaceNumber(stack.nameSpace ?? '')]);
+      return;
+    }
+    const layers = stack.steps.map((step) => this.#edgesOf(step));
+    const continueWith = (edges: readonly number[]): void => {
+      const layer = layers[edges.length];
+      if (layer === undefined) way(origin, edges);
+      else for (const edge of layer) continueWith([...edges, edge]);
+    };
+    continueWith([]);
+  }
+
+  #edgesOf(step: Step): readonly number[] {
+    if (step.kind === 'ports') return step.ports.flatMap(portEdge);
+    return step.protocols.map((name) => this.#protocols.numberInStack(name)).filter((number) => number !== 0);
+  }
+
+  #newNode(above: number, edge: number): number {
+    const node = this.#freeNodes.pop() ?? this.tags.length;
+    if (node === this.tags.length && node === this.flags.length) {
+      const flags = new Uint8Array(this.flags.length * 2);
+      flags.set(this.flags);
+      this.flags = flags;
+    }
+    this.tags[node] = [];
+    this.children[node] = [];
+    this.#above[node] = above;
+    this.edgeTo[node] = edge;
+    this.flags[node] = 0;
+    return node;
+  }
+
+  /** Takes away what leads nowhere, from a node up. */
+  #prune(leaf: number): void {
+    let node = leaf;
+    while (node > ABOVE && this.tags[node]!.length === 0 && this.children[node]!.length === 0) {
+      const above = this.#above[node]!;
+      const edge = this.edgeTo[node]!;
+      this.edges.delete(above, edge);
+      const siblings = this.children[above]!;
+      siblings.splice(siblings.indexOf(node), 1);
+      const flag = edgeFlag(edge);
+      if (!siblings.some((sibling) => edgeFlag(this.edgeTo[sibling]!) === flag)) this.flags[above]! &= ~flag;
+      this.#freeNodes.push(node);
+      node = above;
+    }
+  }
+}
+
+export const NONE = -1;
+/** Where stacks begin at a frame's first header, or above links. */
+export const ROOT = 0;
+/** Where stacks begin above one network header. */
+export const ABOVE = 1;
+
+/** Kinds of edges, above 16 bits of value; 0 is a protocol. */
+export const NAME_SPACE = 1 << 16;
+export const EITHER_PORT = 2 << 16;
+export const REMOTE_PORT = 3 << 16;
+export const LOCAL_PORT = 4 << 16;
+
+/** What a node has. */
+export const HAS_TAGS = 1;
+export const HAS_PROTOCOLS = 2;
+export const HAS_NAME_SPACES = 4;
+export const HAS_EITHER = 8;
+export const HAS_REMOTE = 16;
+export const HAS_LOCAL = 32;
+/** What it carries is what a stack says: it is a port, or a protocol that leaves it open. */
+export const IS_OPEN = 64;
+const EDGE_FLAGS = [HAS_PROTOCOLS, HAS_NAME_SPACES, HAS_EITHER, HAS_REMOTE, HAS_LOCAL];
+
+function edgeFlag(edge: number): number {
+  return EDGE_FLAGS[edge >>> 16]!;
+}
+
+function portEdge({ end, port }: Port): number[] {
+  if (port === 'open') return [];
+  if (end === 'local') return [LOCAL_PORT | port];
+  return [(end === 'remote' ? REMOTE_PORT : EITHER_PORT) | port];
+}

@@ -1,0 +1,78 @@
+/**
+ * Protocol numbers by identifier, for one Name Space. Up to 16 bits they stand in an array; identifiers of 32 bits stand
+ * in a hash with linear probing, and text in the order in which it came. Looking up a number makes nothing.
+ */
+export class IdentifierTable {
+  /** For up to 16 bits: protocol numbers by identifier. Empty for larger ones. */
+  readonly direct: Uint16Array;
+  readonly #bits: number;
+  /** Pairs of an identifier and a protocol number, 0 where it is free. */
+  #slots = new Uint32Array(0);
+  #size = 0;
+  readonly #texts = new Map<string, number>();
+
+  constructor(bits: number) {
+    this.#bits = bits;
+    this.direct = new Uint16Array(bits > 0 && bits <= 16 ? 2 ** bits : 0);
+    if (bits > 16) this.#slots = new Uint32Array(32);
+  }
+
+  /** Whether there can be such an identifier in this Name Space. */
+  fits(id: number | string): boolean {
+    if (typeof id === 'string') return this.#bits === 0 && isIdentifierText(id);
+    return this.#bits > 0 && Number.isInteger(id) && id >= 0 && id < 2 ** this.#bits;
+  }
+
+  /** The protocol of a number, or 0. */
+  get(id: number): number {
+    if (this.#bits <= 16) return this.direct[id] ?? 0;
+    const slots = this.#slots;
+    const mask = slots.length - 2;
+    for (let at = hash(id) & mask; ; at = (at + 2) & mask) {
+      const protocol = slots[at + 1]!;
+      if (protocol === 0 || slots[at] === id) return protocol;
+    }
+  }
+
+  getText(id: string): number {
+    return this.#texts.get(id) ?? 0;
+  }
+
+  /** All that is textual: a few, which those who look up in bytes compile for themselves. */
+  get texts(): ReadonlyMap<string, number> {
+    return this.#texts;
+  }
+
+  set(id: number | string, protocol: number): void {
+    if (typeof id === 'string') this.#texts.set(id, protocol);
+    else if (this.#bits <= 16) this.direct[id] = protocol;
+    else this.#insert(id, protocol);
+  }
+
+  #insert(id: number, protocol: number): void {
+    if (this.get(id) === 0 && ++this.#size * 4 > this.#slots.length) {
+      const old = this.#slots;
+      this.#slots = new Uint32Array(old.length * 2);
+      for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#put(old[at]!, old[at + 1]!);
+    }
+    this.#put(id, protocol);
+  }
+
+  #put(id: number, protocol: number): void {
+    const mask = this.#slots.length - 2;
+    let at = hash(id) & mask;
+    while (this.#slots[at + 1] !== 0 && this.#slots[at] !== id) at = (at + 2) & mask;
+    this.#slots[at] = id;
+    this.#slots[at + 1] = protocol;
+  }
+}
+
+/** Whether text can be an identifier: visible ASCII in lower case, without what delimits it in a stack. */
+export function isIdentifierText(text: string): boolean {
+  return /^[!#-@[-~]{1,127}$/.test(text);
+}
+
+function hash(id: number): number {
+  const mixed = Math.imul(id, 0x9e3779b1);
+  return (mixed ^ (mixed >>> 15)) & ~1;
+}

@@ -2,14 +2,16 @@ import { type Piece as Description, type Joining, LIMITS, type Problem } from '.
 import type { Frames } from '../frame/frames.ts';
 import type { Pattern } from '../frame/pattern.ts';
 import type { Inbox } from '../piece/inbox.ts';
-import { Ledger } from '../piece/ledger.ts';
+import { Ledger, MAX_HELD } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
+import { PieceFault } from '../piece/piece-fault.ts';
 import { FUEL } from './fuel.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
 import { GuestWords } from './guest-words.ts';
 import { Lifting } from './lifting.ts';
 import type { LoadedComponent } from './load-component.ts';
+import { LogLimit } from './log-limit.ts';
 import { Lowering } from './lowering.ts';
 import { Outlets } from './outlets.ts';
 
@@ -30,6 +32,7 @@ export class ComponentPiece implements Piece {
   readonly #outlets = new Outlets();
   readonly #lowering: Lowering;
   readonly #lifting: Lifting;
+  readonly #logLimit = new LogLimit();
   #guest: Guest;
   #words: GuestWords;
   #closed = false;
@@ -48,7 +51,7 @@ export class ComponentPiece implements Piece {
     this.#surroundings = surroundings;
     this.#context = context;
     this.#frames = frames;
-    this.#ledger = new Ledger(frames.rows);
+    this.#ledger = new Ledger(frames.rows, MAX_HELD, frames.firstLargeRow);
     this.#lowering = new Lowering(frames, this.#ledger, this.#outlets);
     this.#lifting = new Lifting(
       frames,
@@ -101,8 +104,9 @@ export class ComponentPiece implements Piece {
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
     const guest = this.#guest;
     const lowering = this.#lowering;
+    if (this.#ledger.largeRoom <= 0) this.#dropLarge(inbox);
     const most = Math.min(inbox.length, limit, LIMITS.maxFramesIn, this.#ledger.room);
-    if (most === 0 && inbox.length > 0) this.#dropWaiting(inbox);
+    if (most === 0 && inbox.length > 0) this.#dropWaiting(inbox, inbox.length);
     guest.refuel(FUEL_A_CALL + most * FUEL_A_FRAME);
     const count = lowering.lower(guest, this.#words, inbox, most);
     try {
@@ -136,6 +140,8 @@ export class ComponentPiece implements Piece {
   fail(): void {
     this.#guest.discard();
     this.#lifting.paused.clear();
+    for (const key of this.#listened) this.#outlets.delete(key >>> 16, key & 0xffff);
+    this.#listened.clear();
     const lost = this.#ledger.closeAll((row) => this.#frames.release(row));
     if (lost > 0) this.#context.counters.add('fault', lost);
   }
@@ -153,11 +159,18 @@ export class ComponentPiece implements Piece {
   }
 
   /** A piece that holds all that it may takes nothing more. */
-  #dropWaiting(inbox: Inbox): void {
-    const waiting = inbox.length;
+  #dropWaiting(inbox: Inbox, waiting: number): void {
     for (let n = 0; n < waiting; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
     inbox.take(waiting);
     this.#context.counters.add('held-full', waiting);
+  }
+
+  /** Of a piece that holds as many large frames as it may, those that come first: behind them may be small ones. */
+  #dropLarge(inbox: Inbox): void {
+    const { firstLargeRow } = this.#frames;
+    let large = 0;
+    while (large < inbox.length && inbox.rows[inbox.at(large)]! >= firstLargeRow) large++;
+    if (large > 0) this.#dropWaiting(inbox, large);
   }
 
   #open(edge: number, shape: number, described: number, like: number, stack: string): void {
@@ -173,28 +186,56 @@ export class ComponentPiece implements Piece {
   }
 
   readonly #described: number[] = [];
+  /** Shapes that came by `listen`, by Edge and Shape. */
+  readonly #listened = new Set<number>();
 
   #imports(): HostImports {
     const context = this.#context;
     return {
-      log: (level, message) => context.log(level, message),
+      log: (level, message) => {
+        const dropped = this.#logLimit.admit(context.now());
+        if (dropped > 0)
+          context.log(
+            'warn',
+            `${plural(dropped, 'message')} before this one ${dropped === 1 ? 'was' : 'were'} dropped: too many at once`,
+          );
+        if (dropped >= 0) context.log(level, message);
+      },
       random: () => context.random(),
       utc: () => {
         const now = Date.now();
         return [BigInt(Math.floor(now / 1000)), (now % 1000) * 1_000_000];
       },
       listen: (edge, like, stack) => {
+        const described = this.#described[edge];
+        if (described === undefined) return { message: `Edge ${edge} is not joined` };
         const number = context.listen(edge, like, stack);
-        if (typeof number === 'number') this.#open(edge, number, this.#described[edge]!, like, stack);
+        if (typeof number === 'number') {
+          this.#open(edge, number, described, like, stack);
+          this.#listened.add(keyOf(edge, number));
+        }
         return number;
       },
       unlisten: (edge, shape) => {
+        if (!this.#listened.delete(keyOf(edge, shape)))
+          throw new PieceFault(
+            'FT_FAULT_RESULT',
+            `the piece takes back Shape ${shape} of Edge ${edge}, on which it does not listen`,
+          );
         this.#outlets.delete(edge, shape);
         context.unlisten(edge, shape);
       },
       offer: (edge, property, present) => context.offer(edge, property, present),
     };
   }
+}
+
+function keyOf(edge: number, shape: number): number {
+  return ((edge << 16) | shape) >>> 0;
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** What stands around a component: its lane, and the protocols as the lane numbers them. */

@@ -1,4 +1,10 @@
-import { ContractError, type GuestMemory, type HostCalls, hostFunctions } from '../../abi/host/contract.ts';
+import {
+  ContractError,
+  type GuestMemory,
+  type HostCalls,
+  hostFunctions,
+  type Property,
+} from '../../abi/host/contract.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import type { CallState } from './call-state.ts';
 import { type HostFunctionName, hostFunctionNamed } from './grants.ts';
@@ -91,8 +97,25 @@ function calls(host: HostImports): HostCalls {
     utc: () => host.utc(),
     listen: (edge, like, stack) => host.listen(edge, like, stack),
     unlisten: (edge, shape) => host.unlisten(edge, shape),
-    offer: (edge, property, present) => host.offer(edge, property, present),
+    // Neighbours are told in their own memory what a piece offers, so it cannot be any amount.
+    offer: (edge, property, present) => host.offer(edge, shortProperty(property), present),
   };
+}
+
+/** Characters of a property's name, and of its text: an address with its prefix, a name, an identity. */
+const MAX_PROPERTY_NAME = 64;
+const MAX_PROPERTY_TEXT = 1024;
+
+function shortProperty(property: Property): Property {
+  const { name, value } = property;
+  const text = value.tag === 'text' ? value.val : '';
+  // Both are shown to people, and to neighbours that may log them.
+  if (shownText(name, MAX_PROPERTY_NAME) === name && shownText(text, MAX_PROPERTY_TEXT) === text)
+    return property;
+  throw new PieceFault(
+    'FT_FAULT_RESULT',
+    `the piece offers a property with a name of more than ${MAX_PROPERTY_NAME} characters, or a text of more than ${MAX_PROPERTY_TEXT}, or with control characters in them`,
+  );
 }
 
 function outOfFuel(name: HostFunctionName): PieceFault {

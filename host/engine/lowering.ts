@@ -59,10 +59,13 @@ export class Lowering {
     let parts = 0;
     let arena = 0;
     let hopsSoFar = 0;
+    const firstLarge = this.#frames.firstLargeRow;
+    let largeRoom = this.#ledger.largeRoom;
     let n = 0;
     for (; n < most; n++) {
       const at = inbox.at(n);
       const row = inbox.rows[at]!;
+      if (row >= firstLarge && --largeRoom < 0) break;
       const own = partCount[row]!;
       let visible = length[row]!;
       const edgeShape = inbox.edgeShapes[at]!;

@@ -23,9 +23,17 @@ export class Ledger {
   readonly #ages: Uint32Array;
   readonly #free: Int32Array;
   #freeCount: number;
+  readonly #firstLarge: number;
+  #largeRoom: number;
 
-  /** `capacity` in tickets, `rows` the number of rows of the lane's frame store. */
-  constructor(rows: number, capacity = MAX_HELD) {
+  /**
+   * @param rows the number of rows of the lane's frame store
+   * @param capacity in tickets
+   * @param firstLarge the first row with a large room
+   */
+  constructor(rows: number, capacity = MAX_HELD, firstLarge = rows) {
+    this.#firstLarge = firstLarge;
+    this.#largeRoom = Math.ceil((rows - firstLarge) * LARGE_SHARE);
     if (capacity > 1 << SLOT_BITS) throw new RangeError(`a ledger has at most ${1 << SLOT_BITS} tickets`);
     this.rows = new Int32Array(capacity).fill(-1);
     this.bodyStarts = new Uint32Array(capacity);
@@ -51,6 +59,11 @@ export class Ledger {
     return this.#freeCount;
   }
 
+  /** Frames in large rooms that could still come in: there are few such rooms in a lane, and a piece may hold a quarter. */
+  get largeRoom(): number {
+    return this.#largeRoom;
+  }
+
   /** Live tickets. */
   get held(): number {
     return this.rows.length - this.#freeCount;
@@ -60,6 +73,7 @@ export class Ledger {
   open(row: number, bodyStart: number, bodyLength: number): number {
     const slot = this.#free[--this.#freeCount]!;
     this.rows[slot] = row;
+    if (row >= this.#firstLarge) this.#largeRoom--;
     this.bodyStarts[slot] = bodyStart;
     this.bodyLengths[slot] = bodyLength;
     this.uses[slot] = 0;
@@ -87,6 +101,7 @@ export class Ledger {
 
   /** Ends a live ticket. The caller has disposed of its row. */
   close(slot: number): void {
+    if (this.rows[slot]! >= this.#firstLarge) this.#largeRoom++;
     this.rows[slot] = -1;
     this.#tickets[slot] = slot ^ 1;
     const next = (this.#ages[slot]! + FIRST_AGE) >>> 0;
@@ -122,6 +137,9 @@ export const CONTINUES = 4;
  * that holds all that it may still leaves seven eighths of a lane's rooms to others.
  */
 export const MAX_HELD = 1024;
+
+/** Of the large rooms of a lane, what one piece may hold. */
+const LARGE_SHARE = 1 / 4;
 
 const SLOT_BITS = 12;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;

@@ -79,6 +79,7 @@ export const ENDLESS_LOOPS: Readonly<Record<string, WatPiece>> = {
     imports: ['offer'],
     ...forever(
       '(call $offer (i32.const 0) (i32.const 100) (i32.const 10) (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 1))',
+      '(data (i32.const 100) "properties")',
     ),
   },
 };

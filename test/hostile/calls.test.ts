@@ -1,0 +1,360 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadComponent } from '../../host/engine/load-component.ts';
+import { QuietHost } from '../../host/engine/testing/quiet-host.ts';
+import type { WatPiece } from '../../host/engine/testing/wat-piece.ts';
+import { PieceFault } from '../../host/piece/piece-fault.ts';
+import { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
+import { HostileScene } from './hostile-scene.ts';
+import { hostilePiece, OWN_FRAME, OWN_PACKET, outcomeText, whenFramesCome } from './hostile-wat.ts';
+
+let scene: HostileScene | undefined;
+afterEach(() => {
+  scene?.close();
+  scene = undefined;
+});
+
+const FOREVER = '(loop $again (br $again)) unreachable';
+const NOTHING = outcomeText({});
+/** Passes frames of its own on: a piece that works, but for one call. */
+const WORKS = whenFramesCome(outcomeText({ frames: [OWN_FRAME] }));
+
+/** What is done, with which fault, in a call of this name. */
+const DEEDS: Record<
+  string,
+  { readonly code: string; readonly instructions: string; readonly rest?: WatPiece }
+> = {
+  trap: { code: 'FT_FAULT_TRAP', instructions: 'unreachable' },
+  'read outside of its memory': {
+    code: 'FT_FAULT_TRAP',
+    instructions: '(drop (i32.load (i32.const -4))) unreachable',
+  },
+  'use up its stack': {
+    code: 'FT_FAULT_TRAP',
+    instructions: '(call $deep (i64.const 0)) unreachable',
+    rest: { fields: DEEP() },
+  },
+  'run for ever': { code: 'FT_FAULT_FUEL', instructions: FOREVER },
+  'want more memory than there is': {
+    code: 'FT_FAULT_MEMORY',
+    instructions:
+      '(if (i32.eq (memory.grow (i32.const 60000)) (i32.const -1)) (then unreachable)) unreachable',
+  },
+};
+
+/** A recursion that no fuel ends before the stack does. */
+function DEEP(): string {
+  const locals = Array.from({ length: 40 }, () => '(local i64)').join(' ');
+  return `(func $deep (param i64) (result i64) ${locals} (i64.add (call $deep (i64.add (local.get 0) (i64.const 1))) (call $deep (local.get 0))))`;
+}
+
+describe('a piece that does in traffic what it must not', () => {
+  for (const [name, { code, instructions, rest }] of Object.entries(DEEDS)) {
+    it(`${name}: in process`, async () => {
+      scene = await HostileScene.with(await hostilePiece(whenFramesCome(instructions), rest));
+      scene.round();
+      expect(scene.faults()).toEqual([`hostile ${code}`]);
+      scene.round();
+    });
+
+    it(`${name}: in cabi_realloc`, async () => {
+      // The room that it gives is right as long as nothing comes.
+      const realloc = `(if (i32.gt_u (local.get 3) (i32.const 100)) (then ${instructions})) (i32.const 8192)`;
+      scene = await HostileScene.with(await hostilePiece(WORKS, { ...rest, bodies: { realloc } }));
+      scene.round();
+      expect(scene.faults()).toEqual([`hostile ${code}`]);
+      expect(scene.passed).toEqual([]);
+      scene.round();
+    });
+
+    it(`${name}: in a post-return`, async () => {
+      const instructionsOnce = `(if (global.get $came) (then ${instructions}))`;
+      const process = whenFramesCome(
+        `(global.set $came (i32.const 1)) ${outcomeText({ frames: [OWN_FRAME] })}`,
+      );
+      scene = await HostileScene.with(
+        await hostilePiece(process, {
+          fields: `(global $came (mut i32) (i32.const 0)) ${rest?.fields ?? ''}`,
+          bodies: { process_post: instructionsOnce },
+        }),
+      );
+      scene.round();
+      expect(scene.faults()).toEqual([`hostile ${code}`]);
+      // The outcome was lifted, but a piece that faults in a call passes nothing on in it.
+      expect(scene.passed).toEqual([]);
+      scene.round();
+    });
+  }
+
+  it('comes back after a fault, and faults again, and nobody else notices', async () => {
+    scene = await HostileScene.with(await hostilePiece(whenFramesCome('unreachable')), {
+      failure: 'restart',
+    });
+    for (let second = 0; second < 40; second++) {
+      scene.round();
+      scene.wait(1000);
+    }
+    expect(scene.faults().length).toBeGreaterThan(4);
+    expect(new Set(scene.faults())).toEqual(new Set(['hostile FT_FAULT_TRAP']));
+    expect(scene.events.filter(({ kind }) => kind === 'restarted').length).toBeGreaterThanOrEqual(
+      scene.faults().length - 1,
+    );
+  });
+});
+
+describe('a piece that does in a typed call what it must not', () => {
+  const CALLS = ['start', 'accepts'] as const;
+  for (const call of CALLS) {
+    for (const [name, { code, instructions, rest }] of Object.entries(DEEDS)) {
+      it(`${name}: in ${call}`, async () => {
+        const bodies = { [call]: instructions };
+        const { error } = (await HostileScene.start(await hostilePiece(WORKS, { ...rest, bodies }))) as {
+          error: unknown;
+        };
+        expect(error).toBeInstanceOf(PuzzleError);
+        expect((error as PuzzleError).mistakes).toMatchObject([{ code, piece: 'hostile' }]);
+      });
+    }
+
+    it(`traps in ${call} when it comes back`, async () => {
+      // Its second instance finds what the first could not leave behind anywhere but in its log: nothing. So it asks chance.
+      const piece = await hostilePiece(whenFramesCome('unreachable'), {
+        imports: ['utc'],
+        bodies: {
+          [call]: `(call $utc (i32.const 2048)) (if (i64.gt_u (i64.load (i32.const 2048)) (i64.const 0)) (then (if (f64.gt (f64.load (i32.const 600)) (f64.const 0)) (then unreachable)))) (i32.const 1024)`,
+        },
+      });
+      scene = await HostileScene.with(piece, { failure: 'restart' });
+      scene.round();
+      scene.wait(1000);
+      scene.round();
+      expect(new Set(scene.faults())).toEqual(new Set(['hostile FT_FAULT_TRAP']));
+    });
+  }
+
+  for (const [name, { code, instructions, rest }] of Object.entries(DEEDS)) {
+    it(`${name}: in join, which comes when all is decided`, async () => {
+      scene = await HostileScene.with(await hostilePiece(WORKS, { ...rest, bodies: { join: instructions } }));
+      expect(scene.faults()).toEqual([`hostile ${code}`]);
+      scene.round();
+      expect(scene.passed).toEqual([]);
+    });
+  }
+
+  it('saves a gigabyte', async () => {
+    for (const [at, length] of [
+      [0, 2 ** 30],
+      [0, 0xffff_ffff],
+      [0xffff_fff0, 0x20],
+      [65_536, 4_194_305],
+    ] as const) {
+      const save = `(i32.store (i32.const 2048) (i32.const ${at | 0})) (i32.store (i32.const 2052) (i32.const ${length | 0})) (i32.const 2048)`;
+      const guest = (
+        await loadComponent(await hostilePiece(NOTHING, { memory: '200', bodies: { save } }))
+      ).instantiate(new QuietHost());
+      const before = process.memoryUsage().arrayBuffers;
+      expect(() => guest.save(0)).toThrow(expect.objectContaining({ code: 'FT_FAULT_RESULT' }));
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 2 ** 20);
+    }
+  });
+
+  it('gives the same bytes a thousand times in one answer', async () => {
+    // A description whose lists overlap could be larger than the memory that it stands in.
+    const describe = `(local.set 0 (i32.const 0))
+      (loop $again
+        (i32.store (i32.add (i32.const 0x10000) (local.get 0)) (i32.const 0x10000))
+        (i32.store (i32.add (i32.const 0x10004) (local.get 0)) (i32.const 0x80000))
+        (local.set 0 (i32.add (local.get 0) (i32.const 8)))
+        (br_if $again (i32.lt_u (local.get 0) (i32.const 0x100000))))
+      (memory.copy (i32.const 1028) (i32.const 0x10000) (i32.const 64)) (i32.const 1024)`;
+    const loaded = await loadComponent(await hostilePiece(NOTHING, { bodies: { describe } }));
+    expect(() => loaded.describe([])).toThrow(expect.objectContaining({ code: 'FT_FAULT_RESULT' }));
+  });
+
+  it('counts how often it describes itself: each answer is the first', async () => {
+    // Memory and global variables are new for each question, and there is nothing else to remember by.
+    const describe = `(global.set $asked (i32.add (global.get $asked) (i32.const 1)))
+      (i32.store8 (i32.const 600) (i32.add (i32.load8_u (i32.const 600)) (i32.const 1)))
+      (i32.store8 (i32.const 700) (i32.add (i32.const 48) (i32.add (global.get $asked) (i32.load8_u (i32.const 600)))))
+      (i32.store (i32.const 2052) (i32.const 700)) (i32.store (i32.const 2056) (i32.const 1)) (i32.const 2048)`;
+    const loaded = await loadComponent(
+      await hostilePiece(NOTHING, {
+        fields: '(global $asked (mut i32) (i32.const 0))',
+        bodies: { describe },
+      }),
+    );
+    const answers = Array.from({ length: 3 }, () => loaded.describe([]));
+    expect(answers[0]).toMatchObject({ name: '2' });
+    expect(answers).toEqual([answers[0], answers[0], answers[0]]);
+  });
+
+  it('asks chance, the clock or the host what to describe', async () => {
+    for (const [name, call] of [
+      ['random', '(drop (call $random))'],
+      ['utc', '(call $utc (i32.const 2048))'],
+      ['log', '(call $log (i32.const 0) (i32.const 0) (i32.const 0))'],
+    ] as const) {
+      const loaded = await loadComponent(
+        await hostilePiece(NOTHING, { imports: [name], bodies: { describe: `${call} (i32.const 1024)` } }),
+      );
+      expect(() => loaded.describe([])).toThrow(expect.objectContaining({ code: 'FT_FAULT_REENTRY' }));
+    }
+  });
+});
+
+describe('a piece that calls the host', () => {
+  const LISTEN = '(call $listen (i32.const 1) (i32.const 0) (i32.const 700) (i32.const 4) (i32.const 2048))';
+  const FIELDS = '(data (i32.const 700) "ipv6\\1b[31m")';
+
+  it('in cabi_realloc, in a post-return: is ended', async () => {
+    for (const bodies of [
+      {
+        realloc:
+          '(if (i32.gt_u (local.get 3) (i32.const 100)) (then (drop (call $random)))) (i32.const 8192)',
+      },
+      { process_post: '(drop (call $random))' },
+    ]) {
+      scene = await HostileScene.with(await hostilePiece(WORKS, { imports: ['random'], bodies }), {
+        failure: 'closed',
+      }).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(PieceFault);
+        return undefined;
+      });
+      scene?.round();
+      if (scene !== undefined) expect(scene.faults()).toEqual(['hostile FT_FAULT_REENTRY']);
+      scene?.close();
+      scene = undefined;
+    }
+  });
+
+  it('listens without end: is told no, or runs out of fuel, and nobody else notices', async () => {
+    const process = whenFramesCome(`(loop $again ${LISTEN} (br $again)) unreachable`);
+    scene = await HostileScene.with(
+      await hostilePiece(process, {
+        imports: ['listen'],
+        fields: FIELDS,
+        bodies: { realloc: '(i32.const 8192)' },
+      }),
+    );
+    scene.round();
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_FUEL']);
+    scene.round();
+    // What it listened on went with it.
+    expect(scene.ends.bottom!.heard.filter(([, , present]) => present).length).toBe(
+      1 + scene.ends.bottom!.heard.filter(([, , present]) => !present).length + 1,
+    );
+  });
+
+  it('takes back Shapes that it was never given: is ended', async () => {
+    const process = whenFramesCome(`(call $unlisten (i32.const 0) (i32.const 0)) ${NOTHING}`);
+    scene = await HostileScene.with(await hostilePiece(process, { imports: ['unlisten'] }));
+    scene.round();
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_RESULT']);
+    scene.round();
+  });
+
+  it('offers without end, and much: its neighbours bear it', async () => {
+    const offer =
+      '(call $offer (i32.const 1) (i32.const 700) (i32.const 3) (i32.const 3) (i64.const 0x80000) (i32.const 0x70000) (i32.const 1))';
+    const scene1 = await HostileScene.with(
+      await hostilePiece(whenFramesCome(`${offer} ${NOTHING}`), { imports: ['offer'], fields: FIELDS }),
+    );
+    scene1.round();
+    expect(scene1.faults()).toEqual(['hostile FT_FAULT_RESULT']);
+    scene1.round();
+    scene1.close();
+    // A small one, with another value each time: at most 64 are kept, and a call of the neighbours follows each call of the piece.
+    const many = `(loop $again
+      (i32.store8 (i32.const 800) (i32.add (i32.const 48) (i32.and (global.get $n) (i32.const 63))))
+      (i32.store8 (i32.const 801) (i32.add (i32.const 48) (i32.and (i32.shr_u (global.get $n) (i32.const 6)) (i32.const 63))))
+      (call $offer (i32.const 1) (i32.const 700) (i32.const 3) (i32.const 3) (i64.const 800) (i32.const 2) (i32.const 1))
+      (global.set $n (i32.add (global.get $n) (i32.const 1)))
+      (br_if $again (i32.and (global.get $n) (i32.const 127)))) ${NOTHING}`;
+    scene = await HostileScene.with(
+      await hostilePiece(whenFramesCome(many), {
+        imports: ['offer'],
+        fields: `${FIELDS} (global $n (mut i32) (i32.const 0))`,
+      }),
+    );
+    for (let n = 0; n < 20; n++) scene.round();
+    expect(scene.faults()).toEqual([]);
+    expect(scene.ends.bottom!.joinings.at(-1)!.properties.length).toBeLessThanOrEqual(64);
+  });
+
+  it('logs without end: most of it is dropped, and that is said', async () => {
+    const log =
+      '(loop $again (call $log (i32.const 3) (i32.const 700) (i32.const 4)) (br_if $again (i32.lt_u (global.get $n) (i32.const 0)))) ';
+    const often = `(global.set $n (i32.const 0)) (loop $again (call $log (i32.const 3) (i32.const 700) (i32.const 9)) (global.set $n (i32.add (global.get $n) (i32.const 1))) (br_if $again (i32.lt_u (global.get $n) (i32.const 200)))) ${NOTHING}`;
+    expect(log).toContain('log');
+    scene = await HostileScene.with(
+      await hostilePiece(whenFramesCome(often), {
+        imports: ['log'],
+        fields: `${FIELDS} (global $n (mut i32) (i32.const 0))`,
+      }),
+    );
+    for (let n = 0; n < 100; n++) scene.round();
+    expect(scene.faults()).toEqual([]);
+    // 40 000 messages or more were wanted, all in the same millisecond.
+    expect(scene.logs.length).toBeLessThan(200);
+    expect(scene.logs.some(({ message }) => /dropped/.test(message))).toBe(true);
+    for (const { message } of scene.logs) expect(message).not.toMatch(/\p{Cc}/u);
+    // A minute later it may speak again, and the messages that were not shown are counted.
+    const before = scene.logs.length;
+    scene.wait(60_000);
+    scene.round();
+    expect(scene.logs.length).toBeGreaterThan(before);
+    expect(scene.logs.some(({ message }) => /\d+ messages? .*dropped/.test(message))).toBe(true);
+  });
+});
+
+describe('a piece whose words could steer a terminal', () => {
+  const EVIL = '\\1b]0;owned\\07\\1b[2J\\0d\\e2\\80\\ae';
+
+  it('has them made visible in its description, its problems and its logs', async () => {
+    const text = (at: number, from: number) =>
+      `(i32.store (i32.const ${at}) (i32.const ${from})) (i32.store (i32.const ${at + 4}) (i32.const 18))`;
+    const fields = `(data (i32.const 700) "${EVIL}")`;
+    const loaded = await loadComponent(
+      await hostilePiece(NOTHING, {
+        fields,
+        bodies: { describe: `${text(2052, 700)} ${text(2060, 700)} ${text(2068, 700)} (i32.const 2048)` },
+      }),
+    );
+    const description = loaded.describe([]);
+    if (!('name' in description)) throw new Error('no description');
+    for (const text of [description.name, description.version, description.summary])
+      expect(text).not.toMatch(/\p{Cc}|\u202e/u);
+    expect(description).toMatchObject({ name: expect.stringContaining('\\u{1b}]0;owned') });
+    const start = `(i32.store8 (i32.const 2048) (i32.const 1)) (i32.store (i32.const 2052) (i32.const 2100)) (i32.store (i32.const 2056) (i32.const 1)) ${text(2112, 700)} (i32.const 2048)`;
+    const { error } = (await HostileScene.start(
+      await hostilePiece(NOTHING, { fields, bodies: { start } }),
+    )) as { error: PuzzleError };
+    expect(error.mistakes[0]!.message).not.toMatch(/\p{Cc}|\u202e/u);
+  });
+
+  it('is ended when it offers them to its neighbours', async () => {
+    const offer =
+      '(call $offer (i32.const 77) (i32.const 700) (i32.const 18) (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 1))';
+    scene = await HostileScene.with(
+      await hostilePiece(whenFramesCome(`${offer} ${NOTHING}`), {
+        imports: ['offer'],
+        fields: `(data (i32.const 700) "${EVIL}")`,
+      }),
+    );
+    scene.round();
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_RESULT']);
+    for (const { message } of scene.logs) expect(message).not.toMatch(/\p{Cc}|\u202e/u);
+    for (const event of scene.events) expect(JSON.stringify(event)).not.toMatch(/\\u001b/);
+  });
+});
+
+it('a piece that holds large frames leaves most large rooms to others', async () => {
+  scene = await HostileScene.with(await hostilePiece(NOTHING));
+  const large = [0x60, 0, 0, 0, 0x20, 0, 59, 64, ...Array(32 + 0x2000).fill(1)];
+  for (let n = 0; n < 12; n++) scene.ends.top!.bring(0, large);
+  expect(scene.piece('hostile').held).toBeLessThanOrEqual(4);
+  scene.ends.left!.taken.length = 0;
+  scene.ends.right!.taken.length = 0;
+  for (let n = 0; n < 8; n++) scene.ends.left!.bring(0, large);
+  expect(scene.ends.right!.taken).toHaveLength(8);
+  expect(OWN_PACKET.length).toBe(40);
+});

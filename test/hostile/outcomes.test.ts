@@ -1,0 +1,309 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { LIMITS, PartMarks, Role } from '../../abi/host/contract.ts';
+import { HostileScene } from './hostile-scene.ts';
+import {
+  ARENA_BYTES,
+  BODY_AT,
+  BODY_LENGTH,
+  hostilePiece,
+  MEMORY_BYTES,
+  OUT,
+  type OutcomeText,
+  OWN_FRAME,
+  OWN_PACKET,
+  OWN_PART,
+  outcomeText,
+  TICKET,
+  WITHHELD,
+  whenFramesCome,
+} from './hostile-wat.ts';
+
+// Each of these pieces answers with something that the contract forbids. It ends in FT_FAULT_OUTCOME, none of its frames go on,
+// and what passes by other pieces is byte for byte right before, in the same turn, and afterwards.
+
+let scene: HostileScene | undefined;
+afterEach(() => {
+  scene?.close();
+  scene = undefined;
+});
+
+const BODY = { ...WITHHELD, offset: BODY_AT, length: BODY_LENGTH };
+const ODD: Record<string, OutcomeText & { reach?: 'headers' }> = {
+  'an Edge that is not joined': { frames: [{ edge: 2 }] },
+  'an Edge out of range': { frames: [{ edge: 256 }] },
+  'the largest Edge': { frames: [{ edge: 65_535 }] },
+  'a Shape that is not joined': { frames: [{ shape: 1 }] },
+  'a Shape that would be another Edge in a table': { frames: [{ edge: 0, shape: 1024 }] },
+  'the largest Shape': { frames: [{ shape: 65_535 }] },
+  'a protocol out of range': { frames: [{}], parts: [{ ...OWN_PART, protocol: 65_535 }] },
+  'a role out of range': { frames: [{}], parts: [{ ...OWN_PART, role: 3 }] },
+  'a ticket that was never given': { frames: [{ ticket: 0xdead_beef }] },
+  'a ticket of another slot': { frames: [{ ticket: `(i32.xor ${TICKET} (i32.const 0x800))` }] },
+  "a ticket of another age of the slot, as another piece's would be": {
+    frames: [{ ticket: `(i32.add ${TICKET} (i32.const 4096))` }],
+  },
+  'a ticket that ends twice': {
+    ends: [
+      [TICKET, 0],
+      [TICKET, 0],
+    ],
+  },
+  'a ticket that goes on and ends': { frames: [{}], ends: [[TICKET, 1]] },
+  'an end of ticket 0': { ends: [[0, 0]] },
+  'an end for a reason out of range': { ends: [[TICKET, 2]] },
+  'an end for the largest reason': { ends: [[TICKET, 0xffff]] },
+  'no parts': { frames: [{ count: 0 }] },
+  'more parts than a frame may have': {
+    frames: [{ count: LIMITS.maxFrameParts + 1 }],
+    parts: Array(33).fill({ ...OWN_PART, length: 1 }),
+  },
+  'the largest part count': { frames: [{ count: 65_535 }] },
+  'a first part beyond the list': { frames: [{ first: 1 }] },
+  'a first part that wraps': { frames: [{ first: 0xffff_ffff, count: 2 }], parts: [OWN_PART, OWN_PART] },
+  'more headers skipped than there are': { frames: [{ skipHeaders: 2 }] },
+  'headers and trailers skipped that overlap': { frames: [{ skipHeaders: 1, skipTrailers: 1 }] },
+  'an offset out of range': { frames: [{}], parts: [{ ...OWN_PART, offset: ARENA_BYTES }] },
+  'an offset below the arena': { frames: [{}], parts: [{ ...OWN_PART, offset: -64 }] },
+  'an offset and a length that wrap': {
+    frames: [{}],
+    parts: [{ ...OWN_PART, offset: 0xffff_fff0, length: 40 }],
+  },
+  'a length out of range': { frames: [{}], parts: [{ ...OWN_PART, length: ARENA_BYTES + 1 }] },
+  'the largest length': { frames: [{}], parts: [{ ...OWN_PART, length: 0xffff_ffff }] },
+  'a frame larger than can be': {
+    frames: [{}],
+    parts: [
+      { ...OWN_PART, length: ARENA_BYTES },
+      { ...OWN_PART, length: 1000 },
+    ],
+  },
+  'bytes that were not withheld, as withheld': { frames: [{}], parts: [BODY] },
+  'a withheld address of nobody': {
+    frames: [{}],
+    parts: [{ ...WITHHELD, offset: 0xffff_fff8, length: 4 }],
+    reach: 'headers',
+  },
+  'a withheld address of host memory in front of the body': {
+    frames: [{}],
+    parts: [OWN_PART, { ...BODY, offset: `(i32.sub ${BODY_AT} (i32.const 1))` }],
+    reach: 'headers',
+  },
+  'one byte behind the body': {
+    frames: [{}],
+    parts: [OWN_PART, { ...BODY, length: `(i32.add ${BODY_LENGTH} (i32.const 1))` }],
+    reach: 'headers',
+  },
+  'withheld bytes of a row that is free, where bytes of others may still stand': {
+    frames: [{}],
+    parts: [OWN_PART, { ...BODY, offset: `(i32.add ${BODY_AT} (i32.const 2048000))` }],
+    reach: 'headers',
+  },
+  'withheld bytes that partly overlap the room of the next row': {
+    frames: [{}],
+    parts: [OWN_PART, { ...BODY, length: 2048 }],
+    reach: 'headers',
+  },
+  'a withheld body whose length wraps': {
+    frames: [{}],
+    parts: [OWN_PART, { ...BODY, length: 0xffff_ffff }],
+    reach: 'headers',
+  },
+  'a list of frames beyond the memory': { lists: { frames: [MEMORY_BYTES - 24, 2] } },
+  'a list of frames that wraps at 2³²': { lists: { frames: [0xffff_ffe8, 2] } },
+  'a list of frames that is not aligned': { frames: [{}], lists: { frames: [OUT + 0x1002, 1] } },
+  'a list of parts beyond the memory': { frames: [{}], lists: { parts: [MEMORY_BYTES - 8, 1] } },
+  'a list of parts that wraps at 2³²': { frames: [{}], lists: { parts: [0xffff_fff4, 2] } },
+  'a list of parts that is not aligned': { frames: [{}], lists: { parts: [OUT + 0x8001, 1] } },
+  'more parts than may be': { frames: [{}], lists: { parts: [0, LIMITS.maxPartsOut + 1] } },
+  'an arena beyond the memory': { frames: [{}], lists: { arena: [1, MEMORY_BYTES] } },
+  'an arena that wraps at 2³²': { frames: [{}], lists: { arena: [0xffff_ff00, 0x200] } },
+  'ends beyond the memory': { lists: { ends: [MEMORY_BYTES - 4, 1] } },
+  'ends that are not aligned': { ends: [[TICKET, 0]], lists: { ends: [OUT + 0x2_0002, 1] } },
+  'more ends than may be': { lists: { ends: [0, LIMITS.maxEndsOut + 1] } },
+  'paused Edges beyond the memory': { lists: { paused: [MEMORY_BYTES, 1] } },
+  'paused Edges that are not aligned': { lists: { paused: [OUT + 0x3_0001, 1] } },
+  'more paused Edges than there can be': { lists: { paused: [0, LIMITS.maxEdges + 1] } },
+  'a million frames': { lists: { frames: [0, 1_000_000] } },
+  'four thousand million frames': { lists: { frames: [0, 0xffff_ffff] } },
+  'more frames than may be': { lists: { frames: [0, LIMITS.maxFramesOut + 1] } },
+  'more bytes than may be, from one part that frames share': {
+    frames: Array(20).fill({ ...OWN_FRAME, ticket: 0 }),
+    // The frames stand once in memory: twenty there, and the list says that there are more.
+    parts: [{ ...OWN_PART, length: ARENA_BYTES }],
+    lists: { frames: [OUT + 0x1000, 257] },
+  },
+  'an outcome that is not aligned': { at: OUT + 4 },
+  'an outcome outside of the memory': { at: MEMORY_BYTES - 40 },
+  'an outcome at the largest address': { at: -8 },
+  'a wake-up in the past': { wakeAt: '(f64.sub (local.get 0) (f64.const 0.001))' },
+  'a wake-up before all time': { wakeAt: '(f64.const -inf)' },
+  'a wake-up that is not a number': { wakeAt: '(f64.const nan)' },
+  'a frame that is not of the Shape': {
+    frames: [{}],
+    parts: [{ ...OWN_PART, protocol: 0, role: Role.payload }],
+  },
+  'a header too short for its protocol, and another protocol': {
+    frames: [{}],
+    parts: [{ ...OWN_PART, protocol: 1, length: 1 }],
+  },
+  'a good frame, and then a bad one': { frames: [OWN_FRAME, { ...OWN_FRAME, edge: 9 }] },
+};
+
+describe('an outcome with', () => {
+  for (const [name, { reach, ...outcome }] of Object.entries(ODD)) {
+    it(`${name} is a fault, and hurts nobody else`, async () => {
+      const process = whenFramesCome(outcomeText(fitting(outcome)));
+      scene = await HostileScene.with(await hostilePiece(process), { reach: reach ?? 'whole-frame' });
+      expect(scene.faults()).toEqual([]);
+      scene.round();
+      expect(scene.faults()).toEqual(['hostile FT_FAULT_OUTCOME']);
+      expect(scene.passed).toEqual([]);
+      expect(scene.piece('hostile')).toMatchObject({ state: 'failed', held: 0, waiting: 0 });
+      scene.round();
+      scene.wait(1e6);
+      scene.round();
+      expect(scene.faults()).toHaveLength(1);
+      // The policy: closed. What comes is dropped, and counted.
+      expect(scene.passed).toEqual([]);
+      expect(
+        scene.piece('hostile').reasons.find((reason) => reason.name === 'failed')?.frames,
+      ).toBeGreaterThan(8);
+    });
+  }
+});
+
+/** A list that is longer than what was written reads zeros, which are frames without parts: where only length counts, repeat. */
+function fitting(outcome: OutcomeText): OutcomeText {
+  const [at, count] = outcome.lists?.frames ?? [];
+  if (at !== OUT + 0x1000 || typeof count !== 'number' || outcome.frames === undefined) return outcome;
+  return { ...outcome, frames: Array(count).fill(outcome.frames[0]) };
+}
+
+describe('an outcome that is odd, and allowed', () => {
+  it('has lists that stand in one another', async () => {
+    // The frames, the parts and the ends are one memory, and the arena is all of it.
+    const process = whenFramesCome(
+      outcomeText({
+        frames: [OWN_FRAME],
+        lists: { arena: [0, MEMORY_BYTES], paused: [OUT + 0x1000, 0], ends: [OUT + 0x8000, 0] },
+        parts: [{ ...OWN_PART, offset: OUT + 0x4_0000 }],
+      }),
+    );
+    scene = await HostileScene.with(await hostilePiece(process));
+    scene.round();
+    expect(scene.faults()).toEqual([]);
+    expect(scene.passed[0]).toEqual([...OWN_PACKET]);
+  });
+
+  it('stands inside of the argument, and its arena is the argument', async () => {
+    // It writes its outcome over the frames that it was given, after it has read them.
+    const process = whenFramesCome(`
+      (local.set 2 ${TICKET})
+      (memory.copy (i32.const ${OUT}) (local.get 3) (i32.const 24))
+      (memory.copy (local.get 3) (i32.const ${OUT}) (i32.const 24))
+      ${outcomeText({ frames: [{ ticket: '(local.get 2)' }], lists: { parts: ['(local.get 3)', '(local.get 4)'], arena: ['(local.get 5)', '(local.get 6)'] } })}
+      drop
+      (memory.copy (i32.and (i32.add (local.get 5) (i32.const 7)) (i32.const -8)) (i32.const ${OUT}) (i32.const 48))
+      (i32.and (i32.add (local.get 5) (i32.const 7)) (i32.const -8))`);
+    scene = await HostileScene.with(await hostilePiece(process));
+    scene.round(1);
+    expect(scene.faults()).toEqual([]);
+    // One frame comes in one part here, in front of which is room: the outcome stands there.
+    // What came from below goes back there, since all goes by one Edge.
+    expect(scene.passed.map((bytes) => bytes.length)).toEqual([40, 40]);
+  });
+
+  it('was written into memory that grew in the call, at its new end', async () => {
+    const at = MEMORY_BYTES + 64;
+    const process = whenFramesCome(`
+      (if (i32.eq (memory.grow (i32.const 3)) (i32.const -1)) (then unreachable))
+      ${outcomeText({ frames: [OWN_FRAME] })} drop
+      (memory.copy (i32.const ${at}) (i32.const ${OUT}) (i32.const 48))
+      (i32.const ${at})`);
+    scene = await HostileScene.with(await hostilePiece(process));
+    scene.round(1);
+    expect(scene.faults()).toEqual([]);
+    expect(scene.passed[0]).toEqual([...OWN_PACKET]);
+  });
+
+  it('passes one frame on in pieces and whole at once, and then again', async () => {
+    // What was found by fuzzing: the row of the ticket went on, and the piece kept it as well.
+    const whole = { ticket: TICKET, first: 0, count: 2 };
+    const process = whenFramesCome(`
+      (if (global.get $kept) (then
+        ${outcomeText({ frames: [{ ...whole, ticket: '(global.get $kept)' }], parts: [{ ...OWN_PART }, { ...WITHHELD, offset: '(global.get $body)', length: 4 }] })} return))
+      (global.set $kept ${TICKET}) (global.set $body ${BODY_AT})
+      ${outcomeText({ frames: [whole, { ...whole, first: 2, count: 1 }], parts: [OWN_PART, BODY, { ...BODY, length: 4, marks: PartMarks.withheld | PartMarks.more }] })}`);
+    scene = await HostileScene.with(
+      await hostilePiece(process, {
+        fields: '(global $kept (mut i32) (i32.const 0)) (global $body (mut i32) (i32.const 0))',
+      }),
+      { reach: 'headers' },
+    );
+    scene.round(1);
+    for (let n = 0; n < 4; n++) scene.round(1);
+    expect(scene.lane.frames.freeRows).toBeGreaterThan(0);
+  });
+
+  it('holds all frames that it gets, and no more than it may', async () => {
+    scene = await HostileScene.with(await hostilePiece(outcomeText({})));
+    for (let n = 0; n < 500; n++) scene.round();
+    expect(scene.piece('hostile').held).toBeLessThanOrEqual(1024);
+    expect(scene.piece('hostile').reasons.find(({ name }) => name === 'held-full')?.frames).toBeGreaterThan(
+      100,
+    );
+    expect(scene.faults()).toEqual([]);
+  });
+
+  it('makes as many frames as it may, in each call', async () => {
+    const frames = `(local.set 2 (i32.const 0)) (loop $again
+      (memory.copy (i32.add (i32.const 0x80000) (i32.mul (local.get 2) (i32.const 24))) (i32.const ${OUT + 0x1000}) (i32.const 24))
+      (local.set 2 (i32.add (local.get 2) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get 2) (i32.const ${LIMITS.maxFramesOut}))))`;
+    const process = whenFramesCome(
+      `${outcomeText({ frames: [OWN_FRAME], lists: { frames: [0x8_0000, LIMITS.maxFramesOut] } })} drop ${frames} (i32.const ${OUT})`,
+    );
+    scene = await HostileScene.with(await hostilePiece(process));
+    for (let n = 0; n < 4; n++) scene.round();
+    expect(scene.faults()).toEqual([]);
+    expect(scene.piece('hostile').reasons.find(({ name }) => name === 'no-room')?.frames).toBeGreaterThan(
+      1000,
+    );
+    // What it was given it holds, since it never said what became of it.
+    expect(scene.lane.frames.freeRows + scene.piece('hostile').held).toBe(scene.lane.frames.rows);
+  });
+
+  it('pauses Edges that are not there, and those that are', async () => {
+    scene = await HostileScene.with(await hostilePiece(outcomeText({ paused: [0, 1, 255, 65_535] })));
+    scene.round();
+    scene.round();
+    expect(scene.faults()).toEqual([]);
+    expect(scene.piece('hostile').reasons.find(({ name }) => name === 'paused')?.frames).toBeGreaterThan(0);
+  });
+
+  it('wants to be woken at once, for ever', async () => {
+    scene = await HostileScene.with(await hostilePiece(outcomeText({ wakeAt: '(local.get 0)' })));
+    for (let n = 0; n < 20; n++) scene.round();
+    expect(scene.faults()).toEqual([]);
+  });
+});
+
+it('a piece that breaks the contract whenever it comes back waits longer each time', async () => {
+  scene = await HostileScene.with(
+    await hostilePiece(whenFramesCome(outcomeText({ frames: [{ edge: 9 }] }))),
+    { failure: 'restart' },
+  );
+  const faultedAt: number[] = [];
+  for (let ms = 0; ms < 40_000; ms += 50) {
+    const before = scene.faults().length;
+    scene.round(1);
+    if (scene.faults().length > before) faultedAt.push(scene.now);
+    scene.wait(50);
+  }
+  const delays = faultedAt.slice(1).map((at, n) => at - faultedAt[n]!);
+  expect(delays).toHaveLength(5);
+  delays.forEach((delay, n) => {
+    expect(delay).toBeGreaterThanOrEqual(1000 * 2 ** n);
+    expect(delay).toBeLessThanOrEqual(1000 * 2 ** n + 100);
+  });
+});

@@ -89,7 +89,7 @@ const PRICES: Record<HostFunctionName, number> = {
 };
 const MAX_BYTES_CHARGED = 0x1000_0000;
 
-/** The coordinator's functions, with text that may be shown. */
+/** The lane's functions, with text that may be shown. */
 function calls(host: HostImports): HostCalls {
   return {
     log: (level, message) => host.log(level, shownText(message)),

@@ -15,6 +15,8 @@ export interface FunnelIo {
   start(channel: number): void;
   /** Its descriptor is closed when this returns. */
   close(channel: number): void;
+  /** What it reads and writes goes through another batch of the same memory from now on. */
+  adopt(channel: number, batch: number): void;
   /** An empty device name, or one with `%d`, lets the system choose. */
   openTun(batch: number, options: { device: string; tap: boolean; multiQueue: boolean }): TunChannel;
   /** Writes the first `count` outgoing frames; answers how many went, the others are in the tally. */
@@ -22,6 +24,8 @@ export interface FunnelIo {
   openUdp(batch: number, options: UdpOptions): { channel: number; port: number };
   /** Sends the first `count` outgoing datagrams; answers how many went, the others are in the tally. */
   sendUdp(channel: number, count: number): number;
+  /** Of an IPv4 socket; 0 or 1. */
+  setBroadcast(channel: number, on: number): void;
   linkIndex(device: string): number;
   /** -1 leaves unchanged. `quiet`: no IPv6 link-local address, so no solicitations and no listener reports. */
   setLink(index: number, mtu: number, up: number, quiet: number): void;

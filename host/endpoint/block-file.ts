@@ -9,7 +9,7 @@ import { close, closeSync, fstatSync, ftruncate, ftruncateSync, openSync, write,
  */
 export class BlockFile {
   readonly #fd: number;
-  readonly #events: BlockFileEvents;
+  #events: BlockFileEvents;
   readonly #chunks: Chunk[];
   /** The chunk being filled; those before it, from `#oldest` on, wait to be written. */
   #newest = 0;
@@ -35,6 +35,11 @@ export class BlockFile {
     this.#chunks = Array.from({ length: chunks }, () => new Chunk(chunkBytes));
     this.#fd = openSync(path, 'w', 0o644);
     this.#position = fstatSync(this.#fd).isFile() ? 0 : null;
+  }
+
+  /** Somebody else writes on, and hears from now on what becomes of the blocks. */
+  passTo(events: BlockFileEvents): void {
+    this.#events = events;
   }
 
   /** A chunk with room for `length` bytes at its `end`, to be followed by `append`; undefined when there is none. */

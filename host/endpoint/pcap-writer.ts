@@ -42,6 +42,13 @@ export class PcapWriterPiece implements Piece {
   #epoch = 0;
   #hasFailed = false;
   #hasSection = false;
+  /** The piece whose file goes on, until it is taken over; and who is to take over this one's. */
+  #predecessor: PcapWriterPiece | undefined;
+  #heir: PcapWriterPiece | undefined;
+  readonly #events = {
+    written: (recorded: number) => this.#context.count('recorded', recorded),
+    failed: (error: Error, lost: number) => this.#onFailure(error, lost),
+  };
 
   constructor(
     context: PieceContext,
@@ -61,15 +68,37 @@ export class PcapWriterPiece implements Piece {
     this.#linkTypes[0] = 0;
   }
 
+  /** A file that another one writes goes on. */
+  succeed(retiring: readonly Piece[]): void {
+    for (const piece of retiring) {
+      if (!(piece instanceof PcapWriterPiece) || piece.#file === undefined || piece.#heir !== undefined)
+        continue;
+      if (piece.#settings.file !== this.#settings.file) continue;
+      this.#predecessor = piece;
+      piece.#heir = this;
+      return;
+    }
+  }
+
+  takeOver(): void {
+    const predecessor = this.#predecessor;
+    if (predecessor === undefined) return;
+    this.#predecessor = undefined;
+    this.#file = predecessor.#file;
+    predecessor.#file = undefined;
+    this.#file?.passTo(this.#events);
+    // What it records may be described differently: in a section of its own.
+    this.#hasSection = this.#append(sectionHeader());
+  }
+
   /** @throws EndpointError FT_PCAP_FILE */
   start(now: number): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
+    this.#epoch = Date.now() - now;
+    if (this.#predecessor !== undefined) return [];
     const { file } = this.#settings;
     try {
-      this.#file = new BlockFile(file, {
-        written: (recorded) => this.#context.count('recorded', recorded),
-        failed: (error, lost) => this.#onFailure(error, lost),
-      });
+      this.#file = new BlockFile(file, this.#events);
     } catch (error) {
       throw new EndpointError(
         'FT_PCAP_FILE',
@@ -77,7 +106,6 @@ export class PcapWriterPiece implements Piece {
         { cause: error, setting: 'file' },
       );
     }
-    this.#epoch = Date.now() - now;
     // A file without frames is a capture, too.
     this.#hasSection = this.#append(sectionHeader());
     return [];
@@ -182,6 +210,8 @@ export class PcapWriterPiece implements Piece {
   }
 
   close(): void {
+    if (this.#predecessor !== undefined) this.#predecessor.#heir = undefined;
+    this.#predecessor = undefined;
     this.#file?.close();
     this.#file = undefined;
   }

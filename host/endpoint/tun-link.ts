@@ -21,12 +21,22 @@ export class TunLink {
   }
 
   /** Does what it can. Answers what was refused, once for each; it is tried again at the next change. */
-  apply(wanted: LinkTerms): { readonly what: string; readonly error: unknown }[] {
-    const refusals: { what: string; error: unknown }[] = [];
+  apply(wanted: LinkTerms): Refusal[] {
+    const refusals: Refusal[] = [];
+    for (const { what, error } of this.attempt(wanted)) {
+      if (!this.#refused.has(what)) refusals.push({ what, error });
+      this.#refused.add(what);
+    }
+    return refusals;
+  }
+
+  /** The same, for who is to hear of each refusal each time. */
+  attempt(wanted: LinkTerms): Refusal[] {
+    const refusals: Refusal[] = [];
     for (const step of planLink(this.#terms, wanted)) {
       const what =
         'prefix' in step
-          ? `${step.kind} ${step.prefix}`
+          ? `${step.kind.replace('-', ' ')} ${step.prefix}`
           : step.kind === 'mtu'
             ? `mtu ${step.mtu}`
             : step.kind;
@@ -35,8 +45,7 @@ export class TunLink {
         this.#refused.delete(what);
       } catch (error) {
         if (!isSoAlready(step, error)) {
-          if (!this.#refused.has(what)) refusals.push({ what: what.replace('-', ' '), error });
-          this.#refused.add(what);
+          refusals.push({ what, error });
           continue;
         }
       }
@@ -58,6 +67,12 @@ export class TunLink {
       this.#io.setLink(this.#index, -1, step.kind === 'up' ? 1 : 0, -1);
     }
   }
+}
+
+/** A step that the system did not take, in words, and why. */
+export interface Refusal {
+  readonly what: string;
+  readonly error: unknown;
 }
 
 /** Linux did it of itself: an address went with the interface, or is still there. A route that exists may be another's. */

@@ -46,6 +46,10 @@ export class TunPiece implements Piece {
   #link: TunLink | undefined;
   /** The device was there before, made by an administrator, and stays: what was changed on it is to be undone. */
   #wasThere = false;
+  /** The piece whose device is to be taken over, until it is. */
+  #predecessor: TunPiece | undefined;
+  /** Who is to take over the device of this one. */
+  #heir: TunPiece | undefined;
 
   constructor(
     context: PieceContext,
@@ -68,6 +72,22 @@ export class TunPiece implements Piece {
     return this.#channel?.device;
   }
 
+  /** A device that another one has open under this name, and as this one would, is taken over. */
+  succeed(retiring: readonly Piece[]): void {
+    for (const piece of retiring) {
+      if (!(piece instanceof TunPiece) || !piece.#canGiveTo(this.#settings)) continue;
+      this.#predecessor = piece;
+      piece.#heir = this;
+      return;
+    }
+  }
+
+  #canGiveTo({ device, multiQueue }: TunSettings): boolean {
+    if (this.#channel === undefined || this.#heir !== undefined) return false;
+    const isNamed = device === this.#settings.device || device === this.#channel.device;
+    return isNamed && multiQueue === this.#settings.multiQueue;
+  }
+
   /** @throws EndpointError FT_ADDON_ABSENT, FT_TUN_PERMISSION, FT_TUN_BUSY, FT_TUN_ABSENT, FT_TUN_DEVICE */
   start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
@@ -75,6 +95,10 @@ export class TunPiece implements Piece {
     this.#io = io;
     try {
       this.#batch = new IoBatch(io, this.#frames, (_channel, count) => this.#onBatch(count));
+      if (this.#predecessor !== undefined) {
+        this.#tryTerms(this.#predecessor);
+        return [];
+      }
       // With several queues it was another lane that made it, as a rule; it goes with the last of them.
       this.#wasThere = !this.#settings.multiQueue && isThere(io, this.#settings.device);
       this.#channel = this.#open(io, this.#batch);
@@ -135,26 +159,71 @@ export class TunPiece implements Piece {
 
   /** What the settings say must succeed. */
   #configure(io: FunnelIo, channel: TunChannel): void {
-    // Without an address of its own the system is quiet on the device: no solicitations, no listener reports.
-    if (!this.#settings.linkLocal && !this.#wasThere) {
-      try {
-        io.setLink(channel.index, -1, -1, 1);
-      } catch (error) {
-        // A kernel without IPv6 has nothing to be quiet about.
-        this.#context.log(
-          'debug',
-          `${channel.device}: IPv6 link-local addresses stay as they are: ${messageOf(error)}`,
-        );
-      }
-    }
+    if (!this.#settings.linkLocal) this.#setQuiet(io, channel);
     this.#link = new TunLink(io, channel.index, this.#wasThere ? -1 : SYSTEM_MTU);
-    const [refusal] = this.#link.apply(this.#wantedTerms());
+    this.#demand(this.#link, this.#wantedTerms(), channel.device);
+  }
+
+  /** Without an address of its own the system is quiet on the device: no solicitations, no listener reports. */
+  #setQuiet(io: FunnelIo, channel: TunChannel): void {
+    if (this.#wasThere) return;
+    try {
+      io.setLink(channel.index, -1, -1, this.#settings.linkLocal ? 0 : 1);
+    } catch (error) {
+      // A kernel without IPv6 has nothing to be quiet about.
+      this.#context.log(
+        'debug',
+        `${channel.device}: IPv6 link-local addresses stay as they are: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  #demand(link: TunLink, terms: LinkTerms, device: string): void {
+    const [refusal] = link.attempt(terms);
     if (refusal === undefined) return;
     throw new EndpointError(
       systemCode(refusal.error) === 'EPERM' ? 'FT_TUN_PERMISSION' : 'FT_TUN_DEVICE',
-      `piece ${this.#context.name}: ${refusal.what} on the tun device ${channel.device}: ${reasonOf(refusal.error)}`,
+      `piece ${this.#context.name}: ${refusal.what} on the tun device ${device}: ${reasonOf(refusal.error)}`,
       { cause: refusal.error },
     );
+  }
+
+  /**
+   * What this piece's settings add to a device in use is put there before the change is certain, because it may be refused;
+   * then, or when the change is, it is taken back. What goes away, goes with the commit.
+   */
+  #tryTerms(predecessor: TunPiece): void {
+    const link = predecessor.#link!;
+    const { mtu, isUp, addresses, routes } = link.terms;
+    const wanted = this.#wantedTerms();
+    const both = {
+      mtu,
+      isUp,
+      addresses: new Set([...addresses, ...wanted.addresses]),
+      routes: new Set([...routes, ...wanted.routes]),
+    };
+    this.#demand(link, both, predecessor.device!);
+  }
+
+  takeOver(): void {
+    const predecessor = this.#predecessor;
+    if (predecessor === undefined) return;
+    this.#predecessor = undefined;
+    const channel = predecessor.#channel;
+    if (channel === undefined) {
+      // It went while the change was prepared.
+      this.#onGone(0);
+      return;
+    }
+    this.#io!.adopt(channel.channel, this.#batch!.number);
+    this.#channel = channel;
+    this.#link = predecessor.#link;
+    this.#wasThere = predecessor.#wasThere;
+    predecessor.#channel = undefined;
+    predecessor.#link = undefined;
+    predecessor.#wasThere = false;
+    if (this.#settings.linkLocal !== predecessor.#settings.linkLocal) this.#setQuiet(this.#io!, channel);
+    // What else differs is settled when it is joined, and hears what neighbours offer.
   }
 
   accepts(joining: Joining): Problem | undefined {
@@ -290,15 +359,21 @@ export class TunPiece implements Piece {
 
   /** The device was removed under us. */
   #onGone(error: number): void {
-    const device = this.device ?? '';
+    const device = this.device ?? this.#settings.device;
     this.#context.log(
       'error',
-      `FT_TUN_ABSENT: the tun device ${device} is gone (error ${-error}); somebody removed it. Start the Funnel again to have it back`,
+      `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}; somebody removed it. Start the Funnel again to have it back`,
     );
     this.#closeChannel();
   }
 
   close(): void {
+    if (this.#predecessor !== undefined) {
+      // The change came to nothing: the device is the other's, as it was.
+      this.#predecessor.#heir = undefined;
+      this.#predecessor.#obey();
+      this.#predecessor = undefined;
+    }
     if (this.#wasThere) {
       this.#link?.apply({ mtu: this.#link.terms.mtu, isUp: false, addresses: new Set(), routes: new Set() });
     }

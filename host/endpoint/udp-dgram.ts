@@ -36,10 +36,8 @@ export class DgramUdpIo implements UdpIo {
       lookup: (address, _family, callback) => callback(null, address, options.family),
     });
     let failure: Error | undefined;
-    let isOpen = false;
     socket.on('error', (error) => {
       failure = error;
-      if (isOpen) this.#context.count(reasonOf(error), 1);
     });
     const any = options.family === 4 ? '0.0.0.0' : '::';
     socket.bind({ port: options.port, address: options.address || any });
@@ -53,14 +51,31 @@ export class DgramUdpIo implements UdpIo {
       socket.close();
       throw error;
     }
-    isOpen = true;
     const bound = parseAddress(options.address || any)!;
-    const made: DgramSocket = { socket, family: options.family, port, bound, hops: -1 };
-    socket.on('message', (message, from) => this.#receive(made, message, from));
+    return { channel: this.#attach({ socket, family: options.family, port, bound, hops: -1 }), port };
+  }
+
+  #attach(made: DgramSocket): number {
+    made.socket.removeAllListeners();
+    made.socket.on('error', (error) => this.#context.count(reasonOf(error), 1));
+    made.socket.on('message', (message, from) => this.#receive(made, message, from));
     let channel = this.#sockets.indexOf(undefined);
     if (channel < 0) channel = this.#sockets.length;
     this.#sockets[channel] = made;
-    return { channel, port };
+    return channel;
+  }
+
+  canAdopt(from: UdpIo): from is DgramUdpIo {
+    return from instanceof DgramUdpIo;
+  }
+
+  adopt(from: UdpIo, channel: number, broadcast: boolean): number {
+    const made = this.canAdopt(from) ? from.#sockets[channel] : undefined;
+    if (made === undefined || !this.canAdopt(from))
+      throw new TypeError("only Node's own sockets are adopted");
+    from.#sockets[channel] = undefined;
+    made.socket.setBroadcast(broadcast);
+    return this.#attach(made);
   }
 
   close(channel: number): void {

@@ -9,6 +9,10 @@ export interface UdpIo {
   /** @throws an error with the system's code */
   open(options: UdpOptions): { readonly channel: number; readonly port: number };
   close(channel: number): void;
+  /** Whether sockets of the other can be adopted. */
+  canAdopt(from: UdpIo): boolean;
+  /** Takes over a socket as it is, with what waits in it. Answers its number here. */
+  adopt(from: UdpIo, channel: number, broadcast: boolean): number;
   /**
    * Sends a frame, or puts it in line until `flush`; its reference passes here. Failures are counted.
    *
@@ -67,6 +71,20 @@ export class AddonUdpIo implements UdpIo {
   close(channel: number): void {
     if (this.#staged === channel) this.flush();
     if (this.#channels.delete(channel)) this.#io.close(channel);
+  }
+
+  canAdopt(from: UdpIo): from is AddonUdpIo {
+    return from instanceof AddonUdpIo;
+  }
+
+  adopt(from: UdpIo, channel: number, broadcast: boolean): number {
+    if (!this.canAdopt(from)) throw new TypeError('only sockets of the addon are adopted');
+    if (from.#staged === channel) from.flush();
+    from.#channels.delete(channel);
+    this.#channels.add(channel);
+    this.#io.adopt(channel, this.#batch.number);
+    this.#io.setBroadcast(channel, broadcast ? 1 : 0);
+    return channel;
   }
 
   send(channel: number, row: number, ip: number, udp: number, payload: number): void {

@@ -9,6 +9,10 @@ export class UdpSockets {
   readonly #io: UdpIo;
   readonly #settings: UdpSettings;
   readonly #context: PieceContext;
+  /** Sockets of pieces that end when this one begins. */
+  readonly #heritage: readonly UdpSockets[];
+  /** Whether the heritage can be taken over: until then it is only claimed. */
+  #isActive = false;
   readonly #open: OpenSocket[] = [];
   /** Channel + 1 by port, for each family; 0 is closed. */
   readonly #channels4 = new Uint16Array(65_536);
@@ -17,10 +21,11 @@ export class UdpSockets {
   /** Groups that could not be joined: told once. */
   readonly #refusedGroups = new Set<string>();
 
-  constructor(io: UdpIo, settings: UdpSettings, context: PieceContext) {
+  constructor(io: UdpIo, settings: UdpSettings, context: PieceContext, heritage: readonly UdpSockets[] = []) {
     this.#io = io;
     this.#settings = settings;
     this.#context = context;
+    this.#heritage = heritage.filter((other) => io.canAdopt(other.#io));
   }
 
   get ports(): readonly number[] {
@@ -60,6 +65,8 @@ export class UdpSockets {
       known.users++;
       return known;
     }
+    const claimed = this.#claim(port, family);
+    if (claimed !== undefined) return claimed;
     const { address, device, broadcast } = this.#settings;
     try {
       const made = this.#io.open({
@@ -71,7 +78,7 @@ export class UdpSockets {
         reuse: false,
         broadcast: broadcast && family === 4,
       });
-      const socket: OpenSocket = { family, port: made.port, channel: made.channel, users: 1 };
+      const socket: OpenSocket = { family, port: made.port, wanted: port, channel: made.channel, users: 1 };
       this.#open.push(socket);
       this.#list(family);
       return socket;
@@ -80,6 +87,55 @@ export class UdpSockets {
         return undefined;
       throw this.#openError(error, port);
     }
+  }
+
+  /** A port that a predecessor has open, as it would be opened here; the one that the system chose for 0 too. */
+  #claim(port: number, family: 4 | 6): OpenSocket | undefined {
+    for (const from of this.#heritage) {
+      if (
+        from.#settings.address !== this.#settings.address ||
+        from.#settings.device !== this.#settings.device
+      )
+        continue;
+      const theirs = from.#open.find(
+        (each) =>
+          each.heir === undefined &&
+          each.claim === undefined &&
+          each.family === family &&
+          (port === 0 ? each.wanted === 0 : each.port === port),
+      );
+      if (theirs === undefined) continue;
+      const socket: OpenSocket = { ...theirs, wanted: port, channel: -1, users: 1, claim: { from, theirs } };
+      theirs.heir = this;
+      this.#open.push(socket);
+      if (this.#isActive) this.#adopt(socket);
+      return socket;
+    }
+    return undefined;
+  }
+
+  #adopt(socket: OpenSocket): void {
+    if (socket.claim === undefined) return;
+    const { from, theirs } = socket.claim;
+    const broadcast = this.#settings.broadcast && socket.family === 4;
+    socket.channel = this.#io.adopt(from.#io, theirs.channel, broadcast);
+    socket.claim = undefined;
+    from.#open.splice(from.#open.indexOf(theirs), 1);
+    from.#list(theirs.family);
+    this.#list(socket.family);
+  }
+
+  /** What was claimed is taken over now, and what comes to be wanted until the others end. */
+  takeOver(): void {
+    this.#isActive = true;
+    for (const socket of this.#open) this.#adopt(socket);
+  }
+
+  /** Nothing is left here to be taken over, and what was only claimed is given back. */
+  end(): void {
+    for (const { claim } of this.#open) if (claim !== undefined) claim.theirs.heir = undefined;
+    this.#open.length = 0;
+    this.#groups.clear();
   }
 
   /** One user less; without users it is closed. */
@@ -92,7 +148,8 @@ export class UdpSockets {
 
   #closeOne(socket: OpenSocket): void {
     if (--socket.users > 0) return;
-    this.#io.close(socket.channel);
+    if (socket.claim === undefined) this.#io.close(socket.channel);
+    else socket.claim.theirs.heir = undefined;
     this.#open.splice(this.#open.indexOf(socket), 1);
     this.#list(socket.family);
   }
@@ -124,6 +181,11 @@ export class UdpSockets {
       if (group === undefined || this.#groups.has(text) || !this.#settings.families.includes(group.family))
         continue;
       const { address, port, family } = group;
+      const inherited = this.#inheritGroup(text);
+      if (inherited !== undefined) {
+        this.#groups.set(text, inherited);
+        continue;
+      }
       try {
         // Bound to the group itself, so that it hears nothing else, and beside others on this machine that do the same.
         const { channel } = this.#io.open({
@@ -143,6 +205,17 @@ export class UdpSockets {
         this.#refusedGroups.add(text);
       }
     }
+  }
+
+  #inheritGroup(text: string): number | undefined {
+    if (!this.#isActive) return undefined;
+    for (const from of this.#heritage) {
+      const channel = from.#groups.get(text);
+      if (channel === undefined || from.#settings.device !== this.#settings.device) continue;
+      from.#groups.delete(text);
+      return this.#io.adopt(from.#io, channel, false);
+    }
+    return undefined;
   }
 
   #openError(error: unknown, port: number): EndpointError {
@@ -181,6 +254,13 @@ export class UdpSockets {
 interface OpenSocket {
   readonly family: 4 | 6;
   readonly port: number;
-  readonly channel: number;
+  /** The port that was asked for: 0 for the system's choice. */
+  readonly wanted: number;
+  /** -1 while it is only claimed. */
+  channel: number;
   users: number;
+  /** The socket of a predecessor that this one is to be. */
+  claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;
+  /** Who has claimed it. */
+  heir?: UdpSockets | undefined;
 }

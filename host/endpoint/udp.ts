@@ -61,6 +61,7 @@ export class UdpPiece implements Piece {
   };
   #io: UdpIo | undefined;
   #sockets: UdpSockets | undefined;
+  #predecessors: readonly UdpPiece[] = [];
   #ownTimer: NodeJS.Timeout | undefined;
   #edge = -1;
   /** Joined Shapes, a bit each. */
@@ -93,12 +94,23 @@ export class UdpPiece implements Piece {
     return this.#sockets?.ports ?? [];
   }
 
+  /** Ports that these have open, bound as this one would, are taken over. */
+  succeed(retiring: readonly Piece[]): void {
+    this.#predecessors = retiring.filter((piece) => piece instanceof UdpPiece);
+  }
+
+  takeOver(): void {
+    this.#sockets?.takeOver();
+  }
+
   /** @throws EndpointError FT_ADDON_ABSENT, FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN */
   start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     try {
       this.#io = this.#openIo();
-      this.#sockets = new UdpSockets(this.#io, this.#settings, this.#context);
+      const heritage = this.#predecessors.flatMap((piece) => piece.#sockets ?? []);
+      this.#predecessors = [];
+      this.#sockets = new UdpSockets(this.#io, this.#settings, this.#context, heritage);
       this.#refreshOwn();
       // Off the frame path. It does not keep the process alive.
       this.#ownTimer = setInterval(() => this.#refreshOwn(), OWN_ADDRESSES_MS).unref();
@@ -278,6 +290,7 @@ export class UdpPiece implements Piece {
 
   close(): void {
     clearInterval(this.#ownTimer);
+    this.#sockets?.end();
     this.#io?.end();
     this.#io = undefined;
     this.#sockets = undefined;

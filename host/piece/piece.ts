@@ -12,7 +12,15 @@ import type { Outbox } from './outbox.ts';
 export interface Piece {
   readonly description: Description;
 
-  /** Once, before any other call. Problems name the settings that cannot be. */
+  /**
+   * Of a native piece that is made for a change, before `start`: these native pieces end with that change. What it needs
+   * of theirs (a device, a port, a file) it plans to take over in place of opening it. Theirs stays as it is.
+   */
+  succeed?(retiring: readonly Piece[]): void;
+  /** In the commit of a change, before it is joined: takes over what it planned. Cannot fail. Those pieces are closed later in this turn. */
+  takeOver?(): void;
+
+  /** Once, before any other call but `succeed`. Problems name the settings that cannot be. */
   start(now: number): readonly Problem[];
   /** May this be joined, or be joined on these terms from now on? Changes nothing. */
   accepts(joining: Joining): Problem | undefined;

@@ -60,7 +60,8 @@ export class Change {
           ]);
         }
       }
-      for (const candidate of this.#candidates) mistakes.push(...this.#startCandidate(candidate));
+      const retiring = this.#retiringNatives();
+      for (const candidate of this.#candidates) mistakes.push(...this.#startCandidate(candidate, retiring));
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
       this.#planJoinings();
       for (const joining of this.#joinings) mistakes.push(...this.#ask(joining));
@@ -84,10 +85,10 @@ export class Change {
   /**
    * Puts the new puzzle in the place of the old one, in the present turn.
    *
-   * @returns the pieces that are to be closed.
+   * @returns what is to be closed, once the new pieces have been called: what they listen on is not to close in between.
    * @throws {PuzzleError} where a state is refused; nothing has changed then, and `undo` is to be called.
    */
-  commit(): Piece[] {
+  commit(): Leftovers {
     this.#handOverStates();
     const table = this.#table;
     const retired: Piece[] = [];
@@ -103,12 +104,16 @@ export class Change {
     table.seats.splice(0, table.seats.length, ...seats);
     const joined = this.#joinNew();
     this.#tellPieces(joined);
-    for (const { member, stack } of closing) {
-      // Whoever was replaced or removed closes what it had open by itself.
-      if (member.seat.members[member.edge] === member && member.joint.members.includes(member))
-        table.tellNative(member, stack, false);
-    }
-    return retired;
+    return {
+      close() {
+        for (const { member, stack } of closing) {
+          // Whoever was replaced or removed closes what it had open by itself.
+          if (member.seat.members[member.edge] === member && member.joint.members.includes(member))
+            table.tellNative(member, stack, false);
+        }
+        for (const piece of retired) piece.close();
+      },
+    };
   }
 
   async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
@@ -124,9 +129,18 @@ export class Change {
     return { maker, seat, piece, tenancy, isKept: false };
   }
 
-  #startCandidate({ isKept, piece, maker }: Candidate): Mistake[] {
+  /** What these have open their successors may take over. */
+  #retiringNatives(): Piece[] {
+    return this.#table.seats.flatMap((seat) => {
+      const stays = this.#candidates.some((candidate) => candidate.seat === seat && candidate.isKept);
+      return stays || seat.kind !== 'native' || seat.piece === undefined ? [] : [seat.piece];
+    });
+  }
+
+  #startCandidate({ isKept, piece, maker }: Candidate, retiring: readonly Piece[]): Mistake[] {
     if (isKept) return [];
     const name = maker.place.name;
+    piece.succeed?.(retiring);
     return guarded(name, () => piece.start(this.#table.now())).map(({ setting, message }) => ({
       code: 'FT_PIECE_START',
       piece: name,
@@ -266,7 +280,7 @@ export class Change {
         seat.tenancy.isActive = false;
         // What still waits came by Edges of the old instance.
         table.dropWaiting(seat, 'replaced');
-        seat.formerTraffic = trafficByEdge(seat);
+        seat.former = formerEdges(seat);
       }
       seat.members.length = 0;
       seat.piece = piece;
@@ -277,6 +291,7 @@ export class Change {
     }
     seat.occupy(maker);
     tenancy.isActive = true;
+    if (!isKept) piece.takeOver?.();
     return seat;
   }
 
@@ -293,8 +308,8 @@ export class Change {
       let member = old;
       if (member === undefined) {
         member = new JoinedEdge(seat, edge, planned.described, joint);
-        const former = seat.formerTraffic?.get(`${member.name} ${network}`);
-        if (former !== undefined) member.traffic.set(former);
+        const former = seat.former?.get(`${member.name} ${network}`);
+        if (former !== undefined) member.inherit(former);
         seat.members[edge] = member;
         joint.members.push(member);
       }
@@ -364,6 +379,11 @@ export interface Table {
   attempt<T>(seat: Seat, call: () => T): T | undefined;
   enqueue(seat: Seat): void;
   dropWaiting(seat: Seat, reason: string): void;
+}
+
+/** What a committed change leaves behind. */
+export interface Leftovers {
+  close(): void;
 }
 
 /** An endpoint that may close what it has opened for a stack. */
@@ -483,8 +503,8 @@ function hasHeard(native: Joining, listener: Joining, shape: number): boolean {
   return faced && (listener.old.shapes.includes(shape) || listener.old.listens.has(shape));
 }
 
-function trafficByEdge(seat: Seat): Map<string, Float64Array> {
-  return new Map(seat.edges.map((member) => [`${member.name} ${member.joint.name}`, member.traffic]));
+function formerEdges(seat: Seat): Map<string, JoinedEdge> {
+  return new Map(seat.edges.map((member) => [`${member.name} ${member.joint.name}`, member]));
 }
 
 /** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */

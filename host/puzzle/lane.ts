@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import type { Problem, Property } from '../../abi/host/contract.ts';
 import { Frames } from '../frame/frames.ts';
 import { Outbox } from '../piece/outbox.ts';
-import type { LogLevel, Piece, PieceContext } from '../piece/piece.ts';
+import type { LogLevel, PieceContext } from '../piece/piece.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import { type Direction, opposes } from '../stack/direction.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
@@ -11,7 +11,7 @@ import { parseStack } from '../stack/parse-stack.ts';
 import { Protocols } from '../stack/protocols.ts';
 import { arrange } from './arrange.ts';
 import type { NetworkOptions, Place } from './arrangement.ts';
-import { Change, type Closing, type Difference, type Table } from './change.ts';
+import { Change, type Closing, type Difference, type Leftovers, type Table } from './change.ts';
 import { Joint } from './joint.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { PuzzleError } from './puzzle-error.ts';
@@ -344,10 +344,10 @@ export class Lane {
     // What is on its way arrives by the old puzzle.
     for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#queue.length > 0; turns++) this.run();
     this.#isRunning = true;
-    let retired: Piece[];
+    let leftovers: Leftovers;
     try {
       this.#now = this.#clock();
-      retired = change.commit();
+      leftovers = change.commit();
     } catch (error) {
       this.#isRunning = false;
       change.undo();
@@ -358,9 +358,13 @@ export class Lane {
     for (let waiting = this.#queue.length; waiting > 0; waiting--)
       this.#callPiece(this.#queue.shift()!, this.#now);
     this.#holdsTerms = false;
+    for (const seat of this.#seats) {
+      seat.former = undefined;
+      for (const member of seat.edges) if (member.dropInherited()) this.#changedJoints.add(member.joint);
+    }
     this.#tellTerms();
     this.#isRunning = false;
-    for (const piece of retired) piece.close();
+    leftovers.close();
     this.run();
   }
 
@@ -589,6 +593,7 @@ export class Lane {
       return;
     }
     const at = member.offers.findIndex((offer) => isSameProperty(offer, property));
+    if (at >= 0) member.inherited.delete(member.offers[at]!);
     if (present === at >= 0) return;
     if (!present) member.offers.splice(at, 1);
     else if (member.offers.length < MAX_OFFERS) member.offers.push(property);

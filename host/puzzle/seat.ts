@@ -20,8 +20,8 @@ export class Seat {
   readonly members: (JoinedEdge | undefined)[] = [];
   piece: Piece | undefined;
   tenancy: Tenancy = { isActive: false };
-  /** The counters of the Edges of an instance that was replaced, by Edge and network. */
-  formerTraffic: ReadonlyMap<string, Float64Array> | undefined;
+  /** The Edges of an instance that was replaced, by Edge and network, until its successor has joined. */
+  former: ReadonlyMap<string, JoinedEdge> | undefined;
   /** Why the piece is not running; undefined while it is. */
   fault: { code: string; message: string } | undefined;
   /** Milliseconds of the lane's clock; Infinity for never. */
@@ -73,6 +73,8 @@ export class JoinedEdge {
   readonly listens = new Map<number, { stack: string; tag: number }>();
   /** What the piece offers here. */
   readonly offers: Property[] = [];
+  /** Those that an instance offered that was replaced, and that the new one has not offered yet: until it was called once. */
+  readonly inherited = new Set<Property>();
   /** Frames in, bytes in, frames out, bytes out; in is to the piece. */
   readonly traffic = new Float64Array(4);
 
@@ -86,6 +88,24 @@ export class JoinedEdge {
 
   get name(): string {
     return this.seat.place.description.edges[this.described]!.name;
+  }
+
+  /** Goes on with the counters of an Edge whose instance was replaced, and for a moment with what it offered. */
+  inherit(former: JoinedEdge): void {
+    this.traffic.set(former.traffic);
+    for (const offer of former.offers) {
+      this.offers.push(offer);
+      this.inherited.add(offer);
+    }
+  }
+
+  /** What the new instance did not offer in its first call it does not offer. Answers whether there was such. */
+  dropInherited(): boolean {
+    if (this.inherited.size === 0) return false;
+    const left = this.offers.filter((offer) => !this.inherited.has(offer));
+    this.offers.splice(0, this.offers.length, ...left);
+    this.inherited.clear();
+    return true;
   }
 }
 

@@ -150,6 +150,20 @@ napi_value close_channel_call(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* adopt(channel, batch): what the channel reads and writes goes through another batch from now on. Nothing waits in the old one. */
+napi_value adopt_channel(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct channel *channel;
+  struct batch *batch;
+  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0])) ||
+      !(batch = find_batch(env, values[1])))
+    return NULL;
+  channel->batch->channels--;
+  channel->batch = batch;
+  batch->channels++;
+  return NULL;
+}
+
 /* The environment ends: close what is open, and let it wait until libuv has let go. No Node-API value is touched any more. */
 static void on_environment_end(napi_async_cleanup_hook_handle handle, void *data) {
   struct funnel_instance *instance = data;
@@ -181,10 +195,12 @@ NAPI_MODULE_INIT() {
   export(env, exports, "gather", gather);
   export(env, exports, "start", start_channel);
   export(env, exports, "close", close_channel_call);
+  export(env, exports, "adopt", adopt_channel);
   export(env, exports, "openTun", open_tun);
   export(env, exports, "writeTun", write_tun);
   export(env, exports, "openUdp", open_udp);
   export(env, exports, "sendUdp", send_udp);
+  export(env, exports, "setBroadcast", set_broadcast);
   export(env, exports, "linkIndex", link_index);
   export(env, exports, "setLink", set_link);
   export(env, exports, "changeAddress", change_address);

@@ -152,6 +152,7 @@ struct channel *add_channel(napi_env env, struct batch *batch, int fd);
 void close_channel(struct channel *channel);
 napi_value start_channel(napi_env env, napi_callback_info info);
 napi_value close_channel_call(napi_env env, napi_callback_info info);
+napi_value adopt_channel(napi_env env, napi_callback_info info);
 
 /* tun.c */
 napi_value open_tun(napi_env env, napi_callback_info info);
@@ -159,6 +160,7 @@ napi_value write_tun(napi_env env, napi_callback_info info);
 
 /* udp-open.c, udp-read.c, udp-errors.c, udp-send.c */
 napi_value open_udp(napi_env env, napi_callback_info info);
+napi_value set_broadcast(napi_env env, napi_callback_info info);
 int read_udp4(struct channel *channel);
 int read_udp6(struct channel *channel);
 int read_udp4_errors(struct channel *channel);

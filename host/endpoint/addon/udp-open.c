@@ -129,3 +129,13 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   set_int(env, made, "port", channel->port);
   return made;
 }
+
+/* setBroadcast(channel, on): of a socket that another endpoint has opened. */
+napi_value set_broadcast(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct channel *channel;
+  int32_t on;
+  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0])) || !get_int(env, values[1], &on))
+    return NULL;
+  return set(channel->fd, SOL_SOCKET, SO_BROADCAST, on != 0) ? NULL : throw_errno(env, errno, "SO_BROADCAST");
+}

@@ -1,0 +1,189 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { buildAddon } from '../../tools/build-addon.mjs';
+import { Frames } from '../frame/frames.ts';
+import { Inbox } from '../piece/inbox.ts';
+import { Protocols } from '../stack/protocols.ts';
+import { PcapWriterPiece } from './pcap-writer.ts';
+import { CaptureReader } from './pcapng.ts';
+import { RecordingContext } from './recording-context.ts';
+import { UdpPiece } from './udp.ts';
+
+const protocols = new Protocols();
+let frames: Frames;
+let made: { piece: UdpPiece | PcapWriterPiece; context: RecordingContext }[] = [];
+
+beforeAll(() => {
+  const built = buildAddon();
+  if (!built.ok) throw new Error(built.reason);
+});
+
+afterEach(() => {
+  for (const { piece, context } of made) {
+    piece.close();
+    for (const row of context.rows) frames.release(row);
+  }
+  made = [];
+  expect(frames.freeRows).toBe(frames.rows);
+});
+
+describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, through %s', (io) => {
+  it('go over to the new one with what waits in them', async () => {
+    frames = new Frames({ smallRows: 1024, largeRows: 4 });
+    const old = udp({ io, port: '0', loopback: 'true' });
+    begin(old);
+    const { ports } = old.piece;
+    old.piece.listening(0, `ip/udp/local:${ports[0]}`, true);
+    const next = udp({ io, port: '0', loopback: 'true', broadcast: 'true' });
+    next.piece.succeed([old.piece]);
+    expect(next.piece.start()).toEqual([]);
+    expect(next.piece.ports).toEqual(ports);
+    // Nothing has changed yet.
+    await arrive(ports[0]!, 1);
+    await old.context.arrival(1);
+    // These wait in the socket when the change comes.
+    await arrive(ports[0]!, 2);
+    next.piece.takeOver();
+    join0(next);
+    old.piece.close();
+    await arrive(ports[0]!, 1);
+    await next.context.arrival(3);
+    expect(old.context.rows.length).toBe(1);
+    expect(next.piece.ports).toEqual(ports);
+    next.piece.close();
+    await rebind(ports[0]!);
+  });
+
+  it('stay with the old one when the change comes to nothing', async () => {
+    frames = new Frames({ smallRows: 1024, largeRows: 4 });
+    const old = udp({ io, port: '0', loopback: 'true' });
+    begin(old);
+    for (let n = 0; n < 2; n++) {
+      const next = udp({ io, port: String(old.piece.ports[0]) });
+      next.piece.succeed([old.piece]);
+      expect(next.piece.start()).toEqual([]);
+      next.piece.close();
+    }
+    await arrive(old.piece.ports[0]!, 1);
+    await old.context.arrival(1);
+  });
+
+  it('are refused where they are bound otherwise, and to a second heir', () => {
+    frames = new Frames({ smallRows: 1024, largeRows: 4 });
+    const old = udp({ io, port: '0' });
+    begin(old);
+    const port = String(old.piece.ports[0]);
+    const more: Record<string, string>[] = [{}, {}, { address: '127.0.0.1' }];
+    const others = more.map((each) => udp({ io, port, ...each }));
+    for (const { piece } of others) piece.succeed([old.piece]);
+    expect(others[0]!.piece.start()).toEqual([]);
+    for (const { piece } of others.slice(1))
+      expect(() => piece.start()).toThrow(expect.objectContaining({ code: 'FT_UDP_PORT_IN_USE' }));
+  });
+
+  it('are taken over also by who listens only after the change', async () => {
+    frames = new Frames({ smallRows: 1024, largeRows: 4 });
+    const old = udp({ io, port: '0', loopback: 'true' });
+    begin(old);
+    const port = old.piece.ports[0]!;
+    const next = udp({ io });
+    next.piece.succeed([old.piece]);
+    next.piece.start();
+    next.piece.takeOver();
+    join0(next);
+    expect(next.piece.ports).toEqual([]);
+    await arrive(port, 1);
+    expect(next.piece.listening(0, `ip/udp/local:${port}`, true)).toBeUndefined();
+    expect([old.piece.ports, next.piece.ports]).toEqual([[], [port]]);
+    old.piece.close();
+    await next.context.arrival(1);
+    next.piece.listening(0, `ip/udp/local:${port}`, false);
+    expect(next.piece.ports).toEqual([]);
+  });
+});
+
+describe('a capture whose writer is replaced', () => {
+  it('goes on in the same file, and is as it was when the change comes to nothing', () => {
+    frames = new Frames({ smallRows: 64, largeRows: 4 });
+    const folder = mkdtempSync(join(tmpdir(), 'capture-'));
+    const file = join(folder, 'a.pcapng');
+    const writer = (settings: Record<string, string>) => {
+      const context = new RecordingContext();
+      const piece = new PcapWriterPiece(context, frames, protocols, Object.entries({ file, ...settings }));
+      made.push({ piece, context });
+      return piece;
+    };
+    const old = writer({});
+    old.start(0);
+    record(old);
+    const refused = writer({ snaplen: '8' });
+    refused.succeed([old]);
+    refused.start(0);
+    refused.close();
+    record(old);
+    const next = writer({ snaplen: '8' });
+    next.succeed([old]);
+    next.start(0);
+    next.takeOver();
+    old.close();
+    record(next);
+    next.close();
+    expect(capturedLengths(file)).toEqual([40, 40, 8]);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+function udp(settings: Record<string, string>) {
+  const context = new RecordingContext();
+  const given = Object.entries({ family: 'ipv4', ...settings });
+  const bench = { piece: new UdpPiece(context, frames, protocols, given), context };
+  made.push(bench);
+  return bench;
+}
+
+function begin(bench: ReturnType<typeof udp>): void {
+  expect(bench.piece.start()).toEqual([]);
+  bench.piece.takeOver();
+  join0(bench);
+}
+
+function join0({ piece }: ReturnType<typeof udp>): void {
+  for (const shape of [0, 1]) piece.join({ edge: 0, described: 0, shape, joint: 'net', properties: [] });
+}
+
+/** So many datagrams wait in the socket, or are read from it, when this is done: on the loopback that is at once. */
+async function arrive(port: number, count: number): Promise<void> {
+  const socket = createSocket('udp4');
+  for (let n = 0; n < count; n++)
+    await new Promise((resolve) => socket.send(Buffer.of(n), port, '127.0.0.1', resolve));
+  socket.close();
+}
+
+async function rebind(port: number): Promise<void> {
+  const socket = createSocket('udp4').bind(port);
+  await once(socket, 'listening');
+  socket.close();
+}
+
+function record(piece: PcapWriterPiece): void {
+  const row = frames.allocate(40);
+  const at = frames.start[row]!;
+  frames.bytes.fill(0, at, at + 40);
+  frames.bytes[at] = 0x60;
+  frames.begin(row, at, 40, protocols.number('ipv6'));
+  const inbox = new Inbox();
+  inbox.push(row, 0, 0);
+  piece.process(0, inbox, 1);
+}
+
+function capturedLengths(file: string): number[] {
+  const reader = new CaptureReader();
+  reader.push(readFileSync(file));
+  const lengths: number[] = [];
+  while (reader.next()) lengths.push(reader.captured);
+  return lengths;
+}

@@ -6,6 +6,7 @@ import type { LoadedComponent } from '../engine/load-component.ts';
 import { arrange } from '../puzzle/arrange.ts';
 import type { Mistake, NetworkOptions, Place } from '../puzzle/arrangement.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
+import { bringProtocols } from '../puzzle/piece-protocols.ts';
 import { surroundingsOf } from '../puzzle/surroundings.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { checkSettings, type SettingPairs } from './check-settings.ts';
@@ -104,6 +105,14 @@ class Check {
       const piece = await this.#prepare(name, entry);
       if (piece === undefined) this.#doubtful.add(name);
       else pieces.push(piece);
+    }
+
+    for (const mistake of bringProtocols(
+      this.#workshop.protocols,
+      pieces.map(({ place }) => place),
+    )) {
+      this.#doubtful.add(mistake.piece!);
+      this.#mistakes.add(mistake.code, ['pieces', mistake.piece!, 'piece'], mistake.message);
     }
 
     const used = networksOf(entries);

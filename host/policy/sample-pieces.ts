@@ -10,7 +10,7 @@ export function samplePiece(
     name,
     version: '1.2.3',
     summary: `A ${name} for tests`,
-    protocols: [],
+    protocols: rest.protocols ?? [],
     edges: Object.entries(edges).map(([edge, shapes]) => ({
       name: edge.replace(/[?*]$/, ''),
       optional: edge.endsWith('?'),
@@ -56,6 +56,7 @@ export interface SamplePiece {
   /** By name, with `?` for an optional and `*` for a repeated Edge: Shapes such as `ip down`, `ipv6 up headers`. */
   readonly edges?: Readonly<Record<string, readonly string[]>>;
   readonly curves?: Description['curves'];
+  readonly protocols?: Description['protocols'];
   readonly settings?: readonly Setting[];
   readonly reasons?: Description['reasons'];
   /** What the piece has against its settings; asked without settings only with `refuseBare`. */

@@ -4,6 +4,7 @@ import type { GenericDefinition, NameSpaceDefinition, ProtocolDefinition } from 
 import { FunnelError } from './funnel-error.ts';
 import { IdentifierTable } from './identifier-table.ts';
 import { nameRegistry, registeredNameSpaces, registeredNames } from './name-registry.ts';
+import { parseDefinition } from './parse-definition.ts';
 
 /**
  * The Name Spaces and Protocols that a lane knows, with the numbers by which its frames name them.
@@ -22,12 +23,19 @@ export class Protocols {
   /** For each protocol, the numbers of the Name Spaces that it has an identifier in. */
   readonly #memberships: number[][] = [[]];
   readonly #generics = new Map<string, GenericDefinition>();
+  /** What came as text, by name: to tell whether another text means the same. */
+  readonly #brought = new Map<string, string>();
+  /** The last number of those that come with the Funnel. */
+  readonly #lastOwn: number;
+  readonly #ownNameSpaces: number;
 
   /** With the protocols that come with the Funnel, which have the same numbers in each registry. */
   constructor() {
     for (const nameSpace of nameSpaceDefinitions) this.defineNameSpace(nameSpace);
     for (const definition of protocolDefinitions) this.define(definition);
     for (const generic of genericDefinitions) this.#generics.set(generic.name, generic);
+    this.#lastOwn = this.#names.length - 1;
+    this.#ownNameSpaces = this.#nameSpaces.length;
   }
 
   /** How many numbers have been given, 0 included. */
@@ -165,6 +173,53 @@ export class Protocols {
   }
 
   /**
+   * Adds a protocol that a piece brings as text, with the Name Spaces that it brings. Of a protocol that comes with the
+   * Funnel, the Funnel's own definition goes first; one that was brought before must be exactly the same. Nothing has
+   * changed when this throws.
+   *
+   * @returns its number
+   * @throws FunnelError as {@link define} does, FT_PROTOCOL_DIFFERS; DefinitionError FT_PROTOCOL_SYNTAX, FT_PROTOCOL_TOO_LONG
+   */
+  defineFromText(name: string, text: string): number {
+    const known = this.number(name);
+    if (known > 0 && known <= this.#lastOwn) return known;
+    const read = parseDefinition(name, text);
+    const meaning = JSON.stringify(read);
+    const before = this.#brought.get(name);
+    if (before !== undefined) {
+      if (before === meaning) return known;
+      throw new FunnelError(
+        'FT_PROTOCOL_DIFFERS',
+        `the protocol ${name} was defined before, and otherwise; let both definitions say the same, or give one another name`,
+      );
+    }
+    if (
+      this.#brought.size === MOST_BROUGHT ||
+      this.#nameSpaces.length - this.#ownNameSpaces + read.nameSpaces.length > MOST_BROUGHT_NAME_SPACES
+    ) {
+      throw new FunnelError(
+        'FT_PROTOCOL_FULL',
+        `pieces may bring ${MOST_BROUGHT} protocols and ${MOST_BROUGHT_NAME_SPACES} name spaces, and they have`,
+      );
+    }
+    const spaces = this.#nameSpaces.length;
+    try {
+      for (const nameSpace of read.nameSpaces) this.defineNameSpace(nameSpace);
+      const number = this.define(read.definition);
+      this.#brought.set(name, meaning);
+      return number;
+    } catch (error) {
+      this.#forgetNameSpaces(spaces);
+      throw error;
+    }
+  }
+
+  #forgetNameSpaces(count: number): void {
+    for (const { name } of this.#nameSpaces.splice(count)) this.#nameSpaceNumbers.delete(name);
+    this.#tables.length = count;
+  }
+
+  /**
    * The protocol of an identifier; one that is recognised but not parsed when nobody has defined it.
    *
    * @throws FunnelError FT_PROTOCOL_FULL, FT_PROTOCOL_IDENTIFIER
@@ -251,6 +306,9 @@ export function internedName(nameSpace: string, id: number | string): string {
   return `${nameSpace}:${id}`;
 }
 
+/** What strangers may add to one lane, so that none can take all numbers, or the memory for their tables. */
+const MOST_BROUGHT = 1024;
+const MOST_BROUGHT_NAME_SPACES = 64;
 /** Parts hold a protocol in 16 bits. */
 const LARGEST_NUMBER = 0xffff;
 /** For those who need no protocols of their own: stacks that name what comes with the Funnel. Never added to. */

@@ -1,0 +1,259 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { protocolDefinitions } from './builtin.ts';
+import type { ProtocolDefinition } from './definition.ts';
+import { formatStack } from './format-stack.ts';
+import { FunnelError } from './funnel-error.ts';
+import { matchStacks } from './match.ts';
+import { MAX_DEFINITION_TEXT, parseDefinition } from './parse-definition.ts';
+import { parseStack } from './parse-stack.ts';
+import { Protocols } from './protocols.ts';
+
+/** What the Funnel's own definitions are in text: whether all of it can be said. */
+function textOf({ summary, identifiers, layer, transparent, header }: ProtocolDefinition): string {
+  const lines = [`summary "${summary}"`];
+  for (const { nameSpace, id } of identifiers)
+    lines.push(`in ${nameSpace} ${typeof id === 'string' ? `"${id}"` : `0x${id.toString(16)}`}`);
+  if (layer === 'link') lines.push('link');
+  if (transparent) lines.push('transparent');
+  if (header !== undefined) {
+    const field = (at: number, bytes = 1, mask?: number) =>
+      `u${8 * bytes}[${at}]${mask === undefined ? '' : ` & ${mask}`}`;
+    const { terms = [], version, next, length, checksum, fragment, addresses, item } = header;
+    const terms_ = terms.map(({ at, bytes, mask, unit }) => `${field(at, bytes, mask)} * ${unit}`);
+    lines.push(
+      `header ${[...(header.base > 0 || terms.length === 0 ? [header.base] : []), ...terms_].join(' + ')}`,
+    );
+    lines.push(`least ${header.minimum}`);
+    if (version) lines.push(`check ${field(version.at, 1, version.mask)} = ${version.value}`);
+    if (next && 'source' in next)
+      lines.push(`ports ${next.nameSpace} u16[${next.source}] u16[${next.destination}]`);
+    else if (next && 'at' in next)
+      lines.push(`next ${next.nameSpace} ${field(next.at, next.bytes, next.mask)}`);
+    if (header.agreed) lines.push('agreed');
+    if (header.leaf) lines.push('leaf');
+    if (length)
+      lines.push(
+        `length ${field(length.at, length.bytes ?? 2)} ${length.counts === 'total' ? 'total' : 'contents'}`,
+      );
+    if (checksum)
+      lines.push(
+        `checksum ${checksum.kind} ${field(checksum.at, checksum.kind === 'crc32c' ? 4 : 2)}${checksum.zeroIsNone ? ' zero-is-none' : ''}`,
+      );
+    if (fragment) lines.push(`fragment ${field(fragment.at, 2, fragment.mask)} = ${fragment.whole ?? 0}`);
+    if (addresses) lines.push(`addresses ${addresses.source} ${addresses.destination} of ${addresses.bytes}`);
+    if (item) lines.push(`item ${item.nameSpace} ${field(item.at!, item.bytes)} align ${item.align ?? 1}`);
+  }
+  return lines.join('\n');
+}
+
+/** With what may be left out written out, to compare. */
+function explicit({ header, ...rest }: ProtocolDefinition) {
+  if (header === undefined) return rest;
+  const { terms, length, item, fragment, ...others } = header;
+  return {
+    ...rest,
+    header: {
+      ...others,
+      ...(terms && { terms: terms.map((each) => ({ bytes: 1, ...each })) }),
+      ...(length && { length: { bytes: 2, ...length } }),
+      ...(item && { item: { bytes: 1, align: 1, ...item } }),
+      ...(fragment && { fragment: { whole: 0, ...fragment } }),
+    },
+  };
+}
+
+function errorOf(what: () => unknown): FunnelError {
+  try {
+    what();
+  } catch (error) {
+    return error as FunnelError;
+  }
+  throw new Error('it was accepted');
+}
+
+const TOY = `
+summary "A toy that a third party made"   # and a comment
+space toy-kind 8 bits hexadecimal "what toys carry"
+in ip-protocol 253; in ethertype 0x88b5, 0x88b6
+header 4 + u8[1] & 0xf0 * 4
+check u8[1] & 0x0f = 2
+next toy-kind u8[0]
+length u16[2] total
+`;
+
+describe('parseDefinition', () => {
+  it('reads a definition', () => {
+    expect(parseDefinition('toy', TOY)).toEqual({
+      nameSpaces: [{ name: 'toy-kind', summary: 'what toys carry', bits: 8, hexadecimal: true }],
+      definition: {
+        name: 'toy',
+        summary: 'A toy that a third party made',
+        identifiers: [
+          { nameSpace: 'ip-protocol', id: 253 },
+          { nameSpace: 'ethertype', id: 0x88b5 },
+          { nameSpace: 'ethertype', id: 0x88b6 },
+        ],
+        header: {
+          minimum: 4,
+          base: 4,
+          terms: [{ at: 1, bytes: 1, mask: 0xf0, shift: 4, unit: 4 }],
+          version: { at: 1, mask: 0x0f, value: 2 },
+          next: { nameSpace: 'toy-kind', at: 0, bytes: 1 },
+          length: { at: 2, bytes: 2, counts: 'total' },
+        },
+      },
+    });
+  });
+
+  const sayable = protocolDefinitions.filter(
+    ({ header, layer }) =>
+      header?.parse === undefined &&
+      layer !== 'network' &&
+      header?.checksum?.when === undefined &&
+      header?.checksum?.coverage === undefined &&
+      !(header?.next && 'contents' in header.next),
+  );
+  it.each(sayable.map((definition) => [definition.name, definition] as const))(
+    'can say %s',
+    (name, definition) => {
+      expect(explicit(parseDefinition(name, textOf(definition)).definition)).toEqual(explicit(definition));
+    },
+  );
+
+  it.each([
+    ['headr 8', '1:1', 'did you mean header?'],
+    ['summary "a"\nheader 8 9', '2:10', 'write ";" or a new line'],
+    ['header', '1:7', 'the clause ends too early'],
+    ['header 8 +', '1:11', 'write a field'],
+    ['header u64[0]', '1:8', 'write a field'],
+    ['header u32[0]', '1:8', 'u8 or a u16'],
+    ['header u8[0', '1:12', 'write "]"'],
+    ['header u8[0] & 0', '1:8', 'not all of them 0'],
+    ['header u8[0] & 256', '1:8', 'has 8 bits'],
+    ['header 8; header 9', '1:11', 'leave out one'],
+    ['next ethertype u8[0]', '1:21', 'no header'],
+    ['in ip-protocol tcp', '1:16', 'write a number'],
+    ['in ip-protocol 99999999999', '1:16', 'too large'],
+    ['summary toy', '1:9', 'text in quotes'],
+    ['summary "toy', '1:9', 'text stands in quotes'],
+    ['\n\n  {', '3:3', 'has no place'],
+    ['length u16[2] & 0xfff total', '1:8', 'no mask'],
+    ['length u16[2] all', '1:15', 'total or contents'],
+    ['constructor', '1:1', 'no clause'],
+    ['__proto__', '1:1', 'has no place'],
+  ])('refuses %j', (text, where, words) => {
+    const error = errorOf(() => parseDefinition('toy', text));
+    expect(error.code).toBe('FT_PROTOCOL_SYNTAX');
+    expect(error.message).toContain(words);
+    expect(error.message.startsWith(`${where}: `), error.message).toBe(true);
+  });
+
+  it('refuses what is too long', () => {
+    for (const text of [
+      ' '.repeat(MAX_DEFINITION_TEXT + 1),
+      `in ip-protocol ${Array.from({ length: 65 }, (_, i) => i)}`,
+      Array.from({ length: 5 }, (_, i) => `space s${i} 8 bits`).join('\n'),
+    ])
+      expect(errorOf(() => parseDefinition('toy', text)).code).toBe('FT_PROTOCOL_TOO_LONG');
+  });
+
+  it('throws nothing but errors with a code, and defines nothing then, whatever the text', () => {
+    const word = fc.constantFrom(
+      ...'header least check next ports length checksum item in space link transparent leaf agreed fragment addresses'.split(
+        ' ',
+      ),
+      ...'8 bits 0 4 u8[0] u16[0] u16[2] u32[4] & 0xff * + = , of total contents pseudo align ethertype toy-kind ; "x"'.split(
+        ' ',
+      ),
+    );
+    const protocols = new Protocols();
+    let defined = 0;
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.array(word, { maxLength: 24 }), fc.array(fc.string(), { maxLength: 3 })),
+        (words) => {
+          const { count, nameSpaceNames } = protocols;
+          try {
+            protocols.defineFromText(`p${count}`, words.join(' '));
+            defined++;
+          } catch (error) {
+            expect(error).toBeInstanceOf(FunnelError);
+            expect((error as FunnelError).code).toMatch(/^FT_PROTOCOL_/);
+            expect([protocols.count, protocols.nameSpaceNames]).toEqual([count, nameSpaceNames]);
+          }
+        },
+      ),
+      { numRuns: 5000 },
+    );
+    expect(defined).toBeGreaterThan(0);
+  });
+});
+
+describe('Protocols.defineFromText', () => {
+  it('lets a third party be matched and printed', () => {
+    const protocols = new Protocols();
+    protocols.defineFromText('toy', TOY);
+    protocols.defineFromText('puppet', 'in toy-kind 7; header 2; leaf');
+    const stack = parseStack('ip/253/{7,0x09}', protocols);
+    expect(formatStack(stack, protocols)).toBe('ip/toy/{puppet,0x0009}');
+    expect(
+      formatStack(
+        matchStacks(parseStack('ethernet/toy', protocols), parseStack('toy/puppet', protocols), protocols)
+          .stack!,
+        protocols,
+      ),
+    ).toBe('ethernet/toy/puppet');
+    expect(
+      matchStacks(parseStack('toy/9', protocols), parseStack('toy/puppet', protocols), protocols).matches,
+    ).toBe(false);
+  });
+
+  it('takes the same twice, not otherwise, and never in place of its own', () => {
+    const protocols = new Protocols();
+    const number = protocols.defineFromText('toy', TOY);
+    expect(protocols.defineFromText('toy', `${TOY} # said otherwise`)).toBe(number);
+    expect(errorOf(() => protocols.defineFromText('toy', TOY.replace('= 2', '= 3'))).code).toBe(
+      'FT_PROTOCOL_DIFFERS',
+    );
+    expect(protocols.defineFromText('udp', 'header 99')).toBe(protocols.number('udp'));
+    expect(protocols.definition(protocols.number('udp'))?.header?.minimum).toBe(8);
+  });
+
+  it.each([
+    ['FT_PROTOCOL_IDENTIFIER', 'in ip-protocol 17'],
+    ['FT_PROTOCOL_IDENTIFIER', 'in udp-port 53'],
+    ['FT_PROTOCOL_IDENTIFIER', 'in nowhere 1'],
+    ['FT_PROTOCOL_IDENTIFIER', 'in ethertype "text"'],
+    ['FT_PROTOCOL_TWICE', 'space ethertype 16 bits'],
+    ['FT_PROTOCOL_INVALID', 'space mine 99 bits'],
+    ['FT_PROTOCOL_INVALID', 'header 0'],
+    ['FT_PROTOCOL_INVALID', 'header 8; next ethertype u16[7]'],
+    ['FT_PROTOCOL_INVALID', 'header 8; next ip-protocol u16[0]'],
+    ['FT_PROTOCOL_INVALID', 'header 8; next udp-port u16[0]'],
+    ['FT_PROTOCOL_INVALID', 'header 8; next media-type u16[0]'],
+    ['FT_PROTOCOL_INVALID', 'header 8; checksum pseudo u16[3]'],
+    ['FT_PROTOCOL_INVALID', 'header 300'],
+    ['FT_PROTOCOL_INVALID', 'header 8; least 9'],
+    ['FT_PROTOCOL_INVALID', 'header 8; item ip-protocol u8[0]'],
+    ['FT_PROTOCOL_INVALID', 'space mine 8 bits; header 8; next yours u8[0]'],
+  ])('refuses with %s and changes nothing: %s', (code, text) => {
+    const protocols = new Protocols();
+    const { count, nameSpaceNames } = protocols;
+    expect(errorOf(() => protocols.defineFromText('toy', text)).code).toBe(code);
+    expect([protocols.count, protocols.nameSpaceNames]).toEqual([count, nameSpaceNames]);
+  });
+
+  it('takes no more from strangers than a lane can bear', () => {
+    const protocols = new Protocols();
+    const codes = new Set<string>();
+    for (let i = 0; i < 70; i++) {
+      try {
+        protocols.defineFromText(`p${i}`, `space s${i} 16 bits`);
+      } catch (error) {
+        codes.add((error as FunnelError).code);
+      }
+    }
+    expect([...codes]).toEqual(['FT_PROTOCOL_FULL']);
+  });
+});

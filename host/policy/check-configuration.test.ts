@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { samplePlace } from '../puzzle/testing/sample-place.ts';
 import { checkConfiguration, type PolicyOptions, preparePuzzle } from './check-configuration.ts';
 import { ConfigurationError, formatMistake } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
@@ -289,5 +290,118 @@ networks:
     expect(
       (await mistakesOf(GOOD.replace('edges: { udp', 'egdes: { udp'))).map((line) => line.split(': ')[1]),
     ).toEqual(['FT_CONFIG_SCHEMA']);
+  });
+
+  it('joins what is left out, on networks that may be named to keep them apart', async () => {
+    const list = (names: readonly string[], edges = '') =>
+      `pieces:\n${names.map((name) => `  ${name}: { piece: ${name}, settings: ${name === 'six' ? '{ router: 192.0.2.1 }' : '{}'}${name === 'device' ? edges : ''} }\n`).join('')}`;
+    const networksOf = async () => {
+      const puzzle = await preparePuzzle('x.yaml', options);
+      return Object.fromEntries(
+        puzzle.pieces.map(({ place, maker }) => {
+          expect(maker.place).toBe(place);
+          return [place.name, Object.fromEntries(place.edges)];
+        }),
+      );
+    };
+    expect(await mistakesOf(list(['device', 'six', 'socket']))).toEqual([]);
+    const byDefault = {
+      device: { ip: ['device.ip'] },
+      six: { carrier: ['six.carrier'], ipv6: ['device.ip'] },
+      socket: { udp: ['six.carrier'] },
+    };
+    expect(await networksOf()).toEqual(byDefault);
+    const { decisions, networks } = await preparePuzzle('x.yaml', options);
+    expect(decisions.map(({ piece, edge, network }) => `${piece}.${edge} ${network}`)).toEqual([
+      'device.ip device.ip',
+      'six.carrier six.carrier',
+      'six.ipv6 device.ip',
+      'socket.udp six.carrier',
+    ]);
+    expect([...networks.keys()].sort()).toEqual(['device.ip', 'six.carrier']);
+
+    expect(await mistakesOf(list(['socket', 'six', 'device']))).toEqual([]);
+    expect(await networksOf()).toEqual(byDefault);
+
+    expect(await mistakesOf(list(['device', 'six', 'socket'], ', edges: { ip: lan }'))).toEqual([]);
+    expect(await networksOf()).toMatchObject({ device: { ip: ['lan'] }, six: { ipv6: ['lan'] } });
+
+    // A network by default may have options, too.
+    expect(
+      await mistakesOf(`${list(['device', 'six', 'socket'])}networks: { device.ip: { copies: true } }\n`),
+    ).toEqual([]);
+    expect(await mistakesOf(`${list(['device', 'six', 'socket'])}networks: { device.io: }\n`)).toEqual([
+      'x.yaml:5:13: FT_NETWORK_UNKNOWN: no Edge is on the network `device.io` — did you mean `device.ip`?',
+    ]);
+  });
+
+  it('tells what the default policy does not choose, and not what follows from that', async () => {
+    const text = `pieces:
+  one: { piece: device }
+  two: { piece: device }
+  near: { piece: socket }
+  far: { piece: socket }
+`;
+    expect(await mistakesOf(text)).toEqual([
+      'x.yaml:2:3: FT_EDGE_AMBIGUOUS: Edge `ip` of piece `one`: it could join far.udp or near.udp, and nothing says which; name its network under `edges:`',
+      'x.yaml:3:3: FT_EDGE_AMBIGUOUS: Edge `ip` of piece `two`: it could join far.udp or near.udp, and nothing says which; name its network under `edges:`',
+      'x.yaml:4:3: FT_EDGE_AMBIGUOUS: Edge `udp` of piece `near`: it could join one.ip or two.ip, and nothing says which; name its network under `edges:`',
+      'x.yaml:5:3: FT_EDGE_AMBIGUOUS: Edge `udp` of piece `far`: it could join one.ip or two.ip, and nothing says which; name its network under `edges:`',
+    ]);
+    expect(await mistakesOf(text.replace('  two: { piece: device }', '  two: { piece: devise }'))).toEqual([
+      expect.stringContaining('FT_PIECE_UNKNOWN'),
+    ]);
+  });
+
+  it('puts single Shapes on networks of their own', async () => {
+    const fork = samplePiece('fork', { edges: { ip: ['ipv4 up', 'ipv6 up', 'ipv6 peer'] } });
+    const check = (ip: string) =>
+      mistakesOf(
+        `pieces:\n  a: { piece: device, edges: { ip: lan } }\n  b: { piece: device, edges: { ip: wan } }\n  fork:\n    piece: fork\n    edges: { ip: ${ip} }\n`,
+        { pieces: { ...pieces, fork } },
+      );
+    expect(await check('{ lan: [0], wan: ipv6 up }')).toEqual([]);
+    expect(await check('{ lan: [ipv4], wan: ["ethertype:0x86dd up"] }')).toEqual([]);
+    expect(await check('{ lan: [ipv4, 1], wan: ipv6 }')).toEqual([
+      'x.yaml:6:25: FT_EDGE_REPEATED: Edge `ip` of piece `fork`: its Shape ipv6 is on 2 networks, and can be on one; a hub can join networks',
+    ]);
+    expect(await check('{ lan: ipv4, wan: [3] }')).toEqual([
+      'x.yaml:6:37: FT_SHAPE_UNKNOWN: Edge `ip` of piece `fork` has no Shape `3` — it has 0 (`ipv4 up`), 1 (`ipv6 up`), 2 (`ipv6 peer`)',
+    ]);
+    expect(await check('{ lan: [0], wan: [1, 2] }')).toEqual([
+      expect.stringMatching(
+        /^x\.yaml:6:35: FT_SHAPES_DO_NOT_MATCH: .*faces peer, and nothing on network wan faces it/,
+      ),
+    ]);
+    expect(await check('{ lan: [-1] }')).toEqual([expect.stringContaining('FT_CONFIG_SCHEMA')]);
+    expect(await check('[]')).toContainEqual(expect.stringContaining('FT_EDGE_UNJOINED'));
+  });
+
+  it('proposes a piece at hand where properties do not go together', async () => {
+    const withEdges = (
+      name: string,
+      ...rest: Parameters<typeof samplePlace> extends [string, ...infer R] ? R : never
+    ) => ({
+      ...samplePiece(name, {}),
+      describe: () => samplePlace(name, ...rest).description,
+    });
+    const mine = {
+      phone: withEdges('phone', { carrier: ['ip/tcp/5060 down required framed'] }),
+      stream: withEdges('stream', { tcp: ['ip/tcp up'] }),
+      sequence: withEdges(
+        'sequence',
+        { up: ['ip/tcp up available framed'], down: ['ip/tcp down'] },
+        {},
+        { curves: ['0/0 1/0 +4'] },
+      ),
+    };
+    expect(
+      await mistakesOf('pieces:\n  sip: { piece: phone }\n  net: { piece: stream }\n', { pieces: mine }),
+    ).toEqual([
+      'x.yaml:2:3: FT_PROPERTY_CONFLICT: Edge `carrier` of piece `sip`: ip/tcp/5060 of sip requires framed; ip/tcp of net offers a stream; a sequence piece between them would solve it',
+    ]);
+    // And with it the three fall into their places.
+    const text = 'pieces:\n  sip: { piece: phone }\n  f: { piece: sequence }\n  net: { piece: stream }\n';
+    expect(await mistakesOf(text, { pieces: mine })).toEqual([]);
   });
 });

@@ -5,6 +5,8 @@ import type { Limits } from '../engine/limits.ts';
 import type { LoadedComponent } from '../engine/load-component.ts';
 import { arrange } from '../puzzle/arrange.ts';
 import type { Mistake, NetworkOptions, Place } from '../puzzle/arrangement.ts';
+import { joinByDefault } from '../puzzle/default-policy.ts';
+import { findShapes } from '../puzzle/find-shapes.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import { bringProtocols } from '../puzzle/piece-protocols.ts';
 import { surroundingsOf } from '../puzzle/surroundings.ts';
@@ -14,6 +16,15 @@ import { ConfigurationError, type ConfigurationMistake, type PathStep } from './
 import { type ConfigurationObject, GRANTS, type PieceEntry, parseSize } from './configuration-schema.ts';
 import { didYouMean, nearest } from './did-you-mean.ts';
 import type { MistakeList } from './mistake-list.ts';
+import {
+  hintFor,
+  type NetworkUse,
+  networkNames,
+  networksOf,
+  placeOf,
+  type ShapeReference,
+  wordsOf,
+} from './network-use.ts';
 import { identityOf, type PieceOrigin } from './piece-identity.ts';
 import type { FoundPiece } from './piece-shelf.ts';
 import type { Puzzle, PuzzlePiece } from './puzzle.ts';
@@ -116,20 +127,39 @@ class Check {
     }
 
     const used = networksOf(entries);
-    const networks = new Map<string, NetworkOptions>();
-    for (const name of used.keys())
-      networks.set(name, { copies: configuration.networks?.[name]?.copies ?? false });
-    for (const name of Object.keys(configuration.networks ?? {})) {
-      if (used.has(name) || this.#lacksEdges) continue;
-      this.#mistakes.add('FT_NETWORK_UNKNOWN', ['networks', name], `no Edge is on the network \`${name}\``, {
-        hint: didYouMean(name, used.keys(), 'leave it out, or put an Edge on it'),
-        of: 'key',
-      });
-    }
+    const {
+      places,
+      decisions,
+      mistakes: choices,
+      contested,
+    } = joinByDefault(
+      this.#workshop.protocols,
+      pieces.map(({ place }) => place),
+    );
+    const seated = pieces.map((piece, index): PuzzlePiece => {
+      const place = places[index]!;
+      return { ...piece, place, maker: { ...piece.maker, place } };
+    });
+    const networks = this.#networks(places, used, configuration.networks ?? {});
 
-    const places = pieces.map(({ place }) => place);
-    const arrangement = arrange(this.#workshop.protocols, places, networks);
-    for (const mistake of arrangement.mistakes) {
+    const arrangement = await this.#arrange(places, networks);
+    // Where an Edge is not joined for a mistake of its own, others may lack nothing but that.
+    const lacking = new Set(contested);
+    for (const { code, piece, edge } of arrangement.mistakes) {
+      if (code !== 'FT_EDGE_REPEATED') continue;
+      const place = places.find(({ name }) => name === piece);
+      for (const network of place?.edges.get(edge ?? '') ?? []) lacking.add(network);
+    }
+    const undecided = new Set(choices.map(({ piece, edge }) => `${piece}.${edge}`));
+    const found = [
+      ...choices,
+      ...arrangement.mistakes.filter(
+        ({ code, piece, edge, network }) =>
+          !(code === 'FT_EDGE_UNJOINED' && undecided.has(`${piece}.${edge}`)) &&
+          !(code === 'FT_SHAPES_DO_NOT_MATCH' && network !== undefined && lacking.has(network)),
+      ),
+    ];
+    for (const mistake of found) {
       if (this.#followsFromAnother(mistake, used)) continue;
       const { path, of } = placeOf(mistake, entries);
       this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of, hint: hintFor(mistake, used) });
@@ -142,9 +172,10 @@ class Check {
       mistakes,
       puzzle: {
         title: source.title,
-        pieces,
+        pieces: seated,
         networks,
         joints: arrangement.joints,
+        decisions,
         workshop: this.#workshop,
         locate(mistake) {
           const { path, of } = placeOf(mistake, entries);
@@ -154,6 +185,33 @@ class Check {
         },
       },
     };
+  }
+
+  /** The networks that something is on, named or by default, with their options. */
+  #networks(
+    places: readonly Place[],
+    used: ReadonlyMap<string, readonly NetworkUse[]>,
+    given: Readonly<Record<string, NetworkOptions | { copies?: boolean | undefined } | null>>,
+  ): ReadonlyMap<string, NetworkOptions> {
+    const networks = new Map<string, NetworkOptions>();
+    const add = (name: string) => networks.set(name, { copies: given[name]?.copies ?? false });
+    for (const name of used.keys()) add(name);
+    for (const { edges } of places) for (const names of edges.values()) for (const name of names) add(name);
+    for (const name of Object.keys(given)) {
+      if (networks.has(name) || this.#lacksEdges || this.#doubtful.size > 0) continue;
+      this.#mistakes.add('FT_NETWORK_UNKNOWN', ['networks', name], `no Edge is on the network \`${name}\``, {
+        hint: didYouMean(name, networks.keys(), 'leave it out, or put an Edge on it'),
+        of: 'key',
+      });
+    }
+    return networks;
+  }
+
+  /** As `arrange`; where properties do not go together, all pieces at hand are asked whether they would help. */
+  async #arrange(places: readonly Place[], networks: ReadonlyMap<string, NetworkOptions>) {
+    const arrangement = arrange(this.#workshop.protocols, places, networks);
+    if (!arrangement.mistakes.some(({ code }) => code === 'FT_PROPERTY_CONFLICT')) return arrangement;
+    return arrange(this.#workshop.protocols, places, networks, await this.#workshop.shelf.descriptions());
   }
 
   async #prepare(name: string, entry: PieceEntry): Promise<PuzzlePiece | undefined> {
@@ -246,7 +304,7 @@ class Check {
       this.#doubtful.add(name);
     }
     const description = isProblems(settled) ? bare : settled;
-    const place: Place = { name, description, edges: this.#edges(name, entry, description, found.name) };
+    const place: Place = { name, description, ...this.#edges(name, entry, description, found.name) };
     const failure = entry.failure ?? 'closed';
     const identity = identityOf(
       { origin, name: description.name, version: description.version, failure },
@@ -296,12 +354,16 @@ class Check {
     entry: PieceEntry,
     description: Description,
     piece: string,
-  ): ReadonlyMap<string, readonly string[]> {
+  ): Pick<Place, 'edges' | 'shapes'> {
     const edges = new Map<string, readonly string[]>();
+    const shapes = new Map<string, ReadonlyMap<string, readonly number[]>>();
     const known = description.edges.map((edge) => edge.name);
     for (const [edge, networks] of Object.entries(entry.edges ?? {})) {
-      if (known.includes(edge)) {
-        edges.set(edge, typeof networks === 'string' ? [networks] : networks);
+      const described = description.edges.find((each) => each.name === edge);
+      if (described !== undefined) {
+        edges.set(edge, networkNames(networks));
+        if (typeof networks === 'object' && !Array.isArray(networks))
+          shapes.set(edge, this.#shapes(name, described, networks));
         continue;
       }
       this.#doubtful.add(name);
@@ -317,7 +379,40 @@ class Check {
         },
       );
     }
-    return edges;
+    return { edges, shapes };
+  }
+
+  /** The Shapes of an Edge by network, where the configuration puts them on networks of their own. */
+  #shapes(
+    name: string,
+    edge: Description['edges'][number],
+    networks: Readonly<Record<string, ShapeReference | readonly ShapeReference[]>>,
+  ): ReadonlyMap<string, readonly number[]> {
+    const shapes = new Map<string, readonly number[]>();
+    for (const [network, given] of Object.entries(networks)) {
+      const path = ['pieces', name, 'edges', edge.name, network];
+      const found = new Set<number>();
+      for (const [index, reference] of [given].flat().entries()) {
+        const named = findShapes(edge, reference, this.#workshop.protocols);
+        for (const shape of named) found.add(shape);
+        if (named.length > 0) continue;
+        this.#doubtful.add(name);
+        const known = edge.shapes.map(
+          ({ stack, direction }, number) => `${number} (\`${stack} ${direction}\`)`,
+        );
+        this.#mistakes.add(
+          'FT_SHAPE_UNKNOWN',
+          Array.isArray(given) ? [...path, index] : path,
+          `Edge \`${edge.name}\` of piece \`${name}\` has no Shape \`${reference}\``,
+          { hint: `it has ${known.join(', ')}` },
+        );
+      }
+      shapes.set(
+        network,
+        [...found].sort((a, b) => a - b),
+      );
+    }
+    return shapes;
   }
 
   /** Whether a mistake is only there because another one is: a neighbour that could not be made matches nothing. */
@@ -328,13 +423,11 @@ class Check {
       this.#misspelt.has(`${mistake.piece}.${mistake.edge}`)
     )
       return true;
-    if (mistake.network === undefined) {
-      return (
-        mistake.code === 'FT_EDGE_UNJOINED' &&
-        mistake.piece !== undefined &&
-        this.#doubtful.has(mistake.piece)
-      );
-    }
+    // What is left out may lack just what is missing.
+    const isByDefault = mistake.network === undefined || !used.has(mistake.network);
+    if (isByDefault && LEFT_OUT.has(mistake.code) && (this.#doubtful.size > 0 || this.#lacksEdges))
+      return true;
+    if (mistake.network === undefined) return false;
     const uses = used.get(mistake.network) ?? [];
     return (uses.length < 2 && this.#lacksEdges) || uses.some((use) => this.#doubtful.has(use.piece));
   }
@@ -344,77 +437,6 @@ class Check {
 interface OpenedPiece {
   readonly piece: NativePiece | LoadedComponent;
   readonly origin: PieceOrigin;
-}
-
-/** An Edge, as the configuration puts it on a network. */
-interface NetworkUse {
-  readonly piece: string;
-  readonly edge: string;
-  readonly path: readonly PathStep[];
-}
-
-type Entries = readonly (readonly [string, PieceEntry])[];
-
-function networksOf(entries: Entries): ReadonlyMap<string, readonly NetworkUse[]> {
-  const used = new Map<string, NetworkUse[]>();
-  for (const [piece, entry] of entries) {
-    for (const [edge, networks] of Object.entries(entry.edges ?? {})) {
-      const path = ['pieces', piece, 'edges', edge];
-      const list =
-        typeof networks === 'string'
-          ? [{ network: networks, path }]
-          : networks.map((network, i) => ({ network, path: [...path, i] }));
-      for (const { network, path } of list) {
-        const uses = used.get(network);
-        if (uses === undefined) used.set(network, [{ piece, edge, path }]);
-        else uses.push({ piece, edge, path });
-      }
-    }
-  }
-  return used;
-}
-
-/** Where in the configuration something stands that is told by the names of a piece, an Edge and a network. */
-function placeOf(mistake: Mistake, entries: Entries): { path: readonly PathStep[]; of: 'key' | 'value' } {
-  const uses = [...networksOf(entries)].flatMap(([network, each]) =>
-    each.map((use) => ({ network, ...use })),
-  );
-  const fits = uses.find(
-    (use) =>
-      (mistake.network ?? use.network) === use.network &&
-      (mistake.piece ?? use.piece) === use.piece &&
-      (mistake.edge ?? use.edge) === use.edge,
-  );
-  if (mistake.piece === undefined && mistake.network !== undefined) {
-    return fits === undefined
-      ? { path: ['networks', mistake.network], of: 'key' }
-      : { path: fits.path, of: 'value' };
-  }
-  if (mistake.piece === undefined) return { path: [], of: 'value' };
-  const piece = ['pieces', mistake.piece];
-  if (mistake.setting !== undefined) return { path: [...piece, 'settings', mistake.setting], of: 'value' };
-  if (mistake.edge === undefined) return { path: piece, of: 'key' };
-  return fits === undefined
-    ? { path: [...piece, 'edges', mistake.edge], of: 'key' }
-    : { path: fits.path, of: 'value' };
-}
-
-/** A mistake of the puzzle speaks of "it": this says of what. */
-function wordsOf({ piece, edge, setting, message }: Mistake): string {
-  if (piece === undefined) return message;
-  const part =
-    edge !== undefined ? `Edge \`${edge}\` of ` : setting !== undefined ? `setting \`${setting}\` of ` : '';
-  // An endpoint speaks of itself by its name.
-  const said = message.startsWith(`piece ${piece}: `) ? message.slice(piece.length + 8) : message;
-  return `${part}piece \`${piece}\`: ${said}`;
-}
-
-/** A network with a single Edge is most often a name with a typing mistake. */
-function hintFor(mistake: Mistake, used: ReadonlyMap<string, readonly NetworkUse[]>): string | undefined {
-  if (mistake.network === undefined || (used.get(mistake.network)?.length ?? 0) > 1) return undefined;
-  const others = [...used.keys()].filter((network) => network !== mistake.network);
-  const near = nearest(mistake.network, others);
-  return near === undefined ? undefined : `did you mean the network \`${near}\`?`;
 }
 
 function makerOf(
@@ -452,5 +474,12 @@ function isProblems(answer: Description | readonly Problem[]): answer is readonl
   return Array.isArray(answer);
 }
 
+/** Mistakes of Edges that the configuration leaves out. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'FT_EDGE_UNJOINED',
+  'FT_EDGE_AMBIGUOUS',
+  'FT_SHAPES_DO_NOT_MATCH',
+  'FT_JOINT_AMBIGUOUS',
+]);
 /** WebAssembly's 32-bit memories hold no more. */
 const MAX_MEMORY_BYTES = 2 ** 32;

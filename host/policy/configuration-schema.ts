@@ -32,6 +32,13 @@ const settingValue = z
 
 const size = z.union([z.int().positive(), z.string().regex(SIZE_PATTERN)]);
 
+const networkName = z.string().regex(NAME_PATTERN);
+const shape = z
+  .union([z.int().nonnegative(), z.string().min(1)])
+  .describe(
+    'A Shape of the Edge: its number from 0, its stack, or its stack and direction, such as `ip up`.',
+  );
+
 const piece = z.strictObject({
   piece: z
     .string()
@@ -46,10 +53,16 @@ const piece = z.strictObject({
   edges: z
     .record(
       z.string(),
-      z.union([z.string().regex(NAME_PATTERN), z.array(z.string().regex(NAME_PATTERN)).min(1)]),
+      z.union([
+        networkName,
+        z.array(networkName),
+        z.record(networkName, z.union([shape, z.array(shape).min(1)])),
+      ]),
     )
     .nullish()
-    .describe('On which network each of its Edges is; a list of networks for a repeated Edge.'),
+    .describe(
+      'On which network each of its Edges is; a list of networks for a repeated Edge; networks with the Shapes that go there, where they are to be kept apart. An Edge that is left out joins where it matches; `[]` keeps it from that.',
+    ),
   failure: z
     .enum(FAILURE_POLICIES)
     .optional()

@@ -34,6 +34,21 @@ export class PieceShelf {
     return [...new Set([...this.#natives.keys(), ...this.#builtIn()])].sort();
   }
 
+  /** What all pieces that need no path say of themselves; without those that cannot be asked. */
+  async descriptions(): Promise<readonly Description[]> {
+    const answers = await Promise.all(
+      this.names().map(async (name) => {
+        try {
+          return await describePiece(this, name, '.');
+        } catch (error) {
+          if (error instanceof FunnelError) return undefined;
+          throw error;
+        }
+      }),
+    );
+    return answers.filter((answer) => answer !== undefined);
+  }
+
   /** Finds a piece by its name, or by its path from `directory`. Does not read the file. */
   find(reference: string, directory: string): FoundPiece | MissingPiece {
     if (isPath(reference))

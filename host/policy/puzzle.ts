@@ -1,4 +1,5 @@
 import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../puzzle/arrangement.ts';
+import type { Decision } from '../puzzle/default-policy.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import type { ConfigurationMistake } from './configuration-error.ts';
 import type { Workshop } from './workshop.ts';
@@ -12,6 +13,8 @@ export interface Puzzle {
   readonly pieces: readonly PuzzlePiece[];
   readonly networks: ReadonlyMap<string, NetworkOptions>;
   readonly joints: readonly PlannedJoint[];
+  /** Where the Edges came that the configuration left out. */
+  readonly decisions: readonly Decision[];
   /** With what it was made, and whatever takes its place is. */
   readonly workshop: Workshop;
   /** Gives something that went wrong while starting its place in the configuration. */

@@ -65,7 +65,10 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
   'pieces.*.settings': { is: 'a mapping of settings to values', example: 'settings: { device: fun0 }' },
   'pieces.*.settings.*': { is: 'a text, a number, true, false, or a list of these', example: 'device: fun0' },
   'pieces.*.edges': { is: 'a mapping of Edges to networks', example: 'edges: { ip: lan }' },
-  'pieces.*.edges.*': { is: 'the name of a network, or a list of them', example: 'ip: lan' },
+  'pieces.*.edges.*': {
+    is: 'the name of a network, a list of them, or networks with the Shapes that go there',
+    example: 'ip: lan',
+  },
   'pieces.*.failure': { is: `one of ${list(FAILURE_POLICIES)}`, example: 'failure: restart' },
   'pieces.*.grants': { is: `a list out of ${list(GRANTS)}`, example: 'grants: [log, random]' },
   'pieces.*.grants.*': { is: `one of ${list(GRANTS)}`, example: 'grants: [log, random]' },

@@ -72,7 +72,8 @@ function membersByNetwork(places: readonly Place[], mistakes: Mistake[]): Map<st
     description.edges.forEach((edge, described) => {
       const names = place.edges.get(edge.name) ?? [];
       if (names.length === 0 && !edge.optional) {
-        const message = `name the network that it is on, under \`edges:\`; it takes ${edge.shapes.map((shape) => shape.stack).join(' or ')}`;
+        const takes = edge.shapes.map((shape) => shape.stack).join(' or ');
+        const message = `it is on no network, and nothing that is left out joins it; it takes ${takes}: add a piece that matches, or name its network under \`edges:\``;
         mistakes.push({ code: 'FT_EDGE_UNJOINED', piece, edge: edge.name, message });
       }
       const parts = place.shapes?.get(edge.name);

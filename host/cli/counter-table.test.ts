@@ -14,6 +14,7 @@ function snapshot(uptimeMs: number, factor: number): LaneSnapshot {
     bytesIn: frames * factor * size,
     framesOut: Math.floor(frames * factor * 0.9),
     bytesOut: Math.floor(frames * factor * 0.9) * 64,
+    framesRefused: 0,
   });
   const piece = { state: 'running' as const, held: 0, waiting: 0 };
   return {

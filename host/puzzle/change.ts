@@ -266,7 +266,9 @@ export class Change {
         }
         member.joint.members.splice(member.joint.members.indexOf(member), 1);
         if (member.offers.length > 0) table.changedJoints.add(member.joint);
-        if (stays) seat.members[member.edge] = undefined;
+        if (!stays) continue;
+        table.closeIntake(member);
+        seat.members[member.edge] = undefined;
       }
     }
     return closing;
@@ -282,6 +284,7 @@ export class Change {
         table.dropWaiting(seat, 'replaced');
         seat.former = formerEdges(seat);
       }
+      for (const member of seat.edges) table.closeIntake(member);
       seat.members.length = 0;
       seat.piece = piece;
       seat.tenancy = tenancy;
@@ -311,6 +314,7 @@ export class Change {
         const former = seat.former?.get(`${member.name} ${network}`);
         if (former !== undefined) member.inherit(former);
         seat.members[edge] = member;
+        seat.intake.open(edge);
         joint.members.push(member);
       }
       const shapes = planned.shapes.filter((shape) => !member.shapes.includes(shape));
@@ -379,6 +383,8 @@ export interface Table {
   attempt<T>(seat: Seat, call: () => T): T | undefined;
   enqueue(seat: Seat): void;
   dropWaiting(seat: Seat, reason: string): void;
+  /** What still waits on an Edge that leaves ends, counted. */
+  closeIntake(member: JoinedEdge): void;
 }
 
 /** What a committed change leaves behind. */

@@ -1,10 +1,10 @@
 import { Plan } from '../frame/plan.ts';
-import type { Direction } from '../stack/direction.ts';
+import { type Direction, opposes } from '../stack/direction.ts';
 import { parseStack } from '../stack/parse-stack.ts';
 import type { Protocols } from '../stack/protocols.ts';
 
 /** The place where Edges come together: for each direction, a plan of the Shapes that take frames travelling so. */
-export class Joint<Member extends { readonly edge: number }> {
+export class Joint<Member extends { readonly edge: number; readonly seat: unknown }> {
   readonly name: string;
   /** Frames that several Shapes match equally go to each. */
   copies: boolean;
@@ -13,6 +13,8 @@ export class Joint<Member extends { readonly edge: number }> {
   readonly receivers: (Receiver<Member> | undefined)[] = [];
   readonly #protocols: Protocols;
   readonly #plans: Record<Direction, Plan>;
+  /** Grows with each change of the receivers. */
+  version = 0;
   readonly #freeTags: number[] = [];
 
   constructor(name: string, copies: boolean, protocols: Protocols) {
@@ -35,8 +37,21 @@ export class Joint<Member extends { readonly edge: number }> {
   add(member: Member, shape: number, direction: Direction, stack: string): number {
     const tag = this.#freeTags.pop() ?? this.receivers.length;
     this.receivers[tag] = { member, edgeShape: (member.edge | (shape << 16)) >>> 0, direction, stack };
+    this.version++;
     this.#plans[direction].add(parseStack(stack, this.#protocols), tag);
     return tag;
+  }
+
+  /** The only Edge that could take a frame which this one sends from a Shape of `direction`; undefined for none or several. */
+  soleReceiver(sender: Member, direction: Direction): Member | undefined {
+    let sole: Member | undefined;
+    for (const receiver of this.receivers) {
+      if (receiver === undefined || receiver.member.seat === sender.seat) continue;
+      if (!opposes(direction, receiver.direction) || receiver.member === sole) continue;
+      if (sole !== undefined) return undefined;
+      sole = receiver.member;
+    }
+    return sole;
   }
 
   remove(tag: number): void {
@@ -44,6 +59,7 @@ export class Joint<Member extends { readonly edge: number }> {
     if (receiver === undefined) return;
     this.#plans[receiver.direction].remove(parseStack(receiver.stack, this.#protocols), tag);
     this.receivers[tag] = undefined;
+    this.version++;
     this.#freeTags.push(tag);
   }
 }

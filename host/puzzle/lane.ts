@@ -12,6 +12,7 @@ import { Protocols } from '../stack/protocols.ts';
 import { arrange } from './arrange.ts';
 import type { NetworkOptions, Place } from './arrangement.ts';
 import { Change, type Closing, type Difference, type Leftovers, type Table } from './change.ts';
+import * as intakeConstants from './intake.ts';
 import { Joint } from './joint.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { PuzzleError } from './puzzle-error.ts';
@@ -22,12 +23,15 @@ import {
   FIRST_RESTART_MS,
   FRAMES_IN,
   FRAMES_OUT,
+  FRAMES_REFUSED,
   type JoinedEdge,
   LAST_RESTART_MS,
   type Seat,
 } from './seat.ts';
 import { type LaneSnapshot, snapshotOf } from './snapshot.ts';
 import type { Tenancy } from './tenancy.ts';
+
+const { BATCH_FRAMES, EVICTED, REFUSED } = intakeConstants;
 
 /**
  * One thread's whole puzzle: its frames, its pieces in their seats, its Joints, and the loop that runs pieces until
@@ -47,6 +51,10 @@ export class Lane {
   /** Seats that are to be called, in the order in which they came. */
   readonly #queue: Seat[] = [];
   readonly #changedJoints = new Set<Joint<JoinedEdge>>();
+  /** Edges without room that their neighbours know of or are to know of. */
+  #fullEdges = 0;
+  /** Joints on which an Edge became full, or has room again. */
+  readonly #changedRoom = new Set<Joint<JoinedEdge>>();
   #changes = 0;
   #changing: Promise<void> = Promise.resolve();
   /** While new pieces say what they offer, nobody is told terms. */
@@ -82,6 +90,7 @@ export class Lane {
       attempt: (seat, call) => this.#attempt(seat, call),
       enqueue: (seat) => this.#enqueue(seat),
       dropWaiting: (seat, reason) => this.#dropWaiting(seat, reason),
+      closeIntake: (member) => this.#closeIntake(member),
     };
   }
 
@@ -200,20 +209,26 @@ export class Lane {
     if (seat.piece === undefined || seat.fault !== undefined) return 1;
     const outbox = this.#outbox;
     outbox.length = 0;
-    const waiting = seat.inbox.length;
+    const { inbox } = seat.intake;
+    const waiting = inbox.length;
     try {
       // `now` as it came from the clock: out of a field it would be a new object of the heap for each call.
-      seat.wakeAt = seat.piece.process(now, seat.inbox, BATCH_FRAMES, outbox);
+      seat.wakeAt = seat.piece.process(now, inbox, BATCH_FRAMES, outbox);
     } catch (error) {
       for (let n = 0; n < outbox.length; n++) this.frames.release(outbox.rows[n]!);
       outbox.length = 0;
       this.#fail(seat, error);
       return BATCH_FRAMES;
     }
-    const work = 1 + waiting - seat.inbox.length + outbox.length;
+    const work = 1 + waiting - inbox.length + outbox.length;
+    if (seat.intake.length > inbox.length) {
+      seat.intake.refill(this.frames);
+      if (this.#fullEdges > 0) this.#noteRoom(seat);
+    }
     this.#deliver(seat, outbox);
-    if (seat.inbox.length > 0) this.#enqueue(seat);
+    if (inbox.length > 0) this.#enqueue(seat);
     if (this.#changedJoints.size > 0) this.#tellTerms();
+    if (this.#changedRoom.size > 0) this.#tellRoom();
     return work;
   }
 
@@ -235,6 +250,7 @@ export class Lane {
         this.#drop(seat, row, 'hop-limit-of-the-puzzle');
         continue;
       }
+      if (this.#fullEdges > 0 && this.#isInVain(member, direction, row)) continue;
       const plan = member.joint.planFrom(direction);
       let node = plan.walk(frames, row, direction === 'up');
       let isTaken = false;
@@ -282,14 +298,88 @@ export class Lane {
       this.#drop(seat, row, 'paused');
     } else {
       const bytes = this.frames.length[row]!;
-      if (seat.inbox.push(row, edgeShape, skips)) {
-        member.traffic[FRAMES_IN]! += 1;
-        member.traffic[BYTES_IN]! += bytes;
+      const answer = seat.intake.push(member.edge, row, edgeShape, skips);
+      if (answer === REFUSED) {
+        this.#refuse(member, row);
+        return;
+      }
+      member.traffic[FRAMES_IN]! += 1;
+      member.traffic[BYTES_IN]! += bytes;
+      this.#enqueue(seat);
+      if (answer === EVICTED) this.#evicted(seat);
+    }
+  }
+
+  // Overload: what finds a queue full, and who is told.
+
+  /** A frame that had found a place lost it to another Edge. */
+  #evicted({ members, intake: { evictedEdge, evictedRow } }: Seat): void {
+    const member = members[evictedEdge]!;
+    member.traffic[FRAMES_IN]! -= 1;
+    member.traffic[BYTES_IN]! -= this.frames.length[evictedRow]!;
+    this.#refuse(member, evictedRow);
+  }
+
+  #refuse(member: JoinedEdge, row: number): void {
+    member.traffic[FRAMES_REFUSED]! += 1;
+    member.seat.counters.values[member.seat.queueFull]! += 1;
+    this.frames.release(row);
+    if (member.isFull) return;
+    member.isFull = true;
+    this.#fullEdges++;
+    this.#changedRoom.add(member.joint);
+  }
+
+  /** Drops a frame that could only go to an Edge that is full, before anything was spent on it. */
+  #isInVain(sender: JoinedEdge, direction: Direction, row: number): boolean {
+    const { joint } = sender;
+    if (sender.soleOf !== joint.version || sender.soleDirection !== direction) {
+      sender.sole = joint.soleReceiver(sender, direction);
+      sender.soleOf = joint.version;
+      sender.soleDirection = direction;
+    }
+    const { sole } = sender;
+    if (sole === undefined || !sole.isFull || !sole.seat.intake.isFull(sole.edge)) return false;
+    this.#refuse(sole, row);
+    return true;
+  }
+
+  #noteRoom(seat: Seat): void {
+    for (let n = 0; n < seat.members.length; n++) {
+      const member = seat.members[n];
+      if (member?.isFull !== true || !seat.intake.hasRoom(member.edge)) continue;
+      this.#roomAgain(member);
+    }
+  }
+
+  #roomAgain(member: JoinedEdge): void {
+    member.isFull = false;
+    this.#fullEdges--;
+    this.#changedRoom.add(member.joint);
+  }
+
+  /** Those who send to an Edge are told when it has no room, and when it has some again. */
+  #tellRoom(): void {
+    const changed = [...this.#changedRoom];
+    this.#changedRoom.clear();
+    for (const { members } of changed) {
+      for (const sender of members) {
+        const isBlocked = members.some((member) => member.isFull && isSentBy(sender, member));
+        const { seat } = sender;
+        if (isBlocked === sender.isBlocked || seat.fault !== undefined) continue;
+        sender.isBlocked = isBlocked;
+        this.#attempt(seat, () => seat.piece!.ready(sender.edge, !isBlocked));
         this.#enqueue(seat);
-      } else {
-        this.#drop(seat, row, 'queue-full');
       }
     }
+  }
+
+  /** What still waits on an Edge that leaves ends. */
+  #closeIntake(member: JoinedEdge): void {
+    const { seat } = member;
+    const dropped = seat.intake.close(member.edge, (row) => this.frames.release(row));
+    if (dropped > 0) seat.counters.add('removed', dropped);
+    if (member.isFull) this.#roomAgain(member);
   }
 
   #drop(seat: Seat, row: number, reason: string): void {
@@ -298,12 +388,9 @@ export class Lane {
   }
 
   #dropWaiting(seat: Seat, reason: string): void {
-    const { inbox } = seat;
-    const waiting = inbox.length;
-    if (waiting === 0) return;
-    for (let n = 0; n < waiting; n++) this.frames.release(inbox.rows[inbox.at(n)]!);
-    inbox.take(waiting);
-    seat.counters.add(reason, waiting);
+    const dropped = seat.intake.drop((row) => this.frames.release(row));
+    if (dropped > 0) seat.counters.add(reason, dropped);
+    for (const member of seat.edges) if (member.isFull) this.#roomAgain(member);
   }
 
   #continueLater(): void {
@@ -363,6 +450,7 @@ export class Lane {
       for (const member of seat.edges) if (member.dropInherited()) this.#changedJoints.add(member.joint);
     }
     this.#tellTerms();
+    this.#tellRoom();
     this.#isRunning = false;
     leftovers.close();
     this.run();
@@ -500,6 +588,7 @@ export class Lane {
       arrived: (outbox) => {
         if (tenancy.isActive && !this.#isClosed) {
           this.#deliver(seat, outbox);
+          if (this.#changedRoom.size > 0 && !this.#isRunning) this.#tellRoom();
           this.run();
           return;
         }
@@ -634,13 +723,20 @@ function isHeardBy(member: JoinedEdge, direction: Direction, other: JoinedEdge):
   return other.shapes.some((shape) => opposes(direction, other.directions[shape]!));
 }
 
+/** Whether frames can come from one Edge to another. */
+function isSentBy(sender: JoinedEdge, member: JoinedEdge): boolean {
+  if (sender.seat === member.seat) return false;
+  return sender.directions.some(
+    (own) =>
+      own !== undefined && member.directions.some((other) => other !== undefined && opposes(own, other)),
+  );
+}
+
 function isSameProperty(a: Property, b: Property): boolean {
   if (a.name !== b.name || a.value.tag !== b.value.tag) return false;
   return a.value.tag === 'yes' || b.value.tag === 'yes' || a.value.val === b.value.val;
 }
 
-/** Frames that one call brings to a piece. */
-const BATCH_FRAMES = 256;
 /** Work of a turn, in frames, before timers and other descriptors have theirs: some 2 ms. */
 const TURN_FRAMES = 16_384;
 /** Pieces that a frame may pass before it is held to go in circles. */

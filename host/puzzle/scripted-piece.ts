@@ -15,6 +15,7 @@ export class ScriptedPiece implements Piece {
   readonly heard: [number, string, boolean][] = [];
   readonly taken: { edge: number; shape: number; bytes: number[]; skip: number }[] = [];
   readonly calls: number[] = [];
+  readonly readies: [number, boolean][] = [];
   held = 0;
   paused = false;
   wakeAt = Infinity;
@@ -55,7 +56,9 @@ export class ScriptedPiece implements Piece {
     this.heard.push([edge, stack, present]);
     return present ? this.listenRefusal : undefined;
   }
-  ready() {}
+  ready(edge: number, ready: boolean) {
+    this.readies.push([edge, ready]);
+  }
   save() {
     return this.state;
   }

@@ -1,9 +1,9 @@
 import type { Property } from '../../abi/host/contract.ts';
 import { Counters } from '../piece/counters.ts';
-import { Inbox } from '../piece/inbox.ts';
 import type { Piece } from '../piece/piece.ts';
 import type { Direction } from '../stack/direction.ts';
 import type { Place } from './arrangement.ts';
+import { Intake } from './intake.ts';
 import type { Joint } from './joint.ts';
 import type { FailurePolicy, PieceMaker } from './piece-maker.ts';
 import type { Tenancy } from './tenancy.ts';
@@ -14,8 +14,10 @@ export class Seat {
   readonly kind: 'component' | 'native';
   failure: FailurePolicy;
   identity: string | undefined;
-  readonly inbox = new Inbox();
+  readonly intake = new Intake();
   readonly counters = new Counters();
+  /** The index of the counter of frames that found no room: a flood is not to cost a search each. */
+  readonly queueFull = this.counters.index('queue-full');
   /** Joined Edges, by number. */
   readonly members: (JoinedEdge | undefined)[] = [];
   piece: Piece | undefined;
@@ -75,8 +77,16 @@ export class JoinedEdge {
   readonly offers: Property[] = [];
   /** Those that an instance offered that was replaced, and that the new one has not offered yet: until it was called once. */
   readonly inherited = new Set<Property>();
-  /** Frames in, bytes in, frames out, bytes out; in is to the piece. */
-  readonly traffic = new Float64Array(4);
+  /** Frames in, bytes in, frames out, bytes out, frames that found no room; in is to the piece. */
+  readonly traffic = new Float64Array(5);
+  /** It had no room for a frame, and its neighbours were told; until there is some again. */
+  isFull = false;
+  /** The piece was told that an Edge which takes its frames has no room. */
+  isBlocked = false;
+  /** The only Edge that takes its frames of one direction, as of a version of the Joint; see `Joint.soleReceiver`. */
+  sole: JoinedEdge | undefined;
+  soleOf = -1;
+  soleDirection: Direction | undefined;
 
   constructor(seat: Seat, edge: number, described: number, joint: Joint<JoinedEdge>) {
     this.seat = seat;
@@ -120,3 +130,4 @@ export const FRAMES_IN = 0;
 export const BYTES_IN = 1;
 export const FRAMES_OUT = 2;
 export const BYTES_OUT = 3;
+export const FRAMES_REFUSED = 4;

@@ -1,5 +1,5 @@
 import type { Frames } from '../frame/frames.ts';
-import { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT, type Seat } from './seat.ts';
+import { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT, FRAMES_REFUSED, type Seat } from './seat.ts';
 
 /** The counters of a lane at one instant. */
 export interface LaneSnapshot {
@@ -34,6 +34,8 @@ export interface EdgeSnapshot {
   readonly bytesIn: number;
   readonly framesOut: number;
   readonly bytesOut: number;
+  /** Frames that came by this Edge and found its queue full; counted as `queue-full` at the piece. */
+  readonly framesRefused: number;
 }
 
 /** Frames that ended at a piece, for one reason. */
@@ -73,9 +75,10 @@ function pieceSnapshot(seat: Seat): PieceSnapshot {
       bytesIn: member.traffic[BYTES_IN]!,
       framesOut: member.traffic[FRAMES_OUT]!,
       bytesOut: member.traffic[BYTES_OUT]!,
+      framesRefused: member.traffic[FRAMES_REFUSED]!,
     })),
     reasons,
     held: seat.piece?.held ?? 0,
-    waiting: seat.inbox.length,
+    waiting: seat.intake.length,
   };
 }

@@ -25,6 +25,22 @@ export async function startEchoLane(options: {
   stack: string;
 }): Promise<EchoLane> {
   const protocols = new Protocols();
+  let traffic: TrafficPiece | undefined;
+  const lane = await startChain(options, protocols, (context, frames) => {
+    traffic = new TrafficPiece(context, frames, protocols.number('ipv4'));
+    return traffic;
+  });
+  const { bytes } = ipv4Packet(protocols, options.bytes);
+  for (let n = 0; n < options.frames; n++) traffic!.add(bytes);
+  return { lane, traffic: traffic! };
+}
+
+/** A chain of `echo` pieces between the Edges `out` and `in` of a native piece. */
+export async function startChain(
+  options: { pieces: number; reach: 'headers' | 'whole-frame'; stack: string },
+  protocols: Protocols,
+  ends: PieceMaker['make'],
+): Promise<Lane> {
   const component = await loadPiece('echo');
   const settings = [
     ['stack', options.stack],
@@ -32,7 +48,6 @@ export async function startEchoLane(options: {
   ] as const;
   const description = component.describe(settings);
   if (!('name' in description)) throw new Error(description.map(({ message }) => message).join('; '));
-  let traffic: TrafficPiece | undefined;
   const makers: PieceMaker[] = [
     {
       place: {
@@ -45,10 +60,7 @@ export async function startEchoLane(options: {
       },
       kind: 'native',
       failure: 'closed',
-      make(context, frames) {
-        traffic = new TrafficPiece(context, frames, protocols.number('ipv4'));
-        return traffic;
-      },
+      make: ends,
     },
   ];
   for (let n = 0; n < options.pieces; n++) {
@@ -72,7 +84,5 @@ export async function startEchoLane(options: {
     onEvent: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
   });
   await lane.start(makers);
-  const { bytes } = ipv4Packet(protocols, options.bytes);
-  for (let n = 0; n < options.frames; n++) traffic!.add(bytes);
-  return { lane, traffic: traffic! };
+  return lane;
 }

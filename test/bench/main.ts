@@ -6,6 +6,7 @@ import type { Group } from './group.ts';
 import { heapGroup } from './heap-group.ts';
 import { hopGroup } from './hop-group.ts';
 import { laneGroup } from './lane-group.ts';
+import { overloadGroup } from './overload-group.ts';
 import { runProfiled } from './profile.ts';
 import { Report } from './report.ts';
 import { tunTunGroup } from './tun-tun-group.ts';
@@ -40,7 +41,15 @@ export async function runBench(argv: readonly string[]): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
-const GROUPS: readonly Group[] = [hopGroup, laneGroup, heapGroup, fuelGroup, tunTunGroup, tunUdpGroup];
+const GROUPS: readonly Group[] = [
+  hopGroup,
+  laneGroup,
+  overloadGroup,
+  heapGroup,
+  fuelGroup,
+  tunTunGroup,
+  tunUdpGroup,
+];
 
 function isWanted({ name }: Group, only: string | undefined): boolean {
   return only === undefined || only.startsWith(name) || name.startsWith(only);

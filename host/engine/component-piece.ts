@@ -167,9 +167,9 @@ export class ComponentPiece implements Piece {
 
   /** Of a piece that holds as many large frames as it may, those that come first: behind them may be small ones. */
   #dropLarge(inbox: Inbox): void {
-    const { firstLargeRow } = this.#frames;
+    const { firstLarge } = this.#ledger;
     let large = 0;
-    while (large < inbox.length && inbox.rows[inbox.at(large)]! >= firstLargeRow) large++;
+    while (large < inbox.length && inbox.rows[inbox.at(large)]! >= firstLarge) large++;
     if (large > 0) this.#dropWaiting(inbox, large);
   }
 

@@ -59,7 +59,7 @@ export class Lowering {
     let parts = 0;
     let arena = 0;
     let hopsSoFar = 0;
-    const firstLarge = this.#frames.firstLargeRow;
+    const { firstLarge } = this.#ledger;
     let largeRoom = this.#ledger.largeRoom;
     let n = 0;
     for (; n < most; n++) {

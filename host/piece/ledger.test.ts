@@ -72,6 +72,19 @@ describe('Ledger', () => {
     expect(ledger.room).toBe(1);
   });
 
+  it('counts large rows against a quarter of all', () => {
+    const ledger = new Ledger(32, 16, 24);
+    expect(ledger.largeRoom).toBe(2);
+    const slots = [3, 24, 31].map((row) => ledger.slotOf(ledger.open(row, 0, 0)));
+    expect(ledger.largeRoom).toBe(0);
+    ledger.close(slots[0]!);
+    expect(ledger.largeRoom).toBe(0);
+    ledger.close(slots[2]!);
+    expect(ledger.largeRoom).toBe(1);
+    ledger.closeAll(() => {});
+    expect(ledger.largeRoom).toBe(2);
+  });
+
   it('disposes of every row that has not moved on when all ends', () => {
     const ledger = new Ledger(16, 4);
     ledger.open(1, 0, 0);

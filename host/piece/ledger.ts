@@ -16,6 +16,8 @@ export class Ledger {
   readonly uses: Uint8Array;
   /** The slot that holds a row, by row; meaningful where that slot's row is the row. */
   readonly slotOfRow: Int32Array;
+  /** Rows from this on have large rooms, of which few are to be held. */
+  readonly firstLarge: number;
 
   /** The live ticket of each slot that a ticket can name; where there is none, a ticket that would name another slot. */
   readonly #tickets: Uint32Array;
@@ -23,7 +25,6 @@ export class Ledger {
   readonly #ages: Uint32Array;
   readonly #free: Int32Array;
   #freeCount: number;
-  readonly #firstLarge: number;
   #largeRoom: number;
 
   /**
@@ -32,7 +33,7 @@ export class Ledger {
    * @param firstLarge the first row with a large room
    */
   constructor(rows: number, capacity = MAX_HELD, firstLarge = rows) {
-    this.#firstLarge = firstLarge;
+    this.firstLarge = firstLarge;
     this.#largeRoom = Math.ceil((rows - firstLarge) * LARGE_SHARE);
     if (capacity > 1 << SLOT_BITS) throw new RangeError(`a ledger has at most ${1 << SLOT_BITS} tickets`);
     this.rows = new Int32Array(capacity).fill(-1);
@@ -73,7 +74,7 @@ export class Ledger {
   open(row: number, bodyStart: number, bodyLength: number): number {
     const slot = this.#free[--this.#freeCount]!;
     this.rows[slot] = row;
-    if (row >= this.#firstLarge) this.#largeRoom--;
+    if (row >= this.firstLarge) this.#largeRoom--;
     this.bodyStarts[slot] = bodyStart;
     this.bodyLengths[slot] = bodyLength;
     this.uses[slot] = 0;
@@ -101,7 +102,7 @@ export class Ledger {
 
   /** Ends a live ticket. The caller has disposed of its row. */
   close(slot: number): void {
-    if (this.rows[slot]! >= this.#firstLarge) this.#largeRoom++;
+    if (this.rows[slot]! >= this.firstLarge) this.#largeRoom++;
     this.rows[slot] = -1;
     this.#tickets[slot] = slot ^ 1;
     const next = (this.#ages[slot]! + FIRST_AGE) >>> 0;

@@ -1,0 +1,93 @@
+import type { Piece as Description, Joining, Property, Shape } from '../../abi/host/contract.ts';
+import type { Frames } from '../../host/frame/frames.ts';
+import type { Inbox } from '../../host/piece/inbox.ts';
+import { Outbox } from '../../host/piece/outbox.ts';
+import type { Piece, PieceContext } from '../../host/piece/piece.ts';
+
+/** An end of a network: takes everything and lets it go, brings packets, and remembers what it is offered. Allocates nothing for a frame. */
+export class SoakEnd implements Piece {
+  readonly description: Description;
+  readonly held = 0;
+  taken = 0;
+  offers: readonly Property[] = [];
+  readonly #context: PieceContext;
+  readonly #frames: Frames;
+  readonly #outbox = new Outbox();
+
+  constructor(description: Description, context: PieceContext, frames: Frames) {
+    this.description = description;
+    this.#context = context;
+    this.#frames = frames;
+  }
+
+  /** Packets from a pool, from this place in it on, round and round; each begins with `protocol`. How many there was room for. */
+  bring(
+    pool: readonly Uint8Array[],
+    from: number,
+    count: number,
+    protocol: (packet: Uint8Array) => number,
+  ): number {
+    const frames = this.#frames;
+    let brought = 0;
+    for (let n = 0; n < count; n++) {
+      const packet = pool[(from + n) % pool.length]!;
+      const row = frames.allocate(packet.length);
+      if (row < 0) break;
+      const start = frames.start[row]!;
+      frames.bytes.set(packet, start);
+      frames.begin(row, start, packet.length, protocol(packet));
+      this.#outbox.push(row, 0, 0);
+      brought++;
+    }
+    this.#context.arrived(this.#outbox);
+    return brought;
+  }
+
+  process(_now: number, inbox: Inbox, limit: number): number {
+    const count = Math.min(inbox.length, limit);
+    for (let n = 0; n < count; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
+    inbox.take(count);
+    this.taken += count;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  join(joining: Joining): void {
+    this.offers = joining.properties;
+  }
+
+  start() {
+    return [];
+  }
+  accepts(): undefined {}
+  leave(): void {}
+  listening(): undefined {}
+  ready(): void {}
+  save(): Uint8Array {
+    return new Uint8Array();
+  }
+  restore(): undefined {}
+  isPaused(): boolean {
+    return false;
+  }
+  close(): void {}
+}
+
+export function describeEnd(stack: string, direction: Shape['direction']): Description {
+  return {
+    name: 'end',
+    version: '1.0.0',
+    summary: 'An end of a network, for the soak.',
+    protocols: [],
+    edges: [
+      {
+        name: 'net',
+        optional: false,
+        repeated: false,
+        shapes: [{ stack, direction, reach: 'whole-frame', properties: [] }],
+      },
+    ],
+    curves: [],
+    settings: [],
+    reasons: [],
+  };
+}

@@ -10,7 +10,7 @@ import { formatMistake } from '../../host/policy/configuration-error.ts';
 const directory = mkdtempSync(join(tmpdir(), 'funnel-examples-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test.each(['fault', 'tap'])(
+test.each(['fault', 'frame-sequence', 'tap'])(
   'the examples in the README of %s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();

@@ -92,7 +92,7 @@ describe('by a seed', () => {
         }
         expect(rig.held).toBe(0);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   }, 120_000);
 
@@ -222,7 +222,7 @@ describe('holding', () => {
           expect([frame!.ticket, frame!.skipHeaders]).toEqual([1, 1]);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 

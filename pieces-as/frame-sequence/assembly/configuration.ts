@@ -1,0 +1,102 @@
+import { Description, Kind, Settings } from 'funnel-tunnel/as';
+import { parseAddress } from './address';
+import { Endpoint } from './endpoint';
+
+export const enum Mode {
+  stream,
+  reliable,
+  unreliable,
+}
+
+/** Bytes of the largest frame that passes as one; larger ones pass in pieces. The contract's limit. */
+export const WHOLE: u32 = 66_240;
+
+export function describeSettings(d: Description): void {
+  d.setting('mode', Kind.Text, 'What carries the frames: stream, message-reliable or message-unreliable.', 'stream');
+  d.setting('stack', Kind.Text, 'What is carried, as a protocol stack.', 'ip');
+  d.optional('carrier', Kind.Text, 'What carries it: ip/tcp for a stream, ip/udp for messages, or with ipv4 or ipv6.');
+  d.setting('port', Kind.Number, 'The port here.', '4294');
+  d.optional('remote', Kind.Address, 'The address of the other side. Not given: it comes to us.');
+  d.optional('remote-port', Kind.Number, 'The port of the other side. Not given: the same as here.');
+  d.setting('max-frame', Kind.Number, 'Bytes of the largest frame that is carried.', WHOLE.toString());
+  d.setting('max-segment', Kind.Number, 'Bytes of the largest message, with the header of the segment.', '1400');
+  d.setting('timeout', Kind.Duration, 'How long a frame may lack bytes.', '30s');
+  d.setting('memory', Kind.Number, 'Bytes for frames of which segments lack.', '4194304');
+}
+
+/** The settings of this instance. */
+export abstract class Configuration {
+  static mode: i32 = Mode.stream;
+  static stack: string = 'ip';
+  static carrier: string = 'ip/tcp';
+  static port: u32 = 0;
+  static hasRemote: bool = false;
+  static readonly remote: Endpoint = new Endpoint();
+  static maxFrame: u64 = 0;
+  static maxSegment: u32 = 0;
+  static timeoutMs: f64 = 0;
+  static slots: i32 = 1;
+  /** The protocol that frames begin with; '' where their first byte tells whether it is IPv4 or IPv6. */
+  static protocol: string = '';
+
+  /** Reads them, and tells what cannot be. */
+  static read(settings: Settings): void {
+    const mode = settings.text('mode');
+    Configuration.mode = mode == 'message-reliable' ? Mode.reliable : mode == 'message-unreliable' ? Mode.unreliable : Mode.stream;
+    if (Configuration.mode == Mode.stream && mode != 'stream') {
+      settings.problem('mode', 'must be stream, message-reliable or message-unreliable, not "' + mode + '"');
+    }
+    const transport = Configuration.mode == Mode.stream ? 'tcp' : 'udp';
+    Configuration.carrier = settings.has('carrier') ? settings.text('carrier') : 'ip/' + transport;
+    const network = Configuration.carrier.split('/')[0];
+    if (Configuration.carrier != network + '/' + transport || (network != 'ip' && network != 'ipv4' && network != 'ipv6')) {
+      settings.problem('carrier', 'must be ip/' + transport + ', ipv4/' + transport + ' or ipv6/' + transport + ' in this mode');
+    }
+    Configuration.port = <u32>settings.number('port', 1, 65535);
+    Configuration.hasRemote = settings.has('remote');
+    const remote = Configuration.remote;
+    if (Configuration.hasRemote && !parseAddress(settings.text('remote'), remote)) {
+      settings.problem('remote', 'must be an IPv4 or IPv6 address, not "' + settings.text('remote') + '"');
+    }
+    remote.port = settings.has('remote-port') ? <u32>settings.number('remote-port', 1, 65535) : Configuration.port;
+    Configuration.maxFrame = <u64>settings.number('max-frame', 1, 0xffff_ffff);
+    Configuration.maxSegment = <u32>settings.number('max-segment', 64, 65_000);
+    Configuration.timeoutMs = settings.duration('timeout');
+    if (Configuration.timeoutMs <= 0) settings.problem('timeout', 'must be longer than nothing');
+    Configuration.slots = <i32>(settings.number('memory', WHOLE, 33_554_432) / WHOLE);
+    Configuration.stack = settings.text('stack');
+    Configuration.readProtocol(settings);
+  }
+
+  /** Frames that were put together here are to be parsed by the host, which must be told with what they begin. */
+  private static readProtocol(settings: Settings): void {
+    const first = Configuration.stack.split('/')[0];
+    const colon = first.indexOf(':');
+    const name = first.substring(colon + 1);
+    Configuration.protocol = '';
+    if (name == 'ip' || name == '{ipv4,ipv6}' || name == '{ipv6,ipv4}') {
+      if (Configuration.maxFrame > WHOLE) settings.problem('max-frame', 'is at most ' + WHOLE.toString() + ' for frames of IP');
+      return;
+    }
+    const number = parseNumber(name);
+    if (name.length == 0 || name.startsWith('{') || (number >= 0 && colon < 0)) {
+      settings.problem('stack', 'must begin with ip or with one protocol, such as ethernet or opaque-frame');
+    }
+    Configuration.protocol = number < 0 ? name : first.substring(0, colon + 1) + number.toString();
+  }
+}
+
+/** A number as stacks write it; -1 when it is none. */
+function parseNumber(text: string): i64 {
+  const isHexadecimal = text.startsWith('0x');
+  const digits = isHexadecimal ? text.substring(2) : text;
+  if (digits.length == 0 || digits.length > 10) return -1;
+  let value: i64 = 0;
+  for (let i = 0; i < digits.length; i++) {
+    const code = digits.charCodeAt(i);
+    const digit = code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 && isHexadecimal ? code - 0x57 : -1;
+    if (digit < 0) return -1;
+    value = value * (isHexadecimal ? 16 : 10) + digit;
+  }
+  return value;
+}

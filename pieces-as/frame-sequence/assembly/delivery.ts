@@ -1,0 +1,77 @@
+import { Description, Outcome, PartMarks, Role, protocolNumber } from 'funnel-tunnel/as';
+import { store32 } from 'funnel-tunnel/as/views/bytes';
+import { Configuration } from './configuration';
+import { Reason } from './reasons';
+
+/** A protocol for frames of which nothing is known but their bytes; we bring it. */
+const OPAQUE_FRAME: string = 'opaque-frame';
+const OPAQUE_FRAME_DEFINITION: string = 'summary "A frame of which nothing is known but its bytes"';
+
+/** Frames that were put together go out on the Edge `frames`: whole, or in pieces where they are larger than may be. */
+export abstract class Delivery {
+  /** The Edge `frames`; -1 when it is on no network. */
+  static edge: i32 = -1;
+  /** A frame is under way in pieces; only one can be, and all else waits for it. */
+  static isInPieces: bool = false;
+  /** Bytes at the beginning of a piece that say how long the whole is. */
+  static readonly ANNOUNCEMENT: i32 = 4;
+
+  /** The protocol that frames begin with; 0 where their first byte tells. */
+  static protocol: u16 = 0;
+  private static ipv4: u16 = 0;
+  private static ipv6: u16 = 0;
+
+  static describe(d: Description): void {
+    const name = Configuration.protocol;
+    if (name.length > 0) d.protocol(name, name == OPAQUE_FRAME ? OPAQUE_FRAME_DEFINITION : null);
+  }
+
+  static learn(): void {
+    Delivery.ipv4 = protocolNumber('ipv4');
+    Delivery.ipv6 = protocolNumber('ipv6');
+    Delivery.protocol = Configuration.protocol.length > 0 ? protocolNumber(Configuration.protocol) : 0;
+  }
+
+  /** A whole frame, whose bytes stand in the arena. Returns -1, or the reason why not. */
+  static whole(out: Outcome, ticket: u32, at: usize, length: u32): i32 {
+    if (Delivery.edge < 0) return Reason.notJoined;
+    let protocol = Delivery.protocol;
+    if (protocol == 0) {
+      if (length == 0) return Reason.empty;
+      const version = load<u8>(at) >> 4;
+      if (version != 4 && version != 6) return Reason.unrecognised;
+      protocol = version == 4 ? Delivery.ipv4 : Delivery.ipv6;
+    }
+    if (out.partsLeft < 1 || !out.begin(<u16>Delivery.edge, 0, ticket)) return Reason.tooMany;
+    out.bytes(protocol, Role.Payload, PartMarks.Unparsed, length > 0 ? at : out.room(0), <i32>length);
+    return -1;
+  }
+
+  /** The same, with bytes that stand elsewhere in memory, perhaps in two stretches. */
+  static copied(out: Outcome, ticket: u32, first: usize, firstLength: u32, second: usize, secondLength: u32): i32 {
+    const at = out.room(<i32>(firstLength + secondLength));
+    if (at == 0) return Reason.tooMany;
+    memory.copy(at, first, firstLength);
+    memory.copy(at + firstLength, second, secondLength);
+    return Delivery.whole(out, ticket, at, firstLength + secondLength);
+  }
+
+  /**
+   * A piece of a larger frame. The first has a header that says how long the whole is, where that is known (`total`, else 0).
+   * False when it does not fit: then nothing more of that frame can follow.
+   */
+  static piece(out: Outcome, at: usize, length: u32, total: u64, isLast: bool): bool {
+    if (Delivery.edge < 0 || out.partsLeft < 2 || !out.begin(<u16>Delivery.edge, 0, 0)) return false;
+    if (!Delivery.isInPieces && total > 0) {
+      const header = out.header(Delivery.protocol, Delivery.ANNOUNCEMENT);
+      if (header == 0) {
+        out.cancel();
+        return false;
+      }
+      store32(header, <u32>total);
+    }
+    out.bytes(Delivery.protocol, Role.Payload, isLast ? 0 : PartMarks.More, at, <i32>length);
+    Delivery.isInPieces = !isLast;
+    return true;
+  }
+}

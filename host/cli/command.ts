@@ -3,10 +3,12 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { checkConfiguration, preparePuzzle } from '../policy/check-configuration.ts';
 import { ConfigurationError } from '../policy/configuration-error.ts';
 import { configurationJsonSchema } from '../policy/configuration-schema.ts';
+import { matchStacks } from '../policy/match-stacks.ts';
 import { describePiece, PieceShelf } from '../policy/piece-shelf.ts';
 import { graphDot, graphSvg } from './graph-dot.ts';
 import { graphText } from './graph-text.ts';
 import { manualPage } from './manual-page.ts';
+import { matchText } from './match-text.ts';
 import type { Output } from './output.ts';
 import { paintFor } from './paint.ts';
 import { pieceList } from './piece-list.ts';
@@ -57,6 +59,21 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
       const puzzle = await preparePuzzle(file);
       if (format === 'svg') output.write(await graphSvg(puzzle));
       else output.write(format === 'dot' ? graphDot(puzzle) : graphText(puzzle, paintFor(process.stdout)));
+    });
+
+  program
+    .command('match')
+    .description('tell whether two protocol stacks match, and why; the exit status is 1 when they do not')
+    .argument('<stack>', 'such as ip/udp/sip')
+    .argument('<stack>', 'such as ethernet/ip')
+    .option('--piece <name...>', 'pieces that bring the protocols which the stacks name')
+    .action(async (first: string, second: string, { piece = [] }: { piece?: string[] }) => {
+      const match = await matchStacks(new PieceShelf(), first, second, {
+        pieces: piece,
+        directory: resolve('.'),
+      });
+      output.write(matchText(match, paintFor(process.stdout)));
+      if (!match.matches) process.exitCode = 1;
     });
 
   program

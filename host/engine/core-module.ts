@@ -16,6 +16,8 @@ export interface CoreModule {
   readonly importedGlobals: number;
   readonly importedMemories: number;
   readonly definedMemories: number;
+  /** What each table that it makes begins with, in entries. */
+  readonly definedTables: readonly number[];
 }
 
 export interface CoreSection {
@@ -56,6 +58,7 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
   const imported = { 'core-func': 0, 'core-table': 0, 'core-memory': 0, 'core-global': 0, 'core-tag': 0 };
   const exports = new Map<string, CoreExport>();
   let definedMemories = 0;
+  const definedTables: number[] = [];
   for (const section of sections) {
     const reader = new BinaryReader(bytes, section.start, section.end);
     switch (section.id) {
@@ -80,6 +83,12 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
       case SECTION.function:
         for (let left = reader.count(); left > 0; left--) functionTypes.push(reader.u32());
         break;
+      case SECTION.table:
+        for (let left = reader.count(); left > 0; left--) {
+          readValueType(reader);
+          definedTables.push(readLimits(reader).minimum);
+        }
+        break;
       case SECTION.memory:
         definedMemories = reader.count();
         break;
@@ -101,6 +110,7 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
     importedGlobals: imported['core-global'],
     importedMemories: imported['core-memory'],
     definedMemories,
+    definedTables,
   };
 }
 

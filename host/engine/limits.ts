@@ -6,7 +6,7 @@ export interface Limits {
   readonly maxMemoryBytes: number;
   /** Core modules in the component, nested ones included. */
   readonly maxCoreModules: number;
-  /** Entries that each of its tables may grow to. */
+  /** Entries of all tables that an instance of it has together. */
   readonly maxTableEntries: number;
 }
 

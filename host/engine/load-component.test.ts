@@ -271,6 +271,27 @@ describe('limits and grants', () => {
     await loadComponent(valid, { grants: new Set() });
   });
 
+  it('count the tables of all instances together', async () => {
+    // Found by hand: 64 instances of a module with 16 full tables took two gigabytes and twenty seconds.
+    const tables = '(table 60000 funcref)'.repeat(2);
+    await expectRefusal(
+      await watPiece({ fields: tables }),
+      'FT_COMPONENT_MEMORY',
+      /tables of 120000 entries together/,
+    );
+    const growing = await loadComponent(
+      await watPiece({
+        fields: '(table $t 10 funcref) (table $u 10 funcref)',
+        bodies: {
+          ready:
+            '(if (i32.eq (table.grow $t (ref.null func) (i32.const 40)) (i32.const -1)) (then unreachable)) (if (i32.ne (table.grow $u (ref.null func) (i32.const 41)) (i32.const -1)) (then unreachable))',
+        },
+      }),
+      { limits: { maxTableEntries: 100 } },
+    );
+    growing.instantiate(new QuietHost()).ready(0, true);
+  });
+
   it('cap the memory to the page', async () => {
     const loaded = await loadComponent(valid, { limits: { maxMemoryBytes: 65_536 } });
     expect(loaded.instantiate(new QuietHost()).memory.buffer.byteLength).toBe(65_536);

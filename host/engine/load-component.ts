@@ -122,13 +122,26 @@ const MAX_PAGES = 65_536;
 /** What engines allow; fuel for work on tables counts on it. */
 const MAX_TABLE_ENTRIES = 10_000_000;
 
-/** The memory limit is that of the component: where it makes several memories, they divide it. */
+/**
+ * The limits are those of the component: several memories divide the one for memory; and all tables that it makes when it is
+ * instantiated begin with no more than the one for tables, and divide what is left of it for growing.
+ */
 function capsOf(plan: LinkPlan, modules: readonly CoreModule[], limits: Limits): ModuleCaps {
   const memories = plan.instances.reduce((sum, { module }) => sum + modules[module]!.definedMemories, 0);
   const pages = Math.floor(limits.maxMemoryBytes / PAGE_BYTES / Math.max(1, memories));
+  const tables = plan.instances.flatMap(({ module }) => modules[module]!.definedTables);
+  const entries = tables.reduce((sum, minimum) => sum + minimum, 0);
+  const maxTableEntries = Math.min(limits.maxTableEntries, MAX_TABLE_ENTRIES);
+  if (entries > maxTableEntries) {
+    throw new ComponentError(
+      'FT_COMPONENT_MEMORY',
+      `the component wants tables of ${entries} entries together to begin with, and may have ${maxTableEntries}; use another`,
+    );
+  }
   return {
     maxMemoryPages: Math.min(pages, MAX_PAGES),
-    maxTableEntries: Math.min(limits.maxTableEntries, MAX_TABLE_ENTRIES),
+    maxTableEntries,
+    maxTableGrowth: Math.floor((maxTableEntries - entries) / Math.max(1, tables.length)),
   };
 }
 

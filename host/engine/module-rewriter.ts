@@ -32,6 +32,8 @@ export interface ModuleCaps {
   /** Pages of 64 KiB. */
   readonly maxMemoryPages: number;
   readonly maxTableEntries: number;
+  /** By how many entries each table may grow at most; as far as its cap when left out. */
+  readonly maxTableGrowth?: number;
 }
 
 /**
@@ -158,7 +160,8 @@ function rewriteTables({ caps, reader, content, count }: Rewriting): void {
     const start = reader.at;
     readValueType(reader);
     content.range(reader.bytes, start, reader.at);
-    writeLimits(content, capped(readLimits(reader), caps.maxTableEntries, 'table', 'entries'));
+    const { minimum, maximum } = capped(readLimits(reader), caps.maxTableEntries, 'table', 'entries');
+    writeLimits(content, { minimum, maximum: Math.min(maximum, minimum + (caps.maxTableGrowth ?? maximum)) });
   }
 }
 

@@ -3,8 +3,10 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { checkConfiguration, preparePuzzle } from '../policy/check-configuration.ts';
 import { ConfigurationError } from '../policy/configuration-error.ts';
 import { configurationJsonSchema } from '../policy/configuration-schema.ts';
+import { explainPuzzle } from '../policy/explain-puzzle.ts';
 import { matchStacks } from '../policy/match-stacks.ts';
 import { describePiece, PieceShelf } from '../policy/piece-shelf.ts';
+import { explainText } from './explain-text.ts';
 import { graphDot, graphSvg } from './graph-dot.ts';
 import { graphText } from './graph-text.ts';
 import { manualPage } from './manual-page.ts';
@@ -12,6 +14,7 @@ import { matchText } from './match-text.ts';
 import type { Output } from './output.ts';
 import { paintFor } from './paint.ts';
 import { pieceList } from './piece-list.ts';
+import { planText } from './plan-text.ts';
 import { plural } from './quantity.ts';
 import { type RunOptions, run } from './run.ts';
 
@@ -59,6 +62,23 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
       const puzzle = await preparePuzzle(file);
       if (format === 'svg') output.write(await graphSvg(puzzle));
       else output.write(format === 'dot' ? graphDot(puzzle) : graphText(puzzle, paintFor(process.stdout)));
+    });
+
+  program
+    .command('plan')
+    .description('show what would be joined, and why, and what is settled there; nothing is opened')
+    .argument('<file>', 'a configuration in YAML')
+    .action(async (file: string) =>
+      output.write(planText(await preparePuzzle(file), paintFor(process.stdout))),
+    );
+
+  program
+    .command('explain')
+    .description('show what may be parsed on each network, and the ways that frames may take')
+    .argument('<file>', 'a configuration in YAML')
+    .action(async (file: string) => {
+      const puzzle = await preparePuzzle(file);
+      output.write(explainText(puzzle, explainPuzzle(puzzle), paintFor(process.stdout)));
     });
 
   program

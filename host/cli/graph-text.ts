@@ -1,6 +1,7 @@
 import type { Shape } from '../../abi/host/contract.ts';
 import { printable } from '../policy/printable.ts';
 import type { PlannedJoint, Puzzle } from '../policy/puzzle.ts';
+import { columns } from './columns.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';
 
@@ -22,7 +23,7 @@ export function graphText(puzzle: Puzzle, paint: Paint = plainPaint): string {
   const curves = puzzle.pieces.flatMap((_, index) => curveRows(puzzle, index));
   if (curves.length > 0) {
     lines.push('', paint('bold', 'Through the pieces'));
-    lines.push(...align(curves).map((line) => `  ${line}`));
+    lines.push(...columns(curves).map((line) => `  ${line}`));
   }
   return `${lines.join('\n')}\n`;
 }
@@ -52,11 +53,11 @@ function jointLines(puzzle: Puzzle, joint: PlannedJoint, paint: Paint): string[]
       });
     });
   });
-  const members = align(rows.map(({ cells }) => cells)).map((line, i) => {
+  const members = columns(rows.map(({ cells }) => cells)).map((line, i) => {
     const { first, last } = rows[i]!;
     return `${first ? (last ? '└─' : '├─') : last ? '  ' : '│ '} ${line}`;
   });
-  return [...members, ...align(pairRows(puzzle, joint)).map((line) => paint('dim', `   ${line}`))];
+  return [...members, ...columns(pairRows(puzzle, joint)).map((line) => paint('dim', `   ${line}`))];
 }
 
 /** Between which Edges frames pass, and which. */
@@ -103,19 +104,6 @@ function curveRows(puzzle: Puzzle, index: number): string[][] {
     ]);
   }
   return rows;
-}
-
-/** Cells in columns, two spaces apart. */
-function align(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows)
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 const ARROWS = { up: '↑', down: '↓', peer: '↔' } as const;

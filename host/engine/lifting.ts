@@ -1,5 +1,6 @@
 import { END, FRAME, LIMITS, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { type Frames, HEADROOM, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
+import type { Pattern } from '../frame/pattern.ts';
 import type { Counters } from '../piece/counters.ts';
 import { CONTINUES, type Ledger, MOVED, USED } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
@@ -41,9 +42,10 @@ export class Lifting {
   #arena = 0;
   #arenaAt = 0;
   #protocolCount = 0;
-  /** By which Edge and Shape the frame before left, and its outlet. */
+  /** By which Edge and Shape the frame before left, what it must begin with there, and whether it travels up. */
   #edgeShape = -1;
-  #outlet = -1;
+  #pattern: Pick<Pattern, 'matches'> | undefined;
+  #up = false;
   /** Parts of a frame that does not go on in its ticket's row. */
   readonly #scratch = new Uint32Array(MAX_PARTS * PART_WORDS);
 
@@ -92,9 +94,7 @@ export class Lifting {
       checkList(words, 'frames', framesAt, count, FRAME.size, FRAME.align, LIMITS.maxFramesOut);
       checkList(words, 'parts', this.#partsAt, this.#parts, PART.size, PART.align, LIMITS.maxPartsOut);
       checkList(words, 'arena', this.#arenaAt, this.#arena, 1, 1, words.bytes.length);
-      let frameAt = framesAt >>> 2;
-      for (let n = 0; n < count; n++, frameAt += FRAME_STRIDE)
-        this.#liftFrame(words, frameAt, n, hops, outbox);
+      this.#liftFrames(words, framesAt >>> 2, count, hops, outbox);
       this.#liftEnds(words, guest[list + OUTCOME_ENDS]!, guest[list + OUTCOME_ENDS + 1]!);
       this.#liftPaused(words, guest[list + OUTCOME_PAUSED]!, guest[list + OUTCOME_PAUSED + 1]!);
       const wakeAt = words.doubles[(at + OUTCOME.wakeAt) >>> 3]!;
@@ -110,38 +110,133 @@ export class Lifting {
   }
 
   /**
-   * One frame of the outcome. Its parts are read and checked once, into the table of the row in which the frame most
-   * probably goes on: that of its ticket. Where it does not, the table was scratch, for nobody reads the parts of a held row.
+   * The frames of the outcome, one after the other. Most come back as they went in, but for their bytes: the same parts, in
+   * the same order, behind one another in the arena, the body withheld still. Such a frame is compared with its row, which
+   * is valid and stays as it is, and only its bytes are copied; of any difference {@link #liftAnew} makes what it is.
+   * It is one long function because each access to an array costs a test of it, again after each call and in each loop.
    */
-  #liftFrame(words: GuestWords, at: number, n: number, hops: number, outbox: Outbox): void {
+  #liftFrames(words: GuestWords, framesAt: number, frameCount: number, hops: number, outbox: Outbox): void {
     const guest = words.words;
     const frames = this.#frames;
     const ledger = this.#ledger;
-    const edgeShape = guest[at + EDGE_SHAPE]!;
-    if (edgeShape !== this.#edgeShape) this.#findOutlet(edgeShape, n);
-    const countSkips = guest[at + COUNT_SKIPS]!;
-    const count = countSkips & 0xffff;
-    const skipHeaders = (countSkips >>> 16) & 0xff;
-    const first = guest[at + FIRST_PART]!;
-    if (
-      count === 0 ||
-      count > MOST_PARTS ||
-      first > this.#parts - count ||
-      skipHeaders + (countSkips >>> 24) > count
-    )
-      throw frameFault(n, count, first, this.#parts);
+    const arena = this.#arena;
+    const arenaAt = this.#arenaAt;
+    const parts = this.#parts;
+    const partsAt = this.#partsAt >>> 2;
+    const { partWords } = frames;
+    for (let n = 0, at = framesAt; n < frameCount; n++, at += FRAME_STRIDE) {
+      const edgeShape = guest[at + EDGE_SHAPE]!;
+      const first = guest[at + FIRST_PART]!;
+      const countSkips = guest[at + COUNT_SKIPS]!;
+      const ticket = guest[at + TICKET]!;
+      if (edgeShape !== this.#edgeShape) this.#findOutlet(edgeShape, n);
+      const count = countSkips & 0xffff;
+      const skipHeaders = (countSkips >>> 16) & 0xff;
+      if (
+        count === 0 ||
+        count > MOST_PARTS ||
+        first > parts - count ||
+        skipHeaders + (countSkips >>> 24) > count
+      )
+        throw frameFault(n, count, first, parts);
 
-    const ticket = guest[at + TICKET]!;
-    let slot = -1;
-    let own = -1; // the ticket's row, where the frame may go on in it
-    if (ticket !== 0) {
-      slot = ledger.slotOf(ticket);
-      if (slot < 0) throw fault(`frame ${n} continues ticket ${ticket}, which the piece does not hold`);
-      if (ledger.uses[slot] === 0) {
-        own = ledger.rows[slot]!;
-        if (frames.references[own] !== 1) own = -1;
+      let slot = -1;
+      let own = -1; // the ticket's row, where the frame may go on in it
+      if (ticket !== 0) {
+        slot = ledger.slotOf(ticket);
+        if (slot < 0) throw fault(`frame ${n} continues ticket ${ticket}, which the piece does not hold`);
+        if (ledger.uses[slot] === 0) {
+          own = ledger.rows[slot]!;
+          if (frames.references[own] !== 1) own = -1;
+        }
       }
+
+      let row = -1;
+      const p = partsAt + first * PART_STRIDE;
+      if (own >= 0 && frames.partCount[own] === count) {
+        const bodyLength = ledger.bodyLengths[slot]!;
+        const start = frames.start[own]!;
+        const total = frames.length[own]!;
+        let address = start; // of the part in the row
+        let from = -1; // where what is seen of it stands in the arena
+        let next = -1; // and where its next part must
+        let bodyAt = -1; // where in the row the withheld body stands
+        let ownPart = own * ROW_STRIDE;
+        let part = p;
+        const end = p + count * PART_STRIDE;
+        for (; part < end; part += PART_STRIDE, ownPart += PART_STRIDE) {
+          const kind = guest[part]!;
+          const offset = guest[part + 1]!;
+          const length = guest[part + 2]!;
+          const ownKind = partWords[ownPart]!;
+          if (length !== partWords[ownPart + 2]!) break;
+          if (kind === ownKind && (kind & MORE) === 0) {
+            if (offset !== next) {
+              if (next >= 0) break;
+              from = offset;
+            }
+            next = offset + length;
+          } else {
+            // The one withheld part, all of the body.
+            if (kind !== (ownKind | WITHHELD) >>> 0 || (kind & MORE) !== 0) break;
+            if (offset !== address || length !== bodyLength || bodyAt >= 0) break;
+            if (offset !== ledger.bodyStarts[slot]!) break;
+            bodyAt = address;
+          }
+          address += length;
+        }
+        const seen = bodyAt < 0 ? total : total - bodyLength;
+        if (
+          part === end &&
+          (bodyAt >= 0 || bodyLength === 0) &&
+          (seen === 0 || (from >= 0 && seen <= arena && from <= arena - seen))
+        ) {
+          this.#bytesOut += total;
+          if (this.#bytesOut > MOST_BYTES_OUT) throw bytesFault();
+          row = own;
+          ledger.uses[slot] = ROW_MOVED | ENDS;
+          this.#listUsed(slot);
+          frames.hops[row]! += 1;
+          outbox.push(row, edgeShape, countSkips >>> 16);
+          if (bodyAt < 0) {
+            copyBytes(frames, start, words, arenaAt + from, total);
+          } else {
+            const before = bodyAt - start;
+            copyBytes(frames, start, words, arenaAt + from, before);
+            if (before < seen)
+              copyBytes(frames, bodyAt + bodyLength, words, arenaAt + from + before, seen - before);
+          }
+        }
+      }
+      if (row < 0) {
+        row = this.#liftAnew(words, p, count, n, slot, own, hops);
+        if (row < 0) continue;
+        outbox.push(row, edgeShape, countSkips >>> 16);
+      }
+      if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) throw shapeFault(n, edgeShape);
     }
+  }
+
+  /**
+   * A frame that came back changed, again, or from nowhere. Its parts are read and checked once, into the table of the row
+   * in which it most probably goes on: that of its ticket. Where it does not, the table was scratch, for nobody reads the
+   * parts of a held row.
+   *
+   * @param at its first part, in words
+   * @returns its row; -1 where there is no room for it
+   */
+  #liftAnew(
+    words: GuestWords,
+    at: number,
+    count: number,
+    n: number,
+    slot: number,
+    own: number,
+    hops: number,
+  ): number {
+    const guest = words.words;
+    const frames = this.#frames;
+    const ledger = this.#ledger;
 
     // First the checks, and what of it lies where.
     const protocols = this.#protocolCount;
@@ -149,7 +244,7 @@ export class Lifting {
     const table = own >= 0 ? frames.partWords : this.#scratch;
     const tableFirst = own >= 0 ? own * ROW_STRIDE : 0;
     const tableLast = tableFirst + count * PART_STRIDE;
-    let p = (this.#partsAt >>> 2) + first * PART_STRIDE;
+    let p = at;
     let kinds = 0; // all bits of all parts
     let total = 0;
     let before = 0; // bytes in front of the withheld part
@@ -189,8 +284,7 @@ export class Lifting {
       total += length;
     }
     this.#bytesOut += total;
-    if (this.#bytesOut > MOST_BYTES_OUT)
-      throw fault(`its frames have more than ${LIMITS.maxBytesOut} bytes together`);
+    if (this.#bytesOut > MOST_BYTES_OUT) throw bytesFault();
     if (total > MOST_BYTES)
       throw fault(
         `frame ${n} has more than ${MAX_FRAME_BYTES} bytes: larger ones go in pieces marked \`more\``,
@@ -222,16 +316,17 @@ export class Lifting {
     if (row >= 0) {
       frames.hops[row]! += 1;
     } else {
+      // Its ticket may live on, and then be compared with a table that is scratch now.
+      if (own >= 0) frames.partCount[own] = 0;
       row = frames.allocate(total);
       if (row < 0) {
         this.#counters.values[this.#noRoom]! += 1;
-        return;
+        return -1;
       }
       start = frames.start[row]!;
       start += ((withheld === 0 ? anchor : body - before) - start) & 7;
       frames.hops[row] = (slot >= 0 ? frames.hops[ledger.rows[slot]!]! : hops) + 1;
     }
-    outbox.push(row, edgeShape, countSkips >>> 16);
     frames.start[row] = start;
     frames.length[row] = total;
     frames.partCount[row] = count;
@@ -246,12 +341,7 @@ export class Lifting {
     } else {
       this.#placeParts(words, table, tableFirst, row, inPlace);
     }
-    const outlet = this.#outlet;
-    if (!this.#outlets.patterns[outlet]!.matches(frames, row, skipHeaders, this.#outlets.up[outlet]!)) {
-      throw fault(
-        `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, and does not begin with that Shape's protocols`,
-      );
-    }
+    return row;
   }
 
   /** Copies the bytes of any parts behind one another, and writes the table of the row. Parts that adjoin in the arena are copied as one. */
@@ -299,7 +389,8 @@ export class Lifting {
       throw fault(
         `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, where the piece is not joined`,
       );
-    this.#outlet = outlet;
+    this.#pattern = this.#outlets.patterns[outlet]!;
+    this.#up = this.#outlets.up[outlet] === true;
     this.#edgeShape = edgeShape;
   }
 
@@ -321,14 +412,7 @@ export class Lifting {
   #use(slot: number, isMoved: boolean, continues: boolean): void {
     const ledger = this.#ledger;
     const use = ledger.uses[slot]!;
-    if ((use & GOES_ON) === 0) {
-      if (this.#usedCount === this.#used.length) {
-        const grown = new Int32Array(this.#used.length * 2);
-        grown.set(this.#used);
-        this.#used = grown;
-      }
-      this.#used[this.#usedCount++] = slot;
-    }
+    if ((use & GOES_ON) === 0) this.#listUsed(slot);
     // The last frame of a ticket decides whether it lives on. Where the row went on before, it has two owners from now on.
     if (continues && (use & ROW_MOVED) !== 0) {
       this.#frames.retain(ledger.rows[slot]!);
@@ -336,6 +420,17 @@ export class Lifting {
     } else {
       ledger.uses[slot] = (use & ROW_MOVED) | (continues ? STAYS : ENDS) | (isMoved ? ROW_MOVED : 0);
     }
+  }
+
+  #listUsed(slot: number): void {
+    if (this.#usedCount === this.#used.length) this.#growUsed();
+    this.#used[this.#usedCount++] = slot;
+  }
+
+  #growUsed(): void {
+    const grown = new Int32Array(this.#used.length * 2);
+    grown.set(this.#used);
+    this.#used = grown;
   }
 
   #liftEnds(words: GuestWords, at: number, count: number): void {
@@ -443,6 +538,16 @@ function kindFault(n: number, kind: number, protocols: number): PieceFault {
   if ((kind & 0xffff) >= protocols)
     return fault(`frame ${n} has a part of protocol ${kind & 0xffff}, which is no protocol`);
   return fault(`frame ${n} has a part of role ${(kind >>> 16) & 0xff}, which is no role`);
+}
+
+function bytesFault(): PieceFault {
+  return fault(`its frames have more than ${LIMITS.maxBytesOut} bytes together`);
+}
+
+function shapeFault(n: number, edgeShape: number): PieceFault {
+  return fault(
+    `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, and does not begin with that Shape's protocols`,
+  );
 }
 
 function fault(message: string): PieceFault {

@@ -1,3 +1,4 @@
+import type { Property } from '../../abi/host/contract.ts';
 import type { Frames } from '../frame/frames.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
 import { opposes } from '../stack/direction.ts';
@@ -5,6 +6,7 @@ import { FunnelError } from '../stack/funnel-error.ts';
 import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
 import type { Joint } from './joint.ts';
 import type { PieceMaker } from './piece-maker.ts';
+import { propertyText } from './properties.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import { JoinedEdge, Seat } from './seat.ts';
 import type { Tenancy } from './tenancy.ts';
@@ -173,10 +175,12 @@ export class Change {
 
   #ask({ candidate, planned, network, edge, old }: Joining): Mistake[] {
     const mistakes: Mistake[] = [];
-    for (const shape of planned.shapes) {
-      if (old?.shapes.includes(shape) && !this.#isTouched(network)) continue;
+    for (const [index, shape] of planned.shapes.entries()) {
+      const settled = planned.properties[index]!;
+      if (old?.shapes.includes(shape) && !this.#isTouched(network) && isSettledSo(old, shape, settled))
+        continue;
       const { place } = candidate.maker;
-      const properties = this.#table.offersOn(network, candidate.seat);
+      const properties = [...settled, ...this.#table.offersOn(network, candidate.seat)];
       const joining = { edge, described: planned.described, shape, joint: network, properties };
       const problem = guarded(place.name, () => candidate.piece.accepts(joining));
       if (problem === undefined) continue;
@@ -318,8 +322,13 @@ export class Change {
         joint.members.push(member);
       }
       const shapes = planned.shapes.filter((shape) => !member.shapes.includes(shape));
+      const renewed = planned.shapes.filter(
+        (shape, index) =>
+          member.shapes.includes(shape) && !isSettledSo(member, shape, planned.properties[index]!),
+      );
       member.shapes = [...planned.shapes];
-      joined.push({ member, shapes });
+      member.settled = new Map(planned.shapes.map((shape, index) => [shape, planned.properties[index]!]));
+      joined.push({ member, shapes, renewed });
       for (const shape of shapes) {
         const { stack, direction } = seat.place.description.edges[planned.described]!.shapes[shape]!;
         member.tags.set(shape, joint.add(member, shape, direction, stack));
@@ -331,13 +340,13 @@ export class Change {
 
   #tellPieces(joined: readonly Joined[]): void {
     const table = this.#table;
-    for (const { member, shapes } of joined) {
+    for (const { member, shapes, renewed } of joined) {
       const { seat } = member;
-      for (const shape of shapes) {
+      for (const shape of [...shapes, ...renewed]) {
         if (seat.fault === undefined)
           table.attempt(seat, () => seat.piece!.join(table.joiningOf(member, shape)));
       }
-      if (shapes.length > 0) table.enqueue(seat);
+      if (shapes.length + renewed.length > 0) table.enqueue(seat);
     }
     // Components hear of each other; endpoints have opened what they must while the change was prepared.
     for (const { member, shapes } of joined) {
@@ -421,7 +430,10 @@ interface Joining extends MemberNumber {
 
 interface Joined {
   readonly member: JoinedEdge;
+  /** Shapes that are joined now. */
   readonly shapes: readonly number[];
+  /** Shapes that stay, with other terms. */
+  readonly renewed: readonly number[];
 }
 
 /** Which pieces and Edges a change concerns: a piece is kept when it would be made the same way again. */
@@ -471,6 +483,15 @@ function edgeKey(piece: string, edge: string, network: string): string {
 function edgeOfKey(key: string, change: 'joins' | 'leaves'): Difference['edges'][number] {
   const [piece, edge, network] = key.split('\n') as [string, string, string];
   return { piece, edge, network, change };
+}
+
+/** Whether these are the terms that a Shape was told already. */
+function isSettledSo(member: JoinedEdge, shape: number, properties: readonly Property[]): boolean {
+  const told = member.settled.get(shape) ?? [];
+  return (
+    told.length === properties.length &&
+    told.every((property, index) => propertyText(property) === propertyText(properties[index]!))
+  );
 }
 
 function findMember(seat: Seat, described: number, network: string): JoinedEdge | undefined {

@@ -471,7 +471,7 @@ export class Lane {
       described: member.described,
       shape,
       joint: name,
-      properties: this.#offersOn(name, member.seat),
+      properties: [...(member.settled.get(shape) ?? []), ...this.#offersOn(name, member.seat)],
     };
   }
 

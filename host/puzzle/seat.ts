@@ -67,6 +67,8 @@ export class JoinedEdge {
   readonly joint: Joint<JoinedEdge>;
   /** Described Shapes that are joined. */
   shapes: readonly number[] = [];
+  /** What was settled for each of them with all that it meets. */
+  settled: ReadonlyMap<number, readonly Property[]> = new Map();
   /** The tags by which the Joint knows them, by Shape number. */
   readonly tags = new Map<number, number>();
   /** The directions of its Shapes, by number; those that came by `listen` included. */

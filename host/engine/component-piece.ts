@@ -1,10 +1,16 @@
-import { type Piece as Description, type Joining, LIMITS, type Problem } from '../../abi/host/contract.ts';
+import {
+  type Piece as Description,
+  type Joining,
+  LIMITS,
+  type Problem,
+  type Property,
+} from '../../abi/host/contract.ts';
 import type { Frames } from '../frame/frames.ts';
 import type { Pattern } from '../frame/pattern.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import { Ledger, MAX_HELD } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
-import type { Piece, PieceContext } from '../piece/piece.ts';
+import type { LogLevel, Piece, PieceContext } from '../piece/piece.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import { FUEL } from './fuel.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
@@ -82,6 +88,7 @@ export class ComponentPiece implements Piece {
 
   leave(edge: number, shape: number): void {
     this.#outlets.delete(edge, shape);
+    this.#offers.delete(edge);
     this.#guest.leave(edge, shape);
   }
 
@@ -142,6 +149,7 @@ export class ComponentPiece implements Piece {
     this.#lifting.paused.clear();
     for (const key of this.#listened) this.#outlets.delete(key >>> 16, key & 0xffff);
     this.#listened.clear();
+    this.#offers.clear();
     const lost = this.#ledger.closeAll((row) => this.#frames.release(row));
     if (lost > 0) this.#context.counters.add('fault', lost);
   }
@@ -185,22 +193,47 @@ export class ComponentPiece implements Piece {
     this.#described[edge] = described;
   }
 
+  /** What a piece says reaches people, whichever call it is in: no more of it than they can read. */
+  #say(level: LogLevel, message: string): void {
+    const dropped = this.#logLimit.admit(this.#context.now());
+    if (dropped < 0) return;
+    if (dropped > 0) {
+      const were =
+        dropped === 1 ? '1 message before this one was' : `${dropped} messages before this one were`;
+      this.#context.log('warn', `${were} dropped: too many at once`);
+    }
+    this.#context.log(level, message);
+  }
+
+  #offer(edge: number, property: Property, present: boolean): void {
+    const offers = this.#offers.get(edge) ?? new Set();
+    const { tag } = property.value;
+    const key = `${tag} ${property.name} ${tag === 'yes' ? '' : property.value.val}`;
+    if (!present) {
+      offers.delete(key);
+    } else if (this.#described[edge] === undefined) {
+      this.#say('warn', `offers ${property.name} on Edge ${edge}, where it is not joined`);
+      return;
+    } else if (offers.size >= MAX_OFFERS && !offers.has(key)) {
+      this.#say('warn', `offers more than ${MAX_OFFERS} properties on an Edge; ${property.name} is left out`);
+      return;
+    } else {
+      offers.add(key);
+    }
+    this.#offers.set(edge, offers);
+    this.#context.offer(edge, property, present);
+  }
+
   readonly #described: number[] = [];
   /** Shapes that came by `listen`, by Edge and Shape. */
   readonly #listened = new Set<number>();
+  /** What it offers, by Edge. */
+  readonly #offers = new Map<number, Set<string>>();
 
   #imports(): HostImports {
     const context = this.#context;
     return {
-      log: (level, message) => {
-        const dropped = this.#logLimit.admit(context.now());
-        if (dropped > 0)
-          context.log(
-            'warn',
-            `${plural(dropped, 'message')} before this one ${dropped === 1 ? 'was' : 'were'} dropped: too many at once`,
-          );
-        if (dropped >= 0) context.log(level, message);
-      },
+      log: (level, message) => this.#say(level, message),
       random: () => context.random(),
       utc: () => {
         const now = Date.now();
@@ -225,7 +258,7 @@ export class ComponentPiece implements Piece {
         this.#outlets.delete(edge, shape);
         context.unlisten(edge, shape);
       },
-      offer: (edge, property, present) => context.offer(edge, property, present),
+      offer: (edge, property, present) => this.#offer(edge, property, present),
     };
   }
 }
@@ -234,9 +267,8 @@ function keyOf(edge: number, shape: number): number {
   return ((edge << 16) | shape) >>> 0;
 }
 
-function plural(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
-}
+/** Properties that a piece may offer on one Edge: neighbours are told all of them again when one changes. */
+const MAX_OFFERS = 64;
 
 /** What stands around a component: its lane, and the protocols as the lane numbers them. */
 export interface Surroundings {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { LIMITS, PartMarks, Role } from '../../abi/host/contract.ts';
+import { checkForLeaks } from '../leak-check.ts';
 import { HostileScene } from './hostile-scene.ts';
 import {
   ARENA_BYTES,
@@ -20,6 +21,8 @@ import {
 
 // Each of these pieces answers with something that the contract forbids. It ends in FT_FAULT_OUTCOME, none of its frames go on,
 // and what passes by other pieces is byte for byte right before, in the same turn, and afterwards.
+
+checkForLeaks();
 
 let scene: HostileScene | undefined;
 afterEach(() => {

@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect } from 'vitest';
+import { Lane } from '../host/puzzle/lane.ts';
+
+/**
+ * For test files that run lanes: each test must leave nothing behind. After it every lane that it started is closed, all rows are
+ * free, and the process has no handle, socket or timer that it did not have before.
+ *
+ * Call it once, at the top of a file. Tests may close their lanes themselves; closing twice is as once.
+ */
+export function checkForLeaks(): void {
+  const started: Lane[] = [];
+  const start = Lane.prototype.start;
+  let before: ReadonlyMap<string, number>;
+
+  beforeEach(() => {
+    started.length = 0;
+    before = resources();
+    Lane.prototype.start = function (this: Lane, ...given) {
+      started.push(this);
+      return start.apply(this, given);
+    };
+  });
+
+  afterEach(async () => {
+    Lane.prototype.start = start;
+    for (const lane of started) {
+      lane.close();
+      expect(lane.frames.freeRows, 'rows of a lane that are free after it was closed').toBe(lane.frames.rows);
+    }
+    // What is being closed takes a turn or two of the loop to be gone.
+    let left = more(resources(), before);
+    for (let n = 0; n < MOST_TURNS && left.length > 0; n++) {
+      await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+      left = more(resources(), before);
+    }
+    expect(left, 'handles and timers that a test has left').toEqual([]);
+  });
+}
+
+const MOST_TURNS = 100;
+const TURN_MS = 10;
+
+/** Kinds of what keeps the process alive, and how many of each. */
+function resources(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return counts;
+}
+
+/** What there is more of now. Files and messages of the test runner itself come and go. */
+function more(now: ReadonlyMap<string, number>, before: ReadonlyMap<string, number>): string[] {
+  return [...now]
+    .filter(([kind, count]) => count > (before.get(kind) ?? 0) && !OF_THE_RUNNER.has(kind))
+    .map(([kind, count]) => `${count - (before.get(kind) ?? 0)} ${kind}`);
+}
+
+const OF_THE_RUNNER: ReadonlySet<string> = new Set([
+  'FSReqCallback',
+  'FSReqPromise',
+  'PipeWrap',
+  'MessagePort',
+  'Immediate',
+  'CloseReq',
+]);

@@ -1,4 +1,14 @@
-import { close, closeSync, fstatSync, ftruncate, ftruncateSync, openSync, write, writeSync } from 'node:fs';
+import {
+  close,
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncate,
+  ftruncateSync,
+  openSync,
+  write,
+  writeSync,
+} from 'node:fs';
 
 /**
  * A file that blocks are appended to, off the frame path: blocks go into a few chunks of memory that are written one
@@ -6,6 +16,9 @@ import { close, closeSync, fstatSync, ftruncate, ftruncateSync, openSync, write,
  *
  * A regular file ends with whole blocks at any time, or with the part of a chunk that the system is just writing: what a
  * failed write left is cut off again. So it can be read after the process was killed.
+ *
+ * Into a pipe it writes what fits. A reader that stands still costs the blocks that do not fit into memory, and at the end
+ * those that it does not take within a second.
  */
 export class BlockFile {
   readonly #fd: number;
@@ -33,7 +46,9 @@ export class BlockFile {
   constructor(path: string, events: BlockFileEvents, { chunks = CHUNKS, chunkBytes = CHUNK_BYTES } = {}) {
     this.#events = events;
     this.#chunks = Array.from({ length: chunks }, () => new Chunk(chunkBytes));
-    this.#fd = openSync(path, 'w', 0o644);
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
+    // A pipe that nobody reads is an error (ENXIO), instead of waiting for ever and deaf to signals.
+    this.#fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o644);
     this.#position = fstatSync(this.#fd).isFile() ? 0 : null;
   }
 
@@ -72,12 +87,21 @@ export class BlockFile {
   }
 
   #continue(error: Error | null, written: number): void {
+    const chunk = this.#chunks[this.#oldest]!;
     if (this.#isClosed) {
-      // All was written while closing; only the descriptor had to wait for this write.
+      // Into a file all was written while closing; only the descriptor had to wait for this write.
+      if (this.#position === null) {
+        if (error === null) chunk.done += written;
+        this.#writeRest();
+      }
       close(this.#fd, () => {});
       return;
     }
-    const chunk = this.#chunks[this.#oldest]!;
+    if (error !== null && isFull(error)) {
+      this.#isWriting = false;
+      this.#timer ??= setTimeout(this.#flush, FULL_PIPE_MS);
+      return;
+    }
     if (error !== null) {
       const isCut = this.#position !== null && chunk.done > 0;
       this.#fail(error);
@@ -126,27 +150,33 @@ export class BlockFile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    // Into a regular file the write under way is done again, byte for byte in the same place, so that all is there when this
+    // returns. Into a pipe it cannot be done twice: the rest follows when it is done.
+    if (this.#isWriting && this.#position === null) return;
+    this.#writeRest();
+    if (!this.#isWriting) closeSync(this.#fd);
+  }
+
+  #writeRest(): void {
+    const deadline = performance.now() + CLOSING_MS;
     try {
-      while (this.#chunks[this.#oldest]!.end > 0) this.#writeWhole(this.#chunks[this.#oldest]!);
+      while (this.#chunks[this.#oldest]!.end > 0) this.#writeWhole(this.#chunks[this.#oldest]!, deadline);
     } catch (error) {
       if (this.#position !== null) ftruncateSync(this.#fd, this.#position);
       this.#fail(error as Error);
     }
-    if (!this.#isWriting) closeSync(this.#fd);
   }
 
-  #writeWhole(chunk: Chunk): void {
-    // Into a regular file the write under way is done again, byte for byte in the same place, so that all is there when this
-    // returns. Into a pipe it cannot be done twice, and what follows it goes behind it.
-    if (this.#isWriting && this.#position === null) chunk.done = chunk.end;
+  #writeWhole(chunk: Chunk, deadline: number): void {
     while (chunk.done < chunk.end) {
-      chunk.done += writeSync(
-        this.#fd,
-        chunk.bytes,
-        chunk.done,
-        chunk.end - chunk.done,
-        this.#placeOf(chunk),
-      );
+      try {
+        const left = chunk.end - chunk.done;
+        chunk.done += writeSync(this.#fd, chunk.bytes, chunk.done, left, this.#placeOf(chunk));
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        if (performance.now() > deadline) throw new Error('whoever reads this pipe stands still');
+        Atomics.wait(NEVER, 0, 0, FULL_PIPE_MS);
+      }
     }
     this.#retire(chunk);
   }
@@ -182,3 +212,13 @@ const CHUNKS = 16;
 const CHUNK_BYTES = 256 * 1024;
 /** How long a frame may wait for others before it is written. */
 const FLUSH_MS = 100;
+/** How long until a full pipe is tried again. */
+const FULL_PIPE_MS = 5;
+/** How long the reader of a pipe may take for the rest. */
+const CLOSING_MS = 1000;
+/** Nobody wakes who waits for it. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+}

@@ -102,7 +102,7 @@ export class PcapWriterPiece implements Piece {
     } catch (error) {
       throw new EndpointError(
         'FT_PCAP_FILE',
-        `piece ${this.#context.name}: the capture file ${file} cannot be made (${messageOf(error)}). Choose another in the setting file`,
+        `piece ${this.#context.name}: the capture file ${file} cannot be made (${whyNot(error)}). Choose another in the setting file`,
         { cause: error, setting: 'file' },
       );
     }
@@ -312,3 +312,8 @@ const RECORDED: readonly (readonly [string, number])[] = [
   ['ipv4', LinkType.raw],
   ['ipv6', LinkType.raw],
 ];
+
+function whyNot(error: unknown): string {
+  const isUnread = error instanceof Error && 'code' in error && error.code === 'ENXIO';
+  return isUnread ? 'it is a pipe, and nobody reads it yet' : messageOf(error);
+}

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,12 @@ it('compiles the same content once, wherever it is found, and another content an
   expect((await shelf.load(file, ['log'], {})).sha256).not.toBe(first.sha256);
   writeFileSync(file, 'no component');
   for (let n = 0; n < 2; n++) await expect(shelf.load(file, ['log'], {})).rejects.toThrow(/WebAssembly/);
+});
+
+it('refuses a pipe, and does not wait for somebody to write into it', async () => {
+  const file = join(folder, 'pipe.wasm');
+  execFileSync('mkfifo', [file]);
+  await expect(new PieceShelf().load(file, [], {})).rejects.toThrow(/pipe\.wasm is not a file/);
 });
 
 it('tells pieces that would be made alike', async () => {

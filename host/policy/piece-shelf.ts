@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { constants, existsSync, readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Piece as Description } from '../../abi/host/contract.ts';
@@ -154,7 +154,8 @@ function isPath(reference: string): boolean {
 
 async function readComponent(file: string, maxBytes: number): Promise<Uint8Array> {
   try {
-    const handle = await open(file, 'r');
+    // A pipe that nobody writes to would keep us waiting for ever.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const status = await handle.stat();
       if (!status.isFile())

@@ -124,6 +124,44 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       },
     );
 
+    it('counts in its totals what a capture still writes while it ends', async () => {
+      const socket = createSocket('udp4');
+      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      const { port } = socket.address();
+      await new Promise<void>((resolve) => socket.close(resolve));
+      const text = `pieces:
+  net: { piece: udp, settings: { port: ${port}, address: 127.0.0.1 }, edges: { udp: a } }
+  file: { piece: pcap-writer, settings: { file: x.pcapng, stack: ip/udp, direction: down }, edges: { frames: a } }
+`;
+      const run = funnel(
+        'run',
+        write('capture.yaml', text),
+        '--totals',
+        'totals.json',
+        '--json',
+        '--interval',
+        '0.1',
+      );
+      await run.waitFor(/"event":"ready"/);
+      const sender = createSocket('udp4');
+      const send = () => {
+        for (let n = 0; n < 20; n++) sender.send('x', port, '127.0.0.1');
+      };
+      send();
+      await run.waitFor(/"framesIn":20\b/);
+      // The last ones come in the tenth of a second for which the file collects them.
+      send();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      run.child.kill('SIGTERM');
+      sender.close();
+      expect((await run.ended).status).toBe(0);
+      const totals = JSON.parse(readFileSync(join(folder, 'totals.json'), 'utf8'));
+      const file = totals.pieces.find(({ name }: { name: string }) => name === 'file');
+      const { framesIn } = file.edges[0];
+      expect(framesIn).toBeGreaterThanOrEqual(20);
+      expect(file.reasons).toContainEqual({ name: 'recorded', frames: framesIn, loss: false });
+    });
+
     it('tells everything as JSON when it is to', async () => {
       const { child, ended, waitFor } = funnel(
         'run',

@@ -19,6 +19,11 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
+  /** Whoever reads it stands still, and what is written now waits in memory. */
+  get isBehind(): boolean {
+    return this.#stream.writableLength > MOST_WAITING_BYTES;
+  }
+
   get columns(): number {
     return this.#stream.columns ?? 80;
   }
@@ -36,3 +41,5 @@ export class Output {
     if (!this.#isGone) this.#stream.write(text);
   };
 }
+
+const MOST_WAITING_BYTES = 1024 * 1024;

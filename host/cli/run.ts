@@ -5,6 +5,7 @@ import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts'
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { Output } from './output.ts';
 import { paintFor } from './paint.ts';
+import { PatientReporter } from './patient-reporter.ts';
 import { JsonReporter, LineReporter, type RunReporter, ScreenReporter } from './run-reporter.ts';
 
 /**
@@ -14,7 +15,7 @@ import { JsonReporter, LineReporter, type RunReporter, ScreenReporter } from './
  * and the rest goes on.
  */
 export async function run(file: string, options: RunOptions, { output }: { output: Output }): Promise<void> {
-  const reporter = reporterFor(options, output);
+  const reporter = new PatientReporter(reporterFor(options, output), output);
   const puzzle = await preparePuzzle(file);
   if (options.totals !== undefined) checkWritable(options.totals);
   reporter.started(puzzle);
@@ -45,8 +46,9 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
     output.onResize(() => reporter.counters(running.snapshot()));
     await stopping.promise;
     clearInterval(timer);
-    const totals = await running.counters();
+    // What a piece still does while it closes, such as writing the end of a capture, counts too.
     await running.close();
+    const totals = await running.counters();
     statistics?.rewrite(totals);
     reporter.ended(totals);
     if (options.totals !== undefined) replaceFile(options.totals, totals);

@@ -113,7 +113,10 @@ export class Funnel {
     return this.#lane.snapshot();
   }
 
-  /** As {@link snapshot}, and exact also where the lane is another thread, whose counters are a quarter of a second old here. */
+  /**
+   * As {@link snapshot}, and exact also where the lane is another thread, whose counters are a quarter of a second old
+   * here. After closing, those at the end.
+   */
   async counters(): Promise<LaneSnapshot> {
     return this.#lane.counters();
   }

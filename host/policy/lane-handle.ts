@@ -14,7 +14,7 @@ export interface LaneHandle {
   difference(puzzle: Puzzle): Promise<Difference>;
   /** The counters as they are known here: of this instant, or of a quarter of a second ago where the lane is another thread. */
   snapshot(): LaneSnapshot;
-  /** The counters of this instant, asked of the lane. */
+  /** The counters of this instant, asked of the lane; after closing, those at its end. */
   counters(): Promise<LaneSnapshot>;
   /** Ends all pieces. Twice is as once. */
   close(): Promise<void>;

@@ -69,6 +69,9 @@ class OutcomeRun implements OpenTarget {
   /** Live tickets of the piece, and withheld bodies that it was told of, as far as they are remembered. */
   #tickets: number[] = [];
   #bodies: [address: number, length: number][] = [];
+  /** Frames as they came in. */
+  #came: { edgeShape: number; ticket: number; parts: [kind: number, offset: number, length: number][] }[] =
+    [];
   #bump = 0;
 
   constructor() {
@@ -115,6 +118,7 @@ class OutcomeRun implements OpenTarget {
       this.#ledger.closeAll((row) => this.#frames.release(row));
       this.#tickets = [];
       this.#bodies = [];
+      this.#came = [];
     } else {
       this.#checkOutbox();
       if (this.#counters.get('no-room') === noRoom) {
@@ -125,6 +129,7 @@ class OutcomeRun implements OpenTarget {
     this.#passOn(below);
     this.#tickets = this.#tickets.filter((ticket) => this.#ledger.slotOf(ticket) >= 0).slice(-32);
     this.#bodies = this.#bodies.slice(-32);
+    this.#came = this.#came.filter(({ ticket }) => this.#ledger.slotOf(ticket) >= 0).slice(-16);
     this.#checkRows();
     return 1;
   }
@@ -171,6 +176,20 @@ class OutcomeRun implements OpenTarget {
       const at = this.#lowering.framesAt + n * FRAME.size;
       this.#tickets.push(this.#view.getUint32(at + FRAME.ticket, true));
       const first = this.#lowering.partsAt + this.#view.getUint32(at + FRAME.firstPart, true) * PART.size;
+      const came: [number, number, number][] = [];
+      for (let p = 0; p < this.#view.getUint16(at + FRAME.partCount, true); p++) {
+        const part = first + p * PART.size;
+        came.push([
+          this.#view.getUint32(part, true),
+          this.#view.getUint32(part + 4, true),
+          this.#view.getUint32(part + 8, true),
+        ]);
+      }
+      this.#came.push({
+        edgeShape: this.#view.getUint32(at, true),
+        ticket: this.#tickets.at(-1)!,
+        parts: came,
+      });
       for (let p = 0; p < this.#view.getUint16(at + FRAME.partCount, true); p++) {
         const part = first + p * PART.size;
         if ((this.#view.getUint8(part + PART.marks) & PartMarks.withheld) === 0) continue;
@@ -191,13 +210,35 @@ class OutcomeRun implements OpenTarget {
     const partsAt = framesAt + 16 * FRAME.size;
     const endsAt = partsAt + 64 * PART.size;
     const pausedAt = endsAt + 16 * 8;
-    const arenaAt = below(3) === 0 ? this.#lowering.arenaAt : below(4096);
+    const arenaAt = below(2) === 0 ? this.#lowering.arenaAt : below(4096);
     const arena = size - arenaAt - below(1000);
     const frames = below(5);
     let parts = 0;
     const used: number[] = [];
     for (let n = 0; n < frames; n++) {
       const to = framesAt + n * FRAME.size;
+      // As it came: with the same parts, of this call or of one before, whose arena is no more.
+      const came = below(3) === 0 ? this.#came[below(this.#came.length || 1)] : undefined;
+      if (came !== undefined && parts + came.parts.length <= 60) {
+        view.setUint32(to, came.edgeShape, true);
+        view.setUint32(to + FRAME.firstPart, parts, true);
+        view.setUint32(to + FRAME.partCount, came.parts.length, true);
+        view.setUint32(to + FRAME.ticket, came.ticket, true);
+        used.push(came.ticket);
+        const moved = below(4) === 0 ? below(16) : 0;
+        for (const [kind, offset, length] of came.parts) {
+          const part = partsAt + parts++ * PART.size;
+          const isWithheld = (kind >>> 24) & PartMarks.withheld;
+          view.setUint32(part, kind, true);
+          view.setUint32(
+            part + PART.offset,
+            isWithheld ? offset : offset + this.#lowering.arenaAt - arenaAt + moved,
+            true,
+          );
+          view.setUint32(part + PART.length, length, true);
+        }
+        continue;
+      }
       const edge = below(16) < 15 ? below(2) : EDGE_UDP;
       view.setUint16(to + FRAME.edge, edge, true);
       view.setUint16(to + FRAME.shape, edge === EDGE_UDP ? 3 : 0, true);

@@ -1,11 +1,15 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { askFunnel } from '../daemon/control-client.ts';
+import { findControl } from '../daemon/control-path.ts';
 import { checkConfiguration, preparePuzzle } from '../policy/check-configuration.ts';
 import { ConfigurationError } from '../policy/configuration-error.ts';
 import { configurationJsonSchema } from '../policy/configuration-schema.ts';
 import { explainPuzzle } from '../policy/explain-puzzle.ts';
 import { matchStacks } from '../policy/match-stacks.ts';
 import { describePiece, PieceShelf } from '../policy/piece-shelf.ts';
+import { renderCounters, renderTitle } from './counter-table.ts';
+import { differenceText } from './difference-text.ts';
 import { explainText } from './explain-text.ts';
 import { graphDot, graphSvg } from './graph-dot.ts';
 import { graphText } from './graph-text.ts';
@@ -38,7 +42,52 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .option('--verbose', 'tell what pieces log for their makers too')
     .option('--stats-file <path>', 'rewrite this file with the counters as JSON, at each interval')
     .option('--totals <path>', 'write the last counters to this file as JSON')
+    .option('--control <path>', 'listen at this path for funnel apply, status and end')
+    .option('--no-control', 'listen nowhere')
     .action((file: string, options: RunOptions) => run(file, options, { output }));
+
+  program
+    .command('apply')
+    .description('change what a running Funnel runs, while traffic flows; all of it, or nothing')
+    .argument('<file>', 'a configuration in YAML')
+    .option('--dry-run', 'only tell what would change')
+    .option('--control <path>', 'the control socket of that Funnel')
+    .action(async (file: string, options: ControlOptions & { dryRun?: boolean }) => {
+      const control = options.control ?? findControl(file);
+      const parameters = { file, directory: process.cwd(), dryRun: options.dryRun ?? false };
+      const difference = await askFunnel(control, 'apply', parameters);
+      output.write(differenceText(difference, paintFor(process.stdout)));
+    });
+
+  program
+    .command('status')
+    .description('show the counters of a running Funnel')
+    .option('--control <path>', 'its control socket')
+    .option('--json', 'as JSON')
+    .action(async ({ control = findControl(), json }: ControlOptions & { json?: boolean }) => {
+      const status = await askFunnel(control, 'snapshot', {});
+      if (json === true) {
+        output.write(`${JSON.stringify(status, undefined, 2)}\n`);
+        return;
+      }
+      const columns = output.isTTY ? output.columns : 100;
+      const paint = paintFor(process.stdout);
+      const title = `${status.configuration} (process ${status.process})`;
+      const lines = [
+        renderTitle(title, status.snapshot, columns, paint),
+        '',
+        ...renderCounters(status.snapshot, undefined, columns, paint),
+      ];
+      output.write(`${lines.join('\n')}\n`);
+    });
+
+  program
+    .command('end')
+    .description('end a running Funnel')
+    .option('--control <path>', 'its control socket')
+    .action(async ({ control = findControl() }: ControlOptions) => {
+      await askFunnel(control, 'end', {});
+    });
 
   program
     .command('check')
@@ -124,6 +173,10 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
       output.write(manualPage(description, { reference: name, columns: output.columns, paint }));
     });
   return program;
+}
+
+interface ControlOptions {
+  readonly control?: string;
 }
 
 export interface CommandContext {

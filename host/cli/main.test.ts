@@ -21,7 +21,10 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function funnel(...args: string[]) {
-  const child = spawn(process.execPath, [command, ...args], { cwd: folder });
+  const child = spawn(process.execPath, [command, ...args], {
+    cwd: folder,
+    env: { ...process.env, XDG_RUNTIME_DIR: folder },
+  });
   started.push(child);
   const text = { out: '', err: '' };
   child.stdout.on('data', (data) => (text.out += data));
@@ -200,6 +203,58 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       ).ended;
       expect(status).toBe(1);
       expect(err).toMatch(/^funnel: FT_OUTPUT_FILE: no\/such\/folder\.json cannot be written \(ENOENT\)/);
+    });
+
+    it('changes, shows and ends a Funnel that runs', async () => {
+      const file = write('live.yaml', sockets(0));
+      const { ended, waitFor } = funnel('run', file);
+      await waitFor(/^ready$/m);
+      expect(readdirSync(join(folder, 'funnel'))).toEqual(['live.sock']);
+      expect(await funnel('apply', file).ended).toEqual({
+        status: 0,
+        out: '= as before: left, middle, right\n',
+        err: '',
+      });
+      write(
+        'live.yaml',
+        sockets(0).replace('[a, b]', '[b, c]').replace('left:', 'other:').replace('udp: a', 'udp: c'),
+      );
+      const words = `- left is removed: udp leaves a
++ other is added: udp joins c
+~ middle goes on: net leaves a; net joins c
+= as before: right
+`;
+      expect(await funnel('apply', file, '--dry-run').ended).toEqual({ status: 0, out: words, err: '' });
+      expect(await funnel('apply', file).ended).toEqual({ status: 0, out: words, err: '' });
+      await waitFor(/^changed: live\.yaml: added other; removed left; rejoined middle$/m);
+
+      const socket = createSocket('udp4');
+      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      write('live.yaml', sockets(socket.address().port).replace('piece: hub', 'piece: hubb'));
+      expect(await funnel('apply', file).ended).toMatchObject({
+        status: 1,
+        out: '',
+        err: expect.stringMatching(/^live\.yaml:3:20: FT_PIECE_UNKNOWN: /),
+      });
+      write('live.yaml', sockets(socket.address().port));
+      const refused = await funnel('apply', file).ended;
+      socket.close();
+      expect(refused.err).toMatch(/^live\.yaml:2:\d+: FT_UDP_PORT_IN_USE: setting `port` of piece `left`: /);
+
+      const status = await funnel('status').ended;
+      expect(status.out).toMatch(/^Funnel live\.yaml \(process \d+\) +up 0:\d\d:\d\d/);
+      expect(status.out).toMatch(/^other +udp +c +in/m);
+      expect(JSON.parse((await funnel('status', '--json').ended).out)).toMatchObject({
+        configuration: 'live.yaml',
+      });
+      const second = await funnel('run', file, '--control', join(folder, 'funnel', 'live.sock')).ended;
+      expect(second.status).toBe(1);
+      expect(second.err).toMatch(/^funnel: FT_CONTROL_IN_USE: /);
+
+      expect(await funnel('end').ended).toEqual({ status: 0, out: '', err: '' });
+      expect(await ended).toMatchObject({ status: 0, err: '' });
+      expect(readdirSync(join(folder, 'funnel'))).toEqual([]);
+      expect((await funnel('status').ended).err).toMatch(/^funnel: FT_CONTROL_ABSENT: /);
     });
   },
 );

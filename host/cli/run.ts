@@ -1,4 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { defaultControlPath } from '../daemon/control-path.ts';
+import { ControlServer } from '../daemon/control-server.ts';
+import { controlServiceOf } from '../daemon/control-service.ts';
 import { preparePuzzle } from '../policy/check-configuration.ts';
 import type { LaneSnapshot } from '../policy/funnel.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
@@ -11,8 +14,8 @@ import { JsonReporter, LineReporter, type RunReporter, ScreenReporter } from './
 /**
  * `funnel run`: starts a puzzle and tells what it does, until a signal ends it.
  *
- * SIGINT, SIGTERM and SIGHUP end it cleanly, with totals; another one while it ends, at once. A piece that fails is told,
- * and the rest goes on.
+ * SIGINT, SIGTERM and SIGHUP end it cleanly, with totals, and so does `funnel end`; another signal while it ends, at once. A
+ * piece that fails is told, and the rest goes on.
  */
 export async function run(file: string, options: RunOptions, { output }: { output: Output }): Promise<void> {
   const reporter = new PatientReporter(reporterFor(options, output), output);
@@ -25,11 +28,14 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
   const onEvent = (event: FunnelEvent): void => {
     if (event.kind !== 'log' || event.level !== 'debug' || options.verbose === true) reporter.event(event);
   };
+  let control: ControlServer | undefined;
   let funnel: Funnel | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
+    control = await openControl(file, options, onEvent);
     funnel = await startPuzzle(puzzle, { onEvent });
     const running = funnel;
+    control?.serve(controlServiceOf(running, stopping.stop), running);
     const statistics =
       options.statsFile === undefined ? undefined : new StatisticsFile(options.statsFile, onEvent);
     statistics?.write(running.snapshot());
@@ -55,6 +61,7 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
   } finally {
     clearInterval(timer);
     stopping.forget();
+    control?.close();
     await funnel?.close();
     reporter.restore();
   }
@@ -69,6 +76,32 @@ export interface RunOptions {
   readonly verbose?: boolean;
   readonly statsFile?: string;
   readonly totals?: string;
+  /** The path of the control socket; false for none. */
+  readonly control?: string | false;
+}
+
+/**
+ * The control socket. One that was asked for must be had; where nothing was said, a Funnel runs without one as well.
+ *
+ * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`
+ */
+async function openControl(
+  file: string,
+  { control }: RunOptions,
+  onEvent: (event: FunnelEvent) => void,
+): Promise<ControlServer | undefined> {
+  if (control === false) return undefined;
+  if (control !== undefined) return ControlServer.open(control);
+  const path = defaultControlPath(file);
+  if (path === undefined) return undefined;
+  try {
+    return await ControlServer.open(path);
+  } catch (error) {
+    if (!(error instanceof FunnelError)) throw error;
+    const message = `runs without a control socket: ${error.code}: ${error.message}`;
+    onEvent({ kind: 'log', piece: 'funnel', level: 'warn', message });
+    return undefined;
+  }
 }
 
 function reporterFor(options: RunOptions, output: Output): RunReporter {
@@ -78,21 +111,26 @@ function reporterFor(options: RunOptions, output: Output): RunReporter {
   return new ScreenReporter(output, paintFor(process.stdout));
 }
 
-/** A promise of the first signal that is to end the process; after it, the next one ends it at once. */
-function stopSignal(): { readonly promise: Promise<void>; forget(): void } {
+/** A promise of the first signal, or call of `stop`, that is to end the process; after it, the next signal ends it at once. */
+function stopSignal(): { readonly promise: Promise<void>; stop(): void; forget(): void } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let listener = (): void => {};
+  let stop = (): void => {};
   const promise = new Promise<void>((resolve) => {
     let isStopping = false;
-    listener = () => {
-      if (isStopping) process.exit(1);
+    stop = () => {
       isStopping = true;
       resolve();
+    };
+    listener = () => {
+      if (isStopping) process.exit(1);
+      stop();
     };
   });
   for (const signal of signals) process.on(signal, listener);
   return {
     promise,
+    stop,
     forget() {
       for (const signal of signals) process.off(signal, listener);
     },

@@ -3,7 +3,7 @@ import type { Difference } from '../puzzle/change.ts';
 import { PuzzleError } from '../puzzle/puzzle-error.ts';
 import type { LaneSnapshot } from '../puzzle/snapshot.ts';
 import { checkFor, type PolicyOptions, preparePuzzle } from './check-configuration.ts';
-import { ConfigurationError } from './configuration-error.ts';
+import { ConfigurationError, type ConfigurationMistake } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
 import type { FunnelEvent, FunnelEvents } from './funnel-event.ts';
 import { startInlineLane } from './inline-lane.ts';
@@ -106,6 +106,15 @@ export class Funnel {
     } catch (error) {
       throw located(error, puzzle);
     }
+  }
+
+  /** All that is wrong with a configuration that {@link apply} could take, as far as it can be told without opening anything. */
+  async check(
+    configuration: string | ConfigurationObject,
+    options: Omit<ApplyOptions, 'dryRun'> = {},
+  ): Promise<readonly ConfigurationMistake[]> {
+    const { workshop } = this.#puzzle;
+    return (await checkFor(workshop, configuration, { ...this.#options, ...options })).mistakes;
   }
 
   /** All counters of this instant: frames and bytes by Edge, frames that ended by reason. Works after closing too. */

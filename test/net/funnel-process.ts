@@ -21,11 +21,18 @@ export class FunnelProcess {
    *
    * @param configuration its YAML file
    * @param folder where it works: the files that its settings name, relatively, are there
+   * @param control the path of its control socket; without one it listens nowhere
    * @throws CommandError with all it printed, when it ends instead
    */
-  static async start(host: Namespace, configuration: string, folder: string): Promise<FunnelProcess> {
+  static async start(
+    host: Namespace,
+    configuration: string,
+    folder: string,
+    control?: string,
+  ): Promise<FunnelProcess> {
     const statsFile = join(folder, `${host.name}.counters.json`);
-    const options = ['--stats-file', statsFile, '--interval', '0.2'];
+    const listening = control === undefined ? ['--no-control'] : ['--control', control];
+    const options = ['--stats-file', statsFile, '--interval', '0.2', ...listening];
     rmSync(statsFile, { force: true });
     const running = host.start([process.execPath, funnelCommand, 'run', configuration, ...options], {
       cwd: folder,

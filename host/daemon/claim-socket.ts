@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, linkSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FunnelError } from '../stack/funnel-error.ts';
+
+/**
+ * Lets a server listen at a path of the file system that nobody else listens at. What a process left that is dead is replaced.
+ *
+ * The server begins under a name of its own, and the path becomes a second name for it: that either happens or does not,
+ * whoever else tries at the same time. The socket is for this user only, and so is its folder where it is made here.
+ *
+ * @returns what gives the path up again, if it is still ours
+ * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`; the server does not listen then
+ */
+export async function claimSocket(server: Server, path: string): Promise<() => void> {
+  const folder = dirname(path);
+  const draft = join(folder, `.${randomBytes(4).toString('hex')}`);
+  for (const each of [path, draft]) {
+    if (Buffer.byteLength(each) > LONGEST_PATH)
+      throw new FunnelError(
+        'FT_CONTROL_PATH',
+        `the path of a control socket has at most ${LONGEST_PATH} bytes, and this one is longer: ${each}; choose a shorter one`,
+      );
+  }
+  try {
+    makeFolder(folder);
+    await listen(server, draft);
+    chmodSync(draft, 0o600);
+    for (let tries = 0; !isLinked(draft, path); tries++) {
+      if (tries === MOST_TRIES) throw inUse(path);
+      await removeDead(path);
+    }
+    rmSync(draft);
+    const { ino, dev } = lstatSync(path);
+    return () => {
+      const now = lstatSync(path, { throwIfNoEntry: false });
+      if (now?.ino === ino && now.dev === dev) rmSync(path, { force: true });
+    };
+  } catch (error) {
+    if (server.listening) rmSync(draft, { force: true });
+    server.close();
+    throw error instanceof FunnelError ? error : pathError(path, error);
+  }
+}
+
+/** The folder for this user only; those above it are as they would be anyway. */
+function makeFolder(folder: string): void {
+  if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) return;
+  mkdirSync(dirname(folder), { recursive: true });
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+/** Gives what is at one path another one too, where nothing is. */
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    return false;
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // The socket is bound in this call, so nothing else of the process is made with this mask.
+    const mask = process.umask(0o177);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(mask);
+    }
+  });
+}
+
+/**
+ * Takes away a socket behind which nobody is.
+ *
+ * Several may want to, and one of them may have put its own in place meanwhile. So whoever takes it away first gives it a
+ * second name, made of its number in the file system, which only one can; while that name is there nobody else takes it
+ * away, no other socket has the number, and being dead it stays dead. Then it is looked at again.
+ */
+async function removeDead(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isSocket())
+    throw new FunnelError('FT_CONTROL_PATH', `${path} is there, and is no socket; choose another path`);
+  if (await isAlive(path)) throw inUse(path);
+  const mark = join(dirname(path), `.${there.ino}.dead`);
+  try {
+    if (!isLinked(path, mark)) {
+      await giveTime(mark);
+      return;
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    if (await isAlive(mark)) throw inUse(path);
+    const marked = lstatSync(mark);
+    const now = lstatSync(path, { throwIfNoEntry: false });
+    if (now?.ino === marked.ino && now.dev === marked.dev) rmSync(path);
+  } finally {
+    rmSync(mark, { force: true });
+  }
+}
+
+/** Another one is taking it away. Where that one was killed meanwhile, its mark goes. */
+async function giveTime(mark: string): Promise<void> {
+  for (let waited = 0; waited < PATIENCE_MS; waited += 10) {
+    await sleep(10);
+    if (lstatSync(mark, { throwIfNoEntry: false }) === undefined) return;
+  }
+  rmSync(mark, { force: true });
+}
+
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const end = (alive: boolean): void => {
+      socket.destroy();
+      resolve(alive);
+    };
+    socket.setTimeout(PATIENCE_MS, () => end(true));
+    socket.once('connect', () => end(true));
+    socket.once('error', (error) => {
+      const code = codeOf(error);
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') end(false);
+      else if (code === 'EAGAIN') end(true);
+      else reject(pathError(path, error));
+    });
+  });
+}
+
+function inUse(path: string): FunnelError {
+  return new FunnelError(
+    'FT_CONTROL_IN_USE',
+    `a running Funnel listens at ${path}; change it with funnel apply, end it with funnel end, or choose another path with --control`,
+  );
+}
+
+function pathError(path: string, error: unknown): FunnelError {
+  const code = codeOf(error);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new FunnelError(
+      'FT_CONTROL_PERMISSION',
+      `a control socket at ${path} is not permitted to this user (${code}); choose another path with --control`,
+      { cause: error },
+    );
+  return new FunnelError(
+    'FT_CONTROL_PATH',
+    `a control socket cannot be made at ${path} (${code}); choose another path with --control`,
+    { cause: error },
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+/** `sun_path` of Linux, less the zero at its end. */
+const LONGEST_PATH = 107;
+/** Somebody else may come in between, but not for ever. */
+const MOST_TRIES = 10;
+/** Who does not even accept within this time is busy, not dead. */
+const PATIENCE_MS = 1000;

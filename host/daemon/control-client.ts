@@ -1,0 +1,135 @@
+import { connect, type Socket } from 'node:net';
+import { ConfigurationError, type ConfigurationMistake } from '../policy/configuration-error.ts';
+import { printable } from '../policy/printable.ts';
+import { FunnelError } from '../stack/funnel-error.ts';
+import {
+  answerSchema,
+  type ControlFailure,
+  type Method,
+  type Parameters,
+  type Result,
+  resultSchemas,
+} from './control-protocol.ts';
+import { LineReader } from './line-reader.ts';
+import { readJson } from './read-json.ts';
+
+/**
+ * Asks a running Funnel one thing by its control socket.
+ *
+ * @param path of its control socket
+ * @throws {ConfigurationError} with the mistakes that it found, or who refused and why
+ * @throws {FunnelError} `FT_CONTROL_…`, or another code of what went wrong there
+ */
+export async function askFunnel<M extends Exclude<Method, 'events'>>(
+  path: string,
+  method: M,
+  parameters: Parameters<M>,
+  { timeoutMs = 60_000 }: { timeoutMs?: number } = {},
+): Promise<Result<M>> {
+  const socket = await connected(path);
+  try {
+    socket.end(`${JSON.stringify({ id: 1, method, params: parameters })}\n`);
+    const answer = answerSchema.safeParse(printableAll(readJson(await firstLine(socket, path, timeoutMs))));
+    if (!answer.success || 'event' in answer.data) throw strange(path);
+    if ('error' in answer.data) throw errorOf(answer.data.error);
+    const result = resultSchemas[method].safeParse(answer.data.result);
+    if (!result.success) throw strange(path);
+    return result.data as Result<M>;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function connected(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true });
+    socket.once('error', (error) => reject(connectError(path, error)));
+    socket.once('connect', () => {
+      socket.removeAllListeners('error');
+      // What happens to it later ends it, and is told then.
+      socket.on('error', () => {});
+      resolve(socket);
+    });
+  });
+}
+
+function connectError(path: string, error: Error): FunnelError {
+  const code = 'code' in error ? error.code : error.message;
+  switch (code) {
+    case 'ENOENT':
+      return new FunnelError(
+        'FT_CONTROL_ABSENT',
+        `there is no control socket at ${path}; start a Funnel with funnel run, or name its socket with --control`,
+        { cause: error },
+      );
+    case 'ECONNREFUSED':
+      return new FunnelError(
+        'FT_CONTROL_ABSENT',
+        `the Funnel that left its control socket at ${path} has ended; start it again with funnel run`,
+        { cause: error },
+      );
+    case 'EACCES':
+      return new FunnelError(
+        'FT_CONTROL_PERMISSION',
+        `the control socket at ${path} is another user's; be that user, or root`,
+        { cause: error },
+      );
+    default:
+      return new FunnelError('FT_CONTROL_PATH', `the control socket at ${path} cannot be reached (${code})`, {
+        cause: error,
+      });
+  }
+}
+
+function firstLine(socket: Socket, path: string, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const lines = new LineReader(MOST_ANSWER_BYTES);
+    const timer = setTimeout(() => {
+      const message = `the Funnel at ${path} has not answered within ${timeoutMs / 1000} s; what was asked may be done all the same`;
+      reject(new FunnelError('FT_CONTROL_TIMEOUT', message));
+    }, timeoutMs);
+    const over = (): void => {
+      const message = `the Funnel at ${path} ended the connection without an answer; it may have ended itself`;
+      reject(new FunnelError('FT_CONTROL_CLOSED', message));
+    };
+    socket.once('end', over);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      over();
+    });
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        lines.push(chunk);
+        const line = lines.next();
+        if (line !== undefined) resolve(line);
+      } catch (error) {
+        reject(error);
+        socket.destroy();
+      }
+    });
+  });
+}
+
+function strange(path: string): FunnelError {
+  return new FunnelError(
+    'FT_CONTROL_ANSWER',
+    `what listens at ${path} answers as no Funnel of this version does; name another socket with --control`,
+  );
+}
+
+function errorOf({ code, message, mistakes }: ControlFailure): FunnelError {
+  if (mistakes === undefined || mistakes.length === 0) return new FunnelError(code, message);
+  // Of the same structure, but for what is absent.
+  return new ConfigurationError(mistakes as readonly ConfigurationMistake[]);
+}
+
+/** All texts fit for a terminal: they come from pieces and from files, by way of somebody who may be no Funnel at all. */
+function printableAll(value: unknown): unknown {
+  if (typeof value === 'string') return printable(value);
+  if (Array.isArray(value)) return value.map(printableAll);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [printable(key), printableAll(each)]));
+}
+
+/** The counters of a thousand pieces are a megabyte. */
+const MOST_ANSWER_BYTES = 64 << 20;

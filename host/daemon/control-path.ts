@@ -1,0 +1,57 @@
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { basename, extname, isAbsolute, join } from 'node:path';
+import { FunnelError } from '../stack/funnel-error.ts';
+
+/**
+ * Where the control socket of a configuration is when nothing is said: `$XDG_RUNTIME_DIR/funnel/NAME.sock`, for root without
+ * one `/run/funnel/NAME.sock`, where NAME is that of its file; undefined where the system gives us no such folder.
+ */
+export function defaultControlPath(configuration: string, system: System = process): string | undefined {
+  const folder = controlFolder(system);
+  const name = basename(configuration, extname(configuration));
+  return folder === undefined ? undefined : join(folder, `${name}.sock`);
+}
+
+/**
+ * The control socket of a running Funnel: that of this configuration, or the only one there is.
+ *
+ * @throws {FunnelError} `FT_CONTROL_ABSENT`, `FT_CONTROL_WHICH`
+ */
+export function findControl(configuration?: string, system: System = process): string {
+  const own = configuration === undefined ? undefined : defaultControlPath(configuration, system);
+  if (own !== undefined && existsSync(own)) return own;
+  const folder = controlFolder(system);
+  const found = folder === undefined ? [] : socketsIn(folder);
+  if (found.length === 1) return found[0]!;
+  const where = folder === undefined ? '' : ` in ${folder}`;
+  if (found.length === 0)
+    throw new FunnelError(
+      'FT_CONTROL_ABSENT',
+      `no Funnel has a control socket${where}; start one with funnel run, or name its socket with --control`,
+    );
+  throw new FunnelError(
+    'FT_CONTROL_WHICH',
+    `several Funnels have a control socket${where}; name one with --control: ${found.join(', ')}`,
+  );
+}
+
+function controlFolder({ env, geteuid }: System): string | undefined {
+  const runtime = env.XDG_RUNTIME_DIR;
+  if (runtime !== undefined && isAbsolute(runtime)) return join(runtime, 'funnel');
+  return geteuid?.() === 0 ? '/run/funnel' : undefined;
+}
+
+function socketsIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.sock') && !name.startsWith('.'))
+    .map((name) => join(folder, name))
+    .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true)
+    .sort();
+}
+
+/** What of the process decides it. */
+export interface System {
+  readonly env: NodeJS.ProcessEnv;
+  geteuid?(): number;
+}

@@ -1,0 +1,143 @@
+import { isAbsolute } from 'node:path';
+import * as z from 'zod';
+
+/*
+ * What goes over a control socket, in both directions, as each side checks it. A line is a JSON object:
+ *
+ *   → {"id": 1, "method": "apply", "params": {"file": "net.yaml", "directory": "/etc/funnel"}}
+ *   ← {"id": 1, "result": {…}}    or    {"id": 1, "error": {"code": "FT_CONFIG", "message": "…", "mistakes": […]}}
+ *   ← {"id": 2, "event": {…}}     as often as something happens, after `events` was asked for as 2
+ */
+
+const id = z.union([z.string().max(64), z.int()]);
+
+export const requestSchema = z.strictObject({
+  id,
+  method: z.string().max(64),
+  params: z.unknown().optional(),
+});
+
+const path = z.string().min(1).max(4096);
+const directory = path.refine((text) => isAbsolute(text), 'is to be absolute');
+
+/** Which configuration: a file that the Funnel reads, relative to a directory, or the structure itself. */
+const subject = {
+  file: path.optional(),
+  configuration: z.record(z.string(), z.unknown()).optional(),
+  directory: directory.optional(),
+};
+
+function isOneSubject({
+  file,
+  configuration,
+}: {
+  file?: string | undefined;
+  configuration?: unknown;
+}): boolean {
+  return (file === undefined) !== (configuration === undefined);
+}
+
+const ONE_SUBJECT = 'either `file` or `configuration` is to be given';
+
+/** The methods, and what each takes. */
+export const methodSchemas = {
+  snapshot: z.strictObject({}),
+  graph: z.strictObject({}),
+  events: z.strictObject({}),
+  end: z.strictObject({}),
+  check: z.strictObject(subject).refine(isOneSubject, ONE_SUBJECT),
+  apply: z.strictObject({ ...subject, dryRun: z.boolean().optional() }).refine(isOneSubject, ONE_SUBJECT),
+};
+
+export type Method = keyof typeof methodSchemas;
+export type Parameters<M extends Method> = z.output<(typeof methodSchemas)[M]>;
+
+const step = z.union([z.string(), z.number()]);
+const mistake = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+  path: z.array(step),
+  file: z.string().optional(),
+  line: z.number().optional(),
+  column: z.number().optional(),
+});
+
+const error = z.object({ code: z.string(), message: z.string(), mistakes: z.array(mistake).optional() });
+
+export const answerSchema = z.union([
+  z.object({ id: id.nullable(), error }),
+  z.object({ id, result: z.unknown() }),
+  z.object({ id, event: z.looseObject({ kind: z.string() }) }),
+]);
+
+export type ControlFailure = z.output<typeof error>;
+
+const names = z.array(z.string());
+const difference = z.object({
+  added: names,
+  removed: names,
+  replaced: names,
+  kept: names,
+  edges: z.array(
+    z.object({
+      piece: z.string(),
+      edge: z.string(),
+      network: z.string(),
+      change: z.enum(['joins', 'leaves']),
+    }),
+  ),
+});
+
+const edge = z.object({
+  name: z.string(),
+  network: z.string(),
+  framesIn: z.number(),
+  bytesIn: z.number(),
+  framesRefused: z.number(),
+  framesOut: z.number(),
+  bytesOut: z.number(),
+});
+
+const snapshot = z.object({
+  uptimeMs: z.number(),
+  pieces: z.array(
+    z.object({
+      name: z.string(),
+      piece: z.string(),
+      kind: z.enum(['component', 'native']),
+      state: z.enum(['running', 'failed']),
+      fault: z.string().optional(),
+      edges: z.array(edge),
+      reasons: z.array(z.object({ name: z.string(), frames: z.number(), loss: z.boolean() })),
+      held: z.number(),
+      waiting: z.number(),
+    }),
+  ),
+  freeRows: z.number(),
+  rows: z.number(),
+});
+
+const graph = z.object({
+  configuration: z.string(),
+  pieces: z.array(z.object({ name: z.string(), piece: z.string(), edges: z.record(z.string(), names) })),
+  joints: z.array(
+    z.object({
+      network: z.string(),
+      members: z.array(z.object({ piece: z.string(), edge: z.string() })),
+      stacks: names,
+    }),
+  ),
+});
+
+/** What each method answers. */
+export const resultSchemas = {
+  snapshot: z.object({ configuration: z.string(), process: z.number(), snapshot }),
+  graph,
+  events: z.object({}),
+  end: z.object({}),
+  check: z.object({ mistakes: z.array(mistake) }),
+  apply: difference,
+};
+
+export type Result<M extends Method> = z.output<(typeof resultSchemas)[M]>;

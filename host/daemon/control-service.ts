@@ -1,0 +1,69 @@
+import type { ConfigurationObject } from '../policy/configuration-schema.ts';
+import type { Funnel } from '../policy/funnel.ts';
+import type { Method, Parameters, Result } from './control-protocol.ts';
+
+/** What can be asked of a running Funnel by its control socket, besides its events. */
+export type ControlService = {
+  readonly [M in Exclude<Method, 'events'>]: (parameters: Parameters<M>) => Promise<Result<M>>;
+};
+
+/** @param end lets the process end in good order; the answer is on its way then */
+export function controlServiceOf(funnel: Funnel, end: () => void): ControlService {
+  return {
+    async snapshot() {
+      const { title } = funnel.puzzle;
+      return { configuration: title, process: process.pid, snapshot: plain(await funnel.counters()) };
+    },
+
+    async graph() {
+      const { title, pieces, joints } = funnel.puzzle;
+      return {
+        configuration: title,
+        pieces: pieces.map(({ place, reference }) => ({
+          name: place.name,
+          piece: reference,
+          edges: Object.fromEntries([...place.edges].map(([edge, networks]) => [edge, [...networks]])),
+        })),
+        joints: joints.map(({ name, members, pairs }) => ({
+          network: name,
+          members: members.map(({ place, described }) => {
+            const { name: piece, description } = pieces[place]!.place;
+            return { piece, edge: description.edges[described]!.name };
+          }),
+          stacks: [...new Set(pairs.map(({ stack }) => stack))],
+        })),
+      };
+    },
+
+    async check({ directory, ...subject }) {
+      const mistakes = await funnel.check(subjectOf(subject), directory === undefined ? {} : { directory });
+      return { mistakes: plain(mistakes) };
+    },
+
+    async apply({ directory, dryRun, ...subject }) {
+      const options = { ...(directory === undefined ? {} : { directory }), dryRun: dryRun ?? false };
+      return plain(await funnel.apply(subjectOf(subject), options));
+    },
+
+    async end() {
+      setImmediate(end);
+      return {};
+    },
+  };
+}
+
+/** Its structure is checked like that of any configuration. */
+function subjectOf({ file, configuration }: Pick<Parameters<'check'>, 'file' | 'configuration'>) {
+  return file ?? (configuration as unknown as ConfigurationObject);
+}
+
+/** Of the same structure, and nobody else's. */
+function plain<T>(value: T): Writable<T> {
+  return value as Writable<T>;
+}
+
+type Writable<T> = T extends readonly (infer E)[]
+  ? Writable<E>[]
+  : T extends object
+    ? { -readonly [K in keyof T]: Writable<T[K]> }
+    : T;

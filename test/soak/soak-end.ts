@@ -13,8 +13,11 @@ export class SoakEnd implements Piece {
   readonly #context: PieceContext;
   readonly #frames: Frames;
   readonly #outbox = new Outbox();
+  readonly #isMirror: boolean;
 
-  constructor(description: Description, context: PieceContext, frames: Frames) {
+  /** A mirror sends datagrams of IPv4 back to where they came from, as if the other side said the same. */
+  constructor(description: Description, context: PieceContext, frames: Frames, isMirror: boolean) {
+    this.#isMirror = isMirror;
     this.description = description;
     this.#context = context;
     this.#frames = frames;
@@ -43,12 +46,34 @@ export class SoakEnd implements Piece {
     return brought;
   }
 
-  process(_now: number, inbox: Inbox, limit: number): number {
+  process(_now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
     const count = Math.min(inbox.length, limit);
-    for (let n = 0; n < count; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
+    for (let n = 0; n < count; n++) {
+      const row = inbox.rows[inbox.at(n)]!;
+      if (this.#isMirror && this.#frames.references[row] === 1) {
+        this.#turn(row);
+        outbox.push(row, 0, 0);
+      } else {
+        this.#frames.release(row);
+      }
+    }
     inbox.take(count);
     this.taken += count;
     return Number.POSITIVE_INFINITY;
+  }
+
+  /** Exchanges the addresses and the ports. */
+  #turn(row: number): void {
+    const { bytes, start, hops } = this.#frames;
+    const at = start[row]!;
+    for (const [a, length] of EXCHANGED) {
+      for (let i = at + a; i < at + a + length; i++) {
+        const before = bytes[i]!;
+        bytes[i] = bytes[i + length]!;
+        bytes[i + length] = before;
+      }
+    }
+    hops[row]! += 1;
   }
 
   join(joining: Joining): void {
@@ -91,3 +116,9 @@ export function describeEnd(stack: string, direction: Shape['direction']): Descr
     reasons: [],
   };
 }
+
+/** Where addresses of IPv4 and ports stand, and how long they are: the other end's follow. */
+const EXCHANGED = [
+  [12, 4],
+  [20, 2],
+] as const;

@@ -42,7 +42,7 @@ export function soakedPieces(): readonly string[] {
 /** Passes frames through one piece in a lane of its own, with an end on each of its networks, time driven by the frames. */
 export async function soak(name: string, frames: number): Promise<SoakReport> {
   const scene = SCENES[name]?.(randomNumbers(4));
-  const settings = scene?.settings ?? [];
+  const settings = scene?.settings ?? SETTINGS[name] ?? [];
   const loaded = await loadComponent(readFileSync(join(packageRoot(), 'dist', 'pieces', `${name}.wasm`)), {
     grants: EVERYTHING,
   });
@@ -71,7 +71,7 @@ export async function soak(name: string, frames: number): Promise<SoakReport> {
         kind: 'native',
         failure: 'closed',
         make: (context, store) => {
-          const end = new SoakEnd(endDescription, context, store);
+          const end = new SoakEnd(endDescription, context, store, MIRRORS[name] === edge.name);
           ends.push({ edge: edge.name, end, pool: [] });
           return end;
         },
@@ -143,8 +143,9 @@ function fillPools(
   scene: Scene | undefined,
 ): void {
   if (scene === undefined) {
-    for (const { pool } of ends) {
+    for (const { edge, pool } of ends) {
       pool.length = 0;
+      if (MIRRORS[description.name] === edge) continue;
       for (let n = 0; n < 256; n++) {
         const payload = [...udp(n, 5000 + n), ...Array(n % 90).fill(n)];
         pool.push(Uint8Array.from(n % 2 === 0 ? ipv4(payload) : ipv6(payload)));
@@ -212,6 +213,16 @@ const SCENES: Readonly<Record<string, (random: (below: number) => number) => Sce
   '6bed4': (random) => new PeerScene(random),
   '6bed4-router': (random) => new RouterScene(random),
 };
+/** Of pieces that have no scene, what they need to do their work. */
+const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  'frame-sequence': [
+    ['mode', 'message-unreliable'],
+    ['carrier', 'ipv4/udp'],
+    ['remote', '192.0.2.2'],
+  ],
+};
+/** The Edge at which what comes out is sent back in. */
+const MIRRORS: Readonly<Record<string, string>> = { 'frame-sequence': 'carrier' };
 const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
 /** Frames that come at once, from each end. */
 const BATCH = 64;

@@ -16,7 +16,7 @@ function snapshot(uptimeMs: number, factor: number): LaneSnapshot {
     bytesOut: Math.floor(frames * factor * 0.9) * 64,
     framesRefused: 0,
   });
-  const piece = { state: 'running' as const, held: 0, waiting: 0 };
+  const piece = { state: 'running' as const, held: 0, waiting: 0, faults: 0, restarts: 0, bypassed: 0 };
   return {
     uptimeMs,
     freeRows: 8300,
@@ -43,6 +43,9 @@ function snapshot(uptimeMs: number, factor: number): LaneSnapshot {
           { name: 'answered', frames: 12, loss: false },
         ],
         held: 2,
+        faults: 1,
+        restarts: 0,
+        bypassed: 0,
       },
       {
         ...piece,
@@ -147,7 +150,7 @@ describe('events', () => {
     expect(eventLine({ kind: 'fault', piece: 'six', code: 'FT_FAULT_FUEL', message: 'too\nlong' })).toBe(
       'fault: six: FT_FAULT_FUEL: too long',
     );
-    expect(eventLine({ kind: 'restarted', piece: 'six' })).toBe('restarted: six');
+    expect(eventLine({ kind: 'restarted', restored: false, piece: 'six' })).toBe('restarted: six');
     expect(eventLine({ kind: 'log', piece: 'six', level: 'warn', message: '\x1b[2J' })).toBe(
       'warn: six: \\u001b[2J',
     );

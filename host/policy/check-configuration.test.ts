@@ -65,6 +65,15 @@ const GOOD = `pieces:
 `;
 
 describe('checkConfiguration', () => {
+  it('takes how often a state is saved, and refuses what frames cannot go around', async () => {
+    const with6 = (line: string) => GOOD.replace('  six:\n', `  six:\n    ${line}\n`);
+    expect(await mistakesOf(with6('save: 90s'))).toEqual([]);
+    const { pieces } = await preparePuzzle('x.yaml', options);
+    expect(pieces.map(({ maker }) => maker.saveEveryMs)).toEqual([undefined, 90_000, undefined]);
+    expect((await mistakesOf(with6('save: 5ms')))[0]).toMatch(/FT_CONFIG_SCHEMA: `save` is `5ms`/);
+    expect((await mistakesOf(with6('failure: bypass')))[0]).toMatch(/x.yaml:.*FT_BYPASS_IMPOSSIBLE: /);
+  });
+
   it('makes a puzzle of a good configuration', async () => {
     expect(await mistakesOf(GOOD)).toEqual([]);
     const puzzle = await preparePuzzle('x.yaml', options);
@@ -170,7 +179,7 @@ networks:
       x.yaml:12:57: FT_SETTING_VALUE: setting \`address\` of \`device\` is \`nowhere\`, and is to be an IPv4 or IPv6 address — write for instance \`192.0.2.1\`, \`2001:db8::1\` or \`10.0.0.0/8\`
       x.yaml:12:71: FT_SETTING_VALUE: setting \`key\` of \`device\` is to come from the environment variable \`NO_TOKEN\`, which is not set — set \`NO_TOKEN\` before starting
       x.yaml:13:14: FT_EDGE_UNKNOWN: \`device\` has no Edge \`ipp\` — did you mean \`ip\`?
-      x.yaml:17:14: FT_CONFIG_SCHEMA: \`failure\` of piece \`six\` is \`often\`, and is to be one of \`closed\`, \`restart\` — write for instance \`failure: restart\`
+      x.yaml:17:14: FT_CONFIG_SCHEMA: \`failure\` of piece \`six\` is \`often\`, and is to be one of \`closed\`, \`bypass\`, \`restart\` — write for instance \`failure: restart\`
       x.yaml:20:23: FT_SETTING_VALUE: setting \`port\` of \`socket\`: a port is at most 65535
       x.yaml:22:5: FT_PIECE_NATIVE: \`grants\` has no meaning for \`socket\`, which is part of the host — leave it out; only components have it
       x.yaml:24:12: FT_COMPONENT_READ: \`./nothing.wasm\`: DIR/nothing.wasm cannot be read: there is no such file

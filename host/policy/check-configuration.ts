@@ -1,20 +1,19 @@
 import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
-import type { NativePiece } from '../endpoint/catalogue.ts';
-import { ComponentPiece } from '../engine/component-piece.ts';
+import { type NativePiece, nativePieces } from '../endpoint/catalogue.ts';
 import type { Limits } from '../engine/limits.ts';
 import type { LoadedComponent } from '../engine/load-component.ts';
 import { arrange } from '../puzzle/arrange.ts';
 import type { Mistake, NetworkOptions, Place } from '../puzzle/arrangement.ts';
+import { bypassMistakes } from '../puzzle/bypass.ts';
 import { joinByDefault } from '../puzzle/default-policy.ts';
 import { findShapes } from '../puzzle/find-shapes.ts';
-import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import { bringProtocols } from '../puzzle/piece-protocols.ts';
-import { surroundingsOf } from '../puzzle/surroundings.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { checkSettings, type SettingPairs } from './check-settings.ts';
 import { ConfigurationError, type ConfigurationMistake, type PathStep } from './configuration-error.ts';
 import { type ConfigurationObject, GRANTS, type PieceEntry, parseSize } from './configuration-schema.ts';
 import { didYouMean, nearest } from './did-you-mean.ts';
+import { makerOf, type Recipe } from './maker.ts';
 import type { MistakeList } from './mistake-list.ts';
 import {
   hintFor,
@@ -30,6 +29,7 @@ import type { FoundPiece } from './piece-shelf.ts';
 import type { Puzzle, PuzzlePiece } from './puzzle.ts';
 import { type ConfigurationSource, readConfiguration } from './read-configuration.ts';
 import { checkStructure } from './schema-mistakes.ts';
+import { millisecondsOf } from './setting-value.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 /**
@@ -164,6 +164,13 @@ class Check {
       const { path, of } = placeOf(mistake, entries);
       this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of, hint: hintFor(mistake, used) });
     }
+    if (this.#mistakes.length === 0) {
+      const makers = seated.map(({ maker }) => maker);
+      for (const mistake of bypassMistakes(this.#workshop.protocols, makers, arrangement.joints)) {
+        const path = ['pieces', mistake.piece!, 'failure'];
+        this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of: 'value' });
+      }
+    }
     const mistakes = this.#mistakes.sorted();
     if (mistakes.length > 0) return { mistakes };
 
@@ -246,7 +253,10 @@ class Check {
           },
         );
       }
-      return { piece: found.native, origin: { native: found.name } };
+      const native = found.name;
+      const isOwn = found.native !== nativePieces.get(native);
+      const recipe = (settings: SettingPairs): Recipe => ({ kind: 'native', native, isOwn, settings });
+      return { piece: found.native, origin: { native }, recipe };
     }
     const limits: { -readonly [K in keyof Limits]?: Limits[K] } = {};
     const memory = this.#size(entry.limits?.memory, [...path, 'limits', 'memory']);
@@ -257,7 +267,15 @@ class Check {
     const grants = [...new Set(entry.grants ?? GRANTS)].sort();
     const loaded = await this.#workshop.shelf.load(found.file, grants, limits);
     const origin = { sha256: loaded.sha256, grants, limits: { memory, component } };
-    return { piece: loaded.component, origin };
+    const { bytes } = loaded;
+    const recipe = (settings: SettingPairs): Recipe => ({
+      kind: 'component',
+      bytes,
+      grants,
+      limits,
+      settings,
+    });
+    return { piece: loaded.component, origin, recipe };
   }
 
   #size(size: number | string | undefined, path: readonly PathStep[]): number | undefined {
@@ -279,7 +297,7 @@ class Check {
     name: string,
     entry: PieceEntry,
     found: FoundPiece,
-    { piece, origin }: OpenedPiece,
+    { piece, origin, recipe }: OpenedPiece,
     path: readonly PathStep[],
   ): PuzzlePiece | undefined {
     const given = entry.settings ?? {};
@@ -310,8 +328,25 @@ class Check {
       { origin, name: description.name, version: description.version, failure },
       pairs,
     );
-    const maker = makerOf({ place, failure, identity }, piece, pairs, this.#workshop.protocols);
-    return { place, reference: entry.piece, maker };
+    const saveEveryMs = this.#saveEveryMs(entry, [...path, 'save']);
+    const what = { place, failure, identity, ...(saveEveryMs === undefined ? {} : { saveEveryMs }) };
+    const maker = makerOf(what, piece, pairs, this.#workshop.protocols);
+    return { place, reference: entry.piece, maker, recipe: recipe(pairs) };
+  }
+
+  #saveEveryMs({ save }: PieceEntry, path: readonly PathStep[]): number | undefined {
+    if (save === undefined) return undefined;
+    const milliseconds = millisecondsOf(save);
+    if (milliseconds !== undefined && milliseconds >= LEAST_SAVE_MS) return milliseconds;
+    this.#mistakes.add(
+      'FT_CONFIG_SCHEMA',
+      path,
+      `\`save\` is \`${save}\`, and is to be a duration of 100ms or more`,
+      {
+        hint: 'write for instance `10s`',
+      },
+    );
+    return undefined;
   }
 
   /** What a piece itself has against its settings. */
@@ -437,28 +472,7 @@ class Check {
 interface OpenedPiece {
   readonly piece: NativePiece | LoadedComponent;
   readonly origin: PieceOrigin;
-}
-
-function makerOf(
-  what: Pick<PieceMaker, 'place' | 'failure' | 'identity'>,
-  piece: NativePiece | LoadedComponent,
-  settings: SettingPairs,
-  protocols: Workshop['protocols'],
-): PieceMaker {
-  if ('make' in piece) {
-    return {
-      ...what,
-      kind: 'native',
-      make: (context, frames) => piece.make(context, frames, protocols, settings),
-    };
-  }
-  const { description } = what.place;
-  return {
-    ...what,
-    kind: 'component',
-    make: (context, frames) =>
-      new ComponentPiece(piece, description, settings, surroundingsOf(context, frames, protocols)),
-  };
+  recipe(settings: SettingPairs): Recipe;
 }
 
 /**
@@ -481,5 +495,7 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'FT_SHAPES_DO_NOT_MATCH',
   'FT_JOINT_AMBIGUOUS',
 ]);
+/** Saving more often than that would be most of what a lane does. */
+const LEAST_SAVE_MS = 100;
 /** WebAssembly's 32-bit memories hold no more. */
 const MAX_MEMORY_BYTES = 2 ** 32;

@@ -7,7 +7,7 @@ export const SIZE_PATTERN = /^[0-9]+ ?(KiB|MiB|GiB)?$/;
 /** The functions of `arpa2:funnel/host` that can be granted, as the engine names them. */
 export const GRANTS = ['log', 'random', 'utc', 'listen', 'offer'] as const;
 /** What becomes of a piece's traffic when it fails. */
-export const FAILURE_POLICIES = ['closed', 'restart'] as const;
+export const FAILURE_POLICIES = ['closed', 'bypass', 'restart'] as const;
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -67,7 +67,13 @@ const piece = z.strictObject({
     .enum(FAILURE_POLICIES)
     .optional()
     .describe(
-      'When it fails: nothing passes it any more (`closed`, the default), or it is started again after a pause (`restart`).',
+      'When it fails: nothing passes it any more (`closed`, the default), frames go around it where its Curves and Shapes allow that (`bypass`), or it is started again after a pause (`restart`).',
+    ),
+  save: z
+    .union([z.number(), z.string()])
+    .optional()
+    .describe(
+      'How often its state is saved while it works, such as `10s`, to be given to the instance that comes after a failure; never when left out.',
     ),
   grants: z
     .array(z.enum(GRANTS))

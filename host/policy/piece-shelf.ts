@@ -85,7 +85,7 @@ export class PieceShelf {
       this.#loaded.delete(oldest);
     }
     try {
-      return { component: await loading, sha256 };
+      return { component: await loading, sha256, bytes };
     } catch (error) {
       this.#loaded.delete(key);
       throw error;
@@ -133,8 +133,9 @@ export async function describePiece(
   );
 }
 
-/** A component as it was admitted, and the digest of its file. */
+/** A component as it was admitted, its file, and the digest of it. */
 export interface ShelvedComponent {
+  readonly bytes: Uint8Array;
   readonly component: LoadedComponent;
   readonly sha256: string;
 }

@@ -2,6 +2,7 @@ import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../puzzle/arr
 import type { Decision } from '../puzzle/default-policy.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import type { ConfigurationMistake } from './configuration-error.ts';
+import type { Recipe } from './maker.ts';
 import type { Workshop } from './workshop.ts';
 
 export type { PlannedJoint } from '../puzzle/arrangement.ts';
@@ -27,4 +28,6 @@ export interface PuzzlePiece {
   /** What the configuration calls it: `tun`, `6bed4`, `./mine.wasm`. */
   readonly reference: string;
   readonly maker: PieceMaker;
+  /** The same for another thread. */
+  readonly recipe: Recipe;
 }

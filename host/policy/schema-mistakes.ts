@@ -70,6 +70,7 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
     example: 'ip: lan',
   },
   'pieces.*.failure': { is: `one of ${list(FAILURE_POLICIES)}`, example: 'failure: restart' },
+  'pieces.*.save': { is: 'a duration', example: 'save: 10s' },
   'pieces.*.grants': { is: `a list out of ${list(GRANTS)}`, example: 'grants: [log, random]' },
   'pieces.*.grants.*': { is: `one of ${list(GRANTS)}`, example: 'grants: [log, random]' },
   'pieces.*.limits': { is: 'a mapping with `memory` and `component`', example: 'limits: { memory: 64MiB }' },
@@ -83,7 +84,7 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
 /** The keys of each mapping whose keys are ours. */
 const KEYS: Record<string, readonly string[]> = {
   '': ['pieces', 'networks'],
-  'pieces.*': ['piece', 'settings', 'edges', 'failure', 'grants', 'limits'],
+  'pieces.*': ['piece', 'settings', 'edges', 'failure', 'save', 'grants', 'limits'],
   'pieces.*.limits': ['memory', 'component'],
   'networks.*': ['copies'],
 };

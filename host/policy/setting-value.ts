@@ -46,6 +46,14 @@ export function canonicalValue(
   }
 }
 
+/** Milliseconds of a duration; undefined for what is none. */
+export function millisecondsOf(value: string | number): number | undefined {
+  const canonical = canonicalDuration(String(value).trim());
+  if (typeof canonical !== 'string') return undefined;
+  const unit = /[a-z]+$/.exec(canonical)![0];
+  return Number.parseInt(canonical, 10) * UNIT_MS[unit]!;
+}
+
 function canonicalNumber(value: string | number | boolean): string | Unfit {
   const number = typeof value === 'string' && DECIMAL.test(value) ? Number(value) : value;
   if (typeof number !== 'number' || !Number.isFinite(number))

@@ -1,10 +1,11 @@
-import type { Property } from '../../abi/host/contract.ts';
+import type { Problem, Property } from '../../abi/host/contract.ts';
 import type { Frames } from '../frame/frames.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
 import { opposes } from '../stack/direction.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
 import type { Joint } from './joint.ts';
+import { LostPiece } from './lost-piece.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { propertyText } from './properties.ts';
 import { PuzzleError } from './puzzle-error.ts';
@@ -65,6 +66,8 @@ export class Change {
       const retiring = this.#retiringNatives();
       for (const candidate of this.#candidates) mistakes.push(...this.#startCandidate(candidate, retiring));
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
+      for (const [n, candidate] of this.#candidates.entries())
+        this.#candidates[n] = await this.#restoreCandidate(candidate);
       this.#planJoinings();
       for (const joining of this.#joinings) mistakes.push(...this.#ask(joining));
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
@@ -127,7 +130,10 @@ export class Change {
     const seat = old !== undefined && old.kind === maker.kind ? old : new Seat(maker);
     const tenancy: Tenancy = { isActive: false };
     const context = this.#table.contextOf(seat, tenancy, place);
-    const piece = await maker.make(context, this.#table.frames);
+    const piece =
+      maker.ended === undefined
+        ? await maker.make(context, this.#table.frames)
+        : new LostPiece(place.description);
     return { maker, seat, piece, tenancy, isKept: false };
   }
 
@@ -149,6 +155,25 @@ export class Change {
       message,
       ...(setting === undefined ? {} : { setting }),
     }));
+  }
+
+  /** Gives a piece the state that was saved in another lane. What does not take it begins afresh, as another instance. */
+  async #restoreCandidate(candidate: Candidate): Promise<Candidate> {
+    const { maker, seat, piece, isKept } = candidate;
+    const { state, place } = maker;
+    if (isKept || state === undefined || maker.ended !== undefined || seat.piece !== undefined)
+      return candidate;
+    const why = problemOf(() => piece.restore(this.#table.now(), state.version, state.state));
+    if (why === undefined) return candidate;
+    const tenancy: Tenancy = { isActive: false };
+    const context = this.#table.contextOf(seat, tenancy, place);
+    context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
+    piece.close();
+    const fresh = { ...candidate, tenancy, piece: await maker.make(context, this.#table.frames) };
+    const mistakes = this.#startCandidate(fresh, []);
+    if (mistakes.length === 0) return fresh;
+    fresh.piece.close();
+    throw new PuzzleError(mistakes);
   }
 
   /** Edges that stay keep their numbers; new ones get the lowest that are free. */
@@ -292,7 +317,8 @@ export class Change {
       seat.members.length = 0;
       seat.piece = piece;
       seat.tenancy = tenancy;
-      seat.fault = undefined;
+      seat.fault = maker.ended;
+      seat.saved = undefined;
       seat.startedAt = table.now();
       seat.restartAt = Infinity;
     }
@@ -532,6 +558,16 @@ function hasHeard(native: Joining, listener: Joining, shape: number): boolean {
 
 function formerEdges(seat: Seat): Map<string, JoinedEdge> {
   return new Map(seat.edges.map((member) => [`${member.name} ${member.joint.name}`, member]));
+}
+
+/** What a piece has against a call, be it that it says so or that it faults. */
+function problemOf(call: () => Problem | undefined): string | undefined {
+  try {
+    return call()?.message;
+  } catch (error) {
+    if (error instanceof FunnelError) return error.message;
+    throw error;
+  }
 }
 
 /** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */

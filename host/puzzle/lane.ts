@@ -11,10 +11,11 @@ import { parseStack } from '../stack/parse-stack.ts';
 import { Protocols } from '../stack/protocols.ts';
 import { arrange } from './arrange.ts';
 import type { NetworkOptions, Place } from './arrangement.ts';
+import { bypassMistakes, waysAround } from './bypass.ts';
 import { Change, type Closing, type Difference, type Leftovers, type Table } from './change.ts';
 import * as intakeConstants from './intake.ts';
 import { Joint } from './joint.ts';
-import type { PieceMaker } from './piece-maker.ts';
+import type { PieceMaker, SavedState } from './piece-maker.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import {
   BYTES_IN,
@@ -43,6 +44,7 @@ export class Lane {
   readonly #clock: () => number;
   readonly #onLog: (entry: LogEntry) => void;
   readonly #onEvent: (event: LaneEvent) => void;
+  readonly #onSave: (piece: string, saved: SavedState) => void;
   readonly #maxHops: number;
   readonly #seats: Seat[] = [];
   readonly #table: Table;
@@ -73,6 +75,7 @@ export class Lane {
     this.#clock = options.now ?? (() => performance.now());
     this.#onLog = options.onLog ?? (() => {});
     this.#onEvent = options.onEvent ?? (() => {});
+    this.#onSave = options.onSave ?? (() => {});
     this.#maxHops = options.maxHops ?? MAX_HOPS;
     this.#table = {
       frames: this.frames,
@@ -194,6 +197,7 @@ export class Lane {
       const seat = this.#seats[n]!;
       if (seat.wakeAt <= now) this.#enqueue(seat);
       if (seat.restartAt <= now) this.#restart(seat);
+      if (seat.saveAt <= now) this.#save(seat);
     }
   }
 
@@ -220,6 +224,7 @@ export class Lane {
       this.#fail(seat, error);
       return BATCH_FRAMES;
     }
+    if (seat.saveAt === Infinity) seat.saveAt = now + seat.saveEveryMs;
     const work = 1 + waiting - inbox.length + outbox.length;
     if (seat.intake.length > inbox.length) {
       seat.intake.refill(this.frames);
@@ -246,26 +251,33 @@ export class Lane {
       }
       member.traffic[FRAMES_OUT]! += 1;
       member.traffic[BYTES_OUT]! += frames.length[row]!;
-      if (frames.hops[row]! > this.#maxHops) {
-        this.#drop(seat, row, 'hop-limit-of-the-puzzle');
-        continue;
-      }
-      if (this.#fullEdges > 0 && this.#isInVain(member, direction, row)) continue;
-      const plan = member.joint.planFrom(direction);
-      let node = plan.walk(frames, row, direction === 'up');
-      let isTaken = false;
-      while (node >= 0 && !isTaken) {
-        isTaken = this.#hand(
-          member,
-          row,
-          plan.accepts(node),
-          plan.skipHeadersOf(node) | (plan.skipTrailersOf(node) << 8),
-        );
-        if (!isTaken) node = plan.parent(node);
-      }
-      if (!isTaken) this.#drop(seat, row, plan.problem === 0 ? 'no-match' : plan.problemName(plan.problem));
+      this.#send(member, direction, row);
     }
     outbox.length = 0;
+  }
+
+  /** A frame leaves by an Edge, from a Shape of `direction`, and comes to whoever takes it. */
+  #send(member: JoinedEdge, direction: Direction, row: number): void {
+    const { frames } = this;
+    const { seat } = member;
+    if (frames.hops[row]! > this.#maxHops) {
+      this.#drop(seat, row, 'hop-limit-of-the-puzzle');
+      return;
+    }
+    if (this.#fullEdges > 0 && this.#isInVain(member, direction, row)) return;
+    const plan = member.joint.planFrom(direction);
+    let node = plan.walk(frames, row, direction === 'up');
+    let isTaken = false;
+    while (node >= 0 && !isTaken) {
+      isTaken = this.#hand(
+        member,
+        row,
+        plan.accepts(node),
+        plan.skipHeadersOf(node) | (plan.skipTrailersOf(node) << 8),
+      );
+      if (!isTaken) node = plan.parent(node);
+    }
+    if (!isTaken) this.#drop(seat, row, plan.problem === 0 ? 'no-match' : plan.problemName(plan.problem));
   }
 
   /** Gives a frame to the receivers behind these tags, except to its sender. False where there is none. */
@@ -293,7 +305,7 @@ export class Lane {
   #push(member: JoinedEdge, row: number, edgeShape: number, skips: number): void {
     const { seat } = member;
     if (seat.fault !== undefined) {
-      this.#drop(seat, row, 'failed');
+      this.#avoid(member, row, edgeShape >>> 16);
     } else if (seat.piece!.isPaused(member.edge)) {
       this.#drop(seat, row, 'paused');
     } else {
@@ -308,6 +320,68 @@ export class Lane {
       this.#enqueue(seat);
       if (answer === EVICTED) this.#evicted(seat);
     }
+  }
+
+  /** A frame came to a piece that has failed. */
+  #avoid(member: JoinedEdge, row: number, shape: number): void {
+    const { seat } = member;
+    const way = member.detours[shape];
+    if (way === undefined) {
+      this.#drop(seat, row, 'failed');
+      return;
+    }
+    const { frames } = this;
+    const bytes = frames.length[row]!;
+    member.traffic[FRAMES_IN]! += 1;
+    member.traffic[BYTES_IN]! += bytes;
+    way.member.traffic[FRAMES_OUT]! += 1;
+    way.member.traffic[BYTES_OUT]! += bytes;
+    seat.bypassed++;
+    // It counts as a piece that the frame has passed, or two of them could send it round for ever.
+    frames.hops[row]!++;
+    this.#send(way.member, way.direction, row);
+  }
+
+  /** With the policy `bypass`: the ways around a failed piece, for as long as it is one. */
+  #openDetours(seat: Seat): void {
+    this.#closeDetours(seat);
+    if (seat.failure !== 'bypass' || seat.fault === undefined) return;
+    const { edges, members, place } = seat;
+    for (const { edge, shape, toEdge, toShape } of waysAround(this.protocols, place, edges).ways) {
+      const detour = { member: members[toEdge]!, direction: members[toEdge]!.directions[toShape]! };
+      members[edge]!.detours[shape] = detour;
+      for (const [number, { like }] of members[edge]!.listens)
+        if (like === shape) members[edge]!.detours[number] = detour;
+    }
+  }
+
+  #closeDetours(seat: Seat): void {
+    for (const { detours } of seat.edges) detours.length = 0;
+  }
+
+  /** What waits for a failed piece goes around it too, or ends. */
+  #avoidWaiting(seat: Seat): void {
+    const { inbox } = seat.intake;
+    while (inbox.length > 0) {
+      const waiting = inbox.length;
+      for (let n = 0; n < waiting; n++) {
+        const at = inbox.at(n);
+        const edgeShape = inbox.edgeShapes[at]!;
+        const row = inbox.rows[at]!;
+        const member = seat.members[edgeShape & 0xffff];
+        if (member?.detours[edgeShape >>> 16] === undefined) {
+          this.#drop(seat, row, 'failed');
+          continue;
+        }
+        // It was counted when it came.
+        member.traffic[FRAMES_IN]! -= 1;
+        member.traffic[BYTES_IN]! -= this.frames.length[row]!;
+        this.#avoid(member, row, edgeShape >>> 16);
+      }
+      inbox.take(waiting);
+      seat.intake.refill(this.frames);
+    }
+    for (const member of seat.edges) if (member.isFull) this.#roomAgain(member);
   }
 
   // Overload: what finds a queue full, and who is told.
@@ -406,6 +480,7 @@ export class Lane {
       const seat = this.#seats[n]!;
       if (seat.wakeAt < next) next = seat.wakeAt;
       if (seat.restartAt < next) next = seat.restartAt;
+      if (seat.saveAt < next) next = seat.saveAt;
     }
     // A timer that fires too early finds nothing due and is set again; so a wish that moves on costs nothing.
     if (next >= this.#timerAt) return;
@@ -423,7 +498,11 @@ export class Lane {
   #changeTo(makers: readonly PieceMaker[], networks: ReadonlyMap<string, NetworkOptions>): Change {
     const places = makers.map((maker) => maker.place);
     const arrangement = arrange(this.protocols, places, networks);
-    if (arrangement.mistakes.length > 0) throw new PuzzleError(arrangement.mistakes);
+    const mistakes =
+      arrangement.mistakes.length > 0
+        ? arrangement.mistakes
+        : bypassMistakes(this.protocols, makers, arrangement.joints);
+    if (mistakes.length > 0) throw new PuzzleError(mistakes);
     return new Change(this.#table, makers, networks, arrangement);
   }
 
@@ -447,6 +526,7 @@ export class Lane {
     this.#holdsTerms = false;
     for (const seat of this.#seats) {
       seat.former = undefined;
+      this.#openDetours(seat);
       for (const member of seat.edges) if (member.dropInherited()) this.#changedJoints.add(member.joint);
     }
     this.#tellTerms();
@@ -523,10 +603,14 @@ export class Lane {
     if (!(error instanceof PieceFault)) throw error;
     const piece = seat.piece!;
     seat.fault = { code: error.code, message: error.message };
-    seat.wakeAt = Infinity;
+    seat.faults++;
+    seat.wakeAt = seat.saveAt = Infinity;
     piece.fail?.();
-    this.#dropWaiting(seat, 'failed');
+    this.#openDetours(seat);
+    this.#avoidWaiting(seat);
     for (const member of seat.edges) {
+      // Who goes around it comes as by its Edges: what was opened and offered for it stays.
+      if (seat.failure === 'bypass') break;
       for (const shape of [...member.listens.keys()]) this.#unlisten(member, shape);
       if (member.offers.length > 0) this.#changedJoints.add(member.joint);
       member.offers.length = 0;
@@ -545,22 +629,59 @@ export class Lane {
     seat.restartAt = Infinity;
     seat.fault = undefined;
     seat.startedAt = this.#now;
+    let isRestored = false;
     this.#attempt(seat, () => {
       piece.renew!();
+      this.#startAgain(seat);
+      isRestored = this.#restore(seat);
       const joinings = seat.edges.flatMap((member) =>
         member.shapes.map((shape) => this.#joiningOf(member, shape)),
       );
-      const [problem] = [
-        ...piece.start(this.#now),
-        ...joinings.map((joining) => piece.accepts(joining)),
-      ].filter(Boolean);
-      if (problem !== undefined)
-        throw new PieceFault('FT_FAULT_RESULT', `after a restart: ${problem.message}`);
+      this.#refuseProblem(joinings.map((joining) => piece.accepts(joining)));
       for (const joining of joinings) piece.join(joining);
     });
     if (seat.fault !== undefined) return;
+    seat.restarts++;
     this.#enqueue(seat);
-    this.#onEvent({ kind: 'restarted', piece: seat.name });
+    this.#onEvent({ kind: 'restarted', piece: seat.name, restored: isRestored });
+  }
+
+  #startAgain(seat: Seat): void {
+    this.#refuseProblem(seat.piece!.start(this.#now));
+  }
+
+  #refuseProblem(problems: readonly (Problem | undefined)[]): void {
+    const problem = problems.find((each) => each !== undefined);
+    if (problem !== undefined) throw new PieceFault('FT_FAULT_RESULT', `after a restart: ${problem.message}`);
+  }
+
+  /** Gives back what was saved, once: it may be what the piece fails of. Answers whether it was taken. */
+  #restore(seat: Seat): boolean {
+    const { saved } = seat;
+    seat.saved = undefined;
+    if (saved === undefined) return false;
+    const piece = seat.piece!;
+    const problem = piece.restore(this.#now, saved.version, saved.state);
+    if (problem === undefined) return true;
+    this.#onLog({
+      piece: seat.name,
+      level: 'warn',
+      message: `begins afresh, because it refuses its saved state: ${problem.message}`,
+    });
+    // After a problem an instance is used no further.
+    piece.renew!();
+    this.#startAgain(seat);
+    return false;
+  }
+
+  /** Saves the state of a piece that was called since the last time. */
+  #save(seat: Seat): void {
+    seat.saveAt = Infinity;
+    if (seat.fault !== undefined || seat.piece === undefined) return;
+    const state = this.#attempt(seat, () => seat.piece!.save(this.#now));
+    if (state === undefined) return;
+    seat.saved = { version: seat.place.description.version, state };
+    this.#onSave(seat.name, seat.saved);
   }
 
   // What pieces ask of the host.
@@ -625,7 +746,7 @@ export class Lane {
       told.push(other);
     }
     const tag = member.joint.add(member, shape, described.direction, stack);
-    member.listens.set(shape, { stack, tag });
+    member.listens.set(shape, { stack, tag, like });
     member.directions[shape] = described.direction;
     return shape;
   }
@@ -703,6 +824,8 @@ export interface LaneOptions {
   readonly now?: () => number;
   readonly onLog?: (entry: LogEntry) => void;
   readonly onEvent?: (event: LaneEvent) => void;
+  /** Told of each state that was saved because a piece's maker says how often. */
+  readonly onSave?: (piece: string, saved: SavedState) => void;
   /** Pieces that a frame may pass; default {@link MAX_HOPS}. */
   readonly maxHops?: number;
 }
@@ -715,7 +838,12 @@ export interface LogEntry {
 
 export type LaneEvent =
   | { readonly kind: 'fault'; readonly piece: string; readonly code: string; readonly message: string }
-  | { readonly kind: 'restarted'; readonly piece: string };
+  | {
+      readonly kind: 'restarted';
+      readonly piece: string;
+      /** It took over the state that was saved last. */
+      readonly restored: boolean;
+    };
 
 /** Whether a Shape of this direction on one Edge takes frames from another Edge. */
 function isHeardBy(member: JoinedEdge, direction: Direction, other: JoinedEdge): boolean {

@@ -12,8 +12,29 @@ export interface PieceMaker {
    * same name and identity goes on. Without one it is always made anew.
    */
   readonly identity?: string;
+  /** Milliseconds between two times that its state is saved, for an instance that comes after a fault; never when left out. */
+  readonly saveEveryMs?: number;
+  /** A state that was saved in another lane, to begin with. */
+  readonly state?: SavedState;
+  /** It may not run: it is joined, and its seat is a failed one from the start. */
+  readonly ended?: SeatFault;
   make(context: PieceContext, frames: Frames): Piece | Promise<Piece>;
 }
 
-/** What becomes of frames when a piece has faulted: none pass; or it comes again, with exponential back-off. */
-export type FailurePolicy = 'closed' | 'restart';
+/**
+ * What becomes of frames when a piece has faulted: none pass; they take the Curve around it; or it comes again, with
+ * exponential back-off.
+ */
+export type FailurePolicy = 'closed' | 'bypass' | 'restart';
+
+/** What `save` answered, and of which version of the piece. */
+export interface SavedState {
+  readonly version: string;
+  readonly state: Uint8Array;
+}
+
+/** Why a piece is not running. */
+export interface SeatFault {
+  readonly code: string;
+  readonly message: string;
+}

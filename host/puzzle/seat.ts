@@ -5,7 +5,7 @@ import type { Direction } from '../stack/direction.ts';
 import type { Place } from './arrangement.ts';
 import { Intake } from './intake.ts';
 import type { Joint } from './joint.ts';
-import type { FailurePolicy, PieceMaker } from './piece-maker.ts';
+import type { FailurePolicy, PieceMaker, SavedState, SeatFault } from './piece-maker.ts';
 import type { Tenancy } from './tenancy.ts';
 
 /** A named piece in a running puzzle: what waits for it, what was counted, when it wants to be woken. It outlives instances. */
@@ -25,7 +25,7 @@ export class Seat {
   /** The Edges of an instance that was replaced, by Edge and network, until its successor has joined. */
   former: ReadonlyMap<string, JoinedEdge> | undefined;
   /** Why the piece is not running; undefined while it is. */
-  fault: { code: string; message: string } | undefined;
+  fault: SeatFault | undefined;
   /** Milliseconds of the lane's clock; Infinity for never. */
   wakeAt = Infinity;
   /** It stands in the lane's queue. */
@@ -34,12 +34,21 @@ export class Seat {
   restartAt = Infinity;
   restartDelayMs = FIRST_RESTART_MS;
   startedAt = 0;
+  /** How often its state is saved while it is called, when next, and what was saved last and not given back yet. */
+  saveEveryMs: number;
+  saveAt = Infinity;
+  saved: SavedState | undefined;
+  /** How often it failed, how often it came again, and frames that took the way around it. */
+  faults = 0;
+  restarts = 0;
+  bypassed = 0;
 
-  constructor({ place, kind, failure, identity }: PieceMaker) {
+  constructor({ place, kind, failure, identity, saveEveryMs = Infinity }: PieceMaker) {
     this.place = place;
     this.kind = kind;
     this.failure = failure;
     this.identity = identity;
+    this.saveEveryMs = saveEveryMs;
   }
 
   get name(): string {
@@ -52,10 +61,12 @@ export class Seat {
   }
 
   /** What the configuration says of it now. */
-  occupy({ place, failure, identity }: PieceMaker): void {
+  occupy({ place, failure, identity, saveEveryMs = Infinity }: PieceMaker): void {
     this.place = place;
     this.failure = failure;
     this.identity = identity;
+    this.saveEveryMs = saveEveryMs;
+    this.saveAt = Infinity;
   }
 }
 
@@ -74,7 +85,9 @@ export class JoinedEdge {
   /** The directions of its Shapes, by number; those that came by `listen` included. */
   readonly directions: (Direction | undefined)[];
   /** Stacks of Shapes that came by `listen`, by Shape number. */
-  readonly listens = new Map<number, { stack: string; tag: number }>();
+  readonly listens = new Map<number, { stack: string; tag: number; like: number }>();
+  /** While the piece is avoided: where frames of its Shapes go instead, by number. */
+  readonly detours: (Detour | undefined)[] = [];
   /** What the piece offers here. */
   readonly offers: Property[] = [];
   /** Those that an instance offered that was replaced, and that the new one has not offered yet: until it was called once. */
@@ -119,6 +132,12 @@ export class JoinedEdge {
     this.inherited.clear();
     return true;
   }
+}
+
+/** The Edge on which frames leave a piece that they go around, and in which direction. */
+export interface Detour {
+  readonly member: JoinedEdge;
+  readonly direction: Direction;
 }
 
 /** A piece that faults is back after a second; one that does so again and again, every half minute. */

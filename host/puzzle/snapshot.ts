@@ -21,6 +21,11 @@ export interface PieceSnapshot {
   readonly fault?: string;
   readonly edges: readonly EdgeSnapshot[];
   readonly reasons: readonly ReasonSnapshot[];
+  /** How often it failed, and came again. */
+  readonly faults: number;
+  readonly restarts: number;
+  /** Frames that took the way around it, with the policy `bypass`. */
+  readonly bypassed: number;
   /** Frames inside the piece, and frames that wait for it. */
   readonly held: number;
   readonly waiting: number;
@@ -78,6 +83,9 @@ function pieceSnapshot(seat: Seat): PieceSnapshot {
       framesRefused: member.traffic[FRAMES_REFUSED]!,
     })),
     reasons,
+    faults: seat.faults,
+    restarts: seat.restarts,
+    bypassed: seat.bypassed,
     held: seat.piece?.held ?? 0,
     waiting: seat.intake.length,
   };

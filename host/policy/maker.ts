@@ -1,0 +1,48 @@
+import type { NativePiece } from '../endpoint/catalogue.ts';
+import { ComponentPiece } from '../engine/component-piece.ts';
+import type { Limits } from '../engine/limits.ts';
+import type { Grant, LoadedComponent } from '../engine/load-component.ts';
+import type { PieceMaker } from '../puzzle/piece-maker.ts';
+import { surroundingsOf } from '../puzzle/surroundings.ts';
+import type { SettingPairs } from './check-settings.ts';
+import type { Workshop } from './workshop.ts';
+
+/** How a lane makes a piece of a native one, or of an admitted component. */
+export function makerOf(
+  what: Omit<PieceMaker, 'kind' | 'make'>,
+  piece: NativePiece | LoadedComponent,
+  settings: SettingPairs,
+  protocols: Workshop['protocols'],
+): PieceMaker {
+  if ('make' in piece) {
+    return {
+      ...what,
+      kind: 'native',
+      make: (context, frames) => piece.make(context, frames, protocols, settings),
+    };
+  }
+  const { description } = what.place;
+  return {
+    ...what,
+    kind: 'component',
+    make: (context, frames) =>
+      new ComponentPiece(piece, description, settings, surroundingsOf(context, frames, protocols)),
+  };
+}
+
+/** Of what a piece is made, as it can be told to another thread. */
+export type Recipe =
+  | {
+      readonly kind: 'native';
+      readonly native: string;
+      /** It is the embedder's, and cannot go to another thread. */
+      readonly isOwn: boolean;
+      readonly settings: SettingPairs;
+    }
+  | {
+      readonly kind: 'component';
+      readonly bytes: Uint8Array;
+      readonly grants: readonly Grant[];
+      readonly limits: Partial<Limits>;
+      readonly settings: SettingPairs;
+    };

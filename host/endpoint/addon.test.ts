@@ -27,7 +27,7 @@ function run(script: string, prefix: readonly string[] = []) {
     const self = ${JSON.stringify('SELF')};`;
   const whole = preamble.replace('"SELF"', () => JSON.stringify(`${preamble}\n${script}`)) + script;
   const [command = process.execPath, ...args] = [...prefix, process.execPath, '-e', whole];
-  return spawnSync(command, args, { encoding: 'utf8', timeout: 30_000 });
+  return spawnSync(command, args, { encoding: 'utf8', timeout: 150_000 });
 }
 
 describe('building', () => {
@@ -139,5 +139,5 @@ describe('threads', () => {
     expect([ended.status, ended.signal]).toEqual([0, null]);
     // Standard output and error may be sockets; those of the threads are not there any more.
     expect(Number(ended.stdout)).toBeLessThanOrEqual(3);
-  });
+  }, 160_000);
 });

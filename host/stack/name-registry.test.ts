@@ -15,40 +15,34 @@ const entries = (file: string) =>
 const inStacks = (name: string) => name.toLowerCase().replaceAll('_', '-');
 
 describe('the registries', () => {
-  it.skipIf(!existsSync('/etc/ethertypes'))(
-    'have every type of netbase (skipped without /etc/ethertypes)',
-    () => {
-      for (const [name, number] of entries('/etc/ethertypes'))
-        expect([name, nameRegistry('ethertype').number(inStacks(name!))]).toEqual([
+  it('have every type of netbase', ({ skip }) => {
+    skip(!existsSync('/etc/ethertypes'), 'there is no /etc/ethertypes: netbase is not installed');
+    for (const [name, number] of entries('/etc/ethertypes'))
+      expect([name, nameRegistry('ethertype').number(inStacks(name!))]).toEqual([
+        name,
+        Number.parseInt(number!, 16),
+      ]);
+  });
+
+  it('have every protocol of netbase', ({ skip }) => {
+    skip(!existsSync('/etc/protocols'), 'there is no /etc/protocols: netbase is not installed');
+    for (const [name, number] of entries('/etc/protocols')) {
+      if (Number(number) < 256)
+        expect([name, nameRegistry('ip-protocol').number(inStacks(name!))]).toEqual([name, Number(number)]);
+    }
+  });
+
+  it('have every service of netbase', ({ skip }) => {
+    skip(!existsSync('/etc/services'), 'there is no /etc/services: netbase is not installed');
+    for (const [name, value] of entries('/etc/services')) {
+      const [port, transport] = value!.split('/');
+      if (['tcp', 'udp', 'sctp'].includes(transport!))
+        expect([name, nameRegistry(`${transport}-port`).number(inStacks(name!))]).toEqual([
           name,
-          Number.parseInt(number!, 16),
+          Number(port),
         ]);
-    },
-  );
-
-  it.skipIf(!existsSync('/etc/protocols'))(
-    'have every protocol of netbase (skipped without /etc/protocols)',
-    () => {
-      for (const [name, number] of entries('/etc/protocols')) {
-        if (Number(number) < 256)
-          expect([name, nameRegistry('ip-protocol').number(inStacks(name!))]).toEqual([name, Number(number)]);
-      }
-    },
-  );
-
-  it.skipIf(!existsSync('/etc/services'))(
-    'have every service of netbase (skipped without /etc/services)',
-    () => {
-      for (const [name, value] of entries('/etc/services')) {
-        const [port, transport] = value!.split('/');
-        if (['tcp', 'udp', 'sctp'].includes(transport!))
-          expect([name, nameRegistry(`${transport}-port`).number(inStacks(name!))]).toEqual([
-            name,
-            Number(port),
-          ]);
-      }
-    },
-  );
+    }
+  });
 
   it('have the numbers of the documents that they are from', () => {
     const numbers = (nameSpace: string, ...names: string[]) =>

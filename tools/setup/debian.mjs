@@ -27,6 +27,7 @@ const NEEDED = {
     { package: 'nftables', command: 'nft' },
     { package: 'clang', command: 'clang' },
     { package: 'lld', command: 'wasm-ld' },
+    { package: 'netbase', files: ['/etc/services'] },
   ],
 };
 

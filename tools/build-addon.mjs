@@ -81,11 +81,13 @@ export function buildAddon(options = {}) {
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const SOURCES = join(ROOT, 'host', 'endpoint', 'addon');
-const INSTALL_COMPILER =
-  'Install one (on Debian: apt-get install gcc libc6-dev) and build again: node tools/build-addon.mjs';
+/** From any folder: this may be in a package that somebody else has installed. */
+const HOW = `node ${fileURLToPath(import.meta.url)}`;
+const INSTALL_COMPILER = `Install one (on Debian: apt-get install gcc libc6-dev) and build again: ${HOW}`;
 const INSTALL_HEADERS =
   'Install them (on Debian, for its own nodejs: apt-get install libnode-dev libuv1-dev; packages of nodesource and ' +
-  'nodejs.org bring them along), or name their folder in the variable NODE_HEADERS, and build again: node tools/build-addon.mjs';
+  'nodejs.org bring them along), or name their folder in the variable NODE_HEADERS, and build again: ' +
+  HOW;
 
 /** @param {Record<string, string | undefined>} env */
 function findCompiler(env) {

@@ -102,7 +102,7 @@ function load(): FunnelIo {
   } catch (error) {
     throw new EndpointError(
       'FT_ADDON_ABSENT',
-      `the native addon ${folder}funnel-io.node cannot be loaded (${messageOf(error)}). Build it again for this Node: node tools/build-addon.mjs --force`,
+      `the native addon ${folder}funnel-io.node cannot be loaded (${messageOf(error)}). Build it again for this Node: node ${builder()} --force`,
       { cause: error },
     );
   }
@@ -119,5 +119,13 @@ function whyAbsent(): string {
       // No reason was left there: look on.
     }
   }
-  return 'Install a C compiler (on Debian: apt-get install gcc libc6-dev) and build it: node tools/build-addon.mjs';
+  return `Install a C compiler (on Debian: apt-get install gcc libc6-dev) and build it: node ${builder()}`;
+}
+
+/** Where it is, also from the folder of a project that has this package installed. */
+function builder(): string {
+  const places = ['../../../tools/build-addon.mjs', '../../tools/build-addon.mjs'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  return places.find((place) => existsSync(place)) ?? 'tools/build-addon.mjs';
 }

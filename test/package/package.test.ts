@@ -1,0 +1,127 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { projectRoot } from '../net/project-root.ts';
+
+/*
+ * What npm publishes, unpacked in the empty project of somebody else, beside the packages that it depends on and no others.
+ */
+
+const about = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'));
+const folder = mkdtempSync(join(tmpdir(), 'funnel-package-'));
+const modules = join(folder, 'node_modules');
+const installed = join(modules, 'funnel-tunnel');
+let files: string[];
+
+beforeAll(() => {
+  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [tarball] = JSON.parse(packed);
+  files = tarball.files.map(({ path }: { path: string }) => path);
+  mkdirSync(installed, { recursive: true });
+  execFileSync('tar', [
+    '-xzf',
+    join(folder, tarball.filename),
+    '-C',
+    installed,
+    '--strip-components=1',
+    '--no-same-owner',
+  ]);
+  Object.keys(about.dependencies).forEach(link);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('has the contract, the kits for authors, the pieces, and what builds the addon', () => {
+  const expected = [
+    'LICENSE',
+    'README.md',
+    'wit/funnel.wit',
+    'abi/as/index.ts',
+    'abi/as/views/ipv6.ts',
+    'abi/c/funnel.h',
+    'dist/host/cli/main.js',
+    'dist/pieces/6bed4.wasm',
+    'dist/pieces/6bed4-router.wasm',
+    'dist/pieces/hub.wasm',
+    'host/endpoint/addon/tun.c',
+    'tools/build-addon.mjs',
+  ];
+  expect(expected.filter((file) => !files.includes(file))).toEqual([]);
+});
+
+test('has no tests, and nothing that only this project needs', () => {
+  expect(
+    files.filter((file) => /\.test\.|-arbitrary\.|\/testing\/|\.map$|^tools\/setup|\.stamp$/.test(file)),
+  ).toEqual([]);
+});
+
+test('every entry point is there, with its types', () => {
+  const places = Object.values<string | { types: string; default: string }>(about.exports).flatMap((place) =>
+    typeof place === 'string' ? [place] : Object.values(place),
+  );
+  const missing = places.filter((place) => !place.includes('*') && !files.includes(place.slice(2)));
+  expect(missing).toEqual([]);
+});
+
+test('a host that only runs pieces needs none of the tools that make them', () => {
+  const service = `
+    import { openFunnel } from 'funnel-tunnel';
+    const funnel = await openFunnel({ pieces: {
+      a: { piece: 'udp', settings: { port: 0, address: '127.0.0.1' }, edges: { udp: 'x' } },
+      hub: { piece: 'hub', settings: { stack: 'ip/udp' }, edges: { net: ['x', 'y'] } },
+      b: { piece: 'udp', settings: { port: 0, address: '127.0.0.1' }, edges: { udp: 'y' } },
+    } });
+    console.log(funnel.snapshot().pieces.map(({ state }) => state).join());
+    await funnel.close();`;
+  expect(run(service)).toBe('running,running,running');
+  const command = join(installed, about.bin.funnel);
+  const list = execFileSync(process.execPath, [command, 'piece', 'list'], { encoding: 'utf8' });
+  expect(list).toMatch(/^6bed4 /m);
+});
+
+test('with the tools beside it, a piece is built and goes through the compliance suite', () => {
+  link('assemblyscript');
+  link('@bytecodealliance/jco-transpile');
+  mkdirSync(join(folder, 'mine', 'assembly'), { recursive: true });
+  const readme = readFileSync(join(installed, 'abi', 'as', 'README.md'), 'utf8');
+  const source = /```ts\n(import \{ Batch[\s\S]*?)```/.exec(readme)![1]!;
+  writeFileSync(join(folder, 'mine', 'assembly', 'index.ts'), source);
+  const checks = `
+    import { buildPiece } from 'funnel-tunnel/build';
+    import { complianceChecks } from 'funnel-tunnel/testing';
+    const checks = complianceChecks(await buildPiece('mine'));
+    for (const { name, run } of checks) await run();
+    console.log(checks.length > 5);`;
+  expect(run(checks)).toBe('true');
+}, 300_000);
+
+/** Somebody else has it installed too. */
+function link(name: string): void {
+  const place = join(modules, name);
+  if (existsSync(place)) return;
+  mkdirSync(dirname(place), { recursive: true });
+  symlinkSync(join(projectRoot, 'node_modules', name), place);
+}
+
+function run(source: string): string {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return stdout.trim() || stderr;
+}

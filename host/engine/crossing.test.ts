@@ -614,6 +614,33 @@ describe('a breach of the contract is a fault, and loses no row', () => {
     expect(crossing.leaked()).toBe(0);
   });
 
+  it('is not what somebody else got wrong: bytes that were to be parsed and cannot be are counted, and all else goes on', () => {
+    crossing.outlets.set(0, 0, false, true, { matches: (frames, row) => frames.length[row] !== 20 });
+    crossing.arrive(0, [{ protocol: 0, role: 'payload', bytes: Array(20).fill(0) }]);
+    crossing.arrive(0, [{ protocol: 0, role: 'payload', bytes: Array(20).fill(0) }]);
+    const [first, second] = crossing.lower() as [LoweredFrame, LoweredFrame];
+    const unparsed = (length: number): LoweredPart => ({
+      ...first.parts[0]!,
+      offset: 0,
+      length,
+      marks: PartMarks.unparsed,
+    });
+    crossing.lift({
+      frames: [
+        { edge: 0, ticket: first.ticket, parts: [unparsed(20)] },
+        { edge: 0, ticket: first.ticket, parts: [unparsed(21)] },
+        { edge: 0, ticket: 0, parts: [unparsed(20)] },
+        { edge: 0, ticket: second.ticket, parts: [unparsed(20)] },
+      ],
+    });
+    expect(crossing.counters.get('unparsable')).toBe(3);
+    expect(crossing.outbox.length).toBe(1);
+    expect(crossing.ledger.held).toBe(0);
+    crossing.frames.release(crossing.outbox.rows[0]!);
+    crossing.outbox.length = 0;
+    expect(crossing.leaked()).toBe(0);
+  });
+
   it('is what random words in place of an outcome come to, or a harmless outcome; never anything else', () => {
     fc.assert(
       fc.property(

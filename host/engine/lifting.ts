@@ -29,6 +29,7 @@ export class Lifting {
   /** The counter of each described reason. */
   readonly #reasons: Int32Array;
   readonly #noRoom: number;
+  readonly #unparsable: number;
   readonly #protocols: () => number;
   /** Slots of tickets that this outcome passes on. */
   #used = new Int32Array(64);
@@ -64,6 +65,7 @@ export class Lifting {
     this.#counters = counters;
     this.#reasons = Int32Array.from(reasons, (name) => counters.index(name));
     this.#noRoom = counters.index('no-room');
+    this.#unparsable = counters.index('unparsable');
     this.#protocols = protocols;
   }
 
@@ -213,7 +215,11 @@ export class Lifting {
         if (row < 0) continue;
         outbox.push(row, edgeShape, countSkips >>> 16);
       }
-      if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) throw shapeFault(n, edgeShape);
+      if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) {
+        // What was decrypted or put together came from somebody else, whose mistake it is.
+        if (!hasUnparsed(guest, p, count)) throw shapeFault(n, edgeShape);
+        this.#dropUnparsable(row, row === own ? slot : -1, outbox);
+      }
     }
   }
 
@@ -342,6 +348,14 @@ export class Lifting {
       this.#placeParts(words, table, tableFirst, row, inPlace);
     }
     return row;
+  }
+
+  /** Takes back the frame that was added last. The row of a ticket stays till the outcome is settled: others may be parts of it. */
+  #dropUnparsable(row: number, slotOfRow: number, outbox: Outbox): void {
+    outbox.length--;
+    this.#counters.values[this.#unparsable]! += 1;
+    if (slotOfRow >= 0) this.#ledger.uses[slotOfRow]! &= ~ROW_MOVED;
+    else this.#frames.release(row);
   }
 
   /** Copies the bytes of any parts behind one another, and writes the table of the row. Parts that adjoin in the arena are copied as one. */
@@ -538,6 +552,13 @@ function kindFault(n: number, kind: number, protocols: number): PieceFault {
   if ((kind & 0xffff) >= protocols)
     return fault(`frame ${n} has a part of protocol ${kind & 0xffff}, which is no protocol`);
   return fault(`frame ${n} has a part of role ${(kind >>> 16) & 0xff}, which is no role`);
+}
+
+/** Whether bytes among so many parts were still to be parsed. */
+function hasUnparsed(guest: Uint32Array, at: number, count: number): boolean {
+  for (let part = at; part < at + count * PART_STRIDE; part += PART_STRIDE)
+    if ((guest[part]! & UNPARSED) !== 0) return true;
+  return false;
 }
 
 function bytesFault(): PieceFault {

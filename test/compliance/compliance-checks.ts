@@ -164,9 +164,16 @@ function textOf(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each));
 }
 
-const protocols = new Protocols();
+/** The host's protocols, with those that the piece brings. */
+function protocolsWith(description: Piece): Protocols {
+  const protocols = new Protocols();
+  for (const [name, definition] of description.protocols)
+    if (definition !== undefined) protocols.defineFromText(name, definition);
+  return protocols;
+}
 
 function numbersOf(description: Piece): number[] {
+  const protocols = protocolsWith(description);
   return description.protocols.map(([name]) => protocols.number(name));
 }
 
@@ -214,7 +221,7 @@ function checkDescription(description: Piece): void {
   }
   for (const edge of description.edges) {
     assert.ok(edge.shapes.length > 0, `Edge ${edge.name} has no Shape`);
-    for (const shape of edge.shapes) parseStack(shape.stack, new Protocols());
+    for (const shape of edge.shapes) parseStack(shape.stack, protocolsWith(description));
   }
   for (const curve of description.curves) {
     assert.ok(

@@ -11,7 +11,7 @@ import { areSame, be32, concat, ME, message, PEER, PEER6, read, STRANGER } from 
 import { type GivenFrame, PieceRig, problemsOf, type RigResult, type SentFrame } from './piece-rig.ts';
 import { ReassemblyModel, type Segment } from './reassembly-model.ts';
 
-const OPAQUE = 'esp';
+const OPAQUE = 'opaque-frame';
 const MAX = 66_240;
 const FIRST = 0x20;
 const LAST = 0x10;

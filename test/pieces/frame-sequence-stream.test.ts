@@ -24,8 +24,8 @@ import {
 } from './carrier-frames.ts';
 import { type GivenFrame, PieceRig, problemsOf, type RigResult, type SentFrame } from './piece-rig.ts';
 
-/** A protocol that is recognised and not parsed, as the rig's host knows it: frames of it may be anything. */
-const OPAQUE = 'esp';
+/** The protocol that the piece brings for frames of any bytes. */
+const OPAQUE = 'opaque-frame';
 const MAX = 66_240;
 
 let component: Uint8Array;
@@ -467,7 +467,10 @@ test('settings that cannot be are told, and those that can are taken', () => {
   expect(problemsOf(make, { carrier: 'ip/udp' })).toEqual([
     'carrier must be ip/tcp, ipv4/tcp or ipv6/tcp in this mode',
   ]);
-  expect(problemsOf(make, { 'max-frame': '66241' })).toEqual(['max-frame is at most 66240 for frames of IP']);
+  for (const stack of ['ip', 'ethernet'])
+    expect(problemsOf(make, { stack, 'max-frame': '66241' })).toEqual([
+      'max-frame is at most 66240, but for stacks that begin with opaque-frame',
+    ]);
   expect(problemsOf(make, { timeout: '0' })).toEqual(['timeout must be longer than nothing']);
   for (const stack of ['', '{udp,tcp}', '80', 'ethertype:'])
     expect(problemsOf(make, { stack })).toEqual([

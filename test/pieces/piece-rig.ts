@@ -83,6 +83,8 @@ export class PieceRig {
     const described = make(this.#host()).describe(this.#settings);
     if (!('edges' in described)) throw new Error(JSON.stringify(described));
     this.description = described;
+    for (const [name, definition] of described.protocols)
+      if (definition !== undefined) protocols.defineFromText(name, definition);
     this.piece = make(this.#host());
     this.#ledger = {
       description: described,

@@ -11,6 +11,9 @@ export const enum Mode {
 /** Bytes of the largest frame that passes as one; larger ones pass in pieces. The contract's limit. */
 export const WHOLE: u32 = 66_240;
 
+/** A protocol for frames of which nothing is known but their bytes; we bring it. */
+export const OPAQUE_FRAME: string = 'opaque-frame';
+
 export function describeSettings(d: Description): void {
   d.setting('mode', Kind.Text, 'What carries the frames: stream, message-reliable or message-unreliable.', 'stream');
   d.setting('stack', Kind.Text, 'What is carried, as a protocol stack.', 'ip');
@@ -75,7 +78,7 @@ export abstract class Configuration {
     const name = first.substring(colon + 1);
     Configuration.protocol = '';
     if (name == 'ip' || name == '{ipv4,ipv6}' || name == '{ipv6,ipv4}') {
-      if (Configuration.maxFrame > WHOLE) settings.problem('max-frame', 'is at most ' + WHOLE.toString() + ' for frames of IP');
+      Configuration.checkSize(settings);
       return;
     }
     const number = parseNumber(name);
@@ -83,6 +86,13 @@ export abstract class Configuration {
       settings.problem('stack', 'must begin with ip or with one protocol, such as ethernet or opaque-frame');
     }
     Configuration.protocol = number < 0 ? name : first.substring(0, colon + 1) + number.toString();
+    if (name != OPAQUE_FRAME) Configuration.checkSize(settings);
+  }
+
+  /** A piece of a larger frame would be taken for another frame where its protocol has a header. */
+  private static checkSize(settings: Settings): void {
+    if (Configuration.maxFrame <= WHOLE) return;
+    settings.problem('max-frame', 'is at most ' + WHOLE.toString() + ', but for stacks that begin with ' + OPAQUE_FRAME);
   }
 }
 

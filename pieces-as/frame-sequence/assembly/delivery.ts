@@ -1,10 +1,8 @@
 import { Description, Outcome, PartMarks, Role, protocolNumber } from 'funnel-tunnel/as';
 import { store32 } from 'funnel-tunnel/as/views/bytes';
-import { Configuration } from './configuration';
+import { Configuration, OPAQUE_FRAME } from './configuration';
 import { Reason } from './reasons';
 
-/** A protocol for frames of which nothing is known but their bytes; we bring it. */
-const OPAQUE_FRAME: string = 'opaque-frame';
 const OPAQUE_FRAME_DEFINITION: string = 'summary "A frame of which nothing is known but its bytes"';
 
 /** Frames that were put together go out on the Edge `frames`: whole, or in pieces where they are larger than may be. */

@@ -28,9 +28,9 @@
  *   memory        bytes for frames of which segments lack, 66240 for each frame; default 4194304
  *
  * FRAMES IN PIECES
- *   A frame of more than 66240 bytes passes in pieces marked `more`, each as soon as its bytes have come. Where its length is
- *   known, the first piece begins with a header of STACK's first protocol that has 4 bytes: the length. A stream needs it, and
- *   a frame that comes in pieces without it is lost there. Frames of IP are never that large.
+ *   Where `stack` begins with opaque-frame, a frame of more than 66240 bytes passes in pieces marked `more`, each as soon as
+ *   its bytes have come. Where its length is known, the first piece begins with a header of opaque-frame of 4 bytes: the
+ *   length. A stream needs it, and a frame that comes in pieces without it is lost there.
  *
  * COUNTERS AND DROP REASONS
  *   No loss:

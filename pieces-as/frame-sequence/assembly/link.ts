@@ -4,7 +4,6 @@ import { Carrier } from './carrier';
 import { Configuration, Mode } from './configuration';
 import { Endpoint } from './endpoint';
 import { end, Reason } from './reasons';
-import { Sender } from './sender';
 import { Stream } from './stream';
 
 /** How long a connection may take to open, and how long after it closed it is opened again at first and at last. */
@@ -18,6 +17,8 @@ const LAST_RETRY_MS: f64 = 30_000;
  */
 export abstract class Link {
   static isOpen: bool = false;
+  /** Counts what has opened and closed: another number is another stream. */
+  static generation: u32 = 0;
   static readonly local: Endpoint = new Endpoint();
   static readonly remote: Endpoint = new Endpoint();
   private static isOpening: bool = false;
@@ -146,7 +147,7 @@ export abstract class Link {
   private static open(): void {
     Link.brokeOff = Stream.isWithinFrame;
     Stream.reset();
-    Sender.reset();
+    Link.generation++;
     Link.isOpen = true;
     Link.isOpening = false;
     Link.at = Infinity;
@@ -161,7 +162,7 @@ export abstract class Link {
     // The system chooses the port anew.
     if (Configuration.hasRemote) Link.local.port = 0;
     Stream.reset();
-    Sender.reset();
+    Link.generation++;
   }
 
   /** Whoever opens connections tries again, ever more slowly. */

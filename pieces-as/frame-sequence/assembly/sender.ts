@@ -32,12 +32,15 @@ export abstract class Sender {
   private static within: u32 = 0;
   private static last: i32 = 0;
 
-  /** A new stream knows nothing of a frame that was under way. */
-  static reset(): void {
-    if (Sender.isInPieces) Sender.lostFor = Reason.notConnected;
-  }
+  /** The stream on which the frame at hand began. */
+  private static generation: u32 = 0;
 
   static send(frame: Frame, out: Outcome): void {
+    if (Sender.generation != Link.generation) {
+      // A new stream knows nothing of a frame that was under way.
+      Sender.generation = Link.generation;
+      if (Sender.isInPieces) Sender.lostFor = Reason.notConnected;
+    }
     const first = <i32>frame.skipHeaders;
     const last = <i32>frame.partCount - <i32>frame.skipTrailers;
     const hasMore = frame.partCount > 0 && (frame.part(<i32>frame.partCount - 1).marks & PartMarks.More) != 0;
@@ -95,7 +98,10 @@ export abstract class Sender {
 
   /** A frame that went out in part cannot be finished. A stream is out of step then, and ends. */
   private static giveUp(out: Outcome, reason: i32): void {
-    if (Sender.lostFor < 0 && Sender.sent > 0 && Configuration.mode == Mode.stream) Link.reset(out);
+    if (Sender.lostFor < 0 && Sender.sent > 0 && Configuration.mode == Mode.stream) {
+      Link.reset(out);
+      Sender.generation = Link.generation;
+    }
     Sender.lostFor = reason;
   }
 

@@ -118,6 +118,8 @@ function expectModel(
 
 beforeEach(() => releaseAll(frames));
 
+const planFor = (text: string) => new Plan(protocols, [{ stack: parseStack(text), tag: 0 }]);
+
 describe('Plan.walk', () => {
   it('accepts what a full parse and a literal comparison accept, whatever was parsed before', () => {
     let accepted = 0;
@@ -168,6 +170,72 @@ describe('Plan.walk', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+
+  it('answers for each frame of many as if it were the first', () => {
+    const visit = fc.record({
+      at: fc.nat(3),
+      towardUp: fc.boolean(),
+      times: fc.integer({ min: 1, max: 3 }),
+      change: fc.constantFrom('none', 'none', 'add', 'remove'),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(packetArbitrary, { minLength: 1, maxLength: 4 }),
+        fc.array(visit, { minLength: 1, maxLength: 12 }),
+        wantedArbitrary,
+        (packets, visits, wanted) => {
+          releaseAll(frames);
+          const plan = new Plan(protocols, wanted);
+          const present = [...wanted];
+          const rows = packets.map(({ bytes, headers }) => put(frames, bytes, headers[0]!.protocol));
+          for (const { at, towardUp, times, change } of visits) {
+            const [one] = wanted;
+            if (change === 'add') {
+              plan.add(one!.stack, one!.tag);
+              present.push(one!);
+            } else if (change === 'remove' && present.length > 0) {
+              const gone = present.pop()!;
+              plan.remove(gone.stack, gone.tag);
+            }
+            const row = rows[at % rows.length]!;
+            const answers = Array.from({ length: times }, () => {
+              const fresh = new Plan(protocols, present);
+              // The one that is asked second finds the frame parsed; the used plan comes first every other time.
+              const plans = at % 2 === 0 ? [fresh, plan] : [plan, fresh];
+              const [a, b] = plans.map((each) => {
+                const walked = walk(each, row, towardUp);
+                const trailers = walked.length === 0 ? 0 : each.skipTrailers;
+                return { walked: sorted(walked), trailers, problem: each.problem };
+              });
+              return [a, b];
+            });
+            for (const [a, b] of answers) expect(a).toEqual(b);
+          }
+          for (const row of rows) frames.release(row);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('looks into each payload, also when the frame before had the same parts', () => {
+    const plan = planFor('ip/udp');
+    const good = udpPacket(53);
+    const bad = good.slice();
+    bad[38] = 0xff; // the length in the header of UDP
+    for (const [bytes, accepts] of [
+      [bad, false],
+      [good, true],
+      [bad, false],
+    ] as const) {
+      const row = put(frames, bytes, 'ethernet');
+      walk(planFor('ip'), row, true);
+      expect(frames.partCount[row]).toBe(3);
+      expect(plan.walk(frames, row, true) >= 0).toBe(accepts);
+      expect(plan.problem === 0).toBe(accepts);
+      frames.release(row);
+    }
   });
 
   it('parses no deeper than something wants', () => {

@@ -89,6 +89,13 @@ export class Plan {
   #deepest = NONE;
   #lastFrames: Frames | undefined;
   #lastRow = 0;
+  /** Whether the walk at hand has looked at nothing but the kinds of parts, so that it would go the same way again. */
+  #isByKinds = false;
+  // The kinds of all parts of the last frame, where its walk was such a one, and else a count of none; and how many
+  // protocols there were. Which way it travelled matters to ports only, and those are read from bytes.
+  readonly #lastKinds = new Uint32Array(MAX_PARTS);
+  #lastCount = NONE;
+  #lastProtocols = 0;
 
   constructor(protocols: Protocols, wanted: readonly { readonly stack: Stack; readonly tag: number }[] = []) {
     this.#protocols = protocols;
@@ -104,6 +111,7 @@ export class Plan {
    * @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left
    */
   add(stack: Stack, tag: number): void {
+    this.#lastCount = NONE;
     this.#trie.add(stack, tag);
     this.#layouts.refresh();
     if (this.#trie.flags.length > this.#set.length) this.#grow(this.#trie.flags.length);
@@ -111,6 +119,7 @@ export class Plan {
 
   /** Takes back what one `add` with the same stack and tag has added. Nothing when there was none. */
   remove(stack: Stack, tag: number): void {
+    this.#lastCount = NONE;
     this.#trie.remove(stack, tag);
   }
 
@@ -122,7 +131,40 @@ export class Plan {
    * port before a remote one, before one of either end; a longer stack before a shorter one.
    */
   walk(frames: Frames, row: number, towardUp: boolean): number {
+    if (this.#isAsLast(frames, row)) {
+      // All that the last walk found stands still.
+      this.#lastFrames = frames;
+      this.#lastRow = row;
+      return this.#deepest;
+    }
     this.#beginWalk(frames, row);
+    const node = this.#walkParts(frames, row, towardUp);
+    if (this.#isByKinds) this.#remember(frames, row);
+    return node;
+  }
+
+  /** Whether a frame's parts are of the same kinds as those of the last frame: frames of one flow follow one another. */
+  #isAsLast(frames: Frames, row: number): boolean {
+    const count = this.#lastCount;
+    if (frames.partCount[row] !== count || this.#protocols.count !== this.#lastProtocols) return false;
+    const kinds = this.#lastKinds;
+    const words = frames.partWords;
+    for (let part = 0, at = row * MAX_PARTS * PART_WORDS; part < count; part++, at += PART_WORDS) {
+      if (words[at] !== kinds[part]) return false;
+    }
+    return true;
+  }
+
+  #remember(frames: Frames, row: number): void {
+    const count = frames.partCount[row]!;
+    const words = frames.partWords;
+    for (let part = 0, at = row * MAX_PARTS * PART_WORDS; part < count; part++, at += PART_WORDS)
+      this.#lastKinds[part] = words[at]!;
+    this.#lastCount = count;
+    this.#lastProtocols = this.#protocols.count;
+  }
+
+  #walkParts(frames: Frames, row: number, towardUp: boolean): number {
     const words = frames.partWords;
     const { data } = this.#layouts;
     const { flags: nodeFlags } = this.#trie;
@@ -139,6 +181,8 @@ export class Plan {
         continue;
       }
       const isPayload = role === 1;
+      // A payload is identified by the bytes in front of it, and parsed.
+      if (isPayload) this.#isByKinds = false;
       if (isPayload && protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
       const isItem = (data[protocol * STRIDE + FLAGS]! & IS_ITEM) !== 0;
       if (isItem && !this.#openItem(protocol)) break;
@@ -227,6 +271,8 @@ export class Plan {
     this.#deepest = NONE;
     this.#lastFrames = frames;
     this.#lastRow = row;
+    this.#isByKinds = true;
+    this.#lastCount = NONE;
     this.#set[0] = ROOT;
     const { flags } = this.#trie;
     this.#setSize = (flags[ROOT]! | flags[ABOVE]!) === 0 ? 0 : 1;
@@ -275,6 +321,7 @@ export class Plan {
   }
 
   #reachPorts(frames: Frames, at: number, node: number, base: number, towardUp: boolean): void {
+    this.#isByKinds = false;
     const { data } = this.#layouts;
     const layout = this.#trie.edgeTo[node]! * STRIDE;
     const sourceAt = data[layout + SOURCE_PORT_AT]!;

@@ -45,9 +45,13 @@ export class Pattern {
   /** The last item of a row that was met, and at which step. */
   #item = NO_PART;
   #itemStep = 0;
-  /** For one step of one or two protocols (`ip` is two): these; otherwise none. */
-  readonly #only: number;
-  readonly #orElse: number;
+  /**
+   * Two words for each step, for what nearly all frames are: headers one behind the other. Of a step of one or two
+   * protocols (`ip` is two) these; of ports {@link PORTS}. Empty when a step has more. The first two also stand alone.
+   */
+  readonly #straight: Int32Array;
+  readonly #first: number;
+  readonly #orFirst: number;
 
   constructor(protocols: Protocols, stack: Stack) {
     this.#nameSpace = stack.steps.length > 0 ? -1 : protocols.nameSpaceNumber(stack.nameSpace ?? '');
@@ -68,22 +72,25 @@ export class Pattern {
     this.#from = Int32Array.from(from);
     this.#isPorts = Uint8Array.from(stack.steps, ({ kind }) => (kind === 'ports' ? 1 : 0));
     this.#steps = stack.steps.length;
-    const isShort = stack.steps.length === 1 && this.#isPorts[0] === 0 && options.length <= 2;
-    this.#only = isShort ? options[0]! : NO_HEADER;
-    this.#orElse = isShort ? options.at(-1)! : NO_HEADER;
+    this.#straight = straightSteps(options, from, this.#isPorts);
+    this.#first = this.#straight[0] ?? PORTS;
+    this.#orFirst = this.#straight[1] ?? PORTS;
     this.#layouts = Layouts.of(protocols);
     this.#parser = new Parser(protocols);
   }
 
   /** `skipHeaders` parts are in front of where the stack begins; `towardUp`: the frame travels up. */
   matches(frames: Frames, row: number, skipHeaders: number, towardUp: boolean): boolean {
+    const at = (row * MAX_PARTS + skipHeaders) * PART_WORDS;
+    const kind = skipHeaders < frames.partCount[row]! ? frames.partWords[at]! & KIND : PORTS;
+    // What these steps know of was compiled when they were made.
+    if (
+      (kind === this.#first || kind === this.#orFirst) &&
+      kind !== PORTS &&
+      (this.#steps === 1 || this.#goesStraight(frames, row, at, towardUp))
+    )
+      return true;
     this.#layouts.refresh();
-    const words = frames.partWords;
-    const first = row * MAX_PARTS * PART_WORDS;
-    if (skipHeaders < frames.partCount[row]!) {
-      const header = words[first + skipHeaders * PART_WORDS]! & KIND;
-      if (header === this.#only || header === this.#orElse) return true;
-    }
     if (this.#steps === 0) return this.#inNameSpace(frames, row, skipHeaders);
     this.#item = NO_PART;
     if (this.#meets(frames, row, skipHeaders, 0, skipHeaders, towardUp)) return true;
@@ -95,6 +102,26 @@ export class Pattern {
       if (this.#meets(frames, row, next, this.#itemStep, skipHeaders, towardUp)) return true;
     }
     return false;
+  }
+
+  /** Whether each step behind the first is a header that has been parsed, directly behind the one before. What is not may still match. */
+  #goesStraight(frames: Frames, row: number, first: number, towardUp: boolean): boolean {
+    const straight = this.#straight;
+    const words = frames.partWords;
+    const end = (row * MAX_PARTS + frames.partCount[row]!) * PART_WORDS;
+    let at = first;
+    for (let i = 2; i < straight.length; i += 2) {
+      const protocol = straight[i]!;
+      if (protocol === PORTS) {
+        if (!this.#hasPort(frames, at, i >> 1, towardUp)) return false;
+        continue;
+      }
+      at += PART_WORDS;
+      if (at >= end) return false;
+      const kind = words[at]! & KIND;
+      if (kind !== protocol && kind !== straight[i + 1]) return false;
+    }
+    return true;
   }
 
   /** Whether the stack goes on from one of its steps at a part. */
@@ -247,7 +274,15 @@ const REMOTE = 2 << 16;
 const EITHER = 3 << 16;
 const ANY_PORT = -1;
 /** Equal to no kind of part. */
-const NO_HEADER = -1;
+const PORTS = -1;
+
+function straightSteps(options: readonly number[], from: readonly number[], isPorts: Uint8Array): Int32Array {
+  const steps = Array.from(isPorts, (ports, step) =>
+    ports === 1 ? [PORTS, PORTS] : options.slice(from[step], from[step + 1]),
+  );
+  if (steps.some(({ length }) => length > 2)) return new Int32Array(0);
+  return Int32Array.from(steps.flatMap((step) => [step[0]!, step.at(-1)!]));
+}
 
 function portOption({ end, port }: Port): number {
   if (port === 'open') return ANY_PORT;

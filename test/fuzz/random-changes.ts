@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { Frames } from '../../host/frame/frames.ts';
+import { Lane } from '../../host/puzzle/lane.ts';
+import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
+import { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
+import { describePiece, ipv6, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
+import { Protocols } from '../../host/stack/protocols.ts';
+import { FuzzRandom } from './fuzz-random.ts';
+
+/**
+ * Changes a lane again and again while frames come: pieces are added, removed, replaced and moved to other networks, one change
+ * in four is made to fail. After each: what was sent was delivered once, or dropped by name, or waits; and a change that failed
+ * has left instances and Joints as they were.
+ *
+ * @throws AssertionError at the first step where that is not so; the seed makes it happen again
+ */
+export async function changeAtRandom(count: number, seed: number): Promise<ChangeTally> {
+  const random = new FuzzRandom(seed);
+  const scene = new Scene();
+  const tally = { applied: 0, refused: 0, frames: 0 };
+  await scene.lane.start(scene.makers(FIRST, undefined));
+  let present = FIRST;
+  try {
+    for (let n = 0; n < count; n++) {
+      const wanted = altered(present, random);
+      const fails = random.below(4) === 0 ? random.one(FAILURES) : undefined;
+      const before = JSON.stringify(scene.lane.snapshot().pieces);
+      const instances = scene.running();
+      const changing = scene.lane.apply(scene.makers(wanted, fails)).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof PuzzleError) return false;
+          throw error;
+        },
+      );
+      assert.equal(JSON.stringify(scene.lane.snapshot().pieces), before, 'preparing is not noticed');
+      scene.bring(random.below(4));
+      const isApplied = await changing;
+      if (isApplied) present = wanted;
+      else assert.deepEqual(scene.running(), instances, `${n}: a change that fails changes no instance`);
+      scene.bring(random.below(4));
+      scene.checkAccounts();
+      tally[isApplied ? 'applied' : 'refused']++;
+    }
+    tally.frames = scene.sent;
+  } finally {
+    scene.lane.close();
+  }
+  assert.equal(scene.lane.frames.freeRows, scene.lane.frames.rows, 'every row is free again');
+  assert.deepEqual(scene.running(), [], 'whatever was made was closed');
+  return tally;
+}
+
+export interface ChangeTally {
+  readonly applied: number;
+  readonly refused: number;
+  readonly frames: number;
+}
+
+interface Sketch {
+  readonly version: number;
+  readonly network: string;
+  readonly stack: string;
+}
+
+type Sketches = Readonly<Record<string, Sketch>>;
+type Failure = (typeof FAILURES)[number];
+
+/** One of the pieces but the first two is added, removed, replaced or moved; sometimes several. */
+function altered(present: Sketches, random: FuzzRandom): Sketches {
+  const next: Record<string, Sketch> = { ...present };
+  for (let steps = 1 + random.below(3); steps > 0; steps--) {
+    const name = random.one(NAMES);
+    const old = next[name];
+    if (old === undefined) {
+      if (!BOTH_ENDS.includes(name))
+        next[name] = { version: 0, network: random.one(NETWORKS), stack: random.one(STACKS) };
+    } else if (!BOTH_ENDS.includes(name) && random.below(3) === 0) {
+      delete next[name];
+    } else if (!BOTH_ENDS.includes(name) && random.below(2) === 0) {
+      next[name] = { ...old, network: random.one(NETWORKS) };
+    } else {
+      next[name] = { ...old, version: old.version + 1 };
+    }
+  }
+  return next;
+}
+
+class Scene {
+  readonly #protocols = new Protocols();
+  readonly lane = new Lane({
+    frames: new Frames({ smallRows: 256, largeRows: 2 }),
+    protocols: this.#protocols,
+    now: () => 0,
+  });
+  sent = 0;
+  #instances: ScriptedPiece[] = [];
+  /** How often each frame was delivered, by its number. */
+  #deliveries: number[] = [];
+  /** Frames that ended at pieces that are there no more. */
+  #endedBefore = 0;
+  #endedNow = new Map<string, number>();
+
+  running(): ScriptedPiece[] {
+    return this.#instances.filter(({ closes }) => closes === 0);
+  }
+
+  bring(count: number): void {
+    const tun = this.#instances.findLast(
+      ({ description, closes }) => description.name === 'tun' && closes === 0,
+    );
+    for (let n = 0; n < count; n++) {
+      const packet = ipv6();
+      packet.splice(36, 4, ...numberBytes(this.sent++));
+      tun!.bring(0, packet);
+    }
+  }
+
+  checkAccounts(): void {
+    for (const { taken } of this.#instances) {
+      for (const { bytes } of taken.splice(0)) {
+        const number = bytes.slice(-4).reduce((sum, byte) => sum * 256 + byte, 0);
+        this.#deliveries[number] = (this.#deliveries[number] ?? 0) + 1;
+        assert.equal(this.#deliveries[number], 1, `frame ${number} was delivered twice`);
+      }
+    }
+    this.#instances = this.running();
+    const { pieces } = this.lane.snapshot();
+    const ended = new Map(
+      pieces.map(({ name, reasons }) => [name, sum(reasons.map(({ frames }) => frames))]),
+    );
+    // The counters of a piece that was removed go with it, or begin again with its name.
+    for (const [name, frames] of this.#endedNow)
+      if ((ended.get(name) ?? 0) < frames) this.#endedBefore += frames;
+    this.#endedNow = ended;
+    const delivered = this.#deliveries.filter((count) => count > 0).length;
+    const waiting = sum(pieces.map((piece) => piece.waiting + piece.held));
+    assert.equal(
+      delivered + this.#endedBefore + sum([...ended.values()]) + waiting,
+      this.sent,
+      'what was sent was delivered, or ended by name, or waits',
+    );
+  }
+
+  makers(sketches: Sketches, fails: Failure | undefined): PieceMaker[] {
+    const entries = Object.entries(sketches);
+    return entries.map(([name, { version, network, stack }], place) => {
+      const direction = name === 'tun' ? 'down' : 'up';
+      const description = { ...describePiece(name, stack, direction), version: `${version}.0.0` };
+      return {
+        place: { name, description, edges: new Map([['net', [network]]]) },
+        kind: 'native',
+        failure: 'closed',
+        identity: `${version} ${stack}`,
+        make: async (context, frames) => {
+          // Some are made at once, others take their time.
+          if (place % 2 === 0) await Promise.resolve();
+          if (fails === 'make' && place === entries.length - 1)
+            throw new PuzzleError([{ code: 'FT_TEST', message: 'cannot be made' }]);
+          const piece = new ScriptedPiece(description, context, frames, this.#protocols);
+          this.#instances.push(piece);
+          if (fails === 'start') piece.problems.push({ message: 'does not start' });
+          if (fails === 'accepts') piece.refusal = { message: 'does not accept' };
+          if (fails === 'restore') piece.restoreRefusal = { message: 'does not restore' };
+          return piece;
+        },
+      };
+    });
+  }
+}
+
+function numberBytes(n: number): number[] {
+  return [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, each) => all + each, 0);
+}
+
+const FIRST: Sketches = {
+  tun: { version: 0, network: 'lan', stack: 'ip' },
+  six: { version: 0, network: 'lan', stack: 'ipv6' },
+};
+const BOTH_ENDS = Object.keys(FIRST);
+const NAMES = [...BOTH_ENDS, 'a', 'b', 'c'];
+const NETWORKS = ['lan', 'far'];
+const STACKS = ['ipv6/udp', 'ipv6/udp/local:7', 'ipv6/tcp'];
+const FAILURES = ['make', 'start', 'accepts', 'restore'] as const;

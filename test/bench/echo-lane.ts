@@ -37,10 +37,31 @@ export async function startEchoLane(options: {
 
 /** A chain of `echo` pieces between the Edges `out` and `in` of a native piece. */
 export async function startChain(
-  options: { pieces: number; reach: 'headers' | 'whole-frame'; stack: string },
+  options: ChainOptions,
   protocols: Protocols,
   ends: PieceMaker['make'],
 ): Promise<Lane> {
+  const lane = new Lane({
+    protocols,
+    onEvent: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
+  });
+  const makersOf = await chainMakers(options, protocols, ends);
+  await lane.start(makersOf(() => 1));
+  return lane;
+}
+
+export interface ChainOptions {
+  readonly pieces: number;
+  readonly reach: 'headers' | 'whole-frame';
+  readonly stack: string;
+}
+
+/** How the pieces of such a chain are made, with a version of each `echo`: in a change, that of another version is replaced. */
+export async function chainMakers(
+  options: ChainOptions,
+  protocols: Protocols,
+  ends: PieceMaker['make'],
+): Promise<(versionOf: (echo: number) => number) => PieceMaker[]> {
   const component = await loadPiece('echo');
   const settings = [
     ['stack', options.stack],
@@ -48,41 +69,34 @@ export async function startChain(
   ] as const;
   const description = component.describe(settings);
   if (!('name' in description)) throw new Error(description.map(({ message }) => message).join('; '));
-  const makers: PieceMaker[] = [
-    {
-      place: {
-        name: 'traffic',
-        description: trafficDescription,
-        edges: new Map([
-          ['out', ['net0']],
-          ['in', [`net${options.pieces}`]],
-        ]),
-      },
-      kind: 'native',
-      failure: 'closed',
-      make: ends,
+  const traffic: PieceMaker = {
+    place: {
+      name: 'traffic',
+      description: trafficDescription,
+      edges: new Map([
+        ['out', ['net0']],
+        ['in', [`net${options.pieces}`]],
+      ]),
     },
-  ];
-  for (let n = 0; n < options.pieces; n++) {
-    makers.push({
-      place: {
-        name: `echo${n}`,
-        description,
-        edges: new Map([
-          ['a', [`net${n}`]],
-          ['b', [`net${n + 1}`]],
-        ]),
-      },
-      kind: 'component',
-      failure: 'closed',
-      make: (context, frames) =>
-        new ComponentPiece(component, description, settings, surroundingsOf(context, frames, protocols)),
-    });
-  }
-  const lane = new Lane({
-    protocols,
-    onEvent: (event) => process.stderr.write(`${JSON.stringify(event)}\n`),
+    kind: 'native',
+    failure: 'closed',
+    identity: 'traffic',
+    make: ends,
+  };
+  const echo = (n: number, version: number): PieceMaker => ({
+    place: {
+      name: `echo${n}`,
+      description,
+      edges: new Map([
+        ['a', [`net${n}`]],
+        ['b', [`net${n + 1}`]],
+      ]),
+    },
+    kind: 'component',
+    failure: 'closed',
+    identity: String(version),
+    make: (context, frames) =>
+      new ComponentPiece(component, description, settings, surroundingsOf(context, frames, protocols)),
   });
-  await lane.start(makers);
-  return lane;
+  return (versionOf) => [traffic, ...Array.from({ length: options.pieces }, (_, n) => echo(n, versionOf(n)))];
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type BenchOptions, readBenchOptions, USAGE } from './bench-options.ts';
+import { changeGroup } from './change-group.ts';
 import { fuelGroup } from './fuel-group.ts';
 import type { Group } from './group.ts';
 import { heapGroup } from './heap-group.ts';
@@ -45,6 +46,7 @@ const GROUPS: readonly Group[] = [
   hopGroup,
   laneGroup,
   overloadGroup,
+  changeGroup,
   heapGroup,
   fuelGroup,
   tunTunGroup,

@@ -13,6 +13,10 @@ const TARGETS: readonly Target[] = [
   { row: /^hop\/by-offset\/64B\/batch32$/, of: 'value', most: 60 },
   { row: /^hop\/by-offset\/64B\/batch32$/, of: 'ratio', most: 1 },
   { row: /^heap\//, of: 'value', most: 1 },
+  { row: /^change\/stall\/\d+-of-16$/, of: 'value', most: 1 },
+  { row: /^change\/plan\/1000$/, of: 'value', most: 1000 },
+  // n log n, from a hundred.
+  { row: /^change\/plan\/1000$/, of: 'ratio', most: 15 },
   { row: /^fuel\/endless-loop$/, of: 'value', most: 50 },
   { row: /^tun-(tun|udp)\/funnel\/.*cpu-a-packet$/, of: 'ratio', most: 1.3 },
 ];

@@ -1,0 +1,107 @@
+import { arrange } from '../../host/puzzle/arrange.ts';
+import type { Place } from '../../host/puzzle/arrangement.ts';
+import { Lane } from '../../host/puzzle/lane.ts';
+import { Protocols } from '../../host/stack/protocols.ts';
+import { chainMakers } from './echo-lane.ts';
+import type { Group } from './group.ts';
+import { ipv4Packet } from './packets.ts';
+import { median } from './rounds.ts';
+import { threadNanoseconds } from './thread-clock.ts';
+import { TrafficPiece, trafficDescription } from './traffic-piece.ts';
+
+/**
+ * Milliseconds of the thread for which no frame moves while a puzzle of 16 `echo` in a chain is changed, from one frame that came through to
+ * the next: with one piece replaced, and with all of them, each with its state. What is prepared in the thread of the
+ * lane counts too; `0-of-16` is a change to the same. And milliseconds in which a puzzle is planned.
+ */
+export const changeGroup: Group = {
+  name: 'change/',
+  async run({ isQuick, only }, report) {
+    const isWanted = (row: string): boolean => only === undefined || row.includes(only);
+    const cases = [
+      { row: 'change/stall/0-of-16', replaced: 0 },
+      { row: 'change/stall/1-of-16', replaced: 1 },
+      { row: 'change/stall/16-of-16', replaced: PIECES },
+    ].filter(({ row }) => isWanted(row));
+    for (const { row, replaced } of cases) report.add(row, await stallOf(replaced, isQuick ? 8 : 60), 'ms');
+    const plan = 'change/plan/100';
+    for (const [row, pieces] of [
+      [plan, 100],
+      ['change/plan/1000', 1000],
+    ] as const) {
+      if (isWanted(row))
+        report.add(row, planning(pieces, isQuick ? 3 : 9), 'ms', row === plan ? undefined : plan);
+    }
+  },
+};
+
+const PIECES = 16;
+
+/** The median of the longest wait of a frame in each change. */
+async function stallOf(replaced: number, rounds: number): Promise<number> {
+  const protocols = new Protocols();
+  let traffic: TrafficPiece | undefined;
+  const makersOf = await chainMakers(
+    { pieces: PIECES, reach: 'whole-frame', stack: 'ip/udp' },
+    protocols,
+    (context, frames) => {
+      traffic = new TrafficPiece(context, frames, protocols.number('ipv4'));
+      return traffic;
+    },
+  );
+  const lane = new Lane({ protocols });
+  await lane.start(makersOf(() => 0));
+  traffic!.add(ipv4Packet(protocols, 64).bytes);
+  const stalls: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    let isOver = false;
+    let longest = 0;
+    let last = milliseconds();
+    const changing = lane.apply(makersOf((n) => (n < replaced ? round : 0))).then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      traffic!.bring(1);
+      const now = milliseconds();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }
+    await changing;
+    // The first are for the compiler.
+    if (round > 2) stalls.push(longest);
+  }
+  lane.close();
+  return median(stalls);
+}
+
+/** Of the thread, as in other groups: what else the machine does is not the change's. */
+function milliseconds(): number {
+  return threadNanoseconds() / 1e6;
+}
+
+/** The median time of arranging so many pieces, half of them on each side of networks of their own. */
+function planning(pieces: number, rounds: number): number {
+  const protocols = new Protocols();
+  const places = Array.from({ length: pieces }, (_, n): Place => {
+    const network = `net${n}`;
+    const next = `net${(n + 1) % pieces}`;
+    return {
+      name: `piece${n}`,
+      description: trafficDescription,
+      edges: new Map([
+        ['out', [network]],
+        ['in', [next]],
+      ]),
+    };
+  });
+  const networks = new Map(places.map((_, n) => [`net${n}`, { copies: false }]));
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const start = milliseconds();
+    const { mistakes } = arrange(protocols, places, networks);
+    times.push(milliseconds() - start);
+    if (mistakes.length > 0) throw new Error(mistakes[0]!.message);
+  }
+  return median(times);
+}

@@ -28,8 +28,9 @@ function build(): string {
   made = folder;
   for (const part of ['host/stack', 'host/frame', 'host/piece', 'host/endpoint', 'abi/host']) {
     mkdirSync(join(folder, part), { recursive: true });
-    for (const name of readdirSync(join(projectRoot, part))) {
+    for (const name of readdirSync(join(projectRoot, part), { recursive: true, encoding: 'utf8' })) {
       if (!name.endsWith('.ts') || /\.(test|d)\.ts$/.test(name)) continue;
+      mkdirSync(join(folder, part, dirname(name)), { recursive: true });
       const source = readFileSync(join(projectRoot, part, name), 'utf8');
       const { outputText } = ts.transpileModule(source, { compilerOptions, fileName: name });
       writeFileSync(join(folder, part, name.replace(/\.ts$/, '.js')), outputText);

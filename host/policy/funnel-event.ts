@@ -1,5 +1,6 @@
 import type { Difference } from '../puzzle/change.ts';
-import type { LaneEvent, LogEntry } from '../puzzle/lane.ts';
+import type { LaneEvent } from '../puzzle/failures.ts';
+import type { LogEntry } from '../puzzle/services.ts';
 
 /** What happens in a Funnel besides traffic. */
 export type FunnelEvent = LaneEvent | ChangedEvent | ({ readonly kind: 'log' } & LogEntry);

@@ -1,16 +1,18 @@
 import type { Problem, Property } from '../../abi/host/contract.ts';
-import type { Frames } from '../frame/frames.ts';
-import type { Piece, PieceContext } from '../piece/piece.ts';
+import type { Piece } from '../piece/piece.ts';
 import { opposes } from '../stack/direction.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
-import type { Joint } from './joint.ts';
+import type { Floor } from './floor.ts';
 import { LostPiece } from './lost-piece.ts';
+import type { Overload } from './overload.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { propertyText } from './properties.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import { JoinedEdge, Seat } from './seat.ts';
+import { type Closing, isHeardBy, type Services } from './services.ts';
 import type { Tenancy } from './tenancy.ts';
+import type { Terms } from './terms.ts';
 
 /**
  * A change of a running puzzle, from the intention to its end: first everything is prepared that can fail, while the old
@@ -20,7 +22,7 @@ export class Change {
   /** What it comes to, by name. */
   readonly difference: Difference;
 
-  readonly #table: Table;
+  readonly #parts: LaneParts;
   readonly #makers: readonly PieceMaker[];
   readonly #networks: ReadonlyMap<string, NetworkOptions>;
   readonly #arrangement: Arrangement;
@@ -31,16 +33,16 @@ export class Change {
   readonly #opened: { member: MemberNumber; piece: Piece; stack: string }[] = [];
 
   constructor(
-    table: Table,
+    parts: LaneParts,
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions>,
     arrangement: Arrangement,
   ) {
-    this.#table = table;
+    this.#parts = parts;
     this.#makers = makers;
     this.#networks = networks;
     this.#arrangement = arrangement;
-    this.difference = differenceOf(table.seats, makers, arrangement);
+    this.difference = differenceOf(parts.floor.seats, makers, arrangement);
   }
 
   /**
@@ -95,18 +97,18 @@ export class Change {
    */
   commit(): Leftovers {
     this.#handOverStates();
-    const table = this.#table;
+    const { floor, overload, services } = this.#parts;
     const retired: Piece[] = [];
     const closing = this.#leaveOld();
     const seats = this.#candidates.map((candidate) => this.#takeSeat(candidate, retired));
-    for (const seat of table.seats) {
+    for (const seat of floor.seats) {
       if (seats.includes(seat)) continue;
-      table.dropWaiting(seat, 'removed');
+      overload.dropWaiting(seat, 'removed');
       seat.tenancy.isActive = false;
       seat.wakeAt = seat.restartAt = Infinity;
       retired.push(seat.piece!);
     }
-    table.seats.splice(0, table.seats.length, ...seats);
+    floor.seats.splice(0, floor.seats.length, ...seats);
     const joined = this.#joinNew();
     this.#tellPieces(joined);
     return {
@@ -114,7 +116,7 @@ export class Change {
         for (const { member, stack } of closing) {
           // Whoever was replaced or removed closes what it had open by itself.
           if (member.seat.members[member.edge] === member && member.joint.members.includes(member))
-            table.tellNative(member, stack, false);
+            services.tellNative(member, stack, false);
         }
         for (const piece of retired) piece.close();
       },
@@ -123,23 +125,23 @@ export class Change {
 
   async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
     const { place } = maker;
-    const old = this.#table.seats.find((seat) => seat.name === place.name);
+    const old = this.#parts.floor.seats.find((seat) => seat.name === place.name);
     if (old?.piece !== undefined && isSame(old, maker)) {
       return { maker, seat: old, piece: old.piece, tenancy: old.tenancy, isKept: true };
     }
     const seat = old !== undefined && old.kind === maker.kind ? old : new Seat(maker);
     const tenancy: Tenancy = { isActive: false };
-    const context = this.#table.contextOf(seat, tenancy, place);
+    const context = this.#parts.services.contextOf(seat, tenancy, place);
     const piece =
       maker.ended === undefined
-        ? await maker.make(context, this.#table.frames)
+        ? await maker.make(context, this.#parts.floor.frames)
         : new LostPiece(place.description);
     return { maker, seat, piece, tenancy, isKept: false };
   }
 
   /** What these have open their successors may take over. */
   #retiringNatives(): Piece[] {
-    return this.#table.seats.flatMap((seat) => {
+    return this.#parts.floor.seats.flatMap((seat) => {
       const stays = this.#candidates.some((candidate) => candidate.seat === seat && candidate.isKept);
       return stays || seat.kind !== 'native' || seat.piece === undefined ? [] : [seat.piece];
     });
@@ -149,7 +151,7 @@ export class Change {
     if (isKept) return [];
     const name = maker.place.name;
     piece.succeed?.(retiring);
-    return guarded(name, () => piece.start(this.#table.now())).map(({ setting, message }) => ({
+    return guarded(name, () => piece.start(this.#parts.floor.now)).map(({ setting, message }) => ({
       code: 'FT_PIECE_START',
       piece: name,
       message,
@@ -163,13 +165,13 @@ export class Change {
     const { state, place } = maker;
     if (isKept || state === undefined || maker.ended !== undefined || seat.piece !== undefined)
       return candidate;
-    const why = problemOf(() => piece.restore(this.#table.now(), state.version, state.state));
+    const why = problemOf(() => piece.restore(this.#parts.floor.now, state.version, state.state));
     if (why === undefined) return candidate;
     const tenancy: Tenancy = { isActive: false };
-    const context = this.#table.contextOf(seat, tenancy, place);
+    const context = this.#parts.services.contextOf(seat, tenancy, place);
     context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
     piece.close();
-    const fresh = { ...candidate, tenancy, piece: await maker.make(context, this.#table.frames) };
+    const fresh = { ...candidate, tenancy, piece: await maker.make(context, this.#parts.floor.frames) };
     const mistakes = this.#startCandidate(fresh, []);
     if (mistakes.length === 0) return fresh;
     fresh.piece.close();
@@ -205,7 +207,7 @@ export class Change {
       if (old?.shapes.includes(shape) && !this.#isTouched(network) && isSettledSo(old, shape, settled))
         continue;
       const { place } = candidate.maker;
-      const properties = [...settled, ...this.#table.offersOn(network, candidate.seat)];
+      const properties = [...settled, ...this.#parts.terms.offersOn(network, candidate.seat)];
       const joining = { edge, described: planned.described, shape, joint: network, properties };
       const problem = guarded(place.name, () => candidate.piece.accepts(joining));
       if (problem === undefined) continue;
@@ -253,13 +255,13 @@ export class Change {
 
   /** The only step of a commit that can be refused comes first. */
   #handOverStates(): void {
-    const now = this.#table.now();
+    const now = this.#parts.floor.now;
     for (const { isKept, maker, seat, piece } of this.#candidates) {
       const old = seat.piece;
       if (isKept || old === undefined || seat.fault !== undefined) continue;
       const { name, version } = seat.place.description;
       if (name !== maker.place.description.name) continue;
-      const state = this.#table.attempt(seat, () => old.save(now));
+      const state = this.#parts.floor.attempt(seat, () => old.save(now));
       if (state === undefined) {
         const message =
           'faulted when it was asked for its state, and is not replaced now; see its failure policy';
@@ -274,29 +276,29 @@ export class Change {
 
   /** Everything leaves that does not stay. Answers what endpoints may close when all is done. */
   #leaveOld(): Closing[] {
-    const table = this.#table;
+    const { floor, overload, services, terms } = this.#parts;
     const closing: Closing[] = [];
     const kept = new Map<JoinedEdge, Member>();
     for (const { old, planned } of this.#joinings) if (old !== undefined) kept.set(old, planned);
-    for (const seat of table.seats) {
+    for (const seat of floor.seats) {
       const stays = this.#candidates.some((candidate) => candidate.seat === seat && candidate.isKept);
       for (const member of seat.edges) {
         const planned = stays ? kept.get(member) : undefined;
         const lost = member.shapes.filter((shape) => !planned?.shapes.includes(shape));
         const listens = planned === undefined ? [...member.listens.keys()] : [];
         for (const shape of [...lost, ...listens]) {
-          closing.push(...table.removeReceiver(member, shape));
+          closing.push(...services.removeReceiver(member, shape));
           if (stays && seat.fault === undefined)
-            table.attempt(seat, () => seat.piece!.leave(member.edge, shape));
+            floor.attempt(seat, () => seat.piece!.leave(member.edge, shape));
         }
         if (planned !== undefined) {
           member.shapes = member.shapes.filter((shape) => !lost.includes(shape));
           continue;
         }
         member.joint.members.splice(member.joint.members.indexOf(member), 1);
-        if (member.offers.length > 0) table.changedJoints.add(member.joint);
+        if (member.offers.length > 0) terms.changed.add(member.joint);
         if (!stays) continue;
-        table.closeIntake(member);
+        overload.closeIntake(member);
         seat.members[member.edge] = undefined;
       }
     }
@@ -304,22 +306,22 @@ export class Change {
   }
 
   #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Piece[]): Seat {
-    const table = this.#table;
+    const { floor, overload } = this.#parts;
     if (!isKept) {
       if (seat.piece !== undefined) {
         retired.push(seat.piece);
         seat.tenancy.isActive = false;
         // What still waits came by Edges of the old instance.
-        table.dropWaiting(seat, 'replaced');
+        overload.dropWaiting(seat, 'replaced');
         seat.former = formerEdges(seat);
       }
-      for (const member of seat.edges) table.closeIntake(member);
+      for (const member of seat.edges) overload.closeIntake(member);
       seat.members.length = 0;
       seat.piece = piece;
       seat.tenancy = tenancy;
       seat.fault = maker.ended;
       seat.saved = undefined;
-      seat.startedAt = table.now();
+      seat.startedAt = floor.now;
       seat.restartAt = Infinity;
     }
     seat.occupy(maker);
@@ -329,14 +331,14 @@ export class Change {
   }
 
   #joinNew(): Joined[] {
-    const table = this.#table;
+    const { floor } = this.#parts;
     const joined: Joined[] = [];
     for (const { name } of this.#arrangement.joints) {
-      const joint = table.jointNamed(name);
+      const joint = floor.jointNamed(name);
       joint.copies = this.#networks.get(name)?.copies ?? false;
     }
     for (const { candidate, planned, network, edge, old } of this.#joinings) {
-      const joint = table.jointNamed(network);
+      const joint = floor.jointNamed(network);
       const { seat } = candidate;
       let member = old;
       if (member === undefined) {
@@ -360,27 +362,27 @@ export class Change {
         member.tags.set(shape, joint.add(member, shape, direction, stack));
       }
     }
-    for (const [name, joint] of table.joints) if (joint.members.length === 0) table.joints.delete(name);
+    for (const [name, joint] of floor.joints) if (joint.members.length === 0) floor.joints.delete(name);
     return joined;
   }
 
   #tellPieces(joined: readonly Joined[]): void {
-    const table = this.#table;
+    const { floor, terms } = this.#parts;
     for (const { member, shapes, renewed } of joined) {
       const { seat } = member;
       for (const shape of [...shapes, ...renewed]) {
         if (seat.fault === undefined)
-          table.attempt(seat, () => seat.piece!.join(table.joiningOf(member, shape)));
+          floor.attempt(seat, () => seat.piece!.join(terms.joiningOf(member, shape)));
       }
-      if (shapes.length + renewed.length > 0) table.enqueue(seat);
+      if (shapes.length + renewed.length > 0) floor.enqueue(seat);
     }
     // Components hear of each other; endpoints have opened what they must while the change was prepared.
     for (const { member, shapes } of joined) {
       for (const shape of shapes) {
         const { stack, direction } = member.seat.place.description.edges[member.described]!.shapes[shape]!;
         for (const other of member.joint.members) {
-          if (other.seat.kind !== 'component' || !table.isHeardBy(member, direction, other)) continue;
-          table.attempt(other.seat, () => other.seat.piece!.listening(other.edge, stack, true));
+          if (other.seat.kind !== 'component' || !isHeardBy(member, direction, other)) continue;
+          floor.attempt(other.seat, () => other.seat.piece!.listening(other.edge, stack, true));
         }
       }
     }
@@ -400,37 +402,16 @@ export interface Difference {
 }
 
 /** What of a lane a change works on. */
-export interface Table {
-  readonly frames: Frames;
-  readonly seats: Seat[];
-  readonly joints: Map<string, Joint<JoinedEdge>>;
-  readonly changedJoints: Set<Joint<JoinedEdge>>;
-  now(): number;
-  contextOf(seat: Seat, tenancy: Tenancy, place: PieceMaker['place']): PieceContext;
-  jointNamed(name: string): Joint<JoinedEdge>;
-  joiningOf(member: JoinedEdge, shape: number): Parameters<Piece['join']>[0];
-  offersOn(network: string, except: Seat): Parameters<Piece['join']>[0]['properties'];
-  isHeardBy(member: JoinedEdge, direction: JoinedEdge['directions'][number], other: JoinedEdge): boolean;
-  /** Ends what one Shape takes. Answers which endpoints may close something for it. */
-  removeReceiver(member: JoinedEdge, shape: number): Closing[];
-  tellNative(member: JoinedEdge, stack: string, present: boolean): unknown;
-  /** Calls a piece; a fault becomes the piece's, not the change's, and undefined comes back. */
-  attempt<T>(seat: Seat, call: () => T): T | undefined;
-  enqueue(seat: Seat): void;
-  dropWaiting(seat: Seat, reason: string): void;
-  /** What still waits on an Edge that leaves ends, counted. */
-  closeIntake(member: JoinedEdge): void;
+export interface LaneParts {
+  readonly floor: Floor;
+  readonly overload: Overload;
+  readonly services: Services;
+  readonly terms: Terms;
 }
 
 /** What a committed change leaves behind. */
 export interface Leftovers {
   close(): void;
-}
-
-/** An endpoint that may close what it has opened for a stack. */
-export interface Closing {
-  readonly member: JoinedEdge;
-  readonly stack: string;
 }
 
 /** A piece as it will be: the present instance, or one that was made for this change. */

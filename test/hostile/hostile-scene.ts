@@ -7,9 +7,11 @@ import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import type { Grant } from '../../host/engine/grants.ts';
 import { type LoadedComponent, loadComponent } from '../../host/engine/load-component.ts';
 import { Frames } from '../../host/frame/frames.ts';
-import { Lane, type LaneEvent, type LogEntry } from '../../host/puzzle/lane.ts';
+import type { LaneEvent } from '../../host/puzzle/failures.ts';
+import { Lane } from '../../host/puzzle/lane.ts';
 import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../../host/puzzle/scripted-piece.ts';
+import type { LogEntry } from '../../host/puzzle/services.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
 
 /**

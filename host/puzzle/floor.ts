@@ -1,0 +1,57 @@
+import type { Frames } from '../frame/frames.ts';
+import type { Protocols } from '../stack/protocols.ts';
+import { Joint } from './joint.ts';
+import type { JoinedEdge, Seat } from './seat.ts';
+
+/** What the parts of a lane share: its frames, seats and Joints, and the line of seats that are to be called. */
+export class Floor {
+  readonly frames: Frames;
+  readonly protocols: Protocols;
+  readonly seats: Seat[] = [];
+  readonly joints = new Map<string, Joint<JoinedEdge>>();
+  /** Seats that are to be called, in the order in which they came. */
+  readonly queue: Seat[] = [];
+  /** Milliseconds of the lane's clock, as of the present turn. */
+  now = 0;
+  /** A turn is on. */
+  isRunning = false;
+  isClosed = false;
+  /** What becomes of an error that came out of a call of a piece. */
+  readonly #onError: (seat: Seat, error: unknown) => void;
+
+  constructor(frames: Frames, protocols: Protocols, onError: (seat: Seat, error: unknown) => void) {
+    this.frames = frames;
+    this.protocols = protocols;
+    this.#onError = onError;
+  }
+
+  enqueue(seat: Seat): void {
+    if (seat.isQueued) return;
+    seat.isQueued = true;
+    this.queue.push(seat);
+  }
+
+  /** A frame ends at a piece, counted. */
+  drop(seat: Seat, row: number, reason: string): void {
+    seat.counters.add(reason, 1);
+    this.frames.release(row);
+  }
+
+  /** Calls a piece outside of its turn; a fault is the piece's, and undefined comes back. */
+  attempt<T>(seat: Seat, call: () => T): T | undefined {
+    try {
+      return call();
+    } catch (error) {
+      this.#onError(seat, error);
+      return undefined;
+    }
+  }
+
+  jointNamed(name: string): Joint<JoinedEdge> {
+    const known = this.joints.get(name);
+    if (known !== undefined) return known;
+    const joint = new Joint<JoinedEdge>(name, false, this.protocols);
+    this.joints.set(name, joint);
+    return joint;
+  }
+}

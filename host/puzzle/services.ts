@@ -1,0 +1,206 @@
+import { randomFillSync } from 'node:crypto';
+import type { Problem, Property } from '../../abi/host/contract.ts';
+import type { Outbox } from '../piece/outbox.ts';
+import type { LogLevel, PieceContext } from '../piece/piece.ts';
+import { type Direction, opposes } from '../stack/direction.ts';
+import { FunnelError } from '../stack/funnel-error.ts';
+import { matchStacks } from '../stack/match.ts';
+import { parseStack } from '../stack/parse-stack.ts';
+import type { Place } from './arrangement.ts';
+import type { Floor } from './floor.ts';
+import type { JoinedEdge, Seat } from './seat.ts';
+import type { Tenancy } from './tenancy.ts';
+import type { Terms } from './terms.ts';
+
+/** What pieces ask of the host: to listen on a Shape, to tell neighbours an offer, to hand on what has arrived. */
+export class Services {
+  readonly #floor: Floor;
+  readonly #terms: Terms;
+  readonly #hooks: ServiceHooks;
+
+  constructor(floor: Floor, terms: Terms, hooks: ServiceHooks) {
+    this.#floor = floor;
+    this.#terms = terms;
+    this.#hooks = hooks;
+  }
+
+  contextOf(seat: Seat, tenancy: Tenancy, { name }: Place): PieceContext {
+    const random = new BigUint64Array(1);
+    return {
+      name,
+      counters: seat.counters,
+      log: (level, message) => this.#hooks.onLog({ piece: name, level, message }),
+      now: () => this.#floor.now,
+      random: () => randomFillSync(random)[0]!,
+      count: (reason, frames) => seat.counters.add(reason, frames),
+      listen: (edge, like, stack) =>
+        tenancy.isActive
+          ? this.#listen(seat, edge, like, stack)
+          : { message: 'the piece is on no network yet' },
+      unlisten: (edge, shape) => {
+        const member = tenancy.isActive ? seat.members[edge] : undefined;
+        if (member !== undefined) this.unlisten(member, shape);
+      },
+      offer: (edge, property, present) => {
+        if (tenancy.isActive) this.#offer(seat, edge, property, present);
+      },
+      arrived: (outbox) => {
+        if (tenancy.isActive && !this.#floor.isClosed) {
+          this.#hooks.deliver(seat, outbox);
+          if (!this.#floor.isRunning) this.#hooks.tellRoom();
+          this.#hooks.run();
+          return;
+        }
+        for (let n = 0; n < outbox.length; n++) this.#floor.drop(seat, outbox.rows[n]!, 'not-joined');
+        outbox.length = 0;
+      },
+      wake: () => {
+        if (!tenancy.isActive) return;
+        this.#floor.enqueue(seat);
+        if (!this.#floor.isRunning) this.#hooks.runLater();
+      },
+    };
+  }
+
+  #listen(seat: Seat, edge: number, like: number, stack: string): number | Problem {
+    const member = seat.members[edge];
+    const described = member && seat.place.description.edges[member.described]!.shapes[like];
+    if (member === undefined || described === undefined)
+      return { message: `Edge ${edge}, Shape ${like}: the piece is not joined so` };
+    const problem = this.#checkListen(member, described.stack, stack);
+    if (problem !== undefined) return problem;
+    let shape = seat.place.description.edges[member.described]!.shapes.length;
+    while (member.listens.has(shape)) shape++;
+    if (shape >= MAX_LISTENS)
+      return { message: `the piece listens on ${MAX_LISTENS} Shapes of this Edge already` };
+    const told: JoinedEdge[] = [];
+    for (const other of member.joint.members) {
+      if (!isHeardBy(member, described.direction, other) || other.seat.kind !== 'native') continue;
+      const refusal = this.tellNative(other, stack, true);
+      if (refusal !== undefined) {
+        for (const undone of told) this.tellNative(undone, stack, false);
+        return refusal;
+      }
+      told.push(other);
+    }
+    const tag = member.joint.add(member, shape, described.direction, stack);
+    member.listens.set(shape, { stack, tag, like });
+    member.directions[shape] = described.direction;
+    return shape;
+  }
+
+  /** Who listens as another does already would get its frames by chance. */
+  #checkListen(member: JoinedEdge, described: string, stack: string): Problem | undefined {
+    try {
+      const match = matchStacks(
+        parseStack(described, this.#floor.protocols),
+        parseStack(stack, this.#floor.protocols),
+        this.#floor.protocols,
+      );
+      if (!match.matches)
+        return {
+          message: `${stack} is not a case of the described Shape ${described}: ${match.explanation}`,
+        };
+    } catch (error) {
+      if (error instanceof FunnelError) return { message: error.message };
+      throw error;
+    }
+    for (const other of member.joint.receivers) {
+      if (other?.stack === stack && other.member !== member && !member.joint.copies) {
+        return {
+          message: `${stack} is taken by piece ${other.member.seat.name}; only a network with \`copies: true\` gives frames to both`,
+        };
+      }
+    }
+    return undefined;
+  }
+
+  tellNative(member: JoinedEdge, stack: string, present: boolean): Problem | undefined {
+    try {
+      return member.seat.piece!.listening(member.edge, stack, present);
+    } catch (error) {
+      if (error instanceof FunnelError) return { message: error.message };
+      throw error;
+    }
+  }
+
+  unlisten(member: JoinedEdge, shape: number): void {
+    if (!member.listens.has(shape)) return;
+    for (const closing of this.removeReceiver(member, shape))
+      this.tellNative(closing.member, closing.stack, false);
+  }
+
+  /** Ends what a Shape takes, described or listened on. Answers which endpoints may close something for it. */
+  removeReceiver(member: JoinedEdge, shape: number): Closing[] {
+    const tag = member.listens.get(shape)?.tag ?? member.tags.get(shape);
+    const receiver = tag === undefined ? undefined : member.joint.receivers[tag];
+    if (tag === undefined || receiver === undefined) return [];
+    member.joint.remove(tag);
+    member.tags.delete(shape);
+    if (member.listens.delete(shape)) member.directions[shape] = undefined;
+    return member.joint.members
+      .filter((other) => other.seat.kind === 'native' && isHeardBy(member, receiver.direction, other))
+      .map((other) => ({ member: other, stack: receiver.stack }));
+  }
+
+  #offer(seat: Seat, edge: number, property: Property, present: boolean): void {
+    const member = seat.members[edge];
+    if (member === undefined) {
+      this.#hooks.onLog({
+        piece: seat.name,
+        level: 'warn',
+        message: `offers ${property.name} on Edge ${edge}, where it is not joined`,
+      });
+      return;
+    }
+    const at = member.offers.findIndex((offer) => isSameProperty(offer, property));
+    if (at >= 0) member.inherited.delete(member.offers[at]!);
+    if (present === at >= 0) return;
+    if (!present) member.offers.splice(at, 1);
+    else if (member.offers.length < MAX_OFFERS) member.offers.push(property);
+    else
+      this.#hooks.onLog({
+        piece: seat.name,
+        level: 'warn',
+        message: `offers more than ${MAX_OFFERS} properties on Edge ${member.name}; ${property.name} is left out`,
+      });
+    this.#terms.changed.add(member.joint);
+  }
+}
+
+/** What services need of the lane around them. */
+export interface ServiceHooks {
+  readonly onLog: (entry: LogEntry) => void;
+  deliver(seat: Seat, outbox: Outbox): void;
+  tellRoom(): void;
+  run(): void;
+  /** In a turn of its own, after other events. */
+  runLater(): void;
+}
+
+export interface LogEntry {
+  readonly piece: string;
+  readonly level: LogLevel;
+  readonly message: string;
+}
+
+/** An endpoint that may close what it has opened for a stack. */
+export interface Closing {
+  readonly member: JoinedEdge;
+  readonly stack: string;
+}
+
+/** Whether a Shape of this direction on one Edge takes frames from another Edge. */
+export function isHeardBy(member: JoinedEdge, direction: Direction, other: JoinedEdge): boolean {
+  if (other.seat === member.seat || other.seat.fault !== undefined) return false;
+  return other.shapes.some((shape) => opposes(direction, other.directions[shape]!));
+}
+
+function isSameProperty(a: Property, b: Property): boolean {
+  if (a.name !== b.name || a.value.tag !== b.value.tag) return false;
+  return a.value.tag === 'yes' || b.value.tag === 'yes' || a.value.val === b.value.val;
+}
+
+/** Shapes of one Edge: as many as a component's outlets can be. */
+const MAX_LISTENS = 1024;
+const MAX_OFFERS = 64;

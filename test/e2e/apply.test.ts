@@ -261,10 +261,8 @@ describe('funnel apply, while another host pings this one', () => {
       const changing = await Changing.start(host, lab.folder, pieces);
       const address = await addressOf(host);
       await pingUntilAnswered(far, address);
-      host.start(['socat', '-u', 'UDP4-RECV:50007', 'OPEN:/dev/null']);
-      await eventually(10_000, 'port 50007 is in use', async () =>
-        (await host.run(['ss', '-lun'])).includes(':50007'),
-      );
+      const holder = `require('node:dgram').createSocket('udp4').bind(50007, () => console.log('bound'))`;
+      await host.start([process.execPath, '-e', holder]).waitFor(/^bound$/m);
       const ping = startPing(far, address);
       const names = async () => (await changing.funnel.snapshot()).pieces.map(({ name }) => name);
 

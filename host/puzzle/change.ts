@@ -1,5 +1,5 @@
 import type { Problem, Property } from '../../abi/host/contract.ts';
-import type { Piece } from '../piece/piece.ts';
+import type { Piece, PieceContext } from '../piece/piece.ts';
 import { opposes } from '../stack/direction.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
@@ -85,7 +85,12 @@ export class Change {
   undo(): void {
     for (const { member, piece, stack } of this.#opened.reverse()) piece.listening(member.edge, stack, false);
     this.#opened.length = 0;
-    for (const { isKept, piece } of this.#candidates) if (!isKept) piece.close();
+    const { floor } = this.#parts;
+    for (const { isKept, piece, seat } of this.#candidates) {
+      if (isKept) continue;
+      piece.close();
+      if (!floor.seats.includes(seat)) floor.pulse.release(seat.slot);
+    }
     this.#candidates.length = 0;
   }
 
@@ -106,6 +111,7 @@ export class Change {
       overload.dropWaiting(seat, 'removed');
       seat.tenancy.isActive = false;
       seat.wakeAt = seat.restartAt = Infinity;
+      floor.pulse.release(seat.slot);
       retired.push(seat.piece!);
     }
     floor.seats.splice(0, floor.seats.length, ...seats);
@@ -129,14 +135,29 @@ export class Change {
     if (old?.piece !== undefined && isSame(old, maker)) {
       return { maker, seat: old, piece: old.piece, tenancy: old.tenancy, isKept: true };
     }
-    const seat = old !== undefined && old.kind === maker.kind ? old : new Seat(maker);
+    const seat =
+      old !== undefined && old.kind === maker.kind
+        ? old
+        : new Seat(maker, this.#parts.floor.pulse.claim(place.name));
     const tenancy: Tenancy = { isActive: false };
     const context = this.#parts.services.contextOf(seat, tenancy, place);
     const piece =
-      maker.ended === undefined
-        ? await maker.make(context, this.#parts.floor.frames)
-        : new LostPiece(place.description);
+      maker.ended === undefined ? await this.#make(seat, maker, context) : new LostPiece(place.description);
     return { maker, seat, piece, tenancy, isKept: false };
+  }
+
+  /** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */
+  #guarded<T>(seat: Seat, call: () => T): T {
+    try {
+      return this.#parts.floor.calling(seat, call);
+    } catch (error) {
+      if (!(error instanceof FunnelError)) throw error;
+      const setting =
+        'setting' in error && typeof error.setting === 'string' ? { setting: error.setting } : {};
+      throw new PuzzleError([{ code: error.code, piece: seat.name, message: error.message, ...setting }], {
+        cause: error,
+      });
+    }
   }
 
   /** What these have open their successors may take over. */
@@ -147,11 +168,17 @@ export class Change {
     });
   }
 
-  #startCandidate({ isKept, piece, maker }: Candidate, retiring: readonly Piece[]): Mistake[] {
+  /** What it runs before the first wait counts as a call. */
+  #make(seat: Seat, maker: PieceMaker, context: PieceContext): Piece | Promise<Piece> {
+    const { floor } = this.#parts;
+    return floor.calling(seat, () => maker.make(context, floor.frames));
+  }
+
+  #startCandidate({ isKept, piece, maker, seat }: Candidate, retiring: readonly Piece[]): Mistake[] {
     if (isKept) return [];
     const name = maker.place.name;
     piece.succeed?.(retiring);
-    return guarded(name, () => piece.start(this.#parts.floor.now)).map(({ setting, message }) => ({
+    return this.#guarded(seat, () => piece.start(this.#parts.floor.now)).map(({ setting, message }) => ({
       code: 'FT_PIECE_START',
       piece: name,
       message,
@@ -165,13 +192,15 @@ export class Change {
     const { state, place } = maker;
     if (isKept || state === undefined || maker.ended !== undefined || seat.piece !== undefined)
       return candidate;
-    const why = problemOf(() => piece.restore(this.#parts.floor.now, state.version, state.state));
+    const why = problemOf(() =>
+      this.#parts.floor.calling(seat, () => piece.restore(this.#parts.floor.now, state.version, state.state)),
+    );
     if (why === undefined) return candidate;
     const tenancy: Tenancy = { isActive: false };
     const context = this.#parts.services.contextOf(seat, tenancy, place);
     context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
     piece.close();
-    const fresh = { ...candidate, tenancy, piece: await maker.make(context, this.#parts.floor.frames) };
+    const fresh = { ...candidate, tenancy, piece: await this.#make(seat, maker, context) };
     const mistakes = this.#startCandidate(fresh, []);
     if (mistakes.length === 0) return fresh;
     fresh.piece.close();
@@ -209,7 +238,7 @@ export class Change {
       const { place } = candidate.maker;
       const properties = [...settled, ...this.#parts.terms.offersOn(network, candidate.seat)];
       const joining = { edge, described: planned.described, shape, joint: network, properties };
-      const problem = guarded(place.name, () => candidate.piece.accepts(joining));
+      const problem = this.#guarded(candidate.seat, () => candidate.piece.accepts(joining));
       if (problem === undefined) continue;
       const described = place.description.edges[planned.described]!;
       mistakes.push({
@@ -237,7 +266,9 @@ export class Change {
         for (const { shape, stack } of stacksOf(listener)) {
           if (!faces(native, listener, shape) || hasHeard(native, listener, shape)) continue;
           const { piece, maker } = native.candidate;
-          const problem = guarded(maker.place.name, () => piece.listening(native.edge, stack, true));
+          const problem = this.#guarded(native.candidate.seat, () =>
+            piece.listening(native.edge, stack, true),
+          );
           if (problem === undefined) {
             this.#opened.push({ member: native, piece, stack });
             continue;
@@ -267,7 +298,7 @@ export class Change {
           'faulted when it was asked for its state, and is not replaced now; see its failure policy';
         throw new PuzzleError([{ code: 'FT_SAVE_FAILED', piece: seat.name, message }]);
       }
-      const problem = guarded(maker.place.name, () => piece.restore(now, version, state));
+      const problem = this.#guarded(seat, () => piece.restore(now, version, state));
       if (problem === undefined) continue;
       const message = `does not take over the state of version ${version}: ${problem.message}`;
       throw new PuzzleError([{ code: 'FT_RESTORE_REFUSED', piece: maker.place.name, message }]);
@@ -548,18 +579,5 @@ function problemOf(call: () => Problem | undefined): string | undefined {
   } catch (error) {
     if (error instanceof FunnelError) return error.message;
     throw error;
-  }
-}
-
-/** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */
-function guarded<T>(piece: string, call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    if (!(error instanceof FunnelError)) throw error;
-    const setting = 'setting' in error && typeof error.setting === 'string' ? { setting: error.setting } : {};
-    throw new PuzzleError([{ code: error.code, piece, message: error.message, ...setting }], {
-      cause: error,
-    });
   }
 }

@@ -1,12 +1,14 @@
 import type { Frames } from '../frame/frames.ts';
 import type { Protocols } from '../stack/protocols.ts';
 import { Joint } from './joint.ts';
+import type { Pulse } from './pulse.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 
 /** What the parts of a lane share: its frames, seats and Joints, and the line of seats that are to be called. */
 export class Floor {
   readonly frames: Frames;
   readonly protocols: Protocols;
+  readonly pulse: Pulse;
   readonly seats: Seat[] = [];
   readonly joints = new Map<string, Joint<JoinedEdge>>();
   /** Seats that are to be called, in the order in which they came. */
@@ -19,9 +21,13 @@ export class Floor {
   /** What becomes of an error that came out of a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
 
-  constructor(frames: Frames, protocols: Protocols, onError: (seat: Seat, error: unknown) => void) {
+  constructor(
+    { frames, protocols, pulse }: Pick<Floor, 'frames' | 'protocols' | 'pulse'>,
+    onError: (seat: Seat, error: unknown) => void,
+  ) {
     this.frames = frames;
     this.protocols = protocols;
+    this.pulse = pulse;
     this.#onError = onError;
   }
 
@@ -37,10 +43,20 @@ export class Floor {
     this.frames.release(row);
   }
 
+  /** Calls a piece, so that the pulse tells. */
+  calling<T>({ slot }: Seat, call: () => T): T {
+    this.pulse.begin(slot);
+    try {
+      return call();
+    } finally {
+      this.pulse.end();
+    }
+  }
+
   /** Calls a piece outside of its turn; a fault is the piece's, and undefined comes back. */
   attempt<T>(seat: Seat, call: () => T): T | undefined {
     try {
-      return call();
+      return this.calling(seat, call);
     } catch (error) {
       this.#onError(seat, error);
       return undefined;

@@ -11,6 +11,7 @@ import { Floor } from './floor.ts';
 import * as intakeConstants from './intake.ts';
 import { Overload } from './overload.ts';
 import type { PieceMaker } from './piece-maker.ts';
+import { Pulse } from './pulse.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import type { Seat } from './seat.ts';
 import { Services } from './services.ts';
@@ -43,8 +44,11 @@ export class Lane {
     const { onLog = () => {}, onEvent = () => {}, onSave = () => {}, maxHops = MAX_HOPS } = options;
     this.#clock = options.now ?? (() => performance.now());
     const floor = new Floor(
-      options.frames ?? new Frames(),
-      options.protocols ?? new Protocols(),
+      {
+        frames: options.frames ?? new Frames(),
+        protocols: options.protocols ?? new Protocols(),
+        pulse: options.pulse ?? new Pulse(),
+      },
       (seat, error) => this.#failures.fail(seat, error),
     );
     const overload = new Overload(floor);
@@ -186,10 +190,14 @@ export class Lane {
     outbox.length = 0;
     const { inbox } = seat.intake;
     const waiting = inbox.length;
+    const { pulse } = this.#floor;
+    pulse.begin(seat.slot);
     try {
       // `now` as it came from the clock: out of a field it would be a new object of the heap for each call.
       seat.wakeAt = seat.piece.process(now, inbox, BATCH_FRAMES, outbox);
+      pulse.end();
     } catch (error) {
+      pulse.end();
       for (let n = 0; n < outbox.length; n++) this.#floor.frames.release(outbox.rows[n]!);
       outbox.length = 0;
       this.#failures.fail(seat, error);
@@ -281,6 +289,8 @@ export class Lane {
 export interface LaneOptions extends Partial<FailureHooks> {
   readonly frames?: Frames;
   readonly protocols?: Protocols;
+  /** Where it tells which piece is called. */
+  readonly pulse?: Pulse;
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
   /** Pieces that a frame may pass; default {@link MAX_HOPS}. */

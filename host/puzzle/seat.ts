@@ -24,6 +24,8 @@ export class Seat {
   tenancy: Tenancy = { isActive: false };
   /** The Edges of an instance that was replaced, by Edge and network, until its successor has joined. */
   former: ReadonlyMap<string, JoinedEdge> | undefined;
+  /** Its number in the lane's pulse. */
+  readonly slot: number;
   /** Why the piece is not running; undefined while it is. */
   fault: SeatFault | undefined;
   /** Milliseconds of the lane's clock; Infinity for never. */
@@ -43,7 +45,8 @@ export class Seat {
   restarts = 0;
   bypassed = 0;
 
-  constructor({ place, kind, failure, identity, saveEveryMs = Infinity }: PieceMaker) {
+  constructor({ place, kind, failure, identity, saveEveryMs = Infinity }: PieceMaker, slot: number) {
+    this.slot = slot;
     this.place = place;
     this.kind = kind;
     this.failure = failure;

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { Pulse, PulseReader } from './pulse.ts';
+
+describe('a pulse', () => {
+  it('tells from outside who is called, and that it is one call', () => {
+    const pulse = new Pulse();
+    const reader = new PulseReader(pulse.memory);
+    const [one, other] = [pulse.claim('one'), pulse.claim('x'.repeat(63))];
+    expect(reader).toMatchObject({ calls: 0, isInCall: false, piece: undefined });
+    pulse.begin(one);
+    expect(reader).toMatchObject({ calls: 1, isInCall: true, piece: 'one' });
+    // A call within it is part of it.
+    pulse.begin(other);
+    expect(reader).toMatchObject({ calls: 1, isInCall: true, piece: 'one' });
+    pulse.end();
+    expect(reader.isInCall).toBe(true);
+    pulse.end();
+    expect(reader).toMatchObject({ calls: 1, isInCall: false, piece: undefined });
+    pulse.begin(other);
+    expect(reader).toMatchObject({ calls: 2, piece: 'x'.repeat(63) });
+    pulse.end();
+  });
+
+  it('names whom it can, and gives names back', () => {
+    const pulse = new Pulse();
+    const reader = new PulseReader(pulse.memory);
+    const slots = Array.from({ length: 4096 }, (_, n) => pulse.claim(`piece${n}`));
+    expect(new Set(slots).size).toBe(4096);
+    const nameless = pulse.claim('late');
+    pulse.begin(nameless);
+    expect(reader).toMatchObject({ isInCall: true, piece: undefined });
+    pulse.end();
+    pulse.release(nameless);
+    pulse.release(slots[4095]!);
+    const next = pulse.claim('next');
+    pulse.begin(next);
+    expect(reader.piece).toBe('next');
+    pulse.end();
+    pulse.begin(slots[4094]!);
+    expect(reader.piece).toBe('piece4094');
+  });
+
+  it('goes on over the limit of its counter', () => {
+    const pulse = new Pulse();
+    new Int32Array(pulse.memory)[0] = 2 ** 31 - 1;
+    pulse.begin(0);
+    expect(new PulseReader(pulse.memory).calls).toBe(-(2 ** 31));
+  });
+});

@@ -95,7 +95,9 @@ describe('a process', () => {
         () => io.writeTun(-1, 0), () => io.createBatch(), () => io.createBatch({}), () => io.gather(a.batch, 0, 0, 10),
         () => io.gather(a.batch, 9, 0, 1800), () => io.gather(a.batch, 0, 2 ** 31, 1800), () => io.releaseBatch(a.batch),
         () => io.openUdp(a.batch, {}), () => io.openUdp(7, {}), () => io.setLink(0), () => io.linkIndex('a'.repeat(99)),
-        () => io.changeAddress(1, 'x', 8, 1), () => io.changeRoute(1, '::', 129, 1)];
+        () => io.changeAddress(1, 'x', 8, 1), () => io.changeRoute(1, '::', 129, 1),
+        () => io.estate('x'), () => io.dropEstate(), () => io.note(99, 'x'), () => io.note(a.channel, 'x'.repeat(70000)),
+        () => io.openUdp(a.batch, { family: 4, address: '', port: 0, device: '', group: '', reuse: false, broadcast: false, key: 'x'.repeat(2000) })];
       let errors = 0; for (const each of tries) try { each(); } catch (e) { if (e.code === 'ERR_INVALID_ARG_TYPE') errors++; else console.log(e); }
       // Frames outside of memory are invalid, not read.
       a.outAddresses[0] = 2 ** 31 - 1; a.outHeaders[1] = -1; a.outLengths[2] = 1 << 30;
@@ -125,6 +127,54 @@ describe('threads', () => {
         process.on('exit', () => console.log(over));
       } else { ${bounce(5000)} }`);
     expect([ended.status, ended.stdout, ended.stderr]).toEqual([0, '3\n', '']);
+  });
+
+  test('that are ended by force leave their sockets, with what waits in them, to who opens the same', () => {
+    const ended =
+      run(`const options = { family: 4, address: '127.0.0.1', port: 0, device: '', group: '', reuse: false, broadcast: false };
+      const kept = { ...options, key: 'udp kept' }, other = { ...options, key: 'udp other' };
+      const made = () => open(() => {});
+      if (workers.isMainThread) (async () => {
+        const worker = new workers.Worker(self, { eval: true });
+        const port = await new Promise((r) => worker.once('message', r));
+        const sender = require('dgram').createSocket('udp4');
+        await new Promise((r) => sender.send('waits', port, '127.0.0.1', r));
+        sender.close();
+        await worker.terminate();
+        const a = made();
+        console.log('nothing without an estate', io.openUdp(a.batch, kept).port !== port);
+        io.estate(8);
+        console.log('nothing of another', io.openUdp(a.batch, kept).port !== port);
+        io.estate(7);
+        const b = open((channel, count) => {
+          console.log('got', count, b.lengths[0] - 28);
+          for (const each of [b.channel, found.channel]) io.close(each);
+          io.releaseBatch(b.batch);
+          console.log('dropped', io.dropEstate(7), io.dropEstate(7), io.dropEstate(8));
+          process.exit();
+        });
+        const found = io.openUdp(b.batch, kept);
+        console.log('the same port', found.port === port, 'its note', found.note, 'once', io.openUdp(a.batch, kept).port !== port);
+        io.start(found.channel);
+      })(); else {
+        io.estate(7);
+        const a = made();
+        io.openUdp(a.batch, other);
+        io.openUdp(a.batch, options); // without a key: closed
+        const { channel, port } = io.openUdp(a.batch, kept);
+        io.note(channel, 'first');
+        io.note(channel, 'second');
+        workers.parentPort.postMessage(port);
+        for (;;);
+      }`);
+    expect([ended.status, ended.stderr]).toEqual([0, '']);
+    expect(ended.stdout.trim().split('\n')).toEqual([
+      'nothing without an estate true',
+      'nothing of another true',
+      'the same port true its note second once true',
+      'got 1 5',
+      'dropped 1 0 0',
+    ]);
   });
 
   test('can be ended while they have channels open, again and again', () => {

@@ -17,8 +17,20 @@ export interface FunnelIo {
   close(channel: number): void;
   /** What it reads and writes goes through another batch of the same memory from now on. */
   adopt(channel: number, batch: number): void;
+  /**
+   * Where the channels go that this thread still has open when it is ended by force, and whence those come that are opened
+   * here with the key of one that was left there. 0 is nowhere, and is so until something else is said.
+   */
+  estate(number: number): void;
+  /** Closes what nobody asked for. Answers how much there was. */
+  dropEstate(number: number): number;
+  /** What whoever opens the channel after this thread was ended is told of it. At most 64 KiB. */
+  note(channel: number, text: string): void;
   /** An empty device name, or one with `%d`, lets the system choose. */
-  openTun(batch: number, options: { device: string; tap: boolean; multiQueue: boolean }): TunChannel;
+  openTun(
+    batch: number,
+    options: { device: string; tap: boolean; multiQueue: boolean; key?: string },
+  ): TunChannel;
   /** Writes the first `count` outgoing frames; answers how many went, the others are in the tally. */
   writeTun(channel: number, count: number): number;
   openUdp(batch: number, options: UdpOptions): { channel: number; port: number };
@@ -57,6 +69,8 @@ export interface TunChannel {
   readonly channel: number;
   readonly device: string;
   readonly index: number;
+  /** Of a device that was left by a lane before, the last that was noted of it. */
+  readonly note?: string;
 }
 
 export interface UdpOptions {
@@ -71,6 +85,8 @@ export interface UdpOptions {
   readonly group: string;
   readonly reuse: boolean;
   readonly broadcast: boolean;
+  /** Who opens it, and how: what an estate knows it by. */
+  readonly key?: string;
 }
 
 /** The kinds of error in a tally, by index: would-block, too-large, unreachable, refused, not-permitted, invalid, device-down, other. */

@@ -10,10 +10,11 @@ export class TunLink {
   /** What was refused, so that it is told once and not at each change. */
   readonly #refused = new Set<string>();
 
-  constructor(io: FunnelIo, index: number, mtu: number) {
+  /** @param terms as it is now */
+  constructor(io: FunnelIo, index: number, terms: LinkTerms) {
     this.#io = io;
     this.#index = index;
-    this.#terms = { mtu, isUp: false, addresses: new Set(), routes: new Set() };
+    this.#terms = terms;
   }
 
   get terms(): LinkTerms {

@@ -15,6 +15,7 @@ import { SettingReader } from './setting-reader.ts';
 import * as tunDescriptionConstants from './tun-description.ts';
 import { tunDescription } from './tun-description.ts';
 import { reasonOf, TunLink } from './tun-link.ts';
+import { readTunNote, tunNote } from './tun-note.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
@@ -100,9 +101,13 @@ export class TunPiece implements Piece {
         return [];
       }
       // With several queues it was another lane that made it, as a rule; it goes with the last of them.
-      this.#wasThere = !this.#settings.multiQueue && isThere(io, this.#settings.device);
+      const isThereNow = !this.#settings.multiQueue && isThere(io, this.#settings.device);
       this.#channel = this.#open(io, this.#batch);
-      this.#configure(io, this.#channel);
+      const { note } = this.#channel;
+      const left = note === undefined ? undefined : readTunNote(note);
+      this.#wasThere = left?.wasThere ?? isThereNow;
+      this.#link = new TunLink(io, this.#channel.index, left?.terms ?? freshTerms(this.#wasThere));
+      this.#configure(io, this.#channel, this.#link);
       io.start(this.#channel.channel);
     } catch (error) {
       this.close();
@@ -114,7 +119,8 @@ export class TunPiece implements Piece {
   #open(io: FunnelIo, batch: IoBatch): TunChannel {
     const { device, multiQueue } = this.#settings;
     try {
-      return io.openTun(batch.number, { device, tap: false, multiQueue });
+      const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue])}`;
+      return io.openTun(batch.number, { device, tap: false, multiQueue, key });
     } catch (error) {
       throw this.#openError(error);
     }
@@ -158,10 +164,10 @@ export class TunPiece implements Piece {
   }
 
   /** What the settings say must succeed. */
-  #configure(io: FunnelIo, channel: TunChannel): void {
+  #configure(io: FunnelIo, channel: TunChannel, link: TunLink): void {
     if (!this.#settings.linkLocal) this.#setQuiet(io, channel);
-    this.#link = new TunLink(io, channel.index, this.#wasThere ? -1 : SYSTEM_MTU);
-    this.#demand(this.#link, this.#wantedTerms(), channel.device);
+    this.#demand(link, this.#wantedTerms(), channel.device);
+    this.#leaveNote();
   }
 
   /** Without an address of its own the system is quiet on the device: no solicitations, no listener reports. */
@@ -224,6 +230,7 @@ export class TunPiece implements Piece {
     predecessor.#wasThere = false;
     if (this.#settings.linkLocal !== predecessor.#settings.linkLocal) this.#setQuiet(this.#io!, channel);
     // What else differs is settled when it is joined, and hears what neighbours offer.
+    this.#leaveNote();
   }
 
   accepts(joining: Joining): Problem | undefined {
@@ -250,6 +257,13 @@ export class TunPiece implements Piece {
     const refusals = this.#link?.apply(this.#wantedTerms()) ?? [];
     for (const { what, error } of refusals)
       this.#context.log('warn', `${this.device ?? ''}: ${what} as a neighbour offers: ${reasonOf(error)}`);
+    this.#leaveNote();
+  }
+
+  /** For the lane that finds the device when this one was ended by force: it is to know what is set on it. */
+  #leaveNote(): void {
+    if (this.#channel === undefined || this.#link === undefined) return;
+    this.#io!.note(this.#channel.channel, tunNote({ wasThere: this.#wasThere, terms: this.#link.terms }));
   }
 
   /** The settings, and what neighbours offer now. */
@@ -451,3 +465,8 @@ const SYSTEM_MTU = 1500;
 /** IPv4 wants that much (RFC 791 §3.2); IPv6 wants 1280 and is absent below. */
 const LEAST_MTU = 68;
 const MOST_MTU = 65_535;
+
+/** A device as the system makes it; of one that was there, nothing is known. */
+function freshTerms(wasThere: boolean): LinkTerms {
+  return { mtu: wasThere ? -1 : SYSTEM_MTU, isUp: false, addresses: new Set(), routes: new Set() };
+}

@@ -62,7 +62,8 @@ export class AddonUdpIo implements UdpIo {
   }
 
   open(options: UdpOptions): { channel: number; port: number } {
-    const opened = this.#io.openUdp(this.#batch.number, options);
+    const key = `udp ${this.#context.name} ${JSON.stringify(options)}`;
+    const opened = this.#io.openUdp(this.#batch.number, { ...options, key });
     this.#channels.add(opened.channel);
     this.#io.start(opened.channel);
     return opened;

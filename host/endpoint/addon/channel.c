@@ -30,21 +30,30 @@ static void free_instance_when_done(struct funnel_instance *instance) {
 static void on_closed(uv_handle_t *handle) {
   struct channel *channel = handle->data;
   struct funnel_instance *instance = channel->instance;
+  free(channel->key);
+  free(channel->note);
   free(channel);
   instance->open_polls--;
   free_instance_when_done(instance);
 }
 
+static void release_channel(struct channel *channel);
+
 /* The descriptor is closed when this returns: libuv allows that at once after uv_close. */
 void close_channel(struct channel *channel) {
   if (channel->closing) return;
+  release_channel(channel);
+  close(channel->fd);
+  channel->fd = -1;
+}
+
+/* Lets go of a channel, but not of its descriptor. */
+static void release_channel(struct channel *channel) {
   channel->closing = true;
   channel->instance->channels[channel->id] = NULL;
   channel->batch->channels--;
   channel->batch = NULL;
   uv_close((uv_handle_t *)&channel->poll, on_closed);
-  close(channel->fd);
-  channel->fd = -1;
 }
 
 /* Takes `fd`, also when it fails: then it is closed, and NULL returned after throwing. */
@@ -164,13 +173,20 @@ napi_value adopt_channel(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* The environment ends: close what is open, and let it wait until libuv has let go. No Node-API value is touched any more. */
+/*
+ * The environment ends: what is still open is left to the next lane or closed, and it waits until libuv has let go. No Node-API
+ * value is touched any more.
+ */
 static void on_environment_end(napi_async_cleanup_hook_handle handle, void *data) {
   struct funnel_instance *instance = data;
   instance->cleanup = handle;
   instance->ending = true;
-  for (uint32_t i = 0; i < instance->channel_count; i++)
-    if (instance->channels[i]) close_channel(instance->channels[i]);
+  for (uint32_t i = 0; i < instance->channel_count; i++) {
+    struct channel *channel = instance->channels[i];
+    if (!channel) continue;
+    if (leave_channel(channel)) release_channel(channel);
+    else close_channel(channel);
+  }
   free_instance_when_done(instance);
 }
 
@@ -196,6 +212,9 @@ NAPI_MODULE_INIT() {
   export(env, exports, "start", start_channel);
   export(env, exports, "close", close_channel_call);
   export(env, exports, "adopt", adopt_channel);
+  export(env, exports, "estate", set_estate);
+  export(env, exports, "dropEstate", drop_estate);
+  export(env, exports, "note", note_channel);
   export(env, exports, "openTun", open_tun);
   export(env, exports, "writeTun", write_tun);
   export(env, exports, "openUdp", open_udp);

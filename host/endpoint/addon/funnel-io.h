@@ -11,7 +11,8 @@
  *
  * A frame larger than a small room goes on in slot i of the *spill*; the host then finds a large room and calls gather().
  *
- * Nothing here is static: all state hangs on the environment (instance data), so that every worker thread has its own.
+ * All state hangs on the environment (instance data), so that every worker thread has its own; but for what a thread leaves
+ * that was ended by force (estate.c).
  */
 #ifndef FUNNEL_IO_H
 #define FUNNEL_IO_H
@@ -39,6 +40,9 @@ enum {
   IPV4_HEADER = 20,
   IPV6_HEADER = 40,
   UDP_HEADER = 8,
+  /* Who opened a channel, and how; and what its endpoint wants its heir to know: some hundred addresses and routes. */
+  MAX_KEY_BYTES = 1024,
+  MAX_NOTE_BYTES = 65536,
 };
 
 /* Why a frame could not be written, as indices into the tally. The host knows them by the same numbers. */
@@ -102,6 +106,9 @@ struct channel {
   uint32_t scope;
   int default_hops;
   int dont_fragment;
+  /* For whoever inherits it; NULL where nobody does. */
+  char *key;
+  char *note;
 };
 
 /* What one environment (the main thread, or one worker) has of this addon. */
@@ -110,6 +117,8 @@ struct funnel_instance {
   napi_async_cleanup_hook_handle cleanup;
   bool ending;
   uint32_t open_polls;
+  /* Where its channels go when it is ended by force; 0 is nowhere. */
+  int32_t estate;
   struct channel **channels;
   uint32_t channel_count;
   struct batch **batches;
@@ -153,6 +162,15 @@ void close_channel(struct channel *channel);
 napi_value start_channel(napi_env env, napi_callback_info info);
 napi_value close_channel_call(napi_env env, napi_callback_info info);
 napi_value adopt_channel(napi_env env, napi_callback_info info);
+
+/* estate.c */
+bool leave_channel(struct channel *channel);
+int inherit(int32_t estate, const char *key, char **note);
+bool key_of(napi_env env, napi_value options, char *into, size_t size);
+bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made);
+napi_value set_estate(napi_env env, napi_callback_info info);
+napi_value drop_estate(napi_env env, napi_callback_info info);
+napi_value note_channel(napi_env env, napi_callback_info info);
 
 /* tun.c */
 napi_value open_tun(napi_env env, napi_callback_info info);

@@ -29,31 +29,40 @@ static int read_tun(struct channel *channel) {
   return (int)count;
 }
 
-/* openTun(batch, { device, tap, multiQueue }) → { channel, device, index }. An empty name lets the system choose. */
+/*
+ * openTun(batch, { device, tap, multiQueue, key }) → { channel, device, index, note }. An empty name lets the system choose.
+ * A device that a lane before left under this key is taken as it is; then there may be a note of it.
+ */
 napi_value open_tun(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
   struct batch *batch;
   int32_t tap, multi;
-  char name[IFNAMSIZ];
+  char name[IFNAMSIZ], key[MAX_KEY_BYTES], *note = NULL;
   if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) ||
       !named_text(env, values[1], "device", name, sizeof name) || !named_int(env, values[1], "tap", &tap) ||
-      !named_int(env, values[1], "multiQueue", &multi))
+      !named_int(env, values[1], "multiQueue", &multi) || !key_of(env, values[1], key, sizeof key))
     return NULL;
-  int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  int fd = inherit(instance_of(env)->estate, key, &note);
+  const bool inherited = fd >= 0;
+  if (!inherited) fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return throw_errno(env, errno, "open /dev/net/tun");
   struct ifreq request = {0};
   strcpy(request.ifr_name, name);
   request.ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (multi ? IFF_MULTI_QUEUE : 0));
-  if (ioctl(fd, TUNSETIFF, &request)) {
+  if (ioctl(fd, inherited ? TUNGETIFF : TUNSETIFF, &request)) {
     int error = errno;
     close(fd);
-    return throw_errno(env, error, "TUNSETIFF");
+    free(note);
+    return throw_errno(env, error, inherited ? "TUNGETIFF" : "TUNSETIFF");
   }
   strcpy(name, request.ifr_name);
   struct channel *channel = add_channel(env, batch, fd);
-  if (!channel) return NULL;
+  if (!channel) {
+    free(note);
+    return NULL;
+  }
   channel->read = read_tun;
-  if (napi_create_object(env, &made) != napi_ok) return NULL;
+  if (napi_create_object(env, &made) != napi_ok || !name_channel(env, channel, key, note, made)) return NULL;
   int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (control < 0 || ioctl(control, SIOCGIFINDEX, &request)) {
     int error = errno;

@@ -80,8 +80,9 @@ static int bind_socket(int fd, const struct udp_options *options, unsigned int d
 }
 
 /*
- * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast }) → { channel, port }.
- * An empty address is any; port 0 lets the system choose; an empty device and group are none.
+ * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, key }) → { channel, port }.
+ * An empty address is any; port 0 lets the system choose; an empty device and group are none. A socket that a lane before
+ * left under this key is taken as it is.
  */
 napi_value open_udp(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
@@ -89,20 +90,26 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   struct udp_options options;
   const char *what = "socket";
   unsigned int device = 0;
+  char key[MAX_KEY_BYTES], *note = NULL;
   if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) ||
       !named_int(env, values[1], "family", &options.family) || !named_int(env, values[1], "port", &options.port) ||
       !named_int(env, values[1], "reuse", &options.reuse) ||
       !named_int(env, values[1], "broadcast", &options.broadcast) ||
       !named_text(env, values[1], "address", options.address, sizeof options.address) ||
       !named_text(env, values[1], "group", options.group, sizeof options.group) ||
-      !named_text(env, values[1], "device", options.device, sizeof options.device))
+      !named_text(env, values[1], "device", options.device, sizeof options.device) ||
+      !key_of(env, values[1], key, sizeof key))
     return NULL;
   if ((options.family != 4 && options.family != 6) || options.port < 0 || options.port > 0xffff)
     return throw_argument(env, "family, port");
   options.family = options.family == 4 ? AF_INET : AF_INET6;
   if (*options.device && !(device = if_nametoindex(options.device))) return throw_errno(env, ENODEV, options.device);
-  int fd = socket(options.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  int error = fd < 0 ? errno : bind_socket(fd, &options, device, &what);
+  int error = 0;
+  int fd = inherit(instance_of(env)->estate, key, &note);
+  if (fd < 0) {
+    fd = socket(options.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    error = fd < 0 ? errno : bind_socket(fd, &options, device, &what);
+  }
   if (error) {
     if (fd >= 0) close(fd);
     return throw_errno(env, error, what);
@@ -115,7 +122,10 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   if (options.family == AF_INET) getsockopt(fd, IPPROTO_IP, IP_TTL, &hops, &hops_size);
   else getsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, &hops_size);
   struct channel *channel = add_channel(env, batch, fd);
-  if (!channel) return NULL;
+  if (!channel) {
+    free(note);
+    return NULL;
+  }
   channel->read = options.family == AF_INET ? read_udp4 : read_udp6;
   channel->read_errors = options.family == AF_INET ? read_udp4_errors : read_udp6_errors;
   /* With SO_SELECT_ERR_QUEUE the error queue is POLLPRI, and libuv goes on polling. */
@@ -124,7 +134,7 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   channel->port = ntohs(bound.sin6_port);
   channel->scope = device;
   channel->default_hops = hops;
-  if (napi_create_object(env, &made) != napi_ok) return NULL;
+  if (napi_create_object(env, &made) != napi_ok || !name_channel(env, channel, key, note, made)) return NULL;
   set_int(env, made, "channel", channel->id);
   set_int(env, made, "port", channel->port);
   return made;

@@ -38,6 +38,7 @@ export type {
   LaneSnapshot,
   PieceSnapshot,
   ReasonSnapshot,
+  RecoveredEvent,
 } from './policy/funnel.ts';
 export { Funnel, openFunnel } from './policy/funnel.ts';
 export { FunnelError } from './stack/funnel-error.ts';

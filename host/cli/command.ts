@@ -44,6 +44,7 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .option('--totals <path>', 'write the last counters to this file as JSON')
     .option('--control <path>', 'listen at this path for funnel apply, status and end')
     .option('--no-control', 'listen nowhere')
+    .option('--no-worker', 'run in the thread of the program, without a watchdog')
     .action((file: string, options: RunOptions) => run(file, options, { output }));
 
   program

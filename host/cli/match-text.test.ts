@@ -1,15 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { matchStacks } from '../policy/match-stacks.ts';
+import { ownPieces } from '../policy/own-pieces.ts';
 import { PieceShelf } from '../policy/piece-shelf.ts';
 import { samplePiece } from '../policy/sample-pieces.ts';
 import { matchText } from './match-text.ts';
 
-const shelf = new PieceShelf({
-  toymaker: samplePiece('toymaker', {
-    protocols: [['toy', 'space toy-kind 8 bits; in ip-protocol 253; header 4; next toy-kind u8[0]']],
+const toy = 'space toy-kind 8 bits; in ip-protocol 253; header 4; next toy-kind u8[0]';
+const shelf = new PieceShelf(
+  await ownPieces({
+    pieces: {
+      toymaker: samplePiece('toymaker', { protocols: [['toy', toy]] }),
+      forger: samplePiece('forger', { protocols: [['toy', 'in ip-protocol 6']] }),
+    },
   }),
-  forger: samplePiece('forger', { protocols: [['toy', 'in ip-protocol 6']] }),
-});
+);
 const told = async (first: string, second: string, ...pieces: string[]) =>
   matchText(await matchStacks(shelf, first, second, { pieces }));
 

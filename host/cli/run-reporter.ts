@@ -154,7 +154,7 @@ const EVENTS_KEPT = 100;
 
 function styleOf(event: FunnelEvent): 'red' | 'yellow' | 'green' | 'dim' {
   if (event.kind === 'fault') return 'red';
-  if (event.kind === 'restarted' || event.kind === 'changed') return 'green';
+  if (event.kind === 'restarted' || event.kind === 'recovered' || event.kind === 'changed') return 'green';
   return event.level === 'error' ? 'red' : event.level === 'warn' ? 'yellow' : 'dim';
 }
 
@@ -179,6 +179,8 @@ export function eventLine(event: FunnelEvent): string {
       return `fault: ${event.piece}: ${event.code}: ${printable(event.message)}`;
     case 'restarted':
       return `restarted: ${event.piece}`;
+    case 'recovered':
+      return `recovered: ${event.without === undefined ? '' : `without ${event.without}, `}after ${Math.round(event.stalledMs + event.recoveredMs)} ms`;
     case 'changed':
       return `changed: ${printable(event.configuration)}: ${differenceLine(event.difference)}`;
     case 'log':

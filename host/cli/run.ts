@@ -33,7 +33,7 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
   let timer: NodeJS.Timeout | undefined;
   try {
     control = await openControl(file, options, onEvent);
-    funnel = await startPuzzle(puzzle, { onEvent });
+    funnel = await startPuzzle(puzzle, { onEvent, worker: options.worker !== false });
     const running = funnel;
     control?.serve(controlServiceOf(running, stopping.stop), running);
     const statistics =
@@ -78,6 +78,8 @@ export interface RunOptions {
   readonly totals?: string;
   /** The path of the control socket; false for none. */
   readonly control?: string | false;
+  /** False to run in this thread. */
+  readonly worker?: boolean;
 }
 
 /**

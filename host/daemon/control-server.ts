@@ -89,6 +89,7 @@ const KINDS: Readonly<Record<FunnelEvent['kind'], true>> = {
   changed: true,
   fault: true,
   log: true,
+  recovered: true,
   restarted: true,
 };
 const EVENT_KINDS = Object.keys(KINDS) as FunnelEvent['kind'][];

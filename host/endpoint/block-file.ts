@@ -39,17 +39,22 @@ export class BlockFile {
   readonly #onWritten = (error: Error | null, written: number): void => this.#continue(error, written);
 
   /**
-   * Makes the file, or empties it.
+   * Makes the file, or empties it; or goes on behind what is there.
    *
    * @throws the system's error
    */
-  constructor(path: string, events: BlockFileEvents, { chunks = CHUNKS, chunkBytes = CHUNK_BYTES } = {}) {
+  constructor(
+    path: string,
+    events: BlockFileEvents,
+    { chunks = CHUNKS, chunkBytes = CHUNK_BYTES, goesOn = false } = {},
+  ) {
     this.#events = events;
     this.#chunks = Array.from({ length: chunks }, () => new Chunk(chunkBytes));
     const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
     // A pipe that nobody reads is an error (ENXIO), instead of waiting for ever and deaf to signals.
-    this.#fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o644);
-    this.#position = fstatSync(this.#fd).isFile() ? 0 : null;
+    this.#fd = openSync(path, O_WRONLY | O_CREAT | (goesOn ? 0 : O_TRUNC) | O_NONBLOCK, 0o644);
+    const status = fstatSync(this.#fd);
+    this.#position = status.isFile() ? status.size : null;
   }
 
   /** Somebody else writes on, and hears from now on what becomes of the blocks. */

@@ -98,7 +98,8 @@ export class PcapWriterPiece implements Piece {
     if (this.#predecessor !== undefined) return [];
     const { file } = this.#settings;
     try {
-      this.#file = new BlockFile(file, this.#events);
+      // What the lane before has recorded stays; a section of our own follows it.
+      this.#file = new BlockFile(file, this.#events, { goesOn: this.#context.isResumed });
     } catch (error) {
       throw new EndpointError(
         'FT_PCAP_FILE',

@@ -47,6 +47,9 @@ export class TunPiece implements Piece {
   #link: TunLink | undefined;
   /** The device was there before, made by an administrator, and stays: what was changed on it is to be undone. */
   #wasThere = false;
+  /** What a lane that ended by force had set on the device. It stays until this time, for neighbours to offer it again. */
+  #left: LinkTerms | undefined;
+  #graceUntil = 0;
   /** The piece whose device is to be taken over, until it is. */
   #predecessor: TunPiece | undefined;
   /** Who is to take over the device of this one. */
@@ -90,7 +93,7 @@ export class TunPiece implements Piece {
   }
 
   /** @throws EndpointError FT_ADDON_ABSENT, FT_TUN_PERMISSION, FT_TUN_BUSY, FT_TUN_ABSENT, FT_TUN_DEVICE */
-  start(): readonly Problem[] {
+  start(now: number): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     const io = loadAddon();
     this.#io = io;
@@ -106,6 +109,8 @@ export class TunPiece implements Piece {
       const { note } = this.#channel;
       const left = note === undefined ? undefined : readTunNote(note);
       this.#wasThere = left?.wasThere ?? isThereNow;
+      this.#left = left?.terms;
+      this.#graceUntil = now + GRACE_MS;
       this.#link = new TunLink(io, this.#channel.index, left?.terms ?? freshTerms(this.#wasThere));
       this.#configure(io, this.#channel, this.#link);
       io.start(this.#channel.channel);
@@ -273,6 +278,12 @@ export class TunPiece implements Piece {
     const routes = new Set(settings.routes);
     let { mtu } = settings;
     let isUp = settings.up;
+    if (this.#left !== undefined) {
+      for (const address of this.#left.addresses) addresses.add(address);
+      for (const route of this.#left.routes) routes.add(route);
+      mtu = Math.min(mtu, this.#left.mtu);
+      isUp ||= this.#left.isUp;
+    }
     for (const properties of this.#offers.values()) {
       for (const property of properties) {
         const { name, value } = property;
@@ -302,7 +313,7 @@ export class TunPiece implements Piece {
   }
 
   /** Writes what waits to the device. */
-  process(_now: number, inbox: Inbox, limit: number): number {
+  process(now: number, inbox: Inbox, limit: number): number {
     const count = Math.min(inbox.length, limit);
     for (let n = 0; n < count; n++) {
       const at = inbox.at(n);
@@ -311,6 +322,10 @@ export class TunPiece implements Piece {
     }
     inbox.take(count);
     this.#flush();
+    if (this.#left === undefined) return Infinity;
+    if (now < this.#graceUntil) return this.#graceUntil;
+    this.#left = undefined;
+    this.#obey();
     return Infinity;
   }
 
@@ -462,6 +477,8 @@ function isThere(io: FunnelIo, device: string): boolean {
 
 /** What Linux gives a new device. */
 const SYSTEM_MTU = 1500;
+/** What a neighbour needs to ask for an address again, and to hear of it. */
+const GRACE_MS = 10_000;
 /** IPv4 wants that much (RFC 791 §3.2); IPv6 wants 1280 and is absent below. */
 const LEAST_MTU = 68;
 const MOST_MTU = 65_535;

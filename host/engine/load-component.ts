@@ -4,7 +4,7 @@ import { ComponentGuest } from './component-guest.ts';
 import type { ReadyModule } from './component-instance.ts';
 import { linkComponent } from './component-linker.ts';
 import { parseComponent } from './component-parser.ts';
-import { checkPlan, findExports } from './contract-check.ts';
+import { type ContractExports, checkPlan, findExports } from './contract-check.ts';
 import { type CoreModule, readCoreModule } from './core-module.ts';
 import { checkImports, DEFAULT_GRANTS, type Grant } from './grants.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
@@ -37,6 +37,16 @@ export async function loadComponent(bytes: Uint8Array, options: LoadOptions = {}
   const caps = capsOf(plan, originals, limits);
   const modules: ReadyModule[] = [];
   for (const original of originals) modules.push(await makeReady(engine, original, caps));
+  return componentOf(engine, { plan, exports, modules, size: bytes.length });
+}
+
+/** The same component in another thread: what was checked and compiled there is not checked and compiled again. */
+export function componentFrom(portable: PortableComponent): LoadedComponent {
+  return componentOf(v8, portable);
+}
+
+function componentOf(engine: WebAssemblyEngine, portable: PortableComponent): LoadedComponent {
+  const { plan, exports, modules, size } = portable;
   const component = { engine, plan, exports, modules };
   return {
     describe(settings) {
@@ -49,8 +59,9 @@ export async function loadComponent(bytes: Uint8Array, options: LoadOptions = {}
     },
     instantiate: (imports) => new ComponentGuest(component, imports),
     imports: [...plan.hostFunctions],
-    size: bytes.length,
-    coreModules: originals.length,
+    size,
+    coreModules: modules.length,
+    portable,
   };
 }
 
@@ -83,6 +94,16 @@ export interface LoadedComponent {
   /** Bytes in the file. */
   readonly size: number;
   readonly coreModules: number;
+  /** To be sent to another thread, for {@link componentFrom}; of Node's own engine only. */
+  readonly portable: PortableComponent;
+}
+
+/** A component that was admitted, as a value that the structured clone algorithm takes: it can be posted to a worker thread. */
+export interface PortableComponent {
+  readonly plan: LinkPlan;
+  readonly exports: ContractExports;
+  readonly modules: readonly ReadyModule[];
+  readonly size: number;
 }
 
 export type { Grant } from './grants.ts';

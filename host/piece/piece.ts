@@ -60,6 +60,8 @@ export interface Piece {
 export interface PieceContext {
   /** The name of the instance in the configuration. */
   readonly name: string;
+  /** A native piece goes on where one of this name ended by force: what that one wrote is not to be begun anew. */
+  readonly isResumed: boolean;
   log(level: LogLevel, message: string): void;
   /** Milliseconds of the lane's clock, as of the present turn. */
   now(): number;

@@ -24,6 +24,7 @@ import {
   type ShapeReference,
   wordsOf,
 } from './network-use.ts';
+import { ownPieces } from './own-pieces.ts';
 import { identityOf, type PieceOrigin } from './piece-identity.ts';
 import type { FoundPiece } from './piece-shelf.ts';
 import type { Puzzle, PuzzlePiece } from './puzzle.ts';
@@ -42,7 +43,7 @@ export async function checkConfiguration(
   configuration: string | ConfigurationObject,
   options: PolicyOptions = {},
 ): Promise<CheckedConfiguration> {
-  return checkFor(openWorkshop(options.pieces), configuration, options);
+  return checkFor(openWorkshop(await ownPieces(options)), configuration, options);
 }
 
 /** As {@link checkConfiguration}, for a Funnel that runs already: with its numbers of protocols, and what it has compiled. */
@@ -72,6 +73,11 @@ export async function preparePuzzle(
 export interface PolicyOptions {
   /** Native pieces of the embedder's own, by the name that a configuration calls them. */
   readonly pieces?: Readonly<Record<string, NativePiece>>;
+  /**
+   * Modules that export more of them, as an object `pieces`: they run in a worker thread, too. URLs, or paths from the working
+   * directory.
+   */
+  readonly pieceModules?: readonly (string | URL)[];
   /** What paths are relative to: the configuration's, and those in an object; the working directory when left out. */
   readonly directory?: string;
   /** Where secrets come from that name a variable; `process.env` when left out. */
@@ -254,8 +260,13 @@ class Check {
         );
       }
       const native = found.name;
-      const isOwn = found.native !== nativePieces.get(native);
-      const recipe = (settings: SettingPairs): Recipe => ({ kind: 'native', native, isOwn, settings });
+      const of =
+        found.module !== undefined
+          ? { module: found.module }
+          : found.native === nativePieces.get(native)
+            ? 'host'
+            : 'this-thread';
+      const recipe = (settings: SettingPairs): Recipe => ({ kind: 'native', native, of, settings });
       return { piece: found.native, origin: { native }, recipe };
     }
     const limits: { -readonly [K in keyof Limits]?: Limits[K] } = {};
@@ -267,14 +278,8 @@ class Check {
     const grants = [...new Set(entry.grants ?? GRANTS)].sort();
     const loaded = await this.#workshop.shelf.load(found.file, grants, limits);
     const origin = { sha256: loaded.sha256, grants, limits: { memory, component } };
-    const { bytes } = loaded;
-    const recipe = (settings: SettingPairs): Recipe => ({
-      kind: 'component',
-      bytes,
-      grants,
-      limits,
-      settings,
-    });
+    const { portable } = loaded.component;
+    const recipe = (settings: SettingPairs): Recipe => ({ kind: 'component', component: portable, settings });
     return { piece: loaded.component, origin, recipe };
   }
 

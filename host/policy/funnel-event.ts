@@ -3,7 +3,17 @@ import type { LaneEvent } from '../puzzle/failures.ts';
 import type { LogEntry } from '../puzzle/services.ts';
 
 /** What happens in a Funnel besides traffic. */
-export type FunnelEvent = LaneEvent | ChangedEvent | ({ readonly kind: 'log' } & LogEntry);
+export type FunnelEvent = LaneEvent | ChangedEvent | RecoveredEvent | ({ readonly kind: 'log' } & LogEntry);
+
+/** A lane was ended by force, or died, and another one goes on in its place. */
+export interface RecoveredEvent {
+  readonly kind: 'recovered';
+  /** The piece that is left out, because it kept the lane or the lane died in it. */
+  readonly without?: string;
+  /** For how long the watchdog had seen that nothing went on, and how long it took from then on. */
+  readonly stalledMs: number;
+  readonly recoveredMs: number;
+}
 
 /** Another configuration runs now. */
 export interface ChangedEvent {

@@ -9,10 +9,11 @@ import type { FunnelEvent, FunnelEvents } from './funnel-event.ts';
 import { startInlineLane } from './inline-lane.ts';
 import type { LaneHandle } from './lane-handle.ts';
 import type { Puzzle } from './puzzle.ts';
+import { startWorkerLane } from './worker-lane.ts';
 
 export type { Difference } from '../puzzle/change.ts';
 export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../puzzle/snapshot.ts';
-export type { ChangedEvent, FunnelEvent, FunnelEvents } from './funnel-event.ts';
+export type { ChangedEvent, FunnelEvent, FunnelEvents, RecoveredEvent } from './funnel-event.ts';
 
 /**
  * Makes a Funnel of a configuration and starts it; frames flow when the promise is fulfilled.
@@ -45,7 +46,8 @@ export async function startPuzzle(puzzle: Puzzle, options: FunnelOptions = {}): 
   };
   let lane: LaneHandle;
   try {
-    lane = await startInlineLane(puzzle, tell);
+    lane =
+      options.worker === true ? await startWorkerLane(puzzle, tell) : await startInlineLane(puzzle, tell);
   } catch (error) {
     throw located(error, puzzle);
   }
@@ -149,6 +151,11 @@ export class Funnel {
 export interface FunnelOptions extends PolicyOptions {
   /** Told of every event, also of those before {@link openFunnel} has fulfilled or failed. */
   readonly onEvent?: (event: FunnelEvent) => void;
+  /**
+   * Run in a thread of its own, with a watchdog: what the opener's thread does is not felt by frames, and a piece that keeps
+   * the lane, in a way that fuel does not see, is ended. Native pieces of one's own then come from `pieceModules`.
+   */
+  readonly worker?: boolean;
 }
 
 export interface ApplyOptions extends Pick<PolicyOptions, 'directory' | 'environment'> {

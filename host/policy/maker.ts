@@ -1,7 +1,6 @@
 import type { NativePiece } from '../endpoint/catalogue.ts';
 import { ComponentPiece } from '../engine/component-piece.ts';
-import type { Limits } from '../engine/limits.ts';
-import type { Grant, LoadedComponent } from '../engine/load-component.ts';
+import type { LoadedComponent, PortableComponent } from '../engine/load-component.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import { surroundingsOf } from '../puzzle/surroundings.ts';
 import type { SettingPairs } from './check-settings.ts';
@@ -35,14 +34,8 @@ export type Recipe =
   | {
       readonly kind: 'native';
       readonly native: string;
-      /** It is the embedder's, and cannot go to another thread. */
-      readonly isOwn: boolean;
+      /** Whose it is: the host's, of a module of the embedder's, or an object of this thread that cannot go to another. */
+      readonly of: 'host' | 'this-thread' | { readonly module: string };
       readonly settings: SettingPairs;
     }
-  | {
-      readonly kind: 'component';
-      readonly bytes: Uint8Array;
-      readonly grants: readonly Grant[];
-      readonly limits: Partial<Limits>;
-      readonly settings: SettingPairs;
-    };
+  | { readonly kind: 'component'; readonly component: PortableComponent; readonly settings: SettingPairs };

@@ -3,7 +3,6 @@ import { constants, existsSync, readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Piece as Description } from '../../abi/host/contract.ts';
-import type { NativePiece } from '../endpoint/catalogue.ts';
 import { nativePieces } from '../endpoint/catalogue.ts';
 import { ComponentError } from '../engine/component-error.ts';
 import { DEFAULT_LIMITS, type Limits } from '../engine/limits.ts';
@@ -11,21 +10,20 @@ import { type Grant, type LoadedComponent, loadComponent } from '../engine/load-
 import { FunnelError } from '../stack/funnel-error.ts';
 import { GRANTS } from './configuration-schema.ts';
 import { nearest } from './did-you-mean.ts';
+import type { OwnPiece, OwnPieces } from './own-pieces.ts';
 import { packageRoot } from './package-root.ts';
 
 /** Where pieces are found: the embedder's own, the host's, the built-in components, and component files. */
 export class PieceShelf {
-  readonly #natives: ReadonlyMap<string, NativePiece>;
+  readonly #natives: ReadonlyMap<string, OwnPiece>;
   readonly #folder: string;
   /** Components by content, grants and limits: what several instances are, or was there before a change, is compiled once. */
   readonly #loaded = new Map<string, Promise<LoadedComponent>>();
 
   /** A piece of the embedder's takes the place of one of the host's with the same name. */
-  constructor(
-    own: Readonly<Record<string, NativePiece>> = {},
-    folder: string = join(packageRoot(), 'dist', 'pieces'),
-  ) {
-    this.#natives = new Map([...nativePieces, ...Object.entries(own)]);
+  constructor(own: OwnPieces = new Map(), folder: string = join(packageRoot(), 'dist', 'pieces')) {
+    const hosts = [...nativePieces].map(([name, native]) => [name, { native }] as const);
+    this.#natives = new Map([...hosts, ...own]);
     this.#folder = folder;
   }
 
@@ -59,7 +57,7 @@ export class PieceShelf {
         builtIn: false,
       };
     const native = this.#natives.get(reference);
-    if (native !== undefined) return { kind: 'native', name: reference, native };
+    if (native !== undefined) return { kind: 'native', name: reference, ...native };
     const file = join(this.#folder, `${reference}.wasm`);
     if (this.#builtIn().includes(reference))
       return { kind: 'component', name: reference, file, builtIn: true };
@@ -85,7 +83,7 @@ export class PieceShelf {
       this.#loaded.delete(oldest);
     }
     try {
-      return { component: await loading, sha256, bytes };
+      return { component: await loading, sha256 };
     } catch (error) {
       this.#loaded.delete(key);
       throw error;
@@ -133,15 +131,14 @@ export async function describePiece(
   );
 }
 
-/** A component as it was admitted, its file, and the digest of it. */
+/** A component as it was admitted, and the digest of its file. */
 export interface ShelvedComponent {
-  readonly bytes: Uint8Array;
   readonly component: LoadedComponent;
   readonly sha256: string;
 }
 
 export type FoundPiece =
-  | { readonly kind: 'native'; readonly name: string; readonly native: NativePiece }
+  | ({ readonly kind: 'native'; readonly name: string } & OwnPiece)
   | { readonly kind: 'component'; readonly name: string; readonly file: string; readonly builtIn: boolean };
 
 export interface MissingPiece {

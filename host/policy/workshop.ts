@@ -1,5 +1,5 @@
-import type { NativePiece } from '../endpoint/catalogue.ts';
 import { protocolsOfPuzzle } from '../puzzle/surroundings.ts';
+import type { OwnPieces } from './own-pieces.ts';
 import { PieceShelf } from './piece-shelf.ts';
 
 /**
@@ -11,7 +11,7 @@ export interface Workshop {
   readonly protocols: ReturnType<typeof protocolsOfPuzzle>;
 }
 
-/** @param own native pieces of the embedder's own, by name */
-export function openWorkshop(own?: Readonly<Record<string, NativePiece>>): Workshop {
+/** @param own native pieces of the embedder's own */
+export function openWorkshop(own?: OwnPieces): Workshop {
   return { shelf: new PieceShelf(own), protocols: protocolsOfPuzzle() };
 }

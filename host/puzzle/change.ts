@@ -140,7 +140,7 @@ export class Change {
         ? old
         : new Seat(maker, this.#parts.floor.pulse.claim(place.name));
     const tenancy: Tenancy = { isActive: false };
-    const context = this.#parts.services.contextOf(seat, tenancy, place);
+    const context = this.#parts.services.contextOf(seat, tenancy, maker);
     const piece =
       maker.ended === undefined ? await this.#make(seat, maker, context) : new LostPiece(place.description);
     return { maker, seat, piece, tenancy, isKept: false };
@@ -189,15 +189,16 @@ export class Change {
   /** Gives a piece the state that was saved in another lane. What does not take it begins afresh, as another instance. */
   async #restoreCandidate(candidate: Candidate): Promise<Candidate> {
     const { maker, seat, piece, isKept } = candidate;
-    const { state, place } = maker;
-    if (isKept || state === undefined || maker.ended !== undefined || seat.piece !== undefined)
-      return candidate;
+    const { state } = maker;
+    if (isKept || state === undefined || maker.ended !== undefined) return candidate;
+    // One that runs hands over its own.
+    if (seat.piece !== undefined && seat.fault === undefined) return candidate;
     const why = problemOf(() =>
       this.#parts.floor.calling(seat, () => piece.restore(this.#parts.floor.now, state.version, state.state)),
     );
     if (why === undefined) return candidate;
     const tenancy: Tenancy = { isActive: false };
-    const context = this.#parts.services.contextOf(seat, tenancy, place);
+    const context = this.#parts.services.contextOf(seat, tenancy, maker);
     context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
     piece.close();
     const fresh = { ...candidate, tenancy, piece: await this.#make(seat, maker, context) };

@@ -1,4 +1,5 @@
 import type { Frames } from '../frame/frames.ts';
+import { PieceFault } from '../piece/piece-fault.ts';
 import type { Protocols } from '../stack/protocols.ts';
 import { Joint } from './joint.ts';
 import type { Pulse } from './pulse.ts';
@@ -53,11 +54,23 @@ export class Floor {
     }
   }
 
+  /**
+   * A call ended with an error. What is no fault of a piece's is a mistake of the host's that ends the lane; then the pulse still
+   * tells in which piece that was.
+   */
+  endCall(error: unknown): void {
+    if (error instanceof PieceFault) this.pulse.end();
+  }
+
   /** Calls a piece outside of its turn; a fault is the piece's, and undefined comes back. */
   attempt<T>(seat: Seat, call: () => T): T | undefined {
+    this.pulse.begin(seat.slot);
     try {
-      return this.calling(seat, call);
+      const answer = call();
+      this.pulse.end();
+      return answer;
     } catch (error) {
+      this.endCall(error);
       this.#onError(seat, error);
       return undefined;
     }

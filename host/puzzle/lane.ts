@@ -197,7 +197,7 @@ export class Lane {
       seat.wakeAt = seat.piece.process(now, inbox, BATCH_FRAMES, outbox);
       pulse.end();
     } catch (error) {
-      pulse.end();
+      this.#floor.endCall(error);
       for (let n = 0; n < outbox.length; n++) this.#floor.frames.release(outbox.rows[n]!);
       outbox.length = 0;
       this.#failures.fail(seat, error);

@@ -16,6 +16,8 @@ export interface PieceMaker {
   readonly saveEveryMs?: number;
   /** A state that was saved in another lane, to begin with. */
   readonly state?: SavedState;
+  /** It ran in a lane that was ended by force, and goes on in this one. */
+  readonly isResumed?: boolean;
   /** It may not run: it is joined, and its seat is a failed one from the start. */
   readonly ended?: SeatFault;
   make(context: PieceContext, frames: Frames): Piece | Promise<Piece>;

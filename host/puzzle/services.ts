@@ -6,8 +6,8 @@ import { type Direction, opposes } from '../stack/direction.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { matchStacks } from '../stack/match.ts';
 import { parseStack } from '../stack/parse-stack.ts';
-import type { Place } from './arrangement.ts';
 import type { Floor } from './floor.ts';
+import type { PieceMaker } from './piece-maker.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 import type { Tenancy } from './tenancy.ts';
 import type { Terms } from './terms.ts';
@@ -24,10 +24,11 @@ export class Services {
     this.#hooks = hooks;
   }
 
-  contextOf(seat: Seat, tenancy: Tenancy, { name }: Place): PieceContext {
+  contextOf(seat: Seat, tenancy: Tenancy, { place: { name }, isResumed = false }: PieceMaker): PieceContext {
     const random = new BigUint64Array(1);
     return {
       name,
+      isResumed,
       counters: seat.counters,
       log: (level, message) => this.#hooks.onLog({ piece: name, level, message }),
       now: () => this.#floor.now,

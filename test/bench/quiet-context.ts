@@ -5,6 +5,7 @@ import type { PieceContext } from '../../host/piece/piece.ts';
 export function quietContext(name: string): PieceContext {
   return {
     name,
+    isResumed: false,
     counters: new Counters(),
     log: (level, message) => process.stderr.write(`${name}: ${level}: ${message}\n`),
     now: () => performance.now(),

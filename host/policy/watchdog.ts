@@ -1,0 +1,93 @@
+import type { PulseReader } from '../puzzle/pulse.ts';
+import { threadMilliseconds } from './thread-time.ts';
+
+/**
+ * Watches a lane from another thread: a call of a piece that goes on and on, which fuel should have ended.
+ *
+ * What counts is the time that the lane's thread had a processor: on a busy machine an innocent piece may wait for one for
+ * long. Who waits in the system, with no processor at all, has more time. While no piece is called nothing is stalled: that the
+ * host itself ends is the host's business.
+ */
+export class Watchdog {
+  readonly #pulse: PulseReader;
+  readonly #onStall: (stall: Stall) => void;
+  readonly #stallMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #sampledAt = performance.now();
+  #calls = -1;
+  /** When the present call was seen first, and the thread's time then. */
+  #since = 0;
+  #threadSince: number | undefined;
+
+  constructor(
+    pulse: PulseReader,
+    onStall: (stall: Stall) => void,
+    { stallMs = STALL_MS }: WatchdogOptions = {},
+  ) {
+    this.#pulse = pulse;
+    this.#onStall = onStall;
+    this.#stallMs = stallMs;
+    this.#sampleIn(IDLE_SAMPLE_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sampleIn(delayMs: number): void {
+    this.#timer = setTimeout(() => this.#sample(), delayMs).unref();
+  }
+
+  #sample(): void {
+    const now = performance.now();
+    const { calls, isInCall, thread } = this.#pulse;
+    const sleptMs = now - this.#sampledAt;
+    this.#sampledAt = now;
+    // After a pause of this thread, or of the whole process, the clock has no meaning.
+    if (!isInCall || calls !== this.#calls || sleptMs > PAUSE_MS) {
+      this.#calls = isInCall ? calls : -1;
+      this.#since = now;
+      this.#threadSince = isInCall ? threadMilliseconds(thread) : undefined;
+      this.#sampleIn(isInCall ? CALL_SAMPLE_MS : IDLE_SAMPLE_MS);
+      return;
+    }
+    const waitedMs = now - this.#since;
+    const threadNow = this.#threadSince === undefined ? undefined : threadMilliseconds(thread);
+    const workedMs = threadNow === undefined ? waitedMs : threadNow - this.#threadSince!;
+    if (workedMs < this.#stallMs && waitedMs < BLOCKED_MS) {
+      this.#sampleIn(CALL_SAMPLE_MS);
+      return;
+    }
+    const { piece } = this.#pulse;
+    // It may have ended in the meantime.
+    if (this.#pulse.calls !== calls || !this.#pulse.isInCall) {
+      this.#sampleIn(0);
+      return;
+    }
+    this.stop();
+    this.#onStall({ piece, workedMs, waitedMs });
+  }
+}
+
+export interface WatchdogOptions {
+  /** Milliseconds with a processor after which a call is stalled, seen from when it was noticed; default {@link STALL_MS}. */
+  readonly stallMs?: number;
+}
+
+/** A call that does not end. */
+export interface Stall {
+  /** Whose it is; undefined when there are too many pieces to be named. */
+  readonly piece: string | undefined;
+  /** Since it was noticed: with a processor, and by the clock. */
+  readonly workedMs: number;
+  readonly waitedMs: number;
+}
+
+/** Together they see a stall within 50 ms: noticed after 20 at most, stalled 25 later, and 5 until that is seen. */
+const IDLE_SAMPLE_MS = 20;
+const CALL_SAMPLE_MS = 5;
+const STALL_MS = 25;
+/** Far beyond what a call of the system takes that only opens or sets something. */
+const BLOCKED_MS = 2000;
+const PAUSE_MS = 500;

@@ -37,8 +37,10 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
           const sender = new PieceRig(make, { ...remote, 'max-segment': String(most) }).join();
           const receiver = new PieceRig(make, { mode, stack: OPAQUE }).join();
           const frames = lengths.map((length, n) => Uint8Array.from({ length }, (_, i) => i * 5 + n));
-          const { sent, ends } = sender.process(...frames.map((bytes) => frame([{ bytes }])));
-          expect(ends).toEqual([]);
+          // A call each: several large frames in segments of a few bytes are more than one outcome holds.
+          const results = frames.map((bytes) => sender.process(frame([{ bytes }])));
+          expect(results.flatMap(({ ends }) => ends)).toEqual([]);
+          const sent = results.flatMap((result) => result.sent);
           for (const each of sent) expect(read(each).body.length).toBeLessThanOrEqual(most);
           const out = sent.flatMap((each) => delivered(receiver.process(message(read(each).body))));
           expect(
@@ -53,6 +55,26 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
       { numRuns: 20 },
     );
   }, 120_000);
+
+  test('a frame of which one outcome would not hold every segment is lost whole, by name, and the next is not', () => {
+    const sender = new PieceRig(make, { ...remote, 'max-segment': '64' }).join();
+    const receiver = new PieceRig(make, { mode, stack: OPAQUE }).join();
+    const frames = [MAX, MAX, MAX, MAX, 1].map((length, n) =>
+      Uint8Array.from({ length }, (_, i) => i * 5 + n),
+    );
+    const { sent, ends } = sender.process(...frames.map((bytes) => frame([{ bytes }])));
+    // Each is 1274 segments of four parts, and an outcome holds 16384.
+    expect(ends).toEqual([{ ticket: 4, reason: 'too-many' }]);
+    const out = sent.flatMap((each) => delivered(receiver.process(message(read(each).body))));
+    const kept = frames.filter((_, n) => n !== 3);
+    expect(
+      areSame(
+        out.map(({ bytes }) => bytes),
+        kept,
+      ),
+    ).toBe(true);
+    expect(receiver.held).toBe(0);
+  });
 
   test('many parts, seen and withheld, are cut wherever a message ends', () => {
     const sender = new PieceRig(make, { ...remote, 'max-segment': '100' }).join();

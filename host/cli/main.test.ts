@@ -1,6 +1,15 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -13,7 +22,7 @@ import { packageRoot } from '../policy/package-root.ts';
 
 const command = join(packageRoot(), 'dist', 'host', 'cli', 'main.js');
 const folder = mkdtempSync(join(tmpdir(), 'funnel-cli-'));
-const started: ChildProcessWithoutNullStreams[] = [];
+const started: ChildProcess[] = [];
 
 afterEach(() => {
   for (const child of started.splice(0)) if (child.exitCode === null) child.kill('SIGKILL');
@@ -39,6 +48,17 @@ function funnel(...args: string[]) {
     }
   };
   return { child, ended, waitFor };
+}
+
+/** The command with its standard output on a disk that is always full. */
+function funnelToFull(...args: string[]): Promise<{ status: number | null; err: string }> {
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [command, ...args], { cwd: folder, stdio: ['ignore', full, 'pipe'] });
+  closeSync(full);
+  started.push(child);
+  let err = '';
+  child.stderr?.on('data', (data) => (err += data));
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, err })));
 }
 
 /** Two sockets of this machine that serve, and nobody whom they would serve but each other: the smallest that needs nothing. */
@@ -98,6 +118,34 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       child.stdout.destroy();
       expect(await ended).toMatchObject({ status: 0, err: '' });
     });
+
+    it.skipIf(!existsSync('/dev/full'))(
+      'tells that what it has to say cannot be written (skipped where there is no /dev/full)',
+      async () => {
+        expect(await funnelToFull('schema')).toEqual({
+          status: 1,
+          err: 'funnel: FT_OUTPUT: standard output cannot be written (ENOSPC), and what was to stand there is lost; make room there, or send it elsewhere\n',
+        });
+      },
+    );
+
+    it.skipIf(!existsSync('/dev/full'))(
+      'runs on where its log is on a full disk, and tells so once (skipped where there is no /dev/full)',
+      async () => {
+        const options = ['--stats-file', 'full.json', '--interval', '0.1', '--no-control'];
+        const running = funnelToFull('run', write('full.yaml', sockets(0)), ...options);
+        const uptime = (): number => {
+          const file = join(folder, 'full.json');
+          return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).uptimeMs : 0;
+        };
+        // Several lines of counters later it is still there.
+        while (uptime() < 500) await new Promise((resolve) => setTimeout(resolve, 10));
+        started.at(-1)!.kill('SIGTERM');
+        const { status, err } = await running;
+        expect(status).toBe(1);
+        expect(err).toMatch(/^funnel: FT_OUTPUT: [^\n]*\n$/);
+      },
+    );
 
     it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
       'runs until %s, and ends with totals',

@@ -2,13 +2,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../policy/package-root.ts';
+import { FunnelError } from '../stack/funnel-error.ts';
 import { funnelCommand } from './command.ts';
 import { Output } from './output.ts';
 import { paintFor } from './paint.ts';
 import { errorText } from './report-error.ts';
 
-const output = new Output(process.stdout);
-const errors = new Output(process.stderr);
+// Whoever was not told all has a status that says so, also when a running Funnel went on.
+const errors = new Output(process.stderr, () => {
+  process.exitCode = 1;
+});
+const output = new Output(process.stdout, (code) => {
+  fail(
+    new FunnelError(
+      'FT_OUTPUT',
+      `standard output cannot be written (${code}), and what was to stand there is lost; make room there, or send it elsewhere`,
+    ),
+  );
+});
 const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as {
   version: string;
 };

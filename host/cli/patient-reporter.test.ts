@@ -10,7 +10,7 @@ const event: FunnelEvent = { kind: 'log', piece: 'a', level: 'info', message: 'x
 
 it('leaves out what nobody reads, says so when it is read again, and always tells the totals', async () => {
   const stream = new PassThrough();
-  const output = new Output(stream as never);
+  const output = new Output(stream as never, () => {});
   const reporter = new PatientReporter(new LineReporter(output.write, 1000), output);
   for (let n = 0; n < 10_000; n++) reporter.event(event);
   reporter.ended(snapshot);

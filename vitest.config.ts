@@ -18,8 +18,8 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 2,
           // Generous: a slow machine is no failure, and nothing here measures time.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -31,8 +31,9 @@ export default defineConfig({
           pool: 'forks',
           fileParallelism: false,
           maxWorkers: 1,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // So is this: a direct path that was missed for once is tried again half a minute later.
+          testTimeout: 400_000,
+          hookTimeout: 240_000,
           sequence: { groupOrder: 1, concurrent: false },
         },
       },

@@ -83,7 +83,7 @@ class Talker {
 }
 
 async function until(isSo: () => boolean): Promise<void> {
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 60_000;
   while (!isSo()) {
     if (performance.now() > end) throw new Error('it does not come to be so');
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -268,16 +268,19 @@ describe('whatever comes by the control socket', () => {
     expect(process.memoryUsage().external - before).toBeLessThan(64 << 20);
     reader.resume();
     await until(() => text.includes('log 10'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    tell(20_000);
-    await until(() => text.includes('log 20000'));
+    // One more comes through as soon as there is room again, however long what waits takes.
+    let last = 20_000;
+    for (; !text.includes(`log ${last - 1} `); last++) {
+      tell(last);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     const told = text.split('\n').filter((line) => line.includes('"log"')).length;
     const missed = [...text.matchAll(/"missed","events":(\d+)/g)].reduce(
       (sum, [, count]) => sum + Number(count),
       0,
     );
     expect(missed).toBeGreaterThan(0);
-    expect(told + missed).toBe(20_001);
+    expect(told + missed).toBe(last);
     reader.destroy();
     other.close();
   });

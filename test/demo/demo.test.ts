@@ -30,10 +30,10 @@ describe('npm start', () => {
     for (const host of ['a', 'b']) {
       const file = join(projectRoot, 'build', 'captures', `${host}.pcapng`);
       expect(stdout).toContain(`${host}.pcapng`);
-      expect(Date.now() - statSync(file).mtimeMs).toBeLessThan(120_000);
+      expect(Date.now() - statSync(file).mtimeMs).toBeLessThan(400_000);
       expect(readPcapng(file).length).toBeGreaterThan(2 * (2_000_000 / 1280));
     }
-  }, 180_000);
+  });
 
   for (const [when, line] of [
     ['at once', /network namespaces of this machine/],
@@ -43,8 +43,8 @@ describe('npm start', () => {
     test(`interrupted ${when} leaves nothing behind`, async ({ skip }) => {
       if (isolation.kind !== 'root') skip(reason());
       const running = start();
-      await running.waitFor(line, 60_000);
-      const { status } = await running.stop('SIGINT', 20_000);
+      await running.waitFor(line, 120_000);
+      const { status } = await running.stop('SIGINT', 60_000);
       expect(status).toBe(130);
       expect(leftoversOf(running)).toEqual([]);
     });

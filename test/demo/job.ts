@@ -123,7 +123,7 @@ export class Job {
     const deadline = performance.now() + DIRECT_TIMEOUT_MS;
     for (;;) {
       const before = framesRelayed(await router.snapshot());
-      const { received } = await ping(from, address, { count: 3 });
+      const { received } = await ping(from, address, { count: 3, patienceSeconds: 1 });
       const after = framesRelayed(await router.snapshot());
       if (received === 3 && after === before) return;
       if (performance.now() > deadline)
@@ -140,8 +140,10 @@ const ADDRESSES = new Map([
 ]);
 /** What was still on its way has arrived by then. */
 const SETTLE_MS = 500;
-/** A direct path that failed is not tried again for 30 s. */
-const DIRECT_TIMEOUT_MS = 60_000;
+/** A busy machine needs that long to begin. */
+const ADDRESS_TIMEOUT_MS = 60_000;
+/** A direct path that failed is not tried again for 30 s, and a busy machine may miss it more than once. */
+const DIRECT_TIMEOUT_MS = 150_000;
 
 /** What ends there is no packet of ours: copies for the capture, and errors of the system that a direct way is not there. */
 function isNoLoss(what: string): boolean {
@@ -153,11 +155,12 @@ function configurationOf(host: Namespace): string {
 }
 
 async function addressOf(host: Namespace): Promise<string> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + ADDRESS_TIMEOUT_MS;
   for (;;) {
     const [address] = await host.globalAddresses('six');
     if (address !== undefined) return address;
-    if (performance.now() > deadline) throw new Error(`${host.name} got no IPv6 address within 20 s`);
+    if (performance.now() > deadline)
+      throw new Error(`${host.name} got no IPv6 address within ${ADDRESS_TIMEOUT_MS / 1000} s`);
     await sleep(50);
   }
 }

@@ -71,23 +71,30 @@ describe('direct peering', () => {
       await network.untilDirect(a, b);
       await network.segment.isolate(a.host, true);
       await network.segment.isolate(b.host, true);
-      await eventually(90_000, 'answers by way of the router', async () => {
-        return (await ping(a.host, await b.address(), { count: 3 })).received === 3;
+      await eventually(200_000, 'answers by way of the router', async () => {
+        return (await ping(a.host, await b.address(), { count: 3, patienceSeconds: 1 })).received === 3;
       });
     },
-    150_000,
+    400_000,
   );
 
   labTest('begins with the first SYN of a connection, in the variant for TCP', async ({ lab }) => {
     const network = await SixNetwork.open(lab);
-    const [a, b] = [
-      await network.startPeer(await network.host('a', 11), { variant: 'tcp' }),
-      await network.startPeer(await network.host('b', 12), { variant: 'tcp' }),
-    ];
-    const before = await network.relayed();
-    const sent = await transfer(a.host, b.host, await b.address(), MEGABYTE);
-    expect(sent.receivedSha256).toBe(sent.sentSha256);
-    expect(await network.relayed()).toBe(before);
+    const [hostA, hostB] = [await network.host('a', 11), await network.host('b', 12)];
+    // The trial has 150 ms, which a busy machine may miss; then all goes by way of the router for half a minute. Whoever
+    // never saw the other has another trial, and without one not even the first packet would be spared the router.
+    for (let tries = 0; ; tries++) {
+      const a = await network.startPeer(hostA, { variant: 'tcp' });
+      const b = await network.startPeer(hostB, { variant: 'tcp' });
+      const before = await network.relayed();
+      const sent = await transfer(hostA, hostB, await b.address(), MEGABYTE);
+      expect(sent.receivedSha256).toBe(sent.sentSha256);
+      const relayed = (await network.relayed()) - before;
+      if (relayed === 0) break;
+      expect(tries, `${relayed} frames went by way of the router`).toBeLessThan(5);
+      await a.funnel.stop();
+      await b.funnel.stop();
+    }
   });
 
   labTest('is found by multicast behind one address translation', async ({ lab }) => {
@@ -116,7 +123,7 @@ describe('address translation', () => {
       await pingUntilAnswered(hostA, await b.address());
       await nat.rebind();
       // Well before the 30 seconds that a keepalive takes when nothing is set; no traffic of ours helps.
-      await eventually(15_000, 'a new address', async () => {
+      await eventually(25_000, 'a new address', async () => {
         const addresses = await hostA.globalAddresses('six');
         return addresses.length === 1 && addresses[0] !== before;
       });
@@ -153,14 +160,14 @@ describe('spoofed sources', () => {
     const atRouter = await refused();
     const relayed = await network.relayed();
     await sendUdp(mallory, ROUTER, 25790, forged, 10);
-    await eventually(10_000, 'ten dropped by the router', async () => (await refused()) - atRouter === 10);
+    await eventually(60_000, 'ten dropped by the router', async () => (await refused()) - atRouter === 10);
     // With a source that is nobody's, there is nothing to tell.
     const foreign = echoRequest('2001:db8::1', await b.address());
     const spoofed = async () => endedFor(await network.routerFunnel.snapshot(), 'relay', 'spoofed-source');
     const foreignBefore = await spoofed();
     await sendUdp(mallory, ROUTER, 25790, foreign, 10);
     await eventually(
-      10_000,
+      60_000,
       'ten more dropped by the router',
       async () => (await spoofed()) - foreignBefore === 10,
     );
@@ -168,7 +175,7 @@ describe('spoofed sources', () => {
 
     const atPeer = endedFor(await b.funnel.snapshot(), 'six', 'spoofed-source');
     await sendUdp(mallory, '192.0.2.12', portOf(await b.address()), forged, 10);
-    await eventually(10_000, 'ten dropped by the peer', async () => {
+    await eventually(60_000, 'ten dropped by the peer', async () => {
       return endedFor(await b.funnel.snapshot(), 'six', 'spoofed-source') - atPeer === 10;
     });
     expect(await delivered()).toBe(before);
@@ -187,9 +194,9 @@ describe('a router that restarts', () => {
     const addresses = [await a.address(), await b.address()];
     await pingUntilAnswered(hostA, addresses[1]!);
     const relayedBefore = await network.relayed();
-    const sending = transfer(hostA, hostB, addresses[1]!, 40 * MEGABYTE, 90_000);
+    const sending = transfer(hostA, hostB, addresses[1]!, 40 * MEGABYTE, 200_000);
     await eventually(
-      20_000,
+      60_000,
       'the transfer is on its way',
       async () => (await network.relayed()) > relayedBefore + 1000,
     );

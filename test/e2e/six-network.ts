@@ -76,11 +76,11 @@ export class SixNetwork {
   }
 
   /** Pings until the answers come while the router sends nothing. */
-  async untilDirect(from: Peer, to: Peer, timeoutMs = 60_000): Promise<void> {
+  async untilDirect(from: Peer, to: Peer, timeoutMs = 150_000): Promise<void> {
     const address = await to.address();
     await eventually(timeoutMs, `a direct path to ${address}`, async () => {
       const before = await this.relayed();
-      const { received } = await ping(from.host, address, { count: 3 });
+      const { received } = await ping(from.host, address, { count: 3, patienceSeconds: 1 });
       return received === 3 && (await this.relayed()) === before;
     });
   }
@@ -105,7 +105,7 @@ export class Peer {
   /** Its IPv6 address, as soon as it has one. */
   async address(): Promise<string> {
     let found: string | undefined;
-    await eventually(20_000, `${this.host.name} has an IPv6 address`, async () => {
+    await eventually(60_000, `${this.host.name} has an IPv6 address`, async () => {
       [found] = await this.host.globalAddresses('six');
       return found !== undefined;
     });

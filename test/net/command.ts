@@ -25,7 +25,7 @@ export interface Finished {
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** After this the command is killed. Default 60 000. */
+  /** After this the command is killed. Default 120 000. */
   readonly timeoutMs?: number;
 }
 
@@ -75,7 +75,7 @@ export class Running {
   }
 
   /** Resolves with the first match in what it has printed, on either stream. Rejects when it ends or takes too long. */
-  async waitFor(pattern: RegExp, timeoutMs = 20_000): Promise<RegExpMatchArray> {
+  async waitFor(pattern: RegExp, timeoutMs = 60_000): Promise<RegExpMatchArray> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const found = this.stdout.match(pattern) ?? this.stderr.match(pattern);
@@ -90,7 +90,7 @@ export class Running {
   }
 
   /** Ends it: asks with `signal`, and where that does not help in time, kills. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', patienceMs = 5000): Promise<Finished> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', patienceMs = 30_000): Promise<Finished> {
     if (this.isRunning) {
       this.child.kill(signal);
       const timer = setTimeout(() => this.child.kill('SIGKILL'), patienceMs);
@@ -120,7 +120,7 @@ export class Running {
 /** Runs a command to its end, whatever that is. */
 export async function runAnyway(argv: readonly string[], options: CommandOptions = {}): Promise<Finished> {
   const running = new Running(argv, options);
-  const timeoutMs = options.timeoutMs ?? 60_000;
+  const timeoutMs = options.timeoutMs ?? 120_000;
   const timer = setTimeout(() => running.child.kill('SIGKILL'), timeoutMs);
   const finished = await running.ended;
   clearTimeout(timer);

@@ -37,14 +37,14 @@ export class FunnelProcess {
     const running = host.start([process.execPath, funnelCommand, 'run', configuration, ...options], {
       cwd: folder,
     });
-    await running.waitFor(/^ready$/m, 30_000);
+    await running.waitFor(/^ready$/m);
     return new FunnelProcess(running, statsFile);
   }
 
   /** The counters of an instant after this call. */
   async snapshot(): Promise<LaneSnapshot> {
     const before = this.#read()?.uptimeMs ?? -1;
-    for (let tries = 0; tries < 600; tries++) {
+    for (const end = performance.now() + 60_000; performance.now() < end; ) {
       const snapshot = this.#read();
       if (snapshot !== undefined && snapshot.uptimeMs > before) return snapshot;
       if (!this.running.isRunning)

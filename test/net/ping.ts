@@ -17,13 +17,13 @@ export interface PingResult {
 export async function ping(
   from: Namespace,
   address: string,
-  { count = 5, intervalSeconds = 0.2, size = 56 } = {},
+  { count = 5, intervalSeconds = 0.2, size = 56, patienceSeconds = 10 } = {},
 ): Promise<PingResult> {
   let received = 0;
   let totalMs = 0;
   for (let n = 0; n < count; n++) {
     if (n > 0) await pause(intervalSeconds * 1000);
-    const argv = ['ping', '-n', '-c', '1', '-W', '2', '-s', `${size}`, address];
+    const argv = ['ping', '-n', '-c', '1', '-W', `${patienceSeconds}`, '-s', `${size}`, address];
     const { stdout, stderr } = await from.runAnyway(argv);
     if (!stdout.includes(' packets transmitted')) throw new Error(`${argv.join(' ')}: ${stdout}${stderr}`);
     const answered = / time=([\d.]+) ms/.exec(stdout);
@@ -35,9 +35,9 @@ export async function ping(
 }
 
 /** Pings until there is an answer. */
-export async function pingUntilAnswered(from: Namespace, address: string, timeoutMs = 20_000): Promise<void> {
+export async function pingUntilAnswered(from: Namespace, address: string, timeoutMs = 60_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  while ((await ping(from, address, { count: 1 })).received === 0) {
+  while ((await ping(from, address, { count: 1, patienceSeconds: 1 })).received === 0) {
     if (performance.now() > deadline) throw new Error(`${address} has not answered within ${timeoutMs} ms`);
   }
 }

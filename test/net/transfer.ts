@@ -22,7 +22,7 @@ export async function transfer(
   to: Namespace,
   address: string,
   bytes: number,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<Transfer> {
   const receiver = to.start([process.execPath, program('transfer-receiver'), address]);
   try {

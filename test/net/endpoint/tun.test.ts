@@ -50,7 +50,7 @@ describe('a tun device', () => {
     for (const address of ['192.0.2.9', '198.51.100.9', 'fc64::9', '2001:db8::9']) {
       for (const size of ['56', '1690', '1712', '8000']) {
         // One at a time: of several, ping waits for the last no longer than twice as long as the others took.
-        for (let n = 0; n < 3; n++) await host.run(['ping', '-c', '1', '-W', '5', '-s', size, address]);
+        for (let n = 0; n < 3; n++) await host.run(['ping', '-c', '1', '-W', '20', '-s', size, address]);
       }
     }
     // Nothing but what we sent: the system does not speak of itself on the device.

@@ -295,6 +295,20 @@ describe('packets of peers', () => {
     ]);
   });
 
+  it('keep a mark of congestion on the next way, where the transport understands it', () => {
+    const marked = (destination: string, inner: number, outer: number): number[] => {
+      const packet = udp6(PEER, destination, 20, { trafficClass: inner });
+      const bytes = datagram(PEER_AT, '192.0.2.1:25790', packet, { trafficClass: outer });
+      const [sent] = driver.process({ edge: 'carrier', bytes }).sent;
+      const relayed = fromHex(sent!.packet);
+      return [((relayed[0]! & 15) << 4) | (relayed[1]! >> 4), sent!.trafficClass ?? -1];
+    };
+    expect(marked(OTHER, 0xb9, 0x03)).toEqual([0xbb, 0xbb]);
+    expect(marked(OTHER, 0x00, 0x03)).toEqual([0x00, 0x00]);
+    expect(marked(OTHER, 0x02, 0x01)).toEqual([0x02, 0x02]);
+    expect(marked(NATIVE, 0x02, 0x03)).toEqual([0x03, -1]);
+  });
+
   it('may be of the link, among peers', () => {
     const packet = udp6('fe80::c000:20b:e612:1', OTHER);
     expect(driver.process(carrier(PEER_AT, packet)).sent).toMatchObject([{ to: OTHER_AT }]);

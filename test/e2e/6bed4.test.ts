@@ -138,6 +138,27 @@ describe('address translation', () => {
   );
 });
 
+describe('symmetric address translation', () => {
+  labTest('has a peer stay with the router, by which all packets arrive', async ({ lab }) => {
+    const network = await SixNetwork.open(lab);
+    const nat = await NatBox.create(lab, 'box', network.segment, '192.0.2.9/24', { isSymmetric: true });
+    const [hostA, hostB] = [await lab.namespace('a'), await network.host('b', 12)];
+    await nat.join(lab, hostA, 'eth0', 2);
+    const [a, b] = [await network.startPeer(hostA), await network.startPeer(hostB)];
+    await pingUntilAnswered(hostA, await b.address());
+    // Each asked the other directly: what a asks comes from a port that is not in its address, and what b asks gets lost.
+    await eventually(60_000, 'a question of a is refused', async () => {
+      return endedFor(await b.funnel.snapshot(), 'six', 'spoofed-source') > 0;
+    });
+    const before = await network.relayed();
+    expect(await ping(hostA, await b.address(), { count: 10 })).toMatchObject({ received: 10 });
+    expect(await ping(hostB, await a.address(), { count: 10 })).toMatchObject({ received: 10 });
+    const sent = await transfer(hostA, hostB, await b.address(), MEGABYTE);
+    expect(sent.receivedSha256).toBe(sent.sentSha256);
+    expect((await network.relayed()) - before).toBeGreaterThan(40 + MEGABYTE / 1280);
+  });
+});
+
 describe('spoofed sources', () => {
   labTest('are dropped and counted, by the router and by peers', async ({ lab }) => {
     const network = await SixNetwork.open(lab);

@@ -4,18 +4,27 @@ import type { NetLab, Segment } from './net-lab.ts';
 /** A home router between hosts inside and a segment outside, with the kernel's own network address translation. */
 export class NatBox {
   readonly #inside: Namespace;
+  readonly #isSymmetric: boolean;
   /** The outside ports that it gives to flows; others after each rebinding. */
   #firstPort = 40_000;
 
-  private constructor(inside: Namespace) {
+  private constructor(inside: Namespace, isSymmetric: boolean) {
     this.#inside = inside;
+    this.#isSymmetric = isSymmetric;
   }
 
   /**
    * @param address outside, with its prefix length
+   * @param isSymmetric a port of the inside gets another one outside for each destination (RFC 4787 §4.1)
    * @throws CommandError where the kernel or `nft` is not able to do it
    */
-  static async create(lab: NetLab, name: string, outside: Segment, address: string): Promise<NatBox> {
+  static async create(
+    lab: NetLab,
+    name: string,
+    outside: Segment,
+    address: string,
+    { isSymmetric = false } = {},
+  ): Promise<NatBox> {
     const box = await lab.namespace(name);
     await box.sysctl('ipv4.ip_forward', 1);
     await outside.join(box, 'wan', address);
@@ -24,7 +33,7 @@ export class NatBox {
     await box.sysctl('ipv6.conf.lan.disable_ipv6', 1);
     await box.ip('link', 'set', 'lan', 'up');
     await box.addAddress('lan', '10.64.0.1/24');
-    const nat = new NatBox(box);
+    const nat = new NatBox(box, isSymmetric);
     await box.run(['nft', 'add table ip nat']);
     await box.run(['nft', 'add chain ip nat out { type nat hook postrouting priority srcnat ; }']);
     await nat.#masquerade();
@@ -59,7 +68,7 @@ export class NatBox {
     const { first, last } = this.ports;
     await this.#inside.run([
       'nft',
-      `add rule ip nat out oifname wan meta l4proto udp masquerade to :${first}-${last}`,
+      `add rule ip nat out oifname wan meta l4proto udp masquerade to :${first}-${last}${this.#isSymmetric ? ' fully-random' : ''}`,
     ]);
   }
 }

@@ -86,6 +86,7 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
     return Reason.tooBig;
   }
   Ipv6.setHopLimit(at, hops - 1);
+  Outer.keepCongestion(at);
   if (isToPeer) {
     const front = frontOf(frame, arenaStart(), at);
     const trafficClass = Ipv6.trafficClass(at);

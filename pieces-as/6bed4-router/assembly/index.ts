@@ -61,7 +61,7 @@ WHAT IT DOES NOT DO
 
 SPECIFICATION
 
-  draft-vanrein-6bed4 in the address format of -03; RFC 4861 (checks), RFC 4443 (errors).
+  draft-vanrein-6bed4 in the address format of -03; RFC 4861 (checks), RFC 4443 (errors), RFC 6040 §4 (ECN).
 */
 
 import {

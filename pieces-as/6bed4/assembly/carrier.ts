@@ -38,7 +38,18 @@ export abstract class Outer {
     Outer.next = <i32>frame.skipHeaders + 2;
     return true;
   }
+
+  /** A mark of congestion on it is one of the packet at `at`, where that one's transport understands it (RFC 6040 §4.2). */
+  static keepCongestion(at: usize): void {
+    if ((Outer.trafficClass & ECN_MASK) != ECN_EXPERIENCED) return;
+    const inner = Ipv6.trafficClass(at);
+    if ((inner & ECN_MASK) != 0) Ipv6.setTrafficClass(at, inner | ECN_EXPERIENCED);
+  }
 }
+
+/** ECN: congestion experienced, and the two codepoints of transports that understand it (RFC 3168 §5). */
+@inline const ECN_MASK: u32 = 3;
+@inline const ECN_EXPERIENCED: u32 = 3;
 
 /**
  * Begins a frame on the carrier: to an endpoint, from our own port and whatever address the system chooses. Don't-fragment

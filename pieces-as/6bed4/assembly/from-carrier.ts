@@ -29,9 +29,6 @@ import { Peering } from "./peering";
 import { Reason } from "./reasons";
 
 @inline const NEIGHBOUR_ANSWER_BYTES: i32 = 64;
-/** ECN: congestion experienced, and the two codepoints of transports that understand it (RFC 3168 §5). */
-@inline const ECN_MASK: u32 = 3;
-@inline const ECN_EXPERIENCED: u32 = 3;
 
 const line = new Line();
 
@@ -64,17 +61,10 @@ function deliver(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   }
   if (Configuration.isTcp) Peering.takeTrial(now);
   Ipv6.setHopLimit(at, hops - 1);
-  keepCongestion(at);
+  Outer.keepCongestion(at);
   out.begin(<u16>host, 0, frame.ticket);
   Packet.pass(out);
   return -1;
-}
-
-/** A mark of congestion on the outer packet is one of the inner, where its transport understands it (RFC 6040 §4.2). */
-function keepCongestion(at: usize): void {
-  if ((Outer.trafficClass & ECN_MASK) != ECN_EXPERIENCED) return;
-  const inner = Ipv6.trafficClass(at);
-  if ((inner & ECN_MASK) != 0) Ipv6.setTrafficClass(at, inner | ECN_EXPERIENCED);
 }
 
 function takeDiscovery(now: f64, out: Outcome): i32 {

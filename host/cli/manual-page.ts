@@ -2,6 +2,7 @@ import type { Piece as Description, Edge, Setting } from '../../abi/host/contrac
 import { printable } from '../policy/printable.ts';
 import { reachText, shapeText } from './graph-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
+import { wrap } from './wrap.ts';
 
 /**
  * What a piece says of itself, as a manual page: its Edges and Shapes, the paths of traffic, settings, why frames end in it,
@@ -58,17 +59,8 @@ class Page {
 
   /** Words, wrapped and indented. */
   text(text: string, indent: number): void {
-    const room = this.#width - indent;
-    let line = '';
-    for (const word of printable(text).split(' ')) {
-      if (line !== '' && line.length + 1 + word.length > room) {
-        this.#lines.push(' '.repeat(indent) + line);
-        line = word;
-      } else {
-        line = line === '' ? word : `${line} ${word}`;
-      }
-    }
-    if (line !== '') this.#lines.push(' '.repeat(indent) + line);
+    for (const line of wrap(printable(text), this.#width - indent))
+      this.#lines.push(' '.repeat(indent) + line);
   }
 
   verbatim(lines: readonly string[]): void {

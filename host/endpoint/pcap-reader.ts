@@ -285,7 +285,7 @@ export function pcapReaderDescription({
   return {
     name: 'pcap-reader',
     version: '0.1.0',
-    summary: 'Replays the frames of a pcapng or pcap file',
+    summary: 'Replays the frames of a pcapng or pcap file.',
     protocols: [],
     edges: [
       {

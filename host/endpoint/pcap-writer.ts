@@ -262,7 +262,7 @@ export function pcapWriterDescription({
   return {
     name: 'pcap-writer',
     version: '0.1.0',
-    summary: 'Records frames in a pcapng file',
+    summary: 'Records frames in a pcapng file.',
     protocols: [],
     edges: [
       {

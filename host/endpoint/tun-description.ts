@@ -5,7 +5,7 @@ export const tunDescription: Description = {
   name: 'tun',
   version: '0.1.0',
   summary:
-    'A network device of this machine: the packets that the system routes into it, and those that it is to receive',
+    'A network device of this machine: the packets that the system routes into it, and those that it is to receive.',
   protocols: [],
   edges: [
     {

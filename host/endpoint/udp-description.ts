@@ -4,7 +4,7 @@ import type { Piece as Description, Setting } from '../../abi/host/contract.ts';
 export const udpDescription: Description = {
   name: 'udp',
   version: '0.1.0',
-  summary: 'UDP sockets of this machine, with the IP and UDP headers of what they send and receive',
+  summary: 'UDP sockets of this machine, with the IP and UDP headers of what they send and receive.',
   protocols: [],
   edges: [
     {

@@ -38,20 +38,29 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
     control?.serve(controlServiceOf(running, stopping.stop), running);
     const statistics =
       options.statsFile === undefined ? undefined : new StatisticsFile(options.statsFile, onEvent);
-    statistics?.write(running.snapshot());
+    const first = await running.counters();
+    statistics?.write(first);
     reporter.ready();
-    if (output.isTTY) reporter.counters(running.snapshot());
+    if (output.isTTY) reporter.counters(first);
     let told = 0;
-    timer = setInterval(() => {
-      const snapshot = running.snapshot();
+    let isAsking = false;
+    const ask = async (): Promise<void> => {
+      // A lane that is being replaced answers late; then there is nothing to tell meanwhile.
+      if (isAsking) return;
+      isAsking = true;
+      const snapshot = await running.counters();
+      isAsking = false;
+      if (timer === undefined) return;
       reporter.counters(snapshot);
       if (snapshot.uptimeMs - told < (options.interval - 0.05) * 1000) return;
       told = snapshot.uptimeMs;
       statistics?.rewrite(snapshot);
-    }, reporter.intervalMs);
+    };
+    timer = setInterval(() => void ask(), reporter.intervalMs);
     output.onResize(() => reporter.counters(running.snapshot()));
     await stopping.promise;
     clearInterval(timer);
+    timer = undefined;
     // What a piece still does while it closes, such as writing the end of a capture, counts too.
     await running.close();
     const totals = await running.counters();

@@ -151,6 +151,10 @@ describe('events', () => {
       'fault: six: FT_FAULT_FUEL: too long',
     );
     expect(eventLine({ kind: 'restarted', restored: false, piece: 'six' })).toBe('restarted: six');
+    expect(eventLine({ kind: 'recovered', without: 'six', stalledMs: 30.4, recoveredMs: 40.2 })).toBe(
+      'recovered: without six, after 71 ms',
+    );
+    expect(eventLine({ kind: 'recovered', stalledMs: 0, recoveredMs: 1 })).toBe('recovered: after 1 ms');
     expect(eventLine({ kind: 'log', piece: 'six', level: 'warn', message: '\x1b[2J' })).toBe(
       'warn: six: \\u001b[2J',
     );

@@ -12,6 +12,7 @@ import { runProfiled } from './profile.ts';
 import { Report } from './report.ts';
 import { tunTunGroup } from './tun-tun-group.ts';
 import { tunUdpGroup } from './tun-udp-group.ts';
+import { watchdogGroup } from './watchdog-group.ts';
 
 /** Runs the bench and prints its table. @returns the exit status */
 export async function runBench(argv: readonly string[]): Promise<number> {
@@ -49,6 +50,7 @@ const GROUPS: readonly Group[] = [
   changeGroup,
   heapGroup,
   fuelGroup,
+  watchdogGroup,
   tunTunGroup,
   tunUdpGroup,
 ];

@@ -18,5 +18,7 @@ const TARGETS: readonly Target[] = [
   // n log n, from a hundred.
   { row: /^change\/plan\/1000$/, of: 'ratio', most: 15 },
   { row: /^fuel\/endless-loop$/, of: 'value', most: 50 },
+  { row: /^watchdog\/seen$/, of: 'value', most: 50 },
+  { row: /^watchdog\/traffic-again$/, of: 'value', most: 150 },
   { row: /^tun-(tun|udp)\/funnel\/.*cpu-a-packet$/, of: 'ratio', most: 1.3 },
 ];

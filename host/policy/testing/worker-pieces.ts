@@ -8,7 +8,7 @@ import type { Protocols } from '../../stack/protocols.ts';
 
 /**
  * Native pieces for tests of lanes in other threads, as an embedder's module has them: `beat` sends a frame again and again,
- * `rogue` passes frames until it misbehaves, `sink` takes them.
+ * `rogue` passes frames until it misbehaves, `sink` takes them. The last two log when they do so first.
  */
 export const pieces: Readonly<Record<string, NativePiece>> = {
   beat: piece(
@@ -27,9 +27,12 @@ export const pieces: Readonly<Record<string, NativePiece>> = {
         ['does', 'loop'],
       ],
     },
-    (_context, frames, _protocols, { after, does }) => new Rogue(frames, Number(after), does!),
+    (context, frames, _protocols, { after, does }) => new Rogue(context, frames, Number(after), does!),
   ),
-  sink: piece({ name: 'sink', edges: [['in', 'up']], settings: [] }, (_context, frames) => new Sink(frames)),
+  sink: piece(
+    { name: 'sink', edges: [['in', 'up']], settings: [] },
+    (context, frames) => new Sink(context, frames),
+  ),
 };
 
 class Quiet {
@@ -84,13 +87,15 @@ class Beat extends Quiet {
 
 /** It keeps how many frames it has passed, and tells it as its state. */
 class Rogue extends Quiet {
+  readonly #context: PieceContext;
   readonly #frames: Frames;
   readonly #after: number;
   readonly #does: string;
   #passed = 0;
 
-  constructor(frames: Frames, after: number, does: string) {
+  constructor(context: PieceContext, frames: Frames, after: number, does: string) {
     super();
+    this.#context = context;
     this.#frames = frames;
     this.#after = after;
     this.#does = does;
@@ -116,6 +121,7 @@ class Rogue extends Quiet {
     inbox.take(count);
     this.#passed += count;
     if (this.#passed < this.#after) return Infinity;
+    this.#context.log('debug', `misbehaves at ${instant()}`);
     if (this.#does === 'throw') throw new Error('a mistake of the host');
     if (this.#does === 'wait') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     if (this.#does === 'allocate') exhaust();
@@ -126,10 +132,13 @@ class Rogue extends Quiet {
 }
 
 class Sink extends Quiet {
+  readonly #context: PieceContext;
   readonly #frames: Frames;
+  #hasTaken = false;
 
-  constructor(frames: Frames) {
+  constructor(context: PieceContext, frames: Frames) {
     super();
+    this.#context = context;
     this.#frames = frames;
   }
 
@@ -137,8 +146,17 @@ class Sink extends Quiet {
     const count = Math.min(inbox.length, limit);
     for (let n = 0; n < count; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
     inbox.take(count);
+    if (count > 0 && !this.#hasTaken) {
+      this.#hasTaken = true;
+      this.#context.log('debug', `takes its first at ${instant()}`);
+    }
     return Infinity;
   }
+}
+
+/** Milliseconds that mean the same in all threads of a process. */
+function instant(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 function loop(): never {

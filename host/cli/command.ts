@@ -1,18 +1,25 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { askFunnel } from '../daemon/control-client.ts';
 import { findControl } from '../daemon/control-path.ts';
 import { checkConfiguration, preparePuzzle } from '../policy/check-configuration.ts';
 import { ConfigurationError } from '../policy/configuration-error.ts';
 import { configurationJsonSchema } from '../policy/configuration-schema.ts';
+import { reviewConsent } from '../policy/consent.ts';
+import { consentFileOf } from '../policy/consent-record.ts';
 import { explainPuzzle } from '../policy/explain-puzzle.ts';
+import { inspectPiece } from '../policy/inspect-piece.ts';
 import { matchStacks } from '../policy/match-stacks.ts';
 import { describePiece, PieceShelf } from '../policy/piece-shelf.ts';
+import { printable } from '../policy/printable.ts';
+import { consentText } from './consent-text.ts';
 import { renderCounters, renderTitle } from './counter-table.ts';
 import { differenceText } from './difference-text.ts';
 import { explainText } from './explain-text.ts';
 import { graphDot, graphSvg } from './graph-dot.ts';
 import { graphText } from './graph-text.ts';
+import { inspectJson, inspectText, isAdmitted } from './inspect-text.ts';
 import { manualPage } from './manual-page.ts';
 import { matchText } from './match-text.ts';
 import type { Output } from './output.ts';
@@ -52,10 +59,12 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .description('change what a running Funnel runs, while traffic flows; all of it, or nothing')
     .argument('<file>', 'a configuration in YAML')
     .option('--dry-run', 'only tell what would change')
+    .option('--consent', 'also to what new versions of components want more than those that run')
     .option('--control <path>', 'the control socket of that Funnel')
-    .action(async (file: string, options: ControlOptions & { dryRun?: boolean }) => {
+    .action(async (file: string, options: ApplyOptions) => {
       const control = options.control ?? findControl(file);
-      const parameters = { file, directory: process.cwd(), dryRun: options.dryRun ?? false };
+      const { dryRun = false, consent = false } = options;
+      const parameters = { file, directory: process.cwd(), dryRun, consent };
       const difference = await askFunnel(control, 'apply', parameters);
       output.write(differenceText(difference, paintFor(process.stdout)));
     });
@@ -99,6 +108,26 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
       if (puzzle === undefined) throw new ConfigurationError(mistakes);
       const pieces = plural(puzzle.pieces.length, 'piece');
       output.write(`${file}: good: ${pieces} on ${plural(puzzle.networks.size, 'network')}\n`);
+      const files = puzzle.pieces.filter(({ applicant }) => applicant !== undefined);
+      if (files.length === 0 || existsSync(consentFileOf(file))) return;
+      output.write(
+        `what its component files want is not recorded: newer ones that want more are not refused before \`funnel consent ${file}\`\n`,
+      );
+    });
+
+  program
+    .command('consent')
+    .description(
+      'record what the component files of a configuration want; whatever wants more is refused then',
+    )
+    .argument('<file>', 'a configuration in YAML')
+    .option('--show', 'only tell what they want, beside what was consented to')
+    .action(async (file: string, { show = false }: { show?: boolean }) => {
+      const review = await reviewConsent(file);
+      output.write(consentText(review, paintFor(process.stdout)));
+      if (show || (review.changes.length === 0 && review.gone.length === 0)) return;
+      await review.record();
+      output.write(`recorded in ${printable(relative('.', review.file))}\n`);
     });
 
   program
@@ -165,6 +194,19 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
       ),
     );
   piece
+    .command('inspect')
+    .description('tell what a component is and wants, and why it would be refused; nothing of it runs')
+    .argument('<name>', 'the path of a component file, or the name of a built-in one')
+    .option('--configuration <file>', 'with the grants and limits that this one gives to it')
+    .option('--json', 'as JSON')
+    .action(async (name: string, { configuration, json = false }: InspectOptions) => {
+      const where = { directory: resolve('.'), ...(configuration === undefined ? {} : { configuration }) };
+      const inspection = await inspectPiece(new PieceShelf(), name, where);
+      if (json) output.write(`${JSON.stringify(inspectJson(inspection), undefined, 2)}\n`);
+      else output.write(inspectText(inspection, paintFor(process.stdout)));
+      if (!isAdmitted(inspection)) process.exitCode = 1;
+    });
+  piece
     .command('doc')
     .description("print a piece's manual page")
     .argument('<name>', 'the name of a piece, or the path of a component file')
@@ -178,6 +220,16 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
 
 interface ControlOptions {
   readonly control?: string;
+}
+
+interface ApplyOptions extends ControlOptions {
+  readonly dryRun?: boolean;
+  readonly consent?: boolean;
+}
+
+interface InspectOptions {
+  readonly configuration?: string;
+  readonly json?: boolean;
 }
 
 export interface CommandContext {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   openSync,
@@ -80,6 +81,48 @@ function write(name: string, text: string): string {
 describe.skipIf(!existsSync(command))(
   'the funnel command (skipped where it is not built: npm run build)',
   () => {
+    it('inspects a component without running it, and records what it wants', async () => {
+      copyFileSync(join(packageRoot(), 'dist', 'pieces', '6bed4.wasm'), join(folder, 'mine.wasm'));
+      const bare = await funnel('piece', 'inspect', './mine.wasm').ended;
+      expect(bare).toMatchObject({ status: 1, err: '' });
+      expect(bare.out).toMatch(
+        /wants +log, random, listen, offer\n[\s\S]*FT_COMPONENT_IMPORT.*"listen", "offer"/,
+      );
+      const mine = (more: string) => `pieces:
+  six: { piece: ./mine.wasm, settings: { router: 192.0.2.1 }, edges: { ipv6: lan, carrier: wan }${more} }
+  home: { piece: tun, edges: { ip: lan } }
+  net: { piece: udp, edges: { udp: wan } }
+`;
+      write('mine.yaml', mine(''));
+      const denied = await funnel('check', 'mine.yaml').ended;
+      expect(denied.err).toMatch(
+        /^mine.yaml:2:17: FT_COMPONENT_IMPORT: .*`grants: \{ listen: \[EDGE, …\], offer: \[EDGE, …\] \}`/,
+      );
+      write('mine.yaml', mine(', grants: { listen: carrier, offer: ipv6 }'));
+      const inspected = await funnel('piece', 'inspect', './mine.wasm', '--configuration', 'mine.yaml').ended;
+      expect(inspected).toMatchObject({ status: 0, err: '' });
+      expect(inspected.out).toMatch(
+        /As `six`: admitted\n +granted listen:carrier, log, offer:ipv6, random, utc;/,
+      );
+      const json = await funnel('piece', 'inspect', './mine.wasm', '--json').ended;
+      expect(JSON.parse(json.out)).toMatchObject({
+        structure: { wants: ['log', 'random', 'listen', 'offer'] },
+        byDefault: { refusals: [{ code: 'FT_COMPONENT_IMPORT' }] },
+      });
+      expect((await funnel('check', 'mine.yaml').ended).out).toMatch(/good[\s\S]*`funnel consent mine.yaml`/);
+      const shown = await funnel('consent', 'mine.yaml', '--show').ended;
+      expect(shown.out).toMatch(/^\+ six: \.\/mine\.wasm, 6bed4 .*, wants\n {4}\+ to log\n/);
+      expect(existsSync(join(folder, 'mine.consent.json'))).toBe(false);
+      const recorded = await funnel('consent', 'mine.yaml').ended;
+      expect(recorded).toEqual({ status: 0, out: `${shown.out}recorded in mine.consent.json\n`, err: '' });
+      expect((await funnel('check', 'mine.yaml').ended).out).toBe(
+        'mine.yaml: good: 3 pieces on 2 networks\n',
+      );
+      copyFileSync(join(packageRoot(), 'dist', 'pieces', 'echo.wasm'), join(folder, 'mine.wasm'));
+      const other = await funnel('check', 'mine.yaml').ended;
+      expect(other.err).toMatch(/FT_CONSENT_NEEDED: `\.\/mine\.wasm`, echo .* is another piece than 6bed4/);
+    });
+
     it('checks: mistakes on standard error and status 1, or one line and status 0', async () => {
       const bad = await funnel(
         'check',

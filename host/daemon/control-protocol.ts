@@ -46,7 +46,9 @@ export const methodSchemas = {
   events: z.strictObject({}),
   end: z.strictObject({}),
   check: z.strictObject(subject).refine(isOneSubject, ONE_SUBJECT),
-  apply: z.strictObject({ ...subject, dryRun: z.boolean().optional() }).refine(isOneSubject, ONE_SUBJECT),
+  apply: z
+    .strictObject({ ...subject, dryRun: z.boolean().optional(), consent: z.boolean().optional() })
+    .refine(isOneSubject, ONE_SUBJECT),
 };
 
 export type Method = keyof typeof methodSchemas;

@@ -40,8 +40,8 @@ export function controlServiceOf(funnel: Funnel, end: () => void): ControlServic
       return { mistakes: plain(mistakes) };
     },
 
-    async apply({ directory, dryRun, ...subject }) {
-      const options = { ...(directory === undefined ? {} : { directory }), dryRun: dryRun ?? false };
+    async apply({ directory, dryRun = false, consent = false, ...subject }) {
+      const options = { ...(directory === undefined ? {} : { directory }), dryRun, consent };
       return plain(await funnel.apply(subjectOf(subject), options));
     },
 

@@ -214,6 +214,10 @@ export class ComponentPiece implements Piece {
     } else if (this.#described[edge] === undefined) {
       this.#say('warn', `offers ${property.name} on Edge ${edge}, where it is not joined`);
       return;
+    } else if (!this.#component.mayUse('offer', this.description.edges[this.#described[edge]]!.name)) {
+      const { name } = this.description.edges[this.#described[edge]]!;
+      this.#say('warn', `offers ${property.name} on its Edge ${name}, where it was not granted to offer`);
+      return;
     } else if (offers.size >= MAX_OFFERS && !offers.has(key)) {
       this.#say('warn', `offers more than ${MAX_OFFERS} properties on an Edge; ${property.name} is left out`);
       return;
@@ -242,6 +246,9 @@ export class ComponentPiece implements Piece {
       listen: (edge, like, stack) => {
         const described = this.#described[edge];
         if (described === undefined) return { message: `Edge ${edge} is not joined` };
+        const { name } = this.description.edges[described]!;
+        if (!this.#component.mayUse('listen', name))
+          return { message: `the piece was not granted to listen on its Edge ${name}` };
         const number = context.listen(edge, like, stack);
         if (typeof number === 'number') {
           this.#open(edge, number, described, like, stack);

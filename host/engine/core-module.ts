@@ -15,9 +15,12 @@ export interface CoreModule {
   readonly importedFunctions: number;
   readonly importedGlobals: number;
   readonly importedMemories: number;
-  readonly definedMemories: number;
-  /** What each table that it makes begins with, in entries. */
-  readonly definedTables: readonly number[];
+  /** The memories that it makes, in pages of 64 KiB. */
+  readonly definedMemories: readonly ResizeLimits[];
+  /** The tables that it makes, in entries. */
+  readonly definedTables: readonly ResizeLimits[];
+  /** It runs a function as soon as it is instantiated. */
+  readonly hasStart: boolean;
 }
 
 export interface CoreSection {
@@ -57,8 +60,8 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
   const functionTypes: number[] = [];
   const imported = { 'core-func': 0, 'core-table': 0, 'core-memory': 0, 'core-global': 0, 'core-tag': 0 };
   const exports = new Map<string, CoreExport>();
-  let definedMemories = 0;
-  const definedTables: number[] = [];
+  const definedMemories: ResizeLimits[] = [];
+  const definedTables: ResizeLimits[] = [];
   for (const section of sections) {
     const reader = new BinaryReader(bytes, section.start, section.end);
     switch (section.id) {
@@ -86,11 +89,11 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
       case SECTION.table:
         for (let left = reader.count(); left > 0; left--) {
           readValueType(reader);
-          definedTables.push(readLimits(reader).minimum);
+          definedTables.push(readLimits(reader));
         }
         break;
       case SECTION.memory:
-        definedMemories = reader.count();
+        for (let left = reader.count(); left > 0; left--) definedMemories.push(readLimits(reader));
         break;
       case SECTION.export:
         for (let left = reader.count(); left > 0; left--) {
@@ -111,6 +114,7 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
     importedMemories: imported['core-memory'],
     definedMemories,
     definedTables,
+    hasStart: sections.some(({ id }) => id === SECTION.start),
   };
 }
 

@@ -2,17 +2,28 @@ import { IMPORTS } from '../../abi/host/contract.ts';
 import { ComponentError } from './component-error.ts';
 import type { LinkPlan } from './link-plan.ts';
 
-/** A function of the interface `arpa2:funnel/host`, as far as it is granted by name. `unlisten` comes with `listen`. */
-export type Grant = 'log' | 'random' | 'utc' | 'listen' | 'offer';
+/**
+ * Something that a component may ask of the host. `listen`, with which `unlisten` comes, and `offer` reach what is outside of
+ * the piece, so they are granted by Edge: `listen:carrier` is for the Edge `carrier`, and plain `listen` for every Edge.
+ */
+export type Grant = PlainGrant | UsableGrant | `${UsableGrant}:${string}`;
+/** What is asked for an Edge. */
+export type UsableGrant = 'listen' | 'offer';
+export type PlainGrant = 'log' | 'random' | 'utc';
 
-/** What a component may use unless the configuration says otherwise; the others are granted by Edge. */
+/** What a component may use unless the configuration says otherwise. */
 export const DEFAULT_GRANTS: ReadonlySet<Grant> = new Set(['log', 'random', 'utc']);
+
+/** Whether `grant` was given for the Edge of this name. */
+export function mayUse(grants: ReadonlySet<Grant>, grant: UsableGrant, edge: string): boolean {
+  return grants.has(grant) || grants.has(`${grant}:${edge}`);
+}
 
 /** The name of a function that pieces may import. */
 export type HostFunctionName = keyof typeof IMPORTS;
 
 /** Which grant each function needs. */
-const GRANT_OF: Record<HostFunctionName, Grant> = {
+const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
   log: 'log',
   random: 'random',
   utc: 'utc',
@@ -31,7 +42,7 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   const foreign = plan.imports.filter(
     (each) => each.sort !== 'instance' || contractInterface(each.name) === undefined,
   );
-  const missing = new Set<Grant>();
+  const missing = new Set<PlainGrant | UsableGrant>();
   const unknown: string[] = [];
   for (const name of plan.hostFunctions) {
     const hash = name.lastIndexOf('#');
@@ -39,7 +50,7 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
     if (from === undefined) continue; // is among the foreign ones
     const known = from === 'host' ? hostFunctionNamed(name.slice(hash + 1)) : undefined;
     if (known === undefined) unknown.push(name);
-    else if (!grants.has(GRANT_OF[known])) missing.add(GRANT_OF[known]);
+    else if (!isGranted(grants, GRANT_OF[known])) missing.add(GRANT_OF[known]);
   }
   const reasons: string[] = [];
   if (foreign.length > 0) {
@@ -54,11 +65,43 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   }
   if (missing.size > 0) {
     reasons.push(
-      `it was not granted ${list([...missing])}; add ${missing.size > 1 ? 'these' : 'this'} to the piece's grants, or use another piece`,
+      `it was not granted ${list([...missing])}; give it ${grantsText([...missing])} in the configuration, or use another piece`,
     );
   }
   if (reasons.length === 0) return;
   throw new ComponentError('FT_COMPONENT_IMPORT', `the component is refused: ${reasons.join('; and ')}`);
+}
+
+/** What the functions that core code can reach need to be granted, in the order of the contract. */
+export function wantedGrants(plan: LinkPlan): readonly (PlainGrant | UsableGrant)[] {
+  const wanted = new Set<string>();
+  for (const name of plan.hostFunctions) {
+    const hash = name.lastIndexOf('#');
+    if (contractInterface(name.slice(0, hash)) !== 'host') continue;
+    const known = hostFunctionNamed(name.slice(hash + 1));
+    if (known !== undefined) wanted.add(GRANT_OF[known]);
+  }
+  return ALL_GRANTS.filter((grant) => wanted.has(grant));
+}
+
+/** Each grant, for every Edge. */
+export const ALL_GRANTS: readonly (PlainGrant | UsableGrant)[] = ['log', 'random', 'utc', 'listen', 'offer'];
+
+/** As it stands in a configuration: `grants: { listen: [EDGE, …] }`. */
+function grantsText(grants: readonly (PlainGrant | UsableGrant)[]): string {
+  const entries = grants.map((grant) => `${grant}: ${isByEdge(grant) ? '[EDGE, …]' : 'true'}`);
+  return `\`grants: { ${entries.join(', ')} }\``;
+}
+
+export function isByEdge(grant: PlainGrant | UsableGrant): grant is UsableGrant {
+  return grant === 'listen' || grant === 'offer';
+}
+
+/** Whether a function may be imported: it is granted on some Edge. */
+function isGranted(grants: ReadonlySet<Grant>, grant: PlainGrant | UsableGrant): boolean {
+  if (grants.has(grant)) return true;
+  if (isByEdge(grant)) for (const each of grants) if (each.startsWith(`${grant}:`)) return true;
+  return false;
 }
 
 /** The function of the host that has this name in its interface. */

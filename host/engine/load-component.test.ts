@@ -238,7 +238,11 @@ describe('limits and grants', () => {
   });
 
   it('name all that was not granted', async () => {
-    await expectRefusal(withImports, 'FT_COMPONENT_IMPORT', /not granted "listen"; add this/);
+    await expectRefusal(
+      withImports,
+      'FT_COMPONENT_IMPORT',
+      /not granted "listen"; give it `grants: { listen: \[EDGE, …\] }`/,
+    );
     await expectRefusal(withImports, 'FT_COMPONENT_IMPORT', /"log"/, { grants: new Set(['listen']) });
     expect((await refusal(withImports, { grants: new Set() })).message).toMatch(
       /"log".*"listen"|"listen".*"log"/,

@@ -46,7 +46,7 @@ export interface ModuleCaps {
  * @throws {ComponentError} FT_COMPONENT_MEMORY where a memory or table begins above its cap, FT_COMPONENT_UNSUPPORTED.
  */
 export function rewriteModule(module: CoreModule, caps: ModuleCaps): RewrittenModule {
-  if (module.importedMemories + module.definedMemories > 1) {
+  if (module.importedMemories + module.definedMemories.length > 1) {
     throw new ComponentError(
       'FT_COMPONENT_UNSUPPORTED',
       'a core module has several memories; this host gives it one',

@@ -235,6 +235,10 @@ networks:
     ['limits of a native piece', 'pieces:\n  a: { piece: plain, limits: { memory: 1MiB } }\n'],
     ['a size that is none', 'pieces:\n  a: { piece: plain, limits: { memory: 1 MB } }\n'],
     ['a grant that is none', 'pieces:\n  a: { piece: plain, grants: [log, sing] }\n'],
+    [
+      'grants for Edges that are none',
+      'pieces:\n  a: { piece: plain, grants: { log: often, listen: 7, sing: true } }\n',
+    ],
     ['a network that nothing is on', 'pieces:\n  a: { piece: plain }\nnetworks: { lan: }\n'],
     [
       'a key that JavaScript treats apart',

@@ -1,7 +1,5 @@
 import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
-import { type NativePiece, nativePieces } from '../endpoint/catalogue.ts';
-import type { Limits } from '../engine/limits.ts';
-import type { LoadedComponent } from '../engine/load-component.ts';
+import type { NativePiece } from '../endpoint/catalogue.ts';
 import { arrange } from '../puzzle/arrange.ts';
 import type { Mistake, NetworkOptions, Place } from '../puzzle/arrangement.ts';
 import { bypassMistakes } from '../puzzle/bypass.ts';
@@ -11,9 +9,12 @@ import { bringProtocols } from '../puzzle/piece-protocols.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { checkSettings, type SettingPairs } from './check-settings.ts';
 import { ConfigurationError, type ConfigurationMistake, type PathStep } from './configuration-error.ts';
-import { type ConfigurationObject, GRANTS, type PieceEntry, parseSize } from './configuration-schema.ts';
+import type { ConfigurationObject, PieceEntry } from './configuration-schema.ts';
+import type { Applicant } from './consent-record.ts';
+import { Consents } from './consents.ts';
 import { didYouMean, nearest } from './did-you-mean.ts';
-import { makerOf, type Recipe } from './maker.ts';
+import { edgesGranted, grantsOf } from './granted.ts';
+import { makerOf } from './maker.ts';
 import type { MistakeList } from './mistake-list.ts';
 import {
   hintFor,
@@ -24,13 +25,15 @@ import {
   type ShapeReference,
   wordsOf,
 } from './network-use.ts';
+import { type ForeignFile, type OpenedPiece, openPiece } from './open-piece.ts';
 import { ownPieces } from './own-pieces.ts';
-import { identityOf, type PieceOrigin } from './piece-identity.ts';
+import { identityOf } from './piece-identity.ts';
 import type { FoundPiece } from './piece-shelf.ts';
 import type { Puzzle, PuzzlePiece } from './puzzle.ts';
 import { type ConfigurationSource, readConfiguration } from './read-configuration.ts';
 import { checkStructure } from './schema-mistakes.ts';
 import { millisecondsOf } from './setting-value.ts';
+import { wantsOf } from './wants.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 /**
@@ -46,14 +49,19 @@ export async function checkConfiguration(
   return checkFor(openWorkshop(await ownPieces(options)), configuration, options);
 }
 
-/** As {@link checkConfiguration}, for a Funnel that runs already: with its numbers of protocols, and what it has compiled. */
+/**
+ * As {@link checkConfiguration}, for a Funnel that runs already: with its numbers of protocols, and what it has compiled.
+ *
+ * @param running what was let in there is consented to, where the configuration has no record of that.
+ */
 export async function checkFor(
   workshop: Workshop,
   configuration: string | ConfigurationObject,
   options: PolicyOptions,
+  running?: Puzzle,
 ): Promise<CheckedConfiguration> {
   const source = await readConfiguration(configuration, options.directory);
-  return new Check(source, workshop, options).run();
+  return new Check(source, workshop, options, running).run();
 }
 
 /**
@@ -82,6 +90,8 @@ export interface PolicyOptions {
   readonly directory?: string;
   /** Where secrets come from that name a variable; `process.env` when left out. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** What component files want more than was consented to is consented to now. */
+  readonly consent?: boolean;
 }
 
 export interface CheckedConfiguration {
@@ -98,15 +108,22 @@ class Check {
   readonly #environment: Readonly<Record<string, string | undefined>>;
   /** Pieces of which something is missing, so that what does not fit them may only follow from that. */
   readonly #doubtful = new Set<string>();
+  readonly #consents: Consents;
   #lacksEdges = false;
   /** Edges that the configuration misspelt, as they probably were meant. */
   readonly #misspelt = new Set<string>();
 
-  constructor(source: ConfigurationSource, workshop: Workshop, options: PolicyOptions) {
+  constructor(
+    source: ConfigurationSource,
+    workshop: Workshop,
+    options: PolicyOptions,
+    running: Puzzle | undefined,
+  ) {
     this.#source = source;
     this.#mistakes = source.mistakes;
     this.#workshop = workshop;
     this.#environment = options.environment ?? process.env;
+    this.#consents = new Consents(source.file, running, options.consent ?? false);
   }
 
   async run(): Promise<CheckedConfiguration> {
@@ -117,6 +134,7 @@ class Check {
     if (configuration === undefined) return { mistakes: this.#mistakes.sorted() };
 
     const entries = Object.entries(configuration.pieces);
+    await this.#readConsents();
     const pieces: PuzzlePiece[] = [];
     for (const [name, entry] of entries) {
       const piece = await this.#prepare(name, entry);
@@ -237,7 +255,8 @@ class Check {
       return undefined;
     }
     try {
-      return this.#describe(name, entry, found, await this.#open(found, entry, path), path);
+      const opened = await openPiece(this.#workshop.shelf, found, entry, { path, mistakes: this.#mistakes });
+      return this.#describe(name, entry, found, opened, path);
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;
       this.#mistakes.add(error.code, [...path, 'piece'], `\`${entry.piece}\`: ${error.message}`);
@@ -245,64 +264,11 @@ class Check {
     }
   }
 
-  async #open(found: FoundPiece, entry: PieceEntry, path: readonly PathStep[]): Promise<OpenedPiece> {
-    if (found.kind === 'native') {
-      for (const key of ['grants', 'limits'] as const) {
-        if (entry[key] === undefined || entry[key] === null) continue;
-        this.#mistakes.add(
-          'FT_PIECE_NATIVE',
-          [...path, key],
-          `\`${key}\` has no meaning for \`${found.name}\`, which is part of the host`,
-          {
-            hint: 'leave it out; only components have it',
-            of: 'key',
-          },
-        );
-      }
-      const native = found.name;
-      const of =
-        found.module !== undefined
-          ? { module: found.module }
-          : found.native === nativePieces.get(native)
-            ? 'host'
-            : 'this-thread';
-      const recipe = (settings: SettingPairs): Recipe => ({ kind: 'native', native, of, settings });
-      return { piece: found.native, origin: { native }, recipe };
-    }
-    const limits: { -readonly [K in keyof Limits]?: Limits[K] } = {};
-    const memory = this.#size(entry.limits?.memory, [...path, 'limits', 'memory']);
-    const component = this.#size(entry.limits?.component, [...path, 'limits', 'component']);
-    if (memory !== undefined) limits.maxMemoryBytes = memory;
-    if (component !== undefined) limits.maxComponentBytes = component;
-    // `listen` and `offer` reach no further than the Edges that the configuration gives to the piece: that is their grant.
-    const grants = [...new Set(entry.grants ?? GRANTS)].sort();
-    const loaded = await this.#workshop.shelf.load(found.file, grants, limits);
-    const origin = { sha256: loaded.sha256, grants, limits: { memory, component } };
-    const { portable } = loaded.component;
-    const recipe = (settings: SettingPairs): Recipe => ({ kind: 'component', component: portable, settings });
-    return { piece: loaded.component, origin, recipe };
-  }
-
-  #size(size: number | string | undefined, path: readonly PathStep[]): number | undefined {
-    if (size === undefined) return undefined;
-    const bytes = parseSize(size);
-    if (bytes > 0 && bytes <= MAX_MEMORY_BYTES) return bytes;
-    this.#mistakes.add(
-      'FT_CONFIG_SCHEMA',
-      path,
-      `\`${path.at(-1)}\` is \`${size}\`, and is to be more than nothing and at most 4GiB`,
-      {
-        hint: 'write for instance `64MiB`',
-      },
-    );
-    return undefined;
-  }
-
   #describe(
     name: string,
     entry: PieceEntry,
     found: FoundPiece,
-    { piece, origin, recipe }: OpenedPiece,
+    { piece, origin, recipe, foreign }: OpenedPiece,
     path: readonly PathStep[],
   ): PuzzlePiece | undefined {
     const given = entry.settings ?? {};
@@ -327,6 +293,11 @@ class Check {
       this.#doubtful.add(name);
     }
     const description = isProblems(settled) ? bare : settled;
+    this.#grantedEdges(entry, description, found, path);
+    const applicant = foreign && applicantOf(entry, foreign, description);
+    const refusal = applicant === undefined ? undefined : this.#consents.whyNot(name, applicant);
+    if (refusal !== undefined)
+      this.#mistakes.add('FT_CONSENT_NEEDED', [...path, 'piece'], refusal.why, refusal);
     const place: Place = { name, description, ...this.#edges(name, entry, description, found.name) };
     const failure = entry.failure ?? 'closed';
     const identity = identityOf(
@@ -336,7 +307,43 @@ class Check {
     const saveEveryMs = this.#saveEveryMs(entry, [...path, 'save']);
     const what = { place, failure, identity, ...(saveEveryMs === undefined ? {} : { saveEveryMs }) };
     const maker = makerOf(what, piece, pairs, this.#workshop.protocols);
-    return { place, reference: entry.piece, maker, recipe: recipe(pairs) };
+    return {
+      place,
+      reference: entry.piece,
+      maker,
+      recipe: recipe(pairs),
+      ...(applicant === undefined ? {} : { applicant }),
+    };
+  }
+
+  async #readConsents(): Promise<void> {
+    try {
+      await this.#consents.read();
+    } catch (error) {
+      if (!(error instanceof FunnelError)) throw error;
+      this.#mistakes.add(error.code, [], error.message);
+    }
+  }
+
+  /** A grant for an Edge that is not there would be a grant that does nothing. */
+  #grantedEdges(
+    { grants }: PieceEntry,
+    { edges }: Description,
+    found: FoundPiece,
+    path: readonly PathStep[],
+  ): void {
+    const known = edges.map(({ name }) => name);
+    for (const edge of edgesGranted(grantsOf(grants, found.kind === 'component' && found.builtIn))) {
+      if (known.includes(edge)) continue;
+      this.#mistakes.add(
+        'FT_EDGE_UNKNOWN',
+        [...path, 'grants'],
+        `\`${found.name}\` has no Edge \`${edge}\` to grant something on`,
+        {
+          hint: didYouMean(edge, known, `it has ${known.map((each) => `\`${each}\``).join(', ')}`),
+        },
+      );
+    }
   }
 
   #saveEveryMs({ save }: PieceEntry, path: readonly PathStep[]): number | undefined {
@@ -473,13 +480,6 @@ class Check {
   }
 }
 
-/** A piece that can be made, and what tells it from other pieces. */
-interface OpenedPiece {
-  readonly piece: NativePiece | LoadedComponent;
-  readonly origin: PieceOrigin;
-  recipe(settings: SettingPairs): Recipe;
-}
-
 /**
  * Without settings a piece describes itself and complains of nothing, though some may have to be given. A default that is given
  * means the same, and is a setting.
@@ -487,6 +487,15 @@ interface OpenedPiece {
 function oneDefault({ settings }: Description): SettingPairs {
   const setting = settings.find((each) => each.default !== undefined);
   return setting?.default === undefined ? [] : [[setting.name, setting.default]];
+}
+
+function applicantOf(
+  { piece }: PieceEntry,
+  { sha256, wants }: ForeignFile,
+  description: Description,
+): Applicant {
+  const { name, version } = description;
+  return { piece, name, version, sha256, wants: wantsOf(wants, description) };
 }
 
 function isProblems(answer: Description | readonly Problem[]): answer is readonly Problem[] {
@@ -502,5 +511,3 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
 ]);
 /** Saving more often than that would be most of what a lane does. */
 const LEAST_SAVE_MS = 100;
-/** WebAssembly's 32-bit memories hold no more. */
-const MAX_MEMORY_BYTES = 2 ** 32;

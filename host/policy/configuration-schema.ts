@@ -4,8 +4,9 @@ import * as z from 'zod';
 export const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;
 /** An amount of memory: bytes, or with a unit. */
 export const SIZE_PATTERN = /^[0-9]+ ?(KiB|MiB|GiB)?$/;
-/** The functions of `arpa2:funnel/host` that can be granted, as the engine names them. */
+/** What can be granted, as the engine names it; for `listen` and `offer` the name of an Edge may follow, as in `listen:carrier`. */
 export const GRANTS = ['log', 'random', 'utc', 'listen', 'offer'] as const;
+const GRANT_PATTERN = /^(log|random|utc|listen(:.+)?|offer(:.+)?)$/;
 /** What becomes of a piece's traffic when it fails. */
 export const FAILURE_POLICIES = ['closed', 'bypass', 'restart'] as const;
 
@@ -38,6 +39,21 @@ const shape = z
   .describe(
     'A Shape of the Edge: its number from 0, its stack, or its stack and direction, such as `ip up`.',
   );
+
+const edges = z
+  .union([z.boolean(), z.string().min(1), z.array(z.string().min(1))])
+  .describe('The Edges for which it is granted; true for all of them, false for none.');
+
+const grants = z.union([
+  z.array(z.string().regex(GRANT_PATTERN)),
+  z.strictObject({
+    log: z.boolean().optional().describe('To tell people something; true when left out.'),
+    random: z.boolean().optional().describe('Random numbers; true when left out.'),
+    utc: z.boolean().optional().describe('The time of day; true when left out.'),
+    listen: edges.optional(),
+    offer: edges.optional(),
+  }),
+]);
 
 const piece = z.strictObject({
   piece: z
@@ -75,11 +91,10 @@ const piece = z.strictObject({
     .describe(
       'How often its state is saved while it works, such as `10s`, to be given to the instance that comes after a failure; never when left out.',
     ),
-  grants: z
-    .array(z.enum(GRANTS))
+  grants: grants
     .nullish()
     .describe(
-      'What a component may ask of the host; all of it, on the Edges that it is given, when left out.',
+      'What a component may ask of the host: a mapping, or a list that is all of it. When left out, a component file has `log`, `random` and `utc`, and a built-in one also `listen` and `offer` on its Edges.',
     ),
   limits: z
     .strictObject({
@@ -114,6 +129,7 @@ export const configurationSchema = z
 /** A configuration as an object: what the YAML file holds. */
 export type ConfigurationObject = z.input<typeof configurationSchema>;
 export type PieceEntry = z.output<typeof piece>;
+export type GivenGrants = z.output<typeof grants>;
 export type SettingValue = z.output<typeof settingValue>;
 
 /** The same structure as a JSON Schema (2020-12), for editors. */

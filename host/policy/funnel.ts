@@ -95,7 +95,8 @@ export class Funnel {
     const { dryRun = false, ...given } = options;
     const number = dryRun ? this.#applications : ++this.#applications;
     const { workshop } = this.#puzzle;
-    const { puzzle, mistakes } = await checkFor(workshop, configuration, { ...this.#options, ...given });
+    const checked = { ...this.#options, ...given };
+    const { puzzle, mistakes } = await checkFor(workshop, configuration, checked, this.#puzzle);
     if (puzzle === undefined) throw new ConfigurationError(mistakes);
     try {
       if (dryRun) return await this.#lane.difference(puzzle);
@@ -116,7 +117,8 @@ export class Funnel {
     options: Omit<ApplyOptions, 'dryRun'> = {},
   ): Promise<readonly ConfigurationMistake[]> {
     const { workshop } = this.#puzzle;
-    return (await checkFor(workshop, configuration, { ...this.#options, ...options })).mistakes;
+    const checked = { ...this.#options, ...options };
+    return (await checkFor(workshop, configuration, checked, this.#puzzle)).mistakes;
   }
 
   /** All counters of this instant: frames and bytes by Edge, frames that ended by reason. Works after closing too. */
@@ -158,7 +160,7 @@ export interface FunnelOptions extends PolicyOptions {
   readonly worker?: boolean;
 }
 
-export interface ApplyOptions extends Pick<PolicyOptions, 'directory' | 'environment'> {
+export interface ApplyOptions extends Pick<PolicyOptions, 'directory' | 'environment' | 'consent'> {
   /** Only tell what it would come to. */
   readonly dryRun?: boolean;
 }

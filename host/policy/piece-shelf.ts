@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
-import { constants, existsSync, readdirSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Piece as Description } from '../../abi/host/contract.ts';
 import { nativePieces } from '../endpoint/catalogue.ts';
-import { ComponentError } from '../engine/component-error.ts';
 import { DEFAULT_LIMITS, type Limits } from '../engine/limits.ts';
 import { type Grant, type LoadedComponent, loadComponent } from '../engine/load-component.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
@@ -12,6 +10,7 @@ import { GRANTS } from './configuration-schema.ts';
 import { nearest } from './did-you-mean.ts';
 import type { OwnPiece, OwnPieces } from './own-pieces.ts';
 import { packageRoot } from './package-root.ts';
+import { readComponent } from './read-component.ts';
 
 /** Where pieces are found: the embedder's own, the host's, the built-in components, and component files. */
 export class PieceShelf {
@@ -148,40 +147,6 @@ export interface MissingPiece {
 
 function isPath(reference: string): boolean {
   return reference.includes('/') || reference.endsWith('.wasm');
-}
-
-async function readComponent(file: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    // A pipe that nobody writes to would keep us waiting for ever.
-    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const status = await handle.stat();
-      if (!status.isFile())
-        throw new ComponentError(
-          'FT_COMPONENT_READ',
-          `${file} is not a file; name a component, such as ./mine.wasm`,
-        );
-      if (status.size > maxBytes) {
-        throw new ComponentError(
-          'FT_COMPONENT_TOO_LARGE',
-          `${file} has ${status.size} bytes, more than the limit of ${maxBytes}; if you trust it, raise \`limits: { component: … }\``,
-        );
-      }
-      return await handle.readFile();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (error instanceof ComponentError) throw error;
-    const reason = error instanceof Error && 'code' in error ? error.code : error;
-    const what =
-      reason === 'ENOENT'
-        ? 'there is no such file'
-        : reason === 'EACCES'
-          ? 'there is no permission to read it'
-          : String(reason);
-    throw new ComponentError('FT_COMPONENT_READ', `${file} cannot be read: ${what}`, { cause: error });
-  }
 }
 
 /** Compiled components that are kept for the next change. */

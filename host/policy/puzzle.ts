@@ -2,6 +2,7 @@ import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../puzzle/arr
 import type { Decision } from '../puzzle/default-policy.ts';
 import type { PieceMaker } from '../puzzle/piece-maker.ts';
 import type { ConfigurationMistake } from './configuration-error.ts';
+import type { Applicant } from './consent-record.ts';
 import type { Recipe } from './maker.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -30,4 +31,6 @@ export interface PuzzlePiece {
   readonly maker: PieceMaker;
   /** The same for another thread. */
   readonly recipe: Recipe;
+  /** What a component file is and wants; built-in ones are consented to with the Funnel. */
+  readonly applicant?: Applicant;
 }

@@ -14,6 +14,8 @@ export interface ConfigurationSource {
   readonly directory: string;
   /** The file, as it was named; a word for an object. */
   readonly title: string;
+  /** The path of the file; undefined for an object. */
+  readonly file?: string;
   /** A scalar as it was written, where there is a text. */
   written(path: readonly PathStep[]): string | undefined;
 }
@@ -37,6 +39,7 @@ export async function readConfiguration(
     value: undefined,
     directory: dirname(file),
     title: configuration,
+    file,
     written: () => undefined,
   };
   const bytes = await readFile(file);

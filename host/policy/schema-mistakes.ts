@@ -18,7 +18,7 @@ export function checkStructure(value: unknown, mistakes: MistakeList): CheckedSt
   for (let attempt = 0; attempt < 2; attempt++) {
     const parsed = configurationSchema.safeParse(kept);
     if (parsed.success) return { configuration: parsed.data, doubtful, lacksEdges };
-    for (const issue of parsed.error.issues) {
+    for (const issue of parsed.error.issues.flatMap(withinUnion)) {
       const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
       // A second round only finds what leaving out has made: an empty `pieces`.
       if (attempt === 0) tell(issue, path, kept, mistakes);
@@ -39,6 +39,19 @@ export interface CheckedStructure {
   readonly doubtful: ReadonlySet<string>;
   /** Whether an Edge may have been left out, so that a network seems to have fewer than it has. */
   readonly lacksEdges: boolean;
+}
+
+/** Of something that may have several structures: what is wrong in the one that it seems to have, where there is such. */
+function withinUnion(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const alike = issue.errors.filter((issues) =>
+    issues.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  const [meant] = alike;
+  if (meant === undefined || alike.length > 1) return [issue];
+  return meant
+    .map((inner): z.core.$ZodIssue => ({ ...inner, path: [...issue.path, ...inner.path] }))
+    .flatMap(withinUnion);
 }
 
 /** The keys of a piece that an issue is about, or that a misspelt key was probably meant to be; `piece` for all of it. */
@@ -71,8 +84,22 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
   },
   'pieces.*.failure': { is: `one of ${list(FAILURE_POLICIES)}`, example: 'failure: restart' },
   'pieces.*.save': { is: 'a duration', example: 'save: 10s' },
-  'pieces.*.grants': { is: `a list out of ${list(GRANTS)}`, example: 'grants: [log, random]' },
-  'pieces.*.grants.*': { is: `one of ${list(GRANTS)}`, example: 'grants: [log, random]' },
+  'pieces.*.grants': {
+    is: `a mapping of ${list(GRANTS)}, the last two of them to Edges, or a list of these`,
+    example: 'grants: { listen: [carrier], utc: false }',
+  },
+  'pieces.*.grants.*': {
+    is: `one of ${list(GRANTS)}, or for one Edge \`listen:EDGE\` or \`offer:EDGE\``,
+    example: 'grants: [log, listen:carrier]',
+  },
+  'pieces.*.grants.log': { is: 'true or false', example: 'grants: { log: false }' },
+  'pieces.*.grants.random': { is: 'true or false', example: 'grants: { random: false }' },
+  'pieces.*.grants.utc': { is: 'true or false', example: 'grants: { utc: false }' },
+  'pieces.*.grants.listen': {
+    is: 'a list of Edges, true or false',
+    example: 'grants: { listen: [carrier] }',
+  },
+  'pieces.*.grants.offer': { is: 'a list of Edges, true or false', example: 'grants: { offer: [lan] }' },
   'pieces.*.limits': { is: 'a mapping with `memory` and `component`', example: 'limits: { memory: 64MiB }' },
   'pieces.*.limits.memory': { is: 'a size in KiB, MiB, GiB or bytes', example: 'memory: 64MiB' },
   'pieces.*.limits.component': { is: 'a size in KiB, MiB, GiB or bytes', example: 'component: 16MiB' },
@@ -85,6 +112,7 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
 const KEYS: Record<string, readonly string[]> = {
   '': ['pieces', 'networks'],
   'pieces.*': ['piece', 'settings', 'edges', 'failure', 'save', 'grants', 'limits'],
+  'pieces.*.grants': GRANTS,
   'pieces.*.limits': ['memory', 'component'],
   'networks.*': ['copies'],
 };
@@ -188,8 +216,13 @@ function patternOf([section, name, key, inner]: readonly PathStep[]): string {
   const steps = [section ?? ''];
   if (name !== undefined) steps.push('*');
   if (key !== undefined) steps.push(key);
-  if (inner !== undefined) steps.push(key === 'limits' ? inner : '*');
+  if (inner !== undefined) steps.push(isOurs(key, inner) ? String(inner) : '*');
   return steps.join('.');
+}
+
+/** Whether what stands in `key` has a name of ours. */
+function isOurs(key: PathStep | undefined, inner: PathStep): boolean {
+  return key === 'limits' || (key === 'grants' && typeof inner === 'string');
 }
 
 /** The place in the reader's words. */
@@ -209,7 +242,7 @@ function describe(path: readonly PathStep[]): string {
       ? key
       : typeof inner === 'number'
         ? `${key}[${inner}]`
-        : key === 'limits'
+        : isOurs(key, inner)
           ? `${key}.${inner}`
           : inner;
   const noun =

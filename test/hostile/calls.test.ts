@@ -247,6 +247,38 @@ describe('a piece that calls the host', () => {
     );
   });
 
+  it.each([
+    ['the other Edge only', ['listen:a', 'offer:a'], false],
+    ['this Edge', ['listen:b', 'offer:b'], true],
+    ['every Edge', ['listen', 'offer'], true],
+  ] as const)('listens and offers with a grant for %s', async (_name, grants, isGranted) => {
+    // Edge 1 is `b`; who listens is given a Shape, and the piece ends itself when that is not what the test expects.
+    const isRefused = '(i32.load8_u (i32.const 2048))';
+    const offer =
+      '(call $offer (i32.const 1) (i32.const 700) (i32.const 4) (i32.const 3) (i64.const 700) (i32.const 4) (i32.const 1))';
+    const process = whenFramesCome(
+      `${LISTEN} (if (i32.ne ${isRefused} (i32.const ${isGranted ? 0 : 1})) (then unreachable)) ${offer} ${NOTHING}`,
+    );
+    scene = await HostileScene.with(
+      await hostilePiece(process, {
+        imports: ['listen', 'offer'],
+        fields: FIELDS,
+        bodies: { realloc: '(i32.const 8192)' },
+      }),
+      { grants: new Set(grants) },
+    );
+    const heardBefore = scene.ends.bottom!.heard.length;
+    scene.round();
+    expect(scene.faults()).toEqual([]);
+    const { heard, joinings } = scene.ends.bottom!;
+    expect(heard.length > heardBefore).toBe(isGranted);
+    expect(joinings.some(({ properties }) => properties.some(({ name }) => name === 'ipv6'))).toBe(isGranted);
+    const refused = scene.logs.filter(({ message }) =>
+      /its Edge b, where it was not granted to offer/.test(message),
+    );
+    expect(refused.length > 0).toBe(!isGranted);
+  });
+
   it('takes back Shapes that it was never given: is ended', async () => {
     const process = whenFramesCome(`(call $unlisten (i32.const 0) (i32.const 0)) ${NOTHING}`);
     scene = await HostileScene.with(await hostilePiece(process, { imports: ['unlisten'] }));

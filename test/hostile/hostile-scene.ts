@@ -46,7 +46,7 @@ export class HostileScene {
   /** With the hostile piece in its place. */
   static async with(bytes: Uint8Array, options: HostileOptions = {}): Promise<HostileScene> {
     const scene = new HostileScene();
-    const loaded = await loadComponent(bytes, { grants: EVERYTHING });
+    const loaded = await loadComponent(bytes, { grants: options.grants ?? EVERYTHING });
     const echo = await loadEcho();
     const makers = [
       scene.#end('top', 'down', 'upper'),
@@ -154,6 +154,8 @@ export interface HostileOptions {
   readonly failure?: 'closed' | 'restart';
   readonly settings?: readonly (readonly [string, string])[];
   readonly description?: Description;
+  /** All of them when left out. */
+  readonly grants?: ReadonlySet<Grant>;
 }
 
 const protocols = protocolsOfPuzzle();

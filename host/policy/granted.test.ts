@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { grantsOf } from './granted.ts';
+
+describe('grantsOf', () => {
+  it('denies a component file what reaches beyond it, unless the configuration grants it', () => {
+    expect(grantsOf(undefined, false)).toEqual(['log', 'random', 'utc']);
+    expect(grantsOf(null, false)).toEqual(['log', 'random', 'utc']);
+    expect(grantsOf({}, false)).toEqual(['log', 'random', 'utc']);
+    expect(grantsOf({ listen: ['carrier', 'lan'], utc: false }, false)).toEqual([
+      'listen:carrier',
+      'listen:lan',
+      'log',
+      'random',
+    ]);
+    expect(grantsOf({ offer: 'lan', log: true }, false)).toEqual(['log', 'offer:lan', 'random', 'utc']);
+    expect(grantsOf({ offer: true, listen: false }, false)).toEqual(['log', 'offer', 'random', 'utc']);
+  });
+
+  it('gives what is built in its Edges, unless the configuration says less', () => {
+    expect(grantsOf(undefined, true)).toEqual(['listen', 'log', 'offer', 'random', 'utc']);
+    expect(grantsOf({ offer: false, listen: 'carrier' }, true)).toEqual([
+      'listen:carrier',
+      'log',
+      'random',
+      'utc',
+    ]);
+  });
+
+  it('takes a list for all that there is', () => {
+    expect(grantsOf([], true)).toEqual([]);
+    expect(grantsOf(['utc', 'listen:carrier', 'utc'], false)).toEqual(['listen:carrier', 'utc']);
+  });
+});

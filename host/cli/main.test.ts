@@ -205,13 +205,13 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
           '0.1',
         );
         await waitFor(/^ready$/m);
-        await waitFor(/^0:00:00 left\.udp@a in 0/m);
+        await waitFor(/^0:00:\d\d left\.udp@a in 0/m);
         expect(JSON.parse(readFileSync(join(folder, 'stats.json'), 'utf8'))).toHaveProperty('uptimeMs');
         child.kill(signal);
         const { status, out, err } = await ended;
         expect({ status, err }).toEqual({ status: 0, err: '' });
         expect(out).toMatch(/^run\.yaml: 3 pieces on 2 networks\n {2}left {4}udp 0\.1\.0 {2}udp on a\n/);
-        expect(out).toMatch(/^ended after 0:00:0\d, 0 frames lost$/m);
+        expect(out).toMatch(/^ended after 0:00:\d\d, 0 frames lost$/m);
         const totals = JSON.parse(readFileSync(join(folder, 'totals.json'), 'utf8'));
         expect(totals.pieces.map(({ name }: { name: string }) => name)).toEqual(['left', 'middle', 'right']);
         expect(readdirSync(folder).filter((name) => name.endsWith('.new'))).toEqual([]);

@@ -51,7 +51,7 @@ class WorkerLane implements LaneHandle {
   /** Lanes that died one after the other with nobody to blame. */
   #deathsInARow = 0;
   #startedAt = 0;
-  readonly #openedAt = performance.now();
+  #openedAt = 0;
   #closedAt: number | undefined;
   #changes = 0;
   #closing: Promise<void> | undefined;
@@ -72,6 +72,7 @@ class WorkerLane implements LaneHandle {
       await this.#thread.end(new Error('the lane could not be started'));
       throw error;
     }
+    this.#openedAt = performance.now();
     this.#begun();
   }
 

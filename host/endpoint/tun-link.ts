@@ -1,18 +1,25 @@
 import type { FunnelIo } from './addon.ts';
 import { messageOf, systemCode } from './endpoint-error.ts';
+import { isSoOf } from './link-state.ts';
 import { afterStep, type LinkStep, type LinkTerms, planLink } from './link-terms.ts';
 
 /** The interface of a tun device, brought from one configuration to the next. */
 export class TunLink {
   readonly #io: FunnelIo;
+  readonly #device: string;
   readonly #index: number;
   #terms: LinkTerms;
   /** What was refused, so that it is told once and not at each change. */
   readonly #refused = new Set<string>();
 
   /** @param terms as it is now */
-  constructor(io: FunnelIo, index: number, terms: LinkTerms) {
+  constructor(
+    io: FunnelIo,
+    { device, index }: { readonly device: string; readonly index: number },
+    terms: LinkTerms,
+  ) {
     this.#io = io;
+    this.#device = device;
     this.#index = index;
     this.#terms = terms;
   }
@@ -45,7 +52,8 @@ export class TunLink {
         this.#take(step);
         this.#refused.delete(what);
       } catch (error) {
-        if (!isSoAlready(step, error)) {
+        const isSo = isPermission(error) ? isSoOf(this.#device, this.#index, step) : isSoAlready(step, error);
+        if (!isSo) {
           refusals.push({ what, error });
           continue;
         }
@@ -85,7 +93,11 @@ function isSoAlready(step: LinkStep, error: unknown): boolean {
 
 /** For a message: an error of the system without the name of the call. */
 export function reasonOf(error: unknown): string {
-  return systemCode(error) === 'EPERM'
-    ? 'not permitted; run as root or with CAP_NET_ADMIN'
+  return isPermission(error)
+    ? 'not permitted; run as root or with CAP_NET_ADMIN, or let root set that on the device'
     : messageOf(error);
+}
+
+function isPermission(error: unknown): boolean {
+  return systemCode(error) === 'EPERM';
 }

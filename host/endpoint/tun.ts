@@ -111,7 +111,7 @@ export class TunPiece implements Piece {
       this.#wasThere = left?.wasThere ?? isThereNow;
       this.#left = left?.terms;
       this.#graceUntil = now + GRACE_MS;
-      this.#link = new TunLink(io, this.#channel.index, left?.terms ?? freshTerms(this.#wasThere));
+      this.#link = new TunLink(io, this.#channel, left?.terms ?? freshTerms(this.#wasThere));
       this.#configure(io, this.#channel, this.#link);
       io.start(this.#channel.channel);
     } catch (error) {
@@ -136,11 +136,16 @@ export class TunPiece implements Piece {
     const where = `piece ${this.#context.name}: the tun device ${device}`;
     const options = { cause: error };
     switch (systemCode(error)) {
-      case 'EPERM':
       case 'EACCES':
         return new EndpointError(
           'FT_TUN_PERMISSION',
-          `${where} may not be opened by this user. Run as root or with CAP_NET_ADMIN, or let root make the device for you: ip tuntap add dev ${device.replace('%d', '0')} mode tun user $USER`,
+          `${where} cannot be made, because this user may not open /dev/net/tun. Run as root, or let root allow it: chmod 666 /dev/net/tun`,
+          options,
+        );
+      case 'EPERM':
+        return new EndpointError(
+          'FT_TUN_PERMISSION',
+          `${where} may not be made by this user. Run as root or with CAP_NET_ADMIN, or let root make the device for you, with its address and MTU: ip tuntap add dev ${device.replace('%d', '0')} mode tun user $USER`,
           options,
         );
       case 'EBUSY':

@@ -185,6 +185,40 @@ describe('a tun device', () => {
     expect(await shown(host, 'ours', true)).toEqual({ mtu: 1500, isUp: false, addresses: [], routes: [] });
   });
 
+  labTest(
+    'that root made and set up for a user needs no rights; what is not so is told',
+    async ({ lab, skip }) => {
+      if (!hasCommand('setpriv')) skip('setpriv is not installed');
+      const host = await lab.namespace('host');
+      await host.ip('tuntap', 'add', 'dev', 'ours', 'mode', 'tun', 'user', '0');
+      await host.sysctl('ipv6.conf.ours.disable_ipv6', 1);
+      await host.ip('link', 'set', 'ours', 'mtu', '1280');
+      await host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'ours');
+      await host.ip('link', 'set', 'ours', 'up');
+      // Without any right, but the owner of the device and of /dev/net/tun; in a user namespace there is no other user.
+      const powerless = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'];
+      const settings: [string, string][] = [
+        ['device', 'ours'],
+        ['mtu', '1280'],
+        ['address', '192.0.2.1/24'],
+        ['echo', 'true'],
+      ];
+      const before = await shown(host, 'ours', true);
+      const piece = new NativePieceProcess(lab, host, 'tun', settings, powerless);
+      await piece.running.waitFor(ready);
+      await host.run(['ping', '-c', '1', '-W', '20', '192.0.2.9']);
+      expect(await piece.ask('logs')).toBe('[]');
+      await piece.ask('close');
+      await piece.running.ended;
+      expect(await shown(host, 'ours', true)).toEqual(before);
+      const wrong = new NativePieceProcess(lab, host, 'tun', [['device', 'ours']], powerless);
+      await wrong.running.ended;
+      expect(wrong.running.stdout).toMatch(
+        /refused FT_TUN_PERMISSION .*mtu 1500 on the tun device ours: not permitted; .*free true/,
+      );
+    },
+  );
+
   labTest('is shared by lanes that say so, and stays until the last of them is gone', async ({ lab }) => {
     const host = await lab.namespace('host');
     const settings: [string, string][] = [
@@ -197,9 +231,9 @@ describe('a tun device', () => {
     );
     await one!.running.waitFor(ready);
     await two!.running.waitFor(ready);
-    await host.run(['ping', '-c', '1', '-W', '2', '192.0.2.9']);
+    await host.run(['ping', '-c', '1', '-W', '20', '192.0.2.9']);
     await one!.ask('close');
-    await host.run(['ping', '-c', '1', '-W', '2', '192.0.2.9']);
+    await host.run(['ping', '-c', '1', '-W', '20', '192.0.2.9']);
     await two!.ask('close');
     expect((await host.runAnyway(['ip', 'link', 'show', 'fun0'])).status).toBe(1);
   });

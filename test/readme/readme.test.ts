@@ -6,7 +6,9 @@ import { afterEach, expect, test } from 'vitest';
 import { buildPiece } from '../../abi/build/build-piece.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import { checkConfiguration } from '../../host/index.ts';
+import { runByOffset } from '../compliance/run-by-offset.ts';
 import { projectRoot } from '../net/project-root.ts';
+import { PieceRig } from '../pieces/piece-rig.ts';
 
 /** What the README shows is what a newcomer tries first. */
 const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
@@ -27,16 +29,28 @@ test('the service that it shows runs, and ends by itself', () => {
   const file = join(scratchFolder(), 'service.mjs');
   const main = join(projectRoot, 'dist', 'host', 'index.js');
   writeFileSync(file, block('ts', 'openFunnel').replace("'funnel-tunnel'", JSON.stringify(main)));
-  const output = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 30_000 });
+  const output = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 120_000 });
   expect(output).toBe('left running\nhub running\nright running\n');
 });
 
-test('the piece that it shows is built, and says what it is', async () => {
+test('the piece that it shows is built, says what it is, and sends every frame back', async () => {
   const folder = scratchFolder();
   mkdirSync(join(folder, 'assembly'));
   writeFileSync(join(folder, 'assembly', 'index.ts'), block('ts', 'class Back'));
-  const component = await loadComponent(await buildPiece(folder));
+  const built = await buildPiece(folder);
+  const component = await loadComponent(built);
   expect(component.describe([])).toMatchObject({ name: 'back', edges: [{ name: 'net' }] });
+  const rig = new PieceRig(await runByOffset(built)).join();
+  const header = { protocol: 'ipv4', role: 'header', bytes: [0x45, ...Array(19).fill(7)] } as const;
+  const { sent, ends } = rig.process(
+    { edge: 'net', parts: [header, { bytes: [1, 2, 3] }] },
+    { edge: 'net', parts: [header] },
+  );
+  expect(sent.map(({ edge, ticket, bytes }) => [edge, ticket, [...bytes]])).toEqual([
+    ['net', 1, [...header.bytes, 1, 2, 3]],
+    ['net', 2, [...header.bytes]],
+  ]);
+  expect(ends).toEqual([]);
 }, 300_000);
 
 test('every file and folder that it names is there', () => {

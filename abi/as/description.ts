@@ -18,6 +18,21 @@ import {
 } from './generated';
 import { List, Text } from './text';
 
+/** Properties of traffic that the contract names. */
+const TRAFFIC_NAMES: string[] = [
+  'reliable',
+  'ordered',
+  'duplicate-free',
+  'framed',
+  'size',
+  'encrypted',
+  'authenticated',
+  'low-delay',
+];
+/** What the contract lets neighbours tell each other. */
+const OFFER_NAMES: string[] = ['mtu', 'address', 'route', 'group', 'identity', 'up'];
+const PROPERTY_NAMES: string[] = TRAFFIC_NAMES.concat(OFFER_NAMES);
+
 /** What a piece is, as it tells it. Numbers of Edges, Shapes, reasons and protocols count from 0 in the order of the calls. */
 export class Description {
   name: string = '';
@@ -219,6 +234,18 @@ export class CurveDescription {
   /** A property that holds at one end when it holds at the other. */
   keeps(property: string): CurveDescription {
     this.keptProperties.push(property);
+    return this;
+  }
+
+  /** All that the contract has names for: frames pass unchanged and in their order, and neither late nor in vain. */
+  keepsAll(): CurveDescription {
+    for (let i = 0; i < PROPERTY_NAMES.length; i++) this.keeps(PROPERTY_NAMES[i]);
+    return this;
+  }
+
+  /** What neighbours offer each other (addresses, routes, sizes), as if nothing stood between them. */
+  keepsOffers(): CurveDescription {
+    for (let i = 0; i < OFFER_NAMES.length; i++) this.keeps(OFFER_NAMES[i]);
     return this;
   }
 

@@ -26,14 +26,16 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
   [
     'tun',
     {
-      describe: (settings) => described(settings, readTunSettings(settings), () => tunDescription),
+      describe: (settings) =>
+        described(settings, readTunSettings(settings), ({ mtu }) => tunDescription(mtu)),
       make: (context, frames, protocols, settings) => new TunPiece(context, frames, protocols, settings),
     },
   ],
   [
     'udp',
     {
-      describe: (settings) => described(settings, readUdpSettings(settings), () => udpDescription),
+      describe: (settings) =>
+        described(settings, readUdpSettings(settings), ({ families }) => udpDescription(families)),
       make: (context, frames, protocols, settings) => new UdpPiece(context, frames, protocols, settings),
     },
   ],

@@ -6,6 +6,7 @@ import { Outbox } from '../piece/outbox.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
 import type { Direction } from '../stack/direction.ts';
 import type { Protocols } from '../stack/protocols.ts';
+import { available } from './available.ts';
 import { EndpointError, messageOf } from './endpoint-error.ts';
 import { DIRECTIONS, readStack } from './pcap-writer.ts';
 import { CaptureError, CaptureReader, LinkType } from './pcapng.ts';
@@ -292,7 +293,7 @@ export function pcapReaderDescription({
         name: 'frames',
         optional: false,
         repeated: false,
-        shapes: [{ stack, direction, reach: 'whole-frame', properties: [] }],
+        shapes: [{ stack, direction, reach: 'whole-frame', properties: [available('framed')] }],
       },
     ],
     curves: [],

@@ -1,4 +1,10 @@
-import type { Piece as Description, Joining, Problem, Setting } from '../../abi/host/contract.ts';
+import type {
+  Piece as Description,
+  Joining,
+  Problem,
+  PropertyWish,
+  Setting,
+} from '../../abi/host/contract.ts';
 import { Composer } from '../frame/composer.ts';
 import { type Frames, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
 import type { Inbox } from '../piece/inbox.ts';
@@ -7,6 +13,7 @@ import type { Direction } from '../stack/direction.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { parseStack } from '../stack/parse-stack.ts';
 import type { Protocols } from '../stack/protocols.ts';
+import { available } from './available.ts';
 import { BlockFile } from './block-file.ts';
 import { EndpointError, messageOf } from './endpoint-error.ts';
 import {
@@ -269,7 +276,7 @@ export function pcapWriterDescription({
         name: 'frames',
         optional: false,
         repeated: false,
-        shapes: [{ stack, direction, reach: 'whole-frame', properties: [] }],
+        shapes: [{ stack, direction, reach: 'whole-frame', properties: takenProperties(direction) }],
       },
     ],
     curves: [],
@@ -282,6 +289,12 @@ export function pcapWriterDescription({
       })),
     ],
   };
+}
+
+/** Who carries tells how: frames are recorded as and when they come, though not all when the disk is slow. */
+function takenProperties(direction: Direction): readonly PropertyWish[] {
+  const names = direction === 'up' ? ['framed', 'ordered', 'duplicate-free', 'low-delay'] : ['framed'];
+  return names.map((name) => available(name));
 }
 
 /** The choices of the setting `direction`. */

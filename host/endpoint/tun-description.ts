@@ -1,26 +1,43 @@
 import type { Piece as Description, Setting } from '../../abi/host/contract.ts';
+import { available } from './available.ts';
 
-/** What the native piece `tun` is. */
-export const tunDescription: Description = {
+/** What the native piece `tun` is, with a device that takes packets of so many bytes. */
+export function tunDescription(mtu: number): Description {
+  return {
+    ...TUN,
+    edges: [
+      {
+        name: 'ip',
+        optional: false,
+        repeated: false,
+        shapes: [
+          {
+            stack: 'ip',
+            direction: 'down',
+            reach: 'whole-frame',
+            properties: [available('framed'), available('size', { tag: 'at-most', val: BigInt(mtu) })],
+          },
+        ],
+      },
+    ],
+  };
+}
+
+const TUN: Description = {
   name: 'tun',
   version: '0.1.0',
   summary:
     'A network device of this machine: the packets that the system routes into it, and those that it is to receive.',
   protocols: [],
-  edges: [
-    {
-      name: 'ip',
-      optional: false,
-      repeated: false,
-      shapes: [{ stack: 'ip', direction: 'down', reach: 'whole-frame', properties: [] }],
-    },
-  ],
+  edges: [],
   curves: [],
   settings: [
     setting('device', 'Name of the device; %d in it becomes the first number that is free', 'text', {
       default: 'fun%d',
     }),
-    setting('mtu', 'Largest packet in bytes; neighbours may offer less', 'number', { default: '1500' }),
+    setting('mtu', 'Largest packet in bytes; neighbours may offer less, or carry less', 'number', {
+      default: '1500',
+    }),
     setting('address', 'Address of the device with its prefix length, such as 10.0.0.1/24', 'address', {
       repeated: true,
     }),
@@ -64,6 +81,8 @@ export const TUN_TALLY = [
   ...['would-block', 'too-large', 'unreachable', 'refused'],
   ...['not-permitted', 'malformed', 'device-down', 'other-error'],
 ] as const;
+
+export const tunSettings: readonly Setting[] = TUN.settings;
 
 function setting(
   name: string,

@@ -13,7 +13,7 @@ import { formatPrefix, maskPrefix, parsePrefix } from './ip-address.ts';
 import type { LinkTerms } from './link-terms.ts';
 import { SettingReader } from './setting-reader.ts';
 import * as tunDescriptionConstants from './tun-description.ts';
-import { tunDescription } from './tun-description.ts';
+import { tunDescription, tunSettings } from './tun-description.ts';
 import { reasonOf, TunLink } from './tun-link.ts';
 import { readTunNote, tunNote } from './tun-note.ts';
 
@@ -28,7 +28,7 @@ const { TUN_TALLY } = tunDescriptionConstants;
  * `route`, `mtu`, `up`), and takes back what they take back; when it closes, the device is gone and all with it.
  */
 export class TunPiece implements Piece {
-  readonly description: Description = tunDescription;
+  readonly description: Description;
   readonly held = 0;
   readonly #context: PieceContext;
   readonly #frames: Frames;
@@ -68,6 +68,7 @@ export class TunPiece implements Piece {
     this.#ipv6 = protocols.number('ipv6');
     const read = readTunSettings(settings);
     this.#settings = read.settings;
+    this.description = tunDescription(read.settings.mtu);
     this.#problems = read.problems;
   }
 
@@ -296,7 +297,8 @@ export class TunPiece implements Piece {
         if (name === 'address' && value.tag === 'text') addresses.add(formatPrefix(parsePrefix(value.val)!));
         else if (name === 'route' && value.tag === 'text')
           routes.add(formatPrefix(maskPrefix(parsePrefix(value.val)!)));
-        else if (name === 'mtu' && value.tag === 'at-most') mtu = Math.min(mtu, Number(value.val));
+        else if ((name === 'mtu' || name === 'size') && value.tag === 'at-most')
+          mtu = Math.min(mtu, Number(value.val));
         else if (name === 'up' && value.tag === 'yes') isUp = true;
       }
     }
@@ -440,7 +442,7 @@ export function readTunSettings(given: readonly (readonly [string, string])[]): 
   readonly settings: TunSettings;
   readonly problems: readonly Problem[];
 } {
-  const reader = new SettingReader(tunDescription.settings, given);
+  const reader = new SettingReader(tunSettings, given);
   const device = reader.text('device');
   if (!/^[^\s/:]{1,15}$/.test(device) || device === '.' || device === '..' || /%(?!d)|%.*%/.test(device))
     reader.problem(
@@ -464,6 +466,9 @@ function mistakeIn({ name, value }: Property): string | undefined {
   if (name === 'address' || name === 'route') {
     if (value.tag !== 'text' || parsePrefix(value.val) === undefined)
       return `the ${name} that a neighbour offers is no address with a prefix length: ${value.tag === 'text' ? value.val : value.tag}`;
+  } else if (name === 'size') {
+    if (value.tag === 'at-most' && value.val < BigInt(LEAST_MTU))
+      return `what carries the packets takes no more than ${value.val} bytes, and a device needs ${LEAST_MTU}`;
   } else if (name === 'mtu') {
     if (value.tag !== 'at-most' || value.val < BigInt(LEAST_MTU))
       return `the mtu that a neighbour offers must be at most some number from ${LEAST_MTU} on`;

@@ -1,22 +1,37 @@
 import type { Piece as Description, Setting } from '../../abi/host/contract.ts';
+import { available } from './available.ts';
 
-/** What the native piece `udp` is. Shape 0 is datagrams, Shape 1 what routers and hosts answered to ours. */
-export const udpDescription: Description = {
+/** What the native piece `udp` is with these IP versions. Shape 0 is datagrams, Shape 1 what routers and hosts answered to ours. */
+export function udpDescription(families: readonly (4 | 6)[]): Description {
+  // The length of IPv6 does not count its own header.
+  const largest = families.includes(4) ? 65_535 : 40 + 65_535;
+  const properties = [
+    available('framed'),
+    available('low-delay'),
+    available('size', { tag: 'at-most', val: BigInt(largest) }),
+  ];
+  return {
+    ...UDP,
+    edges: [
+      {
+        name: 'udp',
+        optional: false,
+        repeated: false,
+        shapes: [
+          { stack: 'ip/udp', direction: 'up', reach: 'whole-frame', properties },
+          { stack: 'ip/{icmp,icmpv6}', direction: 'up', reach: 'whole-frame', properties },
+        ],
+      },
+    ],
+  };
+}
+
+const UDP: Description = {
   name: 'udp',
   version: '0.1.0',
   summary: 'UDP sockets of this machine, with the IP and UDP headers of what they send and receive.',
   protocols: [],
-  edges: [
-    {
-      name: 'udp',
-      optional: false,
-      repeated: false,
-      shapes: [
-        { stack: 'ip/udp', direction: 'up', reach: 'whole-frame', properties: [] },
-        { stack: 'ip/{icmp,icmpv6}', direction: 'up', reach: 'whole-frame', properties: [] },
-      ],
-    },
-  ],
+  edges: [],
   curves: [],
   settings: [
     setting(
@@ -67,6 +82,8 @@ export const UDP_TALLY = [
   ...['would-block', 'too-large', 'unreachable', 'refused'],
   ...['not-permitted', 'bad-source', 'device-down', 'other-error'],
 ] as const;
+
+export const udpSettings: readonly Setting[] = UDP.settings;
 
 function setting(
   name: string,

@@ -1,7 +1,7 @@
 import type { Problem } from '../../abi/host/contract.ts';
 import { formatAddress, type Prefix } from './ip-address.ts';
 import { SettingReader } from './setting-reader.ts';
-import { udpDescription } from './udp-description.ts';
+import { udpSettings } from './udp-description.ts';
 
 export interface UdpSettings {
   readonly ports: readonly number[];
@@ -22,7 +22,7 @@ export function readUdpSettings(given: readonly (readonly [string, string])[]): 
   readonly settings: UdpSettings;
   readonly problems: readonly Problem[];
 } {
-  const reader = new SettingReader(udpDescription.settings, given);
+  const reader = new SettingReader(udpSettings, given);
   const family = reader.choice('family', ['both', 'ipv4', 'ipv6']);
   const address = reader.address('address');
   const bound = address === undefined ? undefined : address.length === 4 ? 4 : 6;

@@ -40,7 +40,7 @@ const { DGRAM_LACKS } = udpDgramConstants;
  * neighbours offer.
  */
 export class UdpPiece implements Piece {
-  readonly description: Description = udpDescription;
+  readonly description: Description;
   readonly held = 0;
   readonly #context: PieceContext;
   readonly #frames: Frames;
@@ -85,6 +85,7 @@ export class UdpPiece implements Piece {
     this.#icmpv6 = protocols.number('icmpv6');
     const read = readUdpSettings(settings);
     this.#settings = read.settings;
+    this.description = udpDescription(read.settings.families);
     this.#problems = read.problems;
     this.#grants = new Grants(read.settings.destinations, read.settings);
   }

@@ -54,12 +54,57 @@ describe('what Joints settle', () => {
       'size at least 576',
     ]);
     expect(mistakesOf(pair('available size at-most 1200', 'required size at-least 1280'))).toEqual([
-      'b.e: ip of b requires size at least 1280 bytes; ip of a offers size at most 1200 bytes; put a piece between them that adds it, or keep them on networks of their own',
+      'b.e: ip of b requires size at least 1280 bytes; ip of a offers size at most 1200 bytes; give a other settings, or keep them on networks of their own',
     ]);
     expect(mistakesOf(pair('required size at-most 1200', 'required size at-least 1280'))).toHaveLength(1);
     expect(mistakesOf(pair('available size at-least 1200', 'required size at-least 1280'))).toHaveLength(1);
     expect(mistakesOf(pair('rejected delay at-least 50', 'available delay at-least 60'))).toHaveLength(1);
     expect(mistakesOf(pair('rejected delay at-least 50', 'available delay at-least 40'))).toEqual([]);
+  });
+
+  it('holds a limit from behind a piece against nobody but those whose limit it is', () => {
+    const places = [
+      samplePlace('small', { ip: ['ip down available size at-most 1000'] }, { ip: ['lan'] }),
+      samplePlace(
+        'tunnel',
+        { in: ['ip up required size at-least 1280'], out: ['ip down required size at-least 1308'] },
+        { in: ['lan'], out: ['wan'] },
+        { curves: ['0/0 1/0 +28 keeps size'] },
+      ),
+      samplePlace('wide', { ip: ['ip up available size at-most 65535'] }, { ip: ['wan'] }),
+    ];
+    expect(mistakesOf(places)).toEqual([
+      'tunnel.in: ip of tunnel requires size at least 1280 bytes; ip of small offers size at most 1000 bytes; give small other settings, or keep them on networks of their own',
+    ]);
+  });
+
+  it('tells together what one has against another, and what several Shapes have', () => {
+    const picky = 'required reliable, required ordered, required encrypted';
+    expect(
+      mistakesOf([
+        samplePlace('a', { e: [`ip/tcp down ${picky}`, `ip/udp down ${picky}`] }, { e: ['lan'] }),
+        samplePlace('b', { e: ['ip up available encrypted, rejected encrypted'] }, { e: ['lan'] }),
+      ]),
+    ).toEqual([
+      'a.e: ip/tcp and ip/udp of a require reliable, ordered and encrypted; ip of b rejects encrypted and offers delivery that may lose and delivery in any order; put a piece between them that adds them, or keep them on networks of their own',
+    ]);
+  });
+
+  it('lets an Edge that is optional, and from which nothing is kept, have no say in the rest', () => {
+    const tap = samplePlace(
+      'tap',
+      { a: ['ip up'], b: ['ip down'], 'copy?': ['ip down'] },
+      { a: ['lan'], b: ['wan'], copy: ['cap'] },
+      { curves: ['0/0 1/0 keeps reliable', '0/0 2/0', '1/0 2/0'] },
+    );
+    const places = [
+      samplePlace('user', { e: ['ip down required reliable'] }, { e: ['lan'] }),
+      tap,
+      samplePlace('wire', { e: ['ip up available reliable'] }, { e: ['wan'] }),
+      samplePlace('file', { e: ['ip up'] }, { e: ['cap'] }),
+    ];
+    expect(mistakesOf(places)).toEqual([]);
+    expect(settled(places)['file.e/0']).toEqual([]);
   });
 
   it('takes texts as they are', () => {

@@ -6,6 +6,7 @@ import {
   type Conflict,
   type Facts,
   inEachCase,
+  isAside,
   NO_FACTS,
   type Settlement,
   sameFacts,
@@ -102,8 +103,9 @@ class Ends {
       for (const curve of description.curves) {
         const from = groups.get(`${place} ${curve.fromEdge} ${curve.fromShape}`);
         const to = groups.get(`${place} ${curve.toEdge} ${curve.toShape}`);
-        // What turns back at one Shape comes from there already.
-        if (from === undefined || to === undefined || from === to) continue;
+        if (from === undefined || to === undefined || isAside(description, curve)) continue;
+        // What turns back at one Shape comes from there already; but from one of a repeated Edge to another it goes on.
+        if (from === to && !from.isRepeated) continue;
         to.sources.push({ group: from, curve, addedBytes: -curve.overhead });
         from.sources.push({ group: to, curve, addedBytes: curve.overhead });
       }

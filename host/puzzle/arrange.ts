@@ -3,7 +3,7 @@ import type { Protocols } from '../stack/protocols.ts';
 import { type Agreement, agree } from './agreement.ts';
 import type { Arrangement, Mistake, NetworkOptions, Place, PlannedJoint } from './arrangement.ts';
 import { checkDescription } from './check-description.ts';
-import { type ConflictPlace, explainConflict } from './explain-conflict.ts';
+import { type ConflictPlace, explainConflicts } from './explain-conflict.ts';
 import { type JoinedNetwork, joinNetwork, type Seated } from './join.ts';
 import { propertiesOf } from './properties.ts';
 import { ShapeClasses } from './shape-classes.ts';
@@ -30,10 +30,8 @@ export function arrange(
     mistakes.push(...network.mistakes);
   }
   const agreement = agree({ places, joints: joined });
-  for (const conflict of conflictsIn(joined, agreement)) {
-    const context = { protocols, places, joints: joined, agreement, known };
-    mistakes.push(explainConflict(conflict, context));
-  }
+  const context = { protocols, places, joints: joined, agreement, known };
+  mistakes.push(...explainConflicts([...conflictsIn(joined, agreement)], context));
   return { joints: joined.map((network, joint) => plannedJoint(network, joint, agreement)), mistakes };
 }
 

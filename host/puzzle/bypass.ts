@@ -1,9 +1,10 @@
-import type { Curve, Property } from '../../abi/host/contract.ts';
+import type { Curve, Property, Shape } from '../../abi/host/contract.ts';
 import { matchStacks } from '../stack/match.ts';
 import { parseStack } from '../stack/parse-stack.ts';
 import type { Protocols } from '../stack/protocols.ts';
 import type { Mistake, Place, PlannedJoint } from './arrangement.ts';
 import type { FailurePolicy } from './piece-maker.ts';
+import { propertyText } from './properties.ts';
 
 /**
  * Which way frames take around a piece that has failed: from each Shape that joins along the first Curve of the
@@ -124,14 +125,24 @@ function obstacleOn(attempt: {
     return `${where} has ${other}`;
   const here = from.properties?.[index];
   const beyond = to.properties?.[to.shapes.indexOf(end.shape)];
-  const unlike = here && beyond && (unlikeProperty(here, beyond) ?? unlikeProperty(beyond, here));
+  if (here === undefined || beyond === undefined) return to;
+  const mineShape = place.description.edges[from.described]!.shapes[shape]!;
+  const unlike =
+    unlikeProperty(here, beyond, mineShape) ?? unlikeProperty(beyond, here, described.shapes[end.shape]!);
   return unlike === undefined ? to : `without the piece \`${unlike}\` does not hold on both sides`;
 }
 
-function unlikeProperty(these: readonly Property[], those: readonly Property[]): string | undefined {
+/** What holds at a Shape by the doing of its piece alone. What only its neighbour there brought along is there without it. */
+function unlikeProperty(
+  these: readonly Property[],
+  those: readonly Property[],
+  { properties }: Shape,
+): string | undefined {
   return these.find(({ name, value }) => {
-    const other = those.find((each) => each.name === name)?.value;
-    if (other === undefined || other.tag !== value.tag) return true;
-    return value.tag !== 'yes' && other.tag !== 'yes' && value.val !== other.val;
+    const sameName = those.filter((each) => each.name === name);
+    if (value.tag === 'at-least' || value.tag === 'at-most')
+      return !sameName.some((other) => other.value.tag === value.tag && other.value.val === value.val);
+    if (sameName.some((other) => propertyText(other) === propertyText({ name, value }))) return false;
+    return properties.some(({ wish, property }) => wish === 'available' && property.name === name);
   })?.name;
 }

@@ -1,4 +1,4 @@
-import type { Property, PropertyWish, Value } from '../../abi/host/contract.ts';
+import type { Curve, Piece, Property, PropertyWish, Value } from '../../abi/host/contract.ts';
 
 /**
  * What holds of traffic at some place, by name.
@@ -33,7 +33,7 @@ export interface Conflict {
   /** Whose wish it is: of the first or the second of both. */
   readonly side: 0 | 1;
   readonly wish: PropertyWish;
-  /** The bound that stands against it, for a number. */
+  /** The bound of the other that stands against it, for a number. */
   readonly bound?: Value;
   /** It would be there, but the other rejects it. */
   readonly isRejected: boolean;
@@ -80,8 +80,10 @@ export function settle(a: Side, b: Side): Settlement {
   const facts: Facts = { holds, atLeast: offered.atLeast, atMost };
   const conflicts: Conflict[] = [];
   for (const [side, { wishes }] of [a, b].entries()) {
+    // A bound that a piece itself brings along, from behind it, is its own affair.
+    const { atLeast, atMost } = side === 0 ? b.facts : a.facts;
     for (const wish of wishes) {
-      const against = standsAgainst(wish, facts);
+      const against = standsAgainst(wish, { holds, atLeast, atMost });
       if (against === undefined) continue;
       const key = keyOf(wish.property);
       conflicts.push({
@@ -170,6 +172,14 @@ export function acrossCurve(facts: Facts, keeps: readonly string[], addedBytes: 
   const holds = new Set<string>();
   for (const key of facts.holds) if (names.has(nameOfKey(key))) holds.add(key);
   return { holds, atLeast: bounds(facts.atLeast), atMost: bounds(facts.atMost) };
+}
+
+/**
+ * Whether a Curve leads to something that has no say in the rest: it keeps nothing, and the piece works without the Edge at
+ * one end of it. Copies for a capture go this way.
+ */
+export function isAside({ edges }: Piece, { keeps, fromEdge, toEdge }: Curve): boolean {
+  return keeps.length === 0 && (edges[fromEdge]?.optional === true || edges[toEdge]?.optional === true);
 }
 
 /** What a Shape lets through of what holds on its other side: what it rejects is not used there. */

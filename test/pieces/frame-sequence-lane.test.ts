@@ -99,8 +99,23 @@ function packet(protocol: number, contents: readonly number[], length: number): 
 }
 
 /** A network's end: `direction` is its own. */
-function end(name: string, stack: string, direction: 'up' | 'down', network: string): PieceMaker {
-  const description = describePiece(name, stack, direction);
+function end(
+  name: string,
+  stack: string,
+  direction: 'up' | 'down',
+  network: string,
+  available: readonly string[] = [],
+): PieceMaker {
+  const plain = describePiece(name, stack, direction);
+  const properties = available.map((each) => ({
+    wish: 'available' as const,
+    property: { name: each, value: { tag: 'yes' as const } },
+  }));
+  const edges = plain.edges.map((edge) => ({
+    ...edge,
+    shapes: edge.shapes.map((shape) => ({ ...shape, properties })),
+  }));
+  const description = { ...plain, edges };
   return {
     place: { name, description, edges: new Map([['net', [network]]]) },
     kind: 'native',
@@ -147,7 +162,7 @@ describe('a large frame through a lane', () => {
         protocols.defineFromText(name, definition);
     lane = new Lane({ protocols });
     await lane.start([
-      end('cable', 'ip/udp', 'up', 'a'),
+      end('cable', 'ip/udp', 'up', 'a', ['reliable', 'ordered', 'duplicate-free']),
       component('receiver', settings, 'b', 'a'),
       end('out', 'opaque-frame', 'down', 'b'),
     ]);

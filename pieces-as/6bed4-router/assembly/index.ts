@@ -18,6 +18,10 @@ DIAGRAM
                                   |    back to carrier)   |
                                   +-----------------------+
 
+  `native` takes packets of up to 1280 bytes, and wants a network that has all of these; so `carrier` wants one that takes 1308
+  bytes at a time, and desires `framed` and `low-delay`. What holds there holds on `native`: `framed`, `duplicate-free`, `low-delay`
+  and sizes less 28 bytes.
+
   On `native` it offers `route` (its /64), `mtu` (at most 1280) and `up`; with `local-addresses` also `address`, the /64's
   first one.
 
@@ -81,7 +85,8 @@ import {
   offerLine,
 } from "funnel-tunnel/as";
 import { store64 } from "funnel-tunnel/as/views/bytes";
-import { OVERHEAD, TUNNEL_MTU } from "../../6bed4/assembly/constants";
+import { TUNNEL_MTU } from "../../6bed4/assembly/constants";
+import { carriesIpv6, wantsCarrier, wraps } from "../../6bed4/assembly/properties";
 import { Protocols } from "../../6bed4/assembly/protocols";
 import { Configuration, describeSettings } from "./configuration";
 import { fromNative } from "./from-native";
@@ -108,18 +113,14 @@ class Router extends Piece {
     describeReasons(description);
     Configuration.read(settings);
     const stack = "ipv4/udp/local:" + Configuration.port.toString();
-    description
-      .edge("carrier")
-      .shape(stack, Direction.Down, Reach.WholeFrame)
-      .shape(stack + "/ipv6", Direction.Down, Reach.Headers)
-      .shape(stack + "/ipv6/icmpv6", Direction.Down, Reach.WholeFrame);
-    description
-      .edge("native")
-      .isOptional()
-      .shape("ipv6", Direction.Up, Reach.Headers)
-      .shape("ipv6/icmpv6", Direction.Up, Reach.Headers);
-    description.curve(EDGE_NATIVE, 0, EDGE_CARRIER, SHAPE_IPV6).grows(OVERHEAD);
-    description.curve(EDGE_NATIVE, 1, EDGE_CARRIER, SHAPE_ICMPV6).grows(OVERHEAD);
+    const carrier = description.edge("carrier").shape(stack, Direction.Down, Reach.WholeFrame);
+    wantsCarrier(carrier.shape(stack + "/ipv6", Direction.Down, Reach.Headers));
+    wantsCarrier(carrier.shape(stack + "/ipv6/icmpv6", Direction.Down, Reach.WholeFrame));
+    const native = description.edge("native").isOptional();
+    carriesIpv6(native.shape("ipv6", Direction.Up, Reach.Headers));
+    carriesIpv6(native.shape("ipv6/icmpv6", Direction.Up, Reach.Headers));
+    wraps(description.curve(EDGE_NATIVE, 0, EDGE_CARRIER, SHAPE_IPV6));
+    wraps(description.curve(EDGE_NATIVE, 1, EDGE_CARRIER, SHAPE_ICMPV6));
     description.curve(EDGE_CARRIER, SHAPE_IPV6, EDGE_CARRIER, SHAPE_IPV6);
   }
 

@@ -18,6 +18,10 @@ DIAGRAM
                          |   IPv6                   |
                          +--------------------------+
 
+  `ipv6` takes packets of up to 1280 bytes, and wants a network that has all of these; so `carrier` wants one that takes 1308
+  bytes at a time, and desires `framed` and `low-delay`. What holds there holds on `ipv6`: `framed`, `duplicate-free`, `low-delay`
+  and sizes less 28 bytes.
+
   On `ipv6` it offers, while its router knows it: `address` (with /114), `route` (fc64::/16 or the router's own /64; each
   routable prefix; ::/0 with `default-route`), `mtu` (at most 1280) and `up`. On `carrier` it offers `group`
   224.0.0.1:25790, on which peers behind one NAT find each other.
@@ -83,13 +87,13 @@ import {
 import { Answers } from "./answers";
 import { Configuration, describeSettings } from "./configuration";
 import { Connection } from "./connection";
-import { OVERHEAD } from "./constants";
 import { fromCarrier } from "./from-carrier";
 import { fromHost } from "./from-host";
 import { Listener, SHAPE_ICMPV6, SHAPE_IPV6, SHAPE_TCP } from "./listener";
 import { Maintenance } from "./maintenance";
 import { advanceNeighbours, nextNeighbourDeadline } from "./neighbour-cache";
 import { Peering } from "./peering";
+import { carriesIpv6, wantsCarrier, wraps } from "./properties";
 import { Protocols } from "./protocols";
 import { describeReasons } from "./reasons";
 
@@ -107,18 +111,18 @@ class Peer extends Piece {
     describeReasons(description);
     Configuration.read(settings);
     const ipv6 = description.edge("ipv6");
-    ipv6.shape("ipv6", Direction.Up, Reach.Headers);
-    ipv6.shape("ipv6/icmpv6", Direction.Up, Reach.WholeFrame);
+    carriesIpv6(ipv6.shape("ipv6", Direction.Up, Reach.Headers));
+    carriesIpv6(ipv6.shape("ipv6/icmpv6", Direction.Up, Reach.WholeFrame));
     const carrier = description.edge("carrier");
     carrier.shape("ipv4/udp/*", Direction.Down, Reach.WholeFrame);
-    carrier.shape("ipv4/udp/*/ipv6", Direction.Down, Reach.Headers);
-    carrier.shape("ipv4/udp/*/ipv6/icmpv6", Direction.Down, Reach.WholeFrame);
-    description.curve(EDGE_IPV6, 0, EDGE_CARRIER, SHAPE_IPV6).grows(OVERHEAD);
-    description.curve(EDGE_IPV6, 1, EDGE_CARRIER, SHAPE_ICMPV6).grows(OVERHEAD);
+    wantsCarrier(carrier.shape("ipv4/udp/*/ipv6", Direction.Down, Reach.Headers));
+    wantsCarrier(carrier.shape("ipv4/udp/*/ipv6/icmpv6", Direction.Down, Reach.WholeFrame));
+    wraps(description.curve(EDGE_IPV6, 0, EDGE_CARRIER, SHAPE_IPV6));
+    wraps(description.curve(EDGE_IPV6, 1, EDGE_CARRIER, SHAPE_ICMPV6));
     if (!Configuration.isTcp) return;
-    ipv6.shape("ipv6/tcp", Direction.Up, Reach.Headers);
-    carrier.shape("ipv4/udp/*/ipv6/tcp", Direction.Down, Reach.Headers);
-    description.curve(EDGE_IPV6, 2, EDGE_CARRIER, SHAPE_TCP).grows(OVERHEAD);
+    carriesIpv6(ipv6.shape("ipv6/tcp", Direction.Up, Reach.Headers));
+    wantsCarrier(carrier.shape("ipv4/udp/*/ipv6/tcp", Direction.Down, Reach.Headers));
+    wraps(description.curve(EDGE_IPV6, 2, EDGE_CARRIER, SHAPE_TCP));
   }
 
   start(now: f64, settings: Settings): void {

@@ -13,6 +13,8 @@
  *   a   STACK up; headers only, or whole frames
  *   b   STACK down; the same
  *
+ *   What holds on one side holds on the other.
+ *
  * SETTINGS
  *   stack   what it passes, as a protocol stack; default ip
  *   whole   whether it takes whole frames rather than headers; default false
@@ -38,7 +40,7 @@ class Echo extends Piece {
     const reach = settings.boolean('whole') ? Reach.WholeFrame : Reach.Headers;
     d.edge('a').shape(stack, Direction.Up, reach);
     d.edge('b').shape(stack, Direction.Down, reach);
-    d.curve(0, 0, 1, 0);
+    d.curve(0, 0, 1, 0).keepsAll();
     d.reason('not-joined', true);
     d.reason('too-many', true);
   }

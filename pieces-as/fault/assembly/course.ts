@@ -77,6 +77,24 @@ export class Course {
     return this.corrupt > 0;
   }
 
+  /** Frames do not all arrive as they were: also those for which there is no room while they are held. */
+  get loses(): bool {
+    return this.loss > 0 || this.corrupts || this.delays;
+  }
+
+  get duplicates(): bool {
+    return this.duplicate > 0;
+  }
+
+  get reorders(): bool {
+    return this.reorder > 0 || this.jitterMs > 0;
+  }
+
+  /** Frames may be held. */
+  get delays(): bool {
+    return this.delayMs > 0 || this.rate > 0 || this.reorders;
+  }
+
   /** Draws what becomes of the next frame. Always six numbers, so that one fault does not change the others. */
   draw(): void {
     this.isLost = <u64>this.chance.next() < this.loss;

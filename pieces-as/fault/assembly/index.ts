@@ -14,6 +14,10 @@
  *   a   STACK up; headers only, or whole frames where those from here may be corrupted
  *   b   STACK down; the same
  *
+ *   What holds on one side holds on the other, but for what the settings take away: `reliable` with losses, corruption, or
+ *   frames that are held; `authenticated` with corruption; `ordered` with reordering or jitter; `duplicate-free` with duplicates;
+ *   `low-delay` where frames are held.
+ *
  * SETTINGS
  *   stack          what passes, as a protocol stack; default ip
  *   seed           from 0 to 4294967295; default 1
@@ -101,7 +105,12 @@ class Fault extends Piece {
     const stack = settings.text('stack');
     d.edge('a').shape(stack, Direction.Up, this.there.corrupts ? Reach.WholeFrame : Reach.Headers);
     d.edge('b').shape(stack, Direction.Down, this.back.corrupts ? Reach.WholeFrame : Reach.Headers);
-    d.curve(0, 0, 1, 0);
+    const curve = d.curve(0, 0, 1, 0).keepsOffers().keeps('framed').keeps('size').keeps('encrypted');
+    if (!this.there.loses && !this.back.loses) curve.keeps('reliable');
+    if (!this.there.corrupts && !this.back.corrupts) curve.keeps('authenticated');
+    if (!this.there.reorders && !this.back.reorders) curve.keeps('ordered');
+    if (!this.there.duplicates && !this.back.duplicates) curve.keeps('duplicate-free');
+    if (!this.there.delays && !this.back.delays) curve.keeps('low-delay');
   }
 
   start(now: f64, settings: Settings): void {

@@ -32,6 +32,8 @@ export abstract class Configuration {
   static mode: i32 = Mode.stream;
   static stack: string = 'ip';
   static carrier: string = 'ip/tcp';
+  /** Bytes of its first header; of the longest, where it may be either IP. */
+  static networkHeader: u32 = 40;
   static port: u32 = 0;
   static hasRemote: bool = false;
   static readonly remote: Endpoint = new Endpoint();
@@ -55,6 +57,7 @@ export abstract class Configuration {
     if (Configuration.carrier != network + '/' + transport || (network != 'ip' && network != 'ipv4' && network != 'ipv6')) {
       settings.problem('carrier', 'must be ip/' + transport + ', ipv4/' + transport + ' or ipv6/' + transport + ' in this mode');
     }
+    Configuration.networkHeader = network == 'ipv4' ? 20 : 40;
     Configuration.port = <u32>settings.number('port', 1, 65535);
     Configuration.hasRemote = settings.has('remote');
     const remote = Configuration.remote;

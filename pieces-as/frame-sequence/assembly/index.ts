@@ -14,6 +14,10 @@
  *   frames    STACK, headers only: the frames that are carried
  *   carrier   CARRIER/local:PORT, whole frames; for a stream that is opened from here, CARRIER/remote:REMOTE-PORT
  *
+ *   `frames` has `framed`, with sizes of up to max-frame. `carrier` requires `reliable`, `ordered` and `duplicate-free`, but for mode
+ *   message-unreliable; and for messages that max-segment fits, with its headers. What the carrier has, `frames` has too:
+ *   these three, `low-delay`, `encrypted` and `authenticated`.
+ *
  * SETTINGS
  *   mode          stream; message-reliable, where messages come once and in order; or message-unreliable. Default stream
  *   stack         what is carried: ip; or what begins with one protocol, such as ethernet; or opaque-frame, a protocol that
@@ -81,6 +85,8 @@ import {
   Reach,
   Settings,
   State,
+  ValueCase,
+  Wish,
   describedEdge,
   edgeOf,
 } from 'funnel-tunnel/as';
@@ -90,12 +96,16 @@ import { Delivery } from './delivery';
 import { Link } from './link';
 import { describeReasons, end, Reason } from './reasons';
 import { Reliable } from './reliable';
+import { MORE_HEADER, RELIABLE_HEADER, UNRELIABLE_HEADER } from './segment';
 import { Sender } from './sender';
 import { Stream } from './stream';
 import { Unreliable } from './unreliable';
 
 const FRAMES: u16 = 0;
 const CARRIER: u16 = 1;
+
+/** What a stream has, and what `message-reliable` takes for given. */
+const ORDERLY: string[] = ['reliable', 'ordered', 'duplicate-free'];
 
 class FrameSequence extends Piece {
   /** The queue behind the carrier is full. */
@@ -111,12 +121,22 @@ class FrameSequence extends Piece {
     const isStream = Configuration.mode == Mode.stream;
     const port =
       isStream && Configuration.hasRemote ? '/remote:' + Configuration.remote.port.toString() : '/local:' + Configuration.port.toString();
-    d.edge('frames').shape(Configuration.stack, Direction.Up, Reach.Headers);
-    d.edge('carrier').shape(Configuration.carrier + port, Direction.Down, Reach.WholeFrame);
-    // What follows the port is no stack that the host could parse.
-    d.curve(FRAMES, 0, CARRIER, 0)
-      .isOpaque()
-      .grows(isStream ? 44 : 40);
+    d.edge('frames')
+      .shape(Configuration.stack, Direction.Up, Reach.Headers)
+      .wish(Wish.Available, 'framed')
+      .wishBound(Wish.Available, 'size', ValueCase.AtMost, Configuration.maxFrame);
+    const carrier = d.edge('carrier').shape(Configuration.carrier + port, Direction.Down, Reach.WholeFrame);
+    const isPatient = Configuration.mode == Mode.unreliable;
+    for (let i = 0; i < ORDERLY.length; i++) if (!isPatient) carrier.wish(Wish.Required, ORDERLY[i]);
+    if (!isStream) {
+      const message = Configuration.maxSegment + Configuration.networkHeader + 8;
+      carrier.wish(Wish.Desired, 'framed').wishBound(Wish.Required, 'size', ValueCase.AtLeast, message);
+    }
+    // What follows the port is no stack that the host could parse. Sizes here and there have nothing to do with each other.
+    const curve = d.curve(FRAMES, 0, CARRIER, 0).isOpaque().keeps('encrypted').keeps('authenticated').keeps('low-delay');
+    for (let i = 0; i < ORDERLY.length; i++) curve.keeps(ORDERLY[i]);
+    const segment = isPatient ? UNRELIABLE_HEADER + MORE_HEADER : RELIABLE_HEADER;
+    curve.grows(<i32>(Configuration.networkHeader + (isStream ? 20 + 4 : 8 + segment)));
   }
 
   start(now: f64, settings: Settings): void {

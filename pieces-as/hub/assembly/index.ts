@@ -15,6 +15,8 @@
  *
  *   net   repeated; STACK up, down or peer, headers only: payloads stay with the host
  *
+ *   What holds on all other networks holds on each, but for `reliable`; and what is offered on one is offered on all.
+ *
  * SETTINGS
  *   stack   what the network carries, as a protocol stack; default ip
  *
@@ -36,6 +38,9 @@ const ALONE: u16 = 0;
 const TOO_MANY: u16 = 1;
 const SHAPES: u16 = 3;
 
+/** All but `reliable`: nobody waits for the slowest of those who hear a frame. */
+const KEPT: string[] = ['ordered', 'duplicate-free', 'framed', 'size', 'encrypted', 'authenticated', 'low-delay'];
+
 class Hub extends Piece {
   describe(d: Description, settings: Settings): void {
     d.piece('hub', '0.1.0', 'Passes what comes in on one Edge on to all others.');
@@ -49,7 +54,12 @@ class Hub extends Piece {
       .shape(stack, Direction.Down, Reach.Headers)
       .shape(stack, Direction.Peer, Reach.Headers);
     // From each kind of neighbour to each.
-    for (let from: u16 = 0; from < SHAPES; from++) for (let to = from; to < SHAPES; to++) d.curve(0, from, 0, to);
+    for (let from: u16 = 0; from < SHAPES; from++) {
+      for (let to = from; to < SHAPES; to++) {
+        const curve = d.curve(0, from, 0, to).keepsOffers();
+        for (let i = 0; i < KEPT.length; i++) curve.keeps(KEPT[i]);
+      }
+    }
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {

@@ -17,6 +17,8 @@
  *   b      STACK down; headers only
  *   copy   optional; STACK down, up or peer; copies go out, and nothing is taken in
  *
+ *   What holds at `a` holds at `b`, and what is offered there; nothing of it at `copy`.
+ *
  * SETTINGS
  *   stack       what passes, as a protocol stack; default ip
  *   direction   what is copied: both, a-to-b or b-to-a; default both
@@ -106,8 +108,9 @@ class Tap extends Piece {
     copy.shape(stack, Direction.Down, Reach.Headers);
     copy.shape(stack, Direction.Up, Reach.Headers);
     copy.shape(stack, Direction.Peer, Reach.Headers);
-    d.curve(A, 0, B, 0);
+    d.curve(A, 0, B, 0).keepsAll();
     for (let shape: u16 = 0; shape < 3; shape++) {
+      // Copies neither promise anything to the traffic, nor ask anything of it.
       d.curve(A, 0, COPY, shape);
       d.curve(B, 0, COPY, shape);
     }

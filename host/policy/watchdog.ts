@@ -18,6 +18,8 @@ export class Watchdog {
   /** When the present call was seen first, and the thread's time then. */
   #since = 0;
   #threadSince: number | undefined;
+  #quietSamples = 0;
+  #isStopped = false;
 
   constructor(
     pulse: PulseReader,
@@ -31,11 +33,27 @@ export class Watchdog {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
+  /** Where nothing happens, nothing is looked at: the lane wakes us. False where it has begun a call already. */
+  #sleep(calls: number): boolean {
+    const call = this.#pulse.untilCall(calls);
+    if (call === undefined) return false;
+    this.#timer = undefined;
+    this.#quietSamples = 0;
+    void call.then(() => {
+      if (this.#isStopped) return;
+      this.#sampledAt = performance.now();
+      this.#sample();
+    });
+    return true;
+  }
+
   #sampleIn(delayMs: number): void {
+    if (this.#isStopped) return;
     this.#timer = setTimeout(() => this.#sample(), delayMs).unref();
   }
 
@@ -45,8 +63,11 @@ export class Watchdog {
     const sleptMs = now - this.#sampledAt;
     this.#sampledAt = now;
     // After a pause of this thread, or of the whole process, the clock has no meaning.
+    if (!isInCall && calls === this.#calls) this.#quietSamples++;
+    else this.#quietSamples = 0;
+    if (this.#quietSamples > QUIET_SAMPLES && this.#sleep(calls)) return;
     if (!isInCall || calls !== this.#calls || sleptMs > PAUSE_MS) {
-      this.#calls = isInCall ? calls : -1;
+      this.#calls = calls;
       this.#since = now;
       this.#threadSince = isInCall ? threadMilliseconds(thread) : undefined;
       this.#sampleIn(isInCall ? CALL_SAMPLE_MS : IDLE_SAMPLE_MS);
@@ -86,6 +107,8 @@ export interface Stall {
 
 /** Together they see a stall within 50 ms: noticed after 20 at most, stalled 25 later, and 5 until that is seen. */
 const IDLE_SAMPLE_MS = 20;
+/** Without a call for so long it sleeps until there is one. */
+const QUIET_SAMPLES = 25;
 const CALL_SAMPLE_MS = 5;
 const STALL_MS = 25;
 /** Far beyond what a call of the system takes that only opens or sets something. */

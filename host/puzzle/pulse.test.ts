@@ -40,6 +40,23 @@ describe('a pulse', () => {
     expect(reader.piece).toBe('piece4094');
   });
 
+  it('wakes who sleeps until there is a call, and lets nobody sleep who has missed one', async () => {
+    const pulse = new Pulse();
+    const reader = new PulseReader(pulse.memory);
+    const { calls } = reader;
+    const call = reader.untilCall(calls);
+    expect(call).toBeInstanceOf(Promise);
+    pulse.begin(0);
+    await call;
+    expect(reader.untilCall(reader.calls)).toBeUndefined();
+    pulse.end();
+    expect(reader.untilCall(calls)).toBeUndefined();
+    const next = reader.untilCall(reader.calls);
+    pulse.begin(0);
+    pulse.end();
+    await next;
+  });
+
   it('goes on over the limit of its counter', () => {
     const pulse = new Pulse();
     new Int32Array(pulse.memory)[0] = 2 ** 31 - 1;

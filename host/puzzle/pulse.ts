@@ -19,6 +19,8 @@ export class Pulse {
     this.#words = new Int32Array(memory, 0, HEAD_WORDS);
     this.#names = new Uint8Array(memory, HEAD_WORDS * 4);
     this.#words.fill(0);
+    // Nobody is to be woken, until somebody says that he sleeps.
+    this.#words[AWAKE] = 1;
   }
 
   /** A number for a name, until it is released; 0, which has no name, when all are taken. */
@@ -39,11 +41,18 @@ export class Pulse {
     if (this.#depth++ > 0) return;
     const words = this.#words;
     words[CALLS] = (words[CALLS]! + 1) | 0;
-    words[RUNNING] = slot + 1;
+    // Before it looks whether somebody sleeps: he looks at this after he has said so.
+    Atomics.store(words, RUNNING, slot + 1);
+    if (words[AWAKE] === 0) this.#wake();
   }
 
   end(): void {
     if (--this.#depth === 0) this.#words[RUNNING] = 0;
+  }
+
+  #wake(): void {
+    Atomics.store(this.#words, AWAKE, 1);
+    Atomics.notify(this.#words, AWAKE);
   }
 
   /** Tells the thread of the lane, by the number that the system gives it; its time is then that of the calls. */
@@ -81,6 +90,21 @@ export class PulseReader {
     return new TextDecoder().decode(length < 0 ? room : room.subarray(0, length));
   }
 
+  /**
+   * Waits for the next call of a piece, without looking. @returns when there was one; undefined where there is one already, later
+   * than `calls`
+   */
+  untilCall(calls: number): Promise<unknown> | undefined {
+    Atomics.store(this.#words, AWAKE, 0);
+    // A call that began before that was stored wakes nobody.
+    if (this.calls !== calls || this.isInCall) {
+      Atomics.store(this.#words, AWAKE, 1);
+      return undefined;
+    }
+    const waiting = Atomics.waitAsync(this.#words, AWAKE, 0);
+    return waiting.async ? waiting.value : undefined;
+  }
+
   /** 0 before the lane has told. */
   get thread(): number {
     return Atomics.load(this.#words, THREAD);
@@ -90,6 +114,8 @@ export class PulseReader {
 const CALLS = 0;
 const RUNNING = 1;
 const THREAD = 2;
+/** 0 while the thread that watches sleeps until there is a call. */
+const AWAKE = 3;
 const HEAD_WORDS = 8;
 /** Pieces of a lane that can be told apart. */
 const MOST_SLOTS = 4096;

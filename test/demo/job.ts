@@ -108,6 +108,7 @@ export class Job {
     for (const line of outcomeTable(outcome)) this.#say(line);
     this.#say('');
     this.#say(`captures, for Wireshark: ${join(this.#captures, 'a.pcapng')} and b.pcapng`);
+    this.#say('what is inside their UDP: Decode As… UDP port 50000, IPv6; or tshark -d udp.port==50000,ipv6');
     return outcome.flatMap(shortcomings);
   }
 

@@ -29,7 +29,10 @@ export async function runDemo(args: readonly string[]): Promise<number> {
   }
   if (isolation.kind === 'none') {
     say(isolation.reason);
-    say('so a recording goes through the same pieces instead');
+    say(
+      'so a recording goes through the same pieces instead; as root it would be real traffic, or for a user who',
+    );
+    say('may open /dev/net/tun, where the system lets users make namespaces');
     return recording();
   }
   return inNamespaces(bytes);
@@ -59,7 +62,7 @@ async function recording(): Promise<number> {
   try {
     return report(await runRecorded(say, captures));
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${reasonOf(error)}\n`);
     return 1;
   }
 }
@@ -80,7 +83,7 @@ async function inNamespaces(bytes: number): Promise<number> {
   } catch (error) {
     // Closing the lab under the job makes whatever it waits for fail.
     if (interrupted !== undefined) return new Promise(() => {});
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${reasonOf(error)}\n`);
     return 1;
   } finally {
     if (interrupted === undefined) {
@@ -108,6 +111,16 @@ function within(wrapper: readonly string[], args: readonly string[]): Promise<nu
       resolve(status ?? exitStatus(signal ?? 'SIGTERM'));
     });
   });
+}
+
+/** What went wrong, and where it is what the files of this project stand on, what to do. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const isOfDisk =
+    code === 'ENOSPC' || code === 'EROFS' || code === 'EACCES' || /\((ENOSPC|EDQUOT)\)/.test(message);
+  if (!isOfDisk) return message;
+  return `${message}\nwhat this writes is in ${join(projectRoot, 'build')}: make room there for some 100 MB, or have the right to write`;
 }
 
 function report(shortcomings: readonly string[]): number {

@@ -51,7 +51,9 @@ export class FunnelProcess {
         throw new Error(`the Funnel has ended:\n${this.running.stdout}${this.running.stderr}`);
       await sleep(20);
     }
-    throw new Error(`no new counters in ${this.#statsFile}`);
+    // A disk that is full, for one, is told there.
+    const said = `${this.running.stdout}${this.running.stderr}`.trim().split('\n').slice(-3).join('\n');
+    throw new Error(`no new counters in ${this.#statsFile}; the Funnel said last:\n${said}`);
   }
 
   /** Ends it cleanly. */

@@ -40,7 +40,7 @@ describe('building', () => {
     } finally {
       rmSync(outDir, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 
   test('without a compiler or headers says what to install, and leaves the reason for who opens an endpoint', () => {
     const outDir = mkdtempSync(join(tmpdir(), 'addon-'));
@@ -189,5 +189,5 @@ describe('threads', () => {
     expect([ended.status, ended.signal]).toEqual([0, null]);
     // Standard output and error may be sockets; those of the threads are not there any more.
     expect(Number(ended.stdout)).toBeLessThanOrEqual(3);
-  }, 160_000);
+  });
 });

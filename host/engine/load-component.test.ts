@@ -161,7 +161,7 @@ describe('what is no component', () => {
       ),
       { numRuns: 400 },
     );
-  }, 60_000);
+  });
 
   it('is refused when it never ends to instantiate', async () => {
     const layers = Array.from(

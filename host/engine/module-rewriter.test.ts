@@ -236,7 +236,7 @@ describe('a rewritten module does what the original does', () => {
       }),
       { numRuns: 150 },
     );
-  }, 60_000);
+  });
 });
 
 /** Statements over $x, $n and $g that end: each loop counts down $n, and calls count down $deep. */

@@ -60,7 +60,7 @@ describe.each(pieces)('$name', ({ name, ways, scene: sceneOf }) => {
   beforeAll(async () => {
     const component = builtPiece(name);
     [byOffset, byBindings] = await Promise.all([runByOffset(component), runThroughBindings(component)]);
-  }, 120_000);
+  });
 
   it('does the same by offset as through bindings', () => {
     const random = randomNumbers(20_260);

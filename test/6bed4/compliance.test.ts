@@ -18,6 +18,6 @@ const pieces: [string, string, Settings][] = [
 for (const [name, variant, settings] of pieces) {
   describe(`${name}, ${variant}`, () => {
     for (const check of complianceChecks(builtPiece(name), { settings }))
-      test(check.name, check.run, 120_000);
+      test(check.name, check.run, 300_000);
   });
 }

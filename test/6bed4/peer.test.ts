@@ -22,7 +22,7 @@ import {
 let make: BoundComponent;
 beforeAll(async () => {
   make = await runByOffset(builtPiece('6bed4'));
-}, 120_000);
+});
 
 const ROUTER = '192.0.2.1:25790';
 const TOP = 'fc64:bed:c000:201';

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const grants = new Set(['log', 'random', 'listen', 'offer'] as const);
   peer = await loadComponent(builtPiece('6bed4'), { grants });
   router = await loadComponent(builtPiece('6bed4-router'), { grants });
-}, 120_000);
+});
 
 afterEach(() => {
   lane.close();

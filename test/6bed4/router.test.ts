@@ -17,7 +17,7 @@ import {
 let make: BoundComponent;
 beforeAll(async () => {
   make = await runByOffset(builtPiece('6bed4-router'));
-}, 120_000);
+});
 
 const TOP = 'fc64:bed:c000:201';
 const ROUTER_ADDRESS = `${TOP}:c000:201:64be:0`;

@@ -94,7 +94,7 @@ describe('by a seed', () => {
       }),
       { numRuns: 60 },
     );
-  }, 120_000);
+  });
 
   test('the same seed gives the same faults, and another seed others', () => {
     const fates = (seed: string): number[] => {

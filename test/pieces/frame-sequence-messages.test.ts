@@ -54,7 +54,7 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
       ),
       { numRuns: 20 },
     );
-  }, 120_000);
+  });
 
   test('a frame of which one outcome would not hold every segment is lost whole, by name, and the next is not', () => {
     const sender = new PieceRig(make, { ...remote, 'max-segment': '64' }).join();
@@ -326,7 +326,7 @@ describe('over an unreliable carrier', () => {
       }),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 
   test('segments of any kind lead to what the model says', () => {
     const any = fc.record({
@@ -373,7 +373,7 @@ describe('over an unreliable carrier', () => {
       ),
       { numRuns: 200 },
     );
-  }, 120_000);
+  });
 
   test('an overlap loses the whole frame, and what still comes of it, until its time is over', () => {
     const rig = start();
@@ -468,7 +468,7 @@ describe('over an unreliable carrier', () => {
         }),
         { numRuns: 6 },
       );
-    }, 120_000);
+    });
 
     test('segments too far beyond a hole are lost by name, and so is an overlap with what was passed on', () => {
       const rig = start(settings);

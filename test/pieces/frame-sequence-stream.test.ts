@@ -68,7 +68,7 @@ describe('what comes in a stream', () => {
       ),
       { numRuns: 25 },
     );
-  }, 120_000);
+  });
 
   test('a frame is one payload that the host is to parse, with the ticket of what completed it', () => {
     const rig = opened();
@@ -295,7 +295,7 @@ describe('what goes out in a stream', () => {
       }),
       { numRuns: 25 },
     );
-  }, 120_000);
+  });
 
   test('headers that the host has yet to finish stay so, and where that cannot be the frame is lost by name', () => {
     const rig = opened({ stack: OPAQUE });

@@ -169,7 +169,7 @@ describe.skipIf(!hasTshark)('the parser and tshark (skipped where tshark is not 
       expect(missing, told).toEqual([]);
     }
     expect(compared).toBeGreaterThan(3000);
-  }, 240_000);
+  });
 
   const lower: Layer[] = [
     { kind: 'ethernet', seed: 5 },

@@ -1,11 +1,10 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { defaultControlPath } from '../daemon/control-path.ts';
 import { ControlServer } from '../daemon/control-server.ts';
 import { controlServiceOf } from '../daemon/control-service.ts';
 import { preparePuzzle } from '../policy/check-configuration.ts';
-import type { LaneSnapshot } from '../policy/funnel.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
+import { CountersFile } from './counters-file.ts';
 import type { Output } from './output.ts';
 import { paintFor } from './paint.ts';
 import { PatientReporter } from './patient-reporter.ts';
@@ -20,7 +19,8 @@ import { JsonReporter, LineReporter, type RunReporter, ScreenReporter } from './
 export async function run(file: string, options: RunOptions, { output }: { output: Output }): Promise<void> {
   const reporter = new PatientReporter(reporterFor(options, output), output);
   const puzzle = await preparePuzzle(file);
-  if (options.totals !== undefined) checkWritable(options.totals);
+  const totalsFile = options.totals === undefined ? undefined : new CountersFile(options.totals);
+  totalsFile?.check();
   reporter.started(puzzle);
   const stopping = stopSignal();
   process.once('exit', () => reporter.restore());
@@ -36,8 +36,8 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
     funnel = await startPuzzle(puzzle, { onEvent, worker: options.worker !== false });
     const running = funnel;
     control?.serve(controlServiceOf(running, stopping.stop), running);
-    const statistics =
-      options.statsFile === undefined ? undefined : new StatisticsFile(options.statsFile, onEvent);
+    const statistics = options.statsFile === undefined ? undefined : new CountersFile(options.statsFile);
+    const warn = (message: string): void => onEvent({ kind: 'log', piece: 'funnel', level: 'warn', message });
     const first = await running.counters();
     statistics?.write(first);
     reporter.ready();
@@ -54,7 +54,7 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
       reporter.counters(snapshot);
       if (snapshot.uptimeMs - told < (options.interval - 0.05) * 1000) return;
       told = snapshot.uptimeMs;
-      statistics?.rewrite(snapshot);
+      statistics?.rewrite(snapshot, warn);
     };
     timer = setInterval(() => void ask(), reporter.intervalMs);
     output.onResize(() => reporter.counters(running.snapshot()));
@@ -64,9 +64,9 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
     // What a piece still does while it closes, such as writing the end of a capture, counts too.
     await running.close();
     const totals = await running.counters();
-    statistics?.rewrite(totals);
+    statistics?.rewrite(totals, warn);
     reporter.ended(totals);
-    if (options.totals !== undefined) replaceFile(options.totals, totals);
+    totalsFile?.write(totals);
   } finally {
     clearInterval(timer);
     stopping.forget();
@@ -146,71 +146,4 @@ function stopSignal(): { readonly promise: Promise<void>; stop(): void; forget()
       for (const signal of signals) process.off(signal, listener);
     },
   };
-}
-
-/** A file that always holds the counters of one instant, whole. */
-class StatisticsFile {
-  readonly #path: string;
-  readonly #onEvent: (event: FunnelEvent) => void;
-  #hasFailed = false;
-
-  constructor(path: string, onEvent: (event: FunnelEvent) => void) {
-    this.#path = path;
-    this.#onEvent = onEvent;
-  }
-
-  /** @throws {FunnelError} `FT_OUTPUT_FILE` */
-  write(snapshot: LaneSnapshot): void {
-    replaceFile(this.#path, snapshot);
-  }
-
-  /** While traffic flows, a disk that is full is told once, and does not end it. */
-  rewrite(snapshot: LaneSnapshot): void {
-    try {
-      replaceFile(this.#path, snapshot);
-      this.#hasFailed = false;
-    } catch (error) {
-      if (!this.#hasFailed) {
-        this.#onEvent({
-          kind: 'log',
-          piece: 'funnel',
-          level: 'warn',
-          message: error instanceof Error ? error.message : String(error),
-        });
-      }
-      this.#hasFailed = true;
-    }
-  }
-}
-
-/** What can only be written at the end is tried at the beginning. */
-function checkWritable(path: string): void {
-  const draft = draftOf(path);
-  try {
-    writeFileSync(draft, '');
-    rmSync(draft);
-  } catch (error) {
-    throw unwritable(path, error);
-  }
-}
-
-/** Whoever reads the file meanwhile sees the former content or the new one, never a part. */
-function replaceFile(path: string, snapshot: LaneSnapshot): void {
-  const draft = draftOf(path);
-  try {
-    writeFileSync(draft, `${JSON.stringify(snapshot, undefined, 2)}\n`);
-    renameSync(draft, path);
-  } catch (error) {
-    throw unwritable(path, error);
-  }
-}
-
-function draftOf(path: string): string {
-  return `${path}.${process.pid}.new`;
-}
-
-function unwritable(path: string, error: unknown): FunnelError {
-  const code = error instanceof Error && 'code' in error ? error.code : error;
-  const message = `${path} cannot be written (${code}); name a file in a folder that is yours`;
-  return new FunnelError('FT_OUTPUT_FILE', message, { cause: error });
 }

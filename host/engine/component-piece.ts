@@ -8,18 +8,20 @@ import {
 import type { Frames } from '../frame/frames.ts';
 import type { Pattern } from '../frame/pattern.ts';
 import type { Inbox } from '../piece/inbox.ts';
-import { Ledger, MAX_HELD } from '../piece/ledger.ts';
+import { Ledger, ledgerBytes, MAX_HELD } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import type { LogLevel, Piece, PieceContext } from '../piece/piece.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
+import { FrameKernel } from './frame-kernel.ts';
 import { FUEL } from './fuel.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
 import { GuestWords } from './guest-words.ts';
+import { KernelLowering } from './kernel-lowering.ts';
 import { Lifting } from './lifting.ts';
 import type { LoadedComponent } from './load-component.ts';
 import { LogLimit } from './log-limit.ts';
 import { Lowering } from './lowering.ts';
-import { Outlets } from './outlets.ts';
+import { OUTLETS_BYTES, Outlets } from './outlets.ts';
 
 /**
  * A component as a piece of a puzzle: an instance of it, the ledger of its tickets, and the crossing of the frames.
@@ -35,8 +37,10 @@ export class ComponentPiece implements Piece {
   readonly #surroundings: Surroundings;
   readonly #frames: Frames;
   readonly #ledger: Ledger;
-  readonly #outlets = new Outlets();
-  readonly #lowering: Lowering;
+  readonly #outlets: Outlets;
+  readonly #lowering: Lowering | KernelLowering;
+  /** Where ledger and outlets are in the lane's memory; negative where it has no room for them, and the kernel is not used. */
+  readonly #deskAt: number;
   readonly #lifting: Lifting;
   readonly #logLimit = new LogLimit();
   #guest: Guest;
@@ -57,8 +61,17 @@ export class ComponentPiece implements Piece {
     this.#surroundings = surroundings;
     this.#context = context;
     this.#frames = frames;
-    this.#ledger = new Ledger(frames.rows, MAX_HELD, frames.firstLargeRow);
-    this.#lowering = new Lowering(frames, this.#ledger, this.#outlets);
+    const laneKernel = FrameKernel.of(frames);
+    this.#deskAt = frames.lane.take(deskBytes(frames));
+    const kernel = this.#deskAt < 0 ? undefined : laneKernel;
+    const region = (offset: number) =>
+      this.#deskAt < 0 ? undefined : { buffer: frames.memory, at: this.#deskAt + offset };
+    this.#outlets = new Outlets(region(0));
+    this.#ledger = new Ledger(frames.rows, MAX_HELD, frames.firstLargeRow, region(OUTLETS_BYTES));
+    this.#lowering =
+      kernel === undefined
+        ? new Lowering(frames, this.#ledger, this.#outlets)
+        : new KernelLowering(kernel, this.#ledger, this.#outlets);
     this.#lifting = new Lifting(
       frames,
       this.#ledger,
@@ -66,8 +79,14 @@ export class ComponentPiece implements Piece {
       context.counters,
       description.reasons.map((reason) => reason.name),
       surroundings.protocolCount,
+      kernel,
     );
-    this.#guest = component.instantiate(this.#imports());
+    try {
+      this.#guest = component.instantiate(this.#imports());
+    } catch (error) {
+      this.#giveDesk();
+      throw error;
+    }
     this.#words = new GuestWords(this.#guest.memory);
   }
 
@@ -140,7 +159,7 @@ export class ComponentPiece implements Piece {
   }
 
   get held(): number {
-    return this.#ledger.held;
+    return this.#closed ? 0 : this.#ledger.held;
   }
 
   /** Ends what a fault left: the instance, and the frames that it held, counted as `fault`. */
@@ -162,8 +181,13 @@ export class ComponentPiece implements Piece {
 
   close(): void {
     if (this.#closed) return;
-    this.#closed = true;
     this.fail();
+    this.#closed = true;
+    this.#giveDesk();
+  }
+
+  #giveDesk(): void {
+    if (this.#deskAt >= 0) this.#frames.lane.give(this.#deskAt, deskBytes(this.#frames));
   }
 
   /** A piece that holds all that it may takes nothing more. */
@@ -268,6 +292,10 @@ export class ComponentPiece implements Piece {
       offer: (edge, property, present) => this.#offer(edge, property, present),
     };
   }
+}
+
+function deskBytes(frames: Frames): number {
+  return OUTLETS_BYTES + ledgerBytes(frames.rows);
 }
 
 function keyOf(edge: number, shape: number): number {

@@ -1,11 +1,13 @@
-import type { Words } from './copy-bytes.ts';
+import type { BlockSource } from './copy-block.ts';
+import { KeptViews } from './kept-views.ts';
 
 /** The views on a guest's memory. They are made again only after the memory has grown, which detaches the old ones. */
-export class GuestWords implements Words {
+export class GuestWords implements BlockSource {
   bytes: Uint8Array;
   halves: Uint16Array;
   words: Uint32Array;
   doubles: Float64Array;
+  views: KeptViews;
   readonly #memory: WebAssembly.Memory;
 
   constructor(memory: WebAssembly.Memory) {
@@ -14,6 +16,7 @@ export class GuestWords implements Words {
     this.halves = new Uint16Array(memory.buffer);
     this.words = new Uint32Array(memory.buffer);
     this.doubles = new Float64Array(memory.buffer);
+    this.views = new KeptViews(this.bytes);
   }
 
   /** To be called after each call of the guest. A detached view has length 0, which is a tenth of the cost of asking `buffer`. */
@@ -24,5 +27,6 @@ export class GuestWords implements Words {
     this.halves = new Uint16Array(buffer);
     this.words = new Uint32Array(buffer);
     this.doubles = new Float64Array(buffer);
+    this.views = new KeptViews(this.bytes);
   }
 }

@@ -1,20 +1,25 @@
 import { END, FRAME, LIMITS, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { type Frames, HEADROOM, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
-import type { Pattern } from '../frame/pattern.ts';
 import type { Counters } from '../piece/counters.ts';
 import { CONTINUES, type Ledger, MOVED, USED } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
+import { copyBlockLoosely } from './copy-block.ts';
 import { copyBytes } from './copy-bytes.ts';
+import type { FrameKernel } from './frame-kernel.ts';
+import * as kernelConstants from './frame-kernel.ts';
 import type { GuestWords } from './guest-words.ts';
 import { FRAME_COUNT_SKIPS, FRAME_EDGE_SHAPE, FRAME_FIRST_PART, FRAME_TICKET } from './lowering.ts';
-import type { Outlets } from './outlets.ts';
+import type { LeavingPattern, Outlets } from './outlets.ts';
 
 /**
  * Reads an outcome out of a guest's memory, checks every number in it before use, and turns it into rows.
  *
  * A frame whose withheld body goes on whole keeps its row: new headers are written in front of the body, which never
  * moves. So does a frame that was seen whole and goes on for the first time. All others get rows of their own.
+ *
+ * With a frame kernel, that takes the frames which are what nearly all are, from a copy of the outcome; this class takes all
+ * others, and all where there is no kernel. What comes of a frame is the same either way.
  *
  * A breach of the contract throws a {@link PieceFault}; then none of the outcome's frames go on.
  */
@@ -31,9 +36,7 @@ export class Lifting {
   readonly #noRoom: number;
   readonly #unparsable: number;
   readonly #protocols: () => number;
-  /** Slots of tickets that this outcome passes on. */
-  #used = new Int32Array(64);
-  #usedCount = 0;
+  readonly #kernel: FrameKernel | undefined;
   /** Bytes of the frames of this outcome so far. */
   #bytesOut = 0;
 
@@ -45,12 +48,15 @@ export class Lifting {
   #protocolCount = 0;
   /** By which Edge and Shape the frame before left, what it must begin with there, and whether it travels up. */
   #edgeShape = -1;
-  #pattern: Pick<Pattern, 'matches'> | undefined;
+  #pattern: LeavingPattern | undefined;
   #up = false;
   /** Parts of a frame that does not go on in its ticket's row. */
   readonly #scratch = new Uint32Array(MAX_PARTS * PART_WORDS);
 
-  /** `protocols` answers how many protocol numbers there are: one more than the largest. */
+  /**
+   * @param protocols answers how many protocol numbers there are: one more than the largest
+   * @param kernel of this lane, where ledger and outlets are in the lane's memory
+   */
   constructor(
     frames: Frames,
     ledger: Ledger,
@@ -58,6 +64,7 @@ export class Lifting {
     counters: Counters,
     reasons: readonly string[],
     protocols: () => number,
+    kernel?: FrameKernel,
   ) {
     this.#frames = frames;
     this.#ledger = ledger;
@@ -67,6 +74,7 @@ export class Lifting {
     this.#noRoom = counters.index('no-room');
     this.#unparsable = counters.index('unparsable');
     this.#protocols = protocols;
+    this.#kernel = kernel;
   }
 
   /**
@@ -78,7 +86,7 @@ export class Lifting {
    */
   lift(words: GuestWords, at: number, now: number, hops: number, outbox: Outbox): number {
     const kept = outbox.length;
-    this.#usedCount = 0;
+    this.#ledger.usedCount = 0;
     this.#bytesOut = 0;
     this.#edgeShape = -1;
     this.#protocolCount = this.#protocols();
@@ -96,7 +104,8 @@ export class Lifting {
       checkList(words, 'frames', framesAt, count, FRAME.size, FRAME.align, LIMITS.maxFramesOut);
       checkList(words, 'parts', this.#partsAt, this.#parts, PART.size, PART.align, LIMITS.maxPartsOut);
       checkList(words, 'arena', this.#arenaAt, this.#arena, 1, 1, words.bytes.length);
-      this.#liftFrames(words, framesAt >>> 2, count, hops, outbox);
+      const kernel = count > 0 ? this.#bring(words, framesAt, count) : undefined;
+      this.#liftFrames(words, framesAt >>> 2, count, hops, outbox, kernel);
       this.#liftEnds(words, guest[list + OUTCOME_ENDS]!, guest[list + OUTCOME_ENDS + 1]!);
       this.#liftPaused(words, guest[list + OUTCOME_PAUSED]!, guest[list + OUTCOME_PAUSED + 1]!);
       const wakeAt = words.doubles[(at + OUTCOME.wakeAt) >>> 3]!;
@@ -112,21 +121,46 @@ export class Lifting {
   }
 
   /**
-   * The frames of the outcome, one after the other. Most come back as they went in, but for their bytes: the same parts, in
-   * the same order, behind one another in the arena, the body withheld still. Such a frame is compared with its row, which
-   * is valid and stays as it is, and only its bytes are copied; of any difference {@link #liftAnew} makes what it is.
-   * It is one long function because each access to an array costs a test of it, again after each call and in each loop.
+   * Copies the outcome to where the kernel works. Undefined where that is too much, or more than it is worth: of an arena, most
+   * is copied for nothing when few of the frames that came in go on.
    */
-  #liftFrames(words: GuestWords, framesAt: number, frameCount: number, hops: number, outbox: Outbox): void {
+  #bring(words: GuestWords, framesAt: number, count: number): FrameKernel | undefined {
+    const kernel = this.#kernel;
+    const parts = this.#parts;
+    const arena = this.#arena;
+    if (kernel === undefined || count > MOST_FRAMES || parts > MOST_PARTS_OUT || arena > MOST_ARENA)
+      return undefined;
+    if (kernel.sentBy !== this.#ledger) kernel.sent = 0;
+    if (arena > SMALL_ARENA && count * 2 < kernel.sent) return undefined;
+    copyBlockLoosely(kernel.memory, kernel.framesAt, words, framesAt, count * FRAME_SIZE);
+    copyBlockLoosely(kernel.memory, kernel.partsAt, words, this.#partsAt, parts * PART_SIZE);
+    copyBlockLoosely(kernel.memory, kernel.arenaAt, words, this.#arenaAt, arena);
+    return kernel;
+  }
+
+  /** The frames of the outcome, one after the other: runs of usual ones by the kernel, others here. */
+  #liftFrames(
+    words: GuestWords,
+    framesAt: number,
+    frameCount: number,
+    hops: number,
+    outbox: Outbox,
+    kernel: FrameKernel | undefined,
+  ): void {
     const guest = words.words;
     const frames = this.#frames;
     const ledger = this.#ledger;
-    const arena = this.#arena;
-    const arenaAt = this.#arenaAt;
     const parts = this.#parts;
     const partsAt = this.#partsAt >>> 2;
-    const { partWords } = frames;
-    for (let n = 0, at = framesAt; n < frameCount; n++, at += FRAME_STRIDE) {
+    let inVain = 0;
+    for (let n = 0; n < frameCount; n++) {
+      if (kernel !== undefined && inVain < MOST_IN_VAIN) {
+        const next = this.#liftUsual(kernel, n, frameCount, outbox);
+        inVain = next > n ? 0 : inVain + 1;
+        n = next;
+        if (n === frameCount) return;
+      }
+      const at = framesAt + n * FRAME_STRIDE;
       const edgeShape = guest[at + EDGE_SHAPE]!;
       const first = guest[at + FIRST_PART]!;
       const countSkips = guest[at + COUNT_SKIPS]!;
@@ -152,86 +186,60 @@ export class Lifting {
           if (frames.references[own] !== 1) own = -1;
         }
       }
-
-      let row = -1;
-      const p = partsAt + first * PART_STRIDE;
-      if (own >= 0 && frames.partCount[own] === count) {
-        const bodyLength = ledger.bodyLengths[slot]!;
-        const start = frames.start[own]!;
-        const total = frames.length[own]!;
-        let address = start; // of the part in the row
-        let from = -1; // where what is seen of it stands in the arena
-        let next = -1; // and where its next part must
-        let bodyAt = -1; // where in the row the withheld body stands
-        let ownPart = own * ROW_STRIDE;
-        let part = p;
-        const end = p + count * PART_STRIDE;
-        for (; part < end; part += PART_STRIDE, ownPart += PART_STRIDE) {
-          const kind = guest[part]!;
-          const offset = guest[part + 1]!;
-          const length = guest[part + 2]!;
-          const ownKind = partWords[ownPart]!;
-          if (length !== partWords[ownPart + 2]!) break;
-          if (kind === ownKind && (kind & MORE) === 0) {
-            if (offset !== next) {
-              if (next >= 0) break;
-              from = offset;
-            }
-            next = offset + length;
-          } else {
-            // The one withheld part, all of the body.
-            if (kind !== (ownKind | WITHHELD) >>> 0 || (kind & MORE) !== 0) break;
-            if (offset !== address || length !== bodyLength || bodyAt >= 0) break;
-            if (offset !== ledger.bodyStarts[slot]!) break;
-            bodyAt = address;
-          }
-          address += length;
-        }
-        const seen = bodyAt < 0 ? total : total - bodyLength;
-        if (
-          part === end &&
-          (bodyAt >= 0 || bodyLength === 0) &&
-          (seen === 0 || (from >= 0 && seen <= arena && from <= arena - seen))
-        ) {
-          this.#bytesOut += total;
-          if (this.#bytesOut > MOST_BYTES_OUT) throw bytesFault();
-          row = own;
-          ledger.uses[slot] = ROW_MOVED | ENDS;
-          this.#listUsed(slot);
-          frames.hops[row]! += 1;
-          outbox.push(row, edgeShape, countSkips >>> 16);
-          if (bodyAt < 0) {
-            copyBytes(frames, start, words, arenaAt + from, total);
-          } else {
-            const before = bodyAt - start;
-            copyBytes(frames, start, words, arenaAt + from, before);
-            if (before < seen)
-              copyBytes(frames, bodyAt + bodyLength, words, arenaAt + from + before, seen - before);
-          }
-        }
-      }
-      if (row < 0) {
-        row = this.#liftAnew(words, p, count, n, slot, own, hops);
-        if (row < 0) continue;
-        outbox.push(row, edgeShape, countSkips >>> 16);
-      }
+      const part = partsAt + first * PART_STRIDE;
+      const row = this.#liftFrame(words, part, count, n, slot, own, hops);
+      if (row < 0) continue;
+      outbox.push(row, edgeShape, countSkips >>> 16);
       if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) {
         // What was decrypted or put together came from somebody else, whose mistake it is.
-        if (!hasUnparsed(guest, p, count)) throw shapeFault(n, edgeShape);
+        if (!hasUnparsed(guest, part, count)) throw shapeFault(n, edgeShape);
         this.#dropUnparsable(row, row === own ? slot : -1, outbox);
       }
     }
   }
 
+  /** Lets the kernel lift frames from the n-th on. Answers the first that it left. */
+  #liftUsual(kernel: FrameKernel, n: number, frameCount: number, outbox: Outbox): number {
+    const { answers, passed } = kernel;
+    answers[BYTES_OUT] = this.#bytesOut;
+    const next = kernel.lift(
+      n,
+      frameCount,
+      this.#parts,
+      this.#arena,
+      kernel.sent,
+      this.#ledger.at,
+      this.#outlets.at,
+      this.#protocolCount,
+      this.#arenaAt & 7,
+    );
+    this.#bytesOut = answers[BYTES_OUT]!;
+    const end = (next - n) * PASSED_STRIDE;
+    for (let at = 0; at < end; at += PASSED_STRIDE)
+      outbox.push(passed[at]!, passed[at + 1]!, passed[at + 2]!);
+    if (answers[UNMATCHED]! > 0) this.#checkShapes(passed, n, next);
+    return next;
+  }
+
+  /** The Shapes of frames that the kernel lifted, where they are more than it can check. */
+  #checkShapes(passed: Uint32Array, from: number, to: number): void {
+    for (let n = from, at = 0; n < to; n++, at += PASSED_STRIDE) {
+      const edgeShape = passed[at + 1]!;
+      if (edgeShape !== this.#edgeShape) this.#findOutlet(edgeShape, n);
+      if (!this.#pattern!.matches(this.#frames, passed[at]!, passed[at + 2]! & 0xff, this.#up))
+        throw shapeFault(n, edgeShape);
+    }
+  }
+
   /**
-   * A frame that came back changed, again, or from nowhere. Its parts are read and checked once, into the table of the row
+   * A frame as it came back, changed, again, or from nowhere. Its parts are read and checked once, into the table of the row
    * in which it most probably goes on: that of its ticket. Where it does not, the table was scratch, for nobody reads the
    * parts of a held row.
    *
    * @param at its first part, in words
    * @returns its row; -1 where there is no room for it
    */
-  #liftAnew(
+  #liftFrame(
     words: GuestWords,
     at: number,
     count: number,
@@ -322,7 +330,7 @@ export class Lifting {
     if (row >= 0) {
       frames.hops[row]! += 1;
     } else {
-      // Its ticket may live on, and then be compared with a table that is scratch now.
+      // Its ticket may live on, and its table is scratch now.
       if (own >= 0) frames.partCount[own] = 0;
       row = frames.allocate(total);
       if (row < 0) {
@@ -398,7 +406,7 @@ export class Lifting {
 
   /** Remembers where the frames of a batch leave: most leave by one Edge. */
   #findOutlet(edgeShape: number, n: number): void {
-    const outlet = this.#outlets.at(edgeShape & 0xffff, edgeShape >>> 16);
+    const outlet = this.#outlets.outletAt(edgeShape & 0xffff, edgeShape >>> 16);
     if (outlet < 0)
       throw fault(
         `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, where the piece is not joined`,
@@ -406,6 +414,7 @@ export class Lifting {
     this.#pattern = this.#outlets.patterns[outlet]!;
     this.#up = this.#outlets.up[outlet] === true;
     this.#edgeShape = edgeShape;
+    this.#outlets.tell(edgeShape, outlet);
   }
 
   /** Whose body a withheld part is of: that of the frame's own ticket in almost every case; the row decides otherwise. */
@@ -426,7 +435,7 @@ export class Lifting {
   #use(slot: number, isMoved: boolean, continues: boolean): void {
     const ledger = this.#ledger;
     const use = ledger.uses[slot]!;
-    if ((use & GOES_ON) === 0) this.#listUsed(slot);
+    if ((use & GOES_ON) === 0) ledger.listUsed(slot);
     // The last frame of a ticket decides whether it lives on. Where the row went on before, it has two owners from now on.
     if (continues && (use & ROW_MOVED) !== 0) {
       this.#frames.retain(ledger.rows[slot]!);
@@ -434,17 +443,6 @@ export class Lifting {
     } else {
       ledger.uses[slot] = (use & ROW_MOVED) | (continues ? STAYS : ENDS) | (isMoved ? ROW_MOVED : 0);
     }
-  }
-
-  #listUsed(slot: number): void {
-    if (this.#usedCount === this.#used.length) this.#growUsed();
-    this.#used[this.#usedCount++] = slot;
-  }
-
-  #growUsed(): void {
-    const grown = new Int32Array(this.#used.length * 2);
-    grown.set(this.#used);
-    this.#used = grown;
   }
 
   #liftEnds(words: GuestWords, at: number, count: number): void {
@@ -474,18 +472,32 @@ export class Lifting {
   /** Tickets that went on or ended are given back, with the rows that did not move. */
   #settle(): void {
     const ledger = this.#ledger;
-    for (let n = 0; n < this.#usedCount; n++) {
-      const slot = this.#used[n]!;
-      const use = ledger.uses[slot]!;
-      if ((use & ENDS) === 0) {
+    const left = this.#kernel === undefined ? this.#settleMoved() : this.#kernel.settle(ledger.at);
+    for (let n = 0; n < left; n++) {
+      const slot = ledger.usedSlot(n);
+      if ((ledger.uses[slot]! & ENDS) === 0) {
         ledger.uses[slot] = 0;
         continue;
       }
       const row = ledger.rows[slot]!;
+      const isMoved = (ledger.uses[slot]! & ROW_MOVED) !== 0;
       ledger.close(slot);
-      if ((use & ROW_MOVED) === 0) this.#frames.release(row);
+      if (!isMoved) this.#frames.release(row);
     }
-    this.#usedCount = 0;
+    ledger.usedCount = 0;
+  }
+
+  /** Nearly all: tickets whose frames went on in their rows. Those that are left stand first on the list; answers how many. */
+  #settleMoved(): number {
+    const ledger = this.#ledger;
+    const { usedCount } = ledger;
+    ledger.usedCount = 0;
+    for (let n = 0; n < usedCount; n++) {
+      const slot = ledger.usedSlot(n);
+      if (ledger.uses[slot] === (ROW_MOVED | ENDS)) ledger.close(slot);
+      else ledger.listUsed(slot);
+    }
+    return ledger.usedCount;
   }
 }
 
@@ -499,6 +511,17 @@ const FIRST_PART = FRAME_FIRST_PART;
 const COUNT_SKIPS = FRAME_COUNT_SKIPS;
 const TICKET = FRAME_TICKET;
 const PART_STRIDE = PART_WORDS;
+const FRAME_SIZE = FRAME.size;
+const PART_SIZE = PART.size;
+const { BYTES_OUT, UNMATCHED } = kernelConstants;
+const MOST_FRAMES = kernelConstants.MOST_FRAMES_OUT;
+const MOST_PARTS_OUT = kernelConstants.MOST_PARTS_OUT;
+const MOST_ARENA = kernelConstants.MOST_ARENA_OUT;
+const PASSED_STRIDE = kernelConstants.PASSED_WORDS;
+/** An arena that is copied whatever is in it. */
+const SMALL_ARENA = 16_384;
+/** Calls of the kernel that lift nothing, one after the other, before an outcome is lifted without it. */
+const MOST_IN_VAIN = 4;
 const ROW_STRIDE = MAX_PARTS * PART_WORDS;
 const MOST_PARTS = MAX_PARTS;
 const MOST_BYTES = MAX_FRAME_BYTES;

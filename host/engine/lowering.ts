@@ -89,8 +89,7 @@ export class Lowering {
 
   /** Remembers whether the Shape by which a frame comes withholds payloads: most of a batch come by one. */
   #findReach(edgeShape: number): boolean {
-    const outlet = this.#outlets.at(edgeShape & 0xffff, edgeShape >>> 16);
-    this.#withholds = outlet < 0 || this.#outlets.withholds[outlet]!;
+    this.#withholds = this.#outlets.withholdsAt(edgeShape);
     this.#edgeShape = edgeShape;
     return this.#withholds;
   }

@@ -1,19 +1,37 @@
 import { LIMITS } from '../../abi/host/contract.ts';
 import type { Pattern } from '../frame/pattern.ts';
+import type { Region } from '../piece/ledger.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 
-/** What a piece is joined to: for each of its Edges and Shapes, what it may see there and what it may send. */
+/** The check of what leaves by a Shape. */
+export type LeavingPattern = Pick<Pattern, 'matches'> & Partial<Pick<Pattern, 'headers'>>;
+
+/**
+ * What a piece is joined to: for each of its Edges and Shapes, what it may see there and what it may send.
+ *
+ * The frame kernel knows of a few Edges and Shapes, in places of their own; `kernel/assembly/outlets.ts` has the same layout.
+ */
 export class Outlets {
   /** By outlet: 1 where payloads are withheld. */
   readonly withholds: boolean[] = [];
   /** By outlet: true where frames that leave travel upwards. */
   readonly up: boolean[] = [];
-  readonly patterns: Pick<Pattern, 'matches'>[] = [];
+  readonly patterns: LeavingPattern[] = [];
+  /** The address of the kernel's places. */
+  readonly at: number;
+  readonly #places: Uint32Array;
   /** Outlet + 1 by Edge and Shape; 0 where nothing is joined. */
   readonly #numbers = new Uint16Array(LIMITS.maxEdges * MAX_SHAPES);
   readonly #free: number[] = [];
 
-  set(edge: number, shape: number, withholds: boolean, up: boolean, pattern: Pick<Pattern, 'matches'>): void {
+  /** @param region where the kernel's places stand, of {@link OUTLETS_BYTES} bytes */
+  constructor({ buffer, at }: Region = { buffer: new ArrayBuffer(OUTLETS_BYTES), at: 0 }) {
+    this.at = at;
+    this.#places = new Uint32Array(buffer, at, PLACES * PLACE_WORDS).fill(0);
+  }
+
+  set(edge: number, shape: number, withholds: boolean, up: boolean, pattern: LeavingPattern): void {
+    this.#places.fill(0);
     if (edge >= LIMITS.maxEdges || shape >= MAX_SHAPES) {
       throw new PieceFault(
         'FT_FAULT_OUTCOME',
@@ -29,6 +47,7 @@ export class Outlets {
   }
 
   delete(edge: number, shape: number): void {
+    this.#places.fill(0);
     const key = edge * MAX_SHAPES + shape;
     const number = this.#numbers[key] ?? 0;
     if (number === 0) return;
@@ -37,10 +56,32 @@ export class Outlets {
   }
 
   /** The outlet of an Edge and a Shape; -1 where the piece is not joined so. */
-  at(edge: number, shape: number): number {
+  outletAt(edge: number, shape: number): number {
     return edge < EDGES && shape < SHAPES ? this.#numbers[edge * SHAPES + shape]! - 1 : -1;
   }
+
+  /** Whether payloads are withheld from what comes by an Edge and a Shape, given as edge | shape << 16. */
+  withholdsAt(edgeShape: number): boolean {
+    const outlet = this.outletAt(edgeShape & 0xffff, edgeShape >>> 16);
+    return outlet < 0 || this.withholds[outlet]!;
+  }
+
+  /** Lets the kernel know of an outlet. */
+  tell(edgeShape: number, outlet: number): void {
+    const place = ((edgeShape ^ (edgeShape >>> 16)) & (PLACES - 1)) * PLACE_WORDS;
+    const headers = this.patterns[outlet]!.headers ?? NO_HEADERS;
+    const steps = headers.length <= PLACE_WORDS - 2 ? headers.length / 2 : 0;
+    this.#places[place] = edgeShape;
+    this.#places[place + 1] = steps + 1;
+    for (let n = 0; n < steps * 2; n++) this.#places[place + 2 + n] = headers[n]!;
+  }
 }
+
+const PLACES = 16;
+const PLACE_WORDS = 12;
+/** What the kernel's places take. */
+export const OUTLETS_BYTES = PLACES * PLACE_WORDS * 4;
+const NO_HEADERS = new Int32Array(0);
 
 /** Shapes on one Edge, those that came by `listen` included. */
 export const MAX_SHAPES = 1024;

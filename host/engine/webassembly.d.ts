@@ -50,9 +50,10 @@ declare namespace WebAssembly {
   type Exports = Readonly<Record<string, ExportValue>>;
   type Imports = Record<string, Record<string, unknown>>;
 
-  class Instance {
+  /** `E` is what the module is known to export: for one of the host's own. */
+  class Instance<E = Exports> {
     constructor(module: Module, imports?: Imports);
-    readonly exports: Exports;
+    readonly exports: E;
   }
 
   function validate(bytes: Uint8Array<ArrayBufferLike>): boolean;

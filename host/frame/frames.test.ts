@@ -80,7 +80,7 @@ describe('Frames', () => {
       at = frames.roomEnd(row);
       expect(at % 8).toBe(0);
     }
-    expect(at).toBe(frames.memory.byteLength);
+    expect(at).toBe(frames.roomsEnd);
     expect(at).toBe(SMALL * SMALL_ROOM + LARGE * LARGE_ROOM);
     expect(frames.rowAt(at)).toBe(-1);
   });

@@ -1,7 +1,9 @@
+import { LaneMemory } from './lane-memory.ts';
+
 /**
  * The frames of one lane: their bytes, their parts, their reference counts.
  *
- * All bytes of all frames stand in one ArrayBuffer that lives as long as the lane. It is divided into rooms of two
+ * All bytes of all frames stand in one memory that lives as long as the lane. It begins with rooms of two
  * sizes; a frame is a row, and each row owns one room. So the frame path holds integers only: no view, no object and no
  * closure is made for a frame, an address needs no second number beside it, and a frame that is kept for a while pins
  * nothing but itself. Rooms that traffic never touches are never backed by memory.
@@ -12,6 +14,8 @@
  * - whoever shares a row (`references > 1`) only reads it.
  */
 export class Frames {
+  /** Rooms from address 0 on, behind them the tables of this class, and room for tables of those who work on frames. */
+  readonly lane: LaneMemory;
   /** Every byte of every frame. Addresses are offsets into it. */
   readonly memory: ArrayBuffer;
   readonly bytes: Uint8Array;
@@ -43,16 +47,21 @@ export class Frames {
   constructor({ smallRows = 8192, largeRows = 128 }: { smallRows?: number; largeRows?: number } = {}) {
     this.#smallRows = smallRows;
     this.#largeBase = smallRows * SMALL_ROOM;
-    this.rows = smallRows + largeRows;
-    this.memory = new ArrayBuffer(this.#largeBase + largeRows * LARGE_ROOM);
+    const rows = smallRows + largeRows;
+    const rooms = this.#largeBase + largeRows * LARGE_ROOM;
+    this.rows = rows;
+    this.lane = new LaneMemory(rooms + rows * BYTES_A_ROW + SPARE);
+    this.memory = this.lane.buffer;
+    this.lane.take(rooms);
     this.bytes = new Uint8Array(this.memory);
     this.doubles = new Float64Array(this.memory);
-    this.start = new Uint32Array(this.rows);
-    this.length = new Uint32Array(this.rows);
-    this.partCount = new Uint8Array(this.rows);
-    this.references = new Int32Array(this.rows);
-    this.hops = new Uint8Array(this.rows);
-    this.partWords = new Uint32Array(this.rows * MAX_PARTS * PART_WORDS);
+    this.start = new Uint32Array(this.memory, this.lane.take(rows * 4), rows);
+    this.length = new Uint32Array(this.memory, this.lane.take(rows * 4), rows);
+    this.partCount = new Uint8Array(this.memory, this.lane.take(rows), rows);
+    this.references = new Int32Array(this.memory, this.lane.take(rows * 4), rows);
+    this.hops = new Uint8Array(this.memory, this.lane.take(rows), rows);
+    const partWords = rows * MAX_PARTS * PART_WORDS;
+    this.partWords = new Uint32Array(this.memory, this.lane.take(partWords * 4), partWords);
     // Two stacks of free rows in one array: small rows grow from its start, large rows from `smallRows`.
     this.#free = new Int32Array(this.rows);
     for (let i = 0; i < smallRows; i++) this.#free[i] = smallRows - 1 - i;
@@ -137,6 +146,11 @@ export class Frames {
     this.bytes.copyWithin(to, from, from + length);
   }
 
+  /** Where all rooms end. */
+  get roomsEnd(): number {
+    return this.#largeBase + (this.rows - this.#smallRows) * LARGE;
+  }
+
   /** The first row with a large room; those before have small ones. */
   get firstLargeRow(): number {
     return this.#smallRows;
@@ -168,6 +182,10 @@ export const MAX_PARTS = 32;
 export const PART_WORDS = 3;
 
 const PAYLOAD = 1;
+/** In the tables: two addresses or lengths, references, two counts, parts. */
+const BYTES_A_ROW = 3 * 4 + 2 + MAX_PARTS * PART_WORDS * 4;
+/** For tables of those who work on frames: some three hundred pieces, and what crosses into one. */
+const SPARE = 18 << 20;
 
 // The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
 const HEAD = HEADROOM;

@@ -50,6 +50,8 @@ export class Pattern {
    * protocols (`ip` is two) these; of ports {@link PORTS}. Empty when a step has more. The first two also stand alone.
    */
   readonly #straight: Int32Array;
+  /** The same where no step is of ports: a frame whose parts are such headers, one behind the other, matches. Empty otherwise. */
+  readonly headers: Int32Array;
   readonly #first: number;
   readonly #orFirst: number;
 
@@ -73,6 +75,7 @@ export class Pattern {
     this.#isPorts = Uint8Array.from(stack.steps, ({ kind }) => (kind === 'ports' ? 1 : 0));
     this.#steps = stack.steps.length;
     this.#straight = straightSteps(options, from, this.#isPorts);
+    this.headers = this.#straight.includes(PORTS) ? new Int32Array(0) : this.#straight;
     this.#first = this.#straight[0] ?? PORTS;
     this.#orFirst = this.#straight[1] ?? PORTS;
     this.#layouts = Layouts.of(protocols);

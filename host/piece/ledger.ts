@@ -5,6 +5,9 @@
  *
  * A ticket is a slot's index below a number that grows with each use of the slot: a ticket that has ended, that was
  * never given, or that belongs to another piece's slot of another age is told from a living one by one comparison.
+ *
+ * All of it stands in one region, a head and then arrays one behind the other, so that it can be in the memory of the lane and
+ * the engine's frame kernel work on it as well: `engine/kernel/assembly/ledger.ts` has the same layout.
  */
 export class Ledger {
   /** The frame of a live ticket, by slot; the ledger owns a reference to it unless `moved`. */
@@ -15,40 +18,59 @@ export class Ledger {
   /** What this outcome has done with a ticket, by slot: a sum of {@link USED}, {@link MOVED} and {@link CONTINUES}. */
   readonly uses: Uint8Array;
   /** The slot that holds a row, by row; meaningful where that slot's row is the row. */
-  readonly slotOfRow: Int32Array;
+  readonly slotOfRow: Uint16Array;
   /** Rows from this on have large rooms, of which few are to be held. */
   readonly firstLarge: number;
+  /** The region's address. */
+  readonly at: number;
 
-  /** The live ticket of each slot that a ticket can name; where there is none, a ticket that would name another slot. */
+  readonly #head: Int32Array;
+  /** The live ticket of each slot; where there is none, a ticket that would name another slot. */
   readonly #tickets: Uint32Array;
   /** The next ticket of each slot. */
   readonly #ages: Uint32Array;
+  /** The frame of the kernel's image as which a ticket went in, by slot. */
+  readonly #sent: Int32Array;
   readonly #free: Int32Array;
-  #freeCount: number;
-  #largeRoom: number;
+  /** Slots of tickets that the outcome at hand names. */
+  readonly #used: Int32Array;
 
   /**
    * @param rows the number of rows of the lane's frame store
    * @param capacity in tickets
    * @param firstLarge the first row with a large room
+   * @param region where it stands, of {@link ledgerBytes} bytes
    */
-  constructor(rows: number, capacity = MAX_HELD, firstLarge = rows) {
-    this.firstLarge = firstLarge;
-    this.#largeRoom = Math.ceil((rows - firstLarge) * LARGE_SHARE);
+  constructor(
+    rows: number,
+    capacity = MAX_HELD,
+    firstLarge = rows,
+    { buffer, at }: Region = { buffer: new ArrayBuffer(ledgerBytes(rows, capacity)), at: 0 },
+  ) {
     if (capacity > 1 << SLOT_BITS) throw new RangeError(`a ledger has at most ${1 << SLOT_BITS} tickets`);
-    this.rows = new Int32Array(capacity).fill(-1);
-    this.bodyStarts = new Uint32Array(capacity);
-    this.bodyLengths = new Uint32Array(capacity);
-    this.uses = new Uint8Array(capacity);
-    this.slotOfRow = new Int32Array(rows);
-    this.#tickets = Uint32Array.from({ length: 1 << SLOT_BITS }, (_, slot) => slot ^ 1);
-    this.#ages = new Uint32Array(capacity);
-    this.#free = new Int32Array(capacity);
+    this.firstLarge = firstLarge;
+    this.at = at;
+    const array = (n: number) => at + HEAD_BYTES + n * capacity * 4;
+    this.#head = new Int32Array(buffer, at, HEAD_BYTES / 4).fill(0);
+    this.rows = new Int32Array(buffer, array(0), capacity).fill(-1);
+    this.bodyStarts = new Uint32Array(buffer, array(1), capacity).fill(0);
+    this.bodyLengths = new Uint32Array(buffer, array(2), capacity).fill(0);
+    this.#tickets = new Uint32Array(buffer, array(3), capacity);
+    this.#ages = new Uint32Array(buffer, array(4), capacity);
+    this.#sent = new Int32Array(buffer, array(5), capacity).fill(-1);
+    this.#free = new Int32Array(buffer, array(6), capacity);
+    this.#used = new Int32Array(buffer, array(7), capacity);
+    this.uses = new Uint8Array(buffer, array(8), capacity).fill(0);
+    this.slotOfRow = new Uint16Array(buffer, array(8) + evenly(capacity), rows).fill(0);
     for (let slot = 0; slot < capacity; slot++) {
+      this.#tickets[slot] = slot ^ 1;
       this.#free[slot] = capacity - 1 - slot;
       this.#ages[slot] = FIRST_AGE | slot;
     }
-    this.#freeCount = capacity;
+    this.#head[FREE_COUNT] = capacity;
+    this.#head[LARGE_ROOM] = Math.ceil((rows - firstLarge) * LARGE_SHARE);
+    this.#head[CAPACITY] = capacity;
+    this.#head[FIRST_LARGE] = firstLarge;
   }
 
   get capacity(): number {
@@ -57,28 +79,29 @@ export class Ledger {
 
   /** Tickets that could still be opened. */
   get room(): number {
-    return this.#freeCount;
+    return this.#head[FREE_COUNT]!;
   }
 
   /** Frames in large rooms that could still come in: there are few such rooms in a lane, and a piece may hold a quarter. */
   get largeRoom(): number {
-    return this.#largeRoom;
+    return this.#head[LARGE_ROOM]!;
   }
 
   /** Live tickets. */
   get held(): number {
-    return this.rows.length - this.#freeCount;
+    return this.rows.length - this.#head[FREE_COUNT]!;
   }
 
   /** Opens a ticket for a row, whose reference passes to the ledger. There must be room. */
   open(row: number, bodyStart: number, bodyLength: number): number {
-    const slot = this.#free[--this.#freeCount]!;
+    const slot = this.#free[--this.#head[FREE_COUNT]!]!;
     this.rows[slot] = row;
-    if (row >= this.firstLarge) this.#largeRoom--;
+    if (row >= this.firstLarge) this.#head[LARGE_ROOM]!--;
     this.bodyStarts[slot] = bodyStart;
     this.bodyLengths[slot] = bodyLength;
     this.uses[slot] = 0;
     this.slotOfRow[row] = slot;
+    this.#sent[slot] = -1;
     const ticket = this.#ages[slot]!;
     this.#tickets[slot] = ticket;
     return ticket;
@@ -87,7 +110,7 @@ export class Ledger {
   /** The slot of a live ticket; -1 for any other number. */
   slotOf(ticket: number): number {
     const slot = ticket & SLOT_MASK;
-    return this.#tickets[slot] === ticket ? slot : -1;
+    return slot < this.#tickets.length && this.#tickets[slot] === ticket ? slot : -1;
   }
 
   /** The slot of the live ticket in whose withheld body a range lies; -1 where there is none. */
@@ -102,12 +125,35 @@ export class Ledger {
 
   /** Ends a live ticket. The caller has disposed of its row. */
   close(slot: number): void {
-    if (this.rows[slot]! >= this.firstLarge) this.#largeRoom++;
+    if (this.rows[slot]! >= this.firstLarge) this.#head[LARGE_ROOM]!++;
     this.rows[slot] = -1;
     this.#tickets[slot] = slot ^ 1;
     const next = (this.#ages[slot]! + FIRST_AGE) >>> 0;
     this.#ages[slot] = next >= FIRST_AGE ? next : FIRST_AGE | slot;
-    this.#free[this.#freeCount++] = slot;
+    this.#free[this.#head[FREE_COUNT]!++] = slot;
+  }
+
+  /** Takes back the tickets that were opened last: their frames did not go in, and are the caller's again. */
+  withdraw(count: number): void {
+    for (let n = 0; n < count; n++) this.close(this.#free[this.#head[FREE_COUNT]!]!);
+  }
+
+  /** How many tickets the outcome at hand has named. */
+  get usedCount(): number {
+    return this.#head[USED_COUNT]!;
+  }
+
+  set usedCount(count: number) {
+    this.#head[USED_COUNT] = count;
+  }
+
+  usedSlot(n: number): number {
+    return this.#used[n]!;
+  }
+
+  /** The outcome at hand names a ticket for the first time. */
+  listUsed(slot: number): void {
+    this.#used[this.#head[USED_COUNT]!++] = slot;
   }
 
   /** Ends every live ticket and gives its row to `dispose`, unless the row had moved on. */
@@ -124,6 +170,21 @@ export class Ledger {
     }
     return closed;
   }
+}
+
+/** Where something stands: in memory of its own, or of the lane. */
+export interface Region {
+  readonly buffer: ArrayBuffer;
+  readonly at: number;
+}
+
+/** Bytes of a ledger. */
+export function ledgerBytes(rows: number, capacity = MAX_HELD): number {
+  return HEAD_BYTES + capacity * 8 * 4 + evenly(capacity) + rows * 2;
+}
+
+function evenly(bytes: number): number {
+  return (bytes + 1) & ~1;
 }
 
 /** A frame of this outcome goes on from the ticket. */
@@ -145,3 +206,11 @@ const LARGE_SHARE = 1 / 4;
 const SLOT_BITS = 12;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const FIRST_AGE = 1 << SLOT_BITS;
+
+/** The head, in words. */
+const FREE_COUNT = 0;
+const LARGE_ROOM = 1;
+const USED_COUNT = 2;
+const CAPACITY = 3;
+const FIRST_LARGE = 4;
+const HEAD_BYTES = 64;

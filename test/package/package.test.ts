@@ -55,6 +55,7 @@ test('has the contract, the kits for authors, the pieces, and what builds the ad
     'abi/as/views/ipv6.ts',
     'abi/c/funnel.h',
     'dist/host/cli/main.js',
+    'dist/kernel/frame-kernel.wasm',
     'dist/pieces/6bed4.wasm',
     'dist/pieces/6bed4-router.wasm',
     'dist/pieces/hub.wasm',

@@ -30,6 +30,14 @@ const STEPS = [
     command: ['tools/build-addon.mjs'],
   },
   {
+    name: 'kernel',
+    title: 'compiling the frame kernel',
+    inputs: ['host/engine/kernel', 'abi/as/generated.ts', 'tools/build-kernel.mjs', 'package-lock.json'],
+    isInput: () => true,
+    outputs: ['dist/kernel'],
+    command: ['tools/build-kernel.mjs'],
+  },
+  {
     name: 'pieces',
     title: 'compiling the pieces',
     inputs: ['pieces-as', 'abi', 'wit', 'tools/build-pieces.mjs', 'package-lock.json'],

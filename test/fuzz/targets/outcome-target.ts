@@ -1,14 +1,17 @@
+import { createHash } from 'node:crypto';
 import { FRAME, OUTCOME, PART, PartMarks } from '../../../abi/host/contract.ts';
+import { FrameKernel } from '../../../host/engine/frame-kernel.ts';
 import type { Guest } from '../../../host/engine/guest.ts';
 import { GuestWords } from '../../../host/engine/guest-words.ts';
+import { KernelLowering } from '../../../host/engine/kernel-lowering.ts';
 import { Lifting } from '../../../host/engine/lifting.ts';
 import { Lowering } from '../../../host/engine/lowering.ts';
-import { Outlets } from '../../../host/engine/outlets.ts';
+import { OUTLETS_BYTES, Outlets } from '../../../host/engine/outlets.ts';
 import { Frames, MAX_PARTS, PART_WORDS } from '../../../host/frame/frames.ts';
 import { Pattern } from '../../../host/frame/pattern.ts';
 import { Counters } from '../../../host/piece/counters.ts';
 import { Inbox } from '../../../host/piece/inbox.ts';
-import { Ledger } from '../../../host/piece/ledger.ts';
+import { Ledger, ledgerBytes, type Region } from '../../../host/piece/ledger.ts';
 import { Outbox } from '../../../host/piece/outbox.ts';
 import { PieceFault } from '../../../host/piece/piece-fault.ts';
 import { parseStack } from '../../../host/stack/parse-stack.ts';
@@ -28,8 +31,29 @@ export const outcomeTarget: FuzzTarget = {
   summary: 'outcomes of hostile pieces, lifted into a lane with other frames in it',
   unit: 'outcomes',
   maxBytes: 400,
-  open: async () => new OutcomeRun(),
+  open: async () => new TwinRun(),
 };
+
+/** One piece crosses with the frame kernel and another without it, and the same becomes of both. */
+class TwinRun implements OpenTarget {
+  readonly seeds = [];
+  readonly #kernel = new OutcomeRun(true);
+  readonly #model = new OutcomeRun(false);
+
+  generate(random: FuzzRandom): Uint8Array {
+    return Uint8Array.from({ length: 20 + random.below(200) }, () => random.word());
+  }
+
+  execute(input: Uint8Array): number {
+    const units = this.#kernel.execute(input);
+    this.#model.execute(input);
+    insist(
+      this.#kernel.came === this.#model.came,
+      () => `with the frame kernel came ${this.#kernel.came}, without it ${this.#model.came}`,
+    );
+    return units;
+  }
+}
 
 const NOW = 1000;
 const PAGES = 4;
@@ -42,27 +66,20 @@ interface Kept {
   readonly bytes: Uint8Array;
 }
 
-class OutcomeRun implements OpenTarget {
-  readonly seeds = [];
+class OutcomeRun {
   readonly #protocols = new Protocols();
   readonly #frames = new Frames({ smallRows: 48, largeRows: 2 });
-  readonly #ledger = new Ledger(this.#frames.rows, 16, this.#frames.firstLargeRow);
-  readonly #outlets = new Outlets();
+  readonly #kernel: FrameKernel | undefined;
+  readonly #ledger: Ledger;
+  readonly #outlets: Outlets;
   readonly #counters = new Counters();
   readonly #memory = new WebAssembly.Memory({ initial: PAGES });
   readonly #view = new DataView(this.#memory.buffer);
   readonly #words = new GuestWords(this.#memory);
   readonly #inbox = new Inbox(16);
   readonly #outbox = new Outbox();
-  readonly #lowering = new Lowering(this.#frames, this.#ledger, this.#outlets);
-  readonly #lifting = new Lifting(
-    this.#frames,
-    this.#ledger,
-    this.#outlets,
-    this.#counters,
-    ['lost', 'done'],
-    () => this.#protocols.count,
-  );
+  readonly #lowering: Lowering | KernelLowering;
+  readonly #lifting: Lifting;
   readonly #guest: Guest;
   /** Frames that another piece keeps, as they were when it got them. */
   readonly #kept: Kept[] = [];
@@ -73,8 +90,29 @@ class OutcomeRun implements OpenTarget {
   #came: { edgeShape: number; ticket: number; parts: [kind: number, offset: number, length: number][] }[] =
     [];
   #bump = 0;
+  /** What came of the last input: a fault, or frames. */
+  came = '';
 
-  constructor() {
+  constructor(withKernel: boolean) {
+    const frames = this.#frames;
+    const region = (bytes: number): Region | undefined =>
+      withKernel ? { buffer: frames.memory, at: frames.lane.take(bytes) } : undefined;
+    this.#kernel = withKernel ? FrameKernel.of(frames) : undefined;
+    this.#outlets = new Outlets(region(OUTLETS_BYTES));
+    this.#ledger = new Ledger(frames.rows, 16, frames.firstLargeRow, region(ledgerBytes(frames.rows, 16)));
+    this.#lowering =
+      this.#kernel === undefined
+        ? new Lowering(frames, this.#ledger, this.#outlets)
+        : new KernelLowering(this.#kernel, this.#ledger, this.#outlets);
+    this.#lifting = new Lifting(
+      frames,
+      this.#ledger,
+      this.#outlets,
+      this.#counters,
+      ['lost', 'done'],
+      () => this.#protocols.count,
+      this.#kernel,
+    );
     const any = { matches: () => true };
     this.#outlets.set(EDGE_WHOLE, 0, false, true, any);
     this.#outlets.set(EDGE_HEADERS, 0, true, true, any);
@@ -85,18 +123,15 @@ class OutcomeRun implements OpenTarget {
       false,
       new Pattern(this.#protocols, parseStack('ip/udp', this.#protocols)),
     );
-    const realloc = (align: number, size: number): number => {
-      const at = (this.#bump + align - 1) & -align;
+    // As allocators do: elsewhere frames stand a few bytes apart in the twins.
+    const realloc = (_align: number, size: number): number => {
+      const at = (this.#bump + 7) & -8;
       this.#bump = at + size;
       return at;
     };
     // Nothing else of a guest is used in lowering.
     this.#guest = { memory: this.#memory, realloc } as Guest;
     for (let at = 0; at < this.#words.bytes.length; at++) this.#words.bytes[at] = at * 31;
-  }
-
-  generate(random: FuzzRandom): Uint8Array {
-    return Uint8Array.from({ length: 20 + random.below(200) }, () => random.word());
   }
 
   /** Frames of outcomes that went no further for want of room, or because they are not what they say. */
@@ -118,12 +153,14 @@ class OutcomeRun implements OpenTarget {
       insist(error.code === 'FT_FAULT_OUTCOME', () => `the fault ${error.code}`);
       fault = error;
     }
+    this.came = fault?.message ?? this.#describeOutbox();
     if (fault !== undefined) {
       insist(this.#outbox.length === 0, 'frames of an outcome that is a fault go on');
       this.#ledger.closeAll((row) => this.#frames.release(row));
       this.#tickets = [];
       this.#bodies = [];
       this.#came = [];
+      this.#sortFreeRows();
     } else {
       this.#checkOutbox();
       // A frame that was dropped, and counted, leaves the others to stand by other numbers.
@@ -163,6 +200,8 @@ class OutcomeRun implements OpenTarget {
       this.#inbox.push(row, edge === EDGE_UDP ? EDGE_UDP | (3 << 16) : edge, 0);
     }
     this.#bump = 8192;
+    // Of what stands around frames the twins are to see the same.
+    this.#words.bytes.fill(0, 8192, 96 * 1024);
     // As a component piece does with large frames when it holds as many as it may.
     while (
       this.#inbox.length > 0 &&
@@ -344,6 +383,27 @@ class OutcomeRun implements OpenTarget {
         true,
       );
     } else view.setUint32(endsAt + 4 * below(4), value, true);
+  }
+
+  /** How far an outcome was lifted before its fault decides in which order rows come back; the twins go on alike. */
+  #sortFreeRows(): void {
+    const frames = this.#frames;
+    const rows: number[] = [];
+    while (frames.freeRows > 0) rows.push(frames.allocate(1));
+    for (const row of rows.sort((a, b) => b - a)) frames.release(row);
+  }
+
+  #describeOutbox(): string {
+    const frames = this.#frames;
+    const rows = Array.from(this.#outbox.rows.subarray(0, this.#outbox.length), (row, n) => {
+      const first = row * MAX_PARTS * PART_WORDS;
+      const parts = frames.partWords.subarray(first, first + frames.partCount[row]! * PART_WORDS);
+      const start = frames.start[row]!;
+      const bytes = createHash('sha1').update(frames.bytes.subarray(start, start + frames.length[row]!));
+      const about = [this.#outbox.edgeShapes[n], this.#outbox.skips[n], frames.hops[row], start];
+      return [row, ...about, ...parts, bytes.digest('base64')];
+    });
+    return JSON.stringify(rows);
   }
 
   /** What goes on are rows of their own, whose parts adjoin and cover them. */

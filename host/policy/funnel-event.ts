@@ -1,6 +1,6 @@
 import type { Difference } from '../puzzle/change.ts';
 import type { LaneEvent } from '../puzzle/failures.ts';
-import type { LogEntry } from '../puzzle/services.ts';
+import type { LogEntry } from '../puzzle/log-entry.ts';
 
 /** What happens in a Funnel besides traffic. */
 export type FunnelEvent = LaneEvent | ChangedEvent | RecoveredEvent | ({ readonly kind: 'log' } & LogEntry);

@@ -1,18 +1,19 @@
 import type { Problem, Property } from '../../abi/host/contract.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
-import { opposes } from '../stack/direction.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
+import { AlongCurves, type Station } from './along-curves.ts';
 import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
 import type { Floor } from './floor.ts';
+import type { Hearing } from './hearing.ts';
 import { LostPiece } from './lost-piece.ts';
 import type { Overload } from './overload.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { propertyText } from './properties.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import { JoinedEdge, Seat } from './seat.ts';
-import { type Closing, isHeardBy, type Services } from './services.ts';
+import type { Services } from './services.ts';
 import type { Tenancy } from './tenancy.ts';
-import type { Terms } from './terms.ts';
+import { offersAt, type Terms, termsText } from './terms.ts';
 
 /**
  * A change of a running puzzle, from the intention to its end: first everything is prepared that can fail, while the old
@@ -29,8 +30,9 @@ export class Change {
   /** By place. */
   readonly #candidates: Candidate[] = [];
   readonly #joinings: Joining[] = [];
+  #alongCurves: AlongCurves<Joining>;
   /** What native pieces were told to open, to be taken back when the change fails. */
-  readonly #opened: { member: MemberNumber; piece: Piece; stack: string }[] = [];
+  readonly #opened: { joining: Joining; stack: string }[] = [];
 
   constructor(
     parts: LaneParts,
@@ -42,6 +44,7 @@ export class Change {
     this.#makers = makers;
     this.#networks = networks;
     this.#arrangement = arrangement;
+    this.#alongCurves = new AlongCurves(parts.floor.protocols, []);
     this.difference = differenceOf(parts.floor.seats, makers, arrangement);
   }
 
@@ -71,7 +74,8 @@ export class Change {
       for (const [n, candidate] of this.#candidates.entries())
         this.#candidates[n] = await this.#restoreCandidate(candidate);
       this.#planJoinings();
-      for (const joining of this.#joinings) mistakes.push(...this.#ask(joining));
+      this.#alongCurves = new AlongCurves(this.#parts.floor.protocols, this.#joinings.filter(isPassable));
+      mistakes.push(...this.#askAll());
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
       mistakes.push(...this.#openListens());
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
@@ -83,7 +87,8 @@ export class Change {
 
   /** Takes back what was prepared; the running puzzle has noticed nothing. */
   undo(): void {
-    for (const { member, piece, stack } of this.#opened.reverse()) piece.listening(member.edge, stack, false);
+    for (const { joining, stack } of this.#opened.reverse())
+      joining.candidate.piece.listening(joining.edge, stack, false);
     this.#opened.length = 0;
     const { floor } = this.#parts;
     for (const { isKept, piece, seat } of this.#candidates) {
@@ -102,9 +107,9 @@ export class Change {
    */
   commit(): Leftovers {
     this.#handOverStates();
-    const { floor, overload, services } = this.#parts;
+    const { floor, hearing, overload } = this.#parts;
     const retired: Piece[] = [];
-    const closing = this.#leaveOld();
+    const left = this.#leaveOld();
     const seats = this.#candidates.map((candidate) => this.#takeSeat(candidate, retired));
     for (const seat of floor.seats) {
       if (seats.includes(seat)) continue;
@@ -116,14 +121,14 @@ export class Change {
     }
     floor.seats.splice(0, floor.seats.length, ...seats);
     const joined = this.#joinNew();
+    floor.rejoined();
     this.#tellPieces(joined);
+    const closing = hearing.renew();
     return {
       close() {
-        for (const { member, stack } of closing) {
-          // Whoever was replaced or removed closes what it had open by itself.
-          if (member.seat.members[member.edge] === member && member.joint.members.includes(member))
-            services.tellNative(member, stack, false);
-        }
+        hearing.close(closing);
+        // Whoever was replaced or removed closes what it had open by itself.
+        for (const { piece, edge, stack } of left) piece.listening(edge, stack, false);
         for (const piece of retired) piece.close();
       },
     };
@@ -225,19 +230,46 @@ export class Change {
           while (numbers.has(edge)) edge++;
           numbers.add(edge);
         }
-        this.#joinings.push({ candidate, planned, network: name, edge, old });
+        const { seat, maker } = candidate;
+        const { described, shapes } = planned;
+        const { description } = maker.place;
+        this.#joinings.push({
+          candidate,
+          planned,
+          network: name,
+          edge,
+          old,
+          piece: seat,
+          description,
+          described,
+          shapes,
+        });
       }
     }
   }
 
-  #ask({ candidate, planned, network, edge, old }: Joining): Mistake[] {
+  #askAll(): Mistake[] {
+    const offers = this.#alongCurves.offers(offersOf);
+    const here = new Map<string, Joining[]>();
+    for (const joining of this.#joinings) {
+      const others = here.get(joining.network);
+      if (others === undefined) here.set(joining.network, [joining]);
+      else others.push(joining);
+    }
+    return this.#joinings.flatMap((joining) => {
+      const { network, piece } = joining;
+      const others = here.get(network)!.flatMap((other) => (other.piece === piece ? [] : offersOf(other)));
+      return this.#ask(joining, offersAt(others, offers.get(network) ?? [], piece));
+    });
+  }
+
+  #ask({ candidate, planned, network, edge, old }: Joining, offers: readonly Property[]): Mistake[] {
     const mistakes: Mistake[] = [];
     for (const [index, shape] of planned.shapes.entries()) {
-      const settled = planned.properties[index]!;
-      if (old?.shapes.includes(shape) && !this.#isTouched(network) && isSettledSo(old, shape, settled))
-        continue;
+      const properties = [...planned.properties[index]!, ...offers];
+      const isToldSo = old?.shapes.includes(shape) && old.told.get(shape) === termsText(properties);
+      if (isToldSo && !this.#isTouched(network)) continue;
       const { place } = candidate.maker;
-      const properties = [...settled, ...this.#parts.terms.offersOn(network, candidate.seat)];
       const joining = { edge, described: planned.described, shape, joint: network, properties };
       const problem = this.#guarded(candidate.seat, () => candidate.piece.accepts(joining));
       if (problem === undefined) continue;
@@ -257,28 +289,28 @@ export class Change {
     return this.difference.edges.some((edge) => edge.network === network);
   }
 
-  /** Endpoints open what new Shapes on their networks need: what they cannot open ends the change here. */
+  /** Endpoints open what they will have to, and have not opened yet: what they cannot open ends the change here. */
   #openListens(): Mistake[] {
     const mistakes: Mistake[] = [];
+    const told = new Set<string>();
     for (const listener of this.#joinings) {
-      for (const native of this.#joinings) {
-        if (native.network !== listener.network || native.candidate.maker.kind !== 'native') continue;
-        if (native.candidate.seat === listener.candidate.seat) continue;
-        for (const { shape, stack } of stacksOf(listener)) {
-          if (!faces(native, listener, shape) || hasHeard(native, listener, shape)) continue;
-          const { piece, maker } = native.candidate;
-          const problem = this.#guarded(native.candidate.seat, () =>
-            piece.listening(native.edge, stack, true),
-          );
+      for (const { direction, stack } of stacksOf(listener)) {
+        for (const heard of this.#alongCurves.hearers(listener, direction, stack)) {
+          const { station } = heard;
+          const { piece, maker, seat } = station.candidate;
+          const key = `${this.#joinings.indexOf(station)} ${heard.stack}`;
+          if (maker.kind !== 'native' || station.old?.heard.has(heard.stack) || told.has(key)) continue;
+          told.add(key);
+          const problem = this.#guarded(seat, () => piece.listening(station.edge, heard.stack, true));
           if (problem === undefined) {
-            this.#opened.push({ member: native, piece, stack });
+            this.#opened.push({ joining: station, stack: heard.stack });
             continue;
           }
-          const edge = maker.place.description.edges[native.planned.described]!.name;
+          const edge = maker.place.description.edges[station.described]!.name;
           const { message } = problem;
           const code =
             'code' in problem && typeof problem.code === 'string' ? problem.code : 'FT_LISTEN_REFUSED';
-          mistakes.push({ code, piece: maker.place.name, edge, network: native.network, message });
+          mistakes.push({ code, piece: maker.place.name, edge, network: station.network, message });
         }
       }
     }
@@ -306,10 +338,10 @@ export class Change {
     }
   }
 
-  /** Everything leaves that does not stay. Answers what endpoints may close when all is done. */
-  #leaveOld(): Closing[] {
-    const { floor, overload, services, terms } = this.#parts;
-    const closing: Closing[] = [];
+  /** Everything leaves that does not stay. Answers what pieces that stay have open by Edges that have left. */
+  #leaveOld(): { piece: Piece; edge: number; stack: string }[] {
+    const { floor, overload, services } = this.#parts;
+    const left: { piece: Piece; edge: number; stack: string }[] = [];
     const kept = new Map<JoinedEdge, Member>();
     for (const { old, planned } of this.#joinings) if (old !== undefined) kept.set(old, planned);
     for (const seat of floor.seats) {
@@ -319,7 +351,7 @@ export class Change {
         const lost = member.shapes.filter((shape) => !planned?.shapes.includes(shape));
         const listens = planned === undefined ? [...member.listens.keys()] : [];
         for (const shape of [...lost, ...listens]) {
-          closing.push(...services.removeReceiver(member, shape));
+          services.removeReceiver(member, shape);
           if (stays && seat.fault === undefined)
             floor.attempt(seat, () => seat.piece!.leave(member.edge, shape));
         }
@@ -328,13 +360,14 @@ export class Change {
           continue;
         }
         member.joint.members.splice(member.joint.members.indexOf(member), 1);
-        if (member.offers.length > 0) terms.changed.add(member.joint);
         if (!stays) continue;
+        for (const stack of member.heard.keys())
+          if (seat.kind === 'native') left.push({ piece: seat.piece!, edge: member.edge, stack });
         overload.closeIntake(member);
         seat.members[member.edge] = undefined;
       }
     }
-    return closing;
+    return left;
   }
 
   #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Piece[]): Seat {
@@ -369,7 +402,8 @@ export class Change {
       const joint = floor.jointNamed(name);
       joint.copies = this.#networks.get(name)?.copies ?? false;
     }
-    for (const { candidate, planned, network, edge, old } of this.#joinings) {
+    for (const joining of this.#joinings) {
+      const { candidate, planned, network, edge, old } = joining;
       const joint = floor.jointNamed(network);
       const { seat } = candidate;
       let member = old;
@@ -381,6 +415,7 @@ export class Change {
         seat.intake.open(edge);
         joint.members.push(member);
       }
+      for (const each of this.#opened) if (each.joining === joining) member.prepared.add(each.stack);
       const shapes = planned.shapes.filter((shape) => !member.shapes.includes(shape));
       const renewed = planned.shapes.filter(
         (shape, index) =>
@@ -399,25 +434,10 @@ export class Change {
   }
 
   #tellPieces(joined: readonly Joined[]): void {
-    const { floor, terms } = this.#parts;
-    for (const { member, shapes, renewed } of joined) {
-      const { seat } = member;
-      for (const shape of [...shapes, ...renewed]) {
-        if (seat.fault === undefined)
-          floor.attempt(seat, () => seat.piece!.join(terms.joiningOf(member, shape)));
-      }
-      if (shapes.length + renewed.length > 0) floor.enqueue(seat);
-    }
-    // Components hear of each other; endpoints have opened what they must while the change was prepared.
-    for (const { member, shapes } of joined) {
-      for (const shape of shapes) {
-        const { stack, direction } = member.seat.place.description.edges[member.described]!.shapes[shape]!;
-        for (const other of member.joint.members) {
-          if (other.seat.kind !== 'component' || !isHeardBy(member, direction, other)) continue;
-          floor.attempt(other.seat, () => other.seat.piece!.listening(other.edge, stack, true));
-        }
-      }
-    }
+    const { terms } = this.#parts;
+    terms.note();
+    for (const { member, shapes, renewed } of joined)
+      for (const shape of [...shapes, ...renewed]) terms.join(member, shape);
   }
 }
 
@@ -436,6 +456,7 @@ export interface Difference {
 /** What of a lane a change works on. */
 export interface LaneParts {
   readonly floor: Floor;
+  readonly hearing: Hearing;
   readonly overload: Overload;
   readonly services: Services;
   readonly terms: Terms;
@@ -455,14 +476,11 @@ interface Candidate {
   readonly isKept: boolean;
 }
 
-interface MemberNumber {
+/** An Edge as it will be joined. */
+interface Joining extends Station {
   readonly edge: number;
-}
-
-interface Joining extends MemberNumber {
   readonly candidate: Candidate;
   readonly planned: Member;
-  readonly network: string;
   /** The Edge as it is joined now, of an instance that stays. */
   readonly old: JoinedEdge | undefined;
 }
@@ -537,36 +555,27 @@ function findMember(seat: Seat, described: number, network: string): JoinedEdge 
   return seat.members.find((member) => member?.described === described && member.joint.name === network);
 }
 
-/** The Shapes by which a piece will listen: those of its description, and those that it listens on already. */
-function stacksOf({ candidate, planned, old }: Joining): { shape: number; stack: string }[] {
-  const { shapes } = candidate.maker.place.description.edges[planned.described]!;
-  const listens = [...(old?.listens ?? [])].map(([shape, { stack }]) => ({ shape, stack }));
-  return [...planned.shapes.map((shape) => ({ shape, stack: shapes[shape]!.stack })), ...listens];
+/** Whether what others do reaches further by way of this piece: not while it has failed, and nothing goes around it. */
+function isPassable({ candidate: { isKept, seat, maker } }: Joining): boolean {
+  return maker.failure === 'bypass' || (isKept ? seat.fault : maker.ended) === undefined;
 }
 
-function directionOf({ candidate, planned, old }: Joining, shape: number) {
-  return (
-    candidate.maker.place.description.edges[planned.described]!.shapes[shape]?.direction ??
-    old?.directions[shape]
-  );
+/** What a piece will listen on: the Shapes of its description, and those that it listens on already. */
+function stacksOf({ description, described, shapes, old }: Joining) {
+  const all = description.edges[described]!.shapes;
+  const listens = [...(old?.listens.values() ?? [])];
+  return [
+    ...shapes.map((shape) => ({ direction: all[shape]!.direction, stack: all[shape]!.stack })),
+    ...listens.map(({ like, stack }) => ({ direction: all[like]!.direction, stack })),
+  ];
 }
 
-function faces(native: Joining, listener: Joining, shape: number): boolean {
-  const direction = directionOf(listener, shape);
-  return (
-    direction !== undefined &&
-    native.planned.shapes.some((own) => opposes(direction, directionOf(native, own)!))
-  );
-}
-
-/** Whether an endpoint has been told of a Shape by an earlier change. */
-function hasHeard(native: Joining, listener: Joining, shape: number): boolean {
-  if (native.old === undefined || listener.old === undefined) return false;
-  const direction = directionOf(listener, shape);
-  const faced = native.old.shapes.some(
-    (own) => direction !== undefined && opposes(direction, native.old!.directions[own]!),
-  );
-  return faced && (listener.old.shapes.includes(shape) || listener.old.listens.has(shape));
+/** What a piece offers on an Edge, or the one that it replaces offered there. */
+function offersOf({ old, piece, description, described, network, candidate }: Joining): readonly Property[] {
+  if (old !== undefined) return old.offers;
+  if (candidate.isKept || !(piece instanceof Seat)) return [];
+  const { name } = description.edges[described]!;
+  return piece.edges.find((member) => member.name === name && member.network === network)?.offers ?? [];
 }
 
 function formerEdges(seat: Seat): Map<string, JoinedEdge> {

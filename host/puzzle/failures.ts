@@ -3,9 +3,11 @@ import { PieceFault } from '../piece/piece-fault.ts';
 import { waysAround } from './bypass.ts';
 import type { Delivery } from './delivery.ts';
 import type { Floor } from './floor.ts';
+import type { Hearing } from './hearing.ts';
+import type { LogEntry } from './log-entry.ts';
 import type { SavedState } from './piece-maker.ts';
 import { CALM_MS, FIRST_RESTART_MS, LAST_RESTART_MS, type Seat } from './seat.ts';
-import type { LogEntry, Services } from './services.ts';
+import type { Services } from './services.ts';
 import type { Terms } from './terms.ts';
 
 /** What becomes of a piece that faults, by its failure policy, and of the states that it saved before. */
@@ -33,9 +35,9 @@ export class Failures {
       // Who goes around it comes as by its Edges: what was opened and offered for it stays.
       if (seat.failure === 'bypass') break;
       for (const shape of [...member.listens.keys()]) this.#parts.services.unlisten(member, shape);
-      if (member.offers.length > 0) this.#parts.terms.changed.add(member.joint);
       member.offers.length = 0;
     }
+    this.#renewGround();
     if (seat.failure === 'restart' && piece.renew !== undefined) {
       if (this.#floor.now - seat.startedAt > CALM_MS) seat.restartDelayMs = FIRST_RESTART_MS;
       seat.restartAt = this.#floor.now + seat.restartDelayMs;
@@ -55,16 +57,24 @@ export class Failures {
       piece.renew!();
       this.#startAgain(seat);
       isRestored = this.#restore(seat);
-      const joinings = seat.edges.flatMap((member) =>
-        member.shapes.map((shape) => this.#parts.terms.joiningOf(member, shape)),
-      );
-      this.#refuseProblem(joinings.map((joining) => piece.accepts(joining)));
-      for (const joining of joinings) piece.join(joining);
+      const shapes = seat.edges.flatMap((member) => member.shapes.map((shape) => ({ member, shape })));
+      const { terms } = this.#parts;
+      this.#refuseProblem(shapes.map(({ member, shape }) => piece.accepts(terms.joiningOf(member, shape))));
+      for (const { member, shape } of shapes) terms.join(member, shape);
     });
     if (seat.fault !== undefined) return;
+    this.#renewGround();
     seat.restarts++;
     this.#floor.enqueue(seat);
     this.#hooks.onEvent({ kind: 'restarted', piece: seat.name, restored: isRestored });
+  }
+
+  /** What others listen on and offer goes by way of a piece while it runs, or while frames go around it. */
+  #renewGround(): void {
+    const { hearing, terms } = this.#parts;
+    this.#floor.rejoined();
+    hearing.close(hearing.renew());
+    terms.note();
   }
 
   #startAgain(seat: Seat): void {
@@ -125,6 +135,7 @@ export class Failures {
 
 interface FailureParts {
   readonly delivery: Delivery;
+  readonly hearing: Hearing;
   readonly services: Services;
   readonly terms: Terms;
 }

@@ -1,6 +1,7 @@
 import type { Frames } from '../frame/frames.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import type { Protocols } from '../stack/protocols.ts';
+import { AlongCurves } from './along-curves.ts';
 import { Joint } from './joint.ts';
 import type { Pulse } from './pulse.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
@@ -19,6 +20,11 @@ export class Floor {
   /** A turn is on. */
   isRunning = false;
   isClosed = false;
+  /** Pieces that are in a call, and wait there for what others say to a `listen` of theirs: they can be called by nobody. */
+  readonly asking = new Set<Seat>();
+  /** What had to wait until no piece was asking. */
+  readonly #deferred: (() => void)[] = [];
+  #alongCurves: AlongCurves<JoinedEdge> | undefined;
   /** What becomes of an error that came out of a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
 
@@ -73,7 +79,34 @@ export class Floor {
       this.endCall(error);
       this.#onError(seat, error);
       return undefined;
+    } finally {
+      this.catchUp();
     }
+  }
+
+  /** Does what can be done only while no piece is asking; at once, if none is. */
+  defer(action: () => void): void {
+    this.#deferred.push(action);
+    this.catchUp();
+  }
+
+  /** A call of a piece has ended. */
+  catchUp(): void {
+    while (this.#deferred.length > 0 && this.asking.size === 0) this.#deferred.shift()!();
+  }
+
+  /** How the joined Edges reach each other, though not through pieces that have failed; see {@link rejoined}. */
+  get alongCurves(): AlongCurves<JoinedEdge> {
+    this.#alongCurves ??= new AlongCurves(
+      this.protocols,
+      this.seats.flatMap((seat) => (seat.fault === undefined || seat.failure === 'bypass' ? seat.edges : [])),
+    );
+    return this.#alongCurves;
+  }
+
+  /** Edges were joined or have left, or a piece has failed or come again. */
+  rejoined(): void {
+    this.#alongCurves = undefined;
   }
 
   jointNamed(name: string): Joint<JoinedEdge> {

@@ -8,6 +8,7 @@ import { Change, type Difference, type LaneParts, type Leftovers } from './chang
 import { Delivery } from './delivery.ts';
 import { type FailureHooks, Failures } from './failures.ts';
 import { Floor } from './floor.ts';
+import { Hearing } from './hearing.ts';
 import * as intakeConstants from './intake.ts';
 import { Overload } from './overload.ts';
 import type { PieceMaker } from './piece-maker.ts';
@@ -54,7 +55,8 @@ export class Lane {
     const overload = new Overload(floor);
     const terms = new Terms(floor);
     const delivery = new Delivery(floor, overload, maxHops);
-    const services = new Services(floor, terms, {
+    const hearing = new Hearing(floor, onLog);
+    const services = new Services(floor, terms, hearing, {
       onLog,
       deliver: (seat, outbox) => delivery.deliver(seat, outbox),
       tellRoom: () => overload.tell(),
@@ -65,8 +67,8 @@ export class Lane {
     this.#overload = overload;
     this.#terms = terms;
     this.#delivery = delivery;
-    this.#failures = new Failures(floor, { delivery, services, terms }, { onLog, onEvent, onSave });
-    this.#parts = { floor, overload, terms, services };
+    this.#failures = new Failures(floor, { delivery, hearing, services, terms }, { onLog, onEvent, onSave });
+    this.#parts = { floor, hearing, overload, terms, services };
   }
 
   get frames(): Frames {
@@ -201,8 +203,10 @@ export class Lane {
       for (let n = 0; n < outbox.length; n++) this.#floor.frames.release(outbox.rows[n]!);
       outbox.length = 0;
       this.#failures.fail(seat, error);
+      this.#floor.catchUp();
       return BATCH_FRAMES;
     }
+    this.#floor.catchUp();
     if (seat.saveAt === Infinity) seat.saveAt = now + seat.saveEveryMs;
     const work = 1 + waiting - inbox.length + outbox.length;
     if (seat.intake.length > inbox.length) {
@@ -276,8 +280,9 @@ export class Lane {
     for (const seat of this.#floor.seats) {
       seat.former = undefined;
       this.#failures.openDetours(seat);
-      for (const member of seat.edges) if (member.dropInherited()) this.#terms.changed.add(member.joint);
+      for (const member of seat.edges) member.dropInherited();
     }
+    this.#terms.note();
     this.#terms.tell();
     this.#overload.tell();
     this.#floor.isRunning = false;

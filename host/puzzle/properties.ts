@@ -182,6 +182,14 @@ export function isAside({ edges }: Piece, { keeps, fromEdge, toEdge }: Curve): b
   return keeps.length === 0 && (edges[fromEdge]?.optional === true || edges[toEdge]?.optional === true);
 }
 
+/** What a property is behind a way on which frames gain so many bytes: bounds of sizes grow with them. */
+export function sizeBeyond({ name, value }: Property, gainedBytes: number): Value {
+  if (gainedBytes === 0 || !SIZES.has(name) || !('val' in value) || typeof value.val !== 'bigint')
+    return value;
+  const val = value.val + BigInt(gainedBytes);
+  return { tag: value.tag === 'at-least' ? 'at-least' : 'at-most', val: val < 0n ? 0n : val };
+}
+
 /** What a Shape lets through of what holds on its other side: what it rejects is not used there. */
 export function withoutRejected(facts: Facts, wishes: readonly PropertyWish[]): Facts {
   const rejected = wishes.filter(({ wish }) => wish === 'rejected').map(({ property }) => keyOf(property));

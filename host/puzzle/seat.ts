@@ -1,7 +1,8 @@
-import type { Property } from '../../abi/host/contract.ts';
+import type { Piece as Description, Property } from '../../abi/host/contract.ts';
 import { Counters } from '../piece/counters.ts';
 import type { Piece } from '../piece/piece.ts';
 import type { Direction } from '../stack/direction.ts';
+import type { Station } from './along-curves.ts';
 import type { Place } from './arrangement.ts';
 import { Intake } from './intake.ts';
 import type { Joint } from './joint.ts';
@@ -74,7 +75,7 @@ export class Seat {
 }
 
 /** One Edge of a running piece, on its Joint. */
-export class JoinedEdge {
+export class JoinedEdge implements Station {
   readonly seat: Seat;
   readonly edge: number;
   readonly described: number;
@@ -91,6 +92,12 @@ export class JoinedEdge {
   readonly listens = new Map<number, { stack: string; tag: number; like: number }>();
   /** While the piece is avoided: where frames of its Shapes go instead, by number. */
   readonly detours: (Detour | undefined)[] = [];
+  /** What others take that the piece was told of here (`listening`), and how many Shapes want it: 0 until it is told that it is over; see `Hearing`. */
+  heard: Map<string, number> = new Map();
+  /** Of these, what was told while the change was prepared in which this Edge was joined. */
+  readonly prepared = new Set<string>();
+  /** What the piece was told last on joining, by Shape: nothing is told twice. */
+  readonly told = new Map<number, string>();
   /** What the piece offers here. */
   readonly offers: Property[] = [];
   /** Those that an instance offered that was replaced, and that the new one has not offered yet: until it was called once. */
@@ -115,7 +122,19 @@ export class JoinedEdge {
   }
 
   get name(): string {
-    return this.seat.place.description.edges[this.described]!.name;
+    return this.description.edges[this.described]!.name;
+  }
+
+  get piece(): Seat {
+    return this.seat;
+  }
+
+  get description(): Description {
+    return this.seat.place.description;
+  }
+
+  get network(): string {
+    return this.joint.name;
   }
 
   /** Goes on with the counters of an Edge whose instance was replaced, and for a moment with what it offered. */

@@ -1,12 +1,14 @@
 import { randomFillSync } from 'node:crypto';
 import type { Problem, Property } from '../../abi/host/contract.ts';
 import type { Outbox } from '../piece/outbox.ts';
-import type { LogLevel, PieceContext } from '../piece/piece.ts';
-import { type Direction, opposes } from '../stack/direction.ts';
+import type { PieceContext } from '../piece/piece.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { matchStacks } from '../stack/match.ts';
 import { parseStack } from '../stack/parse-stack.ts';
 import type { Floor } from './floor.ts';
+import type { Hearing } from './hearing.ts';
+import type { Receiver } from './joint.ts';
+import type { LogEntry } from './log-entry.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 import type { Tenancy } from './tenancy.ts';
@@ -16,11 +18,13 @@ import type { Terms } from './terms.ts';
 export class Services {
   readonly #floor: Floor;
   readonly #terms: Terms;
+  readonly #hearing: Hearing;
   readonly #hooks: ServiceHooks;
 
-  constructor(floor: Floor, terms: Terms, hooks: ServiceHooks) {
+  constructor(floor: Floor, terms: Terms, hearing: Hearing, hooks: ServiceHooks) {
     this.#floor = floor;
     this.#terms = terms;
+    this.#hearing = hearing;
     this.#hooks = hooks;
   }
 
@@ -74,17 +78,10 @@ export class Services {
     while (member.listens.has(shape)) shape++;
     if (shape >= MAX_LISTENS)
       return { message: `the piece listens on ${MAX_LISTENS} Shapes of this Edge already` };
-    const told: JoinedEdge[] = [];
-    for (const other of member.joint.members) {
-      if (!isHeardBy(member, described.direction, other) || other.seat.kind !== 'native') continue;
-      const refusal = this.tellNative(other, stack, true);
-      if (refusal !== undefined) {
-        for (const undone of told) this.tellNative(undone, stack, false);
-        return refusal;
-      }
-      told.push(other);
-    }
+    const told = this.#hearing.ask(member, described.direction, stack);
+    if ('message' in told) return told;
     const tag = member.joint.add(member, shape, described.direction, stack);
+    this.#hearing.note(member.joint.receivers[tag]!, told);
     member.listens.set(shape, { stack, tag, like });
     member.directions[shape] = described.direction;
     return shape;
@@ -116,32 +113,27 @@ export class Services {
     return undefined;
   }
 
-  tellNative(member: JoinedEdge, stack: string, present: boolean): Problem | undefined {
-    try {
-      return member.seat.piece!.listening(member.edge, stack, present);
-    } catch (error) {
-      if (error instanceof FunnelError) return { message: error.message };
-      throw error;
-    }
-  }
-
+  /** Takes back what `listen` added. */
   unlisten(member: JoinedEdge, shape: number): void {
     if (!member.listens.has(shape)) return;
-    for (const closing of this.removeReceiver(member, shape))
-      this.tellNative(closing.member, closing.stack, false);
+    const { asking } = this.#floor;
+    const isNested = asking.has(member.seat);
+    // Its piece is in a call, as a rule: nobody is to call it for what others say to this.
+    asking.add(member.seat);
+    const receiver = this.removeReceiver(member, shape);
+    if (receiver !== undefined) this.#hearing.end(receiver);
+    if (!isNested) asking.delete(member.seat);
   }
 
-  /** Ends what a Shape takes, described or listened on. Answers which endpoints may close something for it. */
-  removeReceiver(member: JoinedEdge, shape: number): Closing[] {
+  /** Ends what a Shape takes, described or listened on. */
+  removeReceiver(member: JoinedEdge, shape: number): Receiver<JoinedEdge> | undefined {
     const tag = member.listens.get(shape)?.tag ?? member.tags.get(shape);
     const receiver = tag === undefined ? undefined : member.joint.receivers[tag];
-    if (tag === undefined || receiver === undefined) return [];
+    if (tag === undefined || receiver === undefined) return undefined;
     member.joint.remove(tag);
     member.tags.delete(shape);
     if (member.listens.delete(shape)) member.directions[shape] = undefined;
-    return member.joint.members
-      .filter((other) => other.seat.kind === 'native' && isHeardBy(member, receiver.direction, other))
-      .map((other) => ({ member: other, stack: receiver.stack }));
+    return receiver;
   }
 
   #offer(seat: Seat, edge: number, property: Property, present: boolean): void {
@@ -165,7 +157,7 @@ export class Services {
         level: 'warn',
         message: `offers more than ${MAX_OFFERS} properties on Edge ${member.name}; ${property.name} is left out`,
       });
-    this.#terms.changed.add(member.joint);
+    this.#terms.note();
   }
 }
 
@@ -177,24 +169,6 @@ export interface ServiceHooks {
   run(): void;
   /** In a turn of its own, after other events. */
   runLater(): void;
-}
-
-export interface LogEntry {
-  readonly piece: string;
-  readonly level: LogLevel;
-  readonly message: string;
-}
-
-/** An endpoint that may close what it has opened for a stack. */
-export interface Closing {
-  readonly member: JoinedEdge;
-  readonly stack: string;
-}
-
-/** Whether a Shape of this direction on one Edge takes frames from another Edge. */
-export function isHeardBy(member: JoinedEdge, direction: Direction, other: JoinedEdge): boolean {
-  if (other.seat === member.seat || other.seat.fault !== undefined) return false;
-  return other.shapes.some((shape) => opposes(direction, other.directions[shape]!));
 }
 
 function isSameProperty(a: Property, b: Property): boolean {

@@ -64,7 +64,7 @@ it('tells a new instance what the replaced neighbour offered, until the new neig
   expect(seen().at(-1)).toEqual([]);
 });
 
-it('closes what nobody listens on only after the new piece has said on what it listens', async () => {
+it('leaves open what the new piece listens on as the old one did, and closes the rest', async () => {
   const listening = (version: number, port: number) =>
     native('six', version, 'down', {
       stack: 'ip/udp/*',
@@ -77,8 +77,13 @@ it('closes what nobody listens on only after the new piece has said on what it l
   const { heard } = instances.get('net1')!;
   heard.length = 0;
   await lane.apply([net(), listening(2, 7)]);
-  const seven = heard.filter(([, stack]) => stack === 'ip/udp/local:7').map(([, , present]) => present);
-  expect(seven).toEqual([true, false]);
+  const told = () => heard.splice(0).filter(([, stack]) => stack !== 'ip/udp/*');
+  expect(told()).toEqual([]);
+  await lane.apply([net(), listening(3, 8)]);
+  expect(told()).toEqual([
+    [0, 'ip/udp/local:8', true],
+    [0, 'ip/udp/local:7', false],
+  ]);
   instances.get('net1')!.bring(0, ipv6());
 });
 

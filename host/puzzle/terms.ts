@@ -1,49 +1,77 @@
 import type { Joining, Property } from '../../abi/host/contract.ts';
+import type { Carried } from './along-curves.ts';
 import type { Floor } from './floor.ts';
-import type { Joint } from './joint.ts';
-import type { JoinedEdge, Seat } from './seat.ts';
+import { propertyText } from './properties.ts';
+import type { JoinedEdge } from './seat.ts';
 
-/** On which terms Edges are joined: what was settled, and what the others on the Joint offer. */
+/**
+ * On which terms Edges are joined: what was settled, what the others on the Joint offer, and what is offered further on and
+ * kept by the Curves on the way here.
+ */
 export class Terms {
-  /** Joints on which something is offered, or no more. */
-  readonly changed = new Set<Joint<JoinedEdge>>();
   /** While new pieces say what they offer, nobody is told. */
   isHeld = false;
   readonly #floor: Floor;
+  #isChanged = false;
+  #carried: ReadonlyMap<string, readonly Carried[]> | undefined;
 
   constructor(floor: Floor) {
     this.#floor = floor;
   }
 
+  /** Something is offered, or no more; or those between have changed. Whom it concerns is told by {@link tell}. */
+  note(): void {
+    this.#isChanged = true;
+    this.#carried = undefined;
+  }
+
   joiningOf(member: JoinedEdge, shape: number): Joining {
-    const { name } = member.joint;
-    return {
-      edge: member.edge,
-      described: member.described,
-      shape,
-      joint: name,
-      properties: [...(member.settled.get(shape) ?? []), ...this.offersOn(name, member.seat)],
-    };
+    const { name, members } = member.joint;
+    this.#carried ??= this.#floor.alongCurves.offers(({ offers }) => offers);
+    const here = members.flatMap((other) => (other.seat === member.seat ? [] : other.offers));
+    const properties = [
+      ...(member.settled.get(shape) ?? []),
+      ...offersAt(here, this.#carried.get(name) ?? [], member.seat),
+    ];
+    return { edge: member.edge, described: member.described, shape, joint: name, properties };
   }
 
-  offersOn(network: string, except: Seat): Property[] {
-    const members = this.#floor.joints.get(network)?.members ?? [];
-    return members.flatMap((other) => (other.seat === except ? [] : other.offers));
+  /** Joins a Shape, or tells it its present terms. */
+  join(member: JoinedEdge, shape: number): void {
+    const { seat } = member;
+    if (seat.fault !== undefined) return;
+    const joining = this.joiningOf(member, shape);
+    member.told.set(shape, termsText(joining.properties));
+    this.#floor.attempt(seat, () => seat.piece!.join(joining));
+    this.#floor.enqueue(seat);
   }
 
-  /** New terms reach the others on a Joint after the call in which they were offered. */
+  /** New terms reach those whom they concern after the call in which they came up. */
   tell(): void {
-    if (this.isHeld || this.changed.size === 0) return;
-    const changed = [...this.changed];
-    this.changed.clear();
-    for (const joint of changed) {
-      for (const { seat, shapes, edge } of joint.members) {
-        for (const shape of shapes) {
-          if (seat.fault === undefined)
-            this.#floor.attempt(seat, () => seat.piece!.join(this.joiningOf(seat.members[edge]!, shape)));
+    if (this.isHeld || !this.#isChanged) return;
+    this.#isChanged = false;
+    for (const seat of this.#floor.seats) {
+      for (const member of seat.edges) {
+        for (const shape of member.shapes) {
+          if (member.told.get(shape) !== termsText(this.joiningOf(member, shape).properties))
+            this.join(member, shape);
         }
-        if (seat.fault === undefined) this.#floor.enqueue(seat);
       }
     }
   }
+}
+
+/** What a piece hears of what is offered on a network and elsewhere: each once, nothing of its own, nothing that it passed on. */
+export function offersAt(here: readonly Property[], carried: readonly Carried[], piece: object): Property[] {
+  const heard = new Map<string, Property>();
+  const from = carried.filter(({ origin, by }) => origin !== piece && !(by.size === 1 && by.has(piece)));
+  for (const property of [...here, ...from.map((each) => each.property)]) {
+    const text = propertyText(property);
+    if (!heard.has(text)) heard.set(text, property);
+  }
+  return [...heard.values()];
+}
+
+export function termsText(properties: readonly Property[]): string {
+  return properties.map(propertyText).join('\n');
 }

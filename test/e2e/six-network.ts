@@ -52,17 +52,23 @@ export class SixNetwork {
     return host;
   }
 
-  /** Gives a host a Funnel with 6bed4, and waits until it has an address. */
-  async startPeer(host: Namespace, settings: Settings = {}): Promise<Peer> {
+  /**
+   * Gives a host a Funnel with 6bed4, and waits until it has an address.
+   *
+   * @param between what stands between 6bed4, on the networks `lan` and `wan`, and the system, on `lan2` and `wan2`
+   */
+  async startPeer(host: Namespace, settings: Settings = {}, between?: Record<string, object>): Promise<Peer> {
+    const [lan, wan] = between === undefined ? ['lan', 'wan'] : ['lan2', 'wan2'];
     const file = this.#write(host.name, {
       pieces: {
-        system: { piece: 'tun', settings: { device: 'six' }, edges: { ip: 'lan' } },
+        system: { piece: 'tun', settings: { device: 'six' }, edges: { ip: lan } },
         six: {
           piece: '6bed4',
           settings: { router: ROUTER, ...settings },
           edges: { ipv6: 'lan', carrier: 'wan' },
         },
-        net: { piece: 'udp', edges: { udp: 'wan' } },
+        net: { piece: 'udp', edges: { udp: wan } },
+        ...between,
       },
     });
     const peer = new Peer(host, await FunnelProcess.start(host, file, this.lab.folder));

@@ -9,9 +9,9 @@ import { type LoadedComponent, loadComponent } from '../../host/engine/load-comp
 import { Frames } from '../../host/frame/frames.ts';
 import type { LaneEvent } from '../../host/puzzle/failures.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
+import type { LogEntry } from '../../host/puzzle/log-entry.ts';
 import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../../host/puzzle/scripted-piece.ts';
-import type { LogEntry } from '../../host/puzzle/services.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
 
 /**

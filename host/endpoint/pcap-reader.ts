@@ -75,6 +75,14 @@ export class PcapReaderPiece implements Piece {
   start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     const { file } = this.#settings;
+    if (this.#context.isResumed) {
+      // How far the lane before had come nobody knows, and what was replayed is not to come twice.
+      this.#context.log(
+        'warn',
+        `the rest of ${file} is not replayed, because the lane that did so was ended`,
+      );
+      return [];
+    }
     try {
       this.#fd = openSync(file, 'r');
       this.#hasPacket = this.#next();

@@ -109,6 +109,23 @@ describe('pcap-writer', () => {
     piece.close();
   });
 
+  test('goes on behind what the lane before has recorded, when that was ended', () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 100, 1)]).piece.close();
+    const context = new RecordingContext();
+    context.isResumed = true;
+    const piece = new PcapWriterPiece(context, frames, protocols, [['file', file]]);
+    expect(piece.start(0)).toEqual([]);
+    const inbox = new Inbox(4);
+    inbox.push(frameOf(frames, 'ipv6', 60, 2), 0, 0);
+    piece.process(1, inbox, 4);
+    piece.close();
+    expect(packetsOf(file)).toMatchObject([{ mark: 1 }, { mark: 2 }]);
+    // Otherwise a capture begins anew.
+    write(frames, []).piece.close();
+    expect(packetsOf(file)).toEqual([]);
+  });
+
   test('loses what the buffer cannot take, by name', () => {
     const frames = new Frames({ smallRows: 0, largeRows: 1 });
     const row = frameOf(frames, 'ipv4', 66_000);
@@ -211,6 +228,23 @@ describe('pcap-reader', () => {
     );
     expect(marks).toEqual([...Array.from({ length: 500 }, (_, n) => n & 255), 7]);
     expect(used.freeRows).toBe(used.rows);
+  });
+
+  test('does not replay again what the lane before may have, when that was ended', async () => {
+    const frames = new Frames({ smallRows: 64, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 100, 1)]).piece.close();
+    const context = new RecordingContext();
+    context.isResumed = true;
+    const piece = new PcapReaderPiece(context, frames, protocols, [['file', file]]);
+    expect(piece.start()).toEqual([]);
+    piece.join(joining);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(context.rows).toEqual([]);
+    expect(context.logs).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('is not replayed') },
+    ]);
+    piece.close();
+    expect(frames.freeRows).toBe(frames.rows);
   });
 
   test('keeps the pace of the recording', async () => {

@@ -6,7 +6,7 @@ import type { LogLevel, PieceContext } from '../piece/piece.ts';
 /** For tests: a context that keeps what a native piece tells it. */
 export class RecordingContext implements PieceContext {
   readonly name = 'here';
-  readonly isResumed: boolean = false;
+  isResumed = false;
   readonly counters = new Counters();
   readonly logs: { readonly level: LogLevel; readonly message: string }[] = [];
   /** Rows that arrived, each with its reference, and the Edge and Shape of each. */

@@ -124,7 +124,6 @@ class Rogue extends Quiet {
     this.#context.log('debug', `misbehaves at ${instant()}`);
     if (this.#does === 'throw') throw new Error('a mistake of the host');
     if (this.#does === 'wait') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-    if (this.#does === 'allocate') exhaust();
     if (this.#does === 'loop') loop();
     this.#frames.release(-1);
     return Infinity;
@@ -161,11 +160,6 @@ function instant(): number {
 
 function loop(): never {
   for (;;);
-}
-
-/** The heap of a thread is bounded. */
-function exhaust(): never {
-  for (const kept: unknown[] = []; ; ) kept.push(new Array(1024).fill(kept.length));
 }
 
 type Given = Readonly<Record<string, string | undefined>>;

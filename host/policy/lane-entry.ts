@@ -1,6 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { dropInheritance, useEstate } from '../endpoint/inheritance.ts';
+import { FrameKernel } from '../engine/frame-kernel.ts';
 import { Lane } from '../puzzle/lane.ts';
 import { Pulse, PulseReader } from '../puzzle/pulse.ts';
 import { protocolsOfPuzzle } from '../puzzle/surroundings.ts';
@@ -31,6 +32,9 @@ const lane = new Lane({
   onLog: (entry) => post({ kind: 'event', event: { kind: 'log', ...entry } }),
   onSave: (piece, saved) => post({ kind: 'saved', piece, saved }),
 });
+
+// A thread that stands by is to have all at hand.
+FrameKernel.of(lane.frames);
 
 let told = calls.calls;
 const telling = setInterval(() => {

@@ -40,6 +40,8 @@ export class Lane {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #continuation: NodeJS.Immediate | undefined;
+  /** Work that the next turn may do, in frames. */
+  #turnFrames = FIRST_TURN_FRAMES;
 
   constructor(options: LaneOptions = {}) {
     const { onLog = () => {}, onEvent = () => {}, onSave = () => {}, maxHops = MAX_HOPS } = options;
@@ -141,12 +143,18 @@ export class Lane {
     const now = this.#clock();
     this.#floor.now = now;
     this.#wakeSeats();
-    let budget = TURN_FRAMES;
+    let budget = this.#turnFrames;
     while (this.#floor.queue.length > 0 && budget > 0)
       budget -= this.#callPiece(this.#floor.queue.shift()!, now);
     this.#floor.isRunning = false;
-    if (this.#floor.queue.length > 0) this.#continueLater();
-    else this.#setTimer();
+    if (this.#floor.queue.length === 0) {
+      this.#setTimer();
+      return;
+    }
+    // Cut short: how much the next turn may do is told by how long this one took.
+    const most = (this.#turnFrames * TURN_MS) / Math.max(this.#clock() - now, TURN_MS / 2);
+    this.#turnFrames = Math.min(Math.max(Math.round(most), 1), MOST_TURN_FRAMES);
+    this.#continueLater();
   }
 
   snapshot(): LaneSnapshot {
@@ -302,8 +310,14 @@ export interface LaneOptions extends Partial<FailureHooks> {
   readonly maxHops?: number;
 }
 
-/** Work of a turn, in frames, before timers and other descriptors have theirs: some 2 ms. */
-const TURN_FRAMES = 16_384;
+/** How long a turn may take, before timers and other descriptors have theirs. */
+const TURN_MS = 2;
+/**
+ * Work of a turn, in frames: of the first, and the most. The clock is not looked at within a turn, so a piece that becomes slow
+ * costs one long turn.
+ */
+const FIRST_TURN_FRAMES = 1024;
+const MOST_TURN_FRAMES = 16_384;
 /** Pieces that a frame may pass before it is held to go in circles. */
 const MAX_HOPS = 64;
 /** Turns that what is on its way has to arrive before a change; what then waits still is counted. */

@@ -114,6 +114,38 @@ async function startTwoSources(): Promise<void> {
   pieces.both!.takes = 0;
 }
 
+describe('a turn', () => {
+  it('takes no longer than some milliseconds, or one call, however slow pieces are', async () => {
+    let now = 0;
+    lane = new Lane({ protocols, now: () => now });
+    await lane.start([
+      maker('flood', end('flood', 'ipv6'), { net: ['f'] }),
+      maker('both', { ...two, edges: [two.edges[0]!] }, { a: ['f'] }),
+    ]);
+    const { both, flood } = pieces;
+    const turns: number[] = [];
+    const longest = async (callMs: number, perCall: number): Promise<number> => {
+      both!.takes = perCall;
+      both!.onProcess = () => {
+        now += callMs;
+      };
+      for (let n = 0; n < 40; n++) {
+        const before = now;
+        if (both!.taken.length % 700 === 0 || n === 0)
+          flood!.bring(0, ...Array.from({ length: 700 }, () => ipv6()));
+        else lane.run();
+        turns.push(now - before);
+      }
+      const last = turns.slice(-20);
+      both!.takes = Infinity;
+      for (let n = 0; n < 200; n++) lane.run();
+      return Math.max(...last);
+    };
+    expect(await longest(0.5, 1)).toBeLessThanOrEqual(4);
+    expect(await longest(40, 1)).toBe(40);
+  });
+});
+
 const end = (name: string, stack: string) => describePiece(name, stack, 'down');
 
 const two: Description = {

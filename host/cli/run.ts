@@ -44,19 +44,25 @@ export async function run(file: string, options: RunOptions, { output }: { outpu
     if (output.isTTY) reporter.counters(first);
     let told = 0;
     let isAsking = false;
-    const ask = async (): Promise<void> => {
-      // A lane that is being replaced answers late; then there is nothing to tell meanwhile.
-      if (isAsking) return;
-      isAsking = true;
-      const snapshot = await running.counters();
-      isAsking = false;
+    const tellCounters = (snapshot: LaneSnapshot): void => {
       if (timer === undefined) return;
       reporter.counters(snapshot);
       if (snapshot.uptimeMs - told < (options.interval - 0.05) * 1000) return;
       told = snapshot.uptimeMs;
       statistics?.rewrite(snapshot, warn);
     };
-    timer = setInterval(() => void ask(), reporter.intervalMs);
+    const ask = (): void => {
+      // A lane that is being replaced answers late; then there is nothing to tell meanwhile.
+      if (isAsking) return;
+      isAsking = true;
+      running
+        .counters()
+        .then(tellCounters, (error: unknown) => warn(`the counters are not known: ${String(error)}`))
+        .finally(() => {
+          isAsking = false;
+        });
+    };
+    timer = setInterval(ask, reporter.intervalMs);
     output.onResize(() => reporter.counters(running.snapshot()));
     await stopping.promise;
     clearInterval(timer);

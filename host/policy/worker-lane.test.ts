@@ -5,7 +5,7 @@ import type { FunnelEvent } from './funnel-event.ts';
 import { packageRoot } from './package-root.ts';
 
 /** A thread is begun with compiled code, so these are compiled too. */
-const pieceModules = [join(packageRoot(), 'dist', 'host', 'policy', 'testing', 'worker-pieces.js')];
+const pieceModules = [join(packageRoot(), 'dist', 'test', 'fixtures', 'worker-pieces.js')];
 
 const opened: Funnel[] = [];
 afterEach(async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Pulse, PulseReader } from './pulse.ts';
+import { PULSE_BYTES, Pulse, PulseReader } from './pulse.ts';
 
 describe('a pulse', () => {
   it('tells from outside who is called, and that it is one call', () => {
@@ -55,6 +55,13 @@ describe('a pulse', () => {
     pulse.begin(0);
     pulse.end();
     await next;
+  });
+
+  it('wakes who slept before the lane was there', async () => {
+    const memory = new SharedArrayBuffer(PULSE_BYTES);
+    const call = new PulseReader(memory).untilCall(0);
+    new Pulse(memory).begin(0);
+    await call;
   });
 
   it('goes on over the limit of its counter', () => {

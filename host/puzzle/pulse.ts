@@ -18,9 +18,6 @@ export class Pulse {
     this.memory = memory;
     this.#words = new Int32Array(memory, 0, HEAD_WORDS);
     this.#names = new Uint8Array(memory, HEAD_WORDS * 4);
-    this.#words.fill(0);
-    // Nobody is to be woken, until somebody says that he sleeps.
-    this.#words[AWAKE] = 1;
   }
 
   /** A number for a name, until it is released; 0, which has no name, when all are taken. */
@@ -114,7 +111,7 @@ export class PulseReader {
 const CALLS = 0;
 const RUNNING = 1;
 const THREAD = 2;
-/** 0 while the thread that watches sleeps until there is a call. */
+/** 0 while the thread that watches sleeps until there is a call. It may sleep before the lane is there, so memory is taken as it is. */
 const AWAKE = 3;
 const HEAD_WORDS = 8;
 /** Pieces of a lane that can be told apart. */

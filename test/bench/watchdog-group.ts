@@ -44,7 +44,7 @@ async function stall(): Promise<{ seenMs: number; againMs: number }> {
     },
     {
       worker: true,
-      pieceModules: [join(projectRoot, 'dist', 'host', 'policy', 'testing', 'worker-pieces.js')],
+      pieceModules: [join(projectRoot, 'dist', 'test', 'fixtures', 'worker-pieces.js')],
       onEvent(event) {
         log.push({ at: performance.timeOrigin + performance.now(), event });
         tell();

@@ -13,7 +13,7 @@ function service(pieces: object): string {
   return `import { openFunnel } from ${JSON.stringify(join(host, 'index.js'))};
     const funnel = await openFunnel({ pieces: ${JSON.stringify(pieces)} }, {
       worker: true,
-      pieceModules: [${JSON.stringify(join(host, 'policy', 'testing', 'worker-pieces.js'))}],
+      pieceModules: [${JSON.stringify(join(projectRoot, 'dist', 'test', 'fixtures', 'worker-pieces.js'))}],
       onEvent: (event) => console.log(JSON.stringify(event)),
     });
     console.log('ready');

@@ -393,15 +393,17 @@ class OutcomeRun {
     for (const row of rows.sort((a, b) => b - a)) frames.release(row);
   }
 
+  /** All but where in its room a frame stands: what came back as it went in stays there, with the kernel. */
   #describeOutbox(): string {
-    const frames = this.#frames;
+    const { partWords, partCount, start, length, hops, bytes } = this.#frames;
     const rows = Array.from(this.#outbox.rows.subarray(0, this.#outbox.length), (row, n) => {
       const first = row * MAX_PARTS * PART_WORDS;
-      const parts = frames.partWords.subarray(first, first + frames.partCount[row]! * PART_WORDS);
-      const start = frames.start[row]!;
-      const bytes = createHash('sha1').update(frames.bytes.subarray(start, start + frames.length[row]!));
-      const about = [this.#outbox.edgeShapes[n], this.#outbox.skips[n], frames.hops[row], start];
-      return [row, ...about, ...parts, bytes.digest('base64')];
+      const parts = Array.from(partWords.subarray(first, first + partCount[row]! * PART_WORDS), (word, at) =>
+        at % PART_WORDS === 1 ? word - start[row]! : word,
+      );
+      const hash = createHash('sha1').update(bytes.subarray(start[row]!, start[row]! + length[row]!));
+      const about = [this.#outbox.edgeShapes[n], this.#outbox.skips[n], hops[row]];
+      return [row, ...about, ...parts, hash.digest('base64')];
     });
     return JSON.stringify(rows);
   }

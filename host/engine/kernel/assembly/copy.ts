@@ -6,6 +6,8 @@ export function copy(to: u32, from: u32, length: u32): void {
   else copyShort(to, from, length);
 }
 
+// @ts-ignore: decorator
+@inline
 function copyShort(to: u32, from: u32, length: u32): void {
   let at: u32 = 0;
   for (; at + 16 <= length; at += 16) v128.store(to + at, v128.load(from + at));

@@ -130,7 +130,13 @@ export function lift(
       total = load<u32>(lengths + (row << 2));
       if (bytesOut + total > <u32>MAX_BYTES_OUT) break;
       const start = load<u32>(starts + (row << 2));
-      if (!copyBack(partsAt, partsAt + own * PART, start, arena)) break;
+      const offset = load<u32>(partsAt, OFFSET);
+      if (bodyLength == 0 && (load<u32>(partsAt, KIND) & WITHHELD) == 0) {
+        if (total > arena || offset > arena - total) break;
+        copy(start, outArena + offset, total);
+      } else if (!copyBack(partsAt, partsAt + own * PART, start, arena)) {
+        break;
+      }
     } else {
       total = liftChanged(row, own, partsAt, table, arena, protocols, bodyStart, bodyLength, anchor, bytesOut);
       if (total > <u32>MAX_FRAME_BYTES) break;
@@ -176,8 +182,6 @@ function isAsSent(frame: u32, sentParts: u32, ticket: u32, count: u32, partsAt: 
  * Copies what was seen of a frame back to where it came from: before the body, and behind it. False, and nothing copied, where the
  * arena does not have it.
  */
-// @ts-ignore: decorator
-@inline
 function copyBack(partsAt: u32, end: u32, start: u32, arena: u32): bool {
   let from: u32 = 0;
   let seen: u32 = 0;

@@ -8,13 +8,23 @@ import { Protocols } from '../../host/stack/protocols.ts';
 import { FuzzRandom } from './fuzz-random.ts';
 
 /**
- * Changes a lane again and again while frames come: pieces are added, removed, replaced and moved to other networks, one change
- * in four is made to fail. After each: what was sent was delivered once, or dropped by name, or waits; and a change that failed
- * has left instances and Joints as they were.
+ * Changes a lane again and again while frames come: pieces are added, removed, replaced, set differently and moved to other
+ * networks, one change in four is made to fail, and others join nothing. After each: what was sent was delivered once, or dropped by
+ * name, or waits; all hear what is offered beside them; and a change that failed has left instances, Joints and counters as they were.
  *
- * @throws AssertionError at the first step where that is not so; the seed makes it happen again
+ * @throws Error with the seed at the first step where that is not so; it happens again with the seed
  */
 export async function changeAtRandom(count: number, seed: number): Promise<ChangeTally> {
+  try {
+    return await changeUntil(count, seed);
+  } catch (cause) {
+    throw new Error(`with seed ${seed}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function changeUntil(count: number, seed: number): Promise<ChangeTally> {
   const random = new FuzzRandom(seed);
   const scene = new Scene();
   const tally = { applied: 0, refused: 0, frames: 0 };
@@ -34,10 +44,20 @@ export async function changeAtRandom(count: number, seed: number): Promise<Chang
         },
       );
       assert.equal(JSON.stringify(scene.lane.snapshot().pieces), before, 'preparing is not noticed');
-      scene.bring(random.below(4));
+      // While every other change is prepared nothing comes: then a failed one must not be seen at all.
+      const isQuiet = random.below(2) === 0;
+      const joined = scene.joined();
+      if (!isQuiet) scene.bring(random.below(4));
       const isApplied = await changing;
-      if (isApplied) present = wanted;
-      else assert.deepEqual(scene.running(), instances, `${n}: a change that fails changes no instance`);
+      if (isApplied) {
+        present = wanted;
+      } else {
+        assert.deepEqual(scene.running(), instances, `${n}: a change that fails changes no instance`);
+        assert.deepEqual(scene.joined(), joined, `${n}: a change that fails changes no Joint`);
+        if (isQuiet)
+          assert.equal(JSON.stringify(scene.lane.snapshot().pieces), before, `${n}: nor a counter`);
+      }
+      scene.checkOffers();
       scene.bring(random.below(4));
       scene.checkAccounts();
       tally[isApplied ? 'applied' : 'refused']++;
@@ -105,6 +125,31 @@ class Scene {
     return this.#instances.filter(({ closes }) => closes === 0);
   }
 
+  /** Who is joined to what, and what it was told there last. */
+  joined(): unknown {
+    return this.running().map(({ joinings, left }) => [joinings.length, left.length, joinings.at(-1)]);
+  }
+
+  /** Everybody has heard what the others on the network offer: a piece and each version of it something else. */
+  checkOffers(): void {
+    const { pieces } = this.lane.snapshot();
+    const networkOf = new Map(pieces.map(({ name, edges }) => [name, edges[0]!.network]));
+    for (const piece of this.running()) {
+      const { name } = piece.description;
+      const beside = this.running().filter(
+        (other) => other !== piece && networkOf.get(other.description.name) === networkOf.get(name),
+      );
+      assert.deepEqual(
+        piece.joinings
+          .at(-1)!
+          .properties.flatMap(({ value }) => (value.tag === 'text' ? [value.val] : []))
+          .sort(),
+        beside.map(({ description }) => identityOf(description)).sort(),
+        `what ${name} hears`,
+      );
+    }
+  }
+
   bring(count: number): void {
     const tun = this.#instances.findLast(
       ({ description, closes }) => description.name === 'tun' && closes === 0,
@@ -159,6 +204,10 @@ class Scene {
             throw new PuzzleError([{ code: 'FT_TEST', message: 'cannot be made' }]);
           const piece = new ScriptedPiece(description, context, frames, this.#protocols);
           this.#instances.push(piece);
+          const value = { tag: 'text' as const, val: identityOf(description) };
+          piece.onProcess = ({ calls, joinings }) => {
+            if (calls.length === 1) context.offer(joinings.at(-1)!.edge, { name: 'identity', value }, true);
+          };
           if (fails === 'start') piece.problems.push({ message: 'does not start' });
           if (fails === 'accepts') piece.refusal = { message: 'does not accept' };
           if (fails === 'restore') piece.restoreRefusal = { message: 'does not restore' };
@@ -167,6 +216,10 @@ class Scene {
       };
     });
   }
+}
+
+function identityOf({ name, version }: { readonly name: string; readonly version: string }): string {
+  return `${name} ${version}`;
 }
 
 function numberBytes(n: number): number[] {

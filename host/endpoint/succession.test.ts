@@ -72,6 +72,37 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
     await old.context.arrival(1);
   });
 
+  it.each([true, false])(
+    'are kept for the new one when the old one needs them no more (the change comes about: %s)',
+    async (comesAbout) => {
+      frames = new Frames({ smallRows: 1024, largeRows: 4 });
+      const old = udp({ io, loopback: 'true' });
+      begin(old);
+      const first = udp({ io, port: '0', loopback: 'true' });
+      begin(first);
+      const port = first.piece.ports[0]!;
+      first.piece.close();
+      old.piece.listening(0, `ip/udp/local:${port}`, true);
+      const next = udp({ io, port: String(port), loopback: 'true' });
+      next.piece.succeed([old.piece]);
+      expect(next.piece.start()).toEqual([]);
+      // While the change is prepared, whoever listened there does so no more.
+      old.piece.listening(0, `ip/udp/local:${port}`, false);
+      await arrive(port, 1);
+      if (comesAbout) {
+        next.piece.takeOver();
+        join0(next);
+        old.piece.close();
+        await next.context.arrival(1);
+        expect(next.piece.ports).toEqual([port]);
+      } else {
+        next.piece.close();
+        expect(old.piece.ports).toEqual([]);
+        await rebind(port);
+      }
+    },
+  );
+
   it('are refused where they are bound otherwise, and to a second heir', () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
     const old = udp({ io, port: '0' });

@@ -133,7 +133,7 @@ export class UdpSockets {
 
   /** Nothing is left here to be taken over, and what was only claimed is given back. */
   end(): void {
-    for (const { claim } of this.#open) if (claim !== undefined) claim.theirs.heir = undefined;
+    for (const socket of this.#open) this.#giveBack(socket);
     this.#open.length = 0;
     this.#groups.clear();
   }
@@ -148,10 +148,24 @@ export class UdpSockets {
 
   #closeOne(socket: OpenSocket): void {
     if (--socket.users > 0) return;
+    // Who has claimed it has it open from the commit on; where the change comes to nothing, it is given back and closed then.
+    if (socket.heir !== undefined) return;
+    this.#closeUnused(socket);
+  }
+
+  #closeUnused(socket: OpenSocket): void {
     if (socket.claim === undefined) this.#io.close(socket.channel);
-    else socket.claim.theirs.heir = undefined;
+    else this.#giveBack(socket);
     this.#open.splice(this.#open.indexOf(socket), 1);
     this.#list(socket.family);
+  }
+
+  /** What was only claimed is the other's again, as it was; unless it is of no use there by now. */
+  #giveBack({ claim }: OpenSocket): void {
+    if (claim === undefined) return;
+    const { from, theirs } = claim;
+    theirs.heir = undefined;
+    if (theirs.users === 0) from.#closeUnused(theirs);
   }
 
   #find(port: number, family: 4 | 6): OpenSocket | undefined {

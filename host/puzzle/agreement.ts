@@ -1,5 +1,6 @@
 import type { Curve, PropertyWish } from '../../abi/host/contract.ts';
 import type { JoinedPair, JoinedPlaces } from './join.ts';
+import { atOnce } from './pace.ts';
 import {
   acrossCurve,
   both,
@@ -21,11 +22,20 @@ import {
  *
  * It goes in rounds, each made of the one before it alone, so that the order of pieces and of joining has no say.
  */
-export function agree({ places, joints }: JoinedPlaces): Agreement {
-  const ends = new Ends(places, joints);
-  for (let round = 0; round < MAX_ROUNDS && ends.spread(); round++);
+export function agree(joined: JoinedPlaces): Agreement {
+  return atOnce(agreeing(joined));
+}
+
+/** The same, with a yield wherever a lane that runs meanwhile may be given its time. */
+export function* agreeing({ places, joints }: JoinedPlaces): Generator<void, Agreement> {
+  const ends = new Ends();
+  yield* ends.add(places, joints);
+  for (let round = 0; round < MAX_ROUNDS; round++) if (!(yield* ends.spread())) break;
   const settlements = new Map<JoinedPair, Settlement>();
-  for (const { pairs } of joints) for (const pair of pairs) settlements.set(pair, ends.settle(pair));
+  for (const { pairs } of joints) {
+    for (const pair of pairs) settlements.set(pair, ends.settle(pair));
+    yield;
+  }
   return {
     of: (pair) => settlements.get(pair)!,
     offeredAt: (pair, side) => ends.offeredAt(pair, side),
@@ -68,11 +78,11 @@ interface Group {
 class Ends {
   readonly #ends = new Map<string, End>();
   /** Whether anybody says anything at all. */
-  readonly #isSilent: boolean;
+  #isSilent = true;
 
-  constructor(places: JoinedPlaces['places'], joints: JoinedPlaces['joints']) {
+  *add(places: JoinedPlaces['places'], joints: JoinedPlaces['joints']): Generator<void> {
     const groups = new Map<string, Group>();
-    joints.forEach(({ members, pairs }, joint) => {
+    for (const [joint, { members, pairs }] of joints.entries()) {
       members.forEach(({ place, edge, described, shapes }, member) => {
         const { repeated, shapes: all } = places[place]!.description.edges[described]!;
         for (const shape of shapes) {
@@ -98,8 +108,9 @@ class Ends {
         }
       });
       for (const pair of pairs) for (const side of [0, 1] as const) this.#endOf(pair, side).pairs.push(pair);
-    });
-    places.forEach(({ description }, place) => {
+      yield;
+    }
+    for (const [place, { description }] of places.entries()) {
       for (const curve of description.curves) {
         const from = groups.get(`${place} ${curve.fromEdge} ${curve.fromShape}`);
         const to = groups.get(`${place} ${curve.toEdge} ${curve.toShape}`);
@@ -109,16 +120,21 @@ class Ends {
         to.sources.push({ group: from, curve, addedBytes: -curve.overhead });
         from.sources.push({ group: to, curve, addedBytes: curve.overhead });
       }
-    });
+      yield;
+    }
     this.#isSilent = [...this.#ends.values()].every(({ wishes }) => wishes.length === 0);
   }
 
   /** One round. False when it changed nothing. */
-  spread(): boolean {
+  *spread(): Generator<void, boolean> {
     if (this.#isSilent) return false;
-    for (const end of this.#ends.values()) end.arrives = this.#arrivalsAt(end);
+    for (const end of this.#ends.values()) {
+      end.arrives = this.#arrivalsAt(end);
+      yield;
+    }
     let isChanged = false;
     for (const end of this.#ends.values()) {
+      yield;
       const offers = both(end.stated, throughPiece(end));
       if (sameFacts(offers, end.offers)) continue;
       end.offers = offers;

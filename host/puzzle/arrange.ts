@@ -1,10 +1,11 @@
 import type { Piece as Description } from '../../abi/host/contract.ts';
 import type { Protocols } from '../stack/protocols.ts';
-import { type Agreement, agree } from './agreement.ts';
+import { type Agreement, agreeing } from './agreement.ts';
 import type { Arrangement, Mistake, NetworkOptions, Place, PlannedJoint } from './arrangement.ts';
 import { checkDescription } from './check-description.ts';
 import { type ConflictPlace, explainConflicts } from './explain-conflict.ts';
 import { type JoinedNetwork, joinNetwork, type Seated } from './join.ts';
+import { atOnce } from './pace.ts';
 import { propertiesOf } from './properties.ts';
 import { ShapeClasses } from './shape-classes.ts';
 
@@ -20,19 +21,40 @@ export function arrange(
   networks: ReadonlyMap<string, NetworkOptions>,
   known: readonly Description[] = [],
 ): Arrangement {
-  const classes = new ShapeClasses(protocols, shapesOf(places));
-  const mistakes = places.flatMap((place) => descriptionMistakes(place, classes));
+  return atOnce(arranging(protocols, places, networks, known));
+}
+
+/** The same, with a yield wherever a lane that runs meanwhile may be given its time. */
+export function* arranging(
+  protocols: Protocols,
+  places: readonly Place[],
+  networks: ReadonlyMap<string, NetworkOptions>,
+  known: readonly Description[] = [],
+): Generator<void, Arrangement> {
+  const classes = new ShapeClasses(protocols);
+  const mistakes: Mistake[] = [];
+  for (const place of places) {
+    for (const shape of shapesOf([place])) classes.add(shape);
+    mistakes.push(...descriptionMistakes(place, classes));
+    yield;
+  }
   const joined: JoinedNetwork[] = [];
   for (const [name, members] of membersByNetwork(places, mistakes)) {
     const options = networks.get(name);
     const network = joinNetwork({ name, joint: joined.length, members, places, classes, protocols, options });
     joined.push(network);
     mistakes.push(...network.mistakes);
+    yield;
   }
-  const agreement = agree({ places, joints: joined });
+  const agreement = yield* agreeing({ places, joints: joined });
   const context = { protocols, places, joints: joined, agreement, known };
   mistakes.push(...explainConflicts([...conflictsIn(joined, agreement)], context));
-  return { joints: joined.map((network, joint) => plannedJoint(network, joint, agreement)), mistakes };
+  const joints: PlannedJoint[] = [];
+  for (const [joint, network] of joined.entries()) {
+    joints.push(plannedJoint(network, joint, agreement));
+    yield;
+  }
+  return { joints, mistakes };
 }
 
 /** All Shapes of all places. */

@@ -152,14 +152,16 @@ describe('a change', () => {
     expect(lane.snapshot().pieces.map(({ name }) => name)).toEqual(['tun', 'six', 'quick']);
   });
 
-  it('tells what it would come to without making anything', () => {
+  it('tells what it would come to without making anything', async () => {
     const count = instances.length;
-    expect(lane.difference(makers({ tun: {}, extra: { stack: 'ipv6', direction: 'up' } }))).toMatchObject({
+    expect(
+      await lane.difference(makers({ tun: {}, extra: { stack: 'ipv6', direction: 'up' } })),
+    ).toMatchObject({
       added: ['extra'],
       removed: ['six'],
     });
     expect(instances.length).toBe(count);
-    expect(() => lane.difference(makers({ tun: {} }))).toThrow(PuzzleError);
+    await expect(lane.difference(makers({ tun: {} }))).rejects.toThrow(PuzzleError);
   });
 
   it('withdraws what a removed piece has offered', async () => {

@@ -7,6 +7,7 @@ import type { Floor } from './floor.ts';
 import type { Hearing } from './hearing.ts';
 import { LostPiece } from './lost-piece.ts';
 import type { Overload } from './overload.ts';
+import type { Pace } from './pace.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { propertyText } from './properties.ts';
 import { PuzzleError } from './puzzle-error.ts';
@@ -51,32 +52,40 @@ export class Change {
   /**
    * Makes and starts what is new, and asks everybody concerned. Nothing of the running puzzle changes.
    *
+   * @param pace lets the running puzzle have its turns in between; in one go when left out.
    * @throws {PuzzleError} with everything undone.
    */
-  async prepare(isCurrent: () => boolean): Promise<void> {
+  async prepare(isCurrent: () => boolean, pace?: Pace): Promise<void> {
+    const mayGoOn = async (rest: Promise<void> | undefined): Promise<void> => {
+      await rest;
+      if (!isCurrent()) throw new PuzzleError([SUPERSEDED]);
+    };
     try {
       const mistakes: Mistake[] = [];
       for (const maker of this.#makers) {
         const candidate = await this.#makeCandidate(maker);
         this.#candidates.push(candidate);
-        if (!isCurrent()) {
-          throw new PuzzleError([
-            {
-              code: 'FT_CHANGE_SUPERSEDED',
-              message: 'a newer change came while this one was prepared, or the Funnel was closed',
-            },
-          ]);
-        }
+        await mayGoOn(candidate.isKept ? pace?.mayRest() : pace?.rest());
       }
       const retiring = this.#retiringNatives();
-      for (const candidate of this.#candidates) mistakes.push(...this.#startCandidate(candidate, retiring));
+      for (const candidate of this.#candidates) {
+        mistakes.push(...this.#startCandidate(candidate, retiring));
+        await mayGoOn(pace?.mayRest());
+      }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
-      for (const [n, candidate] of this.#candidates.entries())
+      for (const [n, candidate] of this.#candidates.entries()) {
         this.#candidates[n] = await this.#restoreCandidate(candidate);
+        await mayGoOn(pace?.mayRest());
+      }
       this.#planJoinings();
-      this.#alongCurves = new AlongCurves(this.#parts.floor.protocols, this.#joinings.filter(isPassable));
-      mistakes.push(...this.#askAll());
+      this.#alongCurves = this.#waysOn();
+      for (const found of this.#askAll()) {
+        mistakes.push(...found);
+        await mayGoOn(pace?.mayRest());
+      }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
+      // From here to the commit no other turn comes in between: what is listened on now, and who has failed, is what counts.
+      this.#alongCurves = this.#waysOn();
       mistakes.push(...this.#openListens());
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
     } catch (error) {
@@ -248,7 +257,13 @@ export class Change {
     }
   }
 
-  #askAll(): Mistake[] {
+  /** On which ways what pieces listen on and offer reaches others, as the pieces are now. */
+  #waysOn(): AlongCurves<Joining> {
+    return new AlongCurves(this.#parts.floor.protocols, this.#joinings.filter(isPassable));
+  }
+
+  /** Asks for one Edge after the other. */
+  *#askAll(): Generator<readonly Mistake[]> {
     const offers = this.#alongCurves.offers(offersOf);
     const here = new Map<string, Joining[]>();
     for (const joining of this.#joinings) {
@@ -256,11 +271,11 @@ export class Change {
       if (others === undefined) here.set(joining.network, [joining]);
       else others.push(joining);
     }
-    return this.#joinings.flatMap((joining) => {
+    for (const joining of this.#joinings) {
       const { network, piece } = joining;
       const others = here.get(network)!.flatMap((other) => (other.piece === piece ? [] : offersOf(other)));
-      return this.#ask(joining, offersAt(others, offers.get(network) ?? [], piece));
-    });
+      yield this.#ask(joining, offersAt(others, offers.get(network) ?? [], piece));
+    }
   }
 
   #ask({ candidate, planned, network, edge, old }: Joining, offers: readonly Property[]): Mistake[] {
@@ -440,6 +455,11 @@ export class Change {
       for (const shape of [...shapes, ...renewed]) terms.join(member, shape);
   }
 }
+
+const SUPERSEDED: Mistake = {
+  code: 'FT_CHANGE_SUPERSEDED',
+  message: 'a newer change came while this one was prepared, or the Funnel was closed',
+};
 
 /** What a change comes to. */
 export interface Difference {

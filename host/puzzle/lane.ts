@@ -1,7 +1,7 @@
 import { Frames } from '../frame/frames.ts';
 import { Outbox } from '../piece/outbox.ts';
 import { Protocols } from '../stack/protocols.ts';
-import { arrange } from './arrange.ts';
+import { arranging } from './arrange.ts';
 import type { NetworkOptions } from './arrangement.ts';
 import { bypassMistakes } from './bypass.ts';
 import { Change, type Difference, type LaneParts, type Leftovers } from './change.ts';
@@ -11,6 +11,7 @@ import { Floor } from './floor.ts';
 import { Hearing } from './hearing.ts';
 import * as intakeConstants from './intake.ts';
 import { Overload } from './overload.ts';
+import { atOnce, Pace } from './pace.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { Pulse } from './pulse.ts';
 import { PuzzleError } from './puzzle-error.ts';
@@ -37,6 +38,7 @@ export class Lane {
   #changes = 0;
   #changing: Promise<void> = Promise.resolve();
   #startedAt = 0;
+  #commitMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #continuation: NodeJS.Immediate | undefined;
@@ -115,8 +117,9 @@ export class Lane {
     const before = this.#changing;
     const change = (async () => {
       await before;
-      const change = this.#changeTo(makers, networks);
-      await change.prepare(isCurrent);
+      const pace = this.#pace();
+      const change = await this.#changeTo(makers, networks, pace);
+      await change.prepare(isCurrent, pace);
       this.#commit(change);
       return change.difference;
     })();
@@ -129,11 +132,16 @@ export class Lane {
   }
 
   /** What {@link apply} would come to; nothing is made. Throws as it does for what cannot be joined. */
-  difference(
+  async difference(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
-  ): Difference {
-    return this.#changeTo(makers, networks).difference;
+  ): Promise<Difference> {
+    return (await this.#changeTo(makers, networks, this.#pace())).difference;
+  }
+
+  /** For how many milliseconds the last change kept the lane, from its last turn before to the first call of every new piece. */
+  get commitMs(): number {
+    return this.#commitMs;
   }
 
   /** Runs pieces until nothing waits, or until the turn has had its share; then it goes on after other events. */
@@ -144,8 +152,12 @@ export class Lane {
     this.#floor.now = now;
     this.#wakeSeats();
     let budget = this.#turnFrames;
-    while (this.#floor.queue.length > 0 && budget > 0)
-      budget -= this.#callPiece(this.#floor.queue.shift()!, now);
+    for (let calls = 1; this.#floor.queue.length > 0 && budget > 0; calls++) {
+      const work = this.#callPiece(this.#floor.queue.shift()!, now);
+      budget -= work;
+      const isWorthALook = work >= FRAMES_WORTH_A_LOOK || calls % CALLS_WORTH_A_LOOK === 0;
+      if (isWorthALook && this.#clock() - now >= TURN_MS) break;
+    }
     this.#floor.isRunning = false;
     if (this.#floor.queue.length === 0) {
       this.#setTimer();
@@ -256,9 +268,19 @@ export class Lane {
 
   // Pieces: starting, joining, failing.
 
-  #changeTo(makers: readonly PieceMaker[], networks: ReadonlyMap<string, NetworkOptions>): Change {
+  /** While nothing runs yet, nobody is kept waiting. */
+  #pace(): Pace | undefined {
+    return this.#floor.seats.length === 0 ? undefined : new Pace(this.#clock);
+  }
+
+  async #changeTo(
+    makers: readonly PieceMaker[],
+    networks: ReadonlyMap<string, NetworkOptions>,
+    pace: Pace | undefined,
+  ): Promise<Change> {
     const places = makers.map((maker) => maker.place);
-    const arrangement = arrange(this.#floor.protocols, places, networks);
+    const work = arranging(this.#floor.protocols, places, networks);
+    const arrangement = pace === undefined ? atOnce(work) : await pace.through(work);
     const mistakes =
       arrangement.mistakes.length > 0
         ? arrangement.mistakes
@@ -269,11 +291,16 @@ export class Lane {
 
   #commit(change: Change): void {
     // What is on its way arrives by the old puzzle.
-    for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#floor.queue.length > 0; turns++) this.run();
+    const latest = this.#clock() + LONGEST_ARRIVAL_MS;
+    for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#floor.queue.length > 0; turns++) {
+      if (this.#clock() > latest) break;
+      this.run();
+    }
     this.#floor.isRunning = true;
     let leftovers: Leftovers;
+    const begins = this.#clock();
     try {
-      this.#floor.now = this.#clock();
+      this.#floor.now = begins;
       leftovers = change.commit();
     } catch (error) {
       this.#floor.isRunning = false;
@@ -294,6 +321,7 @@ export class Lane {
     this.#terms.tell();
     this.#overload.tell();
     this.#floor.isRunning = false;
+    this.#commitMs = this.#clock() - begins;
     leftovers.close();
     this.run();
   }
@@ -312,15 +340,17 @@ export interface LaneOptions extends Partial<FailureHooks> {
 
 /** How long a turn may take, before timers and other descriptors have theirs. */
 const TURN_MS = 2;
-/**
- * Work of a turn, in frames: of the first, and the most. The clock is not looked at within a turn, so a piece that becomes slow
- * costs one long turn.
- */
+/** Within a turn the clock is looked at after a large batch, and after so many small ones: for a lone frame it would cost too much. */
+const FRAMES_WORTH_A_LOOK = 64;
+const CALLS_WORTH_A_LOOK = 8;
+/** Work of a turn, in frames: of the first, and the most. A piece that becomes slow costs one turn of some calls. */
 const FIRST_TURN_FRAMES = 1024;
 const MOST_TURN_FRAMES = 16_384;
 /** Pieces that a frame may pass before it is held to go in circles. */
 const MAX_HOPS = 64;
-/** Turns that what is on its way has to arrive before a change; what then waits still is counted. */
+/** What is on its way has so many turns to arrive before a change; what waits then still is counted, where its piece is replaced. */
 const MOST_TURNS_BEFORE_CHANGE = 64;
+/** And so long: a flood inside of the lane never has arrived. */
+const LONGEST_ARRIVAL_MS = 10;
 /** The longest delay that a Node timer takes: 2³¹−1 ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -142,6 +142,15 @@ describe('a turn', () => {
       return Math.max(...last);
     };
     expect(await longest(0.5, 1)).toBeLessThanOrEqual(4);
+    // Out of a quick one, which may do much in a turn, a piece becomes slow.
+    await longest(0.001, 1);
+    both!.onProcess = () => {
+      now += 3;
+    };
+    both!.takes = 1;
+    const before = now;
+    flood!.bring(0, ...Array.from({ length: 700 }, () => ipv6()));
+    expect(now - before).toBeLessThanOrEqual(8 * 3);
     expect(await longest(40, 1)).toBe(40);
   });
 });

@@ -28,13 +28,13 @@ export class ShapeClasses {
   readonly #facing = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
   readonly #rivals = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
 
-  /** With the Shapes of which the answers of `facing` and `rivals` are to be. */
-  constructor(protocols: Protocols, shapes: Iterable<Shape>) {
+  /** With the Shapes of which the answers of `facing` and `rivals` are to be; all are added before the first of these is asked. */
+  constructor(protocols: Protocols, shapes: Iterable<Shape> = []) {
     this.#protocols = protocols;
-    for (const shape of shapes) this.#add(shape);
+    for (const shape of shapes) this.add(shape);
   }
 
-  /** The class of a Shape that the constructor was given, or the error that its stack cannot be read. */
+  /** The class of a Shape that was added, or the error that its stack cannot be read. */
   of({ stack, direction }: Shape): ShapeClass | FunnelError {
     return this.#byText.get(`${direction} ${stack}`)!;
   }
@@ -70,7 +70,7 @@ export class ShapeClasses {
     return memoized(known, b, () => matchStacks(a.stack, b.stack, this.#protocols));
   }
 
-  #add({ stack: text, direction }: Shape): void {
+  add({ stack: text, direction }: Shape): void {
     const key = `${direction} ${text}`;
     if (this.#byText.has(key)) return;
     try {

@@ -16,6 +16,26 @@ export function surroundingsOf(context: PieceContext, frames: Frames, protocols:
     frames,
     protocolNumber: (name: string) => protocols.number(name),
     protocolCount: () => protocols.count,
-    patternOf: (stack: string) => new Pattern(protocols, parseStack(stack, protocols)),
+    patternOf: (stack: string) => patternOf(stack, protocols),
   };
 }
+
+/** The same for the same stack: it is asked for when pieces join, while frames wait. */
+function patternOf(stack: string, protocols: Protocols): Pattern {
+  let known = patterns.get(protocols);
+  if (known === undefined) {
+    known = new Map();
+    patterns.set(protocols, known);
+  }
+  let pattern = known.get(stack);
+  if (pattern === undefined) {
+    pattern = new Pattern(protocols, parseStack(stack, protocols));
+    // Pieces that listen on ever new Shapes begin it anew.
+    if (known.size >= MOST_PATTERNS) known.clear();
+    known.set(stack, pattern);
+  }
+  return pattern;
+}
+
+const patterns = new WeakMap<Protocols, Map<string, Pattern>>();
+const MOST_PATTERNS = 1024;

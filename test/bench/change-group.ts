@@ -11,19 +11,21 @@ import { TrafficPiece, trafficDescription } from './traffic-piece.ts';
 
 /**
  * Milliseconds of the thread for which no frame moves while a puzzle of 16 `echo` in a chain is changed, from one frame that came through to
- * the next: with one piece replaced, and with all of them, each with its state. What is prepared in the thread of the
- * lane counts too; `0-of-16` is a change to the same. And milliseconds in which a puzzle is planned.
+ * the next: with one piece replaced, and with all of them, each with its state. `stall` is the longest of all such gaps, what is
+ * prepared in the thread of the lane included; `commit` is what the commit alone takes. `0-of-16` is a change to the same.
+ * And milliseconds in which a puzzle is planned.
  */
 export const changeGroup: Group = {
   name: 'change/',
   async run({ isQuick, only }, report) {
     const isWanted = (row: string): boolean => only === undefined || row.includes(only);
-    const cases = [
-      { row: 'change/stall/0-of-16', replaced: 0 },
-      { row: 'change/stall/1-of-16', replaced: 1 },
-      { row: 'change/stall/16-of-16', replaced: PIECES },
-    ].filter(({ row }) => isWanted(row));
-    for (const { row, replaced } of cases) report.add(row, await stallOf(replaced, isQuick ? 8 : 60), 'ms');
+    for (const replaced of [0, 1, PIECES]) {
+      const [stall, commit] = [`change/stall/${replaced}-of-16`, `change/commit/${replaced}-of-16`];
+      if (!isWanted(stall) && !isWanted(commit)) continue;
+      const figures = await stallOf(replaced, isQuick ? 8 : 60);
+      report.add(stall, figures.stall, 'ms');
+      report.add(commit, figures.commit, 'ms');
+    }
     const plan = 'change/plan/100';
     for (const [row, pieces] of [
       [plan, 100],
@@ -37,8 +39,8 @@ export const changeGroup: Group = {
 
 const PIECES = 16;
 
-/** The median of the longest wait of a frame in each change. */
-async function stallOf(replaced: number, rounds: number): Promise<number> {
+/** The medians of the longest wait of a frame in each change, and of its commit. */
+async function stallOf(replaced: number, rounds: number): Promise<{ stall: number; commit: number }> {
   const protocols = new Protocols();
   let traffic: TrafficPiece | undefined;
   const makersOf = await chainMakers(
@@ -53,6 +55,7 @@ async function stallOf(replaced: number, rounds: number): Promise<number> {
   await lane.start(makersOf(() => 0));
   traffic!.add(ipv4Packet(protocols, 64).bytes);
   const stalls: number[] = [];
+  const commits: number[] = [];
   for (let round = 1; round <= rounds; round++) {
     let isOver = false;
     let longest = 0;
@@ -69,10 +72,12 @@ async function stallOf(replaced: number, rounds: number): Promise<number> {
     }
     await changing;
     // The first are for the compiler.
-    if (round > 2) stalls.push(longest);
+    if (round <= 2) continue;
+    stalls.push(longest);
+    commits.push(lane.commitMs);
   }
   lane.close();
-  return median(stalls);
+  return { stall: median(stalls), commit: median(commits) };
 }
 
 /** Of the thread, as in other groups: what else the machine does is not the change's. */

@@ -13,7 +13,7 @@ const TARGETS: readonly Target[] = [
   { row: /^hop\/by-offset\/64B\/batch32$/, of: 'value', most: 60 },
   { row: /^hop\/by-offset\/64B\/batch32$/, of: 'ratio', most: 1 },
   { row: /^heap\//, of: 'value', most: 1 },
-  { row: /^change\/stall\/\d+-of-16$/, of: 'value', most: 1 },
+  { row: /^change\/(stall|commit)\/\d+-of-16$/, of: 'value', most: 1 },
   { row: /^change\/plan\/1000$/, of: 'value', most: 1000 },
   // n log n, from a hundred.
   { row: /^change\/plan\/1000$/, of: 'ratio', most: 15 },

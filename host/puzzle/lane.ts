@@ -42,8 +42,6 @@ export class Lane {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #continuation: NodeJS.Immediate | undefined;
-  /** Work that the next turn may do, in frames. */
-  #turnFrames = FIRST_TURN_FRAMES;
 
   constructor(options: LaneOptions = {}) {
     const { onLog = () => {}, onEvent = () => {}, onSave = () => {}, maxHops = MAX_HOPS } = options;
@@ -151,7 +149,7 @@ export class Lane {
     const now = this.#clock();
     this.#floor.now = now;
     this.#wakeSeats();
-    let budget = this.#turnFrames;
+    let budget = MOST_TURN_FRAMES;
     for (let calls = 1; this.#floor.queue.length > 0 && budget > 0; calls++) {
       const work = this.#callPiece(this.#floor.queue.shift()!, now);
       budget -= work;
@@ -159,14 +157,8 @@ export class Lane {
       if (isWorthALook && this.#clock() - now >= TURN_MS) break;
     }
     this.#floor.isRunning = false;
-    if (this.#floor.queue.length === 0) {
-      this.#setTimer();
-      return;
-    }
-    // Cut short: how much the next turn may do is told by how long this one took.
-    const most = (this.#turnFrames * TURN_MS) / Math.max(this.#clock() - now, TURN_MS / 2);
-    this.#turnFrames = Math.min(Math.max(Math.round(most), 1), MOST_TURN_FRAMES);
-    this.#continueLater();
+    if (this.#floor.queue.length > 0) this.#continueLater();
+    else this.#setTimer();
   }
 
   snapshot(): LaneSnapshot {
@@ -341,10 +333,9 @@ export interface LaneOptions extends Partial<FailureHooks> {
 /** How long a turn may take, before timers and other descriptors have theirs. */
 const TURN_MS = 2;
 /** Within a turn the clock is looked at after a large batch, and after so many small ones: for a lone frame it would cost too much. */
-const FRAMES_WORTH_A_LOOK = 64;
+const FRAMES_WORTH_A_LOOK = 128;
 const CALLS_WORTH_A_LOOK = 8;
-/** Work of a turn, in frames: of the first, and the most. A piece that becomes slow costs one turn of some calls. */
-const FIRST_TURN_FRAMES = 1024;
+/** And where calls are quick it ends all the same, in frames. */
 const MOST_TURN_FRAMES = 16_384;
 /** Pieces that a frame may pass before it is held to go in circles. */
 const MAX_HOPS = 64;

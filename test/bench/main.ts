@@ -7,6 +7,7 @@ import type { Group } from './group.ts';
 import { heapGroup } from './heap-group.ts';
 import { hopGroup } from './hop-group.ts';
 import { laneGroup } from './lane-group.ts';
+import { neighboursGroup } from './neighbours-group.ts';
 import { overloadGroup } from './overload-group.ts';
 import { runProfiled } from './profile.ts';
 import { Report } from './report.ts';
@@ -51,6 +52,7 @@ const GROUPS: readonly Group[] = [
   heapGroup,
   fuelGroup,
   watchdogGroup,
+  neighboursGroup,
   tunTunGroup,
   tunUdpGroup,
 ];

@@ -18,6 +18,9 @@ const TARGETS: readonly Target[] = [
   // n log n, from a hundred.
   { row: /^change\/plan\/1000$/, of: 'ratio', most: 15 },
   { row: /^fuel\/endless-loop$/, of: 'value', most: 50 },
+  { row: /^neighbours\/lost$/, of: 'value', most: 0 },
+  // Caches of the engine, whatever is brought.
+  { row: /^neighbours\/soak-growth$/, of: 'value', most: 1 },
   { row: /^watchdog\/seen$/, of: 'value', most: 50 },
   { row: /^watchdog\/traffic-again$/, of: 'value', most: 150 },
   { row: /^tun-(tun|udp)\/funnel\/.*cpu-a-packet$/, of: 'ratio', most: 1.3 },

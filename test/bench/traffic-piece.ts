@@ -38,9 +38,25 @@ export class TrafficPiece implements Piece {
 
   /** Brings so many frames, and lets the lane run until it is quiet. They have all come back then. */
   bring(count: number): void {
-    const frames = this.#frames;
     const before = this.arrived;
     if (count > this.#count) throw new Error(`of ${count} frames ${this.#count} are here`);
+    this.#send(count);
+    if (this.arrived - before !== count)
+      throw new Error(`of ${count} frames ${this.arrived - before} came round`);
+  }
+
+  /** Brings all that are here. Some may still be on their way when a turn was cut short. */
+  bringAll(): void {
+    this.#send(this.#count);
+  }
+
+  /** Frames that are here. */
+  get waiting(): number {
+    return this.#count;
+  }
+
+  #send(count: number): void {
+    const frames = this.#frames;
     for (let n = 0; n < count; n++) {
       const row = this.#rows[--this.#count]!;
       frames.hops[row] = 0;
@@ -48,8 +64,6 @@ export class TrafficPiece implements Piece {
       this.#outbox.push(row, 0, 0);
     }
     this.#context.arrived(this.#outbox);
-    if (this.arrived - before !== count)
-      throw new Error(`of ${count} frames ${this.arrived - before} came round`);
   }
 
   process(_now: number, inbox: Inbox, limit: number, _outbox: Outbox): number {

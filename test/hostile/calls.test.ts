@@ -267,11 +267,9 @@ describe('a piece that calls the host', () => {
       }),
       { grants: new Set(grants) },
     );
-    const heardBefore = scene.ends.bottom!.heard.length;
     scene.round();
     expect(scene.faults()).toEqual([]);
-    const { heard, joinings } = scene.ends.bottom!;
-    expect(heard.length > heardBefore).toBe(isGranted);
+    const { joinings } = scene.ends.bottom!;
     expect(joinings.some(({ properties }) => properties.some(({ name }) => name === 'ipv6'))).toBe(isGranted);
     const refused = scene.logs.filter(({ message }) =>
       /its Edge b, where it was not granted to offer/.test(message),

@@ -86,19 +86,16 @@ export class KernelLowering implements Pick<Lowering, keyof Lowering> {
   /** Tells the kernel what waits. Whether payloads are withheld is asked once for frames that come by one Edge and Shape. */
   #list(inbox: Inbox, most: number): void {
     const { waiting } = this.#kernel;
-    const { rows, edgeShapes, skips } = inbox;
+    inbox.listTo(waiting, most);
     let known = -1;
     let withheld = 0;
-    for (let n = 0, to = 0; n < most; n++, to += WAITING_STRIDE) {
-      const at = inbox.at(n);
-      const edgeShape = edgeShapes[at]!;
+    for (let to = 0, end = most * WAITING_STRIDE; to < end; to += WAITING_STRIDE) {
+      const edgeShape = waiting[to + 1]!;
       if (edgeShape !== known) {
         withheld = this.#outlets.withholdsAt(edgeShape) ? WITHHELD : 0;
         known = edgeShape;
       }
-      waiting[to] = rows[at]!;
-      waiting[to + 1] = edgeShape;
-      waiting[to + 2] = skips[at]! | withheld;
+      if (withheld !== 0) waiting[to + 2]! |= withheld;
     }
   }
 }

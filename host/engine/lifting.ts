@@ -214,9 +214,7 @@ export class Lifting {
       this.#arenaAt & 7,
     );
     this.#bytesOut = answers[BYTES_OUT]!;
-    const end = (next - n) * PASSED_STRIDE;
-    for (let at = 0; at < end; at += PASSED_STRIDE)
-      outbox.push(passed[at]!, passed[at + 1]!, passed[at + 2]!);
+    outbox.pushAll(passed, next - n);
     if (answers[UNMATCHED]! > 0) this.#checkShapes(passed, n, next);
     return next;
   }

@@ -46,6 +46,19 @@ export class Inbox {
     return (this.#head + n) & this.#mask;
   }
 
+  /** Writes row, Edge and Shape, and skips of the first `count` waiting frames one behind the other. */
+  listTo(waiting: Uint32Array, count: number): void {
+    const { rows, edgeShapes, skips } = this;
+    const mask = this.#mask;
+    let at = this.#head & mask;
+    for (let to = 0, end = count * 3; to < end; to += 3) {
+      waiting[to] = rows[at]!;
+      waiting[to + 1] = edgeShapes[at]!;
+      waiting[to + 2] = skips[at]!;
+      at = (at + 1) & mask;
+    }
+  }
+
   /** Forgets the first `count` frames; who called owns their references now. */
   take(count: number): void {
     this.#head = (this.#head + count) | 0;

@@ -17,6 +17,20 @@ export class Outbox {
     this.length = at + 1;
   }
 
+  /** Pushes as many as `count`, whose row, Edge and Shape, and skips stand one behind the other in `passed`. */
+  pushAll(passed: Uint32Array, count: number): void {
+    while (this.length + count > this.rows.length) this.#grow();
+    const { rows, edgeShapes, skips } = this;
+    let at = this.length;
+    const end = at + count;
+    for (let from = 0; at < end; at++, from += 3) {
+      rows[at] = passed[from]!;
+      edgeShapes[at] = passed[from + 1]!;
+      skips[at] = passed[from + 2]!;
+    }
+    this.length = end;
+  }
+
   #grow(): void {
     const capacity = this.rows.length * 2;
     const rows = new Int32Array(capacity);

@@ -42,6 +42,25 @@ describe('the ways of frames', () => {
     ]);
   });
 
+  it('lead from one Edge of a repeated one to the others, and keep what is known of a frame', () => {
+    const hub = samplePlace(
+      'hub',
+      { 'net*': ['ip up', 'ip down'] },
+      { net: ['lan', 'two', 'three'] },
+      { curves: ['0/0 0/0', '0/0 0/1', '0/1 0/1'] },
+    );
+    const end = (name: string, stack: string, network: string) =>
+      samplePlace(name, { e: [`${stack} up`] }, { e: [network] });
+    const phone = samplePlace('phone', { e: ['ipv4/udp/5060 down'] }, { e: ['lan'] });
+    const { entrances } = waysOf([phone, hub, end('net', 'ip/udp', 'two'), end('other', 'ip', 'three')]);
+    const [first] = entrances.find(({ piece }) => piece === 'phone')!.hops;
+    expect(
+      first!.onward.flatMap(({ hops }) =>
+        hops.map(({ network, piece, stack }) => `${network} ${piece} ${stack}`),
+      ),
+    ).toEqual(['two net ipv4/udp/5060', 'three other ipv4/udp/5060']);
+  });
+
   it('spread needs over any number of Joints, and not through what is opaque', () => {
     const relay = (name: string, from: string, to: string, opaque = '') =>
       samplePlace(

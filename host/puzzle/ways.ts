@@ -169,9 +169,9 @@ class WayFinder {
         if (isOpaque) continue;
         for (const other of to.facing) {
           for (const stack of other.wanted.values()) {
-            const rest = beyond(stack, to.stack, this.#protocols);
-            if (rest === undefined || end.stack.steps.length + rest.length > MAX_STACK_STEPS) continue;
-            const longer = { ...end.stack, steps: [...end.stack.steps, ...rest] };
+            if (beyond(stack, to.stack, this.#protocols) === undefined) continue;
+            const longer = this.#atOtherEnd(stack, to, end);
+            if (longer === undefined) continue;
             const text = formatStack(longer, this.#protocols);
             if (end.wanted.has(text) || end.wanted.size >= MAX_WANTED) continue;
             end.wanted.set(text, longer);
@@ -229,10 +229,8 @@ class WayFinder {
   }
 
   #onward(end: End, frame: Stack, counts: readonly number[], depth: number): readonly Onward[] {
-    const rest = beyond(frame, end.stack, this.#protocols) ?? [];
     return this.#curvesFrom(end).map(({ to, isOpaque, isBent, overhead }) => {
-      const steps = [...to.stack.steps, ...(isOpaque ? [] : rest)].slice(0, MAX_STACK_STEPS);
-      const onward: Stack = { ...to.stack, steps };
+      const onward = (isOpaque ? undefined : this.#atOtherEnd(frame, end, to)) ?? to.stack;
       const key = `${this.#ends.indexOf(to)} ${formatStack(onward, this.#protocols)}`;
       const isToldAbove = this.#told.has(key) || depth >= MAX_DEPTH;
       this.#told.add(key);
@@ -248,6 +246,18 @@ class WayFinder {
         hops: isToldAbove ? [] : this.#hopsFrom(to, onward, outer, depth + 1),
       };
     });
+  }
+
+  /** What a stack that matches one end of a Curve is at the other: what follows the two is the same. Undefined where it is too long. */
+  #atOtherEnd(stack: Stack, from: End, to: End): Stack | undefined {
+    if (formatStack(from.stack, this.#protocols) === formatStack(to.stack, this.#protocols)) {
+      // Nothing is put around it, so what is known of it still holds; but for what is in front of the Shape's own.
+      const both = matchStacks(stack, from.stack, this.#protocols).stack;
+      if (both !== undefined)
+        return { ...to.stack, steps: both.steps.slice(Math.max(startOf(both, from.stack), 0)) };
+    }
+    const steps = [...to.stack.steps, ...(beyond(stack, from.stack, this.#protocols) ?? [])];
+    return steps.length > MAX_STACK_STEPS ? undefined : { ...to.stack, steps };
   }
 
   /** Where frames that come to a Shape may leave: by one Curve, with any number of Hairpins before and behind it. */
@@ -268,7 +278,9 @@ class WayFinder {
         });
       }
     }
-    return found.slice(1);
+    // What comes by one of the Edges of a repeated one goes on by the others.
+    const { repeated } = this.#places[end.place]!.description.edges[end.described]!;
+    return found.slice(1).filter(({ to }) => !repeated || to.edge !== end.edge);
   }
 
   #directCurves(end: End): readonly { to: End; curve: Curve; overhead: number }[] {

@@ -41,6 +41,9 @@ export class TrafficPiece implements Piece {
     const before = this.arrived;
     if (count > this.#count) throw new Error(`of ${count} frames ${this.#count} are here`);
     this.#send(count);
+    // A turn that has lasted too long is cut short.
+    for (let turns = 0; this.arrived - before < count && turns < MOST_TURNS; turns++)
+      this.#context.arrived(this.#outbox);
     if (this.arrived - before !== count)
       throw new Error(`of ${count} frames ${this.arrived - before} came round`);
   }
@@ -128,3 +131,4 @@ export const trafficDescription: Description = {
 };
 
 const MOST_FRAMES = 1024;
+const MOST_TURNS = 1000;

@@ -75,11 +75,13 @@ function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): 
   const next = (): number => noise[at++ % noise.length]!;
   for (const [name, call] of functions) {
     const parameters = typesOf(core, name);
+    // What follows an address is a length. An address in its place would have them ask for more memory than the metered one may have.
+    let wasAddress = false;
     const values = parameters.map((type, i) => {
       if (type === 'i64') return BigInt(next());
       if (type === 'f64') return next();
-      const follows = parameters[i + 1] === 'i32';
-      return follows && next() % 2 === 0 ? Number(realloc?.(0, 0, 8, 512)) : next() % 8;
+      wasAddress = !wasAddress && parameters[i + 1] === 'i32' && next() % 2 === 0;
+      return wasAddress ? Number(realloc?.(0, 0, 8, 512)) : next() % 8;
     });
     try {
       told.push([name, call(...values)]);

@@ -191,6 +191,16 @@ describe('arrange', () => {
       'FT_DESCRIPTION_CURVE undefined: Curve 0 runs to Shape 1 of Edge a, which has 1, counted from 0',
       'FT_DESCRIPTION_CURVE undefined: Curve 1 runs to Edge 2, of 2, counted from 0',
     ]);
+    const many = samplePlace(
+      'many',
+      { 'a?': Array(257).fill('ip up') },
+      {},
+      { curves: Array(1025).fill('0/0 0/1') },
+    );
+    expect(arranged([many]).mistakes.map(({ code, message }) => `${code} ${message.split(';')[0]}`)).toEqual([
+      'FT_DESCRIPTION_SIZE it has 257 Shapes, and can have 256',
+      'FT_DESCRIPTION_SIZE it has 1025 Curves, and can have 1024',
+    ]);
     const { description } = samplePlace('two', { 'a?': ['ip up'] });
     const twice = { ...description, edges: [...description.edges, ...description.edges] };
     expect(arranged([{ name: 'two', description: twice, edges: new Map() }]).mistakes).toMatchObject([

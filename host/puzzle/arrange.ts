@@ -2,7 +2,7 @@ import type { Piece as Description } from '../../abi/host/contract.ts';
 import type { Protocols } from '../stack/protocols.ts';
 import { type Agreement, agreeing } from './agreement.ts';
 import type { Arrangement, Mistake, NetworkOptions, Place, PlannedJoint } from './arrangement.ts';
-import { checkDescription } from './check-description.ts';
+import { checkDescription, tooMuchOf } from './check-description.ts';
 import { type ConflictPlace, explainConflicts } from './explain-conflict.ts';
 import { type JoinedNetwork, joinNetwork, type Seated } from './join.ts';
 import { atOnce } from './pace.ts';
@@ -31,6 +31,8 @@ export function* arranging(
   networks: ReadonlyMap<string, NetworkOptions>,
   known: readonly Description[] = [],
 ): Generator<void, Arrangement> {
+  const excessive = places.flatMap(({ name, description }) => tooMuchOf(name, description));
+  if (excessive.length > 0) return { joints: [], mistakes: excessive };
   const classes = new ShapeClasses(protocols);
   const mistakes: Mistake[] = [];
   for (const place of places) {

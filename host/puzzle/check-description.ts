@@ -42,6 +42,28 @@ export function checkDescription(piece: string, description: Description): reado
   return mistakes;
 }
 
+/** Whether a description has more than anybody could follow; then nothing else is worth telling of it. */
+export function tooMuchOf(piece: string, { name, version, edges, curves }: Description): readonly Mistake[] {
+  const shapes = edges.reduce((sum, edge) => sum + edge.shapes.length, 0);
+  return (
+    [
+      ['Edges', edges.length, MAX_EDGES],
+      ['Shapes', shapes, MAX_SHAPES],
+      ['Curves', curves.length, MAX_CURVES],
+    ] as const
+  ).flatMap(([what, count, most]) =>
+    count <= most
+      ? []
+      : [
+          {
+            code: 'FT_DESCRIPTION_SIZE',
+            piece,
+            message: `it has ${count} ${what}, and can have ${most}; this is a mistake of ${name} ${version}, for its author to mend`,
+          },
+        ],
+  );
+}
+
 function repeatedNames(items: readonly { readonly name: string }[]): Set<string> {
   const seen = new Set<string>();
   const repeated = new Set<string>();
@@ -51,3 +73,9 @@ function repeatedNames(items: readonly { readonly name: string }[]): Set<string>
   }
   return repeated;
 }
+
+/** As the contract numbers joined Edges. */
+const MAX_EDGES = 255;
+/** Of all Edges together: what can be reached from each of them is worked out for the whole puzzle. */
+const MAX_SHAPES = 256;
+const MAX_CURVES = 1024;

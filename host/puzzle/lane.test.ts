@@ -91,6 +91,50 @@ describe('a lane', () => {
     expect(counts).toEqual([{ name: 'hop-limit-of-the-puzzle', frames: 1, loss: true }]);
   });
 
+  it('minds no Curves in what it hands on, so a piece that lies about its own deceives nobody but itself', async () => {
+    const liar = describePiece('liar', 'ip', 'up');
+    const edge = (name: string) => ({ ...liar.edges[0]!, name });
+    const down = { ...liar.edges[0]!.shapes[0]!, direction: 'down' as const };
+    const description = {
+      ...liar,
+      edges: [edge('a'), { ...edge('b'), shapes: [down] }, { ...edge('c'), shapes: [down] }],
+      // It says that frames from `a` go to `b`, unchanged, and passes them to `c`.
+      curves: [
+        {
+          fromEdge: 0,
+          fromShape: 0,
+          toEdge: 1,
+          toShape: 0,
+          opaque: false,
+          keeps: ['reliable', 'size', 'up'],
+          overhead: 0,
+        },
+      ],
+    };
+    lane = new Lane({ protocols, now: () => clock });
+    const place = (name: string, described: typeof liar, edges: Record<string, string>): PieceMaker => ({
+      place: {
+        name,
+        description: described,
+        edges: new Map(Object.entries(edges).map(([each, network]) => [each, [network]])),
+      },
+      kind: 'native',
+      failure: 'closed',
+      make: (context, frames) => (pieces[name] = new ScriptedPiece(described, context, frames, protocols)),
+    });
+    await lane.start([
+      place('tun', describePiece('tun', 'ip', 'down'), { net: 'a' }),
+      place('liar', description, { a: 'a', b: 'b', c: 'c' }),
+      place('one', describePiece('one', 'ip', 'up'), { net: 'b' }),
+      place('two', describePiece('two', 'ip', 'up'), { net: 'c' }),
+    ]);
+    pieces.liar!.forwardTo = 2;
+    pieces.tun!.bring(0, ipv6(), ipv6());
+    expect(pieces.two!.taken.map(({ bytes }) => bytes)).toEqual([ipv6(), ipv6()]);
+    expect(pieces.one!.taken).toEqual([]);
+    expect(lane.snapshot().pieces.flatMap(({ reasons }) => reasons)).toEqual([]);
+  });
+
   it('drops at a full inbox, counted, and keeps what fits', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
     pieces.six!.takes = 0;

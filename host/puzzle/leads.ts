@@ -1,4 +1,4 @@
-import type { Curve, Piece as Description } from '../../abi/host/contract.ts';
+import type { Piece as Description } from '../../abi/host/contract.ts';
 
 /** Where what comes to a Shape may go on in its piece. */
 export interface Lead {
@@ -29,10 +29,7 @@ export function leadsFrom(
   const key = `${described} ${shape} ${kept ?? ''}`;
   let found = known.get(key);
   if (found === undefined) {
-    const passable = description.curves.filter(
-      kept === undefined ? ({ opaque }) => !opaque : ({ keeps }) => keeps.includes(kept),
-    );
-    found = findLeads(passable, described, shape);
+    found = findLeads(stepsIn(description, kept), described, shape);
     known.set(key, found);
   }
   return found;
@@ -41,19 +38,70 @@ export function leadsFrom(
 /** Descriptions do not change, and pieces come and go. */
 const leads = new WeakMap<Description, Map<string, readonly Lead[]>>();
 
+/** A Curve as it is seen from one of its ends. */
+interface CurveStep extends Lead {
+  readonly isHairpin: boolean;
+}
+
+/** The Curves that may be taken, by the Shape from which. */
+function stepsIn(
+  description: Description,
+  kept: string | undefined,
+): ReadonlyMap<string, readonly CurveStep[]> {
+  let known = steps.get(description);
+  if (known === undefined) {
+    known = new Map();
+    steps.set(description, known);
+  }
+  const key = kept ?? '';
+  let found = known.get(key);
+  if (found === undefined) {
+    found = new Map();
+    known.set(key, found);
+    for (const { fromEdge, fromShape, toEdge, toShape, overhead, opaque, keeps } of description.curves) {
+      if (kept === undefined ? opaque : !keeps.includes(kept)) continue;
+      const isHairpin = fromEdge === toEdge;
+      addStep(found, fromEdge, fromShape, { described: toEdge, shape: toShape, overhead, isHairpin });
+      addStep(found, toEdge, toShape, {
+        described: fromEdge,
+        shape: fromShape,
+        overhead: -overhead,
+        isHairpin,
+      });
+    }
+  }
+  return found;
+}
+
+const steps = new WeakMap<Description, Map<string, Map<string, CurveStep[]>>>();
+
+function addStep(all: Map<string, CurveStep[]>, described: number, shape: number, step: CurveStep): void {
+  const key = `${described} ${shape}`;
+  const list = all.get(key);
+  if (list === undefined) all.set(key, [step]);
+  else list.push(step);
+}
+
 /** A Lead, and whether it has taken its one Curve that is no Hairpin. */
 interface Way extends Lead {
   readonly isBent: boolean;
 }
 
-function findLeads(curves: readonly Curve[], described: number, shape: number): Lead[] {
+function findLeads(
+  curves: ReadonlyMap<string, readonly CurveStep[]>,
+  described: number,
+  shape: number,
+): Lead[] {
   const reached = new Set<string>();
   const found = new Map<string, Lead>();
   let front: readonly Way[] = [{ described, shape, overhead: 0, isBent: false }];
   while (front.length > 0) {
     const next = new Map<string, Way>();
     for (const way of front) {
-      for (const onward of stepsFrom(way, curves)) {
+      for (const { isHairpin, ...step } of curves.get(`${way.described} ${way.shape}`) ?? []) {
+        if (way.isBent && !isHairpin) continue;
+        const overhead = way.overhead + step.overhead;
+        const onward: Way = { ...step, overhead, isBent: way.isBent || !isHairpin };
         const key = `${onward.described} ${onward.shape} ${onward.isBent}`;
         const other = next.get(key);
         if (reached.has(key) || (other !== undefined && other.overhead <= onward.overhead)) continue;
@@ -71,16 +119,4 @@ function findLeads(curves: readonly Curve[], described: number, shape: number): 
     front = [...next.values()];
   }
   return [...found.values()];
-}
-
-function* stepsFrom(way: Way, curves: readonly Curve[]): Iterable<Way> {
-  for (const { fromEdge, fromShape, toEdge, toShape, overhead } of curves) {
-    const isHairpin = fromEdge === toEdge;
-    if (way.isBent && !isHairpin) continue;
-    const isBent = way.isBent || !isHairpin;
-    if (fromEdge === way.described && fromShape === way.shape)
-      yield { described: toEdge, shape: toShape, overhead: way.overhead + overhead, isBent };
-    if (toEdge === way.described && toShape === way.shape)
-      yield { described: fromEdge, shape: fromShape, overhead: way.overhead - overhead, isBent };
-  }
 }

@@ -31,7 +31,7 @@ describe('two instances, back to back over messages', () => {
 
   /** What goes out at one end is sent to the other, as a network would. */
   async function between(): Promise<{ top: ScriptedPiece; out: ScriptedPiece; cable: ScriptedPiece }> {
-    lane = new Lane({ protocols });
+    lane = new Lane({ protocols, now: () => 0 });
     await lane.start([
       end('top', 'ip', 'down', 'a'),
       component('sender', there, 'a', 'b'),
@@ -62,7 +62,7 @@ describe('two instances, back to back over messages', () => {
 });
 
 test('a frame of the other side that is no packet is not a fault of the piece', async () => {
-  lane = new Lane({ protocols });
+  lane = new Lane({ protocols, now: () => 0 });
   await lane.start([
     end('cable', 'ip/udp', 'up', 'a'),
     component('receiver', { mode: 'message-unreliable' }, 'b', 'a'),
@@ -160,7 +160,7 @@ describe('a large frame through a lane', () => {
     for (const [name, definition] of description.protocols)
       if (definition !== undefined && protocols.number(name) === 0)
         protocols.defineFromText(name, definition);
-    lane = new Lane({ protocols });
+    lane = new Lane({ protocols, now: () => 0 });
     await lane.start([
       end('cable', 'ip/udp', 'up', 'a', ['reliable', 'ordered', 'duplicate-free']),
       component('receiver', settings, 'b', 'a'),

@@ -9,9 +9,11 @@ import { Protocols } from '../stack/protocols.ts';
 import { AlongCurves, type Station } from './along-curves.ts';
 import type { Place } from './arrangement.ts';
 import { propertyText } from './properties.ts';
+import { StacksAlong } from './stacks-along.ts';
 import { samplePlace } from './testing/sample-place.ts';
 
 const protocols = new Protocols();
+const stacks = new StacksAlong(protocols);
 
 describe('what a piece listens on', () => {
   const net = samplePlace('net', { e: ['ip/udp up'] }, { e: ['wan'] });
@@ -89,12 +91,12 @@ describe('what a piece listens on', () => {
         const stations = stationsOf(places);
         const from = stations[at % stations.length]!;
         const text = ({ station, stack }: { station: Named; stack: string }) => `${station.id} ${stack}`;
-        const found = new AlongCurves(protocols, stations)
+        const found = new AlongCurves(stacks, stations)
           .hearers(from, direction, 'ip/udp/local:5')
           .map(text)
           .sort();
         expect(found).toEqual(literalHearers(stations, from, direction).sort());
-        const turned = new AlongCurves(protocols, [...stations].reverse());
+        const turned = new AlongCurves(stacks, [...stations].reverse());
         expect(turned.hearers(from, direction, 'ip/udp/local:5').map(text).sort()).toEqual(found);
       }),
       { numRuns: 500 },
@@ -147,7 +149,7 @@ describe('what a piece offers', () => {
         const from = stations[at % stations.length]!;
         const offers = [address, mtu(1280)];
         const results = [stations, [...stations].reverse()].map((list) =>
-          told(new AlongCurves(protocols, list).offers((each) => (each === from ? offers : []))),
+          told(new AlongCurves(stacks, list).offers((each) => (each === from ? offers : []))),
         );
         expect(results[0]).toEqual(literalOffers(stations, from));
         expect(results[1]).toEqual(results[0]);
@@ -221,14 +223,14 @@ function stationsOf(places: readonly Place[]): Named[] {
 
 function heard(places: readonly Place[], stack: string): string[] {
   const stations = stationsOf(places);
-  return new AlongCurves(protocols, stations)
+  return new AlongCurves(stacks, stations)
     .hearers(stations[0]!, 'down', stack)
     .map(({ station, stack: there }) => `${station.id} ${there}`);
 }
 
 function offered(places: readonly Place[], offers: Readonly<Record<string, readonly Property[]>>) {
   return told(
-    new AlongCurves(protocols, stationsOf(places)).offers(({ piece }) => offers[(piece as Place).name] ?? []),
+    new AlongCurves(stacks, stationsOf(places)).offers(({ piece }) => offers[(piece as Place).name] ?? []),
   );
 }
 

@@ -1,13 +1,8 @@
 import type { Piece as Description, Property } from '../../abi/host/contract.ts';
 import { type Direction, opposes } from '../stack/direction.ts';
-import { formatStack } from '../stack/format-stack.ts';
-import { matchStacks } from '../stack/match.ts';
-import { MAX_STACK_STEPS, parseStack } from '../stack/parse-stack.ts';
-import type { Protocols } from '../stack/protocols.ts';
-import type { Stack } from '../stack/stack.ts';
 import { type Lead, leadsFrom } from './leads.ts';
 import { propertyText, sizeBeyond } from './properties.ts';
-import { beyond } from './ways.ts';
+import type { StacksAlong } from './stacks-along.ts';
 
 /** A joined Edge, of a puzzle that runs or of one that is planned. */
 export interface Station {
@@ -41,14 +36,12 @@ export interface Carried {
  * where it has been ends there, so loops do, and the order of the pieces has no say in who is reached.
  */
 export class AlongCurves<S extends Station> {
-  readonly #protocols: Protocols;
+  readonly #stacks: StacksAlong;
   readonly #byNetwork = new Map<string, S[]>();
   readonly #byPiece = new Map<object, S[]>();
-  readonly #stacks = new Map<string, Stack>();
-  readonly #matches = new Map<string, Stack | undefined>();
 
-  constructor(protocols: Protocols, stations: Iterable<S>) {
-    this.#protocols = protocols;
+  constructor(stacks: StacksAlong, stations: Iterable<S>) {
+    this.#stacks = stacks;
     for (const station of stations) {
       add(this.#byNetwork, station.network, station);
       add(this.#byPiece, station.piece, station);
@@ -79,12 +72,12 @@ export class AlongCurves<S extends Station> {
         for (const shape of station.shapes) {
           const own = shapes[shape]!;
           if (!opposes(exit.direction, own.direction)) continue;
-          const both = this.#both(exit.stack, own.stack);
-          if (both === undefined) continue;
+          if (!this.#stacks.matches(exit.stack, own.stack)) continue;
           const key = `${numberOf(station)} ${exit.stack}`;
           if (!found.has(key)) found.set(key, { station, stack: exit.stack });
           for (const lead of leadsFrom(station.description, station.described, shape)) {
-            const behind = this.#behind(both, own.stack, lead, station);
+            const { stack: far } = station.description.edges[lead.described]!.shapes[lead.shape]!;
+            const behind = this.#stacks.behind(exit.stack, own.stack, far);
             if (behind === undefined) continue;
             for (const next of this.#ends(station, lead)) {
               const onward = { station: next, direction: directionOf(next, lead), stack: behind };
@@ -154,33 +147,6 @@ export class AlongCurves<S extends Station> {
         (station) =>
           station !== from && station.described === lead.described && station.shapes.includes(lead.shape),
       );
-  }
-
-  /** What a stack at one end of a Curve is at the other: what follows the two Shapes is the same. */
-  #behind(both: Stack, own: string, lead: Lead, { description }: Station): string | undefined {
-    const other = description.edges[lead.described]!.shapes[lead.shape]!.stack;
-    const [near, far] = [this.#parsed(own), this.#parsed(other)];
-    if (formatStack(near, this.#protocols) === formatStack(far, this.#protocols))
-      return formatStack(both, this.#protocols);
-    const rest = beyond(both, near, this.#protocols) ?? [];
-    if (far.steps.length + rest.length > MAX_STACK_STEPS) return undefined;
-    return formatStack({ ...far, steps: [...far.steps, ...rest] }, this.#protocols);
-  }
-
-  #both(a: string, b: string): Stack | undefined {
-    const key = `${a}\n${b}`;
-    if (this.#matches.has(key)) return this.#matches.get(key);
-    const { stack } = matchStacks(this.#parsed(a), this.#parsed(b), this.#protocols);
-    this.#matches.set(key, stack);
-    return stack;
-  }
-
-  #parsed(text: string): Stack {
-    const known = this.#stacks.get(text);
-    if (known !== undefined) return known;
-    const stack = parseStack(text, this.#protocols);
-    this.#stacks.set(text, stack);
-    return stack;
   }
 }
 

@@ -45,7 +45,7 @@ export class Change {
     this.#makers = makers;
     this.#networks = networks;
     this.#arrangement = arrangement;
-    this.#alongCurves = new AlongCurves(parts.floor.protocols, []);
+    this.#alongCurves = new AlongCurves(parts.floor.stacksAlong, []);
     this.difference = differenceOf(parts.floor.seats, makers, arrangement);
   }
 
@@ -259,7 +259,7 @@ export class Change {
 
   /** On which ways what pieces listen on and offer reaches others, as the pieces are now. */
   #waysOn(): AlongCurves<Joining> {
-    return new AlongCurves(this.#parts.floor.protocols, this.#joinings.filter(isPassable));
+    return new AlongCurves(this.#parts.floor.stacksAlong, this.#joinings.filter(isPassable));
   }
 
   /** Asks for one Edge after the other. */

@@ -5,6 +5,7 @@ import { AlongCurves } from './along-curves.ts';
 import { Joint } from './joint.ts';
 import type { Pulse } from './pulse.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
+import { StacksAlong } from './stacks-along.ts';
 
 /** What the parts of a lane share: its frames, seats and Joints, and the line of seats that are to be called. */
 export class Floor {
@@ -24,6 +25,7 @@ export class Floor {
   readonly asking = new Set<Seat>();
   /** What had to wait until no piece was asking. */
   readonly #deferred: (() => void)[] = [];
+  readonly stacksAlong: StacksAlong;
   #alongCurves: AlongCurves<JoinedEdge> | undefined;
   /** What becomes of an error that came out of a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
@@ -34,6 +36,7 @@ export class Floor {
   ) {
     this.frames = frames;
     this.protocols = protocols;
+    this.stacksAlong = new StacksAlong(protocols);
     this.pulse = pulse;
     this.#onError = onError;
   }
@@ -98,7 +101,7 @@ export class Floor {
   /** How the joined Edges reach each other, though not through pieces that have failed; see {@link rejoined}. */
   get alongCurves(): AlongCurves<JoinedEdge> {
     this.#alongCurves ??= new AlongCurves(
-      this.protocols,
+      this.stacksAlong,
       this.seats.flatMap((seat) => (seat.fault === undefined || seat.failure === 'bypass' ? seat.edges : [])),
     );
     return this.#alongCurves;

@@ -69,7 +69,8 @@
  *   for the carrier. It encrypts and authenticates nothing: who is heard last is answered, unless `remote` is given. Frames have no
  *   checksum of their own: where segments are lost and sequence numbers come round within `timeout` (65536 frames), those
  *   of two frames can be taken for one, as with IPv4 (RFC 4963). Frames that were not whole do not survive a replacement of the instance; the stream does. A frame whose first pieces have been
- *   passed on cannot be recalled when it is lost.
+ *   passed on cannot be recalled when it is lost. Behind a piece marked `more`, what comes on `frames` is taken for the rest of that
+ *   frame, whoever sent it: where several send there, none may send in pieces.
  *
  * SPECIFICATION
  *   Funnel Tunnel Specification, "Frame Sequence Submission". On streams: 32 bits in network byte order and the frame, in

@@ -28,12 +28,20 @@ describe.skipIf(pieces.length === 0)(
         const bytes = readFileSync(new URL(file, folder));
         const { start, end } = linkComponent(parseComponent(bytes)).modules[0]!;
         const core = bytes.slice(start, end);
+        let calls = 0;
         await fc.assert(
           fc.asyncProperty(fc.array(fc.nat(0xffff), { minLength: 10, maxLength: 40 }), async (noise) => {
-            expect(trace(core, noise, true)).toEqual(trace(core, noise, false));
+            const plain = trace(core, noise, false);
+            const metered = trace(core, noise, true);
+            // As far as noise does not ask for more memory than a metered piece may have.
+            const length = plain.indexOf(TOO_MUCH);
+            const compared = length < 0 ? plain.length : length;
+            expect(metered.slice(0, compared)).toEqual(plain.slice(0, compared));
+            calls += compared;
           }),
-          { numRuns: 20 },
+          { numRuns: 4 },
         );
+        expect(calls).toBeGreaterThan(20);
       });
     }
   },
@@ -56,7 +64,7 @@ function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): 
   }
   let bytes = core;
   if (isMetered) {
-    const rewritten = rewriteModule(module, { maxMemoryPages: 1024, maxTableEntries: 65_536 });
+    const rewritten = rewriteModule(module, { maxMemoryPages: MOST_PAGES, maxTableEntries: 65_536 });
     const fuel = v8.fuelCounter();
     fuel.refuel(0x7fff_ffff);
     bytes = rewritten.bytes;
@@ -71,27 +79,41 @@ function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): 
   );
   const realloc = functions.find(([name]) => /realloc/.test(name))?.[1];
   const memory = Object.values(exports).find((each) => each instanceof WebAssembly.Memory);
+  const emptyRoom = (): number => {
+    const room = Number(realloc?.(0, 0, 8, 512));
+    // What stood there before may look like the lengths of texts.
+    if (memory !== undefined) new Uint8Array(memory.buffer, room, 512).fill(0);
+    return room;
+  };
   let at = 0;
   const next = (): number => noise[at++ % noise.length]!;
   for (const [name, call] of functions) {
     const parameters = typesOf(core, name);
-    // What follows an address is a length. An address in its place would have them ask for more memory than the metered one may have.
     let wasAddress = false;
-    const values = parameters.map((type, i) => {
-      if (type === 'i64') return BigInt(next());
-      if (type === 'f64') return next();
-      wasAddress = !wasAddress && parameters[i + 1] === 'i32' && next() % 2 === 0;
-      return wasAddress ? Number(realloc?.(0, 0, 8, 512)) : next() % 8;
-    });
     try {
+      const values = parameters.map((type, i) => {
+        if (type === 'i64') return BigInt(next());
+        if (type === 'f64') return next();
+        // What follows an address is a length. An address in its place would ask for a gigabyte.
+        wasAddress = !wasAddress && parameters[i + 1] === 'i32' && next() % 2 === 0;
+        return wasAddress ? emptyRoom() : next() % 8;
+      });
       told.push([name, call(...values)]);
     } catch (error) {
       told.push([name, error instanceof Error ? error.message : 'an exception']);
+    }
+    if (memory === undefined) continue;
+    if (memory.buffer.byteLength > MOST_PAGES * 65_536) {
+      told[told.length - 1] = TOO_MUCH;
+      return told;
     }
   }
   if (memory !== undefined) told.push(hash(new Uint32Array(memory.buffer)));
   return told;
 }
+
+const MOST_PAGES = 1024;
+const TOO_MUCH = 'more memory than a metered piece may have';
 
 type Call = (...values: (number | bigint)[]) => unknown;
 

@@ -1,7 +1,7 @@
 import { Plan } from '../frame/plan.ts';
 import { type Direction, opposes } from '../stack/direction.ts';
-import { parseStack } from '../stack/parse-stack.ts';
 import type { Protocols } from '../stack/protocols.ts';
+import { StackMemo } from '../stack/stack-memo.ts';
 
 /** The place where Edges come together: for each direction, a plan of the Shapes that take frames travelling so. */
 export class Joint<Member extends { readonly edge: number; readonly seat: unknown }> {
@@ -11,7 +11,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
   readonly members: Member[] = [];
   /** Who listens, by the tags of the plans. */
   readonly receivers: (Receiver<Member> | undefined)[] = [];
-  readonly #protocols: Protocols;
+  readonly #stacks: StackMemo;
   readonly #plans: Record<Direction, Plan>;
   /** Grows with each change of the receivers. */
   version = 0;
@@ -20,7 +20,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
   constructor(name: string, copies: boolean, protocols: Protocols) {
     this.name = name;
     this.copies = copies;
-    this.#protocols = protocols;
+    this.#stacks = StackMemo.of(protocols);
     this.#plans = {
       up: new Plan(protocols, []),
       down: new Plan(protocols, []),
@@ -38,7 +38,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
     const tag = this.#freeTags.pop() ?? this.receivers.length;
     this.receivers[tag] = { member, edgeShape: (member.edge | (shape << 16)) >>> 0, direction, stack };
     this.version++;
-    this.#plans[direction].add(parseStack(stack, this.#protocols), tag);
+    this.#plans[direction].add(this.#stacks.parsed(stack), tag);
     return tag;
   }
 
@@ -57,7 +57,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
   remove(tag: number): void {
     const receiver = this.receivers[tag];
     if (receiver === undefined) return;
-    this.#plans[receiver.direction].remove(parseStack(receiver.stack, this.#protocols), tag);
+    this.#plans[receiver.direction].remove(this.#stacks.parsed(receiver.stack), tag);
     this.receivers[tag] = undefined;
     this.version++;
     this.#freeTags.push(tag);

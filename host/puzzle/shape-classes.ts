@@ -1,11 +1,10 @@
 import type { Shape } from '../../abi/host/contract.ts';
 import { type Direction, opposes } from '../stack/direction.ts';
-import { formatStack } from '../stack/format-stack.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
-import { type Match, matchStacks, partAboveNetwork } from '../stack/match.ts';
-import { parseStack } from '../stack/parse-stack.ts';
+import { type Match, partAboveNetwork } from '../stack/match.ts';
 import type { Protocols } from '../stack/protocols.ts';
 import type { Stack } from '../stack/stack.ts';
+import { StackMemo } from '../stack/stack-memo.ts';
 
 /** Shapes that are alike: the same stack, however it is written, and the same direction. */
 export interface ShapeClass {
@@ -21,16 +20,17 @@ export interface ShapeClass {
  */
 export class ShapeClasses {
   readonly #protocols: Protocols;
+  readonly #memo: StackMemo;
   readonly #byText = new Map<string, ShapeClass | FunnelError>();
   readonly #byStack = new Map<string, ShapeClass>();
   readonly #index: Record<Direction, Tokens> = { up: new Map(), down: new Map(), peer: new Map() };
-  readonly #matches = new Map<ShapeClass, Map<ShapeClass, Match>>();
   readonly #facing = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
   readonly #rivals = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
 
   /** With the Shapes of which the answers of `facing` and `rivals` are to be; all are added before the first of these is asked. */
   constructor(protocols: Protocols, shapes: Iterable<Shape> = []) {
     this.#protocols = protocols;
+    this.#memo = StackMemo.of(protocols);
     for (const shape of shapes) this.add(shape);
   }
 
@@ -66,16 +66,15 @@ export class ShapeClasses {
   /** Whether the stacks of two classes match, and why: the same whoever asks. */
   match(one: ShapeClass, other: ShapeClass): Match {
     const [a, b] = one.text <= other.text ? [one, other] : [other, one];
-    const known = memoized(this.#matches, a, () => new Map<ShapeClass, Match>());
-    return memoized(known, b, () => matchStacks(a.stack, b.stack, this.#protocols));
+    return this.#memo.match(a.text, b.text);
   }
 
   add({ stack: text, direction }: Shape): void {
     const key = `${direction} ${text}`;
     if (this.#byText.has(key)) return;
     try {
-      const stack = parseStack(text, this.#protocols);
-      const canonical = formatStack(stack, this.#protocols);
+      const stack = this.#memo.parsed(text);
+      const canonical = this.#memo.text(stack);
       let found = this.#byStack.get(`${direction} ${canonical}`);
       if (found === undefined) {
         found = { text: canonical, stack, direction };

@@ -1,8 +1,8 @@
 import type { Frames } from '../frame/frames.ts';
 import { Pattern } from '../frame/pattern.ts';
 import type { PieceContext } from '../piece/piece.ts';
-import { parseStack } from '../stack/parse-stack.ts';
 import { Protocols } from '../stack/protocols.ts';
+import { StackMemo } from '../stack/stack-memo.ts';
 
 /** A registry of protocols for one puzzle: what the host knows, and what its pieces bring. */
 export function protocolsOfPuzzle(): Protocols {
@@ -23,19 +23,24 @@ export function surroundingsOf(context: PieceContext, frames: Frames, protocols:
 /** The same for the same stack: it is asked for when pieces join, while frames wait. */
 function patternOf(stack: string, protocols: Protocols): Pattern {
   let known = patterns.get(protocols);
-  if (known === undefined) {
-    known = new Map();
+  // What is defined or numbered since may be met in a stack.
+  if (known?.version !== protocols.version) {
+    known = { version: protocols.version, byStack: new Map() };
     patterns.set(protocols, known);
   }
-  let pattern = known.get(stack);
+  const { byStack } = known;
+  let pattern = byStack.get(stack);
   if (pattern === undefined) {
-    pattern = new Pattern(protocols, parseStack(stack, protocols));
+    pattern = new Pattern(protocols, StackMemo.of(protocols).parsed(stack));
     // Pieces that listen on ever new Shapes begin it anew.
-    if (known.size >= MOST_PATTERNS) known.clear();
-    known.set(stack, pattern);
+    if (byStack.size >= MOST_PATTERNS) byStack.clear();
+    byStack.set(stack, pattern);
   }
   return pattern;
 }
 
-const patterns = new WeakMap<Protocols, Map<string, Pattern>>();
+const patterns = new WeakMap<
+  Protocols,
+  { readonly version: number; readonly byStack: Map<string, Pattern> }
+>();
 const MOST_PATTERNS = 1024;

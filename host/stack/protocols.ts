@@ -29,6 +29,8 @@ export class Protocols {
   readonly #lastOwn: number;
   readonly #ownNameSpaces: number;
 
+  #version = 0;
+
   /** With the protocols that come with the Funnel, which have the same numbers in each registry. */
   constructor() {
     for (const nameSpace of nameSpaceDefinitions) this.defineNameSpace(nameSpace);
@@ -41,6 +43,11 @@ export class Protocols {
   /** How many numbers have been given, 0 included. */
   get count(): number {
     return this.#names.length;
+  }
+
+  /** Grows whenever something is defined or numbered: what was made of stacks before may be otherwise. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The number of a protocol, or 0. An interned identifier is named `name-space:number`. */
@@ -148,6 +155,7 @@ export class Protocols {
       );
     }
     const number = this.#nameSpaces.length;
+    this.#version++;
     this.#nameSpaces.push(definition);
     this.#nameSpaceNumbers.set(definition.name, number);
     this.#tables.push(new IdentifierTable(definition.bits));
@@ -163,6 +171,7 @@ export class Protocols {
    */
   define(definition: ProtocolDefinition): number {
     this.#check(definition);
+    this.#version++;
     const number = this.#give(definition.name, definition);
     for (const { nameSpace, id } of definition.identifiers) {
       const ns = this.nameSpaceNumber(nameSpace);
@@ -215,6 +224,7 @@ export class Protocols {
   }
 
   #forgetNameSpaces(count: number): void {
+    this.#version++;
     for (const { name } of this.#nameSpaces.splice(count)) this.#nameSpaceNumbers.delete(name);
     this.#tables.length = count;
   }
@@ -232,6 +242,7 @@ export class Protocols {
     }
     const known = this.identify(ns, id);
     if (known !== 0) return known;
+    this.#version++;
     const number = this.#give(internedName(nameSpace, id), undefined);
     table.set(id, number);
     this.#memberships[number]!.push(ns);

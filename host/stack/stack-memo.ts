@@ -1,0 +1,79 @@
+import { formatStack } from './format-stack.ts';
+import { type Match, matchStacks } from './match.ts';
+import { parseStack } from './parse-stack.ts';
+import type { Protocols } from './protocols.ts';
+import type { Stack } from './stack.ts';
+
+/**
+ * What parsing, writing and matching of stacks came to, for those who ask for the same again and again: a change of a
+ * running puzzle does, while frames wait. It holds for what is defined now: a new protocol begins it anew.
+ */
+export class StackMemo {
+  readonly #protocols: Protocols;
+  readonly #parsed = new Map<string, Stack>();
+  #texts = new WeakMap<Stack, string>();
+  readonly #matches = new Map<string, Match>();
+  #version: number;
+
+  private constructor(protocols: Protocols) {
+    this.#protocols = protocols;
+    this.#version = protocols.version;
+  }
+
+  static of(protocols: Protocols): StackMemo {
+    let memo = memos.get(protocols);
+    if (memo === undefined) {
+      memo = new StackMemo(protocols);
+      memos.set(protocols, memo);
+    }
+    return memo;
+  }
+
+  /** As `parseStack`; the same object for the same text. */
+  parsed(text: string): Stack {
+    return this.#recalled(this.#parsed, text, () => parseStack(text, this.#protocols));
+  }
+
+  /** As `formatStack`. */
+  text(stack: Stack): string {
+    this.#refresh();
+    let text = this.#texts.get(stack);
+    if (text === undefined) {
+      text = formatStack(stack, this.#protocols);
+      this.#texts.set(stack, text);
+    }
+    return text;
+  }
+
+  /** As `matchStacks`, of two stacks by their texts. */
+  match(a: string, b: string): Match {
+    return this.#recalled(this.#matches, `${a}\n${b}`, () =>
+      matchStacks(this.parsed(a), this.parsed(b), this.#protocols),
+    );
+  }
+
+  #recalled<T>(memory: Map<string, T>, key: string, make: () => T): T {
+    this.#refresh();
+    if (memory.has(key)) return memory.get(key)!;
+    const made = make();
+    // Making it may have numbered an identifier that was unknown before.
+    this.#refresh();
+    if (key.length > LONGEST_KEY) return made;
+    if (memory.size >= MOST_KNOWN) memory.clear();
+    memory.set(key, made);
+    return made;
+  }
+
+  #refresh(): void {
+    if (this.#version === this.#protocols.version) return;
+    this.#version = this.#protocols.version;
+    this.#parsed.clear();
+    this.#matches.clear();
+    this.#texts = new WeakMap();
+  }
+}
+
+const memos = new WeakMap<Protocols, StackMemo>();
+/** Many times the stacks of a puzzle of a thousand pieces, of which most are alike; who listens on ever new ones fills no more. */
+const MOST_KNOWN = 4096;
+const LONGEST_KEY = 512;

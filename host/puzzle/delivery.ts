@@ -34,6 +34,13 @@ export class Delivery {
         this.#floor.drop(seat, row, 'not-joined');
         continue;
       }
+      if (this.#overload.fullEdges > 0) {
+        const full = this.#overload.fullBehind(member, direction);
+        if (full !== undefined) {
+          n = this.#refuseAlike(member, full, outbox, n) - 1;
+          continue;
+        }
+      }
       member.traffic[FRAMES_OUT]! += 1;
       member.traffic[BYTES_OUT]! += frames.length[row]!;
       this.send(member, direction, row);
@@ -41,12 +48,43 @@ export class Delivery {
     outbox.length = 0;
   }
 
+  /**
+   * Under overload most frames end here, so as little as can be is spent on each: all from `n` on that leave by the same Edge
+   * and Shape end together, because nobody makes room meanwhile. Answers which is the next one.
+   */
+  #refuseAlike(
+    sender: JoinedEdge,
+    full: JoinedEdge,
+    { rows, edgeShapes, length }: Outbox,
+    n: number,
+  ): number {
+    const { frames } = this.#floor;
+    const { length: bytesOf, hops } = frames;
+    const edgeShape = edgeShapes[n]!;
+    const maxHops = this.#maxHops;
+    let bytes = 0;
+    let lost = 0;
+    let at = n;
+    for (; at < length && edgeShapes[at] === edgeShape; at++) {
+      const row = rows[at]!;
+      bytes += bytesOf[row]!;
+      if (hops[row]! > maxHops) {
+        lost++;
+        this.#floor.drop(sender.seat, row, HOP_LIMIT);
+      } else frames.release(row);
+    }
+    sender.traffic[FRAMES_OUT]! += at - n;
+    sender.traffic[BYTES_OUT]! += bytes;
+    this.#overload.noteRefused(full, at - n - lost);
+    return at;
+  }
+
   /** A frame leaves by an Edge, from a Shape of `direction`, and comes to whoever takes it. */
   send(member: JoinedEdge, direction: Direction, row: number): void {
     const { frames } = this.#floor;
     const { seat } = member;
     if (frames.hops[row]! > this.#maxHops) {
-      this.#floor.drop(seat, row, 'hop-limit-of-the-puzzle');
+      this.#floor.drop(seat, row, HOP_LIMIT);
       return;
     }
     if (this.#overload.fullEdges > 0 && this.#overload.isInVain(member, direction, row)) return;
@@ -153,3 +191,5 @@ export class Delivery {
     for (const member of seat.edges) if (member.isFull) this.#overload.roomAgain(member);
   }
 }
+
+const HOP_LIMIT = 'hop-limit-of-the-puzzle';

@@ -24,9 +24,14 @@ export class Overload {
   }
 
   refuse(member: JoinedEdge, row: number): void {
-    member.traffic[FRAMES_REFUSED]! += 1;
-    member.seat.counters.values[member.seat.queueFull]! += 1;
     this.#floor.frames.release(row);
+    this.noteRefused(member, 1);
+  }
+
+  /** So many frames found no room on an Edge, and have ended. */
+  noteRefused(member: JoinedEdge, frames: number): void {
+    member.traffic[FRAMES_REFUSED]! += frames;
+    member.seat.counters.values[member.seat.queueFull]! += frames;
     if (member.isFull) return;
     member.isFull = true;
     this.fullEdges++;
@@ -35,6 +40,14 @@ export class Overload {
 
   /** Drops a frame that could only go to an Edge that is full, before anything was spent on it. */
   isInVain(sender: JoinedEdge, direction: Direction, row: number): boolean {
+    const full = this.fullBehind(sender, direction);
+    if (full === undefined) return false;
+    this.refuse(full, row);
+    return true;
+  }
+
+  /** The Edge that alone could take what leaves so, where it is full. */
+  fullBehind(sender: JoinedEdge, direction: Direction): JoinedEdge | undefined {
     const { joint } = sender;
     if (sender.soleOf !== joint.version || sender.soleDirection !== direction) {
       sender.sole = joint.soleReceiver(sender, direction);
@@ -42,9 +55,7 @@ export class Overload {
       sender.soleDirection = direction;
     }
     const { sole } = sender;
-    if (sole === undefined || !sole.isFull || !sole.seat.intake.isFull(sole.edge)) return false;
-    this.refuse(sole, row);
-    return true;
+    return sole?.isFull === true && sole.seat.intake.isFull(sole.edge) ? sole : undefined;
   }
 
   noteRoom(seat: Seat): void {

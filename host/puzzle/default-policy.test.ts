@@ -150,7 +150,7 @@ describe('the default policy', () => {
           found.set(network!, [...(found.get(network!) ?? []), name]);
         expect([...found.values()].map((names) => names.sort()).sort()).toEqual(blocks.sort());
       }),
-      { numRuns: 500 },
+      { numRuns: 1500 },
     );
     expect(decided).toBeGreaterThan(20);
   });

@@ -20,8 +20,9 @@ export class Outlets {
   /** The address of the kernel's places. */
   readonly at: number;
   readonly #places: Uint32Array;
-  /** Outlet + 1 by Edge and Shape; 0 where nothing is joined. */
-  readonly #numbers = new Uint16Array(LIMITS.maxEdges * MAX_SHAPES);
+  /** Outlet + 1 by Edge and Shape; 0 where nothing is joined. Of as many Edges as were joined: most pieces have two. */
+  #numbers = new Uint16Array(FEW_EDGES * MAX_SHAPES);
+  #edges = FEW_EDGES;
   readonly #free: number[] = [];
 
   /** @param region where the kernel's places stand, of {@link OUTLETS_BYTES} bytes */
@@ -39,6 +40,7 @@ export class Outlets {
       );
     }
     const key = edge * MAX_SHAPES + shape;
+    if (edge >= this.#edges) this.#grow(edge);
     const outlet = this.#numbers[key] ? this.#numbers[key]! - 1 : (this.#free.pop() ?? this.patterns.length);
     this.#numbers[key] = outlet + 1;
     this.withholds[outlet] = withholds;
@@ -57,13 +59,20 @@ export class Outlets {
 
   /** The outlet of an Edge and a Shape; -1 where the piece is not joined so. */
   outletAt(edge: number, shape: number): number {
-    return edge < EDGES && shape < SHAPES ? this.#numbers[edge * SHAPES + shape]! - 1 : -1;
+    return edge < this.#edges && shape < SHAPES ? this.#numbers[edge * SHAPES + shape]! - 1 : -1;
   }
 
   /** Whether payloads are withheld from what comes by an Edge and a Shape, given as edge | shape << 16. */
   withholdsAt(edgeShape: number): boolean {
     const outlet = this.outletAt(edgeShape & 0xffff, edgeShape >>> 16);
     return outlet < 0 || this.withholds[outlet]!;
+  }
+
+  #grow(edge: number): void {
+    const before = this.#numbers;
+    while (this.#edges <= edge) this.#edges *= 2;
+    this.#numbers = new Uint16Array(this.#edges * MAX_SHAPES);
+    this.#numbers.set(before);
   }
 
   /** Lets the kernel know of an outlet. */
@@ -83,9 +92,10 @@ const PLACE_WORDS = 12;
 export const OUTLETS_BYTES = PLACES * PLACE_WORDS * 4;
 const NO_HEADERS = new Int32Array(0);
 
+/** Edges for which there is room from the start; it doubles where there are more. */
+const FEW_EDGES = 4;
 /** Shapes on one Edge, those that came by `listen` included. */
 export const MAX_SHAPES = 1024;
 
 // The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
-const EDGES = LIMITS.maxEdges;
 const SHAPES = MAX_SHAPES;

@@ -39,6 +39,9 @@ export class AlongCurves<S extends Station> {
   readonly #stacks: StacksAlong;
   readonly #byNetwork = new Map<string, S[]>();
   readonly #byPiece = new Map<object, S[]>();
+  /** By Edge, Shape and the stack that comes there: where it goes on. */
+  readonly #onwards = new Map<S, Map<string, readonly Exit<S>[] | undefined>[]>();
+  #onwardCount = 0;
 
   constructor(stacks: StacksAlong, stations: Iterable<S>) {
     this.#stacks = stacks;
@@ -53,44 +56,62 @@ export class AlongCurves<S extends Station> {
    * each piece. A Curve that is opaque ends it, since behind it the stack is another.
    */
   hearers(from: S, direction: Direction, stack: string): Heard<S>[] {
-    const found = new Map<string, Heard<S>>();
-    const numbers = new Map<S, number>();
-    const numberOf = (station: S) => {
-      const known = numbers.get(station) ?? numbers.size;
-      numbers.set(station, known);
-      return known;
-    };
-    const exits: { readonly station: S; readonly direction: Direction; readonly stack: string }[] = [
-      { station: from, direction, stack },
-    ];
-    const known = new Set<string>();
+    const found: Heard<S>[] = [];
+    const met = new Map<S, Set<string>>();
+    const exits: Exit<S>[] = [{ station: from, direction, stack, key: '' }];
+    const known = new Map<S, Set<string>>();
     for (const exit of exits) {
       for (const station of this.#byNetwork.get(exit.station.network) ?? []) {
         // Neither does one hear oneself, round a loop.
         if (station.piece === exit.station.piece || station.piece === from.piece) continue;
         const { shapes } = station.description.edges[station.described]!;
         for (const shape of station.shapes) {
-          const own = shapes[shape]!;
-          if (!opposes(exit.direction, own.direction)) continue;
-          if (!this.#stacks.matches(exit.stack, own.stack)) continue;
-          const key = `${numberOf(station)} ${exit.stack}`;
-          if (!found.has(key)) found.set(key, { station, stack: exit.stack });
-          for (const lead of leadsFrom(station.description, station.described, shape)) {
-            const { stack: far } = station.description.edges[lead.described]!.shapes[lead.shape]!;
-            const behind = this.#stacks.behind(exit.stack, own.stack, far);
-            if (behind === undefined) continue;
-            for (const next of this.#ends(station, lead)) {
-              const onward = { station: next, direction: directionOf(next, lead), stack: behind };
-              const text = `${numberOf(next)} ${onward.direction} ${behind}`;
-              if (known.has(text) || exits.length >= MAX_EXITS) continue;
-              known.add(text);
-              exits.push(onward);
-            }
+          if (!opposes(exit.direction, shapes[shape]!.direction)) continue;
+          const onward = this.#onward(station, shape, exit.stack);
+          if (onward === undefined) continue;
+          if (isFirst(met, station, exit.stack)) found.push({ station, stack: exit.stack });
+          for (const next of onward) {
+            if (exits.length < MAX_EXITS && isFirst(known, next.station, next.key)) exits.push(next);
           }
         }
       }
     }
-    return [...found.values()];
+    return found;
+  }
+
+  /** Where what matches a Shape goes on behind its piece; undefined where it does not match. The same whoever listens. */
+  #onward(station: S, shape: number, stack: string): readonly Exit<S>[] | undefined {
+    let byShape = this.#onwards.get(station);
+    if (byShape === undefined) {
+      byShape = [];
+      this.#onwards.set(station, byShape);
+    }
+    byShape[shape] ??= new Map();
+    const byStack = byShape[shape];
+    if (byStack.has(stack)) return byStack.get(stack);
+    const onward = this.#findOnward(station, shape, stack);
+    // Pieces that listen on ever new stacks begin it anew.
+    if (++this.#onwardCount > MOST_ONWARDS) {
+      this.#onwardCount = 0;
+      this.#onwards.clear();
+    } else byStack.set(stack, onward);
+    return onward;
+  }
+
+  #findOnward(station: S, shape: number, stack: string): readonly Exit<S>[] | undefined {
+    const { edges } = station.description;
+    const own = edges[station.described]!.shapes[shape]!.stack;
+    if (!this.#stacks.matches(stack, own)) return undefined;
+    const exits: Exit<S>[] = [];
+    for (const lead of leadsFrom(station.description, station.described, shape)) {
+      const behind = this.#stacks.behind(stack, own, edges[lead.described]!.shapes[lead.shape]!.stack);
+      if (behind === undefined) continue;
+      for (const next of this.#ends(station, lead)) {
+        const direction = directionOf(next, lead);
+        exits.push({ station: next, direction, stack: behind, key: `${direction} ${behind}` });
+      }
+    }
+    return exits;
   }
 
   /**
@@ -150,6 +171,14 @@ export class AlongCurves<S extends Station> {
   }
 }
 
+/** Where a stack comes out on the network of an Edge, travelling so; `key` is both in one. */
+interface Exit<S extends Station> {
+  readonly station: S;
+  readonly direction: Direction;
+  readonly stack: string;
+  readonly key: string;
+}
+
 /** An offer as it comes to a network. */
 interface Arrival {
   readonly value: Property['value'];
@@ -166,6 +195,18 @@ function directionOf({ description, described }: Station, { shape }: Lead): Dire
   return description.edges[described]!.shapes[shape]!.direction;
 }
 
+/** Whether a key is new for an Edge; it is not any more. */
+function isFirst<S>(keys: Map<S, Set<string>>, station: S, key: string): boolean {
+  const known = keys.get(station);
+  if (known === undefined) {
+    keys.set(station, new Set([key]));
+    return true;
+  }
+  if (known.has(key)) return false;
+  known.add(key);
+  return true;
+}
+
 function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key);
   if (list === undefined) lists.set(key, [value]);
@@ -178,5 +219,6 @@ function compare(a: string, b: string): number {
 
 /** A frame passes at most so many pieces (the lane's hop limit), so what is further away is out of reach. */
 const MAX_HOPS = 64;
+const MOST_ONWARDS = 65_536;
 /** Where one listening Shape may come out: many times what any puzzle has. */
 const MAX_EXITS = 65_536;

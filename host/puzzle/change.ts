@@ -84,9 +84,18 @@ export class Change {
         await mayGoOn(pace?.mayRest());
       }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
-      // From here to the commit no other turn comes in between: what is listened on now, and who has failed, is what counts.
-      this.#alongCurves = this.#waysOn();
-      mistakes.push(...this.#openListens());
+      const { floor } = this.#parts;
+      const version = floor.hearingVersion;
+      for (const found of this.#openListens()) {
+        mistakes.push(...found);
+        await mayGoOn(pace?.mayRest());
+      }
+      await mayGoOn(pace?.rest());
+      // From here to the commit no other turn comes in between: what is listened on now, and who has failed now, counts.
+      if (floor.hearingVersion !== version) {
+        this.#alongCurves = this.#waysOn();
+        mistakes.push(...[...this.#openListens()].flat());
+      }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
     } catch (error) {
       this.undo();
@@ -252,6 +261,7 @@ export class Change {
           description,
           described,
           shapes,
+          opens: new Set(),
         });
       }
     }
@@ -304,18 +314,17 @@ export class Change {
     return this.difference.edges.some((edge) => edge.network === network);
   }
 
-  /** Endpoints open what they will have to, and have not opened yet: what they cannot open ends the change here. */
-  #openListens(): Mistake[] {
-    const mistakes: Mistake[] = [];
-    const told = new Set<string>();
+  /** Endpoints open what they will have to, and have not opened yet: what they cannot open ends the change here. One Edge after the other. */
+  *#openListens(): Generator<readonly Mistake[]> {
     for (const listener of this.#joinings) {
+      const mistakes: Mistake[] = [];
       for (const { direction, stack } of stacksOf(listener)) {
         for (const heard of this.#alongCurves.hearers(listener, direction, stack)) {
           const { station } = heard;
           const { piece, maker, seat } = station.candidate;
-          const key = `${this.#joinings.indexOf(station)} ${heard.stack}`;
-          if (maker.kind !== 'native' || station.old?.heard.has(heard.stack) || told.has(key)) continue;
-          told.add(key);
+          if (maker.kind !== 'native' || station.old?.heard.has(heard.stack)) continue;
+          if (station.opens.has(heard.stack)) continue;
+          station.opens.add(heard.stack);
           const problem = this.#guarded(seat, () => piece.listening(station.edge, heard.stack, true));
           if (problem === undefined) {
             this.#opened.push({ joining: station, stack: heard.stack });
@@ -328,8 +337,8 @@ export class Change {
           mistakes.push({ code, piece: maker.place.name, edge, network: station.network, message });
         }
       }
+      yield mistakes;
     }
-    return mistakes;
   }
 
   /** The only step of a commit that can be refused comes first. */
@@ -501,6 +510,8 @@ interface Joining extends Station {
   readonly edge: number;
   readonly candidate: Candidate;
   readonly planned: Member;
+  /** Stacks that it was asked to carry for this change. */
+  readonly opens: Set<string>;
   /** The Edge as it is joined now, of an instance that stays. */
   readonly old: JoinedEdge | undefined;
 }

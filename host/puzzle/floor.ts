@@ -27,6 +27,7 @@ export class Floor {
   readonly #deferred: (() => void)[] = [];
   readonly stacksAlong: StacksAlong;
   #alongCurves: AlongCurves<JoinedEdge> | undefined;
+  #rejoinings = 0;
   /** What becomes of an error that came out of a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
 
@@ -110,6 +111,14 @@ export class Floor {
   /** Edges were joined or have left, or a piece has failed or come again. */
   rejoined(): void {
     this.#alongCurves = undefined;
+    this.#rejoinings++;
+  }
+
+  /** Another number whenever somebody listens on more or less than before, or somebody has failed or come again. */
+  get hearingVersion(): number {
+    let version = this.#rejoinings;
+    for (const joint of this.joints.values()) version += joint.version;
+    return version;
   }
 
   jointNamed(name: string): Joint<JoinedEdge> {

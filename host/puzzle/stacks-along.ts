@@ -1,34 +1,31 @@
 import { formatStack } from '../stack/format-stack.ts';
-import { matchStacks } from '../stack/match.ts';
-import { MAX_STACK_STEPS, parseStack } from '../stack/parse-stack.ts';
+import { MAX_STACK_STEPS } from '../stack/parse-stack.ts';
 import type { Protocols } from '../stack/protocols.ts';
-import type { Stack } from '../stack/stack.ts';
+import { StackMemo } from '../stack/stack-memo.ts';
 import { beyond } from './ways.ts';
 
 /** What stacks become behind Curves. It remembers: in a lane the same few are asked for at each change. */
 export class StacksAlong {
   readonly protocols: Protocols;
+  readonly #memo: StackMemo;
   readonly #answers = new Map<string, string | undefined>();
-  readonly #matches = new Map<string, boolean>();
+  /** Of the protocols, as the answers were given: what is defined or numbered since may change them. */
+  #version = 0;
 
   constructor(protocols: Protocols) {
     this.protocols = protocols;
+    this.#memo = StackMemo.of(protocols);
   }
 
   matches(a: string, b: string): boolean {
-    const key = `${a}\n${b}`;
-    let known = this.#matches.get(key);
-    if (known === undefined) {
-      known = this.#both(a, b) !== undefined;
-      if (this.#matches.size >= MOST_REMEMBERED) this.#matches.clear();
-      this.#matches.set(key, known);
-    }
-    return known;
+    return this.#memo.match(a, b).matches;
   }
 
   /** What a stack that matches the Shape at one end of a Curve is at the other: what follows the two Shapes is the same. */
   behind(stack: string, near: string, far: string): string | undefined {
     const key = `${stack}\n${near}\n${far}`;
+    if (this.#version !== this.protocols.version) this.#answers.clear();
+    this.#version = this.protocols.version;
     if (this.#answers.has(key)) return this.#answers.get(key);
     const answer = this.#findBehind(stack, near, far);
     if (this.#answers.size >= MOST_REMEMBERED) this.#answers.clear();
@@ -37,19 +34,15 @@ export class StacksAlong {
   }
 
   #findBehind(stack: string, near: string, far: string): string | undefined {
-    const both = this.#both(stack, near);
+    const memo = this.#memo;
+    const both = memo.match(stack, near).stack;
     if (both === undefined) return undefined;
-    const [nearStack, farStack] = [parseStack(near, this.protocols), parseStack(far, this.protocols)];
+    const [nearStack, farStack] = [memo.parsed(near), memo.parsed(far)];
     // Nothing is put around it, so what is known of it still holds.
-    if (formatStack(nearStack, this.protocols) === formatStack(farStack, this.protocols))
-      return formatStack(both, this.protocols);
+    if (memo.text(nearStack) === memo.text(farStack)) return memo.text(both);
     const rest = beyond(both, nearStack, this.protocols) ?? [];
     if (farStack.steps.length + rest.length > MAX_STACK_STEPS) return undefined;
     return formatStack({ ...farStack, steps: [...farStack.steps, ...rest] }, this.protocols);
-  }
-
-  #both(a: string, b: string): Stack | undefined {
-    return matchStacks(parseStack(a, this.protocols), parseStack(b, this.protocols), this.protocols).stack;
   }
 }
 

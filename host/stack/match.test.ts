@@ -4,6 +4,7 @@ import { formatStack } from './format-stack.ts';
 import { matchStacks } from './match.ts';
 import { literally } from './match-model.ts';
 import { parseStack } from './parse-stack.ts';
+import type { Stack } from './stack.ts';
 import { stackArbitrary } from './stack-arbitrary.ts';
 
 const match = (a: string, b: string) => matchStacks(parseStack(a), parseStack(b));
@@ -75,7 +76,7 @@ describe('matchStacks', () => {
       fc.property(stackArbitrary, stackArbitrary, (a, b) => {
         const { stack } = matchStacks(a, b);
         if (stack === undefined) return;
-        expect(parseStack(formatStack(stack))).toEqual(stack);
+        expect(withoutNamesakes(parseStack(formatStack(stack)), stack)).toEqual(stack);
         expect(literally(stack, a) && literally(stack, b)).toBe(true);
       }),
       { numRuns: 5000 },
@@ -89,3 +90,21 @@ describe('matchStacks', () => {
     );
   });
 });
+
+/** A bare number in the notation means what it is in each Name Space that the step before it has; so it may come back as more. */
+function withoutNamesakes(read: Stack, written: Stack): Stack {
+  const steps = read.steps.map((step, n) => {
+    const before = written.steps[n];
+    if (step.kind !== 'protocols' || before?.kind !== 'protocols') return step;
+    const numbers = before.protocols.map(numberIn).filter((number) => number !== undefined);
+    const isNamesake = (name: string): boolean =>
+      !before.protocols.includes(name) && numbers.includes(numberIn(name) ?? '');
+    return { ...step, protocols: step.protocols.filter((name) => !isNamesake(name)) };
+  });
+  return { ...read, steps };
+}
+
+/** Of an identifier that has no name, such as `ethertype:99`. */
+function numberIn(name: string): string | undefined {
+  return /:(\d+)$/.exec(name)?.[1];
+}

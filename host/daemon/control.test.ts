@@ -8,10 +8,13 @@ import { ConfigurationError } from '../policy/configuration-error.ts';
 import type { ConfigurationObject } from '../policy/configuration-schema.ts';
 import { type Funnel, openFunnel } from '../policy/funnel.ts';
 import { samplePiece, sampleSetting } from '../policy/sample-pieces.ts';
+import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { askFunnel } from './control-client.ts';
 import { ControlConnection } from './control-connection.ts';
 import { ControlServer } from './control-server.ts';
 import { controlServiceOf } from './control-service.ts';
+
+checkForLeaks();
 
 const pieces = {
   source: samplePiece('source', { edges: { ip: ['ip down'] } }),

@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { watPiece } from '../engine/testing/wat-piece.ts';
+import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { checkConfiguration } from './check-configuration.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { reviewConsent } from './consent.ts';
 import { openFunnel } from './funnel.ts';
 import { wantsMore } from './wants.ts';
+
+checkForLeaks();
 
 const directory = mkdtempSync(join(tmpdir(), 'funnel-consent-'));
 const record = join(directory, 'x.consent.json');

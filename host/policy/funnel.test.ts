@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { NativePiece } from '../endpoint/catalogue.ts';
+import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { ConfigurationError, formatMistake } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
 import { type FunnelEvent, openFunnel } from './funnel.ts';
 import { samplePiece, sampleSetting } from './sample-pieces.ts';
+
+checkForLeaks();
 
 const sink = samplePiece('sink', { edges: { ip: ['ip up'] }, reasons: [{ name: 'taken', loss: false }] });
 const puzzle: ConfigurationObject = {

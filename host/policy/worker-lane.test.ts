@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { type Funnel, openFunnel } from './funnel.ts';
 import type { FunnelEvent } from './funnel-event.ts';
 import { packageRoot } from './package-root.ts';
+
+checkForLeaks();
 
 /** A thread is begun with compiled code, so these are compiled too. */
 const pieceModules = [join(packageRoot(), 'dist', 'test', 'fixtures', 'worker-pieces.js')];

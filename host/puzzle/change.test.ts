@@ -7,6 +7,9 @@ import { Lane } from './lane.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import { describePiece, ipv6, ScriptedPiece } from './scripted-piece.ts';
+import { checkForLeaks } from './testing/leak-check.ts';
+
+checkForLeaks();
 
 const protocols = new Protocols();
 let lane: Lane;

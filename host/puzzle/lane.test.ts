@@ -8,6 +8,9 @@ import { Lane } from './lane.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { PuzzleError } from './puzzle-error.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from './scripted-piece.ts';
+import { checkForLeaks } from './testing/leak-check.ts';
+
+checkForLeaks();
 
 const protocols = new Protocols();
 let lane: Lane;

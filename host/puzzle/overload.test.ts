@@ -4,6 +4,9 @@ import { Protocols } from '../stack/protocols.ts';
 import { Lane } from './lane.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece } from './scripted-piece.ts';
+import { checkForLeaks } from './testing/leak-check.ts';
+
+checkForLeaks();
 
 const protocols = new Protocols();
 const pieces: Record<string, ScriptedPiece> = {};

@@ -3,6 +3,9 @@ import { Protocols } from '../stack/protocols.ts';
 import { Lane } from './lane.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece } from './scripted-piece.ts';
+import { checkForLeaks } from './testing/leak-check.ts';
+
+checkForLeaks();
 
 it('a frame never comes back to the piece that sent it, though its own Shape matches', async () => {
   const protocols = new Protocols();

@@ -6,6 +6,9 @@ import { Protocols } from '../stack/protocols.ts';
 import { Lane } from './lane.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { describePiece, ipv6, ScriptedPiece } from './scripted-piece.ts';
+import { checkForLeaks } from './testing/leak-check.ts';
+
+checkForLeaks();
 
 const protocols = new Protocols();
 const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;

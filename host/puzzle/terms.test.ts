@@ -4,7 +4,10 @@ import { Lane } from './lane.ts';
 import type { PieceMaker } from './piece-maker.ts';
 import { propertyText } from './properties.ts';
 import { ScriptedPiece } from './scripted-piece.ts';
+import { checkForLeaks } from './testing/leak-check.ts';
 import { samplePlace } from './testing/sample-place.ts';
+
+checkForLeaks();
 
 const protocols = new Protocols();
 const pieces = new Map<string, ScriptedPiece>();

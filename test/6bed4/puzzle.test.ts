@@ -8,10 +8,13 @@ import { Lane } from '../../host/puzzle/lane.ts';
 import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { internetChecksum, pseudoHeader6 } from '../views/internet-checksum.ts';
 import { builtPiece, type Settings } from './driver.ts';
 import { ipv4, toHex, toIpv4 } from './packet-text.ts';
 import { icmp6, tcp6, udp6 } from './packets.ts';
+
+checkForLeaks();
 
 // Two peers and their router in one lane, with everything of the host between them: parsing as deep as it is wanted,
 // crossing by offset, composing. The network is the test's: it carries datagrams between three addresses.

@@ -3,8 +3,8 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import { QuietHost } from '../../host/engine/testing/quiet-host.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
-import { checkForLeaks } from '../leak-check.ts';
 import { describe as describeComponent, HostileScene } from './hostile-scene.ts';
 
 // A piece as an author would write it, with the SDK, which does what the setting `deed` says.

@@ -4,7 +4,7 @@ import { QuietHost } from '../../host/engine/testing/quiet-host.ts';
 import type { WatPiece } from '../../host/engine/testing/wat-piece.ts';
 import { PieceFault } from '../../host/piece/piece-fault.ts';
 import { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
-import { checkForLeaks } from '../leak-check.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { HostileScene } from './hostile-scene.ts';
 import { hostilePiece, OWN_FRAME, OWN_PACKET, outcomeText, whenFramesCome } from './hostile-wat.ts';
 

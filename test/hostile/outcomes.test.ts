@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { LIMITS, PartMarks, Role } from '../../abi/host/contract.ts';
-import { checkForLeaks } from '../leak-check.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { HostileScene } from './hostile-scene.ts';
 import {
   ARENA_BYTES,

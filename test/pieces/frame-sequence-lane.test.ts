@@ -8,8 +8,11 @@ import { Lane } from '../../host/puzzle/lane.ts';
 import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
 import { be32 } from './carrier-frames.ts';
+
+checkForLeaks();
 
 const protocols = protocolsOfPuzzle();
 let loaded: LoadedComponent;

@@ -8,8 +8,8 @@ import { Lane } from '../../host/puzzle/lane.ts';
 import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ipv6, ScriptedPiece, udp } from '../../host/puzzle/scripted-piece.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { buildCPiece } from '../fixtures/build-c-piece.ts';
-import { checkForLeaks } from '../leak-check.ts';
 import { projectRoot } from '../net/project-root.ts';
 
 checkForLeaks();

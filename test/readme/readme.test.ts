@@ -6,9 +6,12 @@ import { afterEach, expect, test } from 'vitest';
 import { buildPiece } from '../../abi/build/build-piece.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import { checkConfiguration } from '../../host/index.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { runByOffset } from '../compliance/run-by-offset.ts';
 import { projectRoot } from '../net/project-root.ts';
 import { PieceRig } from '../pieces/piece-rig.ts';
+
+checkForLeaks();
 
 /** What the README shows is what a newcomer tries first. */
 const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');

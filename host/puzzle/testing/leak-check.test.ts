@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { Frames } from '../host/frame/frames.ts';
-import { Lane } from '../host/puzzle/lane.ts';
-import { describePiece, ipv6, ScriptedPiece } from '../host/puzzle/scripted-piece.ts';
-import { checkForLeaks } from './leak-check.ts';
+import { Frames } from '../../frame/frames.ts';
+import { Lane } from '../lane.ts';
+import { describePiece, ipv6, ScriptedPiece } from '../scripted-piece.ts';
+import { checkForLeaks, resources, whatIsMore } from './leak-check.ts';
 
 checkForLeaks();
 
@@ -40,7 +40,10 @@ it('leaves a lane running, with a timer, and frames that wait', async () => {
 });
 
 it('tells what is left', async () => {
+  const before = resources();
+  expect(whatIsMore(before)).toEqual([]);
   const timer = setTimeout(() => {}, 60_000);
-  expect(process.getActiveResourcesInfo()).toContain('Timeout');
+  expect(whatIsMore(before)).toEqual(['1 Timeout']);
   clearTimeout(timer);
+  expect(whatIsMore(before)).toEqual([]);
 });

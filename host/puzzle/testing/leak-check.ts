@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect } from 'vitest';
-import { Lane } from '../host/puzzle/lane.ts';
+import { Lane } from '../lane.ts';
 
 /**
  * For test files that run lanes: each test must leave nothing behind. After it every lane that it started is closed, all rows are
@@ -28,10 +28,10 @@ export function checkForLeaks(): void {
       expect(lane.frames.freeRows, 'rows of a lane that are free after it was closed').toBe(lane.frames.rows);
     }
     // What is being closed takes a turn or two of the loop to be gone.
-    let left = more(resources(), before);
+    let left = whatIsMore(before);
     for (let n = 0; n < MOST_TURNS && left.length > 0; n++) {
       await new Promise((resolve) => setTimeout(resolve, TURN_MS));
-      left = more(resources(), before);
+      left = whatIsMore(before);
     }
     expect(left, 'handles and timers that a test has left').toEqual([]);
   });
@@ -41,15 +41,15 @@ const MOST_TURNS = 100;
 const TURN_MS = 10;
 
 /** Kinds of what keeps the process alive, and how many of each. */
-function resources(): ReadonlyMap<string, number> {
+export function resources(): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }
 
-/** What there is more of now. Files and messages of the test runner itself come and go. */
-function more(now: ReadonlyMap<string, number>, before: ReadonlyMap<string, number>): string[] {
-  return [...now]
+/** What there is more of now than before. Files and messages of the test runner itself come and go. */
+export function whatIsMore(before: ReadonlyMap<string, number>): string[] {
+  return [...resources()]
     .filter(([kind, count]) => count > (before.get(kind) ?? 0) && !OF_THE_RUNNER.has(kind))
     .map(([kind, count]) => `${count - (before.get(kind) ?? 0)} ${kind}`);
 }

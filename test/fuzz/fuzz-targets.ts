@@ -1,9 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import { componentTarget } from './targets/component-target.ts';
 import { configurationTarget } from './targets/configuration-target.ts';
+import { frameSequenceTarget } from './targets/frame-sequence-target.ts';
 import { outcomeTarget } from './targets/outcome-target.ts';
 import { parserTarget } from './targets/parser-target.ts';
 import { pieceTargets } from './targets/piece-target.ts';
@@ -22,15 +24,35 @@ export function fuzzTargets(): readonly FuzzTarget[] {
     outcomeTarget,
     sixbedTarget,
     sixbedRouterTarget,
+    frameSequenceTarget,
     ...pieceTargets(),
   ];
 }
 
 /** The inputs that are kept for a target: what once was a finding, and what reached far. */
 export function corpusOf(name: string): readonly Uint8Array[] {
-  const folder = join(packageRoot(), 'test', 'fuzz', 'corpus', name);
+  const folder = corpusFolder(name);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .sort()
     .map((file) => new Uint8Array(readFileSync(join(folder, file))));
 }
+
+/** Puts inputs to those that are kept, as far as there is room for more. */
+export function keepInputs(name: string, inputs: readonly Uint8Array[]): void {
+  const folder = corpusFolder(name);
+  let room = MOST_KEPT - corpusOf(name).length;
+  for (const input of inputs) {
+    if (input.length > LARGEST_KEPT || room-- <= 0) continue;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, createHash('sha256').update(input).digest('hex').slice(0, 12)), input);
+  }
+}
+
+function corpusFolder(name: string): string {
+  return join(packageRoot(), 'test', 'fuzz', 'corpus', name);
+}
+
+/** A corpus is for everybody who clones the repository: small, and each of it worth having. */
+const MOST_KEPT = 32;
+const LARGEST_KEPT = 8192;

@@ -1,47 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { fuzzEach } from './fuzz-each.ts';
 import { fuzz } from './fuzz-loop.ts';
 import { insist } from './fuzz-target.ts';
-import { corpusOf, fuzzTargets } from './fuzz-targets.ts';
-import { describeReport, hasGrown } from './main.ts';
+import { fuzzTargets } from './fuzz-targets.ts';
 
-// Each target for a few seconds with a fixed seed; `npm run fuzz` is for longer runs and other seeds.
-
-/** Inputs for each target: what a busy machine does in seconds. */
-const COUNTS: Readonly<Record<string, number>> = {
-  parser: 60_000,
-  stacks: 800,
-  configuration: 600,
-  component: 600,
-  rewriter: 4000,
-  outcomes: 15_000,
-  '6bed4': 40,
-  '6bed4-router': 40,
-};
-const COUNT_OF_PIECE = 100;
-/** A target may have to build its piece first, on a machine that is busy. */
-const TIMEOUT_MS = 300_000;
-
-describe('bytes from nobody honest', () => {
-  for (const target of fuzzTargets()) {
-    it(
-      `${target.name}: ${target.summary}`,
-      async () => {
-        const report = await fuzz(target, {
-          seed: 20_240,
-          count: COUNTS[target.name] ?? COUNT_OF_PIECE,
-          seconds: Number.POSITIVE_INFINITY,
-          corpus: corpusOf(target.name),
-          isGuided: false,
-          folder: 'build/fuzz',
-          watches: true,
-        });
-        if (report.finding !== undefined) throw report.finding.error;
-        expect(hasGrown(report), describeReport(report, 20_240)).toBe(false);
-      },
-      TIMEOUT_MS,
-    );
-  }
-});
+fuzzEach(
+  'bytes from nobody honest',
+  fuzzTargets().filter(({ name }) => !name.startsWith('piece-')),
+);
 
 describe('the fuzzer itself', () => {
   const planted = {

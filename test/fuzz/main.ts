@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import { type FuzzReport, fuzz } from './fuzz-loop.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
-import { corpusOf, fuzzTargets } from './fuzz-targets.ts';
+import { corpusOf, fuzzTargets, keepInputs } from './fuzz-targets.ts';
 
 /** `npm run fuzz`: prints what was run and found. Its exit status: 0, or 1 with a finding. */
 export async function runFuzz(argv: readonly string[]): Promise<number> {
@@ -39,11 +39,12 @@ export async function runFuzz(argv: readonly string[]): Promise<number> {
       count,
       seconds: all,
       corpus: corpusOf(target.name),
-      isGuided: values.guided === true,
+      isGuided: values.guided === true || values.keep === true,
       folder: join(packageRoot(), 'build', 'fuzz'),
       watches: true,
     });
     process.stdout.write(`${describeReport(report, seed)}\n`);
+    if (values.keep === true) keepInputs(target.name, report.kept);
     if (report.finding === undefined && !hasGrown(report)) continue;
     status = 1;
     if (report.finding !== undefined) tellFinding(target.name, report.finding.error, report.finding.file);
@@ -59,6 +60,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   input: { type: 'string' },
   guided: { type: 'boolean' },
+  keep: { type: 'boolean' },
   list: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
@@ -70,6 +72,7 @@ const USAGE = `npm run fuzz -- [options]
   --count N       inputs for each target
   --seed N        makes the same inputs again
   --guided        keeps what reaches new code and changes it further; slower
+  --keep          is guided, and puts what reached new code into test/fuzz/corpus, where each run begins
   --input FILE    runs one input, such as that of a finding
 
 A finding puts its input into build/fuzz, and makes the exit status 1.

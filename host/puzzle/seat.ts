@@ -45,6 +45,8 @@ export class Seat {
   faults = 0;
   restarts = 0;
   bypassed = 0;
+  /** Identifiers that were numbered for what it listens on; its instances share them. */
+  identifiers = 0;
 
   constructor({ place, kind, failure, identity, saveEveryMs = Infinity }: PieceMaker, slot: number) {
     this.slot = slot;

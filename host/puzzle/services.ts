@@ -67,7 +67,19 @@ export class Services {
     };
   }
 
+  /** A Shape with identifiers that nobody knows has them numbered: no piece is to use up what the lane has. */
   #listen(seat: Seat, edge: number, like: number, stack: string): number | Problem {
+    if (seat.identifiers >= MAX_IDENTIFIERS)
+      return { message: `the piece has listened on ${MAX_IDENTIFIERS} identifiers that nobody else knows` };
+    const before = this.#floor.protocols.count;
+    try {
+      return this.#listenAs(seat, edge, like, stack);
+    } finally {
+      seat.identifiers += this.#floor.protocols.count - before;
+    }
+  }
+
+  #listenAs(seat: Seat, edge: number, like: number, stack: string): number | Problem {
     const member = seat.members[edge];
     const described = member && seat.place.description.edges[member.described]!.shapes[like];
     if (member === undefined || described === undefined)
@@ -178,4 +190,6 @@ function isSameProperty(a: Property, b: Property): boolean {
 
 /** Shapes of one Edge: as many as a component's outlets can be. */
 const MAX_LISTENS = 1024;
+/** Identifiers without a protocol that one piece may have numbered: a lane has 65 535 numbers, and gives none back. */
+const MAX_IDENTIFIERS = 1024;
 const MAX_OFFERS = 64;

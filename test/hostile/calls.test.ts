@@ -5,8 +5,8 @@ import type { WatPiece } from '../../host/engine/testing/wat-piece.ts';
 import { PieceFault } from '../../host/piece/piece-fault.ts';
 import { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
-import { HostileScene } from './hostile-scene.ts';
-import { hostilePiece, OWN_FRAME, OWN_PACKET, outcomeText, whenFramesCome } from './hostile-wat.ts';
+import { HostileScene, hostileDescription } from './hostile-scene.ts';
+import { hostilePiece, OWN_FRAME, OWN_PACKET, outcomeText, TICKET, whenFramesCome } from './hostile-wat.ts';
 
 checkForLeaks();
 
@@ -275,6 +275,34 @@ describe('a piece that calls the host', () => {
       /its Edge b, where it was not granted to offer/.test(message),
     );
     expect(refused.length > 0).toBe(!isGranted);
+  });
+
+  it('listens on ever new identifiers: has used up its own in the end, and not those of others', async () => {
+    // "ethertype:NNNN", another with each packet, taken back at once. The Shape of the Edge is a whole Name Space.
+    const digit = (at: number, value: number) =>
+      `(i32.store8 (i32.const ${at}) (i32.add (i32.const 49) (i32.rem_u (i32.div_u (global.get $n) (i32.const ${value})) (i32.const 9))))`;
+    const process = whenFramesCome(`(global.set $n (i32.add (global.get $n) (i32.const 1)))
+      ${digit(710, 729)} ${digit(711, 81)} ${digit(712, 9)} ${digit(713, 1)}
+      (call $listen (i32.const 1) (i32.const 0) (i32.const 700) (i32.const 14) (i32.const 2048))
+      (if (i32.load8_u (i32.const 2048)) (then unreachable))
+      (call $unlisten (i32.const 1) (i32.load16_u (i32.const 2052))) ${outcomeText({ ends: [[TICKET, 0]] })}`);
+    const { edges, ...rest } = hostileDescription();
+    const spaces = edges.map((edge) => ({
+      ...edge,
+      shapes: edge.shapes.map((shape) => ({ ...shape, stack: 'ethertype:' })),
+    }));
+    scene = await HostileScene.with(
+      await hostilePiece(process, {
+        imports: ['listen', 'unlisten'],
+        fields: '(data (i32.const 700) "ethertype:0000") (global $n (mut i32) (i32.const 0))',
+      }),
+      { description: { ...rest, edges: spaces } },
+    );
+    const before = scene.lane.protocols.count;
+    for (let n = 0; n < 1200 && scene.faults().length === 0; n++) scene.round(1);
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_TRAP']);
+    expect(scene.lane.protocols.count - before).toBe(1024);
+    scene.round();
   });
 
   it('takes back Shapes that it was never given: is ended', async () => {

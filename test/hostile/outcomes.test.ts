@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { LIMITS, PartMarks, Role } from '../../abi/host/contract.ts';
+import { FRAME, LIMITS, PartMarks, Role } from '../../abi/host/contract.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { HostileScene } from './hostile-scene.ts';
 import {
@@ -227,6 +227,32 @@ describe('an outcome that is odd, and allowed', () => {
     scene.round(1);
     expect(scene.faults()).toEqual([]);
     expect(scene.passed[0]).toEqual([...OWN_PACKET]);
+  });
+
+  it('comes from a memory that grows whenever the host asks for room, and after each answer', async () => {
+    // Each list of a call is brought into a page that was not there when the list before it was.
+    const realloc = `(if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable))
+      (i32.shl (i32.sub (memory.size) (i32.const 1)) (i32.const 16))`;
+    const process = whenFramesCome(
+      outcomeText({
+        frames: [{ count: `(i32.load16_u offset=${FRAME.partCount} (local.get 1))` }],
+        lists: { parts: ['(local.get 3)', '(local.get 4)'], arena: ['(local.get 5)', '(local.get 6)'] },
+      }),
+    );
+    scene = await HostileScene.with(
+      await hostilePiece(process, {
+        bodies: { realloc, process_post: '(drop (memory.grow (i32.const 2)))' },
+      }),
+    );
+    const { top, bottom } = scene.ends;
+    for (let n = 0; n < 60; n++) {
+      const packet = [0x60, 0, 0, 0, 0, 8, 59, 64, ...Array(32).fill(n), ...Array(8).fill(255 - n)];
+      bottom!.taken.length = 0;
+      top!.bring(0, packet);
+      expect(bottom!.taken.map(({ bytes }) => bytes)).toEqual([packet]);
+    }
+    scene.round(1);
+    expect(scene.faults()).toEqual([]);
   });
 
   it('passes one frame on in pieces and whole at once, and then again', async () => {

@@ -31,7 +31,7 @@ export class StackTrie {
 
   /** @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left */
   add(stack: Stack, tag: number): void {
-    this.#eachWay(stack, (origin, edges) => {
+    for (const { origin, edges } of this.#waysOf(stack)) {
       let node = origin;
       for (const edge of edges) {
         let child = this.edges.get(node, edge);
@@ -47,25 +47,23 @@ export class StackTrie {
       this.tags[node]!.push(tag);
       this.flags[node]! |= HAS_TAGS;
       if (origin === ABOVE) this.fromAbove++;
-    });
+    }
   }
 
   /** Takes back what one `add` with the same stack and tag has added. Nothing when there was none. */
   remove(stack: Stack, tag: number): void {
-    this.#eachWay(stack, (origin, edges) => {
+    for (const { origin, edges } of this.#waysOf(stack)) {
       let node = origin;
-      for (const edge of edges) {
-        node = this.edges.get(node, edge);
-        if (node < 0) return;
-      }
+      for (let n = 0; n < edges.length && node >= 0; n++) node = this.edges.get(node, edges[n]!);
+      if (node < 0) continue;
       const tags = this.tags[node]!;
       const at = tags.indexOf(tag);
-      if (at < 0) return;
+      if (at < 0) continue;
       tags.splice(at, 1);
       if (tags.length === 0) this.flags[node]! &= ~HAS_TAGS;
       if (origin === ABOVE) this.fromAbove--;
       this.#prune(node);
-    });
+    }
   }
 
   /** Whether a protocol's contents may be agreed outside of it, so that stacks say what it carries. */
@@ -73,25 +71,28 @@ export class StackTrie {
     return edge < NAME_SPACE && this.#protocols.definition(edge)?.header?.agreed === true;
   }
 
-  /** All ways through a stack's sets, as the edges of the trie. */
-  #eachWay(stack: Stack, way: (origin: number, edges: readonly number[]) => void): void {
-    this.#waysFrom(ROOT, stack, way);
-    const above = partAboveNetwork(stack, this.#protocols);
-    if (above !== undefined) this.#waysFrom(ABOVE, above, way);
+  /** All ways through a stack's sets, as the edges of the trie. Found once for a stack: when pieces join, frames wait for it. */
+  #waysOf(stack: Stack): readonly Way[] {
+    const protocols = this.#protocols;
+    const known = knownWays.get(stack);
+    if (known?.protocols === protocols && known.version === protocols.version) return known.ways;
+    const ways = this.#waysFrom(ROOT, stack);
+    const above = partAboveNetwork(stack, protocols);
+    if (above !== undefined) ways.push(...this.#waysFrom(ABOVE, above));
+    knownWays.set(stack, { protocols, version: protocols.version, ways });
+    return ways;
   }
 
-  #waysFrom(origin: number, stack: Stack, way: (origin: number, edges: readonly number[]) => void): void {
-    if (stack.steps.length === 0) {
-      way(origin, [NAME_SPACE | this.#protocols.nameSpaceNumber(stack.nameSpace ?? '')]);
-      return;
+  #waysFrom(origin: number, { steps, nameSpace }: Stack): Way[] {
+    if (steps.length === 0) {
+      return [{ origin, edges: [NAME_SPACE | this.#protocols.nameSpaceNumber(nameSpace ?? '')] }];
     }
-    const layers = stack.steps.map((step) => this.#edgesOf(step));
-    const continueWith = (edges: readonly number[]): void => {
-      const layer = layers[edges.length];
-      if (layer === undefined) way(origin, edges);
-      else for (const edge of layer) continueWith([...edges, edge]);
-    };
-    continueWith([]);
+    let ways: (readonly number[])[] = [[]];
+    for (const step of steps) {
+      const layer = this.#edgesOf(step);
+      ways = ways.flatMap((edges) => layer.map((edge) => [...edges, edge]));
+    }
+    return ways.map((edges) => ({ origin, edges }));
   }
 
   #edgesOf(step: Step): readonly number[] {
@@ -130,6 +131,18 @@ export class StackTrie {
     }
   }
 }
+
+/** From where a stack goes on, by which edges. */
+interface Way {
+  readonly origin: number;
+  readonly edges: readonly number[];
+}
+
+/** As long as nothing is defined or numbered. */
+const knownWays = new WeakMap<
+  Stack,
+  { readonly protocols: Protocols; readonly version: number; readonly ways: readonly Way[] }
+>();
 
 export const NONE = -1;
 /** Where stacks begin at a frame's first header, or above links. */

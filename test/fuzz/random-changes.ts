@@ -47,8 +47,17 @@ async function changeUntil(count: number, seed: number): Promise<ChangeTally> {
       // While every other change is prepared nothing comes: then a failed one must not be seen at all.
       const isQuiet = random.below(2) === 0;
       const joined = scene.joined();
-      if (!isQuiet) scene.bring(random.below(4));
-      const isApplied = await changing;
+      let isOver = false;
+      const over = changing.finally(() => {
+        isOver = true;
+      });
+      // It is prepared in several turns, and in each of them frames come, and pieces listen on more and on less.
+      while (!isQuiet && !isOver) {
+        scene.bring(random.below(3));
+        scene.stir(random);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const isApplied = await over;
       if (isApplied) {
         present = wanted;
       } else {
@@ -58,6 +67,7 @@ async function changeUntil(count: number, seed: number): Promise<ChangeTally> {
           assert.equal(JSON.stringify(scene.lane.snapshot().pieces), before, `${n}: nor a counter`);
       }
       scene.checkOffers();
+      scene.checkHearing();
       scene.bring(random.below(4));
       scene.checkAccounts();
       tally[isApplied ? 'applied' : 'refused']++;
@@ -120,6 +130,8 @@ class Scene {
   /** Frames that ended at pieces that are there no more. */
   #endedBefore = 0;
   #endedNow = new Map<string, number>();
+  /** On which ports pieces listen, as long as they are on that network. */
+  readonly #listens = new WeakMap<ScriptedPiece, { joint: string; shapes: Map<string, number> }>();
 
   running(): ScriptedPiece[] {
     return this.#instances.filter(({ closes }) => closes === 0);
@@ -148,6 +160,52 @@ class Scene {
         `what ${name} hears`,
       );
     }
+  }
+
+  /** One of the pieces in the middle listens on one more port, or on one less. */
+  stir(random: FuzzRandom): void {
+    const able = this.running().filter(
+      ({ description, joinings }) =>
+        joinings.length > 0 && description.edges[0]!.shapes[0]!.stack === 'ipv6/udp',
+    );
+    if (able.length === 0) return;
+    const piece = random.one(able);
+    const { edge, joint } = piece.joinings.at(-1)!;
+    const known = this.#listens.get(piece);
+    const listens = known?.joint === joint ? known : { joint, shapes: new Map<string, number>() };
+    this.#listens.set(piece, listens);
+    const stack = `ipv6/udp/${1000 + random.below(6)}`;
+    const shape = listens.shapes.get(stack);
+    if (shape !== undefined) {
+      piece.context.unlisten(edge, shape);
+      listens.shapes.delete(stack);
+      return;
+    }
+    const answer = piece.context.listen(edge, 0, stack);
+    // Others may have it already.
+    if (typeof answer === 'number') listens.shapes.set(stack, answer);
+  }
+
+  /** Who carries others has heard of all that they take, also of what they listen on, and of nothing that is over. */
+  checkHearing(): void {
+    const networkOf = new Map(
+      this.lane.snapshot().pieces.map(({ name, edges }) => [name, edges[0]!.network]),
+    );
+    const carrier = this.running().find(({ description }) => description.name === 'tun')!;
+    const heard = new Set<string>();
+    for (const [, stack, present] of carrier.heard) {
+      if (present) heard.add(stack);
+      else heard.delete(stack);
+    }
+    const taken = this.running().flatMap((piece) => {
+      const { name, edges } = piece.description;
+      const joint = networkOf.get(name);
+      if (piece === carrier || joint !== networkOf.get('tun')) return [];
+      const listens = this.#listens.get(piece);
+      const ports = listens !== undefined && listens.joint === joint ? [...listens.shapes.keys()] : [];
+      return [edges[0]!.shapes[0]!.stack, ...ports];
+    });
+    assert.deepEqual([...heard].sort(), [...new Set(taken)].sort(), 'what tun has heard that others take');
   }
 
   bring(count: number): void {

@@ -9,6 +9,17 @@ export function arenaStart(): usize {
   return arenaAt;
 }
 
+/** For the SDK: the first place from an address on where parts may stand that a frame has. */
+export function partsFrom(address: usize): usize {
+  const beyond = (address - partsAt) % PART_SIZE;
+  return beyond == 0 ? address : address + PART_SIZE - beyond;
+}
+
+/** For the SDK: the index of the part that stands there. */
+export function partIndex(address: usize): u32 {
+  return <u32>((address - partsAt) / PART_SIZE);
+}
+
 /** The frames of a call. `frame(i)` and `part(i)` are views on what the host wrote and cost nothing. */
 export class Batch {
   length: i32 = 0;
@@ -37,6 +48,17 @@ export class Frame extends FrameRecord {
   @inline
   part(i: i32): Part {
     return changetype<Part>(partsAt + (<i32>this.firstPart + i) * PART_SIZE);
+  }
+
+  /** It is a piece of a larger frame, which goes on in the next frame with its ticket. */
+  get hasMore(): bool {
+    const count = <i32>this.partCount;
+    return count > 0 && (this.part(count - 1).marks & PartMarks.More) != 0;
+  }
+
+  /** It is a piece of a larger frame, and not the first. */
+  get isContinued(): bool {
+    return this.partCount > 0 && (this.part(0).marks & PartMarks.Continued) != 0;
   }
 
   /** The n-th header of the Shape's own stack, or null where the frame has no such header. */

@@ -103,8 +103,8 @@ export const enum PartMarks {
   /**
    * The bytes stayed with the host.
    *
-   * `offset` is then the host's own address of them, good until the ticket ends: pass the part on, or any range inside
-   * it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
+   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in pieces, see `more`): pass the part on, or
+   * any range inside it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
    */
   Withheld = 1,
   /**
@@ -122,10 +122,17 @@ export const enum PartMarks {
   /**
    * The frame goes on in the next frame of this Edge and Shape with this ticket.
    *
-   * Stands on the last part. All pieces of one frame have one ticket, which ends with the piece that is not so marked; of
-   * frames with ticket 0 only one may be under way on an Edge and Shape.
+   * Stands on the last part; elsewhere it means nothing. All pieces of one frame have one ticket, which ends with the piece
+   * that is not so marked; of frames with ticket 0 only one may be under way on an Edge and Shape, and 64 in all.
+   *
+   * Incoming: a call brings one piece at most, as its first frame; the pieces of a frame come in order and without a gap, but
+   * the rest may never come: who keeps something for it bounds the wait. Withheld bytes of a piece are good until an outcome
+   * passes some of them on, or the ticket ends. What is still to come of a frame whose ticket has ended is dropped by the host.
+   * A ticket of which nothing is left in the piece may be given up by the host; what is said of the last 256 such leads to nothing.
    */
   More = 8,
+  /** Incoming: the frame began in an earlier one, with the same ticket. Stands on the first part. */
+  Continued = 16,
 }
 
 export const PART_SIZE: i32 = 12;

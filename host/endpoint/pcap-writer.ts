@@ -177,8 +177,9 @@ export class PcapWriterPiece implements Piece {
 
   #record(row: number, microseconds: number): void {
     const frames = this.#frames;
-    if (this.#composer.finish(frames, row) !== 0) {
-      this.#context.count('unfit', 1);
+    const isPiece = frames.trains[row] !== 0;
+    if (isPiece || this.#composer.finish(frames, row) !== 0) {
+      this.#context.count(isPiece ? 'too-large' : 'unfit', 1);
       return;
     }
     const first = row * MAX_PARTS * PART_WORDS;
@@ -283,7 +284,7 @@ export function pcapWriterDescription({
     settings: SETTINGS,
     reasons: [
       { name: 'recorded', loss: false },
-      ...['buffer-full', 'not-written', 'unknown-link', 'unfit', 'closed'].map((name) => ({
+      ...['buffer-full', 'not-written', 'unknown-link', 'unfit', 'too-large', 'closed'].map((name) => ({
         name,
         loss: true,
       })),

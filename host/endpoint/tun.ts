@@ -342,7 +342,10 @@ export class TunPiece implements Piece {
     const first = (row * MAX_PARTS + skipHeaders) * PART_WORDS;
     const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
     const protocol = partWords[first]! & 0xffff;
-    if (last < first || (protocol !== this.#ipv4 && protocol !== this.#ipv6)) {
+    if (frames.trains[row] !== 0) {
+      // A piece of a frame that is larger than any packet.
+      this.#drop(row, 'too-large');
+    } else if (last < first || (protocol !== this.#ipv4 && protocol !== this.#ipv6)) {
       this.#drop(row, 'not-ip');
     } else if (this.#composer.finish(frames, row) !== 0) {
       this.#drop(row, 'unfit');

@@ -214,6 +214,11 @@ export class UdpPiece implements Piece {
     const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
     const next = first + PART_WORDS;
     const protocol = partWords[first]! & KIND;
+    if (frames.trains[row] !== 0) {
+      // A piece of a frame that is larger than any datagram.
+      this.#drop(row, 'too-large');
+      return;
+    }
     const isIpv4 = protocol === this.#ipv4;
     if (
       this.#io === undefined ||

@@ -17,7 +17,7 @@ import { FUEL } from './fuel.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
 import { GuestWords } from './guest-words.ts';
 import { KernelLowering } from './kernel-lowering.ts';
-import { Lifting } from './lifting.ts';
+import { BROKEN_FRAME, Lifting } from './lifting.ts';
 import type { LoadedComponent } from './load-component.ts';
 import { LogLimit } from './log-limit.ts';
 import { Lowering } from './lowering.ts';
@@ -71,7 +71,7 @@ export class ComponentPiece implements Piece {
     this.#lowering =
       kernel === undefined
         ? new Lowering(frames, this.#ledger, this.#outlets)
-        : new KernelLowering(kernel, this.#ledger, this.#outlets);
+        : new KernelLowering(kernel, frames, this.#ledger, this.#outlets);
     this.#lifting = new Lifting(
       frames,
       this.#ledger,
@@ -106,7 +106,7 @@ export class ComponentPiece implements Piece {
   }
 
   leave(edge: number, shape: number): void {
-    this.#outlets.delete(edge, shape);
+    this.#shut(edge, shape);
     this.#offers.delete(edge);
     this.#guest.leave(edge, shape);
   }
@@ -130,9 +130,11 @@ export class ComponentPiece implements Piece {
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
     const guest = this.#guest;
     const lowering = this.#lowering;
+    if (this.#frames.hasTrains) this.#dropBroken(inbox);
     if (this.#ledger.largeRoom <= 0) this.#dropLarge(inbox);
-    const most = Math.min(inbox.length, limit, LIMITS.maxFramesIn, this.#ledger.room);
+    let most = Math.min(inbox.length, limit, LIMITS.maxFramesIn, this.#ledger.room);
     if (most === 0 && inbox.length > 0) this.#dropWaiting(inbox, inbox.length);
+    if (this.#frames.hasTrains) most = this.#untilPiece(inbox, most);
     guest.refuel(FUEL_A_CALL + most * FUEL_A_FRAME);
     const count = lowering.lower(guest, this.#words, inbox, most);
     try {
@@ -148,6 +150,7 @@ export class ComponentPiece implements Piece {
       this.#words.refresh();
       const wakeAt = this.#lifting.lift(this.#words, outcome, now, lowering.hops, outbox);
       guest.postReturn(outcome);
+      if (this.#ledger.arrivals.lost > 0) this.#countLost();
       return wakeAt;
     } catch (error) {
       throw guest.faultOf(error);
@@ -205,6 +208,36 @@ export class ComponentPiece implements Piece {
     if (large > 0) this.#dropWaiting(inbox, large);
   }
 
+  /** Of what waits in front, pieces of larger frames of which others are lost, or that have ended. */
+  #dropBroken(inbox: Inbox): void {
+    const { trains, pieces } = this.#frames;
+    const { arrivals } = this.#ledger;
+    let broken = 0;
+    for (; broken < inbox.length; broken++) {
+      const at = inbox.at(broken);
+      const row = inbox.rows[at]!;
+      const train = trains[row]!;
+      if (train === 0 || arrivals.admits(inbox.edgeShapes[at]!, train, pieces[row]!)) break;
+      this.#frames.release(row);
+    }
+    inbox.take(broken);
+    arrivals.lost += broken;
+    if (arrivals.lost > 0) this.#countLost();
+  }
+
+  #countLost(): void {
+    const { arrivals } = this.#ledger;
+    this.#context.counters.add(BROKEN_FRAME, arrivals.lost);
+    arrivals.lost = 0;
+  }
+
+  /** A call brings one piece of a larger frame at most, in front: each is admitted when those before it are known. */
+  #untilPiece(inbox: Inbox, most: number): number {
+    const { trains } = this.#frames;
+    for (let n = 1; n < most; n++) if (trains[inbox.rows[inbox.at(n)]!] !== 0) return n;
+    return most;
+  }
+
   #open(edge: number, shape: number, described: number, like: number, stack: string): void {
     const { reach, direction } = this.description.edges[described]!.shapes[like]!;
     this.#outlets.set(
@@ -215,6 +248,13 @@ export class ComponentPiece implements Piece {
       this.#surroundings.patternOf(stack),
     );
     this.#described[edge] = described;
+  }
+
+  #shut(edge: number, shape: number): void {
+    const edgeShape = (edge | (shape << 16)) >>> 0;
+    this.#outlets.delete(edge, shape);
+    this.#ledger.arrivals.left(edgeShape);
+    this.#ledger.departures.left(edgeShape);
   }
 
   /** What a piece says reaches people, whichever call it is in: no more of it than they can read. */
@@ -286,7 +326,7 @@ export class ComponentPiece implements Piece {
             'FT_FAULT_RESULT',
             `the piece takes back Shape ${shape} of Edge ${edge}, on which it does not listen`,
           );
-        this.#outlets.delete(edge, shape);
+        this.#shut(edge, shape);
         context.unlisten(edge, shape);
       },
       offer: (edge, property, present) => this.#offer(edge, property, present),

@@ -131,7 +131,7 @@ class Side {
     this.lowering =
       kernel === undefined
         ? new Lowering(frames, this.ledger, outlets)
-        : new KernelLowering(kernel, this.ledger, outlets);
+        : new KernelLowering(kernel, frames, this.ledger, outlets);
     frames.bytes.fill(0xaa, 0, frames.roomsEnd);
     if (kernel !== undefined) frames.bytes.fill(0xaa, kernel.imageAt, kernel.imageAt + 600_000);
     this.words.bytes.fill(0x55);

@@ -1,4 +1,5 @@
 import { FRAME, LIMITS, PART } from '../../abi/host/contract.ts';
+import type { Frames } from '../frame/frames.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import type { Ledger } from '../piece/ledger.ts';
 import { copyBlock } from './copy-block.ts';
@@ -6,12 +7,12 @@ import type { FrameKernel } from './frame-kernel.ts';
 import * as kernelConstants from './frame-kernel.ts';
 import type { Guest } from './guest.ts';
 import type { GuestWords } from './guest-words.ts';
-import type { Lowering } from './lowering.ts';
+import { Lowering } from './lowering.ts';
 import type { Outlets } from './outlets.ts';
 
 /**
  * What {@link Lowering} does, with the frame kernel: it writes an image of the three lists in the lane's memory, and the image is
- * copied into the guest's memory in blocks.
+ * copied into the guest's memory in blocks. A batch that begins with a piece of a larger frame is left to the other.
  */
 export class KernelLowering implements Pick<Lowering, keyof Lowering> {
   framesAt = 0;
@@ -22,18 +23,24 @@ export class KernelLowering implements Pick<Lowering, keyof Lowering> {
   hops = 0;
 
   readonly #kernel: FrameKernel;
+  readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
+  readonly #plain: Lowering;
 
-  constructor(kernel: FrameKernel, ledger: Ledger, outlets: Outlets) {
+  constructor(kernel: FrameKernel, frames: Frames, ledger: Ledger, outlets: Outlets) {
     this.#kernel = kernel;
+    this.#frames = frames;
     this.#ledger = ledger;
     this.#outlets = outlets;
+    this.#plain = new Lowering(frames, ledger, outlets);
   }
 
   lower(guest: Guest, words: GuestWords, inbox: Inbox, most: number): number {
     const kernel = this.#kernel;
     const ledger = this.#ledger;
+    if (this.#frames.hasTrains && most > 0 && this.#frames.trains[inbox.rows[inbox.at(0)]!] !== 0)
+      return this.#lowerPlainly(guest, words, inbox, most);
     this.#list(inbox, Math.min(most, MOST_FRAMES));
     const count = kernel.lower(Math.min(most, MOST_FRAMES), ledger.at);
     kernel.sentBy = ledger;
@@ -80,6 +87,19 @@ export class KernelLowering implements Pick<Lowering, keyof Lowering> {
       copyBlock(words, arenaAt, memory, arenaImageAt, arena);
     }
     inbox.take(count);
+    return count;
+  }
+
+  #lowerPlainly(guest: Guest, words: GuestWords, inbox: Inbox, most: number): number {
+    const plain = this.#plain;
+    this.#kernel.sent = 0;
+    const count = plain.lower(guest, words, inbox, most);
+    this.framesAt = plain.framesAt;
+    this.partsAt = plain.partsAt;
+    this.parts = plain.parts;
+    this.arenaAt = plain.arenaAt;
+    this.arena = plain.arena;
+    this.hops = plain.hops;
     return count;
   }
 

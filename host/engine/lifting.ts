@@ -1,9 +1,12 @@
 import { END, FRAME, LIMITS, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { type Frames, HEADROOM, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
+import { LAST_PIECE } from '../piece/arrivals.ts';
 import type { Counters } from '../piece/counters.ts';
-import { CONTINUES, type Ledger, MOVED, USED } from '../piece/ledger.ts';
+import { MOST_OWN, OWN } from '../piece/departures.ts';
+import type { Ledger } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
+import * as ticketUses from '../piece/ticket-uses.ts';
 import { copyBlockLoosely } from './copy-block.ts';
 import { copyBytes } from './copy-bytes.ts';
 import type { FrameKernel } from './frame-kernel.ts';
@@ -35,6 +38,8 @@ export class Lifting {
   readonly #reasons: Int32Array;
   readonly #noRoom: number;
   readonly #unparsable: number;
+  readonly #broken: number;
+  readonly #release: (row: number) => void;
   readonly #protocols: () => number;
   readonly #kernel: FrameKernel | undefined;
   /** Bytes of the frames of this outcome so far. */
@@ -50,6 +55,10 @@ export class Lifting {
   #edgeShape = -1;
   #pattern: LeavingPattern | undefined;
   #up = false;
+  /** Of which larger frame the frame at hand is a piece, if it is, and its place there; a rest that comes to nobody is cut. */
+  #train = 0;
+  #piece = 0;
+  #isCut = false;
   /** Parts of a frame that does not go on in its ticket's row. */
   readonly #scratch = new Uint32Array(MAX_PARTS * PART_WORDS);
 
@@ -73,6 +82,8 @@ export class Lifting {
     this.#reasons = Int32Array.from(reasons, (name) => counters.index(name));
     this.#noRoom = counters.index('no-room');
     this.#unparsable = counters.index('unparsable');
+    this.#broken = counters.index(BROKEN_FRAME);
+    this.#release = (row) => frames.release(row);
     this.#protocols = protocols;
     this.#kernel = kernel;
   }
@@ -178,10 +189,14 @@ export class Lifting {
 
       let slot = -1;
       let own = -1; // the ticket's row, where the frame may go on in it
+      this.#isCut = false;
       if (ticket !== 0) {
         slot = ledger.slotOf(ticket);
-        if (slot < 0) throw fault(`frame ${n} continues ticket ${ticket}, which the piece does not hold`);
-        if (ledger.uses[slot] === 0) {
+        if (slot < 0) {
+          this.#isCut = ledger.arrivals.isGivenUp(ticket);
+          if (!this.#isCut)
+            throw fault(`frame ${n} continues ticket ${ticket}, which the piece does not hold`);
+        } else if (ledger.uses[slot] === 0) {
           own = ledger.rows[slot]!;
           if (frames.references[own] !== 1) own = -1;
         }
@@ -189,6 +204,12 @@ export class Lifting {
       const part = partsAt + first * PART_STRIDE;
       const row = this.#liftFrame(words, part, count, n, slot, own, hops);
       if (row < 0) continue;
+      if (this.#isCut) {
+        this.#drop(this.#broken, row);
+        continue;
+      }
+      frames.trains[row] = this.#train;
+      frames.pieces[row] = this.#piece;
       outbox.push(row, edgeShape, countSkips >>> 16);
       if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) {
         // What was decrypted or put together came from somebody else, whose mistake it is.
@@ -258,6 +279,7 @@ export class Lifting {
     const tableLast = tableFirst + count * PART_STRIDE;
     let p = at;
     let kinds = 0; // all bits of all parts
+    let kind = 0; // of the last part, in the end
     let total = 0;
     let before = 0; // bytes in front of the withheld part
     let withheld = 0; // withheld parts
@@ -269,7 +291,7 @@ export class Lifting {
     let next = -1; // where a part would stand that follows the one before it in the arena
     let runs = 0; // parts that do not
     for (let to = tableFirst; to < tableLast; to += PART_STRIDE, p += PART_STRIDE) {
-      const kind = guest[p]!;
+      kind = guest[p]!;
       const offset = guest[p + 1]!;
       const length = guest[p + 2]!;
       if ((kind & 0xffff) >= protocols || (kind & ROLE_BITS) > TRAILER) throw kindFault(n, kind, protocols);
@@ -284,6 +306,7 @@ export class Lifting {
         next = offset + length;
       } else {
         bodySlot = this.#slotOfBody(slot, offset, length, n);
+        if (length > 0 && (ledger.uses[bodySlot]! & IN_PIECES) !== 0) this.#notePassed(bodySlot);
         withheld++;
         before = total;
         body = offset;
@@ -302,12 +325,14 @@ export class Lifting {
         `frame ${n} has more than ${MAX_FRAME_BYTES} bytes: larger ones go in pieces marked \`more\``,
       );
     anchor += this.#arenaAt;
+    const hasMore = (kind & MORE) !== 0;
+    this.#findTrain(slot, hasMore, n);
 
     // Then its place: the row that its ticket had, or another.
     let row = -1;
     let start = 0;
     let inPlace = false;
-    if (own >= 0 && (kinds & MORE) === 0) {
+    if (own >= 0 && !hasMore) {
       if (withheld === 0 && ledger.bodyLengths[slot] === 0) {
         start = frames.roomStart(own) + HEAD + (anchor & 7);
         if (start + total <= frames.roomEnd(own)) row = own;
@@ -324,7 +349,7 @@ export class Lifting {
         }
       }
     }
-    if (slot >= 0) this.#use(slot, row >= 0, (kinds & MORE) !== 0);
+    if (slot >= 0) this.#use(slot, row >= 0, hasMore);
     if (row >= 0) {
       frames.hops[row]! += 1;
     } else {
@@ -337,14 +362,15 @@ export class Lifting {
       }
       start = frames.start[row]!;
       start += ((withheld === 0 ? anchor : body - before) - start) & 7;
-      frames.hops[row] = (slot >= 0 ? frames.hops[ledger.rows[slot]!]! : hops) + 1;
+      const from = slot >= 0 ? slot : bodySlot;
+      frames.hops[row] = (from >= 0 ? this.#hopsOf(from) : hops) + 1;
     }
     frames.start[row] = start;
     frames.length[row] = total;
     frames.partCount[row] = count;
 
     // And then its bytes, and where its parts stand now.
-    if (runs === 1 && row === own && (kinds & (WITHHELD | UNPARSED | ~KEPT)) === 0) {
+    if (runs === 1 && row === own && (kinds & ~KEPT) === 0) {
       copyBytes(frames, start, words, this.#arenaAt + table[tableFirst + 1]!, total);
       for (let to = tableFirst, address = start; to < tableLast; to += PART_STRIDE) {
         table[to + 1] = address;
@@ -359,9 +385,44 @@ export class Lifting {
   /** Takes back the frame that was added last. The row of a ticket stays till the outcome is settled: others may be parts of it. */
   #dropUnparsable(row: number, slotOfRow: number, outbox: Outbox): void {
     outbox.length--;
+    if (slotOfRow < 0) {
+      this.#drop(this.#unparsable, row);
+      return;
+    }
     this.#counters.values[this.#unparsable]! += 1;
-    if (slotOfRow >= 0) this.#ledger.uses[slotOfRow]! &= ~ROW_MOVED;
-    else this.#frames.release(row);
+    this.#ledger.uses[slotOfRow]! &= ~ROW_MOVED;
+  }
+
+  #drop(reason: number, row: number): void {
+    this.#counters.values[reason]! += 1;
+    this.#frames.release(row);
+  }
+
+  /** Of which larger frame the frame at hand is a piece: the one that is under way by this Edge and Shape, of this ticket; or a new one. */
+  #findTrain(slot: number, hasMore: boolean, n: number): void {
+    this.#train = 0;
+    this.#piece = 0;
+    if (this.#isCut) return;
+    const ledger = this.#ledger;
+    const { departures } = ledger;
+    const use = slot < 0 ? 0 : ledger.uses[slot]!;
+    if (!hasMore && (slot < 0 ? departures.own === 0 : (use & (DEPARTS | CUT)) === 0)) return;
+    const of = slot < 0 ? OWN : slot;
+    let entry = departures.find(of, this.#edgeShape);
+    if (entry < 0) {
+      this.#isCut = (use & CUT) !== 0;
+      if (this.#isCut || !hasMore) return;
+      entry = departures.begin(of, this.#edgeShape, this.#frames.newTrain());
+      if (entry < 0) throw ownTrainsFault(n);
+    }
+    this.#train = departures.trainOf(entry);
+    this.#piece = departures.take(entry) | (hasMore ? 0 : LAST_PIECE);
+    if (!hasMore) departures.remove(entry);
+  }
+
+  #hopsOf(slot: number): number {
+    const row = this.#ledger.rows[slot]!;
+    return row < 0 ? this.#ledger.arrivals.hopsOf(slot) : this.#frames.hops[row]!;
   }
 
   /** Copies the bytes of any parts behind one another, and writes the table of the row. Parts that adjoin in the arena are copied as one. */
@@ -422,7 +483,14 @@ export class Lifting {
       const within = address - ledger.bodyStarts[slot]!;
       if (within >= 0 && within + length <= ledger.bodyLengths[slot]!) return slot;
     }
-    const other = ledger.slotOfBody(this.#frames.rowAt(address), address, length);
+    const row = this.#frames.rowAt(address);
+    if (slot >= 0 && (ledger.uses[slot]! & ARRIVES) !== 0) {
+      // Of a piece without bytes nothing is kept.
+      if (length === 0) return slot;
+      const piece = ledger.arrivals.slotOfRow(slot, row);
+      if (piece >= 0 && ledger.hasBody(piece, address, length)) return piece;
+    }
+    const other = ledger.slotOfBody(row, address, length);
     if (other < 0)
       throw fault(
         `frame ${n} passes on ${length} withheld bytes at ${address}, which are not of a frame that the piece holds`,
@@ -433,14 +501,23 @@ export class Lifting {
   #use(slot: number, isMoved: boolean, continues: boolean): void {
     const ledger = this.#ledger;
     const use = ledger.uses[slot]!;
-    if ((use & GOES_ON) === 0) ledger.listUsed(slot);
+    const kept = use & (PASSED | IN_PIECES);
+    if ((use & LISTED) === 0) ledger.listUsed(slot);
     // The last frame of a ticket decides whether it lives on. Where the row went on before, it has two owners from now on.
     if (continues && (use & ROW_MOVED) !== 0) {
       this.#frames.retain(ledger.rows[slot]!);
-      ledger.uses[slot] = STAYS;
+      ledger.uses[slot] = kept | STAYS;
     } else {
-      ledger.uses[slot] = (use & ROW_MOVED) | (continues ? STAYS : ENDS) | (isMoved ? ROW_MOVED : 0);
+      ledger.uses[slot] = kept | (use & ROW_MOVED) | (continues ? STAYS : ENDS) | (isMoved ? ROW_MOVED : 0);
     }
+  }
+
+  /** Withheld bytes of a frame go on that came or goes in pieces. */
+  #notePassed(slot: number): void {
+    const ledger = this.#ledger;
+    const use = ledger.uses[slot]!;
+    if ((use & LISTED) === 0) ledger.listUsed(slot);
+    ledger.uses[slot] = use | PASSED;
   }
 
   #liftEnds(words: GuestWords, at: number, count: number): void {
@@ -450,12 +527,19 @@ export class Lifting {
       const ticket = words.words[word + END_TICKET]!;
       const reason = words.words[word + END_REASON]! & 0xffff;
       const slot = ledger.slotOf(ticket);
-      if (slot < 0) throw fault(`an end names ticket ${ticket}, which the piece does not hold`);
-      if ((ledger.uses[slot]! & ENDS) !== 0)
-        throw fault(`an end names ticket ${ticket}, which goes on in this outcome or has ended already`);
       if (reason >= this.#reasons.length)
         throw fault(`an end gives reason ${reason}, and the piece described ${this.#reasons.length}`);
-      this.#counters.values[this.#reasons[reason]!]! += 1;
+      if (slot < 0) {
+        if (ledger.arrivals.isGivenUp(ticket)) continue;
+        throw fault(`an end names ticket ${ticket}, which the piece does not hold`);
+      }
+      if ((ledger.uses[slot]! & ENDS) !== 0)
+        throw fault(`an end names ticket ${ticket}, which goes on in this outcome or has ended already`);
+      // Of a frame in pieces, each that is still inside; and the frame at least.
+      const isInPieces = (ledger.uses[slot]! & ARRIVES) !== 0;
+      this.#counters.values[this.#reasons[reason]!]! += isInPieces
+        ? Math.max(ledger.arrivals.piecesOf(slot), 1)
+        : 1;
       this.#use(slot, false, false);
     }
   }
@@ -473,12 +557,17 @@ export class Lifting {
     const left = this.#kernel === undefined ? this.#settleMoved() : this.#kernel.settle(ledger.at);
     for (let n = 0; n < left; n++) {
       const slot = ledger.usedSlot(n);
-      if ((ledger.uses[slot]! & ENDS) === 0) {
-        ledger.uses[slot] = 0;
+      const use = ledger.uses[slot]!;
+      if ((use & ARRIVES) !== 0) {
+        ledger.arrivals.settle(slot, this.#release);
+        continue;
+      }
+      if ((use & ENDS) === 0) {
+        ledger.uses[slot] = use & IN_PIECES;
         continue;
       }
       const row = ledger.rows[slot]!;
-      const isMoved = (ledger.uses[slot]! & ROW_MOVED) !== 0;
+      const isMoved = (use & ROW_MOVED) !== 0;
       ledger.close(slot);
       if (!isMoved) this.#frames.release(row);
     }
@@ -499,8 +588,11 @@ export class Lifting {
   }
 }
 
-/** Protocol, role, and those marks that concern whoever comes next: `unfinished` and `more`. */
-const KEPT = 0xff_ffff | ((PartMarks.unfinished | PartMarks.more) << 24);
+/** Protocol, role, and the mark that concerns whoever comes next. What is a piece of a larger frame is known by row. */
+const KEPT = 0xff_ffff | (PartMarks.unfinished << 24);
+
+/** Pieces of a frame of which others are lost, or that has ended. */
+export const BROKEN_FRAME = 'broken-frame';
 
 // The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
 const FRAME_STRIDE = FRAME.size >>> 2;
@@ -539,10 +631,16 @@ const OUTCOME_PAUSED = OUTCOME.paused >>> 2;
 const END_STRIDE = END.size >>> 2;
 const END_TICKET = END.ticket >>> 2;
 const END_REASON = END.reason >>> 2;
-const ENDS = USED;
-const STAYS = CONTINUES;
-const ROW_MOVED = MOVED;
-const GOES_ON = USED | CONTINUES;
+const ENDS = ticketUses.USED;
+const STAYS = ticketUses.CONTINUES;
+const ROW_MOVED = ticketUses.MOVED;
+const PASSED = ticketUses.BODY_PASSED;
+const ARRIVES = ticketUses.ARRIVES;
+const DEPARTS = ticketUses.DEPARTS;
+const CUT = ticketUses.CUT;
+const IN_PIECES = ticketUses.STAYING;
+/** A slot with one of these is on the list of those that the outcome names. */
+const LISTED = ENDS | STAYS | PASSED;
 
 function checkList(
   words: GuestWords,
@@ -580,6 +678,12 @@ function hasUnparsed(guest: Uint32Array, at: number, count: number): boolean {
   for (let part = at; part < at + count * PART_STRIDE; part += PART_STRIDE)
     if ((guest[part]! & UNPARSED) !== 0) return true;
   return false;
+}
+
+function ownTrainsFault(n: number): PieceFault {
+  return fault(
+    `frame ${n} is a piece of a frame of the piece's own, and ${MOST_OWN} of those are under way already`,
+  );
 }
 
 function bytesFault(): PieceFault {

@@ -1,5 +1,6 @@
 import { FRAME, LIMITS, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { type Frames, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
+import { LAST_PIECE, placeOf } from '../piece/arrivals.ts';
 import type { Inbox } from '../piece/inbox.ts';
 import type { Ledger } from '../piece/ledger.ts';
 import { copyBytes } from './copy-bytes.ts';
@@ -37,7 +38,7 @@ export class Lowering {
 
   /**
    * Lowers up to `most` frames of the inbox, as many as one call's arena may hold; their references pass to the ledger,
-   * which has room for them.
+   * which has room for them. Of pieces of larger frames there is one at most, which comes first, and which the ledger admits.
    *
    * @returns how many
    */
@@ -159,11 +160,36 @@ export class Lowering {
       guest[frameAt + COUNT_SKIPS] = own | (inbox.skips[at]! << 16);
       guest[frameAt + ROOM_OFFSET] = room;
       guest[frameAt + ROOM_LENGTH] = roomEnd - room;
-      guest[frameAt + TICKET] = this.#ledger.open(row, bodyStart, bodyEnd - bodyStart);
+      guest[frameAt + TICKET] =
+        n === 0 && frames.trains[row] !== 0
+          ? this.#goOn(guest, partAt - own * PART_STRIDE, row, edgeShape, bodyStart, bodyEnd)
+          : this.#ledger.open(row, bodyStart, bodyEnd - bodyStart);
       frameAt += FRAME_STRIDE;
       firstPart += own;
       room = roomEnd;
     }
+  }
+
+  /** A piece of a larger frame: its parts, from the word `partsAt` on, tell what it continues and whether it goes on. Answers the frame's ticket. */
+  #goOn(
+    guest: Uint32Array,
+    partsAt: number,
+    row: number,
+    edgeShape: number,
+    bodyStart: number,
+    bodyEnd: number,
+  ): number {
+    const frames = this.#frames;
+    const piece = frames.pieces[row]!;
+    if (placeOf(piece) > 0) guest[partsAt]! |= CONTINUED;
+    if (piece < LAST_PIECE) guest[partsAt + (frames.partCount[row]! - 1) * PART_STRIDE]! |= MORE;
+    const { arrivals } = this.#ledger;
+    const train = frames.trains[row]!;
+    const hops = frames.hops[row]!;
+    const bodyLength = bodyEnd - bodyStart;
+    const ticket = arrivals.arrive(row, edgeShape, train, piece, bodyStart, bodyLength, hops);
+    if (bodyLength === 0) frames.release(row);
+    return ticket;
   }
 }
 
@@ -195,5 +221,7 @@ const ROW_STRIDE = MAX_PARTS * PART_WORDS;
 const ROLE_BITS = 0xff << 16;
 const PAYLOAD = Role.payload << 16;
 const WITHHELD = PartMarks.withheld << 24;
+const MORE = PartMarks.more << 24;
+const CONTINUED = PartMarks.continued << 24;
 const HEAD = ROOM_HEAD;
 const TAIL = ROOM_TAIL;

@@ -30,6 +30,9 @@ export class Frames {
   readonly references: Int32Array;
   /** Pieces that a frame has passed, by row: what ends a loop. */
   readonly hops: Uint8Array;
+  /** Of which larger frame a frame is a piece, by row: a number of the lane's, and its place there | `LAST_PIECE`; 0 of a whole frame. */
+  readonly trains: Uint32Array;
+  readonly pieces: Uint32Array;
   /**
    * Three words for each part, {@link MAX_PARTS} parts for each row, laid out as the contract's `part`: protocol, role
    * and marks; offset, which is an address in `memory`; length.
@@ -43,6 +46,7 @@ export class Frames {
   #freeSmall: number;
   #freeLarge: number;
   #fewestFree: number;
+  #lastTrain = 0;
 
   constructor({ smallRows = 8192, largeRows = 128 }: { smallRows?: number; largeRows?: number } = {}) {
     this.#smallRows = smallRows;
@@ -60,6 +64,8 @@ export class Frames {
     this.partCount = new Uint8Array(this.memory, this.lane.take(rows), rows);
     this.references = new Int32Array(this.memory, this.lane.take(rows * 4), rows);
     this.hops = new Uint8Array(this.memory, this.lane.take(rows), rows);
+    this.trains = new Uint32Array(rows);
+    this.pieces = new Uint32Array(rows);
     const partWords = rows * MAX_PARTS * PART_WORDS;
     this.partWords = new Uint32Array(this.memory, this.lane.take(partWords * 4), partWords);
     // Two stacks of free rows in one array: small rows grow from its start, large rows from `smallRows`.
@@ -91,7 +97,19 @@ export class Frames {
     this.length[row] = length;
     this.partCount[row] = 0;
     this.hops[row] = 0;
+    this.trains[row] = 0;
     return row;
+  }
+
+  /** A number for a frame in pieces. */
+  newTrain(): number {
+    this.#lastTrain = this.#lastTrain === 0xffff_ffff ? 1 : this.#lastTrain + 1;
+    return this.#lastTrain;
+  }
+
+  /** Frames in pieces have been seen in this lane. */
+  get hasTrains(): boolean {
+    return this.#lastTrain > 0;
   }
 
   retain(row: number): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Ledger, MOVED } from './ledger.ts';
+import { Ledger } from './ledger.ts';
+import { MOVED } from './ticket-uses.ts';
 
 describe('Ledger', () => {
   it('tells a live ticket from ended, repeated and invented ones', () => {

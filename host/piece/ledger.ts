@@ -1,3 +1,7 @@
+import { Arrivals } from './arrivals.ts';
+import { Departures } from './departures.ts';
+import { ARRIVES, DEPARTS, MOVED } from './ticket-uses.ts';
+
 /**
  * The tickets of one named piece: which frames are inside it. A ticket is the host's name for a frame that went in; it
  * ends when an outcome passes the frame on or ends it for a described reason. What has done neither is held, and holding
@@ -15,8 +19,11 @@ export class Ledger {
   /** Where the withheld body of the frame begins, by slot: an address of the lane's memory; 0 where none is withheld. */
   readonly bodyStarts: Uint32Array;
   readonly bodyLengths: Uint32Array;
-  /** What this outcome has done with a ticket, by slot: a sum of {@link USED}, {@link MOVED} and {@link CONTINUES}. */
+  /** How it stands with a ticket, by slot: a sum of what `ticket-uses.ts` names. */
   readonly uses: Uint8Array;
+  /** Frames that come in pieces, and that leave so. */
+  readonly arrivals: Arrivals;
+  readonly departures: Departures;
   /** The slot that holds a row, by row; meaningful where that slot's row is the row. */
   readonly slotOfRow: Uint16Array;
   /** Rows from this on have large rooms, of which few are to be held. */
@@ -71,6 +78,8 @@ export class Ledger {
     this.#head[LARGE_ROOM] = Math.ceil((rows - firstLarge) * LARGE_SHARE);
     this.#head[CAPACITY] = capacity;
     this.#head[FIRST_LARGE] = firstLarge;
+    this.arrivals = new Arrivals(this);
+    this.departures = new Departures(this);
   }
 
   get capacity(): number {
@@ -87,24 +96,62 @@ export class Ledger {
     return this.#head[LARGE_ROOM]!;
   }
 
-  /** Live tickets. */
+  /** Frames that are inside; of those that come in pieces, the pieces. */
   get held(): number {
-    return this.rows.length - this.#head[FREE_COUNT]!;
+    return this.rows.length - this.#head[FREE_COUNT]! - this.arrivals.emptyHeads + this.arrivals.seen;
   }
 
   /** Opens a ticket for a row, whose reference passes to the ledger. There must be room. */
   open(row: number, bodyStart: number, bodyLength: number): number {
-    const slot = this.#free[--this.#head[FREE_COUNT]!]!;
+    const slot = this.#take();
+    this.occupy(slot, row, bodyStart, bodyLength);
+    const ticket = this.#ages[slot]!;
+    this.#tickets[slot] = ticket;
+    return ticket;
+  }
+
+  /** A slot whose ticket lives, and whose row is still to come. */
+  openWithoutRow(): number {
+    const slot = this.#take();
+    this.#tickets[slot] = this.#ages[slot]!;
+    this.vacate(slot);
+    return slot;
+  }
+
+  /** A slot for a row that belongs to another slot's ticket. */
+  openWithoutTicket(row: number, bodyStart: number, bodyLength: number): number {
+    const slot = this.#take();
+    this.occupy(slot, row, bodyStart, bodyLength);
+    return slot;
+  }
+
+  /** Puts a row in a slot that has none. */
+  occupy(slot: number, row: number, bodyStart: number, bodyLength: number): void {
     this.rows[slot] = row;
     if (row >= this.firstLarge) this.#head[LARGE_ROOM]!--;
     this.bodyStarts[slot] = bodyStart;
     this.bodyLengths[slot] = bodyLength;
-    this.uses[slot] = 0;
     this.slotOfRow[row] = slot;
+  }
+
+  /** The row of a slot, which the caller disposes of, leaves it, and the ticket lives on. */
+  vacate(slot: number): void {
+    if (this.rows[slot]! >= this.firstLarge) this.#head[LARGE_ROOM]!++;
+    this.rows[slot] = -1;
+    this.bodyStarts[slot] = NOWHERE;
+    this.bodyLengths[slot] = 0;
+  }
+
+  #take(): number {
+    const slot = this.#free[--this.#head[FREE_COUNT]!]!;
+    this.uses[slot] = 0;
     this.#sent[slot] = -1;
-    const ticket = this.#ages[slot]!;
-    this.#tickets[slot] = ticket;
-    return ticket;
+    return slot;
+  }
+
+  /** The live ticket of a slot. */
+  ticketOf(slot: number): number {
+    return this.#tickets[slot]!;
   }
 
   /** The slot of a live ticket; -1 for any other number. */
@@ -116,15 +163,23 @@ export class Ledger {
   /** The slot of the live ticket in whose withheld body a range lies; -1 where there is none. */
   slotOfBody(row: number, address: number, length: number): number {
     if (row < 0) return -1;
-    const slot = this.slotOfRow[row]!;
-    if (this.rows[slot] !== row) return -1;
+    // Where a row came in twice, the slot that it came to last may have let it go.
+    const last = this.slotOfRow[row]!;
+    const slot = this.rows[last] === row ? last : this.rows.indexOf(row);
+    return slot >= 0 && this.hasBody(slot, address, length) ? slot : -1;
+  }
+
+  /** Whether a range lies in the withheld body of a slot's frame. */
+  hasBody(slot: number, address: number, length: number): boolean {
     const offset = address - this.bodyStarts[slot]!;
     const body = this.bodyLengths[slot]!;
-    return offset >= 0 && length <= body && offset <= body - length ? slot : -1;
+    return offset >= 0 && length <= body && offset <= body - length;
   }
 
   /** Ends a live ticket. The caller has disposed of its row. */
   close(slot: number): void {
+    if ((this.uses[slot]! & DEPARTS) !== 0) this.departures.ended(slot);
+    this.uses[slot] = 0;
     if (this.rows[slot]! >= this.firstLarge) this.#head[LARGE_ROOM]!++;
     this.rows[slot] = -1;
     this.#tickets[slot] = slot ^ 1;
@@ -156,19 +211,20 @@ export class Ledger {
     this.#used[this.#head[USED_COUNT]!++] = slot;
   }
 
-  /** Ends every live ticket and gives its row to `dispose`, unless the row had moved on. */
+  /** Ends every live ticket and gives its row to `dispose`, unless the row had moved on. Answers how many frames and pieces were lost. */
   closeAll(dispose: (row: number) => void): number {
     let closed = 0;
     for (let slot = 0; slot < this.rows.length; slot++) {
       const row = this.rows[slot]!;
-      if (row < 0) continue;
-      const moved = (this.uses[slot]! & MOVED) !== 0;
+      const use = this.uses[slot]!;
+      if (row < 0 && (use & ARRIVES) === 0) continue;
       this.close(slot);
-      if (moved) continue;
+      if (row < 0 || (use & MOVED) !== 0) continue;
       dispose(row);
       closed++;
     }
-    return closed;
+    this.departures.clear();
+    return closed + this.arrivals.clear();
   }
 }
 
@@ -187,13 +243,6 @@ function evenly(bytes: number): number {
   return (bytes + 1) & ~1;
 }
 
-/** A frame of this outcome goes on from the ticket. */
-export const USED = 1;
-/** The ticket's row itself went on, with the ledger's reference. */
-export const MOVED = 2;
-/** Only pieces of the frame went on so far, marked `more`: the ticket lives on. */
-export const CONTINUES = 4;
-
 /**
  * Tickets that a piece may hold at a time: four full batches. With the largest batch of 256 that a call brings, a piece
  * that holds all that it may still leaves seven eighths of a lane's rooms to others.
@@ -206,6 +255,8 @@ const LARGE_SHARE = 1 / 4;
 const SLOT_BITS = 12;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const FIRST_AGE = 1 << SLOT_BITS;
+/** Where no body begins. */
+const NOWHERE = 0xffff_ffff;
 
 /** The head, in words. */
 const FREE_COUNT = 0;

@@ -8,18 +8,29 @@ export interface Ledger {
   readonly edges: ReadonlyMap<number, number>;
   /** Numbers of Shapes that `listen` gave, by Edge. */
   readonly listened: ReadonlyMap<number, ReadonlySet<number>>;
-  /** Tickets that are open, with the withheld parts of their frames. */
-  readonly open: Map<number, readonly Part[]>;
+  /** Tickets that are open. */
+  readonly open: Map<number, Held>;
+}
+
+/** What a piece holds of a frame. */
+export interface Held {
+  /** Withheld parts that it may still pass on. */
+  withheld: readonly Part[];
+  /** It comes in pieces. */
+  readonly isInPieces: boolean;
 }
 
 /** Puts the tickets of frames that go in on the ledger. */
 export function enter(ledger: Ledger, frames: readonly Frame[], parts: readonly Part[]): void {
   for (const frame of frames) {
     const own = parts.slice(frame.firstPart, frame.firstPart + frame.partCount);
-    ledger.open.set(
-      frame.ticket,
-      own.filter((part) => (part.marks & PartMarks.withheld) !== 0),
-    );
+    const withheld = own.filter((part) => (part.marks & PartMarks.withheld) !== 0);
+    const isContinued = ((own[0]?.marks ?? 0) & PartMarks.continued) !== 0;
+    const before = isContinued ? (ledger.open.get(frame.ticket)?.withheld ?? []) : [];
+    ledger.open.set(frame.ticket, {
+      withheld: [...before, ...withheld],
+      isInPieces: isContinued || hasMore(own),
+    });
   }
 }
 
@@ -35,6 +46,7 @@ export function brokenRules(ledger: Ledger, now: number, outcome: Outcome): stri
     if (!ledger.edges.has(edge)) broken.push(`Edge ${edge} is paused and not joined`);
 
   const gone = new Set<number>();
+  const passed = new Map<Held, Part[]>();
   let bytes = 0;
   for (const [i, frame] of frames.entries()) {
     const where = `frame ${i}`;
@@ -49,7 +61,10 @@ export function brokenRules(ledger: Ledger, now: number, outcome: Outcome): stri
     }
     if (frame.ticket !== 0 && !ledger.open.has(frame.ticket))
       broken.push(`${where} continues ticket ${frame.ticket}, which is not open`);
-    if (frame.ticket !== 0) gone.add(frame.ticket);
+    const own = parts.slice(frame.firstPart, frame.firstPart + frame.partCount);
+    // The last frame of a ticket decides whether it lives on.
+    if (hasMore(own)) gone.delete(frame.ticket);
+    else if (frame.ticket !== 0) gone.add(frame.ticket);
     if (frame.partCount > LIMITS.maxFrameParts || frame.firstPart + frame.partCount > parts.length) {
       broken.push(`${where} has parts ${frame.firstPart} and ${frame.partCount} more, of ${parts.length}`);
       continue;
@@ -57,10 +72,12 @@ export function brokenRules(ledger: Ledger, now: number, outcome: Outcome): stri
     if (frame.skipHeaders + frame.skipTrailers > frame.partCount)
       broken.push(`${where} skips more parts than it has`);
     let length = 0;
-    for (const part of parts.slice(frame.firstPart, frame.firstPart + frame.partCount)) {
+    for (const part of own) {
       length += part.length;
       const isWithheld = (part.marks & PartMarks.withheld) !== 0;
-      if (isWithheld ? !isPassedOn(ledger, part) : part.offset + part.length > arena.length) {
+      const owner = isWithheld ? ownerOf(ledger, part) : undefined;
+      if (owner?.held.isInPieces) passed.set(owner.held, [...(passed.get(owner.held) ?? []), owner.part]);
+      if (isWithheld ? owner === undefined : part.offset + part.length > arena.length) {
         broken.push(
           `${where} has ${part.length} ${isWithheld ? 'withheld ' : ''}bytes at ${part.offset}, which are not there`,
         );
@@ -81,14 +98,21 @@ export function brokenRules(ledger: Ledger, now: number, outcome: Outcome): stri
     ended.add(ticket);
   }
   for (const ticket of [...gone, ...ended]) ledger.open.delete(ticket);
+  for (const [held, parts] of passed) held.withheld = held.withheld.filter((part) => !parts.includes(part));
   return broken;
 }
 
-/** Whether a withheld part lies in one of a ticket that is open. */
-function isPassedOn(ledger: Ledger, part: Part): boolean {
-  for (const own of ledger.open.values()) {
-    if (own.some((o) => part.offset >= o.offset && part.offset + part.length <= o.offset + o.length))
-      return true;
+function hasMore(own: readonly Part[]): boolean {
+  return ((own.at(-1)?.marks ?? 0) & PartMarks.more) !== 0;
+}
+
+/** The open ticket, and the withheld part of it, in which this part lies. */
+function ownerOf(ledger: Ledger, part: Part): { readonly held: Held; readonly part: Part } | undefined {
+  for (const held of ledger.open.values()) {
+    for (const own of held.withheld) {
+      if (part.offset >= own.offset && part.offset + part.length <= own.offset + own.length)
+        return { held, part: own };
+    }
   }
-  return false;
+  return undefined;
 }

@@ -19,11 +19,21 @@ export function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
+/** Frames in pieces of which more may come. */
+export interface UnderWay {
+  readonly frames: { readonly ticket: number; readonly edge: number; readonly shape: number }[];
+  isOpen(ticket: number): boolean;
+}
+
+/** As many as a host would let be under way, and no less. */
+const MOST_UNDER_WAY = 48;
+
 /**
  * Frames such as no honest network makes: any protocols, lengths and bytes, on any Shape that is joined. A piece must bear them.
  *
  * @param edges numbers of joined Edges, and which described Edge each is
- * @param nextTicket the first ticket; each frame takes the next
+ * @param nextTicket the first ticket; each frame takes the next, but for pieces of a frame that is under way
+ * @param underWay is kept from call to call
  */
 export function randomTraffic(
   random: (below: number) => number,
@@ -31,16 +41,27 @@ export function randomTraffic(
   edges: ReadonlyMap<number, number>,
   protocols: readonly number[],
   nextTicket: number,
+  underWay: UnderWay,
 ): Traffic {
   const frames: Frame[] = [];
   const parts: Part[] = [];
   const bytes: number[] = [];
   const joined = [...edges];
+  const continued = takeOne(random, edges, underWay);
   for (let n = joined.length === 0 ? 0 : random(8); n > 0; n--) {
-    const [edge, described] = joined[random(joined.length)]!;
+    // A call brings one piece of a larger frame at most, as its first frame.
+    const before = frames.length === 0 ? continued : undefined;
+    const [edge, described] =
+      before === undefined
+        ? joined[random(joined.length)]!
+        : ([before.edge, edges.get(before.edge)!] as const);
     const { shapes } = description.edges[described]!;
     if (shapes.length === 0) continue;
-    const shape = random(shapes.length);
+    const shape = before?.shape ?? random(shapes.length);
+    const ticket = before?.ticket ?? nextTicket + frames.length;
+    const mayGoOn = before !== undefined || (frames.length === 0 && underWay.frames.length < MOST_UNDER_WAY);
+    const hasMore = mayGoOn && random(4) > (before === undefined ? 2 : 0);
+    if (hasMore) underWay.frames.push({ ticket, edge, shape });
     const isWhole = shapes[shape]!.reach === 'whole-frame';
     const firstPart = parts.length;
     const roomOffset = bytes.length;
@@ -51,10 +72,14 @@ export function randomTraffic(
       const isWithheld = isPayload && !isWhole;
       const protocol =
         protocols.length === 0 || random(4) === 0 ? random(200) : protocols[random(protocols.length)]!;
+      const inPieces =
+        (hasMore && isPayload ? PartMarks.more : 0) |
+        (before !== undefined && i === 0 ? PartMarks.continued : 0);
       parts.push({
         protocol,
         role: isPayload ? 'payload' : 'header',
-        marks: isWithheld ? PartMarks.withheld : isPayload ? 0 : random(2) * PartMarks.unfinished,
+        marks:
+          inPieces | (isWithheld ? PartMarks.withheld : isPayload ? 0 : random(2) * PartMarks.unfinished),
         offset: isWithheld ? 4096 * (nextTicket + frames.length) : bytes.length,
         length,
       });
@@ -69,8 +94,24 @@ export function randomTraffic(
       skipTrailers: 0,
       roomOffset,
       roomLength: bytes.length - roomOffset,
-      ticket: nextTicket + frames.length,
+      ticket,
     });
   }
+  if (continued !== undefined && frames.length === 0) underWay.frames.push(continued);
   return { frames, parts, arena: Uint8Array.from(bytes) };
+}
+
+/** One of the frames that are under way, or none. Those that the piece has ended, or whose Edge is gone, go no further. */
+function takeOne(
+  random: (below: number) => number,
+  edges: ReadonlyMap<number, number>,
+  underWay: UnderWay,
+): UnderWay['frames'][number] | undefined {
+  const { frames } = underWay;
+  for (let n = frames.length - 1; n >= 0; n--) {
+    const { ticket, edge } = frames[n]!;
+    if (!edges.has(edge) || !underWay.isOpen(ticket)) frames.splice(n, 1);
+  }
+  if (frames.length === 0 || random(3) === 0) return undefined;
+  return frames.splice(random(frames.length), 1)[0];
 }

@@ -148,6 +148,7 @@ function flagsOf(marks: number): BoundMarks {
     unfinished: (marks & PartMarks.unfinished) !== 0,
     unparsed: (marks & PartMarks.unparsed) !== 0,
     more: (marks & PartMarks.more) !== 0,
+    continued: (marks & PartMarks.continued) !== 0,
   };
 }
 

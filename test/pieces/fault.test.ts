@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../abi/build/package-root.ts';
+import { PartMarks } from '../../abi/host/contract.ts';
 import { complianceChecks } from '../compliance/compliance-checks.ts';
 import { runByOffset } from '../compliance/run-by-offset.ts';
 import type { BoundComponent } from '../compliance/run-through-bindings.ts';
@@ -36,6 +37,80 @@ test('a frame to an Edge that is on no network is lost by name, also one that wa
   rig.now += 10;
   expect(rig.process().ends).toEqual([{ ticket: 1, reason: 'not-joined' }]);
   expect(rig.held).toBe(0);
+});
+
+test('a frame in pieces has one fate: it passes whole and in order, or is lost as a whole', () => {
+  const faults = fc.record({
+    loss: fc.constantFrom('0', '0.3'),
+    duplicate: fc.constantFrom('0', '1'),
+    reorder: fc.constantFrom('0', '1'),
+    corrupt: fc.constantFrom('0', '0.5'),
+    delay: fc.constantFrom('0', '5ms'),
+    jitter: fc.constantFrom('0', '5ms'),
+    hold: fc.constantFrom('4', '512'),
+    rate: fc.constantFrom('0', '1000'),
+    queue: fc.constant('5ms'),
+  });
+  const step = fc.record({
+    sender: fc.nat(2),
+    isLast: fc.nat(3).map((n) => n === 0),
+    wait: fc.constantFrom(0, 0, 1, 3, 20),
+  });
+  fc.assert(
+    fc.property(faults, fc.nat(), fc.array(step, { maxLength: 40 }), (settings, seed, steps) => {
+      const rig = new PieceRig(make, { ...settings, seed: String(seed) }).join();
+      const underWay = new Map<number, string>();
+      const lengths = new Map<number, number>();
+      const tickets = new Map<string, number>();
+      const came = new Map<number, { count: number; isOver: boolean }>();
+      const lost = new Set<number>();
+      // Those that have one piece have fates as any frame.
+      const whole = new Set<number>();
+      let wakeAt = Infinity;
+      const note = (result: RigResult): void => {
+        for (const { ticket, bytes, hasMore } of result.sent) {
+          if (whole.has(ticket)) continue;
+          const before = came.get(ticket) ?? { count: 0, isOver: false };
+          expect(before.isOver).toBe(false);
+          expect(bytes[0]).toBe(before.count);
+          came.set(ticket, { count: before.count + 1, isOver: !hasMore });
+        }
+        for (const { ticket } of result.ends) lost.add(ticket);
+        wakeAt = result.wakeAt;
+      };
+      const give = (sender: number, isLast: boolean, n: number): void => {
+        const of = underWay.get(sender) ?? `frame ${n}`;
+        const ticket = tickets.get(of) ?? rig.nextTicket;
+        tickets.set(of, ticket);
+        const length = lengths.get(ticket) ?? 0;
+        if (length === 0 && isLast) whole.add(ticket);
+        lengths.set(ticket, length + 1);
+        if (isLast) underWay.delete(sender);
+        else underWay.set(sender, of);
+        const marks = isLast ? 0 : PartMarks.more;
+        // Corruption strikes behind the header.
+        const header = { protocol: 'ipv4', role: 'header' as const, bytes: [length, ...Array(19).fill(1)] };
+        note(rig.process({ edge: 'a', of, parts: [header, { marks, bytes: Array(50).fill(2) }] }));
+      };
+      for (const [n, { sender, isLast, wait }] of steps.entries()) {
+        rig.now += wait;
+        give(sender, isLast, n);
+      }
+      for (const sender of [...underWay.keys()]) give(sender, true, 1000);
+      while (wakeAt < Infinity) {
+        rig.now = Math.max(rig.now, wakeAt);
+        note(rig.process());
+      }
+      for (const [ticket, length] of lengths) {
+        if (whole.has(ticket)) continue;
+        const { count, isOver } = came.get(ticket) ?? { count: 0, isOver: false };
+        if (lost.has(ticket)) expect(isOver).toBe(false);
+        else expect([ticket, count, isOver]).toEqual([ticket, length, true]);
+      }
+      expect(rig.held).toBe(0);
+    }),
+    { numRuns: 150 },
+  );
 });
 
 describe('by a seed', () => {

@@ -88,20 +88,24 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
     expect(out.map(({ bytes }) => [...bytes])).toEqual([parts.flatMap(({ bytes }) => bytes)]);
   });
 
-  test('frames in pieces go through as they come, also without a length, and do not mix with others', () => {
+  test('frames in pieces go through as they come, also without a length', () => {
     for (const isAnnounced of [true, false]) {
       const sender = new PieceRig(make, { ...remote, 'max-frame': '4294967295' }).join();
       const receiver = new PieceRig(make, { mode, stack: OPAQUE, 'max-frame': '4294967295' }).join();
       const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i * 11);
       const given = chunked(bytes, 50_000).map((chunk, i, all) =>
-        frame([
-          ...(i === 0 && isAnnounced
-            ? [{ protocol: OPAQUE, role: 'header' as const, bytes: be32(300_000) }]
-            : []),
-          { bytes: chunk, marks: i < all.length - 1 ? PartMarks.more : 0 },
-        ]),
+        frame(
+          [
+            ...(i === 0 && isAnnounced
+              ? [{ protocol: OPAQUE, role: 'header' as const, bytes: be32(300_000) }]
+              : []),
+            { bytes: chunk, marks: i < all.length - 1 ? PartMarks.more : 0 },
+          ],
+          'large',
+        ),
       );
       const sent = given.flatMap((each) => sender.process(each).sent);
+      expect(sender.held).toBe(0);
       sent.push(...sender.process(frame([{ bytes: [1] }])).sent);
       const results = sent.map((each) => receiver.process(message(read(each).body)));
       const out = results.flatMap(delivered);
@@ -126,7 +130,10 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
       [4, 0],
     ]) {
       const given = lengths.map((length, i) =>
-        frame([{ bytes: Array(length).fill(i), marks: i < lengths.length - 1 ? PartMarks.more : 0 }]),
+        frame(
+          [{ bytes: Array(length).fill(i), marks: i < lengths.length - 1 ? PartMarks.more : 0 }],
+          String(lengths),
+        ),
       );
       const { sent } = sender.process(...given);
       const out = delivered(receiver.process(...sent.map((each) => message(read(each).body))));
@@ -138,18 +145,89 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
 
   test('a frame in pieces that is not as announced, or too large, is lost by name', () => {
     const rig = new PieceRig(make, { ...remote, 'max-frame': '5' }).join();
-    const piece = (bytes: number[], more: boolean, total?: number): GivenFrame =>
-      frame([
-        ...(total === undefined ? [] : [{ protocol: OPAQUE, role: 'header' as const, bytes: be32(total) }]),
-        { bytes, marks: more ? PartMarks.more : 0 },
-      ]);
-    expect(rig.process(piece([1], true, 3), piece([2], false)).ends).toMatchObject([
+    const piece = (of: string, bytes: number[], more: boolean, total?: number): GivenFrame =>
+      frame(
+        [
+          ...(total === undefined ? [] : [{ protocol: OPAQUE, role: 'header' as const, bytes: be32(total) }]),
+          { bytes, marks: more ? PartMarks.more : 0 },
+        ],
+        of,
+      );
+    expect(rig.process(piece('a', [1], true, 3), piece('a', [2], false)).ends).toMatchObject([
       { reason: 'length-wrong' },
     ]);
-    expect(rig.process(piece([1, 2, 3], true), piece([4, 5, 6], true), piece([7], false)).ends).toMatchObject(
-      [{ reason: 'too-large' }, { reason: 'too-large' }],
+    expect(rig.process(piece('b', [1, 2, 3], true)).ends).toEqual([]);
+    expect(rig.process(piece('b', [4, 5, 6], true)).ends).toMatchObject([{ reason: 'too-large' }]);
+    expect(rig.process(piece('b', [7], false)).ends).toEqual([]);
+    expect(rig.process(piece('c', [1], false)).sent).toHaveLength(1);
+    expect(rig.held).toBe(0);
+  });
+
+  test('large frames of several senders come out whole, however their pieces and other frames mix', () => {
+    const step = fc.record({
+      sender: fc.nat(3),
+      length: fc.nat(3000),
+      isLast: fc.nat(3),
+      isAlone: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const sender = new PieceRig(make, { ...remote, 'max-frame': '4294967295' }).join();
+        const receiver = new PieceRig(make, { mode, stack: OPAQUE, 'max-frame': '4294967295' }).join();
+        const underWay = new Map<number, { of: string; bytes: number[] }>();
+        const frames: number[][] = [];
+        const sent: SentFrame[] = [];
+        const give = (each: GivenFrame): void => {
+          const result = sender.process(each);
+          expect(result.ends).toEqual([]);
+          sent.push(...result.sent);
+        };
+        const piece = (key: number, bytes: number[], isLast: boolean, n: number): void => {
+          const at = underWay.get(key) ?? { of: `frame ${n}`, bytes: [] };
+          at.bytes.push(...bytes);
+          underWay.set(key, at);
+          give(frame([{ bytes, marks: isLast ? 0 : PartMarks.more }], at.of));
+          if (!isLast) return;
+          underWay.delete(key);
+          frames.push(at.bytes);
+        };
+        for (const [n, { sender: key, length, isLast, isAlone }] of steps.entries()) {
+          const bytes = Array.from({ length }, (_, i) => (n * 7 + i) & 0xff);
+          if (!isAlone) {
+            piece(key, bytes, isLast === 0, n);
+            continue;
+          }
+          give(frame([{ bytes }]));
+          frames.push(bytes);
+        }
+        for (const key of [...underWay.keys()]) piece(key, [key], true, 0);
+        expect(sender.held).toBe(0);
+        const out = sent.flatMap((each) => delivered(receiver.process(message(read(each).body))));
+        const sorted = (all: readonly ArrayLike<number>[]) =>
+          all.map((each) => Buffer.from(Array.from(each))).sort(Buffer.compare);
+        expect(areSame(sorted(out.map((each) => each.bytes)), sorted(frames))).toBe(true);
+        expect(receiver.held).toBe(0);
+      }),
+      { numRuns: 25 },
     );
-    expect(rig.process(piece([1], false)).sent).toHaveLength(1);
+  });
+
+  test('a frame in pieces that comes no further is given up, and what waited for it goes on', () => {
+    const rig = new PieceRig(make, { ...remote, timeout: '2s' }).join();
+    rig.process(frame([{ bytes: [1], marks: PartMarks.more }], 'a'));
+    rig.now += 1000;
+    const before = rig.process(
+      frame([{ bytes: [2], marks: PartMarks.more }], 'b'),
+      frame([{ bytes: [3] }]),
+      frame([{ bytes: [4] }], 'b'),
+    );
+    rig.now = before.wakeAt;
+    const after = rig.process();
+    expect(after.ends).toMatchObject([{ ticket: 1, reason: 'timed-out' }]);
+    const bodies = [...before.sent, ...after.sent].map((each) => read(each).body.at(-1));
+    expect(bodies.sort()).toEqual([2, 3, 4]);
+    expect(after.wakeAt).toBe(Number.POSITIVE_INFINITY);
+    expect(rig.held).toBe(0);
   });
 
   test('what is wrong with a segment, a frame, or its sender is told by name', () => {
@@ -482,27 +560,25 @@ describe('over an unreliable carrier', () => {
       ]);
     });
 
-    test('all else waits until it is over, also the next of its kind', () => {
+    test('lets others pass meanwhile, whole and large', () => {
       const rig = start(settings);
       const large = (n: number, from: number, length: number, isLast = false): GivenFrame =>
         part(n, from, bytes(length, n), { total: 100_000, isLast });
-      expect(delivered(rig.process(large(1, 0, 50_000)))).toHaveLength(1);
-      const waiting = rig.process(
-        part(3, 0, [3], { isLast: true, total: 1 }),
-        part(4, 0, [4]),
-        part(4, 1, [4], { isLast: true }),
-        large(2, 0, 50_000),
-      );
-      expect(delivered(waiting)).toEqual([]);
-      const result = rig.process(large(1, 50_000, 50_000, true));
-      // Whole ones in between, or behind; never within.
-      const order = delivered(result).map((each) => `${each.bytes.at(-1)}${each.hasMore ? '+' : ''}`);
-      expect(order[0]).toBe('1');
-      expect([...order.slice(1)].sort()).toEqual(['2+', '3', '4'].filter((each) => order.includes(each)));
-      const end = rig.process(large(2, 50_000, 50_000, true));
+      const told = (result: RigResult) =>
+        delivered(result).map((each) => `${each.bytes.at(-1)}${each.hasMore ? '+' : ''} ${each.ticket}`);
+      expect(told(rig.process(large(1, 0, 50_000)))).toEqual(['1+ 1']);
       expect(
-        [...order, ...delivered(end).map((each) => `${each.bytes.at(-1)}${each.hasMore ? '+' : ''}`)].sort(),
-      ).toEqual(['1', '2', '2+', '3', '4'].sort());
+        told(
+          rig.process(
+            part(3, 0, [3], { isLast: true, total: 1 }),
+            part(4, 0, [4]),
+            part(4, 1, [4], { isLast: true }),
+            large(2, 0, 50_000),
+          ),
+        ),
+      ).toEqual(['3 2', '4 3', '2+ 5']);
+      expect(told(rig.process(large(1, 50_000, 50_000, true)))).toEqual(['1 1']);
+      expect(told(rig.process(large(2, 50_000, 50_000, true)))).toEqual(['2 5']);
       expect(rig.held).toBe(0);
     });
   });
@@ -524,8 +600,9 @@ function segment(mode: string, { from, bytes, isFirst, isLast, total }: Segment,
   return [...head, ...be32(from), ...(isFirst ? be32(total) : []), ...bytes];
 }
 
-function frame(parts: GivenFrame['parts']): GivenFrame {
-  return { edge: 'frames', parts };
+/** A frame from whoever is carried; those of one name are pieces of one. */
+function frame(parts: GivenFrame['parts'], of?: string): GivenFrame {
+  return { edge: 'frames', parts, ...(of === undefined ? {} : { of }) };
 }
 
 function delivered({ sent }: RigResult): SentFrame[] {

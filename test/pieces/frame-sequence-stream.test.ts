@@ -339,8 +339,9 @@ describe('what goes out in a stream', () => {
 
   describe('a frame in pieces', () => {
     const settings = { stack: OPAQUE, 'max-frame': '4294967295' };
-    const piece = (bytes: ArrayLike<number>, more: boolean, total?: number): GivenFrame => ({
+    const piece = (bytes: ArrayLike<number>, more: boolean, total?: number, of = 'a'): GivenFrame => ({
       edge: 'frames',
+      of,
       parts: [
         ...(total === undefined ? [] : [{ protocol: OPAQUE, role: 'header' as const, bytes: be32(total) }]),
         { bytes, marks: more ? PartMarks.more : 0 },
@@ -353,7 +354,7 @@ describe('what goes out in a stream', () => {
         piece([1, 2], true, 5),
         piece([3, 4], true),
         piece([5], false),
-        piece([6], false),
+        piece([6], false, undefined, 'b'),
       );
       expect(ends).toEqual([]);
       expect([...concat(...sent.map((frame) => read(frame).body))]).toEqual([
@@ -373,24 +374,21 @@ describe('what goes out in a stream', () => {
         piece([1], true),
         piece([2], true),
         piece([3], false),
-        piece([4], false),
+        piece([4], false, undefined, 'b'),
       );
       expect(sent).toHaveLength(1);
-      expect(ends.map(({ reason }) => reason)).toEqual(Array(3).fill('length-unknown'));
+      expect(ends.map(({ reason }) => reason)).toEqual(['length-unknown']);
     });
 
     test.each<[string, GivenFrame[]]>([
       ['ends too early', [piece([1], true, 5), piece([2], false)]],
       ['is too long', [piece([1], true, 5), piece([2, 3, 4, 5, 6], false)]],
       ['goes on too long', [piece([1], true, 3), piece([2, 3, 4], true)]],
-      ['is left off', [piece([1], true, 3), piece([2], true, 9)]],
-    ])('that %s puts the stream out of step, and it is reset', (_, given) => {
+    ])('that %s puts the stream out of step, and it is reset', (_name, given) => {
       const rig = opened(settings);
       const result = rig.process(...given);
       expect(answers(result)).toEqual([24, RST | ACK]);
-      expect(result.ends.map(({ reason }) => reason)).toEqual([
-        _ === 'is left off' ? 'not-connected' : 'length-wrong',
-      ]);
+      expect(result.ends.map(({ reason }) => reason)).toEqual(['length-wrong']);
       expect(rig.process(packet([])).ends).toHaveLength(1);
       expect(rig.process(stream([], SYN)).ends).toMatchObject([{ reason: 'control' }]);
     });
@@ -398,9 +396,43 @@ describe('what goes out in a stream', () => {
     test('is not finished on a stream that came later', () => {
       const rig = opened(settings);
       rig.process(piece([1], true, 5));
-      rig.process(stream([], FIN | ACK), stream([], SYN));
-      expect(rig.process(piece([2], true)).ends).toMatchObject([{ reason: 'not-connected' }]);
-      expect(rig.process(piece([2], false), piece([3], false)).sent).toHaveLength(1);
+      expect(rig.process(stream([], FIN | ACK), stream([], SYN)).ends.map(({ reason }) => reason)).toEqual([
+        'control',
+        'control',
+        'not-connected',
+      ]);
+      expect(rig.process(piece([2], true))).toMatchObject({ sent: [], ends: [] });
+      expect(rig.process(piece([3], false, undefined, 'b')).sent).toHaveLength(1);
+      expect(rig.held).toBe(0);
+    });
+
+    test('is left off, and what waits has lost its stream', () => {
+      const rig = opened({ ...settings, timeout: '2s' });
+      rig.process(piece([1], true, 3));
+      expect(rig.process(piece([2], true, 2, 'b')).ends).toEqual([]);
+      expect(rig.process(piece([3], false, undefined, 'c')).sent).toEqual([]);
+      rig.now += 2000;
+      const result = rig.process();
+      expect(answers(result)).toEqual([RST | ACK]);
+      expect(result.ends.map(({ reason }) => reason)).toEqual([
+        'timed-out',
+        'not-connected',
+        'not-connected',
+      ]);
+      expect(rig.held).toBe(0);
+    });
+
+    test('lets no more than so many wait', () => {
+      const rig = opened(settings);
+      rig.process(piece([1], true, 2));
+      const others = Array.from({ length: 257 }, (_, n) => piece([n & 255], false, undefined, `other ${n}`));
+      expect(rig.process(...others).ends).toMatchObject([{ reason: 'busy' }]);
+      rig.ready('carrier', false);
+      expect(rig.process(piece([2], false)).sent).toHaveLength(1);
+      rig.ready('carrier', true);
+      const { sent } = rig.process();
+      expect(sent.map((each) => read(each).body.at(-1))).toEqual(Array.from({ length: 256 }, (_, n) => n));
+      expect(rig.held).toBe(0);
     });
   });
 

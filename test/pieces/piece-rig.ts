@@ -29,6 +29,8 @@ export interface GivenPart {
 
 export interface GivenFrame {
   readonly edge: string;
+  /** Frames of the same name are pieces of one: they have one ticket. What comes when that has ended is dropped, as a host does. */
+  readonly of?: string;
   readonly shape?: number;
   readonly parts: readonly GivenPart[];
   readonly skipHeaders?: number;
@@ -75,6 +77,7 @@ export class PieceRig {
   readonly #ledger: Ledger;
   readonly #withheld = new Map<number, { readonly ticket: number; readonly bytes: Uint8Array }>();
   readonly #settings: readonly (readonly [string, string])[];
+  readonly #inPieces = new Map<string, number>();
   #nextTicket = 1;
   #nextAddress = 0;
 
@@ -143,7 +146,16 @@ export class PieceRig {
     return this.#nextTicket;
   }
 
+  /** A call; or several, since a call brings one piece of a larger frame at most, as its first. */
   process(...given: readonly GivenFrame[]): RigResult {
+    const later = given.findIndex(({ of }, n) => n > 0 && of !== undefined);
+    if (later < 0) return this.#call(given);
+    const first = this.#call(given.slice(0, later));
+    const rest = this.process(...given.slice(later));
+    return { ...rest, sent: [...first.sent, ...rest.sent], ends: [...first.ends, ...rest.ends] };
+  }
+
+  #call(given: readonly GivenFrame[]): RigResult {
     const frames: Frame[] = [];
     const parts: Part[] = [];
     const chunks: Uint8Array[] = [];
@@ -151,10 +163,13 @@ export class PieceRig {
     for (const each of given) {
       const described = this.#describedOf(each.edge);
       const reach = this.description.edges[described]!.shapes[each.shape ?? 0]!.reach;
-      const ticket = this.#nextTicket++;
+      const begun = each.of === undefined ? undefined : this.#inPieces.get(each.of);
+      if (begun !== undefined && !this.#ledger.open.has(begun)) continue;
+      const ticket = begun ?? this.#nextTicket++;
+      if (each.of !== undefined) this.#inPieces.set(each.of, ticket);
       const roomOffset = arenaLength;
       const firstPart = parts.length;
-      for (const { protocol: name, role = 'payload', marks = 0, bytes } of each.parts) {
+      for (const [n, { protocol: name, role = 'payload', marks = 0, bytes }] of each.parts.entries()) {
         const isWithheld = role === 'payload' && reach === 'headers';
         const copy = Uint8Array.from(bytes);
         const address = this.#nextAddress;
@@ -166,7 +181,10 @@ export class PieceRig {
         parts.push({
           protocol: name === undefined ? 0 : protocol(name),
           role,
-          marks: marks | (isWithheld ? PartMarks.withheld : 0),
+          marks:
+            marks |
+            (isWithheld ? PartMarks.withheld : 0) |
+            (begun !== undefined && n === 0 ? PartMarks.continued : 0),
           offset: isWithheld ? address : arenaLength,
           length: copy.length,
         });

@@ -119,28 +119,35 @@ test('a copy has all headers, and of the rest what the setting snap leaves; the 
   );
 });
 
-test('a frame in pieces is copied whole or not at all', () => {
+test('a frame in pieces is copied whole or not at all, also where several mix', () => {
   const rig = new PieceRig(make, { sample: '2', snap: '1' }).join();
-  const piece = (tag: number, marks: number): GivenFrame => ({
+  const piece = (of: number, marks: number): GivenFrame => ({
     edge: 'a',
-    parts: [{ marks, bytes: [tag, tag, tag] }],
+    of: `frame ${of}`,
+    parts: [{ marks, bytes: [of, of, of] }],
   });
-  const result = rig.process(
-    piece(1, PartMarks.more),
-    packet('b', 50),
-    piece(1, PartMarks.more),
-    piece(1, 0),
-    piece(2, PartMarks.more),
-    piece(2, 0),
-    piece(3, PartMarks.more),
-  );
-  expect(copies(result).map((f) => [f.bytes.length, f.bytes[0], f.hasMore])).toEqual([
+  const results = [
+    rig.process(piece(1, PartMarks.more), packet('b', 50)),
+    rig.process(piece(2, PartMarks.more)),
+    rig.process(piece(3, PartMarks.more)),
+    rig.process(piece(1, PartMarks.more)),
+    rig.process(piece(2, 0)),
+    rig.process(piece(3, 0)),
+    rig.process(piece(1, 0)),
+  ];
+  const seen = (frames: readonly SentFrame[]) => frames.map((f) => [f.bytes.length, f.bytes[0], f.hasMore]);
+  expect(seen(results.flatMap(copies))).toEqual([
     [3, 1, true],
-    [3, 1, true],
-    [3, 1, false],
     [3, 2, true],
+    [3, 1, true],
     [3, 2, false],
+    [3, 1, false],
   ]);
+  expect(seen(results.flatMap(passed)).filter(([, of]) => of === 3)).toEqual([
+    [3, 3, true],
+    [3, 3, false],
+  ]);
+  expect(rig.held).toBe(0);
 });
 
 test('settings that cannot be are told', () => {

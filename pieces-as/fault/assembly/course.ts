@@ -1,6 +1,5 @@
 import { Description, Frame, Kind, Outcome, Settings, State } from 'funnel-tunnel/as';
 import { Chance } from './chance';
-import { Held } from './held';
 import { Overtaken } from './overtaken';
 
 /** One direction: its faults as the settings want them, what chance has drawn for the frame at hand, and what passes. */
@@ -15,7 +14,8 @@ export class Course {
   isReordered: bool = false;
   /** Where it is corrupted, as a fraction of 2³². */
   place: u32 = 0;
-  private jitterDraw: u32 = 0;
+  /** How far it swings from the delay, as a fraction of 2³² of twice the jitter. */
+  swing: u32 = 0;
 
   private chance: Chance = new Chance();
   /** Probabilities, as fractions of 2³². */
@@ -102,7 +102,15 @@ export class Course {
     this.isCorrupted = <u64>this.chance.next() < this.corrupt;
     this.place = this.chance.next();
     this.isReordered = <u64>this.chance.next() < this.reorder;
-    this.jitterDraw = this.chance.next();
+    this.swing = this.chance.next();
+  }
+
+  /** The frame at hand is a piece of a larger one: it has no fate of its own. */
+  drawNothing(swing: u32): void {
+    this.isCorrupted = false;
+    this.isReordered = false;
+    this.isDuplicated = false;
+    this.swing = swing;
   }
 
   /** When the frame at hand, of so many bytes, may go on; -1 where the rate forbids it. */
@@ -114,39 +122,38 @@ export class Course {
       this.freeAt = from + (<f64>bytes * 8) / this.rate;
       at = this.freeAt;
     }
-    const swing = this.jitterMs * ((<f64>this.jitterDraw * 2) / 4294967296.0 - 1);
+    const swing = this.jitterMs * ((<f64>this.swing * 2) / 4294967296.0 - 1);
     return at + max(0, this.delayMs + swing);
   }
 
-  /** The frame at hand goes on at once. False when it does not fit. */
-  forward(frame: Frame, out: Outcome): bool {
+  /** A frame goes on, at once or after it was held. False when it does not fit. */
+  forward(frame: Frame, isTwice: bool, out: Outcome): bool {
     if (out.framesLeft < 2 || !out.forward(frame, <u16>this.to, 0)) return false;
-    if (this.isDuplicated) out.again(<u16>this.to, 0);
-    this.passed++;
+    if (isTwice) out.again(<u16>this.to, 0);
     return true;
   }
 
-  /** A frame that was held goes on. False when it does not fit; then it is held on. */
-  pass(held: Held, entry: i32, out: Outcome): bool {
-    if (!held.release(entry, this.to, out)) return false;
+  /** Counts a frame that passed and was not overtaken: others wait for such. */
+  countPassed(): void {
     this.passed++;
-    return true;
   }
 
   /** From now on a held frame waits until others have overtaken it. */
-  letOvertake(held: Held, entry: i32, now: f64): void {
+  letOvertake(entry: i32, now: f64): void {
     this.overtaken.add(entry, this.passed + this.reorderGap, now + this.reorderMs);
   }
 
-  /** Lets go those that were overtaken, and those that have waited for it in vain. */
-  passOvertaken(held: Held, now: f64, out: Outcome): void {
-    while (this.overtaken.isFirstDue(this.passed, now)) {
-      if (!held.release(this.overtaken.first, this.to, out)) {
-        out.wakeAt(now);
-        return;
-      }
-      this.overtaken.take();
-    }
+  /** Whether one was overtaken, or has waited for it in vain; then it is the first. */
+  hasOvertaken(now: f64): bool {
+    return this.overtaken.isFirstDue(this.passed, now);
+  }
+
+  get firstOvertaken(): i32 {
+    return this.overtaken.first;
+  }
+
+  takeOvertaken(): void {
+    this.overtaken.take();
   }
 
   /** When the first of them has waited long enough. */

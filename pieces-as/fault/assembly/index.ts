@@ -46,6 +46,9 @@
  *   Each direction has a sequence of its own, and each frame takes six numbers from it whatever the settings are. So which
  *   frames are lost does not depend on whether others are delayed, nor on what passes the other way.
  *
+ *   A frame that passes in pieces has one fate, drawn for its first piece: it is lost as a whole, or one bit of its first piece
+ *   is turned; all its pieces are delayed alike. It is neither duplicated nor reordered.
+ *
  * WHAT IT DOES NOT DO
  *   Corruption strikes what was not parsed as a header, since headers have been acted upon already. It is not seen by a
  *   checksum that is left to the host to fill in. Frames whose delays differ overtake each other. Losses do not come in
@@ -70,6 +73,7 @@ import {
 } from 'funnel-tunnel/as';
 import { Course } from './course';
 import { Held } from './held';
+import { InPieces } from './in-pieces';
 import { Waiting } from './waiting';
 
 const LOST: u16 = 0;
@@ -87,6 +91,7 @@ class Fault extends Piece {
   private held: Held = new Held(0, 0);
   /** By the time at which they are due. */
   private due: Waiting = new Waiting(0);
+  private inPieces: InPieces = new InPieces();
 
   describe(d: Description, settings: Settings): void {
     d.piece('fault', '0.1.0', 'Loses, delays, duplicates, reorders and corrupts frames, by a seed.');
@@ -136,8 +141,8 @@ class Fault extends Piece {
       this.take(frame, <i32>frame.edge == a ? this.there : this.back, now, out);
     }
     // What came now may have been what others waited for.
-    this.there.passOvertaken(this.held, now, out);
-    this.back.passOvertaken(this.held, now, out);
+    this.passOvertaken(this.there, now, out);
+    this.passOvertaken(this.back, now, out);
     out.wakeAt(min(this.due.next, min(this.there.nextOvertaken, this.back.nextOvertaken)));
   }
 
@@ -148,39 +153,92 @@ class Fault extends Piece {
       const course = this.held.isBack(entry) ? this.back : this.there;
       if (this.held.isToBeOvertaken(entry)) {
         this.due.take();
-        course.letOvertake(this.held, entry, now);
+        course.letOvertake(entry, now);
         continue;
       }
-      if (!course.pass(this.held, entry, out)) return;
+      if (!this.release(entry, course, out)) return;
       this.due.take();
-      course.passOvertaken(this.held, now, out);
+      course.countPassed();
+      this.passOvertaken(course, now, out);
+    }
+  }
+
+  /** Lets go those that were overtaken, and those that have waited for it in vain. */
+  private passOvertaken(course: Course, now: f64, out: Outcome): void {
+    while (course.hasOvertaken(now)) {
+      if (!this.release(course.firstOvertaken, course, out)) {
+        out.wakeAt(now);
+        return;
+      }
+      course.takeOvertaken();
     }
   }
 
   private take(frame: Frame, course: Course, now: f64, out: Outcome): void {
-    course.draw();
-    if (course.to < 0) {
-      out.end(frame.ticket, NOT_JOINED);
-      return;
-    }
-    if (course.isLost) {
-      out.end(frame.ticket, LOST);
-      return;
+    let place = this.inPieces.find(frame);
+    if (frame.isContinued) {
+      if (place < 0 || course.to < 0) {
+        this.end(frame, place, course.to < 0 ? NOT_JOINED : HOLD_FULL, out);
+        return;
+      }
+      course.drawNothing(this.inPieces.swingOf(place));
+    } else {
+      course.draw();
+      if (course.to < 0 || course.isLost) {
+        out.end(frame.ticket, course.to < 0 ? NOT_JOINED : LOST);
+        return;
+      }
+      if (course.isCorrupted) corrupt(frame, course.place);
+      if (frame.hasMore) {
+        course.drawNothing(course.swing);
+        place = this.inPieces.begin(frame, course.swing, out, HOLD_FULL);
+      }
     }
     const at = course.dueAt(now, frame.lengthFrom(<i32>frame.skipHeaders));
     if (at < 0) {
-      out.end(frame.ticket, RATE_EXCEEDED);
+      this.end(frame, place, RATE_EXCEEDED, out);
       return;
     }
-    if (course.isCorrupted) corrupt(frame, course.place);
-    if (at <= now && !course.isReordered && course.forward(frame, out)) {
-      course.passOvertaken(this.held, now, out);
+    const isNow = at <= now && !course.isReordered && !this.inPieces.isHeld(place);
+    if (isNow && course.forward(frame, course.isDuplicated, out)) {
+      this.inPieces.passed(place, frame);
+      course.countPassed();
+      this.passOvertaken(course, now, out);
       return;
     }
-    const entry = this.held.keep(frame, course === this.back, course.isDuplicated, course.isReordered);
-    if (entry < 0) out.end(frame.ticket, HOLD_FULL);
-    else if (at <= now && course.isReordered) course.letOvertake(this.held, entry, now);
+    const entry = this.held.take(frame, course === this.back, course.isDuplicated, course.isReordered);
+    if (entry < 0) {
+      this.end(frame, place, HOLD_FULL, out);
+      return;
+    }
+    this.inPieces.hold(place);
+    if (at <= now && course.isReordered) course.letOvertake(entry, now);
     else this.due.add(entry, at);
+  }
+
+  /** A frame ends; if it is in pieces, all of it. */
+  private end(frame: Frame, place: i32, reason: u16, out: Outcome): void {
+    out.end(frame.ticket, reason);
+    this.inPieces.end(place);
+  }
+
+  /** A held frame goes on, or ends where the Edge across is on no network. False when it does not fit; then it is held on. */
+  private release(entry: i32, course: Course, out: Outcome): bool {
+    const frame = this.held.restore(entry, out);
+    if (frame === null) return false;
+    const place = this.inPieces.find(frame);
+    const hasEnded = place < 0 && (frame.hasMore || frame.isContinued);
+    if (!hasEnded) {
+      if (course.to < 0) {
+        this.end(frame, place, NOT_JOINED, out);
+      } else {
+        if (!course.forward(frame, this.held.isDuplicated(entry), out)) return false;
+        if (place >= 0) this.inPieces.release(place);
+        this.inPieces.passed(place, frame);
+      }
+    }
+    this.held.free(entry);
+    return true;
   }
 }
 

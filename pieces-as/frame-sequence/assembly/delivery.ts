@@ -9,8 +9,6 @@ const OPAQUE_FRAME_DEFINITION: string = 'summary "A frame of which nothing is kn
 export abstract class Delivery {
   /** The Edge `frames`; -1 when it is on no network. */
   static edge: i32 = -1;
-  /** A frame is under way in pieces; only one can be, and all else waits for it. */
-  static isInPieces: bool = false;
   /** Bytes at the beginning of a piece that say how long the whole is. */
   static readonly ANNOUNCEMENT: i32 = 4;
 
@@ -57,10 +55,12 @@ export abstract class Delivery {
   /**
    * A piece of a larger frame. The first has a header that says how long the whole is, where that is known (`total`, else 0).
    * False when it does not fit: then nothing more of that frame can follow.
+   *
+   * @param ticket of the frame; it ends with the last piece
    */
-  static piece(out: Outcome, at: usize, length: u32, total: u64, isLast: bool): bool {
-    if (Delivery.edge < 0 || out.partsLeft < 2 || !out.begin(<u16>Delivery.edge, 0, 0)) return false;
-    if (!Delivery.isInPieces && total > 0) {
+  static piece(out: Outcome, ticket: u32, at: usize, length: u32, total: u64, isFirst: bool, isLast: bool): bool {
+    if (Delivery.edge < 0 || out.partsLeft < 2 || !out.begin(<u16>Delivery.edge, 0, ticket)) return false;
+    if (isFirst && total > 0) {
       const header = out.header(Delivery.protocol, Delivery.ANNOUNCEMENT);
       if (header == 0) {
         out.cancel();
@@ -69,7 +69,6 @@ export abstract class Delivery {
       store32(header, <u32>total);
     }
     out.bytes(Delivery.protocol, Role.Payload, isLast ? 0 : PartMarks.More, at, <i32>length);
-    Delivery.isInPieces = !isLast;
     return true;
   }
 }

@@ -35,6 +35,8 @@
  *   Where `stack` begins with opaque-frame, a frame of more than 66240 bytes passes in pieces marked `more`, each as soon as
  *   its bytes have come. Where its length is known, the first piece begins with a header of opaque-frame of 4 bytes: the
  *   length. A stream needs it, and a frame that comes in pieces without it is lost there.
+ *   Frames in pieces may come mixed, with each other and with whole ones. On an unreliable carrier up to 64 go out side by side. On others,
+ *   where the next can begin only when one is over, up to 256 frames and pieces wait for it, at most as long as `timeout` without a piece of it.
  *
  * COUNTERS AND DROP REASONS
  *   No loss:
@@ -46,7 +48,8 @@
  *     not-joined            there is nobody at the Edge across
  *     not-connected         the other side is not known, or its stream not open
  *     not-open              bytes of a stream that was not opened, which is answered with a reset
- *     busy                  from somebody else than the other side; streams are answered with a reset
+ *     busy                  from somebody else than the other side; streams are answered with a reset. Or it would have to wait
+ *                           for a frame in pieces, and too many do
  *     malformed             the headers of the carrier are not there
  *     bad-segment           the header of the segment is wrong
  *     unrecognised          a frame that is no packet of IP
@@ -59,18 +62,19 @@
  *     broken-off            the frame was not finished when the next began, or the instance was replaced
  *     out-of-sequence       a segment of no frame that has begun, where messages come in order
  *     inconsistent          segments overlap, or contradict each other: the whole frame is lost
- *     timed-out             a segment did not come in time
+ *     timed-out             a segment did not come in time, or the next piece of a frame; a stream is reset
  *     no-memory             too many frames lack segments
  *     beyond-window         more than 66240 bytes beyond a hole
  *     too-many-holes        more than 31 holes
+ *     too-many-under-way    more than 64 frames in pieces go out
  *
  * WHAT IT DOES NOT DO
  *   It serves one stream at a time, and sends messages to one other side. It orders, acknowledges and resends nothing: that is
  *   for the carrier. It encrypts and authenticates nothing: who is heard last is answered, unless `remote` is given. Frames have no
  *   checksum of their own: where segments are lost and sequence numbers come round within `timeout` (65536 frames), those
- *   of two frames can be taken for one, as with IPv4 (RFC 4963). Frames that were not whole do not survive a replacement of the instance; the stream does. A frame whose first pieces have been
- *   passed on cannot be recalled when it is lost. Behind a piece marked `more`, what comes on `frames` is taken for the rest of that
- *   frame, whoever sent it: where several send there, none may send in pieces.
+ *   of two frames can be taken for one, as with IPv4 (RFC 4963). Frames
+ *   that were not whole do not survive a replacement of the instance; the stream does. A frame whose first pieces have been
+ *   passed on cannot be recalled when it is lost.
  *
  * SPECIFICATION
  *   Funnel Tunnel Specification, "Frame Sequence Submission". On streams: 32 bits in network byte order and the frame, in
@@ -147,6 +151,7 @@ class FrameSequence extends Piece {
       settings.problem('stack', 'begins with ' + Configuration.protocol + ', which is not known here');
     }
     if (Configuration.mode == Mode.unreliable) Unreliable.start();
+    Sender.start();
     Link.start(now);
   }
 
@@ -178,17 +183,20 @@ class FrameSequence extends Piece {
     Link.run(now, out);
     Reliable.run(now, out);
     Unreliable.run(now, out);
+    Sender.begin(now, this.isCarrierFull);
     for (let i = 0; i < batch.length; i++) {
       const frame = batch.frame(i);
-      if (describedEdge(frame.edge) == FRAMES) Sender.send(frame, out);
+      if (describedEdge(frame.edge) == FRAMES) Sender.take(frame, out);
       else if (!Carrier.read(frame, out)) end(out, frame.ticket, Reason.malformed);
       else if (Configuration.mode == Mode.stream) Link.take(now, frame.ticket, out);
       else if (Configuration.mode == Mode.reliable) Reliable.take(now, frame.ticket, out);
       else Unreliable.take(frame.ticket, out);
     }
+    Sender.finish(out);
     // What is lost in a full queue would put a stream out of step.
     if (this.isCarrierFull && Delivery.edge >= 0) out.pause(<u16>Delivery.edge);
-    out.wakeAt(min(Link.next, min(Reliable.next, Unreliable.next)));
+    out.wakeAt(min(Link.next, Sender.next));
+    out.wakeAt(min(Reliable.next, Unreliable.next));
   }
 }
 

@@ -40,11 +40,12 @@ export abstract class Link {
 
   /** When something is to be done. */
   static get next(): f64 {
-    return Carrier.edge < 0 ? Infinity : min(Link.at, Link.stalledAt);
+    return min(Stream.next, Carrier.edge < 0 ? Infinity : min(Link.at, Link.stalledAt));
   }
 
   /** Opens, and gives up, what is due. */
   static run(now: f64, out: Outcome): void {
+    Stream.endAbandoned(out);
     if (Carrier.edge < 0) return;
     if (Link.stalledAt <= now) {
       log(Level.Warn, 'the stream stood still within a frame, and is closed');
@@ -102,12 +103,14 @@ export abstract class Link {
       Link.afterClose(now);
     }
     if (!Stream.wentOn) end(out, ticket, reason);
+    Stream.endAbandoned(out);
   }
 
   /** Ends a stream that is out of step. */
   static reset(out: Outcome): void {
     Carrier.send(out, Link.local, Link.remote, Tcp.RST | Tcp.ACK);
     Link.close();
+    Stream.endAbandoned(out);
     if (Configuration.hasRemote) Link.at = 0;
   }
 

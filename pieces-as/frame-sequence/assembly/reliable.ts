@@ -19,7 +19,7 @@ export abstract class Reliable {
   private static got: u64 = 0;
   /** Bytes of it that were not passed on. */
   private static kept: u32 = 0;
-  /** It is larger than what passes as one. */
+  /** It is larger than what passes as one, and passes in pieces. */
   private static isLarge: bool = false;
   private static until: f64 = Infinity;
 
@@ -70,9 +70,7 @@ export abstract class Reliable {
       return;
     }
     if (!isFirst) end(out, ticket, Reason.merged);
-    if (!isLast) return;
-    if (Reliable.isLarge) end(out, Reliable.ticket, Reason.merged);
-    Reliable.forget();
+    if (isLast) Reliable.forget();
   }
 
   private static begin(ticket: u32, sequence: u32): void {
@@ -95,15 +93,15 @@ export abstract class Reliable {
     }
     if (Delivery.edge < 0) return Reason.notJoined;
     if (Delivery.protocol == 0) return Reason.tooLarge;
-    Reliable.isLarge = true;
-    if (Reliable.kept > 0) {
+    if (!Reliable.isLarge) {
       const all = out.room(<i32>Reliable.kept);
       if (all == 0) return Reason.tooMany;
       memory.copy(all, gathered, Reliable.kept);
-      if (!Delivery.piece(out, all, Reliable.kept, 0, false)) return Reason.tooMany;
-      Reliable.kept = 0;
+      if (!Delivery.piece(out, Reliable.ticket, all, Reliable.kept, 0, true, false)) return Reason.tooMany;
+      Reliable.isLarge = true;
     }
-    return length == 0 && !isLast ? -1 : Delivery.piece(out, at, length, 0, isLast) ? -1 : Reason.tooMany;
+    if (length == 0 && !isLast) return -1;
+    return Delivery.piece(out, Reliable.ticket, at, length, 0, false, isLast) ? -1 : Reason.tooMany;
   }
 
   private static breakOff(out: Outcome, reason: i32): void {
@@ -114,6 +112,5 @@ export abstract class Reliable {
   private static forget(): void {
     Reliable.ticket = 0;
     Reliable.until = Infinity;
-    Delivery.isInPieces = false;
   }
 }

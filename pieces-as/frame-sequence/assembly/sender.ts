@@ -4,105 +4,199 @@ import { Carrier } from './carrier';
 import { Configuration, Mode } from './configuration';
 import { Delivery } from './delivery';
 import { Link } from './link';
+import { Passages } from './passages';
 import { end, Reason } from './reasons';
 import { FIRST, LAST, MORE_HEADER, RELIABLE_HEADER, UNRELIABLE_HEADER, VERSION } from './segment';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
+import { Waiting } from './waiting';
 
 /** Bytes of a stream that one frame of the carrier takes: with its headers less than the largest. */
 const STREAM_SEGMENT: u32 = 65_000;
 /** Parts of a frame of the carrier, besides its two headers and ours. */
 const MOST_PARTS: i32 = 29;
 
-/** Frames that go out on the carrier, whole, or in as many segments as they need. Bytes that stayed with the host stay there. */
+/**
+ * Frames that go out on the carrier, whole, or in as many segments as they need. Bytes that stayed with the host stay there.
+ *
+ * Of frames that come in pieces, those of an unreliable carrier go out side by side. On others one can be under way, and all else waits.
+ */
 export abstract class Sender {
-  /** The frame at hand comes in pieces, and goes on in the next. */
-  private static isInPieces: bool = false;
-  /** Why it is lost as far as it has yet to come; -1 while it is not. */
-  private static lostFor: i32 = -1;
-  /** Bytes of the whole; 0 where that is not known yet. */
-  private static total: u64 = 0;
-  private static isTotalKnown: bool = false;
-  /** Bytes of it that went out. */
-  private static sent: u64 = 0;
-  private static sequence: u32 = 0;
+  /** The ticket of the one that is under way; 0 where none is, and always on an unreliable carrier. */
+  private static current: u32 = 0;
+  /** The stream on which it began. */
+  private static generation: u32 = 0;
+  private static now: f64 = 0;
+  /** What waits goes on in the next call. */
+  private static isBlocked: bool = false;
+  private static sentInCall: bool = false;
+  private static isCarrierFull: bool = false;
 
   // Where the frame at hand is being read.
   private static frame: Frame = changetype<Frame>(0);
   private static part: i32 = 0;
   private static within: u32 = 0;
   private static last: i32 = 0;
+  private static place: i32 = 0;
 
-  /** The stream on which the frame at hand began. */
-  private static generation: u32 = 0;
+  static start(): void {
+    if (Configuration.mode != Mode.unreliable) Waiting.start();
+  }
 
-  static send(frame: Frame, out: Outcome): void {
-    if (Sender.generation != Link.generation) {
-      // A new stream knows nothing of a frame that was under way.
-      Sender.generation = Link.generation;
-      if (Sender.isInPieces) Sender.lostFor = Reason.notConnected;
+  /** When something is to be done. */
+  static get next(): f64 {
+    return Sender.isBlocked ? 0 : Passages.next;
+  }
+
+  /** A call begins. */
+  static begin(now: f64, isCarrierFull: bool): void {
+    Sender.now = now;
+    Sender.sentInCall = false;
+    Sender.isCarrierFull = isCarrierFull;
+  }
+
+  /** All that the call brought was taken: frames of which nothing came for too long are given up, and what waits goes out. */
+  static finish(out: Outcome): void {
+    const now = Sender.now;
+    Sender.checkStream(out);
+    for (let place = Passages.late(now); place >= 0; place = Passages.late(now)) {
+      Sender.lose(place, Passages.ticketAt(place), Reason.timedOut, out);
     }
+    Sender.passWaiting(out);
+  }
+
+  static take(frame: Frame, out: Outcome): void {
+    const ticket = frame.ticket;
+    // Then the frame at hand may be over.
+    if (Sender.checkStream(out) == ticket) return;
+    if (Sender.hasToWait(ticket)) {
+      if (Waiting.add(frame)) return;
+      Waiting.forget(ticket);
+      Sender.lose(Sender.current == ticket ? Passages.find(ticket) : Passages.whole, ticket, Reason.busy, out);
+    } else {
+      Sender.send(frame, out);
+    }
+    Sender.passWaiting(out);
+  }
+
+  /** A new stream knows nothing of a frame that was under way. Returns its ticket, or 0. */
+  private static checkStream(out: Outcome): u32 {
+    const ticket = Sender.current;
+    if (ticket == 0 || Sender.generation == Link.generation) return 0;
+    Sender.lose(Passages.find(ticket), ticket, Reason.notConnected, out);
+    return ticket;
+  }
+
+  private static hasToWait(ticket: u32): bool {
+    if (Sender.current != ticket) return Sender.current != 0 || Waiting.count > 0;
+    return Waiting.has(ticket);
+  }
+
+  /** What waits goes out as far as it can. */
+  private static passWaiting(out: Outcome): void {
+    Sender.isBlocked = false;
+    let i = 0;
+    while (i < Waiting.count && !Sender.isCarrierFull) {
+      if (Sender.current != 0 && Sender.current != Waiting.ticketAt(i)) {
+        i++;
+        continue;
+      }
+      const frame = Waiting.restore(i, out);
+      if (frame === null || (Sender.sentInCall && !Sender.fits(frame, <u32>frame.lengthFrom(0), out))) {
+        Sender.isBlocked = true;
+        return;
+      }
+      Waiting.remove(i);
+      Sender.send(frame, out);
+      i = 0;
+    }
+  }
+
+  private static send(frame: Frame, out: Outcome): void {
+    const hasMore = frame.hasMore;
     const first = <i32>frame.skipHeaders;
     const last = <i32>frame.partCount - <i32>frame.skipTrailers;
-    const hasMore = frame.partCount > 0 && (frame.part(<i32>frame.partCount - 1).marks & PartMarks.More) != 0;
-    const isAnnounced = first < last && isAnnouncement(frame.part(first));
+    let place = Passages.whole;
+    if (frame.isContinued) {
+      place = Passages.find(frame.ticket);
+      if (place < 0) {
+        end(out, frame.ticket, Reason.brokenOff);
+        return;
+      }
+    } else if (hasMore) {
+      place = Passages.open(frame.ticket);
+      if (Passages.evicted != 0) end(out, Passages.evicted, Reason.tooManyUnderWay);
+    }
     Sender.frame = frame;
     Sender.part = first;
     Sender.within = 0;
     Sender.last = last;
-    if (!Sender.isInPieces || isAnnounced) {
-      // One that began before was left off by its sender, and an announcement begins another.
-      if (Sender.isInPieces) Sender.giveUp(out, Reason.lengthWrong);
-      Sender.beginFrame(frame, first, hasMore, isAnnounced, out);
+    Sender.place = place;
+    let reason = -1;
+    if (!frame.isContinued) {
+      const isAnnounced = hasMore && first < last && isAnnouncement(frame.part(first));
+      const total = !hasMore ? <u64>frame.lengthFrom(first) : isAnnounced ? <u64>load32(frame.part(first).bytes) : 0;
+      if (isAnnounced) Sender.part++;
+      Passages.begin(place, total, !hasMore || isAnnounced);
+      reason = Sender.checkBeginning(place);
     }
-    const announcement: u32 = isAnnounced && hasMore ? <u32>Delivery.ANNOUNCEMENT : 0;
-    if (announcement > 0) Sender.part++;
-    const length = <u32>frame.lengthFrom(first) - announcement;
-    if (Sender.lostFor < 0) Sender.lostFor = Sender.check(length, hasMore, out);
-    Sender.isInPieces = hasMore;
-    if (Sender.lostFor >= 0) {
-      end(out, frame.ticket, Sender.lostFor);
+    const length = <u32>frame.lengthFrom(Sender.part);
+    if (reason < 0) reason = Sender.check(place, length, hasMore, out);
+    if (reason >= 0) {
+      Sender.lose(place, frame.ticket, reason, out);
       return;
     }
+    Sender.sentInCall = true;
     // A piece without bytes says nothing, and must not begin the frame: the next would begin it again.
-    if (length == 0 && hasMore) end(out, frame.ticket, Reason.merged);
-    else Sender.sendSegments(frame, length, hasMore, out);
+    if (length > 0 || !hasMore) Sender.sendSegments(frame, place, length, hasMore, out);
+    if (place == Passages.whole || Passages.ticketAt(place) != frame.ticket) return;
+    if (hasMore) Passages.expect(place, Sender.now + Configuration.timeoutMs);
+    else Passages.close(place);
+    if (Configuration.mode == Mode.unreliable) return;
+    Sender.current = hasMore ? frame.ticket : 0;
+    Sender.generation = Link.generation;
   }
 
-  private static beginFrame(frame: Frame, first: i32, hasMore: bool, isAnnounced: bool, out: Outcome): void {
-    Sender.lostFor = -1;
-    Sender.sent = 0;
-    Sender.sequence = (Sender.sequence + 1) & 0xffff;
-    Sender.isTotalKnown = !hasMore || isAnnounced;
-    Sender.total = !hasMore ? <u64>frame.lengthFrom(first) : isAnnounced ? <u64>load32(frame.part(first).bytes) : 0;
-    if (Carrier.edge < 0) Sender.lostFor = Reason.notJoined;
-    else if (!Link.isOpen) Sender.lostFor = Reason.notConnected;
-    else if (Sender.total > Configuration.maxFrame) Sender.lostFor = Reason.tooLarge;
-    else if (!Sender.isTotalKnown && Configuration.mode == Mode.stream) Sender.lostFor = Reason.lengthUnknown;
+  /** Why a frame cannot go out, whatever is in it; or -1. */
+  private static checkBeginning(place: i32): i32 {
+    if (Carrier.edge < 0) return Reason.notJoined;
+    if (!Link.isOpen) return Reason.notConnected;
+    if (Passages.total[place] > Configuration.maxFrame) return Reason.tooLarge;
+    return !Passages.isTotalKnown[place] && Configuration.mode == Mode.stream ? Reason.lengthUnknown : -1;
   }
 
   /** Why these bytes of the frame cannot go out, or -1. */
-  private static check(length: u32, hasMore: bool, out: Outcome): i32 {
-    const after = Sender.sent + length;
-    let reason = -1;
-    if (Sender.isTotalKnown ? after > Sender.total || (!hasMore && after != Sender.total) : after > Configuration.maxFrame) {
-      reason = Sender.isTotalKnown ? Reason.lengthWrong : Reason.tooLarge;
-    } else {
-      const segments = <i32>(length / Sender.mostInSegment) + 1 + <i32>Sender.frame.partCount / MOST_PARTS;
-      // Two headers and ours for each; and each part once, and once more where it is cut.
-      if (out.framesLeft < segments || out.partsLeft < segments * 4 + <i32>Sender.frame.partCount) reason = Reason.tooMany;
-      else if (Sender.hasUnfinished && !Sender.isWhole(length)) reason = Reason.unfinished;
+  private static check(place: i32, length: u32, hasMore: bool, out: Outcome): i32 {
+    const after = Passages.sent[place] + length;
+    const total = Passages.total[place];
+    if (Passages.isTotalKnown[place]) {
+      if (after > total || (!hasMore && after != total)) return Reason.lengthWrong;
+    } else if (after > Configuration.maxFrame) {
+      return Reason.tooLarge;
     }
-    if (reason >= 0 && Sender.sent > 0) Sender.giveUp(out, reason);
-    return reason;
+    if (!Sender.fits(Sender.frame, length, out)) return Reason.tooMany;
+    return Sender.hasUnfinished && !Sender.isWhole(place, length) ? Reason.unfinished : -1;
   }
 
-  /** A frame that went out in part cannot be finished. A stream is out of step then, and ends. */
-  private static giveUp(out: Outcome, reason: i32): void {
-    if (Sender.lostFor < 0 && Sender.sent > 0 && Configuration.mode == Mode.stream) {
-      Link.reset(out);
-      Sender.generation = Link.generation;
-    }
-    Sender.lostFor = reason;
+  /** Whether the outcome has room: two headers and ours for each segment; and each part once, and once more where it is cut. */
+  private static fits(frame: Frame, length: u32, out: Outcome): bool {
+    const parts = <i32>frame.partCount;
+    const segments = <i32>(length / Sender.mostInSegment) + 1 + parts / MOST_PARTS;
+    return out.framesLeft >= segments && out.partsLeft >= segments * 4 + parts;
+  }
+
+  /** A frame ends. A stream on which it went out in part is out of step then, and ends. */
+  private static lose(place: i32, ticket: u32, reason: i32, out: Outcome): void {
+    end(out, ticket, reason);
+    Sender.breakOff(place, ticket, out);
+  }
+
+  private static breakOff(place: i32, ticket: u32, out: Outcome): void {
+    const isUnderWay = place != Passages.whole;
+    const isBegun = isUnderWay && Passages.sent[place] > 0 && Sender.current == ticket && Sender.generation == Link.generation;
+    if (isBegun && Configuration.mode == Mode.stream) Link.reset(out);
+    if (isUnderWay) Passages.close(place);
+    if (Sender.current == ticket) Sender.current = 0;
+    Waiting.forget(ticket);
   }
 
   private static get mostInSegment(): u32 {
@@ -115,47 +209,53 @@ export abstract class Sender {
   }
 
   /** Whether the frame goes out in one, so that the host can finish headers in it. */
-  private static isWhole(length: u32): bool {
-    return Sender.sent == 0 && <u64>length == Sender.total && length <= Sender.mostInSegment && Sender.last - Sender.part <= MOST_PARTS;
+  private static isWhole(place: i32, length: u32): bool {
+    return Passages.sent[place] == 0 && <u64>length == Passages.total[place] && length <= Sender.mostInSegment && Sender.last - Sender.part <= MOST_PARTS;
   }
 
-  private static sendSegments(frame: Frame, length: u32, hasMore: bool, out: Outcome): void {
+  /**
+   * A piece that is not the last goes out without its ticket, which lives until the last: the host lets go of the bytes that went out.
+   */
+  private static sendSegments(frame: Frame, place: i32, length: u32, hasMore: bool, out: Outcome): void {
     const isStream = Configuration.mode == Mode.stream;
     const isAsItIs = Sender.hasUnfinished;
+    const ticket = hasMore ? 0 : frame.ticket;
     let left = length;
     do {
-      const isFirst = Sender.sent == 0;
+      const isFirst = Passages.sent[place] == 0;
       const here = isAsItIs ? length : Sender.measure(Sender.mostInSegment);
       const isLast = !hasMore && here == left;
-      left -= here;
-      if (!Carrier.begin(out, frame.ticket, Link.local, Link.remote, Tcp.ACK | Tcp.PSH)) {
-        Sender.giveUp(out, Reason.tooMany);
+      if (!Carrier.begin(out, ticket, Link.local, Link.remote, Tcp.ACK | Tcp.PSH)) {
+        // What has its ticket and went on before ends it.
+        if (hasMore || left == length) end(out, frame.ticket, Reason.tooMany);
+        Sender.breakOff(place, frame.ticket, out);
         return;
       }
-      if (!isStream) Sender.addHeader(out, isFirst, isLast);
-      else if (isFirst) Sender.addPrefix(out);
+      left -= here;
+      if (!isStream) Sender.addHeader(out, place, isFirst, isLast);
+      else if (isFirst) Sender.addPrefix(out, <u32>Passages.total[place]);
       Sender.pass(out, here, isAsItIs);
-      Sender.sent += here;
+      Passages.sent[place] += here;
     } while (left > 0);
   }
 
-  private static addPrefix(out: Outcome): void {
+  private static addPrefix(out: Outcome, total: u32): void {
     const at = out.room(4);
-    store32(at, <u32>Sender.total);
+    store32(at, total);
     out.bytes(0, Role.Payload, 0, at, 4);
   }
 
-  private static addHeader(out: Outcome, isFirst: bool, isLast: bool): void {
+  private static addHeader(out: Outcome, place: i32, isFirst: bool, isLast: bool): void {
     const at = out.room(12);
     store<u8>(at, <u8>(VERSION | (isFirst ? FIRST : 0) | (isLast ? LAST : 0)));
     store<u8>(at + 1, 0);
-    store16(at + 2, Sender.sequence);
+    store16(at + 2, Passages.sequence[place]);
     let length = RELIABLE_HEADER;
     if (Configuration.mode == Mode.unreliable) {
-      store32(at + 4, <u32>Sender.sent);
+      store32(at + 4, <u32>Passages.sent[place]);
       length = UNRELIABLE_HEADER;
       if (isFirst) {
-        store32(at + 8, <u32>Sender.total);
+        store32(at + 8, <u32>Passages.total[place]);
         length += MORE_HEADER;
       }
     }

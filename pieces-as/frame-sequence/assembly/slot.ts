@@ -12,7 +12,6 @@ const STRETCHES: i32 = 32;
 export class Slot {
   isUsed: bool = false;
   isSpoilt: bool = false;
-  isComplete: bool = false;
   isLarge: bool = false;
   /** Who sent it, and its sequence number: see `keyOf`. */
   key: u64 = 0;
@@ -38,7 +37,6 @@ export class Slot {
   open(sequence: u32, ticket: u32, until: f64): void {
     this.isUsed = true;
     this.isSpoilt = false;
-    this.isComplete = false;
     this.isLarge = false;
     this.key = Slot.keyOf(sequence);
     this.high = Carrier.source.high;

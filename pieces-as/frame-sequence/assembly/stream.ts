@@ -1,7 +1,7 @@
 import { Outcome, State } from 'funnel-tunnel/as';
 import { Configuration, WHOLE } from './configuration';
 import { Delivery } from './delivery';
-import { Reason } from './reasons';
+import { end, Reason } from './reasons';
 
 /** A frame that has begun and is not whole yet. */
 const gathered: usize = memory.data(66_240, 8);
@@ -19,7 +19,12 @@ export abstract class Stream {
   /** Of a frame that is too large or did not fit, the rest is passed over, for this reason. */
   private static skipped: i32 = -1;
 
-  /** After `take`: whether the ticket went on, and else why it ends. */
+  /** The ticket of the frame that passes in pieces: that with which its first came. 0 where none does. */
+  private static held: u32 = 0;
+  /** One whose stream is no more. */
+  private static abandoned: u32 = 0;
+
+  /** After `take`: whether the ticket went on or is held, and else why it ends. */
   static wentOn: bool = false;
   static reason: i32 = Reason.merged;
 
@@ -33,7 +38,19 @@ export abstract class Stream {
     Stream.length = 0;
     Stream.got = 0;
     Stream.skipped = -1;
-    Delivery.isInPieces = false;
+    if (Stream.held != 0) Stream.abandoned = Stream.held;
+    Stream.held = 0;
+  }
+
+  /** When something is to be done. */
+  static get next(): f64 {
+    return Stream.abandoned != 0 ? 0 : Infinity;
+  }
+
+  /** Ends what a stream that is no more has left. */
+  static endAbandoned(out: Outcome): void {
+    if (Stream.abandoned != 0) end(out, Stream.abandoned, Reason.closedWithinFrame);
+    Stream.abandoned = 0;
   }
 
   /** The next bytes of the stream, which stand in the arena. */
@@ -56,7 +73,7 @@ export abstract class Stream {
         if (Stream.reason == Reason.merged) Stream.reason = Stream.skipped;
         if (isLast) Stream.prefixBytes = 0;
       } else if (Stream.length > WHOLE) {
-        Stream.passPiece(out, at, here, isLast);
+        Stream.passPiece(out, ticket, at, here, isLast);
       } else if (!isLast) {
         memory.copy(gathered + Stream.got, at, here);
       } else if (Stream.got == 0) {
@@ -80,15 +97,19 @@ export abstract class Stream {
     if (state.isRestoring && (Stream.prefixBytes > 4 || Stream.skipped > Reason.tooManyHoles)) state.refuse('the stream is in no state that can be');
   }
 
-  private static passPiece(out: Outcome, at: usize, length: u32, isLast: bool): void {
-    if (Delivery.piece(out, at, length, Stream.length, isLast)) {
-      if (isLast) Stream.prefixBytes = 0;
+  private static passPiece(out: Outcome, ticket: u32, at: usize, length: u32, isLast: bool): void {
+    const isFirst = Stream.got == 0;
+    const under = isFirst ? ticket : Stream.held;
+    if (isLast) Stream.prefixBytes = 0;
+    if (Delivery.piece(out, under, at, length, Stream.length, isFirst, isLast)) {
+      Stream.held = isLast ? 0 : under;
+      if (under == ticket) Stream.wentOn = true;
       return;
     }
     Stream.reason = Delivery.edge < 0 ? Reason.notJoined : Reason.tooMany;
     Stream.skipped = Stream.reason;
-    Delivery.isInPieces = false;
-    if (isLast) Stream.prefixBytes = 0;
+    if (!isFirst) end(out, under, Stream.reason);
+    Stream.held = 0;
   }
 
   private static finish(reason: i32): void {

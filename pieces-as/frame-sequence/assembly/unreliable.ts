@@ -16,12 +16,9 @@ const REMEMBERED_MS: f64 = 1_000;
 /** Puts frames together whose segments come late, twice, out of order or not at all. */
 export abstract class Unreliable {
   private static slots: StaticArray<Slot> = new StaticArray<Slot>(0);
-  /** The slot whose frame passes in pieces. */
-  private static inPieces: Slot | null = null;
   private static used: i32 = 0;
   private static now: f64 = 0;
-  private static completed: i32 = 0;
-  /** A large frame could not go on where it might have. */
+  /** A large frame could not go on in an outcome that was full. */
   private static isHeldUp: bool = false;
   private static earliest: f64 = Infinity;
 
@@ -36,7 +33,7 @@ export abstract class Unreliable {
 
   /** When the first frame has waited long enough. */
   static get next(): f64 {
-    return Unreliable.isHeldUp && !Delivery.isInPieces ? 0 : Unreliable.earliest;
+    return Unreliable.isHeldUp ? 0 : Unreliable.earliest;
   }
 
   /** Gives up frames that have waited too long for a segment. */
@@ -51,14 +48,13 @@ export abstract class Unreliable {
         else if (slot.until < Unreliable.earliest) Unreliable.earliest = slot.until;
       }
     }
-    Unreliable.deliverWaiting(out);
+    Unreliable.passHeldUp(out);
   }
 
   static take(ticket: u32, out: Outcome): void {
     const reason = Unreliable.takeSegment(ticket, out);
     // The ticket that opened a frame is held, as the frame's own.
     if (reason >= 0) end(out, ticket, reason);
-    Unreliable.deliverWaiting(out);
   }
 
   /** Returns why the ticket ends, or -1 when it goes on or is held. */
@@ -82,7 +78,7 @@ export abstract class Unreliable {
     const isKnown = isLast || total > 0;
     if (to > Configuration.maxFrame || total > Configuration.maxFrame) return Reason.tooLarge;
     if (!Link.hears()) return Reason.busy;
-    if (isFirst && isLast && !Delivery.isInPieces) return Delivery.whole(out, ticket, at, length);
+    if (isFirst && isLast) return Delivery.whole(out, ticket, at, length);
 
     const sequence = load16(header + 2);
     let slot = Unreliable.find(sequence);
@@ -93,7 +89,6 @@ export abstract class Unreliable {
       if (slot === null) return Reason.noMemory;
     }
     if (slot.isSpoilt) return Reason.inconsistent;
-    if (slot.isComplete) return Reason.duplicate;
     if (isKnown && !slot.learnTotal(total)) return Unreliable.spoil(slot, out, isNew);
     if (slot.isTotalKnown && to > slot.total) return Unreliable.spoil(slot, out, isNew);
     // Where the window is full of what could have been passed on, it moves.
@@ -106,7 +101,7 @@ export abstract class Unreliable {
     if (reason == Reason.inconsistent) return Unreliable.spoil(slot, out, isNew);
     if (reason >= 0) return reason;
     if (slot.isLarge) Unreliable.passPieces(slot, out);
-    else if (slot.hasAll) Unreliable.complete(slot);
+    else if (slot.hasAll) Unreliable.deliver(slot, out);
     return isNew ? -1 : Reason.merged;
   }
 
@@ -138,11 +133,6 @@ export abstract class Unreliable {
   }
 
   private static forget(slot: Slot): void {
-    if (slot.isComplete) Unreliable.completed--;
-    if (Unreliable.inPieces === slot) {
-      Unreliable.inPieces = null;
-      Delivery.isInPieces = false;
-    }
     slot.isUsed = false;
     Unreliable.used--;
   }
@@ -152,59 +142,44 @@ export abstract class Unreliable {
     if (!isNew && slot.ticket != 0) end(out, slot.ticket, Reason.inconsistent);
     slot.ticket = 0;
     slot.isSpoilt = true;
-    if (Unreliable.inPieces === slot) {
-      Unreliable.inPieces = null;
-      Delivery.isInPieces = false;
-    }
     return Reason.inconsistent;
   }
 
-  private static complete(slot: Slot): void {
-    slot.isComplete = true;
-    Unreliable.completed++;
+  /** All of a frame has come, and it passes as one. */
+  private static deliver(slot: Slot, out: Outcome): void {
+    const reason = Delivery.copied(out, slot.ticket, slot.bytes, <u32>slot.total, 0, 0);
+    if (reason >= 0) end(out, slot.ticket, reason);
+    Unreliable.remember(slot);
+    Unreliable.forget(slot);
   }
 
-  /** What waited for a frame in pieces to end goes out. */
-  private static deliverWaiting(out: Outcome): void {
-    if ((Unreliable.completed == 0 && !Unreliable.isHeldUp) || Delivery.isInPieces) return;
+  private static passHeldUp(out: Outcome): void {
+    if (!Unreliable.isHeldUp) return;
     Unreliable.isHeldUp = false;
     for (let i = 0; i < Configuration.slots; i++) {
       const slot = Unreliable.slots[i];
-      if (!slot.isUsed || slot.isSpoilt) continue;
-      if (slot.isLarge) Unreliable.passPieces(slot, out);
-      if (Delivery.isInPieces) return;
-      if (!slot.isUsed || !slot.isComplete) continue;
-      const length = <u32>slot.total;
-      const reason = Delivery.copied(out, slot.ticket, slot.bytes, length, 0, 0);
-      if (reason >= 0) end(out, slot.ticket, reason);
-      Unreliable.remember(slot);
-      Unreliable.forget(slot);
+      if (slot.isUsed && !slot.isSpoilt && slot.isLarge) Unreliable.passPieces(slot, out);
     }
   }
 
-  /** Passes on what has come of a large frame without a gap, if none other is under way. */
+  /** Passes on what has come of a large frame without a gap. */
   private static passPieces(slot: Slot, out: Outcome): void {
     if (Delivery.protocol == 0 || Delivery.edge < 0) return;
     slot.isLarge = true;
-    if (Unreliable.inPieces !== null && Unreliable.inPieces !== slot) {
-      Unreliable.isHeldUp = true;
-      return;
-    }
     while (slot.contiguous > 0 || slot.isDone) {
       // The first piece may have a header that says how long the whole is.
       const length = min(slot.contiguous, WHOLE - Delivery.ANNOUNCEMENT);
       const at = out.room(<i32>length);
       const isLast = slot.isTotalKnown && slot.base + length == slot.total;
       if (at != 0) slot.copyFront(at, length);
-      if (at == 0 || !Delivery.piece(out, at, length, slot.total, isLast)) {
+      if (at == 0 || !Delivery.piece(out, slot.ticket, at, length, slot.total, slot.base == 0, isLast)) {
         Unreliable.isHeldUp = true;
         return;
       }
-      Unreliable.inPieces = slot;
       slot.release(length);
       if (!isLast) continue;
       Unreliable.remember(slot);
-      Unreliable.free(slot, out, Reason.merged);
+      Unreliable.forget(slot);
       return;
     }
   }

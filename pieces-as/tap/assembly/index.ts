@@ -44,12 +44,12 @@ import {
   Frame,
   Kind,
   Outcome,
-  PartMarks,
   Piece,
   Reach,
   Role,
   Settings,
   State,
+  UnderWay,
   describedEdge,
   edgeOf,
   joinedCount,
@@ -65,12 +65,8 @@ const NOT_JOINED: u16 = 0;
 const TOO_MANY: u16 = 1;
 const FROM_COPY: u16 = 2;
 
-/** How it stands with a frame that passes in pieces. */
-const enum InPieces {
-  no,
-  copied,
-  notCopied,
-}
+/** Frames in pieces that are copied at a time. */
+const MOST_IN_PIECES: i32 = 64;
 
 class Tap extends Piece {
   private copiesFromA: bool = true;
@@ -79,10 +75,8 @@ class Tap extends Piece {
   private snap: u32 = 0;
   /** Frames since the last that was copied. */
   private passed: u32 = 0;
-  private fromA: i32 = InPieces.no;
-  private fromB: i32 = InPieces.no;
-  /** The frame at hand is a piece of a larger one. */
-  private isInPieces: bool = false;
+  /** Those frames in pieces that are copied. */
+  private copied: UnderWay = new UnderWay(MOST_IN_PIECES);
 
   describe(d: Description, settings: Settings): void {
     d.piece('tap', '0.1.0', 'Passes frames between two Edges, and gives copies to a third.');
@@ -144,16 +138,15 @@ class Tap extends Piece {
 
   /** Whether this frame is one of those that are copied; of a frame in pieces, whether its first piece was. */
   private isCopied(frame: Frame, isFromA: bool): bool {
-    const before = isFromA ? this.fromA : this.fromB;
-    let isWanted = before == InPieces.copied;
-    if (before == InPieces.no && (isFromA ? this.copiesFromA : this.copiesFromB)) {
-      isWanted = this.passed == 0;
-      this.passed = this.passed + 1 >= this.sample ? 0 : this.passed + 1;
+    if (frame.isContinued) {
+      const place = this.copied.find(frame.ticket);
+      if (place >= 0 && !frame.hasMore) this.copied.remove(place);
+      return place >= 0;
     }
-    this.isInPieces = before != InPieces.no || goesOn(frame);
-    const after = !goesOn(frame) ? InPieces.no : isWanted ? InPieces.copied : InPieces.notCopied;
-    if (isFromA) this.fromA = after;
-    else this.fromB = after;
+    if (!(isFromA ? this.copiesFromA : this.copiesFromB)) return false;
+    const isWanted = this.passed == 0;
+    this.passed = this.passed + 1 >= this.sample ? 0 : this.passed + 1;
+    if (isWanted && frame.hasMore) this.copied.add(frame.ticket);
     return isWanted;
   }
 
@@ -164,7 +157,7 @@ class Tap extends Piece {
       const edge = joinedEdge(i);
       if (describedEdge(edge) != COPY) continue;
       if (!isFirst) out.again(edge, joinedShape(i));
-      else if (this.snap == 0 || this.isInPieces) isFirst = !out.forward(frame, edge, joinedShape(i));
+      else if (this.snap == 0 || frame.hasMore || frame.isContinued) isFirst = !out.forward(frame, edge, joinedShape(i));
       else isFirst = !cut(frame, this.snap, out, edge, joinedShape(i));
       if (isFirst) return;
     }
@@ -194,12 +187,6 @@ function cut(frame: Frame, snap: u32, out: Outcome, edge: u16, shape: u16): bool
 function across(frame: Frame, a: i32, b: i32): i32 {
   const edge = <i32>frame.edge;
   return edge == a ? b : edge == b ? a : -1;
-}
-
-/** Whether the frame goes on in another. */
-function goesOn(frame: Frame): bool {
-  const count = <i32>frame.partCount;
-  return count > 0 && (frame.part(count - 1).marks & PartMarks.More) != 0;
 }
 
 export function create(): Piece {

@@ -4,11 +4,12 @@ import { FrameKernel } from '../../../host/engine/frame-kernel.ts';
 import type { Guest } from '../../../host/engine/guest.ts';
 import { GuestWords } from '../../../host/engine/guest-words.ts';
 import { KernelLowering } from '../../../host/engine/kernel-lowering.ts';
-import { Lifting } from '../../../host/engine/lifting.ts';
+import { BROKEN_FRAME, Lifting } from '../../../host/engine/lifting.ts';
 import { Lowering } from '../../../host/engine/lowering.ts';
 import { OUTLETS_BYTES, Outlets } from '../../../host/engine/outlets.ts';
 import { Frames, MAX_PARTS, PART_WORDS } from '../../../host/frame/frames.ts';
 import { Pattern } from '../../../host/frame/pattern.ts';
+import { LAST_PIECE } from '../../../host/piece/arrivals.ts';
 import { Counters } from '../../../host/piece/counters.ts';
 import { Inbox } from '../../../host/piece/inbox.ts';
 import { Ledger, ledgerBytes, type Region } from '../../../host/piece/ledger.ts';
@@ -86,6 +87,8 @@ class OutcomeRun {
   /** Live tickets of the piece, and withheld bodies that it was told of, as far as they are remembered. */
   #tickets: number[] = [];
   #bodies: [address: number, length: number][] = [];
+  /** Frames in pieces that others send: train, the place of the next piece, Edge and Shape. */
+  #trains: { train: number; place: number; edgeShape: number }[] = [];
   /** Frames as they came in. */
   #came: { edgeShape: number; ticket: number; parts: [kind: number, offset: number, length: number][] }[] =
     [];
@@ -103,7 +106,7 @@ class OutcomeRun {
     this.#lowering =
       this.#kernel === undefined
         ? new Lowering(frames, this.#ledger, this.#outlets)
-        : new KernelLowering(this.#kernel, this.#ledger, this.#outlets);
+        : new KernelLowering(this.#kernel, frames, this.#ledger, this.#outlets);
     this.#lifting = new Lifting(
       frames,
       this.#ledger,
@@ -136,7 +139,9 @@ class OutcomeRun {
 
   /** Frames of outcomes that went no further for want of room, or because they are not what they say. */
   get #dropped(): number {
-    return this.#counters.get('no-room') + this.#counters.get('unparsable');
+    return (
+      this.#counters.get('no-room') + this.#counters.get('unparsable') + this.#counters.get(BROKEN_FRAME)
+    );
   }
 
   execute(input: Uint8Array): number {
@@ -174,6 +179,7 @@ class OutcomeRun {
     this.#bodies = this.#bodies.slice(-32);
     this.#came = this.#came.filter(({ ticket }) => this.#ledger.slotOf(ticket) >= 0).slice(-16);
     this.#checkRows();
+    this.#checkHeld();
     return 1;
   }
 
@@ -197,7 +203,9 @@ class OutcomeRun {
         this.#keep(row);
       }
       const edge = below(3);
-      this.#inbox.push(row, edge === EDGE_UDP ? EDGE_UDP | (3 << 16) : edge, 0);
+      const edgeShape = edge === EDGE_UDP ? EDGE_UDP | (3 << 16) : edge;
+      if (below(3) === 0) this.#makePiece(row, edgeShape, below);
+      else this.#inbox.push(row, edgeShape, 0);
     }
     this.#bump = 8192;
     // Of what stands around frames the twins are to see the same.
@@ -211,12 +219,7 @@ class OutcomeRun {
       this.#frames.release(this.#inbox.rows[this.#inbox.at(0)]!);
       this.#inbox.take(1);
     }
-    const count = this.#lowering.lower(
-      this.#guest,
-      this.#words,
-      this.#inbox,
-      Math.min(this.#inbox.length, this.#ledger.room),
-    );
+    const count = this.#lowering.lower(this.#guest, this.#words, this.#inbox, this.#mostInCall());
     for (let n = 0; n < count; n++) {
       const at = this.#lowering.framesAt + n * FRAME.size;
       this.#tickets.push(this.#view.getUint32(at + FRAME.ticket, true));
@@ -244,6 +247,37 @@ class OutcomeRun {
         ]);
       }
     }
+  }
+
+  /** A frame becomes a piece of a larger one: the next, the last, or one behind a gap. */
+  #makePiece(row: number, edgeShape: number, below: (limit: number) => number): void {
+    const frames = this.#frames;
+    const known = this.#trains[below(8)];
+    const of = known ?? { train: frames.newTrain(), place: 0, edgeShape };
+    if (known === undefined) this.#trains = [of, ...this.#trains].slice(0, 6);
+    if (below(16) === 0) of.place++;
+    const isLast = below(3) === 0;
+    frames.trains[row] = of.train;
+    frames.pieces[row] = of.place++ | (isLast ? LAST_PIECE : 0);
+    if (isLast) this.#trains = this.#trains.filter((each) => each !== of);
+    this.#inbox.push(row, of.edgeShape, 0);
+  }
+
+  /** What a component piece would take: no piece that is not admitted, and one of a larger frame only in front. */
+  #mostInCall(): number {
+    const { trains, pieces } = this.#frames;
+    const inbox = this.#inbox;
+    const { arrivals, room } = this.#ledger;
+    while (inbox.length > 0) {
+      const at = inbox.at(0);
+      const row = inbox.rows[at]!;
+      if (trains[row] === 0 || arrivals.admits(inbox.edgeShapes[at]!, trains[row]!, pieces[row]!)) break;
+      this.#frames.release(row);
+      inbox.take(1);
+    }
+    let most = Math.min(inbox.length, room);
+    for (let n = 1; n < most; n++) if (trains[inbox.rows[inbox.at(n)]!] !== 0) most = n;
+    return most;
   }
 
   /** Writes an outcome, spoiled or not, and says where. */
@@ -329,7 +363,7 @@ class OutcomeRun {
     const kind = below(4);
     view.setUint16(to + PART.protocol, below(4) === 0 ? below(this.#protocols.count) : below(7), true);
     view.setUint8(to + PART.role, below(3));
-    let marks = below(4) === 0 ? below(16) & ~PartMarks.withheld : 0;
+    let marks = below(4) === 0 ? below(32) & ~PartMarks.withheld : 0;
     if (!isLast || below(4) > 0) marks &= ~PartMarks.more;
     if (kind < 2 && this.#bodies.length > 0) {
       const [address, length] =
@@ -402,7 +436,9 @@ class OutcomeRun {
         at % PART_WORDS === 1 ? word - start[row]! : word,
       );
       const hash = createHash('sha1').update(bytes.subarray(start[row]!, start[row]! + length[row]!));
-      const about = [this.#outbox.edgeShapes[n], this.#outbox.skips[n], hops[row]];
+      const { trains, pieces } = this.#frames;
+      const piece = trains[row] === 0 ? 0 : pieces[row];
+      const about = [this.#outbox.edgeShapes[n], this.#outbox.skips[n], hops[row], trains[row], piece];
       return [row, ...about, ...parts, hash.digest('base64')];
     });
     return JSON.stringify(rows);
@@ -429,10 +465,7 @@ class OutcomeRun {
         insist(frames.partWords[word + 1] === at, 'parts do not adjoin');
         insist((frames.partWords[word]! & 0xffff) < this.#protocols.count, 'a protocol that is none');
         insist(((frames.partWords[word]! >>> 16) & 0xff) <= 2, 'a role that is none');
-        insist(
-          ((frames.partWords[word]! >>> 24) & ~(PartMarks.unfinished | PartMarks.more)) === 0,
-          'marks that concern nobody',
-        );
+        insist(((frames.partWords[word]! >>> 24) & ~PartMarks.unfinished) === 0, 'marks that concern nobody');
         at += frames.partWords[word + 2]!;
       }
       insist(at === start + frames.length[row]!, 'parts do not cover the frame');
@@ -504,6 +537,21 @@ class OutcomeRun {
     insist(
       frames.freeRows === frames.rows - owners.size,
       () => `${frames.rows - owners.size - frames.freeRows} rows are lost`,
+    );
+  }
+
+  /** Slots are free, or hold rows, or are tickets of frames in pieces whose rows went on. */
+  #checkHeld(): void {
+    const ledger = this.#ledger;
+    const rows = ledger.rows.filter((row) => row >= 0).length;
+    const { emptyHeads, seen } = ledger.arrivals;
+    insist(
+      ledger.room + rows + emptyHeads === ledger.capacity,
+      () => `${ledger.room} slots are free, ${rows} hold rows, and ${emptyHeads} hold tickets alone`,
+    );
+    insist(
+      ledger.held === rows + seen,
+      () => `${ledger.held} frames are held, which are ${rows} and ${seen}`,
     );
   }
 }

@@ -27,5 +27,5 @@ export const TRAILER: u32 = Role.Trailer << 16;
 export const WITHHELD: u32 = PartMarks.Withheld << 24;
 export const MORE: u32 = PartMarks.More << 24;
 export const UNPARSED: u32 = PartMarks.Unparsed << 24;
-/** Protocol, role, and those marks that concern whoever comes next. */
-export const KEPT: u32 = PROTOCOL | ROLE | ((PartMarks.Unfinished | PartMarks.More) << 24);
+/** Protocol, role, and the mark that concerns whoever comes next. */
+export const KEPT: u32 = PROTOCOL | ROLE | (PartMarks.Unfinished << 24);

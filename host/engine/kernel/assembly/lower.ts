@@ -5,7 +5,6 @@ import {
   FRAME,
   KIND,
   LENGTH,
-  MORE,
   OFFSET,
   PART,
   PAYLOAD,
@@ -104,7 +103,6 @@ export function lower(most: u32, ledger: u32): u32 {
     let bodyStart: u32 = 0;
     let bodyEnd: u32 = 0;
     let bodies: u32 = 0;
-    let kinds: u32 = 0;
     let part = partTables + row * partTableSize;
     const partEnd = part + count * PART;
     const ownParts = partAt;
@@ -113,7 +111,6 @@ export function lower(most: u32, ledger: u32): u32 {
         let kind = load<u32>(part, KIND);
         const address = load<u32>(part, OFFSET);
         const length = load<u32>(part, LENGTH);
-        kinds |= kind;
         if ((kind & ROLE) == PAYLOAD) {
           if (bodyEnd == 0) bodyStart = address;
           bodyEnd = address + length;
@@ -131,7 +128,6 @@ export function lower(most: u32, ledger: u32): u32 {
       const move = to - from;
       for (; part < partEnd; part += PART, partAt += PART) {
         const kind = load<u32>(part, KIND);
-        kinds |= kind;
         store<u32>(partAt, kind, KIND);
         store<u32>(partAt, load<u32>(part, OFFSET) + move, OFFSET);
         store<u32>(partAt, load<u32>(part, LENGTH), LENGTH);
@@ -160,7 +156,7 @@ export function lower(most: u32, ledger: u32): u32 {
     store<u32>(tickets + word, ticket);
     store<u8>(uses + slot, 0);
     store<u16>(slots + (row << 1), slot);
-    store<u32>(sent + word, (kinds & MORE) != 0 || bodies > 1 ? NOT_SENT : n);
+    store<u32>(sent + word, bodies > 1 ? NOT_SENT : n);
     if (row >= firstLarge) largeRoom--;
 
     store<u32>(frameAt, edgeShape, EDGE_SHAPE);

@@ -151,10 +151,15 @@ describe('events', () => {
       'fault: six: FT_FAULT_FUEL: too long',
     );
     expect(eventLine({ kind: 'restarted', restored: false, piece: 'six' })).toBe('restarted: six');
-    expect(eventLine({ kind: 'recovered', without: 'six', stalledMs: 30.4, recoveredMs: 40.2 })).toBe(
-      'recovered: without six, after 71 ms',
+    expect(eventLine({ kind: 'restarted', restored: true, piece: 'six' })).toBe(
+      'restarted: six with its state',
     );
-    expect(eventLine({ kind: 'recovered', stalledMs: 0, recoveredMs: 1 })).toBe('recovered: after 1 ms');
+    expect(
+      eventLine({ kind: 'recovered', without: 'six', restored: [], stalledMs: 30.4, recoveredMs: 40.2 }),
+    ).toBe('recovered: without six, after 71 ms');
+    expect(eventLine({ kind: 'recovered', restored: ['six'], stalledMs: 0, recoveredMs: 1 })).toBe(
+      'recovered: after 1 ms',
+    );
     expect(eventLine({ kind: 'log', piece: 'six', level: 'warn', message: '\x1b[2J' })).toBe(
       'warn: six: \\u001b[2J',
     );

@@ -178,7 +178,7 @@ export function eventLine(event: FunnelEvent): string {
     case 'fault':
       return `fault: ${event.piece}: ${event.code}: ${printable(event.message)}`;
     case 'restarted':
-      return `restarted: ${event.piece}`;
+      return `restarted: ${event.piece}${event.restored ? ' with its state' : ''}`;
     case 'recovered':
       return `recovered: ${event.without === undefined ? '' : `without ${event.without}, `}after ${Math.round(event.stalledMs + event.recoveredMs)} ms`;
     case 'changed':

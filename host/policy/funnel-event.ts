@@ -10,6 +10,8 @@ export interface RecoveredEvent {
   readonly kind: 'recovered';
   /** The piece that is left out, because it kept the lane or the lane died in it. */
   readonly without?: string;
+  /** Pieces that go on with the state that they saved last. */
+  readonly restored: readonly string[];
   /** For how long the watchdog had seen that nothing went on, and how long it took from then on. */
   readonly stalledMs: number;
   readonly recoveredMs: number;

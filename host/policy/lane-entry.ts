@@ -31,6 +31,7 @@ const lane = new Lane({
   onEvent: (event) => post({ kind: 'event', event }),
   onLog: (entry) => post({ kind: 'event', event: { kind: 'log', ...entry } }),
   onSave: (piece, saved) => post({ kind: 'saved', piece, saved }),
+  onRestore: (piece, isTaken) => post({ kind: 'restored', piece, isTaken }),
 });
 
 // A thread that stands by is to have all at hand.

@@ -30,6 +30,8 @@ export type LaneMessage =
   | { readonly kind: 'refusal'; readonly id: number; readonly error: TransferredError }
   | { readonly kind: 'event'; readonly event: FunnelEvent }
   | { readonly kind: 'saved'; readonly piece: string; readonly saved: SavedState }
+  /** A piece was given its saved state, and took it over or not. */
+  | { readonly kind: 'restored'; readonly piece: string; readonly isTaken: boolean }
   | { readonly kind: 'snapshot'; readonly snapshot: LaneSnapshot };
 
 /** What the thread begins with. */

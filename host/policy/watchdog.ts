@@ -80,14 +80,14 @@ export class Watchdog {
       this.#sampleIn(CALL_SAMPLE_MS);
       return;
     }
-    const { piece } = this.#pulse;
+    const { piece, isSeated } = this.#pulse;
     // It may have ended in the meantime.
     if (this.#pulse.calls !== calls || !this.#pulse.isInCall) {
       this.#sampleIn(0);
       return;
     }
     this.stop();
-    this.#onStall({ piece, workedMs, waitedMs });
+    this.#onStall({ piece, isSeated, workedMs, waitedMs });
   }
 }
 
@@ -100,6 +100,8 @@ export interface WatchdogOptions {
 export interface Stall {
   /** Whose it is; undefined when there are too many pieces to be named. */
   readonly piece: string | undefined;
+  /** False where the piece does not run yet: a change was prepared that brings it. */
+  readonly isSeated: boolean;
   /** Since it was noticed: with a processor, and by the clock. */
   readonly workedMs: number;
   readonly waitedMs: number;

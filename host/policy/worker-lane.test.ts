@@ -209,15 +209,80 @@ describe('the watchdog', () => {
     await flows('sink2');
   });
 
-  it('ends a change that never ends; what ran before runs on', async () => {
-    const { funnel, flows, event, piece } = await open(puzzle(harmless));
+  it('ends a change that never ends; what ran before runs on, the piece of the same name too', async () => {
+    const { funnel, flows, event, events, piece } = await open(puzzle(harmless));
     await flows('sink');
     const change = funnel.apply(puzzle({ settings: { does: 'loop-at-start' } }));
-    await expect(change).rejects.toMatchObject({ mistakes: [{ code: 'FT_LANE_ENDED' }] });
-    await event('recovered');
-    await funnel.apply(puzzle(harmless));
+    await expect(change).rejects.toMatchObject({
+      mistakes: [{ code: 'FT_LANE_ENDED', message: expect.stringContaining('rogue') }],
+    });
+    expect(await event('recovered')).not.toHaveProperty('without');
+    expect(events).toContainEqual({
+      kind: 'log',
+      piece: 'rogue',
+      level: 'error',
+      message: expect.stringContaining('FT_FAULT_STALL'),
+    });
+    await flows('sink');
     await flows('sink2');
-    expect(await piece('beat2')).toMatchObject({ state: 'running' });
+    expect(await piece('rogue')).toMatchObject({ state: 'running', faults: 0 });
+    expect(events.some(({ kind }) => kind === 'fault')).toBe(false);
+    await funnel.apply(puzzle(harmless));
+    await flows('sink');
+  });
+
+  it('tells whether a state was taken: not that of one that refuses it', async () => {
+    const { until, events, flows, piece } = await open(
+      puzzle({ settings: { after: 200, does: 'refuse-state' }, failure: 'restart', save: '100ms' }),
+    );
+    const restarted = await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
+    expect(restarted).toEqual({ kind: 'restarted', piece: 'rogue', restored: false });
+    expect(events).toContainEqual({
+      kind: 'log',
+      piece: 'rogue',
+      level: 'warn',
+      message: 'begins afresh, because it refuses its saved state: this is none of mine',
+    });
+    await flows('sink');
+    expect(await piece('rogue')).toMatchObject({ restarts: 1 });
+  });
+
+  it('gives a state of which a piece stalls no second time', async () => {
+    const { until, events, flows } = await open(
+      puzzle({ settings: { after: 200, does: 'loop-at-restore' }, failure: 'restart', save: '100ms' }),
+    );
+    const restarted = await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
+    // In its work, and with its state; then it began without.
+    expect(events.filter(({ kind }) => kind === 'fault')).toHaveLength(2);
+    expect(restarted).toEqual({ kind: 'restarted', piece: 'rogue', restored: false });
+    await flows('sink');
+  });
+
+  it('leaves out two that are guilty at once, and gives the innocent their states', async () => {
+    const { until, events, flows, piece } = await open(
+      puzzle(
+        { settings: { after: 400 }, failure: 'restart' },
+        {
+          beat3: { piece: 'beat', edges: { out: 'd' } },
+          rogue3: { piece: 'rogue', edges: { in: 'd', out: 'e' }, settings: { after: 400 } },
+          sink3: { piece: 'sink', edges: { in: 'e' } },
+          beat4: { piece: 'beat', edges: { out: 'f' } },
+          calm: { piece: 'rogue', edges: { in: 'f', out: 'g' }, save: '100ms', ...harmless },
+          sink4: { piece: 'sink', edges: { in: 'g' } },
+        },
+      ),
+    );
+    const guilty = () => events.flatMap((each) => (each.kind === 'fault' ? [each.piece] : []));
+    await until('both', () => (guilty().includes('rogue') && guilty().includes('rogue3') ? true : undefined));
+    await flows('sink2');
+    await flows('sink4');
+    expect(await piece('rogue3')).toMatchObject({ state: 'failed', faults: 1, restarts: 0 });
+    expect(await piece('calm')).toMatchObject({ state: 'running', faults: 0 });
+    expect(guilty()).not.toContain('calm');
+    await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
+    const recovered = events.filter((each) => each.kind === 'recovered');
+    expect(recovered.length).toBeGreaterThan(0);
+    for (const { restored } of recovered) expect(restored).toEqual(['calm']);
   });
 
   it('does nothing while a Funnel is closed', async () => {

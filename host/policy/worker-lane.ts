@@ -41,7 +41,11 @@ class WorkerLane implements LaneHandle {
   #watchdog: Watchdog | undefined;
   /** Pieces that may not run, by name. */
   readonly #lost = new Map<string, LostPiece>();
-  readonly #states = new Map<string, SavedState>();
+  readonly #states = new Map<string, KeptState>();
+  /** Which pieces took over a state that was given to them, or did not, since that was asked last. */
+  readonly #restorations = new Map<string, boolean>();
+  /** The piece that comes back by a change of the puzzle to itself. */
+  #returning: string | undefined;
   /** How often pieces ended a lane, and came back. */
   readonly #counts = new Map<string, Count>();
   /** Counters of the lanes before, and those of the present one as it told them last. */
@@ -86,8 +90,7 @@ class WorkerLane implements LaneHandle {
       this.#puzzle = puzzle;
       const gone = [...difference.removed, ...difference.added];
       for (const name of gone) {
-        this.#states.delete(name);
-        this.#counts.delete(name);
+        for (const known of [this.#states, this.#counts, this.#delays, this.#cameBackAt]) known.delete(name);
       }
       if (this.#before !== undefined) this.#before = withoutPieces(this.#before, gone);
       for (const [name, piece] of this.#lost) {
@@ -124,7 +127,7 @@ class WorkerLane implements LaneHandle {
         break;
       } catch (error) {
         // The lane ended meanwhile: the one that goes on knows.
-        if (this.#recovering === undefined && this.#closing === undefined) throw error;
+        if (!this.#isRecovering && this.#closing === undefined) throw error;
       }
     }
     await this.#closing;
@@ -163,9 +166,23 @@ class WorkerLane implements LaneHandle {
   }
 
   #hear(message: LaneMessage): void {
-    if (message.kind === 'event') this.#tell(message.event);
-    else if (message.kind === 'saved') this.#states.set(message.piece, message.saved);
-    else if (message.kind === 'snapshot') this.#told = message.snapshot;
+    if (message.kind === 'event') {
+      if (message.event.kind === 'fault') this.#forgetGiven(message.event.piece);
+      this.#tell(message.event);
+    } else if (message.kind === 'saved') {
+      this.#states.set(message.piece, { saved: message.saved, isGiven: false });
+    } else if (message.kind === 'restored') {
+      const { piece, isTaken } = message;
+      this.#restorations.set(piece, isTaken);
+      const state = this.#states.get(piece);
+      if (state !== undefined && isTaken) state.isGiven = true;
+      else this.#states.delete(piece);
+    } else if (message.kind === 'snapshot') this.#told = message.snapshot;
+  }
+
+  /** A state is given once to a piece that faults: it may be what it faults of. */
+  #forgetGiven(piece: string): void {
+    if (this.#states.get(piece)?.isGiven === true) this.#states.delete(piece);
   }
 
   /** A lane runs now. */
@@ -204,7 +221,15 @@ class WorkerLane implements LaneHandle {
   }
 
   #onStall(stall: Stall): void {
-    this.#recover(stall.piece, stallFault(stall), stall.waitedMs);
+    const fault = stallFault(stall);
+    this.#recover(this.#guilty(stall, fault), fault, stall.waitedMs);
+  }
+
+  /** A piece that would have come with a change is told, and left out with the change: one of its name that runs is not guilty. */
+  #guilty({ piece, isSeated }: Pick<Stall, 'piece' | 'isSeated'>, fault: SeatFault): Guilt {
+    if (piece === undefined || isSeated || piece === this.#returning) return { piece };
+    this.#tell({ kind: 'log', piece, level: 'error', message: `${fault.code}: ${fault.message}` });
+    return { piece: undefined, candidate: piece };
   }
 
   #onDeath(thread: LaneThread, error: Error): void {
@@ -212,12 +237,13 @@ class WorkerLane implements LaneHandle {
       this.#spare = undefined;
       return;
     }
-    if (thread !== this.#thread || this.#recovering !== undefined || this.#closing !== undefined) return;
+    if (thread !== this.#thread || this.#isRecovering || this.#closing !== undefined) return;
     const message = `the lane died of ${error.stack ?? error.message}`;
-    this.#recover(thread.pulse.piece, { code: 'FT_FAULT_LANE', message }, 0);
+    const fault = { code: 'FT_FAULT_LANE', message };
+    this.#recover(this.#guilty(thread.pulse, fault), fault, 0);
   }
 
-  #recover(guilty: string | undefined, fault: SeatFault, stalledMs: number): void {
+  #recover(guilty: Guilt, fault: SeatFault, stalledMs: number): void {
     if (this.#closing !== undefined) return;
     this.#recovering ??= this.#startAnew(guilty, fault, stalledMs).finally(() => {
       this.#recovering = undefined;
@@ -225,22 +251,17 @@ class WorkerLane implements LaneHandle {
   }
 
   /** The thread is ended, and another lane takes its place, without the piece to which that is owed. */
-  async #startAnew(guilty: string | undefined, fault: SeatFault, stalledMs: number): Promise<void> {
+  async #startAnew({ piece: guilty, candidate }: Guilt, fault: SeatFault, stalledMs: number): Promise<void> {
     const from = performance.now();
     this.#watchdog?.stop();
     this.#before = withCarried(this.#told, this.#before);
     this.#told = { ...this.#told, pieces: [] };
     const isCalm = from - this.#startedAt > CALM_MS;
-    this.#deathsInARow = guilty !== undefined || isCalm ? 0 : this.#deathsInARow + 1;
-    if (guilty === undefined)
-      this.#tell({
-        kind: 'log',
-        piece: 'funnel',
-        level: 'error',
-        message: `${fault.code}: ${fault.message}`,
-      });
-    else this.#blame(guilty, fault);
-    await this.#end(this.#thread, laneEnded(guilty, fault));
+    const whose = guilty ?? candidate;
+    this.#deathsInARow = whose !== undefined || isCalm ? 0 : this.#deathsInARow + 1;
+    if (guilty !== undefined) this.#blame(guilty, fault);
+    else if (candidate === undefined) this.#tellOfFunnel(fault);
+    await this.#end(this.#thread, laneEnded(whose, fault));
     // Without anybody to leave out it may die again at once.
     if (this.#deathsInARow > 1)
       await pause(Math.min(FIRST_RESTART_MS * 2 ** (this.#deathsInARow - 2), LAST_RESTART_MS));
@@ -248,14 +269,14 @@ class WorkerLane implements LaneHandle {
       if (this.#closing !== undefined) return;
       this.#thread = this.#spare ?? this.#newThread();
       this.#spare = undefined;
+      this.#restorations.clear();
       const failure = await this.#tryToStart(this.#thread, this.#presentOrder());
       if (failure === undefined) break;
       await this.#end(this.#thread, new Error('the lane could not be started'));
       if (failure.piece !== undefined && !this.#lost.has(failure.piece))
         this.#blame(failure.piece, failure.fault);
       else {
-        const { code, message } = failure.fault;
-        this.#tell({ kind: 'log', piece: 'funnel', level: 'error', message: `${code}: ${message}` });
+        this.#tellOfFunnel(failure.fault);
         await pause(FIRST_RESTART_MS);
       }
     }
@@ -264,17 +285,31 @@ class WorkerLane implements LaneHandle {
     this.#tell({
       kind: 'recovered',
       ...(guilty === undefined ? {} : { without: guilty }),
+      restored: [...this.#restorations].flatMap(([name, isTaken]) => (isTaken ? [name] : [])),
       stalledMs,
       recoveredMs,
     });
   }
 
+  get #isRecovering(): boolean {
+    return this.#recovering !== undefined;
+  }
+
+  #tellOfFunnel({ code, message }: SeatFault): void {
+    this.#tell({ kind: 'log', piece: 'funnel', level: 'error', message: `${code}: ${message}` });
+  }
+
   #presentOrder(): LaneOrder {
-    return orderOf(this.#puzzle, (name) => ({
-      ended: this.#lost.get(name)?.fault,
-      state: this.#states.get(name),
-      isResumed: true,
-    }));
+    return orderOf(this.#puzzle, (name) => {
+      const ended = this.#lost.get(name)?.fault;
+      return { ended, state: ended === undefined ? this.#give(name) : undefined, isResumed: true };
+    });
+  }
+
+  #give(name: string): SavedState | undefined {
+    const state = this.#states.get(name);
+    if (state !== undefined) state.isGiven = true;
+    return state?.saved;
   }
 
   #count(name: string): Count {
@@ -299,6 +334,7 @@ class WorkerLane implements LaneHandle {
     const known = this.#lost.get(name);
     const entry = this.#puzzle.pieces.find(({ place }) => place.name === name);
     clearTimeout(known?.timer);
+    this.#forgetGiven(name);
     this.#tell({ kind: 'fault', piece: name, ...fault });
     this.#count(name).faults++;
     // Of a piece that was to come with a change, nothing remains.
@@ -318,32 +354,39 @@ class WorkerLane implements LaneHandle {
   async #bringBack(name: string): Promise<void> {
     const lost = this.#lost.get(name);
     if (lost === undefined || this.#closing !== undefined) return;
-    if (this.#recovering !== undefined || this.#changes > 0) {
+    if (this.#isRecovering || this.#changes > 0 || this.#returning !== undefined) {
       // A change that somebody asked for is not overtaken.
       lost.timer = setTimeout(() => void this.#bringBack(name), BUSY_MS);
       return;
     }
     this.#lost.delete(name);
-    const state = this.#states.get(name);
-    // It is given once: it may be what the piece fails of.
-    this.#states.delete(name);
+    this.#restorations.delete(name);
+    this.#returning = name;
+    const cameBackBefore = this.#cameBackAt.get(name);
     this.#cameBackAt.set(name, performance.now());
     try {
       const order = orderOf(this.#puzzle, (each) => ({
         ended: this.#lost.get(each)?.fault,
-        state: each === name ? state : undefined,
+        state: each === name ? this.#give(name) : undefined,
         isResumed: true,
       }));
       await this.#thread.ask('apply', order);
       this.#count(name).restarts++;
-      this.#tell({ kind: 'restarted', piece: name, restored: state !== undefined });
+      this.#tell({ kind: 'restarted', piece: name, restored: this.#restorations.get(name) === true });
     } catch (error) {
       // Where it stalled again, it was blamed already.
-      if (this.#lost.has(name) || this.#closing !== undefined || this.#recovering !== undefined) return;
+      if (this.#lost.has(name) || this.#closing !== undefined) return;
       const isOvertaken = error instanceof PuzzleError && error.code === 'FT_CHANGE_SUPERSEDED';
-      if (isOvertaken)
+      if (isOvertaken || this.#isRecovering) {
+        // By a change, or by the stall of another: it has not come back, and nothing of that is its own.
+        const state = this.#states.get(name);
+        if (state !== undefined) state.isGiven = false;
+        if (cameBackBefore === undefined) this.#cameBackAt.delete(name);
+        else this.#cameBackAt.set(name, cameBackBefore);
         this.#lost.set(name, { ...lost, timer: setTimeout(() => void this.#bringBack(name), BUSY_MS) });
-      else this.#blame(name, { code: errorCode(error), message: String(error) });
+      } else this.#blame(name, { code: errorCode(error), message: String(error) });
+    } finally {
+      this.#returning = undefined;
     }
   }
 
@@ -362,6 +405,18 @@ interface LostPiece {
   readonly identity: string | undefined;
   /** When it comes again. */
   timer: NodeJS.Timeout | undefined;
+}
+
+/** What a piece saved last, and whether it was given to an instance that has saved nothing since. */
+interface KeptState {
+  readonly saved: SavedState;
+  isGiven: boolean;
+}
+
+/** Who is to be left out of the next lane; or who would have come with a change, and does not. */
+interface Guilt {
+  readonly piece: string | undefined;
+  readonly candidate?: string;
 }
 
 interface Count {

@@ -3,6 +3,7 @@ import type { Piece, PieceContext } from '../piece/piece.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { AlongCurves, type Station } from './along-curves.ts';
 import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
+import type { FailureHooks } from './failures.ts';
 import type { Floor } from './floor.ts';
 import type { Hearing } from './hearing.ts';
 import { LostPiece } from './lost-piece.ts';
@@ -170,9 +171,9 @@ export class Change {
   }
 
   /** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */
-  #guarded<T>(seat: Seat, call: () => T): T {
+  #guarded<T>({ seat, isKept }: Pick<Candidate, 'seat' | 'isKept'>, call: () => T): T {
     try {
-      return this.#parts.floor.calling(seat, call);
+      return this.#parts.floor.calling(seat, isKept, call);
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;
       const setting =
@@ -194,14 +195,15 @@ export class Change {
   /** What it runs before the first wait counts as a call. */
   #make(seat: Seat, maker: PieceMaker, context: PieceContext): Piece | Promise<Piece> {
     const { floor } = this.#parts;
-    return floor.calling(seat, () => maker.make(context, floor.frames));
+    return floor.calling(seat, false, () => maker.make(context, floor.frames));
   }
 
-  #startCandidate({ isKept, piece, maker, seat }: Candidate, retiring: readonly Piece[]): Mistake[] {
+  #startCandidate(candidate: Candidate, retiring: readonly Piece[]): Mistake[] {
+    const { isKept, piece, maker } = candidate;
     if (isKept) return [];
     const name = maker.place.name;
     piece.succeed?.(retiring);
-    return this.#guarded(seat, () => piece.start(this.#parts.floor.now)).map(({ setting, message }) => ({
+    return this.#guarded(candidate, () => piece.start(this.#parts.floor.now)).map(({ setting, message }) => ({
       code: 'FT_PIECE_START',
       piece: name,
       message,
@@ -216,19 +218,25 @@ export class Change {
     if (isKept || state === undefined || maker.ended !== undefined) return candidate;
     // One that runs hands over its own.
     if (seat.piece !== undefined && seat.fault === undefined) return candidate;
+    const { floor } = this.#parts;
     const why = problemOf(() =>
-      this.#parts.floor.calling(seat, () => piece.restore(this.#parts.floor.now, state.version, state.state)),
+      floor.calling(seat, isKept, () => piece.restore(floor.now, state.version, state.state)),
     );
+    this.#parts.onRestore(seat.name, why === undefined);
     if (why === undefined) return candidate;
     const tenancy: Tenancy = { isActive: false };
     const context = this.#parts.services.contextOf(seat, tenancy, maker);
     context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
     piece.close();
     const fresh = { ...candidate, tenancy, piece: await this.#make(seat, maker, context) };
-    const mistakes = this.#startCandidate(fresh, []);
-    if (mistakes.length === 0) return fresh;
-    fresh.piece.close();
-    throw new PuzzleError(mistakes);
+    try {
+      const mistakes = this.#startCandidate(fresh, []);
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+    } catch (error) {
+      fresh.piece.close();
+      throw error;
+    }
+    return fresh;
   }
 
   /** Edges that stay keep their numbers; new ones get the lowest that are free. */
@@ -296,7 +304,7 @@ export class Change {
       if (isToldSo && !this.#isTouched(network)) continue;
       const { place } = candidate.maker;
       const joining = { edge, described: planned.described, shape, joint: network, properties };
-      const problem = this.#guarded(candidate.seat, () => candidate.piece.accepts(joining));
+      const problem = this.#guarded(candidate, () => candidate.piece.accepts(joining));
       if (problem === undefined) continue;
       const described = place.description.edges[planned.described]!;
       mistakes.push({
@@ -321,11 +329,13 @@ export class Change {
       for (const { direction, stack } of stacksOf(listener)) {
         for (const heard of this.#alongCurves.hearers(listener, direction, stack)) {
           const { station } = heard;
-          const { piece, maker, seat } = station.candidate;
+          const { piece, maker } = station.candidate;
           if (maker.kind !== 'native' || station.old?.heard.has(heard.stack)) continue;
           if (station.opens.has(heard.stack)) continue;
           station.opens.add(heard.stack);
-          const problem = this.#guarded(seat, () => piece.listening(station.edge, heard.stack, true));
+          const problem = this.#guarded(station.candidate, () =>
+            piece.listening(station.edge, heard.stack, true),
+          );
           if (problem === undefined) {
             this.#opened.push({ joining: station, stack: heard.stack });
             continue;
@@ -344,7 +354,8 @@ export class Change {
   /** The only step of a commit that can be refused comes first. */
   #handOverStates(): void {
     const now = this.#parts.floor.now;
-    for (const { isKept, maker, seat, piece } of this.#candidates) {
+    for (const candidate of this.#candidates) {
+      const { isKept, maker, seat, piece } = candidate;
       const old = seat.piece;
       if (isKept || old === undefined || seat.fault !== undefined) continue;
       const { name, version } = seat.place.description;
@@ -355,7 +366,7 @@ export class Change {
           'faulted when it was asked for its state, and is not replaced now; see its failure policy';
         throw new PuzzleError([{ code: 'FT_SAVE_FAILED', piece: seat.name, message }]);
       }
-      const problem = this.#guarded(seat, () => piece.restore(now, version, state));
+      const problem = this.#guarded(candidate, () => piece.restore(now, version, state));
       if (problem === undefined) continue;
       const message = `does not take over the state of version ${version}: ${problem.message}`;
       throw new PuzzleError([{ code: 'FT_RESTORE_REFUSED', piece: maker.place.name, message }]);
@@ -489,6 +500,7 @@ export interface LaneParts {
   readonly overload: Overload;
   readonly services: Services;
   readonly terms: Terms;
+  readonly onRestore: FailureHooks['onRestore'];
 }
 
 /** What a committed change leaves behind. */

@@ -15,6 +15,7 @@ const protocols = new Protocols();
 const pieces: Record<string, ScriptedPiece> = {};
 let events: LaneEvent[] = [];
 let saves: [string, SavedState][] = [];
+let restorations: [string, boolean][] = [];
 let logs: string[] = [];
 let clock = 0;
 let lane: Lane;
@@ -100,6 +101,7 @@ describe('a piece whose state is saved', () => {
     at(6000);
     expect(six.restored).toEqual([Uint8Array.of(1, 2, 3)]);
     expect(events.at(-1)).toEqual({ kind: 'restarted', piece: 'six', restored: true });
+    expect(restorations).toEqual([['six', true]]);
     failNow();
     at(8000);
     expect(six.restored).toHaveLength(1);
@@ -116,6 +118,8 @@ describe('a piece whose state is saved', () => {
     at(2000);
     expect(pieces.six!.renewals).toBe(2);
     expect(logs.at(-1)).toMatch(/too old/);
+    expect(events.at(-1)).toEqual({ kind: 'restarted', piece: 'six', restored: false });
+    expect(restorations).toEqual([['six', false]]);
     expect(lane.snapshot().pieces[1]!.state).toBe('running');
   });
 
@@ -123,6 +127,7 @@ describe('a piece whose state is saved', () => {
     const state = { version: '0.9.0', state: Uint8Array.of(7) };
     await start([end('top', 'down', 'a'), { ...saving('six'), state }]);
     expect(pieces.six!.restored).toEqual([Uint8Array.of(7)]);
+    expect(restorations).toEqual([['six', true]]);
     lane.close();
     const makes: ScriptedPiece[] = [];
     const stubborn = saving('six');
@@ -139,6 +144,7 @@ describe('a piece whose state is saved', () => {
         },
       },
     ]);
+    expect(restorations).toEqual([['six', false]]);
     expect(makes.map(({ closes, restored }) => [closes, restored.length])).toEqual([
       [1, 1],
       [0, 0],
@@ -167,6 +173,7 @@ async function start(makers: PieceMaker[]): Promise<void> {
   clock = 0;
   events = [];
   saves = [];
+  restorations = [];
   logs = [];
   lane = new Lane({
     protocols,
@@ -174,6 +181,7 @@ async function start(makers: PieceMaker[]): Promise<void> {
     onEvent: (event) => events.push(event),
     onLog: ({ message }) => logs.push(message),
     onSave: (piece, saved) => saves.push([piece, saved]),
+    onRestore: (piece, isTaken) => restorations.push([piece, isTaken]),
   });
   await lane.start(makers);
 }

@@ -92,7 +92,14 @@ export class Failures {
     seat.saved = undefined;
     if (saved === undefined) return false;
     const piece = seat.piece!;
-    const problem = piece.restore(this.#floor.now, saved.version, saved.state);
+    let isTaken = false;
+    let problem: Problem | undefined;
+    try {
+      problem = piece.restore(this.#floor.now, saved.version, saved.state);
+      isTaken = problem === undefined;
+    } finally {
+      this.#hooks.onRestore(seat.name, isTaken);
+    }
     if (problem === undefined) return true;
     this.#hooks.onLog({
       piece: seat.name,
@@ -144,6 +151,8 @@ export interface FailureHooks {
   readonly onLog: (entry: LogEntry) => void;
   readonly onEvent: (event: LaneEvent) => void;
   readonly onSave: (piece: string, saved: SavedState) => void;
+  /** A saved state was given to a piece that comes again: it took it over, or begins without it. */
+  readonly onRestore: (piece: string, isTaken: boolean) => void;
 }
 
 export type LaneEvent =

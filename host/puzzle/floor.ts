@@ -54,9 +54,9 @@ export class Floor {
     this.frames.release(row);
   }
 
-  /** Calls a piece, so that the pulse tells. */
-  calling<T>({ slot }: Seat, call: () => T): T {
-    this.pulse.begin(slot);
+  /** Calls a piece, so that the pulse tells. One that is not seated may come with a change that is still prepared. */
+  calling<T>({ slot }: Seat, isSeated: boolean, call: () => T): T {
+    this.pulse.begin(slot, isSeated);
     try {
       return call();
     } finally {

@@ -44,7 +44,7 @@ export class Lane {
   #continuation: NodeJS.Immediate | undefined;
 
   constructor(options: LaneOptions = {}) {
-    const { onLog = () => {}, onEvent = () => {}, onSave = () => {}, maxHops = MAX_HOPS } = options;
+    const { onLog = () => {}, onEvent = () => {}, onSave = () => {}, onRestore = () => {} } = options;
     this.#clock = options.now ?? (() => performance.now());
     const floor = new Floor(
       {
@@ -56,7 +56,7 @@ export class Lane {
     );
     const overload = new Overload(floor);
     const terms = new Terms(floor);
-    const delivery = new Delivery(floor, overload, maxHops);
+    const delivery = new Delivery(floor, overload, options.maxHops ?? MAX_HOPS);
     const hearing = new Hearing(floor, onLog);
     const services = new Services(floor, terms, hearing, {
       onLog,
@@ -69,8 +69,9 @@ export class Lane {
     this.#overload = overload;
     this.#terms = terms;
     this.#delivery = delivery;
-    this.#failures = new Failures(floor, { delivery, hearing, services, terms }, { onLog, onEvent, onSave });
-    this.#parts = { floor, hearing, overload, terms, services };
+    const hooks = { onLog, onEvent, onSave, onRestore };
+    this.#failures = new Failures(floor, { delivery, hearing, services, terms }, hooks);
+    this.#parts = { floor, hearing, overload, terms, services, onRestore };
   }
 
   get frames(): Frames {

@@ -21,6 +21,23 @@ describe('a pulse', () => {
     pulse.end();
   });
 
+  it('tells whether the piece runs, or would come with a change', () => {
+    const pulse = new Pulse();
+    const reader = new PulseReader(pulse.memory);
+    const slot = pulse.claim('one');
+    expect(reader.isSeated).toBe(false);
+    pulse.begin(slot, false);
+    expect(reader).toMatchObject({ isInCall: true, isSeated: false, piece: 'one' });
+    // What is called within its call is its doing.
+    pulse.begin(pulse.claim('other'));
+    expect(reader).toMatchObject({ isSeated: false, piece: 'one' });
+    pulse.end();
+    pulse.end();
+    pulse.begin(slot);
+    expect(reader).toMatchObject({ isSeated: true, piece: 'one' });
+    pulse.end();
+  });
+
   it('names whom it can, and gives names back', () => {
     const pulse = new Pulse();
     const reader = new PulseReader(pulse.memory);

@@ -34,12 +34,13 @@ export class Pulse {
     if (slot > 0) this.#free.push(slot);
   }
 
-  begin(slot: number): void {
+  /** @param isSeated false for a piece that does not run yet, because a change is prepared that brings it */
+  begin(slot: number, isSeated = true): void {
     if (this.#depth++ > 0) return;
     const words = this.#words;
     words[CALLS] = (words[CALLS]! + 1) | 0;
     // Before it looks whether somebody sleeps: he looks at this after he has said so.
-    Atomics.store(words, RUNNING, slot + 1);
+    Atomics.store(words, RUNNING, isSeated ? slot + 1 : -(slot + 1));
     if (words[AWAKE] === 0) this.#wake();
   }
 
@@ -79,12 +80,17 @@ export class PulseReader {
 
   /** The piece that is called now; undefined when none is, or when there are too many to be named. */
   get piece(): string | undefined {
-    const slot = Atomics.load(this.#words, RUNNING) - 1;
+    const slot = Math.abs(Atomics.load(this.#words, RUNNING)) - 1;
     if (slot < 1 || slot > MOST_SLOTS) return undefined;
     const start = HEAD_WORDS * 4 + (slot - 1) * NAME_BYTES;
     const room = new Uint8Array(this.#memory, start, NAME_BYTES).slice();
     const length = room.indexOf(0);
     return new TextDecoder().decode(length < 0 ? room : room.subarray(0, length));
+  }
+
+  /** The piece that is called now runs; false where it would come with a change that is still prepared, or none is called. */
+  get isSeated(): boolean {
+    return Atomics.load(this.#words, RUNNING) > 0;
   }
 
   /**

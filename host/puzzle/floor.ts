@@ -23,23 +23,30 @@ export class Floor {
   isClosed = false;
   /** Pieces that are in a call, and wait there for what others say to a `listen` of theirs: they can be called by nobody. */
   readonly asking = new Set<Seat>();
-  /** What had to wait until no piece was asking. */
-  readonly #deferred: (() => void)[] = [];
+  /** Faults that had to wait until no piece was asking. */
+  readonly #faults: (() => void)[] = [];
+  /** What is to be told then, and how much of it may be in the present turn: who is told may ask again, and so on. */
+  readonly #tellings: (() => void)[] = [];
+  #tellingsLeft = MOST_TELLINGS;
   readonly stacksAlong: StacksAlong;
   #alongCurves: AlongCurves<JoinedEdge> | undefined;
   #rejoinings = 0;
   /** What becomes of an error that came out of a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
+  /** There is more to be told than one turn takes. */
+  readonly #onMore: () => void;
 
   constructor(
     { frames, protocols, pulse }: Pick<Floor, 'frames' | 'protocols' | 'pulse'>,
     onError: (seat: Seat, error: unknown) => void,
+    onMore: () => void,
   ) {
     this.frames = frames;
     this.protocols = protocols;
     this.stacksAlong = new StacksAlong(protocols);
     this.pulse = pulse;
     this.#onError = onError;
+    this.#onMore = onMore;
   }
 
   enqueue(seat: Seat): void {
@@ -88,15 +95,40 @@ export class Floor {
     }
   }
 
-  /** Does what can be done only while no piece is asking; at once, if none is. */
-  defer(action: () => void): void {
-    this.#deferred.push(action);
+  /** Does what becomes of a fault as soon as no piece is asking; at once, if none is. */
+  deferFault(action: () => void): void {
+    this.#faults.push(action);
+    this.catchUp();
+  }
+
+  /** Tells somebody something when no piece is asking, in this turn or a later one. */
+  deferTelling(action: () => void): void {
+    this.#tellings.push(action);
     this.catchUp();
   }
 
   /** A call of a piece has ended. */
   catchUp(): void {
-    while (this.#deferred.length > 0 && this.asking.size === 0) this.#deferred.shift()!();
+    while (this.asking.size === 0) {
+      const fault = this.#faults.shift();
+      if (fault !== undefined) {
+        fault();
+        continue;
+      }
+      if (this.#tellings.length === 0) return;
+      if (this.#tellingsLeft === 0) {
+        this.#onMore();
+        return;
+      }
+      this.#tellingsLeft--;
+      this.#tellings.shift()!();
+    }
+  }
+
+  /** Another turn begins, with what was left to be told. */
+  beginTurn(): void {
+    this.#tellingsLeft = MOST_TELLINGS;
+    this.catchUp();
   }
 
   /** How the joined Edges reach each other, though not through pieces that have failed; see {@link rejoined}. */
@@ -129,3 +161,6 @@ export class Floor {
     return joint;
   }
 }
+
+/** What is told in one turn of what was put off: some of it makes pieces listen on more, of which others are to be told. */
+const MOST_TELLINGS = 8;

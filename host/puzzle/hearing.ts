@@ -113,7 +113,7 @@ export class Hearing {
     if (count !== undefined || member.seat.fault !== undefined) return undefined;
     if (this.#floor.asking.has(member.seat)) {
       // It is in a call itself, and hears of it when that has ended; too late to refuse.
-      this.#floor.defer(() => this.#tellLate(member, stack));
+      this.#floor.deferTelling(() => this.#tellLate(member, stack));
       return undefined;
     }
     const problem = this.#call(member, stack, true);
@@ -128,7 +128,7 @@ export class Hearing {
     member.heard.set(stack, count - 1);
     if (count > 1) return;
     const close = () => this.close([{ member, stack }]);
-    if (this.#floor.asking.has(member.seat)) this.#floor.defer(close);
+    if (this.#floor.asking.has(member.seat)) this.#floor.deferTelling(close);
     else close();
   }
 
@@ -145,7 +145,7 @@ export class Hearing {
     const { seat } = member;
     if (seat.fault !== undefined || !isThere(member)) return undefined;
     try {
-      return seat.piece!.listening(member.edge, stack, present);
+      return this.#floor.calling(seat, true, () => seat.piece!.listening(member.edge, stack, present));
     } catch (error) {
       if (error instanceof PieceFault) return this.#fault(seat, error);
       if (error instanceof FunnelError) return { message: error.message };
@@ -156,7 +156,7 @@ export class Hearing {
   /** What becomes of it waits: who asked is in a call. */
   #fault(seat: Seat, error: PieceFault): Problem {
     seat.fault = { code: error.code, message: error.message };
-    this.#floor.defer(() => {
+    this.#floor.deferFault(() => {
       seat.fault = undefined;
       this.#floor.attempt(seat, () => {
         throw error;

@@ -53,6 +53,7 @@ export class Lane {
         pulse: options.pulse ?? new Pulse(),
       },
       (seat, error) => this.#failures.fail(seat, error),
+      () => this.#continueLater(),
     );
     const overload = new Overload(floor);
     const terms = new Terms(floor);
@@ -149,6 +150,7 @@ export class Lane {
     this.#floor.isRunning = true;
     const now = this.#clock();
     this.#floor.now = now;
+    this.#floor.beginTurn();
     this.#wakeSeats();
     let budget = MOST_TURN_FRAMES;
     for (let calls = 1; this.#floor.queue.length > 0 && budget > 0; calls++) {

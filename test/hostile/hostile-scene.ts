@@ -10,7 +10,7 @@ import { Frames } from '../../host/frame/frames.ts';
 import type { LaneEvent } from '../../host/puzzle/failures.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
 import type { LogEntry } from '../../host/puzzle/log-entry.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
+import type { FailurePolicy, PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../../host/puzzle/scripted-piece.ts';
 import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
 
@@ -23,7 +23,7 @@ import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surrounding
  * ```
  *
  * `honest` shares both networks with the hostile piece, `echo` shares nothing but the lane. In each round some packets go
- * through all of them, and what comes out of the honest ones is compared byte by byte.
+ * through all of them, and what comes out of the honest ones is compared byte by byte. Accomplices have networks of their own.
  */
 export class HostileScene {
   readonly events: LaneEvent[] = [];
@@ -32,6 +32,7 @@ export class HostileScene {
   readonly lane: Lane;
   now = 1000;
   #round = 0;
+  #makers: readonly PieceMaker[] = [];
 
   private constructor() {
     this.lane = new Lane({
@@ -46,35 +47,40 @@ export class HostileScene {
   /** With the hostile piece in its place. */
   static async with(bytes: Uint8Array, options: HostileOptions = {}): Promise<HostileScene> {
     const scene = new HostileScene();
-    const loaded = await loadComponent(bytes, { grants: options.grants ?? EVERYTHING });
     const echo = await loadEcho();
+    const four = [['stack', 'ipv4']] as const;
     const makers = [
       scene.#end('top', 'down', 'upper'),
       scene.#end('bottom', 'up', 'lower'),
-      component(
-        'hostile',
-        loaded,
-        options.description ?? hostileDescription(options.reach),
-        options.settings ?? [],
-        'upper',
-        'lower',
-        options.failure ?? 'closed',
-      ),
-      component(
-        'honest',
-        echo,
-        describe(echo, [['stack', 'ipv4']]),
-        [['stack', 'ipv4']],
-        'upper',
-        'lower',
-        'closed',
-      ),
+      await hostile('hostile', bytes, options),
+      component('honest', echo, { description: describe(echo, four), settings: four }),
       scene.#end('left', 'down', 'west'),
-      component('echo', echo, describe(echo, []), [], 'west', 'east', 'closed'),
+      component('echo', echo, { description: describe(echo, []), networks: ['west', 'east'] }),
       scene.#end('right', 'up', 'east'),
     ];
+    for (const [name, accomplice] of Object.entries(options.accomplices ?? {})) {
+      const networks = accomplice.networks ?? [`above ${name}`, `below ${name}`];
+      makers.push(await hostile(name, accomplice.bytes, { ...accomplice, networks }));
+    }
+    const lonely = makers.flatMap(({ place }) =>
+      ['a', 'b']
+        .flatMap((edge) => place.edges.get(edge) ?? [])
+        .map((network) => [place.edges.get('a')?.[0] === network, network] as const),
+    );
+    for (const [isAbove, network] of lonely)
+      if (makers.filter(({ place }) => [...place.edges.values()].flat().includes(network)).length === 1)
+        makers.push(scene.#end(network, isAbove ? 'down' : 'up', network));
+    scene.#makers = makers;
     await scene.lane.start(makers);
     return scene;
+  }
+
+  /** Changes the lane while it runs: the hostile piece becomes another, or is joined elsewhere; all others stay. */
+  async change(bytes: Uint8Array, options: HostileOptions): Promise<void> {
+    const changed = await hostile('hostile', bytes, options);
+    const makers = this.#makers.map((maker) => (maker.place.name === 'hostile' ? changed : maker));
+    await this.lane.apply(makers);
+    this.#makers = makers;
   }
 
   /** The makers alone, for tests of starting. */
@@ -140,6 +146,7 @@ export class HostileScene {
       place: { name, description, edges: new Map([['net', [network]]]) },
       kind: 'native',
       failure: 'closed',
+      identity: name,
       make: (context, frames) => {
         const piece = new ScriptedPiece(description, context, frames, protocols);
         this.ends[name] = piece;
@@ -151,11 +158,18 @@ export class HostileScene {
 
 export interface HostileOptions {
   readonly reach?: 'headers' | 'whole-frame';
-  readonly failure?: 'closed' | 'restart';
+  readonly failure?: FailurePolicy;
   readonly settings?: readonly (readonly [string, string])[];
   readonly description?: Description;
   /** All of them when left out. */
   readonly grants?: ReadonlySet<Grant>;
+  /** Of its two Edges. */
+  readonly networks?: readonly [string, string];
+  readonly saveEveryMs?: number;
+  /** Those with the same are the same piece in a change. */
+  readonly identity?: string;
+  /** Other hostile pieces, by name. A network on which nobody else is has an end, with the name of the network. */
+  readonly accomplices?: Readonly<Record<string, HostileOptions & { readonly bytes: Uint8Array }>>;
 }
 
 const protocols = protocolsOfPuzzle();
@@ -200,26 +214,27 @@ export function describe(
   return description;
 }
 
-function component(
-  name: string,
-  loaded: LoadedComponent,
-  description: Description,
-  settings: readonly (readonly [string, string])[],
-  a: string,
-  b: string,
-  failure: 'closed' | 'restart',
-): PieceMaker {
+async function hostile(name: string, bytes: Uint8Array, options: HostileOptions): Promise<PieceMaker> {
+  const loaded = await loadComponent(bytes, { grants: options.grants ?? EVERYTHING });
+  return component(name, loaded, options);
+}
+
+function component(name: string, loaded: LoadedComponent, options: HostileOptions): PieceMaker {
+  const { networks = ['upper', 'lower'], settings = [], saveEveryMs } = options;
+  const description = options.description ?? hostileDescription(options.reach);
   return {
     place: {
       name,
       description,
       edges: new Map([
-        ['a', [a]],
-        ['b', [b]],
+        ['a', [networks[0]]],
+        ['b', [networks[1]]],
       ]),
     },
     kind: 'component',
-    failure,
+    failure: options.failure ?? 'closed',
+    identity: options.identity ?? name,
+    ...(saveEveryMs === undefined ? {} : { saveEveryMs }),
     make: (context, frames) =>
       new ComponentPiece(loaded, description, settings, surroundingsOf(context, frames, protocols)),
   };

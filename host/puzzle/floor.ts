@@ -98,13 +98,19 @@ export class Floor {
   /** Does what becomes of a fault as soon as no piece is asking; at once, if none is. */
   deferFault(action: () => void): void {
     this.#faults.push(action);
-    this.catchUp();
+    this.#catchUpSoon();
   }
 
   /** Tells somebody something when no piece is asking, in this turn or a later one. */
   deferTelling(action: () => void): void {
     this.#tellings.push(action);
+    this.#catchUpSoon();
+  }
+
+  /** Who asks outside of any call, as an endpoint may, has no end of a call to come. */
+  #catchUpSoon(): void {
     this.catchUp();
+    if (!this.isRunning && this.#faults.length + this.#tellings.length > 0) this.#onMore();
   }
 
   /** A call of a piece has ended. */

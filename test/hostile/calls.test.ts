@@ -1,12 +1,19 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import { QuietHost } from '../../host/engine/testing/quiet-host.ts';
-import type { WatPiece } from '../../host/engine/testing/wat-piece.ts';
 import { PieceFault } from '../../host/piece/piece-fault.ts';
-import { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
+import type { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { HostileScene, hostileDescription } from './hostile-scene.ts';
-import { hostilePiece, OWN_FRAME, OWN_PACKET, outcomeText, TICKET, whenFramesCome } from './hostile-wat.ts';
+import {
+  hostilePiece,
+  MEMORY_BYTES,
+  OWN_FRAME,
+  OWN_PACKET,
+  outcomeText,
+  TICKET,
+  whenFramesCome,
+} from './hostile-wat.ts';
 
 checkForLeaks();
 
@@ -16,78 +23,11 @@ afterEach(() => {
   scene = undefined;
 });
 
-const FOREVER = '(loop $again (br $again)) unreachable';
 const NOTHING = outcomeText({});
 /** Passes frames of its own on: a piece that works, but for one call. */
 const WORKS = whenFramesCome(outcomeText({ frames: [OWN_FRAME] }));
 
-/** What is done, with which fault, in a call of this name. */
-const DEEDS: Record<
-  string,
-  { readonly code: string; readonly instructions: string; readonly rest?: WatPiece }
-> = {
-  trap: { code: 'FT_FAULT_TRAP', instructions: 'unreachable' },
-  'read outside of its memory': {
-    code: 'FT_FAULT_TRAP',
-    instructions: '(drop (i32.load (i32.const -4))) unreachable',
-  },
-  'use up its stack': {
-    code: 'FT_FAULT_TRAP',
-    instructions: '(call $deep (i64.const 0)) unreachable',
-    rest: { fields: DEEP() },
-  },
-  'run for ever': { code: 'FT_FAULT_FUEL', instructions: FOREVER },
-  'want more memory than there is': {
-    code: 'FT_FAULT_MEMORY',
-    instructions:
-      '(if (i32.eq (memory.grow (i32.const 60000)) (i32.const -1)) (then unreachable)) unreachable',
-  },
-};
-
-/** A recursion that no fuel ends before the stack does. */
-function DEEP(): string {
-  const locals = Array.from({ length: 40 }, () => '(local i64)').join(' ');
-  return `(func $deep (param i64) (result i64) ${locals} (i64.add (call $deep (i64.add (local.get 0) (i64.const 1))) (call $deep (local.get 0))))`;
-}
-
-describe('a piece that does in traffic what it must not', () => {
-  for (const [name, { code, instructions, rest }] of Object.entries(DEEDS)) {
-    it(`${name}: in process`, async () => {
-      scene = await HostileScene.with(await hostilePiece(whenFramesCome(instructions), rest));
-      scene.round();
-      expect(scene.faults()).toEqual([`hostile ${code}`]);
-      scene.round();
-    });
-
-    it(`${name}: in cabi_realloc`, async () => {
-      // The room that it gives is right as long as nothing comes.
-      const realloc = `(if (i32.gt_u (local.get 3) (i32.const 100)) (then ${instructions})) (i32.const 8192)`;
-      scene = await HostileScene.with(await hostilePiece(WORKS, { ...rest, bodies: { realloc } }));
-      scene.round();
-      expect(scene.faults()).toEqual([`hostile ${code}`]);
-      expect(scene.passed).toEqual([]);
-      scene.round();
-    });
-
-    it(`${name}: in a post-return`, async () => {
-      const instructionsOnce = `(if (global.get $came) (then ${instructions}))`;
-      const process = whenFramesCome(
-        `(global.set $came (i32.const 1)) ${outcomeText({ frames: [OWN_FRAME] })}`,
-      );
-      scene = await HostileScene.with(
-        await hostilePiece(process, {
-          fields: `(global $came (mut i32) (i32.const 0)) ${rest?.fields ?? ''}`,
-          bodies: { process_post: instructionsOnce },
-        }),
-      );
-      scene.round();
-      expect(scene.faults()).toEqual([`hostile ${code}`]);
-      // The outcome was lifted, but a piece that faults in a call passes nothing on in it.
-      expect(scene.passed).toEqual([]);
-      scene.round();
-    });
-  }
-
+describe('a piece that traps whenever frames come', () => {
   it('comes back after a fault, and faults again, and nobody else notices', async () => {
     scene = await HostileScene.with(await hostilePiece(whenFramesCome('unreachable')), {
       failure: 'restart',
@@ -105,44 +45,6 @@ describe('a piece that does in traffic what it must not', () => {
 });
 
 describe('a piece that does in a typed call what it must not', () => {
-  const CALLS = ['start', 'accepts'] as const;
-  for (const call of CALLS) {
-    for (const [name, { code, instructions, rest }] of Object.entries(DEEDS)) {
-      it(`${name}: in ${call}`, async () => {
-        const bodies = { [call]: instructions };
-        const { error } = (await HostileScene.start(await hostilePiece(WORKS, { ...rest, bodies }))) as {
-          error: unknown;
-        };
-        expect(error).toBeInstanceOf(PuzzleError);
-        expect((error as PuzzleError).mistakes).toMatchObject([{ code, piece: 'hostile' }]);
-      });
-    }
-
-    it(`traps in ${call} when it comes back`, async () => {
-      // Its second instance finds what the first could not leave behind anywhere but in its log: nothing. So it asks chance.
-      const piece = await hostilePiece(whenFramesCome('unreachable'), {
-        imports: ['utc'],
-        bodies: {
-          [call]: `(call $utc (i32.const 2048)) (if (i64.gt_u (i64.load (i32.const 2048)) (i64.const 0)) (then (if (f64.gt (f64.load (i32.const 600)) (f64.const 0)) (then unreachable)))) (i32.const 1024)`,
-        },
-      });
-      scene = await HostileScene.with(piece, { failure: 'restart' });
-      scene.round();
-      scene.wait(1000);
-      scene.round();
-      expect(new Set(scene.faults())).toEqual(new Set(['hostile FT_FAULT_TRAP']));
-    });
-  }
-
-  for (const [name, { code, instructions, rest }] of Object.entries(DEEDS)) {
-    it(`${name}: in join, which comes when all is decided`, async () => {
-      scene = await HostileScene.with(await hostilePiece(WORKS, { ...rest, bodies: { join: instructions } }));
-      expect(scene.faults()).toEqual([`hostile ${code}`]);
-      scene.round();
-      expect(scene.passed).toEqual([]);
-    });
-  }
-
   it('saves a gigabyte', async () => {
     for (const [at, length] of [
       [0, 2 ** 30],
@@ -157,6 +59,42 @@ describe('a piece that does in a typed call what it must not', () => {
       const before = process.memoryUsage().arrayBuffers;
       expect(() => guest.save(0)).toThrow(expect.objectContaining({ code: 'FT_FAULT_RESULT' }));
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 2 ** 20);
+    }
+  });
+
+  it('saves a gigabyte, in the lane: is out, with its policy, and nobody else notices', async () => {
+    const save = `(i32.store (i32.const 2048) (i32.const 0)) (i32.store (i32.const 2052) (i32.const ${2 ** 30})) (i32.const 2048)`;
+    scene = await HostileScene.with(await hostilePiece(WORKS, { bodies: { save } }), {
+      saveEveryMs: 1000,
+      failure: 'restart',
+    });
+    scene.round();
+    scene.wait(1000);
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_RESULT']);
+    scene.round();
+    expect(scene.passed).toEqual([]);
+    scene.wait(1000);
+    expect(scene.events.at(-1)).toEqual({ kind: 'restarted', piece: 'hostile', restored: false });
+    scene.round();
+    expect(scene.passed).toHaveLength(2);
+  });
+
+  it('answers with what it was given, or with what stands across the end of its memory', async () => {
+    for (const [answer, says] of [
+      // The first byte of the stack: neither success nor a problem.
+      ['(local.get 1)', 'FT_FAULT_RESULT'],
+      [`(i32.const ${MEMORY_BYTES - 4})`, 'FT_FAULT_RESULT'],
+      ['(i32.const -4)', 'FT_FAULT_RESULT'],
+      ['(i32.const 1025)', 'FT_FAULT_RESULT'],
+    ] as const) {
+      const listening = `(if (i32.eq (local.get 2) (i32.const 10)) (then (i32.store8 (i32.const 1025) (i32.const 1)) (return ${answer}))) (i32.const 2048)`;
+      scene = await HostileScene.with(await hostilePiece(WORKS, { bodies: { listening } }));
+      scene.ends.bottom!.context.listen(0, 0, 'ipv6/udp/7');
+      scene.lane.run();
+      expect(scene.faults(), answer).toEqual([`hostile ${says}`]);
+      scene.round();
+      scene.close();
+      scene = undefined;
     }
   });
 

@@ -57,6 +57,7 @@ export class HostileScene {
       scene.#end('left', 'down', 'west'),
       component('echo', echo, { description: describe(echo, []), networks: ['west', 'east'] }),
       scene.#end('right', 'up', 'east'),
+      scene.#end('spare', 'up'),
     ];
     for (const [name, accomplice] of Object.entries(options.accomplices ?? {})) {
       const networks = accomplice.networks ?? [`above ${name}`, `below ${name}`];
@@ -75,10 +76,14 @@ export class HostileScene {
     return scene;
   }
 
-  /** Changes the lane while it runs: the hostile piece becomes another, or is joined elsewhere; all others stay. */
+  /** Changes the lane while it runs: the hostile piece becomes another, or its Edge `b` is joined elsewhere; all others stay. */
   async change(bytes: Uint8Array, options: HostileOptions): Promise<void> {
     const changed = await hostile('hostile', bytes, options);
-    const makers = this.#makers.map((maker) => (maker.place.name === 'hostile' ? changed : maker));
+    const makers = this.#makers.map((maker) => {
+      if (maker.place.name === 'spare' && options.networks !== undefined)
+        return { ...maker, place: { ...maker.place, edges: new Map([['net', [options.networks[1]]]]) } };
+      return maker.place.name === 'hostile' ? changed : maker;
+    });
     await this.lane.apply(makers);
     this.#makers = makers;
   }
@@ -95,8 +100,8 @@ export class HostileScene {
     }
   }
 
-  /** Packets for everybody; what the honest pieces pass on must be what they got. Answers how many the hostile one got. */
-  round(packets = 3): void {
+  /** Packets for everybody; what the honest pieces pass on must be what they got. Answers what the hostile one got from above. */
+  round(packets = 3): number[][] {
     const n = ++this.#round;
     const six = Array.from({ length: packets }, (_, i) => ipv6([...udp(n, i), n & 255, i]).with(5, 10));
     const four = Array.from({ length: packets }, (_, i) => ipv4([...udp(n, i), i, n & 255]));
@@ -113,6 +118,7 @@ export class HostileScene {
     expect(bytesOf(left)).toEqual([...four, ...six]);
     expect(bytesOf(bottom).filter(isIpv4)).toEqual(four);
     expect(bytesOf(top).filter(isIpv4)).toEqual(four.slice(0, 2));
+    return six;
   }
 
   /** Packets that came out of the hostile piece in the last round, downwards. */
@@ -140,10 +146,15 @@ export class HostileScene {
     expect(this.lane.frames.freeRows).toBe(this.lane.frames.rows);
   }
 
-  #end(name: string, direction: 'up' | 'down', network: string): PieceMaker {
-    const description = describePiece(name, 'ip', direction);
+  #end(name: string, direction: 'up' | 'down', network?: string): PieceMaker {
+    const { edges, ...rest } = describePiece(name, 'ip', direction);
+    // One of them waits until somebody is joined there.
+    const description = {
+      ...rest,
+      edges: edges.map((edge) => ({ ...edge, optional: network === undefined })),
+    };
     return {
-      place: { name, description, edges: new Map([['net', [network]]]) },
+      place: { name, description, edges: new Map([['net', network === undefined ? [] : [network]]]) },
       kind: 'native',
       failure: 'closed',
       identity: name,

@@ -3,7 +3,7 @@ import { type WatPiece, watPiece } from '../../host/engine/testing/wat-piece.ts'
 
 /** Where a hostile piece in WebAssembly text has what it answers; in front of it is room for what comes in. */
 export const OUT = 0x10_0000;
-const FRAMES_AT = OUT + 0x1000;
+export const FRAMES_AT = OUT + 0x1000;
 const PARTS_AT = OUT + 0x8000;
 const ENDS_AT = OUT + 0x2_0000;
 const PAUSED_AT = OUT + 0x3_0000;

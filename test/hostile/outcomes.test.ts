@@ -1,11 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FRAME, LIMITS, PartMarks, Role } from '../../abi/host/contract.ts';
+import { BUMP_ALLOCATOR } from '../../host/engine/testing/wat-piece.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { HostileScene } from './hostile-scene.ts';
 import {
+  ARENA_AT,
   ARENA_BYTES,
   BODY_AT,
   BODY_LENGTH,
+  escaped,
+  FRAMES_AT,
   hostilePiece,
   MEMORY_BYTES,
   OUT,
@@ -31,129 +35,286 @@ afterEach(() => {
 });
 
 const BODY = { ...WITHHELD, offset: BODY_AT, length: BODY_LENGTH };
-const ODD: Record<string, OutcomeText & { reach?: 'headers' }> = {
-  'an Edge that is not joined': { frames: [{ edge: 2 }] },
-  'an Edge out of range': { frames: [{ edge: 256 }] },
-  'the largest Edge': { frames: [{ edge: 65_535 }] },
-  'a Shape that is not joined': { frames: [{ shape: 1 }] },
-  'a Shape that would be another Edge in a table': { frames: [{ edge: 0, shape: 1024 }] },
-  'the largest Shape': { frames: [{ shape: 65_535 }] },
-  'a protocol out of range': { frames: [{}], parts: [{ ...OWN_PART, protocol: 65_535 }] },
-  'a role out of range': { frames: [{}], parts: [{ ...OWN_PART, role: 3 }] },
-  'a ticket that was never given': { frames: [{ ticket: 0xdead_beef }] },
-  'a ticket of another slot': { frames: [{ ticket: `(i32.xor ${TICKET} (i32.const 0x800))` }] },
+const ODD: Record<string, OutcomeText & { says: string; reach?: 'headers' }> = {
+  'an Edge that is not joined': { says: 'where the piece is not joined', frames: [{ edge: 2 }] },
+  'an Edge out of range': { says: 'where the piece is not joined', frames: [{ edge: 256 }] },
+  'the largest Edge': { says: 'where the piece is not joined', frames: [{ edge: 65_535 }] },
+  'a Shape that is not joined': { says: 'where the piece is not joined', frames: [{ shape: 1 }] },
+  'a Shape that would be another Edge in a table': {
+    says: 'where the piece is not joined',
+    frames: [{ edge: 0, shape: 1024 }],
+  },
+  'the largest Shape': { says: 'where the piece is not joined', frames: [{ shape: 65_535 }] },
+  'a protocol out of range': {
+    says: 'which is no protocol',
+    frames: [{}],
+    parts: [{ ...OWN_PART, protocol: 65_535 }],
+  },
+  'a role out of range': { says: 'which is no role', frames: [{}], parts: [{ ...OWN_PART, role: 3 }] },
+  'a ticket that was never given': {
+    says: 'which the piece does not hold',
+    frames: [{ ticket: 0xdead_beef }],
+  },
+  'a ticket of another slot': {
+    says: 'which the piece does not hold',
+    frames: [{ ticket: `(i32.xor ${TICKET} (i32.const 0x800))` }],
+  },
   "a ticket of another age of the slot, as another piece's would be": {
+    says: 'which the piece does not hold',
     frames: [{ ticket: `(i32.add ${TICKET} (i32.const 4096))` }],
   },
   'a ticket that ends twice': {
+    says: 'goes on in this outcome or has ended already',
     ends: [
       [TICKET, 0],
       [TICKET, 0],
     ],
   },
-  'a ticket that goes on and ends': { frames: [{}], ends: [[TICKET, 1]] },
-  'an end of ticket 0': { ends: [[0, 0]] },
-  'an end for a reason out of range': { ends: [[TICKET, 2]] },
-  'an end for the largest reason': { ends: [[TICKET, 0xffff]] },
-  'no parts': { frames: [{ count: 0 }] },
+  'a ticket that goes on and ends': {
+    says: 'goes on in this outcome or has ended already',
+    frames: [{}],
+    ends: [[TICKET, 1]],
+  },
+  'an end of ticket 0': { says: 'which the piece does not hold', ends: [[0, 0]] },
+  'an end for a reason out of range': { says: 'and the piece described 2', ends: [[TICKET, 2]] },
+  'an end for the largest reason': { says: 'and the piece described 2', ends: [[TICKET, 0xffff]] },
+  'no parts': { says: 'at least 1 and at most 32 can be', frames: [{ count: 0 }] },
   'more parts than a frame may have': {
+    says: 'at least 1 and at most 32 can be',
     frames: [{ count: LIMITS.maxFrameParts + 1 }],
     parts: Array(33).fill({ ...OWN_PART, length: 1 }),
   },
-  'the largest part count': { frames: [{ count: 65_535 }] },
-  'a first part beyond the list': { frames: [{ first: 1 }] },
-  'a first part that wraps': { frames: [{ first: 0xffff_ffff, count: 2 }], parts: [OWN_PART, OWN_PART] },
-  'more headers skipped than there are': { frames: [{ skipHeaders: 2 }] },
-  'headers and trailers skipped that overlap': { frames: [{ skipHeaders: 1, skipTrailers: 1 }] },
-  'an offset out of range': { frames: [{}], parts: [{ ...OWN_PART, offset: ARENA_BYTES }] },
-  'an offset below the arena': { frames: [{}], parts: [{ ...OWN_PART, offset: -64 }] },
+  'the largest part count': { says: 'at least 1 and at most 32 can be', frames: [{ count: 65_535 }] },
+  'a first part beyond the list': { says: 'has parts 1 to 2, and there are 1', frames: [{ first: 1 }] },
+  'a first part that wraps': {
+    says: 'has parts 4294967295 to 4294967297, and there are 2',
+    frames: [{ first: 0xffff_ffff, count: 2 }],
+    parts: [OWN_PART, OWN_PART],
+  },
+  'more headers skipped than there are': {
+    says: 'skips more parts than it has',
+    frames: [{ skipHeaders: 2 }],
+  },
+  'headers and trailers skipped that overlap': {
+    says: 'skips more parts than it has',
+    frames: [{ skipHeaders: 1, skipTrailers: 1 }],
+  },
+  'an offset out of range': {
+    says: 'and the arena has 65536',
+    frames: [{}],
+    parts: [{ ...OWN_PART, offset: ARENA_BYTES }],
+  },
+  'an offset below the arena': {
+    says: 'and the arena has 65536',
+    frames: [{}],
+    parts: [{ ...OWN_PART, offset: -64 }],
+  },
   'an offset and a length that wrap': {
+    says: 'and the arena has 65536',
     frames: [{}],
     parts: [{ ...OWN_PART, offset: 0xffff_fff0, length: 40 }],
   },
-  'a length out of range': { frames: [{}], parts: [{ ...OWN_PART, length: ARENA_BYTES + 1 }] },
-  'the largest length': { frames: [{}], parts: [{ ...OWN_PART, length: 0xffff_ffff }] },
+  'a length out of range': {
+    says: 'and the arena has 65536',
+    frames: [{}],
+    parts: [{ ...OWN_PART, length: ARENA_BYTES + 1 }],
+  },
+  'the largest length': {
+    says: 'and the arena has 65536',
+    frames: [{}],
+    parts: [{ ...OWN_PART, length: 0xffff_ffff }],
+  },
   'a frame larger than can be': {
+    says: 'has more than 66240 bytes',
     frames: [{}],
     parts: [
       { ...OWN_PART, length: ARENA_BYTES },
       { ...OWN_PART, length: 1000 },
     ],
   },
-  'bytes that were not withheld, as withheld': { frames: [{}], parts: [BODY] },
+  'bytes that were not withheld, as withheld': {
+    says: 'which are not of a frame that the piece holds',
+    frames: [{}],
+    parts: [BODY],
+  },
   'a withheld address of nobody': {
+    says: 'which are not of a frame that the piece holds',
     frames: [{}],
     parts: [{ ...WITHHELD, offset: 0xffff_fff8, length: 4 }],
     reach: 'headers',
   },
   'a withheld address of host memory in front of the body': {
+    says: 'which are not of a frame that the piece holds',
     frames: [{}],
     parts: [OWN_PART, { ...BODY, offset: `(i32.sub ${BODY_AT} (i32.const 1))` }],
     reach: 'headers',
   },
   'one byte behind the body': {
+    says: 'which are not of a frame that the piece holds',
     frames: [{}],
     parts: [OWN_PART, { ...BODY, length: `(i32.add ${BODY_LENGTH} (i32.const 1))` }],
     reach: 'headers',
   },
   'withheld bytes of a row that is free, where bytes of others may still stand': {
+    says: 'which are not of a frame that the piece holds',
     frames: [{}],
     parts: [OWN_PART, { ...BODY, offset: `(i32.add ${BODY_AT} (i32.const 2048000))` }],
     reach: 'headers',
   },
   'withheld bytes that partly overlap the room of the next row': {
+    says: 'which are not of a frame that the piece holds',
     frames: [{}],
     parts: [OWN_PART, { ...BODY, length: 2048 }],
     reach: 'headers',
   },
   'a withheld body whose length wraps': {
+    says: 'which are not of a frame that the piece holds',
     frames: [{}],
     parts: [OWN_PART, { ...BODY, length: 0xffff_ffff }],
     reach: 'headers',
   },
-  'a list of frames beyond the memory': { lists: { frames: [MEMORY_BYTES - 24, 2] } },
-  'a list of frames that wraps at 2³²': { lists: { frames: [0xffff_ffe8, 2] } },
-  'a list of frames that is not aligned': { frames: [{}], lists: { frames: [OUT + 0x1002, 1] } },
-  'a list of parts beyond the memory': { frames: [{}], lists: { parts: [MEMORY_BYTES - 8, 1] } },
-  'a list of parts that wraps at 2³²': { frames: [{}], lists: { parts: [0xffff_fff4, 2] } },
-  'a list of parts that is not aligned': { frames: [{}], lists: { parts: [OUT + 0x8001, 1] } },
-  'more parts than may be': { frames: [{}], lists: { parts: [0, LIMITS.maxPartsOut + 1] } },
-  'an arena beyond the memory': { frames: [{}], lists: { arena: [1, MEMORY_BYTES] } },
-  'an arena that wraps at 2³²': { frames: [{}], lists: { arena: [0xffff_ff00, 0x200] } },
-  'ends beyond the memory': { lists: { ends: [MEMORY_BYTES - 4, 1] } },
-  'ends that are not aligned': { ends: [[TICKET, 0]], lists: { ends: [OUT + 0x2_0002, 1] } },
-  'more ends than may be': { lists: { ends: [0, LIMITS.maxEndsOut + 1] } },
-  'paused Edges beyond the memory': { lists: { paused: [MEMORY_BYTES, 1] } },
-  'paused Edges that are not aligned': { lists: { paused: [OUT + 0x3_0001, 1] } },
-  'more paused Edges than there can be': { lists: { paused: [0, LIMITS.maxEdges + 1] } },
-  'a million frames': { lists: { frames: [0, 1_000_000] } },
-  'four thousand million frames': { lists: { frames: [0, 0xffff_ffff] } },
-  'more frames than may be': { lists: { frames: [0, LIMITS.maxFramesOut + 1] } },
+  'a list of frames beyond the memory': {
+    says: 'its list of frames reaches beyond the memory',
+    lists: { frames: [MEMORY_BYTES - 24, 2] },
+  },
+  'a list of frames that wraps at 2³²': {
+    says: 'its list of frames reaches beyond the memory',
+    lists: { frames: [0xffff_ffe8, 2] },
+  },
+  'a list of frames that is not aligned': {
+    says: 'its list of frames stands at 1052674, which is not aligned to 4',
+    frames: [{}],
+    lists: { frames: [OUT + 0x1002, 1] },
+  },
+  'a list of parts beyond the memory': {
+    says: 'its list of parts reaches beyond the memory',
+    frames: [{}],
+    lists: { parts: [MEMORY_BYTES - 8, 1] },
+  },
+  'a list of parts that wraps at 2³²': {
+    says: 'its list of parts reaches beyond the memory',
+    frames: [{}],
+    lists: { parts: [0xffff_fff4, 2] },
+  },
+  'a list of parts that is not aligned': {
+    says: 'its list of parts stands at 1081345, which is not aligned to 4',
+    frames: [{}],
+    lists: { parts: [OUT + 0x8001, 1] },
+  },
+  'more parts than may be': {
+    says: 'at most 65536 can be',
+    frames: [{}],
+    lists: { parts: [0, LIMITS.maxPartsOut + 1] },
+  },
+  'an arena beyond the memory': {
+    says: 'its list of arena reaches beyond the memory',
+    frames: [{}],
+    lists: { arena: [1, MEMORY_BYTES] },
+  },
+  'an arena that wraps at 2³²': {
+    says: 'its list of arena reaches beyond the memory',
+    frames: [{}],
+    lists: { arena: [0xffff_ff00, 0x200] },
+  },
+  'ends beyond the memory': {
+    says: 'its list of ends reaches beyond the memory',
+    lists: { ends: [MEMORY_BYTES - 4, 1] },
+  },
+  'ends that are not aligned': {
+    says: 'its list of ends stands at 1179650, which is not aligned to 4',
+    ends: [[TICKET, 0]],
+    lists: { ends: [OUT + 0x2_0002, 1] },
+  },
+  'more ends than may be': { says: 'at most 16384 can be', lists: { ends: [0, LIMITS.maxEndsOut + 1] } },
+  'paused Edges beyond the memory': {
+    says: 'its list of paused reaches beyond the memory',
+    lists: { paused: [MEMORY_BYTES, 1] },
+  },
+  'paused Edges that are not aligned': {
+    says: 'which is not aligned to 2',
+    lists: { paused: [OUT + 0x3_0001, 1] },
+  },
+  'more paused Edges than there can be': {
+    says: 'at most 256 can be',
+    lists: { paused: [0, LIMITS.maxEdges + 1] },
+  },
+  'a million frames': { says: 'and at most 16384 can be', lists: { frames: [0, 1_000_000] } },
+  'four thousand million frames': { says: 'and at most 16384 can be', lists: { frames: [0, 0xffff_ffff] } },
+  'more frames than may be': {
+    says: 'and at most 16384 can be',
+    lists: { frames: [0, LIMITS.maxFramesOut + 1] },
+  },
   'more bytes than may be, from one part that frames share': {
+    says: 'have more than 16777216 bytes together',
     frames: Array(20).fill({ ...OWN_FRAME, ticket: 0 }),
     // The frames stand once in memory: twenty there, and the list says that there are more.
     parts: [{ ...OWN_PART, length: ARENA_BYTES }],
     lists: { frames: [OUT + 0x1000, 257] },
   },
-  'an outcome that is not aligned': { at: OUT + 4 },
-  'an outcome outside of the memory': { at: MEMORY_BYTES - 40 },
-  'an outcome at the largest address': { at: -8 },
-  'a wake-up in the past': { wakeAt: '(f64.sub (local.get 0) (f64.const 0.001))' },
-  'a wake-up before all time': { wakeAt: '(f64.const -inf)' },
-  'a wake-up that is not a number': { wakeAt: '(f64.const nan)' },
+  'an outcome that is not aligned': { says: 'which is not aligned to 8 or not in memory', at: OUT + 4 },
+  'an outcome outside of the memory': {
+    says: 'which is not aligned to 8 or not in memory',
+    at: MEMORY_BYTES - 40,
+  },
+  'an outcome at the largest address': { says: 'which is not aligned to 8 or not in memory', at: -8 },
+  'a wake-up in the past': {
+    says: 'and it is 1000 already',
+    wakeAt: '(f64.sub (local.get 0) (f64.const 0.001))',
+  },
+  'a wake-up before all time': { says: 'and it is 1000 already', wakeAt: '(f64.const -inf)' },
+  'a wake-up that is not a number': { says: 'and it is 1000 already', wakeAt: '(f64.const nan)' },
   'a frame that is not of the Shape': {
+    says: "does not begin with that Shape's protocols",
     frames: [{}],
     parts: [{ ...OWN_PART, protocol: 0, role: Role.payload }],
   },
   'a header too short for its protocol, and another protocol': {
+    says: "does not begin with that Shape's protocols",
     frames: [{}],
     parts: [{ ...OWN_PART, protocol: 1, length: 1 }],
   },
-  'a good frame, and then a bad one': { frames: [OWN_FRAME, { ...OWN_FRAME, edge: 9 }] },
+  'a good frame, and then a bad one': {
+    says: 'where the piece is not joined',
+    frames: [OWN_FRAME, { ...OWN_FRAME, edge: 9 }],
+  },
+  'ends that wrap at 2³²': {
+    says: 'its list of ends reaches beyond the memory',
+    lists: { ends: [0xffff_fff8, 2] },
+  },
+  'paused Edges that wrap at 2³²': {
+    says: 'its list of paused reaches beyond the memory',
+    lists: { paused: [0xffff_fffe, 2] },
+  },
+  'parts that are the frames': {
+    says: "does not begin with that Shape's protocols",
+    frames: [{ count: 2, ticket: 0 }],
+    lists: { parts: [FRAMES_AT, 2] },
+  },
+  'ends that are the frames': {
+    says: 'an end names ticket 1, which the piece does not hold',
+    frames: [OWN_FRAME],
+    lists: { ends: [FRAMES_AT, 1] },
+  },
+  'frames that partly are the frames of another list': {
+    says: 'at least 1 and at most 32 can be',
+    frames: [OWN_FRAME, OWN_FRAME],
+    lists: { frames: [FRAMES_AT + 8, 1] },
+  },
+  'frames that are the outcome itself': {
+    says: 'where the piece is not joined',
+    lists: { frames: [OUT, 2] },
+  },
+  'the largest role': { says: 'which is no role', frames: [{}], parts: [{ ...OWN_PART, role: 255 }] },
+  'a part that is all of the memory': {
+    says: 'has more than 66240 bytes',
+    frames: [{}],
+    parts: [{ ...OWN_PART, length: MEMORY_BYTES }],
+    lists: { arena: [0, MEMORY_BYTES] },
+  },
 };
 
 describe('an outcome with', () => {
-  for (const [name, { reach, ...outcome }] of Object.entries(ODD)) {
+  for (const [name, { reach, says, ...outcome }] of Object.entries(ODD)) {
     it(`${name} is a fault, and hurts nobody else`, async () => {
       const process = whenFramesCome(outcomeText(fitting(outcome)));
       scene = await HostileScene.with(await hostilePiece(process), { reach: reach ?? 'whole-frame' });
@@ -162,6 +323,8 @@ describe('an outcome with', () => {
       expect(scene.faults()).toEqual(['hostile FT_FAULT_OUTCOME']);
       expect(scene.passed).toEqual([]);
       expect(scene.piece('hostile')).toMatchObject({ state: 'failed', held: 0, waiting: 0 });
+      expect(scene.piece('hostile').fault).toContain(`FT_FAULT_OUTCOME: outcome: `);
+      expect(scene.piece('hostile').fault).toContain(says);
       scene.round();
       scene.wait(1e6);
       scene.round();
@@ -227,6 +390,89 @@ describe('an outcome that is odd, and allowed', () => {
     scene.round(1);
     expect(scene.faults()).toEqual([]);
     expect(scene.passed[0]).toEqual([...OWN_PACKET]);
+  });
+
+  it('has frames whose bytes partly overlap, in the arena and in what was withheld', async () => {
+    // Three frames of one ticket and one of its own. Each has a copy where it needs one.
+    const part = (from: number, length: number) => ({
+      ...WITHHELD,
+      offset: `(i32.add ${BODY_AT} (i32.const ${from}))`,
+      length,
+    });
+    const process = whenFramesCome(
+      outcomeText({
+        frames: [
+          { first: 0, count: 2 },
+          { first: 2, count: 3 },
+          { first: 1, count: 1, ticket: 0, shape: 0 },
+          { first: 5, count: 2 },
+        ],
+        parts: [
+          OWN_PART,
+          { ...OWN_PART, offset: 64, length: 40 },
+          { ...OWN_PART, offset: 64, length: 40 },
+          { offset: 72, length: 20 },
+          part(2, 10),
+          { ...OWN_PART, offset: 64, length: 40 },
+          part(6, 12),
+        ],
+      }),
+    );
+    const other = [0x60, ...Array(7).fill(0), ...Array.from({ length: 40 }, (_, n) => n + 100)];
+    scene = await HostileScene.with(
+      await hostilePiece(process, {
+        fields: `(data (i32.const ${ARENA_AT + 64}) "${escaped(Uint8Array.from(other))}")`,
+      }),
+      { reach: 'headers' },
+    );
+    const body = Array.from({ length: 24 }, (_, n) => 0x80 + n);
+    scene.ends.top!.bring(0, [0x60, 0, 0, 0, 0, 24, 59, 64, ...Array(32).fill(7), ...body]);
+    expect(scene.faults()).toEqual([]);
+    const header = other.slice(0, 40);
+    expect(scene.passed).toEqual([
+      [...OWN_PACKET, ...header],
+      [...header, ...other.slice(8, 28), ...body.slice(2, 12)],
+      header,
+      [...header, ...body.slice(6, 18)],
+    ]);
+    scene.round();
+  });
+
+  it('comes from a memory that grows by nothing, again and again: each time the views on it are empty', async () => {
+    const shrink = '(drop (memory.grow (i32.const 0)))';
+    const log = '(call $log (i32.const 1) (i32.const 700) (i32.const 5))';
+    const process = whenFramesCome(`
+      ${shrink} ${log} ${shrink}
+      (call $listen (i32.const 1) (i32.const 0) (i32.const 700) (i32.const 5) (i32.const 2048))
+      (if (i32.eqz (i32.load8_u (i32.const 2048))) (then unreachable))
+      (if (i32.eqz (i32.load (i32.const 2064))) (then unreachable))
+      ${shrink}
+      ${outcomeText({
+        frames: [{ count: `(i32.load16_u offset=${FRAME.partCount} (local.get 1))` }],
+        lists: { parts: ['(local.get 3)', '(local.get 4)'], arena: ['(local.get 5)', '(local.get 6)'] },
+      })}
+      ${shrink}`);
+    scene = await HostileScene.with(
+      await hostilePiece(process, {
+        imports: ['log', 'listen'],
+        fields: '(data (i32.const 700) "hello")',
+        bodies: {
+          realloc: `${shrink} ${BUMP_ALLOCATOR} ${shrink}`,
+          process_post: `${shrink} (global.set $heap (i32.const 4096))`,
+          join: shrink,
+        },
+      }),
+    );
+    const { top, bottom } = scene.ends;
+    for (let n = 0; n < 20; n++) {
+      const packet = [0x60, 0, 0, 0, 0, 8, 59, 64, ...Array(32).fill(n), ...Array(8).fill(255 - n)];
+      bottom!.taken.length = 0;
+      top!.bring(0, packet);
+      expect(bottom!.taken.map(({ bytes }) => bytes)).toEqual([packet]);
+    }
+    expect(scene.faults()).toEqual([]);
+    expect(scene.logs[0]).toMatchObject({ piece: 'hostile', message: 'hello' });
+    scene.round(1);
   });
 
   it('comes from a memory that grows whenever the host asks for room, and after each answer', async () => {

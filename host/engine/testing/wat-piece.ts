@@ -24,7 +24,8 @@ export function watPiece(piece: WatPiece = {}): Promise<Uint8Array> {
 const ZEROS = 1024;
 const HEAP = 4096;
 
-const BUMP_ALLOCATOR = `
+/** Instructions of a `cabi_realloc` that gives room and takes none back. */
+export const BUMP_ALLOCATOR = `
   (global.set $heap (i32.and
     (i32.add (global.get $heap) (i32.sub (local.get 2) (i32.const 1)))
     (i32.sub (i32.const 0) (local.get 2))))

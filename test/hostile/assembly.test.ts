@@ -5,7 +5,8 @@ import { loadComponent } from '../../host/engine/load-component.ts';
 import { QuietHost } from '../../host/engine/testing/quiet-host.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
-import { describe as describeComponent, HostileScene } from './hostile-scene.ts';
+import { describe as describeComponent, type HostileOptions, HostileScene } from './hostile-scene.ts';
+import { PROVOCATIONS, type Provocation } from './provocations.ts';
 
 // A piece as an author would write it, with the SDK, which does what the setting `deed` says.
 
@@ -23,11 +24,18 @@ afterEach(() => {
   scene = undefined;
 });
 
-async function sceneOf(deed: string): Promise<HostileScene> {
+async function optionsOf(deed: string): Promise<HostileOptions> {
   const settings = [['deed', deed]] as const;
   const description = describeComponent(await loadComponent(bytes, { grants: EVERYTHING }), settings);
-  return HostileScene.with(bytes, { settings, description });
+  return { settings, description };
 }
+
+async function sceneOf(deed: string, options: HostileOptions = {}): Promise<HostileScene> {
+  return HostileScene.with(bytes, { ...(await optionsOf(deed)), ...options });
+}
+
+/** An IPv6 packet with a body. */
+const packet = (n: number) => [0x60, 0, 0, 0, 0, 8, 59, 64, ...Array(32).fill(n), ...Array(8).fill(255 - n)];
 
 describe('a piece in AssemblyScript that', () => {
   it.each([
@@ -52,25 +60,153 @@ describe('a piece in AssemblyScript that', () => {
     scene.round();
   });
 
-  it('uses a ticket of an earlier call is ended when it does', async () => {
-    scene = await sceneOf('ticket of an earlier call');
-    scene.round(1);
-    scene.round(1);
+  it.each([
+    ['edge out of range', 'where the piece is not joined'],
+    ['the largest edge', 'where the piece is not joined'],
+    ['shape out of range', 'where the piece is not joined'],
+    ['protocol out of range', 'which is no protocol'],
+    ['another protocol', "does not begin with that Shape's protocols"],
+    ['role out of range', 'which is no role'],
+    ['offset out of range', 'and the arena has'],
+    ['offset below the arena', 'and the arena has'],
+    ['length out of range', 'and the arena has'],
+    ['offset and length that wrap', 'and the arena has'],
+    ['no parts', 'has 0 parts'],
+    ['skips more than there is', 'skips more parts than it has'],
+    ['reason out of range', 'gives reason 2, and the piece described 2'],
+    ['ticket twice', 'goes on in this outcome or has ended already'],
+    ['ticket that goes on and ends', 'goes on in this outcome or has ended already'],
+    ['guess tickets', 'which the piece does not hold'],
+    ['withheld of nobody', 'which are not of a frame that the piece holds'],
+    ['withheld of others', 'which are not of a frame that the piece holds'],
+    ['not withheld, as withheld', 'which are not of a frame that the piece holds'],
+  ])('answers with "%s" is ended, for that, and nobody else notices', async (deed, says) => {
+    scene = await sceneOf(deed);
+    scene.round();
     expect(scene.faults()).toEqual(['hostile FT_FAULT_OUTCOME']);
+    expect(scene.piece('hostile')).toMatchObject({ state: 'failed', held: 0 });
+    expect(scene.piece('hostile').fault).toContain(says);
+    expect(scene.passed).toEqual([]);
+    scene.round();
+    expect(scene.passed).toEqual([]);
+  });
+
+  it.each([
+    ['ticket of an earlier call', 'an end names ticket'],
+    ['withheld of an earlier call', 'withheld bytes'],
+  ])('uses "%s" is ended when it does', async (deed, says) => {
+    scene = await sceneOf(deed);
+    scene.ends.top!.bring(0, packet(1));
+    expect(scene.faults()).toEqual([]);
+    // Its row is another's by now.
+    const { left, right, top } = scene.ends;
+    right!.takes = 0;
+    left!.bring(0, packet(3));
+    top!.bring(0, packet(2));
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_OUTCOME']);
+    expect(scene.piece('hostile').fault).toContain(says);
+    right!.takes = Infinity;
+    scene.lane.run();
+    expect(right!.taken.map(({ bytes }) => bytes)).toEqual([packet(3)]);
     scene.round();
   });
 
-  it.each(['forward all', 'listen and forget', 'offer', 'log'])(
-    'does "%s" goes on, and so do all others',
-    async (deed) => {
-      scene = await sceneOf(deed);
-      for (let n = 0; n < 60; n++) scene.round();
+  for (const [deed, code] of [
+    ['trap', 'FT_FAULT_TRAP'],
+    ['loop', 'FT_FAULT_FUEL'],
+  ] as const) {
+    it.each(['join', 'leave', 'listening', 'ready', 'save', 'restore'] as const)(
+      `does "${deed} in %s" is ended, and nobody else notices`,
+      async (call) => {
+        const { options: how = {}, provoke }: Provocation = PROVOCATIONS[call];
+        const options = { ...(await optionsOf(`${deed} in ${call}`)), ...how };
+        // With each frame that comes, a hundred go on.
+        const settings =
+          call === 'ready' ? [...options.settings!, ['fill', 'true'] as const] : options.settings!;
+        scene = await HostileScene.with(bytes, { ...options, settings });
+        await provoke(scene, bytes, { ...options, settings });
+        const before = call === 'restore' ? ['hostile FT_FAULT_TRAP'] : [];
+        expect(scene.faults()).toEqual([...before, `hostile ${code}`]);
+        expect(scene.piece('hostile')).toMatchObject({ state: 'failed', held: 0 });
+        scene.round();
+        expect(scene.passed).toEqual([]);
+      },
+    );
+
+    it.each(['start', 'accepts'])(`does "${deed} in %s" does not come in`, async (call) => {
+      scene = await sceneOf('forward all');
+      const wicked = { ...(await optionsOf(`${deed} in ${call}`)), identity: 'wicked' };
+      await expect(scene.change(bytes, wicked)).rejects.toMatchObject({
+        mistakes: [{ code, piece: 'hostile' }],
+      });
+      // What comes from below goes back there.
+      expect(scene.round()).toEqual(scene.passed.slice(0, 3));
       expect(scene.faults()).toEqual([]);
-      expect(scene.passed.length).toBeGreaterThanOrEqual(3);
-      expect(scene.logs.length).toBeLessThan(200);
-      for (const { message } of scene.logs) expect(message).not.toMatch(/\p{Cc}/u);
-    },
-  );
+    });
+  }
+
+  it('traps in describe, or calls the host there, is not even described', async () => {
+    const loaded = await loadComponent(bytes, { grants: EVERYTHING });
+    const code = (deed: string) => {
+      try {
+        return loaded.describe([['deed', deed]]);
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(code('trap in describe')).toMatchObject({ code: 'FT_FAULT_TRAP' });
+    expect(code('call the host in describe')).toMatchObject({ code: 'FT_FAULT_REENTRY' });
+  });
+
+  it('calls the host while it is asked for its state is ended', async () => {
+    scene = await sceneOf('call the host in save', { saveEveryMs: 1000 });
+    scene.round();
+    scene.wait(1000);
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_REENTRY']);
+    scene.round();
+  });
+
+  it('has escape sequences in what it says of itself has them made visible', async () => {
+    const { description } = await optionsOf('escapes in its names');
+    expect(description).toMatchObject({
+      version: '\\u{1b}[2J6',
+      summary: 'Does\\u{7} \\u{1b}]0;owned\\u{7} what\\r\\nit must not.',
+    });
+    const { error } = (await HostileScene.start(bytes, await optionsOf('escapes in its problem'))) as {
+      error: unknown;
+    };
+    expect(error).toMatchObject({
+      mistakes: [{ code: 'FT_PIECE_START', message: expect.stringContaining('\\u{1b}[31mno') }],
+    });
+    expect(String(error)).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+  });
+
+  it('makes frames that overlap sends what it says, and no more', async () => {
+    scene = await sceneOf('frames that overlap');
+    scene.ends.top!.bring(0, packet(1));
+    expect(scene.faults()).toEqual([]);
+    const bytes60 = (count: number) => Array(count).fill(0x60);
+    expect(scene.passed).toEqual([bytes60(40), ...[1, 2, 3, 4, 5, 6, 7].map((n) => bytes60(80 - n))]);
+    scene.round();
+  });
+
+  it.each([
+    'forward all',
+    'listen and forget',
+    'offer',
+    'log',
+    'memory that grows',
+    'wake up in the past',
+    'pause what is not there',
+    'as many frames as there can be',
+  ])('does "%s" goes on, and so do all others', async (deed) => {
+    scene = await sceneOf(deed);
+    for (let n = 0; n < 60; n++) scene.round();
+    expect(scene.faults()).toEqual([]);
+    expect(scene.passed.length).toBeGreaterThanOrEqual(3);
+    expect(scene.logs.length).toBeLessThan(200);
+    for (const { message } of scene.logs) expect(message).not.toMatch(/\p{Cc}/u);
+  });
 
   it('sends all of its memory finds no byte of anybody else in it', async () => {
     scene = await sceneOf('send what it found in memory');

@@ -39,6 +39,8 @@ export interface FrameText {
   readonly skipHeaders?: Word;
   readonly skipTrailers?: Word;
   readonly ticket?: Word;
+  readonly roomOffset?: Word;
+  readonly roomLength?: Word;
 }
 
 export interface PartText {
@@ -103,6 +105,8 @@ export function outcomeText(outcome: OutcomeText): string {
     store(8, at + FRAME.skipHeaders, frame.skipHeaders ?? 0);
     store(8, at + FRAME.skipTrailers, frame.skipTrailers ?? 0);
     store(32, at + FRAME.ticket, frame.ticket ?? TICKET);
+    store(32, at + FRAME.roomOffset, frame.roomOffset ?? 0);
+    store(32, at + FRAME.roomLength, frame.roomLength ?? 0);
   });
   parts.forEach((part, n) => {
     const at = PARTS_AT + n * PART.size;

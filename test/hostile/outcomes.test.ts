@@ -438,6 +438,21 @@ describe('an outcome that is odd, and allowed', () => {
     scene.round();
   });
 
+  it('says that its frames have rooms which partly overlap, or are nowhere', async () => {
+    const rooms = [
+      [0, 60],
+      [30, 60],
+      [0xffff_fff0, 0x20],
+      [ARENA_BYTES, 0xffff_ffff],
+    ];
+    const frames = rooms.map(([roomOffset, roomLength]) => ({ ...OWN_FRAME, roomOffset, roomLength }));
+    scene = await HostileScene.with(await hostilePiece(whenFramesCome(outcomeText({ frames }))));
+    scene.round(1);
+    expect(scene.faults()).toEqual([]);
+    expect(scene.passed).toHaveLength(8);
+    for (const packet of scene.passed) expect(packet).toEqual([...OWN_PACKET]);
+  });
+
   it('comes from a memory that grows by nothing, again and again: each time the views on it are empty', async () => {
     const shrink = '(drop (memory.grow (i32.const 0)))';
     const log = '(call $log (i32.const 1) (i32.const 700) (i32.const 5))';

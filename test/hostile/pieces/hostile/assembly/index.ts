@@ -1,6 +1,7 @@
 // A piece of many deeds, for tests of the host: the setting `deed` says which. It does it with the first frame that comes.
 import {
-  Batch, Description, Direction, Kind, Level, Outcome, Piece, Reach, Role, Settings, State, edgeOf, listen, log, offerText, protocolNumber, unlisten,
+  Batch, Description, Direction, Joining, Kind, Level, Outcome, PartMarks, Piece, Reach, Role, Settings, State, Text, edgeOf, listen, log,
+  offerText, protocolNumber, unlisten,
 } from 'funnel-tunnel/as';
 
 class Hostile extends Piece {
@@ -8,12 +9,23 @@ class Hostile extends Piece {
   ipv6: u16 = 0;
   calls: i32 = 0;
   kept: u32 = 0;
+  fills: bool = false;
+  body: u32 = 0;
+  bodyLength: u32 = 0;
 
   describe(d: Description, settings: Settings): void {
     this.calls++;
-    d.piece(this.calls == 1 ? 'hostile' : 'another', '6.6.6', 'Does what it must not.');
+    const deed = settings.text('deed');
+    if (deed == 'trap in describe') unreachable();
+    if (deed == 'call the host in describe') log(Level.Info, 'here');
+    d.piece(
+      this.calls == 1 ? 'hostile' : 'another',
+      deed == 'escapes in its names' ? '\x1b[2J6' : '6.6.6',
+      deed == 'escapes in its names' ? 'Does\x07 \x1b]0;owned\x07 what\r\nit must not.' : 'Does what it must not.',
+    );
     d.protocol('ipv6');
     d.setting('deed', Kind.Text, 'Which.', 'nothing');
+    d.setting('fill', Kind.Boolean, 'Whether it sends a hundred frames with each that comes.', 'false');
     const reach = settings.text('deed').startsWith('withheld') ? Reach.Headers : Reach.WholeFrame;
     d.edge('a').shape('ipv6', Direction.Up, reach);
     d.edge('b').shape('ipv6', Direction.Down, reach);
@@ -24,12 +36,46 @@ class Hostile extends Piece {
 
   start(now: f64, settings: Settings): void {
     this.deed = settings.text('deed');
+    this.fills = settings.boolean('fill');
     this.ipv6 = protocolNumber('ipv6');
+    this.may('start');
+    if (this.deed == 'escapes in its problem') settings.problem('deed', '\x1b[31mno\x1b[0m\n\u202e');
+  }
+
+  /** Does in a call of this name what the deed says. */
+  may(call: string): void {
+    if (this.deed == 'trap in ' + call) unreachable();
+    if (this.deed == 'loop in ' + call) while (true) this.calls++;
+    if (this.deed == 'call the host in ' + call) listen(0, 0, 'ipv6');
+  }
+
+  accepts(joining: Joining): string | null {
+    this.may('accepts');
+    return null;
+  }
+
+  join(joining: Joining): void {
+    this.may('join');
+  }
+
+  leave(edge: u16, shape: u16): void {
+    this.may('leave');
+  }
+
+  listening(edge: u16, stack: Text, present: bool): string | null {
+    if (stack.length == 14) this.may('listening');
+    return null;
+  }
+
+  ready(edge: u16, ready: bool): void {
+    this.may('ready');
   }
 
   state(state: State): void {
     // Reads and writes what lies around the state.
     if (this.deed == 'state beyond memory') state.bytes(0xfffffff0, 64);
+    if (state.isRestoring) this.may('restore');
+    else this.may('save');
     this.calls = state.u32(this.calls);
   }
 
@@ -38,7 +84,95 @@ class Hostile extends Piece {
     const b = <u16>edgeOf(1);
     const deed = this.deed;
     const frame = batch.frame(0);
-    if (deed == 'forward all') {
+    // So that it comes back: see the test.
+    if (now >= 7000 && now < 8000) unreachable();
+    if (deed == 'edge out of range') {
+      out.forward(frame, 9, 0);
+    } else if (deed == 'the largest edge') {
+      out.forward(frame, 0xffff, 0);
+    } else if (deed == 'shape out of range') {
+      out.forward(frame, b, 3);
+    } else if (deed == 'protocol out of range') {
+      out.begin(b, 0, frame.ticket);
+      out.header(0xffff, 40);
+    } else if (deed == 'another protocol') {
+      out.begin(b, 0, frame.ticket);
+      out.header(1, 40);
+    } else if (deed == 'role out of range') {
+      out.begin(b, 0, frame.ticket);
+      out.part(this.ipv6, 3, 0, 0, 40);
+    } else if (deed == 'offset out of range') {
+      out.begin(b, 0, frame.ticket);
+      out.part(this.ipv6, Role.Header, 0, 0x7fffffff, 40);
+    } else if (deed == 'offset below the arena') {
+      out.begin(b, 0, frame.ticket);
+      out.part(this.ipv6, Role.Header, 0, <u32>-40, 40);
+    } else if (deed == 'length out of range') {
+      out.begin(b, 0, frame.ticket);
+      out.part(this.ipv6, Role.Header, 0, 0, 0xffffffff);
+    } else if (deed == 'offset and length that wrap') {
+      out.begin(b, 0, frame.ticket);
+      out.part(this.ipv6, Role.Header, 0, 0xfffffff0, 40);
+    } else if (deed == 'no parts') {
+      out.begin(b, 0, frame.ticket);
+    } else if (deed == 'skips more than there is') {
+      out.forward(frame, b, 0);
+      out.skips(200, 200);
+    } else if (deed == 'reason out of range') {
+      out.end(frame.ticket, 2);
+    } else if (deed == 'ticket that goes on and ends') {
+      out.forward(frame, b, 0);
+      out.end(frame.ticket, 0);
+    } else if (deed == 'withheld of nobody' || deed == 'not withheld, as withheld') {
+      out.begin(b, 0, frame.ticket);
+      out.header(this.ipv6, 40);
+      const part = frame.part(frame.partCount - 1);
+      out.part(0, Role.Payload, PartMarks.Withheld, deed == 'withheld of nobody' ? 0xfffffff0 : part.offset, 8);
+    } else if (deed == 'withheld of an earlier call') {
+      const part = frame.part(frame.partCount - 1);
+      if (this.body != 0) {
+        out.begin(b, 0, frame.ticket);
+        out.header(this.ipv6, 40);
+        out.part(0, Role.Payload, PartMarks.Withheld, this.body, this.bodyLength);
+      } else {
+        out.end(frame.ticket, 0);
+      }
+      this.body = part.offset;
+      this.bodyLength = part.length;
+    } else if (deed == 'wake up in the past') {
+      out.wakeAt(now - 1000);
+      out.wakeAt(NaN);
+      for (let i = 0; i < batch.length; i++) out.forward(batch.frame(i), b, 0);
+    } else if (deed == 'as many frames as there can be') {
+      let length = 0;
+      while (out.begin(b, 0, 0) && out.header(this.ipv6, 40) != 0) length++;
+      out.cancel();
+    } else if (deed == 'frames that overlap') {
+      out.begin(b, 0, frame.ticket);
+      const at = out.header(this.ipv6, 40);
+      memory.fill(at, 0x60, 40);
+      for (let n = 1; n < 8; n++) {
+        out.begin(b, 0, 0);
+        out.bytes(this.ipv6, Role.Header, 0, at, 40);
+        out.bytes(0, Role.Payload, 0, at + n, 40 - n);
+      }
+    } else if (deed == 'memory that grows') {
+      memory.grow(1);
+      memory.grow(0);
+      log(Level.Info, 'grown');
+      for (let i = 0; i < batch.length; i++) out.forward(batch.frame(i), b, 0);
+    } else if (deed == 'pause what is not there') {
+      for (let n = 0; n < 300; n++) out.pause(<u16>(2 + n * 251));
+      for (let i = 0; i < batch.length; i++) out.forward(batch.frame(i), b, 0);
+    } else if (this.fills) {
+      for (let n = 0; n < 100; n++) {
+        out.begin(b, 0, 0);
+        const at = out.header(this.ipv6, 40);
+        if (at == 0) break;
+        memory.fill(at, 0, 40);
+        store<u8>(at, 0x60);
+      }
+    } else if (deed == 'forward all') {
       for (let i = 0; i < batch.length; i++) out.forward(batch.frame(i), b, 0);
     } else if (deed == 'abort') {
       throw new Error('on purpose');

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packageRoot } from '../../abi/build/package-root.ts';
+import { consentText } from '../../host/cli/consent-text.ts';
+import { renderCounters } from '../../host/cli/counter-table.ts';
+import { explainText } from '../../host/cli/explain-text.ts';
+import { graphDot, graphSvg } from '../../host/cli/graph-dot.ts';
+import { graphText } from '../../host/cli/graph-text.ts';
+import { inspectJson, inspectText } from '../../host/cli/inspect-text.ts';
+import { manualPage } from '../../host/cli/manual-page.ts';
+import { planText } from '../../host/cli/plan-text.ts';
+import { errorText } from '../../host/cli/report-error.ts';
+import { JsonReporter, LineReporter } from '../../host/cli/run-reporter.ts';
+import { loadComponent } from '../../host/engine/load-component.ts';
+import { checkConfiguration } from '../../host/policy/check-configuration.ts';
+import { ConfigurationError } from '../../host/policy/configuration-error.ts';
+import { reviewConsent } from '../../host/policy/consent.ts';
+import { explainPuzzle } from '../../host/policy/explain-puzzle.ts';
+import { type Funnel, openFunnel } from '../../host/policy/funnel.ts';
+import type { FunnelEvent } from '../../host/policy/funnel-event.ts';
+import { inspectPiece } from '../../host/policy/inspect-piece.ts';
+import { PieceShelf } from '../../host/policy/piece-shelf.ts';
+import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
+import { builtPiece } from '../fixtures/built-piece.ts';
+import { pieces } from '../fixtures/worker-pieces.ts';
+
+// A piece whose words could steer a terminal, wherever it can say one; and all that the command shows of it.
+
+checkForLeaks();
+
+let folder: string;
+let bytes: Uint8Array;
+beforeAll(async () => {
+  bytes = await builtPiece(join(packageRoot(), 'test', 'hostile', 'pieces', 'gaudy'));
+  folder = mkdtempSync(join(tmpdir(), 'gaudy-'));
+  writeFileSync(join(folder, 'gaudy.wasm'), bytes);
+}, 300_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Everything that a terminal takes for more than a character, but the ends of our own lines. */
+const STEERS = /[^\P{Cc}\n]|[\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u;
+/** What of the words of the piece would stand at the beginning of a line. */
+const FORGED = /^fault: other/m;
+
+const WORDS = [
+  'nowhere',
+  'name',
+  'version',
+  'summary',
+  'setting',
+  'setting summary',
+  'default',
+  'edge',
+  'stack',
+  'property',
+  'property text',
+  'required',
+  'keeps',
+  'reason',
+  'protocol',
+  'definition',
+  'problem',
+  'start problem',
+  'log',
+  'offer',
+] as const;
+
+describe('words of a piece do not steer a terminal', () => {
+  it.each(WORDS)('in its %s', async (where) => {
+    // An Edge whose name a configuration cannot say joins by default.
+    const shown: [string, string][] = [];
+    const show = (by: string, text: string) => shown.push([by, text]);
+    const description = (await loadComponent(bytes, { grants: new Set(['log', 'offer']) })).describe([
+      ['where', where],
+    ]);
+    if ('edges' in description) show('piece doc', manualPage(description, { reference: './gaudy.wasm' }));
+    const file = join(folder, 'it.yaml');
+    writeFileSync(
+      file,
+      `pieces:
+  gaudy: { piece: ./gaudy.wasm, settings: { where: ${where} }, edges: { ${where === 'edge' ? '' : 'a: one, '}b: two }, grants: { offer: true, log: true } }
+  giver: { piece: beat, edges: { out: one } }
+  taker: { piece: sink, edges: { in: two } }
+`,
+    );
+    const { puzzle, mistakes } = await checkConfiguration(file, { pieces });
+    if (puzzle === undefined) {
+      show('check', errorText(new ConfigurationError(mistakes)));
+    } else {
+      show('plan', planText(puzzle));
+      show('graph', graphText(puzzle));
+      show('graph --format dot', graphDot(puzzle));
+      show('graph --format svg', await graphSvg(puzzle));
+      show('explain', explainText(puzzle, explainPuzzle(puzzle)));
+    }
+    const review = await reviewConsent(file, { pieces }).catch((error: unknown) =>
+      show('consent', errorText(error)),
+    );
+    if (typeof review === 'object') show('consent', consentText(review));
+    const inspection = await inspectPiece(new PieceShelf(), './gaudy.wasm', { directory: folder });
+    show('piece inspect', inspectText(inspection));
+    show('piece inspect --json', JSON.stringify(inspectJson(inspection), undefined, 2));
+
+    const reporters = [
+      new LineReporter((text) => show('run', text), 1000),
+      new JsonReporter((text) => show('run --json', text), 1000),
+    ];
+    try {
+      const onEvent = (event: FunnelEvent) => {
+        for (const reporter of reporters) reporter.event(event);
+      };
+      const funnel = await openFunnel(file, { pieces, onEvent });
+      for (let turn = 0; turn < 1000 && taken(funnel) < 5; turn++)
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      await funnel.close();
+      const snapshot = funnel.snapshot();
+      for (const reporter of reporters) {
+        reporter.started(funnel.puzzle);
+        reporter.counters(snapshot);
+        reporter.ended(snapshot);
+      }
+      show('status', renderCounters(snapshot, undefined, 100).join('\n'));
+      if (where === 'nowhere') expect(taken(funnel)).toBeGreaterThan(0);
+    } catch (error) {
+      show('run', errorText(error));
+    }
+    for (const [by, text] of shown) {
+      const at = text.search(STEERS);
+      expect(at < 0 ? '' : `${by}: ${JSON.stringify(text.slice(Math.max(0, at - 60), at + 40))}`).toBe('');
+      expect(FORGED.test(text), by).toBe(false);
+    }
+  });
+});
+
+function taken(funnel: Funnel): number {
+  return funnel.snapshot().pieces.find(({ name }) => name === 'taker')!.edges[0]!.framesIn;
+}

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Piece as Description } from '../../abi/host/contract.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { type LoadedComponent, loadComponent } from '../../host/engine/load-component.ts';
+import { LAST_PIECE, placeOf } from '../../host/piece/arrivals.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
 import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
 import { describePiece, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
@@ -16,11 +18,15 @@ checkForLeaks();
 
 const protocols = protocolsOfPuzzle();
 let loaded: LoadedComponent;
+const others = new Map<string, LoadedComponent>();
 let lane: Lane;
 const ends: Record<string, ScriptedPiece> = {};
 
 beforeAll(async () => {
-  loaded = await loadComponent(await builtPiece(join(packageRoot(), 'pieces-as/frame-sequence')));
+  const load = async (name: string) =>
+    loadComponent(await builtPiece(join(packageRoot(), 'pieces-as', name)));
+  loaded = await load('frame-sequence');
+  for (const name of ['hub', 'tap', 'fault']) others.set(name, await load(name));
 }, 300_000);
 
 afterEach(() => {
@@ -123,6 +129,7 @@ function end(
     place: { name, description, edges: new Map([['net', [network]]]) },
     kind: 'native',
     failure: 'closed',
+    identity: name,
     make: (context, frames) => {
       ends[name] = new ScriptedPiece(description, context, frames, protocols);
       return ends[name];
@@ -136,21 +143,24 @@ function component(
   frames: string,
   carrier: string,
 ): PieceMaker {
+  return placed(loaded, name, settings, { frames: [frames], carrier: [carrier] });
+}
+
+function placed(
+  component: LoadedComponent,
+  name: string,
+  settings: Record<string, string>,
+  edges: Record<string, readonly string[]>,
+): PieceMaker {
   const given = Object.entries(settings);
-  const description = describeWith(settings);
+  const description = describeWith(settings, component);
   return {
-    place: {
-      name,
-      description,
-      edges: new Map([
-        ['frames', [frames]],
-        ['carrier', [carrier]],
-      ]),
-    },
+    place: { name, description, edges: new Map(Object.entries(edges)) },
     kind: 'component',
     failure: 'closed',
+    identity: JSON.stringify([name, settings]),
     make: (context, store) =>
-      new ComponentPiece(loaded, description, given, surroundingsOf(context, store, protocols)),
+      new ComponentPiece(component, description, given, surroundingsOf(context, store, protocols)),
   };
 }
 
@@ -185,8 +195,134 @@ describe('a large frame through a lane', () => {
   });
 });
 
-function describeWith(settings: Record<string, string>): Description {
-  const description = loaded.describe(Object.entries(settings));
+/**
+ * Frames of two senders, larger than may pass as one, meet on one network and go on to a third place, perhaps by way of others:
+ *
+ *   cable a ── from-a ──┐
+ *                       ├── hub ──(ways)── to ── cable c · cable d ── from-c ── out
+ *   cable b ── from-b ──┘
+ */
+describe.each(['message-reliable', 'message-unreliable'])('large frames of two senders, over %s', (mode) => {
+  const large = { stack: 'opaque-frame', 'max-frame': '4294967295' };
+  const incoming = { ...large, mode: 'message-reliable' };
+  const orderly = ['reliable', 'ordered', 'duplicate-free'];
+  let time = 0;
+  let carried = 0;
+
+  function puzzle(ways: readonly string[], senderSettings: Record<string, string> = {}): PieceMaker[] {
+    const description = describeWith(incoming);
+    for (const [name, definition] of description.protocols)
+      if (definition !== undefined && protocols.number(name) === 0)
+        protocols.defineFromText(name, definition);
+    const stack = { stack: 'opaque-frame' };
+    const between = ways.map((way, n) =>
+      placed(others.get(way)!, `way-${n}`, stack, { a: [`way ${n}`], b: [`way ${n + 1}`] }),
+    );
+    return [
+      end('cable-a', 'ip/udp', 'up', 'a', orderly),
+      component('from-a', incoming, 'frames a', 'a'),
+      end('cable-b', 'ip/udp', 'up', 'b', orderly),
+      component('from-b', { ...incoming, ...senderSettings }, 'frames b', 'b'),
+      placed(others.get('hub')!, 'hub', stack, { net: ['frames a', 'frames b', 'way 0'] }),
+      ...between,
+      component('to', { ...large, mode, remote: '192.0.2.2' }, `way ${ways.length}`, 'c'),
+      end('cable-c', 'ip/udp', 'up', 'c', orderly),
+      end('cable-d', 'ip/udp', 'up', 'd', orderly),
+      component('from-c', { ...large, mode }, 'frames c', 'd'),
+      end('out', 'opaque-frame', 'down', 'frames c'),
+    ];
+  }
+
+  async function open(ways: readonly string[]): Promise<void> {
+    time = 0;
+    carried = 0;
+    lane = new Lane({ protocols, now: () => time });
+    await lane.start(puzzle(ways));
+  }
+
+  /** The segments of a frame of one byte, again and again. */
+  function segmentsOf(byte: number, length: number): number[][] {
+    const count = Math.ceil(length / 1400);
+    return Array.from({ length: count }, (_, n) => {
+      const flags = 0x40 | (n === 0 ? 0x20 : 0) | (n === count - 1 ? 0x10 : 0);
+      return datagram([flags, 0, 0, byte, ...Array(Math.min(1400, length - n * 1400)).fill(byte)]);
+    });
+  }
+
+  function bring(cable: string, segment: number[]): void {
+    ends[cable]!.bring(0, segment);
+    // What went out is sent on at once, as a network would: queues do not fill.
+    const { taken } = ends['cable-c']!;
+    for (; carried < taken.length; carried++)
+      ends['cable-d']!.bring(0, datagram(taken[carried]!.bytes.slice(28)));
+  }
+
+  /** Whole frames that came out: their first byte and their length. None of them is mixed. */
+  function cameOut(): [number, number][] {
+    const { taken, pieces } = ends.out!;
+    const begun = new Map<number, number[]>();
+    const whole: number[][] = [];
+    for (const [n, { bytes }] of taken.entries()) {
+      const { train, piece } = pieces[n]!;
+      const before = train === 0 ? [] : placeOf(piece) === 0 ? [] : begun.get(train)!;
+      const after = [...before, ...bytes];
+      begun.set(train, after);
+      if (train === 0 || piece >= LAST_PIECE) whole.push(after);
+    }
+    for (const each of whole) expect(new Set(each).size).toBe(1);
+    return whole.map((each): [number, number] => [each[0]!, each.length]).sort((a, b) => a[0] - b[0]);
+  }
+
+  test('come out whole, however they mix, and whatever passes them on', async () => {
+    const way = fc.constantFrom('tap', 'fault');
+    await fc.assert(
+      fc.asyncProperty(
+        fc.infiniteStream(fc.boolean()),
+        fc.array(way, { maxLength: 2 }),
+        async (random, ways) => {
+          await open(ways);
+          const [a, b] = [segmentsOf(1, 100_000), segmentsOf(2, 130_000)];
+          while (a.length > 0 || b.length > 0) {
+            const isA = b.length === 0 || (a.length > 0 && random.next().value);
+            bring(isA ? 'cable-a' : 'cable-b', (isA ? a : b).shift()!);
+          }
+          expect(cameOut()).toEqual([
+            [1, 100_000],
+            [2, 130_000],
+          ]);
+          const { pieces } = lane.snapshot();
+          expect(pieces.map(({ state, held }) => [state, held])).toEqual(pieces.map(() => ['running', 0]));
+          lane.close();
+        },
+      ),
+      { numRuns: 5 },
+    );
+  });
+
+  test('are lost as a whole where a piece is replaced within one; the other is not disturbed', async () => {
+    await open(['tap']);
+    const [a, b] = [segmentsOf(1, 100_000), segmentsOf(2, 130_000)];
+    for (let n = 0; n < 55; n++) {
+      bring('cable-a', a.shift()!);
+      bring('cable-b', b.shift()!);
+    }
+    await lane.apply(puzzle(['tap'], { timeout: '29s' }));
+    for (const each of b) bring('cable-b', each);
+    for (const each of a) bring('cable-a', each);
+    // Where frames wait for one that ended in the middle, they go on when its time is over.
+    time = 31_000;
+    lane.run();
+    for (const each of segmentsOf(3, 80_000)) bring('cable-b', each);
+    expect(cameOut()).toEqual([
+      [1, 100_000],
+      [3, 80_000],
+    ]);
+    expect(lane.snapshot().pieces.map(({ held }) => held)).toEqual(lane.snapshot().pieces.map(() => 0));
+  });
+});
+
+function describeWith(settings: Record<string, string>, component = loaded): Description {
+  const description = component.describe(Object.entries(settings));
   if (!('edges' in description)) throw new Error(JSON.stringify(description));
   return description;
 }

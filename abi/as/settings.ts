@@ -61,6 +61,13 @@ export class Settings {
     return value;
   }
 
+  /** A protocol stack without an open step `*`, for a piece that does not fill it by `listen`. */
+  stack(name: string): string {
+    const text = this.text(name);
+    if (text.includes('*')) this.problem(name, 'must have no open step "*", which nobody fills here, and all ports are taken without: not ' + quoted(text));
+    return text;
+  }
+
   boolean(name: string): bool {
     const text = this.text(name);
     if (text == 'true') return true;

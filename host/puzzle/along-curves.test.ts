@@ -66,6 +66,14 @@ describe('what a piece listens on', () => {
       { curves: ['0/0 1/0'] },
     );
     expect(heard([phone('lan'), other, net], 'ip/udp/local:7000')).toEqual([]);
+    // It takes no frames by an open step unless it listens itself, and then it makes it so below by itself.
+    const open = samplePlace(
+      'tap',
+      { a: ['ip/udp/* up'], b: ['ip/udp/* down'] },
+      { a: ['lan'], b: ['wan'] },
+      { curves: ['0/0 1/0'] },
+    );
+    expect(heard([phone('lan'), open, net], 'ip/udp/local:7000')).toEqual(['tap.a@lan ip/udp/local:7000']);
   });
 
   it('goes round a loop of hubs once, and comes back to nobody', () => {

@@ -1,6 +1,7 @@
 import { formatStack } from '../stack/format-stack.ts';
 import { MAX_STACK_STEPS } from '../stack/parse-stack.ts';
 import type { Protocols } from '../stack/protocols.ts';
+import { hasOpenStep } from '../stack/stack.ts';
 import { StackMemo } from '../stack/stack-memo.ts';
 import { beyond } from './ways.ts';
 
@@ -21,7 +22,10 @@ export class StacksAlong {
     return this.#memo.match(a, b).matches;
   }
 
-  /** What a stack that matches the Shape at one end of a Curve is at the other: what follows the two Shapes is the same. */
+  /**
+   * What a stack that matches the Shape at one end of a Curve is at the other: what follows the two Shapes is the same. Undefined also
+   * where a Shape has an open step: only the piece itself can take frames there, by listening.
+   */
   behind(stack: string, near: string, far: string): string | undefined {
     const key = `${stack}\n${near}\n${far}`;
     if (this.#version !== this.protocols.version) this.#answers.clear();
@@ -36,8 +40,8 @@ export class StacksAlong {
   #findBehind(stack: string, near: string, far: string): string | undefined {
     const memo = this.#memo;
     const both = memo.match(stack, near).stack;
-    if (both === undefined) return undefined;
     const [nearStack, farStack] = [memo.parsed(near), memo.parsed(far)];
+    if (both === undefined || hasOpenStep(nearStack) || hasOpenStep(farStack)) return undefined;
     // Nothing is put around it, so what is known of it still holds.
     if (memo.text(nearStack) === memo.text(farStack)) return memo.text(both);
     const rest = beyond(both, nearStack, this.protocols) ?? [];

@@ -38,6 +38,11 @@ export function localPorts(stack: Stack): readonly number[] {
   return [];
 }
 
+/** Whether a step is still to be filled: until then, the stack is that of no frame. */
+export function hasOpenStep({ steps }: Stack): boolean {
+  return steps.some((step) => step.kind === 'ports' && step.ports.some(({ port }) => port === 'open'));
+}
+
 /** The same stack with `port` in place of its first open step, such as a setting provides. */
 export function fillOpen(stack: Stack, end: End, port: number): Stack {
   const at = stack.steps.findIndex(

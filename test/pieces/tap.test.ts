@@ -151,6 +151,9 @@ test('a frame in pieces is copied whole or not at all, also where several mix', 
 });
 
 test('settings that cannot be are told', () => {
+  expect(problemsOf(make, { stack: 'ip/udp/*' })).toEqual([
+    'stack must have no open step "*", which nobody fills here, and all ports are taken without: not "ip/udp/*"',
+  ]);
   expect(problemsOf(make, { direction: 'up' })).toEqual([
     'direction must be both, a-to-b or b-to-a, not "up"',
   ]);

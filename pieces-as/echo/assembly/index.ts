@@ -36,7 +36,7 @@ class Echo extends Piece {
     d.piece('echo', '0.1.0', 'Passes every frame from one Edge to the other.');
     d.setting('stack', Kind.Text, 'What it passes.', 'ip');
     d.setting('whole', Kind.Boolean, 'Whether it takes whole frames, or headers only.', 'false');
-    const stack = settings.text('stack');
+    const stack = settings.stack('stack');
     const reach = settings.boolean('whole') ? Reach.WholeFrame : Reach.Headers;
     d.edge('a').shape(stack, Direction.Up, reach);
     d.edge('b').shape(stack, Direction.Down, reach);

@@ -107,7 +107,7 @@ class Fault extends Piece {
     this.hold = <i32>settings.number('hold', 1, MOST_HELD);
     this.there.read(settings, '-a-to-b', seed);
     this.back.read(settings, '-b-to-a', ~seed);
-    const stack = settings.text('stack');
+    const stack = settings.stack('stack');
     d.edge('a').shape(stack, Direction.Up, this.there.corrupts ? Reach.WholeFrame : Reach.Headers);
     d.edge('b').shape(stack, Direction.Down, this.back.corrupts ? Reach.WholeFrame : Reach.Headers);
     const curve = d.curve(0, 0, 1, 0).keepsOffers().keeps('framed').keeps('size').keeps('encrypted');

@@ -70,7 +70,7 @@ export abstract class Configuration {
     Configuration.timeoutMs = settings.duration('timeout');
     if (Configuration.timeoutMs <= 0) settings.problem('timeout', 'must be longer than nothing');
     Configuration.slots = <i32>(settings.number('memory', WHOLE, 33_554_432) / WHOLE);
-    Configuration.stack = settings.text('stack');
+    Configuration.stack = settings.stack('stack');
     Configuration.readProtocol(settings);
   }
 

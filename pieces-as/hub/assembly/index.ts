@@ -47,7 +47,7 @@ class Hub extends Piece {
     d.setting('stack', Kind.Text, 'What the network carries, as a protocol stack.', 'ip');
     d.reason('alone', true);
     d.reason('too-many', true);
-    const stack = settings.text('stack');
+    const stack = settings.stack('stack');
     d.edge('net')
       .isRepeated()
       .shape(stack, Direction.Up, Reach.Headers)

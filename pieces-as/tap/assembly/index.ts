@@ -87,7 +87,7 @@ class Tap extends Piece {
     d.reason('not-joined', true);
     d.reason('too-many', true);
     d.reason('from-copy', true);
-    const stack = settings.text('stack');
+    const stack = settings.stack('stack');
     const direction = settings.text('direction');
     this.copiesFromA = direction != 'b-to-a';
     this.copiesFromB = direction != 'a-to-b';

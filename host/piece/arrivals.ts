@@ -1,4 +1,4 @@
-import type { Ledger } from './ledger.ts';
+import type { Slots } from './slots.ts';
 import { ARRIVES, BODY_PASSED, CONTINUES, ORPHANED, STAYING, USED } from './ticket-uses.ts';
 
 /**
@@ -20,7 +20,7 @@ export class Arrivals {
   /** Pieces that were lost with a ticket that was given up. Whoever counts them sets it back to 0. */
   lost = 0;
 
-  readonly #ledger: Ledger;
+  readonly #ledger: Slots;
   // The frames of which more is to come.
   readonly #trains = new Uint32Array(MOST_ARRIVALS);
   readonly #edgeShapes = new Uint32Array(MOST_ARRIVALS);
@@ -39,7 +39,7 @@ export class Arrivals {
   readonly #givenUp = new Uint32Array(REMEMBERED);
   #givenUpCount = 0;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Slots) {
     this.#ledger = ledger;
     const { capacity } = ledger;
     this.#headOf = new Int16Array(capacity).fill(-1);

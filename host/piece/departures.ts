@@ -1,4 +1,4 @@
-import type { Ledger } from './ledger.ts';
+import type { Slots } from './slots.ts';
 import { CUT, DEPARTS } from './ticket-uses.ts';
 
 /**
@@ -10,7 +10,7 @@ export class Departures {
   /** Frames of the piece's own. */
   own = 0;
 
-  readonly #ledger: Ledger;
+  readonly #ledger: Slots;
   readonly #slots = new Int32Array(MOST);
   readonly #edgeShapes = new Uint32Array(MOST);
   /** 0 where there is none. */
@@ -20,7 +20,7 @@ export class Departures {
   #beginnings = 0;
   #count = 0;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Slots) {
     this.#ledger = ledger;
   }
 

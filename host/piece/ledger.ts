@@ -1,5 +1,6 @@
 import { Arrivals } from './arrivals.ts';
 import { Departures } from './departures.ts';
+import type { Slots } from './slots.ts';
 import { ARRIVES, DEPARTS, MOVED } from './ticket-uses.ts';
 
 /**
@@ -13,7 +14,7 @@ import { ARRIVES, DEPARTS, MOVED } from './ticket-uses.ts';
  * All of it stands in one region, a head and then arrays one behind the other, so that it can be in the memory of the lane and
  * the engine's frame kernel work on it as well: `engine/kernel/assembly/ledger.ts` has the same layout.
  */
-export class Ledger {
+export class Ledger implements Slots {
   /** The frame of a live ticket, by slot; the ledger owns a reference to it unless `moved`. */
   readonly rows: Int32Array;
   /** Where the withheld body of the frame begins, by slot: an address of the lane's memory; 0 where none is withheld. */
@@ -110,7 +111,6 @@ export class Ledger {
     return ticket;
   }
 
-  /** A slot whose ticket lives, and whose row is still to come. */
   openWithoutRow(): number {
     const slot = this.#take();
     this.#tickets[slot] = this.#ages[slot]!;
@@ -118,14 +118,12 @@ export class Ledger {
     return slot;
   }
 
-  /** A slot for a row that belongs to another slot's ticket. */
   openWithoutTicket(row: number, bodyStart: number, bodyLength: number): number {
     const slot = this.#take();
     this.occupy(slot, row, bodyStart, bodyLength);
     return slot;
   }
 
-  /** Puts a row in a slot that has none. */
   occupy(slot: number, row: number, bodyStart: number, bodyLength: number): void {
     this.rows[slot] = row;
     if (row >= this.firstLarge) this.#head[LARGE_ROOM]!--;
@@ -134,7 +132,6 @@ export class Ledger {
     this.slotOfRow[row] = slot;
   }
 
-  /** The row of a slot, which the caller disposes of, leaves it, and the ticket lives on. */
   vacate(slot: number): void {
     if (this.rows[slot]! >= this.firstLarge) this.#head[LARGE_ROOM]!++;
     this.rows[slot] = -1;
@@ -149,7 +146,6 @@ export class Ledger {
     return slot;
   }
 
-  /** The live ticket of a slot. */
   ticketOf(slot: number): number {
     return this.#tickets[slot]!;
   }

@@ -37,6 +37,12 @@ export function edgeOf(described: i32): i32 {
   return -1;
 }
 
+/** For the SDK, before anything is joined: the tables are there, so that joining does not wait for their pages. */
+export function touchEdges(): void {
+  store<u32>(joinedAt, 0);
+  store<u16>(describedAt, 0);
+}
+
 /** For the SDK. False when there is no room for more. */
 export function addJoined(edge: u16, shape: u16, described: u16): bool {
   if (<i32>edge >= MAX_EDGES) return false;

@@ -32,6 +32,13 @@ let ends: i32 = 0;
 let paused: i32 = 0;
 let wake: f64 = Infinity;
 
+/** For the SDK, before the first call: the tables are there, so that no frame waits for their first pages. */
+export function touchTables(): void {
+  store<u32>(framesAt, 0);
+  store<u32>(partsAt, 0);
+  store<u32>(endsAt, 0);
+}
+
 /**
  * What a call leads to. A frame goes on with `forward`, or with `begin` and its parts one by one; it ends with `end`; what has done
  * neither is held by the piece, by its ticket.

@@ -1,9 +1,9 @@
 import { Batch } from './batch';
 import { Description, newList, setText } from './description';
-import { addJoined, removeJoined } from './edges';
+import { addJoined, removeJoined, touchEdges } from './edges';
 import { JoiningRecord, PIECE_SIZE, PROBLEM_SIZE, ProblemRecord } from './generated';
 import { emptyRegion } from './memory';
-import { Outcome } from './outcome';
+import { Outcome, touchTables } from './outcome';
 import { Piece } from './piece';
 import { Settings } from './settings';
 import { State } from './state';
@@ -42,6 +42,9 @@ export function onDescribe(settingsAt: usize, count: i32): usize {
 
 export function onStart(now: f64, settingsAt: usize, count: i32, protocolsAt: usize, protocolCount: i32): usize {
   const settings = describeWith(settingsAt, count, true);
+  // A piece is started beside the frames, and joined and called in their way: what that touches first is to be there.
+  touchEdges();
+  touchTables();
   protocols = new StaticArray<u16>(protocolCount);
   for (let i = 0; i < protocolCount; i++) protocols[i] = load<u16>(protocolsAt + i * 2);
   if (!settings.hasProblems) piece().start(now, settings);

@@ -165,7 +165,7 @@ export class Lowerer {
   }
 
   string(at: number, value: string): void {
-    this.byteList(at, ENCODER.encode(value));
+    this.byteList(at, encoded(value));
   }
 
   byteList(at: number, value: Uint8Array): void {
@@ -187,7 +187,7 @@ export class Lowerer {
   }
 
   stringArgument(value: string): [number, number] {
-    return this.bytesArgument(ENCODER.encode(value));
+    return this.bytesArgument(encoded(value));
   }
 
   bytesArgument(value: Uint8Array): [number, number] {
@@ -213,6 +213,21 @@ export const MAX_LIFTED_BYTES = 4_194_304;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const ENCODER = new TextEncoder();
+
+/** Pieces are told the same few stacks and networks again and again, also where frames wait for that. */
+function encoded(value: string): Uint8Array {
+  const known = encodings.get(value);
+  if (known !== undefined) return known;
+  const bytes = ENCODER.encode(value);
+  if (value.length > MOST_KEPT_LENGTH) return bytes;
+  if (encodings.size >= MOST_KEPT) encodings.clear();
+  encodings.set(value, bytes);
+  return bytes;
+}
+
+const encodings = new Map<string, Uint8Array>();
+const MOST_KEPT = 1024;
+const MOST_KEPT_LENGTH = 64;
 
 function inRange(value: number, max: number): number {
   if (!Number.isInteger(value) || value < 0 || value > max)

@@ -1,4 +1,4 @@
-import type { Difference } from '../puzzle/change.ts';
+import type { Difference } from '../puzzle/difference.ts';
 import type { LaneEvent } from '../puzzle/failures.ts';
 import type { LogEntry } from '../puzzle/log-entry.ts';
 

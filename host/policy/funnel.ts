@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Difference } from '../puzzle/change.ts';
+import type { Difference } from '../puzzle/difference.ts';
 import { PuzzleError } from '../puzzle/puzzle-error.ts';
 import type { LaneSnapshot } from '../puzzle/snapshot.ts';
 import { checkFor, type PolicyOptions, preparePuzzle } from './check-configuration.ts';
@@ -11,7 +11,7 @@ import type { LaneHandle } from './lane-handle.ts';
 import type { Puzzle } from './puzzle.ts';
 import { startWorkerLane } from './worker-lane.ts';
 
-export type { Difference } from '../puzzle/change.ts';
+export type { Difference } from '../puzzle/difference.ts';
 export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../puzzle/snapshot.ts';
 export type { ChangedEvent, FunnelEvent, FunnelEvents, RecoveredEvent } from './funnel-event.ts';
 

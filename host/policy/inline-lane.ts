@@ -1,4 +1,4 @@
-import type { Difference } from '../puzzle/change.ts';
+import type { Difference } from '../puzzle/difference.ts';
 import { Lane } from '../puzzle/lane.ts';
 import type { LaneSnapshot } from '../puzzle/snapshot.ts';
 import type { FunnelEvent } from './funnel-event.ts';

@@ -1,5 +1,5 @@
 import type { Mistake } from '../puzzle/arrangement.ts';
-import type { Difference } from '../puzzle/change.ts';
+import type { Difference } from '../puzzle/difference.ts';
 import type { SavedState } from '../puzzle/piece-maker.ts';
 import { PuzzleError } from '../puzzle/puzzle-error.ts';
 import type { LaneSnapshot } from '../puzzle/snapshot.ts';

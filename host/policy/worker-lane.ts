@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { dropInheritance } from '../endpoint/inheritance.ts';
-import type { Difference } from '../puzzle/change.ts';
+import type { Difference } from '../puzzle/difference.ts';
 import type { SavedState, SeatFault } from '../puzzle/piece-maker.ts';
 import { PuzzleError } from '../puzzle/puzzle-error.ts';
 import { CALM_MS, FIRST_RESTART_MS, LAST_RESTART_MS } from '../puzzle/seat.ts';

@@ -186,6 +186,65 @@ describe('a change', () => {
       expect(joining.properties).toEqual([address]);
   });
 
+  it.each([
+    ['the same Shape', 'ipv6'],
+    ['another Shape', 'ip'],
+  ])('gives what waits on the way to the successor, with %s', async (_, stack) => {
+    const old = instanceOf('six');
+    await lane.apply(makers({ tun: {}, six: { version: 2, stack } }));
+    const six = instanceOf('six');
+    for (let n = 0; n < 3; n++) instanceOf('tun').bring(0, ipv6());
+    expect([old.taken.length, six.taken.length]).toEqual([0, 3]);
+    await lane.apply(makers({ tun: {}, six: { version: 3 } }));
+    instanceOf('tun').bring(0, ipv6());
+    expect([six.taken.length, instanceOf('six').taken.length]).toEqual([3, 1]);
+    await lane.apply(makers({ tun: {}, gate: { stack: 'ipv6' } }));
+    instanceOf('tun').bring(0, ipv6());
+    expect(instanceOf('gate').taken.length).toBe(1);
+  });
+
+  it('closes what it replaced while frames flow, but what holds frames at once', async () => {
+    const component = (made: PieceMaker[]) =>
+      made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
+    const pieces = { tun: {}, six: {}, web: { stack: 'ipv6/tcp' }, dns: { stack: 'ipv6/udp' } };
+    await lane.apply(component(makers(pieces)));
+    const [six, web, dns] = ['six', 'web', 'dns'].map(instanceOf);
+    web!.held = 1;
+    let isOver = false;
+    const closed: number[][] = [];
+    const versions = { six: { version: 2 }, web: { version: 2, stack: 'ipv6/tcp' } };
+    const changing = lane
+      .apply(component(makers({ tun: {}, ...versions, dns: { version: 2, stack: 'ipv6/udp' } })))
+      .then(() => {
+        isOver = true;
+      });
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      instanceOf('tun').bring(0, ipv6());
+      closed.push([six!, web!, dns!].map(({ closes }) => closes));
+    }
+    await changing;
+    expect(closed).toContainEqual([0, 1, 0]);
+    expect([six!, web!, dns!].map(({ closes }) => closes)).toEqual([1, 1, 1]);
+    expect(instances.reduce((sum, { taken }) => sum + taken.length, 0)).toBe(closed.length);
+  });
+
+  it('leaves nothing open when the lane is closed while it clears up', async () => {
+    const component = (made: PieceMaker[]) =>
+      made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
+    await lane.apply(component(makers({ tun: {}, six: {}, dns: { stack: 'ipv6/udp' } })));
+    const changing = lane.apply(
+      component(makers({ tun: {}, six: { version: 2 }, dns: { version: 2, stack: 'ipv6/udp' } })),
+    );
+    const isCommitted = () => instances.at(-1)!.joinings.length > 0 && instances.at(-2)!.joinings.length > 0;
+    const count = instances.length + 2;
+    while (instances.length < count || !isCommitted()) await new Promise((resolve) => setImmediate(resolve));
+    expect(instances.slice(-4).map(({ closes }) => closes)).toEqual([0, 0, 0, 0]);
+    lane.close();
+    await changing;
+    expect(instances.slice(-4).map(({ closes }) => closes)).toEqual([1, 1, 1, 1]);
+  });
+
   it('loses and duplicates nothing in hundreds of random changes under traffic, one in four of which fails', async () => {
     const piece = fc.record({
       network: fc.constantFrom('lan', 'far'),

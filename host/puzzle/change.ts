@@ -1,11 +1,14 @@
 import type { Problem, Property } from '../../abi/host/contract.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
-import { AlongCurves, type Station } from './along-curves.ts';
+import { AlongCurves, type Heard, type Station } from './along-curves.ts';
 import type { Arrangement, Member, Mistake, NetworkOptions } from './arrangement.ts';
+import { type Difference, differenceOf, isSame } from './difference.ts';
 import type { FailureHooks } from './failures.ts';
 import type { Floor } from './floor.ts';
 import type { Hearing } from './hearing.ts';
+import type { Joint } from './joint.ts';
+import { closeLater, type Leftovers, type Retired, retire } from './leftovers.ts';
 import { LostPiece } from './lost-piece.ts';
 import type { Overload } from './overload.ts';
 import type { Pace } from './pace.ts';
@@ -32,7 +35,12 @@ export class Change {
   /** By place. */
   readonly #candidates: Candidate[] = [];
   readonly #joinings: Joining[] = [];
+  /** Joints by name, those that come with this change included. */
+  readonly #joints = new Map<string, Joint<JoinedEdge>>();
   #alongCurves: AlongCurves<Joining>;
+  /** Who hears what each Edge will listen on, by direction and stack; and of which rejoining this is true. */
+  readonly #heard = new Map<JoinedEdge, Map<string, readonly Heard<JoinedEdge>[]>>();
+  #heardAt = -1;
   /** What native pieces were told to open, to be taken back when the change fails. */
   readonly #opened: { joining: Joining; stack: string }[] = [];
 
@@ -127,7 +135,7 @@ export class Change {
   commit(): Leftovers {
     this.#handOverStates();
     const { floor, hearing, overload } = this.#parts;
-    const retired: Piece[] = [];
+    const retired: Retired = { now: [], later: [] };
     const left = this.#leaveOld();
     const seats = this.#candidates.map((candidate) => this.#takeSeat(candidate, retired));
     for (const seat of floor.seats) {
@@ -136,21 +144,16 @@ export class Change {
       seat.tenancy.isActive = false;
       seat.wakeAt = seat.restartAt = Infinity;
       floor.pulse.release(seat.slot);
-      retired.push(seat.piece!);
+      retire(seat, retired);
     }
+    const isAsPrepared = floor.rejoinings === this.#heardAt;
     floor.seats.splice(0, floor.seats.length, ...seats);
     const joined = this.#joinNew();
     floor.rejoined();
+    const { rejoinings } = floor;
     this.#tellPieces(joined);
-    const closing = hearing.renew();
-    return {
-      close() {
-        hearing.close(closing);
-        // Whoever was replaced or removed closes what it had open by itself.
-        for (const { piece, edge, stack } of left) piece.listening(edge, stack, false);
-        for (const piece of retired) piece.close();
-      },
-    };
+    const closing = hearing.renew(isAsPrepared && floor.rejoinings === rejoinings ? this.#heard : undefined);
+    return { now: retired.now, later: closeLater(hearing, closing, left, retired.later) };
   }
 
   async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
@@ -239,14 +242,17 @@ export class Change {
     return fresh;
   }
 
-  /** Edges that stay keep their numbers; new ones get the lowest that are free. */
+  /** Edges that stay keep their numbers; new ones get the lowest that are free, and are made, for the commit to put them in place. */
   #planJoinings(): void {
+    const { floor } = this.#parts;
     const taken = this.#candidates.map(({ isKept, seat }) => {
       const numbers = new Set<number>();
       if (isKept) for (const member of seat.edges) numbers.add(member.edge);
       return numbers;
     });
     for (const { name, members } of this.#arrangement.joints) {
+      const joint = floor.jointNamed(name);
+      this.#joints.set(name, joint);
       for (const planned of members) {
         const candidate = this.#candidates[planned.place]!;
         const old = candidate.isKept ? findMember(candidate.seat, planned.described, name) : undefined;
@@ -265,6 +271,8 @@ export class Change {
           network: name,
           edge,
           old,
+          member: old ?? new JoinedEdge(seat, edge, described, joint, description),
+          handed: new Map(),
           piece: seat,
           description,
           described,
@@ -277,6 +285,8 @@ export class Change {
 
   /** On which ways what pieces listen on and offer reaches others, as the pieces are now. */
   #waysOn(): AlongCurves<Joining> {
+    this.#heard.clear();
+    this.#heardAt = this.#parts.floor.rejoinings;
     return new AlongCurves(this.#parts.floor.stacksAlong, this.#joinings.filter(isPassable));
   }
 
@@ -327,7 +337,9 @@ export class Change {
     for (const listener of this.#joinings) {
       const mistakes: Mistake[] = [];
       for (const { direction, stack } of stacksOf(listener)) {
-        for (const heard of this.#alongCurves.hearers(listener, direction, stack)) {
+        const hearers = this.#alongCurves.hearers(listener, direction, stack);
+        this.#noteHearers(listener, `${direction} ${stack}`, hearers);
+        for (const heard of hearers) {
           const { station } = heard;
           const { piece, maker } = station.candidate;
           if (maker.kind !== 'native' || station.old?.heard.has(heard.stack)) continue;
@@ -349,6 +361,15 @@ export class Change {
       }
       yield mistakes;
     }
+  }
+
+  #noteHearers({ member }: Joining, key: string, hearers: readonly Heard<Joining>[]): void {
+    const byKey = this.#heard.get(member) ?? new Map<string, readonly Heard<JoinedEdge>[]>();
+    this.#heard.set(member, byKey);
+    byKey.set(
+      key,
+      hearers.map(({ station, stack }) => ({ station: station.member, stack })),
+    );
   }
 
   /** The only step of a commit that can be refused comes first. */
@@ -373,14 +394,16 @@ export class Change {
     }
   }
 
-  /** Everything leaves that does not stay. Answers what pieces that stay have open by Edges that have left. */
+  /** Everything leaves that does not stay, and what is the same of its successor is handed to that. Answers what pieces that stay have open by Edges that have left. */
   #leaveOld(): { piece: Piece; edge: number; stack: string }[] {
     const { floor, overload, services } = this.#parts;
     const left: { piece: Piece; edge: number; stack: string }[] = [];
     const kept = new Map<JoinedEdge, Member>();
     for (const { old, planned } of this.#joinings) if (old !== undefined) kept.set(old, planned);
+    const staying = new Set(this.#candidates.flatMap(({ seat, isKept }) => (isKept ? [seat] : [])));
+    this.#handOver(staying);
     for (const seat of floor.seats) {
-      const stays = this.#candidates.some((candidate) => candidate.seat === seat && candidate.isKept);
+      const stays = staying.has(seat);
       for (const member of seat.edges) {
         const planned = stays ? kept.get(member) : undefined;
         const lost = member.shapes.filter((shape) => !planned?.shapes.includes(shape));
@@ -405,11 +428,30 @@ export class Change {
     return left;
   }
 
-  #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Piece[]): Seat {
+  /** A Shape that takes the same as that of the instance before goes on in its place: the plan of the Joint stays as it is. */
+  #handOver(staying: ReadonlySet<Seat>): void {
+    for (const { candidate, described, description, network, shapes, handed } of this.#joinings) {
+      const { seat } = candidate;
+      if (seat.piece === undefined || staying.has(seat)) continue;
+      const { name, shapes: all } = description.edges[described]!;
+      const former = seat.members.find((member) => member?.name === name && member.network === network);
+      if (former === undefined) continue;
+      for (const shape of shapes) {
+        const tag = former.tags.get(shape);
+        const receiver = tag === undefined ? undefined : former.joint.receivers[tag];
+        if (tag === undefined || receiver?.stack !== all[shape]!.stack) continue;
+        if (receiver.direction !== all[shape]!.direction) continue;
+        former.tags.delete(shape);
+        handed.set(shape, tag);
+      }
+    }
+  }
+
+  #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Retired): Seat {
     const { floor, overload } = this.#parts;
     if (!isKept) {
       if (seat.piece !== undefined) {
-        retired.push(seat.piece);
+        retire(seat, retired);
         seat.tenancy.isActive = false;
         // What still waits came by Edges of the old instance.
         overload.dropWaiting(seat, 'replaced');
@@ -433,17 +475,15 @@ export class Change {
   #joinNew(): Joined[] {
     const { floor } = this.#parts;
     const joined: Joined[] = [];
-    for (const { name } of this.#arrangement.joints) {
-      const joint = floor.jointNamed(name);
+    for (const [name, joint] of this.#joints) {
       joint.copies = this.#networks.get(name)?.copies ?? false;
+      floor.joints.set(name, joint);
     }
     for (const joining of this.#joinings) {
-      const { candidate, planned, network, edge, old } = joining;
-      const joint = floor.jointNamed(network);
+      const { candidate, planned, network, edge, old, member, handed } = joining;
+      const { joint } = member;
       const { seat } = candidate;
-      let member = old;
-      if (member === undefined) {
-        member = new JoinedEdge(seat, edge, planned.described, joint);
+      if (old === undefined) {
         const former = seat.former?.get(`${member.name} ${network}`);
         if (former !== undefined) member.inherit(former);
         seat.members[edge] = member;
@@ -461,7 +501,11 @@ export class Change {
       joined.push({ member, shapes, renewed });
       for (const shape of shapes) {
         const { stack, direction } = seat.place.description.edges[planned.described]!.shapes[shape]!;
-        member.tags.set(shape, joint.add(member, shape, direction, stack));
+        const tag = handed.get(shape);
+        member.tags.set(
+          shape,
+          tag === undefined ? joint.add(member, shape, direction, stack) : joint.hand(tag, member),
+        );
       }
     }
     for (const [name, joint] of floor.joints) if (joint.members.length === 0) floor.joints.delete(name);
@@ -481,18 +525,6 @@ const SUPERSEDED: Mistake = {
   message: 'a newer change came while this one was prepared, or the Funnel was closed',
 };
 
-/** What a change comes to. */
-export interface Difference {
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
-  /** Pieces with other settings, or of another version: a new instance, with the state of the old one. */
-  readonly replaced: readonly string[];
-  /** Pieces whose instances go on. */
-  readonly kept: readonly string[];
-  /** Edges of all pieces that come to a network or leave one. */
-  readonly edges: readonly { piece: string; edge: string; network: string; change: 'joins' | 'leaves' }[];
-}
-
 /** What of a lane a change works on. */
 export interface LaneParts {
   readonly floor: Floor;
@@ -501,11 +533,6 @@ export interface LaneParts {
   readonly services: Services;
   readonly terms: Terms;
   readonly onRestore: FailureHooks['onRestore'];
-}
-
-/** What a committed change leaves behind. */
-export interface Leftovers {
-  close(): void;
 }
 
 /** A piece as it will be: the present instance, or one that was made for this change. */
@@ -526,6 +553,10 @@ interface Joining extends Station {
   readonly opens: Set<string>;
   /** The Edge as it is joined now, of an instance that stays. */
   readonly old: JoinedEdge | undefined;
+  /** The Edge as the commit joins it: the same, or a new one. */
+  readonly member: JoinedEdge;
+  /** By Shape, the tags that the instance before hands over in the commit. */
+  readonly handed: Map<number, number>;
 }
 
 interface Joined {
@@ -534,55 +565,6 @@ interface Joined {
   readonly shapes: readonly number[];
   /** Shapes that stay, with other terms. */
   readonly renewed: readonly number[];
-}
-
-/** Which pieces and Edges a change concerns: a piece is kept when it would be made the same way again. */
-export function differenceOf(
-  seats: readonly Seat[],
-  makers: readonly PieceMaker[],
-  arrangement: Arrangement,
-): Difference {
-  const old = new Map(seats.map((seat) => [seat.name, seat]));
-  const names = new Set(makers.map((maker) => maker.place.name));
-  const added: string[] = [];
-  const replaced: string[] = [];
-  const kept: string[] = [];
-  for (const maker of makers) {
-    const seat = old.get(maker.place.name);
-    if (seat === undefined) added.push(maker.place.name);
-    else if (isSame(seat, maker)) kept.push(maker.place.name);
-    else replaced.push(maker.place.name);
-  }
-  const before = new Set(
-    seats.flatMap((seat) => seat.edges.map((member) => edgeKey(seat.name, member.name, member.joint.name))),
-  );
-  const after = new Set(
-    arrangement.joints.flatMap(({ name, members }) =>
-      members.map(({ place, described }) => {
-        const { place: where } = makers[place]!;
-        return edgeKey(where.name, where.description.edges[described]!.name, name);
-      }),
-    ),
-  );
-  const edges = [
-    ...[...before].filter((key) => !after.has(key)).map((key) => edgeOfKey(key, 'leaves')),
-    ...[...after].filter((key) => !before.has(key)).map((key) => edgeOfKey(key, 'joins')),
-  ];
-  return { added, removed: [...old.keys()].filter((name) => !names.has(name)), replaced, kept, edges };
-}
-
-function isSame(seat: Seat, maker: PieceMaker): boolean {
-  return seat.identity !== undefined && seat.identity === maker.identity && seat.kind === maker.kind;
-}
-
-// Names hold no line breaks.
-function edgeKey(piece: string, edge: string, network: string): string {
-  return `${piece}\n${edge}\n${network}`;
-}
-
-function edgeOfKey(key: string, change: 'joins' | 'leaves'): Difference['edges'][number] {
-  const [piece, edge, network] = key.split('\n') as [string, string, string];
-  return { piece, edge, network, change };
 }
 
 /** Whether these are the terms that a Shape was told already. */

@@ -30,7 +30,8 @@ export class Floor {
   #tellingsLeft = MOST_TELLINGS;
   readonly stacksAlong: StacksAlong;
   #alongCurves: AlongCurves<JoinedEdge> | undefined;
-  #rejoinings = 0;
+  /** Another number whenever Edges were joined or have left, or a piece has failed or come again. */
+  rejoinings = 0;
   /** What becomes of an error that came out of a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
   /** There is more to be told than one turn takes. */
@@ -149,22 +150,19 @@ export class Floor {
   /** Edges were joined or have left, or a piece has failed or come again. */
   rejoined(): void {
     this.#alongCurves = undefined;
-    this.#rejoinings++;
+    this.rejoinings++;
   }
 
   /** Another number whenever somebody listens on more or less than before, or somebody has failed or come again. */
   get hearingVersion(): number {
-    let version = this.#rejoinings;
+    let version = this.rejoinings;
     for (const joint of this.joints.values()) version += joint.version;
     return version;
   }
 
+  /** The Joint of this name, or one that is not in use yet. */
   jointNamed(name: string): Joint<JoinedEdge> {
-    const known = this.joints.get(name);
-    if (known !== undefined) return known;
-    const joint = new Joint<JoinedEdge>(name, false, this.protocols);
-    this.joints.set(name, joint);
-    return joint;
+    return this.joints.get(name) ?? new Joint<JoinedEdge>(name, false, this.protocols);
   }
 }
 

@@ -60,19 +60,25 @@ export class Hearing {
   /**
    * After Edges have joined or left, or a piece has failed or come again: tells everybody what they have not heard yet, and
    * answers what they are to be told is over.
+   *
+   * @param known who hears, of those for whom it was found before
    */
-  renew(): Closing[] {
-    const { alongCurves, joints, seats } = this.#floor;
+  renew(known?: KnownHearers): Closing[] {
+    const { joints, seats } = this.#floor;
     const wanted = new Map<JoinedEdge, Map<string, number>>();
     this.#reached.clear();
     for (const { receivers } of joints.values()) {
       for (const receiver of receivers) {
         if (receiver === undefined) continue;
-        const reached = alongCurves.hearers(receiver.member, receiver.direction, receiver.stack);
+        const { member, direction, stack: listened } = receiver;
+        const reached =
+          known?.get(member)?.get(`${direction} ${listened}`) ??
+          this.#floor.alongCurves.hearers(member, direction, listened);
         this.#reached.set(receiver, reached);
         for (const { station, stack } of reached) {
           const counts = wanted.get(station) ?? new Map<string, number>();
-          wanted.set(station, counts.set(stack, (counts.get(stack) ?? 0) + 1));
+          if (counts.size === 0) wanted.set(station, counts);
+          counts.set(stack, (counts.get(stack) ?? 0) + 1);
         }
       }
     }
@@ -80,17 +86,19 @@ export class Hearing {
     const late: Closing[] = [];
     for (const seat of seats) {
       for (const member of seat.edges) {
-        const before = new Set([...member.heard.keys(), ...member.prepared]);
-        const now = seat.fault === undefined ? (wanted.get(member) ?? NOTHING) : NOTHING;
-        member.prepared.clear();
-        member.heard = new Map(now);
-        if (seat.fault !== undefined) continue;
-        for (const stack of before) {
-          if (now.has(stack)) continue;
-          member.heard.set(stack, 0);
-          closing.push({ member, stack });
+        const { heard, prepared } = member;
+        const now = (seat.fault === undefined && wanted.get(member)) || new Map<string, number>();
+        member.heard = now;
+        if (seat.fault === undefined) {
+          for (const stack of now.keys())
+            if (!heard.has(stack) && !prepared.has(stack)) late.push({ member, stack });
+          for (const stack of [...heard.keys(), ...prepared]) {
+            if (now.has(stack)) continue;
+            now.set(stack, 0);
+            closing.push({ member, stack });
+          }
         }
-        for (const stack of now.keys()) if (!before.has(stack)) late.push({ member, stack });
+        prepared.clear();
       }
     }
     // Who faults when it is told makes all this begin anew; what still holds then is told here.
@@ -166,6 +174,9 @@ export class Hearing {
   }
 }
 
+/** Who hears what an Edge listens on, by direction and stack. */
+export type KnownHearers = ReadonlyMap<JoinedEdge, ReadonlyMap<string, readonly Heard<JoinedEdge>[]>>;
+
 /** A stack of which somebody is to be told. */
 export interface Closing {
   readonly member: JoinedEdge;
@@ -175,5 +186,3 @@ export interface Closing {
 function isThere(member: JoinedEdge): boolean {
   return member.seat.members[member.edge] === member;
 }
-
-const NOTHING: ReadonlyMap<string, number> = new Map();

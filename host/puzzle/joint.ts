@@ -42,6 +42,15 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
     return tag;
   }
 
+  /** What this tag takes goes to another Edge from now on, as the same Shape: of a piece that was replaced by one alike. */
+  hand(tag: number, member: Member): number {
+    const receiver = this.receivers[tag]!;
+    const edgeShape = ((receiver.edgeShape & 0xffff_0000) | member.edge) >>> 0;
+    this.receivers[tag] = { ...receiver, member, edgeShape };
+    this.version++;
+    return tag;
+  }
+
   /** The only Edge that could take a frame which this one sends from a Shape of `direction`; undefined for none or several. */
   soleReceiver(sender: Member, direction: Direction): Member | undefined {
     let sole: Member | undefined;

@@ -4,12 +4,14 @@ import { Protocols } from '../stack/protocols.ts';
 import { arranging } from './arrange.ts';
 import type { NetworkOptions } from './arrangement.ts';
 import { bypassMistakes } from './bypass.ts';
-import { Change, type Difference, type LaneParts, type Leftovers } from './change.ts';
+import { Change, type LaneParts } from './change.ts';
 import { Delivery } from './delivery.ts';
+import type { Difference } from './difference.ts';
 import { type FailureHooks, Failures } from './failures.ts';
 import { Floor } from './floor.ts';
 import { Hearing } from './hearing.ts';
 import * as intakeConstants from './intake.ts';
+import type { Leftovers } from './leftovers.ts';
 import { Overload } from './overload.ts';
 import { atOnce, Pace } from './pace.ts';
 import type { PieceMaker } from './piece-maker.ts';
@@ -36,6 +38,8 @@ export class Lane {
   readonly #parts: LaneParts;
   readonly #outbox = new Outbox();
   #changes = 0;
+  /** What the last change left behind and is still being closed, between turns. */
+  #leftovers: Leftovers['later'] | undefined;
   #changing: Promise<void> = Promise.resolve();
   #startedAt = 0;
   #commitMs = 0;
@@ -120,7 +124,7 @@ export class Lane {
       const pace = this.#pace();
       const change = await this.#changeTo(makers, networks, pace);
       await change.prepare(isCurrent, pace);
-      this.#commit(change);
+      await this.#clearUp(this.#commit(change), pace);
       return change.difference;
     })();
     // The next one waits for this one to end, and does not mind how.
@@ -175,6 +179,11 @@ export class Lane {
     clearTimeout(this.#timer);
     clearImmediate(this.#continuation);
     const errors: unknown[] = [];
+    try {
+      if (this.#leftovers !== undefined) atOnce(this.#leftovers);
+    } catch (error) {
+      errors.push(error);
+    }
     for (const seat of this.#floor.seats) {
       try {
         seat.piece?.close();
@@ -284,7 +293,7 @@ export class Lane {
     return new Change(this.#parts, makers, networks, arrangement);
   }
 
-  #commit(change: Change): void {
+  #commit(change: Change): Leftovers {
     // What is on its way arrives by the old puzzle.
     const latest = this.#clock() + LONGEST_ARRIVAL_MS;
     for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#floor.queue.length > 0; turns++) {
@@ -317,8 +326,23 @@ export class Lane {
     this.#overload.tell();
     this.#floor.isRunning = false;
     this.#commitMs = this.#clock() - begins;
-    leftovers.close();
-    this.run();
+    return leftovers;
+  }
+
+  /** Closes what a change has left behind, most of it while frames flow again. */
+  async #clearUp({ now, later }: Leftovers, pace: Pace | undefined): Promise<void> {
+    this.#leftovers = later;
+    try {
+      for (const piece of now) piece.close();
+      this.run();
+      if (pace === undefined) atOnce(later);
+      else {
+        await pace.rest();
+        await pace.through(later);
+      }
+    } finally {
+      this.#leftovers = undefined;
+    }
   }
 }
 

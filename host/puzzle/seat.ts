@@ -115,12 +115,13 @@ export class JoinedEdge implements Station {
   soleOf = -1;
   soleDirection: Direction | undefined;
 
-  constructor(seat: Seat, edge: number, described: number, joint: Joint<JoinedEdge>) {
+  /** @param description of the piece that will sit there */
+  constructor(seat: Seat, edge: number, described: number, joint: Joint<JoinedEdge>, { edges }: Description) {
     this.seat = seat;
     this.edge = edge;
     this.described = described;
     this.joint = joint;
-    this.directions = seat.place.description.edges[described]!.shapes.map((shape) => shape.direction);
+    this.directions = edges[described]!.shapes.map((shape) => shape.direction);
   }
 
   get name(): string {

@@ -12,6 +12,8 @@ export class Terms {
   /** While new pieces say what they offer, nobody is told. */
   isHeld = false;
   readonly #floor: Floor;
+  /** What properties come to as text; nobody changes them once they are settled. */
+  readonly #texts = new WeakMap<readonly Property[], string>();
   #isChanged = false;
   #carried: ReadonlyMap<string, readonly Carried[]> | undefined;
 
@@ -26,14 +28,35 @@ export class Terms {
   }
 
   joiningOf(member: JoinedEdge, shape: number): Joining {
+    const { edge, described, joint } = member;
+    return { edge, described, shape, joint: joint.name, properties: this.#propertiesOf(member, shape) };
+  }
+
+  #propertiesOf(member: JoinedEdge, shape: number): readonly Property[] {
     const { name, members } = member.joint;
-    this.#carried ??= this.#floor.alongCurves.offers(({ offers }) => offers);
+    this.#carried ??= this.#offersElsewhere();
+    const carried = this.#carried.get(name) ?? NONE;
+    const settled = member.settled.get(shape) ?? NONE;
+    if (carried.length === 0 && members.every(({ offers }) => offers.length === 0)) return settled;
     const here = members.flatMap((other) => (other.seat === member.seat ? [] : other.offers));
-    const properties = [
-      ...(member.settled.get(shape) ?? []),
-      ...offersAt(here, this.#carried.get(name) ?? [], member.seat),
-    ];
-    return { edge: member.edge, described: member.described, shape, joint: name, properties };
+    return [...settled, ...offersAt(here, carried, member.seat)];
+  }
+
+  #textOf(properties: readonly Property[]): string {
+    const known = this.#texts.get(properties);
+    if (known !== undefined) return known;
+    const text = termsText(properties);
+    this.#texts.set(properties, text);
+    return text;
+  }
+
+  #offersElsewhere(): ReadonlyMap<string, readonly Carried[]> {
+    const { seats } = this.#floor;
+    const isOffering = seats.some(({ members }) =>
+      members.some((each) => each !== undefined && each.offers.length > 0),
+    );
+    // Ways are not looked for in vain: a change keeps frames waiting meanwhile.
+    return isOffering ? this.#floor.alongCurves.offers(({ offers }) => offers) : NOTHING;
   }
 
   /** Joins a Shape, or tells it its present terms. */
@@ -41,7 +64,7 @@ export class Terms {
     const { seat } = member;
     if (seat.fault !== undefined) return;
     const joining = this.joiningOf(member, shape);
-    member.told.set(shape, termsText(joining.properties));
+    member.told.set(shape, this.#textOf(joining.properties));
     this.#floor.attempt(seat, () => seat.piece!.join(joining));
     this.#floor.enqueue(seat);
   }
@@ -53,13 +76,16 @@ export class Terms {
     for (const seat of this.#floor.seats) {
       for (const member of seat.edges) {
         for (const shape of member.shapes) {
-          if (member.told.get(shape) !== termsText(this.joiningOf(member, shape).properties))
+          if (member.told.get(shape) !== this.#textOf(this.#propertiesOf(member, shape)))
             this.join(member, shape);
         }
       }
     }
   }
 }
+
+const NOTHING: ReadonlyMap<string, readonly Carried[]> = new Map();
+const NONE: readonly never[] = [];
 
 /** What a piece hears of what is offered on a network and elsewhere: each once, nothing of its own, nothing that it passed on. */
 export function offersAt(here: readonly Property[], carried: readonly Carried[], piece: object): Property[] {

@@ -38,6 +38,8 @@ export const changeGroup: Group = {
 };
 
 const PIECES = 16;
+/** What a change leaves behind for later may keep frames too. */
+const TURNS_AFTER = 8;
 
 /** The medians of the longest wait of a frame in each change, and of its commit. */
 async function stallOf(replaced: number, rounds: number): Promise<{ stall: number; commit: number }> {
@@ -63,7 +65,7 @@ async function stallOf(replaced: number, rounds: number): Promise<{ stall: numbe
     const changing = lane.apply(makersOf((n) => (n < replaced ? round : 0))).then(() => {
       isOver = true;
     });
-    while (!isOver) {
+    for (let after = 0; !isOver || after < TURNS_AFTER; after += isOver ? 1 : 0) {
       await new Promise((resolve) => setImmediate(resolve));
       traffic!.bring(1);
       const now = milliseconds();

@@ -153,7 +153,7 @@ test('an unknown case of an enum, an option or a result is refused; an unknown f
   const outcome = 256;
   view.setUint32(outcome + OUTCOME.parts, 512, true);
   view.setUint32(outcome + OUTCOME.parts + 4, 1, true);
-  view.setUint8(512 + PART.marks, 0xf2);
+  view.setUint8(512 + PART.marks, 0xe2);
   expect(liftProcess(guest, outcome).parts[0]!.marks).toBe(2);
   view.setUint8(512 + PART.role, 3);
   expect(() => liftProcess(guest, outcome)).toThrow(/role has no case 3/);

@@ -16,8 +16,8 @@ export class Departures {
   /** 0 where there is none. */
   readonly #trains = new Uint32Array(MOST);
   readonly #next = new Uint32Array(MOST);
-  readonly #begun = new Float64Array(MOST);
-  #beginnings = 0;
+  readonly #wentLast = new Float64Array(MOST);
+  #went = 0;
   #count = 0;
 
   constructor(ledger: Slots) {
@@ -34,7 +34,7 @@ export class Departures {
   }
 
   /**
-   * A frame begins. Where as many are under way as may be, the oldest with a ticket is cut: no more of it goes out.
+   * A frame begins. Where as many are under way as may be, the one with a ticket of which nothing went for longest is cut: no more of it goes out.
    *
    * @returns its entry; -1 where too many of the piece's own are under way
    */
@@ -47,7 +47,7 @@ export class Departures {
     this.#slots[entry] = slot;
     this.#edgeShapes[entry] = edgeShape;
     this.#next[entry] = 0;
-    this.#begun[entry] = this.#beginnings++;
+    this.#wentLast[entry] = this.#went++;
     this.#count++;
     if (slot === OWN) this.own++;
     else this.#ledger.uses[slot]! |= DEPARTS;
@@ -62,6 +62,7 @@ export class Departures {
   take(entry: number): number {
     const place = this.#next[entry]!;
     this.#next[entry] = (place + 1) & MOST_PIECES;
+    this.#wentLast[entry] = this.#went++;
     return place;
   }
 
@@ -98,7 +99,7 @@ export class Departures {
   #oldest(): number {
     let oldest = -1;
     for (let entry = 0; entry < MOST; entry++)
-      if (this.#slots[entry] !== OWN && (oldest < 0 || this.#begun[entry]! < this.#begun[oldest]!))
+      if (this.#slots[entry] !== OWN && (oldest < 0 || this.#wentLast[entry]! < this.#wentLast[oldest]!))
         oldest = entry;
     return oldest;
   }

@@ -201,6 +201,33 @@ describe('arrange', () => {
       'FT_DESCRIPTION_SIZE it has 257 Shapes, and can have 256',
       'FT_DESCRIPTION_SIZE it has 1025 Curves, and can have 1024',
     ]);
+    // All counters are told together: the lane of a piece with a hundred thousand reasons did little else.
+    const { description: one } = samplePlace('much', { a: ['ip up'] });
+    const named = (count: number) => Array.from({ length: count }, (_, n) => ({ name: `r${n}`, loss: true }));
+    const setting = { summary: '', kind: 'text', repeated: false, default: '' } as const;
+    const property = { wish: 'available', property: { name: 'nice', value: { tag: 'yes' } } } as const;
+    const curve = { fromEdge: 0, fromShape: 0, toEdge: 0, toShape: 0, opaque: false, overhead: 0 };
+    const much = (more: number) => ({
+      ...one,
+      settings: named(256 + more).map(({ name }) => ({ ...setting, name })),
+      reasons: named(256 + more),
+      edges: one.edges.map((edge) => ({
+        ...edge,
+        shapes: edge.shapes.map((shape) => ({ ...shape, properties: Array(64 + more).fill(property) })),
+      })),
+      curves: [{ ...curve, keeps: Array(64 + more).fill('nice') }],
+    });
+    const codes = (more: number) =>
+      arranged([{ name: 'much', description: much(more), edges: new Map() }]).mistakes.flatMap(
+        ({ code, message }) => (code === 'FT_DESCRIPTION_SIZE' ? [message.split(';')[0]] : []),
+      );
+    expect(codes(0)).toEqual([]);
+    expect(codes(1)).toEqual([
+      'it has 257 settings, and can have 256',
+      'it has 257 reasons, and can have 256',
+      'it has 65 properties of a Shape, and can have 64',
+      'it has 65 properties that a Curve keeps, and can have 64',
+    ]);
     const { description } = samplePlace('two', { 'a?': ['ip up'] });
     const twice = { ...description, edges: [...description.edges, ...description.edges] };
     expect(arranged([{ name: 'two', description: twice, edges: new Map() }]).mistakes).toMatchObject([

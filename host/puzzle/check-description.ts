@@ -43,13 +43,22 @@ export function checkDescription(piece: string, description: Description): reado
 }
 
 /** Whether a description has more than anybody could follow; then nothing else is worth telling of it. */
-export function tooMuchOf(piece: string, { name, version, edges, curves }: Description): readonly Mistake[] {
-  const shapes = edges.reduce((sum, edge) => sum + edge.shapes.length, 0);
+export function tooMuchOf(
+  piece: string,
+  { name, version, edges, curves, settings, reasons }: Description,
+): readonly Mistake[] {
+  const shapes = edges.flatMap((edge) => edge.shapes);
+  const most = (lists: readonly (readonly unknown[])[]) =>
+    lists.reduce((longest, list) => Math.max(longest, list.length), 0);
   return (
     [
       ['Edges', edges.length, MAX_EDGES],
-      ['Shapes', shapes, MAX_SHAPES],
+      ['Shapes', shapes.length, MAX_SHAPES],
       ['Curves', curves.length, MAX_CURVES],
+      ['settings', settings.length, MAX_SETTINGS],
+      ['reasons', reasons.length, MAX_REASONS],
+      ['properties of a Shape', most(shapes.map(({ properties }) => properties)), MAX_PROPERTIES],
+      ['properties that a Curve keeps', most(curves.map(({ keeps }) => keeps)), MAX_PROPERTIES],
     ] as const
   ).flatMap(([what, count, most]) =>
     count <= most
@@ -79,3 +88,7 @@ const MAX_EDGES = 255;
 /** Of all Edges together: what can be reached from each of them is worked out for the whole puzzle. */
 const MAX_SHAPES = 256;
 const MAX_CURVES = 1024;
+const MAX_SETTINGS = 256;
+/** Each has a counter, and all counters of a lane are told together again and again. */
+const MAX_REASONS = 256;
+const MAX_PROPERTIES = 64;

@@ -231,6 +231,59 @@ describe('the watchdog', () => {
     await flows('sink');
   });
 
+  it.each(['accepts', 'join'])('ends a change whose piece stalls in %s', async (call) => {
+    const { funnel, flows, event, events, piece } = await open(puzzle(harmless));
+    await flows('sink');
+    const change = funnel.apply(puzzle({ settings: { does: `loop-at-${call}` } }));
+    await expect(change).rejects.toMatchObject({ mistakes: [{ code: 'FT_LANE_ENDED' }] });
+    expect(await event('recovered')).not.toHaveProperty('without');
+    await flows('sink');
+    expect(await piece('rogue')).toMatchObject({ state: 'running', faults: 0 });
+    expect(events.some(({ kind }) => kind === 'fault')).toBe(false);
+  });
+
+  it('ends a change that takes away a piece which stalls when it is closed', async () => {
+    const { funnel, flows, event } = await open(
+      puzzle({ settings: { ...harmless.settings, does: 'loop-at-close' } }),
+    );
+    await flows('sink');
+    await expect(funnel.apply(puzzle(harmless))).rejects.toMatchObject({
+      mistakes: [{ code: 'FT_LANE_ENDED', message: expect.stringContaining('rogue') }],
+    });
+    await event('recovered');
+    await flows('sink');
+    await flows('sink2');
+  });
+
+  it('leaves out a piece that stalls when it leaves a network, or when its state is saved', async () => {
+    for (const [does, more] of [
+      ['loop-at-leave', {}],
+      ['loop-at-save', { save: '100ms' }],
+    ] as const) {
+      const rogue = (out: string) => ({
+        settings: { ...harmless.settings, does },
+        edges: { in: 'a', out },
+        ...more,
+      });
+      const { funnel, flows, event, piece } = await open(puzzle(rogue('b')));
+      if (does === 'loop-at-leave') {
+        const others = {
+          sink3: { piece: 'sink', edges: { in: 'b' } },
+          beat3: { piece: 'beat', edges: { out: 'b' } },
+          sink: { piece: 'sink', edges: { in: 'b2' } },
+        };
+        const moved = { ...puzzle(rogue('b2')).pieces, ...others };
+        await expect(funnel.apply({ pieces: moved })).rejects.toMatchObject({
+          mistakes: [{ code: 'FT_LANE_ENDED', message: expect.stringContaining('rogue') }],
+        });
+      }
+      expect(await event('recovered')).toMatchObject({ without: 'rogue' });
+      await flows('sink2');
+      expect(await piece('rogue')).toMatchObject({ state: 'failed', faults: 1 });
+      await funnel.close();
+    }
+  });
+
   it('tells whether a state was taken: not that of one that refuses it', async () => {
     const { until, events, flows, piece } = await open(
       puzzle({ settings: { after: 200, does: 'refuse-state' }, failure: 'restart', save: '100ms' }),

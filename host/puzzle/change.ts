@@ -120,7 +120,7 @@ export class Change {
     const { floor } = this.#parts;
     for (const { isKept, piece, seat } of this.#candidates) {
       if (isKept) continue;
-      piece.close();
+      floor.calling(seat, false, () => piece.close());
       if (!floor.seats.includes(seat)) floor.pulse.release(seat.slot);
     }
     this.#candidates.length = 0;
@@ -143,8 +143,7 @@ export class Change {
       overload.dropWaiting(seat, 'removed');
       seat.tenancy.isActive = false;
       seat.wakeAt = seat.restartAt = Infinity;
-      floor.pulse.release(seat.slot);
-      retire(seat, retired);
+      retire(seat, retired, true);
     }
     const isAsPrepared = floor.rejoinings === this.#heardAt;
     floor.seats.splice(0, floor.seats.length, ...seats);
@@ -153,7 +152,7 @@ export class Change {
     const { rejoinings } = floor;
     this.#tellPieces(joined);
     const closing = hearing.renew(isAsPrepared && floor.rejoinings === rejoinings ? this.#heard : undefined);
-    return { now: retired.now, later: closeLater(hearing, closing, left, retired.later) };
+    return { now: retired.now, later: closeLater(floor, hearing, closing, left, retired.later) };
   }
 
   async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
@@ -230,7 +229,7 @@ export class Change {
     const tenancy: Tenancy = { isActive: false };
     const context = this.#parts.services.contextOf(seat, tenancy, maker);
     context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
-    piece.close();
+    floor.calling(seat, false, () => piece.close());
     const fresh = { ...candidate, tenancy, piece: await this.#make(seat, maker, context) };
     try {
       const mistakes = this.#startCandidate(fresh, []);
@@ -451,7 +450,7 @@ export class Change {
     const { floor, overload } = this.#parts;
     if (!isKept) {
       if (seat.piece !== undefined) {
-        retire(seat, retired);
+        retire(seat, retired, false);
         seat.tenancy.isActive = false;
         // What still waits came by Edges of the old instance.
         overload.dropWaiting(seat, 'replaced');
@@ -460,6 +459,7 @@ export class Change {
       for (const member of seat.edges) overload.closeIntake(member);
       seat.members.length = 0;
       seat.piece = piece;
+      seat.isNew = true;
       seat.tenancy = tenancy;
       seat.fault = maker.ended;
       seat.saved = undefined;

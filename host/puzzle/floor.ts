@@ -63,7 +63,7 @@ export class Floor {
   }
 
   /** Calls a piece, so that the pulse tells. One that is not seated may come with a change that is still prepared. */
-  calling<T>({ slot }: Seat, isSeated: boolean, call: () => T): T {
+  calling<T>({ slot }: Pick<Seat, 'slot'>, isSeated: boolean, call: () => T): T {
     this.pulse.begin(slot, isSeated);
     try {
       return call();
@@ -82,7 +82,7 @@ export class Floor {
 
   /** Calls a piece outside of its turn; a fault is the piece's, and undefined comes back. */
   attempt<T>(seat: Seat, call: () => T): T | undefined {
-    this.pulse.begin(seat.slot);
+    this.pulse.begin(seat.slot, !seat.isNew);
     try {
       const answer = call();
       this.pulse.end();

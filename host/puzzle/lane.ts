@@ -11,7 +11,7 @@ import { type FailureHooks, Failures } from './failures.ts';
 import { Floor } from './floor.ts';
 import { Hearing } from './hearing.ts';
 import * as intakeConstants from './intake.ts';
-import type { Leftovers } from './leftovers.ts';
+import { closeRetired, type Leftovers } from './leftovers.ts';
 import { Overload } from './overload.ts';
 import { atOnce, Pace } from './pace.ts';
 import type { PieceMaker } from './piece-maker.ts';
@@ -217,7 +217,7 @@ export class Lane {
     const { inbox } = seat.intake;
     const waiting = inbox.length;
     const { pulse } = this.#floor;
-    pulse.begin(seat.slot);
+    pulse.begin(seat.slot, !seat.isNew);
     try {
       // `now` as it came from the clock: out of a field it would be a new object of the heap for each call.
       seat.wakeAt = seat.piece.process(now, inbox, BATCH_FRAMES, outbox);
@@ -318,6 +318,7 @@ export class Lane {
     this.#terms.isHeld = false;
     for (const seat of this.#floor.seats) {
       seat.former = undefined;
+      seat.isNew = false;
       this.#failures.openDetours(seat);
       for (const member of seat.edges) member.dropInherited();
     }
@@ -333,7 +334,7 @@ export class Lane {
   async #clearUp({ now, later }: Leftovers, pace: Pace | undefined): Promise<void> {
     this.#leftovers = later;
     try {
-      for (const piece of now) piece.close();
+      for (const each of now) closeRetired(this.#floor, each);
       this.run();
       if (pace === undefined) atOnce(later);
       else {

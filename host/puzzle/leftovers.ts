@@ -1,31 +1,47 @@
 import type { Piece } from '../piece/piece.ts';
+import type { Floor } from './floor.ts';
 import type { Closing, Hearing } from './hearing.ts';
 import type { Seat } from './seat.ts';
 
 /** What a committed change leaves behind, to be closed. */
 export interface Leftovers {
   /** What still takes frames from the system, or has some inside whose end is to be counted in the same turn. */
-  readonly now: readonly Piece[];
+  readonly now: readonly RetiredPiece[];
   /** All the rest, of which frames know nothing, a step at a time. */
   readonly later: Generator<void, void>;
 }
 
-/** Instances that are not called any more. */
-export interface Retired {
-  readonly now: Piece[];
-  readonly later: Piece[];
+/** An instance that is called once more, to close. */
+export interface RetiredPiece {
+  readonly piece: Piece;
+  /** Where the pulse has its name. */
+  readonly slot: number;
+  /** Nothing came in its place, so its name is needed no more. */
+  readonly isRemoved: boolean;
 }
 
-export function retire({ kind, piece }: Seat, { now, later }: Retired): void {
-  if (kind === 'native' || piece!.held > 0) now.push(piece!);
-  else later.push(piece!);
+export interface Retired {
+  readonly now: RetiredPiece[];
+  readonly later: RetiredPiece[];
+}
+
+export function retire({ kind, piece, slot }: Seat, { now, later }: Retired, isRemoved: boolean): void {
+  const retired = { piece: piece!, slot, isRemoved };
+  if (kind === 'native' || piece!.held > 0) now.push(retired);
+  else later.push(retired);
+}
+
+export function closeRetired(floor: Floor, { piece, slot, isRemoved }: RetiredPiece): void {
+  floor.calling({ slot }, false, () => piece.close());
+  if (isRemoved) floor.pulse.release(slot);
 }
 
 export function* closeLater(
+  floor: Floor,
   hearing: Hearing,
   closing: readonly Closing[],
   left: readonly { piece: Piece; edge: number; stack: string }[],
-  retired: readonly Piece[],
+  retired: readonly RetiredPiece[],
 ): Generator<void, void> {
   for (const each of closing) {
     hearing.close([each]);
@@ -36,8 +52,8 @@ export function* closeLater(
     piece.listening(edge, stack, false);
     yield;
   }
-  for (const piece of retired) {
-    piece.close();
+  for (const each of retired) {
+    closeRetired(floor, each);
     yield;
   }
 }

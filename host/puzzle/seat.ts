@@ -23,6 +23,8 @@ export class Seat {
   readonly members: (JoinedEdge | undefined)[] = [];
   piece: Piece | undefined;
   tenancy: Tenancy = { isActive: false };
+  /** It came with a change whose commit has not ended yet. */
+  isNew = false;
   /** The Edges of an instance that was replaced, by Edge and network, until its successor has joined. */
   former: ReadonlyMap<string, JoinedEdge> | undefined;
   /** Its number in the lane's pulse. */

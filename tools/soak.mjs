@@ -1,6 +1,9 @@
 import { setUpOrEnd } from './setup.mjs';
 
-/* `npm run soak`: ten million frames through each piece, and what of memory they leave behind. `-- --frames N --piece NAME` */
+/*
+ * `npm run soak`: ten million frames through each piece, and each endpoint that needs no right, and what of memory they leave behind.
+ * `-- --frames N --piece NAME`
+ */
 
 await setUpOrEnd('test');
 const { runSoak } = await import('../dist/test/soak/main.js');

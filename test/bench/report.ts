@@ -71,11 +71,15 @@ export class Report {
   }
 }
 
-function verdict({ most, of }: Target, value: number, ratio: number | undefined): string {
+function verdict({ most, least, of }: Target, value: number, ratio: number | undefined): string {
   const measured = of === 'value' ? value : ratio;
   if (measured === undefined) return '';
-  const limit = of === 'ratio' ? `ratio ≤ ${most}` : `≤ ${most}`;
-  return measured <= most ? `${limit} met` : `${limit} MISSED`;
+  const limits = [
+    ...(least === undefined ? [] : [`≥ ${least}`]),
+    ...(most === undefined ? [] : [`≤ ${most}`]),
+  ];
+  const isMet = measured >= (least ?? measured) && measured <= (most ?? measured);
+  return `${of === 'ratio' ? 'ratio ' : ''}${limits.join(' and ')} ${isMet ? 'met' : 'MISSED'}`;
 }
 
 function format(value: number): string {

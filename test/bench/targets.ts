@@ -2,7 +2,8 @@
 export interface Target {
   readonly row: RegExp;
   readonly of: 'value' | 'ratio';
-  readonly most: number;
+  readonly most?: number;
+  readonly least?: number;
 }
 
 export function targetOf(row: string): readonly Target[] {
@@ -17,6 +18,9 @@ const TARGETS: readonly Target[] = [
   { row: /^change\/plan\/1000$/, of: 'value', most: 1000 },
   // n log n, from a hundred.
   { row: /^change\/plan\/1000$/, of: 'ratio', most: 15 },
+  // With ten times the load that it can carry, what comes out stays.
+  { row: /^overload\/goodput\/load10\//, of: 'ratio', least: 0.9 },
+  { row: /^fuel\/metered\//, of: 'ratio', most: 1.1 },
   { row: /^fuel\/endless-loop$/, of: 'value', most: 50 },
   { row: /^neighbours\/lost$/, of: 'value', most: 0 },
   // Caches of the engine, whatever is brought.

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { packageRoot } from '../abi/build/package-root.ts';
+import { nativePieces } from '../host/endpoint/catalogue.ts';
+
+const page = readFileSync(join(packageRoot(), 'SECURITY.md'), 'utf8');
+
+it('SECURITY.md tells the posture of each endpoint and each piece that is there, and of no other', () => {
+  const section = page.slice(
+    page.indexOf('## Endpoints and pieces'),
+    page.indexOf('## What is not there yet'),
+  );
+  const told = [...section.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, name]) => name!);
+  const built = readdirSync(join(packageRoot(), 'pieces-as'));
+  expect(told.toSorted()).toEqual([...built, ...nativePieces.keys()].toSorted());
+});
+
+it('SECURITY.md names faults that there are', () => {
+  const engine = join(packageRoot(), 'host', 'engine');
+  const sources = readdirSync(engine)
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => readFileSync(join(engine, file), 'utf8'))
+    .join('\n');
+  const codes = new Set([...page.matchAll(/`(FT_FAULT_\w+)`/g)].map(([, code]) => code!));
+  expect(codes.size).toBeGreaterThan(3);
+  expect([...codes].filter((code) => !sources.includes(`'${code}'`))).toEqual([]);
+});

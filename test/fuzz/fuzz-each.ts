@@ -39,6 +39,7 @@ const SECONDS = 30;
 const COUNTS: Readonly<Record<string, number>> = {
   parser: 60_000,
   stacks: 800,
+  definitions: 1500,
   configuration: 600,
   component: 600,
   rewriter: 4000,

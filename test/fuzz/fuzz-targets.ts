@@ -5,6 +5,7 @@ import { packageRoot } from '../../abi/build/package-root.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import { componentTarget } from './targets/component-target.ts';
 import { configurationTarget } from './targets/configuration-target.ts';
+import { definitionTarget } from './targets/definition-target.ts';
 import { frameSequenceTarget } from './targets/frame-sequence-target.ts';
 import { outcomeTarget } from './targets/outcome-target.ts';
 import { parserTarget } from './targets/parser-target.ts';
@@ -18,6 +19,7 @@ export function fuzzTargets(): readonly FuzzTarget[] {
   return [
     parserTarget,
     stackTarget,
+    definitionTarget,
     configurationTarget,
     componentTarget,
     rewriterTarget,

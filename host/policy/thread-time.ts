@@ -1,10 +1,45 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 
-/** Milliseconds that a thread of this process has had a processor, by the number that the system gives it; undefined where it does not tell. */
-export function threadMilliseconds(thread: number): number | undefined {
-  try {
-    return Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
-  } catch {
-    return undefined;
+/**
+ * The time that a thread of this process has had a processor, by the number that the system gives it. Who looks often keeps the
+ * file open and makes nothing anew: opening it each time cost ten times as much.
+ */
+export class ThreadTime {
+  readonly thread: number;
+  #descriptor: number | undefined;
+
+  constructor(thread: number) {
+    this.thread = thread;
+    try {
+      this.#descriptor = openSync(`/proc/self/task/${thread}/schedstat`, 'r');
+    } catch {
+      // A system that does not tell, or a thread that has ended.
+      this.#descriptor = undefined;
+    }
+  }
+
+  /** Undefined where the system does not tell. */
+  get milliseconds(): number | undefined {
+    if (this.#descriptor === undefined) return undefined;
+    let length: number;
+    try {
+      length = readSync(this.#descriptor, FIGURES, 0, FIGURES.length, 0);
+    } catch {
+      // The thread has ended.
+      return undefined;
+    }
+    let nanoseconds = 0;
+    for (let n = 0; n < length && FIGURES[n]! >= DIGIT_0; n++)
+      nanoseconds = nanoseconds * 10 + FIGURES[n]! - DIGIT_0;
+    return nanoseconds / 1e6;
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
   }
 }
+
+/** Three decimal numbers, with spaces between: the first is it. */
+const FIGURES = new Uint8Array(64);
+const DIGIT_0 = 0x30;

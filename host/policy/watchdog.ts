@@ -1,5 +1,5 @@
 import type { PulseReader } from '../puzzle/pulse.ts';
-import { threadMilliseconds } from './thread-time.ts';
+import { ThreadTime } from './thread-time.ts';
 
 /**
  * Watches a lane from another thread: a call of a piece that goes on and on, which fuel should have ended.
@@ -18,6 +18,7 @@ export class Watchdog {
   /** When the present call was seen first, and the thread's time then. */
   #since = 0;
   #threadSince: number | undefined;
+  #threadTime: ThreadTime | undefined;
   #quietSamples = 0;
   #isStopped = false;
 
@@ -36,6 +37,8 @@ export class Watchdog {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#threadTime?.close();
+    this.#threadTime = undefined;
   }
 
   /** Where nothing happens, nothing is looked at: the lane wakes us. False where it has begun a call already. */
@@ -59,7 +62,7 @@ export class Watchdog {
 
   #sample(): void {
     const now = performance.now();
-    const { calls, isInCall, thread } = this.#pulse;
+    const { calls, isInCall } = this.#pulse;
     const sleptMs = now - this.#sampledAt;
     this.#sampledAt = now;
     // After a pause of this thread, or of the whole process, the clock has no meaning.
@@ -69,12 +72,13 @@ export class Watchdog {
     if (!isInCall || calls !== this.#calls || sleptMs > PAUSE_MS) {
       this.#calls = calls;
       this.#since = now;
-      this.#threadSince = isInCall ? threadMilliseconds(thread) : undefined;
-      this.#sampleIn(isInCall ? CALL_SAMPLE_MS : IDLE_SAMPLE_MS);
+      this.#threadSince = isInCall ? this.#threadMilliseconds() : undefined;
+      // Before it has lasted so long there is nothing to see: a lane under load is in some call at each look.
+      this.#sampleIn(Math.min(IDLE_SAMPLE_MS, this.#stallMs));
       return;
     }
     const waitedMs = now - this.#since;
-    const threadNow = this.#threadSince === undefined ? undefined : threadMilliseconds(thread);
+    const threadNow = this.#threadSince === undefined ? undefined : this.#threadMilliseconds();
     const workedMs = threadNow === undefined ? waitedMs : threadNow - this.#threadSince!;
     if (workedMs < this.#stallMs && waitedMs < BLOCKED_MS) {
       this.#sampleIn(CALL_SAMPLE_MS);
@@ -88,6 +92,15 @@ export class Watchdog {
     }
     this.stop();
     this.#onStall({ piece, isSeated, workedMs, waitedMs });
+  }
+
+  #threadMilliseconds(): number | undefined {
+    const { thread } = this.#pulse;
+    if (this.#threadTime?.thread !== thread) {
+      this.#threadTime?.close();
+      this.#threadTime = new ThreadTime(thread);
+    }
+    return this.#threadTime.milliseconds;
   }
 }
 
@@ -107,7 +120,7 @@ export interface Stall {
   readonly waitedMs: number;
 }
 
-/** Together they see a stall within 50 ms: noticed after 20 at most, stalled 25 later, and 5 until that is seen. */
+/** Together they see a stall within 50 ms: noticed after 20 at most, stalled 25 later, looked at 20 later and then each 5. */
 const IDLE_SAMPLE_MS = 20;
 /** Without a call for so long it sleeps until there is one. */
 const QUIET_SAMPLES = 25;

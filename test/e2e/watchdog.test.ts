@@ -1,14 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
 import { ping, pingUntilAnswered } from '../net/ping.ts';
 import { projectRoot } from '../net/project-root.ts';
 import { eventually, ROUTER, SixNetwork } from './six-network.ts';
-
-checkForLeaks();
 
 /** What a Node service does: a Funnel in a worker thread, with native pieces from a module; and events on standard output. */
 function service(pieces: object): string {

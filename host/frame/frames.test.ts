@@ -26,6 +26,18 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 describe('Frames', () => {
+  it('takes back many at a time, shared ones and large ones among them', () => {
+    const frames = new Frames({ smallRows: SMALL, largeRows: LARGE });
+    const rows = Int32Array.from([10, MAX_FRAME_BYTES, 10, 10], (length) => frames.allocate(length));
+    frames.retain(rows[2]!);
+    frames.releaseAll(rows, 0, 4);
+    expect(frames.freeRows).toBe(SMALL + LARGE - 1);
+    expect([...rows].map((row) => frames.references[row])).toEqual([0, 0, 1, 0]);
+    frames.release(rows[2]!);
+    expect(frames.freeRows).toBe(SMALL + LARGE);
+    expect(() => frames.releaseAll(rows, 3, 4)).toThrow(/more often/);
+  });
+
   it('gives and takes back rooms as a model of counts does', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
@@ -59,7 +71,9 @@ describe('Frames', () => {
             const row = rows[each.which % rows.length]!;
             const references = held.get(row)! + (each.does === 'retain' ? 1 : -1);
             if (each.does === 'retain') frames.retain(row);
-            else frames.release(row);
+            // Alone, or among those of an array from one index up to another.
+            else if (each.which % 2 === 0) frames.release(row);
+            else frames.releaseAll(Int32Array.of(-1, row, -1), 1, 2);
             if (references === 0) held.delete(row);
             else held.set(row, references);
             expect(frames.references[row]).toBe(references);

@@ -23,60 +23,58 @@ export class Delivery {
   }
 
   deliver(seat: Seat, outbox: Outbox): void {
-    const { frames } = this.#floor;
-    const { rows, edgeShapes, length } = outbox;
-    for (let n = 0; n < length; n++) {
-      const row = rows[n]!;
+    const { edgeShapes, length } = outbox;
+    // Most of a batch leave by one Edge and Shape: what is the same for all of them is looked up once.
+    for (let n = 0; n < length; ) {
       const edgeShape = edgeShapes[n]!;
-      const member = seat.members[edgeShape & 0xffff];
-      const direction = member?.directions[edgeShape >>> 16];
-      if (member === undefined || direction === undefined) {
-        this.#floor.drop(seat, row, 'not-joined');
-        continue;
-      }
-      if (this.#overload.fullEdges > 0) {
-        const full = this.#overload.fullBehind(member, direction);
-        if (full !== undefined) {
-          n = this.#refuseAlike(member, full, outbox, n) - 1;
-          continue;
-        }
-      }
-      member.traffic[FRAMES_OUT]! += 1;
-      member.traffic[BYTES_OUT]! += frames.length[row]!;
-      this.send(member, direction, row);
+      let end = n + 1;
+      while (end < length && edgeShapes[end] === edgeShape) end++;
+      this.#deliverAlike(seat, edgeShape, outbox, n, end);
+      n = end;
     }
     outbox.length = 0;
   }
 
-  /**
-   * Under overload most frames end here, so as little as can be is spent on each: all from `n` on that leave by the same Edge
-   * and Shape end together, because nobody makes room meanwhile. Answers which is the next one.
-   */
-  #refuseAlike(
-    sender: JoinedEdge,
-    full: JoinedEdge,
-    { rows, edgeShapes, length }: Outbox,
-    n: number,
-  ): number {
-    const { frames } = this.#floor;
-    const { length: bytesOf, hops } = frames;
-    const edgeShape = edgeShapes[n]!;
-    const maxHops = this.#maxHops;
-    let bytes = 0;
-    let lost = 0;
-    let at = n;
-    for (; at < length && edgeShapes[at] === edgeShape; at++) {
-      const row = rows[at]!;
-      bytes += bytesOf[row]!;
-      if (hops[row]! > maxHops) {
-        lost++;
-        this.#floor.drop(sender.seat, row, HOP_LIMIT);
-      } else frames.release(row);
+  #deliverAlike(seat: Seat, edgeShape: number, outbox: Outbox, from: number, end: number): void {
+    const { rows } = outbox;
+    const bytesOf = this.#floor.frames.length;
+    const member = seat.members[edgeShape & 0xffff];
+    const direction = member?.directions[edgeShape >>> 16];
+    if (member === undefined || direction === undefined) {
+      for (let n = from; n < end; n++) this.#floor.drop(seat, rows[n]!, 'not-joined');
+      return;
     }
-    sender.traffic[FRAMES_OUT]! += at - n;
+    let bytes = 0;
+    let n = from;
+    for (; n < end; n++) {
+      if (this.#overload.fullEdges > 0) {
+        const full = this.#overload.fullBehind(member, direction);
+        if (full !== undefined) {
+          this.#refuseAlike(member, full, outbox, n, end);
+          break;
+        }
+      }
+      const row = rows[n]!;
+      bytes += bytesOf[row]!;
+      this.send(member, direction, row);
+    }
+    member.traffic[FRAMES_OUT]! += n - from;
+    member.traffic[BYTES_OUT]! += bytes;
+  }
+
+  /**
+   * Under overload most frames end here, so as little as can be is spent on each: all that leave by the same Edge and Shape end
+   * together, because nobody makes room meanwhile.
+   */
+  #refuseAlike(sender: JoinedEdge, full: JoinedEdge, { rows }: Outbox, from: number, end: number): void {
+    const { frames } = this.#floor;
+    const bytesOf = frames.length;
+    let bytes = 0;
+    for (let n = from; n < end; n++) bytes += bytesOf[rows[n]!]!;
+    frames.releaseAll(rows, from, end);
+    sender.traffic[FRAMES_OUT]! += end - from;
     sender.traffic[BYTES_OUT]! += bytes;
-    this.#overload.noteRefused(full, at - n - lost);
-    return at;
+    this.#overload.noteRefused(full, end - from);
   }
 
   /** A frame leaves by an Edge, from a Shape of `direction`, and comes to whoever takes it. */

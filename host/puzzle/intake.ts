@@ -108,6 +108,15 @@ export class Intake {
         this.#passTurn();
         continue;
       }
+      if (queue.length === this.#queued) {
+        // Nobody else waits: its turns would follow one another.
+        const count = Math.min(room, queue.length);
+        queue.moveTo(inbox, count);
+        this.#queued -= count;
+        queue.deficit = 0;
+        this.#isServed = false;
+        return;
+      }
       if (!this.#isServed) queue.deficit += QUANTUM_BYTES;
       this.#isServed = true;
       const bytes = length[queue.rowAt(0)]!;
@@ -116,7 +125,7 @@ export class Intake {
         continue;
       }
       queue.deficit -= bytes;
-      queue.moveTo(inbox);
+      queue.moveTo(inbox, 1);
       this.#queued--;
       room--;
       if (queue.length > 0) continue;
@@ -185,11 +194,13 @@ class EdgeQueue {
     return this.#rows[this.#tail & RING_MASK]!;
   }
 
-  /** The first frame goes into the batch, which has room. */
-  moveTo(inbox: Inbox): void {
-    const at = this.#head & RING_MASK;
-    inbox.push(this.#rows[at]!, this.#edgeShapes[at]!, this.#skips[at]!);
-    this.#head = (this.#head + 1) | 0;
+  /** The first frames go into the batch, which has room. */
+  moveTo(inbox: Inbox, count: number): void {
+    for (let n = 0; n < count; n++) {
+      const at = (this.#head + n) & RING_MASK;
+      inbox.push(this.#rows[at]!, this.#edgeShapes[at]!, this.#skips[at]!);
+    }
+    this.#head = (this.#head + count) | 0;
   }
 
   drop(each: (row: number) => void): void {

@@ -100,7 +100,7 @@ export class Change {
         await mayGoOn(pace?.mayRest());
       }
       await mayGoOn(pace?.rest());
-      // From here to the commit no other turn comes in between: what is listened on now, and who has failed now, counts.
+      // What is listened on now, and who has failed now, counts. What the last frames by the old puzzle change in it is put right by the commit.
       if (floor.hearingVersion !== version) {
         this.#alongCurves = this.#waysOn();
         mistakes.push(...[...this.#openListens()].flat());

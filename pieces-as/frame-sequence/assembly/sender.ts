@@ -36,7 +36,6 @@ export abstract class Sender {
   private static part: i32 = 0;
   private static within: u32 = 0;
   private static last: i32 = 0;
-  private static place: i32 = 0;
 
   static start(): void {
     if (Configuration.mode != Mode.unreliable) Waiting.start();
@@ -130,7 +129,6 @@ export abstract class Sender {
     Sender.part = first;
     Sender.within = 0;
     Sender.last = last;
-    Sender.place = place;
     let reason = -1;
     if (!frame.isContinued) {
       const isAnnounced = hasMore && first < last && isAnnouncement(frame.part(first));

@@ -30,7 +30,7 @@ describe('Frames', () => {
     const frames = new Frames({ smallRows: SMALL, largeRows: LARGE });
     const rows = Int32Array.from([10, MAX_FRAME_BYTES, 10, 10], (length) => frames.allocate(length));
     frames.retain(rows[2]!);
-    frames.releaseAll(rows, 0, 4);
+    expect(frames.releaseAll(rows, 0, 4)).toBe(MAX_FRAME_BYTES + 30);
     expect(frames.freeRows).toBe(SMALL + LARGE - 1);
     expect([...rows].map((row) => frames.references[row])).toEqual([0, 0, 1, 0]);
     frames.release(rows[2]!);

@@ -124,14 +124,16 @@ export class Frames {
     else this.#free[this.#smallRows + this.#freeLarge++] = row;
   }
 
-  /** Releases `rows` from one index up to another: where many end together, a fraction of the time. */
-  releaseAll(rows: Int32Array, from: number, end: number): void {
-    const { references } = this;
+  /** Releases `rows` from one index up to another: where many end together, a fraction of the time. Answers how many bytes they have. */
+  releaseAll(rows: Int32Array, from: number, end: number): number {
+    const { references, length } = this;
     const free = this.#free;
     const smallRows = this.#smallRows;
     let freeSmall = this.#freeSmall;
+    let bytes = 0;
     for (let n = from; n < end; n++) {
       const row = rows[n]!;
+      bytes += length[row]!;
       if (references[row] === 1 && row < smallRows) {
         references[row] = 0;
         free[freeSmall++] = row;
@@ -142,6 +144,7 @@ export class Frames {
       freeSmall = this.#freeSmall;
     }
     this.#freeSmall = freeSmall;
+    return bytes;
   }
 
   roomStart(row: number): number {

@@ -67,13 +67,8 @@ export class Delivery {
    * together, because nobody makes room meanwhile.
    */
   #refuseAlike(sender: JoinedEdge, full: JoinedEdge, { rows }: Outbox, from: number, end: number): void {
-    const { frames } = this.#floor;
-    const bytesOf = frames.length;
-    let bytes = 0;
-    for (let n = from; n < end; n++) bytes += bytesOf[rows[n]!]!;
-    frames.releaseAll(rows, from, end);
     sender.traffic[FRAMES_OUT]! += end - from;
-    sender.traffic[BYTES_OUT]! += bytes;
+    sender.traffic[BYTES_OUT]! += this.#floor.frames.releaseAll(rows, from, end);
     this.#overload.noteRefused(full, end - from);
   }
 

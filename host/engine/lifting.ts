@@ -2,10 +2,10 @@ import { END, FRAME, LIMITS, OUTCOME, PART, PartMarks, Role } from '../../abi/ho
 import { type Frames, HEADROOM, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../frame/frames.ts';
 import { LAST_PIECE } from '../piece/arrivals.ts';
 import type { Counters } from '../piece/counters.ts';
-import { MOST_OWN, OWN } from '../piece/departures.ts';
+import { OWN } from '../piece/departures.ts';
 import type { Ledger } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
-import { PieceFault } from '../piece/piece-fault.ts';
+import type { PieceFault } from '../piece/piece-fault.ts';
 import * as ticketUses from '../piece/ticket-uses.ts';
 import { copyBlockLoosely } from './copy-block.ts';
 import { copyBytes } from './copy-bytes.ts';
@@ -13,6 +13,7 @@ import type { FrameKernel } from './frame-kernel.ts';
 import * as kernelConstants from './frame-kernel.ts';
 import type { GuestWords } from './guest-words.ts';
 import { FRAME_COUNT_SKIPS, FRAME_EDGE_SHAPE, FRAME_FIRST_PART, FRAME_TICKET } from './lowering.ts';
+import { bytesFault, fault, frameFault, kindFault, ownTrainsFault, shapeFault } from './outcome-faults.ts';
 import type { LeavingPattern, Outlets } from './outlets.ts';
 
 /**
@@ -658,44 +659,9 @@ function checkList(
   if (at + count * size > words.bytes.length) throw fault(`its list of ${name} reaches beyond the memory`);
 }
 
-/** A function of its own, so that what never happens takes no room in the code of what always does. */
-function frameFault(n: number, count: number, first: number, parts: number): PieceFault {
-  if (count === 0 || count > MAX_PARTS)
-    return fault(`frame ${n} has ${count} parts: at least 1 and at most ${MAX_PARTS} can be`);
-  if (first > parts - count)
-    return fault(`frame ${n} has parts ${first} to ${first + count}, and there are ${parts}`);
-  return fault(`frame ${n} skips more parts than it has`);
-}
-
-function kindFault(n: number, kind: number, protocols: number): PieceFault {
-  if ((kind & 0xffff) >= protocols)
-    return fault(`frame ${n} has a part of protocol ${kind & 0xffff}, which is no protocol`);
-  return fault(`frame ${n} has a part of role ${(kind >>> 16) & 0xff}, which is no role`);
-}
-
 /** Whether bytes among so many parts were still to be parsed. */
 function hasUnparsed(guest: Uint32Array, at: number, count: number): boolean {
   for (let part = at; part < at + count * PART_STRIDE; part += PART_STRIDE)
     if ((guest[part]! & UNPARSED) !== 0) return true;
   return false;
-}
-
-function ownTrainsFault(n: number): PieceFault {
-  return fault(
-    `frame ${n} is a piece of a frame of the piece's own, and ${MOST_OWN} of those are under way already`,
-  );
-}
-
-function bytesFault(): PieceFault {
-  return fault(`its frames have more than ${LIMITS.maxBytesOut} bytes together`);
-}
-
-function shapeFault(n: number, edgeShape: number): PieceFault {
-  return fault(
-    `frame ${n} leaves by Edge ${edgeShape & 0xffff}, Shape ${edgeShape >>> 16}, and does not begin with that Shape's protocols`,
-  );
-}
-
-function fault(message: string): PieceFault {
-  return new PieceFault('FT_FAULT_OUTCOME', `outcome: ${message}`);
 }

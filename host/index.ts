@@ -15,18 +15,18 @@ export type {
   Shape,
 } from '../abi/host/contract.ts';
 export type { NativePiece } from './endpoint/catalogue.ts';
-export { ComponentError } from './engine/component-error.ts';
+export { ComponentError } from './engine/wasm/component-error.ts';
 export { Frames } from './frame/frames.ts';
 export { Inbox } from './piece/inbox.ts';
 export { Outbox } from './piece/outbox.ts';
 export type { LogLevel, Piece, PieceContext } from './piece/piece.ts';
 export { PieceFault } from './piece/piece-fault.ts';
-export type { CheckedConfiguration, PolicyOptions } from './policy/check-configuration.ts';
-export { checkConfiguration } from './policy/check-configuration.ts';
-export type { ConfigurationMistake } from './policy/configuration-error.ts';
-export { ConfigurationError, formatMistake } from './policy/configuration-error.ts';
-export type { ConfigurationObject } from './policy/configuration-schema.ts';
-export { configurationJsonSchema } from './policy/configuration-schema.ts';
+export type { CheckedConfiguration, PolicyOptions } from './policy/check/check-configuration.ts';
+export { checkConfiguration } from './policy/check/check-configuration.ts';
+export type { ConfigurationMistake } from './policy/configuration/configuration-error.ts';
+export { ConfigurationError, formatMistake } from './policy/configuration/configuration-error.ts';
+export type { ConfigurationObject } from './policy/configuration/configuration-schema.ts';
+export { configurationJsonSchema } from './policy/configuration/configuration-schema.ts';
 export type {
   ApplyOptions,
   ChangedEvent,

@@ -3,16 +3,16 @@ import { relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { askFunnel } from '../daemon/control-client.ts';
 import { findControl } from '../daemon/control-path.ts';
-import { checkConfiguration, preparePuzzle } from '../policy/check-configuration.ts';
-import { ConfigurationError } from '../policy/configuration-error.ts';
-import { configurationJsonSchema } from '../policy/configuration-schema.ts';
-import { reviewConsent } from '../policy/consent.ts';
-import { consentFileOf } from '../policy/consent-record.ts';
-import { explainPuzzle } from '../policy/explain-puzzle.ts';
-import { inspectPiece } from '../policy/inspect-piece.ts';
-import { matchStacks } from '../policy/match-stacks.ts';
-import { describePiece, PieceShelf } from '../policy/piece-shelf.ts';
-import { printable } from '../policy/printable.ts';
+import { checkConfiguration, preparePuzzle } from '../policy/check/check-configuration.ts';
+import { reviewConsent } from '../policy/check/consent.ts';
+import { explainPuzzle } from '../policy/check/explain-puzzle.ts';
+import { ConfigurationError } from '../policy/configuration/configuration-error.ts';
+import { configurationJsonSchema } from '../policy/configuration/configuration-schema.ts';
+import { printable } from '../policy/configuration/printable.ts';
+import { consentFileOf } from '../policy/pieces/consent-record.ts';
+import { inspectPiece } from '../policy/pieces/inspect-piece.ts';
+import { matchStacks } from '../policy/pieces/match-stacks.ts';
+import { describePiece, PieceRegistry } from '../policy/pieces/piece-registry.ts';
 import { consentText } from './consent-text.ts';
 import { renderCounters, renderTitle } from './counter-table.ts';
 import { differenceText } from './difference-text.ts';
@@ -167,7 +167,7 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .argument('<stack>', 'such as ethernet/ip')
     .option('--piece <name...>', 'pieces that bring the protocols which the stacks name')
     .action(async (first: string, second: string, { piece = [] }: { piece?: string[] }) => {
-      const match = await matchStacks(new PieceShelf(), first, second, {
+      const match = await matchStacks(new PieceRegistry(), first, second, {
         pieces: piece,
         directory: resolve('.'),
       });
@@ -187,7 +187,7 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .action(async () =>
       output.write(
         await pieceList(
-          new PieceShelf(),
+          new PieceRegistry(),
           output.isTTY ? output.columns : Number.POSITIVE_INFINITY,
           paintFor(process.stdout),
         ),
@@ -201,7 +201,7 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .option('--json', 'as JSON')
     .action(async (name: string, { configuration, json = false }: InspectOptions) => {
       const where = { directory: resolve('.'), ...(configuration === undefined ? {} : { configuration }) };
-      const inspection = await inspectPiece(new PieceShelf(), name, where);
+      const inspection = await inspectPiece(new PieceRegistry(), name, where);
       if (json) output.write(`${JSON.stringify(inspectJson(inspection), undefined, 2)}\n`);
       else output.write(inspectText(inspection, paintFor(process.stdout)));
       if (!isAdmitted(inspection)) process.exitCode = 1;
@@ -211,7 +211,7 @@ export function funnelCommand({ output, errors, version }: CommandContext): Comm
     .description("print a piece's manual page")
     .argument('<name>', 'the name of a piece, or the path of a component file')
     .action(async (name: string) => {
-      const description = await describePiece(new PieceShelf(), name, resolve('.'));
+      const description = await describePiece(new PieceRegistry(), name, resolve('.'));
       const paint = paintFor(process.stdout);
       output.write(manualPage(description, { reference: name, columns: output.columns, paint }));
     });

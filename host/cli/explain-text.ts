@@ -1,6 +1,6 @@
-import type { Hop, JointNeeds, Onward, Ways } from '../policy/explain-puzzle.ts';
-import { printable } from '../policy/printable.ts';
-import type { Puzzle } from '../policy/puzzle.ts';
+import type { Puzzle } from '../policy/check/checked-puzzle.ts';
+import type { FramePaths, Hop, JointNeeds, Onward } from '../policy/check/explain-puzzle.ts';
+import { printable } from '../policy/configuration/printable.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
 /**
@@ -9,7 +9,7 @@ import { type Paint, plainPaint } from './paint.ts';
  * A frame is parsed where it is, as deep as the Shapes there want it: so much is told apart from what pieces further on will
  * want. N and M are the headers in front of the Shape's own stack, and the trailers behind it, that are none of its concern.
  */
-export function explainText(puzzle: Puzzle, ways: Ways, paint: Paint = plainPaint): string {
+export function explainText(puzzle: Puzzle, ways: FramePaths, paint: Paint = plainPaint): string {
   const lines = [`${printable(puzzle.title)}: what may be parsed, and where frames may go`];
   for (const joint of ways.joints) {
     lines.push('', `${paint('bold', joint.name)}`);

@@ -1,6 +1,6 @@
 import { Graphviz } from '@hpcc-js/wasm-graphviz';
-import { printable } from '../policy/printable.ts';
-import type { Puzzle } from '../policy/puzzle.ts';
+import type { Puzzle } from '../policy/check/checked-puzzle.ts';
+import { printable } from '../policy/configuration/printable.ts';
 import { shapeText } from './graph-text.ts';
 
 /** A puzzle in the language of Graphviz: pieces are boxes, networks are ellipses, and each joined Edge is a line. */

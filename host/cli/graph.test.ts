@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { preparePuzzle } from '../policy/check-configuration.ts';
-import { samplePiece, sampleSetting } from '../policy/sample-pieces.ts';
+import { preparePuzzle } from '../policy/check/check-configuration.ts';
+import { samplePiece, sampleSetting } from '../policy/testing/sample-pieces.ts';
 import { graphDot, graphSvg } from './graph-dot.ts';
 import { graphText } from './graph-text.ts';
 import { manualPage } from './manual-page.ts';

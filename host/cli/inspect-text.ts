@@ -1,5 +1,11 @@
-import type { Extent, Inspection, PieceInspection, Structure, Terms } from '../policy/inspect-piece.ts';
-import { printable } from '../policy/printable.ts';
+import { printable } from '../policy/configuration/printable.ts';
+import type {
+  Extent,
+  Inspection,
+  PieceInspection,
+  Structure,
+  Terms,
+} from '../policy/pieces/inspect-piece.ts';
 import { columns } from './columns.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';

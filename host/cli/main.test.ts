@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { packageRoot } from '../policy/package-root.ts';
+import { packageRoot } from '../policy/pieces/package-root.ts';
 
 /*
  * The compiled command, as a user has it: its streams, its exit status, its signals. What it prints is tested where it is

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../policy/package-root.ts';
+import { packageRoot } from '../policy/pieces/package-root.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { funnelCommand } from './command.ts';
 import { Output } from './output.ts';

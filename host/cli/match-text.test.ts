@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { matchStacks } from '../policy/match-stacks.ts';
-import { ownPieces } from '../policy/own-pieces.ts';
-import { PieceShelf } from '../policy/piece-shelf.ts';
-import { samplePiece } from '../policy/sample-pieces.ts';
+import { matchStacks } from '../policy/pieces/match-stacks.ts';
+import { ownPieces } from '../policy/pieces/own-pieces.ts';
+import { PieceRegistry } from '../policy/pieces/piece-registry.ts';
+import { samplePiece } from '../policy/testing/sample-pieces.ts';
 import { matchText } from './match-text.ts';
 
 const toy = 'space toy-kind 8 bits; in ip-protocol 253; header 4; next toy-kind u8[0]';
-const shelf = new PieceShelf(
+const shelf = new PieceRegistry(
   await ownPieces({
     pieces: {
       toymaker: samplePiece('toymaker', { protocols: [['toy', toy]] }),

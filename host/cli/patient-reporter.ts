@@ -1,5 +1,5 @@
+import type { Puzzle } from '../policy/check/checked-puzzle.ts';
 import type { FunnelEvent, LaneSnapshot } from '../policy/funnel.ts';
-import type { Puzzle } from '../policy/puzzle.ts';
 import type { RunReporter } from './run-reporter.ts';
 
 /**

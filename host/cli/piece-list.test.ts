@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { PieceShelf } from '../policy/piece-shelf.ts';
+import { PieceRegistry } from '../policy/pieces/piece-registry.ts';
 import { plainPaint } from './paint.ts';
 import { pieceList } from './piece-list.ts';
 import { wrap } from './wrap.ts';
 
 it('lists each piece on a line; on a terminal, all that is said fits', async () => {
   const [wide, narrow] = [Number.POSITIVE_INFINITY, 80];
-  const lines = (await pieceList(new PieceShelf(), wide, plainPaint)).trimEnd().split('\n');
+  const lines = (await pieceList(new PieceRegistry(), wide, plainPaint)).trimEnd().split('\n');
   expect(lines).toContainEqual(expect.stringMatching(/^tun +native +\d+\.\d+\.\d+ {2}A network device /));
-  const wrapped = await pieceList(new PieceShelf(), narrow, plainPaint);
+  const wrapped = await pieceList(new PieceRegistry(), narrow, plainPaint);
   for (const line of wrapped.split('\n')) expect(line.length).toBeLessThanOrEqual(narrow);
   const words = (text: string): string[] => text.split(/\s+/);
   expect(words(wrapped)).toEqual(words(`${lines.join('\n')}\n`));

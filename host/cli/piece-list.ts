@@ -1,11 +1,11 @@
-import { describePiece, type PieceShelf } from '../policy/piece-shelf.ts';
-import { printable } from '../policy/printable.ts';
+import { printable } from '../policy/configuration/printable.ts';
+import { describePiece, type PieceRegistry } from '../policy/pieces/piece-registry.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { Paint } from './paint.ts';
 import { wrap } from './wrap.ts';
 
 /** For each piece its name, whether it is native or a component, its version, and what it is: a line, or as many as that takes. */
-export async function pieceList(shelf: PieceShelf, columns: number, paint: Paint): Promise<string> {
+export async function pieceList(shelf: PieceRegistry, columns: number, paint: Paint): Promise<string> {
   const rows: { name: string; kind: string; version: string; text: string }[] = [];
   for (const name of shelf.names()) {
     const found = shelf.find(name, '.');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { preparePuzzle } from '../policy/check-configuration.ts';
-import { explainPuzzle } from '../policy/explain-puzzle.ts';
-import { samplePiece } from '../policy/sample-pieces.ts';
+import { preparePuzzle } from '../policy/check/check-configuration.ts';
+import { explainPuzzle } from '../policy/check/explain-puzzle.ts';
+import { samplePiece } from '../policy/testing/sample-pieces.ts';
 import { explainText } from './explain-text.ts';
 import { planText } from './plan-text.ts';
 

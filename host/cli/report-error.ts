@@ -2,8 +2,8 @@ import {
   ConfigurationError,
   type ConfigurationMistake,
   formatMistake,
-} from '../policy/configuration-error.ts';
-import { printable } from '../policy/printable.ts';
+} from '../policy/configuration/configuration-error.ts';
+import { printable } from '../policy/configuration/printable.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { type Paint, plainPaint } from './paint.ts';
 

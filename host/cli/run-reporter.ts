@@ -1,6 +1,6 @@
+import type { Puzzle } from '../policy/check/checked-puzzle.ts';
+import { printable } from '../policy/configuration/printable.ts';
 import type { FunnelEvent, LaneSnapshot } from '../policy/funnel.ts';
-import { printable } from '../policy/printable.ts';
-import type { Puzzle } from '../policy/puzzle.ts';
 import { clip, reasonsOf, renderCounters } from './counter-table.ts';
 import { differenceLine } from './difference-text.ts';
 import { LiveScreen, type TerminalStream } from './live-screen.ts';

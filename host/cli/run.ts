@@ -1,7 +1,7 @@
 import { defaultControlPath } from '../daemon/control-path.ts';
 import { ControlServer } from '../daemon/control-server.ts';
 import { controlServiceOf } from '../daemon/control-service.ts';
-import { preparePuzzle } from '../policy/check-configuration.ts';
+import { preparePuzzle } from '../policy/check/check-configuration.ts';
 import { type Funnel, type FunnelEvent, type LaneSnapshot, startPuzzle } from '../policy/funnel.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { CountersFile } from './counters-file.ts';

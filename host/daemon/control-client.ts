@@ -1,6 +1,9 @@
 import { connect, type Socket } from 'node:net';
-import { ConfigurationError, type ConfigurationMistake } from '../policy/configuration-error.ts';
-import { printable } from '../policy/printable.ts';
+import {
+  ConfigurationError,
+  type ConfigurationMistake,
+} from '../policy/configuration/configuration-error.ts';
+import { printable } from '../policy/configuration/printable.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import {
   answerSchema,

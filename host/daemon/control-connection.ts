@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as immediate } from 'node:timers/promises';
 import * as z from 'zod';
-import { ConfigurationError } from '../policy/configuration-error.ts';
+import { ConfigurationError } from '../policy/configuration/configuration-error.ts';
 import type { FunnelEvent } from '../policy/funnel.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { type ControlFailure, type Method, methodSchemas, requestSchema } from './control-protocol.ts';

@@ -1,4 +1,4 @@
-import type { ConfigurationObject } from '../policy/configuration-schema.ts';
+import type { ConfigurationObject } from '../policy/configuration/configuration-schema.ts';
 import type { Funnel } from '../policy/funnel.ts';
 import type { Method, Parameters, Result } from './control-protocol.ts';
 

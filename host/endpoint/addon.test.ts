@@ -96,7 +96,7 @@ describe('a process', () => {
         () => io.gather(a.batch, 9, 0, 1800), () => io.gather(a.batch, 0, 2 ** 31, 1800), () => io.releaseBatch(a.batch),
         () => io.openUdp(a.batch, {}), () => io.openUdp(7, {}), () => io.setLink(0), () => io.linkIndex('a'.repeat(99)),
         () => io.changeAddress(1, 'x', 8, 1), () => io.changeRoute(1, '::', 129, 1),
-        () => io.estate('x'), () => io.dropEstate(), () => io.note(99, 'x'), () => io.note(a.channel, 'x'.repeat(70000)),
+        () => io.handover('x'), () => io.dropHandover(), () => io.note(99, 'x'), () => io.note(a.channel, 'x'.repeat(70000)),
         () => io.openUdp(a.batch, { family: 4, address: '', port: 0, device: '', group: '', reuse: false, broadcast: false, key: 'x'.repeat(2000) })];
       let errors = 0; for (const each of tries) try { each(); } catch (e) { if (e.code === 'ERR_INVALID_ARG_TYPE') errors++; else console.log(e); }
       // Frames outside of memory are invalid, not read.
@@ -142,22 +142,22 @@ describe('threads', () => {
         sender.close();
         await worker.terminate();
         const a = made();
-        console.log('nothing without an estate', io.openUdp(a.batch, kept).port !== port);
-        io.estate(8);
+        console.log('nothing without an handover', io.openUdp(a.batch, kept).port !== port);
+        io.handover(8);
         console.log('nothing of another', io.openUdp(a.batch, kept).port !== port);
-        io.estate(7);
+        io.handover(7);
         const b = open((channel, count) => {
           console.log('got', count, b.lengths[0] - 28);
           for (const each of [b.channel, found.channel]) io.close(each);
           io.releaseBatch(b.batch);
-          console.log('dropped', io.dropEstate(7), io.dropEstate(7), io.dropEstate(8));
+          console.log('dropped', io.dropHandover(7), io.dropHandover(7), io.dropHandover(8));
           process.exit();
         });
         const found = io.openUdp(b.batch, kept);
         console.log('the same port', found.port === port, 'its note', found.note, 'once', io.openUdp(a.batch, kept).port !== port);
         io.start(found.channel);
       })(); else {
-        io.estate(7);
+        io.handover(7);
         const a = made();
         io.openUdp(a.batch, other);
         io.openUdp(a.batch, options); // without a key: closed
@@ -169,7 +169,7 @@ describe('threads', () => {
       }`);
     expect([ended.status, ended.stderr]).toEqual([0, '']);
     expect(ended.stdout.trim().split('\n')).toEqual([
-      'nothing without an estate true',
+      'nothing without an handover true',
       'nothing of another true',
       'the same port true its note second once true',
       'got 1 5',

@@ -21,9 +21,9 @@ export interface FunnelIo {
    * Where the channels go that this thread still has open when it is ended by force, and whence those come that are opened
    * here with the key of one that was left there. 0 is nowhere, and is so until something else is said.
    */
-  estate(number: number): void;
+  handover(number: number): void;
   /** Closes what nobody asked for. Answers how much there was. */
-  dropEstate(number: number): number;
+  dropHandover(number: number): number;
   /** What whoever opens the channel after this thread was ended is told of it. At most 64 KiB. */
   note(channel: number, text: string): void;
   /** An empty device name, or one with `%d`, lets the system choose. */
@@ -85,7 +85,7 @@ export interface UdpOptions {
   readonly group: string;
   readonly reuse: boolean;
   readonly broadcast: boolean;
-  /** Who opens it, and how: what an estate knows it by. */
+  /** Who opens it, and how: what an handover knows it by. */
   readonly key?: string;
 }
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Grants } from './grants.ts';
 import { formatAddress, formatPrefix, maskPrefix, parseAddress, parsePrefix } from './ip-address.ts';
-import { parseGroup } from './udp-listens.ts';
+import { parseGroup } from './socket/udp-listens.ts';
 
 const octets = (length: number) =>
   fc.oneof(

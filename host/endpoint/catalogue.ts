@@ -2,13 +2,13 @@ import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
 import type { Frames } from '../frame/frames.ts';
 import type { Piece, PieceContext } from '../piece/piece.ts';
 import { type Protocols, standardProtocols } from '../stack/protocols.ts';
-import { PcapReaderPiece, pcapReaderDescription, readPcapReaderSettings } from './pcap-reader.ts';
-import { PcapWriterPiece, pcapWriterDescription, readPcapWriterSettings } from './pcap-writer.ts';
-import { readTunSettings, TunPiece } from './tun.ts';
-import { tunDescription } from './tun-description.ts';
-import { UdpPiece } from './udp.ts';
-import { udpDescription } from './udp-description.ts';
-import { readUdpSettings } from './udp-settings.ts';
+import { PcapReaderPiece, pcapReaderDescription, readPcapReaderSettings } from './capture/pcap-reader.ts';
+import { PcapWriterPiece, pcapWriterDescription, readPcapWriterSettings } from './capture/pcap-writer.ts';
+import { readTunSettings, TunPiece } from './device/tun.ts';
+import { tunDescription } from './device/tun-description.ts';
+import { UdpPiece } from './socket/udp.ts';
+import { udpDescription } from './socket/udp-description.ts';
+import { readUdpSettings } from './socket/udp-settings.ts';
 
 /** Settings as the contract has them: names and texts. */
 export type GivenSettings = readonly (readonly [string, string])[];

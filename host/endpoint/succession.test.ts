@@ -8,10 +8,10 @@ import { buildAddon } from '../../tools/build-addon.mjs';
 import { Frames } from '../frame/frames.ts';
 import { Inbox } from '../piece/inbox.ts';
 import { Protocols } from '../stack/protocols.ts';
-import { PcapWriterPiece } from './pcap-writer.ts';
-import { CaptureReader } from './pcapng.ts';
-import { RecordingContext } from './recording-context.ts';
-import { UdpPiece } from './udp.ts';
+import { PcapWriterPiece } from './capture/pcap-writer.ts';
+import { CaptureReader } from './capture/pcapng.ts';
+import { UdpPiece } from './socket/udp.ts';
+import { RecordingContext } from './testing/recording-context.ts';
 
 const protocols = new Protocols();
 let frames: Frames;
@@ -103,7 +103,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
     },
   );
 
-  it('are refused where they are bound otherwise, and to a second heir', () => {
+  it('are refused where they are bound otherwise, and to a second successor', () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
     const old = udp({ io, port: '0' });
     begin(old);

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { linkComponent } from './component-linker.ts';
-import { parseComponent } from './component-parser.ts';
-import { readCoreModule } from './core-module.ts';
+import { linkComponent } from './component/component-linker.ts';
+import { parseComponent } from './component/component-parser.ts';
 import { loadComponent } from './load-component.ts';
-import { FUEL_IMPORT, rewriteModule } from './module-rewriter.ts';
-import { v8 } from './webassembly-engine.ts';
+import { readCoreModule } from './wasm/core-module.ts';
+import { FUEL_IMPORT, rewriteModule } from './wasm/module-rewriter.ts';
+import { v8 } from './wasm/webassembly-engine.ts';
 
 const folder = new URL('../../dist/pieces/', import.meta.url);
 const pieces = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.wasm')) : [];

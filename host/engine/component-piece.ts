@@ -12,16 +12,16 @@ import { Ledger, ledgerBytes, MAX_HELD } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import type { LogLevel, Piece, PieceContext } from '../piece/piece.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
-import { FrameKernel } from './frame-kernel.ts';
-import { FUEL } from './fuel.ts';
-import type { Guest, HostImports, Settings } from './guest.ts';
-import { GuestWords } from './guest-words.ts';
-import { KernelLowering } from './kernel-lowering.ts';
-import { BROKEN_FRAME, Lifting } from './lifting.ts';
+import { FrameKernel } from './crossing/frame-kernel.ts';
+import { GuestWords } from './crossing/guest-words.ts';
+import { KernelLowering } from './crossing/kernel-lowering.ts';
+import { BROKEN_FRAME, Lifting } from './crossing/lifting.ts';
+import { Lowering } from './crossing/lowering.ts';
+import { OUTLETS_BYTES, Outlets } from './crossing/outlets.ts';
+import type { Guest, HostImports, Settings } from './instance/guest.ts';
+import { LogLimit } from './instance/log-limit.ts';
 import type { LoadedComponent } from './load-component.ts';
-import { LogLimit } from './log-limit.ts';
-import { Lowering } from './lowering.ts';
-import { OUTLETS_BYTES, Outlets } from './outlets.ts';
+import { FUEL } from './wasm/fuel.ts';
 
 /**
  * A component as a piece of a puzzle: an instance of it, the ledger of its tickets, and the crossing of the frames.
@@ -34,7 +34,7 @@ export class ComponentPiece implements Piece {
   readonly #component: LoadedComponent;
   readonly #settings: Settings;
   readonly #context: PieceContext;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: ComponentEnvironment;
   readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
@@ -52,7 +52,7 @@ export class ComponentPiece implements Piece {
     component: LoadedComponent,
     description: Description,
     settings: Settings,
-    surroundings: Surroundings,
+    surroundings: ComponentEnvironment,
   ) {
     this.description = description;
     this.#component = component;
@@ -346,7 +346,7 @@ function keyOf(edge: number, shape: number): number {
 const MAX_OFFERS = 64;
 
 /** What stands around a component: its lane, and the protocols as the lane numbers them. */
-export interface Surroundings {
+export interface ComponentEnvironment {
   readonly context: PieceContext;
   readonly frames: Frames;
   /** The number of a protocol by its name; 0 where there is none. */

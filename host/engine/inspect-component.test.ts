@@ -4,10 +4,10 @@ import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '../../abi/build/package-root.ts';
-import { ComponentError } from './component-error.ts';
 import { inspectComponent } from './inspect-component.ts';
 import { type LoadOptions, loadComponent } from './load-component.ts';
 import { watPiece } from './testing/wat-piece.ts';
+import { ComponentError } from './wasm/component-error.ts';
 
 describe('inspecting a component', () => {
   it('tells what it is and wants, and runs nothing of it', async () => {

@@ -1,18 +1,18 @@
-import { compileModule, examine, PAGE_BYTES } from './admission.ts';
-import { ComponentError } from './component-error.ts';
-import type { CoreModule, ResizeLimits } from './core-module.ts';
+import { compileModule, examine, PAGE_BYTES } from './component/admission.ts';
 import {
   contractInterface,
   DEFAULT_GRANTS,
   type PlainGrant,
   type UsableGrant,
   wantedGrants,
-} from './grants.ts';
-import { shownText } from './guest-text.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
-import type { LinkPlan } from './link-plan.ts';
+} from './component/grants.ts';
+import { shownText } from './component/guest-text.ts';
+import { DEFAULT_LIMITS } from './component/limits.ts';
+import type { LinkPlan } from './component/link-plan.ts';
 import type { LoadOptions } from './load-component.ts';
-import { v8 } from './webassembly-engine.ts';
+import { ComponentError } from './wasm/component-error.ts';
+import type { CoreModule, ResizeLimits } from './wasm/core-module.ts';
+import { v8 } from './wasm/webassembly-engine.ts';
 
 /**
  * What a component file is and wants, and each reason for which it would be refused on these terms. Nothing of it runs: not

@@ -1,11 +1,11 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ComponentError, type ComponentErrorCode } from './component-error.ts';
-import type { Grant } from './grants.ts';
+import type { Grant } from './component/grants.ts';
 import { type LoadOptions, loadComponent } from './load-component.ts';
 import { QuietHost } from './testing/quiet-host.ts';
 import { watPiece } from './testing/wat-piece.ts';
+import { ComponentError, type ComponentErrorCode } from './wasm/component-error.ts';
 
 const ALL: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
 

@@ -1,13 +1,13 @@
 import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
-import { compileModule, examine } from './admission.ts';
-import { ComponentGuest } from './component-guest.ts';
-import type { ReadyModule } from './component-instance.ts';
-import type { ContractExports } from './contract-check.ts';
-import { DEFAULT_GRANTS, type Grant, mayUse, type UsableGrant, wantedGrants } from './grants.ts';
-import type { Guest, HostImports, Settings } from './guest.ts';
-import { DEFAULT_LIMITS, type Limits } from './limits.ts';
-import type { LinkPlan } from './link-plan.ts';
-import { v8, type WebAssemblyEngine } from './webassembly-engine.ts';
+import { compileModule, examine } from './component/admission.ts';
+import type { ContractExports } from './component/contract-check.ts';
+import { DEFAULT_GRANTS, type Grant, mayUse, type UsableGrant, wantedGrants } from './component/grants.ts';
+import { DEFAULT_LIMITS, type Limits } from './component/limits.ts';
+import type { LinkPlan } from './component/link-plan.ts';
+import { ComponentGuest } from './instance/component-guest.ts';
+import type { ReadyModule } from './instance/component-instance.ts';
+import type { Guest, HostImports, Settings } from './instance/guest.ts';
+import { v8, type WebAssemblyEngine } from './wasm/webassembly-engine.ts';
 
 /**
  * Makes a component file ready to run: checked, validated, metered and capped, and compiled. Nothing of it runs here.
@@ -105,5 +105,5 @@ export interface PortableComponent {
   readonly size: number;
 }
 
-export type { Grant } from './grants.ts';
-export type { Limits } from './limits.ts';
+export type { Grant } from './component/grants.ts';
+export type { Limits } from './component/limits.ts';

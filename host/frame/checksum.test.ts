@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32c, internetSum, updateChecksum } from './checksum.ts';
-import { hex, smallLane } from './frame-fixture.ts';
-import { checksum, crcBitByBit } from './packet-arbitrary.ts';
+import { hex, smallLane } from './testing/frame-fixture.ts';
+import { checksum, crcBitByBit } from './testing/packet-arbitrary.ts';
 
 const frames = smallLane();
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { standardProtocols as protocols } from '../stack/protocols.ts';
 import { Composer } from './composer.ts';
-import { hex, partsOf, releaseAll, smallLane } from './frame-fixture.ts';
 import { MAX_PARTS, PART_WORDS } from './frames.ts';
+import { hex, partsOf, releaseAll, smallLane } from './testing/frame-fixture.ts';
 
 const frames = smallLane();
 const composer = new Composer(protocols);

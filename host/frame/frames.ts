@@ -30,7 +30,7 @@ export class Frames {
   readonly references: Int32Array;
   /** Pieces that a frame has passed, by row: what ends a loop. */
   readonly hops: Uint8Array;
-  /** Of which larger frame a frame is a piece, by row: a number of the lane's, and its place there | `LAST_PIECE`; 0 of a whole frame. */
+  /** Of which larger frame a frame is a piece, by row: a number of the lane's, and its place there | `LAST_FRAGMENT`; 0 of a whole frame. */
   readonly trains: Uint32Array;
   readonly pieces: Uint32Array;
   /**

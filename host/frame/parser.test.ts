@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { standardProtocols as protocols } from '../stack/protocols.ts';
 import { Composer } from './composer.ts';
-import { hex, partsCover, partsOf, put, releaseAll, smallLane } from './frame-fixture.ts';
 import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
 import { Layouts } from './layouts.ts';
-import { type Packet, packetArbitrary } from './packet-arbitrary.ts';
 import { Parser } from './parser.ts';
 import { trailersOutside } from './scope.ts';
+import { hex, partsCover, partsOf, put, releaseAll, smallLane } from './testing/frame-fixture.ts';
+import { type Packet, packetArbitrary } from './testing/packet-arbitrary.ts';
 
 const frames = smallLane();
 const parser = new Parser(protocols);

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseStack } from '../stack/parse-stack.ts';
 import { standardProtocols as protocols } from '../stack/protocols.ts';
-import { hex, partsOf, put, releaseAll, smallLane } from './frame-fixture.ts';
-import { packetArbitrary } from './packet-arbitrary.ts';
+import { Classifier } from './classifier.ts';
 import { Pattern } from './pattern.ts';
-import { Plan } from './plan.ts';
-import { beginsAt } from './wanted-model.ts';
+import { hex, partsOf, put, releaseAll, smallLane } from './testing/frame-fixture.ts';
+import { packetArbitrary } from './testing/packet-arbitrary.ts';
+import { beginsAt } from './testing/wanted-model.ts';
 
 const frames = smallLane();
 const STACKS = [
@@ -43,7 +43,7 @@ beforeEach(() => releaseAll(frames));
 describe('Pattern', () => {
   it('agrees with a literal comparison of the headers, parsed or not', () => {
     let matched = 0;
-    const plan = new Plan(protocols, [{ stack: parseStack('ip/udp'), tag: 0 }]);
+    const plan = new Classifier(protocols, [{ stack: parseStack('ip/udp'), tag: 0 }]);
     fc.assert(
       fc.property(
         plain,

@@ -1,5 +1,5 @@
-import { Arrivals } from './arrivals.ts';
-import { Departures } from './departures.ts';
+import { InboundFragments } from './inbound-fragments.ts';
+import { OutboundFragments } from './outbound-fragments.ts';
 import type { Slots } from './slots.ts';
 import { ARRIVES, DEPARTS, MOVED } from './ticket-uses.ts';
 
@@ -23,8 +23,8 @@ export class Ledger implements Slots {
   /** How it stands with a ticket, by slot: a sum of what `ticket-uses.ts` names. */
   readonly uses: Uint8Array;
   /** Frames that come in pieces, and that leave so. */
-  readonly arrivals: Arrivals;
-  readonly departures: Departures;
+  readonly arrivals: InboundFragments;
+  readonly departures: OutboundFragments;
   /** The slot that holds a row, by row; meaningful where that slot's row is the row. */
   readonly slotOfRow: Uint16Array;
   /** Rows from this on have large rooms, of which few are to be held. */
@@ -79,8 +79,8 @@ export class Ledger implements Slots {
     this.#head[LARGE_ROOM] = Math.ceil((rows - firstLarge) * LARGE_SHARE);
     this.#head[CAPACITY] = capacity;
     this.#head[FIRST_LARGE] = firstLarge;
-    this.arrivals = new Arrivals(this);
-    this.departures = new Departures(this);
+    this.arrivals = new InboundFragments(this);
+    this.departures = new OutboundFragments(this);
   }
 
   get capacity(): number {

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { NativePiece } from '../endpoint/catalogue.ts';
 import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
-import { ConfigurationError, formatMistake } from './configuration-error.ts';
-import type { ConfigurationObject } from './configuration-schema.ts';
+import { ConfigurationError, formatMistake } from './configuration/configuration-error.ts';
+import type { ConfigurationObject } from './configuration/configuration-schema.ts';
 import { type FunnelEvent, openFunnel } from './funnel.ts';
-import { samplePiece, sampleSetting } from './sample-pieces.ts';
+import { samplePiece, sampleSetting } from './testing/sample-pieces.ts';
 
 checkForLeaks();
 
@@ -158,7 +158,7 @@ describe('a running Funnel', () => {
     const difference = await funnel.apply({ ...withSink({}, more), ...copies });
     expect(difference).toMatchObject({ added: ['tap'], removed: [], replaced: [], kept: ['from', 'to'] });
     expect(funnel.puzzle.pieces.map(({ place }) => place.name)).toEqual(['from', 'to', 'tap']);
-    expect(funnel.puzzle.workshop).toBe(before.workshop);
+    expect(funnel.puzzle.checkContext).toBe(before.checkContext);
     expect(told.filter(({ kind }) => kind === 'changed')).toEqual([
       { kind: 'changed', configuration: '(object)', difference },
     ]);

@@ -1,19 +1,24 @@
 import { EventEmitter } from 'node:events';
-import type { Difference } from '../puzzle/difference.ts';
-import { PuzzleError } from '../puzzle/puzzle-error.ts';
-import type { LaneSnapshot } from '../puzzle/snapshot.ts';
-import { checkFor, type PolicyOptions, preparePuzzle } from './check-configuration.ts';
-import { ConfigurationError, type ConfigurationMistake } from './configuration-error.ts';
-import type { ConfigurationObject } from './configuration-schema.ts';
-import type { FunnelEvent, FunnelEvents } from './funnel-event.ts';
-import { startInlineLane } from './inline-lane.ts';
-import type { LaneHandle } from './lane-handle.ts';
-import type { Puzzle } from './puzzle.ts';
-import { startWorkerLane } from './worker-lane.ts';
+import type { Difference } from '../puzzle/change/difference.ts';
+import { PuzzleError } from '../puzzle/plan/puzzle-error.ts';
+import type { LaneSnapshot } from '../puzzle/runtime/snapshot.ts';
+import { checkFor, type PolicyOptions, preparePuzzle } from './check/check-configuration.ts';
+import type { Puzzle } from './check/checked-puzzle.ts';
+import { ConfigurationError, type ConfigurationMistake } from './configuration/configuration-error.ts';
+import type { ConfigurationObject } from './configuration/configuration-schema.ts';
+import type { FunnelEvent, FunnelEvents } from './lane/funnel-event.ts';
+import { startInlineLane } from './lane/inline-lane.ts';
+import type { LaneHandle } from './lane/lane-handle.ts';
+import { startWorkerLane } from './lane/worker-lane.ts';
 
-export type { Difference } from '../puzzle/difference.ts';
-export type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../puzzle/snapshot.ts';
-export type { ChangedEvent, FunnelEvent, FunnelEvents, RecoveredEvent } from './funnel-event.ts';
+export type { Difference } from '../puzzle/change/difference.ts';
+export type {
+  EdgeSnapshot,
+  LaneSnapshot,
+  PieceSnapshot,
+  ReasonSnapshot,
+} from '../puzzle/runtime/snapshot.ts';
+export type { ChangedEvent, FunnelEvent, FunnelEvents, RecoveredEvent } from './lane/funnel-event.ts';
 
 /**
  * Makes a Funnel of a configuration and starts it; frames flow when the promise is fulfilled.
@@ -94,9 +99,9 @@ export class Funnel {
   async apply(configuration: string | ConfigurationObject, options: ApplyOptions = {}): Promise<Difference> {
     const { dryRun = false, ...given } = options;
     const number = dryRun ? this.#applications : ++this.#applications;
-    const { workshop } = this.#puzzle;
+    const { checkContext } = this.#puzzle;
     const checked = { ...this.#options, ...given };
-    const { puzzle, mistakes } = await checkFor(workshop, configuration, checked, this.#puzzle);
+    const { puzzle, mistakes } = await checkFor(checkContext, configuration, checked, this.#puzzle);
     if (puzzle === undefined) throw new ConfigurationError(mistakes);
     try {
       if (dryRun) return await this.#lane.difference(puzzle);
@@ -116,9 +121,9 @@ export class Funnel {
     configuration: string | ConfigurationObject,
     options: Omit<ApplyOptions, 'dryRun'> = {},
   ): Promise<readonly ConfigurationMistake[]> {
-    const { workshop } = this.#puzzle;
+    const { checkContext } = this.#puzzle;
     const checked = { ...this.#options, ...options };
-    return (await checkFor(workshop, configuration, checked, this.#puzzle)).mistakes;
+    return (await checkFor(checkContext, configuration, checked, this.#puzzle)).mistakes;
   }
 
   /** All counters of this instant: frames and bytes by Edge, frames that ended by reason. Works after closing too. */

@@ -3,12 +3,12 @@ import type { Shape } from '../../abi/host/contract.ts';
 import { Frames } from '../frame/frames.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
 import { Protocols } from '../stack/protocols.ts';
-import type { LaneEvent } from './failures.ts';
 import { Lane } from './lane.ts';
-import type { PieceMaker } from './piece-maker.ts';
-import { PuzzleError } from './puzzle-error.ts';
-import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from './scripted-piece.ts';
+import type { PieceMaker } from './plan/piece-maker.ts';
+import { PuzzleError } from './plan/puzzle-error.ts';
+import type { LaneEvent } from './runtime/failures.ts';
 import { checkForLeaks } from './testing/leak-check.ts';
+import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from './testing/scripted-piece.ts';
 
 checkForLeaks();
 

@@ -1,26 +1,26 @@
 import { Frames } from '../frame/frames.ts';
 import { Outbox } from '../piece/outbox.ts';
 import { Protocols } from '../stack/protocols.ts';
-import { arranging } from './arrange.ts';
-import type { NetworkOptions } from './arrangement.ts';
-import { bypassMistakes } from './bypass.ts';
-import { Change, type LaneParts } from './change.ts';
-import { Delivery } from './delivery.ts';
-import type { Difference } from './difference.ts';
-import { type FailureHooks, Failures } from './failures.ts';
-import { Floor } from './floor.ts';
-import { Hearing } from './hearing.ts';
-import * as intakeConstants from './intake.ts';
-import { closeRetired, type Leftovers } from './leftovers.ts';
-import { Overload } from './overload.ts';
-import { atOnce, Pace } from './pace.ts';
-import type { PieceMaker } from './piece-maker.ts';
-import { Pulse } from './pulse.ts';
-import { PuzzleError } from './puzzle-error.ts';
-import type { Seat } from './seat.ts';
-import { Services } from './services.ts';
-import { type LaneSnapshot, snapshotOf } from './snapshot.ts';
-import { Terms } from './terms.ts';
+import { Change, type LaneParts } from './change/change.ts';
+import { closeRetired, type DeferredCleanup } from './change/deferred-cleanup.ts';
+import type { Difference } from './change/difference.ts';
+import { arranging } from './plan/arrange.ts';
+import type { NetworkOptions } from './plan/arrangement.ts';
+import type { PieceMaker } from './plan/piece-maker.ts';
+import { PuzzleError } from './plan/puzzle-error.ts';
+import { atOnce, TimeSlicer } from './plan/time-slicer.ts';
+import { bypassMistakes } from './reach/bypass.ts';
+import { CallMonitor } from './runtime/call-monitor.ts';
+import { Delivery } from './runtime/delivery.ts';
+import { type FailureHooks, Failures } from './runtime/failures.ts';
+import * as intakeConstants from './runtime/intake.ts';
+import { LaneState } from './runtime/lane-state.ts';
+import { ListenPropagation } from './runtime/listen-propagation.ts';
+import { Overload } from './runtime/overload.ts';
+import { PropertyUpdates } from './runtime/property-updates.ts';
+import type { Seat } from './runtime/seat.ts';
+import { Services } from './runtime/services.ts';
+import { type LaneSnapshot, snapshotOf } from './runtime/snapshot.ts';
 
 const { BATCH_FRAMES } = intakeConstants;
 
@@ -30,16 +30,16 @@ const { BATCH_FRAMES } = intakeConstants;
  */
 export class Lane {
   readonly #clock: () => number;
-  readonly #floor: Floor;
+  readonly #floor: LaneState;
   readonly #overload: Overload;
-  readonly #terms: Terms;
+  readonly #terms: PropertyUpdates;
   readonly #delivery: Delivery;
   readonly #failures: Failures;
   readonly #parts: LaneParts;
   readonly #outbox = new Outbox();
   #changes = 0;
   /** What the last change left behind and is still being closed, between turns. */
-  #leftovers: Leftovers['later'] | undefined;
+  #leftovers: DeferredCleanup['later'] | undefined;
   #changing: Promise<void> = Promise.resolve();
   #startedAt = 0;
   #commitMs = 0;
@@ -50,19 +50,19 @@ export class Lane {
   constructor(options: LaneOptions = {}) {
     const { onLog = () => {}, onEvent = () => {}, onSave = () => {}, onRestore = () => {} } = options;
     this.#clock = options.now ?? (() => performance.now());
-    const floor = new Floor(
+    const floor = new LaneState(
       {
         frames: options.frames ?? new Frames(),
         protocols: options.protocols ?? new Protocols(),
-        pulse: options.pulse ?? new Pulse(),
+        pulse: options.pulse ?? new CallMonitor(),
       },
       (seat, error) => this.#failures.fail(seat, error),
       () => this.#continueLater(),
     );
     const overload = new Overload(floor);
-    const terms = new Terms(floor);
+    const terms = new PropertyUpdates(floor);
     const delivery = new Delivery(floor, overload, options.maxHops ?? MAX_HOPS);
-    const hearing = new Hearing(floor, onLog);
+    const hearing = new ListenPropagation(floor, onLog);
     const services = new Services(floor, terms, hearing, {
       onLog,
       deliver: (seat, outbox) => delivery.deliver(seat, outbox),
@@ -273,14 +273,14 @@ export class Lane {
   // Pieces: starting, joining, failing.
 
   /** While nothing runs yet, nobody is kept waiting. */
-  #pace(): Pace | undefined {
-    return this.#floor.seats.length === 0 ? undefined : new Pace(this.#clock);
+  #pace(): TimeSlicer | undefined {
+    return this.#floor.seats.length === 0 ? undefined : new TimeSlicer(this.#clock);
   }
 
   async #changeTo(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions>,
-    pace: Pace | undefined,
+    pace: TimeSlicer | undefined,
   ): Promise<Change> {
     const places = makers.map((maker) => maker.place);
     const work = arranging(this.#floor.protocols, places, networks);
@@ -293,7 +293,7 @@ export class Lane {
     return new Change(this.#parts, makers, networks, arrangement);
   }
 
-  #commit(change: Change): Leftovers {
+  #commit(change: Change): DeferredCleanup {
     // What is on its way arrives by the old puzzle.
     const latest = this.#clock() + LONGEST_ARRIVAL_MS;
     for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#floor.queue.length > 0; turns++) {
@@ -301,7 +301,7 @@ export class Lane {
       this.run();
     }
     this.#floor.isRunning = true;
-    let leftovers: Leftovers;
+    let leftovers: DeferredCleanup;
     const begins = this.#clock();
     try {
       this.#floor.now = begins;
@@ -331,7 +331,7 @@ export class Lane {
   }
 
   /** Closes what a change has left behind, most of it while frames flow again. */
-  async #clearUp({ now, later }: Leftovers, pace: Pace | undefined): Promise<void> {
+  async #clearUp({ now, later }: DeferredCleanup, pace: TimeSlicer | undefined): Promise<void> {
     this.#leftovers = later;
     try {
       for (const each of now) closeRetired(this.#floor, each);
@@ -351,7 +351,7 @@ export interface LaneOptions extends Partial<FailureHooks> {
   readonly frames?: Frames;
   readonly protocols?: Protocols;
   /** Where it tells which piece is called. */
-  readonly pulse?: Pulse;
+  readonly pulse?: CallMonitor;
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
   /** Pieces that a frame may pass; default {@link MAX_HOPS}. */

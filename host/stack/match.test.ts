@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatStack } from './format-stack.ts';
 import { matchStacks } from './match.ts';
-import { literally } from './match-model.ts';
 import { parseStack } from './parse-stack.ts';
 import type { Stack } from './stack.ts';
-import { stackArbitrary } from './stack-arbitrary.ts';
+import { literally } from './testing/match-model.ts';
+import { stackArbitrary } from './testing/stack-arbitrary.ts';
 
 const match = (a: string, b: string) => matchStacks(parseStack(a), parseStack(b));
 

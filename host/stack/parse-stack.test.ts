@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatStack } from './format-stack.ts';
 import { MAX_STACK_TEXT, parseStack } from './parse-stack.ts';
-import { stackArbitrary } from './stack-arbitrary.ts';
 import { StackError } from './stack-error.ts';
+import { stackArbitrary } from './testing/stack-arbitrary.ts';
 
 describe('parseStack', () => {
   it.each([

@@ -5,10 +5,10 @@ import { Composer } from '../../host/frame/composer.ts';
 import type { Inbox } from '../../host/piece/inbox.ts';
 import type { Outbox } from '../../host/piece/outbox.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { describePiece, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
-import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { environmentOf, protocolsOfPuzzle } from '../../host/puzzle/runtime/component-environment.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
+import { describePiece, ScriptedPiece } from '../../host/puzzle/testing/scripted-piece.ts';
 import { internetChecksum, pseudoHeader6 } from '../views/internet-checksum.ts';
 import { builtPiece, type Settings } from './driver.ts';
 import { ipv4, toHex, toIpv4 } from './packet-text.ts';
@@ -81,7 +81,7 @@ function component(
     kind: 'component',
     failure: 'closed',
     make: (context, frames) =>
-      new ComponentPiece(loaded, description, settings, surroundingsOf(context, frames, protocols)),
+      new ComponentPiece(loaded, description, settings, environmentOf(context, frames, protocols)),
   };
 }
 

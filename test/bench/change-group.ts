@@ -1,6 +1,6 @@
-import { arrange } from '../../host/puzzle/arrange.ts';
-import type { Place } from '../../host/puzzle/arrangement.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
+import { arrange } from '../../host/puzzle/plan/arrange.ts';
+import type { Place } from '../../host/puzzle/plan/arrangement.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { chainMakers } from './echo-lane.ts';
 import type { Group } from './group.ts';

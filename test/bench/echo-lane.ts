@@ -1,7 +1,7 @@
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { environmentOf } from '../../host/puzzle/runtime/component-environment.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { loadPiece } from './echo-piece.ts';
 import { ipv4Packet } from './packets.ts';
@@ -96,7 +96,7 @@ export async function chainMakers(
     failure: 'closed',
     identity: String(version),
     make: (context, frames) =>
-      new ComponentPiece(component, description, settings, surroundingsOf(context, frames, protocols)),
+      new ComponentPiece(component, description, settings, environmentOf(context, frames, protocols)),
   });
   return (versionOf) => [traffic, ...Array.from({ length: options.pieces }, (_, n) => echo(n, versionOf(n)))];
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { type LoadedComponent, type LoadOptions, loadComponent } from '../../host/engine/load-component.ts';
 import type { Frames } from '../../host/frame/frames.ts';
-import { surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import { environmentOf } from '../../host/puzzle/runtime/component-environment.ts';
 import type { Protocols } from '../../host/stack/protocols.ts';
 import { projectRoot } from '../net/project-root.ts';
 import { quietContext } from './quiet-context.ts';
@@ -32,7 +32,7 @@ export function startEcho(
     component,
     description,
     settings,
-    surroundingsOf(quietContext('echo'), frames, protocols),
+    environmentOf(quietContext('echo'), frames, protocols),
   );
   const problems = piece.start(performance.now());
   if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join('; '));

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { buildPiece } from '../../abi/build/build-piece.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
-import { v8, type WebAssemblyEngine } from '../../host/engine/webassembly-engine.ts';
+import { v8, type WebAssemblyEngine } from '../../host/engine/wasm/webassembly-engine.ts';
 import { Frames } from '../../host/frame/frames.ts';
 import { Inbox } from '../../host/piece/inbox.ts';
 import { Outbox } from '../../host/piece/outbox.ts';
 import { PieceFault } from '../../host/piece/piece-fault.ts';
-import { surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import { environmentOf } from '../../host/puzzle/runtime/component-environment.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { projectRoot } from '../net/project-root.ts';
 import { loadPiece, startEcho } from './echo-piece.ts';
@@ -77,7 +77,7 @@ async function measureEndlessLoop(report: Report, times: number): Promise<void> 
         component,
         description,
         [],
-        surroundingsOf(quietContext('spin'), frames, protocols),
+        environmentOf(quietContext('spin'), frames, protocols),
       );
       piece.start(0);
       piece.join({ edge: 0, described: 0, shape: 0, joint: 'net', properties: [] });

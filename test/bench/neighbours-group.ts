@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { buildPiece } from '../../abi/build/build-piece.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
-import { samplePiece } from '../../host/policy/sample-pieces.ts';
+import { samplePiece } from '../../host/policy/testing/sample-pieces.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { environmentOf } from '../../host/puzzle/runtime/component-environment.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { projectRoot } from '../net/project-root.ts';
 import { describeSoak, isFlat, soak, soakedPieces } from '../soak/soak.ts';
@@ -65,7 +65,7 @@ async function whileOneFaults(seconds: number) {
       failure: 'closed',
       identity: String(version),
       make: (context, frames) =>
-        new ComponentPiece(component, description, [], surroundingsOf(context, frames, protocols)),
+        new ComponentPiece(component, description, [], environmentOf(context, frames, protocols)),
     },
     {
       place: { name: 'well', description: wellDescription, edges: new Map([['out', ['hole']]]) },

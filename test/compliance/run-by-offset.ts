@@ -1,7 +1,7 @@
 import type { GuestMemory } from '../../abi/host/contract.ts';
 import { liftProcess, lowerProcess } from '../../abi/host/contract.ts';
-import type { Grant } from '../../host/engine/grants.ts';
-import type { Guest } from '../../host/engine/guest.ts';
+import type { Grant } from '../../host/engine/component/grants.ts';
+import type { Guest } from '../../host/engine/instance/guest.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import type { BoundComponent, BoundPiece } from './run-through-bindings.ts';
 

@@ -1,9 +1,9 @@
 import { pathToFileURL } from 'node:url';
 import { formatStack } from '../../host/stack/format-stack.ts';
 import { matchStacks } from '../../host/stack/match.ts';
-import { literally } from '../../host/stack/match-model.ts';
 import { parseStack } from '../../host/stack/parse-stack.ts';
-import { stackText } from '../../host/stack/stack-arbitrary.ts';
+import { literally } from '../../host/stack/testing/match-model.ts';
+import { stackText } from '../../host/stack/testing/stack-arbitrary.ts';
 
 /*
  * Matching against the literal model, for as many pairs of random stacks as one cares to wait for:

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { Frames } from '../../host/frame/frames.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
-import { describePiece, ipv6, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
+import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { PuzzleError } from '../../host/puzzle/plan/puzzle-error.ts';
+import { describePiece, ipv6, ScriptedPiece } from '../../host/puzzle/testing/scripted-piece.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { FuzzRandom } from './fuzz-random.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import { QuietHost } from '../../host/engine/testing/quiet-host.ts';
 import { PieceFault } from '../../host/piece/piece-fault.ts';
-import type { PuzzleError } from '../../host/puzzle/puzzle-error.ts';
+import type { PuzzleError } from '../../host/puzzle/plan/puzzle-error.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { HostileScene, hostileDescription } from './hostile-scene.ts';
 import {

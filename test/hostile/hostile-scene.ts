@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Piece as Description } from '../../abi/host/contract.ts';
+import type { Grant } from '../../host/engine/component/grants.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
-import type { Grant } from '../../host/engine/grants.ts';
 import { type LoadedComponent, loadComponent } from '../../host/engine/load-component.ts';
 import { Frames } from '../../host/frame/frames.ts';
-import type { LaneEvent } from '../../host/puzzle/failures.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { LogEntry } from '../../host/puzzle/log-entry.ts';
-import type { FailurePolicy, PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../../host/puzzle/scripted-piece.ts';
-import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import type { FailurePolicy, PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { environmentOf, protocolsOfPuzzle } from '../../host/puzzle/runtime/component-environment.ts';
+import type { LaneEvent } from '../../host/puzzle/runtime/failures.ts';
+import type { LogEntry } from '../../host/puzzle/runtime/log-entry.ts';
+import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../../host/puzzle/testing/scripted-piece.ts';
 
 /**
  * A lane with a hostile piece, and honest ones around it:
@@ -247,7 +247,7 @@ function component(name: string, loaded: LoadedComponent, options: HostileOption
     identity: options.identity ?? name,
     ...(saveEveryMs === undefined ? {} : { saveEveryMs }),
     make: (context, frames) =>
-      new ComponentPiece(loaded, description, settings, surroundingsOf(context, frames, protocols)),
+      new ComponentPiece(loaded, description, settings, environmentOf(context, frames, protocols)),
   };
 }
 

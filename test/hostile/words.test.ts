@@ -14,14 +14,14 @@ import { planText } from '../../host/cli/plan-text.ts';
 import { errorText } from '../../host/cli/report-error.ts';
 import { JsonReporter, LineReporter } from '../../host/cli/run-reporter.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
-import { checkConfiguration } from '../../host/policy/check-configuration.ts';
-import { ConfigurationError } from '../../host/policy/configuration-error.ts';
-import { reviewConsent } from '../../host/policy/consent.ts';
-import { explainPuzzle } from '../../host/policy/explain-puzzle.ts';
+import { checkConfiguration } from '../../host/policy/check/check-configuration.ts';
+import { reviewConsent } from '../../host/policy/check/consent.ts';
+import { explainPuzzle } from '../../host/policy/check/explain-puzzle.ts';
+import { ConfigurationError } from '../../host/policy/configuration/configuration-error.ts';
 import { type Funnel, openFunnel } from '../../host/policy/funnel.ts';
-import type { FunnelEvent } from '../../host/policy/funnel-event.ts';
-import { inspectPiece } from '../../host/policy/inspect-piece.ts';
-import { PieceShelf } from '../../host/policy/piece-shelf.ts';
+import type { FunnelEvent } from '../../host/policy/lane/funnel-event.ts';
+import { inspectPiece } from '../../host/policy/pieces/inspect-piece.ts';
+import { PieceRegistry } from '../../host/policy/pieces/piece-registry.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
 import { pieces } from '../fixtures/worker-pieces.ts';
@@ -99,7 +99,7 @@ describe('words of a piece do not steer a terminal', () => {
       show('consent', errorText(error)),
     );
     if (typeof review === 'object') show('consent', consentText(review));
-    const inspection = await inspectPiece(new PieceShelf(), './gaudy.wasm', { directory: folder });
+    const inspection = await inspectPiece(new PieceRegistry(), './gaudy.wasm', { directory: folder });
     show('piece inspect', inspectText(inspection));
     show('piece inspect --json', JSON.stringify(inspectJson(inspection), undefined, 2));
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { cruise, type ICruiseOptions, type ICruiseResult } from 'dependency-cruiser';
 import { afterEach, expect, test } from 'vitest';
 import { projectRoot } from '../net/project-root.ts';
-import { rules } from './layers.ts';
+import { layers, rooms, rules } from './layers.ts';
 
 const roots = ['abi', 'host', 'pieces-as', 'test'];
 const planted: string[] = [];
@@ -44,6 +44,57 @@ test('an import that climbs is found, of values and of types alone', async () =>
   ]);
 });
 
+test('an import that climbs from one room of a folder to another is found, in each room', async () => {
+  const files: Record<string, string> = { 'host/endpoint/catalogue.ts': 'export const catalogue = 1;\n' };
+  for (const [room] of rooms) {
+    const folder = room.split('/').slice(0, 2).join('/');
+    files[`${folder}/loft/above.ts`] = 'export const above = 1;\n';
+    files[`${room}/planted.ts`] =
+      "import { above } from '../loft/above.ts';\nexport const planted = above;\n";
+    files[`${room}/planted.test.ts`] = "import '../loft/above.ts';\n";
+  }
+  files['host/endpoint/socket/entry.ts'] =
+    "import { catalogue } from '../catalogue.ts';\nexport const e = catalogue;\n";
+  files['host/policy/pieces/early.ts'] =
+    "import { planted } from '../check/planted.ts';\nexport const early = planted;\n";
+  expect(broken(await look(plant(files)))).toEqual(
+    [
+      ...rooms.map(
+        ([room]) =>
+          `climbs-inside: ${room}/planted.ts → ${room.split('/').slice(0, 2).join('/')}/loft/above.ts`,
+      ),
+      'climbs-inside: host/endpoint/socket/entry.ts → host/endpoint/catalogue.ts',
+      'climbs-inside: host/policy/pieces/early.ts → host/policy/check/planted.ts',
+    ].sort(),
+  );
+});
+
+test('every folder inside a folder of the host is a known room', () => {
+  const folders = layers.map(([folder]) => folder).filter((folder) => folder.startsWith('host/'));
+  const inside = folders.flatMap((folder) =>
+    readdirSync(join(projectRoot, folder), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !NO_ROOMS.includes(entry.name))
+      .map((entry) => `${folder}/${entry.name}`),
+  );
+  expect(inside.sort()).toEqual(rooms.map(([room]) => room).sort());
+});
+
+test('host code that imports test support is found, wherever the support stands', async () => {
+  const files: Record<string, string> = {};
+  for (const folder of ['host/stack', ...rooms.map(([room]) => room)]) {
+    files[`${folder}/testing/support.ts`] = 'export const support = 1;\n';
+    files[`${folder}/user.ts`] =
+      "import { support } from './testing/support.ts';\nexport const u = support;\n";
+    files[`${folder}/user.test.ts`] = "import './testing/support.ts';\n";
+  }
+  const found = broken(await look(plant(files))).filter((line) => line.startsWith('host-knows-tests'));
+  expect(found).toEqual(
+    ['host/stack', ...rooms.map(([room]) => room)]
+      .map((folder) => `host-knows-tests: ${folder}/user.ts → ${folder}/testing/support.ts`)
+      .sort(),
+  );
+});
+
 test('a cycle is found', async () => {
   const root = plant({
     'host/stack/a.ts': "import { b } from './b.ts';\nexport const a = () => b;\n",
@@ -61,14 +112,14 @@ test('the host importing a test, and an import that leads nowhere, are found', a
   const root = plant({
     'host/stack/a.ts': "import { b } from '../../test/b.ts';\nexport const a = b;\n",
     'host/stack/c.ts': "export { d } from './d.ts';\n",
-    'host/stack/e.ts': "export { number } from './number-arbitrary.ts';\n",
-    'host/stack/e.test.ts': "import './number-arbitrary.ts';\nimport '../../test/b.ts';\n",
-    'host/stack/number-arbitrary.ts': 'export const number = 1;\n',
+    'host/stack/e.ts': "export { number } from './testing/number.ts';\n",
+    'host/stack/e.test.ts': "import './testing/number.ts';\nimport '../../test/b.ts';\n",
+    'host/stack/testing/number.ts': 'export const number = 1;\n',
     'test/b.ts': 'export const b = 1;\n',
   });
   expect(broken(await look(root))).toEqual([
     'host-knows-tests: host/stack/a.ts → test/b.ts',
-    'host-knows-tests: host/stack/e.ts → host/stack/number-arbitrary.ts',
+    'host-knows-tests: host/stack/e.ts → host/stack/testing/number.ts',
     'not-there: host/stack/c.ts → ./d.ts',
   ]);
 });
@@ -108,6 +159,9 @@ async function look(root: string): Promise<ICruiseResult> {
 function broken(result: ICruiseResult): string[] {
   return result.summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} → ${to}`).sort();
 }
+
+/** The frame kernel and the addon are built by compilers of their own; test support has a rule of its own. */
+const NO_ROOMS = ['testing', 'kernel', 'addon'];
 
 const NOT_OURS = '^(dist|build)/';
 

@@ -18,6 +18,32 @@ export const layers: readonly (readonly [folder: string, knows: readonly string[
   ['host/cli', ['host/policy', 'host/daemon']],
 ];
 
+/** What the rooms of `host/endpoint` share stands at its root, below them; its catalogue stands above them. */
+const ENDPOINT_ROOT = ['host/endpoint/(?!catalogue)[^/]+\\.ts$'];
+
+/**
+ * The rooms of the large folders, bottom up: each, and what it may import from its own folder. The root of a folder
+ * may import from all of its rooms. What a room imports from other folders is settled by `layers`.
+ */
+export const rooms: readonly (readonly [room: string, knows: readonly string[]])[] = [
+  ['host/stack/registry', []],
+  ['host/engine/wasm', []],
+  ['host/engine/component', ['host/engine/wasm']],
+  ['host/engine/instance', ['host/engine/wasm', 'host/engine/component']],
+  ['host/engine/crossing', ['host/engine/instance']],
+  ['host/endpoint/socket', ENDPOINT_ROOT],
+  ['host/endpoint/device', ENDPOINT_ROOT],
+  ['host/endpoint/capture', ENDPOINT_ROOT],
+  ['host/puzzle/plan', []],
+  ['host/puzzle/reach', ['host/puzzle/plan']],
+  ['host/puzzle/runtime', ['host/puzzle/plan', 'host/puzzle/reach']],
+  ['host/puzzle/change', ['host/puzzle/plan', 'host/puzzle/reach', 'host/puzzle/runtime']],
+  ['host/policy/configuration', []],
+  ['host/policy/pieces', ['host/policy/configuration']],
+  ['host/policy/check', ['host/policy/configuration', 'host/policy/pieces']],
+  ['host/policy/lane', ['host/policy/pieces', 'host/policy/check']],
+];
+
 /** What all of the host may import: the base class of its errors, the search for
  * a name that was meant, and the types of the contract. They import nothing. */
 const foundations = ['host/stack/funnel-error.ts', 'host/stack/nearest-name.ts', 'abi/host/contract.ts'];
@@ -26,7 +52,7 @@ const foundations = ['host/stack/funnel-error.ts', 'host/stack/nearest-name.ts',
 const project = '^(abi|bench|host|pieces-as|test|tools|wit)/';
 
 /** Tests, and what only tests use. */
-const tests = '\\.test\\.ts$|-(arbitrary|model)\\.ts$|/testing/';
+const tests = '\\.test\\.ts$|/testing/';
 
 const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
   const known = [folder, ...knows];
@@ -47,8 +73,21 @@ const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
   };
 });
 
+/** Tests of a room stand in it, and may look at anything that its folder may. */
+const climbsInside: IForbiddenRuleType[] = rooms.map(([room, knows]) => ({
+  name: 'climbs-inside',
+  comment: `${room} may import from its folder only ${[room, ...knows].join(', ')}`,
+  severity: 'error',
+  from: { path: `^${room}/`, pathNot: tests },
+  to: {
+    path: `^${room.split('/').slice(0, 2).join('/')}/`,
+    pathNot: [`^${room}/`, ...knows.map((name) => (name.endsWith('$') ? `^${name}` : `^${name}/`))],
+  },
+}));
+
 export const rules: NonNullable<IConfiguration['forbidden']> = [
   ...climbs,
+  ...climbsInside,
   {
     name: 'host-knows-tests',
     comment: 'what runs for the user does not depend on what tests it, nor on the tools',

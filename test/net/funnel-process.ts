@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LaneSnapshot } from '../../host/puzzle/snapshot.ts';
+import type { LaneSnapshot } from '../../host/puzzle/runtime/snapshot.ts';
 import type { Finished, Running } from './command.ts';
 import type { Namespace } from './namespace.ts';
 import { funnelCommand } from './project-root.ts';

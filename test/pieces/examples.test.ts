@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { packageRoot } from '../../abi/build/package-root.ts';
-import { checkConfiguration } from '../../host/policy/check-configuration.ts';
-import { formatMistake } from '../../host/policy/configuration-error.ts';
+import { checkConfiguration } from '../../host/policy/check/check-configuration.ts';
+import { formatMistake } from '../../host/policy/configuration/configuration-error.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'funnel-examples-'));
 afterAll(() => rmSync(directory, { recursive: true }));

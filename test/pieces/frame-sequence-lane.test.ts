@@ -5,12 +5,12 @@ import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Piece as Description } from '../../abi/host/contract.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { type LoadedComponent, loadComponent } from '../../host/engine/load-component.ts';
-import { LAST_PIECE, placeOf } from '../../host/piece/arrivals.ts';
+import { LAST_FRAGMENT, placeOf } from '../../host/piece/inbound-fragments.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { describePiece, ScriptedPiece } from '../../host/puzzle/scripted-piece.ts';
-import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { environmentOf, protocolsOfPuzzle } from '../../host/puzzle/runtime/component-environment.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
+import { describePiece, ScriptedPiece } from '../../host/puzzle/testing/scripted-piece.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
 import { be32 } from './carrier-frames.ts';
 
@@ -160,7 +160,7 @@ function placed(
     failure: 'closed',
     identity: JSON.stringify([name, settings]),
     make: (context, store) =>
-      new ComponentPiece(component, description, given, surroundingsOf(context, store, protocols)),
+      new ComponentPiece(component, description, given, environmentOf(context, store, protocols)),
   };
 }
 
@@ -267,7 +267,7 @@ describe.each(['message-reliable', 'message-unreliable'])('large frames of two s
       const before = train === 0 ? [] : placeOf(piece) === 0 ? [] : begun.get(train)!;
       const after = [...before, ...bytes];
       begun.set(train, after);
-      if (train === 0 || piece >= LAST_PIECE) whole.push(after);
+      if (train === 0 || piece >= LAST_FRAGMENT) whole.push(after);
     }
     for (const each of whole) expect(new Set(each).size).toBe(1);
     return whole.map((each): [number, number] => [each[0]!, each.length]).sort((a, b) => a[0] - b[0]);

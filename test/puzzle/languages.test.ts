@@ -5,10 +5,10 @@ import { afterEach, beforeAll, expect, it } from 'vitest';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { type LoadedComponent, loadComponent } from '../../host/engine/load-component.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { describePiece, ipv6, ScriptedPiece, udp } from '../../host/puzzle/scripted-piece.ts';
-import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { environmentOf, protocolsOfPuzzle } from '../../host/puzzle/runtime/component-environment.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
+import { describePiece, ipv6, ScriptedPiece, udp } from '../../host/puzzle/testing/scripted-piece.ts';
 import { buildCPiece } from '../fixtures/build-c-piece.ts';
 import { projectRoot } from '../net/project-root.ts';
 
@@ -90,6 +90,6 @@ function component(name: string, loaded: LoadedComponent, a: string, b: string):
     kind: 'component',
     failure: 'closed',
     make: (context, frames) =>
-      new ComponentPiece(loaded, description, [], surroundingsOf(context, frames, protocols)),
+      new ComponentPiece(loaded, description, [], environmentOf(context, frames, protocols)),
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planText } from '../../host/cli/plan-text.ts';
-import { checkConfiguration, preparePuzzle } from '../../host/policy/check-configuration.ts';
-import type { ConfigurationObject } from '../../host/policy/configuration-schema.ts';
+import { checkConfiguration, preparePuzzle } from '../../host/policy/check/check-configuration.ts';
+import type { ConfigurationObject } from '../../host/policy/configuration/configuration-schema.ts';
 
 // What the pieces that come with the Funnel say of themselves, and what that comes to between them.
 

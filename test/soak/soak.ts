@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Piece as Description, Shape } from '../../abi/host/contract.ts';
+import type { Grant } from '../../host/engine/component/grants.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
-import type { Grant } from '../../host/engine/grants.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
-import type { LaneEvent } from '../../host/puzzle/failures.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
-import type { PieceMaker } from '../../host/puzzle/piece-maker.ts';
-import { ipv4, ipv6, udp } from '../../host/puzzle/scripted-piece.ts';
-import { protocolsOfPuzzle, surroundingsOf } from '../../host/puzzle/surroundings.ts';
+import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
+import { environmentOf, protocolsOfPuzzle } from '../../host/puzzle/runtime/component-environment.ts';
+import type { LaneEvent } from '../../host/puzzle/runtime/failures.ts';
+import { ipv4, ipv6, udp } from '../../host/puzzle/testing/scripted-piece.ts';
 import { PeerScene, RouterScene, type Scene } from '../6bed4/random-scenes.ts';
 import { randomNumbers } from '../compliance/random-traffic.ts';
 import { type Memory, measureMemory } from '../fixtures/measure-memory.ts';
@@ -84,7 +84,7 @@ export async function soak(name: string, frames: number): Promise<SoakReport> {
     kind: 'component',
     failure: 'closed',
     make: (context, store) =>
-      new ComponentPiece(loaded, description, settings, surroundingsOf(context, store, protocols)),
+      new ComponentPiece(loaded, description, settings, environmentOf(context, store, protocols)),
   });
   await lane.start(makers);
 

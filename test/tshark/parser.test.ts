@@ -10,10 +10,10 @@ import {
   packetBlockLength,
   sectionHeader,
   writePacketBlock,
-} from '../../host/endpoint/pcapng.ts';
-import { partsOf, put, releaseAll, smallLane } from '../../host/frame/frame-fixture.ts';
-import { type Layer, packet, packetArbitrary } from '../../host/frame/packet-arbitrary.ts';
-import { Plan } from '../../host/frame/plan.ts';
+} from '../../host/endpoint/capture/pcapng.ts';
+import { Classifier } from '../../host/frame/classifier.ts';
+import { partsOf, put, releaseAll, smallLane } from '../../host/frame/testing/frame-fixture.ts';
+import { type Layer, packet, packetArbitrary } from '../../host/frame/testing/packet-arbitrary.ts';
 import { parseStack } from '../../host/stack/parse-stack.ts';
 import { standardProtocols as protocols } from '../../host/stack/protocols.ts';
 
@@ -123,7 +123,7 @@ const frames = smallLane();
 function parse(bytes: Uint8Array, stack: string): Header[] {
   releaseAll(frames);
   const row = put(frames, bytes, 'ethernet');
-  const plan = new Plan(protocols, [{ stack: parseStack(stack), tag: 0 }]);
+  const plan = new Classifier(protocols, [{ stack: parseStack(stack), tag: 0 }]);
   plan.walk(frames, row, true);
   return partsOf(frames, row).flatMap((part): Header[] => {
     const [role, protocol, at, length] = part.split(/[ +]/);

@@ -212,8 +212,8 @@ NAPI_MODULE_INIT() {
   export(env, exports, "start", start_channel);
   export(env, exports, "close", close_channel_call);
   export(env, exports, "adopt", adopt_channel);
-  export(env, exports, "estate", set_estate);
-  export(env, exports, "dropEstate", drop_estate);
+  export(env, exports, "handover", set_handover);
+  export(env, exports, "dropHandover", drop_handover);
   export(env, exports, "note", note_channel);
   export(env, exports, "openTun", open_tun);
   export(env, exports, "writeTun", write_tun);

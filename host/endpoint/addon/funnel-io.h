@@ -12,7 +12,7 @@
  * A frame larger than a small room goes on in slot i of the *spill*; the host then finds a large room and calls gather().
  *
  * All state hangs on the environment (instance data), so that every worker thread has its own; but for what a thread leaves
- * that was ended by force (estate.c).
+ * that was ended by force (handover.c).
  */
 #ifndef FUNNEL_IO_H
 #define FUNNEL_IO_H
@@ -40,7 +40,7 @@ enum {
   IPV4_HEADER = 20,
   IPV6_HEADER = 40,
   UDP_HEADER = 8,
-  /* Who opened a channel, and how; and what its endpoint wants its heir to know: some hundred addresses and routes. */
+  /* Who opened a channel, and how; and what its endpoint wants its successor to know: some hundred addresses and routes. */
   MAX_KEY_BYTES = 1024,
   MAX_NOTE_BYTES = 65536,
 };
@@ -118,7 +118,7 @@ struct funnel_instance {
   bool ending;
   uint32_t open_polls;
   /* Where its channels go when it is ended by force; 0 is nowhere. */
-  int32_t estate;
+  int32_t handover;
   struct channel **channels;
   uint32_t channel_count;
   struct batch **batches;
@@ -163,13 +163,13 @@ napi_value start_channel(napi_env env, napi_callback_info info);
 napi_value close_channel_call(napi_env env, napi_callback_info info);
 napi_value adopt_channel(napi_env env, napi_callback_info info);
 
-/* estate.c */
+/* handover.c */
 bool leave_channel(struct channel *channel);
-int inherit(int32_t estate, const char *key, char **note);
+int inherit(int32_t handover, const char *key, char **note);
 bool key_of(napi_env env, napi_value options, char *into, size_t size);
 bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made);
-napi_value set_estate(napi_env env, napi_callback_info info);
-napi_value drop_estate(napi_env env, napi_callback_info info);
+napi_value set_handover(napi_env env, napi_callback_info info);
+napi_value drop_handover(napi_env env, napi_callback_info info);
 napi_value note_channel(napi_env env, napi_callback_info info);
 
 /* tun.c */

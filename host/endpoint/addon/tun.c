@@ -42,7 +42,7 @@ napi_value open_tun(napi_env env, napi_callback_info info) {
       !named_text(env, values[1], "device", name, sizeof name) || !named_int(env, values[1], "tap", &tap) ||
       !named_int(env, values[1], "multiQueue", &multi) || !key_of(env, values[1], key, sizeof key))
     return NULL;
-  int fd = inherit(instance_of(env)->estate, key, &note);
+  int fd = inherit(instance_of(env)->handover, key, &note);
   const bool inherited = fd >= 0;
   if (!inherited) fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return throw_errno(env, errno, "open /dev/net/tun");

@@ -105,7 +105,7 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   options.family = options.family == 4 ? AF_INET : AF_INET6;
   if (*options.device && !(device = if_nametoindex(options.device))) return throw_errno(env, ENODEV, options.device);
   int error = 0;
-  int fd = inherit(instance_of(env)->estate, key, &note);
+  int fd = inherit(instance_of(env)->handover, key, &note);
   if (fd < 0) {
     fd = socket(options.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     error = fd < 0 ? errno : bind_socket(fd, &options, device, &what);

@@ -1,4 +1,4 @@
-import type { HostImports } from '../guest.ts';
+import type { HostImports } from '../instance/guest.ts';
 
 /** A host that keeps what it is told, and grants nothing else. */
 export class QuietHost implements HostImports {

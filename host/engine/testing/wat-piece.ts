@@ -1,7 +1,7 @@
 import { makeComponentOfText } from '../../../abi/build/make-component-of-text.ts';
 import { EXPORTS, IMPORTS } from '../../../abi/host/contract.ts';
-import type { ExportName } from '../contract-check.ts';
-import type { HostFunctionName } from '../grants.ts';
+import type { ExportName } from '../component/contract-check.ts';
+import type { HostFunctionName } from '../component/grants.ts';
 
 /** A piece in WebAssembly text, of which only what a test is about needs to be said. */
 export interface WatPiece {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { Frames } from '../../frame/frames.ts';
 import { Lane } from '../lane.ts';
-import { describePiece, ipv6, ScriptedPiece } from '../scripted-piece.ts';
 import { checkForLeaks, resources, whatIsMore } from './leak-check.ts';
+import { describePiece, ipv6, ScriptedPiece } from './scripted-piece.ts';
 
 checkForLeaks();
 

@@ -1,5 +1,5 @@
 import type { Curve, Piece as Description, PropertyWish, Shape, Wish } from '../../../abi/host/contract.ts';
-import type { Place } from '../arrangement.ts';
+import type { Place } from '../plan/arrangement.ts';
 
 /**
  * A place for tests, in a few words. Edges by name, with `?` for an optional and `*` for a repeated one, are lists of Shapes:

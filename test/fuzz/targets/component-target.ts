@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../abi/build/package-root.ts';
-import { ComponentError } from '../../../host/engine/component-error.ts';
-import type { Grant } from '../../../host/engine/grants.ts';
+import type { Grant } from '../../../host/engine/component/grants.ts';
 import { loadComponent } from '../../../host/engine/load-component.ts';
 import { QuietHost } from '../../../host/engine/testing/quiet-host.ts';
+import { ComponentError } from '../../../host/engine/wasm/component-error.ts';
 import { PieceFault } from '../../../host/piece/piece-fault.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 import { expectFaultOfGuest } from './guest-errors.ts';

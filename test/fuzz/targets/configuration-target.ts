@@ -1,7 +1,7 @@
-import { checkConfiguration } from '../../../host/policy/check-configuration.ts';
-import type { ConfigurationObject } from '../../../host/policy/configuration-schema.ts';
-import { readYaml } from '../../../host/policy/read-yaml.ts';
-import { samplePiece } from '../../../host/policy/sample-pieces.ts';
+import { checkConfiguration } from '../../../host/policy/check/check-configuration.ts';
+import type { ConfigurationObject } from '../../../host/policy/configuration/configuration-schema.ts';
+import { readYaml } from '../../../host/policy/configuration/read-yaml.ts';
+import { samplePiece } from '../../../host/policy/testing/sample-pieces.ts';
 import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 

@@ -1,7 +1,7 @@
+import { Classifier } from '../../../host/frame/classifier.ts';
 import { Composer } from '../../../host/frame/composer.ts';
 import { Frames, MAX_PARTS, PART_WORDS } from '../../../host/frame/frames.ts';
 import { Pattern } from '../../../host/frame/pattern.ts';
-import { Plan } from '../../../host/frame/plan.ts';
 import { FunnelError } from '../../../host/stack/funnel-error.ts';
 import { parseStack } from '../../../host/stack/parse-stack.ts';
 import { Protocols } from '../../../host/stack/protocols.ts';
@@ -72,7 +72,7 @@ class DefinitionRun implements OpenTarget {
         }
       }),
     );
-    const plan = new Plan(
+    const plan = new Classifier(
       protocols,
       stacks.map((stack, tag) => ({ stack, tag })),
     );

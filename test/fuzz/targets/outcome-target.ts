@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { FRAME, OUTCOME, PART, PartMarks } from '../../../abi/host/contract.ts';
-import { FrameKernel } from '../../../host/engine/frame-kernel.ts';
-import type { Guest } from '../../../host/engine/guest.ts';
-import { GuestWords } from '../../../host/engine/guest-words.ts';
-import { KernelLowering } from '../../../host/engine/kernel-lowering.ts';
-import { BROKEN_FRAME, Lifting } from '../../../host/engine/lifting.ts';
-import { Lowering } from '../../../host/engine/lowering.ts';
-import { OUTLETS_BYTES, Outlets } from '../../../host/engine/outlets.ts';
+import { FrameKernel } from '../../../host/engine/crossing/frame-kernel.ts';
+import { GuestWords } from '../../../host/engine/crossing/guest-words.ts';
+import { KernelLowering } from '../../../host/engine/crossing/kernel-lowering.ts';
+import { BROKEN_FRAME, Lifting } from '../../../host/engine/crossing/lifting.ts';
+import { Lowering } from '../../../host/engine/crossing/lowering.ts';
+import { OUTLETS_BYTES, Outlets } from '../../../host/engine/crossing/outlets.ts';
+import type { Guest } from '../../../host/engine/instance/guest.ts';
 import { Frames, MAX_PARTS, PART_WORDS } from '../../../host/frame/frames.ts';
 import { Pattern } from '../../../host/frame/pattern.ts';
-import { LAST_PIECE } from '../../../host/piece/arrivals.ts';
 import { Counters } from '../../../host/piece/counters.ts';
+import { LAST_FRAGMENT } from '../../../host/piece/inbound-fragments.ts';
 import { Inbox } from '../../../host/piece/inbox.ts';
 import { Ledger, ledgerBytes, type Region } from '../../../host/piece/ledger.ts';
 import { Outbox } from '../../../host/piece/outbox.ts';
@@ -258,7 +258,7 @@ class OutcomeRun {
     if (below(16) === 0) of.place++;
     const isLast = below(3) === 0;
     frames.trains[row] = of.train;
-    frames.pieces[row] = of.place++ | (isLast ? LAST_PIECE : 0);
+    frames.pieces[row] = of.place++ | (isLast ? LAST_FRAGMENT : 0);
     if (isLast) this.#trains = this.#trains.filter((each) => each !== of);
     this.#inbox.push(row, of.edgeShape, 0);
   }

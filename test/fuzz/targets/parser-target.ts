@@ -1,9 +1,9 @@
 import fc from 'fast-check';
+import { Classifier } from '../../../host/frame/classifier.ts';
 import { Composer } from '../../../host/frame/composer.ts';
 import { Frames, MAX_PARTS, PART_WORDS } from '../../../host/frame/frames.ts';
-import { packetArbitrary } from '../../../host/frame/packet-arbitrary.ts';
 import { Pattern } from '../../../host/frame/pattern.ts';
-import { Plan } from '../../../host/frame/plan.ts';
+import { packetArbitrary } from '../../../host/frame/testing/packet-arbitrary.ts';
 import { parseStack } from '../../../host/stack/parse-stack.ts';
 import { Protocols } from '../../../host/stack/protocols.ts';
 import type { FuzzRandom } from '../fuzz-random.ts';
@@ -34,7 +34,7 @@ class ParserRun implements OpenTarget {
   readonly seeds: readonly Uint8Array[];
   readonly #protocols = new Protocols();
   readonly #frames = new Frames({ smallRows: 4, largeRows: 1 });
-  readonly #plans: readonly Plan[];
+  readonly #plans: readonly Classifier[];
   readonly #patterns: readonly Pattern[];
   readonly #composer = new Composer(this.#protocols);
   readonly #row: number;
@@ -54,7 +54,7 @@ class ParserRun implements OpenTarget {
     // One that wants everything as deep as it goes, and one as puzzles have them.
     this.#plans = [stacks(DEEP), stacks(ORDINARY)].map(
       (list) =>
-        new Plan(
+        new Classifier(
           this.#protocols,
           list.map((stack, tag) => ({ stack, tag })),
         ),
@@ -128,7 +128,7 @@ class ParserRun implements OpenTarget {
   }
 
   /** Puts the checksum right of the first IPv4 header that is refused for it. */
-  #mend(plan: Plan): boolean {
+  #mend(plan: Classifier): boolean {
     if (plan.problem === 0 || plan.problemName(plan.problem) !== 'ipv4-checksum') return false;
     const frames = this.#frames;
     const { bytes, partWords } = frames;
@@ -171,7 +171,7 @@ class ParserRun implements OpenTarget {
   }
 
   /** Fills in everything. Nothing outside of the frame changes; and what was parsed and filled in is parsed alike. */
-  #compose(start: number, length: number, plan: Plan, towardUp: boolean, node: number): void {
+  #compose(start: number, length: number, plan: Classifier, towardUp: boolean, node: number): void {
     const frames = this.#frames;
     const row = this.#row;
     const from = frames.roomStart(row);

@@ -1,13 +1,13 @@
-import { ComponentError } from '../../../host/engine/component-error.ts';
-import { readCoreModule } from '../../../host/engine/core-module.ts';
-import { FUEL_IMPORT, rewriteModule } from '../../../host/engine/module-rewriter.ts';
 import {
   MOST_ENTRIES,
   MOST_PAGES,
   moduleOfOpcode,
   OPCODES,
 } from '../../../host/engine/testing/opcode-corpus.ts';
-import { v8 } from '../../../host/engine/webassembly-engine.ts';
+import { ComponentError } from '../../../host/engine/wasm/component-error.ts';
+import { readCoreModule } from '../../../host/engine/wasm/core-module.ts';
+import { FUEL_IMPORT, rewriteModule } from '../../../host/engine/wasm/module-rewriter.ts';
+import { v8 } from '../../../host/engine/wasm/webassembly-engine.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**

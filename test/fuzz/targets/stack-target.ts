@@ -1,12 +1,12 @@
-import { Plan } from '../../../host/frame/plan.ts';
+import { Classifier } from '../../../host/frame/classifier.ts';
 import { formatStack } from '../../../host/stack/format-stack.ts';
 import { FunnelError } from '../../../host/stack/funnel-error.ts';
 import { matchStacks } from '../../../host/stack/match.ts';
 import { parseStack } from '../../../host/stack/parse-stack.ts';
 import { Protocols } from '../../../host/stack/protocols.ts';
 import type { Stack } from '../../../host/stack/stack.ts';
-import { stackText } from '../../../host/stack/stack-arbitrary.ts';
 import { StackError } from '../../../host/stack/stack-error.ts';
+import { stackText } from '../../../host/stack/testing/stack-arbitrary.ts';
 import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
@@ -22,7 +22,7 @@ export const stackTarget: FuzzTarget = {
 class StackRun implements OpenTarget {
   readonly seeds = [];
   #protocols = new Protocols();
-  #plan = new Plan(this.#protocols);
+  #plan = new Classifier(this.#protocols);
 
   generate(random: FuzzRandom): Uint8Array {
     const text = () => {
@@ -41,7 +41,7 @@ class StackRun implements OpenTarget {
     // Identifiers that are met for the first time get numbers, of which there are 65535.
     if (this.#protocols.count > 30_000) {
       this.#protocols = new Protocols();
-      this.#plan = new Plan(this.#protocols);
+      this.#plan = new Classifier(this.#protocols);
     }
     const a = this.#read(one);
     const b = this.#read(two);

@@ -1,0 +1,336 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { Piece as Description, Joining, Problem, Setting } from '../../../abi/host/contract.ts';
+import { type Frames, MAX_FRAME_BYTES } from '../../frame/frames.ts';
+import type { Inbox } from '../../piece/inbox.ts';
+import { Outbox } from '../../piece/outbox.ts';
+import type { Piece, PieceContext } from '../../piece/piece.ts';
+import type { Direction } from '../../stack/direction.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+import { available } from '../available.ts';
+import { EndpointError, messageOf } from '../endpoint-error.ts';
+import { SettingReader } from '../setting-reader.ts';
+import { DIRECTIONS, readStack } from './pcap-writer.ts';
+import { CaptureError, CaptureReader, LinkType } from './pcapng.ts';
+
+/**
+ * The native piece `pcap-reader`: the frames of a pcapng or pcap file, at the pace at which they were recorded or as fast
+ * as the lane takes them. They count as coming from where the Edge's neighbours expect the system: its direction is down.
+ *
+ * The file may be anything: what is wrong in it ends the reading with FT_PCAP_FORMAT and where in the file that was.
+ */
+export class PcapReaderPiece implements Piece {
+  readonly description: Description;
+  readonly held = 0;
+  readonly #context: PieceContext;
+  readonly #frames: Frames;
+  readonly #settings: PcapReaderSettings;
+  readonly #problems: readonly Problem[];
+  readonly #protocolOf: ReadonlyMap<number, number>;
+  readonly #ipv4: number;
+  readonly #ipv6: number;
+  readonly #reader = new CaptureReader();
+  readonly #outbox = new Outbox();
+  readonly #chunk = new Uint8Array(READ_BYTES);
+  #fd = -1;
+  #edge = -1;
+  #isReady = true;
+  #hasEnded = false;
+  /** A packet was read, and waits for its time or for a free row. */
+  #hasPacket = false;
+  /** What the time of a packet becomes on the clock of this process, in milliseconds. NaN before the first packet. */
+  #shift = Number.NaN;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  #replayed = 0;
+  readonly #turn = (): void => {
+    this.#timer = undefined;
+    this.#immediate = undefined;
+    this.#replay();
+  };
+
+  constructor(
+    context: PieceContext,
+    frames: Frames,
+    protocols: Protocols,
+    settings: readonly (readonly [string, string])[],
+  ) {
+    this.#context = context;
+    this.#frames = frames;
+    const read = readPcapReaderSettings(settings, protocols);
+    this.#settings = read.settings;
+    this.#problems = read.problems;
+    this.description = pcapReaderDescription(read.settings);
+    this.#ipv4 = protocols.number('ipv4');
+    this.#ipv6 = protocols.number('ipv6');
+    this.#protocolOf = new Map([
+      [LinkType.ethernet, protocols.number('ethernet')],
+      [LinkType.ppp, protocols.number('ppp')],
+      [LinkType.ipv4, this.#ipv4],
+      [LinkType.ipv6, this.#ipv6],
+      [LinkType.raw, 0],
+    ]);
+  }
+
+  /** @throws EndpointError FT_PCAP_FILE, FT_PCAP_FORMAT for a file that does not even begin as a capture */
+  start(): readonly Problem[] {
+    if (this.#problems.length > 0) return this.#problems;
+    const { file } = this.#settings;
+    if (this.#context.isResumed) {
+      // How far the lane before had come nobody knows, and what was replayed is not to come twice.
+      this.#context.log(
+        'warn',
+        `the rest of ${file} is not replayed, because the lane that did so was ended`,
+      );
+      return [];
+    }
+    try {
+      this.#fd = openSync(file, 'r');
+      this.#hasPacket = this.#next();
+    } catch (error) {
+      this.close();
+      throw error instanceof CaptureError
+        ? new EndpointError(
+            'FT_PCAP_FORMAT',
+            `piece ${this.#context.name}: ${file}, ${error.message}. Give a capture file in the setting file`,
+            { cause: error, setting: 'file' },
+          )
+        : new EndpointError(
+            'FT_PCAP_FILE',
+            `piece ${this.#context.name}: the capture file ${file} cannot be read (${messageOf(error)}). Give another in the setting file`,
+            { cause: error, setting: 'file' },
+          );
+    }
+    return [];
+  }
+
+  accepts(_joining: Joining): undefined {}
+
+  join({ edge }: Joining): void {
+    this.#edge = edge;
+    this.#soon();
+  }
+
+  leave(): void {
+    this.#edge = -1;
+    this.#halt();
+  }
+
+  listening(): undefined {}
+
+  ready(_edge: number, isReady: boolean): void {
+    this.#isReady = isReady;
+    if (isReady) this.#soon();
+  }
+
+  save(): Uint8Array {
+    return new Uint8Array(0);
+  }
+
+  restore(): undefined {}
+
+  isPaused(): boolean {
+    return false;
+  }
+
+  /** Nobody answers a recording. */
+  process(_now: number, inbox: Inbox, limit: number): number {
+    const count = Math.min(inbox.length, limit);
+    for (let n = 0; n < count; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
+    inbox.take(count);
+    if (count > 0) this.#context.count('answered-a-recording', count);
+    return Infinity;
+  }
+
+  #soon(): void {
+    if (this.#timer === undefined && this.#immediate === undefined)
+      this.#immediate = setImmediate(this.#turn);
+  }
+
+  /** Hands on what is due, a batch a turn. */
+  #replay(): void {
+    if (this.#edge < 0 || !this.#isReady || this.#fd < 0) return;
+    try {
+      const waitMs = this.#fill();
+      if (this.#outbox.length > 0) this.#context.arrived(this.#outbox);
+      if (this.#hasEnded) this.#finish();
+      else if (waitMs > 0) this.#timer ??= setTimeout(this.#turn, waitMs);
+      else this.#soon();
+    } catch (error) {
+      const text = `${this.#settings.file}, ${messageOf(error)}`;
+      this.#context.log(
+        'error',
+        error instanceof CaptureError ? `FT_PCAP_FORMAT: ${text}` : `FT_PCAP_FILE: ${text}`,
+      );
+      if (this.#outbox.length > 0) this.#context.arrived(this.#outbox);
+      this.close();
+    }
+  }
+
+  /** Puts up to a batch of due packets into the outbox; answers in how many milliseconds to go on. */
+  #fill(): number {
+    while (this.#outbox.length < BATCH) {
+      if (!this.#hasPacket && !this.#next()) {
+        this.#hasEnded = true;
+        return 0;
+      }
+      this.#hasPacket = true;
+      const waitMs = this.#timeUntilDue();
+      if (waitMs > 0) return waitMs;
+      if (!this.#emit()) return NO_ROOM_MS;
+      this.#hasPacket = false;
+    }
+    return 0;
+  }
+
+  #timeUntilDue(): number {
+    if (this.#settings.speed === 'fast') return 0;
+    const at = this.#reader.microseconds / 1000;
+    const now = performance.now();
+    if (Number.isNaN(this.#shift)) this.#shift = now - at;
+    const wait = at + this.#shift - now;
+    if (wait < 1) return 0;
+    // A clock that was set while recording, or a file made to wait for ever, does not hold up the rest.
+    if (wait > LONGEST_GAP_MS) {
+      this.#shift = now + LONGEST_GAP_MS - at;
+      return LONGEST_GAP_MS;
+    }
+    return wait;
+  }
+
+  /** False when the lane has no room for the packet now. */
+  #emit(): boolean {
+    const { buffer, start, captured, original, linkType } = this.#reader;
+    const protocol = this.#protocolOf.get(linkType);
+    const reason =
+      protocol === undefined
+        ? 'unknown-link'
+        : captured < original
+          ? 'cut-short'
+          : captured > MAX_FRAME_BYTES || captured === 0
+            ? 'not-a-frame'
+            : undefined;
+    if (reason !== undefined || protocol === undefined) {
+      this.#context.count(reason ?? 'unknown-link', 1);
+      return true;
+    }
+    const frames = this.#frames;
+    const row = frames.allocate(captured);
+    if (row < 0) return false;
+    const at = frames.start[row]!;
+    frames.bytes.set(buffer.subarray(start, start + captured), at);
+    frames.begin(row, at, captured, linkType === LinkType.raw ? this.#ipOf(frames.bytes[at]!) : protocol);
+    this.#outbox.push(row, this.#edge, 0);
+    this.#replayed++;
+    return true;
+  }
+
+  #ipOf(first: number): number {
+    return first >>> 4 === 6 ? this.#ipv6 : first >>> 4 === 4 ? this.#ipv4 : 0;
+  }
+
+  /** The next packet of the file; false at its end. */
+  #next(): boolean {
+    while (!this.#reader.next()) {
+      const length = readSync(this.#fd, this.#chunk, 0, READ_BYTES, null);
+      if (length === 0) return false;
+      this.#reader.push(this.#chunk.subarray(0, length));
+    }
+    return true;
+  }
+
+  #finish(): void {
+    const { file } = this.#settings;
+    if (this.#reader.isInBlock || this.#reader.offset === 0)
+      this.#context.log(
+        'warn',
+        `${file} ends in the middle of a block, at byte ${this.#reader.offset}: its writer was cut off`,
+      );
+    this.#context.log('info', `${file} is at its end: ${this.#replayed} frames`);
+    this.close();
+  }
+
+  #halt(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#timer = undefined;
+    this.#immediate = undefined;
+  }
+
+  close(): void {
+    this.#halt();
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+export interface PcapReaderSettings {
+  readonly file: string;
+  readonly speed: 'as-recorded' | 'fast';
+  readonly stack: string;
+  readonly direction: Direction;
+}
+
+export function readPcapReaderSettings(
+  given: readonly (readonly [string, string])[],
+  protocols: Protocols,
+): { readonly settings: PcapReaderSettings; readonly problems: readonly Problem[] } {
+  const reader = new SettingReader(SETTINGS, given);
+  if (reader.text('file') === '')
+    reader.problem('file', 'file is not given; it says which capture is to be read');
+  const settings = {
+    file: reader.text('file'),
+    speed: reader.choice('speed', ['as-recorded', 'fast']),
+    stack: readStack(reader, protocols),
+    direction: reader.choice('direction', DIRECTIONS),
+  };
+  return { settings, problems: reader.problems };
+}
+
+/** What the native piece `pcap-reader` is, with these settings. */
+export function pcapReaderDescription({
+  stack,
+  direction,
+}: Pick<PcapReaderSettings, 'stack' | 'direction'>): Description {
+  return {
+    name: 'pcap-reader',
+    version: '0.1.0',
+    summary: 'Replays the frames of a pcapng or pcap file.',
+    protocols: [],
+    edges: [
+      {
+        name: 'frames',
+        optional: false,
+        repeated: false,
+        shapes: [{ stack, direction, reach: 'whole-frame', properties: [available('framed')] }],
+      },
+    ],
+    curves: [],
+    settings: SETTINGS,
+    reasons: [
+      { name: 'answered-a-recording', loss: false },
+      ...['unknown-link', 'cut-short', 'not-a-frame'].map((name) => ({ name, loss: true })),
+    ],
+  };
+}
+
+const SETTINGS: readonly Setting[] = [
+  { name: 'file', summary: 'File to read, pcapng or pcap', kind: 'text', repeated: false },
+  { name: 'speed', summary: 'as-recorded or fast', kind: 'text', repeated: false, default: 'as-recorded' },
+  { name: 'stack', summary: 'Stack of the frames', kind: 'text', repeated: false, default: 'ip' },
+  {
+    name: 'direction',
+    summary: 'Direction of the Edge: up, down or peer',
+    kind: 'text',
+    repeated: false,
+    default: 'down',
+  },
+];
+
+/** As much of the file as is read at once, in bytes. */
+const READ_BYTES = 256 * 1024;
+/** Frames handed on in one turn. */
+const BATCH = 64;
+/** When the lane has no free row: soon, but after it had a chance. */
+const NO_ROOM_MS = 1;
+/** The longest pause between two frames that is kept. */
+const LONGEST_GAP_MS = 60_000;

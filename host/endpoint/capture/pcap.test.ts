@@ -1,0 +1,302 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Frames } from '../../frame/frames.ts';
+import { Inbox } from '../../piece/inbox.ts';
+import { Protocols } from '../../stack/protocols.ts';
+import { RecordingContext } from '../testing/recording-context.ts';
+import { BlockFile } from './block-file.ts';
+import { PcapReaderPiece } from './pcap-reader.ts';
+import { PcapWriterPiece } from './pcap-writer.ts';
+import { CaptureReader } from './pcapng.ts';
+
+const protocols = new Protocols();
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'capture-'));
+  file = join(folder, 'a.pcapng');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const joining = { edge: 3, described: 0, shape: 0, joint: 'net', properties: [] };
+
+/** A frame of `length` bytes that begins with `protocol`, and whose last byte is `mark`. */
+function frameOf(frames: Frames, protocol: string, length: number, mark = 0): number {
+  const row = frames.allocate(length);
+  const at = frames.start[row]!;
+  frames.bytes.fill(0, at, at + length);
+  frames.bytes[at] = protocol === 'ipv6' ? 0x60 : 0x45;
+  frames.bytes[at + length - 1] = mark;
+  frames.begin(row, at, length, protocols.number(protocol));
+  return row;
+}
+
+function write(frames: Frames, rows: readonly number[], settings: Record<string, string> = {}) {
+  const context = new RecordingContext();
+  const piece = new PcapWriterPiece(context, frames, protocols, Object.entries({ file, ...settings }));
+  expect(piece.start(0)).toEqual([]);
+  const inbox = new Inbox(4096);
+  for (const row of rows) inbox.push(row, 0, 0);
+  while (inbox.length > 0) piece.process(12.5, inbox, 256);
+  return { piece, context };
+}
+
+function packetsOf(path: string) {
+  const reader = new CaptureReader();
+  reader.push(readFileSync(path));
+  const found: {
+    linkType: number;
+    captured: number;
+    original: number;
+    mark: number;
+    microseconds: number;
+  }[] = [];
+  while (reader.next()) {
+    const { linkType, captured, original, microseconds } = reader;
+    found.push({
+      linkType,
+      captured,
+      original,
+      mark: reader.buffer[reader.start + captured - 1]!,
+      microseconds,
+    });
+  }
+  expect(reader.isInBlock).toBe(false);
+  return found;
+}
+
+describe('pcap-writer', () => {
+  test('records frames by their link, all of them when it closes', () => {
+    const frames = new Frames({ smallRows: 16, largeRows: 2 });
+    const before = Date.now() * 1000;
+    const { piece, context } = write(frames, [
+      frameOf(frames, 'ipv4', 40, 1),
+      frameOf(frames, 'ethernet', 60, 2),
+      frameOf(frames, 'ipv6', 60_000, 3),
+      frameOf(frames, 'udp', 30, 4),
+    ]);
+    piece.close();
+    piece.close();
+    const found = packetsOf(file);
+    expect(found.map(({ microseconds: _, ...rest }) => rest)).toEqual([
+      { linkType: 101, captured: 40, original: 40, mark: 1 },
+      { linkType: 1, captured: 60, original: 60, mark: 2 },
+      { linkType: 101, captured: 60_000, original: 60_000, mark: 3 },
+    ]);
+    expect(found[0]!.microseconds).toBeGreaterThanOrEqual(before);
+    expect(found[0]!.microseconds).toBeLessThan(before + 60e6);
+    expect(context.counters.get('recorded')).toBe(3);
+    expect(context.counters.get('unknown-link')).toBe(1);
+    expect(frames.freeRows).toBe(frames.rows);
+  });
+
+  test('cuts frames at the snap length', () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 100)], { snaplen: '33' }).piece.close();
+    expect(packetsOf(file)).toMatchObject([{ captured: 33, original: 100 }]);
+  });
+
+  test('is readable without having been closed', async () => {
+    const frames = new Frames({ smallRows: 1024, largeRows: 0 });
+    const { piece, context } = write(
+      frames,
+      Array.from({ length: 1000 }, (_, n) => frameOf(frames, 'ipv4', 1500, n)),
+    );
+    await context.counted('recorded', 1000);
+    expect(packetsOf(file).map(({ mark }) => mark)).toEqual(Array.from({ length: 1000 }, (_, n) => n & 255));
+    piece.close();
+  });
+
+  test('goes on behind what the lane before has recorded, when that was ended', () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 100, 1)]).piece.close();
+    const context = new RecordingContext();
+    context.isResumed = true;
+    const piece = new PcapWriterPiece(context, frames, protocols, [['file', file]]);
+    expect(piece.start(0)).toEqual([]);
+    const inbox = new Inbox(4);
+    inbox.push(frameOf(frames, 'ipv6', 60, 2), 0, 0);
+    piece.process(1, inbox, 4);
+    piece.close();
+    expect(packetsOf(file)).toMatchObject([{ mark: 1 }, { mark: 2 }]);
+    // Otherwise a capture begins anew.
+    write(frames, []).piece.close();
+    expect(packetsOf(file)).toEqual([]);
+  });
+
+  test('loses what the buffer cannot take, by name', () => {
+    const frames = new Frames({ smallRows: 0, largeRows: 1 });
+    const row = frameOf(frames, 'ipv4', 66_000);
+    for (let n = 0; n < 99; n++) frames.retain(row);
+    const { piece, context } = write(frames, new Array(100).fill(row));
+    const lost = context.counters.get('buffer-full');
+    expect(lost).toBeGreaterThan(0);
+    piece.close();
+    expect(packetsOf(file)).toHaveLength(100 - lost);
+  });
+
+  test('a full disk is told once and counted, and the lane goes on', ({ skip }) => {
+    if (!existsSync('/dev/full')) skip('there is no /dev/full');
+    const frames = new Frames({ smallRows: 8, largeRows: 0 });
+    const { piece, context } = write(frames, [frameOf(frames, 'ipv4', 40), frameOf(frames, 'ipv4', 40)], {
+      file: '/dev/full',
+    });
+    piece.close();
+    expect(context.counters.get('not-written')).toBe(2);
+    expect(context.logs).toMatchObject([
+      { level: 'error', message: expect.stringContaining('FT_PCAP_FILE') },
+    ]);
+  });
+
+  test('tells what is wrong', () => {
+    const context = new RecordingContext();
+    const frames = new Frames({ smallRows: 1, largeRows: 0 });
+    const make = (settings: Record<string, string>) =>
+      new PcapWriterPiece(context, frames, protocols, Object.entries(settings)).start(0);
+    expect(make({ stack: 'ipx', direction: 'left' }).map(({ setting }) => setting)).toEqual([
+      'file',
+      'stack',
+      'direction',
+    ]);
+    expect(() => make({ file: join(folder, 'none', 'a') })).toThrow(
+      expect.objectContaining({ code: 'FT_PCAP_FILE' }),
+    );
+  });
+});
+
+test('after a failed write, what is there is whole, and what follows is readable', async () => {
+  const events: string[] = [];
+  const made = new BlockFile(
+    file,
+    { written: (n) => events.push(`written ${n}`), failed: (_, n) => events.push(`failed ${n}`) },
+    { chunks: 2, chunkBytes: 8 },
+  );
+  const put = (text: string) => {
+    const chunk = made.reserve(text.length);
+    if (chunk === undefined) return false;
+    chunk.bytes.set(new TextEncoder().encode(text), chunk.end);
+    made.append(chunk, chunk.end + text.length, 1);
+    return true;
+  };
+  expect([put('abcd'), put('efgh'), put('ijklm'), put('nopq'), put('too large')]).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
+  made.close();
+  expect(readFileSync(file, 'utf8')).toBe('abcdefghijklm');
+  while (events.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(events).toEqual(['written 2', 'written 1']);
+});
+
+describe('pcap-reader', () => {
+  async function replay(
+    settings: Record<string, string>,
+    frames = new Frames({ smallRows: 64, largeRows: 2 }),
+  ) {
+    const context = new RecordingContext();
+    const piece = new PcapReaderPiece(context, frames, protocols, Object.entries({ file, ...settings }));
+    const marks: number[] = [];
+    context.onArrived = () => {
+      for (const row of context.rows.splice(0)) {
+        marks.push(frames.bytes[frames.start[row]! + frames.length[row]! - 1]!);
+        frames.release(row);
+      }
+    };
+    expect(piece.start()).toEqual([]);
+    piece.join(joining);
+    const start = performance.now();
+    while (!context.logs.some(({ message }) => /at its end|FT_PCAP/.test(message))) {
+      if (performance.now() - start > 60_000) throw new Error('the reader did not come to the end');
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    piece.close();
+    return { context, marks, frames, elapsedMs: performance.now() - start };
+  }
+
+  test('replays what was written, in order, though the lane has few rows', async () => {
+    const frames = new Frames({ smallRows: 512, largeRows: 1 });
+    const rows = Array.from({ length: 500 }, (_, n) => frameOf(frames, n % 2 ? 'ipv6' : 'ipv4', 50 + n, n));
+    write(frames, [...rows, frameOf(frames, 'ipv6', 60_000, 7)]).piece.close();
+    const { marks, frames: used } = await replay(
+      { speed: 'fast' },
+      new Frames({ smallRows: 10, largeRows: 1 }),
+    );
+    expect(marks).toEqual([...Array.from({ length: 500 }, (_, n) => n & 255), 7]);
+    expect(used.freeRows).toBe(used.rows);
+  });
+
+  test('does not replay again what the lane before may have, when that was ended', async () => {
+    const frames = new Frames({ smallRows: 64, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 100, 1)]).piece.close();
+    const context = new RecordingContext();
+    context.isResumed = true;
+    const piece = new PcapReaderPiece(context, frames, protocols, [['file', file]]);
+    expect(piece.start()).toEqual([]);
+    piece.join(joining);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(context.rows).toEqual([]);
+    expect(context.logs).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('is not replayed') },
+    ]);
+    piece.close();
+    expect(frames.freeRows).toBe(frames.rows);
+  });
+
+  test('keeps the pace of the recording', async () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    const context = new RecordingContext();
+    const writer = new PcapWriterPiece(context, frames, protocols, [['file', file]]);
+    writer.start(0);
+    const inbox = new Inbox();
+    for (const now of [1000, 1060, 1120]) {
+      inbox.push(frameOf(frames, 'ipv4', 40), 0, 0);
+      writer.process(now, inbox, 8);
+    }
+    writer.close();
+    const { marks, elapsedMs } = await replay({});
+    expect(marks).toHaveLength(3);
+    expect(elapsedMs).toBeGreaterThan(110);
+  });
+
+  test('passes over what is no whole frame, by name', async () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 100)], { snaplen: '33' }).piece.close();
+    const { context, marks } = await replay({});
+    expect(marks).toEqual([]);
+    expect(context.counters.get('cut-short')).toBe(1);
+  });
+
+  test('a file that goes wrong half way ends there, with its place', async () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 40, 5)]).piece.close();
+    const good = readFileSync(file);
+    writeFileSync(file, Buffer.concat([good, Buffer.from('0600000007000000ffffffff', 'hex')]));
+    const { context, marks } = await replay({ speed: 'fast' });
+    expect(marks).toEqual([5]);
+    expect(context.logs).toMatchObject([
+      { level: 'error', message: expect.stringMatching(new RegExp(`FT_PCAP_FORMAT.*byte ${good.length}:`)) },
+    ]);
+    writeFileSync(file, Buffer.concat([good, Buffer.from('0600', 'hex')]));
+    const cut = await replay({ speed: 'fast' });
+    expect(cut.marks).toEqual([5]);
+    expect(cut.context.logs[0]).toMatchObject({
+      level: 'warn',
+      message: expect.stringContaining(`byte ${good.length}`),
+    });
+  });
+
+  test('refuses what is no capture, and what is not there', () => {
+    const frames = new Frames({ smallRows: 1, largeRows: 0 });
+    const start = (path: string) =>
+      new PcapReaderPiece(new RecordingContext(), frames, protocols, [['file', path]]).start();
+    writeFileSync(file, 'not a capture');
+    expect(() => start(file)).toThrow(expect.objectContaining({ code: 'FT_PCAP_FORMAT' }));
+    expect(() => start(join(folder, 'none'))).toThrow(expect.objectContaining({ code: 'FT_PCAP_FILE' }));
+    expect(() => start(folder)).toThrow(expect.objectContaining({ code: 'FT_PCAP_FILE' }));
+  });
+});

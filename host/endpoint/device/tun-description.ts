@@ -1,0 +1,94 @@
+import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
+import { available } from '../available.ts';
+
+/** What the native piece `tun` is, with a device that takes packets of so many bytes. */
+export function tunDescription(mtu: number): Description {
+  return {
+    ...TUN,
+    edges: [
+      {
+        name: 'ip',
+        optional: false,
+        repeated: false,
+        shapes: [
+          {
+            stack: 'ip',
+            direction: 'down',
+            reach: 'whole-frame',
+            properties: [available('framed'), available('size', { tag: 'at-most', val: BigInt(mtu) })],
+          },
+        ],
+      },
+    ],
+  };
+}
+
+const TUN: Description = {
+  name: 'tun',
+  version: '0.1.0',
+  summary:
+    'A network device of this machine: the packets that the system routes into it, and those that it is to receive.',
+  protocols: [],
+  edges: [],
+  curves: [],
+  settings: [
+    setting('device', 'Name of the device; %d in it becomes the first number that is free', 'text', {
+      default: 'fun%d',
+    }),
+    setting('mtu', 'Largest packet in bytes; neighbours may offer less, or carry less', 'number', {
+      default: '1500',
+    }),
+    setting('address', 'Address of the device with its prefix length, such as 10.0.0.1/24', 'address', {
+      repeated: true,
+    }),
+    setting('route', 'Prefix that is routed into the device, such as 2001:db8::/32', 'address', {
+      repeated: true,
+    }),
+    setting(
+      'up',
+      'Bring the device up at once; otherwise it is up while it has an address or a route, or a neighbour offers `up`',
+      'boolean',
+      { default: 'false' },
+    ),
+    setting(
+      'link-local',
+      'Let the system give the device an IPv6 link-local address; it then solicits routers there',
+      'boolean',
+      { default: 'false' },
+    ),
+    setting('multi-queue', 'Share the device with other lanes that open it with this setting', 'boolean', {
+      default: 'false',
+    }),
+  ],
+  reasons: [
+    ...[
+      'malformed',
+      'unfit',
+      'would-block',
+      'too-large',
+      'unreachable',
+      'refused',
+      'not-permitted',
+      'device-down',
+      'other-error',
+    ],
+    ...['no-room', 'not-ip', 'closed'],
+  ].map((name) => ({ name, loss: true })),
+};
+
+/** The reasons for the addon's kinds of error, in its order. */
+export const TUN_TALLY = [
+  ...['would-block', 'too-large', 'unreachable', 'refused'],
+  ...['not-permitted', 'malformed', 'device-down', 'other-error'],
+] as const;
+
+export const tunSettings: readonly Setting[] = TUN.settings;
+
+function setting(
+  name: string,
+  summary: string,
+  kind: Setting['kind'],
+  { repeated = false, ...rest }: { repeated?: boolean; default?: string } = {},
+): Setting {
+  return { name, summary, kind, repeated, ...rest };
+}

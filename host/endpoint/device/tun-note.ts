@@ -1,0 +1,34 @@
+import type { LinkTerms } from './link-properties.ts';
+
+/** What is noted of a tun device, for the lane that finds it when this one was ended by force. */
+export interface TunNote {
+  /** An administrator had made it. */
+  readonly wasThere: boolean;
+  readonly terms: LinkTerms;
+}
+
+/** A line for each thing that is set: `was-there`, `mtu 1280`, `up`, `address fc64::1/64`, `route ::/0`. */
+export function tunNote({ wasThere, terms: { mtu, isUp, addresses, routes } }: TunNote): string {
+  return [
+    ...(wasThere ? ['was-there'] : []),
+    `mtu ${mtu}`,
+    ...(isUp ? ['up'] : []),
+    ...[...addresses].map((address) => `address ${address}`),
+    ...[...routes].map((route) => `route ${route}`),
+  ].join('\n');
+}
+
+export function readTunNote(text: string): TunNote {
+  const lines = text.split('\n');
+  const all = (word: string): string[] =>
+    lines.flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []));
+  return {
+    wasThere: lines.includes('was-there'),
+    terms: {
+      mtu: Number(all('mtu')[0]),
+      isUp: lines.includes('up'),
+      addresses: new Set(all('address')),
+      routes: new Set(all('route')),
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { Frames } from '../../frame/frames.ts';
+import type { PieceContext } from '../../piece/piece.ts';
+import type { FunnelIo, UdpOptions } from '../addon.ts';
+import { IoBatch } from '../io-batch.ts';
+import { UDP_TALLY } from './udp-description.ts';
+
+/** How a UDP endpoint reaches the operating system. Sockets are small numbers of its own. */
+export interface UdpIo {
+  /** @throws an error with the system's code */
+  open(options: UdpOptions): { readonly channel: number; readonly port: number };
+  close(channel: number): void;
+  /** Whether sockets of the other can be adopted. */
+  canAdopt(from: UdpIo): boolean;
+  /** Takes over a socket as it is, with what waits in it. Answers its number here. */
+  adopt(from: UdpIo, channel: number, broadcast: boolean): number;
+  /**
+   * Sends a frame, or puts it in line until `flush`; its reference passes here. Failures are counted.
+   *
+   * @param ip address of its IP header, of the socket's family
+   * @param udp address of its UDP header
+   * @param payload bytes behind that
+   */
+  send(channel: number, row: number, ip: number, udp: number, payload: number): void;
+  flush(): void;
+  /** Closes all sockets. Twice is as once. */
+  end(): void;
+}
+
+/** What arrives: rows that begin with an IP header, without parts; and the end of a batch of them. */
+export interface UdpSink {
+  received(row: number): void;
+  receivedAll(): void;
+}
+
+/** Through the native addon: in batches, with all that the headers say. */
+export class AddonUdpIo implements UdpIo {
+  readonly #io: FunnelIo;
+  readonly #context: PieceContext;
+  readonly #batch: IoBatch;
+  readonly #channels = new Set<number>();
+  #staged = -1;
+
+  constructor(io: FunnelIo, frames: Frames, context: PieceContext, sink: UdpSink) {
+    this.#io = io;
+    this.#context = context;
+    this.#batch = new IoBatch(io, frames, (channel, count) => {
+      if (count < 0) {
+        context.log(
+          'error',
+          `a UDP socket cannot be read any more (error ${-count}); start the Funnel again`,
+        );
+        this.close(channel);
+        return;
+      }
+      for (let slot = 0; slot < count; slot++) {
+        const row = this.#batch.take(slot);
+        if (row < 0) context.count('no-room', 1);
+        else sink.received(row);
+      }
+      sink.receivedAll();
+    });
+  }
+
+  open(options: UdpOptions): { channel: number; port: number } {
+    const key = `udp ${this.#context.name} ${JSON.stringify(options)}`;
+    const opened = this.#io.openUdp(this.#batch.number, { ...options, key });
+    this.#channels.add(opened.channel);
+    this.#io.start(opened.channel);
+    return opened;
+  }
+
+  close(channel: number): void {
+    if (this.#staged === channel) this.flush();
+    if (this.#channels.delete(channel)) this.#io.close(channel);
+  }
+
+  canAdopt(from: UdpIo): from is AddonUdpIo {
+    return from instanceof AddonUdpIo;
+  }
+
+  adopt(from: UdpIo, channel: number, broadcast: boolean): number {
+    if (!this.canAdopt(from)) throw new TypeError('only sockets of the addon are adopted');
+    if (from.#staged === channel) from.flush();
+    from.#channels.delete(channel);
+    this.#channels.add(channel);
+    this.#io.adopt(channel, this.#batch.number);
+    this.#io.setBroadcast(channel, broadcast ? 1 : 0);
+    return channel;
+  }
+
+  send(channel: number, row: number, ip: number, udp: number, payload: number): void {
+    if (this.#staged !== channel) {
+      this.flush();
+      this.#staged = channel;
+    }
+    if (this.#batch.stage(row, ip, udp, payload)) this.flush();
+  }
+
+  flush(): void {
+    const { staged } = this.#batch;
+    if (staged === 0) return;
+    this.#batch.settle(this.#io.sendUdp(this.#staged, staged), this.#context, UDP_TALLY);
+  }
+
+  end(): void {
+    for (const channel of [...this.#channels]) this.close(channel);
+    this.#batch.close();
+  }
+}

@@ -1,0 +1,285 @@
+import type { PieceContext } from '../../piece/piece.ts';
+import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
+import type { UdpIo } from './udp-io.ts';
+import { parseGroup } from './udp-listens.ts';
+import type { UdpSettings } from './udp-settings.ts';
+
+/** The sockets of one UDP endpoint: which ports are open, for how many, and which socket sends from which port. */
+export class UdpSockets {
+  readonly #io: UdpIo;
+  readonly #settings: UdpSettings;
+  readonly #context: PieceContext;
+  /** Sockets of pieces that end when this one begins. */
+  readonly #predecessors: readonly UdpSockets[];
+  /** Whether the predecessors can be taken over: until then it is only claimed. */
+  #isActive = false;
+  readonly #open: OpenSocket[] = [];
+  /** Channel + 1 by port, for each family; 0 is closed. */
+  readonly #channels4 = new Uint16Array(65_536);
+  readonly #channels6 = new Uint16Array(65_536);
+  readonly #groups = new Map<string, number>();
+  /** Groups that could not be joined: told once. */
+  readonly #refusedGroups = new Set<string>();
+
+  constructor(
+    io: UdpIo,
+    settings: UdpSettings,
+    context: PieceContext,
+    predecessors: readonly UdpSockets[] = [],
+  ) {
+    this.#io = io;
+    this.#settings = settings;
+    this.#context = context;
+    this.#predecessors = predecessors.filter((other) => io.canAdopt(other.#io));
+  }
+
+  get ports(): readonly number[] {
+    return [...new Set(this.#open.map(({ port }) => port))];
+  }
+
+  /** The channel that sends from this port, or the first one for port 0; -1 when it is not open. */
+  channelOf(port: number, isIpv4: boolean): number {
+    return (isIpv4 ? this.#channels4 : this.#channels6)[port]! - 1;
+  }
+
+  /**
+   * Opens a port, or counts one more user of it. All families or none; a system without IPv6 has none to open.
+   *
+   * @throws EndpointError FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN
+   */
+  open(port: number, families: readonly (4 | 6)[]): void {
+    const opened: OpenSocket[] = [];
+    let wanted = port;
+    try {
+      for (const family of families) {
+        const socket = this.#openOne(wanted, family, families.length > 1);
+        if (socket === undefined) continue;
+        opened.push(socket);
+        // The port that the system chose for the first family is the one for the other.
+        wanted = socket.port;
+      }
+    } catch (error) {
+      for (const socket of opened) this.#closeOne(socket);
+      throw error;
+    }
+  }
+
+  #openOne(port: number, family: 4 | 6, mayLack: boolean): OpenSocket | undefined {
+    const known = port === 0 ? undefined : this.#find(port, family);
+    if (known !== undefined) {
+      known.users++;
+      return known;
+    }
+    const claimed = this.#claim(port, family);
+    if (claimed !== undefined) return claimed;
+    const { address, device, broadcast } = this.#settings;
+    try {
+      const made = this.#io.open({
+        family,
+        address,
+        port,
+        device,
+        group: '',
+        reuse: false,
+        broadcast: broadcast && family === 4,
+      });
+      const socket: OpenSocket = { family, port: made.port, wanted: port, channel: made.channel, users: 1 };
+      this.#open.push(socket);
+      this.#list(family);
+      return socket;
+    } catch (error) {
+      if (mayLack && family === 6 && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error)))
+        return undefined;
+      throw this.#openError(error, port);
+    }
+  }
+
+  /** A port that a predecessor has open, as it would be opened here; the one that the system chose for 0 too. */
+  #claim(port: number, family: 4 | 6): OpenSocket | undefined {
+    for (const from of this.#predecessors) {
+      if (
+        from.#settings.address !== this.#settings.address ||
+        from.#settings.device !== this.#settings.device
+      )
+        continue;
+      const theirs = from.#open.find(
+        (each) =>
+          each.successor === undefined &&
+          each.claim === undefined &&
+          each.family === family &&
+          (port === 0 ? each.wanted === 0 : each.port === port),
+      );
+      if (theirs === undefined) continue;
+      const socket: OpenSocket = { ...theirs, wanted: port, channel: -1, users: 1, claim: { from, theirs } };
+      theirs.successor = this;
+      this.#open.push(socket);
+      if (this.#isActive) this.#adopt(socket);
+      return socket;
+    }
+    return undefined;
+  }
+
+  #adopt(socket: OpenSocket): void {
+    if (socket.claim === undefined) return;
+    const { from, theirs } = socket.claim;
+    const broadcast = this.#settings.broadcast && socket.family === 4;
+    socket.channel = this.#io.adopt(from.#io, theirs.channel, broadcast);
+    socket.claim = undefined;
+    from.#open.splice(from.#open.indexOf(theirs), 1);
+    from.#list(theirs.family);
+    this.#list(socket.family);
+  }
+
+  /** What was claimed is taken over now, and what comes to be wanted until the others end. */
+  takeOver(): void {
+    this.#isActive = true;
+    for (const socket of this.#open) this.#adopt(socket);
+  }
+
+  /** Nothing is left here to be taken over, and what was only claimed is given back. */
+  end(): void {
+    for (const socket of this.#open) this.#giveBack(socket);
+    this.#open.length = 0;
+    this.#groups.clear();
+  }
+
+  /** One user less; without users it is closed. */
+  close(port: number, families: readonly (4 | 6)[]): void {
+    for (const family of families) {
+      const socket = this.#find(port, family);
+      if (socket !== undefined) this.#closeOne(socket);
+    }
+  }
+
+  #closeOne(socket: OpenSocket): void {
+    if (--socket.users > 0) return;
+    // Who has claimed it has it open from the commit on; where the change comes to nothing, it is given back and closed then.
+    if (socket.successor !== undefined) return;
+    this.#closeUnused(socket);
+  }
+
+  #closeUnused(socket: OpenSocket): void {
+    if (socket.claim === undefined) this.#io.close(socket.channel);
+    else this.#giveBack(socket);
+    this.#open.splice(this.#open.indexOf(socket), 1);
+    this.#list(socket.family);
+  }
+
+  /** What was only claimed is the other's again, as it was; unless it is of no use there by now. */
+  #giveBack({ claim }: OpenSocket): void {
+    if (claim === undefined) return;
+    const { from, theirs } = claim;
+    theirs.successor = undefined;
+    if (theirs.users === 0) from.#closeUnused(theirs);
+  }
+
+  #find(port: number, family: 4 | 6): OpenSocket | undefined {
+    return this.#open.find((socket) => socket.port === port && socket.family === family);
+  }
+
+  #list(family: 4 | 6): void {
+    const channels = family === 4 ? this.#channels4 : this.#channels6;
+    channels.fill(0);
+    for (const socket of this.#open) {
+      if (socket.family !== family) continue;
+      channels[socket.port] = socket.channel + 1;
+      if (channels[0] === 0) channels[0] = socket.channel + 1;
+    }
+  }
+
+  /** Joins these groups, and leaves the others. One that cannot be joined is told, and tried again at the next change. */
+  setGroups(groups: readonly string[]): void {
+    const wanted = new Set(groups);
+    for (const [text, channel] of this.#groups) {
+      if (wanted.has(text)) continue;
+      this.#io.close(channel);
+      this.#groups.delete(text);
+    }
+    for (const text of wanted) {
+      const group = parseGroup(text);
+      if (group === undefined || this.#groups.has(text) || !this.#settings.families.includes(group.family))
+        continue;
+      const { address, port, family } = group;
+      const inherited = this.#inheritGroup(text);
+      if (inherited !== undefined) {
+        this.#groups.set(text, inherited);
+        continue;
+      }
+      try {
+        // Bound to the group itself, so that it hears nothing else, and beside others on this machine that do the same.
+        const { channel } = this.#io.open({
+          family,
+          address,
+          port,
+          device: this.#settings.device,
+          group: address,
+          reuse: true,
+          broadcast: false,
+        });
+        this.#groups.set(text, channel);
+        this.#refusedGroups.delete(text);
+      } catch (error) {
+        if (!this.#refusedGroups.has(text))
+          this.#context.log('warn', `cannot join the group ${text}: ${messageOf(error)}`);
+        this.#refusedGroups.add(text);
+      }
+    }
+  }
+
+  #inheritGroup(text: string): number | undefined {
+    if (!this.#isActive) return undefined;
+    for (const from of this.#predecessors) {
+      const channel = from.#groups.get(text);
+      if (channel === undefined || from.#settings.device !== this.#settings.device) continue;
+      from.#groups.delete(text);
+      return this.#io.adopt(from.#io, channel, false);
+    }
+    return undefined;
+  }
+
+  #openError(error: unknown, port: number): EndpointError {
+    const { address, device } = this.#settings;
+    const where = `piece ${this.#context.name}: UDP port ${port}${address === '' ? '' : ` of ${address}`}`;
+    const options = { cause: error };
+    switch (systemCode(error)) {
+      case 'EADDRINUSE':
+        return new EndpointError(
+          'FT_UDP_PORT_IN_USE',
+          `${where} is in use by another process. See which (ss -ulnp sport = :${port}) and end it, or choose another port`,
+          { ...options, setting: 'port' },
+        );
+      case 'EACCES':
+      case 'EPERM':
+        return new EndpointError(
+          'FT_UDP_PERMISSION',
+          port > 0 && port < 1024
+            ? `${where} is for privileged users. Run as root or with CAP_NET_BIND_SERVICE, or choose a port from 1024 on`
+            : `${where} may not be opened${device === '' ? '' : ` on device ${device}`} by this user: ${messageOf(error)}`,
+          options,
+        );
+      case 'EADDRNOTAVAIL':
+      case 'ENODEV':
+        return new EndpointError(
+          'FT_UDP_ADDRESS',
+          `${where} cannot be opened: this machine has no such ${systemCode(error) === 'ENODEV' ? `device, ${device}` : 'address'}. See "ip address" for what it has`,
+          { ...options, setting: systemCode(error) === 'ENODEV' ? 'device' : 'address' },
+        );
+      default:
+        return new EndpointError('FT_UDP_OPEN', `${where} cannot be opened: ${messageOf(error)}`, options);
+    }
+  }
+}
+
+interface OpenSocket {
+  readonly family: 4 | 6;
+  readonly port: number;
+  /** The port that was asked for: 0 for the system's choice. */
+  readonly wanted: number;
+  /** -1 while it is only claimed. */
+  channel: number;
+  users: number;
+  /** The socket of a predecessor that this one is to be. */
+  claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;
+  /** Who has claimed it. */
+  successor?: UdpSockets | undefined;
+}

@@ -1,0 +1,317 @@
+import { networkInterfaces } from 'node:os';
+import {
+  type Piece as Description,
+  type Joining,
+  PartMarks,
+  type Problem,
+  Role,
+} from '../../../abi/host/contract.ts';
+import { Composer } from '../../frame/composer.ts';
+import type { Frames } from '../../frame/frames.ts';
+import * as framesConstants from '../../frame/frames.ts';
+import type { Inbox } from '../../piece/inbox.ts';
+import { Outbox } from '../../piece/outbox.ts';
+import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { parseStack } from '../../stack/parse-stack.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+import { loadAddon } from '../addon.ts';
+import { EndpointError } from '../endpoint-error.ts';
+import { Grants } from '../grants.ts';
+import { parseAddress } from '../ip-address.ts';
+import * as udpDescriptionConstants from './udp-description.ts';
+import { udpDescription } from './udp-description.ts';
+import * as udpDgramConstants from './udp-dgram.ts';
+import { DgramUdpIo } from './udp-dgram.ts';
+import { AddonUdpIo, type UdpIo, type UdpSink } from './udp-io.ts';
+import { groupsOf, mistakeInGroups, opensFor } from './udp-listens.ts';
+import { readUdpSettings, type UdpSettings } from './udp-settings.ts';
+import { UdpSockets } from './udp-sockets.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { MAX_PARTS, PART_WORDS } = framesConstants;
+const { DATAGRAM_SHAPE, ERROR_SHAPE } = udpDescriptionConstants;
+const { DGRAM_LACKS } = udpDgramConstants;
+
+/**
+ * The native piece `udp`: sockets of this machine, in the shape of the packets that they carry.
+ *
+ * What arrives gets the IP and UDP header that the kernel took off; what leaves is sent as its headers say. It opens a
+ * socket for each `local:` port that a neighbour listens on, and for those in its settings, and joins the groups that
+ * neighbours offer.
+ */
+export class UdpPiece implements Piece {
+  readonly description: Description;
+  readonly held = 0;
+  readonly #context: PieceContext;
+  readonly #frames: Frames;
+  readonly #protocols: Protocols;
+  readonly #composer: Composer;
+  readonly #ipv4: number;
+  readonly #ipv6: number;
+  readonly #udp: number;
+  readonly #icmp: number;
+  readonly #icmpv6: number;
+  readonly #settings: UdpSettings;
+  readonly #problems: readonly Problem[];
+  readonly #grants: Grants;
+  readonly #outbox = new Outbox();
+  readonly #sink: UdpSink = {
+    received: (row) => this.#receive(row),
+    receivedAll: () => this.#context.arrived(this.#outbox),
+  };
+  #io: UdpIo | undefined;
+  #sockets: UdpSockets | undefined;
+  #predecessors: readonly UdpPiece[] = [];
+  #ownTimer: NodeJS.Timeout | undefined;
+  #edge = -1;
+  /** Joined Shapes, a bit each. */
+  #shapes = 0;
+  readonly #groups = new Map<string, readonly string[]>();
+
+  constructor(
+    context: PieceContext,
+    frames: Frames,
+    protocols: Protocols,
+    settings: readonly (readonly [string, string])[],
+  ) {
+    this.#context = context;
+    this.#frames = frames;
+    this.#protocols = protocols;
+    this.#composer = new Composer(protocols);
+    this.#ipv4 = protocols.number('ipv4');
+    this.#ipv6 = protocols.number('ipv6');
+    this.#udp = protocols.number('udp');
+    this.#icmp = protocols.number('icmp');
+    this.#icmpv6 = protocols.number('icmpv6');
+    const read = readUdpSettings(settings);
+    this.#settings = read.settings;
+    this.description = udpDescription(read.settings.families);
+    this.#problems = read.problems;
+    this.#grants = new Grants(read.settings.destinations, read.settings);
+  }
+
+  /** Ports that are open now, those of groups excepted. */
+  get ports(): readonly number[] {
+    return this.#sockets?.ports ?? [];
+  }
+
+  /** Ports that these have open, bound as this one would, are taken over. */
+  succeed(retiring: readonly Piece[]): void {
+    this.#predecessors = retiring.filter((piece) => piece instanceof UdpPiece);
+  }
+
+  takeOver(): void {
+    this.#sockets?.takeOver();
+  }
+
+  /** @throws EndpointError FT_ADDON_ABSENT, FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN */
+  start(): readonly Problem[] {
+    if (this.#problems.length > 0) return this.#problems;
+    try {
+      this.#io = this.#openIo();
+      const predecessors = this.#predecessors.flatMap((piece) => piece.#sockets ?? []);
+      this.#predecessors = [];
+      this.#sockets = new UdpSockets(this.#io, this.#settings, this.#context, predecessors);
+      this.#refreshOwn();
+      // Off the frame path. It does not keep the process alive.
+      this.#ownTimer = setInterval(() => this.#refreshOwn(), OWN_ADDRESSES_MS).unref();
+      for (const port of this.#settings.ports) this.#sockets.open(port, this.#settings.families);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    return [];
+  }
+
+  #openIo(): UdpIo {
+    const { io } = this.#settings;
+    if (io !== 'dgram') {
+      try {
+        return new AddonUdpIo(loadAddon(), this.#frames, this.#context, this.#sink);
+      } catch (error) {
+        if (io === 'addon' || !(error instanceof EndpointError)) throw error;
+        this.#context.log('warn', `${error.code}: ${error.message}. Until then ${DGRAM_LACKS}`);
+      }
+    } else {
+      this.#context.log('info', DGRAM_LACKS);
+    }
+    return new DgramUdpIo(this.#frames, this.#context, this.#sink);
+  }
+
+  #refreshOwn(): void {
+    const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    this.#grants.setOwn(addresses.flatMap(({ address }) => parseAddress(address.split('%')[0]!) ?? []));
+  }
+
+  accepts(joining: Joining): Problem | undefined {
+    return mistakeInGroups(joining.properties);
+  }
+
+  join(joining: Joining): void {
+    this.#edge = joining.edge;
+    this.#shapes |= 1 << joining.shape;
+    this.#groups.set(`${joining.edge}/${joining.shape}`, groupsOf(joining.properties));
+    this.#sockets?.setGroups([...this.#groups.values()].flat());
+  }
+
+  leave(edge: number, shape: number): void {
+    this.#shapes &= ~(1 << shape);
+    if (this.#shapes === 0) this.#edge = -1;
+    this.#groups.delete(`${edge}/${shape}`);
+    this.#sockets?.setGroups([...this.#groups.values()].flat());
+  }
+
+  /** Opens, or closes, the sockets for the ports on which a neighbour listens. The problem is an EndpointError with its code. */
+  listening(_edge: number, stack: string, present: boolean): Problem | undefined {
+    const { ports, families } = opensFor(parseStack(stack, this.#protocols), this.#settings.families);
+    const opened: number[] = [];
+    for (const port of ports) {
+      if (!present) {
+        this.#sockets?.close(port, families);
+        continue;
+      }
+      try {
+        this.#sockets?.open(port, families);
+        opened.push(port);
+      } catch (error) {
+        for (const each of opened) this.#sockets?.close(each, families);
+        if (error instanceof EndpointError) return error;
+        throw error;
+      }
+    }
+    return undefined;
+  }
+
+  ready(): void {}
+
+  save(): Uint8Array {
+    return new Uint8Array(0);
+  }
+
+  restore(): undefined {}
+
+  isPaused(): boolean {
+    return false;
+  }
+
+  /** Sends what waits. */
+  process(_now: number, inbox: Inbox, limit: number): number {
+    const count = Math.min(inbox.length, limit);
+    for (let n = 0; n < count; n++) {
+      const at = inbox.at(n);
+      const skips = inbox.skips[at]!;
+      this.#send(inbox.rows[at]!, skips & 0xff, skips >>> 8);
+    }
+    inbox.take(count);
+    this.#io?.flush();
+    return Infinity;
+  }
+
+  #send(row: number, skipHeaders: number, skipTrailers: number): void {
+    const frames = this.#frames;
+    const { bytes, partWords } = frames;
+    const first = (row * MAX_PARTS + skipHeaders) * PART_WORDS;
+    const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
+    const next = first + PART_WORDS;
+    const protocol = partWords[first]! & KIND;
+    if (frames.trains[row] !== 0) {
+      // A piece of a frame that is larger than any datagram.
+      this.#drop(row, 'too-large');
+      return;
+    }
+    const isIpv4 = protocol === this.#ipv4;
+    if (
+      this.#io === undefined ||
+      last < next ||
+      !(isIpv4 || protocol === this.#ipv6) ||
+      (partWords[next]! & KIND) !== this.#udp
+    ) {
+      this.#drop(row, this.#io === undefined ? 'closed' : 'not-udp');
+      return;
+    }
+    // The kernel fills in these two headers itself: spare the checksum over the payload, where the frame is nobody else's.
+    let hasLength = true;
+    if (frames.references[row] === 1) {
+      hasLength = (partWords[next]! & UNFINISHED) === 0;
+      partWords[first]! &= ~UNFINISHED;
+      partWords[next]! &= ~UNFINISHED;
+    }
+    if (this.#composer.finish(frames, row) !== 0) {
+      this.#drop(row, 'unfit');
+      return;
+    }
+    const ip = partWords[first + 1]!;
+    const udp = partWords[next + 1]!;
+    let payload = partWords[last + 1]! + partWords[last + 2]! - udp - 8;
+    const told = ((bytes[udp + 4]! << 8) | bytes[udp + 5]!) - 8;
+    if (
+      partWords[first + 2]! < (isIpv4 ? 20 : 40) ||
+      payload < 0 ||
+      (hasLength && (told < 0 || told > payload))
+    ) {
+      this.#drop(row, 'malformed');
+      return;
+    }
+    // What a length leaves over is padding.
+    if (hasLength) payload = told;
+    const to = ip + (isIpv4 ? 16 : 24);
+    if ((bytes[udp + 2]! | bytes[udp + 3]!) === 0 || isZero(bytes, to, isIpv4 ? 4 : 16)) {
+      this.#drop(row, 'no-destination');
+    } else if (!(isIpv4 ? this.#grants.allowsIpv4(bytes, to) : this.#grants.allowsIpv6(bytes, to))) {
+      this.#drop(row, 'not-granted');
+    } else {
+      const channel = this.#sockets!.channelOf((bytes[udp]! << 8) | bytes[udp + 1]!, isIpv4);
+      if (channel < 0) this.#drop(row, 'not-open');
+      else this.#io.send(channel, row, ip, udp, payload);
+    }
+  }
+
+  #drop(row: number, reason: string): void {
+    this.#frames.release(row);
+    this.#context.count(reason, 1);
+  }
+
+  /** Gives the frame that was read its parts, and the Shape on which it goes. */
+  #receive(row: number): void {
+    const frames = this.#frames;
+    const start = frames.start[row]!;
+    const length = frames.length[row]!;
+    const isIpv4 = frames.bytes[start]! >>> 4 === 4;
+    const header = isIpv4 ? 20 : 40;
+    const carried = frames.bytes[start + (isIpv4 ? 9 : 6)]!;
+    const shape = carried === UDP ? DATAGRAM_SHAPE : ERROR_SHAPE;
+    frames.addPart(row, isIpv4 ? this.#ipv4 : this.#ipv6, start, header);
+    if (shape === DATAGRAM_SHAPE) {
+      // The kernel verified the checksum and kept it to itself.
+      frames.addPart(row, this.#udp | UNFINISHED, start + header, 8);
+      frames.addPart(row, PAYLOAD, start + header + 8, length - header - 8);
+    } else {
+      frames.addPart(row, (isIpv4 ? this.#icmp : this.#icmpv6) | PAYLOAD, start + header, length - header);
+    }
+    if (this.#edge < 0) this.#drop(row, 'closed');
+    else if ((this.#shapes & (1 << shape)) === 0)
+      this.#drop(row, shape === ERROR_SHAPE ? 'error-unheard' : 'closed');
+    else this.#outbox.push(row, this.#edge | (shape << 16), 0);
+  }
+
+  close(): void {
+    clearInterval(this.#ownTimer);
+    this.#sockets?.end();
+    this.#io?.end();
+    this.#io = undefined;
+    this.#sockets = undefined;
+  }
+}
+
+function isZero(bytes: Uint8Array, at: number, length: number): boolean {
+  for (let i = at; i < at + length; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
+/** In a part's first word: protocol and role; and the mark. */
+const KIND = 0xff_ffff;
+const PAYLOAD = Role.payload << 16;
+const UNFINISHED = PartMarks.unfinished << 24;
+const UDP = 17;
+/** How old the list of this machine's own addresses may be. */
+const OWN_ADDRESSES_MS = 5000;

@@ -1,0 +1,156 @@
+import { ComponentError } from '../wasm/component-error.ts';
+import { type CoreModule, readCoreModule } from '../wasm/core-module.ts';
+import { type ModuleCaps, type RewrittenModule, rewriteModule } from '../wasm/module-rewriter.ts';
+import type { CompiledModule, WebAssemblyEngine } from '../wasm/webassembly-engine.ts';
+import { linkComponent } from './component-linker.ts';
+import { parseComponent } from './component-parser.ts';
+import { type ContractExports, checkPlan, findExports } from './contract-check.ts';
+import { checkImports, type Grant } from './grants.ts';
+import { shownText } from './guest-text.ts';
+import type { Limits } from './limits.ts';
+import type { LinkPlan } from './link-plan.ts';
+
+/** A file on its way to become a component that may run: as far as it came. Nothing of it runs here. */
+export interface Admission {
+  readonly plan: LinkPlan;
+  /** Undefined where it lacks some. */
+  readonly exports: ContractExports | undefined;
+  /** By the numbers of the plan; undefined where a module was refused. */
+  readonly originals: readonly (CoreModule | undefined)[];
+  readonly rewritten: readonly (RewrittenModule | undefined)[];
+}
+
+/**
+ * Looks at a component file step by step: size, structure, imports against grants, exports against the contract, each core
+ * module as it came, then metered and capped. Undefined where the structure itself could not be read.
+ *
+ * @param refuse is told of each reason to refuse it. Where it throws, no further step is taken; where it returns, all are
+ *   that still can be.
+ */
+export function examine(
+  bytes: Uint8Array,
+  { grants, limits, engine }: AdmissionTerms,
+  refuse: (reason: ComponentError) => void,
+): Admission | undefined {
+  const attempt = attempter(refuse);
+  if (bytes.length > limits.maxComponentBytes) {
+    refuse(
+      new ComponentError(
+        'FT_COMPONENT_TOO_LARGE',
+        `the component has ${bytes.length} bytes, and may have ${limits.maxComponentBytes}; raise the limit of the piece, or use another`,
+      ),
+    );
+    return undefined;
+  }
+  const plan = attempt(() => linkComponent(parseComponent(bytes)));
+  if (plan === undefined) return undefined;
+  if (plan.modules.length > limits.maxCoreModules) {
+    refuse(
+      new ComponentError(
+        'FT_COMPONENT_TOO_LARGE',
+        `the component holds ${plan.modules.length} core modules, and may hold ${limits.maxCoreModules}`,
+      ),
+    );
+    return { plan, exports: undefined, originals: [], rewritten: [] };
+  }
+  attempt(() => checkImports(plan, grants));
+  const exports = attempt(() => findExports(plan));
+  const originals = plan.modules.map(({ start, end }) =>
+    attempt(() => readValidModule(engine, bytes, start, end)),
+  );
+  const modules = originals.filter((module) => module !== undefined);
+  const isWhole = modules.length === originals.length;
+  if (exports !== undefined && isWhole) attempt(() => checkPlan(plan, exports, modules));
+  const caps = isWhole ? attempt(() => capsOf(plan, modules, limits)) : undefined;
+  const rewritten = originals.map((original) =>
+    original === undefined || caps === undefined ? undefined : attempt(() => rewriteModule(original, caps)),
+  );
+  return { plan, exports, originals, rewritten };
+}
+
+/** What the last step, the engine's compiler, makes of a core module. */
+export async function compileModule(
+  engine: WebAssemblyEngine,
+  { bytes }: RewrittenModule,
+): Promise<CompiledModule> {
+  try {
+    return await engine.compile(bytes);
+  } catch (error) {
+    throw new ComponentError(
+      'FT_COMPONENT_UNSUPPORTED',
+      `a core module of the component is beyond what the engine compiles: ${error instanceof Error ? shownText(error.message) : String(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** On which terms a component is let in. */
+export interface AdmissionTerms {
+  readonly grants: ReadonlySet<Grant>;
+  readonly limits: Limits;
+  readonly engine: WebAssemblyEngine;
+}
+
+function attempter(refuse: (reason: ComponentError) => void) {
+  return <T>(step: () => T): T | undefined => {
+    try {
+      return step();
+    } catch (error) {
+      if (!(error instanceof ComponentError)) throw error;
+      refuse(error);
+      return undefined;
+    }
+  };
+}
+
+/** Validates the original, so that the rewriter can trust what it reads: indices, types, the nesting of blocks. */
+function readValidModule(
+  engine: WebAssemblyEngine,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): CoreModule {
+  const original = bytes.slice(start, end);
+  const invalid = engine.whyInvalid(original);
+  if (invalid !== undefined) {
+    const offset = start + invalid.offset;
+    throw new ComponentError(
+      'FT_COMPONENT_INVALID',
+      `a core module of the component is not valid, or newer than this engine: ${shownText(invalid.reason)}, at byte ${offset}; build the piece again`,
+      { offset },
+    );
+  }
+  return readCoreModule(original);
+}
+
+export const PAGE_BYTES = 65_536;
+/** What 32 bits of address reach. */
+const MAX_PAGES = 65_536;
+/** What engines allow; fuel for work on tables counts on it. */
+const MAX_TABLE_ENTRIES = 10_000_000;
+
+/**
+ * The limits are those of the component: several memories divide the one for memory; and all tables that it makes when it is
+ * instantiated begin with no more than the one for tables, and divide what is left of it for growing.
+ */
+function capsOf(plan: LinkPlan, modules: readonly CoreModule[], limits: Limits): ModuleCaps {
+  const memories = plan.instances.reduce(
+    (sum, { module }) => sum + modules[module]!.definedMemories.length,
+    0,
+  );
+  const pages = Math.floor(limits.maxMemoryBytes / PAGE_BYTES / Math.max(1, memories));
+  const tables = plan.instances.flatMap(({ module }) => modules[module]!.definedTables);
+  const entries = tables.reduce((sum, { minimum }) => sum + minimum, 0);
+  const maxTableEntries = Math.min(limits.maxTableEntries, MAX_TABLE_ENTRIES);
+  if (entries > maxTableEntries) {
+    throw new ComponentError(
+      'FT_COMPONENT_MEMORY',
+      `the component wants tables of ${entries} entries together to begin with, and may have ${maxTableEntries}; use another`,
+    );
+  }
+  return {
+    maxMemoryPages: Math.min(pages, MAX_PAGES),
+    maxTableEntries,
+    maxTableGrowth: Math.floor((maxTableEntries - entries) / Math.max(1, tables.length)),
+  };
+}

@@ -1,0 +1,162 @@
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { describe, expect, it } from 'vitest';
+import { type CoreFunction, EXPORTS } from '../../../abi/host/contract.ts';
+import { loadComponent } from '../load-component.ts';
+import { QuietHost } from '../testing/quiet-host.ts';
+import { linkComponent } from './component-linker.ts';
+import { parseComponent } from './component-parser.ts';
+
+const FUNCTIONS: readonly CoreFunction[] = Object.values(EXPORTS);
+
+function signature({ params, results }: CoreFunction): string {
+  return `(param ${params.join(' ')}) (result ${results.join(' ')})`;
+}
+
+/** A core module that exports all of the contract under names of its own, and answers with zeros. */
+function contractModule(fields: string): string {
+  const functions = FUNCTIONS.map((each, i) => {
+    const body =
+      each.name === 'save'
+        ? '(call $note) (i32.const 64)'
+        : each.results.length > 0
+          ? '(i32.const 1024)'
+          : '';
+    return `(func (export "f${i}") ${signature(each)} ${body})`;
+  });
+  return `(core module $contract ${fields} ${functions.join(' ')})`;
+}
+
+/** Lifts them with the memory and the realloc named, and exports them by interface. */
+function lifted(memory: string, realloc: string): string {
+  const lines = FUNCTIONS.map(
+    (_, i) => `(func $f${i} (canon lift (core func $main "f${i}") (memory ${memory}) (realloc ${realloc})))`,
+  );
+  for (const name of new Set(FUNCTIONS.map((each) => each.interface))) {
+    const inside = FUNCTIONS.flatMap((each, i) =>
+      each.interface === name ? [`(export "${each.name}" (func $f${i}))`] : [],
+    );
+    lines.push(`(instance $"${name}" ${inside.join(' ')}) (export "${name}" (instance $"${name}"))`);
+  }
+  return lines.join('\n');
+}
+
+const LIBRARY = `(core module $library
+  (memory (export "memory") 2)
+  (global $heap (mut i32) (i32.const 4096))
+  (func (export "room") (param i32 i32 i32 i32) (result i32)
+    (global.get $heap) (global.set $heap (i32.and (i32.add (global.get $heap) (i32.add (local.get 3) (i32.const 7))) (i32.const -8))))
+  (func (export "note") (i32.store (i32.const 64) (i32.const 72)) (i32.store (i32.const 68) (i32.const 2)) (i32.store16 (i32.const 72) (i32.const 0x0201))))`;
+
+const IMPORTING = contractModule('(import "lib" "memory" (memory 1)) (import "lib" "note" (func $note))');
+
+describe('a component of several core modules', () => {
+  it('runs with the memory and realloc of one and the functions of another', async () => {
+    const bytes = await parse(`(component ${LIBRARY} ${IMPORTING}
+      (core instance $lib (instantiate $library))
+      (core instance $main (instantiate $contract (with "lib" (instance $lib))))
+      (alias core export $lib "memory" (core memory $memory))
+      (alias core export $lib "room" (core func $room))
+      ${lifted('$memory', '$room')})`);
+    const loaded = await loadComponent(bytes);
+    expect(loaded.coreModules).toBe(2);
+    const guest = loaded.instantiate(new QuietHost());
+    expect(guest.start(0, [['name', 'value']], [])).toEqual([]);
+    expect([...guest.save(0)]).toEqual([1, 2]);
+  });
+
+  it('runs from within nested components, with aliases to the outside and items under new names', async () => {
+    const bytes = await parse(`(component $outermost ${LIBRARY} ${IMPORTING}
+      (component $inside
+        (alias outer $outermost $library (core module $l))
+        (alias outer $outermost $contract (core module $c))
+        (core instance $lib (instantiate $l))
+        (alias core export $lib "memory" (core memory $memory))
+        (alias core export $lib "room" (core func $room))
+        (alias core export $lib "note" (core func $note))
+        (core instance $renamed (export "note" (func $note)) (export "memory" (memory $memory)))
+        (core instance $main (instantiate $c (with "lib" (instance $renamed))))
+        ${lifted('$memory', '$room')})
+      (instance $made (instantiate $inside))
+      ${[...new Set(FUNCTIONS.map((each) => each.interface))]
+        .map(
+          (name, i) =>
+            `(alias export $made "${name}" (instance $i${i})) (export "${name}" (instance $i${i}))`,
+        )
+        .join(' ')})`);
+    const guest = (await loadComponent(bytes)).instantiate(new QuietHost());
+    expect([...guest.save(0)]).toEqual([1, 2]);
+  });
+
+  it('shares one budget among them', async () => {
+    const bytes = await parse(`(component
+      (core module $spin (func (export "note") (loop $l (br $l))))
+      (core module $mem (memory (export "memory") 1) (func (export "room") (param i32 i32 i32 i32) (result i32) (i32.const 4096)))
+      ${contractModule('(import "spin" "note" (func $note))')}
+      (core instance $s (instantiate $spin)) (core instance $lib (instantiate $mem))
+      (core instance $main (instantiate $contract (with "spin" (instance $s))))
+      (alias core export $lib "memory" (core memory $memory)) (alias core export $lib "room" (core func $room))
+      ${lifted('$memory', '$room')})`);
+    const guest = (await loadComponent(bytes)).instantiate(new QuietHost());
+    expect(() => guest.save(0)).toThrow(/used up its fuel in save/);
+    expect(guest.fuelLeft).toBeLessThan(0);
+  });
+
+  it('divides the limit of memory among its memories', async () => {
+    const bytes = await parse(`(component
+      (core module $mem (memory (export "memory") 1) (func (export "note"))
+        (func (export "room") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+        (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))
+      ${contractModule('(import "lib" "note" (func $note)) (import "lib" "grow" (func $grow (param i32) (result i32))) (func $s (if (i32.ne (call $grow (i32.const 1)) (i32.const 1)) (then unreachable)) (if (i32.ne (call $grow (i32.const 1)) (i32.const -1)) (then unreachable))) (start $s)')}
+      (core instance $other (instantiate $mem)) (core instance $lib (instantiate $mem))
+      (core instance $main (instantiate $contract (with "lib" (instance $lib))))
+      (alias core export $lib "memory" (core memory $memory)) (alias core export $lib "room" (core func $room))
+      ${lifted('$memory', '$room')})`);
+    (await loadComponent(bytes, { limits: { maxMemoryBytes: 4 * 65_536 } })).instantiate(new QuietHost());
+    await expect(loadComponent(bytes, { limits: { maxMemoryBytes: 65_536 } })).rejects.toMatchObject({
+      code: 'FT_COMPONENT_MEMORY',
+    });
+  });
+
+  it('is refused when its modules do not fit, before or while they are joined', async () => {
+    const refused = async (core: string, args: string) =>
+      loadComponent(
+        await parse(`(component ${LIBRARY} ${contractModule(core)} (core instance $lib (instantiate $library))
+          (core instance $main (instantiate $contract ${args}))
+          (alias core export $lib "memory" (core memory $memory)) (alias core export $lib "room" (core func $room))
+          ${lifted('$memory', '$room')})`),
+      );
+    const lib = '(with "lib" (instance $lib))';
+    const note = '(import "lib" "note" (func $note))';
+    await expect(refused(note, '')).rejects.toThrow(/does not give the core-func "note" from "lib"/);
+    await expect(refused(`${note} (import "lib" "room" (func (param i64)))`, lib)).rejects.toThrow(
+      /another signature/,
+    );
+    await expect(refused(`(import "lib" "memory" (func)) ${note}`, lib)).rejects.toThrow(/something else/);
+    const tooSmall = await refused(`(import "lib" "memory" (memory 9)) ${note}`, lib);
+    expect(() => tooSmall.instantiate(new QuietHost())).toThrow(
+      expect.objectContaining({
+        code: 'FT_COMPONENT_INVALID',
+        message: expect.stringMatching(/do not fit together/),
+      }),
+    );
+  });
+});
+
+describe('a plan', () => {
+  it('lists functions by interface, and what core code reaches of the host', async () => {
+    const plan = linkComponent(
+      parseComponent(
+        await parse(`(component
+          (import "arpa2:funnel/host@0.1.0" (instance $h (export "random" (func (result u64))) (export "log" (func))))
+          (core func $random (canon lower (func $h "random")))
+          (core module $m (import "x" "r" (func (result i64))) (func (export "f")))
+          (core instance $i (instantiate $m (with "x" (instance (export "r" (func $random))))))
+          (func $f (canon lift (core func $i "f")))
+          (export "alone" (func $f)) (instance $x (export "g" (func $f))) (export "a:b/c" (instance $x)))`),
+      ),
+    );
+    expect([...plan.exports.keys()].sort()).toEqual(['#alone', 'a:b/c#g']);
+    expect([...plan.hostFunctions]).toEqual(['arpa2:funnel/host@0.1.0#random']);
+    expect(plan.instances).toHaveLength(1);
+  });
+});

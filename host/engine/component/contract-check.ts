@@ -1,0 +1,207 @@
+import { type CoreFunction as ContractFunction, EXPORTS, IMPORTS } from '../../../abi/host/contract.ts';
+import { ComponentError } from '../wasm/component-error.ts';
+import { type CoreModule, exportedSignature } from '../wasm/core-module.ts';
+import { contractInterface, hostFunctionNamed } from './grants.ts';
+import type { CoreItem, LiftedFunction, LinkPlan, PlannedInstance } from './link-plan.ts';
+
+/** The name of a function that a piece exports. */
+export type ExportName = keyof typeof EXPORTS;
+export type ContractExports = Readonly<Record<ExportName, LiftedFunction>>;
+
+/**
+ * Finds the contract's exports in a plan, in any version 0.1.x of their interfaces.
+ *
+ * @throws {ComponentError} FT_COMPONENT_EXPORT, which names all that lack.
+ */
+export function findExports(plan: LinkPlan): ContractExports {
+  const missing: string[] = [];
+  const find = (contract: ContractFunction): LiftedFunction => {
+    for (const [name, lifted] of plan.exports) {
+      const hash = name.lastIndexOf('#');
+      if (name.slice(hash + 1) !== contract.name) continue;
+      if (contractInterface(name.slice(0, hash)) === contractInterface(contract.interface)) return lifted;
+    }
+    missing.push(`"${contract.interface}#${contract.name}"`);
+    return NOTHING;
+  };
+  const exports: ContractExports = {
+    describe: find(EXPORTS.describe),
+    start: find(EXPORTS.start),
+    accepts: find(EXPORTS.accepts),
+    join: find(EXPORTS.join),
+    leave: find(EXPORTS.leave),
+    listening: find(EXPORTS.listening),
+    ready: find(EXPORTS.ready),
+    save: find(EXPORTS.save),
+    restore: find(EXPORTS.restore),
+    process: find(EXPORTS.process),
+  };
+  if (missing.length > 0) {
+    throw new ComponentError(
+      'FT_COMPONENT_EXPORT',
+      `the component is no Puzzle Piece: it does not export ${missing.join(', ')}; build it for the world arpa2:funnel/piece@0.1.0`,
+    );
+  }
+  return exports;
+}
+
+/** Stands for a missing export until all have been looked for. */
+const NOTHING: LiftedFunction = {
+  kind: 'lifted',
+  core: { kind: 'export', sort: 'core-func', instance: -1, name: '' },
+  options: { encoding: 'utf8', memory: undefined, realloc: undefined, postReturn: undefined },
+};
+
+/**
+ * Checks that all that a plan joins fits together, and that the contract's functions have the contract's core signatures.
+ *
+ * @throws {ComponentError} FT_COMPONENT_INVALID, FT_COMPONENT_EXPORT, FT_COMPONENT_UNSUPPORTED.
+ */
+export function checkPlan(plan: LinkPlan, exports: ContractExports, modules: readonly CoreModule[]): void {
+  const check = new PlanCheck(plan, modules);
+  for (const instance of plan.instances) check.instance(instance);
+  for (const name of EXPORT_NAMES) check.export(name, exports[name]);
+}
+
+const EXPORT_NAMES: readonly ExportName[] = [
+  'describe',
+  'start',
+  'accepts',
+  'join',
+  'leave',
+  'listening',
+  'ready',
+  'save',
+  'restore',
+  'process',
+];
+
+/** Exports that take lists or strings, for which the guest has to make room. */
+const TAKE_LISTS: ReadonlySet<ExportName> = new Set([
+  'describe',
+  'start',
+  'accepts',
+  'join',
+  'listening',
+  'restore',
+  'process',
+]);
+
+const REALLOC_SIGNATURE = 'i32 i32 i32 i32 -> i32';
+
+class PlanCheck {
+  readonly #plan: LinkPlan;
+  readonly #modules: readonly CoreModule[];
+
+  constructor(plan: LinkPlan, modules: readonly CoreModule[]) {
+    this.#plan = plan;
+    this.#modules = modules;
+  }
+
+  /** Each import of a module must be given, be of its sort, and have its signature. */
+  instance({ module, imports, offset }: PlannedInstance): void {
+    for (const wanted of this.#modules[module]!.imports) {
+      const from = imports.get(wanted.module);
+      const item: CoreItem | undefined =
+        typeof from === 'number'
+          ? { kind: 'export', sort: wanted.sort, instance: from, name: wanted.name }
+          : from?.get(wanted.name);
+      const what = `the ${wanted.sort} "${wanted.name}" from "${wanted.module}"`;
+      if (item === undefined) this.#invalid(`does not give ${what} to a core module`, offset);
+      if (item.sort !== wanted.sort || !this.#exists(item)) {
+        this.#invalid(`gives something else than ${what} to a core module`, offset);
+      }
+      if (item.sort === 'core-func' && this.#signature(item) !== wanted.signature) {
+        this.#invalid(`gives ${what} with another signature than is wanted`, offset);
+      }
+      if (item.kind === 'host') this.#hostOptions(item, offset);
+    }
+  }
+
+  /** An export of the contract must have its core signature, and what its values need. */
+  export(name: ExportName, { core, options }: LiftedFunction): void {
+    const contract: ContractFunction = EXPORTS[name];
+    const wanted = signatureOf(contract);
+    const found = this.#signature(core);
+    if (core.kind === 'host' || found !== wanted) {
+      this.#mismatch(contract, `its core function is ${found ?? 'no function'}, and should be ${wanted}`);
+    }
+    const needsMemory = contract.isIndirect || TAKE_LISTS.has(name);
+    if (needsMemory && (options.memory === undefined || !this.#exists(options.memory))) {
+      this.#mismatch(contract, 'it has no memory');
+    }
+    if (needsMemory && options.encoding !== 'utf8') {
+      throw new ComponentError(
+        'FT_COMPONENT_UNSUPPORTED',
+        `the component's "${contract.name}" takes strings in ${options.encoding}; this host gives UTF-8`,
+      );
+    }
+    if (TAKE_LISTS.has(name) && this.#signature(options.realloc) !== REALLOC_SIGNATURE) {
+      this.#mismatch(contract, 'it has no realloc function');
+    }
+    if (options.postReturn !== undefined) {
+      const expected = [...contract.results, '->'].join(' ');
+      if (this.#signature(options.postReturn) !== expected)
+        this.#mismatch(contract, 'its post-return function does not fit');
+    }
+  }
+
+  /** Functions of the host that take or give more than numbers need a memory; one gives strings, and needs room for them. */
+  #hostOptions(item: CoreItem & { kind: 'host' }, offset: number): void {
+    const name = hostFunctionNamed(item.function.name);
+    if (name === undefined || name === 'random' || name === 'unlisten') return;
+    const { memory, realloc, encoding } = item.options;
+    if (memory === undefined || !this.#exists(memory))
+      this.#invalid(`lowers "${name}" without a memory`, offset);
+    if (name === 'utc') return;
+    if (encoding !== 'utf8') {
+      throw new ComponentError(
+        'FT_COMPONENT_UNSUPPORTED',
+        `the component gives strings to "${name}" in ${encoding}; this host takes UTF-8`,
+        { offset },
+      );
+    }
+    if (name === 'listen' && this.#signature(realloc) !== REALLOC_SIGNATURE) {
+      this.#invalid(`lowers "${name}" without a realloc function`, offset);
+    }
+  }
+
+  #exists(item: CoreItem): boolean {
+    if (item.kind === 'host') return true;
+    return this.#moduleOf(item.instance)?.exports.get(item.name)?.sort === item.sort;
+  }
+
+  #signature(item: CoreItem | undefined): string | undefined {
+    if (item === undefined) return undefined;
+    if (item.kind === 'host') {
+      const name = hostFunctionNamed(item.function.name);
+      return name === undefined ? undefined : signatureOf(IMPORTS[name]);
+    }
+    const module = this.#moduleOf(item.instance);
+    return module === undefined ? undefined : exportedSignature(module, item.name);
+  }
+
+  #moduleOf(instance: number): CoreModule | undefined {
+    const planned = this.#plan.instances[instance];
+    return planned === undefined ? undefined : this.#modules[planned.module];
+  }
+
+  #invalid(what: string, offset: number): never {
+    throw new ComponentError(
+      'FT_COMPONENT_INVALID',
+      `the component ${what}, at byte ${offset}; it is damaged`,
+      { offset },
+    );
+  }
+
+  #mismatch(contract: ContractFunction, why: string): never {
+    throw new ComponentError(
+      'FT_COMPONENT_EXPORT',
+      `the component's "${contract.interface}#${contract.name}" is not as the contract has it: ${why}; build it with the WIT of this host`,
+    );
+  }
+}
+
+function signatureOf({ params, results }: ContractFunction): string {
+  return [...params, '->', ...results].join(' ');
+}

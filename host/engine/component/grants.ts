@@ -1,0 +1,125 @@
+import { IMPORTS } from '../../../abi/host/contract.ts';
+import { ComponentError } from '../wasm/component-error.ts';
+import type { LinkPlan } from './link-plan.ts';
+
+/**
+ * Something that a component may ask of the host. `listen`, with which `unlisten` comes, and `offer` reach what is outside of
+ * the piece, so they are granted by Edge: `listen:carrier` is for the Edge `carrier`, and plain `listen` for every Edge.
+ */
+export type Grant = PlainGrant | UsableGrant | `${UsableGrant}:${string}`;
+/** What is asked for an Edge. */
+export type UsableGrant = 'listen' | 'offer';
+export type PlainGrant = 'log' | 'random' | 'utc';
+
+/** What a component may use unless the configuration says otherwise. */
+export const DEFAULT_GRANTS: ReadonlySet<Grant> = new Set(['log', 'random', 'utc']);
+
+/** Whether `grant` was given for the Edge of this name. */
+export function mayUse(grants: ReadonlySet<Grant>, grant: UsableGrant, edge: string): boolean {
+  return grants.has(grant) || grants.has(`${grant}:${edge}`);
+}
+
+/** The name of a function that pieces may import. */
+export type HostFunctionName = keyof typeof IMPORTS;
+
+/** Which grant each function needs. */
+const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
+  log: 'log',
+  random: 'random',
+  utc: 'utc',
+  listen: 'listen',
+  unlisten: 'listen',
+  offer: 'offer',
+};
+
+/**
+ * Every import must be of the contract, and every function of the host that core code could reach must be granted. Types
+ * that are imported give no authority.
+ *
+ * @throws {ComponentError} FT_COMPONENT_IMPORT, which names all at once.
+ */
+export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
+  const foreign = plan.imports.filter(
+    (each) => each.sort !== 'instance' || contractInterface(each.name) === undefined,
+  );
+  const missing = new Set<PlainGrant | UsableGrant>();
+  const unknown: string[] = [];
+  for (const name of plan.hostFunctions) {
+    const hash = name.lastIndexOf('#');
+    const from = contractInterface(name.slice(0, hash));
+    if (from === undefined) continue; // is among the foreign ones
+    const known = from === 'host' ? hostFunctionNamed(name.slice(hash + 1)) : undefined;
+    if (known === undefined) unknown.push(name);
+    else if (!isGranted(grants, GRANT_OF[known])) missing.add(GRANT_OF[known]);
+  }
+  const reasons: string[] = [];
+  if (foreign.length > 0) {
+    reasons.push(
+      `it imports ${list(foreign.map((each) => each.name))}, and a piece is given only arpa2:funnel/host@0.1; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
+    );
+  }
+  if (unknown.length > 0) {
+    reasons.push(
+      `it imports ${list(unknown)}, which this host does not have; use a newer host or an older piece`,
+    );
+  }
+  if (missing.size > 0) {
+    reasons.push(
+      `it was not granted ${list([...missing])}; give it ${grantsText([...missing])} in the configuration, or use another piece`,
+    );
+  }
+  if (reasons.length === 0) return;
+  throw new ComponentError('FT_COMPONENT_IMPORT', `the component is refused: ${reasons.join('; and ')}`);
+}
+
+/** What the functions that core code can reach need to be granted, in the order of the contract. */
+export function wantedGrants(plan: LinkPlan): readonly (PlainGrant | UsableGrant)[] {
+  const wanted = new Set<string>();
+  for (const name of plan.hostFunctions) {
+    const hash = name.lastIndexOf('#');
+    if (contractInterface(name.slice(0, hash)) !== 'host') continue;
+    const known = hostFunctionNamed(name.slice(hash + 1));
+    if (known !== undefined) wanted.add(GRANT_OF[known]);
+  }
+  return ALL_GRANTS.filter((grant) => wanted.has(grant));
+}
+
+/** Each grant, for every Edge. */
+export const ALL_GRANTS: readonly (PlainGrant | UsableGrant)[] = ['log', 'random', 'utc', 'listen', 'offer'];
+
+/** As it stands in a configuration: `grants: { listen: [EDGE, …] }`. */
+function grantsText(grants: readonly (PlainGrant | UsableGrant)[]): string {
+  const entries = grants.map((grant) => `${grant}: ${isByEdge(grant) ? '[EDGE, …]' : 'true'}`);
+  return `\`grants: { ${entries.join(', ')} }\``;
+}
+
+export function isByEdge(grant: PlainGrant | UsableGrant): grant is UsableGrant {
+  return grant === 'listen' || grant === 'offer';
+}
+
+/** Whether a function may be imported: it is granted on some Edge. */
+function isGranted(grants: ReadonlySet<Grant>, grant: PlainGrant | UsableGrant): boolean {
+  if (grants.has(grant)) return true;
+  if (isByEdge(grant)) for (const each of grants) if (each.startsWith(`${grant}:`)) return true;
+  return false;
+}
+
+/** The function of the host that has this name in its interface. */
+export function hostFunctionNamed(name: string): HostFunctionName | undefined {
+  return isHostFunctionName(name) ? name : undefined;
+}
+
+/** The name of an interface of the contract, in any version 0.1.x, without package and version. */
+export function contractInterface(name: string): string | undefined {
+  return CONTRACT_INTERFACE.exec(name)?.[1];
+}
+
+const CONTRACT_INTERFACE = /^arpa2:funnel\/([a-z0-9-]+)@0\.1\.\d+$/;
+
+function isHostFunctionName(name: string): name is HostFunctionName {
+  return Object.hasOwn(IMPORTS, name);
+}
+
+function list(names: readonly string[]): string {
+  return names.map((name) => JSON.stringify(name)).join(', ');
+}

@@ -1,0 +1,394 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PartMarks } from '../../../abi/host/contract.ts';
+import { LAST_FRAGMENT, MOST_ARRIVALS } from '../../piece/inbound-fragments.ts';
+import { MOST_OWN } from '../../piece/outbound-fragments.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
+import {
+  Crossing,
+  EDGE_HEADERS,
+  EDGE_WHOLE,
+  header,
+  type LoweredFrame,
+  type LoweredPart,
+  type OutFrame,
+  payload,
+} from '../testing/crossing.ts';
+import { BROKEN_FRAME } from './lifting.ts';
+
+let crossing: Crossing;
+
+/** A piece of a larger frame waits, and comes in alone, if it is admitted. */
+function come(train: number, place: number, bytes: readonly number[], edge = EDGE_HEADERS, isLast = false) {
+  const { frames, inbox, ledger } = crossing;
+  const row = crossing.arrive(edge, [payload(0, bytes)]);
+  frames.trains[row] = train;
+  frames.pieces[row] = place | (isLast ? LAST_FRAGMENT : 0);
+  if (train > 0) frames.newTrain();
+  if (!ledger.arrivals.admits(edge, train, frames.pieces[row]!)) {
+    frames.release(row);
+    inbox.take(1);
+    return undefined;
+  }
+  return crossing.lower()[0]!;
+}
+
+function end(train: number, place: number, bytes: readonly number[], edge = EDGE_HEADERS) {
+  return come(train, place, bytes, edge, true);
+}
+
+/** The frame as it came, on an Edge. */
+function on(frame: LoweredFrame | undefined, edge = EDGE_HEADERS): OutFrame {
+  return { edge, ticket: frame!.ticket, parts: frame!.parts.map((part) => crossing.again(part)) };
+}
+
+/** What is in the outbox: bytes, of which train, the place there, and whether it is the last. */
+function sent(): [bytes: number[], train: number, place: number, isLast: boolean][] {
+  const { frames, outbox } = crossing;
+  return Array.from(outbox.rows.subarray(0, outbox.length), (row, n) => {
+    const piece = frames.pieces[row]!;
+    return [[...crossing.row(n).bytes], frames.trains[row]!, piece & ~LAST_FRAGMENT, piece >= LAST_FRAGMENT];
+  });
+}
+
+function marksOf(frame: LoweredFrame | undefined): number {
+  return frame!.parts[0]!.marks & (PartMarks.more | PartMarks.continued);
+}
+
+describe.each([true, false])('frames in pieces, with the frame kernel: %s', (usesKernel) => {
+  beforeEach(() => {
+    crossing = new Crossing(usesKernel, 256);
+  });
+
+  it.each([EDGE_HEADERS, EDGE_WHOLE])('have one ticket, which ends with the last (Edge %s)', (edge) => {
+    const a = come(7, 0, [1], edge);
+    crossing.lift({ frames: [on(a, edge)] });
+    const b = come(7, 1, [2], edge);
+    crossing.lift({ frames: [on(b, edge)] });
+    const c = end(7, 2, [3], edge);
+    expect([a, b, c].map(marksOf)).toEqual([
+      PartMarks.more,
+      PartMarks.more | PartMarks.continued,
+      PartMarks.continued,
+    ]);
+    expect(new Set([a!.ticket, b!.ticket, c!.ticket]).size).toBe(1);
+    crossing.lift({ frames: [on(c, edge)] });
+    const train = sent()[0]![1];
+    expect(sent()).toEqual([
+      [[1], train, 0, false],
+      [[2], train, 1, false],
+      [[3], train, 2, true],
+    ]);
+    expect(train).not.toBe(0);
+    expect(crossing.ledger.held).toBe(0);
+    expect(() => crossing.lift({ frames: [], ends: [[c!.ticket, 0]] })).toThrow(/does not hold/);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('are told from those of another frame, and from whole frames, between them', () => {
+    const a = come(7, 0, [1]);
+    const x = come(8, 0, [10]);
+    crossing.arrive(EDGE_HEADERS, [payload(0, [99])]);
+    const [whole] = crossing.lower();
+    const b = end(7, 1, [2]);
+    const y = end(8, 1, [20]);
+    expect(a!.ticket).toBe(b!.ticket);
+    expect(x!.ticket).toBe(y!.ticket);
+    expect(new Set([a!.ticket, x!.ticket, whole!.ticket]).size).toBe(3);
+    expect(crossing.ledger.held).toBe(5);
+    crossing.lift({ frames: [on(a), on(x), on(whole), on(b), on(y)] });
+    const [first, second] = sent().map(([, train]) => train);
+    expect(sent()).toEqual([
+      [[1], first, 0, false],
+      [[10], second, 0, false],
+      [[99], 0, 0, false],
+      [[2], first, 1, true],
+      [[20], second, 1, true],
+    ]);
+    expect(crossing.ledger.held).toBe(0);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('may be held, and pass one by one: each is kept until its bytes go on', () => {
+    const all = [come(7, 0, [1]), come(7, 1, [2]), end(7, 2, [3])];
+    crossing.lift({ frames: [] });
+    expect(crossing.ledger.held).toBe(3);
+    for (const [n, frame] of all.entries()) {
+      crossing.lift({ frames: [on(frame)] });
+      expect(crossing.ledger.held).toBe(2 - n);
+    }
+    expect(sent().map(([bytes]) => bytes)).toEqual([[1], [2], [3]]);
+    // Their bytes are the host's again.
+    expect(() => crossing.lift({ frames: [{ ...on(all[0]), ticket: 0 }] })).toThrow(/not of a frame/);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('go on in frames without a ticket as well, and keep the count of hops', () => {
+    const a = come(7, 0, [1, 2]);
+    crossing.frames.hops[crossing.ledger.rows[crossing.ledger.slotOf(a!.ticket)]!] = 9;
+    crossing.lift({
+      frames: [{ ...on(a), ticket: 0, parts: [{ ...a!.parts[0]!, marks: PartMarks.withheld }] }],
+    });
+    expect(sent()).toEqual([[[1, 2], 0, 0, false]]);
+    expect(crossing.frames.hops[crossing.outbox.rows[0]!]).toBe(10);
+    expect(crossing.ledger.held).toBe(0);
+    const b = end(7, 1, [3]);
+    expect(b!.ticket).toBe(a!.ticket);
+    crossing.lift({ frames: [], ends: [[b!.ticket, 1]] });
+    expect(crossing.counters.get('answered')).toBe(1);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('come no more when their ticket has ended, and an end counts each that is inside', () => {
+    const a = come(7, 0, [1]);
+    come(7, 1, [2]);
+    come(7, 2, [3], EDGE_WHOLE); // another Edge: not of this frame, and no beginning
+    crossing.lift({ frames: [], ends: [[a!.ticket, 0]] });
+    expect(crossing.counters.get('lost')).toBe(2);
+    expect(end(7, 2, [3])).toBeUndefined();
+    expect(crossing.ledger.held).toBe(0);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('end where one lacks; what the piece holds of them stays its own', () => {
+    const a = come(7, 0, [1]);
+    expect(come(7, 2, [3])).toBeUndefined();
+    expect(come(7, 1, [2])).toBeUndefined();
+    expect(crossing.ledger.held).toBe(1);
+    crossing.lift({ frames: [on(a)] });
+    // Nothing is left of it now: what the piece says of it leads to nothing, and is no fault.
+    expect(crossing.ledger.room).toBe(256);
+    const own: LoweredPart = { protocol: 3, role: 0, marks: 0, offset: 64, length: 4 };
+    crossing.lift({ frames: [{ edge: EDGE_HEADERS, ticket: a!.ticket, parts: [own] }] });
+    crossing.lift({ frames: [], ends: [[a!.ticket, 0]] });
+    expect(sent()).toHaveLength(1);
+    expect(crossing.counters.get(BROKEN_FRAME)).toBe(1);
+    expect(crossing.counters.get('lost')).toBe(0);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('without a beginning do not come in', () => {
+    expect(come(7, 1, [2])).toBeUndefined();
+    expect(end(7, 2, [2])).toBeUndefined();
+    expect(end(8, 0, [5])!.parts[0]!.marks & PartMarks.more).toBe(0);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('never begin a whole frame with what was lost on the way out', () => {
+    crossing = new Crossing(usesKernel, 256);
+    const a = come(7, 0, [1]);
+    const rows: number[] = [];
+    for (let row = 0; row >= 0; row = crossing.frames.allocate(1)) rows.push(row);
+    crossing.lift({ frames: [on(a)] });
+    expect(crossing.counters.get('no-room')).toBe(1);
+    for (const row of rows.slice(1)) crossing.frames.release(row);
+    crossing.lift({ frames: [on(end(7, 1, [2]))] });
+    expect(sent().map(([bytes, , place, isLast]) => [bytes, place, isLast])).toEqual([[[2], 1, true]]);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('go out by two Edges, each with a train of its own', () => {
+    const a = come(7, 0, [1]);
+    crossing.lift({ frames: [on(a), on(a, EDGE_WHOLE)] });
+    const b = end(7, 1, [2]);
+    crossing.lift({ frames: [on(b, EDGE_WHOLE), on(b)] });
+    const trains = sent().map(([, train]) => train);
+    expect([trains[0] === trains[3], trains[1] === trains[2], trains[0] === trains[1]]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(sent().map(([, , place, isLast]) => [place, isLast])).toEqual([
+      [0, false],
+      [0, false],
+      [1, true],
+      [1, true],
+    ]);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('are cut from a whole frame, and made of a piece of its own', () => {
+    crossing.arrive(EDGE_HEADERS, [payload(0, [1, 2, 3])]);
+    const [frame] = crossing.lower() as [LoweredFrame];
+    const [body] = frame.parts as [LoweredPart];
+    const cut = (from: number, more: boolean, ticket: number): OutFrame => ({
+      edge: EDGE_HEADERS,
+      ticket,
+      parts: [
+        { ...body, offset: body.offset + from, length: 1, marks: body.marks | (more ? PartMarks.more : 0) },
+      ],
+    });
+    crossing.lift({ frames: [cut(0, true, frame.ticket), cut(0, true, 0)] });
+    crossing.lift({ frames: [cut(1, true, frame.ticket)] });
+    crossing.lift({ frames: [cut(1, false, 0), cut(2, false, frame.ticket)] });
+    const [of, own] = sent().map(([, train]) => train);
+    expect(of).not.toBe(own);
+    expect(sent()).toEqual([
+      [[1], of, 0, false],
+      [[1], own, 0, false],
+      [[2], of, 1, false],
+      [[2], own, 1, true],
+      [[3], of, 2, true],
+    ]);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('of frames of its own are so many at a time, by Edge and Shape', () => {
+    const part: LoweredPart = { protocol: 3, role: 0, marks: PartMarks.more, offset: 64, length: 4 };
+    for (let shape = 1; shape <= MOST_OWN + 1; shape++)
+      crossing.outlets.set(EDGE_WHOLE, shape, false, true, { matches: () => true });
+    crossing.lower(0);
+    const frames = Array.from({ length: MOST_OWN }, (_, n) => ({
+      edge: EDGE_WHOLE,
+      shape: n,
+      ticket: 0,
+      parts: [part],
+    }));
+    crossing.lift({ frames });
+    const more = (marks: number) => ({
+      frames: [{ edge: EDGE_WHOLE, shape: MOST_OWN, ticket: 0, parts: [{ ...part, marks }] }],
+    });
+    crossing.lift(more(0));
+    expect(() => crossing.lift(more(PartMarks.more))).toThrow(/64 of those are under way/);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('that never end make room for others, and hold nothing', () => {
+    const tickets: number[] = [];
+    for (let train = 1; train <= MOST_ARRIVALS * 3; train++) {
+      const frame = come(train, 0, [train & 0xff]);
+      tickets.push(frame!.ticket);
+      crossing.lift({ frames: [on(frame)] });
+      while (crossing.outbox.length > 0)
+        crossing.frames.release(crossing.outbox.rows[--crossing.outbox.length]!);
+    }
+    expect(crossing.ledger.held).toBe(0);
+    expect(crossing.ledger.room).toBe(256 - MOST_ARRIVALS);
+    // The first of them were given up; the last goes on.
+    expect(come(1, 1, [5])).toBeUndefined();
+    const next = end(MOST_ARRIVALS * 3, 1, [6]);
+    expect(next!.ticket).toBe(tickets.at(-1));
+    crossing.lift({ frames: [on(next)], ends: [[tickets[MOST_ARRIVALS * 2 - 1]!, 0]] });
+    expect(sent()).toMatchObject([[[6], expect.any(Number), 1, true]]);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('that are held by the piece make no room', () => {
+    crossing = new Crossing(usesKernel, 256);
+    let held = 0;
+    for (let train = 1; train <= 64 && crossing.frames.freeRows > 4; train++)
+      if (come(train, 0, [1]) !== undefined) held++;
+    crossing.lift({ frames: [] });
+    expect(crossing.ledger.held).toBe(held);
+    expect(held).toBe(64);
+    expect(come(1000, 0, [1])).toBeUndefined();
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('end with the Edge by which they come or go', () => {
+    const a = come(7, 0, [1]);
+    crossing.lift({ frames: [on(a, EDGE_WHOLE)] });
+    crossing.ledger.departures.left(EDGE_WHOLE);
+    // Somebody joins there anew, and is not to take the rest for a beginning.
+    const b = come(7, 1, [2]);
+    crossing.lift({ frames: [on(b, EDGE_WHOLE)] });
+    expect(crossing.counters.get(BROKEN_FRAME)).toBe(1);
+    expect(sent()).toHaveLength(1);
+    crossing.ledger.arrivals.left(EDGE_HEADERS);
+    expect(come(7, 2, [3])).toBeUndefined();
+    expect(crossing.ledger.room).toBe(256);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it('come through a piece that passes everything as they went in, whatever is held, mixed and lost', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            sender: fc.nat(3),
+            more: fc.boolean(),
+            edge: fc.nat(1),
+            isLost: fc.integer({ min: 0, max: 9 }),
+            flush: fc.boolean(),
+          }),
+          { minLength: 1, maxLength: 40 },
+        ),
+        (steps) => {
+          crossing = new Crossing(usesKernel, 256);
+          const senders = new Map<
+            string,
+            { train: number; place: number; isBroken: boolean; bytes: number[] }
+          >();
+          const frames: { bytes: number[]; isWhole: boolean }[] = [];
+          const got = new Map<number, { bytes: number[]; next: number }>();
+          const whole: number[][] = [];
+          let trains = 0;
+          let waiting: OutFrame[] = [];
+          const flush = (): void => {
+            crossing.lift({ frames: waiting });
+            waiting = [];
+            for (const [bytes, train, place, isLast] of sent()) {
+              if (train === 0) {
+                whole.push(bytes);
+                continue;
+              }
+              const before = got.get(train) ?? { bytes: [], next: 0 };
+              expect(place).toBe(before.next);
+              got.set(train, { bytes: [...before.bytes, ...bytes], next: place + 1 });
+              if (isLast) whole.push(got.get(train)!.bytes);
+            }
+            while (crossing.outbox.length > 0)
+              crossing.frames.release(crossing.outbox.rows[--crossing.outbox.length]!);
+          };
+          steps.forEach(({ sender, more, edge, isLost, flush: isFlush }, n) => {
+            const key = `${sender} ${edge}`;
+            const at = senders.get(key) ?? { train: ++trains, place: 0, isBroken: false, bytes: [] };
+            at.bytes.push(n);
+            if (isLost === 0) {
+              at.isBroken = true;
+            } else {
+              const frame = come(at.train, at.place, [n], edge, !more);
+              expect(frame === undefined).toBe(at.isBroken);
+              if (frame !== undefined) waiting.push(on(frame, edge));
+            }
+            at.place++;
+            if (more) {
+              senders.set(key, at);
+            } else {
+              frames.push({ bytes: at.bytes, isWhole: !at.isBroken });
+              senders.delete(key);
+            }
+            // What was seen stands in the arena of the last call.
+            if (isFlush || edge === EDGE_WHOLE) flush();
+          });
+          flush();
+          const byBytes = (a: number[], b: number[]) => a[0]! - b[0]!;
+          expect(whole.sort(byBytes)).toEqual(
+            frames
+              .filter(({ isWhole }) => isWhole)
+              .map(({ bytes }) => bytes)
+              .sort(byBytes),
+          );
+          expect(crossing.ledger.held).toBe(0);
+          expect(crossing.leaked()).toBe(0);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('with headers alone, without bytes, or with a fault among them, leave nothing behind', () => {
+    crossing.arrive(EDGE_HEADERS, [header(5, [1, 2]), payload(0, [])]);
+    const row = crossing.inbox.rows[crossing.inbox.at(0)]!;
+    crossing.frames.trains[row] = 7;
+    crossing.frames.newTrain();
+    const [first] = crossing.lower() as [LoweredFrame];
+    come(7, 1, [], EDGE_HEADERS);
+    const last = end(7, 2, [9]);
+    expect(crossing.ledger.held).toBe(3);
+    expect(() => crossing.lift({ frames: [on(first), on(last)], ends: [[12345, 0]] })).toThrow(PieceFault);
+    expect(crossing.ledger.closeAll((lost) => crossing.frames.release(lost))).toBe(3);
+    expect([crossing.ledger.held, crossing.ledger.room]).toEqual([0, 256]);
+    expect(crossing.leaked()).toBe(0);
+  });
+});

@@ -1,0 +1,101 @@
+import { LIMITS } from '../../../abi/host/contract.ts';
+import type { Pattern } from '../../frame/pattern.ts';
+import type { Region } from '../../piece/ledger.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
+
+/** The check of what leaves by a Shape. */
+export type LeavingPattern = Pick<Pattern, 'matches'> & Partial<Pick<Pattern, 'headers'>>;
+
+/**
+ * What a piece is joined to: for each of its Edges and Shapes, what it may see there and what it may send.
+ *
+ * The frame kernel knows of a few Edges and Shapes, in places of their own; `kernel/assembly/outlets.ts` has the same layout.
+ */
+export class Outlets {
+  /** By outlet: 1 where payloads are withheld. */
+  readonly withholds: boolean[] = [];
+  /** By outlet: true where frames that leave travel upwards. */
+  readonly up: boolean[] = [];
+  readonly patterns: LeavingPattern[] = [];
+  /** The address of the kernel's places. */
+  readonly at: number;
+  readonly #places: Uint32Array;
+  /** Outlet + 1 by Edge and Shape; 0 where nothing is joined. Of as many Edges as were joined: most pieces have two. */
+  #numbers = new Uint16Array(FEW_EDGES * MAX_SHAPES);
+  #edges = FEW_EDGES;
+  readonly #free: number[] = [];
+
+  /** @param region where the kernel's places stand, of {@link OUTLETS_BYTES} bytes */
+  constructor({ buffer, at }: Region = { buffer: new ArrayBuffer(OUTLETS_BYTES), at: 0 }) {
+    this.at = at;
+    this.#places = new Uint32Array(buffer, at, PLACES * PLACE_WORDS).fill(0);
+  }
+
+  set(edge: number, shape: number, withholds: boolean, up: boolean, pattern: LeavingPattern): void {
+    this.#places.fill(0);
+    if (edge >= LIMITS.maxEdges || shape >= MAX_SHAPES) {
+      throw new PieceFault(
+        'FT_FAULT_OUTCOME',
+        `Edge ${edge}, Shape ${shape}: a piece has at most ${LIMITS.maxEdges} Edges, with ${MAX_SHAPES} Shapes each`,
+      );
+    }
+    const key = edge * MAX_SHAPES + shape;
+    if (edge >= this.#edges) this.#grow(edge);
+    const outlet = this.#numbers[key] ? this.#numbers[key]! - 1 : (this.#free.pop() ?? this.patterns.length);
+    this.#numbers[key] = outlet + 1;
+    this.withholds[outlet] = withholds;
+    this.up[outlet] = up;
+    this.patterns[outlet] = pattern;
+  }
+
+  delete(edge: number, shape: number): void {
+    this.#places.fill(0);
+    const key = edge * MAX_SHAPES + shape;
+    const number = this.#numbers[key] ?? 0;
+    if (number === 0) return;
+    this.#numbers[key] = 0;
+    this.#free.push(number - 1);
+  }
+
+  /** The outlet of an Edge and a Shape; -1 where the piece is not joined so. */
+  outletAt(edge: number, shape: number): number {
+    return edge < this.#edges && shape < SHAPES ? this.#numbers[edge * SHAPES + shape]! - 1 : -1;
+  }
+
+  /** Whether payloads are withheld from what comes by an Edge and a Shape, given as edge | shape << 16. */
+  withholdsAt(edgeShape: number): boolean {
+    const outlet = this.outletAt(edgeShape & 0xffff, edgeShape >>> 16);
+    return outlet < 0 || this.withholds[outlet]!;
+  }
+
+  #grow(edge: number): void {
+    const before = this.#numbers;
+    while (this.#edges <= edge) this.#edges *= 2;
+    this.#numbers = new Uint16Array(this.#edges * MAX_SHAPES);
+    this.#numbers.set(before);
+  }
+
+  /** Lets the kernel know of an outlet. */
+  tell(edgeShape: number, outlet: number): void {
+    const place = ((edgeShape ^ (edgeShape >>> 16)) & (PLACES - 1)) * PLACE_WORDS;
+    const headers = this.patterns[outlet]!.headers ?? NO_HEADERS;
+    const steps = headers.length <= PLACE_WORDS - 2 ? headers.length / 2 : 0;
+    this.#places[place] = edgeShape;
+    this.#places[place + 1] = steps + 1;
+    for (let n = 0; n < steps * 2; n++) this.#places[place + 2 + n] = headers[n]!;
+  }
+}
+
+const PLACES = 16;
+const PLACE_WORDS = 12;
+/** What the kernel's places take. */
+export const OUTLETS_BYTES = PLACES * PLACE_WORDS * 4;
+const NO_HEADERS = new Int32Array(0);
+
+/** Edges for which there is room from the start; it doubles where there are more. */
+const FEW_EDGES = 4;
+/** Shapes on one Edge, those that came by `listen` included. */
+export const MAX_SHAPES = 1024;
+
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+const SHAPES = MAX_SHAPES;

@@ -1,0 +1,362 @@
+import type { Piece as Description, GuestMemory, Joining, Problem } from '../../../abi/host/contract.ts';
+import {
+  ContractError,
+  liftAccepts,
+  liftDescribe,
+  liftListening,
+  liftRestore,
+  liftSave,
+  liftStart,
+  lowerAccepts,
+  lowerDescribe,
+  lowerJoin,
+  lowerLeave,
+  lowerListening,
+  lowerReady,
+  lowerRestore,
+  lowerSave,
+  lowerStart,
+} from '../../../abi/host/contract.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
+import type { ContractExports } from '../component/contract-check.ts';
+import { shownDescription, shownProblem } from '../component/guest-text.ts';
+import type { HostItem, LiftedFunction, LinkPlan } from '../component/link-plan.ts';
+import { ComponentError } from '../wasm/component-error.ts';
+import { FUEL } from '../wasm/fuel.ts';
+import {
+  asFunction,
+  type CoreFunction,
+  type EngineItem,
+  type FuelCounter,
+  type WebAssemblyEngine,
+} from '../wasm/webassembly-engine.ts';
+import { CallState, PHASE, PHASE_NAMES, type Phase } from './call-state.ts';
+import { ComponentInstance, type ReadyModule } from './component-instance.ts';
+import type { Guest, HostImports, Settings } from './guest.ts';
+import { ComponentMemory, MemoryCache, NO_MEMORY } from './guest-memory.ts';
+import { hostFunction } from './host-functions.ts';
+
+/** What all instances of a component share. */
+export interface AdmittedComponent {
+  readonly engine: WebAssemblyEngine;
+  readonly plan: LinkPlan;
+  readonly exports: ContractExports;
+  readonly modules: readonly ReadyModule[];
+}
+
+/** One instance of a component: {@link Guest}, and `describe`, which is asked of an instance of its own. */
+export class ComponentGuest implements Guest {
+  readonly #fuel: FuelCounter;
+  readonly #state = new CallState();
+  readonly #calls: Record<keyof ContractExports, Call>;
+  #memory: ComponentMemory | undefined;
+  #process: CoreFunction;
+  #postReturn: CoreFunction | undefined;
+
+  /**
+   * Runs the start functions.
+   *
+   * @param host is undefined for an instance that only describes, which may ask nothing.
+   * @throws {PieceFault} where a start function faults; {@link ComponentError} where modules do not fit together.
+   */
+  constructor(component: AdmittedComponent, host: HostImports | undefined) {
+    this.#fuel = component.engine.fuelCounter();
+    this.#fuel.refuel(FUEL.instantiate);
+    const memories = new MemoryCache(this.#state);
+    try {
+      const instance = new ComponentInstance(
+        component.engine,
+        component.plan,
+        component.modules,
+        this.#fuel,
+        (item, from) => this.#hostItem(item, from, memories, host),
+      );
+      const { exports } = component;
+      const call = (lifted: LiftedFunction): Call => makeCall(lifted, instance, memories);
+      this.#calls = {
+        describe: call(exports.describe),
+        start: call(exports.start),
+        accepts: call(exports.accepts),
+        join: call(exports.join),
+        leave: call(exports.leave),
+        listening: call(exports.listening),
+        ready: call(exports.ready),
+        save: call(exports.save),
+        restore: call(exports.restore),
+        process: call(exports.process),
+      };
+      if (this.#state.fault !== undefined) throw this.#state.fault;
+    } catch (error) {
+      throw error instanceof ComponentError ? error : this.faultOf(error);
+    }
+    const { core, memory, postReturn } = this.#calls.process;
+    this.#memory = memory instanceof ComponentMemory ? memory : undefined;
+    this.#process = core;
+    this.#postReturn = postReturn;
+    this.#state.phase = PHASE.idle;
+  }
+
+  get memory(): WebAssembly.Memory {
+    return (this.#memory ?? discarded()).memory;
+  }
+
+  get fuelLeft(): number {
+    return this.#fuel.left;
+  }
+
+  refuel(units: number): void {
+    this.#fuel.refuel(units);
+  }
+
+  realloc(align: number, size: number): number {
+    const memory = this.#memory ?? discarded();
+    try {
+      return memory.realloc(align, size);
+    } catch (error) {
+      throw this.faultOf(error);
+    }
+  }
+
+  process(
+    now: number,
+    framesAt: number,
+    frames: number,
+    partsAt: number,
+    parts: number,
+    arenaAt: number,
+    arena: number,
+  ): number {
+    this.#state.enter(PHASE.process);
+    const outcomeAt = Number(this.#process(now, framesAt, frames, partsAt, parts, arenaAt, arena)) >>> 0;
+    this.#state.leave();
+    return outcomeAt;
+  }
+
+  postReturn(outcomeAt: number): void {
+    if (this.#postReturn === undefined) return;
+    this.#state.enter(PHASE.postReturn);
+    this.#postReturn(outcomeAt);
+    this.#state.leave();
+  }
+
+  faultOf(error: unknown): PieceFault {
+    if (this.#state.fault !== undefined) return this.#state.fault;
+    if (error instanceof PieceFault) return error;
+    const where = PHASE_NAMES[this.#state.phase]!;
+    const because = { cause: error };
+    if (this.#fuel.left < 0) {
+      return new PieceFault(
+        'FT_FAULT_FUEL',
+        `the piece used up its fuel in ${where}: it loops, or has too much to do`,
+        because,
+      );
+    }
+    if (error instanceof ContractError) {
+      return new PieceFault(
+        'FT_FAULT_RESULT',
+        `the piece's answer to ${where} breaks the contract: ${error.message}`,
+        because,
+      );
+    }
+    if (error instanceof WebAssembly.RuntimeError && this.#fuel.wasMemoryRefused) {
+      return new PieceFault(
+        'FT_FAULT_MEMORY',
+        `the piece ended itself in ${where} after it was refused more memory than its limit; raise the limit, or use another piece`,
+        because,
+      );
+    }
+    if (error instanceof RangeError && error.message.includes('call stack')) {
+      return new PieceFault('FT_FAULT_TRAP', `the piece used up its stack in ${where}`, because);
+    }
+    if (error instanceof RangeError && error.message.includes('memory')) {
+      return new PieceFault(
+        'FT_FAULT_MEMORY',
+        `there is no memory for an instance of the piece: ${error.message}; run fewer pieces, or lower their limits`,
+        because,
+      );
+    }
+    const why = error instanceof Error ? error.message : 'an exception that it did not catch';
+    return new PieceFault('FT_FAULT_TRAP', `the piece trapped in ${where}: ${why}`, because);
+  }
+
+  /** What the piece says of itself. Asked of an instance without a host, which is discarded then. */
+  describe(settings: Settings): Description | readonly Problem[] {
+    const answer = this.#call(
+      PHASE.describe,
+      this.#calls.describe,
+      (memory) => lowerDescribe(memory, settings),
+      liftDescribe,
+    );
+    return 'name' in answer ? shownDescription(answer) : answer.map(shownProblem);
+  }
+
+  start(now: number, settings: Settings, protocols: ArrayLike<number>): readonly Problem[] {
+    const numbers = Array.from(protocols);
+    const problems = this.#call(
+      PHASE.start,
+      this.#calls.start,
+      (memory) => lowerStart(memory, now, settings, numbers),
+      liftStart,
+    );
+    return problems === undefined ? [] : atLeastOne(problems).map(shownProblem);
+  }
+
+  accepts(joining: Joining): Problem | undefined {
+    return this.#problem(
+      PHASE.accepts,
+      this.#calls.accepts,
+      (memory) => lowerAccepts(memory, joining),
+      liftAccepts,
+    );
+  }
+
+  join(joining: Joining): void {
+    this.#call(PHASE.join, this.#calls.join, (memory) => lowerJoin(memory, joining), nothing);
+  }
+
+  leave(edge: number, shape: number): void {
+    this.#call(PHASE.leave, this.#calls.leave, (memory) => lowerLeave(memory, edge, shape), nothing);
+  }
+
+  listening(edge: number, stack: string, present: boolean): Problem | undefined {
+    return this.#problem(
+      PHASE.listening,
+      this.#calls.listening,
+      (memory) => lowerListening(memory, edge, stack, present),
+      liftListening,
+    );
+  }
+
+  ready(edge: number, ready: boolean): void {
+    this.#call(PHASE.ready, this.#calls.ready, (memory) => lowerReady(memory, edge, ready), nothing);
+  }
+
+  save(now: number): Uint8Array {
+    return this.#call(PHASE.save, this.#calls.save, (memory) => lowerSave(memory, now), liftSave);
+  }
+
+  restore(now: number, version: string, state: Uint8Array): Problem | undefined {
+    return this.#problem(
+      PHASE.restore,
+      this.#calls.restore,
+      (memory) => lowerRestore(memory, now, version, state),
+      liftRestore,
+    );
+  }
+
+  /** Lets go of the instance, so that its memory can be collected though something still holds this. */
+  discard(): void {
+    this.#state.phase = PHASE.discarded;
+    this.#process = discarded;
+    this.#postReturn = undefined;
+    this.#memory = undefined;
+    for (const name of CALL_NAMES)
+      this.#calls[name] = { core: discarded, memory: NO_MEMORY, postReturn: undefined };
+  }
+
+  #problem(
+    phase: Phase,
+    call: Call,
+    lower: (memory: GuestMemory) => (number | bigint)[],
+    lift: (memory: GuestMemory, address: number) => Problem | undefined,
+  ): Problem | undefined {
+    const problem = this.#call(phase, call, lower, lift);
+    return problem === undefined ? undefined : shownProblem(problem);
+  }
+
+  /** One typed call, from lowering to post-return. @throws {PieceFault} */
+  #call<T>(
+    phase: Phase,
+    { core, memory, postReturn }: Call,
+    lower: (memory: GuestMemory) => (number | bigint)[],
+    lift: (memory: GuestMemory, address: number) => T,
+  ): T {
+    const state = this.#state;
+    state.enter(phase);
+    this.#fuel.refuel(FUEL.control);
+    try {
+      const result = core(...lower(memory));
+      if (state.fault !== undefined) throw state.fault;
+      const value = lift(memory, Number(result ?? 0) >>> 0);
+      if (postReturn !== undefined) {
+        state.phase = PHASE.postReturn;
+        if (result === undefined) postReturn();
+        else postReturn(result);
+      }
+      state.leave();
+      return value;
+    } catch (error) {
+      throw this.faultOf(error);
+    }
+  }
+
+  #hostItem(
+    { function: target, options }: HostItem,
+    instance: ComponentInstance,
+    memories: MemoryCache,
+    host: HostImports | undefined,
+  ): EngineItem {
+    return hostFunction(
+      target.name,
+      memories.get(options, instance),
+      host ?? NO_HOST,
+      this.#state,
+      this.#fuel,
+    );
+  }
+}
+
+/** A lifted function with what its values need. */
+interface Call {
+  readonly core: CoreFunction;
+  readonly memory: GuestMemory;
+  readonly postReturn: CoreFunction | undefined;
+}
+
+const CALL_NAMES = [
+  'describe',
+  'start',
+  'accepts',
+  'join',
+  'leave',
+  'listening',
+  'ready',
+  'save',
+  'restore',
+  'process',
+] as const satisfies readonly (keyof ContractExports)[];
+
+function makeCall(
+  { core, options }: LiftedFunction,
+  instance: ComponentInstance,
+  memories: MemoryCache,
+): Call {
+  return {
+    core: asFunction(instance.item(core)),
+    memory: memories.get(options, instance),
+    postReturn: options.postReturn === undefined ? undefined : asFunction(instance.item(options.postReturn)),
+  };
+}
+
+/** The host of an instance that may ask nothing; the phase forbids each call before it gets here. */
+const NO_HOST: HostImports = {
+  log: discarded,
+  random: discarded,
+  utc: discarded,
+  listen: discarded,
+  unlisten: discarded,
+  offer: discarded,
+};
+
+function discarded(): never {
+  throw new Error('a guest was used that had been discarded, or that was made to describe itself only');
+}
+
+function nothing(): void {}
+
+/** A refusal without a problem is one all the same. */
+function atLeastOne(problems: readonly Problem[]): readonly Problem[] {
+  return problems.length > 0
+    ? problems
+    : [{ message: 'the piece refused its settings, and did not say why' }];
+}

@@ -1,0 +1,71 @@
+import type { Joining, Problem, Property } from '../../../abi/host/contract.ts';
+import type { PieceFault } from '../../piece/piece-fault.ts';
+
+/** One instance of a component: its memory, and the contract's calls by offset. */
+export interface Guest {
+  /** The memory in which `process` finds its arguments and leaves its outcome. */
+  readonly memory: WebAssembly.Memory;
+
+  /**
+   * Room for `size` bytes in the guest's memory, from its `cabi_realloc`. The guest owns it. Any view of the memory made
+   * before may be detached afterwards.
+   *
+   * @throws {PieceFault} where the answer is not aligned or not inside the memory, or the guest faulted.
+   */
+  realloc(align: number, size: number): number;
+
+  /**
+   * The core function of `process` as it is: addresses and counts of the three lists, answers the address of the outcome
+   * (unsigned). Does not refuel. Throws whatever the engine throws; see {@link faultOf}.
+   */
+  process(
+    now: number,
+    framesAt: number,
+    frames: number,
+    partsAt: number,
+    parts: number,
+    arenaAt: number,
+    arena: number,
+  ): number;
+
+  /** Gives the outcome of `process` back. Throws whatever the engine throws. */
+  postReturn(outcomeAt: number): void;
+
+  /** Sets the fuel that the guest has from now on; a call that uses it up is ended. */
+  refuel(units: number): void;
+  /** Negative when the last call was ended for want of it. */
+  readonly fuelLeft: number;
+
+  /** What the error thrown by one of the raw calls means. The instance is to be discarded. */
+  faultOf(error: unknown): PieceFault;
+
+  // The typed calls. Each has fuel of its own, and throws PieceFault.
+
+  start(now: number, settings: Settings, protocols: ArrayLike<number>): readonly Problem[];
+  accepts(joining: Joining): Problem | undefined;
+  join(joining: Joining): void;
+  leave(edge: number, shape: number): void;
+  listening(edge: number, stack: string, present: boolean): Problem | undefined;
+  ready(edge: number, ready: boolean): void;
+  save(now: number): Uint8Array;
+  restore(now: number, version: string, state: Uint8Array): Problem | undefined;
+
+  /** No call is possible afterwards: each throws. */
+  discard(): void;
+}
+
+/** What a guest may ask of the host, in the contract's terms; `loadComponent` has checked that it was granted. */
+export interface HostImports {
+  /** The message is free of control characters and of limited length. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  /** 64 random bits. */
+  random(): bigint;
+  /** Seconds since 1970 UTC, and nanoseconds. */
+  utc(): readonly [bigint, number];
+  listen(edge: number, like: number, stack: string): number | Problem;
+  unlisten(edge: number, shape: number): void;
+  offer(edge: number, property: Property, present: boolean): void;
+}
+
+/** Names and values, in the order of the configuration; a repeated setting stands more than once. */
+export type Settings = readonly (readonly [string, string])[];

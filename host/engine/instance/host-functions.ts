@@ -1,0 +1,142 @@
+import {
+  ContractError,
+  type GuestMemory,
+  type HostCalls,
+  hostFunctions,
+  type Property,
+} from '../../../abi/host/contract.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
+import { type HostFunctionName, hostFunctionNamed } from '../component/grants.ts';
+import { shownText } from '../component/guest-text.ts';
+import type { EngineItem, FuelCounter } from '../wasm/webassembly-engine.ts';
+import type { CallState } from './call-state.ts';
+import type { HostImports } from './guest.ts';
+
+/**
+ * A function of the host as core code calls it: allowed in the present phase, paid for, its arguments lifted from `memory`.
+ *
+ * A fault is also kept in `state`, because WebAssembly can catch an exception of JavaScript.
+ */
+export function hostFunction(
+  name: string,
+  memory: GuestMemory,
+  host: HostImports,
+  state: CallState,
+  fuel: FuelCounter,
+): EngineItem {
+  const known = hostFunctionNamed(name);
+  if (known === undefined)
+    throw new Error(`the function "${name}" passed the check of imports, and is none of the host's`);
+  const table = hostFunctions(memory, calls(host));
+
+  const guarded = <T>(bytes: number, call: () => T): T => {
+    try {
+      state.checkImport(known);
+      if (!fuel.take(PRICES[known] + Math.min(bytes, MAX_BYTES_CHARGED))) throw outOfFuel(known);
+      return call();
+    } catch (error) {
+      state.fault ??= faultOfCall(known, error);
+      throw state.fault;
+    }
+  };
+
+  switch (known) {
+    case 'log':
+      return (level: number, at: number, length: number): void =>
+        guarded(length >>> 0, () => {
+          state.messages++;
+          if (state.messages <= MAX_MESSAGES) table.log(level, at, length);
+          if (state.messages === MAX_MESSAGES + 1)
+            host.log('warn', `more than ${MAX_MESSAGES} messages in one call: the rest is dropped`);
+        });
+    case 'random':
+      return (): bigint => guarded(0, () => table.random());
+    case 'utc':
+      return (result: number): void => guarded(0, () => table.utc(result));
+    case 'listen':
+      return (edge: number, like: number, at: number, length: number, result: number): void =>
+        guarded(length >>> 0, () => table.listen(edge, like, at, length, result));
+    case 'unlisten':
+      return (edge: number, shape: number): void => guarded(0, () => table.unlisten(edge, shape));
+    case 'offer':
+      return (
+        edge: number,
+        at: number,
+        length: number,
+        kind: number,
+        low: bigint,
+        high: number,
+        present: number,
+      ): void =>
+        guarded((length >>> 0) + (high >>> 0), () => table.offer(edge, at, length, kind, low, high, present));
+  }
+}
+
+/** Messages that one call may log; a piece that says more says it again and again. */
+const MAX_MESSAGES = 16;
+
+/**
+ * What a call of the host costs a guest, in units of fuel, and one unit for each byte of text: so that a loop that calls the
+ * host ends as soon as any other.
+ */
+const PRICES: Record<HostFunctionName, number> = {
+  log: 20_000,
+  random: 1000,
+  utc: 1000,
+  listen: 200_000,
+  unlisten: 100_000,
+  offer: 20_000,
+};
+const MAX_BYTES_CHARGED = 0x1000_0000;
+
+/** The lane's functions, with text that may be shown. */
+function calls(host: HostImports): HostCalls {
+  return {
+    log: (level, message) => host.log(level, shownText(message)),
+    random: () => host.random(),
+    utc: () => host.utc(),
+    listen: (edge, like, stack) => host.listen(edge, like, stack),
+    unlisten: (edge, shape) => host.unlisten(edge, shape),
+    // Neighbours are told in their own memory what a piece offers, so it cannot be any amount.
+    offer: (edge, property, present) => host.offer(edge, shortProperty(property), present),
+  };
+}
+
+/** Characters of a property's name, and of its text: an address with its prefix, a name, an identity. */
+const MAX_PROPERTY_NAME = 64;
+const MAX_PROPERTY_TEXT = 1024;
+
+function shortProperty(property: Property): Property {
+  const { name, value } = property;
+  const text = value.tag === 'text' ? value.val : '';
+  // Both are shown to people, and to neighbours that may log them.
+  if (shownText(name, MAX_PROPERTY_NAME) === name && shownText(text, MAX_PROPERTY_TEXT) === text)
+    return property;
+  throw new PieceFault(
+    'FT_FAULT_RESULT',
+    `the piece offers a property with a name of more than ${MAX_PROPERTY_NAME} characters, or a text of more than ${MAX_PROPERTY_TEXT}, or with control characters in them`,
+  );
+}
+
+function outOfFuel(name: HostFunctionName): PieceFault {
+  return new PieceFault('FT_FAULT_FUEL', `the piece used up its fuel, at a call of "${name}" of the host`);
+}
+
+function faultOfCall(name: HostFunctionName, error: unknown): PieceFault {
+  if (error instanceof PieceFault) return error;
+  if (error instanceof ContractError) {
+    return new PieceFault(
+      'FT_FAULT_RESULT',
+      `the piece called "${name}" of the host against the contract: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return new PieceFault(
+    'FT_FAULT_TRAP',
+    `the piece was ended, because "${name}" of the host failed: ${why}`,
+    { cause: error },
+  );
+}

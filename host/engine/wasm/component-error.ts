@@ -1,0 +1,31 @@
+import { FunnelError } from '../../stack/funnel-error.ts';
+
+/** A component was refused; nothing of it has run. The message says what, where and what to do. */
+export class ComponentError extends FunnelError {
+  declare readonly code: ComponentErrorCode;
+  /** The byte of the file at which the mistake was seen, where there is one. */
+  readonly offset: number | undefined;
+
+  constructor(code: ComponentErrorCode, message: string, options?: ErrorOptions & { offset?: number }) {
+    super(code, message, options);
+    this.name = 'ComponentError';
+    this.offset = options?.offset;
+  }
+}
+
+/** Why a component was refused. */
+export type ComponentErrorCode =
+  /** The file could not be read. */
+  | 'FT_COMPONENT_READ'
+  /** The file, or something counted in it, is larger than the limits allow. */
+  | 'FT_COMPONENT_TOO_LARGE'
+  /** The bytes are not a valid component; the message tells at which byte. */
+  | 'FT_COMPONENT_INVALID'
+  /** The component wants an import that it was not granted, or that does not exist. */
+  | 'FT_COMPONENT_IMPORT'
+  /** An export of the contract is missing, or is not as the contract says. */
+  | 'FT_COMPONENT_EXPORT'
+  /** A memory or table begins larger than the cap. */
+  | 'FT_COMPONENT_MEMORY'
+  /** The component uses what this host does not run. */
+  | 'FT_COMPONENT_UNSUPPORTED';

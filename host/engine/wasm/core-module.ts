@@ -1,0 +1,242 @@
+import { BinaryReader } from './binary-reader.ts';
+import { ComponentError } from './component-error.ts';
+
+/** The kinds of item that a core module imports and exports. */
+export type CoreSort = 'core-func' | 'core-table' | 'core-memory' | 'core-global' | 'core-tag';
+
+/** What linking and rewriting need to know of a core module. */
+export interface CoreModule {
+  readonly bytes: Uint8Array;
+  /** All but the custom ones, which are not needed to run. */
+  readonly sections: readonly CoreSection[];
+  readonly types: readonly FunctionType[];
+  readonly imports: readonly CoreImport[];
+  readonly exports: ReadonlyMap<string, CoreExport>;
+  /** The type of each function, imported ones first. */
+  readonly functionTypes: readonly number[];
+  readonly importedFunctions: number;
+  readonly importedGlobals: number;
+  readonly importedMemories: number;
+  /** The memories that it makes, in pages of 64 KiB. */
+  readonly definedMemories: readonly ResizeLimits[];
+  /** The tables that it makes, in entries. */
+  readonly definedTables: readonly ResizeLimits[];
+  /** It runs a function as soon as it is instantiated. */
+  readonly hasStart: boolean;
+}
+
+export interface CoreSection {
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A signature, such as `f64 i32 -> i32`, and how many locals its parameters are. */
+export interface FunctionType {
+  readonly signature: string;
+  readonly parameters: number;
+}
+
+export interface CoreImport {
+  readonly module: string;
+  readonly name: string;
+  readonly sort: CoreSort;
+  /** Of a function. */
+  readonly signature: string | undefined;
+}
+
+export interface CoreExport {
+  readonly sort: CoreSort;
+  readonly index: number;
+}
+
+/**
+ * Reads a core module, which the engine must have found valid before.
+ *
+ * @throws {ComponentError} FT_COMPONENT_UNSUPPORTED for what is newer than this host, or FT_COMPONENT_INVALID.
+ */
+export function readCoreModule(bytes: Uint8Array): CoreModule {
+  const sections = readSections(bytes);
+  const types: FunctionType[] = [];
+  const imports: CoreImport[] = [];
+  const functionTypes: number[] = [];
+  const imported = { 'core-func': 0, 'core-table': 0, 'core-memory': 0, 'core-global': 0, 'core-tag': 0 };
+  const exports = new Map<string, CoreExport>();
+  const definedMemories: ResizeLimits[] = [];
+  const definedTables: ResizeLimits[] = [];
+  for (const section of sections) {
+    const reader = new BinaryReader(bytes, section.start, section.end);
+    switch (section.id) {
+      case SECTION.type:
+        for (let left = reader.count(); left > 0; left--) types.push(readFunctionType(reader));
+        break;
+      case SECTION.import:
+        for (let left = reader.count(); left > 0; left--) {
+          const module = reader.name();
+          const name = reader.name();
+          const sort = readCoreSort(reader);
+          imported[sort]++;
+          let signature: string | undefined;
+          if (sort === 'core-func') {
+            const type = reader.u32();
+            functionTypes.push(type);
+            signature = types[type]?.signature ?? reader.fail('imports a function of unknown type');
+          } else skipImportType(reader, sort);
+          imports.push({ module, name, sort, signature });
+        }
+        break;
+      case SECTION.function:
+        for (let left = reader.count(); left > 0; left--) functionTypes.push(reader.u32());
+        break;
+      case SECTION.table:
+        for (let left = reader.count(); left > 0; left--) {
+          readValueType(reader);
+          definedTables.push(readLimits(reader));
+        }
+        break;
+      case SECTION.memory:
+        for (let left = reader.count(); left > 0; left--) definedMemories.push(readLimits(reader));
+        break;
+      case SECTION.export:
+        for (let left = reader.count(); left > 0; left--) {
+          exports.set(reader.name(), { sort: readCoreSort(reader), index: reader.u32() });
+        }
+        break;
+    }
+  }
+  return {
+    bytes,
+    sections,
+    types,
+    imports,
+    exports,
+    functionTypes,
+    importedFunctions: imported['core-func'],
+    importedGlobals: imported['core-global'],
+    importedMemories: imported['core-memory'],
+    definedMemories,
+    definedTables,
+    hasStart: sections.some(({ id }) => id === SECTION.start),
+  };
+}
+
+/** Section ids of the core binary format. */
+export const SECTION = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  start: 8,
+  element: 9,
+  code: 10,
+  data: 11,
+  dataCount: 12,
+  tag: 13,
+} as const;
+
+/** The signature of an exported function; undefined where that name is no function. */
+export function exportedSignature(module: CoreModule, name: string): string | undefined {
+  const found = module.exports.get(name);
+  if (found?.sort !== 'core-func') return undefined;
+  const type = module.functionTypes[found.index];
+  return type === undefined ? undefined : module.types[type]?.signature;
+}
+
+/** The least and the most of a memory or table; as many as are wanted, where `maximum` is undefined. */
+export interface ResizeLimits {
+  readonly minimum: number;
+  readonly maximum: number | undefined;
+}
+
+/** Limits of a memory or table. Shared and 64-bit ones are refused. */
+export function readLimits(reader: BinaryReader): ResizeLimits {
+  const offset = reader.at;
+  const flags = reader.byte();
+  if (flags > 1) unsupported('has a shared or 64-bit memory or table', offset);
+  const minimum = reader.u32();
+  return { minimum, maximum: flags === 1 ? reader.u32() : undefined };
+}
+
+const VALUE_TYPES: ReadonlyMap<number, string> = new Map([
+  [0x7f, 'i32'],
+  [0x7e, 'i64'],
+  [0x7d, 'f32'],
+  [0x7c, 'f64'],
+  [0x7b, 'v128'],
+  [0x70, 'funcref'],
+  [0x6f, 'externref'],
+]);
+
+export function readValueType(reader: BinaryReader): string {
+  const offset = reader.at;
+  return (
+    VALUE_TYPES.get(reader.byte()) ??
+    unsupported('uses a type of values that is newer than this host', offset)
+  );
+}
+
+function readSections(bytes: Uint8Array): CoreSection[] {
+  const reader = new BinaryReader(bytes);
+  reader.skip(8);
+  const sections: CoreSection[] = [];
+  while (!reader.isAtEnd) {
+    const offset = reader.at;
+    const id = reader.byte();
+    if (id > SECTION.tag) unsupported(`has a section ${id}, which is newer than this host`, offset);
+    const { at: start, end } = reader.part(reader.u32());
+    if (id !== SECTION.custom) sections.push({ id, start, end });
+  }
+  return sections;
+}
+
+function readFunctionType(reader: BinaryReader): FunctionType {
+  const offset = reader.at;
+  if (reader.byte() !== 0x60) unsupported('defines types other than those of functions', offset);
+  const parameters: string[] = [];
+  for (let left = reader.count(); left > 0; left--) parameters.push(readValueType(reader));
+  const results: string[] = [];
+  for (let left = reader.count(); left > 0; left--) results.push(readValueType(reader));
+  return { signature: [...parameters, '->', ...results].join(' '), parameters: parameters.length };
+}
+
+const SORT_BY_KIND: readonly CoreSort[] = [
+  'core-func',
+  'core-table',
+  'core-memory',
+  'core-global',
+  'core-tag',
+];
+
+function readCoreSort(reader: BinaryReader): CoreSort {
+  const offset = reader.at;
+  return SORT_BY_KIND[reader.byte()] ?? unsupported('imports or exports an unknown sort of item', offset);
+}
+
+function skipImportType(reader: BinaryReader, sort: CoreSort): void {
+  switch (sort) {
+    case 'core-table':
+      readValueType(reader);
+      readLimits(reader);
+      return;
+    case 'core-memory':
+      readLimits(reader);
+      return;
+    case 'core-global':
+      readValueType(reader);
+      reader.byte();
+      return;
+    default:
+      reader.byte();
+      reader.u32();
+  }
+}
+
+function unsupported(what: string, offset: number): never {
+  throw new ComponentError('FT_COMPONENT_UNSUPPORTED', `a core module ${what}, at byte ${offset} of it`, {
+    offset,
+  });
+}

@@ -1,0 +1,73 @@
+import { resolve } from 'node:path';
+import { ConfigurationError } from '../configuration/configuration-error.ts';
+import {
+  type ComponentClaims,
+  type Consented,
+  consentedOf,
+  consentFileOf,
+  readConsents,
+  writeConsents,
+} from '../pieces/consent-record.ts';
+import { wantsMore } from '../pieces/wants.ts';
+import { checkConfiguration, type PolicyOptions } from './check-configuration.ts';
+
+/**
+ * What the component files of a configuration want, beside what was consented to before. `record` consents to it: writes
+ * it down beside the configuration, from where it holds.
+ *
+ * @param configuration the path of a YAML file
+ * @throws {ConfigurationError} with every mistake in it; {@link FunnelError} FT_CONSENT_RECORD.
+ */
+export async function reviewConsent(
+  configuration: string,
+  options: PolicyOptions = {},
+): Promise<ConsentReview> {
+  const { puzzle, mistakes } = await checkConfiguration(configuration, { ...options, consent: true });
+  if (puzzle === undefined) throw new ConfigurationError(mistakes);
+  const file = consentFileOf(resolve(options.directory ?? '.', configuration));
+  const before = await readConsents(file);
+  const changes: ConsentChange[] = [];
+  const pieces: Record<string, Consented> = {};
+  for (const { place, applicant } of puzzle.pieces) {
+    if (applicant === undefined) continue;
+    const { name } = place;
+    pieces[name] = consentedOf(applicant);
+    changes.push(changeOf(name, ownOf(before?.pieces, name), applicant));
+  }
+  const gone = Object.keys(before?.pieces ?? {}).filter((name) => !Object.hasOwn(pieces, name));
+  return { file, changes, gone, record: () => writeConsents(file, { format: 1, pieces }) };
+}
+
+export interface ConsentReview {
+  /** Where it is recorded. */
+  readonly file: string;
+  readonly changes: readonly ConsentChange[];
+  /** Instances that were consented to, and are no more. */
+  readonly gone: readonly string[];
+  record(): Promise<void>;
+}
+
+/** One instance of a component file, as it is and as it was. */
+export interface ConsentChange {
+  readonly instance: string;
+  readonly now: ComponentClaims;
+  /** Undefined where nothing was consented to under this name. */
+  readonly before: Consented | undefined;
+  /** What it wants that was not consented to, and what it wants no more, in words. */
+  readonly more: readonly string[];
+  readonly less: readonly string[];
+}
+
+function changeOf(instance: string, before: Consented | undefined, now: ComponentClaims): ConsentChange {
+  return {
+    instance,
+    now,
+    before,
+    more: wantsMore(before?.name === now.name ? before.wants : undefined, now.wants),
+    less: before === undefined ? [] : wantsMore(now.wants, before.wants),
+  };
+}
+
+function ownOf<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}

@@ -1,0 +1,147 @@
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Setting } from '../../../abi/host/contract.ts';
+import type { PathStep } from './configuration-error.ts';
+import type { SettingValue } from './configuration-schema.ts';
+import { didYouMean } from './did-you-mean.ts';
+import type { MistakeList } from './mistake-list.ts';
+import { canonicalValue } from './setting-value.ts';
+
+/** What a piece is given: names and texts, in the order of the configuration; a list repeats its name. */
+export type SettingPairs = readonly (readonly [string, string])[];
+
+/** What checking settings needs from around it. */
+export interface SettingsContext {
+  /** What the piece calls itself, for messages. */
+  readonly piece: string;
+  /** Where the settings stand. */
+  readonly path: readonly PathStep[];
+  readonly mistakes: MistakeList;
+  /** Files of secrets are relative to it. */
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A scalar as it was written, where it is known. */
+  written(path: readonly PathStep[]): string | undefined;
+}
+
+/**
+ * Checks settings against those that a piece describes.
+ *
+ * @returns those without a mistake, and the names of the others.
+ */
+export function checkSettings(
+  described: readonly Setting[],
+  given: Readonly<Record<string, SettingValue>>,
+  context: SettingsContext,
+): { pairs: SettingPairs; faulty: ReadonlySet<string> } {
+  const pairs: [string, string][] = [];
+  const faulty = new Set<string>();
+  for (const [name, value] of Object.entries(given)) {
+    const path = [...context.path, name];
+    const setting = described.find((each) => each.name === name);
+    if (setting === undefined) {
+      faulty.add(name);
+      const known = described.map((each) => each.name);
+      context.mistakes.add('FT_SETTING_UNKNOWN', path, `\`${context.piece}\` has no setting \`${name}\``, {
+        hint: didYouMean(
+          name,
+          known,
+          known.length === 0
+            ? 'it has none at all'
+            : `it has ${known.map((each) => `\`${each}\``).join(', ')}`,
+        ),
+        of: 'key',
+      });
+      continue;
+    }
+    const texts = textsOf(setting, value, path, context);
+    if (texts === undefined) faulty.add(name);
+    else for (const text of texts) pairs.push([name, text]);
+  }
+  return { pairs, faulty };
+}
+
+function textsOf(
+  setting: Setting,
+  value: SettingValue,
+  path: readonly PathStep[],
+  context: SettingsContext,
+): readonly string[] | undefined {
+  if (!Array.isArray(value)) {
+    const text = textOf(setting, value, path, context);
+    return text === undefined ? undefined : [text];
+  }
+  if (!setting.repeated) {
+    context.mistakes.add(
+      'FT_SETTING_VALUE',
+      path,
+      `setting \`${setting.name}\` of \`${context.piece}\` takes one value, not a list`,
+      {
+        hint: `keep one of the ${value.length}`,
+      },
+    );
+    return undefined;
+  }
+  const texts = value.map((item, i) => textOf(setting, item, [...path, i], context));
+  return texts.every((text) => text !== undefined) ? texts : undefined;
+}
+
+function textOf(
+  setting: Setting,
+  value: Exclude<SettingValue, unknown[]>,
+  path: readonly PathStep[],
+  context: SettingsContext,
+): string | undefined {
+  const refuse = (message: string, hint: string): undefined => {
+    context.mistakes.add(
+      'FT_SETTING_VALUE',
+      path,
+      `setting \`${setting.name}\` of \`${context.piece}\` ${message}`,
+      { hint },
+    );
+  };
+  if (typeof value === 'object') {
+    if (setting.kind !== 'secret') return refuse('is not a secret', 'write its value here');
+    if ('env' in value) {
+      const text = context.environment[value.env];
+      if (text !== undefined) return text;
+      return refuse(
+        `is to come from the environment variable \`${value.env}\`, which is not set`,
+        `set \`${value.env}\` before starting`,
+      );
+    }
+    const file = resolve(context.directory, value.file);
+    try {
+      const status = statSync(file);
+      if (!status.isFile())
+        return refuse(`is to come from ${file}, which is not a file`, 'name a plain file');
+      if (status.size > MAX_SECRET_BYTES)
+        return refuse(
+          `is to come from ${file}, which is too large`,
+          `a secret has at most ${MAX_SECRET_BYTES} bytes`,
+        );
+      return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    } catch (error) {
+      return refuse(
+        `is to come from ${file}, which cannot be read (${errorCode(error)})`,
+        'the path is relative to the configuration',
+      );
+    }
+  }
+  const text = canonicalValue(setting.kind, value, context.written(path));
+  if (typeof text === 'string') return text;
+  const shown =
+    typeof value === 'string'
+      ? value === ''
+        ? 'is empty'
+        : `is \`${value}\``
+      : `is \`${context.written(path) ?? value}\``;
+  return refuse(`${shown}, and is to be ${text.wanted}`, text.hint);
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}
+
+/** Keys and passwords; a larger file is the wrong one. */
+const MAX_SECRET_BYTES = 65_536;

@@ -1,0 +1,52 @@
+import { FunnelError } from '../../stack/funnel-error.ts';
+
+/** A configuration cannot be: all its mistakes at once, in the order of their places. Code `FT_CONFIG`. */
+export class ConfigurationError extends FunnelError {
+  readonly mistakes: readonly ConfigurationMistake[];
+
+  constructor(mistakes: readonly ConfigurationMistake[], options?: ErrorOptions) {
+    super('FT_CONFIG', mistakes.map(formatMistake).join('\n'), options);
+    this.name = 'ConfigurationError';
+    this.mistakes = mistakes;
+  }
+}
+
+/** One thing that is wrong in a configuration. */
+export interface ConfigurationMistake {
+  /** Stable; begins with `FT_`. */
+  readonly code: string;
+  /** What is wrong, in one line. */
+  readonly message: string;
+  /** What to do, in one line. */
+  readonly hint?: string;
+  /** Where in the structure, such as `['pieces', 'home', 'settings', 'port']`. */
+  readonly path: readonly PathStep[];
+  /** The file, as its reader named it; absent when the configuration came as an object. */
+  readonly file?: string;
+  /** From 1. */
+  readonly line?: number;
+  /** From 1, in UTF-16 code units. */
+  readonly column?: number;
+}
+
+/** A key of a mapping, or an index into a list. */
+export type PathStep = string | number;
+
+/** `file:line:column: CODE: what is wrong — what to do`; for an object, its path in place of the file. */
+export function formatMistake(mistake: ConfigurationMistake): string {
+  const where: (string | number)[] = [mistake.file ?? formatPath(mistake.path)];
+  if (mistake.line !== undefined) where.push(mistake.line, mistake.column ?? 1);
+  const hint = mistake.hint === undefined ? '' : ` — ${mistake.hint}`;
+  return `${where.join(':')}: ${mistake.code}: ${mistake.message}${hint}`;
+}
+
+/** `pieces.home.edges.ip[1]` */
+export function formatPath(path: readonly PathStep[]): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^[\w-]+$/.test(step)) text += text === '' ? step : `.${step}`;
+    else text += `[${JSON.stringify(step)}]`;
+  }
+  return text === '' ? '(configuration)' : text;
+}

@@ -1,0 +1,90 @@
+import type { Mistake } from '../../puzzle/plan/arrangement.ts';
+import type { PathStep } from './configuration-error.ts';
+import type { PieceEntry } from './configuration-schema.ts';
+import { nearest } from './did-you-mean.ts';
+
+/** An Edge, as the configuration puts it on a network. */
+export interface NetworkUse {
+  readonly piece: string;
+  readonly edge: string;
+  readonly path: readonly PathStep[];
+}
+
+export type Entries = readonly (readonly [string, PieceEntry])[];
+
+export function networksOf(entries: Entries): ReadonlyMap<string, readonly NetworkUse[]> {
+  const used = new Map<string, NetworkUse[]>();
+  for (const [piece, entry] of entries) {
+    for (const [edge, networks] of Object.entries(entry.edges ?? {})) {
+      const path = ['pieces', piece, 'edges', edge];
+      const list = networkNames(networks).map((network, i) => {
+        if (typeof networks === 'string') return { network, path };
+        return { network, path: [...path, Array.isArray(networks) ? i : network] };
+      });
+      for (const { network, path } of list) {
+        const uses = used.get(network);
+        if (uses === undefined) used.set(network, [{ piece, edge, path }]);
+        else uses.push({ piece, edge, path });
+      }
+    }
+  }
+  return used;
+}
+
+/** The networks of an Edge, however they are written. */
+export function networkNames(networks: EdgeEntry): readonly string[] {
+  if (typeof networks === 'string') return [networks];
+  return Array.isArray(networks) ? networks : Object.keys(networks);
+}
+
+type EdgeEntry = NonNullable<PieceEntry['edges']>[string];
+export type ShapeReference = number | string;
+
+/** Where in the configuration something stands that is told by the names of a piece, an Edge and a network. */
+export function placeOf(
+  mistake: Mistake,
+  entries: Entries,
+): { path: readonly PathStep[]; of: 'key' | 'value' } {
+  const uses = [...networksOf(entries)].flatMap(([network, each]) =>
+    each.map((use) => ({ network, ...use })),
+  );
+  const fits = uses.find(
+    (use) =>
+      (mistake.network ?? use.network) === use.network &&
+      (mistake.piece ?? use.piece) === use.piece &&
+      (mistake.edge ?? use.edge) === use.edge,
+  );
+  if (mistake.piece === undefined && mistake.network !== undefined) {
+    return fits === undefined
+      ? { path: ['networks', mistake.network], of: 'key' }
+      : { path: fits.path, of: 'value' };
+  }
+  if (mistake.piece === undefined) return { path: [], of: 'value' };
+  const piece = ['pieces', mistake.piece];
+  if (mistake.setting !== undefined) return { path: [...piece, 'settings', mistake.setting], of: 'value' };
+  if (mistake.edge === undefined) return { path: piece, of: 'key' };
+  return fits === undefined
+    ? { path: [...piece, 'edges', mistake.edge], of: 'key' }
+    : { path: fits.path, of: 'value' };
+}
+
+/** A mistake of the puzzle speaks of "it": this says of what. */
+export function wordsOf({ piece, edge, setting, message }: Mistake): string {
+  if (piece === undefined) return message;
+  const part =
+    edge !== undefined ? `Edge \`${edge}\` of ` : setting !== undefined ? `setting \`${setting}\` of ` : '';
+  // An endpoint speaks of itself by its name.
+  const said = message.startsWith(`piece ${piece}: `) ? message.slice(piece.length + 8) : message;
+  return `${part}piece \`${piece}\`: ${said}`;
+}
+
+/** A network with a single Edge is most often a name with a typing mistake. */
+export function hintFor(
+  mistake: Mistake,
+  used: ReadonlyMap<string, readonly NetworkUse[]>,
+): string | undefined {
+  if (mistake.network === undefined || used.get(mistake.network)?.length !== 1) return undefined;
+  const others = [...used.keys()].filter((network) => network !== mistake.network);
+  const near = nearest(mistake.network, others);
+  return near === undefined ? undefined : `did you mean the network \`${near}\`?`;
+}

@@ -1,0 +1,349 @@
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { checkForLeaks } from '../../puzzle/testing/leak-check.ts';
+import { type Funnel, openFunnel } from '../funnel.ts';
+import { packageRoot } from '../pieces/package-root.ts';
+import type { FunnelEvent } from './funnel-event.ts';
+
+checkForLeaks();
+
+/** A thread is begun with compiled code, so these are compiled too. */
+const pieceModules = [join(packageRoot(), 'dist', 'test', 'fixtures', 'worker-pieces.js')];
+
+const opened: Funnel[] = [];
+afterEach(async () => {
+  for (const funnel of opened.splice(0)) await funnel.close();
+});
+
+/** `beat` sends through `rogue` to `sink`; beside them, with nothing in common but the lane, `beat2` sends to `sink2`. */
+function puzzle(rogue: object, more: object = {}) {
+  return {
+    pieces: {
+      beat: { piece: 'beat', edges: { out: 'a' } },
+      rogue: { piece: 'rogue', edges: { in: 'a', out: 'b' }, ...rogue },
+      sink: { piece: 'sink', edges: { in: 'b' } },
+      beat2: { piece: 'beat', edges: { out: 'c' } },
+      sink2: { piece: 'sink', edges: { in: 'c' } },
+      ...more,
+    },
+  };
+}
+
+async function open(configuration: ReturnType<typeof puzzle>, options: object = {}) {
+  const events: FunnelEvent[] = [];
+  const funnel = await openFunnel(configuration, {
+    worker: true,
+    pieceModules,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  opened.push(funnel);
+  const until = async <T>(what: string, find: () => T | undefined | Promise<T | undefined>): Promise<T> => {
+    for (let tries = 0; tries < 3000; tries++) {
+      const found = await find();
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`${what}: not in time; there was ${JSON.stringify(events)}`);
+  };
+  const event = <K extends FunnelEvent['kind']>(kind: K) =>
+    until(`event ${kind}`, () =>
+      events.find((each): each is Extract<FunnelEvent, { kind: K }> => each.kind === kind),
+    );
+  const taken = async (name: string) => {
+    const { pieces } = await funnel.counters();
+    return pieces.find((piece) => piece.name === name)!.edges[0]!.framesIn;
+  };
+  const flows = async (name: string) => {
+    const before = await taken(name);
+    await until(`more frames at ${name}`, async () => ((await taken(name)) > before + 5 ? true : undefined));
+  };
+  const piece = async (name: string) => (await funnel.counters()).pieces.find((each) => each.name === name)!;
+  return { funnel, events, event, until, taken, flows, piece };
+}
+
+const harmless = { settings: { after: 1_000_000_000 } };
+
+describe('a lane in a thread of its own', () => {
+  it('runs, tells its counters, and closes with the last of them', async () => {
+    const { funnel, flows, taken } = await open(puzzle(harmless));
+    await flows('sink');
+    await flows('sink2');
+    await funnel.close();
+    const last = await taken('sink');
+    expect(last).toBeGreaterThan(5);
+    // All that beat sent has come, or was told.
+    const { pieces, freeRows, rows } = await funnel.counters();
+    const sent = pieces.find(({ name }) => name === 'beat')!.edges[0]!.framesOut;
+    expect(sent).toBe(last);
+    expect(freeRows).toBe(rows);
+    expect(funnel.snapshot()).toEqual(await funnel.counters());
+    await funnel.close();
+  });
+
+  it('is changed while it runs, and refuses what cannot be, with its place', async () => {
+    const { funnel, flows, event } = await open(puzzle(harmless));
+    const more = {
+      sink3: { piece: 'sink', edges: { in: 'd' } },
+      beat3: { piece: 'beat', edges: { out: 'd' } },
+    };
+    const dry = await funnel.apply(puzzle(harmless, more), { dryRun: true });
+    expect(dry.added.toSorted()).toEqual(['beat3', 'sink3']);
+    expect(funnel.puzzle.pieces.length).toBe(5);
+    const difference = await funnel.apply(puzzle(harmless, more));
+    expect(difference).toEqual(dry);
+    await flows('sink3');
+    expect((await event('changed')).difference).toEqual(difference);
+    await expect(
+      funnel.apply({
+        pieces: { odd: { piece: 'tun', settings: { device: 'no/such' }, edges: { ip: 'x' } } },
+      }),
+    ).rejects.toMatchObject({ code: 'FT_CONFIG' });
+    await flows('sink3');
+  });
+
+  it('of several changes at once, takes the last', async () => {
+    const { funnel, flows } = await open(puzzle(harmless));
+    const outcomes = await Promise.allSettled(
+      [1, 2, 3].map((n) =>
+        funnel.apply(
+          puzzle(harmless, {
+            [`sink${n + 10}`]: { piece: 'sink', edges: { in: 'c2' } },
+            [`beat${n + 10}`]: { piece: 'beat', edges: { out: 'c2' } },
+          }),
+        ),
+      ),
+    );
+    expect(outcomes.at(-1)!.status).toBe('fulfilled');
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected')
+        expect(outcome.reason).toMatchObject({ mistakes: [{ code: 'FT_CHANGE_SUPERSEDED' }] });
+    await flows('sink13');
+  });
+
+  it('refuses native pieces that are objects of this thread, and says what to do', async () => {
+    const { samplePiece } = await import('../testing/sample-pieces.ts');
+    const configuration = {
+      pieces: { own: { piece: 'own', edges: { ip: 'a' } }, beat: { piece: 'beat', edges: { out: 'a' } } },
+    };
+    const pieces = { own: samplePiece('own', { edges: { ip: ['ip up'] } }) };
+    await expect(openFunnel(configuration, { worker: true, pieces, pieceModules })).rejects.toMatchObject({
+      code: 'FT_PIECE_THREAD',
+      message: expect.stringContaining('`pieceModules`'),
+    });
+    const here = await openFunnel(configuration, { pieces, pieceModules });
+    await here.close();
+    await expect(openFunnel(configuration, { pieceModules: ['/nowhere/at-all.js'] })).rejects.toMatchObject({
+      code: 'FT_PIECE_MODULE',
+    });
+  });
+
+  it('ends a start that never ends, and leaves nothing', async () => {
+    for (const does of ['loop-at-start', 'loop-when-made'])
+      await expect(open(puzzle({ settings: { does } }))).rejects.toMatchObject({
+        code: 'FT_CONFIG',
+        mistakes: [{ code: 'FT_FAULT_STALL' }],
+      });
+  });
+});
+
+describe('the watchdog', () => {
+  it('ends a lane that a piece keeps, and another goes on without the piece, with the counters of before', async () => {
+    const { event, events, flows, taken, piece, funnel } = await open(puzzle({ settings: { after: 50 } }));
+    const fault = await event('fault');
+    expect(fault).toMatchObject({ piece: 'rogue', code: 'FT_FAULT_STALL' });
+    const recovered = await event('recovered');
+    expect(recovered.without).toBe('rogue');
+    await flows('sink2');
+    // Who is neither guilty nor behind the guilty one has its counters still; the guilty one is out.
+    expect(await piece('rogue')).toMatchObject({ state: 'failed', faults: 1, restarts: 0 });
+    expect((await piece('rogue')).fault).toContain('FT_FAULT_STALL');
+    expect(await piece('beat2')).toMatchObject({ state: 'running', faults: 0 });
+    expect(await taken('sink2')).toBeGreaterThan(0);
+    expect((await funnel.counters()).uptimeMs).toBeGreaterThan(recovered.recoveredMs);
+    expect(events.filter(({ kind }) => kind === 'recovered').length).toBe(1);
+    // A change to the same leaves it out, and other settings are another piece.
+    await funnel.apply(puzzle({ settings: { after: 50 } }));
+    expect((await piece('rogue')).state).toBe('failed');
+    await funnel.apply(puzzle(harmless));
+    expect((await piece('rogue')).state).toBe('running');
+    await flows('sink');
+  });
+
+  it('sees a piece that waits for ever without a processor', async () => {
+    const { event, flows } = await open(puzzle({ settings: { after: 5, does: 'wait' } }));
+    expect(await event('fault')).toMatchObject({ piece: 'rogue', code: 'FT_FAULT_STALL' });
+    await event('recovered');
+    await flows('sink2');
+  });
+
+  it('has another lane go on for one that died, without the piece in which that was', async () => {
+    const { event, flows, piece } = await open(puzzle({ settings: { after: 5, does: 'throw' } }));
+    const fault = await event('fault');
+    expect(fault).toMatchObject({ piece: 'rogue', code: 'FT_FAULT_LANE' });
+    expect(fault.message).toContain('a mistake of the host');
+    expect(await event('recovered')).toMatchObject({ without: 'rogue' });
+    await flows('sink2');
+    expect((await piece('rogue')).state).toBe('failed');
+  });
+
+  it('lets frames go around the piece with the policy `bypass`', async () => {
+    const { event, flows, piece } = await open(puzzle({ settings: { after: 5 }, failure: 'bypass' }));
+    await event('recovered');
+    await flows('sink');
+    expect(await piece('rogue')).toMatchObject({ state: 'failed', faults: 1 });
+    expect((await piece('rogue')).bypassed).toBeGreaterThan(5);
+  });
+
+  it('brings the piece back with the policy `restart`, later each time, with its state once', async () => {
+    const { events, until, flows, piece } = await open(
+      puzzle({ settings: { after: 200 }, failure: 'restart', save: '100ms' }),
+    );
+    const of = <K extends FunnelEvent['kind']>(kind: K) =>
+      events.filter((each): each is Extract<FunnelEvent, { kind: K }> => each.kind === kind);
+    await until('two faults', () => (of('fault').length >= 2 ? true : undefined));
+    await until('two restarts', () => (of('restarted').length >= 2 ? true : undefined));
+    expect(of('restarted')[0]).toEqual({ kind: 'restarted', piece: 'rogue', restored: true });
+    expect((await piece('rogue')).faults).toBeGreaterThanOrEqual(2);
+    expect((await piece('rogue')).restarts).toBeGreaterThanOrEqual(1);
+    await flows('sink2');
+  });
+
+  it('ends a change that never ends; what ran before runs on, the piece of the same name too', async () => {
+    const { funnel, flows, event, events, piece } = await open(puzzle(harmless));
+    await flows('sink');
+    const change = funnel.apply(puzzle({ settings: { does: 'loop-at-start' } }));
+    await expect(change).rejects.toMatchObject({
+      mistakes: [{ code: 'FT_LANE_ENDED', message: expect.stringContaining('rogue') }],
+    });
+    expect(await event('recovered')).not.toHaveProperty('without');
+    expect(events).toContainEqual({
+      kind: 'log',
+      piece: 'rogue',
+      level: 'error',
+      message: expect.stringContaining('FT_FAULT_STALL'),
+    });
+    await flows('sink');
+    await flows('sink2');
+    expect(await piece('rogue')).toMatchObject({ state: 'running', faults: 0 });
+    expect(events.some(({ kind }) => kind === 'fault')).toBe(false);
+    await funnel.apply(puzzle(harmless));
+    await flows('sink');
+  });
+
+  it.each(['accepts', 'join'])('ends a change whose piece stalls in %s', async (call) => {
+    const { funnel, flows, event, events, piece } = await open(puzzle(harmless));
+    await flows('sink');
+    const change = funnel.apply(puzzle({ settings: { does: `loop-at-${call}` } }));
+    await expect(change).rejects.toMatchObject({ mistakes: [{ code: 'FT_LANE_ENDED' }] });
+    expect(await event('recovered')).not.toHaveProperty('without');
+    await flows('sink');
+    expect(await piece('rogue')).toMatchObject({ state: 'running', faults: 0 });
+    expect(events.some(({ kind }) => kind === 'fault')).toBe(false);
+  });
+
+  it('ends a change that takes away a piece which stalls when it is closed', async () => {
+    const { funnel, flows, event } = await open(
+      puzzle({ settings: { ...harmless.settings, does: 'loop-at-close' } }),
+    );
+    await flows('sink');
+    await expect(funnel.apply(puzzle(harmless))).rejects.toMatchObject({
+      mistakes: [{ code: 'FT_LANE_ENDED', message: expect.stringContaining('rogue') }],
+    });
+    await event('recovered');
+    await flows('sink');
+    await flows('sink2');
+  });
+
+  it('leaves out a piece that stalls when it leaves a network, or when its state is saved', async () => {
+    for (const [does, more] of [
+      ['loop-at-leave', {}],
+      ['loop-at-save', { save: '100ms' }],
+    ] as const) {
+      const rogue = (out: string) => ({
+        settings: { ...harmless.settings, does },
+        edges: { in: 'a', out },
+        ...more,
+      });
+      const { funnel, flows, event, piece } = await open(puzzle(rogue('b')));
+      if (does === 'loop-at-leave') {
+        const others = {
+          sink3: { piece: 'sink', edges: { in: 'b' } },
+          beat3: { piece: 'beat', edges: { out: 'b' } },
+          sink: { piece: 'sink', edges: { in: 'b2' } },
+        };
+        const moved = { ...puzzle(rogue('b2')).pieces, ...others };
+        await expect(funnel.apply({ pieces: moved })).rejects.toMatchObject({
+          mistakes: [{ code: 'FT_LANE_ENDED', message: expect.stringContaining('rogue') }],
+        });
+      }
+      expect(await event('recovered')).toMatchObject({ without: 'rogue' });
+      await flows('sink2');
+      expect(await piece('rogue')).toMatchObject({ state: 'failed', faults: 1 });
+      await funnel.close();
+    }
+  });
+
+  it('tells whether a state was taken: not that of one that refuses it', async () => {
+    const { until, events, flows, piece } = await open(
+      puzzle({ settings: { after: 200, does: 'refuse-state' }, failure: 'restart', save: '100ms' }),
+    );
+    const restarted = await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
+    expect(restarted).toEqual({ kind: 'restarted', piece: 'rogue', restored: false });
+    expect(events).toContainEqual({
+      kind: 'log',
+      piece: 'rogue',
+      level: 'warn',
+      message: 'begins afresh, because it refuses its saved state: this is none of mine',
+    });
+    await flows('sink');
+    expect(await piece('rogue')).toMatchObject({ restarts: 1 });
+  });
+
+  it('gives a state of which a piece stalls no second time', async () => {
+    const { until, events, flows } = await open(
+      puzzle({ settings: { after: 200, does: 'loop-at-restore' }, failure: 'restart', save: '100ms' }),
+    );
+    const restarted = await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
+    // In its work, and with its state; then it began without.
+    expect(events.filter(({ kind }) => kind === 'fault')).toHaveLength(2);
+    expect(restarted).toEqual({ kind: 'restarted', piece: 'rogue', restored: false });
+    await flows('sink');
+  });
+
+  it('leaves out two that are guilty at once, and gives the innocent their states', async () => {
+    const { until, events, flows, piece } = await open(
+      puzzle(
+        { settings: { after: 400 }, failure: 'restart' },
+        {
+          beat3: { piece: 'beat', edges: { out: 'd' } },
+          rogue3: { piece: 'rogue', edges: { in: 'd', out: 'e' }, settings: { after: 400 } },
+          sink3: { piece: 'sink', edges: { in: 'e' } },
+          beat4: { piece: 'beat', edges: { out: 'f' } },
+          calm: { piece: 'rogue', edges: { in: 'f', out: 'g' }, save: '100ms', ...harmless },
+          sink4: { piece: 'sink', edges: { in: 'g' } },
+        },
+      ),
+    );
+    const guilty = () => events.flatMap((each) => (each.kind === 'fault' ? [each.piece] : []));
+    await until('both', () => (guilty().includes('rogue') && guilty().includes('rogue3') ? true : undefined));
+    await flows('sink2');
+    await flows('sink4');
+    expect(await piece('rogue3')).toMatchObject({ state: 'failed', faults: 1, restarts: 0 });
+    expect(await piece('calm')).toMatchObject({ state: 'running', faults: 0 });
+    expect(guilty()).not.toContain('calm');
+    await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
+    const recovered = events.filter((each) => each.kind === 'recovered');
+    expect(recovered.length).toBeGreaterThan(0);
+    for (const { restored } of recovered) expect(restored).toEqual(['calm']);
+  });
+
+  it('does nothing while a Funnel is closed', async () => {
+    const { funnel, events, event } = await open(puzzle({ settings: { after: 5 } }));
+    await event('fault');
+    await funnel.close();
+    const count = events.length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(events.length).toBe(count);
+  });
+});

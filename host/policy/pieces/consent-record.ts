@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import * as z from 'zod';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import { type Wants, wantsMore } from './wants.ts';
+
+/**
+ * What the owner of a configuration has consented to, for each component file in it: which piece in which version, by
+ * digest, and all that it wanted. It stands in a file beside the configuration.
+ */
+export type ConsentRecord = z.output<typeof recordSchema>;
+/** What was let in under the name of one instance. */
+export type Consented = z.output<typeof consentedSchema>;
+
+/** A component as it is now. */
+export interface ComponentClaims {
+  /** As the configuration names its file. */
+  readonly piece: string;
+  readonly name: string;
+  readonly version: string;
+  readonly sha256: string;
+  readonly wants: Wants;
+}
+
+/** `six.consent.json` for `six.yaml`. */
+export function consentFileOf(configuration: string): string {
+  return `${configuration.replace(/\.ya?ml$/i, '')}.consent.json`;
+}
+
+/**
+ * Undefined where nothing was ever recorded.
+ *
+ * @throws {FunnelError} FT_CONSENT_RECORD where there is a file that is none.
+ */
+export async function readConsents(file: string): Promise<ConsentRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : error;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreadable(file, `it cannot be read (${code})`, error);
+  }
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw unreadable(file, 'it is no record of what was consented to', error);
+  }
+}
+
+/** Replaces the record as a whole: a reader sees the old one or the new one. */
+export async function writeConsents(file: string, record: ConsentRecord): Promise<void> {
+  const fresh = `${file}.${randomUUID()}`;
+  try {
+    await writeFile(fresh, `${JSON.stringify(record, undefined, 2)}\n`, { flag: 'wx', mode: 0o644 });
+    await rename(fresh, file);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    const code = error instanceof Error && 'code' in error ? error.code : error;
+    throw new FunnelError('FT_CONSENT_RECORD', `${file} cannot be written (${code}); nothing was recorded`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Why an applicant cannot take the place of what was consented to, in words; undefined where it can: the same file, or
+ * the same piece wanting no more.
+ */
+export function whyNoConsent(consented: Consented | undefined, now: ComponentClaims): string | undefined {
+  if (consented?.sha256 === now.sha256) return undefined;
+  const what = `\`${now.piece}\`, ${now.name} ${now.version},`;
+  if (consented === undefined) {
+    const all = wantsMore(undefined, now.wants);
+    return `${what} is not among what was consented to; it wants ${listed(all)}`;
+  }
+  if (consented.name !== now.name)
+    return `${what} is another piece than ${consented.name} ${consented.version}, which was consented to; it wants ${listed(wantsMore(undefined, now.wants))}`;
+  const more = wantsMore(consented.wants, now.wants);
+  if (more.length === 0) return undefined;
+  return `${what} wants more than ${consented.version}, which was consented to: ${listed(more)}`;
+}
+
+export function consentedOf({ piece, name, version, sha256, wants }: ComponentClaims): Consented {
+  return {
+    piece,
+    name,
+    version,
+    sha256,
+    wants: {
+      grants: [...wants.grants],
+      edges: Object.fromEntries(Object.entries(wants.edges).map(([edge, shapes]) => [edge, [...shapes]])),
+    },
+  };
+}
+
+function listed(words: readonly string[]): string {
+  return words.length === 0 ? 'nothing' : words.join('; ');
+}
+
+function unreadable(file: string, why: string, cause: unknown): FunnelError {
+  return new FunnelError(
+    'FT_CONSENT_RECORD',
+    `${file}: ${why}; mend it, or remove it and record again with \`funnel consent\``,
+    { cause },
+  );
+}
+
+const consentedSchema = z.strictObject({
+  piece: z.string(),
+  name: z.string(),
+  version: z.string(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  wants: z.strictObject({
+    grants: z.array(z.string()),
+    edges: z.record(z.string(), z.array(z.string())),
+  }),
+});
+
+const recordSchema = z.strictObject({
+  format: z.literal(1),
+  /** By the name of the instance. */
+  pieces: z.record(z.string(), consentedSchema),
+});

@@ -1,0 +1,41 @@
+import { type Grant, isByEdge } from '../../engine/component/grants.ts';
+import { type GivenGrants, GRANTS } from '../configuration/configuration-schema.ts';
+
+/**
+ * What a component is granted, in order, each once. `log`, `random` and `utc` are granted unless they are taken away;
+ * `listen` and `offer`, which reach beyond the piece, only where the configuration grants them. To pieces that come with the
+ * Funnel they are granted on all Edges that the configuration gives to them: they were looked at with it.
+ */
+export function grantsOf(given: GivenGrants | null | undefined, isBuiltIn: boolean): readonly Grant[] {
+  if (Array.isArray(given)) return inOrder(given.filter(isGrant));
+  const asked = given ?? {};
+  const grants: Grant[] = [];
+  for (const grant of GRANTS) {
+    if (!isByEdge(grant)) {
+      if (asked[grant] ?? true) grants.push(grant);
+      continue;
+    }
+    const edges = asked[grant] ?? isBuiltIn;
+    if (edges === true) grants.push(grant);
+    else if (edges !== false) for (const edge of [edges].flat()) grants.push(`${grant}:${edge}`);
+  }
+  return inOrder(grants);
+}
+
+/** The Edges that grants name. */
+export function edgesGranted(grants: readonly Grant[]): readonly string[] {
+  return [
+    ...new Set(
+      grants.filter((grant) => grant.includes(':')).map((grant) => grant.slice(grant.indexOf(':') + 1)),
+    ),
+  ];
+}
+
+/** Those that a configuration can name passed the schema. */
+function isGrant(text: string): text is Grant {
+  return GRANTS.some((grant) => text === grant || (isByEdge(grant) && text.startsWith(`${grant}:`)));
+}
+
+function inOrder(grants: readonly Grant[]): readonly Grant[] {
+  return [...new Set(grants)].sort();
+}

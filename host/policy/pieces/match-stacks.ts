@@ -1,0 +1,32 @@
+import { explainMatch, type MatchExplanation } from '../../puzzle/plan/explain-match.ts';
+import { bringProtocols } from '../../puzzle/plan/piece-protocols.ts';
+import { protocolsOfPuzzle } from '../../puzzle/runtime/component-environment.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import { describePiece, type PieceRegistry } from './piece-registry.ts';
+
+export type { MatchExplanation } from '../../puzzle/plan/explain-match.ts';
+
+/**
+ * Tells whether two stacks match and why, also where pieces bring the protocols that they name.
+ *
+ * @param pieces names of pieces or paths of component files, whose protocols are known to the stacks.
+ * @throws FunnelError FT_STACK_…, FT_PROTOCOL_…, FT_PIECE_UNKNOWN and what keeps a component from being read.
+ */
+export async function matchStacks(
+  shelf: PieceRegistry,
+  first: string,
+  second: string,
+  { pieces = [], directory = '.' }: { pieces?: readonly string[]; directory?: string } = {},
+): Promise<MatchExplanation> {
+  const protocols = protocolsOfPuzzle();
+  const places = await Promise.all(
+    pieces.map(async (name) => ({
+      name,
+      description: await describePiece(shelf, name, directory),
+      edges: new Map<string, readonly string[]>(),
+    })),
+  );
+  const [mistake] = bringProtocols(protocols, places);
+  if (mistake !== undefined) throw new FunnelError(mistake.code, `${mistake.piece}: ${mistake.message}`);
+  return explainMatch(protocols, first, second);
+}

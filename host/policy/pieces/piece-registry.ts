@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import type { Piece as Description } from '../../../abi/host/contract.ts';
+import { nativePieces } from '../../endpoint/catalogue.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../engine/component/limits.ts';
+import { type Grant, type LoadedComponent, loadComponent } from '../../engine/load-component.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import { GRANTS } from '../configuration/configuration-schema.ts';
+import { nearest } from '../configuration/did-you-mean.ts';
+import type { OwnPiece, OwnPieces } from './own-pieces.ts';
+import { packageRoot } from './package-root.ts';
+import { readComponent } from './read-component.ts';
+
+/** Where pieces are found: the embedder's own, the host's, the built-in components, and component files. */
+export class PieceRegistry {
+  readonly #natives: ReadonlyMap<string, OwnPiece>;
+  readonly #folder: string;
+  /** Components by content, grants and limits: what several instances are, or was there before a change, is compiled once. */
+  readonly #loaded = new Map<string, Promise<LoadedComponent>>();
+
+  /** A piece of the embedder's takes the place of one of the host's with the same name. */
+  constructor(own: OwnPieces = new Map(), folder: string = join(packageRoot(), 'dist', 'pieces')) {
+    const hosts = [...nativePieces].map(([name, native]) => [name, { native }] as const);
+    this.#natives = new Map([...hosts, ...own]);
+    this.#folder = folder;
+  }
+
+  /** The names of all pieces that need no path, in order. */
+  names(): readonly string[] {
+    return [...new Set([...this.#natives.keys(), ...this.#builtIn()])].sort();
+  }
+
+  /** What all pieces that need no path say of themselves; without those that cannot be asked. */
+  async descriptions(): Promise<readonly Description[]> {
+    const answers = await Promise.all(
+      this.names().map(async (name) => {
+        try {
+          return await describePiece(this, name, '.');
+        } catch (error) {
+          if (error instanceof FunnelError) return undefined;
+          throw error;
+        }
+      }),
+    );
+    return answers.filter((answer) => answer !== undefined);
+  }
+
+  /** Finds a piece by its name, or by its path from `directory`. Does not read the file. */
+  find(reference: string, directory: string): FoundPiece | MissingPiece {
+    if (isPath(reference))
+      return {
+        kind: 'component',
+        name: basename(reference, '.wasm'),
+        file: resolve(directory, reference),
+        builtIn: false,
+      };
+    const native = this.#natives.get(reference);
+    if (native !== undefined) return { kind: 'native', name: reference, ...native };
+    const file = join(this.#folder, `${reference}.wasm`);
+    if (this.#builtIn().includes(reference))
+      return { kind: 'component', name: reference, file, builtIn: true };
+    return { kind: 'missing', hint: this.#hintFor(reference, directory) };
+  }
+
+  /**
+   * Reads and admits a component; nothing of it runs.
+   *
+   * @throws {ComponentError} where it is refused.
+   */
+  async load(file: string, grants: readonly Grant[], limits: Partial<Limits>): Promise<RegisteredComponent> {
+    // The file is read each time: it may be another one since.
+    const bytes = await readComponent(file, limits.maxComponentBytes ?? DEFAULT_LIMITS.maxComponentBytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const key = JSON.stringify([sha256, [...grants].sort(), limits]);
+    const loading = this.#loaded.get(key) ?? loadComponent(bytes, { grants: new Set(grants), limits });
+    // The last used is the last to go.
+    this.#loaded.delete(key);
+    this.#loaded.set(key, loading);
+    for (const oldest of this.#loaded.keys()) {
+      if (this.#loaded.size <= MOST_LOADED) break;
+      this.#loaded.delete(oldest);
+    }
+    try {
+      return { component: await loading, sha256 };
+    } catch (error) {
+      this.#loaded.delete(key);
+      throw error;
+    }
+  }
+
+  #builtIn(): readonly string[] {
+    if (!existsSync(this.#folder)) return [];
+    return readdirSync(this.#folder)
+      .filter((file) => file.endsWith('.wasm'))
+      .map((file) => basename(file, '.wasm'));
+  }
+
+  #hintFor(reference: string, directory: string): string {
+    if (existsSync(resolve(directory, `${reference}.wasm`)))
+      return `a component file is named by its path: \`./${reference}.wasm\``;
+    if (NAME.test(reference) && existsSync(join(packageRoot(), 'pieces-as', reference))) {
+      return 'its source is here, but it is not built: run `npm run build`';
+    }
+    const near = nearest(reference, this.names());
+    return near === undefined ? '`funnel piece list` tells which there are' : `did you mean \`${near}\`?`;
+  }
+}
+
+/**
+ * What a piece says of itself without settings.
+ *
+ * @throws {FunnelError} where there is no such piece, or it cannot be asked.
+ */
+export async function describePiece(
+  shelf: PieceRegistry,
+  reference: string,
+  directory: string,
+): Promise<Description> {
+  const found = shelf.find(reference, directory);
+  if (found.kind === 'missing')
+    throw new FunnelError('FT_PIECE_UNKNOWN', `there is no piece \`${reference}\` — ${found.hint}`);
+  const piece = found.kind === 'native' ? found.native : (await shelf.load(found.file, GRANTS, {})).component;
+  const answer = piece.describe([]);
+  if ('edges' in answer) return answer;
+  const problems = answer.map(({ message }) => message).join('; ');
+  throw new FunnelError(
+    'FT_PIECE_DESCRIBE',
+    `\`${reference}\` does not describe itself without settings: ${problems}`,
+  );
+}
+
+/** A component as it was admitted, and the digest of its file. */
+export interface RegisteredComponent {
+  readonly component: LoadedComponent;
+  readonly sha256: string;
+}
+
+export type FoundPiece =
+  | ({ readonly kind: 'native'; readonly name: string } & OwnPiece)
+  | { readonly kind: 'component'; readonly name: string; readonly file: string; readonly builtIn: boolean };
+
+export interface MissingPiece {
+  readonly kind: 'missing';
+  readonly hint: string;
+}
+
+function isPath(reference: string): boolean {
+  return reference.includes('/') || reference.endsWith('.wasm');
+}
+
+/** Compiled components that are kept for the next change. */
+const MOST_LOADED = 64;
+
+const NAME = /^[a-z0-9][a-z0-9-]*$/;

@@ -1,0 +1,356 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Frames } from '../../frame/frames.ts';
+import type { Piece } from '../../piece/piece.ts';
+import { Protocols } from '../../stack/protocols.ts';
+import { Lane } from '../lane.ts';
+import type { PieceMaker } from '../plan/piece-maker.ts';
+import { PuzzleError } from '../plan/puzzle-error.ts';
+import { checkForLeaks } from '../testing/leak-check.ts';
+import { describePiece, ipv6, ScriptedPiece } from '../testing/scripted-piece.ts';
+
+checkForLeaks();
+
+const protocols = new Protocols();
+let lane: Lane;
+let clock = 0;
+let instances: ScriptedPiece[];
+
+beforeEach(async () => {
+  clock = 0;
+  instances = [];
+  lane = new Lane({ frames: new Frames({ smallRows: 512, largeRows: 2 }), protocols, now: () => clock });
+  await lane.start(makers({ tun: {}, six: {} }));
+});
+
+afterEach(() => {
+  lane.close();
+  expect(lane.frames.freeRows).toBe(lane.frames.rows);
+  // Whatever was made was closed, once and for all.
+  expect(instances.filter((piece) => piece.closes === 0)).toEqual([]);
+});
+
+describe('a change', () => {
+  it('keeps the instances of what would be made alike, and their counters', async () => {
+    const before = [instanceOf('tun'), instanceOf('six')];
+    before[0]!.bring(0, ipv6());
+    const difference = await lane.apply(
+      makers({ tun: {}, six: {}, cap: { stack: 'ipv6/udp', direction: 'up' } }),
+    );
+    expect(difference).toEqual({
+      added: ['cap'],
+      removed: [],
+      replaced: [],
+      kept: ['tun', 'six'],
+      edges: [{ piece: 'cap', edge: 'net', network: 'lan', change: 'joins' }],
+    });
+    expect([instanceOf('tun'), instanceOf('six')]).toEqual(before);
+    expect(before[0]!.joinings.length + before[0]!.left.length).toBe(1);
+    expect(lane.snapshot().pieces[1]!.edges[0]!.framesIn).toBe(1);
+  });
+
+  it('hands over what it replaces: state, counters, and no frame lost', async () => {
+    const old = instanceOf('six');
+    instanceOf('tun').bring(0, ipv6());
+    old.state = Uint8Array.of(1, 2, 3);
+    const difference = await lane.apply(makers({ tun: {}, six: { version: 2 } }));
+    expect(difference.replaced).toEqual(['six']);
+    const six = instanceOf('six');
+    expect(six).not.toBe(old);
+    expect(six.restored).toEqual([Uint8Array.of(1, 2, 3)]);
+    expect(old.closes).toBe(1);
+    instanceOf('tun').bring(0, ipv6());
+    expect([old.taken.length, six.taken.length]).toEqual([1, 1]);
+    expect(lane.snapshot().pieces[1]!.edges[0]).toMatchObject({ framesIn: 2 });
+  });
+
+  it('moves an Edge to another network without a new instance', async () => {
+    const six = instanceOf('six');
+    await lane.apply(
+      makers({
+        tun: {},
+        six: { network: 'far' },
+        gate: { network: 'far', direction: 'down' },
+        mate: { stack: 'ipv6' },
+      }),
+    );
+    expect(instanceOf('six')).toBe(six);
+    expect(six.left).toEqual(['0/0']);
+    expect(six.joinings.map(({ joint }) => joint)).toEqual(['lan', 'far']);
+    instanceOf('gate').bring(0, ipv6());
+    expect(six.taken).toHaveLength(1);
+  });
+
+  it.each(['make', 'start', 'accepts', 'listening', 'restore'] as const)(
+    'that is refused in `%s` leaves all as it was',
+    async (step) => {
+      const pieces = lane.snapshot().pieces;
+      const before = instances.slice();
+      const calls = before.map((piece) =>
+        JSON.stringify([piece.joinings, piece.left, piece.heard, piece.calls]),
+      );
+      const bad =
+        step === 'restore'
+          ? { tun: {}, six: { version: 2, fails: step } }
+          : {
+              tun: {},
+              six: {},
+              bad: {
+                fails: step,
+                stack: 'ipv6/udp',
+                direction: step === 'listening' ? ('down' as const) : ('up' as const),
+              },
+              ...(step === 'listening'
+                ? {
+                    web: { stack: 'ipv6/udp/local:80', network: 'w' },
+                    gate: { fails: step, network: 'w', direction: 'down' as const },
+                  }
+                : {}),
+            };
+      const error = await lane.apply(makers(bad)).catch((caught) => caught);
+      expect(error).toBeInstanceOf(Error);
+      expect(lane.snapshot().pieces).toEqual(pieces);
+      // `save` may have been asked for; nothing else has been noticed.
+      expect(
+        before.map((piece) =>
+          JSON.stringify([
+            piece.joinings,
+            piece.left,
+            piece.heard.filter(([, , present]) => present).slice(0, 1),
+            piece.calls,
+          ]),
+        ),
+      ).toEqual(
+        before.map((_piece, n) => {
+          const [joinings, left, heard, called] = JSON.parse(calls[n]!);
+          return JSON.stringify([joinings, left, heard.slice(0, 1), called]);
+        }),
+      );
+      expect(instances.slice(before.length).every((piece) => piece.closes === 1)).toBe(true);
+      instanceOf('tun').bring(0, ipv6());
+      expect(before[1]!.taken).toHaveLength(1);
+    },
+  );
+
+  it('that is newer replaces one that is still prepared', async () => {
+    let release = () => {};
+    const slow = makers({ tun: {}, six: {}, slow: { stack: 'ipv6/udp' } });
+    const waits = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const stalled: PieceMaker = {
+      ...slow[2]!,
+      make: async (context, frames) => {
+        await waits;
+        return slow[2]!.make(context, frames);
+      },
+    };
+    const older = lane.apply([...slow.slice(0, 2), stalled]).catch((error) => error);
+    const newer = lane.apply(makers({ tun: {}, six: {}, quick: { stack: 'ipv6/udp' } }));
+    release();
+    const error = await older;
+    expect(error).toBeInstanceOf(PuzzleError);
+    expect(error.code).toBe('FT_CHANGE_SUPERSEDED');
+    expect((await newer).added).toEqual(['quick']);
+    expect(lane.snapshot().pieces.map(({ name }) => name)).toEqual(['tun', 'six', 'quick']);
+  });
+
+  it('tells what it would come to without making anything', async () => {
+    const count = instances.length;
+    expect(
+      await lane.difference(makers({ tun: {}, extra: { stack: 'ipv6', direction: 'up' } })),
+    ).toMatchObject({
+      added: ['extra'],
+      removed: ['six'],
+    });
+    expect(instances.length).toBe(count);
+    await expect(lane.difference(makers({ tun: {} }))).rejects.toThrow(PuzzleError);
+  });
+
+  it('withdraws what a removed piece has offered', async () => {
+    const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
+    instanceOf('six').context.offer(0, address, true);
+    instanceOf('tun').bring(0, ipv6());
+    expect(instanceOf('tun').joinings.at(-1)!.properties).toEqual([address]);
+    await lane.apply(makers({ tun: {}, other: { stack: 'ipv6', direction: 'up' } }));
+    expect(instanceOf('tun').joinings.at(-1)!.properties).toEqual([]);
+  });
+
+  it('never shows the offers of neither when the new piece offers what the old one did', async () => {
+    const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
+    instanceOf('six').context.offer(0, address, true);
+    instanceOf('tun').bring(0, ipv6());
+    const told = instanceOf('tun').joinings.length;
+    await lane.apply(makers({ tun: {}, six: { version: 2, offers: address } }));
+    for (const joining of instanceOf('tun').joinings.slice(told))
+      expect(joining.properties).toEqual([address]);
+  });
+
+  it.each([
+    ['the same Shape', 'ipv6'],
+    ['another Shape', 'ip'],
+  ])('gives what waits on the way to the successor, with %s', async (_, stack) => {
+    const old = instanceOf('six');
+    await lane.apply(makers({ tun: {}, six: { version: 2, stack } }));
+    const six = instanceOf('six');
+    for (let n = 0; n < 3; n++) instanceOf('tun').bring(0, ipv6());
+    expect([old.taken.length, six.taken.length]).toEqual([0, 3]);
+    await lane.apply(makers({ tun: {}, six: { version: 3 } }));
+    instanceOf('tun').bring(0, ipv6());
+    expect([six.taken.length, instanceOf('six').taken.length]).toEqual([3, 1]);
+    await lane.apply(makers({ tun: {}, gate: { stack: 'ipv6' } }));
+    instanceOf('tun').bring(0, ipv6());
+    expect(instanceOf('gate').taken.length).toBe(1);
+  });
+
+  it('closes what it replaced while frames flow, but what holds frames at once', async () => {
+    const component = (made: PieceMaker[]) =>
+      made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
+    const pieces = { tun: {}, six: {}, web: { stack: 'ipv6/tcp' }, dns: { stack: 'ipv6/udp' } };
+    await lane.apply(component(makers(pieces)));
+    const [six, web, dns] = ['six', 'web', 'dns'].map(instanceOf);
+    web!.held = 1;
+    let isOver = false;
+    const closed: number[][] = [];
+    const versions = { six: { version: 2 }, web: { version: 2, stack: 'ipv6/tcp' } };
+    const changing = lane
+      .apply(component(makers({ tun: {}, ...versions, dns: { version: 2, stack: 'ipv6/udp' } })))
+      .then(() => {
+        isOver = true;
+      });
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      instanceOf('tun').bring(0, ipv6());
+      closed.push([six!, web!, dns!].map(({ closes }) => closes));
+    }
+    await changing;
+    expect(closed).toContainEqual([0, 1, 0]);
+    expect([six!, web!, dns!].map(({ closes }) => closes)).toEqual([1, 1, 1]);
+    expect(instances.reduce((sum, { taken }) => sum + taken.length, 0)).toBe(closed.length);
+  });
+
+  it('leaves nothing open when the lane is closed while it clears up', async () => {
+    const component = (made: PieceMaker[]) =>
+      made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
+    await lane.apply(component(makers({ tun: {}, six: {}, dns: { stack: 'ipv6/udp' } })));
+    const changing = lane.apply(
+      component(makers({ tun: {}, six: { version: 2 }, dns: { version: 2, stack: 'ipv6/udp' } })),
+    );
+    const isCommitted = () => instances.at(-1)!.joinings.length > 0 && instances.at(-2)!.joinings.length > 0;
+    const count = instances.length + 2;
+    while (instances.length < count || !isCommitted()) await new Promise((resolve) => setImmediate(resolve));
+    expect(instances.slice(-4).map(({ closes }) => closes)).toEqual([0, 0, 0, 0]);
+    lane.close();
+    await changing;
+    expect(instances.slice(-4).map(({ closes }) => closes)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('loses and duplicates nothing in hundreds of random changes under traffic, one in four of which fails', async () => {
+    const piece = fc.record({
+      network: fc.constantFrom('lan', 'far'),
+      version: fc.nat(2),
+      stack: fc.constantFrom('ipv6/udp', 'ipv6/udp/local:7', 'ipv6/tcp'),
+    });
+    const change = fc.record({
+      tun: fc.record({ version: fc.nat(1) }),
+      others: fc.dictionary(fc.constantFrom('a', 'b', 'c'), piece),
+      fails: fc.oneof(
+        { weight: 3, arbitrary: fc.constant(null) },
+        fc.constantFrom('make' as const, 'start' as const, 'accepts' as const),
+      ),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 12 }), async (changes) => {
+        lane.close();
+        instances = [];
+        lane = new Lane({
+          frames: new Frames({ smallRows: 512, largeRows: 2 }),
+          protocols,
+          now: () => clock,
+        });
+        await lane.start(makers({ tun: {}, six: {} }));
+        let sent = 0;
+        for (const { tun, others, fails } of changes) {
+          const sketch: Sketch = { tun, six: {} };
+          for (const [name, options] of Object.entries(others))
+            sketch[name] = { ...options, ...(fails ? { fails } : {}) };
+          const before = JSON.stringify(lane.snapshot().pieces);
+          const current = instances.filter((each) => each.closes === 0);
+          const applied = lane.apply(makers(sketch)).then(
+            () => true,
+            () => false,
+          );
+          const whileWaiting = JSON.stringify(lane.snapshot().pieces);
+          expect(whileWaiting).toBe(before);
+          for (let n = 0; n < 3; n++) instanceOf('tun').bring(0, numbered(sent++));
+          if (!(await applied)) expect(instances.filter((each) => each.closes === 0)).toEqual(current);
+          for (let n = 0; n < 3; n++) instanceOf('tun').bring(0, numbered(sent++));
+          expect(accounted()).toBe(sent);
+        }
+        const numbers = instances.flatMap((each) => each.taken.map(({ bytes }) => bytes.slice(-4).join()));
+        expect(new Set(numbers).size).toBe(numbers.length);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** Frames that arrived anywhere, or ended under a name, or wait. */
+function accounted(): number {
+  const taken = instances.reduce((sum, piece) => sum + piece.taken.length, 0);
+  const pieces = lane.snapshot().pieces;
+  const ended = pieces.flatMap((piece) => piece.reasons).reduce((sum, reason) => sum + reason.frames, 0);
+  return taken + ended + pieces.reduce((sum, piece) => sum + piece.waiting, 0);
+}
+
+interface Options {
+  version?: number;
+  network?: string;
+  stack?: string;
+  direction?: 'up' | 'down';
+  fails?: 'make' | 'start' | 'accepts' | 'listening' | 'restore';
+  offers?: Parameters<ScriptedPiece['context']['offer']>[1];
+}
+
+type Sketch = Record<string, Options>;
+
+function makers(sketch: Sketch): PieceMaker[] {
+  return Object.entries(sketch).map(([name, options]) => {
+    const { version = 1, network = 'lan', fails, offers } = options;
+    const direction = options.direction ?? (name === 'tun' ? 'down' : 'up');
+    const stack = options.stack ?? (name === 'tun' ? 'ip' : 'ipv6');
+    const description = { ...describePiece(name, stack, direction), version: `${version}.0.0` };
+    return {
+      place: { name, description, edges: new Map([['net', [network]]]) },
+      kind: 'native' as const,
+      failure: 'closed' as const,
+      identity: JSON.stringify({ ...options, network: undefined }),
+      make: (context, frames) => {
+        if (fails === 'make') throw new PuzzleError([{ code: 'FT_TEST', message: 'cannot be made' }]);
+        const piece = new ScriptedPiece(description, context, frames, protocols);
+        instances.push(piece);
+        if (fails === 'start') piece.problems.push({ message: 'does not start' });
+        if (fails === 'accepts') piece.refusal = { message: 'does not accept' };
+        if (fails === 'listening') piece.listenRefusal = { message: 'does not open' };
+        if (fails === 'restore') piece.restoreRefusal = { message: 'does not restore' };
+        if (offers !== undefined) {
+          piece.onProcess = () => {
+            context.offer(0, offers, true);
+          };
+        }
+        return piece as Piece;
+      },
+    };
+  });
+}
+
+/** The instance that sits in a seat: the newest that is not closed. */
+function instanceOf(name: string): ScriptedPiece {
+  return instances.findLast((piece) => piece.description.name === name && piece.closes === 0)!;
+}
+
+function numbered(n: number): number[] {
+  const packet = ipv6();
+  packet.splice(36, 4, n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255);
+  return packet;
+}

@@ -1,0 +1,618 @@
+import type { Problem, Property } from '../../../abi/host/contract.ts';
+import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import type { Arrangement, Member, Mistake, NetworkOptions } from '../plan/arrangement.ts';
+import type { PieceMaker } from '../plan/piece-maker.ts';
+import { propertyText } from '../plan/properties.ts';
+import { PuzzleError } from '../plan/puzzle-error.ts';
+import type { TimeSlicer } from '../plan/time-slicer.ts';
+import { AlongCurves, type Heard, type Station } from '../reach/along-curves.ts';
+import type { ActivationFlag } from '../runtime/activation.ts';
+import type { FailureHooks } from '../runtime/failures.ts';
+import type { Joint } from '../runtime/joint.ts';
+import type { LaneState } from '../runtime/lane-state.ts';
+import type { ListenPropagation } from '../runtime/listen-propagation.ts';
+import type { Overload } from '../runtime/overload.ts';
+import { offersAt, type PropertyUpdates, propertiesText } from '../runtime/property-updates.ts';
+import { JoinedEdge, Seat } from '../runtime/seat.ts';
+import type { Services } from '../runtime/services.ts';
+import { closeLater, type DeferredCleanup, type Retired, retire } from './deferred-cleanup.ts';
+import { type Difference, differenceOf, isSame } from './difference.ts';
+import { StubPiece } from './stub-piece.ts';
+
+/**
+ * A change of a running puzzle, from the intention to its end: first everything is prepared that can fail, while the old
+ * puzzle runs on; then it is committed in one turn, where nothing can refuse but a `restore`, before anything has changed.
+ */
+export class Change {
+  /** What it comes to, by name. */
+  readonly difference: Difference;
+
+  readonly #parts: LaneParts;
+  readonly #makers: readonly PieceMaker[];
+  readonly #networks: ReadonlyMap<string, NetworkOptions>;
+  readonly #arrangement: Arrangement;
+  /** By place. */
+  readonly #candidates: Candidate[] = [];
+  readonly #joinings: Joining[] = [];
+  /** Joints by name, those that come with this change included. */
+  readonly #joints = new Map<string, Joint<JoinedEdge>>();
+  #alongCurves: AlongCurves<Joining>;
+  /** Who hears what each Edge will listen on, by direction and stack; and of which rejoining this is true. */
+  readonly #heard = new Map<JoinedEdge, Map<string, readonly Heard<JoinedEdge>[]>>();
+  #heardAt = -1;
+  /** What native pieces were told to open, to be taken back when the change fails. */
+  readonly #opened: { joining: Joining; stack: string }[] = [];
+
+  constructor(
+    parts: LaneParts,
+    makers: readonly PieceMaker[],
+    networks: ReadonlyMap<string, NetworkOptions>,
+    arrangement: Arrangement,
+  ) {
+    this.#parts = parts;
+    this.#makers = makers;
+    this.#networks = networks;
+    this.#arrangement = arrangement;
+    this.#alongCurves = new AlongCurves(parts.floor.stacksAlong, []);
+    this.difference = differenceOf(parts.floor.seats, makers, arrangement);
+  }
+
+  /**
+   * Makes and starts what is new, and asks everybody concerned. Nothing of the running puzzle changes.
+   *
+   * @param pace lets the running puzzle have its turns in between; in one go when left out.
+   * @throws {PuzzleError} with everything undone.
+   */
+  async prepare(isCurrent: () => boolean, pace?: TimeSlicer): Promise<void> {
+    const mayGoOn = async (rest: Promise<void> | undefined): Promise<void> => {
+      await rest;
+      if (!isCurrent()) throw new PuzzleError([SUPERSEDED]);
+    };
+    try {
+      const mistakes: Mistake[] = [];
+      for (const maker of this.#makers) {
+        const candidate = await this.#makeCandidate(maker);
+        this.#candidates.push(candidate);
+        await mayGoOn(candidate.isKept ? pace?.mayRest() : pace?.rest());
+      }
+      const retiring = this.#retiringNatives();
+      for (const candidate of this.#candidates) {
+        mistakes.push(...this.#startCandidate(candidate, retiring));
+        await mayGoOn(pace?.mayRest());
+      }
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+      for (const [n, candidate] of this.#candidates.entries()) {
+        this.#candidates[n] = await this.#restoreCandidate(candidate);
+        await mayGoOn(pace?.mayRest());
+      }
+      this.#planJoinings();
+      this.#alongCurves = this.#waysOn();
+      for (const found of this.#askAll()) {
+        mistakes.push(...found);
+        await mayGoOn(pace?.mayRest());
+      }
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+      const { floor } = this.#parts;
+      const version = floor.listenersVersion;
+      for (const found of this.#openListens()) {
+        mistakes.push(...found);
+        await mayGoOn(pace?.mayRest());
+      }
+      await mayGoOn(pace?.rest());
+      // What is listened on now, and who has failed now, counts. What the last frames by the old puzzle change in it is put right by the commit.
+      if (floor.listenersVersion !== version) {
+        this.#alongCurves = this.#waysOn();
+        mistakes.push(...[...this.#openListens()].flat());
+      }
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+    } catch (error) {
+      this.undo();
+      throw error;
+    }
+  }
+
+  /** Takes back what was prepared; the running puzzle has noticed nothing. */
+  undo(): void {
+    for (const { joining, stack } of this.#opened.reverse())
+      joining.candidate.piece.listening(joining.edge, stack, false);
+    this.#opened.length = 0;
+    const { floor } = this.#parts;
+    for (const { isKept, piece, seat } of this.#candidates) {
+      if (isKept) continue;
+      floor.calling(seat, false, () => piece.close());
+      if (!floor.seats.includes(seat)) floor.pulse.release(seat.slot);
+    }
+    this.#candidates.length = 0;
+  }
+
+  /**
+   * Puts the new puzzle in the place of the old one, in the present turn.
+   *
+   * @returns what is to be closed, once the new pieces have been called: what they listen on is not to close in between.
+   * @throws {PuzzleError} where a state is refused; nothing has changed then, and `undo` is to be called.
+   */
+  commit(): DeferredCleanup {
+    this.#handOverStates();
+    const { floor, hearing, overload } = this.#parts;
+    const retired: Retired = { now: [], later: [] };
+    const left = this.#leaveOld();
+    const seats = this.#candidates.map((candidate) => this.#takeSeat(candidate, retired));
+    for (const seat of floor.seats) {
+      if (seats.includes(seat)) continue;
+      overload.dropWaiting(seat, 'removed');
+      seat.tenancy.isActive = false;
+      seat.wakeAt = seat.restartAt = Infinity;
+      retire(seat, retired, true);
+    }
+    const isAsPrepared = floor.rejoinings === this.#heardAt;
+    floor.seats.splice(0, floor.seats.length, ...seats);
+    const joined = this.#joinNew();
+    floor.rejoined();
+    const { rejoinings } = floor;
+    this.#tellPieces(joined);
+    const closing = hearing.renew(isAsPrepared && floor.rejoinings === rejoinings ? this.#heard : undefined);
+    return { now: retired.now, later: closeLater(floor, hearing, closing, left, retired.later) };
+  }
+
+  async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
+    const { place } = maker;
+    const old = this.#parts.floor.seats.find((seat) => seat.name === place.name);
+    if (old?.piece !== undefined && isSame(old, maker)) {
+      return { maker, seat: old, piece: old.piece, tenancy: old.tenancy, isKept: true };
+    }
+    const seat =
+      old !== undefined && old.kind === maker.kind
+        ? old
+        : new Seat(maker, this.#parts.floor.pulse.claim(place.name));
+    const tenancy: ActivationFlag = { isActive: false };
+    const context = this.#parts.services.contextOf(seat, tenancy, maker);
+    const piece =
+      maker.ended === undefined ? await this.#make(seat, maker, context) : new StubPiece(place.description);
+    return { maker, seat, piece, tenancy, isKept: false };
+  }
+
+  /** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */
+  #guarded<T>({ seat, isKept }: Pick<Candidate, 'seat' | 'isKept'>, call: () => T): T {
+    try {
+      return this.#parts.floor.calling(seat, isKept, call);
+    } catch (error) {
+      if (!(error instanceof FunnelError)) throw error;
+      const setting =
+        'setting' in error && typeof error.setting === 'string' ? { setting: error.setting } : {};
+      throw new PuzzleError([{ code: error.code, piece: seat.name, message: error.message, ...setting }], {
+        cause: error,
+      });
+    }
+  }
+
+  /** What these have open their successors may take over. */
+  #retiringNatives(): Piece[] {
+    return this.#parts.floor.seats.flatMap((seat) => {
+      const stays = this.#candidates.some((candidate) => candidate.seat === seat && candidate.isKept);
+      return stays || seat.kind !== 'native' || seat.piece === undefined ? [] : [seat.piece];
+    });
+  }
+
+  /** What it runs before the first wait counts as a call. */
+  #make(seat: Seat, maker: PieceMaker, context: PieceContext): Piece | Promise<Piece> {
+    const { floor } = this.#parts;
+    return floor.calling(seat, false, () => maker.make(context, floor.frames));
+  }
+
+  #startCandidate(candidate: Candidate, retiring: readonly Piece[]): Mistake[] {
+    const { isKept, piece, maker } = candidate;
+    if (isKept) return [];
+    const name = maker.place.name;
+    piece.succeed?.(retiring);
+    return this.#guarded(candidate, () => piece.start(this.#parts.floor.now)).map(({ setting, message }) => ({
+      code: 'FT_PIECE_START',
+      piece: name,
+      message,
+      ...(setting === undefined ? {} : { setting }),
+    }));
+  }
+
+  /** Gives a piece the state that was saved in another lane. What does not take it begins afresh, as another instance. */
+  async #restoreCandidate(candidate: Candidate): Promise<Candidate> {
+    const { maker, seat, piece, isKept } = candidate;
+    const { state } = maker;
+    if (isKept || state === undefined || maker.ended !== undefined) return candidate;
+    // One that runs hands over its own.
+    if (seat.piece !== undefined && seat.fault === undefined) return candidate;
+    const { floor } = this.#parts;
+    const why = problemOf(() =>
+      floor.calling(seat, isKept, () => piece.restore(floor.now, state.version, state.state)),
+    );
+    this.#parts.onRestore(seat.name, why === undefined);
+    if (why === undefined) return candidate;
+    const tenancy: ActivationFlag = { isActive: false };
+    const context = this.#parts.services.contextOf(seat, tenancy, maker);
+    context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
+    floor.calling(seat, false, () => piece.close());
+    const fresh = { ...candidate, tenancy, piece: await this.#make(seat, maker, context) };
+    try {
+      const mistakes = this.#startCandidate(fresh, []);
+      if (mistakes.length > 0) throw new PuzzleError(mistakes);
+    } catch (error) {
+      fresh.piece.close();
+      throw error;
+    }
+    return fresh;
+  }
+
+  /** Edges that stay keep their numbers; new ones get the lowest that are free, and are made, for the commit to put them in place. */
+  #planJoinings(): void {
+    const { floor } = this.#parts;
+    const taken = this.#candidates.map(({ isKept, seat }) => {
+      const numbers = new Set<number>();
+      if (isKept) for (const member of seat.edges) numbers.add(member.edge);
+      return numbers;
+    });
+    for (const { name, members } of this.#arrangement.joints) {
+      const joint = floor.jointNamed(name);
+      this.#joints.set(name, joint);
+      for (const planned of members) {
+        const candidate = this.#candidates[planned.place]!;
+        const old = candidate.isKept ? findMember(candidate.seat, planned.described, name) : undefined;
+        let edge = old?.edge ?? 0;
+        if (old === undefined) {
+          const numbers = taken[planned.place]!;
+          while (numbers.has(edge)) edge++;
+          numbers.add(edge);
+        }
+        const { seat, maker } = candidate;
+        const { described, shapes } = planned;
+        const { description } = maker.place;
+        this.#joinings.push({
+          candidate,
+          planned,
+          network: name,
+          edge,
+          old,
+          member: old ?? new JoinedEdge(seat, edge, described, joint, description),
+          handed: new Map(),
+          piece: seat,
+          description,
+          described,
+          shapes,
+          opens: new Set(),
+        });
+      }
+    }
+  }
+
+  /** On which ways what pieces listen on and offer reaches others, as the pieces are now. */
+  #waysOn(): AlongCurves<Joining> {
+    this.#heard.clear();
+    this.#heardAt = this.#parts.floor.rejoinings;
+    return new AlongCurves(this.#parts.floor.stacksAlong, this.#joinings.filter(isPassable));
+  }
+
+  /** Asks for one Edge after the other. */
+  *#askAll(): Generator<readonly Mistake[]> {
+    const offers = this.#alongCurves.offers(offersOf);
+    const here = new Map<string, Joining[]>();
+    for (const joining of this.#joinings) {
+      const others = here.get(joining.network);
+      if (others === undefined) here.set(joining.network, [joining]);
+      else others.push(joining);
+    }
+    for (const joining of this.#joinings) {
+      const { network, piece } = joining;
+      const others = here.get(network)!.flatMap((other) => (other.piece === piece ? [] : offersOf(other)));
+      yield this.#ask(joining, offersAt(others, offers.get(network) ?? [], piece));
+    }
+  }
+
+  #ask({ candidate, planned, network, edge, old }: Joining, offers: readonly Property[]): Mistake[] {
+    const mistakes: Mistake[] = [];
+    for (const [index, shape] of planned.shapes.entries()) {
+      const properties = [...planned.properties[index]!, ...offers];
+      const isToldSo = old?.shapes.includes(shape) && old.told.get(shape) === propertiesText(properties);
+      if (isToldSo && !this.#isTouched(network)) continue;
+      const { place } = candidate.maker;
+      const joining = { edge, described: planned.described, shape, joint: network, properties };
+      const problem = this.#guarded(candidate, () => candidate.piece.accepts(joining));
+      if (problem === undefined) continue;
+      const described = place.description.edges[planned.described]!;
+      mistakes.push({
+        code: 'FT_JOIN_REFUSED',
+        piece: place.name,
+        edge: described.name,
+        network,
+        message: problem.message,
+      });
+    }
+    return mistakes;
+  }
+
+  #isTouched(network: string): boolean {
+    return this.difference.edges.some((edge) => edge.network === network);
+  }
+
+  /** Endpoints open what they will have to, and have not opened yet: what they cannot open ends the change here. One Edge after the other. */
+  *#openListens(): Generator<readonly Mistake[]> {
+    for (const listener of this.#joinings) {
+      const mistakes: Mistake[] = [];
+      for (const { direction, stack } of stacksOf(listener)) {
+        const hearers = this.#alongCurves.hearers(listener, direction, stack);
+        this.#noteHearers(listener, `${direction} ${stack}`, hearers);
+        for (const heard of hearers) {
+          const { station } = heard;
+          const { piece, maker } = station.candidate;
+          if (maker.kind !== 'native' || station.old?.heard.has(heard.stack)) continue;
+          if (station.opens.has(heard.stack)) continue;
+          station.opens.add(heard.stack);
+          const problem = this.#guarded(station.candidate, () =>
+            piece.listening(station.edge, heard.stack, true),
+          );
+          if (problem === undefined) {
+            this.#opened.push({ joining: station, stack: heard.stack });
+            continue;
+          }
+          const edge = maker.place.description.edges[station.described]!.name;
+          const { message } = problem;
+          const code =
+            'code' in problem && typeof problem.code === 'string' ? problem.code : 'FT_LISTEN_REFUSED';
+          mistakes.push({ code, piece: maker.place.name, edge, network: station.network, message });
+        }
+      }
+      yield mistakes;
+    }
+  }
+
+  #noteHearers({ member }: Joining, key: string, hearers: readonly Heard<Joining>[]): void {
+    const byKey = this.#heard.get(member) ?? new Map<string, readonly Heard<JoinedEdge>[]>();
+    this.#heard.set(member, byKey);
+    byKey.set(
+      key,
+      hearers.map(({ station, stack }) => ({ station: station.member, stack })),
+    );
+  }
+
+  /** The only step of a commit that can be refused comes first. */
+  #handOverStates(): void {
+    const now = this.#parts.floor.now;
+    for (const candidate of this.#candidates) {
+      const { isKept, maker, seat, piece } = candidate;
+      const old = seat.piece;
+      if (isKept || old === undefined || seat.fault !== undefined) continue;
+      const { name, version } = seat.place.description;
+      if (name !== maker.place.description.name) continue;
+      const state = this.#parts.floor.attempt(seat, () => old.save(now));
+      if (state === undefined) {
+        const message =
+          'faulted when it was asked for its state, and is not replaced now; see its failure policy';
+        throw new PuzzleError([{ code: 'FT_SAVE_FAILED', piece: seat.name, message }]);
+      }
+      const problem = this.#guarded(candidate, () => piece.restore(now, version, state));
+      if (problem === undefined) continue;
+      const message = `does not take over the state of version ${version}: ${problem.message}`;
+      throw new PuzzleError([{ code: 'FT_RESTORE_REFUSED', piece: maker.place.name, message }]);
+    }
+  }
+
+  /** Everything leaves that does not stay, and what is the same of its successor is handed to that. Answers what pieces that stay have open by Edges that have left. */
+  #leaveOld(): { piece: Piece; edge: number; stack: string }[] {
+    const { floor, overload, services } = this.#parts;
+    const left: { piece: Piece; edge: number; stack: string }[] = [];
+    const kept = new Map<JoinedEdge, Member>();
+    for (const { old, planned } of this.#joinings) if (old !== undefined) kept.set(old, planned);
+    const staying = new Set(this.#candidates.flatMap(({ seat, isKept }) => (isKept ? [seat] : [])));
+    this.#handOver(staying);
+    for (const seat of floor.seats) {
+      const stays = staying.has(seat);
+      for (const member of seat.edges) {
+        const planned = stays ? kept.get(member) : undefined;
+        const lost = member.shapes.filter((shape) => !planned?.shapes.includes(shape));
+        const listens = planned === undefined ? [...member.listens.keys()] : [];
+        for (const shape of [...lost, ...listens]) {
+          services.removeReceiver(member, shape);
+          if (stays && seat.fault === undefined)
+            floor.attempt(seat, () => seat.piece!.leave(member.edge, shape));
+        }
+        if (planned !== undefined) {
+          member.shapes = member.shapes.filter((shape) => !lost.includes(shape));
+          continue;
+        }
+        member.joint.members.splice(member.joint.members.indexOf(member), 1);
+        if (!stays) continue;
+        for (const stack of member.heard.keys())
+          if (seat.kind === 'native') left.push({ piece: seat.piece!, edge: member.edge, stack });
+        overload.closeIntake(member);
+        seat.members[member.edge] = undefined;
+      }
+    }
+    return left;
+  }
+
+  /** A Shape that takes the same as that of the instance before goes on in its place: the plan of the Joint stays as it is. */
+  #handOver(staying: ReadonlySet<Seat>): void {
+    for (const { candidate, described, description, network, shapes, handed } of this.#joinings) {
+      const { seat } = candidate;
+      if (seat.piece === undefined || staying.has(seat)) continue;
+      const { name, shapes: all } = description.edges[described]!;
+      const former = seat.members.find((member) => member?.name === name && member.network === network);
+      if (former === undefined) continue;
+      for (const shape of shapes) {
+        const tag = former.tags.get(shape);
+        const receiver = tag === undefined ? undefined : former.joint.receivers[tag];
+        if (tag === undefined || receiver?.stack !== all[shape]!.stack) continue;
+        if (receiver.direction !== all[shape]!.direction) continue;
+        former.tags.delete(shape);
+        handed.set(shape, tag);
+      }
+    }
+  }
+
+  #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Retired): Seat {
+    const { floor, overload } = this.#parts;
+    if (!isKept) {
+      if (seat.piece !== undefined) {
+        retire(seat, retired, false);
+        seat.tenancy.isActive = false;
+        // What still waits came by Edges of the old instance.
+        overload.dropWaiting(seat, 'replaced');
+        seat.former = formerEdges(seat);
+      }
+      for (const member of seat.edges) overload.closeIntake(member);
+      seat.members.length = 0;
+      seat.piece = piece;
+      seat.isNew = true;
+      seat.tenancy = tenancy;
+      seat.fault = maker.ended;
+      seat.saved = undefined;
+      seat.startedAt = floor.now;
+      seat.restartAt = Infinity;
+    }
+    seat.occupy(maker);
+    tenancy.isActive = true;
+    if (!isKept) piece.takeOver?.();
+    return seat;
+  }
+
+  #joinNew(): Joined[] {
+    const { floor } = this.#parts;
+    const joined: Joined[] = [];
+    for (const [name, joint] of this.#joints) {
+      joint.copies = this.#networks.get(name)?.copies ?? false;
+      floor.joints.set(name, joint);
+    }
+    for (const joining of this.#joinings) {
+      const { candidate, planned, network, edge, old, member, handed } = joining;
+      const { joint } = member;
+      const { seat } = candidate;
+      if (old === undefined) {
+        const former = seat.former?.get(`${member.name} ${network}`);
+        if (former !== undefined) member.inherit(former);
+        seat.members[edge] = member;
+        seat.intake.open(edge);
+        joint.members.push(member);
+      }
+      for (const each of this.#opened) if (each.joining === joining) member.prepared.add(each.stack);
+      const shapes = planned.shapes.filter((shape) => !member.shapes.includes(shape));
+      const renewed = planned.shapes.filter(
+        (shape, index) =>
+          member.shapes.includes(shape) && !isSettledSo(member, shape, planned.properties[index]!),
+      );
+      member.shapes = [...planned.shapes];
+      member.settled = new Map(planned.shapes.map((shape, index) => [shape, planned.properties[index]!]));
+      joined.push({ member, shapes, renewed });
+      for (const shape of shapes) {
+        const { stack, direction } = seat.place.description.edges[planned.described]!.shapes[shape]!;
+        const tag = handed.get(shape);
+        member.tags.set(
+          shape,
+          tag === undefined ? joint.add(member, shape, direction, stack) : joint.hand(tag, member),
+        );
+      }
+    }
+    for (const [name, joint] of floor.joints) if (joint.members.length === 0) floor.joints.delete(name);
+    return joined;
+  }
+
+  #tellPieces(joined: readonly Joined[]): void {
+    const { terms } = this.#parts;
+    terms.note();
+    for (const { member, shapes, renewed } of joined)
+      for (const shape of [...shapes, ...renewed]) terms.join(member, shape);
+  }
+}
+
+const SUPERSEDED: Mistake = {
+  code: 'FT_CHANGE_SUPERSEDED',
+  message: 'a newer change came while this one was prepared, or the Funnel was closed',
+};
+
+/** What of a lane a change works on. */
+export interface LaneParts {
+  readonly floor: LaneState;
+  readonly hearing: ListenPropagation;
+  readonly overload: Overload;
+  readonly services: Services;
+  readonly terms: PropertyUpdates;
+  readonly onRestore: FailureHooks['onRestore'];
+}
+
+/** A piece as it will be: the present instance, or one that was made for this change. */
+interface Candidate {
+  readonly maker: PieceMaker;
+  readonly seat: Seat;
+  readonly piece: Piece;
+  readonly tenancy: ActivationFlag;
+  readonly isKept: boolean;
+}
+
+/** An Edge as it will be joined. */
+interface Joining extends Station {
+  readonly edge: number;
+  readonly candidate: Candidate;
+  readonly planned: Member;
+  /** Stacks that it was asked to carry for this change. */
+  readonly opens: Set<string>;
+  /** The Edge as it is joined now, of an instance that stays. */
+  readonly old: JoinedEdge | undefined;
+  /** The Edge as the commit joins it: the same, or a new one. */
+  readonly member: JoinedEdge;
+  /** By Shape, the tags that the instance before hands over in the commit. */
+  readonly handed: Map<number, number>;
+}
+
+interface Joined {
+  readonly member: JoinedEdge;
+  /** Shapes that are joined now. */
+  readonly shapes: readonly number[];
+  /** Shapes that stay, with other terms. */
+  readonly renewed: readonly number[];
+}
+
+/** Whether these are the terms that a Shape was told already. */
+function isSettledSo(member: JoinedEdge, shape: number, properties: readonly Property[]): boolean {
+  const told = member.settled.get(shape) ?? [];
+  return (
+    told.length === properties.length &&
+    told.every((property, index) => propertyText(property) === propertyText(properties[index]!))
+  );
+}
+
+function findMember(seat: Seat, described: number, network: string): JoinedEdge | undefined {
+  return seat.members.find((member) => member?.described === described && member.joint.name === network);
+}
+
+/** Whether what others do reaches further by way of this piece: not while it has failed, and nothing goes around it. */
+function isPassable({ candidate: { isKept, seat, maker } }: Joining): boolean {
+  return maker.failure === 'bypass' || (isKept ? seat.fault : maker.ended) === undefined;
+}
+
+/** What a piece will listen on: the Shapes of its description, and those that it listens on already. */
+function stacksOf({ description, described, shapes, old }: Joining) {
+  const all = description.edges[described]!.shapes;
+  const listens = [...(old?.listens.values() ?? [])];
+  return [
+    ...shapes.map((shape) => ({ direction: all[shape]!.direction, stack: all[shape]!.stack })),
+    ...listens.map(({ like, stack }) => ({ direction: all[like]!.direction, stack })),
+  ];
+}
+
+/** What a piece offers on an Edge, or the one that it replaces offered there. */
+function offersOf({ old, piece, description, described, network, candidate }: Joining): readonly Property[] {
+  if (old !== undefined) return old.offers;
+  if (candidate.isKept || !(piece instanceof Seat)) return [];
+  const { name } = description.edges[described]!;
+  return piece.edges.find((member) => member.name === name && member.network === network)?.offers ?? [];
+}
+
+function formerEdges(seat: Seat): Map<string, JoinedEdge> {
+  return new Map(seat.edges.map((member) => [`${member.name} ${member.joint.name}`, member]));
+}
+
+/** What a piece has against a call, be it that it says so or that it faults. */
+function problemOf(call: () => Problem | undefined): string | undefined {
+  try {
+    return call()?.message;
+  } catch (error) {
+    if (error instanceof FunnelError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Arrangement } from '../plan/arrangement.ts';
+import type { PieceMaker } from '../plan/piece-maker.ts';
+import type { Seat } from '../runtime/seat.ts';
+
+/** What a change comes to. */
+export interface Difference {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  /** Pieces with other settings, or of another version: a new instance, with the state of the old one. */
+  readonly replaced: readonly string[];
+  /** Pieces whose instances go on. */
+  readonly kept: readonly string[];
+  /** Edges of all pieces that come to a network or leave one. */
+  readonly edges: readonly { piece: string; edge: string; network: string; change: 'joins' | 'leaves' }[];
+}
+
+/** Which pieces and Edges a change concerns: a piece is kept when it would be made the same way again. */
+export function differenceOf(
+  seats: readonly Seat[],
+  makers: readonly PieceMaker[],
+  arrangement: Arrangement,
+): Difference {
+  const old = new Map(seats.map((seat) => [seat.name, seat]));
+  const names = new Set(makers.map((maker) => maker.place.name));
+  const added: string[] = [];
+  const replaced: string[] = [];
+  const kept: string[] = [];
+  for (const maker of makers) {
+    const seat = old.get(maker.place.name);
+    if (seat === undefined) added.push(maker.place.name);
+    else if (isSame(seat, maker)) kept.push(maker.place.name);
+    else replaced.push(maker.place.name);
+  }
+  const before = new Set(
+    seats.flatMap((seat) => seat.edges.map((member) => edgeKey(seat.name, member.name, member.joint.name))),
+  );
+  const after = new Set(
+    arrangement.joints.flatMap(({ name, members }) =>
+      members.map(({ place, described }) => {
+        const { place: where } = makers[place]!;
+        return edgeKey(where.name, where.description.edges[described]!.name, name);
+      }),
+    ),
+  );
+  const edges = [
+    ...[...before].filter((key) => !after.has(key)).map((key) => edgeOfKey(key, 'leaves')),
+    ...[...after].filter((key) => !before.has(key)).map((key) => edgeOfKey(key, 'joins')),
+  ];
+  return { added, removed: [...old.keys()].filter((name) => !names.has(name)), replaced, kept, edges };
+}
+
+/** Whether the piece that sits there would be made the same way again. */
+export function isSame(seat: Seat, maker: PieceMaker): boolean {
+  return seat.identity !== undefined && seat.identity === maker.identity && seat.kind === maker.kind;
+}
+
+// Names hold no line breaks.
+function edgeKey(piece: string, edge: string, network: string): string {
+  return `${piece}\n${edge}\n${network}`;
+}
+
+function edgeOfKey(key: string, change: 'joins' | 'leaves'): Difference['edges'][number] {
+  const [piece, edge, network] = key.split('\n') as [string, string, string];
+  return { piece, edge, network, change };
+}

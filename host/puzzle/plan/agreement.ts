@@ -1,0 +1,196 @@
+import type { Curve, PropertyWish } from '../../../abi/host/contract.ts';
+import type { JoinedPair, JoinedPlaces } from './join.ts';
+import {
+  acrossCurve,
+  both,
+  type Conflict,
+  type Facts,
+  inEachCase,
+  isAside,
+  NO_FACTS,
+  type Settlement,
+  sameFacts,
+  settle,
+  statedFacts,
+  withoutRejected,
+} from './properties.ts';
+import { atOnce } from './time-slicer.ts';
+
+/**
+ * Settles what holds on all Joints: of each two Shapes between which frames pass, what is said there and what comes from
+ * behind each piece by way of its Curves, until nothing changes.
+ *
+ * It goes in rounds, each made of the one before it alone, so that the order of pieces and of joining has no say.
+ */
+export function agree(joined: JoinedPlaces): Agreement {
+  return atOnce(agreeing(joined));
+}
+
+/** The same, with a yield wherever a lane that runs meanwhile may be given its time. */
+export function* agreeing({ places, joints }: JoinedPlaces): Generator<void, Agreement> {
+  const ends = new Ends();
+  yield* ends.add(places, joints);
+  for (let round = 0; round < MAX_ROUNDS; round++) if (!(yield* ends.spread())) break;
+  const settlements = new Map<JoinedPair, Settlement>();
+  for (const { pairs } of joints) {
+    for (const pair of pairs) settlements.set(pair, ends.settle(pair));
+    yield;
+  }
+  return {
+    of: (pair) => settlements.get(pair)!,
+    offeredAt: (pair, side) => ends.offeredAt(pair, side),
+    at: (joint, member, shape) =>
+      inEachCase(ends.pairsAt(joint, member, shape).map((pair) => settlements.get(pair)!.facts)),
+  };
+}
+
+export interface Agreement {
+  /** What two Shapes agree on, and what they do not. */
+  of(pair: JoinedPair): Settlement;
+  /** What the first (0) or second (1) Shape of a pair makes available, of itself and from behind its piece. */
+  offeredAt(pair: JoinedPair, side: 0 | 1): Facts;
+  /** What holds at a Shape with all that it meets: what its piece is told. */
+  at(joint: number, member: number, shape: number): Facts;
+}
+
+/** A Shape of an Edge on a Joint. */
+interface End {
+  readonly wishes: readonly PropertyWish[];
+  readonly stated: Facts;
+  /** What it meets, and on which side of each pair it is. */
+  readonly pairs: JoinedPair[];
+  readonly group: Group;
+  /** The joined Edge: one of a repeated Edge does not give to itself. */
+  readonly edge: string;
+  offers: Facts;
+  /** What the neighbours make available, of which the piece may pass on what a Curve keeps. */
+  arrives: Facts;
+}
+
+/** All joined ends of one described Shape of a piece. */
+interface Group {
+  readonly ends: End[];
+  readonly isRepeated: boolean;
+  /** Curves by which frames come here from other Shapes. */
+  readonly sources: { readonly group: Group; readonly curve: Curve; readonly addedBytes: number }[];
+}
+
+class Ends {
+  readonly #ends = new Map<string, End>();
+  /** Whether anybody says anything at all. */
+  #isSilent = true;
+
+  *add(places: JoinedPlaces['places'], joints: JoinedPlaces['joints']): Generator<void> {
+    const groups = new Map<string, Group>();
+    for (const [joint, { members, pairs }] of joints.entries()) {
+      members.forEach(({ place, edge, described, shapes }, member) => {
+        const { repeated, shapes: all } = places[place]!.description.edges[described]!;
+        for (const shape of shapes) {
+          const key = `${place} ${described} ${shape}`;
+          let group = groups.get(key);
+          if (group === undefined) {
+            group = { ends: [], isRepeated: repeated, sources: [] };
+            groups.set(key, group);
+          }
+          const wishes = all[shape]!.properties;
+          const stated = statedFacts(wishes);
+          const end: End = {
+            wishes,
+            stated,
+            pairs: [],
+            group,
+            edge: `${place} ${edge}`,
+            offers: stated,
+            arrives: NO_FACTS,
+          };
+          group.ends.push(end);
+          this.#ends.set(`${joint} ${member} ${shape}`, end);
+        }
+      });
+      for (const pair of pairs) for (const side of [0, 1] as const) this.#endOf(pair, side).pairs.push(pair);
+      yield;
+    }
+    for (const [place, { description }] of places.entries()) {
+      for (const curve of description.curves) {
+        const from = groups.get(`${place} ${curve.fromEdge} ${curve.fromShape}`);
+        const to = groups.get(`${place} ${curve.toEdge} ${curve.toShape}`);
+        if (from === undefined || to === undefined || isAside(description, curve)) continue;
+        // What turns back at one Shape comes from there already; but from one of a repeated Edge to another it goes on.
+        if (from === to && !from.isRepeated) continue;
+        to.sources.push({ group: from, curve, addedBytes: -curve.overhead });
+        from.sources.push({ group: to, curve, addedBytes: curve.overhead });
+      }
+      yield;
+    }
+    this.#isSilent = [...this.#ends.values()].every(({ wishes }) => wishes.length === 0);
+  }
+
+  /** One round. False when it changed nothing. */
+  *spread(): Generator<void, boolean> {
+    if (this.#isSilent) return false;
+    for (const end of this.#ends.values()) {
+      end.arrives = this.#arrivalsAt(end);
+      yield;
+    }
+    let isChanged = false;
+    for (const end of this.#ends.values()) {
+      yield;
+      const offers = both(end.stated, throughPiece(end));
+      if (sameFacts(offers, end.offers)) continue;
+      end.offers = offers;
+      isChanged = true;
+    }
+    return isChanged;
+  }
+
+  settle(pair: JoinedPair): Settlement {
+    const [a, b] = [this.#endOf(pair, 0), this.#endOf(pair, 1)];
+    return settle({ facts: a.offers, wishes: a.wishes }, { facts: b.offers, wishes: b.wishes });
+  }
+
+  offeredAt(pair: JoinedPair, side: 0 | 1): Facts {
+    return this.#endOf(pair, side).offers;
+  }
+
+  pairsAt(joint: number, member: number, shape: number): readonly JoinedPair[] {
+    return this.#ends.get(`${joint} ${member} ${shape}`)?.pairs ?? [];
+  }
+
+  #endOf({ joint, a, aShape, b, bShape }: JoinedPair, side: 0 | 1): End {
+    return this.#ends.get(side === 0 ? `${joint} ${a} ${aShape}` : `${joint} ${b} ${bShape}`)!;
+  }
+
+  #arrivalsAt(end: End): Facts {
+    // Many that say nothing come to the same as one.
+    const cases = new Set<Facts>();
+    for (const pair of end.pairs) {
+      const [a, b] = [this.#endOf(pair, 0), this.#endOf(pair, 1)];
+      const other = a === end ? b : a;
+      cases.add(withoutRejected(withoutRejected(other.offers, other.wishes), end.wishes));
+    }
+    return inEachCase([...cases]);
+  }
+}
+
+/** What comes to an end from behind its piece: what every Curve to it keeps, wherever its frames come from. */
+function throughPiece(end: End): Facts {
+  const cases = new Set<Facts>();
+  for (const { group, curve, addedBytes } of end.group.sources) {
+    for (const facts of arrivalsIn(group, end)) cases.add(acrossCurve(facts, curve.keeps, addedBytes));
+  }
+  return inEachCase([...cases]);
+}
+
+function arrivalsIn(group: Group, except: End): ReadonlySet<Facts> {
+  const cases = new Set<Facts>();
+  for (const end of group.ends) {
+    if (group.isRepeated && end.edge === except.edge) continue;
+    cases.add(end.arrives);
+  }
+  return cases;
+}
+
+export type { Conflict };
+
+/** A frame passes at most so many pieces (the lane's hop limit), so what is further away has no say. */
+const MAX_ROUNDS = 64;

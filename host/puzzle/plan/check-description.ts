@@ -1,0 +1,94 @@
+import type { Piece as Description } from '../../../abi/host/contract.ts';
+import type { Mistake } from './arrangement.ts';
+
+/**
+ * What a description says of itself that cannot be: names that stand twice, an Edge without Shapes, a Curve that runs
+ * from or to nowhere. Stacks are read by who joins them.
+ */
+export function checkDescription(piece: string, description: Description): readonly Mistake[] {
+  const mistakes: Mistake[] = [];
+  const add = (code: string, message: string, edge?: string) =>
+    mistakes.push({
+      code,
+      piece,
+      ...(edge === undefined ? {} : { edge }),
+      message: `${message}; this is a mistake of ${description.name} ${description.version}, for its author to mend`,
+    });
+  const { edges, curves, settings, reasons } = description;
+  for (const [what, items] of [
+    ['Edges', edges],
+    ['settings', settings],
+    ['reasons', reasons],
+  ] as const) {
+    for (const name of repeatedNames(items))
+      add('FT_DESCRIPTION_NAME', `two of its ${what} are named ${name}`);
+  }
+  for (const { name, shapes } of edges) {
+    if (shapes.length === 0) add('FT_DESCRIPTION_SHAPES', 'it has no Shapes, so nothing can match it', name);
+  }
+  curves.forEach((curve, index) => {
+    for (const [end, edge, shape] of [
+      ['from', curve.fromEdge, curve.fromShape],
+      ['to', curve.toEdge, curve.toShape],
+    ] as const) {
+      if (edges[edge]?.shapes[shape] !== undefined) continue;
+      const lack =
+        edges[edge] === undefined
+          ? `Edge ${edge}, of ${edges.length}`
+          : `Shape ${shape} of Edge ${edges[edge].name}, which has ${edges[edge].shapes.length}`;
+      add('FT_DESCRIPTION_CURVE', `Curve ${index} runs ${end} ${lack}, counted from 0`);
+    }
+  });
+  return mistakes;
+}
+
+/** Whether a description has more than anybody could follow; then nothing else is worth telling of it. */
+export function tooMuchOf(
+  piece: string,
+  { name, version, edges, curves, settings, reasons }: Description,
+): readonly Mistake[] {
+  const shapes = edges.flatMap((edge) => edge.shapes);
+  const most = (lists: readonly (readonly unknown[])[]) =>
+    lists.reduce((longest, list) => Math.max(longest, list.length), 0);
+  return (
+    [
+      ['Edges', edges.length, MAX_EDGES],
+      ['Shapes', shapes.length, MAX_SHAPES],
+      ['Curves', curves.length, MAX_CURVES],
+      ['settings', settings.length, MAX_SETTINGS],
+      ['reasons', reasons.length, MAX_REASONS],
+      ['properties of a Shape', most(shapes.map(({ properties }) => properties)), MAX_PROPERTIES],
+      ['properties that a Curve keeps', most(curves.map(({ keeps }) => keeps)), MAX_PROPERTIES],
+    ] as const
+  ).flatMap(([what, count, most]) =>
+    count <= most
+      ? []
+      : [
+          {
+            code: 'FT_DESCRIPTION_SIZE',
+            piece,
+            message: `it has ${count} ${what}, and can have ${most}; this is a mistake of ${name} ${version}, for its author to mend`,
+          },
+        ],
+  );
+}
+
+function repeatedNames(items: readonly { readonly name: string }[]): Set<string> {
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const { name } of items) {
+    if (seen.has(name)) repeated.add(name);
+    seen.add(name);
+  }
+  return repeated;
+}
+
+/** As the contract numbers joined Edges. */
+const MAX_EDGES = 255;
+/** Of all Edges together: what can be reached from each of them is worked out for the whole puzzle. */
+const MAX_SHAPES = 256;
+const MAX_CURVES = 1024;
+const MAX_SETTINGS = 256;
+/** Each has a counter, and all counters of a lane are told together again and again. */
+const MAX_REASONS = 256;
+const MAX_PROPERTIES = 64;

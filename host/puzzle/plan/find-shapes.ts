@@ -1,0 +1,38 @@
+import type { Edge } from '../../../abi/host/contract.ts';
+import { formatStack } from '../../stack/format-stack.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import { parseStack } from '../../stack/parse-stack.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+
+/**
+ * The Shapes of an Edge that a user means: by number, by their stack however it is written, or by stack and direction, such
+ * as `ip up`. Empty where there is none.
+ */
+export function findShapes(
+  { shapes }: Edge,
+  reference: number | string,
+  protocols: Protocols,
+): readonly number[] {
+  if (typeof reference === 'number') return shapes[reference] === undefined ? [] : [reference];
+  const [, stack, direction] = /^(.*?)(?: +(up|down|peer))?$/.exec(reference.trim()) ?? [];
+  const wanted = canonical(stack ?? '', protocols);
+  return shapes.flatMap((shape, index) => {
+    if (direction !== undefined && shape.direction !== direction) return [];
+    return canonical(shape.stack, protocols) === wanted ? [index] : [];
+  });
+}
+
+/** What cannot be read is only the same as itself. */
+function canonical(stack: string, protocols: Protocols): string {
+  try {
+    const { nameSpace, steps } = parseStack(stack, protocols);
+    // The lowest Name Space says nothing more than the steps above it.
+    return formatStack(
+      steps.length > 0 || nameSpace === undefined ? { steps } : { nameSpace, steps },
+      protocols,
+    );
+  } catch (error) {
+    if (error instanceof FunnelError) return stack;
+    throw error;
+  }
+}

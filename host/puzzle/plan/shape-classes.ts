@@ -1,0 +1,151 @@
+import type { Shape } from '../../../abi/host/contract.ts';
+import { type Direction, opposes } from '../../stack/direction.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import { type Match, partAboveNetwork } from '../../stack/match.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+import type { Stack } from '../../stack/stack.ts';
+import { StackMemo } from '../../stack/stack-memo.ts';
+
+/** Shapes that are alike: the same stack, however it is written, and the same direction. */
+export interface ShapeClass {
+  /** The stack as `formatStack` writes it. */
+  readonly text: string;
+  readonly stack: Stack;
+  readonly direction: Direction;
+}
+
+/**
+ * The Shapes of a puzzle by class, and which classes match: each two stacks are compared once, and only where an index
+ * by direction, first protocol and first port says that they may match.
+ */
+export class ShapeClasses {
+  readonly #protocols: Protocols;
+  readonly #memo: StackMemo;
+  readonly #byText = new Map<string, ShapeClass | FunnelError>();
+  readonly #byStack = new Map<string, ShapeClass>();
+  readonly #index: Record<Direction, Tokens> = { up: new Map(), down: new Map(), peer: new Map() };
+  readonly #facing = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
+  readonly #rivals = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
+
+  /** With the Shapes of which the answers of `facing` and `rivals` are to be; all are added before the first of these is asked. */
+  constructor(protocols: Protocols, shapes: Iterable<Shape> = []) {
+    this.#protocols = protocols;
+    this.#memo = StackMemo.of(protocols);
+    for (const shape of shapes) this.add(shape);
+  }
+
+  /** The class of a Shape that was added, or the error that its stack cannot be read. */
+  of({ stack, direction }: Shape): ShapeClass | FunnelError {
+    return this.#byText.get(`${direction} ${stack}`)!;
+  }
+
+  /** The classes between which and this one frames pass: of the opposing direction, and with a stack that matches. */
+  facing(one: ShapeClass): ReadonlySet<ShapeClass> {
+    return memoized(this.#facing, one, () => {
+      const opposing = (['up', 'down', 'peer'] as const).find((each) => opposes(one.direction, each))!;
+      return new Set(this.#candidates(one.stack, opposing).filter((other) => this.match(one, other).matches));
+    });
+  }
+
+  /** The classes that would take the same frames as this one, equally: of the same direction, and as long a stack. */
+  rivals(one: ShapeClass): ReadonlySet<ShapeClass> {
+    return memoized(this.#rivals, one, () => {
+      // What is open takes nothing until `listen` fills it, and that refuses what another has.
+      if (isOpen(one.stack)) return new Set();
+      return new Set(
+        this.#candidates(one.stack, one.direction).filter(
+          (other) =>
+            other.stack.steps.length === one.stack.steps.length &&
+            !isOpen(other.stack) &&
+            this.match(one, other).matches,
+        ),
+      );
+    });
+  }
+
+  /** Whether the stacks of two classes match, and why: the same whoever asks. */
+  match(one: ShapeClass, other: ShapeClass): Match {
+    const [a, b] = one.text <= other.text ? [one, other] : [other, one];
+    return this.#memo.match(a.text, b.text);
+  }
+
+  add({ stack: text, direction }: Shape): void {
+    const key = `${direction} ${text}`;
+    if (this.#byText.has(key)) return;
+    try {
+      const stack = this.#memo.parsed(text);
+      const canonical = this.#memo.text(stack);
+      let found = this.#byStack.get(`${direction} ${canonical}`);
+      if (found === undefined) {
+        found = { text: canonical, stack, direction };
+        this.#byStack.set(`${direction} ${canonical}`, found);
+        for (const start of startTokens(stack, this.#protocols)) {
+          const byPort = memoized(this.#index[direction], start, () => new Map<string, ShapeClass[]>());
+          for (const port of portTokens(stack)) memoized(byPort, port, () => []).push(found);
+        }
+      }
+      this.#byText.set(key, found);
+    } catch (error) {
+      if (!(error instanceof FunnelError)) throw error;
+      this.#byText.set(key, error);
+    }
+  }
+
+  /** All that may match a stack, and some that do not. */
+  #candidates(stack: Stack, direction: Direction): ShapeClass[] {
+    const found = new Set<ShapeClass>();
+    const ports = portTokens(stack);
+    for (const byPort of lookup(this.#index[direction], startTokens(stack, this.#protocols))) {
+      for (const classes of lookup(byPort, ports)) for (const each of classes) found.add(each);
+    }
+    return [...found];
+  }
+}
+
+/** Whether a stack has a step that is to be filled. */
+export function isOpen(stack: Stack): boolean {
+  return stack.steps.some((step) => step.kind === 'ports' && step.ports.some(({ port }) => port === 'open'));
+}
+
+type Tokens = Map<string, Map<string, ShapeClass[]>>;
+
+/** Stands for what can be anything. */
+const ANY = '*';
+
+/**
+ * The protocols with which a stack may begin; two stacks that have none in common do not match. A stack that begins with
+ * a link may begin anywhere above it.
+ */
+function startTokens(stack: Stack, protocols: Protocols): readonly string[] {
+  const first = stack.steps[0];
+  if (first?.kind !== 'protocols') return [ANY];
+  if (first.protocols.some((name) => protocols.definition(protocols.number(name))?.layer === 'link'))
+    return [ANY];
+  const carriers = partAboveNetwork(stack, protocols) === undefined ? [] : ['ipv4', 'ipv6'];
+  return [...new Set([...first.protocols, ...carriers])];
+}
+
+/** The numbers in the first step with ports: the first such steps of two stacks that match stand beside each other. */
+function portTokens(stack: Stack): readonly string[] {
+  const step = stack.steps.find((each) => each.kind === 'ports');
+  if (step === undefined || step.ports.some(({ port }) => port === 'open')) return [ANY];
+  return [...new Set(step.ports.map(({ port }) => String(port)))];
+}
+
+function lookup<T>(map: ReadonlyMap<string, T>, tokens: readonly string[]): readonly T[] {
+  if (tokens.includes(ANY)) return [...map.values()];
+  const found: T[] = [];
+  for (const token of [...tokens, ANY]) {
+    const value = map.get(token);
+    if (value !== undefined) found.push(value);
+  }
+  return found;
+}
+
+function memoized<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

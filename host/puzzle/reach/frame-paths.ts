@@ -1,0 +1,373 @@
+import type { Curve } from '../../../abi/host/contract.ts';
+import { formatStack } from '../../stack/format-stack.ts';
+import { matchStacks } from '../../stack/match.ts';
+import { MAX_STACK_STEPS, parseStack } from '../../stack/parse-stack.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+import type { Stack, Step } from '../../stack/stack.ts';
+import type { Place, PlannedJoint } from '../plan/arrangement.ts';
+
+/**
+ * What may reach what: the ways that frames may take through a puzzle without mistakes, and what may be parsed on them.
+ *
+ * Curves run both ways. Inside a piece a frame takes one Curve, and then Hairpins; from Joint to Joint the ways go on. What
+ * is wanted behind a piece is so wanted in front of it: the stacks that something may need spread over Curves and Joints
+ * until nothing changes.
+ */
+export function framePathsThrough(
+  protocols: Protocols,
+  places: readonly Place[],
+  joints: readonly PlannedJoint[],
+): FramePaths {
+  return new WayFinder(protocols, places, joints).find();
+}
+
+export interface FramePaths {
+  readonly joints: readonly JointNeeds[];
+  readonly entrances: readonly Entrance[];
+}
+
+/** The stacks that may be parsed of frames on a Joint. */
+export interface JointNeeds {
+  readonly name: string;
+  /** By the way that frames travel: those that anybody sends so. */
+  readonly travelling: readonly {
+    readonly direction: 'up' | 'down' | 'peer';
+    /** What the Shapes here want: so deep it is parsed on this Joint. */
+    readonly here: readonly string[];
+    /** What is wanted behind the pieces here: parsed when a frame comes there. */
+    readonly later: readonly string[];
+  }[];
+}
+
+/** A Shape by which frames come from outside: of an Edge from which no Curve leads on. */
+export interface Entrance {
+  readonly piece: string;
+  readonly edge: string;
+  readonly stack: string;
+  readonly network: string;
+  readonly hops: readonly Hop[];
+}
+
+/** A frame comes to a Shape, across a Joint. */
+export interface Hop {
+  readonly network: string;
+  readonly piece: string;
+  readonly edge: string;
+  readonly shape: string;
+  /** What is known of a frame that takes this way. */
+  readonly stack: string;
+  /** How many headers may stand in front of the Shape's own stack: N. */
+  readonly skipHeaders: readonly number[];
+  /** The most trailers of those headers: M, where the frame is padded. */
+  readonly skipTrailers: number;
+  /** The Curves that lead on. */
+  readonly onward: readonly Onward[];
+}
+
+export interface Onward {
+  readonly edge: string;
+  readonly shape: string;
+  readonly isHairpin: boolean;
+  readonly isOpaque: boolean;
+  /** Bytes that the frame gains. */
+  readonly overhead: number;
+  readonly hops: readonly Hop[];
+  /** From here on it is as told before. */
+  readonly isToldAbove: boolean;
+}
+
+/** A Shape on a Joint. */
+interface End {
+  readonly joint: number;
+  readonly place: number;
+  readonly edge: number;
+  readonly described: number;
+  readonly shape: number;
+  readonly stack: Stack;
+  readonly direction: 'up' | 'down' | 'peer';
+  /** Those between which and this one frames pass. */
+  readonly facing: End[];
+  /** What it wants, and what is wanted behind its piece; by text. */
+  readonly wanted: Map<string, Stack>;
+}
+
+/** A way through a piece. */
+interface CurvePath {
+  readonly to: End;
+  readonly isOpaque: boolean;
+  readonly overhead: number;
+  /** It has taken the one Curve that is no Hairpin. */
+  readonly isBent: boolean;
+}
+
+class WayFinder {
+  readonly #protocols: Protocols;
+  readonly #places: readonly Place[];
+  readonly #joints: readonly PlannedJoint[];
+  readonly #ends: End[] = [];
+  /** By place, described Edge and Shape. */
+  readonly #byShape = new Map<string, End[]>();
+  readonly #told = new Set<string>();
+
+  constructor(protocols: Protocols, places: readonly Place[], joints: readonly PlannedJoint[]) {
+    this.#protocols = protocols;
+    this.#places = places;
+    this.#joints = joints;
+    joints.forEach(({ members, pairs }, joint) => {
+      const here = new Map<string, End>();
+      members.forEach((member) => {
+        for (const shape of member.shapes) {
+          const { stack: text, direction } =
+            places[member.place]!.description.edges[member.described]!.shapes[shape]!;
+          const stack = parseStack(text, protocols);
+          const end: End = {
+            joint,
+            place: member.place,
+            edge: member.edge,
+            described: member.described,
+            shape,
+            stack,
+            direction,
+            facing: [],
+            wanted: new Map([[formatStack(stack, protocols), stack]]),
+          };
+          this.#ends.push(end);
+          here.set(`${member.place} ${member.edge} ${shape}`, end);
+          const key = `${member.place} ${member.described} ${shape}`;
+          this.#byShape.set(key, [...(this.#byShape.get(key) ?? []), end]);
+        }
+      });
+      for (const { a, aShape, b, bShape } of pairs) {
+        const one = here.get(`${a.place} ${a.edge} ${aShape}`)!;
+        const other = here.get(`${b.place} ${b.edge} ${bShape}`)!;
+        one.facing.push(other);
+        other.facing.push(one);
+      }
+    });
+  }
+
+  find(): FramePaths {
+    while (this.#spreadNeeds());
+    const entrances = this.#ends
+      .filter(({ place, described }) => this.#curvesAt(place, described).length === 0)
+      .map((end): Entrance => {
+        this.#told.clear();
+        return {
+          ...this.#namesOf(end),
+          network: this.#joints[end.joint]!.name,
+          hops: this.#hopsFrom(end, end.stack, [0], 0),
+        };
+      });
+    return { joints: this.#joints.map((_, joint) => this.#needsOn(joint)), entrances };
+  }
+
+  /** One round: what is wanted behind a piece is wanted in front of it. False when nothing is new. */
+  #spreadNeeds(): boolean {
+    let isNew = false;
+    for (const end of this.#ends) {
+      for (const { to, isOpaque } of this.#curvesFrom(end)) {
+        if (isOpaque) continue;
+        for (const other of to.facing) {
+          for (const stack of other.wanted.values()) {
+            if (beyond(stack, to.stack, this.#protocols) === undefined) continue;
+            const longer = this.#atOtherEnd(stack, to, end);
+            if (longer === undefined) continue;
+            const text = formatStack(longer, this.#protocols);
+            if (end.wanted.has(text) || end.wanted.size >= MAX_WANTED) continue;
+            end.wanted.set(text, longer);
+            isNew = true;
+          }
+        }
+      }
+    }
+    return isNew;
+  }
+
+  #needsOn(joint: number): JointNeeds {
+    const here = this.#ends.filter((end) => end.joint === joint);
+    const travelling = (['up', 'down', 'peer'] as const).flatMap((direction) => {
+      const receivers = new Set(
+        here.filter((end) => end.direction === direction).flatMap(({ facing }) => facing),
+      );
+      if (receivers.size === 0) return [];
+      const own = new Set<string>();
+      const all = new Set<string>();
+      for (const { stack, wanted } of receivers) {
+        own.add(formatStack(stack, this.#protocols));
+        for (const text of wanted.keys()) all.add(text);
+      }
+      const later = [...all].filter((text) => !own.has(text));
+      return [{ direction, here: [...own].sort(), later: later.sort() }];
+    });
+    return { name: this.#joints[joint]!.name, travelling };
+  }
+
+  /** @param outer how many headers the frame may have in front of what is known of it. */
+  #hopsFrom(sender: End, frame: Stack, outer: readonly number[], depth: number): readonly Hop[] {
+    return sender.facing.flatMap((receiver): readonly Hop[] => {
+      const { stack } = matchStacks(frame, receiver.stack, this.#protocols);
+      if (stack === undefined) return [];
+      const inFront = headersInFront(stack, receiver.stack);
+      const counts = [...new Set(outer.map((count) => count + inFront.length))].sort((a, b) => a - b);
+      const padded = inFront.filter((step) =>
+        step.protocols.some(
+          (name) => this.#protocols.definition(this.#protocols.number(name))?.header?.length,
+        ),
+      ).length;
+      return [
+        {
+          ...this.#namesOf(receiver),
+          network: this.#joints[receiver.joint]!.name,
+          shape: this.#shapeText(receiver),
+          stack: formatStack(stack, this.#protocols),
+          skipHeaders: counts,
+          skipTrailers: padded,
+          onward: this.#onward(receiver, stack, counts, depth),
+        },
+      ];
+    });
+  }
+
+  #onward(end: End, frame: Stack, counts: readonly number[], depth: number): readonly Onward[] {
+    return this.#curvesFrom(end).map(({ to, isOpaque, isBent, overhead }) => {
+      const onward = (isOpaque ? undefined : this.#atOtherEnd(frame, end, to)) ?? to.stack;
+      const key = `${this.#ends.indexOf(to)} ${formatStack(onward, this.#protocols)}`;
+      const isToldAbove = this.#told.has(key) || depth >= MAX_DEPTH;
+      this.#told.add(key);
+      // A piece keeps the headers in front of what it was given, or leaves them out.
+      const outer = [...new Set([0, ...counts])];
+      return {
+        edge: this.#namesOf(to).edge,
+        shape: this.#shapeText(to),
+        isHairpin: !isBent,
+        isOpaque,
+        overhead,
+        isToldAbove,
+        hops: isToldAbove ? [] : this.#hopsFrom(to, onward, outer, depth + 1),
+      };
+    });
+  }
+
+  /** What a stack that matches one end of a Curve is at the other: what follows the two is the same. Undefined where it is too long. */
+  #atOtherEnd(stack: Stack, from: End, to: End): Stack | undefined {
+    if (formatStack(from.stack, this.#protocols) === formatStack(to.stack, this.#protocols)) {
+      // Nothing is put around it, so what is known of it still holds; but for what is in front of the Shape's own.
+      const both = matchStacks(stack, from.stack, this.#protocols).stack;
+      if (both !== undefined)
+        return { ...to.stack, steps: both.steps.slice(Math.max(startOf(both, from.stack), 0)) };
+    }
+    const steps = [...to.stack.steps, ...(beyond(stack, from.stack, this.#protocols) ?? [])];
+    return steps.length > MAX_STACK_STEPS ? undefined : { ...to.stack, steps };
+  }
+
+  /** Where frames that come to a Shape may leave: by one Curve, with any number of Hairpins before and behind it. */
+  #curvesFrom(end: End): readonly CurvePath[] {
+    const found: CurvePath[] = [{ to: end, isOpaque: false, overhead: 0, isBent: false }];
+    for (const lead of found) {
+      for (const { to, curve, overhead } of this.#directCurves(lead.to)) {
+        const isHairpin = curve.fromEdge === curve.toEdge;
+        const isBent = lead.isBent || !isHairpin;
+        if (lead.isBent && !isHairpin) continue;
+        // The Shape itself stands first for where the search begins; a Hairpin that leads back to it is a way of its own.
+        if (found.some((known, n) => n > 0 && known.to === to && known.isBent === isBent)) continue;
+        found.push({
+          to,
+          isOpaque: lead.isOpaque || curve.opaque,
+          overhead: lead.overhead + overhead,
+          isBent,
+        });
+      }
+    }
+    // What comes by one of the Edges of a repeated one goes on by the others.
+    const { repeated } = this.#places[end.place]!.description.edges[end.described]!;
+    return found.slice(1).filter(({ to }) => !repeated || to.edge !== end.edge);
+  }
+
+  #directCurves(end: End): readonly { to: End; curve: Curve; overhead: number }[] {
+    return this.#places[end.place]!.description.curves.flatMap((curve) => {
+      const isFrom = curve.fromEdge === end.described && curve.fromShape === end.shape;
+      const isTo = curve.toEdge === end.described && curve.toShape === end.shape;
+      if (!isFrom && !isTo) return [];
+      const [edge, shape, overhead] = isFrom
+        ? [curve.toEdge, curve.toShape, curve.overhead]
+        : [curve.fromEdge, curve.fromShape, -curve.overhead];
+      return (this.#byShape.get(`${end.place} ${edge} ${shape}`) ?? []).map((to) => ({
+        to,
+        curve,
+        overhead,
+      }));
+    });
+  }
+
+  #curvesAt(place: number, described: number): readonly Curve[] {
+    return this.#places[place]!.description.curves.filter(
+      ({ fromEdge, toEdge }) => fromEdge === described || toEdge === described,
+    );
+  }
+
+  #shapeText({ direction, stack }: End): string {
+    return `${direction} ${formatStack(stack, this.#protocols)}`;
+  }
+
+  #namesOf({ place, described, shape }: End) {
+    const { name, description } = this.#places[place]!;
+    const edge = description.edges[described]!;
+    return { piece: name, edge: edge.name, stack: edge.shapes[shape]!.stack };
+  }
+}
+
+/**
+ * What a stack says beyond the end of another that matches it; undefined where it says nothing more. Links in front of
+ * either, and transparent headers that one of them does not name, are passed over as in matching.
+ */
+export function beyond(stack: Stack, base: Stack, protocols: Protocols): readonly Step[] | undefined {
+  const long = stack.steps;
+  let at = 1;
+  if (base.steps.length > 0) {
+    at = startOf(stack, base);
+    // Where the base begins below the stack, what lies below is not in it.
+    let own = at < 0 ? startOf(base, stack) : 0;
+    if (own < 0) return undefined;
+    at = Math.max(at, 0);
+    for (; own < base.steps.length; own++) {
+      while (
+        at < long.length &&
+        !overlaps(long[at]!, base.steps[own]!) &&
+        isTransparent(long[at]!, protocols)
+      )
+        at++;
+      if (at >= long.length) return undefined;
+      if (overlaps(long[at]!, base.steps[own]!)) at++;
+      else if (!isTransparent(base.steps[own]!, protocols)) return undefined;
+    }
+  }
+  return at < long.length ? long.slice(at) : undefined;
+}
+
+/** The layer of a stack at which another begins, or -1. */
+function startOf(stack: Stack, inner: Stack): number {
+  const first = inner.steps[0];
+  return first === undefined ? -1 : stack.steps.findIndex((step) => overlaps(step, first));
+}
+
+/** The headers of a stack in front of where another begins; none where it does not begin in it. */
+function headersInFront(stack: Stack, inner: Stack) {
+  return stack.steps.slice(0, Math.max(startOf(stack, inner), 0)).filter((step) => step.kind === 'protocols');
+}
+
+function overlaps(a: Step, b: Step): boolean {
+  if (a.kind === 'ports' || b.kind === 'ports') return a.kind === b.kind;
+  return a.protocols.some((name) => b.protocols.includes(name));
+}
+
+function isTransparent(step: Step, protocols: Protocols): boolean {
+  return (
+    step.kind === 'protocols' &&
+    step.protocols.every((name) => protocols.definition(protocols.number(name))?.transparent === true)
+  );
+}
+
+/** A frame passes at most so many pieces. */
+const MAX_DEPTH = 64;
+/** Stacks that may be wanted at one Shape; more are not told. */
+const MAX_WANTED = 256;

@@ -1,0 +1,188 @@
+import type { Outbox } from '../../piece/outbox.ts';
+import type { Direction } from '../../stack/direction.ts';
+import * as intakeConstants from './intake.ts';
+import type { LaneState } from './lane-state.ts';
+import type { Overload } from './overload.ts';
+import type { JoinedEdge, Seat } from './seat.ts';
+import * as seatConstants from './seat.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+const { EVICTED, REFUSED } = intakeConstants;
+const { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT } = seatConstants;
+
+/** How a frame comes from the Edge by which it leaves a piece to whoever takes it. */
+export class Delivery {
+  readonly #floor: LaneState;
+  readonly #overload: Overload;
+  readonly #maxHops: number;
+
+  constructor(floor: LaneState, overload: Overload, maxHops: number) {
+    this.#floor = floor;
+    this.#overload = overload;
+    this.#maxHops = maxHops;
+  }
+
+  deliver(seat: Seat, outbox: Outbox): void {
+    const { edgeShapes, length } = outbox;
+    // Most of a batch leave by one Edge and Shape: what is the same for all of them is looked up once.
+    for (let n = 0; n < length; ) {
+      const edgeShape = edgeShapes[n]!;
+      let end = n + 1;
+      while (end < length && edgeShapes[end] === edgeShape) end++;
+      this.#deliverAlike(seat, edgeShape, outbox, n, end);
+      n = end;
+    }
+    outbox.length = 0;
+  }
+
+  #deliverAlike(seat: Seat, edgeShape: number, outbox: Outbox, from: number, end: number): void {
+    const { rows } = outbox;
+    const bytesOf = this.#floor.frames.length;
+    const member = seat.members[edgeShape & 0xffff];
+    const direction = member?.directions[edgeShape >>> 16];
+    if (member === undefined || direction === undefined) {
+      for (let n = from; n < end; n++) this.#floor.drop(seat, rows[n]!, 'not-joined');
+      return;
+    }
+    let bytes = 0;
+    let n = from;
+    for (; n < end; n++) {
+      if (this.#overload.fullEdges > 0) {
+        const full = this.#overload.fullBehind(member, direction);
+        if (full !== undefined) {
+          this.#refuseAlike(member, full, outbox, n, end);
+          break;
+        }
+      }
+      const row = rows[n]!;
+      bytes += bytesOf[row]!;
+      this.send(member, direction, row);
+    }
+    member.traffic[FRAMES_OUT]! += n - from;
+    member.traffic[BYTES_OUT]! += bytes;
+  }
+
+  /**
+   * Under overload most frames end here, so as little as can be is spent on each: all that leave by the same Edge and Shape end
+   * together, because nobody makes room meanwhile.
+   */
+  #refuseAlike(sender: JoinedEdge, full: JoinedEdge, { rows }: Outbox, from: number, end: number): void {
+    sender.traffic[FRAMES_OUT]! += end - from;
+    sender.traffic[BYTES_OUT]! += this.#floor.frames.releaseAll(rows, from, end);
+    this.#overload.noteRefused(full, end - from);
+  }
+
+  /** A frame leaves by an Edge, from a Shape of `direction`, and comes to whoever takes it. */
+  send(member: JoinedEdge, direction: Direction, row: number): void {
+    const { frames } = this.#floor;
+    const { seat } = member;
+    if (frames.hops[row]! > this.#maxHops) {
+      this.#floor.drop(seat, row, HOP_LIMIT);
+      return;
+    }
+    if (this.#overload.fullEdges > 0 && this.#overload.isInVain(member, direction, row)) return;
+    const plan = member.joint.planFrom(direction);
+    let node = plan.walk(frames, row, direction === 'up');
+    let isTaken = false;
+    while (node >= 0 && !isTaken) {
+      isTaken = this.#hand(
+        member,
+        row,
+        plan.accepts(node),
+        plan.skipHeadersOf(node) | (plan.skipTrailersOf(node) << 8),
+      );
+      if (!isTaken) node = plan.parent(node);
+    }
+    if (!isTaken)
+      this.#floor.drop(seat, row, plan.problem === 0 ? 'no-match' : plan.problemName(plan.problem));
+  }
+
+  /** Gives a frame to the receivers behind these tags, except to its sender. False where there is none. */
+  #hand(sender: JoinedEdge, row: number, tags: readonly number[], skips: number): boolean {
+    const { receivers } = sender.joint;
+    if (tags.length === 1) {
+      const { member, edgeShape } = receivers[tags[0]!]!;
+      if (member.seat === sender.seat) return false;
+      this.#push(member, row, edgeShape, skips);
+      return true;
+    }
+    let last: JoinedEdge | undefined;
+    for (let n = 0; n < tags.length; n++) {
+      const { member, edgeShape } = receivers[tags[n]!]!;
+      if (member.seat === sender.seat || member === last) continue;
+      last = member;
+      // Each receiver has a reference of its own: the first may let go of the frame before the next is asked.
+      this.#floor.frames.retain(row);
+      this.#push(member, row, edgeShape, skips);
+    }
+    if (last !== undefined) this.#floor.frames.release(row);
+    return last !== undefined;
+  }
+
+  #push(member: JoinedEdge, row: number, edgeShape: number, skips: number): void {
+    const { seat } = member;
+    if (seat.fault !== undefined) {
+      this.#avoid(member, row, edgeShape >>> 16);
+    } else if (seat.piece!.isPaused(member.edge)) {
+      this.#floor.drop(seat, row, 'paused');
+    } else {
+      const bytes = this.#floor.frames.length[row]!;
+      const answer = seat.intake.push(member.edge, row, edgeShape, skips);
+      if (answer === REFUSED) {
+        this.#overload.refuse(member, row);
+        return;
+      }
+      member.traffic[FRAMES_IN]! += 1;
+      member.traffic[BYTES_IN]! += bytes;
+      this.#floor.enqueue(seat);
+      if (answer === EVICTED) this.#overload.evicted(seat);
+    }
+  }
+
+  /** A frame came to a piece that has failed. */
+  #avoid(member: JoinedEdge, row: number, shape: number): void {
+    const { seat } = member;
+    const way = member.detours[shape];
+    if (way === undefined) {
+      this.#floor.drop(seat, row, 'failed');
+      return;
+    }
+    const { frames } = this.#floor;
+    const bytes = frames.length[row]!;
+    member.traffic[FRAMES_IN]! += 1;
+    member.traffic[BYTES_IN]! += bytes;
+    way.member.traffic[FRAMES_OUT]! += 1;
+    way.member.traffic[BYTES_OUT]! += bytes;
+    seat.bypassed++;
+    // It counts as a piece that the frame has passed, or two of them could send it round for ever.
+    frames.hops[row]!++;
+    this.send(way.member, way.direction, row);
+  }
+
+  /** What waits for a failed piece goes around it too, or ends. */
+  avoidWaiting(seat: Seat): void {
+    const { inbox } = seat.intake;
+    while (inbox.length > 0) {
+      const waiting = inbox.length;
+      for (let n = 0; n < waiting; n++) {
+        const at = inbox.at(n);
+        const edgeShape = inbox.edgeShapes[at]!;
+        const row = inbox.rows[at]!;
+        const member = seat.members[edgeShape & 0xffff];
+        if (member?.detours[edgeShape >>> 16] === undefined) {
+          this.#floor.drop(seat, row, 'failed');
+          continue;
+        }
+        // It was counted when it came.
+        member.traffic[FRAMES_IN]! -= 1;
+        member.traffic[BYTES_IN]! -= this.#floor.frames.length[row]!;
+        this.#avoid(member, row, edgeShape >>> 16);
+      }
+      inbox.take(waiting);
+      seat.intake.refill(this.#floor.frames);
+    }
+    for (const member of seat.edges) if (member.isFull) this.#overload.roomAgain(member);
+  }
+}
+
+const HOP_LIMIT = 'hop-limit-of-the-puzzle';

@@ -1,0 +1,249 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Curve, Piece as Description } from '../../../abi/host/contract.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
+import { Protocols } from '../../stack/protocols.ts';
+import { Lane } from '../lane.ts';
+import type { PieceMaker, SavedState } from '../plan/piece-maker.ts';
+import { PuzzleError } from '../plan/puzzle-error.ts';
+import { checkForLeaks } from '../testing/leak-check.ts';
+import { describePiece, ipv4, ipv6, ScriptedPiece } from '../testing/scripted-piece.ts';
+import type { LaneEvent } from './failures.ts';
+
+checkForLeaks();
+
+const protocols = new Protocols();
+const pieces: Record<string, ScriptedPiece> = {};
+let events: LaneEvent[] = [];
+let saves: [string, SavedState][] = [];
+let restorations: [string, boolean][] = [];
+let logs: string[] = [];
+let clock = 0;
+let lane: Lane;
+
+afterEach(() => {
+  lane.close();
+  expect(lane.frames.freeRows).toBe(lane.frames.rows);
+});
+
+describe('with the policy bypass', () => {
+  it('frames go around a piece that failed, those that wait for it included, both ways', async () => {
+    await start([end('top', 'down', 'a'), between('middle', 'bypass'), end('bottom', 'up', 'b')]);
+    pieces.middle!.takes = 1;
+    pieces.middle!.onProcess = fault;
+    pieces.top!.bring(0, ipv6(), ipv4(), ipv6());
+    // The first was inside of it.
+    expect(pieces.bottom!.taken.map(({ bytes }) => bytes)).toEqual([ipv4(), ipv6()]);
+    pieces.bottom!.bring(0, ipv6());
+    expect(pieces.top!.taken.map(({ bytes }) => bytes)).toEqual([ipv6()]);
+    const middle = lane.snapshot().pieces[1]!;
+    expect(middle).toMatchObject({ state: 'failed', faults: 1, bypassed: 3, reasons: [] });
+    expect(middle.edges.map(({ framesIn, framesOut }) => [framesIn, framesOut])).toEqual([
+      [3, 1],
+      [1, 2],
+    ]);
+  });
+
+  it('two failed pieces do not send a frame round for ever', async () => {
+    const ring = (name: string): PieceMaker => between(name, 'bypass', { direction: 'peer' });
+    await start([ring('one'), ring('two')]);
+    for (const name of ['one', 'two']) pieces[name]!.onProcess = fault;
+    pieces.one!.bring(0, ipv6());
+    pieces.two!.bring(0, ipv6());
+    expect(lane.snapshot().pieces.map(({ state }) => state)).toEqual(['failed', 'failed']);
+    pieces.one!.bring(0, ipv6());
+    const reasons = lane.snapshot().pieces.flatMap((piece) => piece.reasons);
+    expect(reasons.map(({ name }) => name)).toContain('hop-limit-of-the-puzzle');
+  });
+
+  it.each([
+    ['whose stacks differ', { stacks: ['ip', 'ip/udp'] }, /has ip\/udp/],
+    ['that encrypts', { opaque: true }, /encoded/],
+    ['without Curves', { curves: [] }, /no Curve/],
+    ['that makes what its neighbour needs', { makesReliable: true }, /`reliable` does not hold/],
+  ] as const)('a piece is refused %s', async (_which, sketch, message) => {
+    const refused = start([
+      end('top', 'down', 'a', 'makesReliable' in sketch),
+      between('middle', 'bypass', sketch),
+      end('bottom', 'up', 'b'),
+    ]);
+    const error = await refused.catch((caught) => caught);
+    expect(error).toBeInstanceOf(PuzzleError);
+    expect(error.mistakes[0]).toMatchObject({ code: 'FT_BYPASS_IMPOSSIBLE', piece: 'middle' });
+    expect(error.mistakes[0].message).toMatch(message);
+  });
+
+  it('a piece that may not run is avoided from the start, and nothing of it is made', async () => {
+    const ended = { code: 'FT_FAULT_STALLED', message: 'it did not return' };
+    delete pieces.middle;
+    const middle = { ...between('middle', 'bypass'), ended };
+    await start([end('top', 'down', 'a'), middle, end('bottom', 'up', 'b')]);
+    pieces.top!.bring(0, ipv6());
+    expect(pieces.bottom!.taken).toHaveLength(1);
+    expect(pieces.middle).toBeUndefined();
+    expect(lane.snapshot().pieces[1]!.fault).toBe('FT_FAULT_STALLED: it did not return');
+  });
+});
+
+describe('a piece whose state is saved', () => {
+  it('gets it back after a fault, once', async () => {
+    await start([end('top', 'down', 'a'), saving('six')]);
+    const six = pieces.six!;
+    six.state = Uint8Array.of(1, 2, 3);
+    pieces.top!.bring(0, ipv6());
+    at(999);
+    expect(saves).toEqual([]);
+    at(1000);
+    expect(saves).toEqual([['six', { version: '1.0.0', state: six.state }]]);
+    // Nobody has called it since.
+    at(5000);
+    expect(saves).toHaveLength(1);
+    failNow();
+    at(6000);
+    expect(six.restored).toEqual([Uint8Array.of(1, 2, 3)]);
+    expect(events.at(-1)).toEqual({ kind: 'restarted', piece: 'six', restored: true });
+    expect(restorations).toEqual([['six', true]]);
+    failNow();
+    at(8000);
+    expect(six.restored).toHaveLength(1);
+    expect(events.at(-1)).toEqual({ kind: 'restarted', piece: 'six', restored: false });
+    expect(lane.snapshot().pieces[1]).toMatchObject({ faults: 2, restarts: 2, state: 'running' });
+  });
+
+  it('begins afresh when it refuses it', async () => {
+    await start([end('top', 'down', 'a'), saving('six')]);
+    pieces.top!.bring(0, ipv6());
+    at(1000);
+    pieces.six!.restoreRefusal = { message: 'too old' };
+    failNow();
+    at(2000);
+    expect(pieces.six!.renewals).toBe(2);
+    expect(logs.at(-1)).toMatch(/too old/);
+    expect(events.at(-1)).toEqual({ kind: 'restarted', piece: 'six', restored: false });
+    expect(restorations).toEqual([['six', false]]);
+    expect(lane.snapshot().pieces[1]!.state).toBe('running');
+  });
+
+  it('takes what was saved in another lane, or begins afresh', async () => {
+    const state = { version: '0.9.0', state: Uint8Array.of(7) };
+    await start([end('top', 'down', 'a'), { ...saving('six'), state }]);
+    expect(pieces.six!.restored).toEqual([Uint8Array.of(7)]);
+    expect(restorations).toEqual([['six', true]]);
+    lane.close();
+    const makes: ScriptedPiece[] = [];
+    const stubborn = saving('six');
+    await start([
+      end('top', 'down', 'a'),
+      {
+        ...stubborn,
+        state,
+        make: (...given) => {
+          const piece = stubborn.make(...given) as ScriptedPiece;
+          piece.restoreRefusal = { message: 'not mine' };
+          makes.push(piece);
+          return piece;
+        },
+      },
+    ]);
+    expect(restorations).toEqual([['six', false]]);
+    expect(makes.map(({ closes, restored }) => [closes, restored.length])).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    pieces.top!.bring(0, ipv6());
+    expect(makes[1]!.taken).toHaveLength(1);
+  });
+});
+
+function at(now: number): void {
+  clock = now;
+  lane.run();
+}
+
+function failNow(): void {
+  pieces.six!.onProcess = fault;
+  pieces.top!.bring(0, ipv6());
+  pieces.six!.onProcess = undefined;
+}
+
+function fault(): never {
+  throw new PieceFault('FT_FAULT_TRAP', 'it trapped');
+}
+
+async function start(makers: PieceMaker[]): Promise<void> {
+  clock = 0;
+  events = [];
+  saves = [];
+  restorations = [];
+  logs = [];
+  lane = new Lane({
+    protocols,
+    now: () => clock,
+    onEvent: (event) => events.push(event),
+    onLog: ({ message }) => logs.push(message),
+    onSave: (piece, saved) => saves.push([piece, saved]),
+    onRestore: (piece, isTaken) => restorations.push([piece, isTaken]),
+  });
+  await lane.start(makers);
+}
+
+function saving(name: string): PieceMaker {
+  return { ...end(name, 'up', 'a'), failure: 'restart', saveEveryMs: 1000 };
+}
+
+function end(name: string, direction: 'up' | 'down', network: string, needsReliable = false): PieceMaker {
+  const description = describePiece(name, 'ip', direction);
+  if (needsReliable) return maker(wishing(description, 'required'), 'closed', { net: [network] });
+  return maker(description, 'closed', { net: [network] });
+}
+
+/** A piece that passes on everything, between the networks `a` and `b`. */
+function between(
+  name: string,
+  failure: PieceMaker['failure'],
+  sketch: {
+    stacks?: readonly [string, string];
+    opaque?: boolean;
+    curves?: readonly Curve[];
+    makesReliable?: boolean;
+    direction?: 'peer';
+  } = {},
+): PieceMaker {
+  const { stacks = ['ip', 'ip'], opaque = false, direction } = sketch;
+  const curve = { fromEdge: 0, fromShape: 0, toEdge: 1, toShape: 0, opaque, keeps: [], overhead: 0 };
+  const description: Description = {
+    ...describePiece(name, 'ip', 'up'),
+    edges: [
+      { ...describePiece('', stacks[0], direction ?? 'up').edges[0]!, name: 'a' },
+      { ...describePiece('', stacks[1], direction ?? 'down').edges[0]!, name: 'b' },
+    ],
+    curves: [...(sketch.curves ?? [curve])],
+  };
+  const whole = sketch.makesReliable === true ? wishing(description, 'available') : description;
+  return maker(whole, failure, { a: ['a'], b: ['b'] });
+}
+
+/** With a wish for what is reliable, on its first Edge. */
+function wishing(description: Description, wish: 'required' | 'available'): Description {
+  const [first, ...others] = description.edges;
+  const property = { name: 'reliable', value: { tag: 'yes' as const } };
+  const shapes = first!.shapes.map((shape) => ({ ...shape, properties: [{ wish, property }] }));
+  return { ...description, edges: [{ ...first!, shapes }, ...others] };
+}
+
+function maker(
+  description: Description,
+  failure: PieceMaker['failure'],
+  edges: Record<string, string[]>,
+): PieceMaker {
+  const { name } = description;
+  return {
+    place: { name, description, edges: new Map(Object.entries(edges)) },
+    kind: 'native',
+    failure,
+    make(context, frames) {
+      const piece = new ScriptedPiece(description, context, frames, protocols);
+      pieces[name] = piece;
+      return piece;
+    },
+  };
+}

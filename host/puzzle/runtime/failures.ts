@@ -1,0 +1,165 @@
+import type { Problem } from '../../../abi/host/contract.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
+import type { SavedState } from '../plan/piece-maker.ts';
+import { bypassPaths } from '../reach/bypass.ts';
+import type { Delivery } from './delivery.ts';
+import type { LaneState } from './lane-state.ts';
+import type { ListenPropagation } from './listen-propagation.ts';
+import type { LogEntry } from './log-entry.ts';
+import type { PropertyUpdates } from './property-updates.ts';
+import { CALM_MS, FIRST_RESTART_MS, LAST_RESTART_MS, type Seat } from './seat.ts';
+import type { Services } from './services.ts';
+
+/** What becomes of a piece that faults, by its failure policy, and of the states that it saved before. */
+export class Failures {
+  readonly #floor: LaneState;
+  readonly #parts: FailureParts;
+  readonly #hooks: FailureHooks;
+
+  constructor(floor: LaneState, parts: FailureParts, hooks: FailureHooks) {
+    this.#floor = floor;
+    this.#parts = parts;
+    this.#hooks = hooks;
+  }
+
+  fail(seat: Seat, error: unknown): void {
+    if (!(error instanceof PieceFault)) throw error;
+    const piece = seat.piece!;
+    seat.fault = { code: error.code, message: error.message };
+    seat.faults++;
+    seat.wakeAt = seat.saveAt = Infinity;
+    piece.fail?.();
+    this.openDetours(seat);
+    this.#parts.delivery.avoidWaiting(seat);
+    for (const member of seat.edges) {
+      // Who goes around it comes as by its Edges: what was opened and offered for it stays.
+      if (seat.failure === 'bypass') break;
+      for (const shape of [...member.listens.keys()]) this.#parts.services.unlisten(member, shape);
+      member.offers.length = 0;
+    }
+    this.#renewGround();
+    if (seat.failure === 'restart' && piece.renew !== undefined) {
+      if (this.#floor.now - seat.startedAt > CALM_MS) seat.restartDelayMs = FIRST_RESTART_MS;
+      seat.restartAt = this.#floor.now + seat.restartDelayMs;
+      seat.restartDelayMs = Math.min(seat.restartDelayMs * 2, LAST_RESTART_MS);
+    }
+    this.#hooks.onEvent({ kind: 'fault', piece: seat.name, code: error.code, message: error.message });
+    this.#parts.terms.tell();
+  }
+
+  restart(seat: Seat): void {
+    const piece = seat.piece!;
+    seat.restartAt = Infinity;
+    seat.fault = undefined;
+    seat.startedAt = this.#floor.now;
+    let isRestored = false;
+    this.#floor.attempt(seat, () => {
+      piece.renew!();
+      this.#startAgain(seat);
+      isRestored = this.#restore(seat);
+      const shapes = seat.edges.flatMap((member) => member.shapes.map((shape) => ({ member, shape })));
+      const { terms } = this.#parts;
+      this.#refuseProblem(shapes.map(({ member, shape }) => piece.accepts(terms.joiningOf(member, shape))));
+      for (const { member, shape } of shapes) terms.join(member, shape);
+    });
+    if (seat.fault !== undefined) return;
+    this.#renewGround();
+    seat.restarts++;
+    this.#floor.enqueue(seat);
+    this.#hooks.onEvent({ kind: 'restarted', piece: seat.name, restored: isRestored });
+  }
+
+  /** What others listen on and offer goes by way of a piece while it runs, or while frames go around it. */
+  #renewGround(): void {
+    const { hearing, terms } = this.#parts;
+    this.#floor.rejoined();
+    hearing.close(hearing.renew());
+    terms.note();
+  }
+
+  #startAgain(seat: Seat): void {
+    this.#refuseProblem(seat.piece!.start(this.#floor.now));
+  }
+
+  #refuseProblem(problems: readonly (Problem | undefined)[]): void {
+    const problem = problems.find((each) => each !== undefined);
+    if (problem !== undefined) throw new PieceFault('FT_FAULT_RESULT', `after a restart: ${problem.message}`);
+  }
+
+  /** Gives back what was saved, once: it may be what the piece fails of. Answers whether it was taken. */
+  #restore(seat: Seat): boolean {
+    const { saved } = seat;
+    seat.saved = undefined;
+    if (saved === undefined) return false;
+    const piece = seat.piece!;
+    let isTaken = false;
+    let problem: Problem | undefined;
+    try {
+      problem = piece.restore(this.#floor.now, saved.version, saved.state);
+      isTaken = problem === undefined;
+    } finally {
+      this.#hooks.onRestore(seat.name, isTaken);
+    }
+    if (problem === undefined) return true;
+    this.#hooks.onLog({
+      piece: seat.name,
+      level: 'warn',
+      message: `begins afresh, because it refuses its saved state: ${problem.message}`,
+    });
+    // After a problem an instance is used no further.
+    piece.renew!();
+    this.#startAgain(seat);
+    return false;
+  }
+
+  /** Saves the state of a piece that was called since the last time. */
+  save(seat: Seat): void {
+    seat.saveAt = Infinity;
+    if (seat.fault !== undefined || seat.piece === undefined) return;
+    const state = this.#floor.attempt(seat, () => seat.piece!.save(this.#floor.now));
+    if (state === undefined) return;
+    seat.saved = { version: seat.place.description.version, state };
+    this.#hooks.onSave(seat.name, seat.saved);
+  }
+
+  /** With the policy `bypass`: the ways around a failed piece, for as long as it is one. */
+  openDetours(seat: Seat): void {
+    this.#closeDetours(seat);
+    if (seat.failure !== 'bypass' || seat.fault === undefined) return;
+    const { edges, members, place } = seat;
+    for (const { edge, shape, toEdge, toShape } of bypassPaths(this.#floor.protocols, place, edges).ways) {
+      const detour = { member: members[toEdge]!, direction: members[toEdge]!.directions[toShape]! };
+      members[edge]!.detours[shape] = detour;
+      for (const [number, { like }] of members[edge]!.listens)
+        if (like === shape) members[edge]!.detours[number] = detour;
+    }
+  }
+
+  #closeDetours(seat: Seat): void {
+    for (const { detours } of seat.edges) detours.length = 0;
+  }
+}
+
+interface FailureParts {
+  readonly delivery: Delivery;
+  readonly hearing: ListenPropagation;
+  readonly services: Services;
+  readonly terms: PropertyUpdates;
+}
+
+export interface FailureHooks {
+  readonly onLog: (entry: LogEntry) => void;
+  readonly onEvent: (event: LaneEvent) => void;
+  readonly onSave: (piece: string, saved: SavedState) => void;
+  /** A saved state was given to a piece that comes again: it took it over, or begins without it. */
+  readonly onRestore: (piece: string, isTaken: boolean) => void;
+}
+
+export type LaneEvent =
+  | { readonly kind: 'fault'; readonly piece: string; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'restarted';
+      readonly piece: string;
+      /** It took over the state that was saved last. */
+      readonly restored: boolean;
+    };

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Frames } from '../../frame/frames.ts';
+import { BATCH_FRAMES, EVICTED, Intake, REFUSED, TAKEN } from './intake.ts';
+
+const frames = (lengths: number[]) => ({ length: Uint32Array.from(lengths) }) as unknown as Frames;
+
+describe('an intake', () => {
+  it('keeps the order in which frames came while nothing is queued', () => {
+    const intake = open(2);
+    for (let row = 0; row < BATCH_FRAMES; row++) expect(intake.push(row % 2, row, row % 2, 0)).toBe(TAKEN);
+    expect(taken(intake, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('serves Edges that are flooded with equal bytes, whatever the size of their frames', () => {
+    // Row 0 is of 1500 bytes, row 1 of 100.
+    const lengths = frames([1500, 100]);
+    const intake = open(2);
+    const served = [0, 0];
+    for (let round = 0; round < 40; round++) {
+      for (const edge of [0, 1]) for (let n = 0; n < 1000; n++) intake.push(edge, edge, edge, 0);
+      const batch = taken(intake, BATCH_FRAMES);
+      // The first batch was filled before anything had to wait.
+      if (round > 0) for (const row of batch) served[row]! += lengths.length[row]!;
+      intake.refill(lengths);
+    }
+    expect(Math.abs(served[0]! / served[1]! - 1)).toBeLessThan(0.05);
+  });
+
+  it('lets a flood have all the room, and takes it back for others', () => {
+    const intake = open(2);
+    let pushed = 0;
+    while (intake.push(0, pushed, 0, 0) !== REFUSED) pushed++;
+    expect(pushed).toBe(1024);
+    expect([intake.isFull(0), intake.isFull(1)]).toEqual([true, false]);
+    expect(intake.push(1, 2000, 1, 0)).toBe(EVICTED);
+    expect([intake.evictedEdge, intake.evictedRow, intake.length]).toEqual([0, 1023, 1024]);
+    taken(intake, BATCH_FRAMES);
+    intake.refill(frames(Array(2001).fill(100)));
+    // The one frame of the quiet Edge is in the very next batch.
+    expect(taken(intake, BATCH_FRAMES)).toContain(2000);
+  });
+
+  it('loses and repeats nothing, keeps the order of each Edge, and knows what waits', () => {
+    const step = fc.oneof(
+      fc.record({ edge: fc.nat(3), count: fc.integer({ min: 1, max: 400 }) }),
+      fc.record({ take: fc.integer({ min: 0, max: 300 }) }),
+      fc.record({ leave: fc.nat(3) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const intake = open(4);
+        const lengths = frames(Array.from({ length: 20_000 }, (_, row) => 40 + ((row * 7919) % 3000)));
+        const waiting: number[][] = [[], [], [], []];
+        let row = 0;
+        for (const choice of steps) {
+          if ('edge' in choice) {
+            for (let n = 0; n < choice.count; n++) {
+              const answer = intake.push(choice.edge, row, choice.edge, 0);
+              if (answer === EVICTED) expect(waiting[intake.evictedEdge]!.pop()).toBe(intake.evictedRow);
+              if (answer !== REFUSED) waiting[choice.edge]!.push(row);
+              else expect(intake.isFull(choice.edge)).toBe(true);
+              row++;
+            }
+          } else if ('take' in choice) {
+            for (const [edge, each] of takenByEdge(intake, choice.take))
+              expect(waiting[edge]!.shift()).toBe(each);
+            intake.refill(lengths);
+          } else {
+            const left: number[] = [];
+            intake.close(choice.leave, (each) => left.push(each));
+            // What is in the batch already still goes to the piece.
+            const kept = waiting[choice.leave]!.length - left.length;
+            expect(waiting[choice.leave]!.splice(kept)).toEqual(left);
+            intake.open(choice.leave);
+          }
+          expect(intake.length).toBe(waiting.reduce((sum, { length }) => sum + length, 0));
+        }
+        const rest: number[] = [];
+        expect(intake.drop((each) => rest.push(each))).toBe(rest.length);
+        expect(rest.sort((a, b) => a - b)).toEqual(waiting.flat().sort((a, b) => a - b));
+        expect(intake.length).toBe(0);
+      }),
+    );
+  });
+});
+
+function open(edges: number): Intake {
+  const intake = new Intake();
+  for (let edge = 0; edge < edges; edge++) intake.open(edge);
+  return intake;
+}
+
+function taken(intake: Intake, most: number): number[] {
+  return takenByEdge(intake, most).map(([, row]) => row);
+}
+
+function takenByEdge({ inbox }: Intake, most: number): [number, number][] {
+  const count = Math.min(most, inbox.length);
+  const all = Array.from({ length: count }, (_, n): [number, number] => [
+    inbox.edgeShapes[inbox.at(n)]!,
+    inbox.rows[inbox.at(n)]!,
+  ]);
+  inbox.take(count);
+  return all;
+}

@@ -1,0 +1,228 @@
+import type { Frames } from '../../frame/frames.ts';
+import { Inbox } from '../../piece/inbox.ts';
+
+/**
+ * What waits for one piece: the batch that it is called with next, and behind it a bounded queue for each of its Edges.
+ *
+ * While nothing waits in a queue, frames go straight into the batch, in the order in which they came. Under overload the
+ * batch is filled from the queues by deficit round robin in bytes (Shreedhar and Varghese 1995), so that a flood on one
+ * Edge takes no more than what the other Edges leave. The queues share one bound: who has less than an even share of it
+ * always finds room, and the last frame of the longest queue makes it.
+ */
+export class Intake {
+  /** What the piece sees. */
+  readonly inbox = new Inbox(BATCH_FRAMES);
+  readonly #queues: (EdgeQueue | undefined)[] = [];
+  #edges = 0;
+  /** What each queue may hold however long the others are. */
+  #share = QUEUED_FRAMES;
+  /** Frames in all queues. */
+  #queued = 0;
+  /** The Edge whose turn it is, and whether it got its quantum for it. */
+  #turn = 0;
+  #isServed = false;
+  /** The frame that the last `push` took away again, and its Edge. */
+  evictedRow = -1;
+  evictedEdge = 0;
+
+  /** Frames that wait, in the batch and behind it. */
+  get length(): number {
+    return this.inbox.length + this.#queued;
+  }
+
+  /** An Edge is joined. All share the room evenly. */
+  open(edge: number): void {
+    if (this.#queues[edge] !== undefined) return;
+    this.#queues[edge] = new EdgeQueue();
+    this.#divide(1);
+  }
+
+  /** An Edge has left: answers what still waited on it, through `each`. */
+  close(edge: number, each: (row: number) => void): number {
+    const queue = this.#queues[edge];
+    if (queue === undefined) return 0;
+    const waiting = queue.length;
+    for (let n = 0; n < waiting; n++) each(queue.rowAt(n));
+    this.#queued -= waiting;
+    this.#queues[edge] = undefined;
+    this.#divide(-1);
+    return waiting;
+  }
+
+  #divide(change: number): void {
+    this.#edges += change;
+    this.#share = Math.max(1, Math.floor(QUEUED_FRAMES / Math.max(1, this.#edges)));
+  }
+
+  /** Whether a frame on this Edge would find no room. */
+  isFull(edge: number): boolean {
+    const queue = this.#queues[edge];
+    return queue !== undefined && this.#queued >= QUEUED_FRAMES && queue.length >= this.#share;
+  }
+
+  /** Whether an Edge that was full has so much room again that it is worth telling. */
+  hasRoom(edge: number): boolean {
+    const queue = this.#queues[edge];
+    return queue === undefined || this.#queued * 2 <= QUEUED_FRAMES || queue.length * 2 <= this.#share;
+  }
+
+  /**
+   * The reference to `row` passes here. Answers {@link REFUSED}, and nothing is taken, where there is no room for this Edge;
+   * {@link EVICTED} when another frame lost its place, whose reference is the caller's.
+   */
+  push(edge: number, row: number, edgeShape: number, skips: number): number {
+    if (this.#queued === 0 && this.inbox.push(row, edgeShape, skips)) return TAKEN;
+    const queue = this.#queues[edge];
+    if (queue === undefined) return REFUSED;
+    let answer = TAKEN;
+    if (this.#queued >= QUEUED_FRAMES) {
+      if (queue.length >= this.#share) return REFUSED;
+      this.#evict();
+      answer = EVICTED;
+    }
+    queue.push(row, edgeShape, skips);
+    this.#queued++;
+    return answer;
+  }
+
+  /** Called when all is full, and some queue longer than its share. */
+  #evict(): void {
+    let longest = this.#queues[0];
+    for (let edge = 0; edge < this.#queues.length; edge++) {
+      const queue = this.#queues[edge];
+      if (queue === undefined || (longest !== undefined && queue.length < longest.length)) continue;
+      longest = queue;
+      this.evictedEdge = edge;
+    }
+    this.evictedRow = longest!.pop();
+    this.#queued--;
+  }
+
+  /** Fills the batch from the queues, as far as there is room in it. */
+  refill({ length }: Frames): void {
+    const { inbox } = this;
+    let room = inbox.capacity - inbox.length;
+    while (room > 0 && this.#queued > 0) {
+      const queue = this.#queues[this.#turn];
+      if (queue === undefined || queue.length === 0) {
+        this.#passTurn();
+        continue;
+      }
+      if (queue.length === this.#queued) {
+        // Nobody else waits: its turns would follow one another.
+        const count = Math.min(room, queue.length);
+        queue.moveTo(inbox, count);
+        this.#queued -= count;
+        queue.deficit = 0;
+        this.#isServed = false;
+        return;
+      }
+      if (!this.#isServed) queue.deficit += QUANTUM_BYTES;
+      this.#isServed = true;
+      const bytes = length[queue.rowAt(0)]!;
+      if (bytes > queue.deficit) {
+        this.#passTurn();
+        continue;
+      }
+      queue.deficit -= bytes;
+      queue.moveTo(inbox, 1);
+      this.#queued--;
+      room--;
+      if (queue.length > 0) continue;
+      // Who has nothing to send saves nothing up.
+      queue.deficit = 0;
+      this.#passTurn();
+    }
+  }
+
+  #passTurn(): void {
+    this.#isServed = false;
+    this.#turn = this.#turn + 1 < this.#queues.length ? this.#turn + 1 : 0;
+  }
+
+  /** Ends all that waits. Answers how many. */
+  drop(each: (row: number) => void): number {
+    const { inbox } = this;
+    const waiting = inbox.length;
+    for (let n = 0; n < waiting; n++) each(inbox.rows[inbox.at(n)]!);
+    inbox.take(waiting);
+    let dropped = waiting;
+    for (const queue of this.#queues) {
+      if (queue === undefined) continue;
+      dropped += queue.length;
+      queue.drop(each);
+    }
+    this.#queued = 0;
+    return dropped;
+  }
+}
+
+/** The frames that wait on one Edge: a ring that is there from the first frame on that had to wait. */
+class EdgeQueue {
+  /** Bytes that the Edge may send before the next one has its turn. */
+  deficit = 0;
+  #rows = NO_ROWS;
+  #edgeShapes = NO_EDGE_SHAPES;
+  #skips = NO_SKIPS;
+  #head = 0;
+  #tail = 0;
+
+  get length(): number {
+    return (this.#tail - this.#head) | 0;
+  }
+
+  rowAt(n: number): number {
+    return this.#rows[(this.#head + n) & RING_MASK]!;
+  }
+
+  push(row: number, edgeShape: number, skips: number): void {
+    if (this.#rows.length === 0) {
+      this.#rows = new Int32Array(RING_FRAMES);
+      this.#edgeShapes = new Uint32Array(RING_FRAMES);
+      this.#skips = new Uint16Array(RING_FRAMES);
+    }
+    const at = this.#tail & RING_MASK;
+    this.#rows[at] = row;
+    this.#edgeShapes[at] = edgeShape;
+    this.#skips[at] = skips;
+    this.#tail = (this.#tail + 1) | 0;
+  }
+
+  /** Takes the last frame back. */
+  pop(): number {
+    this.#tail = (this.#tail - 1) | 0;
+    return this.#rows[this.#tail & RING_MASK]!;
+  }
+
+  /** The first frames go into the batch, which has room. */
+  moveTo(inbox: Inbox, count: number): void {
+    for (let n = 0; n < count; n++) {
+      const at = (this.#head + n) & RING_MASK;
+      inbox.push(this.#rows[at]!, this.#edgeShapes[at]!, this.#skips[at]!);
+    }
+    this.#head = (this.#head + count) | 0;
+  }
+
+  drop(each: (row: number) => void): void {
+    for (; this.#head !== this.#tail; this.#head = (this.#head + 1) | 0)
+      each(this.#rows[this.#head & RING_MASK]!);
+    this.deficit = 0;
+  }
+}
+
+// What `Intake.push` answers.
+export const REFUSED = 0;
+export const TAKEN = 1;
+export const EVICTED = 2;
+/** Frames that one call brings to a piece. */
+export const BATCH_FRAMES = 256;
+/** Frames that may wait behind a batch, on all Edges: with it, 15 ms of a gigabit in large frames. */
+const QUEUED_FRAMES = 768;
+/** At least `QUEUED_FRAMES`, and a power of two. */
+const RING_FRAMES = 1024;
+const RING_MASK = RING_FRAMES - 1;
+/** What an Edge sends in its turn: an ordinary frame at least, so that a turn is seldom in vain. */
+const QUANTUM_BYTES = 2048;
+const NO_ROWS = new Int32Array(0);
+const NO_EDGE_SHAPES = new Uint32Array(0);
+const NO_SKIPS = new Uint16Array(0);

@@ -1,0 +1,174 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Piece as Description } from '../../../abi/host/contract.ts';
+import { Protocols } from '../../stack/protocols.ts';
+import { Lane } from '../lane.ts';
+import type { PieceMaker } from '../plan/piece-maker.ts';
+import { checkForLeaks } from '../testing/leak-check.ts';
+import { describePiece, ipv4, ipv6, ScriptedPiece } from '../testing/scripted-piece.ts';
+
+checkForLeaks();
+
+const protocols = new Protocols();
+const pieces: Record<string, ScriptedPiece> = {};
+let lane: Lane;
+
+afterEach(() => {
+  lane.close();
+  expect(lane.frames.freeRows).toBe(lane.frames.rows);
+});
+
+describe('under overload', () => {
+  it('a flood on one Edge leaves another its share, and what is lost is counted by Edge', async () => {
+    await startTwoSources();
+    let taken = 0;
+    for (let tick = 0; tick < 20; tick++) {
+      // 100 frames are what the piece can do in a tick; it is offered ten times as many.
+      pieces.flood!.bring(0, ...Array.from({ length: 960 }, () => ipv6()));
+      pieces.quiet!.bring(0, ...Array.from({ length: 40 }, () => ipv4()));
+      taken += 100;
+      work(100);
+      expect(pieces.both!.taken.length).toBe(taken);
+    }
+    work(Infinity);
+    const byEdge = [0, 1].map((edge) => pieces.both!.taken.filter((frame) => frame.edge === edge).length);
+    expect(byEdge[1]).toBe(20 * 40);
+    const [flood, quiet] = lane.snapshot().pieces[2]!.edges;
+    expect(quiet!.framesRefused).toBe(0);
+    expect(flood).toMatchObject({ framesIn: byEdge[0], framesRefused: 20 * 960 - byEdge[0]! });
+  });
+
+  it('two floods get equal bytes', async () => {
+    await startTwoSources();
+    const bytes = [0, 0];
+    for (let tick = 0; tick < 30; tick++) {
+      pieces.flood!.bring(0, ...Array.from({ length: 300 }, () => ipv6(Array(160).fill(0))));
+      pieces.quiet!.bring(0, ...Array.from({ length: 300 }, () => ipv4()));
+      const before = pieces.both!.taken.length;
+      work(100);
+      if (tick < 5) continue;
+      for (const frame of pieces.both!.taken.slice(before)) bytes[frame.edge]! += frame.bytes.length;
+    }
+    expect(bytes[0]! / bytes[1]!).toBeGreaterThan(0.9);
+    expect(bytes[0]! / bytes[1]!).toBeLessThan(1.1);
+  });
+
+  it('senders are told that there is no room, once, and once that there is some again', async () => {
+    await startTwoSources();
+    for (let n = 0; n < 3; n++) pieces.flood!.bring(0, ...Array.from({ length: 500 }, () => ipv6()));
+    expect(pieces.flood!.readies).toEqual([[0, false]]);
+    expect(pieces.quiet!.readies).toEqual([]);
+    work(300);
+    expect(pieces.flood!.readies).toEqual([[0, false]]);
+    work(600);
+    expect(pieces.flood!.readies).toEqual([
+      [0, false],
+      [0, true],
+    ]);
+  });
+
+  it('what can only go to a full Edge ends before it is parsed', async () => {
+    await startTwoSources();
+    pieces.flood!.bring(0, ...Array.from({ length: 1025 }, () => ipv6()));
+    const broken = [0x60, 1, 2, 3];
+    pieces.flood!.bring(0, broken);
+    expect(lane.snapshot().pieces[2]!.edges[0]!.framesRefused).toBe(2);
+    expect(lane.snapshot().pieces[0]!.reasons).toEqual([]);
+    work(Infinity);
+    pieces.flood!.bring(0, broken);
+    expect(lane.snapshot().pieces[0]!.reasons).toMatchObject([{ frames: 1 }]);
+  });
+
+  it('a change that takes the full Edge away leaves nothing behind', async () => {
+    await startTwoSources();
+    pieces.flood!.bring(0, ...Array.from({ length: 1200 }, () => ipv6()));
+    await lane.apply([
+      maker('quiet', end('quiet', 'ipv4'), { net: ['q'] }),
+      maker('both', two, { b: ['q'] }),
+    ]);
+    work(Infinity);
+    pieces.quiet!.bring(0, ipv4());
+    work(Infinity);
+    expect(pieces.both!.taken.filter(({ edge }) => edge === 1)).toHaveLength(1);
+    expect(lane.snapshot().pieces[1]!.waiting).toBe(0);
+  });
+});
+
+/** Lets the piece take so many frames more. */
+function work(frames: number): void {
+  const { both } = pieces;
+  both!.takes = frames;
+  both!.onProcess = () => {
+    const taken = both!.taken.length - before;
+    both!.takes = frames - taken;
+  };
+  const before = both!.taken.length;
+  lane.run();
+  both!.takes = 0;
+  both!.onProcess = undefined;
+}
+
+async function startTwoSources(): Promise<void> {
+  lane = new Lane({ protocols, now: () => 0 });
+  await lane.start([
+    maker('flood', end('flood', 'ipv6'), { net: ['f'] }),
+    maker('quiet', end('quiet', 'ipv4'), { net: ['q'] }),
+    maker('both', two, { a: ['f'], b: ['q'] }),
+  ]);
+  pieces.both!.takes = 0;
+}
+
+describe('a turn', () => {
+  it('takes no longer than some milliseconds, or one call, however slow pieces are', async () => {
+    let now = 0;
+    lane = new Lane({ protocols, now: () => now });
+    await lane.start([
+      maker('flood', end('flood', 'ipv6'), { net: ['f'] }),
+      maker('both', { ...two, edges: [two.edges[0]!] }, { a: ['f'] }),
+    ]);
+    const { both, flood } = pieces;
+    /** The longest of the turns in which a piece takes all of 700 frames: so many in a call, which lasts so long. */
+    const longest = (callMs: number, perCall: number): number => {
+      both!.takes = perCall;
+      both!.onProcess = () => {
+        now += callMs;
+      };
+      const before = both!.taken.length;
+      const turns: number[] = [];
+      const turn = (run: () => void): void => {
+        const began = now;
+        run();
+        turns.push(now - began);
+      };
+      turn(() => flood!.bring(0, ...Array.from({ length: 700 }, () => ipv6())));
+      while (both!.taken.length < before + 700) turn(() => lane.run());
+      return Math.max(...turns);
+    };
+    // The clock is looked at after eight calls of a frame each, and after each call that takes many.
+    expect(longest(0.5, 1)).toBe(4);
+    // A quick one may do much in a turn; and when it becomes slow, no more than that.
+    expect(longest(0.001, 1)).toBeLessThan(1);
+    expect(longest(3, 1)).toBe(8 * 3);
+    expect(longest(40, 200)).toBe(40);
+  });
+});
+
+const end = (name: string, stack: string) => describePiece(name, stack, 'down');
+
+const two: Description = {
+  ...describePiece('both', 'ip', 'up'),
+  edges: ['a', 'b'].map((name) => ({ ...describePiece('', 'ip', 'up').edges[0]!, name, optional: true })),
+};
+
+function maker(name: string, description: Description, edges: Record<string, string[]>): PieceMaker {
+  return {
+    place: { name, description, edges: new Map(Object.entries(edges)) },
+    kind: 'native',
+    failure: 'closed',
+    identity: name,
+    make(context, frames) {
+      const piece = new ScriptedPiece(description, context, frames, protocols);
+      pieces[name] = piece;
+      return piece;
+    },
+  };
+}

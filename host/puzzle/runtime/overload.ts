@@ -1,0 +1,114 @@
+import { type Direction, opposes } from '../../stack/direction.ts';
+import type { Joint } from './joint.ts';
+import type { LaneState } from './lane-state.ts';
+import { BYTES_IN, FRAMES_IN, FRAMES_REFUSED, type JoinedEdge, type Seat } from './seat.ts';
+
+/** What finds a queue full, and who is told of it: those who send to an Edge without room, and again when it has some. */
+export class Overload {
+  /** Edges without room that their neighbours know of or are to know of. */
+  fullEdges = 0;
+  /** Joints on which an Edge became full, or has room again. */
+  readonly changed = new Set<Joint<JoinedEdge>>();
+  readonly #floor: LaneState;
+
+  constructor(floor: LaneState) {
+    this.#floor = floor;
+  }
+
+  /** A frame that had found a place lost it to another Edge. */
+  evicted({ members, intake: { evictedEdge, evictedRow } }: Seat): void {
+    const member = members[evictedEdge]!;
+    member.traffic[FRAMES_IN]! -= 1;
+    member.traffic[BYTES_IN]! -= this.#floor.frames.length[evictedRow]!;
+    this.refuse(member, evictedRow);
+  }
+
+  refuse(member: JoinedEdge, row: number): void {
+    this.#floor.frames.release(row);
+    this.noteRefused(member, 1);
+  }
+
+  /** So many frames found no room on an Edge, and have ended. */
+  noteRefused(member: JoinedEdge, frames: number): void {
+    member.traffic[FRAMES_REFUSED]! += frames;
+    member.seat.counters.values[member.seat.queueFull]! += frames;
+    if (member.isFull) return;
+    member.isFull = true;
+    this.fullEdges++;
+    this.changed.add(member.joint);
+  }
+
+  /** Drops a frame that could only go to an Edge that is full, before anything was spent on it. */
+  isInVain(sender: JoinedEdge, direction: Direction, row: number): boolean {
+    const full = this.fullBehind(sender, direction);
+    if (full === undefined) return false;
+    this.refuse(full, row);
+    return true;
+  }
+
+  /** The Edge that alone could take what leaves so, where it is full. */
+  fullBehind(sender: JoinedEdge, direction: Direction): JoinedEdge | undefined {
+    const { joint } = sender;
+    if (sender.soleOf !== joint.version || sender.soleDirection !== direction) {
+      sender.sole = joint.soleReceiver(sender, direction);
+      sender.soleOf = joint.version;
+      sender.soleDirection = direction;
+    }
+    const { sole } = sender;
+    return sole?.isFull === true && sole.seat.intake.isFull(sole.edge) ? sole : undefined;
+  }
+
+  noteRoom(seat: Seat): void {
+    for (let n = 0; n < seat.members.length; n++) {
+      const member = seat.members[n];
+      if (member?.isFull !== true || !seat.intake.hasRoom(member.edge)) continue;
+      this.roomAgain(member);
+    }
+  }
+
+  roomAgain(member: JoinedEdge): void {
+    member.isFull = false;
+    this.fullEdges--;
+    this.changed.add(member.joint);
+  }
+
+  /** Those who send to an Edge are told when it has no room, and when it has some again. */
+  tell(): void {
+    if (this.changed.size === 0) return;
+    const changed = [...this.changed];
+    this.changed.clear();
+    for (const { members } of changed) {
+      for (const sender of members) {
+        const isBlocked = members.some((member) => member.isFull && isSentBy(sender, member));
+        const { seat } = sender;
+        if (isBlocked === sender.isBlocked || seat.fault !== undefined) continue;
+        sender.isBlocked = isBlocked;
+        this.#floor.attempt(seat, () => seat.piece!.ready(sender.edge, !isBlocked));
+        this.#floor.enqueue(seat);
+      }
+    }
+  }
+
+  /** What still waits on an Edge that leaves ends. */
+  closeIntake(member: JoinedEdge): void {
+    const { seat } = member;
+    const dropped = seat.intake.close(member.edge, (row) => this.#floor.frames.release(row));
+    if (dropped > 0) seat.counters.add('removed', dropped);
+    if (member.isFull) this.roomAgain(member);
+  }
+
+  dropWaiting(seat: Seat, reason: string): void {
+    const dropped = seat.intake.drop((row) => this.#floor.frames.release(row));
+    if (dropped > 0) seat.counters.add(reason, dropped);
+    for (const member of seat.edges) if (member.isFull) this.roomAgain(member);
+  }
+}
+
+/** Whether frames can come from one Edge to another. */
+function isSentBy(sender: JoinedEdge, member: JoinedEdge): boolean {
+  if (sender.seat === member.seat) return false;
+  return sender.directions.some(
+    (own) =>
+      own !== undefined && member.directions.some((other) => other !== undefined && opposes(own, other)),
+  );
+}

@@ -1,0 +1,99 @@
+import { afterEach, expect, it } from 'vitest';
+import { Protocols } from '../../stack/protocols.ts';
+import { Lane } from '../lane.ts';
+import type { PieceMaker } from '../plan/piece-maker.ts';
+import { propertyText } from '../plan/properties.ts';
+import { checkForLeaks } from '../testing/leak-check.ts';
+import { samplePlace } from '../testing/sample-place.ts';
+import { ScriptedPiece } from '../testing/scripted-piece.ts';
+
+checkForLeaks();
+
+const protocols = new Protocols();
+const pieces = new Map<string, ScriptedPiece>();
+let lane: Lane;
+
+afterEach(() => lane.close());
+
+it('tells each piece what was settled, from behind the others too, and what the neighbours offer', async () => {
+  lane = new Lane({ protocols });
+  await lane.start([
+    maker('user', { e: ['ipv6 down desired reliable'] }, { e: 'lan' }),
+    maker('tunnel', { in: ['ipv6 up'], out: ['ipv4/udp down'] }, { in: 'lan', out: 'wan' }, [
+      '0/0 1/0 +28 keeps size',
+    ]),
+    maker('socket', { e: ['ip/udp up available size at-most 1500'] }, { e: 'wan' }),
+  ]);
+  expect(told('user')).toEqual([['size at most 1472']]);
+  pieces.get('tunnel')!.context.offer(0, { name: 'mtu', value: { tag: 'at-most', val: 1280n } }, true);
+  pieces.get('tunnel')!.context.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(told('user').at(-1)).toEqual(['size at most 1472', 'mtu at most 1280']);
+});
+
+it('tells pieces that stay when a change elsewhere gives other terms, and no others', async () => {
+  const fixed = [
+    maker('user', { e: ['ipv6 down'] }, { e: 'lan' }),
+    maker('tunnel', { in: ['ipv6 up'], out: ['ipv4/udp down'] }, { in: 'lan', out: 'wan' }, [
+      '0/0 1/0 keeps size',
+    ]),
+    maker('other', { e: ['arp down'] }, { e: 'far' }),
+    maker('answer', { e: ['arp up'] }, { e: 'far' }),
+  ];
+  const socket = (size: number) =>
+    maker(`socket${size}`, { e: [`ip/udp up available size at-most ${size}`] }, { e: 'wan' });
+  lane = new Lane({ protocols });
+  await lane.start([...fixed, socket(1500)]);
+  const user = pieces.get('user');
+  await lane.apply([...fixed, socket(900)]);
+  expect(pieces.get('user')).toBe(user);
+  expect(told('user')).toEqual([['size at most 1500'], ['size at most 900']]);
+  expect(told('other')).toEqual([[]]);
+});
+
+it('lets a piece refuse terms, and the old ones hold on', async () => {
+  const user = maker('user', { e: ['ip down'] }, { e: 'lan' });
+  const socket = (size: number) =>
+    maker(`s${size}`, { e: [`ip up available size at-most ${size}`] }, { e: 'lan' });
+  lane = new Lane({ protocols });
+  await lane.start([user, socket(1500)]);
+  pieces.get('user')!.refusal = { message: 'frames of 900 bytes are too small for it' };
+  await expect(lane.apply([user, socket(900)])).rejects.toThrow(/user.*frames of 900 bytes are too small/);
+  expect(told('user')).toEqual([['size at most 1500']]);
+});
+
+it('starts nothing where required properties are not there', async () => {
+  lane = new Lane({ protocols });
+  const makers = [
+    maker('sip', { e: ['tcp/5060 down required framed'] }, { e: 'lan' }),
+    maker('tcp', { e: ['tcp up'] }, { e: 'lan' }),
+  ];
+  pieces.clear();
+  await expect(lane.start(makers)).rejects.toMatchObject({ mistakes: [{ code: 'FT_PROPERTY_CONFLICT' }] });
+  expect(pieces.size).toBe(0);
+});
+
+function maker(
+  name: string,
+  edges: Readonly<Record<string, readonly string[]>>,
+  networks: Readonly<Record<string, string>>,
+  curves: readonly string[] = [],
+): PieceMaker {
+  const lists = Object.fromEntries(Object.entries(networks).map(([edge, network]) => [edge, [network]]));
+  const place = samplePlace(name, edges, lists, { curves });
+  return {
+    place,
+    kind: 'native',
+    failure: 'closed',
+    identity: name,
+    make: (context, frames) => {
+      const piece = new ScriptedPiece(place.description, context, frames, protocols);
+      pieces.set(name, piece);
+      return piece;
+    },
+  };
+}
+
+function told(name: string): string[][] {
+  return pieces.get(name)!.joinings.map(({ properties }) => properties.map(propertyText));
+}

@@ -1,0 +1,103 @@
+import type { Joining, Property } from '../../../abi/host/contract.ts';
+import { propertyText } from '../plan/properties.ts';
+import type { Carried } from '../reach/along-curves.ts';
+import type { LaneState } from './lane-state.ts';
+import type { JoinedEdge } from './seat.ts';
+
+/**
+ * On which terms Edges are joined: what was settled, what the others on the Joint offer, and what is offered further on and
+ * kept by the Curves on the way here.
+ */
+export class PropertyUpdates {
+  /** While new pieces say what they offer, nobody is told. */
+  isHeld = false;
+  readonly #floor: LaneState;
+  /** What properties come to as text; nobody changes them once they are settled. */
+  readonly #texts = new WeakMap<readonly Property[], string>();
+  #isChanged = false;
+  #carried: ReadonlyMap<string, readonly Carried[]> | undefined;
+
+  constructor(floor: LaneState) {
+    this.#floor = floor;
+  }
+
+  /** Something is offered, or no more; or those between have changed. Whom it concerns is told by {@link tell}. */
+  note(): void {
+    this.#isChanged = true;
+    this.#carried = undefined;
+  }
+
+  joiningOf(member: JoinedEdge, shape: number): Joining {
+    const { edge, described, joint } = member;
+    return { edge, described, shape, joint: joint.name, properties: this.#propertiesOf(member, shape) };
+  }
+
+  #propertiesOf(member: JoinedEdge, shape: number): readonly Property[] {
+    const { name, members } = member.joint;
+    this.#carried ??= this.#offersElsewhere();
+    const carried = this.#carried.get(name) ?? NONE;
+    const settled = member.settled.get(shape) ?? NONE;
+    if (carried.length === 0 && members.every(({ offers }) => offers.length === 0)) return settled;
+    const here = members.flatMap((other) => (other.seat === member.seat ? [] : other.offers));
+    return [...settled, ...offersAt(here, carried, member.seat)];
+  }
+
+  #textOf(properties: readonly Property[]): string {
+    const known = this.#texts.get(properties);
+    if (known !== undefined) return known;
+    const text = propertiesText(properties);
+    this.#texts.set(properties, text);
+    return text;
+  }
+
+  #offersElsewhere(): ReadonlyMap<string, readonly Carried[]> {
+    const { seats } = this.#floor;
+    const isOffering = seats.some(({ members }) =>
+      members.some((each) => each !== undefined && each.offers.length > 0),
+    );
+    // FramePaths are not looked for in vain: a change keeps frames waiting meanwhile.
+    return isOffering ? this.#floor.alongCurves.offers(({ offers }) => offers) : NOTHING;
+  }
+
+  /** Joins a Shape, or tells it its present terms. */
+  join(member: JoinedEdge, shape: number): void {
+    const { seat } = member;
+    if (seat.fault !== undefined) return;
+    const joining = this.joiningOf(member, shape);
+    member.told.set(shape, this.#textOf(joining.properties));
+    this.#floor.attempt(seat, () => seat.piece!.join(joining));
+    this.#floor.enqueue(seat);
+  }
+
+  /** New terms reach those whom they concern after the call in which they came up. */
+  tell(): void {
+    if (this.isHeld || !this.#isChanged) return;
+    this.#isChanged = false;
+    for (const seat of this.#floor.seats) {
+      for (const member of seat.edges) {
+        for (const shape of member.shapes) {
+          if (member.told.get(shape) !== this.#textOf(this.#propertiesOf(member, shape)))
+            this.join(member, shape);
+        }
+      }
+    }
+  }
+}
+
+const NOTHING: ReadonlyMap<string, readonly Carried[]> = new Map();
+const NONE: readonly never[] = [];
+
+/** What a piece hears of what is offered on a network and elsewhere: each once, nothing of its own, nothing that it passed on. */
+export function offersAt(here: readonly Property[], carried: readonly Carried[], piece: object): Property[] {
+  const heard = new Map<string, Property>();
+  const from = carried.filter(({ origin, by }) => origin !== piece && !(by.size === 1 && by.has(piece)));
+  for (const property of [...here, ...from.map((each) => each.property)]) {
+    const text = propertyText(property);
+    if (!heard.has(text)) heard.set(text, property);
+  }
+  return [...heard.values()];
+}
+
+export function propertiesText(properties: readonly Property[]): string {
+  return properties.map(propertyText).join('\n');
+}

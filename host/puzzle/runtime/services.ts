@@ -1,0 +1,199 @@
+import { randomFillSync } from 'node:crypto';
+import type { Problem, Property } from '../../../abi/host/contract.ts';
+import type { Outbox } from '../../piece/outbox.ts';
+import type { PieceContext } from '../../piece/piece.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import { matchStacks } from '../../stack/match.ts';
+import { parseStack } from '../../stack/parse-stack.ts';
+import type { PieceMaker } from '../plan/piece-maker.ts';
+import type { ActivationFlag } from './activation.ts';
+import type { Receiver } from './joint.ts';
+import type { LaneState } from './lane-state.ts';
+import type { ListenPropagation } from './listen-propagation.ts';
+import type { LogEntry } from './log-entry.ts';
+import type { PropertyUpdates } from './property-updates.ts';
+import type { JoinedEdge, Seat } from './seat.ts';
+
+/** What pieces ask of the host: to listen on a Shape, to tell neighbours an offer, to hand on what has arrived. */
+export class Services {
+  readonly #floor: LaneState;
+  readonly #terms: PropertyUpdates;
+  readonly #hearing: ListenPropagation;
+  readonly #hooks: ServiceHooks;
+
+  constructor(floor: LaneState, terms: PropertyUpdates, hearing: ListenPropagation, hooks: ServiceHooks) {
+    this.#floor = floor;
+    this.#terms = terms;
+    this.#hearing = hearing;
+    this.#hooks = hooks;
+  }
+
+  contextOf(
+    seat: Seat,
+    tenancy: ActivationFlag,
+    { place: { name }, isResumed = false }: PieceMaker,
+  ): PieceContext {
+    const random = new BigUint64Array(1);
+    return {
+      name,
+      isResumed,
+      counters: seat.counters,
+      log: (level, message) => this.#hooks.onLog({ piece: name, level, message }),
+      now: () => this.#floor.now,
+      random: () => randomFillSync(random)[0]!,
+      count: (reason, frames) => seat.counters.add(reason, frames),
+      listen: (edge, like, stack) =>
+        tenancy.isActive
+          ? this.#listen(seat, edge, like, stack)
+          : { message: 'the piece is on no network yet' },
+      unlisten: (edge, shape) => {
+        const member = tenancy.isActive ? seat.members[edge] : undefined;
+        if (member !== undefined) this.unlisten(member, shape);
+      },
+      offer: (edge, property, present) => {
+        if (tenancy.isActive) this.#offer(seat, edge, property, present);
+      },
+      arrived: (outbox) => {
+        if (tenancy.isActive && !this.#floor.isClosed) {
+          this.#hooks.deliver(seat, outbox);
+          if (!this.#floor.isRunning) this.#hooks.tellRoom();
+          this.#hooks.run();
+          return;
+        }
+        for (let n = 0; n < outbox.length; n++) this.#floor.drop(seat, outbox.rows[n]!, 'not-joined');
+        outbox.length = 0;
+      },
+      wake: () => {
+        if (!tenancy.isActive) return;
+        this.#floor.enqueue(seat);
+        if (!this.#floor.isRunning) this.#hooks.runLater();
+      },
+    };
+  }
+
+  /** A Shape with identifiers that nobody knows has them numbered: no piece is to use up what the lane has. */
+  #listen(seat: Seat, edge: number, like: number, stack: string): number | Problem {
+    if (seat.identifiers >= MAX_IDENTIFIERS)
+      return { message: `the piece has listened on ${MAX_IDENTIFIERS} identifiers that nobody else knows` };
+    const before = this.#floor.protocols.count;
+    try {
+      return this.#listenAs(seat, edge, like, stack);
+    } finally {
+      seat.identifiers += this.#floor.protocols.count - before;
+    }
+  }
+
+  #listenAs(seat: Seat, edge: number, like: number, stack: string): number | Problem {
+    const member = seat.members[edge];
+    const described = member && seat.place.description.edges[member.described]!.shapes[like];
+    if (member === undefined || described === undefined)
+      return { message: `Edge ${edge}, Shape ${like}: the piece is not joined so` };
+    const problem = this.#checkListen(member, described.stack, stack);
+    if (problem !== undefined) return problem;
+    let shape = seat.place.description.edges[member.described]!.shapes.length;
+    while (member.listens.has(shape)) shape++;
+    if (shape >= MAX_LISTENS)
+      return { message: `the piece listens on ${MAX_LISTENS} Shapes of this Edge already` };
+    const told = this.#hearing.ask(member, described.direction, stack);
+    if ('message' in told) return told;
+    const tag = member.joint.add(member, shape, described.direction, stack);
+    this.#hearing.note(member.joint.receivers[tag]!, told);
+    member.listens.set(shape, { stack, tag, like });
+    member.directions[shape] = described.direction;
+    return shape;
+  }
+
+  /** Who listens as another does already would get its frames by chance. */
+  #checkListen(member: JoinedEdge, described: string, stack: string): Problem | undefined {
+    try {
+      const match = matchStacks(
+        parseStack(described, this.#floor.protocols),
+        parseStack(stack, this.#floor.protocols),
+        this.#floor.protocols,
+      );
+      if (!match.matches)
+        return {
+          message: `${stack} is not a case of the described Shape ${described}: ${match.explanation}`,
+        };
+    } catch (error) {
+      if (error instanceof FunnelError) return { message: error.message };
+      throw error;
+    }
+    for (const other of member.joint.receivers) {
+      if (other?.stack === stack && other.member !== member && !member.joint.copies) {
+        return {
+          message: `${stack} is taken by piece ${other.member.seat.name}; only a network with \`copies: true\` gives frames to both`,
+        };
+      }
+    }
+    return undefined;
+  }
+
+  /** Takes back what `listen` added. */
+  unlisten(member: JoinedEdge, shape: number): void {
+    if (!member.listens.has(shape)) return;
+    const { asking } = this.#floor;
+    const isNested = asking.has(member.seat);
+    // Its piece is in a call, as a rule: nobody is to call it for what others say to this.
+    asking.add(member.seat);
+    const receiver = this.removeReceiver(member, shape);
+    if (receiver !== undefined) this.#hearing.end(receiver);
+    if (!isNested) asking.delete(member.seat);
+  }
+
+  /** Ends what a Shape takes, described or listened on. */
+  removeReceiver(member: JoinedEdge, shape: number): Receiver<JoinedEdge> | undefined {
+    const tag = member.listens.get(shape)?.tag ?? member.tags.get(shape);
+    const receiver = tag === undefined ? undefined : member.joint.receivers[tag];
+    if (tag === undefined || receiver === undefined) return undefined;
+    member.joint.remove(tag);
+    member.tags.delete(shape);
+    if (member.listens.delete(shape)) member.directions[shape] = undefined;
+    return receiver;
+  }
+
+  #offer(seat: Seat, edge: number, property: Property, present: boolean): void {
+    const member = seat.members[edge];
+    if (member === undefined) {
+      this.#hooks.onLog({
+        piece: seat.name,
+        level: 'warn',
+        message: `offers ${property.name} on Edge ${edge}, where it is not joined`,
+      });
+      return;
+    }
+    const at = member.offers.findIndex((offer) => isSameProperty(offer, property));
+    if (at >= 0) member.inherited.delete(member.offers[at]!);
+    if (present === at >= 0) return;
+    if (!present) member.offers.splice(at, 1);
+    else if (member.offers.length < MAX_OFFERS) member.offers.push(property);
+    else
+      this.#hooks.onLog({
+        piece: seat.name,
+        level: 'warn',
+        message: `offers more than ${MAX_OFFERS} properties on Edge ${member.name}; ${property.name} is left out`,
+      });
+    this.#terms.note();
+  }
+}
+
+/** What services need of the lane around them. */
+export interface ServiceHooks {
+  readonly onLog: (entry: LogEntry) => void;
+  deliver(seat: Seat, outbox: Outbox): void;
+  tellRoom(): void;
+  run(): void;
+  /** In a turn of its own, after other events. */
+  runLater(): void;
+}
+
+function isSameProperty(a: Property, b: Property): boolean {
+  if (a.name !== b.name || a.value.tag !== b.value.tag) return false;
+  return a.value.tag === 'yes' || b.value.tag === 'yes' || a.value.val === b.value.val;
+}
+
+/** Shapes of one Edge: as many as a component's outlets can be. */
+const MAX_LISTENS = 1024;
+/** Identifiers without a protocol that one piece may have numbered: a lane has 65 535 numbers, and gives none back. */
+const MAX_IDENTIFIERS = 1024;
+const MAX_OFFERS = 64;

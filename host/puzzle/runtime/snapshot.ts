@@ -1,0 +1,92 @@
+import type { Frames } from '../../frame/frames.ts';
+import { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT, FRAMES_REFUSED, type Seat } from './seat.ts';
+
+/** The counters of a lane at one instant. */
+export interface LaneSnapshot {
+  readonly uptimeMs: number;
+  readonly pieces: readonly PieceSnapshot[];
+  /** Rows for frames that are free, and that there are. */
+  readonly freeRows: number;
+  readonly rows: number;
+}
+
+export interface PieceSnapshot {
+  /** The instance's name in the configuration. */
+  readonly name: string;
+  /** The name in the piece's own description. */
+  readonly piece: string;
+  readonly kind: 'component' | 'native';
+  readonly state: 'running' | 'failed';
+  /** Code and message of the fault that ended the instance. */
+  readonly fault?: string;
+  readonly edges: readonly EdgeSnapshot[];
+  readonly reasons: readonly ReasonSnapshot[];
+  /** How often it failed, and came again. */
+  readonly faults: number;
+  readonly restarts: number;
+  /** Frames that took the way around it, with the policy `bypass`. */
+  readonly bypassed: number;
+  /** Frames inside the piece, and frames that wait for it. */
+  readonly held: number;
+  readonly waiting: number;
+}
+
+/** Traffic on one Edge; in is to the piece. */
+export interface EdgeSnapshot {
+  readonly name: string;
+  readonly network: string;
+  readonly framesIn: number;
+  readonly bytesIn: number;
+  readonly framesOut: number;
+  readonly bytesOut: number;
+  /** Frames that came by this Edge and found its queue full; counted as `queue-full` at the piece. */
+  readonly framesRefused: number;
+}
+
+/** Frames that ended at a piece, for one reason. */
+export interface ReasonSnapshot {
+  readonly name: string;
+  readonly frames: number;
+  /** False where the frames did their work here. */
+  readonly loss: boolean;
+}
+
+/** The piece's own reasons stand there always; those of the host once they have happened. */
+export function snapshotOf(seats: readonly Seat[], frames: Frames, uptimeMs: number): LaneSnapshot {
+  return { uptimeMs, pieces: seats.map(pieceSnapshot), freeRows: frames.freeRows, rows: frames.rows };
+}
+
+function pieceSnapshot(seat: Seat): PieceSnapshot {
+  const { description, name } = seat.place;
+  const own = new Map(description.reasons.map((reason) => [reason.name, reason.loss]));
+  const reasons = description.reasons.map(({ name, loss }) => ({
+    name,
+    frames: seat.counters.get(name),
+    loss,
+  }));
+  for (const [name, frames] of seat.counters.entries()) {
+    if (!own.has(name) && frames > 0) reasons.push({ name, frames, loss: true });
+  }
+  return {
+    name,
+    piece: description.name,
+    kind: seat.kind,
+    state: seat.fault === undefined ? 'running' : 'failed',
+    ...(seat.fault === undefined ? {} : { fault: `${seat.fault.code}: ${seat.fault.message}` }),
+    edges: seat.edges.map((member) => ({
+      name: member.name,
+      network: member.joint.name,
+      framesIn: member.traffic[FRAMES_IN]!,
+      bytesIn: member.traffic[BYTES_IN]!,
+      framesOut: member.traffic[FRAMES_OUT]!,
+      bytesOut: member.traffic[BYTES_OUT]!,
+      framesRefused: member.traffic[FRAMES_REFUSED]!,
+    })),
+    reasons,
+    faults: seat.faults,
+    restarts: seat.restarts,
+    bypassed: seat.bypassed,
+    held: seat.piece?.held ?? 0,
+    waiting: seat.intake.length,
+  };
+}

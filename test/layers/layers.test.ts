@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { cruise, type ICruiseOptions, type ICruiseResult } from 'dependency-cruiser';
 import { afterEach, expect, test } from 'vitest';
 import { projectRoot } from '../net/project-root.ts';
-import { layers, rooms, rules } from './layers.ts';
+import { layers, rules, subfolders } from './layers.ts';
 
 const roots = ['abi', 'host', 'pieces-as', 'test'];
 const planted: string[] = [];
@@ -44,14 +44,14 @@ test('an import that climbs is found, of values and of types alone', async () =>
   ]);
 });
 
-test('an import that climbs from one room of a folder to another is found, in each room', async () => {
+test('an import that climbs from one subfolder of a folder to another is found, in each subfolder', async () => {
   const files: Record<string, string> = { 'host/endpoint/catalogue.ts': 'export const catalogue = 1;\n' };
-  for (const [room] of rooms) {
-    const folder = room.split('/').slice(0, 2).join('/');
+  for (const [subfolder] of subfolders) {
+    const folder = subfolder.split('/').slice(0, 2).join('/');
     files[`${folder}/loft/above.ts`] = 'export const above = 1;\n';
-    files[`${room}/planted.ts`] =
+    files[`${subfolder}/planted.ts`] =
       "import { above } from '../loft/above.ts';\nexport const planted = above;\n";
-    files[`${room}/planted.test.ts`] = "import '../loft/above.ts';\n";
+    files[`${subfolder}/planted.test.ts`] = "import '../loft/above.ts';\n";
   }
   files['host/endpoint/socket/entry.ts'] =
     "import { catalogue } from '../catalogue.ts';\nexport const e = catalogue;\n";
@@ -59,9 +59,9 @@ test('an import that climbs from one room of a folder to another is found, in ea
     "import { planted } from '../check/planted.ts';\nexport const early = planted;\n";
   expect(broken(await look(plant(files)))).toEqual(
     [
-      ...rooms.map(
-        ([room]) =>
-          `climbs-inside: ${room}/planted.ts → ${room.split('/').slice(0, 2).join('/')}/loft/above.ts`,
+      ...subfolders.map(
+        ([subfolder]) =>
+          `climbs-inside: ${subfolder}/planted.ts → ${subfolder.split('/').slice(0, 2).join('/')}/loft/above.ts`,
       ),
       'climbs-inside: host/endpoint/socket/entry.ts → host/endpoint/catalogue.ts',
       'climbs-inside: host/policy/pieces/early.ts → host/policy/check/planted.ts',
@@ -69,19 +69,19 @@ test('an import that climbs from one room of a folder to another is found, in ea
   );
 });
 
-test('every folder inside a folder of the host is a known room', () => {
+test('every folder inside a folder of the host is a known subfolder', () => {
   const folders = layers.map(([folder]) => folder).filter((folder) => folder.startsWith('host/'));
   const inside = folders.flatMap((folder) =>
     readdirSync(join(projectRoot, folder), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && !NO_ROOMS.includes(entry.name))
+      .filter((entry) => entry.isDirectory() && !NOT_LAYERED.includes(entry.name))
       .map((entry) => `${folder}/${entry.name}`),
   );
-  expect(inside.sort()).toEqual(rooms.map(([room]) => room).sort());
+  expect(inside.sort()).toEqual(subfolders.map(([subfolder]) => subfolder).sort());
 });
 
 test('host code that imports test support is found, wherever the support stands', async () => {
   const files: Record<string, string> = {};
-  for (const folder of ['host/stack', ...rooms.map(([room]) => room)]) {
+  for (const folder of ['host/stack', ...subfolders.map(([subfolder]) => subfolder)]) {
     files[`${folder}/testing/support.ts`] = 'export const support = 1;\n';
     files[`${folder}/user.ts`] =
       "import { support } from './testing/support.ts';\nexport const u = support;\n";
@@ -89,7 +89,7 @@ test('host code that imports test support is found, wherever the support stands'
   }
   const found = broken(await look(plant(files))).filter((line) => line.startsWith('host-knows-tests'));
   expect(found).toEqual(
-    ['host/stack', ...rooms.map(([room]) => room)]
+    ['host/stack', ...subfolders.map(([subfolder]) => subfolder)]
       .map((folder) => `host-knows-tests: ${folder}/user.ts → ${folder}/testing/support.ts`)
       .sort(),
   );
@@ -143,7 +143,7 @@ async function look(root: string): Promise<ICruiseResult> {
     baseDir: root,
     validate: true,
     ruleSet: { forbidden: [...rules] },
-    // Imports of types alone count too: they also tell who knows whom.
+    // Imports of types alone count too: they are dependencies as well.
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
     exclude: { path: NOT_OURS },
@@ -161,7 +161,7 @@ function broken(result: ICruiseResult): string[] {
 }
 
 /** The frame kernel and the addon are built by compilers of their own; test support has a rule of its own. */
-const NO_ROOMS = ['testing', 'kernel', 'addon'];
+const NOT_LAYERED = ['testing', 'kernel', 'addon'];
 
 const NOT_OURS = '^(dist|build)/';
 

@@ -1,8 +1,8 @@
 import type { IConfiguration, IForbiddenRuleType } from 'dependency-cruiser';
 
 /**
- * The layout is the architecture: each folder, and those that it may import from. A folder stands below all that it
- * names, so that reading from the top one never meets a word that was not explained before.
+ * The layout is the architecture: each folder, and the folders that it may import from. A folder stands below all that
+ * it imports from.
  */
 export const layers: readonly (readonly [folder: string, knows: readonly string[]])[] = [
   ['abi', []],
@@ -18,14 +18,14 @@ export const layers: readonly (readonly [folder: string, knows: readonly string[
   ['host/cli', ['host/policy', 'host/daemon']],
 ];
 
-/** What the rooms of `host/endpoint` share stands at its root, below them; its catalogue stands above them. */
+/** The subfolders of `host/endpoint` may import from its root, but not from its catalogue, which imports them. */
 const ENDPOINT_ROOT = ['host/endpoint/(?!catalogue)[^/]+\\.ts$'];
 
 /**
- * The rooms of the large folders, bottom up: each, and what it may import from its own folder. The root of a folder
- * may import from all of its rooms. What a room imports from other folders is settled by `layers`.
+ * The subfolders of the large folders, bottom up: each, and what it may import from its own folder. The root of a folder
+ * may import from all of its subfolders. `layers` decides what a subfolder may import from other folders.
  */
-export const rooms: readonly (readonly [room: string, knows: readonly string[]])[] = [
+export const subfolders: readonly (readonly [subfolder: string, knows: readonly string[]])[] = [
   ['host/stack/registry', []],
   ['host/engine/wasm', []],
   ['host/engine/component', ['host/engine/wasm']],
@@ -44,14 +44,16 @@ export const rooms: readonly (readonly [room: string, knows: readonly string[]])
   ['host/policy/lane', ['host/policy/pieces', 'host/policy/check']],
 ];
 
-/** What all of the host may import: the base class of its errors, the search for
- * a name that was meant, and the types of the contract. They import nothing. */
+/**
+ * What all of the host may import: the base class of its errors, the search for similar names, and the types of the
+ * contract. These files import nothing.
+ */
 const foundations = ['host/stack/funnel-error.ts', 'host/stack/nearest-name.ts', 'abi/host/contract.ts'];
 
-/** What is ours, as against packages and Node itself. */
+/** Files of the project, as opposed to packages and Node itself. */
 const project = '^(abi|bench|host|pieces-as|test|tools|wit)/';
 
-/** Tests, and what only tests use. */
+/** Tests, and modules that only tests import. */
 const tests = '\\.test\\.ts$|/testing/';
 
 const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
@@ -64,7 +66,7 @@ const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
     to: {
       path: project,
       pathNot: [
-        // Another rule tells who may use these.
+        // Another rule decides who may import these.
         '^(test|tools)/',
         ...known.map((name) => `^${name}/`),
         ...(folder.startsWith('host/') ? foundations.map((file) => `^${file}$`) : []),
@@ -73,15 +75,15 @@ const climbs: IForbiddenRuleType[] = layers.map(([folder, knows]) => {
   };
 });
 
-/** Tests of a room stand in it, and may look at anything that its folder may. */
-const climbsInside: IForbiddenRuleType[] = rooms.map(([room, knows]) => ({
+/** A test stands in the subfolder of its subject, and may import from the whole folder. */
+const climbsInside: IForbiddenRuleType[] = subfolders.map(([subfolder, knows]) => ({
   name: 'climbs-inside',
-  comment: `${room} may import from its folder only ${[room, ...knows].join(', ')}`,
+  comment: `${subfolder} may import from its folder only ${[subfolder, ...knows].join(', ')}`,
   severity: 'error',
-  from: { path: `^${room}/`, pathNot: tests },
+  from: { path: `^${subfolder}/`, pathNot: tests },
   to: {
-    path: `^${room.split('/').slice(0, 2).join('/')}/`,
-    pathNot: [`^${room}/`, ...knows.map((name) => (name.endsWith('$') ? `^${name}` : `^${name}/`))],
+    path: `^${subfolder.split('/').slice(0, 2).join('/')}/`,
+    pathNot: [`^${subfolder}/`, ...knows.map((name) => (name.endsWith('$') ? `^${name}` : `^${name}/`))],
   },
 }));
 

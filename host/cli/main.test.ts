@@ -167,7 +167,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       async () => {
         expect(await funnelToFull('schema')).toEqual({
           status: 1,
-          err: 'funnel: FT_OUTPUT: standard output cannot be written (ENOSPC), and what was to stand there is lost; make room there, or send it elsewhere\n',
+          err: 'funnel: FT_OUTPUT: standard output cannot be written (ENOSPC), and the text is lost; make room there, or send it elsewhere\n',
         });
       },
     );

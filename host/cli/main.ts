@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { packageRoot } from '../policy/pieces/package-root.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { funnelCommand } from './command.ts';
-import { Output } from './output.ts';
-import { paintFor } from './paint.ts';
-import { errorText } from './report-error.ts';
+import { Output } from './report/output.ts';
+import { errorText } from './text/error-text.ts';
+import { paintFor } from './text/paint.ts';
 
-// Whoever was not told all has a status that says so, also when a running Funnel went on.
+// A message that could not be written makes the status 1, also when a running Funnel continued.
 const errors = new Output(process.stderr, () => {
   process.exitCode = 1;
 });
@@ -16,7 +16,7 @@ const output = new Output(process.stdout, (code) => {
   fail(
     new FunnelError(
       'FT_OUTPUT',
-      `standard output cannot be written (${code}), and what was to stand there is lost; make room there, or send it elsewhere`,
+      `standard output cannot be written (${code}), and the text is lost; make room there, or send it elsewhere`,
     ),
   );
 });
@@ -29,14 +29,15 @@ function fail(error: unknown): void {
   process.exitCode = 1;
 }
 
-// What is thrown outside of any promise, such as from a callback of a socket, leaves the Funnel in no known state.
+// An error thrown outside any promise, such as in a callback of a socket, leaves the Funnel in an unknown state.
 process.on('uncaughtException', (error) => {
   fail(error);
   process.exit(1);
 });
 
 try {
-  await funnelCommand({ output, errors, version }).parseAsync();
+  const paint = paintFor(process.stdout);
+  await funnelCommand({ output, paint }, { errors, version }).parseAsync();
 } catch (error) {
   fail(error);
 }

@@ -42,6 +42,9 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
   ['host/policy/pieces', ['host/policy/configuration']],
   ['host/policy/check', ['host/policy/configuration', 'host/policy/pieces']],
   ['host/policy/lane', ['host/policy/pieces', 'host/policy/check']],
+  ['host/cli/text', []],
+  ['host/cli/report', ['host/cli/text']],
+  ['host/cli/commands', ['host/cli/text', 'host/cli/report']],
 ];
 
 /**

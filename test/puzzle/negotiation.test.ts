@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planText } from '../../host/cli/plan-text.ts';
+import { planText } from '../../host/cli/text/plan-text.ts';
 import { checkConfiguration, preparePuzzle } from '../../host/policy/check/check-configuration.ts';
 import type { ConfigurationObject } from '../../host/policy/configuration/configuration-schema.ts';
 

@@ -1,0 +1,23 @@
+import { resolve } from 'node:path';
+import { matchStacks } from '../../policy/pieces/match-stacks.ts';
+import { PieceRegistry } from '../../policy/pieces/piece-registry.ts';
+import { matchText } from '../text/match-text.ts';
+import type { AddCommand } from './command-context.ts';
+
+/** `funnel match`: compares two protocol stacks. */
+export const addMatch: AddCommand = (parent, { output, paint }) => {
+  parent
+    .command('match')
+    .description('show whether two protocol stacks match, and why; the exit status is 1 when they do not')
+    .argument('<stack>', 'for example ip/udp/sip')
+    .argument('<stack>', 'for example ethernet/ip')
+    .option('--piece <name...>', 'pieces that define protocols which the stacks name')
+    .action(async (first: string, second: string, { piece = [] }: { piece?: string[] }) => {
+      const match = await matchStacks(new PieceRegistry(), first, second, {
+        pieces: piece,
+        directory: resolve('.'),
+      });
+      output.write(matchText(match, paint));
+      if (!match.matches) process.exitCode = 1;
+    });
+};

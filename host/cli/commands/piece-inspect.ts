@@ -1,0 +1,27 @@
+import { resolve } from 'node:path';
+import { inspectPiece } from '../../policy/pieces/inspect-piece.ts';
+import { PieceRegistry } from '../../policy/pieces/piece-registry.ts';
+import { inspectJson, inspectText, isAdmitted } from '../text/inspect-text.ts';
+import type { AddCommand } from './command-context.ts';
+
+/** `funnel piece inspect`: a component by the steps of admission. Runs nothing of it. */
+export const addPieceInspect: AddCommand = (parent, { output, paint }) => {
+  parent
+    .command('inspect')
+    .description('show what a component contains and wants, and why it would be refused; runs nothing of it')
+    .argument('<name>', 'the path of a component file, or the name of a built-in component')
+    .option('--configuration <file>', 'use the grants and limits that this configuration gives to it')
+    .option('--json', 'print JSON')
+    .action(async (name: string, { configuration, json = false }: InspectOptions) => {
+      const where = { directory: resolve('.'), ...(configuration === undefined ? {} : { configuration }) };
+      const inspection = await inspectPiece(new PieceRegistry(), name, where);
+      if (json) output.write(`${JSON.stringify(inspectJson(inspection), undefined, 2)}\n`);
+      else output.write(inspectText(inspection, paint));
+      if (!isAdmitted(inspection)) process.exitCode = 1;
+    });
+};
+
+interface InspectOptions {
+  readonly configuration?: string;
+  readonly json?: boolean;
+}

@@ -1,0 +1,181 @@
+import { InvalidArgumentError } from 'commander';
+import { defaultControlPath } from '../../daemon/control-path.ts';
+import { ControlServer } from '../../daemon/control-server.ts';
+import { controlServiceOf } from '../../daemon/control-service.ts';
+import { preparePuzzle } from '../../policy/check/check-configuration.ts';
+import { type Funnel, type FunnelEvent, type LaneSnapshot, startPuzzle } from '../../policy/funnel.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
+import { CountersFile } from '../report/counters-file.ts';
+import type { Output } from '../report/output.ts';
+import { PatientReporter } from '../report/patient-reporter.ts';
+import { JsonReporter, LineReporter, type RunReporter, ScreenReporter } from '../report/run-reporter.ts';
+import type { Paint } from '../text/paint.ts';
+import type { AddCommand, CommandContext } from './command-context.ts';
+
+/** `funnel run`: runs a configuration until a signal, or `funnel end`, ends it. */
+export const addRun: AddCommand = (parent, context) => {
+  parent
+    .command('run')
+    .description('run a configuration until SIGINT or SIGTERM; shows a table on a terminal, else plain lines')
+    .argument('<file>', 'a configuration in YAML')
+    .option('--json', 'print everything as JSON, one object on each line')
+    .option('--plain', 'print plain lines on a terminal as well')
+    .option('--interval <seconds>', 'time between two lines of counters', seconds, 10)
+    .option('--verbose', 'also print the debug messages of pieces')
+    .option('--stats-file <path>', 'rewrite this file with the counters as JSON at each interval')
+    .option('--totals <path>', 'write the last counters to this file as JSON')
+    .option('--control <path>', 'listen at this path for funnel apply, status and end')
+    .option('--no-control', 'open no control socket')
+    .option('--no-worker', 'run frames in the main thread, without a watchdog')
+    .action((file: string, options: RunOptions) => run(file, options, context));
+};
+
+/**
+ * Starts a puzzle and reports what it does, until a signal ends it.
+ *
+ * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. Another signal meanwhile ends the process
+ * at once. A piece that fails is reported, and the others continue.
+ */
+async function run(file: string, options: RunOptions, { output, paint }: CommandContext): Promise<void> {
+  const reporter = new PatientReporter(reporterFor(options, output, paint), output);
+  const puzzle = await preparePuzzle(file);
+  const totalsFile = options.totals === undefined ? undefined : new CountersFile(options.totals);
+  totalsFile?.check();
+  reporter.started(puzzle);
+  const stopping = stopSignal();
+  process.once('exit', () => reporter.restore());
+
+  const onEvent = (event: FunnelEvent): void => {
+    if (event.kind !== 'log' || event.level !== 'debug' || options.verbose === true) reporter.event(event);
+  };
+  let control: ControlServer | undefined;
+  let funnel: Funnel | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    control = await openControl(file, options, onEvent);
+    funnel = await startPuzzle(puzzle, { onEvent, worker: options.worker !== false });
+    const running = funnel;
+    control?.serve(controlServiceOf(running, stopping.stop), running);
+    const statistics = options.statsFile === undefined ? undefined : new CountersFile(options.statsFile);
+    const warn = (message: string): void => onEvent({ kind: 'log', piece: 'funnel', level: 'warn', message });
+    const first = await running.counters();
+    statistics?.write(first);
+    reporter.ready();
+    if (output.isTTY) reporter.counters(first);
+    let writtenAtMs = 0;
+    let isAsking = false;
+    const reportCounters = (snapshot: LaneSnapshot): void => {
+      if (timer === undefined) return;
+      reporter.counters(snapshot);
+      if (snapshot.uptimeMs - writtenAtMs < (options.interval - 0.05) * 1000) return;
+      writtenAtMs = snapshot.uptimeMs;
+      statistics?.rewrite(snapshot, warn);
+    };
+    const ask = (): void => {
+      // A lane that is being replaced answers late. Until then there is nothing to report.
+      if (isAsking) return;
+      isAsking = true;
+      running
+        .counters()
+        .then(reportCounters, (error: unknown) => warn(`the counters are not known: ${String(error)}`))
+        .finally(() => {
+          isAsking = false;
+        });
+    };
+    timer = setInterval(ask, reporter.intervalMs);
+    output.onResize(() => reporter.counters(running.snapshot()));
+    await stopping.promise;
+    clearInterval(timer);
+    timer = undefined;
+    // The totals include what pieces do while they close, such as writing the end of a capture.
+    await running.close();
+    const totals = await running.counters();
+    statistics?.rewrite(totals, warn);
+    reporter.ended(totals);
+    totalsFile?.write(totals);
+  } finally {
+    clearInterval(timer);
+    stopping.forget();
+    control?.close();
+    await funnel?.close();
+    reporter.restore();
+  }
+}
+
+interface RunOptions {
+  readonly json?: boolean;
+  readonly plain?: boolean;
+  /** Seconds. */
+  readonly interval: number;
+  readonly verbose?: boolean;
+  readonly statsFile?: string;
+  readonly totals?: string;
+  /** The path of the control socket; false for none. */
+  readonly control?: string | false;
+  /** False to run in this thread. */
+  readonly worker?: boolean;
+}
+
+/**
+ * Opens the control socket. A path from `--control` must work. At the default path a failure is only a warning,
+ * since a Funnel runs without a control socket as well.
+ *
+ * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`
+ */
+async function openControl(
+  file: string,
+  { control }: RunOptions,
+  onEvent: (event: FunnelEvent) => void,
+): Promise<ControlServer | undefined> {
+  if (control === false) return undefined;
+  if (control !== undefined) return ControlServer.open(control);
+  const path = defaultControlPath(file);
+  if (path === undefined) return undefined;
+  try {
+    return await ControlServer.open(path);
+  } catch (error) {
+    if (!(error instanceof FunnelError)) throw error;
+    const message = `runs without a control socket: ${error.code}: ${error.message}`;
+    onEvent({ kind: 'log', piece: 'funnel', level: 'warn', message });
+    return undefined;
+  }
+}
+
+function reporterFor(options: RunOptions, output: Output, paint: Paint): RunReporter {
+  const intervalMs = options.interval * 1000;
+  if (options.json === true) return new JsonReporter(output.write, intervalMs);
+  if (!output.isTTY || options.plain === true) return new LineReporter(output.write, intervalMs);
+  return new ScreenReporter(output, paint);
+}
+
+/** A promise that resolves at the first signal or call of `stop`. The next signal ends the process at once. */
+function stopSignal(): { readonly promise: Promise<void>; stop(): void; forget(): void } {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let listener = (): void => {};
+  let stop = (): void => {};
+  const promise = new Promise<void>((resolve) => {
+    let isStopping = false;
+    stop = () => {
+      isStopping = true;
+      resolve();
+    };
+    listener = () => {
+      if (isStopping) process.exit(1);
+      stop();
+    };
+  });
+  for (const signal of signals) process.on(signal, listener);
+  return {
+    promise,
+    stop,
+    forget() {
+      for (const signal of signals) process.off(signal, listener);
+    },
+  };
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0.1 && value <= 86_400) return value;
+  throw new InvalidArgumentError('Give a number of seconds from 0.1 to 86400.');
+}

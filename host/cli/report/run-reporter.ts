@@ -1,0 +1,223 @@
+import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
+import { printable } from '../../policy/configuration/printable.ts';
+import type { FunnelEvent, LaneSnapshot } from '../../policy/funnel.ts';
+import { clip, reasonsOf, renderCounters } from '../text/counter-table.ts';
+import { differenceLine } from '../text/difference-text.ts';
+import { type Paint, plainPaint } from '../text/paint.ts';
+import { formatBytes, formatCount, formatUptime, plural } from '../text/quantity.ts';
+import { LiveScreen, type TerminalStream } from './live-screen.ts';
+
+/** How `funnel run` tells what it does. */
+export interface RunReporter {
+  /** Milliseconds between two calls of {@link counters}. */
+  readonly intervalMs: number;
+  started(puzzle: Puzzle): void;
+  /** Frames can flow. */
+  ready(): void;
+  event(event: FunnelEvent): void;
+  counters(snapshot: LaneSnapshot): void;
+  /** Last of all. */
+  ended(snapshot: LaneSnapshot): void;
+  /** Leaves the terminal as it was, whatever happened. */
+  restore(): void;
+}
+
+/** Plain lines: a summary, the line `ready`, a line for each event, and one with the counters at each interval. */
+export class LineReporter implements RunReporter {
+  readonly intervalMs: number;
+  readonly #write: (text: string) => void;
+
+  constructor(write: (text: string) => void, intervalMs: number) {
+    this.#write = write;
+    this.intervalMs = intervalMs;
+  }
+
+  started(puzzle: Puzzle): void {
+    for (const line of summaryLines(puzzle)) this.#write(`${line}\n`);
+  }
+
+  ready(): void {
+    this.#write('ready\n');
+  }
+
+  event(event: FunnelEvent): void {
+    this.#write(`${eventLine(event)}\n`);
+  }
+
+  counters(snapshot: LaneSnapshot): void {
+    this.#write(`${countersLine(snapshot)}\n`);
+  }
+
+  ended(snapshot: LaneSnapshot): void {
+    this.#write(`${totalsLines(snapshot, 100).join('\n')}\n`);
+  }
+
+  restore(): void {}
+}
+
+/** The same as JSON, an object on each line, for programs. */
+export class JsonReporter implements RunReporter {
+  readonly intervalMs: number;
+  readonly #write: (text: string) => void;
+
+  constructor(write: (text: string) => void, intervalMs: number) {
+    this.#write = write;
+    this.intervalMs = intervalMs;
+  }
+
+  started(puzzle: Puzzle): void {
+    const pieces = puzzle.pieces.map(({ place, reference }) => ({
+      name: place.name,
+      piece: reference,
+      edges: Object.fromEntries(place.edges),
+    }));
+    this.#line({
+      event: 'started',
+      configuration: puzzle.title,
+      pieces,
+      networks: [...puzzle.networks.keys()],
+    });
+  }
+
+  ready(): void {
+    this.#line({ event: 'ready' });
+  }
+
+  event({ kind, ...rest }: FunnelEvent): void {
+    this.#line({ event: kind, ...rest });
+  }
+
+  counters(snapshot: LaneSnapshot): void {
+    this.#line({ event: 'counters', ...snapshot });
+  }
+
+  ended(snapshot: LaneSnapshot): void {
+    this.#line({ event: 'totals', ...snapshot });
+  }
+
+  restore(): void {}
+
+  #line(value: object): void {
+    this.#write(`${JSON.stringify(value)}\n`);
+  }
+}
+
+/** A table that is redrawn each second, and at the end the totals on the terminal as it was. */
+export class ScreenReporter implements RunReporter {
+  readonly intervalMs = 1000;
+  readonly #stream: TerminalStream;
+  readonly #paint: Paint;
+  readonly #told: string[] = [];
+  #screen: LiveScreen | undefined;
+  #title = '';
+
+  constructor(stream: TerminalStream, paint: Paint) {
+    this.#stream = stream;
+    this.#paint = paint;
+  }
+
+  started(puzzle: Puzzle): void {
+    this.#title = puzzle.title;
+  }
+
+  ready(): void {
+    this.#screen = new LiveScreen(this.#stream, this.#title, this.#paint);
+    for (const line of this.#told) this.#screen.tell(line);
+    this.#screen.open();
+  }
+
+  event(event: FunnelEvent): void {
+    const line = this.#paint(styleOf(event), eventLine(event));
+    // All of them are told again at the end, but a piece that talks for days cannot fill the memory.
+    this.#told.push(line);
+    if (this.#told.length > EVENTS_KEPT) this.#told.shift();
+    if (this.#screen === undefined) this.#stream.write(`${line}\n`);
+    else this.#screen.tell(line);
+  }
+
+  counters(snapshot: LaneSnapshot): void {
+    this.#screen?.draw(snapshot);
+  }
+
+  ended(snapshot: LaneSnapshot): void {
+    this.restore();
+    const lines = [...this.#told, ...totalsLines(snapshot, this.#stream.columns ?? 80, this.#paint)];
+    this.#stream.write(`${lines.join('\n')}\n`);
+  }
+
+  restore(): void {
+    this.#screen?.close();
+  }
+}
+
+const EVENTS_KEPT = 100;
+
+function styleOf(event: FunnelEvent): 'red' | 'yellow' | 'green' | 'dim' {
+  if (event.kind === 'fault') return 'red';
+  if (event.kind === 'restarted' || event.kind === 'recovered' || event.kind === 'changed') return 'green';
+  return event.level === 'error' ? 'red' : event.level === 'warn' ? 'yellow' : 'dim';
+}
+
+/** What is about to run, a line for each piece. */
+export function summaryLines(puzzle: Puzzle): readonly string[] {
+  const width = Math.max(0, ...puzzle.pieces.map(({ place }) => place.name.length));
+  const kinds = puzzle.pieces.map(({ place, reference }) => `${reference} ${place.description.version}`);
+  const kindWidth = Math.max(0, ...kinds.map((kind) => kind.length));
+  return [
+    `${printable(puzzle.title)}: ${plural(puzzle.pieces.length, 'piece')} on ${plural(puzzle.networks.size, 'network')}`,
+    ...puzzle.pieces.map(({ place }, i) => {
+      const edges = [...place.edges].map(([edge, networks]) => `${edge} on ${networks.join(' and ')}`);
+      return `  ${place.name.padEnd(width)}  ${printable(kinds[i]!).padEnd(kindWidth)}  ${edges.join(', ')}`.trimEnd();
+    }),
+  ];
+}
+
+/** `fault: six: FT_FAULT_FUEL: …`; `warn: six: …` */
+export function eventLine(event: FunnelEvent): string {
+  switch (event.kind) {
+    case 'fault':
+      return `fault: ${event.piece}: ${event.code}: ${printable(event.message)}`;
+    case 'restarted':
+      return `restarted: ${event.piece}${event.restored ? ' with its state' : ''}`;
+    case 'recovered':
+      return `recovered: ${event.without === undefined ? '' : `without ${event.without}, `}after ${Math.round(event.stalledMs + event.recoveredMs)} ms`;
+    case 'changed':
+      return `changed: ${printable(event.configuration)}: ${differenceLine(event.difference)}`;
+    case 'log':
+      return `${event.level}: ${event.piece}: ${printable(event.message)}`;
+  }
+}
+
+/** All counters in one line, as `0:00:10 home.ip@lan in 12 (1.2 kB) out 3 (300 B); six.ipv6@lan …; lost: six no-match 4`. */
+export function countersLine(snapshot: LaneSnapshot): string {
+  const edges = snapshot.pieces.flatMap((piece) =>
+    piece.edges.map((edge) => {
+      const taken = `in ${formatCount(edge.framesIn)} (${formatBytes(edge.bytesIn)})`;
+      return `${piece.name}.${edge.name}@${edge.network} ${taken} out ${formatCount(edge.framesOut)} (${formatBytes(edge.bytesOut)})`;
+    }),
+  );
+  const lost = snapshot.pieces.flatMap((piece) =>
+    reasonsOf(piece, 'lost').map(
+      ({ name, frames }) => `${piece.name} ${printable(name)} ${formatCount(frames)}`,
+    ),
+  );
+  const failed = snapshot.pieces.filter(({ state }) => state === 'failed').map(({ name }) => name);
+  const parts = [...edges];
+  if (lost.length > 0) parts.push(`lost: ${lost.join(', ')}`);
+  if (failed.length > 0) parts.push(`failed: ${failed.join(', ')}`);
+  return `${formatUptime(snapshot.uptimeMs)} ${parts.join('; ')}`;
+}
+
+/** The table without rates, under a heading. */
+export function totalsLines(
+  snapshot: LaneSnapshot,
+  columns: number,
+  paint: Paint = plainPaint,
+): readonly string[] {
+  const lost = snapshot.pieces.reduce(
+    (sum, piece) => sum + reasonsOf(piece, 'lost').reduce((n, { frames }) => n + frames, 0),
+    0,
+  );
+  const heading = `ended after ${formatUptime(snapshot.uptimeMs)}, ${plural(lost, 'frame')} lost`;
+  return [clip(paint('bold', heading), columns), ...renderCounters(snapshot, undefined, columns, paint)];
+}

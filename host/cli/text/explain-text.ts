@@ -1,0 +1,49 @@
+import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
+import type { FramePaths, Hop, JointNeeds, Onward } from '../../policy/check/explain-puzzle.ts';
+import { printable } from '../../policy/configuration/printable.ts';
+import { type Paint, plainPaint } from './paint.ts';
+
+/**
+ * What may be parsed on each network, and the ways that frames may take from each entrance.
+ *
+ * A frame is parsed where it is, as deep as the Shapes there want it: so much is told apart from what pieces further on will
+ * want. N and M are the headers in front of the Shape's own stack, and the trailers behind it, that are none of its concern.
+ */
+export function explainText(puzzle: Puzzle, ways: FramePaths, paint: Paint = plainPaint): string {
+  const lines = [`${printable(puzzle.title)}: what may be parsed, and where frames may go`];
+  for (const joint of ways.joints) {
+    lines.push('', `${paint('bold', joint.name)}`);
+    lines.push(...joint.travelling.flatMap(needsLines));
+  }
+  for (const { piece, edge, stack, network, hops } of ways.entrances) {
+    lines.push('', paint('bold', `${piece}.${edge} lets in ${printable(stack)} on ${network}`));
+    lines.push(...hops.flatMap((hop) => hopLines(hop, '  ')));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function needsLines({ direction, here, later }: JointNeeds['travelling'][number]): string[] {
+  const way = direction === 'peer' ? 'between peers' : `travelling ${direction}`;
+  const lines = [`  ${way}, parsed here:  ${printable(here.join('  '))}`];
+  if (later.length > 0) lines.push(`  ${way}, parsed further on:  ${printable(later.join('  '))}`);
+  return lines;
+}
+
+function hopLines(hop: Hop, indent: string): string[] {
+  const n = hop.skipHeaders.join(' or ');
+  const m = hop.skipTrailers === 0 ? '0' : `0 to ${hop.skipTrailers}`;
+  const head = `${indent}${hop.network} → ${hop.piece}.${hop.edge}  ${printable(hop.stack)}  N ${n}, M ${m}`;
+  return [head, ...hop.onward.flatMap((onward) => onwardLines(hop.piece, onward, `${indent}  `))];
+}
+
+function onwardLines(piece: string, onward: Onward, indent: string): string[] {
+  const notes = [
+    onward.isHairpin ? 'Hairpin' : '',
+    onward.overhead === 0 ? '' : `${onward.overhead > 0 ? '+' : ''}${onward.overhead} bytes`,
+    onward.isOpaque ? 'opaque' : '',
+    onward.isToldAbove ? 'as told before' : '',
+  ].filter((note) => note !== '');
+  const told = notes.length === 0 ? '' : `  (${notes.join(', ')})`;
+  const head = `${indent}${piece} → ${onward.edge} ${printable(onward.shape)}${told}`;
+  return [head, ...onward.hops.flatMap((hop) => hopLines(hop, `${indent}  `))];
+}

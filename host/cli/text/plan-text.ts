@@ -1,0 +1,76 @@
+import type { PlannedJoint, Puzzle } from '../../policy/check/checked-puzzle.ts';
+import { printable } from '../../policy/configuration/printable.ts';
+import { columns } from './columns.ts';
+import { shapeText } from './graph-text.ts';
+import { type Paint, plainPaint } from './paint.ts';
+import { plural } from './quantity.ts';
+
+/**
+ * What would be joined, and why: each network with its Edges, named by the configuration or joined by default, then what
+ * passes between whom and what was settled there; last the Edges that stay alone.
+ */
+export function planText(puzzle: Puzzle, paint: Paint = plainPaint): string {
+  const lines = [
+    `${printable(puzzle.title)}: ${plural(puzzle.pieces.length, 'piece')} on ${plural(puzzle.joints.length, 'network')}`,
+  ];
+  for (const joint of puzzle.joints) {
+    const copies = puzzle.networks.get(joint.name)?.copies ? '  (copies)' : '';
+    lines.push('', `${paint('bold', joint.name)}${copies}`);
+    lines.push(...columns(joint.members.map((member) => memberRow(puzzle, joint, member))).map(indented));
+    lines.push(...columns(pairRows(puzzle, joint)).map((line) => paint('dim', indented(line))));
+  }
+  const alone = puzzle.decisions.filter(({ network }) => network === undefined);
+  if (alone.length > 0) {
+    lines.push('', paint('bold', 'Alone'));
+    lines.push(
+      ...columns(alone.map(({ piece, edge, why }) => [`${piece}.${edge}`, printable(why)])).map(indented),
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function memberRow(
+  puzzle: Puzzle,
+  joint: PlannedJoint,
+  { place, described }: PlannedJoint['members'][number],
+) {
+  const { name, description } = puzzle.pieces[place]!.place;
+  const edge = description.edges[described]!.name;
+  const decision = puzzle.decisions.find(
+    (each) => each.piece === name && each.edge === edge && each.network === joint.name,
+  );
+  return [
+    `${name}.${edge}`,
+    decision === undefined ? 'by configuration' : `by default: ${printable(decision.why)}`,
+  ];
+}
+
+function pairRows(puzzle: Puzzle, { pairs }: PlannedJoint): string[][] {
+  return pairs.map(({ a, aShape, b, bShape, stack, properties }) => {
+    const settled = properties.map(({ name, value }) => {
+      if (value.tag === 'yes') return name;
+      return value.tag === 'text'
+        ? `${name} ${value.val}`
+        : `${name} ${value.tag.replace('-', ' ')} ${value.val}`;
+    });
+    return [
+      `${endText(puzzle, a, aShape)} ⇄ ${endText(puzzle, b, bShape)}`,
+      printable(stack),
+      printable(settled.join(', ')),
+    ];
+  });
+}
+
+function endText(
+  puzzle: Puzzle,
+  { place, described }: PlannedJoint['members'][number],
+  shape: number,
+): string {
+  const { name, description } = puzzle.pieces[place]!.place;
+  const edge = description.edges[described]!;
+  return `${name}.${edge.name} ${shapeText(edge.shapes[shape]!)}`;
+}
+
+function indented(line: string): string {
+  return `  ${line}`;
+}

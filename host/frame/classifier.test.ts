@@ -75,12 +75,12 @@ interface Walked {
   readonly base: number;
 }
 
-function walk(plan: Classifier, row: number, towardUp: boolean): Walked[] {
+function walk(classifier: Classifier, row: number, towardUp: boolean): Walked[] {
   const walked: Walked[] = [];
-  const first = plan.walk(frames, row, towardUp);
-  for (let node = first; node >= 0; node = plan.parent(node)) {
-    if (node === first) expect(plan.skipHeadersOf(node)).toBe(plan.skipHeaders);
-    for (const tag of plan.accepts(node)) walked.push({ tag, base: plan.skipHeadersOf(node) });
+  const first = classifier.walk(frames, row, towardUp);
+  for (let node = first; node >= 0; node = classifier.parent(node)) {
+    if (node === first) expect(classifier.skipHeadersOf(node)).toBe(classifier.skipHeaders);
+    for (const tag of classifier.accepts(node)) walked.push({ tag, base: classifier.skipHeadersOf(node) });
   }
   expect(partsCover(frames, row)).toBe(true);
   return walked;
@@ -96,11 +96,11 @@ const plain = packetArbitrary.filter(
 function expectModel(
   each: Packet,
   row: number,
-  plan: Classifier,
+  classifier: Classifier,
   wanted: readonly { stack: ReturnType<typeof parseStack>; tag: number }[],
   towardUp: boolean,
 ): number {
-  const walked = walk(plan, row, towardUp);
+  const walked = walk(classifier, row, towardUp);
   const model = acceptedBy(each, wanted, towardUp);
   expect(sorted(walked)).toEqual(sorted(model));
   // The deepest comes first, and none is deeper than the one before it.
@@ -118,7 +118,7 @@ function expectModel(
 
 beforeEach(() => releaseAll(frames));
 
-const planFor = (text: string) => new Classifier(protocols, [{ stack: parseStack(text), tag: 0 }]);
+const classifierFor = (text: string) => new Classifier(protocols, [{ stack: parseStack(text), tag: 0 }]);
 
 describe('Classifier.walk', () => {
   it('accepts what a full parse and a literal comparison accept, whatever was parsed before', () => {
@@ -149,23 +149,23 @@ describe('Classifier.walk', () => {
     });
     fc.assert(
       fc.property(changes, plain, fc.boolean(), (all, each, towardUp) => {
-        const plan = new Classifier(protocols);
+        const classifier = new Classifier(protocols);
         const wanted: { stack: ReturnType<typeof parseStack>; tag: number }[] = [];
         for (const [adds, text] of all) {
           const tag = STACKS.indexOf(text);
           const stack = parseStack(text);
           if (adds) {
-            plan.add(stack, tag);
+            classifier.add(stack, tag);
             wanted.push({ stack, tag });
           } else {
-            plan.remove(stack, tag);
+            classifier.remove(stack, tag);
             const at = wanted.findIndex((one) => one.tag === tag);
             if (at >= 0) wanted.splice(at, 1);
           }
         }
         releaseAll(frames);
         const row = put(frames, each.bytes, each.headers[0]!.protocol);
-        expectModel(each, row, plan, wanted, towardUp);
+        expectModel(each, row, classifier, wanted, towardUp);
         frames.release(row);
       }),
       { numRuns: 3000 },
@@ -186,24 +186,24 @@ describe('Classifier.walk', () => {
         wantedArbitrary,
         (packets, visits, wanted) => {
           releaseAll(frames);
-          const plan = new Classifier(protocols, wanted);
+          const classifier = new Classifier(protocols, wanted);
           const present = [...wanted];
           const rows = packets.map(({ bytes, headers }) => put(frames, bytes, headers[0]!.protocol));
           for (const { at, towardUp, times, change } of visits) {
             const [one] = wanted;
             if (change === 'add') {
-              plan.add(one!.stack, one!.tag);
+              classifier.add(one!.stack, one!.tag);
               present.push(one!);
             } else if (change === 'remove' && present.length > 0) {
               const gone = present.pop()!;
-              plan.remove(gone.stack, gone.tag);
+              classifier.remove(gone.stack, gone.tag);
             }
             const row = rows[at % rows.length]!;
             const answers = Array.from({ length: times }, () => {
               const fresh = new Classifier(protocols, present);
-              // The one that is asked second finds the frame parsed; the used plan comes first every other time.
-              const plans = at % 2 === 0 ? [fresh, plan] : [plan, fresh];
-              const [a, b] = plans.map((each) => {
+              // The one that is asked second finds the frame parsed; the used classifier comes first every other time.
+              const classifiers = at % 2 === 0 ? [fresh, classifier] : [classifier, fresh];
+              const [a, b] = classifiers.map((each) => {
                 const walked = walk(each, row, towardUp);
                 const trailers = walked.length === 0 ? 0 : each.skipTrailers;
                 return { walked: sorted(walked), trailers, problem: each.problem };
@@ -220,7 +220,7 @@ describe('Classifier.walk', () => {
   });
 
   it('looks into each payload, also when the frame before had the same parts', () => {
-    const plan = planFor('ip/udp');
+    const classifier = classifierFor('ip/udp');
     const good = udpPacket(53);
     const bad = good.slice();
     bad[38] = 0xff; // the length in the header of UDP
@@ -230,10 +230,10 @@ describe('Classifier.walk', () => {
       [bad, false],
     ] as const) {
       const row = put(frames, bytes, 'ethernet');
-      walk(planFor('ip'), row, true);
+      walk(classifierFor('ip'), row, true);
       expect(frames.partCount[row]).toBe(3);
-      expect(plan.walk(frames, row, true) >= 0).toBe(accepts);
-      expect(plan.problem === 0).toBe(accepts);
+      expect(classifier.walk(frames, row, true) >= 0).toBe(accepts);
+      expect(classifier.problem === 0).toBe(accepts);
       frames.release(row);
     }
   });
@@ -260,36 +260,36 @@ describe('Classifier.walk', () => {
   });
 
   it('puts a local port before a remote one, and both before either', () => {
-    const plan = new Classifier(protocols);
+    const classifier = new Classifier(protocols);
     for (const [tag, text] of ['ip/udp', 'ip/udp/5060', 'ip/udp/remote:5060', 'ip/udp/local:5060'].entries())
-      plan.add(parseStack(text), tag);
+      classifier.add(parseStack(text), tag);
     const row = put(frames, udpPacket(5060), 'ethernet');
-    expect(walk(plan, row, true).map(({ tag }) => tag)).toEqual([3, 2, 1, 0]);
+    expect(walk(classifier, row, true).map(({ tag }) => tag)).toEqual([3, 2, 1, 0]);
     frames.release(row);
   });
 
   it('listens and ceases to listen behind an open step, without end', () => {
-    const plan = new Classifier(protocols, [
+    const classifier = new Classifier(protocols, [
       { stack: parseStack('ip/udp/*'), tag: 1 },
       { stack: parseStack('ip'), tag: 2 },
     ]);
     const row = put(frames, udpPacket(5060), 'ethernet');
-    const tags = () => walk(plan, row, true).map(({ tag }) => tag);
+    const tags = () => walk(classifier, row, true).map(({ tag }) => tag);
     expect(tags()).toEqual([2]);
     for (let round = 0; round < 20_000; round++)
-      plan.add(parseStack(`ip/udp/local:${1024 + (round % 4000)}`), round);
+      classifier.add(parseStack(`ip/udp/local:${1024 + (round % 4000)}`), round);
     for (let round = 0; round < 20_000; round++)
-      plan.remove(parseStack(`ip/udp/local:${1024 + (round % 4000)}`), round);
+      classifier.remove(parseStack(`ip/udp/local:${1024 + (round % 4000)}`), round);
     expect(tags()).toEqual([2]);
-    plan.add(parseStack('ip/udp/local:5060'), 7);
+    classifier.add(parseStack('ip/udp/local:5060'), 7);
     expect(tags()).toEqual([7, 2]);
-    plan.remove(parseStack('ip/udp/local:5060'), 7);
+    classifier.remove(parseStack('ip/udp/local:5060'), 7);
     expect(tags()).toEqual([2]);
     frames.release(row);
   });
 
   it('accepts at the deepest header that can be parsed, and names the problem', () => {
-    const plan = new Classifier(
+    const classifier = new Classifier(
       protocols,
       ['ipv4', 'ipv4/udp/25790', 'ipv4/udp/25790/ipv6/icmpv6'].map((text, tag) => ({
         stack: parseStack(text),
@@ -299,9 +299,9 @@ describe('Classifier.walk', () => {
     const ipv6 = hex(`6000 0000 0008 3a ff ${'00'.repeat(32)} 80 00 0000 00000000`);
     const problemOf = (body: Uint8Array): [number, string] => {
       const row = put(frames, udpPacket(25790, body), 'ethernet');
-      const [deepest] = walk(plan, row, true);
+      const [deepest] = walk(classifier, row, true);
       frames.release(row);
-      return [deepest!.tag, plan.problemName(plan.problem)];
+      return [deepest!.tag, classifier.problemName(classifier.problem)];
     };
     expect(problemOf(ipv6)).toEqual([2, '']);
     expect(problemOf(new Uint8Array(0))).toEqual([1, 'ipv6-truncated']);
@@ -315,12 +315,12 @@ describe('Classifier.walk', () => {
   it('accepts identifiers that nobody has defined', () => {
     const own = new Protocols();
     const bytes = hex(`6000 0000 0004 63 ff ${'00'.repeat(32)} deadbeef`);
-    const plan = new Classifier(own, [
+    const classifier = new Classifier(own, [
       { stack: parseStack('ip/99', own), tag: 1 },
       { stack: parseStack('ip', own), tag: 2 },
     ]);
     const row = put(frames, bytes, 'ipv6');
-    expect(walk(plan, row, true)).toEqual([
+    expect(walk(classifier, row, true)).toEqual([
       { tag: 1, base: 0 },
       { tag: 2, base: 0 },
     ]);
@@ -340,14 +340,14 @@ describe('Classifier.walk', () => {
         next: { nameSpace: 'ip-protocol', at: 1, bytes: 1 },
       },
     });
-    const plan = new Classifier(own, [{ stack: parseStack('ip/toy/udp/53', own), tag: 1 }]);
+    const classifier = new Classifier(own, [{ stack: parseStack('ip/toy/udp/53', own), tag: 1 }]);
     const bytes = hex(`6000 0000 000a fd ff ${'00'.repeat(32)} 07 11 0035 0001 0008 0000`);
     const row = put(frames, bytes, 'ipv6');
-    expect(walk(plan, row, true)).toEqual([{ tag: 1, base: 0 }]);
+    expect(walk(classifier, row, true)).toEqual([{ tag: 1, base: 0 }]);
     frames.bytes[frames.start[row]! + 40] = 8;
     frames.begin(row, frames.start[row]!, bytes.length, own.number('ipv6'));
-    expect(plan.walk(frames, row, true)).toBe(-1);
-    expect(plan.problemName(plan.problem)).toBe('toy-version');
+    expect(classifier.walk(frames, row, true)).toBe(-1);
+    expect(classifier.problemName(classifier.problem)).toBe('toy-version');
     frames.release(row);
   });
 
@@ -364,20 +364,20 @@ describe('Classifier.walk', () => {
 
   it('tells which trailers are of concern', () => {
     const row = put(frames, udpPacket(53, new Uint8Array(3), 5), 'ethernet');
-    const plan = new Classifier(protocols, [
+    const classifier = new Classifier(protocols, [
       { stack: parseStack('ip/udp'), tag: 1 },
       { stack: parseStack('ethernet'), tag: 2 },
     ]);
-    const node = plan.walk(frames, row, true);
+    const node = classifier.walk(frames, row, true);
     expect(partsOf(frames, row).at(-1)).toBe('trailer ethernet 45+5');
-    expect([plan.skipHeaders, plan.skipTrailers]).toEqual([1, 1]);
-    const ethernet = plan.parent(node);
-    expect([plan.skipHeadersOf(ethernet), plan.skipTrailersOf(ethernet)]).toEqual([0, 0]);
+    expect([classifier.skipHeaders, classifier.skipTrailers]).toEqual([1, 1]);
+    const ethernet = classifier.parent(node);
+    expect([classifier.skipHeadersOf(ethernet), classifier.skipTrailersOf(ethernet)]).toEqual([0, 0]);
     frames.release(row);
   });
 
   it('never throws, whatever the bytes and the parts', () => {
-    const plan = new Classifier(
+    const classifier = new Classifier(
       protocols,
       STACKS.map((text, tag) => ({ stack: parseStack(text), tag })),
     );
@@ -397,7 +397,7 @@ describe('Classifier.walk', () => {
             frames.addPart(row, protocol | (role << 16), at, each);
             at += each;
           }
-          walk(plan, row, towardUp);
+          walk(classifier, row, towardUp);
           frames.release(row);
         },
       ),

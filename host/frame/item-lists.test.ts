@@ -46,15 +46,15 @@ function sctp(...chunks: string[]): Uint8Array {
 
 function walk(bytes: Uint8Array, protocol: string, ...stacks: string[]) {
   const row = put(frames, bytes, protocol);
-  const plan = new Classifier(
+  const classifier = new Classifier(
     protocols,
     stacks.map((stack, tag) => ({ stack: parseStack(stack), tag })),
   );
   const accepted: string[] = [];
-  for (let node = plan.walk(frames, row, true); node >= 0; node = plan.parent(node))
-    accepted.push(...plan.accepts(node).map((tag) => stacks[tag]!));
+  for (let node = classifier.walk(frames, row, true); node >= 0; node = classifier.parent(node))
+    accepted.push(...classifier.accepts(node).map((tag) => stacks[tag]!));
   expect(partsCover(frames, row)).toBe(true);
-  return { row, accepted, parts: partsOf(frames, row), problem: plan.problemName(plan.problem) };
+  return { row, accepted, parts: partsOf(frames, row), problem: classifier.problemName(classifier.problem) };
 }
 
 function refinish(row: number): void {
@@ -100,7 +100,7 @@ describe('the chunks of SCTP', () => {
     refinish(row);
   });
 
-  it('are found wherever they stand, by plan and by pattern', () => {
+  it('are found wherever they stand, by classifier and by pattern', () => {
     const stacks = ['ip/sctp/2905/sctp-data/m3ua', 'ip/sctp/2905/sctp-sack', 'ip/sctp/2905/sctp-abort'];
     for (const chunks of [
       [SACK, DATA, DATA_M3UA],
@@ -182,7 +182,7 @@ describe('the chunks of SCTP', () => {
     expect(walk(sctp(chunk), 'ipv4', 'ip/sctp/2905/sctp-data').problem).toBe(problem);
   });
 
-  it('of an unknown type end the row', () => {
+  it('of an unknown type end the list', () => {
     const { parts, accepted } = walk(
       sctp(DATA_M3UA, '77 00 0008 00000000', DATA),
       'ipv4',

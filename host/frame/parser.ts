@@ -7,7 +7,7 @@ import { Layouts } from './layouts.ts';
 import { Cut } from './parse-function.ts';
 import * as problemConstants from './problem.ts';
 import { problemName } from './problem.ts';
-import { beforeRow } from './scope.ts';
+import { beforeItems } from './scope.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
@@ -270,7 +270,7 @@ export class Parser {
   #around(frames: Frames, first: number, part: number, flags: number): number {
     const words = frames.partWords;
     let front = part - 1;
-    if ((flags & IS_ITEM) !== 0) front = beforeRow(this.#layouts, words, first, front);
+    if ((flags & IS_ITEM) !== 0) front = beforeItems(this.#layouts, words, first, front);
     const kind = front < 0 ? 0 : words[first + front * PART_WORDS]!;
     return (kind & ROLE) === 0 ? kind & 0xffff : 0;
   }

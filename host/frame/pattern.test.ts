@@ -43,7 +43,7 @@ beforeEach(() => releaseAll(frames));
 describe('Pattern', () => {
   it('agrees with a literal comparison of the headers, parsed or not', () => {
     let matched = 0;
-    const plan = new Classifier(protocols, [{ stack: parseStack('ip/udp'), tag: 0 }]);
+    const classifier = new Classifier(protocols, [{ stack: parseStack('ip/udp'), tag: 0 }]);
     fc.assert(
       fc.property(
         plain,
@@ -54,7 +54,7 @@ describe('Pattern', () => {
         (packet, text, skip, towardUp, parsed) => {
           releaseAll(frames);
           const row = put(frames, packet.bytes, packet.headers[0]!.protocol);
-          if (parsed) plan.walk(frames, row, towardUp);
+          if (parsed) classifier.walk(frames, row, towardUp);
           const stack = parseStack(text);
           // Parts in front have been parsed, or the frame would have no such number to skip.
           const from = Math.min(

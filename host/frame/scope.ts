@@ -80,7 +80,7 @@ export function itemTrailer(frames: Frames, row: number, header: number): number
 }
 
 /** Goes back from `part` over items of a row that are closed: the part in front of all of them, which contains the row; or -1. */
-export function beforeRow(layouts: Layouts, words: Uint32Array, first: number, from: number): number {
+export function beforeItems(layouts: Layouts, words: Uint32Array, first: number, from: number): number {
   let part = from;
   while (part >= 0) {
     const kind = words[first + part * PART_WORDS]! & KIND;

@@ -27,7 +27,7 @@ export function parseStack(text: string, protocols: Protocols = standardProtocol
 export const MAX_STACK_TEXT = 512;
 /** The most steps of a stack; a frame has no more parts than twice this. */
 export const MAX_STACK_STEPS = 16;
-/** The most ways through the sets of a stack: what a plan holds for it. */
+/** The most ways through the sets of a stack: what a classifier holds for it. */
 export const MAX_STACK_WAYS = 1024;
 
 interface Token {

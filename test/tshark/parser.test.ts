@@ -123,8 +123,8 @@ const frames = smallLane();
 function parse(bytes: Uint8Array, stack: string): Header[] {
   releaseAll(frames);
   const row = put(frames, bytes, 'ethernet');
-  const plan = new Classifier(protocols, [{ stack: parseStack(stack), tag: 0 }]);
-  plan.walk(frames, row, true);
+  const classifier = new Classifier(protocols, [{ stack: parseStack(stack), tag: 0 }]);
+  classifier.walk(frames, row, true);
   return partsOf(frames, row).flatMap((part): Header[] => {
     const [role, protocol, at, length] = part.split(/[ +]/);
     return role === 'header' ? [{ protocol: protocol!, at: Number(at), length: Number(length) }] : [];

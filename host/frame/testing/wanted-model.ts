@@ -20,9 +20,9 @@ export function acceptedBy(
 ): Accepted[] {
   return wanted.flatMap(({ stack, tag }) =>
     stack.steps.length === 0
-      ? placesInNameSpace(packet, stack.nameSpace!).map((base) => ({ tag, base, end: base - 1 }))
+      ? startsInNameSpace(packet, stack.nameSpace!).map((base) => ({ tag, base, end: base - 1 }))
       : waysOf(stack, false).flatMap((way) =>
-          [placesFromRoot(packet), isAboveNetwork(way) ? placesAboveNetwork(packet) : []].flatMap((bases) => {
+          [startsFromRoot(packet), isAboveNetwork(way) ? startsAboveNetwork(packet) : []].flatMap((bases) => {
             const met = bases.flatMap((base) => {
               const end = endOf(packet, way, base, towardUp);
               return end === undefined ? [] : [{ tag, base, end }];
@@ -80,26 +80,26 @@ function hasPort(packet: Packet, header: number, { end, port }: Port, towardUp: 
   );
 }
 
-function placesFromRoot(packet: Packet): number[] {
+function startsFromRoot(packet: Packet): number[] {
   const links = packet.headers.findIndex((_, at) => definitionAt(packet, at)?.layer !== 'link');
   return Array.from({ length: links + 1 }, (_, at) => at);
 }
 
-function placesAboveNetwork(packet: Packet): number[] {
-  const network = placesFromRoot(packet).at(-1)!;
+function startsAboveNetwork(packet: Packet): number[] {
+  const network = startsFromRoot(packet).at(-1)!;
   if (definitionAt(packet, network)?.layer !== 'network') return [];
-  const places = [network + 1];
-  while (isTransparent(packet, places.at(-1)!)) places.push(places.at(-1)! + 1);
-  return places;
+  const starts = [network + 1];
+  while (isTransparent(packet, starts.at(-1)!)) starts.push(starts.at(-1)! + 1);
+  return starts;
 }
 
 /** The outermost place where anything in a Name Space stands; and the same above one network header, for what that carries. */
-function placesInNameSpace(packet: Packet, nameSpace: string): number[] {
+function startsInNameSpace(packet: Packet, nameSpace: string): number[] {
   const isIn = (at: number) =>
     definitionAt(packet, at)?.identifiers.some((each) => each.nameSpace === nameSpace) ||
     (at > 0 && definitionAt(packet, at - 1)?.header?.next?.nameSpace === nameSpace);
-  const origins = [placesFromRoot(packet), nameSpace === 'ip-protocol' ? placesAboveNetwork(packet) : []];
-  return origins.flatMap((places) => places.filter(isIn).slice(0, 1));
+  const origins = [startsFromRoot(packet), nameSpace === 'ip-protocol' ? startsAboveNetwork(packet) : []];
+  return origins.flatMap((starts) => starts.filter(isIn).slice(0, 1));
 }
 
 function isAboveNetwork(way: readonly Item[]): boolean {

@@ -72,7 +72,7 @@ class DefinitionRun implements OpenTarget {
         }
       }),
     );
-    const plan = new Classifier(
+    const classifier = new Classifier(
       protocols,
       stacks.map((stack, tag) => ({ stack, tag })),
     );
@@ -85,7 +85,7 @@ class DefinitionRun implements OpenTarget {
       frames.bytes.set(this.#intact, room);
       frames.bytes.set(packet.subarray(0, length), start);
       frames.begin(row, start, length, protocols.number(name));
-      for (const towardUp of [false, true]) plan.walk(frames, row, towardUp);
+      for (const towardUp of [false, true]) classifier.walk(frames, row, towardUp);
       this.#checkParts(protocols, start, length);
       for (const stack of stacks) new Pattern(protocols, stack).matches(frames, row, 0, true);
       const first = row * MAX_PARTS * PART_WORDS;

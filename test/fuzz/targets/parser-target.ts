@@ -10,7 +10,7 @@ import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Bytes from the network, and parts from pieces, through plan, parser, patterns and composer.
+ * Bytes from the network, and parts from pieces, through classifier, parser, patterns and composer.
  *
  * The first byte of an input says with which protocol the frame begins, the second what is done: its bits are below. Around the
  * row stand other rows with a pattern, which nothing may change.
@@ -34,7 +34,7 @@ class ParserRun implements OpenTarget {
   readonly seeds: readonly Uint8Array[];
   readonly #protocols = new Protocols();
   readonly #frames = new Frames({ smallRows: 4, largeRows: 1 });
-  readonly #plans: readonly Classifier[];
+  readonly #classifiers: readonly Classifier[];
   readonly #patterns: readonly Pattern[];
   readonly #composer = new Composer(this.#protocols);
   readonly #row: number;
@@ -52,7 +52,7 @@ class ParserRun implements OpenTarget {
     for (const row of this.#around) frames.bytes.set(this.#intact, frames.roomStart(row));
     const stacks = (texts: readonly string[]) => texts.map((text) => parseStack(text, this.#protocols));
     // One that wants everything as deep as it goes, and one as puzzles have them.
-    this.#plans = [stacks(DEEP), stacks(ORDINARY)].map(
+    this.#classifiers = [stacks(DEEP), stacks(ORDINARY)].map(
       (list) =>
         new Classifier(
           this.#protocols,
@@ -82,20 +82,23 @@ class ParserRun implements OpenTarget {
     const start = frames.roomStart(row) + 256 + (flags & ODD);
     frames.bytes.set(input, start - 2);
     const protocol = input[0]! % this.#protocols.count;
-    const plan = this.#plans[flags >>> 7]!;
+    const classifier = this.#classifiers[flags >>> 7]!;
     this.#begin(start, length, protocol, flags, input);
-    let node = plan.walk(frames, row, towardUp);
+    let node = classifier.walk(frames, row, towardUp);
     // What hides behind a header whose checksum a mutation has spoiled would never be seen.
-    for (let mended = 0; (flags & MEND) !== 0 && mended < 4 && this.#mend(plan); mended++)
-      node = plan.walk(frames, row, towardUp);
+    for (let mended = 0; (flags & MEND) !== 0 && mended < 4 && this.#mend(classifier); mended++)
+      node = classifier.walk(frames, row, towardUp);
     this.#checkRow(start, length);
-    for (let accepted = node, n = 0; accepted >= 0; accepted = plan.parent(accepted)) {
+    for (let accepted = node, n = 0; accepted >= 0; accepted = classifier.parent(accepted)) {
       insist(n++ < 1000, 'the accepting nodes go round in a circle');
-      const outer = plan.skipHeadersOf(accepted) + plan.skipTrailersOf(accepted);
+      const outer = classifier.skipHeadersOf(accepted) + classifier.skipTrailersOf(accepted);
       insist(outer <= frames.partCount[row]!, 'more is skipped than there is');
     }
-    insist(plan.problem === 0 || plan.problemName(plan.problem) !== '', 'a problem without a name');
-    if ((flags & COMPOSE) !== 0) this.#compose(start, length, plan, towardUp, node);
+    insist(
+      classifier.problem === 0 || classifier.problemName(classifier.problem) !== '',
+      'a problem without a name',
+    );
+    if ((flags & COMPOSE) !== 0) this.#compose(start, length, classifier, towardUp, node);
     else if ((flags & OWN_PARTS) !== 0) {
       const skip = flags & 3;
       const pattern = this.#patterns[input[input.length - 1]! % this.#patterns.length]!;
@@ -128,8 +131,9 @@ class ParserRun implements OpenTarget {
   }
 
   /** Puts the checksum right of the first IPv4 header that is refused for it. */
-  #mend(plan: Classifier): boolean {
-    if (plan.problem === 0 || plan.problemName(plan.problem) !== 'ipv4-checksum') return false;
+  #mend(classifier: Classifier): boolean {
+    if (classifier.problem === 0 || classifier.problemName(classifier.problem) !== 'ipv4-checksum')
+      return false;
     const frames = this.#frames;
     const { bytes, partWords } = frames;
     const first = this.#row * MAX_PARTS * PART_WORDS;
@@ -171,7 +175,7 @@ class ParserRun implements OpenTarget {
   }
 
   /** Fills in everything. Nothing outside of the frame changes; and what was parsed and filled in is parsed alike. */
-  #compose(start: number, length: number, plan: Classifier, towardUp: boolean, node: number): void {
+  #compose(start: number, length: number, classifier: Classifier, towardUp: boolean, node: number): void {
     const frames = this.#frames;
     const row = this.#row;
     const from = frames.roomStart(row);
@@ -199,7 +203,7 @@ class ParserRun implements OpenTarget {
       'composing wrote behind the frame',
     );
     if (problem !== 0) return;
-    const again = plan.walk(frames, row, towardUp);
+    const again = classifier.walk(frames, row, towardUp);
     insist(again === node, 'a composed frame is met by others than before');
   }
 

@@ -10,7 +10,7 @@ import { stackText } from '../../../host/stack/testing/stack-arbitrary.ts';
 import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
-/** Two texts, divided by a zero byte: read, written, matched, and put into a plan. Pieces write such texts. */
+/** Two texts, divided by a zero byte: read, written, matched, and put into a classifier. Pieces write such texts. */
 export const stackTarget: FuzzTarget = {
   name: 'stacks',
   summary: 'the notation of stacks, and what matches what',
@@ -22,7 +22,7 @@ export const stackTarget: FuzzTarget = {
 class StackRun implements OpenTarget {
   readonly seeds = [];
   #protocols = new Protocols();
-  #plan = new Classifier(this.#protocols);
+  #classifier = new Classifier(this.#protocols);
 
   generate(random: FuzzRandom): Uint8Array {
     const text = () => {
@@ -41,7 +41,7 @@ class StackRun implements OpenTarget {
     // Identifiers that are met for the first time get numbers, of which there are 65535.
     if (this.#protocols.count > 30_000) {
       this.#protocols = new Protocols();
-      this.#plan = new Classifier(this.#protocols);
+      this.#classifier = new Classifier(this.#protocols);
     }
     const a = this.#read(one);
     const b = this.#read(two);
@@ -53,10 +53,10 @@ class StackRun implements OpenTarget {
       () => `${one} and ${two}: ${forth.explanation}; but ${back.explanation}`,
     );
     insist(forth.matches === (forth.stack !== undefined), 'a match without a stack');
-    this.#plan.add(a, 1);
-    this.#plan.add(b, 2);
-    this.#plan.remove(a, 1);
-    this.#plan.remove(b, 2);
+    this.#classifier.add(a, 1);
+    this.#classifier.add(b, 2);
+    this.#classifier.remove(a, 1);
+    this.#classifier.remove(b, 2);
     return 1;
   }
 

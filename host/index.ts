@@ -20,6 +20,7 @@ export { Frames } from './frame/frames.ts';
 export { Inbox } from './piece/inbox.ts';
 export { Outbox } from './piece/outbox.ts';
 export type { LogLevel, Piece, PieceContext } from './piece/piece.ts';
+export { PieceBase } from './piece/piece-base.ts';
 export { PieceFault } from './piece/piece-fault.ts';
 export type { CheckedConfiguration, PolicyOptions } from './policy/check/check-configuration.ts';
 export { checkConfiguration } from './policy/check/check-configuration.ts';

@@ -1,16 +1,16 @@
-import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
+import type { Piece as Description } from '../../abi/host/contract.ts';
 import type { Frames } from '../../host/frame/frames.ts';
 import type { Inbox } from '../../host/piece/inbox.ts';
 import { Outbox } from '../../host/piece/outbox.ts';
-import type { Piece, PieceContext } from '../../host/piece/piece.ts';
+import type { PieceContext } from '../../host/piece/piece.ts';
+import { PieceBase } from '../../host/piece/piece-base.ts';
 
 /**
  * A native piece at both ends of a chain that offers a number of frames by its Edge `out` each time the lane comes round
  * to it, whatever became of those before, and takes what comes by its Edge `in`.
  */
-export class LoadPiece implements Piece {
+export class LoadPiece extends PieceBase {
   readonly description: Description;
-  readonly held = 0;
   /** It sends nothing while it is told that there is no room. */
   listens = true;
   arrived = 0;
@@ -32,6 +32,7 @@ export class LoadPiece implements Piece {
     protocol: number,
     packet: Uint8Array,
   ) {
+    super();
     this.description = description;
     this.#context = context;
     this.#frames = frames;
@@ -93,30 +94,8 @@ export class LoadPiece implements Piece {
     this.#context.wake();
   }
 
-  ready(_edge: number, ready: boolean): void {
+  override ready(_edge: number, ready: boolean): void {
     this.#isReady = ready;
-  }
-
-  start(): readonly Problem[] {
-    return [];
-  }
-
-  accepts(): undefined {}
-
-  join(): void {}
-
-  leave(): void {}
-
-  listening(): undefined {}
-
-  save(): Uint8Array {
-    return new Uint8Array();
-  }
-
-  restore(): undefined {}
-
-  isPaused(): boolean {
-    return false;
   }
 
   close(): void {}

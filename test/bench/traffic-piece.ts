@@ -1,16 +1,16 @@
-import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
+import type { Piece as Description } from '../../abi/host/contract.ts';
 import type { Frames } from '../../host/frame/frames.ts';
 import type { Inbox } from '../../host/piece/inbox.ts';
 import { Outbox } from '../../host/piece/outbox.ts';
-import type { Piece, PieceContext } from '../../host/piece/piece.ts';
+import type { PieceContext } from '../../host/piece/piece.ts';
+import { PieceBase } from '../../host/piece/piece-base.ts';
 
 /**
  * A native piece at both ends of a chain: what it brings by its Edge `out` comes back by its Edge `in`, and is brought
  * again. As an endpoint does, it hands over frames that nobody has parsed, and is called with those that are to leave.
  */
-export class TrafficPiece implements Piece {
+export class TrafficPiece extends PieceBase {
   readonly description: Description = trafficDescription;
-  readonly held = 0;
   /** Frames that have come through. */
   arrived = 0;
   readonly #context: PieceContext;
@@ -23,6 +23,7 @@ export class TrafficPiece implements Piece {
 
   /** `protocol` is what the frames begin with. */
   constructor(context: PieceContext, frames: Frames, protocol: number) {
+    super();
     this.#context = context;
     this.#frames = frames;
     this.#protocol = protocol;
@@ -75,30 +76,6 @@ export class TrafficPiece implements Piece {
     inbox.take(count);
     this.arrived += count;
     return Infinity;
-  }
-
-  start(): readonly Problem[] {
-    return [];
-  }
-
-  accepts(): undefined {}
-
-  join(): void {}
-
-  leave(): void {}
-
-  listening(): undefined {}
-
-  ready(): void {}
-
-  save(): Uint8Array {
-    return new Uint8Array();
-  }
-
-  restore(): undefined {}
-
-  isPaused(): boolean {
-    return false;
   }
 
   close(): void {

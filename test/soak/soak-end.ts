@@ -2,12 +2,12 @@ import type { Piece as Description, Joining, Property, Shape } from '../../abi/h
 import type { Frames } from '../../host/frame/frames.ts';
 import type { Inbox } from '../../host/piece/inbox.ts';
 import { Outbox } from '../../host/piece/outbox.ts';
-import type { Piece, PieceContext } from '../../host/piece/piece.ts';
+import type { PieceContext } from '../../host/piece/piece.ts';
+import { PieceBase } from '../../host/piece/piece-base.ts';
 
 /** An end of a network: takes everything and lets it go, brings packets, and remembers what it is offered. Allocates nothing for a frame. */
-export class SoakEnd implements Piece {
+export class SoakEnd extends PieceBase {
   readonly description: Description;
-  readonly held = 0;
   taken = 0;
   offers: readonly Property[] = [];
   readonly #context: PieceContext;
@@ -17,6 +17,7 @@ export class SoakEnd implements Piece {
 
   /** A mirror sends datagrams of IPv4 back to where they came from, as if the other side said the same. */
   constructor(description: Description, context: PieceContext, frames: Frames, isMirror: boolean) {
+    super();
     this.#isMirror = isMirror;
     this.description = description;
     this.#context = context;
@@ -76,24 +77,10 @@ export class SoakEnd implements Piece {
     hops[row]! += 1;
   }
 
-  join(joining: Joining): void {
+  override join(joining: Joining): void {
     this.offers = joining.properties;
   }
 
-  start() {
-    return [];
-  }
-  accepts(): undefined {}
-  leave(): void {}
-  listening(): undefined {}
-  ready(): void {}
-  save(): Uint8Array {
-    return new Uint8Array();
-  }
-  restore(): undefined {}
-  isPaused(): boolean {
-    return false;
-  }
   close(): void {}
 }
 

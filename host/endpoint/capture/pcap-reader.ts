@@ -3,7 +3,8 @@ import type { Piece as Description, Joining, Problem, Setting } from '../../../a
 import { type Frames, MAX_FRAME_BYTES } from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import { Outbox } from '../../piece/outbox.ts';
-import type { Piece, PieceContext } from '../../piece/piece.ts';
+import type { PieceContext } from '../../piece/piece.ts';
+import { PieceBase } from '../../piece/piece-base.ts';
 import type { Direction } from '../../stack/direction.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { available } from '../available.ts';
@@ -18,9 +19,8 @@ import { CaptureError, CaptureReader, LinkType } from './pcapng.ts';
  *
  * The file may be anything: what is wrong in it ends the reading with FT_PCAP_FORMAT and where in the file that was.
  */
-export class PcapReaderPiece implements Piece {
+export class PcapReaderPiece extends PieceBase {
   readonly description: Description;
-  readonly held = 0;
   readonly #context: PieceContext;
   readonly #frames: Frames;
   readonly #settings: PcapReaderSettings;
@@ -54,6 +54,7 @@ export class PcapReaderPiece implements Piece {
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
   ) {
+    super();
     this.#context = context;
     this.#frames = frames;
     const read = readPcapReaderSettings(settings, protocols);
@@ -72,7 +73,7 @@ export class PcapReaderPiece implements Piece {
   }
 
   /** @throws EndpointError FT_PCAP_FILE, FT_PCAP_FORMAT for a file that does not even begin as a capture */
-  start(): readonly Problem[] {
+  override start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     const { file } = this.#settings;
     if (this.#context.isResumed) {
@@ -103,33 +104,19 @@ export class PcapReaderPiece implements Piece {
     return [];
   }
 
-  accepts(_joining: Joining): undefined {}
-
-  join({ edge }: Joining): void {
+  override join({ edge }: Joining): void {
     this.#edge = edge;
     this.#soon();
   }
 
-  leave(): void {
+  override leave(): void {
     this.#edge = -1;
     this.#halt();
   }
 
-  listening(): undefined {}
-
-  ready(_edge: number, isReady: boolean): void {
+  override ready(_edge: number, isReady: boolean): void {
     this.#isReady = isReady;
     if (isReady) this.#soon();
-  }
-
-  save(): Uint8Array {
-    return new Uint8Array(0);
-  }
-
-  restore(): undefined {}
-
-  isPaused(): boolean {
-    return false;
   }
 
   /** Nobody answers a recording. */

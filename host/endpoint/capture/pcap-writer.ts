@@ -1,14 +1,9 @@
-import type {
-  Piece as Description,
-  Joining,
-  Problem,
-  PropertyWish,
-  Setting,
-} from '../../../abi/host/contract.ts';
+import type { Piece as Description, Problem, PropertyWish, Setting } from '../../../abi/host/contract.ts';
 import { Composer } from '../../frame/composer.ts';
 import { type Frames, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { PieceBase } from '../../piece/piece-base.ts';
 import type { Direction } from '../../stack/direction.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
@@ -31,9 +26,8 @@ import {
  * A frame that begins with Ethernet or PPP is recorded so; of others, from the IP header on. Frames never wait for the
  * disk: what the buffer cannot take is counted as `buffer-full`, what the disk refused as `not-written`.
  */
-export class PcapWriterPiece implements Piece {
+export class PcapWriterPiece extends PieceBase implements Piece {
   readonly description: Description;
-  readonly held = 0;
   readonly #context: PieceContext;
   readonly #frames: Frames;
   readonly #composer: Composer;
@@ -63,6 +57,7 @@ export class PcapWriterPiece implements Piece {
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
   ) {
+    super();
     this.#context = context;
     this.#frames = frames;
     this.#composer = new Composer(protocols);
@@ -99,7 +94,7 @@ export class PcapWriterPiece implements Piece {
   }
 
   /** @throws EndpointError FT_PCAP_FILE */
-  start(now: number): readonly Problem[] {
+  override start(now: number): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     this.#epoch = Date.now() - now;
     if (this.#predecessor !== undefined) return [];
@@ -140,26 +135,6 @@ export class PcapWriterPiece implements Piece {
     this.#interfaces.fill(0);
     this.#interfaceCount = 0;
     this.#hasSection = false;
-  }
-
-  accepts(_joining: Joining): undefined {}
-
-  join(_joining: Joining): void {}
-
-  leave(): void {}
-
-  listening(): undefined {}
-
-  ready(): void {}
-
-  save(): Uint8Array {
-    return new Uint8Array(0);
-  }
-
-  restore(): undefined {}
-
-  isPaused(): boolean {
-    return false;
   }
 
   /** Records what waits. */

@@ -5,6 +5,7 @@ import * as framesConstants from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { type FunnelIo, loadAddon, type TunChannel } from '../addon.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
@@ -27,9 +28,8 @@ const { TUN_TALLY } = tunDescriptionConstants;
  * Its Edge `ip` is turned down, because the system wants to be carried. It obeys what neighbours offer on it (`address`,
  * `route`, `mtu`, `up`), and takes back what they take back; when it closes, the device is gone and all with it.
  */
-export class TunPiece implements Piece {
+export class TunPiece extends PieceBase implements Piece {
   readonly description: Description;
-  readonly held = 0;
   readonly #context: PieceContext;
   readonly #frames: Frames;
   readonly #composer: Composer;
@@ -61,6 +61,7 @@ export class TunPiece implements Piece {
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
   ) {
+    super();
     this.#context = context;
     this.#frames = frames;
     this.#composer = new Composer(protocols);
@@ -94,7 +95,7 @@ export class TunPiece implements Piece {
   }
 
   /** @throws EndpointError FT_ADDON_ABSENT, FT_TUN_PERMISSION, FT_TUN_BUSY, FT_TUN_ABSENT, FT_TUN_DEVICE */
-  start(now: number): readonly Problem[] {
+  override start(now: number): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     const io = loadAddon();
     this.#io = io;
@@ -244,7 +245,7 @@ export class TunPiece implements Piece {
     this.#leaveNote();
   }
 
-  accepts(joining: Joining): Problem | undefined {
+  override accepts(joining: Joining): Problem | undefined {
     for (const property of joining.properties) {
       const mistake = mistakeIn(property);
       if (mistake !== undefined) return { message: mistake };
@@ -252,13 +253,13 @@ export class TunPiece implements Piece {
     return undefined;
   }
 
-  join(joining: Joining): void {
+  override join(joining: Joining): void {
     this.#edge = joining.edge;
     this.#offers.set(`${joining.edge}/${joining.shape}`, joining.properties);
     this.#obey();
   }
 
-  leave(edge: number, shape: number): void {
+  override leave(edge: number, shape: number): void {
     this.#offers.delete(`${edge}/${shape}`);
     if (this.#offers.size === 0) this.#edge = -1;
     this.#obey();
@@ -303,20 +304,6 @@ export class TunPiece implements Piece {
       }
     }
     return { mtu, isUp: isUp || addresses.size > 0 || routes.size > 0, addresses, routes };
-  }
-
-  listening(): undefined {}
-
-  ready(): void {}
-
-  save(): Uint8Array {
-    return new Uint8Array(0);
-  }
-
-  restore(): undefined {}
-
-  isPaused(): boolean {
-    return false;
   }
 
   /** Writes what waits to the device. */

@@ -12,6 +12,7 @@ import * as framesConstants from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { PieceBase } from '../../piece/piece-base.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { loadAddon } from '../addon.ts';
@@ -39,9 +40,8 @@ const { DGRAM_LACKS } = udpDgramConstants;
  * socket for each `local:` port that a neighbour listens on, and for those in its settings, and joins the groups that
  * neighbours offer.
  */
-export class UdpPiece implements Piece {
+export class UdpPiece extends PieceBase implements Piece {
   readonly description: Description;
-  readonly held = 0;
   readonly #context: PieceContext;
   readonly #frames: Frames;
   readonly #protocols: Protocols;
@@ -74,6 +74,7 @@ export class UdpPiece implements Piece {
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
   ) {
+    super();
     this.#context = context;
     this.#frames = frames;
     this.#protocols = protocols;
@@ -105,7 +106,7 @@ export class UdpPiece implements Piece {
   }
 
   /** @throws EndpointError FT_ADDON_ABSENT, FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN */
-  start(): readonly Problem[] {
+  override start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     try {
       this.#io = this.#openIo();
@@ -143,18 +144,18 @@ export class UdpPiece implements Piece {
     this.#grants.setOwn(addresses.flatMap(({ address }) => parseAddress(address.split('%')[0]!) ?? []));
   }
 
-  accepts(joining: Joining): Problem | undefined {
+  override accepts(joining: Joining): Problem | undefined {
     return mistakeInGroups(joining.properties);
   }
 
-  join(joining: Joining): void {
+  override join(joining: Joining): void {
     this.#edge = joining.edge;
     this.#shapes |= 1 << joining.shape;
     this.#groups.set(`${joining.edge}/${joining.shape}`, groupsOf(joining.properties));
     this.#sockets?.setGroups([...this.#groups.values()].flat());
   }
 
-  leave(edge: number, shape: number): void {
+  override leave(edge: number, shape: number): void {
     this.#shapes &= ~(1 << shape);
     if (this.#shapes === 0) this.#edge = -1;
     this.#groups.delete(`${edge}/${shape}`);
@@ -162,7 +163,7 @@ export class UdpPiece implements Piece {
   }
 
   /** Opens, or closes, the sockets for the ports on which a neighbour listens. The problem is an EndpointError with its code. */
-  listening(_edge: number, stack: string, present: boolean): Problem | undefined {
+  override listening(_edge: number, stack: string, present: boolean): Problem | undefined {
     const { ports, families } = opensFor(parseStack(stack, this.#protocols), this.#settings.families);
     const opened: number[] = [];
     for (const port of ports) {
@@ -180,18 +181,6 @@ export class UdpPiece implements Piece {
       }
     }
     return undefined;
-  }
-
-  ready(): void {}
-
-  save(): Uint8Array {
-    return new Uint8Array(0);
-  }
-
-  restore(): undefined {}
-
-  isPaused(): boolean {
-    return false;
   }
 
   /** Sends what waits. */

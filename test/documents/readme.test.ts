@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -10,11 +10,12 @@ import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { runByOffset } from '../compliance/run-by-offset.ts';
 import { projectRoot } from '../net/project-root.ts';
 import { PieceRig } from '../pieces/piece-rig.ts';
+import { MarkdownDocument } from './markdown.ts';
 
 checkForLeaks();
 
 /** What the README shows is what a newcomer tries first. */
-const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
+const readme = MarkdownDocument.read('README.md');
 const folders: string[] = [];
 
 afterEach(() => {
@@ -23,7 +24,7 @@ afterEach(() => {
 
 test('the configuration that it explains has no mistake', async () => {
   const file = join(scratchFolder(), 'six.yaml');
-  writeFileSync(file, block('yaml', 'pieces:'));
+  writeFileSync(file, readme.block('yaml', 'pieces:'));
   const { mistakes } = await checkConfiguration(file);
   expect(mistakes).toEqual([]);
 });
@@ -31,7 +32,7 @@ test('the configuration that it explains has no mistake', async () => {
 test('the service that it shows runs, and ends by itself', () => {
   const file = join(scratchFolder(), 'service.mjs');
   const main = join(projectRoot, 'dist', 'host', 'index.js');
-  writeFileSync(file, block('ts', 'openFunnel').replace("'funnel-tunnel'", JSON.stringify(main)));
+  writeFileSync(file, readme.block('ts', 'openFunnel').replace("'funnel-tunnel'", JSON.stringify(main)));
   const output = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 120_000 });
   expect(output).toBe('left running\nhub running\nright running\n');
 });
@@ -39,7 +40,7 @@ test('the service that it shows runs, and ends by itself', () => {
 test('the piece that it shows is built, says what it is, and sends every frame back', async () => {
   const folder = scratchFolder();
   mkdirSync(join(folder, 'assembly'));
-  writeFileSync(join(folder, 'assembly', 'index.ts'), block('ts', 'class Back'));
+  writeFileSync(join(folder, 'assembly', 'index.ts'), readme.block('ts', 'class Back'));
   const built = await buildPiece(folder);
   const component = await loadComponent(built);
   expect(component.describe([])).toMatchObject({ name: 'back', edges: [{ name: 'net' }] });
@@ -57,18 +58,9 @@ test('the piece that it shows is built, says what it is, and sends every frame b
 }, 300_000);
 
 test('every file and folder that it names is there', () => {
-  const links = [...readme.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map((match) => match[1]!);
-  expect(links.length).toBeGreaterThan(5);
-  expect(links.filter((link) => !existsSync(join(projectRoot, link)))).toEqual([]);
+  expect(readme.links.length).toBeGreaterThan(5);
+  expect(readme.links.filter((link) => !existsSync(join(projectRoot, link)))).toEqual([]);
 });
-
-/** The code block of a language that holds a text. */
-function block(language: string, text: string): string {
-  const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)];
-  const found = blocks.find((match) => match[1] === language && match[2]!.includes(text));
-  if (found === undefined) throw new Error(`the README has no block of ${language} with ${text}`);
-  return found[2]!;
-}
 
 function scratchFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'funnel-readme-'));

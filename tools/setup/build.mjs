@@ -4,6 +4,9 @@ import { untilUnused } from './lock.mjs';
 import { contentHash, filesUnder, Stamp } from './stamp.mjs';
 import { runStep, SetupFailure, say } from './step.mjs';
 
+/** What the TypeScript compiler remembers of its last run (tsconfig.json). Without it, it emits everything. */
+const BUILD_INFO = '.setup/typescript.tsbuildinfo';
+
 /**
  * What is built, in this order, from what, and to where. A step is left out when its stamp says that it has been done
  * with the same content.
@@ -16,7 +19,7 @@ const STEPS = [
     isInput: (file) => file.endsWith('.ts') || file.endsWith('.json'),
     outputs: ['dist/host', 'dist/abi', 'dist/test'],
     // Else a file that was renamed or taken away would live on there.
-    removeFirst: true,
+    removeFirst: ['dist/host', 'dist/abi', 'dist/test', BUILD_INFO],
     command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
   },
   {
@@ -63,8 +66,7 @@ async function build(root, step) {
   );
   if (stamp.holds(hash)) return;
   await untilUnused(root, step.outputs[0]);
-  if (step.removeFirst)
-    for (const output of step.outputs) rmSync(join(root, output), { recursive: true, force: true });
+  for (const path of step.removeFirst ?? []) rmSync(join(root, path), { recursive: true, force: true });
   try {
     await runStep({
       root,

@@ -30,7 +30,7 @@ const { BATCH_FRAMES } = intakeConstants;
  */
 export class Lane {
   readonly #clock: () => number;
-  readonly #floor: LaneState;
+  readonly #laneState: LaneState;
   readonly #overload: Overload;
   readonly #terms: PropertyUpdates;
   readonly #delivery: Delivery;
@@ -50,7 +50,7 @@ export class Lane {
   constructor(options: LaneOptions = {}) {
     const { onLog = () => {}, onEvent = () => {}, onSave = () => {}, onRestore = () => {} } = options;
     this.#clock = options.now ?? (() => performance.now());
-    const floor = new LaneState(
+    const laneState = new LaneState(
       {
         frames: options.frames ?? new Frames(),
         protocols: options.protocols ?? new Protocols(),
@@ -59,32 +59,32 @@ export class Lane {
       (seat, error) => this.#failures.fail(seat, error),
       () => this.#continueLater(),
     );
-    const overload = new Overload(floor);
-    const terms = new PropertyUpdates(floor);
-    const delivery = new Delivery(floor, overload, options.maxHops ?? MAX_HOPS);
-    const hearing = new ListenPropagation(floor, onLog);
-    const services = new Services(floor, terms, hearing, {
+    const overload = new Overload(laneState);
+    const terms = new PropertyUpdates(laneState);
+    const delivery = new Delivery(laneState, overload, options.maxHops ?? MAX_HOPS);
+    const hearing = new ListenPropagation(laneState, onLog);
+    const services = new Services(laneState, terms, hearing, {
       onLog,
       deliver: (seat, outbox) => delivery.deliver(seat, outbox),
       tellRoom: () => overload.tell(),
       run: () => this.run(),
       runLater: () => this.#continueLater(),
     });
-    this.#floor = floor;
+    this.#laneState = laneState;
     this.#overload = overload;
     this.#terms = terms;
     this.#delivery = delivery;
     const hooks = { onLog, onEvent, onSave, onRestore };
-    this.#failures = new Failures(floor, { delivery, hearing, services, terms }, hooks);
-    this.#parts = { floor, hearing, overload, terms, services, onRestore };
+    this.#failures = new Failures(laneState, { delivery, hearing, services, terms }, hooks);
+    this.#parts = { laneState, hearing, overload, terms, services, onRestore };
   }
 
   get frames(): Frames {
-    return this.#floor.frames;
+    return this.#laneState.frames;
   }
 
   get protocols(): Protocols {
-    return this.#floor.protocols;
+    return this.#laneState.protocols;
   }
 
   /**
@@ -96,7 +96,7 @@ export class Lane {
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
   ): Promise<void> {
-    this.#startedAt = this.#floor.now = this.#clock();
+    this.#startedAt = this.#laneState.now = this.#clock();
     try {
       await this.apply(makers, networks);
     } catch (error) {
@@ -117,7 +117,7 @@ export class Lane {
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
   ): Promise<Difference> {
     const number = ++this.#changes;
-    const isCurrent = () => number === this.#changes && !this.#floor.isClosed;
+    const isCurrent = () => number === this.#changes && !this.#laneState.isClosed;
     const before = this.#changing;
     const change = (async () => {
       await before;
@@ -150,32 +150,32 @@ export class Lane {
 
   /** Runs pieces until nothing waits, or until the turn has had its share; then it goes on after other events. */
   run(): void {
-    if (this.#floor.isRunning || this.#floor.isClosed) return;
-    this.#floor.isRunning = true;
+    if (this.#laneState.isRunning || this.#laneState.isClosed) return;
+    this.#laneState.isRunning = true;
     const now = this.#clock();
-    this.#floor.now = now;
-    this.#floor.beginTurn();
+    this.#laneState.now = now;
+    this.#laneState.beginTurn();
     this.#wakeSeats();
     let budget = MOST_TURN_FRAMES;
-    for (let calls = 1; this.#floor.queue.length > 0 && budget > 0; calls++) {
-      const work = this.#callPiece(this.#floor.queue.shift()!, now);
+    for (let calls = 1; this.#laneState.queue.length > 0 && budget > 0; calls++) {
+      const work = this.#callPiece(this.#laneState.queue.shift()!, now);
       budget -= work;
       const isWorthALook = work >= FRAMES_WORTH_A_LOOK || calls % CALLS_WORTH_A_LOOK === 0;
       if (isWorthALook && this.#clock() - now >= TURN_MS) break;
     }
-    this.#floor.isRunning = false;
-    if (this.#floor.queue.length > 0) this.#continueLater();
+    this.#laneState.isRunning = false;
+    if (this.#laneState.queue.length > 0) this.#continueLater();
     else this.#setTimer();
   }
 
   snapshot(): LaneSnapshot {
-    return snapshotOf(this.#floor.seats, this.#floor.frames, this.#clock() - this.#startedAt);
+    return snapshotOf(this.#laneState.seats, this.#laneState.frames, this.#clock() - this.#startedAt);
   }
 
   /** Closes all pieces and ends all that waits. Twice is as once. */
   close(): void {
-    if (this.#floor.isClosed) return;
-    this.#floor.isClosed = true;
+    if (this.#laneState.isClosed) return;
+    this.#laneState.isClosed = true;
     clearTimeout(this.#timer);
     clearImmediate(this.#continuation);
     const errors: unknown[] = [];
@@ -184,7 +184,7 @@ export class Lane {
     } catch (error) {
       errors.push(error);
     }
-    for (const seat of this.#floor.seats) {
+    for (const seat of this.#laneState.seats) {
       try {
         seat.piece?.close();
       } catch (error) {
@@ -192,17 +192,17 @@ export class Lane {
       }
       this.#overload.dropWaiting(seat, 'closed');
     }
-    this.#floor.queue.length = 0;
+    this.#laneState.queue.length = 0;
     if (errors.length > 0) throw new AggregateError(errors, 'pieces could not be closed');
   }
 
   // The turn.
 
   #wakeSeats(): void {
-    const now = this.#floor.now;
-    for (let n = 0; n < this.#floor.seats.length; n++) {
-      const seat = this.#floor.seats[n]!;
-      if (seat.wakeAt <= now) this.#floor.enqueue(seat);
+    const now = this.#laneState.now;
+    for (let n = 0; n < this.#laneState.seats.length; n++) {
+      const seat = this.#laneState.seats[n]!;
+      if (seat.wakeAt <= now) this.#laneState.enqueue(seat);
       if (seat.restartAt <= now) this.#failures.restart(seat);
       if (seat.saveAt <= now) this.#failures.save(seat);
     }
@@ -216,29 +216,29 @@ export class Lane {
     outbox.length = 0;
     const { inbox } = seat.intake;
     const waiting = inbox.length;
-    const { pulse } = this.#floor;
+    const { pulse } = this.#laneState;
     pulse.begin(seat.slot, !seat.isNew);
     try {
       // `now` as it came from the clock: out of a field it would be a new object of the heap for each call.
       seat.wakeAt = seat.piece.process(now, inbox, BATCH_FRAMES, outbox);
       pulse.end();
     } catch (error) {
-      this.#floor.endCall(error);
-      for (let n = 0; n < outbox.length; n++) this.#floor.frames.release(outbox.rows[n]!);
+      this.#laneState.endCall(error);
+      for (let n = 0; n < outbox.length; n++) this.#laneState.frames.release(outbox.rows[n]!);
       outbox.length = 0;
       this.#failures.fail(seat, error);
-      this.#floor.catchUp();
+      this.#laneState.catchUp();
       return BATCH_FRAMES;
     }
-    this.#floor.catchUp();
+    this.#laneState.catchUp();
     if (seat.saveAt === Infinity) seat.saveAt = now + seat.saveEveryMs;
     const work = 1 + waiting - inbox.length + outbox.length;
     if (seat.intake.length > inbox.length) {
-      seat.intake.refill(this.#floor.frames);
+      seat.intake.refill(this.#laneState.frames);
       if (this.#overload.fullEdges > 0) this.#overload.noteRoom(seat);
     }
     this.#delivery.deliver(seat, outbox);
-    if (inbox.length > 0) this.#floor.enqueue(seat);
+    if (inbox.length > 0) this.#laneState.enqueue(seat);
     this.#terms.tell();
     this.#overload.tell();
     return work;
@@ -253,8 +253,8 @@ export class Lane {
 
   #setTimer(): void {
     let next = Infinity;
-    for (let n = 0; n < this.#floor.seats.length; n++) {
-      const seat = this.#floor.seats[n]!;
+    for (let n = 0; n < this.#laneState.seats.length; n++) {
+      const seat = this.#laneState.seats[n]!;
       if (seat.wakeAt < next) next = seat.wakeAt;
       if (seat.restartAt < next) next = seat.restartAt;
       if (seat.saveAt < next) next = seat.saveAt;
@@ -263,7 +263,7 @@ export class Lane {
     if (next >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;
-    const delay = Math.min(Math.max(1, Math.ceil(next - this.#floor.now)), LONGEST_TIMER_MS);
+    const delay = Math.min(Math.max(1, Math.ceil(next - this.#laneState.now)), LONGEST_TIMER_MS);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
       this.run();
@@ -274,7 +274,7 @@ export class Lane {
 
   /** While nothing runs yet, nobody is kept waiting. */
   #pace(): TimeSlicer | undefined {
-    return this.#floor.seats.length === 0 ? undefined : new TimeSlicer(this.#clock);
+    return this.#laneState.seats.length === 0 ? undefined : new TimeSlicer(this.#clock);
   }
 
   async #changeTo(
@@ -283,12 +283,12 @@ export class Lane {
     pace: TimeSlicer | undefined,
   ): Promise<Change> {
     const places = makers.map((maker) => maker.place);
-    const work = arranging(this.#floor.protocols, places, networks);
+    const work = arranging(this.#laneState.protocols, places, networks);
     const arrangement = pace === undefined ? atOnce(work) : await pace.through(work);
     const mistakes =
       arrangement.mistakes.length > 0
         ? arrangement.mistakes
-        : bypassMistakes(this.#floor.protocols, makers, arrangement.joints);
+        : bypassMistakes(this.#laneState.protocols, makers, arrangement.joints);
     if (mistakes.length > 0) throw new PuzzleError(mistakes);
     return new Change(this.#parts, makers, networks, arrangement);
   }
@@ -296,27 +296,27 @@ export class Lane {
   #commit(change: Change): DeferredCleanup {
     // What is on its way arrives by the old puzzle.
     const latest = this.#clock() + LONGEST_ARRIVAL_MS;
-    for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#floor.queue.length > 0; turns++) {
+    for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#laneState.queue.length > 0; turns++) {
       if (this.#clock() > latest) break;
       this.run();
     }
-    this.#floor.isRunning = true;
+    this.#laneState.isRunning = true;
     let leftovers: DeferredCleanup;
     const begins = this.#clock();
     try {
-      this.#floor.now = begins;
+      this.#laneState.now = begins;
       leftovers = change.commit();
     } catch (error) {
-      this.#floor.isRunning = false;
+      this.#laneState.isRunning = false;
       change.undo();
       throw error;
     }
     // New pieces say what they offer before anybody is told that the old ones offer it no more.
     this.#terms.isHeld = true;
-    for (let waiting = this.#floor.queue.length; waiting > 0; waiting--)
-      this.#callPiece(this.#floor.queue.shift()!, this.#floor.now);
+    for (let waiting = this.#laneState.queue.length; waiting > 0; waiting--)
+      this.#callPiece(this.#laneState.queue.shift()!, this.#laneState.now);
     this.#terms.isHeld = false;
-    for (const seat of this.#floor.seats) {
+    for (const seat of this.#laneState.seats) {
       seat.former = undefined;
       seat.isNew = false;
       this.#failures.openDetours(seat);
@@ -325,7 +325,7 @@ export class Lane {
     this.#terms.note();
     this.#terms.tell();
     this.#overload.tell();
-    this.#floor.isRunning = false;
+    this.#laneState.isRunning = false;
     this.#commitMs = this.#clock() - begins;
     return leftovers;
   }
@@ -334,7 +334,7 @@ export class Lane {
   async #clearUp({ now, later }: DeferredCleanup, pace: TimeSlicer | undefined): Promise<void> {
     this.#leftovers = later;
     try {
-      for (const each of now) closeRetired(this.#floor, each);
+      for (const each of now) closeRetired(this.#laneState, each);
       this.run();
       if (pace === undefined) atOnce(later);
       else {

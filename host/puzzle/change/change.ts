@@ -54,8 +54,8 @@ export class Change {
     this.#makers = makers;
     this.#networks = networks;
     this.#arrangement = arrangement;
-    this.#alongCurves = new AlongCurves(parts.floor.stacksAlong, []);
-    this.difference = differenceOf(parts.floor.seats, makers, arrangement);
+    this.#alongCurves = new AlongCurves(parts.laneState.stacksAlong, []);
+    this.difference = differenceOf(parts.laneState.seats, makers, arrangement);
   }
 
   /**
@@ -93,15 +93,15 @@ export class Change {
         await mayGoOn(pace?.mayRest());
       }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
-      const { floor } = this.#parts;
-      const version = floor.listenersVersion;
+      const { laneState } = this.#parts;
+      const version = laneState.listenersVersion;
       for (const found of this.#openListens()) {
         mistakes.push(...found);
         await mayGoOn(pace?.mayRest());
       }
       await mayGoOn(pace?.rest());
       // What is listened on now, and who has failed now, counts. What the last frames by the old puzzle change in it is put right by the commit.
-      if (floor.listenersVersion !== version) {
+      if (laneState.listenersVersion !== version) {
         this.#alongCurves = this.#waysOn();
         mistakes.push(...[...this.#openListens()].flat());
       }
@@ -117,11 +117,11 @@ export class Change {
     for (const { joining, stack } of this.#opened.reverse())
       joining.candidate.piece.listening(joining.edge, stack, false);
     this.#opened.length = 0;
-    const { floor } = this.#parts;
+    const { laneState } = this.#parts;
     for (const { isKept, piece, seat } of this.#candidates) {
       if (isKept) continue;
-      floor.calling(seat, false, () => piece.close());
-      if (!floor.seats.includes(seat)) floor.pulse.release(seat.slot);
+      laneState.calling(seat, false, () => piece.close());
+      if (!laneState.seats.includes(seat)) laneState.pulse.release(seat.slot);
     }
     this.#candidates.length = 0;
   }
@@ -134,37 +134,37 @@ export class Change {
    */
   commit(): DeferredCleanup {
     this.#handOverStates();
-    const { floor, hearing, overload } = this.#parts;
+    const { laneState, hearing, overload } = this.#parts;
     const retired: Retired = { now: [], later: [] };
     const left = this.#leaveOld();
     const seats = this.#candidates.map((candidate) => this.#takeSeat(candidate, retired));
-    for (const seat of floor.seats) {
+    for (const seat of laneState.seats) {
       if (seats.includes(seat)) continue;
       overload.dropWaiting(seat, 'removed');
       seat.tenancy.isActive = false;
       seat.wakeAt = seat.restartAt = Infinity;
       retire(seat, retired, true);
     }
-    const isAsPrepared = floor.rejoinings === this.#heardAt;
-    floor.seats.splice(0, floor.seats.length, ...seats);
+    const isAsPrepared = laneState.rejoinings === this.#heardAt;
+    laneState.seats.splice(0, laneState.seats.length, ...seats);
     const joined = this.#joinNew();
-    floor.rejoined();
-    const { rejoinings } = floor;
+    laneState.rejoined();
+    const { rejoinings } = laneState;
     this.#tellPieces(joined);
-    const closing = hearing.renew(isAsPrepared && floor.rejoinings === rejoinings ? this.#heard : undefined);
-    return { now: retired.now, later: closeLater(floor, hearing, closing, left, retired.later) };
+    const closing = hearing.renew(isAsPrepared && laneState.rejoinings === rejoinings ? this.#heard : undefined);
+    return { now: retired.now, later: closeLater(laneState, hearing, closing, left, retired.later) };
   }
 
   async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
     const { place } = maker;
-    const old = this.#parts.floor.seats.find((seat) => seat.name === place.name);
+    const old = this.#parts.laneState.seats.find((seat) => seat.name === place.name);
     if (old?.piece !== undefined && isSame(old, maker)) {
       return { maker, seat: old, piece: old.piece, tenancy: old.tenancy, isKept: true };
     }
     const seat =
       old !== undefined && old.kind === maker.kind
         ? old
-        : new Seat(maker, this.#parts.floor.pulse.claim(place.name));
+        : new Seat(maker, this.#parts.laneState.pulse.claim(place.name));
     const tenancy: ActivationFlag = { isActive: false };
     const context = this.#parts.services.contextOf(seat, tenancy, maker);
     const piece =
@@ -175,7 +175,7 @@ export class Change {
   /** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */
   #guarded<T>({ seat, isKept }: Pick<Candidate, 'seat' | 'isKept'>, call: () => T): T {
     try {
-      return this.#parts.floor.calling(seat, isKept, call);
+      return this.#parts.laneState.calling(seat, isKept, call);
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;
       const setting =
@@ -188,7 +188,7 @@ export class Change {
 
   /** What these have open their successors may take over. */
   #retiringNatives(): Piece[] {
-    return this.#parts.floor.seats.flatMap((seat) => {
+    return this.#parts.laneState.seats.flatMap((seat) => {
       const stays = this.#candidates.some((candidate) => candidate.seat === seat && candidate.isKept);
       return stays || seat.kind !== 'native' || seat.piece === undefined ? [] : [seat.piece];
     });
@@ -196,8 +196,8 @@ export class Change {
 
   /** What it runs before the first wait counts as a call. */
   #make(seat: Seat, maker: PieceMaker, context: PieceContext): Piece | Promise<Piece> {
-    const { floor } = this.#parts;
-    return floor.calling(seat, false, () => maker.make(context, floor.frames));
+    const { laneState } = this.#parts;
+    return laneState.calling(seat, false, () => maker.make(context, laneState.frames));
   }
 
   #startCandidate(candidate: Candidate, retiring: readonly Piece[]): Mistake[] {
@@ -205,7 +205,7 @@ export class Change {
     if (isKept) return [];
     const name = maker.place.name;
     piece.succeed?.(retiring);
-    return this.#guarded(candidate, () => piece.start(this.#parts.floor.now)).map(({ setting, message }) => ({
+    return this.#guarded(candidate, () => piece.start(this.#parts.laneState.now)).map(({ setting, message }) => ({
       code: 'FT_PIECE_START',
       piece: name,
       message,
@@ -220,16 +220,16 @@ export class Change {
     if (isKept || state === undefined || maker.ended !== undefined) return candidate;
     // One that runs hands over its own.
     if (seat.piece !== undefined && seat.fault === undefined) return candidate;
-    const { floor } = this.#parts;
+    const { laneState } = this.#parts;
     const why = problemOf(() =>
-      floor.calling(seat, isKept, () => piece.restore(floor.now, state.version, state.state)),
+      laneState.calling(seat, isKept, () => piece.restore(laneState.now, state.version, state.state)),
     );
     this.#parts.onRestore(seat.name, why === undefined);
     if (why === undefined) return candidate;
     const tenancy: ActivationFlag = { isActive: false };
     const context = this.#parts.services.contextOf(seat, tenancy, maker);
     context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
-    floor.calling(seat, false, () => piece.close());
+    laneState.calling(seat, false, () => piece.close());
     const fresh = { ...candidate, tenancy, piece: await this.#make(seat, maker, context) };
     try {
       const mistakes = this.#startCandidate(fresh, []);
@@ -243,14 +243,14 @@ export class Change {
 
   /** Edges that stay keep their numbers; new ones get the lowest that are free, and are made, for the commit to put them in place. */
   #planJoinings(): void {
-    const { floor } = this.#parts;
+    const { laneState } = this.#parts;
     const taken = this.#candidates.map(({ isKept, seat }) => {
       const numbers = new Set<number>();
       if (isKept) for (const member of seat.edges) numbers.add(member.edge);
       return numbers;
     });
     for (const { name, members } of this.#arrangement.joints) {
-      const joint = floor.jointNamed(name);
+      const joint = laneState.jointNamed(name);
       this.#joints.set(name, joint);
       for (const planned of members) {
         const candidate = this.#candidates[planned.place]!;
@@ -285,8 +285,8 @@ export class Change {
   /** On which ways what pieces listen on and offer reaches others, as the pieces are now. */
   #waysOn(): AlongCurves<Joining> {
     this.#heard.clear();
-    this.#heardAt = this.#parts.floor.rejoinings;
-    return new AlongCurves(this.#parts.floor.stacksAlong, this.#joinings.filter(isPassable));
+    this.#heardAt = this.#parts.laneState.rejoinings;
+    return new AlongCurves(this.#parts.laneState.stacksAlong, this.#joinings.filter(isPassable));
   }
 
   /** Asks for one Edge after the other. */
@@ -373,14 +373,14 @@ export class Change {
 
   /** The only step of a commit that can be refused comes first. */
   #handOverStates(): void {
-    const now = this.#parts.floor.now;
+    const now = this.#parts.laneState.now;
     for (const candidate of this.#candidates) {
       const { isKept, maker, seat, piece } = candidate;
       const old = seat.piece;
       if (isKept || old === undefined || seat.fault !== undefined) continue;
       const { name, version } = seat.place.description;
       if (name !== maker.place.description.name) continue;
-      const state = this.#parts.floor.attempt(seat, () => old.save(now));
+      const state = this.#parts.laneState.attempt(seat, () => old.save(now));
       if (state === undefined) {
         const message =
           'faulted when it was asked for its state, and is not replaced now; see its failure policy';
@@ -395,13 +395,13 @@ export class Change {
 
   /** Everything leaves that does not stay, and what is the same of its successor is handed to that. Answers what pieces that stay have open by Edges that have left. */
   #leaveOld(): { piece: Piece; edge: number; stack: string }[] {
-    const { floor, overload, services } = this.#parts;
+    const { laneState, overload, services } = this.#parts;
     const left: { piece: Piece; edge: number; stack: string }[] = [];
     const kept = new Map<JoinedEdge, Member>();
     for (const { old, planned } of this.#joinings) if (old !== undefined) kept.set(old, planned);
     const staying = new Set(this.#candidates.flatMap(({ seat, isKept }) => (isKept ? [seat] : [])));
     this.#handOver(staying);
-    for (const seat of floor.seats) {
+    for (const seat of laneState.seats) {
       const stays = staying.has(seat);
       for (const member of seat.edges) {
         const planned = stays ? kept.get(member) : undefined;
@@ -410,7 +410,7 @@ export class Change {
         for (const shape of [...lost, ...listens]) {
           services.removeReceiver(member, shape);
           if (stays && seat.fault === undefined)
-            floor.attempt(seat, () => seat.piece!.leave(member.edge, shape));
+            laneState.attempt(seat, () => seat.piece!.leave(member.edge, shape));
         }
         if (planned !== undefined) {
           member.shapes = member.shapes.filter((shape) => !lost.includes(shape));
@@ -447,7 +447,7 @@ export class Change {
   }
 
   #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Retired): Seat {
-    const { floor, overload } = this.#parts;
+    const { laneState, overload } = this.#parts;
     if (!isKept) {
       if (seat.piece !== undefined) {
         retire(seat, retired, false);
@@ -463,7 +463,7 @@ export class Change {
       seat.tenancy = tenancy;
       seat.fault = maker.ended;
       seat.saved = undefined;
-      seat.startedAt = floor.now;
+      seat.startedAt = laneState.now;
       seat.restartAt = Infinity;
     }
     seat.occupy(maker);
@@ -473,11 +473,11 @@ export class Change {
   }
 
   #joinNew(): Joined[] {
-    const { floor } = this.#parts;
+    const { laneState } = this.#parts;
     const joined: Joined[] = [];
     for (const [name, joint] of this.#joints) {
       joint.copies = this.#networks.get(name)?.copies ?? false;
-      floor.joints.set(name, joint);
+      laneState.joints.set(name, joint);
     }
     for (const joining of this.#joinings) {
       const { candidate, planned, network, edge, old, member, handed } = joining;
@@ -508,7 +508,7 @@ export class Change {
         );
       }
     }
-    for (const [name, joint] of floor.joints) if (joint.members.length === 0) floor.joints.delete(name);
+    for (const [name, joint] of laneState.joints) if (joint.members.length === 0) laneState.joints.delete(name);
     return joined;
   }
 
@@ -527,7 +527,7 @@ const SUPERSEDED: Mistake = {
 
 /** What of a lane a change works on. */
 export interface LaneParts {
-  readonly floor: LaneState;
+  readonly laneState: LaneState;
   readonly hearing: ListenPropagation;
   readonly overload: Overload;
   readonly services: Services;

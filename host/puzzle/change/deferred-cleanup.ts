@@ -31,13 +31,13 @@ export function retire({ kind, piece, slot }: Seat, { now, later }: Retired, isR
   else later.push(retired);
 }
 
-export function closeRetired(floor: LaneState, { piece, slot, isRemoved }: RetiredPiece): void {
-  floor.calling({ slot }, false, () => piece.close());
-  if (isRemoved) floor.pulse.release(slot);
+export function closeRetired(laneState: LaneState, { piece, slot, isRemoved }: RetiredPiece): void {
+  laneState.calling({ slot }, false, () => piece.close());
+  if (isRemoved) laneState.pulse.release(slot);
 }
 
 export function* closeLater(
-  floor: LaneState,
+  laneState: LaneState,
   hearing: ListenPropagation,
   closing: readonly Closing[],
   left: readonly { piece: Piece; edge: number; stack: string }[],
@@ -53,7 +53,7 @@ export function* closeLater(
     yield;
   }
   for (const each of retired) {
-    closeRetired(floor, each);
+    closeRetired(laneState, each);
     yield;
   }
 }

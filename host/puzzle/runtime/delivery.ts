@@ -12,12 +12,12 @@ const { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT } = seatConstants;
 
 /** How a frame comes from the Edge by which it leaves a piece to whoever takes it. */
 export class Delivery {
-  readonly #floor: LaneState;
+  readonly #laneState: LaneState;
   readonly #overload: Overload;
   readonly #maxHops: number;
 
-  constructor(floor: LaneState, overload: Overload, maxHops: number) {
-    this.#floor = floor;
+  constructor(laneState: LaneState, overload: Overload, maxHops: number) {
+    this.#laneState = laneState;
     this.#overload = overload;
     this.#maxHops = maxHops;
   }
@@ -37,11 +37,11 @@ export class Delivery {
 
   #deliverAlike(seat: Seat, edgeShape: number, outbox: Outbox, from: number, end: number): void {
     const { rows } = outbox;
-    const bytesOf = this.#floor.frames.length;
+    const bytesOf = this.#laneState.frames.length;
     const member = seat.members[edgeShape & 0xffff];
     const direction = member?.directions[edgeShape >>> 16];
     if (member === undefined || direction === undefined) {
-      for (let n = from; n < end; n++) this.#floor.drop(seat, rows[n]!, 'not-joined');
+      for (let n = from; n < end; n++) this.#laneState.drop(seat, rows[n]!, 'not-joined');
       return;
     }
     let bytes = 0;
@@ -68,16 +68,16 @@ export class Delivery {
    */
   #refuseAlike(sender: JoinedEdge, full: JoinedEdge, { rows }: Outbox, from: number, end: number): void {
     sender.traffic[FRAMES_OUT]! += end - from;
-    sender.traffic[BYTES_OUT]! += this.#floor.frames.releaseAll(rows, from, end);
+    sender.traffic[BYTES_OUT]! += this.#laneState.frames.releaseAll(rows, from, end);
     this.#overload.noteRefused(full, end - from);
   }
 
   /** A frame leaves by an Edge, from a Shape of `direction`, and comes to whoever takes it. */
   send(member: JoinedEdge, direction: Direction, row: number): void {
-    const { frames } = this.#floor;
+    const { frames } = this.#laneState;
     const { seat } = member;
     if (frames.hops[row]! > this.#maxHops) {
-      this.#floor.drop(seat, row, HOP_LIMIT);
+      this.#laneState.drop(seat, row, HOP_LIMIT);
       return;
     }
     if (this.#overload.fullEdges > 0 && this.#overload.isInVain(member, direction, row)) return;
@@ -94,7 +94,7 @@ export class Delivery {
       if (!isTaken) node = plan.parent(node);
     }
     if (!isTaken)
-      this.#floor.drop(seat, row, plan.problem === 0 ? 'no-match' : plan.problemName(plan.problem));
+      this.#laneState.drop(seat, row, plan.problem === 0 ? 'no-match' : plan.problemName(plan.problem));
   }
 
   /** Gives a frame to the receivers behind these tags, except to its sender. False where there is none. */
@@ -112,10 +112,10 @@ export class Delivery {
       if (member.seat === sender.seat || member === last) continue;
       last = member;
       // Each receiver has a reference of its own: the first may let go of the frame before the next is asked.
-      this.#floor.frames.retain(row);
+      this.#laneState.frames.retain(row);
       this.#push(member, row, edgeShape, skips);
     }
-    if (last !== undefined) this.#floor.frames.release(row);
+    if (last !== undefined) this.#laneState.frames.release(row);
     return last !== undefined;
   }
 
@@ -124,9 +124,9 @@ export class Delivery {
     if (seat.fault !== undefined) {
       this.#avoid(member, row, edgeShape >>> 16);
     } else if (seat.piece!.isPaused(member.edge)) {
-      this.#floor.drop(seat, row, 'paused');
+      this.#laneState.drop(seat, row, 'paused');
     } else {
-      const bytes = this.#floor.frames.length[row]!;
+      const bytes = this.#laneState.frames.length[row]!;
       const answer = seat.intake.push(member.edge, row, edgeShape, skips);
       if (answer === REFUSED) {
         this.#overload.refuse(member, row);
@@ -134,7 +134,7 @@ export class Delivery {
       }
       member.traffic[FRAMES_IN]! += 1;
       member.traffic[BYTES_IN]! += bytes;
-      this.#floor.enqueue(seat);
+      this.#laneState.enqueue(seat);
       if (answer === EVICTED) this.#overload.evicted(seat);
     }
   }
@@ -144,10 +144,10 @@ export class Delivery {
     const { seat } = member;
     const way = member.detours[shape];
     if (way === undefined) {
-      this.#floor.drop(seat, row, 'failed');
+      this.#laneState.drop(seat, row, 'failed');
       return;
     }
-    const { frames } = this.#floor;
+    const { frames } = this.#laneState;
     const bytes = frames.length[row]!;
     member.traffic[FRAMES_IN]! += 1;
     member.traffic[BYTES_IN]! += bytes;
@@ -170,16 +170,16 @@ export class Delivery {
         const row = inbox.rows[at]!;
         const member = seat.members[edgeShape & 0xffff];
         if (member?.detours[edgeShape >>> 16] === undefined) {
-          this.#floor.drop(seat, row, 'failed');
+          this.#laneState.drop(seat, row, 'failed');
           continue;
         }
         // It was counted when it came.
         member.traffic[FRAMES_IN]! -= 1;
-        member.traffic[BYTES_IN]! -= this.#floor.frames.length[row]!;
+        member.traffic[BYTES_IN]! -= this.#laneState.frames.length[row]!;
         this.#avoid(member, row, edgeShape >>> 16);
       }
       inbox.take(waiting);
-      seat.intake.refill(this.#floor.frames);
+      seat.intake.refill(this.#laneState.frames);
     }
     for (const member of seat.edges) if (member.isFull) this.#overload.roomAgain(member);
   }

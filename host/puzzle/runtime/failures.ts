@@ -12,12 +12,12 @@ import type { Services } from './services.ts';
 
 /** What becomes of a piece that faults, by its failure policy, and of the states that it saved before. */
 export class Failures {
-  readonly #floor: LaneState;
+  readonly #laneState: LaneState;
   readonly #parts: FailureParts;
   readonly #hooks: FailureHooks;
 
-  constructor(floor: LaneState, parts: FailureParts, hooks: FailureHooks) {
-    this.#floor = floor;
+  constructor(laneState: LaneState, parts: FailureParts, hooks: FailureHooks) {
+    this.#laneState = laneState;
     this.#parts = parts;
     this.#hooks = hooks;
   }
@@ -39,8 +39,8 @@ export class Failures {
     }
     this.#renewGround();
     if (seat.failure === 'restart' && piece.renew !== undefined) {
-      if (this.#floor.now - seat.startedAt > CALM_MS) seat.restartDelayMs = FIRST_RESTART_MS;
-      seat.restartAt = this.#floor.now + seat.restartDelayMs;
+      if (this.#laneState.now - seat.startedAt > CALM_MS) seat.restartDelayMs = FIRST_RESTART_MS;
+      seat.restartAt = this.#laneState.now + seat.restartDelayMs;
       seat.restartDelayMs = Math.min(seat.restartDelayMs * 2, LAST_RESTART_MS);
     }
     this.#hooks.onEvent({ kind: 'fault', piece: seat.name, code: error.code, message: error.message });
@@ -51,9 +51,9 @@ export class Failures {
     const piece = seat.piece!;
     seat.restartAt = Infinity;
     seat.fault = undefined;
-    seat.startedAt = this.#floor.now;
+    seat.startedAt = this.#laneState.now;
     let isRestored = false;
-    this.#floor.attempt(seat, () => {
+    this.#laneState.attempt(seat, () => {
       piece.renew!();
       this.#startAgain(seat);
       isRestored = this.#restore(seat);
@@ -65,20 +65,20 @@ export class Failures {
     if (seat.fault !== undefined) return;
     this.#renewGround();
     seat.restarts++;
-    this.#floor.enqueue(seat);
+    this.#laneState.enqueue(seat);
     this.#hooks.onEvent({ kind: 'restarted', piece: seat.name, restored: isRestored });
   }
 
   /** What others listen on and offer goes by way of a piece while it runs, or while frames go around it. */
   #renewGround(): void {
     const { hearing, terms } = this.#parts;
-    this.#floor.rejoined();
+    this.#laneState.rejoined();
     hearing.close(hearing.renew());
     terms.note();
   }
 
   #startAgain(seat: Seat): void {
-    this.#refuseProblem(seat.piece!.start(this.#floor.now));
+    this.#refuseProblem(seat.piece!.start(this.#laneState.now));
   }
 
   #refuseProblem(problems: readonly (Problem | undefined)[]): void {
@@ -95,7 +95,7 @@ export class Failures {
     let isTaken = false;
     let problem: Problem | undefined;
     try {
-      problem = piece.restore(this.#floor.now, saved.version, saved.state);
+      problem = piece.restore(this.#laneState.now, saved.version, saved.state);
       isTaken = problem === undefined;
     } finally {
       this.#hooks.onRestore(seat.name, isTaken);
@@ -116,7 +116,7 @@ export class Failures {
   save(seat: Seat): void {
     seat.saveAt = Infinity;
     if (seat.fault !== undefined || seat.piece === undefined) return;
-    const state = this.#floor.attempt(seat, () => seat.piece!.save(this.#floor.now));
+    const state = this.#laneState.attempt(seat, () => seat.piece!.save(this.#laneState.now));
     if (state === undefined) return;
     seat.saved = { version: seat.place.description.version, state };
     this.#hooks.onSave(seat.name, seat.saved);
@@ -127,7 +127,7 @@ export class Failures {
     this.#closeDetours(seat);
     if (seat.failure !== 'bypass' || seat.fault === undefined) return;
     const { edges, members, place } = seat;
-    for (const { edge, shape, toEdge, toShape } of bypassPaths(this.#floor.protocols, place, edges).ways) {
+    for (const { edge, shape, toEdge, toShape } of bypassPaths(this.#laneState.protocols, place, edges).ways) {
       const detour = { member: members[toEdge]!, direction: members[toEdge]!.directions[toShape]! };
       members[edge]!.detours[shape] = detour;
       for (const [number, { like }] of members[edge]!.listens)

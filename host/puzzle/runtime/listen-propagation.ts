@@ -14,19 +14,19 @@ import type { JoinedEdge, Seat } from './seat.ts';
  * that it is over when the last has ended.
  */
 export class ListenPropagation {
-  readonly #floor: LaneState;
+  readonly #laneState: LaneState;
   readonly #onLog: (entry: LogEntry) => void;
   /** Who was told of each listening Shape. */
   readonly #reached = new Map<Receiver<JoinedEdge>, readonly Heard<JoinedEdge>[]>();
 
-  constructor(floor: LaneState, onLog: (entry: LogEntry) => void) {
-    this.#floor = floor;
+  constructor(laneState: LaneState, onLog: (entry: LogEntry) => void) {
+    this.#laneState = laneState;
     this.#onLog = onLog;
   }
 
   /** Asks all who carry a stack to do so, for a Shape of a piece that is in a call; a problem where one of them cannot. */
   ask(listener: JoinedEdge, direction: Direction, stack: string): readonly Heard<JoinedEdge>[] | Problem {
-    const { asking, alongCurves } = this.#floor;
+    const { asking, alongCurves } = this.#laneState;
     const isNested = asking.has(listener.seat);
     asking.add(listener.seat);
     const told: Heard<JoinedEdge>[] = [];
@@ -64,7 +64,7 @@ export class ListenPropagation {
    * @param known who hears, of those for whom it was found before
    */
   renew(known?: KnownListeners): Closing[] {
-    const { joints, seats } = this.#floor;
+    const { joints, seats } = this.#laneState;
     const wanted = new Map<JoinedEdge, Map<string, number>>();
     this.#reached.clear();
     for (const { receivers } of joints.values()) {
@@ -73,7 +73,7 @@ export class ListenPropagation {
         const { member, direction, stack: listened } = receiver;
         const reached =
           known?.get(member)?.get(`${direction} ${listened}`) ??
-          this.#floor.alongCurves.hearers(member, direction, listened);
+          this.#laneState.alongCurves.hearers(member, direction, listened);
         this.#reached.set(receiver, reached);
         for (const { station, stack } of reached) {
           const counts = wanted.get(station) ?? new Map<string, number>();
@@ -119,9 +119,9 @@ export class ListenPropagation {
     const count = member.heard.get(stack);
     member.heard.set(stack, (count ?? 0) + 1);
     if (count !== undefined || member.seat.fault !== undefined) return undefined;
-    if (this.#floor.asking.has(member.seat)) {
+    if (this.#laneState.asking.has(member.seat)) {
       // It is in a call itself, and hears of it when that has ended; too late to refuse.
-      this.#floor.deferTelling(() => this.#tellLate(member, stack));
+      this.#laneState.deferTelling(() => this.#tellLate(member, stack));
       return undefined;
     }
     const problem = this.#call(member, stack, true);
@@ -136,7 +136,7 @@ export class ListenPropagation {
     member.heard.set(stack, count - 1);
     if (count > 1) return;
     const close = () => this.close([{ member, stack }]);
-    if (this.#floor.asking.has(member.seat)) this.#floor.deferTelling(close);
+    if (this.#laneState.asking.has(member.seat)) this.#laneState.deferTelling(close);
     else close();
   }
 
@@ -153,7 +153,7 @@ export class ListenPropagation {
     const { seat } = member;
     if (seat.fault !== undefined || !isThere(member)) return undefined;
     try {
-      return this.#floor.calling(seat, true, () => seat.piece!.listening(member.edge, stack, present));
+      return this.#laneState.calling(seat, true, () => seat.piece!.listening(member.edge, stack, present));
     } catch (error) {
       if (error instanceof PieceFault) return this.#fault(seat, error);
       if (error instanceof FunnelError) return { message: error.message };
@@ -164,9 +164,9 @@ export class ListenPropagation {
   /** What becomes of it waits: who asked is in a call. */
   #fault(seat: Seat, error: PieceFault): Problem {
     seat.fault = { code: error.code, message: error.message };
-    this.#floor.deferFault(() => {
+    this.#laneState.deferFault(() => {
       seat.fault = undefined;
-      this.#floor.attempt(seat, () => {
+      this.#laneState.attempt(seat, () => {
         throw error;
       });
     });

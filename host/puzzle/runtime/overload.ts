@@ -9,22 +9,22 @@ export class Overload {
   fullEdges = 0;
   /** Joints on which an Edge became full, or has room again. */
   readonly changed = new Set<Joint<JoinedEdge>>();
-  readonly #floor: LaneState;
+  readonly #laneState: LaneState;
 
-  constructor(floor: LaneState) {
-    this.#floor = floor;
+  constructor(laneState: LaneState) {
+    this.#laneState = laneState;
   }
 
   /** A frame that had found a place lost it to another Edge. */
   evicted({ members, intake: { evictedEdge, evictedRow } }: Seat): void {
     const member = members[evictedEdge]!;
     member.traffic[FRAMES_IN]! -= 1;
-    member.traffic[BYTES_IN]! -= this.#floor.frames.length[evictedRow]!;
+    member.traffic[BYTES_IN]! -= this.#laneState.frames.length[evictedRow]!;
     this.refuse(member, evictedRow);
   }
 
   refuse(member: JoinedEdge, row: number): void {
-    this.#floor.frames.release(row);
+    this.#laneState.frames.release(row);
     this.noteRefused(member, 1);
   }
 
@@ -83,8 +83,8 @@ export class Overload {
         const { seat } = sender;
         if (isBlocked === sender.isBlocked || seat.fault !== undefined) continue;
         sender.isBlocked = isBlocked;
-        this.#floor.attempt(seat, () => seat.piece!.ready(sender.edge, !isBlocked));
-        this.#floor.enqueue(seat);
+        this.#laneState.attempt(seat, () => seat.piece!.ready(sender.edge, !isBlocked));
+        this.#laneState.enqueue(seat);
       }
     }
   }
@@ -92,13 +92,13 @@ export class Overload {
   /** What still waits on an Edge that leaves ends. */
   closeIntake(member: JoinedEdge): void {
     const { seat } = member;
-    const dropped = seat.intake.close(member.edge, (row) => this.#floor.frames.release(row));
+    const dropped = seat.intake.close(member.edge, (row) => this.#laneState.frames.release(row));
     if (dropped > 0) seat.counters.add('removed', dropped);
     if (member.isFull) this.roomAgain(member);
   }
 
   dropWaiting(seat: Seat, reason: string): void {
-    const dropped = seat.intake.drop((row) => this.#floor.frames.release(row));
+    const dropped = seat.intake.drop((row) => this.#laneState.frames.release(row));
     if (dropped > 0) seat.counters.add(reason, dropped);
     for (const member of seat.edges) if (member.isFull) this.roomAgain(member);
   }

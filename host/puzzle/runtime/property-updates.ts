@@ -11,14 +11,14 @@ import type { JoinedEdge } from './seat.ts';
 export class PropertyUpdates {
   /** While new pieces say what they offer, nobody is told. */
   isHeld = false;
-  readonly #floor: LaneState;
+  readonly #laneState: LaneState;
   /** What properties come to as text; nobody changes them once they are settled. */
   readonly #texts = new WeakMap<readonly Property[], string>();
   #isChanged = false;
   #carried: ReadonlyMap<string, readonly Carried[]> | undefined;
 
-  constructor(floor: LaneState) {
-    this.#floor = floor;
+  constructor(laneState: LaneState) {
+    this.#laneState = laneState;
   }
 
   /** Something is offered, or no more; or those between have changed. Whom it concerns is told by {@link tell}. */
@@ -51,12 +51,12 @@ export class PropertyUpdates {
   }
 
   #offersElsewhere(): ReadonlyMap<string, readonly Carried[]> {
-    const { seats } = this.#floor;
+    const { seats } = this.#laneState;
     const isOffering = seats.some(({ members }) =>
       members.some((each) => each !== undefined && each.offers.length > 0),
     );
     // FramePaths are not looked for in vain: a change keeps frames waiting meanwhile.
-    return isOffering ? this.#floor.alongCurves.offers(({ offers }) => offers) : NOTHING;
+    return isOffering ? this.#laneState.alongCurves.offers(({ offers }) => offers) : NOTHING;
   }
 
   /** Joins a Shape, or tells it its present terms. */
@@ -65,15 +65,15 @@ export class PropertyUpdates {
     if (seat.fault !== undefined) return;
     const joining = this.joiningOf(member, shape);
     member.told.set(shape, this.#textOf(joining.properties));
-    this.#floor.attempt(seat, () => seat.piece!.join(joining));
-    this.#floor.enqueue(seat);
+    this.#laneState.attempt(seat, () => seat.piece!.join(joining));
+    this.#laneState.enqueue(seat);
   }
 
   /** New terms reach those whom they concern after the call in which they came up. */
   tell(): void {
     if (this.isHeld || !this.#isChanged) return;
     this.#isChanged = false;
-    for (const seat of this.#floor.seats) {
+    for (const seat of this.#laneState.seats) {
       for (const member of seat.edges) {
         for (const shape of member.shapes) {
           if (member.told.get(shape) !== this.#textOf(this.#propertiesOf(member, shape)))

@@ -16,13 +16,13 @@ import type { JoinedEdge, Seat } from './seat.ts';
 
 /** What pieces ask of the host: to listen on a Shape, to tell neighbours an offer, to hand on what has arrived. */
 export class Services {
-  readonly #floor: LaneState;
+  readonly #laneState: LaneState;
   readonly #terms: PropertyUpdates;
   readonly #hearing: ListenPropagation;
   readonly #hooks: ServiceHooks;
 
-  constructor(floor: LaneState, terms: PropertyUpdates, hearing: ListenPropagation, hooks: ServiceHooks) {
-    this.#floor = floor;
+  constructor(laneState: LaneState, terms: PropertyUpdates, hearing: ListenPropagation, hooks: ServiceHooks) {
+    this.#laneState = laneState;
     this.#terms = terms;
     this.#hearing = hearing;
     this.#hooks = hooks;
@@ -39,7 +39,7 @@ export class Services {
       isResumed,
       counters: seat.counters,
       log: (level, message) => this.#hooks.onLog({ piece: name, level, message }),
-      now: () => this.#floor.now,
+      now: () => this.#laneState.now,
       random: () => randomFillSync(random)[0]!,
       count: (reason, frames) => seat.counters.add(reason, frames),
       listen: (edge, like, stack) =>
@@ -54,19 +54,19 @@ export class Services {
         if (tenancy.isActive) this.#offer(seat, edge, property, present);
       },
       arrived: (outbox) => {
-        if (tenancy.isActive && !this.#floor.isClosed) {
+        if (tenancy.isActive && !this.#laneState.isClosed) {
           this.#hooks.deliver(seat, outbox);
-          if (!this.#floor.isRunning) this.#hooks.tellRoom();
+          if (!this.#laneState.isRunning) this.#hooks.tellRoom();
           this.#hooks.run();
           return;
         }
-        for (let n = 0; n < outbox.length; n++) this.#floor.drop(seat, outbox.rows[n]!, 'not-joined');
+        for (let n = 0; n < outbox.length; n++) this.#laneState.drop(seat, outbox.rows[n]!, 'not-joined');
         outbox.length = 0;
       },
       wake: () => {
         if (!tenancy.isActive) return;
-        this.#floor.enqueue(seat);
-        if (!this.#floor.isRunning) this.#hooks.runLater();
+        this.#laneState.enqueue(seat);
+        if (!this.#laneState.isRunning) this.#hooks.runLater();
       },
     };
   }
@@ -75,11 +75,11 @@ export class Services {
   #listen(seat: Seat, edge: number, like: number, stack: string): number | Problem {
     if (seat.identifiers >= MAX_IDENTIFIERS)
       return { message: `the piece has listened on ${MAX_IDENTIFIERS} identifiers that nobody else knows` };
-    const before = this.#floor.protocols.count;
+    const before = this.#laneState.protocols.count;
     try {
       return this.#listenAs(seat, edge, like, stack);
     } finally {
-      seat.identifiers += this.#floor.protocols.count - before;
+      seat.identifiers += this.#laneState.protocols.count - before;
     }
   }
 
@@ -107,9 +107,9 @@ export class Services {
   #checkListen(member: JoinedEdge, described: string, stack: string): Problem | undefined {
     try {
       const match = matchStacks(
-        parseStack(described, this.#floor.protocols),
-        parseStack(stack, this.#floor.protocols),
-        this.#floor.protocols,
+        parseStack(described, this.#laneState.protocols),
+        parseStack(stack, this.#laneState.protocols),
+        this.#laneState.protocols,
       );
       if (!match.matches)
         return {
@@ -132,7 +132,7 @@ export class Services {
   /** Takes back what `listen` added. */
   unlisten(member: JoinedEdge, shape: number): void {
     if (!member.listens.has(shape)) return;
-    const { asking } = this.#floor;
+    const { asking } = this.#laneState;
     const isNested = asking.has(member.seat);
     // Its piece is in a call, as a rule: nobody is to call it for what others say to this.
     asking.add(member.seat);

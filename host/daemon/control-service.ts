@@ -26,7 +26,7 @@ export function controlServiceOf(funnel: Funnel, end: () => void): ControlServic
         })),
         joints: joints.map(({ name, members, pairs }) => ({
           network: name,
-          members: members.map(({ place, described }) => {
+          members: members.map(({ placeIndex: place, described }) => {
             const { name: piece, description } = pieces[place]!.place;
             return { piece, edge: description.edges[described]!.name };
           }),

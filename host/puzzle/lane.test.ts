@@ -191,13 +191,13 @@ describe('a lane', () => {
     expect(phone!.taken).toHaveLength(0);
     const shape = context.listen(0, 0, 'ipv4/udp/local:5');
     expect(shape).toBe(1);
-    expect(socket!.heard.at(-1)).toEqual([0, 'ipv4/udp/local:5', true]);
+    expect(socket!.listened.at(-1)).toEqual([0, 'ipv4/udp/local:5', true]);
     socket!.bring(0, ipv4(udp(9, 5)), ipv4(udp(5, 9)));
     expect(phone!.taken).toMatchObject([{ edge: 0, shape: 1 }]);
     socket!.listenRefusal = { message: 'port 6 is in use' };
     expect(context.listen(0, 0, 'ipv4/udp/local:6')).toEqual({ message: 'port 6 is in use' });
     context.unlisten(0, 1);
-    expect(socket!.heard.at(-1)).toEqual([0, 'ipv4/udp/local:5', false]);
+    expect(socket!.listened.at(-1)).toEqual([0, 'ipv4/udp/local:5', false]);
     socket!.bring(0, ipv4(udp(9, 5)));
     expect(phone!.taken).toHaveLength(1);
   });

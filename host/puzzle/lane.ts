@@ -8,7 +8,7 @@ import { arranging } from './plan/arrange.ts';
 import type { NetworkOptions } from './plan/arrangement.ts';
 import type { PieceMaker } from './plan/piece-maker.ts';
 import { PuzzleError } from './plan/puzzle-error.ts';
-import { atOnce, TimeSlicer } from './plan/time-slicer.ts';
+import { runToEnd, TimeSlicer } from './plan/time-slicer.ts';
 import { bypassMistakes } from './reach/bypass.ts';
 import { CallMonitor } from './runtime/call-monitor.ts';
 import { Delivery } from './runtime/delivery.ts';
@@ -32,14 +32,14 @@ export class Lane {
   readonly #clock: () => number;
   readonly #laneState: LaneState;
   readonly #overload: Overload;
-  readonly #terms: PropertyUpdates;
+  readonly #propertyUpdates: PropertyUpdates;
   readonly #delivery: Delivery;
   readonly #failures: Failures;
   readonly #parts: LaneParts;
   readonly #outbox = new Outbox();
   #changes = 0;
   /** What the last change left behind and is still being closed, between turns. */
-  #leftovers: DeferredCleanup['later'] | undefined;
+  #deferredCleanup: DeferredCleanup['later'] | undefined;
   #changing: Promise<void> = Promise.resolve();
   #startedAt = 0;
   #commitMs = 0;
@@ -54,29 +54,33 @@ export class Lane {
       {
         frames: options.frames ?? new Frames(),
         protocols: options.protocols ?? new Protocols(),
-        pulse: options.pulse ?? new CallMonitor(),
+        callMonitor: options.callMonitor ?? new CallMonitor(),
       },
       (seat, error) => this.#failures.fail(seat, error),
       () => this.#continueLater(),
     );
     const overload = new Overload(laneState);
-    const terms = new PropertyUpdates(laneState);
+    const propertyUpdates = new PropertyUpdates(laneState);
     const delivery = new Delivery(laneState, overload, options.maxHops ?? MAX_HOPS);
-    const hearing = new ListenPropagation(laneState, onLog);
-    const services = new Services(laneState, terms, hearing, {
+    const listenPropagation = new ListenPropagation(laneState, onLog);
+    const services = new Services(laneState, propertyUpdates, listenPropagation, {
       onLog,
       deliver: (seat, outbox) => delivery.deliver(seat, outbox),
-      tellRoom: () => overload.tell(),
+      notifySenders: () => overload.notifySenders(),
       run: () => this.run(),
       runLater: () => this.#continueLater(),
     });
     this.#laneState = laneState;
     this.#overload = overload;
-    this.#terms = terms;
+    this.#propertyUpdates = propertyUpdates;
     this.#delivery = delivery;
     const hooks = { onLog, onEvent, onSave, onRestore };
-    this.#failures = new Failures(laneState, { delivery, hearing, services, terms }, hooks);
-    this.#parts = { laneState, hearing, overload, terms, services, onRestore };
+    this.#failures = new Failures(
+      laneState,
+      { delivery, listenPropagation, services, propertyUpdates },
+      hooks,
+    );
+    this.#parts = { laneState, listenPropagation, overload, propertyUpdates, services, onRestore };
   }
 
   get frames(): Frames {
@@ -121,10 +125,10 @@ export class Lane {
     const before = this.#changing;
     const change = (async () => {
       await before;
-      const pace = this.#pace();
-      const change = await this.#changeTo(makers, networks, pace);
-      await change.prepare(isCurrent, pace);
-      await this.#clearUp(this.#commit(change), pace);
+      const timeSlicer = this.#timeSlicer();
+      const change = await this.#changeTo(makers, networks, timeSlicer);
+      await change.prepare(isCurrent, timeSlicer);
+      await this.#cleanUp(this.#commit(change), timeSlicer);
       return change.difference;
     })();
     // The next one waits for this one to end, and does not mind how.
@@ -140,7 +144,7 @@ export class Lane {
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
   ): Promise<Difference> {
-    return (await this.#changeTo(makers, networks, this.#pace())).difference;
+    return (await this.#changeTo(makers, networks, this.#timeSlicer())).difference;
   }
 
   /** For how many milliseconds the last change kept the lane, from its last turn before to the first call of every new piece. */
@@ -156,12 +160,12 @@ export class Lane {
     this.#laneState.now = now;
     this.#laneState.beginTurn();
     this.#wakeSeats();
-    let budget = MOST_TURN_FRAMES;
+    let budget = MAX_TURN_FRAMES;
     for (let calls = 1; this.#laneState.queue.length > 0 && budget > 0; calls++) {
       const work = this.#callPiece(this.#laneState.queue.shift()!, now);
       budget -= work;
-      const isWorthALook = work >= FRAMES_WORTH_A_LOOK || calls % CALLS_WORTH_A_LOOK === 0;
-      if (isWorthALook && this.#clock() - now >= TURN_MS) break;
+      const checksClock = work >= CLOCK_CHECK_FRAMES || calls % CLOCK_CHECK_CALLS === 0;
+      if (checksClock && this.#clock() - now >= TURN_MS) break;
     }
     this.#laneState.isRunning = false;
     if (this.#laneState.queue.length > 0) this.#continueLater();
@@ -180,7 +184,7 @@ export class Lane {
     clearImmediate(this.#continuation);
     const errors: unknown[] = [];
     try {
-      if (this.#leftovers !== undefined) atOnce(this.#leftovers);
+      if (this.#deferredCleanup !== undefined) runToEnd(this.#deferredCleanup);
     } catch (error) {
       errors.push(error);
     }
@@ -216,31 +220,31 @@ export class Lane {
     outbox.length = 0;
     const { inbox } = seat.intake;
     const waiting = inbox.length;
-    const { pulse } = this.#laneState;
-    pulse.begin(seat.slot, !seat.isNew);
+    const { callMonitor } = this.#laneState;
+    callMonitor.begin(seat.slot, !seat.isNew);
     try {
       // `now` as it came from the clock: out of a field it would be a new object of the heap for each call.
       seat.wakeAt = seat.piece.process(now, inbox, BATCH_FRAMES, outbox);
-      pulse.end();
+      callMonitor.end();
     } catch (error) {
-      this.#laneState.endCall(error);
+      this.#laneState.endFailedCall(error);
       for (let n = 0; n < outbox.length; n++) this.#laneState.frames.release(outbox.rows[n]!);
       outbox.length = 0;
       this.#failures.fail(seat, error);
-      this.#laneState.catchUp();
+      this.#laneState.runDeferred();
       return BATCH_FRAMES;
     }
-    this.#laneState.catchUp();
+    this.#laneState.runDeferred();
     if (seat.saveAt === Infinity) seat.saveAt = now + seat.saveEveryMs;
     const work = 1 + waiting - inbox.length + outbox.length;
     if (seat.intake.length > inbox.length) {
       seat.intake.refill(this.#laneState.frames);
-      if (this.#overload.fullEdges > 0) this.#overload.noteRoom(seat);
+      if (this.#overload.fullEdges > 0) this.#overload.checkForRoom(seat);
     }
     this.#delivery.deliver(seat, outbox);
     if (inbox.length > 0) this.#laneState.enqueue(seat);
-    this.#terms.tell();
-    this.#overload.tell();
+    this.#propertyUpdates.notifyChanged();
+    this.#overload.notifySenders();
     return work;
   }
 
@@ -263,7 +267,7 @@ export class Lane {
     if (next >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;
-    const delay = Math.min(Math.max(1, Math.ceil(next - this.#laneState.now)), LONGEST_TIMER_MS);
+    const delay = Math.min(Math.max(1, Math.ceil(next - this.#laneState.now)), MAX_TIMER_MS);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
       this.run();
@@ -273,18 +277,18 @@ export class Lane {
   // Pieces: starting, joining, failing.
 
   /** While nothing runs yet, nobody is kept waiting. */
-  #pace(): TimeSlicer | undefined {
+  #timeSlicer(): TimeSlicer | undefined {
     return this.#laneState.seats.length === 0 ? undefined : new TimeSlicer(this.#clock);
   }
 
   async #changeTo(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions>,
-    pace: TimeSlicer | undefined,
+    timeSlicer: TimeSlicer | undefined,
   ): Promise<Change> {
     const places = makers.map((maker) => maker.place);
     const work = arranging(this.#laneState.protocols, places, networks);
-    const arrangement = pace === undefined ? atOnce(work) : await pace.through(work);
+    const arrangement = timeSlicer === undefined ? runToEnd(work) : await timeSlicer.run(work);
     const mistakes =
       arrangement.mistakes.length > 0
         ? arrangement.mistakes
@@ -295,54 +299,54 @@ export class Lane {
 
   #commit(change: Change): DeferredCleanup {
     // What is on its way arrives by the old puzzle.
-    const latest = this.#clock() + LONGEST_ARRIVAL_MS;
-    for (let turns = 0; turns < MOST_TURNS_BEFORE_CHANGE && this.#laneState.queue.length > 0; turns++) {
+    const latest = this.#clock() + MAX_DRAIN_MS;
+    for (let turns = 0; turns < MAX_TURNS_BEFORE_CHANGE && this.#laneState.queue.length > 0; turns++) {
       if (this.#clock() > latest) break;
       this.run();
     }
     this.#laneState.isRunning = true;
-    let leftovers: DeferredCleanup;
+    let deferredCleanup: DeferredCleanup;
     const begins = this.#clock();
     try {
       this.#laneState.now = begins;
-      leftovers = change.commit();
+      deferredCleanup = change.commit();
     } catch (error) {
       this.#laneState.isRunning = false;
       change.undo();
       throw error;
     }
     // New pieces say what they offer before anybody is told that the old ones offer it no more.
-    this.#terms.isHeld = true;
+    this.#propertyUpdates.isSuspended = true;
     for (let waiting = this.#laneState.queue.length; waiting > 0; waiting--)
       this.#callPiece(this.#laneState.queue.shift()!, this.#laneState.now);
-    this.#terms.isHeld = false;
+    this.#propertyUpdates.isSuspended = false;
     for (const seat of this.#laneState.seats) {
-      seat.former = undefined;
+      seat.formerEdges = undefined;
       seat.isNew = false;
       this.#failures.openDetours(seat);
       for (const member of seat.edges) member.dropInherited();
     }
-    this.#terms.note();
-    this.#terms.tell();
-    this.#overload.tell();
+    this.#propertyUpdates.invalidate();
+    this.#propertyUpdates.notifyChanged();
+    this.#overload.notifySenders();
     this.#laneState.isRunning = false;
     this.#commitMs = this.#clock() - begins;
-    return leftovers;
+    return deferredCleanup;
   }
 
   /** Closes what a change has left behind, most of it while frames flow again. */
-  async #clearUp({ now, later }: DeferredCleanup, pace: TimeSlicer | undefined): Promise<void> {
-    this.#leftovers = later;
+  async #cleanUp({ now, later }: DeferredCleanup, timeSlicer: TimeSlicer | undefined): Promise<void> {
+    this.#deferredCleanup = later;
     try {
       for (const each of now) closeRetired(this.#laneState, each);
       this.run();
-      if (pace === undefined) atOnce(later);
+      if (timeSlicer === undefined) runToEnd(later);
       else {
-        await pace.rest();
-        await pace.through(later);
+        await timeSlicer.yieldNow();
+        await timeSlicer.run(later);
       }
     } finally {
-      this.#leftovers = undefined;
+      this.#deferredCleanup = undefined;
     }
   }
 }
@@ -351,7 +355,7 @@ export interface LaneOptions extends Partial<FailureHooks> {
   readonly frames?: Frames;
   readonly protocols?: Protocols;
   /** Where it tells which piece is called. */
-  readonly pulse?: CallMonitor;
+  readonly callMonitor?: CallMonitor;
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
   /** Pieces that a frame may pass; default {@link MAX_HOPS}. */
@@ -361,15 +365,15 @@ export interface LaneOptions extends Partial<FailureHooks> {
 /** How long a turn may take, before timers and other descriptors have theirs. */
 const TURN_MS = 2;
 /** Within a turn the clock is looked at after a large batch, and after so many small ones: for a lone frame it would cost too much. */
-const FRAMES_WORTH_A_LOOK = 128;
-const CALLS_WORTH_A_LOOK = 8;
+const CLOCK_CHECK_FRAMES = 128;
+const CLOCK_CHECK_CALLS = 8;
 /** And where calls are quick it ends all the same, in frames. */
-const MOST_TURN_FRAMES = 16_384;
+const MAX_TURN_FRAMES = 16_384;
 /** Pieces that a frame may pass before it is held to go in circles. */
 const MAX_HOPS = 64;
 /** What is on its way has so many turns to arrive before a change; what waits then still is counted, where its piece is replaced. */
-const MOST_TURNS_BEFORE_CHANGE = 64;
+const MAX_TURNS_BEFORE_CHANGE = 64;
 /** And so long: a flood inside of the lane never has arrived. */
-const LONGEST_ARRIVAL_MS = 10;
+const MAX_DRAIN_MS = 10;
 /** The longest delay that a Node timer takes: 2³¹−1 ms. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -193,7 +193,7 @@ class Scene {
     );
     const carrier = this.running().find(({ description }) => description.name === 'tun')!;
     const heard = new Set<string>();
-    for (const [, stack, present] of carrier.heard) {
+    for (const [, stack, present] of carrier.listened) {
       if (present) heard.add(stack);
       else heard.delete(stack);
     }

@@ -180,8 +180,8 @@ describe('a piece that calls the host', () => {
     expect(scene.faults()).toEqual(['hostile FT_FAULT_FUEL']);
     scene.round();
     // What it listened on went with it.
-    expect(scene.ends.bottom!.heard.filter(([, , present]) => present).length).toBe(
-      1 + scene.ends.bottom!.heard.filter(([, , present]) => !present).length + 1,
+    expect(scene.ends.bottom!.listened.filter(([, , present]) => present).length).toBe(
+      1 + scene.ends.bottom!.listened.filter(([, , present]) => !present).length + 1,
     );
   });
 

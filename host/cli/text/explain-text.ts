@@ -41,7 +41,7 @@ function onwardLines(piece: string, onward: Onward, indent: string): string[] {
     onward.isHairpin ? 'Hairpin' : '',
     onward.overhead === 0 ? '' : `${onward.overhead > 0 ? '+' : ''}${onward.overhead} bytes`,
     onward.isOpaque ? 'opaque' : '',
-    onward.isToldAbove ? 'as told before' : '',
+    onward.isRepeated ? 'as told before' : '',
   ].filter((note) => note !== '');
   const told = notes.length === 0 ? '' : `  (${notes.join(', ')})`;
   const head = `${indent}${piece} → ${onward.edge} ${printable(onward.shape)}${told}`;

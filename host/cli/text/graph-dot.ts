@@ -22,7 +22,7 @@ export function graphDot(puzzle: Puzzle): string {
     lines.push(`  ${quote(`network ${name}`)} [label=${quote(`${name}${copies}`)}, shape=ellipse];`);
   }
   for (const { name, members } of puzzle.joints) {
-    for (const { place, described, shapes } of members) {
+    for (const { placeIndex: place, described, shapes } of members) {
       const piece = puzzle.pieces[place]!.place;
       const edge = piece.description.edges[described]!;
       const label = [edge.name, ...shapes.map((shape) => shapeText(edge.shapes[shape]!))].join('\n');

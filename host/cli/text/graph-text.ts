@@ -41,7 +41,7 @@ export function reachText({ reach }: Shape): string {
 function jointLines(puzzle: Puzzle, joint: PlannedJoint, paint: Paint): string[] {
   const rows: { first: boolean; last: boolean; cells: string[] }[] = [];
   joint.members.forEach((member, index) => {
-    const { place, reference } = puzzle.pieces[member.place]!;
+    const { place, reference } = puzzle.pieces[member.placeIndex]!;
     const edge = place.description.edges[member.described]!;
     member.shapes.forEach((shape, i) => {
       const told = edge.shapes[shape]!;
@@ -72,7 +72,7 @@ function pairRows(puzzle: Puzzle, joint: PlannedJoint): string[][] {
   return [...stacks].map(([ends, list]) => [ends, list.map((stack) => printable(stack)).join(', ')]);
 }
 
-function endName(puzzle: Puzzle, { place, described }: { place: number; described: number }): string {
+function endName(puzzle: Puzzle, { placeIndex: place, described }: PlannedJoint['members'][number]): string {
   const each = puzzle.pieces[place]!.place;
   return `${each.name}.${each.description.edges[described]!.name}`;
 }
@@ -82,7 +82,7 @@ function curveRows(puzzle: Puzzle, index: number): string[][] {
   const { name, description } = puzzle.pieces[index]!.place;
   const joined = new Set<string>();
   for (const { members } of puzzle.joints) {
-    for (const { place, described, shapes } of members) {
+    for (const { placeIndex: place, described, shapes } of members) {
       if (place === index) for (const shape of shapes) joined.add(`${described}/${shape}`);
     }
   }

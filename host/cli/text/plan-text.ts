@@ -32,7 +32,7 @@ export function planText(puzzle: Puzzle, paint: Paint = plainPaint): string {
 function memberRow(
   puzzle: Puzzle,
   joint: PlannedJoint,
-  { place, described }: PlannedJoint['members'][number],
+  { placeIndex: place, described }: PlannedJoint['members'][number],
 ) {
   const { name, description } = puzzle.pieces[place]!.place;
   const edge = description.edges[described]!.name;
@@ -63,7 +63,7 @@ function pairRows(puzzle: Puzzle, { pairs }: PlannedJoint): string[][] {
 
 function endText(
   puzzle: Puzzle,
-  { place, described }: PlannedJoint['members'][number],
+  { placeIndex: place, described }: PlannedJoint['members'][number],
   shape: number,
 ): string {
   const { name, description } = puzzle.pieces[place]!.place;

@@ -4,7 +4,7 @@ import { arrange } from '../../puzzle/plan/arrange.ts';
 import type { Mistake, NetworkOptions, Place } from '../../puzzle/plan/arrangement.ts';
 import { joinByDefault } from '../../puzzle/plan/default-policy.ts';
 import { findShapes } from '../../puzzle/plan/find-shapes.ts';
-import { bringProtocols } from '../../puzzle/plan/piece-protocols.ts';
+import { definePieceProtocols } from '../../puzzle/plan/piece-protocols.ts';
 import { bypassMistakes } from '../../puzzle/reach/bypass.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { checkSettings, type SettingPairs } from '../configuration/check-settings.ts';
@@ -146,7 +146,7 @@ class Check {
       else pieces.push(piece);
     }
 
-    for (const mistake of bringProtocols(
+    for (const mistake of definePieceProtocols(
       this.#checkContext.protocols,
       pieces.map(({ place }) => place),
     )) {

@@ -19,15 +19,15 @@ const SNAPSHOT_MS = 250;
 const port = parentPort;
 if (port === null) throw new Error('this module is for a worker thread');
 const { pulse: memory, handover }: LaneSetting = workerData;
-const pulse = new CallMonitor(memory);
+const callMonitor = new CallMonitor(memory);
 const calls = new CallMonitorReader(memory);
-pulse.thread = threadNumber();
+callMonitor.thread = threadNumber();
 useHandover(handover);
 
 const protocols = protocolsOfPuzzle();
 const lane = new Lane({
   protocols,
-  pulse,
+  callMonitor,
   onEvent: (event) => post({ kind: 'event', event }),
   onLog: (entry) => post({ kind: 'event', event: { kind: 'log', ...entry } }),
   onSave: (piece, saved) => post({ kind: 'saved', piece, saved }),

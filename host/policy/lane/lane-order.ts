@@ -2,7 +2,7 @@ import { nativePieces } from '../../endpoint/catalogue.ts';
 import { componentFrom, type LoadedComponent, type PortableComponent } from '../../engine/load-component.ts';
 import type { NetworkOptions } from '../../puzzle/plan/arrangement.ts';
 import type { PieceMaker, SavedState, SeatFault } from '../../puzzle/plan/piece-maker.ts';
-import { bringProtocols } from '../../puzzle/plan/piece-protocols.ts';
+import { definePieceProtocols } from '../../puzzle/plan/piece-protocols.ts';
 import type { protocolsOfPuzzle } from '../../puzzle/runtime/component-environment.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import type { Puzzle } from '../check/checked-puzzle.ts';
@@ -44,7 +44,7 @@ export function orderOf(puzzle: Puzzle, historyOf: (piece: string) => PieceHisto
       recipe,
       // One that may not run is not the one that will.
       ...(identity === undefined ? {} : { identity: ended === undefined ? identity : `ended ${identity}` }),
-      ...(ended === undefined ? {} : { ended }),
+      ...(ended === undefined ? {} : { initialFault: ended }),
       ...(state === undefined ? {} : { state }),
       ...(isResumed === true ? { isResumed } : {}),
     };
@@ -57,7 +57,7 @@ export async function makersFor(
   { pieces }: LaneOrder,
   protocols: ReturnType<typeof protocolsOfPuzzle>,
 ): Promise<PieceMaker[]> {
-  bringProtocols(
+  definePieceProtocols(
     protocols,
     pieces.map(({ place }) => place),
   );

@@ -3,7 +3,7 @@ import { dropHandover } from '../../endpoint/handover.ts';
 import type { Difference } from '../../puzzle/change/difference.ts';
 import type { SavedState, SeatFault } from '../../puzzle/plan/piece-maker.ts';
 import { PuzzleError } from '../../puzzle/plan/puzzle-error.ts';
-import { CALM_MS, FIRST_RESTART_MS, LAST_RESTART_MS } from '../../puzzle/runtime/seat.ts';
+import { CALM_MS, FIRST_RESTART_MS, MAX_RESTART_MS } from '../../puzzle/runtime/seat.ts';
 import type { LaneSnapshot, PieceSnapshot } from '../../puzzle/runtime/snapshot.ts';
 import type { Puzzle } from '../check/checked-puzzle.ts';
 import { withCarried, withoutPieces } from './carried-counters.ts';
@@ -264,7 +264,7 @@ class WorkerLane implements LaneHandle {
     await this.#end(this.#thread, laneEnded(whose, fault));
     // Without anybody to leave out it may die again at once.
     if (this.#deathsInARow > 1)
-      await pause(Math.min(FIRST_RESTART_MS * 2 ** (this.#deathsInARow - 2), LAST_RESTART_MS));
+      await pause(Math.min(FIRST_RESTART_MS * 2 ** (this.#deathsInARow - 2), MAX_RESTART_MS));
     for (;;) {
       if (this.#closing !== undefined) return;
       this.#thread = this.#spare ?? this.#newThread();
@@ -342,7 +342,7 @@ class WorkerLane implements LaneHandle {
     const { failure, identity } = entry.maker;
     const wasCalm = this.#cameBackAt.has(name) && performance.now() - this.#cameBackAt.get(name)! > CALM_MS;
     const delayMs = wasCalm ? FIRST_RESTART_MS : (this.#delays.get(name) ?? FIRST_RESTART_MS);
-    this.#delays.set(name, Math.min(delayMs * 2, LAST_RESTART_MS));
+    this.#delays.set(name, Math.min(delayMs * 2, MAX_RESTART_MS));
     const timer = failure === 'restart' ? setTimeout(() => void this.#bringBack(name), delayMs) : undefined;
     this.#lost.set(name, { fault, identity, timer });
   }

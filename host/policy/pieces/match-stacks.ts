@@ -1,5 +1,5 @@
 import { explainMatch, type MatchExplanation } from '../../puzzle/plan/explain-match.ts';
-import { bringProtocols } from '../../puzzle/plan/piece-protocols.ts';
+import { definePieceProtocols } from '../../puzzle/plan/piece-protocols.ts';
 import { protocolsOfPuzzle } from '../../puzzle/runtime/component-environment.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { describePiece, type PieceRegistry } from './piece-registry.ts';
@@ -26,7 +26,7 @@ export async function matchStacks(
       edges: new Map<string, readonly string[]>(),
     })),
   );
-  const [mistake] = bringProtocols(protocols, places);
+  const [mistake] = definePieceProtocols(protocols, places);
   if (mistake !== undefined) throw new FunnelError(mistake.code, `${mistake.piece}: ${mistake.message}`);
   return explainMatch(protocols, first, second);
 }

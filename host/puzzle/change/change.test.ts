@@ -87,7 +87,7 @@ describe('a change', () => {
       const pieces = lane.snapshot().pieces;
       const before = instances.slice();
       const calls = before.map((piece) =>
-        JSON.stringify([piece.joinings, piece.left, piece.heard, piece.calls]),
+        JSON.stringify([piece.joinings, piece.left, piece.listened, piece.calls]),
       );
       const bad =
         step === 'restore'
@@ -116,14 +116,14 @@ describe('a change', () => {
           JSON.stringify([
             piece.joinings,
             piece.left,
-            piece.heard.filter(([, , present]) => present).slice(0, 1),
+            piece.listened.filter(([, , present]) => present).slice(0, 1),
             piece.calls,
           ]),
         ),
       ).toEqual(
         before.map((_piece, n) => {
-          const [joinings, left, heard, called] = JSON.parse(calls[n]!);
-          return JSON.stringify([joinings, left, heard.slice(0, 1), called]);
+          const [joinings, left, target, called] = JSON.parse(calls[n]!);
+          return JSON.stringify([joinings, left, target.slice(0, 1), called]);
         }),
       );
       expect(instances.slice(before.length).every((piece) => piece.closes === 1)).toBe(true);
@@ -180,10 +180,9 @@ describe('a change', () => {
     const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
     instanceOf('six').context.offer(0, address, true);
     instanceOf('tun').bring(0, ipv6());
-    const told = instanceOf('tun').joinings.length;
+    const reported = instanceOf('tun').joinings.length;
     await lane.apply(makers({ tun: {}, six: { version: 2, offers: address } }));
-    for (const joining of instanceOf('tun').joinings.slice(told))
-      expect(joining.properties).toEqual([address]);
+    for (const join of instanceOf('tun').joinings.slice(reported)) expect(join.properties).toEqual([address]);
   });
 
   it.each([

@@ -6,7 +6,7 @@ import type { PieceMaker } from '../plan/piece-maker.ts';
 import { propertyText } from '../plan/properties.ts';
 import { PuzzleError } from '../plan/puzzle-error.ts';
 import type { TimeSlicer } from '../plan/time-slicer.ts';
-import { AlongCurves, type Heard, type Station } from '../reach/along-curves.ts';
+import { AlongCurves, type ListenTarget, type Station } from '../reach/along-curves.ts';
 import type { ActivationFlag } from '../runtime/activation.ts';
 import type { FailureHooks } from '../runtime/failures.ts';
 import type { Joint } from '../runtime/joint.ts';
@@ -34,15 +34,15 @@ export class Change {
   readonly #arrangement: Arrangement;
   /** By place. */
   readonly #candidates: Candidate[] = [];
-  readonly #joinings: Joining[] = [];
+  readonly #joins: EdgeJoin[] = [];
   /** Joints by name, those that come with this change included. */
   readonly #joints = new Map<string, Joint<JoinedEdge>>();
-  #alongCurves: AlongCurves<Joining>;
+  #alongCurves: AlongCurves<EdgeJoin>;
   /** Who hears what each Edge will listen on, by direction and stack; and of which rejoining this is true. */
-  readonly #heard = new Map<JoinedEdge, Map<string, readonly Heard<JoinedEdge>[]>>();
-  #heardAt = -1;
+  readonly #listenTargets = new Map<JoinedEdge, Map<string, readonly ListenTarget<JoinedEdge>[]>>();
+  #listenTargetsVersion = -1;
   /** What native pieces were told to open, to be taken back when the change fails. */
-  readonly #opened: { joining: Joining; stack: string }[] = [];
+  readonly #opened: { join: EdgeJoin; stack: string }[] = [];
 
   constructor(
     parts: LaneParts,
@@ -61,10 +61,10 @@ export class Change {
   /**
    * Makes and starts what is new, and asks everybody concerned. Nothing of the running puzzle changes.
    *
-   * @param pace lets the running puzzle have its turns in between; in one go when left out.
+   * @param timeSlicer lets the running puzzle have its turns in between; in one go when left out.
    * @throws {PuzzleError} with everything undone.
    */
-  async prepare(isCurrent: () => boolean, pace?: TimeSlicer): Promise<void> {
+  async prepare(isCurrent: () => boolean, timeSlicer?: TimeSlicer): Promise<void> {
     const mayGoOn = async (rest: Promise<void> | undefined): Promise<void> => {
       await rest;
       if (!isCurrent()) throw new PuzzleError([SUPERSEDED]);
@@ -74,35 +74,35 @@ export class Change {
       for (const maker of this.#makers) {
         const candidate = await this.#makeCandidate(maker);
         this.#candidates.push(candidate);
-        await mayGoOn(candidate.isKept ? pace?.mayRest() : pace?.rest());
+        await mayGoOn(candidate.isKept ? timeSlicer?.yieldIfDue() : timeSlicer?.yieldNow());
       }
       const retiring = this.#retiringNatives();
       for (const candidate of this.#candidates) {
         mistakes.push(...this.#startCandidate(candidate, retiring));
-        await mayGoOn(pace?.mayRest());
+        await mayGoOn(timeSlicer?.yieldIfDue());
       }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
       for (const [n, candidate] of this.#candidates.entries()) {
         this.#candidates[n] = await this.#restoreCandidate(candidate);
-        await mayGoOn(pace?.mayRest());
+        await mayGoOn(timeSlicer?.yieldIfDue());
       }
-      this.#planJoinings();
-      this.#alongCurves = this.#waysOn();
-      for (const found of this.#askAll()) {
+      this.#planJoins();
+      this.#alongCurves = this.#findPaths();
+      for (const found of this.#askAboutAllJoins()) {
         mistakes.push(...found);
-        await mayGoOn(pace?.mayRest());
+        await mayGoOn(timeSlicer?.yieldIfDue());
       }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
       const { laneState } = this.#parts;
       const version = laneState.listenersVersion;
       for (const found of this.#openListens()) {
         mistakes.push(...found);
-        await mayGoOn(pace?.mayRest());
+        await mayGoOn(timeSlicer?.yieldIfDue());
       }
-      await mayGoOn(pace?.rest());
+      await mayGoOn(timeSlicer?.yieldNow());
       // What is listened on now, and who has failed now, counts. What the last frames by the old puzzle change in it is put right by the commit.
       if (laneState.listenersVersion !== version) {
-        this.#alongCurves = this.#waysOn();
+        this.#alongCurves = this.#findPaths();
         mistakes.push(...[...this.#openListens()].flat());
       }
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
@@ -114,14 +114,14 @@ export class Change {
 
   /** Takes back what was prepared; the running puzzle has noticed nothing. */
   undo(): void {
-    for (const { joining, stack } of this.#opened.reverse())
-      joining.candidate.piece.listening(joining.edge, stack, false);
+    for (const { join, stack } of this.#opened.reverse())
+      join.candidate.piece.listening(join.edge, stack, false);
     this.#opened.length = 0;
     const { laneState } = this.#parts;
     for (const { isKept, piece, seat } of this.#candidates) {
       if (isKept) continue;
-      laneState.calling(seat, false, () => piece.close());
-      if (!laneState.seats.includes(seat)) laneState.pulse.release(seat.slot);
+      laneState.callMonitored(seat, false, () => piece.close());
+      if (!laneState.seats.includes(seat)) laneState.callMonitor.release(seat.slot);
     }
     this.#candidates.length = 0;
   }
@@ -134,48 +134,55 @@ export class Change {
    */
   commit(): DeferredCleanup {
     this.#handOverStates();
-    const { laneState, hearing, overload } = this.#parts;
+    const { laneState, listenPropagation, overload } = this.#parts;
     const retired: Retired = { now: [], later: [] };
     const left = this.#leaveOld();
     const seats = this.#candidates.map((candidate) => this.#takeSeat(candidate, retired));
     for (const seat of laneState.seats) {
       if (seats.includes(seat)) continue;
       overload.dropWaiting(seat, 'removed');
-      seat.tenancy.isActive = false;
+      seat.activation.isActive = false;
       seat.wakeAt = seat.restartAt = Infinity;
       retire(seat, retired, true);
     }
-    const isAsPrepared = laneState.rejoinings === this.#heardAt;
+    const isAsPrepared = laneState.topologyVersion === this.#listenTargetsVersion;
     laneState.seats.splice(0, laneState.seats.length, ...seats);
     const joined = this.#joinNew();
-    laneState.rejoined();
-    const { rejoinings } = laneState;
-    this.#tellPieces(joined);
-    const closing = hearing.renew(isAsPrepared && laneState.rejoinings === rejoinings ? this.#heard : undefined);
-    return { now: retired.now, later: closeLater(laneState, hearing, closing, left, retired.later) };
+    laneState.topologyChanged();
+    const { topologyVersion } = laneState;
+    this.#notifyPieces(joined);
+    const closing = listenPropagation.recompute(
+      isAsPrepared && laneState.topologyVersion === topologyVersion ? this.#listenTargets : undefined,
+    );
+    return {
+      now: retired.now,
+      later: closeLater(laneState, listenPropagation, closing, left, retired.later),
+    };
   }
 
   async #makeCandidate(maker: PieceMaker): Promise<Candidate> {
     const { place } = maker;
     const old = this.#parts.laneState.seats.find((seat) => seat.name === place.name);
     if (old?.piece !== undefined && isSame(old, maker)) {
-      return { maker, seat: old, piece: old.piece, tenancy: old.tenancy, isKept: true };
+      return { maker, seat: old, piece: old.piece, activation: old.activation, isKept: true };
     }
     const seat =
       old !== undefined && old.kind === maker.kind
         ? old
-        : new Seat(maker, this.#parts.laneState.pulse.claim(place.name));
-    const tenancy: ActivationFlag = { isActive: false };
-    const context = this.#parts.services.contextOf(seat, tenancy, maker);
+        : new Seat(maker, this.#parts.laneState.callMonitor.claim(place.name));
+    const activation: ActivationFlag = { isActive: false };
+    const context = this.#parts.services.contextOf(seat, activation, maker);
     const piece =
-      maker.ended === undefined ? await this.#make(seat, maker, context) : new StubPiece(place.description);
-    return { maker, seat, piece, tenancy, isKept: false };
+      maker.initialFault === undefined
+        ? await this.#make(seat, maker, context)
+        : new StubPiece(place.description);
+    return { maker, seat, piece, activation, isKept: false };
   }
 
   /** Calls a piece while a change is prepared; a fault there, or what the system refuses an endpoint, says whose it is. */
   #guarded<T>({ seat, isKept }: Pick<Candidate, 'seat' | 'isKept'>, call: () => T): T {
     try {
-      return this.#parts.laneState.calling(seat, isKept, call);
+      return this.#parts.laneState.callMonitored(seat, isKept, call);
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;
       const setting =
@@ -197,7 +204,7 @@ export class Change {
   /** What it runs before the first wait counts as a call. */
   #make(seat: Seat, maker: PieceMaker, context: PieceContext): Piece | Promise<Piece> {
     const { laneState } = this.#parts;
-    return laneState.calling(seat, false, () => maker.make(context, laneState.frames));
+    return laneState.callMonitored(seat, false, () => maker.make(context, laneState.frames));
   }
 
   #startCandidate(candidate: Candidate, retiring: readonly Piece[]): Mistake[] {
@@ -205,32 +212,34 @@ export class Change {
     if (isKept) return [];
     const name = maker.place.name;
     piece.succeed?.(retiring);
-    return this.#guarded(candidate, () => piece.start(this.#parts.laneState.now)).map(({ setting, message }) => ({
-      code: 'FT_PIECE_START',
-      piece: name,
-      message,
-      ...(setting === undefined ? {} : { setting }),
-    }));
+    return this.#guarded(candidate, () => piece.start(this.#parts.laneState.now)).map(
+      ({ setting, message }) => ({
+        code: 'FT_PIECE_START',
+        piece: name,
+        message,
+        ...(setting === undefined ? {} : { setting }),
+      }),
+    );
   }
 
   /** Gives a piece the state that was saved in another lane. What does not take it begins afresh, as another instance. */
   async #restoreCandidate(candidate: Candidate): Promise<Candidate> {
     const { maker, seat, piece, isKept } = candidate;
     const { state } = maker;
-    if (isKept || state === undefined || maker.ended !== undefined) return candidate;
+    if (isKept || state === undefined || maker.initialFault !== undefined) return candidate;
     // One that runs hands over its own.
     if (seat.piece !== undefined && seat.fault === undefined) return candidate;
     const { laneState } = this.#parts;
     const why = problemOf(() =>
-      laneState.calling(seat, isKept, () => piece.restore(laneState.now, state.version, state.state)),
+      laneState.callMonitored(seat, isKept, () => piece.restore(laneState.now, state.version, state.state)),
     );
     this.#parts.onRestore(seat.name, why === undefined);
     if (why === undefined) return candidate;
-    const tenancy: ActivationFlag = { isActive: false };
-    const context = this.#parts.services.contextOf(seat, tenancy, maker);
+    const activation: ActivationFlag = { isActive: false };
+    const context = this.#parts.services.contextOf(seat, activation, maker);
     context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
-    laneState.calling(seat, false, () => piece.close());
-    const fresh = { ...candidate, tenancy, piece: await this.#make(seat, maker, context) };
+    laneState.callMonitored(seat, false, () => piece.close());
+    const fresh = { ...candidate, tenancy: activation, piece: await this.#make(seat, maker, context) };
     try {
       const mistakes = this.#startCandidate(fresh, []);
       if (mistakes.length > 0) throw new PuzzleError(mistakes);
@@ -242,7 +251,7 @@ export class Change {
   }
 
   /** Edges that stay keep their numbers; new ones get the lowest that are free, and are made, for the commit to put them in place. */
-  #planJoinings(): void {
+  #planJoins(): void {
     const { laneState } = this.#parts;
     const taken = this.#candidates.map(({ isKept, seat }) => {
       const numbers = new Set<number>();
@@ -253,25 +262,25 @@ export class Change {
       const joint = laneState.jointNamed(name);
       this.#joints.set(name, joint);
       for (const planned of members) {
-        const candidate = this.#candidates[planned.place]!;
+        const candidate = this.#candidates[planned.placeIndex]!;
         const old = candidate.isKept ? findMember(candidate.seat, planned.described, name) : undefined;
         let edge = old?.edge ?? 0;
         if (old === undefined) {
-          const numbers = taken[planned.place]!;
+          const numbers = taken[planned.placeIndex]!;
           while (numbers.has(edge)) edge++;
           numbers.add(edge);
         }
         const { seat, maker } = candidate;
         const { described, shapes } = planned;
         const { description } = maker.place;
-        this.#joinings.push({
+        this.#joins.push({
           candidate,
           planned,
           network: name,
           edge,
           old,
           member: old ?? new JoinedEdge(seat, edge, described, joint, description),
-          handed: new Map(),
+          handedTags: new Map(),
           piece: seat,
           description,
           described,
@@ -283,37 +292,41 @@ export class Change {
   }
 
   /** On which ways what pieces listen on and offer reaches others, as the pieces are now. */
-  #waysOn(): AlongCurves<Joining> {
-    this.#heard.clear();
-    this.#heardAt = this.#parts.laneState.rejoinings;
-    return new AlongCurves(this.#parts.laneState.stacksAlong, this.#joinings.filter(isPassable));
+  #findPaths(): AlongCurves<EdgeJoin> {
+    this.#listenTargets.clear();
+    this.#listenTargetsVersion = this.#parts.laneState.topologyVersion;
+    return new AlongCurves(this.#parts.laneState.stacksAlong, this.#joins.filter(isPassable));
   }
 
   /** Asks for one Edge after the other. */
-  *#askAll(): Generator<readonly Mistake[]> {
+  *#askAboutAllJoins(): Generator<readonly Mistake[]> {
     const offers = this.#alongCurves.offers(offersOf);
-    const here = new Map<string, Joining[]>();
-    for (const joining of this.#joinings) {
-      const others = here.get(joining.network);
-      if (others === undefined) here.set(joining.network, [joining]);
-      else others.push(joining);
+    const here = new Map<string, EdgeJoin[]>();
+    for (const join of this.#joins) {
+      const others = here.get(join.network);
+      if (others === undefined) here.set(join.network, [join]);
+      else others.push(join);
     }
-    for (const joining of this.#joinings) {
-      const { network, piece } = joining;
+    for (const join of this.#joins) {
+      const { network, piece } = join;
       const others = here.get(network)!.flatMap((other) => (other.piece === piece ? [] : offersOf(other)));
-      yield this.#ask(joining, offersAt(others, offers.get(network) ?? [], piece));
+      yield this.#askAboutJoin(join, offersAt(others, offers.get(network) ?? [], piece));
     }
   }
 
-  #ask({ candidate, planned, network, edge, old }: Joining, offers: readonly Property[]): Mistake[] {
+  #askAboutJoin(
+    { candidate, planned, network, edge, old }: EdgeJoin,
+    offers: readonly Property[],
+  ): Mistake[] {
     const mistakes: Mistake[] = [];
     for (const [index, shape] of planned.shapes.entries()) {
       const properties = [...planned.properties[index]!, ...offers];
-      const isToldSo = old?.shapes.includes(shape) && old.told.get(shape) === propertiesText(properties);
-      if (isToldSo && !this.#isTouched(network)) continue;
+      const isReported =
+        old?.shapes.includes(shape) && old.lastReported.get(shape) === propertiesText(properties);
+      if (isReported && !this.#isTouched(network)) continue;
       const { place } = candidate.maker;
-      const joining = { edge, described: planned.described, shape, joint: network, properties };
-      const problem = this.#guarded(candidate, () => candidate.piece.accepts(joining));
+      const join = { edge, described: planned.described, shape, joint: network, properties };
+      const problem = this.#guarded(candidate, () => candidate.piece.accepts(join));
       if (problem === undefined) continue;
       const described = place.description.edges[planned.described]!;
       mistakes.push({
@@ -333,22 +346,22 @@ export class Change {
 
   /** Endpoints open what they will have to, and have not opened yet: what they cannot open ends the change here. One Edge after the other. */
   *#openListens(): Generator<readonly Mistake[]> {
-    for (const listener of this.#joinings) {
+    for (const listener of this.#joins) {
       const mistakes: Mistake[] = [];
       for (const { direction, stack } of stacksOf(listener)) {
-        const hearers = this.#alongCurves.hearers(listener, direction, stack);
-        this.#noteHearers(listener, `${direction} ${stack}`, hearers);
-        for (const heard of hearers) {
-          const { station } = heard;
+        const targets = this.#alongCurves.listenTargets(listener, direction, stack);
+        this.#recordTargets(listener, `${direction} ${stack}`, targets);
+        for (const target of targets) {
+          const { station } = target;
           const { piece, maker } = station.candidate;
-          if (maker.kind !== 'native' || station.old?.heard.has(heard.stack)) continue;
-          if (station.opens.has(heard.stack)) continue;
-          station.opens.add(heard.stack);
+          if (maker.kind !== 'native' || station.old?.notified.has(target.stack)) continue;
+          if (station.opens.has(target.stack)) continue;
+          station.opens.add(target.stack);
           const problem = this.#guarded(station.candidate, () =>
-            piece.listening(station.edge, heard.stack, true),
+            piece.listening(station.edge, target.stack, true),
           );
           if (problem === undefined) {
-            this.#opened.push({ joining: station, stack: heard.stack });
+            this.#opened.push({ join: station, stack: target.stack });
             continue;
           }
           const edge = maker.place.description.edges[station.described]!.name;
@@ -362,12 +375,12 @@ export class Change {
     }
   }
 
-  #noteHearers({ member }: Joining, key: string, hearers: readonly Heard<Joining>[]): void {
-    const byKey = this.#heard.get(member) ?? new Map<string, readonly Heard<JoinedEdge>[]>();
-    this.#heard.set(member, byKey);
+  #recordTargets({ member }: EdgeJoin, key: string, targets: readonly ListenTarget<EdgeJoin>[]): void {
+    const byKey = this.#listenTargets.get(member) ?? new Map<string, readonly ListenTarget<JoinedEdge>[]>();
+    this.#listenTargets.set(member, byKey);
     byKey.set(
       key,
-      hearers.map(({ station, stack }) => ({ station: station.member, stack })),
+      targets.map(({ station, stack }) => ({ station: station.member, stack })),
     );
   }
 
@@ -398,7 +411,7 @@ export class Change {
     const { laneState, overload, services } = this.#parts;
     const left: { piece: Piece; edge: number; stack: string }[] = [];
     const kept = new Map<JoinedEdge, Member>();
-    for (const { old, planned } of this.#joinings) if (old !== undefined) kept.set(old, planned);
+    for (const { old, planned } of this.#joins) if (old !== undefined) kept.set(old, planned);
     const staying = new Set(this.#candidates.flatMap(({ seat, isKept }) => (isKept ? [seat] : [])));
     this.#handOver(staying);
     for (const seat of laneState.seats) {
@@ -418,7 +431,7 @@ export class Change {
         }
         member.joint.members.splice(member.joint.members.indexOf(member), 1);
         if (!stays) continue;
-        for (const stack of member.heard.keys())
+        for (const stack of member.notified.keys())
           if (seat.kind === 'native') left.push({ piece: seat.piece!, edge: member.edge, stack });
         overload.closeIntake(member);
         seat.members[member.edge] = undefined;
@@ -429,7 +442,7 @@ export class Change {
 
   /** A Shape that takes the same as that of the instance before goes on in its place: the plan of the Joint stays as it is. */
   #handOver(staying: ReadonlySet<Seat>): void {
-    for (const { candidate, described, description, network, shapes, handed } of this.#joinings) {
+    for (const { candidate, described, description, network, shapes, handedTags } of this.#joins) {
       const { seat } = candidate;
       if (seat.piece === undefined || staying.has(seat)) continue;
       const { name, shapes: all } = description.edges[described]!;
@@ -441,82 +454,83 @@ export class Change {
         if (tag === undefined || receiver?.stack !== all[shape]!.stack) continue;
         if (receiver.direction !== all[shape]!.direction) continue;
         former.tags.delete(shape);
-        handed.set(shape, tag);
+        handedTags.set(shape, tag);
       }
     }
   }
 
-  #takeSeat({ maker, seat, piece, tenancy, isKept }: Candidate, retired: Retired): Seat {
+  #takeSeat({ maker, seat, piece, activation, isKept }: Candidate, retired: Retired): Seat {
     const { laneState, overload } = this.#parts;
     if (!isKept) {
       if (seat.piece !== undefined) {
         retire(seat, retired, false);
-        seat.tenancy.isActive = false;
+        seat.activation.isActive = false;
         // What still waits came by Edges of the old instance.
         overload.dropWaiting(seat, 'replaced');
-        seat.former = formerEdges(seat);
+        seat.formerEdges = edgesByName(seat);
       }
       for (const member of seat.edges) overload.closeIntake(member);
       seat.members.length = 0;
       seat.piece = piece;
       seat.isNew = true;
-      seat.tenancy = tenancy;
-      seat.fault = maker.ended;
+      seat.activation = activation;
+      seat.fault = maker.initialFault;
       seat.saved = undefined;
       seat.startedAt = laneState.now;
       seat.restartAt = Infinity;
     }
     seat.occupy(maker);
-    tenancy.isActive = true;
+    activation.isActive = true;
     if (!isKept) piece.takeOver?.();
     return seat;
   }
 
-  #joinNew(): Joined[] {
+  #joinNew(): CommittedJoin[] {
     const { laneState } = this.#parts;
-    const joined: Joined[] = [];
+    const joined: CommittedJoin[] = [];
     for (const [name, joint] of this.#joints) {
       joint.copies = this.#networks.get(name)?.copies ?? false;
       laneState.joints.set(name, joint);
     }
-    for (const joining of this.#joinings) {
-      const { candidate, planned, network, edge, old, member, handed } = joining;
+    for (const join of this.#joins) {
+      const { candidate, planned, network, edge, old, member, handedTags } = join;
       const { joint } = member;
       const { seat } = candidate;
       if (old === undefined) {
-        const former = seat.former?.get(`${member.name} ${network}`);
+        const former = seat.formerEdges?.get(`${member.name} ${network}`);
         if (former !== undefined) member.inherit(former);
         seat.members[edge] = member;
         seat.intake.open(edge);
         joint.members.push(member);
       }
-      for (const each of this.#opened) if (each.joining === joining) member.prepared.add(each.stack);
+      for (const each of this.#opened) if (each.join === join) member.notifiedEarly.add(each.stack);
       const shapes = planned.shapes.filter((shape) => !member.shapes.includes(shape));
       const renewed = planned.shapes.filter(
         (shape, index) =>
-          member.shapes.includes(shape) && !isSettledSo(member, shape, planned.properties[index]!),
+          member.shapes.includes(shape) && !isSettledAs(member, shape, planned.properties[index]!),
       );
       member.shapes = [...planned.shapes];
       member.settled = new Map(planned.shapes.map((shape, index) => [shape, planned.properties[index]!]));
       joined.push({ member, shapes, renewed });
       for (const shape of shapes) {
         const { stack, direction } = seat.place.description.edges[planned.described]!.shapes[shape]!;
-        const tag = handed.get(shape);
+        const tag = handedTags.get(shape);
         member.tags.set(
           shape,
-          tag === undefined ? joint.add(member, shape, direction, stack) : joint.hand(tag, member),
+          tag === undefined ? joint.add(member, shape, direction, stack) : joint.reassign(tag, member),
         );
       }
     }
-    for (const [name, joint] of laneState.joints) if (joint.members.length === 0) laneState.joints.delete(name);
+    for (const [name, joint] of laneState.joints)
+      if (joint.members.length === 0) laneState.joints.delete(name);
     return joined;
   }
 
-  #tellPieces(joined: readonly Joined[]): void {
-    const { terms } = this.#parts;
-    terms.note();
+  #notifyPieces(joined: readonly CommittedJoin[]): void {
+    const { propertyUpdates } = this.#parts;
+    propertyUpdates.invalidate();
     for (const { member, shapes, renewed } of joined)
-      for (const shape of [...shapes, ...renewed]) terms.join(member, shape);
+      for (const shape of [...shapes, ...renewed]) propertyUpdates.join(member, shape);
   }
 }
 
@@ -528,10 +542,10 @@ const SUPERSEDED: Mistake = {
 /** What of a lane a change works on. */
 export interface LaneParts {
   readonly laneState: LaneState;
-  readonly hearing: ListenPropagation;
+  readonly listenPropagation: ListenPropagation;
   readonly overload: Overload;
   readonly services: Services;
-  readonly terms: PropertyUpdates;
+  readonly propertyUpdates: PropertyUpdates;
   readonly onRestore: FailureHooks['onRestore'];
 }
 
@@ -540,12 +554,12 @@ interface Candidate {
   readonly maker: PieceMaker;
   readonly seat: Seat;
   readonly piece: Piece;
-  readonly tenancy: ActivationFlag;
+  readonly activation: ActivationFlag;
   readonly isKept: boolean;
 }
 
 /** An Edge as it will be joined. */
-interface Joining extends Station {
+interface EdgeJoin extends Station {
   readonly edge: number;
   readonly candidate: Candidate;
   readonly planned: Member;
@@ -556,10 +570,10 @@ interface Joining extends Station {
   /** The Edge as the commit joins it: the same, or a new one. */
   readonly member: JoinedEdge;
   /** By Shape, the tags that the instance before hands over in the commit. */
-  readonly handed: Map<number, number>;
+  readonly handedTags: Map<number, number>;
 }
 
-interface Joined {
+interface CommittedJoin {
   readonly member: JoinedEdge;
   /** Shapes that are joined now. */
   readonly shapes: readonly number[];
@@ -568,11 +582,11 @@ interface Joined {
 }
 
 /** Whether these are the terms that a Shape was told already. */
-function isSettledSo(member: JoinedEdge, shape: number, properties: readonly Property[]): boolean {
-  const told = member.settled.get(shape) ?? [];
+function isSettledAs(member: JoinedEdge, shape: number, properties: readonly Property[]): boolean {
+  const reported = member.settled.get(shape) ?? [];
   return (
-    told.length === properties.length &&
-    told.every((property, index) => propertyText(property) === propertyText(properties[index]!))
+    reported.length === properties.length &&
+    reported.every((property, index) => propertyText(property) === propertyText(properties[index]!))
   );
 }
 
@@ -581,12 +595,12 @@ function findMember(seat: Seat, described: number, network: string): JoinedEdge 
 }
 
 /** Whether what others do reaches further by way of this piece: not while it has failed, and nothing goes around it. */
-function isPassable({ candidate: { isKept, seat, maker } }: Joining): boolean {
-  return maker.failure === 'bypass' || (isKept ? seat.fault : maker.ended) === undefined;
+function isPassable({ candidate: { isKept, seat, maker } }: EdgeJoin): boolean {
+  return maker.failure === 'bypass' || (isKept ? seat.fault : maker.initialFault) === undefined;
 }
 
 /** What a piece will listen on: the Shapes of its description, and those that it listens on already. */
-function stacksOf({ description, described, shapes, old }: Joining) {
+function stacksOf({ description, described, shapes, old }: EdgeJoin) {
   const all = description.edges[described]!.shapes;
   const listens = [...(old?.listens.values() ?? [])];
   return [
@@ -596,14 +610,14 @@ function stacksOf({ description, described, shapes, old }: Joining) {
 }
 
 /** What a piece offers on an Edge, or the one that it replaces offered there. */
-function offersOf({ old, piece, description, described, network, candidate }: Joining): readonly Property[] {
+function offersOf({ old, piece, description, described, network, candidate }: EdgeJoin): readonly Property[] {
   if (old !== undefined) return old.offers;
   if (candidate.isKept || !(piece instanceof Seat)) return [];
   const { name } = description.edges[described]!;
   return piece.edges.find((member) => member.name === name && member.network === network)?.offers ?? [];
 }
 
-function formerEdges(seat: Seat): Map<string, JoinedEdge> {
+function edgesByName(seat: Seat): Map<string, JoinedEdge> {
   return new Map(seat.edges.map((member) => [`${member.name} ${member.joint.name}`, member]));
 }
 

@@ -1,6 +1,6 @@
 import type { Piece } from '../../piece/piece.ts';
 import type { LaneState } from '../runtime/lane-state.ts';
-import type { Closing, ListenPropagation } from '../runtime/listen-propagation.ts';
+import type { ListenPropagation, PendingClose } from '../runtime/listen-propagation.ts';
 import type { Seat } from '../runtime/seat.ts';
 
 /** What a committed change leaves behind, to be closed. */
@@ -32,19 +32,19 @@ export function retire({ kind, piece, slot }: Seat, { now, later }: Retired, isR
 }
 
 export function closeRetired(laneState: LaneState, { piece, slot, isRemoved }: RetiredPiece): void {
-  laneState.calling({ slot }, false, () => piece.close());
-  if (isRemoved) laneState.pulse.release(slot);
+  laneState.callMonitored({ slot }, false, () => piece.close());
+  if (isRemoved) laneState.callMonitor.release(slot);
 }
 
 export function* closeLater(
   laneState: LaneState,
-  hearing: ListenPropagation,
-  closing: readonly Closing[],
+  listenPropagation: ListenPropagation,
+  closing: readonly PendingClose[],
   left: readonly { piece: Piece; edge: number; stack: string }[],
   retired: readonly RetiredPiece[],
 ): Generator<void, void> {
   for (const each of closing) {
-    hearing.close([each]);
+    listenPropagation.closeUnused([each]);
     yield;
   }
   // Whoever was replaced or removed closes what it had open by itself.

@@ -36,9 +36,9 @@ export function differenceOf(
   );
   const after = new Set(
     arrangement.joints.flatMap(({ name, members }) =>
-      members.map(({ place, described }) => {
-        const { place: where } = makers[place]!;
-        return edgeKey(where.name, where.description.edges[described]!.name, name);
+      members.map(({ placeIndex, described }) => {
+        const { place } = makers[placeIndex]!;
+        return edgeKey(place.name, place.description.edges[described]!.name, name);
       }),
     ),
   );

@@ -77,7 +77,7 @@ it('leaves open what the new piece listens on as the old one did, and closes the
     });
   const net = () => native('net', 1, 'up', { stack: 'ip/udp' });
   await lane.start([net(), listening(1, 7)]);
-  const { heard } = instances.get('net1')!;
+  const { listened: heard } = instances.get('net1')!;
   heard.length = 0;
   await lane.apply([net(), listening(2, 7)]);
   const told = () => heard.splice(0).filter(([, stack]) => stack !== 'ip/udp/*');

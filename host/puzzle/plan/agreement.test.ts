@@ -313,7 +313,7 @@ describe('what Joints settle', () => {
 function settled(places: readonly Place[]): Record<string, readonly string[]> {
   const told: [string, readonly string[]][] = [];
   for (const { members } of arrange(protocols, places, new Map()).joints) {
-    for (const { place, described, shapes, properties } of members) {
+    for (const { placeIndex: place, described, shapes, properties } of members) {
       const { name, description } = places[place]!;
       const edge = `${name}.${description.edges[described]!.name}`;
       for (const [n, shape] of shapes.entries())

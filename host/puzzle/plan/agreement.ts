@@ -14,7 +14,7 @@ import {
   statedFacts,
   withoutRejected,
 } from './properties.ts';
-import { atOnce } from './time-slicer.ts';
+import { runToEnd } from './time-slicer.ts';
 
 /**
  * Settles what holds on all Joints: of each two Shapes between which frames pass, what is said there and what comes from
@@ -23,7 +23,7 @@ import { atOnce } from './time-slicer.ts';
  * It goes in rounds, each made of the one before it alone, so that the order of pieces and of joining has no say.
  */
 export function agree(joined: JoinedPlaces): Agreement {
-  return atOnce(agreeing(joined));
+  return runToEnd(agreeing(joined));
 }
 
 /** The same, with a yield wherever a lane that runs meanwhile may be given its time. */
@@ -83,7 +83,7 @@ class Ends {
   *add(places: JoinedPlaces['places'], joints: JoinedPlaces['joints']): Generator<void> {
     const groups = new Map<string, Group>();
     for (const [joint, { members, pairs }] of joints.entries()) {
-      members.forEach(({ place, edge, described, shapes }, member) => {
+      members.forEach(({ placeIndex: place, edge, described, shapes }, member) => {
         const { repeated, shapes: all } = places[place]!.description.edges[described]!;
         for (const shape of shapes) {
           const key = `${place} ${described} ${shape}`;

@@ -31,7 +31,7 @@ describe('arrange', () => {
       ['lan', [[0], [0, 1]], ['ipv6', 'ipv6/icmpv6']],
       ['wan', [[0], [0]], ['ipv4/udp/*']],
     ]);
-    expect(joints[1]!.members[0]).toMatchObject({ place: 1, edge: 1, described: 1 });
+    expect(joints[1]!.members[0]).toMatchObject({ placeIndex: 1, edge: 1, described: 1 });
   });
 
   it('numbers the Edges of a repeated Edge one by one', () => {
@@ -96,7 +96,7 @@ describe('arrange', () => {
       const { joints, mistakes } = arranged(places);
       const members = joints.flatMap((joint) =>
         joint.members.map(
-          ({ place, edge, shapes }) => `${joint.name} ${places[place]!.name} ${edge} ${shapes}`,
+          ({ placeIndex: place, edge, shapes }) => `${joint.name} ${places[place]!.name} ${edge} ${shapes}`,
         ),
       );
       return {
@@ -239,8 +239,8 @@ describe('arrange', () => {
 /** What came of it, in the model's words. */
 function summary(places: readonly Place[], networks: ReadonlyMap<string, NetworkOptions>) {
   const { joints, mistakes } = arranged(places, networks);
-  const nameOf = ({ place, described }: { place: number; described: number }) =>
-    `${places[place]!.name}.${places[place]!.description.edges[described]!.name}`;
+  const nameOf = ({ placeIndex, described }: { placeIndex: number; described: number }) =>
+    `${places[placeIndex]!.name}.${places[placeIndex]!.description.edges[described]!.name}`;
   return {
     pairs: joints
       .flatMap(({ name, pairs }) =>

@@ -2,12 +2,12 @@ import type { Piece as Description } from '../../../abi/host/contract.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { type Agreement, agreeing } from './agreement.ts';
 import type { Arrangement, Mistake, NetworkOptions, Place, PlannedJoint } from './arrangement.ts';
-import { checkDescription, tooMuchOf } from './check-description.ts';
+import { checkDescription, excessiveParts } from './check-description.ts';
 import { type ConflictPlace, explainConflicts } from './explain-conflict.ts';
 import { type JoinedNetwork, joinNetwork, type NetworkEdge } from './join.ts';
 import { propertiesOf } from './properties.ts';
 import { ShapeClasses } from './shape-classes.ts';
-import { atOnce } from './time-slicer.ts';
+import { runToEnd } from './time-slicer.ts';
 
 /**
  * Brings the Edges of pieces together where their Shapes match, and settles what holds between them: pure, and the same
@@ -21,7 +21,7 @@ export function arrange(
   networks: ReadonlyMap<string, NetworkOptions>,
   known: readonly Description[] = [],
 ): Arrangement {
-  return atOnce(arranging(protocols, places, networks, known));
+  return runToEnd(arranging(protocols, places, networks, known));
 }
 
 /** The same, with a yield wherever a lane that runs meanwhile may be given its time. */
@@ -31,7 +31,7 @@ export function* arranging(
   networks: ReadonlyMap<string, NetworkOptions>,
   known: readonly Description[] = [],
 ): Generator<void, Arrangement> {
-  const excessive = places.flatMap(({ name, description }) => tooMuchOf(name, description));
+  const excessive = places.flatMap(({ name, description }) => excessiveParts(name, description));
   if (excessive.length > 0) return { joints: [], mistakes: excessive };
   const classes = new ShapeClasses(protocols);
   const mistakes: Mistake[] = [];
@@ -107,7 +107,12 @@ function membersByNetwork(places: readonly Place[], mistakes: Mistake[]): Map<st
       for (const network of names) {
         const members = byNetwork.get(network) ?? [];
         const only = parts?.get(network);
-        members.push({ place: index, edge: number++, described, ...(only === undefined ? {} : { only }) });
+        members.push({
+          placeIndex: index,
+          edge: number++,
+          described,
+          ...(only === undefined ? {} : { only }),
+        });
         byNetwork.set(network, members);
       }
     });
@@ -143,8 +148,8 @@ function plannedJoint(
   joint: number,
   agreement: Agreement,
 ): PlannedJoint {
-  const planned = members.map(({ place, edge, described, shapes }, index) => ({
-    place,
+  const planned = members.map(({ placeIndex, edge, described, shapes }, index) => ({
+    placeIndex,
     edge,
     described,
     shapes,

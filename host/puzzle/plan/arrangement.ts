@@ -18,7 +18,7 @@ export interface NetworkOptions {
 /** An Edge of a piece, on a network. */
 export interface Member {
   /** The index of the piece among the places. */
-  readonly place: number;
+  readonly placeIndex: number;
   /** The number by which frames name this Edge: members of one piece are numbered in the order of its description. */
   readonly edge: number;
   /** The index of the Edge in the description. */

@@ -43,7 +43,7 @@ export function checkDescription(piece: string, description: Description): reado
 }
 
 /** Whether a description has more than anybody could follow; then nothing else is worth telling of it. */
-export function tooMuchOf(
+export function excessiveParts(
   piece: string,
   { name, version, edges, curves, settings, reasons }: Description,
 ): readonly Mistake[] {

@@ -39,7 +39,7 @@ export interface Decision {
 
 /** An Edge, or one joining of a repeated Edge. */
 interface Node {
-  readonly place: number;
+  readonly placeIndex: number;
   readonly described: number;
   readonly name: string;
   readonly classes: readonly ShapeClass[];
@@ -89,8 +89,8 @@ class DefaultPolicy {
   run(): DefaultJoining {
     while (this.#round((node) => node.isRequired));
     while (this.#round(() => true));
-    for (const node of this.#nodes) if (!node.isMet && !this.#stuck.has(node)) this.#tellAlone(node);
-    this.#tellChoices();
+    for (const node of this.#nodes) if (!node.isMet && !this.#stuck.has(node)) this.#reportAlone(node);
+    this.#reportChoices();
     return this.#outcome();
   }
 
@@ -104,7 +104,7 @@ class DefaultPolicy {
           return found instanceof Error || only?.includes(at) === false ? [] : found;
         });
         this.#add({
-          place,
+          placeIndex: place,
           described: index,
           name: `${name}.${edge.name}`,
           classes: [...new Set(classes)],
@@ -128,7 +128,7 @@ class DefaultPolicy {
   #add(node: Node): void {
     this.#nodes.push(node);
     node.group.nodes.push(node);
-    node.group.places.add(node.place);
+    node.group.places.add(node.placeIndex);
   }
 
   #enter(node: Node): void {
@@ -156,7 +156,7 @@ class DefaultPolicy {
       // Each had one way only, and they are in each other's: all of them have to be told.
       for (const { node, target } of cluster.moves) {
         this.#stuck.add(node);
-        if (node.isRequired) this.#tellConflict(node, target, cluster);
+        if (node.isRequired) this.#reportConflict(node, target, cluster);
       }
     }
     return true;
@@ -168,7 +168,8 @@ class DefaultPolicy {
     for (const own of node.classes) {
       for (const facing of this.#classes.facing(own)) {
         for (const other of this.#byClass.get(facing) ?? []) {
-          if (other.place === node.place || found.has(other.group) || !canMerge(node, other)) continue;
+          if (other.placeIndex === node.placeIndex || found.has(other.group) || !canMerge(node, other))
+            continue;
           found.set(other.group, other);
           if (found.size === limit) return [...found.values()];
         }
@@ -187,7 +188,7 @@ class DefaultPolicy {
       for (const place of group.places) places.add(place);
       count += group.places.size;
     }
-    for (const { place } of templates) places.add(place);
+    for (const { placeIndex } of templates) places.add(placeIndex);
     return networks < 2 && places.size === count + templates.length;
   }
 
@@ -198,7 +199,7 @@ class DefaultPolicy {
       for (const node of group.nodes) {
         node.group = into;
         into.nodes.push(node);
-        into.places.add(node.place);
+        into.places.add(node.placeIndex);
       }
       group.nodes.length = 0;
     }
@@ -214,16 +215,16 @@ class DefaultPolicy {
   }
 
   #isMet(node: Node): boolean {
-    return node.group.nodes.some((other) => other.place !== node.place && this.#match(node, other));
+    return node.group.nodes.some((other) => other.placeIndex !== node.placeIndex && this.#match(node, other));
   }
 
   #match(node: Node, other: Node): boolean {
     return node.classes.some((own) => other.classes.some((each) => this.#classes.facing(own).has(each)));
   }
 
-  #tellConflict(node: Node, target: Node, cluster: Cluster): void {
+  #reportConflict(node: Node, target: Node, cluster: Cluster): void {
     const others = cluster.moves.filter((move) => move.node !== node).map((move) => move.node.name);
-    this.#tell(
+    this.#report(
       node,
       [target],
       `it matches ${target.name} only, and with ${listed(others)} that would bring ${this.#clash(cluster)} on one network; name the networks under \`edges:\``,
@@ -236,7 +237,7 @@ class DefaultPolicy {
     const counts = new Map<number, number>();
     for (const place of [
       ...groups.flatMap((group) => [...group.places]),
-      ...templates.map(({ place }) => place),
+      ...templates.map(({ placeIndex }) => placeIndex),
     ])
       counts.set(place, (counts.get(place) ?? 0) + 1);
     const twice = [...counts].filter(([, count]) => count > 1).map(([place]) => this.#places[place]!.name);
@@ -244,8 +245,8 @@ class DefaultPolicy {
   }
 
   /** An Edge that nothing decides. */
-  #tellAlone(node: Node): void {
-    const alternatives = this.#alternatives(node, MAX_TOLD + 1).toSorted((a, b) => compare(a.name, b.name));
+  #reportAlone(node: Node): void {
+    const alternatives = this.#alternatives(node, MAX_LISTED + 1).toSorted((a, b) => compare(a.name, b.name));
     if (alternatives.length < 2) return;
     if (!node.isRequired) {
       this.#decided.set(
@@ -254,15 +255,15 @@ class DefaultPolicy {
       );
       return;
     }
-    this.#tell(
+    this.#report(
       node,
       alternatives,
-      `it could join ${listed(alternatives.map(placeOf))}, and nothing says which; name its network under \`edges:\``,
+      `it could join ${listed(alternatives.map(nameWithNetwork))}, and nothing says which; name its network under \`edges:\``,
     );
   }
 
   /** Edges that are joined, and match others that are joined elsewhere: one network or two is not ours to say. */
-  #tellChoices(): void {
+  #reportChoices(): void {
     for (const node of [...this.#nodes]) {
       if (!node.isMet || node.group.network !== undefined || node.isTemplate) continue;
       const others = this.#alternatives(node, Infinity).filter(
@@ -273,7 +274,7 @@ class DefaultPolicy {
       );
       if (others.length === 0) continue;
       const own = node.group.nodes.filter((other) => other !== node && this.#match(node, other));
-      this.#tell(
+      this.#report(
         node,
         others,
         `it is joined with ${listed(own.map(({ name }) => name))}, and ${listed(others.map(({ name }) => name))} matches it too; name the networks under \`edges:\`, to bring them together or to keep them apart`,
@@ -281,8 +282,8 @@ class DefaultPolicy {
     }
   }
 
-  #tell(node: Node, alternatives: readonly Node[], message: string): void {
-    const { name: piece, description } = this.#places[node.place]!;
+  #report(node: Node, alternatives: readonly Node[], message: string): void {
+    const { name: piece, description } = this.#places[node.placeIndex]!;
     this.#stuck.add(node);
     for (const { group } of [node, ...alternatives])
       if (group.network !== undefined) this.#contested.add(group.network);
@@ -303,7 +304,7 @@ class DefaultPolicy {
     const decisions: Decision[] = [];
     for (const node of [...this.#nodes].sort((a, b) => compare(a.name, b.name))) {
       if (node.isNamed || (node.isTemplate && node.isMet)) continue;
-      const { name: piece, description } = this.#places[node.place]!;
+      const { name: piece, description } = this.#places[node.placeIndex]!;
       const edge = description.edges[node.described]!.name;
       if (!node.isMet) {
         if (!node.isRequired)
@@ -318,10 +319,12 @@ class DefaultPolicy {
       const network = group.network ?? names.get(group) ?? this.#nameFor(group, networks);
       names.set(group, network);
       networks.add(network);
-      const edges = filled.get(node.place) ?? new Map<string, string[]>();
-      filled.set(node.place, edges);
+      const edges = filled.get(node.placeIndex) ?? new Map<string, string[]>();
+      filled.set(node.placeIndex, edges);
       edges.set(edge, [...(edges.get(edge) ?? []), network]);
-      const partners = group.nodes.filter((other) => other.place !== node.place && this.#match(node, other));
+      const partners = group.nodes.filter(
+        (other) => other.placeIndex !== node.placeIndex && this.#match(node, other),
+      );
       const why = this.#decided.get(node) ?? `it matches ${listed(partners.map(({ name }) => name))}`;
       decisions.push({ piece, edge, network, why });
     }
@@ -345,8 +348,8 @@ class DefaultPolicy {
     return name;
   }
 
-  #isRepeated({ place, described }: Node): boolean {
-    return this.#places[place]!.description.edges[described]!.repeated;
+  #isRepeated({ placeIndex, described }: Node): boolean {
+    return this.#places[placeIndex]!.description.edges[described]!.repeated;
   }
 }
 
@@ -408,14 +411,14 @@ function canMerge(node: Node, other: Node): boolean {
   return true;
 }
 
-function placeOf({ name, group }: Node): string {
+function nameWithNetwork({ name, group }: Node): string {
   return group.network === undefined ? name : `${name} on network ${group.network}`;
 }
 
 function listed(names: readonly string[]): string {
-  const told = names.slice(0, MAX_TOLD);
-  if (names.length > MAX_TOLD) return `${told.join(', ')} or others`;
-  return told.length < 2 ? (told[0] ?? '') : `${told.slice(0, -1).join(', ')} or ${told.at(-1)}`;
+  const shown = names.slice(0, MAX_LISTED);
+  if (names.length > MAX_LISTED) return `${shown.join(', ')} or others`;
+  return shown.length < 2 ? (shown[0] ?? '') : `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}`;
 }
 
 function compare(a: string, b: string): number {
@@ -423,4 +426,4 @@ function compare(a: string, b: string): number {
 }
 
 /** As many alternatives as a reader takes in at once. */
-const MAX_TOLD = 4;
+const MAX_LISTED = 4;

@@ -16,50 +16,50 @@ export function explainConflicts(places: readonly ConflictPlace[], context: Conf
   for (const { pair, side, conflicts } of byPairAndSide(places)) {
     const [own, other] = side === 0 ? [endA(pair), endB(pair)] : [endB(pair), endA(pair)];
     const wisher = nameOf(own, pair, context);
-    const answerer = nameOf(other, pair, context);
+    const offerer = nameOf(other, pair, context);
     const bridges = bridgesFor(pair, context);
     const advice =
       bridges.length === 0
-        ? adviceFor(conflicts, answerer.piece)
+        ? adviceFor(conflicts, offerer.piece)
         : `${anyOf(bridges)} between them would solve it`;
     const dispute = {
       wisher,
-      answerer,
+      offerer,
       network: context.joints[pair.joint]!.name,
       wishers: [wisher.stack],
-      answerers: [answerer.stack],
+      offerers: [offerer.stack],
       wishes: conflicts.map(({ wish }) => wish),
-      why: `${answersText(conflicts)}; ${advice}`,
+      why: `${offersText(conflicts)}; ${advice}`,
     };
     const { network, wishes, why } = dispute;
-    const key = [network, wisher.piece, wisher.edge, answerer.piece, wishesText(wishes, false), why].join(
+    const key = [network, wisher.piece, wisher.edge, offerer.piece, wishesText(wishes, false), why].join(
       '\n',
     );
     const known = disputes.get(key);
     if (known === undefined) disputes.set(key, dispute);
     else {
       if (!known.wishers.includes(wisher.stack)) known.wishers.push(wisher.stack);
-      if (!known.answerers.includes(answerer.stack)) known.answerers.push(answerer.stack);
+      if (!known.offerers.includes(offerer.stack)) known.offerers.push(offerer.stack);
     }
   }
-  return [...disputes.values()].map(({ wisher, answerer, network, wishers, answerers, wishes, why }) => ({
+  return [...disputes.values()].map(({ wisher, offerer, network, wishers, offerers, wishes, why }) => ({
     code: 'FT_PROPERTY_CONFLICT',
     piece: wisher.piece,
     edge: wisher.edge,
     network,
     message:
       `${listed(wishers)} of ${wisher.piece} ${wishesText(wishes, wishers.length > 1)}; ` +
-      `${listed(answerers)} of ${answerer.piece} ${why}`,
+      `${listed(offerers)} of ${offerer.piece} ${why}`,
   }));
 }
 
 /** What Shapes of one Edge have against those of another. */
 interface Dispute {
   readonly wisher: NamedShape;
-  readonly answerer: NamedShape;
+  readonly offerer: NamedShape;
   readonly network: string;
   readonly wishers: string[];
-  readonly answerers: string[];
+  readonly offerers: string[];
   readonly wishes: readonly PropertyWish[];
   readonly why: string;
 }
@@ -90,8 +90,8 @@ function nameOf(
   pair: JoinedPair,
   { places, joints }: ConflictContext,
 ): NamedShape {
-  const { place, described } = joints[pair.joint]!.members[member]!;
-  const { name, description } = places[place]!;
+  const { placeIndex, described } = joints[pair.joint]!.members[member]!;
+  const { name, description } = places[placeIndex]!;
   const edge = description.edges[described]!;
   return { piece: name, edge: edge.name, stack: edge.shapes[shape]!.stack };
 }
@@ -134,7 +134,7 @@ function wishesText(wishes: readonly PropertyWish[], areSeveral: boolean): strin
 }
 
 /** `offers a stream and delivery that may lose`, `rejects encrypted`. */
-function answersText(conflicts: readonly Conflict[]): string {
+function offersText(conflicts: readonly Conflict[]): string {
   const rejected = conflicts
     .filter(({ isRejected }) => isRejected)
     .map(({ wish }) => propertyText(wish.property));
@@ -151,10 +151,10 @@ function offerText({ wish, bound }: Conflict): string {
   return ABSENCE[name] ?? `no ${propertyText(wish.property)}`;
 }
 
-function adviceFor(conflicts: readonly Conflict[], answerer: string): string {
+function adviceFor(conflicts: readonly Conflict[], offerer: string): string {
   const elsewhere = 'or keep them on networks of their own';
   if (conflicts.every(({ wish, bound }) => bound !== undefined && wish.wish === 'required'))
-    return `give ${answerer} other settings, ${elsewhere}`;
+    return `give ${offerer} other settings, ${elsewhere}`;
   const what = conflicts.length > 1 ? 'them' : 'it';
   const does = conflicts.every(({ wish }) => wish.wish === 'rejected')
     ? `takes ${what} away`
@@ -214,8 +214,8 @@ function standIn(
   pair: JoinedPair,
   { places, joints, agreement }: ConflictContext,
 ): Place {
-  const { place, described } = joints[pair.joint]!.members[end.member]!;
-  const { name, description } = places[place]!;
+  const { placeIndex, described } = joints[pair.joint]!.members[end.member]!;
+  const { name, description } = places[placeIndex]!;
   const edge = description.edges[described]!;
   const shape = withFacts(edge.shapes[end.shape]!, agreement.offeredAt(pair, side));
   return {
@@ -248,12 +248,12 @@ function isBridge(
   );
   const joints = [
     [
-      { place: 0, edge: 0, described: 0 },
-      { place: 1, edge: 0, described: fromEdge, only: [fromShape] },
+      { placeIndex: 0, edge: 0, described: 0 },
+      { placeIndex: 1, edge: 0, described: fromEdge, only: [fromShape] },
     ],
     [
-      { place: 1, edge: 1, described: toEdge, only: [toShape] },
-      { place: 2, edge: 0, described: 0 },
+      { placeIndex: 1, edge: 1, described: toEdge, only: [toShape] },
+      { placeIndex: 2, edge: 0, described: 0 },
     ],
   ].map((members, joint) =>
     joinNetwork({ name: '', joint, members, places, classes, protocols, options: undefined }),

@@ -132,7 +132,7 @@ class NetworkJoiner {
         const stack = formatStack(classes.match(one, other).stack!, protocols);
         for (const x of slots) {
           for (const y of others) {
-            if (members[x.member]!.place === members[y.member]!.place) continue;
+            if (members[x.member]!.placeIndex === members[y.member]!.placeIndex) continue;
             if (one === other && x.member > y.member) continue;
             const [a, b] = x.member < y.member ? [x, y] : [y, x];
             pairs.push({ joint, a: a.member, aShape: a.shape, b: b.member, bShape: b.shape, stack });
@@ -162,40 +162,40 @@ class NetworkJoiner {
       lonely.length > 0 ? lonely.map((shape) => this.#shapes(member)[shape]!.stack).join(' and ') : 'it';
     const refusals = this.#refusals(member, asked);
     if (refusals.length > 0) return `nothing on network ${name} matches ${subject}. ${refusals.join('; ')}`;
-    const others = this.#inOrder().filter((other) => other.place !== member.place);
+    const others = this.#inOrder().filter((other) => other.placeIndex !== member.placeIndex);
     if (others.length === 0)
       return `no other piece is on network ${name}; put one there whose Edge faces this one`;
     const directions = [...new Set(asked.map((shape) => this.#shapes(member)[shape]!.direction))].join(
       ' and ',
     );
-    const told = others.slice(0, MAX_TOLD).map((other) => this.#nameOf(other));
-    const more = others.length > MAX_TOLD ? `, and ${others.length - MAX_TOLD} more` : '';
-    return `this Edge faces ${directions}, and nothing on network ${name} faces it (there: ${told.join(', ')}${more}). Up joins down, and peer joins peer`;
+    const shown = others.slice(0, MAX_LISTED).map((other) => this.#nameOf(other));
+    const more = others.length > MAX_LISTED ? `, and ${others.length - MAX_LISTED} more` : '';
+    return `this Edge faces ${directions}, and nothing on network ${name} faces it (there: ${shown.join(', ')}${more}). Up joins down, and peer joins peer`;
   }
 
   /** Why the first few that face a member do not match it. */
   #refusals(member: NetworkEdge, shapes: readonly number[]): readonly string[] {
     const { classes } = this.#network;
-    const told: string[] = [];
+    const shown: string[] = [];
     for (const shape of shapes) {
       const one = this.#shapes(member)[shape]!;
       const a = classes.of(one);
       if (a instanceof Error) continue;
       for (const { other, stack, b } of this.#facing(a.direction)) {
-        if (other.place === member.place) continue;
-        told.push(
+        if (other.placeIndex === member.placeIndex) continue;
+        shown.push(
           `${one.stack} and ${stack} of ${this.#place(other).name}: ${classes.match(a, b).explanation}`,
         );
-        if (told.length === MAX_TOLD) return told;
+        if (shown.length === MAX_LISTED) return shown;
       }
     }
-    return told;
+    return shown;
   }
 
   /** Two Edges that would take the same frames equally: only copies can serve both. */
   #reportRivals(members: readonly JoinedMember[]): void {
     const { name, classes, places } = this.#network;
-    const senders = new Set(members.map((member) => member.place)).size;
+    const senders = new Set(members.map((member) => member.placeIndex)).size;
     const joined = new Map<ShapeClass, Slot[]>();
     for (const [each, slots] of this.#slots) {
       if (isOpen(each.stack)) continue;
@@ -211,7 +211,7 @@ class NetworkJoiner {
           const slot = joined.get(rival)?.find(({ member }) => {
             if (member >= index) return true;
             // Somebody else must be there whose frames both would take.
-            return senders > (members[member]!.place === two.place ? 1 : 2);
+            return senders > (members[member]!.placeIndex === two.placeIndex ? 1 : 2);
           });
           if (slot === undefined || slot.member >= index) continue;
           if (first === undefined || slot.member < first.slot.member) first = { slot, shape };
@@ -222,7 +222,7 @@ class NetworkJoiner {
       const firstStack = this.#shapes(one)[first.slot.shape]!.stack;
       this.#mistakes.push({
         code: 'FT_JOINT_AMBIGUOUS',
-        piece: places[two.place]!.name,
+        piece: places[two.placeIndex]!.name,
         edge: this.#edge(two).name,
         network: name,
         message:
@@ -260,7 +260,7 @@ class NetworkJoiner {
   }
 
   #place(member: NetworkEdge): Place {
-    return this.#network.places[member.place]!;
+    return this.#network.places[member.placeIndex]!;
   }
 
   #edge(member: NetworkEdge) {
@@ -281,4 +281,4 @@ function compare(a: string, b: string): number {
 }
 
 /** As much as a reader takes in at once. */
-const MAX_TOLD = 3;
+const MAX_LISTED = 3;

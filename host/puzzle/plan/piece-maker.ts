@@ -19,7 +19,7 @@ export interface PieceMaker {
   /** It ran in a lane that was ended by force, and goes on in this one. */
   readonly isResumed?: boolean;
   /** It may not run: it is joined, and its seat is a failed one from the start. */
-  readonly ended?: SeatFault;
+  readonly initialFault?: SeatFault;
   make(context: PieceContext, frames: Frames): Piece | Promise<Piece>;
 }
 

@@ -9,7 +9,7 @@ import { parseStack } from '../../stack/parse-stack.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { arrange } from './arrange.ts';
 import type { Place } from './arrangement.ts';
-import { bringProtocols } from './piece-protocols.ts';
+import { definePieceProtocols } from './piece-protocols.ts';
 
 const TOY = 'space toy-kind 8 bits; in ip-protocol 253; header 4; next toy-kind u8[0]; length u16[2] total';
 const PUPPET = 'in toy-kind 7; header 4 + u8[0] * 2; checksum contents u16[2]; leaf';
@@ -48,7 +48,7 @@ describe('bringProtocols', () => {
       ]),
     ];
     const protocols = new Protocols();
-    expect(bringProtocols(protocols, places)).toEqual([]);
+    expect(definePieceProtocols(protocols, places)).toEqual([]);
     const { mistakes, joints } = arrange(protocols, places, new Map([['a', { copies: false }]]));
     expect(mistakes).toEqual([]);
     expect(joints[0]!.pairs.map(({ stack }) => stack)).toEqual(['ip/toy/puppet']);
@@ -83,7 +83,7 @@ describe('bringProtocols', () => {
 
   it('tells which piece brings what cannot be, and that two bring different things', () => {
     const protocols = new Protocols();
-    const mistakes = bringProtocols(protocols, [
+    const mistakes = definePieceProtocols(protocols, [
       place('first', 'up', 'toy', [['toy', TOY]]),
       place('second', 'up', 'toy', [['toy', TOY.replace('header 4', 'header 8')]]),
       place('same', 'up', 'toy', [['toy', TOY]]),
@@ -107,7 +107,7 @@ describe('bringProtocols', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(places, { minLength: 3 }), (shuffled) => {
         const protocols = new Protocols();
-        expect(bringProtocols(protocols, shuffled)).toEqual([]);
+        expect(definePieceProtocols(protocols, shuffled)).toEqual([]);
         expect(formatStack(parseStack('ip/253/1/1', protocols), protocols)).toBe('ip/one/two/three');
       }),
     );

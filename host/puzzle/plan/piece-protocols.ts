@@ -8,17 +8,17 @@ import type { Mistake, Place } from './arrangement.ts';
  *
  * @returns what cannot be defined, with the piece that brings it
  */
-export function bringProtocols(protocols: Protocols, places: readonly Place[]): readonly Mistake[] {
+export function definePieceProtocols(protocols: Protocols, places: readonly Place[]): readonly Mistake[] {
   let waiting = places.flatMap(({ name: piece, description }) =>
-    description.protocols.flatMap(([name, text]): Brought[] =>
+    description.protocols.flatMap(([name, text]): PieceProtocol[] =>
       text === undefined ? [] : [{ piece, name, text }],
     ),
   );
   let mistakes: Mistake[] = [];
-  for (let round = 0; round < MOST_ROUNDS && waiting.length > 0; round++) {
+  for (let round = 0; round < MAX_ROUNDS && waiting.length > 0; round++) {
     mistakes = [];
     const failed = waiting.filter((each) => {
-      const mistake = bring(protocols, each);
+      const mistake = define(protocols, each);
       if (mistake !== undefined) mistakes.push(mistake);
       return mistake !== undefined;
     });
@@ -28,13 +28,13 @@ export function bringProtocols(protocols: Protocols, places: readonly Place[]): 
   return mistakes;
 }
 
-interface Brought {
+interface PieceProtocol {
   readonly piece: string;
   readonly name: string;
   readonly text: string;
 }
 
-function bring(protocols: Protocols, { piece, name, text }: Brought): Mistake | undefined {
+function define(protocols: Protocols, { piece, name, text }: PieceProtocol): Mistake | undefined {
   try {
     protocols.defineFromText(name, text);
     return undefined;
@@ -45,4 +45,4 @@ function bring(protocols: Protocols, { piece, name, text }: Brought): Mistake | 
 }
 
 /** How deep Name Spaces of different pieces may stand in each other. */
-const MOST_ROUNDS = 8;
+const MAX_ROUNDS = 8;

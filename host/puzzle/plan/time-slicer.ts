@@ -13,28 +13,28 @@ export class TimeSlicer {
   }
 
   /** Goes on at once while this slice lasts. */
-  async mayRest(): Promise<void> {
-    if (this.#clock() >= this.#sliceEndsAt) await this.rest();
+  async yieldIfDue(): Promise<void> {
+    if (this.#clock() >= this.#sliceEndsAt) await this.yieldNow();
   }
 
   /** Goes on after a turn of the event loop. */
-  async rest(): Promise<void> {
+  async yieldNow(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.#sliceEndsAt = this.#clock() + SLICE_MS;
   }
 
   /** Does work that tells by its yields where it may be interrupted. */
-  async through<T>(work: Generator<void, T>): Promise<T> {
+  async run<T>(work: Generator<void, T>): Promise<T> {
     for (;;) {
       const { done, value } = work.next();
       if (done === true) return value;
-      if (this.#clock() >= this.#sliceEndsAt) await this.rest();
+      if (this.#clock() >= this.#sliceEndsAt) await this.yieldNow();
     }
   }
 }
 
 /** Does such work in one go. */
-export function atOnce<T>(work: Generator<void, T>): T {
+export function runToEnd<T>(work: Generator<void, T>): T {
   for (;;) {
     const { done, value } = work.next();
     if (done === true) return value;

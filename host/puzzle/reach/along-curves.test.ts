@@ -100,12 +100,12 @@ describe('what a piece listens on', () => {
         const from = stations[at % stations.length]!;
         const text = ({ station, stack }: { station: Named; stack: string }) => `${station.id} ${stack}`;
         const found = new AlongCurves(stacks, stations)
-          .hearers(from, direction, 'ip/udp/local:5')
+          .listenTargets(from, direction, 'ip/udp/local:5')
           .map(text)
           .sort();
         expect(found).toEqual(literalHearers(stations, from, direction).sort());
         const turned = new AlongCurves(stacks, [...stations].reverse());
-        expect(turned.hearers(from, direction, 'ip/udp/local:5').map(text).sort()).toEqual(found);
+        expect(turned.listenTargets(from, direction, 'ip/udp/local:5').map(text).sort()).toEqual(found);
       }),
       { numRuns: 500 },
     );
@@ -232,7 +232,7 @@ function stationsOf(places: readonly Place[]): Named[] {
 function heard(places: readonly Place[], stack: string): string[] {
   const stations = stationsOf(places);
   return new AlongCurves(stacks, stations)
-    .hearers(stations[0]!, 'down', stack)
+    .listenTargets(stations[0]!, 'down', stack)
     .map(({ station, stack: there }) => `${station.id} ${there}`);
 }
 

@@ -15,18 +15,18 @@ export interface Station {
 }
 
 /** Who carries a stack that somebody listens on, and what the stack is there. */
-export interface Heard<S extends Station> {
+export interface ListenTarget<S extends Station> {
   readonly station: S;
   readonly stack: string;
 }
 
 /** What is offered somewhere else, and is true here too. */
-export interface Carried {
+export interface DistantOffer {
   readonly property: Property;
   /** Who offers it. */
   readonly origin: object;
   /** By way of whom it came: they know it already. */
-  readonly by: ReadonlySet<object>;
+  readonly via: ReadonlySet<object>;
 }
 
 /**
@@ -55,8 +55,8 @@ export class AlongCurves<S extends Station> {
    * All who carry what a Shape of this direction on an Edge takes: those that face it, and those that face what it is behind
    * each piece. A Curve that is opaque ends it, since behind it the stack is another.
    */
-  hearers(from: S, direction: Direction, stack: string): Heard<S>[] {
-    const found: Heard<S>[] = [];
+  listenTargets(from: S, direction: Direction, stack: string): ListenTarget<S>[] {
+    const found: ListenTarget<S>[] = [];
     const met = new Map<S, Set<string>>();
     const exits: Exit<S>[] = [{ station: from, direction, stack, key: '' }];
     const known = new Map<S, Set<string>>();
@@ -91,7 +91,7 @@ export class AlongCurves<S extends Station> {
     if (byStack.has(stack)) return byStack.get(stack);
     const onward = this.#findOnward(station, shape, stack);
     // Pieces that listen on ever new stacks begin it anew.
-    if (++this.#onwardCount > MOST_ONWARDS) {
+    if (++this.#onwardCount > MAX_ONWARDS) {
       this.#onwardCount = 0;
       this.#onwards.clear();
     } else byStack.set(stack, onward);
@@ -104,7 +104,7 @@ export class AlongCurves<S extends Station> {
     if (!this.#stacks.matches(stack, own)) return undefined;
     const exits: Exit<S>[] = [];
     for (const lead of curvePathsFrom(station.description, station.described, shape)) {
-      const behind = this.#stacks.behind(stack, own, edges[lead.described]!.shapes[lead.shape]!.stack);
+      const behind = this.#stacks.stackBehind(stack, own, edges[lead.described]!.shapes[lead.shape]!.stack);
       if (behind === undefined) continue;
       for (const next of this.#ends(station, lead)) {
         const direction = directionOf(next, lead);
@@ -118,13 +118,13 @@ export class AlongCurves<S extends Station> {
    * What is offered on each network besides what its own Edges offer: by name, where each Curve on the way keeps it; sizes
    * change as frames do. The nearest way counts, and of several that are equally near the most careful value.
    */
-  offers(offered: (station: S) => readonly Property[]): ReadonlyMap<string, readonly Carried[]> {
-    const carried = new Map<string, Carried[]>();
+  offers(offered: (station: S) => readonly Property[]): ReadonlyMap<string, readonly DistantOffer[]> {
+    const carried = new Map<string, DistantOffer[]>();
     for (const stations of this.#byPiece.values()) {
       for (const station of stations) {
         for (const property of offered(station)) {
-          for (const [network, { value, by }] of this.#spread(station, property)) {
-            add(carried, network, { property: { name: property.name, value }, origin: station.piece, by });
+          for (const [network, { value, via }] of this.#spread(station, property)) {
+            add(carried, network, { property: { name: property.name, value }, origin: station.piece, via });
           }
         }
       }
@@ -135,11 +135,11 @@ export class AlongCurves<S extends Station> {
   }
 
   /** The other networks that one offer reaches, with its value there. */
-  #spread(from: S, { name, value }: Property): Map<string, Arrival> {
-    const reached = new Map<string, Arrival>();
-    let front = new Map<string, Arrival>([[from.network, { value, by: new Set([from.piece]) }]]);
+  #spread(from: S, { name, value }: Property): Map<string, OfferAtNetwork> {
+    const reached = new Map<string, OfferAtNetwork>();
+    let front = new Map<string, OfferAtNetwork>([[from.network, { value, via: new Set([from.piece]) }]]);
     for (let hops = 0; front.size > 0 && hops < MAX_HOPS; hops++) {
-      const next = new Map<string, Arrival>();
+      const next = new Map<string, OfferAtNetwork>();
       for (const [network, arrival] of front) {
         for (const station of this.#byNetwork.get(network) ?? []) {
           if (station.piece === from.piece) continue;
@@ -148,7 +148,7 @@ export class AlongCurves<S extends Station> {
               for (const end of this.#ends(station, lead)) {
                 if (end.network === from.network || reached.has(end.network)) continue;
                 const there = sizeBeyond({ name, value: arrival.value }, lead.overhead);
-                next.set(end.network, moreCareful(next.get(end.network), there, station.piece));
+                next.set(end.network, stricter(next.get(end.network), there, station.piece));
               }
             }
           }
@@ -180,15 +180,15 @@ interface Exit<S extends Station> {
 }
 
 /** An offer as it comes to a network. */
-interface Arrival {
+interface OfferAtNetwork {
   readonly value: Property['value'];
-  readonly by: ReadonlySet<object>;
+  readonly via: ReadonlySet<object>;
 }
 
-function moreCareful(known: Arrival | undefined, value: Property['value'], by: object): Arrival {
-  if (known === undefined) return { value, by: new Set([by]) };
+function stricter(known: OfferAtNetwork | undefined, value: Property['value'], by: object): OfferAtNetwork {
+  if (known === undefined) return { value, via: new Set([by]) };
   const isLess = 'val' in value && 'val' in known.value && value.val < known.value.val;
-  return { value: isLess ? value : known.value, by: new Set([...known.by, by]) };
+  return { value: isLess ? value : known.value, via: new Set([...known.via, by]) };
 }
 
 function directionOf({ description, described }: Station, { shape }: CurvePath): Direction {
@@ -219,6 +219,6 @@ function compare(a: string, b: string): number {
 
 /** A frame passes at most so many pieces (the lane's hop limit), so what is further away is out of reach. */
 const MAX_HOPS = 64;
-const MOST_ONWARDS = 65_536;
+const MAX_ONWARDS = 65_536;
 /** Where one listening Shape may come out: many times what any puzzle has. */
 const MAX_EXITS = 65_536;

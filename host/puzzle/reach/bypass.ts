@@ -10,8 +10,8 @@ import { propertyText } from '../plan/properties.ts';
  * Which way frames take around a piece that has failed: from each Shape that joins along the first Curve of the
  * description that leads to one single other Edge, without changing what the frames are.
  */
-export function bypassPaths(protocols: Protocols, place: Place, edges: readonly AvoidedEdge[]): BypassPaths {
-  const ways: BypassPath[] = [];
+export function bypassPaths(protocols: Protocols, place: Place, edges: readonly BypassedEdge[]): BypassPaths {
+  const paths: BypassPath[] = [];
   const obstacles: { edge: number; message: string }[] = [];
   for (const from of edges) {
     from.shapes.forEach((shape, index) => {
@@ -22,7 +22,7 @@ export function bypassPaths(protocols: Protocols, place: Place, edges: readonly 
           tried.push(obstacle);
           continue;
         }
-        ways.push({ edge: from.edge, shape, toEdge: obstacle.edge, toShape: end.shape });
+        paths.push({ edge: from.edge, shape, toEdge: obstacle.edge, toShape: end.shape });
         return;
       }
       const { stack } = place.description.edges[from.described]!.shapes[shape]!;
@@ -30,7 +30,7 @@ export function bypassPaths(protocols: Protocols, place: Place, edges: readonly 
       obstacles.push({ edge: from.described, message: `for ${stack}: ${why}` });
     });
   }
-  return { ways, obstacles };
+  return { paths, obstacles };
 }
 
 /** The pieces with the policy `bypass` that frames cannot go around; told before anything runs. */
@@ -41,10 +41,10 @@ export function bypassMistakes(
 ): Mistake[] {
   return pieces.flatMap(({ place, failure }, index): Mistake[] => {
     if (failure !== 'bypass') return [];
-    const edges = joints.flatMap(({ members }) => members.filter((member) => member.place === index));
-    const { ways, obstacles } = bypassPaths(protocols, place, edges);
+    const edges = joints.flatMap(({ members }) => members.filter((member) => member.placeIndex === index));
+    const { paths, obstacles } = bypassPaths(protocols, place, edges);
     const code = 'FT_BYPASS_IMPOSSIBLE';
-    if (ways.length === 0 && obstacles.length === 0)
+    if (paths.length === 0 && obstacles.length === 0)
       return [{ code, piece: place.name, message: 'there is no way around it: it joins nothing' }];
     return obstacles.map(({ edge, message }) => ({
       code,
@@ -56,7 +56,7 @@ export function bypassMistakes(
 }
 
 /** A joined Edge of the piece that is to be avoided. */
-export interface AvoidedEdge {
+export interface BypassedEdge {
   readonly edge: number;
   readonly described: number;
   readonly shapes: readonly number[];
@@ -72,7 +72,7 @@ export interface BypassPath {
 }
 
 export interface BypassPaths {
-  readonly ways: readonly BypassPath[];
+  readonly paths: readonly BypassPath[];
   /** Shapes without a way, with the reason; `edge` is the index in the description. */
   readonly obstacles: readonly { readonly edge: number; readonly message: string }[];
 }
@@ -98,12 +98,12 @@ function endsFrom(curves: readonly Curve[], edge: number, shape: number): End[] 
 function obstacleOn(attempt: {
   protocols: Protocols;
   place: Place;
-  edges: readonly AvoidedEdge[];
-  from: AvoidedEdge;
+  edges: readonly BypassedEdge[];
+  from: BypassedEdge;
   shape: number;
   index: number;
   end: End;
-}): string | AvoidedEdge {
+}): string | BypassedEdge {
   const { protocols, place, edges, from, shape, index, end } = attempt;
   const described = place.description.edges[end.edge];
   if (described === undefined) return 'its Curve leads nowhere';

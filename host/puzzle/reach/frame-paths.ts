@@ -18,7 +18,7 @@ export function framePathsThrough(
   places: readonly Place[],
   joints: readonly PlannedJoint[],
 ): FramePaths {
-  return new WayFinder(protocols, places, joints).find();
+  return new PathFinder(protocols, places, joints).find();
 }
 
 export interface FramePaths {
@@ -73,13 +73,13 @@ export interface Onward {
   readonly overhead: number;
   readonly hops: readonly Hop[];
   /** From here on it is as told before. */
-  readonly isToldAbove: boolean;
+  readonly isRepeated: boolean;
 }
 
 /** A Shape on a Joint. */
 interface End {
   readonly joint: number;
-  readonly place: number;
+  readonly placeIndex: number;
   readonly edge: number;
   readonly described: number;
   readonly shape: number;
@@ -100,14 +100,14 @@ interface CurvePath {
   readonly isBent: boolean;
 }
 
-class WayFinder {
+class PathFinder {
   readonly #protocols: Protocols;
   readonly #places: readonly Place[];
   readonly #joints: readonly PlannedJoint[];
   readonly #ends: End[] = [];
   /** By place, described Edge and Shape. */
   readonly #byShape = new Map<string, End[]>();
-  readonly #told = new Set<string>();
+  readonly #described = new Set<string>();
 
   constructor(protocols: Protocols, places: readonly Place[], joints: readonly PlannedJoint[]) {
     this.#protocols = protocols;
@@ -118,11 +118,11 @@ class WayFinder {
       members.forEach((member) => {
         for (const shape of member.shapes) {
           const { stack: text, direction } =
-            places[member.place]!.description.edges[member.described]!.shapes[shape]!;
+            places[member.placeIndex]!.description.edges[member.described]!.shapes[shape]!;
           const stack = parseStack(text, protocols);
           const end: End = {
             joint,
-            place: member.place,
+            placeIndex: member.placeIndex,
             edge: member.edge,
             described: member.described,
             shape,
@@ -132,14 +132,14 @@ class WayFinder {
             wanted: new Map([[formatStack(stack, protocols), stack]]),
           };
           this.#ends.push(end);
-          here.set(`${member.place} ${member.edge} ${shape}`, end);
-          const key = `${member.place} ${member.described} ${shape}`;
+          here.set(`${member.placeIndex} ${member.edge} ${shape}`, end);
+          const key = `${member.placeIndex} ${member.described} ${shape}`;
           this.#byShape.set(key, [...(this.#byShape.get(key) ?? []), end]);
         }
       });
       for (const { a, aShape, b, bShape } of pairs) {
-        const one = here.get(`${a.place} ${a.edge} ${aShape}`)!;
-        const other = here.get(`${b.place} ${b.edge} ${bShape}`)!;
+        const one = here.get(`${a.placeIndex} ${a.edge} ${aShape}`)!;
+        const other = here.get(`${b.placeIndex} ${b.edge} ${bShape}`)!;
         one.facing.push(other);
         other.facing.push(one);
       }
@@ -149,9 +149,9 @@ class WayFinder {
   find(): FramePaths {
     while (this.#spreadNeeds());
     const entrances = this.#ends
-      .filter(({ place, described }) => this.#curvesAt(place, described).length === 0)
+      .filter(({ placeIndex: place, described }) => this.#curvesAt(place, described).length === 0)
       .map((end): Entrance => {
-        this.#told.clear();
+        this.#described.clear();
         return {
           ...this.#namesOf(end),
           network: this.#joints[end.joint]!.name,
@@ -232,8 +232,8 @@ class WayFinder {
     return this.#curvesFrom(end).map(({ to, isOpaque, isBent, overhead }) => {
       const onward = (isOpaque ? undefined : this.#atOtherEnd(frame, end, to)) ?? to.stack;
       const key = `${this.#ends.indexOf(to)} ${formatStack(onward, this.#protocols)}`;
-      const isToldAbove = this.#told.has(key) || depth >= MAX_DEPTH;
-      this.#told.add(key);
+      const isRepeated = this.#described.has(key) || depth >= MAX_DEPTH;
+      this.#described.add(key);
       // A piece keeps the headers in front of what it was given, or leaves them out.
       const outer = [...new Set([0, ...counts])];
       return {
@@ -242,8 +242,8 @@ class WayFinder {
         isHairpin: !isBent,
         isOpaque,
         overhead,
-        isToldAbove,
-        hops: isToldAbove ? [] : this.#hopsFrom(to, onward, outer, depth + 1),
+        isRepeated: isRepeated,
+        hops: isRepeated ? [] : this.#hopsFrom(to, onward, outer, depth + 1),
       };
     });
   }
@@ -279,19 +279,19 @@ class WayFinder {
       }
     }
     // What comes by one of the Edges of a repeated one goes on by the others.
-    const { repeated } = this.#places[end.place]!.description.edges[end.described]!;
+    const { repeated } = this.#places[end.placeIndex]!.description.edges[end.described]!;
     return found.slice(1).filter(({ to }) => !repeated || to.edge !== end.edge);
   }
 
   #directCurves(end: End): readonly { to: End; curve: Curve; overhead: number }[] {
-    return this.#places[end.place]!.description.curves.flatMap((curve) => {
+    return this.#places[end.placeIndex]!.description.curves.flatMap((curve) => {
       const isFrom = curve.fromEdge === end.described && curve.fromShape === end.shape;
       const isTo = curve.toEdge === end.described && curve.toShape === end.shape;
       if (!isFrom && !isTo) return [];
       const [edge, shape, overhead] = isFrom
         ? [curve.toEdge, curve.toShape, curve.overhead]
         : [curve.fromEdge, curve.fromShape, -curve.overhead];
-      return (this.#byShape.get(`${end.place} ${edge} ${shape}`) ?? []).map((to) => ({
+      return (this.#byShape.get(`${end.placeIndex} ${edge} ${shape}`) ?? []).map((to) => ({
         to,
         curve,
         overhead,
@@ -309,7 +309,7 @@ class WayFinder {
     return `${direction} ${formatStack(stack, this.#protocols)}`;
   }
 
-  #namesOf({ place, described, shape }: End) {
+  #namesOf({ placeIndex: place, described, shape }: End) {
     const { name, description } = this.#places[place]!;
     const edge = description.edges[described]!;
     return { piece: name, edge: edge.name, stack: edge.shapes[shape]!.stack };

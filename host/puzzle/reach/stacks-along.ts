@@ -9,7 +9,7 @@ import { beyond } from './frame-paths.ts';
 export class StacksAlong {
   readonly protocols: Protocols;
   readonly #memo: StackMemo;
-  readonly #answers = new Map<string, string | undefined>();
+  readonly #results = new Map<string, string | undefined>();
   /** Of the protocols, as the answers were given: what is defined or numbered since may change them. */
   #version = 0;
 
@@ -26,18 +26,18 @@ export class StacksAlong {
    * What a stack that matches the Shape at one end of a Curve is at the other: what follows the two Shapes is the same. Undefined also
    * where a Shape has an open step: only the piece itself can take frames there, by listening.
    */
-  behind(stack: string, near: string, far: string): string | undefined {
+  stackBehind(stack: string, near: string, far: string): string | undefined {
     const key = `${stack}\n${near}\n${far}`;
-    if (this.#version !== this.protocols.version) this.#answers.clear();
+    if (this.#version !== this.protocols.version) this.#results.clear();
     this.#version = this.protocols.version;
-    if (this.#answers.has(key)) return this.#answers.get(key);
-    const answer = this.#findBehind(stack, near, far);
-    if (this.#answers.size >= MOST_REMEMBERED) this.#answers.clear();
-    this.#answers.set(key, answer);
-    return answer;
+    if (this.#results.has(key)) return this.#results.get(key);
+    const result = this.#findStackBehind(stack, near, far);
+    if (this.#results.size >= MAX_CACHED) this.#results.clear();
+    this.#results.set(key, result);
+    return result;
   }
 
-  #findBehind(stack: string, near: string, far: string): string | undefined {
+  #findStackBehind(stack: string, near: string, far: string): string | undefined {
     const memo = this.#memo;
     const both = memo.match(stack, near).stack;
     const [nearStack, farStack] = [memo.parsed(near), memo.parsed(far)];
@@ -51,4 +51,4 @@ export class StacksAlong {
 }
 
 /** Many times what a puzzle has; who listens on ever new ports fills it. */
-const MOST_REMEMBERED = 8192;
+const MAX_CACHED = 8192;

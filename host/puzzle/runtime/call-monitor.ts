@@ -22,7 +22,7 @@ export class CallMonitor {
 
   /** A number for a name, until it is released; 0, which has no name, when all are taken. */
   claim(name: string): number {
-    const slot = this.#free.pop() ?? (this.#slots < MOST_SLOTS ? ++this.#slots : 0);
+    const slot = this.#free.pop() ?? (this.#slots < MAX_SLOTS ? ++this.#slots : 0);
     if (slot === 0) return 0;
     const room = this.#names.subarray((slot - 1) * NAME_BYTES, slot * NAME_BYTES);
     room.fill(0);
@@ -81,7 +81,7 @@ export class CallMonitorReader {
   /** The piece that is called now; undefined when none is, or when there are too many to be named. */
   get piece(): string | undefined {
     const slot = Math.abs(Atomics.load(this.#words, RUNNING)) - 1;
-    if (slot < 1 || slot > MOST_SLOTS) return undefined;
+    if (slot < 1 || slot > MAX_SLOTS) return undefined;
     const start = HEAD_WORDS * 4 + (slot - 1) * NAME_BYTES;
     const room = new Uint8Array(this.#memory, start, NAME_BYTES).slice();
     const length = room.indexOf(0);
@@ -121,7 +121,7 @@ const THREAD = 2;
 const AWAKE = 3;
 const HEAD_WORDS = 8;
 /** Pieces of a lane that can be told apart. */
-const MOST_SLOTS = 4096;
+const MAX_SLOTS = 4096;
 /** A name in a configuration has 63 characters at most, of ASCII. */
 const NAME_BYTES = 64;
-export const CALL_MONITOR_BYTES = HEAD_WORDS * 4 + MOST_SLOTS * NAME_BYTES;
+export const CALL_MONITOR_BYTES = HEAD_WORDS * 4 + MAX_SLOTS * NAME_BYTES;

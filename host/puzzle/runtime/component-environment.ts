@@ -33,7 +33,7 @@ function patternOf(stack: string, protocols: Protocols): Pattern {
   if (pattern === undefined) {
     pattern = new Pattern(protocols, StackMemo.of(protocols).parsed(stack));
     // Pieces that listen on ever new Shapes begin it anew.
-    if (byStack.size >= MOST_PATTERNS) byStack.clear();
+    if (byStack.size >= MAX_PATTERNS) byStack.clear();
     byStack.set(stack, pattern);
   }
   return pattern;
@@ -43,4 +43,4 @@ const patterns = new WeakMap<
   Protocols,
   { readonly version: number; readonly byStack: Map<string, Pattern> }
 >();
-const MOST_PATTERNS = 1024;
+const MAX_PATTERNS = 1024;

@@ -29,13 +29,13 @@ export class Delivery {
       const edgeShape = edgeShapes[n]!;
       let end = n + 1;
       while (end < length && edgeShapes[end] === edgeShape) end++;
-      this.#deliverAlike(seat, edgeShape, outbox, n, end);
+      this.#deliverRun(seat, edgeShape, outbox, n, end);
       n = end;
     }
     outbox.length = 0;
   }
 
-  #deliverAlike(seat: Seat, edgeShape: number, outbox: Outbox, from: number, end: number): void {
+  #deliverRun(seat: Seat, edgeShape: number, outbox: Outbox, from: number, end: number): void {
     const { rows } = outbox;
     const bytesOf = this.#laneState.frames.length;
     const member = seat.members[edgeShape & 0xffff];
@@ -48,9 +48,9 @@ export class Delivery {
     let n = from;
     for (; n < end; n++) {
       if (this.#overload.fullEdges > 0) {
-        const full = this.#overload.fullBehind(member, direction);
+        const full = this.#overload.fullReceiver(member, direction);
         if (full !== undefined) {
-          this.#refuseAlike(member, full, outbox, n, end);
+          this.#refuseRun(member, full, outbox, n, end);
           break;
         }
       }
@@ -66,7 +66,7 @@ export class Delivery {
    * Under overload most frames end here, so as little as can be is spent on each: all that leave by the same Edge and Shape end
    * together, because nobody makes room meanwhile.
    */
-  #refuseAlike(sender: JoinedEdge, full: JoinedEdge, { rows }: Outbox, from: number, end: number): void {
+  #refuseRun(sender: JoinedEdge, full: JoinedEdge, { rows }: Outbox, from: number, end: number): void {
     sender.traffic[FRAMES_OUT]! += end - from;
     sender.traffic[BYTES_OUT]! += this.#laneState.frames.releaseAll(rows, from, end);
     this.#overload.noteRefused(full, end - from);
@@ -80,25 +80,29 @@ export class Delivery {
       this.#laneState.drop(seat, row, HOP_LIMIT);
       return;
     }
-    if (this.#overload.fullEdges > 0 && this.#overload.isInVain(member, direction, row)) return;
-    const plan = member.joint.planFrom(direction);
-    let node = plan.walk(frames, row, direction === 'up');
+    if (this.#overload.fullEdges > 0 && this.#overload.refuseIfFull(member, direction, row)) return;
+    const classifier = member.joint.classifierFrom(direction);
+    let node = classifier.walk(frames, row, direction === 'up');
     let isTaken = false;
     while (node >= 0 && !isTaken) {
-      isTaken = this.#hand(
+      isTaken = this.#giveToReceivers(
         member,
         row,
-        plan.accepts(node),
-        plan.skipHeadersOf(node) | (plan.skipTrailersOf(node) << 8),
+        classifier.accepts(node),
+        classifier.skipHeadersOf(node) | (classifier.skipTrailersOf(node) << 8),
       );
-      if (!isTaken) node = plan.parent(node);
+      if (!isTaken) node = classifier.parent(node);
     }
     if (!isTaken)
-      this.#laneState.drop(seat, row, plan.problem === 0 ? 'no-match' : plan.problemName(plan.problem));
+      this.#laneState.drop(
+        seat,
+        row,
+        classifier.problem === 0 ? 'no-match' : classifier.problemName(classifier.problem),
+      );
   }
 
   /** Gives a frame to the receivers behind these tags, except to its sender. False where there is none. */
-  #hand(sender: JoinedEdge, row: number, tags: readonly number[], skips: number): boolean {
+  #giveToReceivers(sender: JoinedEdge, row: number, tags: readonly number[], skips: number): boolean {
     const { receivers } = sender.joint;
     if (tags.length === 1) {
       const { member, edgeShape } = receivers[tags[0]!]!;
@@ -122,28 +126,28 @@ export class Delivery {
   #push(member: JoinedEdge, row: number, edgeShape: number, skips: number): void {
     const { seat } = member;
     if (seat.fault !== undefined) {
-      this.#avoid(member, row, edgeShape >>> 16);
+      this.#bypass(member, row, edgeShape >>> 16);
     } else if (seat.piece!.isPaused(member.edge)) {
       this.#laneState.drop(seat, row, 'paused');
     } else {
       const bytes = this.#laneState.frames.length[row]!;
-      const answer = seat.intake.push(member.edge, row, edgeShape, skips);
-      if (answer === REFUSED) {
+      const outcome = seat.intake.push(member.edge, row, edgeShape, skips);
+      if (outcome === REFUSED) {
         this.#overload.refuse(member, row);
         return;
       }
       member.traffic[FRAMES_IN]! += 1;
       member.traffic[BYTES_IN]! += bytes;
       this.#laneState.enqueue(seat);
-      if (answer === EVICTED) this.#overload.evicted(seat);
+      if (outcome === EVICTED) this.#overload.refuseEvicted(seat);
     }
   }
 
   /** A frame came to a piece that has failed. */
-  #avoid(member: JoinedEdge, row: number, shape: number): void {
+  #bypass(member: JoinedEdge, row: number, shape: number): void {
     const { seat } = member;
-    const way = member.detours[shape];
-    if (way === undefined) {
+    const detour = member.detours[shape];
+    if (detour === undefined) {
       this.#laneState.drop(seat, row, 'failed');
       return;
     }
@@ -151,16 +155,16 @@ export class Delivery {
     const bytes = frames.length[row]!;
     member.traffic[FRAMES_IN]! += 1;
     member.traffic[BYTES_IN]! += bytes;
-    way.member.traffic[FRAMES_OUT]! += 1;
-    way.member.traffic[BYTES_OUT]! += bytes;
+    detour.member.traffic[FRAMES_OUT]! += 1;
+    detour.member.traffic[BYTES_OUT]! += bytes;
     seat.bypassed++;
     // It counts as a piece that the frame has passed, or two of them could send it round for ever.
     frames.hops[row]!++;
-    this.send(way.member, way.direction, row);
+    this.send(detour.member, detour.direction, row);
   }
 
   /** What waits for a failed piece goes around it too, or ends. */
-  avoidWaiting(seat: Seat): void {
+  bypassWaiting(seat: Seat): void {
     const { inbox } = seat.intake;
     while (inbox.length > 0) {
       const waiting = inbox.length;
@@ -176,12 +180,12 @@ export class Delivery {
         // It was counted when it came.
         member.traffic[FRAMES_IN]! -= 1;
         member.traffic[BYTES_IN]! -= this.#laneState.frames.length[row]!;
-        this.#avoid(member, row, edgeShape >>> 16);
+        this.#bypass(member, row, edgeShape >>> 16);
       }
       inbox.take(waiting);
       seat.intake.refill(this.#laneState.frames);
     }
-    for (const member of seat.edges) if (member.isFull) this.#overload.roomAgain(member);
+    for (const member of seat.edges) if (member.isFull) this.#overload.endFull(member);
   }
 }
 

@@ -73,9 +73,9 @@ describe('with the policy bypass', () => {
   });
 
   it('a piece that may not run is avoided from the start, and nothing of it is made', async () => {
-    const ended = { code: 'FT_FAULT_STALLED', message: 'it did not return' };
+    const initialFault = { code: 'FT_FAULT_STALLED', message: 'it did not return' };
     delete pieces.middle;
-    const middle = { ...between('middle', 'bypass'), ended };
+    const middle = { ...between('middle', 'bypass'), initialFault };
     await start([end('top', 'down', 'a'), middle, end('bottom', 'up', 'b')]);
     pieces.top!.bring(0, ipv6());
     expect(pieces.bottom!.taken).toHaveLength(1);

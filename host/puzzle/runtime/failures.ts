@@ -7,7 +7,7 @@ import type { LaneState } from './lane-state.ts';
 import type { ListenPropagation } from './listen-propagation.ts';
 import type { LogEntry } from './log-entry.ts';
 import type { PropertyUpdates } from './property-updates.ts';
-import { CALM_MS, FIRST_RESTART_MS, LAST_RESTART_MS, type Seat } from './seat.ts';
+import { CALM_MS, FIRST_RESTART_MS, MAX_RESTART_MS, type Seat } from './seat.ts';
 import type { Services } from './services.ts';
 
 /** What becomes of a piece that faults, by its failure policy, and of the states that it saved before. */
@@ -30,21 +30,21 @@ export class Failures {
     seat.wakeAt = seat.saveAt = Infinity;
     piece.fail?.();
     this.openDetours(seat);
-    this.#parts.delivery.avoidWaiting(seat);
+    this.#parts.delivery.bypassWaiting(seat);
     for (const member of seat.edges) {
       // Who goes around it comes as by its Edges: what was opened and offered for it stays.
       if (seat.failure === 'bypass') break;
       for (const shape of [...member.listens.keys()]) this.#parts.services.unlisten(member, shape);
       member.offers.length = 0;
     }
-    this.#renewGround();
+    this.#topologyChanged();
     if (seat.failure === 'restart' && piece.renew !== undefined) {
       if (this.#laneState.now - seat.startedAt > CALM_MS) seat.restartDelayMs = FIRST_RESTART_MS;
       seat.restartAt = this.#laneState.now + seat.restartDelayMs;
-      seat.restartDelayMs = Math.min(seat.restartDelayMs * 2, LAST_RESTART_MS);
+      seat.restartDelayMs = Math.min(seat.restartDelayMs * 2, MAX_RESTART_MS);
     }
     this.#hooks.onEvent({ kind: 'fault', piece: seat.name, code: error.code, message: error.message });
-    this.#parts.terms.tell();
+    this.#parts.propertyUpdates.notifyChanged();
   }
 
   restart(seat: Seat): void {
@@ -55,33 +55,35 @@ export class Failures {
     let isRestored = false;
     this.#laneState.attempt(seat, () => {
       piece.renew!();
-      this.#startAgain(seat);
+      this.#startInstance(seat);
       isRestored = this.#restore(seat);
       const shapes = seat.edges.flatMap((member) => member.shapes.map((shape) => ({ member, shape })));
-      const { terms } = this.#parts;
-      this.#refuseProblem(shapes.map(({ member, shape }) => piece.accepts(terms.joiningOf(member, shape))));
-      for (const { member, shape } of shapes) terms.join(member, shape);
+      const { propertyUpdates } = this.#parts;
+      this.#throwProblem(
+        shapes.map(({ member, shape }) => piece.accepts(propertyUpdates.joiningOf(member, shape))),
+      );
+      for (const { member, shape } of shapes) propertyUpdates.join(member, shape);
     });
     if (seat.fault !== undefined) return;
-    this.#renewGround();
+    this.#topologyChanged();
     seat.restarts++;
     this.#laneState.enqueue(seat);
     this.#hooks.onEvent({ kind: 'restarted', piece: seat.name, restored: isRestored });
   }
 
   /** What others listen on and offer goes by way of a piece while it runs, or while frames go around it. */
-  #renewGround(): void {
-    const { hearing, terms } = this.#parts;
-    this.#laneState.rejoined();
-    hearing.close(hearing.renew());
-    terms.note();
+  #topologyChanged(): void {
+    const { listenPropagation, propertyUpdates } = this.#parts;
+    this.#laneState.topologyChanged();
+    listenPropagation.closeUnused(listenPropagation.recompute());
+    propertyUpdates.invalidate();
   }
 
-  #startAgain(seat: Seat): void {
-    this.#refuseProblem(seat.piece!.start(this.#laneState.now));
+  #startInstance(seat: Seat): void {
+    this.#throwProblem(seat.piece!.start(this.#laneState.now));
   }
 
-  #refuseProblem(problems: readonly (Problem | undefined)[]): void {
+  #throwProblem(problems: readonly (Problem | undefined)[]): void {
     const problem = problems.find((each) => each !== undefined);
     if (problem !== undefined) throw new PieceFault('FT_FAULT_RESULT', `after a restart: ${problem.message}`);
   }
@@ -108,7 +110,7 @@ export class Failures {
     });
     // After a problem an instance is used no further.
     piece.renew!();
-    this.#startAgain(seat);
+    this.#startInstance(seat);
     return false;
   }
 
@@ -127,7 +129,8 @@ export class Failures {
     this.#closeDetours(seat);
     if (seat.failure !== 'bypass' || seat.fault === undefined) return;
     const { edges, members, place } = seat;
-    for (const { edge, shape, toEdge, toShape } of bypassPaths(this.#laneState.protocols, place, edges).ways) {
+    for (const { edge, shape, toEdge, toShape } of bypassPaths(this.#laneState.protocols, place, edges)
+      .paths) {
       const detour = { member: members[toEdge]!, direction: members[toEdge]!.directions[toShape]! };
       members[edge]!.detours[shape] = detour;
       for (const [number, { like }] of members[edge]!.listens)
@@ -142,9 +145,9 @@ export class Failures {
 
 interface FailureParts {
   readonly delivery: Delivery;
-  readonly hearing: ListenPropagation;
+  readonly listenPropagation: ListenPropagation;
   readonly services: Services;
-  readonly terms: PropertyUpdates;
+  readonly propertyUpdates: PropertyUpdates;
 }
 
 export interface FailureHooks {

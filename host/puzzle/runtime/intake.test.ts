@@ -56,9 +56,9 @@ describe('an intake', () => {
         for (const choice of steps) {
           if ('edge' in choice) {
             for (let n = 0; n < choice.count; n++) {
-              const answer = intake.push(choice.edge, row, choice.edge, 0);
-              if (answer === EVICTED) expect(waiting[intake.evictedEdge]!.pop()).toBe(intake.evictedRow);
-              if (answer !== REFUSED) waiting[choice.edge]!.push(row);
+              const outcome = intake.push(choice.edge, row, choice.edge, 0);
+              if (outcome === EVICTED) expect(waiting[intake.evictedEdge]!.pop()).toBe(intake.evictedRow);
+              if (outcome !== REFUSED) waiting[choice.edge]!.push(row);
               else expect(intake.isFull(choice.edge)).toBe(true);
               row++;
             }

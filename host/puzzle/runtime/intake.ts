@@ -34,7 +34,7 @@ export class Intake {
   open(edge: number): void {
     if (this.#queues[edge] !== undefined) return;
     this.#queues[edge] = new EdgeQueue();
-    this.#divide(1);
+    this.#changeEdgeCount(1);
   }
 
   /** An Edge has left: answers what still waited on it, through `each`. */
@@ -45,11 +45,11 @@ export class Intake {
     for (let n = 0; n < waiting; n++) each(queue.rowAt(n));
     this.#queued -= waiting;
     this.#queues[edge] = undefined;
-    this.#divide(-1);
+    this.#changeEdgeCount(-1);
     return waiting;
   }
 
-  #divide(change: number): void {
+  #changeEdgeCount(change: number): void {
     this.#edges += change;
     this.#share = Math.max(1, Math.floor(QUEUED_FRAMES / Math.max(1, this.#edges)));
   }
@@ -74,15 +74,15 @@ export class Intake {
     if (this.#queued === 0 && this.inbox.push(row, edgeShape, skips)) return TAKEN;
     const queue = this.#queues[edge];
     if (queue === undefined) return REFUSED;
-    let answer = TAKEN;
+    let outcome = TAKEN;
     if (this.#queued >= QUEUED_FRAMES) {
       if (queue.length >= this.#share) return REFUSED;
       this.#evict();
-      answer = EVICTED;
+      outcome = EVICTED;
     }
     queue.push(row, edgeShape, skips);
     this.#queued++;
-    return answer;
+    return outcome;
   }
 
   /** Called when all is full, and some queue longer than its share. */

@@ -12,7 +12,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
   /** Who listens, by the tags of the plans. */
   readonly receivers: (Receiver<Member> | undefined)[] = [];
   readonly #stacks: StackMemo;
-  readonly #plans: Record<Direction, Classifier>;
+  readonly #classifiers: Record<Direction, Classifier>;
   /** Grows with each change of the receivers. */
   version = 0;
   readonly #freeTags: number[] = [];
@@ -21,7 +21,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
     this.name = name;
     this.copies = copies;
     this.#stacks = StackMemo.of(protocols);
-    this.#plans = {
+    this.#classifiers = {
       up: new Classifier(protocols, []),
       down: new Classifier(protocols, []),
       peer: new Classifier(protocols, []),
@@ -29,8 +29,12 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
   }
 
   /** The plan of the Shapes that take frames from a Shape of this direction: those that oppose it. */
-  planFrom(direction: Direction): Classifier {
-    return direction === 'up' ? this.#plans.down : direction === 'down' ? this.#plans.up : this.#plans.peer;
+  classifierFrom(direction: Direction): Classifier {
+    return direction === 'up'
+      ? this.#classifiers.down
+      : direction === 'down'
+        ? this.#classifiers.up
+        : this.#classifiers.peer;
   }
 
   /** From now on frames of this stack go to this Shape of this Edge. The tag ends it. */
@@ -38,12 +42,12 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
     const tag = this.#freeTags.pop() ?? this.receivers.length;
     this.receivers[tag] = { member, edgeShape: (member.edge | (shape << 16)) >>> 0, direction, stack };
     this.version++;
-    this.#plans[direction].add(this.#stacks.parsed(stack), tag);
+    this.#classifiers[direction].add(this.#stacks.parsed(stack), tag);
     return tag;
   }
 
   /** What this tag takes goes to another Edge from now on, as the same Shape: of a piece that was replaced by one alike. */
-  hand(tag: number, member: Member): number {
+  reassign(tag: number, member: Member): number {
     const receiver = this.receivers[tag]!;
     const edgeShape = ((receiver.edgeShape & 0xffff_0000) | member.edge) >>> 0;
     this.receivers[tag] = { ...receiver, member, edgeShape };
@@ -66,7 +70,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
   remove(tag: number): void {
     const receiver = this.receivers[tag];
     if (receiver === undefined) return;
-    this.#plans[receiver.direction].remove(this.#stacks.parsed(receiver.stack), tag);
+    this.#classifiers[receiver.direction].remove(this.#stacks.parsed(receiver.stack), tag);
     this.receivers[tag] = undefined;
     this.version++;
     this.#freeTags.push(tag);

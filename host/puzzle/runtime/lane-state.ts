@@ -11,7 +11,7 @@ import type { JoinedEdge, Seat } from './seat.ts';
 export class LaneState {
   readonly frames: Frames;
   readonly protocols: Protocols;
-  readonly pulse: CallMonitor;
+  readonly callMonitor: CallMonitor;
   readonly seats: Seat[] = [];
   readonly joints = new Map<string, Joint<JoinedEdge>>();
   /** Seats that are to be called, in the order in which they came. */
@@ -22,32 +22,32 @@ export class LaneState {
   isRunning = false;
   isClosed = false;
   /** Pieces that are in a call, and wait there for what others say to a `listen` of theirs: they can be called by nobody. */
-  readonly asking = new Set<Seat>();
+  readonly seatsInListen = new Set<Seat>();
   /** Faults that had to wait until no piece was asking. */
   readonly #faults: (() => void)[] = [];
   /** What is to be told then, and how much of it may be in the present turn: who is told may ask again, and so on. */
-  readonly #tellings: (() => void)[] = [];
-  #tellingsLeft = MOST_TELLINGS;
+  readonly #notifications: (() => void)[] = [];
+  #notificationsLeft = MAX_NOTIFICATIONS;
   readonly stacksAlong: StacksAlong;
   #alongCurves: AlongCurves<JoinedEdge> | undefined;
   /** Another number whenever Edges were joined or have left, or a piece has failed or come again. */
-  rejoinings = 0;
+  topologyVersion = 0;
   /** What becomes of an error that came out of a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
   /** There is more to be told than one turn takes. */
-  readonly #onMore: () => void;
+  readonly #scheduleTurn: () => void;
 
   constructor(
-    { frames, protocols, pulse }: Pick<LaneState, 'frames' | 'protocols' | 'pulse'>,
+    { frames, protocols, callMonitor }: Pick<LaneState, 'frames' | 'protocols' | 'callMonitor'>,
     onError: (seat: Seat, error: unknown) => void,
-    onMore: () => void,
+    scheduleTurn: () => void,
   ) {
     this.frames = frames;
     this.protocols = protocols;
     this.stacksAlong = new StacksAlong(protocols);
-    this.pulse = pulse;
+    this.callMonitor = callMonitor;
     this.#onError = onError;
-    this.#onMore = onMore;
+    this.#scheduleTurn = scheduleTurn;
   }
 
   enqueue(seat: Seat): void {
@@ -63,12 +63,12 @@ export class LaneState {
   }
 
   /** Calls a piece, so that the pulse tells. One that is not seated may come with a change that is still prepared. */
-  calling<T>({ slot }: Pick<Seat, 'slot'>, isSeated: boolean, call: () => T): T {
-    this.pulse.begin(slot, isSeated);
+  callMonitored<T>({ slot }: Pick<Seat, 'slot'>, isSeated: boolean, call: () => T): T {
+    this.callMonitor.begin(slot, isSeated);
     try {
       return call();
     } finally {
-      this.pulse.end();
+      this.callMonitor.end();
     }
   }
 
@@ -76,69 +76,69 @@ export class LaneState {
    * A call ended with an error. What is no fault of a piece's is a mistake of the host's that ends the lane; then the pulse still
    * tells in which piece that was.
    */
-  endCall(error: unknown): void {
-    if (error instanceof PieceFault) this.pulse.end();
+  endFailedCall(error: unknown): void {
+    if (error instanceof PieceFault) this.callMonitor.end();
   }
 
   /** Calls a piece outside of its turn; a fault is the piece's, and undefined comes back. */
   attempt<T>(seat: Seat, call: () => T): T | undefined {
-    this.pulse.begin(seat.slot, !seat.isNew);
+    this.callMonitor.begin(seat.slot, !seat.isNew);
     try {
-      const answer = call();
-      this.pulse.end();
-      return answer;
+      const result = call();
+      this.callMonitor.end();
+      return result;
     } catch (error) {
-      this.endCall(error);
+      this.endFailedCall(error);
       this.#onError(seat, error);
       return undefined;
     } finally {
-      this.catchUp();
+      this.runDeferred();
     }
   }
 
   /** Does what becomes of a fault as soon as no piece is asking; at once, if none is. */
   deferFault(action: () => void): void {
     this.#faults.push(action);
-    this.#catchUpSoon();
+    this.#runDeferredSoon();
   }
 
   /** Tells somebody something when no piece is asking, in this turn or a later one. */
-  deferTelling(action: () => void): void {
-    this.#tellings.push(action);
-    this.#catchUpSoon();
+  deferNotification(action: () => void): void {
+    this.#notifications.push(action);
+    this.#runDeferredSoon();
   }
 
   /** Who asks outside of any call, as an endpoint may, has no end of a call to come. */
-  #catchUpSoon(): void {
-    this.catchUp();
-    if (!this.isRunning && this.#faults.length + this.#tellings.length > 0) this.#onMore();
+  #runDeferredSoon(): void {
+    this.runDeferred();
+    if (!this.isRunning && this.#faults.length + this.#notifications.length > 0) this.#scheduleTurn();
   }
 
   /** A call of a piece has ended. */
-  catchUp(): void {
-    while (this.asking.size === 0) {
+  runDeferred(): void {
+    while (this.seatsInListen.size === 0) {
       const fault = this.#faults.shift();
       if (fault !== undefined) {
         fault();
         continue;
       }
-      if (this.#tellings.length === 0) return;
-      if (this.#tellingsLeft === 0) {
-        this.#onMore();
+      if (this.#notifications.length === 0) return;
+      if (this.#notificationsLeft === 0) {
+        this.#scheduleTurn();
         return;
       }
-      this.#tellingsLeft--;
-      this.#tellings.shift()!();
+      this.#notificationsLeft--;
+      this.#notifications.shift()!();
     }
   }
 
   /** Another turn begins, with what was left to be told. */
   beginTurn(): void {
-    this.#tellingsLeft = MOST_TELLINGS;
-    this.catchUp();
+    this.#notificationsLeft = MAX_NOTIFICATIONS;
+    this.runDeferred();
   }
 
-  /** How the joined Edges reach each other, though not through pieces that have failed; see {@link rejoined}. */
+  /** How the joined Edges reach each other, though not through pieces that have failed; see {@link topologyChanged}. */
   get alongCurves(): AlongCurves<JoinedEdge> {
     this.#alongCurves ??= new AlongCurves(
       this.stacksAlong,
@@ -148,14 +148,14 @@ export class LaneState {
   }
 
   /** Edges were joined or have left, or a piece has failed or come again. */
-  rejoined(): void {
+  topologyChanged(): void {
     this.#alongCurves = undefined;
-    this.rejoinings++;
+    this.topologyVersion++;
   }
 
   /** Another number whenever somebody listens on more or less than before, or somebody has failed or come again. */
   get listenersVersion(): number {
-    let version = this.rejoinings;
+    let version = this.topologyVersion;
     for (const joint of this.joints.values()) version += joint.version;
     return version;
   }
@@ -167,4 +167,4 @@ export class LaneState {
 }
 
 /** What is told in one turn of what was put off: some of it makes pieces listen on more, of which others are to be told. */
-const MOST_TELLINGS = 8;
+const MAX_NOTIFICATIONS = 8;

@@ -175,7 +175,7 @@ it('pieces that ask each other round a loop come to an end', async () => {
   const forwards = (name: string, from: string, to: string) =>
     changed(maker(name, { a: ['ip up'], b: ['ip down'] }, { a: [from], b: [to] }), (piece) => {
       piece.listening = (edge, stack, present) => {
-        piece.heard.push([edge, stack, present]);
+        piece.listened.push([edge, stack, present]);
         if (edge === 0 && present) piece.context.listen(1, 0, stack);
         return undefined;
       };
@@ -187,7 +187,7 @@ it('pieces that ask each other round a loop come to an end', async () => {
     asker('end', 'y', 'up'),
   ]);
   expect(instance('phone').context.listen(0, 0, 'ip/udp/local:7')).toBe(1);
-  expect(instance('one').heard.filter(([, stack]) => stack === 'ip/udp/local:7').length).toBeLessThan(4);
+  expect(instance('one').listened.filter(([, stack]) => stack === 'ip/udp/local:7').length).toBeLessThan(4);
 });
 
 it('whatever is joined, listened on, offered, changed and fails: who carries has open what is wanted, and all hear what is offered', async () => {
@@ -444,7 +444,7 @@ async function turn(name: string): Promise<void> {
 /** The ports that a piece was told to open, and not told to close. Nothing is told twice. */
 function openAt(name: string): string[] {
   const open = new Set<string>();
-  for (const [edge, stack, present] of instance(name).heard) {
+  for (const [edge, stack, present] of instance(name).listened) {
     const key = `${edge} ${stack}`;
     expect(open.has(key), `${name}: ${key} ${present}`).toBe(!present);
     if (present) open.add(key);

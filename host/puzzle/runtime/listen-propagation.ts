@@ -2,7 +2,7 @@ import type { Problem } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 import type { Direction } from '../../stack/direction.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
-import type { Heard } from '../reach/along-curves.ts';
+import type { ListenTarget } from '../reach/along-curves.ts';
 import type { Receiver } from './joint.ts';
 import type { LaneState } from './lane-state.ts';
 import type { LogEntry } from './log-entry.ts';
@@ -17,7 +17,7 @@ export class ListenPropagation {
   readonly #laneState: LaneState;
   readonly #onLog: (entry: LogEntry) => void;
   /** Who was told of each listening Shape. */
-  readonly #reached = new Map<Receiver<JoinedEdge>, readonly Heard<JoinedEdge>[]>();
+  readonly #targets = new Map<Receiver<JoinedEdge>, readonly ListenTarget<JoinedEdge>[]>();
 
   constructor(laneState: LaneState, onLog: (entry: LogEntry) => void) {
     this.#laneState = laneState;
@@ -25,124 +25,128 @@ export class ListenPropagation {
   }
 
   /** Asks all who carry a stack to do so, for a Shape of a piece that is in a call; a problem where one of them cannot. */
-  ask(listener: JoinedEdge, direction: Direction, stack: string): readonly Heard<JoinedEdge>[] | Problem {
-    const { asking, alongCurves } = this.#laneState;
-    const isNested = asking.has(listener.seat);
-    asking.add(listener.seat);
-    const told: Heard<JoinedEdge>[] = [];
+  request(
+    listener: JoinedEdge,
+    direction: Direction,
+    stack: string,
+  ): readonly ListenTarget<JoinedEdge>[] | Problem {
+    const { seatsInListen, alongCurves } = this.#laneState;
+    const isNested = seatsInListen.has(listener.seat);
+    seatsInListen.add(listener.seat);
+    const opened: ListenTarget<JoinedEdge>[] = [];
     try {
-      for (const heard of alongCurves.hearers(listener, direction, stack)) {
-        const problem = this.#tell(heard.station, heard.stack);
+      for (const target of alongCurves.listenTargets(listener, direction, stack)) {
+        const problem = this.#open(target.station, target.stack);
         if (problem === undefined) {
-          told.push(heard);
+          opened.push(target);
           continue;
         }
-        for (const undone of told) this.#untell(undone);
+        for (const undone of opened) this.#release(undone);
         return problem;
       }
     } finally {
-      if (!isNested) asking.delete(listener.seat);
+      if (!isNested) seatsInListen.delete(listener.seat);
     }
-    return told;
+    return opened;
   }
 
-  /** What was asked for by {@link ask} is for this Shape. */
-  note(receiver: Receiver<JoinedEdge>, told: readonly Heard<JoinedEdge>[]): void {
-    this.#reached.set(receiver, told);
+  /** What was asked for by {@link request} is for this Shape. */
+  record(receiver: Receiver<JoinedEdge>, opened: readonly ListenTarget<JoinedEdge>[]): void {
+    this.#targets.set(receiver, opened);
   }
 
   /** A Shape takes nothing more. */
-  end(receiver: Receiver<JoinedEdge>): void {
-    for (const heard of this.#reached.get(receiver) ?? []) this.#untell(heard);
-    this.#reached.delete(receiver);
+  withdraw(receiver: Receiver<JoinedEdge>): void {
+    for (const target of this.#targets.get(receiver) ?? []) this.#release(target);
+    this.#targets.delete(receiver);
   }
 
   /**
    * After Edges have joined or left, or a piece has failed or come again: tells everybody what they have not heard yet, and
    * answers what they are to be told is over.
    *
-   * @param known who hears, of those for whom it was found before
+   * @param knownTargets who hears, of those for whom it was found before
    */
-  renew(known?: KnownListeners): Closing[] {
+  recompute(knownTargets?: KnownTargets): PendingClose[] {
     const { joints, seats } = this.#laneState;
     const wanted = new Map<JoinedEdge, Map<string, number>>();
-    this.#reached.clear();
+    this.#targets.clear();
     for (const { receivers } of joints.values()) {
       for (const receiver of receivers) {
         if (receiver === undefined) continue;
         const { member, direction, stack: listened } = receiver;
-        const reached =
-          known?.get(member)?.get(`${direction} ${listened}`) ??
-          this.#laneState.alongCurves.hearers(member, direction, listened);
-        this.#reached.set(receiver, reached);
-        for (const { station, stack } of reached) {
+        const targets =
+          knownTargets?.get(member)?.get(`${direction} ${listened}`) ??
+          this.#laneState.alongCurves.listenTargets(member, direction, listened);
+        this.#targets.set(receiver, targets);
+        for (const { station, stack } of targets) {
           const counts = wanted.get(station) ?? new Map<string, number>();
           if (counts.size === 0) wanted.set(station, counts);
           counts.set(stack, (counts.get(stack) ?? 0) + 1);
         }
       }
     }
-    const closing: Closing[] = [];
-    const late: Closing[] = [];
+    const closing: PendingClose[] = [];
+    const late: PendingClose[] = [];
     for (const seat of seats) {
       for (const member of seat.edges) {
-        const { heard, prepared } = member;
+        const { notified, notifiedEarly } = member;
         const now = (seat.fault === undefined && wanted.get(member)) || new Map<string, number>();
-        member.heard = now;
+        member.notified = now;
         if (seat.fault === undefined) {
           for (const stack of now.keys())
-            if (!heard.has(stack) && !prepared.has(stack)) late.push({ member, stack });
-          for (const stack of [...heard.keys(), ...prepared]) {
+            if (!notified.has(stack) && !notifiedEarly.has(stack)) late.push({ member, stack });
+          for (const stack of [...notified.keys(), ...notifiedEarly]) {
             if (now.has(stack)) continue;
             now.set(stack, 0);
             closing.push({ member, stack });
           }
         }
-        prepared.clear();
+        notifiedEarly.clear();
       }
     }
     // Who faults when it is told makes all this begin anew; what still holds then is told here.
-    for (const { member, stack } of late) this.#tellLate(member, stack);
+    for (const { member, stack } of late) this.#openLate(member, stack);
     return closing;
   }
 
   /** Tells that it is over what nobody has asked for anew meanwhile. */
-  close(closing: readonly Closing[]): void {
+  closeUnused(closing: readonly PendingClose[]): void {
     for (const { member, stack } of closing) {
-      if (member.heard.get(stack) !== 0) continue;
-      member.heard.delete(stack);
+      if (member.notified.get(stack) !== 0) continue;
+      member.notified.delete(stack);
       this.#call(member, stack, false);
     }
   }
 
-  #tell(member: JoinedEdge, stack: string): Problem | undefined {
-    const count = member.heard.get(stack);
-    member.heard.set(stack, (count ?? 0) + 1);
+  #open(member: JoinedEdge, stack: string): Problem | undefined {
+    const count = member.notified.get(stack);
+    member.notified.set(stack, (count ?? 0) + 1);
     if (count !== undefined || member.seat.fault !== undefined) return undefined;
-    if (this.#laneState.asking.has(member.seat)) {
+    if (this.#laneState.seatsInListen.has(member.seat)) {
       // It is in a call itself, and hears of it when that has ended; too late to refuse.
-      this.#laneState.deferTelling(() => this.#tellLate(member, stack));
+      this.#laneState.deferNotification(() => this.#openLate(member, stack));
       return undefined;
     }
     const problem = this.#call(member, stack, true);
-    if (problem !== undefined) member.heard.delete(stack);
+    if (problem !== undefined) member.notified.delete(stack);
     return problem;
   }
 
-  #untell({ station: member, stack }: Heard<JoinedEdge>): void {
-    const count = member.heard.get(stack);
+  #release({ station: member, stack }: ListenTarget<JoinedEdge>): void {
+    const count = member.notified.get(stack);
     // A piece that has failed since has forgotten it.
     if (count === undefined || count === 0) return;
-    member.heard.set(stack, count - 1);
+    member.notified.set(stack, count - 1);
     if (count > 1) return;
-    const close = () => this.close([{ member, stack }]);
-    if (this.#laneState.asking.has(member.seat)) this.#laneState.deferTelling(close);
+    const close = () => this.closeUnused([{ member, stack }]);
+    if (this.#laneState.seatsInListen.has(member.seat)) this.#laneState.deferNotification(close);
     else close();
   }
 
   /** To who can refuse no more. */
-  #tellLate(member: JoinedEdge, stack: string): void {
-    if ((member.heard.get(stack) ?? 0) === 0) return;
+  #openLate(member: JoinedEdge, stack: string): void {
+    if ((member.notified.get(stack) ?? 0) === 0) return;
     const problem = this.#call(member, stack, true);
     if (problem === undefined) return;
     const message = `cannot carry ${stack}, on which others listen: ${problem.message}`;
@@ -151,18 +155,20 @@ export class ListenPropagation {
 
   #call(member: JoinedEdge, stack: string, present: boolean): Problem | undefined {
     const { seat } = member;
-    if (seat.fault !== undefined || !isThere(member)) return undefined;
+    if (seat.fault !== undefined || !isJoined(member)) return undefined;
     try {
-      return this.#laneState.calling(seat, true, () => seat.piece!.listening(member.edge, stack, present));
+      return this.#laneState.callMonitored(seat, true, () =>
+        seat.piece!.listening(member.edge, stack, present),
+      );
     } catch (error) {
-      if (error instanceof PieceFault) return this.#fault(seat, error);
+      if (error instanceof PieceFault) return this.#deferFault(seat, error);
       if (error instanceof FunnelError) return { message: error.message };
       throw error;
     }
   }
 
   /** What becomes of it waits: who asked is in a call. */
-  #fault(seat: Seat, error: PieceFault): Problem {
+  #deferFault(seat: Seat, error: PieceFault): Problem {
     seat.fault = { code: error.code, message: error.message };
     this.#laneState.deferFault(() => {
       seat.fault = undefined;
@@ -175,14 +181,14 @@ export class ListenPropagation {
 }
 
 /** Who hears what an Edge listens on, by direction and stack. */
-export type KnownListeners = ReadonlyMap<JoinedEdge, ReadonlyMap<string, readonly Heard<JoinedEdge>[]>>;
+export type KnownTargets = ReadonlyMap<JoinedEdge, ReadonlyMap<string, readonly ListenTarget<JoinedEdge>[]>>;
 
 /** A stack of which somebody is to be told. */
-export interface Closing {
+export interface PendingClose {
   readonly member: JoinedEdge;
   readonly stack: string;
 }
 
-function isThere(member: JoinedEdge): boolean {
+function isJoined(member: JoinedEdge): boolean {
   return member.seat.members[member.edge] === member;
 }

@@ -16,7 +16,7 @@ export class Overload {
   }
 
   /** A frame that had found a place lost it to another Edge. */
-  evicted({ members, intake: { evictedEdge, evictedRow } }: Seat): void {
+  refuseEvicted({ members, intake: { evictedEdge, evictedRow } }: Seat): void {
     const member = members[evictedEdge]!;
     member.traffic[FRAMES_IN]! -= 1;
     member.traffic[BYTES_IN]! -= this.#laneState.frames.length[evictedRow]!;
@@ -39,47 +39,47 @@ export class Overload {
   }
 
   /** Drops a frame that could only go to an Edge that is full, before anything was spent on it. */
-  isInVain(sender: JoinedEdge, direction: Direction, row: number): boolean {
-    const full = this.fullBehind(sender, direction);
+  refuseIfFull(sender: JoinedEdge, direction: Direction, row: number): boolean {
+    const full = this.fullReceiver(sender, direction);
     if (full === undefined) return false;
     this.refuse(full, row);
     return true;
   }
 
   /** The Edge that alone could take what leaves so, where it is full. */
-  fullBehind(sender: JoinedEdge, direction: Direction): JoinedEdge | undefined {
+  fullReceiver(sender: JoinedEdge, direction: Direction): JoinedEdge | undefined {
     const { joint } = sender;
-    if (sender.soleOf !== joint.version || sender.soleDirection !== direction) {
-      sender.sole = joint.soleReceiver(sender, direction);
-      sender.soleOf = joint.version;
-      sender.soleDirection = direction;
+    if (sender.soleReceiverVersion !== joint.version || sender.soleReceiverDirection !== direction) {
+      sender.soleReceiver = joint.soleReceiver(sender, direction);
+      sender.soleReceiverVersion = joint.version;
+      sender.soleReceiverDirection = direction;
     }
-    const { sole } = sender;
+    const { soleReceiver: sole } = sender;
     return sole?.isFull === true && sole.seat.intake.isFull(sole.edge) ? sole : undefined;
   }
 
-  noteRoom(seat: Seat): void {
+  checkForRoom(seat: Seat): void {
     for (let n = 0; n < seat.members.length; n++) {
       const member = seat.members[n];
       if (member?.isFull !== true || !seat.intake.hasRoom(member.edge)) continue;
-      this.roomAgain(member);
+      this.endFull(member);
     }
   }
 
-  roomAgain(member: JoinedEdge): void {
+  endFull(member: JoinedEdge): void {
     member.isFull = false;
     this.fullEdges--;
     this.changed.add(member.joint);
   }
 
   /** Those who send to an Edge are told when it has no room, and when it has some again. */
-  tell(): void {
+  notifySenders(): void {
     if (this.changed.size === 0) return;
     const changed = [...this.changed];
     this.changed.clear();
     for (const { members } of changed) {
       for (const sender of members) {
-        const isBlocked = members.some((member) => member.isFull && isSentBy(sender, member));
+        const isBlocked = members.some((member) => member.isFull && canReceiveFrom(sender, member));
         const { seat } = sender;
         if (isBlocked === sender.isBlocked || seat.fault !== undefined) continue;
         sender.isBlocked = isBlocked;
@@ -94,18 +94,18 @@ export class Overload {
     const { seat } = member;
     const dropped = seat.intake.close(member.edge, (row) => this.#laneState.frames.release(row));
     if (dropped > 0) seat.counters.add('removed', dropped);
-    if (member.isFull) this.roomAgain(member);
+    if (member.isFull) this.endFull(member);
   }
 
   dropWaiting(seat: Seat, reason: string): void {
     const dropped = seat.intake.drop((row) => this.#laneState.frames.release(row));
     if (dropped > 0) seat.counters.add(reason, dropped);
-    for (const member of seat.edges) if (member.isFull) this.roomAgain(member);
+    for (const member of seat.edges) if (member.isFull) this.endFull(member);
   }
 }
 
 /** Whether frames can come from one Edge to another. */
-function isSentBy(sender: JoinedEdge, member: JoinedEdge): boolean {
+function canReceiveFrom(sender: JoinedEdge, member: JoinedEdge): boolean {
   if (sender.seat === member.seat) return false;
   return sender.directions.some(
     (own) =>

@@ -1,6 +1,6 @@
 import type { Joining, Property } from '../../../abi/host/contract.ts';
 import { propertyText } from '../plan/properties.ts';
-import type { Carried } from '../reach/along-curves.ts';
+import type { DistantOffer } from '../reach/along-curves.ts';
 import type { LaneState } from './lane-state.ts';
 import type { JoinedEdge } from './seat.ts';
 
@@ -10,21 +10,21 @@ import type { JoinedEdge } from './seat.ts';
  */
 export class PropertyUpdates {
   /** While new pieces say what they offer, nobody is told. */
-  isHeld = false;
+  isSuspended = false;
   readonly #laneState: LaneState;
   /** What properties come to as text; nobody changes them once they are settled. */
   readonly #texts = new WeakMap<readonly Property[], string>();
   #isChanged = false;
-  #carried: ReadonlyMap<string, readonly Carried[]> | undefined;
+  #distantOffers: ReadonlyMap<string, readonly DistantOffer[]> | undefined;
 
   constructor(laneState: LaneState) {
     this.#laneState = laneState;
   }
 
-  /** Something is offered, or no more; or those between have changed. Whom it concerns is told by {@link tell}. */
-  note(): void {
+  /** Something is offered, or no more; or those between have changed. Whom it concerns is told by {@link notifyChanged}. */
+  invalidate(): void {
     this.#isChanged = true;
-    this.#carried = undefined;
+    this.#distantOffers = undefined;
   }
 
   joiningOf(member: JoinedEdge, shape: number): Joining {
@@ -34,12 +34,12 @@ export class PropertyUpdates {
 
   #propertiesOf(member: JoinedEdge, shape: number): readonly Property[] {
     const { name, members } = member.joint;
-    this.#carried ??= this.#offersElsewhere();
-    const carried = this.#carried.get(name) ?? NONE;
+    this.#distantOffers ??= this.#findDistantOffers();
+    const distantOffers = this.#distantOffers.get(name) ?? NONE;
     const settled = member.settled.get(shape) ?? NONE;
-    if (carried.length === 0 && members.every(({ offers }) => offers.length === 0)) return settled;
+    if (distantOffers.length === 0 && members.every(({ offers }) => offers.length === 0)) return settled;
     const here = members.flatMap((other) => (other.seat === member.seat ? [] : other.offers));
-    return [...settled, ...offersAt(here, carried, member.seat)];
+    return [...settled, ...offersAt(here, distantOffers, member.seat)];
   }
 
   #textOf(properties: readonly Property[]): string {
@@ -50,7 +50,7 @@ export class PropertyUpdates {
     return text;
   }
 
-  #offersElsewhere(): ReadonlyMap<string, readonly Carried[]> {
+  #findDistantOffers(): ReadonlyMap<string, readonly DistantOffer[]> {
     const { seats } = this.#laneState;
     const isOffering = seats.some(({ members }) =>
       members.some((each) => each !== undefined && each.offers.length > 0),
@@ -64,19 +64,19 @@ export class PropertyUpdates {
     const { seat } = member;
     if (seat.fault !== undefined) return;
     const joining = this.joiningOf(member, shape);
-    member.told.set(shape, this.#textOf(joining.properties));
+    member.lastReported.set(shape, this.#textOf(joining.properties));
     this.#laneState.attempt(seat, () => seat.piece!.join(joining));
     this.#laneState.enqueue(seat);
   }
 
   /** New terms reach those whom they concern after the call in which they came up. */
-  tell(): void {
-    if (this.isHeld || !this.#isChanged) return;
+  notifyChanged(): void {
+    if (this.isSuspended || !this.#isChanged) return;
     this.#isChanged = false;
     for (const seat of this.#laneState.seats) {
       for (const member of seat.edges) {
         for (const shape of member.shapes) {
-          if (member.told.get(shape) !== this.#textOf(this.#propertiesOf(member, shape)))
+          if (member.lastReported.get(shape) !== this.#textOf(this.#propertiesOf(member, shape)))
             this.join(member, shape);
         }
       }
@@ -84,18 +84,24 @@ export class PropertyUpdates {
   }
 }
 
-const NOTHING: ReadonlyMap<string, readonly Carried[]> = new Map();
+const NOTHING: ReadonlyMap<string, readonly DistantOffer[]> = new Map();
 const NONE: readonly never[] = [];
 
 /** What a piece hears of what is offered on a network and elsewhere: each once, nothing of its own, nothing that it passed on. */
-export function offersAt(here: readonly Property[], carried: readonly Carried[], piece: object): Property[] {
-  const heard = new Map<string, Property>();
-  const from = carried.filter(({ origin, by }) => origin !== piece && !(by.size === 1 && by.has(piece)));
+export function offersAt(
+  here: readonly Property[],
+  distantOffers: readonly DistantOffer[],
+  piece: object,
+): Property[] {
+  const distinct = new Map<string, Property>();
+  const from = distantOffers.filter(
+    ({ origin, via }) => origin !== piece && !(via.size === 1 && via.has(piece)),
+  );
   for (const property of [...here, ...from.map((each) => each.property)]) {
     const text = propertyText(property);
-    if (!heard.has(text)) heard.set(text, property);
+    if (!distinct.has(text)) distinct.set(text, property);
   }
-  return [...heard.values()];
+  return [...distinct.values()];
 }
 
 export function propertiesText(properties: readonly Property[]): string {

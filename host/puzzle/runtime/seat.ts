@@ -22,11 +22,11 @@ export class Seat {
   /** Joined Edges, by number. */
   readonly members: (JoinedEdge | undefined)[] = [];
   piece: Piece | undefined;
-  tenancy: ActivationFlag = { isActive: false };
+  activation: ActivationFlag = { isActive: false };
   /** It came with a change whose commit has not ended yet. */
   isNew = false;
   /** The Edges of an instance that was replaced, by Edge and network, until its successor has joined. */
-  former: ReadonlyMap<string, JoinedEdge> | undefined;
+  formerEdges: ReadonlyMap<string, JoinedEdge> | undefined;
   /** Its number in the lane's pulse. */
   readonly slot: number;
   /** Why the piece is not running; undefined while it is. */
@@ -97,11 +97,11 @@ export class JoinedEdge implements Station {
   /** While the piece is avoided: where frames of its Shapes go instead, by number. */
   readonly detours: (Detour | undefined)[] = [];
   /** What others take that the piece was told of here (`listening`), and how many Shapes want it: 0 until it is told that it is over; see `ListenPropagation`. */
-  heard: Map<string, number> = new Map();
+  notified: Map<string, number> = new Map();
   /** Of these, what was told while the change was prepared in which this Edge was joined. */
-  readonly prepared = new Set<string>();
+  readonly notifiedEarly = new Set<string>();
   /** What the piece was told last on joining, by Shape: nothing is told twice. */
-  readonly told = new Map<number, string>();
+  readonly lastReported = new Map<number, string>();
   /** What the piece offers here. */
   readonly offers: Property[] = [];
   /** Those that an instance offered that was replaced, and that the new one has not offered yet: until it was called once. */
@@ -113,9 +113,9 @@ export class JoinedEdge implements Station {
   /** The piece was told that an Edge which takes its frames has no room. */
   isBlocked = false;
   /** The only Edge that takes its frames of one direction, as of a version of the Joint; see `Joint.soleReceiver`. */
-  sole: JoinedEdge | undefined;
-  soleOf = -1;
-  soleDirection: Direction | undefined;
+  soleReceiver: JoinedEdge | undefined;
+  soleReceiverVersion = -1;
+  soleReceiverDirection: Direction | undefined;
 
   /** @param description of the piece that will sit there */
   constructor(seat: Seat, edge: number, described: number, joint: Joint<JoinedEdge>, { edges }: Description) {
@@ -169,7 +169,7 @@ export interface Detour {
 
 /** A piece that faults is back after a second; one that does so again and again, every half minute. */
 export const FIRST_RESTART_MS = 1000;
-export const LAST_RESTART_MS = 30_000;
+export const MAX_RESTART_MS = 30_000;
 /** After a minute without a fault the next one counts as the first. */
 export const CALM_MS = 60_000;
 

@@ -17,20 +17,25 @@ import type { JoinedEdge, Seat } from './seat.ts';
 /** What pieces ask of the host: to listen on a Shape, to tell neighbours an offer, to hand on what has arrived. */
 export class Services {
   readonly #laneState: LaneState;
-  readonly #terms: PropertyUpdates;
-  readonly #hearing: ListenPropagation;
+  readonly #propertyUpdates: PropertyUpdates;
+  readonly #listenPropagation: ListenPropagation;
   readonly #hooks: ServiceHooks;
 
-  constructor(laneState: LaneState, terms: PropertyUpdates, hearing: ListenPropagation, hooks: ServiceHooks) {
+  constructor(
+    laneState: LaneState,
+    propertyUpdates: PropertyUpdates,
+    listenPropagation: ListenPropagation,
+    hooks: ServiceHooks,
+  ) {
     this.#laneState = laneState;
-    this.#terms = terms;
-    this.#hearing = hearing;
+    this.#propertyUpdates = propertyUpdates;
+    this.#listenPropagation = listenPropagation;
     this.#hooks = hooks;
   }
 
   contextOf(
     seat: Seat,
-    tenancy: ActivationFlag,
+    activation: ActivationFlag,
     { place: { name }, isResumed = false }: PieceMaker,
   ): PieceContext {
     const random = new BigUint64Array(1);
@@ -43,20 +48,20 @@ export class Services {
       random: () => randomFillSync(random)[0]!,
       count: (reason, frames) => seat.counters.add(reason, frames),
       listen: (edge, like, stack) =>
-        tenancy.isActive
+        activation.isActive
           ? this.#listen(seat, edge, like, stack)
           : { message: 'the piece is on no network yet' },
       unlisten: (edge, shape) => {
-        const member = tenancy.isActive ? seat.members[edge] : undefined;
+        const member = activation.isActive ? seat.members[edge] : undefined;
         if (member !== undefined) this.unlisten(member, shape);
       },
       offer: (edge, property, present) => {
-        if (tenancy.isActive) this.#offer(seat, edge, property, present);
+        if (activation.isActive) this.#offer(seat, edge, property, present);
       },
       arrived: (outbox) => {
-        if (tenancy.isActive && !this.#laneState.isClosed) {
+        if (activation.isActive && !this.#laneState.isClosed) {
           this.#hooks.deliver(seat, outbox);
-          if (!this.#laneState.isRunning) this.#hooks.tellRoom();
+          if (!this.#laneState.isRunning) this.#hooks.notifySenders();
           this.#hooks.run();
           return;
         }
@@ -64,7 +69,7 @@ export class Services {
         outbox.length = 0;
       },
       wake: () => {
-        if (!tenancy.isActive) return;
+        if (!activation.isActive) return;
         this.#laneState.enqueue(seat);
         if (!this.#laneState.isRunning) this.#hooks.runLater();
       },
@@ -94,10 +99,10 @@ export class Services {
     while (member.listens.has(shape)) shape++;
     if (shape >= MAX_LISTENS)
       return { message: `the piece listens on ${MAX_LISTENS} Shapes of this Edge already` };
-    const told = this.#hearing.ask(member, described.direction, stack);
-    if ('message' in told) return told;
+    const opened = this.#listenPropagation.request(member, described.direction, stack);
+    if ('message' in opened) return opened;
     const tag = member.joint.add(member, shape, described.direction, stack);
-    this.#hearing.note(member.joint.receivers[tag]!, told);
+    this.#listenPropagation.record(member.joint.receivers[tag]!, opened);
     member.listens.set(shape, { stack, tag, like });
     member.directions[shape] = described.direction;
     return shape;
@@ -132,13 +137,13 @@ export class Services {
   /** Takes back what `listen` added. */
   unlisten(member: JoinedEdge, shape: number): void {
     if (!member.listens.has(shape)) return;
-    const { asking } = this.#laneState;
-    const isNested = asking.has(member.seat);
+    const { seatsInListen } = this.#laneState;
+    const isNested = seatsInListen.has(member.seat);
     // Its piece is in a call, as a rule: nobody is to call it for what others say to this.
-    asking.add(member.seat);
+    seatsInListen.add(member.seat);
     const receiver = this.removeReceiver(member, shape);
-    if (receiver !== undefined) this.#hearing.end(receiver);
-    if (!isNested) asking.delete(member.seat);
+    if (receiver !== undefined) this.#listenPropagation.withdraw(receiver);
+    if (!isNested) seatsInListen.delete(member.seat);
   }
 
   /** Ends what a Shape takes, described or listened on. */
@@ -173,7 +178,7 @@ export class Services {
         level: 'warn',
         message: `offers more than ${MAX_OFFERS} properties on Edge ${member.name}; ${property.name} is left out`,
       });
-    this.#terms.note();
+    this.#propertyUpdates.invalidate();
   }
 }
 
@@ -181,7 +186,7 @@ export class Services {
 export interface ServiceHooks {
   readonly onLog: (entry: LogEntry) => void;
   deliver(seat: Seat, outbox: Outbox): void;
-  tellRoom(): void;
+  notifySenders(): void;
   run(): void;
   /** In a turn of its own, after other events. */
   runLater(): void;

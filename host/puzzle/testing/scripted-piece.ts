@@ -12,7 +12,7 @@ export class ScriptedPiece implements Piece {
   readonly frames: Frames;
   readonly joinings: Joining[] = [];
   readonly left: string[] = [];
-  readonly heard: [number, string, boolean][] = [];
+  readonly listened: [number, string, boolean][] = [];
   readonly taken: { edge: number; shape: number; bytes: number[]; skip: number }[] = [];
   /** Of which larger frame each of them is a piece, and its place there; train 0 where it is whole. */
   readonly pieces: { train: number; piece: number }[] = [];
@@ -55,7 +55,7 @@ export class ScriptedPiece implements Piece {
     this.left.push(`${edge}/${shape}`);
   }
   listening(edge: number, stack: string, present: boolean) {
-    this.heard.push([edge, stack, present]);
+    this.listened.push([edge, stack, present]);
     return present ? this.listenRefusal : undefined;
   }
   ready(edge: number, ready: boolean) {

@@ -4,7 +4,7 @@ import { List, Text } from './text';
 
 /** Parts of one frame. */
 export const MAX_FRAME_PARTS: i32 = 32;
-/** Bytes of one frame; a larger one travels in pieces marked `more`. */
+/** Bytes of one frame; a larger one travels in fragments marked `more`. */
 export const MAX_FRAME_BYTES: i32 = 66240;
 /** Frames that a call brings. */
 export const MAX_FRAMES_IN: i32 = 256;
@@ -103,7 +103,7 @@ export const enum PartMarks {
   /**
    * The bytes stayed with the host.
    *
-   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in pieces, see `more`): pass the part on, or
+   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in fragments, see `more`): pass the part on, or
    * any range inside it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
    */
   Withheld = 1,
@@ -168,7 +168,7 @@ export const FRAME_ALIGN: i32 = 4;
  * Parts in the order of their bytes.
  *
  * A header opens its protocol's scope, and its trailer, or the frame's end, closes it; so bodies may nest and repeat. A
- * frame has at most 32 parts and at most 66240 bytes; a larger one travels in pieces marked `more`.
+ * frame has at most 32 parts and at most 66240 bytes; a larger one travels in fragments marked `more`.
  */
 // @ts-ignore: decorator
 @unmanaged

@@ -16,6 +16,7 @@ export {
   ValueCase,
   Wish,
 } from './generated';
+export { FragmentTable } from './fragment-table';
 export { HeldFrames } from './held-frames';
 export { listen, listenLine, listenProblem, log, offer, offerBound, offerLine, offerText, random, unlisten, utcSeconds } from './host';
 export { Line } from './line';
@@ -26,4 +27,3 @@ export { protocolNumber } from './runtime';
 export { parseIpv4, Settings } from './settings';
 export { State } from './state';
 export { List, Text, writeUtf8 } from './text';
-export { UnderWay } from './under-way';

@@ -13,7 +13,7 @@
 
 /* Parts of one frame. */
 #define FUNNEL_MAX_FRAME_PARTS 32u
-/* Bytes of one frame; a larger one travels in pieces marked `more`. */
+/* Bytes of one frame; a larger one travels in fragments marked `more`. */
 #define FUNNEL_MAX_FRAME_BYTES 66240u
 /* Frames that a call brings. */
 #define FUNNEL_MAX_FRAMES_IN 256u
@@ -129,7 +129,7 @@ enum {
   /*
    * The bytes stayed with the host.
    *
-   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in pieces, see `more`): pass the part on, or
+   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in fragments, see `more`): pass the part on, or
    * any range inside it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
    */
   FUNNEL_PART_MARKS_WITHHELD = 1,
@@ -187,7 +187,7 @@ _Static_assert(offsetof(funnel_part, length) == 8, "part.length");
  * Parts in the order of their bytes.
  *
  * A header opens its protocol's scope, and its trailer, or the frame's end, closes it; so bodies may nest and repeat. A
- * frame has at most 32 parts and at most 66240 bytes; a larger one travels in pieces marked `more`.
+ * frame has at most 32 parts and at most 66240 bytes; a larger one travels in fragments marked `more`.
  */
 typedef struct {
   /* The number that `control.join` gave to this Edge. */

@@ -7,7 +7,7 @@ export const LIMITS: readonly { name: string; value: number; doc: string }[] = [
   {
     name: 'maxFrameBytes',
     value: 66_240,
-    doc: 'Bytes of one frame; a larger one travels in pieces marked `more`.',
+    doc: 'Bytes of one frame; a larger one travels in fragments marked `more`.',
   },
   { name: 'maxFramesIn', value: 256, doc: 'Frames that a call brings.' },
   { name: 'maxPartsIn', value: 8192, doc: 'Parts that a call brings.' },

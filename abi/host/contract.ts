@@ -75,7 +75,7 @@ export const PartMarks = {
   /**
    * The bytes stayed with the host.
    *
-   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in pieces, see `more`): pass the part on, or
+   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in fragments, see `more`): pass the part on, or
    * any range inside it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
    */
   withheld: 1,
@@ -127,7 +127,7 @@ export interface Part {
  * Parts in the order of their bytes.
  *
  * A header opens its protocol's scope, and its trailer, or the frame's end, closes it; so bodies may nest and repeat. A
- * frame has at most 32 parts and at most 66240 bytes; a larger one travels in pieces marked `more`.
+ * frame has at most 32 parts and at most 66240 bytes; a larger one travels in fragments marked `more`.
  */
 export interface Frame {
   /** The number that `control.join` gave to this Edge. */
@@ -353,7 +353,7 @@ export const OUTCOME = { size: 48, align: 8, frames: 0, parts: 8, arena: 16, end
 export const LIMITS = {
   /** Parts of one frame. */
   maxFrameParts: 32,
-  /** Bytes of one frame; a larger one travels in pieces marked `more`. */
+  /** Bytes of one frame; a larger one travels in fragments marked `more`. */
   maxFrameBytes: 66240,
   /** Frames that a call brings. */
   maxFramesIn: 256,

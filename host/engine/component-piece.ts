@@ -34,7 +34,7 @@ export class ComponentPiece implements Piece {
   readonly #component: LoadedComponent;
   readonly #settings: Settings;
   readonly #context: PieceContext;
-  readonly #surroundings: ComponentEnvironment;
+  readonly #environment: ComponentEnvironment;
   readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
@@ -52,13 +52,13 @@ export class ComponentPiece implements Piece {
     component: LoadedComponent,
     description: Description,
     settings: Settings,
-    surroundings: ComponentEnvironment,
+    environment: ComponentEnvironment,
   ) {
     this.description = description;
     this.#component = component;
     this.#settings = settings;
-    const { context, frames } = surroundings;
-    this.#surroundings = surroundings;
+    const { context, frames } = environment;
+    this.#environment = environment;
     this.#context = context;
     this.#frames = frames;
     const laneKernel = FrameKernel.of(frames);
@@ -78,7 +78,7 @@ export class ComponentPiece implements Piece {
       this.#outlets,
       context.counters,
       description.reasons.map((reason) => reason.name),
-      surroundings.protocolCount,
+      environment.protocolCount,
       kernel,
     );
     try {
@@ -91,7 +91,7 @@ export class ComponentPiece implements Piece {
   }
 
   start(now: number): readonly Problem[] {
-    const numbers = this.description.protocols.map(([name]) => this.#surroundings.protocolNumber(name));
+    const numbers = this.description.protocols.map(([name]) => this.#environment.protocolNumber(name));
     return this.#guest.start(now, this.#settings, numbers);
   }
 
@@ -130,11 +130,11 @@ export class ComponentPiece implements Piece {
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
     const guest = this.#guest;
     const lowering = this.#lowering;
-    if (this.#frames.hasTrains) this.#dropBroken(inbox);
+    if (this.#frames.hasFragments) this.#dropBroken(inbox);
     if (this.#ledger.largeRoom <= 0) this.#dropLarge(inbox);
     let most = Math.min(inbox.length, limit, LIMITS.maxFramesIn, this.#ledger.room);
     if (most === 0 && inbox.length > 0) this.#dropWaiting(inbox, inbox.length);
-    if (this.#frames.hasTrains) most = this.#untilPiece(inbox, most);
+    if (this.#frames.hasFragments) most = this.#untilFragment(inbox, most);
     guest.refuel(FUEL_A_CALL + most * FUEL_A_FRAME);
     const count = lowering.lower(guest, this.#words, inbox, most);
     try {
@@ -150,7 +150,7 @@ export class ComponentPiece implements Piece {
       this.#words.refresh();
       const wakeAt = this.#lifting.lift(this.#words, outcome, now, lowering.hops, outbox);
       guest.postReturn(outcome);
-      if (this.#ledger.arrivals.lost > 0) this.#countLost();
+      if (this.#ledger.inbound.lost > 0) this.#countLost();
       return wakeAt;
     } catch (error) {
       throw guest.faultOf(error);
@@ -208,33 +208,33 @@ export class ComponentPiece implements Piece {
     if (large > 0) this.#dropWaiting(inbox, large);
   }
 
-  /** Of what waits in front, pieces of larger frames of which others are lost, or that have ended. */
+  /** Drops fragments in front of the inbox that are not admitted: their frame has a gap, or has ended. */
   #dropBroken(inbox: Inbox): void {
-    const { trains, pieces } = this.#frames;
-    const { arrivals } = this.#ledger;
+    const { messageIds, fragments } = this.#frames;
+    const { inbound } = this.#ledger;
     let broken = 0;
     for (; broken < inbox.length; broken++) {
       const at = inbox.at(broken);
       const row = inbox.rows[at]!;
-      const train = trains[row]!;
-      if (train === 0 || arrivals.admits(inbox.edgeShapes[at]!, train, pieces[row]!)) break;
+      const messageId = messageIds[row]!;
+      if (messageId === 0 || inbound.admits(inbox.edgeShapes[at]!, messageId, fragments[row]!)) break;
       this.#frames.release(row);
     }
     inbox.take(broken);
-    arrivals.lost += broken;
-    if (arrivals.lost > 0) this.#countLost();
+    inbound.lost += broken;
+    if (inbound.lost > 0) this.#countLost();
   }
 
   #countLost(): void {
-    const { arrivals } = this.#ledger;
-    this.#context.counters.add(BROKEN_FRAME, arrivals.lost);
-    arrivals.lost = 0;
+    const { inbound } = this.#ledger;
+    this.#context.counters.add(BROKEN_FRAME, inbound.lost);
+    inbound.lost = 0;
   }
 
-  /** A call brings one piece of a larger frame at most, in front: each is admitted when those before it are known. */
-  #untilPiece(inbox: Inbox, most: number): number {
-    const { trains } = this.#frames;
-    for (let n = 1; n < most; n++) if (trains[inbox.rows[inbox.at(n)]!] !== 0) return n;
+  /** Limits a call to one fragment, in front: a fragment is admitted once the outcome of those before it is known. */
+  #untilFragment(inbox: Inbox, most: number): number {
+    const { messageIds } = this.#frames;
+    for (let n = 1; n < most; n++) if (messageIds[inbox.rows[inbox.at(n)]!] !== 0) return n;
     return most;
   }
 
@@ -245,7 +245,7 @@ export class ComponentPiece implements Piece {
       shape,
       reach === 'headers',
       direction === 'up',
-      this.#surroundings.patternOf(stack),
+      this.#environment.patternOf(stack),
     );
     this.#described[edge] = described;
   }
@@ -253,8 +253,8 @@ export class ComponentPiece implements Piece {
   #shut(edge: number, shape: number): void {
     const edgeShape = (edge | (shape << 16)) >>> 0;
     this.#outlets.delete(edge, shape);
-    this.#ledger.arrivals.left(edgeShape);
-    this.#ledger.departures.left(edgeShape);
+    this.#ledger.inbound.left(edgeShape);
+    this.#ledger.outbound.left(edgeShape);
   }
 
   /** What a piece says reaches people, whichever call it is in: no more of it than they can read. */

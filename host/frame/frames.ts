@@ -30,9 +30,10 @@ export class Frames {
   readonly references: Int32Array;
   /** Pieces that a frame has passed, by row: what ends a loop. */
   readonly hops: Uint8Array;
-  /** Of which larger frame a frame is a piece, by row: a number of the lane's, and its place there | `LAST_FRAGMENT`; 0 of a whole frame. */
-  readonly trains: Uint32Array;
-  readonly pieces: Uint32Array;
+  /** The id of the message that a row is a fragment of, unique in the lane; 0 for a whole frame. */
+  readonly messageIds: Uint32Array;
+  /** By row, where it has a message id: the fragment index | `LAST_FRAGMENT`. */
+  readonly fragments: Uint32Array;
   /**
    * Three words for each part, {@link MAX_PARTS} parts for each row, laid out as the contract's `part`: protocol, role
    * and marks; offset, which is an address in `memory`; length.
@@ -46,7 +47,7 @@ export class Frames {
   #freeSmall: number;
   #freeLarge: number;
   #fewestFree: number;
-  #lastTrain = 0;
+  #lastMessageId = 0;
 
   constructor({ smallRows = 8192, largeRows = 128 }: { smallRows?: number; largeRows?: number } = {}) {
     this.#smallRows = smallRows;
@@ -64,8 +65,8 @@ export class Frames {
     this.partCount = new Uint8Array(this.memory, this.lane.take(rows), rows);
     this.references = new Int32Array(this.memory, this.lane.take(rows * 4), rows);
     this.hops = new Uint8Array(this.memory, this.lane.take(rows), rows);
-    this.trains = new Uint32Array(rows);
-    this.pieces = new Uint32Array(rows);
+    this.messageIds = new Uint32Array(rows);
+    this.fragments = new Uint32Array(rows);
     const partWords = rows * MAX_PARTS * PART_WORDS;
     this.partWords = new Uint32Array(this.memory, this.lane.take(partWords * 4), partWords);
     // Two stacks of free rows in one array: small rows grow from its start, large rows from `smallRows`.
@@ -97,19 +98,19 @@ export class Frames {
     this.length[row] = length;
     this.partCount[row] = 0;
     this.hops[row] = 0;
-    this.trains[row] = 0;
+    this.messageIds[row] = 0;
     return row;
   }
 
-  /** A number for a frame in pieces. */
-  newTrain(): number {
-    this.#lastTrain = this.#lastTrain === 0xffff_ffff ? 1 : this.#lastTrain + 1;
-    return this.#lastTrain;
+  /** Returns a new message id, for a frame that travels in fragments. */
+  newMessageId(): number {
+    this.#lastMessageId = this.#lastMessageId === 0xffff_ffff ? 1 : this.#lastMessageId + 1;
+    return this.#lastMessageId;
   }
 
-  /** Frames in pieces have been seen in this lane. */
-  get hasTrains(): boolean {
-    return this.#lastTrain > 0;
+  /** Whether this lane has ever seen a fragment. */
+  get hasFragments(): boolean {
+    return this.#lastMessageId > 0;
   }
 
   retain(row: number): void {
@@ -215,7 +216,7 @@ export const TAILROOM = 64;
 export const SMALL_ROOM = 2048;
 /** A large room holds the largest IP packet with a link header; a multiple of 8. */
 export const LARGE_ROOM = 66_560;
-/** The largest frame that travels in one row, in bytes. Larger ones go in pieces marked `more`. */
+/** The largest frame that travels in one row, in bytes. Larger ones travel in fragments marked `more`. */
 export const MAX_FRAME_BYTES = LARGE_ROOM - HEADROOM - TAILROOM;
 /** The most parts that a frame may have. */
 export const MAX_PARTS = 32;

@@ -1,41 +1,41 @@
 import type { Slots } from './slots.ts';
-import { ARRIVES, BODY_PASSED, CONTINUES, ORPHANED, STAYING, USED } from './ticket-uses.ts';
+import { BODY_PASSED, CONTINUES, FRAGMENT_STATE, INBOUND, ORPHANED, USED } from './ticket-uses.ts';
 
 /**
- * The frames that come to a piece of a puzzle in pieces. All pieces of a frame come with one ticket. It lives until an outcome
- * passes it on unmarked or ends it; what still comes of the frame then is the host's to drop.
+ * The frames that reach a piece in fragments. All fragments of a frame have one ticket. The ticket lives until an
+ * outcome passes the frame on without `more`, or ends it. The host drops fragments that arrive later.
  *
- * What is kept of each piece: a row while withheld bytes of it may still go on, which is until some do, or the ticket ends;
- * of a piece that was seen whole a count. The first row of a ticket stands in the ticket's own slot, its head, further ones
- * in slots without a ticket.
+ * The ledger keeps the row of a fragment with withheld bytes, until some of those bytes go on or the ticket ends.
+ * Of a fragment that the piece saw whole it keeps a count. The first row of a ticket stands in the ticket's own slot,
+ * the head; further rows stand in slots without a ticket.
  *
- * A gap, found by the places of the pieces in their train, ends a frame: the ticket is left with what the piece still holds of
- * it, and given up when that is nothing. What a piece says of a ticket that was given up is no fault of its.
+ * A gap in the fragment indices ends the frame. Its ticket keeps what the piece still holds, and is given up when
+ * nothing is held. A piece that names a ticket which was given up commits no fault.
  */
 export class InboundFragments {
   /** Heads without a row. */
   emptyHeads = 0;
-  /** Pieces that were seen whole, of which nothing was said yet. */
+  /** Fragments that the piece saw whole, and of which no outcome has spoken yet. */
   seen = 0;
-  /** Pieces that were lost with a ticket that was given up. Whoever counts them sets it back to 0. */
+  /** Fragments lost with tickets that were given up. The caller that counts them sets this back to 0. */
   lost = 0;
 
   readonly #ledger: Slots;
-  // The frames of which more is to come.
-  readonly #trains = new Uint32Array(MOST_ARRIVALS);
-  readonly #edgeShapes = new Uint32Array(MOST_ARRIVALS);
-  readonly #next = new Uint32Array(MOST_ARRIVALS);
-  readonly #heads = new Int32Array(MOST_ARRIVALS);
-  readonly #lastCame = new Float64Array(MOST_ARRIVALS);
+  // By entry: the frames that are not complete.
+  readonly #messageIds = new Uint32Array(MOST_INBOUND);
+  readonly #edgeShapes = new Uint32Array(MOST_INBOUND);
+  readonly #next = new Uint32Array(MOST_INBOUND);
+  readonly #heads = new Int32Array(MOST_INBOUND);
+  readonly #lastCame = new Float64Array(MOST_INBOUND);
   #came = 0;
   #count = 0;
   // By slot.
-  /** The head of a slot without a ticket; -1 of all others. */
+  /** The head of a slot without a ticket; -1 for all other slots. */
   readonly #headOf: Int16Array;
   readonly #further: Uint16Array;
   readonly #seen: Uint32Array;
   readonly #hops: Uint8Array;
-  /** Tickets that were given up last, a ring. */
+  /** A ring of the tickets that were given up last. */
   readonly #givenUp = new Uint32Array(REMEMBERED);
   #givenUpCount = 0;
 
@@ -49,38 +49,39 @@ export class InboundFragments {
   }
 
   /**
-   * Whether a piece of a frame may come in: the next of one that is under way, or the first. A frame of which one is lacking ends.
+   * Returns whether a fragment may come in: the first of a frame, or the next of one that is not complete. A fragment
+   * behind a gap ends its frame.
    *
-   * @param piece its place in the train | {@link LAST_FRAGMENT}
+   * @param fragment its index in the frame | {@link LAST_FRAGMENT}
    */
-  admits(edgeShape: number, train: number, piece: number): boolean {
-    const entry = this.#find(edgeShape, train);
-    const place = placeOf(piece);
-    if (entry < 0) return place === 0 && (this.#count < MOST_ARRIVALS || this.#makeRoom());
-    if (this.#next[entry] === place) return true;
+  admits(edgeShape: number, messageId: number, fragment: number): boolean {
+    const entry = this.#find(edgeShape, messageId);
+    const index = fragmentIndex(fragment);
+    if (entry < 0) return index === 0 && (this.#count < MOST_INBOUND || this.#makeRoom());
+    if (this.#next[entry] === index) return true;
     this.#orphan(entry);
     return false;
   }
 
   /**
-   * A piece that was admitted comes in. The row passes to the ledger where it has withheld bytes; else it is still the caller's.
+   * Takes in a fragment that was admitted. A row with withheld bytes passes to the ledger; any other stays the caller's.
    *
    * @returns the ticket of its frame
    */
   arrive(
     row: number,
     edgeShape: number,
-    train: number,
-    piece: number,
+    messageId: number,
+    fragment: number,
     bodyStart: number,
     bodyLength: number,
     hops: number,
   ): number {
     const ledger = this.#ledger;
-    let entry = this.#find(edgeShape, train);
-    if (entry < 0) entry = this.#begin(edgeShape, train);
+    let entry = this.#find(edgeShape, messageId);
+    if (entry < 0) entry = this.#begin(edgeShape, messageId);
     const head = this.#heads[entry]!;
-    this.#next[entry] = (placeOf(piece) + 1) & ~LAST_FRAGMENT;
+    this.#next[entry] = (fragmentIndex(fragment) + 1) & ~LAST_FRAGMENT;
     this.#lastCame[entry] = this.#came++;
     if (hops > this.#hops[head]!) this.#hops[head] = hops;
     if (bodyLength === 0) {
@@ -91,25 +92,25 @@ export class InboundFragments {
       this.emptyHeads--;
     } else {
       const slot = ledger.openWithoutTicket(row, bodyStart, bodyLength);
-      ledger.uses[slot] = ARRIVES;
+      ledger.uses[slot] = INBOUND;
       this.#headOf[slot] = head;
       this.#further[head]!++;
     }
-    if (piece >= LAST_FRAGMENT) this.#remove(entry);
+    if (fragment >= LAST_FRAGMENT) this.#remove(entry);
     return ledger.ticketOf(head);
   }
 
-  /** The hop count of a frame in pieces. */
+  /** The largest hop count of a frame's fragments. */
   hopsOf(head: number): number {
     return this.#hops[head]!;
   }
 
-  /** Pieces of a frame that are inside. */
-  piecesOf(head: number): number {
+  /** Fragments of a frame that the piece holds. */
+  fragmentsOf(head: number): number {
     return this.#seen[head]! + this.#further[head]! + (this.#ledger.rows[head]! >= 0 ? 1 : 0);
   }
 
-  /** The slot of a ticket in which a row is; -1 where it is in none. */
+  /** The slot of a ticket that holds this row; -1 if none does. */
   slotOfRow(head: number, row: number): number {
     const { rows } = this.#ledger;
     if (rows[head] === row) return head;
@@ -119,16 +120,16 @@ export class InboundFragments {
     return -1;
   }
 
-  /** Whether a ticket was given up by the host lately, while the piece had reason to name it. */
+  /** Whether the host gave this ticket up lately, so that the piece may still name it. */
   isGivenUp(ticket: number): boolean {
     return ticket !== 0 && this.#givenUpCount > 0 && this.#givenUp.includes(ticket);
   }
 
-  /** What an outcome said of a slot holds now. Rows of which bytes went on, or whose ticket ended, go to `dispose`. */
+  /** Applies what an outcome said of a slot. Rows whose bytes went on, or whose ticket ended, go to `dispose`. */
   settle(slot: number, dispose: (row: number) => void): void {
     const ledger = this.#ledger;
     const use = ledger.uses[slot]!;
-    ledger.uses[slot] = use & STAYING;
+    ledger.uses[slot] = use & FRAGMENT_STATE;
     const head = this.#headOf[slot]!;
     if (head >= 0) {
       if ((use & BODY_PASSED) === 0) return;
@@ -149,16 +150,16 @@ export class InboundFragments {
     this.#giveUpOrphan(slot);
   }
 
-  /** The piece is joined by this Edge and Shape no more. */
+  /** Ends the frames of an Edge and Shape where the piece is no longer joined. */
   left(edgeShape: number): void {
-    for (let entry = 0; entry < MOST_ARRIVALS; entry++)
-      if (this.#trains[entry] !== 0 && this.#edgeShapes[entry] === edgeShape) this.#orphan(entry);
+    for (let entry = 0; entry < MOST_INBOUND; entry++)
+      if (this.#messageIds[entry] !== 0 && this.#edgeShapes[entry] === edgeShape) this.#orphan(entry);
   }
 
-  /** Forgets all of them, when all their slots are closed. Answers how many pieces there were without rows. */
+  /** Forgets all frames; all their slots are closed already. Returns how many fragments had no row. */
   clear(): number {
     const seen = this.seen;
-    this.#trains.fill(0);
+    this.#messageIds.fill(0);
     this.#headOf.fill(-1);
     this.#further.fill(0);
     this.#seen.fill(0);
@@ -170,22 +171,22 @@ export class InboundFragments {
     return seen;
   }
 
-  #find(edgeShape: number, train: number): number {
+  #find(edgeShape: number, messageId: number): number {
     if (this.#count === 0) return -1;
-    for (let entry = 0; entry < MOST_ARRIVALS; entry++)
-      if (this.#trains[entry] === train && this.#edgeShapes[entry] === edgeShape) return entry;
+    for (let entry = 0; entry < MOST_INBOUND; entry++)
+      if (this.#messageIds[entry] === messageId && this.#edgeShapes[entry] === edgeShape) return entry;
     return -1;
   }
 
-  #begin(edgeShape: number, train: number): number {
+  #begin(edgeShape: number, messageId: number): number {
     const ledger = this.#ledger;
     const head = ledger.openWithoutRow();
-    ledger.uses[head] = ARRIVES;
+    ledger.uses[head] = INBOUND;
     this.#hops[head] = 0;
     this.emptyHeads++;
     let entry = 0;
-    while (this.#trains[entry] !== 0) entry++;
-    this.#trains[entry] = train;
+    while (this.#messageIds[entry] !== 0) entry++;
+    this.#messageIds[entry] = messageId;
     this.#edgeShapes[entry] = edgeShape;
     this.#heads[entry] = head;
     this.#count++;
@@ -193,14 +194,14 @@ export class InboundFragments {
   }
 
   #remove(entry: number): void {
-    this.#trains[entry] = 0;
+    this.#messageIds[entry] = 0;
     this.#count--;
   }
 
-  /** Gives up the frame of which nothing came for longest, among those of which the piece holds no row. */
+  /** Gives up the frame that has waited longest for a fragment, among those of which the piece holds no row. */
   #makeRoom(): boolean {
     let oldest = -1;
-    for (let entry = 0; entry < MOST_ARRIVALS; entry++) {
+    for (let entry = 0; entry < MOST_INBOUND; entry++) {
       const head = this.#heads[entry]!;
       if (this.#ledger.rows[head]! >= 0 || this.#further[head]! > 0) continue;
       if (oldest < 0 || this.#lastCame[entry]! < this.#lastCame[oldest]!) oldest = entry;
@@ -212,7 +213,7 @@ export class InboundFragments {
     return true;
   }
 
-  /** No more comes of a frame. */
+  /** Notes that no more fragments of a frame are taken. */
   #orphan(entry: number): void {
     const head = this.#heads[entry]!;
     this.#remove(entry);
@@ -236,8 +237,8 @@ export class InboundFragments {
 
   #end(head: number, dispose: (row: number) => void): void {
     const ledger = this.#ledger;
-    for (let entry = 0; this.#count > 0 && entry < MOST_ARRIVALS; entry++)
-      if (this.#trains[entry] !== 0 && this.#heads[entry] === head) this.#remove(entry);
+    for (let entry = 0; this.#count > 0 && entry < MOST_INBOUND; entry++)
+      if (this.#messageIds[entry] !== 0 && this.#heads[entry] === head) this.#remove(entry);
     for (let slot = 0; this.#further[head]! > 0; slot++)
       if (this.#headOf[slot] === head) this.#closeFurther(slot, dispose);
     this.#forgetSeen(head);
@@ -264,14 +265,14 @@ export class InboundFragments {
   }
 }
 
-/** Frames in pieces that may be under way to one piece of a puzzle. */
-export const MOST_ARRIVALS = 64;
-/** Tickets that were given up are remembered for as long: the contract promises it. */
+/** Incomplete frames that one piece may have coming in. */
+export const MOST_INBOUND = 64;
+/** Tickets that were given up are remembered until this many more have been. The contract promises it. */
 const REMEMBERED = 256;
-/** In the place of a piece: it is the last of its frame. */
+/** A bit beside the fragment index: this is the last fragment of its frame. */
 export const LAST_FRAGMENT = 0x8000_0000;
 
-/** Which piece of its frame it is, from 0 on. */
-export function placeOf(piece: number): number {
-  return piece & 0x7fff_ffff;
+/** The index of a fragment in its frame, from 0 on, without {@link LAST_FRAGMENT}. */
+export function fragmentIndex(fragment: number): number {
+  return fragment & 0x7fff_ffff;
 }

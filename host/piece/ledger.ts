@@ -1,7 +1,7 @@
 import { InboundFragments } from './inbound-fragments.ts';
 import { OutboundFragments } from './outbound-fragments.ts';
 import type { Slots } from './slots.ts';
-import { ARRIVES, DEPARTS, MOVED } from './ticket-uses.ts';
+import { INBOUND, MOVED, OUTBOUND } from './ticket-uses.ts';
 
 /**
  * The tickets of one named piece: which frames are inside it. A ticket is the host's name for a frame that went in; it
@@ -20,11 +20,11 @@ export class Ledger implements Slots {
   /** Where the withheld body of the frame begins, by slot: an address of the lane's memory; 0 where none is withheld. */
   readonly bodyStarts: Uint32Array;
   readonly bodyLengths: Uint32Array;
-  /** How it stands with a ticket, by slot: a sum of what `ticket-uses.ts` names. */
+  /** The state of each ticket, by slot: bits of `ticket-uses.ts`. */
   readonly uses: Uint8Array;
-  /** Frames that come in pieces, and that leave so. */
-  readonly arrivals: InboundFragments;
-  readonly departures: OutboundFragments;
+  /** Incomplete frames that come in fragments, and those that leave in fragments. */
+  readonly inbound: InboundFragments;
+  readonly outbound: OutboundFragments;
   /** The slot that holds a row, by row; meaningful where that slot's row is the row. */
   readonly slotOfRow: Uint16Array;
   /** Rows from this on have large rooms, of which few are to be held. */
@@ -79,8 +79,8 @@ export class Ledger implements Slots {
     this.#head[LARGE_ROOM] = Math.ceil((rows - firstLarge) * LARGE_SHARE);
     this.#head[CAPACITY] = capacity;
     this.#head[FIRST_LARGE] = firstLarge;
-    this.arrivals = new InboundFragments(this);
-    this.departures = new OutboundFragments(this);
+    this.inbound = new InboundFragments(this);
+    this.outbound = new OutboundFragments(this);
   }
 
   get capacity(): number {
@@ -97,9 +97,9 @@ export class Ledger implements Slots {
     return this.#head[LARGE_ROOM]!;
   }
 
-  /** Frames that are inside; of those that come in pieces, the pieces. */
+  /** Frames that the piece holds; a frame in fragments counts once for each fragment. */
   get held(): number {
-    return this.rows.length - this.#head[FREE_COUNT]! - this.arrivals.emptyHeads + this.arrivals.seen;
+    return this.rows.length - this.#head[FREE_COUNT]! - this.inbound.emptyHeads + this.inbound.seen;
   }
 
   /** Opens a ticket for a row, whose reference passes to the ledger. There must be room. */
@@ -174,7 +174,7 @@ export class Ledger implements Slots {
 
   /** Ends a live ticket. The caller has disposed of its row. */
   close(slot: number): void {
-    if ((this.uses[slot]! & DEPARTS) !== 0) this.departures.ended(slot);
+    if ((this.uses[slot]! & OUTBOUND) !== 0) this.outbound.ended(slot);
     this.uses[slot] = 0;
     if (this.rows[slot]! >= this.firstLarge) this.#head[LARGE_ROOM]!++;
     this.rows[slot] = -1;
@@ -213,14 +213,14 @@ export class Ledger implements Slots {
     for (let slot = 0; slot < this.rows.length; slot++) {
       const row = this.rows[slot]!;
       const use = this.uses[slot]!;
-      if (row < 0 && (use & ARRIVES) === 0) continue;
+      if (row < 0 && (use & INBOUND) === 0) continue;
       this.close(slot);
       if (row < 0 || (use & MOVED) !== 0) continue;
       dispose(row);
       closed++;
     }
-    this.departures.clear();
-    return closed + this.arrivals.clear();
+    this.outbound.clear();
+    return closed + this.inbound.clear();
   }
 }
 

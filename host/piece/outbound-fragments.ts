@@ -1,10 +1,10 @@
 import type { Slots } from './slots.ts';
-import { CUT, DEPARTS } from './ticket-uses.ts';
+import { CUT, OUTBOUND } from './ticket-uses.ts';
 
 /**
- * The frames that leave a piece of a puzzle in pieces, and are not over: one for a ticket, an Edge and a Shape; of frames of the
- * piece's own, which have no ticket, one for an Edge and a Shape. Each has a number of the lane's, a train, which its
- * pieces carry to whoever takes them, with their place in it.
+ * The incomplete frames that leave a piece in fragments. There is at most one for each ticket, Edge and Shape. Frames
+ * of the piece's own have no ticket, so there is at most one for each Edge and Shape. Each frame has a message id,
+ * unique in the lane, and its fragments carry that id and their fragment index.
  */
 export class OutboundFragments {
   /** Frames of the piece's own. */
@@ -13,8 +13,8 @@ export class OutboundFragments {
   readonly #ledger: Slots;
   readonly #slots = new Int32Array(MOST);
   readonly #edgeShapes = new Uint32Array(MOST);
-  /** 0 where there is none. */
-  readonly #trains = new Uint32Array(MOST);
+  /** By entry; 0 for a free entry. */
+  readonly #messageIds = new Uint32Array(MOST);
   readonly #next = new Uint32Array(MOST);
   readonly #wentLast = new Float64Array(MOST);
   #went = 0;
@@ -24,68 +24,76 @@ export class OutboundFragments {
     this.#ledger = ledger;
   }
 
-  /** The entry of a ticket's slot, or of {@link OWN}; -1 where none is under way. */
+  /** The entry of a ticket's slot, or of {@link OWN}; -1 where no frame is incomplete. */
   find(slot: number, edgeShape: number): number {
     if (this.#count === 0) return -1;
     for (let entry = 0; entry < MOST; entry++)
-      if (this.#trains[entry] !== 0 && this.#slots[entry] === slot && this.#edgeShapes[entry] === edgeShape)
+      if (
+        this.#messageIds[entry] !== 0 &&
+        this.#slots[entry] === slot &&
+        this.#edgeShapes[entry] === edgeShape
+      )
         return entry;
     return -1;
   }
 
   /**
-   * A frame begins. Where as many are under way as may be, the one with a ticket of which nothing went for longest is cut: no more of it goes out.
+   * Begins a frame. Where all entries are taken, the frame with a ticket that has sent nothing for longest is cut: no
+   * more of it goes out.
    *
-   * @returns its entry; -1 where too many of the piece's own are under way
+   * @returns its entry; -1 where too many frames of the piece's own are incomplete
    */
-  begin(slot: number, edgeShape: number, train: number): number {
+  begin(slot: number, edgeShape: number, messageId: number): number {
     if (slot === OWN && this.own === MOST_OWN) return -1;
     if (this.#count === MOST) this.#cut(this.#oldest());
     let entry = 0;
-    while (this.#trains[entry] !== 0) entry++;
-    this.#trains[entry] = train;
+    while (this.#messageIds[entry] !== 0) entry++;
+    this.#messageIds[entry] = messageId;
     this.#slots[entry] = slot;
     this.#edgeShapes[entry] = edgeShape;
     this.#next[entry] = 0;
     this.#wentLast[entry] = this.#went++;
     this.#count++;
     if (slot === OWN) this.own++;
-    else this.#ledger.uses[slot]! |= DEPARTS;
+    else this.#ledger.uses[slot]! |= OUTBOUND;
     return entry;
   }
 
-  trainOf(entry: number): number {
-    return this.#trains[entry]!;
+  messageIdOf(entry: number): number {
+    return this.#messageIds[entry]!;
   }
 
-  /** The place of the next piece, which is taken by it. */
+  /** Returns the index of the next fragment, and counts that fragment. */
   take(entry: number): number {
-    const place = this.#next[entry]!;
-    this.#next[entry] = (place + 1) & MOST_PIECES;
+    const index = this.#next[entry]!;
+    this.#next[entry] = (index + 1) & LARGEST_INDEX;
     this.#wentLast[entry] = this.#went++;
-    return place;
+    return index;
   }
 
   remove(entry: number): void {
-    this.#trains[entry] = 0;
+    this.#messageIds[entry] = 0;
     this.#count--;
     if (this.#slots[entry] === OWN) this.own--;
   }
 
-  /** A ticket has ended. */
+  /** Removes the frames of a ticket that has ended. */
   ended(slot: number): void {
     for (let entry = 0; entry < MOST; entry++)
-      if (this.#trains[entry] !== 0 && this.#slots[entry] === slot) this.remove(entry);
+      if (this.#messageIds[entry] !== 0 && this.#slots[entry] === slot) this.remove(entry);
   }
 
-  /** The piece is joined by this Edge and Shape no more: who comes there later is not to take a rest for a beginning. */
+  /**
+   * Cuts the frames of an Edge and Shape where the piece is no longer joined. A piece that joins there later must not
+   * take the rest of a frame for its beginning.
+   */
   left(edgeShape: number): void {
     for (let entry = 0; entry < MOST; entry++)
-      if (this.#trains[entry] !== 0 && this.#edgeShapes[entry] === edgeShape) this.#cut(entry);
+      if (this.#messageIds[entry] !== 0 && this.#edgeShapes[entry] === edgeShape) this.#cut(entry);
   }
 
   clear(): void {
-    this.#trains.fill(0);
+    this.#messageIds.fill(0);
     this.#count = 0;
     this.own = 0;
   }
@@ -105,10 +113,10 @@ export class OutboundFragments {
   }
 }
 
-/** In the place of a slot: of a frame without a ticket. */
+/** Stands for the slot of a frame without a ticket. */
 export const OWN = -1;
-/** Frames of the piece's own that may leave in pieces at a time. */
+/** Frames of the piece's own that may leave in fragments at a time. */
 export const MOST_OWN = 64;
 const MOST = 256;
-/** Places are counted modulo this, and one. */
-const MOST_PIECES = 0x7fff_ffff;
+/** Fragment indices are counted modulo this plus one. */
+const LARGEST_INDEX = 0x7fff_ffff;

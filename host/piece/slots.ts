@@ -1,7 +1,7 @@
-/** What of a ledger those need who keep the frames in pieces: slots of tickets and of rows. */
+/** The part of a ledger that the lists of fragments use: slots of tickets and of rows. */
 export interface Slots {
   readonly capacity: number;
-  /** By slot: how it stands with it, see `ticket-uses.ts`. */
+  /** By slot: the state of its ticket, see `ticket-uses.ts`. */
   readonly uses: Uint8Array;
   /** By slot: its row; negative where it has none. */
   readonly rows: Int32Array;
@@ -13,7 +13,7 @@ export interface Slots {
   openWithoutTicket(row: number, bodyStart: number, bodyLength: number): number;
   /** Puts a row in a slot that has none. */
   occupy(slot: number, row: number, bodyStart: number, bodyLength: number): void;
-  /** The row of a slot, which the caller disposes of, leaves it, and the ticket lives on. */
+  /** Takes the row out of a slot. The caller disposes of the row, and the ticket lives on. */
   vacate(slot: number): void;
   /** Ends a slot. The caller has disposed of its row. */
   close(slot: number): void;

@@ -1,24 +1,24 @@
 /*
- * How it stands with a ticket: the bits of `Ledger.uses`. The frame kernel takes only tickets for which none is set, and sets the first two
- * (`engine/kernel/assembly/ledger.ts`).
+ * The state of a ticket: the bits of `Ledger.uses`. The frame kernel takes only tickets without any bit, and sets the
+ * first two (`engine/kernel/assembly/ledger.ts`).
  */
 
-/** A frame of this outcome goes on from the ticket, unmarked, or an `end` names it: it ends. */
+/** The ticket ends: a frame of this outcome goes on from it without `more`, or an `end` names it. */
 export const USED = 1;
 /** The ticket's row itself went on, with the ledger's reference. */
 export const MOVED = 2;
-/** Only pieces of the frame went on so far, marked `more`: the ticket lives on. */
+/** Only fragments marked `more` went on so far: the ticket lives on. */
 export const CONTINUES = 4;
-/** Withheld bytes of a piece that came in went on: the piece has left its ticket. */
+/** Withheld bytes of a fragment went on: the fragment has left its ticket. */
 export const BODY_PASSED = 8;
 
-/** These stay from outcome to outcome. Its frame comes in pieces. */
-export const ARRIVES = 16;
-/** Its frame goes out in pieces. */
-export const DEPARTS = 32;
-/** The rest of its frame will not come in. */
+/** The frame comes in fragments. This bit and those below stay from outcome to outcome. */
+export const INBOUND = 16;
+/** The frame goes out in fragments. */
+export const OUTBOUND = 32;
+/** The rest of the frame will not come in. */
 export const ORPHANED = 64;
-/** Of its frame, what is to go out in pieces is lost by now. */
+/** The frame lost its entry among the outbound fragments: no more of it goes out. */
 export const CUT = 128;
 
-export const STAYING = ARRIVES | DEPARTS | ORPHANED | CUT;
+export const FRAGMENT_STATE = INBOUND | OUTBOUND | ORPHANED | CUT;

@@ -3,7 +3,7 @@ import type { HostCalls, Joining, Piece, Problem } from '../../abi/host/contract
 import { parseStack } from '../../host/stack/parse-stack.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { brokenRules, enter, type Ledger } from './outcome-rules.ts';
-import { randomNumbers, randomTraffic, type UnderWay } from './random-traffic.ts';
+import { type OpenMessages, randomNumbers, randomTraffic } from './random-traffic.ts';
 import { runByOffset } from './run-by-offset.ts';
 import { type BoundComponent, type BoundPiece, runThroughBindings } from './run-through-bindings.ts';
 
@@ -243,7 +243,7 @@ function compareUnderTraffic(
   const theirs = started(byBindings, settings);
   const { description, edges } = mine;
   const ledger: Ledger = { description, edges, listened: mine.host.listened, open: new Map() };
-  const underWay: UnderWay = { frames: [], isOpen: (each) => ledger.open.has(each) };
+  const openMessages: OpenMessages = { frames: [], isOpen: (each) => ledger.open.has(each) };
   const random = randomNumbers(seed);
   let now = 1;
   let ticket = 1;
@@ -255,7 +255,7 @@ function compareUnderTraffic(
       edges,
       numbersOf(description),
       ticket,
-      underWay,
+      openMessages,
     );
     ticket += frames.length;
     enter(ledger, frames, parts);

@@ -16,8 +16,8 @@ export interface Ledger {
 export interface Held {
   /** Withheld parts that it may still pass on. */
   withheld: readonly Part[];
-  /** It comes in pieces. */
-  readonly isInPieces: boolean;
+  /** It comes in fragments. */
+  readonly isInFragments: boolean;
 }
 
 /** Puts the tickets of frames that go in on the ledger. */
@@ -29,7 +29,7 @@ export function enter(ledger: Ledger, frames: readonly Frame[], parts: readonly 
     const before = isContinued ? (ledger.open.get(frame.ticket)?.withheld ?? []) : [];
     ledger.open.set(frame.ticket, {
       withheld: [...before, ...withheld],
-      isInPieces: isContinued || hasMore(own),
+      isInFragments: isContinued || hasMore(own),
     });
   }
 }
@@ -76,7 +76,7 @@ export function brokenRules(ledger: Ledger, now: number, outcome: Outcome): stri
       length += part.length;
       const isWithheld = (part.marks & PartMarks.withheld) !== 0;
       const owner = isWithheld ? ownerOf(ledger, part) : undefined;
-      if (owner?.held.isInPieces) passed.set(owner.held, [...(passed.get(owner.held) ?? []), owner.part]);
+      if (owner?.held.isInFragments) passed.set(owner.held, [...(passed.get(owner.held) ?? []), owner.part]);
       if (isWithheld ? owner === undefined : part.offset + part.length > arena.length) {
         broken.push(
           `${where} has ${part.length} ${isWithheld ? 'withheld ' : ''}bytes at ${part.offset}, which are not there`,

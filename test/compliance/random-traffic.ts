@@ -19,21 +19,21 @@ export function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
-/** Frames in pieces of which more may come. */
-export interface UnderWay {
+/** Frames of which more fragments may come. */
+export interface OpenMessages {
   readonly frames: { readonly ticket: number; readonly edge: number; readonly shape: number }[];
   isOpen(ticket: number): boolean;
 }
 
-/** As many as a host would let be under way, and no less. */
-const MOST_UNDER_WAY = 48;
+/** At most this many frames are incomplete: fewer than the 64 that a host allows. */
+const MOST_OPEN_MESSAGES = 48;
 
 /**
  * Frames such as no honest network makes: any protocols, lengths and bytes, on any Shape that is joined. A piece must bear them.
  *
  * @param edges numbers of joined Edges, and which described Edge each is
- * @param nextTicket the first ticket; each frame takes the next, but for pieces of a frame that is under way
- * @param underWay is kept from call to call
+ * @param nextTicket the first ticket; each frame takes the next, but for further fragments of an incomplete frame
+ * @param openMessages is kept from call to call
  */
 export function randomTraffic(
   random: (below: number) => number,
@@ -41,15 +41,15 @@ export function randomTraffic(
   edges: ReadonlyMap<number, number>,
   protocols: readonly number[],
   nextTicket: number,
-  underWay: UnderWay,
+  openMessages: OpenMessages,
 ): Traffic {
   const frames: Frame[] = [];
   const parts: Part[] = [];
   const bytes: number[] = [];
   const joined = [...edges];
-  const continued = takeOne(random, edges, underWay);
+  const continued = takeOne(random, edges, openMessages);
   for (let n = joined.length === 0 ? 0 : random(8); n > 0; n--) {
-    // A call brings one piece of a larger frame at most, as its first frame.
+    // A call brings at most one fragment, as its first frame.
     const before = frames.length === 0 ? continued : undefined;
     const [edge, described] =
       before === undefined
@@ -59,9 +59,10 @@ export function randomTraffic(
     if (shapes.length === 0) continue;
     const shape = before?.shape ?? random(shapes.length);
     const ticket = before?.ticket ?? nextTicket + frames.length;
-    const mayGoOn = before !== undefined || (frames.length === 0 && underWay.frames.length < MOST_UNDER_WAY);
+    const mayGoOn =
+      before !== undefined || (frames.length === 0 && openMessages.frames.length < MOST_OPEN_MESSAGES);
     const hasMore = mayGoOn && random(4) > (before === undefined ? 2 : 0);
-    if (hasMore) underWay.frames.push({ ticket, edge, shape });
+    if (hasMore) openMessages.frames.push({ ticket, edge, shape });
     const isWhole = shapes[shape]!.reach === 'whole-frame';
     const firstPart = parts.length;
     const roomOffset = bytes.length;
@@ -72,14 +73,14 @@ export function randomTraffic(
       const isWithheld = isPayload && !isWhole;
       const protocol =
         protocols.length === 0 || random(4) === 0 ? random(200) : protocols[random(protocols.length)]!;
-      const inPieces =
+      const inFragments =
         (hasMore && isPayload ? PartMarks.more : 0) |
         (before !== undefined && i === 0 ? PartMarks.continued : 0);
       parts.push({
         protocol,
         role: isPayload ? 'payload' : 'header',
         marks:
-          inPieces | (isWithheld ? PartMarks.withheld : isPayload ? 0 : random(2) * PartMarks.unfinished),
+          inFragments | (isWithheld ? PartMarks.withheld : isPayload ? 0 : random(2) * PartMarks.unfinished),
         offset: isWithheld ? 4096 * (nextTicket + frames.length) : bytes.length,
         length,
       });
@@ -97,20 +98,20 @@ export function randomTraffic(
       ticket,
     });
   }
-  if (continued !== undefined && frames.length === 0) underWay.frames.push(continued);
+  if (continued !== undefined && frames.length === 0) openMessages.frames.push(continued);
   return { frames, parts, arena: Uint8Array.from(bytes) };
 }
 
-/** One of the frames that are under way, or none. Those that the piece has ended, or whose Edge is gone, go no further. */
+/** Takes one of the incomplete frames, or none. Forgets those that the piece has ended, or whose Edge is gone. */
 function takeOne(
   random: (below: number) => number,
   edges: ReadonlyMap<number, number>,
-  underWay: UnderWay,
-): UnderWay['frames'][number] | undefined {
-  const { frames } = underWay;
+  openMessages: OpenMessages,
+): OpenMessages['frames'][number] | undefined {
+  const { frames } = openMessages;
   for (let n = frames.length - 1; n >= 0; n--) {
     const { ticket, edge } = frames[n]!;
-    if (!edges.has(edge) || !underWay.isOpen(ticket)) frames.splice(n, 1);
+    if (!edges.has(edge) || !openMessages.isOpen(ticket)) frames.splice(n, 1);
   }
   if (frames.length === 0 || random(3) === 0) return undefined;
   return frames.splice(random(frames.length), 1)[0];

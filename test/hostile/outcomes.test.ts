@@ -516,7 +516,7 @@ describe('an outcome that is odd, and allowed', () => {
     expect(scene.faults()).toEqual([]);
   });
 
-  it('passes one frame on in pieces and whole at once, and then again', async () => {
+  it('passes one frame on in fragments and whole at once, and then again', async () => {
     // What was found by fuzzing: the row of the ticket went on, and the piece kept it as well.
     const whole = { ticket: TICKET, first: 0, count: 2 };
     const process = whenFramesCome(`

@@ -39,7 +39,7 @@ test('a frame to an Edge that is on no network is lost by name, also one that wa
   expect(rig.held).toBe(0);
 });
 
-test('a frame in pieces has one fate: it passes whole and in order, or is lost as a whole', () => {
+test('a frame in fragments has one fate: it passes whole and in order, or is lost as a whole', () => {
   const faults = fc.record({
     loss: fc.constantFrom('0', '0.3'),
     duplicate: fc.constantFrom('0', '1'),

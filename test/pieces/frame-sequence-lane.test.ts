@@ -5,7 +5,7 @@ import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Piece as Description } from '../../abi/host/contract.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { type LoadedComponent, loadComponent } from '../../host/engine/load-component.ts';
-import { LAST_FRAGMENT, placeOf } from '../../host/piece/inbound-fragments.ts';
+import { fragmentIndex, LAST_FRAGMENT } from '../../host/piece/inbound-fragments.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
 import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
 import { environmentOf, protocolsOfPuzzle } from '../../host/puzzle/runtime/component-environment.ts';
@@ -164,11 +164,11 @@ function placed(
   };
 }
 
-/** Frames of any bytes, larger than may be: they travel in pieces, marked `more`. */
+/** Frames of any bytes, larger than may be: they travel in fragments, marked `more`. */
 describe('a large frame through a lane', () => {
   const settings = { mode: 'message-reliable', stack: 'opaque-frame', 'max-frame': '4294967295' };
 
-  test('passes in pieces to whoever takes it', async () => {
+  test('passes in fragments to whoever takes it', async () => {
     const description = describeWith(settings);
     for (const [name, definition] of description.protocols)
       if (definition !== undefined && protocols.number(name) === 0)
@@ -259,15 +259,15 @@ describe.each(['message-reliable', 'message-unreliable'])('large frames of two s
 
   /** Whole frames that came out: their first byte and their length. None of them is mixed. */
   function cameOut(): [number, number][] {
-    const { taken, pieces } = ends.out!;
+    const { taken, fragments } = ends.out!;
     const begun = new Map<number, number[]>();
     const whole: number[][] = [];
     for (const [n, { bytes }] of taken.entries()) {
-      const { train, piece } = pieces[n]!;
-      const before = train === 0 ? [] : placeOf(piece) === 0 ? [] : begun.get(train)!;
+      const { messageId, fragment } = fragments[n]!;
+      const before = messageId === 0 ? [] : fragmentIndex(fragment) === 0 ? [] : begun.get(messageId)!;
       const after = [...before, ...bytes];
-      begun.set(train, after);
-      if (train === 0 || piece >= LAST_FRAGMENT) whole.push(after);
+      begun.set(messageId, after);
+      if (messageId === 0 || fragment >= LAST_FRAGMENT) whole.push(after);
     }
     for (const each of whole) expect(new Set(each).size).toBe(1);
     return whole.map((each): [number, number] => [each[0]!, each.length]).sort((a, b) => a[0] - b[0]);

@@ -88,7 +88,7 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
     expect(out.map(({ bytes }) => [...bytes])).toEqual([parts.flatMap(({ bytes }) => bytes)]);
   });
 
-  test('frames in pieces go through as they come, also without a length', () => {
+  test('frames in fragments go through as they come, also without a length', () => {
     for (const isAnnounced of [true, false]) {
       const sender = new PieceRig(make, { ...remote, 'max-frame': '4294967295' }).join();
       const receiver = new PieceRig(make, { mode, stack: OPAQUE, 'max-frame': '4294967295' }).join();
@@ -143,7 +143,7 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
     }
   });
 
-  test('a frame in pieces that is not as announced, or too large, is lost by name', () => {
+  test('a frame in fragments that is not as announced, or too large, is lost by name', () => {
     const rig = new PieceRig(make, { ...remote, 'max-frame': '5' }).join();
     const piece = (of: string, bytes: number[], more: boolean, total?: number): GivenFrame =>
       frame(
@@ -212,7 +212,7 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
     );
   });
 
-  test('a frame in pieces that comes no further is given up, and what waited for it goes on', () => {
+  test('a frame in fragments that comes no further is given up, and what waited for it goes on', () => {
     const rig = new PieceRig(make, { ...remote, timeout: '2s' }).join();
     rig.process(frame([{ bytes: [1], marks: PartMarks.more }], 'a'));
     rig.now += 1000;
@@ -524,7 +524,7 @@ describe('over an unreliable carrier', () => {
       expect(rig.held).toBe(0);
     });
 
-    test('passes in pieces as its front comes, whatever the order within the window', () => {
+    test('passes in fragments as its front comes, whatever the order within the window', () => {
       fc.assert(
         fc.property(fc.infiniteStream(fc.nat(20)), fc.boolean(), (random, isAnnounced) => {
           const rig = start(settings);

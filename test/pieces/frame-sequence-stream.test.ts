@@ -189,7 +189,7 @@ describe('what comes in a stream', () => {
 });
 
 describe('a frame that is larger than may be', () => {
-  test('passes in pieces as it comes, and the first says how long it is', () => {
+  test('passes in fragments as it comes, and the first says how long it is', () => {
     const rig = opened({ stack: OPAQUE, 'max-frame': '4294967295' });
     const bytes = Uint8Array.from({ length: 200_000 }, (_, i) => i * 13);
     const pieces = chunked(concat(be32(bytes.length), bytes, be32(1), [7]), 50_000).flatMap((segment) =>
@@ -337,7 +337,7 @@ describe('what goes out in a stream', () => {
     expect(rig.process().paused).toEqual([]);
   });
 
-  describe('a frame in pieces', () => {
+  describe('a frame in fragments', () => {
     const settings = { stack: OPAQUE, 'max-frame': '4294967295' };
     const piece = (bytes: ArrayLike<number>, more: boolean, total?: number, of = 'a'): GivenFrame => ({
       edge: 'frames',

@@ -77,7 +77,7 @@ export class PieceRig {
   readonly #ledger: Ledger;
   readonly #withheld = new Map<number, { readonly ticket: number; readonly bytes: Uint8Array }>();
   readonly #settings: readonly (readonly [string, string])[];
-  readonly #inPieces = new Map<string, number>();
+  readonly #inFragments = new Map<string, number>();
   #nextTicket = 1;
   #nextAddress = 0;
 
@@ -163,10 +163,10 @@ export class PieceRig {
     for (const each of given) {
       const described = this.#describedOf(each.edge);
       const reach = this.description.edges[described]!.shapes[each.shape ?? 0]!.reach;
-      const begun = each.of === undefined ? undefined : this.#inPieces.get(each.of);
+      const begun = each.of === undefined ? undefined : this.#inFragments.get(each.of);
       if (begun !== undefined && !this.#ledger.open.has(begun)) continue;
       const ticket = begun ?? this.#nextTicket++;
-      if (each.of !== undefined) this.#inPieces.set(each.of, ticket);
+      if (each.of !== undefined) this.#inFragments.set(each.of, ticket);
       const roomOffset = arenaLength;
       const firstPart = parts.length;
       for (const [n, { protocol: name, role = 'payload', marks = 0, bytes }] of each.parts.entries()) {

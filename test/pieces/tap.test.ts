@@ -119,7 +119,7 @@ test('a copy has all headers, and of the rest what the setting snap leaves; the 
   );
 });
 
-test('a frame in pieces is copied whole or not at all, also where several mix', () => {
+test('a frame in fragments is copied whole or not at all, also where several mix', () => {
   const rig = new PieceRig(make, { sample: '2', snap: '1' }).join();
   const piece = (of: number, marks: number): GivenFrame => ({
     edge: 'a',

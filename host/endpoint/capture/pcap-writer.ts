@@ -152,7 +152,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
 
   #record(row: number, microseconds: number): void {
     const frames = this.#frames;
-    const isPiece = frames.trains[row] !== 0;
+    const isPiece = frames.messageIds[row] !== 0;
     if (isPiece || this.#composer.finish(frames, row) !== 0) {
       this.#context.count(isPiece ? 'too-large' : 'unfit', 1);
       return;

@@ -329,7 +329,7 @@ export class TunPiece extends PieceBase implements Piece {
     const first = (row * MAX_PARTS + skipHeaders) * PART_WORDS;
     const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
     const protocol = partWords[first]! & 0xffff;
-    if (frames.trains[row] !== 0) {
+    if (frames.messageIds[row] !== 0) {
       // A piece of a frame that is larger than any packet.
       this.#drop(row, 'too-large');
     } else if (last < first || (protocol !== this.#ipv4 && protocol !== this.#ipv6)) {

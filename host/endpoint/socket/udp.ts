@@ -203,7 +203,7 @@ export class UdpPiece extends PieceBase implements Piece {
     const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
     const next = first + PART_WORDS;
     const protocol = partWords[first]! & KIND;
-    if (frames.trains[row] !== 0) {
+    if (frames.messageIds[row] !== 0) {
       // A piece of a frame that is larger than any datagram.
       this.#drop(row, 'too-large');
       return;

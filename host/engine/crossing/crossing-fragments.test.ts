@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PartMarks } from '../../../abi/host/contract.ts';
-import { LAST_FRAGMENT, MOST_ARRIVALS } from '../../piece/inbound-fragments.ts';
+import { LAST_FRAGMENT, MOST_INBOUND } from '../../piece/inbound-fragments.ts';
 import { MOST_OWN } from '../../piece/outbound-fragments.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 import {
@@ -18,14 +18,20 @@ import { BROKEN_FRAME } from './lifting.ts';
 
 let crossing: Crossing;
 
-/** A piece of a larger frame waits, and comes in alone, if it is admitted. */
-function come(train: number, place: number, bytes: readonly number[], edge = EDGE_HEADERS, isLast = false) {
+/** A fragment waits, and comes in alone, if it is admitted. */
+function come(
+  messageId: number,
+  index: number,
+  bytes: readonly number[],
+  edge = EDGE_HEADERS,
+  isLast = false,
+) {
   const { frames, inbox, ledger } = crossing;
   const row = crossing.arrive(edge, [payload(0, bytes)]);
-  frames.trains[row] = train;
-  frames.pieces[row] = place | (isLast ? LAST_FRAGMENT : 0);
-  if (train > 0) frames.newTrain();
-  if (!ledger.arrivals.admits(edge, train, frames.pieces[row]!)) {
+  frames.messageIds[row] = messageId;
+  frames.fragments[row] = index | (isLast ? LAST_FRAGMENT : 0);
+  if (messageId > 0) frames.newMessageId();
+  if (!ledger.inbound.admits(edge, messageId, frames.fragments[row]!)) {
     frames.release(row);
     inbox.take(1);
     return undefined;
@@ -33,8 +39,8 @@ function come(train: number, place: number, bytes: readonly number[], edge = EDG
   return crossing.lower()[0]!;
 }
 
-function end(train: number, place: number, bytes: readonly number[], edge = EDGE_HEADERS) {
-  return come(train, place, bytes, edge, true);
+function end(messageId: number, index: number, bytes: readonly number[], edge = EDGE_HEADERS) {
+  return come(messageId, index, bytes, edge, true);
 }
 
 /** The frame as it came, on an Edge. */
@@ -42,12 +48,17 @@ function on(frame: LoweredFrame | undefined, edge = EDGE_HEADERS): OutFrame {
   return { edge, ticket: frame!.ticket, parts: frame!.parts.map((part) => crossing.again(part)) };
 }
 
-/** What is in the outbox: bytes, of which train, the place there, and whether it is the last. */
-function sent(): [bytes: number[], train: number, place: number, isLast: boolean][] {
+/** What is in the outbox: bytes, message id, fragment index, and whether it is the last. */
+function sent(): [bytes: number[], messageId: number, index: number, isLast: boolean][] {
   const { frames, outbox } = crossing;
   return Array.from(outbox.rows.subarray(0, outbox.length), (row, n) => {
-    const piece = frames.pieces[row]!;
-    return [[...crossing.row(n).bytes], frames.trains[row]!, piece & ~LAST_FRAGMENT, piece >= LAST_FRAGMENT];
+    const fragment = frames.fragments[row]!;
+    return [
+      [...crossing.row(n).bytes],
+      frames.messageIds[row]!,
+      fragment & ~LAST_FRAGMENT,
+      fragment >= LAST_FRAGMENT,
+    ];
   });
 }
 
@@ -55,7 +66,7 @@ function marksOf(frame: LoweredFrame | undefined): number {
   return frame!.parts[0]!.marks & (PartMarks.more | PartMarks.continued);
 }
 
-describe.each([true, false])('frames in pieces, with the frame kernel: %s', (usesKernel) => {
+describe.each([true, false])('frames in fragments, with the frame kernel: %s', (usesKernel) => {
   beforeEach(() => {
     crossing = new Crossing(usesKernel, 256);
   });
@@ -73,13 +84,13 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
     ]);
     expect(new Set([a!.ticket, b!.ticket, c!.ticket]).size).toBe(1);
     crossing.lift({ frames: [on(c, edge)] });
-    const train = sent()[0]![1];
+    const messageId = sent()[0]![1];
     expect(sent()).toEqual([
-      [[1], train, 0, false],
-      [[2], train, 1, false],
-      [[3], train, 2, true],
+      [[1], messageId, 0, false],
+      [[2], messageId, 1, false],
+      [[3], messageId, 2, true],
     ]);
-    expect(train).not.toBe(0);
+    expect(messageId).not.toBe(0);
     expect(crossing.ledger.held).toBe(0);
     expect(() => crossing.lift({ frames: [], ends: [[c!.ticket, 0]] })).toThrow(/does not hold/);
     expect(crossing.leaked()).toBe(0);
@@ -97,7 +108,7 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
     expect(new Set([a!.ticket, x!.ticket, whole!.ticket]).size).toBe(3);
     expect(crossing.ledger.held).toBe(5);
     crossing.lift({ frames: [on(a), on(x), on(whole), on(b), on(y)] });
-    const [first, second] = sent().map(([, train]) => train);
+    const [first, second] = sent().map(([, messageId]) => messageId);
     expect(sent()).toEqual([
       [[1], first, 0, false],
       [[10], second, 0, false],
@@ -187,17 +198,17 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('go out by two Edges, each with a train of its own', () => {
+  it('go out by two Edges, with a message id for each', () => {
     const a = come(7, 0, [1]);
     crossing.lift({ frames: [on(a), on(a, EDGE_WHOLE)] });
     const b = end(7, 1, [2]);
     crossing.lift({ frames: [on(b, EDGE_WHOLE), on(b)] });
-    const trains = sent().map(([, train]) => train);
-    expect([trains[0] === trains[3], trains[1] === trains[2], trains[0] === trains[1]]).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    const messageIds = sent().map(([, messageId]) => messageId);
+    expect([
+      messageIds[0] === messageIds[3],
+      messageIds[1] === messageIds[2],
+      messageIds[0] === messageIds[1],
+    ]).toEqual([true, true, false]);
     expect(sent().map(([, , place, isLast]) => [place, isLast])).toEqual([
       [0, false],
       [0, false],
@@ -221,7 +232,7 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
     crossing.lift({ frames: [cut(0, true, frame.ticket), cut(0, true, 0)] });
     crossing.lift({ frames: [cut(1, true, frame.ticket)] });
     crossing.lift({ frames: [cut(1, false, 0), cut(2, false, frame.ticket)] });
-    const [of, own] = sent().map(([, train]) => train);
+    const [of, own] = sent().map(([, messageId]) => messageId);
     expect(of).not.toBe(own);
     expect(sent()).toEqual([
       [[1], of, 0, false],
@@ -255,20 +266,20 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
 
   it('that never end make room for others, and hold nothing', () => {
     const tickets: number[] = [];
-    for (let train = 1; train <= MOST_ARRIVALS * 3; train++) {
-      const frame = come(train, 0, [train & 0xff]);
+    for (let messageId = 1; messageId <= MOST_INBOUND * 3; messageId++) {
+      const frame = come(messageId, 0, [messageId & 0xff]);
       tickets.push(frame!.ticket);
       crossing.lift({ frames: [on(frame)] });
       while (crossing.outbox.length > 0)
         crossing.frames.release(crossing.outbox.rows[--crossing.outbox.length]!);
     }
     expect(crossing.ledger.held).toBe(0);
-    expect(crossing.ledger.room).toBe(256 - MOST_ARRIVALS);
+    expect(crossing.ledger.room).toBe(256 - MOST_INBOUND);
     // The first of them were given up; the last goes on.
     expect(come(1, 1, [5])).toBeUndefined();
-    const next = end(MOST_ARRIVALS * 3, 1, [6]);
+    const next = end(MOST_INBOUND * 3, 1, [6]);
     expect(next!.ticket).toBe(tickets.at(-1));
-    crossing.lift({ frames: [on(next)], ends: [[tickets[MOST_ARRIVALS * 2 - 1]!, 0]] });
+    crossing.lift({ frames: [on(next)], ends: [[tickets[MOST_INBOUND * 2 - 1]!, 0]] });
     expect(sent()).toMatchObject([[[6], expect.any(Number), 1, true]]);
     expect(crossing.leaked()).toBe(0);
   });
@@ -276,8 +287,8 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
   it('that are held by the piece make no room', () => {
     crossing = new Crossing(usesKernel, 256);
     let held = 0;
-    for (let train = 1; train <= 64 && crossing.frames.freeRows > 4; train++)
-      if (come(train, 0, [1]) !== undefined) held++;
+    for (let messageId = 1; messageId <= 64 && crossing.frames.freeRows > 4; messageId++)
+      if (come(messageId, 0, [1]) !== undefined) held++;
     crossing.lift({ frames: [] });
     expect(crossing.ledger.held).toBe(held);
     expect(held).toBe(64);
@@ -288,13 +299,13 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
   it('end with the Edge by which they come or go', () => {
     const a = come(7, 0, [1]);
     crossing.lift({ frames: [on(a, EDGE_WHOLE)] });
-    crossing.ledger.departures.left(EDGE_WHOLE);
+    crossing.ledger.outbound.left(EDGE_WHOLE);
     // Somebody joins there anew, and is not to take the rest for a beginning.
     const b = come(7, 1, [2]);
     crossing.lift({ frames: [on(b, EDGE_WHOLE)] });
     expect(crossing.counters.get(BROKEN_FRAME)).toBe(1);
     expect(sent()).toHaveLength(1);
-    crossing.ledger.arrivals.left(EDGE_HEADERS);
+    crossing.ledger.inbound.left(EDGE_HEADERS);
     expect(come(7, 2, [3])).toBeUndefined();
     expect(crossing.ledger.room).toBe(256);
     expect(crossing.leaked()).toBe(0);
@@ -317,41 +328,46 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
           crossing = new Crossing(usesKernel, 256);
           const senders = new Map<
             string,
-            { train: number; place: number; isBroken: boolean; bytes: number[] }
+            { messageId: number; index: number; isBroken: boolean; bytes: number[] }
           >();
           const frames: { bytes: number[]; isWhole: boolean }[] = [];
           const got = new Map<number, { bytes: number[]; next: number }>();
           const whole: number[][] = [];
-          let trains = 0;
+          let lastMessageId = 0;
           let waiting: OutFrame[] = [];
           const flush = (): void => {
             crossing.lift({ frames: waiting });
             waiting = [];
-            for (const [bytes, train, place, isLast] of sent()) {
-              if (train === 0) {
+            for (const [bytes, messageId, index, isLast] of sent()) {
+              if (messageId === 0) {
                 whole.push(bytes);
                 continue;
               }
-              const before = got.get(train) ?? { bytes: [], next: 0 };
-              expect(place).toBe(before.next);
-              got.set(train, { bytes: [...before.bytes, ...bytes], next: place + 1 });
-              if (isLast) whole.push(got.get(train)!.bytes);
+              const before = got.get(messageId) ?? { bytes: [], next: 0 };
+              expect(index).toBe(before.next);
+              got.set(messageId, { bytes: [...before.bytes, ...bytes], next: index + 1 });
+              if (isLast) whole.push(got.get(messageId)!.bytes);
             }
             while (crossing.outbox.length > 0)
               crossing.frames.release(crossing.outbox.rows[--crossing.outbox.length]!);
           };
           steps.forEach(({ sender, more, edge, isLost, flush: isFlush }, n) => {
             const key = `${sender} ${edge}`;
-            const at = senders.get(key) ?? { train: ++trains, place: 0, isBroken: false, bytes: [] };
+            const at = senders.get(key) ?? {
+              messageId: ++lastMessageId,
+              index: 0,
+              isBroken: false,
+              bytes: [],
+            };
             at.bytes.push(n);
             if (isLost === 0) {
               at.isBroken = true;
             } else {
-              const frame = come(at.train, at.place, [n], edge, !more);
+              const frame = come(at.messageId, at.index, [n], edge, !more);
               expect(frame === undefined).toBe(at.isBroken);
               if (frame !== undefined) waiting.push(on(frame, edge));
             }
-            at.place++;
+            at.index++;
             if (more) {
               senders.set(key, at);
             } else {
@@ -380,8 +396,8 @@ describe.each([true, false])('frames in pieces, with the frame kernel: %s', (use
   it('with headers alone, without bytes, or with a fault among them, leave nothing behind', () => {
     crossing.arrive(EDGE_HEADERS, [header(5, [1, 2]), payload(0, [])]);
     const row = crossing.inbox.rows[crossing.inbox.at(0)]!;
-    crossing.frames.trains[row] = 7;
-    crossing.frames.newTrain();
+    crossing.frames.messageIds[row] = 7;
+    crossing.frames.newMessageId();
     const [first] = crossing.lower() as [LoweredFrame];
     come(7, 1, [], EDGE_HEADERS);
     const last = end(7, 2, [9]);

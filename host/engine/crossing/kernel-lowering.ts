@@ -39,7 +39,7 @@ export class KernelLowering implements Pick<Lowering, keyof Lowering> {
   lower(guest: Guest, words: GuestWords, inbox: Inbox, most: number): number {
     const kernel = this.#kernel;
     const ledger = this.#ledger;
-    if (this.#frames.hasTrains && most > 0 && this.#frames.trains[inbox.rows[inbox.at(0)]!] !== 0)
+    if (this.#frames.hasFragments && most > 0 && this.#frames.messageIds[inbox.rows[inbox.at(0)]!] !== 0)
       return this.#lowerPlainly(guest, words, inbox, most);
     this.#list(inbox, Math.min(most, MOST_FRAMES));
     const count = kernel.lower(Math.min(most, MOST_FRAMES), ledger.at);

@@ -13,7 +13,7 @@ import type { FrameKernel } from './frame-kernel.ts';
 import * as kernelConstants from './frame-kernel.ts';
 import type { GuestWords } from './guest-words.ts';
 import { FRAME_COUNT_SKIPS, FRAME_EDGE_SHAPE, FRAME_FIRST_PART, FRAME_TICKET } from './lowering.ts';
-import { bytesFault, fault, frameFault, kindFault, ownTrainsFault, shapeFault } from './outcome-faults.ts';
+import { bytesFault, fault, frameFault, kindFault, ownMessagesFault, shapeFault } from './outcome-faults.ts';
 import type { LeavingPattern, Outlets } from './outlets.ts';
 
 /**
@@ -56,9 +56,9 @@ export class Lifting {
   #edgeShape = -1;
   #pattern: LeavingPattern | undefined;
   #up = false;
-  /** Of which larger frame the frame at hand is a piece, if it is, and its place there; a rest that comes to nobody is cut. */
-  #train = 0;
-  #piece = 0;
+  // Fragment state of the current frame: message id (0 = whole), fragment index, and whether its remainder is discarded.
+  #messageId = 0;
+  #fragment = 0;
   #isCut = false;
   /** Parts of a frame that does not go on in its ticket's row. */
   readonly #scratch = new Uint32Array(MAX_PARTS * PART_WORDS);
@@ -194,7 +194,7 @@ export class Lifting {
       if (ticket !== 0) {
         slot = ledger.slotOf(ticket);
         if (slot < 0) {
-          this.#isCut = ledger.arrivals.isGivenUp(ticket);
+          this.#isCut = ledger.inbound.isGivenUp(ticket);
           if (!this.#isCut)
             throw fault(`frame ${n} continues ticket ${ticket}, which the piece does not hold`);
         } else if (ledger.uses[slot] === 0) {
@@ -209,8 +209,8 @@ export class Lifting {
         this.#drop(this.#broken, row);
         continue;
       }
-      frames.trains[row] = this.#train;
-      frames.pieces[row] = this.#piece;
+      frames.messageIds[row] = this.#messageId;
+      frames.fragments[row] = this.#fragment;
       outbox.push(row, edgeShape, countSkips >>> 16);
       if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) {
         // What was decrypted or put together came from somebody else, whose mistake it is.
@@ -307,7 +307,7 @@ export class Lifting {
         next = offset + length;
       } else {
         bodySlot = this.#slotOfBody(slot, offset, length, n);
-        if (length > 0 && (ledger.uses[bodySlot]! & IN_PIECES) !== 0) this.#notePassed(bodySlot);
+        if (length > 0 && (ledger.uses[bodySlot]! & FRAGMENTED) !== 0) this.#notePassed(bodySlot);
         withheld++;
         before = total;
         body = offset;
@@ -323,11 +323,11 @@ export class Lifting {
     if (this.#bytesOut > MOST_BYTES_OUT) throw bytesFault();
     if (total > MOST_BYTES)
       throw fault(
-        `frame ${n} has more than ${MAX_FRAME_BYTES} bytes: larger ones go in pieces marked \`more\``,
+        `frame ${n} has more than ${MAX_FRAME_BYTES} bytes: larger ones travel in fragments marked \`more\``,
       );
     anchor += this.#arenaAt;
     const hasMore = (kind & MORE) !== 0;
-    this.#findTrain(slot, hasMore, n);
+    this.#findMessage(slot, hasMore, n);
 
     // Then its place: the row that its ticket had, or another.
     let row = -1;
@@ -399,31 +399,31 @@ export class Lifting {
     this.#frames.release(row);
   }
 
-  /** Of which larger frame the frame at hand is a piece: the one that is under way by this Edge and Shape, of this ticket; or a new one. */
-  #findTrain(slot: number, hasMore: boolean, n: number): void {
-    this.#train = 0;
-    this.#piece = 0;
+  /** Finds the message of the current frame: the incomplete one of its ticket, Edge and Shape, or a new one. */
+  #findMessage(slot: number, hasMore: boolean, n: number): void {
+    this.#messageId = 0;
+    this.#fragment = 0;
     if (this.#isCut) return;
     const ledger = this.#ledger;
-    const { departures } = ledger;
+    const { outbound } = ledger;
     const use = slot < 0 ? 0 : ledger.uses[slot]!;
-    if (!hasMore && (slot < 0 ? departures.own === 0 : (use & (DEPARTS | CUT)) === 0)) return;
+    if (!hasMore && (slot < 0 ? outbound.own === 0 : (use & (OUTBOUND | CUT)) === 0)) return;
     const of = slot < 0 ? OWN : slot;
-    let entry = departures.find(of, this.#edgeShape);
+    let entry = outbound.find(of, this.#edgeShape);
     if (entry < 0) {
       this.#isCut = (use & CUT) !== 0;
       if (this.#isCut || !hasMore) return;
-      entry = departures.begin(of, this.#edgeShape, this.#frames.newTrain());
-      if (entry < 0) throw ownTrainsFault(n);
+      entry = outbound.begin(of, this.#edgeShape, this.#frames.newMessageId());
+      if (entry < 0) throw ownMessagesFault(n);
     }
-    this.#train = departures.trainOf(entry);
-    this.#piece = departures.take(entry) | (hasMore ? 0 : LAST_FRAGMENT);
-    if (!hasMore) departures.remove(entry);
+    this.#messageId = outbound.messageIdOf(entry);
+    this.#fragment = outbound.take(entry) | (hasMore ? 0 : LAST_FRAGMENT);
+    if (!hasMore) outbound.remove(entry);
   }
 
   #hopsOf(slot: number): number {
     const row = this.#ledger.rows[slot]!;
-    return row < 0 ? this.#ledger.arrivals.hopsOf(slot) : this.#frames.hops[row]!;
+    return row < 0 ? this.#ledger.inbound.hopsOf(slot) : this.#frames.hops[row]!;
   }
 
   /** Copies the bytes of any parts behind one another, and writes the table of the row. Parts that adjoin in the arena are copied as one. */
@@ -485,11 +485,11 @@ export class Lifting {
       if (within >= 0 && within + length <= ledger.bodyLengths[slot]!) return slot;
     }
     const row = this.#frames.rowAt(address);
-    if (slot >= 0 && (ledger.uses[slot]! & ARRIVES) !== 0) {
-      // Of a piece without bytes nothing is kept.
+    if (slot >= 0 && (ledger.uses[slot]! & INBOUND) !== 0) {
+      // The ledger keeps nothing of a fragment without bytes.
       if (length === 0) return slot;
-      const piece = ledger.arrivals.slotOfRow(slot, row);
-      if (piece >= 0 && ledger.hasBody(piece, address, length)) return piece;
+      const fragmentSlot = ledger.inbound.slotOfRow(slot, row);
+      if (fragmentSlot >= 0 && ledger.hasBody(fragmentSlot, address, length)) return fragmentSlot;
     }
     const other = ledger.slotOfBody(row, address, length);
     if (other < 0)
@@ -502,7 +502,7 @@ export class Lifting {
   #use(slot: number, isMoved: boolean, continues: boolean): void {
     const ledger = this.#ledger;
     const use = ledger.uses[slot]!;
-    const kept = use & (PASSED | IN_PIECES);
+    const kept = use & (PASSED | FRAGMENTED);
     if ((use & LISTED) === 0) ledger.listUsed(slot);
     // The last frame of a ticket decides whether it lives on. Where the row went on before, it has two owners from now on.
     if (continues && (use & ROW_MOVED) !== 0) {
@@ -513,7 +513,7 @@ export class Lifting {
     }
   }
 
-  /** Withheld bytes of a frame go on that came or goes in pieces. */
+  /** Notes that withheld bytes of a frame in fragments go on. */
   #notePassed(slot: number): void {
     const ledger = this.#ledger;
     const use = ledger.uses[slot]!;
@@ -531,15 +531,15 @@ export class Lifting {
       if (reason >= this.#reasons.length)
         throw fault(`an end gives reason ${reason}, and the piece described ${this.#reasons.length}`);
       if (slot < 0) {
-        if (ledger.arrivals.isGivenUp(ticket)) continue;
+        if (ledger.inbound.isGivenUp(ticket)) continue;
         throw fault(`an end names ticket ${ticket}, which the piece does not hold`);
       }
       if ((ledger.uses[slot]! & ENDS) !== 0)
         throw fault(`an end names ticket ${ticket}, which goes on in this outcome or has ended already`);
-      // Of a frame in pieces, each that is still inside; and the frame at least.
-      const isInPieces = (ledger.uses[slot]! & ARRIVES) !== 0;
-      this.#counters.values[this.#reasons[reason]!]! += isInPieces
-        ? Math.max(ledger.arrivals.piecesOf(slot), 1)
+      // A frame in fragments counts once for each fragment that the piece holds, and at least once.
+      const isFragmented = (ledger.uses[slot]! & INBOUND) !== 0;
+      this.#counters.values[this.#reasons[reason]!]! += isFragmented
+        ? Math.max(ledger.inbound.fragmentsOf(slot), 1)
         : 1;
       this.#use(slot, false, false);
     }
@@ -559,12 +559,12 @@ export class Lifting {
     for (let n = 0; n < left; n++) {
       const slot = ledger.usedSlot(n);
       const use = ledger.uses[slot]!;
-      if ((use & ARRIVES) !== 0) {
-        ledger.arrivals.settle(slot, this.#release);
+      if ((use & INBOUND) !== 0) {
+        ledger.inbound.settle(slot, this.#release);
         continue;
       }
       if ((use & ENDS) === 0) {
-        ledger.uses[slot] = use & IN_PIECES;
+        ledger.uses[slot] = use & FRAGMENTED;
         continue;
       }
       const row = ledger.rows[slot]!;
@@ -589,10 +589,10 @@ export class Lifting {
   }
 }
 
-/** Protocol, role, and the mark that concerns whoever comes next. What is a piece of a larger frame is known by row. */
+/** The bits of a part's kind that the lane keeps: protocol, role, and the mark for the next piece. Fragments are known by row. */
 const KEPT = 0xff_ffff | (PartMarks.unfinished << 24);
 
-/** Pieces of a frame of which others are lost, or that has ended. */
+/** Counts fragments of a frame that lost others of its fragments, or has ended. */
 export const BROKEN_FRAME = 'broken-frame';
 
 // The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
@@ -636,10 +636,10 @@ const ENDS = ticketUses.USED;
 const STAYS = ticketUses.CONTINUES;
 const ROW_MOVED = ticketUses.MOVED;
 const PASSED = ticketUses.BODY_PASSED;
-const ARRIVES = ticketUses.ARRIVES;
-const DEPARTS = ticketUses.DEPARTS;
+const INBOUND = ticketUses.INBOUND;
+const OUTBOUND = ticketUses.OUTBOUND;
 const CUT = ticketUses.CUT;
-const IN_PIECES = ticketUses.STAYING;
+const FRAGMENTED = ticketUses.FRAGMENT_STATE;
 /** A slot with one of these is on the list of those that the outcome names. */
 const LISTED = ENDS | STAYS | PASSED;
 

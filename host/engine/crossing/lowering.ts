@@ -1,6 +1,6 @@
 import { FRAME, LIMITS, PART, PartMarks, Role } from '../../../abi/host/contract.ts';
 import { type Frames, MAX_PARTS, PART_WORDS } from '../../frame/frames.ts';
-import { LAST_FRAGMENT, placeOf } from '../../piece/inbound-fragments.ts';
+import { fragmentIndex, LAST_FRAGMENT } from '../../piece/inbound-fragments.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import type { Ledger } from '../../piece/ledger.ts';
 import type { Guest } from '../instance/guest.ts';
@@ -161,8 +161,8 @@ export class Lowering {
       guest[frameAt + ROOM_OFFSET] = room;
       guest[frameAt + ROOM_LENGTH] = roomEnd - room;
       guest[frameAt + TICKET] =
-        n === 0 && frames.trains[row] !== 0
-          ? this.#goOn(guest, partAt - own * PART_STRIDE, row, edgeShape, bodyStart, bodyEnd)
+        n === 0 && frames.messageIds[row] !== 0
+          ? this.#openFragment(guest, partAt - own * PART_STRIDE, row, edgeShape, bodyStart, bodyEnd)
           : this.#ledger.open(row, bodyStart, bodyEnd - bodyStart);
       frameAt += FRAME_STRIDE;
       firstPart += own;
@@ -170,8 +170,8 @@ export class Lowering {
     }
   }
 
-  /** A piece of a larger frame: its parts, from the word `partsAt` on, tell what it continues and whether it goes on. Answers the frame's ticket. */
-  #goOn(
+  /** Marks the parts of a fragment, from the word `partsAt` on, `continued` and `more`. Returns its frame's ticket. */
+  #openFragment(
     guest: Uint32Array,
     partsAt: number,
     row: number,
@@ -180,14 +180,14 @@ export class Lowering {
     bodyEnd: number,
   ): number {
     const frames = this.#frames;
-    const piece = frames.pieces[row]!;
-    if (placeOf(piece) > 0) guest[partsAt]! |= CONTINUED;
-    if (piece < LAST_FRAGMENT) guest[partsAt + (frames.partCount[row]! - 1) * PART_STRIDE]! |= MORE;
-    const { arrivals } = this.#ledger;
-    const train = frames.trains[row]!;
+    const fragment = frames.fragments[row]!;
+    if (fragmentIndex(fragment) > 0) guest[partsAt]! |= CONTINUED;
+    if (fragment < LAST_FRAGMENT) guest[partsAt + (frames.partCount[row]! - 1) * PART_STRIDE]! |= MORE;
+    const { inbound } = this.#ledger;
+    const messageId = frames.messageIds[row]!;
     const hops = frames.hops[row]!;
     const bodyLength = bodyEnd - bodyStart;
-    const ticket = arrivals.arrive(row, edgeShape, train, piece, bodyStart, bodyLength, hops);
+    const ticket = inbound.arrive(row, edgeShape, messageId, fragment, bodyStart, bodyLength, hops);
     if (bodyLength === 0) frames.release(row);
     return ticket;
   }

@@ -19,7 +19,7 @@ export function kindFault(n: number, kind: number, protocols: number): PieceFaul
   return fault(`frame ${n} has a part of role ${(kind >>> 16) & 0xff}, which is no role`);
 }
 
-export function ownTrainsFault(n: number): PieceFault {
+export function ownMessagesFault(n: number): PieceFault {
   return fault(
     `frame ${n} is a piece of a frame of the piece's own, and ${MOST_OWN} of those are under way already`,
   );

@@ -14,8 +14,8 @@ export class ScriptedPiece implements Piece {
   readonly left: string[] = [];
   readonly listened: [number, string, boolean][] = [];
   readonly taken: { edge: number; shape: number; bytes: number[]; skip: number }[] = [];
-  /** Of which larger frame each of them is a piece, and its place there; train 0 where it is whole. */
-  readonly pieces: { train: number; piece: number }[] = [];
+  /** The message id of each, 0 for a whole frame, and its fragment index | `LAST_FRAGMENT`. */
+  readonly fragments: { messageId: number; fragment: number }[] = [];
   readonly calls: number[] = [];
   readonly readies: [number, boolean][] = [];
   held = 0;
@@ -79,7 +79,7 @@ export class ScriptedPiece implements Piece {
       const bytes = [...this.frames.bytes.subarray(start, start + this.frames.length[row]!)];
       const edgeShape = inbox.edgeShapes[at]!;
       this.taken.push({ edge: edgeShape & 0xffff, shape: edgeShape >>> 16, bytes, skip: inbox.skips[at]! });
-      this.pieces.push({ train: this.frames.trains[row]!, piece: this.frames.pieces[row]! });
+      this.fragments.push({ messageId: this.frames.messageIds[row]!, fragment: this.frames.fragments[row]! });
       if (this.forwardTo === undefined) {
         this.frames.release(row);
       } else {

@@ -46,7 +46,7 @@
  *   Each direction has a sequence of its own, and each frame takes six numbers from it whatever the settings are. So which
  *   frames are lost does not depend on whether others are delayed, nor on what passes the other way.
  *
- *   A frame that passes in pieces has one fate, drawn for its first piece: it is lost as a whole, or one bit of its first piece
+ *   A frame that passes in fragments has one fate, drawn for its first piece: it is lost as a whole, or one bit of its first piece
  *   is turned; all its pieces are delayed alike. It is neither duplicated nor reordered.
  *
  * WHAT IT DOES NOT DO
@@ -73,7 +73,7 @@ import {
 } from 'funnel-tunnel/as';
 import { Course } from './course';
 import { Held } from './held';
-import { InPieces } from './in-pieces';
+import { InFragments } from './in-fragments';
 import { Waiting } from './waiting';
 
 const LOST: u16 = 0;
@@ -91,7 +91,7 @@ class Fault extends Piece {
   private held: Held = new Held(0, 0);
   /** By the time at which they are due. */
   private due: Waiting = new Waiting(0);
-  private inPieces: InPieces = new InPieces();
+  private inFragments: InFragments = new InFragments();
 
   describe(d: Description, settings: Settings): void {
     d.piece('fault', '0.1.0', 'Loses, delays, duplicates, reorders and corrupts frames, by a seed.');
@@ -175,13 +175,13 @@ class Fault extends Piece {
   }
 
   private take(frame: Frame, course: Course, now: f64, out: Outcome): void {
-    let place = this.inPieces.find(frame);
+    let place = this.inFragments.find(frame);
     if (frame.isContinued) {
       if (place < 0 || course.to < 0) {
         this.end(frame, place, course.to < 0 ? NOT_JOINED : HOLD_FULL, out);
         return;
       }
-      course.drawNothing(this.inPieces.swingOf(place));
+      course.drawNothing(this.inFragments.swingOf(place));
     } else {
       course.draw();
       if (course.to < 0 || course.isLost) {
@@ -191,7 +191,7 @@ class Fault extends Piece {
       if (course.isCorrupted) corrupt(frame, course.place);
       if (frame.hasMore) {
         course.drawNothing(course.swing);
-        place = this.inPieces.begin(frame, course.swing, out, HOLD_FULL);
+        place = this.inFragments.begin(frame, course.swing, out, HOLD_FULL);
       }
     }
     const at = course.dueAt(now, frame.lengthFrom(<i32>frame.skipHeaders));
@@ -199,9 +199,9 @@ class Fault extends Piece {
       this.end(frame, place, RATE_EXCEEDED, out);
       return;
     }
-    const isNow = at <= now && !course.isReordered && !this.inPieces.isHeld(place);
+    const isNow = at <= now && !course.isReordered && !this.inFragments.isHeld(place);
     if (isNow && course.forward(frame, course.isDuplicated, out)) {
-      this.inPieces.passed(place, frame);
+      this.inFragments.passed(place, frame);
       course.countPassed();
       this.passOvertaken(course, now, out);
       return;
@@ -211,30 +211,30 @@ class Fault extends Piece {
       this.end(frame, place, HOLD_FULL, out);
       return;
     }
-    this.inPieces.hold(place);
+    this.inFragments.hold(place);
     if (at <= now && course.isReordered) course.letOvertake(entry, now);
     else this.due.add(entry, at);
   }
 
-  /** A frame ends; if it is in pieces, all of it. */
+  /** A frame ends; if it is in fragments, all of it. */
   private end(frame: Frame, place: i32, reason: u16, out: Outcome): void {
     out.end(frame.ticket, reason);
-    this.inPieces.end(place);
+    this.inFragments.end(place);
   }
 
   /** A held frame goes on, or ends where the Edge across is on no network. False when it does not fit; then it is held on. */
   private release(entry: i32, course: Course, out: Outcome): bool {
     const frame = this.held.restore(entry, out);
     if (frame === null) return false;
-    const place = this.inPieces.find(frame);
+    const place = this.inFragments.find(frame);
     const hasEnded = place < 0 && (frame.hasMore || frame.isContinued);
     if (!hasEnded) {
       if (course.to < 0) {
         this.end(frame, place, NOT_JOINED, out);
       } else {
         if (!course.forward(frame, this.held.isDuplicated(entry), out)) return false;
-        if (place >= 0) this.inPieces.release(place);
-        this.inPieces.passed(place, frame);
+        if (place >= 0) this.inFragments.release(place);
+        this.inFragments.passed(place, frame);
       }
     }
     this.held.free(entry);

@@ -8,7 +8,7 @@ export const enum Mode {
   unreliable,
 }
 
-/** Bytes of the largest frame that passes as one; larger ones pass in pieces. The contract's limit. */
+/** Bytes of the largest frame that passes as one; larger ones pass in fragments. The contract's limit. */
 export const WHOLE: u32 = 66_240;
 
 /** A protocol for frames of which nothing is known but their bytes; we bring it. */

@@ -5,7 +5,7 @@ import { Reason } from './reasons';
 
 const OPAQUE_FRAME_DEFINITION: string = 'summary "A frame of which nothing is known but its bytes"';
 
-/** Frames that were put together go out on the Edge `frames`: whole, or in pieces where they are larger than may be. */
+/** Frames that were put together go out on the Edge `frames`: whole, or in fragments where they are larger than may be. */
 export abstract class Delivery {
   /** The Edge `frames`; -1 when it is on no network. */
   static edge: i32 = -1;

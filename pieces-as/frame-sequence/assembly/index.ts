@@ -31,16 +31,16 @@
  *   timeout       how long a frame may lack bytes before it is given up, and a stream with it; default 30s
  *   memory        bytes for frames of which segments lack, 66240 for each frame; default 4194304
  *
- * FRAMES IN PIECES
- *   Where `stack` begins with opaque-frame, a frame of more than 66240 bytes passes in pieces marked `more`, each as soon as
+ * FRAMES IN FRAGMENTS
+ *   Where `stack` begins with opaque-frame, a frame of more than 66240 bytes passes in fragments marked `more`, each as soon as
  *   its bytes have come. Where its length is known, the first piece begins with a header of opaque-frame of 4 bytes: the
- *   length. A stream needs it, and a frame that comes in pieces without it is lost there.
- *   Frames in pieces may come mixed, with each other and with whole ones. On an unreliable carrier up to 64 go out side by side. On others,
+ *   length. A stream needs it, and a frame that comes in fragments without it is lost there.
+ *   Frames in fragments may come mixed, with each other and with whole ones. On an unreliable carrier up to 64 go out side by side. On others,
  *   where the next can begin only when one is over, up to 256 frames and pieces wait for it, at most as long as `timeout` without a piece of it.
  *
  * COUNTERS AND DROP REASONS
  *   No loss:
- *     merged                its bytes are in a frame that another ticket carries, or in pieces
+ *     merged                its bytes are in a frame that another ticket carries, or in fragments
  *     control               it opened or closed a stream
  *     empty                 a frame of no bytes, where frames are packets of IP
  *     duplicate             the segment had come already
@@ -49,14 +49,14 @@
  *     not-connected         the other side is not known, or its stream not open
  *     not-open              bytes of a stream that was not opened, which is answered with a reset
  *     busy                  from somebody else than the other side; streams are answered with a reset. Or it would have to wait
- *                           for a frame in pieces, and too many do
+ *                           for a frame in fragments, and too many do
  *     malformed             the headers of the carrier are not there
  *     bad-segment           the header of the segment is wrong
  *     unrecognised          a frame that is no packet of IP
  *     too-large             more than max-frame; of a stream, its bytes are passed over and all else is carried
  *     too-many              it fits in no outcome
  *     unfinished            it must be cut, and the host has yet to fill in checksums
- *     length-unknown        a frame in pieces, of which a stream must know the length first
+ *     length-unknown        a frame in fragments, of which a stream must know the length first
  *     length-wrong          it is not as long as it was announced; a stream is reset
  *     closed-within-frame   the stream ended within a frame, or within its length
  *     broken-off            the frame was not finished when the next began, or the instance was replaced
@@ -66,7 +66,7 @@
  *     no-memory             too many frames lack segments
  *     beyond-window         more than 66240 bytes beyond a hole
  *     too-many-holes        more than 31 holes
- *     too-many-under-way    more than 64 frames in pieces go out
+ *     too-many-under-way    more than 64 frames in fragments go out
  *
  * WHAT IT DOES NOT DO
  *   It serves one stream at a time, and sends messages to one other side. It orders, acknowledges and resends nothing: that is

@@ -19,7 +19,7 @@ export abstract class Reliable {
   private static got: u64 = 0;
   /** Bytes of it that were not passed on. */
   private static kept: u32 = 0;
-  /** It is larger than what passes as one, and passes in pieces. */
+  /** It is larger than what passes as one, and passes in fragments. */
   private static isLarge: bool = false;
   private static until: f64 = Infinity;
 

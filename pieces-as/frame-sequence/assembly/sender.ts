@@ -18,7 +18,7 @@ const MOST_PARTS: i32 = 29;
 /**
  * Frames that go out on the carrier, whole, or in as many segments as they need. Bytes that stayed with the host stay there.
  *
- * Of frames that come in pieces, those of an unreliable carrier go out side by side. On others one can be under way, and all else waits.
+ * Of frames that come in fragments, those of an unreliable carrier go out side by side. On others one can be under way, and all else waits.
  */
 export abstract class Sender {
   /** The ticket of the one that is under way; 0 where none is, and always on an unreliable carrier. */

@@ -19,7 +19,7 @@ export abstract class Stream {
   /** Of a frame that is too large or did not fit, the rest is passed over, for this reason. */
   private static skipped: i32 = -1;
 
-  /** The ticket of the frame that passes in pieces: that with which its first came. 0 where none does. */
+  /** The ticket of the frame that passes in fragments: that with which its first came. 0 where none does. */
   private static held: u32 = 0;
   /** One whose stream is no more. */
   private static abandoned: u32 = 0;

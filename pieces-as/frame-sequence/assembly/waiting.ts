@@ -4,7 +4,7 @@ const MOST: i32 = 256;
 /** Parts, and headers that can be seen, take one block of a frame as a rule. */
 const BLOCKS: i32 = 384;
 
-/** Frames that wait, in their order, for one that goes out in pieces to end. */
+/** Frames that wait, in their order, for one that goes out in fragments to end. */
 export abstract class Waiting {
   static count: i32 = 0;
   private static held: HeldFrames = new HeldFrames(0, 0);

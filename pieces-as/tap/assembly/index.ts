@@ -32,7 +32,7 @@
  *
  * WHAT IT DOES NOT DO
  *   It copies nothing that does not pass. A copy does not tell from which side it came: have two taps, each with its
- *   direction, where that matters. A frame that passes in pieces is copied whole or not at all, and is not cut by `snap`.
+ *   direction, where that matters. A frame that passes in fragments is copied whole or not at all, and is not cut by `snap`.
  *
  * SPECIFICATION
  *   None.
@@ -49,7 +49,7 @@ import {
   Role,
   Settings,
   State,
-  UnderWay,
+  FragmentTable,
   describedEdge,
   edgeOf,
   joinedCount,
@@ -65,7 +65,7 @@ const NOT_JOINED: u16 = 0;
 const TOO_MANY: u16 = 1;
 const FROM_COPY: u16 = 2;
 
-/** Frames in pieces that are copied at a time. */
+/** Frames in fragments that are copied at a time. */
 const MOST_IN_PIECES: i32 = 64;
 
 class Tap extends Piece {
@@ -75,8 +75,8 @@ class Tap extends Piece {
   private snap: u32 = 0;
   /** Frames since the last that was copied. */
   private passed: u32 = 0;
-  /** Those frames in pieces that are copied. */
-  private copied: UnderWay = new UnderWay(MOST_IN_PIECES);
+  /** Those frames in fragments that are copied. */
+  private copied: FragmentTable = new FragmentTable(MOST_IN_PIECES);
 
   describe(d: Description, settings: Settings): void {
     d.piece('tap', '0.1.0', 'Passes frames between two Edges, and gives copies to a third.');
@@ -136,7 +136,7 @@ class Tap extends Piece {
     }
   }
 
-  /** Whether this frame is one of those that are copied; of a frame in pieces, whether its first piece was. */
+  /** Whether this frame is one of those that are copied; of a frame in fragments, whether its first piece was. */
   private isCopied(frame: Frame, isFromA: bool): bool {
     if (frame.isContinued) {
       const place = this.copied.find(frame.ticket);

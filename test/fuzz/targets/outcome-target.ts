@@ -87,8 +87,8 @@ class OutcomeRun {
   /** Live tickets of the piece, and withheld bodies that it was told of, as far as they are remembered. */
   #tickets: number[] = [];
   #bodies: [address: number, length: number][] = [];
-  /** Frames in pieces that others send: train, the place of the next piece, Edge and Shape. */
-  #trains: { train: number; place: number; edgeShape: number }[] = [];
+  /** Frames that others send in fragments: message id, index of the next fragment, Edge and Shape. */
+  #messages: { messageId: number; index: number; edgeShape: number }[] = [];
   /** Frames as they came in. */
   #came: { edgeShape: number; ticket: number; parts: [kind: number, offset: number, length: number][] }[] =
     [];
@@ -204,7 +204,7 @@ class OutcomeRun {
       }
       const edge = below(3);
       const edgeShape = edge === EDGE_UDP ? EDGE_UDP | (3 << 16) : edge;
-      if (below(3) === 0) this.#makePiece(row, edgeShape, below);
+      if (below(3) === 0) this.#makeFragment(row, edgeShape, below);
       else this.#inbox.push(row, edgeShape, 0);
     }
     this.#bump = 8192;
@@ -249,34 +249,35 @@ class OutcomeRun {
     }
   }
 
-  /** A frame becomes a piece of a larger one: the next, the last, or one behind a gap. */
-  #makePiece(row: number, edgeShape: number, below: (limit: number) => number): void {
+  /** Makes a frame a fragment of a message: the next, the last, or one behind a gap. */
+  #makeFragment(row: number, edgeShape: number, below: (limit: number) => number): void {
     const frames = this.#frames;
-    const known = this.#trains[below(8)];
-    const of = known ?? { train: frames.newTrain(), place: 0, edgeShape };
-    if (known === undefined) this.#trains = [of, ...this.#trains].slice(0, 6);
-    if (below(16) === 0) of.place++;
+    const known = this.#messages[below(8)];
+    const message = known ?? { messageId: frames.newMessageId(), index: 0, edgeShape };
+    if (known === undefined) this.#messages = [message, ...this.#messages].slice(0, 6);
+    if (below(16) === 0) message.index++;
     const isLast = below(3) === 0;
-    frames.trains[row] = of.train;
-    frames.pieces[row] = of.place++ | (isLast ? LAST_FRAGMENT : 0);
-    if (isLast) this.#trains = this.#trains.filter((each) => each !== of);
-    this.#inbox.push(row, of.edgeShape, 0);
+    frames.messageIds[row] = message.messageId;
+    frames.fragments[row] = message.index++ | (isLast ? LAST_FRAGMENT : 0);
+    if (isLast) this.#messages = this.#messages.filter((each) => each !== message);
+    this.#inbox.push(row, message.edgeShape, 0);
   }
 
-  /** What a component piece would take: no piece that is not admitted, and one of a larger frame only in front. */
+  /** How many frames a component piece would take: no fragment that is not admitted, and a fragment only in front. */
   #mostInCall(): number {
-    const { trains, pieces } = this.#frames;
+    const { messageIds, fragments } = this.#frames;
     const inbox = this.#inbox;
-    const { arrivals, room } = this.#ledger;
+    const { inbound, room } = this.#ledger;
     while (inbox.length > 0) {
       const at = inbox.at(0);
       const row = inbox.rows[at]!;
-      if (trains[row] === 0 || arrivals.admits(inbox.edgeShapes[at]!, trains[row]!, pieces[row]!)) break;
+      if (messageIds[row] === 0 || inbound.admits(inbox.edgeShapes[at]!, messageIds[row]!, fragments[row]!))
+        break;
       this.#frames.release(row);
       inbox.take(1);
     }
     let most = Math.min(inbox.length, room);
-    for (let n = 1; n < most; n++) if (trains[inbox.rows[inbox.at(n)]!] !== 0) most = n;
+    for (let n = 1; n < most; n++) if (messageIds[inbox.rows[inbox.at(n)]!] !== 0) most = n;
     return most;
   }
 
@@ -436,9 +437,9 @@ class OutcomeRun {
         at % PART_WORDS === 1 ? word - start[row]! : word,
       );
       const hash = createHash('sha1').update(bytes.subarray(start[row]!, start[row]! + length[row]!));
-      const { trains, pieces } = this.#frames;
-      const piece = trains[row] === 0 ? 0 : pieces[row];
-      const about = [this.#outbox.edgeShapes[n], this.#outbox.skips[n], hops[row], trains[row], piece];
+      const { messageIds, fragments } = this.#frames;
+      const fragment = messageIds[row] === 0 ? 0 : fragments[row];
+      const about = [this.#outbox.edgeShapes[n], this.#outbox.skips[n], hops[row], messageIds[row], fragment];
       return [row, ...about, ...parts, hash.digest('base64')];
     });
     return JSON.stringify(rows);
@@ -540,11 +541,11 @@ class OutcomeRun {
     );
   }
 
-  /** Slots are free, or hold rows, or are tickets of frames in pieces whose rows went on. */
+  /** Slots are free, or hold rows, or are tickets of frames in fragments whose rows went on. */
   #checkHeld(): void {
     const ledger = this.#ledger;
     const rows = ledger.rows.filter((row) => row >= 0).length;
-    const { emptyHeads, seen } = ledger.arrivals;
+    const { emptyHeads, seen } = ledger.inbound;
     insist(
       ledger.room + rows + emptyHeads === ledger.capacity,
       () => `${ledger.room} slots are free, ${rows} hold rows, and ${emptyHeads} hold tickets alone`,

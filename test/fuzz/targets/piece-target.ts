@@ -4,7 +4,7 @@ import { packageRoot } from '../../../abi/build/package-root.ts';
 import type { Piece as Description, HostCalls } from '../../../abi/host/contract.ts';
 import { Protocols } from '../../../host/stack/protocols.ts';
 import { brokenRules, enter, type Ledger } from '../../compliance/outcome-rules.ts';
-import { randomTraffic, type UnderWay } from '../../compliance/random-traffic.ts';
+import { type OpenMessages, randomTraffic } from '../../compliance/random-traffic.ts';
 import { runByOffset } from '../../compliance/run-by-offset.ts';
 import type { BoundComponent } from '../../compliance/run-through-bindings.ts';
 import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
@@ -68,7 +68,7 @@ class PieceRun implements OpenTarget {
     insist(problems === undefined, () => JSON.stringify(problems));
     const edges = new Map<number, number>();
     const ledger: Ledger = { description, edges, listened: host.listened, open: new Map() };
-    const underWay: UnderWay = { frames: [], isOpen: (each) => ledger.open.has(each) };
+    const openMessages: OpenMessages = { frames: [], isOpen: (each) => ledger.open.has(each) };
     let now = 0;
     let ticket = 1;
     let count = 0;
@@ -95,7 +95,7 @@ class PieceRun implements OpenTarget {
         edges,
         this.#numbers,
         ticket,
-        underWay,
+        openMessages,
       );
       ticket += frames.length;
       count += frames.length;

@@ -33,7 +33,7 @@ import {
   USED_SLOTS,
   USES,
 } from './ledger';
-import { begins, isKnown, placeOf } from './outlets';
+import { begins, isKnown, outletAddress } from './outlets';
 import {
   answers,
   BYTES_OUT,
@@ -103,7 +103,7 @@ export function lift(
     const countSkips = load<u32>(at, COUNT_SKIPS);
     const ticket = load<u32>(at, TICKET);
     if (place == 0 || edgeShape != known) {
-      place = placeOf(outlets, edgeShape);
+      place = outletAddress(outlets, edgeShape);
       if (!isKnown(place, edgeShape)) break;
       known = edgeShape;
     }

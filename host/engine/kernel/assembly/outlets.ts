@@ -12,7 +12,7 @@ const KINDS: u32 = 8;
 /** Where an Edge and Shape is, if it is known. */
 // @ts-ignore: decorator
 @inline
-export function placeOf(outlets: u32, edgeShape: u32): u32 {
+export function outletAddress(outlets: u32, edgeShape: u32): u32 {
   return outlets + ((edgeShape ^ (edgeShape >>> 16)) & 15) * OUTLET;
 }
 

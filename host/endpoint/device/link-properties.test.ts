@@ -1,16 +1,22 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { afterStep, IPV6_LEAST_MTU, type LinkStep, type LinkTerms, planLink } from './link-properties.ts';
+import {
+  afterStep,
+  IPV6_LEAST_MTU,
+  type LinkProperties,
+  type LinkStep,
+  linkSteps,
+} from './link-properties.ts';
 
 const some = (...prefixes: string[]) => fc.subarray(prefixes).map((each) => new Set(each));
-const terms = fc.record({
+const configurations = fc.record({
   mtu: fc.constantFrom(576, 1280, 1500),
   isUp: fc.boolean(),
   addresses: some('192.0.2.1/24', '198.51.100.1/32', 'fc64::1/114', '2001:db8::1/64'),
   routes: some('0.0.0.0/0', '203.0.113.0/24', '::/0', '2001:db8:1::/48'),
 });
 
-/** What Linux does, told apart from the code: it refuses what cannot be, and drops what cannot stay. */
+/** Linux, modelled independently of the code: it refuses what is impossible, and drops what cannot stay. */
 class Model {
   mtu = 1500;
   isUp = false;
@@ -56,13 +62,13 @@ function isIpv6(prefix: string): boolean {
   return prefix.includes(':');
 }
 
-test('from any configuration to any other, with nothing refused on the way', () => {
+test('the steps lead from any configuration to any other, and the system refuses none of them', () => {
   fc.assert(
-    fc.property(fc.array(terms, { minLength: 1, maxLength: 6 }), (sequence) => {
+    fc.property(fc.array(configurations, { minLength: 1, maxLength: 6 }), (sequence) => {
       const model = new Model();
-      let present: LinkTerms = { mtu: 1500, isUp: false, addresses: new Set(), routes: new Set() };
+      let present: LinkProperties = { mtu: 1500, isUp: false, addresses: new Set(), routes: new Set() };
       for (const wanted of sequence) {
-        for (const step of planLink(present, wanted)) {
+        for (const step of linkSteps(present, wanted)) {
           model.take(step);
           present = afterStep(present, step);
         }
@@ -71,7 +77,7 @@ test('from any configuration to any other, with nothing refused on the way', () 
         expect(model.isUp).toBe(wanted.isUp);
         expect(new Set(model.addresses)).toEqual(new Set([...wanted.addresses].filter(canHave)));
         expect(new Set(model.routes)).toEqual(new Set(wanted.isUp ? [...wanted.routes].filter(canHave) : []));
-        expect(planLink(present, wanted)).toEqual([]);
+        expect(linkSteps(present, wanted)).toEqual([]);
       }
     }),
   );

@@ -1,11 +1,12 @@
-/** How a network interface is, or is to be, configured. Addresses and routes as `formatPrefix` writes them. */
-export interface LinkTerms {
+/** The configuration of a network interface, present or wanted. Addresses and routes in the notation of `formatPrefix`. */
+export interface LinkProperties {
   readonly mtu: number;
   readonly isUp: boolean;
   readonly addresses: ReadonlySet<string>;
   readonly routes: ReadonlySet<string>;
 }
 
+/** One change of an interface that the system makes in one call. */
 export type LinkStep =
   | { readonly kind: 'mtu'; readonly mtu: number }
   | { readonly kind: 'up' | 'down' }
@@ -14,19 +15,30 @@ export type LinkStep =
       readonly prefix: string;
     };
 
-/** Below this size Linux takes IPv6, with all its addresses and routes, off an interface (RFC 8200 §5). */
+/** Below this MTU Linux removes IPv6, with all its addresses and routes, from an interface (RFC 8200 §5). */
 export const IPV6_LEAST_MTU = 1280;
+/** The least MTU that IPv4 allows (RFC 791 §3.2). Below {@link IPV6_LEAST_MTU} the device has no IPv6. */
+export const LEAST_MTU = 68;
+/** The largest packet that IPv4 allows. */
+export const MOST_MTU = 65_535;
+/** The MTU that Linux gives a new device. */
+export const SYSTEM_MTU = 1500;
+
+/** What is set on a device that was just opened. Nothing is known about one that was there before. */
+export function freshProperties(wasThere: boolean): LinkProperties {
+  return { mtu: wasThere ? -1 : SYSTEM_MTU, isUp: false, addresses: new Set(), routes: new Set() };
+}
 
 /**
- * The steps from one configuration to another. What Linux takes away by itself (see {@link afterStep}) is put back where
- * it is wanted and can be.
+ * The steps from one configuration to another. Linux removes some addresses and routes by itself (see {@link afterStep});
+ * the steps add them again where they are wanted and possible.
  */
-export function planLink(present: LinkTerms, wanted: LinkTerms): LinkStep[] {
+export function linkSteps(present: LinkProperties, wanted: LinkProperties): LinkStep[] {
   const steps: LinkStep[] = [];
-  let terms = present;
+  let properties = present;
   const take = (step: LinkStep): void => {
     steps.push(step);
-    terms = afterStep(terms, step);
+    properties = afterStep(properties, step);
   };
   for (const prefix of present.routes) if (!wanted.routes.has(prefix)) take({ kind: 'remove-route', prefix });
   for (const prefix of present.addresses)
@@ -35,24 +47,27 @@ export function planLink(present: LinkTerms, wanted: LinkTerms): LinkStep[] {
   if (present.isUp && !wanted.isUp) take({ kind: 'down' });
   const canHave = (prefix: string): boolean => !isIpv6(prefix) || wanted.mtu >= IPV6_LEAST_MTU;
   for (const prefix of wanted.addresses) {
-    if (!terms.addresses.has(prefix) && canHave(prefix)) take({ kind: 'add-address', prefix });
+    if (!properties.addresses.has(prefix) && canHave(prefix)) take({ kind: 'add-address', prefix });
   }
   if (wanted.isUp && !present.isUp) take({ kind: 'up' });
   if (!wanted.isUp) return steps;
   for (const prefix of wanted.routes) {
-    if (!terms.routes.has(prefix) && canHave(prefix)) take({ kind: 'add-route', prefix });
+    if (!properties.routes.has(prefix) && canHave(prefix)) take({ kind: 'add-route', prefix });
   }
   return steps;
 }
 
 /**
- * What a step leaves. Linux takes routes away when the interface goes down, and IPv6 addresses with them; both for IPv6
- * when the MTU is too small; and the IPv4 routes with the last IPv4 address.
+ * The configuration after a step. Linux also removes
+ *
+ * - all routes and all IPv6 addresses when the interface goes down,
+ * - all IPv6 routes and addresses when the MTU is too small for IPv6,
+ * - all IPv4 routes when the last IPv4 address goes.
  */
-export function afterStep(terms: LinkTerms, step: LinkStep): LinkTerms {
-  const addresses = new Set(terms.addresses);
-  const routes = new Set(terms.routes);
-  let { mtu, isUp } = terms;
+export function afterStep(properties: LinkProperties, step: LinkStep): LinkProperties {
+  const addresses = new Set(properties.addresses);
+  const routes = new Set(properties.routes);
+  let { mtu, isUp } = properties;
   switch (step.kind) {
     case 'mtu':
       mtu = step.mtu;

@@ -4,12 +4,12 @@ import { formatPrefix, parsePrefix } from '../ip-address.ts';
 import type { LinkStep } from './link-properties.ts';
 
 /**
- * Whether an interface is already as a step would make it: who may not take the step need not. Where that cannot be seen,
- * it is not.
+ * Whether an interface already is as a step would make it. Then a user without permission does not need the step.
  *
- * @param index of the interface, since what /sys shows may be of another network namespace
+ * @param index of the interface: /sys may show an interface of another network namespace under the same name
+ * @returns false also where the present state cannot be read
  */
-export function isSoOf(device: string, index: number, step: LinkStep): boolean {
+export function isAlreadySet(device: string, index: number, step: LinkStep): boolean {
   if (step.kind === 'mtu') return numberIn(device, index, 'mtu') === step.mtu;
   if (step.kind === 'up') return ((numberIn(device, index, 'flags') ?? 0) & IFF_UP) !== 0;
   if (step.kind !== 'add-address') return false;
@@ -25,7 +25,7 @@ function numberIn(device: string, index: number, name: string): number | undefin
     if (Number(readFileSync(`${folder}/ifindex`, 'utf8')) !== index) return undefined;
     return Number(readFileSync(`${folder}/${name}`, 'utf8'));
   } catch {
-    return undefined; // /sys is not mounted, or of another namespace
+    return undefined; // /sys is not mounted, or shows another namespace
   }
 }
 

@@ -1,35 +1,39 @@
 import type { FunnelIo } from '../addon.ts';
 import { messageOf, systemCode } from '../endpoint-error.ts';
-import { afterStep, type LinkStep, type LinkTerms, planLink } from './link-properties.ts';
-import { isSoOf } from './link-state.ts';
+import { afterStep, type LinkProperties, type LinkStep, linkSteps } from './link-properties.ts';
+import { isAlreadySet } from './link-state.ts';
 
-/** The interface of a tun device, brought from one configuration to the next. */
+/** The network interface of a tun device: takes the steps from its present configuration to the wanted one. */
 export class TunLink {
   readonly #io: FunnelIo;
   readonly #device: string;
   readonly #index: number;
-  #terms: LinkTerms;
-  /** What was refused, so that it is told once and not at each change. */
+  #properties: LinkProperties;
+  /** The refused steps, so that each is reported once and not at every change. */
   readonly #refused = new Set<string>();
 
-  /** @param terms as it is now */
+  /** @param properties the present ones */
   constructor(
     io: FunnelIo,
     { device, index }: { readonly device: string; readonly index: number },
-    terms: LinkTerms,
+    properties: LinkProperties,
   ) {
     this.#io = io;
     this.#device = device;
     this.#index = index;
-    this.#terms = terms;
+    this.#properties = properties;
   }
 
-  get terms(): LinkTerms {
-    return this.#terms;
+  get properties(): LinkProperties {
+    return this.#properties;
   }
 
-  /** Does what it can. Answers what was refused, once for each; it is tried again at the next change. */
-  apply(wanted: LinkTerms): Refusal[] {
+  /**
+   * Takes the steps to `wanted`. A refused step does not stop the others; the next call tries it again.
+   *
+   * @returns the refused steps, each only the first time
+   */
+  apply(wanted: LinkProperties): Refusal[] {
     const refusals: Refusal[] = [];
     for (const { what, error } of this.attempt(wanted)) {
       if (!this.#refused.has(what)) refusals.push({ what, error });
@@ -38,10 +42,10 @@ export class TunLink {
     return refusals;
   }
 
-  /** The same, for who is to hear of each refusal each time. */
-  attempt(wanted: LinkTerms): Refusal[] {
+  /** The same, but returns each refusal each time. */
+  attempt(wanted: LinkProperties): Refusal[] {
     const refusals: Refusal[] = [];
-    for (const step of planLink(this.#terms, wanted)) {
+    for (const step of linkSteps(this.#properties, wanted)) {
       const what =
         'prefix' in step
           ? `${step.kind.replace('-', ' ')} ${step.prefix}`
@@ -52,13 +56,15 @@ export class TunLink {
         this.#take(step);
         this.#refused.delete(what);
       } catch (error) {
-        const isSo = isPermission(error) ? isSoOf(this.#device, this.#index, step) : isSoAlready(step, error);
-        if (!isSo) {
+        const isSet = isPermission(error)
+          ? isAlreadySet(this.#device, this.#index, step)
+          : isSetByLinux(step, error);
+        if (!isSet) {
           refusals.push({ what, error });
           continue;
         }
       }
-      this.#terms = afterStep(this.#terms, step);
+      this.#properties = afterStep(this.#properties, step);
     }
     return refusals;
   }
@@ -78,20 +84,20 @@ export class TunLink {
   }
 }
 
-/** A step that the system did not take, in words, and why. */
+/** A step that the system refused, in words, and the error. */
 export interface Refusal {
   readonly what: string;
   readonly error: unknown;
 }
 
-/** Linux did it of itself: an address went with the interface, or is still there. A route that exists may be another's. */
-function isSoAlready(step: LinkStep, error: unknown): boolean {
+/** Linux did it by itself: an address went with the interface, or is still there. An existing route may belong to another program. */
+function isSetByLinux(step: LinkStep, error: unknown): boolean {
   const code = systemCode(error);
   if (step.kind === 'add-address') return code === 'EEXIST';
   return step.kind.startsWith('remove') && ['EADDRNOTAVAIL', 'ESRCH', 'ENOENT', 'ENODEV'].includes(code);
 }
 
-/** For a message: an error of the system without the name of the call. */
+/** The reason of a refusal, for a message. */
 export function reasonOf(error: unknown): string {
   return isPermission(error)
     ? 'not permitted; run as root or with CAP_NET_ADMIN, or let root set that on the device'

@@ -1,19 +1,24 @@
 import { expect, it } from 'vitest';
 import { readTunNote, tunNote } from './tun-note.ts';
 
-it('reads back what is noted of a device', () => {
+it('reads back the note about a device', () => {
   const full = {
     wasThere: true,
-    terms: {
+    properties: {
       mtu: 1280,
       isUp: true,
       addresses: new Set(['192.0.2.1/24', 'fc64::1/114']),
       routes: new Set(['::/0']),
     },
   };
-  const bare = { wasThere: false, terms: { mtu: -1, isUp: false, addresses: new Set(), routes: new Set() } };
+  const bare = {
+    wasThere: false,
+    properties: { mtu: -1, isUp: false, addresses: new Set(), routes: new Set() },
+  };
   expect(readTunNote(tunNote(full))).toEqual(full);
   expect(
-    readTunNote(tunNote({ ...bare, terms: { ...bare.terms, addresses: new Set(), routes: new Set() } })),
+    readTunNote(
+      tunNote({ ...bare, properties: { ...bare.properties, addresses: new Set(), routes: new Set() } }),
+    ),
   ).toEqual(bare);
 });

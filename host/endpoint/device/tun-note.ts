@@ -1,14 +1,14 @@
-import type { LinkTerms } from './link-properties.ts';
+import type { LinkProperties } from './link-properties.ts';
 
-/** What is noted of a tun device, for the lane that finds it when this one was ended by force. */
+/** A note about a tun device, for the lane that opens it after this one was ended by force. */
 export interface TunNote {
-  /** An administrator had made it. */
+  /** An administrator made the device. */
   readonly wasThere: boolean;
-  readonly terms: LinkTerms;
+  readonly properties: LinkProperties;
 }
 
-/** A line for each thing that is set: `was-there`, `mtu 1280`, `up`, `address fc64::1/64`, `route ::/0`. */
-export function tunNote({ wasThere, terms: { mtu, isUp, addresses, routes } }: TunNote): string {
+/** The note as text, a line for each fact: `was-there`, `mtu 1280`, `up`, `address fc64::1/64`, `route ::/0`. */
+export function tunNote({ wasThere, properties: { mtu, isUp, addresses, routes } }: TunNote): string {
   return [
     ...(wasThere ? ['was-there'] : []),
     `mtu ${mtu}`,
@@ -24,7 +24,7 @@ export function readTunNote(text: string): TunNote {
     lines.flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []));
   return {
     wasThere: lines.includes('was-there'),
-    terms: {
+    properties: {
       mtu: Number(all('mtu')[0]),
       isUp: lines.includes('up'),
       addresses: new Set(all('address')),

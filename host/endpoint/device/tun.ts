@@ -7,16 +7,16 @@ import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import { type FunnelIo, loadAddon, type TunChannel } from '../addon.ts';
-import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
+import { type FunnelIo, loadAddon } from '../addon.ts';
 import { IoBatch } from '../io-batch.ts';
-import { formatPrefix, maskPrefix, parsePrefix } from '../ip-address.ts';
-import { SettingReader } from '../setting-reader.ts';
-import type { LinkTerms } from './link-properties.ts';
+import { mistakeInOffer, wantedProperties } from './link-offers.ts';
+import type { LinkProperties } from './link-properties.ts';
 import * as tunDescriptionConstants from './tun-description.ts';
-import { tunDescription, tunSettings } from './tun-description.ts';
-import { reasonOf, TunLink } from './tun-link.ts';
-import { readTunNote, tunNote } from './tun-note.ts';
+import { tunDescription } from './tun-description.ts';
+import { TunDevice } from './tun-device.ts';
+import { reasonOf } from './tun-link.ts';
+import { tunOpenError } from './tun-open-error.ts';
+import { readTunSettings, type TunSettings } from './tun-settings.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
@@ -25,8 +25,18 @@ const { TUN_TALLY } = tunDescriptionConstants;
 /**
  * The native piece `tun`: a device of this machine's network.
  *
- * Its Edge `ip` is turned down, because the system wants to be carried. It obeys what neighbours offer on it (`address`,
- * `route`, `mtu`, `up`), and takes back what they take back; when it closes, the device is gone and all with it.
+ * The direction of its Edge `ip` is down, because the system wants its packets carried. The piece obeys the properties
+ * that neighbours offer (`address`, `route`, `mtu`, `up`), and undoes each when its neighbour withdraws it. When the
+ * piece closes, the device and all that was set on it are gone.
+ *
+ * | decision | file |
+ * |---|---|
+ * | are the settings right | `tun-settings.ts` |
+ * | what is to be set on the device | `link-offers.ts` |
+ * | in which steps | `link-properties.ts` |
+ * | what the system refused, and whether that matters | `tun-link.ts`, `link-state.ts` |
+ * | what a failure to open means | `tun-open-error.ts` |
+ * | who has the device, and what the next lane learns of it | `tun-device.ts`, `tun-note.ts` |
  */
 export class TunPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -38,21 +48,18 @@ export class TunPiece extends PieceBase implements Piece {
   readonly #settings: TunSettings;
   readonly #problems: readonly Problem[];
   readonly #outbox = new Outbox();
-  /** What neighbours offer, by `edge/shape`. */
+  /** The properties that neighbours offer, by `edge/shape`. */
   readonly #offers = new Map<string, readonly Property[]>();
   #edge = -1;
   #io: FunnelIo | undefined;
   #batch: IoBatch | undefined;
-  #channel: TunChannel | undefined;
-  #link: TunLink | undefined;
-  /** The device was there before, made by an administrator, and stays: what was changed on it is to be undone. */
-  #wasThere = false;
-  /** What a lane that ended by force had set on the device. It stays until this time, for neighbours to offer it again. */
-  #left: LinkTerms | undefined;
+  #device: TunDevice | undefined;
+  /** What a lane that ended by force had set on the device. It holds until this time, so that neighbours can offer it again. */
+  #left: LinkProperties | undefined;
   #graceUntil = 0;
-  /** The piece whose device is to be taken over, until it is. */
+  /** The piece whose device this one takes over, until it has. */
   #predecessor: TunPiece | undefined;
-  /** Who is to take over the device of this one. */
+  /** The piece that takes over the device of this one. */
   #successor: TunPiece | undefined;
 
   constructor(
@@ -75,10 +82,10 @@ export class TunPiece extends PieceBase implements Piece {
 
   /** The name of the device while it is open. */
   get device(): string | undefined {
-    return this.#channel?.device;
+    return this.#device?.name;
   }
 
-  /** A device that another one has open under this name, and as this one would, is taken over. */
+  /** Plans to take over a device that one of these has open under this name and with the same `multi-queue`. */
   succeed(retiring: readonly Piece[]): void {
     for (const piece of retiring) {
       if (!(piece instanceof TunPiece) || !piece.#canGiveTo(this.#settings)) continue;
@@ -89,8 +96,8 @@ export class TunPiece extends PieceBase implements Piece {
   }
 
   #canGiveTo({ device, multiQueue }: TunSettings): boolean {
-    if (this.#channel === undefined || this.#successor !== undefined) return false;
-    const isNamed = device === this.#settings.device || device === this.#channel.device;
+    if (this.#device === undefined || this.#successor !== undefined) return false;
+    const isNamed = device === this.#settings.device || device === this.#device.name;
     return isNamed && multiQueue === this.#settings.multiQueue;
   }
 
@@ -102,20 +109,16 @@ export class TunPiece extends PieceBase implements Piece {
     try {
       this.#batch = new IoBatch(io, this.#frames, (_channel, count) => this.#onBatch(count));
       if (this.#predecessor !== undefined) {
-        this.#tryTerms(this.#predecessor);
+        this.#tryProperties(this.#predecessor.#device!);
         return [];
       }
-      // With several queues it was another lane that made it, as a rule; it goes with the last of them.
-      const isThereNow = !this.#settings.multiQueue && isThere(io, this.#settings.device);
-      this.#channel = this.#open(io, this.#batch);
-      const { note } = this.#channel;
-      const left = note === undefined ? undefined : readTunNote(note);
-      this.#wasThere = left?.wasThere ?? isThereNow;
-      this.#left = left?.terms;
+      const device = this.#open(io, this.#batch);
+      this.#device = device;
+      this.#left = device.left;
       this.#graceUntil = now + GRACE_MS;
-      this.#link = new TunLink(io, this.#channel, left?.terms ?? freshTerms(this.#wasThere));
-      this.#configure(io, this.#channel, this.#link);
-      io.start(this.#channel.channel);
+      if (!this.#settings.linkLocal) device.setLinkLocal(false, this.#context);
+      device.demand(this.#wanted(), this.#context.name);
+      io.start(device.channel);
     } catch (error) {
       this.close();
       throw error;
@@ -123,132 +126,56 @@ export class TunPiece extends PieceBase implements Piece {
     return [];
   }
 
-  #open(io: FunnelIo, batch: IoBatch): TunChannel {
+  #open(io: FunnelIo, batch: IoBatch): TunDevice {
     const { device, multiQueue } = this.#settings;
+    // With several queues, usually another lane made the device. It goes with the last of them.
+    const isThereNow = !multiQueue && isThere(io, device);
+    const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue])}`;
     try {
-      const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue])}`;
-      return io.openTun(batch.number, { device, tap: false, multiQueue, key });
+      return new TunDevice(io, io.openTun(batch.number, { device, tap: false, multiQueue, key }), isThereNow);
     } catch (error) {
-      throw this.#openError(error);
+      throw tunOpenError(this.#context.name, device, error);
     }
-  }
-
-  #openError(error: unknown): EndpointError {
-    const { device } = this.#settings;
-    const where = `piece ${this.#context.name}: the tun device ${device}`;
-    const options = { cause: error };
-    switch (systemCode(error)) {
-      case 'EACCES':
-        return new EndpointError(
-          'FT_TUN_PERMISSION',
-          `${where} cannot be made, because this user may not open /dev/net/tun. Run as root, or let root allow it: chmod 666 /dev/net/tun`,
-          options,
-        );
-      case 'EPERM':
-        return new EndpointError(
-          'FT_TUN_PERMISSION',
-          `${where} may not be made by this user. Run as root or with CAP_NET_ADMIN, or let root make the device for you, with its address and MTU: ip tuntap add dev ${device.replace('%d', '0')} mode tun user $USER`,
-          options,
-        );
-      case 'EBUSY':
-        return new EndpointError(
-          'FT_TUN_BUSY',
-          `${where} is in use by another process. End that one, or choose another name in the setting device`,
-          { ...options, setting: 'device' },
-        );
-      case 'ENOENT':
-      case 'ENODEV':
-      case 'ENXIO':
-        return new EndpointError(
-          'FT_TUN_ABSENT',
-          `${where} cannot be made, because this system has no /dev/net/tun. Load the kernel module (modprobe tun); in a container, pass the device on to it`,
-          options,
-        );
-      case 'EINVAL':
-        return new EndpointError(
-          'FT_TUN_DEVICE',
-          `${where} cannot be made: another kind of interface has this name. Choose another in the setting device`,
-          { ...options, setting: 'device' },
-        );
-      default:
-        return new EndpointError('FT_TUN_DEVICE', `${where} cannot be opened: ${messageOf(error)}`, options);
-    }
-  }
-
-  /** What the settings say must succeed. */
-  #configure(io: FunnelIo, channel: TunChannel, link: TunLink): void {
-    if (!this.#settings.linkLocal) this.#setQuiet(io, channel);
-    this.#demand(link, this.#wantedTerms(), channel.device);
-    this.#leaveNote();
-  }
-
-  /** Without an address of its own the system is quiet on the device: no solicitations, no listener reports. */
-  #setQuiet(io: FunnelIo, channel: TunChannel): void {
-    if (this.#wasThere) return;
-    try {
-      io.setLink(channel.index, -1, -1, this.#settings.linkLocal ? 0 : 1);
-    } catch (error) {
-      // A kernel without IPv6 has nothing to be quiet about.
-      this.#context.log(
-        'debug',
-        `${channel.device}: IPv6 link-local addresses stay as they are: ${messageOf(error)}`,
-      );
-    }
-  }
-
-  #demand(link: TunLink, terms: LinkTerms, device: string): void {
-    const [refusal] = link.attempt(terms);
-    if (refusal === undefined) return;
-    throw new EndpointError(
-      systemCode(refusal.error) === 'EPERM' ? 'FT_TUN_PERMISSION' : 'FT_TUN_DEVICE',
-      `piece ${this.#context.name}: ${refusal.what} on the tun device ${device}: ${reasonOf(refusal.error)}`,
-      { cause: refusal.error },
-    );
   }
 
   /**
-   * What this piece's settings add to a device in use is put there before the change is certain, because it may be refused;
-   * then, or when the change is, it is taken back. What goes away, goes with the commit.
+   * Adds what these settings want to a device that the predecessor uses, before the change is certain, because the system
+   * may refuse it. `close` removes it again if the change fails. What the settings no longer want goes after the commit.
    */
-  #tryTerms(predecessor: TunPiece): void {
-    const link = predecessor.#link!;
-    const { mtu, isUp, addresses, routes } = link.terms;
-    const wanted = this.#wantedTerms();
+  #tryProperties(device: TunDevice): void {
+    const { mtu, isUp, addresses, routes } = device.properties;
+    const wanted = this.#wanted();
     const both = {
       mtu,
       isUp,
       addresses: new Set([...addresses, ...wanted.addresses]),
       routes: new Set([...routes, ...wanted.routes]),
     };
-    this.#demand(link, both, predecessor.device!);
+    device.demand(both, this.#context.name);
   }
 
   takeOver(): void {
     const predecessor = this.#predecessor;
     if (predecessor === undefined) return;
     this.#predecessor = undefined;
-    const channel = predecessor.#channel;
-    if (channel === undefined) {
-      // It went while the change was prepared.
-      this.#onGone(0);
+    const device = predecessor.#device;
+    if (device === undefined) {
+      // Somebody removed it while the change was prepared.
+      this.#reportRemoved(0);
       return;
     }
-    this.#io!.adopt(channel.channel, this.#batch!.number);
-    this.#channel = channel;
-    this.#link = predecessor.#link;
-    this.#wasThere = predecessor.#wasThere;
-    predecessor.#channel = undefined;
-    predecessor.#link = undefined;
-    predecessor.#wasThere = false;
-    if (this.#settings.linkLocal !== predecessor.#settings.linkLocal) this.#setQuiet(this.#io!, channel);
-    // What else differs is settled when it is joined, and hears what neighbours offer.
-    this.#leaveNote();
+    this.#io!.adopt(device.channel, this.#batch!.number);
+    this.#device = device;
+    predecessor.#device = undefined;
+    // All other differences are settled by `join`, which brings what neighbours offer.
+    const { linkLocal } = this.#settings;
+    if (linkLocal !== predecessor.#settings.linkLocal) device.setLinkLocal(linkLocal, this.#context);
   }
 
   override accepts(joining: Joining): Problem | undefined {
     for (const property of joining.properties) {
-      const mistake = mistakeIn(property);
-      if (mistake !== undefined) return { message: mistake };
+      const message = mistakeInOffer(property);
+      if (message !== undefined) return { message };
     }
     return undefined;
   }
@@ -256,57 +183,28 @@ export class TunPiece extends PieceBase implements Piece {
   override join(joining: Joining): void {
     this.#edge = joining.edge;
     this.#offers.set(`${joining.edge}/${joining.shape}`, joining.properties);
-    this.#obey();
+    this.#configure();
   }
 
   override leave(edge: number, shape: number): void {
     this.#offers.delete(`${edge}/${shape}`);
     if (this.#offers.size === 0) this.#edge = -1;
-    this.#obey();
+    this.#configure();
   }
 
-  #obey(): void {
-    const refusals = this.#link?.apply(this.#wantedTerms()) ?? [];
-    for (const { what, error } of refusals)
-      this.#context.log('warn', `${this.device ?? ''}: ${what} as a neighbour offers: ${reasonOf(error)}`);
-    this.#leaveNote();
+  /** Brings the device to what settings and neighbours want now. */
+  #configure(): void {
+    const device = this.#device;
+    if (device === undefined) return;
+    for (const { what, error } of device.apply(this.#wanted()))
+      this.#context.log('warn', `${device.name}: ${what} as a neighbour offers: ${reasonOf(error)}`);
   }
 
-  /** For the lane that finds the device when this one was ended by force: it is to know what is set on it. */
-  #leaveNote(): void {
-    if (this.#channel === undefined || this.#link === undefined) return;
-    this.#io!.note(this.#channel.channel, tunNote({ wasThere: this.#wasThere, terms: this.#link.terms }));
+  #wanted(): LinkProperties {
+    return wantedProperties(this.#settings, this.#left, this.#offers.values());
   }
 
-  /** The settings, and what neighbours offer now. */
-  #wantedTerms(): LinkTerms {
-    const settings = this.#settings;
-    const addresses = new Set(settings.addresses);
-    const routes = new Set(settings.routes);
-    let { mtu } = settings;
-    let isUp = settings.up;
-    if (this.#left !== undefined) {
-      for (const address of this.#left.addresses) addresses.add(address);
-      for (const route of this.#left.routes) routes.add(route);
-      mtu = Math.min(mtu, this.#left.mtu);
-      isUp ||= this.#left.isUp;
-    }
-    for (const properties of this.#offers.values()) {
-      for (const property of properties) {
-        const { name, value } = property;
-        if (mistakeIn(property) !== undefined) continue;
-        if (name === 'address' && value.tag === 'text') addresses.add(formatPrefix(parsePrefix(value.val)!));
-        else if (name === 'route' && value.tag === 'text')
-          routes.add(formatPrefix(maskPrefix(parsePrefix(value.val)!)));
-        else if ((name === 'mtu' || name === 'size') && value.tag === 'at-most')
-          mtu = Math.min(mtu, Number(value.val));
-        else if (name === 'up' && value.tag === 'yes') isUp = true;
-      }
-    }
-    return { mtu, isUp: isUp || addresses.size > 0 || routes.size > 0, addresses, routes };
-  }
-
-  /** Writes what waits to the device. */
+  /** Writes the waiting frames to the device. */
   process(now: number, inbox: Inbox, limit: number): number {
     const count = Math.min(inbox.length, limit);
     for (let n = 0; n < count; n++) {
@@ -319,7 +217,7 @@ export class TunPiece extends PieceBase implements Piece {
     if (this.#left === undefined) return Infinity;
     if (now < this.#graceUntil) return this.#graceUntil;
     this.#left = undefined;
-    this.#obey();
+    this.#configure();
     return Infinity;
   }
 
@@ -330,7 +228,7 @@ export class TunPiece extends PieceBase implements Piece {
     const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
     const protocol = partWords[first]! & 0xffff;
     if (frames.messageIds[row] !== 0) {
-      // A piece of a frame that is larger than any packet.
+      // A fragment of a frame that is larger than any packet.
       this.#drop(row, 'too-large');
     } else if (last < first || (protocol !== this.#ipv4 && protocol !== this.#ipv6)) {
       this.#drop(row, 'not-ip');
@@ -347,7 +245,8 @@ export class TunPiece extends PieceBase implements Piece {
   #flush(): void {
     const batch = this.#batch;
     if (batch === undefined || batch.staged === 0) return;
-    const written = this.#channel === undefined ? 0 : this.#io!.writeTun(this.#channel.channel, batch.staged);
+    const device = this.#device;
+    const written = device === undefined ? 0 : this.#io!.writeTun(device.channel, batch.staged);
     batch.settle(written, this.#context, TUN_TALLY);
   }
 
@@ -358,7 +257,7 @@ export class TunPiece extends PieceBase implements Piece {
 
   #onBatch(count: number): void {
     if (count < 0) {
-      this.#onGone(count);
+      this.#onRemoved(count);
       return;
     }
     const frames = this.#frames;
@@ -383,87 +282,33 @@ export class TunPiece extends PieceBase implements Piece {
     this.#context.arrived(this.#outbox);
   }
 
-  /** The device was removed under us. */
-  #onGone(error: number): void {
+  #onRemoved(error: number): void {
+    this.#reportRemoved(error);
+    this.#device?.closeRemoved();
+    this.#device = undefined;
+  }
+
+  /** @param error a negative errno, or 0 where there is none */
+  #reportRemoved(error: number): void {
     const device = this.device ?? this.#settings.device;
     this.#context.log(
       'error',
-      `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}; somebody removed it. Start the Funnel again to have it back`,
+      `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}, because another program removed it. Start the Funnel again to make it again`,
     );
-    this.#closeChannel();
   }
 
   close(): void {
     if (this.#predecessor !== undefined) {
-      // The change came to nothing: the device is the other's, as it was.
+      // The change failed: the device stays with the predecessor, as it was.
       this.#predecessor.#successor = undefined;
-      this.#predecessor.#obey();
+      this.#predecessor.#configure();
       this.#predecessor = undefined;
     }
-    if (this.#wasThere) {
-      this.#link?.apply({ mtu: this.#link.terms.mtu, isUp: false, addresses: new Set(), routes: new Set() });
-    }
-    this.#closeChannel();
+    this.#device?.close();
+    this.#device = undefined;
     this.#batch?.close();
     this.#batch = undefined;
   }
-
-  #closeChannel(): void {
-    const channel = this.#channel;
-    this.#channel = undefined;
-    this.#link = undefined;
-    if (channel !== undefined) this.#io!.close(channel.channel);
-  }
-}
-
-export interface TunSettings {
-  readonly device: string;
-  readonly mtu: number;
-  /** As `formatPrefix` writes them. */
-  readonly addresses: readonly string[];
-  readonly routes: readonly string[];
-  readonly up: boolean;
-  readonly linkLocal: boolean;
-  readonly multiQueue: boolean;
-}
-
-/** All problems at once. */
-export function readTunSettings(given: readonly (readonly [string, string])[]): {
-  readonly settings: TunSettings;
-  readonly problems: readonly Problem[];
-} {
-  const reader = new SettingReader(tunSettings, given);
-  const device = reader.text('device');
-  if (!/^[^\s/:]{1,15}$/.test(device) || device === '.' || device === '..' || /%(?!d)|%.*%/.test(device))
-    reader.problem(
-      'device',
-      `device is ${JSON.stringify(device)}; it can be up to 15 characters without space, / and :`,
-    );
-  const settings = {
-    device,
-    mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? SYSTEM_MTU,
-    addresses: reader.prefixes('address').map(formatPrefix),
-    routes: reader.prefixes('route').map((prefix) => formatPrefix(maskPrefix(prefix))),
-    up: reader.boolean('up'),
-    linkLocal: reader.boolean('link-local'),
-    multiQueue: reader.boolean('multi-queue'),
-  };
-  return { settings, problems: reader.problems };
-}
-
-/** What is wrong with an offer that a tun device would obey; of others nothing. */
-function mistakeIn({ name, value }: Property): string | undefined {
-  if (name === 'address' || name === 'route') {
-    if (value.tag !== 'text' || parsePrefix(value.val) === undefined)
-      return `the ${name} that a neighbour offers is no address with a prefix length: ${value.tag === 'text' ? value.val : value.tag}`;
-  } else if (name === 'size') {
-    if (value.tag === 'at-most' && value.val < BigInt(LEAST_MTU))
-      return `what carries the packets takes no more than ${value.val} bytes, and a device needs ${LEAST_MTU}`;
-  } else if (name === 'mtu') {
-    if (value.tag !== 'at-most' || value.val < BigInt(LEAST_MTU))
-      return `the mtu that a neighbour offers must be at most some number from ${LEAST_MTU} on`;
-  }
-  return undefined;
 }
 
 function isThere(io: FunnelIo, device: string): boolean {
@@ -475,15 +320,5 @@ function isThere(io: FunnelIo, device: string): boolean {
   }
 }
 
-/** What Linux gives a new device. */
-const SYSTEM_MTU = 1500;
-/** What a neighbour needs to ask for an address again, and to hear of it. */
+/** The time that a neighbour needs to ask for an address again and to get it. */
 const GRACE_MS = 10_000;
-/** IPv4 wants that much (RFC 791 §3.2); IPv6 wants 1280 and is absent below. */
-const LEAST_MTU = 68;
-const MOST_MTU = 65_535;
-
-/** A device as the system makes it; of one that was there, nothing is known. */
-function freshTerms(wasThere: boolean): LinkTerms {
-  return { mtu: wasThere ? -1 : SYSTEM_MTU, isUp: false, addresses: new Set(), routes: new Set() };
-}

@@ -50,7 +50,7 @@ let made = 0;
 const DRIVER = `
 import { readFileSync } from 'node:fs';
 import { nativePieces } from './host/endpoint/catalogue.js';
-import { RecordingContext } from './host/endpoint/recording-context.js';
+import { RecordingContext } from './host/endpoint/testing/recording-context.js';
 import { Frames } from './host/frame/frames.js';
 import { Inbox } from './host/piece/inbox.js';
 import { Protocols } from './host/stack/protocols.js';

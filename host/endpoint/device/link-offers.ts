@@ -1,0 +1,57 @@
+import type { Property } from '../../../abi/host/contract.ts';
+import { formatPrefix, maskPrefix, parsePrefix } from '../ip-address.ts';
+import { LEAST_MTU, type LinkProperties } from './link-properties.ts';
+import type { TunSettings } from './tun-settings.ts';
+
+/**
+ * The properties that a device is to have: those of the settings, those that an ended lane left, and those that
+ * neighbours offer. The MTU is the least of all. The device is up while it has an address or a route, or one of the
+ * three wants it up.
+ *
+ * @param left what a lane that ended by force had set, while that still holds
+ * @param offers what each neighbour offers; offers with a mistake have no effect
+ */
+export function wantedProperties(
+  settings: TunSettings,
+  left: LinkProperties | undefined,
+  offers: Iterable<readonly Property[]>,
+): LinkProperties {
+  const addresses = new Set(settings.addresses);
+  const routes = new Set(settings.routes);
+  let { mtu } = settings;
+  let isUp = settings.up;
+  if (left !== undefined) {
+    for (const address of left.addresses) addresses.add(address);
+    for (const route of left.routes) routes.add(route);
+    mtu = Math.min(mtu, left.mtu);
+    isUp ||= left.isUp;
+  }
+  for (const properties of offers) {
+    for (const property of properties) {
+      const { name, value } = property;
+      if (mistakeInOffer(property) !== undefined) continue;
+      if (name === 'address' && value.tag === 'text') addresses.add(formatPrefix(parsePrefix(value.val)!));
+      else if (name === 'route' && value.tag === 'text')
+        routes.add(formatPrefix(maskPrefix(parsePrefix(value.val)!)));
+      else if ((name === 'mtu' || name === 'size') && value.tag === 'at-most')
+        mtu = Math.min(mtu, Number(value.val));
+      else if (name === 'up' && value.tag === 'yes') isUp = true;
+    }
+  }
+  return { mtu, isUp: isUp || addresses.size > 0 || routes.size > 0, addresses, routes };
+}
+
+/** The mistake in a property that a tun device obeys. A property that it does not obey has none. */
+export function mistakeInOffer({ name, value }: Property): string | undefined {
+  if (name === 'address' || name === 'route') {
+    if (value.tag !== 'text' || parsePrefix(value.val) === undefined)
+      return `the ${name} that a neighbour offers is no address with a prefix length: ${value.tag === 'text' ? value.val : value.tag}`;
+  } else if (name === 'size') {
+    if (value.tag === 'at-most' && value.val < BigInt(LEAST_MTU))
+      return `a neighbour carries packets of at most ${value.val} bytes, and a device needs ${LEAST_MTU}`;
+  } else if (name === 'mtu') {
+    if (value.tag !== 'at-most' || value.val < BigInt(LEAST_MTU))
+      return `the mtu that a neighbour offers must be at-most a number of ${LEAST_MTU} or more`;
+  }
+  return undefined;
+}

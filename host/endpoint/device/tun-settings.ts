@@ -1,0 +1,40 @@
+import type { Problem } from '../../../abi/host/contract.ts';
+import { formatPrefix, maskPrefix } from '../ip-address.ts';
+import { SettingReader } from '../setting-reader.ts';
+import { LEAST_MTU, MOST_MTU, SYSTEM_MTU } from './link-properties.ts';
+import { tunSettings } from './tun-description.ts';
+
+export interface TunSettings {
+  readonly device: string;
+  readonly mtu: number;
+  /** In the notation of `formatPrefix`. */
+  readonly addresses: readonly string[];
+  readonly routes: readonly string[];
+  readonly up: boolean;
+  readonly linkLocal: boolean;
+  readonly multiQueue: boolean;
+}
+
+/** Reads the settings, and reports all mistakes at once. */
+export function readTunSettings(given: readonly (readonly [string, string])[]): {
+  readonly settings: TunSettings;
+  readonly problems: readonly Problem[];
+} {
+  const reader = new SettingReader(tunSettings, given);
+  const device = reader.text('device');
+  if (!/^[^\s/:]{1,15}$/.test(device) || device === '.' || device === '..' || /%(?!d)|%.*%/.test(device))
+    reader.problem(
+      'device',
+      `device is ${JSON.stringify(device)}; it can be up to 15 characters without space, / and :`,
+    );
+  const settings = {
+    device,
+    mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? SYSTEM_MTU,
+    addresses: reader.prefixes('address').map(formatPrefix),
+    routes: reader.prefixes('route').map((prefix) => formatPrefix(maskPrefix(prefix))),
+    up: reader.boolean('up'),
+    linkLocal: reader.boolean('link-local'),
+    multiQueue: reader.boolean('multi-queue'),
+  };
+  return { settings, problems: reader.problems };
+}

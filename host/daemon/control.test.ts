@@ -123,7 +123,7 @@ describe('by its control socket a Funnel', () => {
     const next = { ...configuration(2) };
     const dry = await askFunnel(path, 'apply', { configuration: next, dryRun: true });
     expect(dry).toMatchObject({ replaced: ['to'], kept: ['from'] });
-    expect(funnel.puzzle.pieces[1]!.maker.identity).toBe(await openedIdentity(configuration(1)));
+    expect(funnel.puzzle.pieces[1]!.spec.identity).toBe(await openedIdentity(configuration(1)));
     expect(await askFunnel(path, 'apply', { configuration: next })).toEqual(dry);
     expect(await askFunnel(path, 'apply', { configuration: next })).toMatchObject({ replaced: [] });
   });
@@ -353,7 +353,7 @@ const logOf = (n: number) =>
 
 async function openedIdentity(of: ConfigurationObject) {
   const other = await openFunnel(of, { pieces });
-  const { identity } = other.puzzle.pieces[1]!.maker;
+  const { identity } = other.puzzle.pieces[1]!.spec;
   await other.close();
   return identity;
 }

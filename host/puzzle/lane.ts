@@ -5,7 +5,7 @@ import { Change, type LaneParts } from './change/change.ts';
 import { closeRetired, type DeferredCleanup } from './change/deferred-cleanup.ts';
 import type { Difference } from './change/difference.ts';
 import { arranging } from './plan/arrange.ts';
-import type { NetworkOptions } from './plan/arrangement.ts';
+import type { JoinedMembers, NetworkOptions } from './plan/arrangement.ts';
 import type { PieceMaker } from './plan/piece-maker.ts';
 import { PuzzleError } from './plan/puzzle-error.ts';
 import { runToEnd, TimeSlicer } from './plan/time-slicer.ts';
@@ -94,15 +94,17 @@ export class Lane {
   /**
    * Makes, starts and joins all pieces of a lane that has none yet.
    *
+   * @param joints the arrangement of these pieces, where a check has made it without mistakes; made here when left out.
    * @throws {PuzzleError} where that cannot be, with everything undone and the lane closed.
    */
   async start(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
+    joints?: readonly JoinedMembers[],
   ): Promise<void> {
     this.#startedAt = this.#laneState.now = this.#clock();
     try {
-      await this.apply(makers, networks);
+      await this.apply(makers, networks, joints);
     } catch (error) {
       this.close();
       throw error;
@@ -114,11 +116,13 @@ export class Lane {
    * started beside what runs, everybody concerned is asked, and then all changes in one turn. A newer change replaces one
    * that is still prepared.
    *
+   * @param joints as in {@link start}
    * @throws {PuzzleError} where that cannot be; the running puzzle has noticed nothing.
    */
   async apply(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
+    joints?: readonly JoinedMembers[],
   ): Promise<Difference> {
     const number = ++this.#changes;
     const isCurrent = () => number === this.#changes && !this.#laneState.isClosed;
@@ -126,7 +130,7 @@ export class Lane {
     const change = (async () => {
       await before;
       const timeSlicer = this.#timeSlicer();
-      const change = await this.#changeTo(makers, networks, timeSlicer);
+      const change = await this.#changeTo(makers, networks, joints, timeSlicer);
       await change.prepare(isCurrent, timeSlicer);
       await this.#cleanUp(this.#commit(change), timeSlicer);
       return change.difference;
@@ -143,8 +147,9 @@ export class Lane {
   async difference(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
+    joints?: readonly JoinedMembers[],
   ): Promise<Difference> {
-    return (await this.#changeTo(makers, networks, this.#timeSlicer())).difference;
+    return (await this.#changeTo(makers, networks, joints, this.#timeSlicer())).difference;
   }
 
   /** For how many milliseconds the last change kept the lane, from its last turn before to the first call of every new piece. */
@@ -284,8 +289,10 @@ export class Lane {
   async #changeTo(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions>,
+    joints: readonly JoinedMembers[] | undefined,
     timeSlicer: TimeSlicer | undefined,
   ): Promise<Change> {
+    if (joints !== undefined) return new Change(this.#parts, makers, networks, joints);
     const places = makers.map((maker) => maker.place);
     const work = arranging(this.#laneState.protocols, places, networks);
     const arrangement = timeSlicer === undefined ? runToEnd(work) : await timeSlicer.run(work);
@@ -294,7 +301,7 @@ export class Lane {
         ? arrangement.mistakes
         : bypassMistakes(this.#laneState.protocols, makers, arrangement.joints);
     if (mistakes.length > 0) throw new PuzzleError(mistakes);
-    return new Change(this.#parts, makers, networks, arrangement);
+    return new Change(this.#parts, makers, networks, arrangement.joints);
   }
 
   #commit(change: Change): DeferredCleanup {

@@ -16,7 +16,7 @@ export const addCheck: AddCommand = (parent, { output }) => {
       if (puzzle === undefined) throw new ConfigurationError(mistakes);
       const pieces = plural(puzzle.pieces.length, 'piece');
       output.write(`${file}: good: ${pieces} on ${plural(puzzle.networks.size, 'network')}\n`);
-      const componentFiles = puzzle.pieces.filter(({ applicant }) => applicant !== undefined);
+      const componentFiles = puzzle.pieces.filter(({ claims }) => claims !== undefined);
       if (componentFiles.length === 0 || existsSync(consentFileOf(file))) return;
       output.write(
         'no record says what its component files want: newer versions that want more are accepted ' +

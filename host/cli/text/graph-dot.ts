@@ -11,8 +11,8 @@ export function graphDot(puzzle: Puzzle): string {
     '  node [fontname="sans-serif", fontsize=12];',
     '  edge [fontname="monospace", fontsize=10];',
   ];
-  for (const { place, reference, maker } of puzzle.pieces) {
-    const fill = maker.kind === 'native' ? '#e8eef7' : '#fdf3dc';
+  for (const { place, reference, spec } of puzzle.pieces) {
+    const fill = spec.source.kind === 'native' ? '#e8eef7' : '#fdf3dc';
     lines.push(
       `  ${quote(`piece ${place.name}`)} [label=${quote(`${place.name}\n${reference}`)}, shape=box, style="rounded,filled", fillcolor="${fill}"];`,
     );

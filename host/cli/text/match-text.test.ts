@@ -6,7 +6,7 @@ import { samplePiece } from '../../policy/testing/sample-pieces.ts';
 import { matchText } from './match-text.ts';
 
 const toy = 'space toy-kind 8 bits; in ip-protocol 253; header 4; next toy-kind u8[0]';
-const shelf = new PieceRegistry(
+const registry = new PieceRegistry(
   await ownPieces({
     pieces: {
       toymaker: samplePiece('toymaker', { protocols: [['toy', toy]] }),
@@ -15,7 +15,7 @@ const shelf = new PieceRegistry(
   }),
 );
 const told = async (first: string, second: string, ...pieces: string[]) =>
-  matchText(await matchStacks(shelf, first, second, { pieces }));
+  matchText(await matchStacks(registry, first, second, { pieces }));
 
 describe('funnel match', () => {
   it('tells what both accept', async () => {

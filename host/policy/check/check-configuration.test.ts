@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { samplePlace } from '../../puzzle/testing/sample-place.ts';
 import { ConfigurationError, formatMistake } from '../configuration/configuration-error.ts';
 import type { ConfigurationObject } from '../configuration/configuration-schema.ts';
+import { makerOf } from '../pieces/piece-spec.ts';
 import { samplePiece, sampleSetting } from '../testing/sample-pieces.ts';
 import { checkConfiguration, type PolicyOptions, preparePuzzle } from './check-configuration.ts';
 
@@ -69,7 +70,7 @@ describe('checkConfiguration', () => {
     const with6 = (line: string) => GOOD.replace('  six:\n', `  six:\n    ${line}\n`);
     expect(await mistakesOf(with6('save: 90s'))).toEqual([]);
     const { pieces } = await preparePuzzle('x.yaml', options);
-    expect(pieces.map(({ maker }) => maker.saveEveryMs)).toEqual([undefined, 90_000, undefined]);
+    expect(pieces.map(({ spec }) => spec.saveEveryMs)).toEqual([undefined, 90_000, undefined]);
     expect((await mistakesOf(with6('save: 5ms')))[0]).toMatch(/FT_CONFIG_SCHEMA: `save` is `5ms`/);
     expect((await mistakesOf(with6('failure: bypass')))[0]).toMatch(/x.yaml:.*FT_BYPASS_IMPOSSIBLE: /);
   });
@@ -89,7 +90,7 @@ describe('checkConfiguration', () => {
       ],
       ['wan', 'socket', [['udp', ['wan']]]],
     ]);
-    expect(puzzle.pieces.map(({ maker }) => [maker.kind, maker.failure])).toEqual(
+    expect(puzzle.pieces.map(({ spec }) => [spec.source.kind, spec.failure])).toEqual(
       Array(3).fill(['native', 'closed']),
     );
     expect([...puzzle.networks]).toEqual([
@@ -109,7 +110,10 @@ describe('checkConfiguration', () => {
       ...options,
       pieces: { ...pieces, device: { ...pieces.device, make } },
     });
-    await puzzle.pieces[0]!.maker.make(undefined as never, undefined as never);
+    await makerOf(puzzle.pieces[0]!.spec, puzzle.checkContext.protocols).make(
+      undefined as never,
+      undefined as never,
+    );
     expect(make.mock.calls[0]![3]).toEqual([
       ['device', 'fun0'],
       ['up', 'true'],
@@ -311,8 +315,8 @@ networks:
     const networksOf = async () => {
       const puzzle = await preparePuzzle('x.yaml', options);
       return Object.fromEntries(
-        puzzle.pieces.map(({ place, maker }) => {
-          expect(maker.place).toBe(place);
+        puzzle.pieces.map(({ place, spec }) => {
+          expect(spec.place).toBe(place);
           return [place.name, Object.fromEntries(place.edges)];
         }),
       );

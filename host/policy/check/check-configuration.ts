@@ -35,7 +35,7 @@ import { type ForeignFile, type OpenedPiece, openPiece } from '../pieces/open-pi
 import { ownPieces } from '../pieces/own-pieces.ts';
 import { identityOf } from '../pieces/piece-identity.ts';
 import type { FoundPiece } from '../pieces/piece-registry.ts';
-import { makerOf } from '../pieces/piece-spec.ts';
+import type { PieceSpec } from '../pieces/piece-spec.ts';
 import { wantsOf } from '../pieces/wants.ts';
 import type { Puzzle, PuzzlePiece } from './checked-puzzle.ts';
 import { Consents } from './consents.ts';
@@ -166,7 +166,7 @@ class Check {
     );
     const seated = pieces.map((piece, index): PuzzlePiece => {
       const place = places[index]!;
-      return { ...piece, place, maker: { ...piece.maker, place } };
+      return { ...piece, place, spec: { ...piece.spec, place } };
     });
     const networks = this.#networks(places, used, configuration.networks ?? {});
 
@@ -193,8 +193,8 @@ class Check {
       this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of, hint: hintFor(mistake, used) });
     }
     if (this.#mistakes.length === 0) {
-      const makers = seated.map(({ maker }) => maker);
-      for (const mistake of bypassMistakes(this.#checkContext.protocols, makers, arrangement.joints)) {
+      const specs = seated.map(({ spec }) => spec);
+      for (const mistake of bypassMistakes(this.#checkContext.protocols, specs, arrangement.joints)) {
         const path = ['pieces', mistake.piece!, 'failure'];
         this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of: 'value' });
       }
@@ -250,13 +250,13 @@ class Check {
       this.#checkContext.protocols,
       places,
       networks,
-      await this.#checkContext.shelf.descriptions(),
+      await this.#checkContext.registry.descriptions(),
     );
   }
 
   async #prepare(name: string, entry: PieceEntry): Promise<PuzzlePiece | undefined> {
     const path = ['pieces', name];
-    const found = this.#checkContext.shelf.find(entry.piece, this.#source.directory);
+    const found = this.#checkContext.registry.find(entry.piece, this.#source.directory);
     if (found.kind === 'missing') {
       this.#mistakes.add('FT_PIECE_UNKNOWN', [...path, 'piece'], `there is no piece \`${entry.piece}\``, {
         hint: found.hint,
@@ -264,7 +264,7 @@ class Check {
       return undefined;
     }
     try {
-      const opened = await openPiece(this.#checkContext.shelf, found, entry, {
+      const opened = await openPiece(this.#checkContext.registry, found, entry, {
         path,
         mistakes: this.#mistakes,
       });
@@ -280,7 +280,7 @@ class Check {
     name: string,
     entry: PieceEntry,
     found: FoundPiece,
-    { piece, origin, recipe, foreign }: OpenedPiece,
+    { piece, origin, source, foreign }: OpenedPiece,
     path: readonly PathStep[],
   ): PuzzlePiece | undefined {
     const given = entry.settings ?? {};
@@ -306,8 +306,8 @@ class Check {
     }
     const description = isProblems(settled) ? bare : settled;
     this.#grantedEdges(entry, description, found, path);
-    const applicant = foreign && applicantOf(entry, foreign, description);
-    const refusal = applicant === undefined ? undefined : this.#consents.whyNot(name, applicant);
+    const claims = foreign && claimsOf(entry, foreign, description);
+    const refusal = claims === undefined ? undefined : this.#consents.whyNot(name, claims);
     if (refusal !== undefined)
       this.#mistakes.add('FT_CONSENT_NEEDED', [...path, 'piece'], refusal.why, refusal);
     const place: Place = { name, description, ...this.#edges(name, entry, description, found.name) };
@@ -317,15 +317,15 @@ class Check {
       pairs,
     );
     const saveEveryMs = this.#saveEveryMs(entry, [...path, 'save']);
-    const what = { place, failure, identity, ...(saveEveryMs === undefined ? {} : { saveEveryMs }) };
-    const maker = makerOf(what, piece, pairs, this.#checkContext.protocols);
-    return {
+    const spec: PieceSpec = {
       place,
-      reference: entry.piece,
-      maker,
-      recipe: recipe(pairs),
-      ...(applicant === undefined ? {} : { applicant }),
+      failure,
+      identity,
+      ...(saveEveryMs === undefined ? {} : { saveEveryMs }),
+      source,
+      settings: pairs,
     };
+    return { place, reference: entry.piece, spec, ...(claims === undefined ? {} : { claims }) };
   }
 
   async #readConsents(): Promise<void> {
@@ -501,7 +501,7 @@ function oneDefault({ settings }: Description): SettingPairs {
   return setting?.default === undefined ? [] : [[setting.name, setting.default]];
 }
 
-function applicantOf(
+function claimsOf(
   { piece }: PieceEntry,
   { sha256, wants }: ForeignFile,
   description: Description,

@@ -1,6 +1,5 @@
 import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../../puzzle/plan/arrangement.ts';
 import type { Decision } from '../../puzzle/plan/default-policy.ts';
-import type { PieceMaker } from '../../puzzle/plan/piece-maker.ts';
 import type { ConfigurationMistake } from '../configuration/configuration-error.ts';
 import type { CheckContext } from '../pieces/check-context.ts';
 import type { ComponentClaims } from '../pieces/consent-record.ts';
@@ -28,9 +27,8 @@ export interface PuzzlePiece {
   readonly place: Place;
   /** What the configuration calls it: `tun`, `6bed4`, `./mine.wasm`. */
   readonly reference: string;
-  readonly maker: PieceMaker;
-  /** The same for another thread. */
-  readonly recipe: PieceSpec;
-  /** What a component file is and wants; built-in ones are consented to with the Funnel. */
-  readonly applicant?: ComponentClaims;
+  /** How a lane makes it, in this thread or in another. */
+  readonly spec: PieceSpec;
+  /** What a component file is and wants. Built-in components need no consent, and have none. */
+  readonly claims?: ComponentClaims;
 }

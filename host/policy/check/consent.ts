@@ -28,11 +28,11 @@ export async function reviewConsent(
   const before = await readConsents(file);
   const changes: ConsentChange[] = [];
   const pieces: Record<string, Consented> = {};
-  for (const { place, applicant } of puzzle.pieces) {
-    if (applicant === undefined) continue;
+  for (const { place, claims } of puzzle.pieces) {
+    if (claims === undefined) continue;
     const { name } = place;
-    pieces[name] = consentedOf(applicant);
-    changes.push(changeOf(name, ownOf(before?.pieces, name), applicant));
+    pieces[name] = consentedOf(claims);
+    changes.push(changeOf(name, ownOf(before?.pieces, name), claims));
   }
   const gone = Object.keys(before?.pieces ?? {}).filter((name) => !Object.hasOwn(pieces, name));
   return { file, changes, gone, record: () => writeConsents(file, { format: 1, pieces }) };

@@ -40,7 +40,7 @@ export class Consents {
       const why = whyNoConsent(Object.hasOwn(record, instance) ? record[instance] : undefined, now);
       return why === undefined ? undefined : { why, hint: HINT_RECORD };
     }
-    const runs = this.#running?.pieces.find(({ place }) => place.name === instance)?.applicant;
+    const runs = this.#running?.pieces.find(({ place }) => place.name === instance)?.claims;
     if (runs === undefined) return undefined;
     const why = whyNoConsent(consentedOf(runs), now);
     return why === undefined ? undefined : { why, hint: HINT_RUNNING };

@@ -2,6 +2,7 @@ import type { Difference } from '../../puzzle/change/difference.ts';
 import { Lane } from '../../puzzle/lane.ts';
 import type { LaneSnapshot } from '../../puzzle/runtime/snapshot.ts';
 import type { Puzzle } from '../check/checked-puzzle.ts';
+import { makerOf } from '../pieces/piece-spec.ts';
 import type { FunnelEvent } from './funnel-event.ts';
 import type { LaneHandle } from './lane-handle.ts';
 
@@ -19,7 +20,7 @@ export async function startInlineLane(
     onEvent: tell,
     onLog: (entry) => tell({ kind: 'log', ...entry }),
   });
-  await lane.start(makersOf(puzzle), puzzle.networks);
+  await lane.start(makersOf(puzzle), puzzle.networks, puzzle.joints);
   return new InlineLane(lane);
 }
 
@@ -31,11 +32,11 @@ class InlineLane implements LaneHandle {
   }
 
   apply(puzzle: Puzzle): Promise<Difference> {
-    return this.#lane.apply(makersOf(puzzle), puzzle.networks);
+    return this.#lane.apply(makersOf(puzzle), puzzle.networks, puzzle.joints);
   }
 
   async difference(puzzle: Puzzle): Promise<Difference> {
-    return this.#lane.difference(makersOf(puzzle), puzzle.networks);
+    return this.#lane.difference(makersOf(puzzle), puzzle.networks, puzzle.joints);
   }
 
   snapshot(): LaneSnapshot {
@@ -51,6 +52,6 @@ class InlineLane implements LaneHandle {
   }
 }
 
-function makersOf({ pieces }: Puzzle) {
-  return pieces.map(({ maker }) => maker);
+function makersOf({ pieces, checkContext }: Puzzle) {
+  return pieces.map(({ spec }) => makerOf(spec, checkContext.protocols));
 }

@@ -57,14 +57,17 @@ port.on('message', (question: LaneQuestion) => {
 async function answer(question: LaneQuestion): Promise<unknown> {
   switch (question.kind) {
     case 'start': {
-      await lane.start(await makersFor(question.order, protocols), question.order.networks);
+      const { networks, joints } = question.order;
+      await lane.start(await makersFor(question.order, protocols), networks, joints);
       dropHandover(handover);
       return undefined;
     }
     case 'apply':
       return applyInOrder(question.order);
-    case 'difference':
-      return lane.difference(await makersFor(question.order, protocols), question.order.networks);
+    case 'difference': {
+      const { networks, joints } = question.order;
+      return lane.difference(await makersFor(question.order, protocols), networks, joints);
+    }
     case 'counters':
       return lane.snapshot();
     case 'close': {
@@ -83,7 +86,7 @@ async function applyInOrder(order: LaneOrder) {
   const makers = makersFor(order, protocols);
   making = Promise.allSettled([before, makers]);
   await before;
-  return lane.apply(await makers, order.networks);
+  return lane.apply(await makers, order.networks, order.joints);
 }
 
 function post(message: LaneMessage): void {

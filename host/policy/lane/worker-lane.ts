@@ -339,7 +339,7 @@ class WorkerLane implements LaneHandle {
     this.#count(name).faults++;
     // Of a piece that was to come with a change, nothing remains.
     if (entry === undefined) return;
-    const { failure, identity } = entry.maker;
+    const { failure, identity } = entry.spec;
     const wasCalm = this.#cameBackAt.has(name) && performance.now() - this.#cameBackAt.get(name)! > CALM_MS;
     const delayMs = wasCalm ? FIRST_RESTART_MS : (this.#delays.get(name) ?? FIRST_RESTART_MS);
     this.#delays.set(name, Math.min(delayMs * 2, MAX_RESTART_MS));
@@ -394,7 +394,7 @@ class WorkerLane implements LaneHandle {
   #lostOf(puzzle: Puzzle): ReadonlyMap<string, LostPiece> {
     return new Map(
       [...this.#lost].filter(([name, { identity }]) =>
-        puzzle.pieces.some(({ place, maker }) => place.name === name && maker.identity === identity),
+        puzzle.pieces.some(({ place, spec }) => place.name === name && spec.identity === identity),
       ),
     );
   }

@@ -7,11 +7,11 @@ import { PieceRegistry } from './piece-registry.ts';
  * compiled once is not compiled again.
  */
 export interface CheckContext {
-  readonly shelf: PieceRegistry;
+  readonly registry: PieceRegistry;
   readonly protocols: ReturnType<typeof protocolsOfPuzzle>;
 }
 
 /** @param own native pieces of the embedder's own */
 export function openCheckContext(own?: OwnPieces): CheckContext {
-  return { shelf: new PieceRegistry(own), protocols: protocolsOfPuzzle() };
+  return { registry: new PieceRegistry(own), protocols: protocolsOfPuzzle() };
 }

@@ -21,11 +21,11 @@ export type { Extent, Inspection, Structure } from '../../engine/inspect-compone
  * @throws {FunnelError} FT_PIECE_UNKNOWN, FT_COMPONENT_READ, FT_CONFIG.
  */
 export async function inspectPiece(
-  shelf: PieceRegistry,
+  registry: PieceRegistry,
   reference: string,
   { directory, configuration }: { directory: string; configuration?: string },
 ): Promise<PieceInspection> {
-  const found = shelf.find(reference, directory);
+  const found = registry.find(reference, directory);
   if (found.kind === 'missing')
     throw new FunnelError('FT_PIECE_UNKNOWN', `there is no piece \`${reference}\` — ${found.hint}`);
   if (found.kind === 'native') {
@@ -44,7 +44,7 @@ export async function inspectPiece(
   if (configuration !== undefined) {
     const { entries, base } = await entriesOf(configuration, directory);
     for (const { name, entry, limits } of entries) {
-      const other = shelf.find(entry.piece, base);
+      const other = registry.find(entry.piece, base);
       if (other.kind !== 'component' || other.file !== found.file) continue;
       const grants = grantsOf(entry.grants, found.builtIn);
       instances.push({ name, ...(await inspect(grants, limits)) });

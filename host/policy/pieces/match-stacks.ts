@@ -13,7 +13,7 @@ export type { MatchExplanation } from '../../puzzle/plan/explain-match.ts';
  * @throws FunnelError FT_STACK_…, FT_PROTOCOL_…, FT_PIECE_UNKNOWN and what keeps a component from being read.
  */
 export async function matchStacks(
-  shelf: PieceRegistry,
+  registry: PieceRegistry,
   first: string,
   second: string,
   { pieces = [], directory = '.' }: { pieces?: readonly string[]; directory?: string } = {},
@@ -22,7 +22,7 @@ export async function matchStacks(
   const places = await Promise.all(
     pieces.map(async (name) => ({
       name,
-      description: await describePiece(shelf, name, directory),
+      description: await describePiece(registry, name, directory),
       edges: new Map<string, readonly string[]>(),
     })),
   );

@@ -1,14 +1,13 @@
 import { type NativePiece, nativePieces } from '../../endpoint/catalogue.ts';
 import type { Limits } from '../../engine/component/limits.ts';
 import type { LoadedComponent } from '../../engine/load-component.ts';
-import type { SettingPairs } from '../configuration/check-settings.ts';
 import type { PathStep } from '../configuration/configuration-error.ts';
 import { type PieceEntry, parseSize } from '../configuration/configuration-schema.ts';
 import type { MistakeList } from '../configuration/mistake-list.ts';
 import { grantsOf } from './granted.ts';
 import type { PieceOrigin } from './piece-identity.ts';
 import type { FoundPiece, PieceRegistry } from './piece-registry.ts';
-import type { PieceSpec } from './piece-spec.ts';
+import type { NativeOwner, PieceSource } from './piece-spec.ts';
 
 /**
  * A piece of a configuration, ready to be asked for its description: a native one, or a component that was admitted with
@@ -17,32 +16,20 @@ import type { PieceSpec } from './piece-spec.ts';
  * @throws {ComponentError} where the component is refused.
  */
 export async function openPiece(
-  shelf: PieceRegistry,
+  registry: PieceRegistry,
   found: FoundPiece,
   entry: PieceEntry,
   at: EntryPlace,
 ): Promise<OpenedPiece> {
   if (found.kind === 'native') {
     refuseForNative(found.name, entry, at);
-    const native = found.name;
-    const of =
-      found.module !== undefined
-        ? { module: found.module }
-        : found.native === nativePieces.get(native)
-          ? 'host'
-          : 'this-thread';
-    const recipe = (settings: SettingPairs): PieceSpec => ({ kind: 'native', native, of, settings });
-    return { piece: found.native, origin: { native }, recipe };
+    const { name, native } = found;
+    const source = { kind: 'native', name, native, owner: ownerOf(found) } as const;
+    return { piece: native, origin: { native: name }, source };
   }
   const limits = limitsOf(entry, at);
   const grants = grantsOf(entry.grants, found.builtIn);
-  const { component, sha256 } = await shelf.load(found.file, grants, limits);
-  const { portable } = component;
-  const recipe = (settings: SettingPairs): PieceSpec => ({
-    kind: 'component',
-    component: portable,
-    settings,
-  });
+  const { component, sha256 } = await registry.load(found.file, grants, limits);
   return {
     piece: component,
     origin: {
@@ -50,7 +37,7 @@ export async function openPiece(
       grants,
       limits: { memory: limits.maxMemoryBytes, component: limits.maxComponentBytes },
     },
-    recipe,
+    source: { kind: 'component', component },
     ...(found.builtIn ? {} : { foreign: { sha256, wants: component.wants } }),
   };
 }
@@ -75,15 +62,20 @@ export interface EntryPlace {
 export interface OpenedPiece {
   readonly piece: NativePiece | LoadedComponent;
   readonly origin: PieceOrigin;
+  readonly source: PieceSource;
   /** Of a file that did not come with the Funnel. */
   readonly foreign?: ForeignFile;
-  recipe(settings: SettingPairs): PieceSpec;
 }
 
 export interface ForeignFile {
   readonly sha256: string;
   /** What its code can ask of the host. */
   readonly wants: readonly string[];
+}
+
+function ownerOf({ name, native, module }: Extract<FoundPiece, { kind: 'native' }>): NativeOwner {
+  if (module !== undefined) return { module };
+  return native === nativePieces.get(name) ? 'host' : 'this-thread';
 }
 
 function refuseForNative(name: string, entry: PieceEntry, { path, mistakes }: EntryPlace): void {

@@ -8,22 +8,22 @@ import { checkConfiguration } from '../check/check-configuration.ts';
 import { packageRoot } from './package-root.ts';
 import { PieceRegistry } from './piece-registry.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'funnel-shelf-'));
+const folder = mkdtempSync(join(tmpdir(), 'funnel-registry-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it('compiles the same content once, wherever it is found, and another content anew', async () => {
-  const shelf = new PieceRegistry();
+  const registry = new PieceRegistry();
   const file = join(folder, 'a.wasm');
   writeFileSync(file, await builtPiece(join(packageRoot(), 'pieces-as/hub')));
   copyFileSync(file, join(folder, 'b.wasm'));
-  const first = await shelf.load(file, ['log'], {});
-  expect(await shelf.load(join(folder, 'b.wasm'), ['log'], {})).toEqual(first);
-  expect((await shelf.load(file, ['log'], {})).component).toBe(first.component);
-  expect((await shelf.load(file, [], {})).component).not.toBe(first.component);
+  const first = await registry.load(file, ['log'], {});
+  expect(await registry.load(join(folder, 'b.wasm'), ['log'], {})).toEqual(first);
+  expect((await registry.load(file, ['log'], {})).component).toBe(first.component);
+  expect((await registry.load(file, [], {})).component).not.toBe(first.component);
   writeFileSync(file, await builtPiece(join(packageRoot(), 'pieces-as/tap')));
-  expect((await shelf.load(file, ['log'], {})).sha256).not.toBe(first.sha256);
+  expect((await registry.load(file, ['log'], {})).sha256).not.toBe(first.sha256);
   writeFileSync(file, 'no component');
-  for (let n = 0; n < 2; n++) await expect(shelf.load(file, ['log'], {})).rejects.toThrow(/WebAssembly/);
+  for (let n = 0; n < 2; n++) await expect(registry.load(file, ['log'], {})).rejects.toThrow(/WebAssembly/);
 });
 
 it('refuses a pipe, and does not wait for somebody to write into it', async () => {
@@ -42,7 +42,7 @@ it('tells pieces that would be made alike', async () => {
     };
     const { puzzle, mistakes } = await checkConfiguration({ pieces } as never, { directory: folder });
     expect(mistakes).toEqual([]);
-    return puzzle!.pieces[0]!.maker.identity;
+    return puzzle!.pieces[0]!.spec.identity;
   };
   const plain = await identity({});
   expect(plain).toMatch(/^[0-9a-f]{64}$/);

@@ -113,14 +113,15 @@ export class PieceRegistry {
  * @throws {FunnelError} where there is no such piece, or it cannot be asked.
  */
 export async function describePiece(
-  shelf: PieceRegistry,
+  registry: PieceRegistry,
   reference: string,
   directory: string,
 ): Promise<Description> {
-  const found = shelf.find(reference, directory);
+  const found = registry.find(reference, directory);
   if (found.kind === 'missing')
     throw new FunnelError('FT_PIECE_UNKNOWN', `there is no piece \`${reference}\` — ${found.hint}`);
-  const piece = found.kind === 'native' ? found.native : (await shelf.load(found.file, GRANTS, {})).component;
+  const piece =
+    found.kind === 'native' ? found.native : (await registry.load(found.file, GRANTS, {})).component;
   const answer = piece.describe([]);
   if ('edges' in answer) return answer;
   const problems = answer.map(({ message }) => message).join('; ');

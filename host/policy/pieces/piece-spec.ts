@@ -1,41 +1,55 @@
 import type { NativePiece } from '../../endpoint/catalogue.ts';
 import { ComponentPiece } from '../../engine/component-piece.ts';
-import type { LoadedComponent, PortableComponent } from '../../engine/load-component.ts';
+import type { LoadedComponent } from '../../engine/load-component.ts';
 import type { PieceMaker } from '../../puzzle/plan/piece-maker.ts';
 import { environmentOf } from '../../puzzle/runtime/component-environment.ts';
 import type { SettingPairs } from '../configuration/check-settings.ts';
 import type { CheckContext } from './check-context.ts';
 
-/** How a lane makes a piece of a native one, or of an admitted component. */
-export function makerOf(
-  what: Omit<PieceMaker, 'kind' | 'make'>,
-  piece: NativePiece | LoadedComponent,
-  settings: SettingPairs,
-  protocols: CheckContext['protocols'],
-): PieceMaker {
-  if ('make' in piece) {
-    return {
-      ...what,
-      kind: 'native',
-      make: (context, frames) => piece.make(context, frames, protocols, settings),
-    };
-  }
-  const { description } = what.place;
-  return {
-    ...what,
-    kind: 'component',
-    make: (context, frames) =>
-      new ComponentPiece(piece, description, settings, environmentOf(context, frames, protocols)),
-  };
+/**
+ * How one instance of a piece is made. A lane in this thread makes it from this value as it is. For a lane in another
+ * thread only `source` changes: see `../lane/lane-order.ts`.
+ */
+export interface PieceSpec extends Omit<PieceMaker, 'kind' | 'make'> {
+  readonly source: PieceSource;
+  readonly settings: SettingPairs;
 }
 
-/** Of what a piece is made, as it can be told to another thread. */
-export type PieceSpec =
+/** The code of a piece. */
+export type PieceSource =
   | {
       readonly kind: 'native';
-      readonly native: string;
-      /** Whose it is: the host's, of a module of the embedder's, or an object of this thread that cannot go to another. */
-      readonly of: 'host' | 'this-thread' | { readonly module: string };
-      readonly settings: SettingPairs;
+      readonly name: string;
+      readonly native: NativePiece;
+      readonly owner: NativeOwner;
     }
-  | { readonly kind: 'component'; readonly component: PortableComponent; readonly settings: SettingPairs };
+  | { readonly kind: 'component'; readonly component: LoadedComponent };
+
+/**
+ * The owner of a native piece: the host, a module of the embedder, or the embedder's own thread. An object of that
+ * thread cannot run in another one.
+ */
+export type NativeOwner = 'host' | 'this-thread' | { readonly module: string };
+
+/** How a lane makes a piece of this specification. */
+export function makerOf(
+  { source, settings, ...rest }: PieceSpec,
+  protocols: CheckContext['protocols'],
+): PieceMaker {
+  if (source.kind === 'native') {
+    const { native } = source;
+    return {
+      ...rest,
+      kind: 'native',
+      make: (context, frames) => native.make(context, frames, protocols, settings),
+    };
+  }
+  const { component } = source;
+  const { description } = rest.place;
+  return {
+    ...rest,
+    kind: 'component',
+    make: (context, frames) =>
+      new ComponentPiece(component, description, settings, environmentOf(context, frames, protocols)),
+  };
+}

@@ -1,7 +1,7 @@
 import type { Problem, Property } from '../../../abi/host/contract.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
-import type { Arrangement, Member, Mistake, NetworkOptions } from '../plan/arrangement.ts';
+import type { JoinedMembers, Member, Mistake, NetworkOptions } from '../plan/arrangement.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import { propertyText } from '../plan/properties.ts';
 import { PuzzleError } from '../plan/puzzle-error.ts';
@@ -31,7 +31,8 @@ export class Change {
   readonly #parts: LaneParts;
   readonly #makers: readonly PieceMaker[];
   readonly #networks: ReadonlyMap<string, NetworkOptions>;
-  readonly #arrangement: Arrangement;
+  /** The Edges of each network after this change. */
+  readonly #planned: readonly JoinedMembers[];
   /** By place. */
   readonly #candidates: Candidate[] = [];
   readonly #joins: EdgeJoin[] = [];
@@ -48,14 +49,14 @@ export class Change {
     parts: LaneParts,
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions>,
-    arrangement: Arrangement,
+    planned: readonly JoinedMembers[],
   ) {
     this.#parts = parts;
     this.#makers = makers;
     this.#networks = networks;
-    this.#arrangement = arrangement;
+    this.#planned = planned;
     this.#alongCurves = new AlongCurves(parts.laneState.stacksAlong, []);
-    this.difference = differenceOf(parts.laneState.seats, makers, arrangement);
+    this.difference = differenceOf(parts.laneState.seats, makers, planned);
   }
 
   /**
@@ -258,7 +259,7 @@ export class Change {
       if (isKept) for (const member of seat.edges) numbers.add(member.edge);
       return numbers;
     });
-    for (const { name, members } of this.#arrangement.joints) {
+    for (const { name, members } of this.#planned) {
       const joint = laneState.jointNamed(name);
       this.#joints.set(name, joint);
       for (const planned of members) {

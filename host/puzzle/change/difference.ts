@@ -1,4 +1,4 @@
-import type { Arrangement } from '../plan/arrangement.ts';
+import type { JoinedMembers } from '../plan/arrangement.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import type { Seat } from '../runtime/seat.ts';
 
@@ -18,7 +18,7 @@ export interface Difference {
 export function differenceOf(
   seats: readonly Seat[],
   makers: readonly PieceMaker[],
-  arrangement: Arrangement,
+  joints: readonly JoinedMembers[],
 ): Difference {
   const old = new Map(seats.map((seat) => [seat.name, seat]));
   const names = new Set(makers.map((maker) => maker.place.name));
@@ -35,7 +35,7 @@ export function differenceOf(
     seats.flatMap((seat) => seat.edges.map((member) => edgeKey(seat.name, member.name, member.joint.name))),
   );
   const after = new Set(
-    arrangement.joints.flatMap(({ name, members }) =>
+    joints.flatMap(({ name, members }) =>
       members.map(({ placeIndex, described }) => {
         const { place } = makers[placeIndex]!;
         return edgeKey(place.name, place.description.edges[described]!.name, name);

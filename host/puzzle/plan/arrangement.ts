@@ -47,6 +47,9 @@ export interface PlannedJoint {
   readonly pairs: readonly Pair[];
 }
 
+/** The Edges of each network: the part of an arrangement that a lane needs to join pieces. */
+export type JoinedMembers = Pick<PlannedJoint, 'name' | 'members'>;
+
 /** What a set of pieces and networks comes to. With mistakes, `joints` tells what is known of the rest. */
 export interface Arrangement {
   readonly joints: readonly PlannedJoint[];

@@ -6,7 +6,7 @@ import { nativePieces } from '../host/endpoint/catalogue.ts';
 
 const page = readFileSync(join(packageRoot(), 'SECURITY.md'), 'utf8');
 
-it('SECURITY.md tells the posture of each endpoint and each piece that is there, and of no other', () => {
+it('SECURITY.md states the posture of each endpoint and each piece, and of no other', () => {
   const section = page.slice(
     page.indexOf('## Endpoints and pieces'),
     page.indexOf('## What is not there yet'),
@@ -18,7 +18,7 @@ it('SECURITY.md tells the posture of each endpoint and each piece that is there,
 
 it('SECURITY.md names faults that there are', () => {
   const engine = join(packageRoot(), 'host', 'engine');
-  const sources = readdirSync(engine)
+  const sources = readdirSync(engine, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(join(engine, file), 'utf8'))
     .join('\n');

@@ -39,9 +39,7 @@ export function buildAddon(options = {}) {
   if (headers === undefined)
     return fail("Node's C headers (node_api.h, uv.h) were not found.", INSTALL_HEADERS);
 
-  const sources = readdirSync(SOURCES)
-    .filter((name) => name.endsWith('.c'))
-    .sort();
+  const sources = filesOf('.c');
   const flags = [
     ...[
       '-std=gnu11',
@@ -89,6 +87,13 @@ const INSTALL_HEADERS =
   'nodejs.org bring them along), or name their folder in the variable NODE_HEADERS, and build again: ' +
   HOW;
 
+/** The names of the addon's files that end so, in a fixed order. @param {string} end */
+function filesOf(end) {
+  return readdirSync(SOURCES)
+    .filter((name) => name.endsWith(end))
+    .sort();
+}
+
 /** @param {Record<string, string | undefined>} env */
 function findCompiler(env) {
   const wanted = env.CC ? [env.CC] : ['cc', 'gcc', 'clang'];
@@ -126,7 +131,8 @@ function findHeaders(env, folders) {
 /** @param {readonly string[]} sources @param {readonly string[]} others */
 function stampOf(sources, others) {
   const hash = createHash('sha256').update(others.join('\0'));
-  for (const name of [...sources, 'funnel-io.h']) hash.update(name).update(readFileSync(join(SOURCES, name)));
+  for (const name of [...sources, ...filesOf('.h')])
+    hash.update(name).update(readFileSync(join(SOURCES, name)));
   return hash.digest('hex');
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The contract of a Puzzle Piece, for C. Generated from wit/funnel.wit by tools/generate-abi.mjs. Do not edit.
  *

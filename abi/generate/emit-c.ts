@@ -8,6 +8,7 @@ export function emitC(world: World, docs: ReadonlyMap<string, string>): string {
   const emitter = new Emitter(docs);
   for (const [path, type] of allTypes(world)) emitter.named(path, type);
   const out = [
+    '/* SPDX-License-Identifier: Apache-2.0 */',
     '/*',
     ' * The contract of a Puzzle Piece, for C. Generated from wit/funnel.wit by tools/generate-abi.mjs. Do not edit.',
     ' *',

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -29,6 +29,42 @@ function run(script: string, prefix: readonly string[] = []) {
   const [command = process.execPath, ...args] = [...prefix, process.execPath, '-e', whole];
   return spawnSync(command, args, { encoding: 'utf8', timeout: 150_000 });
 }
+
+describe('the sources', () => {
+  const folder = join(import.meta.dirname, 'addon');
+  /** Bottom up, a row for each layer: a file includes headers of lower rows, and its own. */
+  const order = [
+    ['limits', 'packet', 'checksum'],
+    ['values', 'instance'],
+    ['batch', 'handover'],
+    ['channel'],
+    ['tun', 'udp', 'udp-open', 'udp-read', 'udp-errors', 'udp-send', 'link'],
+    ['module'],
+  ];
+  const layerOf = (name: string) => order.findIndex((layer) => layer.includes(name));
+  /** Its own header, where a file has another name than what it defines. */
+  const own = (name: string) => (name === 'checksum' ? 'packet' : name.replace(/^udp-.*/, 'udp'));
+
+  /** Every include that a file may not have. */
+  function climbing(file: string, text: string): string[] {
+    const name = file.replace(/\.[ch]$/, '');
+    return [...text.matchAll(/^#include "(.+)\.h"$/gm)].flatMap(([, included]) =>
+      included === own(name) || (layerOf(included!) >= 0 && layerOf(included!) < layerOf(name))
+        ? []
+        : [`${file}: ${included}.h`],
+    );
+  }
+
+  test('include headers of lower layers only, and carry a licence line', () => {
+    for (const file of readdirSync(folder)) {
+      const text = readFileSync(join(folder, file), 'utf8');
+      expect(text, file).toMatch(/^\/\* SPDX-License-Identifier: Apache-2\.0 \*\/\n/);
+      expect(layerOf(file.replace(/\.[ch]$/, '')), file).toBeGreaterThanOrEqual(0);
+      expect(climbing(file, text)).toEqual([]);
+    }
+    expect(climbing('handover.c', '#include "channel.h"\n')).toEqual(['handover.c: channel.h']);
+  });
+});
 
 describe('building', () => {
   test('compiles without a warning, and only when something has changed', () => {

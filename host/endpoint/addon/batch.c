@@ -1,15 +1,22 @@
-/* The arrays through which one endpoint and its channels pass frames. */
-#include "funnel-io.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "batch.h"
+#include "instance.h"
+#include "limits.h"
+#include "values.h"
 
-/* A typed array of 32-bit integers with at least `least` elements; kept alive by the batch. NULL after throwing. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A typed array of at least `least` 32-bit integers, which the batch keeps alive. NULL after throwing. */
 static uint32_t *keep_words(napi_env env, napi_value options, const char *name, size_t least, napi_ref *kept) {
   napi_value value, buffer;
   napi_typedarray_type type;
   size_t length, offset;
   void *data = NULL;
   bool is = false;
-  if (napi_get_named_property(env, options, name, &value) != napi_ok || napi_is_typedarray(env, value, &is) != napi_ok ||
-      !is || napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, &offset) != napi_ok ||
+  if (napi_get_named_property(env, options, name, &value) != napi_ok ||
+      napi_is_typedarray(env, value, &is) != napi_ok || !is || napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, &offset) != napi_ok ||
       (type != napi_int32_array && type != napi_uint32_array) || length < least ||
       napi_create_reference(env, value, 1, kept) != napi_ok) {
     throw_argument(env, name);
@@ -19,7 +26,7 @@ static uint32_t *keep_words(napi_env env, napi_value options, const char *name, 
 }
 
 static void forget(napi_env env, struct batch *batch) {
-  for (size_t i = 0; i < sizeof batch->kept / sizeof *batch->kept; i++) {
+  for (size_t i = 0; i < KEPT_COUNT; i++) {
     if (batch->kept[i]) napi_delete_reference(env, batch->kept[i]);
     batch->kept[i] = NULL;
   }
@@ -34,7 +41,6 @@ static void free_batch(struct batch *batch) {
   free(batch);
 }
 
-/* Ends a batch whose channels are closed. */
 void drop_batch(struct funnel_instance *instance, struct batch *batch) {
   if (instance->batches[batch->id] == batch) instance->batches[batch->id] = NULL;
   free_batch(batch);
@@ -57,7 +63,7 @@ static bool place_batch(struct funnel_instance *instance, struct batch *batch) {
 
 static bool allocate(struct batch *batch) {
   size_t slots = batch->slots;
-  /* malloc and not calloc: pages of the spill are backed when a large frame comes, and not before. */
+  /* malloc and not calloc: the system backs a page of the spill only when a large frame touches it. */
   batch->spill = malloc(slots * SPILL_BYTES);
   batch->messages = calloc(slots, sizeof *batch->messages);
   batch->vectors = calloc(slots * 2, sizeof *batch->vectors);
@@ -67,8 +73,8 @@ static bool allocate(struct batch *batch) {
 }
 
 /*
- * createBatch({ memory, addresses, lengths, outAddresses, outHeaders, outLengths, tally, slots, room, onBatch })
- * → batch number. `memory` must not be transferred to another thread while the batch lives.
+ * createBatch({ memory, addresses, lengths, outAddresses, outHeaders, outLengths, tally, slots, room, onBatch
+ * }) → batch number. `memory` must not be transferred to another thread while the batch lives.
  */
 napi_value create_batch(napi_env env, napi_callback_info info) {
   napi_value options, memory, callback;
@@ -82,28 +88,29 @@ napi_value create_batch(napi_env env, napi_callback_info info) {
   if (slots < 1 || slots > MAX_SLOTS || room < 256 || room > SPILL_BYTES) return throw_argument(env, "slots, room");
   struct batch *batch = calloc(1, sizeof *batch);
   if (!batch) return throw_errno(env, ENOMEM, "createBatch");
+  napi_ref *const kept = batch->kept;
   batch->slots = (uint32_t)slots;
   batch->room = (uint32_t)room;
   if (napi_get_named_property(env, options, "memory", &memory) != napi_ok ||
       napi_is_arraybuffer(env, memory, &is) != napi_ok || !is ||
       napi_get_arraybuffer_info(env, memory, &data, &batch->memory_length) != napi_ok ||
-      napi_create_reference(env, memory, 1, &batch->kept[0]) != napi_ok) {
+      napi_create_reference(env, memory, 1, &batch->kept[KEPT_MEMORY]) != napi_ok) {
     throw_argument(env, "memory must be an ArrayBuffer");
     goto fail;
   }
   batch->memory = data;
   if (napi_get_named_property(env, options, "onBatch", &callback) != napi_ok ||
       napi_typeof(env, callback, &type) != napi_ok || type != napi_function ||
-      napi_create_reference(env, callback, 1, &batch->kept[1]) != napi_ok) {
+      napi_create_reference(env, callback, 1, &batch->kept[KEPT_CALLBACK]) != napi_ok) {
     throw_argument(env, "onBatch must be a function");
     goto fail;
   }
-  if (!(batch->addresses = keep_words(env, options, "addresses", batch->slots, &batch->kept[2])) ||
-      !(batch->lengths = keep_words(env, options, "lengths", batch->slots, &batch->kept[3])) ||
-      !(batch->out_addresses = keep_words(env, options, "outAddresses", batch->slots, &batch->kept[4])) ||
-      !(batch->out_headers = keep_words(env, options, "outHeaders", batch->slots, &batch->kept[5])) ||
-      !(batch->out_lengths = keep_words(env, options, "outLengths", batch->slots, &batch->kept[6])) ||
-      !(batch->tally = keep_words(env, options, "tally", TALLY_SIZE, &batch->kept[7])))
+  if (!(batch->addresses = keep_words(env, options, "addresses", batch->slots, &kept[KEPT_ADDRESSES])) ||
+      !(batch->lengths = keep_words(env, options, "lengths", batch->slots, &kept[KEPT_LENGTHS])) ||
+      !(batch->out_addresses = keep_words(env, options, "outAddresses", batch->slots, &kept[KEPT_OUT_ADDRESSES])) ||
+      !(batch->out_headers = keep_words(env, options, "outHeaders", batch->slots, &kept[KEPT_OUT_HEADERS])) ||
+      !(batch->out_lengths = keep_words(env, options, "outLengths", batch->slots, &kept[KEPT_OUT_LENGTHS])) ||
+      !(batch->tally = keep_words(env, options, "tally", TALLY_SIZE, &kept[KEPT_TALLY])))
     goto fail;
   if (!allocate(batch) || !place_batch(instance_of(env), batch)) {
     throw_errno(env, ENOMEM, "createBatch");
@@ -125,7 +132,7 @@ struct batch *find_batch(napi_env env, napi_value id) {
   return NULL;
 }
 
-/* releaseBatch(batch): its channels must be closed. */
+/* releaseBatch(batch): all its channels must be closed. */
 napi_value release_batch(napi_env env, napi_callback_info info) {
   napi_value id;
   struct batch *batch;
@@ -136,7 +143,10 @@ napi_value release_batch(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* gather(batch, slot, address, length): the frame of a slot that went into the spill, made whole at `address`. */
+/*
+ * gather(batch, slot, address, length): joins the two halves of a frame that went on in the spill, at
+ * `address`.
+ */
 napi_value gather(napi_env env, napi_callback_info info) {
   napi_value values[4];
   struct batch *batch;

@@ -1,11 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Descriptors that a loop polls, and their end, also when the environment ends first. */
-#include "funnel-io.h"
+#include "channel.h"
 
-struct funnel_instance *instance_of(napi_env env) {
-  void *data = NULL;
-  napi_get_instance_data(env, &data);
-  return data;
-}
+#include "batch.h"
+#include "handover.h"
+#include "instance.h"
+#include "values.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct channel *find_channel(napi_env env, napi_value id) {
   struct funnel_instance *instance = instance_of(env);
@@ -16,35 +21,13 @@ struct channel *find_channel(napi_env env, napi_value id) {
   return NULL;
 }
 
-static void free_instance_when_done(struct funnel_instance *instance) {
-  if (!instance->ending || instance->open_polls) return;
-  napi_async_cleanup_hook_handle cleanup = instance->cleanup;
-  for (uint32_t i = 0; i < instance->batch_count; i++)
-    if (instance->batches[i]) drop_batch(instance, instance->batches[i]);
-  free(instance->channels);
-  free(instance->batches);
-  free(instance);
-  napi_remove_async_cleanup_hook(cleanup);
-}
-
 static void on_closed(uv_handle_t *handle) {
   struct channel *channel = handle->data;
   struct funnel_instance *instance = channel->instance;
   free(channel->key);
   free(channel->note);
   free(channel);
-  instance->open_polls--;
-  free_instance_when_done(instance);
-}
-
-static void release_channel(struct channel *channel);
-
-/* The descriptor is closed when this returns: libuv allows that at once after uv_close. */
-void close_channel(struct channel *channel) {
-  if (channel->closing) return;
-  release_channel(channel);
-  close(channel->fd);
-  channel->fd = -1;
+  if (!--instance->open_polls && instance->on_idle) instance->on_idle(instance);
 }
 
 /* Lets go of a channel, but not of its descriptor. */
@@ -56,7 +39,23 @@ static void release_channel(struct channel *channel) {
   uv_close((uv_handle_t *)&channel->poll, on_closed);
 }
 
-/* Takes `fd`, also when it fails: then it is closed, and NULL returned after throwing. */
+/* libuv allows close() at once after uv_close(). */
+void close_channel(struct channel *channel) {
+  if (channel->closing) return;
+  release_channel(channel);
+  close(channel->fd);
+  channel->fd = -1;
+}
+
+void end_channel(struct channel *channel) {
+  if (channel->key && leave(channel->instance->handover, channel->fd, channel->key, channel->note)) {
+    channel->key = channel->note = NULL;
+    release_channel(channel);
+  } else {
+    close_channel(channel);
+  }
+}
+
 struct channel *add_channel(napi_env env, struct batch *batch, int fd) {
   struct funnel_instance *instance = instance_of(env);
   uint32_t id = 0;
@@ -94,14 +93,17 @@ fail:
   return NULL;
 }
 
-/* One callback: `count` frames, or a negative errno after which the channel is polled no more. The channel may be closed in it. */
+/*
+ * Calls back once with `count` frames, or with a negative errno, after which the channel is no longer polled.
+ * The callback may close the channel.
+ */
 static void deliver(struct channel *channel, int count) {
   napi_env env = channel->instance->env;
   napi_handle_scope scope;
   napi_value callback, global, result;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value values[2] = {make_int(env, channel->id), make_int(env, count)};
-  napi_get_reference_value(env, channel->batch->kept[1], &callback);
+  napi_get_reference_value(env, channel->batch->kept[KEPT_CALLBACK], &callback);
   napi_get_global(env, &global);
   if (napi_make_callback(env, NULL, global, callback, 2, values, &result) == napi_pending_exception) {
     napi_value exception;
@@ -122,7 +124,7 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   struct channel *channel = handle->data;
   if (channel->closing) return;
   if (status < 0) {
-    /* POLLERR: libuv has stopped polling. A socket has an error to tell and goes on; a device is gone. */
+    /* POLLERR: libuv has stopped polling. A socket has an error to report and goes on; a device is gone. */
     if (!channel->read_errors) {
       fail_channel(channel, ENODEV);
       return;
@@ -142,7 +144,7 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   }
 }
 
-/* start(channel): frames are read from now on. */
+/* start(channel): reads frames from now on. */
 napi_value start_channel(napi_env env, napi_callback_info info) {
   napi_value id;
   struct channel *channel;
@@ -151,7 +153,7 @@ napi_value start_channel(napi_env env, napi_callback_info info) {
   return error ? throw_errno(env, error, "poll") : NULL;
 }
 
-/* close(channel): its descriptor is closed when this returns. */
+/* close(channel): closes the descriptor before it returns. */
 napi_value close_channel_call(napi_env env, napi_callback_info info) {
   napi_value id;
   struct channel *channel;
@@ -159,7 +161,10 @@ napi_value close_channel_call(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* adopt(channel, batch): what the channel reads and writes goes through another batch from now on. Nothing waits in the old one. */
+/*
+ * adopt(channel, batch): from now on the channel reads and writes through another batch. Nothing of it waits
+ * in the old one.
+ */
 napi_value adopt_channel(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct channel *channel;
@@ -173,56 +178,36 @@ napi_value adopt_channel(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/*
- * The environment ends: what is still open is left to the next lane or closed, and it waits until libuv has let go. No Node-API
- * value is touched any more.
- */
-static void on_environment_end(napi_async_cleanup_hook_handle handle, void *data) {
-  struct funnel_instance *instance = data;
-  instance->cleanup = handle;
-  instance->ending = true;
-  for (uint32_t i = 0; i < instance->channel_count; i++) {
-    struct channel *channel = instance->channels[i];
-    if (!channel) continue;
-    if (leave_channel(channel)) release_channel(channel);
-    else close_channel(channel);
-  }
-  free_instance_when_done(instance);
+bool key_of(napi_env env, napi_value options, char *into, size_t size) {
+  bool has = false;
+  *into = 0;
+  if (napi_has_named_property(env, options, "key", &has) != napi_ok || !has) return true;
+  return named_text(env, options, "key", into, size);
 }
 
-static void export(napi_env env, napi_value exports, const char *name, napi_callback call) {
-  napi_value function;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, NULL, &function) == napi_ok)
-    napi_set_named_property(env, exports, name, function);
+bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made) {
+  channel->note = note;
+  if (*key && !(channel->key = strdup(key))) {
+    close_channel(channel);
+    throw_errno(env, ENOMEM, "open");
+    return false;
+  }
+  if (note) set_text(env, made, "note", note);
+  return true;
 }
 
-NAPI_MODULE_INIT() {
-  struct funnel_instance *instance = calloc(1, sizeof *instance);
-  if (!instance) return throw_errno(env, ENOMEM, "load");
-  instance->env = env;
-  if (napi_set_instance_data(env, instance, NULL, NULL) != napi_ok ||
-      napi_add_async_cleanup_hook(env, on_environment_end, instance, &instance->cleanup) != napi_ok) {
-    free(instance);
-    napi_throw_error(env, NULL, "the addon cannot be attached to this environment");
-    return NULL;
-  }
-  export(env, exports, "createBatch", create_batch);
-  export(env, exports, "releaseBatch", release_batch);
-  export(env, exports, "gather", gather);
-  export(env, exports, "start", start_channel);
-  export(env, exports, "close", close_channel_call);
-  export(env, exports, "adopt", adopt_channel);
-  export(env, exports, "handover", set_handover);
-  export(env, exports, "dropHandover", drop_handover);
-  export(env, exports, "note", note_channel);
-  export(env, exports, "openTun", open_tun);
-  export(env, exports, "writeTun", write_tun);
-  export(env, exports, "openUdp", open_udp);
-  export(env, exports, "sendUdp", send_udp);
-  export(env, exports, "setBroadcast", set_broadcast);
-  export(env, exports, "linkIndex", link_index);
-  export(env, exports, "setLink", set_link);
-  export(env, exports, "changeAddress", change_address);
-  export(env, exports, "changeRoute", change_route);
-  return exports;
+/* note(channel, text): the lane that inherits the channel gets the text. */
+napi_value note_channel(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct channel *channel;
+  size_t length = 0;
+  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0]))) return NULL;
+  if (napi_get_value_string_utf8(env, values[1], NULL, 0, &length) != napi_ok || length > MAX_NOTE_BYTES)
+    return throw_argument(env, "a note must be a text, and not so long");
+  char *note = malloc(length + 1);
+  if (!note) return throw_errno(env, ENOMEM, "note");
+  napi_get_value_string_utf8(env, values[1], note, length + 1, &length);
+  free(channel->note);
+  channel->note = note;
+  return NULL;
 }

@@ -1,5 +1,5 @@
-/* The Internet checksum (RFC 1071), for the headers that are written here. */
-#include "funnel-io.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "packet.h"
 
 uint32_t sum_bytes(uint32_t sum, const uint8_t *bytes, size_t length) {
   for (; length > 1; bytes += 2, length -= 2) sum += get16(bytes);

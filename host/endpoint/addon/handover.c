@@ -1,15 +1,13 @@
-/*
- * What a lane leaves that was ended by force: its descriptors, with what waits in them.
- *
- * A thread that is stuck in a piece cannot hand anything over. But when its environment is torn down, the descriptors that it
- * has open need not be closed: they are put aside here under the number of the handover, each with its key (who had opened it,
- * and how) and a note of its endpoint's. The next lane that opens the same gets them as they are. What nobody asks for is closed.
- *
- * This is all of the addon that environments share, and so it has a lock.
- */
-#include "funnel-io.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handover.h"
+
+#include "instance.h"
+#include "values.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct left {
   struct left *next;
@@ -28,16 +26,10 @@ static void free_left(struct left *left) {
   free(left);
 }
 
-/* Takes the channel's descriptor, its key and its note. False where it cannot, and then nothing has changed. */
-bool leave_channel(struct channel *channel) {
-  int32_t handover = channel->instance->handover;
-  struct left *left = handover && channel->key ? calloc(1, sizeof *left) : NULL;
+bool leave(int32_t handover, int fd, char *key, char *note) {
+  struct left *left = handover ? calloc(1, sizeof *left) : NULL;
   if (!left) return false;
-  left->handover = handover;
-  left->fd = channel->fd;
-  left->key = channel->key;
-  left->note = channel->note;
-  channel->key = channel->note = NULL;
+  *left = (struct left){.handover = handover, .fd = fd, .key = key, .note = note};
   pthread_mutex_lock(&lock);
   left->next = all;
   all = left;
@@ -45,7 +37,6 @@ bool leave_channel(struct channel *channel) {
   return true;
 }
 
-/* The descriptor that was left under this key, and its note (to be freed); -1 where there is none. */
 int inherit(int32_t handover, const char *key, char **note) {
   int fd = -1;
   if (!handover || !*key) return -1;
@@ -64,34 +55,17 @@ int inherit(int32_t handover, const char *key, char **note) {
   return fd;
 }
 
-/* The key of what is opened is optional: without one it is not left to anybody. */
-bool key_of(napi_env env, napi_value options, char *into, size_t size) {
-  bool has = false;
-  *into = 0;
-  if (napi_has_named_property(env, options, "key", &has) != napi_ok || !has) return true;
-  return named_text(env, options, "key", into, size);
-}
-
-/* Tells what was opened, and what is known of it. */
-bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made) {
-  channel->note = note;
-  if (*key && !(channel->key = strdup(key))) {
-    close_channel(channel);
-    throw_errno(env, ENOMEM, "open");
-    return false;
-  }
-  if (note) set_text(env, made, "note", note);
-  return true;
-}
-
-/* handover(number): what this environment leaves when it is ended by force, and what it finds. 0 is none. */
+/*
+ * handover(number): the handover to which this environment leaves its channels, and from which it inherits. 0
+ * is none.
+ */
 napi_value set_handover(napi_env env, napi_callback_info info) {
   napi_value value;
   if (arguments(env, info, 1, &value)) get_int(env, value, &instance_of(env)->handover);
   return NULL;
 }
 
-/* dropHandover(number) → how many descriptors nobody asked for; they are closed. */
+/* dropHandover(number) → the number of descriptors that no lane inherited; it closes them. */
 napi_value drop_handover(napi_env env, napi_callback_info info) {
   napi_value value;
   int32_t handover, dropped = 0;
@@ -112,18 +86,3 @@ napi_value drop_handover(napi_env env, napi_callback_info info) {
   return make_int(env, dropped);
 }
 
-/* note(channel, text): what whoever inherits the channel is told. */
-napi_value note_channel(napi_env env, napi_callback_info info) {
-  napi_value values[2];
-  struct channel *channel;
-  size_t length = 0;
-  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0]))) return NULL;
-  if (napi_get_value_string_utf8(env, values[1], NULL, 0, &length) != napi_ok || length > MAX_NOTE_BYTES)
-    return throw_argument(env, "a note must be a text, and not so long");
-  char *note = malloc(length + 1);
-  if (!note) return throw_errno(env, ENOMEM, "note");
-  napi_get_value_string_utf8(env, values[1], note, length + 1, &length);
-  free(channel->note);
-  channel->note = note;
-  return NULL;
-}

@@ -1,9 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interface configuration without the `ip` program: route netlink (rtnetlink(7)), one request and its acknowledgement a
- * call. Netlink and not ioctl, because it has both families in one form, several IPv4 addresses on a device, and says
- * which address or route it was about. It acts in the network namespace of the calling process.
+ * Configures interfaces without the `ip` program, by route netlink (rtnetlink(7)). Each call is one request
+ * and its acknowledgement, in the network namespace of the calling process. Netlink and not ioctl, because
+ * netlink has one form for both families and allows several IPv4 addresses on a device.
  */
-#include "funnel-io.h"
+#include "link.h"
+#include "values.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <arpa/inet.h>
 #include <linux/if_link.h>
@@ -40,7 +47,7 @@ static void close_nest(const struct request *request, struct rtattr *nest) {
   nest->rta_len = (uint16_t)((const uint8_t *)request + request->head.nlmsg_len - (const uint8_t *)nest);
 }
 
-/* 0, or the errno with which the kernel, or a call, refused. */
+/* Sends a request. Returns 0, or the errno of the kernel's refusal or of a failed call. */
 static int ask(struct request *request) {
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -68,7 +75,10 @@ napi_value link_index(napi_env env, napi_callback_info info) {
   return index ? make_int(env, (int32_t)index) : throw_errno(env, errno, name);
 }
 
-/* setLink(index, mtu, up, quiet): each of them -1 for unchanged. Quiet: no link-local address, hence no solicitations. */
+/*
+ * setLink(index, mtu, up, quiet): -1 leaves a value as it is. Quiet: no link-local address, hence no
+ * solicitations.
+ */
 napi_value set_link(napi_env env, napi_callback_info info) {
   napi_value values[4];
   int32_t index, mtu, up, quiet;
@@ -124,7 +134,7 @@ napi_value change_address(napi_env env, napi_callback_info info) {
         sizeof request.body.address);
   request.body.address = (struct ifaddrmsg){.ifa_family = family, .ifa_prefixlen = (uint8_t)prefix};
   request.body.address.ifa_index = (uint32_t)index;
-  /* Nobody else is on a tun device to have the same address. */
+  /* No other host is on a tun device, so duplicate address detection finds none. */
   if (family == AF_INET6) request.body.address.ifa_flags = IFA_F_NODAD;
   add(&request, IFA_LOCAL, address, length);
   add(&request, IFA_ADDRESS, address, length);
@@ -132,7 +142,7 @@ napi_value change_address(napi_env env, napi_callback_info info) {
   return error ? throw_errno(env, error, present ? "add address" : "remove address") : NULL;
 }
 
-/* changeRoute(index, destination, prefixLength, add): a route that leads into the interface. */
+/* changeRoute(index, destination, prefixLength, add): adds or removes a route into the interface. */
 napi_value change_route(napi_env env, napi_callback_info info) {
   napi_value values[4];
   int32_t index, prefix, present;

@@ -1,12 +1,24 @@
-/* Tun and tap devices (Linux: Documentation/networking/tuntap.rst). One frame is one read, or one write. */
-#include "funnel-io.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One frame is one read, or one write. */
+#include "tun.h"
+#include "batch.h"
+#include "channel.h"
+#include "handover.h"
+#include "instance.h"
+#include "limits.h"
+#include "values.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
 
-/* The spill takes what does not fit the small room, so a frame is never cut short. */
+/* Bytes that do not fit the small room go to the spill, so no frame is ever cut short. */
 static int read_tun(struct channel *channel) {
   struct batch *batch = channel->batch;
   uint32_t count = 0;
@@ -19,7 +31,7 @@ static int read_tun(struct channel *channel) {
     ssize_t length = readv(channel->fd, vectors, 2);
     if (length < 0) {
       if (errno == EINTR) continue;
-      /* What came before the error is handed over; the error comes again at the next wake-up. */
+      /* First hand over the frames before the error; the next wake-up meets the error again. */
       if (errno == EAGAIN || count) break;
       return -errno;
     }
@@ -30,8 +42,9 @@ static int read_tun(struct channel *channel) {
 }
 
 /*
- * openTun(batch, { device, tap, multiQueue, key }) → { channel, device, index, note }. An empty name lets the system choose.
- * A device that a lane before left under this key is taken as it is; then there may be a note of it.
+ * openTun(batch, { device, tap, multiQueue, key }) → { channel, device, index, note }. With an empty name the
+ * system chooses one. If an earlier lane left a device under this key, this returns that device as it is,
+ * with its note if it has one.
  */
 napi_value open_tun(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
@@ -77,7 +90,7 @@ napi_value open_tun(napi_env env, napi_callback_info info) {
   return made;
 }
 
-/* writeTun(channel, count) → frames written; the others are in the tally. */
+/* writeTun(channel, count) → frames written. The tally counts the others. */
 napi_value write_tun(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct channel *channel;

@@ -1,11 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What routers and hosts answered to our datagrams. The kernel keeps it in the socket's error queue (ip(7), IP_RECVERR);
- * here it becomes the ICMP message that it was, whole with its checksum, so that a piece meets errors as frames.
+ * Errors that routers and hosts send about our datagrams. The kernel keeps them in the socket's error queue
+ * (ip(7), IP_RECVERR). This file rebuilds the ICMP message of each, with its checksum, so that a piece gets
+ * errors as frames.
  *
- * The kernel does not tell the identification and hop limit of the datagram that is quoted, nor how long it was: those
- * fields are 0, and the lengths are those of what is quoted.
+ * The kernel does not pass on the identification, the hop limit and the length of the quoted datagram. The
+ * first two fields are 0, and the lengths are those of the quoted bytes.
  */
-#include "funnel-io.h"
+#include "udp.h"
+#include "batch.h"
+#include "channel.h"
+#include "limits.h"
+#include "packet.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #include <linux/errqueue.h>
 
@@ -20,22 +30,23 @@ enum {
 };
 
 /* One entry of the error queue. */
-struct told {
+struct queued_error {
   struct sock_extended_err *error;
-  /* The offender, where one is told; else NULL. */
+  /* The sender of the ICMP message, where the kernel knows it; else NULL. */
   const struct sockaddr *offender;
-  /* The address of ours that the answer came to; all zero where it is not told. */
+  /* The local address that the ICMP message came to; all zero where the kernel does not know it. */
   uint8_t local[16];
   struct sockaddr_storage destination;
   uint32_t quoted;
 };
 
-/* Takes one entry; the quoted payload goes to `payload`. False when the queue is empty. */
-static bool take(struct channel *channel, uint8_t *payload, uint32_t most, uint8_t *control, struct told *told) {
+/* Takes one entry, and puts the quoted payload into `payload`. False when the queue is empty. */
+static bool take(struct channel *channel, uint8_t *payload, uint32_t most, uint8_t *control,
+                 struct queued_error *queued) {
   struct iovec vector = {payload, most};
   struct msghdr message = {
-      .msg_name = &told->destination,
-      .msg_namelen = sizeof told->destination,
+      .msg_name = &queued->destination,
+      .msg_namelen = sizeof queued->destination,
       .msg_iov = &vector,
       .msg_iovlen = 1,
       .msg_control = control,
@@ -43,20 +54,20 @@ static bool take(struct channel *channel, uint8_t *payload, uint32_t most, uint8
   };
   ssize_t length = recvmsg(channel->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
   if (length < 0) return false;
-  told->quoted = (uint32_t)length;
-  told->error = NULL;
-  told->offender = NULL;
-  memset(told->local, 0, sizeof told->local);
+  queued->quoted = (uint32_t)length;
+  queued->error = NULL;
+  queued->offender = NULL;
+  memset(queued->local, 0, sizeof queued->local);
   for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
     if ((part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) ||
         (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR)) {
-      told->error = (struct sock_extended_err *)CMSG_DATA(part);
-      const struct sockaddr *offender = SO_EE_OFFENDER(told->error);
-      if (offender->sa_family != AF_UNSPEC) told->offender = offender;
+      queued->error = (struct sock_extended_err *)CMSG_DATA(part);
+      const struct sockaddr *offender = SO_EE_OFFENDER(queued->error);
+      if (offender->sa_family != AF_UNSPEC) queued->offender = offender;
     } else if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_PKTINFO) {
-      memcpy(told->local, &((struct in_pktinfo *)CMSG_DATA(part))->ipi_addr, 4);
+      memcpy(queued->local, &((struct in_pktinfo *)CMSG_DATA(part))->ipi_addr, 4);
     } else if (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_PKTINFO) {
-      memcpy(told->local, &((struct in6_pktinfo *)CMSG_DATA(part))->ipi6_addr, 16);
+      memcpy(queued->local, &((struct in6_pktinfo *)CMSG_DATA(part))->ipi6_addr, 16);
     }
   }
   return true;
@@ -84,34 +95,37 @@ int read_udp4_errors(struct channel *channel) {
   enum { BEFORE = IPV4_HEADER + ICMP_HEADER + IPV4_HEADER + UDP_HEADER };
   struct batch *batch = channel->batch;
   _Alignas(8) uint8_t control[CONTROL_BYTES];
-  struct told told;
+  struct queued_error queued;
   uint32_t count = 0;
   while (count < batch->slots) {
     if (!in_memory(batch, batch->addresses[count], batch->room)) return 0;
     uint8_t *at = batch->memory + batch->addresses[count], *icmp = at + IPV4_HEADER, *quote = icmp + ICMP_HEADER;
     uint32_t most = (batch->room < ICMP4_MOST ? batch->room : ICMP4_MOST) - BEFORE;
-    if (!take(channel, at + BEFORE, most, control, &told)) break;
-    if (!told.error || told.destination.ss_family != AF_INET) continue;
-    const struct sockaddr_in *to = (struct sockaddr_in *)&told.destination;
-    const struct sockaddr_in *offender = (const struct sockaddr_in *)told.offender;
-    uint8_t type = told.error->ee_type, code = told.error->ee_code;
-    if (told.error->ee_origin == SO_EE_ORIGIN_LOCAL) {
-      /* The machine's own refusal: too large for a path that it knows. Others were told as the result of sending. */
-      if (told.error->ee_errno != EMSGSIZE) continue;
+    if (!take(channel, at + BEFORE, most, control, &queued)) break;
+    if (!queued.error || queued.destination.ss_family != AF_INET) continue;
+    const struct sockaddr_in *to = (struct sockaddr_in *)&queued.destination;
+    const struct sockaddr_in *offender = (const struct sockaddr_in *)queued.offender;
+    uint8_t type = queued.error->ee_type, code = queued.error->ee_code;
+    if (queued.error->ee_origin == SO_EE_ORIGIN_LOCAL) {
+      /*
+       * The machine itself refused: too large for a path that it knows. The send call returned all its other
+       * refusals.
+       */
+      if (queued.error->ee_errno != EMSGSIZE) continue;
       type = ICMP_UNREACHABLE;
       code = ICMP_FRAGMENTATION_NEEDED;
       offender = NULL;
-    } else if (told.error->ee_origin != SO_EE_ORIGIN_ICMP) {
+    } else if (queued.error->ee_origin != SO_EE_ORIGIN_ICMP) {
       continue;
     }
-    uint32_t length = BEFORE + told.quoted;
-    write_ipv4(at, length, 64, IPPROTO_ICMP, offender ? (const void *)&offender->sin_addr : told.local, told.local);
+    uint32_t length = BEFORE + queued.quoted;
+    write_ipv4(at, length, 64, IPPROTO_ICMP, offender ? (const void *)&offender->sin_addr : queued.local, queued.local);
     memset(icmp, 0, ICMP_HEADER);
     icmp[0] = type;
     icmp[1] = code;
-    if (type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED) put16(icmp + 6, told.error->ee_info & 0xffff);
-    write_ipv4(quote, length - IPV4_HEADER - ICMP_HEADER, 0, IPPROTO_UDP, told.local, &to->sin_addr);
-    write_udp(quote + IPV4_HEADER, channel->port, ntohs(to->sin_port), told.quoted);
+    if (type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED) put16(icmp + 6, queued.error->ee_info & 0xffff);
+    write_ipv4(quote, length - IPV4_HEADER - ICMP_HEADER, 0, IPPROTO_UDP, queued.local, &to->sin_addr);
+    write_udp(quote + IPV4_HEADER, channel->port, ntohs(to->sin_port), queued.quoted);
     put16(icmp + 2, fold(sum_bytes(0, icmp, length - IPV4_HEADER)));
     batch->lengths[count++] = length;
   }
@@ -119,7 +133,8 @@ int read_udp4_errors(struct channel *channel) {
   return (int)count;
 }
 
-static void write_ipv6(uint8_t *at, uint32_t payload, uint8_t hops, uint8_t protocol, const void *from, const void *to) {
+static void write_ipv6(uint8_t *at, uint32_t payload, uint8_t hops, uint8_t protocol, const void *from,
+                       const void *to) {
   memset(at, 0, IPV6_HEADER);
   at[0] = 0x60;
   put16(at + 4, payload);
@@ -133,37 +148,37 @@ int read_udp6_errors(struct channel *channel) {
   enum { BEFORE = IPV6_HEADER + ICMP_HEADER + IPV6_HEADER + UDP_HEADER };
   struct batch *batch = channel->batch;
   _Alignas(8) uint8_t control[CONTROL_BYTES];
-  struct told told;
+  struct queued_error queued;
   uint32_t count = 0;
   while (count < batch->slots) {
     if (!in_memory(batch, batch->addresses[count], batch->room)) return 0;
     uint8_t *at = batch->memory + batch->addresses[count], *icmp = at + IPV6_HEADER, *quote = icmp + ICMP_HEADER;
     uint32_t most = (batch->room < ICMP6_MOST ? batch->room : ICMP6_MOST) - BEFORE;
-    if (!take(channel, at + BEFORE, most, control, &told)) break;
-    if (!told.error || told.destination.ss_family != AF_INET6) continue;
-    const struct sockaddr_in6 *to = (struct sockaddr_in6 *)&told.destination;
-    const struct sockaddr_in6 *offender = (const struct sockaddr_in6 *)told.offender;
-    uint8_t type = told.error->ee_type, code = told.error->ee_code;
-    if (told.error->ee_origin == SO_EE_ORIGIN_LOCAL) {
-      if (told.error->ee_errno != EMSGSIZE) continue;
+    if (!take(channel, at + BEFORE, most, control, &queued)) break;
+    if (!queued.error || queued.destination.ss_family != AF_INET6) continue;
+    const struct sockaddr_in6 *to = (struct sockaddr_in6 *)&queued.destination;
+    const struct sockaddr_in6 *offender = (const struct sockaddr_in6 *)queued.offender;
+    uint8_t type = queued.error->ee_type, code = queued.error->ee_code;
+    if (queued.error->ee_origin == SO_EE_ORIGIN_LOCAL) {
+      if (queued.error->ee_errno != EMSGSIZE) continue;
       type = ICMP6_TOO_BIG;
       code = 0;
       offender = NULL;
-    } else if (told.error->ee_origin != SO_EE_ORIGIN_ICMP6) {
+    } else if (queued.error->ee_origin != SO_EE_ORIGIN_ICMP6) {
       continue;
     }
-    uint32_t length = BEFORE + told.quoted;
-    write_ipv6(at, length - IPV6_HEADER, 64, IPPROTO_ICMPV6, offender ? (const void *)&offender->sin6_addr : told.local,
-               told.local);
+    uint32_t length = BEFORE + queued.quoted;
+    const void *from = offender ? (const void *)&offender->sin6_addr : queued.local;
+    write_ipv6(at, length - IPV6_HEADER, 64, IPPROTO_ICMPV6, from, queued.local);
     memset(icmp, 0, ICMP_HEADER);
     icmp[0] = type;
     icmp[1] = code;
     if (type == ICMP6_TOO_BIG) {
-      put16(icmp + 4, told.error->ee_info >> 16);
-      put16(icmp + 6, told.error->ee_info & 0xffff);
+      put16(icmp + 4, queued.error->ee_info >> 16);
+      put16(icmp + 6, queued.error->ee_info & 0xffff);
     }
-    write_ipv6(quote, UDP_HEADER + told.quoted, 0, IPPROTO_UDP, told.local, &to->sin6_addr);
-    write_udp(quote + IPV6_HEADER, channel->port, ntohs(to->sin6_port), told.quoted);
+    write_ipv6(quote, UDP_HEADER + queued.quoted, 0, IPPROTO_UDP, queued.local, &to->sin6_addr);
+    write_udp(quote + IPV6_HEADER, channel->port, ntohs(to->sin6_port), queued.quoted);
     /* The pseudo-header (RFC 8200 §8.1): both addresses, the length and the protocol. */
     uint32_t sum = sum_bytes(0, at + 8, 32) + (length - IPV6_HEADER) + IPPROTO_ICMPV6;
     put16(icmp + 2, fold(sum_bytes(sum, icmp, length - IPV6_HEADER)));

@@ -1,5 +1,18 @@
-/* UDP sockets that tell, and are told, what the IP header holds (ip(7), ipv6(7)). */
-#include "funnel-io.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens UDP sockets that pass the fields of the IP header in both directions (ip(7), ipv6(7)). */
+#include "udp.h"
+#include "batch.h"
+#include "channel.h"
+#include "handover.h"
+#include "instance.h"
+#include "limits.h"
+#include "values.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <arpa/inet.h>
 #include <linux/errqueue.h>
@@ -7,7 +20,10 @@
 #include <stdio.h>
 
 enum {
-  /* What arrives while the lane is busy for some milliseconds at a gigabit; the system may grant less. */
+  /*
+   * Room for the datagrams that arrive at a gigabit while the lane is busy for some milliseconds. The system
+   * may grant less.
+   */
   RECEIVE_BUFFER = 2 << 20,
   SEND_BUFFER = 1 << 20,
 };
@@ -29,7 +45,7 @@ static bool set(int fd, int level, int option, int value) {
 static bool set_ipv4(int fd) {
   return set(fd, IPPROTO_IP, IP_PKTINFO, 1) && set(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
          set(fd, IPPROTO_IP, IP_RECVTOS, 1) && set(fd, IPPROTO_IP, IP_RECVERR, 1) &&
-         /* Groups that other sockets of this machine joined are none of ours. */
+         /* Do not receive for groups that only other sockets of this machine joined. */
          set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) && set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 }
 
@@ -50,7 +66,7 @@ static int join_group(int fd, const struct udp_options *options, unsigned int de
   return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &request, sizeof request) ? errno : 0;
 }
 
-/* 0, or an errno with the call that failed in `what`. */
+/* Returns 0, or an errno with the name of the failed call in `what`. */
 static int bind_socket(int fd, const struct udp_options *options, unsigned int device, const char **what) {
   struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)options->port)};
   struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
@@ -59,7 +75,10 @@ static int bind_socket(int fd, const struct udp_options *options, unsigned int d
   if (!set(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1)) return errno;
   if (options->reuse && !set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
   if (options->broadcast && !set(fd, SOL_SOCKET, SO_BROADCAST, 1)) return errno;
-  /* With privilege beyond the system's limit, else up to it. That the limit is lower is no error. */
+  /*
+   * A privileged process exceeds the system's limit, any other gets at most the limit. A lower limit is no
+   * error.
+   */
   if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)) set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
   if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER)) set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
   if (*options->device) {
@@ -81,8 +100,8 @@ static int bind_socket(int fd, const struct udp_options *options, unsigned int d
 
 /*
  * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, key }) → { channel, port }.
- * An empty address is any; port 0 lets the system choose; an empty device and group are none. A socket that a lane before
- * left under this key is taken as it is.
+ * An empty address is any; for port 0 the system chooses; an empty device or group is none. If an earlier
+ * lane left a socket under this key, this returns that socket as it is.
  */
 napi_value open_udp(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
@@ -128,9 +147,9 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   }
   channel->read = options.family == AF_INET ? read_udp4 : read_udp6;
   channel->read_errors = options.family == AF_INET ? read_udp4_errors : read_udp6_errors;
-  /* With SO_SELECT_ERR_QUEUE the error queue is POLLPRI, and libuv goes on polling. */
+  /* With SO_SELECT_ERR_QUEUE the error queue raises POLLPRI, and libuv goes on polling. */
   channel->events = UV_READABLE | UV_PRIORITIZED;
-  /* The port stands at the same place in both families' addresses. */
+  /* The port is at the same offset in the addresses of both families. */
   channel->port = ntohs(bound.sin6_port);
   channel->scope = device;
   channel->default_hops = hops;
@@ -140,7 +159,7 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   return made;
 }
 
-/* setBroadcast(channel, on): of a socket that another endpoint has opened. */
+/* setBroadcast(channel, on): for a socket that another endpoint opened. */
 napi_value set_broadcast(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct channel *channel;

@@ -1,11 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Datagrams with their headers: recvmmsg brings the payloads, and what the kernel tells beside them becomes an IP and a
- * UDP header right in front. The UDP checksum was verified and is not known; the field is 0, and the host marks the
- * header unfinished.
+ * Reads datagrams with their headers: recvmmsg brings the payloads, and the ancillary data becomes an IP and
+ * a UDP header right in front of each. The kernel verifies the UDP checksum but does not pass it on: the
+ * field is 0, and the host marks the header unfinished.
  */
-#include "funnel-io.h"
+#include "udp.h"
+#include "batch.h"
+#include "channel.h"
+#include "limits.h"
+#include "packet.h"
 
-/* Makes the messages of slots [from, to) ready for payloads behind `header` bytes. False: an address is out of memory. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/*
+ * Prepares the messages of slots [from, to) for payloads behind `header` bytes. False: an address is outside
+ * the memory.
+ */
 static bool prepare(struct batch *batch, uint32_t header, uint32_t from, uint32_t to) {
   for (uint32_t i = from; i < to; i++) {
     if (!in_memory(batch, batch->addresses[i], batch->room)) return false;
@@ -23,7 +35,10 @@ static bool prepare(struct batch *batch, uint32_t header, uint32_t from, uint32_
   return true;
 }
 
-/* Receives into the batch; only what the last read used up, or a socket of the other family, is prepared afresh. */
+/*
+ * Receives into the batch. Prepares only the messages that the last read used up; all of them after the other
+ * family.
+ */
 static int receive(struct channel *channel, uint32_t header) {
   struct batch *batch = channel->batch;
   uint32_t from = 0, to = batch->prepared == header ? batch->stale : batch->slots;
@@ -33,7 +48,7 @@ static int receive(struct channel *channel, uint32_t header) {
   batch->stale = 0;
   int count = recvmmsg(channel->fd, batch->messages, batch->slots, MSG_DONTWAIT, NULL);
   if (count < 0) {
-    /* An error that an earlier datagram met is told here once, and stands in the error queue too. */
+    /* The error of an earlier datagram. The kernel reports it here once, and the error queue has it too. */
     batch->stale = 1;
     return 0;
   }

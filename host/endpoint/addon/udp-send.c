@@ -1,10 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames that begin with their IP and UDP headers go out as datagrams that obey those headers: addresses and ports,
- * hop limit, traffic class, don't-fragment. What equals the socket's own default is left out of the ancillary data.
- * A source address or hop limit of zero is the system's choice. Not obeyed, because the kernel keeps them to itself: the
- * identification, fragments, IPv4 options, IPv6 extension headers and the flow label.
+ * Sends frames that begin with their IP and UDP headers as datagrams that obey those headers: addresses and
+ * ports, hop limit, traffic class, don't-fragment. The ancillary data leaves out values that equal the
+ * socket's default. For a source address or hop limit of zero the system chooses. The kernel lets no sender
+ * set the identification, fragments, IPv4 options, IPv6 extension headers and the flow label, so these are
+ * not obeyed.
  */
-#include "funnel-io.h"
+#include "udp.h"
+#include "batch.h"
+#include "channel.h"
+#include "instance.h"
+#include "packet.h"
+#include "values.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 
 static struct cmsghdr *add_control(struct msghdr *message, int level, int type, const void *data, size_t length) {
   struct cmsghdr *part = (struct cmsghdr *)((uint8_t *)message->msg_control + message->msg_controllen);
@@ -27,7 +38,7 @@ static void address_ipv4(struct channel *channel, const uint8_t *ip, const uint8
     memcpy(&source.ipi_spec_dst, ip + 12, 4);
     add_control(message, IPPROTO_IP, IP_PKTINFO, &source, sizeof source);
   }
-  /* To a group, the kernel's default is another one: 1. */
+  /* For a group the kernel's default differs: 1. */
   if (hops && (hops != channel->default_hops || ip[16] >= 224))
     add_control(message, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
   if (class) add_control(message, IPPROTO_IP, IP_TOS, &class, sizeof class);
@@ -52,7 +63,9 @@ static void address_ipv6(struct channel *channel, const uint8_t *ip, const uint8
   if (class) add_control(message, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
 }
 
-/* Whether the headers and the payload of outgoing frame i lie in memory, and belong to this socket's family. */
+/*
+ * Whether the headers and the payload of outgoing frame i lie in memory, and belong to this socket's family.
+ */
 static bool is_sendable(const struct channel *channel, uint32_t i) {
   const struct batch *batch = channel->batch;
   bool four = channel->read == read_udp4;
@@ -61,7 +74,10 @@ static bool is_sendable(const struct channel *channel, uint32_t i) {
          in_memory(batch, udp + UDP_HEADER, length) && batch->memory[ip] >> 4 == (four ? 4 : 6);
 }
 
-/* Sends messages [from, to), which want the same fragmentation; failures go to the tally. Returns how many went. */
+/*
+ * Sends messages [from, to), which want the same fragmentation, and counts failures in the tally. Returns the
+ * number sent.
+ */
 static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
   struct funnel_instance *instance = channel->instance;
   uint32_t *tally = channel->batch->tally;
@@ -76,13 +92,14 @@ static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
       continue;
     }
     enum tally why = tally_of(errno);
-    /* The socket's buffer is full: what follows would meet the same. */
+    /* The socket's buffer is full, and would be for the messages that follow. */
     if (why == TALLY_WOULD_BLOCK) {
       tally[why] += to - from;
       return sent;
     }
-    /* It may have been an earlier datagram's error, which is told once to whoever sends next; this one was not sent. Not
-       so for its own size: trying that again would only put it into the error queue twice. */
+    /* This may be the error of an earlier datagram, which the kernel reports once, to the next send. Then
+       this one was not sent, so try it again. An error about its own size is its own: another try would only
+       queue that error twice. */
     if (!again && why != TALLY_TOO_LARGE) {
       again = true;
       continue;
@@ -100,7 +117,7 @@ static void set_fragmentation(struct channel *channel, bool dont) {
   if (setsockopt(channel->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof value) == 0) channel->dont_fragment = dont;
 }
 
-/* sendUdp(channel, count) → datagrams sent; the others are in the tally. */
+/* sendUdp(channel, count) → datagrams sent. The tally counts the others. */
 napi_value send_udp(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct channel *channel;

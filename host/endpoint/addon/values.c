@@ -1,9 +1,12 @@
-/* Arguments that come from JavaScript, and errors that go there. */
-#include "funnel-io.h"
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "values.h"
+
+#include <uv.h>
+#include <string.h>
 
 #include <stdio.h>
 
-/* Throws an Error with `code` (EPERM …), `errno` and `syscall`, as Node's own system errors have them. */
+/* The Error has `code` (EPERM …), `errno` and `syscall`, like a system error of Node itself. */
 napi_value throw_errno(napi_env env, int error, const char *what) {
   char text[256];
   napi_value code, message, thrown;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The traffic of the bench, over UDP and IPv6, for the namespaces at both ends:
  *

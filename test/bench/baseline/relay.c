@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * relay DEVICE DEVICE: passes packets between two tun devices.
  *

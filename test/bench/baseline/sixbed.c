@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sixbed DEVICE IPV4 PORT PREFIX [ROUTER-IPV4 ROUTER-PORT]: IPv6 in UDP as 6bed4 does it, between a tun device and one
  * UDP socket. PREFIX is the /64 of the router.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What both baselines need of a tun device. */
 #ifndef BENCH_TUN_H
 #define BENCH_TUN_H

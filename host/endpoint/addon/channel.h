@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors that a loop polls. */
+#ifndef FUNNEL_CHANNEL_H
+#define FUNNEL_CHANNEL_H
+
+#include <node_api.h>
+#include <uv.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct batch;
+struct funnel_instance;
+
+struct channel {
+  uv_poll_t poll;
+  struct funnel_instance *instance;
+  struct batch *batch;
+  int id;
+  int fd;
+  bool closing;
+  int events;
+  /* Reads frames into the batch. Returns their number (0: nothing was there), or a negative errno. */
+  int (*read)(struct channel *);
+  /* Makes frames (ICMP) from the socket's error queue into the batch. NULL where there is no such queue. */
+  int (*read_errors)(struct channel *);
+  /* UDP only. */
+  uint16_t port;
+  uint32_t scope;
+  int default_hops;
+  int dont_fragment;
+  /* For the lane that inherits the descriptor; NULL where none can. */
+  char *key;
+  char *note;
+};
+
+/* The channel with this number; NULL after throwing. */
+struct channel *find_channel(napi_env env, napi_value id);
+/* Takes fd. On failure it closes fd, throws, and returns NULL. */
+struct channel *add_channel(napi_env env, struct batch *batch, int fd);
+/* Closes the descriptor before it returns. */
+void close_channel(struct channel *channel);
+/*
+ * At the end of the environment: leaves the descriptor to the next lane where that is possible, else closes
+ * it.
+ */
+void end_channel(struct channel *channel);
+
+/* The option key of an opener; empty where it is absent, and then no lane can inherit the channel. */
+bool key_of(napi_env env, napi_value options, char *into, size_t size);
+/*
+ * Gives the channel its key and its note, which it takes, and puts the note into `made`. On failure it closes
+ * the channel.
+ */
+bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made);
+
+napi_value start_channel(napi_env env, napi_callback_info info);
+napi_value close_channel_call(napi_env env, napi_callback_info info);
+napi_value adopt_channel(napi_env env, napi_callback_info info);
+napi_value note_channel(napi_env env, napi_callback_info info);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The addon: what the operating system has and Node's core lacks. Tun and tap devices, and UDP with its
+ * headers, both in batches.
+ *
+ * Theory of operation.  A *batch* belongs to one endpoint of one lane. It knows the lane's frame memory (one
+ * ArrayBuffer that lives as long as the lane) and a few typed arrays through which integers pass in both
+ * directions, so that a call carries numbers only. A *channel* is one descriptor that reads into, and writes
+ * from, a batch. Several channels (the sockets of one UDP endpoint) share a batch, because the callback
+ * empties it before anything is read again.
+ *
+ *   uv_poll reports readable → read up to `slots` frames, frame i straight to memory[addresses[i]]
+ *                            → one callback (channel, count) → the host takes the rows and sets fresh addresses
+ *
+ * A frame larger than a small room goes on in slot i of the *spill*. The host then finds a large room and
+ * calls gather().
+ *
+ * All state hangs on the environment (instance data), so every worker thread has its own. The exception is
+ * what a thread leaves that was ended by force (handover.c).
+ *
+ * Each file includes only headers of files below it:
+ *
+ *   module → tun, udp-*, link → channel → batch, handover → instance, values → limits, packet
+ */
+#include "batch.h"
+#include "channel.h"
+#include "handover.h"
+#include "instance.h"
+#include "link.h"
+#include "tun.h"
+#include "udp.h"
+#include "values.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void free_instance(struct funnel_instance *instance) {
+  napi_async_cleanup_hook_handle cleanup = instance->cleanup;
+  for (uint32_t i = 0; i < instance->batch_count; i++)
+    if (instance->batches[i]) drop_batch(instance, instance->batches[i]);
+  free(instance->channels);
+  free(instance->batches);
+  free(instance);
+  napi_remove_async_cleanup_hook(cleanup);
+}
+
+/*
+ * The environment ends. Open channels are left to the next lane or closed, and the instance lives until libuv
+ * has let go of them. No Node-API value is touched any more.
+ */
+static void on_environment_end(napi_async_cleanup_hook_handle handle, void *data) {
+  struct funnel_instance *instance = data;
+  instance->cleanup = handle;
+  instance->on_idle = free_instance;
+  for (uint32_t i = 0; i < instance->channel_count; i++)
+    if (instance->channels[i]) end_channel(instance->channels[i]);
+  if (!instance->open_polls) free_instance(instance);
+}
+
+static void export(napi_env env, napi_value exports, const char *name, napi_callback call) {
+  napi_value function;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, NULL, &function) == napi_ok)
+    napi_set_named_property(env, exports, name, function);
+}
+
+NAPI_MODULE_INIT() {
+  struct funnel_instance *instance = calloc(1, sizeof *instance);
+  if (!instance) return throw_errno(env, ENOMEM, "load");
+  instance->env = env;
+  if (napi_set_instance_data(env, instance, NULL, NULL) != napi_ok ||
+      napi_add_async_cleanup_hook(env, on_environment_end, instance, &instance->cleanup) != napi_ok) {
+    free(instance);
+    napi_throw_error(env, NULL, "the addon cannot be attached to this environment");
+    return NULL;
+  }
+  export(env, exports, "createBatch", create_batch);
+  export(env, exports, "releaseBatch", release_batch);
+  export(env, exports, "gather", gather);
+  export(env, exports, "start", start_channel);
+  export(env, exports, "close", close_channel_call);
+  export(env, exports, "adopt", adopt_channel);
+  export(env, exports, "handover", set_handover);
+  export(env, exports, "dropHandover", drop_handover);
+  export(env, exports, "note", note_channel);
+  export(env, exports, "openTun", open_tun);
+  export(env, exports, "writeTun", write_tun);
+  export(env, exports, "openUdp", open_udp);
+  export(env, exports, "sendUdp", send_udp);
+  export(env, exports, "setBroadcast", set_broadcast);
+  export(env, exports, "linkIndex", link_index);
+  export(env, exports, "setLink", set_link);
+  export(env, exports, "changeAddress", change_address);
+  export(env, exports, "changeRoute", change_route);
+  return exports;
+}

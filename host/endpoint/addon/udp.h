@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* UDP sockets that pass the fields of the IP header in both directions (ip(7), ipv6(7)). */
+#ifndef FUNNEL_UDP_H
+#define FUNNEL_UDP_H
+
+#include <node_api.h>
+
+struct channel;
+
+/* udp-open.c */
+napi_value open_udp(napi_env env, napi_callback_info info);
+napi_value set_broadcast(napi_env env, napi_callback_info info);
+
+/* udp-read.c */
+int read_udp4(struct channel *channel);
+int read_udp6(struct channel *channel);
+
+/* udp-errors.c */
+int read_udp4_errors(struct channel *channel);
+int read_udp6_errors(struct channel *channel);
+
+/* udp-send.c */
+napi_value send_udp(napi_env env, napi_callback_info info);
+
+#endif

@@ -6,10 +6,10 @@ import type {
 } from '../../puzzle/runtime/snapshot.ts';
 
 /**
- * The counters of a lane that goes on for one that ended by force, with those of before: the ledger belongs to the named piece.
- * Of what is not there any more nothing is told.
+ * Adds the counters of former lanes to those of the present lane, by the names of pieces and Edges. Counters of pieces
+ * that no longer exist are dropped.
  *
- * @param before as they were when the lane before ended; its own are carried already
+ * @param before the sum of all former lanes, when the last of them ended
  */
 export function withCarried(present: LaneSnapshot, before: LaneSnapshot | undefined): LaneSnapshot {
   if (before === undefined) return present;
@@ -22,7 +22,7 @@ export function withCarried(present: LaneSnapshot, before: LaneSnapshot | undefi
   };
 }
 
-/** Without what a change took away: a piece of the same name that comes later is another. */
+/** Drops pieces that a change has removed: a later piece with the same name is another piece. */
 export function withoutPieces(before: LaneSnapshot, names: readonly string[]): LaneSnapshot {
   return { ...before, pieces: before.pieces.filter(({ name }) => !names.includes(name)) };
 }
@@ -52,7 +52,7 @@ function edgeSum(edge: EdgeSnapshot, former: EdgeSnapshot): EdgeSnapshot {
   };
 }
 
-/** Reasons of the host stand there once they have happened: those of before have. */
+/** A snapshot lists a reason of the host only once it has occurred, so the former lane may list more. */
 function reasonSums(
   reasons: readonly ReasonSnapshot[],
   former: readonly ReasonSnapshot[],

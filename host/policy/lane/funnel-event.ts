@@ -2,30 +2,31 @@ import type { Difference } from '../../puzzle/change/difference.ts';
 import type { LaneEvent } from '../../puzzle/runtime/failures.ts';
 import type { LogEntry } from '../../puzzle/runtime/log-entry.ts';
 
-/** What happens in a Funnel besides traffic. */
+/** An event of a Funnel: everything that happens in it besides traffic. */
 export type FunnelEvent = LaneEvent | ChangedEvent | RecoveredEvent | ({ readonly kind: 'log' } & LogEntry);
 
-/** A lane was ended by force, or died, and another one goes on in its place. */
+/** A lane was ended by force, or died, and another lane has taken its place. */
 export interface RecoveredEvent {
   readonly kind: 'recovered';
-  /** The piece that is left out, because it kept the lane or the lane died in it. */
+  /** The piece that is left out, because it kept the lane or because the lane died in its call. */
   readonly without?: string;
-  /** Pieces that go on with the state that they saved last. */
+  /** Pieces that continue with the state that they saved last. */
   readonly restored: readonly string[];
-  /** For how long the watchdog had seen that nothing went on, and how long it took from then on. */
+  /** Time from the first observation of the stall to its detection. */
   readonly stalledMs: number;
+  /** Time from the detection until the new lane ran. */
   readonly recoveredMs: number;
 }
 
-/** Another configuration runs now. */
+/** The Funnel runs another configuration from now on. */
 export interface ChangedEvent {
   readonly kind: 'changed';
-  /** Its file, as it was named. */
+  /** The name of its file, as the caller gave it. */
   readonly configuration: string;
   readonly difference: Difference;
 }
 
-/** The events to which a Funnel lets one listen. */
+/** The events of a Funnel with the arguments of their listeners. */
 export type FunnelEvents = {
   [K in FunnelEvent['kind']]: [event: Extract<FunnelEvent, { kind: K }>];
 };

@@ -7,18 +7,18 @@ import type { FunnelEvent } from './funnel-event.ts';
 import type { LaneHandle } from './lane-handle.ts';
 
 /**
- * A lane in the thread that opened the Funnel.
+ * Starts a lane in the thread that opens the Funnel.
  *
  * @throws {PuzzleError} where the puzzle cannot be started; nothing is left open.
  */
 export async function startInlineLane(
   puzzle: Puzzle,
-  tell: (event: FunnelEvent) => void,
+  notify: (event: FunnelEvent) => void,
 ): Promise<LaneHandle> {
   const lane = new Lane({
     protocols: puzzle.checkContext.protocols,
-    onEvent: tell,
-    onLog: (entry) => tell({ kind: 'log', ...entry }),
+    onEvent: notify,
+    onLog: (entry) => notify({ kind: 'log', ...entry }),
   });
   await lane.start(makersOf(puzzle), puzzle.networks, puzzle.joints);
   return new InlineLane(lane);

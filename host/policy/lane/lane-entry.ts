@@ -5,20 +5,20 @@ import { FrameKernel } from '../../engine/crossing/frame-kernel.ts';
 import { Lane } from '../../puzzle/lane.ts';
 import { CallMonitor, CallMonitorReader } from '../../puzzle/runtime/call-monitor.ts';
 import { protocolsOfPuzzle } from '../../puzzle/runtime/component-environment.ts';
-import { type LaneMessage, type LaneQuestion, type LaneSetting, transferred } from './lane-messages.ts';
+import { type LaneMessage, type LaneRequest, type LaneThreadData, transferred } from './lane-messages.ts';
 import { type LaneOrder, makersFor } from './lane-order.ts';
 
 /*
- * What runs in the thread of a lane. It answers questions one after the other, except that a change which is still prepared can
- * be overtaken by a newer one; and it tells its counters now and then, so that they are known when it ends by force.
+ * The entry of a lane's thread. It handles requests one after the other; only a change that is still prepared can be
+ * superseded by a newer one. It also reports its counters at intervals, so that they survive an end by force.
  */
 
-/** How old the counters are at most that are known of a lane which ended by force. */
+/** The interval of the reports: the greatest age of the counters that a lane leaves when it is ended by force. */
 const SNAPSHOT_MS = 250;
 
 const port = parentPort;
 if (port === null) throw new Error('this module is for a worker thread');
-const { pulse: memory, handover }: LaneSetting = workerData;
+const { callMonitor: memory, handover }: LaneThreadData = workerData;
 const callMonitor = new CallMonitor(memory);
 const calls = new CallMonitorReader(memory);
 callMonitor.thread = threadNumber();
@@ -34,57 +34,57 @@ const lane = new Lane({
   onRestore: (piece, isTaken) => post({ kind: 'restored', piece, isTaken }),
 });
 
-// A thread that stands by is to have all at hand.
+// A spare thread compiles the kernel before it is needed.
 FrameKernel.of(lane.frames);
 
-let told = calls.calls;
-const telling = setInterval(() => {
-  if (calls.calls === told) return;
-  told = calls.calls;
+let reportedCalls = calls.calls;
+const reporting = setInterval(() => {
+  if (calls.calls === reportedCalls) return;
+  reportedCalls = calls.calls;
   post({ kind: 'snapshot', snapshot: lane.snapshot() });
 }, SNAPSHOT_MS);
 
-port.on('message', (question: LaneQuestion) => {
-  answer(question).then(
+port.on('message', (request: LaneRequest) => {
+  handle(request).then(
     (value) => {
-      post({ kind: 'answer', id: question.id, value });
-      if (question.kind === 'close') port.close();
+      post({ kind: 'result', id: request.id, value });
+      if (request.kind === 'close') port.close();
     },
-    (error: unknown) => post({ kind: 'refusal', id: question.id, error: transferred(error) }),
+    (error: unknown) => post({ kind: 'failure', id: request.id, error: transferred(error) }),
   );
 });
 
-async function answer(question: LaneQuestion): Promise<unknown> {
-  switch (question.kind) {
+async function handle(request: LaneRequest): Promise<unknown> {
+  switch (request.kind) {
     case 'start': {
-      const { networks, joints } = question.order;
-      await lane.start(await makersFor(question.order, protocols), networks, joints);
+      const { networks, joints } = request.order;
+      await lane.start(await makersFor(request.order, protocols), networks, joints);
       dropHandover(handover);
       return undefined;
     }
     case 'apply':
-      return applyInOrder(question.order);
+      return applyInOrder(request.order);
     case 'difference': {
-      const { networks, joints } = question.order;
-      return lane.difference(await makersFor(question.order, protocols), networks, joints);
+      const { networks, joints } = request.order;
+      return lane.difference(await makersFor(request.order, protocols), networks, joints);
     }
     case 'counters':
       return lane.snapshot();
     case 'close': {
-      clearInterval(telling);
+      clearInterval(reporting);
       lane.close();
       return lane.snapshot();
     }
   }
 }
 
-let making: Promise<unknown> = Promise.resolve();
+let findingPieces: Promise<unknown> = Promise.resolve();
 
-/** Changes reach the lane in the order in which they were asked for, though one's pieces may be found faster than another's. */
+/** Passes changes to the lane in the order of their requests, although a later one may find its pieces sooner. */
 async function applyInOrder(order: LaneOrder) {
-  const before = making;
+  const before = findingPieces;
   const makers = makersFor(order, protocols);
-  making = Promise.allSettled([before, makers]);
+  findingPieces = Promise.allSettled([before, makers]);
   await before;
   return lane.apply(await makers, order.networks, order.joints);
 }
@@ -93,7 +93,7 @@ function post(message: LaneMessage): void {
   port?.postMessage(message);
 }
 
-/** As the system numbers threads; 0 where it does not tell. */
+/** The number of this thread in the system; 0 where the system does not show it. */
 function threadNumber(): number {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').at(-1));

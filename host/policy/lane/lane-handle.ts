@@ -2,20 +2,20 @@ import type { Difference } from '../../puzzle/change/difference.ts';
 import type { LaneSnapshot } from '../../puzzle/runtime/snapshot.ts';
 import type { Puzzle } from '../check/checked-puzzle.ts';
 
-/** A lane as a Funnel handles it, be it in this thread or in another. */
+/** A lane as a Funnel controls it, in this thread or in another. */
 export interface LaneHandle {
   /**
-   * Puts another puzzle in the place of the present one, in one turn.
+   * Replaces the running puzzle by another one, in one turn.
    *
-   * @throws {PuzzleError} where that cannot be; the running puzzle has noticed nothing.
+   * @throws {PuzzleError} where that is impossible; the running puzzle continues unchanged.
    */
   apply(puzzle: Puzzle): Promise<Difference>;
-  /** What {@link apply} would come to; nothing is made. Throws as it does for what cannot be joined. */
+  /** Returns what {@link apply} would change, and creates nothing. Throws as `apply` does where Edges cannot be joined. */
   difference(puzzle: Puzzle): Promise<Difference>;
-  /** The counters as they are known here: of this instant, or of a quarter of a second ago where the lane is another thread. */
+  /** The counters that are known here: current ones, or up to 250 ms old where the lane is another thread. */
   snapshot(): LaneSnapshot;
-  /** The counters of this instant, asked of the lane; after closing, those at its end. */
+  /** Requests the current counters from the lane; after it has closed, the last ones. */
   counters(): Promise<LaneSnapshot>;
-  /** Ends all pieces. Twice is as once. */
+  /** Closes all pieces. Idempotent. */
   close(): Promise<void>;
 }

@@ -7,42 +7,42 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 import type { FunnelEvent } from './funnel-event.ts';
 import type { LaneOrder } from './lane-order.ts';
 
-/** What a lane in another thread is asked, with what it answers. */
-export interface LaneQuestions {
-  start: { readonly order: LaneOrder; readonly answer: undefined };
-  apply: { readonly order: LaneOrder; readonly answer: Difference };
-  difference: { readonly order: LaneOrder; readonly answer: Difference };
-  counters: { readonly order: undefined; readonly answer: LaneSnapshot };
-  /** Ends all pieces, and then the thread by itself. */
-  close: { readonly order: undefined; readonly answer: LaneSnapshot };
+/** The requests to a lane in another thread, with their results. */
+export interface LaneRequests {
+  start: { readonly order: LaneOrder; readonly result: undefined };
+  apply: { readonly order: LaneOrder; readonly result: Difference };
+  difference: { readonly order: LaneOrder; readonly result: Difference };
+  counters: { readonly order: undefined; readonly result: LaneSnapshot };
+  /** Closes all pieces; then the thread ends by itself. */
+  close: { readonly order: undefined; readonly result: LaneSnapshot };
 }
 
-export type QuestionKind = keyof LaneQuestions;
+export type RequestKind = keyof LaneRequests;
 
-/** To the lane. */
-export type LaneQuestion = {
-  [K in QuestionKind]: { readonly id: number; readonly kind: K; readonly order: LaneQuestions[K]['order'] };
-}[QuestionKind];
+/** A message to the lane. */
+export type LaneRequest = {
+  [K in RequestKind]: { readonly id: number; readonly kind: K; readonly order: LaneRequests[K]['order'] };
+}[RequestKind];
 
-/** From the lane. */
+/** A message from the lane. */
 export type LaneMessage =
-  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'refusal'; readonly id: number; readonly error: TransferredError }
+  | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'failure'; readonly id: number; readonly error: TransferredError }
   | { readonly kind: 'event'; readonly event: FunnelEvent }
   | { readonly kind: 'saved'; readonly piece: string; readonly saved: SavedState }
-  /** A piece was given its saved state, and took it over or not. */
+  /** A piece received its saved state, and accepted it or not. */
   | { readonly kind: 'restored'; readonly piece: string; readonly isTaken: boolean }
   | { readonly kind: 'snapshot'; readonly snapshot: LaneSnapshot };
 
-/** What the thread begins with. */
-export interface LaneSetting {
-  /** Of its pulse. */
-  readonly pulse: SharedArrayBuffer;
-  /** The number under which sockets and devices outlive it; see the addon. */
+/** The data with which the thread starts. */
+export interface LaneThreadData {
+  /** The memory of its call monitor, shared with the watchdog. */
+  readonly callMonitor: SharedArrayBuffer;
+  /** The number under which sockets and devices outlive the thread; see `host/endpoint/addon`. */
   readonly handover: number;
 }
 
-/** An error as it goes from thread to thread. */
+/** An error as one thread posts it to another. */
 export interface TransferredError {
   readonly code: string;
   readonly message: string;

@@ -5,31 +5,32 @@ import { packageRoot } from '../pieces/package-root.ts';
 import {
   errorFrom,
   type LaneMessage,
-  type LaneQuestion,
-  type LaneQuestions,
-  type LaneSetting,
-  type QuestionKind,
+  type LaneRequest,
+  type LaneRequests,
+  type LaneThreadData,
+  type RequestKind,
 } from './lane-messages.ts';
 
-/** The thread of one lane, as the thread that opened the Funnel handles it. */
+/** The thread of one lane, as the thread that opened the Funnel controls it. */
 export class LaneThread {
-  readonly pulse: CallMonitorReader;
+  /** Which piece the lane is calling. */
+  readonly monitor: CallMonitorReader;
   readonly #worker: Worker;
-  readonly #asked = new Map<number, Asked>();
+  readonly #pending = new Map<number, PendingRequest>();
   readonly #exit: Promise<void>;
   #number = 0;
-  /** Why it cannot be asked any more. */
+  /** Why it accepts no more requests. */
   #end: Error | undefined;
 
-  /** @param onEnd called when it ends of itself, though nobody asked it to: with the error that it died of */
+  /** @param onEnd called with the cause when the thread ends and nothing here ended it */
   constructor(handover: number, onMessage: (message: LaneMessage) => void, onEnd: (error: Error) => void) {
-    const pulse = new SharedArrayBuffer(CALL_MONITOR_BYTES);
-    this.pulse = new CallMonitorReader(pulse);
-    const workerData: LaneSetting = { pulse, handover };
+    const callMonitor = new SharedArrayBuffer(CALL_MONITOR_BYTES);
+    this.monitor = new CallMonitorReader(callMonitor);
+    const workerData: LaneThreadData = { callMonitor, handover };
     this.#worker = new Worker(ENTRY, { workerData, name: 'funnel-lane' });
     this.#worker.on('message', (message: LaneMessage) => {
-      if (message.kind === 'answer') this.#take(message.id)?.resolve(message.value);
-      else if (message.kind === 'refusal') this.#take(message.id)?.reject(errorFrom(message.error));
+      if (message.kind === 'result') this.#take(message.id)?.resolve(message.value);
+      else if (message.kind === 'failure') this.#take(message.id)?.reject(errorFrom(message.error));
       else if (this.#end === undefined) onMessage(message);
     });
     let failure: Error | undefined;
@@ -47,31 +48,31 @@ export class LaneThread {
     });
   }
 
-  /** @throws what the lane has against it, or {@link end}'s error when the lane ends before it answers. */
-  ask<K extends QuestionKind>(
+  /** @throws the error of the lane, or the reason of its {@link end} when it ends first. */
+  request<K extends RequestKind>(
     kind: K,
-    order: LaneQuestions[K]['order'],
-  ): Promise<LaneQuestions[K]['answer']> {
+    order: LaneRequests[K]['order'],
+  ): Promise<LaneRequests[K]['result']> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     const id = ++this.#number;
     return new Promise((resolve, reject) => {
-      // The answer to a question of a kind is of that kind: both sides are this program.
-      this.#asked.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#worker.postMessage({ id, kind, order } as LaneQuestion);
+      // The result fits the kind of the request: both sides are this program.
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#worker.postMessage({ id, kind, order } as LaneRequest);
     });
   }
 
-  /** The lane closes, and the thread ends by itself. @returns its last counters */
-  async close(): Promise<LaneQuestions['close']['answer']> {
-    const counters = await this.ask('close', undefined);
+  /** Closes the lane; then the thread ends by itself. @returns the last counters */
+  async close(): Promise<LaneRequests['close']['result']> {
+    const counters = await this.request('close', undefined);
     this.#fail(new Error('the lane is closed'));
     await this.#exit;
     return counters;
   }
 
   /**
-   * Ends it, wherever it is. Whoever waits for an answer gets `reason`. Fulfilled when the thread is gone; one that is stuck
-   * in the system is not gone before that lets go.
+   * Ends the thread by force. Pending requests are rejected with `reason`. Resolves when the thread has ended; a thread
+   * that is stuck in a call of the system ends after that call.
    */
   async end(reason: Error): Promise<void> {
     this.#fail(reason);
@@ -79,23 +80,23 @@ export class LaneThread {
     await this.#exit;
   }
 
-  #take(id: number): Asked | undefined {
-    const asked = this.#asked.get(id);
-    this.#asked.delete(id);
-    return asked;
+  #take(id: number): PendingRequest | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
   }
 
   #fail(reason: Error): void {
     this.#end ??= reason;
-    for (const { reject } of this.#asked.values()) reject(reason);
-    this.#asked.clear();
+    for (const { reject } of this.#pending.values()) reject(reason);
+    this.#pending.clear();
   }
 }
 
-interface Asked {
+interface PendingRequest {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
 
-/** A thread is begun with compiled code, also where this is run from the source. */
+/** A thread runs compiled code, also where this module runs from its source. */
 const ENTRY = join(packageRoot(), 'dist', 'host', 'policy', 'lane', 'lane-entry.js');

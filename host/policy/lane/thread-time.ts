@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /**
- * The time that a thread of this process has had a processor, by the number that the system gives it. Who looks often keeps the
- * file open and makes nothing anew: opening it each time cost ten times as much.
+ * The processor time of a thread of this process, which is named by its number in the system. The file stays open and the
+ * buffer is reused, since opening the file for each look costs ten times as much.
  */
 export class ThreadTime {
   readonly thread: number;
@@ -13,12 +13,12 @@ export class ThreadTime {
     try {
       this.#descriptor = openSync(`/proc/self/task/${thread}/schedstat`, 'r');
     } catch {
-      // A system that does not tell, or a thread that has ended.
+      // The system does not show it, or the thread has ended.
       this.#descriptor = undefined;
     }
   }
 
-  /** Undefined where the system does not tell. */
+  /** Undefined where the system does not show it. */
   get milliseconds(): number | undefined {
     if (this.#descriptor === undefined) return undefined;
     let length: number;
@@ -40,6 +40,6 @@ export class ThreadTime {
   }
 }
 
-/** Three decimal numbers, with spaces between: the first is it. */
+/** Three decimal numbers with spaces between them; the first is the processor time in nanoseconds. */
 const FIGURES = new Uint8Array(64);
 const DIGIT_0 = 0x30;

@@ -7,20 +7,20 @@ afterEach(() => watchdog?.stop());
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A pulse tells no thread of its own accord, and then the clock counts as its time. */
-function watch(pulse: CallMonitor) {
+/** A monitor without a thread number has no processor time, so the elapsed time counts. */
+function watch(monitor: CallMonitor) {
   const stalls: Stall[] = [];
-  watchdog = new Watchdog(new CallMonitorReader(pulse.memory), (stall) => stalls.push(stall));
+  watchdog = new Watchdog(new CallMonitorReader(monitor.memory), (stall) => stalls.push(stall));
   return stalls;
 }
 
 it('tells once of a call that goes on and on, also when it had slept before', async () => {
-  const pulse = new CallMonitor();
-  const slot = pulse.claim('slow');
-  const stalls = watch(pulse);
+  const monitor = new CallMonitor();
+  const slot = monitor.claim('slow');
+  const stalls = watch(monitor);
   // It falls asleep.
   await pause(1200);
-  pulse.begin(slot);
+  monitor.begin(slot);
   await expect.poll(() => stalls.length, { timeout: 30_000 }).toBe(1);
   expect(stalls[0]!.piece).toBe('slow');
   expect(stalls[0]!.workedMs).toBeGreaterThanOrEqual(25);
@@ -29,28 +29,28 @@ it('tells once of a call that goes on and on, also when it had slept before', as
 });
 
 it('tells nothing of calls that end, however many, nor of a lane that is quiet', async () => {
-  const pulse = new CallMonitor();
-  const slot = pulse.claim('quick');
+  const monitor = new CallMonitor();
+  const slot = monitor.claim('quick');
   // This one: a process of one thread waits through the calls, and on a busy machine for long.
-  pulse.thread = process.pid;
-  const stalls = watch(pulse);
+  monitor.thread = process.pid;
+  const stalls = watch(monitor);
   for (let n = 0; n < 100; n++) {
-    pulse.begin(slot);
+    monitor.begin(slot);
     await pause(2);
-    pulse.end();
-    pulse.begin(slot);
-    pulse.end();
+    monitor.end();
+    monitor.begin(slot);
+    monitor.end();
   }
   await pause(100);
   expect(stalls).toEqual([]);
 });
 
 it('tells nothing any more when it is stopped, awake or asleep', async () => {
-  const pulse = new CallMonitor();
-  const stalls = watch(pulse);
+  const monitor = new CallMonitor();
+  const stalls = watch(monitor);
   await pause(1200);
   watchdog!.stop();
-  pulse.begin(pulse.claim('slow'));
+  monitor.begin(monitor.claim('slow'));
   await pause(200);
   expect(stalls).toEqual([]);
 });

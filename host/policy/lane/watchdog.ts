@@ -2,20 +2,20 @@ import type { CallMonitorReader } from '../../puzzle/runtime/call-monitor.ts';
 import { ThreadTime } from './thread-time.ts';
 
 /**
- * Watches a lane from another thread: a call of a piece that goes on and on, which fuel should have ended.
+ * Observes a lane from another thread, and reports a call of a piece that does not end although fuel should have ended it.
  *
- * What counts is the time that the lane's thread had a processor: on a busy machine an innocent piece may wait for one for
- * long. Who waits in the system, with no processor at all, has more time. While no piece is called nothing is stalled: that the
- * host itself ends is the host's business.
+ * It measures the processor time of the lane's thread: on a busy machine an innocent piece may wait long for a processor. A
+ * call that waits in the system without a processor has more time, {@link BLOCKED_MS}. While the lane calls no piece it is
+ * never stalled: the host's own code is not observed.
  */
 export class Watchdog {
-  readonly #pulse: CallMonitorReader;
+  readonly #monitor: CallMonitorReader;
   readonly #onStall: (stall: Stall) => void;
   readonly #stallMs: number;
   #timer: NodeJS.Timeout | undefined;
   #sampledAt = performance.now();
   #calls = -1;
-  /** When the present call was seen first, and the thread's time then. */
+  /** The time at which the present call was first observed, and the processor time of the thread at that moment. */
   #since = 0;
   #threadSince: number | undefined;
   #threadTime: ThreadTime | undefined;
@@ -23,11 +23,11 @@ export class Watchdog {
   #isStopped = false;
 
   constructor(
-    pulse: CallMonitorReader,
+    monitor: CallMonitorReader,
     onStall: (stall: Stall) => void,
     { stallMs = STALL_MS }: WatchdogOptions = {},
   ) {
-    this.#pulse = pulse;
+    this.#monitor = monitor;
     this.#onStall = onStall;
     this.#stallMs = stallMs;
     this.#sampleIn(IDLE_SAMPLE_MS);
@@ -41,9 +41,9 @@ export class Watchdog {
     this.#threadTime = undefined;
   }
 
-  /** Where nothing happens, nothing is looked at: the lane wakes us. False where it has begun a call already. */
+  /** Stops sampling an idle lane until it begins a call. False where it has begun one already. */
   #sleep(calls: number): boolean {
-    const call = this.#pulse.untilCall(calls);
+    const call = this.#monitor.untilCall(calls);
     if (call === undefined) return false;
     this.#timer = undefined;
     this.#quietSamples = 0;
@@ -62,10 +62,10 @@ export class Watchdog {
 
   #sample(): void {
     const now = performance.now();
-    const { calls, isInCall } = this.#pulse;
+    const { calls, isInCall } = this.#monitor;
     const sleptMs = now - this.#sampledAt;
     this.#sampledAt = now;
-    // After a pause of this thread, or of the whole process, the clock has no meaning.
+    // After a pause of this thread or of the whole process, the elapsed time says nothing about the call.
     if (!isInCall && calls === this.#calls) this.#quietSamples++;
     else this.#quietSamples = 0;
     if (this.#quietSamples > QUIET_SAMPLES && this.#sleep(calls)) return;
@@ -73,7 +73,7 @@ export class Watchdog {
       this.#calls = calls;
       this.#since = now;
       this.#threadSince = isInCall ? this.#threadMilliseconds() : undefined;
-      // Before it has lasted so long there is nothing to see: a lane under load is in some call at each look.
+      // A lane under load is in some call at every sample. A shorter interval would find no stall earlier.
       this.#sampleIn(Math.min(IDLE_SAMPLE_MS, this.#stallMs));
       return;
     }
@@ -84,9 +84,9 @@ export class Watchdog {
       this.#sampleIn(CALL_SAMPLE_MS);
       return;
     }
-    const { piece, isSeated } = this.#pulse;
-    // It may have ended in the meantime.
-    if (this.#pulse.calls !== calls || !this.#pulse.isInCall) {
+    const { piece, isSeated } = this.#monitor;
+    // The call may have ended in the meantime.
+    if (this.#monitor.calls !== calls || !this.#monitor.isInCall) {
       this.#sampleIn(0);
       return;
     }
@@ -95,7 +95,7 @@ export class Watchdog {
   }
 
   #threadMilliseconds(): number | undefined {
-    const { thread } = this.#pulse;
+    const { thread } = this.#monitor;
     if (this.#threadTime?.thread !== thread) {
       this.#threadTime?.close();
       this.#threadTime = new ThreadTime(thread);
@@ -105,27 +105,29 @@ export class Watchdog {
 }
 
 export interface WatchdogOptions {
-  /** Milliseconds with a processor after which a call is stalled, seen from when it was noticed; default {@link STALL_MS}. */
+  /** Processor milliseconds after which a call is stalled, from its first observation; default {@link STALL_MS}. */
   readonly stallMs?: number;
 }
 
-/** A call that does not end. */
+/** A call of a piece that does not end. */
 export interface Stall {
-  /** Whose it is; undefined when there are too many pieces to be named. */
+  /** The name of the piece; undefined where the lane has more pieces than the call monitor can name. */
   readonly piece: string | undefined;
-  /** False where the piece does not run yet: a change was prepared that brings it. */
+  /** False where the piece does not run yet, and a change that is prepared would bring it. */
   readonly isSeated: boolean;
-  /** Since it was noticed: with a processor, and by the clock. */
+  /** Processor time since the first observation. */
   readonly workedMs: number;
+  /** Elapsed time since the first observation. */
   readonly waitedMs: number;
 }
 
-/** Together they see a stall within 50 ms: noticed after 20 at most, stalled 25 later, looked at 20 later and then each 5. */
+/** Together these intervals find a stall within 50 ms: first observed after at most 20, stalled after 25 more, then sampled every 5. */
 const IDLE_SAMPLE_MS = 20;
-/** Without a call for so long it sleeps until there is one. */
+/** After so many samples without a call, sampling stops until the next call. */
 const QUIET_SAMPLES = 25;
 const CALL_SAMPLE_MS = 5;
 const STALL_MS = 25;
-/** Far beyond what a call of the system takes that only opens or sets something. */
+/** Far longer than any system call that opens or configures something. */
 const BLOCKED_MS = 2000;
+/** A sample that is late by more than this follows a pause of this thread or process. */
 const PAUSE_MS = 500;

@@ -1,48 +1,34 @@
-import type { Piece as Description, Problem } from '../../../abi/host/contract.ts';
 import type { NativePiece } from '../../endpoint/catalogue.ts';
 import { arrange } from '../../puzzle/plan/arrange.ts';
-import type { Mistake, NetworkOptions, Place } from '../../puzzle/plan/arrangement.ts';
+import type { Arrangement, Mistake, NetworkOptions, Place } from '../../puzzle/plan/arrangement.ts';
 import { joinByDefault } from '../../puzzle/plan/default-policy.ts';
-import { findShapes } from '../../puzzle/plan/find-shapes.ts';
 import { definePieceProtocols } from '../../puzzle/plan/piece-protocols.ts';
 import { bypassMistakes } from '../../puzzle/reach/bypass.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
-import { checkSettings, type SettingPairs } from '../configuration/check-settings.ts';
-import {
-  ConfigurationError,
-  type ConfigurationMistake,
-  type PathStep,
-} from '../configuration/configuration-error.ts';
-import type { ConfigurationObject, PieceEntry } from '../configuration/configuration-schema.ts';
-import { didYouMean, nearest } from '../configuration/did-you-mean.ts';
+import { ConfigurationError, type ConfigurationMistake } from '../configuration/configuration-error.ts';
+import type { ConfigurationObject } from '../configuration/configuration-schema.ts';
+import { didYouMean } from '../configuration/did-you-mean.ts';
 import type { MistakeList } from '../configuration/mistake-list.ts';
 import {
+  type Entries,
   hintFor,
+  messageOf,
   type NetworkUse,
-  networkNames,
   networksOf,
-  placeOf,
-  type ShapeReference,
-  wordsOf,
+  pathOf,
 } from '../configuration/network-use.ts';
 import { type ConfigurationSource, readConfiguration } from '../configuration/read-configuration.ts';
 import { checkStructure } from '../configuration/schema-mistakes.ts';
-import { millisecondsOf } from '../configuration/setting-value.ts';
 import { type CheckContext, openCheckContext } from '../pieces/check-context.ts';
-import type { ComponentClaims } from '../pieces/consent-record.ts';
-import { edgesGranted, grantsOf } from '../pieces/granted.ts';
-import { type ForeignFile, type OpenedPiece, openPiece } from '../pieces/open-piece.ts';
 import { ownPieces } from '../pieces/own-pieces.ts';
-import { identityOf } from '../pieces/piece-identity.ts';
-import type { FoundPiece } from '../pieces/piece-registry.ts';
-import type { PieceSpec } from '../pieces/piece-spec.ts';
-import { wantsOf } from '../pieces/wants.ts';
+import { checkPiece } from './check-piece.ts';
 import type { Puzzle, PuzzlePiece } from './checked-puzzle.ts';
 import { Consents } from './consents.ts';
+import { Consequences, independentMistakes } from './consequences.ts';
 
 /**
- * Makes a puzzle of a configuration, or tells all that is wrong with it. Nothing is opened and nothing runs, except that
- * components are asked to describe themselves.
+ * Makes a puzzle of a configuration, or reports everything that is wrong with it. Nothing is opened and nothing runs,
+ * except that components describe themselves.
  *
  * @param configuration the path of a YAML file, or the same structure as an object.
  */
@@ -54,9 +40,9 @@ export async function checkConfiguration(
 }
 
 /**
- * As {@link checkConfiguration}, for a Funnel that runs already: with its numbers of protocols, and what it has compiled.
+ * As {@link checkConfiguration}, for a Funnel that already runs: with its protocol numbers and its compiled components.
  *
- * @param running what was let in there is consented to, where the configuration has no record of that.
+ * @param running the puzzle whose components count as consented to, where the configuration has no consent record
  */
 export async function checkFor(
   checkContext: CheckContext,
@@ -69,7 +55,7 @@ export async function checkFor(
 }
 
 /**
- * As {@link checkConfiguration}, for who can only go on with a puzzle.
+ * As {@link checkConfiguration}, for callers that need a puzzle.
  *
  * @throws {ConfigurationError} with every mistake.
  */
@@ -83,39 +69,36 @@ export async function preparePuzzle(
 }
 
 export interface PolicyOptions {
-  /** Native pieces of the embedder's own, by the name that a configuration calls them. */
+  /** Native pieces of the embedder, by the name that a configuration uses. */
   readonly pieces?: Readonly<Record<string, NativePiece>>;
   /**
-   * Modules that export more of them, as an object `pieces`: they run in a worker thread, too. URLs, or paths from the working
-   * directory.
+   * Modules that export more native pieces, in an object `pieces`. These run in a worker thread as well. URLs, or paths
+   * from the working directory.
    */
   readonly pieceModules?: readonly (string | URL)[];
-  /** What paths are relative to: the configuration's, and those in an object; the working directory when left out. */
+  /** The base of relative paths: that of the configuration, and those in an object. The working directory by default. */
   readonly directory?: string;
-  /** Where secrets come from that name a variable; `process.env` when left out. */
+  /** The variables that secrets may name; `process.env` by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** What component files want more than was consented to is consented to now. */
+  /** Consents to everything that component files want beyond the consent record. */
   readonly consent?: boolean;
 }
 
 export interface CheckedConfiguration {
-  /** In the order of their places. */
+  /** In the order of their lines. */
   readonly mistakes: readonly ConfigurationMistake[];
   /** Present when there are no mistakes. */
   readonly puzzle?: Puzzle;
 }
 
+/** The steps of one check. Each adds its mistakes to one list, and the next continues with what is left. */
 class Check {
   readonly #source: ConfigurationSource;
   readonly #mistakes: MistakeList;
   readonly #checkContext: CheckContext;
   readonly #environment: Readonly<Record<string, string | undefined>>;
-  /** Pieces of which something is missing, so that what does not fit them may only follow from that. */
-  readonly #doubtful = new Set<string>();
   readonly #consents: Consents;
-  #lacksEdges = false;
-  /** Edges that the configuration misspelt, as they probably were meant. */
-  readonly #misspelt = new Set<string>();
+  readonly #consequences = new Consequences();
 
   constructor(
     source: ConfigurationSource,
@@ -131,201 +114,37 @@ class Check {
   }
 
   async run(): Promise<CheckedConfiguration> {
-    if (this.#source.value === undefined) return { mistakes: this.#mistakes.sorted() };
-    const { configuration, doubtful, lacksEdges } = checkStructure(this.#source.value, this.#mistakes);
-    for (const name of doubtful) this.#doubtful.add(name);
-    this.#lacksEdges = lacksEdges;
+    const configuration = this.#checkStructure();
     if (configuration === undefined) return { mistakes: this.#mistakes.sorted() };
-
     const entries = Object.entries(configuration.pieces);
     await this.#readConsents();
-    const pieces: PuzzlePiece[] = [];
-    for (const [name, entry] of entries) {
-      const piece = await this.#prepare(name, entry);
-      if (piece === undefined) this.#doubtful.add(name);
-      else pieces.push(piece);
-    }
-
-    for (const mistake of definePieceProtocols(
-      this.#checkContext.protocols,
-      pieces.map(({ place }) => place),
-    )) {
-      this.#doubtful.add(mistake.piece!);
-      this.#mistakes.add(mistake.code, ['pieces', mistake.piece!, 'piece'], mistake.message);
-    }
+    const checked = await this.#checkPieces(entries);
+    this.#defineProtocols(checked);
 
     const used = networksOf(entries);
-    const {
-      places,
-      decisions,
-      mistakes: choices,
-      contested,
-    } = joinByDefault(
-      this.#checkContext.protocols,
-      pieces.map(({ place }) => place),
-    );
-    const seated = pieces.map((piece, index): PuzzlePiece => {
-      const place = places[index]!;
-      return { ...piece, place, spec: { ...piece.spec, place } };
-    });
+    const { pieces, places, decisions, choices, contested } = this.#joinLeftOutEdges(checked);
     const networks = this.#networks(places, used, configuration.networks ?? {});
-
     const arrangement = await this.#arrange(places, networks);
-    // Where an Edge is not joined for a mistake of its own, others may lack nothing but that.
-    const lacking = new Set(contested);
-    for (const { code, piece, edge } of arrangement.mistakes) {
-      if (code !== 'FT_EDGE_REPEATED') continue;
-      const place = places.find(({ name }) => name === piece);
-      for (const network of place?.edges.get(edge ?? '') ?? []) lacking.add(network);
-    }
-    const undecided = new Set(choices.map(({ piece, edge }) => `${piece}.${edge}`));
-    const found = [
-      ...choices,
-      ...arrangement.mistakes.filter(
-        ({ code, piece, edge, network }) =>
-          !(code === 'FT_EDGE_UNJOINED' && undecided.has(`${piece}.${edge}`)) &&
-          !(code === 'FT_SHAPES_DO_NOT_MATCH' && network !== undefined && lacking.has(network)),
-      ),
-    ];
-    for (const mistake of found) {
-      if (this.#followsFromAnother(mistake, used)) continue;
-      const { path, of } = placeOf(mistake, entries);
-      this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of, hint: hintFor(mistake, used) });
-    }
-    if (this.#mistakes.length === 0) {
-      const specs = seated.map(({ spec }) => spec);
-      for (const mistake of bypassMistakes(this.#checkContext.protocols, specs, arrangement.joints)) {
-        const path = ['pieces', mistake.piece!, 'failure'];
-        this.#mistakes.add(mistake.code, path, wordsOf(mistake), { of: 'value' });
-      }
-    }
+    const found = [...choices, ...independentMistakes(arrangement, places, choices, contested)];
+    this.#addMistakes(found, used, entries);
+    if (this.#mistakes.length === 0) this.#checkBypass(pieces, arrangement);
+
     const mistakes = this.#mistakes.sorted();
     if (mistakes.length > 0) return { mistakes };
-
-    const source = this.#source;
-    return {
-      mistakes,
-      puzzle: {
-        title: source.title,
-        pieces: seated,
-        networks,
-        joints: arrangement.joints,
-        decisions,
-        checkContext: this.#checkContext,
-        locate(mistake) {
-          const { path, of } = placeOf(mistake, entries);
-          const list = source.mistakes.alike();
-          list.add(mistake.code, path, wordsOf(mistake), { of });
-          return list.sorted()[0]!;
-        },
-      },
-    };
+    const { title } = this.#source;
+    const { joints } = arrangement;
+    const locate = this.#locator(entries);
+    const checkContext = this.#checkContext;
+    return { mistakes, puzzle: { title, pieces, networks, joints, decisions, checkContext, locate } };
   }
 
-  /** The networks that something is on, named or by default, with their options. */
-  #networks(
-    places: readonly Place[],
-    used: ReadonlyMap<string, readonly NetworkUse[]>,
-    given: Readonly<Record<string, NetworkOptions | { copies?: boolean | undefined } | null>>,
-  ): ReadonlyMap<string, NetworkOptions> {
-    const networks = new Map<string, NetworkOptions>();
-    const add = (name: string) => networks.set(name, { copies: given[name]?.copies ?? false });
-    for (const name of used.keys()) add(name);
-    for (const { edges } of places) for (const names of edges.values()) for (const name of names) add(name);
-    for (const name of Object.keys(given)) {
-      if (networks.has(name) || this.#lacksEdges || this.#doubtful.size > 0) continue;
-      this.#mistakes.add('FT_NETWORK_UNKNOWN', ['networks', name], `no Edge is on the network \`${name}\``, {
-        hint: didYouMean(name, networks.keys(), 'leave it out, or put an Edge on it'),
-        of: 'key',
-      });
-    }
-    return networks;
-  }
-
-  /** As `arrange`; where properties do not go together, all pieces at hand are asked whether they would help. */
-  async #arrange(places: readonly Place[], networks: ReadonlyMap<string, NetworkOptions>) {
-    const arrangement = arrange(this.#checkContext.protocols, places, networks);
-    if (!arrangement.mistakes.some(({ code }) => code === 'FT_PROPERTY_CONFLICT')) return arrangement;
-    return arrange(
-      this.#checkContext.protocols,
-      places,
-      networks,
-      await this.#checkContext.registry.descriptions(),
-    );
-  }
-
-  async #prepare(name: string, entry: PieceEntry): Promise<PuzzlePiece | undefined> {
-    const path = ['pieces', name];
-    const found = this.#checkContext.registry.find(entry.piece, this.#source.directory);
-    if (found.kind === 'missing') {
-      this.#mistakes.add('FT_PIECE_UNKNOWN', [...path, 'piece'], `there is no piece \`${entry.piece}\``, {
-        hint: found.hint,
-      });
-      return undefined;
-    }
-    try {
-      const opened = await openPiece(this.#checkContext.registry, found, entry, {
-        path,
-        mistakes: this.#mistakes,
-      });
-      return this.#describe(name, entry, found, opened, path);
-    } catch (error) {
-      if (!(error instanceof FunnelError)) throw error;
-      this.#mistakes.add(error.code, [...path, 'piece'], `\`${entry.piece}\`: ${error.message}`);
-      return undefined;
-    }
-  }
-
-  #describe(
-    name: string,
-    entry: PieceEntry,
-    found: FoundPiece,
-    { piece, origin, source, foreign }: OpenedPiece,
-    path: readonly PathStep[],
-  ): PuzzlePiece | undefined {
-    const given = entry.settings ?? {};
-    const settingsPath = [...path, 'settings'];
-    const bare = piece.describe([]);
-    if (isProblems(bare)) {
-      this.#problems(bare, new Set(), {}, found.name, settingsPath);
-      return undefined;
-    }
-    const { pairs, faulty } = checkSettings(bare.settings, given, {
-      piece: found.name,
-      path: settingsPath,
-      mistakes: this.#mistakes,
-      directory: this.#source.directory,
-      environment: this.#environment,
-      written: (at) => this.#source.written(at),
-    });
-    if (faulty.size > 0) this.#doubtful.add(name);
-    const settled = piece.describe(pairs.length > 0 ? pairs : oneDefault(bare));
-    if (isProblems(settled)) {
-      this.#problems(settled, faulty, given, found.name, settingsPath);
-      this.#doubtful.add(name);
-    }
-    const description = isProblems(settled) ? bare : settled;
-    this.#grantedEdges(entry, description, found, path);
-    const claims = foreign && claimsOf(entry, foreign, description);
-    const refusal = claims === undefined ? undefined : this.#consents.whyNot(name, claims);
-    if (refusal !== undefined)
-      this.#mistakes.add('FT_CONSENT_NEEDED', [...path, 'piece'], refusal.why, refusal);
-    const place: Place = { name, description, ...this.#edges(name, entry, description, found.name) };
-    const failure = entry.failure ?? 'closed';
-    const identity = identityOf(
-      { origin, name: description.name, version: description.version, failure },
-      pairs,
-    );
-    const saveEveryMs = this.#saveEveryMs(entry, [...path, 'save']);
-    const spec: PieceSpec = {
-      place,
-      failure,
-      identity,
-      ...(saveEveryMs === undefined ? {} : { saveEveryMs }),
-      source,
-      settings: pairs,
-    };
-    return { place, reference: entry.piece, spec, ...(claims === undefined ? {} : { claims }) };
+  /** The structure without what is wrong in it; undefined where nothing is left. */
+  #checkStructure() {
+    if (this.#source.value === undefined) return undefined;
+    const { configuration, doubtful, lacksEdges } = checkStructure(this.#source.value, this.#mistakes);
+    for (const name of doubtful) this.#consequences.doubtful.add(name);
+    this.#consequences.lacksEdges = lacksEdges;
+    return configuration;
   }
 
   async #readConsents(): Promise<void> {
@@ -337,189 +156,107 @@ class Check {
     }
   }
 
-  /** A grant for an Edge that is not there would be a grant that does nothing. */
-  #grantedEdges(
-    { grants }: PieceEntry,
-    { edges }: Description,
-    found: FoundPiece,
-    path: readonly PathStep[],
-  ): void {
-    const known = edges.map(({ name }) => name);
-    for (const edge of edgesGranted(grantsOf(grants, found.kind === 'component' && found.builtIn))) {
-      if (known.includes(edge)) continue;
-      this.#mistakes.add(
-        'FT_EDGE_UNKNOWN',
-        [...path, 'grants'],
-        `\`${found.name}\` has no Edge \`${edge}\` to grant something on`,
-        {
-          hint: didYouMean(edge, known, `it has ${known.map((each) => `\`${each}\``).join(', ')}`),
-        },
-      );
+  async #checkPieces(entries: Entries): Promise<readonly PuzzlePiece[]> {
+    const pieces: PuzzlePiece[] = [];
+    const context = {
+      source: this.#source,
+      checkContext: this.#checkContext,
+      environment: this.#environment,
+      consents: this.#consents,
+    };
+    for (const [name, entry] of entries) {
+      const { piece, isDoubtful, misspelt } = await checkPiece(name, entry, context);
+      if (piece !== undefined) pieces.push(piece);
+      if (isDoubtful) this.#consequences.doubtful.add(name);
+      for (const edge of misspelt) this.#consequences.misspelt.add(edge);
+    }
+    return pieces;
+  }
+
+  /** Gives the protocols that pieces define their numbers. */
+  #defineProtocols(pieces: readonly PuzzlePiece[]): void {
+    const places = pieces.map(({ place }) => place);
+    for (const { piece, code, message } of definePieceProtocols(this.#checkContext.protocols, places)) {
+      this.#consequences.doubtful.add(piece!);
+      this.#mistakes.add(code, ['pieces', piece!, 'piece'], message);
     }
   }
 
-  #saveEveryMs({ save }: PieceEntry, path: readonly PathStep[]): number | undefined {
-    if (save === undefined) return undefined;
-    const milliseconds = millisecondsOf(save);
-    if (milliseconds !== undefined && milliseconds >= LEAST_SAVE_MS) return milliseconds;
-    this.#mistakes.add(
-      'FT_CONFIG_SCHEMA',
-      path,
-      `\`save\` is \`${save}\`, and is to be a duration of 100ms or more`,
-      {
-        hint: 'write for instance `10s`',
-      },
+  /** Puts the Edges that the configuration leaves out on networks, by the default policy. */
+  #joinLeftOutEdges(pieces: readonly PuzzlePiece[]) {
+    const { places, decisions, mistakes, contested } = joinByDefault(
+      this.#checkContext.protocols,
+      pieces.map(({ place }) => place),
     );
-    return undefined;
+    const joined = pieces.map((piece, index): PuzzlePiece => {
+      const place = places[index]!;
+      return { ...piece, place, spec: { ...piece.spec, place } };
+    });
+    return { pieces: joined, places, decisions, choices: mistakes, contested };
   }
 
-  /** What a piece itself has against its settings. */
-  #problems(
-    problems: readonly Problem[],
-    faulty: ReadonlySet<string>,
-    given: Readonly<Record<string, unknown>>,
-    piece: string,
-    path: readonly PathStep[],
+  /** The networks that have an Edge, named or by default, with their options. */
+  #networks(
+    places: readonly Place[],
+    used: ReadonlyMap<string, readonly NetworkUse[]>,
+    given: Readonly<Record<string, NetworkOptions | { copies?: boolean | undefined } | null>>,
+  ): ReadonlyMap<string, NetworkOptions> {
+    const networks = new Map<string, NetworkOptions>();
+    const add = (name: string) => networks.set(name, { copies: given[name]?.copies ?? false });
+    for (const name of used.keys()) add(name);
+    for (const { edges } of places) for (const names of edges.values()) for (const name of names) add(name);
+    const { lacksEdges, doubtful } = this.#consequences;
+    for (const name of Object.keys(given)) {
+      if (networks.has(name) || lacksEdges || doubtful.size > 0) continue;
+      this.#mistakes.add('FT_NETWORK_UNKNOWN', ['networks', name], `no Edge is on the network \`${name}\``, {
+        hint: didYouMean(name, networks.keys(), 'leave it out, or put an Edge on it'),
+        of: 'key',
+      });
+    }
+    return networks;
+  }
+
+  /** Arranges the pieces. Where properties conflict, the hints propose any piece of the registry that would help. */
+  async #arrange(
+    places: readonly Place[],
+    networks: ReadonlyMap<string, NetworkOptions>,
+  ): Promise<Arrangement> {
+    const { protocols, registry } = this.#checkContext;
+    const arrangement = arrange(protocols, places, networks);
+    if (!arrangement.mistakes.some(({ code }) => code === 'FT_PROPERTY_CONFLICT')) return arrangement;
+    return arrange(protocols, places, networks, await registry.descriptions());
+  }
+
+  /** Adds mistakes of the puzzle with their lines, except those that only follow from others. */
+  #addMistakes(
+    found: readonly Mistake[],
+    used: ReadonlyMap<string, readonly NetworkUse[]>,
+    entries: Entries,
   ): void {
-    for (const { setting, message } of problems) {
-      if (setting === undefined) {
-        // It may only miss what was left out for another mistake.
-        if (faulty.size === 0)
-          this.#mistakes.add('FT_SETTING_VALUE', path, `\`${piece}\` refuses its settings: ${message}`);
-      } else if (Object.hasOwn(given, setting)) {
-        if (!faulty.has(setting)) {
-          this.#mistakes.add(
-            'FT_SETTING_VALUE',
-            [...path, setting],
-            `setting \`${setting}\` of \`${piece}\`: ${message}`,
-          );
-        }
-      } else {
-        this.#mistakes.add(
-          'FT_SETTING_MISSING',
-          path,
-          `\`${piece}\` needs the setting \`${setting}\`: ${message}`,
-          {
-            hint: `add it to \`settings\`; \`funnel piece doc ${piece}\` tells what it takes`,
-            of: 'key',
-          },
-        );
-      }
+    for (const mistake of found) {
+      if (this.#consequences.isConsequence(mistake, used)) continue;
+      const { path, of } = pathOf(mistake, entries);
+      this.#mistakes.add(mistake.code, path, messageOf(mistake), { of, hint: hintFor(mistake, used) });
     }
   }
 
-  #edges(
-    name: string,
-    entry: PieceEntry,
-    description: Description,
-    piece: string,
-  ): Pick<Place, 'edges' | 'shapes'> {
-    const edges = new Map<string, readonly string[]>();
-    const shapes = new Map<string, ReadonlyMap<string, readonly number[]>>();
-    const known = description.edges.map((edge) => edge.name);
-    for (const [edge, networks] of Object.entries(entry.edges ?? {})) {
-      const described = description.edges.find((each) => each.name === edge);
-      if (described !== undefined) {
-        edges.set(edge, networkNames(networks));
-        if (typeof networks === 'object' && !Array.isArray(networks))
-          shapes.set(edge, this.#shapes(name, described, networks));
-        continue;
-      }
-      this.#doubtful.add(name);
-      const near = nearest(edge, known);
-      if (near !== undefined) this.#misspelt.add(`${name}.${near}`);
-      this.#mistakes.add(
-        'FT_EDGE_UNKNOWN',
-        ['pieces', name, 'edges', edge],
-        `\`${piece}\` has no Edge \`${edge}\``,
-        {
-          hint: didYouMean(edge, known, `it has ${known.map((each) => `\`${each}\``).join(', ')}`),
-          of: 'key',
-        },
-      );
+  /** Finds pieces with the policy `bypass` that frames cannot go around. */
+  #checkBypass(pieces: readonly PuzzlePiece[], { joints }: Arrangement): void {
+    const specs = pieces.map(({ spec }) => spec);
+    for (const mistake of bypassMistakes(this.#checkContext.protocols, specs, joints)) {
+      const path = ['pieces', mistake.piece!, 'failure'];
+      this.#mistakes.add(mistake.code, path, messageOf(mistake), { of: 'value' });
     }
-    return { edges, shapes };
   }
 
-  /** The Shapes of an Edge by network, where the configuration puts them on networks of their own. */
-  #shapes(
-    name: string,
-    edge: Description['edges'][number],
-    networks: Readonly<Record<string, ShapeReference | readonly ShapeReference[]>>,
-  ): ReadonlyMap<string, readonly number[]> {
-    const shapes = new Map<string, readonly number[]>();
-    for (const [network, given] of Object.entries(networks)) {
-      const path = ['pieces', name, 'edges', edge.name, network];
-      const found = new Set<number>();
-      for (const [index, reference] of [given].flat().entries()) {
-        const named = findShapes(edge, reference, this.#checkContext.protocols);
-        for (const shape of named) found.add(shape);
-        if (named.length > 0) continue;
-        this.#doubtful.add(name);
-        const known = edge.shapes.map(
-          ({ stack, direction }, number) => `${number} (\`${stack} ${direction}\`)`,
-        );
-        this.#mistakes.add(
-          'FT_SHAPE_UNKNOWN',
-          Array.isArray(given) ? [...path, index] : path,
-          `Edge \`${edge.name}\` of piece \`${name}\` has no Shape \`${reference}\``,
-          { hint: `it has ${known.join(', ')}` },
-        );
-      }
-      shapes.set(
-        network,
-        [...found].sort((a, b) => a - b),
-      );
-    }
-    return shapes;
-  }
-
-  /** Whether a mistake is only there because another one is: a neighbour that could not be made matches nothing. */
-  #followsFromAnother(mistake: Mistake, used: ReadonlyMap<string, readonly NetworkUse[]>): boolean {
-    if (
-      mistake.piece !== undefined &&
-      mistake.edge !== undefined &&
-      this.#misspelt.has(`${mistake.piece}.${mistake.edge}`)
-    )
-      return true;
-    // What is left out may lack just what is missing.
-    const isByDefault = mistake.network === undefined || !used.has(mistake.network);
-    if (isByDefault && LEFT_OUT.has(mistake.code) && (this.#doubtful.size > 0 || this.#lacksEdges))
-      return true;
-    if (mistake.network === undefined) return false;
-    const uses = used.get(mistake.network) ?? [];
-    return (uses.length < 2 && this.#lacksEdges) || uses.some((use) => this.#doubtful.has(use.piece));
+  /** Finds the line of a mistake that a lane reports later. */
+  #locator(entries: Entries): Puzzle['locate'] {
+    const { mistakes } = this.#source;
+    return (mistake) => {
+      const { path, of } = pathOf(mistake, entries);
+      const list = mistakes.alike();
+      list.add(mistake.code, path, messageOf(mistake), { of });
+      return list.sorted()[0]!;
+    };
   }
 }
-
-/**
- * Without settings a piece describes itself and complains of nothing, though some may have to be given. A default that is given
- * means the same, and is a setting.
- */
-function oneDefault({ settings }: Description): SettingPairs {
-  const setting = settings.find((each) => each.default !== undefined);
-  return setting?.default === undefined ? [] : [[setting.name, setting.default]];
-}
-
-function claimsOf(
-  { piece }: PieceEntry,
-  { sha256, wants }: ForeignFile,
-  description: Description,
-): ComponentClaims {
-  const { name, version } = description;
-  return { piece, name, version, sha256, wants: wantsOf(wants, description) };
-}
-
-function isProblems(answer: Description | readonly Problem[]): answer is readonly Problem[] {
-  return Array.isArray(answer);
-}
-
-/** Mistakes of Edges that the configuration leaves out. */
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  'FT_EDGE_UNJOINED',
-  'FT_EDGE_AMBIGUOUS',
-  'FT_SHAPES_DO_NOT_MATCH',
-  'FT_JOINT_AMBIGUOUS',
-]);
-/** Saving more often than that would be most of what a lane does. */
-const LEAST_SAVE_MS = 100;

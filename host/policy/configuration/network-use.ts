@@ -3,15 +3,17 @@ import type { PathStep } from './configuration-error.ts';
 import type { PieceEntry } from './configuration-schema.ts';
 import { nearest } from './did-you-mean.ts';
 
-/** An Edge, as the configuration puts it on a network. */
+/** An Edge that the configuration puts on a network. */
 export interface NetworkUse {
   readonly piece: string;
   readonly edge: string;
   readonly path: readonly PathStep[];
 }
 
+/** The entries of `pieces`, with their names. */
 export type Entries = readonly (readonly [string, PieceEntry])[];
 
+/** The networks that a configuration names, each with the Edges on it. */
 export function networksOf(entries: Entries): ReadonlyMap<string, readonly NetworkUse[]> {
   const used = new Map<string, NetworkUse[]>();
   for (const [piece, entry] of entries) {
@@ -31,7 +33,7 @@ export function networksOf(entries: Entries): ReadonlyMap<string, readonly Netwo
   return used;
 }
 
-/** The networks of an Edge, however they are written. */
+/** The networks of an Edge, in any of the ways to write them. */
 export function networkNames(networks: EdgeEntry): readonly string[] {
   if (typeof networks === 'string') return [networks];
   return Array.isArray(networks) ? networks : Object.keys(networks);
@@ -40,8 +42,8 @@ export function networkNames(networks: EdgeEntry): readonly string[] {
 type EdgeEntry = NonNullable<PieceEntry['edges']>[string];
 export type ShapeReference = number | string;
 
-/** Where in the configuration something stands that is told by the names of a piece, an Edge and a network. */
-export function placeOf(
+/** Returns the path in the configuration of a mistake that names a piece, an Edge and a network. */
+export function pathOf(
   mistake: Mistake,
   entries: Entries,
 ): { path: readonly PathStep[]; of: 'key' | 'value' } {
@@ -68,17 +70,17 @@ export function placeOf(
     : { path: fits.path, of: 'value' };
 }
 
-/** A mistake of the puzzle speaks of "it": this says of what. */
-export function wordsOf({ piece, edge, setting, message }: Mistake): string {
+/** The message of a mistake of the puzzle, whose "it" needs a subject, behind the name of that subject. */
+export function messageOf({ piece, edge, setting, message }: Mistake): string {
   if (piece === undefined) return message;
   const part =
     edge !== undefined ? `Edge \`${edge}\` of ` : setting !== undefined ? `setting \`${setting}\` of ` : '';
-  // An endpoint speaks of itself by its name.
+  // An endpoint names itself at the beginning of its messages.
   const said = message.startsWith(`piece ${piece}: `) ? message.slice(piece.length + 8) : message;
   return `${part}piece \`${piece}\`: ${said}`;
 }
 
-/** A network with a single Edge is most often a name with a typing mistake. */
+/** A network with a single Edge is most often a misspelt name. */
 export function hintFor(
   mistake: Mistake,
   used: ReadonlyMap<string, readonly NetworkUse[]>,

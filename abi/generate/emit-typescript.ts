@@ -1,5 +1,5 @@
 import type { CoreType } from './layout.ts';
-import { coreSignature, flatten, layoutOf } from './layout.ts';
+import { coreSignature, flatten, hasList, layoutOf } from './layout.ts';
 import { LIMITS } from './limits.ts';
 import { allTypes, camelCase, constantCase, pascalCase } from './names.ts';
 import type { WitFunction, WitInterface, WitType, World } from './wit-type.ts';
@@ -111,7 +111,7 @@ function signatures(world: World): string[] {
       iface.functions.map((func) => {
         const core = coreSignature(func, side);
         const quoted = (types: readonly CoreType[]): string => `[${types.map((t) => `'${t}'`).join(', ')}]`;
-        return `  ${camelCase(func.name)}: { interface: '${iface.id}', name: '${func.name}', params: ${quoted(core.params)}, results: ${quoted(core.results)}, isIndirect: ${core.isIndirect} },`;
+        return `  ${camelCase(func.name)}: { interface: '${iface.id}', name: '${func.name}', params: ${quoted(core.params)}, results: ${quoted(core.results)}, isIndirect: ${core.isIndirect}, takesLists: ${func.params.some((param) => hasList(param.type))}, returnsLists: ${func.result !== undefined && hasList(func.result)} },`;
       }),
     ),
     '} as const satisfies Record<string, CoreFunction>;',
@@ -128,11 +128,34 @@ function signatures(world: World): string[] {
     '  readonly results: readonly CoreType[];',
     '  /** The result stands in memory: its address is the core result of an export, and the last core argument of an import. */',
     '  readonly isIndirect: boolean;',
+    '  /** Some argument has a list or a string, so the callee has to make room for it. */',
+    '  readonly takesLists: boolean;',
+    '  /** The result has a list or a string. Of an import, the caller has to make room for it. */',
+    '  readonly returnsLists: boolean;',
     '}',
     '',
     ...table('EXPORTS', 'What a piece exports.', 'export', world.exports),
     '',
+    ...exportNames(world),
+    '',
     ...table('IMPORTS', 'What a piece may import.', 'import', world.imports),
+  ];
+}
+
+/** The list of the functions that a piece exports: the only one, so that the WIT alone decides what is in it. */
+function exportNames(world: World): string[] {
+  const names = world.exports.flatMap((iface) => iface.functions.map((func) => camelCase(func.name)));
+  return [
+    '/** The name of a function that a piece exports. */',
+    'export type ExportName = keyof typeof EXPORTS;',
+    '',
+    '/** The names of all functions that a piece exports. */',
+    `export const EXPORT_NAMES = [${names.map((name) => `'${name}'`).join(', ')}] as const satisfies readonly ExportName[];`,
+    '',
+    '/** Makes a value for each function that a piece exports. */',
+    'export function forEachExport<T>(make: (name: ExportName) => T): Record<ExportName, T> {',
+    `  return { ${names.map((name) => `${name}: make('${name}')`).join(', ')} };`,
+    '}',
   ];
 }
 

@@ -129,6 +129,25 @@ export function coreSignature(func: WitFunction, side: 'import' | 'export'): Cor
     : { params: [...params, 'i32'], results: [], isIndirect: true };
 }
 
+/** Whether a value of this type has a list or a string in it, for which the callee makes room. */
+export function hasList(type: WitType): boolean {
+  switch (type.kind) {
+    case 'string':
+    case 'list':
+      return true;
+    case 'record':
+    case 'tuple':
+      return type.fields.some((field) => hasList(field.type));
+    case 'enum':
+    case 'variant':
+    case 'option':
+    case 'result':
+      return type.cases.some(({ type: payload }) => payload !== undefined && hasList(payload));
+    default:
+      return false;
+  }
+}
+
 export function alignedTo(offset: number, align: number): number {
   return Math.ceil(offset / align) * align;
 }

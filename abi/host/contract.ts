@@ -386,30 +386,45 @@ export interface CoreFunction {
   readonly results: readonly CoreType[];
   /** The result stands in memory: its address is the core result of an export, and the last core argument of an import. */
   readonly isIndirect: boolean;
+  /** Some argument has a list or a string, so the callee has to make room for it. */
+  readonly takesLists: boolean;
+  /** The result has a list or a string. Of an import, the caller has to make room for it. */
+  readonly returnsLists: boolean;
 }
 
 /** What a piece exports. */
 export const EXPORTS = {
-  describe: { interface: 'arpa2:funnel/description@0.1.0', name: 'describe', params: ['i32', 'i32'], results: ['i32'], isIndirect: true },
-  start: { interface: 'arpa2:funnel/control@0.1.0', name: 'start', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
-  accepts: { interface: 'arpa2:funnel/control@0.1.0', name: 'accepts', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
-  join: { interface: 'arpa2:funnel/control@0.1.0', name: 'join', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: false },
-  leave: { interface: 'arpa2:funnel/control@0.1.0', name: 'leave', params: ['i32', 'i32'], results: [], isIndirect: false },
-  listening: { interface: 'arpa2:funnel/control@0.1.0', name: 'listening', params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
-  ready: { interface: 'arpa2:funnel/control@0.1.0', name: 'ready', params: ['i32', 'i32'], results: [], isIndirect: false },
-  save: { interface: 'arpa2:funnel/control@0.1.0', name: 'save', params: ['f64'], results: ['i32'], isIndirect: true },
-  restore: { interface: 'arpa2:funnel/control@0.1.0', name: 'restore', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
-  process: { interface: 'arpa2:funnel/traffic@0.1.0', name: 'process', params: ['f64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true },
+  describe: { interface: 'arpa2:funnel/description@0.1.0', name: 'describe', params: ['i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  start: { interface: 'arpa2:funnel/control@0.1.0', name: 'start', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  accepts: { interface: 'arpa2:funnel/control@0.1.0', name: 'accepts', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  join: { interface: 'arpa2:funnel/control@0.1.0', name: 'join', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
+  leave: { interface: 'arpa2:funnel/control@0.1.0', name: 'leave', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
+  listening: { interface: 'arpa2:funnel/control@0.1.0', name: 'listening', params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  ready: { interface: 'arpa2:funnel/control@0.1.0', name: 'ready', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
+  save: { interface: 'arpa2:funnel/control@0.1.0', name: 'save', params: ['f64'], results: ['i32'], isIndirect: true, takesLists: false, returnsLists: true },
+  restore: { interface: 'arpa2:funnel/control@0.1.0', name: 'restore', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  process: { interface: 'arpa2:funnel/traffic@0.1.0', name: 'process', params: ['f64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
 } as const satisfies Record<string, CoreFunction>;
+
+/** The name of a function that a piece exports. */
+export type ExportName = keyof typeof EXPORTS;
+
+/** The names of all functions that a piece exports. */
+export const EXPORT_NAMES = ['describe', 'start', 'accepts', 'join', 'leave', 'listening', 'ready', 'save', 'restore', 'process'] as const satisfies readonly ExportName[];
+
+/** Makes a value for each function that a piece exports. */
+export function forEachExport<T>(make: (name: ExportName) => T): Record<ExportName, T> {
+  return { describe: make('describe'), start: make('start'), accepts: make('accepts'), join: make('join'), leave: make('leave'), listening: make('listening'), ready: make('ready'), save: make('save'), restore: make('restore'), process: make('process') };
+}
 
 /** What a piece may import. */
 export const IMPORTS = {
-  log: { interface: 'arpa2:funnel/host@0.1.0', name: 'log', params: ['i32', 'i32', 'i32'], results: [], isIndirect: false },
-  random: { interface: 'arpa2:funnel/host@0.1.0', name: 'random', params: [], results: ['i64'], isIndirect: false },
-  utc: { interface: 'arpa2:funnel/host@0.1.0', name: 'utc', params: ['i32'], results: [], isIndirect: true },
-  listen: { interface: 'arpa2:funnel/host@0.1.0', name: 'listen', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true },
-  unlisten: { interface: 'arpa2:funnel/host@0.1.0', name: 'unlisten', params: ['i32', 'i32'], results: [], isIndirect: false },
-  offer: { interface: 'arpa2:funnel/host@0.1.0', name: 'offer', params: ['i32', 'i32', 'i32', 'i32', 'i64', 'i32', 'i32'], results: [], isIndirect: false },
+  log: { interface: 'arpa2:funnel/host@0.1.0', name: 'log', params: ['i32', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
+  random: { interface: 'arpa2:funnel/host@0.1.0', name: 'random', params: [], results: ['i64'], isIndirect: false, takesLists: false, returnsLists: false },
+  utc: { interface: 'arpa2:funnel/host@0.1.0', name: 'utc', params: ['i32'], results: [], isIndirect: true, takesLists: false, returnsLists: false },
+  listen: { interface: 'arpa2:funnel/host@0.1.0', name: 'listen', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  unlisten: { interface: 'arpa2:funnel/host@0.1.0', name: 'unlisten', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
+  offer: { interface: 'arpa2:funnel/host@0.1.0', name: 'offer', params: ['i32', 'i32', 'i32', 'i32', 'i64', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
 } as const satisfies Record<string, CoreFunction>;
 
 /**

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { printable } from '../stack/foreign-text.ts';
 import { addApply } from './commands/apply.ts';
 import { addCheck } from './commands/check.ts';
 import type { AddCommand, CommandContext } from './commands/command-context.ts';
@@ -41,7 +42,18 @@ export function funnelCommand(context: CommandContext, { errors, version }: Prog
       'Modifies network traffic between applications and the system, with puzzle pieces that you choose.',
     )
     .version(version)
-    .configureOutput({ writeOut: context.output.write, writeErr: errors.write })
+    .configureOutput({
+      writeOut: context.output.write,
+      writeErr: errors.write,
+      // A usage error quotes the arguments, which may be names of files that others chose.
+      outputError: (text, write) =>
+        write(
+          text
+            .split('\n')
+            .map((line) => printable(line))
+            .join('\n'),
+        ),
+    })
     .showHelpAfterError('(funnel --help shows how it is used)');
   for (const add of commands) add(program, context);
   const piece = program.command('piece').description('list, inspect and document pieces');

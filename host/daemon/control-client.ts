@@ -3,7 +3,7 @@ import {
   ConfigurationError,
   type ConfigurationMistake,
 } from '../policy/configuration/configuration-error.ts';
-import { printable } from '../policy/configuration/printable.ts';
+import { printable } from '../stack/foreign-text.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import {
   answerSchema,

@@ -3,6 +3,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import * as z from 'zod';
 import { ConfigurationError } from '../policy/configuration/configuration-error.ts';
 import type { FunnelEvent } from '../policy/funnel.ts';
+import { jsonText } from '../stack/foreign-text.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { type ControlFailure, type Method, methodSchemas, requestSchema } from './control-protocol.ts';
 import type { ControlService } from './control-service.ts';
@@ -169,7 +170,7 @@ export class ControlConnection {
   }
 
   #write(answer: object): void {
-    if (!this.#isEnding && this.#socket.writable) this.#socket.write(`${JSON.stringify(answer)}\n`);
+    if (!this.#isEnding && this.#socket.writable) this.#socket.write(`${jsonText(answer)}\n`);
   }
 
   /** Resolves when what was written is read, or the connection is over; who reads nothing for too long is let go. */

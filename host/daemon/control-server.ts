@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Funnel, FunnelEvent } from '../policy/funnel.ts';
+import { jsonText } from '../stack/foreign-text.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import { claimSocket } from './claim-socket.ts';
 import { ControlConnection } from './control-connection.ts';
@@ -81,7 +82,7 @@ function refuse(socket: Socket): void {
   );
   // Whoever has gone already is not told.
   socket.on('error', () => socket.destroy());
-  socket.end(`${JSON.stringify({ id: null, error: { code, message } })}\n`, () => socket.destroy());
+  socket.end(`${jsonText({ id: null, error: { code, message } })}\n`, () => socket.destroy());
 }
 
 /** All of them: a kind that is added and not named here is an error of types. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ExportName } from '../../host/engine/component/contract-check.ts';
+import type { ExportName } from '../../abi/host/contract.ts';
 import { BUMP_ALLOCATOR } from '../../host/engine/testing/wat-piece.ts';
 import { openFunnel } from '../../host/policy/funnel.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';

@@ -1,4 +1,4 @@
-import type { ExportName } from '../../host/engine/component/contract-check.ts';
+import type { ExportName } from '../../abi/host/contract.ts';
 import type { HostileOptions, HostileScene } from './hostile-scene.ts';
 import { OWN_PACKET } from './hostile-wat.ts';
 

@@ -23,6 +23,7 @@ import type { FunnelEvent } from '../../host/policy/lane/funnel-event.ts';
 import { inspectPiece } from '../../host/policy/pieces/inspect-piece.ts';
 import { PieceRegistry } from '../../host/policy/pieces/piece-registry.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
+import { jsonText } from '../../host/stack/foreign-text.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
 import { pieces } from '../fixtures/worker-pieces.ts';
 
@@ -39,8 +40,8 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Everything that a terminal takes for more than a character, but the ends of our own lines. */
-const STEERS = /[^\P{Cc}\n]|[\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u;
+/** Every character that steers a terminal, hides, or turns the direction of writing, except the ends of our own lines. */
+const STEERS = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
 /** What of the words of the piece would stand at the beginning of a line. */
 const FORGED = /^fault: other/m;
 
@@ -101,7 +102,7 @@ describe('words of a piece do not steer a terminal', () => {
     if (typeof review === 'object') show('consent', consentText(review));
     const inspection = await inspectPiece(new PieceRegistry(), './gaudy.wasm', { directory: folder });
     show('piece inspect', inspectText(inspection));
-    show('piece inspect --json', JSON.stringify(inspectJson(inspection), undefined, 2));
+    show('piece inspect --json', jsonText(inspectJson(inspection), 2));
 
     const reporters = [
       new LineReporter((text) => show('run', text), 1000),

@@ -48,10 +48,15 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
 ];
 
 /**
- * What all of the host may import: the base class of its errors, the search for similar names, and the types of the
- * contract. These files import nothing.
+ * What all of the host may import: the base class of its errors, the search for similar names, the display of foreign
+ * text, and the types of the contract. These files import nothing.
  */
-const foundations = ['host/stack/funnel-error.ts', 'host/stack/nearest-name.ts', 'abi/host/contract.ts'];
+const foundations = [
+  'host/stack/funnel-error.ts',
+  'host/stack/nearest-name.ts',
+  'host/stack/foreign-text.ts',
+  'abi/host/contract.ts',
+];
 
 /** Files of the project, as opposed to packages and Node itself. */
 const project = '^(abi|bench|host|pieces-as|test|tools|wit)/';

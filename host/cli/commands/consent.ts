@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { reviewConsent } from '../../policy/check/consent.ts';
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { consentText } from '../text/consent-text.ts';
 import type { AddCommand } from './command-context.ts';
 

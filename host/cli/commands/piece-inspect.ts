@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { inspectPiece } from '../../policy/pieces/inspect-piece.ts';
 import { PieceRegistry } from '../../policy/pieces/piece-registry.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { inspectJson, inspectText, isAdmitted } from '../text/inspect-text.ts';
 import type { AddCommand } from './command-context.ts';
 
@@ -15,7 +16,7 @@ export const addPieceInspect: AddCommand = (parent, { output, paint }) => {
     .action(async (name: string, { configuration, json = false }: InspectOptions) => {
       const where = { directory: resolve('.'), ...(configuration === undefined ? {} : { configuration }) };
       const inspection = await inspectPiece(new PieceRegistry(), name, where);
-      if (json) output.write(`${JSON.stringify(inspectJson(inspection), undefined, 2)}\n`);
+      if (json) output.write(`${jsonText(inspectJson(inspection), 2)}\n`);
       else output.write(inspectText(inspection, paint));
       if (!isAdmitted(inspection)) process.exitCode = 1;
     });

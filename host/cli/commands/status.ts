@@ -1,5 +1,6 @@
 import { askFunnel } from '../../daemon/control-client.ts';
 import { findControl } from '../../daemon/control-path.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { renderCounters, renderTitle } from '../text/counter-table.ts';
 import type { AddCommand } from './command-context.ts';
 import type { ControlOption } from './control-option.ts';
@@ -14,7 +15,7 @@ export const addStatus: AddCommand = (parent, { output, paint }) => {
     .action(async ({ control = findControl(), json }: ControlOption & { json?: boolean }) => {
       const status = await askFunnel(control, 'snapshot', {});
       if (json === true) {
-        output.write(`${JSON.stringify(status, undefined, 2)}\n`);
+        output.write(`${jsonText(status, 2)}\n`);
         return;
       }
       const columns = output.isTTY ? output.columns : 100;

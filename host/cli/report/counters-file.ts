@@ -1,5 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { LaneSnapshot } from '../../policy/funnel.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 
 /**
@@ -30,7 +31,7 @@ export class CountersFile {
   /** @throws {FunnelError} `FT_OUTPUT_FILE` */
   write(snapshot: LaneSnapshot): void {
     try {
-      this.#writeDraft(`${JSON.stringify(snapshot, undefined, 2)}\n`);
+      this.#writeDraft(`${jsonText(snapshot, 2)}\n`);
       renameSync(this.#draft, this.#path);
     } catch (error) {
       rmSync(this.#draft, { force: true });

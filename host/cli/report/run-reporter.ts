@@ -1,6 +1,6 @@
 import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
-import { printable } from '../../policy/configuration/printable.ts';
 import type { FunnelEvent, LaneSnapshot } from '../../policy/funnel.ts';
+import { jsonText, printable } from '../../stack/foreign-text.ts';
 import { clip, reasonsOf, renderCounters } from '../text/counter-table.ts';
 import { differenceLine } from '../text/difference-text.ts';
 import { type Paint, plainPaint } from '../text/paint.ts';
@@ -98,7 +98,7 @@ export class JsonReporter implements RunReporter {
   restore(): void {}
 
   #line(value: object): void {
-    this.#write(`${JSON.stringify(value)}\n`);
+    this.#write(`${jsonText(value)}\n`);
   }
 }
 

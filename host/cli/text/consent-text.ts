@@ -1,5 +1,5 @@
 import type { ConsentChange, ConsentReview } from '../../policy/check/consent.ts';
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
 /** What component files want more and less than was consented to: a line for each, and one for each such thing. Pure. */

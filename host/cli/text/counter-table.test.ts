@@ -82,7 +82,7 @@ describe('the table of counters', () => {
         held 2, waiting 0
       a-socket-with-a-ve… udp     wan     in  6 172 839   6.17 MB     24.7 M   24.7 MB
         udp                               out 5 555 555    356 MB     22.2 M   1.42 GB
-        failed: FT_FAULT_TRAP: \\u001b[2Junreachable"
+        failed: FT_FAULT_TRAP: \\u{1b}[2Junreachable"
     `);
   });
 
@@ -101,7 +101,7 @@ describe('the table of counters', () => {
         held 2, waiting 0
       a-socket-with-a-very-long-name udp     wan     in      24.7 M   24.7 MB
         udp                                          out     22.2 M   1.42 GB
-        failed: FT_FAULT_TRAP: \\u001b[2Junreachable"
+        failed: FT_FAULT_TRAP: \\u{1b}[2Junreachable"
     `);
   });
 
@@ -161,7 +161,7 @@ describe('events', () => {
       'recovered: after 1 ms',
     );
     expect(eventLine({ kind: 'log', piece: 'six', level: 'warn', message: '\x1b[2J' })).toBe(
-      'warn: six: \\u001b[2J',
+      'warn: six: \\u{1b}[2J',
     );
   });
 });

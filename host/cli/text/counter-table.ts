@@ -1,5 +1,5 @@
-import { printable } from '../../policy/configuration/printable.ts';
 import type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '../../policy/funnel.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { formatBytes, formatCount, formatRate, formatUptime } from './quantity.ts';
 

@@ -6,7 +6,7 @@ import { plainPaint } from './paint.ts';
 describe('errorText', () => {
   it('shows the code and the message of an error that was foreseen', () => {
     expect(errorText(new FunnelError('FT_X', 'it is \x1b[2J so'), plainPaint, {})).toBe(
-      'funnel: FT_X: it is \\u001b[2J so\n',
+      'funnel: FT_X: it is \\u{1b}[2J so\n',
     );
   });
 

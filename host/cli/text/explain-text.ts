@@ -1,6 +1,6 @@
 import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
 import type { FramePaths, Hop, JointNeeds, Onward } from '../../policy/check/explain-puzzle.ts';
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
 /**

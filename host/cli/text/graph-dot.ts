@@ -1,6 +1,6 @@
 import { Graphviz } from '@hpcc-js/wasm-graphviz';
 import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { shapeText } from './graph-text.ts';
 
 /** A puzzle in the language of Graphviz: pieces are boxes, networks are ellipses, and each joined Edge is a line. */

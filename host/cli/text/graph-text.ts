@@ -1,6 +1,6 @@
 import type { Shape } from '../../../abi/host/contract.ts';
 import type { PlannedJoint, Puzzle } from '../../policy/check/checked-puzzle.ts';
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { columns } from './columns.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';

@@ -1,4 +1,3 @@
-import { printable } from '../../policy/configuration/printable.ts';
 import type {
   Extent,
   Inspection,
@@ -6,6 +5,7 @@ import type {
   Structure,
   Terms,
 } from '../../policy/pieces/inspect-piece.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { columns } from './columns.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';

@@ -1,5 +1,5 @@
 import type { Piece as Description, Edge, Setting } from '../../../abi/host/contract.ts';
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { reachText, shapeText } from './graph-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { wrap } from './wrap.ts';

@@ -1,5 +1,5 @@
-import { printable } from '../../policy/configuration/printable.ts';
 import type { MatchExplanation } from '../../policy/pieces/match-stacks.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
 /** Whether two stacks match and why, for the terminal. */

@@ -1,4 +1,4 @@
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import type { Paint } from './paint.ts';
 import { wrap } from './wrap.ts';
 

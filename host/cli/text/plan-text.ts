@@ -1,5 +1,5 @@
 import type { PlannedJoint, Puzzle } from '../../policy/check/checked-puzzle.ts';
-import { printable } from '../../policy/configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 import { columns } from './columns.ts';
 import { shapeText } from './graph-text.ts';
 import { type Paint, plainPaint } from './paint.ts';

@@ -1,11 +1,16 @@
-import { type CoreFunction as ContractFunction, EXPORTS, IMPORTS } from '../../../abi/host/contract.ts';
+import {
+  type CoreFunction as ContractFunction,
+  EXPORT_NAMES,
+  EXPORTS,
+  type ExportName,
+  forEachExport,
+  IMPORTS,
+} from '../../../abi/host/contract.ts';
 import { ComponentError } from '../wasm/component-error.ts';
 import { type CoreModule, exportedSignature } from '../wasm/core-module.ts';
 import { contractInterface, hostFunctionNamed } from './grants.ts';
 import type { CoreItem, LiftedFunction, LinkPlan, PlannedInstance } from './link-plan.ts';
 
-/** The name of a function that a piece exports. */
-export type ExportName = keyof typeof EXPORTS;
 export type ContractExports = Readonly<Record<ExportName, LiftedFunction>>;
 
 /**
@@ -24,18 +29,7 @@ export function findExports(plan: LinkPlan): ContractExports {
     missing.push(`"${contract.interface}#${contract.name}"`);
     return NOTHING;
   };
-  const exports: ContractExports = {
-    describe: find(EXPORTS.describe),
-    start: find(EXPORTS.start),
-    accepts: find(EXPORTS.accepts),
-    join: find(EXPORTS.join),
-    leave: find(EXPORTS.leave),
-    listening: find(EXPORTS.listening),
-    ready: find(EXPORTS.ready),
-    save: find(EXPORTS.save),
-    restore: find(EXPORTS.restore),
-    process: find(EXPORTS.process),
-  };
+  const exports: ContractExports = forEachExport((name) => find(EXPORTS[name]));
   if (missing.length > 0) {
     throw new ComponentError(
       'FT_COMPONENT_EXPORT',
@@ -62,30 +56,6 @@ export function checkPlan(plan: LinkPlan, exports: ContractExports, modules: rea
   for (const instance of plan.instances) check.instance(instance);
   for (const name of EXPORT_NAMES) check.export(name, exports[name]);
 }
-
-const EXPORT_NAMES: readonly ExportName[] = [
-  'describe',
-  'start',
-  'accepts',
-  'join',
-  'leave',
-  'listening',
-  'ready',
-  'save',
-  'restore',
-  'process',
-];
-
-/** Exports that take lists or strings, for which the guest has to make room. */
-const TAKE_LISTS: ReadonlySet<ExportName> = new Set([
-  'describe',
-  'start',
-  'accepts',
-  'join',
-  'listening',
-  'restore',
-  'process',
-]);
 
 const REALLOC_SIGNATURE = 'i32 i32 i32 i32 -> i32';
 
@@ -126,7 +96,7 @@ class PlanCheck {
     if (core.kind === 'host' || found !== wanted) {
       this.#mismatch(contract, `its core function is ${found ?? 'no function'}, and should be ${wanted}`);
     }
-    const needsMemory = contract.isIndirect || TAKE_LISTS.has(name);
+    const needsMemory = contract.isIndirect || contract.takesLists;
     if (needsMemory && (options.memory === undefined || !this.#exists(options.memory))) {
       this.#mismatch(contract, 'it has no memory');
     }
@@ -136,7 +106,7 @@ class PlanCheck {
         `the component's "${contract.name}" takes strings in ${options.encoding}; this host gives UTF-8`,
       );
     }
-    if (TAKE_LISTS.has(name) && this.#signature(options.realloc) !== REALLOC_SIGNATURE) {
+    if (contract.takesLists && this.#signature(options.realloc) !== REALLOC_SIGNATURE) {
       this.#mismatch(contract, 'it has no realloc function');
     }
     if (options.postReturn !== undefined) {
@@ -146,14 +116,16 @@ class PlanCheck {
     }
   }
 
-  /** Functions of the host that take or give more than numbers need a memory; one gives strings, and needs room for them. */
+  /** A function of the host that takes or returns more than numbers needs a memory; one that returns strings, room for them. */
   #hostOptions(item: CoreItem & { kind: 'host' }, offset: number): void {
     const name = hostFunctionNamed(item.function.name);
-    if (name === undefined || name === 'random' || name === 'unlisten') return;
+    if (name === undefined) return;
+    const { isIndirect, takesLists, returnsLists }: ContractFunction = IMPORTS[name];
     const { memory, realloc, encoding } = item.options;
+    if (!isIndirect && !takesLists) return;
     if (memory === undefined || !this.#exists(memory))
       this.#invalid(`lowers "${name}" without a memory`, offset);
-    if (name === 'utc') return;
+    if (!takesLists && !returnsLists) return;
     if (encoding !== 'utf8') {
       throw new ComponentError(
         'FT_COMPONENT_UNSUPPORTED',
@@ -161,7 +133,7 @@ class PlanCheck {
         { offset },
       );
     }
-    if (name === 'listen' && this.#signature(realloc) !== REALLOC_SIGNATURE) {
+    if (returnsLists && this.#signature(realloc) !== REALLOC_SIGNATURE) {
       this.#invalid(`lowers "${name}" without a realloc function`, offset);
     }
   }

@@ -1,91 +1,71 @@
+import { EXPORTS, type ExportName } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 import type { HostFunctionName } from '../component/grants.ts';
 
-/** In which of the guest's functions the engine is: imports are not allowed in all of them. */
-export const PHASE = {
-  /** In none: it may be called. */
-  idle: 0,
-  /** Instantiating: in start functions. */
-  instantiate: 1,
-  describe: 2,
-  start: 3,
-  accepts: 4,
-  join: 5,
-  leave: 6,
-  listening: 7,
-  ready: 8,
-  save: 9,
-  restore: 10,
-  process: 11,
-  realloc: 12,
-  postReturn: 13,
-  discarded: 14,
-} as const;
+/**
+ * Where the engine is in a guest: in a function of the contract, or in one of these.
+ *
+ * - `idle`: in none, so the guest may be called
+ * - `instantiate`: in a start function
+ * - `realloc`: in `cabi_realloc`, while another phase is kept for later
+ * - `postReturn`: in a post-return function
+ * - `discarded`: the guest may never be called again
+ */
+export type Phase = ExportName | 'idle' | 'instantiate' | 'realloc' | 'postReturn' | 'discarded';
 
-export type Phase = (typeof PHASE)[keyof typeof PHASE];
+/** A phase in the words of a message: a function of the contract by its name. */
+export function phaseText(phase: Phase): string {
+  switch (phase) {
+    case 'idle':
+    case 'discarded':
+      return 'nothing';
+    case 'instantiate':
+      return 'its start function';
+    case 'realloc':
+      return 'cabi_realloc';
+    case 'postReturn':
+      return 'a post-return';
+    default:
+      return EXPORTS[phase].name;
+  }
+}
 
-/** Phases as messages name them, by number. */
-export const PHASE_NAMES: readonly string[] = [
-  'nothing',
-  'its start function',
-  'describe',
-  'start',
-  'accepts',
-  'join',
-  'leave',
-  'listening',
-  'ready',
-  'save',
-  'restore',
-  'process',
-  'cabi_realloc',
-  'a post-return',
-  'nothing',
-];
-
-/** What is known of the call that a guest is in. */
+/** The state of the call that a guest is in: imports are not allowed in every phase. */
 export class CallState {
-  phase: Phase = PHASE.instantiate;
-  /** A fault found while the guest called the host. The guest could have caught its exception, so it is kept here. */
+  phase: Phase = 'instantiate';
+  /** A fault found while the guest called the host. The guest can catch its exception, so the call throws it again later. */
   fault: PieceFault | undefined;
-  /** Messages logged in the present call. */
+  /** Messages logged in the current call. */
   messages = 0;
 
-  /** Begins a call of the host's, which must not be inside another. */
+  /** Begins a call into the guest, which must not be inside another. */
   enter(phase: Phase): void {
-    if (this.phase !== PHASE.idle) this.#refuse();
+    if (this.phase !== 'idle') this.#refuse();
     this.phase = phase;
     this.messages = 0;
   }
 
   leave(): void {
     if (this.fault !== undefined) throw this.fault;
-    this.phase = PHASE.idle;
+    this.phase = 'idle';
   }
 
-  /** @throws {PieceFault} FT_FAULT_REENTRY, where the contract forbids the guest to call this function now. */
+  /** @throws {PieceFault} FT_FAULT_REENTRY where the contract forbids the guest to call this function in this phase. */
   checkImport(name: HostFunctionName): void {
-    if (!FORBIDS_ALL.has(this.phase) && !(this.phase === PHASE.accepts && CHANGES_SOMETHING.has(name)))
-      return;
+    if (!FORBIDS_ALL.has(this.phase) && !(this.phase === 'accepts' && CHANGES_SOMETHING.has(name))) return;
     throw new PieceFault(
       'FT_FAULT_REENTRY',
-      `the piece called "${name}" of the host in ${PHASE_NAMES[this.phase]}, where the contract forbids it`,
+      `the piece called "${name}" of the host in ${phaseText(this.phase)}, where the contract forbids it`,
     );
   }
 
   #refuse(): never {
-    if (this.phase === PHASE.discarded) throw new Error('a guest was called that had been discarded');
+    if (this.phase === 'discarded') throw new Error('a discarded guest was called');
     throw new Error(
-      `a guest was called while it was in ${PHASE_NAMES[this.phase]}, or after it had faulted there`,
+      `a guest was called while it was in ${phaseText(this.phase)}, or after it had faulted there`,
     );
   }
 }
 
-const FORBIDS_ALL: ReadonlySet<Phase> = new Set([
-  PHASE.instantiate,
-  PHASE.describe,
-  PHASE.save,
-  PHASE.realloc,
-  PHASE.postReturn,
-]);
+const FORBIDS_ALL: ReadonlySet<Phase> = new Set(['instantiate', 'describe', 'save', 'realloc', 'postReturn']);
 const CHANGES_SOMETHING: ReadonlySet<HostFunctionName> = new Set(['listen', 'unlisten', 'offer']);

@@ -1,6 +1,13 @@
-import type { Piece as Description, GuestMemory, Joining, Problem } from '../../../abi/host/contract.ts';
+import type {
+  Piece as Description,
+  ExportName,
+  GuestMemory,
+  Joining,
+  Problem,
+} from '../../../abi/host/contract.ts';
 import {
   ContractError,
+  forEachExport,
   liftAccepts,
   liftDescribe,
   liftListening,
@@ -30,7 +37,7 @@ import {
   type FuelCounter,
   type WebAssemblyEngine,
 } from '../wasm/webassembly-engine.ts';
-import { CallState, PHASE, PHASE_NAMES, type Phase } from './call-state.ts';
+import { CallState, type Phase, phaseText } from './call-state.ts';
 import { ComponentInstance, type ReadyModule } from './component-instance.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
 import { ComponentMemory, MemoryCache, NO_MEMORY } from './guest-memory.ts';
@@ -48,7 +55,7 @@ export interface AdmittedComponent {
 export class ComponentGuest implements Guest {
   readonly #fuel: FuelCounter;
   readonly #state = new CallState();
-  readonly #calls: Record<keyof ContractExports, Call>;
+  #calls: Record<ExportName, Call>;
   #memory: ComponentMemory | undefined;
   #process: CoreFunction;
   #postReturn: CoreFunction | undefined;
@@ -72,19 +79,7 @@ export class ComponentGuest implements Guest {
         (item, from) => this.#hostItem(item, from, memories, host),
       );
       const { exports } = component;
-      const call = (lifted: LiftedFunction): Call => makeCall(lifted, instance, memories);
-      this.#calls = {
-        describe: call(exports.describe),
-        start: call(exports.start),
-        accepts: call(exports.accepts),
-        join: call(exports.join),
-        leave: call(exports.leave),
-        listening: call(exports.listening),
-        ready: call(exports.ready),
-        save: call(exports.save),
-        restore: call(exports.restore),
-        process: call(exports.process),
-      };
+      this.#calls = forEachExport((name) => makeCall(exports[name], instance, memories));
       if (this.#state.fault !== undefined) throw this.#state.fault;
     } catch (error) {
       throw error instanceof ComponentError ? error : this.faultOf(error);
@@ -93,7 +88,7 @@ export class ComponentGuest implements Guest {
     this.#memory = memory instanceof ComponentMemory ? memory : undefined;
     this.#process = core;
     this.#postReturn = postReturn;
-    this.#state.phase = PHASE.idle;
+    this.#state.phase = 'idle';
   }
 
   get memory(): WebAssembly.Memory {
@@ -126,7 +121,7 @@ export class ComponentGuest implements Guest {
     arenaAt: number,
     arena: number,
   ): number {
-    this.#state.enter(PHASE.process);
+    this.#state.enter('process');
     const outcomeAt = Number(this.#process(now, framesAt, frames, partsAt, parts, arenaAt, arena)) >>> 0;
     this.#state.leave();
     return outcomeAt;
@@ -134,7 +129,7 @@ export class ComponentGuest implements Guest {
 
   postReturn(outcomeAt: number): void {
     if (this.#postReturn === undefined) return;
-    this.#state.enter(PHASE.postReturn);
+    this.#state.enter('postReturn');
     this.#postReturn(outcomeAt);
     this.#state.leave();
   }
@@ -142,7 +137,7 @@ export class ComponentGuest implements Guest {
   faultOf(error: unknown): PieceFault {
     if (this.#state.fault !== undefined) return this.#state.fault;
     if (error instanceof PieceFault) return error;
-    const where = PHASE_NAMES[this.#state.phase]!;
+    const where = phaseText(this.#state.phase);
     const because = { cause: error };
     if (this.#fuel.left < 0) {
       return new PieceFault(
@@ -182,7 +177,7 @@ export class ComponentGuest implements Guest {
   /** What the piece says of itself. Asked of an instance without a host, which is discarded then. */
   describe(settings: Settings): Description | readonly Problem[] {
     const answer = this.#call(
-      PHASE.describe,
+      'describe',
       this.#calls.describe,
       (memory) => lowerDescribe(memory, settings),
       liftDescribe,
@@ -193,7 +188,7 @@ export class ComponentGuest implements Guest {
   start(now: number, settings: Settings, protocols: ArrayLike<number>): readonly Problem[] {
     const numbers = Array.from(protocols);
     const problems = this.#call(
-      PHASE.start,
+      'start',
       this.#calls.start,
       (memory) => lowerStart(memory, now, settings, numbers),
       liftStart,
@@ -203,7 +198,7 @@ export class ComponentGuest implements Guest {
 
   accepts(joining: Joining): Problem | undefined {
     return this.#problem(
-      PHASE.accepts,
+      'accepts',
       this.#calls.accepts,
       (memory) => lowerAccepts(memory, joining),
       liftAccepts,
@@ -211,16 +206,16 @@ export class ComponentGuest implements Guest {
   }
 
   join(joining: Joining): void {
-    this.#call(PHASE.join, this.#calls.join, (memory) => lowerJoin(memory, joining), nothing);
+    this.#call('join', this.#calls.join, (memory) => lowerJoin(memory, joining), nothing);
   }
 
   leave(edge: number, shape: number): void {
-    this.#call(PHASE.leave, this.#calls.leave, (memory) => lowerLeave(memory, edge, shape), nothing);
+    this.#call('leave', this.#calls.leave, (memory) => lowerLeave(memory, edge, shape), nothing);
   }
 
   listening(edge: number, stack: string, present: boolean): Problem | undefined {
     return this.#problem(
-      PHASE.listening,
+      'listening',
       this.#calls.listening,
       (memory) => lowerListening(memory, edge, stack, present),
       liftListening,
@@ -228,16 +223,16 @@ export class ComponentGuest implements Guest {
   }
 
   ready(edge: number, ready: boolean): void {
-    this.#call(PHASE.ready, this.#calls.ready, (memory) => lowerReady(memory, edge, ready), nothing);
+    this.#call('ready', this.#calls.ready, (memory) => lowerReady(memory, edge, ready), nothing);
   }
 
   save(now: number): Uint8Array {
-    return this.#call(PHASE.save, this.#calls.save, (memory) => lowerSave(memory, now), liftSave);
+    return this.#call('save', this.#calls.save, (memory) => lowerSave(memory, now), liftSave);
   }
 
   restore(now: number, version: string, state: Uint8Array): Problem | undefined {
     return this.#problem(
-      PHASE.restore,
+      'restore',
       this.#calls.restore,
       (memory) => lowerRestore(memory, now, version, state),
       liftRestore,
@@ -246,12 +241,11 @@ export class ComponentGuest implements Guest {
 
   /** Lets go of the instance, so that its memory can be collected though something still holds this. */
   discard(): void {
-    this.#state.phase = PHASE.discarded;
+    this.#state.phase = 'discarded';
     this.#process = discarded;
     this.#postReturn = undefined;
     this.#memory = undefined;
-    for (const name of CALL_NAMES)
-      this.#calls[name] = { core: discarded, memory: NO_MEMORY, postReturn: undefined };
+    this.#calls = forEachExport(() => ({ core: discarded, memory: NO_MEMORY, postReturn: undefined }));
   }
 
   #problem(
@@ -279,7 +273,7 @@ export class ComponentGuest implements Guest {
       if (state.fault !== undefined) throw state.fault;
       const value = lift(memory, Number(result ?? 0) >>> 0);
       if (postReturn !== undefined) {
-        state.phase = PHASE.postReturn;
+        state.phase = 'postReturn';
         if (result === undefined) postReturn();
         else postReturn(result);
       }
@@ -312,19 +306,6 @@ interface Call {
   readonly memory: GuestMemory;
   readonly postReturn: CoreFunction | undefined;
 }
-
-const CALL_NAMES = [
-  'describe',
-  'start',
-  'accepts',
-  'join',
-  'leave',
-  'listening',
-  'ready',
-  'save',
-  'restore',
-  'process',
-] as const satisfies readonly (keyof ContractExports)[];
 
 function makeCall(
   { core, options }: LiftedFunction,

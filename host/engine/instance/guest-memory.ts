@@ -2,7 +2,7 @@ import type { GuestMemory } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 import type { ResolvedOptions } from '../component/link-plan.ts';
 import { asFunction, asMemory, type CoreFunction, type EngineItem } from '../wasm/webassembly-engine.ts';
-import { type CallState, PHASE } from './call-state.ts';
+import type { CallState } from './call-state.ts';
 import type { ComponentInstance } from './component-instance.ts';
 
 /** A guest's memory with its `cabi_realloc`: what typed calls are lowered into and lifted from. */
@@ -38,8 +38,9 @@ export class ComponentMemory implements GuestMemory {
     const realloc = this.#realloc;
     if (realloc === undefined) throw new Error('a function without realloc was given a list');
     const phase = state.phase;
-    if (phase > PHASE.process) throw new Error('a guest was asked for memory when it could not be called');
-    state.phase = PHASE.realloc;
+    if (phase === 'realloc' || phase === 'postReturn' || phase === 'discarded')
+      throw new Error('a guest was asked for memory when it could not be called');
+    state.phase = 'realloc';
     const at = Number(realloc(0, 0, align, size)) >>> 0;
     if (state.fault !== undefined) throw state.fault;
     state.phase = phase;

@@ -1,6 +1,5 @@
 import { makeComponentOfText } from '../../../abi/build/make-component-of-text.ts';
-import { EXPORTS, IMPORTS } from '../../../abi/host/contract.ts';
-import type { ExportName } from '../component/contract-check.ts';
+import { EXPORT_NAMES, EXPORTS, type ExportName, IMPORTS } from '../../../abi/host/contract.ts';
 import type { HostFunctionName } from '../component/grants.ts';
 
 /** A piece in WebAssembly text, of which only what a test is about needs to be said. */
@@ -54,19 +53,6 @@ function watOf({ imports = [], memory = '1', fields = '', bodies = {} }: WatPiec
   if (bodies.initialize !== undefined) lines.push(`(func (export "cm32p2_initialize") ${bodies.initialize})`);
   return `(module ${lines.join('\n')})`;
 }
-
-const EXPORT_NAMES: readonly ExportName[] = [
-  'describe',
-  'start',
-  'accepts',
-  'join',
-  'leave',
-  'listening',
-  'ready',
-  'save',
-  'restore',
-  'process',
-];
 
 function signature(params: readonly string[], results: readonly string[]): string {
   return `(param ${params.join(' ')}) (result ${results.join(' ')})`;

@@ -1,3 +1,4 @@
+import { jsonText, printable } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 
 /** A configuration cannot be: all its mistakes at once, in the order of their places. Code `FT_CONFIG`. */
@@ -34,7 +35,8 @@ export type PathStep = string | number;
 
 /** `file:line:column: CODE: what is wrong — what to do`; for an object, its path in place of the file. */
 export function formatMistake(mistake: ConfigurationMistake): string {
-  const where: (string | number)[] = [mistake.file ?? formatPath(mistake.path)];
+  const { file, path } = mistake;
+  const where: (string | number)[] = [file === undefined ? formatPath(path) : printable(file)];
   if (mistake.line !== undefined) where.push(mistake.line, mistake.column ?? 1);
   const hint = mistake.hint === undefined ? '' : ` — ${mistake.hint}`;
   return `${where.join(':')}: ${mistake.code}: ${mistake.message}${hint}`;
@@ -46,7 +48,7 @@ export function formatPath(path: readonly PathStep[]): string {
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;
     else if (/^[\w-]+$/.test(step)) text += text === '' ? step : `.${step}`;
-    else text += `[${JSON.stringify(step)}]`;
+    else text += `[${jsonText(step)}]`;
   }
   return text === '' ? '(configuration)' : text;
 }

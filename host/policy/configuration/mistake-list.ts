@@ -1,5 +1,5 @@
+import { printable } from '../../stack/foreign-text.ts';
 import type { ConfigurationMistake, PathStep } from './configuration-error.ts';
-import { printable } from './printable.ts';
 import type { YamlPlaces } from './read-yaml.ts';
 
 /** Gathers the mistakes of one configuration, and finds their places. */

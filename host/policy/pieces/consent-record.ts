@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { type Wants, wantsMore } from './wants.ts';
 
@@ -52,7 +53,7 @@ export async function readConsents(file: string): Promise<ConsentRecord | undefi
 export async function writeConsents(file: string, record: ConsentRecord): Promise<void> {
   const fresh = `${file}.${randomUUID()}`;
   try {
-    await writeFile(fresh, `${JSON.stringify(record, undefined, 2)}\n`, { flag: 'wx', mode: 0o644 });
+    await writeFile(fresh, `${jsonText(record, 2)}\n`, { flag: 'wx', mode: 0o644 });
     await rename(fresh, file);
   } catch (error) {
     await rm(fresh, { force: true });

@@ -1,5 +1,5 @@
 import type { Piece as Description, Shape } from '../../../abi/host/contract.ts';
-import { printable } from '../configuration/printable.ts';
+import { printable } from '../../stack/foreign-text.ts';
 
 /** What a component wants of those who run it: what it may ask of the host, and what it is shown of frames. */
 export interface Wants {

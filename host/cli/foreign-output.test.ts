@@ -1,0 +1,169 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { LaneSnapshot, PieceSnapshot } from '../policy/funnel.ts';
+import { funnelCommand } from './command.ts';
+import { Output } from './report/output.ts';
+import { errorText } from './text/error-text.ts';
+import { plainPaint } from './text/paint.ts';
+
+/*
+ * Every command with foreign names in all that it reads: arguments, file names, a configuration, a component, and the
+ * answers of a control socket. What pieces say is tested in test/hostile/words.test.ts.
+ */
+
+/** A terminal sequence, a turn of direction, a line separator, and characters that show nothing. No character is a line end. */
+const EVIL = '\u009b31m\u202e\u2028\u061c\ufeff\u200b\u00ad\u180e\u3164\u{e0041}\ue000';
+/** Everything in {@link EVIL} that is not ASCII, and what else is like it. */
+const DANGEROUS = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
+
+const folder = mkdtempSync(join(tmpdir(), 'funnel-foreign-'));
+const at = (name: string) => join(folder, name);
+const evilFile = at(`x${EVIL}.yaml`);
+const evilPiece = at(`x${EVIL}.wasm`);
+
+const answers = createServer((socket) => {
+  socket.on('error', () => {});
+  socket.resume();
+  socket.end(`${JSON.stringify({ id: 1, error: { code: 'FT_X', message: `no ${EVIL}` } })}\n`);
+});
+const snapshots = createServer((socket) => {
+  socket.on('error', () => {});
+  socket.resume();
+  const edge = {
+    name: EVIL,
+    network: EVIL,
+    framesIn: 1,
+    bytesIn: 1,
+    framesOut: 1,
+    bytesOut: 1,
+    framesRefused: 0,
+  };
+  const counts = { faults: 1, restarts: 0, bypassed: 0, held: 0, waiting: 0 };
+  const names = { name: EVIL, piece: EVIL, kind: 'component', state: 'failed', fault: EVIL };
+  const reasons = [{ name: EVIL, frames: 1, loss: true }];
+  const pieces = [{ ...names, ...counts, edges: [edge], reasons }];
+  const snapshot: LaneSnapshot = { uptimeMs: 1, freeRows: 1, rows: 2, pieces: pieces as PieceSnapshot[] };
+  const result = { configuration: EVIL, process: 1, snapshot };
+  socket.end(`${JSON.stringify({ id: 1, result })}\n`);
+});
+
+beforeAll(async () => {
+  const plain = 'a'.repeat(Buffer.byteLength(EVIL));
+  const bytes = await parse(
+    `(component (import "${plain}" (func $f)) (core func (canon lower (func $f))) (export "${plain}x" (func $f)))`,
+  );
+  const text = Buffer.from(bytes);
+  for (let found = text.indexOf(plain); found >= 0; found = text.indexOf(plain)) text.write(EVIL, found);
+  writeFileSync(evilPiece, text);
+  const piece = JSON.stringify(relative(folder, evilPiece).replace(/^/, './'));
+  // YAML forbids some of these characters as such, and allows all of them as escapes.
+  const key = `"${Array.from({ length: EVIL.length }, (_, n) => `\\u${EVIL.charCodeAt(n).toString(16).padStart(4, '0')}`).join('')}"`;
+  writeFileSync(
+    evilFile,
+    `pieces:\n  ${key}: { piece: tun, edges: { ${key}: ${key} }, settings: { ${key}: ${key} } }\n`,
+  );
+  writeFileSync(at('component.yaml'), `pieces:\n  x: { piece: ${piece}, edges: { ${key}: ${key} } }\n`);
+  writeFileSync(at('syntax.yaml'), `pieces: [${EVIL}\n`);
+  writeFileSync(
+    at('good.yaml'),
+    `pieces:\n  a: { piece: udp, settings: { port: 0, address: 127.0.0.1, family: ipv4 }, edges: { udp: ${key} } }\n  b: { piece: udp, settings: { port: 0, address: 127.0.0.1, family: ipv4 }, edges: { udp: ${key} } }\n`,
+  );
+  copyFileSync(at('good.yaml'), at(`good${EVIL}.yaml`));
+  await Promise.all([
+    new Promise<void>((resolve) => answers.listen(at('answers'), resolve)),
+    new Promise<void>((resolve) => snapshots.listen(at('snapshots'), resolve)),
+  ]);
+});
+afterAll(() => {
+  answers.close();
+  snapshots.close();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => () => {
+  process.exitCode = undefined;
+});
+
+async function textOf(args: readonly string[]): Promise<string> {
+  let text = '';
+  const stream = new PassThrough();
+  stream.on('data', (data: Buffer) => {
+    text += data.toString();
+  });
+  const output = new Output(stream as unknown as NodeJS.WriteStream, () => {});
+  const program = funnelCommand({ output, paint: plainPaint }, { errors: output, version: '1' });
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
+    command.exitOverride();
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof Error && 'exitCode' in error)) output.write(errorText(error));
+  }
+  await new Promise((resolve) => stream.end(resolve));
+  return text;
+}
+
+const configurations = [
+  evilFile,
+  at('component.yaml'),
+  at('syntax.yaml'),
+  at(`none${EVIL}`),
+  at(`good${EVIL}.yaml`),
+];
+const cases: (readonly string[])[] = [
+  ...configurations.flatMap((file) =>
+    ['check', 'consent', 'graph', 'plan', 'explain'].map((command) => [command, file]),
+  ),
+  ...['dot', 'svg'].map((format) => ['graph', '--format', format, at('good.yaml')]),
+  ...configurations.slice(0, 4).flatMap((file) => [
+    ['run', '--plain', '--no-control', file],
+    ['run', '--json', '--no-control', file],
+  ]),
+  ['apply', evilFile, '--control', at('answers')],
+  ['apply', evilFile, '--control', at('snapshots')],
+  ['status', '--control', at('answers')],
+  ['status', '--control', at('snapshots')],
+  ['status', '--json', '--control', at('snapshots')],
+  ['status', '--control', at(EVIL)],
+  ['end', '--control', at('answers')],
+  ['match', EVIL, EVIL],
+  ['match', 'ip', 'ip', '--piece', EVIL],
+  ['match', 'ip', 'ip', '--piece', evilPiece],
+  ['schema'],
+  ['piece', 'list'],
+  ['piece', 'doc', EVIL],
+  ['piece', 'doc', evilPiece],
+  ['piece', 'inspect', EVIL],
+  ['piece', 'inspect', evilPiece],
+  ['piece', 'inspect', '--json', evilPiece],
+  ['piece', 'inspect', '--json', evilPiece, '--configuration', at('component.yaml')],
+  ['piece', 'inspect', evilPiece, '--configuration', evilFile],
+  [EVIL],
+  ['graph', '--format', EVIL, evilFile],
+  ['run', `--${EVIL}`],
+];
+
+it.each(cases.map((args) => [args.join(' ').replaceAll(folder, '').replaceAll(EVIL, 'EVIL'), args] as const))(
+  'funnel %s shows no dangerous character',
+  async (_, args) => {
+    const text = await textOf(args);
+    expect(text).not.toBe('');
+    if (args.includes(at('snapshots')) && args[0] === 'status') expect(text).toContain('\\u{202e}');
+    const found = text.search(DANGEROUS);
+    expect(found < 0 ? '' : JSON.stringify(text.slice(Math.max(0, found - 80), found + 20))).toBe('');
+  },
+);
+
+it('covers every command', () => {
+  const output = new Output(new PassThrough() as unknown as NodeJS.WriteStream, () => {});
+  const program = funnelCommand({ output, paint: plainPaint }, { errors: output, version: '1' });
+  const names = program.commands.flatMap((each) =>
+    each.commands.length === 0 ? [each.name()] : each.commands.map((sub) => `${each.name()} ${sub.name()}`),
+  );
+  const covered = new Set(cases.map(([first, second]) => (first === 'piece' ? `piece ${second}` : first)));
+  expect(names.filter((name) => !covered.has(name))).toEqual([]);
+});

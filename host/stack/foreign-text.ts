@@ -1,0 +1,51 @@
+/**
+ * Foreign text: names and messages from pieces, files, configurations and networks. A person reads it on a terminal, so
+ * every output of it goes through one of these three functions. They share one set of dangerous characters.
+ */
+
+/**
+ * Foreign text for one line: line ends and tabs become spaces, and dangerous characters become escapes such as `\u{1b}`.
+ *
+ * @param longest code units that are kept; what is cut is replaced by `…`
+ */
+export function printable(text: string, { longest = 2000 }: { longest?: number } = {}): string {
+  const plain = escaped(text.replace(/[\n\r\t]/g, ' '));
+  return plain.length > longest ? `${plain.slice(0, longest)}…` : plain;
+}
+
+/** Foreign text with every dangerous character as an escape, also its line ends: `\n`, `\u{202e}`. */
+export function escaped(text: string): string {
+  return text.replace(DANGEROUS, (character) => SHORT_ESCAPES.get(character) ?? `\\u{${hexOf(character)}}`);
+}
+
+/** `JSON.stringify` with dangerous characters as JSON's own escapes, so that parsing returns the value unchanged. */
+export function jsonText(value: unknown, space?: number): string {
+  const text = JSON.stringify(value, undefined, space);
+  // A line feed in the result is layout: JSON.stringify has escaped those inside strings.
+  return text.replace(DANGEROUS, (character) =>
+    character === '\n' ? character : character.split('').map(jsonEscape).join(''),
+  );
+}
+
+function jsonEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+function hexOf(character: string): string {
+  return character.codePointAt(0)!.toString(16);
+}
+
+/**
+ * Characters that can steer a terminal (Cc), break a line (Zl, Zp), turn the direction of writing or hide (Cf), or that no
+ * two fonts show alike (private use, lone surrogates, noncharacters). The ignorable ones show nothing at all: fillers,
+ * variation selectors, and the tags of U+E0000 to U+E0FFF, assigned or not. Braille blank and the null notehead are
+ * fillers that Unicode does not call ignorable. Text that hides in them makes two different names look the same.
+ */
+const DANGEROUS =
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]/gu;
+
+const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+]);

@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupFailure } from './setup/step.mjs';
 import { projectRoot, setUp } from './setup.mjs';
+import { stylePieces } from './style-pieces.mjs';
 
 /*
  * `npm test`: sets up, checks style and types, and runs every test. What follows `--` goes to vitest (a folder, `-t`),
@@ -34,6 +35,10 @@ if (chosen.length === 0) {
   const style = await run(['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
   if (style === 0) tally.passed++;
   else tally.failed++;
+  const pieceStyle = stylePieces();
+  if (pieceStyle === '') tally.passed++;
+  else tally.failed++;
+  if (pieceStyle !== '') console.log(pieceStyle);
 }
 
 if (interruptedBy === undefined) await runTests();

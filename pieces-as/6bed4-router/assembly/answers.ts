@@ -1,13 +1,13 @@
-import { Outcome } from "funnel-tunnel/as";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { endpointPort, endpointV4, lowerHalf } from "../../6bed4/assembly/address";
-import { Outer, addMessage, beginOuter } from "../../6bed4/assembly/carrier";
-import { OUTER_TTL } from "../../6bed4/assembly/constants";
-import { ERRORS_PER_SECOND, ERROR_BURST, addError } from "../../6bed4/assembly/icmp-error";
-import { routerLowerHalf, writeRouterAdvertisement } from "../../6bed4/assembly/neighbour-discovery";
-import { Packet } from "../../6bed4/assembly/packet";
-import { TokenBuckets } from "../../6bed4/assembly/token-bucket";
-import { Configuration } from "./configuration";
+import { Outcome } from 'funnel-tunnel/as';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import { endpointPort, endpointV4, lowerHalf } from '../../6bed4/assembly/address';
+import { addMessage, beginOuter, Outer } from '../../6bed4/assembly/carrier';
+import { OUTER_TTL } from '../../6bed4/assembly/constants';
+import { addError, ERROR_BURST, ERRORS_PER_SECOND } from '../../6bed4/assembly/icmp-error';
+import { routerLowerHalf, writeRouterAdvertisement } from '../../6bed4/assembly/neighbour-discovery';
+import { Packet } from '../../6bed4/assembly/packet';
+import { TokenBuckets } from '../../6bed4/assembly/token-bucket';
+import { Configuration } from './configuration';
 
 /** Room for an advertisement with ten routable prefixes: 56 bytes, and 32 for each of 11 prefixes. */
 @inline const ADVERTISEMENT_BYTES: i32 = 408;

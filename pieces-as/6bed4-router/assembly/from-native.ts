@@ -1,16 +1,16 @@
-import { Frame, Outcome, arenaStart } from "funnel-tunnel/as";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { endpointOf, endpointPort, endpointV4, isLowerHalf, portOf } from "../../6bed4/assembly/address";
-import { beginOuter, frontOf } from "../../6bed4/assembly/carrier";
-import { OUTER_TTL, TUNNEL_MTU } from "../../6bed4/assembly/constants";
-import { ADDRESS_UNREACHABLE, HOP_LIMIT_EXCEEDED } from "../../6bed4/assembly/icmp-error";
-import { isForbiddenIpv4 } from "../../6bed4/assembly/ipv4-filter";
-import { Packet } from "../../6bed4/assembly/packet";
-import { Answers } from "./answers";
-import { Configuration } from "./configuration";
-import { Reason } from "./reasons";
-import { SHAPE_IPV6 } from "./shapes";
+import { arenaStart, Frame, Outcome } from 'funnel-tunnel/as';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import { endpointOf, endpointPort, endpointV4, isLowerHalf, portOf } from '../../6bed4/assembly/address';
+import { beginOuter, frontOf } from '../../6bed4/assembly/carrier';
+import { OUTER_TTL, TUNNEL_MTU } from '../../6bed4/assembly/constants';
+import { ADDRESS_UNREACHABLE, HOP_LIMIT_EXCEEDED } from '../../6bed4/assembly/icmp-error';
+import { isForbiddenIpv4 } from '../../6bed4/assembly/ipv4-filter';
+import { Packet } from '../../6bed4/assembly/packet';
+import { Answers } from './answers';
+import { Configuration } from './configuration';
+import { Reason } from './reasons';
+import { SHAPE_IPV6 } from './shapes';
 
 /** A frame from the native network: it goes on to the peer in whose /114 its destination is, or ends. */
 export function fromNative(now: f64, frame: Frame, out: Outcome, native: i32, carrier: i32): void {
@@ -23,7 +23,10 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32, carrier: i32):
   if (!Packet.read(frame, frame.skipHeaders)) return Reason.malformed;
   if (Packet.isDiscovery) return Reason.unexpectedNeighbourDiscovery;
   // A peer's address comes from the carrier; only this machine's own, with port 0, live on this side too.
-  if (Packet.sourceTop == Configuration.top && !(Configuration.localAddresses && portOf(Packet.sourceLower) == 0)) {
+  if (
+    Packet.sourceTop == Configuration.top &&
+    !(Configuration.localAddresses && portOf(Packet.sourceLower) == 0)
+  ) {
     return Reason.spoofedSource;
   }
   if (Packet.isToMulticast) return Reason.multicast;
@@ -52,7 +55,17 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32, carrier: i32):
   Ipv6.setHopLimit(at, hops - 1);
   const front = frontOf(frame, arenaStart(), at);
   const trafficClass = Ipv6.trafficClass(at);
-  beginOuter(out, <u16>carrier, SHAPE_IPV6, frame.ticket, Configuration.port, to, OUTER_TTL, trafficClass, front);
+  beginOuter(
+    out,
+    <u16>carrier,
+    SHAPE_IPV6,
+    frame.ticket,
+    Configuration.port,
+    to,
+    OUTER_TTL,
+    trafficClass,
+    front,
+  );
   Packet.pass(out);
   return -1;
 }

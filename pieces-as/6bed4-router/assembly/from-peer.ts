@@ -1,12 +1,19 @@
-import { Frame, Outcome, arenaStart } from "funnel-tunnel/as";
-import { load64 } from "funnel-tunnel/as/views/bytes";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { endpointOf, endpointPort, endpointV4, isLowerHalf, lanipOf, portOf } from "../../6bed4/assembly/address";
-import { Outer, addMessage, beginOuter, frontOf } from "../../6bed4/assembly/carrier";
-import { LINK_LOCAL_TOP, OUTER_TTL, SCHEME_PREFIX, TUNNEL_MTU } from "../../6bed4/assembly/constants";
-import { ADDRESS_UNREACHABLE, HOP_LIMIT_EXCEEDED, NO_ROUTE } from "../../6bed4/assembly/icmp-error";
-import { isForbiddenIpv4 } from "../../6bed4/assembly/ipv4-filter";
+import { arenaStart, Frame, Outcome } from 'funnel-tunnel/as';
+import { load64 } from 'funnel-tunnel/as/views/bytes';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import {
+  endpointOf,
+  endpointPort,
+  endpointV4,
+  isLowerHalf,
+  lanipOf,
+  portOf,
+} from '../../6bed4/assembly/address';
+import { addMessage, beginOuter, frontOf, Outer } from '../../6bed4/assembly/carrier';
+import { LINK_LOCAL_TOP, OUTER_TTL, SCHEME_PREFIX, TUNNEL_MTU } from '../../6bed4/assembly/constants';
+import { ADDRESS_UNREACHABLE, HOP_LIMIT_EXCEEDED, NO_ROUTE } from '../../6bed4/assembly/icmp-error';
+import { isForbiddenIpv4 } from '../../6bed4/assembly/ipv4-filter';
 import {
   Check,
   checkMessage,
@@ -15,12 +22,12 @@ import {
   routerLowerHalf,
   targetOf,
   writeRouterNeighbourAnswer,
-} from "../../6bed4/assembly/neighbour-discovery";
-import { Packet } from "../../6bed4/assembly/packet";
-import { Answers } from "./answers";
-import { Configuration } from "./configuration";
-import { Reason } from "./reasons";
-import { SHAPE_ICMPV6, SHAPE_IPV6 } from "./shapes";
+} from '../../6bed4/assembly/neighbour-discovery';
+import { Packet } from '../../6bed4/assembly/packet';
+import { Answers } from './answers';
+import { Configuration } from './configuration';
+import { Reason } from './reasons';
+import { SHAPE_ICMPV6, SHAPE_IPV6 } from './shapes';
 
 @inline const NEIGHBOUR_ANSWER_BYTES: i32 = 72;
 
@@ -36,7 +43,10 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
   if (frame.lengthFrom(Outer.next) == 0) return Reason.keepalive;
   if (!Packet.read(frame, Outer.next)) return Reason.malformed;
   // Before anything is answered: nobody is to make us send into a network that is not for peers.
-  if (isForbiddenIpv4(endpointV4(Outer.source), Configuration.allowPrivate) || endpointPort(Outer.source) == 0) {
+  if (
+    isForbiddenIpv4(endpointV4(Outer.source), Configuration.allowPrivate) ||
+    endpointPort(Outer.source) == 0
+  ) {
     return Reason.forbiddenIpv4;
   }
   const carrier = frame.edge;
@@ -90,7 +100,17 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
   if (isToPeer) {
     const front = frontOf(frame, arenaStart(), at);
     const trafficClass = Ipv6.trafficClass(at);
-    beginOuter(out, carrier, SHAPE_IPV6, frame.ticket, Configuration.port, to, OUTER_TTL, trafficClass, front);
+    beginOuter(
+      out,
+      carrier,
+      SHAPE_IPV6,
+      frame.ticket,
+      Configuration.port,
+      to,
+      OUTER_TTL,
+      trafficClass,
+      front,
+    );
   } else {
     out.begin(<u16>native, 0, frame.ticket);
   }
@@ -122,11 +142,20 @@ function answerDiscovery(now: f64, out: Outcome, carrier: u16): i32 {
   if (!isSourceRight()) return Reason.spoofedSource;
   const own = routerLowerHalf(Configuration.endpoint);
   const target = targetOf(at);
-  if (!isNeighbourSolicitationOf6bed4(Packet.length) || !isOurTarget(load64(target), load64(target + 8), own)) {
+  if (
+    !isNeighbourSolicitationOf6bed4(Packet.length) ||
+    !isOurTarget(load64(target), load64(target + 8), own)
+  ) {
     return Reason.badNeighbourDiscovery;
   }
   const answer = out.room(NEIGHBOUR_ANSWER_BYTES);
-  const length = writeRouterNeighbourAnswer(answer, Ipv6.source(at), Configuration.top, own, Configuration.endpoint);
+  const length = writeRouterNeighbourAnswer(
+    answer,
+    Ipv6.source(at),
+    Configuration.top,
+    own,
+    Configuration.endpoint,
+  );
   beginOuter(out, carrier, SHAPE_ICMPV6, 0, Configuration.port, Outer.source, OUTER_TTL, 0);
   addMessage(out, answer, length);
   return Reason.solicitationAnswered;

@@ -72,27 +72,27 @@ import {
   Batch,
   Description,
   Direction,
+  edgeOf,
   Joining,
   Line,
   Outcome,
+  offer,
+  offerBound,
+  offerLine,
   Piece,
   Reach,
   Settings,
   ValueCase,
-  edgeOf,
-  offer,
-  offerBound,
-  offerLine,
-} from "funnel-tunnel/as";
-import { store64 } from "funnel-tunnel/as/views/bytes";
-import { TUNNEL_MTU } from "../../6bed4/assembly/constants";
-import { carriesIpv6, wantsCarrier, wraps } from "../../6bed4/assembly/properties";
-import { Protocols } from "../../6bed4/assembly/protocols";
-import { Configuration, describeSettings } from "./configuration";
-import { fromNative } from "./from-native";
-import { fromPeer } from "./from-peer";
-import { describeReasons } from "./reasons";
-import { SHAPE_ICMPV6, SHAPE_IPV6 } from "./shapes";
+} from 'funnel-tunnel/as';
+import { store64 } from 'funnel-tunnel/as/views/bytes';
+import { TUNNEL_MTU } from '../../6bed4/assembly/constants';
+import { carriesIpv6, wantsCarrier, wraps } from '../../6bed4/assembly/properties';
+import { Protocols } from '../../6bed4/assembly/protocols';
+import { Configuration, describeSettings } from './configuration';
+import { fromNative } from './from-native';
+import { fromPeer } from './from-peer';
+import { describeReasons } from './reasons';
+import { SHAPE_ICMPV6, SHAPE_IPV6 } from './shapes';
 
 /** Edges, as described. */
 @inline const EDGE_CARRIER: u16 = 0;
@@ -107,24 +107,24 @@ class Router extends Piece {
   private line: Line = new Line();
 
   describe(description: Description, settings: Settings): void {
-    description.piece("6bed4-router", "0.1.0", "Gives IPv6 prefixes to peers of 6bed4, and relays for them.");
+    description.piece('6bed4-router', '0.1.0', 'Gives IPv6 prefixes to peers of 6bed4, and relays for them.');
     Protocols.describe(description);
     describeSettings(description);
     describeReasons(description);
     Configuration.read(settings);
-    const stack = "ipv4/udp/local:" + Configuration.port.toString();
-    const carrier = description.edge("carrier").shape(stack, Direction.Down, Reach.WholeFrame);
-    wantsCarrier(carrier.shape(stack + "/ipv6", Direction.Down, Reach.Headers));
-    wantsCarrier(carrier.shape(stack + "/ipv6/icmpv6", Direction.Down, Reach.WholeFrame));
-    const native = description.edge("native").isOptional();
-    carriesIpv6(native.shape("ipv6", Direction.Up, Reach.Headers));
-    carriesIpv6(native.shape("ipv6/icmpv6", Direction.Up, Reach.Headers));
+    const stack = 'ipv4/udp/local:' + Configuration.port.toString();
+    const carrier = description.edge('carrier').shape(stack, Direction.Down, Reach.WholeFrame);
+    wantsCarrier(carrier.shape(stack + '/ipv6', Direction.Down, Reach.Headers));
+    wantsCarrier(carrier.shape(stack + '/ipv6/icmpv6', Direction.Down, Reach.WholeFrame));
+    const native = description.edge('native').isOptional();
+    carriesIpv6(native.shape('ipv6', Direction.Up, Reach.Headers));
+    carriesIpv6(native.shape('ipv6/icmpv6', Direction.Up, Reach.Headers));
     wraps(description.curve(EDGE_NATIVE, 0, EDGE_CARRIER, SHAPE_IPV6));
     wraps(description.curve(EDGE_NATIVE, 1, EDGE_CARRIER, SHAPE_ICMPV6));
     description.curve(EDGE_CARRIER, SHAPE_IPV6, EDGE_CARRIER, SHAPE_IPV6);
   }
 
-  start(now: f64, settings: Settings): void {
+  start(_now: f64, _settings: Settings): void {
     Protocols.learn();
   }
 
@@ -139,14 +139,15 @@ class Router extends Piece {
     const edge = joining.edge;
     store64(address, Configuration.top);
     store64(address + 8, 1);
-    if (Configuration.localAddresses) offerLine(edge, "address", this.line.clear().ipv6(address).text("/64"), true);
+    if (Configuration.localAddresses)
+      offerLine(edge, 'address', this.line.clear().ipv6(address).text('/64'), true);
     store64(address + 8, 0);
-    offerLine(edge, "route", this.line.clear().ipv6(address).text("/64"), true);
-    offerBound(edge, "mtu", ValueCase.AtMost, TUNNEL_MTU, true);
-    offer(edge, "up", true);
+    offerLine(edge, 'route', this.line.clear().ipv6(address).text('/64'), true);
+    offerBound(edge, 'mtu', ValueCase.AtMost, TUNNEL_MTU, true);
+    offer(edge, 'up', true);
   }
 
-  leave(edge: u16, shape: u16): void {
+  leave(_edge: u16, _shape: u16): void {
     this.carrier = edgeOf(EDGE_CARRIER);
     this.native = edgeOf(EDGE_NATIVE);
     if (this.native < 0) this.isOffered = false;

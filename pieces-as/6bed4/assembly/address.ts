@@ -8,13 +8,16 @@
 //
 // Halves are numbers in host order, so that comparing prefixes is comparing numbers. A peer has a /114.
 
-import { LANIP_MASK } from "./constants";
+import { LANIP_MASK } from './constants';
 
 /** The lower half of the address of `v4:port`. */
 @inline
 export function lowerHalf(v4: u32, port: u32, lanip: u64): u64 {
   return (
-    (<u64>(v4 & 0xfcffffff) << 32) | (<u64>(port & 0xffff) << 16) | (<u64>((v4 >> 24) & 3) << 14) | (lanip & LANIP_MASK)
+    ((<u64>(v4 & 0xfcffffff)) << 32) |
+    ((<u64>(port & 0xffff)) << 16) |
+    ((<u64>((v4 >> 24) & 3)) << 14) |
+    (lanip & LANIP_MASK)
   );
 }
 
@@ -48,7 +51,7 @@ export function isLowerHalf(lower: u64): bool {
 /** An IPv4 address and UDP port as one number; all 48 bits count in comparisons. */
 @inline
 export function endpoint(v4: u32, port: u32): u64 {
-  return (<u64>v4 << 16) | <u64>port;
+  return ((<u64>v4) << 16) | <u64>port;
 }
 
 @inline

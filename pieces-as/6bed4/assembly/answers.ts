@@ -1,11 +1,11 @@
-import { Outcome } from "funnel-tunnel/as";
-import { beginOuter } from "./carrier";
-import { Connection } from "./connection";
-import { LINK_LOCAL_TOP, OUTER_TTL } from "./constants";
-import { ERRORS_PER_SECOND, ERROR_BURST, addError } from "./icmp-error";
-import { Listener, SHAPE_ICMPV6 } from "./listener";
-import { Packet } from "./packet";
-import { TokenBuckets } from "./token-bucket";
+import { Outcome } from 'funnel-tunnel/as';
+import { beginOuter } from './carrier';
+import { Connection } from './connection';
+import { LINK_LOCAL_TOP, OUTER_TTL } from './constants';
+import { addError, ERROR_BURST, ERRORS_PER_SECOND } from './icmp-error';
+import { Listener, SHAPE_ICMPV6 } from './listener';
+import { Packet } from './packet';
+import { TokenBuckets } from './token-bucket';
 
 const buckets = new TokenBuckets(1, ERROR_BURST, ERRORS_PER_SECOND);
 
@@ -22,7 +22,16 @@ export abstract class Answers {
 
   static toCarrier(now: f64, to: u64, type: u32, code: u32): void {
     if (!Packet.mayBeAnswered() || !buckets.take(now, 0)) return;
-    beginOuter(Answers.out, <u16>Listener.edge, Listener.shape(SHAPE_ICMPV6), 0, Listener.port, to, OUTER_TTL, 0);
+    beginOuter(
+      Answers.out,
+      <u16>Listener.edge,
+      Listener.shape(SHAPE_ICMPV6),
+      0,
+      Listener.port,
+      to,
+      OUTER_TTL,
+      0,
+    );
     Answers.add(type, code, 0);
   }
 

@@ -5,14 +5,14 @@
 // of 5 parts and 104 bytes for each of 1024 neighbours. That is 1536 frames, 15104 parts and 230 KiB; the SDK's outcome
 // holds 16384 parts, and more than twice of the others.
 
-import { Frame, Outcome, PartMarks, Role } from "funnel-tunnel/as";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv4 } from "funnel-tunnel/as/views/ipv4";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { Udp } from "funnel-tunnel/as/views/udp";
-import { endpoint, endpointPort, endpointV4 } from "./address";
-import { OVERHEAD } from "./constants";
-import { Protocols } from "./protocols";
+import { Frame, Outcome, PartMarks, Role } from 'funnel-tunnel/as';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import { Udp } from 'funnel-tunnel/as/views/udp';
+import { endpoint, endpointPort, endpointV4 } from './address';
+import { OVERHEAD } from './constants';
+import { Protocols } from './protocols';
 
 /** The outer headers of the frame at hand. There is one at a time. */
 export abstract class Outer {
@@ -29,7 +29,8 @@ export abstract class Outer {
     const ip = frame.header(0);
     const udp = frame.header(1);
     if (ip === null || udp === null) return false;
-    if (ip.protocol != Protocols.ipv4 || udp.protocol != Protocols.udp || ip.isWithheld || udp.isWithheld) return false;
+    if (ip.protocol != Protocols.ipv4 || udp.protocol != Protocols.udp || ip.isWithheld || udp.isWithheld)
+      return false;
     if (!Ipv4.fits(ip.bytes, ip.length) || !Udp.fits(udp.bytes, udp.length)) return false;
     Outer.source = endpoint(Ipv4.source(ip.bytes), Udp.sourcePort(udp.bytes));
     Outer.destinationV4 = Ipv4.destination(ip.bytes);

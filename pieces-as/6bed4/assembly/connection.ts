@@ -1,12 +1,12 @@
 // Who we are, by what our router told us: the /114, and the prefixes that it routes.
 
-import { Line, State, ValueCase, offer, offerBound, offerLine } from "funnel-tunnel/as";
-import { store64 } from "funnel-tunnel/as/views/bytes";
-import { Ipv6Address } from "funnel-tunnel/as/views/ipv6";
-import { endpointOf, peerOf } from "./address";
-import { Configuration } from "./configuration";
-import { LANIP_PEER, MAX_ROUTABLE_PREFIXES, SCHEME_PREFIX, TUNNEL_MTU } from "./constants";
-import { Advertised } from "./neighbour-discovery";
+import { Line, offer, offerBound, offerLine, State, ValueCase } from 'funnel-tunnel/as';
+import { store64 } from 'funnel-tunnel/as/views/bytes';
+import { Ipv6Address } from 'funnel-tunnel/as/views/ipv6';
+import { endpointOf, peerOf } from './address';
+import { Configuration } from './configuration';
+import { LANIP_PEER, MAX_ROUTABLE_PREFIXES, SCHEME_PREFIX, TUNNEL_MTU } from './constants';
+import { Advertised } from './neighbour-discovery';
 
 /** Routes to offer: the one of 6bed4 itself, and the routable ones; entries of 24 bytes as `Advertised.routable` has them. */
 const routes: usize = memory.data(264, 8);
@@ -45,9 +45,12 @@ export abstract class Connection {
 
   /** Whether what was advertised says what we know already. */
   static isAdvertised(): bool {
-    if (!Connection.isUp || Connection.top != Advertised.top || Connection.peer != Advertised.lower) return false;
+    if (!Connection.isUp || Connection.top != Advertised.top || Connection.peer != Advertised.lower)
+      return false;
     if (Connection.routeCount != Advertised.routableCount + 1) return false;
-    return memory.compare(routes + ROUTE_BYTES, Advertised.routable, Advertised.routableCount * ROUTE_BYTES) == 0;
+    return (
+      memory.compare(routes + ROUTE_BYTES, Advertised.routable, Advertised.routableCount * ROUTE_BYTES) == 0
+    );
   }
 
   /** Takes over what was advertised. */
@@ -100,7 +103,8 @@ export abstract class Connection {
     Connection.peer = peerOf(peer);
     Connection.routeCount = count;
     for (let i: u32 = 0; i < count; i++) {
-      if (load<u64>(routes + i * ROUTE_BYTES + 16) > 128) state.refuse("the state has a prefix longer than an address");
+      if (load<u64>(routes + i * ROUTE_BYTES + 16) > 128)
+        state.refuse('the state has a prefix longer than an address');
     }
   }
 
@@ -118,17 +122,21 @@ export abstract class Connection {
       text = new Line();
       line = text;
     }
-    if (!present) offer(edge, "up", false);
+    if (!present) offer(edge, 'up', false);
     store64(address, Connection.top);
     store64(address + 8, Connection.lower);
-    offerLine(edge, "address", text.clear().ipv6(address).text("/114"), present);
+    offerLine(edge, 'address', text.clear().ipv6(address).text('/114'), present);
     for (let i: u32 = 0; i < Connection.routeCount; i++) {
       Ipv6Address.copy(address, routes + i * ROUTE_BYTES);
-      text.clear().ipv6(address).text("/").unsigned(load<u64>(routes + i * ROUTE_BYTES + 16));
-      offerLine(edge, "route", text, present);
+      text
+        .clear()
+        .ipv6(address)
+        .text('/')
+        .unsigned(load<u64>(routes + i * ROUTE_BYTES + 16));
+      offerLine(edge, 'route', text, present);
     }
-    if (Configuration.defaultRoute) offerLine(edge, "route", text.clear().text("::/0"), present);
-    offerBound(edge, "mtu", ValueCase.AtMost, TUNNEL_MTU, present);
-    if (present) offer(edge, "up", true);
+    if (Configuration.defaultRoute) offerLine(edge, 'route', text.clear().text('::/0'), present);
+    offerBound(edge, 'mtu', ValueCase.AtMost, TUNNEL_MTU, present);
+    if (present) offer(edge, 'up', true);
   }
 }

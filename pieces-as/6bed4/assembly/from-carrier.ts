@@ -1,32 +1,32 @@
-import { Frame, Level, Line, Outcome } from "funnel-tunnel/as";
-import { load64 } from "funnel-tunnel/as/views/bytes";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { isLowerHalf, lanipOf, portOf, v4Of } from "./address";
-import { Answers } from "./answers";
-import { Outer, addMessage, beginOuter } from "./carrier";
-import { Configuration } from "./configuration";
-import { Connection } from "./connection";
-import { LINK_LOCAL_TOP, LINK_MULTICAST_TOP, OUTER_TTL } from "./constants";
-import { reasonOf } from "./from-host";
-import { HOP_LIMIT_EXCEEDED } from "./icmp-error";
-import { isForbiddenIpv4 } from "./ipv4-filter";
-import { Listener, SHAPE_ICMPV6 } from "./listener";
-import { Maintenance } from "./maintenance";
-import { forgetNeighbours } from "./neighbour-cache";
+import { Frame, Level, Line, Outcome } from 'funnel-tunnel/as';
+import { load64 } from 'funnel-tunnel/as/views/bytes';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import { isLowerHalf, lanipOf, portOf, v4Of } from './address';
+import { Answers } from './answers';
+import { addMessage, beginOuter, Outer } from './carrier';
+import { Configuration } from './configuration';
+import { Connection } from './connection';
+import { LINK_LOCAL_TOP, LINK_MULTICAST_TOP, OUTER_TTL } from './constants';
+import { reasonOf } from './from-host';
+import { HOP_LIMIT_EXCEEDED } from './icmp-error';
+import { isForbiddenIpv4 } from './ipv4-filter';
+import { Listener, SHAPE_ICMPV6 } from './listener';
+import { Maintenance } from './maintenance';
+import { forgetNeighbours } from './neighbour-cache';
 import {
   Advertised,
   Check,
-  NA_SOLICITED,
   checkMessage,
+  NA_SOLICITED,
   naFlags,
   readRouterAdvertisement,
   targetOf,
   writeNeighbourAnswer,
-} from "./neighbour-discovery";
-import { Packet } from "./packet";
-import { Peering } from "./peering";
-import { Reason } from "./reasons";
+} from './neighbour-discovery';
+import { Packet } from './packet';
+import { Peering } from './peering';
+import { Reason } from './reasons';
 
 @inline const NEIGHBOUR_ANSWER_BYTES: i32 = 64;
 
@@ -50,7 +50,10 @@ function deliver(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   if (!Peering.isSourceRight()) return Reason.spoofedSource;
   if (Peering.isSenderForbidden()) return Reason.forbiddenIpv4;
   if (Packet.isToMulticast) return Reason.multicast;
-  if (!Connection.isOurs(Packet.destinationTop, Packet.destinationLower) || lanipOf(Packet.destinationLower) == 0) {
+  if (
+    !Connection.isOurs(Packet.destinationTop, Packet.destinationLower) ||
+    lanipOf(Packet.destinationLower) == 0
+  ) {
     return Reason.foreignDestination;
   }
   const at = Packet.at;
@@ -74,7 +77,8 @@ function takeDiscovery(now: f64, out: Outcome): i32 {
   if (check != Check.right) return reasonOf(check);
   const type = <u32>Packet.icmpType;
   if (type == Icmpv6.ROUTER_ADVERTISEMENT) return takeRouterAdvertisement(now, at);
-  if (type == Icmpv6.ROUTER_SOLICITATION || type == Icmpv6.REDIRECT) return Reason.unexpectedNeighbourDiscovery;
+  if (type == Icmpv6.ROUTER_SOLICITATION || type == Icmpv6.REDIRECT)
+    return Reason.unexpectedNeighbourDiscovery;
   if (!Connection.isUp) return Reason.notConnected;
   // A datagram to the LAN group comes back to who sent it.
   if (Connection.isOurs(Packet.sourceTop, Packet.sourceLower)) return Reason.unexpectedNeighbourDiscovery;
@@ -103,7 +107,13 @@ function takeRouterAdvertisement(now: f64, at: usize): i32 {
     forgetNeighbours();
     Connection.accept();
     const v4 = v4Of(Connection.peer);
-    line.clear().text("the router sees us as ").ipv4(v4).text(" port ").unsigned(portOf(Connection.peer)).log(Level.Info);
+    line
+      .clear()
+      .text('the router sees us as ')
+      .ipv4(v4)
+      .text(' port ')
+      .unsigned(portOf(Connection.peer))
+      .log(Level.Info);
   }
   Maintenance.confirm(now);
   return Reason.advertisementAccepted;
@@ -137,6 +147,7 @@ function takeNeighbourAdvertisement(now: f64, at: usize): i32 {
   const target = targetOf(at);
   const isOfSource = load64(target) == Packet.sourceTop && load64(target + 8) == Packet.sourceLower;
   const isForUs = Connection.isOurs(Packet.destinationTop, Packet.destinationLower);
-  if (!isOfSource || !isForUs || (naFlags(at) & NA_SOLICITED) == 0) return Reason.unexpectedNeighbourDiscovery;
+  if (!isOfSource || !isForUs || (naFlags(at) & NA_SOLICITED) == 0)
+    return Reason.unexpectedNeighbourDiscovery;
   return Peering.takeAnswer(now) ? Reason.advertisementAccepted : Reason.unexpectedNeighbourDiscovery;
 }

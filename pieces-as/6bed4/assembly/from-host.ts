@@ -1,25 +1,25 @@
-import { Frame, Outcome, arenaStart } from "funnel-tunnel/as";
-import { load64 } from "funnel-tunnel/as/views/bytes";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { isLowerHalf, lanipOf } from "./address";
-import { Answers } from "./answers";
-import { addMessage, beginOuter, frontOf } from "./carrier";
-import { Configuration } from "./configuration";
-import { Connection } from "./connection";
-import { LINK_MULTICAST_TOP, OUTER_TTL, SCHEME_PREFIX, TUNNEL_MTU } from "./constants";
-import { BEYOND_SCOPE, HOP_LIMIT_EXCEEDED, NO_ROUTE, SOURCE_FAILED_POLICY } from "./icmp-error";
-import { Listener, SHAPE_IPV6 } from "./listener";
+import { arenaStart, Frame, Outcome } from 'funnel-tunnel/as';
+import { load64 } from 'funnel-tunnel/as/views/bytes';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import { isLowerHalf, lanipOf } from './address';
+import { Answers } from './answers';
+import { addMessage, beginOuter, frontOf } from './carrier';
+import { Configuration } from './configuration';
+import { Connection } from './connection';
+import { LINK_MULTICAST_TOP, OUTER_TTL, SCHEME_PREFIX, TUNNEL_MTU } from './constants';
+import { BEYOND_SCOPE, HOP_LIMIT_EXCEEDED, NO_ROUTE, SOURCE_FAILED_POLICY } from './icmp-error';
+import { Listener, SHAPE_IPV6 } from './listener';
 import {
   Check,
   checkMessage,
   targetOf,
   writeHostAdvertisement,
   writeRouterNeighbourAnswer,
-} from "./neighbour-discovery";
-import { Packet } from "./packet";
-import { Peering } from "./peering";
-import { Reason } from "./reasons";
+} from './neighbour-discovery';
+import { Packet } from './packet';
+import { Peering } from './peering';
+import { Reason } from './reasons';
 
 /** Room for the longest advertisement to the host: 88 bytes, and 24 for each of 11 routes. */
 @inline const ADVERTISEMENT_BYTES: i32 = 352;
@@ -42,16 +42,27 @@ function carry(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   }
   if (!Connection.isOurs(Packet.sourceTop, Packet.sourceLower) || lanipOf(Packet.sourceLower) == 0) {
     const isLinkLocal = Packet.sourceTop >> 54 == 0x3fa;
-    Answers.toHost(now, host, Icmpv6.DESTINATION_UNREACHABLE, isLinkLocal ? BEYOND_SCOPE : SOURCE_FAILED_POLICY);
+    Answers.toHost(
+      now,
+      host,
+      Icmpv6.DESTINATION_UNREACHABLE,
+      isLinkLocal ? BEYOND_SCOPE : SOURCE_FAILED_POLICY,
+    );
     return Reason.foreignSource;
   }
   const isNear = Packet.destinationTop == Connection.top;
-  if (Packet.isUnroutable || ((isNear || Packet.destinationTop >> 48 == SCHEME_PREFIX) && !isLowerHalf(Packet.destinationLower))) {
+  if (
+    Packet.isUnroutable ||
+    ((isNear || Packet.destinationTop >> 48 == SCHEME_PREFIX) && !isLowerHalf(Packet.destinationLower))
+  ) {
     Answers.toHost(now, host, Icmpv6.DESTINATION_UNREACHABLE, NO_ROUTE);
     return Reason.unroutable;
   }
   // Lanip 0 is where the router answers for us.
-  if (Connection.isOurs(Packet.destinationTop, Packet.destinationLower) && lanipOf(Packet.destinationLower) != 0) {
+  if (
+    Connection.isOurs(Packet.destinationTop, Packet.destinationLower) &&
+    lanipOf(Packet.destinationLower) != 0
+  ) {
     return Reason.ownPrefix;
   }
   const at = Packet.at;

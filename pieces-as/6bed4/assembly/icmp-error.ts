@@ -1,9 +1,9 @@
-import { Outcome, PartMarks, Role } from "funnel-tunnel/as";
-import { store64 } from "funnel-tunnel/as/views/bytes";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { Packet } from "./packet";
-import { Protocols } from "./protocols";
+import { Outcome, PartMarks, Role } from 'funnel-tunnel/as';
+import { store64 } from 'funnel-tunnel/as/views/bytes';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import { Packet } from './packet';
+import { Protocols } from './protocols';
 
 /** Codes of "destination unreachable" (RFC 4443 §3.1). */
 @inline export const NO_ROUTE: u32 = 0;
@@ -24,7 +24,14 @@ import { Protocols } from "./protocols";
  * Adds an error message about the packet at hand to the frame that was begun, for its source. It quotes as much as the
  * least MTU allows (RFC 4443 §2.4(c)); withheld bytes are among that, so the checksum is left to the host.
  */
-export function addError(out: Outcome, type: u32, code: u32, rest: u32, sourceTop: u64, sourceLower: u64): void {
+export function addError(
+  out: Outcome,
+  type: u32,
+  code: u32,
+  rest: u32,
+  sourceTop: u64,
+  sourceLower: u64,
+): void {
   const quoted = min(Packet.length, Ipv6.MINIMUM_MTU - HEADER_BYTES);
   const at = out.room(HEADER_BYTES);
   Ipv6.begin(at, Icmpv6.BYTES + quoted, Ipv6.NEXT_ICMPV6, HOP_LIMIT);

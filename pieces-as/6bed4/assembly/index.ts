@@ -76,26 +76,26 @@ import {
   Batch,
   Description,
   Direction,
+  edgeOf,
   Joining,
   Outcome,
   Piece,
   Reach,
   Settings,
   State,
-  edgeOf,
-} from "funnel-tunnel/as";
-import { Answers } from "./answers";
-import { Configuration, describeSettings } from "./configuration";
-import { Connection } from "./connection";
-import { fromCarrier } from "./from-carrier";
-import { fromHost } from "./from-host";
-import { Listener, SHAPE_ICMPV6, SHAPE_IPV6, SHAPE_TCP } from "./listener";
-import { Maintenance } from "./maintenance";
-import { advanceNeighbours, nextNeighbourDeadline } from "./neighbour-cache";
-import { Peering } from "./peering";
-import { carriesIpv6, wantsCarrier, wraps } from "./properties";
-import { Protocols } from "./protocols";
-import { describeReasons } from "./reasons";
+} from 'funnel-tunnel/as';
+import { Answers } from './answers';
+import { Configuration, describeSettings } from './configuration';
+import { Connection } from './connection';
+import { fromCarrier } from './from-carrier';
+import { fromHost } from './from-host';
+import { Listener, SHAPE_ICMPV6, SHAPE_IPV6, SHAPE_TCP } from './listener';
+import { Maintenance } from './maintenance';
+import { advanceNeighbours, nextNeighbourDeadline } from './neighbour-cache';
+import { Peering } from './peering';
+import { carriesIpv6, wantsCarrier, wraps } from './properties';
+import { Protocols } from './protocols';
+import { describeReasons } from './reasons';
 
 /** Edges, as described. */
 @inline const EDGE_IPV6: u16 = 0;
@@ -105,27 +105,27 @@ class Peer extends Piece {
   private host: i32 = -1;
 
   describe(description: Description, settings: Settings): void {
-    description.piece("6bed4", "0.1.0", "IPv6 over UDP and IPv4, directly between peers where that works.");
+    description.piece('6bed4', '0.1.0', 'IPv6 over UDP and IPv4, directly between peers where that works.');
     Protocols.describe(description);
     describeSettings(description);
     describeReasons(description);
     Configuration.read(settings);
-    const ipv6 = description.edge("ipv6");
-    carriesIpv6(ipv6.shape("ipv6", Direction.Up, Reach.Headers));
-    carriesIpv6(ipv6.shape("ipv6/icmpv6", Direction.Up, Reach.WholeFrame));
-    const carrier = description.edge("carrier");
-    carrier.shape("ipv4/udp/*", Direction.Down, Reach.WholeFrame);
-    wantsCarrier(carrier.shape("ipv4/udp/*/ipv6", Direction.Down, Reach.Headers));
-    wantsCarrier(carrier.shape("ipv4/udp/*/ipv6/icmpv6", Direction.Down, Reach.WholeFrame));
+    const ipv6 = description.edge('ipv6');
+    carriesIpv6(ipv6.shape('ipv6', Direction.Up, Reach.Headers));
+    carriesIpv6(ipv6.shape('ipv6/icmpv6', Direction.Up, Reach.WholeFrame));
+    const carrier = description.edge('carrier');
+    carrier.shape('ipv4/udp/*', Direction.Down, Reach.WholeFrame);
+    wantsCarrier(carrier.shape('ipv4/udp/*/ipv6', Direction.Down, Reach.Headers));
+    wantsCarrier(carrier.shape('ipv4/udp/*/ipv6/icmpv6', Direction.Down, Reach.WholeFrame));
     wraps(description.curve(EDGE_IPV6, 0, EDGE_CARRIER, SHAPE_IPV6));
     wraps(description.curve(EDGE_IPV6, 1, EDGE_CARRIER, SHAPE_ICMPV6));
     if (!Configuration.isTcp) return;
-    carriesIpv6(ipv6.shape("ipv6/tcp", Direction.Up, Reach.Headers));
-    wantsCarrier(carrier.shape("ipv4/udp/*/ipv6/tcp", Direction.Down, Reach.Headers));
+    carriesIpv6(ipv6.shape('ipv6/tcp', Direction.Up, Reach.Headers));
+    wantsCarrier(carrier.shape('ipv4/udp/*/ipv6/tcp', Direction.Down, Reach.Headers));
     wraps(description.curve(EDGE_IPV6, 2, EDGE_CARRIER, SHAPE_TCP));
   }
 
-  start(now: f64, settings: Settings): void {
+  start(_now: f64, _settings: Settings): void {
     Protocols.learn();
   }
 
@@ -135,7 +135,7 @@ class Peer extends Piece {
     Connection.offerOn(this.host);
   }
 
-  leave(edge: u16, shape: u16): void {
+  leave(_edge: u16, _shape: u16): void {
     if (edgeOf(EDGE_CARRIER) < 0) Listener.close();
     if (edgeOf(EDGE_IPV6) >= 0) return;
     this.host = -1;

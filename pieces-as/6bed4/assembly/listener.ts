@@ -1,9 +1,9 @@
 // Our port on the carrier: the Shapes that we listen on while running.
 
-import { Level, Line, listenLine, listenProblem, offerText, random, unlisten } from "funnel-tunnel/as";
-import { Connection } from "./connection";
-import { Configuration, FIRST_PORT, LAST_PORT } from "./configuration";
-import { forgetNeighbours } from "./neighbour-cache";
+import { Level, Line, listenLine, listenProblem, offerText, random, unlisten } from 'funnel-tunnel/as';
+import { Configuration, FIRST_PORT, LAST_PORT } from './configuration';
+import { Connection } from './connection';
+import { forgetNeighbours } from './neighbour-cache';
 
 /** Ports that are tried at once before waiting for another time. */
 @inline const TRIES: i32 = 8;
@@ -18,8 +18,8 @@ import { forgetNeighbours } from "./neighbour-cache";
 @inline const MOST_SHAPES: i32 = 4;
 
 /** The LAN group's frames have its port at their local end; unqualified, so that nobody opens it beside the group. */
-const LAN_STACK = "ipv4/udp/25790/ipv6/icmpv6";
-const LAN_GROUP_OFFER = "224.0.0.1:25790";
+const LAN_STACK = 'ipv4/udp/25790/ipv6/icmpv6';
+const LAN_GROUP_OFFER = '224.0.0.1:25790';
 
 const shapes: StaticArray<i32> = new StaticArray<i32>(MOST_SHAPES);
 
@@ -49,7 +49,12 @@ export abstract class Listener {
     Listener.edge = edge;
     Listener.retryAt = Infinity;
     for (let i = 0; i < TRIES; i++) {
-      const port = Configuration.port != 0 ? Configuration.port : i == 0 && Listener.port != 0 ? Listener.port : randomPort();
+      const port =
+        Configuration.port != 0
+          ? Configuration.port
+          : i == 0 && Listener.port != 0
+            ? Listener.port
+            : randomPort();
       if (Listener.openPort(port)) {
         if (Listener.port != port) {
           // Who restored another port has another mapping in the NAT, and so another address.
@@ -93,10 +98,10 @@ export abstract class Listener {
     const edge = <u16>Listener.edge;
     const count = Configuration.isTcp ? MOST_SHAPES : MOST_SHAPES - 1;
     for (let i = 0; i < count; i++) {
-      const line = Listener.line.clear().text("ipv4/udp/local:").unsigned(port);
-      if (i >= <i32>SHAPE_IPV6) line.text("/ipv6");
-      if (i == SHAPE_ICMPV6) line.text("/icmpv6");
-      if (i == SHAPE_TCP) line.text("/tcp");
+      const line = Listener.line.clear().text('ipv4/udp/local:').unsigned(port);
+      if (i >= <i32>SHAPE_IPV6) line.text('/ipv6');
+      if (i == SHAPE_ICMPV6) line.text('/icmpv6');
+      if (i == SHAPE_TCP) line.text('/tcp');
       const shape = listenLine(edge, <u16>i, line);
       if (shape < 0) {
         Listener.tellProblem(port);
@@ -112,15 +117,19 @@ export abstract class Listener {
     const edge = <u16>Listener.edge;
     Listener.lanShape = listenLine(edge, SHAPE_ICMPV6, Listener.line.clear().text(LAN_STACK));
     if (Listener.lanShape < 0) {
-      Listener.line.clear().text("no peers are looked for on the LAN: ").utf8(listenProblem()).log(Level.Info);
+      Listener.line
+        .clear()
+        .text('no peers are looked for on the LAN: ')
+        .utf8(listenProblem())
+        .log(Level.Info);
       return;
     }
-    offerText(edge, "group", LAN_GROUP_OFFER, true);
+    offerText(edge, 'group', LAN_GROUP_OFFER, true);
   }
 
   private static tellProblem(port: u32): void {
-    const line = Listener.line.clear().text("cannot listen on UDP port ").unsigned(port);
-    line.text(": ").utf8(listenProblem()).log(Level.Warn);
+    const line = Listener.line.clear().text('cannot listen on UDP port ').unsigned(port);
+    line.text(': ').utf8(listenProblem()).log(Level.Warn);
   }
 }
 

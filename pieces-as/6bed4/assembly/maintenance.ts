@@ -1,12 +1,12 @@
 // What is done by the clock: soliciting until the router answers, and keeping the NAT's mapping from then on.
 
-import { Outcome } from "funnel-tunnel/as";
-import { addMessage, beginOuter } from "./carrier";
-import { Configuration } from "./configuration";
-import { Connection } from "./connection";
-import { NEVER, OUTER_TTL } from "./constants";
-import { Listener, SHAPE_DATAGRAM, SHAPE_ICMPV6 } from "./listener";
-import { writeRouterSolicitation } from "./neighbour-discovery";
+import { Outcome } from 'funnel-tunnel/as';
+import { addMessage, beginOuter } from './carrier';
+import { Configuration } from './configuration';
+import { Connection } from './connection';
+import { NEVER, OUTER_TTL } from './constants';
+import { Listener, SHAPE_DATAGRAM, SHAPE_ICMPV6 } from './listener';
+import { writeRouterSolicitation } from './neighbour-discovery';
 
 @inline const SOLICITATION_BYTES: i32 = 56;
 

@@ -17,8 +17,8 @@
 // neighbour of our own choosing takes the place of the one that would end soonest, unproven ones (FAILED, then
 // attempts) before proven ones; one that a stranger brings up takes a free place or none. No other entry ever moves.
 
-import { endpointOf, peerOf } from "./address";
-import { NEVER } from "./constants";
+import { endpointOf, peerOf } from './address';
+import { NEVER } from './constants';
 
 export const enum State {
   none,
@@ -82,7 +82,15 @@ export function findNeighbour(lower: u64): usize {
  * @param isOurs a packet of ours goes there: another entry may be evicted for it.
  * @returns 0 when there is no place for it.
  */
-export function addNeighbour(now: f64, lower: u64, path: u64, state: State, isPlayful: bool, isLan: bool, isOurs: bool): usize {
+export function addNeighbour(
+  now: f64,
+  lower: u64,
+  path: u64,
+  state: State,
+  isPlayful: bool,
+  isLan: bool,
+  isOurs: bool,
+): usize {
   const entry = placeFor(peerOf(lower), isOurs);
   if (entry == 0) return 0;
   store<u64>(entry, lower, LOWER);

@@ -1,11 +1,11 @@
 // Messages of Neighbour Discovery (RFC 4861) in the forms that 6bed4 uses, on raw addresses: `at` is where the IPv6
 // header is or comes, and a message is contiguous. Writers return the bytes of the whole packet.
 
-import { load64, store16, store32, store64 } from "funnel-tunnel/as/views/bytes";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv6, Ipv6Address } from "funnel-tunnel/as/views/ipv6";
-import { endpointPort, endpointV4, lowerHalf } from "./address";
-import { LINK_LOCAL_TOP, LINK_MULTICAST_TOP, PEER_PREFIX_BITS } from "./constants";
+import { load64, store16, store32, store64 } from 'funnel-tunnel/as/views/bytes';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv6, Ipv6Address } from 'funnel-tunnel/as/views/ipv6';
+import { endpointPort, endpointV4, lowerHalf } from './address';
+import { LINK_LOCAL_TOP, LINK_MULTICAST_TOP, PEER_PREFIX_BITS } from './constants';
 
 /** Hop limit of a message that has not been forwarded (RFC 4861 §3.1). */
 @inline export const ND_HOP_LIMIT: u32 = 255;
@@ -83,7 +83,7 @@ function areOptionsRight(at: usize, length: u32, offset: u32): bool {
   if (length < offset) return false;
   while (offset < length) {
     if (offset + 8 > length) return false;
-    const bytes = <u32>load<u8>(at + offset + 1) << 3;
+    const bytes = (<u32>load<u8>(at + offset + 1)) << 3;
     if (bytes == 0) return false;
     offset += bytes;
   }
@@ -91,7 +91,7 @@ function areOptionsRight(at: usize, length: u32, offset: u32): bool {
 }
 
 function hasOption(at: usize, length: u32, offset: u32, type: u32): bool {
-  for (; offset < length; offset += <u32>load<u8>(at + offset + 1) << 3) {
+  for (; offset < length; offset += (<u32>load<u8>(at + offset + 1)) << 3) {
     if (load<u8>(at + offset) == type) return true;
   }
   return false;
@@ -207,7 +207,10 @@ export function writeHostAdvertisement(
   store64(option + 24, peer);
   option += PREFIX_OPTION_BYTES;
   for (let i: u32 = 0; i < count; i++) {
-    store32(option, (OPTION_ROUTE_INFORMATION << 24) | (3 << 16) | (<u32>load<u64>(routable + i * 24 + 16) << 8) | 0x18);
+    store32(
+      option,
+      (OPTION_ROUTE_INFORMATION << 24) | (3 << 16) | ((<u32>load<u64>(routable + i * 24 + 16)) << 8) | 0x18,
+    );
     store32(option + 4, FOREVER);
     Ipv6Address.copy(option + 8, routable + i * 24);
     option += ROUTE_OPTION_BYTES;
@@ -255,7 +258,13 @@ export function writeNeighbourAnswer(at: usize, asked: usize): u32 {
 }
 
 /** An answer from fe80:: on behalf of a router whose endpoint is `link`: router and solicited, for `target`. */
-export function writeRouterNeighbourAnswer(at: usize, asker: usize, targetTop: u64, targetLower: u64, link: u64): u32 {
+export function writeRouterNeighbourAnswer(
+  at: usize,
+  asker: usize,
+  targetTop: u64,
+  targetLower: u64,
+  link: u64,
+): u32 {
   const length = NS_OPTIONS + LINK_OPTION_BYTES;
   begin(
     at,
@@ -298,7 +307,7 @@ export function readRouterAdvertisement(at: usize, length: u32): bool {
   let bytes: u32 = 0;
   for (let option = RA_OPTIONS; option < length; option += bytes) {
     const here = at + option;
-    bytes = <u32>load<u8>(here + 1) << 3;
+    bytes = (<u32>load<u8>(here + 1)) << 3;
     if (load<u8>(here) != OPTION_PREFIX_INFORMATION) continue;
     if (bytes != PREFIX_OPTION_BYTES) return false;
     const bits = <u32>load<u8>(here + 2);

@@ -1,13 +1,13 @@
 // The IPv6 packet in the frame at hand. There is one at a time, so its fields are static and looking at it costs no
 // memory. Bytes may be withheld behind the headers; what is visible of them is known part by part.
 
-import { Frame, Outcome, Part, PartMarks, Role } from "funnel-tunnel/as";
-import { load64 } from "funnel-tunnel/as/views/bytes";
-import { Icmpv6 } from "funnel-tunnel/as/views/icmpv6";
-import { Ipv6 } from "funnel-tunnel/as/views/ipv6";
-import { Ipv6UpperLayer } from "funnel-tunnel/as/views/ipv6-extensions";
-import { Tcp } from "funnel-tunnel/as/views/tcp";
-import { Protocols } from "./protocols";
+import { Frame, Outcome, Part, PartMarks, Role } from 'funnel-tunnel/as';
+import { load64 } from 'funnel-tunnel/as/views/bytes';
+import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
+import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
+import { Ipv6UpperLayer } from 'funnel-tunnel/as/views/ipv6-extensions';
+import { Tcp } from 'funnel-tunnel/as/views/tcp';
+import { Protocols } from './protocols';
 
 /** The longest message of Neighbour Discovery that is read: a full tunnel packet. */
 @inline const GATHER_BYTES: u32 = 2048;

@@ -1,17 +1,15 @@
 // Direct ways to other peers: when they are tried, when they are taken, and whose packets are believed.
 
-import { Outcome } from "funnel-tunnel/as";
-import { Tcp } from "funnel-tunnel/as/views/tcp";
-import { endpoint, endpointOf, endpointPort, endpointV4, v4Of } from "./address";
-import { Outer, addMessage, beginOuter } from "./carrier";
-import { Configuration } from "./configuration";
-import { Connection } from "./connection";
-import { LAN_GROUP, LINK_LOCAL_TOP, OUTER_TTL, ROUTER_PORT, SCHEME_PREFIX } from "./constants";
-import { isForbiddenIpv4 } from "./ipv4-filter";
-import { Listener, SHAPE_ICMPV6 } from "./listener";
+import { Outcome } from 'funnel-tunnel/as';
+import { Tcp } from 'funnel-tunnel/as/views/tcp';
+import { endpoint, endpointOf, endpointPort, endpointV4, v4Of } from './address';
+import { addMessage, beginOuter, Outer } from './carrier';
+import { Configuration } from './configuration';
+import { Connection } from './connection';
+import { LAN_GROUP, LINK_LOCAL_TOP, OUTER_TTL, ROUTER_PORT, SCHEME_PREFIX } from './constants';
+import { isForbiddenIpv4 } from './ipv4-filter';
+import { Listener, SHAPE_ICMPV6 } from './listener';
 import {
-  Probe,
-  State,
   addNeighbour,
   findNeighbour,
   isAsking,
@@ -20,18 +18,20 @@ import {
   isProven,
   lowerOf,
   mayAskAgain,
+  Probe,
   pathOf,
+  State,
   setReachable,
   stateOf,
   tryOnLan,
-} from "./neighbour-cache";
-import { writeNeighbourSolicitation } from "./neighbour-discovery";
-import { Packet } from "./packet";
+} from './neighbour-cache';
+import { writeNeighbourSolicitation } from './neighbour-discovery';
+import { Packet } from './packet';
 
 @inline const SOLICITATION_BYTES: i32 = 72;
 /** A datagram to the LAN group stays on the LAN. */
 @inline const LAN_TTL: u32 = 1;
-@inline const LAN_ENDPOINT: u64 = (<u64>LAN_GROUP << 16) | <u64>ROUTER_PORT;
+@inline const LAN_ENDPOINT: u64 = ((<u64>LAN_GROUP) << 16) | <u64>ROUTER_PORT;
 
 export abstract class Peering {
   /** What the present call leads to. */
@@ -124,7 +124,8 @@ export abstract class Peering {
     if (Packet.sourceTop != Connection.top) return false;
     const entry = findNeighbour(Packet.sourceLower);
     if (entry == 0 || !isAsking(entry)) return false;
-    if (endpointOf(Packet.sourceLower) != Outer.source && !(isOnLan(entry) && Peering.isSourceOnLan())) return false;
+    if (endpointOf(Packet.sourceLower) != Outer.source && !(isOnLan(entry) && Peering.isSourceOnLan()))
+      return false;
     setReachable(entry, now, Outer.source);
     return true;
   }

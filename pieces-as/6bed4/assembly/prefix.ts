@@ -8,7 +8,7 @@ export abstract class Prefix {
 
 /** Reads an IPv6 address with a prefix length into {@link Prefix}; bits behind the length are cleared. -1, or the length. */
 export function parsePrefix(text: string): i32 {
-  const slash = text.indexOf("/");
+  const slash = text.indexOf('/');
   if (slash < 0) return -1;
   const bits = parseBits(text, slash + 1);
   if (bits < 0 || !parseAddress(text.substring(0, slash))) return -1;
@@ -31,7 +31,7 @@ function parseBits(text: string, from: i32): i32 {
 
 /** RFC 4291 §2.2, forms 1 and 2. */
 function parseAddress(text: string): bool {
-  const gap = text.indexOf("::");
+  const gap = text.indexOf('::');
   if (gap < 0) {
     if (parseWords(text) != 8) return false;
     Prefix.top = words.top;
@@ -111,7 +111,7 @@ export function expandRouterPrefix(top: u64, bits: i32, netid: u32, v4: u32): bo
     bits = 16;
   }
   if (bits == 16) {
-    top |= <u64>netid << 32;
+    top |= (<u64>netid) << 32;
     bits = 32;
   }
   if (bits == 32) top |= v4;

@@ -1,25 +1,25 @@
 // What holds of the traffic at our Edges, as the peer and the router both tell it.
 
-import { CurveDescription, EdgeDescription, ValueCase, Wish } from "funnel-tunnel/as";
-import { OVERHEAD, TUNNEL_MTU } from "./constants";
+import { CurveDescription, EdgeDescription, ValueCase, Wish } from 'funnel-tunnel/as';
+import { OVERHEAD, TUNNEL_MTU } from './constants';
 
 /** Of the Shape that was added last, which carries IPv6: packets of the one size that all of IPv6 has to take, and no larger ones. */
 export function carriesIpv6(edge: EdgeDescription): EdgeDescription {
   return edge
-    .wishBound(Wish.Available, "size", ValueCase.AtMost, TUNNEL_MTU)
-    .wishBound(Wish.Required, "size", ValueCase.AtLeast, TUNNEL_MTU);
+    .wishBound(Wish.Available, 'size', ValueCase.AtMost, TUNNEL_MTU)
+    .wishBound(Wish.Required, 'size', ValueCase.AtLeast, TUNNEL_MTU);
 }
 
 /** Of the Shape that was added last, which is carried: each packet in a datagram of its own. */
 export function wantsCarrier(edge: EdgeDescription): EdgeDescription {
   return edge
-    .wish(Wish.Desired, "framed")
-    .wish(Wish.Desired, "low-delay")
-    .wishBound(Wish.Available, "size", ValueCase.AtMost, TUNNEL_MTU + OVERHEAD)
-    .wishBound(Wish.Required, "size", ValueCase.AtLeast, TUNNEL_MTU + OVERHEAD);
+    .wish(Wish.Desired, 'framed')
+    .wish(Wish.Desired, 'low-delay')
+    .wishBound(Wish.Available, 'size', ValueCase.AtMost, TUNNEL_MTU + OVERHEAD)
+    .wishBound(Wish.Required, 'size', ValueCase.AtLeast, TUNNEL_MTU + OVERHEAD);
 }
 
 /** Packets come as the carrier brings them; but in another order, where a peer is found to be reached directly. */
 export function wraps(curve: CurveDescription): void {
-  curve.grows(OVERHEAD).keeps("framed").keeps("duplicate-free").keeps("size").keeps("low-delay");
+  curve.grows(OVERHEAD).keeps('framed').keeps('duplicate-free').keeps('size').keeps('low-delay');
 }

@@ -1,4 +1,4 @@
-import { Description, protocolNumber } from "funnel-tunnel/as";
+import { Description, protocolNumber } from 'funnel-tunnel/as';
 
 /** The host's numbers of the protocols in our frames. They hold from `learn`, which `start` calls, on. */
 export abstract class Protocols {
@@ -9,18 +9,18 @@ export abstract class Protocols {
   static tcp: u16 = 0;
 
   static describe(description: Description): void {
-    description.protocol("ipv4");
-    description.protocol("udp");
-    description.protocol("ipv6");
-    description.protocol("icmpv6");
-    description.protocol("tcp");
+    description.protocol('ipv4');
+    description.protocol('udp');
+    description.protocol('ipv6');
+    description.protocol('icmpv6');
+    description.protocol('tcp');
   }
 
   static learn(): void {
-    Protocols.ipv4 = protocolNumber("ipv4");
-    Protocols.udp = protocolNumber("udp");
-    Protocols.ipv6 = protocolNumber("ipv6");
-    Protocols.icmpv6 = protocolNumber("icmpv6");
-    Protocols.tcp = protocolNumber("tcp");
+    Protocols.ipv4 = protocolNumber('ipv4');
+    Protocols.udp = protocolNumber('udp');
+    Protocols.ipv6 = protocolNumber('ipv6');
+    Protocols.icmpv6 = protocolNumber('icmpv6');
+    Protocols.tcp = protocolNumber('tcp');
   }
 }

@@ -29,7 +29,17 @@
  * SPECIFICATION
  *   None.
  */
-import { Batch, Description, Direction, Kind, Outcome, Piece, Reach, Settings, edgeOf } from 'funnel-tunnel/as';
+import {
+  Batch,
+  Description,
+  Direction,
+  edgeOf,
+  Kind,
+  Outcome,
+  Piece,
+  Reach,
+  Settings,
+} from 'funnel-tunnel/as';
 
 class Echo extends Piece {
   describe(d: Description, settings: Settings): void {
@@ -45,7 +55,7 @@ class Echo extends Piece {
     d.reason('too-many', true);
   }
 
-  process(now: f64, batch: Batch, out: Outcome): void {
+  process(_now: f64, batch: Batch, out: Outcome): void {
     const a = edgeOf(0);
     const b = edgeOf(1);
     for (let i = 0; i < batch.length; i++) {

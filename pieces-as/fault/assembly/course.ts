@@ -181,7 +181,8 @@ function probability(settings: Settings, name: string): u64 {
   const value = isDecimal(digits) ? parseFloat(digits) / (isPercent ? 100 : 1) : NaN;
   if (!(value >= 0 && value <= 1)) {
     // Both directions may have read the same setting.
-    if (!settings.problemSettings.includes(name)) settings.problem(name, 'must be a probability such as 0.01 or 1%, not "' + text + '"');
+    if (!settings.problemSettings.includes(name))
+      settings.problem(name, 'must be a probability such as 0.01 or 1%, not "' + text + '"');
     return 0;
   }
   return <u64>Math.round(value * 4294967296.0);

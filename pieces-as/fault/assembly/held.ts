@@ -16,7 +16,9 @@ export class Held extends HeldFrames {
   /** Keeps a frame and returns its entry; -1 when there is no room. */
   take(frame: Frame, isBack: bool, isDuplicated: bool, isReordered: bool): i32 {
     const entry = this.keep(frame);
-    if (entry >= 0) this.flags[entry] = (isBack ? IS_BACK : 0) | (isDuplicated ? IS_DUPLICATED : 0) | (isReordered ? IS_REORDERED : 0);
+    if (entry >= 0)
+      this.flags[entry] =
+        (isBack ? IS_BACK : 0) | (isDuplicated ? IS_DUPLICATED : 0) | (isReordered ? IS_REORDERED : 0);
     return entry;
   }
 

@@ -1,4 +1,4 @@
-import { Frame, Outcome, FragmentTable } from 'funnel-tunnel/as';
+import { FragmentTable, Frame, Outcome } from 'funnel-tunnel/as';
 
 const MOST: i32 = 64;
 

@@ -61,6 +61,7 @@ import {
   Batch,
   Description,
   Direction,
+  edgeOf,
   Frame,
   Kind,
   Outcome,
@@ -69,7 +70,6 @@ import {
   Role,
   Settings,
   State,
-  edgeOf,
 } from 'funnel-tunnel/as';
 import { Course } from './course';
 import { Held } from './held';
@@ -118,8 +118,11 @@ class Fault extends Piece {
     if (!this.there.delays && !this.back.delays) curve.keeps('low-delay');
   }
 
-  start(now: f64, settings: Settings): void {
-    this.held = new Held(this.hold, this.there.corrupts || this.back.corrupts ? 4 * this.hold + 1024 : 2 * this.hold);
+  start(_now: f64, _settings: Settings): void {
+    this.held = new Held(
+      this.hold,
+      this.there.corrupts || this.back.corrupts ? 4 * this.hold + 1024 : 2 * this.hold,
+    );
     this.due = new Waiting(this.hold);
     this.there.start(this.hold);
     this.back.start(this.hold);
@@ -246,13 +249,14 @@ class Fault extends Piece {
 function corrupt(frame: Frame, place: u32): void {
   const count = <i32>frame.partCount;
   let bits: u64 = 0;
-  for (let i = 0; i < count; i++) if (frame.part(i).role != Role.Header) bits += <u64>frame.part(i).length << 3;
+  for (let i = 0; i < count; i++)
+    if (frame.part(i).role != Role.Header) bits += (<u64>frame.part(i).length) << 3;
   if (bits == 0) return;
   let bit = (<u64>place * bits) >> 32;
   for (let i = 0; i < count; i++) {
     const part = frame.part(i);
     if (part.role == Role.Header) continue;
-    const here = <u64>part.length << 3;
+    const here = (<u64>part.length) << 3;
     if (bit < here) {
       const at = part.bytes + <usize>(bit >> 3);
       store<u8>(at, load<u8>(at) ^ (0x80 >> <u8>(bit & 7)));

@@ -45,7 +45,8 @@ export class Waiting {
       let below = 2 * i + 1;
       if (below >= last) break;
       if (below + 1 < last && this.isBefore(this.times[below + 1], this.orders[below + 1], below)) below++;
-      if (!(this.times[below] < at || (this.times[below] == at && <i32>(this.orders[below] - order) < 0))) break;
+      if (!(this.times[below] < at || (this.times[below] == at && <i32>(this.orders[below] - order) < 0)))
+        break;
       this.move(below, i);
       i = below;
     }

@@ -36,7 +36,7 @@ function putGroups(text: string, first: i32, to: Endpoint): void {
   const groups = text.split(':');
   for (let i = 0; i < groups.length; i++) {
     const at = first + i;
-    const value = <u64>parseGroup(groups[i]) << (48 - 16 * (at & 3));
+    const value = (<u64>parseGroup(groups[i])) << (48 - 16 * (at & 3));
     if (at < 4) to.high |= value;
     else to.low |= value;
   }
@@ -47,7 +47,8 @@ function parseGroup(text: string): i32 {
   let value = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i) | 0x20;
-    const digit = code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+    const digit =
+      code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
     if (digit < 0) return -1;
     value = (value << 4) | digit;
   }

@@ -1,4 +1,4 @@
-import { Description, Frame, Outcome, PartMarks, Role, protocolNumber } from 'funnel-tunnel/as';
+import { Description, Frame, Outcome, PartMarks, protocolNumber, Role } from 'funnel-tunnel/as';
 import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
@@ -55,7 +55,10 @@ export abstract class Carrier {
     const transport = frame.part(i);
     if (transport.role != Role.Header) return false;
     const isStream = Configuration.mode == Mode.stream;
-    if (!(isStream ? Tcp.fits(transport.bytes, transport.length) : Udp.fits(transport.bytes, transport.length))) return false;
+    if (
+      !(isStream ? Tcp.fits(transport.bytes, transport.length) : Udp.fits(transport.bytes, transport.length))
+    )
+      return false;
     const sourcePort = Udp.sourcePort(transport.bytes);
     const destinationPort = Udp.destinationPort(transport.bytes);
     if (network.protocol == Carrier.ipv4 && Ipv4.fits(at, network.length)) {

@@ -15,14 +15,28 @@ export const WHOLE: u32 = 66_240;
 export const OPAQUE_FRAME: string = 'opaque-frame';
 
 export function describeSettings(d: Description): void {
-  d.setting('mode', Kind.Text, 'What carries the frames: stream, message-reliable or message-unreliable.', 'stream');
+  d.setting(
+    'mode',
+    Kind.Text,
+    'What carries the frames: stream, message-reliable or message-unreliable.',
+    'stream',
+  );
   d.setting('stack', Kind.Text, 'What is carried, as a protocol stack.', 'ip');
-  d.optional('carrier', Kind.Text, 'What carries it: ip/tcp for a stream, ip/udp for messages, or with ipv4 or ipv6.');
+  d.optional(
+    'carrier',
+    Kind.Text,
+    'What carries it: ip/tcp for a stream, ip/udp for messages, or with ipv4 or ipv6.',
+  );
   d.setting('port', Kind.Number, 'The port here.', '4294');
   d.optional('remote', Kind.Address, 'The address of the other side. Not given: it comes to us.');
   d.optional('remote-port', Kind.Number, 'The port of the other side. Not given: the same as here.');
   d.setting('max-frame', Kind.Number, 'Bytes of the largest frame that is carried.', WHOLE.toString());
-  d.setting('max-segment', Kind.Number, 'Bytes of the largest message, with the header of the segment.', '1400');
+  d.setting(
+    'max-segment',
+    Kind.Number,
+    'Bytes of the largest message, with the header of the segment.',
+    '1400',
+  );
   d.setting('timeout', Kind.Duration, 'How long a frame may lack bytes.', '30s');
   d.setting('memory', Kind.Number, 'Bytes for frames of which segments lack.', '4194304');
 }
@@ -47,15 +61,26 @@ export abstract class Configuration {
   /** Reads them, and tells what cannot be. */
   static read(settings: Settings): void {
     const mode = settings.text('mode');
-    Configuration.mode = mode == 'message-reliable' ? Mode.reliable : mode == 'message-unreliable' ? Mode.unreliable : Mode.stream;
+    Configuration.mode =
+      mode == 'message-reliable'
+        ? Mode.reliable
+        : mode == 'message-unreliable'
+          ? Mode.unreliable
+          : Mode.stream;
     if (Configuration.mode == Mode.stream && mode != 'stream') {
       settings.problem('mode', 'must be stream, message-reliable or message-unreliable, not "' + mode + '"');
     }
     const transport = Configuration.mode == Mode.stream ? 'tcp' : 'udp';
     Configuration.carrier = settings.has('carrier') ? settings.text('carrier') : 'ip/' + transport;
     const network = Configuration.carrier.split('/')[0];
-    if (Configuration.carrier != network + '/' + transport || (network != 'ip' && network != 'ipv4' && network != 'ipv6')) {
-      settings.problem('carrier', 'must be ip/' + transport + ', ipv4/' + transport + ' or ipv6/' + transport + ' in this mode');
+    if (
+      Configuration.carrier != network + '/' + transport ||
+      (network != 'ip' && network != 'ipv4' && network != 'ipv6')
+    ) {
+      settings.problem(
+        'carrier',
+        'must be ip/' + transport + ', ipv4/' + transport + ' or ipv6/' + transport + ' in this mode',
+      );
     }
     Configuration.networkHeader = network == 'ipv4' ? 20 : 40;
     Configuration.port = <u32>settings.number('port', 1, 65535);
@@ -64,7 +89,9 @@ export abstract class Configuration {
     if (Configuration.hasRemote && !parseAddress(settings.text('remote'), remote)) {
       settings.problem('remote', 'must be an IPv4 or IPv6 address, not "' + settings.text('remote') + '"');
     }
-    remote.port = settings.has('remote-port') ? <u32>settings.number('remote-port', 1, 65535) : Configuration.port;
+    remote.port = settings.has('remote-port')
+      ? <u32>settings.number('remote-port', 1, 65535)
+      : Configuration.port;
     Configuration.maxFrame = <u64>settings.number('max-frame', 1, 0xffff_ffff);
     Configuration.maxSegment = <u32>settings.number('max-segment', 64, 65_000);
     Configuration.timeoutMs = settings.duration('timeout');
@@ -95,7 +122,10 @@ export abstract class Configuration {
   /** A piece of a larger frame would be taken for another frame where its protocol has a header. */
   private static checkSize(settings: Settings): void {
     if (Configuration.maxFrame <= WHOLE) return;
-    settings.problem('max-frame', 'is at most ' + WHOLE.toString() + ', but for stacks that begin with ' + OPAQUE_FRAME);
+    settings.problem(
+      'max-frame',
+      'is at most ' + WHOLE.toString() + ', but for stacks that begin with ' + OPAQUE_FRAME,
+    );
   }
 }
 
@@ -107,7 +137,12 @@ function parseNumber(text: string): i64 {
   let value: i64 = 0;
   for (let i = 0; i < digits.length; i++) {
     const code = digits.charCodeAt(i);
-    const digit = code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 && isHexadecimal ? code - 0x57 : -1;
+    const digit =
+      code >= 0x30 && code <= 0x39
+        ? code - 0x30
+        : code >= 0x61 && code <= 0x66 && isHexadecimal
+          ? code - 0x57
+          : -1;
     if (digit < 0) return -1;
     value = value * (isHexadecimal ? 16 : 10) + digit;
   }

@@ -1,4 +1,4 @@
-import { Description, Outcome, PartMarks, Role, protocolNumber } from 'funnel-tunnel/as';
+import { Description, Outcome, PartMarks, protocolNumber, Role } from 'funnel-tunnel/as';
 import { store32 } from 'funnel-tunnel/as/views/bytes';
 import { Configuration, OPAQUE_FRAME } from './configuration';
 import { Reason } from './reasons';
@@ -44,7 +44,14 @@ export abstract class Delivery {
   }
 
   /** The same, with bytes that stand elsewhere in memory, perhaps in two stretches. */
-  static copied(out: Outcome, ticket: u32, first: usize, firstLength: u32, second: usize, secondLength: u32): i32 {
+  static copied(
+    out: Outcome,
+    ticket: u32,
+    first: usize,
+    firstLength: u32,
+    second: usize,
+    secondLength: u32,
+  ): i32 {
     const at = out.room(<i32>(firstLength + secondLength));
     if (at == 0) return Reason.tooMany;
     memory.copy(at, first, firstLength);
@@ -58,7 +65,15 @@ export abstract class Delivery {
    *
    * @param ticket of the frame; it ends with the last piece
    */
-  static piece(out: Outcome, ticket: u32, at: usize, length: u32, total: u64, isFirst: bool, isLast: bool): bool {
+  static piece(
+    out: Outcome,
+    ticket: u32,
+    at: usize,
+    length: u32,
+    total: u64,
+    isFirst: bool,
+    isLast: bool,
+  ): bool {
     if (Delivery.edge < 0 || out.partsLeft < 2 || !out.begin(<u16>Delivery.edge, 0, ticket)) return false;
     if (isFirst && total > 0) {
       const header = out.header(Delivery.protocol, Delivery.ANNOUNCEMENT);

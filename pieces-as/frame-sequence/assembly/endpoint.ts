@@ -36,6 +36,11 @@ export class Endpoint {
   }
 
   equals(other: Endpoint): bool {
-    return this.low == other.low && this.high == other.high && this.port == other.port && this.isIpv6 == other.isIpv6;
+    return (
+      this.low == other.low &&
+      this.high == other.high &&
+      this.port == other.port &&
+      this.isIpv6 == other.isIpv6
+    );
   }
 }

@@ -84,6 +84,8 @@ import {
   Batch,
   Description,
   Direction,
+  describedEdge,
+  edgeOf,
   Joining,
   Outcome,
   Piece,
@@ -92,8 +94,6 @@ import {
   State,
   ValueCase,
   Wish,
-  describedEdge,
-  edgeOf,
 } from 'funnel-tunnel/as';
 import { Carrier } from './carrier';
 import { Configuration, describeSettings, Mode } from './configuration';
@@ -125,7 +125,9 @@ class FrameSequence extends Piece {
     Delivery.describe(d);
     const isStream = Configuration.mode == Mode.stream;
     const port =
-      isStream && Configuration.hasRemote ? '/remote:' + Configuration.remote.port.toString() : '/local:' + Configuration.port.toString();
+      isStream && Configuration.hasRemote
+        ? '/remote:' + Configuration.remote.port.toString()
+        : '/local:' + Configuration.port.toString();
     d.edge('frames')
       .shape(Configuration.stack, Direction.Up, Reach.Headers)
       .wish(Wish.Available, 'framed')
@@ -138,7 +140,12 @@ class FrameSequence extends Piece {
       carrier.wish(Wish.Desired, 'framed').wishBound(Wish.Required, 'size', ValueCase.AtLeast, message);
     }
     // What follows the port is no stack that the host could parse. Sizes here and there have nothing to do with each other.
-    const curve = d.curve(FRAMES, 0, CARRIER, 0).isOpaque().keeps('encrypted').keeps('authenticated').keeps('low-delay');
+    const curve = d
+      .curve(FRAMES, 0, CARRIER, 0)
+      .isOpaque()
+      .keeps('encrypted')
+      .keeps('authenticated')
+      .keeps('low-delay');
     for (let i = 0; i < ORDERLY.length; i++) curve.keeps(ORDERLY[i]);
     const segment = isPatient ? UNRELIABLE_HEADER + MORE_HEADER : RELIABLE_HEADER;
     curve.grows(<i32>(Configuration.networkHeader + (isStream ? 20 + 4 : 8 + segment)));
@@ -160,7 +167,7 @@ class FrameSequence extends Piece {
     else Delivery.edge = joining.edge;
   }
 
-  leave(edge: u16, shape: u16): void {
+  leave(edge: u16, _shape: u16): void {
     if (describedEdge(edge) == CARRIER && edgeOf(CARRIER) < 0) {
       Carrier.edge = -1;
       this.isCarrierFull = false;

@@ -1,4 +1,4 @@
-import { Level, Outcome, State, log } from 'funnel-tunnel/as';
+import { Level, log, Outcome, State } from 'funnel-tunnel/as';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
 import { Carrier } from './carrier';
 import { Configuration, Mode } from './configuration';
@@ -75,8 +75,14 @@ export abstract class Link {
   /** A frame of a stream came. */
   static take(now: f64, ticket: u32, out: Outcome): void {
     const flags = Carrier.flags;
-    if (Link.isOpening && (flags & (Tcp.SYN | Tcp.ACK)) == (Tcp.SYN | Tcp.ACK) && Carrier.source.equals(Link.remote)) Link.open();
-    else if (!Configuration.hasRemote && (flags & (Tcp.SYN | Tcp.ACK)) == Tcp.SYN && !Link.isOfAnother) Link.open();
+    if (
+      Link.isOpening &&
+      (flags & (Tcp.SYN | Tcp.ACK)) == (Tcp.SYN | Tcp.ACK) &&
+      Carrier.source.equals(Link.remote)
+    )
+      Link.open();
+    else if (!Configuration.hasRemote && (flags & (Tcp.SYN | Tcp.ACK)) == Tcp.SYN && !Link.isOfAnother)
+      Link.open();
     const isOurs = Carrier.source.equals(Link.remote);
     if (!Link.isOpen || !isOurs) {
       // Also an opening that failed.

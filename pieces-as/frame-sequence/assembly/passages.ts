@@ -61,7 +61,8 @@ export abstract class Passages {
   /** The place of a frame that should have gone on by now; -1 where none is. */
   static late(now: f64): i32 {
     if (Passages.count == 0) return -1;
-    for (let place = 0; place < MOST; place++) if (Passages.fragments.ticketAt(place) != 0 && Passages.until[place] <= now) return place;
+    for (let place = 0; place < MOST; place++)
+      if (Passages.fragments.ticketAt(place) != 0 && Passages.until[place] <= now) return place;
     return -1;
   }
 
@@ -69,7 +70,8 @@ export abstract class Passages {
   static get next(): f64 {
     let next = Infinity;
     if (Passages.count == 0) return next;
-    for (let place = 0; place < MOST; place++) if (Passages.fragments.ticketAt(place) != 0) next = min(next, Passages.until[place]);
+    for (let place = 0; place < MOST; place++)
+      if (Passages.fragments.ticketAt(place) != 0) next = min(next, Passages.until[place]);
     return next;
   }
 }

@@ -54,7 +54,7 @@ export function describeReasons(d: Description): void {
   d.reason('no-memory', true);
   d.reason('beyond-window', true);
   d.reason('too-many-holes', true);
-  d.reason('too-many-fragment-table', true);
+  d.reason('too-many-under-way', true);
 }
 
 /** A ticket ends, for a `Reason`. */

@@ -50,7 +50,8 @@ export abstract class Reliable {
     const flags = <u32>load<u8>(at);
     const sequence = load16(at + 2);
     const isFirst = (flags & FIRST) != 0;
-    if (isFirst ? isUnderWay : isUnderWay && sequence != Reliable.sequence) Reliable.breakOff(out, Reason.brokenOff);
+    if (isFirst ? isUnderWay : isUnderWay && sequence != Reliable.sequence)
+      Reliable.breakOff(out, Reason.brokenOff);
     if (!isFirst && Reliable.ticket == 0) {
       end(out, ticket, Reason.outOfSequence);
       return;

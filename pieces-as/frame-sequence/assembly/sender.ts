@@ -1,5 +1,6 @@
 import { Frame, Outcome, Part, PartMarks, Role } from 'funnel-tunnel/as';
 import { load32, store16, store32 } from 'funnel-tunnel/as/views/bytes';
+import { Tcp } from 'funnel-tunnel/as/views/tcp';
 import { Carrier } from './carrier';
 import { Configuration, Mode } from './configuration';
 import { Delivery } from './delivery';
@@ -7,7 +8,6 @@ import { Link } from './link';
 import { Passages } from './passages';
 import { end, Reason } from './reasons';
 import { FIRST, LAST, MORE_HEADER, RELIABLE_HEADER, UNRELIABLE_HEADER, VERSION } from './segment';
-import { Tcp } from 'funnel-tunnel/as/views/tcp';
 import { Waiting } from './waiting';
 
 /** Bytes of a stream that one frame of the carrier takes: with its headers less than the largest. */
@@ -70,7 +70,12 @@ export abstract class Sender {
     if (Sender.hasToWait(ticket)) {
       if (Waiting.add(frame)) return;
       Waiting.forget(ticket);
-      Sender.lose(Sender.current == ticket ? Passages.find(ticket) : Passages.whole, ticket, Reason.busy, out);
+      Sender.lose(
+        Sender.current == ticket ? Passages.find(ticket) : Passages.whole,
+        ticket,
+        Reason.busy,
+        out,
+      );
     } else {
       Sender.send(frame, out);
     }
@@ -132,7 +137,11 @@ export abstract class Sender {
     let reason = -1;
     if (!frame.isContinued) {
       const isAnnounced = hasMore && first < last && isAnnouncement(frame.part(first));
-      const total = !hasMore ? <u64>frame.lengthFrom(first) : isAnnounced ? <u64>load32(frame.part(first).bytes) : 0;
+      const total = !hasMore
+        ? <u64>frame.lengthFrom(first)
+        : isAnnounced
+          ? <u64>load32(frame.part(first).bytes)
+          : 0;
       if (isAnnounced) Sender.part++;
       Passages.begin(place, total, !hasMore || isAnnounced);
       reason = Sender.checkBeginning(place);
@@ -190,7 +199,11 @@ export abstract class Sender {
 
   private static breakOff(place: i32, ticket: u32, out: Outcome): void {
     const isUnderWay = place != Passages.whole;
-    const isBegun = isUnderWay && Passages.sent[place] > 0 && Sender.current == ticket && Sender.generation == Link.generation;
+    const isBegun =
+      isUnderWay &&
+      Passages.sent[place] > 0 &&
+      Sender.current == ticket &&
+      Sender.generation == Link.generation;
     if (isBegun && Configuration.mode == Mode.stream) Link.reset(out);
     if (isUnderWay) Passages.close(place);
     if (Sender.current == ticket) Sender.current = 0;
@@ -198,17 +211,25 @@ export abstract class Sender {
   }
 
   private static get mostInSegment(): u32 {
-    return Configuration.mode == Mode.stream ? STREAM_SEGMENT - 4 : Configuration.maxSegment - UNRELIABLE_HEADER - MORE_HEADER;
+    return Configuration.mode == Mode.stream
+      ? STREAM_SEGMENT - 4
+      : Configuration.maxSegment - UNRELIABLE_HEADER - MORE_HEADER;
   }
 
   private static get hasUnfinished(): bool {
-    for (let i = Sender.part; i < Sender.last; i++) if ((Sender.frame.part(i).marks & PartMarks.Unfinished) != 0) return true;
+    for (let i = Sender.part; i < Sender.last; i++)
+      if ((Sender.frame.part(i).marks & PartMarks.Unfinished) != 0) return true;
     return false;
   }
 
   /** Whether the frame goes out in one, so that the host can finish headers in it. */
   private static isWhole(place: i32, length: u32): bool {
-    return Passages.sent[place] == 0 && <u64>length == Passages.total[place] && length <= Sender.mostInSegment && Sender.last - Sender.part <= MOST_PARTS;
+    return (
+      Passages.sent[place] == 0 &&
+      <u64>length == Passages.total[place] &&
+      length <= Sender.mostInSegment &&
+      Sender.last - Sender.part <= MOST_PARTS
+    );
   }
 
   /**
@@ -284,7 +305,8 @@ export abstract class Sender {
         continue;
       }
       const here = min(length, part.length - Sender.within);
-      if (here > 0) out.part(0, Role.Payload, part.marks & PartMarks.Withheld, part.offset + Sender.within, here);
+      if (here > 0)
+        out.part(0, Role.Payload, part.marks & PartMarks.Withheld, part.offset + Sender.within, here);
       length -= here;
       Sender.within += here;
       if (Sender.within == part.length) {
@@ -297,5 +319,10 @@ export abstract class Sender {
 
 /** Whether a piece begins with a header that says how long the whole frame is. */
 function isAnnouncement(part: Part): bool {
-  return Delivery.protocol != 0 && part.role == Role.Header && part.protocol == Delivery.protocol && part.length == Delivery.ANNOUNCEMENT;
+  return (
+    Delivery.protocol != 0 &&
+    part.role == Role.Header &&
+    part.protocol == Delivery.protocol &&
+    part.length == Delivery.ANNOUNCEMENT
+  );
 }

@@ -31,7 +31,12 @@ export class Slot {
 
   /** Port, IP version and sequence number of the segment at hand. */
   static keyOf(sequence: u32): u64 {
-    return <u64>sequence | (<u64>Carrier.source.port << 16) | (<u64>(Carrier.source.isIpv6 ? 1 : 0) << 32) | (1 << 33);
+    return (
+      <u64>sequence |
+      ((<u64>Carrier.source.port) << 16) |
+      ((<u64>(Carrier.source.isIpv6 ? 1 : 0)) << 32) |
+      (1 << 33)
+    );
   }
 
   open(sequence: u32, ticket: u32, until: f64): void {
@@ -91,7 +96,9 @@ export class Slot {
   /** Whether nothing lacks from the base on. */
   get hasAll(): bool {
     if (!this.isTotalKnown) return false;
-    return this.isDone || (this.count == 1 && <u64>this.froms[0] == this.base && <u64>this.tos[0] == this.total);
+    return (
+      this.isDone || (this.count == 1 && <u64>this.froms[0] == this.base && <u64>this.tos[0] == this.total)
+    );
   }
 
   /** Whether all was passed on. */
@@ -149,6 +156,9 @@ export class Slot {
     const start = from % WHOLE;
     const length = to - from;
     const first = min(length, WHOLE - start);
-    return memory.compare(this.bytes + start, at, first) == 0 && memory.compare(this.bytes, at + first, length - first) == 0;
+    return (
+      memory.compare(this.bytes + start, at, first) == 0 &&
+      memory.compare(this.bytes, at + first, length - first) == 0
+    );
   }
 }

@@ -94,7 +94,8 @@ export abstract class Stream {
     Stream.got = state.u32(Stream.got);
     const skipped = state.i32(isKept ? Reason.brokenOff : -1);
     if (state.isRestoring) Stream.skipped = skipped;
-    if (state.isRestoring && (Stream.prefixBytes > 4 || Stream.skipped > Reason.tooManyHoles)) state.refuse('the stream is in no state that can be');
+    if (state.isRestoring && (Stream.prefixBytes > 4 || Stream.skipped > Reason.tooManyHoles))
+      state.refuse('the stream is in no state that can be');
   }
 
   private static passPiece(out: Outcome, ticket: u32, at: usize, length: u32, isLast: bool): void {

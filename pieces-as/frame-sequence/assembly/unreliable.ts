@@ -110,7 +110,13 @@ export abstract class Unreliable {
     const port = Slot.keyOf(sequence);
     for (let i = 0; i < Configuration.slots; i++) {
       const slot = Unreliable.slots[i];
-      if (slot.isUsed && slot.key == port && slot.low == Carrier.source.low && slot.high == Carrier.source.high) return slot;
+      if (
+        slot.isUsed &&
+        slot.key == port &&
+        slot.low == Carrier.source.low &&
+        slot.high == Carrier.source.high
+      )
+        return slot;
     }
     return null;
   }
@@ -196,8 +202,13 @@ export abstract class Unreliable {
   private static isRemembered(sequence: u32): bool {
     const key = Slot.keyOf(sequence);
     for (let i = 0; i < REMEMBERED; i++) {
-      if (Unreliable.rememberedKeys[3 * i] != key || Unreliable.rememberedUntil[i] <= Unreliable.now) continue;
-      if (Unreliable.rememberedKeys[3 * i + 1] == Carrier.source.high && Unreliable.rememberedKeys[3 * i + 2] == Carrier.source.low) return true;
+      if (Unreliable.rememberedKeys[3 * i] != key || Unreliable.rememberedUntil[i] <= Unreliable.now)
+        continue;
+      if (
+        Unreliable.rememberedKeys[3 * i + 1] == Carrier.source.high &&
+        Unreliable.rememberedKeys[3 * i + 2] == Carrier.source.low
+      )
+        return true;
     }
     return false;
   }

@@ -32,14 +32,35 @@
  *   Funnel Tunnel Specification, "Coroutines and Channels": "Even networks that broadcast traffic to all connected peers
  *   will be implemented as a Puzzle Piece".
  */
-import { Batch, Description, Direction, Frame, joinedCount, joinedEdge, joinedShape, Kind, Outcome, Piece, Reach, Settings } from 'funnel-tunnel/as';
+import {
+  Batch,
+  Description,
+  Direction,
+  Frame,
+  joinedCount,
+  joinedEdge,
+  joinedShape,
+  Kind,
+  Outcome,
+  Piece,
+  Reach,
+  Settings,
+} from 'funnel-tunnel/as';
 
 const ALONE: u16 = 0;
 const TOO_MANY: u16 = 1;
 const SHAPES: u16 = 3;
 
 /** All but `reliable`: nobody waits for the slowest of those who hear a frame. */
-const KEPT: string[] = ['ordered', 'duplicate-free', 'framed', 'size', 'encrypted', 'authenticated', 'low-delay'];
+const KEPT: string[] = [
+  'ordered',
+  'duplicate-free',
+  'framed',
+  'size',
+  'encrypted',
+  'authenticated',
+  'low-delay',
+];
 
 class Hub extends Piece {
   describe(d: Description, settings: Settings): void {
@@ -62,7 +83,7 @@ class Hub extends Piece {
     }
   }
 
-  process(now: f64, batch: Batch, out: Outcome): void {
+  process(_now: f64, batch: Batch, out: Outcome): void {
     for (let i = 0; i < batch.length; i++) broadcast(batch.frame(i), out);
   }
 }

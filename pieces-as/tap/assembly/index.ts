@@ -41,7 +41,13 @@ import {
   Batch,
   Description,
   Direction,
+  describedEdge,
+  edgeOf,
+  FragmentTable,
   Frame,
+  joinedCount,
+  joinedEdge,
+  joinedShape,
   Kind,
   Outcome,
   Piece,
@@ -49,12 +55,6 @@ import {
   Role,
   Settings,
   State,
-  FragmentTable,
-  describedEdge,
-  edgeOf,
-  joinedCount,
-  joinedEdge,
-  joinedShape,
 } from 'funnel-tunnel/as';
 
 const A: u16 = 0;
@@ -114,7 +114,7 @@ class Tap extends Piece {
     this.passed = state.u32(this.passed);
   }
 
-  process(now: f64, batch: Batch, out: Outcome): void {
+  process(_now: f64, batch: Batch, out: Outcome): void {
     const a = edgeOf(A);
     const b = edgeOf(B);
     // All traffic goes first: so it keeps its place in the host's memory, and the tables that are left are for copies.
@@ -157,7 +157,8 @@ class Tap extends Piece {
       const edge = joinedEdge(i);
       if (describedEdge(edge) != COPY) continue;
       if (!isFirst) out.again(edge, joinedShape(i));
-      else if (this.snap == 0 || frame.hasMore || frame.isContinued) isFirst = !out.forward(frame, edge, joinedShape(i));
+      else if (this.snap == 0 || frame.hasMore || frame.isContinued)
+        isFirst = !out.forward(frame, edge, joinedShape(i));
       else isFirst = !cut(frame, this.snap, out, edge, joinedShape(i));
       if (isFirst) return;
     }

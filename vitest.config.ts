@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
  * Two projects. What runs inside one process runs in parallel; what makes network namespaces, or builds with the whole
  * machine, runs alone, one file at a time, after all else, because two of those at once would disturb each other.
  */
-const alone = ['test/e2e/**/*.test.ts', 'test/net/**/*.test.ts', 'test/demo/**/*.test.ts'];
+const alone = [
+  'test/e2e/**/*.test.ts',
+  'test/net/**/*.test.ts',
+  'test/demo/**/*.test.ts',
+  'test/documents/contributing.test.ts',
+];
 const never = ['**/node_modules/**', 'dist/**', '.setup/**'];
 
 export default defineConfig({

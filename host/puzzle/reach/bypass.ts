@@ -1,39 +1,40 @@
-import type { Curve, Property, Shape } from '../../../abi/host/contract.ts';
+import type { Property, Shape } from '../../../abi/host/contract.ts';
 import { matchStacks } from '../../stack/match.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import type { Mistake, Place, PlannedJoint } from '../plan/arrangement.ts';
 import type { FailurePolicy } from '../plan/piece-maker.ts';
 import { propertyText } from '../plan/properties.ts';
+import { type CurveStep, curveSteps } from './curve-walk.ts';
 
 /**
- * Which way frames take around a piece that has failed: from each Shape that joins along the first Curve of the
- * description that leads to one single other Edge, without changing what the frames are.
+ * Returns the paths of frames around a failed piece: from each joined Shape, along the first Curve of the description that
+ * leads to exactly one other joined Edge and does not change the frames.
  */
 export function bypassPaths(protocols: Protocols, place: Place, edges: readonly BypassedEdge[]): BypassPaths {
   const paths: BypassPath[] = [];
   const obstacles: { edge: number; message: string }[] = [];
   for (const from of edges) {
     from.shapes.forEach((shape, index) => {
-      const tried: string[] = [];
-      for (const end of endsFrom(place.description.curves, from.described, shape)) {
-        const obstacle = obstacleOn({ protocols, place, edges, from, shape, index, end });
-        if (typeof obstacle === 'string') {
-          tried.push(obstacle);
+      const reasons = new Set<string>();
+      for (const step of curveSteps(place.description, from.described, shape)) {
+        const outcome = tryStep({ protocols, place, edges, from, shape, index, step });
+        if (typeof outcome === 'string') {
+          reasons.add(outcome);
           continue;
         }
-        paths.push({ edge: from.edge, shape, toEdge: obstacle.edge, toShape: end.shape });
+        paths.push({ edge: from.edge, shape, toEdge: outcome.edge, toShape: step.shape });
         return;
       }
       const { stack } = place.description.edges[from.described]!.shapes[shape]!;
-      const why = tried.length > 0 ? tried.join('; ') : 'no Curve leads from there to another Edge';
+      const why = reasons.size > 0 ? [...reasons].join('; ') : 'no Curve leads from there to another Edge';
       obstacles.push({ edge: from.described, message: `for ${stack}: ${why}` });
     });
   }
   return { paths, obstacles };
 }
 
-/** The pieces with the policy `bypass` that frames cannot go around; told before anything runs. */
+/** Returns a mistake for each piece with the policy `bypass` that frames cannot go around, before anything runs. */
 export function bypassMistakes(
   protocols: Protocols,
   pieces: readonly { readonly place: Place; readonly failure: FailurePolicy }[],
@@ -55,15 +56,16 @@ export function bypassMistakes(
   });
 }
 
-/** A joined Edge of the piece that is to be avoided. */
+/** A joined Edge of the piece that frames go around. */
 export interface BypassedEdge {
   readonly edge: number;
   readonly described: number;
   readonly shapes: readonly number[];
-  /** What was settled for each of these Shapes; not compared where it is not known. */
+  /** The settled properties of each of these Shapes; not compared when left out. */
   readonly properties?: readonly (readonly Property[])[];
 }
 
+/** Frames that come to one Edge and Shape leave by another. */
 export interface BypassPath {
   readonly edge: number;
   readonly shape: number;
@@ -73,66 +75,54 @@ export interface BypassPath {
 
 export interface BypassPaths {
   readonly paths: readonly BypassPath[];
-  /** Shapes without a way, with the reason; `edge` is the index in the description. */
+  /** Shapes without a path, with the reason; `edge` is the index in the description. */
   readonly obstacles: readonly { readonly edge: number; readonly message: string }[];
 }
 
-interface End {
-  readonly curve: Curve;
-  readonly edge: number;
-  readonly shape: number;
-}
-
-/** The other ends of the Curves at a Shape, in the order of the description. A Hairpin leads nowhere else. */
-function endsFrom(curves: readonly Curve[], edge: number, shape: number): End[] {
-  return curves.flatMap((curve): End[] => {
-    if (curve.fromEdge === edge && curve.fromShape === shape)
-      return [{ curve, edge: curve.toEdge, shape: curve.toShape }];
-    if (curve.toEdge === edge && curve.toShape === shape)
-      return [{ curve, edge: curve.fromEdge, shape: curve.fromShape }];
-    return [];
-  });
-}
-
-/** Why frames cannot go this way; or the Edge that they come to. */
-function obstacleOn(attempt: {
+/** Returns the Edge to which frames go by a Curve, or the reason why they cannot. */
+function tryStep(attempt: {
   protocols: Protocols;
   place: Place;
   edges: readonly BypassedEdge[];
   from: BypassedEdge;
   shape: number;
   index: number;
-  end: End;
+  step: CurveStep;
 }): string | BypassedEdge {
-  const { protocols, place, edges, from, shape, index, end } = attempt;
-  const described = place.description.edges[end.edge];
+  const { protocols, place, edges, from, shape, index, step } = attempt;
+  const described = place.description.edges[step.described];
   if (described === undefined) return 'its Curve leads nowhere';
-  const there = edges.filter(
-    (other) => other.edge !== from.edge && other.described === end.edge && other.shapes.includes(end.shape),
+  const joined = edges.filter(
+    (other) =>
+      other.edge !== from.edge && other.described === step.described && other.shapes.includes(step.shape),
   );
   const where = `Edge ${described.name}`;
-  const [to] = there;
+  const [to] = joined;
   if (to === undefined) return `${where} is not joined`;
-  if (there.length > 1) return `${where} is on ${there.length} networks`;
-  if (end.curve.opaque) return `what goes to ${where} is encoded there`;
-  const stack = place.description.edges[from.described]!.shapes[shape]!.stack;
-  const other = described.shapes[end.shape]!.stack;
-  if (end.curve.overhead !== 0) return `frames change their size on the way to ${where}`;
-  const mine = parseStack(stack, protocols);
-  const theirs = parseStack(other, protocols);
-  // One that is longer stands for something put around what comes.
-  if (mine.steps.length !== theirs.steps.length || !matchStacks(mine, theirs, protocols).matches)
-    return `${where} has ${other}`;
+  if (joined.length > 1) return `${where} is on ${joined.length} networks`;
+  if (step.isOpaque) return `what goes to ${where} is encoded there`;
+  const near = place.description.edges[from.described]!.shapes[shape]!;
+  const far = described.shapes[step.shape]!;
+  if (step.overhead !== 0) return `frames change their size on the way to ${where}`;
+  const nearStack = parseStack(near.stack, protocols);
+  const farStack = parseStack(far.stack, protocols);
+  // A longer stack means that the piece puts a header around the frame.
+  if (
+    nearStack.steps.length !== farStack.steps.length ||
+    !matchStacks(nearStack, farStack, protocols).matches
+  )
+    return `${where} has ${far.stack}`;
   const here = from.properties?.[index];
-  const beyond = to.properties?.[to.shapes.indexOf(end.shape)];
+  const beyond = to.properties?.[to.shapes.indexOf(step.shape)];
   if (here === undefined || beyond === undefined) return to;
-  const mineShape = place.description.edges[from.described]!.shapes[shape]!;
-  const unlike =
-    unlikeProperty(here, beyond, mineShape) ?? unlikeProperty(beyond, here, described.shapes[end.shape]!);
+  const unlike = unlikeProperty(here, beyond, near) ?? unlikeProperty(beyond, here, far);
   return unlike === undefined ? to : `without the piece \`${unlike}\` does not hold on both sides`;
 }
 
-/** What holds at a Shape by the doing of its piece alone. What only its neighbour there brought along is there without it. */
+/**
+ * Returns the name of a property that holds on one side of the piece only because of the piece. A property that only the
+ * neighbour on that side provides also holds there without the piece.
+ */
 function unlikeProperty(
   these: readonly Property[],
   those: readonly Property[],

@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { formatStack } from '../../stack/format-stack.ts';
-import { parseStack } from '../../stack/parse-stack.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { arrange } from '../plan/arrange.ts';
 import type { Place } from '../plan/arrangement.ts';
 import { samplePlace } from '../testing/sample-place.ts';
-import { beyond, framePathsThrough, type Hop } from './frame-paths.ts';
+import { framePathsThrough, type Hop } from './frame-paths.ts';
 
 const protocols = new Protocols();
 
-describe('the ways of frames', () => {
+describe('the paths of frames', () => {
   const tunnel = (name: string, from: string, to: string) =>
     samplePlace(
       name,
@@ -23,7 +21,7 @@ describe('the ways of frames', () => {
   const system = samplePlace('system', { ip: ['ip down'] }, { ip: ['lan'] });
 
   it('spread what is wanted behind a piece to what stands in front of it', () => {
-    const { joints } = waysOf([system, tunnel('six', 'lan', 'wan'), web]);
+    const { joints } = pathsOf([system, tunnel('six', 'lan', 'wan'), web]);
     expect(joints).toEqual([
       {
         name: 'lan',
@@ -52,7 +50,7 @@ describe('the ways of frames', () => {
     const end = (name: string, stack: string, network: string) =>
       samplePlace(name, { e: [`${stack} up`] }, { e: [network] });
     const phone = samplePlace('phone', { e: ['ipv4/udp/5060 down'] }, { e: ['lan'] });
-    const { entrances } = waysOf([phone, hub, end('net', 'ip/udp', 'two'), end('other', 'ip', 'three')]);
+    const { entrances } = pathsOf([phone, hub, end('net', 'ip/udp', 'two'), end('other', 'ip', 'three')]);
     const [first] = entrances.find(({ piece }) => piece === 'phone')!.hops;
     expect(
       first!.onward.flatMap(({ hops }) =>
@@ -78,7 +76,7 @@ describe('the ways of frames', () => {
       mail,
     ];
     const laterOn = (opaque: string) =>
-      waysOf(places(opaque)).joints.map(
+      pathsOf(places(opaque)).joints.map(
         ({ travelling }) => travelling.find(({ direction }) => direction === 'down')!.later,
       );
     expect(laterOn('')).toEqual([['ip/tcp/25'], ['ip/tcp/25'], ['ip/tcp/25'], []]);
@@ -101,8 +99,8 @@ describe('the ways of frames', () => {
       ),
       samplePlace('z', { e: ['ip down'] }, { e: ['a'] }),
     ];
-    expect(waysOf(places).joints).toHaveLength(2);
-    expect(waysOf(places).entrances.map(({ piece }) => piece)).toEqual(['z']);
+    expect(pathsOf(places).joints).toHaveLength(2);
+    expect(pathsOf(places).entrances.map(({ piece }) => piece)).toEqual(['z']);
   });
 
   it('take one Curve in a piece, both ways, and Hairpins besides', () => {
@@ -116,7 +114,7 @@ describe('the ways of frames', () => {
       ...['a', 'b', 'c'].map((name) => samplePlace(name, { ip: ['ip down'] }, { ip: [name] })),
     ];
     const from = (curves: string[], piece: string) => {
-      const entrance = waysOf(three(curves)).entrances.find((each) => each.piece === piece)!;
+      const entrance = pathsOf(three(curves)).entrances.find((each) => each.piece === piece)!;
       return entrance.hops[0]!.onward.map(({ edge, isHairpin }) => `${edge}${isHairpin ? ' hairpin' : ''}`);
     };
     expect(from(['0/0 1/0', '1/0 2/0'], 'a')).toEqual(['b']);
@@ -127,7 +125,7 @@ describe('the ways of frames', () => {
   it('tell N and M at each Edge', () => {
     const wire = samplePlace('wire', { link: ['ethernet down'] }, { link: ['lan'] });
     const dns = samplePlace('dns', { udp: ['udp/53 up'] }, { udp: ['lan'] });
-    const [hop] = waysOf([wire, dns]).entrances.find(({ piece }) => piece === 'wire')!.hops;
+    const [hop] = pathsOf([wire, dns]).entrances.find(({ piece }) => piece === 'wire')!.hops;
     expect(hop).toMatchObject({ stack: 'ethernet/ip/udp/53', skipHeaders: [2], skipTrailers: 1 });
     const ip = samplePlace(
       'ip',
@@ -136,34 +134,14 @@ describe('the ways of frames', () => {
       { curves: ['0/0 1/0'] },
     );
     const http = samplePlace('http', { tcp: ['ip/tcp/80 up'] }, { tcp: ['wan'] });
-    const [first] = waysOf([wire, ip, http]).entrances.find(({ piece }) => piece === 'wire')!.hops;
+    const [first] = pathsOf([wire, ip, http]).entrances.find(({ piece }) => piece === 'wire')!.hops;
     expect(first).toMatchObject({ skipHeaders: [1], skipTrailers: 0 });
     const next: Hop = first!.onward[0]!.hops[0]!;
     expect(next).toMatchObject({ piece: 'http', stack: 'ip/tcp/80', skipHeaders: [0, 1] });
   });
 });
 
-describe('what a stack says beyond another', () => {
-  it.each([
-    ['ipv6/tcp/80', 'ipv6', 'tcp/80'],
-    ['ip/udp/53', 'ip/udp', '53'],
-    ['ip/udp', 'ip/udp', undefined],
-    ['ip', 'ip/udp', undefined],
-    ['ethernet/ip/udp/53', 'ip', 'udp/53'],
-    ['ip/tcp/80', 'ethernet/ip', 'tcp/80'],
-    ['ip/udp/53', 'udp', '53'],
-    ['udp/53', 'ip/udp', '53'],
-    ['ipv6/hop-by-hop/udp', 'ipv6/udp', undefined],
-    ['ipv6/hop-by-hop/udp/53', 'ipv6/udp', '53'],
-    ['ipv4/udp/*/ipv6/icmpv6', 'ipv4/udp/*/ipv6', 'icmpv6'],
-    ['ethertype:ipv4/udp', 'ethertype:', 'udp'],
-  ])('%s beyond %s is %s', (stack, base, rest) => {
-    const steps = beyond(parseStack(stack), parseStack(base), protocols);
-    expect(steps && formatStack({ steps })).toBe(rest);
-  });
-});
-
-function waysOf(places: readonly Place[]) {
+function pathsOf(places: readonly Place[]) {
   const networks = new Map([
     ['lan', { copies: true }],
     ['a', { copies: true }],

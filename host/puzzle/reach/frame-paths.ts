@@ -1,10 +1,12 @@
 import type { Curve } from '../../../abi/host/contract.ts';
 import { formatStack } from '../../stack/format-stack.ts';
 import { matchStacks } from '../../stack/match.ts';
-import { MAX_STACK_STEPS, parseStack } from '../../stack/parse-stack.ts';
+import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import type { Stack, Step } from '../../stack/stack.ts';
+import type { Stack } from '../../stack/stack.ts';
 import type { Place, PlannedJoint } from '../plan/arrangement.ts';
+import { type CurveWalk, walkCurves } from './curve-walk.ts';
+import { stackAcrossCurve, startOf, stepsBeyond } from './stack-across-curve.ts';
 
 /**
  * What may reach what: the ways that frames may take through a puzzle without mistakes, and what may be parsed on them.
@@ -91,13 +93,10 @@ interface End {
   readonly wanted: Map<string, Stack>;
 }
 
-/** A way through a piece. */
-interface CurvePath {
+/** A path through a piece to one of its joined Shapes. */
+interface PathToEnd {
   readonly to: End;
-  readonly isOpaque: boolean;
-  readonly overhead: number;
-  /** It has taken the one Curve that is no Hairpin. */
-  readonly isBent: boolean;
+  readonly path: CurveWalk;
 }
 
 class PathFinder {
@@ -165,11 +164,11 @@ class PathFinder {
   #spreadNeeds(): boolean {
     let isNew = false;
     for (const end of this.#ends) {
-      for (const { to, isOpaque } of this.#curvesFrom(end)) {
-        if (isOpaque) continue;
+      for (const { to, path } of this.#pathsFrom(end)) {
+        if (path.isOpaque) continue;
         for (const other of to.facing) {
           for (const stack of other.wanted.values()) {
-            if (beyond(stack, to.stack, this.#protocols) === undefined) continue;
+            if (stepsBeyond(stack, to.stack, this.#protocols) === undefined) continue;
             const longer = this.#atOtherEnd(stack, to, end);
             if (longer === undefined) continue;
             const text = formatStack(longer, this.#protocols);
@@ -229,7 +228,7 @@ class PathFinder {
   }
 
   #onward(end: End, frame: Stack, counts: readonly number[], depth: number): readonly Onward[] {
-    return this.#curvesFrom(end).map(({ to, isOpaque, isBent, overhead }) => {
+    return this.#pathsFrom(end).map(({ to, path: { isOpaque, isBent, overhead } }) => {
       const onward = (isOpaque ? undefined : this.#atOtherEnd(frame, end, to)) ?? to.stack;
       const key = `${this.#ends.indexOf(to)} ${formatStack(onward, this.#protocols)}`;
       const isRepeated = this.#described.has(key) || depth >= MAX_DEPTH;
@@ -248,55 +247,35 @@ class PathFinder {
     });
   }
 
-  /** What a stack that matches one end of a Curve is at the other: what follows the two is the same. Undefined where it is too long. */
+  /**
+   * Returns what a stack that matches one end of a Curve is at the other end; undefined where it would be too long. Where both
+   * ends have the same stack, all that is known of the frame still holds, except for headers in front of the Shape's stack.
+   */
   #atOtherEnd(stack: Stack, from: End, to: End): Stack | undefined {
     if (formatStack(from.stack, this.#protocols) === formatStack(to.stack, this.#protocols)) {
-      // Nothing is put around it, so what is known of it still holds; but for what is in front of the Shape's own.
       const both = matchStacks(stack, from.stack, this.#protocols).stack;
       if (both !== undefined)
         return { ...to.stack, steps: both.steps.slice(Math.max(startOf(both, from.stack), 0)) };
     }
-    const steps = [...to.stack.steps, ...(beyond(stack, from.stack, this.#protocols) ?? [])];
-    return steps.length > MAX_STACK_STEPS ? undefined : { ...to.stack, steps };
+    return stackAcrossCurve(stack, from.stack, to.stack, this.#protocols);
   }
 
-  /** Where frames that come to a Shape may leave: by one Curve, with any number of Hairpins before and behind it. */
-  #curvesFrom(end: End): readonly CurvePath[] {
-    const found: CurvePath[] = [{ to: end, isOpaque: false, overhead: 0, isBent: false }];
-    for (const lead of found) {
-      for (const { to, curve, overhead } of this.#directCurves(lead.to)) {
-        const isHairpin = curve.fromEdge === curve.toEdge;
-        const isBent = lead.isBent || !isHairpin;
-        if (lead.isBent && !isHairpin) continue;
-        // The Shape itself stands first for where the search begins; a Hairpin that leads back to it is a way of its own.
-        if (found.some((known, n) => n > 0 && known.to === to && known.isBent === isBent)) continue;
-        found.push({
-          to,
-          isOpaque: lead.isOpaque || curve.opaque,
-          overhead: lead.overhead + overhead,
-          isBent,
-        });
-      }
-    }
-    // What comes by one of the Edges of a repeated one goes on by the others.
-    const { repeated } = this.#places[end.placeIndex]!.description.edges[end.described]!;
-    return found.slice(1).filter(({ to }) => !repeated || to.edge !== end.edge);
-  }
-
-  #directCurves(end: End): readonly { to: End; curve: Curve; overhead: number }[] {
-    return this.#places[end.placeIndex]!.description.curves.flatMap((curve) => {
-      const isFrom = curve.fromEdge === end.described && curve.fromShape === end.shape;
-      const isTo = curve.toEdge === end.described && curve.toShape === end.shape;
-      if (!isFrom && !isTo) return [];
-      const [edge, shape, overhead] = isFrom
-        ? [curve.toEdge, curve.toShape, curve.overhead]
-        : [curve.fromEdge, curve.fromShape, -curve.overhead];
-      return (this.#byShape.get(`${end.placeIndex} ${edge} ${shape}`) ?? []).map((to) => ({
-        to,
-        curve,
-        overhead,
-      }));
+  /** The joined Shapes by which a frame that comes to a Shape may leave its piece. */
+  #pathsFrom(end: End): readonly PathToEnd[] {
+    const { placeIndex } = end;
+    const { description } = this.#places[placeIndex]!;
+    const { repeated } = description.edges[end.described]!;
+    const joined = ({ described, shape }: { described: number; shape: number }) =>
+      this.#byShape.get(`${placeIndex} ${described} ${shape}`) ?? [];
+    const paths = walkCurves(description, end.described, end.shape, {
+      mayTake: (step) => joined(step).length > 0,
     });
+    return paths.flatMap((path) =>
+      joined(path)
+        // A frame that comes by one Edge of a repeated Edge leaves by the others.
+        .filter((to) => !repeated || to.edge !== end.edge)
+        .map((to) => ({ to, path })),
+    );
   }
 
   #curvesAt(place: number, described: number): readonly Curve[] {
@@ -316,55 +295,9 @@ class PathFinder {
   }
 }
 
-/**
- * What a stack says beyond the end of another that matches it; undefined where it says nothing more. Links in front of
- * either, and transparent headers that one of them does not name, are passed over as in matching.
- */
-export function beyond(stack: Stack, base: Stack, protocols: Protocols): readonly Step[] | undefined {
-  const long = stack.steps;
-  let at = 1;
-  if (base.steps.length > 0) {
-    at = startOf(stack, base);
-    // Where the base begins below the stack, what lies below is not in it.
-    let own = at < 0 ? startOf(base, stack) : 0;
-    if (own < 0) return undefined;
-    at = Math.max(at, 0);
-    for (; own < base.steps.length; own++) {
-      while (
-        at < long.length &&
-        !overlaps(long[at]!, base.steps[own]!) &&
-        isTransparent(long[at]!, protocols)
-      )
-        at++;
-      if (at >= long.length) return undefined;
-      if (overlaps(long[at]!, base.steps[own]!)) at++;
-      else if (!isTransparent(base.steps[own]!, protocols)) return undefined;
-    }
-  }
-  return at < long.length ? long.slice(at) : undefined;
-}
-
-/** The layer of a stack at which another begins, or -1. */
-function startOf(stack: Stack, inner: Stack): number {
-  const first = inner.steps[0];
-  return first === undefined ? -1 : stack.steps.findIndex((step) => overlaps(step, first));
-}
-
 /** The headers of a stack in front of where another begins; none where it does not begin in it. */
 function headersInFront(stack: Stack, inner: Stack) {
   return stack.steps.slice(0, Math.max(startOf(stack, inner), 0)).filter((step) => step.kind === 'protocols');
-}
-
-function overlaps(a: Step, b: Step): boolean {
-  if (a.kind === 'ports' || b.kind === 'ports') return a.kind === b.kind;
-  return a.protocols.some((name) => b.protocols.includes(name));
-}
-
-function isTransparent(step: Step, protocols: Protocols): boolean {
-  return (
-    step.kind === 'protocols' &&
-    step.protocols.every((name) => protocols.definition(protocols.number(name))?.transparent === true)
-  );
 }
 
 /** A frame passes at most so many pieces. */

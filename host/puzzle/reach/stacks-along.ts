@@ -1,16 +1,15 @@
 import { formatStack } from '../../stack/format-stack.ts';
-import { MAX_STACK_STEPS } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { hasOpenStep } from '../../stack/stack.ts';
 import { StackMemo } from '../../stack/stack-memo.ts';
-import { beyond } from './frame-paths.ts';
+import { stackAcrossCurve } from './stack-across-curve.ts';
 
-/** What stacks become behind Curves. It remembers: in a lane the same few are asked for at each change. */
+/** Translates stacks across Curves, and caches the results: a lane asks for the same few stacks at each change. */
 export class StacksAlong {
   readonly protocols: Protocols;
   readonly #memo: StackMemo;
   readonly #results = new Map<string, string | undefined>();
-  /** Of the protocols, as the answers were given: what is defined or numbered since may change them. */
+  /** The version of the registry for which the results are valid: protocols that were added since may change them. */
   #version = 0;
 
   constructor(protocols: Protocols) {
@@ -23,8 +22,9 @@ export class StacksAlong {
   }
 
   /**
-   * What a stack that matches the Shape at one end of a Curve is at the other: what follows the two Shapes is the same. Undefined also
-   * where a Shape has an open step: only the piece itself can take frames there, by listening.
+   * Returns what a stack that matches the Shape at the near end of a Curve is at the far end. Undefined where the stack does
+   * not match or would be too long, and where a Shape has an open step: such a Shape takes only frames that its piece listens
+   * on.
    */
   stackBehind(stack: string, near: string, far: string): string | undefined {
     const key = `${stack}\n${near}\n${far}`;
@@ -42,13 +42,12 @@ export class StacksAlong {
     const both = memo.match(stack, near).stack;
     const [nearStack, farStack] = [memo.parsed(near), memo.parsed(far)];
     if (both === undefined || hasOpenStep(nearStack) || hasOpenStep(farStack)) return undefined;
-    // Nothing is put around it, so what is known of it still holds.
+    // The Curve changes no header, so what both stacks say still holds.
     if (memo.text(nearStack) === memo.text(farStack)) return memo.text(both);
-    const rest = beyond(both, nearStack, this.protocols) ?? [];
-    if (farStack.steps.length + rest.length > MAX_STACK_STEPS) return undefined;
-    return formatStack({ ...farStack, steps: [...farStack.steps, ...rest] }, this.protocols);
+    const behind = stackAcrossCurve(both, nearStack, farStack, this.protocols);
+    return behind && formatStack(behind, this.protocols);
   }
 }
 
-/** Many times what a puzzle has; who listens on ever new ports fills it. */
+/** Many times what a puzzle has; a piece that listens on ever new ports fills the cache. */
 const MAX_CACHED = 8192;

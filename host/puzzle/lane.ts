@@ -1,9 +1,10 @@
 import { Frames } from '../frame/frames.ts';
 import { Outbox } from '../piece/outbox.ts';
 import { Protocols } from '../stack/protocols.ts';
-import { Change, type LaneParts } from './change/change.ts';
+import { Change } from './change/change.ts';
 import { closeRetired, type DeferredCleanup } from './change/deferred-cleanup.ts';
 import type { Difference } from './change/difference.ts';
+import type { LaneParts } from './change/lane-parts.ts';
 import { arranging } from './plan/arrange.ts';
 import type { JoinedMembers, NetworkOptions } from './plan/arrangement.ts';
 import type { PieceMaker } from './plan/piece-maker.ts';

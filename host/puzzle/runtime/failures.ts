@@ -25,7 +25,7 @@ export class Failures {
   fail(seat: Seat, error: unknown): void {
     if (!(error instanceof PieceFault)) throw error;
     const piece = seat.piece!;
-    seat.fault = { code: error.code, message: error.message };
+    seat.markFailed(error);
     seat.faults++;
     seat.wakeAt = seat.saveAt = Infinity;
     piece.fail?.();
@@ -50,7 +50,7 @@ export class Failures {
   restart(seat: Seat): void {
     const piece = seat.piece!;
     seat.restartAt = Infinity;
-    seat.fault = undefined;
+    seat.markRunning();
     seat.startedAt = this.#laneState.now;
     let isRestored = false;
     this.#laneState.attempt(seat, () => {

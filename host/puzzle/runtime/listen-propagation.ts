@@ -169,9 +169,9 @@ export class ListenPropagation {
 
   /** What becomes of it waits: who asked is in a call. */
   #deferFault(seat: Seat, error: PieceFault): Problem {
-    seat.fault = { code: error.code, message: error.message };
+    seat.markFailed(error);
     this.#laneState.deferFault(() => {
-      seat.fault = undefined;
+      seat.markRunning();
       this.#laneState.attempt(seat, () => {
         throw error;
       });

@@ -29,8 +29,7 @@ export class Seat {
   formerEdges: ReadonlyMap<string, JoinedEdge> | undefined;
   /** Its number in the lane's pulse. */
   readonly slot: number;
-  /** Why the piece is not running; undefined while it is. */
-  fault: SeatFault | undefined;
+  #fault: SeatFault | undefined;
   /** Milliseconds of the lane's clock; Infinity for never. */
   wakeAt = Infinity;
   /** It stands in the lane's queue. */
@@ -63,12 +62,38 @@ export class Seat {
     return this.place.name;
   }
 
+  /** Why the piece is not running; undefined while it is. */
+  get fault(): SeatFault | undefined {
+    return this.#fault;
+  }
+
+  /** The instance may not be called from now on. */
+  markFailed({ code, message }: SeatFault): void {
+    this.#fault = { code, message };
+  }
+
+  markRunning(): void {
+    this.#fault = undefined;
+  }
+
   /** The joined Edges in the order of their numbers. */
   get edges(): JoinedEdge[] {
     return this.members.filter((member) => member !== undefined);
   }
 
-  /** What the configuration says of it now. */
+  /** Puts a new instance in the seat, without any joined Edges. */
+  install(piece: Piece, activation: ActivationFlag, fault: SeatFault | undefined, now: number): void {
+    this.members.length = 0;
+    this.piece = piece;
+    this.isNew = true;
+    this.activation = activation;
+    this.#fault = fault;
+    this.saved = undefined;
+    this.startedAt = now;
+    this.restartAt = Infinity;
+  }
+
+  /** Takes over what the configuration says about the piece. */
   occupy({ place, failure, identity, saveEveryMs = Infinity }: PieceMaker): void {
     this.place = place;
     this.failure = failure;

@@ -26,8 +26,9 @@ import { type LaneSnapshot, snapshotOf } from './runtime/snapshot.ts';
 const { BATCH_FRAMES } = intakeConstants;
 
 /**
- * One thread's whole puzzle: its frames, its pieces in their seats, its Joints, and the loop that runs pieces until
- * nothing waits. Everything happens in turns, and a turn runs each piece to completion; see the README of this folder.
+ * The whole puzzle of one thread: its frames, its pieces in their seats, its Joints, and the loop that runs
+ * pieces until no frame waits. All work happens in turns, and each call of a piece runs to completion; see
+ * the README of this folder.
  */
 export class Lane {
   readonly #clock: () => number;
@@ -39,7 +40,7 @@ export class Lane {
   readonly #parts: LaneParts;
   readonly #outbox = new Outbox();
   #changes = 0;
-  /** What the last change left behind and is still being closed, between turns. */
+  /** The clean-up of the last change, which still runs between turns. */
   #deferredCleanup: DeferredCleanup['later'] | undefined;
   #changing: Promise<void> = Promise.resolve();
   #startedAt = 0;
@@ -95,8 +96,9 @@ export class Lane {
   /**
    * Makes, starts and joins all pieces of a lane that has none yet.
    *
-   * @param joints the arrangement of these pieces, where a check has made it without mistakes; made here when left out.
-   * @throws {PuzzleError} where that cannot be, with everything undone and the lane closed.
+   * @param joints the arrangement of these pieces, where a check has made it without mistakes; made here when
+   * left out.
+   * @throws {PuzzleError} where they cannot start or join. Everything is undone then, and the lane is closed.
    */
   async start(
     makers: readonly PieceMaker[],
@@ -113,12 +115,12 @@ export class Lane {
   }
 
   /**
-   * Puts another puzzle in the place of the present one: pieces that would be made alike go on, others are made and
-   * started beside what runs, everybody concerned is asked, and then all changes in one turn. A newer change replaces one
-   * that is still prepared.
+   * Replaces the present puzzle by another one. Pieces that would be made the same way keep their instances.
+   * New instances are made and started beside those that run, the pieces concerned are asked, and then one
+   * turn applies all of it. A newer change replaces one that is still prepared.
    *
    * @param joints as in {@link start}
-   * @throws {PuzzleError} where that cannot be; the running puzzle has noticed nothing.
+   * @throws {PuzzleError} where the change is refused; the running puzzle notices nothing then.
    */
   async apply(
     makers: readonly PieceMaker[],
@@ -136,7 +138,7 @@ export class Lane {
       await this.#cleanUp(this.#commit(change), timeSlicer);
       return change.difference;
     })();
-    // The next one waits for this one to end, and does not mind how.
+    // The next change waits until this one has ended, whether it succeeds or fails.
     this.#changing = change.then(
       () => {},
       () => {},
@@ -144,7 +146,10 @@ export class Lane {
     return change;
   }
 
-  /** What {@link apply} would come to; nothing is made. Throws as it does for what cannot be joined. */
+  /**
+   * Returns what {@link apply} would change, and makes nothing. Throws like `apply` where Edges cannot be
+   * joined.
+   */
   async difference(
     makers: readonly PieceMaker[],
     networks: ReadonlyMap<string, NetworkOptions> = new Map(),
@@ -153,12 +158,15 @@ export class Lane {
     return (await this.#changeTo(makers, networks, joints, this.#timeSlicer())).difference;
   }
 
-  /** For how many milliseconds the last change kept the lane, from its last turn before to the first call of every new piece. */
+  /** The duration of the last commit in milliseconds: until each new piece was called once. */
   get commitMs(): number {
     return this.#commitMs;
   }
 
-  /** Runs pieces until nothing waits, or until the turn has had its share; then it goes on after other events. */
+  /**
+   * Runs pieces until no frame waits, or until the turn has used its share; then it continues after other
+   * events.
+   */
   run(): void {
     if (this.#laneState.isRunning || this.#laneState.isClosed) return;
     this.#laneState.isRunning = true;
@@ -182,7 +190,7 @@ export class Lane {
     return snapshotOf(this.#laneState.seats, this.#laneState.frames, this.#clock() - this.#startedAt);
   }
 
-  /** Closes all pieces and ends all that waits. Twice is as once. */
+  /** Closes all pieces and drops all waiting frames. Idempotent. */
   close(): void {
     if (this.#laneState.isClosed) return;
     this.#laneState.isClosed = true;
@@ -218,7 +226,7 @@ export class Lane {
     }
   }
 
-  /** Lets a piece take a batch, and delivers what it hands on. Answers a measure of the work. */
+  /** Calls a piece with a batch, and delivers the frames that it sends on. Returns a measure of the work. */
   #callPiece(seat: Seat, now: number): number {
     seat.isQueued = false;
     if (seat.piece === undefined || seat.fault !== undefined) return 1;
@@ -229,7 +237,7 @@ export class Lane {
     const { callMonitor } = this.#laneState;
     callMonitor.begin(seat.slot, !seat.isNew);
     try {
-      // `now` as it came from the clock: out of a field it would be a new object of the heap for each call.
+      // Use `now` as read from the clock: out of a field it would allocate a heap number for each call.
       seat.wakeAt = seat.piece.process(now, inbox, BATCH_FRAMES, outbox);
       callMonitor.end();
     } catch (error) {
@@ -269,7 +277,8 @@ export class Lane {
       if (seat.restartAt < next) next = seat.restartAt;
       if (seat.saveAt < next) next = seat.saveAt;
     }
-    // A timer that fires too early finds nothing due and is set again; so a wish that moves on costs nothing.
+    // A timer that fires too early finds nothing due and is set again, so moving a wake-up later costs
+    // nothing.
     if (next >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;
@@ -280,9 +289,9 @@ export class Lane {
     }, delay);
   }
 
-  // Pieces: starting, joining, failing.
+  // Changes.
 
-  /** While nothing runs yet, nobody is kept waiting. */
+  /** Undefined while no piece runs yet: nothing has to yield then. */
   #timeSlicer(): TimeSlicer | undefined {
     return this.#laneState.seats.length === 0 ? undefined : new TimeSlicer(this.#clock);
   }
@@ -306,7 +315,7 @@ export class Lane {
   }
 
   #commit(change: Change): DeferredCleanup {
-    // What is on its way arrives by the old puzzle.
+    // Frames that are on their way arrive by the old puzzle.
     const latest = this.#clock() + MAX_DRAIN_MS;
     for (let turns = 0; turns < MAX_TURNS_BEFORE_CHANGE && this.#laneState.queue.length > 0; turns++) {
       if (this.#clock() > latest) break;
@@ -323,7 +332,7 @@ export class Lane {
       change.undo();
       throw error;
     }
-    // New pieces say what they offer before anybody is told that the old ones offer it no more.
+    // New pieces make their offers before the others are notified that the old offers are gone.
     this.#propertyUpdates.isSuspended = true;
     for (let waiting = this.#laneState.queue.length; waiting > 0; waiting--)
       this.#callPiece(this.#laneState.queue.shift()!, this.#laneState.now);
@@ -342,7 +351,7 @@ export class Lane {
     return deferredCleanup;
   }
 
-  /** Closes what a change has left behind, most of it while frames flow again. */
+  /** Closes what a change has replaced or removed, most of it while frames flow again. */
   async #cleanUp({ now, later }: DeferredCleanup, timeSlicer: TimeSlicer | undefined): Promise<void> {
     this.#deferredCleanup = later;
     try {
@@ -362,26 +371,32 @@ export class Lane {
 export interface LaneOptions extends Partial<FailureHooks> {
   readonly frames?: Frames;
   readonly protocols?: Protocols;
-  /** Where it tells which piece is called. */
+  /** Shows another thread which piece is called. */
   readonly callMonitor?: CallMonitor;
-  /** Milliseconds of a clock that never goes back. */
+  /** A monotonic clock, in milliseconds. */
   readonly now?: () => number;
   /** Pieces that a frame may pass; default {@link MAX_HOPS}. */
   readonly maxHops?: number;
 }
 
-/** How long a turn may take, before timers and other descriptors have theirs. */
+/** How long a turn may take before timers and other file descriptors get theirs. */
 const TURN_MS = 2;
-/** Within a turn the clock is looked at after a large batch, and after so many small ones: for a lone frame it would cost too much. */
+/**
+ * A turn reads the clock after a batch of so many frames, and after so many calls: for each frame it would
+ * cost too much.
+ */
 const CLOCK_CHECK_FRAMES = 128;
 const CLOCK_CHECK_CALLS = 8;
-/** And where calls are quick it ends all the same, in frames. */
+/** The most frames of a turn, however quick its calls are. */
 const MAX_TURN_FRAMES = 16_384;
-/** Pieces that a frame may pass before it is held to go in circles. */
+/** The pieces that a frame may pass before the lane drops it as going in circles. */
 const MAX_HOPS = 64;
-/** What is on its way has so many turns to arrive before a change; what waits then still is counted, where its piece is replaced. */
+/**
+ * Turns before a commit in which frames may still arrive. Those that wait after that are counted where their
+ * piece is replaced.
+ */
 const MAX_TURNS_BEFORE_CHANGE = 64;
-/** And so long: a flood inside of the lane never has arrived. */
+/** The time limit of these turns: a flood inside the lane never ends. */
 const MAX_DRAIN_MS = 10;
-/** The longest delay that a Node timer takes: 2³¹−1 ms. */
+/** The longest delay of a Node timer: 2³¹−1 ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -84,8 +84,8 @@ export class Candidates {
   }
 
   /**
-   * Gives a candidate the state that was saved in another lane. Where the piece refuses the state, another instance takes the
-   * candidate's place, without a state.
+   * Gives a candidate the state that was saved in another lane. Where the piece refuses the state, another
+   * instance takes the candidate's place, without a state.
    */
   async restore(index: number): Promise<void> {
     this.all[index] = await this.#restored(this.all[index]!);
@@ -119,8 +119,8 @@ export class Candidates {
   }
 
   /**
-   * Calls a piece while a change is prepared or committed. An error of the piece, or of the operating system at an endpoint,
-   * becomes a mistake that names the piece.
+   * Calls a piece while a change is prepared or committed. An error of the piece, or of the operating system
+   * at an endpoint, becomes a mistake that names the piece.
    *
    * @throws {PuzzleError} with the code of the error
    */

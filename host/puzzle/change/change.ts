@@ -8,9 +8,9 @@ import type { LaneParts } from './lane-parts.ts';
 import { Preparation } from './preparation.ts';
 
 /**
- * A change of a running puzzle, in two steps. First {@link prepare} does everything that can fail, while the old puzzle runs
- * on. Then {@link commit} puts the new puzzle in its place within one turn; there only a `restore` can be refused, before
- * anything has changed.
+ * A change of a running puzzle, in two steps. First {@link prepare} does everything that can fail, while the
+ * old puzzle runs on. Then {@link commit} puts the new puzzle in its place within one turn; there only a
+ * `restore` can be refused, before anything has changed.
  */
 export class Change {
   readonly difference: Difference;
@@ -39,7 +39,8 @@ export class Change {
    * Makes and starts the new pieces, and asks all pieces concerned. Nothing of the running puzzle changes.
    *
    * @param isCurrent false as soon as a newer change replaces this one, or the lane is closed.
-   * @param timeSlicer yields to the running puzzle between the steps; without it the preparation does not yield.
+   * @param timeSlicer yields to the running puzzle between the steps; without it the preparation does not
+   * yield.
    * @throws {PuzzleError} with everything undone.
    */
   prepare(isCurrent: () => boolean, timeSlicer?: TimeSlicer): Promise<void> {
@@ -55,7 +56,8 @@ export class Change {
    * Puts the new puzzle in the place of the old one, in the present turn.
    *
    * @returns what remains to be closed after the new pieces were called.
-   * @throws {PuzzleError} where a state is refused; nothing has changed then, and the caller must call `undo`.
+   * @throws {PuzzleError} where a state is refused; nothing has changed then, and the caller must call
+   * `undo`.
    */
   commit(): DeferredCleanup {
     return commit(this.#parts, this.#preparation, this.#networks);

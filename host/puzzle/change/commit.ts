@@ -12,7 +12,8 @@ import type { Preparation } from './preparation.ts';
 /**
  * Puts a prepared puzzle in the place of the running one, within one turn.
  *
- * @returns what remains to be closed after the new pieces were called: until then the listens of the old ones stay open.
+ * @returns what remains to be closed after the new pieces were called: until then the listens of the old ones
+ * stay open.
  * @throws {PuzzleError} where a piece refuses the state of its predecessor; nothing has changed then.
  */
 export function commit(
@@ -87,8 +88,8 @@ class Commit {
   }
 
   /**
-   * Removes what does not stay, and hands over to successors what stays the same. Returns the stacks that pieces which stay
-   * have open on Edges that have left.
+   * Removes what does not stay, and hands over to successors what stays the same. Returns the stacks that
+   * pieces which stay have open on Edges that have left.
    */
   #leaveOld(): { piece: Piece; edge: number; stack: string }[] {
     const { laneState, overload, services } = this.#parts;
@@ -124,7 +125,10 @@ class Commit {
     return left;
   }
 
-  /** A Shape with the same stack and direction as before takes over the tag, so the classifier of the Joint stays as it is. */
+  /**
+   * A Shape with the same stack and direction as before takes over the tag, so the classifier of the Joint
+   * stays as it is.
+   */
   #handOverTags(staying: ReadonlySet<Seat>): void {
     for (const join of this.#preparation.plan.joins) {
       const { candidate, described, description, network, shapes, handedTags } = join;

@@ -3,20 +3,23 @@ import type { LaneState } from '../runtime/lane-state.ts';
 import type { ListenPropagation, PendingClose } from '../runtime/listen-propagation.ts';
 import type { Seat } from '../runtime/seat.ts';
 
-/** What a committed change leaves behind, to be closed. */
+/** What is to be closed after a change was committed. */
 export interface DeferredCleanup {
-  /** What still takes frames from the system, or has some inside whose end is to be counted in the same turn. */
+  /**
+   * Pieces to close in the same turn: they still take frames from the operating system, or hold frames that
+   * must be counted.
+   */
   readonly now: readonly RetiredPiece[];
-  /** All the rest, of which frames know nothing, a step at a time. */
+  /** Closes all the rest, which concerns no frames, one step at a time. */
   readonly later: Generator<void, void>;
 }
 
-/** An instance that is called once more, to close. */
+/** An instance that is still to be closed. */
 export interface RetiredPiece {
   readonly piece: Piece;
-  /** Where the pulse has its name. */
+  /** The number of the piece in the call monitor. */
   readonly slot: number;
-  /** Nothing came in its place, so its name is needed no more. */
+  /** No instance has replaced it, so the number can be released. */
   readonly isRemoved: boolean;
 }
 
@@ -47,7 +50,7 @@ export function* closeLater(
     listenPropagation.closeUnused([each]);
     yield;
   }
-  // Whoever was replaced or removed closes what it had open by itself.
+  // A replaced or removed piece closes by itself what it has open.
   for (const { piece, edge, stack } of left) {
     piece.listening(edge, stack, false);
     yield;

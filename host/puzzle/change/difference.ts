@@ -2,19 +2,22 @@ import type { JoinedMembers } from '../plan/arrangement.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import type { Seat } from '../runtime/seat.ts';
 
-/** What a change comes to. */
+/** What a change does, by name. */
 export interface Difference {
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Pieces with other settings, or of another version: a new instance, with the state of the old one. */
+  /** Pieces with other settings or of another version: a new instance gets the state of the old one. */
   readonly replaced: readonly string[];
-  /** Pieces whose instances go on. */
+  /** Pieces that keep their instances. */
   readonly kept: readonly string[];
-  /** Edges of all pieces that come to a network or leave one. */
+  /** Edges of all pieces that join or leave a network. */
   readonly edges: readonly { piece: string; edge: string; network: string; change: 'joins' | 'leaves' }[];
 }
 
-/** Which pieces and Edges a change concerns: a piece is kept when it would be made the same way again. */
+/**
+ * Returns the pieces and Edges that a change concerns. A piece is kept where it would be made the same way
+ * again.
+ */
 export function differenceOf(
   seats: readonly Seat[],
   makers: readonly PieceMaker[],
@@ -49,12 +52,12 @@ export function differenceOf(
   return { added, removed: [...old.keys()].filter((name) => !names.has(name)), replaced, kept, edges };
 }
 
-/** Whether the piece that sits there would be made the same way again. */
+/** Whether the piece in the seat would be made the same way again. */
 export function isSame(seat: Seat, maker: PieceMaker): boolean {
   return seat.identity !== undefined && seat.identity === maker.identity && seat.kind === maker.kind;
 }
 
-// Names hold no line breaks.
+// Names contain no line breaks.
 function edgeKey(piece: string, edge: string, network: string): string {
   return `${piece}\n${edge}\n${network}`;
 }

@@ -12,15 +12,17 @@ import { type EdgeJoin, type JoinPlan, listensOf, offersOf, pathsAlong, planJoin
 import type { LaneParts } from './lane-parts.ts';
 
 /**
- * Does everything of a change that can fail, while the old puzzle runs on: makes and starts pieces, asks each piece whether
- * it accepts its joins, and lets endpoints open what the new Shapes need.
+ * Does everything of a change that can fail, while the old puzzle runs on: makes and starts pieces, asks each
+ * piece whether it accepts its joins, and lets endpoints open what the new Shapes need.
  */
 export class Preparation {
   readonly candidates: Candidates;
   plan: JoinPlan = { joins: [], joints: new Map() };
   /** The stacks that native pieces have opened for the change; closed again when it fails. */
   readonly opened: { join: EdgeJoin; stack: string }[] = [];
-  /** Cached listen targets by Edge, then by direction and stack; valid while `topologyVersion` is unchanged. */
+  /**
+   * Cached listen targets by Edge, then by direction and stack; valid while `topologyVersion` is unchanged.
+   */
   readonly listenTargets = new Map<JoinedEdge, Map<string, readonly ListenTarget<JoinedEdge>[]>>();
   topologyVersion = -1;
   readonly #parts: LaneParts;
@@ -35,7 +37,8 @@ export class Preparation {
   }
 
   /**
-   * @param timeSlicer yields to the running puzzle between the steps; without it the preparation does not yield.
+   * @param timeSlicer yields to the running puzzle between the steps; without it the preparation does not
+   * yield.
    * @throws {PuzzleError} with everything undone.
    */
   async run(
@@ -79,8 +82,8 @@ export class Preparation {
         await proceed(timeSlicer?.yieldIfDue());
       }
       await proceed(timeSlicer?.yieldNow());
-      // The listens and faults of this moment count: no other turn runs before the commit. Its last turns may still change
-      // them by frames of the old puzzle; the commit corrects that.
+      // The listens and faults of this moment count: no other turn runs before the commit. Its last turns may
+      // still change them by frames of the old puzzle; the commit corrects that.
       if (laneState.listenersVersion !== version) {
         this.#findPaths();
         mistakes.push(...[...this.#openListens()].flat());
@@ -156,8 +159,8 @@ export class Preparation {
   }
 
   /**
-   * Lets endpoints open what the listens of the new puzzle need and they have not opened yet, one listening Edge at each step.
-   * A refusal ends the change here.
+   * Lets endpoints open what the listens of the new puzzle need and they have not opened yet, one listening
+   * Edge at each step. A refusal ends the change here.
    */
   *#openListens(): Generator<readonly Mistake[]> {
     for (const listener of this.plan.joins) {

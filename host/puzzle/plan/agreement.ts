@@ -17,16 +17,16 @@ import {
 import { runToEnd } from './time-slicer.ts';
 
 /**
- * Settles what holds on all Joints: of each two Shapes between which frames pass, what is said there and what comes from
- * behind each piece by way of its Curves, until nothing changes.
+ * Settles the properties on all Joints: for each pair of Shapes, from what the two state and from what
+ * arrives from behind each piece along its Curves, until nothing changes.
  *
- * It goes in rounds, each made of the one before it alone, so that the order of pieces and of joining has no say.
+ * Each round depends only on the round before, so the order of pieces and of joining does not matter.
  */
 export function agree(joined: JoinedPlaces): Agreement {
   return runToEnd(agreeing(joined));
 }
 
-/** The same, with a yield wherever a lane that runs meanwhile may be given its time. */
+/** The same as a generator, which yields wherever a running lane may have its turn. */
 export function* agreeing({ places, joints }: JoinedPlaces): Generator<void, Agreement> {
   const ends = new Ends();
   yield* ends.add(places, joints);
@@ -45,11 +45,14 @@ export function* agreeing({ places, joints }: JoinedPlaces): Generator<void, Agr
 }
 
 export interface Agreement {
-  /** What two Shapes agree on, and what they do not. */
+  /** Returns what two Shapes agree on, and their conflicts. */
   of(pair: JoinedPair): Settlement;
-  /** What the first (0) or second (1) Shape of a pair makes available, of itself and from behind its piece. */
+  /**
+   * Returns what the first (0) or second (1) Shape of a pair makes available, by itself and from behind its
+   * piece.
+   */
   offeredAt(pair: JoinedPair, side: 0 | 1): Facts;
-  /** What holds at a Shape with all that it meets: what its piece is told. */
+  /** Returns what holds at a Shape with all Shapes that it meets, as reported to its piece. */
   at(joint: number, member: number, shape: number): Facts;
 }
 
@@ -57,13 +60,13 @@ export interface Agreement {
 interface End {
   readonly wishes: readonly PropertyWish[];
   readonly stated: Facts;
-  /** What it meets, and on which side of each pair it is. */
+  /** The pairs to which the Shape belongs. */
   readonly pairs: JoinedPair[];
   readonly group: Group;
-  /** The joined Edge: one of a repeated Edge does not give to itself. */
+  /** Identifies the joined Edge: within a repeated Edge, nothing passes from an Edge to itself. */
   readonly edge: string;
   offers: Facts;
-  /** What the neighbours make available, of which the piece may pass on what a Curve keeps. */
+  /** What the neighbours make available; the piece passes on what a Curve keeps of it. */
   arrives: Facts;
 }
 
@@ -77,7 +80,7 @@ interface Group {
 
 class Ends {
   readonly #ends = new Map<string, End>();
-  /** Whether anybody says anything at all. */
+  /** No Shape states any property. */
   #isSilent = true;
 
   *add(places: JoinedPlaces['places'], joints: JoinedPlaces['joints']): Generator<void> {
@@ -115,7 +118,7 @@ class Ends {
         const from = groups.get(`${place} ${curve.fromEdge} ${curve.fromShape}`);
         const to = groups.get(`${place} ${curve.toEdge} ${curve.toShape}`);
         if (from === undefined || to === undefined || isAside(description, curve)) continue;
-        // What turns back at one Shape comes from there already; but from one of a repeated Edge to another it goes on.
+        // A Curve from a Shape to itself adds nothing, except between the Edges of a repeated Edge.
         if (from === to && !from.isRepeated) continue;
         to.sources.push({ group: from, curve, addedBytes: -curve.overhead });
         from.sources.push({ group: to, curve, addedBytes: curve.overhead });
@@ -125,7 +128,7 @@ class Ends {
     this.#isSilent = [...this.#ends.values()].every(({ wishes }) => wishes.length === 0);
   }
 
-  /** One round. False when it changed nothing. */
+  /** Runs one round. Returns false when it changed nothing. */
   *spread(): Generator<void, boolean> {
     if (this.#isSilent) return false;
     for (const end of this.#ends.values()) {
@@ -161,7 +164,7 @@ class Ends {
   }
 
   #arrivalsAt(end: End): Facts {
-    // Many that say nothing come to the same as one.
+    // A set: many neighbours that state nothing count as one.
     const cases = new Set<Facts>();
     for (const pair of end.pairs) {
       const [a, b] = [this.#endOf(pair, 0), this.#endOf(pair, 1)];
@@ -172,7 +175,10 @@ class Ends {
   }
 }
 
-/** What comes to an end from behind its piece: what every Curve to it keeps, wherever its frames come from. */
+/**
+ * Returns what holds at an end from behind its piece: what each Curve to it keeps, whichever way a frame
+ * comes.
+ */
 function throughPiece(end: End): Facts {
   const cases = new Set<Facts>();
   for (const { group, curve, addedBytes } of end.group.sources) {
@@ -192,5 +198,5 @@ function arrivalsIn(group: Group, except: End): ReadonlySet<Facts> {
 
 export type { Conflict };
 
-/** A frame passes at most so many pieces (the lane's hop limit), so what is further away has no say. */
+/** The hop limit of a lane: no frame passes more pieces, so properties need not spread further. */
 const MAX_ROUNDS = 64;

@@ -10,10 +10,10 @@ import { ShapeClasses } from './shape-classes.ts';
 import { runToEnd } from './time-slicer.ts';
 
 /**
- * Brings the Edges of pieces together where their Shapes match, and settles what holds between them: pure, and the same
- * whatever the order of the places. Never throws; what cannot be is told as mistakes, all at once.
+ * Joins the Edges of pieces where their Shapes match, and settles the properties between them. Pure, and
+ * independent of the order of the places. Never throws; the result lists all mistakes at once.
  *
- * @param known pieces that may be proposed where properties do not go together.
+ * @param known pieces that a mistake may propose where properties conflict.
  */
 export function arrange(
   protocols: Protocols,
@@ -24,7 +24,7 @@ export function arrange(
   return runToEnd(arranging(protocols, places, networks, known));
 }
 
-/** The same, with a yield wherever a lane that runs meanwhile may be given its time. */
+/** The same as a generator, which yields wherever a running lane may have its turn. */
 export function* arranging(
   protocols: Protocols,
   places: readonly Place[],
@@ -59,7 +59,7 @@ export function* arranging(
   return { joints, mistakes };
 }
 
-/** All Shapes of all places. */
+/** Yields all Shapes of all places. */
 export function* shapesOf(places: readonly Place[]) {
   for (const { description } of places) for (const { shapes } of description.edges) yield* shapes;
 }
@@ -120,7 +120,10 @@ function membersByNetwork(places: readonly Place[], mistakes: Mistake[]): Map<st
   return byNetwork;
 }
 
-/** What is wrong where an Edge that is not repeated is on several networks; nothing where each Shape is on one. */
+/**
+ * Returns what is wrong with an Edge on several networks that is not repeated; undefined where each Shape is
+ * on one.
+ */
 function sharedShapes(
   names: readonly string[],
   parts: ReadonlyMap<string, readonly number[]> | undefined,

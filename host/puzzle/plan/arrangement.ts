@@ -1,17 +1,23 @@
 import type { Piece as Description, Property } from '../../../abi/host/contract.ts';
 
-/** A piece's place in a puzzle, before anything runs: what it is called, what it is, and where its Edges are. */
+/** A piece in a puzzle before anything runs: its name, its description, and the networks of its Edges. */
 export interface Place {
   readonly name: string;
   readonly description: Description;
-  /** Networks by the name of the described Edge; more than one for a repeated Edge, or where its Shapes are kept apart. */
+  /**
+   * Networks by the name of the described Edge; several for a repeated Edge, and where its Shapes are kept
+   * apart.
+   */
   readonly edges: ReadonlyMap<string, readonly string[]>;
-  /** By Edge and network, the indices of those Shapes that may join there; all where it says nothing. */
+  /** By Edge and network: the indices of the Shapes that may join there; all Shapes when left out. */
   readonly shapes?: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 }
 
 export interface NetworkOptions {
-  /** A frame that several Shapes match equally goes to each of them, instead of being a mistake. */
+  /**
+   * Whether a frame that several Shapes match equally goes to each of them; otherwise such Shapes are a
+   * mistake.
+   */
   readonly copies: boolean;
 }
 
@@ -19,24 +25,24 @@ export interface NetworkOptions {
 export interface Member {
   /** The index of the piece among the places. */
   readonly placeIndex: number;
-  /** The number by which frames name this Edge: members of one piece are numbered in the order of its description. */
+  /** The number of the Edge in its piece, in the order of the description; frames name the Edge by it. */
   readonly edge: number;
   /** The index of the Edge in the description. */
   readonly described: number;
   /** The described Shapes that match an opposing Shape on this network. */
   readonly shapes: readonly number[];
-  /** For each of these Shapes, what was settled with all that it meets: what its piece is told on joining. */
+  /** The settled properties of each of these Shapes, which its piece gets on joining. */
   readonly properties: readonly (readonly Property[])[];
 }
 
-/** Two Shapes between which frames pass, and what the frames are: the longer of both stacks. */
+/** Two Shapes between which frames pass, and the stack of the frames: the longer of both. */
 export interface Pair {
   readonly a: Member;
   readonly aShape: number;
   readonly b: Member;
   readonly bShape: number;
   readonly stack: string;
-  /** What was settled between the two. */
+  /** The properties that were settled between the two. */
   readonly properties: readonly Property[];
 }
 
@@ -56,11 +62,11 @@ export interface Arrangement {
   readonly mistakes: readonly Mistake[];
 }
 
-/** Something in a puzzle that cannot be, told so that its author can find and mend it. */
+/** A mistake in a puzzle, described so that its author can find and correct it. */
 export interface Mistake {
   /** Stable; begins with `FT_`. */
   readonly code: string;
-  /** What is wrong and what to do. */
+  /** What is wrong, and what to do. */
   readonly message: string;
   readonly piece?: string;
   readonly edge?: string;

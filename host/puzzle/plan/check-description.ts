@@ -2,8 +2,8 @@ import type { Piece as Description } from '../../../abi/host/contract.ts';
 import type { Mistake } from './arrangement.ts';
 
 /**
- * What a description says of itself that cannot be: names that stand twice, an Edge without Shapes, a Curve that runs
- * from or to nowhere. Stacks are read by who joins them.
+ * Returns the mistakes of a description: repeated names, an Edge without Shapes, a Curve from or to a Shape
+ * that does not exist. Stacks are checked when they are joined.
  */
 export function checkDescription(piece: string, description: Description): readonly Mistake[] {
   const mistakes: Mistake[] = [];
@@ -42,7 +42,7 @@ export function checkDescription(piece: string, description: Description): reado
   return mistakes;
 }
 
-/** Whether a description has more than anybody could follow; then nothing else is worth telling of it. */
+/** Returns which parts of a description are too many. Nothing else in such a description is checked. */
 export function excessiveParts(
   piece: string,
   { name, version, edges, curves, settings, reasons }: Description,
@@ -83,12 +83,12 @@ function repeatedNames(items: readonly { readonly name: string }[]): Set<string>
   return repeated;
 }
 
-/** As the contract numbers joined Edges. */
+/** Limited by the numbers of joined Edges in the contract. */
 const MAX_EDGES = 255;
-/** Of all Edges together: what can be reached from each of them is worked out for the whole puzzle. */
+/** Of all Edges together: the paths from each Shape are computed for the whole puzzle. */
 const MAX_SHAPES = 256;
 const MAX_CURVES = 1024;
 const MAX_SETTINGS = 256;
-/** Each has a counter, and all counters of a lane are told together again and again. */
+/** Each reason has a counter, and a lane reports all its counters several times a second. */
 const MAX_REASONS = 256;
 const MAX_PROPERTIES = 64;

@@ -3,37 +3,37 @@ import type { Mistake, Place } from './arrangement.ts';
 import { type ShapeClass, ShapeClasses } from './shape-classes.ts';
 
 /**
- * Puts the Edges of which nothing is said on networks, where their Shapes match.
+ * Puts the Edges that a configuration leaves out on networks where their Shapes match.
  *
- * It joins what must be joined: an Edge that matches nothing on its network, and elsewhere on one network only, joins that
- * one; until nothing changes. No network gets two Edges of one piece, and two networks that were named stay apart. When
- * that leaves an Edge with a choice, nothing is chosen: the alternatives are told, and nothing is joined there. Pure, and
- * the same whatever the order of the places.
+ * An Edge that matches nothing on its network, and matches on exactly one other network, joins that one; this
+ * repeats until nothing changes. No network gets two Edges of one piece, and two named networks stay apart.
+ * Where an Edge then has a choice, the policy chooses nothing: it reports the alternatives, and joins nothing
+ * there. Pure, and independent of the order of the places.
  *
- * An Edge with an entry in `edges`, even an empty one, is as its configuration says.
+ * An Edge with an entry in `edges`, even an empty one, stays as configured.
  */
 export function joinByDefault(protocols: Protocols, places: readonly Place[]): DefaultJoining {
   return new DefaultPolicy(protocols, places).run();
 }
 
-/** What the default policy makes of a set of places. */
+/** The result of the default policy. */
 export interface DefaultJoining {
   /** The same places, with the networks of their Edges filled in. */
   readonly places: readonly Place[];
-  /** Where each Edge came that was left out, in the order of names. */
+  /** The decision for each Edge that was left out, in the order of names. */
   readonly decisions: readonly Decision[];
   readonly mistakes: readonly Mistake[];
-  /** Networks on which an Edge may lack only because it has a choice. */
+  /** Networks from which an Edge may be missing only because it has a choice. */
   readonly contested: ReadonlySet<string>;
 }
 
-/** What became of an Edge of which the configuration says nothing. */
+/** The decision for an Edge that the configuration leaves out. */
 export interface Decision {
   readonly piece: string;
   readonly edge: string;
-  /** None for an optional Edge that stays alone. */
+  /** Undefined for an optional Edge that stays alone. */
   readonly network?: string;
-  /** In words: what it matches, or why it stays alone. */
+  /** In words: what the Edge matches, or why it stays alone. */
   readonly why: string;
 }
 
@@ -43,20 +43,20 @@ interface Node {
   readonly described: number;
   readonly name: string;
   readonly classes: readonly ShapeClass[];
-  /** It must be joined. */
+  /** The Edge must be joined. */
   readonly isRequired: boolean;
-  /** The configuration says where it is. */
+  /** The configuration names its network. */
   readonly isNamed: boolean;
-  /** A repeated Edge left out: it joins others any number of times, by nodes made from it. */
+  /** A repeated Edge that was left out: it joins any number of others, each by a node made from this one. */
   readonly isTemplate: boolean;
   group: Group;
-  /** It matches another Edge of its group. */
+  /** The Edge matches another Edge of its group. */
   isMet: boolean;
 }
 
-/** Edges that are to be on one network. */
+/** Edges that will be on one network. */
 interface Group {
-  /** Given by the configuration. */
+  /** The name in the configuration. */
   readonly network: string | undefined;
   readonly nodes: Node[];
   readonly places: Set<number>;
@@ -65,7 +65,7 @@ interface Group {
 class DefaultPolicy {
   readonly #places: readonly Place[];
   readonly #classes: ShapeClasses;
-  /** In the order of names, so that no other order has a say. */
+  /** In the order of names, so that no other order matters. */
   readonly #nodes: Node[] = [];
   readonly #byClass = new Map<ShapeClass, Node[]>();
   readonly #mistakes: Mistake[] = [];
@@ -139,7 +139,10 @@ class DefaultPolicy {
     }
   }
 
-  /** Joins all Edges that have nothing yet and one way only. False when there are none. */
+  /**
+   * Joins all Edges that match nothing yet and have exactly one alternative. Returns false when there are
+   * none.
+   */
   #round(concerns: (node: Node) => boolean): boolean {
     const moves: { node: Node; target: Node }[] = [];
     for (const node of this.#nodes) {
@@ -153,7 +156,7 @@ class DefaultPolicy {
         this.#merge(cluster);
         continue;
       }
-      // Each had one way only, and they are in each other's: all of them have to be told.
+      // Each had one alternative only, and these exclude each other: report all of them.
       for (const { node, target } of cluster.moves) {
         this.#stuck.add(node);
         if (node.isRequired) this.#reportConflict(node, target, cluster);
@@ -162,7 +165,7 @@ class DefaultPolicy {
     return true;
   }
 
-  /** One Edge of each group that a node could join, up to `limit`. */
+  /** Returns one Edge of each group that a node could join, up to `limit`. */
   #alternatives(node: Node, limit: number): readonly Node[] {
     const found = new Map<Group, Node>();
     for (const own of node.classes) {
@@ -184,7 +187,7 @@ class DefaultPolicy {
     let networks = 0;
     for (const group of groups) {
       if (group.network !== undefined) networks++;
-      // A network that was named may have a piece twice; that is the configuration's to answer for.
+      // A named network may have a piece twice, because the configuration says so.
       for (const place of group.places) places.add(place);
       count += group.places.size;
     }
@@ -244,7 +247,7 @@ class DefaultPolicy {
     return `two Edges of ${listed(twice.sort())}`;
   }
 
-  /** An Edge that nothing decides. */
+  /** Reports an Edge with several alternatives. */
   #reportAlone(node: Node): void {
     const alternatives = this.#alternatives(node, MAX_LISTED + 1).toSorted((a, b) => compare(a.name, b.name));
     if (alternatives.length < 2) return;
@@ -262,7 +265,10 @@ class DefaultPolicy {
     );
   }
 
-  /** Edges that are joined, and match others that are joined elsewhere: one network or two is not ours to say. */
+  /**
+   * Reports joined Edges that match others which are joined elsewhere: the user must choose between one
+   * network and two.
+   */
   #reportChoices(): void {
     for (const node of [...this.#nodes]) {
       if (!node.isMet || node.group.network !== undefined || node.isTemplate) continue;
@@ -336,8 +342,9 @@ class DefaultPolicy {
   }
 
   /**
-   * A network is called after the Edge that all others on it match, such as the socket that several share; so it keeps
-   * its name when one more comes. Where two match each other, after the first by name.
+   * Names a network after the Edge that all others on it match, such as a socket that several pieces share,
+   * so that the network keeps its name when another Edge joins. Where two Edges match each other, the first
+   * by name counts.
    */
   #nameFor({ nodes }: Group, taken: ReadonlySet<string>): string {
     const single = nodes.filter((node) => !this.#isRepeated(node));
@@ -353,7 +360,7 @@ class DefaultPolicy {
   }
 }
 
-/** Moves that hang together, and what they bring together. */
+/** Moves that depend on each other, and the groups that they merge. */
 interface Cluster {
   readonly moves: readonly { readonly node: Node; readonly target: Node }[];
   readonly groups: readonly Group[];
@@ -371,7 +378,7 @@ function clustersOf(moves: readonly { readonly node: Node; readonly target: Node
   };
   for (const { node, target } of moves) {
     const group = leaderOf(node.group);
-    // A repeated Edge joins each group on a network of its own.
+    // A repeated Edge joins each group on a separate network.
     if (!target.isTemplate && !node.isTemplate) leaders.set(leaderOf(target.group), group);
   }
   const clusters = new Map<
@@ -425,5 +432,5 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** As many alternatives as a reader takes in at once. */
+/** As many alternatives as a reader takes in at a glance. */
 const MAX_LISTED = 4;

@@ -7,9 +7,9 @@ import { type Conflict, type Facts, isAside, propertiesOf, propertyText } from '
 import { ShapeClasses } from './shape-classes.ts';
 
 /**
- * Tells why Shapes that match cannot be joined all the same, in the manner of "sip requires framed; tcp offers a stream; a
- * frame-sequence piece between them would solve it": all that one has against another at once, and Shapes with the same
- * to say together.
+ * Explains why Shapes that match cannot be joined, as in "sip requires framed; tcp offers a stream; a
+ * frame-sequence piece between them would solve it". One message lists all conflicts between two Shapes, and
+ * all Shapes with the same conflicts.
  */
 export function explainConflicts(places: readonly ConflictPlace[], context: ConflictContext): Mistake[] {
   const disputes = new Map<string, Dispute>();
@@ -53,7 +53,7 @@ export function explainConflicts(places: readonly ConflictPlace[], context: Conf
   }));
 }
 
-/** What Shapes of one Edge have against those of another. */
+/** The conflicts of Shapes of one Edge with those of another. */
 interface Dispute {
   readonly wisher: NamedShape;
   readonly offerer: NamedShape;
@@ -96,7 +96,7 @@ function nameOf(
   return { piece: name, edge: edge.name, stack: edge.shapes[shape]!.stack };
 }
 
-/** A wish that is not met, and between whom. */
+/** A wish that is not met, and the pair of Shapes that it concerns. */
 export interface ConflictPlace {
   readonly pair: JoinedPair;
   readonly conflict: Conflict;
@@ -105,7 +105,7 @@ export interface ConflictPlace {
 export interface ConflictContext extends JoinedPlaces {
   readonly protocols: Protocols;
   readonly agreement: Agreement;
-  /** Pieces that may be proposed. */
+  /** Pieces that a message may propose. */
   readonly known: readonly Description[];
 }
 
@@ -122,7 +122,7 @@ function endB({ b, bShape }: JoinedPair): EndOfPair {
   return { member: b, shape: bShape };
 }
 
-/** `requires reliable and ordered`; of several `require …`. */
+/** `requires reliable and ordered`; for several Shapes `require …`. */
 function wishesText(wishes: readonly PropertyWish[], areSeveral: boolean): string {
   return (['required', 'rejected'] as const)
     .flatMap((kind) => {
@@ -162,7 +162,7 @@ function adviceFor(conflicts: readonly Conflict[], offerer: string): string {
   return `put a piece between them that ${does}, ${elsewhere}`;
 }
 
-/** With its unit, where it is a number. */
+/** The property, with its unit where it is a number. */
 function boundText(property: Property): string {
   const isNumber = property.value.tag === 'at-least' || property.value.tag === 'at-most';
   return `${propertyText(property)}${isNumber ? unitOf(property.name) : ''}`;
@@ -172,7 +172,7 @@ function unitOf(name: string): string {
   return name === 'size' || name === 'mtu' ? ' bytes' : '';
 }
 
-/** What there is where a property is not. */
+/** Names for the absence of a property. */
 const ABSENCE: Readonly<Record<string, string>> = {
   framed: 'a stream',
   reliable: 'delivery that may lose',
@@ -183,14 +183,16 @@ const ABSENCE: Readonly<Record<string, string>> = {
   'low-delay': 'no promise about delay',
 };
 
-/** The names of known pieces that could stand between the two of a pair, so that nothing is left to object. */
+/**
+ * Returns the names of known pieces that resolve all conflicts of a pair when placed between its two Shapes.
+ */
 function bridgesFor(pair: JoinedPair, context: ConflictContext): readonly string[] {
   const names = new Set<string>();
   const [a, b] = [standIn(endA(pair), 0, pair, context), standIn(endB(pair), 1, pair, context)];
   for (const piece of context.known) {
     for (const curve of piece.curves) {
       const { fromEdge, fromShape, toEdge, toShape } = curve;
-      // A Curve of an Edge to itself leads to nobody else.
+      // A Curve from an Edge to itself leads to no other piece.
       if (fromEdge === toEdge || isAside(piece, curve)) continue;
       const from = { edge: piece.edges[fromEdge], shape: fromShape };
       const to = { edge: piece.edges[toEdge], shape: toShape };
@@ -207,7 +209,7 @@ function bridgesFor(pair: JoinedPair, context: ConflictContext): readonly string
   return [...names].sort();
 }
 
-/** One Shape with all that stands behind it, as a piece of its own. */
+/** Returns a piece with only this Shape, which offers all that the real piece makes available there. */
 function standIn(
   end: EndOfPair,
   side: 0 | 1,

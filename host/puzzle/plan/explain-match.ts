@@ -6,17 +6,17 @@ import { portNames } from '../../stack/port-names.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import type { Stack } from '../../stack/stack.ts';
 
-/** Whether two stacks match and why, told for people. */
+/** Whether two stacks match and why, in words. */
 export interface MatchExplanation {
   readonly matches: boolean;
-  /** Both as they are understood: Generic Carriers and numbers by their names, sets in order. */
+  /** The two stacks in canonical form: Generic Carriers and numbers by name, sets in order. */
   readonly first: string;
   readonly second: string;
-  /** What both accept, when they match. */
+  /** The stack that both accept, when they match. */
   readonly both?: string;
   /** A sentence. */
   readonly explanation: string;
-  /** What registries call the ports, such as `5060 is sip`. */
+  /** The registered names of the ports, such as `5060 is sip`. */
   readonly ports: readonly string[];
 }
 

@@ -5,8 +5,8 @@ import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 
 /**
- * The Shapes of an Edge that a user means: by number, by their stack however it is written, or by stack and direction, such
- * as `ip up`. Empty where there is none.
+ * Returns the Shapes of an Edge that a user names: by number, by stack in any notation, or by stack and
+ * direction, such as `ip up`. Empty where there is none.
  */
 export function findShapes(
   { shapes }: Edge,
@@ -22,11 +22,11 @@ export function findShapes(
   });
 }
 
-/** What cannot be read is only the same as itself. */
+/** A stack that cannot be parsed equals only itself. */
 function canonical(stack: string, protocols: Protocols): string {
   try {
     const { nameSpace, steps } = parseStack(stack, protocols);
-    // The lowest Name Space says nothing more than the steps above it.
+    // The lowest Name Space adds nothing to the steps above it.
     return formatStack(
       steps.length > 0 || nameSpace === undefined ? { steps } : { nameSpace, steps },
       protocols,

@@ -5,14 +5,14 @@ import type { Member, Mistake, NetworkOptions, Place } from './arrangement.ts';
 import { isOpen, type ShapeClass, type ShapeClasses } from './shape-classes.ts';
 
 /**
- * Finds between which Shapes of the Edges on one network frames pass, and what stands against it. Only classes of Shapes
- * are compared, so that it takes no longer than what there is to tell.
+ * Finds the pairs of Shapes on one network between which frames pass, and the mistakes. It compares classes
+ * of Shapes instead of Shapes, so its cost grows with the size of the result.
  */
 export function joinNetwork(network: Network): JoinedNetwork {
   return new NetworkJoiner(network).join();
 }
 
-/** Edges that were put on a network. */
+/** A network and the Edges on it. */
 export interface Network {
   readonly name: string;
   /** Its number among the networks. */
@@ -24,9 +24,9 @@ export interface Network {
   readonly options: NetworkOptions | undefined;
 }
 
-/** An Edge on a network, before it is known what it meets there. */
+/** An Edge on a network, before its Shapes are matched there. */
 export interface NetworkEdge extends Omit<Member, 'shapes' | 'properties'> {
-  /** The Shapes that it may join with here, where not all. */
+  /** The Shapes that may join here; all when left out. */
   readonly only?: readonly number[];
 }
 
@@ -127,7 +127,7 @@ class NetworkJoiner {
     const pairs: JoinedPair[] = [];
     for (const [one, slots] of this.#slots) {
       for (const [other, others] of this.#present(classes.facing(one))) {
-        // Each two classes once; a class may face itself.
+        // Compare each two classes once; a class may face itself.
         if (one.direction === 'down' || (one.direction === 'peer' && one.text > other.text)) continue;
         const stack = formatStack(classes.match(one, other).stack!, protocols);
         for (const x of slots) {
@@ -143,7 +143,7 @@ class NetworkJoiner {
     return pairs.sort((p, q) => p.a - q.a || p.b - q.b || p.aShape - q.aShape || p.bShape - q.bShape);
   }
 
-  /** Of these classes those that are on this network, with their Shapes. */
+  /** Yields those of the wanted classes that are on this network, with their Shapes. */
   *#present(wanted: ReadonlySet<ShapeClass>): Iterable<[ShapeClass, Slot[]]> {
     if (wanted.size > this.#slots.size) {
       for (const entry of this.#slots) if (wanted.has(entry[0])) yield entry;
@@ -173,7 +173,7 @@ class NetworkJoiner {
     return `this Edge faces ${directions}, and nothing on network ${name} faces it (there: ${shown.join(', ')}${more}). Up joins down, and peer joins peer`;
   }
 
-  /** Why the first few that face a member do not match it. */
+  /** Explains why the first few Shapes that face a member do not match it. */
   #refusals(member: NetworkEdge, shapes: readonly number[]): readonly string[] {
     const { classes } = this.#network;
     const shown: string[] = [];
@@ -192,7 +192,7 @@ class NetworkJoiner {
     return shown;
   }
 
-  /** Two Edges that would take the same frames equally: only copies can serve both. */
+  /** Reports Edges that match the same frames equally: only `copies: true` can serve both. */
   #reportRivals(members: readonly JoinedMember[]): void {
     const { name, classes, places } = this.#network;
     const senders = new Set(members.map((member) => member.placeIndex)).size;
@@ -210,7 +210,7 @@ class NetworkJoiner {
         for (const rival of classes.rivals(own)) {
           const slot = joined.get(rival)?.find(({ member }) => {
             if (member >= index) return true;
-            // Somebody else must be there whose frames both would take.
+            // It matters only where a third piece sends frames that both would take.
             return senders > (members[member]!.placeIndex === two.placeIndex ? 1 : 2);
           });
           if (slot === undefined || slot.member >= index) continue;
@@ -232,7 +232,7 @@ class NetworkJoiner {
     });
   }
 
-  /** The members by name, so that what is told is the same whatever their order. */
+  /** The members in the order of their names, so that messages do not depend on any other order. */
   #inOrder(): readonly NetworkEdge[] {
     this.#ordered ??= [...this.#network.members].sort(
       (a, b) => compare(this.#nameOf(a), this.#nameOf(b)) || a.edge - b.edge,
@@ -280,5 +280,5 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** As much as a reader takes in at once. */
+/** As many as a reader takes in at a glance. */
 const MAX_LISTED = 3;

@@ -2,34 +2,37 @@ import type { Frames } from '../../frame/frames.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import type { Place } from './arrangement.ts';
 
-/** How a piece of a puzzle is made. */
+/** Makes a piece of a puzzle. */
 export interface PieceMaker {
   readonly place: Place;
   readonly kind: 'component' | 'native';
   readonly failure: FailurePolicy;
   /**
-   * Tells pieces that would be made alike: file, settings, grants, limits. In a change, the instance of a piece with the
-   * same name and identity goes on. Without one it is always made anew.
+   * Equal for pieces that would be made the same way: file, settings, grants, limits. In a change, a piece
+   * with the same name and identity keeps its instance; a piece without an identity always gets a new one.
    */
   readonly identity?: string;
-  /** Milliseconds between two times that its state is saved, for an instance that comes after a fault; never when left out. */
+  /**
+   * The interval in milliseconds at which the state is saved for a restart after a fault; never when left
+   * out.
+   */
   readonly saveEveryMs?: number;
-  /** A state that was saved in another lane, to begin with. */
+  /** A state that was saved in another lane; the piece begins with it. */
   readonly state?: SavedState;
-  /** It ran in a lane that was ended by force, and goes on in this one. */
+  /** The piece ran in a lane that was terminated, and continues in this one. */
   readonly isResumed?: boolean;
-  /** It may not run: it is joined, and its seat is a failed one from the start. */
+  /** The piece must not run: it is joined, but its seat has failed from the start. */
   readonly initialFault?: SeatFault;
   make(context: PieceContext, frames: Frames): Piece | Promise<Piece>;
 }
 
 /**
- * What becomes of frames when a piece has faulted: none pass; they take the Curve around it; or it comes again, with
- * exponential back-off.
+ * What happens after a fault: `closed` lets no frame pass, `bypass` sends frames around the piece, and
+ * `restart` starts a new instance, with exponential back-off.
  */
 export type FailurePolicy = 'closed' | 'bypass' | 'restart';
 
-/** What `save` answered, and of which version of the piece. */
+/** The result of `save`, and the version of the piece that saved it. */
 export interface SavedState {
   readonly version: string;
   readonly state: Uint8Array;

@@ -3,10 +3,11 @@ import type { Protocols } from '../../stack/protocols.ts';
 import type { Mistake, Place } from './arrangement.ts';
 
 /**
- * Defines the protocols that pieces bring in their descriptions, before their stacks are read. One may stand in a Name Space
- * that another brings, in whatever order they come; the same name brought twice must mean exactly the same.
+ * Adds the protocols in the descriptions of pieces to the registry, before their stacks are read. A protocol
+ * may be in a Name Space that another piece defines, in any order. Two definitions of the same name must be
+ * identical.
  *
- * @returns what cannot be defined, with the piece that brings it
+ * @returns the definitions that the registry refuses, with their piece
  */
 export function definePieceProtocols(protocols: Protocols, places: readonly Place[]): readonly Mistake[] {
   let waiting = places.flatMap(({ name: piece, description }) =>
@@ -44,5 +45,5 @@ function define(protocols: Protocols, { piece, name, text }: PieceProtocol): Mis
   }
 }
 
-/** How deep Name Spaces of different pieces may stand in each other. */
+/** How deep Name Spaces of different pieces may nest. */
 const MAX_ROUNDS = 8;

@@ -1,14 +1,13 @@
 import type { Curve, Piece, Property, PropertyWish, Value } from '../../../abi/host/contract.ts';
 
 /**
- * What holds of traffic at some place, by name.
+ * The properties of traffic at some point, by name.
  *
- * A number is told by bounds: `at-least` is what surely is there (a `size` of which frames do pass), `at-most` what there
- * is not more of. Where nothing is said of a number, nothing limits it; where nothing is said of anything else, it does
- * not hold.
+ * A number has bounds: `at-least` is guaranteed (frames of such a `size` do pass), `at-most` is a limit. A
+ * number without bounds is unlimited. Any other property that is not listed does not hold.
  */
 export interface Facts {
-  /** Names of what simply holds; texts with their names, as {@link textKey} writes them. */
+  /** Names of the properties that hold; a text property as its name and text, as in `keyOf`. */
   readonly holds: ReadonlySet<string>;
   readonly atLeast: ReadonlyMap<string, bigint>;
   readonly atMost: ReadonlyMap<string, bigint>;
@@ -16,7 +15,10 @@ export interface Facts {
 
 export const NO_FACTS: Facts = { holds: new Set(), atLeast: new Map(), atMost: new Map() };
 
-/** One side of two Shapes that meet: what its piece makes available there, of itself and from behind it, and its wishes. */
+/**
+ * One of two Shapes that meet: what its piece makes available there, by itself and from behind it, and its
+ * wishes.
+ */
 export interface Side {
   readonly facts: Facts;
   readonly wishes: readonly PropertyWish[];
@@ -30,16 +32,19 @@ export interface Settlement {
 
 /** A wish that cannot be met. */
 export interface Conflict {
-  /** Whose wish it is: of the first or the second of both. */
+  /** Whether it is a wish of the first or of the second Shape. */
   readonly side: 0 | 1;
   readonly wish: PropertyWish;
-  /** The bound of the other that stands against it, for a number. */
+  /** For a number: the bound of the other side that conflicts with it. */
   readonly bound?: Value;
-  /** It would be there, but the other rejects it. */
+  /** The property is available, but the other side rejects it. */
   readonly isRejected: boolean;
 }
 
-/** What a Shape says of itself: what it makes available; and a limit that it requires, since that holds when it is met. */
+/**
+ * Returns what a Shape states: what it makes available, and the limits that it requires, since they hold once
+ * met.
+ */
 export function statedFacts(wishes: readonly PropertyWish[]): Facts {
   if (wishes.length === 0) return NO_FACTS;
   const builder = new FactsBuilder();
@@ -51,10 +56,11 @@ export function statedFacts(wishes: readonly PropertyWish[]): Facts {
 }
 
 /**
- * Settles what holds between two Shapes. Symmetric.
+ * Settles the properties between two Shapes. Symmetric.
  *
- * What either makes available holds, unless one of them rejects it. Of limits the lower holds, of what surely is there
- * the lesser. A desired limit holds where nothing that is required stands against it.
+ * A property that either side makes available holds, unless one of them rejects it. Of two limits the lower
+ * holds, and of two guarantees the smaller. A desired limit holds where it conflicts with no required
+ * guarantee.
  */
 export function settle(a: Side, b: Side): Settlement {
   if (a.wishes.length === 0 && b.wishes.length === 0 && a.facts === NO_FACTS && b.facts === NO_FACTS)
@@ -80,7 +86,7 @@ export function settle(a: Side, b: Side): Settlement {
   const facts: Facts = { holds, atLeast: offered.atLeast, atMost };
   const conflicts: Conflict[] = [];
   for (const [side, { wishes }] of [a, b].entries()) {
-    // A bound that a piece itself brings along, from behind it, is its own affair.
+    // A bound from behind the piece itself does not conflict with its own wishes.
     const { atLeast, atMost } = side === 0 ? b.facts : a.facts;
     for (const wish of wishes) {
       const against = standsAgainst(wish, { holds, atLeast, atMost });
@@ -97,7 +103,7 @@ export function settle(a: Side, b: Side): Settlement {
   return { facts, conflicts };
 }
 
-/** What is told to a piece: sorted, so that it is the same whatever the order of joining. */
+/** Returns the properties as reported to a piece, sorted, so that the order of joining does not matter. */
 export function propertiesOf({ holds, atLeast, atMost }: Facts): readonly Property[] {
   const properties: Property[] = [];
   for (const key of holds) {
@@ -122,7 +128,7 @@ export function propertyText({ name, value }: Property): string {
   }
 }
 
-/** What holds where any of several things may happen to a frame: the least of all of them. */
+/** Returns what holds in each of several cases: the weakest of all of them. */
 export function inEachCase(cases: readonly Facts[]): Facts {
   const [first, ...rest] = cases;
   if (first === undefined) return NO_FACTS;
@@ -141,7 +147,7 @@ export function inEachCase(cases: readonly Facts[]): Facts {
   return facts;
 }
 
-/** What holds where two things are said of the same: what either says, and of bounds the more careful. */
+/** Combines two sets of facts about the same traffic: all that either states, with the stricter bounds. */
 export function both(a: Facts, b: Facts): Facts {
   if (a === NO_FACTS) return b;
   if (b === NO_FACTS) return a;
@@ -153,9 +159,10 @@ export function both(a: Facts, b: Facts): Facts {
 }
 
 /**
- * What is left of facts behind a Curve: what it keeps, and of sizes so much less as it adds to a frame.
+ * Returns what is left of facts behind a Curve: the properties that it keeps, with sizes reduced by the bytes
+ * that it adds.
  *
- * @param addedBytes what a frame gains on its way toward the place where the facts hold.
+ * @param addedBytes the bytes that a frame gains on its way toward the point where the facts hold.
  */
 export function acrossCurve(facts: Facts, keeps: readonly string[], addedBytes: number): Facts {
   if (facts === NO_FACTS || keeps.length === 0) return NO_FACTS;
@@ -175,14 +182,16 @@ export function acrossCurve(facts: Facts, keeps: readonly string[], addedBytes: 
 }
 
 /**
- * Whether a Curve leads to something that has no say in the rest: it keeps nothing, and the piece works without the Edge at
- * one end of it. Copies for a capture go this way.
+ * Whether a Curve leads aside, so that it does not affect the properties of the other traffic: it keeps
+ * nothing, and the Edge at one end of it is optional. Copies for a capture take such a Curve.
  */
 export function isAside({ edges }: Piece, { keeps, fromEdge, toEdge }: Curve): boolean {
   return keeps.length === 0 && (edges[fromEdge]?.optional === true || edges[toEdge]?.optional === true);
 }
 
-/** What a property is behind a way on which frames gain so many bytes: bounds of sizes grow with them. */
+/**
+ * Returns the value of a property behind a path on which frames gain bytes: bounds of sizes grow with them.
+ */
 export function sizeBeyond({ name, value }: Property, gainedBytes: number): Value {
   if (gainedBytes === 0 || !SIZES.has(name) || !('val' in value) || typeof value.val !== 'bigint')
     return value;
@@ -190,7 +199,7 @@ export function sizeBeyond({ name, value }: Property, gainedBytes: number): Valu
   return { tag: value.tag === 'at-least' ? 'at-least' : 'at-most', val: val < 0n ? 0n : val };
 }
 
-/** What a Shape lets through of what holds on its other side: what it rejects is not used there. */
+/** Removes the properties that a Shape rejects: they are not used there. */
 export function withoutRejected(facts: Facts, wishes: readonly PropertyWish[]): Facts {
   const rejected = wishes.filter(({ wish }) => wish === 'rejected').map(({ property }) => keyOf(property));
   if (!rejected.some((key) => key !== undefined && facts.holds.has(key))) return facts;
@@ -210,7 +219,10 @@ export function sameFacts(a: Facts, b: Facts): boolean {
   );
 }
 
-/** What stands against a wish: true for what is not there, or the bound that is broken; undefined when it is met. */
+/**
+ * What stands against a wish: true for what is not there, or the bound that is broken; undefined when it is
+ * met.
+ */
 function standsAgainst(
   { wish, property }: PropertyWish,
   { holds, atLeast, atMost }: Facts,
@@ -225,7 +237,7 @@ function standsAgainst(
     return least !== undefined && least < value.val ? { tag: 'at-least', val: least } : undefined;
   }
   if (wish === 'rejected') {
-    // Of what is not a number, a rejection is met by leaving it out.
+    // A rejected property that is not a number is simply left out.
     if (value.tag === 'at-most' && most !== undefined && most <= value.val)
       return { tag: 'at-most', val: most };
     if (value.tag === 'at-least' && least !== undefined && least >= value.val)
@@ -252,7 +264,7 @@ class FactsBuilder {
   }
 }
 
-/** A property that is no number, as a member of `holds`. */
+/** Returns the key of a property in `holds`; undefined for a number. */
 function keyOf({ name, value }: Property): string | undefined {
   if (value.tag === 'yes') return name;
   return value.tag === 'text' ? `${name}${TEXT}${value.val}` : undefined;
@@ -277,7 +289,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Stands between the name and the text of a property that is a text; no name holds it. */
+/** Separates the name and the text of a text property; no name contains it. */
 const TEXT = '\0';
 /** Properties that are sizes of frames in bytes, which a Curve changes. */
 const SIZES: ReadonlySet<string> = new Set(['size', 'mtu']);

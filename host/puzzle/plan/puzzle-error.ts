@@ -1,9 +1,9 @@
 import { FunnelError } from '../../stack/funnel-error.ts';
 import type { Mistake } from './arrangement.ts';
 
-/** A puzzle cannot be, or could not be started. Nothing of it is left. */
+/** A puzzle has mistakes, or could not be started. Nothing of it is left behind. */
 export class PuzzleError extends FunnelError {
-  /** All that is wrong, in the order of the pieces; at least one. */
+  /** All mistakes, in the order of the pieces; at least one. */
   readonly mistakes: readonly Mistake[];
 
   constructor(mistakes: readonly Mistake[], options?: ErrorOptions) {

@@ -6,7 +6,7 @@ import type { Protocols } from '../../stack/protocols.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { StackMemo } from '../../stack/stack-memo.ts';
 
-/** Shapes that are alike: the same stack, however it is written, and the same direction. */
+/** Shapes with the same stack, in any notation, and the same direction. */
 export interface ShapeClass {
   /** The stack as `formatStack` writes it. */
   readonly text: string;
@@ -15,8 +15,8 @@ export interface ShapeClass {
 }
 
 /**
- * The Shapes of a puzzle by class, and which classes match: each two stacks are compared once, and only where an index
- * by direction, first protocol and first port says that they may match.
+ * The Shapes of a puzzle by class, and which classes match. Each two stacks are compared at most once, and
+ * only where an index by direction, first protocol and first port says that they may match.
  */
 export class ShapeClasses {
   readonly #protocols: Protocols;
@@ -27,19 +27,22 @@ export class ShapeClasses {
   readonly #facing = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
   readonly #rivals = new Map<ShapeClass, ReadonlySet<ShapeClass>>();
 
-  /** With the Shapes of which the answers of `facing` and `rivals` are to be; all are added before the first of these is asked. */
+  /** All Shapes must be added before the first call of `facing` or `rivals`. */
   constructor(protocols: Protocols, shapes: Iterable<Shape> = []) {
     this.#protocols = protocols;
     this.#memo = StackMemo.of(protocols);
     for (const shape of shapes) this.add(shape);
   }
 
-  /** The class of a Shape that was added, or the error that its stack cannot be read. */
+  /** Returns the class of an added Shape, or the error from parsing its stack. */
   of({ stack, direction }: Shape): ShapeClass | FunnelError {
     return this.#byText.get(`${direction} ${stack}`)!;
   }
 
-  /** The classes between which and this one frames pass: of the opposing direction, and with a stack that matches. */
+  /**
+   * Returns the classes with which this one exchanges frames: of the opposing direction, with a matching
+   * stack.
+   */
   facing(one: ShapeClass): ReadonlySet<ShapeClass> {
     return memoized(this.#facing, one, () => {
       const opposing = (['up', 'down', 'peer'] as const).find((each) => opposes(one.direction, each))!;
@@ -47,10 +50,11 @@ export class ShapeClasses {
     });
   }
 
-  /** The classes that would take the same frames as this one, equally: of the same direction, and as long a stack. */
+  /** Returns the classes that match the same frames equally: of the same direction, with a stack as long. */
   rivals(one: ShapeClass): ReadonlySet<ShapeClass> {
     return memoized(this.#rivals, one, () => {
-      // What is open takes nothing until `listen` fills it, and that refuses what another has.
+      // An open Shape takes no frames until `listen` fills it, and `listen` refuses a stack that another Edge
+      // has.
       if (isOpen(one.stack)) return new Set();
       return new Set(
         this.#candidates(one.stack, one.direction).filter(
@@ -63,7 +67,7 @@ export class ShapeClasses {
     });
   }
 
-  /** Whether the stacks of two classes match, and why: the same whoever asks. */
+  /** Returns whether the stacks of two classes match, and why. Symmetric. */
   match(one: ShapeClass, other: ShapeClass): Match {
     const [a, b] = one.text <= other.text ? [one, other] : [other, one];
     return this.#memo.match(a.text, b.text);
@@ -91,7 +95,7 @@ export class ShapeClasses {
     }
   }
 
-  /** All that may match a stack, and some that do not. */
+  /** Returns all classes that may match a stack, and perhaps some that do not. */
   #candidates(stack: Stack, direction: Direction): ShapeClass[] {
     const found = new Set<ShapeClass>();
     const ports = portTokens(stack);
@@ -102,19 +106,19 @@ export class ShapeClasses {
   }
 }
 
-/** Whether a stack has a step that is to be filled. */
+/** Whether a stack has an open step, which `listen` fills. */
 export function isOpen(stack: Stack): boolean {
   return stack.steps.some((step) => step.kind === 'ports' && step.ports.some(({ port }) => port === 'open'));
 }
 
 type Tokens = Map<string, Map<string, ShapeClass[]>>;
 
-/** Stands for what can be anything. */
+/** The token of a step that matches anything. */
 const ANY = '*';
 
 /**
- * The protocols with which a stack may begin; two stacks that have none in common do not match. A stack that begins with
- * a link may begin anywhere above it.
+ * Returns the protocols with which a stack may begin; two stacks without one in common do not match. A stack
+ * that begins with a link layer may begin anywhere above it.
  */
 function startTokens(stack: Stack, protocols: Protocols): readonly string[] {
   const first = stack.steps[0];
@@ -125,7 +129,10 @@ function startTokens(stack: Stack, protocols: Protocols): readonly string[] {
   return [...new Set([...first.protocols, ...carriers])];
 }
 
-/** The numbers in the first step with ports: the first such steps of two stacks that match stand beside each other. */
+/**
+ * Returns the numbers in the first step with ports: where two stacks match, their first such steps
+ * correspond.
+ */
 function portTokens(stack: Stack): readonly string[] {
   const step = stack.steps.find((each) => each.kind === 'ports');
   if (step === undefined || step.ports.some(({ port }) => port === 'open')) return [ANY];

@@ -1,6 +1,6 @@
 /**
- * Divides long work among turns of the event loop, so that frames, timers and whatever else the thread does have theirs in
- * between. Work is cut where it asks for it: a piece of work that does not ask is done in one go.
+ * Divides long work among turns of the event loop, so that frames, timers and other work of the thread run in
+ * between. The work itself decides where it may be interrupted.
  */
 export class TimeSlicer {
   readonly #clock: () => number;
@@ -12,18 +12,18 @@ export class TimeSlicer {
     this.#sliceEndsAt = clock() + SLICE_MS;
   }
 
-  /** Goes on at once while this slice lasts. */
+  /** Yields to the event loop if the present slice is over. */
   async yieldIfDue(): Promise<void> {
     if (this.#clock() >= this.#sliceEndsAt) await this.yieldNow();
   }
 
-  /** Goes on after a turn of the event loop. */
+  /** Yields to the event loop for one turn. */
   async yieldNow(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.#sliceEndsAt = this.#clock() + SLICE_MS;
   }
 
-  /** Does work that tells by its yields where it may be interrupted. */
+  /** Runs work that may be interrupted at each of its yields. */
   async run<T>(work: Generator<void, T>): Promise<T> {
     for (;;) {
       const { done, value } = work.next();
@@ -33,7 +33,7 @@ export class TimeSlicer {
   }
 }
 
-/** Does such work in one go. */
+/** Runs such work without interruption. */
 export function runToEnd<T>(work: Generator<void, T>): T {
   for (;;) {
     const { done, value } = work.next();
@@ -41,5 +41,5 @@ export function runToEnd<T>(work: Generator<void, T>): T {
   }
 }
 
-/** A quarter of what a change may keep frames waiting: what is not cut finer adds to it. */
+/** A quarter of the time that a change may delay frames: a step that does not yield adds to it. */
 const SLICE_MS = 0.25;

@@ -251,7 +251,10 @@ function told(carried: ReturnType<AlongCurves<Named>['offers']>): Record<string,
   );
 }
 
-/** The ways through a piece along such Curves, found by trying all sequences of them; to each Shape the shortest. */
+/**
+ * The ways through a piece along such Curves, found by trying all sequences of them; to each Shape the
+ * shortest.
+ */
 function ways({ curves }: Description, described: number, shape: number, passes: (curve: Curve) => boolean) {
   type Way = { described: number; shape: number; used: readonly number[]; bends: number; grows: number };
   const best = new Map<string, Way>();

@@ -4,9 +4,9 @@ import { propertyText, sizeBeyond } from '../plan/properties.ts';
 import { type CurvePath, curvePathsFrom } from './curve-paths.ts';
 import type { StacksAlong } from './stacks-along.ts';
 
-/** A joined Edge, of a puzzle that runs or of one that is planned. */
+/** A joined Edge of a running or planned puzzle. */
 export interface Station {
-  /** Whose it is: the same for all Edges of a piece. */
+  /** Identifies the piece: the same object for all its Edges. */
   readonly piece: object;
   readonly description: Description;
   readonly described: number;
@@ -14,32 +14,33 @@ export interface Station {
   readonly network: string;
 }
 
-/** Who carries a stack that somebody listens on, and what the stack is there. */
+/** An Edge that carries a stack on which another piece listens, and the stack as it is there. */
 export interface ListenTarget<S extends Station> {
   readonly station: S;
   readonly stack: string;
 }
 
-/** What is offered somewhere else, and is true here too. */
+/** An offer from another network that also holds on this one. */
 export interface DistantOffer {
   readonly property: Property;
-  /** Who offers it. */
+  /** The piece that makes the offer. */
   readonly origin: object;
-  /** By way of whom it came: they know it already. */
+  /** The pieces by way of which the offer came; they know it already. */
   readonly via: ReadonlySet<object>;
 }
 
 /**
- * What pieces tell each other across those in between: what is done on one Joint reaches the others through Curves.
+ * How listens and offers on one Joint reach other Joints, along the Curves of the pieces in between.
  *
- * It goes from Joint to Joint, and in each piece along one Curve, with any Hairpins before and behind it. What comes round to
- * where it has been ends there, so loops do, and the order of the pieces has no say in who is reached.
+ * A path goes from Joint to Joint, and in each piece along one Curve with any Hairpins before and behind it.
+ * A path that returns to an Edge with the same stack ends there, so loops end. The result does not depend on
+ * the order of the pieces.
  */
 export class AlongCurves<S extends Station> {
   readonly #stacks: StacksAlong;
   readonly #byNetwork = new Map<string, S[]>();
   readonly #byPiece = new Map<object, S[]>();
-  /** By Edge, Shape and the stack that comes there: where it goes on. */
+  /** Cached exits behind a piece, by Edge, Shape and the stack that arrives there. */
   readonly #onwards = new Map<S, Map<string, readonly Exit<S>[] | undefined>[]>();
   #onwardCount = 0;
 
@@ -52,8 +53,9 @@ export class AlongCurves<S extends Station> {
   }
 
   /**
-   * All who carry what a Shape of this direction on an Edge takes: those that face it, and those that face what it is behind
-   * each piece. A Curve that is opaque ends it, since behind it the stack is another.
+   * Returns all Edges that carry the stack of a listening Shape: those on the same Joint with an opposing
+   * Shape that matches, and those behind each piece there, with the stack as it is there. An opaque Curve
+   * ends the path, since the stack behind it is unknown.
    */
   listenTargets(from: S, direction: Direction, stack: string): ListenTarget<S>[] {
     const found: ListenTarget<S>[] = [];
@@ -62,7 +64,7 @@ export class AlongCurves<S extends Station> {
     const known = new Map<S, Set<string>>();
     for (const exit of exits) {
       for (const station of this.#byNetwork.get(exit.station.network) ?? []) {
-        // Neither does one hear oneself, round a loop.
+        // A loop does not lead back to the listening piece itself.
         if (station.piece === exit.station.piece || station.piece === from.piece) continue;
         const { shapes } = station.description.edges[station.described]!;
         for (const shape of station.shapes) {
@@ -79,7 +81,10 @@ export class AlongCurves<S extends Station> {
     return found;
   }
 
-  /** Where what matches a Shape goes on behind its piece; undefined where it does not match. The same whoever listens. */
+  /**
+   * Returns where a stack goes on behind a piece; undefined where it does not match the Shape. Independent of
+   * the listener.
+   */
   #onward(station: S, shape: number, stack: string): readonly Exit<S>[] | undefined {
     let byShape = this.#onwards.get(station);
     if (byShape === undefined) {
@@ -90,7 +95,7 @@ export class AlongCurves<S extends Station> {
     const byStack = byShape[shape];
     if (byStack.has(stack)) return byStack.get(stack);
     const onward = this.#findOnward(station, shape, stack);
-    // Pieces that listen on ever new stacks begin it anew.
+    // Pieces that listen on ever new stacks empty the cache.
     if (++this.#onwardCount > MAX_ONWARDS) {
       this.#onwardCount = 0;
       this.#onwards.clear();
@@ -103,11 +108,11 @@ export class AlongCurves<S extends Station> {
     const own = edges[station.described]!.shapes[shape]!.stack;
     if (!this.#stacks.matches(stack, own)) return undefined;
     const exits: Exit<S>[] = [];
-    for (const lead of curvePathsFrom(station.description, station.described, shape)) {
-      const behind = this.#stacks.stackBehind(stack, own, edges[lead.described]!.shapes[lead.shape]!.stack);
+    for (const path of curvePathsFrom(station.description, station.described, shape)) {
+      const behind = this.#stacks.stackBehind(stack, own, edges[path.described]!.shapes[path.shape]!.stack);
       if (behind === undefined) continue;
-      for (const next of this.#ends(station, lead)) {
-        const direction = directionOf(next, lead);
+      for (const next of this.#ends(station, path)) {
+        const direction = directionOf(next, path);
         exits.push({ station: next, direction, stack: behind, key: `${direction} ${behind}` });
       }
     }
@@ -115,8 +120,9 @@ export class AlongCurves<S extends Station> {
   }
 
   /**
-   * What is offered on each network besides what its own Edges offer: by name, where each Curve on the way keeps it; sizes
-   * change as frames do. The nearest way counts, and of several that are equally near the most careful value.
+   * Returns the offers from elsewhere that hold on each network: an offer spreads where each Curve on the
+   * path keeps its name, and sizes change as frames do. The shortest path counts, and among equals the
+   * strictest value.
    */
   offers(offered: (station: S) => readonly Property[]): ReadonlyMap<string, readonly DistantOffer[]> {
     const carried = new Map<string, DistantOffer[]>();
@@ -134,7 +140,7 @@ export class AlongCurves<S extends Station> {
     return carried;
   }
 
-  /** The other networks that one offer reaches, with its value there. */
+  /** Returns the other networks that one offer reaches, with its value there. */
   #spread(from: S, { name, value }: Property): Map<string, OfferAtNetwork> {
     const reached = new Map<string, OfferAtNetwork>();
     let front = new Map<string, OfferAtNetwork>([[from.network, { value, via: new Set([from.piece]) }]]);
@@ -144,10 +150,10 @@ export class AlongCurves<S extends Station> {
         for (const station of this.#byNetwork.get(network) ?? []) {
           if (station.piece === from.piece) continue;
           for (const shape of station.shapes) {
-            for (const lead of curvePathsFrom(station.description, station.described, shape, name)) {
-              for (const end of this.#ends(station, lead)) {
+            for (const path of curvePathsFrom(station.description, station.described, shape, name)) {
+              for (const end of this.#ends(station, path)) {
                 if (end.network === from.network || reached.has(end.network)) continue;
-                const there = sizeBeyond({ name, value: arrival.value }, lead.overhead);
+                const there = sizeBeyond({ name, value: arrival.value }, path.overhead);
                 next.set(end.network, stricter(next.get(end.network), there, station.piece));
               }
             }
@@ -160,18 +166,18 @@ export class AlongCurves<S extends Station> {
     return reached;
   }
 
-  /** The joined Edges to which a lead goes: others than the one that it comes from. */
-  #ends(from: S, lead: CurvePath): S[] {
+  /** Returns the joined Edges at the end of a path, except the one from which it starts. */
+  #ends(from: S, path: CurvePath): S[] {
     return this.#byPiece
       .get(from.piece)!
       .filter(
         (station) =>
-          station !== from && station.described === lead.described && station.shapes.includes(lead.shape),
+          station !== from && station.described === path.described && station.shapes.includes(path.shape),
       );
   }
 }
 
-/** Where a stack comes out on the network of an Edge, travelling so; `key` is both in one. */
+/** A stack that leaves by an Edge onto its network, in a direction; `key` combines the two. */
 interface Exit<S extends Station> {
   readonly station: S;
   readonly direction: Direction;
@@ -179,7 +185,7 @@ interface Exit<S extends Station> {
   readonly key: string;
 }
 
-/** An offer as it comes to a network. */
+/** An offer as it arrives on a network. */
 interface OfferAtNetwork {
   readonly value: Property['value'];
   readonly via: ReadonlySet<object>;
@@ -195,7 +201,7 @@ function directionOf({ description, described }: Station, { shape }: CurvePath):
   return description.edges[described]!.shapes[shape]!.direction;
 }
 
-/** Whether a key is new for an Edge; it is not any more. */
+/** Adds a key for an Edge. Returns whether it was new. */
 function isFirst<S>(keys: Map<S, Set<string>>, station: S, key: string): boolean {
   const known = keys.get(station);
   if (known === undefined) {
@@ -217,8 +223,8 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** A frame passes at most so many pieces (the lane's hop limit), so what is further away is out of reach. */
+/** The hop limit of a lane: no frame passes more pieces, so no offer needs to. */
 const MAX_HOPS = 64;
 const MAX_ONWARDS = 65_536;
-/** Where one listening Shape may come out: many times what any puzzle has. */
+/** The most exits for one listening Shape: many times what any puzzle has. */
 const MAX_EXITS = 65_536;

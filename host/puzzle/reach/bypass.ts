@@ -8,8 +8,8 @@ import { propertyText } from '../plan/properties.ts';
 import { type CurveStep, curveSteps } from './curve-walk.ts';
 
 /**
- * Returns the paths of frames around a failed piece: from each joined Shape, along the first Curve of the description that
- * leads to exactly one other joined Edge and does not change the frames.
+ * Returns the paths of frames around a failed piece: from each joined Shape, along the first Curve of the
+ * description that leads to exactly one other joined Edge and does not change the frames.
  */
 export function bypassPaths(protocols: Protocols, place: Place, edges: readonly BypassedEdge[]): BypassPaths {
   const paths: BypassPath[] = [];
@@ -34,7 +34,10 @@ export function bypassPaths(protocols: Protocols, place: Place, edges: readonly 
   return { paths, obstacles };
 }
 
-/** Returns a mistake for each piece with the policy `bypass` that frames cannot go around, before anything runs. */
+/**
+ * Returns a mistake for each piece with the policy `bypass` that frames cannot go around, before anything
+ * runs.
+ */
 export function bypassMistakes(
   protocols: Protocols,
   pieces: readonly { readonly place: Place; readonly failure: FailurePolicy }[],
@@ -120,8 +123,8 @@ function tryStep(attempt: {
 }
 
 /**
- * Returns the name of a property that holds on one side of the piece only because of the piece. A property that only the
- * neighbour on that side provides also holds there without the piece.
+ * Returns the name of a property that holds on one side of the piece only because of the piece. A property
+ * that only the neighbour on that side provides also holds there without the piece.
  */
 function unlikeProperty(
   these: readonly Property[],

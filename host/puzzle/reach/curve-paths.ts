@@ -5,11 +5,12 @@ import { type CurveStep, type CurveWalk, walkCurves } from './curve-walk.ts';
 export type CurvePath = Pick<CurveWalk, 'described' | 'shape' | 'overhead'>;
 
 /**
- * Returns the paths from a Shape through its piece, one to each other Shape: the path with the fewest Curves, and among
- * equals the one on which frames gain the fewest bytes. A path to another Edge of the same repeated Edge has the same
- * `described` as its start.
+ * Returns the paths from a Shape through its piece, one to each other Shape: the path with the fewest Curves,
+ * and among equals the one on which frames gain the fewest bytes. A path to another Edge of the same repeated
+ * Edge has the same `described` as its start.
  *
- * @param kept the property that each Curve on the path must keep; when left out, no Curve on it may be opaque.
+ * @param kept the property that each Curve on the path must keep; when left out, no Curve on it may be
+ * opaque.
  */
 export function curvePathsFrom(
   description: Description,

@@ -13,7 +13,10 @@ export interface CurveStep {
   readonly keeps: readonly string[];
 }
 
-/** A path through a piece: one Curve at most that is no Hairpin, with any number of Hairpins before and behind it. */
+/**
+ * A path through a piece: one Curve at most that is no Hairpin, with any number of Hairpins before and behind
+ * it.
+ */
 export interface CurveWalk {
   readonly described: number;
   readonly shape: number;
@@ -29,14 +32,17 @@ export interface CurveWalk {
 export interface WalkOptions {
   /** Whether the walk may take a step. */
   readonly mayTake: (step: CurveStep) => boolean;
-  /** Whether one path replaces another to the same Shape with as many Curves; when left out, the first one found stays. */
+  /**
+   * Whether one path replaces another to the same Shape with as many Curves; when left out, the first one
+   * found stays.
+   */
   readonly isBetter?: (path: CurveWalk, known: CurveWalk) => boolean;
 }
 
 /**
- * Walks the Curves of a piece from one Shape, in either direction of each Curve. Returns the paths with the fewest Curves
- * first, and at most one for each Shape and value of `isBent`. The Shape itself is among the results only where Hairpins
- * lead back to it.
+ * Walks the Curves of a piece from one Shape, in either direction of each Curve. Returns the paths with the
+ * fewest Curves first, and at most one for each Shape and value of `isBent`. The Shape itself is among the
+ * results only where Hairpins lead back to it.
  */
 export function walkCurves(
   description: Description,

@@ -9,11 +9,11 @@ import { type CurveWalk, walkCurves } from './curve-walk.ts';
 import { stackAcrossCurve, startOf, stepsBeyond } from './stack-across-curve.ts';
 
 /**
- * What may reach what: the ways that frames may take through a puzzle without mistakes, and what may be parsed on them.
+ * Returns the paths of frames through a puzzle without mistakes, and the stacks that may be parsed on them.
  *
- * Curves run both ways. Inside a piece a frame takes one Curve, and then Hairpins; from Joint to Joint the ways go on. What
- * is wanted behind a piece is so wanted in front of it: the stacks that something may need spread over Curves and Joints
- * until nothing changes.
+ * A Curve runs in both directions. Inside a piece a frame takes one Curve, with any Hairpins; from Joint to
+ * Joint the path continues. A stack that is wanted behind a piece is therefore wanted in front of it too:
+ * wanted stacks spread over Curves and Joints until nothing changes.
  */
 export function framePathsThrough(
   protocols: Protocols,
@@ -31,17 +31,17 @@ export interface FramePaths {
 /** The stacks that may be parsed of frames on a Joint. */
 export interface JointNeeds {
   readonly name: string;
-  /** By the way that frames travel: those that anybody sends so. */
+  /** By the direction in which frames travel, where a Shape sends such frames. */
   readonly travelling: readonly {
     readonly direction: 'up' | 'down' | 'peer';
-    /** What the Shapes here want: so deep it is parsed on this Joint. */
+    /** Stacks of the Shapes here: a frame is parsed this far on this Joint. */
     readonly here: readonly string[];
-    /** What is wanted behind the pieces here: parsed when a frame comes there. */
+    /** Stacks that are wanted behind the pieces here: parsed when a frame arrives there. */
     readonly later: readonly string[];
   }[];
 }
 
-/** A Shape by which frames come from outside: of an Edge from which no Curve leads on. */
+/** A Shape by which frames enter the puzzle: no Curve leads to its Edge. */
 export interface Entrance {
   readonly piece: string;
   readonly edge: string;
@@ -50,19 +50,19 @@ export interface Entrance {
   readonly hops: readonly Hop[];
 }
 
-/** A frame comes to a Shape, across a Joint. */
+/** A frame that crosses a Joint to a Shape. */
 export interface Hop {
   readonly network: string;
   readonly piece: string;
   readonly edge: string;
   readonly shape: string;
-  /** What is known of a frame that takes this way. */
+  /** The stack of a frame on this path, as far as it is known. */
   readonly stack: string;
-  /** How many headers may stand in front of the Shape's own stack: N. */
+  /** How many headers the frame may have in front of the Shape's stack: N. */
   readonly skipHeaders: readonly number[];
-  /** The most trailers of those headers: M, where the frame is padded. */
+  /** The most trailers of those headers, where the frame is padded: M. */
   readonly skipTrailers: number;
-  /** The Curves that lead on. */
+  /** The paths that lead on through the piece. */
   readonly onward: readonly Onward[];
 }
 
@@ -74,7 +74,7 @@ export interface Onward {
   /** Bytes that the frame gains. */
   readonly overhead: number;
   readonly hops: readonly Hop[];
-  /** From here on it is as told before. */
+  /** The rest of the path was listed before. */
   readonly isRepeated: boolean;
 }
 
@@ -87,9 +87,9 @@ interface End {
   readonly shape: number;
   readonly stack: Stack;
   readonly direction: 'up' | 'down' | 'peer';
-  /** Those between which and this one frames pass. */
+  /** The Shapes with which this one exchanges frames. */
   readonly facing: End[];
-  /** What it wants, and what is wanted behind its piece; by text. */
+  /** The stack of the Shape, and those that are wanted behind its piece, by text. */
   readonly wanted: Map<string, Stack>;
 }
 
@@ -104,7 +104,7 @@ class PathFinder {
   readonly #places: readonly Place[];
   readonly #joints: readonly PlannedJoint[];
   readonly #ends: End[] = [];
-  /** By place, described Edge and Shape. */
+  /** By place index, described Edge and Shape. */
   readonly #byShape = new Map<string, End[]>();
   readonly #described = new Set<string>();
 
@@ -160,7 +160,7 @@ class PathFinder {
     return { joints: this.#joints.map((_, joint) => this.#needsOn(joint)), entrances };
   }
 
-  /** One round: what is wanted behind a piece is wanted in front of it. False when nothing is new. */
+  /** Spreads wanted stacks by one piece. Returns false when nothing is new. */
   #spreadNeeds(): boolean {
     let isNew = false;
     for (const end of this.#ends) {
@@ -201,7 +201,7 @@ class PathFinder {
     return { name: this.#joints[joint]!.name, travelling };
   }
 
-  /** @param outer how many headers the frame may have in front of what is known of it. */
+  /** @param outer how many headers the frame may have in front of its known stack */
   #hopsFrom(sender: End, frame: Stack, outer: readonly number[], depth: number): readonly Hop[] {
     return sender.facing.flatMap((receiver): readonly Hop[] => {
       const { stack } = matchStacks(frame, receiver.stack, this.#protocols);
@@ -233,7 +233,7 @@ class PathFinder {
       const key = `${this.#ends.indexOf(to)} ${formatStack(onward, this.#protocols)}`;
       const isRepeated = this.#described.has(key) || depth >= MAX_DEPTH;
       this.#described.add(key);
-      // A piece keeps the headers in front of what it was given, or leaves them out.
+      // A piece keeps the headers in front of the part that it got, or removes them.
       const outer = [...new Set([0, ...counts])];
       return {
         edge: this.#namesOf(to).edge,
@@ -248,8 +248,9 @@ class PathFinder {
   }
 
   /**
-   * Returns what a stack that matches one end of a Curve is at the other end; undefined where it would be too long. Where both
-   * ends have the same stack, all that is known of the frame still holds, except for headers in front of the Shape's stack.
+   * Returns what a stack that matches one end of a Curve is at the other end; undefined where it would be too
+   * long. Where both ends have the same stack, all that is known of the frame still holds, except for headers
+   * in front of the Shape's stack.
    */
   #atOtherEnd(stack: Stack, from: End, to: End): Stack | undefined {
     if (formatStack(from.stack, this.#protocols) === formatStack(to.stack, this.#protocols)) {
@@ -295,12 +296,12 @@ class PathFinder {
   }
 }
 
-/** The headers of a stack in front of where another begins; none where it does not begin in it. */
+/** Returns the headers of a stack in front of another that begins in it; none where the other does not. */
 function headersInFront(stack: Stack, inner: Stack) {
   return stack.steps.slice(0, Math.max(startOf(stack, inner), 0)).filter((step) => step.kind === 'protocols');
 }
 
-/** A frame passes at most so many pieces. */
+/** The hop limit of a lane. */
 const MAX_DEPTH = 64;
-/** Stacks that may be wanted at one Shape; more are not told. */
+/** The most stacks that are listed for one Shape. */
 const MAX_WANTED = 256;

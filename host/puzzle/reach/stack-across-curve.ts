@@ -3,8 +3,9 @@ import type { Protocols } from '../../stack/protocols.ts';
 import type { Stack, Step } from '../../stack/stack.ts';
 
 /**
- * Returns what a stack that matches the Shape at one end of a Curve is at the other end: a piece replaces the layers of
- * the near Shape by those of the far Shape, and leaves what follows. Undefined where the result has too many steps.
+ * Returns what a stack that matches the Shape at one end of a Curve is at the other end: a piece replaces the
+ * layers of the near Shape by those of the far Shape, and leaves what follows. Undefined where the result has
+ * too many steps.
  */
 export function stackAcrossCurve(
   stack: Stack,
@@ -17,8 +18,9 @@ export function stackAcrossCurve(
 }
 
 /**
- * Returns the steps of a stack behind the end of another that matches it; undefined where there are none. As in matching,
- * links in front of either stack, and transparent headers that only one of them names, are skipped.
+ * Returns the steps of a stack behind the end of another that matches it; undefined where there are none. As
+ * in matching, links in front of either stack, and transparent headers that only one of them names, are
+ * skipped.
  */
 export function stepsBeyond(stack: Stack, base: Stack, protocols: Protocols): readonly Step[] | undefined {
   const long = stack.steps;

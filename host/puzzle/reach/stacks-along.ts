@@ -4,12 +4,18 @@ import { hasOpenStep } from '../../stack/stack.ts';
 import { StackMemo } from '../../stack/stack-memo.ts';
 import { stackAcrossCurve } from './stack-across-curve.ts';
 
-/** Translates stacks across Curves, and caches the results: a lane asks for the same few stacks at each change. */
+/**
+ * Translates stacks across Curves, and caches the results: a lane asks for the same few stacks at each
+ * change.
+ */
 export class StacksAlong {
   readonly protocols: Protocols;
   readonly #memo: StackMemo;
   readonly #results = new Map<string, string | undefined>();
-  /** The version of the registry for which the results are valid: protocols that were added since may change them. */
+  /**
+   * The version of the registry for which the results are valid: protocols that were added since may change
+   * them.
+   */
   #version = 0;
 
   constructor(protocols: Protocols) {
@@ -22,9 +28,9 @@ export class StacksAlong {
   }
 
   /**
-   * Returns what a stack that matches the Shape at the near end of a Curve is at the far end. Undefined where the stack does
-   * not match or would be too long, and where a Shape has an open step: such a Shape takes only frames that its piece listens
-   * on.
+   * Returns what a stack that matches the Shape at the near end of a Curve is at the far end. Undefined where
+   * the stack does not match or would be too long, and where a Shape has an open step: such a Shape takes
+   * only frames that its piece listens on.
    */
   stackBehind(stack: string, near: string, far: string): string | undefined {
     const key = `${stack}\n${near}\n${far}`;

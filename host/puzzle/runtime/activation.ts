@@ -1,6 +1,6 @@
 /**
- * Whether an instance is the one that sits in its seat. While a change is prepared the coming instance has a context
- * already and may not act yet; one that was retired may not act any more.
+ * Whether an instance is the one in its seat. While a change is prepared, the new instance already has a
+ * context but may not act yet; a retired instance may no longer act.
  */
 export interface ActivationFlag {
   isActive: boolean;

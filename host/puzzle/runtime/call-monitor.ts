@@ -1,12 +1,12 @@
 /**
- * Which piece a lane is calling now, written into memory that another thread can read: so that somebody outside can tell
- * who keeps a lane that answers nobody any more.
+ * Records which piece a lane is calling, in memory that another thread can read. So a watchdog can name the
+ * piece that keeps a lane which no longer responds.
  *
- * A call within a call, as when a piece listens and an endpoint opens a port for it, is the outer piece's. Begin and end cost
- * a few stores, once for a batch.
+ * A nested call, as when a piece listens and an endpoint opens a port for it, counts for the outer piece.
+ * `begin` and `end` cost a few stores, once for a batch.
  */
 export class CallMonitor {
-  /** To be given to the thread that watches. */
+  /** Shared with the thread that watches. */
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #names: Uint8Array;
@@ -20,7 +20,7 @@ export class CallMonitor {
     this.#names = new Uint8Array(memory, HEAD_WORDS * 4);
   }
 
-  /** A number for a name, until it is released; 0, which has no name, when all are taken. */
+  /** Returns a number for a name, until `release`; 0, which has no name, when all numbers are taken. */
   claim(name: string): number {
     const slot = this.#free.pop() ?? (this.#slots < MAX_SLOTS ? ++this.#slots : 0);
     if (slot === 0) return 0;
@@ -34,12 +34,12 @@ export class CallMonitor {
     if (slot > 0) this.#free.push(slot);
   }
 
-  /** @param isSeated false for a piece that does not run yet, because a change is prepared that brings it */
+  /** @param isSeated false for a piece of a change that is still prepared */
   begin(slot: number, isSeated = true): void {
     if (this.#depth++ > 0) return;
     const words = this.#words;
     words[CALLS] = (words[CALLS]! + 1) | 0;
-    // Before it looks whether somebody sleeps: he looks at this after he has said so.
+    // Store this before reading AWAKE: a reader stores AWAKE before it reads this.
     Atomics.store(words, RUNNING, isSeated ? slot + 1 : -(slot + 1));
     if (words[AWAKE] === 0) this.#wake();
   }
@@ -53,13 +53,16 @@ export class CallMonitor {
     Atomics.notify(this.#words, AWAKE);
   }
 
-  /** Tells the thread of the lane, by the number that the system gives it; its time is then that of the calls. */
+  /**
+   * The number that the operating system gives the thread of the lane; the reader measures its processor
+   * time.
+   */
   set thread(number: number) {
     this.#words[THREAD] = number;
   }
 }
 
-/** The same memory from outside. */
+/** Reads the memory of a {@link CallMonitor} from another thread. */
 export class CallMonitorReader {
   readonly #words: Int32Array;
   readonly #memory: SharedArrayBuffer;
@@ -69,7 +72,7 @@ export class CallMonitorReader {
     this.#words = new Int32Array(memory, 0, HEAD_WORDS);
   }
 
-  /** Grows, and wraps, with each call of a piece. */
+  /** Grows with each call of a piece, and wraps. */
   get calls(): number {
     return Atomics.load(this.#words, CALLS);
   }
@@ -78,7 +81,7 @@ export class CallMonitorReader {
     return Atomics.load(this.#words, RUNNING) !== 0;
   }
 
-  /** The piece that is called now; undefined when none is, or when there are too many to be named. */
+  /** The piece in a call; undefined when there is none, or when it has no number. */
   get piece(): string | undefined {
     const slot = Math.abs(Atomics.load(this.#words, RUNNING)) - 1;
     if (slot < 1 || slot > MAX_SLOTS) return undefined;
@@ -88,18 +91,21 @@ export class CallMonitorReader {
     return new TextDecoder().decode(length < 0 ? room : room.subarray(0, length));
   }
 
-  /** The piece that is called now runs; false where it would come with a change that is still prepared, or none is called. */
+  /**
+   * Whether the piece in a call runs; false for a piece of a change that is still prepared, and outside
+   * calls.
+   */
   get isSeated(): boolean {
     return Atomics.load(this.#words, RUNNING) > 0;
   }
 
   /**
-   * Waits for the next call of a piece, without looking. @returns when there was one; undefined where there is one already, later
-   * than `calls`
+   * Waits for the next call of a piece, without polling. The promise resolves at that call; the result is
+   * undefined where a call later than `calls` has already begun.
    */
   untilCall(calls: number): Promise<unknown> | undefined {
     Atomics.store(this.#words, AWAKE, 0);
-    // A call that began before that was stored wakes nobody.
+    // A call that began before that store does not wake this reader.
     if (this.calls !== calls || this.isInCall) {
       Atomics.store(this.#words, AWAKE, 1);
       return undefined;
@@ -108,7 +114,7 @@ export class CallMonitorReader {
     return waiting.async ? waiting.value : undefined;
   }
 
-  /** 0 before the lane has told. */
+  /** 0 before the lane has set it. */
   get thread(): number {
     return Atomics.load(this.#words, THREAD);
   }
@@ -117,10 +123,13 @@ export class CallMonitorReader {
 const CALLS = 0;
 const RUNNING = 1;
 const THREAD = 2;
-/** 0 while the thread that watches sleeps until there is a call. It may sleep before the lane is there, so memory is taken as it is. */
+/**
+ * 0 while the watching thread sleeps until a call. It may sleep before the lane exists, so the lane does not
+ * initialise it.
+ */
 const AWAKE = 3;
 const HEAD_WORDS = 8;
-/** Pieces of a lane that can be told apart. */
+/** The most pieces of a lane that have a name here. */
 const MAX_SLOTS = 4096;
 /** A name in a configuration has 63 characters at most, of ASCII. */
 const NAME_BYTES = 64;

@@ -4,12 +4,12 @@ import type { PieceContext } from '../../piece/piece.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { StackMemo } from '../../stack/stack-memo.ts';
 
-/** A registry of protocols for one puzzle: what the host knows, and what its pieces bring. */
+/** Returns a registry of protocols for one puzzle: those of the host, to which its pieces add theirs. */
 export function protocolsOfPuzzle(): Protocols {
   return new Protocols();
 }
 
-/** What a component needs of the lane that it stands in. */
+/** Returns what a component needs from the lane around it. */
 export function environmentOf(context: PieceContext, frames: Frames, protocols: Protocols) {
   return {
     context,
@@ -20,10 +20,10 @@ export function environmentOf(context: PieceContext, frames: Frames, protocols: 
   };
 }
 
-/** The same for the same stack: it is asked for when pieces join, while frames wait. */
+/** Cached, because it is called when pieces join, while frames wait. */
 function patternOf(stack: string, protocols: Protocols): Pattern {
   let known = patterns.get(protocols);
-  // What is defined or numbered since may be met in a stack.
+  // Protocols that were added since may occur in a stack.
   if (known?.version !== protocols.version) {
     known = { version: protocols.version, byStack: new Map() };
     patterns.set(protocols, known);
@@ -32,7 +32,7 @@ function patternOf(stack: string, protocols: Protocols): Pattern {
   let pattern = byStack.get(stack);
   if (pattern === undefined) {
     pattern = new Pattern(protocols, StackMemo.of(protocols).parsed(stack));
-    // Pieces that listen on ever new Shapes begin it anew.
+    // Pieces that listen on ever new Shapes empty the cache.
     if (byStack.size >= MAX_PATTERNS) byStack.clear();
     byStack.set(stack, pattern);
   }

@@ -6,11 +6,11 @@ import type { Overload } from './overload.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 import * as seatConstants from './seat.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// V8 folds a module's own constants into the machine code, but loads and tests an imported one at each use.
 const { EVICTED, REFUSED } = intakeConstants;
 const { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT } = seatConstants;
 
-/** How a frame comes from the Edge by which it leaves a piece to whoever takes it. */
+/** Brings a frame from the Edge by which it leaves a piece to the Shapes that take it. */
 export class Delivery {
   readonly #laneState: LaneState;
   readonly #overload: Overload;
@@ -24,7 +24,7 @@ export class Delivery {
 
   deliver(seat: Seat, outbox: Outbox): void {
     const { edgeShapes, length } = outbox;
-    // Most of a batch leave by one Edge and Shape: what is the same for all of them is looked up once.
+    // Most frames of a batch leave by one Edge and Shape, so look up once what they have in common.
     for (let n = 0; n < length; ) {
       const edgeShape = edgeShapes[n]!;
       let end = n + 1;
@@ -63,8 +63,8 @@ export class Delivery {
   }
 
   /**
-   * Under overload most frames end here, so as little as can be is spent on each: all that leave by the same Edge and Shape end
-   * together, because nobody makes room meanwhile.
+   * Ends all frames of a run together: no receiver makes room in between. Under overload most frames end
+   * here, so the cost of each must be small.
    */
   #refuseRun(sender: JoinedEdge, full: JoinedEdge, { rows }: Outbox, from: number, end: number): void {
     sender.traffic[FRAMES_OUT]! += end - from;
@@ -72,7 +72,7 @@ export class Delivery {
     this.#overload.noteRefused(full, end - from);
   }
 
-  /** A frame leaves by an Edge, from a Shape of `direction`, and comes to whoever takes it. */
+  /** Sends a frame from a Shape of `direction` on an Edge to the Shapes that take it. */
   send(member: JoinedEdge, direction: Direction, row: number): void {
     const { frames } = this.#laneState;
     const { seat } = member;
@@ -101,7 +101,9 @@ export class Delivery {
       );
   }
 
-  /** Gives a frame to the receivers behind these tags, except to its sender. False where there is none. */
+  /**
+   * Gives a frame to the receivers with these tags, except to its sender. Returns false where there is none.
+   */
   #giveToReceivers(sender: JoinedEdge, row: number, tags: readonly number[], skips: number): boolean {
     const { receivers } = sender.joint;
     if (tags.length === 1) {
@@ -115,7 +117,7 @@ export class Delivery {
       const { member, edgeShape } = receivers[tags[n]!]!;
       if (member.seat === sender.seat || member === last) continue;
       last = member;
-      // Each receiver has a reference of its own: the first may let go of the frame before the next is asked.
+      // Each receiver has its own reference: the first may release the frame before the next one gets it.
       this.#laneState.frames.retain(row);
       this.#push(member, row, edgeShape, skips);
     }
@@ -143,7 +145,7 @@ export class Delivery {
     }
   }
 
-  /** A frame came to a piece that has failed. */
+  /** Sends a frame that comes to a failed piece around it, or drops it. */
   #bypass(member: JoinedEdge, row: number, shape: number): void {
     const { seat } = member;
     const detour = member.detours[shape];
@@ -158,12 +160,12 @@ export class Delivery {
     detour.member.traffic[FRAMES_OUT]! += 1;
     detour.member.traffic[BYTES_OUT]! += bytes;
     seat.bypassed++;
-    // It counts as a piece that the frame has passed, or two of them could send it round for ever.
+    // The piece counts as a hop of the frame. Otherwise two failed pieces could send it round for ever.
     frames.hops[row]!++;
     this.send(detour.member, detour.direction, row);
   }
 
-  /** What waits for a failed piece goes around it too, or ends. */
+  /** Sends the frames that wait for a failed piece around it, or drops them. */
   bypassWaiting(seat: Seat): void {
     const { inbox } = seat.intake;
     while (inbox.length > 0) {
@@ -177,7 +179,7 @@ export class Delivery {
           this.#laneState.drop(seat, row, 'failed');
           continue;
         }
-        // It was counted when it came.
+        // The frame was counted when it arrived, and #bypass counts it again.
         member.traffic[FRAMES_IN]! -= 1;
         member.traffic[BYTES_IN]! -= this.#laneState.frames.length[row]!;
         this.#bypass(member, row, edgeShape >>> 16);

@@ -10,7 +10,7 @@ import type { PropertyUpdates } from './property-updates.ts';
 import { CALM_MS, FIRST_RESTART_MS, MAX_RESTART_MS, type Seat } from './seat.ts';
 import type { Services } from './services.ts';
 
-/** What becomes of a piece that faults, by its failure policy, and of the states that it saved before. */
+/** Handles faults by the failure policy of the piece: bypass, restart, and the saved states for restarts. */
 export class Failures {
   readonly #laneState: LaneState;
   readonly #parts: FailureParts;
@@ -32,7 +32,7 @@ export class Failures {
     this.openDetours(seat);
     this.#parts.delivery.bypassWaiting(seat);
     for (const member of seat.edges) {
-      // Who goes around it comes as by its Edges: what was opened and offered for it stays.
+      // With `bypass`, frames still use this piece's Edges, so its listens and offers stay.
       if (seat.failure === 'bypass') break;
       for (const shape of [...member.listens.keys()]) this.#parts.services.unlisten(member, shape);
       member.offers.length = 0;
@@ -71,7 +71,10 @@ export class Failures {
     this.#hooks.onEvent({ kind: 'restarted', piece: seat.name, restored: isRestored });
   }
 
-  /** What others listen on and offer goes by way of a piece while it runs, or while frames go around it. */
+  /**
+   * Recomputes listens and offers: they pass through a piece only while it runs, or while frames go around
+   * it.
+   */
   #topologyChanged(): void {
     const { listenPropagation, propertyUpdates } = this.#parts;
     this.#laneState.topologyChanged();
@@ -88,7 +91,10 @@ export class Failures {
     if (problem !== undefined) throw new PieceFault('FT_FAULT_RESULT', `after a restart: ${problem.message}`);
   }
 
-  /** Gives back what was saved, once: it may be what the piece fails of. Answers whether it was taken. */
+  /**
+   * Restores the saved state, and only once: the state itself may be the reason for the fault. Returns
+   * whether the piece took it.
+   */
   #restore(seat: Seat): boolean {
     const { saved } = seat;
     seat.saved = undefined;
@@ -108,13 +114,13 @@ export class Failures {
       level: 'warn',
       message: `begins afresh, because it refuses its saved state: ${problem.message}`,
     });
-    // After a problem an instance is used no further.
+    // An instance that reported a problem is not used any further.
     piece.renew!();
     this.#startInstance(seat);
     return false;
   }
 
-  /** Saves the state of a piece that was called since the last time. */
+  /** Saves the state of a piece that was called since the last save. */
   save(seat: Seat): void {
     seat.saveAt = Infinity;
     if (seat.fault !== undefined || seat.piece === undefined) return;
@@ -124,7 +130,10 @@ export class Failures {
     this.#hooks.onSave(seat.name, seat.saved);
   }
 
-  /** With the policy `bypass`: the ways around a failed piece, for as long as it is one. */
+  /**
+   * With the policy `bypass`: sets the detours of the Edges while the piece has failed, and removes them
+   * otherwise.
+   */
   openDetours(seat: Seat): void {
     this.#closeDetours(seat);
     if (seat.failure !== 'bypass' || seat.fault === undefined) return;
@@ -154,7 +163,7 @@ export interface FailureHooks {
   readonly onLog: (entry: LogEntry) => void;
   readonly onEvent: (event: LaneEvent) => void;
   readonly onSave: (piece: string, saved: SavedState) => void;
-  /** A saved state was given to a piece that comes again: it took it over, or begins without it. */
+  /** A restarting piece was given a saved state: it took the state, or begins without it. */
   readonly onRestore: (piece: string, isTaken: boolean) => void;
 }
 
@@ -163,6 +172,6 @@ export type LaneEvent =
   | {
       readonly kind: 'restarted';
       readonly piece: string;
-      /** It took over the state that was saved last. */
+      /** The piece took over the state that was saved last. */
       readonly restored: boolean;
     };

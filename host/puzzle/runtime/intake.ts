@@ -2,42 +2,45 @@ import type { Frames } from '../../frame/frames.ts';
 import { Inbox } from '../../piece/inbox.ts';
 
 /**
- * What waits for one piece: the batch that it is called with next, and behind it a bounded queue for each of its Edges.
+ * The frames that wait for one piece: the batch for its next call, and behind it a bounded queue for each of
+ * its Edges.
  *
- * While nothing waits in a queue, frames go straight into the batch, in the order in which they came. Under overload the
- * batch is filled from the queues by deficit round robin in bytes (Shreedhar and Varghese 1995), so that a flood on one
- * Edge takes no more than what the other Edges leave. The queues share one bound: who has less than an even share of it
- * always finds room, and the last frame of the longest queue makes it.
+ * While all queues are empty, frames go straight into the batch, in their order of arrival. Under overload,
+ * deficit round robin in bytes (Shreedhar and Varghese 1995) fills the batch from the queues, so that a flood
+ * on one Edge takes only what the other Edges leave. The queues share one bound. An Edge with less than an
+ * even share of it always finds room: the last frame of the longest queue is evicted.
  */
 export class Intake {
-  /** What the piece sees. */
+  /** The batch of the next call. */
   readonly inbox = new Inbox(BATCH_FRAMES);
   readonly #queues: (EdgeQueue | undefined)[] = [];
   #edges = 0;
-  /** What each queue may hold however long the others are. */
+  /** The even share: each queue may hold so many frames, however long the others are. */
   #share = QUEUED_FRAMES;
   /** Frames in all queues. */
   #queued = 0;
-  /** The Edge whose turn it is, and whether it got its quantum for it. */
+  /** The Edge whose turn it is, and whether it has got its quantum for the turn. */
   #turn = 0;
   #isServed = false;
-  /** The frame that the last `push` took away again, and its Edge. */
+  /** The frame that the last `push` evicted, and its Edge. */
   evictedRow = -1;
   evictedEdge = 0;
 
-  /** Frames that wait, in the batch and behind it. */
+  /** The number of waiting frames, in the batch and behind it. */
   get length(): number {
     return this.inbox.length + this.#queued;
   }
 
-  /** An Edge is joined. All share the room evenly. */
+  /** Adds a queue for an Edge that is joined. All Edges share the room evenly. */
   open(edge: number): void {
     if (this.#queues[edge] !== undefined) return;
     this.#queues[edge] = new EdgeQueue();
     this.#changeEdgeCount(1);
   }
 
-  /** An Edge has left: answers what still waited on it, through `each`. */
+  /**
+   * Removes the queue of an Edge that leaves. Calls `each` with the frames in it, and returns their number.
+   */
   close(edge: number, each: (row: number) => void): number {
     const queue = this.#queues[edge];
     if (queue === undefined) return 0;
@@ -60,15 +63,16 @@ export class Intake {
     return queue !== undefined && this.#queued >= QUEUED_FRAMES && queue.length >= this.#share;
   }
 
-  /** Whether an Edge that was full has so much room again that it is worth telling. */
+  /** Whether an Edge that was full has enough room again to notify its senders. */
   hasRoom(edge: number): boolean {
     const queue = this.#queues[edge];
     return queue === undefined || this.#queued * 2 <= QUEUED_FRAMES || queue.length * 2 <= this.#share;
   }
 
   /**
-   * The reference to `row` passes here. Answers {@link REFUSED}, and nothing is taken, where there is no room for this Edge;
-   * {@link EVICTED} when another frame lost its place, whose reference is the caller's.
+   * Takes over the caller's reference to `row`. Returns {@link REFUSED} where this Edge has no room; the
+   * reference stays with the caller then. Returns {@link EVICTED} where another frame lost its place; the
+   * caller gets the reference to that frame.
    */
   push(edge: number, row: number, edgeShape: number, skips: number): number {
     if (this.#queued === 0 && this.inbox.push(row, edgeShape, skips)) return TAKEN;
@@ -85,7 +89,7 @@ export class Intake {
     return outcome;
   }
 
-  /** Called when all is full, and some queue longer than its share. */
+  /** Makes room at the end of the longest queue. To be called only while all room is taken. */
   #evict(): void {
     let longest = this.#queues[0];
     for (let edge = 0; edge < this.#queues.length; edge++) {
@@ -98,7 +102,7 @@ export class Intake {
     this.#queued--;
   }
 
-  /** Fills the batch from the queues, as far as there is room in it. */
+  /** Fills the batch from the queues, as far as it has room. */
   refill({ length }: Frames): void {
     const { inbox } = this;
     let room = inbox.capacity - inbox.length;
@@ -109,7 +113,7 @@ export class Intake {
         continue;
       }
       if (queue.length === this.#queued) {
-        // Nobody else waits: its turns would follow one another.
+        // No other queue has frames, so the turns of this one would follow one another.
         const count = Math.min(room, queue.length);
         queue.moveTo(inbox, count);
         this.#queued -= count;
@@ -129,7 +133,7 @@ export class Intake {
       this.#queued--;
       room--;
       if (queue.length > 0) continue;
-      // Who has nothing to send saves nothing up.
+      // An empty queue accumulates no deficit.
       queue.deficit = 0;
       this.#passTurn();
     }
@@ -140,7 +144,7 @@ export class Intake {
     this.#turn = this.#turn + 1 < this.#queues.length ? this.#turn + 1 : 0;
   }
 
-  /** Ends all that waits. Answers how many. */
+  /** Removes all waiting frames, with a call of `each` for every one. Returns their number. */
   drop(each: (row: number) => void): number {
     const { inbox } = this;
     const waiting = inbox.length;
@@ -157,9 +161,9 @@ export class Intake {
   }
 }
 
-/** The frames that wait on one Edge: a ring that is there from the first frame on that had to wait. */
+/** The frames that wait on one Edge, in a ring that is allocated when the first frame has to wait. */
 class EdgeQueue {
-  /** Bytes that the Edge may send before the next one has its turn. */
+  /** Bytes that the Edge may still send in its turn. */
   deficit = 0;
   #rows = NO_ROWS;
   #edgeShapes = NO_EDGE_SHAPES;
@@ -188,13 +192,13 @@ class EdgeQueue {
     this.#tail = (this.#tail + 1) | 0;
   }
 
-  /** Takes the last frame back. */
+  /** Removes and returns the last frame. */
   pop(): number {
     this.#tail = (this.#tail - 1) | 0;
     return this.#rows[this.#tail & RING_MASK]!;
   }
 
-  /** The first frames go into the batch, which has room. */
+  /** Moves the first frames into the batch, which must have room for them. */
   moveTo(inbox: Inbox, count: number): void {
     for (let n = 0; n < count; n++) {
       const at = (this.#head + n) & RING_MASK;
@@ -210,18 +214,21 @@ class EdgeQueue {
   }
 }
 
-// What `Intake.push` answers.
+// Results of `Intake.push`.
 export const REFUSED = 0;
 export const TAKEN = 1;
 export const EVICTED = 2;
-/** Frames that one call brings to a piece. */
+/** The most frames of one call of a piece. */
 export const BATCH_FRAMES = 256;
-/** Frames that may wait behind a batch, on all Edges: with it, 15 ms of a gigabit in large frames. */
+/**
+ * Frames that may wait behind the batch, on all Edges together: with the batch, 15 ms of large frames at 1
+ * Gbit/s.
+ */
 const QUEUED_FRAMES = 768;
 /** At least `QUEUED_FRAMES`, and a power of two. */
 const RING_FRAMES = 1024;
 const RING_MASK = RING_FRAMES - 1;
-/** What an Edge sends in its turn: an ordinary frame at least, so that a turn is seldom in vain. */
+/** The quantum of a turn: at least one ordinary frame, so that few turns send nothing. */
 const QUANTUM_BYTES = 2048;
 const NO_ROWS = new Int32Array(0);
 const NO_EDGE_SHAPES = new Uint32Array(0);

@@ -3,13 +3,15 @@ import { type Direction, opposes } from '../../stack/direction.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { StackMemo } from '../../stack/stack-memo.ts';
 
-/** The place where Edges come together: for each direction, a plan of the Shapes that take frames travelling so. */
+/**
+ * The place where Edges come together. It has a classifier for each direction of the Shapes that take frames.
+ */
 export class Joint<Member extends { readonly edge: number; readonly seat: unknown }> {
   readonly name: string;
-  /** Frames that several Shapes match equally go to each. */
+  /** A frame that several Shapes match equally goes to each of them. */
   copies: boolean;
   readonly members: Member[] = [];
-  /** Who listens, by the tags of the plans. */
+  /** The Shapes that take frames, by the tags of the classifiers. */
   readonly receivers: (Receiver<Member> | undefined)[] = [];
   readonly #stacks: StackMemo;
   readonly #classifiers: Record<Direction, Classifier>;
@@ -28,7 +30,10 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
     };
   }
 
-  /** The plan of the Shapes that take frames from a Shape of this direction: those that oppose it. */
+  /**
+   * Returns the classifier for frames that leave by a Shape of this direction: its Shapes oppose the
+   * direction.
+   */
   classifierFrom(direction: Direction): Classifier {
     return direction === 'up'
       ? this.#classifiers.down
@@ -37,7 +42,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
         : this.#classifiers.peer;
   }
 
-  /** From now on frames of this stack go to this Shape of this Edge. The tag ends it. */
+  /** Gives frames of a stack to a Shape of an Edge from now on. Returns the tag for {@link remove}. */
   add(member: Member, shape: number, direction: Direction, stack: string): number {
     const tag = this.#freeTags.pop() ?? this.receivers.length;
     this.receivers[tag] = { member, edgeShape: (member.edge | (shape << 16)) >>> 0, direction, stack };
@@ -46,7 +51,9 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
     return tag;
   }
 
-  /** What this tag takes goes to another Edge from now on, as the same Shape: of a piece that was replaced by one alike. */
+  /**
+   * Gives the frames of a tag to the same Shape of another Edge: that of the successor of a replaced piece.
+   */
   reassign(tag: number, member: Member): number {
     const receiver = this.receivers[tag]!;
     const edgeShape = ((receiver.edgeShape & 0xffff_0000) | member.edge) >>> 0;
@@ -55,7 +62,7 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
     return tag;
   }
 
-  /** The only Edge that could take a frame which this one sends from a Shape of `direction`; undefined for none or several. */
+  /** Returns the only Edge that can take a frame of a sender and direction; undefined for none or several. */
   soleReceiver(sender: Member, direction: Direction): Member | undefined {
     let sole: Member | undefined;
     for (const receiver of this.receivers) {

@@ -7,34 +7,40 @@ import type { CallMonitor } from './call-monitor.ts';
 import { Joint } from './joint.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 
-/** What the parts of a lane share: its frames, seats and Joints, and the line of seats that are to be called. */
+/** The state that the parts of a lane share: its frames, seats and Joints, and the queue of seats to call. */
 export class LaneState {
   readonly frames: Frames;
   readonly protocols: Protocols;
   readonly callMonitor: CallMonitor;
   readonly seats: Seat[] = [];
   readonly joints = new Map<string, Joint<JoinedEdge>>();
-  /** Seats that are to be called, in the order in which they came. */
+  /** Seats to call, in the order of their requests. */
   readonly queue: Seat[] = [];
-  /** Milliseconds of the lane's clock, as of the present turn. */
+  /** Milliseconds of the lane's clock, read at the begin of the present turn. */
   now = 0;
-  /** A turn is on. */
+  /** A turn is in progress. */
   isRunning = false;
   isClosed = false;
-  /** Pieces that are in a call, and wait there for what others say to a `listen` of theirs: they can be called by nobody. */
+  /**
+   * Seats whose piece is inside a call and waits there for the outcome of `listen`; the lane must not call
+   * them.
+   */
   readonly seatsInListen = new Set<Seat>();
-  /** Faults that had to wait until no piece was asking. */
+  /** The handling of faults, deferred until {@link seatsInListen} is empty. */
   readonly #faults: (() => void)[] = [];
-  /** What is to be told then, and how much of it may be in the present turn: who is told may ask again, and so on. */
+  /**
+   * Notifications that are deferred until then, and how many the present turn may still send: each may cause
+   * more `listen` calls, which defer more.
+   */
   readonly #notifications: (() => void)[] = [];
   #notificationsLeft = MAX_NOTIFICATIONS;
   readonly stacksAlong: StacksAlong;
   #alongCurves: AlongCurves<JoinedEdge> | undefined;
-  /** Another number whenever Edges were joined or have left, or a piece has failed or come again. */
+  /** Changes whenever Edges are joined or leave, and when a piece fails or restarts. */
   topologyVersion = 0;
-  /** What becomes of an error that came out of a call of a piece. */
+  /** Handles an error from a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
-  /** There is more to be told than one turn takes. */
+  /** Schedules another turn, for deferred work. */
   readonly #scheduleTurn: () => void;
 
   constructor(
@@ -56,13 +62,17 @@ export class LaneState {
     this.queue.push(seat);
   }
 
-  /** A frame ends at a piece, counted. */
+  /** Ends a frame at a piece, and counts it under the reason. */
   drop(seat: Seat, row: number, reason: string): void {
     seat.counters.add(reason, 1);
     this.frames.release(row);
   }
 
-  /** Calls a piece, so that the pulse tells. One that is not seated may come with a change that is still prepared. */
+  /**
+   * Calls a piece, visibly to the call monitor.
+   *
+   * @param isSeated false for a piece of a change that is still prepared
+   */
   callMonitored<T>({ slot }: Pick<Seat, 'slot'>, isSeated: boolean, call: () => T): T {
     this.callMonitor.begin(slot, isSeated);
     try {
@@ -73,14 +83,14 @@ export class LaneState {
   }
 
   /**
-   * A call ended with an error. What is no fault of a piece's is a mistake of the host's that ends the lane; then the pulse still
-   * tells in which piece that was.
+   * Ends a call that threw. An error that is not a fault of the piece is a mistake of the host, and ends the
+   * lane; then the call monitor goes on showing the piece in which it happened.
    */
   endFailedCall(error: unknown): void {
     if (error instanceof PieceFault) this.callMonitor.end();
   }
 
-  /** Calls a piece outside of its turn; a fault is the piece's, and undefined comes back. */
+  /** Calls a piece outside its turn. Handles a fault of the piece, and returns undefined then. */
   attempt<T>(seat: Seat, call: () => T): T | undefined {
     this.callMonitor.begin(seat.slot, !seat.isNew);
     try {
@@ -96,25 +106,27 @@ export class LaneState {
     }
   }
 
-  /** Does what becomes of a fault as soon as no piece is asking; at once, if none is. */
+  /** Runs the handling of a fault as soon as no piece waits inside `listen`: at once where none does. */
   deferFault(action: () => void): void {
     this.#faults.push(action);
     this.#runDeferredSoon();
   }
 
-  /** Tells somebody something when no piece is asking, in this turn or a later one. */
+  /** Sends a notification when no piece waits inside `listen`, in this turn or a later one. */
   deferNotification(action: () => void): void {
     this.#notifications.push(action);
     this.#runDeferredSoon();
   }
 
-  /** Who asks outside of any call, as an endpoint may, has no end of a call to come. */
+  /**
+   * An endpoint may call `listen` outside a piece call. No call end follows then, so schedule another turn.
+   */
   #runDeferredSoon(): void {
     this.runDeferred();
     if (!this.isRunning && this.#faults.length + this.#notifications.length > 0) this.#scheduleTurn();
   }
 
-  /** A call of a piece has ended. */
+  /** Runs deferred work; the lane calls this when a call of a piece has ended. */
   runDeferred(): void {
     while (this.seatsInListen.size === 0) {
       const fault = this.#faults.shift();
@@ -132,13 +144,13 @@ export class LaneState {
     }
   }
 
-  /** Another turn begins, with what was left to be told. */
+  /** Begins a turn, with the notifications that the last turn left. */
   beginTurn(): void {
     this.#notificationsLeft = MAX_NOTIFICATIONS;
     this.runDeferred();
   }
 
-  /** How the joined Edges reach each other, though not through pieces that have failed; see {@link topologyChanged}. */
+  /** How joined Edges reach each other, not through failed pieces. Cached until {@link topologyChanged}. */
   get alongCurves(): AlongCurves<JoinedEdge> {
     this.#alongCurves ??= new AlongCurves(
       this.stacksAlong,
@@ -147,24 +159,26 @@ export class LaneState {
     return this.#alongCurves;
   }
 
-  /** Edges were joined or have left, or a piece has failed or come again. */
+  /** Invalidates what depends on it: Edges were joined or have left, or a piece has failed or restarted. */
   topologyChanged(): void {
     this.#alongCurves = undefined;
     this.topologyVersion++;
   }
 
-  /** Another number whenever somebody listens on more or less than before, or somebody has failed or come again. */
+  /** Changes whenever a Shape begins or ends to listen, and with {@link topologyVersion}. */
   get listenersVersion(): number {
     let version = this.topologyVersion;
     for (const joint of this.joints.values()) version += joint.version;
     return version;
   }
 
-  /** The Joint of this name, or one that is not in use yet. */
+  /** Returns the Joint of this name, or a new one that is not in use yet. */
   jointNamed(name: string): Joint<JoinedEdge> {
     return this.joints.get(name) ?? new Joint<JoinedEdge>(name, false, this.protocols);
   }
 }
 
-/** What is told in one turn of what was put off: some of it makes pieces listen on more, of which others are to be told. */
+/**
+ * Deferred notifications in one turn: pieces that listen in response to each other must not keep the lane.
+ */
 const MAX_NOTIFICATIONS = 8;

@@ -9,14 +9,15 @@ import type { LogEntry } from './log-entry.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 
 /**
- * Who is told what others listen on: endpoints open their ports by it. All on the Joint that carry the stack, and those that carry it
- * behind the pieces there (see `AlongCurves`). Each is told of a stack once, however many listen on it in however many ways, and
- * that it is over when the last has ended.
+ * Calls `listening` on the pieces that carry a stack on which another piece listens: endpoints open their
+ * ports then. These are the pieces on the same Joint that carry the stack, and those behind the pieces there
+ * (see `AlongCurves`). However many Shapes listen on a stack, a piece gets one call that opens it, and one
+ * that closes it when the last Shape ends.
  */
 export class ListenPropagation {
   readonly #laneState: LaneState;
   readonly #onLog: (entry: LogEntry) => void;
-  /** Who was told of each listening Shape. */
+  /** The pieces that were called for each listening Shape. */
   readonly #targets = new Map<Receiver<JoinedEdge>, readonly ListenTarget<JoinedEdge>[]>();
 
   constructor(laneState: LaneState, onLog: (entry: LogEntry) => void) {
@@ -24,7 +25,10 @@ export class ListenPropagation {
     this.#onLog = onLog;
   }
 
-  /** Asks all who carry a stack to do so, for a Shape of a piece that is in a call; a problem where one of them cannot. */
+  /**
+   * Asks all pieces that carry a stack to open it, while the listening piece is in a call. Returns the first
+   * refusal, and closes again what was opened then.
+   */
   request(
     listener: JoinedEdge,
     direction: Direction,
@@ -50,22 +54,23 @@ export class ListenPropagation {
     return opened;
   }
 
-  /** What was asked for by {@link request} is for this Shape. */
+  /** Stores for which Shape the pieces of {@link request} were called. */
   record(receiver: Receiver<JoinedEdge>, opened: readonly ListenTarget<JoinedEdge>[]): void {
     this.#targets.set(receiver, opened);
   }
 
-  /** A Shape takes nothing more. */
+  /** Releases what was opened for a Shape that listens no more. */
   withdraw(receiver: Receiver<JoinedEdge>): void {
     for (const target of this.#targets.get(receiver) ?? []) this.#release(target);
     this.#targets.delete(receiver);
   }
 
   /**
-   * After Edges have joined or left, or a piece has failed or come again: tells everybody what they have not heard yet, and
-   * answers what they are to be told is over.
+   * Recomputes all targets, after Edges have joined or left or a piece has failed or restarted. Opens what is
+   * not open yet.
    *
-   * @param knownTargets who hears, of those for whom it was found before
+   * @param knownTargets targets that a change has already found
+   * @returns what is to be closed by {@link closeUnused}
    */
   recompute(knownTargets?: KnownTargets): PendingClose[] {
     const { joints, seats } = this.#laneState;
@@ -105,12 +110,13 @@ export class ListenPropagation {
         notifiedEarly.clear();
       }
     }
-    // Who faults when it is told makes all this begin anew; what still holds then is told here.
+    // A piece that faults in its call starts this anew; the loop goes on with the stacks that are still
+    // wanted.
     for (const { member, stack } of late) this.#openLate(member, stack);
     return closing;
   }
 
-  /** Tells that it is over what nobody has asked for anew meanwhile. */
+  /** Calls `listening` with `present` false for stacks on which no Shape has begun to listen meanwhile. */
   closeUnused(closing: readonly PendingClose[]): void {
     for (const { member, stack } of closing) {
       if (member.notified.get(stack) !== 0) continue;
@@ -124,7 +130,7 @@ export class ListenPropagation {
     member.notified.set(stack, (count ?? 0) + 1);
     if (count !== undefined || member.seat.fault !== undefined) return undefined;
     if (this.#laneState.seatsInListen.has(member.seat)) {
-      // It is in a call itself, and hears of it when that has ended; too late to refuse.
+      // The piece is itself inside a call. It is notified after that call, when it can no longer refuse.
       this.#laneState.deferNotification(() => this.#openLate(member, stack));
       return undefined;
     }
@@ -135,7 +141,7 @@ export class ListenPropagation {
 
   #release({ station: member, stack }: ListenTarget<JoinedEdge>): void {
     const count = member.notified.get(stack);
-    // A piece that has failed since has forgotten it.
+    // A piece that has failed since has nothing open.
     if (count === undefined || count === 0) return;
     member.notified.set(stack, count - 1);
     if (count > 1) return;
@@ -144,7 +150,7 @@ export class ListenPropagation {
     else close();
   }
 
-  /** To who can refuse no more. */
+  /** Opens a stack at a piece that can no longer refuse; a refusal is logged. */
   #openLate(member: JoinedEdge, stack: string): void {
     if ((member.notified.get(stack) ?? 0) === 0) return;
     const problem = this.#call(member, stack, true);
@@ -167,7 +173,10 @@ export class ListenPropagation {
     }
   }
 
-  /** What becomes of it waits: who asked is in a call. */
+  /**
+   * Marks the piece as failed, and defers the handling of the fault, because the listening piece is inside a
+   * call.
+   */
   #deferFault(seat: Seat, error: PieceFault): Problem {
     seat.markFailed(error);
     this.#laneState.deferFault(() => {
@@ -180,10 +189,10 @@ export class ListenPropagation {
   }
 }
 
-/** Who hears what an Edge listens on, by direction and stack. */
+/** Cached listen targets by Edge, then by direction and stack. */
 export type KnownTargets = ReadonlyMap<JoinedEdge, ReadonlyMap<string, readonly ListenTarget<JoinedEdge>[]>>;
 
-/** A stack of which somebody is to be told. */
+/** A stack to open or close at an Edge. */
 export interface PendingClose {
   readonly member: JoinedEdge;
   readonly stack: string;

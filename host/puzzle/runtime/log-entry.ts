@@ -1,6 +1,6 @@
 import type { LogLevel } from '../../piece/piece.ts';
 
-/** What a piece, or the lane about it, tells people. */
+/** A log message of a piece, or of the lane about the piece. */
 export interface LogEntry {
   readonly piece: string;
   readonly level: LogLevel;

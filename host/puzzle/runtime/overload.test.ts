@@ -126,7 +126,10 @@ describe('a turn', () => {
       maker('both', { ...two, edges: [two.edges[0]!] }, { a: ['f'] }),
     ]);
     const { both, flood } = pieces;
-    /** The longest of the turns in which a piece takes all of 700 frames: so many in a call, which lasts so long. */
+    /**
+     * The longest of the turns in which a piece takes all of 700 frames: so many in a call, which lasts so
+     * long.
+     */
     const longest = (callMs: number, perCall: number): number => {
       both!.takes = perCall;
       both!.onProcess = () => {

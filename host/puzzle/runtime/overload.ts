@@ -3,11 +3,14 @@ import type { Joint } from './joint.ts';
 import type { LaneState } from './lane-state.ts';
 import { BYTES_IN, FRAMES_IN, FRAMES_REFUSED, type JoinedEdge, type Seat } from './seat.ts';
 
-/** What finds a queue full, and who is told of it: those who send to an Edge without room, and again when it has some. */
+/**
+ * Counts frames that find a queue full, and notifies the pieces that send to an Edge without room, and when
+ * it has room again.
+ */
 export class Overload {
-  /** Edges without room that their neighbours know of or are to know of. */
+  /** The number of Edges whose `isFull` is set. */
   fullEdges = 0;
-  /** Joints on which an Edge became full, or has room again. */
+  /** Joints on which an Edge became full, or has room again, since the last notification. */
   readonly changed = new Set<Joint<JoinedEdge>>();
   readonly #laneState: LaneState;
 
@@ -15,7 +18,7 @@ export class Overload {
     this.#laneState = laneState;
   }
 
-  /** A frame that had found a place lost it to another Edge. */
+  /** Counts and releases the frame that lost its place in a queue to another Edge. */
   refuseEvicted({ members, intake: { evictedEdge, evictedRow } }: Seat): void {
     const member = members[evictedEdge]!;
     member.traffic[FRAMES_IN]! -= 1;
@@ -28,7 +31,7 @@ export class Overload {
     this.noteRefused(member, 1);
   }
 
-  /** So many frames found no room on an Edge, and have ended. */
+  /** Counts frames that found no room on an Edge. */
   noteRefused(member: JoinedEdge, frames: number): void {
     member.traffic[FRAMES_REFUSED]! += frames;
     member.seat.counters.values[member.seat.queueFull]! += frames;
@@ -38,7 +41,9 @@ export class Overload {
     this.changed.add(member.joint);
   }
 
-  /** Drops a frame that could only go to an Edge that is full, before anything was spent on it. */
+  /**
+   * Drops a frame that can only go to a full Edge, before the lane spends time on it. Returns whether it did.
+   */
   refuseIfFull(sender: JoinedEdge, direction: Direction, row: number): boolean {
     const full = this.fullReceiver(sender, direction);
     if (full === undefined) return false;
@@ -46,7 +51,7 @@ export class Overload {
     return true;
   }
 
-  /** The Edge that alone could take what leaves so, where it is full. */
+  /** Returns the only Edge that can take the sender's frames of this direction, where that Edge is full. */
   fullReceiver(sender: JoinedEdge, direction: Direction): JoinedEdge | undefined {
     const { joint } = sender;
     if (sender.soleReceiverVersion !== joint.version || sender.soleReceiverDirection !== direction) {
@@ -72,7 +77,7 @@ export class Overload {
     this.changed.add(member.joint);
   }
 
-  /** Those who send to an Edge are told when it has no room, and when it has some again. */
+  /** Notifies senders, by `ready`, where the Edges that take their frames became full or have room again. */
   notifySenders(): void {
     if (this.changed.size === 0) return;
     const changed = [...this.changed];
@@ -89,7 +94,7 @@ export class Overload {
     }
   }
 
-  /** What still waits on an Edge that leaves ends. */
+  /** Drops the frames that still wait on an Edge that leaves. */
   closeIntake(member: JoinedEdge): void {
     const { seat } = member;
     const dropped = seat.intake.close(member.edge, (row) => this.#laneState.frames.release(row));
@@ -104,7 +109,7 @@ export class Overload {
   }
 }
 
-/** Whether frames can come from one Edge to another. */
+/** Whether frames can pass from one Edge to another. */
 function canReceiveFrom(sender: JoinedEdge, member: JoinedEdge): boolean {
   if (sender.seat === member.seat) return false;
   return sender.directions.some(

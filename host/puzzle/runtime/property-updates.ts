@@ -5,14 +5,14 @@ import type { LaneState } from './lane-state.ts';
 import type { JoinedEdge } from './seat.ts';
 
 /**
- * On which terms Edges are joined: what was settled, what the others on the Joint offer, and what is offered further on and
- * kept by the Curves on the way here.
+ * Reports to pieces the properties of their joined Shapes: those that were settled, those that the others on
+ * the Joint offer, and those that are offered further away and kept by the Curves in between.
  */
 export class PropertyUpdates {
-  /** While new pieces say what they offer, nobody is told. */
+  /** Set while new pieces make their first offers: no piece is notified meanwhile. */
   isSuspended = false;
   readonly #laneState: LaneState;
-  /** What properties come to as text; nobody changes them once they are settled. */
+  /** Cached text of settled properties, which never change. */
   readonly #texts = new WeakMap<readonly Property[], string>();
   #isChanged = false;
   #distantOffers: ReadonlyMap<string, readonly DistantOffer[]> | undefined;
@@ -21,7 +21,9 @@ export class PropertyUpdates {
     this.#laneState = laneState;
   }
 
-  /** Something is offered, or no more; or those between have changed. Whom it concerns is told by {@link notifyChanged}. */
+  /**
+   * Offers, or the paths between pieces, have changed: {@link notifyChanged} notifies the pieces concerned.
+   */
   invalidate(): void {
     this.#isChanged = true;
     this.#distantOffers = undefined;
@@ -55,11 +57,11 @@ export class PropertyUpdates {
     const isOffering = seats.some(({ members }) =>
       members.some((each) => each !== undefined && each.offers.length > 0),
     );
-    // FramePaths are not looked for in vain: a change keeps frames waiting meanwhile.
+    // Skip the search where there is no offer: frames wait while a change is committed.
     return isOffering ? this.#laneState.alongCurves.offers(({ offers }) => offers) : NOTHING;
   }
 
-  /** Joins a Shape, or tells it its present terms. */
+  /** Calls `join` for a Shape, with its present properties. */
   join(member: JoinedEdge, shape: number): void {
     const { seat } = member;
     if (seat.fault !== undefined) return;
@@ -69,7 +71,9 @@ export class PropertyUpdates {
     this.#laneState.enqueue(seat);
   }
 
-  /** New terms reach those whom they concern after the call in which they came up. */
+  /**
+   * Calls `join` for all Shapes whose properties have changed; called after the call that caused the change.
+   */
   notifyChanged(): void {
     if (this.isSuspended || !this.#isChanged) return;
     this.#isChanged = false;
@@ -87,7 +91,10 @@ export class PropertyUpdates {
 const NOTHING: ReadonlyMap<string, readonly DistantOffer[]> = new Map();
 const NONE: readonly never[] = [];
 
-/** What a piece hears of what is offered on a network and elsewhere: each once, nothing of its own, nothing that it passed on. */
+/**
+ * Returns the offers that a piece receives: each once, without its own offers and those that come only by way
+ * of it.
+ */
 export function offersAt(
   here: readonly Property[],
   distantOffers: readonly DistantOffer[],

@@ -9,7 +9,10 @@ import type { ActivationFlag } from './activation.ts';
 import { Intake } from './intake.ts';
 import type { Joint } from './joint.ts';
 
-/** A named piece in a running puzzle: what waits for it, what was counted, when it wants to be woken. It outlives instances. */
+/**
+ * The named place of a piece in a running puzzle: its queues, counters, timers and joined Edges. It outlives
+ * instances.
+ */
 export class Seat {
   place: Place;
   readonly kind: 'component' | 'native';
@@ -17,36 +20,39 @@ export class Seat {
   identity: string | undefined;
   readonly intake = new Intake();
   readonly counters = new Counters();
-  /** The index of the counter of frames that found no room: a flood is not to cost a search each. */
+  /** The index of the counter `queue-full`, so that a flood needs no search for each frame. */
   readonly queueFull = this.counters.index('queue-full');
-  /** Joined Edges, by number. */
+  /** Joined Edges, by their number. */
   readonly members: (JoinedEdge | undefined)[] = [];
   piece: Piece | undefined;
   activation: ActivationFlag = { isActive: false };
-  /** It came with a change whose commit has not ended yet. */
+  /** The instance came with a change whose commit has not ended yet. */
   isNew = false;
-  /** The Edges of an instance that was replaced, by Edge and network, until its successor has joined. */
+  /** The Edges of a replaced instance, by Edge and network, until its successor has joined. */
   formerEdges: ReadonlyMap<string, JoinedEdge> | undefined;
-  /** Its number in the lane's pulse. */
+  /** The number of the piece in the lane's call monitor. */
   readonly slot: number;
   #fault: SeatFault | undefined;
-  /** Milliseconds of the lane's clock; Infinity for never. */
+  /** When the piece wants to be called, in milliseconds of the lane's clock; Infinity for never. */
   wakeAt = Infinity;
-  /** It stands in the lane's queue. */
+  /** The seat is in the lane's queue. */
   isQueued = false;
-  /** With the policy `restart`: when it comes again, and how long it waits the next time. */
+  /** With the policy `restart`: when the piece restarts, and the delay of the restart after that. */
   restartAt = Infinity;
   restartDelayMs = FIRST_RESTART_MS;
   startedAt = 0;
-  /** How often its state is saved while it is called, when next, and what was saved last and not given back yet. */
+  /**
+   * The interval between two saves, the time of the next save, and the last saved state that no instance has
+   * got yet.
+   */
   saveEveryMs: number;
   saveAt = Infinity;
   saved: SavedState | undefined;
-  /** How often it failed, how often it came again, and frames that took the way around it. */
+  /** Numbers of faults and restarts, and of frames that went around the piece. */
   faults = 0;
   restarts = 0;
   bypassed = 0;
-  /** Identifiers that were numbered for what it listens on; its instances share them. */
+  /** How many identifiers were numbered because the piece listens on them; its instances share the limit. */
   identifiers = 0;
 
   constructor({ place, kind, failure, identity, saveEveryMs = Infinity }: PieceMaker, slot: number) {
@@ -111,38 +117,43 @@ export class JoinedEdge implements Station {
   readonly joint: Joint<JoinedEdge>;
   /** Described Shapes that are joined. */
   shapes: readonly number[] = [];
-  /** What was settled for each of them with all that it meets. */
+  /** The properties that were settled for each of them. */
   settled: ReadonlyMap<number, readonly Property[]> = new Map();
-  /** The tags by which the Joint knows them, by Shape number. */
+  /** Tags of the joined Shapes at the Joint, by Shape number. */
   readonly tags = new Map<number, number>();
-  /** The directions of its Shapes, by number; those that came by `listen` included. */
+  /** Directions of the Shapes, by number; Shapes from `listen` included. */
   readonly directions: (Direction | undefined)[];
-  /** Stacks of Shapes that came by `listen`, by Shape number. */
+  /** Shapes from `listen`, by Shape number. */
   readonly listens = new Map<number, { stack: string; tag: number; like: number }>();
-  /** While the piece is avoided: where frames of its Shapes go instead, by number. */
+  /** While frames go around the piece: the detour of each Shape, by number. */
   readonly detours: (Detour | undefined)[] = [];
-  /** What others take that the piece was told of here (`listening`), and how many Shapes want it: 0 until it is told that it is over; see `ListenPropagation`. */
+  /**
+   * The stacks for which the piece was called by `listening`, and how many Shapes of other pieces listen on
+   * each. 0 means that the closing call is still to come; see `ListenPropagation`.
+   */
   notified: Map<string, number> = new Map();
-  /** Of these, what was told while the change was prepared in which this Edge was joined. */
+  /** Stacks for which the piece was already called while the change was prepared that joins this Edge. */
   readonly notifiedEarly = new Set<string>();
-  /** What the piece was told last on joining, by Shape: nothing is told twice. */
+  /**
+   * The properties of the last call of `join`, as text, by Shape: the same properties are not reported twice.
+   */
   readonly lastReported = new Map<number, string>();
   /** What the piece offers here. */
   readonly offers: Property[] = [];
-  /** Those that an instance offered that was replaced, and that the new one has not offered yet: until it was called once. */
+  /** Offers of the replaced instance that the new one has not made yet; dropped after its first call. */
   readonly inherited = new Set<Property>();
-  /** Frames in, bytes in, frames out, bytes out, frames that found no room; in is to the piece. */
+  /** Frames in, bytes in, frames out, bytes out, frames refused; `in` is toward the piece. */
   readonly traffic = new Float64Array(5);
-  /** It had no room for a frame, and its neighbours were told; until there is some again. */
+  /** The Edge had no room for a frame, and has none yet. */
   isFull = false;
-  /** The piece was told that an Edge which takes its frames has no room. */
+  /** The piece was notified that an Edge which takes its frames has no room. */
   isBlocked = false;
-  /** The only Edge that takes its frames of one direction, as of a version of the Joint; see `Joint.soleReceiver`. */
+  /** Cache of `Joint.soleReceiver` for one direction; valid while the version of the Joint is unchanged. */
   soleReceiver: JoinedEdge | undefined;
   soleReceiverVersion = -1;
   soleReceiverDirection: Direction | undefined;
 
-  /** @param description of the piece that will sit there */
+  /** @param description of the piece that will be in the seat */
   constructor(seat: Seat, edge: number, described: number, joint: Joint<JoinedEdge>, { edges }: Description) {
     this.seat = seat;
     this.edge = edge;
@@ -167,7 +178,9 @@ export class JoinedEdge implements Station {
     return this.joint.name;
   }
 
-  /** Goes on with the counters of an Edge whose instance was replaced, and for a moment with what it offered. */
+  /**
+   * Takes over the counters of the Edge of a replaced instance, and its offers until {@link dropInherited}.
+   */
   inherit(former: JoinedEdge): void {
     this.traffic.set(former.traffic);
     for (const offer of former.offers) {
@@ -176,7 +189,10 @@ export class JoinedEdge implements Station {
     }
   }
 
-  /** What the new instance did not offer in its first call it does not offer. Answers whether there was such. */
+  /**
+   * Withdraws the inherited offers that the new instance did not make in its first call. Returns whether
+   * there were any.
+   */
   dropInherited(): boolean {
     if (this.inherited.size === 0) return false;
     const left = this.offers.filter((offer) => !this.inherited.has(offer));
@@ -186,16 +202,16 @@ export class JoinedEdge implements Station {
   }
 }
 
-/** The Edge on which frames leave a piece that they go around, and in which direction. */
+/** The Edge by which frames that go around a piece leave it, and their direction. */
 export interface Detour {
   readonly member: JoinedEdge;
   readonly direction: Direction;
 }
 
-/** A piece that faults is back after a second; one that does so again and again, every half minute. */
+/** The delay before the first restart; it doubles with each fault, up to half a minute. */
 export const FIRST_RESTART_MS = 1000;
 export const MAX_RESTART_MS = 30_000;
-/** After a minute without a fault the next one counts as the first. */
+/** After a minute without a fault, the next fault counts as the first. */
 export const CALM_MS = 60_000;
 
 // Indices of `JoinedEdge.traffic`.

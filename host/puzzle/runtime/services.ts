@@ -14,7 +14,10 @@ import type { LogEntry } from './log-entry.ts';
 import type { PropertyUpdates } from './property-updates.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 
-/** What pieces ask of the host: to listen on a Shape, to tell neighbours an offer, to hand on what has arrived. */
+/**
+ * Implements the calls of pieces to the host: to listen on a Shape, to offer a property, to hand over arrived
+ * frames.
+ */
 export class Services {
   readonly #laneState: LaneState;
   readonly #propertyUpdates: PropertyUpdates;
@@ -76,7 +79,10 @@ export class Services {
     };
   }
 
-  /** A Shape with identifiers that nobody knows has them numbered: no piece is to use up what the lane has. */
+  /**
+   * Limits the identifiers without a protocol that one piece may have numbered, since a lane has 65 535
+   * numbers.
+   */
   #listen(seat: Seat, edge: number, like: number, stack: string): number | Problem {
     if (seat.identifiers >= MAX_IDENTIFIERS)
       return { message: `the piece has listened on ${MAX_IDENTIFIERS} identifiers that nobody else knows` };
@@ -108,7 +114,9 @@ export class Services {
     return shape;
   }
 
-  /** Who listens as another does already would get its frames by chance. */
+  /**
+   * Checks that the stack is a case of the described Shape, and that no other Edge listens on the same stack.
+   */
   #checkListen(member: JoinedEdge, described: string, stack: string): Problem | undefined {
     try {
       const match = matchStacks(
@@ -139,14 +147,14 @@ export class Services {
     if (!member.listens.has(shape)) return;
     const { seatsInListen } = this.#laneState;
     const isNested = seatsInListen.has(member.seat);
-    // Its piece is in a call, as a rule: nobody is to call it for what others say to this.
+    // Its piece is usually inside a call, so the lane must not call it.
     seatsInListen.add(member.seat);
     const receiver = this.removeReceiver(member, shape);
     if (receiver !== undefined) this.#listenPropagation.withdraw(receiver);
     if (!isNested) seatsInListen.delete(member.seat);
   }
 
-  /** Ends what a Shape takes, described or listened on. */
+  /** Removes the receiver of a Shape, described or from `listen`, from its Joint. */
   removeReceiver(member: JoinedEdge, shape: number): Receiver<JoinedEdge> | undefined {
     const tag = member.listens.get(shape)?.tag ?? member.tags.get(shape);
     const receiver = tag === undefined ? undefined : member.joint.receivers[tag];
@@ -182,13 +190,13 @@ export class Services {
   }
 }
 
-/** What services need of the lane around them. */
+/** Calls of the services to the lane. */
 export interface ServiceHooks {
   readonly onLog: (entry: LogEntry) => void;
   deliver(seat: Seat, outbox: Outbox): void;
   notifySenders(): void;
   run(): void;
-  /** In a turn of its own, after other events. */
+  /** Schedules a turn, after other events. */
   runLater(): void;
 }
 
@@ -197,8 +205,11 @@ function isSameProperty(a: Property, b: Property): boolean {
   return a.value.tag === 'yes' || b.value.tag === 'yes' || a.value.val === b.value.val;
 }
 
-/** Shapes of one Edge: as many as a component's outlets can be. */
+/** The most Shapes of one Edge: a component cannot have more outlets. */
 const MAX_LISTENS = 1024;
-/** Identifiers without a protocol that one piece may have numbered: a lane has 65 535 numbers, and gives none back. */
+/**
+ * Identifiers without a protocol that one piece may have numbered: a lane has 65 535 numbers, and reuses
+ * none.
+ */
 const MAX_IDENTIFIERS = 1024;
 const MAX_OFFERS = 64;

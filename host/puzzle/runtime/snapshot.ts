@@ -5,7 +5,7 @@ import { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT, FRAMES_REFUSED, type Seat }
 export interface LaneSnapshot {
   readonly uptimeMs: number;
   readonly pieces: readonly PieceSnapshot[];
-  /** Rows for frames that are free, and that there are. */
+  /** Free rows for frames, and all rows. */
   readonly freeRows: number;
   readonly rows: number;
 }
@@ -21,17 +21,17 @@ export interface PieceSnapshot {
   readonly fault?: string;
   readonly edges: readonly EdgeSnapshot[];
   readonly reasons: readonly ReasonSnapshot[];
-  /** How often it failed, and came again. */
+  /** Numbers of faults and restarts. */
   readonly faults: number;
   readonly restarts: number;
-  /** Frames that took the way around it, with the policy `bypass`. */
+  /** Frames that went around the piece, with the policy `bypass`. */
   readonly bypassed: number;
-  /** Frames inside the piece, and frames that wait for it. */
+  /** Frames held inside the piece, and frames that wait for it. */
   readonly held: number;
   readonly waiting: number;
 }
 
-/** Traffic on one Edge; in is to the piece. */
+/** Traffic on one Edge; `in` is toward the piece. */
 export interface EdgeSnapshot {
   readonly name: string;
   readonly network: string;
@@ -39,7 +39,7 @@ export interface EdgeSnapshot {
   readonly bytesIn: number;
   readonly framesOut: number;
   readonly bytesOut: number;
-  /** Frames that came by this Edge and found its queue full; counted as `queue-full` at the piece. */
+  /** Frames that found the queue of this Edge full; also counted as `queue-full` at the piece. */
   readonly framesRefused: number;
 }
 
@@ -47,11 +47,14 @@ export interface EdgeSnapshot {
 export interface ReasonSnapshot {
   readonly name: string;
   readonly frames: number;
-  /** False where the frames did their work here. */
+  /** False where the frames ended as intended. */
   readonly loss: boolean;
 }
 
-/** The piece's own reasons stand there always; those of the host once they have happened. */
+/**
+ * Returns the counters. Reasons of the piece are always listed; reasons of the host only when they have
+ * occurred.
+ */
 export function snapshotOf(seats: readonly Seat[], frames: Frames, uptimeMs: number): LaneSnapshot {
   return { uptimeMs, pieces: seats.map(pieceSnapshot), freeRows: frames.freeRows, rows: frames.rows };
 }

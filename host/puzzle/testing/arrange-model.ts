@@ -8,8 +8,8 @@ import type { NetworkOptions, Place } from '../plan/arrangement.ts';
 import { isOpen } from '../plan/shape-classes.ts';
 
 /**
- * For tests: joining as it is said, every Shape of every Edge beside every other, which takes the square of their number.
- * Edges of these places are not repeated, and are on one network each.
+ * A model of `arrange` for tests: compares every Shape of every Edge with every other, in quadratic time. The
+ * Edges of these places must not be repeated, and be on one network each.
  */
 export function arrangeSlowly(
   protocols: Protocols,
@@ -35,7 +35,7 @@ export function arrangeSlowly(
       a.shapes.forEach((aShape, i) => {
         b.shapes.forEach((bShape, j) => {
           if (!opposes(aShape.direction, bShape.direction)) return;
-          // Which transparent headers come first may depend on who is asked first.
+          // The order of transparent headers may depend on the order of the arguments.
           const [one, two] = [aShape.stack, bShape.stack].sort((x, y) => compare(format(x), format(y)));
           const match = matchStacks(one!, two!, protocols);
           if (match.stack === undefined) return;

@@ -2,10 +2,11 @@ import { afterEach, beforeEach, expect } from 'vitest';
 import { Lane } from '../lane.ts';
 
 /**
- * For test files that run lanes: each test must leave nothing behind. After it every lane that it started is closed, all rows are
- * free, and the process has no handle, socket or timer that it did not have before.
+ * For test files that run lanes: checks that each test leaves nothing behind. After a test, every lane that
+ * it started is closed, all rows are free, and the process has no handle, socket or timer that it did not
+ * have before.
  *
- * Call it once, at the top of a file. Tests may close their lanes themselves; closing twice is as once.
+ * Call it once, at the top of a file. Tests may close their lanes themselves.
  */
 export function checkForLeaks(): void {
   const started: Lane[] = [];
@@ -27,7 +28,7 @@ export function checkForLeaks(): void {
       lane.close();
       expect(lane.frames.freeRows, 'rows of a lane that are free after it was closed').toBe(lane.frames.rows);
     }
-    // What is being closed takes a turn or two of the loop to be gone.
+    // A closed handle is gone only after a turn or two of the event loop.
     let left = whatIsMore(before);
     for (let n = 0; n < MOST_TURNS && left.length > 0; n++) {
       await new Promise((resolve) => setTimeout(resolve, TURN_MS));
@@ -37,18 +38,18 @@ export function checkForLeaks(): void {
   }, 60_000);
 }
 
-/** Longer than it takes on a machine that does much else. */
+/** Ample for a loaded machine. */
 const MOST_TURNS = 3000;
 const TURN_MS = 10;
 
-/** Kinds of what keeps the process alive, and how many of each. */
+/** Returns the kinds of resources that keep the process alive, with their numbers. */
 export function resources(): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }
 
-/** What there is more of now than before. Files and messages of the test runner itself come and go. */
+/** Returns the kinds of which there are more than before, without those that the test runner itself uses. */
 export function whatIsMore(before: ReadonlyMap<string, number>): string[] {
   return [...resources()]
     .filter(([kind, count]) => count > (before.get(kind) ?? 0) && !OF_THE_RUNNER.has(kind))

@@ -2,8 +2,9 @@ import type { Curve, Piece as Description, PropertyWish, Shape, Wish } from '../
 import type { Place } from '../plan/arrangement.ts';
 
 /**
- * A place for tests, in a few words. Edges by name, with `?` for an optional and `*` for a repeated one, are lists of Shapes:
- * `ip/udp up`, `tcp/5060 down required framed, available size at-most 1400`.
+ * Returns a place for tests. Each Edge, with `?` after the name of an optional and `*` after that of a
+ * repeated one, is a list of Shapes: `ip/udp up`, `tcp/5060 down required framed, available size at-most
+ * 1400`.
  */
 export function samplePlace(
   name: string,
@@ -45,7 +46,7 @@ export interface SampleOptions {
   /** Such as `0/0 1/0 +28 keeps reliable,size`, `0/1 0/1` or `0/0 1/0 opaque`. */
   readonly curves?: readonly string[];
   readonly shapes?: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
-  /** The name of the piece; the place's when left out. */
+  /** The name of the piece; that of the place when left out. */
   readonly piece?: string;
 }
 

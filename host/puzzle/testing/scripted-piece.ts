@@ -5,7 +5,7 @@ import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 
-/** A native piece for tests: what it does is written in the test, what happens to it can be read there. */
+/** A native piece for tests: the test scripts its behaviour and reads its recorded calls. */
 export class ScriptedPiece implements Piece {
   readonly description: Description;
   readonly context: PieceContext;
@@ -103,7 +103,7 @@ export class ScriptedPiece implements Piece {
     this.closes++;
   }
 
-  /** Frames of these bytes come from outside. */
+  /** Brings frames with these bytes into the lane. */
   bring(edge: number, ...packets: number[][]) {
     const outbox = new Outbox();
     for (const packet of packets) {
@@ -121,7 +121,7 @@ export class ScriptedPiece implements Piece {
   }
 }
 
-/** A piece with one Edge `net` of one Shape. */
+/** Returns the description of a piece with one Edge `net` with one Shape. */
 export function describePiece(name: string, stack: string, direction: Shape['direction']): Description {
   const shape: Shape = { stack, direction, reach: 'whole-frame', properties: [] };
   return {
@@ -136,7 +136,7 @@ export function describePiece(name: string, stack: string, direction: Shape['dir
   };
 }
 
-/** An IPv6 packet, with UDP in it or nothing. */
+/** Returns an IPv6 packet with a UDP datagram, or without a next header. */
 export function ipv6(payload: number[] = []): number[] {
   const next = payload.length > 0 ? 17 : 59;
   return [
@@ -156,7 +156,7 @@ export function ipv6(payload: number[] = []): number[] {
   ];
 }
 
-/** An IPv4 packet, with UDP in it or nothing known. */
+/** Returns an IPv4 packet with a UDP datagram, or with a protocol that is not known. */
 export function ipv4(payload: number[] = []): number[] {
   const header = [
     0x45,
@@ -188,7 +188,7 @@ export function ipv4(payload: number[] = []): number[] {
   return [...header, ...payload];
 }
 
-/** A UDP header without a payload. */
+/** Returns a UDP header without a payload. */
 export function udp(source: number, destination: number): number[] {
   return [source >> 8, source & 255, destination >> 8, destination & 255, 0, 8, 0, 0];
 }

@@ -1,15 +1,17 @@
 import type { Frames } from './frames.ts';
 
 /**
- * The Internet checksum (RFC 1071): the ones' complement sum of the bytes from one address to another, taken in pairs in
- * network byte order from the first; an odd last byte is the high half of its pair. Folded into 16 bits, not inverted.
+ * The Internet checksum (RFC 1071): the ones' complement sum of the bytes from one address to another, taken
+ * in pairs in network byte order from the first; an odd last byte is the high half of its pair. Folded into
+ * 16 bits, not inverted.
  *
  * Reads 32 bits at a time at any alignment; `checksum.test.ts` compares it with the definition.
  */
 export function internetSum(frames: Frames, from: number, to: number): number {
   const words = wordsOf(frames.memory);
   const bytes = frames.bytes;
-  // Sums of what stands at even and at odd addresses modulo 4, as little-endian halves. 64 KiB of them fit in 31 bits.
+  // Sums of what stands at even and at odd addresses modulo 4, as little-endian halves. 64 KiB of them fit in
+  // 31 bits.
   let low = 0;
   let high = 0;
   let at = from;
@@ -37,7 +39,8 @@ export function internetSum(frames: Frames, from: number, to: number): number {
     else low += bytes[at]! << 8;
   }
   const sum = fold((low & 0xffff) + (low >>> 16) + (high & 0xffff) + (high >>> 16));
-  // The byte order of the sum is that of its halves: exchanged here, unless it began at an odd address (RFC 1071 §2B).
+  // The byte order of the sum is that of its halves: exchanged here, unless it began at an odd address (RFC
+  // 1071 §2B).
   return (from & 1) === 0 ? ((sum & 0xff) << 8) | (sum >>> 8) : sum;
 }
 
@@ -53,7 +56,10 @@ export function updateChecksum(checksum: number, before: number, after: number):
   return ~fold((~checksum & 0xffff) + (~before & 0xffff) + after) & 0xffff;
 }
 
-/** CRC32c of the bytes from one address to another (RFC 9260 appendix A), as the number that is sent low byte first. */
+/**
+ * CRC32c of the bytes from one address to another (RFC 9260 appendix A), as the number that is sent low byte
+ * first.
+ */
 export function crc32c(frames: Frames, from: number, to: number): number {
   const bytes = frames.bytes;
   let crc = -1;

@@ -201,7 +201,8 @@ describe('Classifier.walk', () => {
             const row = rows[at % rows.length]!;
             const answers = Array.from({ length: times }, () => {
               const fresh = new Classifier(protocols, present);
-              // The one that is asked second finds the frame parsed; the used classifier comes first every other time.
+              // The one that is asked second finds the frame parsed; the used classifier comes first every
+              // other time.
               const classifiers = at % 2 === 0 ? [fresh, classifier] : [classifier, fresh];
               const [a, b] = classifiers.map((each) => {
                 const walked = walk(each, row, towardUp);

@@ -9,7 +9,8 @@ import { trailersOutside } from './scope.ts';
 import * as trieConstants from './stack-trie.ts';
 import { StackTrie } from './stack-trie.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
 const {
   DESTINATION_PORT_AT,
@@ -44,19 +45,22 @@ const {
 const HAS_PORTS = HAS_EITHER | HAS_REMOTE | HAS_LOCAL;
 
 /**
- * What a Joint wants of the frames that come to it: a trie of stacks. Walking it over a frame parses exactly as deep as
- * something wants, and tells who.
+ * The stacks that one direction of a Joint wants, as a trie. Walking it over a frame parses exactly as deep
+ * as a stack wants, and finds the stacks that accept the frame.
  *
- * A walk holds a small set of trie nodes, since a stack may begin at the outermost header, above links, or (when it begins
- * with what IP carries) above one IP header; and since one header's two ports may each be wanted. Of a row of items, such as
- * the chunks of SCTP, each begins with the set that the first began with. It allocates nothing.
+ * A walk holds a small set of trie nodes, since a stack may begin at the outermost header, above links, or
+ * (when it begins with what IP carries) above one IP header; and since stacks may want each of a header's two
+ * ports. In a list of items, such as the chunks of SCTP, each item begins with the set with which the first
+ * began. A walk allocates nothing.
  */
 export class Classifier {
-  /** Parts in front of the stack of the last walk's node. */
+  /** Parts in front of the stack that the last walk found. */
   skipHeaders = 0;
   /** Trailers behind it. */
   skipTrailers = 0;
-  /** Why the last walk could not go deeper where something wanted it to: 0, or what {@link problemName} names. */
+  /**
+   * Why the last walk could not go as deep as a stack wanted: 0, or a problem that {@link problemName} names.
+   */
   problem = 0;
 
   readonly #protocols: Protocols;
@@ -64,8 +68,9 @@ export class Classifier {
   readonly #parser: Parser;
   readonly #trie: StackTrie;
 
-  // The state of a walk, by node: the part where the accepted stack begins; who accepted before; in which walk it
-  // accepted; at which header it was last put in the set. Then the set itself: nodes, and where their stacks begin.
+  // The state of a walk, by node: the part where the accepted stack begins; the node that accepted before;
+  // the walk in which it accepted; the header at which it was last put in the set. Then the set: nodes, and
+  // where their stacks begin.
   #acceptedBase = new Int32Array(64);
   #acceptedBefore = new Int32Array(64);
   #acceptedIn = new Int32Array(64);
@@ -74,11 +79,12 @@ export class Classifier {
   #nextSet = new Int32Array(64);
   #bases = new Int32Array(64);
   #nextBases = new Int32Array(64);
-  /** Where each node of the set goes with the header at hand, or -1. */
+  /** The child of each node of the set for the current header, or -1. */
   #found = new Int32Array(64);
   #setSize = 0;
   #nextSize = 0;
-  // The sets with which the items of rows that are open began, one behind the other; by row, which item, and where its set ends.
+  // The sets with which open items began, one behind the other; then, by depth, the item and the end of its
+  // set.
   #kept = new Int32Array(0);
   #keptBases = new Int32Array(0);
   readonly #openItems = new Int32Array(MAX_OPEN_ITEMS);
@@ -89,10 +95,14 @@ export class Classifier {
   #deepest = NONE;
   #lastFrames: Frames | undefined;
   #lastRow = 0;
-  /** Whether the walk at hand has looked at nothing but the kinds of parts, so that it would go the same way again. */
+  /**
+   * Whether the current walk has read only the kinds of parts, so that it ends alike for other frames with
+   * the same kinds.
+   */
   #isByKinds = false;
-  // The kinds of all parts of the last frame, where its walk was such a one, and else a count of none; and how many
-  // protocols there were. Which way it travelled matters to ports only, and those are read from bytes.
+  // The kinds of all parts of the last frame, if its walk read only kinds; otherwise the count is NONE. Then
+  // the number of protocols at that time. The direction of travel matters to ports only, and those are read
+  // from bytes.
   readonly #lastKinds = new Uint32Array(MAX_PARTS);
   #lastCount = NONE;
   #lastProtocols = 0;
@@ -106,7 +116,7 @@ export class Classifier {
   }
 
   /**
-   * Wants a stack from now on. An open step accepts nothing: the stacks with the ports that fill it are added besides.
+   * Adds a stack. An open step accepts nothing: stacks with the ports that fill it are added separately.
    *
    * @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left
    */
@@ -117,22 +127,23 @@ export class Classifier {
     if (this.#trie.flags.length > this.#set.length) this.#grow(this.#trie.flags.length);
   }
 
-  /** Takes back what one `add` with the same stack and tag has added. Nothing when there was none. */
+  /** Undoes one `add` with the same stack and tag. Without such an `add` it does nothing. */
   remove(stack: Stack, tag: number): void {
     this.#lastCount = NONE;
     this.#trie.remove(stack, tag);
   }
 
   /**
-   * Finds what wants a frame, and parses the frame so far. `towardUp`: the frame travels up, so that its destination is
-   * the local end.
+   * Finds the stacks that accept a frame, and parses the frame as deep as they want. `towardUp`: the frame
+   * travels up, so its destination is the local end.
    *
-   * @returns the deepest node that accepts it, or -1. Nodes at the same header are in order of how much they say: a local
-   * port before a remote one, before one of either end; a longer stack before a shorter one.
+   * @returns the deepest node that accepts the frame, or -1. Nodes at the same header are in order of
+   * precision: a local port before a remote one, before one of either end; a longer stack before a shorter
+   * one.
    */
   walk(frames: Frames, row: number, towardUp: boolean): number {
     if (this.#isAsLast(frames, row)) {
-      // All that the last walk found stands still.
+      // All results of the last walk hold for this frame as well.
       this.#lastFrames = frames;
       this.#lastRow = row;
       return this.#deepest;
@@ -143,7 +154,10 @@ export class Classifier {
     return node;
   }
 
-  /** Whether a frame's parts are of the same kinds as those of the last frame: frames of one flow follow one another. */
+  /**
+   * Whether a frame's parts have the same kinds as those of the last frame: frames of one flow follow one
+   * another.
+   */
   #isAsLast(frames: Frames, row: number): boolean {
     const count = this.#lastCount;
     if (frames.partCount[row] !== count || this.#protocols.count !== this.#lastProtocols) return false;
@@ -176,7 +190,7 @@ export class Classifier {
       const role = (kind >>> 16) & 0xff;
       let protocol = kind & 0xffff;
       if (role > 1) {
-        // Inside of an item other things end too.
+        // Inside an item, trailers of other headers appear as well.
         if (!this.#closeItem(protocol) && this.#openCount === 0) break;
         continue;
       }
@@ -195,13 +209,13 @@ export class Classifier {
           if (this.#leaveBody()) continue;
           break;
         }
-        // What stands behind a port may be an item of a row.
+        // The contents of a port may be an item of a list.
         if ((data[protocol * STRIDE + FLAGS]! & IS_ITEM) !== 0 && !this.#openItem(protocol)) break;
         this.#find(protocol);
       } else {
         const isWanted = this.#find(protocol);
         if (isPayload) {
-          // Of a row, each item is parsed, because no other way leads to the next.
+          // Each item of a list is parsed, because no other way leads to the next one.
           if (!isWanted && !isItem) {
             if (this.#leaveBody()) continue;
             break;
@@ -233,7 +247,9 @@ export class Classifier {
     return this.#trie.tags[node] ?? [];
   }
 
-  /** The node that comes after `node` among those that accepted the frame of the last walk: shallower, or less specific; or -1. */
+  /**
+   * The next node after `node` that accepted the frame of the last walk: shallower, or less specific; or -1.
+   */
   parent(node: number): number {
     return this.#acceptedIn[node] === this.#walk ? this.#acceptedBefore[node]! : NONE;
   }
@@ -279,7 +295,7 @@ export class Classifier {
     this.#openCount = 0;
   }
 
-  /** One header, already parsed: each node of the set goes on, accepts, or falls away. */
+  /** Takes one parsed header: each node of the set moves on, accepts, or leaves the set. */
   #step(
     frames: Frames,
     at: number,
@@ -304,7 +320,8 @@ export class Classifier {
     for (let i = 0; i < this.#setSize; i++) {
       const node = this.#set[i]!;
       const child = this.#found[i]!;
-      // What is already in the next set (it stands at a transparent header like itself) began further out.
+      // A node that is in the next set already (behind a transparent header of the same protocol) began
+      // further out.
       if (child < 0 || this.#pushedAt[child] === this.#tick) continue;
       const base = node <= ABOVE ? part : this.#bases[i]!;
       this.#reach(child, base);
@@ -325,7 +342,7 @@ export class Classifier {
     const { data } = this.#layouts;
     const layout = this.#trie.edgeTo[node]! * STRIDE;
     const sourceAt = data[layout + SOURCE_PORT_AT]!;
-    // A header of a piece's making may be shorter than its protocol says.
+    // A header that a piece made may be shorter than its protocol says.
     if (sourceAt < 0 || frames.partWords[at + 2]! < data[layout + MINIMUM]!) return;
     const { bytes } = frames;
     const address = frames.partWords[at + 1]!;
@@ -354,7 +371,7 @@ export class Classifier {
     if ((flags & HAS_PROTOCOLS) !== 0) this.#push(node, base);
   }
 
-  /** The outermost place where a stack is met is the one that counts. */
+  /** Records that a stack is met. Only its outermost occurrence counts. */
   #accept(node: number, base: number): void {
     if (this.#acceptedIn[node] === this.#walk) return;
     this.#acceptedIn[node] = this.#walk;
@@ -370,7 +387,10 @@ export class Classifier {
     this.#nextSet[this.#nextSize++] = node;
   }
 
-  /** Looks up where each stack of the set goes with this protocol. Whether any does, or looks through it. */
+  /**
+   * Looks up the child of each node of the set for a protocol. Returns whether there is one, or a node looks
+   * through it.
+   */
   #find(protocol: number): boolean {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
     const set = this.#set;
@@ -387,7 +407,10 @@ export class Classifier {
     return isWanted;
   }
 
-  /** Stacks of a Name Space alone accept what stands in it, be it known or not. `before` is the kind of the part in front. */
+  /**
+   * A stack that is only a Name Space accepts every protocol in it, known or not. `before` is the kind of the
+   * part in front.
+   */
   #acceptNameSpaces(protocol: number, part: number, before: number): void {
     for (let i = 0; i < this.#setSize; i++) {
       const node = this.#set[i]!;
@@ -395,7 +418,7 @@ export class Classifier {
       const { tables, data } = this.#layouts;
       const memberships = this.#protocols.memberships(protocol);
       for (let m = 0; m < memberships.length; m++) this.#acceptNameSpace(node, memberships[m]!, part);
-      // A header tells the Name Space of what it contains, also when nobody knows the identifier.
+      // A header determines the Name Space of its contents, even when the identifier is unknown.
       if ((before & ROLE) !== 0) continue;
       const nameSpace = data[(before & 0xffff) * STRIDE + NEXT_SPACE] ?? NONE;
       if (nameSpace >= 0 && nameSpace < tables.length) this.#acceptNameSpace(node, nameSpace, part);
@@ -408,8 +431,8 @@ export class Classifier {
   }
 
   /**
-   * A port step followed by protocols says what the port carries, as does another step that leaves it open: the first that
-   * can be parsed. Its number, or 0.
+   * Tries the protocols that follow a port step, or another step whose contents are open. Returns the number
+   * of the first that can be parsed, or 0.
    */
   #deepenOpen(frames: Frames, row: number, part: number): number {
     if (part > 0 && this.#parser.isFragment(frames, row, part - 1)) return 0;
@@ -431,7 +454,10 @@ export class Classifier {
     return 0;
   }
 
-  /** Keeps the set with which an item begins, for those that follow. False when more rows are open than can be followed. */
+  /**
+   * Keeps the set with which an item begins, for those that follow. False when more rows are open than can be
+   * followed.
+   */
   #openItem(protocol: number): boolean {
     const depth = this.#openCount;
     if (depth === MAX_OPEN_ITEMS) return false;
@@ -452,7 +478,10 @@ export class Classifier {
     return true;
   }
 
-  /** A trailer ends an item, and what is open inside of it: the next begins with the same set. False for any other trailer. */
+  /**
+   * A trailer closes an item, with all items inside; the next item begins with the same set. False for any
+   * other trailer.
+   */
   #closeItem(protocol: number): boolean {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
     if ((flags & IS_ITEM) === 0) return false;
@@ -464,7 +493,7 @@ export class Classifier {
     return true;
   }
 
-  /** An item that is all header ends with it. */
+  /** Closes an item that is all header. */
   #closeLeaf(protocol: number): void {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
     if ((flags & IS_ITEM) !== 0 && (flags & IS_LEAF) !== 0) this.#reopen(this.#openCount - 1);
@@ -480,7 +509,10 @@ export class Classifier {
     this.#openCount = depth;
   }
 
-  /** Nothing more is wanted of this body. Whether there may be another, behind the trailer of an item. */
+  /**
+   * Leaves a body of which no stack wants more. Returns whether another body may follow, behind the trailer
+   * of an item.
+   */
   #leaveBody(): boolean {
     this.#setSize = 0;
     return this.#openCount > 0;
@@ -499,7 +531,10 @@ export class Classifier {
   }
 }
 
-/** Rows within rows that a walk follows: a packet of SCTP inside a chunk of another is one. */
+/**
+ * The depth of nested item lists that a walk follows, such as a packet of SCTP inside a chunk of another
+ * packet.
+ */
 const MAX_OPEN_ITEMS = 4;
 const ROLE = 0xff0000;
 const PAYLOAD_KIND = 1 << 16;

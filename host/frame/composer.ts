@@ -8,7 +8,8 @@ import * as problemConstants from './problem.ts';
 import { problemName } from './problem.ts';
 import { scopeEnd } from './scope.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
 const {
   ADDRESS_BYTES,
@@ -40,8 +41,8 @@ const {
 const { CARRIER, FRAGMENT, LENGTH, PROBLEM_STRIDE, SIZE, TRUNCATED } = problemConstants;
 
 /**
- * Fills in what is left to be filled in when a frame leaves: lengths and checksums, as the protocols' definitions say.
- * Makes no object. The row must be exclusive when anything in it is unfinished: its bytes are written.
+ * Fills in the lengths and checksums of a frame that leaves, as the protocols' definitions say. Makes no
+ * object. It writes the bytes of unfinished headers, so a row with such headers must have one reference only.
  */
 export class Composer {
   readonly #layouts: Layouts;
@@ -53,10 +54,12 @@ export class Composer {
   }
 
   /**
-   * Fills lengths and checksums of the headers marked unfinished, innermost first (what is outside covers what is
-   * inside), and clears the marks. Other fields, such as the identification of IPv4, are whose header it is.
+   * Fills in lengths and checksums of the headers marked `unfinished`, innermost first (an outer checksum
+   * covers inner headers), and clears the marks. The maker of a header fills in all other fields, such as the
+   * identification of IPv4.
    *
-   * @returns 0, or a problem; then the frame is not fit to be sent, and the marks of what could not be finished stand
+   * @returns 0, or a problem: then the frame must not be sent, and headers that could not be finished keep
+   * their marks
    */
   finish(frames: Frames, row: number): number {
     const words = frames.partWords;
@@ -145,8 +148,9 @@ export class Composer {
   }
 
   /**
-   * The sum of the addresses in the header that carries part `part`, seen through transparent headers; or, negative, the
-   * kind of problem. With a routing header on its way, the destination is the last one (RFC 8200 §8.1).
+   * The sum of the addresses in the header that carries part `part`, seen through transparent headers; or,
+   * negative, the kind of problem. With a routing header on its way, the destination is the last one (RFC
+   * 8200 §8.1).
    */
   #pseudoSum(frames: Frames, row: number, part: number): number {
     const { data } = this.#layouts;
@@ -183,8 +187,9 @@ export class Composer {
 }
 
 /**
- * Where the last destination of a routing header stands, or -1 when the packet is already on its way there. It is the
- * last address in types 0 and 2 (RFC 6275 §6.4), and the first in a segment list (type 4, RFC 8754 §2).
+ * The address of the last destination in a routing header; -1 when the packet is already on its way there. It
+ * is the last address in types 0 and 2 (RFC 6275 §6.4), and the first of a segment list (type 4, RFC 8754
+ * §2).
  */
 function finalDestination(bytes: Uint8Array, address: number, length: number): number {
   const type = bytes[address + 2]!;

@@ -4,17 +4,17 @@ import { LaneMemory } from './lane-memory.ts';
  * The frames of one lane: their bytes, their parts, their reference counts.
  *
  * All bytes of all frames stand in one memory that lives as long as the lane. It begins with rooms of two
- * sizes; a frame is a row, and each row owns one room. So the frame path holds integers only: no view, no object and no
- * closure is made for a frame, an address needs no second number beside it, and a frame that is kept for a while pins
- * nothing but itself. Rooms that traffic never touches are never backed by memory.
+ * sizes; a frame is a row, and each row owns one room. So the frame path holds integers only: no view, no
+ * object and no closure is made for a frame, an address needs no second number beside it, and a frame that is
+ * kept for a while pins nothing but itself. Rooms that traffic never touches are never backed by memory.
  *
- * Invariants, on which composing and in-place growth stand:
+ * Invariants, which composing and growth in place require:
  * - a frame's bytes are contiguous and lie in the room of its row;
  * - its parts are adjacent, in the order of the bytes, and cover it;
- * - whoever shares a row (`references > 1`) only reads it.
+ * - a row with several references (`references > 1`) is only read.
  */
 export class Frames {
-  /** Rooms from address 0 on, behind them the tables of this class, and room for tables of those who work on frames. */
+  /** Rooms from address 0 on; behind them the tables of this class, and space for tables of other modules. */
   readonly lane: LaneMemory;
   /** Every byte of every frame. Addresses are offsets into it. */
   readonly memory: ArrayBuffer;
@@ -35,8 +35,8 @@ export class Frames {
   /** By row, where it has a message id: the fragment index | `LAST_FRAGMENT`. */
   readonly fragments: Uint32Array;
   /**
-   * Three words for each part, {@link MAX_PARTS} parts for each row, laid out as the contract's `part`: protocol, role
-   * and marks; offset, which is an address in `memory`; length.
+   * Three words for each part, {@link MAX_PARTS} parts for each row, laid out as the contract's `part`:
+   * protocol, role and marks; offset, which is an address in `memory`; length.
    */
   readonly partWords: Uint32Array;
   readonly rows: number;
@@ -79,8 +79,8 @@ export class Frames {
   }
 
   /**
-   * A free row whose room holds `length` bytes behind {@link HEADROOM}, with one reference, no parts, and its start set
-   * behind the headroom; or -1 when no room is left, or none is that large.
+   * A free row whose room holds `length` bytes behind {@link HEADROOM}, with one reference, no parts, and its
+   * start set behind the headroom; or -1 when no room is left, or none is that large.
    */
   allocate(length: number): number {
     let row: number;
@@ -125,7 +125,10 @@ export class Frames {
     else this.#free[this.#smallRows + this.#freeLarge++] = row;
   }
 
-  /** Releases `rows` from one index up to another: where many end together, a fraction of the time. Answers how many bytes they have. */
+  /**
+   * Releases `rows` from one index up to another, in a fraction of the time of single calls. Returns the
+   * number of their bytes.
+   */
   releaseAll(rows: Int32Array, from: number, end: number): number {
     const { references, length } = this;
     const free = this.#free;
@@ -163,7 +166,7 @@ export class Frames {
     return row < this.rows ? row : -1;
   }
 
-  /** Makes the whole frame one payload that begins with `protocol` (0: not known). */
+  /** Makes the whole frame one payload part that begins with `protocol` (0: not known). */
   begin(row: number, start: number, length: number, protocol: number): void {
     this.start[row] = start;
     this.length[row] = length;
@@ -171,7 +174,10 @@ export class Frames {
     this.addPart(row, protocol | (PAYLOAD << 16), start, length);
   }
 
-  /** Appends a part: `kind` is protocol | role << 16 | marks << 24. False when the row holds {@link MAX_PARTS} already. */
+  /**
+   * Appends a part: `kind` is protocol | role << 16 | marks << 24. False when the row holds {@link MAX_PARTS}
+   * already.
+   */
   addPart(row: number, kind: number, address: number, length: number): boolean {
     const count = this.partCount[row]!;
     if (count >= MOST_PARTS) return false;
@@ -226,10 +232,13 @@ export const PART_WORDS = 3;
 const PAYLOAD = 1;
 /** In the tables: two addresses or lengths, references, two counts, parts. */
 const BYTES_A_ROW = 3 * 4 + 2 + MAX_PARTS * PART_WORDS * 4;
-/** For tables of those who work on frames: some three hundred pieces, and what crosses into one. */
+/**
+ * For tables of other modules that work on frames: some three hundred pieces, and the images of one crossing.
+ */
 const SPARE = 18 << 20;
 
-// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and
+// tests at each use.
 const HEAD = HEADROOM;
 const TAIL = TAILROOM;
 const SMALL = SMALL_ROOM;

@@ -1,8 +1,8 @@
 import { lowerCase } from './text-table.ts';
 
 /**
- * Header fields as SIP and MIME have them (RFC 5322 §2.2): lines of a name, `:` and a value, that go on in lines that
- * begin with white space; an empty line ends them. Reads bytes, and makes nothing.
+ * Header fields as SIP and MIME have them (RFC 5322 §2.2): lines of a name, `:` and a value, that go on in
+ * lines that begin with white space; an empty line ends them. Reads bytes, and makes nothing.
  */
 
 /** Behind the empty line that ends header fields which begin at a line's start; -1 when there is none. */
@@ -24,8 +24,8 @@ export function lineEnd(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /**
- * Where the value of the first field with this name begins, behind white space; -1 when there is none. `name` is in lower
- * case; `short` is a letter that may stand for it (RFC 3261 §7.3.3), 0 for none.
+ * Where the value of the first field with this name begins, behind white space; -1 when there is none. `name`
+ * is in lower case; `short` is a letter that may stand for it (RFC 3261 §7.3.3), 0 for none.
  */
 export function fieldValue(
   bytes: Uint8Array,

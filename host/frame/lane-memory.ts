@@ -1,7 +1,7 @@
 /**
- * The memory of one lane: one block of fixed size, of which regions are taken when something is made. It is WebAssembly's,
- * so that code of the host's own can work in it; for everybody else it is an ordinary ArrayBuffer that is never detached,
- * because it cannot grow. What is never touched is not backed by memory.
+ * The memory of one lane: one block of fixed size, of which regions are taken when something is made. It is
+ * WebAssembly's, so that code of the host's own can work in it; for everybody else it is an ordinary
+ * ArrayBuffer that is never detached, because it cannot grow. What is never touched is not backed by memory.
  */
 export class LaneMemory {
   readonly memory: WebAssembly.Memory;
@@ -16,7 +16,10 @@ export class LaneMemory {
     this.buffer = this.memory.buffer;
   }
 
-  /** The address of a region of so many bytes; -1 where there is no such room any more. What is in it is undefined. */
+  /**
+   * The address of a region of so many bytes; -1 where there is no such room any more. What is in it is
+   * undefined.
+   */
   take(bytes: number): number {
     const size = LaneMemory.sizeOf(bytes);
     const again = this.#given.get(size)?.pop();

@@ -6,8 +6,9 @@ import { parseFunction } from './parse-functions.ts';
 import { TextTable } from './text-table.ts';
 
 /**
- * The protocols' definitions as one flat array of integers: {@link STRIDE} words for each protocol number, and five for
- * each length term. What the frame path reads instead of objects. All users of one registry share one.
+ * The protocols' definitions as one flat array of integers, which the frame path reads instead of objects:
+ * {@link STRIDE} words for each protocol number, and five for each length term. All users of one registry
+ * share one instance.
  */
 export class Layouts {
   readonly protocols: Protocols;
@@ -17,11 +18,11 @@ export class Layouts {
   terms = new Int32Array(0);
   /** Protocol numbers by identifier, for each Name Space of up to 16 bits. */
   tables: Uint16Array[] = [];
-  /** For each Name Space. */
+  /** The table of each Name Space, by its number. */
   identifiers: IdentifierTable[] = [];
   /** For each textual Name Space, by its number. */
   texts: (TextTable | undefined)[] = [];
-  /** By protocol number: of those whose header data cannot express. */
+  /** Parse functions, by protocol number. */
   functions: (ParseFunction | undefined)[] = [];
   #count = 0;
 
@@ -39,7 +40,7 @@ export class Layouts {
     this.protocols = protocols;
   }
 
-  /** Takes in what was defined since. */
+  /** Compiles the protocols that were defined since the last call. */
   refresh(): void {
     const { protocols } = this;
     if (this.#count === protocols.count) return;
@@ -165,7 +166,7 @@ export const MINIMUM = 1;
 export const BASE = 2;
 export const TERMS_FROM = 3;
 export const TERMS_TO = 4;
-/** -1 where there is none; so for every field that ends in `_AT`, and for NEXT_SPACE. */
+/** -1 for none, as in every field whose name ends in `_AT`, and in NEXT_SPACE. */
 export const VERSION_AT = 5;
 export const VERSION_MASK = 6;
 export const VERSION_VALUE = 7;
@@ -188,9 +189,9 @@ export const NEXT_MASK = 23;
 export const NEXT_SHIFT = 24;
 export const LENGTH_BYTES = 25;
 export const FRAGMENT_WHOLE = 26;
-/** The Name Space of the items of a row, -1 for what is no item. */
+/** The Name Space of the items of a list; -1 for a protocol that is no item. */
 export const ITEM_SPACE = 27;
-/** -1 when the parse function tells whether there is another item. */
+/** -1 when the parse function finds out whether another item follows. */
 export const ITEM_AT = 28;
 export const ITEM_BYTES = 29;
 export const ITEM_ALIGN = 30;
@@ -209,7 +210,7 @@ export const IS_TRANSPARENT = 8;
 export const IS_LEAF = 16;
 export const ZERO_IS_NONE = 32;
 export const IS_ITEM = 64;
-/** What it contains may be agreed outside of it. */
+/** Its contents may be agreed outside of the header. */
 export const IS_AGREED = 128;
 /** Has a parse function. */
 export const IS_PARSED = 256;

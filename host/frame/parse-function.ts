@@ -1,6 +1,6 @@
 /**
- * How a header is parsed that data cannot express, such as a textual one: a function on bytes, that makes no object and
- * no string, takes time in proportion to the bytes, and trusts none of them.
+ * How a header is parsed that data cannot express, such as a textual one: a function on bytes, that makes no
+ * object and no string, takes time in proportion to the bytes, and trusts none of them.
  */
 export interface ParseFunction {
   /**
@@ -25,7 +25,9 @@ export class Cut {
   contents = 0;
   /** Bytes behind the contents that belong to this header, and end it. */
   closing = 0;
-  /** Whether another of the same protocol follows, of an item; what is left is not of its concern otherwise. */
+  /**
+   * Whether another of the same protocol follows, of an item; what is left is not of its concern otherwise.
+   */
   isFollowed = false;
   /** The identifier of what it contains: a number, or -1. */
   next = -1;

@@ -11,9 +11,9 @@ import type { ParseFunction } from './parse-function.ts';
 import { SYNTAX, TRUNCATED } from './problem.ts';
 
 /**
- * MIME multipart (RFC 2046 §5.1): what stands in front of the first delimiter is its header, often nothing. The delimiter
- * is `--` and the boundary that the Content-Type of the header in front tells. What follows its last delimiter is not
- * parsed, and closes it.
+ * MIME multipart (RFC 2046 §5.1): what stands in front of the first delimiter is its header, often nothing.
+ * The delimiter is `--` and the boundary that the Content-Type of the header in front tells. What follows its
+ * last delimiter is not parsed, and closes it.
  */
 export const multipart: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -41,8 +41,8 @@ export const multipart: ParseFunction = {
 };
 
 /**
- * One part: its delimiter and header fields, up to the empty line; what it contains, up to the line end in front of the next
- * delimiter, which closes it. Its own first line tells the boundary.
+ * One part: its delimiter and header fields, up to the empty line; what it contains, up to the line end in
+ * front of the next delimiter, which closes it. Its own first line tells the boundary.
  */
 export const mimePart: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -57,7 +57,8 @@ export const mimePart: ParseFunction = {
     if (length < 1 || length > MOST_BOUNDARY) return SYNTAX;
     const body = fieldsEnd(bytes, fields, to);
     if (body < 0) return TRUNCATED;
-    // The line end in front of a delimiter is part of it; right behind the header fields it is that of the empty line.
+    // The line end in front of a delimiter is part of it; right behind the header fields it is that of the
+    // empty line.
     for (let line = body; line >= 0 && line < to; line = lineEnd(bytes, line, to)) {
       if (!isDelimiter(bytes, line, to, boundary, length)) continue;
       let end = line;

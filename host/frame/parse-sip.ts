@@ -3,8 +3,9 @@ import type { ParseFunction } from './parse-function.ts';
 import { LENGTH, SIZE, SYNTAX, TRUNCATED } from './problem.ts';
 
 /**
- * SIP: a start line and header fields, up to the empty line (RFC 3261 §7). The body's length is in Content-Length, which
- * may be missing where a datagram ends the message (§18.3), and its type in Content-Type.
+ * SIP: a start line and header fields, up to the empty line (RFC 3261 §7). The body's length is in
+ * Content-Length, which may be missing where a datagram ends the message (§18.3), and its type in
+ * Content-Type.
  */
 export const sip: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -30,7 +31,10 @@ export const sip: ParseFunction = {
     return 0;
   },
 
-  /** A length with zeroes in front is a length (§25.1), so that it can be written in the digits that are there. */
+  /**
+   * A length with zeroes in front is a length (§25.1), so that it can be written in the digits that are
+   * there.
+   */
   finish(bytes, from, to, length) {
     const fields = lineEnd(bytes, from, to);
     const at = fields < 0 ? -1 : fieldValue(bytes, fields, to, CONTENT_LENGTH, LETTER_L);

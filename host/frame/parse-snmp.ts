@@ -2,9 +2,9 @@ import type { Cut, ParseFunction } from './parse-function.ts';
 import { LENGTH, SYNTAX, TRUNCATED, VERSION } from './problem.ts';
 
 /**
- * SNMP, in BER with lengths of any form that is definite: a sequence of version, community and PDU (RFC 1157 §4), or in
- * version 3 of version, header data, security parameters and scoped PDU (RFC 3412 §6). The header is all in front of
- * the PDU, which is what it contains.
+ * SNMP, in BER with lengths of any form that is definite: a sequence of version, community and PDU (RFC 1157
+ * §4), or in version 3 of version, header data, security parameters and scoped PDU (RFC 3412 §6). The header
+ * is all in front of the PDU, which is what it contains.
  */
 export const snmp: ParseFunction = {
   parse(bytes, from, to, cut) {

@@ -9,7 +9,8 @@ import * as problemConstants from './problem.ts';
 import { problemName } from './problem.ts';
 import { beforeItems } from './scope.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
 const {
   BASE,
@@ -49,11 +50,11 @@ const {
 const { CHECKSUM, HEADER_LENGTH, LENGTH, PARTS, PROBLEM_STRIDE, TRUNCATED, VERSION } = problemConstants;
 
 /**
- * Parses a frame by one header at a time, as the protocols' definitions say. Makes no object, and never throws: what is
- * wrong with the bytes is returned as a problem, and the frame is then as it was.
+ * Parses a frame one header at a time, as the protocols' definitions say. Makes no object, and never throws:
+ * it returns a problem when the bytes are wrong, and leaves the frame as it was.
  *
- * It changes only how a frame is divided into parts, so it may be used on a shared row: parts in front keep their index,
- * and trailers keep theirs from the end.
+ * It changes only how a frame is divided into parts, so it may work on a shared row: parts in front keep
+ * their index, and trailers keep their index from the end.
  */
 export class Parser {
   readonly #layouts: Layouts;
@@ -64,14 +65,16 @@ export class Parser {
   }
 
   /**
-   * Splits a payload part that begins with `protocol` in its header, what the header contains, and (beyond the length
-   * that it states) a trailer, which belongs to the header in front. Payload parts of no protocol that follow directly
-   * are taken as its continuation.
+   * Splits a payload part that begins with `protocol` into its header, the contents of the header, and
+   * (beyond the length that it states) a trailer, which belongs to the header in front. Payload parts without
+   * a protocol that follow directly are its continuation.
    *
-   * An item of a row ends with a trailer of its own (its padding, or nothing), and what follows is the payload of the next
-   * item; when that is of no protocol, it is a trailer of the header that contains the row.
+   * An item of a list ends with a trailer of its own (its padding, or no bytes). The bytes behind it are the
+   * payload of the next item; without a known protocol they are a trailer of the header that contains the
+   * list.
    *
-   * What a fragment contains is not a whole packet, so it is left opaque: all fragments of a packet go the same way.
+   * The contents of an IP fragment are not a whole packet, and stay opaque: all fragments of a packet take
+   * the same way.
    *
    * @returns 0, or a problem
    */
@@ -107,9 +110,9 @@ export class Parser {
     }
     const isLeaf = (flags & IS_LEAF) !== 0;
     let headerLength: number;
-    /** Of header and contents. */
+    /** Bytes of header and contents. */
     let size: number;
-    /** Bytes behind the contents that end them, and the item that follows, where there is a row of them. */
+    /** Bytes behind the contents that close them; then the protocol of the next item in a list. */
     let closing = 0;
     let following = 0;
     let next = 0;
@@ -153,12 +156,13 @@ export class Parser {
     }
 
     const rest = available - size - closing;
-    // What follows a body would be taken for more of it, were it not closed, and a trailer that closes a row around it for its own.
+    // Without a closing trailer, the next bytes would be read as more of this body, and the trailer that
+    // closes a list around it as its own.
     const hasClosing =
       closing > 0 ||
       ((flags & IS_ITEM) !== 0 &&
         !isLeaf &&
-        (following !== 0 || this.#isInRow(frames, row, part + continued + 1, protocol)));
+        (following !== 0 || this.#closesItem(frames, row, part + continued + 1, protocol)));
     const parts = 1 + (isLeaf ? 0 : 1) + (hasClosing ? 1 : 0) + (rest > 0 ? 1 : 0);
     const more = parts - 1 - continued;
     if (count + more > MAX_PARTS) return problems + PARTS;
@@ -198,7 +202,10 @@ export class Parser {
     return 0;
   }
 
-  /** The protocol that a header part says comes next: 0 when it does not say, or is shorter than it should be. */
+  /**
+   * The protocol of the contents, as a header part states it: 0 when it does not, or is shorter than it
+   * should be.
+   */
   next(frames: Frames, row: number, part: number): number {
     const at = (row * MAX_PARTS + part) * PART_WORDS;
     const words = frames.partWords;
@@ -220,7 +227,7 @@ export class Parser {
       : 0;
   }
 
-  /** Whether a header part says that what it contains is a fragment. */
+  /** Whether a header part says that it contains a fragment. */
   isFragment(frames: Frames, row: number, part: number): boolean {
     const at = (row * MAX_PARTS + part) * PART_WORDS;
     const layout = (frames.partWords[at]! & 0xffff) * STRIDE;
@@ -228,7 +235,9 @@ export class Parser {
     return this.#saysFragment(frames.bytes, frames.partWords[at + 1]!, layout);
   }
 
-  /** Has the parse function of a protocol divide what begins at a part. Returns 0, or a kind of problem. */
+  /**
+   * Lets the parse function of a protocol divide the bytes from a part on. Returns 0, or a kind of problem.
+   */
   #cutFrom(frames: Frames, at: number, part: number, available: number, protocol: number): number {
     const cut = this.#cut;
     const words = frames.partWords;
@@ -251,7 +260,7 @@ export class Parser {
   }
 
   /** Whether a part closes an item of the same protocol. */
-  #isInRow(frames: Frames, row: number, part: number, protocol: number): boolean {
+  #closesItem(frames: Frames, row: number, part: number, protocol: number): boolean {
     return (
       part < frames.partCount[row]! &&
       (frames.partWords[(row * MAX_PARTS + part) * PART_WORDS]! & KIND) === (protocol | TRAILER_KIND)
@@ -266,7 +275,7 @@ export class Parser {
     return at + size > end ? 0 : (tables[data[layout + ITEM_SPACE]!]![numberAt(bytes, at, size)] ?? 0);
   }
 
-  /** The protocol of the header that contains what begins at a part; 0 when that is the frame. */
+  /** The protocol of the header around a part; 0 when that is the frame itself. */
   #around(frames: Frames, first: number, part: number, flags: number): number {
     const words = frames.partWords;
     let front = part - 1;
@@ -305,7 +314,7 @@ export class Parser {
     if (nextAt < 0 || this.#saysFragment(bytes, address, layout)) return 0;
     const size = data[layout + NEXT_BYTES]!;
     const at = address + nextAt;
-    // It may stand beyond the header, and then need not be there.
+    // The field may stand beyond the header, where the bytes may be missing.
     if (at + size > end) return 0;
     let id = bytes[at]!;
     if (size === 2) id = (id << 8) | bytes[at + 1]!;

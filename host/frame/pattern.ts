@@ -8,7 +8,8 @@ import { Layouts } from './layouts.ts';
 import { Parser } from './parser.ts';
 import { itemTrailer } from './scope.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
 const {
   DESTINATION_PORT_AT,
@@ -25,15 +26,15 @@ const {
 } = layoutsConstants;
 
 /**
- * Whether the parts of a frame begin as a Shape's stack says: the check of what a piece hands on, made for each frame.
+ * Compares the parts of a frame with the stack of a Shape: the check of each frame that a piece sends.
  *
- * Each step must be there, as a header or as a payload that can be parsed to be one (which it then is); headers that are
- * transparent may stand between. Ports are read from the header. An open step accepts any port.
+ * Each step must be there as a header, or as a payload that can be parsed as that header (then it is parsed).
+ * Transparent headers may stand between. Ports are read from the header. An open step accepts any port.
  */
 export class Pattern {
   readonly #layouts: Layouts;
   readonly #parser: Parser;
-  /** From where in `#options` the steps begin; as many as there are steps, and one. */
+  /** The index in `#options` at which each step begins, and one more for the end. */
   readonly #from: Int32Array;
   /** Protocol numbers; or ports, each with its end, or {@link ANY_PORT}. */
   readonly #options: Int32Array;
@@ -42,15 +43,19 @@ export class Pattern {
   readonly #steps: number;
   /** For a Name Space alone: its number. */
   readonly #nameSpace: number;
-  /** The last item of a row that was met, and at which step. */
+  /** The last item of a list that was met, and the step at which it was. */
   #item = NO_PART;
   #itemStep = 0;
   /**
-   * Two words for each step, for what nearly all frames are: headers one behind the other. Of a step of one or two
-   * protocols (`ip` is two) these; of ports {@link PORTS}. Empty when a step has more. The first two also stand alone.
+   * Two words for each step, for nearly all frames: headers one behind the other. A step of one or two
+   * protocols (`ip` has two) has their kinds; a step of ports has {@link PORTS}. Empty when a step has more.
+   * The first two also stand alone.
    */
   readonly #straight: Int32Array;
-  /** The same where no step is of ports: a frame whose parts are such headers, one behind the other, matches. Empty otherwise. */
+  /**
+   * The same when no step is of ports: a frame with these headers, one behind the other, matches. Empty
+   * otherwise.
+   */
   readonly headers: Int32Array;
   readonly #first: number;
   readonly #orFirst: number;
@@ -86,7 +91,7 @@ export class Pattern {
   matches(frames: Frames, row: number, skipHeaders: number, towardUp: boolean): boolean {
     const at = (row * MAX_PARTS + skipHeaders) * PART_WORDS;
     const kind = skipHeaders < frames.partCount[row]! ? frames.partWords[at]! & KIND : PORTS;
-    // What these steps know of was compiled when they were made.
+    // The protocols of these steps were compiled when the pattern was made.
     if (
       (kind === this.#first || kind === this.#orFirst) &&
       kind !== PORTS &&
@@ -97,7 +102,7 @@ export class Pattern {
     if (this.#steps === 0) return this.#inNameSpace(frames, row, skipHeaders);
     this.#item = NO_PART;
     if (this.#meets(frames, row, skipHeaders, 0, skipHeaders, towardUp)) return true;
-    // Of a row of items, such as the chunks of SCTP, any may be the one.
+    // Any item of a list, such as the chunks of SCTP, may match.
     while (this.#item !== NO_PART) {
       const next = this.#nextItem(frames, row, this.#item);
       if (next < 0) return false;
@@ -107,7 +112,10 @@ export class Pattern {
     return false;
   }
 
-  /** Whether each step behind the first is a header that has been parsed, directly behind the one before. What is not may still match. */
+  /**
+   * Whether each step behind the first is a parsed header, directly behind the one before. Other frames may
+   * still match.
+   */
   #goesStraight(frames: Frames, row: number, first: number, towardUp: boolean): boolean {
     const straight = this.#straight;
     const words = frames.partWords;
@@ -149,7 +157,7 @@ export class Pattern {
         const kind = words[first + part * PART_WORDS]!;
         if ((kind & ROLE) !== 0) {
           if ((kind & ROLE) !== PAYLOAD || !this.#isPayload(frames, row, part, step)) return false;
-          // Of a protocol that is recognised and not parsed there is no header to go on from.
+          // A protocol that is recognised and not parsed has no header from which the match could continue.
           if ((words[first + part * PART_WORDS]! & ROLE) !== 0) return step === this.#steps - 1;
         }
         const protocol = words[first + part * PART_WORDS]! & 0xffff;
@@ -187,7 +195,10 @@ export class Pattern {
     return this.#parser.deepen(frames, row, part, protocol) === 0;
   }
 
-  /** Whether the stack says what a part is: behind a port, or behind what leaves it open. */
+  /**
+   * Whether the stack determines the protocol of a part: behind a port, or behind a header whose contents are
+   * agreed.
+   */
   #isOpen(frames: Frames, row: number, part: number, step: number): boolean {
     if (step === 0 || part === 0) return false;
     if (this.#isPorts[step - 1] === 1) return true;

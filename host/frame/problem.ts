@@ -1,8 +1,8 @@
 import type { Protocols } from '../stack/protocols.ts';
 
 /**
- * What can be wrong with a header is one integer: its protocol, and the kind of problem. So that protocols which come as
- * data have named problems too, and the frame path still counts by index.
+ * What can be wrong with a header is one integer: its protocol, and the kind of problem. So that protocols
+ * which come as data have named problems too, and the frame path still counts by index.
  */
 export const PROBLEM_KINDS = [
   '',

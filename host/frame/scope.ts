@@ -3,18 +3,22 @@ import * as framesConstants from './frames.ts';
 import type { Layouts } from './layouts.ts';
 import * as layoutsConstants from './layouts.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
 const { FLAGS, IS_ITEM, IS_LEAF, STRIDE } = layoutsConstants;
 
 /*
- * Which trailers belong to which headers. A header opens its scope; a trailer of it, or the end of the frame, closes it,
- * with all that is open inside. At the end of a frame the outermost trailer is that of the outermost header, which it is
- * the padding of. An item of a row is closed by the trailer of its protocol that comes next, or at once when it is a
- * leaf; so bodies nest and repeat.
+ * Finds the trailers of each header. A header opens a scope; its trailer, or the end of the frame, closes the
+ * scope, with all scopes inside. At the end of a frame the outermost trailer belongs to the outermost header:
+ * it is its padding. The next trailer of its protocol closes an item of a list; a leaf closes at once. So
+ * bodies nest and repeat.
  */
 
-/** How many of the last parts are trailers of headers in front of part `header`: what is not of concern to who begins there. */
+/**
+ * The number of last parts that are trailers of headers in front of part `header`: no concern of a stack that
+ * begins there.
+ */
 export function trailersOutside(layouts: Layouts, frames: Frames, row: number, header: number): number {
   const words = frames.partWords;
   const first = row * MAX_PARTS * PART_WORDS;
@@ -37,7 +41,10 @@ export function trailersOutside(layouts: Layouts, frames: Frames, row: number, h
   return outside;
 }
 
-/** The address behind the last byte that a header contains: what follows closes it, or what it stands in. */
+/**
+ * The address behind the last byte that a header contains. The next part closes the header, or a header
+ * around it.
+ */
 export function scopeEnd(layouts: Layouts, frames: Frames, row: number, header: number): number {
   const words = frames.partWords;
   const first = row * MAX_PARTS * PART_WORDS;
@@ -65,7 +72,7 @@ export function scopeEnd(layouts: Layouts, frames: Frames, row: number, header: 
   return words[first + (count - outside) * PART_WORDS + 1]!;
 }
 
-/** The part that closes an item, or -1 where the end of what contains it does. */
+/** The part that closes an item; -1 where the end of the header that contains the item closes it. */
 export function itemTrailer(frames: Frames, row: number, header: number): number {
   const words = frames.partWords;
   const first = row * MAX_PARTS * PART_WORDS;
@@ -79,7 +86,10 @@ export function itemTrailer(frames: Frames, row: number, header: number): number
   return -1;
 }
 
-/** Goes back from `part` over items of a row that are closed: the part in front of all of them, which contains the row; or -1. */
+/**
+ * Goes back from part `from` over closed items of a list. Returns the header in front of them, which contains
+ * the list; or -1.
+ */
 export function beforeItems(layouts: Layouts, words: Uint32Array, first: number, from: number): number {
   let part = from;
   while (part >= 0) {
@@ -104,7 +114,10 @@ export function beforeItems(layouts: Layouts, words: Uint32Array, first: number,
   return -1;
 }
 
-/** Whether an item that was opened in front of `header` has been closed at this trailer: those inside are closed by others. */
+/**
+ * Whether this trailer closes an item that was opened in front of `header`. Other trailers close the items
+ * inside.
+ */
 function closesFromOutside(
   words: Uint32Array,
   first: number,

@@ -4,14 +4,18 @@ import type { Port, Stack, Step } from '../stack/stack.ts';
 import { EdgeTable } from './edge-table.ts';
 
 /**
- * Stacks as a trie, each with tags: nodes are numbers, and the edges between them stand in one hash. So stacks come and go
- * while frames flow without anything being recompiled, and nodes keep their numbers while something wants them.
+ * Stacks as a trie, each with tags: nodes are numbers, and the edges between them stand in one hash. So
+ * stacks come and go while frames flow without anything being recompiled, and nodes keep their numbers while
+ * something wants them.
  */
 export class StackTrie {
   readonly edges = new EdgeTable();
   /** What a node has, by node. Replaced when it grows. */
   flags = new Uint8Array(64);
-  /** By node: whose stacks end there, and where its edges lead. Read while walking only where a flag says that there are any. */
+  /**
+   * By node: whose stacks end there, and where its edges lead. Read while walking only where a flag says that
+   * there are any.
+   */
   readonly tags: number[][] = [];
   readonly children: number[][] = [];
   /** The edge that leads to a node. */
@@ -71,7 +75,10 @@ export class StackTrie {
     return edge < NAME_SPACE && this.#protocols.definition(edge)?.header?.agreed === true;
   }
 
-  /** All ways through a stack's sets, as the edges of the trie. Found once for a stack: when pieces join, frames wait for it. */
+  /**
+   * All ways through a stack's sets, as the edges of the trie. Found once for a stack: when pieces join,
+   * frames wait for it.
+   */
   #waysOf(stack: Stack): readonly Way[] {
     const protocols = this.#protocols;
     const known = knownWays.get(stack);

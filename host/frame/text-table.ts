@@ -1,6 +1,6 @@
 /**
- * Protocol numbers by textual identifier, looked up in bytes without making a string. Letters of ASCII are equal in both
- * cases.
+ * Protocol numbers by textual identifier, looked up in bytes without making a string. Letters of ASCII are
+ * equal in both cases.
  */
 export class TextTable {
   /** All identifiers behind each other. */

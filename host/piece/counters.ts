@@ -1,4 +1,6 @@
-/** Counters by name, for reading and for rare events; by index, for the frame path. Names are never forgotten. */
+/**
+ * Counters by name, for reading and for rare events; by index, for the frame path. Names are never forgotten.
+ */
 export class Counters {
   values = new Float64Array(16);
   readonly #indices = new Map<string, number>();

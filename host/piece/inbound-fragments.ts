@@ -2,15 +2,16 @@ import type { Slots } from './slots.ts';
 import { BODY_PASSED, CONTINUES, FRAGMENT_STATE, INBOUND, ORPHANED, USED } from './ticket-uses.ts';
 
 /**
- * The frames that reach a piece in fragments. All fragments of a frame have one ticket. The ticket lives until an
- * outcome passes the frame on without `more`, or ends it. The host drops fragments that arrive later.
+ * The frames that reach a piece in fragments. All fragments of a frame have one ticket. The ticket lives
+ * until an outcome passes the frame on without `more`, or ends it. The host drops fragments that arrive
+ * later.
  *
- * The ledger keeps the row of a fragment with withheld bytes, until some of those bytes go on or the ticket ends.
- * Of a fragment that the piece saw whole it keeps a count. The first row of a ticket stands in the ticket's own slot,
- * the head; further rows stand in slots without a ticket.
+ * The ledger keeps the row of a fragment with withheld bytes, until some of those bytes go on or the ticket
+ * ends. It counts the fragments that the piece saw whole. The first row of a ticket stands in the
+ * ticket's own slot, the head; further rows stand in slots without a ticket.
  *
- * A gap in the fragment indices ends the frame. Its ticket keeps what the piece still holds, and is given up when
- * nothing is held. A piece that names a ticket which was given up commits no fault.
+ * A gap in the fragment indices ends the frame. Its ticket keeps what the piece still holds, and is given up
+ * when nothing is held. A piece that names a ticket which was given up commits no fault.
  */
 export class InboundFragments {
   /** Heads without a row. */
@@ -49,8 +50,8 @@ export class InboundFragments {
   }
 
   /**
-   * Returns whether a fragment may come in: the first of a frame, or the next of one that is not complete. A fragment
-   * behind a gap ends its frame.
+   * Returns whether a fragment may come in: the first of a frame, or the next of one that is not complete. A
+   * fragment behind a gap ends its frame.
    *
    * @param fragment its index in the frame | {@link LAST_FRAGMENT}
    */
@@ -64,7 +65,8 @@ export class InboundFragments {
   }
 
   /**
-   * Takes in a fragment that was admitted. A row with withheld bytes passes to the ledger; any other stays the caller's.
+   * Takes in a fragment that was admitted. A row with withheld bytes passes to the ledger; any other stays
+   * the caller's.
    *
    * @returns the ticket of its frame
    */
@@ -125,7 +127,9 @@ export class InboundFragments {
     return ticket !== 0 && this.#givenUpCount > 0 && this.#givenUp.includes(ticket);
   }
 
-  /** Applies what an outcome said of a slot. Rows whose bytes went on, or whose ticket ended, go to `dispose`. */
+  /**
+   * Applies what an outcome said of a slot. Rows whose bytes went on, or whose ticket ended, go to `dispose`.
+   */
   settle(slot: number, dispose: (row: number) => void): void {
     const ledger = this.#ledger;
     const use = ledger.uses[slot]!;
@@ -198,7 +202,9 @@ export class InboundFragments {
     this.#count--;
   }
 
-  /** Gives up the frame that has waited longest for a fragment, among those of which the piece holds no row. */
+  /**
+   * Gives up the frame that has waited longest for a fragment, among those of which the piece holds no row.
+   */
   #makeRoom(): boolean {
     let oldest = -1;
     for (let entry = 0; entry < MOST_INBOUND; entry++) {

@@ -1,6 +1,6 @@
 /**
- * The frames that wait for one piece: a bounded ring of rows, each with the Edge and the Shape it arrives on and how many
- * parts at both ends are not the Shape's concern (the specification's N and M).
+ * The frames that wait for one piece: a bounded ring of rows, each with the Edge and the Shape it arrives on
+ * and how many parts at both ends are not the Shape's concern (the specification's N and M).
  */
 export class Inbox {
   readonly rows: Int32Array;
@@ -59,11 +59,13 @@ export class Inbox {
     }
   }
 
-  /** Forgets the first `count` frames; who called owns their references now. */
+  /** Forgets the first `count` frames; the caller owns their references now. */
   take(count: number): void {
     this.#head = (this.#head + count) | 0;
   }
 }
 
-/** Frames that may wait for one piece: 1024 are 15 ms of a gigabit in large frames, and more than any batch. */
+/**
+ * Frames that may wait for one piece: 1024 are 15 ms of a gigabit in large frames, and more than any batch.
+ */
 export const INBOX_FRAMES = 1024;

@@ -4,20 +4,25 @@ import type { Slots } from './slots.ts';
 import { INBOUND, MOVED, OUTBOUND } from './ticket-uses.ts';
 
 /**
- * The tickets of one named piece: which frames are inside it. A ticket is the host's name for a frame that went in; it
- * ends when an outcome passes the frame on or ends it for a described reason. What has done neither is held, and holding
- * is capped, so that a piece cannot keep the lane's rooms to itself.
+ * The tickets of one named piece: which frames are inside it. A ticket is the host's name for a frame that
+ * went in; it ends when an outcome passes the frame on or ends it for a described reason. Any other ticket is
+ * held, and their number is capped, so that a piece cannot keep the lane's rooms to itself.
  *
- * A ticket is a slot's index below a number that grows with each use of the slot: a ticket that has ended, that was
- * never given, or that belongs to another piece's slot of another age is told from a living one by one comparison.
+ * A ticket is a slot's index below a number that grows with each use of the slot. So one comparison
+ * distinguishes a live ticket from one that has ended, that was never given, or that belongs to another
+ * piece's slot of another age.
  *
- * All of it stands in one region, a head and then arrays one behind the other, so that it can be in the memory of the lane and
- * the engine's frame kernel work on it as well: `engine/kernel/assembly/ledger.ts` has the same layout.
+ * The ledger is one region: a head, and arrays one behind the other. So it can stand in the memory of the
+ * lane, where the engine's frame kernel works on it too: `engine/kernel/assembly/ledger.ts` has the same
+ * layout.
  */
 export class Ledger implements Slots {
   /** The frame of a live ticket, by slot; the ledger owns a reference to it unless `moved`. */
   readonly rows: Int32Array;
-  /** Where the withheld body of the frame begins, by slot: an address of the lane's memory; 0 where none is withheld. */
+  /**
+   * Where the withheld body of the frame begins, by slot: an address of the lane's memory; 0 where none is
+   * withheld.
+   */
   readonly bodyStarts: Uint32Array;
   readonly bodyLengths: Uint32Array;
   /** The state of each ticket, by slot: bits of `ticket-uses.ts`. */
@@ -25,9 +30,9 @@ export class Ledger implements Slots {
   /** Incomplete frames that come in fragments, and those that leave in fragments. */
   readonly inbound: InboundFragments;
   readonly outbound: OutboundFragments;
-  /** The slot that holds a row, by row; meaningful where that slot's row is the row. */
+  /** The slot that holds a row, by row; valid only where that slot's row is this row. */
   readonly slotOfRow: Uint16Array;
-  /** Rows from this on have large rooms, of which few are to be held. */
+  /** Rows from this one on have large rooms; a piece may hold few of them. */
   readonly firstLarge: number;
   /** The region's address. */
   readonly at: number;
@@ -37,17 +42,17 @@ export class Ledger implements Slots {
   readonly #tickets: Uint32Array;
   /** The next ticket of each slot. */
   readonly #ages: Uint32Array;
-  /** The frame of the kernel's image as which a ticket went in, by slot. */
+  /** The frame in the kernel's image with which a ticket went in, by slot. */
   readonly #sent: Int32Array;
   readonly #free: Int32Array;
-  /** Slots of tickets that the outcome at hand names. */
+  /** Slots of tickets that the current outcome names. */
   readonly #used: Int32Array;
 
   /**
    * @param rows the number of rows of the lane's frame store
    * @param capacity in tickets
    * @param firstLarge the first row with a large room
-   * @param region where it stands, of {@link ledgerBytes} bytes
+   * @param region the memory for it, of {@link ledgerBytes} bytes
    */
   constructor(
     rows: number,
@@ -92,7 +97,10 @@ export class Ledger implements Slots {
     return this.#head[FREE_COUNT]!;
   }
 
-  /** Frames in large rooms that could still come in: there are few such rooms in a lane, and a piece may hold a quarter. */
+  /**
+   * Frames in large rooms that could still come in: there are few such rooms in a lane, and a piece may hold
+   * a quarter.
+   */
   get largeRoom(): number {
     return this.#head[LARGE_ROOM]!;
   }
@@ -184,12 +192,12 @@ export class Ledger implements Slots {
     this.#free[this.#head[FREE_COUNT]!++] = slot;
   }
 
-  /** Takes back the tickets that were opened last: their frames did not go in, and are the caller's again. */
+  /** Undoes the tickets that were opened last: their frames did not go in, and are the caller's again. */
   withdraw(count: number): void {
     for (let n = 0; n < count; n++) this.close(this.#free[this.#head[FREE_COUNT]!]!);
   }
 
-  /** How many tickets the outcome at hand has named. */
+  /** How many tickets the current outcome has named. */
   get usedCount(): number {
     return this.#head[USED_COUNT]!;
   }
@@ -202,12 +210,15 @@ export class Ledger implements Slots {
     return this.#used[n]!;
   }
 
-  /** The outcome at hand names a ticket for the first time. */
+  /** Notes that the current outcome names a ticket for the first time. */
   listUsed(slot: number): void {
     this.#used[this.#head[USED_COUNT]!++] = slot;
   }
 
-  /** Ends every live ticket and gives its row to `dispose`, unless the row had moved on. Answers how many frames and pieces were lost. */
+  /**
+   * Ends every live ticket and gives its row to `dispose`, unless the row had moved on. Returns how many
+   * frames and fragments were lost.
+   */
   closeAll(dispose: (row: number) => void): number {
     let closed = 0;
     for (let slot = 0; slot < this.rows.length; slot++) {
@@ -224,7 +235,7 @@ export class Ledger implements Slots {
   }
 }
 
-/** Where something stands: in memory of its own, or of the lane. */
+/** A region of memory, of its own or of the lane. */
 export interface Region {
   readonly buffer: ArrayBuffer;
   readonly at: number;
@@ -240,12 +251,12 @@ function evenly(bytes: number): number {
 }
 
 /**
- * Tickets that a piece may hold at a time: four full batches. With the largest batch of 256 that a call brings, a piece
- * that holds all that it may still leaves seven eighths of a lane's rooms to others.
+ * Tickets that a piece may hold at a time: four full batches. With the largest batch of 256 that a call
+ * brings, a piece that holds all that it may still leaves seven eighths of a lane's rooms to others.
  */
 export const MAX_HELD = 1024;
 
-/** Of the large rooms of a lane, what one piece may hold. */
+/** The share of a lane's large rooms that one piece may hold. */
 const LARGE_SHARE = 1 / 4;
 
 const SLOT_BITS = 12;

@@ -2,9 +2,9 @@ import type { Slots } from './slots.ts';
 import { CUT, OUTBOUND } from './ticket-uses.ts';
 
 /**
- * The incomplete frames that leave a piece in fragments. There is at most one for each ticket, Edge and Shape. Frames
- * of the piece's own have no ticket, so there is at most one for each Edge and Shape. Each frame has a message id,
- * unique in the lane, and its fragments carry that id and their fragment index.
+ * The incomplete frames that leave a piece in fragments. There is at most one for each ticket, Edge and
+ * Shape. Frames of the piece's own have no ticket, so there is at most one for each Edge and Shape. Each
+ * frame has a message id, unique in the lane, and its fragments carry that id and their fragment index.
  */
 export class OutboundFragments {
   /** Frames of the piece's own. */
@@ -38,8 +38,8 @@ export class OutboundFragments {
   }
 
   /**
-   * Begins a frame. Where all entries are taken, the frame with a ticket that has sent nothing for longest is cut: no
-   * more of it goes out.
+   * Begins a frame. Where all entries are taken, the frame with a ticket that has sent nothing for longest is
+   * cut: no more of it goes out.
    *
    * @returns its entry; -1 where too many frames of the piece's own are incomplete
    */
@@ -84,8 +84,8 @@ export class OutboundFragments {
   }
 
   /**
-   * Cuts the frames of an Edge and Shape where the piece is no longer joined. A piece that joins there later must not
-   * take the rest of a frame for its beginning.
+   * Cuts the frames of an Edge and Shape where the piece is no longer joined. A piece that joins there later
+   * must not take the rest of a frame for its beginning.
    */
   left(edgeShape: number): void {
     for (let entry = 0; entry < MOST; entry++)

@@ -1,4 +1,7 @@
-/** What a piece hands on in one call: rows, each with the Edge and the Shape on which it leaves. Grows when it must, and stays so. */
+/**
+ * The frames that leave a piece in one call: rows, each with its Edge and its Shape. It grows as needed, and
+ * never shrinks.
+ */
 export class Outbox {
   rows = new Int32Array(OUTBOX_FRAMES);
   /** Edge number | Shape number << 16. */
@@ -17,7 +20,9 @@ export class Outbox {
     this.length = at + 1;
   }
 
-  /** Pushes as many as `count`, whose row, Edge and Shape, and skips stand one behind the other in `passed`. */
+  /**
+   * Pushes `count` frames. Their rows, Edges and Shapes, and skips stand one behind the other in `passed`.
+   */
   pushAll(passed: Uint32Array, count: number): void {
     while (this.length + count > this.rows.length) this.#grow();
     const { rows, edgeShapes, skips } = this;

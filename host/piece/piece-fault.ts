@@ -1,8 +1,8 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * A piece broke its contract or its sandbox stopped it. The instance is discarded: after a trap its memory is in no
- * known state (C and Rust guests leak their shadow stack).
+ * A piece broke its contract or its sandbox stopped it. The instance is discarded: after a trap its memory is
+ * in no known state (C and Rust guests leak their shadow stack).
  */
 export class PieceFault extends FunnelError {
   constructor(code: FaultCode, message: string, options?: ErrorOptions) {

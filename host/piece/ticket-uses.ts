@@ -1,6 +1,6 @@
 /*
- * The state of a ticket: the bits of `Ledger.uses`. The frame kernel takes only tickets without any bit, and sets the
- * first two (`engine/kernel/assembly/ledger.ts`).
+ * The state of a ticket: the bits of `Ledger.uses`. The frame kernel takes only tickets without any bit, and
+ * sets the first two (`engine/kernel/assembly/ledger.ts`).
  */
 
 /** The ticket ends: a frame of this outcome goes on from it without `more`, or an `end` names it. */

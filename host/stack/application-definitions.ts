@@ -18,7 +18,8 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'rtcp',
     summary: 'RTP Control Protocol; a packet of it holds several (RFC 3550 §6)',
-    // Sender and receiver reports, descriptions, good-bye, application; feedback of RFC 4585, extended reports of RFC 3611.
+    // Sender and receiver reports, descriptions, good-bye, application; feedback of RFC 4585, extended
+    // reports of RFC 3611.
     identifiers: [200, 201, 202, 203, 204, 205, 206, 207].map((id) => ({ nameSpace: 'rtcp-packet', id })),
     header: {
       minimum: 4,

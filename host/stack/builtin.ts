@@ -113,7 +113,8 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
       minimum: 8,
       base: 8,
       next: { nameSpace: 'ip-protocol', at: 0, bytes: 1 },
-      // The fragment offset, and more fragments; both zero in an atomic fragment (RFC 6946), which is a whole packet.
+      // The fragment offset, and more fragments; both zero in an atomic fragment (RFC 6946), which is a whole
+      // packet.
       fragment: { at: 2, mask: 0xfff9 },
     },
   },
@@ -248,7 +249,10 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
 /** The Generic Carriers that come with the Funnel. */
 export const genericDefinitions: readonly GenericDefinition[] = [{ name: 'ip', members: ['ipv4', 'ipv6'] }];
 
-/** An IPv6 extension header: next header, then its length less the first eight bytes, in units of 8 bytes, or of 4 for AH. */
+/**
+ * An IPv6 extension header: next header, then its length less the first eight bytes, in units of 8 bytes, or
+ * of 4 for AH.
+ */
 function extension(name: string, id: number, summary: string, unit: number): ProtocolDefinition {
   const term: LengthTerm = { at: 1, mask: 0xff, shift: 0, unit };
   return {

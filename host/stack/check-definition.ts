@@ -2,8 +2,8 @@ import type { HeaderDefinition, NameSpaceDefinition, NextIdentifier } from './de
 import { FunnelError } from './funnel-error.ts';
 
 /**
- * What is wrong with a header's definition, or undefined. What passes can be parsed with: every field stands inside the
- * bytes that are there, and every number is one that the parser can hold.
+ * What is wrong with a header's definition, or undefined. What passes can be parsed with: every field stands
+ * inside the bytes that are there, and every number is one that the parser can hold.
  */
 export function definitionMistake(
   header: HeaderDefinition,

@@ -1,6 +1,8 @@
 import { FunnelError } from './funnel-error.ts';
 
-/** A protocol's definition in text that cannot be read. `message` begins with `line:column`, both counted from 1. */
+/**
+ * A protocol's definition in text that cannot be read. `message` begins with `line:column`, both counted from 1.
+ */
 export class DefinitionError extends FunnelError {
   readonly line: number;
   readonly column: number;

@@ -1,8 +1,9 @@
 /**
- * A protocol as data. From one such entry come the parser, the composer, the checks, the matching of stacks and the
- * text that is printed; a protocol is added by adding an entry, not by writing code.
+ * A protocol as data. From one such entry come the parser, the composer, the checks, the matching of stacks
+ * and the text that is printed; a protocol is added by adding an entry, not by writing code.
  *
- * All offsets count bytes from the start of the protocol's header; fields are unsigned and in network byte order.
+ * All offsets count bytes from the start of the protocol's header; fields are unsigned and in network byte
+ * order.
  */
 export interface ProtocolDefinition {
   /** Lower case, unique; what a stack calls it. */
@@ -11,9 +12,15 @@ export interface ProtocolDefinition {
   readonly summary: string;
   /** By what this protocol is known to what carries it; more than one makes the carriers equivalent. */
   readonly identifiers: readonly Identifier[];
-  /** What a stack that begins above this protocol may pass over: any number of links, and one network below a transport. */
+  /**
+   * What a stack that begins above this protocol may pass over: any number of links, and one network below a
+   * transport.
+   */
   readonly layer?: 'link' | 'network';
-  /** A header that stands between others without being asked for: a stack that does not name it looks through it. */
+  /**
+   * A header that stands between others without being asked for: a stack that does not name it looks through
+   * it.
+   */
   readonly transparent?: boolean;
   /** Absent for a protocol whose bytes are not parsed; its frames are still recognised. */
   readonly header?: HeaderDefinition;
@@ -36,8 +43,8 @@ export interface HeaderDefinition {
   /** Where it says what comes next. Absent: the contents are not told by this header. */
   readonly next?: NextIdentifier | NextPorts | NextParsed;
   /**
-   * What it contains may be agreed outside of it: a stack can name any protocol, as behind a port, which is tried where
-   * the next identifier tells nothing.
+   * What it contains may be agreed outside of it: a stack can name any protocol, as behind a port, which is
+   * tried where the next identifier tells nothing.
    */
   readonly agreed?: boolean;
   /** This header is all there is: what follows it is padding, not contents. */
@@ -46,8 +53,8 @@ export interface HeaderDefinition {
   readonly length?: LengthField;
   readonly checksum?: Checksum;
   /**
-   * Bits of a field of 16 that are all zero, or have the value `whole`, in what is no fragment. The contents of a fragment
-   * are not a whole packet, and stay opaque.
+   * Bits of a field of 16 that are all zero, or have the value `whole`, in what is no fragment. The contents
+   * of a fragment are not a whole packet, and stay opaque.
    */
   readonly fragment?: { readonly at: number; readonly mask: number; readonly whole?: number };
   /** Where the addresses stand that a checksum of what it contains has to cover. */
@@ -55,8 +62,8 @@ export interface HeaderDefinition {
   /** It stands in a row with others of its kind, each with a body of its own. */
   readonly item?: Item;
   /**
-   * The name of the parse function of a header that data cannot express, such as a textual one. It tells the lengths
-   * and the next identifier; `minimum` still holds.
+   * The name of the parse function of a header that data cannot express, such as a textual one. It tells the
+   * lengths and the next identifier; `minimum` still holds.
    */
   readonly parse?: string;
 }
@@ -91,7 +98,10 @@ export interface NextPorts {
   readonly nameSpace: string;
   readonly source: number;
   readonly destination: number;
-  /** What it contains says itself what it is, in a field that stands at this offset, which may be beyond the header. */
+  /**
+   * What it contains says itself what it is, in a field that stands at this offset, which may be beyond the
+   * header.
+   */
   readonly contents?: NextIdentifier;
 }
 
@@ -102,12 +112,16 @@ export interface NextParsed {
 }
 
 /**
- * One of several that follow each other, as the chunks of SCTP. It ends at its length, or at that of its header when it
- * is a leaf; behind that comes padding, which is its trailer, and then another of this Name Space.
+ * One of several that follow each other, as the chunks of SCTP. It ends at its length, or at that of its
+ * header when it is a leaf; behind that comes padding, which is its trailer, and then another of this Name
+ * Space.
  */
 export interface Item {
   readonly nameSpace: string;
-  /** Where the next one says which it is. With a parse function: left out, since that tells whether there is another. */
+  /**
+   * Where the next one says which it is. With a parse function: left out, since that tells whether there is
+   * another.
+   */
   readonly at?: number;
   readonly bytes?: 1 | 2;
   /** Padded to a multiple of so many bytes; 1 when left out. */
@@ -127,7 +141,8 @@ export interface Checksum {
   /**
    * - `header`: the Internet checksum (RFC 1071) of this header; also checked when parsing;
    * - `contents`: the same of header and contents;
-   * - `pseudo`: the same, and of the addresses, the length and the protocol number of what carries it (RFC 8200 §8.1);
+   * - `pseudo`: the same, and of the addresses, the length and the protocol number of what carries it (RFC
+   *   8200 §8.1);
    * - `crc32c`: of header and contents (RFC 9260 appendix A), 32 bits.
    */
   readonly kind: 'header' | 'contents' | 'pseudo' | 'crc32c';

@@ -1,10 +1,12 @@
 /**
- * Foreign text: names and messages from pieces, files, configurations and networks. A person reads it on a terminal, so
- * every output of it goes through one of these three functions. They share one set of dangerous characters.
+ * Foreign text: names and messages from pieces, files, configurations and networks. A person reads it on a
+ * terminal, so every output of it goes through one of these three functions. They share one set of dangerous
+ * characters.
  */
 
 /**
- * Foreign text for one line: line ends and tabs become spaces, and dangerous characters become escapes such as `\u{1b}`.
+ * Foreign text for one line: line ends and tabs become spaces, and dangerous characters become escapes such
+ * as `\u{1b}`.
  *
  * @param longest code units that are kept; what is cut is replaced by `…`
  */
@@ -18,7 +20,10 @@ export function escaped(text: string): string {
   return text.replace(DANGEROUS, (character) => SHORT_ESCAPES.get(character) ?? `\\u{${hexOf(character)}}`);
 }
 
-/** `JSON.stringify` with dangerous characters as JSON's own escapes, so that parsing returns the value unchanged. */
+/**
+ * `JSON.stringify` with dangerous characters as JSON's own escapes, so that parsing returns the value
+ * unchanged.
+ */
 export function jsonText(value: unknown, space?: number): string {
   const text = JSON.stringify(value, undefined, space);
   // A line feed in the result is layout: JSON.stringify has escaped those inside strings.
@@ -36,10 +41,11 @@ function hexOf(character: string): string {
 }
 
 /**
- * Characters that can steer a terminal (Cc), break a line (Zl, Zp), turn the direction of writing or hide (Cf), or that no
- * two fonts show alike (private use, lone surrogates, noncharacters). The ignorable ones show nothing at all: fillers,
- * variation selectors, and the tags of U+E0000 to U+E0FFF, assigned or not. Braille blank and the null notehead are
- * fillers that Unicode does not call ignorable. Text that hides in them makes two different names look the same.
+ * Characters that can steer a terminal (Cc), break a line (Zl, Zp), turn the direction of writing or hide
+ * (Cf), or that no two fonts show alike (private use, lone surrogates, noncharacters). The ignorable ones
+ * show nothing at all: fillers, variation selectors, and the tags of U+E0000 to U+E0FFF, assigned or not.
+ * Braille blank and the null notehead are fillers that Unicode does not call ignorable. Text that hides in
+ * them makes two different names look the same.
  */
 const DANGEROUS =
   /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}\p{Default_Ignorable_Code_Point}\u2800\u{1d159}]/gu;

@@ -26,8 +26,8 @@ function formatProtocols(names: readonly string[], protocols: Protocols): string
 }
 
 /**
- * An identifier without a protocol is written as its registered name where that is read back as the same, or as it is:
- * the step before tells its Name Space.
+ * An identifier without a protocol is written as its registered name where that is read back as the same, or
+ * as it is: the step before tells its Name Space.
  */
 function formatName(name: string, protocols: Protocols): string {
   const colon = name.indexOf(':');

@@ -1,4 +1,7 @@
-/** The root of every error that the host reports: a stable code, and a message that says what, where and what to do. */
+/**
+ * The root of every error that the host reports: a stable code, and a message that says what, where and what
+ * to do.
+ */
 export class FunnelError extends Error {
   /** Stable; begins with `FT_`. */
   readonly code: string;

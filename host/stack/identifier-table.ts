@@ -1,6 +1,7 @@
 /**
- * Protocol numbers by identifier, for one Name Space. Up to 16 bits they stand in an array; identifiers of 32 bits stand
- * in a hash with linear probing, and text in the order in which it came. Looking up a number makes nothing.
+ * Protocol numbers by identifier, for one Name Space. Up to 16 bits they stand in an array; identifiers of 32
+ * bits stand in a hash with linear probing, and text in the order in which it came. Looking up a number makes
+ * nothing.
  */
 export class IdentifierTable {
   /** For up to 16 bits: protocol numbers by identifier. Empty for larger ones. */

@@ -91,7 +91,10 @@ describe('matchStacks', () => {
   });
 });
 
-/** A bare number in the notation means what it is in each Name Space that the step before it has; so it may come back as more. */
+/**
+ * A bare number in the notation means what it is in each Name Space that the step before it has; so it may
+ * come back as more.
+ */
 function withoutNamesakes(read: Stack, written: Stack): Stack {
   const steps = read.steps.map((step, n) => {
     const before = written.steps[n];

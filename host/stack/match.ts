@@ -13,13 +13,14 @@ export interface Match {
 }
 
 /**
- * The specification's matching: find an equivalent start, compare layer by layer for overlap of the sets, and at the end
- * of the shorter it is a match.
+ * The specification's matching: find an equivalent start, compare layer by layer for overlap of the sets, and
+ * at the end of the shorter it is a match.
  *
- * Where the start may be: links in front of one of the two are passed over when the other begins above them; a stack that
- * begins with a transport, or with anything else that IP carries, begins above one IP header. No other layer is passed
- * over, so nothing matches inside a tunnel that it does not name. An explicit lowest Name Space demands nothing of what
- * lies below. Transparent headers that one of the two does not name stand between its layers.
+ * Where the start may be: links in front of one of the two are passed over when the other begins above them;
+ * a stack that begins with a transport, or with anything else that IP carries, begins above one IP header. No
+ * other layer is passed over, so nothing matches inside a tunnel that it does not name. An explicit lowest
+ * Name Space demands nothing of what lies below. Transparent headers that one of the two does not name stand
+ * between its layers.
  *
  * Symmetric, but for the order of words in the explanation.
  */
@@ -91,7 +92,10 @@ class Matcher {
     return undefined;
   }
 
-  /** Compares from layers i and j on. `failed` keeps hostile stacks of transparent headers from taking exponential time. */
+  /**
+   * Compares from layers i and j on. `failed` keeps hostile stacks of transparent headers from taking
+   * exponential time.
+   */
   #align(
     a: readonly Layer[],
     i: number,
@@ -122,7 +126,10 @@ class Matcher {
     return found;
   }
 
-  /** Adds the rest of the longer, as far as each layer can stand on the one below it; undefined when one cannot. */
+  /**
+   * Adds the rest of the longer, as far as each layer can stand on the one below it; undefined when one
+   * cannot.
+   */
   #append(agreed: readonly Layer[], rest: readonly Layer[]): readonly Layer[] | undefined {
     const layers = [...agreed];
     for (const layer of rest) {
@@ -133,7 +140,10 @@ class Matcher {
     return layers;
   }
 
-  /** What of a layer can stand directly on the one below, which may have become narrower; undefined when nothing can. */
+  /**
+   * What of a layer can stand directly on the one below, which may have become narrower; undefined when
+   * nothing can.
+   */
   #standingOn(below: Layer | undefined, layer: Layer): Layer | undefined {
     if (below?.kind !== 'protocols' || layer.kind === 'ports') return layer;
     if (below.protocols.some((name) => this.#definition(name)?.header?.agreed)) return layer;
@@ -250,8 +260,8 @@ class Matcher {
 }
 
 /**
- * The part of a stack that begins above one IP header without naming it: its first step less what does not. Undefined
- * when nothing of it does.
+ * The part of a stack that begins above one IP header without naming it: its first step less what does not.
+ * Undefined when nothing of it does.
  */
 export function partAboveNetwork(stack: Stack, protocols: Protocols): Stack | undefined {
   const [first, ...rest] = stack.steps;

@@ -4,15 +4,17 @@ import { pppNumbers, rtpPayloadTypes, sctpPayloadProtocols, uriSchemes } from '.
 import { services } from './registry/services.ts';
 
 /**
- * The names that a registry gives to identifiers of one Name Space. They say nothing of what the identifiers stand for:
- * that is a protocol's definition, and a protocol of the same name goes first.
+ * The names that a registry gives to identifiers of one Name Space, without a definition of what they stand
+ * for. A protocol of the same name precedes.
  */
 export class NameRegistry {
   readonly #numbers = new Map<string, number>();
   readonly #names = new Map<number, string>();
   readonly #texts = new Set<string>();
 
-  /** The first name that an identifier gets is the one that is written; the first identifier that a name gets has it. */
+  /**
+   * The first name of an identifier is the one that is printed; the first identifier of a name has it.
+   */
   add(number: number, ...names: readonly string[]): void {
     for (const name of names) if (!this.#numbers.has(name)) this.#numbers.set(name, number);
     if (names.length > 0 && !this.#names.has(number)) this.#names.set(number, names[0]!);
@@ -51,7 +53,7 @@ export function registeredNameSpaces(): readonly string[] {
   return [...registries.keys()];
 }
 
-/** What stacks can call by a registered name, in any Name Space. */
+/** All registered names that stacks can use, in any Name Space. */
 export function registeredNames(): readonly string[] {
   allNames ??= [...new Set([...registries.values()].flatMap(({ names }) => names))];
   return allNames;
@@ -60,8 +62,8 @@ export function registeredNames(): readonly string[] {
 let allNames: readonly string[] | undefined;
 
 /**
- * Ports that netbase leaves out. 6bed4 has its number from its software; the others are IANA's, with the documents that
- * they are from.
+ * Ports that netbase leaves out. 6bed4 has its number from its software; the others are IANA's, with the
+ * documents that they are from.
  */
 const keptPorts = `
 25790 udp 6bed4
@@ -110,7 +112,7 @@ function ports(transport: string): NameRegistry {
   );
 }
 
-/** A name is more than another name of something else: "dicom" is one of each. */
+/** A name can be the name of one service and the alias of another: "dicom" is both. */
 function registryOf(entries: readonly (readonly [number, ...string[]])[]): NameRegistry {
   const registry = new NameRegistry();
   for (const [number, name] of entries) if (name !== undefined) registry.add(number, name);
@@ -118,7 +120,10 @@ function registryOf(entries: readonly (readonly [number, ...string[]])[]): NameR
   return registry;
 }
 
-/** DNS-SD makes its names from those of services (RFC 6763 §7), as far as they are names of services (RFC 6335 §5.1). */
+/**
+ * DNS-SD makes its names from those of services (RFC 6763 §7), as far as they are names of services (RFC 6335
+ * §5.1).
+ */
 function serviceTypes(): readonly string[] {
   return linesOf(keptPorts + services).flatMap((line) => {
     const [, transports, ...names] = line.split(' ');

@@ -22,8 +22,9 @@ export interface TextDefinition {
 }
 
 /**
- * Reads a protocol's definition from the text that a piece brings; README.md of this folder has the grammar. The text may
- * come from anyone. What it says is checked where it is defined, against the Name Spaces and protocols that there are.
+ * Reads a protocol's definition from the text that a piece brings; README.md of this folder has the grammar.
+ * The text may come from anyone. `Protocols` checks the result against the Name Spaces and protocols that are
+ * defined.
  *
  * @throws DefinitionError with line and column, and what to write instead
  */
@@ -59,7 +60,7 @@ class DefinitionParser {
   readonly #text: string;
   #tokens: Token[] = [];
   #at = 0;
-  /** Behind the last byte of every field, which must be there to be read. */
+  /** The offset behind the last byte of all fields, which must be there to be read. */
   #reach = 0;
 
   #summary = '';
@@ -200,7 +201,7 @@ class DefinitionParser {
     }
     const isFixed = this.#terms.length === 0;
     return {
-      // What is not said follows: a fixed header is its own least, any other must have the fields that are read.
+      // Without a clause "least": a fixed header needs all its bytes, any other the fields that are read.
       minimum: this.#least ?? Math.max(1, this.#base, isFixed ? 0 : this.#reach),
       base: this.#base,
       ...(isFixed ? {} : { terms: this.#terms }),

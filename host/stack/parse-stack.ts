@@ -14,8 +14,8 @@ import {
 import { StackError } from './stack-error.ts';
 
 /**
- * Reads a stack: `ethertype:ipv4/udp/5060`, `ip/{udp,tcp}/sip`, `ppp:ipv6`, `ip/udp/local:5060`, `ipv4/udp/*\/ipv6`,
- * `ethertype:`. The text may come from anyone.
+ * Reads a stack: `ethertype:ipv4/udp/5060`, `ip/{udp,tcp}/sip`, `ppp:ipv6`, `ip/udp/local:5060`,
+ * `ipv4/udp/*\/ipv6`, `ethertype:`. The text may come from anyone.
  *
  * @throws StackError with the column, and what to write instead
  */
@@ -142,7 +142,10 @@ class StackParser {
     return step;
   }
 
-  /** The Name Spaces in which the next step is read; undefined where any protocol may follow, as behind a port. */
+  /**
+   * The Name Spaces in which the next step is read; undefined where any protocol may follow, as behind a
+   * port.
+   */
   #contained(
     before: Step | undefined,
     leading: NameSpaceDefinition | undefined,

@@ -9,8 +9,9 @@ import { parseDefinition } from './parse-definition.ts';
 /**
  * The Name Spaces and Protocols that a lane knows, with the numbers by which its frames name them.
  *
- * A number is given once and never to another protocol, so a part that was marked long ago is never misread. An
- * identifier without a protocol of its own can be given one (`intern`): it is then recognised but not parsed.
+ * A number is never given to another protocol, so a part that was marked long ago is never misread.
+ * An identifier without a protocol of its own can be given one (`intern`): it is then recognised but not
+ * parsed.
  */
 export class Protocols {
   readonly #byName = new Map<string, number>();
@@ -23,9 +24,9 @@ export class Protocols {
   /** For each protocol, the numbers of the Name Spaces that it has an identifier in. */
   readonly #memberships: number[][] = [[]];
   readonly #generics = new Map<string, GenericDefinition>();
-  /** What came as text, by name: to tell whether another text means the same. */
+  /** Definitions that came as text, by name: to compare another text with them. */
   readonly #brought = new Map<string, string>();
-  /** The last number of those that come with the Funnel. */
+  /** The last number of the protocols that come with the Funnel. */
   readonly #lastOwn: number;
   readonly #ownNameSpaces: number;
 
@@ -45,7 +46,9 @@ export class Protocols {
     return this.#names.length;
   }
 
-  /** Grows whenever something is defined or numbered: what was made of stacks before may be otherwise. */
+  /**
+   * Grows with each definition and each new number: results that were computed from stacks may be outdated.
+   */
   get version(): number {
     return this.#version;
   }
@@ -64,21 +67,26 @@ export class Protocols {
     return this.#definitions[number];
   }
 
-  /** The protocol that has this identifier, or 0. Live: it is no copy, and what is defined later appears in it. */
+  /**
+   * The protocol that has this identifier, or 0.
+   */
   identify(nameSpace: number, id: number | string): number {
     const table = this.#tables[nameSpace];
     if (table === undefined) return 0;
     return typeof id === 'number' ? table.get(id) : table.getText(id);
   }
 
-  /** All protocol numbers of a Name Space by identifier, live, for those who look up often. */
+  /**
+   * All protocol numbers of a Name Space by identifier, for frequent look-ups. Later definitions appear in
+   * it.
+   */
   table(nameSpace: number): IdentifierTable {
     const table = this.#tables[nameSpace];
     if (table === undefined) throw new RangeError(`there is no name space ${nameSpace}`);
     return table;
   }
 
-  /** The number of a Name Space, from 0, or -1. Of another kind than the numbers of protocols. */
+  /** The number of a Name Space, from 0, or -1. Name Spaces and protocols are numbered separately. */
   nameSpaceNumber(name: string): number {
     return this.#nameSpaceNumbers.get(name) ?? -1;
   }
@@ -127,7 +135,9 @@ export class Protocols {
     );
   }
 
-  /** The name by which a stack can say an identifier that has no protocol, where it is read back as the same. */
+  /**
+   * The name for an identifier without a protocol in a stack, where the name is read back as this identifier.
+   */
   registeredName(nameSpace: string, id: number): string | undefined {
     const name = nameRegistry(nameSpace).name(id);
     return name === undefined || this.number(name) !== 0 || this.#generics.has(name) ? undefined : name;
@@ -163,8 +173,8 @@ export class Protocols {
   }
 
   /**
-   * Adds a protocol. It may define a header for identifiers that were interned before, but not take one from another
-   * protocol. Nothing has changed when this throws.
+   * Adds a protocol. It may define a header for identifiers that were interned before, but not take one from
+   * another protocol. Nothing has changed when this throws.
    *
    * @returns its number
    * @throws FunnelError FT_PROTOCOL_TWICE, FT_PROTOCOL_IDENTIFIER, FT_PROTOCOL_INVALID, FT_PROTOCOL_FULL
@@ -182,12 +192,13 @@ export class Protocols {
   }
 
   /**
-   * Adds a protocol that a piece brings as text, with the Name Spaces that it brings. Of a protocol that comes with the
-   * Funnel, the Funnel's own definition goes first; one that was brought before must be exactly the same. Nothing has
-   * changed when this throws.
+   * Adds a protocol that a piece brings as text, with its Name Spaces. The Funnel's own definition of a
+   * protocol precedes. A definition that was brought before must be exactly the same. Nothing has changed
+   * when this throws.
    *
    * @returns its number
-   * @throws FunnelError as {@link define} does, FT_PROTOCOL_DIFFERS; DefinitionError FT_PROTOCOL_SYNTAX, FT_PROTOCOL_TOO_LONG
+   * @throws FunnelError as {@link define} does, FT_PROTOCOL_DIFFERS; DefinitionError FT_PROTOCOL_SYNTAX,
+   * FT_PROTOCOL_TOO_LONG
    */
   defineFromText(name: string, text: string): number {
     const known = this.number(name);
@@ -230,7 +241,8 @@ export class Protocols {
   }
 
   /**
-   * The protocol of an identifier; one that is recognised but not parsed when nobody has defined it.
+   * The protocol of an identifier. An identifier without a definition gets a number, and is recognised but
+   * not parsed.
    *
    * @throws FunnelError FT_PROTOCOL_FULL, FT_PROTOCOL_IDENTIFIER
    */
@@ -312,15 +324,20 @@ export class Protocols {
   }
 }
 
-/** What an identifier without a protocol of its own is called. */
+/** The name of an identifier without a protocol of its own. */
 export function internedName(nameSpace: string, id: number | string): string {
   return `${nameSpace}:${id}`;
 }
 
-/** What strangers may add to one lane, so that none can take all numbers, or the memory for their tables. */
+/**
+ * Limits of what pieces may add to one lane, so that none can take all numbers, or the memory for their
+ * tables.
+ */
 const MOST_BROUGHT = 1024;
 const MOST_BROUGHT_NAME_SPACES = 64;
 /** Parts hold a protocol in 16 bits. */
 const LARGEST_NUMBER = 0xffff;
-/** For those who need no protocols of their own: stacks that name what comes with the Funnel. Never added to. */
+/**
+ * The protocols that come with the Funnel, for callers that add none. Nothing may be added to this registry.
+ */
 export const standardProtocols = new Protocols();

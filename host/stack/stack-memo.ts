@@ -5,8 +5,8 @@ import type { Protocols } from './protocols.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * What parsing, writing and matching of stacks came to, for those who ask for the same again and again: a change of a
- * running puzzle does, while frames wait. It holds for what is defined now: a new protocol begins it anew.
+ * A cache of parsed, printed and matched stacks. A change of a running puzzle needs the same ones again and
+ * again, while frames wait. The cache is cleared when a protocol is defined.
  */
 export class StackMemo {
   readonly #protocols: Protocols;
@@ -74,6 +74,9 @@ export class StackMemo {
 }
 
 const memos = new WeakMap<Protocols, StackMemo>();
-/** Many times the stacks of a puzzle of a thousand pieces, of which most are alike; who listens on ever new ones fills no more. */
+/**
+ * Many times the number of stacks in a puzzle of a thousand pieces, most of them alike. A piece that listens
+ * on ever new stacks cannot fill more.
+ */
 const MOST_KNOWN = 4096;
 const LONGEST_KEY = 512;

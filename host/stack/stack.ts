@@ -1,6 +1,9 @@
 /** A matching description: an optional initial Name Space, and steps, each contained in the one before it. */
 export interface Stack {
-  /** The lowest Name Space, made explicit. With steps it is not enforced; without steps it stands for all that it names. */
+  /**
+   * The lowest Name Space, made explicit. With steps it is not enforced; without steps it stands for all
+   * protocols in it.
+   */
   readonly nameSpace?: string;
   readonly steps: readonly Step[];
 }
@@ -20,7 +23,7 @@ export interface PortStep {
 }
 
 export interface Port {
-  /** Whose port: of the end above (local), of the end below (remote), or of any of both. */
+  /** The end that has the port: above (local), below (remote), or either. */
   readonly end: End;
   /** `open`: to be filled by a setting or by `listen`. */
   readonly port: number | 'open';
@@ -28,7 +31,9 @@ export interface Port {
 
 export type End = 'local' | 'remote' | 'either';
 
-/** The ports on which an endpoint has to listen for this stack: those at the local end of its first port step. */
+/**
+ * The ports on which an endpoint has to listen for this stack: those at the local end of its first port step.
+ */
 export function localPorts(stack: Stack): readonly number[] {
   for (const step of stack.steps) {
     if (step.kind === 'ports') {
@@ -38,7 +43,7 @@ export function localPorts(stack: Stack): readonly number[] {
   return [];
 }
 
-/** Whether a step is still to be filled: until then, the stack is that of no frame. */
+/** Whether a step is still open: until it is filled, no frame has this stack. */
 export function hasOpenStep({ steps }: Stack): boolean {
   return steps.some((step) => step.kind === 'ports' && step.ports.some(({ port }) => port === 'open'));
 }

@@ -11,7 +11,9 @@ export function releaseAll(frames: Frames): void {
   for (let row = 0; row < frames.rows; row++) while (frames.references[row]! > 0) frames.release(row);
 }
 
-/** Puts bytes into a new row as one payload that begins with a protocol; `odd` shifts them by that many bytes. */
+/**
+ * Puts bytes into a new row as one payload that begins with a protocol; `odd` shifts them by that many bytes.
+ */
 export function put(frames: Frames, bytes: Uint8Array, protocol: string, odd = 0): number {
   const row = frames.allocate(bytes.length + odd);
   const start = frames.start[row]! + odd;

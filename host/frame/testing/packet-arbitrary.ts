@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * For tests: packets of many layers, made byte by byte from the RFCs without the parser's tables, with their checksums
- * and lengths filled in the slow and obvious way.
+ * For tests: packets of many layers, made byte by byte from the RFCs without the parser's tables, with their
+ * checksums and lengths filled in the slow and obvious way.
  */
 export interface Packet {
   readonly bytes: Uint8Array;
@@ -318,7 +318,10 @@ function headerOf(
   }
 }
 
-/** The addresses that {@link headerOf} gives to an IP header, the length and the protocol (RFC 768, RFC 8200 §8.1). */
+/**
+ * The addresses that {@link headerOf} gives to an IP header, the length and the protocol (RFC 768, RFC 8200
+ * §8.1).
+ */
 function pseudoHeader(carrier: Layer, protocol: number, length: number): Uint8Array {
   if (carrier.kind === 'ipv4') {
     const tail = new Uint8Array(4);

@@ -2,7 +2,10 @@ import { standardProtocols as protocols } from '../../stack/protocols.ts';
 import type { Port, Stack } from '../../stack/stack.ts';
 import type { Packet } from './packet-arbitrary.ts';
 
-/** For tests: what stacks accept of a packet, by comparing each way through each stack with each place in a full list of headers. */
+/**
+ * For tests: what stacks accept of a packet, by comparing each way through each stack with each place in a
+ * full list of headers.
+ */
 export interface Accepted {
   readonly tag: number;
   /** Headers in front of the stack. */
@@ -93,7 +96,10 @@ function startsAboveNetwork(packet: Packet): number[] {
   return starts;
 }
 
-/** The outermost place where anything in a Name Space stands; and the same above one network header, for what that carries. */
+/**
+ * The outermost place where anything in a Name Space stands; and the same above one network header, for what
+ * that carries.
+ */
 function startsInNameSpace(packet: Packet, nameSpace: string): number[] {
   const isIn = (at: number) =>
     definitionAt(packet, at)?.identifiers.some((each) => each.nameSpace === nameSpace) ||

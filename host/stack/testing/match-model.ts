@@ -2,8 +2,8 @@ import { standardProtocols as protocols } from '../protocols.ts';
 import type { Stack } from '../stack.ts';
 
 /**
- * For tests: whether two stacks match, by a literal and slow reading of the specification. It writes out every way through
- * both stacks and every place where each may start, and compares item by item.
+ * For tests: whether two stacks match, by a literal and slow reading of the specification. It writes out
+ * every way through both stacks and every place where each may start, and compares item by item.
  */
 export function literally(a: Stack, b: Stack): boolean {
   return waysOf(a).some((x) => waysOf(b).some((y) => meet(x, y)));
@@ -68,7 +68,10 @@ function startsIn(long: Item[], short: Item[]): boolean {
   return false;
 }
 
-/** Whether the items agree up to the end of the shorter, when transparent headers may be left out behind the first. */
+/**
+ * Whether the items agree up to the end of the shorter, when transparent headers may be left out behind the
+ * first.
+ */
 function same(x: Item[], y: Item[]): boolean {
   return withoutTransparent(x).some((left) =>
     withoutTransparent(y).some((right) =>

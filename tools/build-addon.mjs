@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Compiles the native addon (host/endpoint/addon/*.c) into dist/addon/funnel-io.node, with the C compiler and the
+ * Compiles the native addon (host/endpoint/addon/*.c) into dist/addon/funnel-io.node, and the helper for network
+ * namespaces (host/endpoint/namespace/helper/*.c) into dist/addon/funnel-namespace, with the C compiler and the
  * headers of this machine and nothing else. Where it cannot, it says what to install, and the Funnel works without.
  *
  *   node tools/build-addon.mjs [--strict] [--force]
@@ -10,7 +11,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -23,10 +24,11 @@ export function buildAddon(options = {}) {
   const { strict = false, force = false, env = process.env } = options;
   const outDir = options.outDir ?? join(ROOT, 'dist', 'addon');
   const path = join(outDir, 'funnel-io.node');
+  const helperPath = join(outDir, 'funnel-namespace');
   const reasonPath = join(outDir, 'absent.txt');
   const fail = (/** @type {string} */ reason, /** @type {string} */ install) => {
     mkdirSync(outDir, { recursive: true });
-    rmSync(path, { force: true });
+    for (const each of [path, helperPath]) rmSync(each, { force: true });
     writeFileSync(reasonPath, `${reason} ${install}\n`);
     return /** @type {const} */ ({ ok: false, reason, install });
   };
@@ -39,38 +41,41 @@ export function buildAddon(options = {}) {
   if (headers === undefined)
     return fail("Node's C headers (node_api.h, uv.h) were not found.", INSTALL_HEADERS);
 
-  const sources = filesOf('.c');
+  const common = ['-std=gnu11', '-D_GNU_SOURCE', '-O2', '-fno-strict-aliasing', '-fstack-protector-strong'];
+  common.push('-Wall', '-Wextra', ...(strict ? ['-Werror'] : []));
   const flags = [
-    ...[
-      '-std=gnu11',
-      '-D_GNU_SOURCE',
-      '-O2',
-      '-fPIC',
-      '-fvisibility=hidden',
-      '-fno-strict-aliasing',
-      '-shared',
-    ],
-    ...['-fstack-protector-strong', '-Wall', '-Wextra', ...(strict ? ['-Werror'] : [])],
+    ...common,
+    ...['-fPIC', '-fvisibility=hidden', '-shared'],
     ...headers.flatMap((folder) => ['-isystem', folder]),
   ];
-  const stamp = stampOf(sources, [compiler, ...flags, process.version, process.arch]);
+  const stamp = stampOf([compiler, ...flags, process.version, process.arch]);
   const stampPath = join(outDir, 'funnel-io.stamp');
-  if (!force && existsSync(path) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) {
-    return { ok: true, path, built: false };
-  }
+  const isBuilt = existsSync(path) && existsSync(helperPath) && existsSync(stampPath);
+  if (!force && isBuilt && readFileSync(stampPath, 'utf8') === stamp) return { ok: true, path, built: false };
 
   mkdirSync(outDir, { recursive: true });
   // Under another name first: another process may be building, or have the present one loaded.
-  const made = join(outDir, `funnel-io.${process.pid}.tmp`);
-  const run = spawnSync(compiler, [...flags, '-o', made, ...sources.map((name) => join(SOURCES, name))], {
-    encoding: 'utf8',
-    env,
-  });
-  if (run.status !== 0) {
+  const compile = (
+    /** @type {string} */ into,
+    /** @type {readonly string[]} */ how,
+    /** @type {string} */ folder,
+  ) => {
+    const made = `${into}.${process.pid}.tmp`;
+    const sources = filesIn(folder, '.c').map((name) => join(folder, name));
+    const run = spawnSync(compiler, [...how, '-o', made, ...sources], { encoding: 'utf8', env });
+    if (run.status === 0) return made;
     rmSync(made, { force: true });
     const told = (run.stderr || run.error?.message || `status ${run.status}`).trim();
-    return fail(`The compiler refused the addon:\n${told}\n`, INSTALL_COMPILER);
+    return fail(`The compiler refused ${basename(into)}:\n${told}\n`, INSTALL_COMPILER);
+  };
+  const helperMade = compile(helperPath, common, HELPER_SOURCES);
+  if (typeof helperMade !== 'string') return helperMade;
+  const made = compile(path, flags, SOURCES);
+  if (typeof made !== 'string') {
+    rmSync(helperMade, { force: true });
+    return made;
   }
+  renameSync(helperMade, helperPath);
   renameSync(made, path);
   writeFileSync(stampPath, stamp);
   rmSync(reasonPath, { force: true });
@@ -79,6 +84,7 @@ export function buildAddon(options = {}) {
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const SOURCES = join(ROOT, 'host', 'endpoint', 'addon');
+const HELPER_SOURCES = join(ROOT, 'host', 'endpoint', 'namespace', 'helper');
 /** From any folder: this may be in a package that somebody else has installed. */
 const HOW = `node ${fileURLToPath(import.meta.url)}`;
 const INSTALL_COMPILER = `Install one (on Debian: apt-get install gcc libc6-dev) and build again: ${HOW}`;
@@ -86,13 +92,6 @@ const INSTALL_HEADERS =
   'Install them (on Debian, for its own nodejs: apt-get install libnode-dev libuv1-dev; packages of nodesource and ' +
   'nodejs.org bring them along), or name their folder in the variable NODE_HEADERS, and build again: ' +
   HOW;
-
-/** The names of the addon's files that end so, in a fixed order. @param {string} end */
-function filesOf(end) {
-  return readdirSync(SOURCES)
-    .filter((name) => name.endsWith(end))
-    .sort();
-}
 
 /** @param {Record<string, string | undefined>} env */
 function findCompiler(env) {
@@ -128,12 +127,20 @@ function findHeaders(env, folders) {
   return [...new Set([node, uv])].filter((folder) => folder !== '/usr/include');
 }
 
-/** @param {readonly string[]} sources @param {readonly string[]} others */
-function stampOf(sources, others) {
+/** @param {readonly string[]} others */
+function stampOf(others) {
   const hash = createHash('sha256').update(others.join('\0'));
-  for (const name of [...sources, ...filesOf('.h')])
-    hash.update(name).update(readFileSync(join(SOURCES, name)));
+  for (const folder of [SOURCES, HELPER_SOURCES])
+    for (const name of filesIn(folder, '.c', '.h'))
+      hash.update(name).update(readFileSync(join(folder, name)));
   return hash.digest('hex');
+}
+
+/** @param {string} folder @param {readonly string[]} endings */
+function filesIn(folder, ...endings) {
+  return readdirSync(folder)
+    .filter((name) => endings.some((ending) => name.endsWith(ending)))
+    .sort();
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -5,6 +5,7 @@ import { addCheck } from './commands/check.ts';
 import type { AddCommand, CommandContext } from './commands/command-context.ts';
 import { addConsent } from './commands/consent.ts';
 import { addEnd } from './commands/end.ts';
+import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
 import { addGraph } from './commands/graph.ts';
 import { addMatch } from './commands/match.ts';
@@ -15,11 +16,11 @@ import { addPlan } from './commands/plan.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
 import { addStatus } from './commands/status.ts';
-import type { Output } from './report/output.ts';
 
 /** The commands of `funnel`, in the order of `funnel --help`. */
 const commands: readonly AddCommand[] = [
   addRun,
+  addExec,
   addApply,
   addStatus,
   addEnd,
@@ -36,7 +37,7 @@ const commands: readonly AddCommand[] = [
 const pieceCommands: readonly AddCommand[] = [addPieceList, addPieceInspect, addPieceDoc];
 
 /** The whole command line. Its exit status is 0, or 1 when something is wrong. */
-export function funnelCommand(context: CommandContext, { errors, version }: ProgramOptions): Command {
+export function funnelCommand(context: CommandContext, { version }: ProgramOptions): Command {
   const program = new Command('funnel')
     .description(
       'Modifies network traffic between applications and the system, with puzzle pieces that you choose.',
@@ -44,7 +45,7 @@ export function funnelCommand(context: CommandContext, { errors, version }: Prog
     .version(version)
     .configureOutput({
       writeOut: context.output.write,
-      writeErr: errors.write,
+      writeErr: context.errors.write,
       // A usage error quotes the arguments, which may be names of files that others chose.
       outputError: (text, write) =>
         write(
@@ -62,8 +63,6 @@ export function funnelCommand(context: CommandContext, { errors, version }: Prog
 }
 
 export interface ProgramOptions {
-  /** Standard error. */
-  readonly errors: Output;
   /** The version of the package. */
   readonly version: string;
 }

@@ -95,7 +95,7 @@ async function textOf(args: readonly string[]): Promise<string> {
     text += data.toString();
   });
   const output = new Output(stream as unknown as NodeJS.WriteStream, () => {});
-  const program = funnelCommand({ output, paint: plainPaint }, { errors: output, version: '1' });
+  const program = funnelCommand({ output, errors: output, paint: plainPaint }, { version: '1' });
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
     command.exitOverride();
   try {
@@ -123,6 +123,7 @@ const cases: (readonly string[])[] = [
     ['run', '--plain', '--no-control', file],
     ['run', '--json', '--no-control', file],
   ]),
+  ...configurations.map((file) => ['exec', file, '--', EVIL]),
   ['apply', evilFile, '--control', at('answers')],
   ['apply', evilFile, '--control', at('snapshots')],
   ['status', '--control', at('answers')],
@@ -160,7 +161,7 @@ it.each(cases.map((args) => [args.join(' ').replaceAll(folder, '').replaceAll(EV
 
 it('covers every command', () => {
   const output = new Output(new PassThrough() as unknown as NodeJS.WriteStream, () => {});
-  const program = funnelCommand({ output, paint: plainPaint }, { errors: output, version: '1' });
+  const program = funnelCommand({ output, errors: output, paint: plainPaint }, { version: '1' });
   const names = program.commands.flatMap((each) =>
     each.commands.length === 0 ? [each.name()] : each.commands.map((sub) => `${each.name()} ${sub.name()}`),
   );

@@ -26,7 +26,8 @@ const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'),
 
 function fail(error: unknown): void {
   errors.write(errorText(error, paintFor(process.stderr)));
-  process.exitCode = 1;
+  // A command may have set a status that says more.
+  process.exitCode ||= 1;
 }
 
 // An error thrown outside any promise, such as in a callback of a socket, leaves the Funnel in an unknown state.
@@ -37,7 +38,7 @@ process.on('uncaughtException', (error) => {
 
 try {
   const paint = paintFor(process.stdout);
-  await funnelCommand({ output, paint }, { errors, version }).parseAsync();
+  await funnelCommand({ output, errors, paint }, { version }).parseAsync();
 } catch (error) {
   fail(error);
 }

@@ -34,9 +34,9 @@ describe('the sources', () => {
   const folder = join(import.meta.dirname, 'addon');
   /** Bottom up, a row for each layer: a file includes headers of lower rows, and its own. */
   const order = [
-    ['limits', 'packet', 'checksum'],
+    ['limits', 'packet', 'checksum', 'namespace-protocol'],
     ['values', 'instance'],
-    ['batch', 'handover'],
+    ['batch', 'handover', 'namespace'],
     ['channel'],
     ['tun', 'udp', 'udp-open', 'udp-read', 'udp-errors', 'udp-send', 'link'],
     ['module'],
@@ -131,7 +131,8 @@ describe('a process', () => {
         () => io.writeTun(-1, 0), () => io.createBatch(), () => io.createBatch({}), () => io.gather(a.batch, 0, 0, 10),
         () => io.gather(a.batch, 9, 0, 1800), () => io.gather(a.batch, 0, 2 ** 31, 1800), () => io.releaseBatch(a.batch),
         () => io.openUdp(a.batch, {}), () => io.openUdp(7, {}), () => io.setLink(0), () => io.linkIndex('a'.repeat(99)),
-        () => io.changeAddress(1, 'x', 8, 1), () => io.changeRoute(1, '::', 129, 1),
+        () => io.changeAddress(1, 'x', 8, 1, -1), () => io.changeRoute(1, '::', 129, 1, -1),
+        () => io.askNamespace(99), () => io.askNamespace(1, 2, 3, 4, 5, 'x'.repeat(70000)),
         () => io.handover('x'), () => io.dropHandover(), () => io.note(99, 'x'), () => io.note(a.channel, 'x'.repeat(70000)),
         () => io.openUdp(a.batch, { family: 4, address: '', port: 0, device: '', group: '', reuse: false, broadcast: false, key: 'x'.repeat(2000) })];
       let errors = 0; for (const each of tries) try { each(); } catch (e) { if (e.code === 'ERR_INVALID_ARG_TYPE') errors++; else console.log(e); }

@@ -29,7 +29,7 @@ export interface FunnelIo {
   /** An empty device name, or one with `%d`, lets the system choose. */
   openTun(
     batch: number,
-    options: { device: string; tap: boolean; multiQueue: boolean; key?: string },
+    options: { device: string; tap: boolean; multiQueue: boolean; key?: string } & NamespaceSockets,
   ): TunChannel;
   /** Writes the first `count` outgoing frames; answers how many went, the others are in the tally. */
   writeTun(channel: number, count: number): number;
@@ -38,11 +38,43 @@ export interface FunnelIo {
   sendUdp(channel: number, count: number): number;
   /** Of an IPv4 socket; 0 or 1. */
   setBroadcast(channel: number, on: number): void;
-  linkIndex(device: string): number;
+  /** `netlink` is a route netlink socket of the namespace in which the device is; -1 for that of this process. */
+  linkIndex(device: string, netlink: number): number;
   /** -1 leaves unchanged. `quiet`: no IPv6 link-local address, so no solicitations and no listener reports. */
-  setLink(index: number, mtu: number, up: number, quiet: number): void;
-  changeAddress(index: number, address: string, prefixLength: number, add: number): void;
-  changeRoute(index: number, destination: string, prefixLength: number, add: number): void;
+  setLink(index: number, mtu: number, up: number, quiet: number, netlink: number): void;
+  changeAddress(index: number, address: string, prefixLength: number, add: number, netlink: number): void;
+  changeRoute(index: number, destination: string, prefixLength: number, add: number, netlink: number): void;
+  /** Both ends of a control socket for a helper in another namespace. `theirs` is to be closed here once the helper has it. */
+  namespacePair(): { ours: number; theirs: number };
+  /** A request to a helper, and its reply. Waits for it, at most 20 s. Kinds are those of `addon/namespace-protocol.h`. */
+  askNamespace(
+    control: number,
+    kind: number,
+    a: number,
+    b: number,
+    c: number,
+    payload: string,
+  ): NamespaceReply;
+}
+
+/** A network namespace other than that of this process, as descriptors. */
+export interface NamespaceSockets {
+  /** The control socket of the helper inside, which opens devices; -1 for our own namespace. */
+  readonly namespace: number;
+  /** A route netlink socket that was made inside, which configures them; -1 for our own namespace. */
+  readonly netlink: number;
+}
+
+/** The network namespace of this process. */
+export const OWN_NAMESPACE: NamespaceSockets = { namespace: -1, netlink: -1 };
+
+export interface NamespaceReply {
+  /** An errno; 0 for none. */
+  readonly error: number;
+  readonly value: number;
+  readonly text: string;
+  /** Open in this process, for the caller to close; -1 for none. */
+  readonly descriptor: number;
 }
 
 /** Through these, integers pass between the addon and an endpoint. `memory` must never be transferred. */

@@ -22,6 +22,12 @@ export type EndpointErrorCode =
   | 'FT_TUN_ABSENT'
   /** The device cannot be opened or configured so. */
   | 'FT_TUN_DEVICE'
+  /** The system lets this user have no namespaces. */
+  | 'FT_NAMESPACE_FORBIDDEN'
+  /** A namespace could not be made for another reason. */
+  | 'FT_NAMESPACE'
+  /** The process that keeps a namespace was killed. */
+  | 'FT_NAMESPACE_ENDED'
   | 'FT_UDP_PORT_IN_USE'
   /** No right to this port, device or option. */
   | 'FT_UDP_PERMISSION'

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { NamespaceSockets } from '../endpoint/addon.ts';
 import type { Difference } from '../puzzle/change/difference.ts';
 import { PuzzleError } from '../puzzle/plan/puzzle-error.ts';
 import type { LaneSnapshot } from '../puzzle/runtime/snapshot.ts';
@@ -52,7 +53,9 @@ export async function startPuzzle(puzzle: Puzzle, options: FunnelOptions = {}): 
   let lane: LaneHandle;
   try {
     lane =
-      options.worker === true ? await startWorkerLane(puzzle, tell) : await startInlineLane(puzzle, tell);
+      options.worker === true
+        ? await startWorkerLane(puzzle, tell, options)
+        : await startInlineLane(puzzle, tell);
   } catch (error) {
     throw located(error, puzzle);
   }
@@ -163,6 +166,8 @@ export interface FunnelOptions extends PolicyOptions {
    * the lane, in a way that fuel does not see, is ended. Native pieces of one's own then come from `pieceModules`.
    */
   readonly worker?: boolean;
+  /** With `worker`: the network namespace in which endpoints make their devices, in place of that of this process. */
+  readonly namespace?: NamespaceSockets;
 }
 
 export interface ApplyOptions extends Pick<PolicyOptions, 'directory' | 'environment' | 'consent'> {

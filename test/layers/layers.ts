@@ -15,7 +15,8 @@ export const layers: readonly (readonly [folder: string, knows: readonly string[
   ['host/puzzle', ['host/piece', 'host/frame', 'host/stack']],
   ['host/policy', ['host/puzzle', 'host/engine', 'host/endpoint']],
   ['host/daemon', ['host/policy', 'host/puzzle']],
-  ['host/cli', ['host/policy', 'host/daemon']],
+  ['host/exec', ['host/policy', 'host/endpoint']],
+  ['host/cli', ['host/policy', 'host/daemon', 'host/exec']],
 ];
 
 /** The subfolders of `host/endpoint` may import from its root, but not from its catalogue, which imports them. */
@@ -34,6 +35,7 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
   ['host/endpoint/socket', ENDPOINT_ROOT],
   ['host/endpoint/device', ENDPOINT_ROOT],
   ['host/endpoint/capture', ENDPOINT_ROOT],
+  ['host/endpoint/namespace', ENDPOINT_ROOT],
   ['host/puzzle/plan', []],
   ['host/puzzle/reach', ['host/puzzle/plan']],
   ['host/puzzle/runtime', ['host/puzzle/plan', 'host/puzzle/reach']],

@@ -9,6 +9,8 @@ export type AddCommand = (parent: Command, context: CommandContext) => void;
 export interface CommandContext {
   /** Standard output. */
   readonly output: Output;
+  /** Standard error. */
+  readonly errors: Output;
   /** The styles of standard output: colours on a terminal, else none. */
   readonly paint: Paint;
 }

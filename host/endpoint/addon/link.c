@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Configures interfaces without the `ip` program, by route netlink (rtnetlink(7)). Each call is one request
- * and its acknowledgement, in the network namespace of the calling process. Netlink and not ioctl, because
- * netlink has one form for both families and allows several IPv4 addresses on a device.
+ * and its acknowledgement, in the network namespace in which the socket was made: with the argument `netlink`
+ * that is one from elsewhere (namespace.h), and -1 stands for that of the calling process. Netlink and not
+ * ioctl, because netlink has one form for both families and allows several IPv4 addresses on a device.
  */
 #include "link.h"
 #include "values.h"
@@ -16,6 +17,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 
 struct request {
   struct nlmsghdr head;
@@ -48,8 +50,8 @@ static void close_nest(const struct request *request, struct rtattr *nest) {
 }
 
 /* Sends a request. Returns 0, or the errno of the kernel's refusal or of a failed call. */
-static int ask(struct request *request) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+static int ask(int netlink, struct request *request) {
+  int fd = netlink >= 0 ? netlink : socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
   _Alignas(struct nlmsghdr) uint8_t answer[1024];
   int error = 0;
@@ -62,29 +64,33 @@ static int ask(struct request *request) {
     else if (!NLMSG_OK(head, (size_t)length) || head->nlmsg_type != NLMSG_ERROR) error = EPROTO;
     else error = -((const struct nlmsgerr *)NLMSG_DATA(head))->error;
   }
-  close(fd);
+  if (fd != netlink) close(fd);
   return error;
 }
 
-/* linkIndex(name) → the interface's number. */
+/* linkIndex(name, netlink) → the interface's number. */
 napi_value link_index(napi_env env, napi_callback_info info) {
-  napi_value value;
-  char name[IF_NAMESIZE];
-  if (!arguments(env, info, 1, &value) || !get_text(env, value, name, sizeof name)) return NULL;
-  unsigned int index = if_nametoindex(name);
-  return index ? make_int(env, (int32_t)index) : throw_errno(env, errno, name);
+  napi_value values[2];
+  int32_t netlink;
+  struct ifreq request = {0};
+  if (!arguments(env, info, 2, values) || !get_text(env, values[0], request.ifr_name, sizeof request.ifr_name) ||
+      !get_int(env, values[1], &netlink))
+    return NULL;
+  if (netlink < 0) request.ifr_ifindex = (int)if_nametoindex(request.ifr_name);
+  else if (ioctl(netlink, SIOCGIFINDEX, &request)) request.ifr_ifindex = 0;
+  return request.ifr_ifindex ? make_int(env, request.ifr_ifindex) : throw_errno(env, errno, request.ifr_name);
 }
 
 /*
- * setLink(index, mtu, up, quiet): -1 leaves a value as it is. Quiet: no link-local address, hence no
+ * setLink(index, mtu, up, quiet, netlink): -1 leaves a value as it is. Quiet: no link-local address, hence no
  * solicitations.
  */
 napi_value set_link(napi_env env, napi_callback_info info) {
-  napi_value values[4];
-  int32_t index, mtu, up, quiet;
+  napi_value values[5];
+  int32_t index, mtu, up, quiet, netlink;
   struct request request;
-  if (!arguments(env, info, 4, values) || !get_int(env, values[0], &index) || !get_int(env, values[1], &mtu) ||
-      !get_int(env, values[2], &up) || !get_int(env, values[3], &quiet))
+  if (!arguments(env, info, 5, values) || !get_int(env, values[0], &index) || !get_int(env, values[1], &mtu) ||
+      !get_int(env, values[2], &up) || !get_int(env, values[3], &quiet) || !get_int(env, values[4], &netlink))
     return NULL;
   begin(&request, RTM_NEWLINK, 0, sizeof request.body.link);
   request.body.link.ifi_index = index;
@@ -101,7 +107,7 @@ napi_value set_link(napi_env env, napi_callback_info info) {
     close_nest(&request, six);
     close_nest(&request, families);
   }
-  int error = ask(&request);
+  int error = ask(netlink, &request);
   return error ? throw_errno(env, error, "set link") : NULL;
 }
 
@@ -117,15 +123,15 @@ static uint8_t read_address(napi_env env, napi_value value, uint8_t *into, size_
   return 0;
 }
 
-/* changeAddress(index, address, prefixLength, add) */
+/* changeAddress(index, address, prefixLength, add, netlink) */
 napi_value change_address(napi_env env, napi_callback_info info) {
-  napi_value values[4];
-  int32_t index, prefix, present;
+  napi_value values[5];
+  int32_t index, prefix, present, netlink;
   uint8_t address[16];
   size_t length;
   struct request request;
-  if (!arguments(env, info, 4, values) || !get_int(env, values[0], &index) || !get_int(env, values[2], &prefix) ||
-      !get_int(env, values[3], &present))
+  if (!arguments(env, info, 5, values) || !get_int(env, values[0], &index) || !get_int(env, values[2], &prefix) ||
+      !get_int(env, values[3], &present) || !get_int(env, values[4], &netlink))
     return NULL;
   uint8_t family = read_address(env, values[1], address, &length);
   if (!family) return NULL;
@@ -138,19 +144,19 @@ napi_value change_address(napi_env env, napi_callback_info info) {
   if (family == AF_INET6) request.body.address.ifa_flags = IFA_F_NODAD;
   add(&request, IFA_LOCAL, address, length);
   add(&request, IFA_ADDRESS, address, length);
-  int error = ask(&request);
+  int error = ask(netlink, &request);
   return error ? throw_errno(env, error, present ? "add address" : "remove address") : NULL;
 }
 
-/* changeRoute(index, destination, prefixLength, add): adds or removes a route into the interface. */
+/* changeRoute(index, destination, prefixLength, add, netlink): adds or removes a route into the interface. */
 napi_value change_route(napi_env env, napi_callback_info info) {
-  napi_value values[4];
-  int32_t index, prefix, present;
+  napi_value values[5];
+  int32_t index, prefix, present, netlink;
   uint8_t destination[16];
   size_t length;
   struct request request;
-  if (!arguments(env, info, 4, values) || !get_int(env, values[0], &index) || !get_int(env, values[2], &prefix) ||
-      !get_int(env, values[3], &present))
+  if (!arguments(env, info, 5, values) || !get_int(env, values[0], &index) || !get_int(env, values[2], &prefix) ||
+      !get_int(env, values[3], &present) || !get_int(env, values[4], &netlink))
     return NULL;
   uint8_t family = read_address(env, values[1], destination, &length);
   if (!family) return NULL;
@@ -167,6 +173,6 @@ napi_value change_route(napi_env env, napi_callback_info info) {
   };
   if (prefix) add(&request, RTA_DST, destination, length);
   add(&request, RTA_OIF, &index, sizeof index);
-  int error = ask(&request);
+  int error = ask(netlink, &request);
   return error ? throw_errno(env, error, present ? "add route" : "remove route") : NULL;
 }

@@ -20,13 +20,15 @@
  *
  * Each file includes only headers of files below it:
  *
- *   module → tun, udp-*, link → channel → batch, handover → instance, values → limits, packet
+ * *   module → tun, udp-*, link → channel → batch, handover, namespace → instance, values
+ *          → limits, packet, namespace-protocol
  */
 #include "batch.h"
 #include "channel.h"
 #include "handover.h"
 #include "instance.h"
 #include "link.h"
+#include "namespace.h"
 #include "tun.h"
 #include "udp.h"
 #include "values.h"
@@ -87,6 +89,8 @@ NAPI_MODULE_INIT() {
   export(env, exports, "openUdp", open_udp);
   export(env, exports, "sendUdp", send_udp);
   export(env, exports, "setBroadcast", set_broadcast);
+  export(env, exports, "namespacePair", namespace_pair);
+  export(env, exports, "askNamespace", ask_namespace_call);
   export(env, exports, "linkIndex", link_index);
   export(env, exports, "setLink", set_link);
   export(env, exports, "changeAddress", change_address);

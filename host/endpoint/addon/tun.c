@@ -6,6 +6,7 @@
 #include "handover.h"
 #include "instance.h"
 #include "limits.h"
+#include "namespace.h"
 #include "values.h"
 
 #include <errno.h>
@@ -14,8 +15,8 @@
 #include <unistd.h>
 
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 
 /* Bytes that do not fit the small room go to the spill, so no frame is ever cut short. */
@@ -41,34 +42,51 @@ static int read_tun(struct channel *channel) {
   return (int)count;
 }
 
+/* Looks up the index of a device, in the namespace of `netlink`, or in ours where that is -1. Returns an errno. */
+static int find_index(int netlink, struct ifreq *request) {
+  int control = netlink >= 0 ? netlink : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  int error = control < 0 || ioctl(control, SIOCGIFINDEX, request) ? errno : 0;
+  if (control >= 0 && control != netlink) close(control);
+  return error;
+}
+
 /*
- * openTun(batch, { device, tap, multiQueue, key }) → { channel, device, index, note }. With an empty name the
- * system chooses one. If an earlier lane left a device under this key, this returns that device as it is,
- * with its note if it has one.
+ * openTun(batch, { device, tap, multiQueue, key, namespace, netlink }) → { channel, device, index, note }. With
+ * an empty name the system chooses one. If an earlier lane left a device under this key, this returns that
+ * device as it is, with its note if it has one. With a namespace (namespace.h) the device is made there; -1
+ * stands for the namespace of this process.
  */
 napi_value open_tun(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
   struct batch *batch;
-  int32_t tap, multi;
+  int32_t tap, multi, space, netlink;
   char name[IFNAMSIZ], key[MAX_KEY_BYTES], *note = NULL;
   if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) ||
       !named_text(env, values[1], "device", name, sizeof name) || !named_int(env, values[1], "tap", &tap) ||
-      !named_int(env, values[1], "multiQueue", &multi) || !key_of(env, values[1], key, sizeof key))
+      !named_int(env, values[1], "multiQueue", &multi) || !key_of(env, values[1], key, sizeof key) ||
+      !named_int(env, values[1], "namespace", &space) || !named_int(env, values[1], "netlink", &netlink))
     return NULL;
-  int fd = inherit(instance_of(env)->handover, key, &note);
-  const bool inherited = fd >= 0;
-  if (!inherited) fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return throw_errno(env, errno, "open /dev/net/tun");
   struct ifreq request = {0};
-  strcpy(request.ifr_name, name);
   request.ifr_flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (multi ? IFF_MULTI_QUEUE : 0));
-  if (ioctl(fd, inherited ? TUNGETIFF : TUNSETIFF, &request)) {
-    int error = errno;
-    close(fd);
-    free(note);
-    return throw_errno(env, error, inherited ? "TUNGETIFF" : "TUNSETIFF");
+  const char *step = "open /dev/net/tun";
+  int fd = inherit(instance_of(env)->handover, key, &note), index = 0;
+  const bool inherited = fd >= 0;
+  if (!inherited && space >= 0) fd = open_tun_inside(space, request.ifr_flags, name, &index, &step);
+  else if (!inherited) fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return throw_errno(env, errno, step);
+  strcpy(request.ifr_name, name);
+  if (!index) {
+    step = inherited ? "TUNGETIFF" : "TUNSETIFF";
+    int error = ioctl(fd, inherited ? TUNGETIFF : TUNSETIFF, &request) ? errno : 0;
+    strcpy(name, request.ifr_name);
+    if (!error && (error = find_index(netlink, &request))) step = "SIOCGIFINDEX";
+    if (error) {
+      close(fd);
+      free(note);
+      return throw_errno(env, error, step);
+    }
+    index = request.ifr_ifindex;
   }
-  strcpy(name, request.ifr_name);
   struct channel *channel = add_channel(env, batch, fd);
   if (!channel) {
     free(note);
@@ -76,16 +94,8 @@ napi_value open_tun(napi_env env, napi_callback_info info) {
   }
   channel->read = read_tun;
   if (napi_create_object(env, &made) != napi_ok || !name_channel(env, channel, key, note, made)) return NULL;
-  int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (control < 0 || ioctl(control, SIOCGIFINDEX, &request)) {
-    int error = errno;
-    if (control >= 0) close(control);
-    close_channel(channel);
-    return throw_errno(env, error, "SIOCGIFINDEX");
-  }
-  close(control);
   set_int(env, made, "channel", channel->id);
-  set_int(env, made, "index", request.ifr_ifindex);
+  set_int(env, made, "index", index);
   set_text(env, made, "device", name);
   return made;
 }

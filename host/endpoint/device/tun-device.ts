@@ -1,5 +1,5 @@
 import type { PieceContext } from '../../piece/piece.ts';
-import type { FunnelIo, TunChannel } from '../addon.ts';
+import type { FunnelIo, NamespaceSockets, TunChannel } from '../addon.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { freshProperties, type LinkProperties } from './link-properties.ts';
 import { type Refusal, reasonOf, TunLink } from './tun-link.ts';
@@ -17,19 +17,26 @@ export class TunDevice {
   readonly #io: FunnelIo;
   readonly #index: number;
   readonly #link: TunLink;
+  readonly #namespace: NamespaceSockets;
   /** An administrator made the device before, so it stays, and the piece undoes at its end what it changed on it. */
   readonly #wasThere: boolean;
 
   /** @param isThereNow whether the device existed before it was opened */
-  constructor(io: FunnelIo, { channel, device, index, note }: TunChannel, isThereNow: boolean) {
+  constructor(
+    io: FunnelIo,
+    { channel, device, index, note }: TunChannel,
+    isThereNow: boolean,
+    namespace: NamespaceSockets,
+  ) {
     const noted = note === undefined ? undefined : readTunNote(note);
     this.#io = io;
+    this.#namespace = namespace;
     this.channel = channel;
     this.name = device;
     this.#index = index;
     this.#wasThere = noted?.wasThere ?? isThereNow;
     this.left = noted?.properties;
-    this.#link = new TunLink(io, { device, index }, this.left ?? freshProperties(this.#wasThere));
+    this.#link = new TunLink(io, { device, index }, this.left ?? freshProperties(this.#wasThere), namespace);
   }
 
   get properties(): LinkProperties {
@@ -66,7 +73,7 @@ export class TunDevice {
   setLinkLocal(isWanted: boolean, context: PieceContext): void {
     if (this.#wasThere) return;
     try {
-      this.#io.setLink(this.#index, -1, -1, isWanted ? 0 : 1);
+      this.#io.setLink(this.#index, -1, -1, isWanted ? 0 : 1, this.#namespace.netlink);
     } catch (error) {
       // A kernel without IPv6 has no link-local addresses to turn off.
       context.log('debug', `${this.name}: IPv6 link-local addresses stay as they are: ${messageOf(error)}`);

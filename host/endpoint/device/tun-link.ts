@@ -1,4 +1,4 @@
-import type { FunnelIo } from '../addon.ts';
+import type { FunnelIo, NamespaceSockets } from '../addon.ts';
 import { messageOf, systemCode } from '../endpoint-error.ts';
 import { afterStep, type LinkProperties, type LinkStep, linkSteps } from './link-properties.ts';
 import { isAlreadySet } from './link-state.ts';
@@ -8,6 +8,7 @@ export class TunLink {
   readonly #io: FunnelIo;
   readonly #device: string;
   readonly #index: number;
+  readonly #netlink: number;
   #properties: LinkProperties;
   /** The refused steps, so that each is reported once and not at every change. */
   readonly #refused = new Set<string>();
@@ -17,10 +18,12 @@ export class TunLink {
     io: FunnelIo,
     { device, index }: { readonly device: string; readonly index: number },
     properties: LinkProperties,
+    { netlink }: NamespaceSockets,
   ) {
     this.#io = io;
     this.#device = device;
     this.#index = index;
+    this.#netlink = netlink;
     this.#properties = properties;
   }
 
@@ -71,15 +74,15 @@ export class TunLink {
 
   #take(step: LinkStep): void {
     if ('mtu' in step) {
-      this.#io.setLink(this.#index, step.mtu, -1, -1);
+      this.#io.setLink(this.#index, step.mtu, -1, -1, this.#netlink);
     } else if ('prefix' in step) {
       const [address = '', length = ''] = step.prefix.split('/');
       const present = step.kind.startsWith('add') ? 1 : 0;
       if (step.kind === 'add-route' || step.kind === 'remove-route')
-        this.#io.changeRoute(this.#index, address, Number(length), present);
-      else this.#io.changeAddress(this.#index, address, Number(length), present);
+        this.#io.changeRoute(this.#index, address, Number(length), present, this.#netlink);
+      else this.#io.changeAddress(this.#index, address, Number(length), present, this.#netlink);
     } else {
-      this.#io.setLink(this.#index, -1, step.kind === 'up' ? 1 : 0, -1);
+      this.#io.setLink(this.#index, -1, step.kind === 'up' ? 1 : 0, -1, this.#netlink);
     }
   }
 }

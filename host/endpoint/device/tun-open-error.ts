@@ -9,6 +9,7 @@ import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 export function tunOpenError(piece: string, device: string, error: unknown): EndpointError {
   const where = `piece ${piece}: the tun device ${device}`;
   const options = { cause: error };
+  const isNode = error instanceof Error && 'syscall' in error && error.syscall === 'open /dev/net/tun';
   switch (systemCode(error)) {
     case 'EACCES':
       return new EndpointError(
@@ -17,9 +18,15 @@ export function tunOpenError(piece: string, device: string, error: unknown): End
         options,
       );
     case 'EPERM':
+      if (isNode)
+        return new EndpointError(
+          'FT_TUN_PERMISSION',
+          `${where} cannot be made, because the device cgroup of this container or service forbids /dev/net/tun. Allow it there: --device /dev/net/tun for a container, DeviceAllow=/dev/net/tun rw for a systemd unit`,
+          options,
+        );
       return new EndpointError(
         'FT_TUN_PERMISSION',
-        `${where} may not be made by this user. Run as root or with CAP_NET_ADMIN, or let root make the device for you, with its address and MTU: ip tuntap add dev ${device.replace('%d', '0')} mode tun user $USER`,
+        `${where} may not be made by this user. Run as root or with CAP_NET_ADMIN, or let root make the device for you, with its address and MTU: ip tuntap add dev ${device.replace('%d', '0')} mode tun user $USER; or run the program that needs it by funnel exec, which needs no right`,
         options,
       );
     case 'EBUSY':
@@ -29,11 +36,16 @@ export function tunOpenError(piece: string, device: string, error: unknown): End
         { ...options, setting: 'device' },
       );
     case 'ENOENT':
+      return new EndpointError(
+        'FT_TUN_ABSENT',
+        `${where} cannot be made, because this system has no /dev/net/tun. In a container, pass the device on to it (--device /dev/net/tun); elsewhere load the kernel module: modprobe tun`,
+        options,
+      );
     case 'ENODEV':
     case 'ENXIO':
       return new EndpointError(
         'FT_TUN_ABSENT',
-        `${where} cannot be made, because this system has no /dev/net/tun. Load the kernel module (modprobe tun); in a container, pass the device on to it`,
+        `${where} cannot be made: there is a /dev/net/tun, but the kernel has no driver for it. Load the module: modprobe tun`,
         options,
       );
     case 'EINVAL':

@@ -7,7 +7,8 @@ import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import { type FunnelIo, loadAddon } from '../addon.ts';
+import { type FunnelIo, loadAddon, type NamespaceSockets } from '../addon.ts';
+import { deviceNamespace } from '../device-namespace.ts';
 import { IoBatch } from '../io-batch.ts';
 import { mistakeInOffer, wantedProperties } from './link-offers.ts';
 import type { LinkProperties } from './link-properties.ts';
@@ -129,10 +130,12 @@ export class TunPiece extends PieceBase implements Piece {
   #open(io: FunnelIo, batch: IoBatch): TunDevice {
     const { device, multiQueue } = this.#settings;
     // With several queues, usually another lane made the device. It goes with the last of them.
-    const isThereNow = !multiQueue && isThere(io, device);
+    const namespace = deviceNamespace();
+    const isThereNow = !multiQueue && isThere(io, device, namespace);
     const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue])}`;
     try {
-      return new TunDevice(io, io.openTun(batch.number, { device, tap: false, multiQueue, key }), isThereNow);
+      const channel = io.openTun(batch.number, { device, tap: false, multiQueue, key, ...namespace });
+      return new TunDevice(io, channel, isThereNow, namespace);
     } catch (error) {
       throw tunOpenError(this.#context.name, device, error);
     }
@@ -311,9 +314,9 @@ export class TunPiece extends PieceBase implements Piece {
   }
 }
 
-function isThere(io: FunnelIo, device: string): boolean {
+function isThere(io: FunnelIo, device: string, { netlink }: NamespaceSockets): boolean {
   try {
-    return io.linkIndex(device) > 0;
+    return io.linkIndex(device, netlink) > 0;
   } catch {
     // ENODEV: no such interface, or a name with %d in it.
     return false;

@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { useDeviceNamespace } from '../../endpoint/device-namespace.ts';
 import { dropHandover, useHandover } from '../../endpoint/handover.ts';
 import { FrameKernel } from '../../engine/crossing/frame-kernel.ts';
 import { Lane } from '../../puzzle/lane.ts';
@@ -18,11 +19,12 @@ const SNAPSHOT_MS = 250;
 
 const port = parentPort;
 if (port === null) throw new Error('this module is for a worker thread');
-const { callMonitor: memory, handover }: LaneThreadData = workerData;
+const { callMonitor: memory, handover, namespace }: LaneThreadData = workerData;
 const callMonitor = new CallMonitor(memory);
 const calls = new CallMonitorReader(memory);
 callMonitor.thread = threadNumber();
 useHandover(handover);
+if (namespace !== undefined) useDeviceNamespace(namespace);
 
 const protocols = protocolsOfPuzzle();
 const lane = new Lane({

@@ -1,3 +1,4 @@
+import type { NamespaceSockets } from '../../endpoint/addon.ts';
 import type { Difference } from '../../puzzle/change/difference.ts';
 import type { Mistake } from '../../puzzle/plan/arrangement.ts';
 import type { SavedState } from '../../puzzle/plan/piece-maker.ts';
@@ -40,6 +41,8 @@ export interface LaneThreadData {
   readonly callMonitor: SharedArrayBuffer;
   /** The number under which sockets and devices outlive the thread; see `host/endpoint/addon`. */
   readonly handover: number;
+  /** The network namespace in which its endpoints make their devices; its own when absent. */
+  readonly namespace?: NamespaceSockets;
 }
 
 /** An error as one thread posts it to another. */

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { NamespaceSockets } from '../../endpoint/addon.ts';
 import { dropHandover } from '../../endpoint/handover.ts';
 import type { SeatFault } from '../../puzzle/plan/piece-maker.ts';
 import { PuzzleError } from '../../puzzle/plan/puzzle-error.ts';
@@ -18,14 +19,16 @@ import { type Stall, Watchdog, type WatchdogOptions } from './watchdog.ts';
 export class LaneSuccession {
   readonly #events: SuccessionEvents;
   readonly #watch: WatchdogOptions;
+  readonly #namespace: NamespaceSockets | undefined;
   readonly #handover = nextHandover++;
   #current: LaneThread;
   #spare: LaneThread | undefined;
   #watchdog: Watchdog | undefined;
 
-  constructor(events: SuccessionEvents, watch: WatchdogOptions) {
+  constructor(events: SuccessionEvents, { watch = {}, namespace }: LaneThreadOptions) {
     this.#events = events;
     this.#watch = watch;
+    this.#namespace = namespace;
     this.#current = this.#newThread();
   }
 
@@ -104,12 +107,20 @@ export class LaneSuccession {
   }
 
   #newThread(): LaneThread {
-    const thread: LaneThread = new LaneThread(this.#handover, this.#events.onMessage, (error) => {
+    const namespace = this.#namespace;
+    const data = { handover: this.#handover, ...(namespace === undefined ? {} : { namespace }) };
+    const thread: LaneThread = new LaneThread(data, this.#events.onMessage, (error) => {
       if (thread === this.#spare) this.#spare = undefined;
       else if (thread === this.#current) this.#events.onDeath(error);
     });
     return thread;
   }
+}
+
+export interface LaneThreadOptions {
+  readonly watch?: WatchdogOptions;
+  /** The network namespace in which endpoints make their devices; that of this process when absent. */
+  readonly namespace?: NamespaceSockets | undefined;
 }
 
 export interface SuccessionEvents {

@@ -23,10 +23,14 @@ export class LaneThread {
   #end: Error | undefined;
 
   /** @param onEnd called with the cause when the thread ends and nothing here ended it */
-  constructor(handover: number, onMessage: (message: LaneMessage) => void, onEnd: (error: Error) => void) {
+  constructor(
+    data: Omit<LaneThreadData, 'callMonitor'>,
+    onMessage: (message: LaneMessage) => void,
+    onEnd: (error: Error) => void,
+  ) {
     const callMonitor = new SharedArrayBuffer(CALL_MONITOR_BYTES);
     this.monitor = new CallMonitorReader(callMonitor);
-    const workerData: LaneThreadData = { callMonitor, handover };
+    const workerData: LaneThreadData = { callMonitor, ...data };
     this.#worker = new Worker(ENTRY, { workerData, name: 'funnel-lane' });
     this.#worker.on('message', (message: LaneMessage) => {
       if (message.kind === 'result') this.#take(message.id)?.resolve(message.value);

@@ -11,10 +11,10 @@ import { deathFault, laneEnded, stallFault } from './lane-fault.ts';
 import type { LaneHandle } from './lane-handle.ts';
 import type { LaneMessage } from './lane-messages.ts';
 import { type LaneOrder, orderOf } from './lane-order.ts';
-import { LaneSuccession } from './lane-succession.ts';
+import { LaneSuccession, type LaneThreadOptions } from './lane-succession.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { SavedStates } from './saved-states.ts';
-import type { Stall, WatchdogOptions } from './watchdog.ts';
+import type { Stall } from './watchdog.ts';
 
 /**
  * Starts a lane in a thread of its own, with a watchdog outside it. The work of the opener's thread, such as garbage
@@ -28,9 +28,9 @@ import type { Stall, WatchdogOptions } from './watchdog.ts';
 export async function startWorkerLane(
   puzzle: Puzzle,
   notify: (event: FunnelEvent) => void,
-  watch: WatchdogOptions = {},
+  options: LaneThreadOptions = {},
 ): Promise<LaneHandle> {
-  const lane = new WorkerLane(puzzle, notify, watch);
+  const lane = new WorkerLane(puzzle, notify, options);
   await lane.start();
   return lane;
 }
@@ -61,7 +61,7 @@ class WorkerLane implements LaneHandle {
   #changes = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(puzzle: Puzzle, notify: (event: FunnelEvent) => void, watch: WatchdogOptions) {
+  constructor(puzzle: Puzzle, notify: (event: FunnelEvent) => void, options: LaneThreadOptions) {
     this.#puzzle = puzzle;
     this.#notify = notify;
     this.#threads = new LaneSuccession(
@@ -70,7 +70,7 @@ class WorkerLane implements LaneHandle {
         onStall: (stall) => this.#onStall(stall),
         onDeath: (error) => this.#onDeath(error),
       },
-      watch,
+      options,
     );
   }
 

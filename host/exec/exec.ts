@@ -1,0 +1,87 @@
+import { constants } from 'node:os';
+import {
+  type CommandEnd,
+  CommandError,
+  type Leftovers,
+  NetworkNamespace,
+} from '../endpoint/namespace/network-namespace.ts';
+import type { Puzzle } from '../policy/check/checked-puzzle.ts';
+import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
+import { ExecError } from './exec-error.ts';
+import { untilAddressed } from './inner-addresses.ts';
+import { type ResolverChoice, setResolver } from './resolver.ts';
+import type { ResolverRelay } from './resolver-relay.ts';
+import { passSignals } from './terminal-signals.ts';
+
+export type { CommandEnd } from '../endpoint/namespace/network-namespace.ts';
+
+/**
+ * Runs a command in a network namespace of its own, whose devices are those of a puzzle: all that it sends goes through the
+ * puzzle, or nowhere. The puzzle's own sockets are in the network of this process.
+ *
+ * @returns how the command ended; by then the Funnel is closed, and nothing is left
+ * @throws {ConfigurationError}, {FunnelError} where the puzzle cannot be started, or the namespace not be made
+ */
+export async function exec(
+  puzzle: Puzzle,
+  command: readonly string[],
+  { mapRoot = false, resolver, leftovers = 'end', patienceMs = PATIENCE_MS, warn, onEvent }: ExecOptions,
+): Promise<CommandEnd> {
+  if (!puzzle.pieces.some(({ reference }) => reference === 'tun'))
+    throw new ExecError(
+      'FT_EXEC_NO_DEVICE',
+      `${puzzle.title} has no piece \`tun\`, so the command would have no network. Add one; under funnel exec its device is the command's`,
+    );
+  const namespace = NetworkNamespace.open({ command, mapRoot });
+  let funnel: Funnel | undefined;
+  let relay: ResolverRelay | undefined;
+  let isOver = false;
+  let deliver = (signal: number): void => {
+    isOver = signal !== constants.signals.SIGWINCH;
+  };
+  const forgetSignals = passSignals((signal) => deliver(signal));
+  try {
+    relay = setResolver(namespace, resolver ?? 'host');
+    funnel = await startPuzzle(puzzle, { onEvent, worker: true, namespace: namespace.sockets });
+    const isAddressed = await untilAddressed(namespace.pid, patienceMs, () => isOver);
+    if (!isAddressed && !isOver && patienceMs > 0)
+      warn(`no address came in ${patienceMs / 1000} s; the command starts without a network`);
+    if (isOver) return { signal: constants.signals.SIGTERM };
+    start(namespace, command, leftovers);
+    deliver = (signal) => namespace.signal(signal);
+    return await namespace.ended;
+  } finally {
+    forgetSignals();
+    relay?.close();
+    await Promise.all([funnel?.close(), namespace.close()]);
+  }
+}
+
+export interface ExecOptions {
+  readonly mapRoot?: boolean;
+  readonly resolver?: ResolverChoice;
+  readonly leftovers?: Leftovers;
+  /** How long the command waits for an address. */
+  readonly patienceMs?: number;
+  readonly warn: (message: string) => void;
+  readonly onEvent: (event: FunnelEvent) => void;
+}
+
+/** 6bed4 asks its router again after four seconds (RFC 4861 §6.3.7): a first answer that is lost is no end. */
+const PATIENCE_MS = 10_000;
+
+function start(namespace: NetworkNamespace, command: readonly string[], leftovers: Leftovers): void {
+  try {
+    namespace.run(leftovers);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const { code, status } = error;
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such program'
+        : code === 'EACCES'
+          ? 'it may not be executed'
+          : `the system refuses it (${code})`;
+    throw new ExecError('FT_EXEC_COMMAND', `${command[0] ?? ''} cannot be run: ${why}`, { status });
+  }
+}

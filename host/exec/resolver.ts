@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { systemCode } from '../endpoint/endpoint-error.ts';
+import type { NetworkNamespace } from '../endpoint/namespace/network-namespace.ts';
+import { ExecError } from './exec-error.ts';
+import { namesFromDnsAlone, parseResolverConfiguration, resolverFile } from './resolver-files.ts';
+import { ResolverRelay } from './resolver-relay.ts';
+
+/**
+ * Where the command's DNS queries go: to servers that it reaches through the puzzle; to those of this machine, past the
+ * puzzle (`host`); or nowhere.
+ */
+export type ResolverChoice = { readonly servers: readonly string[] } | 'host' | 'none';
+
+/** Gives the command a resolver. @returns what is to be closed with it */
+export function setResolver(namespace: NetworkNamespace, choice: ResolverChoice): ResolverRelay | undefined {
+  const own = parseResolverConfiguration(textOf('/etc/resolv.conf'));
+  const isRelayed = choice === 'host';
+  const servers = choice === 'host' ? [RELAY_ADDRESS] : choice === 'none' ? [] : choice.servers;
+  for (const [path, content] of [
+    ['/etc/resolv.conf', resolverFile(servers, own.others)],
+    ['/etc/nsswitch.conf', namesFromDnsAlone(textOf('/etc/nsswitch.conf'))],
+  ] as const) {
+    if (content !== undefined) replace(namespace, path, content);
+  }
+  // Services that resolve names, by sockets in the file system.
+  for (const folder of ['/run/nscd', '/run/systemd/resolve', '/run/avahi-daemon']) hide(namespace, folder);
+  if (!isRelayed) return undefined;
+  const udp = namespace.internetSocket('udp', 'bind', RELAY_ADDRESS, DNS_PORT);
+  return new ResolverRelay({ udp, tcp: namespace.internetSocket('tcp', 'bind', RELAY_ADDRESS, DNS_PORT) });
+}
+
+function replace(namespace: NetworkNamespace, path: string, content: string): void {
+  try {
+    namespace.replaceFile(path, content);
+  } catch (error) {
+    // Without the file the C library has defaults of its own, and no place to mount on.
+    if (systemCode(error) === 'ENOENT') return;
+    throw new ExecError(
+      'FT_EXEC_RESOLVER',
+      `${path} cannot be replaced for the command (${systemCode(error)}). Choose --dns unchanged to leave it as it is`,
+      { cause: error },
+    );
+  }
+}
+
+function hide(namespace: NetworkNamespace, folder: string): void {
+  try {
+    namespace.hideFolder(folder);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // a system without it
+  }
+}
+
+/** Not 127.0.0.1: a command may want to be a DNS server there. */
+const RELAY_ADDRESS = '127.0.0.53';
+const DNS_PORT = 53;

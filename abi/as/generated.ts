@@ -28,15 +28,15 @@ export const MAX_STATE_BYTES: i32 = 4194304;
 export const PROBLEM_SIZE: i32 = 20;
 export const PROBLEM_ALIGN: i32 = 4;
 
-/** Why something cannot be, for the user to read. */
+/** The reason for a refusal, for the user to read. */
 // @ts-ignore: decorator
 @unmanaged
 export class ProblemRecord {
-  /** The setting that is to be changed, if it is one. */
+  /** The setting that has to change, if a setting is the reason. */
   get hasSetting(): bool { return load<bool>(changetype<usize>(this), 0); }
   set hasSetting(value: bool) { store<bool>(changetype<usize>(this), value, 0); }
   get setting(): Text { return changetype<Text>(changetype<usize>(this) + 4); }
-  /** What is wrong and what to do, in one sentence without a line break. */
+  /** One sentence without a line break: what is wrong, and what to do. */
   get message(): Text { return changetype<Text>(changetype<usize>(this) + 12); }
 }
 
@@ -50,7 +50,7 @@ export const enum ValueCase {
   Text = 3,
 }
 
-/** How much of a property there is. */
+/** The value of a property. */
 // @ts-ignore: decorator
 @unmanaged
 export class ValueRecord {
@@ -67,11 +67,11 @@ export const PROPERTY_SIZE: i32 = 24;
 export const PROPERTY_ALIGN: i32 = 8;
 
 /**
- * Something that holds for traffic across an Edge, or that is made available there.
+ * A property of the traffic across an Edge, or something that a piece makes available there.
  *
- * An open list of names: `reliable`, `ordered`, `framed`, `duplicate-free`, `size` (of a frame, in bytes), `mtu`,
- * `address`, `route`, `group`, `identity`, `up`, and what pieces agree on among themselves. Who does not know a name
- * leaves it alone.
+ * The list of names is open: `reliable`, `ordered`, `framed`, `duplicate-free`, `size` (of a frame, in
+ * bytes), `mtu`, `address`, `route`, `group`, `identity`, `up`, and names that pieces agree on among
+ * themselves. A piece ignores names that it does not know.
  */
 // @ts-ignore: decorator
 @unmanaged
@@ -80,7 +80,7 @@ export class PropertyRecord {
   get value(): ValueRecord { return changetype<ValueRecord>(changetype<usize>(this) + 8); }
 }
 
-/** How much a message matters. */
+/** The severity of a message. */
 export const enum Level {
   Debug = 0,
   Info = 1,
@@ -88,50 +88,54 @@ export const enum Level {
   Error = 3,
 }
 
-/** What a part is in its protocol. */
+/** The role of a part in its protocol. */
 export const enum Role {
-  /** In front of what the protocol carries. */
+  /** The bytes in front of the payload. */
   Header = 0,
-  /** What the protocol carries. */
+  /** The bytes that the protocol carries. */
   Payload = 1,
-  /** Behind what the protocol carries: padding, an authentication tag, a checksum. */
+  /** The bytes behind the payload: padding, an authentication tag, a checksum. */
   Trailer = 2,
 }
 
-/** What holds for the bytes of a part. Unknown bits are ignored. */
+/** Marks of a part. Unknown bits are ignored. */
 export const enum PartMarks {
   /**
    * The bytes stayed with the host.
    *
-   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in fragments, see `more`): pass the part on, or
-   * any range inside it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
+   * `offset` is then an address in the host. A piece may pass on the part, or any range of it, in any
+   * frame, until the ticket ends; `more` says how long that is for a fragment. Only a payload is
+   * withheld, and only on a Shape whose reach is `headers`.
    */
   Withheld = 1,
   /**
-   * Length and checksum fields are still to be filled in, by the host, when the frame leaves it.
+   * The host fills in the length and checksum fields of this header when the frame leaves it.
    *
-   * Only for a header. Who needs the fields before then fills them in and clears the mark.
+   * Only for a header. A piece that needs the fields earlier fills them in and clears the mark.
    */
   Unfinished = 2,
   /**
-   * In an outcome: these bytes begin with `protocol`, and the host is to parse them.
+   * In an outcome: these bytes begin with `protocol`, and the host parses them.
    *
-   * For what was decrypted, decompressed or put together here. The part is a payload.
+   * For bytes that the piece decrypted, decompressed or put together. The part is a payload.
    */
   Unparsed = 4,
   /**
-   * The frame goes on in the next frame of this Edge and Shape with this ticket.
+   * This frame is a fragment, and the next frame of this Edge, Shape and ticket continues it.
    *
-   * Stands on the last part; elsewhere it means nothing. All pieces of one frame have one ticket, which ends with the piece
-   * that is not so marked; of frames with ticket 0 only one may be under way on an Edge and Shape, and 64 in all.
+   * The mark stands on the last part, and has no meaning on another. All fragments of a frame have one
+   * ticket, which ends with the fragment that has no such mark. Of frames with ticket 0, one may be
+   * incomplete on each Edge and Shape, and 64 in all.
    *
-   * Incoming: a call brings one piece at most, as its first frame; the pieces of a frame come in order and without a gap, but
-   * the rest may never come: who keeps something for it bounds the wait. Withheld bytes of a piece are good until an outcome
-   * passes some of them on, or the ticket ends. What is still to come of a frame whose ticket has ended is dropped by the host.
-   * A ticket of which nothing is left in the piece may be given up by the host; what is said of the last 256 such leads to nothing.
+   * Incoming: a call brings at most one fragment, as its first frame. The fragments of a frame come in
+   * order and without a gap. The rest may never come, so a piece that keeps something for it bounds
+   * the wait. Withheld bytes of a fragment are good until an outcome passes some of them on, or the
+   * ticket ends. The host drops further fragments of a frame whose ticket has ended. The host may give
+   * up a ticket when the piece holds no fragment of it. An outcome may still name the last 256 tickets
+   * that were given up, without effect.
    */
   More = 8,
-  /** Incoming: the frame began in an earlier one, with the same ticket. Stands on the first part. */
+  /** Incoming: an earlier frame with the same ticket began this one. Stands on the first part. */
   Continued = 16,
 }
 
@@ -143,9 +147,11 @@ export const PART_ALIGN: i32 = 4;
 @unmanaged
 export class PartRecord {
   /**
-   * Of a header or trailer, its protocol. Of a payload, what it begins with, or 0 when that is not known.
+   * The protocol of a header or trailer. For a payload, the protocol that it begins with, or 0 if that
+   * is not known.
    *
-   * A number of the host, which `control.start` tells for each protocol that the piece described.
+   * The host chooses the numbers. `control.start` receives the number of each protocol that the piece
+   * described.
    */
   get protocol(): u16 { return load<u16>(changetype<usize>(this), 0); }
   set protocol(value: u16) { store<u16>(changetype<usize>(this), value, 0); }
@@ -167,8 +173,9 @@ export const FRAME_ALIGN: i32 = 4;
 /**
  * Parts in the order of their bytes.
  *
- * A header opens its protocol's scope, and its trailer, or the frame's end, closes it; so bodies may nest and repeat. A
- * frame has at most 32 parts and at most 66240 bytes; a larger one travels in fragments marked `more`.
+ * A header opens the scope of its protocol. The trailer of that protocol, or the end of the frame,
+ * closes it. So bodies may nest and repeat. A frame has at most 32 parts and at most 66240 bytes; a
+ * larger one travels in fragments marked `more`.
  */
 // @ts-ignore: decorator
 @unmanaged
@@ -185,10 +192,11 @@ export class FrameRecord {
   get partCount(): u16 { return load<u16>(changetype<usize>(this), 8); }
   set partCount(value: u16) { store<u16>(changetype<usize>(this), value, 8); }
   /**
-   * How many headers stand in front of the Shape's own stack.
+   * The number of headers in front of the Shape's own stack.
    *
-   * Incoming: the piece need not concern itself with them. In an outcome: that many headers, copied from the front of the
-   * ticket's frame, or 0; the endpoint that writes the frame adds what lacks.
+   * Incoming: the piece may ignore these headers. In an outcome: that many headers, copied from the
+   * front of the ticket's frame; or 0, and then the endpoint that writes the frame adds the headers
+   * that it needs.
    */
   get skipHeaders(): u8 { return load<u8>(changetype<usize>(this), 10); }
   set skipHeaders(value: u8) { store<u8>(changetype<usize>(this), value, 10); }
@@ -196,9 +204,10 @@ export class FrameRecord {
   get skipTrailers(): u8 { return load<u8>(changetype<usize>(this), 11); }
   set skipTrailers(value: u8) { store<u8>(changetype<usize>(this), value, 11); }
   /**
-   * Incoming: the room in the arena that holds the parts which are not withheld. Rooms ascend and are disjoint.
+   * Incoming: the room in the arena that holds the parts that are not withheld. Rooms ascend and are
+   * disjoint.
    *
-   * Outgoing: only a hint. Parts may stand anywhere in the arena and may be shared between frames.
+   * Outgoing: only a hint. Parts may stand anywhere in the arena, and frames may share them.
    */
   get roomOffset(): u32 { return load<u32>(changetype<usize>(this), 12); }
   set roomOffset(value: u32) { store<u32>(changetype<usize>(this), value, 12); }
@@ -207,9 +216,10 @@ export class FrameRecord {
   /**
    * Incoming: the host's name for this frame, not 0, until an outcome ends it or passes it on.
    *
-   * Outgoing: the frame that this one continues, of this call or held from an earlier one; or 0 for a frame of the
-   * piece's own. A ticket that is passed on in several frames goes on in all of them. What is neither passed on nor ended
-   * is held: the host caps how many tickets and bytes a piece holds, and it drops what comes beyond.
+   * Outgoing: the frame that this one continues, of this call or held from an earlier one; or 0 for a
+   * frame of the piece's own. Several frames may pass on one ticket. A piece holds each ticket that it
+   * neither passes on nor ends. The host caps how many tickets and bytes a piece holds, and drops
+   * frames beyond that.
    */
   get ticket(): u32 { return load<u32>(changetype<usize>(this), 20); }
   set ticket(value: u32) { store<u32>(changetype<usize>(this), value, 20); }
@@ -218,7 +228,7 @@ export class FrameRecord {
 export const END_SIZE: i32 = 8;
 export const END_ALIGN: i32 = 4;
 
-/** A ticket that ends without going on. */
+/** Ends a ticket whose frame does not go on. */
 // @ts-ignore: decorator
 @unmanaged
 export class EndRecord {
@@ -233,53 +243,59 @@ export const OUTCOME_SIZE: i32 = 48;
 export const OUTCOME_ALIGN: i32 = 8;
 
 /**
- * What a call to `process` leads to.
+ * The result of a call to `process`.
  *
- * The host checks every number in it before use; one that is wrong is a fault, and the piece is discarded. At most 16384
- * frames, 65536 parts, 16777216 bytes in all frames together, and 16384 ends.
+ * The host checks every number in it before use. A wrong number is a fault, and the host discards the
+ * instance. At most 16384 frames, 65536 parts, 16777216 bytes in all frames together, and 16384 ends.
  */
 // @ts-ignore: decorator
 @unmanaged
 export class OutcomeRecord {
   get frames(): List { return changetype<List>(changetype<usize>(this) + 0); }
   get parts(): List { return changetype<List>(changetype<usize>(this) + 8); }
-  /** May be the same memory as the argument. */
+  /** May be the same memory as the argument `arena`. */
   get arena(): List { return changetype<List>(changetype<usize>(this) + 16); }
   get ends(): List { return changetype<List>(changetype<usize>(this) + 24); }
-  /** Edges from which the piece takes no frame for now. Each outcome states it afresh. */
+  /** Edges from which the piece takes no frames for now. It holds until the next outcome. */
   get paused(): List { return changetype<List>(changetype<usize>(this) + 32); }
-  /** When to be called again without frames, or infinity. Each outcome states it afresh. Never in the past. */
+  /**
+   * The instant of the next call without frames, or infinity. It holds until the next outcome. Never
+   * in the past.
+   */
   get wakeAt(): f64 { return load<f64>(changetype<usize>(this), 40); }
   set wakeAt(value: f64) { store<f64>(changetype<usize>(this), value, 40); }
 }
 
-/** Toward what a Shape is turned. `down` meets `up`, and `peer` meets `peer`. */
+/** The direction of a Shape. `down` matches `up`, and `peer` matches `peer`. */
 export const enum Direction {
-  /** Toward whom the protocol serves: this side carries it. */
+  /** Toward the user of the protocol: this side carries it. */
   Up = 0,
-  /** Toward what carries the protocol: this side wants to be carried. */
+  /** Toward the carrier of the protocol: this side wants to be carried. */
   Down = 1,
   /** Toward an equal. */
   Peer = 2,
 }
 
-/** How much a Shape cares for a property. */
+/** How a Shape depends on a property. */
 export const enum Wish {
-  /** It is there, for whoever wants it. */
+  /** The Shape has it, for a neighbour that wants it. */
   Available = 0,
-  /** No joining without it. */
+  /** The Shape does not join without it. */
   Required = 1,
-  /** Better with it. */
+  /** The Shape works better with it. */
   Desired = 2,
-  /** Either way. */
+  /** The Shape works with it and without it. */
   Indifferent = 3,
-  /** No joining with it. */
+  /** The Shape does not join with it. */
   Rejected = 4,
 }
 
-/** How much of each frame a piece needs to see. */
+/** The part of each frame that a piece needs to see. */
 export const enum Reach {
-  /** Headers and trailers. The payload stays with the host: the fast path, and the least authority. */
+  /**
+   * Headers and trailers. The payload stays with the host. This is the fast path, and gives the least
+   * authority.
+   */
   Headers = 0,
   /** Every byte. */
   WholeFrame = 1,
@@ -288,7 +304,7 @@ export const enum Reach {
 export const PROPERTY_WISH_SIZE: i32 = 32;
 export const PROPERTY_WISH_ALIGN: i32 = 8;
 
-/** A property, and how much the Shape cares. */
+/** A property, and how the Shape depends on it. */
 // @ts-ignore: decorator
 @unmanaged
 export class PropertyWishRecord {
@@ -304,7 +320,10 @@ export const SHAPE_ALIGN: i32 = 4;
 // @ts-ignore: decorator
 @unmanaged
 export class ShapeRecord {
-  /** Such as `ip/udp/5060` or `ethertype:ipv6`. A step `*` is open: `host.listen` fills it while running. */
+  /**
+   * Such as `ip/udp/5060` or `ethertype:ipv6`. A step `*` is open, and `host.listen` fills it at run
+   * time.
+   */
   get stack(): Text { return changetype<Text>(changetype<usize>(this) + 0); }
   get direction(): i32 { return <i32>load<u8>(changetype<usize>(this), 8); }
   set direction(value: i32) { store<u8>(changetype<usize>(this), <u8>value, 8); }
@@ -325,7 +344,7 @@ export class EdgeRecord {
   /** The piece works without it. */
   get optional(): bool { return load<bool>(changetype<usize>(this), 8); }
   set optional(value: bool) { store<bool>(changetype<usize>(this), value, 8); }
-  /** It may be joined any number of times, as a hub's. */
+  /** It may be joined any number of times, as the Edge of a hub. */
   get repeated(): bool { return load<bool>(changetype<usize>(this), 9); }
   set repeated(value: bool) { store<bool>(changetype<usize>(this), value, 9); }
   get shapes(): List { return changetype<List>(changetype<usize>(this) + 12); }
@@ -334,7 +353,7 @@ export class EdgeRecord {
 export const CURVE_SIZE: i32 = 24;
 export const CURVE_ALIGN: i32 = 4;
 
-/** A possible path of traffic, both ways; or a Hairpin, when both Edges are the same. */
+/** A possible path of traffic in both directions. It is a Hairpin if both Edges are the same. */
 // @ts-ignore: decorator
 @unmanaged
 export class CurveRecord {
@@ -347,35 +366,35 @@ export class CurveRecord {
   set toEdge(value: u16) { store<u16>(changetype<usize>(this), value, 4); }
   get toShape(): u16 { return load<u16>(changetype<usize>(this), 6); }
   set toShape(value: u16) { store<u16>(changetype<usize>(this), value, 6); }
-  /** What follows the ends of the two Shapes is not the same stack (encryption, header compression). */
+  /** Different stacks follow the ends of the two Shapes, as with encryption or header compression. */
   get opaque(): bool { return load<bool>(changetype<usize>(this), 8); }
   set opaque(value: bool) { store<bool>(changetype<usize>(this), value, 8); }
-  /** Properties that hold at one end when they hold at the other, by name. */
+  /** The names of properties that hold at one end whenever they hold at the other. */
   get keeps(): List { return changetype<List>(changetype<usize>(this) + 12); }
-  /** Bytes that a frame gains from `from` to `to`; negative where it shrinks. */
+  /** The bytes that a frame gains from `from` to `to`; negative if it shrinks. */
   get overhead(): i32 { return load<i32>(changetype<usize>(this), 20); }
   set overhead(value: i32) { store<i32>(changetype<usize>(this), value, 20); }
 }
 
-/** How the text of a setting is read, and shown. */
+/** How the host reads and shows the text of a setting. */
 export const enum Kind {
   Text = 0,
   /** Decimal. */
   Number = 1,
   /** `true` or `false`. */
   Boolean = 2,
-  /** A number with a unit, `ms`, `s`, `m` or `h`; seconds without. */
+  /** A number with a unit `ms`, `s`, `m` or `h`. Without a unit it is in seconds. */
   Duration = 3,
-  /** An IPv4 or IPv6 address, with a prefix length where the piece takes one. */
+  /** An IPv4 or IPv6 address, with a prefix length if the piece takes one. */
   Address = 4,
-  /** Shown to nobody. */
+  /** A text that the host never shows. */
   Secret = 5,
 }
 
 export const SETTING_SIZE: i32 = 32;
 export const SETTING_ALIGN: i32 = 4;
 
-/** What a user may set. */
+/** A setting of the piece. */
 // @ts-ignore: decorator
 @unmanaged
 export class SettingRecord {
@@ -388,7 +407,10 @@ export class SettingRecord {
   /** It may be given more than once; the order is kept. */
   get repeated(): bool { return load<bool>(changetype<usize>(this), 17); }
   set repeated(value: bool) { store<bool>(changetype<usize>(this), value, 17); }
-  /** What holds when it is not given; none when it must be given, or when not giving it has a meaning of its own. */
+  /**
+   * The value of a setting that is not given. None if it must be given, or if its absence has a
+   * meaning of its own.
+   */
   get hasDefaultValue(): bool { return load<bool>(changetype<usize>(this), 20); }
   set hasDefaultValue(value: bool) { store<bool>(changetype<usize>(this), value, 20); }
   get defaultValue(): Text { return changetype<Text>(changetype<usize>(this) + 24); }
@@ -397,13 +419,13 @@ export class SettingRecord {
 export const REASON_SIZE: i32 = 12;
 export const REASON_ALIGN: i32 = 4;
 
-/** Why a frame ends in this piece. */
+/** A reason for which frames end in this piece. */
 // @ts-ignore: decorator
 @unmanaged
 export class ReasonRecord {
-  /** In kebab-case; the name of a counter. */
+  /** The name of its counter, in kebab-case. */
   get name(): Text { return changetype<Text>(changetype<usize>(this) + 0); }
-  /** Whether the frame is lost, or did its work here (answered, merged). */
+  /** Whether the frame is lost. If not, it did its work here: it was answered, or merged. */
   get loss(): bool { return load<bool>(changetype<usize>(this), 8); }
   set loss(value: bool) { store<bool>(changetype<usize>(this), value, 8); }
 }
@@ -420,9 +442,10 @@ export class PieceRecord {
   /** One line. */
   get summary(): Text { return changetype<Text>(changetype<usize>(this) + 16); }
   /**
-   * The protocols whose numbers the piece wants to know; `control.start` tells them in this order.
+   * The protocols whose numbers the piece wants. `control.start` receives the numbers in this order.
    *
-   * Of a protocol that the host may not know, its definition as data. The host's own definition goes first.
+   * The second text is the definition of a protocol that the host may not know. The host's own
+   * definition has priority.
    */
   get protocols(): List { return changetype<List>(changetype<usize>(this) + 24); }
   get edges(): List { return changetype<List>(changetype<usize>(this) + 32); }
@@ -434,22 +457,25 @@ export class PieceRecord {
 export const JOINING_SIZE: i32 = 24;
 export const JOINING_ALIGN: i32 = 4;
 
-/** An Edge on a Joint. */
+/** The join of an Edge to a Joint. */
 // @ts-ignore: decorator
 @unmanaged
 export class JoiningRecord {
-  /** The number by which frames name this Edge from now on. Below 256; used again only when all its Shapes have left. */
+  /**
+   * The number of this Edge in frames. Below 256. The host uses it again only after all its Shapes
+   * have left.
+   */
   get edge(): u16 { return load<u16>(changetype<usize>(this), 0); }
   set edge(value: u16) { store<u16>(changetype<usize>(this), value, 0); }
-  /** Which Edge of the description it is. */
+  /** The index of the Edge in the description. */
   get described(): u16 { return load<u16>(changetype<usize>(this), 2); }
   set described(value: u16) { store<u16>(changetype<usize>(this), value, 2); }
-  /** Which of its Shapes. An Edge that matches with several Shapes is told each of them in a joining of its own. */
+  /** The index of its Shape. An Edge that matches with several Shapes joins once for each. */
   get shape(): u16 { return load<u16>(changetype<usize>(this), 4); }
   set shape(value: u16) { store<u16>(changetype<usize>(this), value, 4); }
-  /** The network's name. */
+  /** The name of the network. */
   get joint(): Text { return changetype<Text>(changetype<usize>(this) + 8); }
-  /** What was agreed, and what the neighbours offer. */
+  /** The properties that were agreed, and those that the neighbours offer. */
   get properties(): List { return changetype<List>(changetype<usize>(this) + 16); }
 }
 

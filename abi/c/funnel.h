@@ -38,8 +38,9 @@
 /*
  * A point in time, in milliseconds with their fraction, of the lane's monotonic clock.
  *
- * A float, because a u64 becomes an object in JavaScript. Never NaN. Infinity means never. The clock's zero is the lane's
- * own: what is saved, or sent to another, holds durations instead.
+ * A float, because a u64 becomes an object in JavaScript. Never NaN. Infinity means never. Each lane has
+ * a clock with its own zero, so a saved state and a message to another piece hold durations instead of
+ * instants.
  */
 typedef double funnel_instant;
 
@@ -56,11 +57,11 @@ typedef struct {
 } funnel_optional_string;
 _Static_assert(sizeof(funnel_optional_string) == 12, "optional_string");
 
-/* Why something cannot be, for the user to read. */
+/* The reason for a refusal, for the user to read. */
 typedef struct {
-  /* The setting that is to be changed, if it is one. */
+  /* The setting that has to change, if a setting is the reason. */
   funnel_optional_string setting;
-  /* What is wrong and what to do, in one sentence without a line break. */
+  /* One sentence without a line break: what is wrong, and what to do. */
   funnel_string message;
 } funnel_problem;
 _Static_assert(sizeof(funnel_problem) == 20, "problem");
@@ -68,17 +69,17 @@ _Static_assert(offsetof(funnel_problem, setting) == 0, "problem.setting");
 _Static_assert(offsetof(funnel_problem, message) == 12, "problem.message");
 
 enum {
-  /* It holds. */
+  /* The property holds. */
   FUNNEL_VALUE_YES = 0,
   /* A lower bound, in the property's unit. */
   FUNNEL_VALUE_AT_LEAST = 1,
   /* An upper bound, in the property's unit. */
   FUNNEL_VALUE_AT_MOST = 2,
-  /* Anything that is written, such as an address or an identity. */
+  /* A text, such as an address or an identity. */
   FUNNEL_VALUE_TEXT = 3,
 };
 
-/* How much of a property there is. */
+/* The value of a property. */
 typedef struct {
   uint8_t tag;
   union {
@@ -90,11 +91,11 @@ typedef struct {
 _Static_assert(sizeof(funnel_value) == 16, "value");
 
 /*
- * Something that holds for traffic across an Edge, or that is made available there.
+ * A property of the traffic across an Edge, or something that a piece makes available there.
  *
- * An open list of names: `reliable`, `ordered`, `framed`, `duplicate-free`, `size` (of a frame, in bytes), `mtu`,
- * `address`, `route`, `group`, `identity`, `up`, and what pieces agree on among themselves. Who does not know a name
- * leaves it alone.
+ * The list of names is open: `reliable`, `ordered`, `framed`, `duplicate-free`, `size` (of a frame, in
+ * bytes), `mtu`, `address`, `route`, `group`, `identity`, `up`, and names that pieces agree on among
+ * themselves. A piece ignores names that it does not know.
  */
 typedef struct {
   funnel_string name;
@@ -104,7 +105,7 @@ _Static_assert(sizeof(funnel_property) == 24, "property");
 _Static_assert(offsetof(funnel_property, name) == 0, "property.name");
 _Static_assert(offsetof(funnel_property, value) == 8, "property.value");
 
-/* How much a message matters. */
+/* The severity of a message. */
 typedef uint8_t funnel_level;
 enum {
   FUNNEL_LEVEL_DEBUG = 0,
@@ -113,61 +114,67 @@ enum {
   FUNNEL_LEVEL_ERROR = 3,
 };
 
-/* What a part is in its protocol. */
+/* The role of a part in its protocol. */
 typedef uint8_t funnel_role;
 enum {
-  /* In front of what the protocol carries. */
+  /* The bytes in front of the payload. */
   FUNNEL_ROLE_HEADER = 0,
-  /* What the protocol carries. */
+  /* The bytes that the protocol carries. */
   FUNNEL_ROLE_PAYLOAD = 1,
-  /* Behind what the protocol carries: padding, an authentication tag, a checksum. */
+  /* The bytes behind the payload: padding, an authentication tag, a checksum. */
   FUNNEL_ROLE_TRAILER = 2,
 };
 
-/* What holds for the bytes of a part. Unknown bits are ignored. */
+/* Marks of a part. Unknown bits are ignored. */
 typedef uint8_t funnel_part_marks;
 enum {
   /*
    * The bytes stayed with the host.
    *
-   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in fragments, see `more`): pass the part on, or
-   * any range inside it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
+   * `offset` is then an address in the host. A piece may pass on the part, or any range of it, in any
+   * frame, until the ticket ends; `more` says how long that is for a fragment. Only a payload is
+   * withheld, and only on a Shape whose reach is `headers`.
    */
   FUNNEL_PART_MARKS_WITHHELD = 1,
   /*
-   * Length and checksum fields are still to be filled in, by the host, when the frame leaves it.
+   * The host fills in the length and checksum fields of this header when the frame leaves it.
    *
-   * Only for a header. Who needs the fields before then fills them in and clears the mark.
+   * Only for a header. A piece that needs the fields earlier fills them in and clears the mark.
    */
   FUNNEL_PART_MARKS_UNFINISHED = 2,
   /*
-   * In an outcome: these bytes begin with `protocol`, and the host is to parse them.
+   * In an outcome: these bytes begin with `protocol`, and the host parses them.
    *
-   * For what was decrypted, decompressed or put together here. The part is a payload.
+   * For bytes that the piece decrypted, decompressed or put together. The part is a payload.
    */
   FUNNEL_PART_MARKS_UNPARSED = 4,
   /*
-   * The frame goes on in the next frame of this Edge and Shape with this ticket.
+   * This frame is a fragment, and the next frame of this Edge, Shape and ticket continues it.
    *
-   * Stands on the last part; elsewhere it means nothing. All pieces of one frame have one ticket, which ends with the piece
-   * that is not so marked; of frames with ticket 0 only one may be under way on an Edge and Shape, and 64 in all.
+   * The mark stands on the last part, and has no meaning on another. All fragments of a frame have one
+   * ticket, which ends with the fragment that has no such mark. Of frames with ticket 0, one may be
+   * incomplete on each Edge and Shape, and 64 in all.
    *
-   * Incoming: a call brings one piece at most, as its first frame; the pieces of a frame come in order and without a gap, but
-   * the rest may never come: who keeps something for it bounds the wait. Withheld bytes of a piece are good until an outcome
-   * passes some of them on, or the ticket ends. What is still to come of a frame whose ticket has ended is dropped by the host.
-   * A ticket of which nothing is left in the piece may be given up by the host; what is said of the last 256 such leads to nothing.
+   * Incoming: a call brings at most one fragment, as its first frame. The fragments of a frame come in
+   * order and without a gap. The rest may never come, so a piece that keeps something for it bounds
+   * the wait. Withheld bytes of a fragment are good until an outcome passes some of them on, or the
+   * ticket ends. The host drops further fragments of a frame whose ticket has ended. The host may give
+   * up a ticket when the piece holds no fragment of it. An outcome may still name the last 256 tickets
+   * that were given up, without effect.
    */
   FUNNEL_PART_MARKS_MORE = 8,
-  /* Incoming: the frame began in an earlier one, with the same ticket. Stands on the first part. */
+  /* Incoming: an earlier frame with the same ticket began this one. Stands on the first part. */
   FUNNEL_PART_MARKS_CONTINUED = 16,
 };
 
 /* Bytes of a frame that belong together. */
 typedef struct {
   /*
-   * Of a header or trailer, its protocol. Of a payload, what it begins with, or 0 when that is not known.
+   * The protocol of a header or trailer. For a payload, the protocol that it begins with, or 0 if that
+   * is not known.
    *
-   * A number of the host, which `control.start` tells for each protocol that the piece described.
+   * The host chooses the numbers. `control.start` receives the number of each protocol that the piece
+   * described.
    */
   uint16_t protocol;
   funnel_role role;
@@ -187,8 +194,9 @@ _Static_assert(offsetof(funnel_part, length) == 8, "part.length");
 /*
  * Parts in the order of their bytes.
  *
- * A header opens its protocol's scope, and its trailer, or the frame's end, closes it; so bodies may nest and repeat. A
- * frame has at most 32 parts and at most 66240 bytes; a larger one travels in fragments marked `more`.
+ * A header opens the scope of its protocol. The trailer of that protocol, or the end of the frame,
+ * closes it. So bodies may nest and repeat. A frame has at most 32 parts and at most 66240 bytes; a
+ * larger one travels in fragments marked `more`.
  */
 typedef struct {
   /* The number that `control.join` gave to this Edge. */
@@ -199,27 +207,30 @@ typedef struct {
   uint32_t first_part;
   uint16_t part_count;
   /*
-   * How many headers stand in front of the Shape's own stack.
+   * The number of headers in front of the Shape's own stack.
    *
-   * Incoming: the piece need not concern itself with them. In an outcome: that many headers, copied from the front of the
-   * ticket's frame, or 0; the endpoint that writes the frame adds what lacks.
+   * Incoming: the piece may ignore these headers. In an outcome: that many headers, copied from the
+   * front of the ticket's frame; or 0, and then the endpoint that writes the frame adds the headers
+   * that it needs.
    */
   uint8_t skip_headers;
   /* The same, for trailers at the end. */
   uint8_t skip_trailers;
   /*
-   * Incoming: the room in the arena that holds the parts which are not withheld. Rooms ascend and are disjoint.
+   * Incoming: the room in the arena that holds the parts that are not withheld. Rooms ascend and are
+   * disjoint.
    *
-   * Outgoing: only a hint. Parts may stand anywhere in the arena and may be shared between frames.
+   * Outgoing: only a hint. Parts may stand anywhere in the arena, and frames may share them.
    */
   uint32_t room_offset;
   uint32_t room_length;
   /*
    * Incoming: the host's name for this frame, not 0, until an outcome ends it or passes it on.
    *
-   * Outgoing: the frame that this one continues, of this call or held from an earlier one; or 0 for a frame of the
-   * piece's own. A ticket that is passed on in several frames goes on in all of them. What is neither passed on nor ended
-   * is held: the host caps how many tickets and bytes a piece holds, and it drops what comes beyond.
+   * Outgoing: the frame that this one continues, of this call or held from an earlier one; or 0 for a
+   * frame of the piece's own. Several frames may pass on one ticket. A piece holds each ticket that it
+   * neither passes on nor ends. The host caps how many tickets and bytes a piece holds, and drops
+   * frames beyond that.
    */
   uint32_t ticket;
 } funnel_frame;
@@ -234,7 +245,7 @@ _Static_assert(offsetof(funnel_frame, room_offset) == 12, "frame.room_offset");
 _Static_assert(offsetof(funnel_frame, room_length) == 16, "frame.room_length");
 _Static_assert(offsetof(funnel_frame, ticket) == 20, "frame.ticket");
 
-/* A ticket that ends without going on. */
+/* Ends a ticket whose frame does not go on. */
 typedef struct {
   uint32_t ticket;
   /* An index into the `reasons` of the description. */
@@ -275,20 +286,23 @@ typedef struct {
 _Static_assert(sizeof(funnel_uint16_list) == 8, "uint16_list");
 
 /*
- * What a call to `process` leads to.
+ * The result of a call to `process`.
  *
- * The host checks every number in it before use; one that is wrong is a fault, and the piece is discarded. At most 16384
- * frames, 65536 parts, 16777216 bytes in all frames together, and 16384 ends.
+ * The host checks every number in it before use. A wrong number is a fault, and the host discards the
+ * instance. At most 16384 frames, 65536 parts, 16777216 bytes in all frames together, and 16384 ends.
  */
 typedef struct {
   funnel_frame_list frames;
   funnel_part_list parts;
-  /* May be the same memory as the argument. */
+  /* May be the same memory as the argument `arena`. */
   funnel_uint8_list arena;
   funnel_end_list ends;
-  /* Edges from which the piece takes no frame for now. Each outcome states it afresh. */
+  /* Edges from which the piece takes no frames for now. It holds until the next outcome. */
   funnel_uint16_list paused;
-  /* When to be called again without frames, or infinity. Each outcome states it afresh. Never in the past. */
+  /*
+   * The instant of the next call without frames, or infinity. It holds until the next outcome. Never
+   * in the past.
+   */
   funnel_instant wake_at;
 } funnel_outcome;
 _Static_assert(sizeof(funnel_outcome) == 48, "outcome");
@@ -299,42 +313,45 @@ _Static_assert(offsetof(funnel_outcome, ends) == 24, "outcome.ends");
 _Static_assert(offsetof(funnel_outcome, paused) == 32, "outcome.paused");
 _Static_assert(offsetof(funnel_outcome, wake_at) == 40, "outcome.wake_at");
 
-/* Toward what a Shape is turned. `down` meets `up`, and `peer` meets `peer`. */
+/* The direction of a Shape. `down` matches `up`, and `peer` matches `peer`. */
 typedef uint8_t funnel_direction;
 enum {
-  /* Toward whom the protocol serves: this side carries it. */
+  /* Toward the user of the protocol: this side carries it. */
   FUNNEL_DIRECTION_UP = 0,
-  /* Toward what carries the protocol: this side wants to be carried. */
+  /* Toward the carrier of the protocol: this side wants to be carried. */
   FUNNEL_DIRECTION_DOWN = 1,
   /* Toward an equal. */
   FUNNEL_DIRECTION_PEER = 2,
 };
 
-/* How much a Shape cares for a property. */
+/* How a Shape depends on a property. */
 typedef uint8_t funnel_wish;
 enum {
-  /* It is there, for whoever wants it. */
+  /* The Shape has it, for a neighbour that wants it. */
   FUNNEL_WISH_AVAILABLE = 0,
-  /* No joining without it. */
+  /* The Shape does not join without it. */
   FUNNEL_WISH_REQUIRED = 1,
-  /* Better with it. */
+  /* The Shape works better with it. */
   FUNNEL_WISH_DESIRED = 2,
-  /* Either way. */
+  /* The Shape works with it and without it. */
   FUNNEL_WISH_INDIFFERENT = 3,
-  /* No joining with it. */
+  /* The Shape does not join with it. */
   FUNNEL_WISH_REJECTED = 4,
 };
 
-/* How much of each frame a piece needs to see. */
+/* The part of each frame that a piece needs to see. */
 typedef uint8_t funnel_reach;
 enum {
-  /* Headers and trailers. The payload stays with the host: the fast path, and the least authority. */
+  /*
+   * Headers and trailers. The payload stays with the host. This is the fast path, and gives the least
+   * authority.
+   */
   FUNNEL_REACH_HEADERS = 0,
   /* Every byte. */
   FUNNEL_REACH_WHOLE_FRAME = 1,
 };
 
-/* A property, and how much the Shape cares. */
+/* A property, and how the Shape depends on it. */
 typedef struct {
   funnel_wish wish;
   funnel_property property;
@@ -351,7 +368,10 @@ _Static_assert(sizeof(funnel_property_wish_list) == 8, "property_wish_list");
 
 /* One protocol stack that an Edge accepts. */
 typedef struct {
-  /* Such as `ip/udp/5060` or `ethertype:ipv6`. A step `*` is open: `host.listen` fills it while running. */
+  /*
+   * Such as `ip/udp/5060` or `ethertype:ipv6`. A step `*` is open, and `host.listen` fills it at run
+   * time.
+   */
   funnel_string stack;
   funnel_direction direction;
   funnel_reach reach;
@@ -375,7 +395,7 @@ typedef struct {
   funnel_string name;
   /* The piece works without it. */
   bool optional;
-  /* It may be joined any number of times, as a hub's. */
+  /* It may be joined any number of times, as the Edge of a hub. */
   bool repeated;
   funnel_shape_list shapes;
 } funnel_edge;
@@ -391,18 +411,18 @@ typedef struct {
 } funnel_string_list;
 _Static_assert(sizeof(funnel_string_list) == 8, "string_list");
 
-/* A possible path of traffic, both ways; or a Hairpin, when both Edges are the same. */
+/* A possible path of traffic in both directions. It is a Hairpin if both Edges are the same. */
 typedef struct {
   /* Indices into `edges`, and into the `shapes` of that Edge. */
   uint16_t from_edge;
   uint16_t from_shape;
   uint16_t to_edge;
   uint16_t to_shape;
-  /* What follows the ends of the two Shapes is not the same stack (encryption, header compression). */
+  /* Different stacks follow the ends of the two Shapes, as with encryption or header compression. */
   bool opaque;
-  /* Properties that hold at one end when they hold at the other, by name. */
+  /* The names of properties that hold at one end whenever they hold at the other. */
   funnel_string_list keeps;
-  /* Bytes that a frame gains from `from` to `to`; negative where it shrinks. */
+  /* The bytes that a frame gains from `from` to `to`; negative if it shrinks. */
   int32_t overhead;
 } funnel_curve;
 _Static_assert(sizeof(funnel_curve) == 24, "curve");
@@ -414,7 +434,7 @@ _Static_assert(offsetof(funnel_curve, opaque) == 8, "curve.opaque");
 _Static_assert(offsetof(funnel_curve, keeps) == 12, "curve.keeps");
 _Static_assert(offsetof(funnel_curve, overhead) == 20, "curve.overhead");
 
-/* How the text of a setting is read, and shown. */
+/* How the host reads and shows the text of a setting. */
 typedef uint8_t funnel_kind;
 enum {
   FUNNEL_KIND_TEXT = 0,
@@ -422,15 +442,15 @@ enum {
   FUNNEL_KIND_NUMBER = 1,
   /* `true` or `false`. */
   FUNNEL_KIND_BOOLEAN = 2,
-  /* A number with a unit, `ms`, `s`, `m` or `h`; seconds without. */
+  /* A number with a unit `ms`, `s`, `m` or `h`. Without a unit it is in seconds. */
   FUNNEL_KIND_DURATION = 3,
-  /* An IPv4 or IPv6 address, with a prefix length where the piece takes one. */
+  /* An IPv4 or IPv6 address, with a prefix length if the piece takes one. */
   FUNNEL_KIND_ADDRESS = 4,
-  /* Shown to nobody. */
+  /* A text that the host never shows. */
   FUNNEL_KIND_SECRET = 5,
 };
 
-/* What a user may set. */
+/* A setting of the piece. */
 typedef struct {
   /* Unique in the piece, in kebab-case. */
   funnel_string name;
@@ -439,7 +459,10 @@ typedef struct {
   funnel_kind kind;
   /* It may be given more than once; the order is kept. */
   bool repeated;
-  /* What holds when it is not given; none when it must be given, or when not giving it has a meaning of its own. */
+  /*
+   * The value of a setting that is not given. None if it must be given, or if its absence has a
+   * meaning of its own.
+   */
   funnel_optional_string default_value;
 } funnel_setting;
 _Static_assert(sizeof(funnel_setting) == 32, "setting");
@@ -449,11 +472,11 @@ _Static_assert(offsetof(funnel_setting, kind) == 16, "setting.kind");
 _Static_assert(offsetof(funnel_setting, repeated) == 17, "setting.repeated");
 _Static_assert(offsetof(funnel_setting, default_value) == 20, "setting.default_value");
 
-/* Why a frame ends in this piece. */
+/* A reason for which frames end in this piece. */
 typedef struct {
-  /* In kebab-case; the name of a counter. */
+  /* The name of its counter, in kebab-case. */
   funnel_string name;
-  /* Whether the frame is lost, or did its work here (answered, merged). */
+  /* Whether the frame is lost. If not, it did its work here: it was answered, or merged. */
   bool loss;
 } funnel_reason;
 _Static_assert(sizeof(funnel_reason) == 12, "reason");
@@ -503,9 +526,10 @@ typedef struct {
   /* One line. */
   funnel_string summary;
   /*
-   * The protocols whose numbers the piece wants to know; `control.start` tells them in this order.
+   * The protocols whose numbers the piece wants. `control.start` receives the numbers in this order.
    *
-   * Of a protocol that the host may not know, its definition as data. The host's own definition goes first.
+   * The second text is the definition of a protocol that the host may not know. The host's own
+   * definition has priority.
    */
   funnel_string_and_optional_string_list protocols;
   funnel_edge_list edges;
@@ -529,17 +553,20 @@ typedef struct {
 } funnel_property_list;
 _Static_assert(sizeof(funnel_property_list) == 8, "property_list");
 
-/* An Edge on a Joint. */
+/* The join of an Edge to a Joint. */
 typedef struct {
-  /* The number by which frames name this Edge from now on. Below 256; used again only when all its Shapes have left. */
+  /*
+   * The number of this Edge in frames. Below 256. The host uses it again only after all its Shapes
+   * have left.
+   */
   uint16_t edge;
-  /* Which Edge of the description it is. */
+  /* The index of the Edge in the description. */
   uint16_t described;
-  /* Which of its Shapes. An Edge that matches with several Shapes is told each of them in a joining of its own. */
+  /* The index of its Shape. An Edge that matches with several Shapes joins once for each. */
   uint16_t shape;
-  /* The network's name. */
+  /* The name of the network. */
   funnel_string joint;
-  /* What was agreed, and what the neighbours offer. */
+  /* The properties that were agreed, and those that the neighbours offer. */
   funnel_property_list properties;
 } funnel_joining;
 _Static_assert(sizeof(funnel_joining) == 24, "joining");
@@ -624,10 +651,11 @@ __attribute__((export_name("cabi_realloc")))
 void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size);
 
 /*
- * Tells what the piece is under these settings, or which of them cannot be.
+ * Returns the description of the piece with these settings, or the problems of the settings.
  *
- * Pure: calls nothing of the host, and the same settings give the same description. With no settings: what the piece is by
- * default, also where a setting must be given. Called on an instance of its own.
+ * Pure: it calls no function of the host, and the same settings give the same description. Without
+ * settings it returns the default description, even if a setting must be given. The host calls it on an
+ * instance of its own.
  */
 __attribute__((export_name("arpa2:funnel/description@0.1.0#describe")))
 funnel_describe_result *funnel_describe(funnel_string_and_string *settings, uint32_t settings_length);
@@ -635,48 +663,61 @@ __attribute__((export_name("cabi_post_arpa2:funnel/description@0.1.0#describe"))
 void funnel_describe_returned(funnel_describe_result *result);
 
 /*
- * Once, on a new instance, before everything else but `describe`. Other settings are another instance.
+ * Starts a new instance. The host calls it once, before everything else but `describe`. Changed settings
+ * need a new instance.
  *
- * `protocols` are the host's numbers for the described protocols, in their order; 0 for one that it knows nothing of.
+ * `protocols` are the host's numbers of the described protocols, in their order; 0 for a protocol that
+ * it does not know.
  */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#start")))
 funnel_start_result *funnel_start(funnel_instant now, funnel_string_and_string *settings, uint32_t settings_length, uint16_t *protocols, uint32_t protocols_length);
 __attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#start")))
 void funnel_start_returned(funnel_start_result *result);
 
-/* May this be joined, or be joined on these terms from now on? Changes nothing. */
+/* Returns whether the piece accepts this join, or new properties of a join. Changes nothing. */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#accepts")))
 funnel_accepts_result *funnel_accepts(uint32_t edge, uint32_t described, uint32_t shape, const char *joint, uint32_t joint_length, funnel_property *properties, uint32_t properties_length);
 __attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#accepts")))
 void funnel_accepts_returned(funnel_accepts_result *result);
 
-/* Joins, or tells new terms (an address, a size, up or down). Cannot refuse: `accepts` came before. */
+/*
+ * Joins an Edge, or updates the properties of a join (an address, a size, up or down). It cannot refuse:
+ * `accepts` came before.
+ */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#join")))
 void funnel_join(uint32_t edge, uint32_t described, uint32_t shape, const char *joint, uint32_t joint_length, funnel_property *properties, uint32_t properties_length);
 
-/* The Shape of this Edge is joined no more. Tickets that came in on it may still end or go on elsewhere. */
+/*
+ * Ends the join of a Shape of this Edge. Tickets that came in on it may still end, or go on by another
+ * Edge.
+ */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#leave")))
 void funnel_leave(uint32_t edge, uint32_t shape);
 
 /*
- * Another piece on this Edge's Joint began, or ceased, to listen on a Shape.
+ * Reports that another piece on this Edge's Joint began, or ceased, to listen on a Shape.
  *
- * Who carries that stack makes it so before this returns, by `host.listen` on another Edge if need be, or tells why it
- * cannot; the problem is then the answer to that other's `host.listen`. What is answered to `present: false` is ignored.
+ * A piece that carries that stack opens it before it returns, by `host.listen` on another Edge if need
+ * be, or returns why it cannot. The `host.listen` of the other piece then returns that problem. The host
+ * ignores the result when `present` is false.
  */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#listening")))
 funnel_listening_result *funnel_listening(uint32_t edge, const char *stack, uint32_t stack_length, uint32_t present);
 __attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#listening")))
 void funnel_listening_returned(funnel_listening_result *result);
 
-/* The host's queue behind this Edge has room again, or is full. What is sent when it is full may be dropped. */
+/*
+ * Reports that the host's queue behind this Edge has room again (`ready`), or is full. Frames sent to a
+ * full queue may be dropped.
+ */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#ready")))
 void funnel_ready(uint32_t edge, uint32_t ready);
 
 /*
- * The piece's state, for an instance that takes its place.
+ * Returns the piece's state, for an instance that replaces it.
  *
- * Changes nothing. Holds no protocol, Edge or Shape number, no ticket and no instant. At most 4194304 bytes.
+ * Changes nothing. The state has no protocol, Edge or Shape number, no ticket and no instant. At most
+ * 4194304 bytes.
  */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#save")))
 funnel_uint8_list *funnel_save(funnel_instant now);
@@ -684,9 +725,10 @@ __attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#save")))
 void funnel_save_returned(funnel_uint8_list *result);
 
 /*
- * Takes over the state that version `version` of this piece saved. Called between `start` and the first `join`.
+ * Restores the state that version `version` of this piece saved. The host calls it between `start` and
+ * the first `join`.
  *
- * After a problem the instance is used no further.
+ * If it returns a problem, the host discards the instance.
  */
 __attribute__((export_name("arpa2:funnel/control@0.1.0#restore")))
 funnel_restore_result *funnel_restore(funnel_instant now, const char *version, uint32_t version_length, uint8_t *state, uint32_t state_length);
@@ -694,10 +736,11 @@ __attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#restore")))
 void funnel_restore_returned(funnel_restore_result *result);
 
 /*
- * Takes frames in, and tells what goes on.
+ * Takes frames in, and returns the frames that go on.
  *
- * Called with no frames at `wake-at`, and once after each change by `control`. A call brings at most 256 frames, 8192 parts
- * and an arena of 524288 bytes. `now` never goes back. The call has a budget of fuel, and one that exceeds it traps.
+ * The host also calls it without frames: at `wake-at`, and once after each call of `control`. A call
+ * brings at most 256 frames, 8192 parts and an arena of 524288 bytes. `now` never goes back. The call
+ * has a budget of fuel; a call that exceeds it traps.
  */
 __attribute__((export_name("arpa2:funnel/traffic@0.1.0#process")))
 funnel_outcome *funnel_process(funnel_instant now, funnel_frame *frames, uint32_t frames_length, funnel_part *parts, uint32_t parts_length, uint8_t *arena, uint32_t arena_length);
@@ -706,36 +749,37 @@ void funnel_process_returned(funnel_outcome *result);
 
 /* What a piece may import. */
 
-/* Tells the user something. The host adds the piece's name and the time, and limits the rate. */
+/* Logs a message for the user. The host adds the piece's name and the time, and limits the rate. */
 __attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("log")))
 void funnel_log(uint32_t level, const char *message, uint32_t message_length);
 
-/* 64 random bits, fit for keys. */
+/* Returns 64 random bits, fit for keys. */
 __attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("random")))
 uint64_t funnel_random(void);
 
-/* UTC, in seconds since 1970 and nanoseconds. Nothing on the frame path needs it. */
+/* Returns UTC, in seconds since 1970 and nanoseconds. Nothing on the frame path needs it. */
 __attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("utc")))
 void funnel_utc(funnel_uint64_and_uint32 *result);
 
 /*
- * Adds a Shape to a joined Edge, in the manner of the described Shape `like`, whose open steps `stack` fills.
+ * Adds a Shape to a joined Edge. It is like the described Shape `like`, whose open steps `stack` fills.
  *
- * Returns its number, above those of the described Shapes and not used again after `unlisten`. Endpoints on the Joint have
- * opened what it needs when this returns; where one could not, the answer is its problem.
+ * Returns the number of the Shape, which is above those of the described Shapes and is not used again
+ * after `unlisten`. When this returns, endpoints on the Joint have opened what the Shape needs. If one
+ * could not, this returns its problem.
  */
 __attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("listen")))
 void funnel_listen(uint32_t edge, uint32_t like, const char *stack, uint32_t stack_length, funnel_listen_result *result);
 
-/* Takes back what `listen` added. An unknown number is a fault. */
+/* Removes a Shape that `listen` added. An unknown number is a fault. */
 __attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("unlisten")))
 void funnel_unlisten(uint32_t edge, uint32_t shape);
 
 /*
- * Says what the piece makes available on this Edge, or makes available no more.
+ * Offers a property on this Edge, or withdraws the offer.
  *
- * The Joint tells the others, after the present call. The same property with another value is another offer, and ends by its
- * own `present: false`; what a piece offers ends with it.
+ * The neighbours on the Joint learn of it after the current call. The same property with another value
+ * is another offer, which has its own withdrawal. The offers of a piece end with the piece.
  */
 __attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("offer")))
 void funnel_offer(uint32_t edge, const char *property_name, uint32_t property_name_length, uint32_t property_value_tag, uint64_t property_value_payload, uint32_t property_value_length, uint32_t present);

@@ -10,43 +10,44 @@ export { ContractError } from './guest-memory.ts';
 /**
  * A point in time, in milliseconds with their fraction, of the lane's monotonic clock.
  *
- * A float, because a u64 becomes an object in JavaScript. Never NaN. Infinity means never. The clock's zero is the lane's
- * own: what is saved, or sent to another, holds durations instead.
+ * A float, because a u64 becomes an object in JavaScript. Never NaN. Infinity means never. Each lane has
+ * a clock with its own zero, so a saved state and a message to another piece hold durations instead of
+ * instants.
  */
 export type Instant = number;
 
-/** Why something cannot be, for the user to read. */
+/** The reason for a refusal, for the user to read. */
 export interface Problem {
-  /** The setting that is to be changed, if it is one. */
+  /** The setting that has to change, if a setting is the reason. */
   readonly setting?: string | undefined;
-  /** What is wrong and what to do, in one sentence without a line break. */
+  /** One sentence without a line break: what is wrong, and what to do. */
   readonly message: string;
 }
 
-/** How much of a property there is. */
+/** The value of a property. */
 export type Value =
-  /** It holds. */
+  /** The property holds. */
   | { readonly tag: 'yes' }
   /** A lower bound, in the property's unit. */
   | { readonly tag: 'at-least'; readonly val: bigint }
   /** An upper bound, in the property's unit. */
   | { readonly tag: 'at-most'; readonly val: bigint }
-  /** Anything that is written, such as an address or an identity. */
+  /** A text, such as an address or an identity. */
   | { readonly tag: 'text'; readonly val: string };
 
 /**
- * Something that holds for traffic across an Edge, or that is made available there.
+ * A property of the traffic across an Edge, or something that a piece makes available there.
  *
- * An open list of names: `reliable`, `ordered`, `framed`, `duplicate-free`, `size` (of a frame, in bytes), `mtu`,
- * `address`, `route`, `group`, `identity`, `up`, and what pieces agree on among themselves. Who does not know a name
- * leaves it alone.
+ * The list of names is open: `reliable`, `ordered`, `framed`, `duplicate-free`, `size` (of a frame, in
+ * bytes), `mtu`, `address`, `route`, `group`, `identity`, `up`, and names that pieces agree on among
+ * themselves. A piece ignores names that it does not know.
  */
 export interface Property {
   readonly name: string;
   readonly value: Value;
 }
 
-/** How much a message matters. */
+/** The severity of a message. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 /** The numbers of {@link Level} in memory. */
 export const Level = {
@@ -56,63 +57,69 @@ export const Level = {
   error: 3,
 } as const;
 
-/** What a part is in its protocol. */
+/** The role of a part in its protocol. */
 export type Role = 'header' | 'payload' | 'trailer';
 /** The numbers of {@link Role} in memory. */
 export const Role = {
-  /** In front of what the protocol carries. */
+  /** The bytes in front of the payload. */
   header: 0,
-  /** What the protocol carries. */
+  /** The bytes that the protocol carries. */
   payload: 1,
-  /** Behind what the protocol carries: padding, an authentication tag, a checksum. */
+  /** The bytes behind the payload: padding, an authentication tag, a checksum. */
   trailer: 2,
 } as const;
 
-/** What holds for the bytes of a part. Unknown bits are ignored. */
+/** Marks of a part. Unknown bits are ignored. */
 export type PartMarks = number;
 /** The bits of {@link PartMarks}. */
 export const PartMarks = {
   /**
    * The bytes stayed with the host.
    *
-   * `offset` is then the host's own address of them, good until the ticket ends (of a frame in fragments, see `more`): pass the part on, or
-   * any range inside it, in any frame. Only for a payload, and only on a Shape whose reach is `headers`.
+   * `offset` is then an address in the host. A piece may pass on the part, or any range of it, in any
+   * frame, until the ticket ends; `more` says how long that is for a fragment. Only a payload is
+   * withheld, and only on a Shape whose reach is `headers`.
    */
   withheld: 1,
   /**
-   * Length and checksum fields are still to be filled in, by the host, when the frame leaves it.
+   * The host fills in the length and checksum fields of this header when the frame leaves it.
    *
-   * Only for a header. Who needs the fields before then fills them in and clears the mark.
+   * Only for a header. A piece that needs the fields earlier fills them in and clears the mark.
    */
   unfinished: 2,
   /**
-   * In an outcome: these bytes begin with `protocol`, and the host is to parse them.
+   * In an outcome: these bytes begin with `protocol`, and the host parses them.
    *
-   * For what was decrypted, decompressed or put together here. The part is a payload.
+   * For bytes that the piece decrypted, decompressed or put together. The part is a payload.
    */
   unparsed: 4,
   /**
-   * The frame goes on in the next frame of this Edge and Shape with this ticket.
+   * This frame is a fragment, and the next frame of this Edge, Shape and ticket continues it.
    *
-   * Stands on the last part; elsewhere it means nothing. All pieces of one frame have one ticket, which ends with the piece
-   * that is not so marked; of frames with ticket 0 only one may be under way on an Edge and Shape, and 64 in all.
+   * The mark stands on the last part, and has no meaning on another. All fragments of a frame have one
+   * ticket, which ends with the fragment that has no such mark. Of frames with ticket 0, one may be
+   * incomplete on each Edge and Shape, and 64 in all.
    *
-   * Incoming: a call brings one piece at most, as its first frame; the pieces of a frame come in order and without a gap, but
-   * the rest may never come: who keeps something for it bounds the wait. Withheld bytes of a piece are good until an outcome
-   * passes some of them on, or the ticket ends. What is still to come of a frame whose ticket has ended is dropped by the host.
-   * A ticket of which nothing is left in the piece may be given up by the host; what is said of the last 256 such leads to nothing.
+   * Incoming: a call brings at most one fragment, as its first frame. The fragments of a frame come in
+   * order and without a gap. The rest may never come, so a piece that keeps something for it bounds
+   * the wait. Withheld bytes of a fragment are good until an outcome passes some of them on, or the
+   * ticket ends. The host drops further fragments of a frame whose ticket has ended. The host may give
+   * up a ticket when the piece holds no fragment of it. An outcome may still name the last 256 tickets
+   * that were given up, without effect.
    */
   more: 8,
-  /** Incoming: the frame began in an earlier one, with the same ticket. Stands on the first part. */
+  /** Incoming: an earlier frame with the same ticket began this one. Stands on the first part. */
   continued: 16,
 } as const;
 
 /** Bytes of a frame that belong together. */
 export interface Part {
   /**
-   * Of a header or trailer, its protocol. Of a payload, what it begins with, or 0 when that is not known.
+   * The protocol of a header or trailer. For a payload, the protocol that it begins with, or 0 if that
+   * is not known.
    *
-   * A number of the host, which `control.start` tells for each protocol that the piece described.
+   * The host chooses the numbers. `control.start` receives the number of each protocol that the piece
+   * described.
    */
   readonly protocol: number;
   readonly role: Role;
@@ -126,8 +133,9 @@ export interface Part {
 /**
  * Parts in the order of their bytes.
  *
- * A header opens its protocol's scope, and its trailer, or the frame's end, closes it; so bodies may nest and repeat. A
- * frame has at most 32 parts and at most 66240 bytes; a larger one travels in fragments marked `more`.
+ * A header opens the scope of its protocol. The trailer of that protocol, or the end of the frame,
+ * closes it. So bodies may nest and repeat. A frame has at most 32 parts and at most 66240 bytes; a
+ * larger one travels in fragments marked `more`.
  */
 export interface Frame {
   /** The number that `control.join` gave to this Edge. */
@@ -138,32 +146,35 @@ export interface Frame {
   readonly firstPart: number;
   readonly partCount: number;
   /**
-   * How many headers stand in front of the Shape's own stack.
+   * The number of headers in front of the Shape's own stack.
    *
-   * Incoming: the piece need not concern itself with them. In an outcome: that many headers, copied from the front of the
-   * ticket's frame, or 0; the endpoint that writes the frame adds what lacks.
+   * Incoming: the piece may ignore these headers. In an outcome: that many headers, copied from the
+   * front of the ticket's frame; or 0, and then the endpoint that writes the frame adds the headers
+   * that it needs.
    */
   readonly skipHeaders: number;
   /** The same, for trailers at the end. */
   readonly skipTrailers: number;
   /**
-   * Incoming: the room in the arena that holds the parts which are not withheld. Rooms ascend and are disjoint.
+   * Incoming: the room in the arena that holds the parts that are not withheld. Rooms ascend and are
+   * disjoint.
    *
-   * Outgoing: only a hint. Parts may stand anywhere in the arena and may be shared between frames.
+   * Outgoing: only a hint. Parts may stand anywhere in the arena, and frames may share them.
    */
   readonly roomOffset: number;
   readonly roomLength: number;
   /**
    * Incoming: the host's name for this frame, not 0, until an outcome ends it or passes it on.
    *
-   * Outgoing: the frame that this one continues, of this call or held from an earlier one; or 0 for a frame of the
-   * piece's own. A ticket that is passed on in several frames goes on in all of them. What is neither passed on nor ended
-   * is held: the host caps how many tickets and bytes a piece holds, and it drops what comes beyond.
+   * Outgoing: the frame that this one continues, of this call or held from an earlier one; or 0 for a
+   * frame of the piece's own. Several frames may pass on one ticket. A piece holds each ticket that it
+   * neither passes on nor ends. The host caps how many tickets and bytes a piece holds, and drops
+   * frames beyond that.
    */
   readonly ticket: number;
 }
 
-/** A ticket that ends without going on. */
+/** Ends a ticket whose frame does not go on. */
 export interface End {
   readonly ticket: number;
   /** An index into the `reasons` of the description. */
@@ -171,62 +182,68 @@ export interface End {
 }
 
 /**
- * What a call to `process` leads to.
+ * The result of a call to `process`.
  *
- * The host checks every number in it before use; one that is wrong is a fault, and the piece is discarded. At most 16384
- * frames, 65536 parts, 16777216 bytes in all frames together, and 16384 ends.
+ * The host checks every number in it before use. A wrong number is a fault, and the host discards the
+ * instance. At most 16384 frames, 65536 parts, 16777216 bytes in all frames together, and 16384 ends.
  */
 export interface Outcome {
   readonly frames: readonly Frame[];
   readonly parts: readonly Part[];
-  /** May be the same memory as the argument. */
+  /** May be the same memory as the argument `arena`. */
   readonly arena: Uint8Array;
   readonly ends: readonly End[];
-  /** Edges from which the piece takes no frame for now. Each outcome states it afresh. */
+  /** Edges from which the piece takes no frames for now. It holds until the next outcome. */
   readonly paused: readonly number[];
-  /** When to be called again without frames, or infinity. Each outcome states it afresh. Never in the past. */
+  /**
+   * The instant of the next call without frames, or infinity. It holds until the next outcome. Never
+   * in the past.
+   */
   readonly wakeAt: Instant;
 }
 
-/** Toward what a Shape is turned. `down` meets `up`, and `peer` meets `peer`. */
+/** The direction of a Shape. `down` matches `up`, and `peer` matches `peer`. */
 export type Direction = 'up' | 'down' | 'peer';
 /** The numbers of {@link Direction} in memory. */
 export const Direction = {
-  /** Toward whom the protocol serves: this side carries it. */
+  /** Toward the user of the protocol: this side carries it. */
   up: 0,
-  /** Toward what carries the protocol: this side wants to be carried. */
+  /** Toward the carrier of the protocol: this side wants to be carried. */
   down: 1,
   /** Toward an equal. */
   peer: 2,
 } as const;
 
-/** How much a Shape cares for a property. */
+/** How a Shape depends on a property. */
 export type Wish = 'available' | 'required' | 'desired' | 'indifferent' | 'rejected';
 /** The numbers of {@link Wish} in memory. */
 export const Wish = {
-  /** It is there, for whoever wants it. */
+  /** The Shape has it, for a neighbour that wants it. */
   available: 0,
-  /** No joining without it. */
+  /** The Shape does not join without it. */
   required: 1,
-  /** Better with it. */
+  /** The Shape works better with it. */
   desired: 2,
-  /** Either way. */
+  /** The Shape works with it and without it. */
   indifferent: 3,
-  /** No joining with it. */
+  /** The Shape does not join with it. */
   rejected: 4,
 } as const;
 
-/** How much of each frame a piece needs to see. */
+/** The part of each frame that a piece needs to see. */
 export type Reach = 'headers' | 'whole-frame';
 /** The numbers of {@link Reach} in memory. */
 export const Reach = {
-  /** Headers and trailers. The payload stays with the host: the fast path, and the least authority. */
+  /**
+   * Headers and trailers. The payload stays with the host. This is the fast path, and gives the least
+   * authority.
+   */
   headers: 0,
   /** Every byte. */
   'whole-frame': 1,
 } as const;
 
-/** A property, and how much the Shape cares. */
+/** A property, and how the Shape depends on it. */
 export interface PropertyWish {
   readonly wish: Wish;
   readonly property: Property;
@@ -234,7 +251,10 @@ export interface PropertyWish {
 
 /** One protocol stack that an Edge accepts. */
 export interface Shape {
-  /** Such as `ip/udp/5060` or `ethertype:ipv6`. A step `*` is open: `host.listen` fills it while running. */
+  /**
+   * Such as `ip/udp/5060` or `ethertype:ipv6`. A step `*` is open, and `host.listen` fills it at run
+   * time.
+   */
   readonly stack: string;
   readonly direction: Direction;
   readonly reach: Reach;
@@ -247,27 +267,27 @@ export interface Edge {
   readonly name: string;
   /** The piece works without it. */
   readonly optional: boolean;
-  /** It may be joined any number of times, as a hub's. */
+  /** It may be joined any number of times, as the Edge of a hub. */
   readonly repeated: boolean;
   readonly shapes: readonly Shape[];
 }
 
-/** A possible path of traffic, both ways; or a Hairpin, when both Edges are the same. */
+/** A possible path of traffic in both directions. It is a Hairpin if both Edges are the same. */
 export interface Curve {
   /** Indices into `edges`, and into the `shapes` of that Edge. */
   readonly fromEdge: number;
   readonly fromShape: number;
   readonly toEdge: number;
   readonly toShape: number;
-  /** What follows the ends of the two Shapes is not the same stack (encryption, header compression). */
+  /** Different stacks follow the ends of the two Shapes, as with encryption or header compression. */
   readonly opaque: boolean;
-  /** Properties that hold at one end when they hold at the other, by name. */
+  /** The names of properties that hold at one end whenever they hold at the other. */
   readonly keeps: readonly string[];
-  /** Bytes that a frame gains from `from` to `to`; negative where it shrinks. */
+  /** The bytes that a frame gains from `from` to `to`; negative if it shrinks. */
   readonly overhead: number;
 }
 
-/** How the text of a setting is read, and shown. */
+/** How the host reads and shows the text of a setting. */
 export type Kind = 'text' | 'number' | 'boolean' | 'duration' | 'address' | 'secret';
 /** The numbers of {@link Kind} in memory. */
 export const Kind = {
@@ -276,15 +296,15 @@ export const Kind = {
   number: 1,
   /** `true` or `false`. */
   boolean: 2,
-  /** A number with a unit, `ms`, `s`, `m` or `h`; seconds without. */
+  /** A number with a unit `ms`, `s`, `m` or `h`. Without a unit it is in seconds. */
   duration: 3,
-  /** An IPv4 or IPv6 address, with a prefix length where the piece takes one. */
+  /** An IPv4 or IPv6 address, with a prefix length if the piece takes one. */
   address: 4,
-  /** Shown to nobody. */
+  /** A text that the host never shows. */
   secret: 5,
 } as const;
 
-/** What a user may set. */
+/** A setting of the piece. */
 export interface Setting {
   /** Unique in the piece, in kebab-case. */
   readonly name: string;
@@ -293,15 +313,18 @@ export interface Setting {
   readonly kind: Kind;
   /** It may be given more than once; the order is kept. */
   readonly repeated: boolean;
-  /** What holds when it is not given; none when it must be given, or when not giving it has a meaning of its own. */
+  /**
+   * The value of a setting that is not given. None if it must be given, or if its absence has a
+   * meaning of its own.
+   */
   readonly default?: string | undefined;
 }
 
-/** Why a frame ends in this piece. */
+/** A reason for which frames end in this piece. */
 export interface Reason {
-  /** In kebab-case; the name of a counter. */
+  /** The name of its counter, in kebab-case. */
   readonly name: string;
-  /** Whether the frame is lost, or did its work here (answered, merged). */
+  /** Whether the frame is lost. If not, it did its work here: it was answered, or merged. */
   readonly loss: boolean;
 }
 
@@ -312,9 +335,10 @@ export interface Piece {
   /** One line. */
   readonly summary: string;
   /**
-   * The protocols whose numbers the piece wants to know; `control.start` tells them in this order.
+   * The protocols whose numbers the piece wants. `control.start` receives the numbers in this order.
    *
-   * Of a protocol that the host may not know, its definition as data. The host's own definition goes first.
+   * The second text is the definition of a protocol that the host may not know. The host's own
+   * definition has priority.
    */
   readonly protocols: readonly (readonly [string, string | undefined])[];
   readonly edges: readonly Edge[];
@@ -323,17 +347,20 @@ export interface Piece {
   readonly reasons: readonly Reason[];
 }
 
-/** An Edge on a Joint. */
+/** The join of an Edge to a Joint. */
 export interface Joining {
-  /** The number by which frames name this Edge from now on. Below 256; used again only when all its Shapes have left. */
+  /**
+   * The number of this Edge in frames. Below 256. The host uses it again only after all its Shapes
+   * have left.
+   */
   readonly edge: number;
-  /** Which Edge of the description it is. */
+  /** The index of the Edge in the description. */
   readonly described: number;
-  /** Which of its Shapes. An Edge that matches with several Shapes is told each of them in a joining of its own. */
+  /** The index of its Shape. An Edge that matches with several Shapes joins once for each. */
   readonly shape: number;
-  /** The network's name. */
+  /** The name of the network. */
   readonly joint: string;
-  /** What was agreed, and what the neighbours offer. */
+  /** The properties that were agreed, and those that the neighbours offer. */
   readonly properties: readonly Property[];
 }
 
@@ -428,32 +455,34 @@ export const IMPORTS = {
 } as const satisfies Record<string, CoreFunction>;
 
 /**
- * What a piece may ask of the host.
+ * The functions of the host that a piece may call.
  *
- * Not to be called in `describe`, `save`, `cabi_realloc` or a post-return: that is a fault. `listen`, `unlisten` and `offer` are not to
- * be called in `accepts` either. Functions that were not granted are refused when the piece is loaded.
+ * A call in `describe`, `save`, `cabi_realloc` or a post-return is a fault. So is a call of `listen`,
+ * `unlisten` or `offer` in `accepts`. The host refuses to load a piece that imports a function which was not
+ * granted.
  */
 export interface HostCalls {
-  /** Tells the user something. The host adds the piece's name and the time, and limits the rate. */
+  /** Logs a message for the user. The host adds the piece's name and the time, and limits the rate. */
   log(level: Level, message: string): void;
-  /** 64 random bits, fit for keys. */
+  /** Returns 64 random bits, fit for keys. */
   random(): bigint;
-  /** UTC, in seconds since 1970 and nanoseconds. Nothing on the frame path needs it. */
+  /** Returns UTC, in seconds since 1970 and nanoseconds. Nothing on the frame path needs it. */
   utc(): readonly [bigint, number];
   /**
-   * Adds a Shape to a joined Edge, in the manner of the described Shape `like`, whose open steps `stack` fills.
+   * Adds a Shape to a joined Edge. It is like the described Shape `like`, whose open steps `stack` fills.
    *
-   * Returns its number, above those of the described Shapes and not used again after `unlisten`. Endpoints on the Joint have
-   * opened what it needs when this returns; where one could not, the answer is its problem.
+   * Returns the number of the Shape, which is above those of the described Shapes and is not used again
+   * after `unlisten`. When this returns, endpoints on the Joint have opened what the Shape needs. If one
+   * could not, this returns its problem.
    */
   listen(edge: number, like: number, stack: string): number | Problem;
-  /** Takes back what `listen` added. An unknown number is a fault. */
+  /** Removes a Shape that `listen` added. An unknown number is a fault. */
   unlisten(edge: number, shape: number): void;
   /**
-   * Says what the piece makes available on this Edge, or makes available no more.
+   * Offers a property on this Edge, or withdraws the offer.
    *
-   * The Joint tells the others, after the present call. The same property with another value is another offer, and ends by its
-   * own `present: false`; what a piece offers ends with it.
+   * The neighbours on the Joint learn of it after the current call. The same property with another value
+   * is another offer, which has its own withdrawal. The offers of a piece end with the piece.
    */
   offer(edge: number, property: Property, present: boolean): void;
 }

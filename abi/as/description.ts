@@ -3,7 +3,6 @@ import {
   CurveRecord,
   EDGE_SIZE,
   EdgeRecord,
-  PIECE_SIZE,
   PieceRecord,
   PROPERTY_WISH_SIZE,
   PropertyWishRecord,
@@ -14,7 +13,6 @@ import {
   SHAPE_SIZE,
   ShapeRecord,
   ValueCase,
-  ValueRecord,
 } from './generated';
 import { List, Text } from './text';
 
@@ -94,7 +92,13 @@ export class Description {
     return this.addSetting(name, kind, summary, null, false);
   }
 
-  private addSetting(name: string, kind: i32, summary: string, byDefault: string | null, required: bool): SettingDescription {
+  private addSetting(
+    name: string,
+    kind: i32,
+    summary: string,
+    byDefault: string | null,
+    required: bool,
+  ): SettingDescription {
     const setting = new SettingDescription(name, kind, summary, byDefault, required);
     this.settings.push(setting);
     return setting;
@@ -121,9 +125,11 @@ export class Description {
       if (definition !== null) setText(changetype<Text>(to + 12), definition);
     }
     to = newList(piece.edges, this.edges.length, EDGE_SIZE);
-    for (let i = 0; i < this.edges.length; i++, to += EDGE_SIZE) this.edges[i].writeTo(changetype<EdgeRecord>(to));
+    for (let i = 0; i < this.edges.length; i++, to += EDGE_SIZE)
+      this.edges[i].writeTo(changetype<EdgeRecord>(to));
     to = newList(piece.curves, this.curves.length, CURVE_SIZE);
-    for (let i = 0; i < this.curves.length; i++, to += CURVE_SIZE) this.curves[i].writeTo(changetype<CurveRecord>(to));
+    for (let i = 0; i < this.curves.length; i++, to += CURVE_SIZE)
+      this.curves[i].writeTo(changetype<CurveRecord>(to));
     to = newList(piece.settings, this.settings.length, SETTING_SIZE);
     for (let i = 0; i < this.settings.length; i++, to += SETTING_SIZE) {
       this.settings[i].writeTo(changetype<SettingRecord>(to));
@@ -152,7 +158,9 @@ export class EdgeDescription {
 
   /** How the Shape that was added last cares for a property that holds or does not; `wish` is a `Wish`. */
   wish(wish: i32, property: string): EdgeDescription {
-    this.shapes[this.shapes.length - 1].wishes.push(new WishDescription(wish, property, ValueCase.Yes, 0, ''));
+    this.shapes[this.shapes.length - 1].wishes.push(
+      new WishDescription(wish, property, ValueCase.Yes, 0, ''),
+    );
     return this;
   }
 
@@ -164,7 +172,9 @@ export class EdgeDescription {
 
   /** The same, for a property that is written. */
   wishText(wish: i32, property: string, value: string): EdgeDescription {
-    this.shapes[this.shapes.length - 1].wishes.push(new WishDescription(wish, property, ValueCase.Text, 0, value));
+    this.shapes[this.shapes.length - 1].wishes.push(
+      new WishDescription(wish, property, ValueCase.Text, 0, value),
+    );
     return this;
   }
 
@@ -185,14 +195,19 @@ export class EdgeDescription {
     edge.optional = this.optional;
     edge.repeated = this.repeated;
     let to = newList(edge.shapes, this.shapes.length, SHAPE_SIZE);
-    for (let i = 0; i < this.shapes.length; i++, to += SHAPE_SIZE) this.shapes[i].writeTo(changetype<ShapeRecord>(to));
+    for (let i = 0; i < this.shapes.length; i++, to += SHAPE_SIZE)
+      this.shapes[i].writeTo(changetype<ShapeRecord>(to));
   }
 }
 
 class ShapeDescription {
   wishes: WishDescription[] = [];
 
-  constructor(public stack: string, public direction: i32, public reach: i32) {}
+  constructor(
+    public stack: string,
+    public direction: i32,
+    public reach: i32,
+  ) {}
 
   writeTo(shape: ShapeRecord): void {
     setText(shape.stack, this.stack);
@@ -206,7 +221,13 @@ class ShapeDescription {
 }
 
 class WishDescription {
-  constructor(public wish: i32, public property: string, public tag: i32, public bound: u64, public text: string) {}
+  constructor(
+    public wish: i32,
+    public property: string,
+    public tag: i32,
+    public bound: u64,
+    public text: string,
+  ) {}
 
   writeTo(wish: PropertyWishRecord): void {
     wish.wish = this.wish;
@@ -223,7 +244,12 @@ export class CurveDescription {
   overhead: i32 = 0;
   keptProperties: string[] = [];
 
-  constructor(public fromEdge: u16, public fromShape: u16, public toEdge: u16, public toShape: u16) {}
+  constructor(
+    public fromEdge: u16,
+    public fromShape: u16,
+    public toEdge: u16,
+    public toShape: u16,
+  ) {}
 
   /** What follows the ends of the two Shapes is not the same stack. */
   isOpaque(): CurveDescription {
@@ -263,14 +289,21 @@ export class CurveDescription {
     curve.opaque = this.opaque;
     curve.overhead = this.overhead;
     let to = newList(curve.keeps, this.keptProperties.length, 8);
-    for (let i = 0; i < this.keptProperties.length; i++, to += 8) setText(changetype<Text>(to), this.keptProperties[i]);
+    for (let i = 0; i < this.keptProperties.length; i++, to += 8)
+      setText(changetype<Text>(to), this.keptProperties[i]);
   }
 }
 
 export class SettingDescription {
   repeated: bool = false;
 
-  constructor(public name: string, public kind: i32, public summary: string, public byDefault: string | null, public required: bool) {}
+  constructor(
+    public name: string,
+    public kind: i32,
+    public summary: string,
+    public byDefault: string | null,
+    public required: bool,
+  ) {}
 
   /** It may be given more than once. */
   isRepeated(): SettingDescription {

@@ -48,7 +48,7 @@ export function addJoined(edge: u16, shape: u16, described: u16): bool {
   if (<i32>edge >= MAX_EDGES) return false;
   if (find(edge, shape) < 0) {
     if (count == CAPACITY) return false;
-    store<u32>(joinedAt + count * 4, <u32>edge | (<u32>shape << 16));
+    store<u32>(joinedAt + count * 4, <u32>edge | ((<u32>shape) << 16));
     count++;
   }
   store<u16>(describedAt + <i32>edge * 2, described + 1);
@@ -64,7 +64,7 @@ export function removeJoined(edge: u16, shape: u16): void {
 }
 
 function find(edge: u16, shape: u16): i32 {
-  const key = <u32>edge | (<u32>shape << 16);
+  const key = <u32>edge | ((<u32>shape) << 16);
   for (let i = 0; i < count; i++) if (load<u32>(joinedAt + i * 4) == key) return i;
   return -1;
 }

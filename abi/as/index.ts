@@ -3,6 +3,7 @@
 export { arenaStart, Batch, Frame, Part } from './batch';
 export { CurveDescription, Description, EdgeDescription, SettingDescription } from './description';
 export { describedEdge, edgeOf, isJoined, joinedCount, joinedEdge, joinedShape } from './edges';
+export { FragmentTable } from './fragment-table';
 export {
   Direction,
   JoiningRecord as Joining,
@@ -16,9 +17,20 @@ export {
   ValueCase,
   Wish,
 } from './generated';
-export { FragmentTable } from './fragment-table';
 export { HeldFrames } from './held-frames';
-export { listen, listenLine, listenProblem, log, offer, offerBound, offerLine, offerText, random, unlisten, utcSeconds } from './host';
+export {
+  listen,
+  listenLine,
+  listenProblem,
+  log,
+  offer,
+  offerBound,
+  offerLine,
+  offerText,
+  random,
+  unlisten,
+  utcSeconds,
+} from './host';
 export { Line } from './line';
 export { room } from './memory';
 export { Outcome } from './outcome';

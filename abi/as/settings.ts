@@ -55,7 +55,10 @@ export class Settings {
     if (text.length == 0) return min;
     const value = parseDecimal(text);
     if (value == NOT_A_NUMBER || value < min || value > max) {
-      this.problem(name, 'must be a number from ' + min.toString() + ' to ' + max.toString() + ', not ' + quoted(text));
+      this.problem(
+        name,
+        'must be a number from ' + min.toString() + ' to ' + max.toString() + ', not ' + quoted(text),
+      );
       return min;
     }
     return value;
@@ -64,7 +67,12 @@ export class Settings {
   /** A protocol stack without an open step `*`, for a piece that does not fill it by `listen`. */
   stack(name: string): string {
     const text = this.text(name);
-    if (text.includes('*')) this.problem(name, 'must have no open step "*", which nobody fills here, and all ports are taken without: not ' + quoted(text));
+    if (text.includes('*'))
+      this.problem(
+        name,
+        'must have no open step "*", which nobody fills here, and all ports are taken without: not ' +
+          quoted(text),
+      );
     return text;
   }
 
@@ -133,7 +141,8 @@ export class Settings {
     }
     if (!isStart) return;
     for (let i = 0; i < described.length; i++) {
-      if (described[i].required && !this.has(described[i].name)) this.problem(described[i].name, 'must be given');
+      if (described[i].required && !this.has(described[i].name))
+        this.problem(described[i].name, 'must be given');
     }
   }
 }

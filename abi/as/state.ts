@@ -129,7 +129,8 @@ export class State {
 
   /** For the SDK: why restoring failed, or null. All of the state must have been taken. */
   closeRestore(): string | null {
-    if (this.refusal === null && this.at != this.end) this.refuse('the state holds more than this version knows');
+    if (this.refusal === null && this.at != this.end)
+      this.refuse('the state holds more than this version knows');
     return this.refusal;
   }
 

@@ -70,7 +70,8 @@ export function writeUtf8(to: usize, room: i32, text: string): i32 {
     } else {
       const lead: u32 = size == 2 ? 0xc0 : size == 3 ? 0xe0 : 0xf0;
       store<u8>(to + at, <u8>(lead | (code >> (6 * (size - 1)))));
-      for (let k = 1; k < size; k++) store<u8>(to + at + k, <u8>(0x80 | ((code >> (6 * (size - 1 - k))) & 0x3f)));
+      for (let k = 1; k < size; k++)
+        store<u8>(to + at + k, <u8>(0x80 | ((code >> (6 * (size - 1 - k))) & 0x3f)));
     }
     at += size;
   }

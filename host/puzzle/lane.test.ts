@@ -44,7 +44,7 @@ describe('a lane', () => {
     expect(six!.edges[0]).toMatchObject({ framesIn: 1, framesOut: 1 });
   });
 
-  it('counts what matches nothing, by name, at its sender', async () => {
+  it('counts frames that match nothing, by name, at their sender', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
     pieces.tun!.bring(0, ipv4());
     pieces.tun!.bring(0, [0x60, 1, 2, 3]);
@@ -60,7 +60,7 @@ describe('a lane', () => {
     expect([pieces.general!.taken.length, pieces.special!.taken.length]).toEqual([2, 1]);
   });
 
-  it('copies where the network says so, one row for all readers', async () => {
+  it('copies where the network says so, with one row for all receivers', async () => {
     await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }, { copies: true });
     pieces.tun!.bring(0, ipv6());
     expect([pieces.one!.taken.length, pieces.two!.taken.length]).toEqual([1, 1]);
@@ -75,7 +75,7 @@ describe('a lane', () => {
     pieces.tun!.bring(0, ipv6());
   });
 
-  it('refuses what would be given by chance, and undoes everything', async () => {
+  it('refuses Shapes that match the same frames, and undoes everything', async () => {
     const error = await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }).catch(
       (caught) => caught,
     );
@@ -83,7 +83,7 @@ describe('a lane', () => {
     expect(error.mistakes).toMatchObject([{ code: 'FT_JOINT_AMBIGUOUS', piece: 'two', network: 'lan' }]);
   });
 
-  it('bounds frames that go in circles', async () => {
+  it('drops frames that go in circles', async () => {
     const circle = { a: ['ip', 'peer'], b: ['ip', 'peer'] } as const;
     await start(circle);
     for (const piece of Object.values(pieces)) piece.forwardTo = 0;
@@ -94,7 +94,7 @@ describe('a lane', () => {
     expect(counts).toEqual([{ name: 'hop-limit-of-the-puzzle', frames: 1, loss: true }]);
   });
 
-  it('minds no Curves in what it hands on, so a piece that lies about its own deceives nobody but itself', async () => {
+  it('ignores Curves when it delivers, so a piece with wrong Curves misleads only itself', async () => {
     const liar = describePiece('liar', 'ip', 'up');
     const edge = (name: string) => ({ ...liar.edges[0]!, name });
     const down = { ...liar.edges[0]!.shapes[0]!, direction: 'down' as const };
@@ -147,7 +147,7 @@ describe('a lane', () => {
     expect(six.reasons).toEqual([{ name: 'queue-full', frames: 6, loss: true }]);
   });
 
-  it('calls a piece at the instant of its wish, and not before', async () => {
+  it('calls a piece at its wake-up time, and not before', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
     pieces.six!.wakeAt = 500;
     pieces.tun!.bring(0, ipv6());
@@ -164,7 +164,7 @@ describe('a lane', () => {
     expect(pieces.six!.calls.length).toBe(calls + 1);
   });
 
-  it('tells the others what a piece offers, and that it does no more', async () => {
+  it('notifies the others of an offer, and of its end', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
     const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
     pieces.six!.onProcess = (piece) => piece.context.offer(0, address, true);
@@ -178,7 +178,7 @@ describe('a lane', () => {
     expect(pieces.tun!.joinings.at(-1)).toMatchObject({ properties: [] });
   });
 
-  it('opens, refuses and closes Shapes that come while running', async () => {
+  it('opens, refuses and closes Shapes from `listen`', async () => {
     await start({ phone: ['ipv4/udp/*', 'down'], udp: ['ip/udp', 'up'] });
     const { phone, udp: socket } = pieces;
     const { context } = phone!;
@@ -202,7 +202,7 @@ describe('a lane', () => {
     expect(phone!.taken).toHaveLength(1);
   });
 
-  it('keeps a fault to its piece, and brings it back with doubling delays', async () => {
+  it('isolates a fault, and restarts its piece with doubling delays', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'], four: ['ipv4', 'up'] }, {}, 'restart');
     let isBad = true;
     pieces.six!.onProcess = () => {
@@ -230,7 +230,7 @@ describe('a lane', () => {
     expect(pieces.six!.taken.length).toBeGreaterThan(0);
   });
 
-  it('stays closed after a fault unless told otherwise', async () => {
+  it('keeps a piece closed after a fault by default', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
     pieces.six!.onProcess = () => {
       throw new PieceFault('FT_FAULT_FUEL', 'out of fuel');
@@ -245,7 +245,7 @@ describe('a lane', () => {
     expect(pieces.six!.renewals).toBe(0);
   });
 
-  it('drops what comes by a paused Edge', async () => {
+  it('drops frames that come by a paused Edge', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
     pieces.six!.paused = true;
     pieces.tun!.bring(0, ipv6());

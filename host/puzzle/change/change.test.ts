@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 describe('a change', () => {
-  it('keeps the instances of what would be made alike, and their counters', async () => {
+  it('keeps the instances of pieces that would be made the same way, and their counters', async () => {
     const before = [instanceOf('tun'), instanceOf('six')];
     before[0]!.bring(0, ipv6());
     const difference = await lane.apply(
@@ -49,7 +49,7 @@ describe('a change', () => {
     expect(lane.snapshot().pieces[1]!.edges[0]!.framesIn).toBe(1);
   });
 
-  it('hands over what it replaces: state, counters, and no frame lost', async () => {
+  it('hands over the state and the counters of a replaced piece, and loses no frame', async () => {
     const old = instanceOf('six');
     instanceOf('tun').bring(0, ipv6());
     old.state = Uint8Array.of(1, 2, 3);
@@ -82,7 +82,7 @@ describe('a change', () => {
   });
 
   it.each(['make', 'start', 'accepts', 'listening', 'restore'] as const)(
-    'that is refused in `%s` leaves all as it was',
+    'that is refused in `%s` leaves everything as it was',
     async (step) => {
       const pieces = lane.snapshot().pieces;
       const before = instances.slice();
@@ -132,7 +132,7 @@ describe('a change', () => {
     },
   );
 
-  it('that is newer replaces one that is still prepared', async () => {
+  it('replaces an older change that is still prepared', async () => {
     let release = () => {};
     const slow = makers({ tun: {}, six: {}, slow: { stack: 'ipv6/udp' } });
     const waits = new Promise<void>((resolve) => {
@@ -155,7 +155,7 @@ describe('a change', () => {
     expect(lane.snapshot().pieces.map(({ name }) => name)).toEqual(['tun', 'six', 'quick']);
   });
 
-  it('tells what it would come to without making anything', async () => {
+  it('reports its difference without making anything', async () => {
     const count = instances.length;
     expect(
       await lane.difference(makers({ tun: {}, extra: { stack: 'ipv6', direction: 'up' } })),
@@ -167,7 +167,7 @@ describe('a change', () => {
     await expect(lane.difference(makers({ tun: {} }))).rejects.toThrow(PuzzleError);
   });
 
-  it('withdraws what a removed piece has offered', async () => {
+  it('withdraws the offers of a removed piece', async () => {
     const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
     instanceOf('six').context.offer(0, address, true);
     instanceOf('tun').bring(0, ipv6());
@@ -176,7 +176,7 @@ describe('a change', () => {
     expect(instanceOf('tun').joinings.at(-1)!.properties).toEqual([]);
   });
 
-  it('never shows the offers of neither when the new piece offers what the old one did', async () => {
+  it('keeps an offer without interruption when the new piece offers what the old one did', async () => {
     const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
     instanceOf('six').context.offer(0, address, true);
     instanceOf('tun').bring(0, ipv6());
@@ -188,7 +188,7 @@ describe('a change', () => {
   it.each([
     ['the same Shape', 'ipv6'],
     ['another Shape', 'ip'],
-  ])('gives what waits on the way to the successor, with %s', async (_, stack) => {
+  ])('gives the frames on their way to the successor, with %s', async (_, stack) => {
     const old = instanceOf('six');
     await lane.apply(makers({ tun: {}, six: { version: 2, stack } }));
     const six = instanceOf('six');
@@ -202,7 +202,7 @@ describe('a change', () => {
     expect(instanceOf('gate').taken.length).toBe(1);
   });
 
-  it('closes what it replaced while frames flow, but what holds frames at once', async () => {
+  it('closes replaced pieces while frames flow, and those that hold frames at once', async () => {
     const component = (made: PieceMaker[]) =>
       made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
     const pieces = { tun: {}, six: {}, web: { stack: 'ipv6/tcp' }, dns: { stack: 'ipv6/udp' } };
@@ -228,7 +228,7 @@ describe('a change', () => {
     expect(instances.reduce((sum, { taken }) => sum + taken.length, 0)).toBe(closed.length);
   });
 
-  it('leaves nothing open when the lane is closed while it clears up', async () => {
+  it('leaves nothing open when the lane is closed during the clean-up', async () => {
     const component = (made: PieceMaker[]) =>
       made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
     await lane.apply(component(makers({ tun: {}, six: {}, dns: { stack: 'ipv6/udp' } })));

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => lane.close());
 
-it('shows new natives those that end, before they start, and lets them take over before they are joined', async () => {
+it('passes the retiring native pieces to new ones before these start, and lets them take over before they join', async () => {
   await lane.start([native('tun', 1), native('net', 1, 'up')]);
   story.length = 0;
   await lane.apply([native('tun', 2), native('net', 1, 'up')]);
@@ -36,7 +36,7 @@ it('shows new natives those that end, before they start, and lets them take over
   ]);
 });
 
-it('shows pieces of other names too, and takes nothing over when the change is refused', async () => {
+it('passes retiring pieces of other names too, and takes nothing over when the change is refused', async () => {
   await lane.start([native('tun', 1), native('net', 1, 'up')]);
   story.length = 0;
   await lane.apply([native('fun', 2), native('net', 2, 'up')]);
@@ -51,7 +51,7 @@ it('shows pieces of other names too, and takes nothing over when the change is r
   expect(story.slice(-2)).toEqual(['fun3 closes', 'net3 closes']);
 });
 
-it('tells a new instance what the replaced neighbour offered, until the new neighbour has spoken', async () => {
+it('reports the offers of a replaced neighbour to a new instance until the new neighbour was called', async () => {
   const offering = (version: number, offers: boolean) =>
     native('six', version, 'up', {
       onProcess: (piece) => {
@@ -67,7 +67,7 @@ it('tells a new instance what the replaced neighbour offered, until the new neig
   expect(seen().at(-1)).toEqual([]);
 });
 
-it('leaves open what the new piece listens on as the old one did, and closes the rest', async () => {
+it('leaves open the stacks on which the new piece listens like the old one, and closes the rest', async () => {
   const listening = (version: number, port: number) =>
     native('six', version, 'down', {
       stack: 'ip/udp/*',

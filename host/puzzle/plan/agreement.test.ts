@@ -8,8 +8,8 @@ import { propertyText } from './properties.ts';
 
 const protocols = new Protocols();
 
-describe('what Joints settle', () => {
-  it('lets hold what is made available, and tells it to both', () => {
+describe('the properties that Joints settle', () => {
+  it('include what either side makes available, for both sides', () => {
     expect(
       settled([
         samplePlace('tcp', { up: ['ip/tcp up available reliable, available ordered'] }, { up: ['lan'] }),
@@ -22,7 +22,7 @@ describe('what Joints settle', () => {
     ).toEqual({ 'tcp.up/0': ['ordered', 'reliable'], 'sip.down/0': ['ordered', 'reliable'] });
   });
 
-  it('leaves out what one of both rejects, and refuses when the other requires it', () => {
+  it('exclude what one side rejects, with a conflict when the other requires it', () => {
     const rejecting = samplePlace('plain', { down: ['ip/tcp down rejected encrypted'] }, { down: ['lan'] });
     expect(
       settled([samplePlace('tls', { up: ['ip/tcp up available encrypted'] }, { up: ['lan'] }), rejecting]),
@@ -37,7 +37,7 @@ describe('what Joints settle', () => {
     ]);
   });
 
-  it('bounds sizes: the lower limit holds, a desired one where it does no harm', () => {
+  it('bound sizes: the lower limit holds, and a desired one where it conflicts with nothing', () => {
     const pair = (a: string, b: string) => [
       samplePlace('a', { e: [`ip up ${a}`] }, { e: ['lan'] }),
       samplePlace('b', { e: [`ip down ${b}`] }, { e: ['lan'] }),
@@ -62,7 +62,7 @@ describe('what Joints settle', () => {
     expect(mistakesOf(pair('rejected delay at-least 50', 'available delay at-least 40'))).toEqual([]);
   });
 
-  it('holds a limit from behind a piece against nobody but those whose limit it is', () => {
+  it('compare a limit from behind a piece only with the wishes of the other side', () => {
     const places = [
       samplePlace('small', { ip: ['ip down available size at-most 1000'] }, { ip: ['lan'] }),
       samplePlace(
@@ -78,7 +78,7 @@ describe('what Joints settle', () => {
     ]);
   });
 
-  it('tells together what one has against another, and what several Shapes have', () => {
+  it('are explained in one message for all conflicts of several Shapes', () => {
     const picky = 'required reliable, required ordered, required encrypted';
     expect(
       mistakesOf([
@@ -90,7 +90,7 @@ describe('what Joints settle', () => {
     ]);
   });
 
-  it('lets an Edge that is optional, and from which nothing is kept, have no say in the rest', () => {
+  it('do not depend on an optional Edge behind a Curve that keeps nothing', () => {
     const tap = samplePlace(
       'tap',
       { a: ['ip up'], b: ['ip down'], 'copy?': ['ip down'] },
@@ -107,7 +107,7 @@ describe('what Joints settle', () => {
     expect(settled(places)['file.e/0']).toEqual([]);
   });
 
-  it('takes texts as they are', () => {
+  it('compare texts literally', () => {
     const pair = (wish: string) => [
       samplePlace('a', { e: ['ip up available identity alice, available identity bob'] }, { e: ['lan'] }),
       samplePlace('b', { e: [`ip down ${wish}`] }, { e: ['lan'] }),
@@ -117,7 +117,7 @@ describe('what Joints settle', () => {
     expect(settled(pair('rejected identity bob'))['b.e/0']).toEqual(['identity alice']);
   });
 
-  it('carries what holds along Curves that keep it, less what they add in size', () => {
+  it('spread along Curves that keep them, with sizes less what the Curves add', () => {
     const tunnel = samplePlace(
       'tunnel',
       { in: ['ipv6 up'], out: ['ipv4/udp down'] },
@@ -144,7 +144,7 @@ describe('what Joints settle', () => {
     expect(settled([limited, ...places.slice(1)])['socket.udp/0']).toContain('size at most 1028');
   });
 
-  it('lets hold behind a piece only what holds on each way to it', () => {
+  it('hold behind a piece only where they hold on each path to it', () => {
     const fork = samplePlace(
       'fork',
       { top: ['ip up'], left: ['ipv4 down'], right: ['ipv6 down'] },
@@ -164,7 +164,7 @@ describe('what Joints settle', () => {
     expect(settled([...places.slice(0, 3), worse])['user.e/0']).toEqual(['size at most 700']);
   });
 
-  it('gives to each Edge of a repeated one what holds on all the others', () => {
+  it('hold at an Edge of a repeated one where they hold at all the others', () => {
     const hub = (networks: string[]) =>
       samplePlace(
         'hub',
@@ -184,7 +184,7 @@ describe('what Joints settle', () => {
     expect(settled([...places.slice(0, 2), hub(['a', 'b', 'c']), unreliable])['a.e/0']).toEqual([]);
   });
 
-  it('ends on a loop of pieces, where a limit would shrink for ever', () => {
+  it('end on a loop of pieces, where a limit would shrink for ever', () => {
     const wrap = (name: string, from: string, to: string) =>
       samplePlace(
         name,
@@ -203,7 +203,7 @@ describe('what Joints settle', () => {
     expect(arrange(protocols, places, new Map([['one', { copies: true }]])).mistakes).toEqual([]);
   });
 
-  it('explains a conflict, and proposes a piece that would solve it', () => {
+  it('are explained where they conflict, with a piece that would solve it', () => {
     const sip = samplePlace(
       'sip',
       { carrier: ['tcp/5060 down required framed, required reliable'] },
@@ -262,7 +262,7 @@ describe('what Joints settle', () => {
     ).toEqual([]);
   });
 
-  it('comes to the same whatever the order of joining', () => {
+  it('do not depend on the order of joining', () => {
     const names = ['reliable', 'ordered', 'framed', 'size'];
     const wish = fc
       .tuple(

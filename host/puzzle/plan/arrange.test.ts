@@ -45,7 +45,7 @@ describe('arrange', () => {
     expect(joints.map((joint) => joint.members[0]!.shapes)).toEqual([[0], [0], [0]]);
   });
 
-  it('tells all mistakes at once, each with what to do', () => {
+  it('reports all mistakes at once, each with what to do', () => {
     const { mistakes } = arranged([
       samplePlace('one', { ip: ['ip down'] }, { ipp: ['lan'] }),
       samplePlace('two', { ip: ['ip down'] }, { ip: ['lan', 'wan'] }),
@@ -74,12 +74,12 @@ describe('arrange', () => {
     expect(why('one')).toContain('it has ip');
   });
 
-  it('takes what an optional Edge leaves out', () => {
+  it('accepts an optional Edge that is on no network', () => {
     const { mistakes } = arranged([samplePlace('one', { 'ip?': ['ip down'] })]);
     expect(mistakes).toEqual([]);
   });
 
-  it('comes to the same whatever the order of the pieces', () => {
+  it('does not depend on the order of the pieces', () => {
     const pool = [
       samplePlace('tun', { ip: ['ip down'] }, { ip: ['lan'] }),
       samplePlace(
@@ -112,7 +112,7 @@ describe('arrange', () => {
     );
   });
 
-  it('finds the same as by comparing every Shape with every other', () => {
+  it('finds the same as a model that compares every Shape with every other', () => {
     const shape = fc
       .tuple(
         fc.array(fc.nat(0xffff), { minLength: 12, maxLength: 12 }),
@@ -140,7 +140,7 @@ describe('arrange', () => {
     );
   });
 
-  it('looks at no more than there is to tell: a thousand pieces', () => {
+  it('compares few Shapes among a thousand pieces', () => {
     const { joints, mistakes } = arranged(manyPieces(1000));
     expect(mistakes).toEqual([]);
     expect(joints).toHaveLength(1 + 333);
@@ -182,7 +182,7 @@ describe('arrange', () => {
     ]);
   });
 
-  it('says what is wrong with a description', () => {
+  it('reports what is wrong with a description', () => {
     const { mistakes } = arranged([
       samplePlace('one', { 'a?': ['ip up'], 'b?': [] }, {}, { curves: ['0/0 0/1', '0/0 2/0', '0/0 0/0'] }),
     ]);

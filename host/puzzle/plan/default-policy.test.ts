@@ -33,7 +33,7 @@ describe('the default policy', () => {
     ).toEqual([]);
   });
 
-  it('brings several to one network that only match the same Edge, and calls it after that', () => {
+  it('joins several Edges that match only the same Edge on one network, named after that Edge', () => {
     const sip = samplePlace('sip', { out: ['ip/udp/5060 down'] });
     const dns = samplePlace('dns', { out: ['ip/udp/53 down'] });
     expect(joined([sip, udp(), dns])).toEqual({
@@ -43,7 +43,7 @@ describe('the default policy', () => {
     });
   });
 
-  it('takes the networks that a configuration names, and joins the rest to them', () => {
+  it('keeps the networks that a configuration names, and joins the rest to them', () => {
     expect(joined([tun('home', { ip: ['lan'] }), six(), udp('wan', { udp: ['outside'] })])).toEqual({
       'home.ip': ['lan'],
       'six.carrier': ['outside'],
@@ -52,7 +52,7 @@ describe('the default policy', () => {
     });
   });
 
-  it('keeps apart what is named apart', () => {
+  it('keeps named networks apart', () => {
     const places = [
       tun('one', { ip: ['left'] }),
       tun('two', { ip: ['right'] }),
@@ -70,7 +70,7 @@ describe('the default policy', () => {
     });
   });
 
-  it('never chooses: it tells an Edge that has a choice, and between what', () => {
+  it('never chooses: it reports an Edge with a choice, and its alternatives', () => {
     const places = [tun('a'), tun('b'), web(), samplePlace('mail', { tcp: ['ip/tcp/25 up'] })];
     expect(mistakesOf(places)).toEqual([
       'FT_EDGE_AMBIGUOUS a.ip: it could join mail.tcp or web.tcp, and nothing says which; name its network under `edges:`',
@@ -81,7 +81,7 @@ describe('the default policy', () => {
     expect(joined(places)).toEqual({});
   });
 
-  it('tells when what is joined could as well be one network', () => {
+  it('reports networks that could as well be one', () => {
     const phone = samplePlace('phone', { out: ['ip/udp/5060 down'] });
     expect(mistakesOf([tun(), web(), phone, udp()])).toEqual([
       'FT_EDGE_AMBIGUOUS home.ip: it is joined with web.tcp, and wan.udp matches it too; name the networks under `edges:`, to bring them together or to keep them apart',
@@ -89,7 +89,7 @@ describe('the default policy', () => {
     expect(mistakesOf([tun('home', { ip: ['lan'] }), web(), phone, udp()])).toEqual([]);
   });
 
-  it('does not bring two Edges of one piece together', () => {
+  it('does not put two Edges of one piece on one network', () => {
     const echo = samplePlace('echo', { a: ['ip up'], b: ['ip/tcp up'] });
     expect(mistakesOf([tun(), echo])).toEqual([
       'FT_EDGE_AMBIGUOUS echo.a: it matches home.ip only, and with echo.b that would bring two Edges of echo on one network; name the networks under `edges:`',
@@ -98,7 +98,7 @@ describe('the default policy', () => {
     ]);
   });
 
-  it('joins an optional Edge that has one way, leaves one that has several, and says so', () => {
+  it('joins an optional Edge with one alternative, leaves one with several alone, and says so', () => {
     const tap = samplePlace('tap', { 'copy?': ['ip down'], 'none?': ['arp peer'] });
     const writer = (name: string) => samplePlace(name, { in: ['ip up'] });
     expect(decisionsOf([tap, writer('w')])).toEqual([
@@ -113,7 +113,7 @@ describe('the default policy', () => {
     expect(joined([out, tun(), web()])['tap.copy']).toEqual([]);
   });
 
-  it('comes to the same whatever the order of the pieces', () => {
+  it('does not depend on the order of the pieces', () => {
     fc.assert(
       fc.property(
         fc.array(placeArbitrary(true), { minLength: 1, maxLength: 8 }).chain((drawn) => {

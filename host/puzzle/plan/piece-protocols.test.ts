@@ -37,7 +37,7 @@ function place(
   };
 }
 
-describe('bringProtocols', () => {
+describe('definePieceProtocols', () => {
   it('lets pieces of third parties match, and their frames be parsed, printed and composed', () => {
     // The one that stands in the Name Space of the other comes first.
     const places = [
@@ -81,7 +81,7 @@ describe('bringProtocols', () => {
     expect(formatStack(parseStack('ipv6/253/7', protocols), protocols)).toBe('ipv6/toy/puppet');
   });
 
-  it('tells which piece brings what cannot be, and that two bring different things', () => {
+  it('reports the piece with an invalid definition, and two pieces with different definitions', () => {
     const protocols = new Protocols();
     const mistakes = definePieceProtocols(protocols, [
       place('first', 'up', 'toy', [['toy', TOY]]),
@@ -98,7 +98,7 @@ describe('bringProtocols', () => {
     expect(mistakes[0]!.message).toContain('the protocol toy that it brings');
   });
 
-  it('comes to the same in every order', () => {
+  it('does not depend on the order of the pieces', () => {
     const places = [
       place('a', 'up', 'ip', [['one', 'space s1 8 bits; in ip-protocol 253; header 1; next s1 u8[0]']]),
       place('b', 'up', 'ip', [['two', 'space s2 8 bits; in s1 1; header 1; next s2 u8[0]']]),

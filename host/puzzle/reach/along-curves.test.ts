@@ -15,11 +15,11 @@ import { StacksAlong } from './stacks-along.ts';
 const protocols = new Protocols();
 const stacks = new StacksAlong(protocols);
 
-describe('what a piece listens on', () => {
+describe('a listen', () => {
   const net = samplePlace('net', { e: ['ip/udp up'] }, { e: ['wan'] });
   const phone = (network: string) => samplePlace('phone', { e: ['ip/udp/5060 down'] }, { e: [network] });
 
-  it('reaches who carries it behind a piece with Curves, as the stack is there', () => {
+  it('reaches the Edges that carry it behind a piece with Curves, as the stack is there', () => {
     const tap = samplePlace(
       'tap',
       { a: ['ip up'], b: ['ip down'] },
@@ -76,7 +76,7 @@ describe('what a piece listens on', () => {
     expect(heard([phone('lan'), open, net], 'ip/udp/local:7000')).toEqual(['tap.a@lan ip/udp/local:7000']);
   });
 
-  it('goes round a loop of hubs once, and comes back to nobody', () => {
+  it('goes round a loop of hubs once, and not back to its piece', () => {
     const hub = (name: string, networks: string[]) =>
       samplePlace(
         name,
@@ -93,7 +93,7 @@ describe('what a piece listens on', () => {
     expect(list.filter((text) => text.startsWith('net'))).toEqual(['net.e@wan ip/udp/local:7000']);
   });
 
-  it('is what a literal reading says, whatever the order of the pieces', () => {
+  it('reaches what a literal model reaches, whatever the order of the pieces', () => {
     fc.assert(
       fc.property(puzzles, fc.nat(), fc.constantFrom('up', 'down', 'peer'), (places, at, direction) => {
         const stations = stationsOf(places);
@@ -112,8 +112,8 @@ describe('what a piece listens on', () => {
   });
 });
 
-describe('what a piece offers', () => {
-  it('reaches the networks behind those that keep it, in the sizes that hold there', () => {
+describe('an offer', () => {
+  it('reaches the networks behind Curves that keep it, with the sizes that hold there', () => {
     const tunnel = samplePlace(
       'tunnel',
       { a: ['ip up'], b: ['ip/udp/9 down'] },
@@ -124,7 +124,7 @@ describe('what a piece offers', () => {
     expect(offered([tunnel, far], { far: [mtu(1308), address] })).toEqual({ lan: ['mtu at most 1280'] });
   });
 
-  it('takes the nearest way, and of several that are as near the most careful value', () => {
+  it('takes the shortest path, and among equals the strictest value', () => {
     const hop = (name: string, networks: [string, string], grows: number) =>
       samplePlace(
         name,
@@ -150,7 +150,7 @@ describe('what a piece offers', () => {
     });
   });
 
-  it('is what a literal reading says, whatever the order of the pieces', () => {
+  it('reaches what a literal model reaches, whatever the order of the pieces', () => {
     fc.assert(
       fc.property(puzzles, fc.nat(), (places, at) => {
         const stations = stationsOf(places);

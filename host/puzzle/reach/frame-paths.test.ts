@@ -20,7 +20,7 @@ describe('the paths of frames', () => {
   const web = samplePlace('web', { tcp: ['ipv4/udp/*/ipv6/tcp/80 up'] }, { tcp: ['wan'] });
   const system = samplePlace('system', { ip: ['ip down'] }, { ip: ['lan'] });
 
-  it('spread what is wanted behind a piece to what stands in front of it', () => {
+  it('spread wanted stacks from behind a piece to the front of it', () => {
     const { joints } = pathsOf([system, tunnel('six', 'lan', 'wan'), web]);
     expect(joints).toEqual([
       {
@@ -59,7 +59,7 @@ describe('the paths of frames', () => {
     ).toEqual(['two net ipv4/udp/5060', 'three other ipv4/udp/5060']);
   });
 
-  it('spread needs over any number of Joints, and not through what is opaque', () => {
+  it('spread wanted stacks over any number of Joints, and not through opaque Curves', () => {
     const relay = (name: string, from: string, to: string, opaque = '') =>
       samplePlace(
         name,
@@ -122,7 +122,7 @@ describe('the paths of frames', () => {
     expect(from(['0/0 1/0', '1/0 2/0', '0/0 0/0'], 'a')).toEqual(['b', 'a hairpin']);
   });
 
-  it('tell N and M at each Edge', () => {
+  it('report N and M at each Edge', () => {
     const wire = samplePlace('wire', { link: ['ethernet down'] }, { link: ['lan'] });
     const dns = samplePlace('dns', { udp: ['udp/53 up'] }, { udp: ['lan'] });
     const [hop] = pathsOf([wire, dns]).entrances.find(({ piece }) => piece === 'wire')!.hops;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CALL_MONITOR_BYTES, CallMonitor, CallMonitorReader } from './call-monitor.ts';
 
-describe('a pulse', () => {
-  it('tells from outside who is called, and that it is one call', () => {
+describe('a call monitor', () => {
+  it('shows another thread which piece is called, and that it is one call', () => {
     const callMonitor = new CallMonitor();
     const reader = new CallMonitorReader(callMonitor.memory);
     const [one, other] = [callMonitor.claim('one'), callMonitor.claim('x'.repeat(63))];
@@ -21,7 +21,7 @@ describe('a pulse', () => {
     callMonitor.end();
   });
 
-  it('tells whether the piece runs, or would come with a change', () => {
+  it('shows whether the piece runs, or comes with a change', () => {
     const callMonitor = new CallMonitor();
     const reader = new CallMonitorReader(callMonitor.memory);
     const slot = callMonitor.claim('one');
@@ -38,7 +38,7 @@ describe('a pulse', () => {
     callMonitor.end();
   });
 
-  it('names whom it can, and gives names back', () => {
+  it('names as many pieces as it can, and reuses released numbers', () => {
     const callMonitor = new CallMonitor();
     const reader = new CallMonitorReader(callMonitor.memory);
     const slots = Array.from({ length: 4096 }, (_, n) => callMonitor.claim(`piece${n}`));
@@ -57,7 +57,7 @@ describe('a pulse', () => {
     expect(reader.piece).toBe('piece4094');
   });
 
-  it('wakes who sleeps until there is a call, and lets nobody sleep who has missed one', async () => {
+  it('wakes a reader that sleeps until a call, and lets no reader sleep that has missed one', async () => {
     const callMonitor = new CallMonitor();
     const reader = new CallMonitorReader(callMonitor.memory);
     const { calls } = reader;
@@ -74,14 +74,14 @@ describe('a pulse', () => {
     await next;
   });
 
-  it('wakes who slept before the lane was there', async () => {
+  it('wakes a reader that slept before the lane existed', async () => {
     const memory = new SharedArrayBuffer(CALL_MONITOR_BYTES);
     const call = new CallMonitorReader(memory).untilCall(0);
     new CallMonitor(memory).begin(0);
     await call;
   });
 
-  it('goes on over the limit of its counter', () => {
+  it('continues beyond the limit of its counter', () => {
     const callMonitor = new CallMonitor();
     new Int32Array(callMonitor.memory)[0] = 2 ** 31 - 1;
     callMonitor.begin(0);

@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 describe('with the policy bypass', () => {
-  it('frames go around a piece that failed, those that wait for it included, both ways', async () => {
+  it('frames go around a failed piece in both directions, including those that waited for it', async () => {
     await start([end('top', 'down', 'a'), between('middle', 'bypass'), end('bottom', 'up', 'b')]);
     pieces.middle!.takes = 1;
     pieces.middle!.onProcess = fault;
@@ -72,7 +72,7 @@ describe('with the policy bypass', () => {
     expect(error.mistakes[0].message).toMatch(message);
   });
 
-  it('a piece that may not run is avoided from the start, and nothing of it is made', async () => {
+  it('frames go around a piece that must not run from the start, and no instance of it is made', async () => {
     const initialFault = { code: 'FT_FAULT_STALLED', message: 'it did not return' };
     delete pieces.middle;
     const middle = { ...between('middle', 'bypass'), initialFault };
@@ -85,7 +85,7 @@ describe('with the policy bypass', () => {
 });
 
 describe('a piece whose state is saved', () => {
-  it('gets it back after a fault, once', async () => {
+  it('gets the state back after a fault, once', async () => {
     await start([end('top', 'down', 'a'), saving('six')]);
     const six = pieces.six!;
     six.state = Uint8Array.of(1, 2, 3);
@@ -109,7 +109,7 @@ describe('a piece whose state is saved', () => {
     expect(lane.snapshot().pieces[1]).toMatchObject({ faults: 2, restarts: 2, state: 'running' });
   });
 
-  it('begins afresh when it refuses it', async () => {
+  it('begins without a state when it refuses it', async () => {
     await start([end('top', 'down', 'a'), saving('six')]);
     pieces.top!.bring(0, ipv6());
     at(1000);
@@ -123,7 +123,7 @@ describe('a piece whose state is saved', () => {
     expect(lane.snapshot().pieces[1]!.state).toBe('running');
   });
 
-  it('takes what was saved in another lane, or begins afresh', async () => {
+  it('takes a state from another lane, or begins without one', async () => {
     const state = { version: '0.9.0', state: Uint8Array.of(7) };
     await start([end('top', 'down', 'a'), { ...saving('six'), state }]);
     expect(pieces.six!.restored).toEqual([Uint8Array.of(7)]);

@@ -27,7 +27,7 @@ describe('an intake', () => {
     expect(Math.abs(served[0]! / served[1]! - 1)).toBeLessThan(0.05);
   });
 
-  it('lets a flood have all the room, and takes it back for others', () => {
+  it('lets a flood use all the room, and takes it back for other Edges', () => {
     const intake = open(2);
     let pushed = 0;
     while (intake.push(0, pushed, 0, 0) !== REFUSED) pushed++;
@@ -41,7 +41,7 @@ describe('an intake', () => {
     expect(taken(intake, BATCH_FRAMES)).toContain(2000);
   });
 
-  it('loses and repeats nothing, keeps the order of each Edge, and knows what waits', () => {
+  it('loses and repeats no frame, keeps the order on each Edge, and counts what waits', () => {
     const step = fc.oneof(
       fc.record({ edge: fc.nat(3), count: fc.integer({ min: 1, max: 400 }) }),
       fc.record({ take: fc.integer({ min: 0, max: 300 }) }),

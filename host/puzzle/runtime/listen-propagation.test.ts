@@ -29,7 +29,7 @@ describe('across a hub and a tap', () => {
     asker('user', 'a'),
   ];
 
-  it('a port opens before `listen` returns, and closes with it; a refusal is its answer', async () => {
+  it('a port opens before `listen` returns and closes with `unlisten`, and a refusal is the result of `listen`', async () => {
     await start(puzzle());
     const { context } = instance('phone');
     const shape = context.listen(0, 0, 'ip/udp/local:7');
@@ -45,7 +45,7 @@ describe('across a hub and a tap', () => {
     expect(openAt('hub')).toEqual([]);
   });
 
-  it('a change that puts something in between opens the ports behind it, and one that takes it away closes them', async () => {
+  it('a change that inserts a piece opens the ports behind it, and one that removes the piece closes them', async () => {
     const direct = [listener('phone', 'a'), asker('user', 'a'), socket('near', 'a')];
     const between = hub('hub', ['a', 'c']);
     const copies = new Map([['a', { copies: true }]]);
@@ -75,7 +75,7 @@ describe('across a hub and a tap', () => {
     expect(openAt('near')).toEqual(['ip/udp/local:7']);
   });
 
-  it('an offer reaches the other side, and is taken back with what offers it, or with what stands between', async () => {
+  it('an offer reaches the other side, and ends with its piece or with the pieces in between', async () => {
     await start(puzzle());
     const { context } = instance('net');
     context.offer(0, { name: 'address', value: { tag: 'text', val: 'fc64::1/64' } }, true);
@@ -105,7 +105,7 @@ describe('across a hub and a tap', () => {
     expect(toldTo('user')).toEqual([]);
   });
 
-  it('what is beyond a piece that has failed is out of reach until it comes again', async () => {
+  it('listens and offers do not pass a failed piece until it restarts', async () => {
     let clock = 0;
     lane = new Lane({ protocols, now: () => clock });
     const pieces = puzzle().map((maker) =>
@@ -128,7 +128,7 @@ describe('across a hub and a tap', () => {
     expect([openAt('net'), toldTo('user')]).toEqual([['ip/udp/local:7'], ['up']]);
   });
 
-  it('a piece that faults when it is asked does so after the call that asked, and its reason is the answer', async () => {
+  it('a fault in `listening` is handled after the call of `listen`, which returns its reason', async () => {
     await start(puzzle());
     instance('tap').listening = () => {
       throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
@@ -148,7 +148,7 @@ describe('across a hub and a tap', () => {
   });
 });
 
-it('a piece that makes it so below, by listening itself, answers for what it needs there', async () => {
+it('a piece that listens itself on its carrier passes on the refusal from there', async () => {
   const seal = maker('seal', { a: ['ip up'], b: ['ip/tcp/* down'] }, { a: ['lan'], b: ['wan'] }, [
     '0/0 1/0 opaque',
   ]);
@@ -171,7 +171,7 @@ it('a piece that makes it so below, by listening itself, answers for what it nee
   expect(instance('phone').context.listen(0, 0, 'ip/udp/local:8')).toEqual({ message: 'port 443 is in use' });
 });
 
-it('pieces that ask each other round a loop come to an end', async () => {
+it('pieces that listen in response to each other round a loop do not block the lane', async () => {
   const forwards = (name: string, from: string, to: string) =>
     changed(maker(name, { a: ['ip up'], b: ['ip down'] }, { a: [from], b: [to] }), (piece) => {
       piece.listening = (edge, stack, present) => {
@@ -190,7 +190,7 @@ it('pieces that ask each other round a loop come to an end', async () => {
   expect(instance('one').listened.filter(([, stack]) => stack === 'ip/udp/local:7').length).toBeLessThan(4);
 });
 
-it('whatever is joined, listened on, offered, changed and fails: who carries has open what is wanted, and all hear what is offered', async () => {
+it('after any joins, listens, offers, changes and faults, each carrier has open what is wanted, and each piece has the offers', async () => {
   const network = fc.constantFrom('a', 'b', 'c', 'd');
   const middle = fc.oneof(
     fc.tuple(fc.constant('hub'), fc.uniqueArray(network, { minLength: 2, maxLength: 3 })),

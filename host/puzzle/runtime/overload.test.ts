@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 describe('under overload', () => {
-  it('a flood on one Edge leaves another its share, and what is lost is counted by Edge', async () => {
+  it('a flood on one Edge leaves another its share, and losses are counted by Edge', async () => {
     await startTwoSources();
     let taken = 0;
     for (let tick = 0; tick < 20; tick++) {
@@ -52,7 +52,7 @@ describe('under overload', () => {
     expect(bytes[0]! / bytes[1]!).toBeLessThan(1.1);
   });
 
-  it('senders are told that there is no room, once, and once that there is some again', async () => {
+  it('senders are notified once that there is no room, and once that there is room again', async () => {
     await startTwoSources();
     for (let n = 0; n < 3; n++) pieces.flood!.bring(0, ...Array.from({ length: 500 }, () => ipv6()));
     expect(pieces.flood!.readies).toEqual([[0, false]]);
@@ -66,7 +66,7 @@ describe('under overload', () => {
     ]);
   });
 
-  it('what can only go to a full Edge ends before it is parsed', async () => {
+  it('a frame that can only go to a full Edge is dropped before it is parsed', async () => {
     await startTwoSources();
     pieces.flood!.bring(0, ...Array.from({ length: 1025 }, () => ipv6()));
     const broken = [0x60, 1, 2, 3];
@@ -78,7 +78,7 @@ describe('under overload', () => {
     expect(lane.snapshot().pieces[0]!.reasons).toMatchObject([{ frames: 1 }]);
   });
 
-  it('a change that takes the full Edge away leaves nothing behind', async () => {
+  it('a change that removes the full Edge leaves nothing behind', async () => {
     await startTwoSources();
     pieces.flood!.bring(0, ...Array.from({ length: 1200 }, () => ipv6()));
     await lane.apply([
@@ -118,7 +118,7 @@ async function startTwoSources(): Promise<void> {
 }
 
 describe('a turn', () => {
-  it('takes no longer than some milliseconds, or one call, however slow pieces are', async () => {
+  it('takes at most some milliseconds, or one call, however slow pieces are', async () => {
     let now = 0;
     lane = new Lane({ protocols, now: () => now });
     await lane.start([

@@ -15,7 +15,7 @@ let lane: Lane;
 
 afterEach(() => lane.close());
 
-it('tells each piece what was settled, from behind the others too, and what the neighbours offer', async () => {
+it('each piece gets the settled properties, also from behind others, and the offers of its neighbours', async () => {
   lane = new Lane({ protocols });
   await lane.start([
     maker('user', { e: ['ipv6 down desired reliable'] }, { e: 'lan' }),
@@ -31,7 +31,7 @@ it('tells each piece what was settled, from behind the others too, and what the 
   expect(told('user').at(-1)).toEqual(['size at most 1472', 'mtu at most 1280']);
 });
 
-it('tells pieces that stay when a change elsewhere gives other terms, and no others', async () => {
+it('pieces that stay are notified when a change elsewhere alters their properties, and no others', async () => {
   const fixed = [
     maker('user', { e: ['ipv6 down'] }, { e: 'lan' }),
     maker('tunnel', { in: ['ipv6 up'], out: ['ipv4/udp down'] }, { in: 'lan', out: 'wan' }, [
@@ -51,7 +51,7 @@ it('tells pieces that stay when a change elsewhere gives other terms, and no oth
   expect(told('other')).toEqual([[]]);
 });
 
-it('lets a piece refuse terms, and the old ones hold on', async () => {
+it('a piece can refuse properties, and the old ones stay', async () => {
   const user = maker('user', { e: ['ip down'] }, { e: 'lan' });
   const socket = (size: number) =>
     maker(`s${size}`, { e: [`ip up available size at-most ${size}`] }, { e: 'lan' });
@@ -62,7 +62,7 @@ it('lets a piece refuse terms, and the old ones hold on', async () => {
   expect(told('user')).toEqual([['size at most 1500']]);
 });
 
-it('starts nothing where required properties are not there', async () => {
+it('nothing starts where required properties do not hold', async () => {
   lane = new Lane({ protocols });
   const makers = [
     maker('sip', { e: ['tcp/5060 down required framed'] }, { e: 'lan' }),

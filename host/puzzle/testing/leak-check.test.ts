@@ -39,7 +39,7 @@ it('leaves a lane running, with a timer, and frames that wait', async () => {
   // The check after this test closes the lane, which ends the timer and frees the frames; or the test fails.
 });
 
-it('tells what is left', async () => {
+it('reports what is left', async () => {
   const before = resources();
   expect(whatIsMore(before)).toEqual([]);
   const timer = setTimeout(() => {}, 60_000);

@@ -1,6 +1,6 @@
 /**
- * The edges of a trie: from a node and what an edge stands for to the node behind it. Open addressing with
- * linear probing in one Int32Array, so looking up makes nothing and touches one cache line.
+ * The edges of a trie: a map from a node and a label to the child. Open addressing with linear probing in one
+ * Int32Array, so a look-up makes no object and touches one cache line.
  */
 export class EdgeTable {
   /** Node + 1 (0: free), edge, child, and nothing: four words keep a slot within a cache line. */
@@ -37,8 +37,8 @@ export class EdgeTable {
       if (slots[at] === node + 1 && slots[at + 1] === edge) break;
     }
     this.#size--;
-    // Closes the gap with what was pushed past it, so that no probe ends too early and no marker of the dead
-    // is left.
+    // Closes the gap with entries that were pushed past it, so that no probe ends too early and no tombstone
+    // remains.
     for (let slot = (free + 1) & mask; slots[slot * SLOT_WORDS] !== 0; slot = (slot + 1) & mask) {
       const at = slot * SLOT_WORDS;
       const home = hash(slots[at]! - 1, slots[at + 1]!) & mask;

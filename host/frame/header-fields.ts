@@ -5,7 +5,10 @@ import { lowerCase } from './text-table.ts';
  * lines that begin with white space; an empty line ends them. Reads bytes, and makes nothing.
  */
 
-/** Behind the empty line that ends header fields which begin at a line's start; -1 when there is none. */
+/**
+ * The address behind the empty line that ends header fields; -1 when there is none. `from` is the start of a
+ * line.
+ */
 export function fieldsEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   while (at < to) {
@@ -17,15 +20,15 @@ export function fieldsEnd(bytes: Uint8Array, from: number, to: number): number {
   return -1;
 }
 
-/** Behind the end of the line at `from`; -1 when it has none. */
+/** The address behind the end of the line at `from`; -1 when the line does not end. */
 export function lineEnd(bytes: Uint8Array, from: number, to: number): number {
   for (let at = from; at < to; at++) if (bytes[at] === LF) return at + 1;
   return -1;
 }
 
 /**
- * Where the value of the first field with this name begins, behind white space; -1 when there is none. `name`
- * is in lower case; `short` is a letter that may stand for it (RFC 3261 §7.3.3), 0 for none.
+ * The address of the value of the first field with this name, behind white space; -1 when there is none.
+ * `name` is in lower case; `short` is a letter that may stand for it (RFC 3261 §7.3.3), 0 for none.
  */
 export function fieldValue(
   bytes: Uint8Array,
@@ -45,7 +48,7 @@ export function fieldValue(
   return -1;
 }
 
-/** Where the value of a field ends: before the line that does not go on. */
+/** The end of the value of a field: the start of the first line that does not continue it. */
 export function valueEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   for (;;) {
@@ -56,21 +59,21 @@ export function valueEnd(bytes: Uint8Array, from: number, to: number): number {
   }
 }
 
-/** Behind the type and subtype of a media type that begins at `from`. */
+/** The address behind type and subtype of the media type at `from`. */
 export function mediaTypeEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   while (at < to && bytes[at]! > SPACE && bytes[at] !== SEMICOLON) at++;
   return at;
 }
 
-/** Whether these bytes begin with what is in lower case there. */
+/** Whether these bytes begin with a text, which is in lower case. */
 export function startsWith(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
   if (to - from < text.length) return false;
   for (let i = 0; i < text.length; i++) if (lowerCase(bytes[from + i]!) !== text[i]) return false;
   return true;
 }
 
-/** Behind spaces, tabs, and line ends after which a value goes on. */
+/** The address behind spaces, tabs, and line ends after which the value continues. */
 export function skipSpace(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
   for (;;) {

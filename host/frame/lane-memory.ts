@@ -1,13 +1,13 @@
 /**
- * The memory of one lane: one block of fixed size, of which regions are taken when something is made. It is
- * WebAssembly's, so that code of the host's own can work in it; for everybody else it is an ordinary
- * ArrayBuffer that is never detached, because it cannot grow. What is never touched is not backed by memory.
+ * The memory of one lane: one block of fixed size, from which modules take regions. It is a WebAssembly
+ * memory, so that the frame kernel can work in it. For all other code it is an ordinary ArrayBuffer, which is
+ * never detached because it cannot grow. Pages that are never touched are not backed by memory.
  */
 export class LaneMemory {
   readonly memory: WebAssembly.Memory;
   readonly buffer: ArrayBuffer;
   #next = 0;
-  /** Regions that were given back, by their size. */
+  /** Free regions, by size. */
   readonly #given = new Map<number, number[]>();
 
   constructor(bytes: number) {
@@ -17,8 +17,8 @@ export class LaneMemory {
   }
 
   /**
-   * The address of a region of so many bytes; -1 where there is no such room any more. What is in it is
-   * undefined.
+   * Takes a region of so many bytes. Returns its address, or -1 when the memory is full. The content of the
+   * region is undefined.
    */
   take(bytes: number): number {
     const size = LaneMemory.sizeOf(bytes);
@@ -30,7 +30,7 @@ export class LaneMemory {
     return at;
   }
 
-  /** A region may be taken again; whoever took it uses it no more. */
+  /** Returns a region; the caller must not use it any more. */
   give(at: number, bytes: number): void {
     const size = LaneMemory.sizeOf(bytes);
     const given = this.#given.get(size);
@@ -38,7 +38,7 @@ export class LaneMemory {
     else given.push(at);
   }
 
-  /** What a region of so many bytes takes: regions do not share lines of the cache. */
+  /** The bytes that a region occupies: regions do not share cache lines. */
   static sizeOf(bytes: number): number {
     return Math.ceil(bytes / LINE) * LINE;
   }

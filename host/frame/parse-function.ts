@@ -1,44 +1,45 @@
 /**
- * How a header is parsed that data cannot express, such as a textual one: a function on bytes, that makes no
- * object and no string, takes time in proportion to the bytes, and trusts none of them.
+ * Parses a header that data cannot express, such as a textual one. It works on bytes, makes no object and no
+ * string, takes time in proportion to the bytes, and trusts none of them.
  */
 export interface ParseFunction {
   /**
-   * Fills `cut` for what begins at `from` and ends before `to`, of which the definition's minimum is there.
+   * Fills `cut` for the bytes from `from` up to `to`, which are at least the definition's minimum.
    *
    * @returns 0, or a kind of problem
    */
   parse(bytes: Uint8Array, from: number, to: number, cut: Cut): number;
   /**
-   * Writes what a header from `from` to `to` tells of the `length` bytes behind it, in the room that it has.
+   * Writes the length of the `length` bytes behind a header, which lies from `from` to `to`, into the space
+   * that the header has for it.
    *
    * @returns 0, or a kind of problem
    */
   finish?(bytes: Uint8Array, from: number, to: number, length: number): number;
 }
 
-/** How a parse function divides what it was given. Made once, and filled anew for each header. */
+/** How a parse function divides its bytes. One object is made, and filled anew for each header. */
 export class Cut {
   /** Bytes of the header. */
   header = 0;
-  /** Bytes of what it contains. */
+  /** Bytes of the contents. */
   contents = 0;
   /** Bytes behind the contents that belong to this header, and end it. */
   closing = 0;
   /**
-   * Whether another of the same protocol follows, of an item; what is left is not of its concern otherwise.
+   * For an item: whether another of the same protocol follows. Otherwise the remaining bytes are not its own.
    */
   isFollowed = false;
-  /** The identifier of what it contains: a number, or -1. */
+  /** The identifier of the contents: a number, or -1. */
   next = -1;
-  /** The same, as text from here to `nextTo`; nothing when both are equal. */
+  /** The identifier as text, from here to `nextTo`; none when both are equal. */
   nextFrom = 0;
   nextTo = 0;
-  /** Where the header in front stands, which may tell what is needed: an input. Empty when there is none. */
+  /** An input: the header in front, which may have what this one needs. Empty when there is none. */
   frontFrom = 0;
   frontTo = 0;
 
-  /** All of it is contents, behind a header of so many bytes. */
+  /** Begins with a header of so many bytes, and contents of so many. */
   begin(header: number, contents: number): void {
     this.header = header;
     this.contents = contents;

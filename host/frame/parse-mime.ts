@@ -11,9 +11,9 @@ import type { ParseFunction } from './parse-function.ts';
 import { SYNTAX, TRUNCATED } from './problem.ts';
 
 /**
- * MIME multipart (RFC 2046 §5.1): what stands in front of the first delimiter is its header, often nothing.
- * The delimiter is `--` and the boundary that the Content-Type of the header in front tells. What follows its
- * last delimiter is not parsed, and closes it.
+ * MIME multipart (RFC 2046 §5.1). The bytes in front of the first delimiter are its header, often none. The
+ * delimiter is `--` and the boundary, from the Content-Type of the header in front. The bytes behind the last
+ * delimiter are not parsed, and close the multipart.
  */
 export const multipart: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -41,8 +41,9 @@ export const multipart: ParseFunction = {
 };
 
 /**
- * One part: its delimiter and header fields, up to the empty line; what it contains, up to the line end in
- * front of the next delimiter, which closes it. Its own first line tells the boundary.
+ * One part of a multipart. Its header is the delimiter and the header fields, up to the empty line. Its
+ * contents end at the line end in front of the next delimiter, which closes it. Its first line has the
+ * boundary.
  */
 export const mimePart: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -88,7 +89,7 @@ function isDelimiter(bytes: Uint8Array, line: number, to: number, boundary: numb
   return behind + 1 < to && bytes[behind] === DASH && bytes[behind + 1] === DASH;
 }
 
-/** Where the value of a parameter begins, or -1. */
+/** The address of the value of a parameter, or -1. */
 function parameter(bytes: Uint8Array, from: number, to: number, name: Uint8Array): number {
   let isQuoted = false;
   for (let at = from; at < to; at++) {

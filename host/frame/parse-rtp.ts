@@ -1,7 +1,7 @@
 import type { ParseFunction } from './parse-function.ts';
 import { LENGTH, TRUNCATED } from './problem.ts';
 
-/** RTP: contributing sources, then an extension that says its own length; padding ends it (RFC 3550 §5.1). */
+/** RTP: contributing sources, then an extension with its own length; padding ends it (RFC 3550 §5.1). */
 export const rtp: ParseFunction = {
   parse(bytes, from, to, cut) {
     const first = bytes[from]!;

@@ -32,8 +32,7 @@ export const sip: ParseFunction = {
   },
 
   /**
-   * A length with zeroes in front is a length (§25.1), so that it can be written in the digits that are
-   * there.
+   * Leading zeroes are allowed in a length (§25.1), so it can be written into the digits that are there.
    */
   finish(bytes, from, to, length) {
     const fields = lineEnd(bytes, from, to);
@@ -60,7 +59,10 @@ function isStartLine(bytes: Uint8Array, from: number, to: number): boolean {
   return version > from && bytes[version - 1] === SPACE && startsWith(bytes, version, end, VERSION);
 }
 
-/** A number of digits, up to the end of its line; -1 for anything else, or what no frame can hold. */
+/**
+ * The number in decimal digits up to the end of its line; -1 for anything else, or more than a frame can
+ * hold.
+ */
 function numberAt(bytes: Uint8Array, from: number, to: number): number {
   let number = 0;
   let at = from;

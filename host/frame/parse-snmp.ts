@@ -4,7 +4,7 @@ import { LENGTH, SYNTAX, TRUNCATED, VERSION } from './problem.ts';
 /**
  * SNMP, in BER with lengths of any form that is definite: a sequence of version, community and PDU (RFC 1157
  * §4), or in version 3 of version, header data, security parameters and scoped PDU (RFC 3412 §6). The header
- * is all in front of the PDU, which is what it contains.
+ * is everything in front of the PDU, and the PDU is its contents.
  */
 export const snmp: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -32,7 +32,7 @@ function divide(cut: Cut, header: number, contents: number): number {
   return 0;
 }
 
-/** Behind an element with this tag; or, negative, a problem. */
+/** The address behind an element with this tag; or, negative, a problem. */
 function skip(bytes: Uint8Array, at: number, end: number, tag: number): number {
   if (at >= end) return -TRUNCATED;
   if (bytes[at] !== tag) return -SYNTAX;
@@ -42,7 +42,7 @@ function skip(bytes: Uint8Array, at: number, end: number, tag: number): number {
   return behind > end ? -LENGTH : behind;
 }
 
-/** Where the contents of an element begin; or, negative, a problem. */
+/** The address of the contents of an element; or, negative, a problem. */
 function contentsAt(bytes: Uint8Array, at: number, end: number): number {
   if (at + 2 > end) return -TRUNCATED;
   const first = bytes[at + 1]!;
@@ -52,7 +52,7 @@ function contentsAt(bytes: Uint8Array, at: number, end: number): number {
   return at + 2 + more > end ? -TRUNCATED : at + 2 + more;
 }
 
-/** The length of an element of which {@link contentsAt} has found the contents. */
+/** The length of an element whose contents {@link contentsAt} has found. */
 function lengthOf(bytes: Uint8Array, at: number): number {
   const first = bytes[at + 1]!;
   if (first < 0x80) return first;

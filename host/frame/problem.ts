@@ -1,28 +1,28 @@
 import type { Protocols } from '../stack/protocols.ts';
 
 /**
- * What can be wrong with a header is one integer: its protocol, and the kind of problem. So that protocols
- * which come as data have named problems too, and the frame path still counts by index.
+ * A problem of a header is one integer: its protocol and the kind of problem. So protocols that come as data
+ * have named problems too, and the frame path counts by index.
  */
 export const PROBLEM_KINDS = [
   '',
-  /** Bytes are missing of the header. */
+  /** Bytes of the header are missing. */
   'truncated',
   'version',
-  /** Less than the least that this header may measure. */
+  /** The stated length of the header is less than its minimum. */
   'header-length',
-  /** The length field counts less than the header, or more than what is there. */
+  /** The length field counts less than the header, or more than the bytes that are there. */
   'length',
   'checksum',
   /** More parts than a frame may have. */
   'parts',
-  /** Composing: what stands in a fragment has no checksum of its own. */
+  /** Composing: the contents of a fragment have no checksum of their own. */
   'fragment',
   /** Composing: the length does not fit in its field. */
   'size',
   /** Composing: no header in front has the addresses that the checksum covers. */
   'carrier',
-  /** Not written as this protocol is. */
+  /** The text is not in the syntax of this protocol. */
   'syntax',
 ] as const;
 
@@ -40,7 +40,7 @@ export const SYNTAX = 10;
 /** Problems of protocol p are numbered from `p * PROBLEM_STRIDE`. */
 export const PROBLEM_STRIDE = 16;
 
-/** The name to count a problem under, such as `ipv6-truncated`; the empty string for 0. */
+/** The name of a problem, for counters, such as `ipv6-truncated`; the empty string for 0. */
 export function problemName(protocols: Protocols, problem: number): string {
   const kind = PROBLEM_KINDS[problem % PROBLEM_STRIDE];
   if (problem === 0 || !kind) return '';

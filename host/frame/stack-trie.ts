@@ -4,17 +4,17 @@ import type { Port, Stack, Step } from '../stack/stack.ts';
 import { EdgeTable } from './edge-table.ts';
 
 /**
- * Stacks as a trie, each with tags: nodes are numbers, and the edges between them stand in one hash. So
- * stacks come and go while frames flow without anything being recompiled, and nodes keep their numbers while
- * something wants them.
+ * Stacks with tags, as a trie. Nodes are numbers, and the edges between them stand in one hash. So stacks
+ * come and go while frames flow, nothing is recompiled, and nodes keep their numbers while a stack wants
+ * them.
  */
 export class StackTrie {
   readonly edges = new EdgeTable();
-  /** What a node has, by node. Replaced when it grows. */
+  /** The flags of each node. Replaced when it grows. */
   flags = new Uint8Array(64);
   /**
-   * By node: whose stacks end there, and where its edges lead. Read while walking only where a flag says that
-   * there are any.
+   * By node: the tags of stacks that end there, and the children. A walk reads them only where a flag says
+   * that there are any.
    */
   readonly tags: number[][] = [];
   readonly children: number[][] = [];
@@ -54,7 +54,7 @@ export class StackTrie {
     }
   }
 
-  /** Takes back what one `add` with the same stack and tag has added. Nothing when there was none. */
+  /** Undoes one `add` with the same stack and tag. Without such an `add` it does nothing. */
   remove(stack: Stack, tag: number): void {
     for (const { origin, edges } of this.#waysOf(stack)) {
       let node = origin;
@@ -70,14 +70,14 @@ export class StackTrie {
     }
   }
 
-  /** Whether a protocol's contents may be agreed outside of it, so that stacks say what it carries. */
+  /** Whether the contents of a protocol may be agreed, so that a stack determines them. */
   #isAgreed(edge: number): boolean {
     return edge < NAME_SPACE && this.#protocols.definition(edge)?.header?.agreed === true;
   }
 
   /**
-   * All ways through a stack's sets, as the edges of the trie. Found once for a stack: when pieces join,
-   * frames wait for it.
+   * All combinations of a stack's sets, as edges of the trie. They are computed once for a stack, because
+   * frames wait while pieces join.
    */
   #waysOf(stack: Stack): readonly Way[] {
     const protocols = this.#protocols;
@@ -122,7 +122,7 @@ export class StackTrie {
     return node;
   }
 
-  /** Takes away what leads nowhere, from a node up. */
+  /** Removes nodes that no stack needs any more, from a node up. */
   #prune(leaf: number): void {
     let node = leaf;
     while (node > ABOVE && this.tags[node]!.length === 0 && this.children[node]!.length === 0) {
@@ -139,13 +139,13 @@ export class StackTrie {
   }
 }
 
-/** From where a stack goes on, by which edges. */
+/** The nodes from which a stack continues, and the edges. */
 interface Way {
   readonly origin: number;
   readonly edges: readonly number[];
 }
 
-/** As long as nothing is defined or numbered. */
+/** Valid while nothing is defined or numbered. */
 const knownWays = new WeakMap<
   Stack,
   { readonly protocols: Protocols; readonly version: number; readonly ways: readonly Way[] }
@@ -163,14 +163,14 @@ export const EITHER_PORT = 2 << 16;
 export const REMOTE_PORT = 3 << 16;
 export const LOCAL_PORT = 4 << 16;
 
-/** What a node has. */
+/** Flags of a node. */
 export const HAS_TAGS = 1;
 export const HAS_PROTOCOLS = 2;
 export const HAS_NAME_SPACES = 4;
 export const HAS_EITHER = 8;
 export const HAS_REMOTE = 16;
 export const HAS_LOCAL = 32;
-/** What it carries is what a stack says: it is a port, or a protocol that leaves it open. */
+/** A stack determines the contents: the node is a port, or a protocol whose contents are agreed. */
 export const IS_OPEN = 64;
 const EDGE_FLAGS = [HAS_PROTOCOLS, HAS_NAME_SPACES, HAS_EITHER, HAS_REMOTE, HAS_LOCAL];
 

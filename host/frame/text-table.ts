@@ -3,7 +3,7 @@
  * equal in both cases.
  */
 export class TextTable {
-  /** All identifiers behind each other. */
+  /** The bytes of all identifiers, one behind the other. */
   readonly #text: Uint8Array;
   /** Four words a slot: hash, where the identifier begins, where it ends, protocol (0: free). */
   readonly #slots: Int32Array;
@@ -24,7 +24,7 @@ export class TextTable {
     }
   }
 
-  /** The protocol of the identifier that these bytes are, or 0. */
+  /** The protocol whose identifier is these bytes, or 0. */
   find(bytes: Uint8Array, from: number, to: number): number {
     const slots = this.#slots;
     const mask = slots.length / 4 - 1;

@@ -1,6 +1,6 @@
 import type { ProtocolDefinition } from './definition.ts';
 
-/** What ports carry. A stack names it behind a port, as in `ip/udp/5060/sip/sdp`. */
+/** Protocols that ports carry. A stack names them behind a port, as in `ip/udp/5060/sip/sdp`. */
 export const applicationDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'rtp',

@@ -130,7 +130,8 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
     name: 'icmpv6',
     summary: 'Internet Control Message Protocol for IPv6 (RFC 4443)',
     identifiers: [{ nameSpace: 'ip-protocol', id: 58 }],
-    // With the word behind the checksum that every message has: an identifier, a pointer, a size, or nothing.
+    // // Includes the word behind the checksum that every message has: an identifier, a pointer, a size, or
+    // nothing.
     header: { minimum: 8, base: 8, checksum: { at: 2, kind: 'pseudo' } },
   },
   {

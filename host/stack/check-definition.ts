@@ -110,7 +110,7 @@ export function definitionMistake(
   return undefined;
 }
 
-/** @throws FunnelError FT_PROTOCOL_INVALID for what a stack could not tell from its other words. */
+/** @throws FunnelError FT_PROTOCOL_INVALID for a name that would be ambiguous in a stack. */
 export function checkName(name: string): void {
   if (
     !/^[a-z0-9][a-z0-9.-]{0,62}$/.test(name) ||

@@ -1,28 +1,25 @@
 /**
- * A protocol as data. From one such entry come the parser, the composer, the checks, the matching of stacks
- * and the text that is printed; a protocol is added by adding an entry, not by writing code.
+ * A protocol as data. Parsing, composing, checks, the matching of stacks and printed names all follow from
+ * one such entry: to add a protocol, add an entry, and write no code.
  *
  * All offsets count bytes from the start of the protocol's header; fields are unsigned and in network byte
  * order.
  */
 export interface ProtocolDefinition {
-  /** Lower case, unique; what a stack calls it. */
+  /** Its name in a stack: unique, in lower case. */
   readonly name: string;
   /** One line for people, with the document that specifies it. */
   readonly summary: string;
-  /** By what this protocol is known to what carries it; more than one makes the carriers equivalent. */
+  /** The identifiers of this protocol in its carriers; several make the carriers equivalent. */
   readonly identifiers: readonly Identifier[];
   /**
    * What a stack that begins above this protocol may pass over: any number of links, and one network below a
    * transport.
    */
   readonly layer?: 'link' | 'network';
-  /**
-   * A header that stands between others without being asked for: a stack that does not name it looks through
-   * it.
-   */
+  /** The header may stand between others: a stack that does not name it looks through it. */
   readonly transparent?: boolean;
-  /** Absent for a protocol whose bytes are not parsed; its frames are still recognised. */
+  /** Absent for a protocol that is recognised but not parsed. */
   readonly header?: HeaderDefinition;
 }
 
@@ -33,23 +30,23 @@ export interface Identifier {
 }
 
 export interface HeaderDefinition {
-  /** Bytes that must be there before any field is looked at, and the least that the header may measure. */
+  /** The number of bytes that must be there before any field is read, and the least length of the header. */
   readonly minimum: number;
   /** The header's length is `base` plus the sum of the terms, in bytes. Without terms it is fixed. */
   readonly base: number;
   readonly terms?: readonly LengthTerm[];
   /** Fields that must have one value, such as a version. */
   readonly version?: Version;
-  /** Where it says what comes next. Absent: the contents are not told by this header. */
+  /** The place of the next identifier. Absent: this header does not identify its contents. */
   readonly next?: NextIdentifier | NextPorts | NextParsed;
   /**
-   * What it contains may be agreed outside of it: a stack can name any protocol, as behind a port, which is
-   * tried where the next identifier tells nothing.
+   * The contents may be agreed outside of the header: as behind a port, a stack can name any protocol. The
+   * parser tries that protocol where the next identifier is unknown.
    */
   readonly agreed?: boolean;
-  /** This header is all there is: what follows it is padding, not contents. */
+  /** The header has no contents: the bytes behind it are padding. */
   readonly leaf?: boolean;
-  /** Where it says how long it is. What lies beyond is a trailer. */
+  /** The field with the length. Bytes beyond that length are a trailer. */
   readonly length?: LengthField;
   readonly checksum?: Checksum;
   /**
@@ -57,13 +54,13 @@ export interface HeaderDefinition {
    * of a fragment are not a whole packet, and stay opaque.
    */
   readonly fragment?: { readonly at: number; readonly mask: number; readonly whole?: number };
-  /** Where the addresses stand that a checksum of what it contains has to cover. */
+  /** The addresses that the checksums of its contents cover. */
   readonly addresses?: Addresses;
-  /** It stands in a row with others of its kind, each with a body of its own. */
+  /** The header is one of a list of items, each with a body of its own. */
   readonly item?: Item;
   /**
-   * The name of the parse function of a header that data cannot express, such as a textual one. It tells the
-   * lengths and the next identifier; `minimum` still holds.
+   * The name of the parse function, for a header that data cannot express, such as a textual one. The
+   * function finds the lengths and the next identifier; `minimum` still holds.
    */
   readonly parse?: string;
 }
@@ -93,15 +90,12 @@ export interface NextIdentifier {
   readonly mask?: number;
 }
 
-/** Two ports of 16 bits; either may tell what is contained. */
+/** Two ports of 16 bits; either may identify the contents. */
 export interface NextPorts {
   readonly nameSpace: string;
   readonly source: number;
   readonly destination: number;
-  /**
-   * What it contains says itself what it is, in a field that stands at this offset, which may be beyond the
-   * header.
-   */
+  /** A field in the contents that identifies them; its offset may lie beyond the header. */
   readonly contents?: NextIdentifier;
 }
 
@@ -112,15 +106,14 @@ export interface NextParsed {
 }
 
 /**
- * One of several that follow each other, as the chunks of SCTP. It ends at its length, or at that of its
- * header when it is a leaf; behind that comes padding, which is its trailer, and then another of this Name
- * Space.
+ * One of a list of items, such as the chunks of SCTP. It ends at its length, or with its header when it is a
+ * leaf. Behind it are padding, which is its trailer, and the next item of this Name Space.
  */
 export interface Item {
   readonly nameSpace: string;
   /**
-   * Where the next one says which it is. With a parse function: left out, since that tells whether there is
-   * another.
+   * The offset of the identifier in the next item. Absent with a parse function, which finds the next item
+   * itself.
    */
   readonly at?: number;
   readonly bytes?: 1 | 2;
@@ -128,7 +121,7 @@ export interface Item {
   readonly align?: number;
 }
 
-/** A field that counts bytes: of the header and what it contains, or only of what it contains. */
+/** A field that counts bytes: of header and contents, or of the contents only. */
 export interface LengthField {
   readonly at: number;
   /** Of the field; 2 when left out. */
@@ -139,18 +132,18 @@ export interface LengthField {
 export interface Checksum {
   readonly at: number;
   /**
-   * - `header`: the Internet checksum (RFC 1071) of this header; also checked when parsing;
-   * - `contents`: the same of header and contents;
-   * - `pseudo`: the same, and of the addresses, the length and the protocol number of what carries it (RFC
-   *   8200 §8.1);
-   * - `crc32c`: of header and contents (RFC 9260 appendix A), 32 bits.
+   * - `header`: the Internet checksum (RFC 1071) of this header; the parser checks it too;
+   * - `contents`: the same sum over header and contents;
+   * - `pseudo`: the same, with the addresses, the length and the protocol number of its carrier (RFC 8200
+   *   §8.1);
+   * - `crc32c`: 32 bits over header and contents (RFC 9260 appendix A).
    */
   readonly kind: 'header' | 'contents' | 'pseudo' | 'crc32c';
   /** A sum of zero is sent as all ones, because zero says that there is none (RFC 768). */
   readonly zeroIsNone?: boolean;
-  /** It is there only when one of these bits is set (RFC 2784 §2.1). */
+  /** The checksum is present only when one of these bits is set (RFC 2784 §2.1). */
   readonly when?: { readonly at: number; readonly mask: number };
-  /** Where 16 bits say how many bytes it covers, 0 for all (RFC 3828 §3.1). */
+  /** The offset of 16 bits that count the bytes it covers, 0 for all (RFC 3828 §3.1). */
   readonly coverage?: number;
 }
 
@@ -172,7 +165,7 @@ export interface NameSpaceDefinition {
   readonly hexadecimal?: boolean;
 }
 
-/** One name for several protocols that may stand in each other's place. */
+/** A Generic Carrier: one name for several protocols. */
 export interface GenericDefinition {
   readonly name: string;
   readonly members: readonly string[];

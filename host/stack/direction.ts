@@ -1,6 +1,6 @@
 /**
- * Which way a Shape faces at its Edge: `down` toward what carries the protocol, `up` toward whom it serves,
- * `peer` toward an equal.
+ * The direction of a Shape at its Edge: `down` toward the carrier of the protocol, `up` toward the protocols
+ * that it carries, `peer` toward an equal.
  */
 export type Direction = 'up' | 'down' | 'peer';
 

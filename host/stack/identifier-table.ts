@@ -39,7 +39,9 @@ export class IdentifierTable {
     return this.#texts.get(id) ?? 0;
   }
 
-  /** All that is textual: a few, which those who look up in bytes compile for themselves. */
+  /**
+   * The textual identifiers; there are few. Users that look up bytes compile tables of their own from them.
+   */
   get texts(): ReadonlyMap<string, number> {
     return this.#texts;
   }

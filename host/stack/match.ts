@@ -6,9 +6,12 @@ import { comparePorts, type Port, type ProtocolStep, type Stack, type Step } fro
 /** Whether two stacks match, and why. */
 export interface Match {
   readonly matches: boolean;
-  /** In words: on what they agree, or what keeps them apart. */
+  /** In words: the layers on which they agree, and the one on which they do not. */
   readonly explanation: string;
-  /** What both accept: the overlap of each layer, then the rest of the longer. Only when they match. */
+  /**
+   * The stack that both accept: the overlap of each layer, then the rest of the longer one. Only when they
+   * match.
+   */
   readonly stack?: Stack;
 }
 
@@ -43,12 +46,12 @@ export function matchStacks(a: Stack, b: Stack, protocols: Protocols = standardP
   return { matches: false, explanation: matcher.whyNot(a, b) };
 }
 
-/** A step, or all protocols of a Name Space: what a stack without steps stands for. */
+/** A step, or all protocols of a Name Space, for which a stack without steps stands. */
 type Layer = Step | { readonly kind: 'members'; readonly nameSpace: string };
 
 class Matcher {
   readonly #protocols: Protocols;
-  /** The mismatch that came after most agreement: what to tell. */
+  /** The mismatch behind the most agreement, which the explanation reports. */
   #apart: { readonly agreed: readonly Layer[]; readonly apart: string } | undefined;
 
   constructor(protocols: Protocols) {
@@ -126,10 +129,7 @@ class Matcher {
     return found;
   }
 
-  /**
-   * Adds the rest of the longer, as far as each layer can stand on the one below it; undefined when one
-   * cannot.
-   */
+  /** Adds the rest of the longer stack; undefined when one of its layers cannot stand on the one below. */
   #append(agreed: readonly Layer[], rest: readonly Layer[]): readonly Layer[] | undefined {
     const layers = [...agreed];
     for (const layer of rest) {
@@ -222,7 +222,7 @@ class Matcher {
     const steps = layers.filter((layer) => layer.kind !== 'members');
     const last = layers.at(-1)!;
     if (steps.length === 0) return { nameSpace: last.kind === 'members' ? last.nameSpace : '', steps };
-    // A number needs its Name Space in front of it, for whoever reads the stack.
+    // A number needs its Name Space in front, to be read back.
     const first = steps[0]!;
     for (const { nameSpace } of [a, b]) {
       if (

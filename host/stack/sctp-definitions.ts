@@ -3,8 +3,8 @@ import type { ProtocolDefinition } from './definition.ts';
 const ITEM = { nameSpace: 'sctp-chunk', at: 0, bytes: 1, align: 4 } as const;
 
 /**
- * The chunks of SCTP. What stands in a packet is a row of them: those that carry user data have a body each,
- * the others are all header. In a stack they follow a port: `ip/sctp/2905/sctp-data/m3ua`.
+ * The chunks of SCTP. A packet contains a list of them: chunks of user data have a body each, the others are
+ * all header. In a stack they follow a port: `ip/sctp/2905/sctp-data/m3ua`.
  */
 export const sctpDefinitions: readonly ProtocolDefinition[] = [
   body('sctp-data', 0, 16, 12, 'user data (RFC 9260 §3.3.1)'),
@@ -32,7 +32,7 @@ export const sctpDefinitions: readonly ProtocolDefinition[] = [
   control('sctp-i-forward-tsn', 194, 8, 'RFC 8260 §2.3.1'),
 ];
 
-/** A chunk with a body. The PPID of 0 says nothing, so what it carries may be agreed. */
+/** A chunk with a body. The PPID of 0 identifies nothing, so its contents may be agreed. */
 function body(name: string, type: number, length: number, ppidAt: number, what: string): ProtocolDefinition {
   return {
     name,

@@ -2,7 +2,7 @@ import { FunnelError } from './funnel-error.ts';
 
 /** A stack that cannot be read. `message` says what is wrong at which column, and what to write instead. */
 export class StackError extends FunnelError {
-  /** Where in the text, counted from 1. */
+  /** The column in the text, counted from 1. */
   readonly column: number;
 
   constructor(code: StackErrorCode, message: string, column: number) {

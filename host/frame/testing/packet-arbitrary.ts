@@ -8,7 +8,7 @@ export interface Packet {
   readonly bytes: Uint8Array;
   /** The headers that stand in it, outermost first; extents count from the packet's start. */
   readonly headers: readonly { readonly protocol: string; readonly at: number; readonly length: number }[];
-  /** What the innermost header contains. */
+  /** The contents of the innermost header. */
   readonly body: { readonly at: number; readonly length: number };
   /** Bytes behind the packet that no header counts. */
   readonly padding: number;
@@ -115,12 +115,12 @@ export const packetArbitrary: fc.Arbitrary<Packet> = fc
 /** Wraps a body in layers, the last of them innermost. */
 export function packet(layers: readonly Layer[], body: Uint8Array, padding = 0): Packet {
   let bytes = body;
-  // No type of a chunk: what is in it is made elsewhere.
+  // Not the type of a chunk: other tests make chunks.
   if (layers.at(-1)?.kind === 'sctp' && body.length > 0)
     bytes = concatenate(Uint8Array.of(0xfe), body.subarray(1));
   const lengths: number[] = [];
   for (let index = layers.length - 1; index >= 0; index--) {
-    // What IPv6 or IPv4 carries this: its pseudo header goes into the checksum.
+    // The IP header that carries this layer: its pseudo header goes into the checksum.
     let carrier = index - 1;
     while (carrier > 0 && isExtension(layers[carrier]!)) carrier--;
     const header = headerOf(layers[index]!, layers[index + 1], layers[carrier], bytes);
@@ -175,7 +175,7 @@ const IP_NUMBERS: Record<string, number> = {
 };
 const ETHERTYPES: Record<string, number> = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100, pppoe: 0x8864 };
 const PPP: Record<string, number> = { ipv4: 0x0021, ipv6: 0x0057 };
-/** Nothing of the kind stands in these registries: for what follows the innermost. */
+/** A number for experiments, for the contents of the innermost header. */
 const NOTHING = 253;
 
 function headerOf(
@@ -335,7 +335,7 @@ function pseudoHeader(carrier: Layer, protocol: number, length: number): Uint8Ar
   return concatenate(pseudoRandom(carrier.seed, 40).subarray(8, 40), tail);
 }
 
-/** RFC 1071 as it is written, over pieces that each but the last have an even length. */
+/** RFC 1071 as it is written, over chunks that have an even length, except the last. */
 export function checksum(pieces: readonly Uint8Array[]): number {
   let sum = 0;
   for (const piece of pieces) {

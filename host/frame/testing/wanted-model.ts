@@ -3,8 +3,8 @@ import type { Port, Stack } from '../../stack/stack.ts';
 import type { Packet } from './packet-arbitrary.ts';
 
 /**
- * For tests: what stacks accept of a packet, by comparing each way through each stack with each place in a
- * full list of headers.
+ * For tests: the stacks that accept a packet, by comparing each combination of each stack with each position
+ * in the full list of headers.
  */
 export interface Accepted {
   readonly tag: number;
@@ -97,8 +97,8 @@ function startsAboveNetwork(packet: Packet): number[] {
 }
 
 /**
- * The outermost place where anything in a Name Space stands; and the same above one network header, for what
- * that carries.
+ * The outermost header that is in a Name Space; and the same above one network header, for a Name Space that
+ * it carries.
  */
 function startsInNameSpace(packet: Packet, nameSpace: string): number[] {
   const isIn = (at: number) =>

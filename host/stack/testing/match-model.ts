@@ -3,13 +3,13 @@ import type { Stack } from '../stack.ts';
 
 /**
  * For tests: whether two stacks match, by a literal and slow reading of the specification. It writes out
- * every way through both stacks and every place where each may start, and compares item by item.
+ * every combination of both stacks and every possible start of each, and compares item by item.
  */
 export function literally(a: Stack, b: Stack): boolean {
   return waysOf(a).some((x) => waysOf(b).some((y) => meet(x, y)));
 }
 
-/** One way through a stack: a protocol, a port of one end, or anything in a Name Space. */
+/** One step of a combination: a protocol, a port of one end, or anything in a Name Space. */
 type Item = { protocol: string } | { end: string; port: number | 'open' } | { anythingIn: string };
 
 function waysOf(stack: Stack): Item[][] {

@@ -81,7 +81,12 @@ export class PieceRig {
   #nextTicket = 1;
   #nextAddress = 0;
 
-  constructor(make: BoundComponent, settings: Readonly<Record<string, string>> = {}) {
+  /** @param random 64 bits for the piece; by default always the same */
+  constructor(
+    make: BoundComponent,
+    settings: Readonly<Record<string, string>> = {},
+    private readonly random: () => bigint = () => 0x0123_4567_89ab_cdefn,
+  ) {
     this.#settings = Object.entries(settings);
     const described = make(this.#host()).describe(this.#settings);
     if (!('edges' in described)) throw new Error(JSON.stringify(described));
@@ -274,7 +279,7 @@ export class PieceRig {
   #host(): HostCalls {
     return {
       log: (level, message) => this.logged.push(`${level} ${message}`),
-      random: () => 0x0123_4567_89ab_cdefn,
+      random: () => this.random(),
       utc: () => [0n, 0],
       listen: () => ({ message: 'nobody listens here' }),
       unlisten: () => undefined,

@@ -1,0 +1,203 @@
+/*
+ * sctp: SCTP as a component, over UDP or on IP, for machines whose kernel has none
+ *
+ * PURPOSE
+ *   Opens associations to peers, or takes theirs, and carries messages on many streams: reliably, each stream in its own order. Peers
+ *   are this piece, usrsctp, and the SCTP of any kernel that has the encapsulation in UDP of RFC 6951.
+ *
+ * EDGES AND SHAPES
+ *
+ *                 ┌────────┐
+ *   streams (up) ─┤  sctp  ├─ carrier (down)
+ *                 └────────┘
+ *
+ *   streams   ip/sctp, whole frames: messages, as packets with one DATA chunk each. A neighbour that wants one port and one payload
+ *             protocol takes ip/sctp/local:PORT/sctp-data/PPID; the ports on which neighbours listen take associations
+ *   carrier   ip/udp/local:ENCAPSULATION, whole frames: packets in UDP. Or ip/sctp, whole frames: packets on IP, of a raw socket
+ *
+ *   `streams` has `reliable`, `ordered`, `duplicate-free` and `framed`, with sizes of up to max-message. `carrier` requires sizes of mtu.
+ *   What the carrier has of `encrypted` and `authenticated`, `streams` has too.
+ *
+ * FRAMES ON `streams`
+ *   Down: the addresses of IP, the ports of SCTP, and one chunk. DATA is a message: stream, payload protocol (PPID) and the flags U
+ *   (unordered) and I (acknowledge at once) count, and a message to a peer with which there is no association opens one. INIT opens
+ *   one without a message; SHUTDOWN closes one when all is delivered, ABORT at once.
+ *   Up: DATA with a whole message, both flags of fragments set. With `notices` also COOKIE ACK when an association is open, SHUTDOWN
+ *   COMPLETE when it was closed, and ABORT when it was lost.
+ *
+ * SETTINGS
+ *   encapsulation         the UDP port here; default 9899
+ *   remote-encapsulation  the UDP port of peers that did not come to us, 0 for SCTP on IP; default 9899. Afterwards it is the port
+ *                         that the last packet with the right verification tag came from
+ *   port                  a port of SCTP that takes associations, besides those that neighbours listen on; may be repeated
+ *   mtu                   bytes of the largest IP packet that is sent, 576 to 9000; default 1280
+ *   associations          how many at a time, 1 to 64; default 16
+ *   streams               streams of an association in each direction, 1 to 65535; default 256
+ *   send-buffer           bytes of user data that wait or are not acknowledged, in an association; default 262144
+ *   receive-buffer        bytes of received user data that an association keeps; default 262144
+ *   max-message           bytes of the largest message, no more than send-buffer; default 65519
+ *   rto-initial, rto-min, rto-max       RTO.Initial, RTO.Min, RTO.Max of RFC 9260 §16; default 1s, 1s, 60s
+ *   max-retransmits, path-max-retransmits, max-init-retransmits
+ *                         Association.Max.Retrans, Path.Max.Retrans, Max.Init.Retransmits; default 10, 5, 8
+ *   heartbeat             HB.interval; default 30s
+ *   cookie-life           Valid.Cookie.Life; default 60s
+ *   abort-rate            answers in a second to packets of no association, 0 for none; default 20
+ *   notices               whether chunks that tell of associations pass up; default false
+ *
+ * COUNTERS AND DROP REASONS
+ *   A packet is counted for the first thing that is wrong in it, else as data, else for its first chunk.
+ *   No loss:
+ *     accepted              a message, or what opens or closes an association, was taken from above
+ *     data                  a packet with new data
+ *     acknowledgement       SACK
+ *     handshake             INIT, INIT ACK, COOKIE ECHO, COOKIE ACK
+ *     control               HEARTBEAT, HEARTBEAT ACK, ERROR, PAD
+ *     closing               SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, ABORT
+ *     duplicate             data that had come already, or an older SACK
+ *   Lost:
+ *     not-joined            there is nobody at the Edge across
+ *     malformed             headers are not there, or a port is 0
+ *     bad-checksum          CRC32c
+ *     bad-tag               the verification tag is not ours
+ *     bad-chunk             a chunk whose length cannot be, or that must not stand there
+ *     bad-parameter         a parameter, or a value of INIT or INIT ACK, that cannot be
+ *     bad-sack              Gap Ack Blocks that cannot be, or more of them in a call than are worth the work
+ *     bad-cookie            a cookie that was not made here, or was changed
+ *     stale-cookie          a cookie that is too old
+ *     not-listening         an INIT to a port that takes no associations
+ *     out-of-the-blue       a packet of no association
+ *     wrong-state           a chunk that the state of the association does not allow
+ *     unknown-chunk         a type of chunk that is not known here
+ *     violation             the association was aborted for it: fragments that contradict each other, an acknowledgement of what was
+ *                           never sent, a chunk without data, a restart with new addresses
+ *     invalid-stream        a stream that there is not
+ *     no-buffer             received data for which there is no room
+ *     beyond-window         a TSN more than 4096 beyond the last in sequence
+ *     bad-message           from above: headers or a chunk that cannot be
+ *     too-large             from above: more than max-message, or a message in pieces
+ *     send-buffer-full      from above: there is no room
+ *     too-many-associations there is no room for another
+ *     shutting-down         from above: the association is being closed
+ *
+ * WHAT IT DOES NOT DO
+ *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It does not look at ICMP, and does not search for
+ *   the path's MTU: `mtu` must fit. No partial reliability, interleaving, stream reset, authentication, dynamic addresses, ECN. What
+ *   was sent on an association that is lost is not told by message; the log says how many there were. It encrypts nothing: whoever
+ *   sees the packets can forge them.
+ *
+ * SPECIFICATION
+ *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP.
+ */
+import { Batch, Description, Direction, Joining, Outcome, Piece, Reach, Settings, State, Text, ValueCase, Wish, describedEdge, edgeOf } from 'funnel-tunnel/as';
+import { Above } from './above';
+import { Associations } from './association';
+import { Carrier } from './carrier';
+import { Configuration, describeSettings } from './configuration';
+import { AssociationState } from './constants';
+import { Cookies } from './cookie';
+import { prepareCrc32c } from './crc32c';
+import { Inbound } from './inbound';
+import { RESERVE } from './incoming';
+import { Initiation } from './initiation';
+import { Messages } from './messages';
+import { Ports } from './ports';
+import { describeReasons } from './reasons';
+import { Sack } from './sack';
+import { Store } from './store';
+import { Timers } from './timers';
+import { Transmission } from './transmission';
+
+const STREAMS: u16 = 0;
+const CARRIER: u16 = 1;
+
+class Sctp extends Piece {
+  describe(d: Description, settings: Settings): void {
+    d.piece('sctp', '0.1.0', 'SCTP over UDP or IP: associations with streams of messages.');
+    describeSettings(d);
+    describeReasons(d);
+    Configuration.read(settings);
+    Carrier.describe(d);
+    Above.describe(d);
+    d.edge('streams')
+      .shape('ip/sctp', Direction.Up, Reach.WholeFrame)
+      .wish(Wish.Available, 'reliable')
+      .wish(Wish.Available, 'ordered')
+      .wish(Wish.Available, 'duplicate-free')
+      .wish(Wish.Available, 'framed')
+      .wishBound(Wish.Available, 'size', ValueCase.AtMost, Configuration.maxMessage);
+    d.edge('carrier')
+      .shape('ip/udp/local:' + Configuration.encapsulation.toString(), Direction.Down, Reach.WholeFrame)
+      .wishBound(Wish.Required, 'size', ValueCase.AtLeast, Configuration.mtu)
+      .shape('ip/sctp', Direction.Down, Reach.WholeFrame)
+      .wishBound(Wish.Required, 'size', ValueCase.AtLeast, Configuration.mtu);
+    // What is sent is put together anew: nothing of one side is parsed as on the other.
+    for (let shape: u16 = 0; shape < 2; shape++) d.curve(STREAMS, 0, CARRIER, shape).isOpaque().keeps('encrypted').keeps('authenticated');
+  }
+
+  start(now: f64, settings: Settings): void {
+    Carrier.learn();
+    Above.learn();
+    prepareCrc32c();
+    Initiation.start();
+    Cookies.start(now);
+    Ports.start(settings);
+    Store.start(<u32>Configuration.associations * (Configuration.sendBlocks + Configuration.receiveBlocks + RESERVE));
+    Associations.start();
+  }
+
+  join(joining: Joining): void {
+    if (joining.described == CARRIER) Carrier.edge = joining.edge;
+    else Above.edge = joining.edge;
+  }
+
+  leave(edge: u16, shape: u16): void {
+    if (edgeOf(CARRIER) < 0) Carrier.edge = -1;
+    if (edgeOf(STREAMS) < 0) Above.edge = -1;
+    if (Carrier.edge < 0) Carrier.isFull = false;
+    if (Above.edge < 0) Above.isFull = false;
+  }
+
+  listening(edge: u16, stack: Text, present: bool): string | null {
+    Ports.listen(stack, present);
+    return null;
+  }
+
+  ready(edge: u16, ready: bool): void {
+    if (<i32>edge == Carrier.edge) Carrier.isFull = !ready;
+    else if (<i32>edge == Above.edge) Above.isFull = !ready;
+  }
+
+  state(state: State): void {
+    Cookies.state(state);
+  }
+
+  process(now: f64, batch: Batch, out: Outcome): void {
+    Sack.begin();
+    Transmission.isHeldUp = false;
+    for (let i = 0; i < batch.length; i++) {
+      const frame = batch.frame(i);
+      if (describedEdge(frame.edge) == STREAMS) Messages.take(frame, now, out);
+      else Inbound.take(frame, now, out);
+    }
+    for (let i = 0; i < Configuration.associations; i++) {
+      const association = Associations.all[i];
+      if (association.state == AssociationState.closed) continue;
+      if (association.next <= now) Timers.run(association, now, out);
+    }
+    Above.deliver(out);
+    let isFull = false;
+    for (let i = 0; i < Configuration.associations; i++) {
+      const association = Associations.all[i];
+      if (association.state == AssociationState.closed) continue;
+      Transmission.run(association, now, out);
+      isFull = isFull || association.outgoing.isAlmostFull;
+      out.wakeAt(association.next);
+    }
+    if (isFull && Above.edge >= 0) out.pause(<u16>Above.edge);
+    if (Above.isHeldUp || Transmission.isHeldUp) out.wakeAt(now);
+  }
+}
+
+export function create(): Piece {
+  return new Sctp();
+}

@@ -1,0 +1,132 @@
+import { load16, load32 } from 'funnel-tunnel/as/views/bytes';
+import { Endpoint } from '../../frame-sequence/assembly/endpoint';
+import { MOST_PATHS } from './association';
+import { INIT_BYTES, padded, ParameterType } from './constants';
+
+const MOST_UNRECOGNISED: i32 = 8;
+
+/** What an INIT or INIT ACK says (RFC 9260 §3.3.2, §3.3.3). */
+export abstract class Initiation {
+  static tag: u32 = 0;
+  static window: u32 = 0;
+  static outStreams: u32 = 0;
+  static inStreams: u32 = 0;
+  static tsn: u32 = 0;
+  static readonly addresses: StaticArray<Endpoint> = new StaticArray<Endpoint>(MOST_PATHS);
+  static addressCount: i32 = 0;
+  static cookieAt: usize = 0;
+  static cookieLength: u32 = 0;
+  static hasHostName: bool = false;
+  /** What the parameter asks for more in the life of the cookie, in milliseconds. */
+  static extraLife: u32 = 0;
+  /** Parameters that are to be reported, as they stand. */
+  static unrecognisedCount: i32 = 0;
+  private static readonly unrecognised: StaticArray<usize> = new StaticArray<usize>(MOST_UNRECOGNISED);
+
+  static start(): void {
+    for (let i = 0; i < MOST_PATHS; i++) Initiation.addresses[i] = new Endpoint();
+  }
+
+  static unrecognisedAt(i: i32): usize {
+    return Initiation.unrecognised[i];
+  }
+
+  /** Bytes of a parameter, padded. */
+  static bytesOf(parameter: usize): u32 {
+    return padded(load16(parameter + 2));
+  }
+
+  /** Reads a chunk of so many bytes with its header. False where its lengths cannot be. */
+  static read(chunk: usize, length: u32): bool {
+    if (length < INIT_BYTES) return false;
+    Initiation.tag = load32(chunk + 4);
+    Initiation.window = load32(chunk + 8);
+    Initiation.outStreams = load16(chunk + 12);
+    Initiation.inStreams = load16(chunk + 14);
+    Initiation.tsn = load32(chunk + 16);
+    Initiation.addressCount = 0;
+    Initiation.cookieAt = 0;
+    Initiation.cookieLength = 0;
+    Initiation.hasHostName = false;
+    Initiation.extraLife = 0;
+    Initiation.unrecognisedCount = 0;
+    let isStopped = false;
+    let offset = INIT_BYTES;
+    while (offset < length) {
+      if (length - offset < 4) return false;
+      const parameter = chunk + offset;
+      const bytes = load16(parameter + 2);
+      if (bytes < 4 || bytes > length - offset) return false;
+      if (!isStopped) {
+        const known = Initiation.readParameter(parameter, load16(parameter), bytes);
+        if (known == Known.wrong) return false;
+        isStopped = known == Known.no && Initiation.passOver(parameter);
+      }
+      offset += padded(bytes);
+    }
+    return true;
+  }
+
+  private static readParameter(at: usize, type: u32, length: u32): i32 {
+    switch (type) {
+      case ParameterType.ipv4:
+        if (length != 8) return Known.wrong;
+        if (Initiation.addressCount < MOST_PATHS && isUnicastIpv4(load32(at + 4))) {
+          Initiation.addresses[Initiation.addressCount++].setIpv4(load32(at + 4), 0);
+        }
+        return Known.yes;
+      case ParameterType.ipv6:
+        if (length != 20) return Known.wrong;
+        if (Initiation.addressCount < MOST_PATHS && isUnicastIpv6(at + 4)) {
+          Initiation.addresses[Initiation.addressCount++].readIpv6(at + 4, 0);
+        }
+        return Known.yes;
+      case ParameterType.cookie:
+        Initiation.cookieAt = at + 4;
+        Initiation.cookieLength = length - 4;
+        return Known.yes;
+      case ParameterType.hostName:
+        Initiation.hasHostName = true;
+        return Known.yes;
+      case ParameterType.preservative:
+        if (length != 8) return Known.wrong;
+        Initiation.extraLife = load32(at + 4);
+        return Known.yes;
+      case ParameterType.addressTypes:
+      case ParameterType.unrecognised:
+      case ParameterType.extensions:
+        return Known.yes;
+      default:
+        return Known.no;
+    }
+  }
+
+  /** The two highest bits of an unknown type say what to do (RFC 9260 §3.2.1). Whether all that follows is passed over, too. */
+  private static passOver(parameter: usize): bool {
+    const type = load16(parameter);
+    if ((type & 0x4000) != 0 && Initiation.unrecognisedCount < MOST_UNRECOGNISED) {
+      Initiation.unrecognised[Initiation.unrecognisedCount++] = parameter;
+    }
+    return (type & 0x8000) == 0;
+  }
+}
+
+const enum Known {
+  yes,
+  no,
+  wrong,
+}
+
+/** Whether an address is one to which packets of SCTP may go: no group, no broadcast, not nobody, not this machine. */
+export function isUnicastIpv4(address: u32): bool {
+  const first = address >> 24;
+  return first != 0 && first != 127 && first < 224;
+}
+
+export function isUnicastIpv6(at: usize): bool {
+  if (load<u8>(at) == 0xff) return false;
+  // The unspecified address, the loopback, and IPv4 in disguise (RFC 9260 §3.3.2.1.2).
+  if (load<u64>(at) != 0) return true;
+  const low = bswap<u64>(load<u64>(at, 8));
+  return low > 1 && low >> 32 != 0xffff;
+}

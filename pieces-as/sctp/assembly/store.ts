@@ -1,0 +1,116 @@
+/** Bytes of a block. User data stands in chains of them. */
+export const BLOCK: u32 = 256;
+const RECORD: usize = 64;
+
+/**
+ * A chunk of user data that is kept, sent or received. Its bytes stand in a chain of blocks, and it is known by the number
+ * of the first. 0 is none.
+ */
+// @ts-ignore: decorator
+@unmanaged
+export class Chunk {
+  sentAt: f64;
+  /** When the message is given up where it was not delivered (RFC 3758). */
+  expiresAt: f64;
+  /** The next in the queue or the chain that the chunk is in. */
+  link: u32;
+  tsn: u32;
+  ppid: u32;
+  length: u32;
+  ssn: u16;
+  sid: u16;
+  /** As in the header of a DATA chunk. */
+  flags: u8;
+  state: u8;
+  path: u8;
+  misses: u8;
+  transmissions: u16;
+  /** After so many transmissions the message is given up (RFC 3758); 0 where it may be sent again for ever. */
+  mostTransmissions: u16;
+  /** Of a received message that is complete: the chunk of the next fragment. */
+  nextFragment: u32;
+  /** Of the first fragment of a received message that is complete: bytes of all fragments. Else 0. */
+  total: u32;
+}
+
+let blocks: usize = 0;
+let records: usize = 0;
+let following: usize = 0;
+let firstFree: u32 = 0;
+
+/** The user data of all associations. Each has its own share, which `Outgoing` and `Incoming` keep to. */
+export abstract class Store {
+  /** Blocks that are in use. */
+  static used: u32 = 0;
+
+  static start(count: u32): void {
+    blocks = heap.alloc(<usize>(count + 1) * BLOCK);
+    records = heap.alloc(<usize>(count + 1) * RECORD);
+    following = heap.alloc(<usize>(count + 1) << 2);
+    for (let i: u32 = count; i > 0; i--) {
+      store<u32>(following + (<usize>i << 2), firstFree);
+      firstFree = i;
+    }
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  static chunk(number: u32): Chunk {
+    return changetype<Chunk>(records + <usize>number * RECORD);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  static blocksFor(length: u32): u32 {
+    return length == 0 ? 1 : (length + BLOCK - 1) / BLOCK;
+  }
+
+  /** Keeps so many bytes and returns the number of their chunk. There must be room: the shares see to that. */
+  static keep(at: usize, length: u32): u32 {
+    const head = firstFree;
+    let block = head;
+    let left = length;
+    while (true) {
+      const here = min(left, BLOCK);
+      memory.copy(blocks + <usize>block * BLOCK, at, here);
+      at += here;
+      left -= here;
+      Store.used++;
+      const next = load<u32>(following + (<usize>block << 2));
+      if (left == 0) {
+        store<u32>(following + (<usize>block << 2), 0);
+        firstFree = next;
+        break;
+      }
+      block = next;
+    }
+    memory.fill(records + <usize>head * RECORD, 0, RECORD);
+    Store.chunk(head).length = length;
+    return head;
+  }
+
+  /** Writes the bytes of a chunk to an address. */
+  static copy(number: u32, to: usize): void {
+    let left = Store.chunk(number).length;
+    let block = number;
+    while (left > 0) {
+      const here = min(left, BLOCK);
+      memory.copy(to, blocks + <usize>block * BLOCK, here);
+      to += here;
+      left -= here;
+      block = load<u32>(following + (<usize>block << 2));
+    }
+  }
+
+  static free(number: u32): void {
+    let block = number;
+    while (true) {
+      Store.used--;
+      const next = load<u32>(following + (<usize>block << 2));
+      if (next == 0) break;
+      block = next;
+    }
+    store<u32>(following + (<usize>block << 2), firstFree);
+    firstFree = number;
+  }
+}

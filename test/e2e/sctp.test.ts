@@ -1,0 +1,166 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { endedFor, FunnelProcess, framesAt, losses } from '../net/funnel-process.ts';
+import { labTest } from '../net/lab-test.ts';
+import type { Namespace } from '../net/namespace.ts';
+import type { NetLab } from '../net/net-lab.ts';
+import { be16, be32 } from '../sctp/wire.ts';
+
+// usrsctp's tsctp, which speaks SCTP over UDP (RFC 6951), on one side; the piece on the other.
+const TSCTP = '/usr/lib/usrsctp/tsctp';
+const DISCARD = '/usr/lib/usrsctp/discard_server';
+const UDP = ['-E', '9899', '-U', '9899'];
+
+const FAULTS = { none: {}, some: { loss: 0.03, duplicate: 0.02, reorder: 0.05 } } as const;
+
+for (const [how, faults] of Object.entries(FAULTS)) {
+  labTest(`tsctp sends all its messages to the piece, with faults: ${how}`, async ({ lab, skip }) => {
+    if (!existsSync(TSCTP)) skip(`${TSCTP} is not here: Debian's libusrsctp-examples`);
+    const { funnel, peer } = await twoHosts(lab);
+    const server = await FunnelProcess.start(
+      funnel,
+      configuration(lab, 'server', {
+        sctp: { piece: 'sctp', settings: { port: 5001 }, edges: { streams: 'up', carrier: 'line' } },
+        fault: { piece: 'fault', settings: { seed: 7, ...faults }, edges: { a: 'line', b: 'wire' } },
+        sink: {
+          piece: 'pcap-writer',
+          settings: { file: 'up.pcapng', stack: 'ip/sctp', direction: 'down', snaplen: 100 },
+          edges: { frames: 'up' },
+        },
+        net: { piece: 'udp', edges: { udp: 'wire' } },
+      }),
+      lab.folder,
+    );
+    await quietly(peer, [TSCTP, ...UDP, '-n', '2000', '-l', '1000', '-p', '5001', '192.0.2.1']);
+    const snapshot = await server.snapshot();
+    expect(endedFor(snapshot, 'sink', 'recorded')).toBe(2000);
+    expect(framesAt(snapshot, 'sctp', 'streams')).toEqual({ in: 0, out: 2000 });
+    if (how === 'none') expect(losses(snapshot)).toEqual(new Map());
+    expect((await server.stop()).status).toBe(0);
+  });
+}
+
+labTest('usrsctp gets all messages of the piece, and the association is shut down', async ({ lab, skip }) => {
+  if (!existsSync(DISCARD)) skip(`${DISCARD} is not here: Debian's libusrsctp-examples`);
+  const { funnel, peer } = await twoHosts(lab);
+  const recording = join(lab.folder, 'messages.pcap');
+  const sent = Array.from({ length: 300 }, (_, n) => ({
+    sid: n % 8,
+    ppid: n + 1,
+    length: 1 + ((n * 137) % 3000),
+  }));
+  const messages = sent.map(({ sid, ppid, length }) =>
+    packet(0, 3, [...be32(0), ...be16(sid), 0, 0, ...be32(ppid), ...Array(length).fill(ppid & 255)]),
+  );
+  writeFileSync(recording, pcap([...messages, packet(7, 0, [0, 0, 0, 0])]));
+  const output = join(lab.folder, 'discard.log');
+  // Port 9, with both ports of UDP.
+  const listener = peer.start(['sh', '-c', `exec stdbuf -oL ${DISCARD} 9899 9899 > ${output} 2>&1`]);
+  await until(peer, 'grep -q :26AB /proc/net/udp');
+  const client = await FunnelProcess.start(
+    funnel,
+    configuration(lab, 'client', {
+      source: {
+        piece: 'pcap-reader',
+        settings: { file: recording, stack: 'ip/sctp/local:5002', speed: 'fast' },
+        edges: { frames: 'up' },
+      },
+      sctp: {
+        piece: 'sctp',
+        settings: { 'send-buffer': 1_048_576 },
+        edges: { streams: 'up', carrier: 'wire' },
+      },
+      net: { piece: 'udp', edges: { udp: 'wire' } },
+    }),
+    lab.folder,
+  );
+  await until(peer, `grep -aq 'SCTP_SHUTDOWN_COMPLETE\\|SHUTDOWN-COMPLETE\\|SHUTDOWN COMPLETE' ${output}`);
+  const lines = (await peer.run(['cat', output])).split('\n');
+  const got = lines.flatMap((line) => {
+    const match = /Msg of length (\d+) received from .* on stream (\d+) .*PPID (\d+)/.exec(line);
+    return match === null
+      ? []
+      : [{ sid: Number(match[2]), ppid: Number(match[3]), length: Number(match[1]) }];
+  });
+  for (let sid = 0; sid < 8; sid++) {
+    expect(got.filter((each) => each.sid === sid)).toEqual(sent.filter((each) => each.sid === sid));
+  }
+  expect(losses(await client.snapshot())).toEqual(new Map());
+  expect((await client.stop()).status).toBe(0);
+  await listener.stop('SIGTERM');
+});
+
+async function until(host: Namespace, condition: string): Promise<void> {
+  await host.run(['sh', '-c', `for n in $(seq 300); do ${condition} && exit 0; sleep 0.1; done; exit 1`]);
+}
+
+/** Debian's build tells of each packet: what it prints is left in a file. */
+async function quietly(host: Namespace, argv: readonly string[]): Promise<void> {
+  await host.run(['sh', '-c', `exec ${argv.join(' ')} > /dev/null 2>&1`]);
+}
+
+/** A chunk of SCTP from 192.0.2.1, port 5002, to 192.0.2.2, port 9. */
+function packet(type: number, flags: number, value: readonly number[]): Buffer {
+  const length = 4 + value.length;
+  const chunk = [type, flags, ...be16(length), ...value];
+  while (chunk.length % 4 !== 0) chunk.push(0);
+  const total = 32 + chunk.length;
+  const header = Buffer.from([
+    0x45,
+    0,
+    ...be16(total),
+    0,
+    0,
+    0,
+    0,
+    64,
+    132,
+    0,
+    0,
+    192,
+    0,
+    2,
+    1,
+    192,
+    0,
+    2,
+    2,
+  ]);
+  let sum = 0;
+  for (let at = 0; at < 20; at += 2) sum += header.readUInt16BE(at);
+  header.writeUInt16BE(~((sum & 0xffff) + (sum >>> 16)) & 0xffff, 10);
+  return Buffer.from([...header, ...be16(5002), ...be16(9), 0, 0, 0, 0, 0, 0, 0, 0, ...chunk]);
+}
+
+/** A capture file of IP packets. */
+function pcap(packets: readonly Buffer[]): Buffer {
+  const head = Buffer.alloc(24);
+  head.writeUInt32LE(0xa1b2_c3d4, 0);
+  head.writeUInt16LE(2, 4);
+  head.writeUInt16LE(4, 6);
+  head.writeUInt32LE(65_535, 16);
+  head.writeUInt32LE(101, 20);
+  const records = packets.flatMap((each) => {
+    const record = Buffer.alloc(16);
+    record.writeUInt32LE(each.length, 8);
+    record.writeUInt32LE(each.length, 12);
+    return [record, each];
+  });
+  return Buffer.concat([head, ...records]);
+}
+
+async function twoHosts(lab: NetLab): Promise<{ funnel: Namespace; peer: Namespace }> {
+  const [funnel, peer] = [await lab.namespace('funnel'), await lab.namespace('peer')];
+  await lab.wire(funnel, 'eth0', peer, 'eth0');
+  await funnel.addAddress('eth0', '192.0.2.1/24');
+  await peer.addAddress('eth0', '192.0.2.2/24');
+  return { funnel, peer };
+}
+
+function configuration(lab: NetLab, name: string, pieces: object): string {
+  const path = join(lab.folder, `${name}.yaml`);
+  // YAML takes JSON as it is.
+  writeFileSync(path, JSON.stringify({ pieces }));
+  return path;
+}

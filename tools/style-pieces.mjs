@@ -46,11 +46,24 @@ export function stylePieces({ write = false, folders = FOLDERS } = {}) {
     };
     writeFileSync(
       join(copy, 'biome.json'),
-      JSON.stringify({ root: true, formatter, javascript, linter: { ...linter, rules } }),
+      JSON.stringify({
+        root: true,
+        files: { includes: ['**/*.ts'] },
+        formatter,
+        javascript,
+        linter: { ...linter, rules },
+      }),
     );
     const run = spawnSync(
       process.execPath,
-      [BIOME, 'check', '--error-on-warnings', '--max-diagnostics=none', ...(write ? ['--write'] : []), copy],
+      [
+        BIOME,
+        'check',
+        '--error-on-warnings',
+        '--max-diagnostics=none',
+        ...(write ? ['--write'] : []),
+        ...folders,
+      ],
       { cwd: copy, encoding: 'utf8' },
     );
     if (write)

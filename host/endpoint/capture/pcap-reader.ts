@@ -1,3 +1,39 @@
+/*
+ * pcap-reader: replays the frames of a pcapng or pcap file
+ *
+ * PURPOSE
+ *   Sends the frames of a file, at the pace at which they were recorded or as fast as the lane takes them.
+ *
+ * EDGES AND SHAPES
+ *
+ *               ┌───────────────┐
+ *     file ═════╡  pcap-reader  ├───── frames
+ *               └───────────────┘
+ *
+ *   frames   STACK DIRECTION; whole frames
+ *
+ * SETTINGS
+ *   file        file to read, pcapng or pcap; required
+ *   speed       as-recorded or fast; default as-recorded
+ *   stack       stack of the frames; default ip
+ *   direction   direction of the Edge: up, down or peer; default down
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     answered-a-recording   a frame came in, and a recording takes none
+ *   Lost:
+ *     unknown-link           the link type of the recorded frame is not Ethernet, PPP or IP
+ *     cut-short              the recording lacks bytes of the frame
+ *     not-a-frame            the recorded frame is empty or larger than a row
+ *
+ * WHAT IT DOES NOT DO
+ *   It ends at the first mistake in a file, and reports its place. It reads no name resolution, statistics or
+ *   decryption secrets. It keeps no pause of more than 60 s. After its lane was ended by force, it does not
+ *   replay the rest.
+ *
+ * SPECIFICATION
+ *   draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap; link types as in draft-ietf-opsawg-pcaplinktype.
+ */
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Piece as Description, Joining, Problem, Setting } from '../../../abi/host/contract.ts';
 import { type Frames, MAX_FRAME_BYTES } from '../../frame/frames.ts';

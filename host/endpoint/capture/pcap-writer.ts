@@ -1,3 +1,42 @@
+/*
+ * pcap-writer: records frames in a pcapng file
+ *
+ * PURPOSE
+ *   Writes every frame that comes to it into a file for Wireshark and other readers. Frames never wait for
+ *   the disk.
+ *
+ * EDGES AND SHAPES
+ *
+ *                 ┌───────────────┐
+ *     frames ─────┤  pcap-writer  ╞═══ file
+ *                 └───────────────┘
+ *
+ *   frames   STACK DIRECTION; whole frames
+ *
+ * SETTINGS
+ *   file        file to write; its former content is lost; required
+ *   stack       stack of the frames; default ip
+ *   direction   direction of the Edge: up, down or peer; default up
+ *   snaplen     most bytes that are recorded of a frame; default 66240
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     recorded       the frame is in the file
+ *   Lost:
+ *     buffer-full    the memory for waiting frames (4 MiB) is full
+ *     not-written    the disk refused the frame
+ *     unknown-link   the frame begins with no protocol that pcapng records
+ *     unfit          the headers cannot be completed
+ *     too-large      a fragment of a frame that is larger than a row
+ *     closed         the file is not open
+ *
+ * WHAT IT DOES NOT DO
+ *   It writes no name resolution, statistics or decryption secrets. It does not rotate files. Times have the
+ *   resolution of the lane's clock.
+ *
+ * SPECIFICATION
+ *   draft-ietf-opsawg-pcapng; link types as in draft-ietf-opsawg-pcaplinktype.
+ */
 import type { Piece as Description, Problem, PropertyWish, Setting } from '../../../abi/host/contract.ts';
 import { Composer } from '../../frame/composer.ts';
 import { type Frames, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../../frame/frames.ts';

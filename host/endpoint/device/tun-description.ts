@@ -1,3 +1,55 @@
+/*
+ * tun: a network device of this machine
+ *
+ * PURPOSE
+ *   Makes a tun device, or opens one that an administrator made. Packets that the system routes into the
+ *   device come out of the Edge, and the system receives packets that go into the Edge. The device obeys the
+ *   properties that neighbours offer.
+ *
+ * EDGES AND SHAPES
+ *
+ *               ┌───────┐
+ *     system ═══╡  tun  ├──── ip
+ *               └───────┘
+ *
+ *   ip   ip down; whole frames
+ *
+ *   The Edge has `framed`, and sizes of up to `mtu`. It obeys the offers `address`, `route`, `mtu` (at most),
+ *   and `up`.
+ *
+ * SETTINGS
+ *   device        name of the device; %d in it becomes the first free number; default fun%d
+ *   mtu           largest packet in bytes, 68 to 65535; neighbours may offer or carry less; default 1500
+ *   address       address of the device with its prefix length; may be repeated
+ *   route         prefix that is routed into the device; may be repeated
+ *   up            bring the device up at once; otherwise it is up while it has an address or a route, or a
+ *                 neighbour offers `up`; default false
+ *   link-local    let the system give the device an IPv6 link-local address; it then solicits routers there;
+ *                 default false
+ *   multi-queue   share the device with other lanes that open it with this setting; default false
+ *
+ * COUNTERS AND REASONS
+ *   Lost:
+ *     malformed       the system finds the packet malformed
+ *     unfit           the headers cannot be completed
+ *     would-block     the queue of the device is full
+ *     too-large       larger than the device takes, or a fragment of a frame that is
+ *     unreachable     the system has no path to the destination
+ *     refused         the system refused the packet
+ *     not-permitted   the system does not permit the packet
+ *     device-down     the device is down
+ *     other-error     any other error of the system
+ *     no-room         the lane had no free row for a packet from the system
+ *     not-ip          no IPv4 or IPv6 packet
+ *     closed          the device is not open, or its Edge is on no network
+ *
+ * WHAT IT DOES NOT DO
+ *   Tap devices. Rules and tables of routing besides the main table. A neighbour that asks for `mtu` alone
+ *   does not bring the device up.
+ *
+ * SPECIFICATION
+ *   Linux: Documentation/networking/tuntap.rst, rtnetlink(7). RFC 791 §3.2 and RFC 8200 §5 (least MTU).
+ */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 

@@ -1,3 +1,63 @@
+/*
+ * udp: UDP sockets of this machine
+ *
+ * PURPOSE
+ *   Opens a socket for each UDP port on which a neighbour listens, and for those of the settings. A datagram
+ *   that arrives gets its IP and UDP header back; a frame that leaves is sent as its headers say.
+ *
+ * EDGES AND SHAPES
+ *
+ *              ┌───────┐
+ *     udp ─────┤  udp  ╞═══ sockets
+ *              └───────┘
+ *
+ *   udp   ip/udp up, and ip/icmp or ip/icmpv6 up for the errors of routers and hosts; whole frames
+ *
+ *   It obeys the offer `group`, such as 224.0.0.1:25790: it joins the multicast group on a socket of its own.
+ *
+ * SETTINGS
+ *   port           port to open besides those that neighbours listen on; 0: the system chooses; may be
+ *                  repeated
+ *   family         IP versions: both, ipv4 or ipv6; default both
+ *   address        address of this machine to bind to; without it, any
+ *   device         network device to keep to; without it, any
+ *   destinations   prefixes to which it may send; without any, everywhere; may be repeated
+ *   loopback       allow sending to this machine's loopback; default false
+ *   own            allow sending to this machine's own addresses; default false
+ *   broadcast      allow sending to IPv4 broadcast addresses; default false
+ *   io             addon: in batches, with all header fields; dgram: through Node's own sockets; auto: addon
+ *                  where it is built; default auto
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     error-unheard    an ICMP error came, and no neighbour listens to those
+ *   Lost:
+ *     not-granted      the settings do not allow the destination
+ *     malformed        the lengths of the headers are wrong
+ *     unfit            the headers cannot be completed
+ *     not-udp          not UDP right behind IP, such as a fragment or a packet with extension headers
+ *     not-open         no socket has the source port
+ *     no-destination   the destination address or port is zero
+ *     would-block      the buffer of the socket is full
+ *     too-large        larger than the system sends, or a fragment of a frame that is larger than any
+ *                      datagram
+ *     unreachable      the system has no path to the destination
+ *     refused          an earlier datagram was refused
+ *     not-permitted    the system, such as its firewall, does not permit the datagram
+ *     bad-source       the source address is not of this machine
+ *     device-down      the device is down
+ *     other-error      any other error of the system
+ *     no-room          the lane had no free row for a datagram that arrived
+ *     closed           the sockets are closed, or the Edge is on no network
+ *
+ * WHAT IT DOES NOT DO
+ *   The kernel does not let it set the identification, IPv4 options, IPv6 extension headers and the flow
+ *   label. It does not see the checksum of a datagram, nor the hop limit and length of a datagram that an
+ *   ICMP error quotes.
+ *
+ * SPECIFICATION
+ *   RFC 768, RFC 8085; Linux: ip(7), ipv6(7), udp(7). Errors: RFC 1812 §4.3.2.3, RFC 4443 §2.4(c).
+ */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 

@@ -1,73 +1,75 @@
 /*
-6bed4-router: gives prefixes to peers of 6bed4, and relays for them
-
-PURPOSE
-
-  Tells each peer the /114 that belongs to the IPv4 address and UDP port as which it appears, and relays its packets to
-  other peers and to the native IPv6 network. It remembers nothing: all it needs is in each packet, so it may be restarted
-  at any time.
-
-DIAGRAM
-
-              carrier  (down)                                native  (up, optional)
-     peers  ====================  +-----------------------+  ============  IPv6
-                                  |     6bed4-router      |
-     ipv4/udp/PORT/ipv6         1 |-- hop limit - 1 ------|-- 0  ipv6
-     ipv4/udp/PORT/ipv6/icmpv6  2 |-- 28 bytes -----------|-- 1  ipv6/icmpv6
-     ipv4/udp/PORT              0 |   (and from carrier   |
-                                  |    back to carrier)   |
-                                  +-----------------------+
-
-  `native` takes packets of up to 1280 bytes, and wants a network that has all of these; so `carrier` wants one that takes 1308
-  bytes at a time, and desires `framed` and `low-delay`. What holds there holds on `native`: `framed`, `duplicate-free`, `low-delay`
-  and sizes less 28 bytes.
-
-  On `native` it offers `route` (its /64), `mtu` (at most 1280) and `up`; with `local-addresses` also `address`, the /64's
-  first one.
-
-SETTINGS
-
-  address          its public IPv4 address; must be given
-  port             25790
-  prefix           ::/0     made into a /64: ::/0 is fc64::/16; a /16 gets the netid behind it, a /32 the IPv4 address,
-                            a /48 the netid; a /64 stays. Nothing else, and of fd00::/8 only a /64
-  netid            bed      one to four hexadecimal digits
-  routable-prefix           a prefix of 16 to 128 bits that peers are told of; may be repeated, ten at most
-  local-addresses  false    true: addresses in the /64 with UDP port 0 are this machine's own, by way of `native`
-  allow-private    false    true: private IPv4 addresses are addresses of peers as any other
-
-COUNTERS AND REASONS
-
-  Work that is done here, no loss:
-    keepalive                        an empty datagram came
-    solicitation-answered            a router or neighbour solicitation was answered
-  Losses:
-    malformed                        no IPv6 packet, or its lengths are wrong
-    bad-checksum, bad-hop-limit      of Neighbour Discovery, which must come from a neighbour itself
-    bad-neighbour-discovery          its code, options, length or target are wrong
-    unexpected-neighbour-discovery   an advertisement or a redirect; any from the native network
-    spoofed-source                   the source belongs to nobody whom we serve; or, from the native network, to a peer
-    mapping-changed                  the source is of another endpoint in our /64: answered by an advertisement
-    forbidden-ipv4                   the sender's, or the addressed, IPv4 address can be no peer's
-    foreign-destination              from the native network: not in our /64
-    multicast                        to a group; 6bed4 carries none
-    unroutable                       to ::, ::1, fe80::/10, the router itself, or no possible address of 6bed4 (answered)
-    masquerading                     to lanip 0 of the sender, where other routers masquerade (answered)
-    no-native                        to the native network, which is not joined (answered)
-    hop-limit                        it ends here (answered)
-    too-big                          more than 1280 bytes (answered)
-    rate-limited                     it would have been answered by an advertisement, but not so often
-  Answers are errors of ICMPv6, ten a second for each sender; advertisements are five a second after a burst of twenty.
-
-WHAT IT DOES NOT DO
-
-  Masquerading of services behind the router. Multicast. Address formats from before 2017.
-
-SPECIFICATION
-
-  draft-vanrein-6bed4 in the address format of -03; RFC 4861 (checks), RFC 4443 (errors), RFC 6040 §4 (ECN).
-*/
-
+ * 6bed4-router: gives prefixes to peers of 6bed4, and relays their packets
+ *
+ * PURPOSE
+ *   Advertises to each peer the /114 that belongs to the IPv4 address and UDP port under which the peer
+ *   appears, and relays its packets to other peers and to the native IPv6 network. It keeps no state: each
+ *   packet holds all that it needs, so it may be restarted at any time.
+ *
+ * EDGES AND SHAPES
+ *
+ *              carrier  (down)                                native  (up, optional)
+ *     peers  ====================  +-----------------------+  ============  IPv6
+ *                                  |     6bed4-router      |
+ *     ipv4/udp/PORT/ipv6         1 |-- hop limit - 1 ------|-- 0  ipv6
+ *     ipv4/udp/PORT/ipv6/icmpv6  2 |-- 28 bytes -----------|-- 1  ipv6/icmpv6
+ *     ipv4/udp/PORT              0 |   (and from carrier   |
+ *                                  |    back to carrier)   |
+ *                                  +-----------------------+
+ *
+ *   `native` takes packets of up to 1280 bytes, and wants a network that has all of these. So `carrier` wants
+ *   a network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties `framed`,
+ *   `duplicate-free`, `low-delay` and sizes less 28 bytes of the carrier hold on `native`.
+ *
+ *   On `native` it offers `route` (its /64), `mtu` (at most 1280) and `up`; with `local-addresses` also
+ *   `address`, the first one of the /64.
+ *
+ * SETTINGS
+ *   address           its public IPv4 address; required
+ *   port              its UDP port; default 25790
+ *   prefix            the prefix that is made into the /64: ::/0 is fc64::/16; a /16 gets the netid behind
+ *                     it, a /32 the IPv4 address, a /48 the netid; a /64 stays. No other length, and of
+ *                     fd00::/8 only a /64; default ::/0
+ *   netid             one to four hexadecimal digits; default bed
+ *   routable-prefix   a prefix of 16 to 128 bits that is advertised to peers; may be repeated, ten at most
+ *   local-addresses   addresses in the /64 with UDP port 0 belong to this machine, on `native`; default false
+ *   allow-private     private IPv4 addresses are valid addresses of peers; default false
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     keepalive                        an empty datagram came
+ *     solicitation-answered            the piece answered a router or neighbour solicitation
+ *   Lost:
+ *     malformed                        no IPv6 packet, or its lengths are wrong
+ *     bad-checksum                     of Neighbour Discovery
+ *     bad-hop-limit                    of Neighbour Discovery, which must come from a neighbour itself
+ *     bad-neighbour-discovery          its code, options, length or target are wrong
+ *     unexpected-neighbour-discovery   an advertisement or a redirect; any from the native network
+ *     spoofed-source                   the source belongs to no peer of ours; or, from the native network, to
+ *                                      a peer
+ *     mapping-changed                  the source is another endpoint of our /64: the answer is an
+ *                                      advertisement
+ *     forbidden-ipv4                   the IPv4 address of the sender or the destination cannot be a peer's
+ *     foreign-destination              from the native network: not in our /64
+ *     multicast                        to a group; 6bed4 carries none
+ *     unroutable                       to ::, ::1, fe80::/10, the router itself, or an impossible address of
+ *                                      6bed4 (answered)
+ *     masquerading                     to lanip 0 of the sender, where other routers masquerade (answered)
+ *     no-native                        to the native network, which is not joined (answered)
+ *     hop-limit                        the hop limit ends here (answered)
+ *     too-big                          more than 1280 bytes (answered)
+ *     rate-limited                     the answer would be an advertisement, and the sender had its share of
+ *                                      them
+ *   Answers are errors of ICMPv6, ten a second for each sender; advertisements are five a second after a
+ *   burst of twenty.
+ *
+ * WHAT IT DOES NOT DO
+ *   Masquerading of services behind the router. Multicast. Address formats from before 2017.
+ *
+ * SPECIFICATION
+ *   draft-vanrein-6bed4 in the address format of -03; RFC 4861 (checks), RFC 4443 (errors),
+ *   RFC 6040 §4 (ECN).
+ */
 import {
   Batch,
   Description,

@@ -1,77 +1,77 @@
 /*
-6bed4: IPv6 for whoever has no more than IPv4 with a NAT (the peer)
-
-PURPOSE
-
-  Gives the host behind Edge `ipv6` an IPv6 address and carries its packets in UDP over IPv4. A router somewhere gives the
-  address and relays for us; to other peers we look for the direct way, and use it when it is proven.
-
-DIAGRAM
-
-              ipv6  (up)                                  carrier  (down)
-     host  ============  +--------------------------+  ====================  UDP
-                         |          6bed4           |
-     ipv6            0 --|-- hop limit - 1, 28 bytes|-- 1  ipv4/udp/PORT/ipv6
-     ipv6/icmpv6     1 --|-- solicitations answered |-- 2  ipv4/udp/PORT/ipv6/icmpv6
-     ipv6/tcp        2 --|-- first SYN goes direct  |-- 3  ipv4/udp/PORT/ipv6/tcp   (variant tcp only)
-                         |   keepalives, what is no |-- 0  ipv4/udp/PORT
-                         |   IPv6                   |
-                         +--------------------------+
-
-  `ipv6` takes packets of up to 1280 bytes, and wants a network that has all of these; so `carrier` wants one that takes 1308
-  bytes at a time, and desires `framed` and `low-delay`. What holds there holds on `ipv6`: `framed`, `duplicate-free`, `low-delay`
-  and sizes less 28 bytes.
-
-  On `ipv6` it offers, while its router knows it: `address` (with /114), `route` (fc64::/16 or the router's own /64; each
-  routable prefix; ::/0 with `default-route`), `mtu` (at most 1280) and `up`. On `carrier` it offers `group`
-  224.0.0.1:25790, on which peers behind one NAT find each other.
-
-SETTINGS
-
-  router          IPv4 address of the router; must be given
-  router-port     25790
-  port            the UDP port here, even; by default a random even one of 49152 to 65534
-  keepalive       30s      how often an empty datagram keeps the NAT's mapping alive; at least 1s
-  keepalive-ttl   3        its TTL, 1 to 255: it need only pass the NAT
-  refresh         true     solicit with each keepalive, so that a new mapping is noticed though no packet goes out
-  variant         plain    tcp: the first SYN to a peer goes the direct way, and its answer proves it
-  direct          true     false: all goes by way of the router
-  lan-multicast   true     look for peers behind the same NAT on the LAN
-  allow-private   false    true: private IPv4 addresses are addresses of peers as any other
-  default-route   false    true: offer ::/0 too
-
-COUNTERS AND REASONS
-
-  Work that is done here, no loss:
-    keepalive                        an empty datagram came
-    solicitation-answered            a router or neighbour solicitation was answered
-    advertisement-accepted           the router told our prefix, or a neighbour answered
-  Losses:
-    malformed                        no IPv6 packet, or its lengths are wrong
-    bad-checksum, bad-hop-limit      of Neighbour Discovery, which must come from a neighbour itself
-    bad-neighbour-discovery          its code, options, target or contents are wrong
-    unexpected-neighbour-discovery   not asked for, or not for us
-    spoofed-source                   from the carrier: the source does not belong to the endpoint that sent it
-    forbidden-ipv4                   from the carrier: the sender's IPv4 address can be no peer's
-    foreign-source                   from the host: the source is not ours (answered)
-    foreign-destination              from the carrier: the destination is not ours
-    multicast                        to a group; 6bed4 carries none
-    unroutable                       to ::, ::1, fe80::/10, or no possible address of 6bed4
-    own-prefix                       from the host: to our own /114
-    not-connected                    the router has not answered yet (answered where it came from the host)
-    hop-limit                        it ends here (answered)
-    too-big                          more than 1280 bytes (answered)
-  Answers are errors of ICMPv6, at most ten a second.
-
-WHAT IT DOES NOT DO
-
-  Masquerading. Multicast over the tunnel. Address formats from before 2017. More than one router.
-
-SPECIFICATION
-
-  draft-vanrein-6bed4 in the address format of -03; RFC 4861 (checks, timers), RFC 4443 (errors), RFC 6040 §4 (ECN).
-*/
-
+ * 6bed4: IPv6 for a host that has only IPv4 behind a NAT (the peer)
+ *
+ * PURPOSE
+ *   Gives the host behind Edge `ipv6` an IPv6 address and carries its packets in UDP over IPv4. A router
+ *   gives the address and relays packets. For each other peer this piece looks for the direct path, and uses
+ *   it once it is proven.
+ *
+ * EDGES AND SHAPES
+ *
+ *              ipv6  (up)                                  carrier  (down)
+ *     host  ============  +--------------------------+  ====================  UDP
+ *                         |          6bed4           |
+ *     ipv6            0 --|-- hop limit - 1, 28 bytes|-- 1  ipv4/udp/PORT/ipv6
+ *     ipv6/icmpv6     1 --|-- solicitations answered |-- 2  ipv4/udp/PORT/ipv6/icmpv6
+ *     ipv6/tcp        2 --|-- first SYN goes direct  |-- 3  ipv4/udp/PORT/ipv6/tcp   (variant tcp only)
+ *                         |   keepalives, and what   |-- 0  ipv4/udp/PORT
+ *                         |   is not IPv6            |
+ *                         +--------------------------+
+ *
+ *   `ipv6` takes packets of up to 1280 bytes, and wants a network that has all of these. So `carrier` wants a
+ *   network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties `framed`,
+ *   `duplicate-free`, `low-delay` and sizes less 28 bytes of the carrier hold on `ipv6`.
+ *
+ *   On `ipv6` it offers, while its router knows it: `address` (with /114), `route` (fc64::/16 or the router's
+ *   own /64; each routable prefix; ::/0 with `default-route`), `mtu` (at most 1280) and `up`. On `carrier` it
+ *   offers `group` 224.0.0.1:25790, on which peers behind one NAT find each other.
+ *
+ * SETTINGS
+ *   router          IPv4 address of the router; required
+ *   router-port     UDP port of the router; default 25790
+ *   port            UDP port of this side, even; without it, a random even one of 49152 to 65534
+ *   keepalive       interval of the empty datagrams that keep the NAT's mapping, at least 1s; default 30s
+ *   keepalive-ttl   TTL of these datagrams, 1 to 255, which need only pass the NAT; default 3
+ *   refresh         solicit with each keepalive, to notice a new mapping even when no packet goes out;
+ *                   default true
+ *   variant         plain; or tcp: the first SYN to a peer goes the direct path, and its answer proves that
+ *                   path; default plain
+ *   direct          use direct paths; false: all packets go through the router; default true
+ *   lan-multicast   look for peers behind the same NAT on the LAN; default true
+ *   allow-private   private IPv4 addresses are valid addresses of peers; default false
+ *   default-route   offer ::/0 too; default false
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     keepalive                        an empty datagram came
+ *     solicitation-answered            the piece answered a router or neighbour solicitation
+ *     advertisement-accepted           the router sent our prefix, or a neighbour answered
+ *   Lost:
+ *     malformed                        no IPv6 packet, or its lengths are wrong
+ *     bad-checksum                     of Neighbour Discovery
+ *     bad-hop-limit                    of Neighbour Discovery, which must come from a neighbour itself
+ *     bad-neighbour-discovery          its code, options, target or contents are wrong
+ *     unexpected-neighbour-discovery   nobody asked for it, or it is not for this piece
+ *     spoofed-source                   from the carrier: the source does not belong to the endpoint that sent
+ *                                      it
+ *     forbidden-ipv4                   from the carrier: the sender's IPv4 address cannot be a peer's
+ *     foreign-source                   from the host: the source is not our address (answered)
+ *     foreign-destination              from the carrier: the destination is not our address
+ *     multicast                        to a group; 6bed4 carries none
+ *     unroutable                       to ::, ::1, fe80::/10, or an impossible address of 6bed4
+ *     own-prefix                       from the host: to our own /114
+ *     not-connected                    the router has not answered yet (answered where it came from the host)
+ *     hop-limit                        the hop limit ends here (answered)
+ *     too-big                          more than 1280 bytes (answered)
+ *   Answers are errors of ICMPv6, at most ten a second.
+ *
+ * WHAT IT DOES NOT DO
+ *   Masquerading. Multicast over the tunnel. Address formats from before 2017. More than one router.
+ *
+ * SPECIFICATION
+ *   draft-vanrein-6bed4 in the address format of -03; RFC 4861 (checks, timers), RFC 4443 (errors),
+ *   RFC 6040 §4 (ECN).
+ */
 import {
   Batch,
   Description,

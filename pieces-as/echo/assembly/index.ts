@@ -1,8 +1,9 @@
 /*
- * echo: two Edges, and nothing between them
+ * echo: passes frames between two Edges and changes nothing
  *
  * PURPOSE
- *   Passes every frame from one Edge to the other. For tests and the bench: it costs what crossing into a piece costs.
+ *   Passes every frame from one Edge to the other. It is for tests and the bench: it costs what a crossing
+ *   into a piece costs.
  *
  * EDGES AND SHAPES
  *
@@ -13,18 +14,19 @@
  *   a   STACK up; headers only, or whole frames
  *   b   STACK down; the same
  *
- *   What holds on one side holds on the other.
+ *   Properties of the network at one Edge hold at the other.
  *
  * SETTINGS
- *   stack   what it passes, as a protocol stack; default ip
- *   whole   whether it takes whole frames rather than headers; default false
+ *   stack   the stack of the frames; default ip
+ *   whole   take whole frames instead of headers only; default false
  *
- * COUNTERS AND DROP REASONS
- *   not-joined   lost: the other Edge is on no network
- *   too-many     lost: the frames of one call do not fit in one outcome
+ * COUNTERS AND REASONS
+ *   Lost:
+ *     not-joined   the other Edge is on no network
+ *     too-many     the frames of one call do not fit in one outcome
  *
  * WHAT IT DOES NOT DO
- *   It looks at nothing and changes nothing.
+ *   It reads nothing of a frame and changes nothing.
  *
  * SPECIFICATION
  *   None.

@@ -1,9 +1,10 @@
 /*
- * fault: what goes wrong on networks, on purpose and the same each time
+ * fault: network faults on purpose, the same in each run
  *
  * PURPOSE
- *   Passes frames between its Edges `a` and `b`, and loses, delays, duplicates, reorders and corrupts some of them, as the
- *   settings say. Chance comes from a seed: the same frames at the same times meet the same faults.
+ *   Passes frames between its Edges `a` and `b`, and loses, delays, duplicates, reorders and corrupts some of
+ *   them as the settings say. Chance comes from a seed: the same frames at the same times meet the same
+ *   faults.
  *
  * EDGES AND SHAPES
  *
@@ -11,48 +12,53 @@
  *     a ─────┤  fault  ├───── b
  *            └─────────┘
  *
- *   a   STACK up; headers only, or whole frames where those from here may be corrupted
+ *   a   STACK up; headers only, or whole frames where frames from here may be corrupted
  *   b   STACK down; the same
  *
- *   What holds on one side holds on the other, but for what the settings take away: `reliable` with losses, corruption, or
- *   frames that are held; `authenticated` with corruption; `ordered` with reordering or jitter; `duplicate-free` with duplicates;
- *   `low-delay` where frames are held.
+ *   Properties of the network at one Edge hold at the other, except those that the settings break: `reliable`
+ *   with losses, corruption or held frames; `authenticated` with corruption; `ordered` with reordering or
+ *   jitter; `duplicate-free` with duplicates; `low-delay` with held frames.
  *
  * SETTINGS
- *   stack          what passes, as a protocol stack; default ip
- *   seed           from 0 to 4294967295; default 1
+ *   stack          the stack of the frames; default ip
+ *   seed           0 to 4294967295; default 1
  *
- *   Each of these is for both directions; with -a-to-b or -b-to-a behind its name, for that one:
- *   loss           how probably a frame is lost, such as 0.01 or 1%; default 0
- *   duplicate      how probably it goes on twice; default 0
- *   corrupt        how probably one bit of what it carries is turned; default 0
- *   reorder        how probably it is overtaken by those behind it; default 0
- *   delay          how long each frame is held; default 0
- *   jitter         by how much more or less than that, evenly distributed, never less than 0; default 0
- *   rate           kilobits a second that pass, counted from the Shape's own headers on; default 0, which is no limit
+ *   Each of the next seven holds for both directions. With -a-to-b or -b-to-a behind its name it holds for
+ *   that direction:
+ *   loss           probability that a frame is lost, such as 0.01 or 1%; default 0
+ *   duplicate      probability that a frame goes on twice; default 0
+ *   corrupt        probability that one bit of the payload is flipped; default 0
+ *   reorder        probability that later frames overtake a frame; default 0
+ *   delay          time for which each frame is held; default 0
+ *   jitter         largest difference from `delay`, evenly distributed, never below 0; default 0
+ *   rate           kilobits that pass in a second, counted from the Shape's own headers on; default 0, which
+ *                  is no limit
  *
- *   reorder-gap    how many frames overtake one that is reordered; default 1
- *   reorder-time   when so many do not come: how long it waits for them; default 50ms
- *   queue          how far `rate` may be behind before frames are lost; default 200ms
- *   hold           how many frames are held at a time, at most 900; default 512
+ *   reorder-gap    number of frames that overtake a reordered one; default 1
+ *   reorder-time   longest wait of a reordered frame for the frames that overtake it; default 50ms
+ *   queue          delay by `rate` at which frames are lost; default 200ms
+ *   hold           most frames held at a time, up to 900; default 512
  *
- * COUNTERS AND DROP REASONS
- *   lost            lost: as the setting `loss` wants it
- *   rate-exceeded   lost: more came than `rate` and `queue` let through
- *   hold-full       lost: it is to be held, and there is no room
- *   not-joined      lost: the Edge across is on no network
+ * COUNTERS AND REASONS
+ *   Lost:
+ *     lost            by chance, as the setting `loss` demands
+ *     rate-exceeded   more frames came than `rate` and `queue` allow
+ *     hold-full       the frame is to be held, and `hold` frames are held already
+ *     not-joined      the other Edge is on no network
  *
  * HOW CHANCE IS USED
- *   Each direction has a sequence of its own, and each frame takes six numbers from it whatever the settings are. So which
- *   frames are lost does not depend on whether others are delayed, nor on what passes the other way.
+ *   Each direction has a random sequence of its own, and each frame takes six numbers from it whatever the
+ *   settings are. So the loss of a frame depends neither on the delays of others nor on the frames of the
+ *   other direction.
  *
- *   A frame that passes in fragments has one fate, drawn for its first piece: it is lost as a whole, or one bit of its first piece
- *   is turned; all its pieces are delayed alike. It is neither duplicated nor reordered.
+ *   All fragments of a frame have one fate, drawn for the first one. The frame is lost as a whole, or one bit
+ *   of the first fragment is flipped, and all fragments are delayed alike. A frame in fragments is neither
+ *   duplicated nor reordered.
  *
  * WHAT IT DOES NOT DO
- *   Corruption strikes what was not parsed as a header, since headers have been acted upon already. It is not seen by a
- *   checksum that is left to the host to fill in. Frames whose delays differ overtake each other. Losses do not come in
- *   bursts. Frames that are held do not survive a replacement of the instance; the sequences of chance do.
+ *   It does not corrupt parsed headers, because the host has acted on them already. A checksum that the host
+ *   has yet to fill in does not reveal a corruption. Frames with different delays overtake each other. Losses
+ *   do not come in bursts. Held frames do not survive a replacement of the instance; the random sequences do.
  *
  * SPECIFICATION
  *   None.

@@ -1,9 +1,9 @@
 /*
- * frame-sequence: frames of up to 4 GiB over what carries less, or carries no frames at all
+ * frame-sequence: frames of up to 4 GiB over a carrier of smaller frames, or of none
  *
  * PURPOSE
- *   Carries frames over a stream, each behind 32 bits that say how long it is; or over messages, each in as many segments
- *   as it needs, which the other side puts together again. What arrives there is what was sent here.
+ *   Carries frames over a stream, each behind its length in 32 bits. Or carries them over messages, each in
+ *   as many segments as it needs, which the other side reassembles. The other side passes on the same frames.
  *
  * EDGES AND SHAPES
  *
@@ -12,73 +12,79 @@
  *                 └──────────────────┘
  *
  *   frames    STACK, headers only: the frames that are carried
- *   carrier   CARRIER/local:PORT, whole frames; for a stream that is opened from here, CARRIER/remote:REMOTE-PORT
+ *   carrier   CARRIER/local:PORT, whole frames; for a stream that this side opens, CARRIER/remote:REMOTE-PORT
  *
- *   `frames` has `framed`, with sizes of up to max-frame. `carrier` requires `reliable`, `ordered` and `duplicate-free`, but for mode
- *   message-unreliable; and for messages that max-segment fits, with its headers. What the carrier has, `frames` has too:
- *   these three, `low-delay`, `encrypted` and `authenticated`.
+ *   `frames` has `framed`, with sizes of up to max-frame. `carrier` requires `reliable`, `ordered` and
+ *   `duplicate-free`, except in mode message-unreliable; for messages it also requires that a message of
+ *   max-segment fits, with its headers. `frames` also has what the carrier has of these three, `low-delay`,
+ *   `encrypted` and `authenticated`.
  *
  * SETTINGS
- *   mode          stream; message-reliable, where messages come once and in order; or message-unreliable. Default stream
- *   stack         what is carried: ip; or what begins with one protocol, such as ethernet; or opaque-frame, a protocol that
- *                 this piece brings for frames of any bytes. Default ip
- *   carrier       ip/tcp for a stream and ip/udp for messages, or with ipv4 or ipv6 in the place of ip
- *   port          the port here; default 4294, which no registry gives to anybody
- *   remote        the address of the other side; when not given, the other side comes to us
- *   remote-port   its port; the same as here when not given
+ *   mode          stream; message-reliable, where messages come once and in order; or message-unreliable;
+ *                 default stream
+ *   stack         the carried stack: ip; a stack that begins with one protocol, such as ethernet; or
+ *                 opaque-frame, a protocol of this piece for frames of any bytes; default ip
+ *   carrier       ip/tcp for a stream, ip/udp for messages, or either with ipv4 or ipv6 instead of ip;
+ *                 default by `mode`
+ *   port          the port of this side; default 4294, which no registry assigns
+ *   remote        the address of the other side; without it, the other side contacts this one
+ *   remote-port   the port of the other side; without it, the same as `port`
  *   max-frame     bytes of the largest frame, up to 4294967295; default 66240
- *   max-segment   bytes of a message, with the header of the segment, 64 to 65000; default 1400
- *   timeout       how long a frame may lack bytes before it is given up, and a stream with it; default 30s
- *   memory        bytes for frames of which segments lack, 66240 for each frame; default 4194304
+ *   max-segment   bytes of a message with its segment header, 64 to 65000; default 1400
+ *   timeout       time for which a frame may lack bytes before it, and its stream, is given up; default 30s
+ *   memory        bytes for incomplete frames, 66240 for each; default 4194304
  *
  * FRAMES IN FRAGMENTS
- *   Where `stack` begins with opaque-frame, a frame of more than 66240 bytes passes in fragments marked `more`, each as soon as
- *   its bytes have come. Where its length is known, the first piece begins with a header of opaque-frame of 4 bytes: the
- *   length. A stream needs it, and a frame that comes in fragments without it is lost there.
- *   Frames in fragments may come mixed, with each other and with whole ones. On an unreliable carrier up to 64 go out side by side. On others,
- *   where the next can begin only when one is over, up to 256 frames and pieces wait for it, at most as long as `timeout` without a piece of it.
+ *   Where `stack` begins with opaque-frame, a frame of more than 66240 bytes passes in fragments marked
+ *   `more`, each as soon as its bytes are there. If the length of the frame is known, the first fragment
+ *   begins with a header of opaque-frame: 4 bytes with the length. A stream needs the length, and loses a
+ *   frame in fragments without it. Fragments of different frames, and whole frames, may come interleaved. On
+ *   an unreliable carrier up to 64 such frames go out side by side. On other carriers the next one begins
+ *   when one ends. Up to 256 frames and fragments wait for it, at most as long as `timeout` without a
+ *   fragment of it.
  *
- * COUNTERS AND DROP REASONS
+ * COUNTERS AND REASONS
  *   No loss:
- *     merged                its bytes are in a frame that another ticket carries, or in fragments
- *     control               it opened or closed a stream
+ *     merged                the bytes are in a frame that another ticket carries, or in fragments
+ *     control               the segment opened or closed a stream
  *     empty                 a frame of no bytes, where frames are packets of IP
- *     duplicate             the segment had come already
+ *     duplicate             the segment came before
  *   Lost:
- *     not-joined            there is nobody at the Edge across
- *     not-connected         the other side is not known, or its stream not open
- *     not-open              bytes of a stream that was not opened, which is answered with a reset
- *     busy                  from somebody else than the other side; streams are answered with a reset. Or it would have to wait
- *                           for a frame in fragments, and too many do
- *     malformed             the headers of the carrier are not there
- *     bad-segment           the header of the segment is wrong
- *     unrecognised          a frame that is no packet of IP
- *     too-large             more than max-frame; of a stream, its bytes are passed over and all else is carried
- *     too-many              it fits in no outcome
- *     unfinished            it must be cut, and the host has yet to fill in checksums
- *     length-unknown        a frame in fragments, of which a stream must know the length first
- *     length-wrong          it is not as long as it was announced; a stream is reset
+ *     not-joined            the other Edge is on no network
+ *     not-connected         the other side is unknown, or its stream is not open
+ *     not-open              bytes of a stream that was not opened; the answer is a reset
+ *     busy                  from another host than the other side, whose streams get a reset; or too many
+ *                           frames wait for a frame in fragments
+ *     malformed             the headers of the carrier are absent
+ *     bad-segment           the segment header is wrong
+ *     unrecognised          the frame is no packet of IP
+ *     too-large             more than max-frame; of a stream, the bytes are skipped and the rest is carried
+ *     too-many              the frame does not fit in one outcome
+ *     unfinished            the frame must be cut, and the host has yet to fill in its checksums
+ *     length-unknown        a frame in fragments without its length, which a stream needs
+ *     length-wrong          the frame is not as long as announced; a stream is reset
  *     closed-within-frame   the stream ended within a frame, or within its length
- *     broken-off            the frame was not finished when the next began, or the instance was replaced
- *     out-of-sequence       a segment of no frame that has begun, where messages come in order
- *     inconsistent          segments overlap, or contradict each other: the whole frame is lost
- *     timed-out             a segment did not come in time, or the next piece of a frame; a stream is reset
- *     no-memory             too many frames lack segments
+ *     broken-off            the frame was incomplete when the next began, or when the instance was replaced
+ *     out-of-sequence       the segment belongs to no frame that has begun, where messages come in order
+ *     inconsistent          segments overlap or contradict each other: the whole frame is lost
+ *     timed-out             a segment, or the next fragment of a frame, did not come in time; a stream is
+ *                           reset
+ *     no-memory             too many frames are incomplete
  *     beyond-window         more than 66240 bytes beyond a hole
  *     too-many-holes        more than 31 holes
  *     too-many-under-way    more than 64 frames in fragments go out
  *
  * WHAT IT DOES NOT DO
- *   It serves one stream at a time, and sends messages to one other side. It orders, acknowledges and resends nothing: that is
- *   for the carrier. It encrypts and authenticates nothing: who is heard last is answered, unless `remote` is given. Frames have no
- *   checksum of their own: where segments are lost and sequence numbers come round within `timeout` (65536 frames), those
- *   of two frames can be taken for one, as with IPv4 (RFC 4963). Frames
- *   that were not whole do not survive a replacement of the instance; the stream does. A frame whose first pieces have been
- *   passed on cannot be recalled when it is lost.
+ *   It serves one stream at a time, and sends messages to one other side. It does not order, acknowledge or
+ *   resend: the carrier does. It does not encrypt or authenticate: unless `remote` is given, it answers the
+ *   host that it heard last. Frames have no checksum of their own: where segments are lost and sequence
+ *   numbers wrap within `timeout` (65536 frames), it can join segments of two frames, as with IPv4 (RFC
+ *   4963). Incomplete frames do not survive a replacement of the instance; the stream does. A frame whose
+ *   first fragments have gone on cannot be recalled when the rest is lost.
  *
  * SPECIFICATION
- *   Funnel Tunnel Specification, "Frame Sequence Submission". On streams: 32 bits in network byte order and the frame, in
- *   the manner of RFC 4571. On messages: segment.ts beside this file; overlaps as in RFC 5722.
+ *   Funnel Tunnel Specification, "Frame Sequence Submission". On streams: 32 bits in network byte order and
+ *   the frame, in the manner of RFC 4571. On messages: segment.ts beside this file; overlaps as in RFC 5722.
  */
 import {
   Batch,

@@ -2,8 +2,8 @@
  * hub: the broadcast network
  *
  * PURPOSE
- *   What comes in on one Edge goes out on all others. Networks on which everybody hears everybody are a piece, so that a
- *   Joint never has to copy.
+ *   A frame that comes in on one Edge goes out on all others. A network on which each member receives all
+ *   frames is a piece, so that a Joint never copies a frame.
  *
  * EDGES AND SHAPES
  *
@@ -15,22 +15,25 @@
  *
  *   net   repeated; STACK up, down or peer, headers only: payloads stay with the host
  *
- *   What holds on all other networks holds on each, but for `reliable`; and what is offered on one is offered on all.
+ *   A property that all other networks have, except `reliable`, holds on each network. A property that one
+ *   network offers is offered on all.
  *
  * SETTINGS
- *   stack   what the network carries, as a protocol stack; default ip
+ *   stack   the stack of the frames; default ip
  *
- * COUNTERS AND DROP REASONS
- *   alone      lost: no other Edge is joined
- *   too-many   lost: the copies of one call do not fit in one outcome (8192 frames)
+ * COUNTERS AND REASONS
+ *   Lost:
+ *     alone      no other Edge is joined
+ *     too-many   the copies of one call do not fit in one outcome (8192 frames)
  *
  * WHAT IT DOES NOT DO
- *   It learns no addresses: a frame goes everywhere. It ends no loops by itself; the host's hop count does. It does not
- *   pass a frame back to the network that it came from, where others have it already.
+ *   It learns no addresses: a frame goes to all other networks. It does not detect loops; the host's hop
+ *   count ends them. It does not pass a frame back to the network that it came from, where the other members
+ *   have it already.
  *
  * SPECIFICATION
- *   Funnel Tunnel Specification, "Coroutines and Channels": "Even networks that broadcast traffic to all connected peers
- *   will be implemented as a Puzzle Piece".
+ *   Funnel Tunnel Specification, "Coroutines and Channels": "Even networks that broadcast traffic to all
+ *   connected peers will be implemented as a Puzzle Piece".
  */
 import {
   Batch,

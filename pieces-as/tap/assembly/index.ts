@@ -1,9 +1,9 @@
 /*
- * tap: copies of what passes, for a capture
+ * tap: copies passing frames for a capture
  *
  * PURPOSE
- *   Passes every frame between its Edges `a` and `b`, and gives copies of them to its Edge `copy`: to a pcap-writer, to a
- *   hub, or to whatever wants to look on. What looks on can neither delay the traffic, nor lose or change any of it.
+ *   Passes every frame between its Edges `a` and `b`, and sends copies to its Edge `copy`: to a pcap-writer,
+ *   to a hub, or to any other observer. An observer cannot delay, lose or change the traffic.
  *
  * EDGES AND SHAPES
  *
@@ -15,24 +15,26 @@
  *
  *   a      STACK up; headers only
  *   b      STACK down; headers only
- *   copy   optional; STACK down, up or peer; copies go out, and nothing is taken in
+ *   copy   optional; STACK down, up or peer; copies go out, and frames that come in are dropped
  *
- *   What holds at `a` holds at `b`, and what is offered there; nothing of it at `copy`.
+ *   Properties and offers at `a` hold at `b` and the other way round. None of them holds at `copy`.
  *
  * SETTINGS
- *   stack       what passes, as a protocol stack; default ip
- *   direction   what is copied: both, a-to-b or b-to-a; default both
- *   sample      one of so many frames is copied, the first one first; default 1, which is all of them
- *   snap        bytes of a copy; headers that were parsed are whole in any case; default 0, which is no limit
+ *   stack       the stack of the frames; default ip
+ *   direction   the direction that is copied: both, a-to-b or b-to-a; default both
+ *   sample      copy one frame of this number, beginning with the first; default 1, which copies all
+ *   snap        the most bytes in a copy, though parsed headers are always whole; default 0, which is no
+ *               limit
  *
- * COUNTERS AND DROP REASONS
- *   not-joined   lost: the Edge across is on no network
- *   too-many     lost: the frames of one call do not fit in one outcome
- *   from-copy    lost: it came in on the Edge `copy`
+ * COUNTERS AND REASONS
+ *   Lost:
+ *     not-joined   the other Edge is on no network
+ *     too-many     the frames of one call do not fit in one outcome
+ *     from-copy    the frame came in on the Edge `copy`
  *
  * WHAT IT DOES NOT DO
- *   It copies nothing that does not pass. A copy does not tell from which side it came: have two taps, each with its
- *   direction, where that matters. A frame that passes in fragments is copied whole or not at all, and is not cut by `snap`.
+ *   A copy does not show the side that it came from: where that matters, use two taps, one for each
+ *   direction. The tap copies a frame in fragments as a whole or not at all, and `snap` does not cut it.
  *
  * SPECIFICATION
  *   None.

@@ -31,7 +31,10 @@ const TRAFFIC_NAMES: string[] = [
 const OFFER_NAMES: string[] = ['mtu', 'address', 'route', 'group', 'identity', 'up'];
 const PROPERTY_NAMES: string[] = TRAFFIC_NAMES.concat(OFFER_NAMES);
 
-/** What a piece is, as it tells it. Numbers of Edges, Shapes, reasons and protocols count from 0 in the order of the calls. */
+/**
+ * What a piece is, as it tells it. Numbers of Edges, Shapes, reasons and protocols count from 0 in the order
+ * of the calls.
+ */
 export class Description {
   name: string = '';
   version: string = '';
@@ -64,7 +67,10 @@ export class Description {
     return curve;
   }
 
-  /** A protocol whose number the piece will ask for (`protocolNumber`), with its definition where the host may not know it. */
+  /**
+   * A protocol whose number the piece will ask for (`protocolNumber`), with its definition where the host may
+   * not know it.
+   */
   protocol(name: string, definition: string | null = null): void {
     this.protocols.push(name);
     this.protocolDefinitions.push(definition);
@@ -263,7 +269,10 @@ export class CurveDescription {
     return this;
   }
 
-  /** All that the contract has names for: frames pass unchanged and in their order, and neither late nor in vain. */
+  /**
+   * All that the contract has names for: frames pass unchanged and in their order, and neither late nor in
+   * vain.
+   */
   keepsAll(): CurveDescription {
     for (let i = 0; i < PROPERTY_NAMES.length; i++) this.keeps(PROPERTY_NAMES[i]);
     return this;

@@ -31,13 +31,18 @@ export function describedEdge(edge: u16): i32 {
   return <i32>edge < MAX_EDGES ? <i32>load<u16>(describedAt + <i32>edge * 2) - 1 : -1;
 }
 
-/** The number of a described Edge that is joined, the first where it is repeated; -1 when it is not joined. */
+/**
+ * The number of a described Edge that is joined, the first where it is repeated; -1 when it is not joined.
+ */
 export function edgeOf(described: i32): i32 {
   for (let i = 0; i < count; i++) if (describedEdge(joinedEdge(i)) == described) return joinedEdge(i);
   return -1;
 }
 
-/** For the SDK, before anything is joined: the tables are there, so that joining does not wait for their pages. */
+/**
+ * For the SDK, before anything is joined: the tables are there, so that joining does not wait for their
+ * pages.
+ */
 export function touchEdges(): void {
   store<u32>(joinedAt, 0);
   store<u16>(describedAt, 0);

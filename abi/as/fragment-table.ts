@@ -1,7 +1,7 @@
 /**
- * The incomplete frames that come in fragments, by ticket. Each has an entry, a number below `most`, so that a piece can
- * keep state for it in arrays. Where all entries are taken, a new frame takes the entry of the longest idle one: the rest
- * of a frame may never come, so the table is bounded.
+ * The incomplete frames that come in fragments, by ticket. Each has an entry, a number below `most`, so that
+ * a piece can keep state for it in arrays. Where all entries are taken, a new frame takes the entry of the
+ * longest idle one: the rest of a frame may never come, so the table is bounded.
  */
 export class FragmentTable {
   /** After `add`: the ticket whose entry was taken, or 0. */

@@ -5,8 +5,9 @@ import { Outcome } from './outcome';
 const BLOCK: i32 = 512;
 
 /**
- * Frames that are held by their tickets: their parts, and the bytes that can be seen of them; payloads that were withheld
- * stay with the host. Each is kept in a chain of blocks, since they go in another order than they came.
+ * Frames that are held by their tickets: their parts, and the bytes that can be seen of them; payloads that
+ * were withheld stay with the host. Each is kept in a chain of blocks, since they go in another order than
+ * they came.
  */
 export class HeldFrames {
   private frames: usize;

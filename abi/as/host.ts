@@ -7,46 +7,46 @@ const firstText: usize = memory.data(TEXT_BYTES);
 const secondText: usize = memory.data(TEXT_BYTES);
 const result: usize = memory.data(24, 8);
 
-/** Tells the user something; `level` is a `Level`. To put numbers into it, see `Line`. */
+/** Logs a message for the user; `level` is a `Level`. `Line` makes messages with numbers in them. */
 export function log(level: i32, message: string): void {
   hostLog(level, <i32>firstText, writeUtf8(firstText, TEXT_BYTES, message));
 }
 
-/** 64 random bits, fit for keys. */
+/** Returns 64 random bits, fit for keys. */
 export function random(): u64 {
   return <u64>hostRandom();
 }
 
-/** UTC, in whole seconds since 1970. */
+/** Returns UTC, in whole seconds since 1970. */
 export function utcSeconds(): u64 {
   hostUtc(<i32>result);
   return load<u64>(result);
 }
 
 /**
- * Adds a Shape to a joined Edge, in the manner of the described Shape `like`. Returns its number, or -1 when that could not be;
- * `listenProblem` then says why.
+ * Adds a Shape like the described Shape `like` to a joined Edge. Returns its number, or -1 if it could not be
+ * opened; `listenProblem` then says why.
  */
 export function listen(edge: u16, like: u16, stack: string): i32 {
   return listenOn(edge, like, firstText, writeUtf8(firstText, TEXT_BYTES, stack));
 }
 
-/** The same, with a stack that was put together. */
+/** The same, with a stack in a `Line`. */
 export function listenLine(edge: u16, like: u16, stack: Line): i32 {
   return listenOn(edge, like, stack.address, stack.length);
 }
 
-/** Why the last `listen` could not be. Good until the call ends. */
+/** The problem of the last `listen` that returned -1. Good until the call ends. */
 export function listenProblem(): Text {
   return changetype<Text>(result + 16);
 }
 
-/** Takes back what `listen` added. */
+/** Removes a Shape that `listen` added. */
 export function unlisten(edge: u16, shape: u16): void {
   hostUnlisten(edge, shape);
 }
 
-/** Makes something available on an Edge (`present`), or available no more. */
+/** Offers a property on an Edge (`present`), or withdraws the offer. */
 export function offer(edge: u16, property: string, present: bool): void {
   const length = writeUtf8(firstText, TEXT_BYTES, property);
   hostOffer(edge, <i32>firstText, length, ValueCase.Yes, 0, 0, present ? 1 : 0);
@@ -63,7 +63,7 @@ export function offerText(edge: u16, property: string, text: string, present: bo
   offerBytes(edge, property, secondText, writeUtf8(secondText, TEXT_BYTES, text), present);
 }
 
-/** The same, with a text that was put together. */
+/** The same, with a text in a `Line`. */
 export function offerLine(edge: u16, property: string, text: Line, present: bool): void {
   offerBytes(edge, property, text.address, text.length, present);
 }

@@ -4,8 +4,8 @@ import { Text, writeUtf8 } from './text';
 const ROOM: i32 = 1024;
 
 /**
- * Text that is put together without allocating: for messages and offers on the frame path, where strings must not be added up. What
- * does not fit is cut off.
+ * Text that is put together without allocating: for messages and offers on the frame path, where strings must
+ * not be added up. What does not fit is cut off.
  */
 export class Line {
   private start: usize = heap.alloc(ROOM);

@@ -4,9 +4,9 @@ import { FRAME_SIZE, MAX_ARENA_IN, MAX_FRAMES_IN, MAX_PARTS_IN, PART_SIZE } from
 export const SCRATCH_BYTES: i32 = 786_432;
 
 /**
- * The memory of a call: what the host brings, directly followed by what the piece writes (`room`), in one region that is empty
- * again when the host has read the result. So a call allocates nothing, and the arena that came in and the rooms that were added
- * are one arena going out, in which parts keep their offsets.
+ * The memory of a call: what the host brings, directly followed by what the piece writes (`room`), in one
+ * region that is empty again when the host has read the result. So a call allocates nothing, and the arena
+ * that came in and the rooms that were added are one arena going out, in which parts keep their offsets.
  */
 const REGION_BYTES: i32 = MAX_FRAMES_IN * FRAME_SIZE + MAX_PARTS_IN * PART_SIZE + MAX_ARENA_IN + SCRATCH_BYTES;
 
@@ -53,8 +53,9 @@ export function emptyRegion(): void {
 }
 
 /**
- * A larger region from now on, for a saved state that is restored, or a host that brings more than the contract says. It begins with what
- * did not fit, so that rooms follow it; and is at least twice the old one, so that the old ones together are never more than this.
+ * A larger region from now on, for a saved state that is restored, or a host that brings more than the
+ * contract says. It begins with what did not fit, so that rooms follow it; and is at least twice the old one,
+ * so that the old ones together are never more than this.
  */
 function enlarge(size: usize): void {
   const bytes = aligned(max((end - start) * 2, size + SCRATCH_BYTES));

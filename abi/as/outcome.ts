@@ -40,10 +40,11 @@ export function touchTables(): void {
 }
 
 /**
- * What a call leads to. A frame goes on with `forward`, or with `begin` and its parts one by one; it ends with `end`; what has done
- * neither is held by the piece, by its ticket.
+ * What a call leads to. A frame goes on with `forward`, or with `begin` and its parts one by one; it ends
+ * with `end`; what has done neither is held by the piece, by its ticket.
  *
- * Everything that answers bool answers false when the tables are full; nothing was added then, and the frame may be held, or end.
+ * Everything that answers bool answers false when the tables are full; nothing was added then, and the frame
+ * may be held, or end.
  */
 export class Outcome {
   /** The whole frame goes on as it came, on this Edge and Shape. */
@@ -81,7 +82,10 @@ export class Outcome {
     return OUTCOME_PARTS - parts;
   }
 
-  /** Begins a frame; its parts follow. `ticket` is that of the frame which it continues, or 0 for one of the piece's own. */
+  /**
+   * Begins a frame; its parts follow. `ticket` is that of the frame which it continues, or 0 for one of the
+   * piece's own.
+   */
   begin(edge: u16, shape: u16, ticket: u32): bool {
     if (frames == OUTCOME_FRAMES) return false;
     this.addFrame(edge, shape, ticket);
@@ -120,7 +124,9 @@ export class Outcome {
     return this.part(protocol, part.role, part.marks & PartMarks.Withheld, part.offset + from, length);
   }
 
-  /** Adds a header of `length` new bytes and returns where to write it, all of it; 0 when there is no room. */
+  /**
+   * Adds a header of `length` new bytes and returns where to write it, all of it; 0 when there is no room.
+   */
   header(protocol: u16, length: i32, marks: i32 = 0): usize {
     const at = room(length);
     if (at == 0 || !this.bytes(protocol, Role.Header, marks, at, length)) return 0;
@@ -134,7 +140,10 @@ export class Outcome {
     return room(length);
   }
 
-  /** Tells how many headers and trailers around the Shape's own stack, copied from the ticket's frame, the present frame has. */
+  /**
+   * Tells how many headers and trailers around the Shape's own stack, copied from the ticket's frame, the
+   * present frame has.
+   */
   skips(headers: u8, trailers: u8): void {
     const frame = this.current();
     frame.skipHeaders = headers;
@@ -158,7 +167,10 @@ export class Outcome {
     return true;
   }
 
-  /** Wants to be called at this time at the latest. The earliest of several in one call holds; each call says it anew. */
+  /**
+   * Wants to be called at this time at the latest. The earliest of several in one call holds; each call says
+   * it anew.
+   */
   wakeAt(time: f64): void {
     if (time < wake) wake = time;
   }

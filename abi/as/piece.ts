@@ -9,28 +9,37 @@ import { Text } from './text';
 /**
  * A Puzzle Piece. Its module exports `create(): Piece`; the SDK does the rest.
  *
- * Objects and strings may be made in the constructor, `describe` and `start`. After that nothing is freed, so nothing is to be allocated:
- * `process` works with numbers, views and rooms.
+ * Make objects and strings only in the constructor, `describe` and `start`: nothing is ever freed. `process`
+ * works with numbers, views and rooms.
  */
 export abstract class Piece {
-  /** Tells what the piece is under these settings. Nothing of the host can be called here. Called before `start`, too. */
+  /**
+   * Describes the piece with these settings. It must call no function of the host. Also called before
+   * `start`.
+   */
   abstract describe(description: Description, settings: Settings): void;
 
-  /** Begins its work. What cannot be is told by `settings.problem`. `protocolNumber` works from here on. */
+  /**
+   * Starts the piece. Report a setting that is wrong with `settings.problem`. `protocolNumber` works from
+   * here on.
+   */
   start(now: f64, settings: Settings): void {}
 
-  /** May this be joined, or be joined on these terms from now on? Null, or why not. Changes nothing. */
+  /** Returns null if the piece accepts this join or its new properties, else the reason. Changes nothing. */
   accepts(joining: JoiningRecord): string | null {
     return null;
   }
 
-  /** An Edge is joined, or has new terms. `edges.ts` keeps what is joined. */
+  /** An Edge is joined, or its join has new properties. `edges.ts` keeps the list of joins. */
   join(joining: JoiningRecord): void {}
 
-  /** A Shape of an Edge is joined no more. */
+  /** The join of a Shape of this Edge has ended. */
   leave(edge: u16, shape: u16): void {}
 
-  /** Another piece on this Edge's Joint began or ceased to listen on a Shape. Null, or why that cannot be. */
+  /**
+   * Another piece on this Edge's Joint began or ceased to listen on a Shape. Returns null, or why that is not
+   * possible.
+   */
   listening(edge: u16, stack: Text, present: bool): string | null {
     return null;
   }
@@ -38,9 +47,12 @@ export abstract class Piece {
   /** The queue behind this Edge has room again, or is full. */
   ready(edge: u16, ready: bool): void {}
 
-  /** What is saved and restored, told once for both. */
+  /** Lists the state, once for saving and restoring. */
   state(state: State): void {}
 
-  /** Takes frames, and says what goes on. Called without frames when woken, and after each change. */
+  /**
+   * Takes frames, and puts those that go on into `out`. Called without frames at `wakeAt`, and after each
+   * control call.
+   */
   abstract process(now: f64, batch: Batch, out: Outcome): void;
 }

@@ -17,16 +17,19 @@ let protocols: StaticArray<u16> = new StaticArray<u16>(0);
 const batch = new Batch();
 const outcome = new Outcome();
 const state = new State();
-// For every result but an outcome: a discriminant, and behind it the largest of what may follow.
+// Room for every result but an outcome: a discriminant and the largest value that may follow it.
 const result: usize = memory.data(PIECE_SIZE + 8, 8);
 const stackText: usize = memory.data(8, 4);
 
-/** For the build's entry module: this is the piece. */
+/** Sets the piece. The entry module of the build calls it. */
 export function install(piece: Piece): void {
   installed = piece;
 }
 
-/** The host's number for a protocol that the piece described; 0 when the host knows nothing of it. Not on the frame path. */
+/**
+ * The host's number of a protocol that the piece described; 0 if the host does not know it. Not for the frame
+ * path.
+ */
 export function protocolNumber(name: string): u16 {
   const i = description.protocols.indexOf(name);
   return i < 0 || i >= protocols.length ? 0 : protocols[i];
@@ -42,7 +45,7 @@ export function onDescribe(settingsAt: usize, count: i32): usize {
 
 export function onStart(now: f64, settingsAt: usize, count: i32, protocolsAt: usize, protocolCount: i32): usize {
   const settings = describeWith(settingsAt, count, true);
-  // A piece is started beside the frames, and joined and called in their way: what that touches first is to be there.
+  // `start` does not delay frames, but joins and calls do. So the first touch of this memory happens here.
   touchEdges();
   touchTables();
   protocols = new StaticArray<u16>(protocolCount);

@@ -3,8 +3,9 @@ import { Kind } from './generated';
 import { Text } from './text';
 
 /**
- * The settings of an instance. What is not given has its described default; what cannot be becomes a problem, which the user sees
- * with all others, and the getter answers something harmless meanwhile. Allocates: only for `describe` and `start`.
+ * The settings of an instance. What is not given has its described default; what cannot be becomes a problem,
+ * which the user sees with all others, and the getter answers something harmless meanwhile. Allocates: only
+ * for `describe` and `start`.
  */
 export class Settings {
   names: string[] = [];
@@ -117,7 +118,10 @@ export class Settings {
     return this.problemMessages.length > 0;
   }
 
-  /** For the SDK: what can be told from the description alone. A setting that must be given may lack while describing. */
+  /**
+   * For the SDK: what can be told from the description alone. A setting that must be given may lack while
+   * describing.
+   */
   check(isStart: bool): void {
     const described = this.description.settings;
     for (let i = 0; i < this.names.length; i++) {

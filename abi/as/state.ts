@@ -4,8 +4,8 @@ import { room } from './memory';
 export const STATE_BYTES: i32 = 524_288;
 
 /**
- * A piece's state, told once for both ways: each call takes the present value and returns the one that holds from now on. While
- * saving that is the same value; while restoring it is the saved one.
+ * A piece's state, told once for both ways: each call takes the present value and returns the one that holds
+ * from now on. While saving that is the same value; while restoring it is the saved one.
  *
  * ```ts
  * state(state: State): void {

@@ -1,6 +1,6 @@
 /**
- * UTF-8 text that the host owns, as it stands in memory. Good only during the call that brought it; `toString` makes a copy that
- * lasts, and allocates.
+ * UTF-8 text that the host owns, as it stands in memory. Good only during the call that brought it;
+ * `toString` makes a copy that lasts, and allocates.
  */
 // @ts-ignore: decorator
 @unmanaged
@@ -49,7 +49,9 @@ export class List {
   length: i32;
 }
 
-/** Writes a string as UTF-8, at most `room` bytes of it and never half a character. Returns how many bytes. */
+/**
+ * Writes a string as UTF-8, at most `room` bytes of it and never half a character. Returns how many bytes.
+ */
 export function writeUtf8(to: usize, room: i32, text: string): i32 {
   let at = 0;
   for (let i = 0; i < text.length; i++) {

@@ -19,13 +19,14 @@ import type { LeavingPattern, Outlets } from './outlets.ts';
 /**
  * Reads an outcome out of a guest's memory, checks every number in it before use, and turns it into rows.
  *
- * A frame whose withheld body goes on whole keeps its row: new headers are written in front of the body, which never
- * moves. So does a frame that was seen whole and goes on for the first time. All others get rows of their own.
+ * A frame whose withheld body goes on whole keeps its row: new headers are written in front of the body,
+ * which never moves. So does a frame that was seen whole and goes on for the first time. All others get rows
+ * of their own.
  *
- * With a frame kernel, that takes the frames which are what nearly all are, from a copy of the outcome; this class takes all
- * others, and all where there is no kernel. What comes of a frame is the same either way.
+ * With a frame kernel, the kernel lifts usual frames from a copy of the outcome, and this class lifts all
+ * others. Without one, this class lifts every frame. The result is the same.
  *
- * A breach of the contract throws a {@link PieceFault}; then none of the outcome's frames go on.
+ * A breach of the contract throws a {@link PieceFault}, and then no frame of the outcome goes on.
  */
 export class Lifting {
   /** Edges from which the piece takes nothing for now, by number, after {@link lift}. */
@@ -43,29 +44,31 @@ export class Lifting {
   readonly #release: (row: number) => void;
   readonly #protocols: () => number;
   readonly #kernel: FrameKernel | undefined;
-  /** Bytes of the frames of this outcome so far. */
+  /** Bytes in the frames of this outcome so far. */
   #bytesOut = 0;
 
-  // The lists of the outcome at hand.
+  // The lists of the current outcome.
   #parts = 0;
   #partsAt = 0;
   #arena = 0;
   #arenaAt = 0;
   #protocolCount = 0;
-  /** By which Edge and Shape the frame before left, what it must begin with there, and whether it travels up. */
+  // The Edge and Shape of the previous frame, the pattern that frames match there, and whether they travel
+  // up.
   #edgeShape = -1;
   #pattern: LeavingPattern | undefined;
   #up = false;
-  // Fragment state of the current frame: message id (0 = whole), fragment index, and whether its remainder is discarded.
+  // Fragment state of the current frame: message id (0 = whole), fragment index, and whether its remainder is
+  // discarded.
   #messageId = 0;
   #fragment = 0;
   #isCut = false;
-  /** Parts of a frame that does not go on in its ticket's row. */
+  /** The parts of a frame that does not go on in its ticket's row. */
   readonly #scratch = new Uint32Array(MAX_PARTS * PART_WORDS);
 
   /**
-   * @param protocols answers how many protocol numbers there are: one more than the largest
-   * @param kernel of this lane, where ledger and outlets are in the lane's memory
+   * @param protocols returns one more than the largest protocol number
+   * @param kernel the kernel of this lane; only if ledger and outlets are in the lane's memory
    */
   constructor(
     frames: Frames,
@@ -92,9 +95,9 @@ export class Lifting {
   /**
    * Lifts the outcome at `at` into the outbox and settles its tickets.
    *
-   * @param hops the largest hop count of the frames of this call, for frames of the piece's own.
-   * @returns the instant of `wake-at`.
-   * @throws {PieceFault} FT_FAULT_OUTCOME, with the outbox as it was.
+   * @param hops the largest hop count among the frames of this call; frames of the piece's own get it
+   * @returns the instant of `wake-at`
+   * @throws {PieceFault} FT_FAULT_OUTCOME, and the outbox is unchanged then
    */
   lift(words: GuestWords, at: number, now: number, hops: number, outbox: Outbox): number {
     const kept = outbox.length;
@@ -123,7 +126,7 @@ export class Lifting {
       const wakeAt = words.doubles[(at + OUTCOME.wakeAt) >>> 3]!;
       if (!(wakeAt >= now)) throw fault(`wake-at is ${wakeAt}, and it is ${now} already`);
       this.#settle();
-      // The constant is on the heap already; any other number that is no small integer is put there when it is returned.
+      // V8 allocates a returned number that is no small integer. The constant is on the heap already.
       if (wakeAt === Infinity) return Infinity;
       return wakeAt;
     } catch (error) {
@@ -133,8 +136,9 @@ export class Lifting {
   }
 
   /**
-   * Copies the outcome to where the kernel works. Undefined where that is too much, or more than it is worth: of an arena, most
-   * is copied for nothing when few of the frames that came in go on.
+   * Copies the outcome into the memory of the kernel. Returns undefined if the outcome is too large for that,
+   * or the copy would waste time: if few of the incoming frames go on, most of the arena is copied for
+   * nothing.
    */
   #bring(words: GuestWords, framesAt: number, count: number): FrameKernel | undefined {
     const kernel = this.#kernel;
@@ -150,7 +154,10 @@ export class Lifting {
     return kernel;
   }
 
-  /** The frames of the outcome, one after the other: runs of usual ones by the kernel, others here. */
+  /**
+   * Lifts the frames of the outcome in order: the kernel lifts runs of usual frames, and this function the
+   * others.
+   */
   #liftFrames(
     words: GuestWords,
     framesAt: number,
@@ -189,7 +196,7 @@ export class Lifting {
         throw frameFault(n, count, first, parts);
 
       let slot = -1;
-      let own = -1; // the ticket's row, where the frame may go on in it
+      let own = -1; // the ticket's row, if the frame may go on in it
       this.#isCut = false;
       if (ticket !== 0) {
         slot = ledger.slotOf(ticket);
@@ -213,14 +220,17 @@ export class Lifting {
       frames.fragments[row] = this.#fragment;
       outbox.push(row, edgeShape, countSkips >>> 16);
       if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) {
-        // What was decrypted or put together came from somebody else, whose mistake it is.
+        // The piece decrypted or assembled these bytes, but somebody else wrote them. So this is no fault of
+        // the piece.
         if (!hasUnparsed(guest, part, count)) throw shapeFault(n, edgeShape);
         this.#dropUnparsable(row, row === own ? slot : -1, outbox);
       }
     }
   }
 
-  /** Lets the kernel lift frames from the n-th on. Answers the first that it left. */
+  /**
+   * Lets the kernel lift frames from the n-th on. Returns the number of the first frame that it did not lift.
+   */
   #liftUsual(kernel: FrameKernel, n: number, frameCount: number, outbox: Outbox): number {
     const { answers, passed } = kernel;
     answers[BYTES_OUT] = this.#bytesOut;
@@ -241,7 +251,7 @@ export class Lifting {
     return next;
   }
 
-  /** The Shapes of frames that the kernel lifted, where they are more than it can check. */
+  /** Checks the Shapes of lifted frames that the kernel could not check itself. */
   #checkShapes(passed: Uint32Array, from: number, to: number): void {
     for (let n = from, at = 0; n < to; n++, at += PASSED_STRIDE) {
       const edgeShape = passed[at + 1]!;
@@ -252,12 +262,12 @@ export class Lifting {
   }
 
   /**
-   * A frame as it came back, changed, again, or from nowhere. Its parts are read and checked once, into the table of the row
-   * in which it most probably goes on: that of its ticket. Where it does not, the table was scratch, for nobody reads the
-   * parts of a held row.
+   * Lifts one frame: unchanged, changed, a copy, or the piece's own. Reads and checks its parts once, into
+   * the table of the row in which it most probably goes on, the row of its ticket. If the frame gets another
+   * row, that table was scratch: nobody reads the parts of a held row.
    *
    * @param at its first part, in words
-   * @returns its row; -1 where there is no room for it
+   * @returns its row; -1 if there is no room for it
    */
   #liftFrame(
     words: GuestWords,
@@ -272,7 +282,7 @@ export class Lifting {
     const frames = this.#frames;
     const ledger = this.#ledger;
 
-    // First the checks, and what of it lies where.
+    // First: check the parts, and find out where their bytes are.
     const protocols = this.#protocolCount;
     const arena = this.#arena;
     const table = own >= 0 ? frames.partWords : this.#scratch;
@@ -287,10 +297,10 @@ export class Lifting {
     let body = 0; // the address of the last withheld part
     let bodyLength = 0;
     let bodySlot = -1;
-    let longest = 0; // the longest part that stands in the arena: its remainder modulo 8 decides the frame's
+    let longest = 0; // the longest part in the arena: the frame gets its remainder modulo 8
     let anchor = 0;
-    let next = -1; // where a part would stand that follows the one before it in the arena
-    let runs = 0; // parts that do not
+    let next = -1; // the end of the previous part in the arena
+    let runs = 0; // parts that do not start there
     for (let to = tableFirst; to < tableLast; to += PART_STRIDE, p += PART_STRIDE) {
       kind = guest[p]!;
       const offset = guest[p + 1]!;
@@ -329,7 +339,7 @@ export class Lifting {
     const hasMore = (kind & MORE) !== 0;
     this.#findMessage(slot, hasMore, n);
 
-    // Then its place: the row that its ticket had, or another.
+    // Second: choose the row. It is the row of the ticket, or another.
     let row = -1;
     let start = 0;
     let inPlace = false;
@@ -354,7 +364,7 @@ export class Lifting {
     if (row >= 0) {
       frames.hops[row]! += 1;
     } else {
-      // Its ticket may live on, and its table is scratch now.
+      // The ticket may live on, and the table of its row is scratch now.
       if (own >= 0) frames.partCount[own] = 0;
       row = frames.allocate(total);
       if (row < 0) {
@@ -370,7 +380,7 @@ export class Lifting {
     frames.length[row] = total;
     frames.partCount[row] = count;
 
-    // And then its bytes, and where its parts stand now.
+    // Third: copy the bytes, and write the addresses of the parts.
     if (runs === 1 && row === own && (kinds & ~KEPT) === 0) {
       copyBytes(frames, start, words, this.#arenaAt + table[tableFirst + 1]!, total);
       for (let to = tableFirst, address = start; to < tableLast; to += PART_STRIDE) {
@@ -383,7 +393,10 @@ export class Lifting {
     return row;
   }
 
-  /** Takes back the frame that was added last. The row of a ticket stays till the outcome is settled: others may be parts of it. */
+  /**
+   * Removes the last frame of the outbox. The row of a ticket stays until settlement, because other frames
+   * may use it.
+   */
   #dropUnparsable(row: number, slotOfRow: number, outbox: Outbox): void {
     outbox.length--;
     if (slotOfRow < 0) {
@@ -399,7 +412,9 @@ export class Lifting {
     this.#frames.release(row);
   }
 
-  /** Finds the message of the current frame: the incomplete one of its ticket, Edge and Shape, or a new one. */
+  /**
+   * Finds the message of the current frame: the incomplete one of its ticket, Edge and Shape, or a new one.
+   */
   #findMessage(slot: number, hasMore: boolean, n: number): void {
     this.#messageId = 0;
     this.#fragment = 0;
@@ -426,7 +441,10 @@ export class Lifting {
     return row < 0 ? this.#ledger.inbound.hopsOf(slot) : this.#frames.hops[row]!;
   }
 
-  /** Copies the bytes of any parts behind one another, and writes the table of the row. Parts that adjoin in the arena are copied as one. */
+  /**
+   * Copies the bytes of the parts one behind the other, and writes the table of the row. Adjoining parts are
+   * copied as one.
+   */
   #placeParts(
     words: GuestWords,
     table: Uint32Array,
@@ -464,7 +482,7 @@ export class Lifting {
     if (run > 0) copyBytes(frames, runTo, words, this.#arenaAt + runFrom, run);
   }
 
-  /** Remembers where the frames of a batch leave: most leave by one Edge. */
+  /** Finds the outlet of an Edge and Shape, and remembers it: most frames of a batch leave by one Edge. */
   #findOutlet(edgeShape: number, n: number): void {
     const outlet = this.#outlets.outletAt(edgeShape & 0xffff, edgeShape >>> 16);
     if (outlet < 0)
@@ -477,7 +495,10 @@ export class Lifting {
     this.#outlets.tell(edgeShape, outlet);
   }
 
-  /** Whose body a withheld part is of: that of the frame's own ticket in almost every case; the row decides otherwise. */
+  /**
+   * Returns the slot whose body a withheld part is from: almost always the frame's own ticket, else found by
+   * row.
+   */
   #slotOfBody(slot: number, address: number, length: number, n: number): number {
     const ledger = this.#ledger;
     if (slot >= 0) {
@@ -504,7 +525,8 @@ export class Lifting {
     const use = ledger.uses[slot]!;
     const kept = use & (PASSED | FRAGMENTED);
     if ((use & LISTED) === 0) ledger.listUsed(slot);
-    // The last frame of a ticket decides whether it lives on. Where the row went on before, it has two owners from now on.
+    // The last frame of a ticket decides whether the ticket lives on. A row that already went on has two
+    // owners then.
     if (continues && (use & ROW_MOVED) !== 0) {
       this.#frames.retain(ledger.rows[slot]!);
       ledger.uses[slot] = kept | STAYS;
@@ -552,7 +574,7 @@ export class Lifting {
     for (let n = 0; n < count; n++) this.paused.add(words.halves[(at >>> 1) + n]!);
   }
 
-  /** Tickets that went on or ended are given back, with the rows that did not move. */
+  /** Closes the tickets that went on or ended, and releases the rows that did not move. */
   #settle(): void {
     const ledger = this.#ledger;
     const left = this.#kernel === undefined ? this.#settleMoved() : this.#kernel.settle(ledger.at);
@@ -575,7 +597,10 @@ export class Lifting {
     ledger.usedCount = 0;
   }
 
-  /** Nearly all: tickets whose frames went on in their rows. Those that are left stand first on the list; answers how many. */
+  /**
+   * Closes the tickets whose frames went on in their rows, nearly all. Returns how many others are left,
+   * first on the list.
+   */
   #settleMoved(): number {
     const ledger = this.#ledger;
     const { usedCount } = ledger;
@@ -589,13 +614,17 @@ export class Lifting {
   }
 }
 
-/** The bits of a part's kind that the lane keeps: protocol, role, and the mark for the next piece. Fragments are known by row. */
+/**
+ * The bits of a part's kind that the lane keeps: protocol, role, and the mark for the next piece. Fragments
+ * are known by row.
+ */
 const KEPT = 0xff_ffff | (PartMarks.unfinished << 24);
 
 /** Counts fragments of a frame that lost others of its fragments, or has ended. */
 export const BROKEN_FRAME = 'broken-frame';
 
-// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and
+// tests at each use.
 const FRAME_STRIDE = FRAME.size >>> 2;
 const EDGE_SHAPE = FRAME_EDGE_SHAPE;
 const FIRST_PART = FRAME_FIRST_PART;
@@ -609,9 +638,9 @@ const MOST_FRAMES = kernelConstants.MOST_FRAMES_OUT;
 const MOST_PARTS_OUT = kernelConstants.MOST_PARTS_OUT;
 const MOST_ARENA = kernelConstants.MOST_ARENA_OUT;
 const PASSED_STRIDE = kernelConstants.PASSED_WORDS;
-/** An arena that is copied whatever is in it. */
+/** An arena of at most this many bytes is always copied. */
 const SMALL_ARENA = 16_384;
-/** Calls of the kernel that lift nothing, one after the other, before an outcome is lifted without it. */
+/** After this many consecutive kernel calls that lift nothing, an outcome is lifted without the kernel. */
 const MOST_IN_VAIN = 4;
 const ROW_STRIDE = MAX_PARTS * PART_WORDS;
 const MOST_PARTS = MAX_PARTS;
@@ -640,7 +669,7 @@ const INBOUND = ticketUses.INBOUND;
 const OUTBOUND = ticketUses.OUTBOUND;
 const CUT = ticketUses.CUT;
 const FRAGMENTED = ticketUses.FRAGMENT_STATE;
-/** A slot with one of these is on the list of those that the outcome names. */
+/** A slot with one of these bits is on the list of slots that the outcome names. */
 const LISTED = ENDS | STAYS | PASSED;
 
 function checkList(
@@ -659,7 +688,7 @@ function checkList(
   if (at + count * size > words.bytes.length) throw fault(`its list of ${name} reaches beyond the memory`);
 }
 
-/** Whether bytes among so many parts were still to be parsed. */
+/** Whether any of these parts is marked `unparsed`. */
 function hasUnparsed(guest: Uint32Array, at: number, count: number): boolean {
   for (let part = at; part < at + count * PART_STRIDE; part += PART_STRIDE)
     if ((guest[part]! & UNPARSED) !== 0) return true;

@@ -67,7 +67,10 @@ describe('the table of the specification', () => {
   });
 });
 
-/** The first argument of each `it`, `test` and `describe` that is run, also where it comes behind a table or on a line of its own. */
+/**
+ * The first argument of each `it`, `test` and `describe` that is run, also where it comes behind a table or
+ * on a line of its own.
+ */
 function titlesIn(source: string): string[] {
   const titles = source.matchAll(
     /(?:\b(?:it|test|describe|natLab|lab|labTest)\b(?!\.(?:skip|todo)\b)[\w.]*|\))\(\s*(?:'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`|"((?:[^"\\]|\\.)*)")/g,

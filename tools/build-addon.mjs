@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * Compiles the native addon (host/endpoint/addon/*.c) into dist/addon/funnel-io.node, and the helper for network
- * namespaces (host/endpoint/namespace/helper/*.c) into dist/addon/funnel-namespace, with the C compiler and the
- * headers of this machine and nothing else. Where it cannot, it says what to install, and the Funnel works without.
+ * Compiles the native addon (host/endpoint/addon/*.c) into dist/addon/funnel-io.node, and the helper for
+ * network namespaces (host/endpoint/namespace/helper/*.c) into dist/addon/funnel-namespace, with the C
+ * compiler and the headers of this machine and nothing else. Where it cannot, it says what to install, and
+ * the Funnel works without.
  *
  *   node tools/build-addon.mjs [--strict] [--force]
  *
@@ -17,7 +18,8 @@ import { fileURLToPath } from 'node:url';
 /**
  * Builds the addon if its sources, or what compiles them, have changed.
  *
- * @param {{ outDir?: string, strict?: boolean, force?: boolean, env?: Record<string, string | undefined>, headerDirs?: readonly string[] }} [options]
+ * @param {{ outDir?: string, strict?: boolean, force?: boolean, env?: Record<string, string | undefined>,
+ * headerDirs?: readonly string[] }} [options]
  * @returns {{ ok: true, path: string, built: boolean } | { ok: false, reason: string, install: string }}
  */
 export function buildAddon(options = {}) {
@@ -65,8 +67,8 @@ export function buildAddon(options = {}) {
     const run = spawnSync(compiler, [...how, '-o', made, ...sources], { encoding: 'utf8', env });
     if (run.status === 0) return made;
     rmSync(made, { force: true });
-    const told = (run.stderr || run.error?.message || `status ${run.status}`).trim();
-    return fail(`The compiler refused ${basename(into)}:\n${told}\n`, INSTALL_COMPILER);
+    const output = (run.stderr || run.error?.message || `status ${run.status}`).trim();
+    return fail(`The compiler refused ${basename(into)}:\n${output}\n`, INSTALL_COMPILER);
   };
   const helperMade = compile(helperPath, common, HELPER_SOURCES);
   if (typeof helperMade !== 'string') return helperMade;
@@ -85,7 +87,7 @@ export function buildAddon(options = {}) {
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const SOURCES = join(ROOT, 'host', 'endpoint', 'addon');
 const HELPER_SOURCES = join(ROOT, 'host', 'endpoint', 'namespace', 'helper');
-/** From any folder: this may be in a package that somebody else has installed. */
+/** Works from any folder: this file may be in an installed package. */
 const HOW = `node ${fileURLToPath(import.meta.url)}`;
 const INSTALL_COMPILER = `Install one (on Debian: apt-get install gcc libc6-dev) and build again: ${HOW}`;
 const INSTALL_HEADERS =
@@ -123,7 +125,7 @@ function findHeaders(env, folders) {
     existsSync(join(folder, 'uv.h')),
   );
   if (uv === undefined) return undefined;
-  // The compiler looks into /usr/include by itself, and dislikes to be told.
+  // The compiler looks into /usr/include by itself, and warns when it is told so.
   return [...new Set([node, uv])].filter((folder) => folder !== '/usr/include');
 }
 

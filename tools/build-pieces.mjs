@@ -1,5 +1,5 @@
-// Builds every folder of pieces-as/ to dist/pieces/NAME.wasm. What is fresh is left alone: a stamp beside it holds the hash of all that
-// went into it. Arguments: names of pieces; without any, all of them.
+// Builds every folder of pieces-as/ to dist/pieces/NAME.wasm. What is fresh is left alone: a stamp beside it
+// holds the hash of all that went into it. Arguments: names of pieces; without any, all of them.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : piecesIn(pieces)
 const common = hashOf(
   ['abi/as', 'abi/build', 'abi/host/contract.ts', 'wit', 'package-lock.json'].map((path) => join(root, path)),
 );
-// Of all pieces: one may share modules with another.
+// The sources of all pieces, because one may share modules with another.
 const sources = hashOf(piecesIn(pieces).map((name) => join(pieces, name, 'assembly')));
 mkdirSync(out, { recursive: true });
 

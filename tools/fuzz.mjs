@@ -1,6 +1,6 @@
 import { setUpOrEnd } from './setup.mjs';
 
-/* `npm run fuzz`: bytes from nobody honest, for everything that takes bytes. `-- --help` tells the options. */
+/* `npm run fuzz`: hostile input for everything that takes bytes. `-- --help` lists the options. */
 
 await setUpOrEnd('test');
 const { runFuzz } = await import('../dist/test/fuzz/main.js');

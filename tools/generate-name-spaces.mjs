@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /*
- * Writes host/stack/registry/{ethertypes,ip-protocols,services}.ts from the copies of IANA's registries that Debian's
- * netbase installs in /etc. Usage: node tools/generate-name-spaces.mjs [directory of the sources, /etc when left out]
+ * Writes host/stack/registry/{ethertypes,ip-protocols,services}.ts from the copies of IANA's registries that
+ * Debian's netbase installs in /etc. Usage: node tools/generate-name-spaces.mjs [directory of the sources,
+ * /etc when left out]
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';

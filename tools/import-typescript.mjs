@@ -7,7 +7,9 @@ import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Transpiles the module at `path` (from the project's root) and what it imports relatively, and imports it. */
+/**
+ * Transpiles the module at `path` (from the project's root) and what it imports relatively, and imports it.
+ */
 export async function importTypeScript(path) {
   const files = new Map();
   collect(resolve(root, path), files);

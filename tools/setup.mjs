@@ -7,8 +7,9 @@ import { installModules } from './setup/modules.mjs';
 import { endRunningStep, SetupFailure, say } from './setup/step.mjs';
 
 /*
- * From a fresh clone to something that runs: the Debian packages, the Node packages, and what is built from the
- * source. Doing it again costs next to nothing. It uses nothing but Node, because nothing else is there yet.
+ * From a fresh clone to something that runs: the Debian packages, the Node packages, and what is built from
+ * the source. Doing it again costs next to nothing. It uses nothing but Node, because nothing else is there
+ * yet.
  */
 
 export const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -16,7 +17,7 @@ export const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const OLDEST_NODE = [20, 19];
 
 /**
- * Sets up for `purpose`, and keeps for this process what was made: no other set-up changes it before this process ends.
+ * Sets up for `purpose`, and reserves the result for this process: no other set-up changes it before this process ends.
  *
  * @param {'start' | 'test'} purpose
  * @throws {SetupFailure}
@@ -24,7 +25,7 @@ const OLDEST_NODE = [20, 19];
 export async function setUp(purpose) {
   checkNode();
   completePath();
-  // Under a test run all is there, and in use.
+  // Within a test run everything is set up, and in use.
   if (process.env.FUNNEL_SET_UP === projectRoot) return;
   const interrupted = (signal) => {
     endRunningStep();
@@ -46,7 +47,7 @@ export async function setUp(purpose) {
   process.env.FUNNEL_SET_UP = projectRoot;
 }
 
-/** Sets up, or says why not and ends the process with status 1. */
+/** Sets up, or reports why that fails and ends the process with status 1. */
 export async function setUpOrEnd(purpose) {
   try {
     await setUp(purpose);

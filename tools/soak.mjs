@@ -1,8 +1,8 @@
 import { setUpOrEnd } from './setup.mjs';
 
 /*
- * `npm run soak`: ten million frames through each piece, and each endpoint that needs no right, and what of memory they leave behind.
- * `-- --frames N --piece NAME`
+ * `npm run soak`: ten million frames through each piece and each endpoint that needs no rights; reports the memory that
+ * they leave behind. `-- --frames N --piece NAME`
  */
 
 await setUpOrEnd('test');

@@ -1,6 +1,6 @@
 import { setUpOrEnd } from './setup.mjs';
 
-/* `npm start`: the main job, on this machine, by itself. */
+/* `npm start`: the demonstration, on this machine. */
 
 await setUpOrEnd('start');
 const { runDemo } = await import('../dist/test/demo/main.js');

@@ -4,11 +4,13 @@
  *
  *   node tools/style-pieces.mjs [--write]
  *
- * Biome cannot parse AssemblyScript's decorators in front of functions and constants (`@inline function`). So it checks
- * a copy in which each of them is a comment, and `--write` writes the copy back with its decorators.
+ * Biome cannot parse AssemblyScript's decorators in front of functions and constants (`@inline function`). So
+ * it checks a copy in which each of them is a comment, and `--write` writes the copy back with its
+ * decorators.
  *
- * Rules that are wrong for AssemblyScript are off: `==` compares numbers and calls operators there, a number may have 64
- * bits, an import of a type is an import, and a class of static members is how state without allocation is written.
+ * Rules that are wrong for AssemblyScript are off: `==` compares numbers and calls operators there, a number
+ * may have 64 bits, an import of a type is an import, and a class of static members is how state without
+ * allocation is written.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -6,8 +6,8 @@ import { projectRoot, setUp } from './setup.mjs';
 import { stylePieces } from './style-pieces.mjs';
 
 /*
- * `npm test`: sets up, checks style and types, and runs every test. What follows `--` goes to vitest (a folder, `-t`),
- * and then style is left out, for quick rounds while writing. The last line is always `N passed, N failed, N skipped`.
+ * `npm test`: sets up, checks style and types, and runs every test. Arguments behind `--` go to vitest (a folder, `-t`);
+ * then style is not checked, for quick rounds. The last line is always `N passed, N failed, N skipped`.
  */
 
 const tally = { passed: 0, failed: 0, skipped: [] };
@@ -45,7 +45,7 @@ if (interruptedBy === undefined) await runTests();
 await removeLeftovers();
 finish();
 
-/** Without root, those that make network namespaces run in a user namespace, where that is allowed; the others never. */
+/** Without root, tests that make network namespaces run in a user namespace where that is allowed; other tests do not. */
 async function runTests() {
   const { findIsolation } = await import('../dist/test/net/isolation.js');
   const isolation = await findIsolation();
@@ -76,7 +76,7 @@ async function runVitest(projects, wrapper) {
   if (status !== 0 && result.failed === 0) tally.failed++;
 }
 
-/** Tests clean up after themselves. What one could not, because it was killed, is removed here, and told. */
+/** Tests clean up after themselves. This removes and reports what a killed test left. */
 async function removeLeftovers() {
   const { sweep } = await import('../dist/test/net/sweep.js');
   const left = await sweep();

@@ -68,7 +68,7 @@ export interface HeaderDefinition {
 /** Adds `((field & mask) >> shift) × unit` bytes to a header's length. */
 export interface LengthTerm {
   readonly at: number;
-  /** Of the field; 1 when left out. */
+  /** The size of the field; 1 when left out. */
   readonly bytes?: 1 | 2;
   readonly mask: number;
   readonly shift: number;
@@ -124,7 +124,7 @@ export interface Item {
 /** A field that counts bytes: of header and contents, or of the contents only. */
 export interface LengthField {
   readonly at: number;
-  /** Of the field; 2 when left out. */
+  /** The size of the field; 2 when left out. */
   readonly bytes?: 1 | 2 | 4;
   readonly counts: 'total' | 'payload';
 }

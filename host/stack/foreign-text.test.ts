@@ -40,7 +40,7 @@ const DANGEROUS: readonly (readonly [first: number, last: number])[] = [
   [0xf0000, 0x10ffff], // private use planes
 ];
 
-/** Of the planes 1 to 14 the last two characters are noncharacters. */
+/** The last two characters of the planes 1 to 14 are noncharacters. */
 function isDangerous(code: number): boolean {
   if ((code & 0xfffe) === 0xfffe) return true;
   return DANGEROUS.some(([first, last]) => code >= first && code <= last);

@@ -92,8 +92,8 @@ describe('matchStacks', () => {
 });
 
 /**
- * A bare number in the notation means what it is in each Name Space that the step before it has; so it may
- * come back as more.
+ * A bare number in the notation stands for the identifier in each Name Space of the step before it; so it may
+ * be read back as several.
  */
 function withoutNamesakes(read: Stack, written: Stack): Stack {
   const steps = read.steps.map((step, n) => {
@@ -107,7 +107,7 @@ function withoutNamesakes(read: Stack, written: Stack): Stack {
   return { ...read, steps };
 }
 
-/** Of an identifier that has no name, such as `ethertype:99`. */
+/** The number in an identifier that has no name, such as `ethertype:99`. */
 function numberIn(name: string): string | undefined {
   return /:(\d+)$/.exec(name)?.[1];
 }

@@ -47,7 +47,7 @@ function textOf({ summary, identifiers, layer, transparent, header }: ProtocolDe
   return lines.join('\n');
 }
 
-/** With what may be left out written out, to compare. */
+/** The definition with its defaults written out, for comparison. */
 function explicit({ header, ...rest }: ProtocolDefinition) {
   if (header === undefined) return rest;
   const { terms, length, item, fragment, ...others } = header;

@@ -7,8 +7,8 @@ import { builtPiece, Driver, type Given, type Sent, type Settings } from './driv
 import { fromHex } from './packet-text.ts';
 import { PeerScene, RouterScene, type Scene } from './random-scenes.ts';
 
-// The same component, by offset in this host's engine and through jco's ordinary bindings: random batches at random times
-// lead to the same, until every way on and every reason has come up a hundred times.
+// The same component, by offset in this host's engine and through jco's ordinary bindings: random batches at
+// random times lead to the same, until every way on and every reason has come up a hundred times.
 
 const ENOUGH = 100;
 /** Calls of one instance; then come others with other settings. */

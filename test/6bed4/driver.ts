@@ -51,8 +51,8 @@ const protocols = new Protocols();
 const number = (name: string): number => protocols.number(name);
 
 /**
- * Runs a piece in the place of a host: joins its Edges, splits packets into parts as its Shapes want them, and puts
- * together what comes out. What an outcome breaks of the contract's rules is thrown.
+ * Runs a piece in the place of a host: joins its Edges, splits packets into parts as its Shapes want them,
+ * and puts together what comes out. What an outcome breaks of the contract's rules is thrown.
  */
 export class Driver {
   readonly piece: BoundPiece;
@@ -160,7 +160,10 @@ export class Driver {
     };
   }
 
-  /** Frames as the host would bring them: parsed as deep as the Shapes of the piece go, bodies withheld where they may be. */
+  /**
+   * Frames as the host would bring them: parsed as deep as the Shapes of the piece go, bodies withheld where
+   * they may be.
+   */
   batch(given: readonly Given[]): { frames: Frame[]; parts: Part[]; arena: Uint8Array } {
     const frames: Frame[] = [];
     const parts: Part[] = [];
@@ -245,7 +248,9 @@ export class Driver {
     );
   }
 
-  /** The Shape whose stack ends with this, listened on or described. What no Shape wants goes to the first. */
+  /**
+   * The Shape whose stack ends with this, listened on or described. What no Shape wants goes to the first.
+   */
   #shapeFor(described: number, ending: string): number {
     const shapes = this.description.edges[described]!.shapes;
     if (shapes[0]!.stack.includes('*')) {

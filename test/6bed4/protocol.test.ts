@@ -105,7 +105,10 @@ describe('the filter of IPv4 addresses', () => {
   });
 });
 
-/** A message as the RFCs say it, with the checksum of the slow model: what the product's bytes are compared with. */
+/**
+ * A message as the RFCs say it, with the checksum of the slow model: what the product's bytes are compared
+ * with.
+ */
 function message(source: string, destination: string, body: string, hops = 255): string {
   const icmp = fromHex(body);
   icmp[2] = icmp[3] = 0;

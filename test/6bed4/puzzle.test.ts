@@ -16,8 +16,9 @@ import { icmp6, tcp6, udp6 } from './packets.ts';
 
 checkForLeaks();
 
-// Two peers and their router in one lane, with everything of the host between them: parsing as deep as it is wanted,
-// crossing by offset, composing. The network is the test's: it carries datagrams between three addresses.
+// Two peers and their router in one lane, with everything of the host between them: parsing as deep as it is
+// wanted, crossing by offset, composing. The network is the test's: it carries datagrams between three
+// addresses.
 
 const protocols = protocolsOfPuzzle();
 const composer = new Composer(protocols);
@@ -108,7 +109,10 @@ async function start(variant: string): Promise<void> {
   carry();
 }
 
-/** Carries datagrams between the three until none is left; how many went between peers, and by way of the router. */
+/**
+ * Carries datagrams between the three until none is left; how many went between peers, and by way of the
+ * router.
+ */
 function carry(): { direct: number; relayed: number } {
   const carried = { direct: 0, relayed: 0 };
   const wans = { a: ends['wan-a']!, b: ends['wan-b']!, router: ends['wan-r']! };

@@ -7,7 +7,10 @@ import { pieceFile } from './echo-piece.ts';
 import type { Packet } from './packets.ts';
 import type { Contender } from './rounds.ts';
 
-/** The contract as jco's bindings have it: enums are their names, flags are objects, lists of bytes are typed arrays. */
+/**
+ * The contract as jco's bindings have it: enums are their names, flags are objects, lists of bytes are typed
+ * arrays.
+ */
 interface BoundPart {
   readonly protocol: number;
   readonly role: string;

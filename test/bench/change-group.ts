@@ -10,10 +10,11 @@ import { threadNanoseconds } from './thread-clock.ts';
 import { TrafficPiece, trafficDescription } from './traffic-piece.ts';
 
 /**
- * Milliseconds of the thread for which no frame moves while a puzzle of 16 `echo` in a chain is changed, from one frame that came through to
- * the next: with one piece replaced, and with all of them, each with its state. `stall` is the longest of all such gaps, what is
- * prepared in the thread of the lane included; `commit` is what the commit alone takes. `0-of-16` is a change to the same.
- * And milliseconds in which a puzzle is planned.
+ * Milliseconds of the thread for which no frame moves while a puzzle of 16 `echo` in a chain is changed, from
+ * one frame that came through to the next: with one piece replaced, and with all of them, each with its
+ * state. `stall` is the longest of all such gaps, what is prepared in the thread of the lane included;
+ * `commit` is what the commit alone takes. `0-of-16` is a change to the same. And milliseconds in which a
+ * puzzle is planned.
  */
 export const changeGroup: Group = {
   name: 'change/',
@@ -82,7 +83,7 @@ async function stallOf(replaced: number, rounds: number): Promise<{ stall: numbe
   return { stall: median(stalls), commit: median(commits) };
 }
 
-/** Of the thread, as in other groups: what else the machine does is not the change's. */
+/** The time of the thread, as in other groups: other work of the machine does not count. */
 function milliseconds(): number {
   return threadNanoseconds() / 1e6;
 }

@@ -56,7 +56,10 @@ export interface ChainOptions {
   readonly stack: string;
 }
 
-/** How the pieces of such a chain are made, with a version of each `echo`: in a change, that of another version is replaced. */
+/**
+ * How the pieces of such a chain are made, with a version of each `echo`: in a change, that of another
+ * version is replaced.
+ */
 export async function chainMakers(
   options: ChainOptions,
   protocols: Protocols,

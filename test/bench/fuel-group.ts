@@ -20,8 +20,9 @@ import { median, takeTurns } from './rounds.ts';
 import { threadNanoseconds } from './thread-clock.ts';
 
 /**
- * After how many milliseconds an endless loop in `process` is ended, with one frame and with a full batch (a call's fuel
- * grows with its frames); and what counting fuel costs: the same component, by offset, with and without it.
+ * After how many milliseconds an endless loop in `process` is ended, with one frame and with a full batch (a
+ * call's fuel grows with its frames); and what counting fuel costs: the same component, by offset, with and
+ * without it.
  */
 export const fuelGroup: Group = {
   name: 'fuel/',

@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Group } from './group.ts';
 
-/** Bytes of heap that a frame and hop allocates; measured by `heap-run.ts` in a process with a heap made for that. */
+/**
+ * Bytes of heap that a frame and hop allocates; measured by `heap-run.ts` in a process with a heap made for
+ * that.
+ */
 export const heapGroup: Group = {
   name: 'heap/',
   async run({ isQuick }, report) {
@@ -14,7 +17,8 @@ export const heapGroup: Group = {
 
 async function runInOwnProcess(frames: number): Promise<{ bytesAFrame: number }> {
   const run = fileURLToPath(new URL('./heap-run.js', import.meta.url));
-  // Young generation large enough for all that a sample allocates; collections on demand only, between samples.
+  // Young generation large enough for all that a sample allocates; collections on demand only, between
+  // samples.
   const flags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
   const child = spawn(process.execPath, [...flags, run, String(frames)], {
     stdio: ['ignore', 'pipe', 'inherit'],

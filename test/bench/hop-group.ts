@@ -11,9 +11,9 @@ import type { Report } from './report.ts';
 import { type Contender, takeTurns } from './rounds.ts';
 
 /**
- * Nanoseconds a frame and hop through the piece `echo`: from the inbox of a piece to its outbox, by offset, with reach
- * `whole-frame` (`by-offset`) and `headers`; beside plain JavaScript with a copy, and the same component through jco's
- * bindings. Frames have four parts.
+ * Nanoseconds a frame and hop through the piece `echo`: from the inbox of a piece to its outbox, by offset,
+ * with reach `whole-frame` (`by-offset`) and `headers`; beside plain JavaScript with a copy, and the same
+ * component through jco's bindings. Frames have four parts.
  */
 export const hopGroup: Group = {
   name: 'hop/',

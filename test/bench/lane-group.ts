@@ -3,9 +3,10 @@ import type { Group } from './group.ts';
 import { type Contender, takeTurns } from './rounds.ts';
 
 /**
- * Nanoseconds a frame and hop in a lane, all that it does included: the walk of the plan at each Joint (with the parsing,
- * at the first), who takes the frame, queues and counters, the crossing into the piece `echo` and out of it. Frames have
- * three parts, and go through eight pieces; their being brought and taken at both ends counts as none.
+ * Nanoseconds a frame and hop in a lane, all that it does included: the walk of the plan at each Joint (with
+ * the parsing, at the first), who takes the frame, queues and counters, the crossing into the piece `echo`
+ * and out of it. Frames have three parts, and go through eight pieces; their being brought and taken at both
+ * ends counts as none.
  */
 export const laneGroup: Group = {
   name: 'lane/',

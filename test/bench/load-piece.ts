@@ -6,8 +6,8 @@ import type { PieceContext } from '../../host/piece/piece.ts';
 import { PieceBase } from '../../host/piece/piece-base.ts';
 
 /**
- * A native piece at both ends of a chain that offers a number of frames by its Edge `out` each time the lane comes round
- * to it, whatever became of those before, and takes what comes by its Edge `in`.
+ * A native piece at both ends of a chain that offers a number of frames by its Edge `out` each time the lane
+ * comes round to it, whatever became of those before, and takes what comes by its Edge `in`.
  */
 export class LoadPiece extends PieceBase {
   readonly description: Description;

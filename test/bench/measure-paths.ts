@@ -11,7 +11,10 @@ interface Kind {
   measure(path: Path): Promise<readonly number[]>;
 }
 
-/** Sends every kind of traffic over each path in turn, several rounds, and reports medians: first the C program's, then the Funnel's against them. */
+/**
+ * Sends every kind of traffic over each path in turn, several rounds, and reports medians: first the C
+ * program's, then the Funnel's against them.
+ */
 export async function measurePaths(
   group: string,
   paths: readonly Path[],

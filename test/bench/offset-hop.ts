@@ -5,7 +5,10 @@ import { Outbox } from '../../host/piece/outbox.ts';
 import type { Packet } from './packets.ts';
 import type { Contender } from './rounds.ts';
 
-/** A component called by offset, as a lane calls it: frames from an inbox, through the piece, to an outbox. All checks are on. */
+/**
+ * A component called by offset, as a lane calls it: frames from an inbox, through the piece, to an outbox.
+ * All checks are on.
+ */
 export class OffsetHop implements Contender {
   readonly row: string;
   readonly against: string | undefined;

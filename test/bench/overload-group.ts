@@ -9,10 +9,10 @@ import { threadNanoseconds } from './thread-clock.ts';
 import { trafficDescription } from './traffic-piece.ts';
 
 /**
- * Goodput, in frames that come out of a chain of eight `echo` in a second of the thread's time: when a source offers
- * what the chain can carry, and when it offers ten times as much, be it that it listens to `ready` or that it does not.
- * What the source itself spends on
- * making frames is measured apart and left out: to offer is none of the lane's work.
+ * Goodput, in frames that come out of a chain of eight `echo` in a second of the thread's time: when a source
+ * offers what the chain can carry, and when it offers ten times as much, be it that it listens to `ready` or
+ * that it does not. What the source itself spends on making frames is measured apart and left out: to offer
+ * is none of the lane's work.
  */
 export const overloadGroup: Group = {
   name: 'overload/',
@@ -41,7 +41,9 @@ export const overloadGroup: Group = {
   },
 };
 
-/** What each piece takes in a call: a source that offers so much each time offers what the chain can carry. */
+/**
+ * What each piece takes in a call: a source that offers so much each time offers what the chain can carry.
+ */
 const BATCH = 256;
 const PIECES = 8;
 

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { BenchOptions } from './bench-options.ts';
 
 /**
- * Runs the chosen rows in a process that is profiled, and prints the functions in which the time went. Groups that start
- * Funnels of their own have those profiled too.
+ * Runs the chosen rows in a process that is profiled, and prints the functions in which the time went. Groups
+ * that start Funnels of their own have those profiled too.
  *
  * @returns the exit status
  */

@@ -15,8 +15,8 @@ export interface Rounds {
 }
 
 /**
- * Lets contenders take turns, so that whatever else the machine does meets all of them, and takes medians, so that one
- * disturbed round counts for nothing.
+ * Lets contenders take turns, so that whatever else the machine does meets all of them, and takes medians, so
+ * that one disturbed round counts for nothing.
  */
 export function takeTurns(
   contenders: readonly Contender[],

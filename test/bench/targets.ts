@@ -1,4 +1,7 @@
-/** What a row is to reach. The table tells whether it did; the bench does not fail for it, because machines differ. */
+/**
+ * What a row is to reach. The table tells whether it did; the bench does not fail for it, because machines
+ * differ.
+ */
 export interface Target {
   readonly row: RegExp;
   readonly of: 'value' | 'ratio';

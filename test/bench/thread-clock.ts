@@ -1,10 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /**
- * Nanoseconds that this thread has run. On a machine that does other things besides, a wall clock measures those too.
+ * Nanoseconds that this thread has run. On a machine that does other things besides, a wall clock measures
+ * those too.
  *
- * The kernel brings the figure up to date when the thread is put aside, hence the short sleep. Where the figure is not
- * kept, wall clock time.
+ * The kernel brings the figure up to date when the thread is put aside, hence the short sleep. Where the
+ * figure is not kept, wall clock time.
  */
 export function threadNanoseconds(): number {
   if (descriptor < 0) return Number(process.hrtime.bigint());

@@ -22,7 +22,10 @@ export interface Stream {
   readonly cpuNs: number;
 }
 
-/** Packets of `bytes` of payload, as fast as they go (`rate` 0) or at a pace, from near to far (`out`) or the other way (`in`). */
+/**
+ * Packets of `bytes` of payload, as fast as they go (`rate` 0) or at a pace, from near to far (`out`) or the
+ * other way (`in`).
+ */
 export async function flood(
   path: Path,
   {

@@ -9,8 +9,8 @@ import { measurePaths } from './measure-paths.ts';
 import { devicePackets, type Path } from './path.ts';
 
 /**
- * From one tun device to another through a piece, `hub` with two networks, beside `baseline/relay.c`. Each device is in
- * the namespace of a host of its own; the program that made them keeps their descriptors.
+ * From one tun device to another through a piece, `hub` with two networks, beside `baseline/relay.c`. Each
+ * device is in the namespace of a host of its own; the program that made them keeps their descriptors.
  */
 export const tunTunGroup: Group = {
   name: 'tun-tun/',

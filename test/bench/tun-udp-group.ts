@@ -8,8 +8,8 @@ import { measurePaths } from './measure-paths.ts';
 import { devicePackets, type Path } from './path.ts';
 
 /**
- * From a tun device to UDP through the piece `6bed4`, beside `baseline/sixbed.c`. The far end is `sixbed` for both: router
- * and peer in one, so that the piece gets its address there and then talks to it directly.
+ * From a tun device to UDP through the piece `6bed4`, beside `baseline/sixbed.c`. The far end is `sixbed` for
+ * both: router and peer in one, so that the piece gets its address there and then talks to it directly.
  */
 export const tunUdpGroup: Group = {
   name: 'tun-udp/',

@@ -6,8 +6,9 @@ import type { Group } from './group.ts';
 import { median } from './rounds.ts';
 
 /**
- * Milliseconds from when a native piece loops, in a lane in a thread of its own, until the watchdog has seen it, and until its
- * neighbours' frames flow in the lane that takes its place. By the clock: this is what users feel.
+ * Milliseconds from when a native piece loops, in a lane in a thread of its own, until the watchdog has seen
+ * it, and until its neighbours' frames flow in the lane that takes its place. By the clock: this is what
+ * users feel.
  */
 export const watchdogGroup: Group = {
   name: 'watchdog/',

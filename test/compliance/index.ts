@@ -1,4 +1,5 @@
-// The compliance suite: `import { complianceChecks } from 'funnel-tunnel/testing'`. It needs jco, as building a piece does.
+// The compliance suite: `import { complianceChecks } from 'funnel-tunnel/testing'`. It needs jco, as building
+// a piece does.
 
 export { type ComplianceCheck, type ComplianceOptions, complianceChecks } from './compliance-checks.ts';
 export { brokenRules, enter, type Ledger } from './outcome-rules.ts';

@@ -34,7 +34,10 @@ export function enter(ledger: Ledger, frames: readonly Frame[], parts: readonly 
   }
 }
 
-/** The rules of the contract that an outcome breaks, each in a sentence; and takes off the ledger what goes on or ends. */
+/**
+ * The rules of the contract that an outcome breaks, each in a sentence; and takes off the ledger what goes on
+ * or ends.
+ */
 export function brokenRules(ledger: Ledger, now: number, outcome: Outcome): string[] {
   const broken: string[] = [];
   const { frames, parts, arena, ends, paused, wakeAt } = outcome;

@@ -12,7 +12,10 @@ const SETTINGS: Record<string, ComplianceOptions['settings']> = {
   '6bed4-router': [['address', '192.0.2.1']],
 };
 
-/** The first check of each piece builds it and turns it into bindings: seconds, and many more on a machine that is busy. */
+/**
+ * The first check of each piece builds it and turns it into bindings: seconds, and many more on a machine
+ * that is busy.
+ */
 const TIMEOUT_MS = 300_000;
 
 const folders = readdirSync(join(packageRoot(), 'pieces-as')).map((name) =>

@@ -29,10 +29,12 @@ export interface OpenMessages {
 const MOST_OPEN_MESSAGES = 48;
 
 /**
- * Frames such as no honest network makes: any protocols, lengths and bytes, on any Shape that is joined. A piece must bear them.
+ * Frames such as no honest network makes: any protocols, lengths and bytes, on any Shape that is joined. A
+ * piece must bear them.
  *
  * @param edges numbers of joined Edges, and which described Edge each is
- * @param nextTicket the first ticket; each frame takes the next, but for further fragments of an incomplete frame
+ * @param nextTicket the first ticket; each frame takes the next, but for further fragments of an incomplete
+ * frame
  * @param openMessages is kept from call to call
  */
 export function randomTraffic(
@@ -102,7 +104,9 @@ export function randomTraffic(
   return { frames, parts, arena: Uint8Array.from(bytes) };
 }
 
-/** Takes one of the incomplete frames, or none. Forgets those that the piece has ended, or whose Edge is gone. */
+/**
+ * Takes one of the incomplete frames, or none. Forgets those that the piece has ended, or whose Edge is gone.
+ */
 function takeOne(
   random: (below: number) => number,
   edges: ReadonlyMap<number, number>,

@@ -15,7 +15,10 @@ import type {
 } from '../../abi/host/contract.ts';
 import { PartMarks } from '../../abi/host/contract.ts';
 
-/** A piece that runs through the ordinary bindings of a component runtime: the second opinion on what runs by offset. */
+/**
+ * A piece that runs through the ordinary bindings of a component runtime: the second opinion on what runs by
+ * offset.
+ */
 export interface BoundPiece {
   describe(settings: readonly (readonly [string, string])[]): Piece | readonly Problem[];
   start(
@@ -36,7 +39,10 @@ export interface BoundPiece {
 /** Makes instances of one component; each has its own memory. */
 export type BoundComponent = (host: HostCalls) => BoundPiece;
 
-/** Turns a component into JavaScript bindings by jco, which takes about a second. Traps are thrown as they are. */
+/**
+ * Turns a component into JavaScript bindings by jco, which takes about a second. Traps are thrown as they
+ * are.
+ */
 export async function runThroughBindings(component: Uint8Array): Promise<BoundComponent> {
   const { files } = await transpileBytes(component, {
     name: 'piece',
@@ -123,7 +129,10 @@ function hostModule(host: HostCalls): Record<string, (...args: never[]) => unkno
   };
 }
 
-/** jco throws the `err` of a result, bare or as the payload of an error of its own; everything else that is thrown is a trap. */
+/**
+ * jco throws the `err` of a result, bare or as the payload of an error of its own; everything else that is
+ * thrown is a trap.
+ */
 function orProblem<T, P extends Problem | readonly Problem[]>(call: () => T): T | P {
   try {
     return call();

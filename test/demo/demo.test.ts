@@ -6,7 +6,10 @@ import { findIsolation } from '../net/isolation.ts';
 import { readPcapng } from '../net/pcapng.ts';
 import { projectRoot } from '../net/project-root.ts';
 
-/* `npm start` as a user sees it, in a process of its own. What it needs has been built before the tests began. */
+/*
+ * `npm start` as a user sees it, in a process of its own. What it needs has been built before the tests
+ * began.
+ */
 
 const isolation = await findIsolation();
 const started: Running[] = [];

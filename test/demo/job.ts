@@ -12,8 +12,8 @@ import { transfer } from '../net/transfer.ts';
 import { outcomeTable, type Phase, shortcomings } from './outcome.ts';
 
 /**
- * The main job: two hosts and a 6bed4 router, as network namespaces with only IPv4 between them, each with a Funnel of its
- * own. IPv6 goes from one host to the other, first by way of the router, then direct.
+ * The main job: two hosts and a 6bed4 router, as network namespaces with only IPv4 between them, each with a
+ * Funnel of its own. IPv6 goes from one host to the other, first by way of the router, then direct.
  */
 export class Job {
   readonly #say: (line: string) => void;
@@ -112,7 +112,7 @@ export class Job {
     return outcome.flatMap(shortcomings);
   }
 
-  /** Ends everything that the job began. Twice is as once. */
+  /** Ends everything that the job began. Idempotent. */
   async close(): Promise<void> {
     const lab = this.#lab;
     this.#lab = undefined;
@@ -146,7 +146,10 @@ const ADDRESS_TIMEOUT_MS = 60_000;
 /** A direct path that failed is not tried again for 30 s, and a busy machine may miss it more than once. */
 const DIRECT_TIMEOUT_MS = 150_000;
 
-/** What ends there is no packet of ours: copies for the capture, and errors of the system that a direct way is not there. */
+/**
+ * What ends there is no packet of ours: copies for the capture, and errors of the system that a direct way is
+ * not there.
+ */
 function isNoLoss(what: string): boolean {
   return what.startsWith('capture ') || what === 'tap no-match';
 }

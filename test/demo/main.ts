@@ -7,8 +7,8 @@ import { Job } from './job.ts';
 import { runRecorded } from './recorded.ts';
 
 /**
- * `npm start`: does the main job in network namespaces, and where this machine allows none, runs a recording through the
- * same pieces.
+ * `npm start`: does the main job in network namespaces, and where this machine allows none, runs a recording
+ * through the same pieces.
  *
  * @returns the exit status: 0 only when everything held
  */

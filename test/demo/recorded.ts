@@ -8,8 +8,8 @@ import { readPcapng } from '../net/pcapng.ts';
 import { funnelCommand, projectRoot } from '../net/project-root.ts';
 
 /**
- * What can be shown without any rights: a recording of what host b got from the wire goes through the piece 6bed4, and each
- * packet that was wrapped in it must come out, the same but for its hop limit.
+ * What can be shown without any rights: a recording of what host b got from the wire goes through the piece
+ * 6bed4, and each packet that was wrapped in it must come out, the same but for its hop limit.
  *
  * @returns what ought to have been so and was not
  */

@@ -55,7 +55,9 @@ describe('docs/architecture.md', () => {
   });
 });
 
-/** Whether a file defines a function, or a class with a method of this name; a call of it is no definition. */
+/**
+ * Whether a file defines a function, or a class with a method of this name; a call of it is no definition.
+ */
 function defines(file: string, name: string): boolean {
   const path = join(projectRoot, file);
   if (!existsSync(path) || !statSync(path).isFile()) return false;

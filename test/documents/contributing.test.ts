@@ -11,8 +11,8 @@ import { MarkdownDocument } from './markdown.ts';
 import { apply, recipeSteps } from './recipe-steps.ts';
 
 /*
- * Follows CONTRIBUTING.md as a newcomer does: in a copy of the project, each block is put where the sentence above it
- * says, and each command is run there.
+ * Follows CONTRIBUTING.md as a newcomer does: in a copy of the project, each block is put where the sentence
+ * above it says, and each command is run there.
  */
 
 const contributing = MarkdownDocument.read('CONTRIBUTING.md');
@@ -124,7 +124,10 @@ describe('CONTRIBUTING.md', () => {
   });
 });
 
-/** `npm test` with arguments runs these tests in the copy; everything else takes long, and is known by its script. */
+/**
+ * `npm test` with arguments runs these tests in the copy; everything else takes long, and is known by its
+ * script.
+ */
 async function checkNpm(args: readonly string[]): Promise<void> {
   const [name, ...rest] = args[0] === 'run' ? args.slice(1) : args;
   expect(Object.keys(scripts)).toContain(name);
@@ -171,7 +174,10 @@ async function usageOfFuzz(): Promise<string> {
   return written.join('');
 }
 
-/** The tools of the project, by the files that npx would find; all of the copy takes long, so style is checked above. */
+/**
+ * The tools of the project, by the files that npx would find; all of the copy takes long, so style is checked
+ * above.
+ */
 async function checkNpx([tool, ...args]: readonly string[]): Promise<void> {
   const bin = join(projectRoot, 'node_modules', '.bin', tool!);
   expect(existsSync(bin)).toBe(true);

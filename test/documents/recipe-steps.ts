@@ -17,8 +17,8 @@ export type RecipeStep =
   | { readonly kind: 'example'; readonly language: string; readonly text: string; readonly line: number };
 
 /**
- * The steps of all recipes of a document. The sentence above a code block says where the block goes; the forms are in
- * CONTRIBUTING.md.
+ * The steps of all recipes of a document. The sentence above a code block says where the block goes; the
+ * forms are in CONTRIBUTING.md.
  *
  * @throws {Error} for a block whose place is not said.
  */

@@ -81,8 +81,9 @@ describe('direct peering', () => {
   labTest('begins with the first SYN of a connection, in the variant for TCP', async ({ lab }) => {
     const network = await SixNetwork.open(lab);
     const [hostA, hostB] = [await network.host('a', 11), await network.host('b', 12)];
-    // The trial has 150 ms, which a busy machine may miss; then all goes by way of the router for half a minute. Whoever
-    // never saw the other has another trial, and without one not even the first packet would be spared the router.
+    // The trial has 150 ms, which a busy machine may miss; then all goes by way of the router for half a
+    // minute. A host that never saw the other begins another trial, and without one even the first packet would
+    // go by the router.
     for (let tries = 0; ; tries++) {
       const a = await network.startPeer(hostA, { variant: 'tcp' });
       const b = await network.startPeer(hostB, { variant: 'tcp' });
@@ -146,7 +147,8 @@ describe('symmetric address translation', () => {
     await nat.join(lab, hostA, 'eth0', 2);
     const [a, b] = [await network.startPeer(hostA), await network.startPeer(hostB)];
     await pingUntilAnswered(hostA, await b.address());
-    // Each asked the other directly: what a asks comes from a port that is not in its address, and what b asks gets lost.
+    // Each asked the other directly: what a asks comes from a port that is not in its address, and what b
+    // asks gets lost.
     await eventually(60_000, 'a question of a is refused', async () => {
       return endedFor(await b.funnel.snapshot(), 'six', 'spoofed-source') > 0;
     });
@@ -172,8 +174,8 @@ describe('spoofed sources', () => {
     const delivered = async () => framesAt(await b.funnel.snapshot(), 'system', 'ip').in;
     const before = await delivered();
 
-    // The router cannot tell a forger from a peer with another address since its NAT restarted: it drops the packet, and
-    // tells whoever sent it which address would be right.
+    // The router cannot tell a forger from a peer with another address since its NAT restarted: it drops the
+    // packet, and tells whoever sent it which address would be right.
     const refused = async () => {
       const snapshot = await network.routerFunnel.snapshot();
       return endedFor(snapshot, 'relay', 'mapping-changed') + endedFor(snapshot, 'relay', 'rate-limited');

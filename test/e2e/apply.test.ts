@@ -105,8 +105,9 @@ function startPing(from: Namespace, address: string): Running {
 }
 
 /**
- * Stops it. Of all that was sent none may be missing or have come twice. When it is stopped some are still under way, on a
- * busy machine many; so packets are waited for that were sent after all else was done, and what is judged ends there.
+ * Stops it, and checks that no packet is missing or has arrived twice. Some packets are still under way when it
+ * is stopped, on a busy machine many. So it waits for packets that were sent after everything else, and judges
+ * only the packets up to these.
  */
 async function expectNoLoss(ping: Running): Promise<number> {
   const answered = (): number[] =>

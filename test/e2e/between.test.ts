@@ -4,7 +4,8 @@ import type { Namespace } from '../net/namespace.ts';
 import { ping } from '../net/ping.ts';
 import { SixNetwork } from './six-network.ts';
 
-// Between 6bed4 and the system stand pieces that pass everything: the port opens behind them, and the device gets its address.
+// Between 6bed4 and the system stand pieces that pass everything: the port opens behind them, and the device
+// gets its address.
 
 labTest('6bed4 finds its peer through a hub, a tap and a fault', async ({ lab }) => {
   const network = await SixNetwork.open(lab);

@@ -8,7 +8,10 @@ import { ping } from '../net/ping.ts';
 
 type Settings = Record<string, string | number | boolean | readonly string[]>;
 
-/** A 6bed4 router on an IPv4 segment of a lab, and the means to add peers. Addresses are for documentation (RFC 5737). */
+/**
+ * A 6bed4 router on an IPv4 segment of a lab, and the means to add peers. Addresses are for documentation
+ * (RFC 5737).
+ */
 export class SixNetwork {
   readonly lab: NetLab;
   readonly segment: Segment;
@@ -55,7 +58,8 @@ export class SixNetwork {
   /**
    * Gives a host a Funnel with 6bed4, and waits until it has an address.
    *
-   * @param between what stands between 6bed4, on the networks `lan` and `wan`, and the system, on `lan2` and `wan2`
+   * @param between what stands between 6bed4, on the networks `lan` and `wan`, and the system, on `lan2` and
+   * `wan2`
    */
   async startPeer(host: Namespace, settings: Settings = {}, between?: Record<string, object>): Promise<Peer> {
     const [lan, wan] = between === undefined ? ['lan', 'wan'] : ['lan2', 'wan2'];

@@ -7,7 +7,10 @@ import { ping, pingUntilAnswered } from '../net/ping.ts';
 import { projectRoot } from '../net/project-root.ts';
 import { eventually, ROUTER, SixNetwork } from './six-network.ts';
 
-/** What a Node service does: a Funnel in a worker thread, with native pieces from a module; and events on standard output. */
+/**
+ * What a Node service does: a Funnel in a worker thread, with native pieces from a module; and events on
+ * standard output.
+ */
 function service(pieces: object): string {
   const host = join(projectRoot, 'dist', 'host');
   return `import { openFunnel } from ${JSON.stringify(join(host, 'index.js'))};
@@ -77,7 +80,7 @@ describe('a lane that a piece keeps', () => {
   );
 });
 
-/** Of the system: the device by its number, with addresses and routes, and the sockets by their numbers. */
+/** The state in the system: the device by its number, with addresses and routes, and the sockets by their numbers. */
 async function state(host: Namespace) {
   const link = JSON.parse(await host.run(['ip', '-j', 'addr', 'show', 'dev', 'six']));
   const routes = await host.run(['ip', '-6', 'route', 'show', 'dev', 'six']);

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { changeAtRandom } from './random-changes.ts';
 
-// Ten thousand changes; the seeds that are new each time stand in the titles, and in the message when one fails.
+// Ten thousand changes; the seeds that are new each time stand in the titles, and in the message when one
+// fails.
 const seeds = [7, 20_261_123, ...Array.from({ length: 2 }, () => Math.floor(Math.random() * 2 ** 31))];
 
 it.each(seeds)(

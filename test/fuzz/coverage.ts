@@ -1,8 +1,8 @@
 import { Session } from 'node:inspector';
 
 /**
- * What of the project's code has run, as V8 sees it: blocks, by file and offset. Asking takes milliseconds, so it is asked after a
- * batch of inputs, and only for a batch that brought something new of each input.
+ * What of the project's code has run, as V8 sees it: blocks, by file and offset. Asking takes milliseconds,
+ * so it is asked after a batch of inputs, and only for a batch that brought something new of each input.
  */
 export class Coverage {
   readonly #session = new Session();

@@ -5,8 +5,8 @@ import { corpusOf } from './fuzz-targets.ts';
 import { describeReport, hasGrown } from './main.ts';
 
 /**
- * A test for each target, always with the same seed: half a minute in continuous integration, and elsewhere what a busy machine
- * does in seconds. `npm run fuzz` is for longer runs and other seeds.
+ * A test for each target, always with the same seed: half a minute in continuous integration, and elsewhere
+ * what a busy machine does in seconds. `npm run fuzz` is for longer runs and other seeds.
  */
 export function fuzzEach(title: string, targets: readonly FuzzTarget[]): void {
   describe(title, () => {

@@ -9,7 +9,10 @@ import { mutate } from './mutate.ts';
 import { StallWatch } from './stall-watch.ts';
 
 export interface FuzzOptions {
-  /** Which inputs are made: the same seed gives the same, as long as nothing is guided by coverage or ended by time. */
+  /**
+   * Which inputs are made: the same seed gives the same, as long as nothing is guided by coverage or ended by
+   * time.
+   */
   readonly seed: number;
   /** Inputs, at most. */
   readonly count: number;
@@ -77,7 +80,9 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
       return found(error, input);
     }
   };
-  /** False with a finding. Without a promise where the target has none, because there are millions of inputs. */
+  /**
+   * False with a finding. Without a promise where the target has none, because there are millions of inputs.
+   */
   const execute = (input: Uint8Array): boolean | Promise<boolean> => {
     watch?.begin(input);
     executions++;

@@ -1,4 +1,7 @@
-/** Random numbers that are the same on each run, and cheap. Source: the generator xorshift128, by G. Marsaglia (2003). */
+/**
+ * Random numbers that are the same on each run, and cheap. Source: the generator xorshift128, by G. Marsaglia
+ * (2003).
+ */
 export class FuzzRandom {
   #x: number;
   #y: number;
@@ -33,7 +36,10 @@ export class FuzzRandom {
   }
 }
 
-/** Numbers from a tape of bytes: so that bytes drive what otherwise chance drives. Zeros when the tape has ended. */
+/**
+ * Numbers from a tape of bytes: so that bytes drive what otherwise chance drives. Zeros when the tape has
+ * ended.
+ */
 export class ByteTape {
   readonly #bytes: Uint8Array;
   #at = 0;

@@ -17,7 +17,10 @@ export interface OpenTarget {
   readonly seeds: readonly Uint8Array[];
   /** An input made anew, by a generator that knows what inputs look like. */
   readonly generate?: (random: FuzzRandom) => Uint8Array;
-  /** Changes an input in a manner that only this target knows; the new length. `bytes` has room for `maxBytes`. */
+  /**
+   * Changes an input in a manner that only this target knows; the new length. `bytes` has room for
+   * `maxBytes`.
+   */
   readonly mutate?: (random: FuzzRandom, bytes: Uint8Array, length: number) => number;
   /**
    * Runs one input. The input is the caller's again afterwards.

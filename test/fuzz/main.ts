@@ -85,7 +85,10 @@ function wholeNumber(name: string, text: string): number {
   return number;
 }
 
-/** Growth of the heap after the first tenth of a run that is more than what inputs of the pool and caches account for. */
+/**
+ * Growth of the heap after the first tenth of a run that is more than what inputs of the pool and caches
+ * account for.
+ */
 const MOST_GROWTH_BYTES = 32 * 1024 * 1024;
 
 export function hasGrown({ heapEarly, heapEnd }: FuzzReport): boolean {

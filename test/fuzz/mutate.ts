@@ -1,8 +1,8 @@
 import type { FuzzRandom } from './fuzz-random.ts';
 
 /**
- * Changes an input in place, once or a few times, in the manners that find most: bits, telling values, lengths that are off by
- * little, stretches left out, repeated, or taken from another input.
+ * Changes an input in place, once or a few times, in the manners that find most: bits, telling values,
+ * lengths that are off by little, stretches left out, repeated, or taken from another input.
  *
  * @param bytes has room for all that an input may be
  * @returns the new length
@@ -79,7 +79,8 @@ function once(random: FuzzRandom, bytes: Uint8Array, length: number, other: Uint
   }
 }
 
-// Versions and lengths of IP, numbers of its protocols, ends of ranges, characters that texts are divided by, LEB128.
+// Versions and lengths of IP, numbers of its protocols, ends of ranges, characters that texts are divided by,
+// LEB128.
 const TELLING_BYTES = [
   0, 1, 2, 4, 5, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 0x22, 0x27, 0x2a, 0x2f, 0x3a, 0x40, 0x45, 0x4f,
   0x5b, 0x60, 0x7b, 0x7f, 0x80, 0x81, 0x84, 0x86, 0x88, 0xfc, 0xfd, 0xfe, 0xff, 0x0a, 0x0b, 0x20,

@@ -8,9 +8,10 @@ import { Protocols } from '../../host/stack/protocols.ts';
 import { FuzzRandom } from './fuzz-random.ts';
 
 /**
- * Changes a lane again and again while frames come: pieces are added, removed, replaced, set differently and moved to other
- * networks, one change in four is made to fail, and others join nothing. After each: what was sent was delivered once, or dropped by
- * name, or waits; all hear what is offered beside them; and a change that failed has left instances, Joints and counters as they were.
+ * Changes a lane again and again while frames come: pieces are added, removed, replaced, set differently and
+ * moved to other networks, one change in four is made to fail, and others join nothing. After each: what was
+ * sent was delivered once, or dropped by name, or waits; all hear what is offered beside them; and a change
+ * that failed has left instances, Joints and counters as they were.
  *
  * @throws Error with the seed at the first step where that is not so; it happens again with the seed
  */
@@ -51,7 +52,8 @@ async function changeUntil(count: number, seed: number): Promise<ChangeTally> {
       const over = changing.finally(() => {
         isOver = true;
       });
-      // It is prepared in several turns, and in each of them frames come, and pieces listen on more and on less.
+      // It is prepared in several turns, and in each of them frames come, and pieces listen on more and on
+      // less.
       while (!isQuiet && !isOver) {
         scene.bring(random.below(3));
         scene.stir(random);
@@ -137,12 +139,14 @@ class Scene {
     return this.#instances.filter(({ closes }) => closes === 0);
   }
 
-  /** Who is joined to what, and what it was told there last. */
+  /** The joined Edges, with the last notification of each. */
   joined(): unknown {
     return this.running().map(({ joinings, left }) => [joinings.length, left.length, joinings.at(-1)]);
   }
 
-  /** Everybody has heard what the others on the network offer: a piece and each version of it something else. */
+  /**
+   * Everybody has heard what the others on the network offer: a piece and each version of it something else.
+   */
   checkOffers(): void {
     const { pieces } = this.lane.snapshot();
     const networkOf = new Map(pieces.map(({ name, edges }) => [name, edges[0]!.network]));
@@ -186,7 +190,9 @@ class Scene {
     if (typeof answer === 'number') listens.shapes.set(stack, answer);
   }
 
-  /** Who carries others has heard of all that they take, also of what they listen on, and of nothing that is over. */
+  /**
+   * A carrier has been notified of all stacks that others take or listen on, and of no stack that has ended.
+   */
   checkHearing(): void {
     const networkOf = new Map(
       this.lane.snapshot().pieces.map(({ name, edges }) => [name, edges[0]!.network]),

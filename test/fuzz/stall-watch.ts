@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * Looks from another thread whether inputs still come to an end. When one does not, its bytes are written to a file, and the
- * process is ended: from inside of the thread that hangs nothing can be done.
+ * Looks from another thread whether inputs still come to an end. When one does not, its bytes are written to
+ * a file, and the process is ended: from inside of the thread that hangs nothing can be done.
  */
 export class StallWatch {
   readonly #progress: Int32Array;

@@ -190,7 +190,8 @@ describe('a piece that calls the host', () => {
     ['this Edge', ['listen:b', 'offer:b'], true],
     ['every Edge', ['listen', 'offer'], true],
   ] as const)('listens and offers with a grant for %s', async (_name, grants, isGranted) => {
-    // Edge 1 is `b`; who listens is given a Shape, and the piece ends itself when that is not what the test expects.
+    // Edge 1 is `b`; who listens is given a Shape, and the piece ends itself when that is not what the test
+    // expects.
     const isRefused = '(i32.load8_u (i32.const 2048))';
     const offer =
       '(call $offer (i32.const 1) (i32.const 700) (i32.const 4) (i32.const 3) (i64.const 700) (i32.const 4) (i32.const 1))';
@@ -216,7 +217,8 @@ describe('a piece that calls the host', () => {
   });
 
   it('listens on ever new identifiers: has used up its own in the end, and not those of others', async () => {
-    // "ethertype:NNNN", another with each packet, taken back at once. The Shape of the Edge is a whole Name Space.
+    // "ethertype:NNNN", another with each packet, taken back at once. The Shape of the Edge is a whole Name
+    // Space.
     const digit = (at: number, value: number) =>
       `(i32.store8 (i32.const ${at}) (i32.add (i32.const 49) (i32.rem_u (i32.div_u (global.get $n) (i32.const ${value})) (i32.const 9))))`;
     const process = whenFramesCome(`(global.set $n (i32.add (global.get $n) (i32.const 1)))
@@ -261,7 +263,8 @@ describe('a piece that calls the host', () => {
     expect(scene1.faults()).toEqual(['hostile FT_FAULT_RESULT']);
     scene1.round();
     scene1.close();
-    // A small one, with another value each time: at most 64 are kept, and a call of the neighbours follows each call of the piece.
+    // A small one, with another value each time: at most 64 are kept, and a call of the neighbours follows
+    // each call of the piece.
     const many = `(loop $again
       (i32.store8 (i32.const 800) (i32.add (i32.const 48) (i32.and (global.get $n) (i32.const 63))))
       (i32.store8 (i32.const 801) (i32.add (i32.const 48) (i32.and (i32.shr_u (global.get $n) (i32.const 6)) (i32.const 63))))

@@ -11,8 +11,9 @@ import { HostileScene, hostileDescription } from './hostile-scene.ts';
 import { hostilePiece, OWN_FRAME, OWN_PACKET, outcomeText, whenFramesCome } from './hostile-wat.ts';
 import { LISTENED, PROVOCATIONS, type Provocation } from './provocations.ts';
 
-// Each export of a piece, its post-return, and `cabi_realloc` while it is called, does each deed. It ends in the named fault and in
-// what the failure policy says, and what passes by other pieces is byte for byte right before, in the same turn, and afterwards.
+// Each export of a piece, its post-return, and `cabi_realloc` while it is called, does each deed. It ends in
+// the named fault and in what the failure policy says, and what passes by other pieces is byte for byte right
+// before, in the same turn, and afterwards.
 
 checkForLeaks();
 
@@ -26,7 +27,9 @@ const WAYS = ['in it', 'in its post-return', 'in cabi_realloc for it'] as const;
 type Way = (typeof WAYS)[number];
 
 interface Export {
-  /** When the deed is done, of all calls of this export: instructions that give a truth, with its parameters. */
+  /**
+   * When the deed is done, of all calls of this export: instructions that give a truth, with its parameters.
+   */
   readonly when?: string;
   /** What it does and answers otherwise. */
   readonly body?: string;
@@ -49,7 +52,7 @@ const PROCESS = processOf(1);
 const PASSED = [[...OWN_PACKET], [...OWN_PACKET]];
 const isSize = (bytes: number) => `(i32.eq (local.get 3) (i32.const ${bytes}))`;
 const SUCCESS = '(i32.const 1024)';
-/** Of the state that it saves: 77 bytes. */
+/** The length of the state that it saves. */
 const STATE = 77;
 
 /** Those that are called while the piece runs. */

@@ -22,8 +22,9 @@ import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../../host/puzzle
  *         └── honest  (ipv4) ──┘
  * ```
  *
- * `honest` shares both networks with the hostile piece, `echo` shares nothing but the lane. In each round some packets go
- * through all of them, and what comes out of the honest ones is compared byte by byte. Accomplices have networks of their own.
+ * `honest` shares both networks with the hostile piece, `echo` shares nothing but the lane. In each round
+ * some packets go through all of them, and what comes out of the honest ones is compared byte by byte.
+ * Accomplices have networks of their own.
  */
 export class HostileScene {
   readonly events: LaneEvent[] = [];
@@ -76,7 +77,10 @@ export class HostileScene {
     return scene;
   }
 
-  /** Changes the lane while it runs: the hostile piece becomes another, or its Edge `b` is joined elsewhere; all others stay. */
+  /**
+   * Changes the lane while it runs: the hostile piece becomes another, or its Edge `b` is joined elsewhere;
+   * all others stay.
+   */
   async change(bytes: Uint8Array, options: HostileOptions): Promise<void> {
     const changed = await hostile('hostile', bytes, options);
     const makers = this.#makers.map((maker) => {
@@ -100,7 +104,10 @@ export class HostileScene {
     }
   }
 
-  /** Packets for everybody; what the honest pieces pass on must be what they got. Answers what the hostile one got from above. */
+  /**
+   * Packets for everybody; what the honest pieces pass on must be what they got. Answers what the hostile one
+   * got from above.
+   */
   round(packets = 3): number[][] {
     const n = ++this.#round;
     const six = Array.from({ length: packets }, (_, i) => ipv6([...udp(n, i), n & 255, i]).with(5, 10));
@@ -174,12 +181,15 @@ export interface HostileOptions {
   readonly description?: Description;
   /** All of them when left out. */
   readonly grants?: ReadonlySet<Grant>;
-  /** Of its two Edges. */
+  /** The networks of its two Edges. */
   readonly networks?: readonly [string, string];
   readonly saveEveryMs?: number;
   /** Those with the same are the same piece in a change. */
   readonly identity?: string;
-  /** Other hostile pieces, by name. A network on which nobody else is has an end, with the name of the network. */
+  /**
+   * Other hostile pieces, by name. A network on which nobody else is has an end, with the name of the
+   * network.
+   */
   readonly accomplices?: Readonly<Record<string, HostileOptions & { readonly bytes: Uint8Array }>>;
 }
 

@@ -1,7 +1,9 @@
 import { FRAME, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.ts';
 import { type WatPiece, watPiece } from '../../host/engine/testing/wat-piece.ts';
 
-/** Where a hostile piece in WebAssembly text has what it answers; in front of it is room for what comes in. */
+/**
+ * Where a hostile piece in WebAssembly text has what it answers; in front of it is room for what comes in.
+ */
 export const OUT = 0x10_0000;
 export const FRAMES_AT = OUT + 0x1000;
 const PARTS_AT = OUT + 0x8000;

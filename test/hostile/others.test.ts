@@ -16,8 +16,8 @@ import {
   whenFramesCome,
 } from './hostile-wat.ts';
 
-// Numbers that are right, but another piece's, or not any more: tickets, and addresses of bodies that a piece is not shown. An
-// accomplice tells those that it has; who uses them is out, and sees and changes nothing.
+// Numbers that are right, but another piece's, or not any more: tickets, and addresses of bodies that a piece
+// is not shown. An accomplice tells those that it has; who uses them is out, and sees and changes nothing.
 
 checkForLeaks();
 
@@ -100,7 +100,9 @@ describe('a piece that knows from an accomplice', () => {
 });
 
 describe('a piece that uses, when it is called again,', () => {
-  /** The first call does one thing and remembers the ticket and the body; each call after it does the other. */
+  /**
+   * The first call does one thing and remembers the ticket and the body; each call after it does the other.
+   */
   const twice = (first: OutcomeText, then: OutcomeText) =>
     hostilePiece(
       whenFramesCome(`

@@ -23,8 +23,9 @@ import {
   whenFramesCome,
 } from './hostile-wat.ts';
 
-// Each of these pieces answers with something that the contract forbids. It ends in FT_FAULT_OUTCOME, none of its frames go on,
-// and what passes by other pieces is byte for byte right before, in the same turn, and afterwards.
+// Each of these pieces answers with something that the contract forbids. It ends in FT_FAULT_OUTCOME, none of
+// its frames go on, and what passes by other pieces is byte for byte right before, in the same turn, and
+// afterwards.
 
 checkForLeaks();
 
@@ -338,7 +339,10 @@ describe('an outcome with', () => {
   }
 });
 
-/** A list that is longer than what was written reads zeros, which are frames without parts: where only length counts, repeat. */
+/**
+ * A list that is longer than what was written reads zeros, which are frames without parts: where only length
+ * counts, repeat.
+ */
 function fitting(outcome: OutcomeText): OutcomeText {
   const [at, count] = outcome.lists?.frames ?? [];
   if (at !== OUT + 0x1000 || typeof count !== 'number' || outcome.frames === undefined) return outcome;

@@ -13,7 +13,8 @@ it('the table names tests that exist, of both kinds', () => {
   const missing: string[] = [];
   const counts: Record<string, number> = {};
   for (const row of rows) {
-    // A file, and behind it what stands in quotes there: the whole title of a test, or what an `it.each` puts into it.
+    // A file, and behind it what stands in quotes there: the whole title of a test, or what an `it.each` puts
+    // into it.
     for (const [, file, titles] of row.matchAll(/`([\w-]+\.test\.ts)`((?:,? “[^”]+”)+)/g)) {
       const path = join(folder, file!);
       const source = existsSync(path) ? readFileSync(path, 'utf8').replaceAll('\\"', '"') : '';

@@ -15,7 +15,10 @@ afterEach(() => {
 
 const FIELDS = `(data (i32.const 700) "ipv6/udp/1ipv6/udp/2")
   (global $shape (mut i32) (i32.const -1)) (global $turn (mut i32) (i32.const 0)) (global $n (mut i32) (i32.const 0))`;
-/** Listens on another Shape than before, and takes back the one before; and ends itself where that is called without end. */
+/**
+ * Listens on another Shape than before, and takes back the one before; and ends itself where that is called
+ * without end.
+ */
 const moveOn = (edge: number) => `
   (global.set $n (i32.add (global.get $n) (i32.const 1)))
   (if (i32.gt_u (global.get $n) (i32.const 5000)) (then unreachable))

@@ -40,7 +40,10 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Every character that steers a terminal, hides, or turns the direction of writing, except the ends of our own lines. */
+/**
+ * Every character that steers a terminal, hides, or turns the direction of writing, except the ends of our
+ * own lines.
+ */
 const STEERS = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
 /** What of the words of the piece would stand at the beginning of a line. */
 const FORGED = /^fault: other/m;

@@ -23,7 +23,8 @@ test('every TypeScript file was looked at, with what it imports', async () => {
     .map((module) => module.source)
     .filter((source) => roots.includes(source.split('/')[0]!));
   expect(seen.filter((source) => source.endsWith('.ts')).sort()).toEqual(typeScriptFiles(projectRoot).sort());
-  // Silence would be no success: a compiler that it cannot use makes dependency-cruiser see modules without imports.
+  // Silence would be no success: a compiler that it cannot use makes dependency-cruiser see modules without
+  // imports.
   const frames = result.modules.find((module) => module.source === 'host/piece/piece.ts');
   expect(frames?.dependencies.map((dependency) => dependency.resolved)).toContain('abi/host/contract.ts');
   expect(result.summary.totalDependenciesCruised).toBeGreaterThan(result.modules.length / 2);

@@ -1,8 +1,8 @@
 import type { IConfiguration, IForbiddenRuleType } from 'dependency-cruiser';
 
 /**
- * The layout is the architecture: each folder, and the folders that it may import from. A folder stands below all that
- * it imports from.
+ * The layout is the architecture: each folder, and the folders that it may import from. A folder stands below
+ * all that it imports from.
  */
 export const layers: readonly (readonly [folder: string, knows: readonly string[]])[] = [
   ['abi', []],
@@ -19,12 +19,15 @@ export const layers: readonly (readonly [folder: string, knows: readonly string[
   ['host/cli', ['host/policy', 'host/daemon', 'host/exec']],
 ];
 
-/** The subfolders of `host/endpoint` may import from its root, but not from its catalogue, which imports them. */
+/**
+ * The subfolders of `host/endpoint` may import from its root, but not from its catalogue, which imports them.
+ */
 const ENDPOINT_ROOT = ['host/endpoint/(?!catalogue)[^/]+\\.ts$'];
 
 /**
- * The subfolders of the large folders, bottom up: each, and what it may import from its own folder. The root of a folder
- * may import from all of its subfolders. `layers` decides what a subfolder may import from other folders.
+ * The subfolders of the large folders, bottom up: each, and what it may import from its own folder. The root
+ * of a folder may import from all of its subfolders. `layers` decides what a subfolder may import from other
+ * folders.
  */
 export const subfolders: readonly (readonly [subfolder: string, knows: readonly string[]])[] = [
   ['host/stack/registry', []],
@@ -50,8 +53,8 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
 ];
 
 /**
- * What all of the host may import: the base class of its errors, the search for similar names, the display of foreign
- * text, and the types of the contract. These files import nothing.
+ * What all of the host may import: the base class of its errors, the search for similar names, the display of
+ * foreign text, and the types of the contract. These files import nothing.
  */
 const foundations = [
   'host/stack/funnel-error.ts',

@@ -2,8 +2,9 @@ import type { Running } from './command.ts';
 import type { Namespace } from './namespace.ts';
 
 /**
- * Records all that passes a device, as pcapng, until it is stopped or the lab is closed. It takes Wireshark's `dumpcap`
- * (Debian's tshark brings it), because tcpdump wants to become another user, which a user namespace does not have.
+ * Records all that passes a device, as pcapng, until it is stopped or the lab is closed. It takes Wireshark's
+ * `dumpcap` (Debian's tshark brings it), because tcpdump wants to become another user, which a user namespace
+ * does not have.
  *
  * @returns when the recording has begun
  */

@@ -42,8 +42,8 @@ export class Running {
 
   constructor(argv: readonly string[], options: Omit<CommandOptions, 'timeoutMs'> = {}) {
     this.argv = argv;
-    // A group of its own: Ctrl-C at the terminal reaches us alone, and we end the others in good order. Should we be
-    // killed outright, the kernel ends it.
+    // A group of its own: Ctrl-C at the terminal reaches us alone, and we end the others in good order.
+    // Should we be killed outright, the kernel ends it.
     const guarded = hasCommand('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', ...argv] : argv;
     this.child = spawn(guarded[0]!, guarded.slice(1), {
       cwd: options.cwd,
@@ -74,7 +74,10 @@ export class Running {
     return this.#over === undefined;
   }
 
-  /** Resolves with the first match in what it has printed, on either stream. Rejects when it ends or takes too long. */
+  /**
+   * Resolves with the first match in what it has printed, on either stream. Rejects when it ends or takes too
+   * long.
+   */
   async waitFor(pattern: RegExp, timeoutMs = 60_000): Promise<RegExpMatchArray> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -139,7 +142,10 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
   return finished.stdout;
 }
 
-/** For cleaning up while the process ends, when nothing asynchronous happens any more. The status is for the caller. */
+/**
+ * For cleaning up while the process ends, when nothing asynchronous happens any more. The status is for the
+ * caller.
+ */
 export function runNow(argv: readonly string[]): Finished {
   const done = spawnSync(argv[0]!, argv.slice(1), { encoding: 'utf8' });
   return {

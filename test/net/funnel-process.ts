@@ -87,7 +87,9 @@ export function endedFor(snapshot: LaneSnapshot, piece: string, reason: string):
   return pieceOf(snapshot, piece).reasons.find(({ name }) => name === reason)?.frames ?? 0;
 }
 
-/** Packets that a `6bed4-router` called `relay` has passed on: all that it sent, less what it answered itself. */
+/**
+ * Packets that a `6bed4-router` called `relay` has passed on: all that it sent, less what it answered itself.
+ */
 export function framesRelayed(snapshot: LaneSnapshot): number {
   const answered =
     endedFor(snapshot, 'relay', 'solicitation-answered') + endedFor(snapshot, 'relay', 'mapping-changed');

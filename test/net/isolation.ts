@@ -8,8 +8,8 @@ export type Isolation =
   | { readonly kind: 'none'; readonly reason: string };
 
 /**
- * Finds out by trying, because what is allowed depends on the kernel, on its settings, on security modules, on the
- * container around us, and on the mode of /dev/net/tun.
+ * Finds out by trying, because what is allowed depends on the kernel, on its settings, on security modules,
+ * on the container around us, and on the mode of /dev/net/tun.
  */
 export async function findIsolation(): Promise<Isolation> {
   for (const command of ['ip', 'unshare', 'ping']) {
@@ -29,7 +29,10 @@ export async function findIsolation(): Promise<Isolation> {
 /** Set for what runs by way of the wrapper. */
 const INSIDE = 'FUNNEL_IN_USER_NAMESPACE';
 
-/** `ip netns` keeps its namespaces in /run/netns; a user namespace may not write to the system's, so it gets its own. */
+/**
+ * `ip netns` keeps its namespaces in /run/netns; a user namespace may not write to the system's, so it gets
+ * its own.
+ */
 const PREPARE = 'mount -t tmpfs tmpfs /run && mkdir -p /run/netns';
 
 const WRAPPER = [

@@ -6,8 +6,8 @@ import { NetLab } from './net-lab.ts';
 const isolation = await findIsolation();
 
 /**
- * A test with a lab of its own. Where no namespaces can be made it is skipped, with the reason; where it fails, the
- * lab's folder (configurations, logs, captures) is kept, and told.
+ * A test with a lab of its own. Where no namespaces can be made it is skipped, with the reason; where it
+ * fails, the lab's folder (configurations, logs, captures) is kept, and told.
  */
 export const labTest = test.extend<{ lab: NetLab }>({
   lab: async ({ task, skip, onTestFailed }, use) => {

@@ -1,7 +1,10 @@
 import type { Namespace } from './namespace.ts';
 import type { NetLab, Segment } from './net-lab.ts';
 
-/** A home router between hosts inside and a segment outside, with the kernel's own network address translation. */
+/**
+ * A home router between hosts inside and a segment outside, with the kernel's own network address
+ * translation.
+ */
 export class NatBox {
   readonly #inside: Namespace;
   readonly #isSymmetric: boolean;
@@ -49,7 +52,10 @@ export class NatBox {
     await host.ip('route', 'add', 'default', 'via', '10.64.0.1');
   }
 
-  /** Forgets every mapping: the next packet of each flow leaves from another port, as after a restart of such a box. */
+  /**
+   * Forgets every mapping: the next packet of each flow leaves from another port, as after a restart of such
+   * a box.
+   */
   async rebind(): Promise<void> {
     this.#firstPort += 1000;
     await this.#inside.run(['nft', 'flush chain ip nat out']);

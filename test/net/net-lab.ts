@@ -8,8 +8,8 @@ import { namespacePrefix, removeNamespace, sweep } from './sweep.ts';
 /**
  * A few network namespaces that live as long as one test, with the wires between them.
  *
- * Whatever happens they are removed: by {@link close}; when the process ends without that, as it ends; and when it is
- * killed outright, by the next lab on this machine (see `sweep`).
+ * Whatever happens they are removed: by {@link close}; when the process ends without that, as it ends; and
+ * when it is killed outright, by the next lab on this machine (see `sweep`).
  */
 export class NetLab {
   /** A folder for configurations, logs and captures; `close` removes it, unless it is to be kept. */
@@ -43,7 +43,10 @@ export class NetLab {
     return made;
   }
 
-  /** A wire between two hosts. Its ends carry IPv4 only, so that every IPv6 packet seen has gone through a Funnel. */
+  /**
+   * A wire between two hosts. Its ends carry IPv4 only, so that every IPv6 packet seen has gone through a
+   * Funnel.
+   */
   async wire(from: Namespace, fromDevice: string, to: Namespace, toDevice: string): Promise<void> {
     const end = ['name', toDevice, 'netns', to.systemName];
     await run(['ip', 'link', 'add', fromDevice, 'netns', from.systemName, 'type', 'veth', 'peer', ...end]);
@@ -99,8 +102,8 @@ export class Segment {
   }
 
   /**
-   * Isolated hosts reach those that are not, and not each other: the client isolation of many wireless networks, and a
-   * way to have IPv4 between each host and the router only.
+   * Isolated hosts reach those that are not, and not each other: the client isolation of many wireless
+   * networks, and a way to have IPv4 between each host and the router only.
    */
   async isolate(host: Namespace, isolated: boolean): Promise<void> {
     const state = isolated ? 'on' : 'off';

@@ -10,8 +10,8 @@ export interface CapturedPacket {
 }
 
 /**
- * Reads a pcapng file (draft-ietf-opsawg-pcapng): sections of either byte order, interfaces, and enhanced packets. A
- * block that was cut short at the end, because the writer was still busy, is left out.
+ * Reads a pcapng file (draft-ietf-opsawg-pcapng): sections of either byte order, interfaces, and enhanced
+ * packets. A block that was cut short at the end, because the writer was still busy, is left out.
  *
  * @throws Error where it is no pcapng
  */

@@ -4,15 +4,15 @@ import type { Namespace } from './namespace.ts';
 export interface PingResult {
   readonly sent: number;
   readonly received: number;
-  /** Of those that were answered; NaN where none was. */
+  /** The average of the replies; NaN without any. */
   readonly averageMs: number;
 }
 
 /**
  * Pings an address and counts what comes back: no answer is a result, not an error.
  *
- * Each packet is a ping of its own: of several, ping waits for the last no longer than twice as long as the others took,
- * and a busy machine would look like a loss.
+ * Each packet is a ping of its own: of several, ping waits for the last no longer than twice as long as the
+ * others took, and a busy machine would look like a loss.
  */
 export async function ping(
   from: Namespace,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * A process, by its number and the moment it began (in clock ticks since the machine started, proc(5) field 22), because
- * numbers come back. `undefined` where there is no such process, or only what is left of one.
+ * A process, by its number and the moment it began (in clock ticks since the machine started, proc(5) field
+ * 22), because numbers come back. `undefined` where there is no such process, or only what is left of one.
  */
 export function processIdentity(pid: number): string | undefined {
   let about: string;

@@ -11,8 +11,8 @@ export function namespacePrefix(): string {
 }
 
 /**
- * Removes the network namespaces, and the processes in them, of processes of ours that have ended without doing so
- * (killed outright). Those of living processes are left alone.
+ * Removes the network namespaces, and the processes in them, of processes of ours that have ended without
+ * doing so (killed outright). Those of living processes are left alone.
  *
  * @returns the names of what was removed
  */

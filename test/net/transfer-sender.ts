@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 
 /*
- * Sends random bytes over one TCP connection, waits until the receiver has them all, and prints what was sent, as JSON.
- * Runs as a program of its own:
+ * Sends random bytes over one TCP connection, waits until the receiver has them all, and prints what was
+ * sent, as JSON. Runs as a program of its own:
  *
  *     node transfer-sender.js ADDRESS PORT BYTES
  */

@@ -14,7 +14,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projectRoot } from '../net/project-root.ts';
 
 /*
- * What npm publishes, unpacked in the empty project of somebody else, beside the packages that it depends on and no others.
+ * What npm publishes, unpacked in the empty project of somebody else, beside the packages that it depends on
+ * and no others.
  */
 
 const about = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'));

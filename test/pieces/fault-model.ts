@@ -1,4 +1,6 @@
-/** What the piece `fault` is to do, written slowly: lists that are sorted, and no tables that could be full. */
+/**
+ * What the piece `fault` is to do, written slowly: lists that are sorted, and no tables that could be full.
+ */
 export class FaultModel {
   readonly #settings: FaultSettings;
   readonly #random: () => number;

@@ -385,7 +385,9 @@ describe('all faults at once, compliance', () => {
     test(name, run, 300_000);
 });
 
-/** A frame of 14 and 10 bytes of headers, the tag in the first, and as many bytes behind them as make so many. */
+/**
+ * A frame of 14 and 10 bytes of headers, the tag in the first, and as many bytes behind them as make so many.
+ */
 function packet(edge: string, tag: number, length = 40): GivenFrame {
   const bytes = packetBytes(tag, Math.max(length, 24));
   return {

@@ -196,7 +196,8 @@ describe('a large frame through a lane', () => {
 });
 
 /**
- * Frames of two senders, larger than may pass as one, meet on one network and go on to a third place, perhaps by way of others:
+ * Frames of two senders, larger than may pass as one, meet on one network and go on to a third place, perhaps
+ * by way of others:
  *
  *   cable a ── from-a ──┐
  *                       ├── hub ──(ways)── to ── cable c · cable d ── from-c ── out

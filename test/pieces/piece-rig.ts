@@ -29,7 +29,10 @@ export interface GivenPart {
 
 export interface GivenFrame {
   readonly edge: string;
-  /** Frames of the same name are pieces of one: they have one ticket. What comes when that has ended is dropped, as a host does. */
+  /**
+   * Frames of the same name are pieces of one: they have one ticket. What comes when that has ended is
+   * dropped, as a host does.
+   */
   readonly of?: string;
   readonly shape?: number;
   readonly parts: readonly GivenPart[];
@@ -66,7 +69,10 @@ export interface RigResult {
   readonly wakeAt: number;
 }
 
-/** Runs a piece in the place of a host, with time in the test's hands. What an outcome breaks of the rules is thrown. */
+/**
+ * Runs a piece in the place of a host, with time in the test's hands. What an outcome breaks of the rules is
+ * thrown.
+ */
 export class PieceRig {
   readonly description: Piece;
   readonly piece: BoundPiece;
@@ -105,7 +111,10 @@ export class PieceRig {
     if (problems !== undefined) throw new Error(JSON.stringify(problems));
   }
 
-  /** Joins Edges, by default all of them; of an Edge with several Shapes, the given ones, by default the first. */
+  /**
+   * Joins Edges, by default all of them; of an Edge with several Shapes, the given ones, by default the
+   * first.
+   */
   join(names = this.description.edges.map((edge) => edge.name), shapes: readonly number[] = [0]): this {
     for (const name of names) {
       const described = this.#describedOf(name);

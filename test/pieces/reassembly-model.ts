@@ -4,7 +4,7 @@ export interface Segment {
   readonly bytes: readonly number[];
   readonly isFirst: boolean;
   readonly isLast: boolean;
-  /** Of a first segment: 0 where it is not known. */
+  /** The total length, in a first segment; 0 where it is not known. */
   readonly total: number;
 }
 

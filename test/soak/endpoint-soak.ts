@@ -15,8 +15,9 @@ import type { SoakReport } from './soak.ts';
 import { describeEnd, SoakEnd } from './soak-end.ts';
 
 /**
- * The endpoints that need no right and no network of their own: `udp` sends to another `udp` over loopback, and a capture that
- * `pcap-writer` made is read by one `pcap-reader` after the other, each of which takes the place of the one before in a change.
+ * The endpoints that need no right and no network of their own: `udp` sends to another `udp` over loopback,
+ * and a capture that `pcap-writer` made is read by one `pcap-reader` after the other, each of which takes the
+ * place of the one before in a change.
  */
 export const soakedEndpoints = ['udp', 'pcap-writer', 'pcap-reader'] as const;
 export type SoakedEndpoint = (typeof soakedEndpoints)[number];
@@ -72,7 +73,8 @@ async function soakUdp(scene: EndpointScene, frames: number): Promise<SoakReport
     const before = scene.brought;
     let idle = 0;
     while (scene.brought - before < count) {
-      // No more is under way than the buffer of a socket takes; what the system drops all the same is waited for no longer than this.
+      // No more is under way than the buffer of a socket takes; what the system drops all the same is waited
+      // for no longer than this.
       if (scene.brought - scene.ended('left') - taker!.taken - scene.dropped < 128) {
         scene.brought += feeder!.bring(pool, 0, pool.length, scene.protocolOf);
         idle = 0;

@@ -5,7 +5,10 @@ import { Outbox } from '../../host/piece/outbox.ts';
 import type { PieceContext } from '../../host/piece/piece.ts';
 import { PieceBase } from '../../host/piece/piece-base.ts';
 
-/** An end of a network: takes everything and lets it go, brings packets, and remembers what it is offered. Allocates nothing for a frame. */
+/**
+ * An end of a network: takes everything and lets it go, brings packets, and remembers what it is offered.
+ * Allocates nothing for a frame.
+ */
 export class SoakEnd extends PieceBase {
   readonly description: Description;
   taken = 0;
@@ -24,7 +27,10 @@ export class SoakEnd extends PieceBase {
     this.#frames = frames;
   }
 
-  /** Packets from a pool, from this place in it on, round and round; each begins with `protocol`. How many there was room for. */
+  /**
+   * Packets from a pool, from this place in it on, round and round; each begins with `protocol`. How many
+   * there was room for.
+   */
   bring(
     pool: readonly Uint8Array[],
     from: number,

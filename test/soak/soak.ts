@@ -40,7 +40,10 @@ export function soakedPieces(): readonly string[] {
     .sort();
 }
 
-/** Passes frames through one piece in a lane of its own, with an end on each of its networks, time driven by the frames. */
+/**
+ * Passes frames through one piece in a lane of its own, with an end on each of its networks, time driven by
+ * the frames.
+ */
 export async function soak(name: string, frames: number): Promise<SoakReport> {
   const scene = SCENES[name]?.(randomNumbers(4));
   const settings = scene?.settings ?? SETTINGS[name] ?? [];
@@ -175,7 +178,9 @@ function large(bytes: number): Uint8Array {
   return packet;
 }
 
-/** What an end of a network takes and gives: the carrier's protocols without ports that only the piece knows. */
+/**
+ * What an end of a network takes and gives: the carrier's protocols without ports that only the piece knows.
+ */
 function plainStack(stack: string): string {
   return stack.split('/').slice(0, 2).join('/');
 }

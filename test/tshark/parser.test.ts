@@ -18,8 +18,9 @@ import { parseStack } from '../../host/stack/parse-stack.ts';
 import { standardProtocols as protocols } from '../../host/stack/protocols.ts';
 
 /*
- * The parser against tshark, which knows all of this from elsewhere: which headers stand in a packet, and where. The packets
- * are made here, so that each run has others; they go to tshark in a capture file, and are never sent.
+ * The parser against tshark, which knows all of this from elsewhere: which headers stand in a packet, and
+ * where. The packets are made here, so that each run has others; they go to tshark in a capture file, and are
+ * never sent.
  */
 
 const folder = mkdtempSync(join(tmpdir(), 'funnel-tshark-'));
@@ -57,7 +58,7 @@ const NAMES: Readonly<Record<string, string>> = {
   sdp: 'sdp',
   mime_multipart: 'multipart',
 };
-/** Of these it counts what they contain too. */
+/** Protocols for which tshark counts the contents too. */
 const COUNTED_WITH_CONTENTS = new Set([
   'ipv6',
   'icmp',

@@ -1,4 +1,6 @@
-/** The Internet checksum as RFC 1071 §1 says it, word by word: the model that faster ones are compared with. */
+/**
+ * The Internet checksum as RFC 1071 §1 says it, word by word: the model that faster ones are compared with.
+ */
 export function internetChecksum(...pieces: readonly Uint8Array[]): number {
   const bytes = pieces.flatMap((piece) => [...piece]);
   let sum = 0;

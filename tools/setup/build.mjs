@@ -4,12 +4,12 @@ import { untilUnused } from './lock.mjs';
 import { contentHash, filesUnder, Stamp } from './stamp.mjs';
 import { runStep, SetupFailure, say } from './step.mjs';
 
-/** What the TypeScript compiler remembers of its last run (tsconfig.json). Without it, it emits everything. */
+/** The state of the TypeScript compiler's last run (tsconfig.json). Without it, the compiler emits everything. */
 const BUILD_INFO = '.setup/typescript.tsbuildinfo';
 
 /**
- * What is built, in this order, from what, and to where. A step is left out when its stamp says that it has been done
- * with the same content.
+ * The builds in their order, each with its inputs and outputs. A build is left out when its stamp says that it was
+ * made from the same content.
  */
 const STEPS = [
   {

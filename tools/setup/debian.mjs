@@ -3,8 +3,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { runStep, say } from './step.mjs';
 
 /**
- * What the system must have, by the Debian package that has it. A package counts as present when what we need from it
- * is: so other distributions, and tools put in by hand, pass too.
+ * The commands and files that the system must have, by Debian package. A package counts as present when these are
+ * present: so other distributions, and tools that were installed by hand, pass too.
  */
 const NEEDED = {
   start: [
@@ -33,8 +33,8 @@ const NEEDED = {
 };
 
 /**
- * Installs the Debian packages that are missing where that is allowed (root, with apt-get), and otherwise says how to.
- * A machine where they cannot be had is no failure: what needs them says so when its turn comes.
+ * Installs missing Debian packages where that is allowed (root, with apt-get), and otherwise prints how to. A machine
+ * that cannot have them is no failure: the step or the test that needs them reports it.
  *
  * @param {string} root
  * @param {'start' | 'test'} purpose
@@ -85,7 +85,9 @@ export async function installPackages(root, purpose) {
   }
 }
 
-/** A user's search path often lacks the folders of the administrator's commands, where `ip` and `nft` may be. */
+/**
+ * A user's search path often lacks the folders of the administrator's commands, where `ip` and `nft` may be.
+ */
 export function completePath() {
   const parts = (process.env.PATH ?? '').split(delimiter);
   for (const folder of ['/usr/sbin', '/sbin']) if (!parts.includes(folder)) parts.push(folder);

@@ -14,12 +14,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { say } from './step.mjs';
 
 /**
- * Two set-ups at once wait for each other, and none changes `node_modules` or `dist` while a process that was promised
- * them is still running. Both are told by files that name a process, so that what a killed process left is recognised:
- * a process is its number and the moment it began, because numbers come back.
+ * Two set-ups at once wait for each other, and no set-up changes `node_modules` or `dist` while a process that uses
+ * them still runs. Files that name a process record both, so that files of a killed process are recognised. A process is
+ * its number and the moment it began, because the system reuses numbers.
  */
 const POLL_MS = 200;
-/** Breaking a stale lock takes microseconds; whoever has been at it for this long was killed. */
+/** Breaking a stale lock takes microseconds; a process that has been at it for this long was killed. */
 const BREAKING_MS = 5000;
 
 /**
@@ -35,7 +35,7 @@ export async function exclusively(root, work) {
   const lock = join(folder, 'lock');
   const mine = join(folder, `lock.${process.pid}`);
   writeFileSync(mine, identity(process.pid) ?? '');
-  let told = false;
+  let isReported = false;
   try {
     while (!takes(mine, lock)) {
       const holder = readOrEmpty(lock);
@@ -43,8 +43,8 @@ export async function exclusively(root, work) {
         breakLock(folder, lock);
         continue;
       }
-      if (!told) say(`waiting for process ${holder.split(' ')[0]}, which is setting up too`);
-      told = true;
+      if (!isReported) say(`waiting for process ${holder.split(' ')[0]}, which is setting up too`);
+      isReported = true;
       await sleep(POLL_MS);
     }
   } finally {
@@ -60,21 +60,22 @@ export async function exclusively(root, work) {
   }
 }
 
-/** From now until it ends, this process uses what the set-up made. To be called by whoever has the lock. */
+/** From now until it ends, this process uses what the set-up made. The caller must have the lock. */
 export function keepInUse(root) {
   const file = join(usersFolder(root), String(process.pid));
   writeFileSync(file, identity(process.pid) ?? '');
   process.on('exit', () => rmSync(file, { force: true }));
 }
 
-/** Waits until no other living process uses what the set-up made. To be called by whoever has the lock. */
+/** Waits until no other living process uses what the set-up made. The caller must have the lock. */
 export async function untilUnused(root, what) {
-  let told = false;
+  let isReported = false;
   for (;;) {
     const users = otherUsers(root);
     if (users.length === 0) return;
-    if (!told) say(`${what} must be made again; waiting for process ${users.join(', ')}, which uses it`);
-    told = true;
+    if (!isReported)
+      say(`${what} must be made again; waiting for process ${users.join(', ')}, which uses it`);
+    isReported = true;
     await sleep(POLL_MS);
   }
 }
@@ -90,7 +91,7 @@ function otherUsers(root) {
   return users;
 }
 
-/** A link is made or it is not, with its content: no other process ever sees an empty lock. */
+/** A link appears with its content or not at all: no other process ever sees an empty lock. */
 function takes(mine, lock) {
   try {
     linkSync(mine, lock);
@@ -101,7 +102,7 @@ function takes(mine, lock) {
   }
 }
 
-/** Only one at a time looks again and removes, so that a lock just taken by another is never removed as the stale one. */
+/** Only one process at a time checks again and removes, so that none removes a new lock as the stale one. */
 function breakLock(folder, lock) {
   const breaking = join(folder, 'breaking');
   try {
@@ -121,7 +122,10 @@ function breakLock(folder, lock) {
   }
 }
 
-/** A process by its number and the moment it began, in clock ticks since the machine started (proc(5), field 22). */
+/**
+ * A process by its number and the moment it began, in clock ticks since the machine started (proc(5), field
+ * 22).
+ */
 function identity(pid) {
   const about = readOrEmpty(`/proc/${pid}/stat`);
   if (about === '') return undefined;

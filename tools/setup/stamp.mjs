@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { dirname, join, relative } from 'node:path';
 
 /**
- * A stamp says from which content a step's output was made, and what that output is. So a step is done again when,
- * and only when, what it is made from has changed or what it made has gone; the times of files play no part, because a
- * fresh clone or a switch of branch changes them all.
+ * A stamp records the content from which a step's output was made, and the output. So a step runs again when, and only
+ * when, its inputs have changed or its output is missing. The times of files play no part, because a fresh clone or a
+ * switch of branch changes them all.
  */
 export class Stamp {
   /** @param {string} file where the stamp is kept @param {string} root what names in it are relative to */
@@ -48,7 +48,10 @@ export function contentHash(root, files, also = '') {
   return hash.digest('hex');
 }
 
-/** All files under `folder` (or `folder` itself where it is a file) whose name passes `wanted`; none where it is absent. */
+/**
+ * All files under `folder` (or `folder` itself where it is a file) whose name passes `wanted`; none where it
+ * is absent.
+ */
 export function filesUnder(folder, wanted = () => true) {
   const about = statSync(folder, { throwIfNoEntry: false });
   if (about === undefined) return [];

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A step of the set-up that could not be done. Its message is for the user; there is no stack trace to show. */
+/**
+ * A step of the set-up that could not be done. Its message is for the user; there is no stack trace to show.
+ */
 export class SetupFailure extends Error {
   /** @param {string} message @param {string} [log] everything the failed step printed */
   constructor(message, log) {
@@ -18,9 +20,10 @@ export function say(text) {
 }
 
 /**
- * Runs one command of a step quietly, keeps what it printed in `.setup/log/NAME.log`, and tells what it took.
+ * Runs one command of a step quietly, keeps its output in `.setup/log/NAME.log`, and reports its time.
  *
- * @param {{ root: string, name: string, title: string, command: string, args: string[], env?: NodeJS.ProcessEnv }} step
+ * @param {{ root: string, name: string, title: string, command: string, args: string[], env?:
+ * NodeJS.ProcessEnv }} step
  * @returns {Promise<string>} what it printed
  * @throws {SetupFailure} with the whole log, when the command does not end with 0
  */

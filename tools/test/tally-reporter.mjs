@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 
 /**
- * A reporter of vitest that leaves the tally of a run, with the reason of each skipped test, as JSON in the file that
- * `FUNNEL_TALLY` names.
+ * A reporter of vitest that leaves the tally of a run, with the reason of each skipped test, as JSON in the
+ * file that `FUNNEL_TALLY` names.
  */
 export default class TallyReporter {
   onTestRunEnd(modules, unhandledErrors) {

@@ -5,7 +5,9 @@ import { samplePiece } from '../../../host/policy/testing/sample-pieces.ts';
 import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
-/** A file of configuration: read as YAML, checked as a structure, and as a puzzle of pieces that are there. */
+/**
+ * A file of configuration: read as YAML, checked as a structure, and as a puzzle of pieces that are there.
+ */
 export const configurationTarget: FuzzTarget = {
   name: 'configuration',
   summary: 'configurations in YAML, from bytes to a puzzle or its mistakes',

@@ -9,9 +9,9 @@ import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Protocols that pieces bring: two definitions as text, the second of which may stand in a Name Space of the first, and a frame that is
- * parsed and composed by them. A zero byte stands behind each text. Whatever is defined, a frame keeps its extent, and
- * nothing is written beside it.
+ * Protocols that pieces bring: two definitions as text, the second of which may stand in a Name Space of the
+ * first, and a frame that is parsed and composed by them. A zero byte stands behind each text. Whatever is
+ * defined, a frame keeps its extent, and nothing is written beside it.
  */
 export const definitionTarget: FuzzTarget = {
   name: 'definitions',

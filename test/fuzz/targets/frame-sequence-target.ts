@@ -18,10 +18,10 @@ import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Two ends of a frame sequence, driven by bytes: the tape says how they are set, which frames go in, and what becomes of them on the
- * way: they come late, twice, cut otherwise, damaged or not at all, and others send what stands on the tape. An outcome that
- * breaks a rule of the contract is a finding, and so is a frame that nobody sent where nothing was damaged, and what is still
- * held when all time is over.
+ * Two ends of a frame sequence, driven by bytes: the tape says how they are set, which frames go in, and what
+ * becomes of them on the way: they come late, twice, cut otherwise, damaged or not at all, and others send
+ * what stands on the tape. An outcome that breaks a rule of the contract is a finding, and so is a frame that
+ * nobody sent where nothing was damaged, and what is still held when all time is over.
  */
 export const frameSequenceTarget: FuzzTarget = {
   name: 'frame-sequence',

@@ -2,7 +2,8 @@ import { ContractError } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../../host/piece/piece-fault.ts';
 
 /**
- * What the engine gives as a fault of the piece may hide a mistake of the host: an error of JavaScript that no guest can cause.
+ * What the engine gives as a fault of the piece may hide a mistake of the host: an error of JavaScript that
+ * no guest can cause.
  *
  * @throws what is no fault of a guest
  */

@@ -21,11 +21,12 @@ import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * What a hostile piece may leave in its memory for the host: outcomes that are right, nearly right, and anything.
+ * What a hostile piece may leave in its memory for the host: outcomes that are right, nearly right, and
+ * anything.
  *
- * A tape of bytes says what arrives, what the piece answers, what in that is spoiled, and what becomes of frames behind it. The
- * piece lives from input to input until it faults. Behind it is another piece that keeps frames: no byte of those may change, and no
- * row may be lost or given twice.
+ * A tape of bytes says what arrives, what the piece answers, what in that is spoiled, and what becomes of
+ * frames behind it. The piece lives from input to input until it faults. Behind it is another piece that
+ * keeps frames: no byte of those may change, and no row may be lost or given twice.
  */
 export const outcomeTarget: FuzzTarget = {
   name: 'outcomes',
@@ -208,7 +209,7 @@ class OutcomeRun {
       else this.#inbox.push(row, edgeShape, 0);
     }
     this.#bump = 8192;
-    // Of what stands around frames the twins are to see the same.
+    // Both twins must see the same bytes around frames.
     this.#words.bytes.fill(0, 8192, 96 * 1024);
     // As a component piece does with large frames when it holds as many as it may.
     while (
@@ -263,7 +264,10 @@ class OutcomeRun {
     this.#inbox.push(row, message.edgeShape, 0);
   }
 
-  /** How many frames a component piece would take: no fragment that is not admitted, and a fragment only in front. */
+  /**
+   * How many frames a component piece would take: no fragment that is not admitted, and a fragment only in
+   * front.
+   */
   #mostInCall(): number {
     const { messageIds, fragments } = this.#frames;
     const inbox = this.#inbox;
@@ -420,7 +424,10 @@ class OutcomeRun {
     } else view.setUint32(endsAt + 4 * below(4), value, true);
   }
 
-  /** How far an outcome was lifted before its fault decides in which order rows come back; the twins go on alike. */
+  /**
+   * How far an outcome was lifted before its fault decides in which order rows come back; the twins go on
+   * alike.
+   */
   #sortFreeRows(): void {
     const frames = this.#frames;
     const rows: number[] = [];
@@ -473,7 +480,10 @@ class OutcomeRun {
     }
   }
 
-  /** The bytes of the n-th frame are those that the outcome names. The guest's memory, and bodies, are as they were. */
+  /**
+   * The bytes of the n-th frame are those that the outcome names. The guest's memory, and bodies, are as they
+   * were.
+   */
   #compare(at: number, n: number): void {
     const view = this.#view;
     const frames = this.#frames;

@@ -12,8 +12,8 @@ import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 /**
  * Bytes from the network, and parts from pieces, through classifier, parser, patterns and composer.
  *
- * The first byte of an input says with which protocol the frame begins, the second what is done: its bits are below. Around the
- * row stand other rows with a pattern, which nothing may change.
+ * The first byte of an input says with which protocol the frame begins, the second what is done: its bits are
+ * below. Around the row stand other rows with a pattern, which nothing may change.
  */
 export const parserTarget: FuzzTarget = {
   name: 'parser',
@@ -109,7 +109,9 @@ class ParserRun implements OpenTarget {
     return 1;
   }
 
-  /** One payload, as endpoints give it; or any parts, as pieces do: adjacent, because the host places them so. */
+  /**
+   * One payload, as endpoints give it; or any parts, as pieces do: adjacent, because the host places them so.
+   */
   #begin(start: number, length: number, protocol: number, flags: number, input: Uint8Array): void {
     const frames = this.#frames;
     const row = this.#row;
@@ -174,7 +176,10 @@ class ParserRun implements OpenTarget {
     insist(at === start + length, () => `the parts end ${at - start - length} bytes behind the frame`);
   }
 
-  /** Fills in everything. Nothing outside of the frame changes; and what was parsed and filled in is parsed alike. */
+  /**
+   * Fills in everything. Nothing outside of the frame changes; and what was parsed and filled in is parsed
+   * alike.
+   */
   #compose(start: number, length: number, classifier: Classifier, towardUp: boolean, node: number): void {
     const frames = this.#frames;
     const row = this.#row;

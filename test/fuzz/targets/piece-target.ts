@@ -10,7 +10,10 @@ import type { BoundComponent } from '../../compliance/run-through-bindings.ts';
 import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
-/** A target for each built piece: frames that no honest network makes, offers, times, joins and leaves, from a tape of bytes. */
+/**
+ * A target for each built piece: frames that no honest network makes, offers, times, joins and leaves, from a
+ * tape of bytes.
+ */
 export function pieceTargets(): readonly FuzzTarget[] {
   const folder = join(packageRoot(), 'dist', 'pieces');
   if (!existsSync(folder)) return [];

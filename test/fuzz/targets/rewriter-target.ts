@@ -11,8 +11,8 @@ import { v8 } from '../../../host/engine/wasm/webassembly-engine.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Core modules that the engine finds valid: rewritten they are valid too, or refused; and what they export does the same, as
- * far as fuel goes.
+ * Core modules that the engine finds valid: rewritten they are valid too, or refused; and what they export
+ * does the same, as far as fuel goes.
  */
 export const rewriterTarget: FuzzTarget = {
   name: 'rewriter',
@@ -63,7 +63,8 @@ class RewriterRun implements OpenTarget {
       if (!isCallable(item) || !isCallable(like)) continue;
       fuel.refuel(FUEL);
       const changed = attempt(() => String(item(...ARGUMENTS)));
-      // One that does not end within its fuel might never end without it. And caps make a difference that is wanted.
+      // One that does not end within its fuel might never end without it. And caps make a difference that is
+      // wanted.
       if (fuel.left < 0 || fuel.wasMemoryRefused || changed.trap?.includes('call stack')) return 1;
       const plain = attempt(() => String(like(...ARGUMENTS)));
       insist(

@@ -10,7 +10,10 @@ import { stackText } from '../../../host/stack/testing/stack-arbitrary.ts';
 import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
-/** Two texts, divided by a zero byte: read, written, matched, and put into a classifier. Pieces write such texts. */
+/**
+ * Two texts, divided by a zero byte: read, written, matched, and put into a classifier. Pieces write such
+ * texts.
+ */
 export const stackTarget: FuzzTarget = {
   name: 'stacks',
   summary: 'the notation of stacks, and what matches what',

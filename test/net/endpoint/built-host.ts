@@ -6,8 +6,9 @@ import { buildAddon } from '../../../tools/build-addon.mjs';
 import { projectRoot } from '../project-root.ts';
 
 /**
- * The folder with the endpoints as JavaScript, as they are now, and the addon where they look for it: for what has to run
- * in another network namespace, hence in another process. Made once for a test file, and gone with it.
+ * The folder with the endpoints as JavaScript, as they are now, and the addon where they look for it: for
+ * what has to run in another network namespace, hence in another process. Made once for a test file, and gone
+ * with it.
  */
 export function builtHost(): string {
   built ??= build();

@@ -6,8 +6,8 @@ import type { NetLab } from '../net-lab.ts';
 import { builtHost } from './built-host.ts';
 
 /**
- * One native piece in a process of its own in a namespace, driven from the test by lines of text: `offer`, `leave`, `send`,
- * `counters`, `close`. Frames that arrive are printed in hexadecimal.
+ * One native piece in a process of its own in a namespace, driven from the test by lines of text: `offer`,
+ * `leave`, `send`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
  */
 export class NativePieceProcess {
   readonly running: Running;

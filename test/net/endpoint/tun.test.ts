@@ -8,7 +8,10 @@ import { NativePieceProcess } from './native-piece.ts';
 
 const ready = /^ready (\S+)$/m;
 
-/** How a device is; with `isLinkLocal`, less the address that Linux gives to devices it was not told to leave alone. */
+/**
+ * How a device is; with `isLinkLocal`, less the address that Linux gives to devices it was not told to leave
+ * alone.
+ */
 async function shown(host: Namespace, device: string, isLinkLocal = false) {
   const [link = {}] = JSON.parse(
     (await host.runAnyway(['ip', '-j', 'addr', 'show', 'dev', device])).stdout || '[{}]',
@@ -157,7 +160,8 @@ describe('a tun device', () => {
     expect(await refusal(halfWay)).toMatch(/refused FT_TUN_DEVICE .*add route 203.0.113.0.24.*free true/);
     expect((await host.runAnyway(['ip', 'link', 'show', 'fun1'])).status).toBe(1);
     if (!hasCommand('setpriv')) skip('setpriv is not installed');
-    // Without any right, but still the owner of /dev/net/tun; in a user namespace there is no other user to become.
+    // Without any right, but still the owner of /dev/net/tun; in a user namespace there is no other user to
+    // become.
     const powerless = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'];
     expect(await refusal([['device', 'fun2']], powerless)).toMatch(
       /refused FT_TUN_PERMISSION .*ip tuntap add dev fun2.*free true/,
@@ -195,7 +199,8 @@ describe('a tun device', () => {
       await host.ip('link', 'set', 'ours', 'mtu', '1280');
       await host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'ours');
       await host.ip('link', 'set', 'ours', 'up');
-      // Without any right, but the owner of the device and of /dev/net/tun; in a user namespace there is no other user.
+      // Without any right, but the owner of the device and of /dev/net/tun; in a user namespace there is no
+      // other user.
       const powerless = ['setpriv', '--inh-caps=-all', '--bounding-set=-all'];
       const settings: [string, string][] = [
         ['device', 'ours'],

@@ -1,7 +1,11 @@
-// A piece whose every word could steer a terminal, for tests of what is shown: the setting `where` says which of its words do.
+// A piece whose every word could steer a terminal, for tests of what is shown: the setting `where` says which
+// of its words do.
 import { Batch, Description, Direction, Kind, Level, Outcome, Piece, Reach, Settings, Wish, log, offerText, edgeOf } from 'funnel-tunnel/as';
 
-/** An escape sequence that sets a title, one that clears the screen, a line that is forged, and a mark that turns the direction of writing. */
+/**
+ * An escape sequence that sets a title, one that clears the screen, a line that is forged, and a mark that
+ * turns the direction of writing.
+ */
 const EVIL = '\x1b]0;owned\x07\x1b[2J\r\nfault: other: FT_FAULT_TRAP\u202e\u0085\u061c\ufeff\u200b\u3164\udb40\udc41\ue000';
 
 class Gaudy extends Piece {

@@ -1,4 +1,5 @@
-// A piece of many deeds, for tests of the host: the setting `deed` says which. It does it with the first frame that comes.
+// A piece of many deeds, for tests of the host: the setting `deed` says which. It does it with the first
+// frame that comes.
 import {
   Batch, Description, Direction, Joining, Kind, Level, Outcome, PartMarks, Piece, Reach, Role, Settings, State, Text, edgeOf, listen, log,
   offerText, protocolNumber, unlisten,

@@ -31,6 +31,7 @@ export {
   unlisten,
   utcSeconds,
 } from './host';
+export { KeyedHash } from './keyed-hash';
 export { Line } from './line';
 export { room } from './memory';
 export { Outcome } from './outcome';
@@ -39,3 +40,4 @@ export { protocolNumber } from './runtime';
 export { parseIpv4, Settings } from './settings';
 export { State } from './state';
 export { List, Text, writeUtf8 } from './text';
+export { TextEdit } from './text-edit';

@@ -41,6 +41,16 @@ export function room(size: i32): usize {
   return at;
 }
 
+/** Bytes that one `room` could still have. */
+export function roomLeft(): i32 {
+  return <i32>(end - next);
+}
+
+/** Gives back the end of the room that was taken last: of its bytes from `at` on, only `size` are kept. */
+export function shrinkRoom(at: usize, size: i32): void {
+  next = aligned(at + size);
+}
+
 /** Where the arena that goes out ends. */
 export function arenaEnd(): usize {
   return next;

@@ -10,6 +10,10 @@ import { type ComplianceOptions, complianceChecks } from './compliance-checks.ts
 const SETTINGS: Record<string, ComplianceOptions['settings']> = {
   '6bed4': [['router', '192.0.2.1']],
   '6bed4-router': [['address', '192.0.2.1']],
+  sipproxy64: [
+    ['ipv4', '192.0.2.1'],
+    ['ipv6', '2001:db8::1'],
+  ],
 };
 
 /**

@@ -226,6 +226,10 @@ const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ['carrier', 'ipv4/udp'],
     ['remote', '192.0.2.2'],
   ],
+  sipproxy64: [
+    ['ipv4', '192.0.2.1'],
+    ['ipv6', '2001:db8::1'],
+  ],
 };
 /** The Edge at which what comes out is sent back in. */
 const MIRRORS: Readonly<Record<string, string>> = { 'frame-sequence': 'carrier' };

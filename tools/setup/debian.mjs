@@ -29,6 +29,7 @@ const NEEDED = {
     { package: 'lld', command: 'wasm-ld' },
     { package: 'libusrsctp-examples', files: ['/usr/lib/usrsctp/tsctp'] },
     { package: 'netbase', files: ['/etc/services'] },
+    { package: 'sip-tester', command: 'sipp' },
   ],
 };
 

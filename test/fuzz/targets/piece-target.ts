@@ -37,6 +37,10 @@ function pieceTarget(name: string, file: string): FuzzTarget {
 const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   '6bed4': [['router', '192.0.2.1']],
   '6bed4-router': [['address', '192.0.2.1']],
+  sipproxy64: [
+    ['ipv4', '192.0.2.1'],
+    ['ipv6', '2001:db8::1'],
+  ],
 };
 
 class PieceRun implements OpenTarget {

@@ -1,0 +1,142 @@
+import { room, roomLeft, shrinkRoom } from './memory';
+
+/**
+ * A copy of text with changes, written into the arena without allocating: a cursor goes through the source, and what it passes is
+ * copied or left out; new text is put in between. So what is not named stays byte for byte.
+ *
+ * ```ts
+ * edit.begin(at, to, 1400);
+ * edit.upTo(hostAt).skipTo(hostTo).text('[2001:db8::1]').rest();
+ * if (!edit.isWhole) …                    // it did not fit
+ * out.bytes(sip, Role.Header, 0, edit.address, edit.length);
+ * ```
+ *
+ * One is under way at a time: between `begin` and `end`, take no other room.
+ */
+export class TextEdit {
+  /** Where the new text stands. */
+  address: usize = 0;
+  /** Whether all that was put went in. */
+  isWhole: bool = false;
+  /** How often something was put in or left out. */
+  changes: i32 = 0;
+  private cursor: usize = 0;
+  private sourceTo: usize = 0;
+  private next: usize = 0;
+  private limit: usize = 0;
+
+  /** Bytes of the new text so far. */
+  get length(): i32 {
+    return <i32>(this.next - this.address);
+  }
+
+  /** Where in the source the cursor is. */
+  get source(): usize {
+    return this.cursor;
+  }
+
+  /** Begins with the cursor at the start of a source; the new text may have `most` bytes. */
+  begin(from: usize, to: usize, most: i32): TextEdit {
+    this.cursor = from;
+    this.sourceTo = to;
+    this.changes = 0;
+    const size = min(most, roomLeft());
+    this.address = size > 0 ? room(size) : 0;
+    this.isWhole = this.address != 0;
+    this.next = this.address;
+    this.limit = this.isWhole ? this.address + size : 0;
+    return this;
+  }
+
+  /** Copies the source up to `at`, which is behind the cursor or at it. */
+  upTo(at: usize): TextEdit {
+    this.put(this.cursor, at);
+    this.cursor = at;
+    return this;
+  }
+
+  /** Goes on with another source: what was left of the one before is left out. */
+  goTo(from: usize, to: usize): TextEdit {
+    this.cursor = from;
+    this.sourceTo = to;
+    return this;
+  }
+
+  /** Leaves the source out, up to `at`. */
+  skipTo(at: usize): TextEdit {
+    if (at == this.cursor) return this;
+    this.cursor = at;
+    this.changes++;
+    return this;
+  }
+
+  /** Copies what is left of the source, and gives back the room that is not needed. */
+  rest(): TextEdit {
+    this.upTo(this.sourceTo);
+    return this.end();
+  }
+
+  /** Ends it, without what is left of the source. */
+  end(): TextEdit {
+    if (this.address != 0) shrinkRoom(this.address, this.length);
+    return this;
+  }
+
+  /** Puts in text of ASCII. */
+  text(text: string): TextEdit {
+    const length = text.length;
+    this.changes++;
+    if (!this.hasRoom(length)) return this;
+    const at = changetype<usize>(text);
+    for (let i = 0; i < length; i++) store<u8>(this.next + i, <u8>load<u16>(at + i * 2));
+    this.next += length;
+    return this;
+  }
+
+  /** Puts in bytes. */
+  bytes(from: usize, to: usize): TextEdit {
+    this.changes++;
+    this.put(from, to);
+    return this;
+  }
+
+  byte(value: u32): TextEdit {
+    this.changes++;
+    if (!this.hasRoom(1)) return this;
+    store<u8>(this.next, <u8>value);
+    this.next++;
+    return this;
+  }
+
+  /** Puts in a number, in decimal. */
+  number(value: u32): TextEdit {
+    let scale: u32 = 1;
+    while (value / scale >= 10) scale *= 10;
+    for (; scale > 0; scale /= 10) this.byte(0x30 + ((value / scale) % 10));
+    return this;
+  }
+
+  /** Puts in 16 hexadecimal digits. */
+  hex64(value: u64): TextEdit {
+    for (let shift = 60; shift >= 0; shift -= 4) {
+      const digit = <u32>(value >> <u64>shift) & 15;
+      this.byte(digit < 10 ? 0x30 + digit : 0x57 + digit);
+    }
+    return this;
+  }
+
+  private put(from: usize, to: usize): void {
+    if (to < from || !this.hasRoom(<i32>(to - from))) {
+      this.isWhole = false;
+      return;
+    }
+    memory.copy(this.next, from, to - from);
+    this.next += to - from;
+  }
+
+  private hasRoom(size: i32): bool {
+    if (size <= <i32>(this.limit - this.next)) return true;
+    this.isWhole = false;
+    return false;
+  }
+}

@@ -1,0 +1,102 @@
+// Text of protocols, in bytes: what is compared, and numbers. `from` is where a text begins, `to` is behind its end.
+
+/** Questions about ASCII text that stands in memory. Nothing here allocates. */
+export abstract class Ascii {
+  @inline static readonly TAB: u32 = 0x09;
+  @inline static readonly LF: u32 = 0x0a;
+  @inline static readonly CR: u32 = 0x0d;
+  @inline static readonly SPACE: u32 = 0x20;
+  @inline static readonly QUOTE: u32 = 0x22;
+
+  /** A letter in lower case; any other byte as it is. */
+  @inline static lower(byte: u32): u32 {
+    return byte - 0x41 < 26 ? byte | 0x20 : byte;
+  }
+
+  @inline static isDigit(byte: u32): bool {
+    return byte - 0x30 < 10;
+  }
+
+  /** Space, tab, or a byte of a line end: inside of a folded value all of them are white space. */
+  @inline static isSpace(byte: u32): bool {
+    return byte == 0x20 || byte == 0x09 || byte == 0x0d || byte == 0x0a;
+  }
+
+  /** Whether the text is this one, letters of both cases being equal. `text` is in lower case. */
+  static is(from: usize, to: usize, text: string): bool {
+    return <i32>(to - from) == text.length && Ascii.begins(from, to, text);
+  }
+
+  /** Whether the text begins with this one, letters of both cases being equal. `text` is in lower case. */
+  static begins(from: usize, to: usize, text: string): bool {
+    const length = text.length;
+    if (<i32>(to - from) < length) return false;
+    const at = changetype<usize>(text);
+    for (let i = 0; i < length; i++) {
+      if (Ascii.lower(load<u8>(from + i)) != <u32>load<u16>(at + i * 2)) return false;
+    }
+    return true;
+  }
+
+  /** Whether the text is this one, byte for byte. */
+  static isExactly(from: usize, to: usize, text: string): bool {
+    const length = text.length;
+    if (<i32>(to - from) != length) return false;
+    const at = changetype<usize>(text);
+    for (let i = 0; i < length; i++) if (<u32>load<u8>(from + i) != <u32>load<u16>(at + i * 2)) return false;
+    return true;
+  }
+
+  /** Whether two texts are equal, byte for byte. */
+  static equals(a: usize, aTo: usize, b: usize, bTo: usize): bool {
+    return aTo - a == bTo - b && memory.compare(a, b, aTo - a) == 0;
+  }
+
+  /** Behind white space. */
+  @inline static skipSpace(from: usize, to: usize): usize {
+    let at = from;
+    while (at < to && Ascii.isSpace(load<u8>(at))) at++;
+    return at;
+  }
+
+  /** Before white space at the end. */
+  @inline static trimEnd(from: usize, to: usize): usize {
+    let at = to;
+    while (at > from && Ascii.isSpace(load<u8>(at - 1))) at--;
+    return at;
+  }
+
+  /** Where the byte stands first, or `to`. */
+  static find(from: usize, to: usize, byte: u32): usize {
+    let at = from;
+    while (at < to && <u32>load<u8>(at) != byte) at++;
+    return at;
+  }
+
+  /** Behind the line end of the line that begins here; `to` where it has none. */
+  @inline static lineEnd(from: usize, to: usize): usize {
+    const at = Ascii.find(from, to, Ascii.LF);
+    return at < to ? at + 1 : to;
+  }
+
+  /** A number in decimal digits and nothing else; -1 for anything else, and above `most`. */
+  static number(from: usize, to: usize, most: i64): i64 {
+    if (from >= to) return -1;
+    let value: i64 = 0;
+    for (let at = from; at < to; at++) {
+      const digit = <u32>load<u8>(at) - 0x30;
+      if (digit > 9) return -1;
+      value = value * 10 + digit;
+      // Zeros in front may go on for ever; digits that count may not.
+      if (value > most) return -1;
+    }
+    return value;
+  }
+
+  /** The value of a hexadecimal digit, or -1. */
+  @inline static hexDigit(byte: u32): i32 {
+    if (Ascii.isDigit(byte)) return <i32>byte - 0x30;
+    const letter = (byte | 0x20) - 0x61;
+    return letter < 6 ? <i32>letter + 10 : -1;
+  }
+}

@@ -1,0 +1,257 @@
+// What the message at hand is to a call: which dialog it belongs to, which side sent it, what its description says, and what becomes of
+// the dialog. Who began the dialog is side 0.
+
+import { TextEdit } from "funnel-tunnel/as";
+import { Ascii } from "funnel-tunnel/as/views/ascii";
+import { SipAddress, SipMessage, SipParameter } from "funnel-tunnel/as/views/sip";
+import { Body } from "./body";
+import { Datagram } from "./datagram";
+import { Dialogs, NO_DIALOG, Phase } from "./dialogs";
+import { NO_PAIR, Ports } from "./ports";
+import { Reason } from "./reasons";
+import { Purpose, Secret } from "./secret";
+import { Carried, Session } from "./session";
+import { NO_STREAM, Streams } from "./streams";
+
+const sdp = new TextEdit();
+const body = new TextEdit();
+
+export abstract class Call {
+  /** The body as it goes on, where it is another one; `at` is 0 where it stays. */
+  static at: usize = 0;
+  static length: i32 = 0;
+  private static dialog: i32 = NO_DIALOG;
+  /** The side that sent the message. */
+  private static side: i32 = 0;
+  private static fromKey: u64 = 0;
+  private static toKey: u64 = 0;
+  private static fromTag: u64 = 0;
+  /** 0 where there is none. */
+  private static toTag: u64 = 0;
+
+  /** Takes the message at hand, which goes on into `family`. `Reason.none`, or why it cannot go on. */
+  static take(now: f64, family: u32): Reason {
+    Call.at = 0;
+    const isInvite = SipMessage.isMethod("INVITE");
+    const isUpdate = SipMessage.isMethod("UPDATE");
+    const mayDescribe = isInvite || isUpdate || SipMessage.isMethod("PRACK") || SipMessage.isMethod("ACK");
+    const isBye = SipMessage.isMethod("BYE");
+    if (!mayDescribe && !isBye) return Reason.none;
+    Call.readTags();
+    const hasSdp = mayDescribe && Body.findSdp() && Session.read(Body.sdpAt, Body.sdpTo);
+    if (hasSdp && Session.isTooLong) return Reason.tooManyStreams;
+    if (SipMessage.isRequest) Call.findOfRequest(family);
+    else Call.findOfResponse(now, family, hasSdp);
+    if (hasSdp) {
+      const reason = Call.describe(now, family);
+      if (reason != Reason.none) return reason;
+    }
+    if (Call.dialog == NO_DIALOG) return Reason.none;
+    Dialogs.hear(Call.dialog, now);
+    if (SipMessage.isRequest) {
+      if (isBye) Dialogs.finish(Call.dialog, now);
+      else if (isInvite && Call.toTag == 0 && Dialogs.phase(Call.dialog) == Phase.ended) Dialogs.setUp(Call.dialog, now);
+    } else if (SipMessage.status >= 200) {
+      if (isInvite) Call.answerInvite(now);
+      else if (!isBye) Call.answerOffer(now, isUpdate);
+    }
+    return Reason.none;
+  }
+
+  private static readTags(): void {
+    Call.fromTag = readTag(SipMessage.fromAt, SipMessage.fromTo);
+    Call.fromKey = keyOf();
+    Call.toTag = readTag(SipMessage.toAt, SipMessage.toTo);
+    Call.toKey = keyOf();
+  }
+
+  /** Which dialog, and whose message it is: exactly, or with a side that has changed its family. */
+  private static findOfRequest(family: u32): void {
+    Call.side = 0;
+    Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, Datagram.family);
+    if (Call.dialog == NO_DIALOG && Call.toTag != 0) {
+      Call.side = 1;
+      Call.dialog = Dialogs.find(Call.toKey, Call.fromTag, family);
+      if (Call.dialog == NO_DIALOG) Call.dialog = Dialogs.find(Call.toKey, Call.fromTag, 0);
+      if (Call.dialog == NO_DIALOG) {
+        Call.side = 0;
+        Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, 0);
+      }
+    }
+    // An INVITE that comes again after somebody has answered it.
+    if (Call.dialog == NO_DIALOG && Call.toTag == 0) Call.dialog = Dialogs.findAny(Call.fromKey, Datagram.family);
+    if (Call.dialog != NO_DIALOG) Dialogs.setFamily(Call.dialog, Call.side, Datagram.family);
+  }
+
+  /** An answer comes from whom the request went to, in a dialog that either side may have begun. */
+  private static findOfResponse(now: f64, family: u32, hasSdp: bool): void {
+    Call.side = 1;
+    Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, family);
+    if (Call.dialog != NO_DIALOG) return;
+    Call.dialog = Dialogs.find(Call.toKey, Call.fromTag, Datagram.family);
+    if (Call.dialog == NO_DIALOG) Call.dialog = Dialogs.find(Call.toKey, Call.fromTag, 0);
+    if (Call.dialog != NO_DIALOG) {
+      Call.side = 0;
+      return;
+    }
+    Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, 0);
+    if (Call.dialog != NO_DIALOG || Call.toTag == 0) return;
+    const isFirst = Dialogs.find(Call.fromKey, 0, family);
+    if (isFirst != NO_DIALOG) {
+      Call.dialog = isFirst;
+      if (hasSdp || (SipMessage.status >= 200 && SipMessage.status < 300)) Dialogs.setTag(isFirst, Call.toTag);
+      return;
+    }
+    const sibling = Dialogs.findAny(Call.fromKey, family);
+    if (sibling != NO_DIALOG && hasSdp) Call.dialog = Dialogs.fork(now, sibling, Call.toTag);
+    else Call.dialog = sibling;
+  }
+
+  /** The description says where the sender is, and goes on with where we are. */
+  private static describe(now: f64, family: u32): Reason {
+    const other = 1 - Call.side;
+    const into = Call.dialog == NO_DIALOG ? family : Dialogs.mediaFamily(Call.dialog, other);
+    let isRelayed = false;
+    for (let line = 0; line < Session.lineCount; line++) {
+      if (Session.carried(line) == Carried.no || Session.familyOf(line) == 0) continue;
+      if (Session.familyOf(line) == into && (Call.dialog == NO_DIALOG || Dialogs.stream(Call.dialog, line) == NO_STREAM)) continue;
+      const reason = Call.relay(now, line, into, family);
+      if (reason != Reason.none) return reason;
+      isRelayed = true;
+    }
+    if (Call.dialog != NO_DIALOG) {
+      Dialogs.setHeld(Call.dialog, Session.isHeld);
+      for (let line = 0; line < Session.lineCount; line++) {
+        if (Session.carried(line) == Carried.no || Session.familyOf(line) == 0) continue;
+        Dialogs.setMediaFamily(Call.dialog, Call.side, Session.familyOf(line));
+        break;
+      }
+      if (SipMessage.isRequest && !SipMessage.isMethod("ACK")) Dialogs.setOffering(Call.dialog, Call.side);
+    }
+    if (!isRelayed && !Session.differs(into)) return Reason.none;
+    return Call.write(into);
+  }
+
+  private static relay(now: f64, line: i32, into: u32, family: u32): Reason {
+    if (Call.dialog == NO_DIALOG) {
+      Call.dialog = SipMessage.isRequest
+        ? Dialogs.add(now, Call.fromKey, Call.toTag, Datagram.family, family)
+        : Dialogs.add(now, Call.fromKey, Call.toTag, family, Datagram.family);
+      if (Call.dialog == NO_DIALOG) return Reason.callsFull;
+    }
+    const other = 1 - Call.side;
+    let stream = Dialogs.stream(Call.dialog, line);
+    if (stream == NO_STREAM) {
+      // A call that has ended gets nothing new.
+      if (Dialogs.phase(Call.dialog) == Phase.ended && Call.toTag != 0) return Reason.none;
+      stream = Dialogs.addStream(Call.dialog, line);
+      if (stream == NO_STREAM) return Reason.callsFull;
+    }
+    Streams.locate(stream * 2 + Call.side, Session.rtp(line), Session.rtcp(line), Datagram.source);
+    const end = stream * 2 + other;
+    let pair = Streams.pair(end);
+    if (pair == NO_PAIR || Streams.family(end) != into) {
+      pair = Ports.take(now, into);
+      if (pair == NO_PAIR) return Reason.noPorts;
+      Streams.dropPair(end);
+      Streams.setPair(end, into, pair);
+    }
+    Session.relay(line, Ports.port(pair));
+    return Reason.none;
+  }
+
+  private static write(into: u32): Reason {
+    const length = <i32>(Session.to - Session.at);
+    sdp.begin(Session.at, Session.to, length * 2 + 1024);
+    Session.write(sdp, into);
+    sdp.end();
+    if (!sdp.isWhole) return Reason.noRoom;
+    Call.at = sdp.address;
+    Call.length = sdp.length;
+    if (Body.isAlone) return Reason.none;
+    // A part of several: the others stay byte for byte.
+    const all = <i32>(SipMessage.bodyTo - SipMessage.bodyAt);
+    body.begin(SipMessage.bodyAt, SipMessage.bodyTo, all + sdp.length + 16);
+    if (Body.lengthAt != 0) body.upTo(Body.lengthAt).number(sdp.length).skipTo(Body.lengthTo);
+    body.upTo(Body.sdpAt).bytes(sdp.address, sdp.address + sdp.length).skipTo(Body.sdpTo).rest();
+    if (!body.isWhole) return Reason.noRoom;
+    Call.at = body.address;
+    Call.length = body.length;
+    return Reason.none;
+  }
+
+  /** A final answer to INVITE: the call is there, or will not be; or a change of it is refused. */
+  private static answerInvite(now: f64): void {
+    if (SipMessage.status < 300) {
+      Dialogs.establish(Call.dialog, now, sessionMs());
+      settle(Call.dialog);
+      for (let each = Dialogs.findAny(Call.fromKey, 0); each != NO_DIALOG; each = Dialogs.nextOfCall(each)) {
+        if (each != Call.dialog && Dialogs.phase(each) == Phase.setup) Dialogs.fade(each, now);
+      }
+      return;
+    }
+    if (Dialogs.phase(Call.dialog) != Phase.setup) {
+      goBack(Call.dialog);
+      return;
+    }
+    for (let each = Dialogs.findAny(Call.fromKey, 0); each != NO_DIALOG; each = Dialogs.nextOfCall(each)) {
+      if (Dialogs.phase(each) == Phase.setup) Dialogs.finish(each, now);
+    }
+  }
+
+  /** A final answer to UPDATE or PRACK. */
+  private static answerOffer(now: f64, isUpdate: bool): void {
+    if (SipMessage.status >= 300) {
+      goBack(Call.dialog);
+      return;
+    }
+    settle(Call.dialog);
+    if (isUpdate && Dialogs.phase(Call.dialog) == Phase.established) Dialogs.establish(Call.dialog, now, sessionMs());
+  }
+}
+
+/** What was offered holds. */
+function settle(dialog: i32): void {
+  for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream)) {
+    Streams.settle(stream * 2);
+    Streams.settle(stream * 2 + 1);
+  }
+  Dialogs.setOffering(dialog, -1);
+}
+
+/** What was offered does not hold: what did before does. */
+function goBack(dialog: i32): void {
+  const side = Dialogs.offering(dialog);
+  if (side < 0) return;
+  for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream)) {
+    Streams.goBack(stream * 2 + side);
+  }
+  Dialogs.setOffering(dialog, -1);
+}
+
+/** The hash of a tag, 0 where there is none. `keyOf` is then that of the call which it began. */
+function readTag(from: usize, to: usize): u64 {
+  tagAt = 0;
+  tagTo = 0;
+  if (!SipAddress.read(from, to) || !SipParameter.find(SipAddress.parametersAt, to, "tag")) return 0;
+  tagAt = SipParameter.valueAt;
+  tagTo = SipParameter.valueTo;
+  return tagTo == tagAt ? 0 : Secret.of(Purpose.party, tagAt, tagTo);
+}
+
+let tagAt: usize = 0;
+let tagTo: usize = 0;
+
+function keyOf(): u64 {
+  return Secret.begin(Purpose.call).bytes(SipMessage.callIdAt, SipMessage.callIdTo).byte(0).bytes(tagAt, tagTo).end();
+}
+
+/** Session-Expires in milliseconds; 0 where there is none (RFC 4028 §4). */
+function sessionMs(): f64 {
+  const at = SipMessage.sessionExpiresAt;
+  if (at == 0) return 0;
+  let to = at;
+  while (to < SipMessage.sessionExpiresTo && Ascii.isDigit(load<u8>(to))) to++;
+  const seconds = Ascii.number(at, to, 0x7fffffff);
+  return seconds <= 0 ? 0 : <f64>seconds * 1000;
+}

@@ -1,0 +1,114 @@
+// What is around a message: an IP and a UDP header. Of the frame at hand they are read, for one that leaves they are written.
+
+import { Frame, Outcome, PartMarks, Role } from "funnel-tunnel/as";
+import { IpText } from "funnel-tunnel/as/views/ip-text";
+import { Ipv4 } from "funnel-tunnel/as/views/ipv4";
+import { Ipv6, Ipv6Address } from "funnel-tunnel/as/views/ipv6";
+import { Udp } from "funnel-tunnel/as/views/udp";
+import { Configuration } from "./configuration";
+import { familyOf, portOf, setPort } from "./endpoint";
+import { Protocols } from "./protocols";
+
+@inline const TTL: u32 = 64;
+
+/** The datagram at hand. There is one at a time. */
+export abstract class Datagram {
+  /** Where it came from. */
+  static readonly source: usize = memory.data(24, 8);
+  static family: u32 = 0;
+  static destinationPort: u32 = 0;
+  static trafficClass: u32 = 0;
+  /** The index of the part behind the UDP header, and of the first trailer that is not of our concern. */
+  static first: i32 = 0;
+  static last: i32 = 0;
+
+  /** Reads the headers. False when they are not there. */
+  static read(frame: Frame): bool {
+    const ip = frame.header(0);
+    const udp = frame.header(1);
+    if (ip === null || udp === null || udp.protocol != Protocols.udp || !Udp.fits(udp.bytes, udp.length)) return false;
+    const at = ip.bytes;
+    if (ip.protocol == Protocols.ipv4) {
+      if (!Ipv4.fits(at, ip.length)) return false;
+      Datagram.family = 4;
+      IpText.putIpv4(Datagram.source, Ipv4.source(at));
+      Datagram.trafficClass = Ipv4.trafficClass(at);
+    } else {
+      if (ip.protocol != Protocols.ipv6 || !Ipv6.fits(at, ip.length)) return false;
+      // A mapped address is one of IPv4, which comes by no packet of IPv6.
+      if (IpText.family(Ipv6.source(at)) == 4) return false;
+      Datagram.family = 6;
+      Ipv6Address.copy(Datagram.source, Ipv6.source(at));
+      Datagram.trafficClass = Ipv6.trafficClass(at);
+    }
+    setPort(Datagram.source, Udp.sourcePort(udp.bytes));
+    Datagram.destinationPort = Udp.destinationPort(udp.bytes);
+    Datagram.first = <i32>frame.skipHeaders + 2;
+    Datagram.last = <i32>frame.partCount - <i32>frame.skipTrailers;
+    return true;
+  }
+}
+
+/** The contents of the datagram at hand as one run of bytes. */
+export abstract class Contents {
+  static at: usize = 0;
+  static to: usize = 0;
+
+  /** As a rule they stand one behind the other; a piece in front may have put them together from several places. False when there is no room. */
+  static read(frame: Frame, out: Outcome): bool {
+    let length = 0;
+    let isRun = true;
+    let at: usize = 0;
+    for (let i = Datagram.first; i < Datagram.last; i++) {
+      const part = frame.part(i);
+      if (i == Datagram.first) Contents.at = part.bytes;
+      else if (part.bytes != at && part.length > 0) isRun = false;
+      at = part.bytes + part.length;
+      length += <i32>part.length;
+    }
+    if (isRun) {
+      if (length == 0) Contents.at = 0;
+      Contents.to = Contents.at + length;
+      return true;
+    }
+    const room = out.room(length);
+    if (room == 0) return false;
+    Contents.at = room;
+    Contents.to = room + length;
+    let to = room;
+    for (let i = Datagram.first; i < Datagram.last; i++) {
+      const part = frame.part(i);
+      memory.copy(to, part.bytes, part.length);
+      to += part.length;
+    }
+    return true;
+  }
+}
+
+/**
+ * Begins a frame to an endpoint, from our own address and a port of ours; its contents follow. Lengths and checksums are
+ * left to the host. False when the Edge of that family is not joined, or nothing more fits: then nothing was added.
+ */
+export function beginDatagram(out: Outcome, edge: i32, shape: u16, ticket: u32, localPort: u32, to: usize, trafficClass: u32): bool {
+  const family = familyOf(to);
+  // Two headers, and 30 parts at most behind them.
+  if (edge < 0 || out.framesLeft < 1 || out.partsLeft < 32) return false;
+  const network = family == 4 ? Ipv4.BYTES : Ipv6.BYTES;
+  const at = out.room(<i32>(network + Udp.BYTES));
+  if (at == 0) return false;
+  if (family == 4) {
+    Ipv4.begin(at, Ipv4.PROTOCOL_UDP, TTL, trafficClass);
+    store<u32>(Ipv4.addresses(at), load<u32>(Configuration.own4, 12));
+    store<u32>(Ipv4.addresses(at) + 4, load<u32>(to, 12));
+  } else {
+    Ipv6.begin(at, 0, Ipv6.NEXT_UDP, TTL);
+    Ipv6.setTrafficClass(at, trafficClass);
+    Ipv6Address.copy(Ipv6.source(at), Configuration.own6);
+    Ipv6Address.copy(Ipv6.destination(at), to);
+  }
+  Udp.begin(at + network, localPort, portOf(to));
+  out.begin(<u16>edge, shape, ticket);
+  out.bytes(family == 4 ? Protocols.ipv4 : Protocols.ipv6, Role.Header, PartMarks.Unfinished, at, network);
+  out.bytes(Protocols.udp, Role.Header, PartMarks.Unfinished, at + network, Udp.BYTES);
+  return true;
+}

@@ -1,0 +1,349 @@
+// Dialogs whose media we relay, and when they are over. A dialog is known by its Call-ID, the tag of who began it, and the tag of
+// who answers; texts are hashes under our own key, so each takes the same room.
+//
+//        SDP                     200 to INVITE              BYE, or a final refusal
+//   ---------------> setup ------------------> established -----------------------> ended ---linger---> (gone)
+//                      |  setup                     |  silence, hold, Session-Expires
+//                      +---------> (gone)           +----------> (gone)
+//
+// The first answer gives a dialog its second tag. An answer with another tag (a fork) makes a further dialog out of the first: what the
+// caller offered holds there too, and its port toward the callees is the same. One call may pass twice, when a proxy of the
+// other family sends it back: then the sides are of other families, and it is two dialogs.
+
+import { State } from "funnel-tunnel/as";
+import { Configuration } from "./configuration";
+import { NO_END, NO_STREAM, Streams } from "./streams";
+
+@inline export const NO_DIALOG: i32 = -1;
+
+export const enum Phase {
+  none,
+  setup,
+  established,
+  ended,
+}
+
+@inline const KEY: usize = 0;
+/** 0 while nobody has answered. */
+@inline const TAG: usize = 8;
+/** When it is over whatever happens; Infinity for never. */
+@inline const DEADLINE: usize = 16;
+/** When something was last heard of it. */
+@inline const HEARD: usize = 24;
+@inline const BEGAN: usize = 32;
+@inline const FIRST: usize = 40;
+@inline const CHAINED: usize = 44;
+@inline const PHASE: usize = 48;
+@inline const IS_HELD: usize = 49;
+/** By side: the family of its signalling, and that of its media as its SDP said (0: it has said none). */
+@inline const FAMILIES: usize = 50;
+@inline const MEDIA: usize = 52;
+/** The side whose offer is not answered yet, and 1; 0 for none. */
+@inline const OFFERING: usize = 54;
+@inline const DIALOG: usize = 56;
+
+@inline const BUCKETS: i32 = 1024;
+
+let table: usize = 0;
+let capacity: i32 = 0;
+let firstFree: i32 = NO_DIALOG;
+let count: i32 = 0;
+/** Records from here on were never used. */
+let used: i32 = 0;
+const buckets: StaticArray<i32> = new StaticArray<i32>(BUCKETS);
+
+export abstract class Dialogs {
+  static start(): void {
+    capacity = Configuration.calls;
+    table = heap.alloc(<usize>capacity * DIALOG);
+    memory.fill(table, 0, <usize>capacity * DIALOG);
+    firstFree = NO_DIALOG;
+    for (let i = capacity - 1; i >= 0; i--) free(i);
+    count = 0;
+    used = 0;
+    for (let i = 0; i < BUCKETS; i++) unchecked((buckets[i] = NO_DIALOG));
+  }
+
+  static get count(): i32 {
+    return count;
+  }
+
+  /**
+   * The dialog of these, or `NO_DIALOG`.
+   *
+   * @param tag of who answers; 0 finds one that nobody has answered
+   * @param family of the side that began it; 0 for any
+   */
+  static find(key: u64, tag: u64, family: u32): i32 {
+    for (let i = unchecked(buckets[bucketOf(key)]); i != NO_DIALOG; i = load<i32>(at(i), CHAINED)) {
+      const record = at(i);
+      if (load<u64>(record, KEY) != key || load<u64>(record, TAG) != tag) continue;
+      if (family == 0 || Dialogs.family(i, 0) == family) return i;
+    }
+    return NO_DIALOG;
+  }
+
+  /** Any dialog of a call, whoever answers; the one that was made last. */
+  static findAny(key: u64, family: u32): i32 {
+    for (let i = unchecked(buckets[bucketOf(key)]); i != NO_DIALOG; i = load<i32>(at(i), CHAINED)) {
+      if (load<u64>(at(i), KEY) == key && (family == 0 || Dialogs.family(i, 0) == family)) return i;
+    }
+    return NO_DIALOG;
+  }
+
+  /** The next dialog of the same call behind this one, or `NO_DIALOG`. */
+  static nextOfCall(dialog: i32): i32 {
+    const key = load<u64>(at(dialog), KEY);
+    const family = Dialogs.family(dialog, 0);
+    for (let i = load<i32>(at(dialog), CHAINED); i != NO_DIALOG; i = load<i32>(at(i), CHAINED)) {
+      if (load<u64>(at(i), KEY) == key && Dialogs.family(i, 0) == family) return i;
+    }
+    return NO_DIALOG;
+  }
+
+  /** Makes a dialog; `NO_DIALOG` where there are as many as there may be. */
+  static add(now: f64, key: u64, tag: u64, family0: u32, family1: u32): i32 {
+    if (firstFree == NO_DIALOG) {
+      if (!Configuration.dropsOldest) return NO_DIALOG;
+      Dialogs.drop(oldest());
+    }
+    const dialog = firstFree;
+    const record = at(dialog);
+    firstFree = load<i32>(record, CHAINED);
+    memory.fill(record, 0, DIALOG);
+    store<u64>(record, key, KEY);
+    store<u64>(record, tag, TAG);
+    store<i32>(record, NO_STREAM, FIRST);
+    store<u8>(record, Phase.setup, PHASE);
+    store<u8>(record, <u8>family0, FAMILIES);
+    store<u8>(record, <u8>family1, FAMILIES + 1);
+    store<f64>(record, now + Configuration.setupMs, DEADLINE);
+    store<f64>(record, now, HEARD);
+    store<f64>(record, now, BEGAN);
+    link(dialog);
+    used = max(used, dialog + 1);
+    count++;
+    return dialog;
+  }
+
+  /** It is over: its streams end, and their ports are free. */
+  static drop(dialog: i32): void {
+    const record = at(dialog);
+    for (let stream = load<i32>(record, FIRST); stream != NO_STREAM; ) stream = Streams.end(stream);
+    unlink(dialog);
+    store<u8>(record, Phase.none, PHASE);
+    free(dialog);
+    count--;
+  }
+
+  @inline static phase(dialog: i32): Phase {
+    return <Phase>load<u8>(at(dialog), PHASE);
+  }
+
+  @inline static family(dialog: i32, side: i32): u32 {
+    return load<u8>(at(dialog) + side, FAMILIES);
+  }
+
+  @inline static setFamily(dialog: i32, side: i32, family: u32): void {
+    store<u8>(at(dialog) + side, <u8>family, FAMILIES);
+  }
+
+  /** The family in which a side takes media: that of its own SDP, else that of its signalling. */
+  static mediaFamily(dialog: i32, side: i32): u32 {
+    const family = load<u8>(at(dialog) + side, MEDIA);
+    return family != 0 ? family : Dialogs.family(dialog, side);
+  }
+
+  @inline static setMediaFamily(dialog: i32, side: i32, family: u32): void {
+    store<u8>(at(dialog) + side, <u8>family, MEDIA);
+  }
+
+  @inline static tag(dialog: i32): u64 {
+    return load<u64>(at(dialog), TAG);
+  }
+
+  /** Somebody has answered. */
+  @inline static setTag(dialog: i32, tag: u64): void {
+    store<u64>(at(dialog), tag, TAG);
+  }
+
+  @inline static firstStream(dialog: i32): i32 {
+    return load<i32>(at(dialog), FIRST);
+  }
+
+  /** The stream of an `m=` line, or `NO_STREAM`. */
+  static stream(dialog: i32, line: i32): i32 {
+    let stream = Dialogs.firstStream(dialog);
+    while (stream != NO_STREAM && Streams.line(stream) != line) stream = Streams.next(stream);
+    return stream;
+  }
+
+  static addStream(dialog: i32, line: i32): i32 {
+    const stream = Streams.add(dialog, line, Dialogs.firstStream(dialog));
+    if (stream != NO_STREAM) store<i32>(at(dialog), stream, FIRST);
+    return stream;
+  }
+
+  /** A further dialog of the same call, whose callee has another tag; `NO_DIALOG` where there is no room. */
+  static fork(now: f64, from: i32, tag: u64): i32 {
+    const key = load<u64>(at(from), KEY);
+    const dialog = Dialogs.add(now, key, tag, Dialogs.family(from, 0), Dialogs.family(from, 1));
+    // The one that was to be copied may have made room for it.
+    if (dialog == NO_DIALOG || dialog == from || load<u64>(at(from), KEY) != key) return dialog;
+    Dialogs.setMediaFamily(dialog, 0, load<u8>(at(from), MEDIA));
+    for (let stream = Dialogs.firstStream(from); stream != NO_STREAM; stream = Streams.next(stream)) {
+      const copy = Dialogs.addStream(dialog, Streams.line(stream));
+      if (copy == NO_STREAM) break;
+      Streams.copyOffer(copy * 2, stream * 2);
+      const pair = Streams.pair(stream * 2 + 1);
+      if (pair != NO_END) Streams.setPair(copy * 2 + 1, Streams.family(stream * 2 + 1), pair);
+    }
+    return dialog;
+  }
+
+  /** Something was heard of it. */
+  @inline static hear(dialog: i32, now: f64): void {
+    store<f64>(at(dialog), now, HEARD);
+  }
+
+  static setHeld(dialog: i32, isHeld: bool): void {
+    store<bool>(at(dialog), isHeld, IS_HELD);
+  }
+
+  /** The side that made an offer which is not answered; -1 for none. */
+  @inline static offering(dialog: i32): i32 {
+    return <i32>load<u8>(at(dialog), OFFERING) - 1;
+  }
+
+  @inline static setOffering(dialog: i32, side: i32): void {
+    store<u8>(at(dialog), <u8>(side + 1), OFFERING);
+  }
+
+  /** A request of setup came again, as after a challenge. */
+  static setUp(dialog: i32, now: f64): void {
+    store<u8>(at(dialog), Phase.setup, PHASE);
+    store<f64>(at(dialog), now + Configuration.setupMs, DEADLINE);
+  }
+
+  /** It was answered; it ends at the latest when the session does that was agreed on (RFC 4028), 0 for no such time. */
+  static establish(dialog: i32, now: f64, sessionMs: f64): void {
+    const record = at(dialog);
+    if (load<u8>(record, PHASE) == Phase.ended) return;
+    store<u8>(record, Phase.established, PHASE);
+    store<f64>(record, sessionMs > 0 ? now + sessionMs + Configuration.lingerMs : Infinity, DEADLINE);
+  }
+
+  /** It has ended; late packets still find their way. */
+  static finish(dialog: i32, now: f64): void {
+    const record = at(dialog);
+    if (load<u8>(record, PHASE) == Phase.ended) return;
+    store<u8>(record, Phase.ended, PHASE);
+    store<f64>(record, now + Configuration.lingerMs, DEADLINE);
+  }
+
+  /** It ends soon, if nothing else happens to it. */
+  static fade(dialog: i32, now: f64): void {
+    const record = at(dialog);
+    store<f64>(record, min(load<f64>(record, DEADLINE), now + Configuration.lingerMs), DEADLINE);
+  }
+
+  /** Drops what is over. Returns whether any is left. */
+  static expire(now: f64): bool {
+    for (let i = 0; i < used; i++) {
+      const record = at(i);
+      const phase = load<u8>(record, PHASE);
+      if (phase == Phase.none) continue;
+      let end = load<f64>(record, DEADLINE);
+      if (phase == Phase.established) {
+        end = min(end, load<f64>(record, HEARD) + (load<bool>(record, IS_HELD) ? Configuration.holdMs : Configuration.silenceMs));
+      }
+      if (end <= now) Dialogs.drop(i);
+    }
+    return count > 0;
+  }
+
+  static state(state: State): void {
+    let left = state.count(count, capacity);
+    for (let i = 0; left > 0; i++) {
+      if (state.isRestoring) {
+        if (Dialogs.add(0, 0, 0, 4, 6) == NO_DIALOG) return;
+        unlink(i);
+      } else if (Dialogs.phase(i) == Phase.none) {
+        continue;
+      }
+      left--;
+      const record = at(i);
+      store<u64>(record, state.u64(load<u64>(record, KEY)), KEY);
+      store<u64>(record, state.u64(load<u64>(record, TAG)), TAG);
+      store<f64>(record, state.instant(load<f64>(record, DEADLINE)), DEADLINE);
+      store<f64>(record, state.instant(load<f64>(record, HEARD)), HEARD);
+      store<f64>(record, state.instant(load<f64>(record, BEGAN)), BEGAN);
+      state.bytes(record + PHASE, <i32>(DIALOG - PHASE));
+      if (state.isRestoring) link(i);
+      streamsState(state, i);
+      if (Dialogs.phase(i) == Phase.none || Dialogs.phase(i) > Phase.ended) state.refuse("the state has a call of no known phase");
+    }
+  }
+}
+
+function streamsState(state: State, dialog: i32): void {
+  let streams = 0;
+  for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream)) streams++;
+  streams = state.count(streams, 64);
+  let stream = Dialogs.firstStream(dialog);
+  for (let i = 0; i < streams; i++) {
+    if (state.isRestoring) {
+      stream = Dialogs.addStream(dialog, 0);
+      if (stream == NO_STREAM) {
+        state.refuse("the state holds more streams than this version can");
+        return;
+      }
+    }
+    Streams.state(state, stream);
+    if (!state.isRestoring) stream = Streams.next(stream);
+  }
+}
+
+@inline
+function at(dialog: i32): usize {
+  return table + <usize>dialog * DIALOG;
+}
+
+@inline
+function bucketOf(key: u64): i32 {
+  return <i32>(key & (BUCKETS - 1));
+}
+
+function link(dialog: i32): void {
+  const bucket = bucketOf(load<u64>(at(dialog), KEY));
+  store<i32>(at(dialog), unchecked(buckets[bucket]), CHAINED);
+  unchecked((buckets[bucket] = dialog));
+}
+
+function unlink(dialog: i32): void {
+  const bucket = bucketOf(load<u64>(at(dialog), KEY));
+  const next = load<i32>(at(dialog), CHAINED);
+  let i = unchecked(buckets[bucket]);
+  if (i == dialog) {
+    unchecked((buckets[bucket] = next));
+    return;
+  }
+  while (load<i32>(at(i), CHAINED) != dialog) i = load<i32>(at(i), CHAINED);
+  store<i32>(at(i), next, CHAINED);
+}
+
+function free(dialog: i32): void {
+  store<i32>(at(dialog), firstFree, CHAINED);
+  firstFree = dialog;
+}
+
+/** The one that began first, of those that have ended where there are such. */
+function oldest(): i32 {
+  let found = 0;
+  for (let i = 1; i < capacity; i++) {
+    const isEnded = Dialogs.phase(i) == Phase.ended;
+    const wasEnded = Dialogs.phase(found) == Phase.ended;
+    if (isEnded != wasEnded ? isEnded : load<f64>(at(i), BEGAN) < load<f64>(at(found), BEGAN)) found = i;
+  }
+  return found;
+}

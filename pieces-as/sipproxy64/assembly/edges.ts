@@ -1,0 +1,84 @@
+// The two Edges and their Shapes: in the same order at both, so that what comes in on one Shape leaves on the like.
+
+import {
+  CurveDescription,
+  Description,
+  Direction,
+  EdgeDescription,
+  Reach,
+  describedEdge,
+  joinedCount,
+  joinedEdge,
+  joinedShape,
+} from "funnel-tunnel/as";
+import { Configuration } from "./configuration";
+
+@inline export const EDGE_IPV4: u16 = 0;
+@inline export const EDGE_IPV6: u16 = 1;
+
+/** Messages that the host has parsed. */
+@inline export const SHAPE_SIP: u16 = 0;
+/** What else comes to the port of SIP: keepalives, and what is to be refused. */
+@inline export const SHAPE_DATAGRAM: u16 = 1;
+@inline export const SHAPE_RTP: u16 = 2;
+@inline export const SHAPE_RTCP: u16 = 3;
+/** What else comes to a port of media: UDPTL, STUN, DTLS. */
+@inline export const SHAPE_MEDIA: u16 = 4;
+@inline const SHAPES: u16 = 5;
+
+/** The joined Edges, or -1: of signalling and of media, which may be on networks of their own. */
+export abstract class Edges {
+  private static sip4: i32 = -1;
+  private static sip6: i32 = -1;
+  private static media4: i32 = -1;
+  private static media6: i32 = -1;
+
+  @inline static sip(family: u32): i32 {
+    return family == 4 ? Edges.sip4 : Edges.sip6;
+  }
+
+  @inline static media(family: u32): i32 {
+    return family == 4 ? Edges.media4 : Edges.media6;
+  }
+
+  /** Looks anew at what is joined. */
+  static learn(): void {
+    Edges.sip4 = Edges.sip6 = Edges.media4 = Edges.media6 = -1;
+    for (let i = joinedCount() - 1; i >= 0; i--) {
+      const edge = <i32>joinedEdge(i);
+      const is4 = describedEdge(<u16>edge) == EDGE_IPV4;
+      if (joinedShape(i) <= SHAPE_DATAGRAM) {
+        if (is4) Edges.sip4 = edge;
+        else Edges.sip6 = edge;
+      } else {
+        if (is4) Edges.media4 = edge;
+        else Edges.media6 = edge;
+      }
+    }
+  }
+
+  static describe(description: Description): void {
+    describeEdge(description.edge("ipv4"), "ipv4");
+    describeEdge(description.edge("ipv6"), "ipv6");
+    for (let shape: u16 = 0; shape < SHAPES; shape++) {
+      // An IPv6 header has 20 bytes more, and so much a message may gain by it; how much more depends on what it says.
+      keeps(description.curve(EDGE_IPV4, shape, EDGE_IPV6, shape)).grows(20);
+      // A phone may change its family in the middle of a call, and a proxy of the other family may send a call back.
+      keeps(description.curve(EDGE_IPV4, shape, EDGE_IPV4, shape));
+      keeps(description.curve(EDGE_IPV6, shape, EDGE_IPV6, shape));
+    }
+  }
+}
+
+function describeEdge(edge: EdgeDescription, network: string): void {
+  const port = Configuration.port.toString();
+  edge.shape(network + "/udp/local:" + port + "/sip", Direction.Down, Reach.WholeFrame);
+  edge.shape(network + "/udp/local:" + port, Direction.Down, Reach.WholeFrame);
+  edge.shape(network + "/udp/*/rtp", Direction.Down, Reach.Headers);
+  edge.shape(network + "/udp/*/rtcp", Direction.Down, Reach.Headers);
+  edge.shape(network + "/udp/*", Direction.Down, Reach.Headers);
+}
+
+function keeps(curve: CurveDescription): CurveDescription {
+  return curve.keeps("framed").keeps("ordered").keeps("duplicate-free").keeps("low-delay");
+}

@@ -1,0 +1,167 @@
+// The header fields of a message as they go on: one pass, in which what is not named here stays byte for byte.
+
+import { TextEdit } from "funnel-tunnel/as";
+import { Ascii } from "funnel-tunnel/as/views/ascii";
+import { IpText } from "funnel-tunnel/as/views/ip-text";
+import { SipAddress, SipHeader, SipMessage, SipName, SipUri, SipValue } from "funnel-tunnel/as/views/sip";
+import { Configuration } from "./configuration";
+import { Registrations } from "./registrations";
+import { Target, UriChange } from "./target";
+import { mapAddress, Mapped, restore } from "./uri-map";
+import { Via } from "./via";
+
+const address: usize = memory.data(24, 8);
+
+/** The start line of a request: its URI is what the target was found by. */
+export function writeRequestLine(edit: TextEdit): void {
+  if (Target.uriChange == UriChange.registered) {
+    edit.upTo(SipMessage.uriAt).bytes(Registrations.uriOf(Target.contact), Registrations.uriEnd(Target.contact)).skipTo(SipMessage.uriTo);
+  } else if (Target.uriChange == UriChange.restored && SipUri.read(SipMessage.uriAt, SipMessage.uriTo) && Mapped.read()) {
+    restore(edit, SipMessage.uriAt, SipMessage.uriTo, false, true);
+  }
+  edit.upTo(SipMessage.headersAt);
+}
+
+/** What we put in front of a request's header fields: our Via, the Routes back to us, and Max-Forwards where it lacks. */
+export function writeOwnHeaders(edit: TextEdit, from: u32, family: u32): void {
+  Via.write(edit, family);
+  if (SipMessage.maxForwardsAt == 0) edit.text("Max-Forwards: 70\r\n");
+  if (!makesDialog()) return;
+  // The side where it goes, and behind that the side that it came from: each reads the one that it can reach first.
+  edit.text("Record-Route: <sip:").text(Configuration.ownHost(family)).text(";lr>");
+  if (from != family) edit.text(",<sip:").text(Configuration.ownHost(from)).text(";lr>");
+  edit.text("\r\n");
+}
+
+/** Requests that begin a dialog, or refresh one whose beginning did not come by us. */
+function makesDialog(): bool {
+  return (
+    SipMessage.isMethod("INVITE") ||
+    SipMessage.isMethod("SUBSCRIBE") ||
+    SipMessage.isMethod("REFER") ||
+    SipMessage.isMethod("NOTIFY")
+  );
+}
+
+/**
+ * All header fields, and the empty line behind them.
+ *
+ * @param family in which the message goes on
+ * @param bodyLength of the body as it goes on; negative where it stays as it was
+ */
+export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void {
+  const end = SipMessage.bodyAt;
+  let at = SipMessage.headersAt;
+  let vias = 0;
+  let routes = 0;
+  while (SipHeader.read(at, end)) {
+    at = SipHeader.to;
+    switch (SipHeader.name) {
+      case SipName.via:
+        if (vias == 0) writeFirstVia(edit);
+        vias++;
+        break;
+      case SipName.route:
+        if (SipMessage.isRequest) routes = writeRoutes(edit, routes);
+        break;
+      case SipName.maxForwards:
+        if (SipMessage.isRequest && SipHeader.valueAt == SipMessage.maxForwardsAt) {
+          const hops = Ascii.number(SipHeader.valueAt, SipHeader.valueTo, 255);
+          edit.upTo(SipHeader.valueAt).number(<u32>hops - 1).skipTo(SipHeader.valueTo);
+        }
+        break;
+      case SipName.contentLength:
+        if (bodyLength >= 0) edit.upTo(SipHeader.valueAt).number(bodyLength).skipTo(SipHeader.valueTo);
+        break;
+      case SipName.contact:
+      case SipName.from:
+      case SipName.to:
+      case SipName.path:
+      case SipName.serviceRoute:
+      case SipName.assertedIdentity:
+      case SipName.preferredIdentity:
+      case SipName.referTo:
+      case SipName.referredBy:
+      case SipName.replyTo:
+      case SipName.callInfo:
+      case SipName.alertInfo:
+      case SipName.errorInfo:
+      case SipName.identityInfo:
+      case SipName.historyInfo:
+      case SipName.diversion:
+      case SipName.remotePartyId:
+        writeAddresses(edit, family);
+        break;
+      case SipName.warning:
+        writeWarnings(edit, family);
+        break;
+      default:
+        break;
+    }
+  }
+  edit.upTo(end);
+}
+
+/** Of a request, the topmost Via says where it came from; of an answer, it is ours and has done its work. */
+function writeFirstVia(edit: TextEdit): void {
+  const valueTo = SipHeader.valueTo;
+  if (!SipValue.read(SipHeader.valueAt, valueTo)) return;
+  if (SipMessage.isRequest) {
+    Via.stamp(edit, SipValue.at, SipValue.to);
+    return;
+  }
+  // Without a comma it was alone in its header field, which goes as a whole.
+  const next = SipValue.next;
+  const rest = Ascii.skipSpace(next, valueTo);
+  if (rest < valueTo) edit.upTo(SipHeader.valueAt).skipTo(rest);
+  else edit.upTo(SipHeader.at).skipTo(SipHeader.to);
+}
+
+/** Takes our own Routes off, of which `before` stood in header fields in front; returns how many Routes there were so far. */
+function writeRoutes(edit: TextEdit, before: i32): i32 {
+  let count = before;
+  const valueTo = SipHeader.valueTo;
+  let next = SipHeader.valueAt;
+  let kept: usize = 0;
+  while (SipValue.read(next, valueTo)) {
+    next = SipValue.next;
+    if (count >= Target.ownRoutes) {
+      if (kept == 0) {
+        kept = SipValue.at;
+        // What stands behind those that are ours moves to the front.
+        if (count > before) edit.upTo(SipHeader.valueAt).skipTo(kept);
+        // The first that is left may be one that went through us, and is itself again.
+        if (SipAddress.read(SipValue.at, SipValue.to) && SipUri.read(SipAddress.uriAt, SipAddress.uriTo) && Mapped.read() && count == Target.ownRoutes) {
+          const family = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, address);
+          if (family != 0) mapAddress(edit, IpText.family(Mapped.endpoint));
+        }
+      }
+      return count + 1;
+    }
+    count++;
+  }
+  if (kept == 0 && count > before) edit.upTo(SipHeader.at).skipTo(SipHeader.to);
+  return count;
+}
+
+function writeAddresses(edit: TextEdit, family: u32): void {
+  const valueTo = SipHeader.valueTo;
+  let next = SipHeader.valueAt;
+  while (SipValue.read(next, valueTo)) {
+    next = SipValue.next;
+    if (SipAddress.read(SipValue.at, SipValue.to)) mapAddress(edit, family);
+  }
+}
+
+/** `code agent "text"`: an agent of the other family is told by our own address (RFC 3261 §20.43). */
+function writeWarnings(edit: TextEdit, family: u32): void {
+  const valueTo = SipHeader.valueTo;
+  let next = SipHeader.valueAt;
+  while (SipValue.read(next, valueTo)) {
+    next = SipValue.next;
+    const agent = Ascii.skipSpace(Ascii.find(SipValue.at, SipValue.to, Ascii.SPACE), SipValue.to);
+    if (agent >= SipValue.to || !SipUri.readHostPort(agent, SipValue.to)) continue;
+    const is = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, address);
+    if (is != 0 && is != family) edit.upTo(SipUri.hostAt).text(Configuration.ownHost(family)).skipTo(SipUri.restAt);
+  }
+}

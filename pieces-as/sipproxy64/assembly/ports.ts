@@ -1,0 +1,181 @@
+// Ports for media, in pairs: an even one for RTP and the odd one behind it for RTCP (RFC 3550 §11).
+//
+// To listen on a port opens a socket, and that is too dear to be done for each call. So ports are opened a block of 16 pairs at
+// a time, when the pairs that are open are all in use, and stay open: a pair that a call gives back goes to the end of the row,
+// and is used again when its turn comes. What comes to a pair without a call is counted, and goes nowhere.
+
+import { Level, Line, listenLine, listenProblem, unlisten } from "funnel-tunnel/as";
+import { Configuration } from "./configuration";
+import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from "./edges";
+
+@inline const BLOCK: i32 = 16;
+/** Blocks that are tried in one call: another program may have a port of one. */
+@inline const TRIES: i32 = 4;
+@inline const RETRY_MS: f64 = 60_000;
+@inline export const NO_PAIR: i32 = -1;
+@inline const NO_END: i32 = -1;
+
+class Family {
+  /** The first end of a stream that each pair serves; they are chained. */
+  heads: StaticArray<i32> = new StaticArray<i32>(0);
+  free: StaticArray<i32> = new StaticArray<i32>(0);
+  firstFree: i32 = NO_PAIR;
+  lastFree: i32 = NO_PAIR;
+  /** By block: 0 where it is closed; when one that failed may be tried again. */
+  isOpen: StaticArray<bool> = new StaticArray<bool>(0);
+  failedUntil: StaticArray<f64> = new StaticArray<f64>(0);
+  /** Three for each block. */
+  shapes: StaticArray<i32> = new StaticArray<i32>(0);
+  nextBlock: i32 = 0;
+}
+
+const ipv4 = new Family();
+const ipv6 = new Family();
+let pairs: i32 = 0;
+let blocks: i32 = 0;
+const line = new Line();
+
+export abstract class Ports {
+  static start(): void {
+    pairs = <i32>(Configuration.lastPort - Configuration.firstPort + 1) / 2;
+    blocks = (pairs + BLOCK - 1) / BLOCK;
+    begin(ipv4);
+    begin(ipv6);
+  }
+
+  /** A free pair of a family, or `NO_PAIR`. */
+  static take(now: f64, family: u32): i32 {
+    const at = portsOf(family);
+    if (at.firstFree == NO_PAIR) openAnother(now, family);
+    const pair = at.firstFree;
+    if (pair == NO_PAIR) return NO_PAIR;
+    at.firstFree = unchecked(at.free[pair]);
+    if (at.firstFree == NO_PAIR) at.lastFree = NO_PAIR;
+    return pair;
+  }
+
+  /** The pair serves nothing any more. */
+  static give(family: u32, pair: i32): void {
+    const at = portsOf(family);
+    unchecked((at.heads[pair] = NO_END));
+    // What is closed is free again when it is opened.
+    if (!unchecked(at.isOpen[pair / BLOCK])) return;
+    append(at, pair);
+  }
+
+  @inline static port(pair: i32): u32 {
+    return Configuration.firstPort + 2 * <u32>pair;
+  }
+
+  /** The pair of a port, or `NO_PAIR`. */
+  @inline static pairOf(port: u32): i32 {
+    return port < Configuration.firstPort || port > Configuration.lastPort ? NO_PAIR : <i32>(port - Configuration.firstPort) >> 1;
+  }
+
+  @inline static head(family: u32, pair: i32): i32 {
+    return unchecked(portsOf(family).heads[pair]);
+  }
+
+  @inline static setHead(family: u32, pair: i32, end: i32): void {
+    unchecked((portsOf(family).heads[pair] = end));
+  }
+
+  /** The number by which frames of a pair leave on a described Shape; -1 where its block is not open. */
+  @inline static shape(family: u32, pair: i32, described: u16): i32 {
+    const at = portsOf(family);
+    const block = pair / BLOCK;
+    return unchecked(at.isOpen[block]) ? unchecked(at.shapes[block * 3 + <i32>described - SHAPE_RTP]) : -1;
+  }
+
+  /** The Edge is joined: opens what calls use, such as those of a state that was taken over. */
+  static join(family: u32): void {
+    const at = portsOf(family);
+    for (let block = 0; block < blocks; block++) {
+      if (unchecked(at.isOpen[block])) continue;
+      let isUsed = false;
+      const last = min((block + 1) * BLOCK, pairs);
+      for (let pair = block * BLOCK; pair < last; pair++) if (unchecked(at.heads[pair]) != NO_END) isUsed = true;
+      if (isUsed) open(family, block);
+    }
+  }
+
+  /** The Edge is gone, and with it its Shapes. */
+  static leave(family: u32): void {
+    const at = portsOf(family);
+    for (let block = 0; block < blocks; block++) unchecked((at.isOpen[block] = false));
+    at.firstFree = NO_PAIR;
+    at.lastFree = NO_PAIR;
+  }
+}
+
+@inline
+function portsOf(family: u32): Family {
+  return family == 4 ? ipv4 : ipv6;
+}
+
+function begin(at: Family): void {
+  at.heads = new StaticArray<i32>(pairs);
+  at.free = new StaticArray<i32>(pairs);
+  for (let i = 0; i < pairs; i++) unchecked((at.heads[i] = NO_END));
+  at.isOpen = new StaticArray<bool>(blocks);
+  at.failedUntil = new StaticArray<f64>(blocks);
+  at.shapes = new StaticArray<i32>(blocks * 3);
+}
+
+function append(at: Family, pair: i32): void {
+  unchecked((at.free[pair] = NO_PAIR));
+  if (at.lastFree == NO_PAIR) at.firstFree = pair;
+  else unchecked((at.free[at.lastFree] = pair));
+  at.lastFree = pair;
+}
+
+function openAnother(now: f64, family: u32): void {
+  const at = portsOf(family);
+  let tries = TRIES;
+  for (let i = 0; i < blocks && tries > 0; i++) {
+    const block = at.nextBlock;
+    at.nextBlock = block + 1 == blocks ? 0 : block + 1;
+    if (unchecked(at.isOpen[block]) || unchecked(at.failedUntil[block]) > now) continue;
+    if (open(family, block)) return;
+    unchecked((at.failedUntil[block] = now + RETRY_MS));
+    tries--;
+  }
+}
+
+/** Listens on the ports of a block. Pairs of it that serve nothing are free then. */
+function open(family: u32, block: i32): bool {
+  const edge = Edges.media(family);
+  if (edge < 0) return false;
+  const at = portsOf(family);
+  for (let i = 0; i < 3; i++) {
+    const shape = listenLine(<u16>edge, SHAPE_RTP + <u16>i, stackOf(family, block, i));
+    if (shape < 0) {
+      line.clear().text("cannot listen on media ports from ").unsigned(Ports.port(block * BLOCK));
+      line.text(" on: ").utf8(listenProblem()).log(Level.Warn);
+      for (let k = 0; k < i; k++) unlisten(<u16>edge, <u16>unchecked(at.shapes[block * 3 + k]));
+      return false;
+    }
+    unchecked((at.shapes[block * 3 + i] = shape));
+  }
+  unchecked((at.isOpen[block] = true));
+  const last = min((block + 1) * BLOCK, pairs);
+  for (let pair = block * BLOCK; pair < last; pair++) if (unchecked(at.heads[pair]) == NO_END) append(at, pair);
+  return true;
+}
+
+/** RTP comes to the even ports, RTCP to the odd ones; and both may get what is neither. */
+function stackOf(family: u32, block: i32, kind: i32): Line {
+  line.clear().text(family == 4 ? "ipv4/udp/{" : "ipv6/udp/{");
+  const last = min((block + 1) * BLOCK, pairs);
+  for (let pair = block * BLOCK; pair < last; pair++) {
+    if (pair > block * BLOCK) line.text(",");
+    const port = Ports.port(pair);
+    if (kind + SHAPE_RTP != SHAPE_RTCP) line.text("local:").unsigned(port);
+    if (kind + SHAPE_RTP == SHAPE_MEDIA) line.text(",");
+    if (kind + SHAPE_RTP != SHAPE_RTP) line.text("local:").unsigned(port + 1);
+  }
+  line.text("}");
+  if (kind + SHAPE_RTP == SHAPE_RTP) line.text("/rtp");
+  if (kind + SHAPE_RTP == SHAPE_RTCP) line.text("/rtcp");
+  return line;
+}

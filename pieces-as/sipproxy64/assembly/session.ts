@@ -1,0 +1,277 @@
+// A description of SDP (RFC 8866): what it says of media, and how it goes on into the other family.
+//
+// Reading and writing are two passes over the lines, since what a line becomes may depend on one behind it. What is edited is the
+// address in `o=` and `c=`, each with its token of the family in one edit; the ports in `m=` and `a=rtcp`; and attributes of ICE are
+// left out, because they name addresses of which none holds on the other side.
+
+import { TextEdit } from "funnel-tunnel/as";
+import { Ascii } from "funnel-tunnel/as/views/ascii";
+import { IpText } from "funnel-tunnel/as/views/ip-text";
+import { SdpConnection, SdpLine, SdpMedia } from "funnel-tunnel/as/views/sdp";
+import { Configuration } from "./configuration";
+import { Datagram } from "./datagram";
+import { copyEndpoint, isNullAddress, setPort } from "./endpoint";
+
+/** `m=` lines of one description. */
+@inline export const MOST_LINES: i32 = 32;
+
+/** What an `m=` line is to us. */
+export const enum Carried {
+  /** Nothing: it is refused, or of a protocol that is none of datagrams. Its line stays as it is. */
+  no,
+  /** Two ports: RTP, and RTCP behind it. */
+  pair,
+  /** One port. */
+  single,
+}
+
+@inline const CARRIED: usize = 0;
+/** The family that the token of its `c=` says; 0 where there is no `c=`. */
+@inline const FAMILY: usize = 1;
+@inline const PORT: usize = 2;
+@inline const IS_RELAYED: usize = 4;
+@inline const NEW_PORT: usize = 6;
+@inline const RTP: usize = 8;
+@inline const RTCP: usize = 32;
+@inline const LINE: usize = 56;
+
+const lines: usize = memory.data(1792, 8);
+const connection: usize = memory.data(24, 8);
+
+export abstract class Session {
+  static at: usize = 0;
+  static to: usize = 0;
+  static lineCount: i32 = 0;
+  static isTooLong: bool = false;
+  /** The family of the session's own `c=`; 0 where there is none. */
+  static family: u32 = 0;
+  /** Somewhere stands that nothing, or only one way, is sent now. */
+  static isHeld: bool = false;
+  /** Some address is not of the family that is asked for. */
+  private static isMixed: bool = false;
+
+  /** Reads the description from `at` to `to`. False when it is none. */
+  static read(at: usize, to: usize): bool {
+    Session.at = at;
+    Session.to = to;
+    Session.lineCount = 0;
+    Session.isTooLong = false;
+    Session.family = 0;
+    Session.isHeld = false;
+    let line: usize = 0;
+    // The first line tells the version, which is 0 (§5.1).
+    if (!SdpLine.read(at, to) || SdpLine.type != 0x76) return false;
+    while (SdpLine.next(to)) {
+      switch (SdpLine.type) {
+        case 0x63: // c=
+          readConnection(line);
+          break;
+        case 0x6d: // m=
+          if (Session.lineCount == MOST_LINES) {
+            Session.isTooLong = true;
+            return true;
+          }
+          line = lineAt(Session.lineCount++);
+          readMedia(line);
+          break;
+        case 0x61: // a=
+          readAttribute(line);
+          break;
+        default:
+          break;
+      }
+    }
+    // A line of no SDP in the middle: then it is something else.
+    return SdpLine.to >= to;
+  }
+
+  @inline static carried(line: i32): Carried {
+    return load<u8>(lineAt(line), CARRIED);
+  }
+
+  @inline static familyOf(line: i32): u32 {
+    return load<u8>(lineAt(line), FAMILY);
+  }
+
+  @inline static rtp(line: i32): usize {
+    return lineAt(line) + RTP;
+  }
+
+  @inline static rtcp(line: i32): usize {
+    return lineAt(line) + RTCP;
+  }
+
+  /** The line is relayed by way of this port of ours. */
+  static relay(line: i32, port: u32): void {
+    store<bool>(lineAt(line), true, IS_RELAYED);
+    store<u16>(lineAt(line), <u16>port, NEW_PORT);
+  }
+
+  /** Whether some `c=` is of another family than this. */
+  static differs(family: u32): bool {
+    if (Session.family != 0 && Session.family != family) return true;
+    for (let i = 0; i < Session.lineCount; i++) {
+      if (Session.carried(i) != Carried.no && Session.familyOf(i) != family) return true;
+    }
+    return false;
+  }
+
+  /** Writes it as it goes on into `family`. */
+  static write(edit: TextEdit, family: u32): void {
+    let line = -1;
+    SdpLine.read(Session.at, Session.to);
+    do {
+      switch (SdpLine.type) {
+        case 0x6f: // o=
+          if (SdpConnection.readOrigin(SdpLine.valueAt, SdpLine.valueTo)) writeConnection(edit, family, false);
+          break;
+        case 0x63: // c=
+          if (SdpConnection.read(SdpLine.valueAt, SdpLine.valueTo) && isRewritten(line, family)) {
+            writeConnection(edit, family, isNull());
+          }
+          break;
+        case 0x6d: // m=
+          line++;
+          if (isRelayed(line) && SdpMedia.read(SdpLine.valueAt, SdpLine.valueTo)) {
+            edit.upTo(SdpMedia.portAt).number(load<u16>(lineAt(line), NEW_PORT)).skipTo(SdpMedia.countTo);
+          }
+          break;
+        case 0x61: // a=
+          if (isOfIce()) edit.upTo(SdpLine.at).skipTo(SdpLine.to);
+          else if (isRelayed(line) && SdpLine.isAttribute("rtcp")) writeRtcp(edit, family, line);
+          break;
+        default:
+          break;
+      }
+    } while (SdpLine.next(Session.to));
+    edit.upTo(Session.to);
+  }
+}
+
+@inline
+function lineAt(line: i32): usize {
+  return lines + <usize>line * LINE;
+}
+
+@inline
+function isRelayed(line: i32): bool {
+  return line >= 0 && load<bool>(lineAt(line), IS_RELAYED);
+}
+
+/** Of the session (`line` is then -1), or of a line that we carry; each `c=` has the family that all have. */
+function isRewritten(line: i32, family: u32): bool {
+  if (isRelayed(line)) return true;
+  if (line < 0) return true;
+  return SdpConnection.family != family && !isStream(line);
+}
+
+/** Whether it is of a protocol that we do not carry: of it nothing is edited. */
+function isStream(line: i32): bool {
+  return Session.carried(line) == Carried.no && load<u16>(lineAt(line), PORT) != 0;
+}
+
+/** The address at hand, where 0 is a name: then media come from where the signalling does. */
+function readAddress(to: usize): void {
+  if (IpText.read(SdpConnection.addressAt, SdpConnection.addressTo, to) != 0) return;
+  copyEndpoint(to, Datagram.source);
+  // A name that is none says that there is no address: the null of IPv6 (RFC 6157 §4.1).
+  const from = SdpConnection.addressAt;
+  const end = SdpConnection.addressTo;
+  if (end - from > 8 && Ascii.is(end - 8, end, ".invalid")) memory.fill(to, 0, 16);
+}
+
+function isNull(): bool {
+  readAddress(connection);
+  return isNullAddress(connection);
+}
+
+/** `line` is 0 for the session's own. */
+function readConnection(line: usize): void {
+  if (!SdpConnection.read(SdpLine.valueAt, SdpLine.valueTo)) return;
+  readAddress(connection);
+  if (isNullAddress(connection)) Session.isHeld = true;
+  if (line == 0) {
+    Session.family = SdpConnection.family;
+    copyEndpoint(session, connection);
+    return;
+  }
+  store<u8>(line, <u8>SdpConnection.family, FAMILY);
+  setAddress(line + RTP);
+  setAddress(line + RTCP);
+}
+
+const session: usize = memory.data(24, 8);
+
+/** The address of `connection`; the port stays. */
+function setAddress(to: usize): void {
+  store<u64>(to, load<u64>(connection));
+  store<u64>(to, load<u64>(connection, 8), 8);
+}
+
+function readMedia(line: usize): void {
+  memory.fill(line, 0, LINE);
+  if (!SdpMedia.read(SdpLine.valueAt, SdpLine.valueTo)) return;
+  store<u16>(line, <u16>SdpMedia.port, PORT);
+  store<u8>(line, <u8>Session.family, FAMILY);
+  copyEndpoint(line + RTP, session);
+  copyEndpoint(line + RTCP, session);
+  setPort(line + RTP, SdpMedia.port);
+  setPort(line + RTCP, SdpMedia.port + 1);
+  if (SdpMedia.port == 0) return;
+  const at = SdpMedia.protocolAt;
+  const to = SdpMedia.protocolTo;
+  if (Ascii.begins(at, to, "rtp/") || Ascii.begins(at, to, "udp/tls/rtp/")) store<u8>(line, Carried.pair, CARRIED);
+  else if (Ascii.begins(at, to, "udp")) store<u8>(line, Carried.single, CARRIED);
+}
+
+function readAttribute(line: usize): void {
+  if (SdpLine.isAttribute("sendonly") || SdpLine.isAttribute("recvonly") || SdpLine.isAttribute("inactive")) {
+    Session.isHeld = true;
+    return;
+  }
+  if (line == 0 || !SdpLine.isAttribute("rtcp")) return;
+  let at = SdpLine.valueAt + 5;
+  const port = at;
+  while (at < SdpLine.valueTo && Ascii.isDigit(load<u8>(at))) at++;
+  const number = Ascii.number(port, at, 65535);
+  if (number <= 0) return;
+  setPort(line + RTCP, <u32>number);
+  if (at < SdpLine.valueTo && SdpConnection.read(at + 1, SdpLine.valueTo)) {
+    readAddress(connection);
+    setAddress(line + RTCP);
+  }
+}
+
+/** Token, family and address in one edit; a null is a name in IPv6, which has no null of its own (RFC 6157 §4.1). */
+function writeConnection(edit: TextEdit, family: u32, isNull: bool): void {
+  edit.upTo(SdpConnection.at).text(family == 4 ? "IN IP4 " : "IN IP6 ");
+  if (isNull) edit.text(family == 4 ? "0.0.0.0" : "hold.invalid");
+  else edit.text(Configuration.ownText(family));
+  edit.skipTo(SdpConnection.to);
+}
+
+/** Port, token and address in one edit (RFC 3605 §2.1). */
+function writeRtcp(edit: TextEdit, family: u32, line: i32): void {
+  const at = SdpLine.valueAt + 5;
+  if (at > SdpLine.valueTo) return;
+  edit.upTo(at).number(<u32>load<u16>(lineAt(line), NEW_PORT) + 1);
+  let behind = at;
+  while (behind < SdpLine.valueTo && Ascii.isDigit(load<u8>(behind))) behind++;
+  if (behind < SdpLine.valueTo) edit.text(family == 4 ? " IN IP4 " : " IN IP6 ").text(Configuration.ownText(family));
+  edit.skipTo(SdpLine.valueTo);
+}
+
+/** RFC 8839 §5. */
+function isOfIce(): bool {
+  return (
+    SdpLine.isAttribute("candidate") ||
+    SdpLine.isAttribute("remote-candidates") ||
+    SdpLine.isAttribute("end-of-candidates") ||
+    SdpLine.isAttribute("ice-ufrag") ||
+    SdpLine.isAttribute("ice-pwd") ||
+    SdpLine.isAttribute("ice-options") ||
+    SdpLine.isAttribute("ice-lite") ||
+    SdpLine.isAttribute("ice-mismatch") ||
+    SdpLine.isAttribute("ice-pacing")
+  );
+}

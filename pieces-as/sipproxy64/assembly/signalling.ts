@@ -1,0 +1,185 @@
+// Messages of SIP: a stateless proxy (RFC 3261 §16.11) between the families. What a message says decides where it goes; of calls only that
+// is remembered which media need.
+
+import { Frame, Outcome, Role, TextEdit } from "funnel-tunnel/as";
+import { Ascii } from "funnel-tunnel/as/views/ascii";
+import { SipAddress, SipFault, SipHeader, SipMessage, SipName, SipParameter, SipUri, SipValue } from "funnel-tunnel/as/views/sip";
+import { Call } from "./call";
+import { Configuration } from "./configuration";
+import { beginDatagram, Contents, Datagram } from "./datagram";
+import { Edges, SHAPE_DATAGRAM, SHAPE_SIP } from "./edges";
+import { isForbidden } from "./destinations";
+import { familyOf } from "./endpoint";
+import { writeHeaders, writeOwnHeaders, writeRequestLine } from "./headers";
+import { Protocols } from "./protocols";
+import { Reason } from "./reasons";
+import { Registrations } from "./registrations";
+import { isAckOfRefusal, refuse } from "./reply";
+import { Purpose, Secret } from "./secret";
+import { Target } from "./target";
+import { Mapped } from "./uri-map";
+import { Returned, Via } from "./via";
+
+/** Bytes of a message in one datagram. */
+@inline const MOST_BYTES: i32 = 65000;
+/** What a path takes that tells nothing of itself (RFC 3261 §18.1.1). */
+@inline const SAFE_BYTES: i32 = 1300;
+/** What headers of ours, and an address in each of a few URIs, may add; what does not fit is too large. */
+@inline const GROWTH: i32 = 4096;
+
+const edit = new TextEdit();
+const answerTo: usize = memory.data(24, 8);
+
+/** Takes a frame that came to the port of SIP; `Datagram` has its headers. */
+export function takeMessage(now: f64, frame: Frame, out: Outcome): Reason {
+  if (!Contents.read(frame, out)) return Reason.noRoom;
+  const fault = SipMessage.read(Contents.at, Contents.to);
+  if (fault == SipFault.keepalive) return Reason.keepalive;
+  if (fault == SipFault.noStartLine) return Reason.noSip;
+  return SipMessage.isRequest ? takeRequest(now, frame, out, fault) : takeResponse(now, frame, out, fault);
+}
+
+function takeRequest(now: f64, frame: Frame, out: Outcome, fault: SipFault): Reason {
+  const returned = SipMessage.viaAt == 0 ? Returned.broken : Via.take();
+  if (fault == SipFault.version) return refuse(out, "505 Version Not Supported", Reason.badVersion);
+  if (fault != SipFault.none || returned == Returned.broken) return refuse(out, "400 Bad Request", Reason.badRequest);
+  if (!Ascii.equals(SipMessage.methodAt, SipMessage.methodTo, SipMessage.cseqMethodAt, SipMessage.cseqMethodTo)) {
+    return refuse(out, "400 CSeq Has Another Method", Reason.badRequest);
+  }
+  if (isAckOfRefusal()) return Reason.ackOfRefusal;
+  if (!isAddress(SipMessage.fromAt, SipMessage.fromTo) || !isAddress(SipMessage.toAt, SipMessage.toTo)) {
+    return refuse(out, "400 Bad Address", Reason.badRequest);
+  }
+  if (returned == Returned.looped) return refuse(out, "482 Loop Detected", Reason.loop);
+  if (SipMessage.maxForwardsAt != 0) {
+    const hops = Ascii.number(SipMessage.maxForwardsAt, SipMessage.maxForwardsTo, 255);
+    if (hops < 0) return refuse(out, "400 Bad Max-Forwards", Reason.badRequest);
+    if (hops == 0) return refuse(out, "483 Too Many Hops", Reason.hopLimit);
+  }
+  // We support no extension that a proxy has to (§16.3 item 5).
+  if (SipMessage.proxyRequireAt != 0) return refuse(out, "420 Bad Extension", Reason.badExtension);
+  let reason = Target.find(now);
+  if (reason != Reason.none) return refuse(out, statusOf(reason), reason);
+  const family = familyOf(Target.endpoint);
+  if (Edges.sip(family) < 0) return refuse(out, "503 Service Unavailable", Reason.notJoined);
+  reason = Call.take(now, family);
+  if (reason != Reason.none) return refuse(out, statusOf(reason), reason);
+  beginEdit();
+  writeRequestLine(edit);
+  writeOwnHeaders(edit, Datagram.family, family);
+  writeHeaders(edit, family, bodyLength());
+  reason = send(frame, out, Target.endpoint);
+  return reason == Reason.tooLarge ? refuse(out, "513 Message Too Large", reason) : reason;
+}
+
+/** What to answer when a request cannot go on. */
+function statusOf(reason: Reason): string {
+  switch (reason) {
+    case Reason.badScheme:
+      return "416 Unsupported URI Scheme";
+    case Reason.badRequest:
+      return "400 Bad Request";
+    case Reason.loop:
+      return "482 Loop Detected";
+    case Reason.forbiddenDestination:
+      return "403 Forbidden";
+    case Reason.noTarget:
+      return "404 Not Found";
+    case Reason.tooManyStreams:
+      return "488 Not Acceptable Here";
+    default:
+      return "503 Service Unavailable";
+  }
+}
+
+function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Reason {
+  if (fault != SipFault.none) return Reason.badResponse;
+  // Ours is on top, and below it that of whom we had the request from.
+  if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo)) return Reason.badResponse;
+  const own = SipValue.at;
+  const ownTo = SipValue.to;
+  if (!findSecondVia()) return Reason.strayResponse;
+  const via = SipValue.at;
+  const viaTo = SipValue.to;
+  if (!Via.isAnswered(own, ownTo, via, viaTo) || !Via.destination(via, viaTo, answerTo)) return Reason.strayResponse;
+  if (isForbidden(answerTo)) return Reason.forbiddenDestination;
+  const family = familyOf(answerTo);
+  const reason = Call.take(now, family);
+  if (reason != Reason.none) return reason;
+  if (SipMessage.isMethod("REGISTER") && SipMessage.status >= 200 && SipMessage.status < 300) learnContacts(now, family);
+  beginEdit();
+  edit.upTo(SipMessage.headersAt);
+  writeHeaders(edit, family, bodyLength());
+  return send(frame, out, answerTo);
+}
+
+/** The second Via, in the header field of the first or in the next, whichever form its name has. */
+function findSecondVia(): bool {
+  if (SipValue.next < SipMessage.viaTo && SipValue.read(SipValue.next, SipMessage.viaTo)) return true;
+  let at = SipMessage.headersAt;
+  while (SipHeader.read(at, SipMessage.bodyAt)) {
+    at = SipHeader.to;
+    if (SipHeader.name == SipName.via && SipHeader.valueAt != SipMessage.viaAt) return SipValue.read(SipHeader.valueAt, SipHeader.valueTo);
+  }
+  return false;
+}
+
+function isAddress(from: usize, to: usize): bool {
+  return SipAddress.read(from, to);
+}
+
+function beginEdit(): void {
+  edit.begin(SipMessage.at, SipMessage.bodyAt, min(MOST_BYTES, <i32>(SipMessage.bodyAt - SipMessage.at) * 2 + GROWTH));
+}
+
+@inline
+function bodyLength(): i32 {
+  return Call.at == 0 ? -1 : Call.length;
+}
+
+/** The message that `edit` has, with its body, to an endpoint. */
+function send(frame: Frame, out: Outcome, to: usize): Reason {
+  edit.end();
+  const length = Call.at == 0 ? <i32>(SipMessage.bodyTo - SipMessage.bodyAt) : Call.length;
+  if (!edit.isWhole || edit.length + length > MOST_BYTES) return Reason.tooLarge;
+  // A message that a path may not take in one packet is counted: it goes as one of ours, and that at hand ends.
+  const isLong = edit.length + length > SAFE_BYTES;
+  const isParsed = Datagram.first < Datagram.last && frame.part(Datagram.first).protocol == Protocols.sip;
+  const shape = isParsed ? SHAPE_SIP : SHAPE_DATAGRAM;
+  const ticket = isLong ? 0 : frame.ticket;
+  if (!beginDatagram(out, Edges.sip(familyOf(to)), shape, ticket, Configuration.port, to, Datagram.trafficClass)) return Reason.notJoined;
+  out.bytes(isParsed ? Protocols.sip : 0, isParsed ? Role.Header : Role.Payload, 0, edit.address, edit.length);
+  if (length > 0) out.bytes(0, Role.Payload, 0, Call.at == 0 ? SipMessage.bodyAt : Call.at, length);
+  return isLong ? Reason.longMessage : Reason.none;
+}
+
+/** A registrar tells which contacts of a user hold, and for how long (§10.2.4): those that went through us are kept. */
+function learnContacts(now: f64, family: u32): void {
+  if (!SipAddress.read(SipMessage.toAt, SipMessage.toTo) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo) || SipUri.userAt == 0) return;
+  const user = Secret.of(Purpose.user, SipUri.userAt, SipUri.userTo);
+  Registrations.forget(user);
+  const byDefault = SipMessage.expiresAt == 0 ? -1 : Ascii.number(SipMessage.expiresAt, SipMessage.expiresTo, 0xffffffff);
+  let at = SipMessage.headersAt;
+  while (SipHeader.read(at, SipMessage.bodyAt)) {
+    at = SipHeader.to;
+    if (SipHeader.name != SipName.contact) continue;
+    const valueTo = SipHeader.valueTo;
+    let next = SipHeader.valueAt;
+    while (SipValue.read(next, valueTo)) {
+      next = SipValue.next;
+      if (!SipAddress.read(SipValue.at, SipValue.to) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo)) continue;
+      if (!Mapped.read() || familyOf(Mapped.endpoint) != family || isForbidden(Mapped.endpoint)) continue;
+      let seconds = byDefault;
+      if (SipParameter.find(SipAddress.parametersAt, SipValue.to, "expires")) {
+        seconds = Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 0xffffffff);
+      }
+      if (seconds <= 0) continue;
+      // As the phone wrote it.
+      edit.begin(SipAddress.uriAt, SipAddress.uriTo, 512).upTo(SipUri.hostAt);
+      if (Mapped.at == SipUri.restAt) edit.skipTo(Mapped.valueAt);
+      else edit.bytes(Mapped.valueAt, Mapped.valueTo).skipTo(SipUri.restAt).upTo(Mapped.at).skipTo(Mapped.valueTo);
+      edit.rest();
+      if (edit.isWhole) Registrations.add(user, now + <f64>seconds * 1000, Mapped.endpoint, edit.address, edit.address + edit.length);
+    }
+  }
+}

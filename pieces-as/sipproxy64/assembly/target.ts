@@ -1,0 +1,125 @@
+// Where a request goes (RFC 3261 §16.4 to §16.6): our own Routes are taken off; then the next Route says it, or the
+// request's URI. A URI of ours says it by its parameter, or by a user who has registered or is set; what only names
+// somebody goes to the proxy of the other family.
+
+import { Ascii } from "funnel-tunnel/as/views/ascii";
+import { IpText } from "funnel-tunnel/as/views/ip-text";
+import { SipAddress, SipHeader, SipMessage, SipName, SipParameter, SipUri, SipValue } from "funnel-tunnel/as/views/sip";
+import { Configuration } from "./configuration";
+import { Datagram } from "./datagram";
+import { isForbidden, isOwnAddress } from "./destinations";
+import { copyEndpoint, portOf, sameAddress } from "./endpoint";
+import { Reason } from "./reasons";
+import { Registrations } from "./registrations";
+import { endpointOfUri, isOwnUri, Mapped } from "./uri-map";
+
+/** What becomes of the request's URI. */
+export const enum UriChange {
+  /** It goes on as it came: what a digest covers is what was signed (RFC 3261 §22.4). */
+  none,
+  /** What it stands for takes its place. */
+  restored,
+  /** A contact that was registered takes its place. */
+  registered,
+}
+
+export abstract class Target {
+  static readonly endpoint: usize = memory.data(24, 8);
+  static uriChange: UriChange = UriChange.none;
+  /** How many Routes in front are ours and are taken off. */
+  static ownRoutes: i32 = 0;
+  /** The registered contact. */
+  static contact: usize = 0;
+
+  /** Finds where the request at hand goes; `Reason.none`, or why nowhere. */
+  static find(now: f64): Reason {
+    Target.uriChange = UriChange.none;
+    Target.ownRoutes = 0;
+    // The family that the innermost of our own Routes was written for is that of the other side.
+    let inner: u32 = 0;
+    let at = SipMessage.routeAt == 0 ? SipMessage.bodyAt : SipMessage.headersAt;
+    while (SipHeader.read(at, SipMessage.bodyAt)) {
+      at = SipHeader.to;
+      if (SipHeader.name != SipName.route) continue;
+      const valueTo = SipHeader.valueTo;
+      let next = SipHeader.valueAt;
+      while (SipValue.read(next, valueTo)) {
+        next = SipValue.next;
+        if (!SipAddress.read(SipValue.at, SipValue.to) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo)) return Reason.badRequest;
+        if (!isOwnUri()) {
+          if (endpointOfUri(Target.endpoint) == 0) return Target.proxyOf(inner == 0 ? otherFamily() : inner);
+          return Target.check();
+        }
+        if (Mapped.read()) {
+          // A Path or Service-Route that went through us: it is what it stands for, and the next hop.
+          copyEndpoint(Target.endpoint, Mapped.endpoint);
+          return Target.check();
+        }
+        const family = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, Target.endpoint);
+        if (family != 0) inner = family;
+        Target.ownRoutes++;
+      }
+    }
+    return Target.findByUri(now, inner);
+  }
+
+  private static findByUri(now: f64, inner: u32): Reason {
+    if (!SipUri.read(SipMessage.uriAt, SipMessage.uriTo)) {
+      return isSip() ? Reason.badRequest : Reason.badScheme;
+    }
+    if (!isOwnUri()) {
+      if (SipParameter.find(SipUri.restAt, SipUri.parametersTo, "maddr")) {
+        if (IpText.readBracketed(SipParameter.valueAt, SipParameter.valueTo, Target.endpoint) == 0) return Reason.noTarget;
+        SipUri.hostAt = SipParameter.valueAt;
+        SipUri.hostTo = SipParameter.valueTo;
+      }
+      if (endpointOfUri(Target.endpoint) == 0) return Target.proxyOf(inner == 0 ? otherFamily() : inner);
+      return Target.check();
+    }
+    if (Mapped.read()) {
+      copyEndpoint(Target.endpoint, Mapped.endpoint);
+      Target.uriChange = UriChange.restored;
+      return Target.check();
+    }
+    if (SipUri.userTo > SipUri.userAt && !SipMessage.isMethod("REGISTER")) {
+      // A password or parameters of the user are no part of the name.
+      let userTo = SipUri.userAt;
+      while (userTo < SipUri.userTo && load<u8>(userTo) != 0x3a && load<u8>(userTo) != 0x3b) userTo++;
+      const contact = Registrations.find(now, SipUri.userAt, userTo);
+      if (contact != 0) {
+        Target.contact = contact;
+        Target.uriChange = UriChange.registered;
+        copyEndpoint(Target.endpoint, Registrations.endpointOf(contact));
+        return Target.check();
+      }
+      const phone = Configuration.phone(SipUri.userAt, userTo);
+      if (phone != 0) {
+        copyEndpoint(Target.endpoint, phone);
+        return Target.check();
+      }
+    }
+    return Target.proxyOf(inner == 0 ? otherFamily() : inner);
+  }
+
+  /** To the proxy of a family; not back to where it came from. */
+  private static proxyOf(family: u32): Reason {
+    const proxy = Configuration.proxy(family);
+    if (portOf(proxy) == 0 || sameAddress(proxy, Datagram.source)) return Reason.noTarget;
+    copyEndpoint(Target.endpoint, proxy);
+    return Target.check();
+  }
+
+  private static check(): Reason {
+    if (isOwnAddress(Target.endpoint)) return Reason.loop;
+    return isForbidden(Target.endpoint) ? Reason.forbiddenDestination : Reason.none;
+  }
+}
+
+@inline
+function otherFamily(): u32 {
+  return Datagram.family == 4 ? 6 : 4;
+}
+
+function isSip(): bool {
+  return Ascii.begins(SipMessage.uriAt, SipMessage.uriTo, "sip:") || Ascii.begins(SipMessage.uriAt, SipMessage.uriTo, "sips:");
+}

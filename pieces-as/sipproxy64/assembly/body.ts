@@ -1,8 +1,8 @@
 // Where in the body of the message at hand a description of SDP stands: it is all of it, or a part of a multipart (RFC 3261 §7.4,
 // RFC 5621), also of one inside of another. What is signed or encoded is left alone.
 
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { SipMessage, SipParameter } from "funnel-tunnel/as/views/sip";
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
 
 /** Multiparts in each other. Each is read once, so that it takes as long as the body has bytes, this many times. */
 @inline const MOST_DEPTH: i32 = 4;
@@ -19,8 +19,19 @@ export abstract class Body {
   /** Finds it. False when there is none that may be edited. */
   static findSdp(): bool {
     Body.lengthAt = 0;
-    if (SipMessage.contentTypeAt == 0 || SipMessage.hasContentEncoding || SipMessage.bodyTo == SipMessage.bodyAt) return false;
-    return findIn(SipMessage.bodyAt, SipMessage.bodyTo, SipMessage.contentTypeAt, SipMessage.contentTypeTo, 0);
+    if (
+      SipMessage.contentTypeAt == 0 ||
+      SipMessage.hasContentEncoding ||
+      SipMessage.bodyTo == SipMessage.bodyAt
+    )
+      return false;
+    return findIn(
+      SipMessage.bodyAt,
+      SipMessage.bodyTo,
+      SipMessage.contentTypeAt,
+      SipMessage.contentTypeTo,
+      0,
+    );
   }
 
   /** Whether all of the body is the description. */
@@ -32,14 +43,14 @@ export abstract class Body {
 function findIn(at: usize, to: usize, type: usize, typeTo: usize, depth: i32): bool {
   let end = type;
   while (end < typeTo && load<u8>(end) != 0x3b && !Ascii.isSpace(load<u8>(end))) end++;
-  if (Ascii.is(type, end, "application/sdp")) {
+  if (Ascii.is(type, end, 'application/sdp')) {
     Body.sdpAt = at;
     Body.sdpTo = to;
     return true;
   }
-  if (!Ascii.begins(type, end, "multipart/") || depth == MOST_DEPTH) return false;
-  if (Ascii.is(type, end, "multipart/signed") || Ascii.is(type, end, "multipart/encrypted")) return false;
-  if (!SipParameter.find(end, typeTo, "boundary")) return false;
+  if (!Ascii.begins(type, end, 'multipart/') || depth == MOST_DEPTH) return false;
+  if (Ascii.is(type, end, 'multipart/signed') || Ascii.is(type, end, 'multipart/encrypted')) return false;
+  if (!SipParameter.find(end, typeTo, 'boundary')) return false;
   let boundary = SipParameter.valueAt;
   let boundaryTo = SipParameter.valueTo;
   if (boundaryTo - boundary >= 2 && load<u8>(boundary) == Ascii.QUOTE) {
@@ -78,21 +89,27 @@ function findInPart(from: usize, to: usize, depth: i32): bool {
     }
     let next = Ascii.lineEnd(line, to);
     // A field may go on in the next line.
-    while (next < to && (load<u8>(next) == Ascii.SPACE || load<u8>(next) == Ascii.TAB)) next = Ascii.lineEnd(next, to);
+    while (next < to && (load<u8>(next) == Ascii.SPACE || load<u8>(next) == Ascii.TAB))
+      next = Ascii.lineEnd(next, to);
     const colon = Ascii.find(line, next, 0x3a);
     if (colon == next) return false;
     const nameTo = Ascii.trimEnd(line, colon);
     const value = Ascii.skipSpace(colon + 1, next);
     const valueTo = Ascii.trimEnd(value, next);
-    if (Ascii.is(line, nameTo, "content-type")) {
+    if (Ascii.is(line, nameTo, 'content-type')) {
       type = value;
       typeTo = valueTo;
-    } else if (Ascii.is(line, nameTo, "content-length")) {
+    } else if (Ascii.is(line, nameTo, 'content-length')) {
       length = value;
       lengthTo = valueTo;
-    } else if (Ascii.is(line, nameTo, "content-transfer-encoding")) {
-      if (!Ascii.is(value, valueTo, "binary") && !Ascii.is(value, valueTo, "8bit") && !Ascii.is(value, valueTo, "7bit")) return false;
-    } else if (Ascii.is(line, nameTo, "content-encoding")) {
+    } else if (Ascii.is(line, nameTo, 'content-transfer-encoding')) {
+      if (
+        !Ascii.is(value, valueTo, 'binary') &&
+        !Ascii.is(value, valueTo, '8bit') &&
+        !Ascii.is(value, valueTo, '7bit')
+      )
+        return false;
+    } else if (Ascii.is(line, nameTo, 'content-encoding')) {
       return false;
     }
     line = next;

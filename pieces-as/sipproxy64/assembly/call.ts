@@ -1,17 +1,17 @@
 // What the message at hand is to a call: which dialog it belongs to, which side sent it, what its description says, and what becomes of
 // the dialog. Who began the dialog is side 0.
 
-import { TextEdit } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { SipAddress, SipMessage, SipParameter } from "funnel-tunnel/as/views/sip";
-import { Body } from "./body";
-import { Datagram } from "./datagram";
-import { Dialogs, NO_DIALOG, Phase } from "./dialogs";
-import { NO_PAIR, Ports } from "./ports";
-import { Reason } from "./reasons";
-import { Purpose, Secret } from "./secret";
-import { Carried, Session } from "./session";
-import { NO_STREAM, Streams } from "./streams";
+import { TextEdit } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { SipAddress, SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
+import { Body } from './body';
+import { Datagram } from './datagram';
+import { Dialogs, NO_DIALOG, Phase } from './dialogs';
+import { NO_PAIR, Ports } from './ports';
+import { Reason } from './reasons';
+import { Purpose, Secret } from './secret';
+import { Carried, Session } from './session';
+import { NO_STREAM, Streams } from './streams';
 
 const sdp = new TextEdit();
 const body = new TextEdit();
@@ -32,10 +32,10 @@ export abstract class Call {
   /** Takes the message at hand, which goes on into `family`. `Reason.none`, or why it cannot go on. */
   static take(now: f64, family: u32): Reason {
     Call.at = 0;
-    const isInvite = SipMessage.isMethod("INVITE");
-    const isUpdate = SipMessage.isMethod("UPDATE");
-    const mayDescribe = isInvite || isUpdate || SipMessage.isMethod("PRACK") || SipMessage.isMethod("ACK");
-    const isBye = SipMessage.isMethod("BYE");
+    const isInvite = SipMessage.isMethod('INVITE');
+    const isUpdate = SipMessage.isMethod('UPDATE');
+    const mayDescribe = isInvite || isUpdate || SipMessage.isMethod('PRACK') || SipMessage.isMethod('ACK');
+    const isBye = SipMessage.isMethod('BYE');
     if (!mayDescribe && !isBye) return Reason.none;
     Call.readTags();
     const hasSdp = mayDescribe && Body.findSdp() && Session.read(Body.sdpAt, Body.sdpTo);
@@ -50,7 +50,8 @@ export abstract class Call {
     Dialogs.hear(Call.dialog, now);
     if (SipMessage.isRequest) {
       if (isBye) Dialogs.finish(Call.dialog, now);
-      else if (isInvite && Call.toTag == 0 && Dialogs.phase(Call.dialog) == Phase.ended) Dialogs.setUp(Call.dialog, now);
+      else if (isInvite && Call.toTag == 0 && Dialogs.phase(Call.dialog) == Phase.ended)
+        Dialogs.setUp(Call.dialog, now);
     } else if (SipMessage.status >= 200) {
       if (isInvite) Call.answerInvite(now);
       else if (!isBye) Call.answerOffer(now, isUpdate);
@@ -79,7 +80,8 @@ export abstract class Call {
       }
     }
     // An INVITE that comes again after somebody has answered it.
-    if (Call.dialog == NO_DIALOG && Call.toTag == 0) Call.dialog = Dialogs.findAny(Call.fromKey, Datagram.family);
+    if (Call.dialog == NO_DIALOG && Call.toTag == 0)
+      Call.dialog = Dialogs.findAny(Call.fromKey, Datagram.family);
     if (Call.dialog != NO_DIALOG) Dialogs.setFamily(Call.dialog, Call.side, Datagram.family);
   }
 
@@ -99,7 +101,8 @@ export abstract class Call {
     const isFirst = Dialogs.find(Call.fromKey, 0, family);
     if (isFirst != NO_DIALOG) {
       Call.dialog = isFirst;
-      if (hasSdp || (SipMessage.status >= 200 && SipMessage.status < 300)) Dialogs.setTag(isFirst, Call.toTag);
+      if (hasSdp || (SipMessage.status >= 200 && SipMessage.status < 300))
+        Dialogs.setTag(isFirst, Call.toTag);
       return;
     }
     const sibling = Dialogs.findAny(Call.fromKey, family);
@@ -114,7 +117,11 @@ export abstract class Call {
     let isRelayed = false;
     for (let line = 0; line < Session.lineCount; line++) {
       if (Session.carried(line) == Carried.no || Session.familyOf(line) == 0) continue;
-      if (Session.familyOf(line) == into && (Call.dialog == NO_DIALOG || Dialogs.stream(Call.dialog, line) == NO_STREAM)) continue;
+      if (
+        Session.familyOf(line) == into &&
+        (Call.dialog == NO_DIALOG || Dialogs.stream(Call.dialog, line) == NO_STREAM)
+      )
+        continue;
       const reason = Call.relay(now, line, into, family);
       if (reason != Reason.none) return reason;
       isRelayed = true;
@@ -126,7 +133,7 @@ export abstract class Call {
         Dialogs.setMediaFamily(Call.dialog, Call.side, Session.familyOf(line));
         break;
       }
-      if (SipMessage.isRequest && !SipMessage.isMethod("ACK")) Dialogs.setOffering(Call.dialog, Call.side);
+      if (SipMessage.isRequest && !SipMessage.isMethod('ACK')) Dialogs.setOffering(Call.dialog, Call.side);
     }
     if (!isRelayed && !Session.differs(into)) return Reason.none;
     return Call.write(into);
@@ -173,7 +180,11 @@ export abstract class Call {
     const all = <i32>(SipMessage.bodyTo - SipMessage.bodyAt);
     body.begin(SipMessage.bodyAt, SipMessage.bodyTo, all + sdp.length + 16);
     if (Body.lengthAt != 0) body.upTo(Body.lengthAt).number(sdp.length).skipTo(Body.lengthTo);
-    body.upTo(Body.sdpAt).bytes(sdp.address, sdp.address + sdp.length).skipTo(Body.sdpTo).rest();
+    body
+      .upTo(Body.sdpAt)
+      .bytes(sdp.address, sdp.address + sdp.length)
+      .skipTo(Body.sdpTo)
+      .rest();
     if (!body.isWhole) return Reason.noRoom;
     Call.at = body.address;
     Call.length = body.length;
@@ -206,7 +217,8 @@ export abstract class Call {
       return;
     }
     settle(Call.dialog);
-    if (isUpdate && Dialogs.phase(Call.dialog) == Phase.established) Dialogs.establish(Call.dialog, now, sessionMs());
+    if (isUpdate && Dialogs.phase(Call.dialog) == Phase.established)
+      Dialogs.establish(Call.dialog, now, sessionMs());
   }
 }
 
@@ -233,7 +245,7 @@ function goBack(dialog: i32): void {
 function readTag(from: usize, to: usize): u64 {
   tagAt = 0;
   tagTo = 0;
-  if (!SipAddress.read(from, to) || !SipParameter.find(SipAddress.parametersAt, to, "tag")) return 0;
+  if (!SipAddress.read(from, to) || !SipParameter.find(SipAddress.parametersAt, to, 'tag')) return 0;
   tagAt = SipParameter.valueAt;
   tagTo = SipParameter.valueTo;
   return tagTo == tagAt ? 0 : Secret.of(Purpose.party, tagAt, tagTo);
@@ -243,7 +255,11 @@ let tagAt: usize = 0;
 let tagTo: usize = 0;
 
 function keyOf(): u64 {
-  return Secret.begin(Purpose.call).bytes(SipMessage.callIdAt, SipMessage.callIdTo).byte(0).bytes(tagAt, tagTo).end();
+  return Secret.begin(Purpose.call)
+    .bytes(SipMessage.callIdAt, SipMessage.callIdTo)
+    .byte(0)
+    .bytes(tagAt, tagTo)
+    .end();
 }
 
 /** Session-Expires in milliseconds; 0 where there is none (RFC 4028 §4). */

@@ -1,7 +1,7 @@
-import { Description, Kind, Settings } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { ENDPOINT_BYTES, familyOf, isNullAddress, setPort } from "./endpoint";
+import { Description, Kind, Settings } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { ENDPOINT_BYTES, isNullAddress, setPort } from './endpoint';
 
 /** Static phones and names of ours that can be given. */
 @inline export const MOST_PHONES: i32 = 256;
@@ -9,23 +9,64 @@ import { ENDPOINT_BYTES, familyOf, isNullAddress, setPort } from "./endpoint";
 @inline const MOST_REGISTRATIONS: i64 = 8000;
 
 export function describeSettings(description: Description): void {
-  description.required("ipv4", Kind.Address, "Our IPv4 address, where phones of IPv4 send to.");
-  description.required("ipv6", Kind.Address, "Our IPv6 address, where phones of IPv6 send to.");
-  description.setting("port", Kind.Number, "The UDP port of SIP, in both families.", "5060");
-  description.setting("media-ports", Kind.Text, "The ports for media, in both families, from an even one to an odd one.", "30000-39999");
-  description.optional("proxy4", Kind.Text, "Where requests go that IPv4 has to find the way for: a registrar or proxy, such as 192.0.2.9:5060.");
-  description.optional("proxy6", Kind.Text, "The same of IPv6, such as [2001:db8::9]:5060.");
-  description.optional("phone", Kind.Text, "A phone that registers nowhere, such as bob=[2001:db8::7]:5060.").isRepeated();
-  description.optional("domain", Kind.Text, "A host name in URIs that means us.").isRepeated();
-  description.setting("calls", Kind.Number, "Dialogs with media that are relayed at a time.", "1000");
-  description.setting("registrations", Kind.Number, "Contacts that are known from registrations.", "1000");
-  description.setting("when-full", Kind.Text, "refuse: a new call is refused when there are that many; drop-oldest: it takes the place of the oldest.", "refuse");
-  description.setting("setup", Kind.Duration, "How long a call may take until it is answered (RFC 3261 §16.6, timer C).", "200s");
-  description.setting("silence", Kind.Duration, "A call with neither media nor signalling for this long is over.", "3m");
-  description.setting("hold", Kind.Duration, "The same of a call that is on hold.", "30m");
-  description.setting("linger", Kind.Duration, "How long the ports of a call stay its own when it is over.", "32s");
-  description.setting("symmetric", Kind.Boolean, "Send media to where it comes from, when that is the host that signalled it.", "false");
-  description.setting("loopback", Kind.Boolean, "Let messages name 127.0.0.0/8 and ::1, for trying out on one machine.", "false");
+  description.required('ipv4', Kind.Address, 'Our IPv4 address, where phones of IPv4 send to.');
+  description.required('ipv6', Kind.Address, 'Our IPv6 address, where phones of IPv6 send to.');
+  description.setting('port', Kind.Number, 'The UDP port of SIP, in both families.', '5060');
+  description.setting(
+    'media-ports',
+    Kind.Text,
+    'The ports for media, in both families, from an even one to an odd one.',
+    '30000-39999',
+  );
+  description.optional(
+    'proxy4',
+    Kind.Text,
+    'Where requests go that IPv4 has to find the way for: a registrar or proxy, such as 192.0.2.9:5060.',
+  );
+  description.optional('proxy6', Kind.Text, 'The same of IPv6, such as [2001:db8::9]:5060.');
+  description
+    .optional('phone', Kind.Text, 'A phone that registers nowhere, such as bob=[2001:db8::7]:5060.')
+    .isRepeated();
+  description.optional('domain', Kind.Text, 'A host name in URIs that means us.').isRepeated();
+  description.setting('calls', Kind.Number, 'Dialogs with media that are relayed at a time.', '1000');
+  description.setting('registrations', Kind.Number, 'Contacts that are known from registrations.', '1000');
+  description.setting(
+    'when-full',
+    Kind.Text,
+    'refuse: a new call is refused when there are that many; drop-oldest: it takes the place of the oldest.',
+    'refuse',
+  );
+  description.setting(
+    'setup',
+    Kind.Duration,
+    'How long a call may take until it is answered (RFC 3261 §16.6, timer C).',
+    '200s',
+  );
+  description.setting(
+    'silence',
+    Kind.Duration,
+    'A call with neither media nor signalling for this long is over.',
+    '3m',
+  );
+  description.setting('hold', Kind.Duration, 'The same of a call that is on hold.', '30m');
+  description.setting(
+    'linger',
+    Kind.Duration,
+    'How long the ports of a call stay its own when it is over.',
+    '32s',
+  );
+  description.setting(
+    'symmetric',
+    Kind.Boolean,
+    'Send media to where it comes from, when that is the host that signalled it.',
+    'false',
+  );
+  description.setting(
+    'loopback',
+    Kind.Boolean,
+    'Let messages name 127.0.0.0/8 and ::1, for trying out on one machine.',
+    'false',
+  );
 }
 
 /** The settings of this instance. Texts are made once. */
@@ -33,11 +74,11 @@ export abstract class Configuration {
   static own4: usize = memory.data(24, 8);
   static own6: usize = memory.data(24, 8);
   /** As they stand in SDP, and in `received`. */
-  static text4: string = "";
-  static text6: string = "";
+  static text4: string = '';
+  static text6: string = '';
   /** As they stand in URIs and in Via: the port only where it is not 5060. */
-  static host4: string = "";
-  static host6: string = "";
+  static host4: string = '';
+  static host6: string = '';
   static port: u32 = 5060;
   static firstPort: u32 = 30000;
   static lastPort: u32 = 39999;
@@ -75,31 +116,32 @@ export abstract class Configuration {
 
   /** Reads them, and tells what cannot be. Also while describing, when nothing need be given. */
   static read(settings: Settings): void {
-    Configuration.port = <u32>settings.number("port", 1, 65535);
-    Configuration.loopback = settings.boolean("loopback");
-    Configuration.text4 = readOwn(settings, "ipv4", 4, Configuration.own4);
-    Configuration.text6 = readOwn(settings, "ipv6", 6, Configuration.own6);
-    const port = Configuration.port == 5060 ? "" : ":" + Configuration.port.toString();
+    Configuration.port = <u32>settings.number('port', 1, 65535);
+    Configuration.loopback = settings.boolean('loopback');
+    Configuration.text4 = readOwn(settings, 'ipv4', 4, Configuration.own4);
+    Configuration.text6 = readOwn(settings, 'ipv6', 6, Configuration.own6);
+    const port = Configuration.port == 5060 ? '' : ':' + Configuration.port.toString();
     Configuration.host4 = Configuration.text4 + port;
-    Configuration.host6 = "[" + Configuration.text6 + "]" + port;
+    Configuration.host6 = '[' + Configuration.text6 + ']' + port;
     readPorts(settings);
-    readProxy(settings, "proxy4", 4, Configuration.proxy4);
-    readProxy(settings, "proxy6", 6, Configuration.proxy6);
+    readProxy(settings, 'proxy4', 4, Configuration.proxy4);
+    readProxy(settings, 'proxy6', 6, Configuration.proxy6);
     readPhones(settings);
     Configuration.domains = [];
-    for (let i = 0, n = settings.count("domain"); i < n; i++) {
-      Configuration.domains.push(settings.at("domain", i).toLowerCase());
+    for (let i = 0, n = settings.count('domain'); i < n; i++) {
+      Configuration.domains.push(settings.at('domain', i).toLowerCase());
     }
-    Configuration.calls = <i32>settings.number("calls", 1, MOST_CALLS);
-    Configuration.registrations = <i32>settings.number("registrations", 0, MOST_REGISTRATIONS);
-    const whenFull = settings.text("when-full");
-    Configuration.dropsOldest = whenFull == "drop-oldest";
-    if (!Configuration.dropsOldest && whenFull != "refuse") settings.problem("when-full", "must be refuse or drop-oldest");
-    Configuration.setupMs = atLeastASecond(settings, "setup");
-    Configuration.silenceMs = atLeastASecond(settings, "silence");
-    Configuration.holdMs = atLeastASecond(settings, "hold");
-    Configuration.lingerMs = settings.duration("linger");
-    Configuration.symmetric = settings.boolean("symmetric");
+    Configuration.calls = <i32>settings.number('calls', 1, MOST_CALLS);
+    Configuration.registrations = <i32>settings.number('registrations', 0, MOST_REGISTRATIONS);
+    const whenFull = settings.text('when-full');
+    Configuration.dropsOldest = whenFull == 'drop-oldest';
+    if (!Configuration.dropsOldest && whenFull != 'refuse')
+      settings.problem('when-full', 'must be refuse or drop-oldest');
+    Configuration.setupMs = atLeastASecond(settings, 'setup');
+    Configuration.silenceMs = atLeastASecond(settings, 'silence');
+    Configuration.holdMs = atLeastASecond(settings, 'hold');
+    Configuration.lingerMs = settings.duration('linger');
+    Configuration.symmetric = settings.boolean('symmetric');
   }
 
   /** Whether a host name in a URI is one of ours. */
@@ -131,12 +173,15 @@ function addressOf(text: string, family: u32, endpoint: usize): bool {
 function readOwn(settings: Settings, name: string, family: u32, endpoint: usize): string {
   const text = settings.text(name);
   setPort(endpoint, Configuration.port);
-  if (text.length == 0) return family == 4 ? "192.0.2.1" : "2001:db8::1";
+  if (text.length == 0) return family == 4 ? '192.0.2.1' : '2001:db8::1';
   if (!addressOf(text, family, endpoint)) {
-    const example = family == 4 ? "192.0.2.1" : "2001:db8::1";
-    settings.problem(name, "must be an address of IPv" + family.toString() + " such as " + example + ', not "' + text + '"');
+    const example = family == 4 ? '192.0.2.1' : '2001:db8::1';
+    settings.problem(
+      name,
+      'must be an address of IPv' + family.toString() + ' such as ' + example + ', not "' + text + '"',
+    );
   } else if (isNullAddress(endpoint)) {
-    settings.problem(name, "must be the address by which phones know us, not " + text);
+    settings.problem(name, 'must be the address by which phones know us, not ' + text);
   }
   return text;
 }
@@ -145,16 +190,16 @@ function readOwn(settings: Settings, name: string, family: u32, endpoint: usize)
 function readEndpoint(text: string, endpoint: usize): u32 {
   let host = text;
   let port = 5060;
-  const bracket = text.lastIndexOf("]");
-  const colon = text.lastIndexOf(":");
-  if (text.startsWith("[")) {
+  const bracket = text.lastIndexOf(']');
+  const colon = text.lastIndexOf(':');
+  if (text.startsWith('[')) {
     if (bracket < 0) return 0;
     host = text.substring(1, bracket);
     if (bracket + 1 < text.length) {
       if (colon != bracket + 1) return 0;
       port = portIn(text.substring(colon + 1));
     }
-  } else if (colon >= 0 && text.indexOf(":") == colon) {
+  } else if (colon >= 0 && text.indexOf(':') == colon) {
     host = text.substring(0, colon);
     port = portIn(text.substring(colon + 1));
   }
@@ -177,23 +222,36 @@ function readProxy(settings: Settings, name: string, family: u32, endpoint: usiz
   setPort(endpoint, 0);
   if (text.length == 0) return;
   if (readEndpoint(text, endpoint) != family) {
-    const example = family == 4 ? "192.0.2.9:5060" : "[2001:db8::9]:5060";
-    settings.problem(name, "must be an address of IPv" + family.toString() + " with or without a port, such as " + example + ', not "' + text + '"');
+    const example = family == 4 ? '192.0.2.9:5060' : '[2001:db8::9]:5060';
+    settings.problem(
+      name,
+      'must be an address of IPv' +
+        family.toString() +
+        ' with or without a port, such as ' +
+        example +
+        ', not "' +
+        text +
+        '"',
+    );
   }
 }
 
 function readPhones(settings: Settings): void {
-  const count = min(settings.count("phone"), MOST_PHONES);
-  if (settings.count("phone") > MOST_PHONES) settings.problem("phone", "can be given " + MOST_PHONES.toString() + " times at most");
+  const count = min(settings.count('phone'), MOST_PHONES);
+  if (settings.count('phone') > MOST_PHONES)
+    settings.problem('phone', 'can be given ' + MOST_PHONES.toString() + ' times at most');
   Configuration.phoneUsers = [];
   if (count == 0) return;
   Configuration.phones = heap.alloc(<usize>count * ENDPOINT_BYTES);
   for (let i = 0; i < count; i++) {
-    const text = settings.at("phone", i);
-    const sign = text.indexOf("=");
+    const text = settings.at('phone', i);
+    const sign = text.indexOf('=');
     const endpoint = Configuration.phones + <usize>i * ENDPOINT_BYTES;
     if (sign < 1 || readEndpoint(text.substring(sign + 1), endpoint) == 0) {
-      settings.problem("phone", 'must be a user and an address, such as bob=[2001:db8::7]:5060, not "' + text + '"');
+      settings.problem(
+        'phone',
+        'must be a user and an address, such as bob=[2001:db8::7]:5060, not "' + text + '"',
+      );
       continue;
     }
     Configuration.phoneUsers.push(text.substring(0, sign));
@@ -201,16 +259,19 @@ function readPhones(settings: Settings): void {
 }
 
 function readPorts(settings: Settings): void {
-  const text = settings.text("media-ports");
-  const dash = text.indexOf("-");
+  const text = settings.text('media-ports');
+  const dash = text.indexOf('-');
   const first = dash < 0 ? -1 : portIn(text.substring(0, dash));
   const last = dash < 0 ? -1 : portIn(text.substring(dash + 1));
   if (first < 2 || last <= first || (first & 1) != 0 || (last & 1) == 0) {
-    settings.problem("media-ports", 'must go from an even port to an odd one, such as 30000-39999, not "' + text + '"');
+    settings.problem(
+      'media-ports',
+      'must go from an even port to an odd one, such as 30000-39999, not "' + text + '"',
+    );
     return;
   }
   if (first <= <i32>Configuration.port && <i32>Configuration.port <= last) {
-    settings.problem("media-ports", "must not hold the port of SIP, " + Configuration.port.toString());
+    settings.problem('media-ports', 'must not hold the port of SIP, ' + Configuration.port.toString());
   }
   Configuration.firstPort = first;
   Configuration.lastPort = last;
@@ -218,6 +279,6 @@ function readPorts(settings: Settings): void {
 
 function atLeastASecond(settings: Settings, name: string): f64 {
   const value = settings.duration(name);
-  if (value < 1000) settings.problem(name, "must be at least 1s");
+  if (value < 1000) settings.problem(name, 'must be at least 1s');
   return value;
 }

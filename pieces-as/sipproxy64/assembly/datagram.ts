@@ -1,13 +1,13 @@
 // What is around a message: an IP and a UDP header. Of the frame at hand they are read, for one that leaves they are written.
 
-import { Frame, Outcome, PartMarks, Role } from "funnel-tunnel/as";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { Ipv4 } from "funnel-tunnel/as/views/ipv4";
-import { Ipv6, Ipv6Address } from "funnel-tunnel/as/views/ipv6";
-import { Udp } from "funnel-tunnel/as/views/udp";
-import { Configuration } from "./configuration";
-import { familyOf, portOf, setPort } from "./endpoint";
-import { Protocols } from "./protocols";
+import { Frame, Outcome, PartMarks, Role } from 'funnel-tunnel/as';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
+import { Ipv6, Ipv6Address } from 'funnel-tunnel/as/views/ipv6';
+import { Udp } from 'funnel-tunnel/as/views/udp';
+import { Configuration } from './configuration';
+import { familyOf, portOf, setPort } from './endpoint';
+import { Protocols } from './protocols';
 
 @inline const TTL: u32 = 64;
 
@@ -26,7 +26,8 @@ export abstract class Datagram {
   static read(frame: Frame): bool {
     const ip = frame.header(0);
     const udp = frame.header(1);
-    if (ip === null || udp === null || udp.protocol != Protocols.udp || !Udp.fits(udp.bytes, udp.length)) return false;
+    if (ip === null || udp === null || udp.protocol != Protocols.udp || !Udp.fits(udp.bytes, udp.length))
+      return false;
     const at = ip.bytes;
     if (ip.protocol == Protocols.ipv4) {
       if (!Ipv4.fits(at, ip.length)) return false;
@@ -89,7 +90,15 @@ export abstract class Contents {
  * Begins a frame to an endpoint, from our own address and a port of ours; its contents follow. Lengths and checksums are
  * left to the host. False when the Edge of that family is not joined, or nothing more fits: then nothing was added.
  */
-export function beginDatagram(out: Outcome, edge: i32, shape: u16, ticket: u32, localPort: u32, to: usize, trafficClass: u32): bool {
+export function beginDatagram(
+  out: Outcome,
+  edge: i32,
+  shape: u16,
+  ticket: u32,
+  localPort: u32,
+  to: usize,
+  trafficClass: u32,
+): bool {
   const family = familyOf(to);
   // Two headers, and 30 parts at most behind them.
   if (edge < 0 || out.framesLeft < 1 || out.partsLeft < 32) return false;

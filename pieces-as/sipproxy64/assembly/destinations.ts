@@ -1,10 +1,10 @@
 // What may be sent to, and what never is.
 
-import { load32 } from "funnel-tunnel/as/views/bytes";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { Ipv6Address } from "funnel-tunnel/as/views/ipv6";
-import { Configuration } from "./configuration";
-import { isNullAddress, sameAddress } from "./endpoint";
+import { load32 } from 'funnel-tunnel/as/views/bytes';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { Ipv6Address } from 'funnel-tunnel/as/views/ipv6';
+import { Configuration } from './configuration';
+import { isNullAddress, sameAddress } from './endpoint';
 
 /** Whether an address is one of ours, in either family. */
 @inline

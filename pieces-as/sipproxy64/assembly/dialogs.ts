@@ -10,9 +10,9 @@
 // caller offered holds there too, and its port toward the callees is the same. One call may pass twice, when a proxy of the
 // other family sends it back: then the sides are of other families, and it is two dialogs.
 
-import { State } from "funnel-tunnel/as";
-import { Configuration } from "./configuration";
-import { NO_END, NO_STREAM, Streams } from "./streams";
+import { State } from 'funnel-tunnel/as';
+import { Configuration } from './configuration';
+import { NO_END, NO_STREAM, Streams } from './streams';
 
 @inline export const NO_DIALOG: i32 = -1;
 
@@ -255,7 +255,11 @@ export abstract class Dialogs {
       if (phase == Phase.none) continue;
       let end = load<f64>(record, DEADLINE);
       if (phase == Phase.established) {
-        end = min(end, load<f64>(record, HEARD) + (load<bool>(record, IS_HELD) ? Configuration.holdMs : Configuration.silenceMs));
+        end = min(
+          end,
+          load<f64>(record, HEARD) +
+            (load<bool>(record, IS_HELD) ? Configuration.holdMs : Configuration.silenceMs),
+        );
       }
       if (end <= now) Dialogs.drop(i);
     }
@@ -281,21 +285,23 @@ export abstract class Dialogs {
       state.bytes(record + PHASE, <i32>(DIALOG - PHASE));
       if (state.isRestoring) link(i);
       streamsState(state, i);
-      if (Dialogs.phase(i) == Phase.none || Dialogs.phase(i) > Phase.ended) state.refuse("the state has a call of no known phase");
+      if (Dialogs.phase(i) == Phase.none || Dialogs.phase(i) > Phase.ended)
+        state.refuse('the state has a call of no known phase');
     }
   }
 }
 
 function streamsState(state: State, dialog: i32): void {
   let streams = 0;
-  for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream)) streams++;
+  for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream))
+    streams++;
   streams = state.count(streams, 64);
   let stream = Dialogs.firstStream(dialog);
   for (let i = 0; i < streams; i++) {
     if (state.isRestoring) {
       stream = Dialogs.addStream(dialog, 0);
       if (stream == NO_STREAM) {
-        state.refuse("the state holds more streams than this version can");
+        state.refuse('the state holds more streams than this version can');
         return;
       }
     }

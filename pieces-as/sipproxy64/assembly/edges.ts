@@ -4,14 +4,14 @@ import {
   CurveDescription,
   Description,
   Direction,
-  EdgeDescription,
-  Reach,
   describedEdge,
+  EdgeDescription,
   joinedCount,
   joinedEdge,
   joinedShape,
-} from "funnel-tunnel/as";
-import { Configuration } from "./configuration";
+  Reach,
+} from 'funnel-tunnel/as';
+import { Configuration } from './configuration';
 
 @inline export const EDGE_IPV4: u16 = 0;
 @inline export const EDGE_IPV6: u16 = 1;
@@ -58,8 +58,8 @@ export abstract class Edges {
   }
 
   static describe(description: Description): void {
-    describeEdge(description.edge("ipv4"), "ipv4");
-    describeEdge(description.edge("ipv6"), "ipv6");
+    describeEdge(description.edge('ipv4'), 'ipv4');
+    describeEdge(description.edge('ipv6'), 'ipv6');
     for (let shape: u16 = 0; shape < SHAPES; shape++) {
       // An IPv6 header has 20 bytes more, and so much a message may gain by it; how much more depends on what it says.
       keeps(description.curve(EDGE_IPV4, shape, EDGE_IPV6, shape)).grows(20);
@@ -72,13 +72,13 @@ export abstract class Edges {
 
 function describeEdge(edge: EdgeDescription, network: string): void {
   const port = Configuration.port.toString();
-  edge.shape(network + "/udp/local:" + port + "/sip", Direction.Down, Reach.WholeFrame);
-  edge.shape(network + "/udp/local:" + port, Direction.Down, Reach.WholeFrame);
-  edge.shape(network + "/udp/*/rtp", Direction.Down, Reach.Headers);
-  edge.shape(network + "/udp/*/rtcp", Direction.Down, Reach.Headers);
-  edge.shape(network + "/udp/*", Direction.Down, Reach.Headers);
+  edge.shape(network + '/udp/local:' + port + '/sip', Direction.Down, Reach.WholeFrame);
+  edge.shape(network + '/udp/local:' + port, Direction.Down, Reach.WholeFrame);
+  edge.shape(network + '/udp/*/rtp', Direction.Down, Reach.Headers);
+  edge.shape(network + '/udp/*/rtcp', Direction.Down, Reach.Headers);
+  edge.shape(network + '/udp/*', Direction.Down, Reach.Headers);
 }
 
 function keeps(curve: CurveDescription): CurveDescription {
-  return curve.keeps("framed").keeps("ordered").keeps("duplicate-free").keeps("low-delay");
+  return curve.keeps('framed').keeps('ordered').keeps('duplicate-free').keeps('low-delay');
 }

@@ -1,7 +1,7 @@
 // Where something is sent to: an address as `IpText` has it (16 bytes, IPv4 mapped) and a port, 24 bytes in memory.
 
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { Ipv6Address } from "funnel-tunnel/as/views/ipv6";
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { Ipv6Address } from 'funnel-tunnel/as/views/ipv6';
 
 @inline export const ENDPOINT_BYTES: usize = 24;
 @inline const PORT: usize = 16;

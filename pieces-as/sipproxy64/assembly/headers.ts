@@ -1,22 +1,29 @@
 // The header fields of a message as they go on: one pass, in which what is not named here stays byte for byte.
 
-import { TextEdit } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { SipAddress, SipHeader, SipMessage, SipName, SipUri, SipValue } from "funnel-tunnel/as/views/sip";
-import { Configuration } from "./configuration";
-import { Registrations } from "./registrations";
-import { Target, UriChange } from "./target";
-import { mapAddress, Mapped, restore } from "./uri-map";
-import { Via } from "./via";
+import { TextEdit } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { SipAddress, SipHeader, SipMessage, SipName, SipUri, SipValue } from 'funnel-tunnel/as/views/sip';
+import { Configuration } from './configuration';
+import { Registrations } from './registrations';
+import { Target, UriChange } from './target';
+import { Mapped, mapAddress, restore } from './uri-map';
+import { Via } from './via';
 
 const address: usize = memory.data(24, 8);
 
 /** The start line of a request: its URI is what the target was found by. */
 export function writeRequestLine(edit: TextEdit): void {
   if (Target.uriChange == UriChange.registered) {
-    edit.upTo(SipMessage.uriAt).bytes(Registrations.uriOf(Target.contact), Registrations.uriEnd(Target.contact)).skipTo(SipMessage.uriTo);
-  } else if (Target.uriChange == UriChange.restored && SipUri.read(SipMessage.uriAt, SipMessage.uriTo) && Mapped.read()) {
+    edit
+      .upTo(SipMessage.uriAt)
+      .bytes(Registrations.uriOf(Target.contact), Registrations.uriEnd(Target.contact))
+      .skipTo(SipMessage.uriTo);
+  } else if (
+    Target.uriChange == UriChange.restored &&
+    SipUri.read(SipMessage.uriAt, SipMessage.uriTo) &&
+    Mapped.read()
+  ) {
     restore(edit, SipMessage.uriAt, SipMessage.uriTo, false, true);
   }
   edit.upTo(SipMessage.headersAt);
@@ -25,21 +32,21 @@ export function writeRequestLine(edit: TextEdit): void {
 /** What we put in front of a request's header fields: our Via, the Routes back to us, and Max-Forwards where it lacks. */
 export function writeOwnHeaders(edit: TextEdit, from: u32, family: u32): void {
   Via.write(edit, family);
-  if (SipMessage.maxForwardsAt == 0) edit.text("Max-Forwards: 70\r\n");
+  if (SipMessage.maxForwardsAt == 0) edit.text('Max-Forwards: 70\r\n');
   if (!makesDialog()) return;
   // The side where it goes, and behind that the side that it came from: each reads the one that it can reach first.
-  edit.text("Record-Route: <sip:").text(Configuration.ownHost(family)).text(";lr>");
-  if (from != family) edit.text(",<sip:").text(Configuration.ownHost(from)).text(";lr>");
-  edit.text("\r\n");
+  edit.text('Record-Route: <sip:').text(Configuration.ownHost(family)).text(';lr>');
+  if (from != family) edit.text(',<sip:').text(Configuration.ownHost(from)).text(';lr>');
+  edit.text('\r\n');
 }
 
 /** Requests that begin a dialog, or refresh one whose beginning did not come by us. */
 function makesDialog(): bool {
   return (
-    SipMessage.isMethod("INVITE") ||
-    SipMessage.isMethod("SUBSCRIBE") ||
-    SipMessage.isMethod("REFER") ||
-    SipMessage.isMethod("NOTIFY")
+    SipMessage.isMethod('INVITE') ||
+    SipMessage.isMethod('SUBSCRIBE') ||
+    SipMessage.isMethod('REFER') ||
+    SipMessage.isMethod('NOTIFY')
   );
 }
 
@@ -67,7 +74,10 @@ export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void
       case SipName.maxForwards:
         if (SipMessage.isRequest && SipHeader.valueAt == SipMessage.maxForwardsAt) {
           const hops = Ascii.number(SipHeader.valueAt, SipHeader.valueTo, 255);
-          edit.upTo(SipHeader.valueAt).number(<u32>hops - 1).skipTo(SipHeader.valueTo);
+          edit
+            .upTo(SipHeader.valueAt)
+            .number(<u32>hops - 1)
+            .skipTo(SipHeader.valueTo);
         }
         break;
       case SipName.contentLength:
@@ -131,7 +141,12 @@ function writeRoutes(edit: TextEdit, before: i32): i32 {
         // What stands behind those that are ours moves to the front.
         if (count > before) edit.upTo(SipHeader.valueAt).skipTo(kept);
         // The first that is left may be one that went through us, and is itself again.
-        if (SipAddress.read(SipValue.at, SipValue.to) && SipUri.read(SipAddress.uriAt, SipAddress.uriTo) && Mapped.read() && count == Target.ownRoutes) {
+        if (
+          SipAddress.read(SipValue.at, SipValue.to) &&
+          SipUri.read(SipAddress.uriAt, SipAddress.uriTo) &&
+          Mapped.read() &&
+          count == Target.ownRoutes
+        ) {
           const family = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, address);
           if (family != 0) mapAddress(edit, IpText.family(Mapped.endpoint));
         }
@@ -162,6 +177,7 @@ function writeWarnings(edit: TextEdit, family: u32): void {
     const agent = Ascii.skipSpace(Ascii.find(SipValue.at, SipValue.to, Ascii.SPACE), SipValue.to);
     if (agent >= SipValue.to || !SipUri.readHostPort(agent, SipValue.to)) continue;
     const is = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, address);
-    if (is != 0 && is != family) edit.upTo(SipUri.hostAt).text(Configuration.ownHost(family)).skipTo(SipUri.restAt);
+    if (is != 0 && is != family)
+      edit.upTo(SipUri.hostAt).text(Configuration.ownHost(family)).skipTo(SipUri.restAt);
   }
 }

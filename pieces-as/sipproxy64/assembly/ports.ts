@@ -4,9 +4,9 @@
 // a time, when the pairs that are open are all in use, and stay open: a pair that a call gives back goes to the end of the row,
 // and is used again when its turn comes. What comes to a pair without a call is counted, and goes nowhere.
 
-import { Level, Line, listenLine, listenProblem, unlisten } from "funnel-tunnel/as";
-import { Configuration } from "./configuration";
-import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from "./edges";
+import { Level, Line, listenLine, listenProblem, unlisten } from 'funnel-tunnel/as';
+import { Configuration } from './configuration';
+import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from './edges';
 
 @inline const BLOCK: i32 = 16;
 /** Blocks that are tried in one call: another program may have a port of one. */
@@ -69,7 +69,9 @@ export abstract class Ports {
 
   /** The pair of a port, or `NO_PAIR`. */
   @inline static pairOf(port: u32): i32 {
-    return port < Configuration.firstPort || port > Configuration.lastPort ? NO_PAIR : <i32>(port - Configuration.firstPort) >> 1;
+    return port < Configuration.firstPort || port > Configuration.lastPort
+      ? NO_PAIR
+      : <i32>(port - Configuration.firstPort) >> 1;
   }
 
   @inline static head(family: u32, pair: i32): i32 {
@@ -94,7 +96,8 @@ export abstract class Ports {
       if (unchecked(at.isOpen[block])) continue;
       let isUsed = false;
       const last = min((block + 1) * BLOCK, pairs);
-      for (let pair = block * BLOCK; pair < last; pair++) if (unchecked(at.heads[pair]) != NO_END) isUsed = true;
+      for (let pair = block * BLOCK; pair < last; pair++)
+        if (unchecked(at.heads[pair]) != NO_END) isUsed = true;
       if (isUsed) open(family, block);
     }
   }
@@ -150,8 +153,11 @@ function open(family: u32, block: i32): bool {
   for (let i = 0; i < 3; i++) {
     const shape = listenLine(<u16>edge, SHAPE_RTP + <u16>i, stackOf(family, block, i));
     if (shape < 0) {
-      line.clear().text("cannot listen on media ports from ").unsigned(Ports.port(block * BLOCK));
-      line.text(" on: ").utf8(listenProblem()).log(Level.Warn);
+      line
+        .clear()
+        .text('cannot listen on media ports from ')
+        .unsigned(Ports.port(block * BLOCK));
+      line.text(' on: ').utf8(listenProblem()).log(Level.Warn);
       for (let k = 0; k < i; k++) unlisten(<u16>edge, <u16>unchecked(at.shapes[block * 3 + k]));
       return false;
     }
@@ -159,23 +165,24 @@ function open(family: u32, block: i32): bool {
   }
   unchecked((at.isOpen[block] = true));
   const last = min((block + 1) * BLOCK, pairs);
-  for (let pair = block * BLOCK; pair < last; pair++) if (unchecked(at.heads[pair]) == NO_END) append(at, pair);
+  for (let pair = block * BLOCK; pair < last; pair++)
+    if (unchecked(at.heads[pair]) == NO_END) append(at, pair);
   return true;
 }
 
 /** RTP comes to the even ports, RTCP to the odd ones; and both may get what is neither. */
 function stackOf(family: u32, block: i32, kind: i32): Line {
-  line.clear().text(family == 4 ? "ipv4/udp/{" : "ipv6/udp/{");
+  line.clear().text(family == 4 ? 'ipv4/udp/{' : 'ipv6/udp/{');
   const last = min((block + 1) * BLOCK, pairs);
   for (let pair = block * BLOCK; pair < last; pair++) {
-    if (pair > block * BLOCK) line.text(",");
+    if (pair > block * BLOCK) line.text(',');
     const port = Ports.port(pair);
-    if (kind + SHAPE_RTP != SHAPE_RTCP) line.text("local:").unsigned(port);
-    if (kind + SHAPE_RTP == SHAPE_MEDIA) line.text(",");
-    if (kind + SHAPE_RTP != SHAPE_RTP) line.text("local:").unsigned(port + 1);
+    if (kind + SHAPE_RTP != SHAPE_RTCP) line.text('local:').unsigned(port);
+    if (kind + SHAPE_RTP == SHAPE_MEDIA) line.text(',');
+    if (kind + SHAPE_RTP != SHAPE_RTP) line.text('local:').unsigned(port + 1);
   }
-  line.text("}");
-  if (kind + SHAPE_RTP == SHAPE_RTP) line.text("/rtp");
-  if (kind + SHAPE_RTP == SHAPE_RTCP) line.text("/rtcp");
+  line.text('}');
+  if (kind + SHAPE_RTP == SHAPE_RTP) line.text('/rtp');
+  if (kind + SHAPE_RTP == SHAPE_RTCP) line.text('/rtcp');
   return line;
 }

@@ -1,4 +1,4 @@
-import { Description, protocolNumber } from "funnel-tunnel/as";
+import { Description, protocolNumber } from 'funnel-tunnel/as';
 
 /** The host's numbers of the protocols in our frames. They hold from `learn`, which `start` calls, on. */
 export abstract class Protocols {
@@ -10,20 +10,20 @@ export abstract class Protocols {
   static rtcp: u16 = 0;
 
   static describe(description: Description): void {
-    description.protocol("ipv4");
-    description.protocol("ipv6");
-    description.protocol("udp");
-    description.protocol("sip");
-    description.protocol("rtp");
-    description.protocol("rtcp");
+    description.protocol('ipv4');
+    description.protocol('ipv6');
+    description.protocol('udp');
+    description.protocol('sip');
+    description.protocol('rtp');
+    description.protocol('rtcp');
   }
 
   static learn(): void {
-    Protocols.ipv4 = protocolNumber("ipv4");
-    Protocols.ipv6 = protocolNumber("ipv6");
-    Protocols.udp = protocolNumber("udp");
-    Protocols.sip = protocolNumber("sip");
-    Protocols.rtp = protocolNumber("rtp");
-    Protocols.rtcp = protocolNumber("rtcp");
+    Protocols.ipv4 = protocolNumber('ipv4');
+    Protocols.ipv6 = protocolNumber('ipv6');
+    Protocols.udp = protocolNumber('udp');
+    Protocols.sip = protocolNumber('sip');
+    Protocols.rtp = protocolNumber('rtp');
+    Protocols.rtcp = protocolNumber('rtcp');
   }
 }

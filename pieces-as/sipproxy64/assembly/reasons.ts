@@ -1,4 +1,4 @@
-import { Description } from "funnel-tunnel/as";
+import { Description } from 'funnel-tunnel/as';
 
 /** Why a frame ends in the proxy, in the order in which `describeReasons` tells them. */
 export const enum Reason {
@@ -31,28 +31,28 @@ export const enum Reason {
 }
 
 export function describeReasons(description: Description): void {
-  description.reason("keepalive", false);
-  description.reason("ack-of-refusal", false);
-  description.reason("long-message", false);
-  description.reason("malformed", true);
-  description.reason("no-sip", true);
-  description.reason("bad-request", true);
-  description.reason("bad-version", true);
-  description.reason("bad-scheme", true);
-  description.reason("bad-extension", true);
-  description.reason("hop-limit", true);
-  description.reason("loop", true);
-  description.reason("no-target", true);
-  description.reason("forbidden-destination", true);
-  description.reason("not-joined", true);
-  description.reason("too-large", true);
-  description.reason("calls-full", true);
-  description.reason("no-ports", true);
-  description.reason("too-many-streams", true);
-  description.reason("bad-response", true);
-  description.reason("stray-response", true);
-  description.reason("no-call", true);
-  description.reason("foreign-source", true);
-  description.reason("on-hold", true);
-  description.reason("no-room", true);
+  description.reason('keepalive', false);
+  description.reason('ack-of-refusal', false);
+  description.reason('long-message', false);
+  description.reason('malformed', true);
+  description.reason('no-sip', true);
+  description.reason('bad-request', true);
+  description.reason('bad-version', true);
+  description.reason('bad-scheme', true);
+  description.reason('bad-extension', true);
+  description.reason('hop-limit', true);
+  description.reason('loop', true);
+  description.reason('no-target', true);
+  description.reason('forbidden-destination', true);
+  description.reason('not-joined', true);
+  description.reason('too-large', true);
+  description.reason('calls-full', true);
+  description.reason('no-ports', true);
+  description.reason('too-many-streams', true);
+  description.reason('bad-response', true);
+  description.reason('stray-response', true);
+  description.reason('no-call', true);
+  description.reason('foreign-source', true);
+  description.reason('on-hold', true);
+  description.reason('no-room', true);
 }

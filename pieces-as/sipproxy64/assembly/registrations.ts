@@ -3,10 +3,10 @@
 //
 //   a record: user (hash) | contact (hash) | until | endpoint | length | the URI of the contact
 
-import { State } from "funnel-tunnel/as";
-import { ENDPOINT_BYTES, copyEndpoint } from "./endpoint";
-import { Configuration } from "./configuration";
-import { Purpose, Secret } from "./secret";
+import { State } from 'funnel-tunnel/as';
+import { Configuration } from './configuration';
+import { copyEndpoint, ENDPOINT_BYTES } from './endpoint';
+import { Purpose, Secret } from './secret';
 
 @inline const USER: usize = 0;
 @inline const UNTIL: usize = 8;

@@ -1,15 +1,15 @@
 // Media: what comes to a port of ours from where a side's SDP says that it is goes on to the other side, byte for byte, from our port
 // toward that one. Bodies stay with the host.
 
-import { Frame, Outcome } from "funnel-tunnel/as";
-import { beginDatagram, Datagram } from "./datagram";
-import { Configuration } from "./configuration";
-import { Dialogs } from "./dialogs";
-import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from "./edges";
-import { NO_PAIR, Ports } from "./ports";
-import { Protocols } from "./protocols";
-import { Reason } from "./reasons";
-import { NO_END, Streams } from "./streams";
+import { Frame, Outcome } from 'funnel-tunnel/as';
+import { Configuration } from './configuration';
+import { beginDatagram, Datagram } from './datagram';
+import { Dialogs } from './dialogs';
+import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from './edges';
+import { NO_PAIR, Ports } from './ports';
+import { Protocols } from './protocols';
+import { Reason } from './reasons';
+import { NO_END, Streams } from './streams';
 
 /** Takes a frame that came to a port for media; `Datagram` has its headers. */
 export function relay(now: f64, frame: Frame, out: Outcome): Reason {
@@ -24,7 +24,8 @@ export function relay(now: f64, frame: Frame, out: Outcome): Reason {
   if (Configuration.symmetric) Streams.learn(end, isRtcp, Datagram.source);
   Dialogs.hear(Streams.dialog(end >> 1), now);
   const other = Streams.opposite(end);
-  if (!Streams.takes(other)) return Streams.isNull(other) || !Streams.isKnown(other) ? Reason.onHold : Reason.forbiddenDestination;
+  if (!Streams.takes(other))
+    return Streams.isNull(other) || !Streams.isKnown(other) ? Reason.onHold : Reason.forbiddenDestination;
   const from = Streams.pair(other);
   if (from == NO_PAIR) return Reason.onHold;
   const family = Streams.family(other);
@@ -32,7 +33,8 @@ export function relay(now: f64, frame: Frame, out: Outcome): Reason {
   const port = Ports.port(from) + (isRtcp ? 1 : 0);
   const shape = Ports.shape(family, from, shapeOf(frame));
   if (shape < 0) return Reason.notJoined;
-  if (!beginDatagram(out, Edges.media(family), <u16>shape, frame.ticket, port, to, Datagram.trafficClass)) return Reason.notJoined;
+  if (!beginDatagram(out, Edges.media(family), <u16>shape, frame.ticket, port, to, Datagram.trafficClass))
+    return Reason.notJoined;
   for (let i = Datagram.first; i < Datagram.last; i++) out.pass(frame.part(i));
   return Reason.none;
 }

@@ -1,17 +1,25 @@
 // Requests that we refuse ourselves, as a stateless server does (RFC 3261 §8.2.7, §16.3): an answer of what the request says of
 // itself, to where it came from. What a client sends to such an answer, its ACK, ends here and is known by our tag.
 
-import { Outcome, Role, TextEdit } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { SipHeader, SipMessage, SipName, SipParameter, SipValue, SipVia, SipAddress } from "funnel-tunnel/as/views/sip";
-import { Configuration } from "./configuration";
-import { beginDatagram, Datagram } from "./datagram";
-import { isForbidden } from "./destinations";
-import { copyEndpoint, setPort } from "./endpoint";
-import { Edges, SHAPE_DATAGRAM } from "./edges";
-import { Reason } from "./reasons";
-import { Purpose, Secret } from "./secret";
-import { Via } from "./via";
+import { Outcome, Role, TextEdit } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import {
+  SipAddress,
+  SipHeader,
+  SipMessage,
+  SipName,
+  SipParameter,
+  SipValue,
+  SipVia,
+} from 'funnel-tunnel/as/views/sip';
+import { Configuration } from './configuration';
+import { beginDatagram, Datagram } from './datagram';
+import { isForbidden } from './destinations';
+import { Edges, SHAPE_DATAGRAM } from './edges';
+import { copyEndpoint, setPort } from './endpoint';
+import { Reason } from './reasons';
+import { Purpose, Secret } from './secret';
+import { Via } from './via';
 
 @inline const MOST_BYTES: i32 = 65000;
 @inline const TAG_BYTES: usize = 20;
@@ -21,15 +29,18 @@ const to: usize = memory.data(24, 8);
 
 /** Refuses the request at hand, when it is one that is answered. */
 export function refuse(out: Outcome, status: string, reason: Reason): Reason {
-  if (!SipMessage.isRequest || SipMessage.isMethod("ACK") || SipMessage.viaAt == 0 || SipMessage.bodyAt == 0) return reason;
-  if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !SipVia.read(SipValue.at, SipValue.to)) return reason;
+  if (!SipMessage.isRequest || SipMessage.isMethod('ACK') || SipMessage.viaAt == 0 || SipMessage.bodyAt == 0)
+    return reason;
+  if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !SipVia.read(SipValue.at, SipValue.to))
+    return reason;
   // To the source that it really has; and where rport was not asked for, to the port of the Via (RFC 3261 §18.2.2).
   copyEndpoint(to, Datagram.source);
-  if (!SipParameter.find(SipVia.parametersAt, SipValue.to, "rport")) setPort(to, SipVia.port == 0 ? 5060 : SipVia.port);
+  if (!SipParameter.find(SipVia.parametersAt, SipValue.to, 'rport'))
+    setPort(to, SipVia.port == 0 ? 5060 : SipVia.port);
   if (isForbidden(to)) return reason;
   const size = <i32>(SipMessage.bodyAt - SipMessage.headersAt) + 400;
   if (size > MOST_BYTES) return reason;
-  edit.begin(SipMessage.headersAt, SipMessage.headersAt, size).text("SIP/2.0 ").text(status).text("\r\n");
+  edit.begin(SipMessage.headersAt, SipMessage.headersAt, size).text('SIP/2.0 ').text(status).text('\r\n');
   let at = SipMessage.headersAt;
   let vias = 0;
   while (SipHeader.read(at, SipMessage.bodyAt)) {
@@ -39,23 +50,39 @@ export function refuse(out: Outcome, status: string, reason: Reason): Reason {
       stampVia();
     } else if (name == SipName.to) {
       copyTo();
-    } else if (name == SipName.via || name == SipName.from || name == SipName.callId || name == SipName.cseq) {
+    } else if (
+      name == SipName.via ||
+      name == SipName.from ||
+      name == SipName.callId ||
+      name == SipName.cseq
+    ) {
       edit.bytes(SipHeader.at, SipHeader.to);
     }
   }
-  edit.text("Content-Length: 0\r\n\r\n").end();
+  edit.text('Content-Length: 0\r\n\r\n').end();
   if (!edit.isWhole) return Reason.noRoom;
-  if (!beginDatagram(out, Edges.sip(Datagram.family), SHAPE_DATAGRAM, 0, Configuration.port, to, Datagram.trafficClass)) return Reason.notJoined;
+  if (
+    !beginDatagram(
+      out,
+      Edges.sip(Datagram.family),
+      SHAPE_DATAGRAM,
+      0,
+      Configuration.port,
+      to,
+      Datagram.trafficClass,
+    )
+  )
+    return Reason.notJoined;
   out.bytes(0, Role.Payload, 0, edit.address, edit.length);
   return reason;
 }
 
 /** Whether the ACK at hand is for an answer of ours. */
 export function isAckOfRefusal(): bool {
-  if (!SipMessage.isMethod("ACK") || !SipAddress.read(SipMessage.toAt, SipMessage.toTo)) return false;
-  if (!SipParameter.find(SipAddress.parametersAt, SipMessage.toTo, "tag")) return false;
+  if (!SipMessage.isMethod('ACK') || !SipAddress.read(SipMessage.toAt, SipMessage.toTo)) return false;
+  if (!SipParameter.find(SipAddress.parametersAt, SipMessage.toTo, 'tag')) return false;
   const at = SipParameter.valueAt;
-  if (SipParameter.valueTo - at != TAG_BYTES || !Ascii.begins(at, SipParameter.valueTo, "m64-")) return false;
+  if (SipParameter.valueTo - at != TAG_BYTES || !Ascii.begins(at, SipParameter.valueTo, 'm64-')) return false;
   const tag = ownTag();
   for (let i = 0; i < 16; i++) {
     if (Ascii.hexDigit(load<u8>(at + 4 + i)) != <i32>((tag >> <u64>(60 - 4 * i)) & 15)) return false;
@@ -72,8 +99,9 @@ function stampVia(): void {
 function copyTo(): void {
   edit.goTo(SipHeader.at, SipHeader.to);
   const hasTag =
-    SipAddress.read(SipHeader.valueAt, SipHeader.valueTo) && SipParameter.find(SipAddress.parametersAt, SipHeader.valueTo, "tag");
-  if (!hasTag) edit.upTo(SipHeader.valueTo).text(";tag=m64-").hex64(ownTag());
+    SipAddress.read(SipHeader.valueAt, SipHeader.valueTo) &&
+    SipParameter.find(SipAddress.parametersAt, SipHeader.valueTo, 'tag');
+  if (!hasTag) edit.upTo(SipHeader.valueTo).text(';tag=m64-').hex64(ownTag());
   edit.upTo(SipHeader.to);
 }
 

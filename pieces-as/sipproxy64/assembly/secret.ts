@@ -1,7 +1,7 @@
 // What others cannot make up: branches and tags of ours are hashes under a key that nobody else knows, and so are the names
 // of calls in our tables. The key is part of the state, since messages that left before a change are answered after it.
 
-import { KeyedHash, random, State } from "funnel-tunnel/as";
+import { KeyedHash, random, State } from 'funnel-tunnel/as';
 
 /** What a hash is made for, so that one is never taken for another. */
 export const enum Purpose {

@@ -4,13 +4,13 @@
 // address in `o=` and `c=`, each with its token of the family in one edit; the ports in `m=` and `a=rtcp`; and attributes of ICE are
 // left out, because they name addresses of which none holds on the other side.
 
-import { TextEdit } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { SdpConnection, SdpLine, SdpMedia } from "funnel-tunnel/as/views/sdp";
-import { Configuration } from "./configuration";
-import { Datagram } from "./datagram";
-import { copyEndpoint, isNullAddress, setPort } from "./endpoint";
+import { TextEdit } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { SdpConnection, SdpLine, SdpMedia } from 'funnel-tunnel/as/views/sdp';
+import { Configuration } from './configuration';
+import { Datagram } from './datagram';
+import { copyEndpoint, isNullAddress, setPort } from './endpoint';
 
 /** `m=` lines of one description. */
 @inline export const MOST_LINES: i32 = 32;
@@ -47,8 +47,6 @@ export abstract class Session {
   static family: u32 = 0;
   /** Somewhere stands that nothing, or only one way, is sent now. */
   static isHeld: bool = false;
-  /** Some address is not of the family that is asked for. */
-  private static isMixed: bool = false;
 
   /** Reads the description from `at` to `to`. False when it is none. */
   static read(at: usize, to: usize): bool {
@@ -123,7 +121,8 @@ export abstract class Session {
     do {
       switch (SdpLine.type) {
         case 0x6f: // o=
-          if (SdpConnection.readOrigin(SdpLine.valueAt, SdpLine.valueTo)) writeConnection(edit, family, false);
+          if (SdpConnection.readOrigin(SdpLine.valueAt, SdpLine.valueTo))
+            writeConnection(edit, family, false);
           break;
         case 0x63: // c=
           if (SdpConnection.read(SdpLine.valueAt, SdpLine.valueTo) && isRewritten(line, family)) {
@@ -133,12 +132,15 @@ export abstract class Session {
         case 0x6d: // m=
           line++;
           if (isRelayed(line) && SdpMedia.read(SdpLine.valueAt, SdpLine.valueTo)) {
-            edit.upTo(SdpMedia.portAt).number(load<u16>(lineAt(line), NEW_PORT)).skipTo(SdpMedia.countTo);
+            edit
+              .upTo(SdpMedia.portAt)
+              .number(load<u16>(lineAt(line), NEW_PORT))
+              .skipTo(SdpMedia.countTo);
           }
           break;
         case 0x61: // a=
           if (isOfIce()) edit.upTo(SdpLine.at).skipTo(SdpLine.to);
-          else if (isRelayed(line) && SdpLine.isAttribute("rtcp")) writeRtcp(edit, family, line);
+          else if (isRelayed(line) && SdpLine.isAttribute('rtcp')) writeRtcp(edit, family, line);
           break;
         default:
           break;
@@ -177,7 +179,7 @@ function readAddress(to: usize): void {
   // A name that is none says that there is no address: the null of IPv6 (RFC 6157 §4.1).
   const from = SdpConnection.addressAt;
   const end = SdpConnection.addressTo;
-  if (end - from > 8 && Ascii.is(end - 8, end, ".invalid")) memory.fill(to, 0, 16);
+  if (end - from > 8 && Ascii.is(end - 8, end, '.invalid')) memory.fill(to, 0, 16);
 }
 
 function isNull(): bool {
@@ -220,16 +222,17 @@ function readMedia(line: usize): void {
   if (SdpMedia.port == 0) return;
   const at = SdpMedia.protocolAt;
   const to = SdpMedia.protocolTo;
-  if (Ascii.begins(at, to, "rtp/") || Ascii.begins(at, to, "udp/tls/rtp/")) store<u8>(line, Carried.pair, CARRIED);
-  else if (Ascii.begins(at, to, "udp")) store<u8>(line, Carried.single, CARRIED);
+  if (Ascii.begins(at, to, 'rtp/') || Ascii.begins(at, to, 'udp/tls/rtp/'))
+    store<u8>(line, Carried.pair, CARRIED);
+  else if (Ascii.begins(at, to, 'udp')) store<u8>(line, Carried.single, CARRIED);
 }
 
 function readAttribute(line: usize): void {
-  if (SdpLine.isAttribute("sendonly") || SdpLine.isAttribute("recvonly") || SdpLine.isAttribute("inactive")) {
+  if (SdpLine.isAttribute('sendonly') || SdpLine.isAttribute('recvonly') || SdpLine.isAttribute('inactive')) {
     Session.isHeld = true;
     return;
   }
-  if (line == 0 || !SdpLine.isAttribute("rtcp")) return;
+  if (line == 0 || !SdpLine.isAttribute('rtcp')) return;
   let at = SdpLine.valueAt + 5;
   const port = at;
   while (at < SdpLine.valueTo && Ascii.isDigit(load<u8>(at))) at++;
@@ -244,8 +247,8 @@ function readAttribute(line: usize): void {
 
 /** Token, family and address in one edit; a null is a name in IPv6, which has no null of its own (RFC 6157 §4.1). */
 function writeConnection(edit: TextEdit, family: u32, isNull: bool): void {
-  edit.upTo(SdpConnection.at).text(family == 4 ? "IN IP4 " : "IN IP6 ");
-  if (isNull) edit.text(family == 4 ? "0.0.0.0" : "hold.invalid");
+  edit.upTo(SdpConnection.at).text(family == 4 ? 'IN IP4 ' : 'IN IP6 ');
+  if (isNull) edit.text(family == 4 ? '0.0.0.0' : 'hold.invalid');
   else edit.text(Configuration.ownText(family));
   edit.skipTo(SdpConnection.to);
 }
@@ -257,21 +260,22 @@ function writeRtcp(edit: TextEdit, family: u32, line: i32): void {
   edit.upTo(at).number(<u32>load<u16>(lineAt(line), NEW_PORT) + 1);
   let behind = at;
   while (behind < SdpLine.valueTo && Ascii.isDigit(load<u8>(behind))) behind++;
-  if (behind < SdpLine.valueTo) edit.text(family == 4 ? " IN IP4 " : " IN IP6 ").text(Configuration.ownText(family));
+  if (behind < SdpLine.valueTo)
+    edit.text(family == 4 ? ' IN IP4 ' : ' IN IP6 ').text(Configuration.ownText(family));
   edit.skipTo(SdpLine.valueTo);
 }
 
 /** RFC 8839 §5. */
 function isOfIce(): bool {
   return (
-    SdpLine.isAttribute("candidate") ||
-    SdpLine.isAttribute("remote-candidates") ||
-    SdpLine.isAttribute("end-of-candidates") ||
-    SdpLine.isAttribute("ice-ufrag") ||
-    SdpLine.isAttribute("ice-pwd") ||
-    SdpLine.isAttribute("ice-options") ||
-    SdpLine.isAttribute("ice-lite") ||
-    SdpLine.isAttribute("ice-mismatch") ||
-    SdpLine.isAttribute("ice-pacing")
+    SdpLine.isAttribute('candidate') ||
+    SdpLine.isAttribute('remote-candidates') ||
+    SdpLine.isAttribute('end-of-candidates') ||
+    SdpLine.isAttribute('ice-ufrag') ||
+    SdpLine.isAttribute('ice-pwd') ||
+    SdpLine.isAttribute('ice-options') ||
+    SdpLine.isAttribute('ice-lite') ||
+    SdpLine.isAttribute('ice-mismatch') ||
+    SdpLine.isAttribute('ice-pacing')
   );
 }

@@ -1,24 +1,33 @@
 // Messages of SIP: a stateless proxy (RFC 3261 §16.11) between the families. What a message says decides where it goes; of calls only that
 // is remembered which media need.
 
-import { Frame, Outcome, Role, TextEdit } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { SipAddress, SipFault, SipHeader, SipMessage, SipName, SipParameter, SipUri, SipValue } from "funnel-tunnel/as/views/sip";
-import { Call } from "./call";
-import { Configuration } from "./configuration";
-import { beginDatagram, Contents, Datagram } from "./datagram";
-import { Edges, SHAPE_DATAGRAM, SHAPE_SIP } from "./edges";
-import { isForbidden } from "./destinations";
-import { familyOf } from "./endpoint";
-import { writeHeaders, writeOwnHeaders, writeRequestLine } from "./headers";
-import { Protocols } from "./protocols";
-import { Reason } from "./reasons";
-import { Registrations } from "./registrations";
-import { isAckOfRefusal, refuse } from "./reply";
-import { Purpose, Secret } from "./secret";
-import { Target } from "./target";
-import { Mapped } from "./uri-map";
-import { Returned, Via } from "./via";
+import { Frame, Outcome, Role, TextEdit } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import {
+  SipAddress,
+  SipFault,
+  SipHeader,
+  SipMessage,
+  SipName,
+  SipParameter,
+  SipUri,
+  SipValue,
+} from 'funnel-tunnel/as/views/sip';
+import { Call } from './call';
+import { Configuration } from './configuration';
+import { beginDatagram, Contents, Datagram } from './datagram';
+import { isForbidden } from './destinations';
+import { Edges, SHAPE_DATAGRAM, SHAPE_SIP } from './edges';
+import { familyOf } from './endpoint';
+import { writeHeaders, writeOwnHeaders, writeRequestLine } from './headers';
+import { Protocols } from './protocols';
+import { Reason } from './reasons';
+import { Registrations } from './registrations';
+import { isAckOfRefusal, refuse } from './reply';
+import { Purpose, Secret } from './secret';
+import { Target } from './target';
+import { Mapped } from './uri-map';
+import { Returned, Via } from './via';
 
 /** Bytes of a message in one datagram. */
 @inline const MOST_BYTES: i32 = 65000;
@@ -41,27 +50,30 @@ export function takeMessage(now: f64, frame: Frame, out: Outcome): Reason {
 
 function takeRequest(now: f64, frame: Frame, out: Outcome, fault: SipFault): Reason {
   const returned = SipMessage.viaAt == 0 ? Returned.broken : Via.take();
-  if (fault == SipFault.version) return refuse(out, "505 Version Not Supported", Reason.badVersion);
-  if (fault != SipFault.none || returned == Returned.broken) return refuse(out, "400 Bad Request", Reason.badRequest);
-  if (!Ascii.equals(SipMessage.methodAt, SipMessage.methodTo, SipMessage.cseqMethodAt, SipMessage.cseqMethodTo)) {
-    return refuse(out, "400 CSeq Has Another Method", Reason.badRequest);
+  if (fault == SipFault.version) return refuse(out, '505 Version Not Supported', Reason.badVersion);
+  if (fault != SipFault.none || returned == Returned.broken)
+    return refuse(out, '400 Bad Request', Reason.badRequest);
+  if (
+    !Ascii.equals(SipMessage.methodAt, SipMessage.methodTo, SipMessage.cseqMethodAt, SipMessage.cseqMethodTo)
+  ) {
+    return refuse(out, '400 CSeq Has Another Method', Reason.badRequest);
   }
   if (isAckOfRefusal()) return Reason.ackOfRefusal;
   if (!isAddress(SipMessage.fromAt, SipMessage.fromTo) || !isAddress(SipMessage.toAt, SipMessage.toTo)) {
-    return refuse(out, "400 Bad Address", Reason.badRequest);
+    return refuse(out, '400 Bad Address', Reason.badRequest);
   }
-  if (returned == Returned.looped) return refuse(out, "482 Loop Detected", Reason.loop);
+  if (returned == Returned.looped) return refuse(out, '482 Loop Detected', Reason.loop);
   if (SipMessage.maxForwardsAt != 0) {
     const hops = Ascii.number(SipMessage.maxForwardsAt, SipMessage.maxForwardsTo, 255);
-    if (hops < 0) return refuse(out, "400 Bad Max-Forwards", Reason.badRequest);
-    if (hops == 0) return refuse(out, "483 Too Many Hops", Reason.hopLimit);
+    if (hops < 0) return refuse(out, '400 Bad Max-Forwards', Reason.badRequest);
+    if (hops == 0) return refuse(out, '483 Too Many Hops', Reason.hopLimit);
   }
   // We support no extension that a proxy has to (§16.3 item 5).
-  if (SipMessage.proxyRequireAt != 0) return refuse(out, "420 Bad Extension", Reason.badExtension);
+  if (SipMessage.proxyRequireAt != 0) return refuse(out, '420 Bad Extension', Reason.badExtension);
   let reason = Target.find(now);
   if (reason != Reason.none) return refuse(out, statusOf(reason), reason);
   const family = familyOf(Target.endpoint);
-  if (Edges.sip(family) < 0) return refuse(out, "503 Service Unavailable", Reason.notJoined);
+  if (Edges.sip(family) < 0) return refuse(out, '503 Service Unavailable', Reason.notJoined);
   reason = Call.take(now, family);
   if (reason != Reason.none) return refuse(out, statusOf(reason), reason);
   beginEdit();
@@ -69,26 +81,26 @@ function takeRequest(now: f64, frame: Frame, out: Outcome, fault: SipFault): Rea
   writeOwnHeaders(edit, Datagram.family, family);
   writeHeaders(edit, family, bodyLength());
   reason = send(frame, out, Target.endpoint);
-  return reason == Reason.tooLarge ? refuse(out, "513 Message Too Large", reason) : reason;
+  return reason == Reason.tooLarge ? refuse(out, '513 Message Too Large', reason) : reason;
 }
 
 /** What to answer when a request cannot go on. */
 function statusOf(reason: Reason): string {
   switch (reason) {
     case Reason.badScheme:
-      return "416 Unsupported URI Scheme";
+      return '416 Unsupported URI Scheme';
     case Reason.badRequest:
-      return "400 Bad Request";
+      return '400 Bad Request';
     case Reason.loop:
-      return "482 Loop Detected";
+      return '482 Loop Detected';
     case Reason.forbiddenDestination:
-      return "403 Forbidden";
+      return '403 Forbidden';
     case Reason.noTarget:
-      return "404 Not Found";
+      return '404 Not Found';
     case Reason.tooManyStreams:
-      return "488 Not Acceptable Here";
+      return '488 Not Acceptable Here';
     default:
-      return "503 Service Unavailable";
+      return '503 Service Unavailable';
   }
 }
 
@@ -101,12 +113,14 @@ function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Re
   if (!findSecondVia()) return Reason.strayResponse;
   const via = SipValue.at;
   const viaTo = SipValue.to;
-  if (!Via.isAnswered(own, ownTo, via, viaTo) || !Via.destination(via, viaTo, answerTo)) return Reason.strayResponse;
+  if (!Via.isAnswered(own, ownTo, via, viaTo) || !Via.destination(via, viaTo, answerTo))
+    return Reason.strayResponse;
   if (isForbidden(answerTo)) return Reason.forbiddenDestination;
   const family = familyOf(answerTo);
   const reason = Call.take(now, family);
   if (reason != Reason.none) return reason;
-  if (SipMessage.isMethod("REGISTER") && SipMessage.status >= 200 && SipMessage.status < 300) learnContacts(now, family);
+  if (SipMessage.isMethod('REGISTER') && SipMessage.status >= 200 && SipMessage.status < 300)
+    learnContacts(now, family);
   beginEdit();
   edit.upTo(SipMessage.headersAt);
   writeHeaders(edit, family, bodyLength());
@@ -119,7 +133,8 @@ function findSecondVia(): bool {
   let at = SipMessage.headersAt;
   while (SipHeader.read(at, SipMessage.bodyAt)) {
     at = SipHeader.to;
-    if (SipHeader.name == SipName.via && SipHeader.valueAt != SipMessage.viaAt) return SipValue.read(SipHeader.valueAt, SipHeader.valueTo);
+    if (SipHeader.name == SipName.via && SipHeader.valueAt != SipMessage.viaAt)
+      return SipValue.read(SipHeader.valueAt, SipHeader.valueTo);
   }
   return false;
 }
@@ -129,7 +144,11 @@ function isAddress(from: usize, to: usize): bool {
 }
 
 function beginEdit(): void {
-  edit.begin(SipMessage.at, SipMessage.bodyAt, min(MOST_BYTES, <i32>(SipMessage.bodyAt - SipMessage.at) * 2 + GROWTH));
+  edit.begin(
+    SipMessage.at,
+    SipMessage.bodyAt,
+    min(MOST_BYTES, <i32>(SipMessage.bodyAt - SipMessage.at) * 2 + GROWTH),
+  );
 }
 
 @inline
@@ -147,18 +166,33 @@ function send(frame: Frame, out: Outcome, to: usize): Reason {
   const isParsed = Datagram.first < Datagram.last && frame.part(Datagram.first).protocol == Protocols.sip;
   const shape = isParsed ? SHAPE_SIP : SHAPE_DATAGRAM;
   const ticket = isLong ? 0 : frame.ticket;
-  if (!beginDatagram(out, Edges.sip(familyOf(to)), shape, ticket, Configuration.port, to, Datagram.trafficClass)) return Reason.notJoined;
-  out.bytes(isParsed ? Protocols.sip : 0, isParsed ? Role.Header : Role.Payload, 0, edit.address, edit.length);
+  if (
+    !beginDatagram(out, Edges.sip(familyOf(to)), shape, ticket, Configuration.port, to, Datagram.trafficClass)
+  )
+    return Reason.notJoined;
+  out.bytes(
+    isParsed ? Protocols.sip : 0,
+    isParsed ? Role.Header : Role.Payload,
+    0,
+    edit.address,
+    edit.length,
+  );
   if (length > 0) out.bytes(0, Role.Payload, 0, Call.at == 0 ? SipMessage.bodyAt : Call.at, length);
   return isLong ? Reason.longMessage : Reason.none;
 }
 
 /** A registrar tells which contacts of a user hold, and for how long (§10.2.4): those that went through us are kept. */
 function learnContacts(now: f64, family: u32): void {
-  if (!SipAddress.read(SipMessage.toAt, SipMessage.toTo) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo) || SipUri.userAt == 0) return;
+  if (
+    !SipAddress.read(SipMessage.toAt, SipMessage.toTo) ||
+    !SipUri.read(SipAddress.uriAt, SipAddress.uriTo) ||
+    SipUri.userAt == 0
+  )
+    return;
   const user = Secret.of(Purpose.user, SipUri.userAt, SipUri.userTo);
   Registrations.forget(user);
-  const byDefault = SipMessage.expiresAt == 0 ? -1 : Ascii.number(SipMessage.expiresAt, SipMessage.expiresTo, 0xffffffff);
+  const byDefault =
+    SipMessage.expiresAt == 0 ? -1 : Ascii.number(SipMessage.expiresAt, SipMessage.expiresTo, 0xffffffff);
   let at = SipMessage.headersAt;
   while (SipHeader.read(at, SipMessage.bodyAt)) {
     at = SipHeader.to;
@@ -167,19 +201,32 @@ function learnContacts(now: f64, family: u32): void {
     let next = SipHeader.valueAt;
     while (SipValue.read(next, valueTo)) {
       next = SipValue.next;
-      if (!SipAddress.read(SipValue.at, SipValue.to) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo)) continue;
+      if (!SipAddress.read(SipValue.at, SipValue.to) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo))
+        continue;
       if (!Mapped.read() || familyOf(Mapped.endpoint) != family || isForbidden(Mapped.endpoint)) continue;
       let seconds = byDefault;
-      if (SipParameter.find(SipAddress.parametersAt, SipValue.to, "expires")) {
+      if (SipParameter.find(SipAddress.parametersAt, SipValue.to, 'expires')) {
         seconds = Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 0xffffffff);
       }
       if (seconds <= 0) continue;
       // As the phone wrote it.
       edit.begin(SipAddress.uriAt, SipAddress.uriTo, 512).upTo(SipUri.hostAt);
       if (Mapped.at == SipUri.restAt) edit.skipTo(Mapped.valueAt);
-      else edit.bytes(Mapped.valueAt, Mapped.valueTo).skipTo(SipUri.restAt).upTo(Mapped.at).skipTo(Mapped.valueTo);
+      else
+        edit
+          .bytes(Mapped.valueAt, Mapped.valueTo)
+          .skipTo(SipUri.restAt)
+          .upTo(Mapped.at)
+          .skipTo(Mapped.valueTo);
       edit.rest();
-      if (edit.isWhole) Registrations.add(user, now + <f64>seconds * 1000, Mapped.endpoint, edit.address, edit.address + edit.length);
+      if (edit.isWhole)
+        Registrations.add(
+          user,
+          now + <f64>seconds * 1000,
+          Mapped.endpoint,
+          edit.address,
+          edit.address + edit.length,
+        );
     }
   }
 }

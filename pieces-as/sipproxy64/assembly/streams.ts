@@ -8,11 +8,11 @@
 // end, to where that side is. Several dialogs of one call (forking) have the same pair toward the caller's offer: its ends are chained,
 // and which one it is says the source.
 
-import { State } from "funnel-tunnel/as";
-import { isForbidden } from "./destinations";
-import { copyEndpoint, isNullAddress, sameAddress } from "./endpoint";
-import { Configuration } from "./configuration";
-import { NO_PAIR, Ports } from "./ports";
+import { State } from 'funnel-tunnel/as';
+import { Configuration } from './configuration';
+import { isForbidden } from './destinations';
+import { copyEndpoint, isNullAddress, sameAddress } from './endpoint';
+import { NO_PAIR, Ports } from './ports';
 
 @inline export const NO_STREAM: i32 = -1;
 @inline export const NO_END: i32 = -1;
@@ -155,12 +155,19 @@ export abstract class Streams {
       copyEndpoint(at + OLD_RTP, at + RTP);
       copyEndpoint(at + OLD_RTCP, at + RTCP);
     }
-    const old: u8 = flags & IS_KNOWN ? HAS_OLD | (flags & HAS_OLD ? flags & (3 << OLD_FLAGS_SHIFT) : ((flags >> 1) & 3) << OLD_FLAGS_SHIFT) : 0;
+    const old: u8 =
+      flags & IS_KNOWN
+        ? HAS_OLD | (flags & HAS_OLD ? flags & (3 << OLD_FLAGS_SHIFT) : ((flags >> 1) & 3) << OLD_FLAGS_SHIFT)
+        : 0;
     copyEndpoint(at + RTP, rtp);
     copyEndpoint(at + SAID, rtp);
     copyEndpoint(at + RTCP, rtcp);
     copyEndpoint(at + SIGNALLED, signalled);
-    store<u8>(at, old | IS_KNOWN | (isNullAddress(rtp) ? IS_NULL : isForbidden(rtp) ? IS_FORBIDDEN : 0), FLAGS);
+    store<u8>(
+      at,
+      old | IS_KNOWN | (isNullAddress(rtp) ? IS_NULL : isForbidden(rtp) ? IS_FORBIDDEN : 0),
+      FLAGS,
+    );
   }
 
   /** The offer was accepted: there is no way back. */

@@ -2,16 +2,24 @@
 // request's URI. A URI of ours says it by its parameter, or by a user who has registered or is set; what only names
 // somebody goes to the proxy of the other family.
 
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { SipAddress, SipHeader, SipMessage, SipName, SipParameter, SipUri, SipValue } from "funnel-tunnel/as/views/sip";
-import { Configuration } from "./configuration";
-import { Datagram } from "./datagram";
-import { isForbidden, isOwnAddress } from "./destinations";
-import { copyEndpoint, portOf, sameAddress } from "./endpoint";
-import { Reason } from "./reasons";
-import { Registrations } from "./registrations";
-import { endpointOfUri, isOwnUri, Mapped } from "./uri-map";
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import {
+  SipAddress,
+  SipHeader,
+  SipMessage,
+  SipName,
+  SipParameter,
+  SipUri,
+  SipValue,
+} from 'funnel-tunnel/as/views/sip';
+import { Configuration } from './configuration';
+import { Datagram } from './datagram';
+import { isForbidden, isOwnAddress } from './destinations';
+import { copyEndpoint, portOf, sameAddress } from './endpoint';
+import { Reason } from './reasons';
+import { Registrations } from './registrations';
+import { endpointOfUri, isOwnUri, Mapped } from './uri-map';
 
 /** What becomes of the request's URI. */
 export const enum UriChange {
@@ -45,7 +53,8 @@ export abstract class Target {
       let next = SipHeader.valueAt;
       while (SipValue.read(next, valueTo)) {
         next = SipValue.next;
-        if (!SipAddress.read(SipValue.at, SipValue.to) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo)) return Reason.badRequest;
+        if (!SipAddress.read(SipValue.at, SipValue.to) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo))
+          return Reason.badRequest;
         if (!isOwnUri()) {
           if (endpointOfUri(Target.endpoint) == 0) return Target.proxyOf(inner == 0 ? otherFamily() : inner);
           return Target.check();
@@ -68,8 +77,9 @@ export abstract class Target {
       return isSip() ? Reason.badRequest : Reason.badScheme;
     }
     if (!isOwnUri()) {
-      if (SipParameter.find(SipUri.restAt, SipUri.parametersTo, "maddr")) {
-        if (IpText.readBracketed(SipParameter.valueAt, SipParameter.valueTo, Target.endpoint) == 0) return Reason.noTarget;
+      if (SipParameter.find(SipUri.restAt, SipUri.parametersTo, 'maddr')) {
+        if (IpText.readBracketed(SipParameter.valueAt, SipParameter.valueTo, Target.endpoint) == 0)
+          return Reason.noTarget;
         SipUri.hostAt = SipParameter.valueAt;
         SipUri.hostTo = SipParameter.valueTo;
       }
@@ -81,7 +91,7 @@ export abstract class Target {
       Target.uriChange = UriChange.restored;
       return Target.check();
     }
-    if (SipUri.userTo > SipUri.userAt && !SipMessage.isMethod("REGISTER")) {
+    if (SipUri.userTo > SipUri.userAt && !SipMessage.isMethod('REGISTER')) {
       // A password or parameters of the user are no part of the name.
       let userTo = SipUri.userAt;
       while (userTo < SipUri.userTo && load<u8>(userTo) != 0x3a && load<u8>(userTo) != 0x3b) userTo++;
@@ -121,5 +131,8 @@ function otherFamily(): u32 {
 }
 
 function isSip(): bool {
-  return Ascii.begins(SipMessage.uriAt, SipMessage.uriTo, "sip:") || Ascii.begins(SipMessage.uriAt, SipMessage.uriTo, "sips:");
+  return (
+    Ascii.begins(SipMessage.uriAt, SipMessage.uriTo, 'sip:') ||
+    Ascii.begins(SipMessage.uriAt, SipMessage.uriTo, 'sips:')
+  );
 }

@@ -6,13 +6,13 @@
 // insertion, and taking it out again gives back what was there, byte for byte. A URI without `<>` gets them, since its
 // parameters would be the header field's; it has `n64` for a parameter, by which they are taken away again.
 
-import { TextEdit } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { SipAddress, SipParameter, SipUri } from "funnel-tunnel/as/views/sip";
-import { Configuration } from "./configuration";
-import { isOwnAddress } from "./destinations";
-import { setPort } from "./endpoint";
+import { TextEdit } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { SipAddress, SipParameter, SipUri } from 'funnel-tunnel/as/views/sip';
+import { Configuration } from './configuration';
+import { isOwnAddress } from './destinations';
+import { setPort } from './endpoint';
 
 const scratch: usize = memory.data(24, 8);
 
@@ -25,7 +25,8 @@ export function endpointOfUri(to: usize): u32 {
 
 /** Whether the host and port of the URI at hand are ours. */
 export function isOwnUri(): bool {
-  if (IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, scratch) == 0) return Configuration.isDomain(SipUri.hostAt, SipUri.hostTo);
+  if (IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, scratch) == 0)
+    return Configuration.isDomain(SipUri.hostAt, SipUri.hostTo);
   return isOwnAddress(scratch) && (SipUri.port == 0 ? 5060 : SipUri.port) == Configuration.port;
 }
 
@@ -41,8 +42,8 @@ export abstract class Mapped {
   static read(): bool {
     const at = SipUri.restAt;
     const to = SipUri.parametersTo;
-    if (SipParameter.find(at, to, "m64")) Mapped.isBare = false;
-    else if (SipParameter.find(at, to, "n64")) Mapped.isBare = true;
+    if (SipParameter.find(at, to, 'm64')) Mapped.isBare = false;
+    else if (SipParameter.find(at, to, 'n64')) Mapped.isBare = true;
     else return false;
     Mapped.at = SipParameter.at;
     Mapped.valueAt = SipParameter.valueAt;
@@ -72,18 +73,29 @@ export function mapAddress(edit: TextEdit, family: u32): void {
 }
 
 /** The URI from `from` to `to` goes on into `family`. */
-export function mapUri(edit: TextEdit, from: usize, to: usize, family: u32, isBracketed: bool, hasName: bool): void {
+export function mapUri(
+  edit: TextEdit,
+  from: usize,
+  to: usize,
+  family: u32,
+  isBracketed: bool,
+  hasName: bool,
+): void {
   if (!SipUri.read(from, to)) return;
   const hostAt = SipUri.hostAt;
   const is = IpText.readBracketed(hostAt, SipUri.hostTo, scratch);
   if (is == 0) return;
   if (isOwnUri()) {
-    if (Mapped.read() && IpText.family(Mapped.endpoint) == family) restore(edit, from, to, isBracketed, hasName);
+    if (Mapped.read() && IpText.family(Mapped.endpoint) == family)
+      restore(edit, from, to, isBracketed, hasName);
     return;
   }
   if (is == family) return;
   if (!isBracketed) edit.upTo(from).byte(0x3c);
-  edit.upTo(hostAt).text(Configuration.ownHost(family)).text(isBracketed ? ";m64=" : ";n64=");
+  edit
+    .upTo(hostAt)
+    .text(Configuration.ownHost(family))
+    .text(isBracketed ? ';m64=' : ';n64=');
   if (!isBracketed) edit.upTo(to).byte(0x3e);
 }
 
@@ -92,7 +104,8 @@ export function restore(edit: TextEdit, from: usize, to: usize, isBracketed: boo
   const hostAt = SipUri.hostAt;
   const restAt = SipUri.restAt;
   // Somebody may have put in a name or parameters, which only brackets keep apart from those of the header field.
-  const losesBrackets = Mapped.isBare && isBracketed && !hasName && Mapped.at == restAt && Mapped.valueTo == to;
+  const losesBrackets =
+    Mapped.isBare && isBracketed && !hasName && Mapped.at == restAt && Mapped.valueTo == to;
   if (losesBrackets) edit.upTo(from - 1).skipTo(from);
   edit.upTo(hostAt);
   if (Mapped.at == restAt) {

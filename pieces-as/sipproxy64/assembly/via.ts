@@ -6,17 +6,17 @@
 // a request meets a Via of ours with the same hash it has come back as it was (§16.3 item 4), while one that a
 // registrar sent back with another URI goes on.
 
-import { TextEdit } from "funnel-tunnel/as";
-import { Ascii } from "funnel-tunnel/as/views/ascii";
-import { IpText } from "funnel-tunnel/as/views/ip-text";
-import { SipHeader, SipMessage, SipName, SipParameter, SipValue, SipVia } from "funnel-tunnel/as/views/sip";
-import { Configuration } from "./configuration";
-import { Datagram } from "./datagram";
-import { isOwnAddress } from "./destinations";
-import { portOf, sameAddress, setPort } from "./endpoint";
-import { Purpose, Secret } from "./secret";
+import { TextEdit } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
+import { IpText } from 'funnel-tunnel/as/views/ip-text';
+import { SipHeader, SipMessage, SipName, SipParameter, SipValue, SipVia } from 'funnel-tunnel/as/views/sip';
+import { Configuration } from './configuration';
+import { Datagram } from './datagram';
+import { isOwnAddress } from './destinations';
+import { portOf, sameAddress, setPort } from './endpoint';
+import { Purpose, Secret } from './secret';
 
-const MAGIC = "z9hg4bk-m64-";
+const MAGIC = 'z9hg4bk-m64-';
 @inline const MAGIC_BYTES: usize = 12;
 @inline const HASH_BYTES: usize = 16;
 
@@ -31,13 +31,14 @@ export const enum Returned {
 
 /** Whether the Via at hand is ours. */
 export function isOwnVia(): bool {
-  if (IpText.readBracketed(SipVia.hostAt, SipVia.hostTo, address) == 0 || !isOwnAddress(address)) return false;
+  if (IpText.readBracketed(SipVia.hostAt, SipVia.hostTo, address) == 0 || !isOwnAddress(address))
+    return false;
   return (SipVia.port == 0 ? 5060 : SipVia.port) == Configuration.port;
 }
 
 /** The hash for the branch of the Via at hand. A client of RFC 2543 has none: its Call-ID and CSeq stand for it. */
 function branchHash(): u64 {
-  if (SipParameter.find(SipVia.parametersAt, viaTo, "branch")) {
+  if (SipParameter.find(SipVia.parametersAt, viaTo, 'branch')) {
     return Secret.of(Purpose.branch, SipParameter.valueAt, SipParameter.valueTo);
   }
   return Secret.begin(Purpose.branch)
@@ -61,7 +62,8 @@ export abstract class Via {
 
   /** Reads what our own Via for the request at hand is made of, and looks for it among those that are there. */
   static take(): Returned {
-    if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !readVia(SipValue.at, SipValue.to)) return Returned.broken;
+    if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !readVia(SipValue.at, SipValue.to))
+      return Returned.broken;
     Via.branch = branchHash();
     Via.loop = Secret.begin(Purpose.loop)
       .bytes(SipMessage.uriAt, SipMessage.uriTo)
@@ -77,10 +79,11 @@ export abstract class Via {
       while (SipValue.read(next, valueTo)) {
         next = SipValue.next;
         if (!readVia(SipValue.at, SipValue.to) || !isOwnVia()) continue;
-        if (!SipParameter.find(SipVia.parametersAt, SipValue.to, "branch")) continue;
+        if (!SipParameter.find(SipVia.parametersAt, SipValue.to, 'branch')) continue;
         const branch = SipParameter.valueAt;
         const branchTo = SipParameter.valueTo;
-        if (branchTo - branch != MAGIC_BYTES + 2 * HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC)) continue;
+        if (branchTo - branch != MAGIC_BYTES + 2 * HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC))
+          continue;
         if (isHash(branch + MAGIC_BYTES + HASH_BYTES, Via.loop)) return Returned.looped;
       }
     }
@@ -94,8 +97,8 @@ export abstract class Via {
 
   /** Writes our own Via, for a request that leaves in `family`. */
   static write(edit: TextEdit, family: u32): void {
-    edit.text("Via: SIP/2.0/UDP ").text(Configuration.ownHost(family)).text(";branch=z9hG4bK-m64-");
-    edit.hex64(Via.branch).hex64(Via.loop).text(";rport\r\n");
+    edit.text('Via: SIP/2.0/UDP ').text(Configuration.ownHost(family)).text(';branch=z9hG4bK-m64-');
+    edit.hex64(Via.branch).hex64(Via.loop).text(';rport\r\n');
   }
 
   /**
@@ -104,16 +107,18 @@ export abstract class Via {
    */
   static stamp(edit: TextEdit, from: usize, to: usize): void {
     if (!readVia(from, to)) return;
-    const isThere = IpText.readBracketed(SipVia.hostAt, SipVia.hostTo, address) != 0 && sameAddress(address, Datagram.source);
+    const isThere =
+      IpText.readBracketed(SipVia.hostAt, SipVia.hostTo, address) != 0 &&
+      sameAddress(address, Datagram.source);
     let hasReceived = false;
     let hasRport = false;
     let at = SipVia.parametersAt;
     while (SipParameter.read(at, to)) {
       at = SipParameter.to;
-      if (Ascii.is(SipParameter.nameAt, SipParameter.nameTo, "rport")) {
+      if (Ascii.is(SipParameter.nameAt, SipParameter.nameTo, 'rport')) {
         hasRport = true;
         edit.upTo(SipParameter.nameTo).byte(0x3d).number(portOf(Datagram.source)).skipTo(SipParameter.to);
-      } else if (Ascii.is(SipParameter.nameAt, SipParameter.nameTo, "received")) {
+      } else if (Ascii.is(SipParameter.nameAt, SipParameter.nameTo, 'received')) {
         hasReceived = true;
         edit.upTo(SipParameter.nameTo).byte(0x3d);
         writeSource(edit);
@@ -121,7 +126,7 @@ export abstract class Via {
       }
     }
     if (hasReceived || (isThere && !hasRport)) return;
-    edit.upTo(to).text(";received=");
+    edit.upTo(to).text(';received=');
     writeSource(edit);
   }
 
@@ -129,13 +134,13 @@ export abstract class Via {
   static destination(from: usize, to: usize, endpoint: usize): bool {
     if (!readVia(from, to)) return false;
     let port = SipVia.port == 0 ? 5060 : SipVia.port;
-    if (SipParameter.find(SipVia.parametersAt, to, "rport")) {
+    if (SipParameter.find(SipVia.parametersAt, to, 'rport')) {
       const rport = Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 65535);
       if (rport > 0) port = <u32>rport;
     }
     setPort(endpoint, port);
     // With brackets and without, since both are written (RFC 5118 §4.5).
-    if (SipParameter.find(SipVia.parametersAt, to, "received")) {
+    if (SipParameter.find(SipVia.parametersAt, to, 'received')) {
       return IpText.readBracketed(SipParameter.valueAt, SipParameter.valueTo, endpoint) != 0;
     }
     return IpText.readBracketed(SipVia.hostAt, SipVia.hostTo, endpoint) != 0;
@@ -143,10 +148,12 @@ export abstract class Via {
 
   /** Whether the Via from `from` to `to` is ours, above one from `below` to `belowTo`: then the answer is one to what we sent. */
   static isAnswered(from: usize, to: usize, below: usize, belowTo: usize): bool {
-    if (!readVia(from, to) || !isOwnVia() || !SipParameter.find(SipVia.parametersAt, to, "branch")) return false;
+    if (!readVia(from, to) || !isOwnVia() || !SipParameter.find(SipVia.parametersAt, to, 'branch'))
+      return false;
     const branch = SipParameter.valueAt;
     const branchTo = SipParameter.valueTo;
-    if (branchTo - branch != MAGIC_BYTES + 2 * HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC)) return false;
+    if (branchTo - branch != MAGIC_BYTES + 2 * HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC))
+      return false;
     return readVia(below, belowTo) && isHash(branch + MAGIC_BYTES, branchHash());
   }
 }
@@ -185,7 +192,7 @@ export function writeAddress(edit: TextEdit, at: usize): void {
   }
   for (let i = 0; i < 8; i++) {
     if (i == bestStart) {
-      edit.text("::");
+      edit.text('::');
       i += bestLength - 1;
       continue;
     }

@@ -1,7 +1,10 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { makeComponent } from './make-component.ts';
 
-/** Makes a component of the world `piece` of a core module in WebAssembly text: for tests that say each instruction. */
+/**
+ * Makes a component of the world `piece` of a core module in WebAssembly text: for tests that say each
+ * instruction.
+ */
 export async function makeComponentOfText(module: string): Promise<Uint8Array> {
   return makeComponent(await parse(module));
 }

@@ -1,8 +1,9 @@
 import type { Primitive, WitCase, WitField, WitFunction, WitInterface, WitType, World } from './wit-type.ts';
 
 /**
- * Reads a world from the `component-type` custom section that `wasm-tools component embed` writes: a component whose type
- * section holds the world as a type. Understands what our contract uses, and throws at anything else.
+ * Reads a world from the `component-type` custom section that `wasm-tools component embed` writes: a
+ * component whose type section holds the world as a type. Understands what our contract uses, and throws at
+ * anything else.
  *
  * Source: Component Model, Binary.md.
  */

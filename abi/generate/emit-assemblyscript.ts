@@ -5,8 +5,8 @@ import { allTypes, camelCase, constantCase, pascalCase } from './names.ts';
 import type { WitFunction, WitType, World } from './wit-type.ts';
 
 /**
- * `abi/as/generated.ts`: the contract's types as views. A view is an unmanaged class whose `this` is the record's address,
- * so that it costs nothing to make one and its fields are single loads.
+ * `abi/as/generated.ts`: the contract's types as views. A view is an unmanaged class whose `this` is the
+ * record's address, so that it costs nothing to make one and its fields are single loads.
  */
 export function emitAssemblyScript(world: World, docs: ReadonlyMap<string, string>): string {
   const out = [HEAD, "import { List, Text } from './text';", ''];
@@ -31,7 +31,9 @@ export function emitAssemblyScript(world: World, docs: ReadonlyMap<string, strin
   return `${out.join('\n').trimEnd()}\n`;
 }
 
-/** `abi/as/generated-exports.ts`: what a piece's core module exports; the build gives it the contract's names. */
+/**
+ * `abi/as/generated-exports.ts`: what a piece's core module exports; the build gives it the contract's names.
+ */
 export function emitAssemblyScriptExports(world: World): string {
   const functions = world.exports.flatMap((iface) => iface.functions);
   const hooks = functions.map((func) => `on${pascalCase(func.name)}`);

@@ -249,7 +249,9 @@ function parameters(emitter: Emitter, func: WitFunction): string {
   return all.length === 0 ? 'void' : all.join(', ');
 }
 
-/** Arguments as WebAssembly has them: what is narrower than 32 bits comes in 32, and a record in its fields. */
+/**
+ * Arguments as WebAssembly has them: what is narrower than 32 bits comes in 32, and a record in its fields.
+ */
 function flatParameters(emitter: Emitter, name: string, type: WitType, isOnly: boolean): string[] {
   switch (type.kind) {
     case 'string':

@@ -142,7 +142,9 @@ function signatures(world: World): string[] {
   ];
 }
 
-/** The list of the functions that a piece exports: the only one, so that the WIT alone decides what is in it. */
+/**
+ * The list of the functions that a piece exports: the only one, so that the WIT alone decides what is in it.
+ */
 function exportNames(world: World): string[] {
   const names = world.exports.flatMap((iface) => iface.functions.map((func) => camelCase(func.name)));
   return [
@@ -175,7 +177,10 @@ function hostCalls(world: World, docs: ReadonlyMap<string, string>): string[] {
   });
 }
 
-/** Those of the helpers, which end with an empty line each, that the functions need, directly or by way of another helper. */
+/**
+ * Those of the helpers, which end with an empty line each, that the functions need, directly or by way of
+ * another helper.
+ */
 function used(helpers: readonly string[], functions: readonly string[]): string[] {
   const blocks = helpers
     .join('\n')

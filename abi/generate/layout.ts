@@ -1,6 +1,8 @@
 import type { WitFunction, WitType } from './wit-type.ts';
 
-/** Where a value stands in memory. Source: Component Model, CanonicalABI.md, "Alignment" and "Element Size". */
+/**
+ * Where a value stands in memory. Source: Component Model, CanonicalABI.md, "Alignment" and "Element Size".
+ */
 export interface Layout {
   size: number;
   align: number;
@@ -113,7 +115,10 @@ export function flatten(type: WitType): CoreType[] {
 export interface CoreSignature {
   params: readonly CoreType[];
   results: readonly CoreType[];
-  /** The result stands in memory: its address is the core result of an export, and the last core argument of an import. */
+  /**
+   * The result stands in memory: its address is the core result of an export, and the last core argument of
+   * an import.
+   */
   isIndirect: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The memory of a guest, as the generated code in `contract.ts` sees it. Whoever implements it asks for the buffer afresh in
- * `view` and `bytes`, because `realloc` may have grown it.
+ * The memory of a guest, as the generated code in `contract.ts` sees it. Whoever implements it asks for the
+ * buffer afresh in `view` and `bytes`, because `realloc` may have grown it.
  */
 export interface GuestMemory {
   view(): DataView;
@@ -9,7 +9,10 @@ export interface GuestMemory {
   realloc(align: number, size: number): number;
 }
 
-/** A guest's values break the contract's types: an address outside of memory, an unknown case, text that is not UTF-8. */
+/**
+ * A guest's values break the contract's types: an address outside of memory, an unknown case, text that is
+ * not UTF-8.
+ */
 export class ContractError extends Error {
   readonly code = 'FT_CONTRACT';
 
@@ -20,8 +23,8 @@ export class ContractError extends Error {
 }
 
 /**
- * Reads a guest's values. Nothing of the guest is trusted: each range is checked, and all that one call reads together has a
- * budget, because lists may overlap and so describe more than the memory holds.
+ * Reads a guest's values. Nothing of the guest is trusted: each range is checked, and all that one call reads
+ * together has a budget, because lists may overlap and so describe more than the memory holds.
  */
 export class Lifter {
   readonly #memory: GuestMemory;
@@ -208,7 +211,10 @@ export class Lowerer {
   }
 }
 
-/** Most that one result may describe, in bytes as they stand in the guest: the largest saved state, and far more than any description. */
+/**
+ * Most that one result may describe, in bytes as they stand in the guest: the largest saved state, and far
+ * more than any description.
+ */
 export const MAX_LIFTED_BYTES = 4_194_304;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -48,8 +48,8 @@ describe.skipIf(pieces.length === 0)(
 );
 
 /**
- * Calls each exported function of a core module with numbers out of `noise`, in rooms that its realloc gave, and tells how
- * each call ended, what it asked of the host, and how its memory was then.
+ * Calls each exported function of a core module with numbers out of `noise`, in rooms that its realloc gave,
+ * and tells how each call ended, what it asked of the host, and how its memory was then.
  */
 function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): unknown[] {
   const told: unknown[] = [];

@@ -24,9 +24,9 @@ import type { LoadedComponent } from './load-component.ts';
 import { FUEL } from './wasm/fuel.ts';
 
 /**
- * A component as a piece of a puzzle: an instance of it, the ledger of its tickets, and the crossing of the frames.
+ * A component as a piece of a puzzle: an instance, the ledger of its tickets, and the crossing of its frames.
  *
- * After a fault the instance is gone and so are the frames that it held; `restarted` makes a new one in the same place.
+ * A fault ends the instance and the frames that it held. `renew` makes a new instance in the same place.
  */
 export class ComponentPiece implements Piece {
   readonly description: Description;
@@ -39,7 +39,10 @@ export class ComponentPiece implements Piece {
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
   readonly #lowering: Lowering | KernelLowering;
-  /** Where ledger and outlets are in the lane's memory; negative where it has no room for them, and the kernel is not used. */
+  /**
+   * The address of ledger and outlets in the lane's memory; negative if it has no room. The kernel is not
+   * used then.
+   */
   readonly #deskAt: number;
   readonly #lifting: Lifting;
   readonly #logLimit = new LogLimit();
@@ -165,7 +168,7 @@ export class ComponentPiece implements Piece {
     return this.#closed ? 0 : this.#ledger.held;
   }
 
-  /** Ends what a fault left: the instance, and the frames that it held, counted as `fault`. */
+  /** Ends the instance after a fault, and the frames that it held, counted as `fault`. */
   fail(): void {
     this.#guest.discard();
     this.#lifting.paused.clear();
@@ -176,7 +179,7 @@ export class ComponentPiece implements Piece {
     if (lost > 0) this.#context.counters.add('fault', lost);
   }
 
-  /** A new instance in the place of one that failed. It is to be started and joined again. */
+  /** Makes a new instance in the place of one that failed. The caller starts and joins it again. */
   renew(): void {
     this.#guest = this.#component.instantiate(this.#imports());
     this.#words = new GuestWords(this.#guest.memory);
@@ -193,14 +196,17 @@ export class ComponentPiece implements Piece {
     if (this.#deskAt >= 0) this.#frames.lane.give(this.#deskAt, deskBytes(this.#frames));
   }
 
-  /** A piece that holds all that it may takes nothing more. */
+  /** Drops waiting frames: the piece holds as many as it may. */
   #dropWaiting(inbox: Inbox, waiting: number): void {
     for (let n = 0; n < waiting; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
     inbox.take(waiting);
     this.#context.counters.add('held-full', waiting);
   }
 
-  /** Of a piece that holds as many large frames as it may, those that come first: behind them may be small ones. */
+  /**
+   * Drops large frames in front of the inbox: the piece holds as many as it may, and small ones may wait
+   * behind them.
+   */
   #dropLarge(inbox: Inbox): void {
     const { firstLarge } = this.#ledger;
     let large = 0;
@@ -231,7 +237,10 @@ export class ComponentPiece implements Piece {
     inbound.lost = 0;
   }
 
-  /** Limits a call to one fragment, in front: a fragment is admitted once the outcome of those before it is known. */
+  /**
+   * Limits a call to one fragment, in front: a fragment is admitted once the outcome of those before it is
+   * known.
+   */
   #untilFragment(inbox: Inbox, most: number): number {
     const { messageIds } = this.#frames;
     for (let n = 1; n < most; n++) if (messageIds[inbox.rows[inbox.at(n)]!] !== 0) return n;
@@ -257,7 +266,7 @@ export class ComponentPiece implements Piece {
     this.#ledger.outbound.left(edgeShape);
   }
 
-  /** What a piece says reaches people, whichever call it is in: no more of it than they can read. */
+  /** Logs a message of the piece, in whichever call it is, within the rate that people can read. */
   #say(level: LogLevel, message: string): void {
     const dropped = this.#logLimit.admit(this.#context.now());
     if (dropped < 0) return;
@@ -293,9 +302,9 @@ export class ComponentPiece implements Piece {
   }
 
   readonly #described: number[] = [];
-  /** Shapes that came by `listen`, by Edge and Shape. */
+  /** Shapes that `listen` added, by Edge and Shape. */
   readonly #listened = new Set<number>();
-  /** What it offers, by Edge. */
+  /** The offers of the piece, by Edge. */
   readonly #offers = new Map<number, Set<string>>();
 
   #imports(): HostImports {
@@ -342,24 +351,28 @@ function keyOf(edge: number, shape: number): number {
   return ((edge << 16) | shape) >>> 0;
 }
 
-/** Properties that a piece may offer on one Edge: neighbours are told all of them again when one changes. */
+/**
+ * Properties that a piece may offer on one Edge: when one changes, the lane notifies neighbours of all of
+ * them.
+ */
 const MAX_OFFERS = 64;
 
-/** What stands around a component: its lane, and the protocols as the lane numbers them. */
+/** The environment of a component: its lane, and the lane's numbers of protocols. */
 export interface ComponentEnvironment {
   readonly context: PieceContext;
   readonly frames: Frames;
-  /** The number of a protocol by its name; 0 where there is none. */
+  /** The number of a protocol by its name; 0 if there is none. */
   protocolNumber(name: string): number;
   /** One more than the largest number of a protocol. */
   protocolCount(): number;
-  /** The check of what leaves by a Shape of this stack. */
+  /** The check of frames that leave by a Shape of this stack. */
   patternOf(stack: string): Pick<Pattern, 'matches'>;
 }
 
 /**
- * A call's fuel grows with its frames, up to the budget of a full batch: an endless loop in a piece that got one frame ends
- * after a quarter of the time that it may take at most. What pieces really use is a thousandth: some 330 units a frame.
+ * The fuel of a call grows with its frames, up to the budget of a full batch. An endless loop in a call with
+ * one frame ends after a quarter of the time that a full batch may take. Real pieces use a thousandth: some
+ * 330 units a frame.
  */
 const FUEL_A_CALL = FUEL.process / 4;
 const FUEL_A_FRAME = Math.floor((FUEL.process * 3) / 4 / LIMITS.maxFramesIn);

@@ -15,8 +15,9 @@ import type { CoreModule, ResizeLimits } from './wasm/core-module.ts';
 import { v8 } from './wasm/webassembly-engine.ts';
 
 /**
- * What a component file is and wants, and each reason for which it would be refused on these terms. Nothing of it runs: not
- * even its `describe`. It goes by the same steps as `loadComponent`, so it is refused there for the first of these reasons.
+ * Returns what a component file is and wants, and each reason to refuse it with these grants and limits. No
+ * code of it runs, not even `describe`. The steps are those of `loadComponent`, which refuses the file for
+ * the first of these reasons.
  */
 export async function inspectComponent(bytes: Uint8Array, options: LoadOptions = {}): Promise<Inspection> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -40,27 +41,27 @@ export async function inspectComponent(bytes: Uint8Array, options: LoadOptions =
   };
 }
 
-/** What a component file turned out to be. Text from the file may be shown. */
+/** The findings about a component file. Text from the file is already escaped. */
 export interface Inspection {
   readonly bytes: number;
-  /** Undefined where the file is no component that can be read. */
+  /** Undefined if the file cannot be read as a component. */
   readonly structure: Structure | undefined;
-  /** Why it would be refused, in the order in which it is looked at; empty where it would be admitted. */
+  /** The reasons to refuse it, in the order of the steps; empty if it would be admitted. */
   readonly refusals: readonly ComponentError[];
 }
 
-/** How a component is put together, and what it asks for. */
+/** The structure of a component, and what it wants. */
 export interface Structure {
   /** Interfaces of the contract that it exports, with their versions. */
   readonly exports: readonly string[];
-  /** What it needs to be granted: of what the host has, what its code can reach. */
+  /** The grants that it needs: those of host functions that its code can reach. */
   readonly wants: readonly (PlainGrant | UsableGrant)[];
   /** Functions of the host that its code can reach, as `interface#function`. */
   readonly functions: readonly string[];
-  /** Whatever else it imports, which nobody gives it: WASI, for one. */
+  /** Its other imports, which the host does not have, such as WASI. */
   readonly foreign: readonly string[];
   readonly modules: readonly ModuleFacts[];
-  /** How many of its core modules are instantiated, each time that it is. */
+  /** How many core instances one instance of it has. */
   readonly instances: number;
   /** The memories and tables of one instance of it. */
   readonly memories: readonly Extent[];
@@ -69,13 +70,13 @@ export interface Structure {
   readonly starts: number;
 }
 
-/** A core module; undefined facts are of one that is not valid. */
+/** A core module. Facts of an invalid module are undefined. */
 export interface ModuleFacts {
   readonly bytes: number;
   readonly functions: number | undefined;
 }
 
-/** Bytes of a memory, or entries of a table: to begin with, and at most by its own word. */
+/** Bytes of a memory, or entries of a table: at the start, and the maximum that it declares. */
 export interface Extent {
   readonly minimum: number;
   readonly maximum: number | undefined;
@@ -111,5 +112,5 @@ function shown(text: string): string {
   return shownText(text, MAX_NAME);
 }
 
-/** Characters of a name of the file that are shown. */
+/** Code units of a name that are shown. */
 const MAX_NAME = 120;

@@ -10,7 +10,7 @@ import type { Guest, HostImports, Settings } from './instance/guest.ts';
 import { v8, type WebAssemblyEngine } from './wasm/webassembly-engine.ts';
 
 /**
- * Makes a component file ready to run: checked, validated, metered and capped, and compiled. Nothing of it runs here.
+ * Makes a component file ready to run: checks, validates, meters, caps and compiles it. Runs no code of it.
  *
  * @throws {ComponentError} where the component is refused.
  */
@@ -32,7 +32,7 @@ export async function loadComponent(bytes: Uint8Array, options: LoadOptions = {}
   return componentOf(engine, { plan, exports, modules, grants, size: bytes.length });
 }
 
-/** The same component in another thread: what was checked and compiled there is not checked and compiled again. */
+/** Makes a component from its form in another thread, which has checked and compiled it already. */
 export function componentFrom(portable: PortableComponent): LoadedComponent {
   return componentOf(v8, portable);
 }
@@ -61,42 +61,47 @@ function componentOf(engine: WebAssemblyEngine, portable: PortableComponent): Lo
 
 export interface LoadOptions {
   readonly limits?: Partial<Limits>;
-  /** What the component may ask of the host; `log`, `random` and `utc` when left out. */
+  /** The grants of the component; `log`, `random` and `utc` by default. */
   readonly grants?: ReadonlySet<Grant>;
-  /** Another than Node's own. */
+  /** Replaces Node's own WebAssembly engine. */
   readonly engine?: WebAssemblyEngine;
 }
 
-/** A component that was admitted, of which any number of instances can be made. */
+/** An admitted component. It can make any number of instances. */
 export interface LoadedComponent {
   /**
-   * What the piece says of itself, with these settings, from an instance that is made for this question and discarded.
+   * Returns the piece's description with these settings, from an instance that is made for this call and then
+   * discarded.
    *
    * @throws {PieceFault} where the instance faults.
    */
   describe(settings: Settings): Description | readonly Problem[];
 
   /**
-   * A new instance. A start function of the component runs here, metered.
+   * Makes a new instance. Start functions of the component run here, metered.
    *
-   * @throws {PieceFault} where it faults; {@link ComponentError} FT_COMPONENT_INVALID where its modules do not fit together.
+   * @throws {PieceFault} where it faults; {@link ComponentError} FT_COMPONENT_INVALID where its modules do
+   *   not fit together.
    */
   instantiate(imports: HostImports): Guest;
 
-  /** Whether it was granted something on the Edge of this name; see {@link Grant}. */
+  /** Whether it has this grant on the Edge of this name; see {@link Grant}. */
   mayUse(grant: UsableGrant, edge: string): boolean;
-  /** What of the host its code can reach. */
+  /** The grants that its code needs. */
   readonly wants: readonly string[];
   /** The functions of the host that it calls, such as `arpa2:funnel/host@0.1.0#log`. */
   readonly imports: readonly string[];
   /** Bytes in the file. */
   readonly size: number;
   readonly coreModules: number;
-  /** To be sent to another thread, for {@link componentFrom}; of Node's own engine only. */
+  /** The form that another thread passes to {@link componentFrom}; only with Node's own engine. */
   readonly portable: PortableComponent;
 }
 
-/** A component that was admitted, as a value that the structured clone algorithm takes: it can be posted to a worker thread. */
+/**
+ * An admitted component in a form for the structured clone algorithm, so that it can be posted to a worker
+ * thread.
+ */
 export interface PortableComponent {
   readonly plan: LinkPlan;
   readonly exports: ContractExports;

@@ -1,8 +1,8 @@
 // The Internet checksum (RFC 1071), whole and by difference (RFC 1624).
 //
-// A running sum is an u64 of words as they lie in memory. One's complement addition does not care for byte order
-// (RFC 1071 §2(B)), so only the finished checksum is turned into network order. Partial sums are added freely; the one
-// thing to mind is a piece that begins at an odd place: see `addOdd`.
+// A running sum is an u64 of words as they lie in memory. One's complement addition does not care for byte
+// order (RFC 1071 §2(B)), so only the finished checksum is turned into network order. Partial sums are added
+// freely; the one thing to mind is a piece that begins at an odd place: see `addOdd`.
 
 import { load16, load32 } from "./bytes";
 
@@ -34,7 +34,10 @@ export function addNumber16(sum: u64, value: u32): u64 {
   return sum + <u64>bswap<u16>(<u16>value);
 }
 
-/** Adds the pseudo-header of IPv6 (RFC 8200 §8.1): `addresses` holds the source, and behind it the destination. */
+/**
+ * Adds the pseudo-header of IPv6 (RFC 8200 §8.1): `addresses` holds the source, and behind it the
+ * destination.
+ */
 @inline
 export function addPseudoIpv6(sum: u64, addresses: usize, length: u32, nextHeader: u32): u64 {
   sum = add(sum, addresses, 32);
@@ -43,7 +46,10 @@ export function addPseudoIpv6(sum: u64, addresses: usize, length: u32, nextHeade
   return addNumber16(sum, nextHeader);
 }
 
-/** Adds the pseudo-header of IPv4 (RFC 768, RFC 9293 §3.1): `addresses` holds the source, and behind it the destination. */
+/**
+ * Adds the pseudo-header of IPv4 (RFC 768, RFC 9293 §3.1): `addresses` holds the source, and behind it the
+ * destination.
+ */
 @inline
 export function addPseudoIpv4(sum: u64, addresses: usize, length: u32, protocol: u32): u64 {
   sum = add(sum, addresses, 8);
@@ -75,8 +81,8 @@ export function isRight(sum: u64): bool {
 }
 
 /**
- * The checksum after a 16-bit word changed from `before` to `after` (RFC 1624 §3, equation 3: HC' = ~(~HC + ~m + m')).
- * Where 0 means "none" (UDP), the caller sends 0xffff for 0.
+ * The checksum after a 16-bit word changed from `before` to `after` (RFC 1624 §3, equation 3: HC' = ~(~HC +
+ * ~m + m')). Where 0 means "none" (UDP), the caller sends 0xffff for 0.
  */
 export function update16(checksum: u32, before: u32, after: u32): u32 {
   let sum = (~checksum & 0xffff) + (~before & 0xffff) + (after & 0xffff);

@@ -13,7 +13,10 @@ import { add, finish, fold, update16 } from "./checksum";
 @inline const SOURCE: usize = 12;
 @inline const DESTINATION: usize = 16;
 
-/** An IPv4 header, on its address. Addresses are numbers in host order. Only `fits` checks; after it no accessor can fail. */
+/**
+ * An IPv4 header, on its address. Addresses are numbers in host order. Only `fits` checks; after it no
+ * accessor can fail.
+ */
 export abstract class Ipv4 {
   /** Bytes in a header without options. */
   @inline static readonly BYTES: u32 = 20;

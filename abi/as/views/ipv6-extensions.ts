@@ -1,7 +1,8 @@
 import { load16, load32 } from "./bytes";
 import { Ipv6 } from "./ipv6";
 
-// Extension headers (RFC 8200 §4): each begins with the number of the next one, most then with their own length.
+// Extension headers (RFC 8200 §4): each begins with the number of the next one, most then with their own
+// length.
 @inline const NEXT: usize = 0;
 @inline const LENGTH: usize = 1;
 @inline const FRAGMENT_OFFSET: usize = 2;
@@ -56,11 +57,14 @@ export abstract class Ipv6Extension {
 }
 
 /**
- * What stands behind the extension headers of an IPv6 packet. One walk sets all of its fields, which stay until the
- * next: there is one, so that looking costs no memory.
+ * What stands behind the extension headers of an IPv6 packet. One walk sets all of its fields, which stay
+ * until the next: there is one, so that looking costs no memory.
  */
 export abstract class Ipv6UpperLayer {
-  /** Number of the upper-layer protocol; of the extension header at which the walk ended, where it is no whole walk. */
+  /**
+   * Number of the upper-layer protocol; of the extension header at which the walk ended, where it is no whole
+   * walk.
+   */
   static protocol: u32 = 0;
   /** Where the upper layer begins, in bytes from the IPv6 header. */
   static offset: u32 = 0;

@@ -58,12 +58,18 @@ export abstract class Udp {
     store16(at + CHECKSUM, value);
   }
 
-  /** Whether header and payload, `bytes` together at `at`, agree with the checksum. `addresses` as in `addPseudoIpv4`. */
+  /**
+   * Whether header and payload, `bytes` together at `at`, agree with the checksum. `addresses` as in
+   * `addPseudoIpv4`.
+   */
   static hasRightChecksumOverIpv4(at: usize, bytes: u32, addresses: usize): bool {
     return Udp.checksum(at) == 0 || isRight(add(addPseudoIpv4(0, addresses, bytes, PROTOCOL), at, bytes));
   }
 
-  /** Whether header and payload, `bytes` together at `at`, agree with the checksum. `addresses` as in `addPseudoIpv6`. */
+  /**
+   * Whether header and payload, `bytes` together at `at`, agree with the checksum. `addresses` as in
+   * `addPseudoIpv6`.
+   */
   static hasRightChecksumOverIpv6(at: usize, bytes: u32, addresses: usize): bool {
     return Udp.checksum(at) != 0 && isRight(add(addPseudoIpv6(0, addresses, bytes, PROTOCOL), at, bytes));
   }

@@ -10,7 +10,7 @@ import { shownText } from './guest-text.ts';
 import type { Limits } from './limits.ts';
 import type { LinkPlan } from './link-plan.ts';
 
-/** A file on its way to become a component that may run: as far as it came. Nothing of it runs here. */
+/** The results of the steps of admission that a file has passed. No code of the file runs here. */
 export interface Admission {
   readonly plan: LinkPlan;
   /** Undefined where it lacks some. */
@@ -21,10 +21,12 @@ export interface Admission {
 }
 
 /**
- * Looks at a component file step by step: size, structure, imports against grants, exports against the contract, each core
- * module as it came, then metered and capped. Undefined where the structure itself could not be read.
+ * Checks a component file step by step: size, structure, imports against grants, exports against the
+ * contract, and each core module in its original form; then meters and caps it. Returns undefined if the
+ * structure cannot be read.
  *
- * @param refuse is told of each reason to refuse it. Where it throws, no further step is taken; where it returns, all are
+ * @param refuse is told of each reason to refuse it. Where it throws, no further step is taken; where it
+ *   returns, all are
  *   that still can be.
  */
 export function examine(
@@ -68,7 +70,7 @@ export function examine(
   return { plan, exports, originals, rewritten };
 }
 
-/** What the last step, the engine's compiler, makes of a core module. */
+/** The last step: compiles a core module with the engine. */
 export async function compileModule(
   engine: WebAssemblyEngine,
   { bytes }: RewrittenModule,
@@ -84,7 +86,7 @@ export async function compileModule(
   }
 }
 
-/** On which terms a component is let in. */
+/** The grants and limits of an admission. */
 export interface AdmissionTerms {
   readonly grants: ReadonlySet<Grant>;
   readonly limits: Limits;
@@ -103,7 +105,10 @@ function attempter(refuse: (reason: ComponentError) => void) {
   };
 }
 
-/** Validates the original, so that the rewriter can trust what it reads: indices, types, the nesting of blocks. */
+/**
+ * Validates the original, so that the rewriter can trust what it reads: indices, types, the nesting of
+ * blocks.
+ */
 function readValidModule(
   engine: WebAssemblyEngine,
   bytes: Uint8Array,
@@ -130,8 +135,9 @@ const MAX_PAGES = 65_536;
 const MAX_TABLE_ENTRIES = 10_000_000;
 
 /**
- * The limits are those of the component: several memories divide the one for memory; and all tables that it makes when it is
- * instantiated begin with no more than the one for tables, and divide what is left of it for growing.
+ * The limits are those of the component: several memories divide the one for memory; and all tables that it
+ * makes when it is instantiated begin with no more than the one for tables, and divide what is left of it for
+ * growing.
  */
 function capsOf(plan: LinkPlan, modules: readonly CoreModule[], limits: Limits): ModuleCaps {
   const memories = plan.instances.reduce(

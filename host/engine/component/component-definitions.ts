@@ -1,8 +1,8 @@
 import type { CoreSort } from '../wasm/core-module.ts';
 
 /**
- * A component as its file tells it: definitions in their order, each of which takes the next number of the index space of
- * its sort. Nothing is resolved here. Offsets are those of the file.
+ * A component as its file tells it: definitions in their order, each of which takes the next number of the
+ * index space of its sort. Nothing is resolved here. Offsets are those of the file.
  */
 export type Definition = { readonly offset: number } & (
   | { readonly kind: 'core-module'; readonly start: number; readonly end: number }

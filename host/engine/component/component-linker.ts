@@ -13,8 +13,9 @@ import type {
 } from './link-plan.ts';
 
 /**
- * Resolves a component: walks its definitions in their order, as an instantiation would, and writes down what there would be
- * to do. Exports are found by following `canon lift` from the component's export names; core names mean nothing here.
+ * Resolves a component: walks its definitions in their order, as an instantiation would, and writes down the
+ * steps. It finds exports by following `canon lift` from the component's export names, and ignores core
+ * names.
  *
  * @throws {ComponentError} FT_COMPONENT_INVALID, FT_COMPONENT_TOO_LARGE, FT_COMPONENT_UNSUPPORTED.
  */
@@ -38,7 +39,7 @@ const MAX_DEPTH = 64;
 /** Core instances: what the tools make has up to 20. */
 const MAX_CORE_INSTANCES = 64;
 
-/** What stands in an index space. */
+/** An item of an index space. */
 type Item =
   | CoreItem
   | LiftedFunction
@@ -106,7 +107,10 @@ class Planning {
   readonly #moduleNumbers = new Map<Definition, number>();
   #steps = 0;
 
-  /** Walks the definitions of one component. `args` are undefined for the outermost, whose imports are the host's. */
+  /**
+   * Walks the definitions of one component. `args` are undefined for the outermost, whose imports are the
+   * host's.
+   */
   resolve(
     definitions: readonly Definition[],
     scope: Scope,

@@ -47,7 +47,8 @@ const NOTHING: LiftedFunction = {
 };
 
 /**
- * Checks that all that a plan joins fits together, and that the contract's functions have the contract's core signatures.
+ * Checks that all that a plan joins fits together, and that the contract's functions have the contract's core
+ * signatures.
  *
  * @throws {ComponentError} FT_COMPONENT_INVALID, FT_COMPONENT_EXPORT, FT_COMPONENT_UNSUPPORTED.
  */
@@ -116,7 +117,10 @@ class PlanCheck {
     }
   }
 
-  /** A function of the host that takes or returns more than numbers needs a memory; one that returns strings, room for them. */
+  /**
+   * A function of the host that takes or returns more than numbers needs a memory; one that returns strings,
+   * room for them.
+   */
   #hostOptions(item: CoreItem & { kind: 'host' }, offset: number): void {
     const name = hostFunctionNamed(item.function.name);
     if (name === undefined) return;

@@ -3,8 +3,9 @@ import { ComponentError } from '../wasm/component-error.ts';
 import type { LinkPlan } from './link-plan.ts';
 
 /**
- * Something that a component may ask of the host. `listen`, with which `unlisten` comes, and `offer` reach what is outside of
- * the piece, so they are granted by Edge: `listen:carrier` is for the Edge `carrier`, and plain `listen` for every Edge.
+ * Something that a component may ask of the host. `listen`, with which `unlisten` comes, and `offer` reach
+ * what is outside of the piece, so they are granted by Edge: `listen:carrier` is for the Edge `carrier`, and
+ * plain `listen` for every Edge.
  */
 export type Grant = PlainGrant | UsableGrant | `${UsableGrant}:${string}`;
 /** What is asked for an Edge. */
@@ -33,8 +34,8 @@ const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
 };
 
 /**
- * Every import must be of the contract, and every function of the host that core code could reach must be granted. Types
- * that are imported give no authority.
+ * Every import must be of the contract, and every function of the host that core code could reach must be
+ * granted. Types that are imported give no authority.
  *
  * @throws {ComponentError} FT_COMPONENT_IMPORT, which names all at once.
  */

@@ -1,7 +1,9 @@
 import type { Piece as Description, Problem } from '../../../abi/host/contract.ts';
 import { escaped } from '../../stack/foreign-text.ts';
 
-/** A guest's text for people to read: at most `maxLength` code units, with dangerous characters as escapes. */
+/**
+ * A guest's text for people to read: at most `maxLength` code units, with dangerous characters as escapes.
+ */
 export function shownText(text: string, maxLength = MAX_TEXT_LENGTH): string {
   return escaped(text.length > maxLength ? `${text.slice(0, maxLength)}…` : text);
 }
@@ -12,7 +14,9 @@ export function shownProblem({ setting, message }: Problem): Problem {
   return setting === undefined ? { message: shown } : { setting: shownText(setting), message: shown };
 }
 
-/** A guest's description, with all text for people to read. Names and stacks are checked where they are used. */
+/**
+ * A guest's description, with all text for people to read. Names and stacks are checked where they are used.
+ */
 export function shownDescription(description: Description): Description {
   return {
     ...description,

@@ -2,7 +2,9 @@
 export interface Limits {
   /** Bytes in the file. */
   readonly maxComponentBytes: number;
-  /** Bytes that the linear memory of each of its core modules may grow to; rounded down to pages of 64 KiB. */
+  /**
+   * Bytes that the linear memory of each of its core modules may grow to; rounded down to pages of 64 KiB.
+   */
   readonly maxMemoryBytes: number;
   /** Core modules in the component, nested ones included. */
   readonly maxCoreModules: number;
@@ -11,8 +13,8 @@ export interface Limits {
 }
 
 /**
- * A piece in AssemblyScript or C is 10 to 100 KiB; a JavaScript engine inside a component is 10 MiB, and brings 13 core
- * modules with it. Tables hold function pointers: 65 536 is six times what that engine has.
+ * A piece in AssemblyScript or C is 10 to 100 KiB; a JavaScript engine inside a component is 10 MiB, and
+ * brings 13 core modules with it. Tables hold function pointers: 65 536 is six times what that engine has.
  */
 export const DEFAULT_LIMITS: Limits = {
   maxComponentBytes: 16 * 1024 * 1024,

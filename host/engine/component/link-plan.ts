@@ -2,15 +2,19 @@ import type { CoreSort } from '../wasm/core-module.ts';
 import type { CanonOptions } from './component-definitions.ts';
 
 /**
- * How the core modules of a component are to be instantiated and joined: what remains of a component when its index spaces,
- * aliases and nested components are resolved. It is made without running anything, so that all can be checked first.
+ * How the core modules of a component are to be instantiated and joined: what remains of a component when its
+ * index spaces, aliases and nested components are resolved. It is made without running anything, so that all
+ * can be checked first.
  */
 export interface LinkPlan {
   /** Where the core modules stand in the file. */
   readonly modules: readonly { readonly start: number; readonly end: number }[];
   /** In the order in which they are to be instantiated. */
   readonly instances: readonly PlannedInstance[];
-  /** Functions that the component exports, by `interface#function`, such as `arpa2:funnel/traffic@0.1.0#process`. */
+  /**
+   * Functions that the component exports, by `interface#function`, such as
+   * `arpa2:funnel/traffic@0.1.0#process`.
+   */
   readonly exports: ReadonlyMap<string, LiftedFunction>;
   /** Names of all that the component imports, other than types by themselves. */
   readonly imports: readonly PlannedImport[];

@@ -6,7 +6,10 @@ export interface BlockSource extends Words {
   readonly views: KeptViews;
 }
 
-/** Copies a block between two memories, exactly: in large pieces of few different lengths, and the rest of it by words. */
+/**
+ * Copies a block between two memories, exactly: in large pieces of few different lengths, and the rest of it
+ * by words.
+ */
 export function copyBlock(to: Words, toAt: number, from: BlockSource, fromAt: number, length: number): void {
   let at = 0;
   while (length - at >= VIEW_FROM) {
@@ -19,8 +22,9 @@ export function copyBlock(to: Words, toAt: number, from: BlockSource, fromAt: nu
 }
 
 /**
- * Copies a block to where there is room around it, and some of what stands around it in the source with it, so that blocks that
- * differ little in address and length are copied by the same view. There must be {@link BLOCK_MARGIN} of its length on either side.
+ * Copies a block to where there is room around it, and some of what stands around it in the source with it,
+ * so that blocks that differ little in address and length are copied by the same view. There must be {@link
+ * BLOCK_MARGIN} of its length on either side.
  */
 export function copyBlockLoosely(
   to: Words,
@@ -32,13 +36,14 @@ export function copyBlockLoosely(
   const step = length < VIEW_FROM ? 0 : stepOf(length);
   const first = fromAt & -step;
   const around = (fromAt - first + length + step - 1) & -step;
-  // Addresses beyond 2 GiB are no small integers, and a block that ends where its memory does has nothing around it.
+  // Addresses beyond 2 GiB are no small integers, and a block that ends where its memory does has nothing
+  // around it.
   if (step === 0 || first < 0 || first + around > from.bytes.length)
     copyBlock(to, toAt, from, fromAt, length);
   else to.bytes.set(from.views.of(first, around), toAt - (fromAt - first));
 }
 
-/** Of the length of a block: what may be copied around it, on either side. */
+/** The share of a block's length that may be copied around it, on either side. */
 export const BLOCK_MARGIN = 1 / 8;
 
 /** An eighth of the largest power of two that is not larger. */

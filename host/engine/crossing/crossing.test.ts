@@ -135,7 +135,8 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       });
       expect(crossing.outbox.rows[0]).toBe(row);
       expect(crossing.ledger.held).toBe(1);
-      // The row is another piece's now as well: the ticket may still be read, and its end does not free the row.
+      // The row is another piece's now as well: the ticket may still be read, and its end does not free the
+      // row.
       expect(crossing.frames.references[row]).toBe(2);
       const other = { protocol: 5, role: Role.header, marks: 0, offset: 64, length: 4 };
       crossing.lift({ frames: [{ edge: EDGE_HEADERS, ticket: frame.ticket, parts: [other, body] }] });

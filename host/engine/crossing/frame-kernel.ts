@@ -16,8 +16,9 @@ import { BLOCK_MARGIN, type BlockSource } from './copy-block.ts';
 import { KeptViews } from './kept-views.ts';
 
 /**
- * The frame kernel (folder `kernel`) at work in the memory of one lane, and its workbench there: the images of the lists that
- * cross into a piece and out of it. A lane calls one piece at a time, so one workbench is enough.
+ * The frame kernel (folder `kernel`) at work in the memory of one lane, and its workbench there: the images
+ * of the lists that cross into a piece and out of it. A lane calls one piece at a time, so one workbench is
+ * enough.
  */
 export class FrameKernel {
   /** The lane's memory. */
@@ -122,7 +123,10 @@ export const UNMATCHED = 6;
 export const WAITING_WORDS = 3;
 export const PASSED_WORDS = 3;
 const ANSWERS = 16;
-/** Of all that goes in: an arena has room for one frame more than it holds, and ends with what is cleared behind it. */
+/**
+ * Of all that goes in: an arena has room for one frame more than it holds, and ends with what is cleared
+ * behind it.
+ */
 const IMAGE_BYTES =
   LIMITS.maxFramesIn * FRAME.size +
   LIMITS.maxPartsIn * PART.size +
@@ -148,7 +152,10 @@ interface KernelExports {
 const kernels = new WeakMap<Frames, FrameKernel>();
 let module: WebAssembly.Module | undefined;
 
-/** Built, this file is dist/host/engine/crossing/frame-kernel.js; in a checkout, host/engine/crossing/frame-kernel.ts. */
+/**
+ * Built, this file is dist/host/engine/crossing/frame-kernel.js; in a checkout,
+ * host/engine/crossing/frame-kernel.ts.
+ */
 function compiled(): WebAssembly.Module {
   if (module !== undefined) return module;
   const file = ['../../../kernel/', '../../../dist/kernel/']

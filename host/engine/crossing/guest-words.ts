@@ -1,7 +1,10 @@
 import type { BlockSource } from './copy-block.ts';
 import { KeptViews } from './kept-views.ts';
 
-/** The views on a guest's memory. They are made again only after the memory has grown, which detaches the old ones. */
+/**
+ * The views on a guest's memory. They are replaced only after the memory has grown, which detaches the old
+ * ones.
+ */
 export class GuestWords implements BlockSource {
   bytes: Uint8Array;
   halves: Uint16Array;
@@ -19,7 +22,10 @@ export class GuestWords implements BlockSource {
     this.views = new KeptViews(this.bytes);
   }
 
-  /** To be called after each call of the guest. A detached view has length 0, which is a tenth of the cost of asking `buffer`. */
+  /**
+   * The host calls this after each call of the guest. A detached view has length 0; reading `buffer` costs
+   * ten times as much.
+   */
   refresh(): void {
     if (this.bytes.length !== 0) return;
     const { buffer } = this.#memory;

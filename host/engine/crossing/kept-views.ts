@@ -1,7 +1,7 @@
 /**
- * Views on stretches of one memory, kept for the next block that is copied from there: a view for each would be garbage for
- * each batch. There are few places for them, by address and length, and who comes later takes a place over; so blocks are to have
- * few different addresses and lengths.
+ * Views on stretches of one memory, kept for the next block from there: a new view for each block would be
+ * garbage in each batch. There are few entries, by address and length, and a new view replaces an old one. So
+ * blocks should have few different addresses and lengths.
  */
 export class KeptViews {
   readonly #bytes: Uint8Array;

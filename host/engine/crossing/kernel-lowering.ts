@@ -11,8 +11,9 @@ import { Lowering } from './lowering.ts';
 import type { Outlets } from './outlets.ts';
 
 /**
- * What {@link Lowering} does, with the frame kernel: it writes an image of the three lists in the lane's memory, and the image is
- * copied into the guest's memory in blocks. A batch that begins with a piece of a larger frame is left to the other.
+ * Does the work of {@link Lowering} with the frame kernel. The kernel writes an image of the three lists in
+ * the lane's memory, and this class copies the image into the guest's memory in blocks. `Lowering` takes a
+ * batch that starts with a fragment.
  */
 export class KernelLowering implements Pick<Lowering, keyof Lowering> {
   framesAt = 0;
@@ -103,7 +104,10 @@ export class KernelLowering implements Pick<Lowering, keyof Lowering> {
     return count;
   }
 
-  /** Tells the kernel what waits. Whether payloads are withheld is asked once for frames that come by one Edge and Shape. */
+  /**
+   * Writes the list of waiting frames for the kernel. It looks up once for each Edge and Shape whether
+   * payloads are withheld.
+   */
   #list(inbox: Inbox, most: number): void {
     const { waiting } = this.#kernel;
     inbox.listTo(waiting, most);
@@ -120,7 +124,8 @@ export class KernelLowering implements Pick<Lowering, keyof Lowering> {
   }
 }
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { PARTS_AT, ARENA_AT, PARTS, ARENA, HOPS } = kernelConstants;
 const WAITING_STRIDE = kernelConstants.WAITING_WORDS;
 const MOST_FRAMES = LIMITS.maxFramesIn;

@@ -9,10 +9,12 @@ import type { GuestWords } from './guest-words.ts';
 import type { Outlets } from './outlets.ts';
 
 /**
- * Writes waiting frames as the three lists of `process` into a guest's memory, by offset, and opens their tickets.
+ * Writes waiting frames as the three lists of `process` into a guest's memory, by offset, and opens their
+ * tickets.
  *
- * What a Shape of reach `headers` may not see stays behind: its payload parts are marked `withheld` and carry the host's
- * own address. Everything else is copied part by part into rooms of the guest's arena, so a piece sees bytes of no other frame.
+ * Payloads stay with the host on a Shape of reach `headers`: their parts are marked `withheld` and carry the
+ * host's address. All other parts are copied one by one into rooms of the guest's arena, so a piece sees
+ * bytes of no other frame.
  */
 export class Lowering {
   framesAt = 0;
@@ -26,7 +28,7 @@ export class Lowering {
   readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
-  /** By which Edge and Shape the frame before came, and whether payloads are withheld there. */
+  /** The Edge and Shape of the previous frame, and whether payloads are withheld there. */
   #edgeShape = -1;
   #withholds = true;
 
@@ -37,14 +39,15 @@ export class Lowering {
   }
 
   /**
-   * Lowers up to `most` frames of the inbox, as many as one call's arena may hold; their references pass to the ledger,
-   * which has room for them. Of pieces of larger frames there is one at most, which comes first, and which the ledger admits.
+   * Lowers up to `most` frames of the inbox, as many as one call's arena may hold; their references pass to
+   * the ledger, which has room for them. At most one of them is a fragment, which comes first, and which the
+   * ledger admits.
    *
    * @returns how many
    */
   lower(guest: Guest, words: GuestWords, inbox: Inbox, most: number): number {
     const count = this.#measure(inbox, most);
-    // All three before any view is taken: each may grow the memory.
+    // All three allocations come before any view, because each may grow the memory.
     this.framesAt = guest.realloc(FRAME.align, count * FRAME.size);
     this.partsAt = guest.realloc(PART.align, this.parts * PART.size);
     this.arenaAt = guest.realloc(1, this.arena);
@@ -112,7 +115,7 @@ export class Lowering {
       const from = start[row]!;
       const first = row * ROW_STRIDE;
       const last = first + own * PART_STRIDE;
-      // Where the guest sees the frame: with the same remainder modulo 8 as it has here, so that words can be copied.
+      // The guest sees the frame at the same remainder modulo 8 as here, so that words can be copied.
       let to = room + HEAD;
       to += (from - (arenaAt + to)) & 7;
       let bodyStart = 0;
@@ -170,7 +173,10 @@ export class Lowering {
     }
   }
 
-  /** Marks the parts of a fragment, from the word `partsAt` on, `continued` and `more`. Returns its frame's ticket. */
+  /**
+   * Marks the parts of a fragment, from the word `partsAt` on, `continued` and `more`. Returns its frame's
+   * ticket.
+   */
   #openFragment(
     guest: Uint32Array,
     partsAt: number,
@@ -193,7 +199,10 @@ export class Lowering {
   }
 }
 
-/** Room in front of and behind a frame in the guest's arena, in bytes: an IPv6 and a UDP header; an authentication tag. */
+/**
+ * Room in front of and behind a frame in the guest's arena, in bytes: an IPv6 and a UDP header; an
+ * authentication tag.
+ */
 export const ROOM_HEAD = 64;
 export const ROOM_TAIL = 32;
 /** What a frame takes of the arena besides its bytes, up to 7 bytes for its remainder modulo 8 included. */
@@ -208,7 +217,8 @@ export const FRAME_ROOM_OFFSET = FRAME.roomOffset >>> 2;
 export const FRAME_ROOM_LENGTH = FRAME.roomLength >>> 2;
 export const FRAME_TICKET = FRAME.ticket >>> 2;
 
-// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and
+// tests at each use.
 const FRAME_STRIDE = FRAME.size >>> 2;
 const EDGE_SHAPE = FRAME_EDGE_SHAPE;
 const FIRST_PART = FRAME_FIRST_PART;

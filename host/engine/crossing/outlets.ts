@@ -3,13 +3,14 @@ import type { Pattern } from '../../frame/pattern.ts';
 import type { Region } from '../../piece/ledger.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 
-/** The check of what leaves by a Shape. */
+/** The check of frames that leave by a Shape. */
 export type LeavingPattern = Pick<Pattern, 'matches'> & Partial<Pick<Pattern, 'headers'>>;
 
 /**
- * What a piece is joined to: for each of its Edges and Shapes, what it may see there and what it may send.
+ * The joins of a piece: for each Edge and Shape, what the piece may see there and what it may send.
  *
- * The frame kernel knows of a few Edges and Shapes, in places of their own; `kernel/assembly/outlets.ts` has the same layout.
+ * The frame kernel knows of a few Edges and Shapes, in places of their own; `kernel/assembly/outlets.ts` has
+ * the same layout.
  */
 export class Outlets {
   /** By outlet: 1 where payloads are withheld. */
@@ -20,7 +21,10 @@ export class Outlets {
   /** The address of the kernel's places. */
   readonly at: number;
   readonly #places: Uint32Array;
-  /** Outlet + 1 by Edge and Shape; 0 where nothing is joined. Of as many Edges as were joined: most pieces have two. */
+  /**
+   * Outlet + 1 by Edge and Shape; 0 if nothing is joined. It grows with the Edges that are joined: most
+   * pieces have two.
+   */
   #numbers = new Uint16Array(FEW_EDGES * MAX_SHAPES);
   #edges = FEW_EDGES;
   readonly #free: number[] = [];
@@ -75,7 +79,7 @@ export class Outlets {
     this.#numbers.set(before);
   }
 
-  /** Lets the kernel know of an outlet. */
+  /** Enters an outlet into the kernel's table. */
   tell(edgeShape: number, outlet: number): void {
     const place = ((edgeShape ^ (edgeShape >>> 16)) & (PLACES - 1)) * PLACE_WORDS;
     const headers = this.patterns[outlet]!.headers ?? NO_HEADERS;
@@ -97,5 +101,6 @@ const FEW_EDGES = 4;
 /** Shapes on one Edge, those that came by `listen` included. */
 export const MAX_SHAPES = 1024;
 
-// The engine folds a module's own constants into the machine code; imported and exported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported and exported ones it loads and
+// tests at each use.
 const SHAPES = MAX_SHAPES;

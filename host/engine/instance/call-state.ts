@@ -33,7 +33,10 @@ export function phaseText(phase: Phase): string {
 /** The state of the call that a guest is in: imports are not allowed in every phase. */
 export class CallState {
   phase: Phase = 'instantiate';
-  /** A fault found while the guest called the host. The guest can catch its exception, so the call throws it again later. */
+  /**
+   * A fault found while the guest called the host. The guest can catch its exception, so the call throws it
+   * again later.
+   */
   fault: PieceFault | undefined;
   /** Messages logged in the current call. */
   messages = 0;
@@ -50,7 +53,10 @@ export class CallState {
     this.phase = 'idle';
   }
 
-  /** @throws {PieceFault} FT_FAULT_REENTRY where the contract forbids the guest to call this function in this phase. */
+  /**
+   * @throws {PieceFault} FT_FAULT_REENTRY where the contract forbids the guest to call this function in this
+   *   phase.
+   */
   checkImport(name: HostFunctionName): void {
     if (!FORBIDS_ALL.has(this.phase) && !(this.phase === 'accepts' && CHANGES_SOMETHING.has(name))) return;
     throw new PieceFault(

@@ -284,7 +284,8 @@ describe('what a guest asks of the host', () => {
       imports: ['random'],
       bodies: { save: '(block (drop (call $random)) (nop)) (i32.const 1024)' },
     });
-    // The tools do not make this form of exceptions, which Node 20 runs: the block becomes a try, the nop its catch_all.
+    // The tools do not make this form of exceptions, which Node 20 runs: the block becomes a try, the nop its
+    // catch_all.
     const at = Buffer.from(bytes).indexOf(Buffer.from([0x02, 0x40, 0x10, 0x00, 0x1a, 0x01, 0x0b]));
     expect(at).toBeGreaterThan(0);
     bytes[at] = 0x06;

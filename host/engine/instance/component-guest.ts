@@ -43,7 +43,7 @@ import type { Guest, HostImports, Settings } from './guest.ts';
 import { ComponentMemory, MemoryCache, NO_MEMORY } from './guest-memory.ts';
 import { hostFunction } from './host-functions.ts';
 
-/** What all instances of a component share. */
+/** The parts of a component that all its instances share. */
 export interface AdmittedComponent {
   readonly engine: WebAssemblyEngine;
   readonly plan: LinkPlan;
@@ -51,7 +51,9 @@ export interface AdmittedComponent {
   readonly modules: readonly ReadyModule[];
 }
 
-/** One instance of a component: {@link Guest}, and `describe`, which is asked of an instance of its own. */
+/**
+ * One instance of a component: {@link Guest}, and `describe`, which the host calls on an instance of its own.
+ */
 export class ComponentGuest implements Guest {
   readonly #fuel: FuelCounter;
   readonly #state = new CallState();
@@ -64,7 +66,8 @@ export class ComponentGuest implements Guest {
    * Runs the start functions.
    *
    * @param host is undefined for an instance that only describes, which may ask nothing.
-   * @throws {PieceFault} where a start function faults; {@link ComponentError} where modules do not fit together.
+   * @throws {PieceFault} where a start function faults; {@link ComponentError} where modules do not fit
+   *   together.
    */
   constructor(component: AdmittedComponent, host: HostImports | undefined) {
     this.#fuel = component.engine.fuelCounter();
@@ -174,7 +177,7 @@ export class ComponentGuest implements Guest {
     return new PieceFault('FT_FAULT_TRAP', `the piece trapped in ${where}: ${why}`, because);
   }
 
-  /** What the piece says of itself. Asked of an instance without a host, which is discarded then. */
+  /** Returns the piece's description. The instance has no host, and is discarded afterwards. */
   describe(settings: Settings): Description | readonly Problem[] {
     const answer = this.#call(
       'describe',
@@ -239,7 +242,9 @@ export class ComponentGuest implements Guest {
     );
   }
 
-  /** Lets go of the instance, so that its memory can be collected though something still holds this. */
+  /**
+   * Releases the instance, so that its memory can be collected even if something still refers to this object.
+   */
   discard(): void {
     this.#state.phase = 'discarded';
     this.#process = discarded;
@@ -300,7 +305,7 @@ export class ComponentGuest implements Guest {
   }
 }
 
-/** A lifted function with what its values need. */
+/** A core function with the memory and the post-return that its call needs. */
 interface Call {
   readonly core: CoreFunction;
   readonly memory: GuestMemory;
@@ -319,7 +324,7 @@ function makeCall(
   };
 }
 
-/** The host of an instance that may ask nothing; the phase forbids each call before it gets here. */
+/** The host of an instance that may call nothing. The phase forbids each call before it gets here. */
 const NO_HOST: HostImports = {
   log: discarded,
   random: discarded,
@@ -335,7 +340,7 @@ function discarded(): never {
 
 function nothing(): void {}
 
-/** A refusal without a problem is one all the same. */
+/** A refusal without a problem is still a refusal, so it gets one. */
 function atLeastOne(problems: readonly Problem[]): readonly Problem[] {
   return problems.length > 0
     ? problems

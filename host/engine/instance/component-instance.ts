@@ -27,7 +27,8 @@ export class ComponentInstance {
   /**
    * Runs the start functions, so the counter must hold fuel.
    *
-   * @throws what the engine throws when a start function faults; {@link ComponentError} FT_COMPONENT_INVALID where modules do
+   * @throws what the engine throws when a start function faults; {@link ComponentError} FT_COMPONENT_INVALID
+   *   where modules do
    * not fit together in what is not checked before: sizes of tables and memories, types of global variables.
    */
   constructor(

@@ -21,7 +21,10 @@ export class ComponentMemory implements GuestMemory {
     this.#bytes = new Uint8Array(memory.buffer);
   }
 
-  /** Growing detaches the buffer, and an array on a detached buffer is empty: a cheaper test than asking for the buffer. */
+  /**
+   * Growing detaches the buffer, and an array on a detached buffer is empty: a cheaper test than asking for
+   * the buffer.
+   */
   view(): DataView {
     if (this.#bytes.length === 0) this.#refresh();
     return this.#view;
@@ -63,7 +66,9 @@ function absent(): never {
   throw new Error('a function of a guest that has no memory was given or asked for more than numbers');
 }
 
-/** One {@link ComponentMemory} for each memory with its realloc: most components have one for all functions. */
+/**
+ * One {@link ComponentMemory} for each memory with its realloc: most components have one for all functions.
+ */
 export class MemoryCache {
   readonly #state: CallState;
   readonly #made: { memory: EngineItem; realloc: EngineItem; made: ComponentMemory }[] = [];

@@ -7,16 +7,16 @@ export interface Guest {
   readonly memory: WebAssembly.Memory;
 
   /**
-   * Room for `size` bytes in the guest's memory, from its `cabi_realloc`. The guest owns it. Any view of the memory made
-   * before may be detached afterwards.
+   * Allocates `size` bytes in the guest's memory with its `cabi_realloc`. The guest owns them. Earlier views
+   * of the memory may be detached afterwards.
    *
    * @throws {PieceFault} where the answer is not aligned or not inside the memory, or the guest faulted.
    */
   realloc(align: number, size: number): number;
 
   /**
-   * The core function of `process` as it is: addresses and counts of the three lists, answers the address of the outcome
-   * (unsigned). Does not refuel. Throws whatever the engine throws; see {@link faultOf}.
+   * The core function of `process` as it is: addresses and counts of the three lists, answers the address of
+   * the outcome (unsigned). Does not refuel. Throws whatever the engine throws; see {@link faultOf}.
    */
   process(
     now: number,
@@ -28,15 +28,15 @@ export interface Guest {
     arena: number,
   ): number;
 
-  /** Gives the outcome of `process` back. Throws whatever the engine throws. */
+  /** Releases the outcome of `process`. Throws whatever the engine throws. */
   postReturn(outcomeAt: number): void;
 
-  /** Sets the fuel that the guest has from now on; a call that uses it up is ended. */
+  /** Sets the guest's fuel. A call that uses it up ends. */
   refuel(units: number): void;
-  /** Negative when the last call was ended for want of it. */
+  /** Negative if lack of fuel ended the last call. */
   readonly fuelLeft: number;
 
-  /** What the error thrown by one of the raw calls means. The instance is to be discarded. */
+  /** Returns the fault that an error of a raw call means. The caller must discard the instance. */
   faultOf(error: unknown): PieceFault;
 
   // The typed calls. Each has fuel of its own, and throws PieceFault.
@@ -54,7 +54,7 @@ export interface Guest {
   discard(): void;
 }
 
-/** What a guest may ask of the host, in the contract's terms; `loadComponent` has checked that it was granted. */
+/** The host functions of a guest. `loadComponent` has checked that they were granted. */
 export interface HostImports {
   /** The message is free of control characters and of limited length. */
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;

@@ -13,7 +13,8 @@ import type { CallState } from './call-state.ts';
 import type { HostImports } from './guest.ts';
 
 /**
- * A function of the host as core code calls it: allowed in the present phase, paid for, its arguments lifted from `memory`.
+ * Returns a host function for core code. It checks the phase, charges fuel, and lifts its arguments from
+ * `memory`.
  *
  * A fault is also kept in `state`, because WebAssembly can catch an exception of JavaScript.
  */
@@ -72,12 +73,12 @@ export function hostFunction(
   }
 }
 
-/** Messages that one call may log; a piece that says more says it again and again. */
+/** Messages that one call may log. A piece that logs more repeats itself. */
 const MAX_MESSAGES = 16;
 
 /**
- * What a call of the host costs a guest, in units of fuel, and one unit for each byte of text: so that a loop that calls the
- * host ends as soon as any other.
+ * The price of a call to the host in units of fuel; each byte of text costs one more. So a loop that calls
+ * the host ends as soon as any other loop.
  */
 const PRICES: Record<HostFunctionName, number> = {
   log: 20_000,
@@ -89,7 +90,7 @@ const PRICES: Record<HostFunctionName, number> = {
 };
 const MAX_BYTES_CHARGED = 0x1000_0000;
 
-/** The lane's functions, with text that may be shown. */
+/** The lane's functions, with escaped text. */
 function calls(host: HostImports): HostCalls {
   return {
     log: (level, message) => host.log(level, shownText(message)),
@@ -97,7 +98,7 @@ function calls(host: HostImports): HostCalls {
     utc: () => host.utc(),
     listen: (edge, like, stack) => host.listen(edge, like, stack),
     unlisten: (edge, shape) => host.unlisten(edge, shape),
-    // Neighbours are told in their own memory what a piece offers, so it cannot be any amount.
+    // The host writes offers into the memory of neighbours, so their size is limited.
     offer: (edge, property, present) => host.offer(edge, shortProperty(property), present),
   };
 }
@@ -109,7 +110,7 @@ const MAX_PROPERTY_TEXT = 1024;
 function shortProperty(property: Property): Property {
   const { name, value } = property;
   const text = value.tag === 'text' ? value.val : '';
-  // Both are shown to people, and to neighbours that may log them.
+  // People read both, and so do neighbours, which may log them.
   if (shownText(name, MAX_PROPERTY_NAME) === name && shownText(text, MAX_PROPERTY_TEXT) === text)
     return property;
   throw new PieceFault(

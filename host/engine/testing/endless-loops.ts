@@ -84,7 +84,10 @@ export const ENDLESS_LOOPS: Readonly<Record<string, WatPiece>> = {
   },
 };
 
-/** Milliseconds after which fuel ends such a piece: the first time, in code that is not optimised, and the best of some more. */
+/**
+ * Milliseconds after which fuel ends such a piece: the first time, in code that is not optimised, and the
+ * best of some more.
+ */
 export async function timeEndlessLoop(piece: WatPiece): Promise<{ firstMs: number; bestMs: number }> {
   const grants = new Set(['log', 'random', 'utc', 'listen', 'offer'] as const);
   const component = await loadComponent(await watPiece(piece), { grants });

@@ -1,6 +1,7 @@
 /**
- * Every instruction that there is, as far as this project knows, with what it takes and gives: for tests that compare modules
- * before and after rewriting, and that look for instructions which the rewriter lets through unread.
+ * Every instruction that there is, as far as this project knows, with what it takes and gives: for tests that
+ * compare modules before and after rewriting, and that look for instructions which the rewriter lets through
+ * unread.
  */
 export interface Opcode {
   readonly name: string;
@@ -15,8 +16,9 @@ export interface Opcode {
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'funcref' | 'externref';
 
 /**
- * A module whose function `f` (of i32, i64, f32, f64) runs the instruction on its arguments, inside of a block that branches can leave,
- * and whose function `mix` gives what came of it as bits, some of it by way of memory.
+ * A module whose function `f` (of i32, i64, f32, f64) runs the instruction on its arguments, inside of a
+ * block that branches can leave, and whose function `mix` gives what came of it as bits, some of it by way of
+ * memory.
  */
 export function moduleOfOpcode({ bytes, takes, gives }: Opcode): Uint8Array {
   const code: number[] = [];

@@ -10,7 +10,9 @@ export interface WatPiece {
   readonly memory?: string;
   /** Fields of the module, such as `(global …)` or `(func $helper …)`. */
   readonly fields?: string;
-  /** Instructions of exports; parameters by number. What is not given answers with zeros: success, or nothing. */
+  /**
+   * Instructions of exports; parameters by number. What is not given answers with zeros: success, or nothing.
+   */
   readonly bodies?: Partial<Record<ExportName | 'realloc' | 'initialize' | `${ExportName}_post`, string>>;
 }
 

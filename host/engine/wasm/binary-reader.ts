@@ -1,8 +1,9 @@
 import { ComponentError } from './component-error.ts';
 
 /**
- * Reads the binary format of WebAssembly from bytes that may be hostile: each step is checked against the end, and LEB128
- * numbers against their width. Offsets are those of the whole file, so that a message can name them.
+ * Reads the binary format of WebAssembly from bytes that may be hostile: each step is checked against the
+ * end, and LEB128 numbers against their width. Offsets are those of the whole file, so that a message can
+ * name them.
  *
  * @throws {ComponentError} FT_COMPONENT_INVALID from each method that reads.
  */

@@ -1,6 +1,8 @@
 import { FunnelError } from '../../stack/funnel-error.ts';
 
-/** A component was refused; nothing of it has run. The message says what, where and what to do. */
+/**
+ * The refusal of a component. No code of it has run. The message says what is wrong, where, and what to do.
+ */
 export class ComponentError extends FunnelError {
   declare readonly code: ComponentErrorCode;
   /** The byte of the file at which the mistake was seen, where there is one. */
@@ -13,7 +15,7 @@ export class ComponentError extends FunnelError {
   }
 }
 
-/** Why a component was refused. */
+/** The reasons to refuse a component. */
 export type ComponentErrorCode =
   /** The file could not be read. */
   | 'FT_COMPONENT_READ'

@@ -53,7 +53,8 @@ export interface CoreExport {
 /**
  * Reads a core module, which the engine must have found valid before.
  *
- * @throws {ComponentError} FT_COMPONENT_UNSUPPORTED for what is newer than this host, or FT_COMPONENT_INVALID.
+ * @throws {ComponentError} FT_COMPONENT_UNSUPPORTED for what is newer than this host, or
+ *   FT_COMPONENT_INVALID.
  */
 export function readCoreModule(bytes: Uint8Array): CoreModule {
   const sections = readSections(bytes);

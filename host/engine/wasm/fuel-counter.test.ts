@@ -3,8 +3,8 @@ import { loadComponent } from '../load-component.ts';
 import { QuietHost } from '../testing/quiet-host.ts';
 import { watPiece } from '../testing/wat-piece.ts';
 
-// How a piece might get at the variable that counts its fuel. The counter stands behind the imported global variables; the
-// piece has two of its own, `$heap` and `$own`, numbers 0 and 1 of the original.
+// How a piece might get at the variable that counts its fuel. The counter stands behind the imported global
+// variables; the piece has two of its own, `$heap` and `$own`, numbers 0 and 1 of the original.
 
 const UNITS = 0x3fff_ffff;
 const SET_OWN = [0x41, 0xff, 0xff, 0xff, 0xff, 0x03, 0x24];

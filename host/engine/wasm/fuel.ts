@@ -1,11 +1,13 @@
 import { OP } from './instruction.ts';
 
 /**
- * Fuel is counted in units of about one simple instruction; here are the budgets of the calls, and the prices.
+ * Fuel is counted in units of about one simple instruction; here are the budgets of the calls, and the
+ * prices.
  *
- * A budget bounds the time of a call: endless loops of all kinds use 20 million units in 2 to 40 ms on the machine that the
- * figures of the design come from, those that miss the cache at each step being the slowest (`npm run bench` prints the
- * plain ones). Work that is worth having is far below: a batch of 256 frames of 1500 bytes leaves 50 units for each byte.
+ * A budget bounds the time of a call: endless loops of all kinds use 20 million units in 2 to 40 ms on the
+ * machine that the figures of the design come from, those that miss the cache at each step being the slowest
+ * (`npm run bench` prints the plain ones). Work that is worth having is far below: a batch of 256 frames of
+ * 1500 bytes leaves 50 units for each byte.
  */
 export const FUEL = {
   /** One call of `process` and of the `cabi_realloc` before it, with whatever number of frames. */
@@ -24,7 +26,8 @@ export function priceOf(opcode: number): number {
     case OP.end:
     case OP.else:
       return 0;
-    // Growing has one price whatever the length: nothing shrinks, so the caps bound what an instance can ever grow.
+    // Growing has one price whatever the length: nothing shrinks, so the caps bound what an instance can ever
+    // grow.
     case OP.memoryGrow:
     case OP.tableGrow:
     case 0x08: // throw
@@ -65,8 +68,9 @@ export function priceOf(opcode: number): number {
 export const PRICE_OF_COUNTING = 3;
 
 /**
- * The price of an instruction that works on a stretch whose length is on top of the stack: `base`, and the length masked,
- * then shifted to the right (or, when negative, to the left). No price is above 2^30, so that the counter cannot wrap.
+ * The price of an instruction that works on a stretch whose length is on top of the stack: `base`, and the
+ * length masked, then shifted to the right (or, when negative, to the left). No price is above 2^30, so that
+ * the counter cannot wrap.
  */
 export interface StretchPrice {
   readonly base: number;

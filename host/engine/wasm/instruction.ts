@@ -2,7 +2,10 @@ import type { BinaryReader } from './binary-reader.ts';
 import { ComponentError } from './component-error.ts';
 import { readValueType } from './core-module.ts';
 
-/** Opcodes that the rewriter treats in a manner of their own; those behind a prefix carry it in their upper bits. */
+/**
+ * Opcodes that the rewriter treats in a manner of their own; those behind a prefix carry it in their upper
+ * bits.
+ */
 export const OP = {
   block: 0x02,
   loop: 0x03,
@@ -28,8 +31,9 @@ export const OP = {
 /**
  * Reads an opcode and passes over its immediates.
  *
- * Knows WebAssembly 2.0 with tail calls and the exceptions that Node 20 has: what every engine of this host accepts. Newer
- * instructions are refused on newer engines too, so that a piece runs on all of them or on none.
+ * Knows WebAssembly 2.0 with tail calls and the exceptions that Node 20 has: what every engine of this host
+ * accepts. Newer instructions are refused on newer engines too, so that a piece runs on all of them or on
+ * none.
  *
  * @returns the opcode; for one behind a prefix, prefix << 8 | number.
  * @throws {ComponentError} FT_COMPONENT_UNSUPPORTED
@@ -169,8 +173,8 @@ const UNUSED_VECTOR_NUMBERS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Nothing, one value, or the number of a type. Newer types of values have immediates of their own, which would be taken for
- * instructions: a module could so hide a loop from being counted.
+ * Nothing, one value, or the number of a type. Newer types of values have immediates of their own, which
+ * would be taken for instructions: a module could so hide a loop from being counted.
  */
 function skipBlockType(reader: BinaryReader, offset: number): void {
   const type = reader.s33();

@@ -16,9 +16,10 @@ export type Edit =
 /**
  * Where a function is to count its fuel. Edits are in the order of the code.
  *
- * The code is divided into segments: stretches that control enters at their first instruction only. A segment is entered
- * at most once between two visits of the head of its loop (or of the function), because only loops go back. So the head
- * can pay for small segments in advance, which keeps counting out of ordinary branches; what is above
+ * The code is divided into segments: stretches that control enters at their first instruction only. A segment
+ * is entered at most once between two visits of the head of its loop (or of the function), because only loops
+ * go back. So the head can pay for small segments in advance, which keeps counting out of ordinary branches;
+ * what is above
  * {@link PREPAID_PRICE} pays on its own when it is entered, so that a large interpreter loop is not charged in full for each
  * turn. Nothing runs unpaid.
  *
@@ -84,7 +85,10 @@ export function meterFunction(reader: BinaryReader): Edit[] {
 
 /** What the head of a loop or function pays in advance for small segments, in units. */
 const PREPAID_PRICE = 128;
-/** A straight stretch is divided where its price reaches this, so that leaving it early does not cost all of it. */
+/**
+ * A straight stretch is divided where its price reaches this, so that leaving it early does not cost all of
+ * it.
+ */
 const LONGEST_PRICE = 256;
 
 interface Segment {

@@ -281,7 +281,10 @@ function program(): fc.Arbitrary<string> {
   })).block;
 }
 
-/** Inner loops set $n too, so a loop may turn for ever; a counter in memory ends the function then, alike in both modules. */
+/**
+ * Inner loops set $n too, so a loop may turn for ever; a counter in memory ends the function then, alike in
+ * both modules.
+ */
 function bounded(loop: string): string {
   const count = '(i32.store (i32.const 8192) (i32.add (i32.load (i32.const 8192)) (i32.const 1)))';
   return loop.replace(

@@ -39,11 +39,12 @@ export interface ModuleCaps {
 /**
  * Puts metering and caps into a core module that the engine found valid.
  *
- * The counter becomes an imported global variable, so that all modules of an instance share it, and none can name it: the
- * original was valid without it. It stands behind the other imported ones, with the mark of refused memory, so the global
- * variables that the module defines move up by two.
+ * The counter becomes an imported global variable, so that all modules of an instance share it, and none can
+ * name it: the original was valid without it. It stands behind the other imported ones, with the mark of
+ * refused memory, so the global variables that the module defines move up by two.
  *
- * @throws {ComponentError} FT_COMPONENT_MEMORY where a memory or table begins above its cap, FT_COMPONENT_UNSUPPORTED.
+ * @throws {ComponentError} FT_COMPONENT_MEMORY where a memory or table begins above its cap,
+ *   FT_COMPONENT_UNSUPPORTED.
  */
 export function rewriteModule(module: CoreModule, caps: ModuleCaps): RewrittenModule {
   if (module.importedMemories + module.definedMemories.length > 1) {
@@ -213,7 +214,9 @@ function rewriteExports({ module, reader, content, count }: Rewriting): void {
   }
 }
 
-/** The eight forms of an element segment: flags say whether it is passive, names its table, holds expressions. */
+/**
+ * The eight forms of an element segment: flags say whether it is passive, names its table, holds expressions.
+ */
 function rewriteElements({ module, reader, content, count }: Rewriting): void {
   for (let left = count; left > 0; left--) {
     const flags = reader.u32();
@@ -226,7 +229,8 @@ function rewriteElements({ module, reader, content, count }: Rewriting): void {
       copyConstantExpression(module, reader, content);
     }
     if (!isActive || isExplicit) {
-      // The kind of the elements, or their type, which is checked because newer ones take more than this byte.
+      // The kind of the elements, or their type, which is checked because newer ones take more than this
+      // byte.
       const start = reader.at;
       if (holdsExpressions) readValueType(reader);
       else reader.byte();
@@ -399,7 +403,9 @@ function writeRefusalNote(counter: Counter, body: ByteWriter): void {
   body.u32(counter.length);
 }
 
-/** Stores what is left, and traps when that is negative. The local saves reading the global variable again. */
+/**
+ * Stores what is left, and traps when that is negative. The local saves reading the global variable again.
+ */
 function writeCheck(counter: Counter, body: ByteWriter): void {
   body.byte(LOCAL_TEE);
   body.u32(counter.left);

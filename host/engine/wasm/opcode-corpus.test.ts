@@ -19,7 +19,10 @@ const CAPS = { maxMemoryPages: MOST_PAGES, maxTableEntries: MOST_ENTRIES };
 /** More than the longest stretch that can be named costs. */
 const FUEL = 0x7fff_ffff;
 
-/** Arguments that find edges: zeros, ones, negatives, NaN with a payload, infinities, what is too large to convert. */
+/**
+ * Arguments that find edges: zeros, ones, negatives, NaN with a payload, infinities, what is too large to
+ * convert.
+ */
 const CALLS: readonly (readonly [number, bigint, number, number])[] = [
   [0, 0n, 0, 0],
   [1, 1n, 1, 1],
@@ -60,7 +63,8 @@ function rewrite(opcode: Opcode) {
 describe('every instruction', () => {
   it('is valid as the corpus has it, on the engine at hand', () => {
     const invalid = OPCODES.map((opcode) => [opcode.name, v8.whyInvalid(moduleOfOpcode(opcode))] as const);
-    // Exceptions of the older form may be absent from an engine; then a piece with them is refused there, as invalid.
+    // Exceptions of the older form may be absent from an engine; then a piece with them is refused there, as
+    // invalid.
     expect(invalid.filter(([name, why]) => why !== undefined && !/try|throw/.test(name))).toEqual([]);
     expect(OPCODES.length).toBeGreaterThan(440);
   });
@@ -131,7 +135,8 @@ describe('every instruction', () => {
 });
 
 describe('a module that is newer than this host', () => {
-  // Whole modules, for engines that would take them: what is refused is refused by its bytes, not by the engine.
+  // Whole modules, for engines that would take them: what is refused is refused by its bytes, not by the
+  // engine.
   const MODULES: Record<string, readonly number[]> = {
     'a memory of 64 bits': [5, 3, 1, 4, 1],
     'a shared memory': [5, 4, 1, 3, 1, 1],

@@ -1,6 +1,6 @@
 /**
- * What the engine room needs of a WebAssembly engine, so that another can take the place of the one in Node: `compile`,
- * `instantiate`, and of what runs, its memory, its functions to call, and its fuel.
+ * What the engine room needs of a WebAssembly engine, so that another can take the place of the one in Node:
+ * `compile`, `instantiate`, and of what runs, its memory, its functions to call, and its fuel.
  */
 export interface WebAssemblyEngine {
   /** Why a module is not valid; undefined when it is. */
@@ -25,7 +25,10 @@ export interface CompiledModule {
   readonly [compiled]?: never;
 }
 
-/** Something that modules export and import: a function, memory, table or global of the engine's, or a function of ours. */
+/**
+ * Something that modules export and import: a function, memory, table or global of the engine's, or a
+ * function of ours.
+ */
 export type EngineItem = unknown;
 export type EngineImports = Record<string, Record<string, EngineItem>>;
 

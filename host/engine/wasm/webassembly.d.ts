@@ -1,6 +1,6 @@
 /**
- * The part of the WebAssembly JavaScript API that the engine uses. Node has it as a global, but its types come only
- * with those of a browser's document, which this project has no use for.
+ * The part of the WebAssembly JavaScript API that the engine uses. Node has it as a global, but its types
+ * come only with those of a browser's document, which this project has no use for.
  */
 declare namespace WebAssembly {
   type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'externref' | 'anyfunc';

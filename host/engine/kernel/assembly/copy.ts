@@ -1,4 +1,7 @@
-/** Copies bytes within the lane's memory, where ranges do not overlap. A frame's worth at once costs less than a call. */
+/**
+ * Copies bytes within the lane's memory, where ranges do not overlap. A frame's worth at once costs less than
+ * a call.
+ */
 // @ts-ignore: decorator
 @inline
 export function copy(to: u32, from: u32, length: u32): void {

@@ -1,10 +1,11 @@
 /*
- * The frame kernel: what crossing into a piece and out of it costs for each frame, as code of the host's own that runs in the
- * memory of a lane. It reads and writes the lane's tables by address, where JavaScript would test an array at each access.
+ * The frame kernel: what crossing into a piece and out of it costs for each frame, as code of the host's own
+ * that runs in the memory of a lane. It reads and writes the lane's tables by address, where JavaScript would
+ * test an array at each access.
  *
- * It is trusted, and small; it has no memory of its own, no data, and imports nothing but the lane's memory. It never sees the
- * memory of a piece: the host brings images of the lists that cross, in blocks. It is compiled by tools/build-kernel.mjs
- * to dist/kernel/frame-kernel.wasm, and called by ../frame-kernel.ts.
+ * It is trusted, and small; it has no memory of its own, no data, and imports nothing but the lane's memory.
+ * It never sees the memory of a piece: the host brings images of the lists that cross, in blocks. It is
+ * compiled by tools/build-kernel.mjs to dist/kernel/frame-kernel.wasm, and called by ../frame-kernel.ts.
  */
 export { setRows, setWorkbench } from './tables';
 export { lower } from './lower';

@@ -1,6 +1,6 @@
 /*
- * A piece's ledger, as host/piece/ledger.ts lays it out: a head, and arrays with as many elements as it has capacity.
- * Each begins `capacity` words behind the one before it.
+ * A piece's ledger, as host/piece/ledger.ts lays it out: a head, and arrays with as many elements as it has
+ * capacity. Each begins `capacity` words behind the one before it.
  */
 
 export const FREE_COUNT: u32 = 0;

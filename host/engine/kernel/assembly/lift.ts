@@ -58,11 +58,13 @@ import {
 } from './tables';
 
 /**
- * Lifts frames of an outcome, from the `from`-th on, for as long as they are what nearly all are: frames of a live ticket that has
- * not gone on yet and that nobody else holds, which go on whole in its row, by an Edge and Shape that is known here.
+ * Lifts frames of an outcome, from the `from`-th on, for as long as they are what nearly all are: frames of a
+ * live ticket that has not gone on yet and that nobody else holds, which go on whole in its row, by an Edge
+ * and Shape that is known here.
  *
- * Every number of the outcome is checked before it is used. What fails a check is not judged here: the host takes that frame,
- * and says what is wrong with it, or that nothing is. So nothing was done to the first frame that is not lifted.
+ * Every number of the outcome is checked before it is used. What fails a check is not judged here: the host
+ * takes that frame, and says what is wrong with it, or that nothing is. So nothing was done to the first
+ * frame that is not lifted.
  *
  * @param sent frames of the image, where it is of this call and piece; 0 otherwise
  * @param protocols one more than the largest number of a protocol
@@ -157,7 +159,10 @@ export function lift(
   return n;
 }
 
-/** Whether a frame has the same parts as one of the image, to the bit: most come back as they went in, but for their bytes. */
+/**
+ * Whether a frame has the same parts as one of the image, to the bit: most come back as they went in, but for
+ * their bytes.
+ */
 // @ts-ignore: decorator
 @inline
 function isAsSent(frame: u32, sentParts: u32, ticket: u32, count: u32, partsAt: u32): bool {
@@ -179,8 +184,8 @@ function isAsSent(frame: u32, sentParts: u32, ticket: u32, count: u32, partsAt: 
 }
 
 /**
- * Copies what was seen of a frame back to where it came from: before the body, and behind it. False, and nothing copied, where the
- * arena does not have it.
+ * Copies what was seen of a frame back to where it came from: before the body, and behind it. False, and
+ * nothing copied, where the arena does not have it.
  */
 function copyBack(partsAt: u32, end: u32, start: u32, arena: u32): bool {
   let from: u32 = 0;
@@ -210,8 +215,9 @@ function copyBack(partsAt: u32, end: u32, start: u32, arena: u32): bool {
 const REFUSED: u32 = 0xffffffff;
 
 /**
- * A frame that came back changed: other parts, which stand in the arena, or are the whole body that was withheld, once. It
- * goes on in its ticket's row: in front of the body and behind it, which does not move, or where there is none, anywhere in its room.
+ * A frame that came back changed: other parts, which stand in the arena, or are the whole body that was
+ * withheld, once. It goes on in its ticket's row: in front of the body and behind it, which does not move, or
+ * where there is none, anywhere in its room.
  *
  * @returns its bytes; REFUSED, with nothing done, where that cannot be or is not so
  */

@@ -50,17 +50,17 @@ import {
   WAITING,
 } from './tables';
 
-/** Room in front of and behind a frame in the arena, as ../lowering.ts has it. */
+/** Room in front of and behind a frame in the arena, as in ../../crossing/lowering.ts. */
 const ROOM_HEAD: u32 = 64;
 const ROOM_TAIL: u32 = 32;
 /** What a frame takes of the arena besides its bytes, up to 7 bytes for its remainder modulo 8 included. */
 const ROOM_AROUND: u32 = ROOM_HEAD + ROOM_TAIL + 8;
 
 /**
- * Writes the image of the three lists for up to `most` of the frames that wait, as many as an arena may hold, and opens their
- * tickets. Every byte of the image is written: what was there before may be another piece's.
+ * Writes the image of the three lists for up to `most` waiting frames, as many as an arena holds, and opens
+ * their tickets. It writes every byte of the image, because the bytes there may be another piece's.
  *
- * @returns how many
+ * @returns the number of frames
  */
 export function lower(most: u32, ledger: u32): u32 {
   const rows = arrayOf(ledger, ROWS);
@@ -134,7 +134,7 @@ export function lower(most: u32, ledger: u32): u32 {
       }
       to += load<u32>(lengths + (row << 2));
     }
-    // Room for it is counted by its bytes, so that how many go in does not depend on where they stand.
+    // The arena is counted by the bytes of frames, so that their number does not depend on their addresses.
     arena += ((to - first + 7) & ~7) + ROOM_AROUND;
     if (arena > <u32>MAX_ARENA_IN && n > 0) {
       partAt = ownParts;
@@ -181,7 +181,7 @@ export function lower(most: u32, ledger: u32): u32 {
   return n;
 }
 
-/** What is seen of a frame with withheld bodies, in as few stretches as they leave. */
+/** Copies the visible bytes of a frame with withheld bodies, in as few stretches as possible. */
 function copySeen(arenaAt: u32, part: u32, end: u32, start: u32): void {
   let from = start;
   let to: u32 = 0;
@@ -201,7 +201,10 @@ function copySeen(arenaAt: u32, part: u32, end: u32, start: u32): void {
   if (run > 0) copy(arenaAt + to, from, run);
 }
 
-/** The room in front of a frame, and the remainder that the frame may have: its first bytes are written again. */
+/**
+ * Clears the room in front of a frame, and up to 7 bytes for its remainder modulo 8: its first bytes are
+ * written again.
+ */
 // @ts-ignore: decorator
 @inline
 function clearHead(at: u32): void {

@@ -1,15 +1,15 @@
 import { KIND, PART, PROTOCOL, ROLE } from './contract';
 
 /*
- * What the kernel knows of where a piece may send: a few places by Edge and Shape, which ../outlets.ts fills in. Each has
- * the Edge and Shape; how many steps of the Shape's stack follow, and one, or 0 where the place is empty; and two kinds of
- * part for each step, either of which is it.
+ * The kernel's table of outlets, by Edge and Shape, which ../../crossing/outlets.ts fills in. Each entry has
+ * the Edge and Shape; one more than the number of steps that follow, or 0 for an empty entry; and for each
+ * step two kinds of part, of which either matches.
  */
 const OUTLET: u32 = 48;
 const STEPS: u32 = 4;
 const KINDS: u32 = 8;
 
-/** Where an Edge and Shape is, if it is known. */
+/** The address of the entry for an Edge and Shape, which may hold another one. */
 // @ts-ignore: decorator
 @inline
 export function outletAddress(outlets: u32, edgeShape: u32): u32 {
@@ -23,8 +23,8 @@ export function isKnown(place: u32, edgeShape: u32): bool {
 }
 
 /**
- * Whether the parts from one on are headers as the stack says, one behind the other. Where they are not, the frame may still
- * match, and the host looks closely.
+ * Whether the parts from `part` on are the headers of the stack, in order. If not, the frame may still match,
+ * and the host checks it.
  */
 // @ts-ignore: decorator
 @inline

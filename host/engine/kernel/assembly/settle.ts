@@ -16,10 +16,10 @@ import {
 } from './ledger';
 
 /**
- * Ends the tickets whose frames went on in their rows. Those that are left on the list have rows to be given back, or live on: they
- * are the host's.
+ * Ends the tickets whose frames went on in their rows. The others stay on the list, and the host settles
+ * them: their rows have to be released, or they live on.
  *
- * @returns how many those are
+ * @returns how many stay
  */
 export function settle(ledger: u32): u32 {
   const rows = arrayOf(ledger, ROWS);

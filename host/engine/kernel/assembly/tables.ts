@@ -1,5 +1,5 @@
 /*
- * Where things are in the lane's memory. All are addresses; they are told once, by ../frame-kernel.ts.
+ * Addresses in the lane's memory. ../../crossing/frame-kernel.ts sets them once.
  */
 
 /** By row, as host/frame/frames.ts has them. */
@@ -17,17 +17,20 @@ let largeRoom: u32 = 0;
 /** In a room, in front of a frame that is written anew. */
 export let headroom: u32 = 0;
 
-/** Frames that wait to be lowered, {@link WAITING} bytes each: row; edge | shape << 16; skips | withheld << 16. */
+/**
+ * Frames that wait to be lowered, {@link WAITING} bytes each: row; edge | shape << 16; skips | withheld <<
+ * 16.
+ */
 export let waiting: u32 = 0;
 /** The lists that go to a piece, one behind the other. */
 export let image: u32 = 0;
-/** What came back from it: frames, parts, arena. */
+/** The copy of an outcome: frames, parts, arena. */
 export let outFrames: u32 = 0;
 export let outParts: u32 = 0;
 export let outArena: u32 = 0;
 /** Frames that go on, {@link PASSED} bytes each: row; edge | shape << 16; skips. */
 export let passed: u32 = 0;
-/** Words in which a call answers, besides what it returns. */
+/** Words for results of a call besides its return value. */
 export let answers: u32 = 0;
 
 export const WAITING: u32 = 12;
@@ -85,12 +88,15 @@ export function roomEnd(row: u32): u32 {
   return roomStart(row) + (row < smallRows ? smallRoom : largeRoom);
 }
 
-/** Of {@link lower}: where the lists stand, parts, bytes of the arena, the largest hop count. */
+/** Results of {@link lower}: addresses of the lists, parts, bytes of the arena, the largest hop count. */
 export const PARTS_AT: u32 = 0;
 export const ARENA_AT: u32 = 4;
 export const PARTS: u32 = 8;
 export const ARENA: u32 = 12;
 export const HOPS: u32 = 16;
-/** Of {@link lift}: bytes in the frames of the outcome so far, and frames whose Shape is still to be checked. */
+/**
+ * Results of {@link lift}: bytes in the frames of the outcome so far, and frames whose Shape the host has to
+ * check.
+ */
 export const BYTES_OUT: u32 = 20;
 export const UNMATCHED: u32 = 24;

@@ -21,7 +21,7 @@ let pieces: Record<string, ScriptedPiece>;
 
 afterEach(() => {
   lane.close();
-  // Whatever happened, every frame has been given back.
+  // Every frame was released, whatever happened.
   expect(lane.frames.freeRows).toBe(lane.frames.rows);
 });
 
@@ -101,7 +101,7 @@ describe('a lane', () => {
     const description = {
       ...liar,
       edges: [edge('a'), { ...edge('b'), shapes: [down] }, { ...edge('c'), shapes: [down] }],
-      // It says that frames from `a` go to `b`, unchanged, and passes them to `c`.
+      // Its description says that frames from `a` go to `b` unchanged, but it sends them to `c`.
       curves: [
         {
           fromEdge: 0,
@@ -170,9 +170,9 @@ describe('a lane', () => {
     pieces.six!.onProcess = (piece) => piece.context.offer(0, address, true);
     pieces.tun!.bring(0, ipv6());
     expect(pieces.tun!.joinings.at(-1)).toMatchObject({ joint: 'lan', properties: [address] });
-    const told = pieces.tun!.joinings.length;
+    const before = pieces.tun!.joinings.length;
     pieces.tun!.bring(0, ipv6());
-    expect(pieces.tun!.joinings.length).toBe(told);
+    expect(pieces.tun!.joinings.length).toBe(before);
     pieces.six!.onProcess = (piece) => piece.context.offer(0, address, false);
     pieces.tun!.bring(0, ipv6());
     expect(pieces.tun!.joinings.at(-1)).toMatchObject({ properties: [] });

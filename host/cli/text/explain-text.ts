@@ -41,7 +41,7 @@ function onwardLines(piece: string, onward: Onward, indent: string): string[] {
     onward.isHairpin ? 'Hairpin' : '',
     onward.overhead === 0 ? '' : `${onward.overhead > 0 ? '+' : ''}${onward.overhead} bytes`,
     onward.isOpaque ? 'opaque' : '',
-    onward.isRepeated ? 'as told before' : '',
+    onward.isRepeated ? 'listed before' : '',
   ].filter((note) => note !== '');
   const told = notes.length === 0 ? '' : `  (${notes.join(', ')})`;
   const head = `${indent}${piece} → ${onward.edge} ${printable(onward.shape)}${told}`;

@@ -43,12 +43,12 @@ describe('funnel plan', () => {
 
       lan
         home.ip   by configuration
-        six.ipv6  by default: it matches nothing else than home.ip
+        six.ipv6  by default: it matches only home.ip
         home.ip ↓ ip ⇄ six.ipv6 ↑ ipv6  ipv6
 
       net.udp
-        six.carrier  by default: it matches nothing else than net.udp
-        phone.sip    by default: it matches nothing else than net.udp
+        six.carrier  by default: it matches only net.udp
+        phone.sip    by default: it matches only net.udp
         net.udp      by default: it matches phone.sip or six.carrier
         six.carrier ↓ ipv4/udp/*/ipv6 ⇄ net.udp ↑ ip/udp         ipv4/udp/*/ipv6
         six.carrier ↓ ipv4/udp/*/ipv6/icmpv6 ⇄ net.udp ↑ ip/udp  ipv4/udp/*/ipv6/icmpv6
@@ -92,7 +92,7 @@ describe('funnel explain', () => {
           six → carrier down ipv4/udp/*/ipv6  (Hairpin)
             net.udp → net.udp  ipv4/udp/*/ipv6  N 0, M 0
         net.udp → six.carrier  ipv4/udp/*/ipv6/icmpv6  N 0, M 0
-          six → ipv6 up ipv6  (-28 bytes, as told before)
+          six → ipv6 up ipv6  (-28 bytes, listed before)
         net.udp → phone.sip  ipv4/udp/5060  N 0, M 0
       "
     `);

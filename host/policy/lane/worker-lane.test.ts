@@ -294,7 +294,7 @@ describe('the watchdog', () => {
       kind: 'log',
       piece: 'rogue',
       level: 'warn',
-      message: 'begins afresh, because it refuses its saved state: this is none of mine',
+      message: 'starts without its saved state, which it refuses: this is none of mine',
     });
     await flows('sink');
     expect(await piece('rogue')).toMatchObject({ restarts: 1 });

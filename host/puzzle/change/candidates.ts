@@ -105,7 +105,7 @@ export class Candidates {
     if (why === undefined) return candidate;
     const activation: ActivationFlag = { isActive: false };
     const context = this.#parts.services.contextOf(seat, activation, maker);
-    context.log('warn', `begins afresh, because it refuses its saved state: ${why}`);
+    context.log('warn', `starts without its saved state, which it refuses: ${why}`);
     laneState.callMonitored(seat, false, () => piece.close());
     const fresh = { ...candidate, activation, piece: await this.#callMake(seat, maker, context) };
     try {

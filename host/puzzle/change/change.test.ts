@@ -26,7 +26,7 @@ beforeEach(async () => {
 afterEach(() => {
   lane.close();
   expect(lane.frames.freeRows).toBe(lane.frames.rows);
-  // Whatever was made was closed, once and for all.
+  // Each instance that was made was closed.
   expect(instances.filter((piece) => piece.closes === 0)).toEqual([]);
 });
 
@@ -110,7 +110,7 @@ describe('a change', () => {
       const error = await lane.apply(makers(bad)).catch((caught) => caught);
       expect(error).toBeInstanceOf(Error);
       expect(lane.snapshot().pieces).toEqual(pieces);
-      // `save` may have been asked for; nothing else has been noticed.
+      // The running pieces got no call, except perhaps `save`.
       expect(
         before.map((piece) =>
           JSON.stringify([
@@ -294,7 +294,7 @@ describe('a change', () => {
   });
 });
 
-/** Frames that arrived anywhere, or ended under a name, or wait. */
+/** The number of frames that arrived, ended under a name, or wait. */
 function accounted(): number {
   const taken = instances.reduce((sum, piece) => sum + piece.taken.length, 0);
   const pieces = lane.snapshot().pieces;
@@ -343,7 +343,7 @@ function makers(sketch: Sketch): PieceMaker[] {
   });
 }
 
-/** The instance that sits in a seat: the newest that is not closed. */
+/** Returns the instance in a seat: the newest that is not closed. */
 function instanceOf(name: string): ScriptedPiece {
   return instances.findLast((piece) => piece.description.name === name && piece.closes === 0)!;
 }

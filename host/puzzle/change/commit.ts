@@ -76,8 +76,7 @@ class Commit {
       if (name !== maker.place.description.name) continue;
       const state = this.#parts.laneState.attempt(seat, () => old.save(now));
       if (state === undefined) {
-        const message =
-          'faulted when it was asked for its state, and is not replaced now; see its failure policy';
+        const message = 'faulted in `save`, and is not replaced now; its failure policy applies';
         throw new PuzzleError([{ code: 'FT_SAVE_FAILED', piece: seat.name, message }]);
       }
       const problem = candidates.guarded(candidate, () => piece.restore(now, version, state));

@@ -13,7 +13,7 @@ checkForLeaks();
 const protocols = new Protocols();
 const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
 let lane: Lane;
-/** All calls of interest, in their order. */
+/** The recorded calls, in their order. */
 let story: string[];
 
 beforeEach(() => {
@@ -77,13 +77,13 @@ it('leaves open the stacks on which the new piece listens like the old one, and 
     });
   const net = () => native('net', 1, 'up', { stack: 'ip/udp' });
   await lane.start([net(), listening(1, 7)]);
-  const { listened: heard } = instances.get('net1')!;
-  heard.length = 0;
+  const { listened } = instances.get('net1')!;
+  listened.length = 0;
   await lane.apply([net(), listening(2, 7)]);
-  const told = () => heard.splice(0).filter(([, stack]) => stack !== 'ip/udp/*');
-  expect(told()).toEqual([]);
+  const newCalls = () => listened.splice(0).filter(([, stack]) => stack !== 'ip/udp/*');
+  expect(newCalls()).toEqual([]);
   await lane.apply([net(), listening(3, 8)]);
-  expect(told()).toEqual([
+  expect(newCalls()).toEqual([
     [0, 'ip/udp/local:8', true],
     [0, 'ip/udp/local:7', false],
   ]);

@@ -42,15 +42,19 @@ describe('the properties that Joints settle', () => {
       samplePlace('a', { e: [`ip up ${a}`] }, { e: ['lan'] }),
       samplePlace('b', { e: [`ip down ${b}`] }, { e: ['lan'] }),
     ];
-    const told = (a: string, b: string) => settled(pair(a, b))['a.e/0'];
-    expect(told('available size at-most 1500', 'available size at-most 1400')).toEqual(['size at most 1400']);
-    expect(told('available size at-most 1500', 'required size at-least 1280')).toEqual(['size at most 1500']);
-    expect(told('indifferent size at-most 1500', 'required size at-least 1280')).toEqual([]);
-    expect(told('desired size at-most 576', 'available size at-most 1500')).toEqual(['size at most 576']);
+    const between = (a: string, b: string) => settled(pair(a, b))['a.e/0'];
+    expect(between('available size at-most 1500', 'available size at-most 1400')).toEqual([
+      'size at most 1400',
+    ]);
+    expect(between('available size at-most 1500', 'required size at-least 1280')).toEqual([
+      'size at most 1500',
+    ]);
+    expect(between('indifferent size at-most 1500', 'required size at-least 1280')).toEqual([]);
+    expect(between('desired size at-most 576', 'available size at-most 1500')).toEqual(['size at most 576']);
     expect(
-      told('desired size at-most 576, available size at-most 1500', 'required size at-least 1280'),
+      between('desired size at-most 576, available size at-most 1500', 'required size at-least 1280'),
     ).toEqual(['size at most 1500']);
-    expect(told('available size at-least 1280', 'available size at-least 576')).toEqual([
+    expect(between('available size at-least 1280', 'available size at-least 576')).toEqual([
       'size at least 576',
     ]);
     expect(mistakesOf(pair('available size at-most 1200', 'required size at-least 1280'))).toEqual([
@@ -139,7 +143,7 @@ describe('the properties that Joints settle', () => {
       'tunnel.out/0': ['encrypted', 'low-delay', 'size at most 1500'],
       'socket.udp/0': ['encrypted', 'low-delay', 'size at most 1500'],
     });
-    // The other way, a Curve gives what it takes: a limit above it is wider below.
+    // In the other direction the overhead is subtracted: a limit above the piece is larger below it.
     const limited = samplePlace('top', { ip: ['ipv6 down available size at-most 1000'] }, { ip: ['lan'] });
     expect(settled([limited, ...places.slice(1)])['socket.udp/0']).toContain('size at most 1028');
   });
@@ -245,7 +249,7 @@ describe('the properties that Joints settle', () => {
           'tcp/5060 of sip requires framed; tcp of tcp offers a stream; a frame-sequence piece between them would solve it',
       },
     ]);
-    // And it does.
+    // The proposed piece does resolve it.
     const between = { ...samplePlace('f', {}), description: known[0]! };
     expect(
       mistakesOf([
@@ -309,18 +313,18 @@ describe('the properties that Joints settle', () => {
   });
 });
 
-/** What each joined Shape is told. */
+/** Returns the reported properties of each joined Shape. */
 function settled(places: readonly Place[]): Record<string, readonly string[]> {
-  const told: [string, readonly string[]][] = [];
+  const reported: [string, readonly string[]][] = [];
   for (const { members } of arrange(protocols, places, new Map()).joints) {
     for (const { placeIndex: place, described, shapes, properties } of members) {
       const { name, description } = places[place]!;
       const edge = `${name}.${description.edges[described]!.name}`;
       for (const [n, shape] of shapes.entries())
-        told.push([`${edge}/${shape}`, properties[n]!.map(propertyText)]);
+        reported.push([`${edge}/${shape}`, properties[n]!.map(propertyText)]);
     }
   }
-  return Object.fromEntries(told);
+  return Object.fromEntries(reported);
 }
 
 function mistakesOf(places: readonly Place[]): string[] {

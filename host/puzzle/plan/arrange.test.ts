@@ -201,7 +201,7 @@ describe('arrange', () => {
       'FT_DESCRIPTION_SIZE it has 257 Shapes, and can have 256',
       'FT_DESCRIPTION_SIZE it has 1025 Curves, and can have 1024',
     ]);
-    // All counters are told together: the lane of a piece with a hundred thousand reasons did little else.
+    // All counters are reported together: a lane with a hundred thousand reasons did little else.
     const { description: one } = samplePlace('much', { a: ['ip up'] });
     const named = (count: number) => Array.from({ length: count }, (_, n) => ({ name: `r${n}`, loss: true }));
     const setting = { summary: '', kind: 'text', repeated: false, default: '' } as const;
@@ -236,7 +236,7 @@ describe('arrange', () => {
   });
 });
 
-/** What came of it, in the model's words. */
+/** Returns the result in the format of the model. */
 function summary(places: readonly Place[], networks: ReadonlyMap<string, NetworkOptions>) {
   const { joints, mistakes } = arranged(places, networks);
   const nameOf = ({ placeIndex, described }: { placeIndex: number; described: number }) =>
@@ -257,7 +257,7 @@ function summary(places: readonly Place[], networks: ReadonlyMap<string, Network
   };
 }
 
-/** One socket that a third of them share, each with a port of its own; the others have each other. */
+/** Returns pieces of which a third share one socket, each with its own port; the others join each other. */
 function manyPieces(count: number): readonly Place[] {
   const places = [samplePlace('socket', { udp: ['ip/udp up'] }, { udp: ['wan'] })];
   for (let n = 1; n < count; n += 3) {

@@ -95,7 +95,7 @@ function membersByNetwork(places: readonly Place[], mistakes: Mistake[]): Map<st
       const names = place.edges.get(edge.name) ?? [];
       if (names.length === 0 && !edge.optional) {
         const takes = edge.shapes.map((shape) => shape.stack).join(' or ');
-        const message = `it is on no network, and nothing that is left out joins it; it takes ${takes}: add a piece that matches, or name its network under \`edges:\``;
+        const message = `it is on no network, and no Edge that is left out matches it; it takes ${takes}: add a piece that matches, or name its network under \`edges:\``;
         mistakes.push({ code: 'FT_EDGE_UNJOINED', piece, edge: edge.name, message });
       }
       const parts = place.shapes?.get(edge.name);

@@ -56,7 +56,9 @@ export interface PlannedJoint {
 /** The Edges of each network: the part of an arrangement that a lane needs to join pieces. */
 export type JoinedMembers = Pick<PlannedJoint, 'name' | 'members'>;
 
-/** What a set of pieces and networks comes to. With mistakes, `joints` tells what is known of the rest. */
+/**
+ * The result for a set of pieces and networks. With mistakes, `joints` holds the rest as far as it is known.
+ */
 export interface Arrangement {
   readonly joints: readonly PlannedJoint[];
   readonly mistakes: readonly Mistake[];

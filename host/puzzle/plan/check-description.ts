@@ -12,7 +12,7 @@ export function checkDescription(piece: string, description: Description): reado
       code,
       piece,
       ...(edge === undefined ? {} : { edge }),
-      message: `${message}; this is a mistake of ${description.name} ${description.version}, for its author to mend`,
+      message: `${message}; the author of ${description.name} ${description.version} must correct this`,
     });
   const { edges, curves, settings, reasons } = description;
   for (const [what, items] of [
@@ -67,7 +67,7 @@ export function excessiveParts(
           {
             code: 'FT_DESCRIPTION_SIZE',
             piece,
-            message: `it has ${count} ${what}, and can have ${most}; this is a mistake of ${name} ${version}, for its author to mend`,
+            message: `it has ${count} ${what}, and can have ${most}; the author of ${name} ${version} must correct this`,
           },
         ],
   );

@@ -104,7 +104,7 @@ describe('the default policy', () => {
     expect(decisionsOf([tap, writer('w')])).toEqual([
       'tap.copy on tap.copy: it matches w.in',
       'tap.none alone: it is optional, and nothing matches it',
-      'w.in on tap.copy: it matches nothing else than tap.copy',
+      'w.in on tap.copy: it matches only tap.copy',
     ]);
     expect(
       decisionsOf([tap, writer('v'), writer('w'), tun('x', { ip: ['lan'] }), hub({ net: ['lan'] })]),
@@ -179,7 +179,7 @@ function decisionsOf(places: readonly Place[]): string[] {
   );
 }
 
-/** Makers of places, so that each gets a name of its own. */
+/** Makers of places, each with a different name. */
 function placeArbitrary(isVaried: boolean): fc.Arbitrary<(name: string) => Place> {
   const shape = fc.constantFrom(
     'ip down',
@@ -212,7 +212,7 @@ interface PlacedEdge {
   readonly edge: Place['description']['edges'][number];
 }
 
-/** No piece twice, every Edge matches another, and all hang together. */
+/** Whether no piece occurs twice, every Edge matches another, and all are connected. */
 function isGood(block: readonly PlacedEdge[]): boolean {
   if (new Set(block.map(({ place }) => place)).size < block.length) return false;
   const reached = new Set(block.slice(0, 1));

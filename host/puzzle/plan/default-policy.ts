@@ -214,7 +214,7 @@ class DefaultPolicy {
     }
     for (const node of into.nodes) if (!node.isMet) node.isMet = this.#isMet(node);
     for (const { node, target } of moves)
-      if (!node.isTemplate) this.#decided.set(node, `it matches nothing else than ${target.name}`);
+      if (!node.isTemplate) this.#decided.set(node, `it matches only ${target.name}`);
   }
 
   #isMet(node: Node): boolean {
@@ -236,7 +236,7 @@ class DefaultPolicy {
 
   #clash({ groups, templates }: Cluster): string {
     const networks = groups.flatMap(({ network }) => network ?? []);
-    if (networks.length > 1) return `what is kept apart as ${listed(networks)}`;
+    if (networks.length > 1) return `the separate networks ${listed(networks)}`;
     const counts = new Map<number, number>();
     for (const place of [
       ...groups.flatMap((group) => [...group.places]),

@@ -39,7 +39,7 @@ function place(
 
 describe('definePieceProtocols', () => {
   it('lets pieces of third parties match, and their frames be parsed, printed and composed', () => {
-    // The one that stands in the Name Space of the other comes first.
+    // The piece whose protocol is in the Name Space of the other comes first.
     const places = [
       place('theatre', 'up', 'toy/puppet', [['puppet', PUPPET]]),
       place('shop', 'down', 'ip/toy', [
@@ -74,7 +74,7 @@ describe('definePieceProtocols', () => {
     for (let part = 0; part < 3; part++) frames.partWords[(row * MAX_PARTS + part) * PART_WORDS]! |= 2 << 24;
     frames.bytes.fill(0xee, start + 42, start + 44);
     expect(new Composer(protocols).finish(frames, row)).toBe(0);
-    // The length of 12; then the sum of 0200 1122 3344 4666, inverted.
+    // The length 12, and the inverted sum of 0200 1122 3344 4666.
     expect(Buffer.from(frames.bytes.subarray(start + 40, start + 52)).toString('hex')).toBe(
       '0700000c0200b99911223344',
     );
@@ -95,7 +95,7 @@ describe('definePieceProtocols', () => {
       ['wrong', 'FT_PROTOCOL_SYNTAX'],
       ['thief', 'FT_PROTOCOL_IDENTIFIER'],
     ]);
-    expect(mistakes[0]!.message).toContain('the protocol toy that it brings');
+    expect(mistakes[0]!.message).toContain('its protocol toy: ');
   });
 
   it('does not depend on the order of the pieces', () => {

@@ -41,7 +41,7 @@ function define(protocols: Protocols, { piece, name, text }: PieceProtocol): Mis
     return undefined;
   } catch (error) {
     if (!(error instanceof FunnelError)) throw error;
-    return { code: error.code, piece, message: `the protocol ${name} that it brings: ${error.message}` };
+    return { code: error.code, piece, message: `its protocol ${name}: ${error.message}` };
   }
 }
 

@@ -26,25 +26,27 @@ describe('a listen', () => {
       { a: ['lan'], b: ['wan'] },
       { curves: ['0/0 1/0'] },
     );
-    expect(heard([phone('lan'), tap, net], 'ip/udp/local:7000')).toEqual([
+    expect(targetsOf([phone('lan'), tap, net], 'ip/udp/local:7000')).toEqual([
       'tap.a@lan ip/udp/local:7000',
       'net.e@wan ip/udp/local:7000',
     ]);
-    // What the piece itself lets pass is all that is wanted behind it.
+    // Behind the piece, only what the piece lets through is wanted.
     const narrow = samplePlace(
       'tap',
       { a: ['ipv4/udp up'], b: ['ipv4/udp down'] },
       { a: ['lan'], b: ['wan'] },
       { curves: ['0/0 1/0'] },
     );
-    expect(heard([phone('lan'), narrow, net], 'ip/udp/local:7000')[1]).toBe('net.e@wan ipv4/udp/local:7000');
+    expect(targetsOf([phone('lan'), narrow, net], 'ip/udp/local:7000')[1]).toBe(
+      'net.e@wan ipv4/udp/local:7000',
+    );
     const wrap = samplePlace(
       'wrap',
       { in: ['ip up'], out: ['ip/udp/9 down'] },
       { in: ['lan'], out: ['wan'] },
       { curves: ['0/0 1/0 +28'] },
     );
-    expect(heard([phone('lan'), wrap, net], 'ip/udp/local:7000')[1]).toBe(
+    expect(targetsOf([phone('lan'), wrap, net], 'ip/udp/local:7000')[1]).toBe(
       'net.e@wan ip/udp/9/udp/local:7000',
     );
   });
@@ -56,24 +58,31 @@ describe('a listen', () => {
       { a: ['lan'], b: ['wan'] },
       { curves: ['0/0 1/0 opaque'] },
     );
-    expect(heard([phone('lan'), seal, net], 'ip/udp/local:7000')).toEqual(['seal.a@lan ip/udp/local:7000']);
+    expect(targetsOf([phone('lan'), seal, net], 'ip/udp/local:7000')).toEqual([
+      'seal.a@lan ip/udp/local:7000',
+    ]);
     const plain = samplePlace('tap', { a: ['ip up'], b: ['ip down'] }, { a: ['lan'], b: ['wan'] });
-    expect(heard([phone('lan'), plain, net], 'ip/udp/local:7000')).toEqual(['tap.a@lan ip/udp/local:7000']);
+    expect(targetsOf([phone('lan'), plain, net], 'ip/udp/local:7000')).toEqual([
+      'tap.a@lan ip/udp/local:7000',
+    ]);
     const other = samplePlace(
       'tap',
       { a: ['ip/tcp up'], b: ['ip/tcp down'] },
       { a: ['lan'], b: ['wan'] },
       { curves: ['0/0 1/0'] },
     );
-    expect(heard([phone('lan'), other, net], 'ip/udp/local:7000')).toEqual([]);
-    // It takes no frames by an open step unless it listens itself, and then it makes it so below by itself.
+    expect(targetsOf([phone('lan'), other, net], 'ip/udp/local:7000')).toEqual([]);
+    // A Shape with an open step takes frames only where its piece listens, and that piece listens below
+    // itself.
     const open = samplePlace(
       'tap',
       { a: ['ip/udp/* up'], b: ['ip/udp/* down'] },
       { a: ['lan'], b: ['wan'] },
       { curves: ['0/0 1/0'] },
     );
-    expect(heard([phone('lan'), open, net], 'ip/udp/local:7000')).toEqual(['tap.a@lan ip/udp/local:7000']);
+    expect(targetsOf([phone('lan'), open, net], 'ip/udp/local:7000')).toEqual([
+      'tap.a@lan ip/udp/local:7000',
+    ]);
   });
 
   it('goes round a loop of hubs once, and not back to its piece', () => {
@@ -84,7 +93,7 @@ describe('a listen', () => {
         { net: networks },
         { curves: ['0/0 0/0', '0/0 0/1', '0/1 0/1'] },
       );
-    const list = heard(
+    const list = targetsOf(
       [phone('lan'), hub('one', ['lan', 'x', 'wan']), hub('two', ['x', 'wan', 'lan']), net],
       'ip/udp/local:7000',
     );
@@ -103,7 +112,7 @@ describe('a listen', () => {
           .listenTargets(from, direction, 'ip/udp/local:5')
           .map(text)
           .sort();
-        expect(found).toEqual(literalHearers(stations, from, direction).sort());
+        expect(found).toEqual(literalTargets(stations, from, direction).sort());
         const turned = new AlongCurves(stacks, [...stations].reverse());
         expect(turned.listenTargets(from, direction, 'ip/udp/local:5').map(text).sort()).toEqual(found);
       }),
@@ -157,7 +166,7 @@ describe('an offer', () => {
         const from = stations[at % stations.length]!;
         const offers = [address, mtu(1280)];
         const results = [stations, [...stations].reverse()].map((list) =>
-          told(new AlongCurves(stacks, list).offers((each) => (each === from ? offers : []))),
+          textsOf(new AlongCurves(stacks, list).offers((each) => (each === from ? offers : []))),
         );
         expect(results[0]).toEqual(literalOffers(stations, from));
         expect(results[1]).toEqual(results[0]);
@@ -172,7 +181,7 @@ function mtu(bytes: number): Property {
   return { name: 'mtu', value: { tag: 'at-most', val: BigInt(bytes) } };
 }
 
-/** Pieces that pass things on between networks, by Curves of all kinds. */
+/** Pieces that connect networks by Curves of all kinds. */
 const puzzles = fc
   .array(
     fc.record({
@@ -229,7 +238,7 @@ function stationsOf(places: readonly Place[]): Named[] {
   );
 }
 
-function heard(places: readonly Place[], stack: string): string[] {
+function targetsOf(places: readonly Place[], stack: string): string[] {
   const stations = stationsOf(places);
   return new AlongCurves(stacks, stations)
     .listenTargets(stations[0]!, 'down', stack)
@@ -237,12 +246,12 @@ function heard(places: readonly Place[], stack: string): string[] {
 }
 
 function offered(places: readonly Place[], offers: Readonly<Record<string, readonly Property[]>>) {
-  return told(
+  return textsOf(
     new AlongCurves(stacks, stationsOf(places)).offers(({ piece }) => offers[(piece as Place).name] ?? []),
   );
 }
 
-function told(carried: ReturnType<AlongCurves<Named>['offers']>): Record<string, string[]> {
+function textsOf(carried: ReturnType<AlongCurves<Named>['offers']>): Record<string, string[]> {
   return Object.fromEntries(
     [...carried].map(([network, list]) => [
       network,
@@ -251,11 +260,13 @@ function told(carried: ReturnType<AlongCurves<Named>['offers']>): Record<string,
   );
 }
 
-/**
- * The ways through a piece along such Curves, found by trying all sequences of them; to each Shape the
- * shortest.
- */
-function ways({ curves }: Description, described: number, shape: number, passes: (curve: Curve) => boolean) {
+/** Returns the shortest path to each Shape of a piece along such Curves, by trying all sequences of them. */
+function shortestPaths(
+  { curves }: Description,
+  described: number,
+  shape: number,
+  passes: (curve: Curve) => boolean,
+) {
   type Way = { described: number; shape: number; used: readonly number[]; bends: number; grows: number };
   const best = new Map<string, Way>();
   let front: Way[] = [{ described, shape, used: [], bends: 0, grows: 0 }];
@@ -268,7 +279,7 @@ function ways({ curves }: Description, described: number, shape: number, passes:
           [curve.toEdge, curve.toShape, curve.fromEdge, curve.fromShape, -curve.overhead],
         ];
         return ends.flatMap(([edge, from, toEdge, to, grows], back) => {
-          // Nobody takes a Curve twice the same way who looks for the shortest.
+          // A shortest path takes no Curve twice in the same direction.
           if (way.used.includes(2 * number + back)) return [];
           const bends = way.bends + (edge === toEdge ? 0 : 1);
           if (edge !== way.described || from !== way.shape || bends > 1) return [];
@@ -287,7 +298,7 @@ function ways({ curves }: Description, described: number, shape: number, passes:
   return [...best.values()];
 }
 
-function literalHearers(
+function literalTargets(
   stations: readonly Named[],
   from: Named,
   direction: 'up' | 'down' | 'peer',
@@ -302,12 +313,17 @@ function literalHearers(
       for (const shape of station.shapes) {
         const own = station.description.edges[station.described]!.shapes[shape]!;
         if (!opposes(way, own.direction)) continue;
-        // All Shapes of a piece have the same stack here, so behind it is what both accept.
+        // All Shapes of a piece have the same stack here, so the stack behind it is what both accept.
         const match = matchStacks(parseStack(stack, protocols), parseStack(own.stack, protocols), protocols);
         if (match.stack === undefined) continue;
         found.add(`${station.id} ${stack}`);
         const both = formatStack(match.stack, protocols);
-        for (const lead of ways(station.description, station.described, shape, ({ opaque }) => !opaque)) {
+        for (const lead of shortestPaths(
+          station.description,
+          station.described,
+          shape,
+          ({ opaque }) => !opaque,
+        )) {
           for (const end of stations) {
             if (end.piece !== station.piece || end === station || end.described !== lead.described) continue;
             visit(end, end.description.edges[end.described]!.shapes[lead.shape]!.direction, both);
@@ -320,7 +336,7 @@ function literalHearers(
   return [...found];
 }
 
-/** By rounds: what is known on the networks after so many pieces. */
+/** In rounds: the offers on each network after so many pieces. */
 function literalOffers(stations: readonly Named[], from: Named): Record<string, string[]> {
   const result: Record<string, string[]> = {};
   for (const [name, start] of [
@@ -333,7 +349,7 @@ function literalOffers(stations: readonly Named[], from: Named): Record<string, 
       for (const station of stations) {
         if (!known.has(station.network) || station.piece === from.piece) continue;
         for (const shape of station.shapes) {
-          for (const { described, shape: to, grows } of ways(
+          for (const { described, shape: to, grows } of shortestPaths(
             station.description,
             station.described,
             shape,

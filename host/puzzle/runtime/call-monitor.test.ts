@@ -9,7 +9,7 @@ describe('a call monitor', () => {
     expect(reader).toMatchObject({ calls: 0, isInCall: false, piece: undefined });
     callMonitor.begin(one);
     expect(reader).toMatchObject({ calls: 1, isInCall: true, piece: 'one' });
-    // A call within it is part of it.
+    // A nested call is part of the outer call.
     callMonitor.begin(other);
     expect(reader).toMatchObject({ calls: 1, isInCall: true, piece: 'one' });
     callMonitor.end();
@@ -28,7 +28,7 @@ describe('a call monitor', () => {
     expect(reader.isSeated).toBe(false);
     callMonitor.begin(slot, false);
     expect(reader).toMatchObject({ isInCall: true, isSeated: false, piece: 'one' });
-    // What is called within its call is its doing.
+    // A nested call counts for the outer piece.
     callMonitor.begin(callMonitor.claim('other'));
     expect(reader).toMatchObject({ isSeated: false, piece: 'one' });
     callMonitor.end();

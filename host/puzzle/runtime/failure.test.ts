@@ -31,7 +31,7 @@ describe('with the policy bypass', () => {
     pieces.middle!.takes = 1;
     pieces.middle!.onProcess = fault;
     pieces.top!.bring(0, ipv6(), ipv4(), ipv6());
-    // The first was inside of it.
+    // The first frame was inside the piece.
     expect(pieces.bottom!.taken.map(({ bytes }) => bytes)).toEqual([ipv4(), ipv6()]);
     pieces.bottom!.bring(0, ipv6());
     expect(pieces.top!.taken.map(({ bytes }) => bytes)).toEqual([ipv6()]);
@@ -94,7 +94,7 @@ describe('a piece whose state is saved', () => {
     expect(saves).toEqual([]);
     at(1000);
     expect(saves).toEqual([['six', { version: '1.0.0', state: six.state }]]);
-    // Nobody has called it since.
+    // The piece was not called since then.
     at(5000);
     expect(saves).toHaveLength(1);
     failNow();
@@ -196,7 +196,7 @@ function end(name: string, direction: 'up' | 'down', network: string, needsRelia
   return maker(description, 'closed', { net: [network] });
 }
 
-/** A piece that passes on everything, between the networks `a` and `b`. */
+/** A piece that forwards all frames between the networks `a` and `b`. */
 function between(
   name: string,
   failure: PieceMaker['failure'],
@@ -222,7 +222,7 @@ function between(
   return maker(whole, failure, { a: ['a'], b: ['b'] });
 }
 
-/** With a wish for what is reliable, on its first Edge. */
+/** The same piece, which requires `reliable` on its first Edge. */
 function wishing(description: Description, wish: 'required' | 'available'): Description {
   const [first, ...others] = description.edges;
   const property = { name: 'reliable', value: { tag: 'yes' as const } };

@@ -112,7 +112,7 @@ export class Failures {
     this.#hooks.onLog({
       piece: seat.name,
       level: 'warn',
-      message: `begins afresh, because it refuses its saved state: ${problem.message}`,
+      message: `starts without its saved state, which it refuses: ${problem.message}`,
     });
     // An instance that reported a problem is not used any further.
     piece.renew!();

@@ -13,14 +13,14 @@ describe('an intake', () => {
   });
 
   it('serves Edges that are flooded with equal bytes, whatever the size of their frames', () => {
-    // Row 0 is of 1500 bytes, row 1 of 100.
+    // Row 0 has 1500 bytes, row 1 has 100.
     const lengths = frames([1500, 100]);
     const intake = open(2);
     const served = [0, 0];
     for (let round = 0; round < 40; round++) {
       for (const edge of [0, 1]) for (let n = 0; n < 1000; n++) intake.push(edge, edge, edge, 0);
       const batch = taken(intake, BATCH_FRAMES);
-      // The first batch was filled before anything had to wait.
+      // The first batch filled up before any frame had to wait.
       if (round > 0) for (const row of batch) served[row]! += lengths.length[row]!;
       intake.refill(lengths);
     }
@@ -69,7 +69,7 @@ describe('an intake', () => {
           } else {
             const left: number[] = [];
             intake.close(choice.leave, (each) => left.push(each));
-            // What is in the batch already still goes to the piece.
+            // Frames that are already in the batch still go to the piece.
             const kept = waiting[choice.leave]!.length - left.length;
             expect(waiting[choice.leave]!.splice(kept)).toEqual(left);
             intake.open(choice.leave);

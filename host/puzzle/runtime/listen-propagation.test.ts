@@ -40,7 +40,7 @@ describe('across a hub and a tap', () => {
     expect(openAt('net')).toEqual([]);
     instance('net').listenRefusal = { message: 'port 8 is in use' };
     expect(context.listen(0, 0, 'ip/udp/local:8')).toEqual({ message: 'port 8 is in use' });
-    // Those that were asked before hear that it is nothing.
+    // The pieces that had opened it before the refusal close it.
     expect(openAt('tap')).toEqual([]);
     expect(openAt('hub')).toEqual([]);
   });
@@ -58,7 +58,7 @@ describe('across a hub and a tap', () => {
     await lane.apply([...direct, socket('net', 'c'), asker('other', 'c')]);
     expect(openAt('net')).toEqual([]);
     expect(openAt('near')).toEqual(['ip/udp/local:7']);
-    // The port that cannot be opened over there ends the change here.
+    // A port that cannot be opened behind the hub ends the change.
     const refusing = { ...socket('net', 'c'), identity: 'another' };
     await expect(
       lane.apply(
@@ -82,9 +82,9 @@ describe('across a hub and a tap', () => {
     context.offer(0, { name: 'mtu', value: { tag: 'at-most', val: 1280n } }, true);
     await turn('net');
     const both = ['address fc64::1/64', 'mtu at most 1280'];
-    expect(toldTo('user')).toEqual(both);
-    expect(toldTo('phone')).toEqual(both);
-    // Nobody is told what has not changed, and the piece in between not what it passes on itself.
+    expect(propertiesAt('user')).toEqual(both);
+    expect(propertiesAt('phone')).toEqual(both);
+    // Unchanged properties are not reported again, and the piece in between does not get what it forwards.
     expect(instance('user').joinings).toHaveLength(2);
     expect(instance('tap').joinings.map(({ edge, properties }) => [edge, properties.length])).toEqual([
       [0, 0],
@@ -93,7 +93,7 @@ describe('across a hub and a tap', () => {
     ]);
     context.offer(0, { name: 'mtu', value: { tag: 'at-most', val: 1280n } }, false);
     await turn('net');
-    expect(toldTo('user')).toEqual(['address fc64::1/64']);
+    expect(propertiesAt('user')).toEqual(['address fc64::1/64']);
     await lane.apply([
       ...puzzle().slice(0, 2),
       socket('net', 'c'),
@@ -102,7 +102,7 @@ describe('across a hub and a tap', () => {
       asker('beyond', 'd', 'up'),
       asker('alone', 'c'),
     ]);
-    expect(toldTo('user')).toEqual([]);
+    expect(propertiesAt('user')).toEqual([]);
   });
 
   it('listens and offers do not pass a failed piece until it restarts', async () => {
@@ -115,17 +115,17 @@ describe('across a hub and a tap', () => {
     instance('phone').context.listen(0, 0, 'ip/udp/local:7');
     instance('net').context.offer(0, { name: 'up', value: { tag: 'yes' } }, true);
     await turn('net');
-    expect([openAt('net'), toldTo('user')]).toEqual([['ip/udp/local:7'], ['up']]);
+    expect([openAt('net'), propertiesAt('user')]).toEqual([['ip/udp/local:7'], ['up']]);
     instance('hub').onProcess = () => {
       throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
     };
     await turn('hub');
-    expect([openAt('net'), toldTo('user')]).toEqual([[], []]);
+    expect([openAt('net'), propertiesAt('user')]).toEqual([[], []]);
     instance('hub').onProcess = undefined;
     clock = 2000;
     lane.run();
     await turn('net');
-    expect([openAt('net'), toldTo('user')]).toEqual([['ip/udp/local:7'], ['up']]);
+    expect([openAt('net'), propertiesAt('user')]).toEqual([['ip/udp/local:7'], ['up']]);
   });
 
   it('a fault in `listening` is handled after the call of `listen`, which returns its reason', async () => {
@@ -139,7 +139,7 @@ describe('across a hub and a tap', () => {
       expect(lane.snapshot().pieces.find(({ name }) => name === 'tap')!.faults).toBe(0);
     };
     await turn('phone');
-    expect(answer).toEqual({ message: 'piece tap faulted when it was asked to carry it: unreachable' });
+    expect(answer).toEqual({ message: 'piece tap faulted in `listening`: unreachable' });
     expect(lane.snapshot().pieces.find(({ name }) => name === 'tap')).toMatchObject({
       state: 'failed',
       faults: 1,
@@ -292,31 +292,31 @@ it('after any joins, listens, offers, changes and faults, each carrier has open 
             (from) =>
               present.sockets[from] !== undefined && networks(middles, present.sockets[from]!).has(at),
           );
-          expect(toldTo(name), name).toEqual(offers.map((from) => `address fc64::${from}`).sort());
+          expect(propertiesAt(name), name).toEqual(offers.map((from) => `address fc64::${from}`).sort());
         }
       }
       lane.close();
     }),
     { numRuns: 60 },
   );
-  // It is about something.
+  // The test covers both outcomes.
   expect(tally.applied).toBeGreaterThan(50);
   expect(tally.refused).toBeGreaterThan(5);
 }, 120_000);
 
 const NETWORKS = ['a', 'b', 'c', 'd'];
-/** Several carry the same here. */
+/** Several pieces carry the same stack on each network. */
 const COPIES = new Map(NETWORKS.map((name) => [name, { copies: true }]));
 
 type Middles = [string, [string, string[]]][];
 
-/** By trying everything: to which networks what leaves one downwards comes, and how. */
+/** Returns, by exhaustive search, the networks that frames from one reach, and their direction there. */
 function reach(middles: Middles, from: string, way: 'up' | 'down'): Set<string> {
   const found = new Set([`${from} ${way} `]);
   for (const each of found) {
     const [network, direction, by] = each.split(' ') as [string, string, string];
     for (const [name, [kind, ends]] of middles) {
-      // A piece does not hear itself.
+      // A path does not go back through its last piece.
       if (name === by || !ends.includes(network)) continue;
       if (kind === 'hub') {
         for (const end of ends)
@@ -360,7 +360,7 @@ function makersOf(
           })
         : plain;
     }),
-    // So that every Edge finds one that faces it.
+    // So every Edge has an opposing one.
     ...NETWORKS.flatMap((at) => [asker(`down-${at}`, at), socket(`up-${at}`, at)]),
   ];
 }
@@ -373,7 +373,7 @@ function socket(name: string, network: string): PieceMaker {
   return maker(name, { e: ['ip up'] }, { e: [network] });
 }
 
-/** Somebody who takes another protocol, and hears what is offered. */
+/** A piece that takes another protocol, and gets the offers. */
 function asker(name: string, network: string, direction = 'down'): PieceMaker {
   return maker(name, { e: [`ip/sctp ${direction}`] }, { e: [network] });
 }
@@ -414,7 +414,7 @@ function changed(plain: PieceMaker, alter: (piece: ScriptedPiece) => void): Piec
       const before = instances.get(plain.place.name);
       const piece = (await plain.make(context, frames)) as ScriptedPiece;
       alter(piece);
-      // One that refuses takes nobody's place.
+      // A refusing piece does not replace the recorded one.
       if (piece.listenRefusal !== undefined && before !== undefined) instances.set(plain.place.name, before);
       return piece;
     },
@@ -426,7 +426,7 @@ async function start(makers: readonly PieceMaker[]): Promise<void> {
   await lane.start(makers);
 }
 
-/** The number of the only Edge of a piece, which changes when it moves. */
+/** Returns the number of the only Edge of a piece, which changes when the Edge moves. */
 function edgeOf(name: string): number {
   return instance(name).joinings.at(-1)!.edge;
 }
@@ -435,13 +435,13 @@ function instance(name: string): ScriptedPiece {
   return instances.get(name)!;
 }
 
-/** Lets a piece be called, and the others hear what it said. */
+/** Lets the lane call a piece, and notify the others of its offers. */
 async function turn(name: string): Promise<void> {
   instance(name).context.wake();
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The ports that a piece was told to open, and not told to close. Nothing is told twice. */
+/** Returns the ports that a piece was called to open and not to close. Checks that no call repeats. */
 function openAt(name: string): string[] {
   const open = new Set<string>();
   for (const [edge, stack, present] of instance(name).listened) {
@@ -453,6 +453,6 @@ function openAt(name: string): string[] {
   return [...open].flatMap((key) => (key.includes('local:') ? [key.slice(2)] : [])).sort();
 }
 
-function toldTo(name: string): string[] {
+function propertiesAt(name: string): string[] {
   return instance(name).joinings.at(-1)!.properties.map(propertyText).sort();
 }

@@ -155,7 +155,7 @@ export class ListenPropagation {
     if ((member.notified.get(stack) ?? 0) === 0) return;
     const problem = this.#call(member, stack, true);
     if (problem === undefined) return;
-    const message = `cannot carry ${stack}, on which others listen: ${problem.message}`;
+    const message = `cannot carry ${stack}, on which another piece listens: ${problem.message}`;
     this.#onLog({ piece: member.seat.name, level: 'warn', message });
   }
 
@@ -185,7 +185,7 @@ export class ListenPropagation {
         throw error;
       });
     });
-    return { message: `piece ${seat.name} faulted when it was asked to carry it: ${error.message}` };
+    return { message: `piece ${seat.name} faulted in \`listening\`: ${error.message}` };
   }
 }
 

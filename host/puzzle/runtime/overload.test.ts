@@ -22,7 +22,7 @@ describe('under overload', () => {
     await startTwoSources();
     let taken = 0;
     for (let tick = 0; tick < 20; tick++) {
-      // 100 frames are what the piece can do in a tick; it is offered ten times as many.
+      // The piece takes 100 frames in a tick, and gets ten times as many.
       pieces.flood!.bring(0, ...Array.from({ length: 960 }, () => ipv6()));
       pieces.quiet!.bring(0, ...Array.from({ length: 40 }, () => ipv4()));
       taken += 100;
@@ -93,7 +93,7 @@ describe('under overload', () => {
   });
 });
 
-/** Lets the piece take so many frames more. */
+/** Lets the piece take so many more frames. */
 function work(frames: number): void {
   const { both } = pieces;
   both!.takes = frames;
@@ -127,8 +127,8 @@ describe('a turn', () => {
     ]);
     const { both, flood } = pieces;
     /**
-     * The longest of the turns in which a piece takes all of 700 frames: so many in a call, which lasts so
-     * long.
+     * Returns the longest turn while a piece takes 700 frames, with so many milliseconds and frames for a
+     * call.
      */
     const longest = (callMs: number, perCall: number): number => {
       both!.takes = perCall;
@@ -146,9 +146,9 @@ describe('a turn', () => {
       while (both!.taken.length < before + 700) turn(() => lane.run());
       return Math.max(...turns);
     };
-    // The clock is looked at after eight calls of a frame each, and after each call that takes many.
+    // The lane reads the clock after eight calls with one frame each, and after each call with many frames.
     expect(longest(0.5, 1)).toBe(4);
-    // A quick one may do much in a turn; and when it becomes slow, no more than that.
+    // A turn of quick calls may do much; it ends as soon as the calls become slow.
     expect(longest(0.001, 1)).toBeLessThan(1);
     expect(longest(3, 1)).toBe(8 * 3);
     expect(longest(40, 200)).toBe(40);

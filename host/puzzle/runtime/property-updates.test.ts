@@ -24,11 +24,11 @@ it('each piece gets the settled properties, also from behind others, and the off
     ]),
     maker('socket', { e: ['ip/udp up available size at-most 1500'] }, { e: 'wan' }),
   ]);
-  expect(told('user')).toEqual([['size at most 1472']]);
+  expect(reportedTo('user')).toEqual([['size at most 1472']]);
   pieces.get('tunnel')!.context.offer(0, { name: 'mtu', value: { tag: 'at-most', val: 1280n } }, true);
   pieces.get('tunnel')!.context.wake();
   await new Promise((resolve) => setImmediate(resolve));
-  expect(told('user').at(-1)).toEqual(['size at most 1472', 'mtu at most 1280']);
+  expect(reportedTo('user').at(-1)).toEqual(['size at most 1472', 'mtu at most 1280']);
 });
 
 it('pieces that stay are notified when a change elsewhere alters their properties, and no others', async () => {
@@ -47,8 +47,8 @@ it('pieces that stay are notified when a change elsewhere alters their propertie
   const user = pieces.get('user');
   await lane.apply([...fixed, socket(900)]);
   expect(pieces.get('user')).toBe(user);
-  expect(told('user')).toEqual([['size at most 1500'], ['size at most 900']]);
-  expect(told('other')).toEqual([[]]);
+  expect(reportedTo('user')).toEqual([['size at most 1500'], ['size at most 900']]);
+  expect(reportedTo('other')).toEqual([[]]);
 });
 
 it('a piece can refuse properties, and the old ones stay', async () => {
@@ -59,7 +59,7 @@ it('a piece can refuse properties, and the old ones stay', async () => {
   await lane.start([user, socket(1500)]);
   pieces.get('user')!.refusal = { message: 'frames of 900 bytes are too small for it' };
   await expect(lane.apply([user, socket(900)])).rejects.toThrow(/user.*frames of 900 bytes are too small/);
-  expect(told('user')).toEqual([['size at most 1500']]);
+  expect(reportedTo('user')).toEqual([['size at most 1500']]);
 });
 
 it('nothing starts where required properties do not hold', async () => {
@@ -94,6 +94,6 @@ function maker(
   };
 }
 
-function told(name: string): string[][] {
+function reportedTo(name: string): string[][] {
   return pieces.get(name)!.joinings.map(({ properties }) => properties.map(propertyText));
 }

@@ -85,7 +85,9 @@ export class Services {
    */
   #listen(seat: Seat, edge: number, like: number, stack: string): number | Problem {
     if (seat.identifiers >= MAX_IDENTIFIERS)
-      return { message: `the piece has listened on ${MAX_IDENTIFIERS} identifiers that nobody else knows` };
+      return {
+        message: `the piece has listened on ${MAX_IDENTIFIERS} identifiers without a protocol, which is the limit`,
+      };
     const before = this.#laneState.protocols.count;
     try {
       return this.#listenAs(seat, edge, like, stack);

@@ -13,7 +13,7 @@ const rows = readFileSync(join(projectRoot, 'test', 'specification.md'), 'utf8')
 const specification = join(projectRoot, '..', 'shared', 'specification.txt');
 
 describe('the table of the specification', () => {
-  it('answers every statement, by tests or by what is not built', () => {
+  it('has an answer to every statement: tests, or what is not built', () => {
     expect(rows.length).toBeGreaterThan(60);
     expect(rows.filter(({ answer }) => !/`[^`]+\.test\.ts` “[^”]+”|not built: \w/.test(answer))).toEqual([]);
   });

@@ -172,7 +172,7 @@ describe('Classifier.walk', () => {
     );
   });
 
-  it('answers for each frame of many as if it were the first', () => {
+  it('returns the same for each of many frames as for the first', () => {
     const visit = fc.record({
       at: fc.nat(3),
       towardUp: fc.boolean(),
@@ -313,7 +313,7 @@ describe('Classifier.walk', () => {
     expect(problemOf(hex('45'.repeat(60)))).toEqual([1, 'ipv6-version']);
   });
 
-  it('accepts identifiers that nobody has defined', () => {
+  it('accepts identifiers without a definition', () => {
     const own = new Protocols();
     const bytes = hex(`6000 0000 0004 63 ff ${'00'.repeat(32)} deadbeef`);
     const classifier = new Classifier(own, [
@@ -363,7 +363,7 @@ describe('Classifier.walk', () => {
     frames.release(row);
   });
 
-  it('tells which trailers are of concern', () => {
+  it('counts the trailers that are no concern of a stack', () => {
     const row = put(frames, udpPacket(53, new Uint8Array(3), 5), 'ethernet');
     const classifier = new Classifier(protocols, [
       { stack: parseStack('ip/udp'), tag: 1 },

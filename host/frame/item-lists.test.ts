@@ -76,7 +76,7 @@ function refinish(row: number): void {
 }
 
 describe('the chunks of SCTP', () => {
-  it('are parsed only where a stack goes on behind the port', () => {
+  it('are parsed only where a stack continues behind the port', () => {
     expect(walk(sctp(SACK, DATA), 'ipv4', 'ip/sctp/2905').parts).toEqual([
       'header ipv4 0+20',
       'header sctp 20+12',
@@ -221,7 +221,7 @@ describe('textual headers', () => {
     `INVITE sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n${headers}\r\n${body}`;
   const bytes = (text: string) => new TextEncoder().encode(text);
 
-  it('of SIP tell what they contain, and how much', () => {
+  it('of SIP identify their contents, and the length of these', () => {
     const text = message(`content-TYPE :\r\n Application/SDP; x=y\r\nl: ${SDP.length}\r\n`, SDP);
     const { accepted, parts } = walk(bytes(`${text}rest`), 'sip', 'sip/sdp', 'sip');
     const header = text.length - SDP.length;

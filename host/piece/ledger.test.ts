@@ -4,7 +4,7 @@ import { Ledger } from './ledger.ts';
 import { MOVED } from './ticket-uses.ts';
 
 describe('Ledger', () => {
-  it('tells a live ticket from ended, repeated and invented ones', () => {
+  it('distinguishes a live ticket from ended, repeated and invented ones', () => {
     const ledger = new Ledger(64, 4);
     for (const never of [0, 1, 2, 63, 4095, 4096]) expect(ledger.slotOf(never)).toBe(-1);
     const ticket = ledger.open(7, 0, 0);

@@ -330,7 +330,7 @@ describe('finding its address', () => {
     expect(driver.offers).toContain(`ipv6 address ${TOP}:c000:20b:1234:1/114`);
   });
 
-  it('changes no offer when it is told the same', () => {
+  it('changes no offer when it is notified of the same', () => {
     connected();
     const before = [...driver.offers];
     driver.process(carrier(ROUTER, routerAdvertisement(MINE)));
@@ -652,7 +652,7 @@ describe('direct peering', () => {
     ]);
   });
 
-  it('asks again while a path grows old, once a second, and falls back to the router when nobody answers', () => {
+  it('probes again while a path grows old, once a second, and falls back to the router without a reply', () => {
     send();
     driver.process(carrier(PEER_AT, neighbourAdvertisement(PEER, ME)));
     driver.now += 27_499;
@@ -741,7 +741,7 @@ describe('direct peering', () => {
     expect(driver.process(carrier(from, packet))).toMatchObject({ sent: [], ended: [reason] });
   });
 
-  it('tries nobody outside of its own /64, nor where peers cannot be', () => {
+  it('tries no peer outside of its own /64, nor where peers cannot be', () => {
     for (const destination of [
       FAR,
       NATIVE,
@@ -982,7 +982,7 @@ describe('joining and leaving', () => {
     expect(driver.process(host(udp6(ME, NATIVE))).ended).toEqual([]);
   });
 
-  it('bears being told its terms again and again', () => {
+  it('accepts the same properties again and again', () => {
     connected();
     driver.join();
     driver.join();

@@ -535,7 +535,7 @@ describe('the neighbour cache', () => {
     for (let n = 1; n <= 50; n++) expect(state(n)).toBe(attempt1);
   });
 
-  it('tells no later instant than that of the next change', () => {
+  it('returns no later instant than that of the next change', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(500), fc.nat(60)), { maxLength: 60 }), (events) => {
         as.forgetNeighbours!();

@@ -178,7 +178,7 @@ it('packets go by way of the router, and then directly', async () => {
   expect(received('host-b')).toEqual(first.map((packet) => lessHops(packet, 2)));
 });
 
-it('packets go on by way of the router where peers do not reach each other', async () => {
+it('packets pass by way of the router where peers do not reach each other', async () => {
   await start('plain');
   isDirect = false;
   for (let n = 0; n < 5; n++) {
@@ -223,7 +223,7 @@ it('an error quotes what stayed with the host, and its checksum is right', async
   expect(back!.bytes.length).toBe(48 + 540);
 });
 
-it('the native network is reached, and answers', async () => {
+it('the native network is reached, and replies', async () => {
   await start('plain');
   ends['host-a']!.bring(0, [...udp6(A, '2001:db8::1', 900)]);
   carry();

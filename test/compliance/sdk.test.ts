@@ -45,7 +45,7 @@ describe('the SDK, by the piece probe', () => {
     ]);
   });
 
-  test('all problems of the settings are told at once, one for each setting', () => {
+  test('all problems of the settings are reported at once, one for each setting', () => {
     const problems = make(new Listener()).describe([
       ['count', '11'],
       ['pause', 'soon'],
@@ -248,7 +248,7 @@ describe('the hub', () => {
     expect(outcome.ends).toEqual([]);
   });
 
-  test('counts a frame that nobody else hears', () => {
+  test('counts a frame that reaches no other Edge', () => {
     const piece = make(new Listener());
     piece.start(0, [], []);
     piece.join({ edge: 1, described: 0, shape: 0, joint: 'net', properties: [] });
@@ -294,7 +294,7 @@ describe('building', () => {
     for (const check of complianceChecks(component, { calls: 50 })) await check.run();
   });
 
-  test('a mistake in the source is told with file, line and column', async () => {
+  test('a mistake in the source is reported with file, line and column', async () => {
     const folder = folderWith(
       'mistake',
       "import { Piece } from 'funnel-tunnel/as';\nexport function create(): Piece { return 5; }\n",
@@ -304,7 +304,7 @@ describe('building', () => {
     expect((error as BuildError).message).toContain('assembly/index.ts(2,42)');
   });
 
-  test('a folder without a source is told so', async () => {
+  test('a folder without a source is reported', async () => {
     await expect(buildPiece(join(scratch, 'nothing'))).rejects.toThrow(/assembly\/index/);
   });
 

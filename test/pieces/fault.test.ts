@@ -358,7 +358,7 @@ test('a rate spreads frames, and loses those that would wait too long', () => {
   expect(times).toEqual([8, 16, 24]);
 });
 
-test('settings that cannot be are told', () => {
+test('impossible settings are reported', () => {
   for (const bad of ['2', '-1', '101%', 'x', '', '.', '1e-3', '0.1.1', '%'])
     expect(problemsOf(make, { loss: bad })).toEqual([
       `loss must be a probability such as 0.01 or 1%, not "${bad}"`,

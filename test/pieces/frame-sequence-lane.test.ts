@@ -168,7 +168,7 @@ function placed(
 describe('a large frame through a lane', () => {
   const settings = { mode: 'message-reliable', stack: 'opaque-frame', 'max-frame': '4294967295' };
 
-  test('passes in fragments to whoever takes it', async () => {
+  test('passes in fragments to its receiver', async () => {
     const description = describeWith(settings);
     for (const [name, definition] of description.protocols)
       if (definition !== undefined && protocols.number(name) === 0)

@@ -230,7 +230,7 @@ describe.each(['message-reliable', 'message-unreliable'])('%s', (mode) => {
     expect(rig.held).toBe(0);
   });
 
-  test('what is wrong with a segment, a frame, or its sender is told by name', () => {
+  test('a mistake of a segment, a frame or its sender is counted by name', () => {
     const rig = new PieceRig(make, { mode, stack: 'ip', 'max-frame': '50' }).join();
     const reasonOf = (bytes: readonly number[]): string => rig.process(message(bytes)).ends[0]!.reason;
     expect(reasonOf([])).toBe('bad-segment');
@@ -514,7 +514,7 @@ describe('over an unreliable carrier', () => {
   describe('a frame that is larger than may be', () => {
     const settings = { 'max-frame': '4294967295' };
 
-    test('2³²−1 announced by who sends nothing holds one ticket, and is given up', () => {
+    test('2³²−1 announced by a sender that sends nothing holds one ticket, and is given up', () => {
       const rig = start(settings);
       const result = rig.process(part(1, 0, [1], { total: 0xffff_ffff }));
       expect(delivered(result)).toHaveLength(1);
@@ -584,7 +584,7 @@ describe('over an unreliable carrier', () => {
   });
 });
 
-test('settings that cannot be are told', () => {
+test('impossible settings are reported', () => {
   expect(problemsOf(make, { mode: 'message-unreliable', carrier: 'ip/tcp' })).toEqual([
     'carrier must be ip/udp, ipv4/udp or ipv6/udp in this mode',
   ]);

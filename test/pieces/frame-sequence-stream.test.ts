@@ -159,7 +159,7 @@ describe('what comes in a stream', () => {
     ]);
   });
 
-  test('without anybody at the Edge frames, they end by name', () => {
+  test('without a neighbour at the Edge frames, they end by name', () => {
     const rig = new PieceRig(make, { stack: OPAQUE, 'max-frame': '1000000' }).join(['carrier']);
     rig.process(stream([], SYN));
     expect(rig.process(stream([...be32(1), 0x45])).ends).toMatchObject([{ reason: 'not-joined' }]);
@@ -227,7 +227,7 @@ describe('a frame that is larger than may be', () => {
     300_000,
   );
 
-  test('announced by who sends nothing, it holds nothing and is given up', () => {
+  test('announced by a sender that sends nothing, it holds nothing and is given up', () => {
     const rig = opened({ stack: OPAQUE, 'max-frame': '4294967295' });
     const result = rig.process(stream(be32(0xffff_ffff)));
     expect(result).toMatchObject({ sent: [], ends: [{ reason: 'merged' }] });
@@ -492,7 +492,7 @@ describe('a stream that is opened from here', () => {
   });
 });
 
-test('settings that cannot be are told, and those that can are taken', () => {
+test('impossible settings are reported, and possible ones accepted', () => {
   expect(problemsOf(make, { mode: 'streams' })).toEqual([
     'mode must be stream, message-reliable or message-unreliable, not "streams"',
   ]);

@@ -13,7 +13,7 @@ beforeAll(async () => {
   make = await runByOffset(await builtPiece(join(packageRoot(), 'pieces-as/tap')));
 }, 300_000);
 
-test('what passes goes on unchanged, both ways, and a copy of it goes to the third Edge', () => {
+test('frames pass unchanged, both ways, and a copy of each goes to the third Edge', () => {
   const rig = new PieceRig(make).join();
   const result = rig.process(packet('a', 1), packet('b', 2));
   expect(result.ends).toEqual([]);
@@ -28,7 +28,7 @@ test('what passes goes on unchanged, both ways, and a copy of it goes to the thi
   expect(result.sent.map((f) => [f.skipHeaders, f.skipTrailers])).toEqual(Array(4).fill([1, 1]));
 });
 
-test('without anybody at the Edge copy, traffic passes', () => {
+test('without a neighbour at the Edge copy, traffic passes', () => {
   const rig = new PieceRig(make).join(['a', 'b']);
   expect(rig.process(packet('a', 1)).sent.map((f) => f.edge)).toEqual(['b']);
 });
@@ -150,7 +150,7 @@ test('a frame in fragments is copied whole or not at all, also where several mix
   expect(rig.held).toBe(0);
 });
 
-test('settings that cannot be are told', () => {
+test('impossible settings are reported', () => {
   expect(problemsOf(make, { stack: 'ip/udp/*' })).toEqual([
     'stack must have no open step "*", which nobody fills here, and all ports are taken without: not "ip/udp/*"',
   ]);

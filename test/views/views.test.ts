@@ -430,7 +430,7 @@ describe('the way to the upper layer', () => {
     expect(found(packet)).toEqual({ protocol: 58, isLater: false, isWhole: true, offset: 88 });
   });
 
-  it('tells a later fragment from a first one', () => {
+  it('distinguishes a later fragment from a first one', () => {
     expect(found([...header(44), 17, 0, 0, 1, 0, 0, 0, 9])).toEqual({
       protocol: 17,
       isLater: false,

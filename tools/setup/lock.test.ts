@@ -38,7 +38,7 @@ test('many set-ups at once go one by one', async () => {
   expect(readdirSync(join(root, '.setup')).filter((name) => name.startsWith('lock'))).toEqual([]);
 });
 
-test('the lock of a killed set-up holds nobody up', async () => {
+test('the lock of a killed set-up delays no other', async () => {
   const holder = script("await lock.exclusively(root, async () => { console.log('in'); await forever(); });");
   await printed(holder, 'in');
   holder.kill('SIGKILL');

@@ -56,7 +56,7 @@ labTest(
   },
 );
 
-labTest('what routers answer comes back as ICMP', async ({ lab }) => {
+labTest('replies of routers arrive as ICMP', async ({ lab }) => {
   const [a, router] = [await lab.namespace('a'), await lab.namespace('router')];
   await lab.wire(a, 'eth0', router, 'eth0');
   await a.addAddress('eth0', '198.51.100.1/24');

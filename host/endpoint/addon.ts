@@ -46,6 +46,10 @@ export interface FunnelIo {
   changeRoute(index: number, destination: string, prefixLength: number, add: number, netlink: number): void;
   /** Both ends of a control socket for a helper in another namespace. `theirs` is to be closed here once the helper has it. */
   namespacePair(): { ours: number; theirs: number };
+  /** Closes `ours`: the helper ends, with all that runs inside. The end of the thread does that too. */
+  closeNamespace(control: number): void;
+  /** Closes a descriptor that these calls returned. Node's own close warns of those that it has not opened. */
+  closeDescriptor(descriptor: number): void;
   /** A request to a helper, and its reply. Waits for it, at most 20 s. Kinds are those of `addon/namespace-protocol.h`. */
   askNamespace(
     control: number,

@@ -10,6 +10,8 @@ import { readTunSettings } from './device/tun-settings.ts';
 import { UdpPiece } from './socket/udp.ts';
 import { udpDescription } from './socket/udp-description.ts';
 import { readUdpSettings } from './socket/udp-settings.ts';
+import { readUplinkSettings, UplinkPiece } from './uplink/uplink.ts';
+import { uplinkDescription } from './uplink/uplink-description.ts';
 
 /** Settings as the contract has them: names and texts. */
 export type GivenSettings = readonly (readonly [string, string])[];
@@ -38,6 +40,14 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
       describe: (settings) =>
         described(settings, readUdpSettings(settings), ({ families }) => udpDescription(families)),
       make: (context, frames, protocols, settings) => new UdpPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'uplink',
+    {
+      describe: (settings) =>
+        described(settings, readUplinkSettings(settings), ({ mtu }) => uplinkDescription(mtu)),
+      make: (context, frames, protocols, settings) => new UplinkPiece(context, frames, protocols, settings),
     },
   ],
   [

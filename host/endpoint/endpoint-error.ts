@@ -28,6 +28,10 @@ export type EndpointErrorCode =
   | 'FT_NAMESPACE'
   /** The process that keeps a namespace was killed. */
   | 'FT_NAMESPACE_ENDED'
+  /** A program that an uplink needs is not installed. */
+  | 'FT_UPLINK_ABSENT'
+  /** An uplink could not be connected. */
+  | 'FT_UPLINK'
   | 'FT_UDP_PORT_IN_USE'
   /** No right to this port, device or option. */
   | 'FT_UDP_PERMISSION'

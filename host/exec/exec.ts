@@ -5,12 +5,12 @@ import {
   type Leftovers,
   NetworkNamespace,
 } from '../endpoint/namespace/network-namespace.ts';
+import type { ResolverRelay } from '../endpoint/namespace/resolver-relay.ts';
 import type { Puzzle } from '../policy/check/checked-puzzle.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
 import { ExecError } from './exec-error.ts';
 import { untilAddressed } from './inner-addresses.ts';
 import { type ResolverChoice, setResolver } from './resolver.ts';
-import type { ResolverRelay } from './resolver-relay.ts';
 import { passSignals } from './terminal-signals.ts';
 
 export type { CommandEnd } from '../endpoint/namespace/network-namespace.ts';

@@ -1,21 +1,3 @@
-import { isIP } from 'node:net';
-
-/** What of a resolv.conf (resolv.conf(5)) matters here. */
-export interface ResolverConfiguration {
-  readonly servers: readonly string[];
-  /** Lines that say how names are completed and asked for, as they are: `search`, `domain`, `options`. */
-  readonly others: readonly string[];
-}
-
-export function parseResolverConfiguration(text: string): ResolverConfiguration {
-  const lines = text.split('\n').map((line) => line.replace(/[#;].*/, '').trim());
-  const servers = lines.flatMap((line) => {
-    const [, address = ''] = /^nameserver\s+(\S+)/.exec(line) ?? [];
-    return isIP(address.replace(/%.*/, '')) === 0 ? [] : [address];
-  });
-  return { servers, others: lines.filter((line) => /^(search|domain|options)\s/.test(line)) };
-}
-
 /** A resolv.conf for the command. Without a server nothing is asked, and nothing waits. */
 export function resolverFile(servers: readonly string[], others: readonly string[]): string {
   const lines = servers.map((server) => `nameserver ${server}`);

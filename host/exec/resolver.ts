@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { systemCode } from '../endpoint/endpoint-error.ts';
 import type { NetworkNamespace } from '../endpoint/namespace/network-namespace.ts';
+import { parseResolverConfiguration } from '../endpoint/namespace/resolver-configuration.ts';
+import { ResolverRelay } from '../endpoint/namespace/resolver-relay.ts';
 import { ExecError } from './exec-error.ts';
-import { namesFromDnsAlone, parseResolverConfiguration, resolverFile } from './resolver-files.ts';
-import { ResolverRelay } from './resolver-relay.ts';
+import { namesFromDnsAlone, resolverFile } from './resolver-files.ts';
 
 /**
  * Where the command's DNS queries go: to servers that it reaches through the puzzle; to those of this machine, past the
@@ -25,8 +26,7 @@ export function setResolver(namespace: NetworkNamespace, choice: ResolverChoice)
   // Services that resolve names, by sockets in the file system.
   for (const folder of ['/run/nscd', '/run/systemd/resolve', '/run/avahi-daemon']) hide(namespace, folder);
   if (!isRelayed) return undefined;
-  const udp = namespace.internetSocket('udp', 'bind', RELAY_ADDRESS, DNS_PORT);
-  return new ResolverRelay({ udp, tcp: namespace.internetSocket('tcp', 'bind', RELAY_ADDRESS, DNS_PORT) });
+  return ResolverRelay.open(namespace, RELAY_ADDRESS);
 }
 
 function replace(namespace: NetworkNamespace, path: string, content: string): void {
@@ -61,4 +61,3 @@ function textOf(path: string): string {
 
 /** Not 127.0.0.1: a command may want to be a DNS server there. */
 const RELAY_ADDRESS = '127.0.0.53';
-const DNS_PORT = 53;

@@ -91,6 +91,8 @@ NAPI_MODULE_INIT() {
   export(env, exports, "setBroadcast", set_broadcast);
   export(env, exports, "namespacePair", namespace_pair);
   export(env, exports, "askNamespace", ask_namespace_call);
+  export(env, exports, "closeNamespace", close_namespace);
+  export(env, exports, "closeDescriptor", close_descriptor);
   export(env, exports, "linkIndex", link_index);
   export(env, exports, "setLink", set_link);
   export(env, exports, "changeAddress", change_address);

@@ -67,6 +67,27 @@ static int ask_namespace(int control, const struct request_head *request, const 
   return error;
 }
 
+/* A thread that is ended by force closes its end, and so the helper ends. */
+static void close_with_environment(void *descriptor) { close((int)(intptr_t)descriptor); }
+
+/* closeNamespace(control): the helper ends, with all that runs inside. */
+napi_value close_namespace(napi_env env, napi_callback_info info) {
+  napi_value value;
+  int32_t control;
+  if (!arguments(env, info, 1, &value) || !get_int(env, value, &control)) return NULL;
+  if (napi_remove_env_cleanup_hook(env, close_with_environment, (void *)(intptr_t)control) == napi_ok) close(control);
+  return NULL;
+}
+
+/* closeDescriptor(descriptor): one that came from here. Node's own close counts only those that it has opened. */
+napi_value close_descriptor(napi_env env, napi_callback_info info) {
+  napi_value value;
+  int32_t descriptor;
+  if (!arguments(env, info, 1, &value) || !get_int(env, value, &descriptor)) return NULL;
+  if (descriptor >= 0) close(descriptor);
+  return NULL;
+}
+
 /* namespacePair() → { ours, theirs }: the ends of a control socket. Theirs is for the helper, and to be closed here. */
 napi_value namespace_pair(napi_env env, napi_callback_info info) {
   int ends[2];
@@ -76,6 +97,7 @@ napi_value namespace_pair(napi_env env, napi_callback_info info) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return throw_errno(env, errno, "socketpair");
   setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  napi_add_env_cleanup_hook(env, close_with_environment, (void *)(intptr_t)ends[0]);
   if (napi_create_object(env, &made) != napi_ok) return NULL;
   set_int(env, made, "ours", ends[0]);
   set_int(env, made, "theirs", ends[1]);

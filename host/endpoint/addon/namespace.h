@@ -17,6 +17,8 @@
 int open_tun_inside(int control, int flags, char *name, int *index, const char **step);
 
 napi_value namespace_pair(napi_env env, napi_callback_info info);
+napi_value close_namespace(napi_env env, napi_callback_info info);
+napi_value close_descriptor(napi_env env, napi_callback_info info);
 napi_value ask_namespace_call(napi_env env, napi_callback_info info);
 
 #endif

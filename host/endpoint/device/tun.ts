@@ -48,6 +48,7 @@ export class TunPiece extends PieceBase implements Piece {
   readonly #ipv6: number;
   readonly #settings: TunSettings;
   readonly #problems: readonly Problem[];
+  readonly #namespace: NamespaceSockets | undefined;
   readonly #outbox = new Outbox();
   /** The properties that neighbours offer, by `edge/shape`. */
   readonly #offers = new Map<string, readonly Property[]>();
@@ -68,8 +69,11 @@ export class TunPiece extends PieceBase implements Piece {
     frames: Frames,
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
+    /** Of a device that is made elsewhere than those of the thread; it goes to no other lane. */
+    namespace?: NamespaceSockets,
   ) {
     super();
+    this.#namespace = namespace;
     this.#context = context;
     this.#frames = frames;
     this.#composer = new Composer(protocols);
@@ -130,11 +134,17 @@ export class TunPiece extends PieceBase implements Piece {
   #open(io: FunnelIo, batch: IoBatch): TunDevice {
     const { device, multiQueue } = this.#settings;
     // With several queues, usually another lane made the device. It goes with the last of them.
-    const namespace = deviceNamespace();
+    const namespace = this.#namespace ?? deviceNamespace();
     const isThereNow = !multiQueue && isThere(io, device, namespace);
     const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue])}`;
     try {
-      const channel = io.openTun(batch.number, { device, tap: false, multiQueue, key, ...namespace });
+      const channel = io.openTun(batch.number, {
+        device,
+        tap: false,
+        multiQueue,
+        ...(this.#namespace === undefined ? { key } : {}),
+        ...namespace,
+      });
       return new TunDevice(io, channel, isThereNow, namespace);
     } catch (error) {
       throw tunOpenError(this.#context.name, device, error);

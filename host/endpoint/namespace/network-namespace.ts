@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
@@ -39,7 +39,7 @@ export class NetworkNamespace {
       this.sockets = { namespace: control, netlink: this.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) };
       this.#inode = statSync(`/proc/${this.pid}/ns/net`, { bigint: true }).ino;
     } catch (error) {
-      closeSync(control);
+      io.closeNamespace(control);
       throw error;
     }
     this.ended = this.#end(status);
@@ -50,15 +50,10 @@ export class NetworkNamespace {
   /**
    * Makes one. Returns when it is there.
    *
-   * @param command the program and its arguments, which {@link run} starts; its standard streams are those of this process
+   * @param command the program and its arguments, which {@link run} starts; its standard streams are those of this process unless `output` says otherwise
    * @throws EndpointError `FT_ADDON_ABSENT`, `FT_NAMESPACE_FORBIDDEN`, `FT_NAMESPACE`
    */
-  static open({
-    command = [],
-    mapRoot = false,
-    environment,
-    directory,
-  }: NamespaceOptions = {}): NetworkNamespace {
+  static open({ command = [], mapRoot = false, output }: NamespaceOptions = {}): NetworkNamespace {
     const io = loadAddon();
     const { ours, theirs } = io.namespacePair();
     let child: ChildProcess;
@@ -66,14 +61,10 @@ export class NetworkNamespace {
       child = spawn(
         helperPath(),
         [...(mapRoot ? ['--map-root'] : []), ...(command.length === 0 ? [] : ['--', ...command])],
-        {
-          stdio: ['inherit', 'inherit', 'inherit', theirs, 'pipe'],
-          ...(environment === undefined ? {} : { env: environment }),
-          ...(directory === undefined ? {} : { cwd: directory }),
-        },
+        { stdio: [...standardStreams(output), theirs, 'pipe'] },
       );
     } finally {
-      closeSync(theirs);
+      io.closeDescriptor(theirs);
     }
     child.on('error', () => {}); // it has no process then, and the control socket is closed
     return new NetworkNamespace(io, child, ours);
@@ -138,8 +129,8 @@ export class NetworkNamespace {
   async close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
-      if (this.sockets.netlink >= 0) closeSync(this.sockets.netlink);
-      closeSync(this.sockets.namespace);
+      this.#io.closeDescriptor(this.sockets.netlink);
+      this.#io.closeNamespace(this.sockets.namespace);
     }
     await this.#exit;
   }
@@ -168,8 +159,8 @@ export interface NamespaceOptions {
   readonly command?: readonly string[];
   /** The user is root inside, with all rights over the namespace; else himself. */
   readonly mapRoot?: boolean;
-  readonly environment?: NodeJS.ProcessEnv;
-  readonly directory?: string;
+  /** Where what is run writes: the streams of this process, nowhere, or a file that is open here. */
+  readonly output?: 'inherit' | 'ignore' | number;
 }
 
 /** What becomes of processes that outlive the command: ended with it, or waited for. */
@@ -193,6 +184,14 @@ export class CommandError extends Error {
     super(code);
     this.status = code === 'ENOENT' ? 127 : 126;
   }
+}
+
+/** What `spawn` takes for a stream. */
+type Stdio = 'inherit' | 'ignore' | number;
+
+/** The standard input, output and error of what is run. */
+export function standardStreams(output: NamespaceOptions['output'] = 'inherit'): Stdio[] {
+  return output === 'inherit' ? ['inherit', 'inherit', 'inherit'] : ['ignore', output, output];
 }
 
 /** As namespace-protocol.h numbers them. */
@@ -232,7 +231,7 @@ function nameOf(errno: number): string {
 }
 
 /** Built, this file is dist/host/endpoint/namespace/network-namespace.js; in a checkout it is one folder higher. */
-function helperPath(): string {
+export function helperPath(): string {
   const places = ['../../../addon/', '../../../dist/addon/'].map((folder) =>
     fileURLToPath(new URL(`${folder}funnel-namespace`, import.meta.url)),
   );

@@ -2,7 +2,7 @@
 /*
  * funnel-namespace: a process in a network namespace of its own, for a Funnel outside of it.
  *
- *   funnel-namespace [--map-root] [-- COMMAND ARGUMENT…]       control socket: descriptor 3; status pipe: descriptor 4
+ *   funnel-namespace [--map-root | --outside] [-- COMMAND ARGUMENT…]       control socket: descriptor 3; status pipe: descriptor 4
  *
  * Theory of operation.  The Funnel starts it as its child, with the standard streams that the command is to have. It makes
  * a user namespace (unless it may do without, as root), a network namespace and a mount namespace, and reports on the
@@ -17,6 +17,8 @@
  *
  * When the control socket closes, the Funnel is gone: everything here is killed. When this process is killed, the kernel
  * kills the command (PR_SET_PDEATHSIG), and the Funnel what is left.
+ *
+ * With --outside it makes no namespace: then it only sees to it that the command ends with the Funnel.
  *
  * It has no privilege that its user lacks, and is not setuid.
  */

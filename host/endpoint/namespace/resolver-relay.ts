@@ -1,7 +1,8 @@
 import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, isIPv6, type Server, type Socket } from 'node:net';
-import { parseResolverConfiguration } from './resolver-files.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
+import { parseResolverConfiguration } from './resolver-configuration.ts';
 
 /**
  * Answers the DNS queries of a command by the resolvers of this machine, which it does not reach itself: what it asks on an
@@ -13,6 +14,12 @@ export class ResolverRelay {
   readonly #streams: Server;
   readonly #file: string;
   readonly #pending = new Set<DatagramSocket | Socket>();
+
+  /** @param address one of the namespace, IPv4: it listens on port 53 there */
+  static open(namespace: NetworkNamespace, address: string): ResolverRelay {
+    const udp = namespace.internetSocket('udp', 'bind', address, DNS_PORT);
+    return new ResolverRelay({ udp, tcp: namespace.internetSocket('tcp', 'bind', address, DNS_PORT) });
+  }
 
   /**
    * @param sockets descriptors that are bound to port 53 inside; they are closed with the relay

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { type FunnelIo, loadAddon } from '../addon.ts';
+import { helperPath, standardStreams } from './network-namespace.ts';
+
+/**
+ * A program that ends with this process, or with the thread that started it, however these end: also with all that it has
+ * started itself, and whoever it has become.
+ */
+export class GuardedProcess {
+  readonly #io: FunnelIo;
+  readonly #control: number;
+  readonly #guard: number;
+  #isClosed = false;
+
+  private constructor(io: FunnelIo, control: number, guard: number) {
+    this.#io = io;
+    this.#control = control;
+    this.#guard = guard;
+  }
+
+  /**
+   * @param output a file that is open here, where it writes
+   * @throws an error with the system's code where it cannot be run
+   */
+  static start(argv: readonly string[], output: number): GuardedProcess {
+    const io = loadAddon();
+    const { ours, theirs } = io.namespacePair();
+    let guard = 0;
+    try {
+      const child = spawn(helperPath(), ['--outside', '--', ...argv], {
+        stdio: [...standardStreams(output), theirs, 'ignore'],
+      });
+      child.on('error', () => {}); // there is no process then, and the control socket is closed
+      guard = child.pid ?? 0;
+    } finally {
+      io.closeDescriptor(theirs);
+    }
+    const made = new GuardedProcess(io, ours, guard);
+    for (const kind of [HELLO, RUN]) {
+      const { error } = io.askNamespace(ours, kind, 0, 0, 0, '');
+      if (error === 0) continue;
+      made.close();
+      throw Object.assign(new Error(`${argv[0]}: errno ${error}`), { errno: error });
+    }
+    return made;
+  }
+
+  /** Whether it runs. Its guard ends with it, and is a zombie until this thread is idle. */
+  get isRunning(): boolean {
+    try {
+      return !/\) [ZX] /.test(readFileSync(`/proc/${this.#guard}/stat`, 'utf8'));
+    } catch {
+      return false; // nobody has that number any more
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#io.closeNamespace(this.#control);
+  }
+}
+
+/** As namespace-protocol.h numbers them. */
+const HELLO = 0;
+const RUN = 7;

@@ -1,0 +1,236 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Piece as Description, Joining, Problem } from '../../../abi/host/contract.ts';
+import type { Frames } from '../../frame/frames.ts';
+import type { Inbox } from '../../piece/inbox.ts';
+import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { PieceBase } from '../../piece/piece-base.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+import { TunPiece } from '../device/tun.ts';
+import { EndpointError } from '../endpoint-error.ts';
+import { GuardedProcess } from '../namespace/guarded-process.ts';
+import { NetworkNamespace } from '../namespace/network-namespace.ts';
+import { ResolverRelay } from '../namespace/resolver-relay.ts';
+import { SettingReader } from '../setting-reader.ts';
+import {
+  CONNECTORS,
+  type Connector,
+  connectorCommand,
+  findConnector,
+  needNft,
+  OUTER_DEVICE,
+} from './connector.ts';
+import { type DefaultRoutes, defaultRoutesOf } from './default-routes.ts';
+import { uplinkDescription, uplinkSettings } from './uplink-description.ts';
+
+/**
+ * The native piece `uplink`: the ordinary Internet for a neighbour's packets, without privileges.
+ *
+ * ```
+ *   puzzle ── tun ─┐ a namespace of its own: Linux forwards and masquerades ┌─ up0 ── pasta ── the user's network
+ * ```
+ *
+ * It offers its neighbour an address and routes in each IP version that this machine has, and answers DNS queries at
+ * {@link UPLINK_RESOLVER}, by the resolvers of this machine.
+ */
+export class UplinkPiece extends PieceBase implements Piece {
+  readonly description: Description;
+  readonly #context: PieceContext;
+  readonly #frames: Frames;
+  readonly #protocols: Protocols;
+  readonly #settings: UplinkSettings;
+  readonly #problems: readonly Problem[];
+  #namespace: NetworkNamespace | undefined;
+  #device: TunPiece | undefined;
+  #connection: GuardedProcess | undefined;
+  #relay: ResolverRelay | undefined;
+  #routes: DefaultRoutes = { ipv4: false, ipv6: false };
+
+  constructor(
+    context: PieceContext,
+    frames: Frames,
+    protocols: Protocols,
+    settings: readonly (readonly [string, string])[],
+  ) {
+    super();
+    this.#context = context;
+    this.#frames = frames;
+    this.#protocols = protocols;
+    const read = readUplinkSettings(settings);
+    this.#settings = read.settings;
+    this.#problems = read.problems;
+    this.description = uplinkDescription(read.settings.mtu);
+  }
+
+  /** @throws EndpointError `FT_UPLINK_ABSENT`, `FT_UPLINK`, `FT_NAMESPACE_FORBIDDEN`, `FT_NAMESPACE`, `FT_ADDON_ABSENT`, and those of tun */
+  override start(now: number): readonly Problem[] {
+    if (this.#problems.length > 0) return this.#problems;
+    try {
+      needNft();
+      const connector = findConnector(this.#settings.via);
+      const namespace = NetworkNamespace.open({ output: 'ignore' });
+      this.#namespace = namespace;
+      const settings = [
+        ['device', INNER_DEVICE],
+        ['mtu', String(this.#settings.mtu)],
+        ...GATEWAYS.map((address) => ['address', address] as const),
+      ] as const;
+      this.#device = new TunPiece(this.#context, this.#frames, this.#protocols, settings, namespace.sockets);
+      this.#device.start(now);
+      namespace.setVariable('net/ipv4/ip_forward', '1');
+      namespace.setVariable('net/ipv6/conf/all/forwarding', '1');
+      this.#masquerade(namespace);
+      this.#connect(connector, namespace);
+      this.#relay = ResolverRelay.open(namespace, UPLINK_RESOLVER);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    return [];
+  }
+
+  #masquerade(namespace: NetworkNamespace): void {
+    const { status, output } = namespace.runTool(['nft', '-f', '-'], RULES);
+    if (status !== 0)
+      throw new EndpointError(
+        'FT_UPLINK',
+        `piece ${this.#context.name}: nft cannot masquerade here (status ${status}): ${output.trim()}. The kernel needs nf_tables with NAT`,
+      );
+  }
+
+  /** Starts what connects the namespace, and waits until it has, for a tenth of a second as a rule. */
+  #connect(connector: Connector, namespace: NetworkNamespace): void {
+    const outside = defaultRoutesOf('self');
+    if (!outside.ipv4 && !outside.ipv6) {
+      this.#context.log('warn', 'this machine has no default route, so nothing is reached through it');
+      return;
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'funnel-uplink-'));
+    const log = join(folder, 'log');
+    const output = openSync(log, 'a', 0o600);
+    try {
+      const connection = GuardedProcess.start(connectorCommand(connector, namespace.pid), output);
+      this.#connection = connection;
+      const end = performance.now() + PATIENCE_MS;
+      for (;;) {
+        const isRunning = connection.isRunning;
+        this.#routes = defaultRoutesOf(namespace.pid, OUTER_DEVICE);
+        if (isRunning && (this.#routes.ipv4 || this.#routes.ipv6)) return;
+        if (!isRunning || performance.now() > end) {
+          const said = withoutNoise(readFileSync(log, 'utf8'));
+          throw new EndpointError(
+            'FT_UPLINK',
+            `piece ${this.#context.name}: ${connector} does not connect to the network of this user${said === '' ? '' : `: ${said}`}`,
+          );
+        }
+        Atomics.wait(SLEEP, 0, 0, POLL_MS);
+      }
+    } finally {
+      closeSync(output);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  override join(joining: Joining): void {
+    // What neighbours offer is for devices of theirs.
+    this.#device?.join({ ...joining, properties: [] });
+    const { ipv4, ipv6 } = this.#routes;
+    for (const [name, value] of [
+      ['address', NEIGHBOUR_IPV4],
+      ...(ipv4 ? [['route', '0.0.0.0/0']] : []),
+      ...(ipv6
+        ? [
+            ['address', NEIGHBOUR_IPV6],
+            ['route', '::/0'],
+          ]
+        : []),
+    ] as [string, string][])
+      this.#context.offer(joining.edge, { name, value: { tag: 'text', val: value } }, true);
+  }
+
+  override leave(edge: number, shape: number): void {
+    this.#device?.leave(edge, shape);
+  }
+
+  process(now: number, inbox: Inbox, limit: number): number {
+    return this.#device!.process(now, inbox, limit);
+  }
+
+  close(): void {
+    this.#relay?.close();
+    this.#device?.close();
+    this.#connection?.close();
+    void this.#namespace?.close();
+  }
+}
+
+export interface UplinkSettings {
+  readonly via: Connector | 'auto';
+  readonly mtu: number;
+}
+
+/** All problems at once. */
+export function readUplinkSettings(given: readonly (readonly [string, string])[]): {
+  readonly settings: UplinkSettings;
+  readonly problems: readonly Problem[];
+} {
+  const reader = new SettingReader(uplinkSettings, given);
+  const settings = {
+    via: reader.choice('via', ['auto', ...CONNECTORS]),
+    mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? 1500,
+  };
+  return { settings, problems: reader.problems };
+}
+
+/** IPv6 needs that much (RFC 8200 §5). */
+const LEAST_MTU = 1280;
+const MOST_MTU = 65_520;
+
+/** Where a neighbour's DNS queries are answered. The addresses are those for IPv4 behind another network (RFC 7335). */
+export const UPLINK_RESOLVER = '192.0.0.1';
+const NEIGHBOUR_IPV4 = '192.0.0.2/29';
+/** Of a unique local prefix (RFC 4193), so that programs prefer IPv4 for what both reach (RFC 6724). */
+const NEIGHBOUR_IPV6 = 'fd66:756e:6e65:6c::2/64';
+const GATEWAYS = [`${UPLINK_RESOLVER}/29`, 'fd66:756e:6e65:6c::1/64'] as const;
+
+const INNER_DEVICE = 'puzzle';
+
+/**
+ * What the neighbour sends goes out under the namespace's own address, and what belongs to that comes back; no more.
+ *
+ * What fits no connection is not for the namespace itself either: it would answer with a reset. The pasta of Debian 12 sends
+ * such segments, without any flag.
+ */
+const RULES = `
+table inet funnel {
+  chain outgoing {
+    type nat hook postrouting priority 100
+    oifname "${OUTER_DEVICE}" masquerade
+  }
+  chain through {
+    type filter hook forward priority 0; policy drop
+    iifname "${INNER_DEVICE}" oifname "${OUTER_DEVICE}" accept
+    iifname "${OUTER_DEVICE}" oifname "${INNER_DEVICE}" ct state established,related accept
+    iifname "${INNER_DEVICE}" reject
+  }
+  chain here {
+    type filter hook input priority 0
+    iifname "${OUTER_DEVICE}" ct state invalid drop
+  }
+}
+`;
+
+const PATIENCE_MS = 5000;
+const POLL_MS = 5;
+/** Nobody wakes it. */
+const SLEEP = new Int32Array(new SharedArrayBuffer(4));
+
+/** pasta says so for each line on a machine without a syslog. */
+function withoutNoise(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^Failed to send \d+ bytes to syslog/.test(line))
+    .slice(-5)
+    .join('; ');
+}

@@ -13,7 +13,6 @@ const PENDING: readonly string[] = [
   'host/endpoint/',
   'host/engine/',
   'host/policy/',
-  'host/puzzle/',
   'pieces-as/',
   'wit/',
 ];

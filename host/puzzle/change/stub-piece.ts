@@ -1,10 +1,7 @@
 import type { Piece as Description } from '../../../abi/host/contract.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 
-/**
- * What sits in the seat of a piece that may not run: it is joined as the piece would be, and its seat is a
- * failed one.
- */
+/** Takes the seat of a piece that must not run: it is joined like that piece, and its seat has failed. */
 export class StubPiece extends PieceBase {
   readonly description: Description;
 

@@ -85,7 +85,7 @@ function repeatedNames(items: readonly { readonly name: string }[]): Set<string>
 
 /** Limited by the numbers of joined Edges in the contract. */
 const MAX_EDGES = 255;
-/** Of all Edges together: the paths from each Shape are computed for the whole puzzle. */
+/** The Shapes of all Edges together: the paths from each Shape are computed for the whole puzzle. */
 const MAX_SHAPES = 256;
 const MAX_CURVES = 1024;
 const MAX_SETTINGS = 256;

@@ -58,8 +58,8 @@ export function statedFacts(wishes: readonly PropertyWish[]): Facts {
 /**
  * Settles the properties between two Shapes. Symmetric.
  *
- * A property that either side makes available holds, unless one of them rejects it. Of two limits the lower
- * holds, and of two guarantees the smaller. A desired limit holds where it conflicts with no required
+ * A property that either side makes available holds, unless one of them rejects it. The lower of two
+ * limits holds, and the smaller of two guarantees. A desired limit holds where it conflicts with no required
  * guarantee.
  */
 export function settle(a: Side, b: Side): Settlement {
@@ -220,8 +220,7 @@ export function sameFacts(a: Facts, b: Facts): boolean {
 }
 
 /**
- * What stands against a wish: true for what is not there, or the bound that is broken; undefined when it is
- * met.
+ * Returns why a wish is not met: true where the property is missing, or the violated bound; undefined if met.
  */
 function standsAgainst(
   { wish, property }: PropertyWish,

@@ -8,7 +8,7 @@ import { loadComponent } from '../../host/engine/load-component.ts';
 import { checkConfiguration } from '../../host/index.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
 import { runByOffset } from '../compliance/run-by-offset.ts';
-import { projectRoot } from '../net/project-root.ts';
+import { funnelCommand, projectRoot } from '../net/project-root.ts';
 import { PieceRig } from '../pieces/piece-rig.ts';
 import { MarkdownDocument } from './markdown.ts';
 
@@ -27,6 +27,28 @@ test('the configuration that it explains has no mistake', async () => {
   writeFileSync(file, readme.block('yaml', 'pieces:'));
   const { mistakes } = await checkConfiguration(file);
   expect(mistakes).toEqual([]);
+});
+
+test('the commands that it shows run', () => {
+  const file = join(scratchFolder(), 'six.yaml');
+  writeFileSync(file, readme.block('yaml', 'pieces:'));
+  const commands = readme
+    .block('sh', 'funnel check')
+    .split('\n')
+    .filter((line) => line.startsWith('funnel '))
+    .map((line) =>
+      line
+        .replace(/ +#.*$/, '')
+        .split(' ')
+        .slice(1),
+    );
+  expect(commands.length).toBeGreaterThan(5);
+  for (const args of commands) {
+    // It needs the right to make devices, and does not end by itself: `run --help` shows that it is there.
+    const given =
+      args[0] === 'run' ? ['run', '--help'] : args.map((each) => (each === 'six.yaml' ? file : each));
+    execFileSync(process.execPath, [funnelCommand, ...given], { cwd: projectRoot, stdio: 'pipe' });
+  }
 });
 
 test('the service that it shows runs, and ends by itself', () => {

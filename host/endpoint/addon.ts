@@ -3,48 +3,59 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { EndpointError, messageOf } from './endpoint-error.ts';
 
-/** What the native addon (folder `addon`) does. Errors have `code` and `errno` as Node's own system errors. */
+/**
+ * The calls of the native addon (folder `addon`). Errors have `code` and `errno`, like Node's own system
+ * errors.
+ */
 export interface FunnelIo {
-  /** The arrays of one endpoint; see {@link BatchArrays}. Answers a number for it. */
+  /** Registers the arrays of one endpoint; see {@link BatchArrays}. @returns the number of the batch */
   createBatch(arrays: BatchArrays): number;
-  /** After all channels of the batch are closed. */
+  /** Releases a batch. All its channels must be closed. */
   releaseBatch(batch: number): void;
-  /** A frame longer than `room` was read in two halves: makes it whole at another address. */
+  /** Joins the two halves of a frame longer than `room` at another address. */
   gather(batch: number, slot: number, address: number, length: number): void;
-  /** Frames are read from now on. */
+  /** Reads frames from now on. */
   start(channel: number): void;
-  /** Its descriptor is closed when this returns. */
+  /** Closes the descriptor before it returns. */
   close(channel: number): void;
-  /** What it reads and writes goes through another batch of the same memory from now on. */
+  /** From now on the channel reads and writes through another batch of the same memory. */
   adopt(channel: number, batch: number): void;
   /**
-   * Where the channels go that this thread still has open when it is ended by force, and whence those come that are opened
-   * here with the key of one that was left there. 0 is nowhere, and is so until something else is said.
+   * Sets the handover of this thread. When the thread is ended by force, its open channels go there. A
+   * channel that is opened with the key of one that was left there is that one. 0, the initial value, is
+   * none.
    */
   handover(number: number): void;
-  /** Closes what nobody asked for. Answers how much there was. */
+  /** Closes the channels that no thread inherited. @returns their number */
   dropHandover(number: number): number;
-  /** What whoever opens the channel after this thread was ended is told of it. At most 64 KiB. */
+  /** The note that the thread gets which inherits the channel. At most 64 KiB. */
   note(channel: number, text: string): void;
-  /** An empty device name, or one with `%d`, lets the system choose. */
+  /** For an empty device name, or one with `%d`, the system chooses. */
   openTun(
     batch: number,
     options: { device: string; tap: boolean; multiQueue: boolean; key?: string } & NamespaceSockets,
   ): TunChannel;
-  /** Writes the first `count` outgoing frames; answers how many went, the others are in the tally. */
+  /** Writes the first `count` outgoing frames. The tally counts the failures. @returns the number written */
   writeTun(channel: number, count: number): number;
   openUdp(batch: number, options: UdpOptions): { channel: number; port: number };
-  /** Sends the first `count` outgoing datagrams; answers how many went, the others are in the tally. */
+  /** Sends the first `count` outgoing datagrams. The tally counts the failures. @returns the number sent */
   sendUdp(channel: number, count: number): number;
-  /** Of an IPv4 socket; 0 or 1. */
+  /** For an IPv4 socket; `on` is 0 or 1. */
   setBroadcast(channel: number, on: number): void;
-  /** `netlink` is a route netlink socket of the namespace in which the device is; -1 for that of this process. */
+  /**
+   * `netlink` is a route netlink socket of the namespace in which the device is; -1 for that of this process.
+   */
   linkIndex(device: string, netlink: number): number;
-  /** -1 leaves unchanged. `quiet`: no IPv6 link-local address, so no solicitations and no listener reports. */
+  /**
+   * -1 leaves unchanged. `quiet`: no IPv6 link-local address, so no solicitations and no listener reports.
+   */
   setLink(index: number, mtu: number, up: number, quiet: number, netlink: number): void;
   changeAddress(index: number, address: string, prefixLength: number, add: number, netlink: number): void;
   changeRoute(index: number, destination: string, prefixLength: number, add: number, netlink: number): void;
-  /** Both ends of a control socket for a helper in another namespace. `theirs` is to be closed here once the helper has it. */
+  /**
+   * Both ends of a control socket for a helper in another namespace. `theirs` is to be closed here once the
+   * helper has it.
+   */
   namespacePair(): { ours: number; theirs: number };
   /** Closes `ours`: the helper ends, with all that runs inside. The end of the thread does that too. */
   closeNamespace(control: number): void;
@@ -81,23 +92,30 @@ export interface NamespaceReply {
   readonly descriptor: number;
 }
 
-/** Through these, integers pass between the addon and an endpoint. `memory` must never be transferred. */
+/**
+ * Arrays through which integers pass between the addon and an endpoint. `memory` must never be transferred.
+ */
 export interface BatchArrays {
   readonly memory: ArrayBuffer;
   /** The most frames in one batch. */
   readonly slots: number;
   /** Bytes behind each address in which a frame may be read. */
   readonly room: number;
-  /** Incoming: where each slot's frame is to begin, and how long it came out. */
+  /** Incoming: the address at which each slot's frame begins, and the length of the frame. */
   readonly addresses: Int32Array;
   readonly lengths: Int32Array;
-  /** Outgoing: where each frame begins, where its UDP header is, and its length; for UDP that of the payload. */
+  /** Outgoing: the address of each frame and of its UDP header, and its length; for UDP the payload's. */
   readonly outAddresses: Int32Array;
   readonly outHeaders: Int32Array;
   readonly outLengths: Int32Array;
-  /** Frames that could not be written, by {@link TALLY_SIZE} kinds of error. Only added to. */
+  /**
+   * Counts of frames that were not written, by {@link TALLY_SIZE} kinds of error. The addon only adds to
+   * them.
+   */
   readonly tally: Int32Array;
-  /** `count` frames were read, or a negative errno and nothing will be read any more. */
+  /**
+   * Called with the number of frames that were read, or with a negative errno, after which nothing is read.
+   */
   readonly onBatch: (channel: number, count: number) => void;
 }
 
@@ -105,15 +123,15 @@ export interface TunChannel {
   readonly channel: number;
   readonly device: string;
   readonly index: number;
-  /** Of a device that was left by a lane before, the last that was noted of it. */
+  /** The last note about the device, if an earlier lane left it. */
   readonly note?: string;
 }
 
 export interface UdpOptions {
   readonly family: 4 | 6;
-  /** To bind to; empty for any. */
+  /** The address to bind to; empty for any. */
   readonly address: string;
-  /** 0 lets the system choose. */
+  /** For 0 the system chooses. */
   readonly port: number;
   /** Empty for none. */
   readonly device: string;
@@ -121,11 +139,14 @@ export interface UdpOptions {
   readonly group: string;
   readonly reuse: boolean;
   readonly broadcast: boolean;
-  /** Who opens it, and how: what an handover knows it by. */
+  /** Identifies the socket in a handover: the name of the piece, and how it opened the socket. */
   readonly key?: string;
 }
 
-/** The kinds of error in a tally, by index: would-block, too-large, unreachable, refused, not-permitted, invalid, device-down, other. */
+/**
+ * The kinds of error in a tally, by index: would-block, too-large, unreachable, refused, not-permitted,
+ * invalid, device-down, other.
+ */
 export const TALLY_SIZE = 8;
 
 /**
@@ -160,7 +181,7 @@ function load(): FunnelIo {
   }
 }
 
-/** What the build left as the reason, in one line; else what to do. */
+/** The reason that the build left, in one line; without one, what to do. */
 function whyAbsent(): string {
   for (const folder of FOLDERS) {
     try {
@@ -168,13 +189,13 @@ function whyAbsent(): string {
         .trim()
         .replaceAll(/\s*\n\s*/g, ' ');
     } catch {
-      // No reason was left there: look on.
+      // No reason was left there: try the next folder.
     }
   }
   return `Install a C compiler (on Debian: apt-get install gcc libc6-dev) and build it: node ${builder()}`;
 }
 
-/** Where it is, also from the folder of a project that has this package installed. */
+/** The path of the builder, also from a project that has this package installed. */
 function builder(): string {
   const places = ['../../../tools/build-addon.mjs', '../../tools/build-addon.mjs'].map((path) =>
     fileURLToPath(new URL(path, import.meta.url)),

@@ -13,14 +13,16 @@ import { readUdpSettings } from './socket/udp-settings.ts';
 import { readUplinkSettings, UplinkPiece } from './uplink/uplink.ts';
 import { uplinkDescription } from './uplink/uplink-description.ts';
 
-/** Settings as the contract has them: names and texts. */
+/** Settings in the contract's form: names and texts. */
 export type GivenSettings = readonly (readonly [string, string])[];
 
 /** A piece that is part of the host. */
 export interface NativePiece {
-  /** Pure. What it is with these settings; with none, what it is by default. Else all that is wrong with them. */
+  /**
+   * Pure. The description with these settings, the default one without any; or all mistakes in the settings.
+   */
   describe(settings: GivenSettings): Description | readonly Problem[];
-  /** Nothing is open yet: that is for `start`, which throws an EndpointError for what the system refuses. */
+  /** Makes the piece and opens nothing. `start` opens, and throws an EndpointError if the system refuses. */
   make(context: PieceContext, frames: Frames, protocols: Protocols, settings: GivenSettings): Piece;
 }
 
@@ -70,7 +72,7 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
   ],
 ]);
 
-/** Without settings a piece describes itself, though it may need some to start. */
+/** A piece describes itself without settings, even if it needs some to start. */
 function described<T>(
   given: GivenSettings,
   read: { readonly settings: T; readonly problems: readonly Problem[] },

@@ -1,8 +1,9 @@
 import { type NamespaceSockets, OWN_NAMESPACE } from './addon.ts';
 
 /**
- * The network namespace in which the endpoints of this thread make their devices. Their sockets are always in the namespace
- * of the process: so a command that runs in the other one is behind the puzzle, and the puzzle outside.
+ * The network namespace in which the endpoints of this thread make their devices. Their sockets are always in
+ * the namespace of the process: so a command that runs in the other one is behind the puzzle, and the puzzle
+ * outside.
  */
 export function deviceNamespace(): NamespaceSockets {
   return inUse;

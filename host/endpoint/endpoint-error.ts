@@ -1,8 +1,10 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
-/** What the operating system refused an endpoint, or lacks. It can be told as a Problem of the contract, too. */
+/**
+ * A refusal of the operating system, or something that it lacks. It also serves as a Problem of the contract.
+ */
 export class EndpointError extends FunnelError {
-  /** The setting that is to be changed, where it is one. */
+  /** The setting to change, where a setting is the cause. */
   readonly setting?: string;
 
   constructor(code: EndpointErrorCode, message: string, options: ErrorOptions & { setting?: string } = {}) {
@@ -20,7 +22,7 @@ export type EndpointErrorCode =
   | 'FT_TUN_BUSY'
   /** This machine has no tun devices. */
   | 'FT_TUN_ABSENT'
-  /** The device cannot be opened or configured so. */
+  /** The device cannot be opened, or not be configured as wanted. */
   | 'FT_TUN_DEVICE'
   /** The system lets this user have no namespaces. */
   | 'FT_NAMESPACE_FORBIDDEN'
@@ -35,13 +37,13 @@ export type EndpointErrorCode =
   | 'FT_UDP_PORT_IN_USE'
   /** No right to this port, device or option. */
   | 'FT_UDP_PERMISSION'
-  /** The address or device to bind to is not of this machine. */
+  /** This machine does not have the address or device to bind to. */
   | 'FT_UDP_ADDRESS'
   /** Any other failure to open a socket. */
   | 'FT_UDP_OPEN'
   /** A capture file cannot be opened, read or written. */
   | 'FT_PCAP_FILE'
-  /** What a capture file holds is no capture. */
+  /** The content of a capture file is no capture. */
   | 'FT_PCAP_FORMAT';
 
 /** The code of a system's error (`EACCES` …), or the empty string. */
@@ -49,7 +51,7 @@ export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** An error's own words. */
+/** The message of an error. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,23 +1,24 @@
 import type { Prefix } from './ip-address.ts';
 
 /**
- * Where an endpoint may send. Pieces write the headers that a socket obeys, so destinations are granted: without more,
- * everything but this machine's own addresses and its loopback, which pieces are not to reach in the user's name.
+ * The destinations to which an endpoint may send. Pieces write the headers that a socket obeys, so
+ * destinations are granted. The default grants all but this machine's own addresses and its loopback, because
+ * a piece must not reach these in the user's name.
  *
- * Asking allocates nothing.
+ * The checks allocate nothing.
  */
 export class Grants {
   readonly #everywhere: boolean;
   readonly #loopback: boolean;
   readonly #own: boolean;
-  /** Network and mask by turns; the network is masked. */
+  /** Network and mask alternate; the network is masked. */
   readonly #networks4: Uint32Array;
   /** Four words of network, then four of mask. */
   readonly #networks6: Uint32Array;
   #own4 = new Uint32Array(0);
   #own6 = new Uint32Array(0);
 
-  /** @param destinations the only ones; none for everywhere */
+  /** @param destinations the only granted ones; an empty list grants all */
   constructor(destinations: readonly Prefix[], { loopback = false, own = false } = {}) {
     this.#everywhere = destinations.length === 0;
     this.#loopback = loopback;
@@ -26,13 +27,13 @@ export class Grants {
     this.#networks6 = networksOf(destinations, 16);
   }
 
-  /** Tells the addresses that this machine has now. */
+  /** Sets the addresses that this machine has now. */
   setOwn(addresses: readonly Uint8Array[]): void {
     this.#own4 = Uint32Array.from(addresses.filter((each) => each.length === 4).flatMap(wordsOf));
     this.#own6 = Uint32Array.from(addresses.filter((each) => each.length === 16).flatMap(wordsOf));
   }
 
-  /** Whether the IPv4 address that stands at `at` may be sent to. */
+  /** Whether the IPv4 address at `at` is granted. */
   allowsIpv4(bytes: Uint8Array, at: number): boolean {
     const address = wordAt(bytes, at);
     if (address >>> 24 === 127) return this.#loopback;
@@ -51,7 +52,8 @@ export class Grants {
     const c = wordAt(bytes, at + 8);
     const d = wordAt(bytes, at + 12);
     if ((a | b) === 0) {
-      // An IPv4 address in IPv6 clothes would pass by its own grants, and such sockets do not carry it anyway.
+      // An IPv4-mapped address would bypass the grants of its IPv4 address, and these sockets do not carry
+      // it.
       if (c === 0xffff) return false;
       if (c === 0 && d === 1) return this.#loopback;
     }

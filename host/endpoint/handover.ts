@@ -1,17 +1,23 @@
 import { type FunnelIo, loadAddon } from './addon.ts';
 import { EndpointError } from './endpoint-error.ts';
 
-/** From now on, what this thread has open when it is ended by force goes to the handover of this number, and it takes over from there. */
+/**
+ * Sets the handover of this thread. When the thread is ended by force, its open descriptors go there, and it
+ * takes over descriptors from there.
+ */
 export function useHandover(number: number): void {
   addonIfThere()?.handover(number);
 }
 
-/** Closes what was left there and nobody took over. Answers how much that was. */
+/** Closes the descriptors in a handover that no thread took over. @returns their number */
 export function dropHandover(number: number): number {
   return addonIfThere()?.dropHandover(number) ?? 0;
 }
 
-/** Without the addon nothing outlives a thread; who opens an endpoint that needs it is told then. */
+/**
+ * Without the addon no descriptor outlives a thread. Opening an endpoint that needs the addon reports its
+ * absence.
+ */
 function addonIfThere(): FunnelIo | undefined {
   try {
     return loadAddon();

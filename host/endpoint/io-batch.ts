@@ -4,15 +4,16 @@ import type { PieceContext } from '../piece/piece.ts';
 import type { FunnelIo } from './addon.ts';
 import * as addonConstants from './addon.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { HEADROOM, SMALL_ROOM, TAILROOM } = framesConstants;
 const { TALLY_SIZE } = addonConstants;
 
 /**
- * One endpoint's side of the addon's batches: the rows that wait to be read into, and the rows that wait to be written.
+ * An endpoint's side of a batch of the addon: the rows to read into, and the rows to write.
  *
- * There are always as many rows to read into as the addon may fill: a slot's row is handed on only when another takes its
- * place. So when the lane has no room left, the frame is what is lost, counted, and reading never stalls.
+ * Every slot always has a row to read into: `take` hands a slot's row on only when it has another for the
+ * slot. So when the lane has no free row, the frame is lost and counted, and reading never stalls.
  */
 export class IoBatch {
   readonly lengths = new Int32Array(SLOTS);
@@ -68,7 +69,10 @@ export class IoBatch {
     return this.#staged;
   }
 
-  /** The row of the frame in a slot, now the caller's, with start and length set and no parts; -1 when there was no room. */
+  /**
+   * The row of the frame in a slot, with start and length set and no parts. The caller owns it. -1 when no
+   * row is free.
+   */
   take(slot: number): number {
     const frames = this.#frames;
     const length = this.lengths[slot]!;
@@ -86,7 +90,10 @@ export class IoBatch {
     return row;
   }
 
-  /** Puts a frame in the line to be written; its reference passes here. True when the line is full, and must be flushed. */
+  /**
+   * Stages a frame for writing, and takes its reference. @returns true when the batch is full and must be
+   * flushed
+   */
   stage(row: number, address: number, header: number, length: number): boolean {
     const at = this.#staged++;
     this.#outRows[at] = row;
@@ -96,7 +103,9 @@ export class IoBatch {
     return at === SLOTS - 1;
   }
 
-  /** After the line was written: its rows are released, and failures counted under `names`, by the tally's index. */
+  /**
+   * Releases the staged rows after the write, and counts failures under `names`, by the index in the tally.
+   */
   settle(written: number, context: PieceContext, names: readonly string[]): void {
     const count = this.#staged;
     for (let n = 0; n < count; n++) this.#frames.release(this.#outRows[n]!);
@@ -109,7 +118,7 @@ export class IoBatch {
     }
   }
 
-  /** After the channels are closed. Twice is as once. */
+  /** Closes the batch after its channels. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -126,7 +135,10 @@ export class IoBatch {
   }
 }
 
-/** Frames read in one wake-up, and written in one call: enough to spread the cost of a call, few enough to stay in the cache. */
+/**
+ * Frames read in one wake-up, and written in one call: enough to spread the cost of a call, few enough to
+ * stay in the cache.
+ */
 const SLOTS = 64;
 /** What a small room holds behind the headroom, in bytes. Longer frames go on in the addon's spill. */
 const READ_ROOM = SMALL_ROOM - HEADROOM - TAILROOM;

@@ -12,13 +12,13 @@ export function parseAddress(text: string): Uint8Array | undefined {
 }
 
 export interface Prefix {
-  /** As written, bits behind the prefix included. */
+  /** All bits as written, those behind the prefix included. */
   readonly bytes: Uint8Array;
   /** In bits. */
   readonly length: number;
 }
 
-/** An address with a prefix length; without one, that of the whole address. */
+/** Reads an address with a prefix length; without one, the prefix is the whole address. */
 export function parsePrefix(text: string): Prefix | undefined {
   const [address = '', length, ...more] = text.split('/');
   const bytes = parseAddress(address);
@@ -34,7 +34,7 @@ export function maskPrefix({ bytes, length }: Prefix): Prefix {
   return { bytes: masked, length };
 }
 
-/** As RFC 5952 writes it. */
+/** The address in the notation of RFC 5952. */
 export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.');
   const groups = Array.from({ length: 8 }, (_, i) => (bytes[i * 2]! << 8) | bytes[i * 2 + 1]!);

@@ -3,8 +3,8 @@ import { nearestName } from '../stack/nearest-name.ts';
 import { parseAddress, parsePrefix } from './ip-address.ts';
 
 /**
- * Settings of a native piece, read by their definitions. Every mistake becomes a problem that names the setting, and
- * reading goes on with the default, so that all are told at once.
+ * Settings of a native piece, read by their definitions. Every mistake becomes a problem that names the
+ * setting, and reading goes on with the default, so that all are told at once.
  */
 export class SettingReader {
   readonly problems: Problem[] = [];

@@ -72,7 +72,7 @@ test('a reader that stands still costs the blocks that do not fit, and does not 
   await sleep(200);
   file.close();
   while (written + lost < accepted) await sleep(1);
-  expect(errors).toEqual(['whoever reads this pipe stands still']);
+  expect(errors).toEqual(['the reader of this pipe does not read']);
   expect(written + lost).toBe(accepted);
   const got = read();
   expect(got.length).toBeGreaterThan(0);

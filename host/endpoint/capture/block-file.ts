@@ -11,14 +11,15 @@ import {
 } from 'node:fs';
 
 /**
- * A file that blocks are appended to, off the frame path: blocks go into a few chunks of memory that are written one
- * after the other. When all chunks are full the block is refused; nothing ever waits for the disk.
+ * A file that blocks are appended to, off the frame path: blocks go into a few chunks of memory that are
+ * written one after the other. When all chunks are full the block is refused; nothing ever waits for the
+ * disk.
  *
- * A regular file ends with whole blocks at any time, or with the part of a chunk that the system is just writing: what a
- * failed write left is cut off again. So it can be read after the process was killed.
+ * A regular file ends with whole blocks at any time, or with the part of a chunk that the system is just
+ * writing: what a failed write left is cut off again. So it can be read after the process was killed.
  *
- * Into a pipe it writes what fits. A reader that stands still costs the blocks that do not fit into memory, and at the end
- * those that it does not take within a second.
+ * Into a pipe it writes what fits. A reader that stands still costs the blocks that do not fit into memory,
+ * and at the end those that it does not take within a second.
  */
 export class BlockFile {
   readonly #fd: number;
@@ -57,12 +58,15 @@ export class BlockFile {
     this.#position = status.isFile() ? status.size : null;
   }
 
-  /** Somebody else writes on, and hears from now on what becomes of the blocks. */
+  /** Another piece goes on writing, and gets the events from now on. */
   passTo(events: BlockFileEvents): void {
     this.#events = events;
   }
 
-  /** A chunk with room for `length` bytes at its `end`, to be followed by `append`; undefined when there is none. */
+  /**
+   * A chunk with room for `length` bytes at its `end`, to be followed by `append`; undefined when there is
+   * none.
+   */
   reserve(length: number): Chunk | undefined {
     const chunk = this.#chunks[this.#newest]!;
     if (chunk.end + length <= chunk.bytes.length) return chunk;
@@ -73,7 +77,7 @@ export class BlockFile {
     return this.#chunks[next]!;
   }
 
-  /** Blocks stand in the reserved chunk up to `end`; they hold so many frames. */
+  /** Commits the blocks in the reserved chunk up to `end`, which hold `frames` frames. */
   append(chunk: Chunk, end: number, frames: number): void {
     chunk.end = end;
     chunk.frames += frames;
@@ -139,7 +143,7 @@ export class BlockFile {
     if (this.#oldest !== this.#newest) this.#oldest = (this.#oldest + 1) % this.#chunks.length;
   }
 
-  /** All that waits is lost: what follows a gap may need what was in it. */
+  /** Drops all waiting blocks, because a block after a gap may need one in the gap. */
   #fail(error: Error): void {
     let frames = 0;
     for (const chunk of this.#chunks) {
@@ -150,13 +154,13 @@ export class BlockFile {
     this.#events.failed(error, frames);
   }
 
-  /** Writes what waits, and closes. Twice is as once. */
+  /** Writes the waiting blocks, and closes. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    // Into a regular file the write under way is done again, byte for byte in the same place, so that all is there when this
-    // returns. Into a pipe it cannot be done twice: the rest follows when it is done.
+    // Into a regular file the write under way is done again, byte for byte in the same place, so that all is
+    // there when this returns. Into a pipe it cannot be done twice: the rest follows when it is done.
     if (this.#isWriting && this.#position === null) return;
     this.#writeRest();
     if (!this.#isWriting) closeSync(this.#fd);
@@ -179,7 +183,7 @@ export class BlockFile {
         chunk.done += writeSync(this.#fd, chunk.bytes, chunk.done, left, this.#placeOf(chunk));
       } catch (error) {
         if (!isFull(error)) throw error;
-        if (performance.now() > deadline) throw new Error('whoever reads this pipe stands still');
+        if (performance.now() > deadline) throw new Error('the reader of this pipe does not read');
         Atomics.wait(NEVER, 0, 0, FULL_PIPE_MS);
       }
     }
@@ -215,13 +219,13 @@ export class Chunk {
 /** 4 MiB in all: half a second of a slow disk. Each holds the largest frame. */
 const CHUNKS = 16;
 const CHUNK_BYTES = 256 * 1024;
-/** How long a frame may wait for others before it is written. */
+/** The longest time that a frame waits for others before it is written. */
 const FLUSH_MS = 100;
-/** How long until a full pipe is tried again. */
+/** The time until the next try to write to a full pipe. */
 const FULL_PIPE_MS = 5;
-/** How long the reader of a pipe may take for the rest. */
+/** The time that the reader of a pipe has for the rest. */
 const CLOSING_MS = 1000;
-/** Nobody wakes who waits for it. */
+/** Nothing ever notifies it, so a wait ends by its timeout. */
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 function isFull(error: unknown): boolean {

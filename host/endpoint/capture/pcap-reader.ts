@@ -50,10 +50,12 @@ import { DIRECTIONS, readStack } from './pcap-writer.ts';
 import { CaptureError, CaptureReader, LinkType } from './pcapng.ts';
 
 /**
- * The native piece `pcap-reader`: the frames of a pcapng or pcap file, at the pace at which they were recorded or as fast
- * as the lane takes them. They count as coming from where the Edge's neighbours expect the system: its direction is down.
+ * The native piece `pcap-reader`: the frames of a pcapng or pcap file, at the pace at which they were
+ * recorded or as fast as the lane takes them. They count as coming from where the Edge's neighbours expect
+ * the system: its direction is down.
  *
- * The file may be anything: what is wrong in it ends the reading with FT_PCAP_FORMAT and where in the file that was.
+ * The file may be anything: what is wrong in it ends the reading with FT_PCAP_FORMAT and where in the file
+ * that was.
  */
 export class PcapReaderPiece extends PieceBase {
   readonly description: Description;
@@ -73,7 +75,10 @@ export class PcapReaderPiece extends PieceBase {
   #hasEnded = false;
   /** A packet was read, and waits for its time or for a free row. */
   #hasPacket = false;
-  /** What the time of a packet becomes on the clock of this process, in milliseconds. NaN before the first packet. */
+  /**
+   * What the time of a packet becomes on the clock of this process, in milliseconds. NaN before the first
+   * packet.
+   */
   #shift = Number.NaN;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -113,7 +118,7 @@ export class PcapReaderPiece extends PieceBase {
     if (this.#problems.length > 0) return this.#problems;
     const { file } = this.#settings;
     if (this.#context.isResumed) {
-      // How far the lane before had come nobody knows, and what was replayed is not to come twice.
+      // It is unknown how far the ended lane came, and no frame may come twice.
       this.#context.log(
         'warn',
         `the rest of ${file} is not replayed, because the lane that did so was ended`,
@@ -155,7 +160,7 @@ export class PcapReaderPiece extends PieceBase {
     if (isReady) this.#soon();
   }
 
-  /** Nobody answers a recording. */
+  /** Drops frames that come in: a recording takes none. */
   process(_now: number, inbox: Inbox, limit: number): number {
     const count = Math.min(inbox.length, limit);
     for (let n = 0; n < count; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
@@ -169,7 +174,7 @@ export class PcapReaderPiece extends PieceBase {
       this.#immediate = setImmediate(this.#turn);
   }
 
-  /** Hands on what is due, a batch a turn. */
+  /** Hands on the due frames, a batch in each turn. */
   #replay(): void {
     if (this.#edge < 0 || !this.#isReady || this.#fd < 0) return;
     try {
@@ -189,7 +194,7 @@ export class PcapReaderPiece extends PieceBase {
     }
   }
 
-  /** Puts up to a batch of due packets into the outbox; answers in how many milliseconds to go on. */
+  /** Puts up to a batch of due packets into the outbox. @returns the milliseconds until it goes on */
   #fill(): number {
     while (this.#outbox.length < BATCH) {
       if (!this.#hasPacket && !this.#next()) {
@@ -212,7 +217,7 @@ export class PcapReaderPiece extends PieceBase {
     if (Number.isNaN(this.#shift)) this.#shift = now - at;
     const wait = at + this.#shift - now;
     if (wait < 1) return 0;
-    // A clock that was set while recording, or a file made to wait for ever, does not hold up the rest.
+    // A clock that was set while recording, or a hostile file, must not hold up the rest.
     if (wait > LONGEST_GAP_MS) {
       this.#shift = now + LONGEST_GAP_MS - at;
       return LONGEST_GAP_MS;

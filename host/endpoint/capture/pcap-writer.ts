@@ -60,10 +60,12 @@ import {
 } from './pcapng.ts';
 
 /**
- * The native piece `pcap-writer`: every frame that comes to it goes into a pcapng file, for Wireshark and its kin.
+ * The native piece `pcap-writer`: every frame that comes to it goes into a pcapng file, for Wireshark and its
+ * kin.
  *
- * A frame that begins with Ethernet or PPP is recorded so; of others, from the IP header on. Frames never wait for the
- * disk: what the buffer cannot take is counted as `buffer-full`, what the disk refused as `not-written`.
+ * A frame that begins with Ethernet or PPP is recorded so; of others, from the IP header on. Frames never
+ * wait for the disk: what the buffer cannot take is counted as `buffer-full`, what the disk refused as
+ * `not-written`.
  */
 export class PcapWriterPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -109,7 +111,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     this.#linkTypes[0] = 0;
   }
 
-  /** A file that another one writes goes on. */
+  /** Plans to go on with the file of a piece that ends with this change. */
   succeed(retiring: readonly Piece[]): void {
     for (const piece of retiring) {
       if (!(piece instanceof PcapWriterPiece) || piece.#file === undefined || piece.#successor !== undefined)
@@ -128,7 +130,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     this.#file = predecessor.#file;
     predecessor.#file = undefined;
     this.#file?.passTo(this.#events);
-    // What it records may be described differently: in a section of its own.
+    // This piece may describe its frames differently, so it begins a section of its own.
     this.#hasSection = this.#append(sectionHeader());
   }
 
@@ -139,7 +141,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     if (this.#predecessor !== undefined) return [];
     const { file } = this.#settings;
     try {
-      // What the lane before has recorded stays; a section of our own follows it.
+      // The recording of the earlier lane stays, and a section of this piece follows it.
       this.#file = new BlockFile(file, this.#events, { goesOn: this.#context.isResumed });
     } catch (error) {
       throw new EndpointError(
@@ -176,7 +178,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     this.#hasSection = false;
   }
 
-  /** Records what waits. */
+  /** Records the waiting frames. */
   process(now: number, inbox: Inbox, limit: number): number {
     const count = Math.min(inbox.length, limit);
     const microseconds = Math.floor((this.#epoch + now) * 1000);
@@ -222,7 +224,9 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     );
   }
 
-  /** Describes the file and the link type where that is still to be done. False when there is no room for it. */
+  /**
+   * Describes the file and the link type where that is still to be done. False when there is no room for it.
+   */
   #isDescribed(linkType: number): boolean {
     if (this.#interfaces[linkType] !== 0) return true;
     this.#hasSection ||= this.#append(sectionHeader());
@@ -306,7 +310,7 @@ export function pcapWriterDescription({
   };
 }
 
-/** Who carries tells how: frames are recorded as and when they come, though not all when the disk is slow. */
+/** The properties of the carrier: frames are recorded as they come, but not all when the disk is slow. */
 function takenProperties(direction: Direction): readonly PropertyWish[] {
   const names = direction === 'up' ? ['framed', 'ordered', 'duplicate-free', 'low-delay'] : ['framed'];
   return names.map((name) => available(name));

@@ -1,6 +1,6 @@
 /**
- * Capture files as bytes: writing pcapng (draft-ietf-opsawg-pcapng), and reading it and the older pcap. Nothing here
- * touches a file. The frame path's part, {@link writePacketBlock}, allocates nothing.
+ * Capture files as bytes: writing pcapng (draft-ietf-opsawg-pcapng), and reading it and the older pcap.
+ * Nothing here touches a file. The frame path's part, {@link writePacketBlock}, allocates nothing.
  */
 
 /** Link types of the registry at tcpdump.org/linktypes.html that a Funnel meets. */
@@ -43,7 +43,8 @@ export function packetBlockLength(captured: number): number {
 }
 
 /**
- * Writes an enhanced packet block for the `captured` first bytes of a packet of `original` bytes that stands at `from`.
+ * Writes an enhanced packet block for the `captured` first bytes of a packet of `original` bytes that stands
+ * at `from`.
  *
  * @param out must have {@link packetBlockLength} bytes at `at`
  * @param microseconds since 1970
@@ -85,8 +86,8 @@ export class CaptureError extends Error {
 }
 
 /**
- * Reads packets out of the bytes of a capture file, which come as they come. What it reads may be anything: each length is
- * checked, and a block that nobody knows is passed over.
+ * Reads packets out of the bytes of a capture file, which come as they come. What it reads may be anything:
+ * each length is checked, and a block that nobody knows is passed over.
  */
 export class CaptureReader {
   /** Of the packet that `next` found. The bytes stand in `buffer` from `start`, until more are pushed. */
@@ -341,7 +342,10 @@ const BYTE_ORDER = 0x1a2b3c4d;
 const OPTION_APPLICATION = 4;
 const OPTION_RESOLUTION = 9;
 const OPTION_OFFSET = 14;
-/** Timestamps of pcap files count so many in a second, by their magic number as it stands in a big-endian file. */
+/**
+ * Timestamps of pcap files count so many in a second, by their magic number as it stands in a big-endian
+ * file.
+ */
 const PCAP_MAGICS = new Map([
   [0xa1b2c3d4, 1e6],
   [0xa1b23c4d, 1e9],

@@ -4,9 +4,9 @@ import { LEAST_MTU, type LinkProperties } from './link-properties.ts';
 import type { TunSettings } from './tun-settings.ts';
 
 /**
- * The properties that a device is to have: those of the settings, those that an ended lane left, and those that
- * neighbours offer. The MTU is the least of all. The device is up while it has an address or a route, or one of the
- * three wants it up.
+ * The properties that a device is to have: those of the settings, those that an ended lane left, and those
+ * that neighbours offer. The MTU is the least of all. The device is up while it has an address or a route, or
+ * one of the three wants it up.
  *
  * @param left what a lane that ended by force had set, while that still holds
  * @param offers what each neighbour offers; offers with a mistake have no effect

@@ -1,4 +1,7 @@
-/** The configuration of a network interface, present or wanted. Addresses and routes in the notation of `formatPrefix`. */
+/**
+ * The configuration of a network interface, present or wanted. Addresses and routes in the notation of
+ * `formatPrefix`.
+ */
 export interface LinkProperties {
   readonly mtu: number;
   readonly isUp: boolean;
@@ -30,8 +33,8 @@ export function freshProperties(wasThere: boolean): LinkProperties {
 }
 
 /**
- * The steps from one configuration to another. Linux removes some addresses and routes by itself (see {@link afterStep});
- * the steps add them again where they are wanted and possible.
+ * The steps from one configuration to another. Linux removes some addresses and routes by itself (see {@link
+ * afterStep}); the steps add them again where they are wanted and possible.
  */
 export function linkSteps(present: LinkProperties, wanted: LinkProperties): LinkStep[] {
   const steps: LinkStep[] = [];

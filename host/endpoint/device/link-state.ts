@@ -4,7 +4,8 @@ import { formatPrefix, parsePrefix } from '../ip-address.ts';
 import type { LinkStep } from './link-properties.ts';
 
 /**
- * Whether an interface already is as a step would make it. Then a user without permission does not need the step.
+ * Whether an interface already is as a step would make it. Then a user without permission does not need the
+ * step.
  *
  * @param index of the interface: /sys may show an interface of another network namespace under the same name
  * @returns false also where the present state cannot be read

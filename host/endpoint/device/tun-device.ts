@@ -6,8 +6,8 @@ import { type Refusal, reasonOf, TunLink } from './tun-link.ts';
 import { readTunNote, tunNote } from './tun-note.ts';
 
 /**
- * An open tun device and what is set on it. One piece has it at a time; a change passes it from a piece to its
- * successor as a whole.
+ * An open tun device and what is set on it. One piece has it at a time; a change passes it from a piece to
+ * its successor as a whole.
  */
 export class TunDevice {
   readonly channel: number;
@@ -18,7 +18,10 @@ export class TunDevice {
   readonly #index: number;
   readonly #link: TunLink;
   readonly #namespace: NamespaceSockets;
-  /** An administrator made the device before, so it stays, and the piece undoes at its end what it changed on it. */
+  /**
+   * An administrator made the device before, so it stays, and the piece undoes at its end what it changed on
+   * it.
+   */
   readonly #wasThere: boolean;
 
   /** @param isThereNow whether the device existed before it was opened */
@@ -43,7 +46,10 @@ export class TunDevice {
     return this.#link.properties;
   }
 
-  /** Sets all that `wanted` says, as far as the system lets it. @returns what it refused and was not reported before */
+  /**
+   * Sets all that `wanted` says, as far as the system lets it. @returns what it refused and was not reported
+   * before
+   */
   apply(wanted: LinkProperties): Refusal[] {
     const refusals = this.#link.apply(wanted);
     this.#leaveNote();

@@ -3,7 +3,9 @@ import { messageOf, systemCode } from '../endpoint-error.ts';
 import { afterStep, type LinkProperties, type LinkStep, linkSteps } from './link-properties.ts';
 import { isAlreadySet } from './link-state.ts';
 
-/** The network interface of a tun device: takes the steps from its present configuration to the wanted one. */
+/**
+ * The network interface of a tun device: takes the steps from its present configuration to the wanted one.
+ */
 export class TunLink {
   readonly #io: FunnelIo;
   readonly #device: string;
@@ -93,7 +95,10 @@ export interface Refusal {
   readonly error: unknown;
 }
 
-/** Linux did it by itself: an address went with the interface, or is still there. An existing route may belong to another program. */
+/**
+ * Linux did it by itself: an address went with the interface, or is still there. An existing route may belong
+ * to another program.
+ */
 function isSetByLinux(step: LinkStep, error: unknown): boolean {
   const code = systemCode(error);
   if (step.kind === 'add-address') return code === 'EEXIST';

@@ -7,7 +7,9 @@ export interface TunNote {
   readonly properties: LinkProperties;
 }
 
-/** The note as text, a line for each fact: `was-there`, `mtu 1280`, `up`, `address fc64::1/64`, `route ::/0`. */
+/**
+ * The note as text, a line for each fact: `was-there`, `mtu 1280`, `up`, `address fc64::1/64`, `route ::/0`.
+ */
 export function tunNote({ wasThere, properties: { mtu, isUp, addresses, routes } }: TunNote): string {
   return [
     ...(wasThere ? ['was-there'] : []),

@@ -19,16 +19,17 @@ import { reasonOf } from './tun-link.ts';
 import { tunOpenError } from './tun-open-error.ts';
 import { readTunSettings, type TunSettings } from './tun-settings.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
 const { TUN_TALLY } = tunDescriptionConstants;
 
 /**
  * The native piece `tun`: a device of this machine's network.
  *
- * The direction of its Edge `ip` is down, because the system wants its packets carried. The piece obeys the properties
- * that neighbours offer (`address`, `route`, `mtu`, `up`), and undoes each when its neighbour withdraws it. When the
- * piece closes, the device and all that was set on it are gone.
+ * The direction of its Edge `ip` is down, because the system wants its packets carried. The piece obeys the
+ * properties that neighbours offer (`address`, `route`, `mtu`, `up`), and undoes each when its neighbour
+ * withdraws it. When the piece closes, the device and all that was set on it are gone.
  *
  * | decision | file |
  * |---|---|
@@ -56,7 +57,10 @@ export class TunPiece extends PieceBase implements Piece {
   #io: FunnelIo | undefined;
   #batch: IoBatch | undefined;
   #device: TunDevice | undefined;
-  /** What a lane that ended by force had set on the device. It holds until this time, so that neighbours can offer it again. */
+  /**
+   * What a lane that ended by force had set on the device. It holds until this time, so that neighbours can
+   * offer it again.
+   */
   #left: LinkProperties | undefined;
   #graceUntil = 0;
   /** The piece whose device this one takes over, until it has. */
@@ -90,7 +94,9 @@ export class TunPiece extends PieceBase implements Piece {
     return this.#device?.name;
   }
 
-  /** Plans to take over a device that one of these has open under this name and with the same `multi-queue`. */
+  /**
+   * Plans to take over a device that one of these has open under this name and with the same `multi-queue`.
+   */
   succeed(retiring: readonly Piece[]): void {
     for (const piece of retiring) {
       if (!(piece instanceof TunPiece) || !piece.#canGiveTo(this.#settings)) continue;
@@ -152,8 +158,9 @@ export class TunPiece extends PieceBase implements Piece {
   }
 
   /**
-   * Adds what these settings want to a device that the predecessor uses, before the change is certain, because the system
-   * may refuse it. `close` removes it again if the change fails. What the settings no longer want goes after the commit.
+   * Adds what these settings want to a device that the predecessor uses, before the change is certain,
+   * because the system may refuse it. `close` removes it again if the change fails. What the settings no
+   * longer want goes after the commit.
    */
   #tryProperties(device: TunDevice): void {
     const { mtu, isUp, addresses, routes } = device.properties;

@@ -2,7 +2,10 @@ import { EndpointError } from '../endpoint-error.ts';
 
 /** A step that the helper could not take, with what this system says about it. */
 export interface NamespaceRefusal {
-  /** As the helper names it: `user namespace`, `/proc/self/uid_map`, `network namespace`, `mount namespace`, `loopback`. */
+  /**
+   * As the helper names it: `user namespace`, `/proc/self/uid_map`, `network namespace`, `mount namespace`,
+   * `loopback`.
+   */
   readonly step: string;
   /** The name of the system's error, such as `EPERM`. */
   readonly code: string;

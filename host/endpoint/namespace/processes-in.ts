@@ -2,8 +2,8 @@ import { readdirSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Kills every process of this user in a network namespace, until there is none. Each round sees those that were made during the
- * one before.
+ * Kills every process of this user in a network namespace, until there is none. Each round sees those that
+ * were made during the one before.
  *
  * @param inode of the namespace, as /proc/PID/ns/net has it
  */

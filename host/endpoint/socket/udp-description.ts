@@ -61,7 +61,10 @@
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 
-/** What the native piece `udp` is with these IP versions. Shape 0 is datagrams, Shape 1 what routers and hosts answered to ours. */
+/**
+ * What the native piece `udp` is with these IP versions. Shape 0 is datagrams, Shape 1 what routers and hosts
+ * answered to ours.
+ */
 export function udpDescription(families: readonly (4 | 6)[]): Description {
   // The length of IPv6 does not count its own header.
   const largest = families.includes(4) ? 65_535 : 40 + 65_535;

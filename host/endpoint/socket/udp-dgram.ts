@@ -7,8 +7,8 @@ import { formatAddress, parseAddress } from '../ip-address.ts';
 import type { UdpIo, UdpSink } from './udp-io.ts';
 
 /**
- * The fallback through Node's own sockets, where the addon is absent. It costs several objects a datagram, and it cannot
- * do all: see {@link DGRAM_LACKS}.
+ * The fallback through Node's own sockets, where the addon is absent. It costs several objects a datagram,
+ * and it cannot do all: see {@link DGRAM_LACKS}.
  */
 export class DgramUdpIo implements UdpIo {
   readonly #frames: Frames;
@@ -32,7 +32,8 @@ export class DgramUdpIo implements UdpIo {
       type: options.family === 4 ? 'udp4' : 'udp6',
       ipv6Only: options.family === 6,
       reuseAddr: options.reuse,
-      // Addresses are numeric here, and are told at once: so binding is done, or has failed, when `bind` returns.
+      // Addresses are numeric here, and are told at once: so binding is done, or has failed, when `bind`
+      // returns.
       lookup: (address, _family, callback) => callback(null, address, options.family),
     });
     let failure: Error | undefined;

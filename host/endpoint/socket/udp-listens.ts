@@ -3,8 +3,8 @@ import { localPorts, type Stack } from '../../stack/stack.ts';
 import { parseAddress } from '../ip-address.ts';
 
 /**
- * The sockets to open for a stack that a neighbour listens on: its local ports, when they are of UDP, in the IP versions
- * that it names among `families`.
+ * The sockets to open for a stack that a neighbour listens on: its local ports, when they are of UDP, in the
+ * IP versions that it names among `families`.
  */
 export function opensFor(
   stack: Stack,
@@ -26,7 +26,10 @@ export interface Group {
   readonly family: 4 | 6;
 }
 
-/** Reads `224.0.0.1:25790` and `[ff02::fb]:5353`; undefined for anything else, and for what is no multicast group. */
+/**
+ * Reads `224.0.0.1:25790` and `[ff02::fb]:5353`; undefined for anything else, and for what is no multicast
+ * group.
+ */
 export function parseGroup(text: string): Group | undefined {
   const [, six, four, digits = ''] = /^(?:\[([^\]]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text) ?? [];
   const address = six ?? four ?? '';

@@ -4,7 +4,10 @@ import type { UdpIo } from './udp-io.ts';
 import { parseGroup } from './udp-listens.ts';
 import type { UdpSettings } from './udp-settings.ts';
 
-/** The sockets of one UDP endpoint: which ports are open, for how many, and which socket sends from which port. */
+/**
+ * The sockets of one UDP endpoint: which ports are open, for how many, and which socket sends from which
+ * port.
+ */
 export class UdpSockets {
   readonly #io: UdpIo;
   readonly #settings: UdpSettings;
@@ -43,7 +46,8 @@ export class UdpSockets {
   }
 
   /**
-   * Opens a port, or counts one more user of it. All families or none; a system without IPv6 has none to open.
+   * Opens a port, or counts one more user of it. All families or none; a system without IPv6 has none to
+   * open.
    *
    * @throws EndpointError FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN
    */
@@ -94,7 +98,9 @@ export class UdpSockets {
     }
   }
 
-  /** A port that a predecessor has open, as it would be opened here; the one that the system chose for 0 too. */
+  /**
+   * A port that a predecessor has open, as it would be opened here; the one that the system chose for 0 too.
+   */
   #claim(port: number, family: 4 | 6): OpenSocket | undefined {
     for (const from of this.#predecessors) {
       if (
@@ -153,7 +159,8 @@ export class UdpSockets {
 
   #closeOne(socket: OpenSocket): void {
     if (--socket.users > 0) return;
-    // Who has claimed it has it open from the commit on; where the change comes to nothing, it is given back and closed then.
+    // Who has claimed it has it open from the commit on; where the change comes to nothing, it is given back
+    // and closed then.
     if (socket.successor !== undefined) return;
     this.#closeUnused(socket);
   }
@@ -187,7 +194,10 @@ export class UdpSockets {
     }
   }
 
-  /** Joins these groups, and leaves the others. One that cannot be joined is told, and tried again at the next change. */
+  /**
+   * Joins these groups, and leaves the others. One that cannot be joined is told, and tried again at the next
+   * change.
+   */
   setGroups(groups: readonly string[]): void {
     const wanted = new Set(groups);
     for (const [text, channel] of this.#groups) {
@@ -206,7 +216,8 @@ export class UdpSockets {
         continue;
       }
       try {
-        // Bound to the group itself, so that it hears nothing else, and beside others on this machine that do the same.
+        // Bound to the group itself, so that it hears nothing else, and beside others on this machine that do
+        // the same.
         const { channel } = this.#io.open({
           family,
           address,

@@ -28,7 +28,8 @@ import { groupsOf, mistakeInGroups, opensFor } from './udp-listens.ts';
 import { readUdpSettings, type UdpSettings } from './udp-settings.ts';
 import { UdpSockets } from './udp-sockets.ts';
 
-// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each use.
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
 const { MAX_PARTS, PART_WORDS } = framesConstants;
 const { DATAGRAM_SHAPE, ERROR_SHAPE } = udpDescriptionConstants;
 const { DGRAM_LACKS } = udpDgramConstants;
@@ -36,9 +37,9 @@ const { DGRAM_LACKS } = udpDgramConstants;
 /**
  * The native piece `udp`: sockets of this machine, in the shape of the packets that they carry.
  *
- * What arrives gets the IP and UDP header that the kernel took off; what leaves is sent as its headers say. It opens a
- * socket for each `local:` port that a neighbour listens on, and for those in its settings, and joins the groups that
- * neighbours offer.
+ * A datagram that arrives gets back the IP and UDP header that the kernel took off; a frame that leaves is
+ * sent as its headers say. The piece opens a socket for each `local:` port that a neighbour listens on, and
+ * for those in its settings, and joins the groups that neighbours offer.
  */
 export class UdpPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -96,7 +97,7 @@ export class UdpPiece extends PieceBase implements Piece {
     return this.#sockets?.ports ?? [];
   }
 
-  /** Ports that these have open, bound as this one would, are taken over. */
+  /** Plans to take over the ports that these have open and bound as this piece would. */
   succeed(retiring: readonly Piece[]): void {
     this.#predecessors = retiring.filter((piece) => piece instanceof UdpPiece);
   }
@@ -105,7 +106,9 @@ export class UdpPiece extends PieceBase implements Piece {
     this.#sockets?.takeOver();
   }
 
-  /** @throws EndpointError FT_ADDON_ABSENT, FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN */
+  /**
+   * @throws EndpointError FT_ADDON_ABSENT, FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN
+   */
   override start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     try {
@@ -162,7 +165,10 @@ export class UdpPiece extends PieceBase implements Piece {
     this.#sockets?.setGroups([...this.#groups.values()].flat());
   }
 
-  /** Opens, or closes, the sockets for the ports on which a neighbour listens. The problem is an EndpointError with its code. */
+  /**
+   * Opens, or closes, the sockets for the ports on which a neighbour listens. The problem is an EndpointError
+   * with its code.
+   */
   override listening(_edge: number, stack: string, present: boolean): Problem | undefined {
     const { ports, families } = opensFor(parseStack(stack, this.#protocols), this.#settings.families);
     const opened: number[] = [];
@@ -183,7 +189,7 @@ export class UdpPiece extends PieceBase implements Piece {
     return undefined;
   }
 
-  /** Sends what waits. */
+  /** Sends the waiting frames. */
   process(_now: number, inbox: Inbox, limit: number): number {
     const count = Math.min(inbox.length, limit);
     for (let n = 0; n < count; n++) {
@@ -204,7 +210,7 @@ export class UdpPiece extends PieceBase implements Piece {
     const next = first + PART_WORDS;
     const protocol = partWords[first]! & KIND;
     if (frames.messageIds[row] !== 0) {
-      // A piece of a frame that is larger than any datagram.
+      // A fragment of a frame that is larger than any datagram.
       this.#drop(row, 'too-large');
       return;
     }
@@ -218,7 +224,8 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#drop(row, this.#io === undefined ? 'closed' : 'not-udp');
       return;
     }
-    // The kernel fills in these two headers itself: spare the checksum over the payload, where the frame is nobody else's.
+    // The kernel fills in these two headers itself: spare the checksum over the payload, where the frame is
+    // nobody else's.
     let hasLength = true;
     if (frames.references[row] === 1) {
       hasLength = (partWords[next]! & UNFINISHED) === 0;
@@ -241,7 +248,7 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#drop(row, 'malformed');
       return;
     }
-    // What a length leaves over is padding.
+    // Bytes behind the stated length are padding.
     if (hasLength) payload = told;
     const to = ip + (isIpv4 ? 16 : 24);
     if ((bytes[udp + 2]! | bytes[udp + 3]!) === 0 || isZero(bytes, to, isIpv4 ? 4 : 16)) {
@@ -271,7 +278,7 @@ export class UdpPiece extends PieceBase implements Piece {
     const shape = carried === UDP ? DATAGRAM_SHAPE : ERROR_SHAPE;
     frames.addPart(row, isIpv4 ? this.#ipv4 : this.#ipv6, start, header);
     if (shape === DATAGRAM_SHAPE) {
-      // The kernel verified the checksum and kept it to itself.
+      // The kernel verified the checksum and does not pass it on.
       frames.addPart(row, this.#udp | UNFINISHED, start + header, 8);
       frames.addPart(row, PAYLOAD, start + header + 8, length - header - 8);
     } else {
@@ -302,5 +309,5 @@ const KIND = 0xff_ffff;
 const PAYLOAD = Role.payload << 16;
 const UNFINISHED = PartMarks.unfinished << 24;
 const UDP = 17;
-/** How old the list of this machine's own addresses may be. */
+/** The largest age of the list of this machine's own addresses. */
 const OWN_ADDRESSES_MS = 5000;

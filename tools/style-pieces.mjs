@@ -38,7 +38,7 @@ export function stylePieces({ write = false, folders = FOLDERS } = {}) {
       ...linter.rules,
       style: { ...linter.rules.style, useImportType: 'off', useTemplate: 'off' },
       complexity: { noStaticOnlyClass: 'off' },
-      correctness: { noPrecisionLoss: 'off' },
+      correctness: { noPrecisionLoss: 'off', noUnusedPrivateClassMembers: 'off', noVoidTypeReturn: 'off' },
       suspicious: {
         ...linter.rules.suspicious,
         noDoubleEquals: 'off',

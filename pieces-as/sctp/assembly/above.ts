@@ -1,11 +1,20 @@
-import { Description, Outcome, PartMarks, Role, protocolNumber } from 'funnel-tunnel/as';
+import { Description, Outcome, PartMarks, protocolNumber, Role } from 'funnel-tunnel/as';
 import { store16, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
 import { Association, Associations } from './association';
 import { Carrier } from './carrier';
 import { Configuration } from './configuration';
-import { AssociationState, ChunkType, COMMON_HEADER, DATA_HEADER, FIRST_FRAGMENT, IMMEDIATE, LAST_FRAGMENT, UNORDERED } from './constants';
+import {
+  AssociationState,
+  ChunkType,
+  COMMON_HEADER,
+  DATA_HEADER,
+  FIRST_FRAGMENT,
+  IMMEDIATE,
+  LAST_FRAGMENT,
+  UNORDERED,
+} from './constants';
 import { Store } from './store';
 
 /** Frames in one call: fewer than a neighbour takes in one, so that none is lost on the way. */

@@ -58,18 +58,28 @@ export class Association {
   /** Data may be sent (RFC 9260 §6). */
   get maySend(): bool {
     const state = this.state;
-    return state == AssociationState.established || state == AssociationState.shutdownPending || state == AssociationState.shutdownReceived;
+    return (
+      state == AssociationState.established ||
+      state == AssociationState.shutdownPending ||
+      state == AssociationState.shutdownReceived
+    );
   }
 
   /** Data may be received (RFC 9260 §6). */
   get mayReceive(): bool {
     const state = this.state;
-    return state == AssociationState.established || state == AssociationState.shutdownPending || state == AssociationState.shutdownSent;
+    return (
+      state == AssociationState.established ||
+      state == AssociationState.shutdownPending ||
+      state == AssociationState.shutdownSent
+    );
   }
 
   /** New messages are taken from the upper layer. */
   get takesMessages(): bool {
-    return !this.isClosing && this.state != AssociationState.closed && this.state <= AssociationState.established;
+    return (
+      !this.isClosing && this.state != AssociationState.closed && this.state <= AssociationState.established
+    );
   }
 
   /** The path that data takes now: the primary one, or another while that is inactive (RFC 9260 §6.4). */
@@ -96,7 +106,8 @@ export class Association {
   pathTo(address: Endpoint): i32 {
     for (let i = 0; i < this.pathCount; i++) {
       const remote = this.paths[i].remote;
-      if (remote.low == address.low && remote.high == address.high && remote.isIpv6 == address.isIpv6) return i;
+      if (remote.low == address.low && remote.high == address.high && remote.isIpv6 == address.isIpv6)
+        return i;
     }
     return -1;
   }
@@ -136,7 +147,8 @@ export class Association {
   /** When something is to be done. */
   get next(): f64 {
     let next = min(this.timer, min(this.guard, this.incoming.sackAt));
-    for (let i = 0; i < this.pathCount; i++) next = min(next, min(this.paths[i].t3, this.paths[i].heartbeatAt));
+    for (let i = 0; i < this.pathCount; i++)
+      next = min(next, min(this.paths[i].t3, this.paths[i].heartbeatAt));
     return next;
   }
 }
@@ -154,7 +166,8 @@ export abstract class Associations {
   static find(localPort: u32, peerPort: u32, address: Endpoint): Association | null {
     for (let i = 0; i < Configuration.associations; i++) {
       const each = Associations.all[i];
-      if (each.state == AssociationState.closed || each.localPort != localPort || each.peerPort != peerPort) continue;
+      if (each.state == AssociationState.closed || each.localPort != localPort || each.peerPort != peerPort)
+        continue;
       if (each.pathTo(address) >= 0) return each;
     }
     return null;

@@ -1,4 +1,4 @@
-import { Description, Frame, Outcome, PartMarks, Role, protocolNumber } from 'funnel-tunnel/as';
+import { Description, Frame, Outcome, PartMarks, protocolNumber, Role } from 'funnel-tunnel/as';
 import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
 import { Udp } from 'funnel-tunnel/as/views/udp';
@@ -57,7 +57,8 @@ export abstract class Carrier {
     while (end > 0) {
       const part = frame.part(end - 1);
       if (part.role != Role.Trailer) break;
-      if (part.protocol != Carrier.ipv4 && part.protocol != Carrier.ipv6 && part.protocol != Carrier.udp) break;
+      if (part.protocol != Carrier.ipv4 && part.protocol != Carrier.ipv6 && part.protocol != Carrier.udp)
+        break;
       end--;
     }
     return end;

@@ -1,8 +1,8 @@
 import { Level, Line, Outcome } from 'funnel-tunnel/as';
 import { Above } from './above';
 import { Association } from './association';
-import { AssociationState, ChunkType } from './constants';
 import { Configuration } from './configuration';
+import { AssociationState, ChunkType } from './constants';
 import { Control } from './control';
 
 const line: Line = new Line();
@@ -11,7 +11,8 @@ const line: Line = new Line();
 export abstract class Closing {
   /** All is sent that there was: the next step of a shutdown, if one is under way. */
   static proceed(association: Association, now: f64, out: Outcome): void {
-    if (association.isClosing && association.state == AssociationState.established) association.state = AssociationState.shutdownPending;
+    if (association.isClosing && association.state == AssociationState.established)
+      association.state = AssociationState.shutdownPending;
     if (!association.outgoing.isDone) return;
     if (association.state == AssociationState.shutdownPending) {
       association.state = AssociationState.shutdownSent;
@@ -43,7 +44,14 @@ export abstract class Closing {
   }
 
   /** Ends it at once, and says so to the peer; the cause has a value of so many bytes. */
-  static abort(association: Association, cause: u32, at: usize, length: u32, why: string, out: Outcome): void {
+  static abort(
+    association: Association,
+    cause: u32,
+    at: usize,
+    length: u32,
+    why: string,
+    out: Outcome,
+  ): void {
     if (association.peerTag != 0) Control.cause(association, ChunkType.abort, cause, at, length, out);
     Closing.lose(association, why, out);
   }

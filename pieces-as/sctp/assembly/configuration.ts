@@ -3,24 +3,63 @@ import { BLOCK } from './store';
 
 export function describeSettings(d: Description): void {
   d.setting('encapsulation', Kind.Number, 'The UDP port here that carries SCTP (RFC 6951).', '9899');
-  d.setting('remote-encapsulation', Kind.Number, 'The UDP port of peers that did not come to us; 0 for SCTP on IP.', '9899');
-  d.optional('port', Kind.Number, 'A port of SCTP that takes associations, besides those that neighbours listen on.').isRepeated();
+  d.setting(
+    'remote-encapsulation',
+    Kind.Number,
+    'The UDP port of peers that did not come to us; 0 for SCTP on IP.',
+    '9899',
+  );
+  d.optional(
+    'port',
+    Kind.Number,
+    'A port of SCTP that takes associations, besides those that neighbours listen on.',
+  ).isRepeated();
   d.setting('mtu', Kind.Number, 'Bytes of the largest IP packet that is sent.', '1280');
   d.setting('associations', Kind.Number, 'Associations at a time.', '16');
   d.setting('streams', Kind.Number, 'Streams of an association in each direction.', '256');
-  d.setting('send-buffer', Kind.Number, 'Bytes of user data that wait, or are not acknowledged, in an association.', '262144');
-  d.setting('receive-buffer', Kind.Number, 'Bytes of received user data that an association keeps.', '262144');
+  d.setting(
+    'send-buffer',
+    Kind.Number,
+    'Bytes of user data that wait, or are not acknowledged, in an association.',
+    '262144',
+  );
+  d.setting(
+    'receive-buffer',
+    Kind.Number,
+    'Bytes of received user data that an association keeps.',
+    '262144',
+  );
   d.setting('max-message', Kind.Number, 'Bytes of the largest user message.', '65519');
   d.setting('rto-initial', Kind.Duration, 'The first retransmission time-out (RTO.Initial).', '1s');
   d.setting('rto-min', Kind.Duration, 'The shortest retransmission time-out (RTO.Min).', '1s');
   d.setting('rto-max', Kind.Duration, 'The longest retransmission time-out (RTO.Max).', '60s');
-  d.setting('max-retransmits', Kind.Number, 'Time-outs in a row that end an association (Association.Max.Retrans).', '10');
-  d.setting('path-max-retransmits', Kind.Number, 'Time-outs in a row that make an address inactive (Path.Max.Retrans).', '5');
-  d.setting('max-init-retransmits', Kind.Number, 'Repetitions of an INIT or COOKIE ECHO (Max.Init.Retransmits).', '8');
+  d.setting(
+    'max-retransmits',
+    Kind.Number,
+    'Time-outs in a row that end an association (Association.Max.Retrans).',
+    '10',
+  );
+  d.setting(
+    'path-max-retransmits',
+    Kind.Number,
+    'Time-outs in a row that make an address inactive (Path.Max.Retrans).',
+    '5',
+  );
+  d.setting(
+    'max-init-retransmits',
+    Kind.Number,
+    'Repetitions of an INIT or COOKIE ECHO (Max.Init.Retransmits).',
+    '8',
+  );
   d.setting('heartbeat', Kind.Duration, 'The time between heartbeats on an idle path (HB.interval).', '30s');
   d.setting('cookie-life', Kind.Duration, 'How long a cookie is good (Valid.Cookie.Life).', '60s');
   d.setting('abort-rate', Kind.Number, 'Answers in a second to packets of no association; 0 for none.', '20');
-  d.setting('notices', Kind.Boolean, 'Whether chunks that open and close associations pass up, too.', 'false');
+  d.setting(
+    'notices',
+    Kind.Boolean,
+    'Whether chunks that open and close associations pass up, too.',
+    'false',
+  );
 }
 
 /** The settings of this instance. Times are in milliseconds. */
@@ -59,13 +98,17 @@ export abstract class Configuration {
     Configuration.receiveBlocks = <u32>settings.number('receive-buffer', 8192, 1_048_576) / BLOCK;
     Configuration.maxMessage = <u32>settings.number('max-message', 1, 1_048_576);
     if (Configuration.maxMessage > Configuration.sendBlocks * BLOCK) {
-      settings.problem('max-message', 'is larger than send-buffer, so a message of that size could never be sent');
+      settings.problem(
+        'max-message',
+        'is larger than send-buffer, so a message of that size could never be sent',
+      );
     }
     Configuration.rtoMin = positive(settings, 'rto-min');
     Configuration.rtoMax = positive(settings, 'rto-max');
     Configuration.rtoInitial = positive(settings, 'rto-initial');
     if (Configuration.rtoMin > Configuration.rtoMax) settings.problem('rto-min', 'is longer than rto-max');
-    if (Configuration.rtoInitial > Configuration.rtoMax) settings.problem('rto-initial', 'is longer than rto-max');
+    if (Configuration.rtoInitial > Configuration.rtoMax)
+      settings.problem('rto-initial', 'is longer than rto-max');
     Configuration.maxRetransmits = <i32>settings.number('max-retransmits', 1, 100);
     Configuration.pathMaxRetransmits = <i32>settings.number('path-max-retransmits', 1, 100);
     Configuration.maxInitRetransmits = <i32>settings.number('max-init-retransmits', 1, 100);

@@ -92,20 +92,20 @@ export const LEAST_WINDOW: u32 = 1500;
 export const MISSES: u32 = 3;
 
 /** Whether the first TSN is before the second (RFC 9260 §1.6, RFC 1982). */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function isBefore(a: u32, b: u32): bool {
   return <i32>(a - b) < 0;
 }
 
 /** Whether the first stream sequence number is before the second. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function isBefore16(a: u32, b: u32): bool {
   return <i16>(a - b) < 0;
 }
 
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function padded(length: u32): u32 {
   return (length + 3) & ~3;

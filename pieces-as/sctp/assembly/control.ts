@@ -1,7 +1,7 @@
 import { Outcome, random } from 'funnel-tunnel/as';
 import { load64, store16, store32, store64 } from 'funnel-tunnel/as/views/bytes';
 import { Association } from './association';
-import { Cause, CHUNK_HEADER, ChunkType, ParameterType } from './constants';
+import { CHUNK_HEADER, ChunkType, ParameterType } from './constants';
 import { Incoming } from './incoming';
 import { Packet } from './packet';
 import { Path } from './path';
@@ -14,7 +14,15 @@ const SACK_BYTES: u32 = 16;
 /** Control chunks of an association, each in a packet of its own or in one that is open. */
 export abstract class Control {
   static open(association: Association, path: Path, room: u32, out: Outcome): bool {
-    return Packet.open(out, path.local, path.remote, room, association.localPort, association.peerPort, association.peerTag);
+    return Packet.open(
+      out,
+      path.local,
+      path.remote,
+      room,
+      association.localPort,
+      association.peerPort,
+      association.peerTag,
+    );
   }
 
   /** A chunk that is all header, by the current path. */

@@ -1,4 +1,4 @@
-import { State, random } from 'funnel-tunnel/as';
+import { random, State } from 'funnel-tunnel/as';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { MOST_PATHS } from './association';
 import { Configuration } from './configuration';
@@ -17,7 +17,7 @@ const digest: usize = memory.data(32, 8);
  * Our State Cookie (RFC 9260 §5.1.3): all that is needed to make the association when it comes back, sealed with a MAC, so
  * that nothing is kept before that. Only we read it, so numbers stand as they stand in memory.
  */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @unmanaged
 export class Cookie {
   private mac0: u64;
@@ -95,7 +95,12 @@ export abstract class Cookies {
 
   /** Whether a cookie was made here and is as it was; an address of any alignment. */
   static isOurs(at: usize, length: u32, now: f64): bool {
-    if (length < Cookie.bytesFor(1) || length > MOST_BYTES || length != Cookie.bytesFor(changetype<Cookie>(at).pathCount)) return false;
+    if (
+      length < Cookie.bytesFor(1) ||
+      length > MOST_BYTES ||
+      length != Cookie.bytesFor(changetype<Cookie>(at).pathCount)
+    )
+      return false;
     Cookies.renew(now);
     return Cookies.hasMac(at, length, secrets) || Cookies.hasMac(at, length, secrets + 32);
   }

@@ -7,13 +7,13 @@ export function prepareCrc32c(): void {
   for (let n: u32 = 0; n < 256; n++) {
     let value = n;
     for (let bit = 0; bit < 8; bit++) value = (value & 1) != 0 ? (value >> 1) ^ POLYNOMIAL : value >> 1;
-    store<u32>(tables + (<usize>n << 2), value);
+    store<u32>(tables + ((<usize>n) << 2), value);
   }
   for (let n: u32 = 0; n < 256; n++) {
-    let value = load<u32>(tables + (<usize>n << 2));
+    let value = load<u32>(tables + ((<usize>n) << 2));
     for (let table: usize = 1; table < 8; table++) {
-      value = (value >> 8) ^ load<u32>(tables + (<usize>(value & 0xff) << 2));
-      store<u32>(tables + (table << 10) + (<usize>n << 2), value);
+      value = (value >> 8) ^ load<u32>(tables + ((<usize>(value & 0xff)) << 2));
+      store<u32>(tables + (table << 10) + ((<usize>n) << 2), value);
     }
   }
 }
@@ -26,8 +26,14 @@ export function addToCrc32c(crc: u32, at: usize, length: u32): u32 {
     const low = <u32>bytes ^ crc;
     const high = <u32>(bytes >> 32);
     crc =
-      entry(7, low) ^ entry(6, low >> 8) ^ entry(5, low >> 16) ^ entry(4, low >> 24) ^
-      entry(3, high) ^ entry(2, high >> 8) ^ entry(1, high >> 16) ^ entry(0, high >> 24);
+      entry(7, low) ^
+      entry(6, low >> 8) ^
+      entry(5, low >> 16) ^
+      entry(4, low >> 24) ^
+      entry(3, high) ^
+      entry(2, high >> 8) ^
+      entry(1, high >> 16) ^
+      entry(0, high >> 24);
     at += 8;
   }
   while (at < end) crc = (crc >> 8) ^ entry(0, crc ^ <u32>load<u8>(at++));
@@ -51,8 +57,8 @@ export function isSealed(at: usize, length: u32): bool {
   return load<u32>(at, 8) == ~addToCrc32c(beyond, at + 12, length - 12);
 }
 
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 function entry(table: usize, index: u32): u32 {
-  return load<u32>(tables + (table << 10) + (<usize>(index & 0xff) << 2));
+  return load<u32>(tables + (table << 10) + ((<usize>(index & 0xff)) << 2));
 }

@@ -6,7 +6,15 @@ import { Association, Associations, MOST_COOKIE, MOST_PATHS } from './associatio
 import { Carrier } from './carrier';
 import { Closing } from './closing';
 import { Configuration } from './configuration';
-import { AssociationState, Cause, CHUNK_HEADER, ChunkType, INIT_BYTES, LEAST_WINDOW, ParameterType } from './constants';
+import {
+  AssociationState,
+  Cause,
+  CHUNK_HEADER,
+  ChunkType,
+  INIT_BYTES,
+  LEAST_WINDOW,
+  ParameterType,
+} from './constants';
 import { Control } from './control';
 import { Cookie, Cookies } from './cookie';
 import { Initiation } from './initiation';
@@ -27,7 +35,14 @@ const MOST_STALE: i32 = 2;
 /** The set-up of associations (RFC 9260 §5). */
 export abstract class Handshake {
   /** Begins an association with a peer; null where there is no room for one. */
-  static associate(localPort: u32, peerPort: u32, remote: Endpoint, local: Endpoint, now: f64, out: Outcome): Association | null {
+  static associate(
+    localPort: u32,
+    peerPort: u32,
+    remote: Endpoint,
+    local: Endpoint,
+    now: f64,
+    out: Outcome,
+  ): Association | null {
     const association = Associations.free();
     if (association === null) return null;
     association.close();
@@ -47,13 +62,14 @@ export abstract class Handshake {
   static newTag(): u32 {
     const bits = random();
     const tag = <u32>bits;
-    return tag != 0 ? tag : (<u32>(bits >> 32) | 1);
+    return tag != 0 ? tag : <u32>(bits >> 32) | 1;
   }
 
   static sendInit(association: Association, moreLife: u32, out: Outcome): void {
     const length = INIT_BYTES + ADDRESS_TYPES + (moreLife > 0 ? PRESERVATIVE : 0);
     const path = association.current;
-    if (!Packet.open(out, path.local, path.remote, length, association.localPort, association.peerPort, 0)) return;
+    if (!Packet.open(out, path.local, path.remote, length, association.localPort, association.peerPort, 0))
+      return;
     const at = Packet.chunk(ChunkType.init, 0, length);
     Handshake.putFixed(at, association.localTag, association.initialTsn);
     store16(at + 16, ParameterType.addressTypes);
@@ -69,7 +85,14 @@ export abstract class Handshake {
   }
 
   /** An INIT came, alone and with tag 0, to a port; `association` is the one that there is with its sender. */
-  static takeInit(association: Association | null, chunk: usize, length: u32, isListening: bool, now: f64, out: Outcome): i32 {
+  static takeInit(
+    association: Association | null,
+    chunk: usize,
+    length: u32,
+    isListening: bool,
+    now: f64,
+    out: Outcome,
+  ): i32 {
     if (!Initiation.read(chunk, length)) return Reason.badParameter;
     if (Initiation.tag == 0) return Reason.badParameter;
     if (Initiation.hasHostName) {
@@ -148,7 +171,11 @@ export abstract class Handshake {
     memory.copy(association.cookie, Initiation.cookieAt, Initiation.cookieLength);
     association.cookieLength = Initiation.cookieLength;
     Handshake.addAddresses(association);
-    association.outgoing.open(min(Configuration.streams, Initiation.inStreams), association.initialTsn, Initiation.window);
+    association.outgoing.open(
+      min(Configuration.streams, Initiation.inStreams),
+      association.initialTsn,
+      Initiation.window,
+    );
     association.incoming.open(min(Configuration.streams, Initiation.outStreams), Initiation.tsn);
     association.state = AssociationState.cookieEchoed;
     association.repeats = 0;
@@ -165,17 +192,33 @@ export abstract class Handshake {
     memory.copy(Packet.chunk(ChunkType.cookieEcho, 0, bytes), association.cookie, association.cookieLength);
     for (let i = 0; hasErrors && i < Initiation.unrecognisedCount; i++) {
       const parameter = Initiation.unrecognisedAt(i);
-      Control.addCause(ChunkType.error, 0, Cause.unrecognisedParameters, parameter, Initiation.bytesOf(parameter));
+      Control.addCause(
+        ChunkType.error,
+        0,
+        Cause.unrecognisedParameters,
+        parameter,
+        Initiation.bytesOf(parameter),
+      );
     }
     Packet.send(out);
   }
 
   /** A COOKIE ECHO came, as the first chunk of a packet with this tag. Sets `made` to the association it is for. */
-  static takeCookieEcho(found: Association | null, tag: u32, at: usize, length: u32, localPort: u32, peerPort: u32, now: f64, out: Outcome): i32 {
+  static takeCookieEcho(
+    found: Association | null,
+    tag: u32,
+    at: usize,
+    length: u32,
+    localPort: u32,
+    peerPort: u32,
+    now: f64,
+    out: Outcome,
+  ): i32 {
     Handshake.made = null;
     if (!Cookies.isOurs(at, length, now)) return Reason.badCookie;
     const cookie = changetype<Cookie>(at);
-    if (cookie.localTag != tag || <u32>cookie.localPort != localPort || <u32>cookie.peerPort != peerPort) return Reason.badCookie;
+    if (cookie.localTag != tag || <u32>cookie.localPort != localPort || <u32>cookie.peerPort != peerPort)
+      return Reason.badCookie;
     const isBoth = found !== null && found.localTag == cookie.localTag && found.peerTag == cookie.peerTag;
     const staleness = Cookies.staleness(cookie, now);
     if (staleness > 0 && !isBoth) {
@@ -212,7 +255,10 @@ export abstract class Handshake {
       Handshake.meet(found, cookie, now, out);
       return Reason.handshake;
     }
-    const isTied = found.localTieTag != 0 && found.localTieTag == cookie.localTieTag && found.peerTieTag == cookie.peerTieTag;
+    const isTied =
+      found.localTieTag != 0 &&
+      found.localTieTag == cookie.localTieTag &&
+      found.peerTieTag == cookie.peerTieTag;
     if (isPeer || !isTied) return Reason.wrongState;
     return Handshake.restart(found, cookie, now, out);
   }
@@ -304,11 +350,19 @@ export abstract class Handshake {
     Above.notice(association, ChunkType.cookieAck, out);
   }
 
-  private static sendInitAck(tag: u32, tsn: u32, localTieTag: u32, peerTieTag: u32, now: f64, out: Outcome): void {
+  private static sendInitAck(
+    tag: u32,
+    tsn: u32,
+    localTieTag: u32,
+    peerTieTag: u32,
+    now: f64,
+    out: Outcome,
+  ): void {
     const pathCount = Handshake.chooseAddresses();
     const cookieBytes = Cookie.bytesFor(pathCount);
     let length = INIT_BYTES + CHUNK_HEADER + cookieBytes;
-    for (let i = 0; i < Initiation.unrecognisedCount; i++) length += CHUNK_HEADER + Initiation.bytesOf(Initiation.unrecognisedAt(i));
+    for (let i = 0; i < Initiation.unrecognisedCount; i++)
+      length += CHUNK_HEADER + Initiation.bytesOf(Initiation.unrecognisedAt(i));
     if (!OutOfTheBlue.open(Initiation.tag, length, out)) return;
     const at = Packet.chunk(ChunkType.initAck, 0, length);
     Handshake.putFixed(at, tag, tsn);
@@ -340,7 +394,15 @@ export abstract class Handshake {
     return <u32>count + 1;
   }
 
-  private static bake(at: usize, pathCount: u32, tag: u32, tsn: u32, localTieTag: u32, peerTieTag: u32, now: f64): void {
+  private static bake(
+    at: usize,
+    pathCount: u32,
+    tag: u32,
+    tsn: u32,
+    localTieTag: u32,
+    peerTieTag: u32,
+    now: f64,
+  ): void {
     const cookie = Cookies.begin(at, pathCount);
     cookie.localTag = tag;
     cookie.peerTag = Initiation.tag;

@@ -3,7 +3,19 @@ import { load16, load32, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Association, Associations } from './association';
 import { Carrier } from './carrier';
 import { Closing } from './closing';
-import { AssociationState, Cause, CHUNK_HEADER, ChunkType, COMMON_HEADER, DATA_HEADER, IMMEDIATE, INIT_BYTES, padded, ParameterType, REFLECTED_TAG } from './constants';
+import {
+  AssociationState,
+  Cause,
+  CHUNK_HEADER,
+  ChunkType,
+  COMMON_HEADER,
+  DATA_HEADER,
+  IMMEDIATE,
+  INIT_BYTES,
+  ParameterType,
+  padded,
+  REFLECTED_TAG,
+} from './constants';
 import { Control } from './control';
 import { isSealed } from './crc32c';
 import { Handshake } from './handshake';
@@ -36,7 +48,8 @@ export abstract class Inbound {
   }
 
   private static process(frame: Frame, out: Outcome): void {
-    if (!Carrier.read(frame, out) || Carrier.length < COMMON_HEADER + CHUNK_HEADER) return Inbound.note(Reason.malformed);
+    if (!Carrier.read(frame, out) || Carrier.length < COMMON_HEADER + CHUNK_HEADER)
+      return Inbound.note(Reason.malformed);
     const at = Carrier.at;
     const length = Carrier.length;
     if (!isSealed(at, length)) return Inbound.note(Reason.badChecksum);
@@ -45,7 +58,8 @@ export abstract class Inbound {
     if (peerPort == 0 || localPort == 0) return Inbound.note(Reason.malformed);
     const first = at + COMMON_HEADER;
     const firstLength = load16(first + 2);
-    if (firstLength < CHUNK_HEADER || COMMON_HEADER + firstLength > length) return Inbound.note(Reason.badChunk);
+    if (firstLength < CHUNK_HEADER || COMMON_HEADER + firstLength > length)
+      return Inbound.note(Reason.badChunk);
     Inbound.tag = load32(at + 4);
     OutOfTheBlue.localPort = localPort;
     OutOfTheBlue.peerPort = peerPort;
@@ -60,7 +74,16 @@ export abstract class Inbound {
   private static takeInit(chunk: usize, length: u32, packet: u32, out: Outcome): void {
     if (Inbound.tag != 0) return Inbound.note(Reason.badTag);
     if (length < INIT_BYTES || COMMON_HEADER + padded(length) < packet) return Inbound.note(Reason.badChunk);
-    Inbound.note(Handshake.takeInit(Inbound.association, chunk, length, Ports.isOpen(OutOfTheBlue.localPort), Inbound.now, out));
+    Inbound.note(
+      Handshake.takeInit(
+        Inbound.association,
+        chunk,
+        length,
+        Ports.isOpen(OutOfTheBlue.localPort),
+        Inbound.now,
+        out,
+      ),
+    );
   }
 
   /** Whether the tag is that of an association (RFC 9260 §8.5); what belongs to none is dealt with here (§8.4). */
@@ -69,7 +92,14 @@ export abstract class Inbound {
     const association = Inbound.association;
     if (type == ChunkType.cookieEcho) {
       const reason = Handshake.takeCookieEcho(
-        association, tag, first + CHUNK_HEADER, length - CHUNK_HEADER, OutOfTheBlue.localPort, OutOfTheBlue.peerPort, Inbound.now, out,
+        association,
+        tag,
+        first + CHUNK_HEADER,
+        length - CHUNK_HEADER,
+        OutOfTheBlue.localPort,
+        OutOfTheBlue.peerPort,
+        Inbound.now,
+        out,
       );
       Inbound.note(reason);
       Inbound.association = Handshake.made;
@@ -84,7 +114,9 @@ export abstract class Inbound {
     if (type == ChunkType.abort || type == ChunkType.shutdownComplete) {
       // RFC 9260 §8.5.1 B and C: our tag, or the peer's where the T bit says so.
       const isReflected = (load<u8>(first, 1) & <u8>REFLECTED_TAG) != 0;
-      const isRight = isReflected ? association.peerTag != 0 && tag == association.peerTag : tag == association.localTag;
+      const isRight = isReflected
+        ? association.peerTag != 0 && tag == association.peerTag
+        : tag == association.localTag;
       // Before the peer's tag is known, it can only reflect ours in answer to an INIT.
       if (!isRight) Inbound.note(Reason.badTag);
       return isRight;
@@ -242,7 +274,15 @@ export abstract class Inbound {
     const flags = <u32>load<u8>(chunk, 1);
     const sid = load16(chunk + 8);
     const bytes = length - DATA_HEADER;
-    const reason = association.incoming.take(tsn, sid, load16(chunk + 10), load32(chunk + 12), flags, chunk + DATA_HEADER, bytes);
+    const reason = association.incoming.take(
+      tsn,
+      sid,
+      load16(chunk + 10),
+      load32(chunk + 12),
+      flags,
+      chunk + DATA_HEADER,
+      bytes,
+    );
     Inbound.note(reason);
     if (reason == Reason.violation) return Inbound.abortViolation('its fragments contradict each other', out);
     Inbound.hasData = true;
@@ -272,9 +312,18 @@ export abstract class Inbound {
   }
 
   private static takeHeartbeat(association: Association, value: usize, bytes: u32, out: Outcome): void {
-    if (association.state < AssociationState.cookieEchoed || association.state == AssociationState.shutdownAckSent) return Inbound.note(Reason.wrongState);
+    if (
+      association.state < AssociationState.cookieEchoed ||
+      association.state == AssociationState.shutdownAckSent
+    )
+      return Inbound.note(Reason.wrongState);
     // Its one parameter goes back as it is, to where it came from (RFC 9260 §8.3).
-    if (bytes < 4 || load16(value) != ParameterType.heartbeatInfo || padded(load16(value + 2)) != padded(bytes)) return Inbound.note(Reason.badParameter);
+    if (
+      bytes < 4 ||
+      load16(value) != ParameterType.heartbeatInfo ||
+      padded(load16(value + 2)) != padded(bytes)
+    )
+      return Inbound.note(Reason.badParameter);
     Inbound.note(Reason.control);
     if (!OutOfTheBlue.open(association.peerTag, CHUNK_HEADER + bytes, out)) return;
     memory.copy(Packet.chunk(ChunkType.heartbeatAck, 0, CHUNK_HEADER + bytes), value, bytes);
@@ -311,25 +360,35 @@ export abstract class Inbound {
 
   private static takeShutdown(association: Association, value: usize, bytes: u32, out: Outcome): void {
     if (bytes != 4) return Inbound.note(Reason.badChunk);
-    if (!association.isOpen || association.state == AssociationState.shutdownAckSent) return Inbound.note(Reason.wrongState);
+    if (!association.isOpen || association.state == AssociationState.shutdownAckSent)
+      return Inbound.note(Reason.wrongState);
     const reason = Sack.takeCumulative(association, load32(value), Inbound.now);
     Inbound.note(reason);
-    if (reason == Reason.violation) return Inbound.abortViolation('its SHUTDOWN acknowledged what was not sent', out);
+    if (reason == Reason.violation)
+      return Inbound.abortViolation('its SHUTDOWN acknowledged what was not sent', out);
     // Where both closed at once, each answers the other (RFC 9260 §9.2).
-    if (association.state == AssociationState.shutdownSent) Closing.answerShutdown(association, Inbound.now, out);
+    if (association.state == AssociationState.shutdownSent)
+      Closing.answerShutdown(association, Inbound.now, out);
     else association.state = AssociationState.shutdownReceived;
   }
 
   private static takeShutdownAck(association: Association, out: Outcome): void {
     const state = association.state;
-    if (state != AssociationState.shutdownSent && state != AssociationState.shutdownAckSent) return Inbound.note(Reason.wrongState);
+    if (state != AssociationState.shutdownSent && state != AssociationState.shutdownAckSent)
+      return Inbound.note(Reason.wrongState);
     Inbound.stop(Reason.closing);
     Control.bare(association, ChunkType.shutdownComplete, out);
     Closing.complete(association, out);
   }
 
   /** The two highest bits of an unknown type say what to do (RFC 9260 §3.2). */
-  private static takeUnknown(association: Association, chunk: usize, type: u32, length: u32, out: Outcome): void {
+  private static takeUnknown(
+    association: Association,
+    chunk: usize,
+    type: u32,
+    length: u32,
+    out: Outcome,
+  ): void {
     if ((type & 0x80) == 0) Inbound.isOver = true;
     Inbound.note(Reason.unknownChunk);
     if ((type & 0x40) == 0 || !association.isOpen) return;
@@ -350,6 +409,7 @@ export abstract class Inbound {
   /** The packet ends for the first loss that was noted, else for data, else for what was noted first. */
   private static note(reason: i32): void {
     const before = Inbound.reason;
-    if (before < 0 || (before < Reason.notJoined && (reason >= Reason.notJoined || reason == Reason.data))) Inbound.reason = reason;
+    if (before < 0 || (before < Reason.notJoined && (reason >= Reason.notJoined || reason == Reason.data)))
+      Inbound.reason = reason;
   }
 }

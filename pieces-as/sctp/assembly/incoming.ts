@@ -1,6 +1,14 @@
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
-import { FIRST_FRAGMENT, isBefore, isBefore16, LAST_FRAGMENT, MAX_BURST, SACK_DELAY_MS, UNORDERED } from './constants';
+import {
+  FIRST_FRAGMENT,
+  isBefore,
+  isBefore16,
+  LAST_FRAGMENT,
+  MAX_BURST,
+  SACK_DELAY_MS,
+  UNORDERED,
+} from './constants';
 import { Reason } from './reasons';
 import { BLOCK, Chunk, Store } from './store';
 
@@ -44,7 +52,7 @@ export class Incoming {
   private readonly expected: StaticArray<u16> = new StaticArray<u16>(<i32>Configuration.streams);
   private readonly waiting: StaticArray<u16> = new StaticArray<u16>(<i32>Configuration.streams);
   /** Heads of chains of complete messages that wait for their turn, by stream and sequence number. */
-  private readonly chains: usize = heap.alloc(<usize>Incoming.chainCount << 2);
+  private readonly chains: usize = heap.alloc((<usize>Incoming.chainCount) << 2);
 
   private static get chainCount(): u32 {
     let count: u32 = 64;
@@ -64,9 +72,9 @@ export class Incoming {
     this.duplicates = 0;
     memory.fill(this.map, 0, MAP << 2);
     memory.fill(this.bits, 0, MAP >> 3);
-    memory.fill(changetype<usize>(this.expected), 0, <usize>Configuration.streams << 1);
-    memory.fill(changetype<usize>(this.waiting), 0, <usize>Configuration.streams << 1);
-    memory.fill(this.chains, 0, <usize>Incoming.chainCount << 2);
+    memory.fill(changetype<usize>(this.expected), 0, (<usize>Configuration.streams) << 1);
+    memory.fill(changetype<usize>(this.waiting), 0, (<usize>Configuration.streams) << 1);
+    memory.fill(this.chains, 0, (<usize>Incoming.chainCount) << 2);
   }
 
   /** Lets go of all that is kept. */
@@ -78,13 +86,13 @@ export class Incoming {
     }
     while (this.readyHead != 0) this.freeMessage(this.popReady());
     for (let i: u32 = 0; i < Incoming.chainCount; i++) {
-      let number = load<u32>(this.chains + (<usize>i << 2));
+      let number = load<u32>(this.chains + ((<usize>i) << 2));
       while (number != 0) {
         const next = Store.chunk(number).link;
         this.freeMessage(number);
         number = next;
       }
-      store<u32>(this.chains + (<usize>i << 2), 0);
+      store<u32>(this.chains + ((<usize>i) << 2), 0);
     }
     this.used = 0;
   }
@@ -94,7 +102,7 @@ export class Incoming {
     const limit = Configuration.receiveBlocks;
     if (this.used >= limit) return 0;
     const left = (limit - this.used) * BLOCK;
-    return left < min(Configuration.mtu, limit * BLOCK / 4) ? 0 : left;
+    return left < min(Configuration.mtu, (limit * BLOCK) / 4) ? 0 : left;
   }
 
   /** A packet with data was taken (RFC 9260 §6.2): every second is acknowledged at once, and others soon. */
@@ -126,7 +134,8 @@ export class Incoming {
     }
     const blocks = Store.blocksFor(length);
     // Without a window only what fills a gap is taken.
-    const limit = Configuration.receiveBlocks + (isBefore(tsn, this.highest) || this.window > 0 ? RESERVE : 0);
+    const limit =
+      Configuration.receiveBlocks + (isBefore(tsn, this.highest) || this.window > 0 ? RESERVE : 0);
     if (this.used + blocks > limit) {
       this.isSackDue = true;
       return Reason.noBuffer;
@@ -156,7 +165,10 @@ export class Incoming {
     this.freeMessage(this.popReady());
     // Where the peer stood before a closed window, it hears that there is room again, but not of every little.
     const window = this.window;
-    if (this.announced < Configuration.receiveBlocks * BLOCK / 2 && window >= this.announced + MAX_BURST * Configuration.mtu) {
+    if (
+      this.announced < (Configuration.receiveBlocks * BLOCK) / 2 &&
+      window >= this.announced + MAX_BURST * Configuration.mtu
+    ) {
       this.isSackDue = true;
     }
   }
@@ -208,21 +220,21 @@ export class Incoming {
     state.bytes(changetype<usize>(this.expected), streams << 1);
   }
 
-  // @ts-ignore: decorator
+  // @ts-expect-error: decorator
   @inline
   private entry(tsn: u32): u32 {
-    return load<u32>(this.map + (<usize>(tsn & (MAP - 1)) << 2));
+    return load<u32>(this.map + ((<usize>(tsn & (MAP - 1))) << 2));
   }
 
-  // @ts-ignore: decorator
+  // @ts-expect-error: decorator
   @inline
   private setEntry(tsn: u32, value: u32): void {
-    store<u32>(this.map + (<usize>(tsn & (MAP - 1)) << 2), value);
+    store<u32>(this.map + ((<usize>(tsn & (MAP - 1))) << 2), value);
   }
 
   private setBit(tsn: u32, value: bool): void {
-    const at = this.bits + (<usize>(tsn & (MAP - 1)) >> 6 << 3);
-    const bit: u64 = <u64>1 << (tsn & 63);
+    const at = this.bits + ((<usize>(tsn & (MAP - 1)) >> 6) << 3);
+    const bit: u64 = (<u64>1) << (tsn & 63);
     store<u64>(at, value ? load<u64>(at) | bit : load<u64>(at) & ~bit);
   }
 
@@ -231,7 +243,7 @@ export class Incoming {
     let offset = from;
     while (offset <= last) {
       const tsn = this.cumulative + offset;
-      let word = load<u64>(this.bits + (<usize>(tsn & (MAP - 1)) >> 6 << 3));
+      let word = load<u64>(this.bits + ((<usize>(tsn & (MAP - 1)) >> 6) << 3));
       if (!wanted) word = ~word;
       word >>= <u64>(tsn & 63);
       if (word != 0) return min(offset + <u32>ctz<u64>(word), last + 1);
@@ -347,7 +359,7 @@ export class Incoming {
 
   private chainOf(sid: u32, ssn: u32): usize {
     const hash = (sid * 0x9e37_79b1) ^ (ssn * 0x85eb_ca6b);
-    return this.chains + (<usize>((hash >> 8) & (Incoming.chainCount - 1)) << 2);
+    return this.chains + ((<usize>((hash >> 8) & (Incoming.chainCount - 1))) << 2);
   }
 
   private unchain(sid: u16, ssn: u16): u32 {

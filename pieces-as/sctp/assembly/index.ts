@@ -2,8 +2,9 @@
  * sctp: SCTP as a component, over UDP or on IP, for machines whose kernel has none
  *
  * PURPOSE
- *   Opens associations to peers, or takes theirs, and carries messages on many streams: reliably, each stream in its own order. Peers
- *   are this piece, usrsctp, and the SCTP of any kernel that has the encapsulation in UDP of RFC 6951.
+ *   Opens associations to peers, or takes theirs, and carries messages on many streams: reliably, each stream
+ *   in its own order. Peers are this piece, usrsctp, and the SCTP of any kernel that has the encapsulation in
+ *   UDP of RFC 6951.
  *
  * EDGES AND SHAPES
  *
@@ -11,40 +12,48 @@
  *   streams (up) ─┤  sctp  ├─ carrier (down)
  *                 └────────┘
  *
- *   streams   ip/sctp, whole frames: messages, as packets with one DATA chunk each. A neighbour that wants one port and one payload
- *             protocol takes ip/sctp/local:PORT/sctp-data/PPID; the ports on which neighbours listen take associations
- *   carrier   ip/udp/local:ENCAPSULATION, whole frames: packets in UDP. Or ip/sctp, whole frames: packets on IP, of a raw socket
+ *   streams   ip/sctp, whole frames: messages, as packets with one DATA chunk each. A neighbour that wants
+ *             one port and one payload protocol takes ip/sctp/local:PORT/sctp-data/PPID; the ports on which
+ *             neighbours listen take associations
+ *   carrier   ip/udp/local:ENCAPSULATION, whole frames: packets in UDP. Or ip/sctp, whole frames: packets on
+ *             IP, of a raw socket
  *
- *   `streams` has `reliable`, `ordered`, `duplicate-free` and `framed`, with sizes of up to max-message. `carrier` requires sizes of mtu.
- *   What the carrier has of `encrypted` and `authenticated`, `streams` has too.
+ *   `streams` has `reliable`, `ordered`, `duplicate-free` and `framed`, with sizes of up to max-message.
+ *   `carrier` requires sizes of mtu. What the carrier has of `encrypted` and `authenticated`, `streams` has
+ *   too.
  *
  * FRAMES ON `streams`
- *   Down: the addresses of IP, the ports of SCTP, and one chunk. DATA is a message: stream, payload protocol (PPID) and the flags U
- *   (unordered) and I (acknowledge at once) count, and a message to a peer with which there is no association opens one. INIT opens
- *   one without a message; SHUTDOWN closes one when all is delivered, ABORT at once.
- *   Up: DATA with a whole message, both flags of fragments set. With `notices` also COOKIE ACK when an association is open, SHUTDOWN
- *   COMPLETE when it was closed, and ABORT when it was lost.
+ *   Down: the addresses of IP, the ports of SCTP, and one chunk. DATA is a message: stream, payload protocol
+ *   (PPID) and the flags U (unordered) and I (acknowledge at once) count, and a message to a peer with which
+ *   there is no association opens one. INIT opens one without a message; SHUTDOWN closes one when all is
+ *   delivered, ABORT at once. Up: DATA with a whole message, both flags of fragments set. With `notices` also
+ *   COOKIE ACK when an association is open, SHUTDOWN COMPLETE when it was closed, and ABORT when it was lost.
  *
  * SETTINGS
- *   encapsulation         the UDP port here; default 9899
- *   remote-encapsulation  the UDP port of peers that did not come to us, 0 for SCTP on IP; default 9899. Afterwards it is the port
- *                         that the last packet with the right verification tag came from
- *   port                  a port of SCTP that takes associations, besides those that neighbours listen on; may be repeated
- *   mtu                   bytes of the largest IP packet that is sent, 576 to 9000; default 1280
- *   associations          how many at a time, 1 to 64; default 16
- *   streams               streams of an association in each direction, 1 to 65535; default 256
- *   send-buffer           bytes of user data that wait or are not acknowledged, in an association; default 262144
- *   receive-buffer        bytes of received user data that an association keeps; default 262144
- *   max-message           bytes of the largest message, no more than send-buffer; default 65519
- *   rto-initial, rto-min, rto-max       RTO.Initial, RTO.Min, RTO.Max of RFC 9260 §16; default 1s, 1s, 60s
- *   max-retransmits, path-max-retransmits, max-init-retransmits
- *                         Association.Max.Retrans, Path.Max.Retrans, Max.Init.Retransmits; default 10, 5, 8
- *   heartbeat             HB.interval; default 30s
- *   cookie-life           Valid.Cookie.Life; default 60s
- *   abort-rate            answers in a second to packets of no association, 0 for none; default 20
- *   notices               whether chunks that tell of associations pass up; default false
+ *   encapsulation              the UDP port of this side; default 9899
+ *   remote-encapsulation       the UDP port of peers that this side contacts first, 0 for SCTP on IP; default
+ *                              9899. Afterwards it is the port of the last packet with the right verification
+ *                              tag
+ *   port                       a port of SCTP that takes associations, besides those that neighbours listen
+ *                              on; may be repeated
+ *   mtu                        bytes of the largest IP packet that is sent, 576 to 9000; default 1280
+ *   associations               most associations at a time, 1 to 64; default 16
+ *   streams                    streams of an association in each direction, 1 to 65535; default 256
+ *   send-buffer                bytes of waiting or unacknowledged user data of an association; default 262144
+ *   receive-buffer             bytes of received user data that an association keeps; default 262144
+ *   max-message                bytes of the largest message, no more than send-buffer; default 65519
+ *   rto-initial                RTO.Initial of RFC 9260 §16; default 1s
+ *   rto-min                    RTO.Min; default 1s
+ *   rto-max                    RTO.Max; default 60s
+ *   max-retransmits            Association.Max.Retrans; default 10
+ *   path-max-retransmits       Path.Max.Retrans; default 5
+ *   max-init-retransmits       Max.Init.Retransmits; default 8
+ *   heartbeat                  HB.interval; default 30s
+ *   cookie-life                Valid.Cookie.Life; default 60s
+ *   abort-rate                 answers in a second to packets of no association, 0 for none; default 20
+ *   notices                    pass up the chunks that report the state of associations; default false
  *
- * COUNTERS AND DROP REASONS
+ * COUNTERS AND REASONS
  *   A packet is counted for the first thing that is wrong in it, else as data, else for its first chunk.
  *   No loss:
  *     accepted              a message, or what opens or closes an association, was taken from above
@@ -68,27 +77,44 @@
  *     out-of-the-blue       a packet of no association
  *     wrong-state           a chunk that the state of the association does not allow
  *     unknown-chunk         a type of chunk that is not known here
- *     violation             the association was aborted for it: fragments that contradict each other, an acknowledgement of what was
- *                           never sent, a chunk without data, a restart with new addresses
+ *     violation             the association was aborted for it: fragments that contradict each other, an
+ *                           acknowledgement of what was never sent, a chunk without data, a restart with new
+ *                           addresses
  *     invalid-stream        a stream that there is not
  *     no-buffer             received data for which there is no room
  *     beyond-window         a TSN more than 4096 beyond the last in sequence
  *     bad-message           from above: headers or a chunk that cannot be
  *     too-large             from above: more than max-message, or a message in pieces
  *     send-buffer-full      from above: there is no room
- *     too-many-associations there is no room for another
+ *     too-many-associations  there is no room for another
  *     shutting-down         from above: the association is being closed
  *
  * WHAT IT DOES NOT DO
- *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It does not look at ICMP, and does not search for
- *   the path's MTU: `mtu` must fit. No partial reliability, interleaving, stream reset, authentication, dynamic addresses, ECN. What
- *   was sent on an association that is lost is not told by message; the log says how many there were. It encrypts nothing: whoever
- *   sees the packets can forge them.
+ *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It does not look at
+ *   ICMP, and does not search for the path's MTU: `mtu` must fit. No partial reliability, interleaving,
+ *   stream reset, authentication, dynamic addresses, ECN. What was sent on an association that is lost is not
+ *   told by message; the log says how many there were. It encrypts nothing: whoever sees the packets can
+ *   forge them.
  *
  * SPECIFICATION
  *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP.
  */
-import { Batch, Description, Direction, Joining, Outcome, Piece, Reach, Settings, State, Text, ValueCase, Wish, describedEdge, edgeOf } from 'funnel-tunnel/as';
+import {
+  Batch,
+  Description,
+  Direction,
+  describedEdge,
+  edgeOf,
+  Joining,
+  Outcome,
+  Piece,
+  Reach,
+  Settings,
+  State,
+  Text,
+  ValueCase,
+  Wish,
+} from 'funnel-tunnel/as';
 import { Above } from './above';
 import { Associations } from './association';
 import { Carrier } from './carrier';
@@ -131,7 +157,8 @@ class Sctp extends Piece {
       .shape('ip/sctp', Direction.Down, Reach.WholeFrame)
       .wishBound(Wish.Required, 'size', ValueCase.AtLeast, Configuration.mtu);
     // What is sent is put together anew: nothing of one side is parsed as on the other.
-    for (let shape: u16 = 0; shape < 2; shape++) d.curve(STREAMS, 0, CARRIER, shape).isOpaque().keeps('encrypted').keeps('authenticated');
+    for (let shape: u16 = 0; shape < 2; shape++)
+      d.curve(STREAMS, 0, CARRIER, shape).isOpaque().keeps('encrypted').keeps('authenticated');
   }
 
   start(now: f64, settings: Settings): void {
@@ -141,7 +168,9 @@ class Sctp extends Piece {
     Initiation.start();
     Cookies.start(now);
     Ports.start(settings);
-    Store.start(<u32>Configuration.associations * (Configuration.sendBlocks + Configuration.receiveBlocks + RESERVE));
+    Store.start(
+      <u32>Configuration.associations * (Configuration.sendBlocks + Configuration.receiveBlocks + RESERVE),
+    );
     Associations.start();
   }
 
@@ -150,14 +179,14 @@ class Sctp extends Piece {
     else Above.edge = joining.edge;
   }
 
-  leave(edge: u16, shape: u16): void {
+  leave(_edge: u16, _shape: u16): void {
     if (edgeOf(CARRIER) < 0) Carrier.edge = -1;
     if (edgeOf(STREAMS) < 0) Above.edge = -1;
     if (Carrier.edge < 0) Carrier.isFull = false;
     if (Above.edge < 0) Above.isFull = false;
   }
 
-  listening(edge: u16, stack: Text, present: bool): string | null {
+  listening(_edge: u16, stack: Text, present: bool): string | null {
     Ports.listen(stack, present);
     return null;
   }

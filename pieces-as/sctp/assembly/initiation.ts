@@ -1,7 +1,7 @@
 import { load16, load32 } from 'funnel-tunnel/as/views/bytes';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { MOST_PATHS } from './association';
-import { INIT_BYTES, padded, ParameterType } from './constants';
+import { INIT_BYTES, ParameterType, padded } from './constants';
 
 const MOST_UNRECOGNISED: i32 = 8;
 

@@ -8,7 +8,15 @@ import { Body } from './body';
 import { Carrier } from './carrier';
 import { Closing } from './closing';
 import { Configuration } from './configuration';
-import { Cause, CHUNK_HEADER, ChunkType, COMMON_HEADER, DATA_HEADER, IMMEDIATE, UNORDERED } from './constants';
+import {
+  Cause,
+  CHUNK_HEADER,
+  ChunkType,
+  COMMON_HEADER,
+  DATA_HEADER,
+  IMMEDIATE,
+  UNORDERED,
+} from './constants';
 import { Handshake } from './handshake';
 import { end, Reason } from './reasons';
 
@@ -31,7 +39,12 @@ export abstract class Messages {
     if (i >= count || frame.part(i).role != Role.Header) return Reason.badMessage;
     const network = frame.part(i);
     while (i < count && frame.part(i).role == Role.Header && frame.part(i).protocol != Carrier.sctp) i++;
-    if (i >= count || frame.part(i).role != Role.Header || !Messages.readAddresses(network.protocol, network.bytes, network.length)) return Reason.badMessage;
+    if (
+      i >= count ||
+      frame.part(i).role != Role.Header ||
+      !Messages.readAddresses(network.protocol, network.bytes, network.length)
+    )
+      return Reason.badMessage;
     if (!Body.gather(frame, i, count, out)) return Reason.noBuffer;
     const at = Body.at;
     if (Body.length < COMMON_HEADER + CHUNK_HEADER) return Reason.badMessage;
@@ -46,7 +59,9 @@ export abstract class Messages {
     if (type == ChunkType.data) return Messages.send(association, localPort, peerPort, chunk, left, now, out);
     if (type == ChunkType.init) {
       if (association !== null) return Reason.duplicate;
-      return Handshake.associate(localPort, peerPort, remote, local, now, out) === null ? Reason.tooManyAssociations : Reason.accepted;
+      return Handshake.associate(localPort, peerPort, remote, local, now, out) === null
+        ? Reason.tooManyAssociations
+        : Reason.accepted;
     }
     if (type != ChunkType.shutdown && type != ChunkType.abort) return Reason.badMessage;
     if (association === null) return Reason.wrongState;
@@ -59,7 +74,15 @@ export abstract class Messages {
     return Reason.accepted;
   }
 
-  private static send(found: Association | null, localPort: u32, peerPort: u32, chunk: usize, left: u32, now: f64, out: Outcome): i32 {
+  private static send(
+    found: Association | null,
+    localPort: u32,
+    peerPort: u32,
+    chunk: usize,
+    left: u32,
+    now: f64,
+    out: Outcome,
+  ): i32 {
     if (left <= DATA_HEADER) return Reason.badMessage;
     let length = load16(chunk + 2);
     // A length that is left open is that of all the rest.
@@ -70,7 +93,8 @@ export abstract class Messages {
     const sid = load16(chunk + 8);
     if (sid >= (found === null ? Configuration.streams : found.outgoing.streams)) return Reason.invalidStream;
     if (found !== null && !found.takesMessages) return Reason.shuttingDown;
-    const association = found === null ? Handshake.associate(localPort, peerPort, remote, local, now, out) : found;
+    const association =
+      found === null ? Handshake.associate(localPort, peerPort, remote, local, now, out) : found;
     if (association === null) return Reason.tooManyAssociations;
     const most = association.mostInFragment;
     if (!association.outgoing.hasRoomFor(length, most)) return Reason.sendBufferFull;

@@ -14,7 +14,15 @@ export abstract class OutOfTheBlue {
   private static until: f64 = -Infinity;
 
   static open(tag: u32, room: u32, out: Outcome): bool {
-    return Packet.open(out, Carrier.destination, Carrier.source, room, OutOfTheBlue.localPort, OutOfTheBlue.peerPort, tag);
+    return Packet.open(
+      out,
+      Carrier.destination,
+      Carrier.source,
+      room,
+      OutOfTheBlue.localPort,
+      OutOfTheBlue.peerPort,
+      tag,
+    );
   }
 
   /** ABORT to the tag of the peer, with a cause, or without one where it is 0. */

@@ -40,7 +40,7 @@ export class Outgoing {
   private head: u32 = 0;
   private tail: u32 = 0;
   /** The chunk of a TSN from `cumulative` to `next`, both excluded. */
-  private readonly ring: usize = heap.alloc(<usize>Outgoing.ringSize << 2);
+  private readonly ring: usize = heap.alloc((<usize>Outgoing.ringSize) << 2);
   private readonly mask: u32 = Outgoing.ringSize - 1;
   private readonly ssn: StaticArray<u16> = new StaticArray<u16>(<i32>Configuration.streams);
 
@@ -63,7 +63,11 @@ export class Outgoing {
     let messages: u32 = 0;
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) {
       const number = this.at(tsn);
-      if ((Store.chunk(number).flags & <u8>LAST_FRAGMENT) != 0 && Store.chunk(number).state != ChunkState.gapAcked) messages++;
+      if (
+        (Store.chunk(number).flags & <u8>LAST_FRAGMENT) != 0 &&
+        Store.chunk(number).state != ChunkState.gapAcked
+      )
+        messages++;
       Store.free(number);
     }
     while (this.head != 0) {
@@ -83,7 +87,7 @@ export class Outgoing {
     this.isFastRecovery = false;
     this.isFastDue = false;
     this.bursts = 0;
-    memory.fill(changetype<usize>(this.ssn), 0, <usize>Configuration.streams << 1);
+    memory.fill(changetype<usize>(this.ssn), 0, (<usize>Configuration.streams) << 1);
     return messages;
   }
 
@@ -124,7 +128,11 @@ export class Outgoing {
       chunk.sid = <u16>sid;
       chunk.ssn = ssn;
       chunk.ppid = ppid;
-      chunk.flags = <u8>((flags & (UNORDERED | IMMEDIATE)) | (left == length ? FIRST_FRAGMENT : 0) | (here == left ? LAST_FRAGMENT : 0));
+      chunk.flags = <u8>(
+        ((flags & (UNORDERED | IMMEDIATE)) |
+          (left == length ? FIRST_FRAGMENT : 0) |
+          (here == left ? LAST_FRAGMENT : 0))
+      );
       chunk.state = <u8>ChunkState.queued;
       if (this.tail == 0) this.head = number;
       else Store.chunk(this.tail).link = number;
@@ -151,7 +159,7 @@ export class Outgoing {
     this.head = chunk.link;
     if (this.head == 0) this.tail = 0;
     chunk.tsn = this.next++;
-    store<u32>(this.ring + (<usize>(chunk.tsn & this.mask) << 2), number);
+    store<u32>(this.ring + ((<usize>(chunk.tsn & this.mask)) << 2), number);
     return chunk;
   }
 
@@ -167,10 +175,10 @@ export class Outgoing {
     return 0;
   }
 
-  // @ts-ignore: decorator
+  // @ts-expect-error: decorator
   @inline
   at(tsn: u32): u32 {
-    return load<u32>(this.ring + (<usize>(tsn & this.mask) << 2));
+    return load<u32>(this.ring + ((<usize>(tsn & this.mask)) << 2));
   }
 
   /** A chunk is to be sent again. */
@@ -198,7 +206,7 @@ export class Outgoing {
 }
 
 /** Bytes of a chunk on the wire, without its padding. */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @inline
 export function wireBytes(chunk: Chunk): u32 {
   return DATA_HEADER + chunk.length;

@@ -15,7 +15,15 @@ export abstract class Packet {
   private static readonly to: Endpoint = new Endpoint();
 
   /** Begins a packet with room for so many bytes of chunks. False where this call has no room for it. */
-  static open(out: Outcome, from: Endpoint, to: Endpoint, room: u32, fromPort: u32, toPort: u32, tag: u32): bool {
+  static open(
+    out: Outcome,
+    from: Endpoint,
+    to: Endpoint,
+    room: u32,
+    fromPort: u32,
+    toPort: u32,
+    tag: u32,
+  ): bool {
     const below = bytesBelow(to.isIpv6, to.port != 0);
     const bytes = out.room(<i32>(below + COMMON_HEADER + padded(room)));
     if (bytes == 0) return false;

@@ -1,4 +1,4 @@
-import { State, random } from 'funnel-tunnel/as';
+import { random, State } from 'funnel-tunnel/as';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { bytesBelow } from './carrier';
 import { Configuration } from './configuration';

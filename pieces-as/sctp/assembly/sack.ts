@@ -89,7 +89,8 @@ export abstract class Sack {
       else Sack.arrived(association, chunk, now);
       outgoing.release();
     }
-    if (outgoing.isFastRecovery && !isBefore(outgoing.cumulative, outgoing.fastRecoveryExit)) outgoing.isFastRecovery = false;
+    if (outgoing.isFastRecovery && !isBefore(outgoing.cumulative, outgoing.fastRecoveryExit))
+      outgoing.isFastRecovery = false;
     return isAdvanced;
   }
 

@@ -6,7 +6,7 @@ const RECORD: usize = 64;
  * A chunk of user data that is kept, sent or received. Its bytes stand in a chain of blocks, and it is known by the number
  * of the first. 0 is none.
  */
-// @ts-ignore: decorator
+// @ts-expect-error: decorator
 @unmanaged
 export class Chunk {
   sentAt: f64;
@@ -46,20 +46,20 @@ export abstract class Store {
   static start(count: u32): void {
     blocks = heap.alloc(<usize>(count + 1) * BLOCK);
     records = heap.alloc(<usize>(count + 1) * RECORD);
-    following = heap.alloc(<usize>(count + 1) << 2);
+    following = heap.alloc((<usize>(count + 1)) << 2);
     for (let i: u32 = count; i > 0; i--) {
-      store<u32>(following + (<usize>i << 2), firstFree);
+      store<u32>(following + ((<usize>i) << 2), firstFree);
       firstFree = i;
     }
   }
 
-  // @ts-ignore: decorator
+  // @ts-expect-error: decorator
   @inline
   static chunk(number: u32): Chunk {
     return changetype<Chunk>(records + <usize>number * RECORD);
   }
 
-  // @ts-ignore: decorator
+  // @ts-expect-error: decorator
   @inline
   static blocksFor(length: u32): u32 {
     return length == 0 ? 1 : (length + BLOCK - 1) / BLOCK;
@@ -76,9 +76,9 @@ export abstract class Store {
       at += here;
       left -= here;
       Store.used++;
-      const next = load<u32>(following + (<usize>block << 2));
+      const next = load<u32>(following + ((<usize>block) << 2));
       if (left == 0) {
-        store<u32>(following + (<usize>block << 2), 0);
+        store<u32>(following + ((<usize>block) << 2), 0);
         firstFree = next;
         break;
       }
@@ -98,7 +98,7 @@ export abstract class Store {
       memory.copy(to, blocks + <usize>block * BLOCK, here);
       to += here;
       left -= here;
-      block = load<u32>(following + (<usize>block << 2));
+      block = load<u32>(following + ((<usize>block) << 2));
     }
   }
 
@@ -106,11 +106,11 @@ export abstract class Store {
     let block = number;
     while (true) {
       Store.used--;
-      const next = load<u32>(following + (<usize>block << 2));
+      const next = load<u32>(following + ((<usize>block) << 2));
       if (next == 0) break;
       block = next;
     }
-    store<u32>(following + (<usize>block << 2), firstFree);
+    store<u32>(following + ((<usize>block) << 2), firstFree);
     firstFree = number;
   }
 }

@@ -13,7 +13,8 @@ import { Store } from './store';
 /** What time brings: T1, T2, T3, T5, delayed acknowledgements and heartbeats. */
 export abstract class Timers {
   static run(association: Association, now: f64, out: Outcome): void {
-    if (association.guard <= now) return Closing.abort(association, Cause.userAbort, 0, 0, 'the peer did not let it end', out);
+    if (association.guard <= now)
+      return Closing.abort(association, Cause.userAbort, 0, 0, 'the peer did not let it end', out);
     if (association.timer <= now) {
       Timers.repeat(association, now, out);
       if (association.state == AssociationState.closed) return;
@@ -23,7 +24,8 @@ export abstract class Timers {
       const path = association.paths[i];
       if (path.t3 <= now) Timers.retransmit(association, i);
       if (path.heartbeatAt <= now) Timers.beat(association, i, now, out);
-      if (association.errors > Configuration.maxRetransmits) return Closing.abort(association, Cause.userAbort, 0, 0, 'the peer does not answer', out);
+      if (association.errors > Configuration.maxRetransmits)
+        return Closing.abort(association, Cause.userAbort, 0, 0, 'the peer does not answer', out);
     }
   }
 

@@ -1,6 +1,7 @@
 /**
- * SipHash-2-4 (Aumasson, Bernstein 2012): a hash of 64 bits under a key of 128. Who does not know the key can neither guess a hash
- * nor find two texts with the same one; so it stands for a text in tables, and proves that a token is one's own. Allocates nothing.
+ * SipHash-2-4 (Aumasson, Bernstein 2012): a hash of 64 bits under a key of 128. Without the key, nobody can guess a
+ * hash or find two texts with the same hash. So it stands for a text in tables, and proves that a piece made a token
+ * itself. Allocates nothing.
  */
 export class KeyedHash {
   private v0: u64 = 0;

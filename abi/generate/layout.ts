@@ -6,9 +6,9 @@ import type { WitFunction, WitType } from './wit-type.ts';
 export interface Layout {
   size: number;
   align: number;
-  /** Of a record or tuple: the offset of each field, in their order. */
+  /** The offsets of the fields of a record or tuple, in their order. */
   offsets: readonly number[];
-  /** Of anything with cases: bytes of the discriminant, and where the payload begins. Of flags: bytes. */
+  /** For a type with cases: bytes of the discriminant, and the offset of the payload. For flags: bytes. */
   discriminantSize: number;
   payloadOffset: number;
 }

@@ -53,7 +53,7 @@ export abstract class Icmpv4 {
     store32(at + REST, value);
   }
 
-  /** Of a "fragmentation needed" (RFC 1191 §4). */
+  /** The MTU in a "fragmentation needed" (RFC 1191 §4). */
   @inline static nextHopMtu(at: usize): u32 {
     return load16(at + NEXT_HOP_MTU);
   }

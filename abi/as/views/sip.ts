@@ -129,7 +129,7 @@ export abstract class SipMessage {
   /** The version behind the URI of a request, or in front of the code of a response. */
   static versionAt: usize = 0;
   static versionTo: usize = 0;
-  /** Of a response. */
+  /** The status of a response. */
   static status: i32 = 0;
   static viaAt: usize = 0;
   static viaTo: usize = 0;
@@ -184,7 +184,7 @@ export abstract class SipMessage {
     return headers;
   }
 
-  /** Whether the method is this one, which is case-sensitive (§7.1). Of a response, that of its CSeq. */
+  /** Whether the method is this one, which is case-sensitive (§7.1). For a response, the method of its CSeq counts. */
   static isMethod(method: string): bool {
     return SipMessage.isRequest
       ? Ascii.isExactly(SipMessage.methodAt, SipMessage.methodTo, method)

@@ -299,7 +299,7 @@ function parseExternName(reader: BinaryReader): string {
   return name;
 }
 
-/** Of what sort an import is, or an export is said to be. */
+/** The sort of an import, or the stated sort of an export. */
 function parseExternDescription(reader: BinaryReader): Sort {
   const offset = reader.at;
   const form = reader.byte();

@@ -53,7 +53,7 @@ export class FrameKernel {
   /** See `kernel/assembly/settle.ts`. */
   readonly settle: (ledger: number) => number;
 
-  /** Whose frames the image holds, and how many, till they have been lifted. */
+  /** The ledger whose frames the image holds until they are lifted, and their number. */
   sentBy: Ledger | undefined;
   sent = 0;
 
@@ -124,8 +124,8 @@ export const WAITING_WORDS = 3;
 export const PASSED_WORDS = 3;
 const ANSWERS = 16;
 /**
- * Of all that goes in: an arena has room for one frame more than it holds, and ends with what is cleared
- * behind it.
+ * The size of the image of incoming frames: an arena has room for one frame more than it holds, and ends with
+ * the bytes that are cleared behind it.
  */
 const IMAGE_BYTES =
   LIMITS.maxFramesIn * FRAME.size +

@@ -104,7 +104,7 @@ function text(value: string): number[] {
   return [...value].map((character) => character.charCodeAt(0));
 }
 
-/** Of one manner: numbered from `from` to `to`. */
+/** Instructions of one form, numbered from `from` to `to`. */
 function range(
   name: string,
   from: number,

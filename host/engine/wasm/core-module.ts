@@ -41,7 +41,7 @@ export interface CoreImport {
   readonly module: string;
   readonly name: string;
   readonly sort: CoreSort;
-  /** Of a function. */
+  /** The signature of a function. */
   readonly signature: string | undefined;
 }
 

@@ -1,3 +1,47 @@
+/*
+ * uplink: the ordinary Internet, without privileges
+ *
+ * PURPOSE
+ *   Connects a neighbour to the networks of this machine's user. It makes a network namespace of its own with a tun
+ *   device, in which Linux forwards and masquerades, and a program such as pasta connects the namespace to the user's
+ *   network.
+ *
+ * EDGES AND SHAPES
+ *
+ *              ┌──────────┐
+ *     ip ──────┤  uplink  ╞═══ namespace ═══ pasta ═══ the user's network
+ *              └──────────┘
+ *
+ *   ip   ip up; whole frames
+ *
+ *   The Edge has `framed`, and sizes of up to `mtu`. It offers an address and routes in each IP version that this machine
+ *   has, and answers DNS queries by the resolvers of this machine.
+ *
+ * SETTINGS
+ *   via   the program that connects the namespace, or auto for the first that is installed; default auto
+ *   mtu   largest packet in bytes; default 1500
+ *
+ * COUNTERS AND REASONS
+ *   Lost:
+ *     malformed       the system finds the packet malformed
+ *     unfit           the headers cannot be completed
+ *     would-block     the queue of the device is full
+ *     too-large       larger than the device takes, or a fragment of a frame that is
+ *     unreachable     the system has no path to the destination
+ *     refused         the system refused the packet
+ *     not-permitted   the system does not permit the packet
+ *     device-down     the device is down
+ *     other-error     any other error of the system
+ *     no-room         the lane had no free row for a packet from the system
+ *     not-ip          no IPv4 or IPv6 packet
+ *     closed          the device is not open, or its Edge is on no network
+ *
+ * WHAT IT DOES NOT DO
+ *   It takes no connections from outside, and carries only TCP, UDP and echo requests.
+ *
+ * SPECIFICATION
+ *   Linux: user_namespaces(7), network_namespaces(7); pasta(1).
+ */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 import { tunDescription } from '../device/tun-description.ts';

@@ -123,7 +123,7 @@ describe.skipIf(!existsSync(command))(
       expect(other.err).toMatch(/FT_CONSENT_NEEDED: `\.\/mine\.wasm`, echo .* is another piece than 6bed4/);
     });
 
-    it('checks: mistakes on standard error and status 1, or one line and status 0', async () => {
+    it('checks: mistakes on standard error with status 1, or one line with status 0', async () => {
       const bad = await funnel(
         'check',
         write('bad.yaml', 'pieces:\n  a: { piece: tunn }\n  b: { piece: udq }\n'),
@@ -156,14 +156,14 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(err).toContain('Did you mean check?');
     });
 
-    it('does not mind a reader that goes away', async () => {
+    it('accepts a reader that goes away', async () => {
       const { child, ended } = funnel('schema');
       child.stdout.destroy();
       expect(await ended).toMatchObject({ status: 0, err: '' });
     });
 
     it.skipIf(!existsSync('/dev/full'))(
-      'tells that what it has to say cannot be written (skipped where there is no /dev/full)',
+      'reports that its output cannot be written (skipped where there is no /dev/full)',
       async () => {
         expect(await funnelToFull('schema')).toEqual({
           status: 1,
@@ -173,7 +173,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
     );
 
     it.skipIf(!existsSync('/dev/full'))(
-      'runs on where its log is on a full disk, and tells so once (skipped where there is no /dev/full)',
+      'continues where its log is on a full disk, and reports that once (skipped where there is no /dev/full)',
       async () => {
         const options = ['--stats-file', 'full.json', '--interval', '0.1', '--no-control'];
         const running = funnelToFull('run', write('full.yaml', sockets(0)), ...options);
@@ -218,7 +218,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       },
     );
 
-    it('counts in its totals what a capture still writes while it ends', async () => {
+    it('includes in its totals what a capture writes while it closes', async () => {
       const socket = createSocket('udp4');
       await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
       const { port } = socket.address();
@@ -256,7 +256,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(file.reasons).toContainEqual({ name: 'recorded', frames: framesIn, loss: false });
     });
 
-    it('tells everything as JSON when it is to', async () => {
+    it('prints everything as JSON on request', async () => {
       const { child, ended, waitFor } = funnel(
         'run',
         write('json.yaml', sockets(0)),
@@ -275,7 +275,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(events.at(-1)).toBe('totals');
     });
 
-    it('says which setting of which piece the system refuses, without a stack trace', async () => {
+    it('names the setting and the piece that the system refuses, without a stack trace', async () => {
       const socket = createSocket('udp4');
       await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
       const { port } = socket.address();
@@ -285,7 +285,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(err).toMatch(/^used\.yaml:2:\d+: FT_UDP_PORT_IN_USE: setting `port` of piece `left`: .*\n$/);
     });
 
-    it('refuses what it could not write at the end', async () => {
+    it('refuses a file that it could not write at the end', async () => {
       const { status, err } = await funnel(
         'run',
         write('write.yaml', sockets(0)),
@@ -296,7 +296,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(err).toMatch(/^funnel: FT_OUTPUT_FILE: no\/such\/folder\.json cannot be written \(ENOENT\)/);
     });
 
-    it('changes, shows and ends a Funnel that runs', async () => {
+    it('changes, shows and ends a running Funnel', async () => {
       const file = write('live.yaml', sockets(0));
       const { ended, waitFor } = funnel('run', file);
       await waitFor(/^ready$/m);

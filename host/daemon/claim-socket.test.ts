@@ -31,7 +31,7 @@ async function reach(path: string): Promise<void> {
 }
 
 describe('a control socket', () => {
-  it('is for this user only, in a folder of this user only, and gone when it is given up', async () => {
+  it('is for this user only, in a folder of this user only, and gone when it is released', async () => {
     const path = join(folder, 'new', 'deeper', 'a.sock');
     const giveUp = await claimSocket(server(), path);
     await reach(path);
@@ -42,7 +42,7 @@ describe('a control socket', () => {
     expect(readdirSync(join(folder, 'new', 'deeper'))).toEqual([]);
   });
 
-  it('is refused where another one listens, which goes on', async () => {
+  it('is refused where another server listens, which continues', async () => {
     const path = join(folder, 'a.sock');
     await claimSocket(server(), path);
     await expect(claimSocket(server(), path)).rejects.toMatchObject({ code: 'FT_CONTROL_IN_USE' });
@@ -50,7 +50,7 @@ describe('a control socket', () => {
     expect(readdirSync(folder)).toEqual(['a.sock']);
   });
 
-  it('takes the place of one whose process was killed', async () => {
+  it('replaces the socket of a process that was killed', async () => {
     const path = join(folder, 'a.sock');
     const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => console.log('listens'))`;
     const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -64,7 +64,7 @@ describe('a control socket', () => {
     expect(readdirSync(folder)).toEqual(['a.sock']);
   });
 
-  it('is one of them when many come at once to what a dead one left', async () => {
+  it('has one winner when many servers replace a dead socket at once', async () => {
     const path = join(folder, 'a.sock');
     const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
     await once(spawn(process.execPath, ['-e', script]), 'exit');
@@ -81,7 +81,7 @@ describe('a control socket', () => {
     }
   });
 
-  it('does not take away what is no socket, and says what is wrong with a path', async () => {
+  it('does not remove what is not a socket, and reports what is wrong with a path', async () => {
     const path = join(folder, 'a.sock');
     writeFileSync(path, 'mine');
     await expect(claimSocket(server(), path)).rejects.toMatchObject({ code: 'FT_CONTROL_PATH' });
@@ -93,7 +93,7 @@ describe('a control socket', () => {
     });
   });
 
-  it('does not give up what became another one meanwhile', async () => {
+  it('does not release a path that another server has taken meanwhile', async () => {
     const path = join(folder, 'a.sock');
     const giveUp = await claimSocket(server(), path);
     rmSync(path);
@@ -109,7 +109,7 @@ describe('the path when nothing is said', () => {
     geteuid: () => uid,
   });
 
-  it('is named after the configuration, in the folder that the system gives to the user', () => {
+  it('is named after the configuration, in the folder that the system provides for the user', () => {
     expect(defaultControlPath('/etc/net.yaml', user('/run/user/1000'))).toBe(
       '/run/user/1000/funnel/net.sock',
     );
@@ -118,7 +118,7 @@ describe('the path when nothing is said', () => {
     expect(defaultControlPath('net.yaml', user('not/absolute'))).toBeUndefined();
   });
 
-  it('is found: of the same configuration, or the only one', async () => {
+  it('is found by the same configuration, or as the only one', async () => {
     const system = user(folder);
     expect(() => findControl('a.yaml', system)).toThrow(
       expect.objectContaining({ code: 'FT_CONTROL_ABSENT' }),

@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * Lets a server listen at a path of the file system that nobody else listens at. What a process left that is dead is replaced.
+ * Makes a server listen at a path where no other server listens. A socket that a dead process left is replaced.
  *
- * The server begins under a name of its own, and the path becomes a second name for it: that either happens or does not,
- * whoever else tries at the same time. The socket is for this user only, and so is its folder where it is made here.
+ * The server first listens under a name of its own; then the path becomes a second name of it. That step is atomic, so any
+ * number of processes may try at once. The socket is for this user only, and so is its folder where it is created here.
  *
- * @returns what gives the path up again, if it is still ours
+ * @returns a function that removes the path again, unless another server has taken it
  * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`; the server does not listen then
  */
 export async function claimSocket(server: Server, path: string): Promise<() => void> {
@@ -45,7 +45,7 @@ export async function claimSocket(server: Server, path: string): Promise<() => v
   }
 }
 
-/** The folder for this user only; those above it are as they would be anyway. */
+/** Creates the folder for this user only. The folders above it get the usual mode. */
 function makeFolder(folder: string): void {
   if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) return;
   mkdirSync(dirname(folder), { recursive: true });
@@ -56,7 +56,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Gives what is at one path another one too, where nothing is. */
+/** Adds a second path to a file; false where something is at that path already. */
 function isLinked(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -70,7 +70,7 @@ function isLinked(from: string, to: string): boolean {
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    // The socket is bound in this call, so nothing else of the process is made with this mask.
+    // This call binds the socket, so the process creates nothing else under this mask.
     const mask = process.umask(0o177);
     try {
       server.listen(path, () => {
@@ -84,22 +84,22 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 /**
- * Takes away a socket behind which nobody is.
+ * Removes a socket that no process listens at.
  *
- * Several may want to, and one of them may have put its own in place meanwhile. So whoever takes it away first gives it a
- * second name, made of its number in the file system, which only one can; while that name is there nobody else takes it
- * away, no other socket has the number, and being dead it stays dead. Then it is looked at again.
+ * Several processes may try at once, and one of them may have put its own socket there meanwhile. So a process first gives
+ * the socket a second name, made of its inode number. Only one process can do that, and while the name exists no other
+ * process removes the socket and no other socket gets the number. Then it checks again: a dead socket stays dead.
  */
 async function removeDead(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return;
   if (!there.isSocket())
-    throw new FunnelError('FT_CONTROL_PATH', `${path} is there, and is no socket; choose another path`);
+    throw new FunnelError('FT_CONTROL_PATH', `${path} exists and is not a socket; choose another path`);
   if (await isAlive(path)) throw inUse(path);
   const mark = join(dirname(path), `.${there.ino}.dead`);
   try {
     if (!isLinked(path, mark)) {
-      await giveTime(mark);
+      await waitForRemoval(mark);
       return;
     }
   } catch (error) {
@@ -116,8 +116,8 @@ async function removeDead(path: string): Promise<void> {
   }
 }
 
-/** Another one is taking it away. Where that one was killed meanwhile, its mark goes. */
-async function giveTime(mark: string): Promise<void> {
+/** Waits for another process that removes the socket. The mark of a process that was killed meanwhile is removed. */
+async function waitForRemoval(mark: string): Promise<void> {
   for (let waited = 0; waited < PATIENCE_MS; waited += 10) {
     await sleep(10);
     if (lstatSync(mark, { throwIfNoEntry: false }) === undefined) return;
@@ -160,7 +160,7 @@ function pathError(path: string, error: unknown): FunnelError {
     );
   return new FunnelError(
     'FT_CONTROL_PATH',
-    `a control socket cannot be made at ${path} (${code}); choose another path with --control`,
+    `a control socket cannot be created at ${path} (${code}); choose another path with --control`,
     { cause: error },
   );
 }
@@ -169,9 +169,9 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
-/** `sun_path` of Linux, less the zero at its end. */
+/** The size of `sun_path` in Linux, without the terminating zero. */
 const LONGEST_PATH = 107;
-/** Somebody else may come in between, but not for ever. */
+/** Other processes may take the path between two steps; after so many times it is in use. */
 const MOST_TRIES = 10;
-/** Who does not even accept within this time is busy, not dead. */
+/** A server that does not accept within this time is busy, not dead. */
 const PATIENCE_MS = 1000;

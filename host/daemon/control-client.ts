@@ -17,11 +17,11 @@ import { LineReader } from './line-reader.ts';
 import { readJson } from './read-json.ts';
 
 /**
- * Asks a running Funnel one thing by its control socket.
+ * Calls one method of a running Funnel through its control socket.
  *
  * @param path of its control socket
- * @throws {ConfigurationError} with the mistakes that it found, or who refused and why
- * @throws {FunnelError} `FT_CONTROL_…`, or another code of what went wrong there
+ * @throws {ConfigurationError} with the mistakes that the Funnel found, or the pieces that refused a change, and why
+ * @throws {FunnelError} `FT_CONTROL_…`, or the code of another error of the Funnel
  */
 export async function askFunnel<M extends Exclude<Method, 'events'>>(
   path: string,
@@ -33,10 +33,10 @@ export async function askFunnel<M extends Exclude<Method, 'events'>>(
   try {
     socket.end(`${JSON.stringify({ id: 1, method, params: parameters })}\n`);
     const answer = answerSchema.safeParse(printableAll(readJson(await firstLine(socket, path, timeoutMs))));
-    if (!answer.success || 'event' in answer.data) throw strange(path);
+    if (!answer.success || 'event' in answer.data) throw unknownAnswer(path);
     if ('error' in answer.data) throw errorOf(answer.data.error);
     const result = resultSchemas[method].safeParse(answer.data.result);
-    if (!result.success) throw strange(path);
+    if (!result.success) throw unknownAnswer(path);
     return result.data as Result<M>;
   } finally {
     socket.destroy();
@@ -49,7 +49,7 @@ function connected(path: string): Promise<Socket> {
     socket.once('error', (error) => reject(connectError(path, error)));
     socket.once('connect', () => {
       socket.removeAllListeners('error');
-      // What happens to it later ends it, and is told then.
+      // A later error closes the socket, and `close` reports it.
       socket.on('error', () => {});
       resolve(socket);
     });
@@ -88,17 +88,17 @@ function firstLine(socket: Socket, path: string, timeoutMs: number): Promise<str
   return new Promise((resolve, reject) => {
     const lines = new LineReader(MOST_ANSWER_BYTES);
     const timer = setTimeout(() => {
-      const message = `the Funnel at ${path} has not answered within ${timeoutMs / 1000} s; what was asked may be done all the same`;
+      const message = `the Funnel at ${path} has not answered within ${timeoutMs / 1000} s; the Funnel may still carry out the request`;
       reject(new FunnelError('FT_CONTROL_TIMEOUT', message));
     }, timeoutMs);
-    const over = (): void => {
+    const onEnd = (): void => {
       const message = `the Funnel at ${path} ended the connection without an answer; it may have ended itself`;
       reject(new FunnelError('FT_CONTROL_CLOSED', message));
     };
-    socket.once('end', over);
+    socket.once('end', onEnd);
     socket.once('close', () => {
       clearTimeout(timer);
-      over();
+      onEnd();
     });
     socket.on('data', (chunk: Buffer) => {
       try {
@@ -113,20 +113,20 @@ function firstLine(socket: Socket, path: string, timeoutMs: number): Promise<str
   });
 }
 
-function strange(path: string): FunnelError {
+function unknownAnswer(path: string): FunnelError {
   return new FunnelError(
     'FT_CONTROL_ANSWER',
-    `what listens at ${path} answers as no Funnel of this version does; name another socket with --control`,
+    `the answer of the server at ${path} is not that of a Funnel of this version; name another socket with --control`,
   );
 }
 
 function errorOf({ code, message, mistakes }: ControlFailure): FunnelError {
   if (mistakes === undefined || mistakes.length === 0) return new FunnelError(code, message);
-  // Of the same structure, but for what is absent.
+  // The same structure, except that absent keys may be undefined.
   return new ConfigurationError(mistakes as readonly ConfigurationMistake[]);
 }
 
-/** All texts fit for a terminal: they come from pieces and from files, by way of somebody who may be no Funnel at all. */
+/** Escapes all texts for a terminal: they come from pieces and files, through a server that may not be a Funnel. */
 function printableAll(value: unknown): unknown {
   if (typeof value === 'string') return printable(value);
   if (Array.isArray(value)) return value.map(printableAll);
@@ -134,5 +134,5 @@ function printableAll(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [printable(key), printableAll(each)]));
 }
 
-/** The counters of a thousand pieces are a megabyte. */
+/** The counters of a thousand pieces take a megabyte. */
 const MOST_ANSWER_BYTES = 64 << 20;

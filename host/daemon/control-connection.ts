@@ -11,45 +11,46 @@ import { LineReader } from './line-reader.ts';
 import { readJson } from './read-json.ts';
 
 /**
- * One who asks, and is not trusted. Requests are answered one after the other; while one is, or while its answers are not
- * read, nothing more is read from it. Events are left out, and counted, where it does not keep up.
+ * The connection of one client, which is not trusted. It handles one request at a time, and reads nothing more while a
+ * request is handled or while the client does not read its answers. Events that a slow client cannot take are dropped and
+ * counted.
  */
 export class ControlConnection {
   readonly #socket: Socket;
   readonly #service: Promise<ControlService>;
-  readonly #lines = new LineReader(MOST_LINE_BYTES);
-  readonly #patience: Patience;
+  readonly #lines = new LineReader(MAX_LINE_BYTES);
+  readonly #timeouts: Timeouts;
   #isWorking = false;
-  #hasSaidAll = false;
+  #hasEnded = false;
   #isEnding = false;
-  /** The request that asked for events. */
+  /** The id of the request for events. */
   #subscription: string | number | undefined;
   #missed = 0;
 
-  constructor(socket: Socket, service: Promise<ControlService>, patience: Patience = PATIENCE) {
+  constructor(socket: Socket, service: Promise<ControlService>, timeouts: Timeouts = TIMEOUTS) {
     this.#socket = socket;
     this.#service = service;
-    this.#patience = patience;
-    // Node destroys it after an error; whoever is gone is not told.
+    this.#timeouts = timeouts;
+    // Node destroys the socket after an error. There is no client to notify.
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => {
       this.#lines.push(chunk);
-      this.#work();
+      this.#readOn();
     });
     socket.on('end', () => {
-      this.#hasSaidAll = true;
-      this.#work();
+      this.#hasEnded = true;
+      this.#readOn();
     });
     socket.on('timeout', () => this.#onTimeout());
-    socket.setTimeout(patience.idleMs);
+    socket.setTimeout(timeouts.idleMs);
     socket.resume();
   }
 
-  /** Something has happened. */
-  tell(event: FunnelEvent): void {
+  /** Sends an event, if the client requested events. */
+  notify(event: FunnelEvent): void {
     const id = this.#subscription;
     if (id === undefined || this.#isEnding) return;
-    if (this.#socket.writableLength > MOST_EVENT_BYTES) {
+    if (this.#socket.writableLength > MAX_EVENT_BYTES) {
       this.#missed++;
       return;
     }
@@ -60,59 +61,59 @@ export class ControlConnection {
     this.#write({ id, event });
   }
 
-  /** Lets it read what it was told, but not for ever. */
+  /** Ends the connection once the client has read its answers, or after a limited time. */
   end(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    const timer = setTimeout(() => this.#socket.destroy(), this.#patience.endMs);
+    const timer = setTimeout(() => this.#socket.destroy(), this.#timeouts.endMs);
     this.#socket.once('close', () => clearTimeout(timer));
     this.#socket.end(() => this.#socket.destroy());
   }
 
-  #work(): void {
+  #readOn(): void {
     if (this.#isWorking) return;
     this.#isWorking = true;
     this.#socket.pause();
-    this.#answerAll().then(
+    this.#handleAll().then(
       () => {
         this.#isWorking = false;
-        if (this.#hasSaidAll && this.#subscription === undefined) this.end();
+        if (this.#hasEnded && this.#subscription === undefined) this.end();
         else this.#socket.resume();
-        if (this.#hasSaidAll) this.#probe();
+        if (this.#hasEnded) this.#probe();
         this.#socket.setTimeout(this.#timeoutMs());
       },
       (error: unknown) => {
-        // After this nobody knows where a line begins.
+        // The beginning of the next line is unknown from here on.
         this.#fail(null, error);
         this.end();
       },
     );
   }
 
-  /** Who asks no more and hears events may be gone altogether, which only writing tells. An empty line says nothing. */
+  /** A client that sends no more, and waits for events, may be gone; only a write shows that. An empty line means nothing. */
   #probe(): void {
     if (!this.#isEnding && this.#socket.writableLength === 0) this.#socket.write('\n');
   }
 
   #timeoutMs(): number {
-    if (this.#lines.isInLine || this.#hasSaidAll) return this.#patience.lineMs;
-    return this.#subscription === undefined ? this.#patience.idleMs : 0;
+    if (this.#lines.isInLine || this.#hasEnded) return this.#timeouts.lineMs;
+    return this.#subscription === undefined ? this.#timeouts.idleMs : 0;
   }
 
   #onTimeout(): void {
     if (this.#isWorking) return;
-    if (this.#hasSaidAll && this.#subscription !== undefined) {
+    if (this.#hasEnded && this.#subscription !== undefined) {
       this.#probe();
       return;
     }
     const what = this.#lines.isInLine
-      ? `a line was begun and not ended within ${this.#patience.lineMs / 1000} s`
-      : `nothing was asked for ${this.#patience.idleMs / 1000} s`;
+      ? `a line was not complete after ${this.#timeouts.lineMs / 1000} s`
+      : `no request came for ${this.#timeouts.idleMs / 1000} s`;
     this.#fail(null, new FunnelError('FT_CONTROL_TIMEOUT', what));
     this.end();
   }
 
-  async #answerAll(): Promise<void> {
+  async #handleAll(): Promise<void> {
     for (;;) {
       let line: string | undefined;
       try {
@@ -124,8 +125,8 @@ export class ControlConnection {
       }
       if (line === undefined) return;
       if (line.trim() !== '') {
-        await this.#answer(line);
-        // Frames go on between two requests, however many there are.
+        await this.#handle(line);
+        // Frames flow between two requests, however many requests there are.
         await immediate();
       }
       if (this.#isEnding) return;
@@ -133,12 +134,12 @@ export class ControlConnection {
     }
   }
 
-  async #answer(line: string): Promise<void> {
+  async #handle(line: string): Promise<void> {
     let id: string | number | null = null;
     try {
       const request = requestSchema.safeParse(readJson(line));
       if (!request.success)
-        throw new FunnelError('FT_CONTROL_REQUEST', `this is no request: ${wordsOf(request.error)}`);
+        throw new FunnelError('FT_CONTROL_REQUEST', `this is not a request: ${issuesText(request.error)}`);
       id = request.data.id;
       const result = await this.#call(id, request.data.method, request.data.params ?? {});
       this.#write({ id, result });
@@ -155,13 +156,13 @@ export class ControlConnection {
       );
     const parameters = methodSchemas[method].safeParse(given);
     if (!parameters.success)
-      throw new FunnelError('FT_CONTROL_PARAMETERS', `${method}: ${wordsOf(parameters.error)}`);
+      throw new FunnelError('FT_CONTROL_PARAMETERS', `${method}: ${issuesText(parameters.error)}`);
     if (method === 'events') {
       this.#subscription = id;
       return {};
     }
     const service = await this.#service;
-    // The method and its parameters belong together, which TypeScript cannot see of a union.
+    // The parameters fit the method; TypeScript cannot infer that for a union.
     return (service[method] as (parameters: unknown) => Promise<unknown>)(parameters.data);
   }
 
@@ -173,11 +174,11 @@ export class ControlConnection {
     if (!this.#isEnding && this.#socket.writable) this.#socket.write(`${jsonText(answer)}\n`);
   }
 
-  /** Resolves when what was written is read, or the connection is over; who reads nothing for too long is let go. */
+  /** Resolves when the client has read what was written, or the connection is closed. A client that reads nothing is cut off. */
   #drained(): Promise<void> {
     return new Promise((resolve) => {
       const socket = this.#socket;
-      const timer = setTimeout(() => socket.destroy(), this.#patience.drainMs);
+      const timer = setTimeout(() => socket.destroy(), this.#timeouts.drainMs);
       const done = (): void => {
         clearTimeout(timer);
         socket.off('drain', done);
@@ -191,15 +192,15 @@ export class ControlConnection {
   }
 }
 
-/** How long somebody is waited for, in milliseconds. */
-export interface Patience {
-  /** Who asks nothing, and wants no events. */
+/** Timeouts in milliseconds. */
+export interface Timeouts {
+  /** For the next request of a client without events. */
   readonly idleMs: number;
-  /** A line that was begun. */
+  /** For the rest of a line. */
   readonly lineMs: number;
-  /** Who does not read its answers. */
+  /** For the client to read its answers. */
   readonly drainMs: number;
-  /** Who does not read the last of them. */
+  /** For the client to read the last answers. */
   readonly endMs: number;
 }
 
@@ -207,12 +208,12 @@ function isMethod(name: string): name is Method {
   return Object.hasOwn(methodSchemas, name);
 }
 
-/** In one line. */
-function wordsOf(error: z.ZodError): string {
+/** The issues in one line. */
+function issuesText(error: z.ZodError): string {
   return z
     .prettifyError(error)
     .replaceAll(/\s*\n\s*/g, ' ')
-    .slice(0, MOST_WORDS);
+    .slice(0, MAX_ISSUES_LENGTH);
 }
 
 function failureOf(error: unknown): ControlFailure {
@@ -224,9 +225,9 @@ function failureOf(error: unknown): ControlFailure {
   return { code: 'FT_INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }
 
-const PATIENCE: Patience = { idleMs: 300_000, lineMs: 30_000, drainMs: 30_000, endMs: 1000 };
+const TIMEOUTS: Timeouts = { idleMs: 300_000, lineMs: 30_000, drainMs: 30_000, endMs: 1000 };
 /** A configuration has at most 256 KiB; as JSON, with every character escaped, four times that. */
-const MOST_LINE_BYTES = 1 << 20;
-/** What may wait for one who asked for events. */
-const MOST_EVENT_BYTES = 256 * 1024;
-const MOST_WORDS = 2000;
+const MAX_LINE_BYTES = 1 << 20;
+/** Unread events of one client. */
+const MAX_EVENT_BYTES = 256 * 1024;
+const MAX_ISSUES_LENGTH = 2000;

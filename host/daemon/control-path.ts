@@ -3,8 +3,9 @@ import { basename, extname, isAbsolute, join } from 'node:path';
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * Where the control socket of a configuration is when nothing is said: `$XDG_RUNTIME_DIR/funnel/NAME.sock`, for root without
- * one `/run/funnel/NAME.sock`, where NAME is that of its file; undefined where the system gives us no such folder.
+ * The default path of the control socket of a configuration: `$XDG_RUNTIME_DIR/funnel/NAME.sock`, or `/run/funnel/NAME.sock`
+ * for root without that variable. NAME is the file name of the configuration without its extension. Undefined where the
+ * system provides no such folder.
  */
 export function defaultControlPath(configuration: string, system: System = process): string | undefined {
   const folder = controlFolder(system);
@@ -13,7 +14,7 @@ export function defaultControlPath(configuration: string, system: System = proce
 }
 
 /**
- * The control socket of a running Funnel: that of this configuration, or the only one there is.
+ * Finds the control socket of a running Funnel: the one of this configuration, or else the only one.
  *
  * @throws {FunnelError} `FT_CONTROL_ABSENT`, `FT_CONTROL_WHICH`
  */
@@ -50,7 +51,7 @@ function socketsIn(folder: string): string[] {
     .sort();
 }
 
-/** What of the process decides it. */
+/** The properties of the process that determine the folder. */
 export interface System {
   readonly env: NodeJS.ProcessEnv;
   geteuid?(): number;

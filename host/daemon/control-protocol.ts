@@ -2,11 +2,11 @@ import { isAbsolute } from 'node:path';
 import * as z from 'zod';
 
 /*
- * What goes over a control socket, in both directions, as each side checks it. A line is a JSON object:
+ * The messages of a control socket in both directions, as each side checks them. A line is a JSON object:
  *
  *   → {"id": 1, "method": "apply", "params": {"file": "net.yaml", "directory": "/etc/funnel"}}
  *   ← {"id": 1, "result": {…}}    or    {"id": 1, "error": {"code": "FT_CONFIG", "message": "…", "mistakes": […]}}
- *   ← {"id": 2, "event": {…}}     as often as something happens, after `events` was asked for as 2
+ *   ← {"id": 2, "event": {…}}     for each event, after request 2 was `events`
  */
 
 const id = z.union([z.string().max(64), z.int()]);
@@ -18,9 +18,9 @@ export const requestSchema = z.strictObject({
 });
 
 const path = z.string().min(1).max(4096);
-const directory = path.refine((text) => isAbsolute(text), 'is to be absolute');
+const directory = path.refine((text) => isAbsolute(text), 'must be absolute');
 
-/** Which configuration: a file that the Funnel reads, relative to a directory, or the structure itself. */
+/** A configuration: a file that the Funnel reads, relative to a directory, or the structure itself. */
 const subject = {
   file: path.optional(),
   configuration: z.record(z.string(), z.unknown()).optional(),
@@ -37,9 +37,9 @@ function isOneSubject({
   return (file === undefined) !== (configuration === undefined);
 }
 
-const ONE_SUBJECT = 'either `file` or `configuration` is to be given';
+const ONE_SUBJECT = 'give either `file` or `configuration`';
 
-/** The methods, and what each takes. */
+/** The methods with their parameters. */
 export const methodSchemas = {
   snapshot: z.strictObject({}),
   graph: z.strictObject({}),
@@ -135,7 +135,7 @@ const graph = z.object({
   ),
 });
 
-/** What each method answers. */
+/** The result of each method. */
 export const resultSchemas = {
   snapshot: z.object({ configuration: z.string(), process: z.number(), snapshot }),
   graph,

@@ -7,21 +7,21 @@ import { ControlConnection } from './control-connection.ts';
 import type { ControlService } from './control-service.ts';
 
 /**
- * The control socket of a running Funnel. It listens before there is anything to ask, so that a second Funnel at the same
- * path is refused early; who connects then is answered when the Funnel runs.
+ * The control socket of a running Funnel. It listens before the Funnel runs, so that a second Funnel at the same path fails
+ * early. Requests that arrive before are handled once the Funnel runs.
  */
 export class ControlServer {
   readonly path: string;
   readonly #server: Server;
-  readonly #giveUp: () => void;
+  readonly #release: () => void;
   readonly #connections: Set<ControlConnection>;
   readonly #serve: (service: ControlService) => void;
   #forgetEvents: () => void = () => {};
 
-  private constructor(path: string, { server, giveUp, connections, serve }: Parts) {
+  private constructor(path: string, { server, release, connections, serve }: Parts) {
     this.path = path;
     this.#server = server;
-    this.#giveUp = giveUp;
+    this.#release = release;
     this.#connections = connections;
     this.#serve = serve;
   }
@@ -33,9 +33,9 @@ export class ControlServer {
     const service = new Promise<ControlService>((resolve) => {
       serve = resolve;
     });
-    // Who has said all that it asks may still wait for the answer.
+    // A client that has closed its sending side may still wait for answers.
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-      if (connections.size >= MOST_CLIENTS) {
+      if (connections.size >= MAX_CLIENTS) {
         refuse(socket);
         return;
       }
@@ -43,26 +43,26 @@ export class ControlServer {
       connections.add(connection);
       socket.once('close', () => connections.delete(connection));
     });
-    const giveUp = await claimSocket(server, path);
-    return new ControlServer(path, { server, giveUp, connections, serve });
+    const release = await claimSocket(server, path);
+    return new ControlServer(path, { server, release, connections, serve });
   }
 
-  /** Answers by this service from now on, and tells of the events of this Funnel. */
+  /** Handles requests with this service from now on, and sends the events of this Funnel. */
   serve(service: ControlService, funnel: Pick<Funnel, 'on' | 'off'>): void {
-    const tell = (event: FunnelEvent): void => {
-      for (const connection of this.#connections) connection.tell(event);
+    const notify = (event: FunnelEvent): void => {
+      for (const connection of this.#connections) connection.notify(event);
     };
-    for (const kind of EVENT_KINDS) funnel.on(kind, tell);
+    for (const kind of EVENT_KINDS) funnel.on(kind, notify);
     this.#forgetEvents = () => {
-      for (const kind of EVENT_KINDS) funnel.off(kind, tell);
+      for (const kind of EVENT_KINDS) funnel.off(kind, notify);
     };
     this.#serve(service);
   }
 
-  /** Ends all connections, those who do not read soon enough at once, and gives the path up. Twice is as once. */
+  /** Ends all connections, cuts those that do not read their answers in time, and releases the path. Idempotent. */
   close(): void {
     this.#forgetEvents();
-    this.#giveUp();
+    this.#release();
     this.#server.close();
     for (const connection of this.#connections) connection.end();
   }
@@ -70,7 +70,7 @@ export class ControlServer {
 
 interface Parts {
   readonly server: Server;
-  readonly giveUp: () => void;
+  readonly release: () => void;
   readonly connections: Set<ControlConnection>;
   readonly serve: (service: ControlService) => void;
 }
@@ -78,14 +78,14 @@ interface Parts {
 function refuse(socket: Socket): void {
   const { code, message } = new FunnelError(
     'FT_CONTROL_BUSY',
-    `there are ${MOST_CLIENTS} connections already; end one, or try again`,
+    `there are already ${MAX_CLIENTS} connections; close one, or try again later`,
   );
-  // Whoever has gone already is not told.
+  // The client may have gone.
   socket.on('error', () => socket.destroy());
   socket.end(`${jsonText({ id: null, error: { code, message } })}\n`, () => socket.destroy());
 }
 
-/** All of them: a kind that is added and not named here is an error of types. */
+/** Every kind of event. A kind that is missing here is a type error. */
 const KINDS: Readonly<Record<FunnelEvent['kind'], true>> = {
   changed: true,
   fault: true,
@@ -95,4 +95,4 @@ const KINDS: Readonly<Record<FunnelEvent['kind'], true>> = {
 };
 const EVENT_KINDS = Object.keys(KINDS) as FunnelEvent['kind'][];
 
-const MOST_CLIENTS = 16;
+const MAX_CLIENTS = 16;

@@ -2,12 +2,12 @@ import type { ConfigurationObject } from '../policy/configuration/configuration-
 import type { Funnel } from '../policy/funnel.ts';
 import type { Method, Parameters, Result } from './control-protocol.ts';
 
-/** What can be asked of a running Funnel by its control socket, besides its events. */
+/** The methods of the control socket, except `events`. */
 export type ControlService = {
   readonly [M in Exclude<Method, 'events'>]: (parameters: Parameters<M>) => Promise<Result<M>>;
 };
 
-/** @param end lets the process end in good order; the answer is on its way then */
+/** @param end ends the process cleanly; called after the answer was written */
 export function controlServiceOf(funnel: Funnel, end: () => void): ControlService {
   return {
     async snapshot() {
@@ -52,12 +52,12 @@ export function controlServiceOf(funnel: Funnel, end: () => void): ControlServic
   };
 }
 
-/** Its structure is checked like that of any configuration. */
+/** The subject of a request. The Funnel checks the structure of a configuration later, like that of any other. */
 function subjectOf({ file, configuration }: Pick<Parameters<'check'>, 'file' | 'configuration'>) {
   return file ?? (configuration as unknown as ConfigurationObject);
 }
 
-/** Of the same structure, and nobody else's. */
+/** Drops `readonly` from a value that no other code refers to. */
 function plain<T>(value: T): Writable<T> {
   return value as Writable<T>;
 }

@@ -96,7 +96,7 @@ async function until(isSo: () => boolean): Promise<void> {
 const code = (code: string) => ({ error: expect.objectContaining({ code }) });
 
 describe('by its control socket a Funnel', () => {
-  it('tells its counters and how it is joined', async () => {
+  it('returns its counters and its graph', async () => {
     const status = await askFunnel(path, 'snapshot', {});
     expect(status).toMatchObject({ configuration: '(object)', process: process.pid });
     expect(status.snapshot.pieces.map(({ name }) => name)).toEqual(['from', 'to']);
@@ -119,7 +119,7 @@ describe('by its control socket a Funnel', () => {
     });
   });
 
-  it('takes another configuration, or tells what it would come to', async () => {
+  it('applies another configuration, or reports the difference', async () => {
     const next = { ...configuration(2) };
     const dry = await askFunnel(path, 'apply', { configuration: next, dryRun: true });
     expect(dry).toMatchObject({ replaced: ['to'], kept: ['from'] });
@@ -128,7 +128,7 @@ describe('by its control socket a Funnel', () => {
     expect(await askFunnel(path, 'apply', { configuration: next })).toMatchObject({ replaced: [] });
   });
 
-  it('reads a file as its user named it, and tells mistakes with their places there', async () => {
+  it('reads a file by the name that its user gave, and reports mistakes with their lines', async () => {
     writeFileSync(join(folder, 'x.yaml'), 'pieces:\n  from: { piece: sourc, edges: { ip: lan } }\n');
     const failure = await askFunnel(path, 'apply', { file: 'x.yaml', directory: folder }).catch(
       (error) => error,
@@ -144,7 +144,7 @@ describe('by its control socket a Funnel', () => {
     });
   });
 
-  it('tells events to those who asked for them', async () => {
+  it('sends events to clients that requested them', async () => {
     const talker = new Talker().say({ id: 'e', method: 'events' });
     await talker.answers(1);
     await funnel.apply(configuration(5));
@@ -154,14 +154,14 @@ describe('by its control socket a Funnel', () => {
     talker.socket.destroy();
   });
 
-  it('is ended', async () => {
+  it('ends on request', async () => {
     expect(await askFunnel(path, 'end', {})).toEqual({});
     await until(() => ended === 1);
   });
 });
 
-describe('whatever comes by the control socket', () => {
-  it('is answered in its order, with the code of what is wrong, and what follows is read', async () => {
+describe('whatever arrives at the control socket', () => {
+  it('gets answers in order, with the code of each error, and further requests are read', async () => {
     const deep = `{"id":1,"method":"apply","params":${'['.repeat(40)}${']'.repeat(40)}}\n`;
     const talker = new Talker().say(
       'no json\n',
@@ -201,7 +201,7 @@ describe('whatever comes by the control socket', () => {
     await until(() => talker.isOver);
   });
 
-  it('ends the connection, when a line has no end', async () => {
+  it('ends the connection when a line is too long', async () => {
     const talker = new Talker();
     const chunk = 'a'.repeat(1 << 16);
     for (let n = 0; n < 17; n++) talker.say(chunk);
@@ -210,7 +210,7 @@ describe('whatever comes by the control socket', () => {
     expect(await askFunnel(path, 'check', { configuration: {} })).toBeDefined();
   });
 
-  it('is never fatal: random bytes and requests that were cut, by those who go away at any time', async () => {
+  it('is never fatal: random bytes, cut requests, and clients that go away at any time', async () => {
     const request = fc.constantFrom(
       '{"id":1,"method":"snapshot"}\n',
       '{"id":2,"method":"events"}\n',
@@ -233,7 +233,7 @@ describe('whatever comes by the control socket', () => {
     expect((await retried(() => askFunnel(path, 'snapshot', {}))).process).toBe(process.pid);
   });
 
-  it('comes from 16 at most, and the next one hears why', async () => {
+  it('comes from at most 16 clients, and the next one receives the reason', async () => {
     const talkers = Array.from({ length: 16 }, () => new Talker().say({ id: 1, method: 'events' }));
     for (const talker of talkers) await talker.answers(1);
     const next = new Talker();
@@ -244,7 +244,7 @@ describe('whatever comes by the control socket', () => {
     for (const talker of talkers) talker.socket.destroy();
   });
 
-  it('is not answered faster than it is read, and events that are not read are counted', async () => {
+  it('gets no answers faster than the client reads, and unread events are counted', async () => {
     const tell = (n: number): void => {
       for (const each of toldEvents) each(logOf(n));
     };
@@ -288,11 +288,11 @@ describe('whatever comes by the control socket', () => {
     other.close();
   });
 
-  it('waits for nobody for ever', async () => {
-    const patience = { idleMs: 40, lineMs: 20, drainMs: 20, endMs: 20 };
+  it('never waits without a limit', async () => {
+    const timeouts = { idleMs: 40, lineMs: 20, drainMs: 20, endMs: 20 };
     const heard: string[] = [];
     const short = createServer({ allowHalfOpen: true }, (socket) => {
-      new ControlConnection(socket, Promise.resolve(controlServiceOf(funnel, () => {})), patience);
+      new ControlConnection(socket, Promise.resolve(controlServiceOf(funnel, () => {})), timeouts);
     }).listen(join(folder, 'short.sock'));
     for (const words of ['', '{"id":1']) {
       const socket = connect(join(folder, 'short.sock'));
@@ -305,7 +305,7 @@ describe('whatever comes by the control socket', () => {
       heard.push(JSON.parse(text).error.message);
       socket.destroy();
     }
-    expect(heard).toEqual(['nothing was asked for 0.04 s', 'a line was begun and not ended within 0.02 s']);
+    expect(heard).toEqual(['no request came for 0.04 s', 'a line was not complete after 0.02 s']);
     // Asks and asks, and reads nothing.
     const deaf = connect(join(folder, 'short.sock'));
     deaf.on('error', () => {});
@@ -320,7 +320,7 @@ describe('whatever comes by the control socket', () => {
 });
 
 describe('who asks', () => {
-  it('hears why there is no answer', async () => {
+  it('receives the reason why there is no answer', async () => {
     const asked = async (at: string) =>
       (await askFunnel(at, 'snapshot', {}, { timeoutMs: 100 }).catch((error) => error)).code;
     expect(await asked(join(folder, 'nothing.sock'))).toBe('FT_CONTROL_ABSENT');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LineReader } from './line-reader.ts';
 
-it('gives the same lines however the bytes come', () => {
+it('returns the same lines for any chunks of the bytes', () => {
   const texts = fc.array(
     fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => text.replaceAll('\n', ' ')),
   );
@@ -26,7 +26,7 @@ it('gives the same lines however the bytes come', () => {
   );
 });
 
-it('refuses a line that is too long as soon as it is, and one that is not UTF-8 by itself', () => {
+it('refuses a line as soon as it is too long, and a line that is not UTF-8 alone', () => {
   const reader = new LineReader(10);
   reader.push(Buffer.from('0123456789\n'));
   expect(reader.next()).toBe('0123456789');

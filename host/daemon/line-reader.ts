@@ -1,20 +1,20 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
-/** Lines out of bytes that come in pieces of any size. What is kept is bounded by the longest line and one piece, twice. */
+/** Splits bytes that arrive in chunks of any size into lines. It keeps at most twice the longest line and one chunk. */
 export class LineReader {
-  readonly #mostBytes: number;
+  readonly #maxBytes: number;
   #bytes = Buffer.alloc(0);
   #start = 0;
   #end = 0;
-  /** Up to here there is no line end. */
+  /** There is no line end before this offset. */
   #searched = 0;
 
-  /** @param mostBytes of a line, without its end */
-  constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
+  /** @param maxBytes the length limit of a line, without its end */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
   }
 
-  /** Whether a line has begun that has not ended. */
+  /** Whether a line has begun and not ended. */
   get isInLine(): boolean {
     return this.#end > this.#start;
   }
@@ -25,7 +25,7 @@ export class LineReader {
     this.#end += chunk.length;
   }
 
-  /** By doubling, so that a line that comes byte by byte is not copied for each. */
+  /** Doubles the buffer, so that a line that arrives byte by byte is not copied for each byte. */
   #makeRoom(length: number): void {
     const waiting = this.#bytes.subarray(this.#start, this.#end);
     const needed = waiting.length + length;
@@ -41,16 +41,16 @@ export class LineReader {
   /**
    * The next whole line, without its end; undefined when there is none yet.
    *
-   * @throws {FunnelError} `FT_CONTROL_TOO_LARGE`, after which nothing is kept; `FT_CONTROL_JSON` for what is not UTF-8
+   * @throws {FunnelError} `FT_CONTROL_TOO_LARGE`, which drops everything read so far; `FT_CONTROL_JSON` for a line that is not UTF-8
    */
   next(): string | undefined {
     const found = this.#bytes.subarray(0, this.#end).indexOf(LINE_FEED, this.#searched);
     const length = (found < 0 ? this.#end : found) - this.#start;
-    if (length > this.#mostBytes) {
+    if (length > this.#maxBytes) {
       this.#forget();
       throw new FunnelError(
         'FT_CONTROL_TOO_LARGE',
-        `a line has at most ${this.#mostBytes} bytes; put a large configuration into a file, and name that`,
+        `a line has at most ${this.#maxBytes} bytes; put a large configuration into a file and send its name`,
       );
     }
     if (found < 0) {
@@ -68,7 +68,7 @@ export class LineReader {
     }
   }
 
-  /** A large line leaves no large buffer behind. */
+  /** Frees the buffer of a large line. */
   #forget(): void {
     this.#start = this.#end = this.#searched = 0;
     if (this.#bytes.length > LEAST_ROOM) this.#bytes = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * JSON that somebody else wrote. How deep it nests is known before it is parsed, because what is done with it later may recurse.
+ * Parses JSON from outside. Its nesting is limited before it is parsed, because code that handles it later may recurse.
  *
  * @throws {FunnelError} `FT_CONTROL_NESTING`, `FT_CONTROL_JSON`
  */
@@ -16,8 +16,8 @@ export function readJson(text: string): unknown {
     } else if (character === QUOTE) {
       isInText = true;
     } else if (character === OPEN_LIST || character === OPEN_OBJECT) {
-      if (++depth > MOST_NESTED)
-        throw new FunnelError('FT_CONTROL_NESTING', `this nests deeper than ${MOST_NESTED} levels`);
+      if (++depth > MAX_NESTED)
+        throw new FunnelError('FT_CONTROL_NESTING', `this nests deeper than ${MAX_NESTED} levels`);
     } else if (character === CLOSE_LIST || character === CLOSE_OBJECT) {
       depth--;
     }
@@ -27,7 +27,7 @@ export function readJson(text: string): unknown {
   } catch (error) {
     throw new FunnelError(
       'FT_CONTROL_JSON',
-      `this is no JSON: ${error instanceof Error ? error.message : error}`,
+      `this is not JSON: ${error instanceof Error ? error.message : error}`,
     );
   }
 }
@@ -38,5 +38,5 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
-/** A configuration needs seven. */
-const MOST_NESTED = 32;
+/** A configuration needs seven levels. */
+const MAX_NESTED = 32;

@@ -70,7 +70,7 @@ describe('openFunnel', () => {
     expect(funnel.snapshot().pieces[1]!.edges[0]!.framesIn).toBe(2);
   });
 
-  it('tells events to listeners, those of the start included', async () => {
+  it('notifies listeners of events, those of the start included', async () => {
     const from = source();
     const told: FunnelEvent[] = [];
     const funnel = await openFunnel(puzzle, {
@@ -89,7 +89,7 @@ describe('openFunnel', () => {
     expect(told.map((event) => event.kind === 'log' && event.message)).toEqual(['made', 'later', 'unheard']);
   });
 
-  it('gives what the system refuses its place, and leaves nothing open', async () => {
+  it('reports what the system refuses with its line, and leaves nothing open', async () => {
     const from = source();
     const base = samplePiece('sink', { edges: { ip: ['ip up'] }, settings: [sampleSetting('port number')] });
     const refused: NativePiece = {
@@ -144,7 +144,7 @@ describe('a running Funnel', () => {
     pieces: { ...puzzle.pieces, to: { piece: 'sink', settings, edges: { ip: 'lan' } }, ...more },
   });
 
-  it('is changed into another configuration; what is the same goes on', async () => {
+  it('changes to another configuration, and what is the same continues', async () => {
     const [from, to] = [source(), counting()];
     const told: FunnelEvent[] = [];
     const funnel = await openFunnel(withSink({}), {
@@ -168,7 +168,7 @@ describe('a running Funnel', () => {
     await funnel.close();
   });
 
-  it('replaces what would be made otherwise, and nothing else', async () => {
+  it('replaces pieces that would be made differently, and nothing else', async () => {
     const [from, to] = [source(), counting()];
     const funnel = await openFunnel(withSink({ port: 1, tag: ['a', 'b'] }), {
       pieces: { source: from.piece, sink: to.piece },
@@ -183,7 +183,7 @@ describe('a running Funnel', () => {
     await funnel.close();
   });
 
-  it('runs on as it was when a change cannot be, and says all that is wrong where it stands', async () => {
+  it('continues unchanged when a change is impossible, and reports all that is wrong with its lines', async () => {
     const [from, to] = [source(), counting()];
     const funnel = await openFunnel(withSink({}), { pieces: { source: from.piece, sink: to.piece } });
     const { puzzle: before } = funnel;
@@ -206,7 +206,7 @@ describe('a running Funnel', () => {
     expect(await refused(withSink({ port: 2 }))).toEqual([expect.stringContaining('FT_CHANGE_SUPERSEDED')]);
   });
 
-  it('tells what a change would come to, and changes nothing', async () => {
+  it('reports what a change would do, and changes nothing', async () => {
     const [from, to] = [source(), counting()];
     const funnel = await openFunnel(withSink({}), { pieces: { source: from.piece, sink: to.piece } });
     const { puzzle: before } = funnel;
@@ -216,7 +216,7 @@ describe('a running Funnel', () => {
     await funnel.close();
   });
 
-  it('takes the newer of two changes, also where the older is checked for longer', async () => {
+  it('applies the newer of two changes, also where the older one takes longer to check', async () => {
     const [from, to] = [source(), counting()];
     const funnel = await openFunnel(withSink({}), { pieces: { source: from.piece, sink: to.piece } });
     // A file takes longer to read than an object.

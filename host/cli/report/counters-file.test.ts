@@ -20,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const snapshot = (uptimeMs: number) => ({ uptimeMs }) as never;
 
-it('holds the counters of an instant, and nothing else is there', () => {
+it('holds the counters of one moment, and no other file is left', () => {
   const file = new CountersFile(join(folder, 'a.json'));
   file.check();
   expect(readdirSync(folder)).toEqual([]);
@@ -31,7 +31,7 @@ it('holds the counters of an instant, and nothing else is there', () => {
   expect(readdirSync(folder)).toEqual(['a.json']);
 });
 
-it('says what to do where it cannot be written, and leaves nothing', () => {
+it('reports what to do where it cannot be written, and leaves nothing', () => {
   mkdirSync(join(folder, 'there'));
   expect(() => new CountersFile(join(folder, 'there')).write(snapshot(1))).toThrow(
     expect.objectContaining({
@@ -45,7 +45,7 @@ it('says what to do where it cannot be written, and leaves nothing', () => {
   expect(readdirSync(folder)).toEqual(['there']);
 });
 
-it('tells once that it cannot be written, and again after it could be', () => {
+it('reports once that it cannot be written, and again after a success', () => {
   const path = join(folder, 'a.json');
   const file = new CountersFile(path);
   const told: string[] = [];
@@ -58,7 +58,7 @@ it('tells once that it cannot be written, and again after it could be', () => {
   expect(readdirSync(folder)).toEqual(['a.json']);
 });
 
-it('follows no link that somebody put where it writes', () => {
+it('follows no link that another user put where it writes', () => {
   writeFileSync(join(folder, 'theirs'), 'precious');
   symlinkSync(join(folder, 'theirs'), join(folder, `a.json.${process.pid}.new`));
   new CountersFile(join(folder, 'a.json')).write(snapshot(3));

@@ -8,7 +8,7 @@ import { LineReporter } from './run-reporter.ts';
 const snapshot: LaneSnapshot = { uptimeMs: 0, pieces: [] } as never;
 const event: FunnelEvent = { kind: 'log', piece: 'a', level: 'info', message: 'x'.repeat(1000) };
 
-it('leaves out what nobody reads, says so when it is read again, and always tells the totals', async () => {
+it('leaves out lines while nobody reads, reports their number later, and always prints the totals', async () => {
   const stream = new PassThrough();
   const output = new Output(stream as never, () => {});
   const reporter = new PatientReporter(new LineReporter(output.write, 1000), output);

@@ -127,7 +127,7 @@ describe('the table of counters', () => {
     );
   });
 
-  it('says how much of it does not fit a screen, and is never higher', () => {
+  it('shows how many lines do not fit a screen, and is never higher', () => {
     for (let rows = 1; rows < 40; rows++) {
       const view = { title: 'home.yaml', columns: 80, rows, events: ['fault: six'], paint: plainPaint };
       const lines = screenLines(now, before, view);
@@ -146,7 +146,7 @@ describe('clip', () => {
 });
 
 describe('events', () => {
-  it('are a line each, without control characters', () => {
+  it('are one line each, without control characters', () => {
     expect(eventLine({ kind: 'fault', piece: 'six', code: 'FT_FAULT_FUEL', message: 'too\nlong' })).toBe(
       'fault: six: FT_FAULT_FUEL: too long',
     );

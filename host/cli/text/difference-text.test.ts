@@ -3,7 +3,7 @@ import { differenceLine, differenceText } from './difference-text.ts';
 
 const nothing = { added: [], removed: [], replaced: [], kept: [], edges: [] };
 
-it('tells a change in the order in which one would do it by hand', () => {
+it('lists a change in the order of doing it by hand', () => {
   const difference = {
     added: ['tap'],
     removed: ['dump'],
@@ -28,7 +28,7 @@ it('tells a change in the order in which one would do it by hand', () => {
   expect(differenceLine(difference)).toBe('added tap; removed dump; replaced six, seven; rejoined home');
 });
 
-it('tells when there is nothing to change', () => {
+it('reports that there is nothing to change', () => {
   expect(differenceText({ ...nothing, kept: ['a', 'b'] })).toBe('= as before: a, b\n');
   expect(differenceLine({ ...nothing, kept: ['a', 'b'] })).toBe('nothing to change');
 });

@@ -4,13 +4,13 @@ import { errorText } from './error-text.ts';
 import { plainPaint } from './paint.ts';
 
 describe('errorText', () => {
-  it('shows the code and the message of an error that was foreseen', () => {
+  it('shows the code and the message of an expected error', () => {
     expect(errorText(new FunnelError('FT_X', 'it is \x1b[2J so'), plainPaint, {})).toBe(
       'funnel: FT_X: it is \\u{1b}[2J so\n',
     );
   });
 
-  it('asks to report one that was not, and has its stack only when it is to', () => {
+  it('asks to report an unexpected error, and shows its stack only on request', () => {
     const error = new TypeError('oh');
     expect(errorText(error, plainPaint, {})).toBe(
       'funnel: FT_INTERNAL: TypeError: oh — please report this mistake of the Funnel Tunnel, with what FUNNEL_DEBUG=1 adds to this line\n',

@@ -18,7 +18,7 @@ const told = async (first: string, second: string, ...pieces: string[]) =>
   matchText(await matchStacks(registry, first, second, { pieces }));
 
 describe('funnel match', () => {
-  it('tells what both accept', async () => {
+  it('shows what both accept', async () => {
     expect(await told('ip/udp/sip', 'ethernet/ip')).toBe(`they match
   first   ip/udp/5060
   second  ethernet/ip
@@ -28,7 +28,7 @@ describe('funnel match', () => {
 `);
   });
 
-  it('tells what keeps them apart', async () => {
+  it('shows what keeps them apart', async () => {
     expect(await told('ip/{udp,tcp}/53', 'ipv4/tcp/local:80')).toBe(`they do not match
   first   ip/{tcp,udp}/53
   second  ipv4/tcp/local:80
@@ -37,7 +37,7 @@ describe('funnel match', () => {
 `);
   });
 
-  it('knows what pieces bring', async () => {
+  it('knows protocols that pieces define', async () => {
     expect(await told('ethernet/ip', 'toy/7', 'toymaker')).toContain('both    ethernet/ip/toy/7\n');
     await expect(told('ip', 'toy/7')).rejects.toMatchObject({
       code: 'FT_STACK_UNKNOWN',

@@ -62,7 +62,7 @@ describe('funnel plan', () => {
 });
 
 describe('funnel explain', () => {
-  it('shows what may be parsed, and the ways of frames', async () => {
+  it('shows what may be parsed, and the paths of frames', async () => {
     const prepared = await puzzle();
     expect(explainText(prepared, explainPuzzle(prepared))).toMatchInlineSnapshot(`
       "(object): what may be parsed, and where frames may go

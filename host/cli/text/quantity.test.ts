@@ -44,7 +44,7 @@ describe('quantities', () => {
     ]);
   });
 
-  it('never needs more room than its column', () => {
+  it('never exceeds its column', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }), (number) => {
         expect(formatCount(number).length).toBeLessThanOrEqual(9);

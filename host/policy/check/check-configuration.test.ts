@@ -66,7 +66,7 @@ const GOOD = `pieces:
 `;
 
 describe('checkConfiguration', () => {
-  it('takes how often a state is saved, and refuses what frames cannot go around', async () => {
+  it('accepts an interval for saving, and refuses a bypass that is impossible', async () => {
     const with6 = (line: string) => GOOD.replace('  six:\n', `  six:\n    ${line}\n`);
     expect(await mistakesOf(with6('save: 90s'))).toEqual([]);
     const { pieces } = await preparePuzzle('x.yaml', options);
@@ -124,7 +124,7 @@ describe('checkConfiguration', () => {
     ]);
   });
 
-  it('takes the same structure as an object, and names places by their path', async () => {
+  it('accepts the same structure as an object, and reports mistakes by their path', async () => {
     const good: ConfigurationObject = {
       pieces: {
         home: { piece: 'device', edges: { ip: 'lan' } },
@@ -143,7 +143,7 @@ describe('checkConfiguration', () => {
     await expect(preparePuzzle(bad, options)).rejects.toThrow(ConfigurationError);
   });
 
-  it('tells all mistakes at once, in the order of their places', async () => {
+  it('reports all mistakes at once, in the order of their lines', async () => {
     const text = `pieces:
   home:
     piece: devise
@@ -253,7 +253,7 @@ networks:
     expect((await mistakesOf(text)).map((line) => line.replaceAll(directory, 'DIR'))).toMatchSnapshot();
   });
 
-  it('takes secrets from the environment and from files, and shows none', async () => {
+  it('reads secrets from the environment and from files, and shows none', async () => {
     writeFileSync(join(directory, 'good.key'), 'sesame\n');
     const text = (key: string) => `pieces:\n  a: { piece: keyed, settings: { key: ${key}, mtu: none } }\n`;
     const told: string[] = [];
@@ -272,7 +272,7 @@ networks:
     expect(told).toEqual(['hush', 'sesame', 'open']);
   });
 
-  it('tells why there is no configuration to read', async () => {
+  it('reports why a configuration cannot be read', async () => {
     const told = async (file: string) =>
       (await checkConfiguration(file, options)).mistakes.map(formatMistake);
     expect(await told('none.yaml')).toEqual([
@@ -292,12 +292,12 @@ networks:
     expect(await told('/dev/zero')).toHaveLength(1);
   });
 
-  it('tells a mistake once that an alias repeats', async () => {
+  it('reports a mistake once that an alias repeats', async () => {
     const text = 'pieces:\n  a: &a { piece: device, settings: { mtu: x }, edges: { ip: lan } }\n  b: *a\n';
     expect(await mistakesOf(text)).toHaveLength(1);
   });
 
-  it('does not tell what only follows from another mistake', async () => {
+  it('does not report what only follows from another mistake', async () => {
     expect(
       (await mistakesOf(GOOD.replace('piece: six', 'piece: sicks'))).map((line) => line.split(': ')[1]),
     ).toEqual(['FT_PIECE_UNKNOWN']);
@@ -352,7 +352,7 @@ networks:
     ]);
   });
 
-  it('tells what the default policy does not choose, and not what follows from that', async () => {
+  it('reports what the default policy does not choose, and not what follows from that', async () => {
     const text = `pieces:
   one: { piece: device }
   two: { piece: device }
@@ -394,7 +394,7 @@ networks:
     expect(await check('[]')).toContainEqual(expect.stringContaining('FT_EDGE_UNJOINED'));
   });
 
-  it('proposes a piece at hand where properties do not go together', async () => {
+  it('proposes an available piece where properties conflict', async () => {
     const withEdges = (
       name: string,
       ...rest: Parameters<typeof samplePlace> extends [string, ...infer R] ? R : never

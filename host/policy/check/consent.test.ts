@@ -40,13 +40,13 @@ async function mistakes(): Promise<string[]> {
 }
 
 describe('consent to what component files want', () => {
-  it('is not asked for where nothing was recorded', async () => {
+  it('is not required where nothing was recorded', async () => {
     put(curious);
     expect(await mistakes()).toEqual([]);
     expect(existsSync(record)).toBe(false);
   });
 
-  it('is asked for a newer version that wants more, with the difference', async () => {
+  it('is required for a newer version that wants more, with the difference', async () => {
     put(plain);
     const first = await reviewConsent('x.yaml', { directory });
     expect(first.changes).toMatchObject([{ instance: 'mine', more: ['to log'], less: [] }]);
@@ -67,7 +67,7 @@ describe('consent to what component files want', () => {
     expect(await mistakes()).toEqual([]);
   });
 
-  it('holds for what wants the same or less', async () => {
+  it('covers a version that wants the same or less', async () => {
     put(curious);
     await (await reviewConsent('x.yaml', { directory })).record();
     put(rebuilt);
@@ -77,7 +77,7 @@ describe('consent to what component files want', () => {
     expect(changes[0]!.less).toHaveLength(2);
   });
 
-  it('is asked for a piece that the record does not know', async () => {
+  it('is required for a piece that the record does not list', async () => {
     put(plain);
     writeFileSync(record, '{ "format": 1, "pieces": {} }');
     expect(await mistakes()).toEqual([expect.stringMatching(/FT_CONSENT_NEEDED.*not among.*wants to log/)]);
@@ -97,7 +97,7 @@ describe('consent to what component files want', () => {
     },
   );
 
-  it('is asked for a change of a running Funnel, also without a record', async () => {
+  it('is required for a change of a running Funnel, also without a record', async () => {
     put(plain);
     const funnel = await openFunnel('x.yaml', { directory });
     try {
@@ -124,14 +124,14 @@ describe('wantsMore', () => {
   const before = { grants: ['log'], edges: { net: ['ip up headers', 'ip down whole-frame'] } };
   const more = (edges: Record<string, string[]>) => wantsMore(before, { grants: ['log'], edges });
 
-  it('takes headers for less than whole frames, and not the other way round', () => {
+  it('treats headers as less than whole frames, and not the reverse', () => {
     expect(more({ net: ['ip down headers', 'ip up headers'] })).toEqual([]);
     expect(more({ net: ['ip up whole-frame'] })).toEqual([
       'whole frames of `ip up` on its Edge `net`, of which it saw the headers only',
     ]);
   });
 
-  it('sees other Shapes, directions and Edges', () => {
+  it('notices other Shapes, directions and Edges', () => {
     expect(more({ net: ['udp up headers', 'ip peer headers'], constructor: ['ip up headers'] })).toEqual([
       'the headers of `udp up` on its Edge `net`',
       'the headers of `ip peer` on its Edge `net`',

@@ -10,7 +10,7 @@ function problemsOf(text: string): string[] {
 }
 
 describe('readYaml', () => {
-  it('gives values, and the place of each key and value', () => {
+  it('returns values, and the line and column of each key and value', () => {
     const { value, places, problems, usable } = readYaml('a:\n  b: [1, two]\n  c: 1.10\n');
     expect(problems).toEqual([]);
     expect(usable).toBe(true);
@@ -21,13 +21,13 @@ describe('readYaml', () => {
     expect(places.text(['a', 'c'])).toBe('1.10');
   });
 
-  it('tells what is not there at the key of what lacks it', () => {
+  it('reports a missing key at the key of what lacks it', () => {
     const { places } = readYaml('a:\n  b: {}\n');
     expect(places.at(['a', 'b', 'x', 'y'])).toEqual({ line: 2, column: 3 });
     expect(places.at(['z'])).toEqual({ line: 1, column: 1 });
   });
 
-  it('finds every duplicate key and goes on', () => {
+  it('finds every duplicate key and continues', () => {
     const { value, usable } = readYaml('a: 1\nb: 2\na: 3\nc: {x: 1, x: 2}\n');
     expect(usable).toBe(true);
     expect(JSON.parse(JSON.stringify(value))).toEqual({ a: 1, b: 2, c: { x: 1 } });
@@ -99,7 +99,7 @@ describe('readYaml', () => {
     expect(readYaml(text).problems.length).toBeLessThanOrEqual(50);
   });
 
-  it('takes a key like any other that JavaScript treats apart', () => {
+  it('treats a key that is special in JavaScript like any other', () => {
     const { value } = readYaml('constructor: 1\n__proto__: 2\ntoString: 3\n');
     expect(Object.keys(value as object)).toEqual(['constructor', '__proto__', 'toString']);
   });

@@ -28,7 +28,7 @@ function piece(name: string, n: number, reasons: Record<string, number>, network
 
 const lane = (...pieces: PieceSnapshot[]): LaneSnapshot => ({ uptimeMs: 5, pieces, freeRows: 7, rows: 9 });
 
-it('adds the counters of a lane before to those of the same pieces and Edges, and tells nothing of others', () => {
+it('adds the counters of a former lane to those of the same pieces and Edges, and drops others', () => {
   const present = lane(piece('a', 1, { lost: 1 }, ['lan', 'wan']), piece('b', 2, {}));
   const before = lane(piece('a', 10, { lost: 5, 'queue-full': 4, never: 0 }), piece('gone', 3, { lost: 1 }));
   const sum = withCarried(present, before);

@@ -6,7 +6,7 @@ const descriptors = () => readdirSync('/proc/self/fd').length;
 const told = () =>
   Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
 
-it('tells what the system tells, again and again, and keeps nothing open when it is closed', () => {
+it('returns the figure of the system, repeatedly, and keeps nothing open when it is closed', () => {
   const before = descriptors();
   const time = new ThreadTime(process.pid);
   for (let n = 0; n < 5; n++) {
@@ -20,7 +20,7 @@ it('tells what the system tells, again and again, and keeps nothing open when it
   expect(descriptors()).toBe(before);
 });
 
-it('tells nothing of a thread that is not there', () => {
+it('returns nothing for a thread that does not exist', () => {
   const time = new ThreadTime(0);
   expect(time.milliseconds).toBeUndefined();
   time.close();

@@ -14,7 +14,7 @@ function watch(monitor: CallMonitor) {
   return stalls;
 }
 
-it('tells once of a call that goes on and on, also when it had slept before', async () => {
+it('reports a call that does not end once, also after it slept', async () => {
   const monitor = new CallMonitor();
   const slot = monitor.claim('slow');
   const stalls = watch(monitor);
@@ -28,7 +28,7 @@ it('tells once of a call that goes on and on, also when it had slept before', as
   expect(stalls.length).toBe(1);
 });
 
-it('tells nothing of calls that end, however many, nor of a lane that is quiet', async () => {
+it('reports nothing for calls that end, however many, nor for an idle lane', async () => {
   const monitor = new CallMonitor();
   const slot = monitor.claim('quick');
   // This one: a process of one thread waits through the calls, and on a busy machine for long.
@@ -45,7 +45,7 @@ it('tells nothing of calls that end, however many, nor of a lane that is quiet',
   expect(stalls).toEqual([]);
 });
 
-it('tells nothing any more when it is stopped, awake or asleep', async () => {
+it('reports nothing after it is stopped, awake or asleep', async () => {
   const monitor = new CallMonitor();
   const stalls = watch(monitor);
   await pause(1200);

@@ -65,7 +65,7 @@ async function open(configuration: ReturnType<typeof puzzle>, options: object = 
 const harmless = { settings: { after: 1_000_000_000 } };
 
 describe('a lane in a thread of its own', () => {
-  it('runs, tells its counters, and closes with the last of them', async () => {
+  it('runs, reports its counters, and closes with the last of them', async () => {
     const { funnel, flows, taken } = await open(puzzle(harmless));
     await flows('sink');
     await flows('sink2');
@@ -81,7 +81,7 @@ describe('a lane in a thread of its own', () => {
     await funnel.close();
   });
 
-  it('is changed while it runs, and refuses what cannot be, with its place', async () => {
+  it('changes while it runs, and refuses what is impossible, with its line', async () => {
     const { funnel, flows, event } = await open(puzzle(harmless));
     const more = {
       sink3: { piece: 'sink', edges: { in: 'd' } },
@@ -102,7 +102,7 @@ describe('a lane in a thread of its own', () => {
     await flows('sink3');
   });
 
-  it('of several changes at once, takes the last', async () => {
+  it('applies the last of several changes at once', async () => {
     const { funnel, flows } = await open(puzzle(harmless));
     const outcomes = await Promise.allSettled(
       [1, 2, 3].map((n) =>
@@ -148,7 +148,7 @@ describe('a lane in a thread of its own', () => {
 });
 
 describe('the watchdog', () => {
-  it('ends a lane that a piece keeps, and another goes on without the piece, with the counters of before', async () => {
+  it('ends a lane that a piece keeps, and another one continues without the piece, with the former counters', async () => {
     const { event, events, flows, taken, piece, funnel } = await open(puzzle({ settings: { after: 50 } }));
     const fault = await event('fault');
     expect(fault).toMatchObject({ piece: 'rogue', code: 'FT_FAULT_STALL' });
@@ -170,14 +170,14 @@ describe('the watchdog', () => {
     await flows('sink');
   });
 
-  it('sees a piece that waits for ever without a processor', async () => {
+  it('notices a piece that waits for ever without a processor', async () => {
     const { event, flows } = await open(puzzle({ settings: { after: 5, does: 'wait' } }));
     expect(await event('fault')).toMatchObject({ piece: 'rogue', code: 'FT_FAULT_STALL' });
     await event('recovered');
     await flows('sink2');
   });
 
-  it('has another lane go on for one that died, without the piece in which that was', async () => {
+  it('replaces a lane that died, without the piece in whose call it died', async () => {
     const { event, flows, piece } = await open(puzzle({ settings: { after: 5, does: 'throw' } }));
     const fault = await event('fault');
     expect(fault).toMatchObject({ piece: 'rogue', code: 'FT_FAULT_LANE' });
@@ -209,7 +209,7 @@ describe('the watchdog', () => {
     await flows('sink2');
   });
 
-  it('ends a change that never ends; what ran before runs on, the piece of the same name too', async () => {
+  it('ends a change that never ends; the former puzzle continues, the piece of the same name included', async () => {
     const { funnel, flows, event, events, piece } = await open(puzzle(harmless));
     await flows('sink');
     const change = funnel.apply(puzzle({ settings: { does: 'loop-at-start' } }));
@@ -242,7 +242,7 @@ describe('the watchdog', () => {
     expect(events.some(({ kind }) => kind === 'fault')).toBe(false);
   });
 
-  it('ends a change that takes away a piece which stalls when it is closed', async () => {
+  it('ends a change that removes a piece which stalls when it is closed', async () => {
     const { funnel, flows, event } = await open(
       puzzle({ settings: { ...harmless.settings, does: 'loop-at-close' } }),
     );
@@ -284,7 +284,7 @@ describe('the watchdog', () => {
     }
   });
 
-  it('tells whether a state was taken: not that of one that refuses it', async () => {
+  it('reports whether a state was accepted, and not for a piece that rejects it', async () => {
     const { until, events, flows, piece } = await open(
       puzzle({ settings: { after: 200, does: 'refuse-state' }, failure: 'restart', save: '100ms' }),
     );
@@ -300,7 +300,7 @@ describe('the watchdog', () => {
     expect(await piece('rogue')).toMatchObject({ restarts: 1 });
   });
 
-  it('gives a state of which a piece stalls no second time', async () => {
+  it('does not give a state twice to a piece that stalls with it', async () => {
     const { until, events, flows } = await open(
       puzzle({ settings: { after: 200, does: 'loop-at-restore' }, failure: 'restart', save: '100ms' }),
     );
@@ -311,7 +311,7 @@ describe('the watchdog', () => {
     await flows('sink');
   });
 
-  it('leaves out two that are guilty at once, and gives the innocent their states', async () => {
+  it('leaves out two pieces that stall at once, and gives the others their states', async () => {
     const { until, events, flows, piece } = await open(
       puzzle(
         { settings: { after: 400 }, failure: 'restart' },

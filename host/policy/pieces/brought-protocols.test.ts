@@ -13,7 +13,7 @@ const configuration = (...names: string[]) => ({
 });
 
 describe('protocols that pieces bring', () => {
-  it('are known to all pieces of the puzzle, in whatever order they stand', async () => {
+  it('are known to all pieces of the puzzle, in any order of the pieces', async () => {
     for (const names of [
       ['maker', 'player'],
       ['player', 'maker'],

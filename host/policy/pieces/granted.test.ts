@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { grantsOf } from './granted.ts';
 
 describe('grantsOf', () => {
-  it('denies a component file what reaches beyond it, unless the configuration grants it', () => {
+  it('denies a component file the functions that reach beyond it, unless the configuration grants them', () => {
     expect(grantsOf(undefined, false)).toEqual(['log', 'random', 'utc']);
     expect(grantsOf(null, false)).toEqual(['log', 'random', 'utc']);
     expect(grantsOf({}, false)).toEqual(['log', 'random', 'utc']);
@@ -16,7 +16,7 @@ describe('grantsOf', () => {
     expect(grantsOf({ offer: true, listen: false }, false)).toEqual(['log', 'offer', 'random', 'utc']);
   });
 
-  it('gives what is built in its Edges, unless the configuration says less', () => {
+  it('grants built-in components their Edges, unless the configuration grants less', () => {
     expect(grantsOf(undefined, true)).toEqual(['listen', 'log', 'offer', 'random', 'utc']);
     expect(grantsOf({ offer: false, listen: 'carrier' }, true)).toEqual([
       'listen:carrier',
@@ -26,7 +26,7 @@ describe('grantsOf', () => {
     ]);
   });
 
-  it('takes a list for all that there is', () => {
+  it('treats a list as complete', () => {
     expect(grantsOf([], true)).toEqual([]);
     expect(grantsOf(['utc', 'listen:carrier', 'utc'], false)).toEqual(['listen:carrier', 'utc']);
   });

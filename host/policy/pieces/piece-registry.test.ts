@@ -11,7 +11,7 @@ import { PieceRegistry } from './piece-registry.ts';
 const folder = mkdtempSync(join(tmpdir(), 'funnel-registry-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('compiles the same content once, wherever it is found, and another content anew', async () => {
+it('compiles the same content once, under any path, and other content again', async () => {
   const registry = new PieceRegistry();
   const file = join(folder, 'a.wasm');
   writeFileSync(file, await builtPiece(join(packageRoot(), 'pieces-as/hub')));
@@ -26,13 +26,13 @@ it('compiles the same content once, wherever it is found, and another content an
   for (let n = 0; n < 2; n++) await expect(registry.load(file, ['log'], {})).rejects.toThrow(/WebAssembly/);
 });
 
-it('refuses a pipe, and does not wait for somebody to write into it', async () => {
+it('refuses a pipe, and does not wait for a writer', async () => {
   const file = join(folder, 'pipe.wasm');
   execFileSync('mkfifo', [file]);
   await expect(new PieceRegistry().load(file, [], {})).rejects.toThrow(/pipe\.wasm is not a file/);
 });
 
-it('tells pieces that would be made alike', async () => {
+it('recognizes pieces that would be made alike', async () => {
   writeFileSync(join(folder, 'mine.wasm'), await builtPiece(join(packageRoot(), 'pieces-as/hub')));
   const identity = async (entry: object) => {
     const pieces = {

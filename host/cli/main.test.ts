@@ -17,8 +17,8 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { packageRoot } from '../policy/pieces/package-root.ts';
 
 /*
- * The compiled command, as a user has it: its streams, its exit status, its signals. What it prints is tested where it is
- * made.
+ * The compiled command, as a user has it: its streams, its exit status, its signals. What it prints is tested
+ * where it is made.
  */
 
 const command = join(packageRoot(), 'dist', 'host', 'cli', 'main.js');
@@ -62,7 +62,10 @@ function funnelToFull(...args: string[]): Promise<{ status: number | null; err: 
   return new Promise((resolve) => child.on('close', (status) => resolve({ status, err })));
 }
 
-/** Two sockets of this machine that serve, and nobody whom they would serve but each other: the smallest that needs nothing. */
+/**
+ * Two sockets of this machine that serve, and nobody whom they would serve but each other: the smallest that
+ * needs nothing.
+ */
 function sockets(port: number): string {
   const udp = (network: string, number: number) =>
     `{ piece: udp, settings: { port: ${number}, address: 127.0.0.1, family: ipv4 }, edges: { udp: ${network} } }`;
@@ -312,7 +315,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       );
       const words = `- left is removed: udp leaves a
 + other is added: udp joins c
-~ middle goes on: net leaves a; net joins c
+~ middle continues: net leaves a; net joins c
 = as before: right
 `;
       expect(await funnel('apply', file, '--dry-run').ended).toEqual({ status: 0, out: words, err: '' });

@@ -30,7 +30,8 @@ function fail(error: unknown): void {
   process.exitCode ||= 1;
 }
 
-// An error thrown outside any promise, such as in a callback of a socket, leaves the Funnel in an unknown state.
+// An error thrown outside any promise, such as in a callback of a socket, leaves the Funnel in an unknown
+// state.
 process.on('uncaughtException', (error) => {
   fail(error);
   process.exit(1);

@@ -6,13 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * Makes a server listen at a path where no other server listens. A socket that a dead process left is replaced.
+ * Makes a server listen at a path where no other server listens. A socket that a dead process left is
+ * replaced.
  *
- * The server first listens under a name of its own; then the path becomes a second name of it. That step is atomic, so any
- * number of processes may try at once. The socket is for this user only, and so is its folder where it is created here.
+ * The server first listens under a name of its own; then the path becomes a second name of it. That step is
+ * atomic, so any number of processes may try at once. The socket is for this user only, and so is its folder
+ * where it is created here.
  *
  * @returns a function that removes the path again, unless another server has taken it
- * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`; the server does not listen then
+ * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`; the server does not
+ *   listen then
  */
 export async function claimSocket(server: Server, path: string): Promise<() => void> {
   const folder = dirname(path);
@@ -86,9 +89,10 @@ function listen(server: Server, path: string): Promise<void> {
 /**
  * Removes a socket that no process listens at.
  *
- * Several processes may try at once, and one of them may have put its own socket there meanwhile. So a process first gives
- * the socket a second name, made of its inode number. Only one process can do that, and while the name exists no other
- * process removes the socket and no other socket gets the number. Then it checks again: a dead socket stays dead.
+ * Several processes may try at once, and one of them may have put its own socket there meanwhile. So a
+ * process first gives the socket a second name, made of its inode number. Only one process can do that, and
+ * while the name exists no other process removes the socket and no other socket gets the number. Then it
+ * checks again: a dead socket stays dead.
  */
 async function removeDead(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false });
@@ -116,7 +120,10 @@ async function removeDead(path: string): Promise<void> {
   }
 }
 
-/** Waits for another process that removes the socket. The mark of a process that was killed meanwhile is removed. */
+/**
+ * Waits for another process that removes the socket. The mark of a process that was killed meanwhile is
+ * removed.
+ */
 async function waitForRemoval(mark: string): Promise<void> {
   for (let waited = 0; waited < PATIENCE_MS; waited += 10) {
     await sleep(10);

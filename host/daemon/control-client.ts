@@ -20,7 +20,8 @@ import { readJson } from './read-json.ts';
  * Calls one method of a running Funnel through its control socket.
  *
  * @param path of its control socket
- * @throws {ConfigurationError} with the mistakes that the Funnel found, or the pieces that refused a change, and why
+ * @throws {ConfigurationError} with the mistakes that the Funnel found, or the pieces that refused a change,
+ *   and why
  * @throws {FunnelError} `FT_CONTROL_…`, or the code of another error of the Funnel
  */
 export async function askFunnel<M extends Exclude<Method, 'events'>>(
@@ -126,7 +127,10 @@ function errorOf({ code, message, mistakes }: ControlFailure): FunnelError {
   return new ConfigurationError(mistakes as readonly ConfigurationMistake[]);
 }
 
-/** Escapes all texts for a terminal: they come from pieces and files, through a server that may not be a Funnel. */
+/**
+ * Escapes all texts for a terminal: they come from pieces and files, through a server that may not be a
+ * Funnel.
+ */
 function printableAll(value: unknown): unknown {
   if (typeof value === 'string') return printable(value);
   if (Array.isArray(value)) return value.map(printableAll);

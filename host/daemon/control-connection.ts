@@ -11,9 +11,9 @@ import { LineReader } from './line-reader.ts';
 import { readJson } from './read-json.ts';
 
 /**
- * The connection of one client, which is not trusted. It handles one request at a time, and reads nothing more while a
- * request is handled or while the client does not read its answers. Events that a slow client cannot take are dropped and
- * counted.
+ * The connection of one client, which is not trusted. It handles one request at a time, and reads nothing
+ * more while a request is handled or while the client does not read its answers. Events that a slow client
+ * cannot take are dropped and counted.
  */
 export class ControlConnection {
   readonly #socket: Socket;
@@ -90,7 +90,10 @@ export class ControlConnection {
     );
   }
 
-  /** A client that sends no more, and waits for events, may be gone; only a write shows that. An empty line means nothing. */
+  /**
+   * A client that sends no more, and waits for events, may be gone; only a write shows that. An empty line
+   * means nothing.
+   */
   #probe(): void {
     if (!this.#isEnding && this.#socket.writableLength === 0) this.#socket.write('\n');
   }
@@ -174,7 +177,10 @@ export class ControlConnection {
     if (!this.#isEnding && this.#socket.writable) this.#socket.write(`${jsonText(answer)}\n`);
   }
 
-  /** Resolves when the client has read what was written, or the connection is closed. A client that reads nothing is cut off. */
+  /**
+   * Resolves when the client has read what was written, or the connection is closed. A client that reads
+   * nothing is cut off.
+   */
   #drained(): Promise<void> {
     return new Promise((resolve) => {
       const socket = this.#socket;

@@ -3,9 +3,9 @@ import { basename, extname, isAbsolute, join } from 'node:path';
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * The default path of the control socket of a configuration: `$XDG_RUNTIME_DIR/funnel/NAME.sock`, or `/run/funnel/NAME.sock`
- * for root without that variable. NAME is the file name of the configuration without its extension. Undefined where the
- * system provides no such folder.
+ * The default path of the control socket of a configuration: `$XDG_RUNTIME_DIR/funnel/NAME.sock`, or
+ * `/run/funnel/NAME.sock` for root without that variable. NAME is the file name of the configuration without
+ * its extension. Undefined where the system provides no such folder.
  */
 export function defaultControlPath(configuration: string, system: System = process): string | undefined {
   const folder = controlFolder(system);

@@ -7,8 +7,8 @@ import { ControlConnection } from './control-connection.ts';
 import type { ControlService } from './control-service.ts';
 
 /**
- * The control socket of a running Funnel. It listens before the Funnel runs, so that a second Funnel at the same path fails
- * early. Requests that arrive before are handled once the Funnel runs.
+ * The control socket of a running Funnel. It listens before the Funnel runs, so that a second Funnel at the
+ * same path fails early. Requests that arrive before are handled once the Funnel runs.
  */
 export class ControlServer {
   readonly path: string;
@@ -59,7 +59,10 @@ export class ControlServer {
     this.#serve(service);
   }
 
-  /** Ends all connections, cuts those that do not read their answers in time, and releases the path. Idempotent. */
+  /**
+   * Ends all connections, cuts those that do not read their answers in time, and releases the path.
+   * Idempotent.
+   */
   close(): void {
     this.#forgetEvents();
     this.#release();

@@ -52,7 +52,9 @@ export function controlServiceOf(funnel: Funnel, end: () => void): ControlServic
   };
 }
 
-/** The subject of a request. The Funnel checks the structure of a configuration later, like that of any other. */
+/**
+ * The subject of a request. The Funnel checks the structure of a configuration later, like that of any other.
+ */
 function subjectOf({ file, configuration }: Pick<Parameters<'check'>, 'file' | 'configuration'>) {
   return file ?? (configuration as unknown as ConfigurationObject);
 }

@@ -1,6 +1,9 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
-/** Splits bytes that arrive in chunks of any size into lines. It keeps at most twice the longest line and one chunk. */
+/**
+ * Splits bytes that arrive in chunks of any size into lines. It keeps at most twice the longest line and one
+ * chunk.
+ */
 export class LineReader {
   readonly #maxBytes: number;
   #bytes = Buffer.alloc(0);
@@ -41,7 +44,8 @@ export class LineReader {
   /**
    * The next whole line, without its end; undefined when there is none yet.
    *
-   * @throws {FunnelError} `FT_CONTROL_TOO_LARGE`, which drops everything read so far; `FT_CONTROL_JSON` for a line that is not UTF-8
+   * @throws {FunnelError} `FT_CONTROL_TOO_LARGE`, which drops everything read so far; `FT_CONTROL_JSON` for a
+   *   line that is not UTF-8
    */
   next(): string | undefined {
     const found = this.#bytes.subarray(0, this.#end).indexOf(LINE_FEED, this.#searched);

@@ -1,7 +1,8 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * Parses JSON from outside. Its nesting is limited before it is parsed, because code that handles it later may recurse.
+ * Parses JSON from outside. Its nesting is limited before it is parsed, because code that handles it later
+ * may recurse.
  *
  * @throws {FunnelError} `FT_CONTROL_NESTING`, `FT_CONTROL_JSON`
  */

@@ -22,10 +22,11 @@ export type {
 export type { ChangedEvent, FunnelEvent, FunnelEvents, RecoveredEvent } from './lane/funnel-event.ts';
 
 /**
- * Makes a Funnel of a configuration and starts it; frames flow when the promise is fulfilled.
+ * Starts a Funnel from a configuration. Frames flow when the promise is fulfilled.
  *
  * @param configuration the path of a YAML file, or the same structure as an object.
- * @throws {ConfigurationError} with every mistake in the configuration, or every reason why it could not be started.
+ * @throws {ConfigurationError} with every mistake in the configuration, or every reason why it could not be
+ *   started.
  * @throws {FunnelError} where an endpoint cannot be opened; nothing is left open.
  */
 export async function openFunnel(
@@ -36,16 +37,16 @@ export async function openFunnel(
 }
 
 /**
- * Starts a puzzle that {@link preparePuzzle} made; throws as {@link openFunnel} does.
+ * Starts a puzzle of {@link preparePuzzle}. Throws as {@link openFunnel} does.
  *
- * @param options those with which it was made, for the changes that come
+ * @param options the options with which the puzzle was made; later changes use them as well
  */
 export async function startPuzzle(puzzle: Puzzle, options: FunnelOptions = {}): Promise<Funnel> {
   const { onEvent } = options;
   const events = new EventEmitter<FunnelEvents>();
-  // What happens while starting is told to listeners that are added as soon as the Funnel is there.
+  // Events of the start wait for the listeners that the caller adds to the new Funnel.
   let early: FunnelEvent[] | undefined = [];
-  const tell = (event: FunnelEvent): void => {
+  const notify = (event: FunnelEvent): void => {
     onEvent?.(event);
     if (early === undefined) emit(events, event);
     else early.push(event);
@@ -54,8 +55,8 @@ export async function startPuzzle(puzzle: Puzzle, options: FunnelOptions = {}): 
   try {
     lane =
       options.worker === true
-        ? await startWorkerLane(puzzle, tell, options)
-        : await startInlineLane(puzzle, tell);
+        ? await startWorkerLane(puzzle, notify, options)
+        : await startInlineLane(puzzle, notify);
   } catch (error) {
     throw located(error, puzzle);
   }
@@ -64,40 +65,42 @@ export async function startPuzzle(puzzle: Puzzle, options: FunnelOptions = {}): 
     early = undefined;
     for (const event of waiting) emit(events, event);
   });
-  return new Funnel(puzzle, { lane, events, tell, options });
+  return new Funnel(puzzle, { lane, events, notify, options });
 }
 
 /** A running Funnel. */
 export class Funnel {
   readonly #lane: LaneHandle;
   readonly #events: EventEmitter<FunnelEvents>;
-  readonly #tell: (event: FunnelEvent) => void;
+  readonly #notify: (event: FunnelEvent) => void;
   readonly #options: PolicyOptions;
   #puzzle: Puzzle;
   #applications = 0;
 
-  /** Made by {@link openFunnel}. */
-  constructor(puzzle: Puzzle, { lane, events, tell, options }: Internals) {
+  /** Use {@link openFunnel}. */
+  constructor(puzzle: Puzzle, { lane, events, notify, options }: Internals) {
     this.#puzzle = puzzle;
     this.#lane = lane;
     this.#events = events;
-    this.#tell = tell;
+    this.#notify = notify;
     this.#options = options;
   }
 
-  /** What it runs now. */
+  /** The puzzle that runs now. */
   get puzzle(): Puzzle {
     return this.#puzzle;
   }
 
   /**
-   * Changes what it runs into another configuration, while traffic flows: what is the same in both goes on, and nothing
-   * is lost. A newer call replaces one that is still prepared; that one ends with `FT_CHANGE_SUPERSEDED`.
+   * Changes to another configuration while traffic flows. Pieces that are the same in both continue, and no
+   * frame is lost. A newer call supersedes one that is still prepared, which fails with
+   * `FT_CHANGE_SUPERSEDED`.
    *
    * @param configuration the path of a YAML file, or the same structure as an object.
-   * @param options `directory` and `environment` stand in place of those with which the Funnel was opened. With `dryRun`
-   *   all is checked that can be without opening anything, and nothing changes.
-   * @throws {ConfigurationError} with every mistake, or who refused and why; it runs on as it was.
+   * @param options `directory` and `environment` replace those with which the Funnel was opened. With
+   *   `dryRun` everything is checked that can be checked without opening anything, and nothing changes.
+   * @throws {ConfigurationError} with every mistake, or the pieces that refused, and why; the Funnel
+   *   continues unchanged.
    */
   async apply(configuration: string | ConfigurationObject, options: ApplyOptions = {}): Promise<Difference> {
     const { dryRun = false, ...given } = options;
@@ -108,18 +111,21 @@ export class Funnel {
     if (puzzle === undefined) throw new ConfigurationError(mistakes);
     try {
       if (dryRun) return await this.#lane.difference(puzzle);
-      // A newer one may have been checked faster.
+      // The check of a newer change may have taken less time.
       if (number !== this.#applications) throw new PuzzleError([SUPERSEDED]);
       const difference = await this.#lane.apply(puzzle);
       this.#puzzle = puzzle;
-      this.#tell({ kind: 'changed', configuration: puzzle.title, difference });
+      this.#notify({ kind: 'changed', configuration: puzzle.title, difference });
       return difference;
     } catch (error) {
       throw located(error, puzzle);
     }
   }
 
-  /** All that is wrong with a configuration that {@link apply} could take, as far as it can be told without opening anything. */
+  /**
+   * Returns every mistake that {@link apply} would report, as far as it can be found without opening
+   * anything.
+   */
   async check(
     configuration: string | ConfigurationObject,
     options: Omit<ApplyOptions, 'dryRun'> = {},
@@ -129,20 +135,23 @@ export class Funnel {
     return (await checkFor(checkContext, configuration, checked, this.#puzzle)).mistakes;
   }
 
-  /** All counters of this instant: frames and bytes by Edge, frames that ended by reason. Works after closing too. */
+  /**
+   * The counters that are known here: frames and bytes by Edge, ended frames by reason. Works after closing
+   * too.
+   */
   snapshot(): LaneSnapshot {
     return this.#lane.snapshot();
   }
 
   /**
-   * As {@link snapshot}, and exact also where the lane is another thread, whose counters are a quarter of a second old
-   * here. After closing, those at the end.
+   * The current counters. They are exact where the lane is another thread as well, whose {@link snapshot} is
+   * up to 250 ms old. After closing, the last counters.
    */
   async counters(): Promise<LaneSnapshot> {
     return this.#lane.counters();
   }
 
-  /** Ends all pieces: devices and sockets are closed, and what they set in the system is taken back. Twice is as once. */
+  /** Closes all pieces: their devices, their sockets, and what they set in the system. Idempotent. */
   async close(): Promise<void> {
     await this.#lane.close();
   }
@@ -159,30 +168,34 @@ export class Funnel {
 }
 
 export interface FunnelOptions extends PolicyOptions {
-  /** Told of every event, also of those before {@link openFunnel} has fulfilled or failed. */
+  /** Called with every event, including those before the promise of {@link openFunnel} settles. */
   readonly onEvent?: (event: FunnelEvent) => void;
   /**
-   * Run in a thread of its own, with a watchdog: what the opener's thread does is not felt by frames, and a piece that keeps
-   * the lane, in a way that fuel does not see, is ended. Native pieces of one's own then come from `pieceModules`.
+   * Runs the lane in a thread of its own, with a watchdog. The work of the opener's thread does not delay
+   * frames, and a piece that keeps the lane in a way that fuel does not notice is ended. Native pieces of the
+   * embedder must then come from `pieceModules`.
    */
   readonly worker?: boolean;
-  /** With `worker`: the network namespace in which endpoints make their devices, in place of that of this process. */
+  /**
+   * With `worker`: the network namespace in which endpoints make their devices, in place of that of this
+   * process.
+   */
   readonly namespace?: NamespaceSockets;
 }
 
 export interface ApplyOptions extends Pick<PolicyOptions, 'directory' | 'environment' | 'consent'> {
-  /** Only tell what it would come to. */
+  /** Only report the difference. */
   readonly dryRun?: boolean;
 }
 
 interface Internals {
   readonly lane: LaneHandle;
   readonly events: EventEmitter<FunnelEvents>;
-  readonly tell: (event: FunnelEvent) => void;
+  readonly notify: (event: FunnelEvent) => void;
   readonly options: PolicyOptions;
 }
 
-/** What the lane has against a puzzle, with its places in the configuration. */
+/** The mistakes that a lane found, with their lines in the configuration. */
 function located(error: unknown, puzzle: Puzzle): unknown {
   if (!(error instanceof PuzzleError)) return error;
   return new ConfigurationError(error.mistakes.map(puzzle.locate), { cause: error });
@@ -190,10 +203,10 @@ function located(error: unknown, puzzle: Puzzle): unknown {
 
 const SUPERSEDED = {
   code: 'FT_CHANGE_SUPERSEDED',
-  message: 'a newer change came while this one was checked',
+  message: 'a newer change arrived while this one was checked',
 };
 
 function emit(events: EventEmitter<FunnelEvents>, event: FunnelEvent): void {
-  // The kinds and their arguments belong together, which TypeScript cannot see of a union.
+  // The arguments fit the kind; TypeScript cannot infer that for a union.
   (events as EventEmitter).emit(event.kind, event);
 }

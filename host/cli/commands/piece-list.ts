@@ -14,7 +14,9 @@ export const addPieceList: AddCommand = (parent, { output, paint }) => {
     });
 };
 
-/** A row for each piece of a registry. A piece that cannot be described has the reason in place of a summary. */
+/**
+ * A row for each piece of a registry. A piece that cannot be described has the reason in place of a summary.
+ */
 export async function pieceRows(registry: PieceRegistry): Promise<readonly PieceRow[]> {
   const rows: PieceRow[] = [];
   for (const name of registry.names()) {

@@ -33,8 +33,8 @@ export const addRun: AddCommand = (parent, context) => {
 /**
  * Starts a puzzle and reports what it does, until a signal ends it.
  *
- * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. Another signal meanwhile ends the process
- * at once. A piece that fails is reported, and the others continue.
+ * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. Another signal meanwhile ends the
+ * process at once. A piece that fails is reported, and the others continue.
  */
 async function run(file: string, options: RunOptions, { output, paint }: CommandContext): Promise<void> {
   const reporter = new PatientReporter(reporterFor(options, output, paint), output);
@@ -117,8 +117,8 @@ interface RunOptions {
 }
 
 /**
- * Opens the control socket. A path from `--control` must work. At the default path a failure is only a warning,
- * since a Funnel runs without a control socket as well.
+ * Opens the control socket. A path from `--control` must work. At the default path a failure is only a
+ * warning, since a Funnel runs without a control socket as well.
  *
  * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`
  */
@@ -148,7 +148,9 @@ function reporterFor(options: RunOptions, output: Output, paint: Paint): RunRepo
   return new ScreenReporter(output, paint);
 }
 
-/** A promise that resolves at the first signal or call of `stop`. The next signal ends the process at once. */
+/**
+ * A promise that resolves at the first signal or call of `stop`. The next signal ends the process at once.
+ */
 function stopSignal(): { readonly promise: Promise<void>; stop(): void; forget(): void } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let listener = (): void => {};

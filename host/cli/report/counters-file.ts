@@ -4,8 +4,8 @@ import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 
 /**
- * A file with the counters of one instant, whole: whoever reads it meanwhile sees the former content or the new one, never a
- * part. What cannot be written leaves nothing behind.
+ * A file with the counters of one moment. A reader sees the former content or the new one, never a part. A
+ * failed write leaves no other file behind.
  */
 export class CountersFile {
   readonly #path: string;
@@ -17,7 +17,7 @@ export class CountersFile {
     this.#draft = `${path}.${process.pid}.new`;
   }
 
-  /** What can only be written at the end is tried at the beginning. @throws {FunnelError} `FT_OUTPUT_FILE` */
+  /** Tests at the start whether the file can be written at the end. @throws {FunnelError} `FT_OUTPUT_FILE` */
   check(): void {
     try {
       this.#writeDraft('');
@@ -39,18 +39,21 @@ export class CountersFile {
     }
   }
 
-  /** While traffic flows, a disk that is full is told once, and does not end it. */
-  rewrite(snapshot: LaneSnapshot, tell: (message: string) => void): void {
+  /** Writes while traffic flows: a full disk is reported once, and the Funnel continues. */
+  rewrite(snapshot: LaneSnapshot, warn: (message: string) => void): void {
     try {
       this.write(snapshot);
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed) tell(error instanceof Error ? error.message : String(error));
+      if (!this.#hasFailed) warn(error instanceof Error ? error.message : String(error));
       this.#hasFailed = true;
     }
   }
 
-  /** A file of its own: where somebody else put a link under this name, in a folder for everybody, it is not followed. */
+  /**
+   * Creates the draft as a new file. In a shared folder another user may have put a link there, which is not
+   * followed.
+   */
   #writeDraft(text: string): void {
     rmSync(this.#draft, { force: true });
     writeFileSync(this.#draft, text, { flag: 'wx' });

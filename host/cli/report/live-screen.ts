@@ -3,8 +3,8 @@ import { clip, renderCounters, renderTitle } from '../text/counter-table.ts';
 import type { Paint } from '../text/paint.ts';
 
 /**
- * The live table on a terminal. It has a screen of its own, which is left as it was found; each redraw writes every line
- * over the one before and only then clears what is left, in one write, so that nothing flickers.
+ * The live table on a terminal. It uses the alternate screen, so the terminal is unchanged afterwards. A
+ * redraw is one write that overwrites every line and then clears the rest, so that nothing flickers.
  */
 export class LiveScreen {
   readonly #stream: TerminalStream;
@@ -25,8 +25,8 @@ export class LiveScreen {
     this.#stream.write(`${ALTERNATE_SCREEN}${HIDE_CURSOR}`);
   }
 
-  /** A line below the table; the last few stay. */
-  tell(line: string): void {
+  /** Adds a line below the table. The last few lines stay. */
+  addEvent(line: string): void {
     this.#events.push(line);
     if (this.#events.length > EVENTS_SHOWN) this.#events.shift();
   }
@@ -47,7 +47,7 @@ export class LiveScreen {
     );
   }
 
-  /** Gives the terminal back. Twice is as once. */
+  /** Restores the terminal. Idempotent. */
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -55,14 +55,14 @@ export class LiveScreen {
   }
 }
 
-/** A terminal to draw on: `process.stdout`, or a test's. */
+/** A terminal: `process.stdout`, or that of a test. */
 export interface TerminalStream {
   readonly columns?: number;
   readonly rows?: number;
   write(text: string): unknown;
 }
 
-/** What stands on a screen of `rows` lines: the table as far as it fits, the last events, and how to end. Pure. */
+/** The lines of a screen: the table as far as it fits, the last events, and how to end the Funnel. Pure. */
 export function screenLines(
   snapshot: LaneSnapshot,
   previous: LaneSnapshot | undefined,
@@ -81,7 +81,8 @@ export function screenLines(
 
 const EVENTS_SHOWN = 5;
 
-// What every terminal since the VT220 and xterm knows; the marks of an update are ignored where they are not known.
+// All terminals since the VT220 and xterm support these. A terminal ignores the marks of an update that it
+// does not know.
 const ALTERNATE_SCREEN = '\x1b[?1049h';
 const FORMER_SCREEN = '\x1b[?1049l';
 const HIDE_CURSOR = '\x1b[?25l';

@@ -1,6 +1,6 @@
 /**
- * Writes to a stream of the process. Whoever reads it may go away (`funnel graph x | head`): then nothing more is written,
- * and that is no error of ours. Where it is a file on a full disk, that is told once, and a Funnel that runs goes on.
+ * Writes to a stream of the process. A reader that goes away (`funnel graph x | head`) is no error; then
+ * nothing more is written. A full disk is reported once, and a running Funnel continues.
  */
 export class Output {
   readonly #stream: NodeJS.WriteStream;
@@ -8,7 +8,10 @@ export class Output {
   #isGone = false;
   #hasFailed = false;
 
-  /** @param onFailure told the system's code when something could not be written; again only after something could be */
+  /**
+   * @param onFailure called with the system's code when a write fails; called again only after a write has
+   * succeeded
+   */
   constructor(stream: NodeJS.WriteStream, onFailure: (code: string) => void) {
     this.#stream = stream;
     this.#onFailure = onFailure;
@@ -19,9 +22,9 @@ export class Output {
     return this.#stream.isTTY === true;
   }
 
-  /** Whoever reads it stands still, and what is written now waits in memory. */
+  /** The reader does not keep up, and further output waits in memory. */
   get isBehind(): boolean {
-    return this.#stream.writableLength > MOST_WAITING_BYTES;
+    return this.#stream.writableLength > MAX_WAITING_BYTES;
   }
 
   get columns(): number {
@@ -32,7 +35,7 @@ export class Output {
     return this.#stream.rows ?? 24;
   }
 
-  /** Called when a terminal has another size. */
+  /** Calls a listener when the size of the terminal changes. */
   onResize(listener: () => void): void {
     this.#stream.on('resize', listener);
   }
@@ -45,7 +48,7 @@ export class Output {
   };
 
   #fail(error: NodeJS.ErrnoException): void {
-    // EIO is a terminal that was closed.
+    // EIO means that the terminal was closed.
     if (error.code === 'EPIPE' || error.code === 'EIO') {
       this.#isGone = true;
     } else if (!this.#hasFailed) {
@@ -55,4 +58,4 @@ export class Output {
   }
 }
 
-const MOST_WAITING_BYTES = 1024 * 1024;
+const MAX_WAITING_BYTES = 1024 * 1024;

@@ -3,8 +3,8 @@ import type { FunnelEvent, LaneSnapshot } from '../../policy/funnel.ts';
 import type { RunReporter } from './run-reporter.ts';
 
 /**
- * Leaves out events and counters while nobody reads what was told before, so that a reader that stands still does not fill
- * the memory, and tells how many when it reads on. The beginning and the totals are always told.
+ * Drops events and counters while the reader does not keep up, so that they do not fill the memory, and
+ * reports their number when it reads again. The start and the totals are always printed.
  */
 export class PatientReporter implements RunReporter {
   readonly #reporter: RunReporter;
@@ -50,7 +50,7 @@ export class PatientReporter implements RunReporter {
       return false;
     }
     if (this.#leftOut > 0) {
-      const message = `${this.#leftOut} lines were left out, because nobody read those before`;
+      const message = `${this.#leftOut} lines were left out, because the former lines were not read`;
       this.#leftOut = 0;
       this.#reporter.event({ kind: 'log', piece: 'funnel', level: 'warn', message });
     }

@@ -7,7 +7,7 @@ import { type Paint, plainPaint } from '../text/paint.ts';
 import { formatBytes, formatCount, formatUptime, plural } from '../text/quantity.ts';
 import { LiveScreen, type TerminalStream } from './live-screen.ts';
 
-/** How `funnel run` tells what it does. */
+/** The output of `funnel run`. */
 export interface RunReporter {
   /** Milliseconds between two calls of {@link counters}. */
   readonly intervalMs: number;
@@ -16,13 +16,16 @@ export interface RunReporter {
   ready(): void;
   event(event: FunnelEvent): void;
   counters(snapshot: LaneSnapshot): void;
-  /** Last of all. */
+  /** Called last, with the totals. */
   ended(snapshot: LaneSnapshot): void;
-  /** Leaves the terminal as it was, whatever happened. */
+  /** Restores the terminal, after an error as well. */
   restore(): void;
 }
 
-/** Plain lines: a summary, the line `ready`, a line for each event, and one with the counters at each interval. */
+/**
+ * Plain lines: a summary, the line `ready`, a line for each event, and one with the counters at each
+ * interval.
+ */
 export class LineReporter implements RunReporter {
   readonly intervalMs: number;
   readonly #write: (text: string) => void;
@@ -55,7 +58,7 @@ export class LineReporter implements RunReporter {
   restore(): void {}
 }
 
-/** The same as JSON, an object on each line, for programs. */
+/** JSON for programs, one object on each line. */
 export class JsonReporter implements RunReporter {
   readonly intervalMs: number;
   readonly #write: (text: string) => void;
@@ -102,12 +105,12 @@ export class JsonReporter implements RunReporter {
   }
 }
 
-/** A table that is redrawn each second, and at the end the totals on the terminal as it was. */
+/** A table that is redrawn each second; at the end the totals on the restored terminal. */
 export class ScreenReporter implements RunReporter {
   readonly intervalMs = 1000;
   readonly #stream: TerminalStream;
   readonly #paint: Paint;
-  readonly #told: string[] = [];
+  readonly #events: string[] = [];
   #screen: LiveScreen | undefined;
   #title = '';
 
@@ -122,17 +125,18 @@ export class ScreenReporter implements RunReporter {
 
   ready(): void {
     this.#screen = new LiveScreen(this.#stream, this.#title, this.#paint);
-    for (const line of this.#told) this.#screen.tell(line);
+    for (const line of this.#events) this.#screen.addEvent(line);
     this.#screen.open();
   }
 
   event(event: FunnelEvent): void {
     const line = this.#paint(styleOf(event), eventLine(event));
-    // All of them are told again at the end, but a piece that talks for days cannot fill the memory.
-    this.#told.push(line);
-    if (this.#told.length > EVENTS_KEPT) this.#told.shift();
+    // The events are printed again at the end. Their number is limited, so that a piece that logs for days
+    // does not fill the memory.
+    this.#events.push(line);
+    if (this.#events.length > EVENTS_KEPT) this.#events.shift();
     if (this.#screen === undefined) this.#stream.write(`${line}\n`);
-    else this.#screen.tell(line);
+    else this.#screen.addEvent(line);
   }
 
   counters(snapshot: LaneSnapshot): void {
@@ -141,7 +145,7 @@ export class ScreenReporter implements RunReporter {
 
   ended(snapshot: LaneSnapshot): void {
     this.restore();
-    const lines = [...this.#told, ...totalsLines(snapshot, this.#stream.columns ?? 80, this.#paint)];
+    const lines = [...this.#events, ...totalsLines(snapshot, this.#stream.columns ?? 80, this.#paint)];
     this.#stream.write(`${lines.join('\n')}\n`);
   }
 
@@ -158,7 +162,7 @@ function styleOf(event: FunnelEvent): 'red' | 'yellow' | 'green' | 'dim' {
   return event.level === 'error' ? 'red' : event.level === 'warn' ? 'yellow' : 'dim';
 }
 
-/** What is about to run, a line for each piece. */
+/** The puzzle that is about to run: a line for each piece. */
 export function summaryLines(puzzle: Puzzle): readonly string[] {
   const width = Math.max(0, ...puzzle.pieces.map(({ place }) => place.name.length));
   const kinds = puzzle.pieces.map(({ place, reference }) => `${reference} ${place.description.version}`);
@@ -188,7 +192,10 @@ export function eventLine(event: FunnelEvent): string {
   }
 }
 
-/** All counters in one line, as `0:00:10 home.ip@lan in 12 (1.2 kB) out 3 (300 B); six.ipv6@lan …; lost: six no-match 4`. */
+/**
+ * All counters in one line: `0:00:10 home.ip@lan in 12 (1.2 kB) out 3 (300 B); six.ipv6@lan …; lost: six
+ * no-match 4`.
+ */
 export function countersLine(snapshot: LaneSnapshot): string {
   const edges = snapshot.pieces.flatMap((piece) =>
     piece.edges.map((edge) => {

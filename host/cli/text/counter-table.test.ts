@@ -69,7 +69,7 @@ describe('the table of counters', () => {
     expect(
       [renderTitle('home.yaml', now, 80), ...renderCounters(now, before, 80)].join('\n'),
     ).toMatchInlineSnapshot(`
-      "Funnel home.yaml                           up 0:01:02   20 of 8 320 rooms in use
+      "Funnel home.yaml                            up 0:01:02   20 of 8 320 rows in use
       piece               Edge    network      frames/s   bytes/s     frames     bytes
       home                ip      lan     in        600    768 kB      2 400   3.07 MB
         tun                               out       540   34.6 kB      2 160    138 kB

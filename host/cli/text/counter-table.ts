@@ -4,10 +4,10 @@ import { type Paint, plainPaint } from './paint.ts';
 import { formatBytes, formatCount, formatRate, formatUptime } from './quantity.ts';
 
 /**
- * The table of a running Funnel: for each piece its Edges with their networks, what passes them in a second and has passed
- * them, and below what ended there and why. Pure.
+ * The table of a running Funnel: for each piece its Edges with their networks, the rates and totals of frames
+ * and bytes, and below them the reasons for which frames ended there. Pure.
  *
- * With `previous`, an earlier snapshot, it has rates; without, only totals.
+ * @param previous an earlier snapshot, for the rates; without one the table has totals only
  *
  * @returns lines without line ends, none wider than `columns`.
  */
@@ -27,7 +27,7 @@ export function renderCounters(
   return lines.map((line) => clip(line, columns));
 }
 
-/** What stands above the table: what runs, since when, and how much room for frames is in use. */
+/** The line above the table: the name and uptime of the Funnel, and how many rows for frames are in use. */
 export function renderTitle(
   title: string,
   snapshot: LaneSnapshot,
@@ -35,13 +35,13 @@ export function renderTitle(
   paint: Paint = plainPaint,
 ): string {
   const used = snapshot.rows - snapshot.freeRows;
-  const right = `up ${formatUptime(snapshot.uptimeMs)}   ${formatCount(used)} of ${formatCount(snapshot.rows)} rooms in use`;
+  const right = `up ${formatUptime(snapshot.uptimeMs)}   ${formatCount(used)} of ${formatCount(snapshot.rows)} rows in use`;
   const room = Math.max(0, columns - right.length - 'Funnel '.length - 2);
   const left = shorten(printable(title), room);
   return clip(`${paint('bold', 'Funnel')} ${left.padEnd(room)}  ${right}`, columns);
 }
 
-/** Cuts a line to a number of columns; colours take none, and end with it. */
+/** Cuts a line to a number of columns. Colour codes take no column, and are reset at the cut. */
 export function clip(line: string, columns: number): string {
   let width = 0;
   let at = 0;
@@ -66,7 +66,7 @@ interface Layout {
   readonly hasRates: boolean;
 }
 
-/** Names have what is left beside the numbers, in proportion to what they need. */
+/** Divides the columns beside the numbers among the names, by the widths that they need. */
 function layOut(snapshot: LaneSnapshot, columns: number, hasRates: boolean): Layout {
   const edges = snapshot.pieces.flatMap((piece) => piece.edges);
   const needs = [
@@ -77,7 +77,7 @@ function layOut(snapshot: LaneSnapshot, columns: number, hasRates: boolean): Lay
   const room = columns - (hasRates ? NUMBERS_WIDTH : TOTALS_WIDTH) - 3;
   const least = [5, 4, 7];
   while (needs[0]! + needs[1]! + needs[2]! > Math.max(room, 16)) {
-    // The longest gives first.
+    // The longest name loses a column first.
     let widest = 0;
     for (let i = 1; i < 3; i++) if (needs[i]! - least[i]! > needs[widest]! - least[widest]!) widest = i;
     needs[widest]!--;
@@ -143,7 +143,7 @@ function edgeLines(
   ];
 }
 
-/** Reasons that have happened, wrapped under their heading. */
+/** The reasons that have occurred, wrapped under their heading. */
 function reasonLines(
   kind: 'lost' | 'done',
   piece: PieceSnapshot,
@@ -180,5 +180,5 @@ function shorten(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is the escape that begins a colour
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape begins a colour code
 const COLOUR = /^\x1b\[\d+m/;

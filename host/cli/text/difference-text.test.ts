@@ -22,7 +22,7 @@ it('lists a change in the order of doing it by hand', () => {
 ~ six is replaced, and hands over its state
 ~ seven is replaced, and hands over its state: ipv6 joins house
 + tap is added: net joins lan; net joins copy
-~ home goes on: ip leaves lan; ip joins house
+~ home continues: ip leaves lan; ip joins house
 = as before: net
 `);
   expect(differenceLine(difference)).toBe('added tap; removed dump; replaced six, seven; rejoined home');

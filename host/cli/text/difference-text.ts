@@ -1,7 +1,10 @@
 import type { Difference } from '../../policy/funnel.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
-/** What a change comes to, in words: a line for each piece that is not just kept, and for each Edge of a kept piece. Pure. */
+/**
+ * A change in words: a line for each piece that is not kept unchanged, with its Edges, and one line for the
+ * rest. Pure.
+ */
 export function differenceText(difference: Difference, paint: Paint = plainPaint): string {
   const { added, removed, replaced, kept } = difference;
   const lines = [
@@ -14,7 +17,7 @@ export function differenceText(difference: Difference, paint: Paint = plainPaint
     ...kept.flatMap((name) =>
       edgesOf(difference, name).length === 0
         ? []
-        : [`${paint('yellow', '~')} ${name} goes on${tail(difference, name)}`],
+        : [`${paint('yellow', '~')} ${name} continues${tail(difference, name)}`],
     ),
   ];
   const rest = kept.filter((name) => edgesOf(difference, name).length === 0);
@@ -22,7 +25,7 @@ export function differenceText(difference: Difference, paint: Paint = plainPaint
   return `${lines.join('\n')}\n`;
 }
 
-/** The same in a few words, for a line of a log: `added tap; replaced six; kept net, home`. */
+/** The change in a few words, for a line of a log: `added tap; replaced six; kept net, home`. */
 export function differenceLine({ added, removed, replaced, kept, edges }: Difference): string {
   const parts = [
     ['added', added],
@@ -30,8 +33,8 @@ export function differenceLine({ added, removed, replaced, kept, edges }: Differ
     ['replaced', replaced],
     ['rejoined', kept.filter((name) => edges.some(({ piece }) => piece === name))],
   ] as const;
-  const told = parts.flatMap(([what, names]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`]));
-  return told.length === 0 ? 'nothing to change' : told.join('; ');
+  const texts = parts.flatMap(([what, names]) => (names.length === 0 ? [] : [`${what} ${names.join(', ')}`]));
+  return texts.length === 0 ? 'nothing to change' : texts.join('; ');
 }
 
 /** `: net joins lan; carrier leaves wan` */

@@ -13,7 +13,7 @@ describe('errorText', () => {
   it('asks to report an unexpected error, and shows its stack only on request', () => {
     const error = new TypeError('oh');
     expect(errorText(error, plainPaint, {})).toBe(
-      'funnel: FT_INTERNAL: TypeError: oh — please report this mistake of the Funnel Tunnel, with what FUNNEL_DEBUG=1 adds to this line\n',
+      'funnel: FT_INTERNAL: TypeError: oh — please report this fault of the Funnel Tunnel, with what FUNNEL_DEBUG=1 adds to this line\n',
     );
     expect(errorText(error, plainPaint, { FUNNEL_DEBUG: '1' })).toContain('error-text.test.ts');
   });

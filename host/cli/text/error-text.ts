@@ -8,8 +8,8 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
 /**
- * An error in the words that a user is shown: mistakes one by one, other errors of the host by code and message. Only what
- * nobody foresaw is told as internal, with its stack when `FUNNEL_DEBUG` is set.
+ * The text of an error for a user: each mistake on a line, other errors of the host by code and message. Any
+ * other error is unexpected and shown as internal, with its stack where `FUNNEL_DEBUG` is set.
  */
 export function errorText(
   error: unknown,
@@ -24,12 +24,12 @@ export function errorText(
   const message = printable(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
   const advice =
     debug === ''
-      ? 'please report this mistake of the Funnel Tunnel, with what FUNNEL_DEBUG=1 adds to this line'
-      : 'please report this mistake of the Funnel Tunnel, with the lines below';
+      ? 'please report this fault of the Funnel Tunnel, with what FUNNEL_DEBUG=1 adds to this line'
+      : 'please report this fault of the Funnel Tunnel, with the lines below';
   return `${paint('bold', 'funnel')}: ${paint('red', 'FT_INTERNAL')}: ${message} — ${advice}\n${debug}`;
 }
 
-/** A line for each mistake, and how many there are when there are several. */
+/** A line for each mistake, and a last line with their number when there are several. */
 export function mistakesText(mistakes: readonly ConfigurationMistake[], paint: Paint = plainPaint): string {
   const lines = mistakes.map((mistake) => {
     const text = formatMistake(mistake);

@@ -4,10 +4,11 @@ import { printable } from '../../stack/foreign-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
 /**
- * What may be parsed on each network, and the ways that frames may take from each entrance.
+ * Shows what may be parsed on each network, and the paths that frames may take from each entrance.
  *
- * A frame is parsed where it is, as deep as the Shapes there want it: so much is told apart from what pieces further on will
- * want. N and M are the headers in front of the Shape's own stack, and the trailers behind it, that are none of its concern.
+ * A network parses a frame as deep as the Shapes there need it. The text separates that from what pieces
+ * further on need. N and M are the numbers of headers before the stack of a Shape, and of trailers behind it,
+ * that the Shape does not see.
  */
 export function explainText(puzzle: Puzzle, ways: FramePaths, paint: Paint = plainPaint): string {
   const lines = [`${printable(puzzle.title)}: what may be parsed, and where frames may go`];
@@ -43,7 +44,7 @@ function onwardLines(piece: string, onward: Onward, indent: string): string[] {
     onward.isOpaque ? 'opaque' : '',
     onward.isRepeated ? 'listed before' : '',
   ].filter((note) => note !== '');
-  const told = notes.length === 0 ? '' : `  (${notes.join(', ')})`;
-  const head = `${indent}${piece} → ${onward.edge} ${printable(onward.shape)}${told}`;
+  const note = notes.length === 0 ? '' : `  (${notes.join(', ')})`;
+  const head = `${indent}${piece} → ${onward.edge} ${printable(onward.shape)}${note}`;
   return [head, ...onward.hops.flatMap((hop) => hopLines(hop, `${indent}  `))];
 }

@@ -3,7 +3,10 @@ import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
 import { printable } from '../../stack/foreign-text.ts';
 import { shapeText } from './graph-text.ts';
 
-/** A puzzle in the language of Graphviz: pieces are boxes, networks are ellipses, and each joined Edge is a line. */
+/**
+ * A puzzle in the language of Graphviz: pieces are boxes, networks are ellipses, and each joined Edge is a
+ * line.
+ */
 export function graphDot(puzzle: Puzzle): string {
   const lines = [
     'graph puzzle {',
@@ -32,7 +35,7 @@ export function graphDot(puzzle: Puzzle): string {
   return `${lines.join('\n')}\n}\n`;
 }
 
-/** The same as a picture. */
+/** A puzzle as a picture in SVG. */
 export async function graphSvg(puzzle: Puzzle): Promise<string> {
   const graphviz = await Graphviz.load();
   const svg = graphviz.dot(graphDot(puzzle));

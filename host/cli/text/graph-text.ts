@@ -6,8 +6,8 @@ import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';
 
 /**
- * A puzzle for the terminal: each network with the Edges on it and their Shapes, and which frames pass between whom; then
- * each piece with its Curves. Shapes that match nothing here are left out.
+ * A puzzle for the terminal: each network with its Edges and their Shapes, and the stacks that pass between
+ * them; then the Curves of each piece. Shapes that match nothing in this puzzle are left out.
  */
 export function graphText(puzzle: Puzzle, paint: Paint = plainPaint): string {
   const lines = [
@@ -28,7 +28,7 @@ export function graphText(puzzle: Puzzle, paint: Paint = plainPaint): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** How a Shape is told everywhere: an arrow for its direction, and its stack. */
+/** The notation of a Shape in all output: an arrow for its direction, and its stack. */
 export function shapeText({ direction, stack }: Shape): string {
   return `${ARROWS[direction]} ${printable(stack)}`;
 }
@@ -44,12 +44,12 @@ function jointLines(puzzle: Puzzle, joint: PlannedJoint, paint: Paint): string[]
     const { place, reference } = puzzle.pieces[member.placeIndex]!;
     const edge = place.description.edges[member.described]!;
     member.shapes.forEach((shape, i) => {
-      const told = edge.shapes[shape]!;
+      const described = edge.shapes[shape]!;
       const name = i === 0 ? [`${place.name}.${edge.name}`, printable(reference)] : ['', ''];
       rows.push({
         first: i === 0,
         last: index === joint.members.length - 1,
-        cells: [...name, shapeText(told), reachText(told)],
+        cells: [...name, shapeText(described), reachText(described)],
       });
     });
   });
@@ -60,7 +60,7 @@ function jointLines(puzzle: Puzzle, joint: PlannedJoint, paint: Paint): string[]
   return [...members, ...columns(pairRows(puzzle, joint)).map((line) => paint('dim', `   ${line}`))];
 }
 
-/** Between which Edges frames pass, and which. */
+/** The pairs of Edges between which frames pass, with the stacks of these frames. */
 function pairRows(puzzle: Puzzle, joint: PlannedJoint): string[][] {
   const stacks = new Map<string, string[]>();
   for (const { a, b, stack } of joint.pairs) {
@@ -77,7 +77,7 @@ function endName(puzzle: Puzzle, { placeIndex: place, described }: PlannedJoint[
   return `${each.name}.${each.description.edges[described]!.name}`;
 }
 
-/** A piece's Curves between Shapes that are joined here. */
+/** The Curves of a piece between Shapes that are joined in this puzzle. */
 function curveRows(puzzle: Puzzle, index: number): string[][] {
   const { name, description } = puzzle.pieces[index]!.place;
   const joined = new Set<string>();

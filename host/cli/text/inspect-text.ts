@@ -1,9 +1,9 @@
 import type {
+  AdmissionTerms,
   Extent,
   Inspection,
   PieceInspection,
   Structure,
-  Terms,
 } from '../../policy/pieces/inspect-piece.ts';
 import { printable } from '../../stack/foreign-text.ts';
 import { columns } from './columns.ts';
@@ -11,8 +11,9 @@ import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';
 
 /**
- * What a component file is and wants, and why it would be refused: with what a file is granted by default, or as the
- * instances of a configuration have it. Pure; nothing of the component has run for it.
+ * The result of an inspection: what a component file contains and wants, and why it would be refused, with
+ * the default grants of a file or with those of each instance in a configuration. Pure. No code of the
+ * component has run.
  */
 export function inspectText(
   { file, sha256, isBuiltIn, byDefault, instances }: PieceInspection,
@@ -26,23 +27,23 @@ export function inspectText(
   ];
   if (instances.length === 0) {
     const terms = isBuiltIn
-      ? 'As a built-in piece, with what it wants on the Edges that it is given'
-      : 'With what a component file is granted by default';
+      ? 'As a built-in piece, with the grants that it wants on its Edges'
+      : 'With the default grants of a component file';
     lines.push('', ...verdictLines(terms, byDefault, paint));
   }
   for (const instance of instances)
     lines.push('', ...verdictLines(`As \`${instance.name}\``, instance, paint));
-  lines.push('', paint('dim', 'nothing of it has run'));
+  lines.push('', paint('dim', 'no code of it has run'));
   return `${lines.join('\n')}\n`;
 }
 
-/** Whether it would be admitted on all terms that were asked for. */
+/** Whether the component would be admitted with all grants and limits that were inspected. */
 export function isAdmitted({ byDefault, instances }: PieceInspection): boolean {
   const asked = instances.length > 0 ? instances : [byDefault];
   return asked.every(({ inspection }) => inspection.refusals.length === 0);
 }
 
-/** The same for programs. */
+/** The inspection as JSON. */
 export function inspectJson({ byDefault, instances, ...rest }: PieceInspection) {
   const { bytes, structure } = byDefault.inspection;
   return {
@@ -54,11 +55,11 @@ export function inspectJson({ byDefault, instances, ...rest }: PieceInspection) 
   };
 }
 
-function termsJson({ grants, limits, inspection: { refusals } }: Terms) {
+function termsJson({ grants, limits, inspection: { refusals } }: AdmissionTerms) {
   return { grants, limits, refusals: refusals.map(({ code, message }) => ({ code, message })) };
 }
 
-function structureLines(structure: Structure, { limits }: Terms, paint: Paint): string[] {
+function structureLines(structure: Structure, { limits }: AdmissionTerms, paint: Paint): string[] {
   const { modules, instances, exports, functions, foreign, memories, tables, starts, wants } = structure;
   const known = modules.map(({ functions: count }) => count ?? 0).reduce((sum, each) => sum + each, 0);
   const memory = memories.reduce((sum, { minimum }) => sum + minimum, 0);
@@ -81,8 +82,8 @@ function structureLines(structure: Structure, { limits }: Terms, paint: Paint): 
         : `${plural(entries, 'entry').replace('entrys', 'entries')} to begin with${most(tables, limits.maxTableEntries, (count) => plural(count, 'entry').replace('entrys', 'entries'))}`,
     ],
     [
-      'when made',
-      starts === 0 ? 'nothing of it runs' : `${plural(starts, 'start function')}, metered, without the host`,
+      'on creation',
+      starts === 0 ? 'no code of it runs' : `${plural(starts, 'start function')}, metered, without the host`,
     ],
     [
       'exports',
@@ -98,13 +99,13 @@ function structureLines(structure: Structure, { limits }: Terms, paint: Paint): 
   return columns(rows.map(([name = '', text = '']) => [`    ${paint('dim', name)}`, text]));
 }
 
-/** How far something may grow: as it says itself, or as the limit has it. */
+/** The greatest size of memories or tables: their own maximum, or the limit where that is smaller. */
 function most(extents: readonly Extent[], limit: number, text: (amount: number) => string): string {
   const own = extents.reduce((sum, { maximum }) => sum + (maximum ?? Number.POSITIVE_INFINITY), 0);
   return own <= limit ? `, at most ${text(own)}` : `, at most ${text(limit)} by its limit`;
 }
 
-function verdictLines(title: string, { grants, limits, inspection }: Terms, paint: Paint): string[] {
+function verdictLines(title: string, { grants, limits, inspection }: AdmissionTerms, paint: Paint): string[] {
   const verdict = inspection.refusals.length === 0 ? paint('green', 'admitted') : paint('red', 'refused');
   const granted = grants.length === 0 ? 'nothing' : grants.join(', ');
   return [
@@ -118,7 +119,7 @@ function refusalLines({ refusals }: Inspection, paint: Paint): string[] {
   return refusals.map(({ code, message }) => `    ${paint('red', code)}: ${printable(message)}`);
 }
 
-/** Bytes as limits are written: whole KiB and MiB where they are that. */
+/** Bytes in the notation of limits: whole MiB or KiB where possible. */
 function sizeText(bytes: number): string {
   if (bytes >= MIB && bytes % MIB === 0) return `${bytes / MIB} MiB`;
   if (bytes >= KIB && bytes % KIB === 0) return `${bytes / KIB} KiB`;

@@ -5,8 +5,8 @@ import { type Paint, plainPaint } from './paint.ts';
 import { wrap } from './wrap.ts';
 
 /**
- * What a piece says of itself, as a manual page: its Edges and Shapes, the paths of traffic, settings, why frames end in it,
- * and how it stands in a configuration.
+ * The description of a piece as a manual page: its Edges and Shapes, the paths of traffic, its settings, the
+ * reasons for which frames end in it, and its entry in a configuration.
  */
 export function manualPage(
   description: Description,
@@ -57,7 +57,7 @@ class Page {
     );
   }
 
-  /** Words, wrapped and indented. */
+  /** A text, wrapped and indented. */
   text(text: string, indent: number): void {
     for (const line of wrap(printable(text), this.#width - indent))
       this.#lines.push(' '.repeat(indent) + line);
@@ -88,8 +88,8 @@ function curveText(
   { fromEdge, fromShape, toEdge, toShape, opaque, keeps, overhead }: Description['curves'][number],
 ): string {
   const end = (edge: number, shape: number): string => {
-    const told = edges[edge]?.shapes[shape];
-    return `${edges[edge]?.name ?? edge} (${told === undefined ? `Shape ${shape}` : shapeText(told)})`;
+    const described = edges[edge]?.shapes[shape];
+    return `${edges[edge]?.name ?? edge} (${described === undefined ? `Shape ${shape}` : shapeText(described)})`;
   };
   const notes = [
     overhead === 0 ? '' : `${overhead > 0 ? '+' : ''}${overhead} bytes`,
@@ -118,7 +118,7 @@ function reasonSection(page: Page, title: string, { reasons }: Description, loss
   page.text(names.join(', '), 4);
 }
 
-/** What must be there to begin with. Which settings must be given only the piece knows, and `funnel check` tells. */
+/** A minimal entry. Only the piece knows which settings are required; `funnel check` reports them. */
 function example({ name, edges, settings }: Description, reference: string): string[] {
   const lines = ['pieces:', `  my-${name}:`, `    piece: ${reference}`];
   if (settings.length > 0) lines.push('    settings: {}  # those above, where the default does not fit');

@@ -2,7 +2,7 @@ import type { MatchExplanation } from '../../policy/pieces/match-stacks.ts';
 import { printable } from '../../stack/foreign-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 
-/** Whether two stacks match and why, for the terminal. */
+/** The result of matching two stacks, with its reason, for the terminal. */
 export function matchText(match: MatchExplanation, paint: Paint = plainPaint): string {
   const { matches, first, second, both, explanation, ports } = match;
   const rows: [label: string, text: string][] = [

@@ -1,13 +1,13 @@
-/** Text in a colour, or as it is. */
+/** Adds a style to a text, or returns it unchanged. */
 export type Paint = (style: Style, text: string) => string;
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green';
 
 export const plainPaint: Paint = (_style, text) => text;
 
-/** ANSI colours, as every terminal knows them. */
+/** The ANSI colours that every terminal supports. */
 export const ansiPaint: Paint = (style, text) => (text === '' ? '' : `\x1b[${CODES[style]}m${text}\x1b[0m`);
 
-/** Colours on a terminal, unless the user wants none (https://no-color.org). */
+/** Colours on a terminal, unless the user disabled them (https://no-color.org). */
 export function paintFor(
   stream: { readonly isTTY?: boolean },
   environment: NodeJS.ProcessEnv = process.env,

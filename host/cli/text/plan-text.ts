@@ -6,8 +6,9 @@ import { type Paint, plainPaint } from './paint.ts';
 import { plural } from './quantity.ts';
 
 /**
- * What would be joined, and why: each network with its Edges, named by the configuration or joined by default, then what
- * passes between whom and what was settled there; last the Edges that stay alone.
+ * The joins of a puzzle with their reasons: each network with its Edges, named by the configuration or joined
+ * by default; then the stacks that pass between them with the settled properties; last the Edges that join
+ * nothing.
  */
 export function planText(puzzle: Puzzle, paint: Paint = plainPaint): string {
   const lines = [

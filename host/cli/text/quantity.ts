@@ -1,4 +1,7 @@
-/** A count in at most 9 characters: whole with narrow groups as far as it fits, then in thousands and millions. */
+/**
+ * A count in at most 9 characters: all digits, in groups, where they fit; else in thousands, millions and so
+ * on.
+ */
 export function formatCount(count: number): string {
   if (!Number.isFinite(count)) return '-';
   const whole = Math.round(count);
@@ -13,7 +16,7 @@ export function formatBytes(bytes: number): string {
   return scaled(bytes, BYTE_UNITS);
 }
 
-/** Frames in a second: with a decimal below ten, as slow traffic is seldom whole. */
+/** Frames per second: with a decimal below ten, since slow rates are seldom whole. */
 export function formatRate(rate: number): string {
   if (rate > 0 && rate < 9.95) return rate.toFixed(1);
   return formatCount(rate);

@@ -137,8 +137,8 @@ describe('checkConfiguration', () => {
     bad.pieces.home!.settings = { mtu: 'big' };
     bad.pieces.wan!.settings = { port: [1, 'two'] };
     expect((await checkConfiguration(bad, options)).mistakes.map(formatMistake)).toEqual([
-      'pieces.home.settings.mtu: FT_SETTING_VALUE: setting `mtu` of `device` is `big`, and is to be a number — write it in decimal digits',
-      'pieces.wan.settings.port[1]: FT_SETTING_VALUE: setting `port` of `socket` is `two`, and is to be a number — write it in decimal digits',
+      'pieces.home.settings.mtu: FT_SETTING_VALUE: setting `mtu` of `device` is `big`, but must be a number — write it in decimal digits',
+      'pieces.wan.settings.port[1]: FT_SETTING_VALUE: setting `port` of `socket` is `two`, but must be a number — write it in decimal digits',
     ]);
     await expect(preparePuzzle(bad, options)).rejects.toThrow(ConfigurationError);
   });
@@ -177,17 +177,17 @@ networks:
       x.yaml:5:3: FT_CONFIG_YAML: the key \`home\` stands here for the second time — the first is on line 2: keep one
       x.yaml:7:3: FT_CONFIG_SCHEMA: \`2nd\` cannot be the name of a piece — a name begins with a letter; letters, digits, \`-\`, \`_\` and \`.\` may follow, 63 at most
       x.yaml:11:5: FT_CONFIG_SCHEMA: piece \`away\` has no key \`setings\` — did you mean \`settings\`?
-      x.yaml:12:22: FT_SETTING_VALUE: setting \`mtu\` of \`device\` is \`lots\`, and is to be a number — write it in decimal digits
+      x.yaml:12:22: FT_SETTING_VALUE: setting \`mtu\` of \`device\` is \`lots\`, but must be a number — write it in decimal digits
       x.yaml:12:28: FT_SETTING_UNKNOWN: \`device\` has no setting \`mut\` — it has \`device\`, \`mtu\`, \`address\`, \`up\`, \`key\`, \`pause\`
-      x.yaml:12:43: FT_SETTING_VALUE: setting \`up\` of \`device\` is \`yes\`, and is to be true or false — write true
-      x.yaml:12:57: FT_SETTING_VALUE: setting \`address\` of \`device\` is \`nowhere\`, and is to be an IPv4 or IPv6 address — write for instance \`192.0.2.1\`, \`2001:db8::1\` or \`10.0.0.0/8\`
-      x.yaml:12:71: FT_SETTING_VALUE: setting \`key\` of \`device\` is to come from the environment variable \`NO_TOKEN\`, which is not set — set \`NO_TOKEN\` before starting
+      x.yaml:12:43: FT_SETTING_VALUE: setting \`up\` of \`device\` is \`yes\`, but must be true or false — write true
+      x.yaml:12:57: FT_SETTING_VALUE: setting \`address\` of \`device\` is \`nowhere\`, but must be an IPv4 or IPv6 address — write for instance \`192.0.2.1\`, \`2001:db8::1\` or \`10.0.0.0/8\`
+      x.yaml:12:71: FT_SETTING_VALUE: setting \`key\` of \`device\` must come from the environment variable \`NO_TOKEN\`, which is not set — set \`NO_TOKEN\` before starting
       x.yaml:13:14: FT_EDGE_UNKNOWN: \`device\` has no Edge \`ipp\` — did you mean \`ip\`?
-      x.yaml:17:14: FT_CONFIG_SCHEMA: \`failure\` of piece \`six\` is \`often\`, and is to be one of \`closed\`, \`bypass\`, \`restart\` — write for instance \`failure: restart\`
+      x.yaml:17:14: FT_CONFIG_SCHEMA: \`failure\` of piece \`six\` is \`often\`, but must be one of \`closed\`, \`bypass\`, \`restart\` — write for instance \`failure: restart\`
       x.yaml:20:23: FT_SETTING_VALUE: setting \`port\` of \`socket\`: a port is at most 65535
       x.yaml:22:5: FT_PIECE_NATIVE: \`grants\` has no meaning for \`socket\`, which is part of the host — leave it out; only components have it
       x.yaml:24:12: FT_COMPONENT_READ: \`./nothing.wasm\`: DIR/nothing.wasm cannot be read: there is no such file
-      x.yaml:27:18: FT_CONFIG_SCHEMA: \`copies\` of network \`wan\` is \`maybe\`, and is to be true or false — write for instance \`copies: true\`
+      x.yaml:27:18: FT_CONFIG_SCHEMA: \`copies\` of network \`wan\` is \`maybe\`, but must be true or false — write for instance \`copies: true\`
       "
     `);
   });

@@ -27,8 +27,8 @@ import { Consents } from './consents.ts';
 import { Consequences, independentMistakes } from './consequences.ts';
 
 /**
- * Makes a puzzle of a configuration, or reports everything that is wrong with it. Nothing is opened and nothing runs,
- * except that components describe themselves.
+ * Makes a puzzle of a configuration, or reports everything that is wrong with it. Nothing is opened and
+ * nothing runs, except that components describe themselves.
  *
  * @param configuration the path of a YAML file, or the same structure as an object.
  */
@@ -40,9 +40,11 @@ export async function checkConfiguration(
 }
 
 /**
- * As {@link checkConfiguration}, for a Funnel that already runs: with its protocol numbers and its compiled components.
+ * As {@link checkConfiguration}, for a Funnel that already runs: with its protocol numbers and its compiled
+ * components.
  *
- * @param running the puzzle whose components count as consented to, where the configuration has no consent record
+ * @param running the puzzle whose components count as consented to, where the configuration has no consent
+ *   record
  */
 export async function checkFor(
   checkContext: CheckContext,
@@ -72,11 +74,14 @@ export interface PolicyOptions {
   /** Native pieces of the embedder, by the name that a configuration uses. */
   readonly pieces?: Readonly<Record<string, NativePiece>>;
   /**
-   * Modules that export more native pieces, in an object `pieces`. These run in a worker thread as well. URLs, or paths
-   * from the working directory.
+   * Modules that export more native pieces, in an object `pieces`. These run in a worker thread as well.
+   * URLs, or paths from the working directory.
    */
   readonly pieceModules?: readonly (string | URL)[];
-  /** The base of relative paths: that of the configuration, and those in an object. The working directory by default. */
+  /**
+   * The base of relative paths: that of the configuration, and those in an object. The working directory by
+   * default.
+   */
   readonly directory?: string;
   /** The variables that secrets may name; `process.env` by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
@@ -216,7 +221,10 @@ class Check {
     return networks;
   }
 
-  /** Arranges the pieces. Where properties conflict, the hints propose any piece of the registry that would help. */
+  /**
+   * Arranges the pieces. Where properties conflict, the hints propose any piece of the registry that would
+   * help.
+   */
   async #arrange(
     places: readonly Place[],
     networks: ReadonlyMap<string, NetworkOptions>,

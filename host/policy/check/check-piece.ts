@@ -22,8 +22,8 @@ import type { PuzzlePiece } from './checked-puzzle.ts';
 import type { Consents } from './consents.ts';
 
 /**
- * Checks one entry of `pieces`: finds the piece, checks its settings, grants, Edges and Shapes, and asks the piece to
- * describe itself with these settings. Every mistake is added to the list of the source.
+ * Checks one entry of `pieces`: finds the piece, checks its settings, grants, Edges and Shapes, and asks the
+ * piece to describe itself with these settings. Every mistake is added to the list of the source.
  */
 export async function checkPiece(
   name: string,
@@ -146,7 +146,7 @@ class PieceCheck {
     return { place, reference: entry.piece, spec, ...(claims === undefined ? {} : { claims }) };
   }
 
-  /** A grant for an Edge that is not there would be a grant that does nothing. */
+  /** Reports grants for Edges that do not exist: they would have no effect. */
   #grantedEdges(
     { grants }: PieceEntry,
     { edges }: Description,
@@ -174,7 +174,7 @@ class PieceCheck {
     this.#mistakes.add(
       'FT_CONFIG_SCHEMA',
       path,
-      `\`save\` is \`${save}\`, and is to be a duration of 100ms or more`,
+      `\`save\` is \`${save}\`, but must be a duration of 100ms or more`,
       {
         hint: 'write for instance `10s`',
       },
@@ -182,7 +182,7 @@ class PieceCheck {
     return undefined;
   }
 
-  /** What a piece itself has against its settings. */
+  /** Adds the problems that a piece itself reports about its settings. */
   #problems(
     problems: readonly Problem[],
     faulty: ReadonlySet<string>,
@@ -192,7 +192,7 @@ class PieceCheck {
   ): void {
     for (const { setting, message } of problems) {
       if (setting === undefined) {
-        // It may only miss what was left out for another mistake.
+        // The piece may only lack a setting that was left out for another mistake.
         if (faulty.size === 0)
           this.#mistakes.add('FT_SETTING_VALUE', path, `\`${piece}\` refuses its settings: ${message}`);
       } else if (Object.hasOwn(given, setting)) {
@@ -209,7 +209,7 @@ class PieceCheck {
           path,
           `\`${piece}\` needs the setting \`${setting}\`: ${message}`,
           {
-            hint: `add it to \`settings\`; \`funnel piece doc ${piece}\` tells what it takes`,
+            hint: `add it to \`settings\`; \`funnel piece doc ${piece}\` describes it`,
             of: 'key',
           },
         );
@@ -285,8 +285,8 @@ class PieceCheck {
 }
 
 /**
- * Without settings a piece describes itself and complains of nothing, though some may have to be given. A default that is given
- * means the same, and is a setting.
+ * One setting with its default value. A piece that receives no settings describes itself and reports no
+ * missing setting. With one setting it does, and a default changes nothing else.
  */
 function oneDefault({ settings }: Description): SettingPairs {
   const setting = settings.find((each) => each.default !== undefined);

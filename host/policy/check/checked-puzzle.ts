@@ -9,26 +9,26 @@ export type { PlannedJoint } from '../../puzzle/plan/arrangement.ts';
 
 /** A configuration without mistakes: everything that a lane needs to run it. */
 export interface Puzzle {
-  /** The file of the configuration, as it was named. */
+  /** The name of the configuration's file, as the caller gave it. */
   readonly title: string;
   readonly pieces: readonly PuzzlePiece[];
   readonly networks: ReadonlyMap<string, NetworkOptions>;
   readonly joints: readonly PlannedJoint[];
-  /** Where the Edges came that the configuration left out. */
+  /** The decisions of the default policy about Edges that the configuration leaves out. */
   readonly decisions: readonly Decision[];
-  /** With what it was made, and whatever takes its place is. */
+  /** The context of its check, which later changes share. */
   readonly checkContext: CheckContext;
-  /** Gives something that went wrong while starting its place in the configuration. */
+  /** Finds the line in the configuration of a mistake that a lane reports. */
   locate(mistake: Mistake): ConfigurationMistake;
 }
 
 /** An instance of a piece. */
 export interface PuzzlePiece {
   readonly place: Place;
-  /** What the configuration calls it: `tun`, `6bed4`, `./mine.wasm`. */
+  /** Its name in the configuration: `tun`, `6bed4`, `./mine.wasm`. */
   readonly reference: string;
   /** How a lane makes it, in this thread or in another. */
   readonly spec: PieceSpec;
-  /** What a component file is and wants. Built-in components need no consent, and have none. */
+  /** The claims of a component file. Built-in components need no consent, and have none. */
   readonly claims?: ComponentClaims;
 }

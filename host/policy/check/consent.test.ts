@@ -80,7 +80,9 @@ describe('consent to what component files want', () => {
   it('is required for a piece that the record does not list', async () => {
     put(plain);
     writeFileSync(record, '{ "format": 1, "pieces": {} }');
-    expect(await mistakes()).toEqual([expect.stringMatching(/FT_CONSENT_NEEDED.*not among.*wants to log/)]);
+    expect(await mistakes()).toEqual([
+      expect.stringMatching(/FT_CONSENT_NEEDED.*not in the consent record.*wants to log/),
+    ]);
   });
 
   it.each(['', '{}', '{ "format": 2, "pieces": {} }', '[', '{ "format": 1, "pieces": { "mine": 1 } }'])(
@@ -127,7 +129,7 @@ describe('wantsMore', () => {
   it('treats headers as less than whole frames, and not the reverse', () => {
     expect(more({ net: ['ip down headers', 'ip up headers'] })).toEqual([]);
     expect(more({ net: ['ip up whole-frame'] })).toEqual([
-      'whole frames of `ip up` on its Edge `net`, of which it saw the headers only',
+      'whole frames of `ip up` on its Edge `net`, where it saw only the headers',
     ]);
   });
 

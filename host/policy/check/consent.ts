@@ -12,8 +12,8 @@ import { wantsMore } from '../pieces/wants.ts';
 import { checkConfiguration, type PolicyOptions } from './check-configuration.ts';
 
 /**
- * What the component files of a configuration want, beside what was consented to before. `record` consents to it: writes
- * it down beside the configuration, from where it holds.
+ * Compares what the component files of a configuration want with the consent record. `record` consents: it
+ * writes the record beside the configuration.
  *
  * @param configuration the path of a YAML file
  * @throws {ConfigurationError} with every mistake in it; {@link FunnelError} FT_CONSENT_RECORD.
@@ -39,21 +39,21 @@ export async function reviewConsent(
 }
 
 export interface ConsentReview {
-  /** Where it is recorded. */
+  /** The path of the record. */
   readonly file: string;
   readonly changes: readonly ConsentChange[];
-  /** Instances that were consented to, and are no more. */
+  /** Instances in the record that no longer exist. */
   readonly gone: readonly string[];
   record(): Promise<void>;
 }
 
-/** One instance of a component file, as it is and as it was. */
+/** One instance of a component file, now and in the record. */
 export interface ConsentChange {
   readonly instance: string;
   readonly now: ComponentClaims;
-  /** Undefined where nothing was consented to under this name. */
+  /** Undefined where the record has no instance of this name. */
   readonly before: Consented | undefined;
-  /** What it wants that was not consented to, and what it wants no more, in words. */
+  /** What it wants beyond the record, and what it no longer wants, in words. */
   readonly more: readonly string[];
   readonly less: readonly string[];
 }

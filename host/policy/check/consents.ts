@@ -9,8 +9,8 @@ import {
 import type { Puzzle } from './checked-puzzle.ts';
 
 /**
- * What component files may want, in one check of a configuration: as it was recorded beside the configuration; where it
- * says nothing, as it runs already. Where there is neither, the configuration is trusted as it stands, with its grants.
+ * Decides during a check what component files may want. The record beside the configuration decides; without
+ * a record, the running puzzle does. Without either, the configuration and its grants are trusted.
  */
 export class Consents {
   readonly #file: string | undefined;
@@ -29,7 +29,7 @@ export class Consents {
     if (this.#file !== undefined && !this.#isGiven) this.#record = await readConsents(this.#file);
   }
 
-  /** Why an instance may not be what it is now, and what to do; undefined where it may. */
+  /** Returns why an instance needs consent, and what to do; undefined where it needs none. */
   whyNot(
     instance: string,
     now: ComponentClaims,
@@ -48,6 +48,6 @@ export class Consents {
 }
 
 const HINT_RECORD =
-  'look at it with `funnel piece inspect`; to let it in, record that with `funnel consent` and this configuration';
+  'look at it with `funnel piece inspect`; to accept it, run `funnel consent` with this configuration';
 const HINT_RUNNING =
-  'look at it with `funnel piece inspect`; to let it in, consent to it: `funnel consent`, or `funnel apply --consent`';
+  'look at it with `funnel piece inspect`; to accept it, run `funnel consent`, or `funnel apply --consent`';

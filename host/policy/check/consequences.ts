@@ -2,15 +2,18 @@ import type { Arrangement, Mistake, Place } from '../../puzzle/plan/arrangement.
 import type { NetworkUse } from '../configuration/network-use.ts';
 
 /**
- * Knows which mistakes only follow from others, so that a user reads about the cause alone. For example, the neighbour
- * of a piece that could not be made matches nothing; that is no mistake of the neighbour.
+ * Knows which mistakes only follow from others, so that a user reads about the cause alone. For example, the
+ * neighbour of a piece that could not be made matches nothing; that is no mistake of the neighbour.
  */
 export class Consequences {
   /** Pieces with a mistake of their own, whose Edges may be wrong for that reason only. */
   readonly doubtful = new Set<string>();
   /** Edges that a configuration probably meant with a name that does not exist, as `PIECE.EDGE`. */
   readonly misspelt = new Set<string>();
-  /** Whether the check left out Edges of the configuration, so that networks may seem to have fewer than they have. */
+  /**
+   * Whether the check left out Edges of the configuration, so that networks may seem to have fewer than they
+   * have.
+   */
   lacksEdges = false;
 
   /** @param used the networks that the configuration names */
@@ -29,8 +32,8 @@ export class Consequences {
 }
 
 /**
- * The mistakes of an arrangement that do not follow from a choice that the default policy could not make, nor from an
- * Edge that is not joined for a mistake of its own.
+ * The mistakes of an arrangement that do not follow from a choice that the default policy could not make, nor
+ * from an Edge that is not joined for a mistake of its own.
  *
  * @param contested networks for which the default policy found several candidates
  */

@@ -3,7 +3,7 @@ import type { Puzzle } from './checked-puzzle.ts';
 
 export type { FramePaths, Hop, JointNeeds, Onward } from '../../puzzle/reach/frame-paths.ts';
 
-/** What may be parsed in a puzzle, and the ways that frames may take. */
+/** Finds what may be parsed in a puzzle, and the paths that frames may take. */
 export function explainPuzzle({ checkContext, pieces, joints }: Puzzle): FramePaths {
   return framePathsThrough(
     checkContext.protocols,

@@ -7,27 +7,30 @@ import { didYouMean } from './did-you-mean.ts';
 import type { MistakeList } from './mistake-list.ts';
 import { canonicalValue } from './setting-value.ts';
 
-/** What a piece is given: names and texts, in the order of the configuration; a list repeats its name. */
+/**
+ * The settings that a piece receives: names and texts, in the order of the configuration. A list repeats its
+ * name.
+ */
 export type SettingPairs = readonly (readonly [string, string])[];
 
-/** What checking settings needs from around it. */
+/** The context of a check of settings. */
 export interface SettingsContext {
-  /** What the piece calls itself, for messages. */
+  /** The name of the piece, for messages. */
   readonly piece: string;
-  /** Where the settings stand. */
+  /** The path of the settings in the configuration. */
   readonly path: readonly PathStep[];
   readonly mistakes: MistakeList;
-  /** Files of secrets are relative to it. */
+  /** The base of the paths of secrets. */
   readonly directory: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** A scalar as it was written, where it is known. */
+  /** The spelling of a scalar, where it is known. */
   written(path: readonly PathStep[]): string | undefined;
 }
 
 /**
  * Checks settings against those that a piece describes.
  *
- * @returns those without a mistake, and the names of the others.
+ * @returns the settings without a mistake, and the names of the others.
  */
 export function checkSettings(
   described: readonly Setting[],
@@ -47,7 +50,7 @@ export function checkSettings(
           name,
           known,
           known.length === 0
-            ? 'it has none at all'
+            ? 'it has no settings'
             : `it has ${known.map((each) => `\`${each}\``).join(', ')}`,
         ),
         of: 'key',
@@ -106,24 +109,23 @@ function textOf(
       const text = context.environment[value.env];
       if (text !== undefined) return text;
       return refuse(
-        `is to come from the environment variable \`${value.env}\`, which is not set`,
+        `must come from the environment variable \`${value.env}\`, which is not set`,
         `set \`${value.env}\` before starting`,
       );
     }
     const file = resolve(context.directory, value.file);
     try {
       const status = statSync(file);
-      if (!status.isFile())
-        return refuse(`is to come from ${file}, which is not a file`, 'name a plain file');
+      if (!status.isFile()) return refuse(`must come from ${file}, which is not a file`, 'name a plain file');
       if (status.size > MAX_SECRET_BYTES)
         return refuse(
-          `is to come from ${file}, which is too large`,
+          `must come from ${file}, which is too large`,
           `a secret has at most ${MAX_SECRET_BYTES} bytes`,
         );
       return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
     } catch (error) {
       return refuse(
-        `is to come from ${file}, which cannot be read (${errorCode(error)})`,
+        `must come from ${file}, which cannot be read (${errorCode(error)})`,
         'the path is relative to the configuration',
       );
     }
@@ -136,12 +138,12 @@ function textOf(
         ? 'is empty'
         : `is \`${value}\``
       : `is \`${context.written(path) ?? value}\``;
-  return refuse(`${shown}, and is to be ${text.wanted}`, text.hint);
+  return refuse(`${shown}, but must be ${text.wanted}`, text.hint);
 }
 
 function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
-/** Keys and passwords; a larger file is the wrong one. */
+/** Enough for keys and passwords; a larger file is the wrong file. */
 const MAX_SECRET_BYTES = 65_536;

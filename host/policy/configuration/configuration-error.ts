@@ -1,7 +1,7 @@
 import { jsonText, printable } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 
-/** A configuration cannot be: all its mistakes at once, in the order of their places. Code `FT_CONFIG`. */
+/** A configuration is wrong: all its mistakes, sorted by line. Code `FT_CONFIG`. */
 export class ConfigurationError extends FunnelError {
   readonly mistakes: readonly ConfigurationMistake[];
 
@@ -12,7 +12,7 @@ export class ConfigurationError extends FunnelError {
   }
 }
 
-/** One thing that is wrong in a configuration. */
+/** One mistake in a configuration. */
 export interface ConfigurationMistake {
   /** Stable; begins with `FT_`. */
   readonly code: string;
@@ -20,9 +20,9 @@ export interface ConfigurationMistake {
   readonly message: string;
   /** What to do, in one line. */
   readonly hint?: string;
-  /** Where in the structure, such as `['pieces', 'home', 'settings', 'port']`. */
+  /** Its path in the structure, such as `['pieces', 'home', 'settings', 'port']`. */
   readonly path: readonly PathStep[];
-  /** The file, as its reader named it; absent when the configuration came as an object. */
+  /** The name of the file, as the caller gave it; absent when the configuration is an object. */
   readonly file?: string;
   /** From 1. */
   readonly line?: number;

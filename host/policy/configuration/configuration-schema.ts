@@ -1,18 +1,21 @@
 import * as z from 'zod';
 
-/** What an instance of a piece, a network or a setting may be called. */
+/** The names that a piece, a network or a setting may have. */
 export const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;
 /** An amount of memory: bytes, or with a unit. */
 export const SIZE_PATTERN = /^[0-9]+ ?(KiB|MiB|GiB)?$/;
-/** What can be granted, as the engine names it; for `listen` and `offer` the name of an Edge may follow, as in `listen:carrier`. */
+/**
+ * The grants, as the engine names them. The name of an Edge may follow `listen` and `offer`, as in
+ * `listen:carrier`.
+ */
 export const GRANTS = ['log', 'random', 'utc', 'listen', 'offer'] as const;
 const GRANT_PATTERN = /^(log|random|utc|listen(:.+)?|offer(:.+)?)$/;
-/** What becomes of a piece's traffic when it fails. */
+/** The treatment of a piece's traffic after a fault. */
 export const FAILURE_POLICIES = ['closed', 'bypass', 'restart'] as const;
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
-/** A secret that stands elsewhere. */
+/** A secret outside the configuration. */
 const secret = z
   .union([
     z.strictObject({ env: z.string().min(1).describe('The environment variable that holds it.') }),
@@ -42,14 +45,14 @@ const shape = z
 
 const edges = z
   .union([z.boolean(), z.string().min(1), z.array(z.string().min(1))])
-  .describe('The Edges for which it is granted; true for all of them, false for none.');
+  .describe('The Edges with this grant; true for all of them, false for none.');
 
 const grants = z.union([
   z.array(z.string().regex(GRANT_PATTERN)),
   z.strictObject({
-    log: z.boolean().optional().describe('To tell people something; true when left out.'),
-    random: z.boolean().optional().describe('Random numbers; true when left out.'),
-    utc: z.boolean().optional().describe('The time of day; true when left out.'),
+    log: z.boolean().optional().describe('Messages to the log; true by default.'),
+    random: z.boolean().optional().describe('Random numbers; true by default.'),
+    utc: z.boolean().optional().describe('The time of day; true by default.'),
     listen: edges.optional(),
     offer: edges.optional(),
   }),
@@ -60,12 +63,12 @@ const piece = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'What it is: a piece of the host (`tun`), a built-in component (`6bed4`), or a component file (`./mine.wasm`).',
+      'The piece: one of the host (`tun`), a built-in component (`6bed4`), or a component file (`./mine.wasm`).',
     ),
   settings: z
     .record(z.string(), settingValue)
     .nullish()
-    .describe("The piece's settings; `funnel piece doc NAME` tells them."),
+    .describe("The piece's settings; `funnel piece doc NAME` lists them."),
   edges: z
     .record(
       z.string(),
@@ -77,32 +80,32 @@ const piece = z.strictObject({
     )
     .nullish()
     .describe(
-      'On which network each of its Edges is; a list of networks for a repeated Edge; networks with the Shapes that go there, where they are to be kept apart. An Edge that is left out joins where it matches; `[]` keeps it from that.',
+      'The network of each Edge; a list of networks for a repeated Edge; a mapping of networks to Shapes to keep the Shapes apart. An Edge that is left out joins where it matches; `[]` prevents that.',
     ),
   failure: z
     .enum(FAILURE_POLICIES)
     .optional()
     .describe(
-      'When it fails: nothing passes it any more (`closed`, the default), frames go around it where its Curves and Shapes allow that (`bypass`), or it is started again after a pause (`restart`).',
+      'After a fault: no frame passes the piece (`closed`, the default), frames go around it where its Curves and Shapes allow that (`bypass`), or it starts again after a pause (`restart`).',
     ),
   save: z
     .union([z.number(), z.string()])
     .optional()
     .describe(
-      'How often its state is saved while it works, such as `10s`, to be given to the instance that comes after a failure; never when left out.',
+      'The interval for saving its state, such as `10s`. The instance after a fault receives the last state. Without it no state is saved.',
     ),
   grants: grants
     .nullish()
     .describe(
-      'What a component may ask of the host: a mapping, or a list that is all of it. When left out, a component file has `log`, `random` and `utc`, and a built-in one also `listen` and `offer` on its Edges.',
+      'The functions of the host that a component may call: a mapping, or a complete list. By default a component file has `log`, `random` and `utc`, and a built-in component also `listen` and `offer` on its Edges.',
     ),
   limits: z
     .strictObject({
-      memory: size.optional().describe('How far its memory may grow: `64MiB` when left out.'),
-      component: size.optional().describe('How large its file may be: `16MiB` when left out.'),
+      memory: size.optional().describe('The largest size of its memory: `64MiB` by default.'),
+      component: size.optional().describe('The largest size of its file: `16MiB` by default.'),
     })
     .nullish()
-    .describe('What a component may use at most.'),
+    .describe('The limits of a component.'),
 });
 
 const network = z.strictObject({
@@ -132,12 +135,12 @@ export type PieceEntry = z.output<typeof piece>;
 export type GivenGrants = z.output<typeof grants>;
 export type SettingValue = z.output<typeof settingValue>;
 
-/** The same structure as a JSON Schema (2020-12), for editors. */
+/** The structure as a JSON Schema (2020-12), for editors. */
 export function configurationJsonSchema(): Record<string, unknown> {
   return { title: 'Funnel Tunnel configuration', ...z.toJSONSchema(configurationSchema, { io: 'input' }) };
 }
 
-/** Bytes of a size that {@link SIZE_PATTERN} matches; -1 for one that cannot be told exactly. */
+/** Bytes of a size that {@link SIZE_PATTERN} matches; -1 for one that a number cannot represent exactly. */
 export function parseSize(size: number | string): number {
   if (typeof size === 'number') return size;
   const unit = /[KMG]iB$/.exec(size)?.[0];

@@ -2,10 +2,10 @@ import { printable } from '../../stack/foreign-text.ts';
 import type { ConfigurationMistake, PathStep } from './configuration-error.ts';
 import type { YamlPlaces } from './read-yaml.ts';
 
-/** Gathers the mistakes of one configuration, and finds their places. */
+/** Collects the mistakes of one configuration, and finds their lines and columns. */
 export class MistakeList {
   readonly #mistakes: ConfigurationMistake[] = [];
-  readonly #told = new Set<string>();
+  readonly #known = new Set<string>();
   readonly #file: string | undefined;
   readonly #places: YamlPlaces | undefined;
 
@@ -44,14 +44,17 @@ export class MistakeList {
       ...(this.#file === undefined ? {} : { file: this.#file }),
       ...(line === undefined ? {} : { line, column: column ?? 1 }),
     };
-    // An alias that is used twice would tell its mistakes twice.
+    // An alias that is used twice would report its mistakes twice.
     const identity = JSON.stringify([code, mistake.message, line, column, line === undefined ? path : 0]);
-    if (this.#told.has(identity)) return;
-    this.#told.add(identity);
+    if (this.#known.has(identity)) return;
+    this.#known.add(identity);
     this.#mistakes.push(mistake);
   }
 
-  /** In the order of their places; mistakes at one place, and those of an object, in the order in which they were found. */
+  /**
+   * Sorted by line and column. Mistakes at one position, and those of an object, keep the order in which they
+   * were found.
+   */
   sorted(): readonly ConfigurationMistake[] {
     return this.#mistakes
       .map((mistake, found) => ({ mistake, found }))

@@ -5,22 +5,22 @@ import type { ConfigurationObject } from './configuration-schema.ts';
 import { MistakeList } from './mistake-list.ts';
 import { readYaml } from './read-yaml.ts';
 
-/** A configuration as it came, with the means to tell where something stands in it. */
+/** A configuration as the caller gave it, with the means to find positions in it. */
 export interface ConfigurationSource {
-  /** Undefined where it could not be read; the mistakes tell why. */
+  /** Undefined where it could not be read; the mistakes say why. */
   readonly value: unknown;
   readonly mistakes: MistakeList;
-  /** What paths in the configuration are relative to. */
+  /** The base of relative paths in the configuration. */
   readonly directory: string;
-  /** The file, as it was named; a word for an object. */
+  /** The name of the file, as the caller gave it; `(object)` for an object. */
   readonly title: string;
   /** The path of the file; undefined for an object. */
   readonly file?: string;
-  /** A scalar as it was written, where there is a text. */
+  /** The spelling of a scalar, where the configuration has a text. */
   written(path: readonly PathStep[]): string | undefined;
 }
 
-/** Reads a YAML file, or takes an object as it is. Never throws for what is wrong with either. */
+/** Reads a YAML file, or accepts an object unchanged. Never throws: the mistakes report what is wrong. */
 export async function readConfiguration(
   configuration: string | ConfigurationObject,
   directory = process.cwd(),
@@ -74,7 +74,7 @@ export async function readConfiguration(
   return { ...nothing, value, mistakes, written: (path) => reading.places.text(path) };
 }
 
-/** The bytes of a file, or why there are none. */
+/** The bytes of a file, or the reason why it cannot be read. */
 async function readFile(file: string): Promise<Uint8Array | string> {
   let handle: Awaited<ReturnType<typeof open>>;
   try {
@@ -87,7 +87,8 @@ async function readFile(file: string): Promise<Uint8Array | string> {
   }
   try {
     if ((await handle.stat()).isDirectory()) return IS_DIRECTORY;
-    // One byte more than may be, so that a pipe or a device cannot go on for ever.
+    // One byte beyond the limit shows that the file is too large. A pipe or a device cannot continue for
+    // ever.
     const bytes = Buffer.alloc(MAX_FILE_BYTES + 1);
     let length = 0;
     while (length < bytes.length) {
@@ -112,5 +113,5 @@ const HINTS: Record<string, string> = {
   [NO_PERMISSION]: 'change the mode of the file, or run as its owner',
 };
 
-/** A thousand pieces take a tenth of this; what a hostile file of this size costs is tested. */
+/** A thousand pieces take a tenth of this. A test measures the cost of a hostile file of this size. */
 const MAX_FILE_BYTES = 256 * 1024;

@@ -47,11 +47,11 @@ describe('readYaml', () => {
       '2:1: a second document begins here — a file holds one configuration: make it two files',
     ],
     ['a: *b\n', '1:4: nothing above is named `&b` — an alias names what was marked with & before it'],
-    ['a: &b [*b]\n', '1:7: this holds itself — an alias must not stand inside of what it names'],
-    ['? [1, 2]\n: 3\n', '1:3: a key is a name here — put quotes around it if it is to be a name'],
+    ['a: &b [*b]\n', '1:7: this contains itself — an alias must not stand inside the value that it names'],
+    ['? [1, 2]\n: 3\n', '1:3: a key is a name here — put quotes around it to make it a name'],
     [
       '%YAML 1.1\n---\na: yes\n',
-      '1:1: YAML 1.1 reads `yes`, `on` and `010` otherwise — leave the %YAML line out',
+      '1:1: YAML 1.1 reads `yes`, `on` and `010` differently — leave the %YAML line out',
     ],
   ])('explains %j', (text, expected) => {
     expect(problemsOf(text)).toContain(expected);

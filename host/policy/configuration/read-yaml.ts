@@ -13,11 +13,12 @@ import {
 import type { PathStep } from './configuration-error.ts';
 
 /**
- * YAML text to plain values, with the place of each key and value, and all that is wrong with it as YAML.
+ * Reads YAML text as plain values, with the line and column of each key and value, and reports all mistakes
+ * of YAML in it.
  *
- * The text may be hostile: how deep it nests is bounded while its tokens are read (the composer behind them recurses, and
- * Node dies when a regular expression meets an exhausted stack), duplicate keys are found here in linear time, and aliases
- * are expanded under a bound.
+ * The text may be hostile. Its nesting is limited while tokens are read, since the composer behind them
+ * recurses, and Node dies when a regular expression meets an exhausted stack. Duplicate keys are found here
+ * in linear time, and the expansion of aliases is limited.
  */
 export function readYaml(text: string): YamlReading {
   const reader = new Reader();
@@ -27,7 +28,7 @@ export function readYaml(text: string): YamlReading {
 
 export interface YamlReading {
   readonly value: unknown;
-  /** Whether `value` is worth checking further although there may be problems. */
+  /** Whether `value` can be checked further in spite of problems. */
   readonly usable: boolean;
   readonly problems: readonly YamlProblem[];
   readonly places: YamlPlaces;
@@ -45,7 +46,7 @@ export interface YamlPlace {
   readonly column: number;
 }
 
-/** Where each value of a YAML text stands. */
+/** The position of each value of a YAML text. */
 export class YamlPlaces {
   readonly lines = new LineCounter();
   readonly #keys = new Map<string, number>();
@@ -62,11 +63,11 @@ export class YamlPlaces {
     if (text !== undefined) this.#texts.set(name, text);
   }
 
-  /** The place of a value, or of the key that it has; of what encloses it where it is not there itself. */
+  /** The position of a value or of its key; where it does not exist, the position of what encloses it. */
   at(path: readonly PathStep[], of: 'key' | 'value' = 'value'): YamlPlace {
     for (let length = path.length; length >= 0; length--) {
       const name = JSON.stringify(path.slice(0, length));
-      // What is not there is told at the key of what lacks it.
+      // A missing value is reported at the key of the mapping that lacks it.
       const key = this.#keys.get(name);
       const value = this.#values.get(name);
       const offset = of === 'key' || length < path.length ? (key ?? value) : (value ?? key);
@@ -75,7 +76,7 @@ export class YamlPlaces {
     return { line: 1, column: 1 };
   }
 
-  /** A scalar as it was written, before YAML made a number or a truth value of it. */
+  /** The spelling of a scalar, before YAML converts it to a number or a boolean. */
   text(path: readonly PathStep[]): string | undefined {
     return this.#texts.get(JSON.stringify(path));
   }
@@ -90,7 +91,7 @@ export class YamlPlaces {
 const MAX_OPEN = 64;
 /** Values after aliases are expanded: a thousand pieces with ten each. */
 const MAX_VALUES = 10_000;
-/** More are of no help to a reader. */
+/** More problems would not help a reader. */
 const MAX_PROBLEMS = 50;
 
 class Reader {
@@ -117,7 +118,7 @@ class Reader {
     if (version?.explicit && version.version !== '1.2') {
       this.#syntax(
         0,
-        `YAML ${version.version} reads \`yes\`, \`on\` and \`010\` otherwise`,
+        `YAML ${version.version} reads \`yes\`, \`on\` and \`010\` differently`,
         'leave the %YAML line out',
       );
       this.usable = false;
@@ -175,7 +176,7 @@ class Reader {
     if (++this.#values > MAX_VALUES || depth > MAX_OPEN) {
       const [message, hint] =
         depth > MAX_OPEN
-          ? ['this holds itself', 'an alias must not stand inside of what it names']
+          ? ['this contains itself', 'an alias must not stand inside the value that it names']
           : [
               'there are too many values here',
               `a configuration holds at most ${MAX_VALUES}, aliases written out`,
@@ -236,7 +237,7 @@ class Reader {
     const node = isAlias(key) ? key.resolve(this.#document) : key;
     if (isScalar(node) && node.value !== null)
       return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
-    this.#problem(path, key.range[0], 'a key is a name here', 'put quotes around it if it is to be a name');
+    this.#problem(path, key.range[0], 'a key is a name here', 'put quotes around it to make it a name');
     return undefined;
   }
 
@@ -255,7 +256,7 @@ class Reader {
   }
 }
 
-/** The parser's messages are for those who know YAML's grammar; these are the frequent ones in other words. */
+/** Rewords frequent messages of the parser, which address readers who know the grammar of YAML. */
 function explain(code: string, message: string): [message: string, hint?: string] {
   const plain = message.replace(/\s+/g, ' ').replace(/ at line \d+, column \d+:?.*$/, '');
   switch (code) {
@@ -271,7 +272,7 @@ function explain(code: string, message: string): [message: string, hint?: string
     case 'BAD_INDENT':
       return [plain, 'align it with its neighbours, and close every bracket'];
     case 'UNEXPECTED_TOKEN':
-      return [plain, 'a value with special characters in it wants quotes'];
+      return [plain, 'put quotes around a value with special characters'];
     default:
       return [plain];
   }

@@ -7,9 +7,8 @@ import type { MistakeList } from './mistake-list.ts';
 type Configuration = z.output<typeof configurationSchema>;
 
 /**
- * Checks the structure of a configuration, and tells every mistake in words.
- *
- * What is wrong is left out of the answer, so that the rest can be checked further.
+ * Checks the structure of a configuration, and reports every mistake in words. Wrong parts are left out of
+ * the result, so that the rest can be checked further.
  */
 export function checkStructure(value: unknown, mistakes: MistakeList): CheckedStructure {
   const doubtful = new Set<string>();
@@ -20,8 +19,8 @@ export function checkStructure(value: unknown, mistakes: MistakeList): CheckedSt
     if (parsed.success) return { configuration: parsed.data, doubtful, lacksEdges };
     for (const issue of parsed.error.issues.flatMap(withinUnion)) {
       const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
-      // A second round only finds what leaving out has made: an empty `pieces`.
-      if (attempt === 0) tell(issue, path, kept, mistakes);
+      // A second round finds only what the first one caused by leaving parts out: an empty `pieces`.
+      if (attempt === 0) report(issue, path, kept, mistakes);
       for (const key of keysConcerned(issue, path)) {
         if (key === 'piece' || key === 'settings' || key === 'edges') doubtful.add(String(path[1]));
         if (key === 'piece' || key === 'edges') lacksEdges = true;
@@ -33,15 +32,15 @@ export function checkStructure(value: unknown, mistakes: MistakeList): CheckedSt
 }
 
 export interface CheckedStructure {
-  /** Undefined where nothing is left of it. */
+  /** Undefined where nothing is left. */
   readonly configuration?: Configuration;
-  /** Pieces of which something was left out that others depend on. */
+  /** Pieces that lost a part on which other pieces depend. */
   readonly doubtful: ReadonlySet<string>;
   /** Whether an Edge may have been left out, so that a network seems to have fewer than it has. */
   readonly lacksEdges: boolean;
 }
 
-/** Of something that may have several structures: what is wrong in the one that it seems to have, where there is such. */
+/** For a value that may have several structures: the issues of the structure that it probably has. */
 function withinUnion(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const alike = issue.errors.filter((issues) =>
@@ -54,7 +53,10 @@ function withinUnion(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
     .flatMap(withinUnion);
 }
 
-/** The keys of a piece that an issue is about, or that a misspelt key was probably meant to be; `piece` for all of it. */
+/**
+ * The keys of a piece that an issue concerns, or that a misspelt key probably means; `piece` for the whole
+ * entry.
+ */
 function keysConcerned(issue: z.core.$ZodIssue, path: readonly PathStep[]): readonly string[] {
   const [section, name, key] = path;
   if (section !== 'pieces' || name === undefined) return [];
@@ -63,7 +65,7 @@ function keysConcerned(issue: z.core.$ZodIssue, path: readonly PathStep[]): read
   return issue.keys.map((unknown) => nearest(unknown, KEYS['pieces.*']!) ?? '');
 }
 
-/** What stands at each place of the structure; `*` is a name of the user's. */
+/** The expected value at each path; `*` is a name that the user chooses. */
 const EXPECTED: Record<string, { is: string; example: string }> = {
   '': {
     is: 'a mapping with `pieces`, and `networks` where they have options',
@@ -108,7 +110,7 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
   'networks.*.copies': { is: 'true or false', example: 'copies: true' },
 };
 
-/** The keys of each mapping whose keys are ours. */
+/** The keys of each mapping whose keys the schema defines. */
 const KEYS: Record<string, readonly string[]> = {
   '': ['pieces', 'networks'],
   'pieces.*': ['piece', 'settings', 'edges', 'failure', 'save', 'grants', 'limits'],
@@ -119,7 +121,7 @@ const KEYS: Record<string, readonly string[]> = {
 
 const CODE = 'FT_CONFIG_SCHEMA';
 
-function tell(
+function report(
   issue: z.core.$ZodIssue,
   path: readonly PathStep[],
   root: unknown,
@@ -168,7 +170,7 @@ function tell(
         mistakes.add(
           CODE,
           path,
-          `${describe(path)} is ${kindOf(found)}, and is to be ${expected?.is ?? 'something else'}`,
+          `${describe(path)} is ${kindOf(found)}, but must be ${expected?.is ?? 'something else'}`,
           { hint },
         );
       }
@@ -181,13 +183,13 @@ function leaveOut(issue: z.core.$ZodIssue, path: readonly PathStep[], root: unkn
     for (const key of issue.keys) remove(root, [...path, key]);
     return;
   }
-  // An instance without `piece` goes as a whole.
+  // An instance without `piece` is left out as a whole.
   const [section, , key] = path;
   const isWhole = section === 'pieces' && key === 'piece';
   remove(root, isWhole ? path.slice(0, 2) : path);
 }
 
-/** An item of a list goes with its list. */
+/** Removes a value; for an item of a list, the whole list. */
 function remove(root: unknown, path: readonly PathStep[]): void {
   const end = path.findIndex((step) => typeof step === 'number');
   const keys = end < 0 ? path : path.slice(0, end);
@@ -196,7 +198,7 @@ function remove(root: unknown, path: readonly PathStep[]): void {
   if (last !== undefined && isMapping(parent)) delete parent[last];
 }
 
-/** A copy to leave things out of, as deep as the structure goes; without the one key that JavaScript and zod treat apart. */
+/** A copy from which parts can be removed, without the one key that JavaScript and zod treat specially. */
 function copy(value: unknown, path: readonly PathStep[], mistakes: MistakeList): unknown {
   if (!isMapping(value) || path.length > 4) return value;
   const mapping: Record<string, unknown> = Object.create(null);
@@ -211,7 +213,7 @@ function copy(value: unknown, path: readonly PathStep[], mistakes: MistakeList):
   return mapping;
 }
 
-/** The path with `*` for what the user names, as in {@link EXPECTED}. */
+/** The path with `*` for names that the user chooses, as in {@link EXPECTED}. */
 function patternOf([section, name, key, inner]: readonly PathStep[]): string {
   const steps = [section ?? ''];
   if (name !== undefined) steps.push('*');
@@ -220,12 +222,12 @@ function patternOf([section, name, key, inner]: readonly PathStep[]): string {
   return steps.join('.');
 }
 
-/** Whether what stands in `key` has a name of ours. */
+/** Whether the schema defines the keys inside `key`. */
 function isOurs(key: PathStep | undefined, inner: PathStep): boolean {
   return key === 'limits' || (key === 'grants' && typeof inner === 'string');
 }
 
-/** The place in the reader's words. */
+/** A path in words. */
 function describe(path: readonly PathStep[]): string {
   const [section, name, key, inner] = path;
   if (section === undefined) return 'the configuration';

@@ -3,15 +3,16 @@ import type { Kind } from '../../../abi/host/contract.ts';
 
 /** A value that is not of its setting's kind. */
 export interface Unfit {
-  /** What it is to be, such as "a number". */
+  /** What the value must be, such as "a number". */
   readonly wanted: string;
   readonly hint: string;
 }
 
 /**
- * The text in which a setting reaches its piece: decimal numbers, `true` and `false`, durations as a whole number and a unit.
+ * Returns the text that a piece receives: decimal numbers, `true` and `false`, durations as a whole number
+ * and a unit.
  *
- * `written` is the value as it stands in the configuration's text, where there is one: `1.10` as a text is not `1.1`.
+ * `written` is the spelling in the configuration, where it has a text: `1.10` as a text is not `1.1`.
  */
 export function canonicalValue(
   kind: Kind,
@@ -46,7 +47,7 @@ export function canonicalValue(
   }
 }
 
-/** Milliseconds of a duration; undefined for what is none. */
+/** Milliseconds of a duration; undefined where the value is not one. */
 export function millisecondsOf(value: string | number): number | undefined {
   const canonical = canonicalDuration(String(value).trim());
   if (typeof canonical !== 'string') return undefined;
@@ -59,7 +60,7 @@ function canonicalNumber(value: string | number | boolean): string | Unfit {
   if (typeof number !== 'number' || !Number.isFinite(number))
     return { wanted: 'a number', hint: 'write it in decimal digits' };
   if (Number.isInteger(number) && !Number.isSafeInteger(number)) {
-    return { wanted: 'a number that can be told exactly', hint: `at most ${Number.MAX_SAFE_INTEGER}` };
+    return { wanted: 'a number that can be represented exactly', hint: `at most ${Number.MAX_SAFE_INTEGER}` };
   }
   const text = String(Object.is(number, -0) ? 0 : number);
   return DECIMAL.test(text)

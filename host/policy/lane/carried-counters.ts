@@ -6,8 +6,8 @@ import type {
 } from '../../puzzle/runtime/snapshot.ts';
 
 /**
- * Adds the counters of former lanes to those of the present lane, by the names of pieces and Edges. Counters of pieces
- * that no longer exist are dropped.
+ * Adds the counters of former lanes to those of the present lane, by the names of pieces and Edges. Counters
+ * of pieces that no longer exist are dropped.
  *
  * @param before the sum of all former lanes, when the last of them ended
  */

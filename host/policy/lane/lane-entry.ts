@@ -10,11 +10,14 @@ import { type LaneMessage, type LaneRequest, type LaneThreadData, transferred } 
 import { type LaneOrder, makersFor } from './lane-order.ts';
 
 /*
- * The entry of a lane's thread. It handles requests one after the other; only a change that is still prepared can be
- * superseded by a newer one. It also reports its counters at intervals, so that they survive an end by force.
+ * The entry of a lane's thread. It handles requests one after the other; only a change that is still prepared
+ * can be superseded by a newer one. It also reports its counters at intervals, so that they survive an end by
+ * force.
  */
 
-/** The interval of the reports: the greatest age of the counters that a lane leaves when it is ended by force. */
+/**
+ * The interval of the reports: the greatest age of the counters that a lane leaves when it is ended by force.
+ */
 const SNAPSHOT_MS = 250;
 
 const port = parentPort;
@@ -82,7 +85,9 @@ async function handle(request: LaneRequest): Promise<unknown> {
 
 let findingPieces: Promise<unknown> = Promise.resolve();
 
-/** Passes changes to the lane in the order of their requests, although a later one may find its pieces sooner. */
+/**
+ * Passes changes to the lane in the order of their requests, although a later one may find its pieces sooner.
+ */
 async function applyInOrder(order: LaneOrder) {
   const before = findingPieces;
   const makers = makersFor(order, protocols);

@@ -10,7 +10,10 @@ export interface LaneHandle {
    * @throws {PuzzleError} where that is impossible; the running puzzle continues unchanged.
    */
   apply(puzzle: Puzzle): Promise<Difference>;
-  /** Returns what {@link apply} would change, and creates nothing. Throws as `apply` does where Edges cannot be joined. */
+  /**
+   * Returns what {@link apply} would change, and creates nothing. Throws as `apply` does where Edges cannot
+   * be joined.
+   */
   difference(puzzle: Puzzle): Promise<Difference>;
   /** The counters that are known here: current ones, or up to 250 ms old where the lane is another thread. */
   snapshot(): LaneSnapshot;

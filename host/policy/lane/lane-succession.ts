@@ -13,8 +13,8 @@ import { type Stall, Watchdog, type WatchdogOptions } from './watchdog.ts';
 /**
  * The threads of a lane, one after the other, with the same sockets and devices.
  *
- * One thread runs the lane, and a watchdog observes it. A second thread stands by with all code loaded, so that it can
- * take over within milliseconds.
+ * One thread runs the lane, and a watchdog observes it. A second thread stands by with all code loaded, so
+ * that it can take over within milliseconds.
  */
 export class LaneSuccession {
   readonly #events: SuccessionEvents;
@@ -150,7 +150,9 @@ function startFailure(error: unknown): StartFailure {
   };
 }
 
-/** Each lane of this process has its own number, under which sockets and devices pass from thread to thread. */
+/**
+ * Each lane of this process has its own number, under which sockets and devices pass from thread to thread.
+ */
 let nextHandover = 1;
 /** The time that endpoints have to close. */
 const CLOSE_MS = 2000;

@@ -75,8 +75,8 @@ export class LaneThread {
   }
 
   /**
-   * Ends the thread by force. Pending requests are rejected with `reason`. Resolves when the thread has ended; a thread
-   * that is stuck in a call of the system ends after that call.
+   * Ends the thread by force. Pending requests are rejected with `reason`. Resolves when the thread has
+   * ended; a thread that is stuck in a call of the system ends after that call.
    */
   async end(reason: Error): Promise<void> {
     this.#fail(reason);

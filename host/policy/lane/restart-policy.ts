@@ -7,8 +7,8 @@ import type { PieceSpec } from '../pieces/piece-spec.ts';
  * The pieces that ended a lane and may not run now, and when each of them may run again.
  *
  * With the failure policy `restart` a piece returns after a second. The delay doubles with each fault up to
- * {@link MAX_RESTART_MS}, and starts again at a second once the piece has run for {@link CALM_MS}. With any other
- * policy the piece stays out until a change of the configuration replaces it.
+ * {@link MAX_RESTART_MS}, and starts again at a second once the piece has run for {@link CALM_MS}. With any
+ * other policy the piece stays out until a change of the configuration replaces it.
  */
 export class RestartPolicy {
   readonly #onDue: (piece: string) => void;
@@ -23,7 +23,10 @@ export class RestartPolicy {
     this.#onDue = onDue;
   }
 
-  /** Counts the fault, and keeps the piece out; @param spec undefined for a piece that the puzzle does not have */
+  /**
+   * Counts the fault, and keeps the piece out; @param spec undefined for a piece that the puzzle does not
+   * have
+   */
   lose(piece: string, fault: SeatFault, spec: Pick<PieceSpec, 'failure' | 'identity'> | undefined): void {
     clearTimeout(this.#lost.get(piece)?.timer);
     this.#count(piece).faults++;
@@ -90,7 +93,9 @@ export class RestartPolicy {
     }
   }
 
-  /** A change removed a piece: another one that comes later with its name begins with no counts and delays. */
+  /**
+   * A change removed a piece: another one that comes later with its name begins with no counts and delays.
+   */
   forget(piece: string): void {
     this.#counts.delete(piece);
     this.#delaysMs.delete(piece);

@@ -3,8 +3,8 @@ import type { SavedState } from '../../puzzle/plan/piece-maker.ts';
 /**
  * The states that pieces saved last, kept outside their lane for the instances that come after a failure.
  *
- * A state may itself cause the fault of the piece that receives it. So a state is given once: a piece that received
- * its state, and faults before it saved a new one, starts without a state the next time.
+ * A state may itself cause the fault of the piece that receives it. So a state is given once: a piece that
+ * received its state, and faults before it saved a new one, starts without a state the next time.
  */
 export class SavedStates {
   readonly #states = new Map<string, KeptState>();

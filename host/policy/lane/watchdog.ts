@@ -2,11 +2,12 @@ import type { CallMonitorReader } from '../../puzzle/runtime/call-monitor.ts';
 import { ThreadTime } from './thread-time.ts';
 
 /**
- * Observes a lane from another thread, and reports a call of a piece that does not end although fuel should have ended it.
+ * Observes a lane from another thread, and reports a call of a piece that does not end although fuel should
+ * have ended it.
  *
- * It measures the processor time of the lane's thread: on a busy machine an innocent piece may wait long for a processor. A
- * call that waits in the system without a processor has more time, {@link BLOCKED_MS}. While the lane calls no piece it is
- * never stalled: the host's own code is not observed.
+ * It measures the processor time of the lane's thread: on a busy machine an innocent piece may wait long for
+ * a processor. A call that waits in the system without a processor has more time, {@link BLOCKED_MS}. While
+ * the lane calls no piece it is never stalled: the host's own code is not observed.
  */
 export class Watchdog {
   readonly #monitor: CallMonitorReader;
@@ -15,7 +16,10 @@ export class Watchdog {
   #timer: NodeJS.Timeout | undefined;
   #sampledAt = performance.now();
   #calls = -1;
-  /** The time at which the present call was first observed, and the processor time of the thread at that moment. */
+  /**
+   * The time at which the present call was first observed, and the processor time of the thread at that
+   * moment.
+   */
   #since = 0;
   #threadSince: number | undefined;
   #threadTime: ThreadTime | undefined;
@@ -105,7 +109,10 @@ export class Watchdog {
 }
 
 export interface WatchdogOptions {
-  /** Processor milliseconds after which a call is stalled, from its first observation; default {@link STALL_MS}. */
+  /**
+   * Processor milliseconds after which a call is stalled, from its first observation; default {@link
+   * STALL_MS}.
+   */
   readonly stallMs?: number;
 }
 
@@ -121,7 +128,10 @@ export interface Stall {
   readonly waitedMs: number;
 }
 
-/** Together these intervals find a stall within 50 ms: first observed after at most 20, stalled after 25 more, then sampled every 5. */
+/**
+ * Together these intervals find a stall within 50 ms: first observed after at most 20, stalled after 25 more,
+ * then sampled every 5.
+ */
 const IDLE_SAMPLE_MS = 20;
 /** After so many samples without a call, sampling stops until the next call. */
 const QUIET_SAMPLES = 25;

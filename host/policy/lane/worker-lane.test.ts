@@ -15,7 +15,10 @@ afterEach(async () => {
   for (const funnel of opened.splice(0)) await funnel.close();
 });
 
-/** `beat` sends through `rogue` to `sink`; beside them, with nothing in common but the lane, `beat2` sends to `sink2`. */
+/**
+ * `beat` sends through `rogue` to `sink`; beside them, with nothing in common but the lane, `beat2` sends to
+ * `sink2`.
+ */
 function puzzle(rogue: object, more: object = {}) {
   return {
     pieces: {

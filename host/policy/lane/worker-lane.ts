@@ -17,11 +17,11 @@ import { SavedStates } from './saved-states.ts';
 import type { Stall } from './watchdog.ts';
 
 /**
- * Starts a lane in a thread of its own, with a watchdog outside it. The work of the opener's thread, such as garbage
- * collection and the check of a change, does not delay frames.
+ * Starts a lane in a thread of its own, with a watchdog outside it. The work of the opener's thread, such as
+ * garbage collection and the check of a change, does not delay frames.
  *
- * A thread that dies, or that a piece keeps, is ended. Another lane continues without that piece, with the same
- * sockets and devices.
+ * A thread that dies, or that a piece keeps, is ended. Another lane continues without that piece, with the
+ * same sockets and devices.
  *
  * @throws {PuzzleError} where the puzzle cannot be started; nothing is left open.
  */
@@ -36,8 +36,8 @@ export async function startWorkerLane(
 }
 
 /**
- * Decides what a fault means for the whole lane. {@link LaneSuccession} holds the threads, {@link RestartPolicy} the
- * pieces that may not run, and {@link SavedStates} the states of pieces.
+ * Decides what a fault means for the whole lane. {@link LaneSuccession} holds the threads, {@link
+ * RestartPolicy} the pieces that may not run, and {@link SavedStates} the states of pieces.
  */
 class WorkerLane implements LaneHandle {
   readonly #notify: (event: FunnelEvent) => void;
@@ -185,8 +185,8 @@ class WorkerLane implements LaneHandle {
   }
 
   /**
-   * Finds the piece that caused the end of a lane. A piece that a change would have brought is only logged, and the change
-   * fails with it: a running piece of the same name is innocent.
+   * Finds the piece that caused the end of a lane. A piece that a change would have brought is only logged,
+   * and the change fails with it: a running piece of the same name is innocent.
    */
   #causeOf({ piece, isSeated }: Pick<Stall, 'piece' | 'isSeated'>, fault: SeatFault): Cause {
     if (piece === undefined || isSeated || piece === this.#returning) return { piece };
@@ -232,7 +232,10 @@ class WorkerLane implements LaneHandle {
     });
   }
 
-  /** Starts threads until one runs the lane, each without the pieces that ended those before. False when closed. */
+  /**
+   * Starts threads until one runs the lane, each without the pieces that ended those before. False when
+   * closed.
+   */
   async #startNext(): Promise<boolean> {
     for (;;) {
       if (this.#closing !== undefined) return false;

@@ -3,8 +3,8 @@ import type { OwnPieces } from './own-pieces.ts';
 import { PieceRegistry } from './piece-registry.ts';
 
 /**
- * What outlives a check where a Funnel runs: a number of a protocol means the same for its whole life, and what was
- * compiled once is not compiled again.
+ * The state that all checks for one Funnel share: protocol numbers, which keep their meaning as long as the
+ * Funnel runs, and compiled components, which need not be compiled again.
  */
 export interface CheckContext {
   readonly registry: PieceRegistry;

@@ -6,16 +6,16 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 import { type Wants, wantsMore } from './wants.ts';
 
 /**
- * What the owner of a configuration has consented to, for each component file in it: which piece in which version, by
- * digest, and all that it wanted. It stands in a file beside the configuration.
+ * The consent of the owner of a configuration, in a file beside it: for each component file the piece, its
+ * version, its digest, and everything that it wanted.
  */
 export type ConsentRecord = z.output<typeof recordSchema>;
-/** What was let in under the name of one instance. */
+/** The consent for one instance. */
 export type Consented = z.output<typeof consentedSchema>;
 
-/** A component as it is now. */
+/** The component file of an instance: what it is, and what it wants. */
 export interface ComponentClaims {
-  /** As the configuration names its file. */
+  /** Its file, as the configuration names it. */
   readonly piece: string;
   readonly name: string;
   readonly version: string;
@@ -29,9 +29,9 @@ export function consentFileOf(configuration: string): string {
 }
 
 /**
- * Undefined where nothing was ever recorded.
+ * Reads a consent record; undefined where there is none.
  *
- * @throws {FunnelError} FT_CONSENT_RECORD where there is a file that is none.
+ * @throws {FunnelError} FT_CONSENT_RECORD where the file is not a consent record.
  */
 export async function readConsents(file: string): Promise<ConsentRecord | undefined> {
   let text: string;
@@ -45,11 +45,11 @@ export async function readConsents(file: string): Promise<ConsentRecord | undefi
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw unreadable(file, 'it is no record of what was consented to', error);
+    throw unreadable(file, 'it is not a consent record', error);
   }
 }
 
-/** Replaces the record as a whole: a reader sees the old one or the new one. */
+/** Replaces the record atomically: a reader sees the old one or the new one. */
 export async function writeConsents(file: string, record: ConsentRecord): Promise<void> {
   const fresh = `${file}.${randomUUID()}`;
   try {
@@ -65,15 +65,15 @@ export async function writeConsents(file: string, record: ConsentRecord): Promis
 }
 
 /**
- * Why an applicant cannot take the place of what was consented to, in words; undefined where it can: the same file, or
- * the same piece wanting no more.
+ * Returns why the consent does not cover a component, in words. Undefined where it does: for the same file,
+ * and for the same piece where it wants no more.
  */
 export function whyNoConsent(consented: Consented | undefined, now: ComponentClaims): string | undefined {
   if (consented?.sha256 === now.sha256) return undefined;
   const what = `\`${now.piece}\`, ${now.name} ${now.version},`;
   if (consented === undefined) {
     const all = wantsMore(undefined, now.wants);
-    return `${what} is not among what was consented to; it wants ${listed(all)}`;
+    return `${what} is not in the consent record; it wants ${listed(all)}`;
   }
   if (consented.name !== now.name)
     return `${what} is another piece than ${consented.name} ${consented.version}, which was consented to; it wants ${listed(wantsMore(undefined, now.wants))}`;
@@ -102,7 +102,7 @@ function listed(words: readonly string[]): string {
 function unreadable(file: string, why: string, cause: unknown): FunnelError {
   return new FunnelError(
     'FT_CONSENT_RECORD',
-    `${file}: ${why}; mend it, or remove it and record again with \`funnel consent\``,
+    `${file}: ${why}; repair it, or remove it and record again with \`funnel consent\``,
     { cause },
   );
 }

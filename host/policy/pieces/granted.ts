@@ -2,9 +2,10 @@ import { type Grant, isByEdge } from '../../engine/component/grants.ts';
 import { type GivenGrants, GRANTS } from '../configuration/configuration-schema.ts';
 
 /**
- * What a component is granted, in order, each once. `log`, `random` and `utc` are granted unless they are taken away;
- * `listen` and `offer`, which reach beyond the piece, only where the configuration grants them. To pieces that come with the
- * Funnel they are granted on all Edges that the configuration gives to them: they were looked at with it.
+ * The grants of a component, sorted and unique. `log`, `random` and `utc` are granted unless the
+ * configuration removes them. `listen` and `offer` reach beyond the piece, so a component file has them only
+ * where the configuration grants them. Built-in components have them on all their Edges, since they were
+ * reviewed with the Funnel.
  */
 export function grantsOf(given: GivenGrants | null | undefined, isBuiltIn: boolean): readonly Grant[] {
   if (Array.isArray(given)) return inOrder(given.filter(isGrant));
@@ -31,7 +32,7 @@ export function edgesGranted(grants: readonly Grant[]): readonly string[] {
   ];
 }
 
-/** Those that a configuration can name passed the schema. */
+/** The schema has checked the texts of a configuration. */
 function isGrant(text: string): text is Grant {
   return GRANTS.some((grant) => text === grant || (isByEdge(grant) && text.startsWith(`${grant}:`)));
 }

@@ -14,8 +14,9 @@ import { readComponent } from './read-component.ts';
 export type { Extent, Inspection, Structure } from '../../engine/inspect-component.ts';
 
 /**
- * Looks at a component without running anything of it: what it is and wants, and why it would be refused, with the grants
- * and limits that a file has by default, and with those of each instance of it in a configuration.
+ * Inspects a component without running any code of it: its contents, what it wants, and why it would be
+ * refused. It does so with the default grants and limits of a file, and with those of each instance in a
+ * configuration.
  *
  * @param reference the name of a built-in component, or the path of a file from `directory`
  * @throws {FunnelError} FT_PIECE_UNKNOWN, FT_COMPONENT_READ, FT_CONFIG.
@@ -31,11 +32,11 @@ export async function inspectPiece(
   if (found.kind === 'native') {
     throw new FunnelError(
       'FT_PIECE_NATIVE',
-      `\`${reference}\` is part of the host, and trusted like it; \`funnel piece doc ${reference}\` tells what it is`,
+      `\`${reference}\` is part of the host and trusted like it; \`funnel piece doc ${reference}\` describes it`,
     );
   }
-  const bytes = await readComponent(found.file, MOST_READ_BYTES);
-  const inspect = async (grants: readonly Grant[], limits: Partial<Limits>): Promise<Terms> => ({
+  const bytes = await readComponent(found.file, MAX_READ_BYTES);
+  const inspect = async (grants: readonly Grant[], limits: Partial<Limits>): Promise<AdmissionTerms> => ({
     grants,
     limits: { ...DEFAULT_LIMITS, ...limits },
     inspection: await inspectComponent(bytes, { grants: new Set(grants), limits }),
@@ -61,28 +62,28 @@ export async function inspectPiece(
   };
 }
 
-/** What a component file is, and on which terms it would be let in. */
+/** The result of an inspection: the file, and whether it would be admitted. */
 export interface PieceInspection {
   readonly file: string;
   readonly sha256: string;
   readonly isBuiltIn: boolean;
-  readonly byDefault: Terms;
-  /** Those of a configuration, where one was named. */
+  readonly byDefault: AdmissionTerms;
+  /** The instances in the configuration, where one was named. */
   readonly instances: readonly Instance[];
 }
 
-/** Grants and limits, and what comes of them. */
-export interface Terms {
+/** Grants and limits, and the inspection with these. */
+export interface AdmissionTerms {
   readonly grants: readonly Grant[];
   readonly limits: Limits;
   readonly inspection: Inspection;
 }
 
-export interface Instance extends Terms {
+export interface Instance extends AdmissionTerms {
   readonly name: string;
 }
 
-/** The pieces of a configuration, whose structure must be good; whether the puzzle is does not matter here. */
+/** The pieces of a configuration. Its structure must be right; mistakes of the puzzle do not matter here. */
 async function entriesOf(configuration: string, directory: string) {
   const { value, mistakes, directory: base } = await readConfiguration(configuration, directory);
   const structure = value === undefined ? undefined : checkStructure(value, mistakes);
@@ -95,5 +96,5 @@ async function entriesOf(configuration: string, directory: string) {
   return { entries, base };
 }
 
-/** Larger ones than any limit makes sense for are not read. */
-const MOST_READ_BYTES = 256 * 1024 * 1024;
+/** No sensible limit is larger, so no larger file is read. */
+const MAX_READ_BYTES = 256 * 1024 * 1024;

@@ -7,9 +7,9 @@ import { describePiece, type PieceRegistry } from './piece-registry.ts';
 export type { MatchExplanation } from '../../puzzle/plan/explain-match.ts';
 
 /**
- * Tells whether two stacks match and why, also where pieces bring the protocols that they name.
+ * Matches two stacks, and explains the result. The stacks may name protocols that pieces define.
  *
- * @param pieces names of pieces or paths of component files, whose protocols are known to the stacks.
+ * @param pieces names of pieces or paths of component files whose protocols the stacks may name
  * @throws FunnelError FT_STACK_…, FT_PROTOCOL_…, FT_PIECE_UNKNOWN and what keeps a component from being read.
  */
 export async function matchStacks(

@@ -10,8 +10,8 @@ import type { FoundPiece, PieceRegistry } from './piece-registry.ts';
 import type { NativeOwner, PieceSource } from './piece-spec.ts';
 
 /**
- * A piece of a configuration, ready to be asked for its description: a native one, or a component that was admitted with
- * the grants and limits of its entry. Mistakes in these are told.
+ * Opens a piece of a configuration so that it can be described: a native piece, or a component that is
+ * admitted with the grants and limits of its entry. Mistakes in these are added to the list.
  *
  * @throws {ComponentError} where the component is refused.
  */
@@ -42,7 +42,7 @@ export async function openPiece(
   };
 }
 
-/** The limits of an entry; mistakes in them are told, and such limits left out. */
+/** The limits of an entry. A limit with a mistake is left out, and the mistake added to the list. */
 export function limitsOf({ limits }: PieceEntry, at: EntryPlace): Partial<Limits> {
   const memory = sizeOf(limits?.memory, 'memory', at);
   const component = sizeOf(limits?.component, 'component', at);
@@ -52,24 +52,24 @@ export function limitsOf({ limits }: PieceEntry, at: EntryPlace): Partial<Limits
   };
 }
 
-/** Where an entry stands in the configuration, and where its mistakes go. */
+/** The path of an entry in the configuration, and the list for its mistakes. */
 export interface EntryPlace {
   readonly path: readonly PathStep[];
   readonly mistakes: MistakeList;
 }
 
-/** A piece that can be made, and what tells it from other pieces. */
+/** A piece that can be made, with what identifies it. */
 export interface OpenedPiece {
   readonly piece: NativePiece | LoadedComponent;
   readonly origin: PieceOrigin;
   readonly source: PieceSource;
-  /** Of a file that did not come with the Funnel. */
+  /** Present for a component file that did not come with the Funnel. */
   readonly foreign?: ForeignFile;
 }
 
 export interface ForeignFile {
   readonly sha256: string;
-  /** What its code can ask of the host. */
+  /** The grants that its code needs. */
   readonly wants: readonly string[];
 }
 
@@ -101,11 +101,11 @@ function sizeOf(
   mistakes.add(
     'FT_CONFIG_SCHEMA',
     [...path, 'limits', key],
-    `\`${key}\` is \`${size}\`, and is to be more than nothing and at most 4GiB`,
+    `\`${key}\` is \`${size}\`, but must be more than 0 and at most 4GiB`,
     { hint: 'write for instance `64MiB`' },
   );
   return undefined;
 }
 
-/** WebAssembly's 32-bit memories hold no more. */
+/** The limit of a 32-bit WebAssembly memory. */
 const MAX_MEMORY_BYTES = 2 ** 32;

@@ -3,19 +3,19 @@ import { pathToFileURL } from 'node:url';
 import type { NativePiece } from '../../endpoint/catalogue.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 
-/** Native pieces of the embedder's own, by the name that a configuration calls them. */
+/** Native pieces of the embedder, by the name that a configuration uses. */
 export type OwnPieces = ReadonlyMap<string, OwnPiece>;
 
 export interface OwnPiece {
   readonly native: NativePiece;
-  /** The address of the module that it comes from; without one it is of this thread only. */
+  /** The address of its module. A piece without a module can run in this thread only. */
   readonly module?: string;
 }
 
 /**
- * Finds all of them.
+ * Collects the native pieces of the embedder.
  *
- * @throws {FunnelError} `FT_PIECE_MODULE` where a module cannot be had, or has no pieces.
+ * @throws {FunnelError} `FT_PIECE_MODULE` where a module cannot be imported, or has no pieces.
  */
 export async function ownPieces({
   pieces = {},
@@ -44,7 +44,9 @@ export async function piecesOf(module: string): Promise<Readonly<Record<string, 
     found = ((await import(module)) as { readonly pieces?: unknown }).pieces;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new FunnelError('FT_PIECE_MODULE', `the module ${module} cannot be had: ${why}`, { cause: error });
+    throw new FunnelError('FT_PIECE_MODULE', `the module ${module} cannot be imported: ${why}`, {
+      cause: error,
+    });
   }
   if (isPieces(found)) return found;
   throw new FunnelError(

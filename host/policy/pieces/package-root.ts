@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of this package, be it run from its source or from `dist`: the nearest one above with a `package.json`. */
+/**
+ * The folder of this package, for its source and for `dist`: the nearest folder above with a `package.json`.
+ */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) {

@@ -3,10 +3,11 @@ import type { FailurePolicy } from '../../puzzle/plan/piece-maker.ts';
 import type { SettingPairs } from '../configuration/check-settings.ts';
 
 /**
- * Tells pieces that would be made alike, so that in a change the instance goes on: where the code comes from, the settings
- * as they were written canonically, and what the configuration grants and limits.
+ * Returns the identity of a piece: two pieces with the same identity would be made alike, so in a change the
+ * instance continues. It covers the source of the code, the settings in canonical form, the grants and the
+ * limits.
  *
- * A digest, because settings hold secrets.
+ * It is a digest, because settings contain secrets.
  */
 export function identityOf(
   { origin, name, version, failure }: PieceIdentity,
@@ -16,7 +17,7 @@ export function identityOf(
     'native' in origin
       ? ['native', origin.native]
       : ['component', origin.sha256, origin.grants, origin.limits.memory ?? 0, origin.limits.component ?? 0];
-  // In the order of their names; that of a list's values counts.
+  // Sorted by name, with the values of a list in their order.
   const sorted = [...settings].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return createHash('sha256')
     .update(JSON.stringify([from, name, version, failure, sorted]))
@@ -25,18 +26,21 @@ export function identityOf(
 
 export interface PieceIdentity {
   readonly origin: PieceOrigin;
-  /** As in its description. */
+  /** The name in its description. */
   readonly name: string;
   readonly version: string;
   readonly failure: FailurePolicy;
 }
 
-/** A piece of the host, or a component by its content; under which path it was found does not matter. */
+/**
+ * The source of the code: a native piece by name, or a component by its content. The path of the file does
+ * not matter.
+ */
 export type PieceOrigin =
   | { readonly native: string }
   | {
       readonly sha256: string;
-      /** In order. */
+      /** Sorted. */
       readonly grants: readonly string[];
       /** In bytes. */
       readonly limits: { readonly memory: number | undefined; readonly component: number | undefined };

@@ -12,14 +12,17 @@ import type { OwnPiece, OwnPieces } from './own-pieces.ts';
 import { packageRoot } from './package-root.ts';
 import { readComponent } from './read-component.ts';
 
-/** Where pieces are found: the embedder's own, the host's, the built-in components, and component files. */
+/** Finds pieces: those of the embedder, those of the host, the built-in components, and component files. */
 export class PieceRegistry {
   readonly #natives: ReadonlyMap<string, OwnPiece>;
   readonly #folder: string;
-  /** Components by content, grants and limits: what several instances are, or was there before a change, is compiled once. */
+  /**
+   * Components by content, grants and limits, so that several instances, also of a former configuration, are
+   * compiled once.
+   */
   readonly #loaded = new Map<string, Promise<LoadedComponent>>();
 
-  /** A piece of the embedder's takes the place of one of the host's with the same name. */
+  /** A piece of the embedder replaces the piece of the host with the same name. */
   constructor(own: OwnPieces = new Map(), folder: string = join(packageRoot(), 'dist', 'pieces')) {
     const hosts = [...nativePieces].map(([name, native]) => [name, { native }] as const);
     this.#natives = new Map([...hosts, ...own]);
@@ -31,7 +34,7 @@ export class PieceRegistry {
     return [...new Set([...this.#natives.keys(), ...this.#builtIn()])].sort();
   }
 
-  /** What all pieces that need no path say of themselves; without those that cannot be asked. */
+  /** The descriptions of all pieces that need no path, except pieces that cannot be described. */
   async descriptions(): Promise<readonly Description[]> {
     const answers = await Promise.all(
       this.names().map(async (name) => {
@@ -64,21 +67,21 @@ export class PieceRegistry {
   }
 
   /**
-   * Reads and admits a component; nothing of it runs.
+   * Reads and admits a component. No code of it runs.
    *
    * @throws {ComponentError} where it is refused.
    */
   async load(file: string, grants: readonly Grant[], limits: Partial<Limits>): Promise<RegisteredComponent> {
-    // The file is read each time: it may be another one since.
+    // The file is read each time, since it may have changed.
     const bytes = await readComponent(file, limits.maxComponentBytes ?? DEFAULT_LIMITS.maxComponentBytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const key = JSON.stringify([sha256, [...grants].sort(), limits]);
     const loading = this.#loaded.get(key) ?? loadComponent(bytes, { grants: new Set(grants), limits });
-    // The last used is the last to go.
+    // Moves it to the end: the least recently used component is dropped first.
     this.#loaded.delete(key);
     this.#loaded.set(key, loading);
     for (const oldest of this.#loaded.keys()) {
-      if (this.#loaded.size <= MOST_LOADED) break;
+      if (this.#loaded.size <= MAX_LOADED) break;
       this.#loaded.delete(oldest);
     }
     try {
@@ -103,14 +106,14 @@ export class PieceRegistry {
       return 'its source is here, but it is not built: run `npm run build`';
     }
     const near = nearest(reference, this.names());
-    return near === undefined ? '`funnel piece list` tells which there are' : `did you mean \`${near}\`?`;
+    return near === undefined ? '`funnel piece list` lists all pieces' : `did you mean \`${near}\`?`;
   }
 }
 
 /**
- * What a piece says of itself without settings.
+ * Returns the description of a piece without settings.
  *
- * @throws {FunnelError} where there is no such piece, or it cannot be asked.
+ * @throws {FunnelError} where there is no such piece, or it cannot be described.
  */
 export async function describePiece(
   registry: PieceRegistry,
@@ -127,11 +130,11 @@ export async function describePiece(
   const problems = answer.map(({ message }) => message).join('; ');
   throw new FunnelError(
     'FT_PIECE_DESCRIBE',
-    `\`${reference}\` does not describe itself without settings: ${problems}`,
+    `\`${reference}\` cannot be described without settings: ${problems}`,
   );
 }
 
-/** A component as it was admitted, and the digest of its file. */
+/** An admitted component, and the digest of its file. */
 export interface RegisteredComponent {
   readonly component: LoadedComponent;
   readonly sha256: string;
@@ -150,7 +153,7 @@ function isPath(reference: string): boolean {
   return reference.includes('/') || reference.endsWith('.wasm');
 }
 
-/** Compiled components that are kept for the next change. */
-const MOST_LOADED = 64;
+/** The number of compiled components that are kept for later changes. */
+const MAX_LOADED = 64;
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/;

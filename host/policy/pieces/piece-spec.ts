@@ -7,8 +7,8 @@ import type { SettingPairs } from '../configuration/check-settings.ts';
 import type { CheckContext } from './check-context.ts';
 
 /**
- * How one instance of a piece is made. A lane in this thread makes it from this value as it is. For a lane in another
- * thread only `source` changes: see `../lane/lane-order.ts`.
+ * How one instance of a piece is made. A lane in this thread makes it from this value as it is. For a lane in
+ * another thread only `source` changes: see `../lane/lane-order.ts`.
  */
 export interface PieceSpec extends Omit<PieceMaker, 'kind' | 'make'> {
   readonly source: PieceSource;
@@ -26,8 +26,8 @@ export type PieceSource =
   | { readonly kind: 'component'; readonly component: LoadedComponent };
 
 /**
- * The owner of a native piece: the host, a module of the embedder, or the embedder's own thread. An object of that
- * thread cannot run in another one.
+ * The owner of a native piece: the host, a module of the embedder, or the embedder's own thread. An object of
+ * that thread cannot run in another one.
  */
 export type NativeOwner = 'host' | 'this-thread' | { readonly module: string };
 

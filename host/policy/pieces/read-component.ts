@@ -3,13 +3,13 @@ import { open } from 'node:fs/promises';
 import { ComponentError } from '../../engine/wasm/component-error.ts';
 
 /**
- * The bytes of a component file.
+ * Reads a component file.
  *
  * @throws {ComponentError} FT_COMPONENT_READ, FT_COMPONENT_TOO_LARGE.
  */
 export async function readComponent(file: string, maxBytes: number): Promise<Uint8Array> {
   try {
-    // A pipe that nobody writes to would keep us waiting for ever.
+    // Opening a pipe without a writer would otherwise block for ever.
     const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const status = await handle.stat();

@@ -1,9 +1,11 @@
 import type { Piece as Description, Shape } from '../../../abi/host/contract.ts';
 import { printable } from '../../stack/foreign-text.ts';
 
-/** What a component wants of those who run it: what it may ask of the host, and what it is shown of frames. */
+/**
+ * Everything that a component wants: the functions of the host that it can call, and the frames that it sees.
+ */
 export interface Wants {
-  /** `log`, `random`, `utc`, `listen`, `offer`: those that its code can reach. */
+  /** Those of `log`, `random`, `utc`, `listen` and `offer` that its code can call. */
   readonly grants: readonly string[];
   /** By Edge: each Shape as `STACK DIRECTION REACH`. */
   readonly edges: Readonly<Record<string, readonly string[]>>;
@@ -17,8 +19,8 @@ export function wantsOf(grants: readonly string[], { edges }: Description): Want
 }
 
 /**
- * What the second wants that the first does not, in words; nothing where it wants no more. A Shape that was shown whole
- * frames is as well shown headers only.
+ * Returns in words what the second wants and the first does not. A Shape that saw whole frames may also see
+ * headers only.
  */
 export function wantsMore(before: Wants | undefined, now: Wants): readonly string[] {
   const more = now.grants
@@ -30,7 +32,7 @@ export function wantsMore(before: Wants | undefined, now: Wants): readonly strin
       const whole = shape.replace(/ headers$/, ' whole-frame');
       if (had.includes(shape) || had.includes(whole)) continue;
       const saw = had.includes(shape.replace(/ whole-frame$/, ' headers'))
-        ? ', of which it saw the headers only'
+        ? ', where it saw only the headers'
         : '';
       more.push(printable(`${shapeWords(shape)} on its Edge \`${edge}\`${saw}`));
     }

@@ -53,7 +53,10 @@ export function samplePiece(
 }
 
 export interface SamplePiece {
-  /** By name, with `?` for an optional and `*` for a repeated Edge: Shapes such as `ip down`, `ipv6 up headers`. */
+  /**
+   * By name, with `?` for an optional and `*` for a repeated Edge: Shapes such as `ip down`, `ipv6 up
+   * headers`.
+   */
   readonly edges?: Readonly<Record<string, readonly string[]>>;
   readonly curves?: Description['curves'];
   readonly protocols?: Description['protocols'];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { generate } from '../../abi/generate/generate.ts';
 import { readBenchOptions } from '../bench/bench-options.ts';
 import { runFuzz } from '../fuzz/main.ts';
 import { projectRoot } from '../net/project-root.ts';
@@ -91,11 +92,12 @@ describe('CONTRIBUTING.md', () => {
     for (const step of steps) {
       if (step.kind !== 'example') continue;
       if (step.language === 'yaml') parse(step.text);
+      else if (step.language === 'wit') await generateWith(step.text);
       else if (step.language === 'json') JSON.parse(step.text);
       else if (step.language === 'ts') {
         const { diagnostics } = typescript.transpileModule(step.text, { reportDiagnostics: true });
         expect(diagnostics).toEqual([]);
-      } else expect(['', 'wit', 'c']).toContain(step.language);
+      } else expect(['', 'c']).toContain(step.language);
     }
   });
 
@@ -210,4 +212,16 @@ function failuresIn(args: readonly string[]): string {
     undefined,
     2,
   );
+}
+
+/** Generates everything that is made from the contract, with a function at the end of its interface `control`. */
+async function generateWith(addition: string): Promise<void> {
+  const wit = readFileSync(join(projectRoot, 'wit', 'funnel.wit'), 'utf8');
+  const [, name] = /^([a-z-]+): func/m.exec(addition) ?? [];
+  expect(name).toBeDefined();
+  const changed = wit.replace(/^interface control \{[\s\S]*?(?=^\})/m, (body) => body + addition);
+  const files = await generate(changed);
+  expect(files.size).toBeGreaterThan(3);
+  for (const [file, text] of files)
+    if (/contract\.ts$|funnel\.h$/.test(file)) expect(text.toLowerCase()).toContain(name);
 }

@@ -6,10 +6,12 @@ import {
   NetworkNamespace,
 } from '../endpoint/namespace/network-namespace.ts';
 import type { ResolverRelay } from '../endpoint/namespace/resolver-relay.ts';
+import { UPLINK_RESOLVER } from '../endpoint/uplink/uplink.ts';
 import type { Puzzle } from '../policy/check/checked-puzzle.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
 import { ExecError } from './exec-error.ts';
 import { untilAddressed } from './inner-addresses.ts';
+import { type PublishedPort, publish as publishPorts } from './publish.ts';
 import { type ResolverChoice, setResolver } from './resolver.ts';
 import { passSignals } from './terminal-signals.ts';
 
@@ -25,7 +27,15 @@ export type { CommandEnd } from '../endpoint/namespace/network-namespace.ts';
 export async function exec(
   puzzle: Puzzle,
   command: readonly string[],
-  { mapRoot = false, resolver, leftovers = 'end', patienceMs = PATIENCE_MS, warn, onEvent }: ExecOptions,
+  {
+    mapRoot = false,
+    resolver,
+    leftovers = 'end',
+    publish = [],
+    patienceMs = PATIENCE_MS,
+    warn,
+    onEvent,
+  }: ExecOptions,
 ): Promise<CommandEnd> {
   if (!puzzle.pieces.some(({ reference }) => reference === 'tun'))
     throw new ExecError(
@@ -35,13 +45,15 @@ export async function exec(
   const namespace = NetworkNamespace.open({ command, mapRoot });
   let funnel: Funnel | undefined;
   let relay: ResolverRelay | undefined;
+  let unpublish = (): void => {};
   let isOver = false;
   let deliver = (signal: number): void => {
     isOver = signal !== constants.signals.SIGWINCH;
   };
   const forgetSignals = passSignals((signal) => deliver(signal));
   try {
-    relay = setResolver(namespace, resolver ?? 'host');
+    relay = setResolver(namespace, resolver ?? resolverFor(puzzle));
+    unpublish = await publishPorts(namespace, publish);
     funnel = await startPuzzle(puzzle, { onEvent, worker: true, namespace: namespace.sockets });
     const isAddressed = await untilAddressed(namespace.pid, patienceMs, () => isOver);
     if (!isAddressed && !isOver && patienceMs > 0)
@@ -53,6 +65,7 @@ export async function exec(
   } finally {
     forgetSignals();
     relay?.close();
+    unpublish();
     await Promise.all([funnel?.close(), namespace.close()]);
   }
 }
@@ -61,6 +74,7 @@ export interface ExecOptions {
   readonly mapRoot?: boolean;
   readonly resolver?: ResolverChoice;
   readonly leftovers?: Leftovers;
+  readonly publish?: readonly PublishedPort[];
   /** How long the command waits for an address. */
   readonly patienceMs?: number;
   readonly warn: (message: string) => void;
@@ -69,6 +83,12 @@ export interface ExecOptions {
 
 /** 6bed4 asks its router again after four seconds (RFC 4861 §6.3.7): a first answer that is lost is no end. */
 const PATIENCE_MS = 10_000;
+
+/** An uplink has a resolver, so that queries pass through the puzzle. Elsewhere names are resolved outside. */
+function resolverFor({ pieces }: Puzzle): ResolverChoice {
+  const hasUplink = pieces.some(({ reference }) => reference === 'uplink');
+  return hasUplink ? { servers: [UPLINK_RESOLVER] } : 'host';
+}
 
 function start(namespace: NetworkNamespace, command: readonly string[], leftovers: Leftovers): void {
   try {

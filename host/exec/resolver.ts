@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { systemCode } from '../endpoint/endpoint-error.ts';
 import type { NetworkNamespace } from '../endpoint/namespace/network-namespace.ts';
 import { parseResolverConfiguration } from '../endpoint/namespace/resolver-configuration.ts';
@@ -11,6 +12,17 @@ import { namesFromDnsAlone, resolverFile } from './resolver-files.ts';
  * puzzle (`host`); or nowhere.
  */
 export type ResolverChoice = { readonly servers: readonly string[] } | 'host' | 'none';
+
+/** Reads `host`, `none`, or addresses with commas between them. */
+export function parseResolverChoice(text: string): ResolverChoice {
+  if (text === 'host' || text === 'none') return text;
+  const servers = text.split(',').map((each) => each.trim());
+  if (servers.every((each) => isIP(each.replace(/%.*/, '')) !== 0)) return { servers };
+  throw new ExecError(
+    'FT_EXEC_USAGE',
+    `--dns ${text}: it can be host, none, or addresses such as 192.0.2.53,2001:db8::53`,
+  );
+}
 
 /** Gives the command a resolver. @returns what is to be closed with it */
 export function setResolver(namespace: NetworkNamespace, choice: ResolverChoice): ResolverRelay | undefined {
@@ -37,7 +49,7 @@ function replace(namespace: NetworkNamespace, path: string, content: string): vo
     if (systemCode(error) === 'ENOENT') return;
     throw new ExecError(
       'FT_EXEC_RESOLVER',
-      `${path} cannot be replaced for the command (${systemCode(error)}). Choose --dns unchanged to leave it as it is`,
+      `${path} cannot be replaced for the command (${systemCode(error)}).`,
       { cause: error },
     );
   }

@@ -1,8 +1,15 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { stringify } from 'yaml';
 import { type CommandEnd, exec } from '../../exec/exec.ts';
 import { ExecError } from '../../exec/exec-error.ts';
+import { type OneLine, oneLineConfiguration } from '../../exec/one-line.ts';
+import { ownAddresses } from '../../exec/own-addresses.ts';
+import { type PublishedPort, parsePublished } from '../../exec/publish.ts';
+import { parseResolverChoice } from '../../exec/resolver.ts';
 import { preparePuzzle } from '../../policy/check/check-configuration.ts';
+import type { ConfigurationObject } from '../../policy/configuration/configuration-schema.ts';
 import type { FunnelEvent } from '../../policy/funnel.ts';
+import { describePiece, PieceRegistry } from '../../policy/pieces/piece-registry.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { eventLine } from '../report/run-reporter.ts';
 import type { AddCommand, CommandContext } from './command-context.ts';
@@ -11,14 +18,48 @@ import type { AddCommand, CommandContext } from './command-context.ts';
 export const addExec: AddCommand = (parent, context) => {
   parent
     .command('exec')
-    .description('run a command whose network is a puzzle; its exit status is that of the command')
+    .description('run a command whose whole network is a puzzle; its exit status is that of the command')
     .usage('[options] [file] -- <command> [argument...]')
-    .argument('[operands...]', 'a configuration in YAML, and behind `--` a command with its arguments')
+    .argument('[operands...]', 'a configuration in YAML, or options instead; behind `--` a command')
+    .optionsGroup('Options in place of a file, each of which may be OUT/IN:')
+    .option('--loss <share>', 'lose packets, such as 5%')
+    .option('--burst <packets>', 'lose them in bursts of so many on average')
+    .option('--delay <time>', 'delay packets, such as 100ms, in each direction')
+    .option('--jitter <time>', 'by how much more or less')
+    .option('--rate <rate>', 'limit the rate, such as 1mbit')
+    .option('--duplicate <share>', 'duplicate packets')
+    .option('--reorder <share>', 'let later packets overtake others')
+    .option('--corrupt <share>', 'turn a bit of packets')
+    .option('--seed <number>', 'where the sequence of chance begins')
+    .option('--capture <file>', 'record what the command sends and gets, as pcapng')
+    .option(
+      '--through <piece>',
+      'have a piece in the way, as PIECE?setting=value; may be repeated',
+      collect,
+      [],
+    )
+    .option('--keep-address', 'give the command the addresses of this machine')
+    .option('--print', 'only print the configuration that these options stand for')
+    .optionsGroup('Options:')
+    .option(
+      '--publish <port>',
+      'lead a port of this machine to the command, as OUTER:INNER; may be repeated',
+      ports,
+      [],
+    )
+    .option('--dns <choice>', 'where names are resolved: host, none, or addresses behind the puzzle')
     .option('--map-root', 'let the command be root in its namespace')
+    .addOption(
+      new Option('--leftovers <what>', 'processes that outlive the command: end them, or wait for them')
+        .choices(['end', 'wait'])
+        .default('end'),
+    )
+    .option('--patience <seconds>', 'how long the command waits for an address', patience, 10)
     .option('--verbose', 'also print the debug messages of pieces')
     .action(async (operands: string[], options: ExecCommandOptions, command: Command) => {
       try {
-        finish(await run(operands, options, command, context));
+        const end = await run(operands, options, command, context);
+        if (end !== undefined) finish(end);
       } catch (error) {
         if (error instanceof ExecError) process.exitCode = error.status;
         else if (error instanceof FunnelError) process.exitCode = FAILED;
@@ -27,8 +68,16 @@ export const addExec: AddCommand = (parent, context) => {
     });
 };
 
-interface ExecCommandOptions {
+interface ExecCommandOptions extends Omit<OneLine, 'addresses'> {
+  readonly through: readonly string[];
+  readonly keepAddress?: boolean;
+  readonly print?: boolean;
+  readonly publish: readonly PublishedPort[];
+  readonly dns?: string;
   readonly mapRoot?: boolean;
+  readonly leftovers: 'end' | 'wait';
+  /** Seconds. */
+  readonly patience: number;
   readonly verbose?: boolean;
 }
 
@@ -36,24 +85,69 @@ async function run(
   operands: readonly string[],
   options: ExecCommandOptions,
   command: Command,
-  { errors }: CommandContext,
-): Promise<CommandEnd> {
+  { output, errors }: CommandContext,
+): Promise<CommandEnd | undefined> {
   const [files, argv] = split(operands, command);
-  const [file] = files;
-  if (file === undefined || files.length > 1 || argv.length === 0)
-    throw new ExecError(
-      'FT_EXEC_USAGE',
-      'a configuration is needed, then `--`, and then a command: funnel exec six.yaml -- ping -6 2001:db8::1',
-    );
-  const puzzle = await preparePuzzle(file);
+  const configuration = await configurationOf(files, options, argv.length > 0);
+  if (options.print === true) {
+    output.write(typeof configuration === 'string' ? '' : stringify(configuration));
+    return undefined;
+  }
+  if (argv.length === 0) throw usage('a command is missing');
+  const resolver = options.dns === undefined ? undefined : parseResolverChoice(options.dns);
+  const puzzle = await preparePuzzle(configuration);
   const warn = (message: string): void => errors.write(`funnel: ${message}\n`);
   return exec(puzzle, argv, {
-    ...(options.mapRoot === undefined ? {} : { mapRoot: options.mapRoot }),
+    mapRoot: options.mapRoot === true,
+    leftovers: options.leftovers,
+    patienceMs: options.patience * 1000,
+    publish: options.publish,
+    ...(resolver === undefined ? {} : { resolver }),
     warn,
     onEvent: (event: FunnelEvent) => {
       if (event.kind !== 'log' || isShown(event.level, options)) warn(eventLine(event));
     },
   });
+}
+
+/** A file, or what options stand for. */
+async function configurationOf(
+  files: readonly string[],
+  options: ExecCommandOptions,
+  hasCommand: boolean,
+): Promise<string | ConfigurationObject> {
+  const [file, ...more] = files;
+  if (more.length > 0) throw usage('there is more than one configuration');
+  const given = ONE_LINE.filter((name) => options[name] !== undefined && options[name] !== false);
+  const isOneLine = given.length > 0 || options.through.length > 0;
+  if (file !== undefined) {
+    if (!isOneLine && options.print !== true) return file;
+    const [name = options.print === true ? 'print' : 'through'] = given;
+    throw usage(`--${dashed(name)} stands for a configuration, and ${file} is one. Give one of both`);
+  }
+  if (!isOneLine && !hasCommand && options.print !== true)
+    throw usage('a configuration and a command are missing');
+  const registry = new PieceRegistry();
+  return oneLineConfiguration(
+    { ...options, ...(options.keepAddress === true ? { addresses: ownAddresses() } : {}) },
+    (reference) => describePiece(registry, reference, process.cwd()),
+  );
+}
+
+const ONE_LINE = [
+  ...(['loss', 'burst', 'delay', 'jitter', 'rate', 'duplicate', 'reorder', 'corrupt'] as const),
+  ...(['seed', 'capture', 'keepAddress'] as const),
+] as const;
+
+function dashed(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function usage(what: string): ExecError {
+  return new ExecError(
+    'FT_EXEC_USAGE',
+    `${what}. Write for example: funnel exec six.yaml -- ping -6 2001:db8::1, or: funnel exec --loss 5% -- curl https://example.org`,
+  );
 }
 
 function isShown(level: string, { verbose = false }: ExecCommandOptions): boolean {
@@ -80,6 +174,20 @@ function finish(end: CommandEnd): void {
   process.exitCode = 128 + end.signal;
   // What a user ends a program with, shells treat otherwise than a status.
   if (PASSED_ON.has(end.signal)) process.once('exit', () => process.kill(process.pid, end.signal));
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function ports(value: string, before: readonly PublishedPort[]): readonly PublishedPort[] {
+  return [...before, parsePublished(value)];
+}
+
+function patience(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0 && value <= 3600) return value;
+  throw new InvalidArgumentError('Give a number of seconds from 0 to 3600.');
 }
 
 /** The status for failures of the Funnel itself, as `env` and `timeout` have it. */

@@ -18,9 +18,18 @@ export const OUTER_DEVICE = 'up0';
 export function findConnector(
   wanted: Connector | 'auto',
   isInstalled: (program: string) => boolean = isOnPath,
+  isRoot = process.getuid?.() === 0,
 ): Connector {
-  const found = (wanted === 'auto' ? CONNECTORS : [wanted]).find((each) => isInstalled(each));
+  // pasta becomes `nobody` when root runs it, who may not enter the namespace.
+  const choices = wanted !== 'auto' ? [wanted] : CONNECTORS;
+  const found = choices.find((each) => isInstalled(each) && !(isRoot && each === 'pasta'));
   if (found !== undefined) return found;
+  if (isRoot)
+    throw new EndpointError(
+      'FT_UPLINK_ABSENT',
+      'slirp4netns is not installed, by which root has an uplink (pasta refuses root). Install it (on Debian: apt-get install slirp4netns), or run as a user',
+      { setting: 'via' },
+    );
   const lacking =
     wanted === 'auto' ? 'neither pasta nor slirp4netns is installed' : `${wanted} is not installed`;
   throw new EndpointError(
@@ -39,8 +48,16 @@ export function needNft(isInstalled: (program: string) => boolean = isOnPath): v
   );
 }
 
-/** The command that connects the network namespace of a process. It stays in the foreground. */
-export function connectorCommand(connector: Connector, pid: number): readonly string[] {
+/**
+ * The command that connects the network namespace of a process. It stays in the foreground.
+ *
+ * @param hidden the namespace has addresses of its own, where those of this machine are the neighbour's; in which IP versions
+ */
+export function connectorCommand(
+  connector: Connector,
+  pid: number,
+  hidden: { readonly ipv4: boolean; readonly ipv6: boolean } = { ipv4: false, ipv6: false },
+): readonly string[] {
   if (connector === 'slirp4netns')
     return [
       'slirp4netns',
@@ -54,6 +71,8 @@ export function connectorCommand(connector: Connector, pid: number): readonly st
     ...['pasta', '--foreground', '--quiet', '--config-net', '--no-map-gw', '--ns-ifname', OUTER_DEVICE],
     // No port of this machine leads inside, and none from inside to its loopback.
     ...['--tcp-ports', 'none', '--udp-ports', 'none', '--tcp-ns', 'none', '--udp-ns', 'none'],
+    ...(hidden.ipv4 ? ['--address', '192.0.0.10', '--netmask', '29', '--gateway', '192.0.0.9'] : []),
+    ...(hidden.ipv6 ? ['--address', 'fd66:756e:6e65:6d::2', '--gateway', 'fd66:756e:6e65:6d::1'] : []),
     String(pid),
   ];
 }

@@ -84,5 +84,11 @@ export const uplinkSettings: readonly Setting[] = [
     repeated: false,
     default: 'auto',
   },
+  {
+    name: 'address',
+    summary: "Address that the neighbour is offered, with its prefix length; else the uplink's own",
+    kind: 'address',
+    repeated: true,
+  },
   { name: 'mtu', summary: 'Largest packet in bytes', kind: 'number', repeated: false, default: '1500' },
 ];

@@ -9,6 +9,7 @@ import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { TunPiece } from '../device/tun.ts';
 import { EndpointError } from '../endpoint-error.ts';
+import { formatPrefix } from '../ip-address.ts';
 import { GuardedProcess } from '../namespace/guarded-process.ts';
 import { NetworkNamespace } from '../namespace/network-namespace.ts';
 import { ResolverRelay } from '../namespace/resolver-relay.ts';
@@ -75,6 +76,7 @@ export class UplinkPiece extends PieceBase implements Piece {
         ['device', INNER_DEVICE],
         ['mtu', String(this.#settings.mtu)],
         ...GATEWAYS.map((address) => ['address', address] as const),
+        ...this.#settings.addresses.map((address) => ['route', address] as const),
       ] as const;
       this.#device = new TunPiece(this.#context, this.#frames, this.#protocols, settings, namespace.sockets);
       this.#device.start(now);
@@ -110,7 +112,13 @@ export class UplinkPiece extends PieceBase implements Piece {
     const log = join(folder, 'log');
     const output = openSync(log, 'a', 0o600);
     try {
-      const connection = GuardedProcess.start(connectorCommand(connector, namespace.pid), output);
+      const connection = GuardedProcess.start(
+        connectorCommand(connector, namespace.pid, {
+          ipv4: outside.ipv4 && this.#settings.addresses.some(isIpv4),
+          ipv6: outside.ipv6 && this.#settings.addresses.some((each) => !isIpv4(each)),
+        }),
+        output,
+      );
       this.#connection = connection;
       const end = performance.now() + PATIENCE_MS;
       for (;;) {
@@ -135,18 +143,24 @@ export class UplinkPiece extends PieceBase implements Piece {
   override join(joining: Joining): void {
     // What neighbours offer is for devices of theirs.
     this.#device?.join({ ...joining, properties: [] });
-    const { ipv4, ipv6 } = this.#routes;
-    for (const [name, value] of [
-      ['address', NEIGHBOUR_IPV4],
-      ...(ipv4 ? [['route', '0.0.0.0/0']] : []),
-      ...(ipv6
-        ? [
-            ['address', NEIGHBOUR_IPV6],
-            ['route', '::/0'],
-          ]
-        : []),
-    ] as [string, string][])
+    for (const [name, value] of this.#offers())
       this.#context.offer(joining.edge, { name, value: { tag: 'text', val: value } }, true);
+  }
+
+  /** An address and a route in each IP version that there is; an IPv4 address in any case, for the resolver. */
+  #offers(): readonly (readonly [string, string])[] {
+    const { ipv4, ipv6 } = this.#routes;
+    const { addresses } = this.#settings;
+    const own = [
+      ...(addresses.some(isIpv4) ? [] : [NEIGHBOUR_IPV4]),
+      ...(addresses.some((each) => !isIpv4(each)) || !ipv6 ? [] : [NEIGHBOUR_IPV6]),
+    ];
+    return [
+      ...[...addresses, ...own].map((each) => ['address', each] as const),
+      // The resolver is reached also from an address elsewhere.
+      ['route', ipv4 ? '0.0.0.0/0' : RESOLVER_PREFIX],
+      ...(ipv6 ? [['route', '::/0'] as const] : []),
+    ];
   }
 
   override leave(edge: number, shape: number): void {
@@ -168,6 +182,8 @@ export class UplinkPiece extends PieceBase implements Piece {
 export interface UplinkSettings {
   readonly via: Connector | 'auto';
   readonly mtu: number;
+  /** With their prefix lengths. */
+  readonly addresses: readonly string[];
 }
 
 /** All problems at once. */
@@ -178,9 +194,14 @@ export function readUplinkSettings(given: readonly (readonly [string, string])[]
   const reader = new SettingReader(uplinkSettings, given);
   const settings = {
     via: reader.choice('via', ['auto', ...CONNECTORS]),
+    addresses: reader.prefixes('address').map(formatPrefix),
     mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? 1500,
   };
   return { settings, problems: reader.problems };
+}
+
+function isIpv4(prefix: string): boolean {
+  return !prefix.includes(':');
 }
 
 /** IPv6 needs that much (RFC 8200 §5). */
@@ -189,6 +210,7 @@ const MOST_MTU = 65_520;
 
 /** Where a neighbour's DNS queries are answered. The addresses are those for IPv4 behind another network (RFC 7335). */
 export const UPLINK_RESOLVER = '192.0.0.1';
+const RESOLVER_PREFIX = '192.0.0.0/29';
 const NEIGHBOUR_IPV4 = '192.0.0.2/29';
 /** Of a unique local prefix (RFC 4193), so that programs prefer IPv4 for what both reach (RFC 6724). */
 const NEIGHBOUR_IPV6 = 'fd66:756e:6e65:6c::2/64';

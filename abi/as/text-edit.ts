@@ -116,6 +116,45 @@ export class TextEdit {
     return this;
   }
 
+  /** Puts in an IP address of 16 bytes (`IpText`): IPv4 in dots, IPv6 in the form of RFC 5952 without brackets. */
+  ip(address: usize): TextEdit {
+    if (load<u64>(address) == 0 && load<u32>(address, 8) == 0xffff0000) {
+      for (let i = 0; i < 4; i++) {
+        if (i > 0) this.byte(0x2e);
+        this.number(load<u8>(address + 12 + i));
+      }
+      return this;
+    }
+    let bestStart = -1;
+    let bestLength = 1;
+    for (let i = 0; i < 8; i++) {
+      let n = 0;
+      while (i + n < 8 && load<u16>(address + (i + n) * 2) == 0) n++;
+      if (n > bestLength) {
+        bestStart = i;
+        bestLength = n;
+      }
+      i += n;
+    }
+    for (let i = 0; i < 8; i++) {
+      if (i == bestStart) {
+        this.text('::');
+        i += bestLength - 1;
+        continue;
+      }
+      if (i > 0 && i != bestStart + bestLength) this.byte(0x3a);
+      const group = <u32>bswap<u16>(load<u16>(address + i * 2));
+      let shift: u32 = 12;
+      while (shift > 0 && group >> shift == 0) shift -= 4;
+      for (; ; shift -= 4) {
+        const digit = (group >> shift) & 15;
+        this.byte(digit < 10 ? 0x30 + digit : 0x57 + digit);
+        if (shift == 0) break;
+      }
+    }
+    return this;
+  }
+
   /** Puts in 16 hexadecimal digits. */
   hex64(value: u64): TextEdit {
     for (let shift = 60; shift >= 0; shift -= 4) {

@@ -6,12 +6,14 @@ import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { SipAddress, SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
 import { Body } from './body';
 import { Datagram } from './datagram';
+import { isOwnAddress } from './destinations';
 import { Dialogs, NO_DIALOG, Phase } from './dialogs';
+import { familyOf, portOf, sameAddress } from './endpoint';
 import { NO_PAIR, Ports } from './ports';
 import { Reason } from './reasons';
 import { Purpose, Secret } from './secret';
 import { Carried, Session } from './session';
-import { NO_STREAM, Streams } from './streams';
+import { NO_END, NO_STREAM, Streams } from './streams';
 
 const sdp = new TextEdit();
 const body = new TextEdit();
@@ -96,8 +98,7 @@ export abstract class Call {
       Call.side = 0;
       return;
     }
-    Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, 0);
-    if (Call.dialog != NO_DIALOG || Call.toTag == 0) return;
+    if (Call.toTag == 0) return;
     const isFirst = Dialogs.find(Call.fromKey, 0, family);
     if (isFirst != NO_DIALOG) {
       Call.dialog = isFirst;
@@ -106,18 +107,20 @@ export abstract class Call {
       return;
     }
     const sibling = Dialogs.findAny(Call.fromKey, family);
-    if (sibling != NO_DIALOG && hasSdp) Call.dialog = Dialogs.fork(now, sibling, Call.toTag);
-    else Call.dialog = sibling;
+    if (sibling == NO_DIALOG) Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, 0);
+    else Call.dialog = hasSdp ? Dialogs.fork(now, sibling, Call.toTag) : sibling;
   }
 
   /** The description says where the sender is, and goes on with where we are. */
   private static describe(now: f64, family: u32): Reason {
     const other = 1 - Call.side;
     const into = Call.dialog == NO_DIALOG ? family : Dialogs.mediaFamily(Call.dialog, other);
-    let isRelayed = false;
-    for (let line = 0; line < Session.lineCount; line++) {
+    const isDirect = Call.resolve(into);
+    let isRelayed = isDirect;
+    for (let line = 0; line < Session.lineCount && !isDirect; line++) {
       if (Session.carried(line) == Carried.no || Session.familyOf(line) == 0) continue;
       if (
+        !Session.isResolved(line) &&
         Session.familyOf(line) == into &&
         (Call.dialog == NO_DIALOG || Dialogs.stream(Call.dialog, line) == NO_STREAM)
       )
@@ -137,6 +140,37 @@ export abstract class Call {
     }
     if (!isRelayed && !Session.differs(into)) return Reason.none;
     return Call.write(into);
+  }
+
+  /**
+   * A call that passes twice, because a proxy sent it back, has our own address in its SDP the second time. Where that
+   * really is says the stream of the first time. When all of it is of the family that is wanted, it is told as it is, and
+   * media need us no more: true.
+   */
+  private static resolve(into: u32): bool {
+    let first = -1;
+    let isOne = true;
+    for (let line = 0; line < Session.lineCount; line++) {
+      if (Session.carried(line) == Carried.no) continue;
+      const rtp = Session.rtp(line);
+      if (!isOwnAddress(rtp)) {
+        isOne = false;
+        continue;
+      }
+      const pair = Ports.pairOf(portOf(rtp));
+      const end = pair == NO_PAIR ? NO_END : Ports.head(familyOf(rtp), pair);
+      if (end == NO_END) return false;
+      const other = Streams.opposite(end);
+      // Of another call nobody learns where it is.
+      const key = Dialogs.key(Streams.dialog(end >> 1));
+      if ((key != Call.fromKey && key != Call.toKey) || !Streams.takes(other)) return false;
+      Session.resolve(line, Streams.rtp(other), Streams.rtcp(other));
+      if (familyOf(rtp) != into || (first >= 0 && !sameAddress(rtp, Session.rtp(first)))) isOne = false;
+      if (first < 0) first = line;
+    }
+    if (first < 0 || !isOne) return false;
+    Session.goDirect(first);
+    return true;
   }
 
   private static relay(now: f64, line: i32, into: u32, family: u32): Reason {

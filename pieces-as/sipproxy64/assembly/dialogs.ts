@@ -158,6 +158,10 @@ export abstract class Dialogs {
     store<u8>(at(dialog) + side, <u8>family, MEDIA);
   }
 
+  @inline static key(dialog: i32): u64 {
+    return load<u64>(at(dialog), KEY);
+  }
+
   @inline static tag(dialog: i32): u64 {
     return load<u64>(at(dialog), TAG);
   }

@@ -10,7 +10,7 @@ import { IpText } from 'funnel-tunnel/as/views/ip-text';
 import { SdpConnection, SdpLine, SdpMedia } from 'funnel-tunnel/as/views/sdp';
 import { Configuration } from './configuration';
 import { Datagram } from './datagram';
-import { copyEndpoint, isNullAddress, setPort } from './endpoint';
+import { copyEndpoint, familyOf, isNullAddress, portOf, setPort } from './endpoint';
 
 /** `m=` lines of one description. */
 @inline export const MOST_LINES: i32 = 32;
@@ -30,6 +30,8 @@ export const enum Carried {
 @inline const FAMILY: usize = 1;
 @inline const PORT: usize = 2;
 @inline const IS_RELAYED: usize = 4;
+/** It named us, as an SDP does that was here before, and is known to be somewhere else. */
+@inline const IS_RESOLVED: usize = 5;
 @inline const NEW_PORT: usize = 6;
 @inline const RTP: usize = 8;
 @inline const RTCP: usize = 32;
@@ -37,6 +39,8 @@ export const enum Carried {
 
 const lines: usize = memory.data(1792, 8);
 const connection: usize = memory.data(24, 8);
+/** Where all of it is, when it is written by its own address and not by ours; 0 otherwise. */
+let direct: usize = 0;
 
 export abstract class Session {
   static at: usize = 0;
@@ -56,6 +60,8 @@ export abstract class Session {
     Session.isTooLong = false;
     Session.family = 0;
     Session.isHeld = false;
+    direct = 0;
+    memory.fill(session, 0, 24);
     let line: usize = 0;
     // The first line tells the version, which is 0 (§5.1).
     if (!SdpLine.read(at, to) || SdpLine.type != 0x76) return false;
@@ -103,6 +109,27 @@ export abstract class Session {
   static relay(line: i32, port: u32): void {
     store<bool>(lineAt(line), true, IS_RELAYED);
     store<u16>(lineAt(line), <u16>port, NEW_PORT);
+  }
+
+  /** A line that names us is really there. */
+  static resolve(line: i32, rtp: usize, rtcp: usize): void {
+    const at = lineAt(line);
+    copyEndpoint(at + RTP, rtp);
+    copyEndpoint(at + RTCP, rtcp);
+    store<u8>(at, <u8>familyOf(rtp), FAMILY);
+    store<bool>(at, true, IS_RESOLVED);
+  }
+
+  @inline static isResolved(line: i32): bool {
+    return load<bool>(lineAt(line), IS_RESOLVED);
+  }
+
+  /** All lines go on with their own address and ports: they are in one place, and of the family that is wanted. */
+  static goDirect(line: i32): void {
+    direct = Session.rtp(line);
+    for (let i = 0; i < Session.lineCount; i++) {
+      if (Session.carried(i) != Carried.no) Session.relay(i, portOf(Session.rtp(i)));
+    }
   }
 
   /** Whether some `c=` is of another family than this. */
@@ -249,6 +276,7 @@ function readAttribute(line: usize): void {
 function writeConnection(edit: TextEdit, family: u32, isNull: bool): void {
   edit.upTo(SdpConnection.at).text(family == 4 ? 'IN IP4 ' : 'IN IP6 ');
   if (isNull) edit.text(family == 4 ? '0.0.0.0' : 'hold.invalid');
+  else if (direct != 0) edit.ip(direct);
   else edit.text(Configuration.ownText(family));
   edit.skipTo(SdpConnection.to);
 }
@@ -257,11 +285,15 @@ function writeConnection(edit: TextEdit, family: u32, isNull: bool): void {
 function writeRtcp(edit: TextEdit, family: u32, line: i32): void {
   const at = SdpLine.valueAt + 5;
   if (at > SdpLine.valueTo) return;
-  edit.upTo(at).number(<u32>load<u16>(lineAt(line), NEW_PORT) + 1);
+  const rtcp = lineAt(line) + RTCP;
+  edit.upTo(at).number(direct != 0 ? portOf(rtcp) : <u32>load<u16>(lineAt(line), NEW_PORT) + 1);
   let behind = at;
   while (behind < SdpLine.valueTo && Ascii.isDigit(load<u8>(behind))) behind++;
-  if (behind < SdpLine.valueTo)
-    edit.text(family == 4 ? ' IN IP4 ' : ' IN IP6 ').text(Configuration.ownText(family));
+  if (behind < SdpLine.valueTo) {
+    edit.text(family == 4 ? ' IN IP4 ' : ' IN IP6 ');
+    if (direct != 0) edit.ip(rtcp);
+    else edit.text(Configuration.ownText(family));
+  }
   edit.skipTo(SdpLine.valueTo);
 }
 

@@ -1,10 +1,10 @@
 // Our Via: where answers come back to, and the proof that they are answers to what we sent.
 //
-// Its branch is `z9hG4bK-m64-` and two hashes. The first is of the branch in front of it alone: so INVITE, CANCEL and the ACK
-// to a refusal, which have one branch, get one (RFC 3261 §16.11), also where the client writes another host into the
-// CANCEL; and an answer shows by the Via below ours that it is one. The second is of the request's URI and Call-ID: when
-// a request meets a Via of ours with the same hash it has come back as it was (§16.3 item 4), while one that a
-// registrar sent back with another URI goes on.
+// Its branch is `z9hG4bK-m64-` and a hash of the branch in front of it alone: so INVITE, CANCEL and the ACK to a refusal,
+// which have one branch, get one (RFC 3261 §16.11), also where the client writes another host into the CANCEL; and a
+// response shows by the Via below ours that it is one. The parameter `l64` is a hash of what the request is routed by: its
+// URI, its Routes and its Call-ID (RFC 5393 §4.2.1). A request that meets a Via of ours with the same hash has come back
+// as it was; one that a registrar sent back with another URI goes on.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -48,6 +48,18 @@ function branchHash(): u64 {
     .end();
 }
 
+/** The hash of what the request at hand is routed by. */
+function routeHash(): u64 {
+  const hash = Secret.begin(Purpose.loop).bytes(SipMessage.uriAt, SipMessage.uriTo).byte(0);
+  hash.bytes(SipMessage.callIdAt, SipMessage.callIdTo);
+  let at = SipMessage.routeAt == 0 ? SipMessage.bodyAt : SipMessage.headersAt;
+  while (SipHeader.read(at, SipMessage.bodyAt)) {
+    at = SipHeader.to;
+    if (SipHeader.name == SipName.route) hash.byte(0).bytes(SipHeader.valueAt, SipHeader.valueTo);
+  }
+  return hash.end();
+}
+
 /** Where the Via at hand ends. */
 let viaTo: usize = 0;
 
@@ -65,11 +77,7 @@ export abstract class Via {
     if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !readVia(SipValue.at, SipValue.to))
       return Returned.broken;
     Via.branch = branchHash();
-    Via.loop = Secret.begin(Purpose.loop)
-      .bytes(SipMessage.uriAt, SipMessage.uriTo)
-      .byte(0)
-      .bytes(SipMessage.callIdAt, SipMessage.callIdTo)
-      .end();
+    Via.loop = routeHash();
     let at = SipMessage.headersAt;
     while (SipHeader.read(at, SipMessage.bodyAt)) {
       at = SipHeader.to;
@@ -79,12 +87,9 @@ export abstract class Via {
       while (SipValue.read(next, valueTo)) {
         next = SipValue.next;
         if (!readVia(SipValue.at, SipValue.to) || !isOwnVia()) continue;
-        if (!SipParameter.find(SipVia.parametersAt, SipValue.to, 'branch')) continue;
-        const branch = SipParameter.valueAt;
-        const branchTo = SipParameter.valueTo;
-        if (branchTo - branch != MAGIC_BYTES + 2 * HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC))
-          continue;
-        if (isHash(branch + MAGIC_BYTES + HASH_BYTES, Via.loop)) return Returned.looped;
+        if (!SipParameter.find(SipVia.parametersAt, SipValue.to, 'l64')) continue;
+        if (SipParameter.valueTo - SipParameter.valueAt != HASH_BYTES) continue;
+        if (isHash(SipParameter.valueAt, Via.loop)) return Returned.looped;
       }
     }
     return Returned.fresh;
@@ -98,7 +103,7 @@ export abstract class Via {
   /** Writes our own Via, for a request that leaves in `family`. */
   static write(edit: TextEdit, family: u32): void {
     edit.text('Via: SIP/2.0/UDP ').text(Configuration.ownHost(family)).text(';branch=z9hG4bK-m64-');
-    edit.hex64(Via.branch).hex64(Via.loop).text(';rport\r\n');
+    edit.hex64(Via.branch).text(';l64=').hex64(Via.loop).text(';rport\r\n');
   }
 
   /**
@@ -120,14 +125,12 @@ export abstract class Via {
         edit.upTo(SipParameter.nameTo).byte(0x3d).number(portOf(Datagram.source)).skipTo(SipParameter.to);
       } else if (Ascii.is(SipParameter.nameAt, SipParameter.nameTo, 'received')) {
         hasReceived = true;
-        edit.upTo(SipParameter.nameTo).byte(0x3d);
-        writeSource(edit);
-        edit.skipTo(SipParameter.to);
+        // Bare, as RFC 3261 §25.1 has it, also of IPv6.
+        edit.upTo(SipParameter.nameTo).byte(0x3d).ip(Datagram.source).skipTo(SipParameter.to);
       }
     }
     if (hasReceived || (isThere && !hasRport)) return;
-    edit.upTo(to).text(';received=');
-    writeSource(edit);
+    edit.upTo(to).text(';received=').ip(Datagram.source);
   }
 
   /** Reads where an answer goes that has the Via from `from` to `to` on top (RFC 3261 §18.2.2, RFC 3581 §4). False when nowhere. */
@@ -152,15 +155,9 @@ export abstract class Via {
       return false;
     const branch = SipParameter.valueAt;
     const branchTo = SipParameter.valueTo;
-    if (branchTo - branch != MAGIC_BYTES + 2 * HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC))
-      return false;
+    if (branchTo - branch != MAGIC_BYTES + HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC)) return false;
     return readVia(below, belowTo) && isHash(branch + MAGIC_BYTES, branchHash());
   }
-}
-
-/** Bare, as RFC 3261 §25.1 has it, also of IPv6. */
-function writeSource(edit: TextEdit): void {
-  writeAddress(edit, Datagram.source);
 }
 
 function isHash(at: usize, hash: u64): bool {
@@ -168,41 +165,4 @@ function isHash(at: usize, hash: u64): bool {
     if (Ascii.hexDigit(load<u8>(at + i)) != <i32>((hash >> <u64>(60 - 4 * i)) & 15)) return false;
   }
   return true;
-}
-
-/** Writes an address as text: IPv4 in dots, IPv6 as RFC 5952 has it, without brackets. */
-export function writeAddress(edit: TextEdit, at: usize): void {
-  if (IpText.family(at) == 4) {
-    for (let i = 0; i < 4; i++) {
-      if (i > 0) edit.byte(0x2e);
-      edit.number(load<u8>(at + 12 + i));
-    }
-    return;
-  }
-  let bestStart = -1;
-  let bestLength = 1;
-  for (let i = 0; i < 8; i++) {
-    let n = 0;
-    while (i + n < 8 && load<u16>(at + (i + n) * 2) == 0) n++;
-    if (n > bestLength) {
-      bestStart = i;
-      bestLength = n;
-    }
-    i += n;
-  }
-  for (let i = 0; i < 8; i++) {
-    if (i == bestStart) {
-      edit.text('::');
-      i += bestLength - 1;
-      continue;
-    }
-    if (i > 0 && i != bestStart + bestLength) edit.byte(0x3a);
-    const group = bswap<u16>(load<u16>(at + i * 2));
-    let shift = 12;
-    while (shift > 0 && group >> <u16>shift == 0) shift -= 4;
-    for (; shift >= 0; shift -= 4) {
-      const digit = <u32>(group >> <u16>shift) & 15;
-      edit.byte(digit < 10 ? 0x30 + digit : 0x57 + digit);
-    }
-  }
 }

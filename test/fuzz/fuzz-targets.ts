@@ -11,6 +11,7 @@ import { outcomeTarget } from './targets/outcome-target.ts';
 import { parserTarget } from './targets/parser-target.ts';
 import { pieceTargets } from './targets/piece-target.ts';
 import { rewriterTarget } from './targets/rewriter-target.ts';
+import { sctpTarget } from './targets/sctp-target.ts';
 import { sixbedRouterTarget, sixbedTarget } from './targets/sixbed-target.ts';
 import { stackTarget } from './targets/stack-target.ts';
 
@@ -27,6 +28,7 @@ export function fuzzTargets(): readonly FuzzTarget[] {
     sixbedTarget,
     sixbedRouterTarget,
     frameSequenceTarget,
+    sctpTarget,
     ...pieceTargets(),
   ];
 }

@@ -72,6 +72,8 @@ export abstract class Configuration {
   /** Blocks of the store that an association may use. */
   static sendBlocks: u32 = 0;
   static receiveBlocks: u32 = 0;
+  /** Blocks beyond the receive buffer: for what fills a gap (RFC 9260 §6.2), and to finish the largest message. */
+  static reserveBlocks: u32 = 0;
   static maxMessage: u32 = 0;
   static rtoInitial: f64 = 0;
   static rtoMin: f64 = 0;
@@ -97,6 +99,7 @@ export abstract class Configuration {
     Configuration.sendBlocks = <u32>settings.number('send-buffer', 8192, 1_048_576) / BLOCK;
     Configuration.receiveBlocks = <u32>settings.number('receive-buffer', 8192, 1_048_576) / BLOCK;
     Configuration.maxMessage = <u32>settings.number('max-message', 1, 1_048_576);
+    Configuration.reserveBlocks = 64 + 2 * ((Configuration.maxMessage + BLOCK - 1) / BLOCK);
     if (Configuration.maxMessage > Configuration.sendBlocks * BLOCK) {
       settings.problem(
         'max-message',

@@ -285,6 +285,11 @@ export abstract class Inbound {
     );
     Inbound.note(reason);
     if (reason == Reason.violation) return Inbound.abortViolation('its fragments contradict each other', out);
+    if (reason == Reason.tooLarge) {
+      Inbound.isOver = true;
+      Closing.abort(association, Cause.outOfResource, 0, 0, 'its message is larger than may be kept', out);
+      return;
+    }
     Inbound.hasData = true;
     if (reason == Reason.data) Inbound.hasNewData = true;
     if ((flags & IMMEDIATE) != 0 || reason != Reason.data) Inbound.isUrgent = true;

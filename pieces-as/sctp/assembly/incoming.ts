@@ -19,8 +19,6 @@ const WINDOW: u32 = MAP / 2;
 /** In the map: it came, and nothing of it is kept. */
 const PASSED: u32 = 0xffff_ffff;
 const MOST_DUPLICATES: u32 = 16;
-/** Blocks beyond the buffer, for what fills a gap (RFC 9260 §6.2). */
-export const RESERVE: u32 = 64;
 
 /** The data that the peer sends: what has come, what waits for its turn, and what is to be acknowledged. */
 export class Incoming {
@@ -36,6 +34,7 @@ export class Incoming {
   /** Packets with data since the last SACK. */
   private packets: u32 = 0;
   private hasHadData: bool = false;
+  private hadGaps: bool = false;
   /** The window that the last SACK announced. */
   private announced: u32 = 0;
   /** Complete messages whose turn has come, by their first fragments. */
@@ -68,6 +67,7 @@ export class Incoming {
     this.sackAt = Infinity;
     this.packets = 0;
     this.hasHadData = false;
+    this.hadGaps = false;
     this.announced = Configuration.receiveBlocks * BLOCK;
     this.duplicates = 0;
     memory.fill(this.map, 0, MAP << 2);
@@ -97,23 +97,41 @@ export class Incoming {
     this.used = 0;
   }
 
-  /** Bytes that the peer may still send. Never a silly few (RFC 9260 §6.2). */
+  /**
+   * Bytes that the peer may still send. Never a silly few (RFC 9260 §6.2); but a message that has begun, and for which all else
+   * waits, may be finished from the reserve.
+   */
   get window(): u32 {
     const limit = Configuration.receiveBlocks;
-    if (this.used >= limit) return 0;
-    const left = (limit - this.used) * BLOCK;
-    return left < min(Configuration.mtu, (limit * BLOCK) / 4) ? 0 : left;
+    const least = min(Configuration.mtu, limit * BLOCK / 4);
+    const left = this.used < limit ? (limit - this.used) * BLOCK : 0;
+    if (left >= least) return left;
+    const isRoom = this.used + Store.blocksFor(Configuration.mtu) <= limit + Configuration.reserveBlocks;
+    return isRoom && this.isWithinMessage ? Configuration.mtu : 0;
+  }
+
+  /** Nothing can be passed on before the message is complete whose fragments end at the cumulative TSN. */
+  private get isWithinMessage(): bool {
+    return this.readyHead == 0 && this.fragmentAt(this.cumulative) != 0;
   }
 
   /** A packet with data was taken (RFC 9260 §6.2): every second is acknowledged at once, and others soon. */
   endPacket(now: f64, isUrgent: bool): void {
     this.packets++;
-    if (isUrgent || this.packets >= 2 || !this.hasHadData || this.hasGaps || this.duplicates > 0) {
+    // Also that the last gap is filled is news.
+    if (isUrgent || this.packets >= 2 || !this.hasHadData || this.hasGaps || this.hadGaps || this.duplicates > 0) {
       this.isSackDue = true;
     } else if (this.sackAt == Infinity) {
       this.sackAt = now + SACK_DELAY_MS;
     }
     this.hasHadData = true;
+    this.hadGaps = this.hasGaps;
+  }
+
+  /** What is not acknowledged yet has waited long enough. */
+  endDelay(): void {
+    this.sackAt = Infinity;
+    this.isSackDue = true;
   }
 
   /** There are TSNs beyond one that lacks. */
@@ -134,11 +152,11 @@ export class Incoming {
     }
     const blocks = Store.blocksFor(length);
     // Without a window only what fills a gap is taken.
-    const limit =
-      Configuration.receiveBlocks + (isBefore(tsn, this.highest) || this.window > 0 ? RESERVE : 0);
-    if (this.used + blocks > limit) {
+    const hasReserve = isBefore(tsn, this.highest) || this.window > 0;
+    if (this.used + blocks > Configuration.receiveBlocks + (hasReserve ? Configuration.reserveBlocks : 0)) {
       this.isSackDue = true;
-      return Reason.noBuffer;
+      // What is kept then cannot go on, and would not ever.
+      return tsn == this.cumulative + 1 && this.readyHead == 0 ? Reason.tooLarge : Reason.noBuffer;
     }
     if (!this.fitsNeighbours(tsn, sid, ssn, flags)) return Reason.violation;
     const isOrdered = (flags & UNORDERED) == 0;

@@ -84,7 +84,8 @@
  *     no-buffer             received data for which there is no room
  *     beyond-window         a TSN more than 4096 beyond the last in sequence
  *     bad-message           from above: headers or a chunk that cannot be
- *     too-large             from above: more than max-message, or a message in pieces
+ *     too-large             from above: more than max-message, or a message in pieces. From the peer: a message for which receive-buffer
+ *                           and twice max-message are too little; the association was aborted for it
  *     send-buffer-full      from above: there is no room
  *     too-many-associations  there is no room for another
  *     shutting-down         from above: the association is being closed
@@ -123,7 +124,6 @@ import { AssociationState } from './constants';
 import { Cookies } from './cookie';
 import { prepareCrc32c } from './crc32c';
 import { Inbound } from './inbound';
-import { RESERVE } from './incoming';
 import { Initiation } from './initiation';
 import { Messages } from './messages';
 import { Ports } from './ports';
@@ -168,9 +168,7 @@ class Sctp extends Piece {
     Initiation.start();
     Cookies.start(now);
     Ports.start(settings);
-    Store.start(
-      <u32>Configuration.associations * (Configuration.sendBlocks + Configuration.receiveBlocks + RESERVE),
-    );
+    Store.start(<u32>Configuration.associations * (Configuration.sendBlocks + Configuration.receiveBlocks + Configuration.reserveBlocks));
     Associations.start();
   }
 

@@ -19,6 +19,9 @@ export class Path {
   /** Bytes of chunks in flight, with their headers. */
   flight: u32 = 0;
 
+  /** After a time-out one packet is in flight at a time, until something is acknowledged (RFC 9260 §7.2.1). */
+  isProbing: bool = false;
+
   rto: f64 = 0;
   private srtt: f64 = 0;
   private rttvar: f64 = 0;
@@ -70,6 +73,12 @@ export class Path {
     // Arbitrarily high: the peer's window bounds it.
     this.ssthresh = 0x7fff_ffff;
     this.partialBytesAcked = 0;
+    this.isProbing = false;
+  }
+
+  /** RFC 9260 §6.1 B. */
+  get isFull(): bool {
+    return this.flight >= this.cwnd || (this.isProbing && this.flight > 0);
   }
 
   /** Bytes of chunks that one packet takes. */
@@ -123,6 +132,7 @@ export class Path {
     this.ssthresh = state.u32(this.ssthresh);
     this.partialBytesAcked = state.u32(this.partialBytesAcked);
     this.flight = state.u32(this.flight);
+    this.isProbing = state.bool(this.isProbing);
     this.rto = state.f64(this.rto);
     this.srtt = state.f64(this.srtt);
     this.rttvar = state.f64(this.rttvar);

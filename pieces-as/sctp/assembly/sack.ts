@@ -114,6 +114,7 @@ export abstract class Sack {
     if (!Sack.isAnyNew || isBefore(Sack.highestNew, chunk.tsn)) Sack.highestNew = chunk.tsn;
     Sack.isAnyNew = true;
     path.prove();
+    path.isProbing = false;
     association.errors = 0;
   }
 

@@ -19,7 +19,7 @@ export abstract class Timers {
       Timers.repeat(association, now, out);
       if (association.state == AssociationState.closed) return;
     }
-    if (association.incoming.sackAt <= now) association.incoming.isSackDue = true;
+    if (association.incoming.sackAt <= now) association.incoming.endDelay();
     for (let i = 0; i < association.pathCount; i++) {
       const path = association.paths[i];
       if (path.t3 <= now) Timers.retransmit(association, i);
@@ -58,6 +58,7 @@ export abstract class Timers {
     path.backOff();
     Sack.narrow(path);
     path.cwnd = path.maxDataChunk;
+    path.isProbing = true;
     path.isMeasuring = false;
     outgoing.isFastRecovery = false;
     outgoing.isFastDue = false;

@@ -40,7 +40,7 @@ export abstract class Transmission {
     // After a time-out another path is tried, where there is one (RFC 9260 §6.4.1).
     const index = outgoing.isFastDue ? <i32>first.path : association.alternateTo(first.path);
     const path = association.paths[index];
-    if (!outgoing.isFastDue && path.flight >= path.cwnd) return false;
+    if (!outgoing.isFastDue && path.isFull) return false;
     if (!Transmission.open(association, path, out)) return false;
     outgoing.isFastDue = false;
     while (number != 0) {
@@ -80,7 +80,7 @@ export abstract class Transmission {
   /** Rules A and B of RFC 9260 §6.1. */
   private static mayStart(association: Association, path: Path): bool {
     const outgoing = association.outgoing;
-    if (path.flight >= path.cwnd || !outgoing.hasTsn) return false;
+    if (path.isFull || !outgoing.hasTsn) return false;
     // One chunk may probe a closed window where nothing else is in flight.
     return Store.chunk(outgoing.first).length <= outgoing.peerWindow || !outgoing.isOutstanding;
   }

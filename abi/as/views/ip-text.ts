@@ -103,6 +103,8 @@ export abstract class IpText {
         if (gap >= 0) return false;
         gap = groups;
         at++;
+        // The grammar of RFC 3261 has one colon too many in front of an IPv4 address (RFC 5118 §4.10).
+        if (at < to && load<u8>(at) == 0x3a && IpText.readIpv4(at + 1, to) >= 0) at++;
       }
     }
     if (gap < 0) return groups == 8;

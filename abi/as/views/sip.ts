@@ -428,7 +428,6 @@ export abstract class SipVia {
       while (at < end && isTokenByte(load<u8>(at))) at++;
       if (at == begin) return false;
       if (part == 0 && !Ascii.is(begin, at, "sip")) return false;
-      if (part == 1 && !Ascii.is(begin, at, "2.0")) return false;
       if (part == 2) {
         SipVia.isUdp = Ascii.is(begin, at, "udp");
         break;

@@ -59,6 +59,9 @@ export function refuse(out: Outcome, status: string, reason: Reason): Reason {
       edit.bytes(SipHeader.at, SipHeader.to);
     }
   }
+  if (reason == Reason.badExtension) {
+    edit.text('Unsupported: ').bytes(SipMessage.proxyRequireAt, SipMessage.proxyRequireTo).text('\r\n');
+  }
   edit.text('Content-Length: 0\r\n\r\n').end();
   if (!edit.isWhole) return Reason.noRoom;
   if (

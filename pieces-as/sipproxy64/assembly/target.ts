@@ -76,6 +76,8 @@ export abstract class Target {
     if (!SipUri.read(SipMessage.uriAt, SipMessage.uriTo)) {
       return isSip() ? Reason.badRequest : Reason.badScheme;
     }
+    // Header fields in it have no place in a request (RFC 3261 §19.1.1).
+    if (SipUri.parametersTo < SipMessage.uriTo) return Reason.badRequest;
     if (!isOwnUri()) {
       if (SipParameter.find(SipUri.restAt, SipUri.parametersTo, 'maddr')) {
         if (IpText.readBracketed(SipParameter.valueAt, SipParameter.valueTo, Target.endpoint) == 0)

@@ -16,6 +16,9 @@ import { isOwnAddress } from './destinations';
 import { portOf, sameAddress, setPort } from './endpoint';
 import { Purpose, Secret } from './secret';
 
+/** With which branches of RFC 3261 begin (§8.1.1.7). */
+const COOKIE = 'z9hg4bk';
+@inline const COOKIE_BYTES: usize = 7;
 const MAGIC = 'z9hg4bk-m64-';
 @inline const MAGIC_BYTES: usize = 12;
 @inline const HASH_BYTES: usize = 16;
@@ -36,16 +39,30 @@ export function isOwnVia(): bool {
   return (SipVia.port == 0 ? 5060 : SipVia.port) == Configuration.port;
 }
 
-/** The hash for the branch of the Via at hand. A client of RFC 2543 has none: its Call-ID and CSeq stand for it. */
+/**
+ * The hash for the branch of the Via at hand. One that a client of RFC 2543 made, or none, is not unique: then Call-ID and
+ * CSeq are hashed with it (RFC 3261 §17.2.3).
+ */
 function branchHash(): u64 {
+  const hash = Secret.begin(Purpose.branch);
   if (SipParameter.find(SipVia.parametersAt, viaTo, 'branch')) {
-    return Secret.of(Purpose.branch, SipParameter.valueAt, SipParameter.valueTo);
+    const at = SipParameter.valueAt;
+    const to = SipParameter.valueTo;
+    hash.bytes(at, to);
+    if (to - at > COOKIE_BYTES && Ascii.begins(at, to, COOKIE)) return hash.end();
   }
-  return Secret.begin(Purpose.branch)
-    .bytes(SipMessage.callIdAt, SipMessage.callIdTo)
-    .byte(0)
-    .bytes(SipMessage.cseqAt, SipMessage.cseqTo)
-    .end();
+  hash.byte(0).bytes(SipMessage.callIdAt, SipMessage.callIdTo).byte(0);
+  return hash.bytes(SipMessage.cseqAt, SipMessage.cseqTo).end();
+}
+
+/** Whether what follows the host of the Via at hand is parameters, each with a name. */
+function isComplete(to: usize): bool {
+  let at = SipVia.parametersAt;
+  while (SipParameter.read(at, to)) {
+    if (SipParameter.nameTo == SipParameter.nameAt) return false;
+    at = SipParameter.to;
+  }
+  return Ascii.skipSpace(at, to) == to;
 }
 
 /** The hash of what the request at hand is routed by. */
@@ -86,7 +103,8 @@ export abstract class Via {
       let next = SipHeader.valueAt;
       while (SipValue.read(next, valueTo)) {
         next = SipValue.next;
-        if (!readVia(SipValue.at, SipValue.to) || !isOwnVia()) continue;
+        if (!readVia(SipValue.at, SipValue.to) || !isComplete(SipValue.to)) return Returned.broken;
+        if (!isOwnVia()) continue;
         if (!SipParameter.find(SipVia.parametersAt, SipValue.to, 'l64')) continue;
         if (SipParameter.valueTo - SipParameter.valueAt != HASH_BYTES) continue;
         if (isHash(SipParameter.valueAt, Via.loop)) return Returned.looped;

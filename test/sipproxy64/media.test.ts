@@ -177,7 +177,7 @@ describe('a call', () => {
       expect(bodyOf(text)).toContain(`\r\n${expected}\r\n`);
       expect(way(driver.send(BOB_RTP, rtp(1), port6))).toBe('on-hold');
       driver.send(BOB, response(text, '200 OK', { body: audio('2001:db8::6', 7000, 'a=recvonly') }));
-      // Who is on hold may be silent for longer.
+      // A side on hold may be silent for longer.
       driver.pass(1_000_000);
       const resume = only(
         driver.send(

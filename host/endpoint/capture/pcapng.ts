@@ -90,7 +90,7 @@ export class CaptureError extends Error {
  * each length is checked, and a block that nobody knows is passed over.
  */
 export class CaptureReader {
-  /** Of the packet that `next` found. The bytes stand in `buffer` from `start`, until more are pushed. */
+  /** These fields describe the packet that `next` found. Its bytes stand in `buffer` from `start`, until more are pushed. */
   linkType = 0;
   microseconds = 0;
   start = 0;

@@ -73,7 +73,7 @@ export class TunPiece extends PieceBase implements Piece {
     frames: Frames,
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
-    /** Of a device that is made elsewhere than those of the thread; it goes to no other lane. */
+    /** Where the device is made, if not in the namespace of the thread; such a device goes to no other lane. */
     namespace?: NamespaceSockets,
   ) {
     super();

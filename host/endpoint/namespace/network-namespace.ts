@@ -43,7 +43,7 @@ export class NetworkNamespace {
       throw error;
     }
     this.ended = this.#end(status);
-    // Who never runs a command need not look.
+    // A caller that runs no command never looks at this promise.
     this.ended.catch(() => {});
   }
 
@@ -146,7 +146,7 @@ export class NetworkNamespace {
     const [, kind, number] = /^(exit|signal) (\d+)$/.exec((await status).trim()) ?? [];
     if (kind === 'exit') return { status: Number(number) };
     if (kind === 'signal') return { signal: Number(number) };
-    // Whoever killed the helper left its descendants without a parent that knows them.
+    // The helper was killed. Its descendants have no parent any more that knows them.
     await endProcessesIn(this.#inode);
     throw new EndpointError(
       'FT_NAMESPACE_ENDED',

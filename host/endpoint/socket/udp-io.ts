@@ -22,7 +22,7 @@ export interface UdpIo {
    */
   send(channel: number, row: number, ip: number, udp: number, payload: number): void;
   flush(): void;
-  /** Closes all sockets. Twice is as once. */
+  /** Closes all sockets. Idempotent. */
   end(): void;
 }
 

@@ -159,8 +159,8 @@ export class UdpSockets {
 
   #closeOne(socket: OpenSocket): void {
     if (--socket.users > 0) return;
-    // Who has claimed it has it open from the commit on; where the change comes to nothing, it is given back
-    // and closed then.
+    // The successor that claimed it has it open from the commit on. If the change fails, the socket comes back
+    // and is closed then.
     if (socket.successor !== undefined) return;
     this.#closeUnused(socket);
   }
@@ -291,6 +291,6 @@ interface OpenSocket {
   users: number;
   /** The socket of a predecessor that this one is to be. */
   claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;
-  /** Who has claimed it. */
+  /** The successor that has claimed it. */
   successor?: UdpSockets | undefined;
 }

@@ -212,7 +212,7 @@ const MOST_MTU = 65_520;
 export const UPLINK_RESOLVER = '192.0.0.1';
 const RESOLVER_PREFIX = '192.0.0.0/29';
 const NEIGHBOUR_IPV4 = '192.0.0.2/29';
-/** Of a unique local prefix (RFC 4193), so that programs prefer IPv4 for what both reach (RFC 6724). */
+/** The prefix is unique local (RFC 4193), so that programs prefer IPv4 for what both reach (RFC 6724). */
 const NEIGHBOUR_IPV6 = 'fd66:756e:6e65:6c::2/64';
 const GATEWAYS = [`${UPLINK_RESOLVER}/29`, 'fd66:756e:6e65:6c::1/64'] as const;
 

@@ -158,7 +158,7 @@ describe('the watchdog', () => {
     const recovered = await event('recovered');
     expect(recovered.without).toBe('rogue');
     await flows('sink2');
-    // Who is neither guilty nor behind the guilty one has its counters still; the guilty one is out.
+    // Pieces that are neither guilty nor behind the guilty one keep their counters; the guilty one is out.
     expect(await piece('rogue')).toMatchObject({ state: 'failed', faults: 1, restarts: 0 });
     expect((await piece('rogue')).fault).toContain('FT_FAULT_STALL');
     expect(await piece('beat2')).toMatchObject({ state: 'running', faults: 0 });

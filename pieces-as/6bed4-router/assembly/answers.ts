@@ -14,8 +14,8 @@ import { Configuration } from './configuration';
 /** Senders are told apart by their IPv4 address, hashed into so many buckets. */
 @inline const SENDERS: u32 = 256;
 /**
- * Advertisements that one sender has us send: a burst for the peers behind one NAT that come back at once, and a rate that
- * makes us no use for flooding the owner of a forged address.
+ * Advertisements that one sender has us send: a burst for the peers behind one NAT that come back at once,
+ * and a rate that makes us no use for flooding the owner of a forged address.
  */
 @inline const ADVERTISEMENT_BURST: f64 = 20;
 @inline const ADVERTISEMENTS_PER_SECOND: f64 = 5;

@@ -9,7 +9,10 @@ import { TokenBuckets } from './token-bucket';
 
 const buckets = new TokenBuckets(1, ERROR_BURST, ERRORS_PER_SECOND);
 
-/** Errors about the packet at hand, sent back the way it came; where RFC 4443 forbids one or the limit is reached, none. */
+/**
+ * Errors about the packet at hand, sent back the way it came; where RFC 4443 forbids one or the limit is
+ * reached, none.
+ */
 export abstract class Answers {
   /** What the present call leads to. */
   static out: Outcome = changetype<Outcome>(0);

@@ -1,9 +1,9 @@
 // What is around a packet on the carrier: an IPv4 and a UDP header.
 //
-// Nothing here asks whether the outcome still has room, since it always has: a call brings at most 256 frames, and each
-// leads to at most two frames, 7 parts beside its own 32, one end and 500 new bytes; the clock adds at most a solicitation
-// of 5 parts and 104 bytes for each of 1024 neighbours. That is 1536 frames, 15104 parts and 230 KiB; the SDK's outcome
-// holds 16384 parts, and more than twice of the others.
+// Nothing here asks whether the outcome still has room, since it always has: a call brings at most 256
+// frames, and each leads to at most two frames, 7 parts beside its own 32, one end and 500 new bytes; the
+// clock adds at most a solicitation of 5 parts and 104 bytes for each of 1024 neighbours. That is 1536
+// frames, 15104 parts and 230 KiB; the SDK's outcome holds 16384 parts, and more than twice of the others.
 
 import { Frame, Outcome, PartMarks, Role } from 'funnel-tunnel/as';
 import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
@@ -40,7 +40,10 @@ export abstract class Outer {
     return true;
   }
 
-  /** A mark of congestion on it is one of the packet at `at`, where that one's transport understands it (RFC 6040 §4.2). */
+  /**
+   * A mark of congestion on it is one of the packet at `at`, where that one's transport understands it (RFC
+   * 6040 §4.2).
+   */
   static keepCongestion(at: usize): void {
     if ((Outer.trafficClass & ECN_MASK) != ECN_EXPERIENCED) return;
     const inner = Ipv6.trafficClass(at);
@@ -53,10 +56,12 @@ export abstract class Outer {
 @inline const ECN_EXPERIENCED: u32 = 3;
 
 /**
- * Begins a frame on the carrier: to an endpoint, from our own port and whatever address the system chooses. Don't-fragment
- * stays clear, so that 1280 bytes pass smaller links. Lengths and checksums are left to the host.
+ * Begins a frame on the carrier: to an endpoint, from our own port and whatever address the system chooses.
+ * Don't-fragment stays clear, so that 1280 bytes pass smaller links. Lengths and checksums are left to the
+ * host.
  *
- * @param front where 28 bytes may be written just in front of the packet, so that all headers are one run of bytes; or 0.
+ * @param front where 28 bytes may be written just in front of the packet, so that all headers are one run of
+ * bytes; or 0.
  */
 export function beginOuter(
   out: Outcome,
@@ -78,14 +83,20 @@ export function beginOuter(
   out.bytes(Protocols.udp, Role.Header, PartMarks.Unfinished, at + Ipv4.BYTES, Udp.BYTES);
 }
 
-/** Where outer headers fit in a frame's own room, just in front of its packet at `packet`; 0 where they do not. */
+/**
+ * Where outer headers fit in a frame's own room, just in front of its packet at `packet`; 0 where they do
+ * not.
+ */
 @inline
 export function frontOf(frame: Frame, room: usize, packet: usize): usize {
   const front = packet - OVERHEAD;
   return frame.roomLength > 0 && front >= room + frame.roomOffset ? front : 0;
 }
 
-/** Adds a message of ICMPv6 that was written at `at`, `length` bytes with its IPv6 header, to the frame that was begun. */
+/**
+ * Adds a message of ICMPv6 that was written at `at`, `length` bytes with its IPv6 header, to the frame that
+ * was begun.
+ */
 export function addMessage(out: Outcome, at: usize, length: u32): void {
   out.bytes(Protocols.ipv6, Role.Header, 0, at, Ipv6.BYTES);
   out.bytes(Protocols.icmpv6, Role.Header, 0, at + Ipv6.BYTES, Icmpv6.BYTES);

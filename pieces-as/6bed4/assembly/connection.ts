@@ -1,4 +1,4 @@
-// Who we are, by what our router told us: the /114, and the prefixes that it routes.
+// Our own addresses, as the router assigned them: the /114, and the prefixes that it routes.
 
 import { Line, offer, offerBound, offerLine, State, ValueCase } from 'funnel-tunnel/as';
 import { store64 } from 'funnel-tunnel/as/views/bytes';
@@ -8,7 +8,10 @@ import { Configuration } from './configuration';
 import { LANIP_PEER, MAX_ROUTABLE_PREFIXES, SCHEME_PREFIX, TUNNEL_MTU } from './constants';
 import { Advertised } from './neighbour-discovery';
 
-/** Routes to offer: the one of 6bed4 itself, and the routable ones; entries of 24 bytes as `Advertised.routable` has them. */
+/**
+ * Routes to offer: the one of 6bed4 itself, and the routable ones; entries of 24 bytes as
+ * `Advertised.routable` has them.
+ */
 const routes: usize = memory.data(264, 8);
 @inline const ROUTE_BYTES: u32 = 24;
 

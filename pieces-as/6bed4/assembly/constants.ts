@@ -4,7 +4,9 @@
 @inline export const ROUTER_PORT: u32 = 25790;
 /** All hosts on this LAN, 224.0.0.1: where peers behind one NAT find each other. */
 @inline export const LAN_GROUP: u32 = 0xe0000001;
-/** What the tunnel carries: IPv6's least, so that an outer packet seldom meets a smaller link (RFC 8200 §5). */
+/**
+ * What the tunnel carries: IPv6's least, so that an outer packet seldom meets a smaller link (RFC 8200 §5).
+ */
 @inline export const TUNNEL_MTU: u32 = 1280;
 /** IPv4 and UDP headers in front of each IPv6 packet. */
 @inline export const OVERHEAD: u32 = 28;

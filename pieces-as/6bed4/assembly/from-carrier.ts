@@ -90,7 +90,10 @@ function takeDiscovery(now: f64, out: Outcome): i32 {
     : takeNeighbourAdvertisement(now, at);
 }
 
-/** Only from our router, and addressed to who has no address, to the link, or to the address that is not right any more. */
+/**
+ * Only from our router, and addressed to who has no address, to the link, or to the address that is not right
+ * any more.
+ */
 function takeRouterAdvertisement(now: f64, at: usize): i32 {
   if (Outer.source != Configuration.router) return Reason.spoofedSource;
   const isToAll = Packet.destinationTop == LINK_MULTICAST_TOP && Packet.destinationLower == 1;

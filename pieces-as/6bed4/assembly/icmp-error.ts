@@ -21,8 +21,9 @@ import { Protocols } from './protocols';
 @inline const HEADER_BYTES: u32 = Ipv6.BYTES + Icmpv6.BYTES;
 
 /**
- * Adds an error message about the packet at hand to the frame that was begun, for its source. It quotes as much as the
- * least MTU allows (RFC 4443 §2.4(c)); withheld bytes are among that, so the checksum is left to the host.
+ * Adds an error message about the packet at hand to the frame that was begun, for its source. It quotes as
+ * much as the least MTU allows (RFC 4443 §2.4(c)); withheld bytes are among that, so the checksum is left to
+ * the host.
  */
 export function addError(
   out: Outcome,

@@ -17,7 +17,10 @@ import { forgetNeighbours } from './neighbour-cache';
 @inline export const SHAPE_TCP: u16 = 3;
 @inline const MOST_SHAPES: i32 = 4;
 
-/** The LAN group's frames have its port at their local end; unqualified, so that nobody opens it beside the group. */
+/**
+ * The LAN group's frames have its port at their local end; unqualified, so that nobody opens it beside the
+ * group.
+ */
 const LAN_STACK = 'ipv4/udp/25790/ipv6/icmpv6';
 const LAN_GROUP_OFFER = '224.0.0.1:25790';
 
@@ -57,7 +60,7 @@ export abstract class Listener {
             : randomPort();
       if (Listener.openPort(port)) {
         if (Listener.port != port) {
-          // Who restored another port has another mapping in the NAT, and so another address.
+          // Another port means another mapping in the NAT, and so another address.
           Connection.end();
           forgetNeighbours();
         }

@@ -12,7 +12,9 @@ import { writeRouterSolicitation } from './neighbour-discovery';
 
 export abstract class Maintenance {
   private static at: f64 = 0;
-  /** Seconds until the next solicitation: 1, 3, 7, 15, 30, 30, … as long as a keepalive's period is not less. */
+  /**
+   * Seconds until the next solicitation: 1, 3, 7, 15, 30, 30, … as long as a keepalive's period is not less.
+   */
   private static cycleS: f64 = 0;
   /** The router has confirmed the address since we began. */
   private static isConfirmed: bool = false;
@@ -32,7 +34,8 @@ export abstract class Maintenance {
   static run(now: f64, out: Outcome): void {
     if (!Listener.isOpen) return;
     if (Listener.openings != Maintenance.openings) {
-      // There is no address yet, or one that was restored, or kept without a carrier, and may not hold any more.
+      // There is no address yet, or one that was restored, or kept without a carrier, and may not hold any
+      // more.
       Maintenance.openings = Listener.openings;
       Maintenance.at = 0;
       Maintenance.cycleS = 0;

@@ -1,5 +1,5 @@
-// Which neighbours are reached directly: the cache of direct peering (RFC 4861 §7.3 in spirit, with the states and times
-// of 6bed4's Java peer).
+// Which neighbours are reached directly: the cache of direct peering (RFC 4861 §7.3 in spirit, with the
+// states and times of 6bed4's Java peer).
 //
 //   no entry --packet--> LAN1 --50ms--> LAN2 --50ms--> ATTEMPT1 --50ms--> ATTEMPT2 --50ms--> ATTEMPT3 --50ms--> FAILED
 //      |  (same public IPv4 only)                       ^   |                                                     | 30s
@@ -8,14 +8,15 @@
 //      no entry <--30s-- STALE <--27.5s-- REACHABLE <-------+
 //                          +---- answer ----^
 //
-// Entering LAN1, LAN2 and each ATTEMPT sends a solicitation; so does using a STALE entry, at most once a second. An
-// answer in FAILED changes nothing, so that nobody can talk a peer into a path that it gave up. An entry made for a TCP
-// SYN is playful: its first packet goes out directly in place of ATTEMPT1's solicitation, and a TCP segment with ACK
-// that comes back directly is an answer.
+// Entering LAN1, LAN2 and each ATTEMPT sends a solicitation; so does using a STALE entry, at most once a
+// second. An answer in FAILED changes nothing, so that nobody can talk a peer into a path that it gave up. An
+// entry made for a TCP SYN is playful: its first packet goes out directly in place of ATTEMPT1's
+// solicitation, and a TCP segment with ACK that comes back directly is an answer.
 //
-// Memory is static: a hash of 1024 entries in which a neighbour may stand in 8 places in a row. Where all 8 are taken, a
-// neighbour of our own choosing takes the place of the one that would end soonest, unproven ones (FAILED, then
-// attempts) before proven ones; one that a stranger brings up takes a free place or none. No other entry ever moves.
+// Memory is static: a hash of 1024 entries in which a neighbour may stand in 8 places in a row. Where all 8
+// are taken, a neighbour of our own choosing takes the place of the one that would end soonest, unproven ones
+// (FAILED, then attempts) before proven ones; one that a stranger brings up takes a free place or none. No
+// other entry ever moves.
 
 import { endpointOf, peerOf } from './address';
 import { NEVER } from './constants';
@@ -77,8 +78,8 @@ export function findNeighbour(lower: u64): usize {
 }
 
 /**
- * Makes an entry for a neighbour that has none, and puts it in its first state. `lower` may have any lanip; solicitations
- * ask for that address.
+ * Makes an entry for a neighbour that has none, and puts it in its first state. `lower` may have any lanip;
+ * solicitations ask for that address.
  * @param isOurs a packet of ours goes there: another entry may be evicted for it.
  * @returns 0 when there is no place for it.
  */
@@ -199,7 +200,8 @@ export function countNeighbours(): u32 {
 }
 
 function advance(entry: usize, now: f64): Probe {
-  // Attempts are spaced from now, so that a late wake-up sends no burst; the long times are kept as they were set.
+  // Attempts are spaced from now, so that a late wake-up sends no burst; the long times are kept as they were
+  // set.
   const deadline = load<f64>(entry, DEADLINE);
   switch (stateOf(entry)) {
     case State.lan1:

@@ -1,5 +1,5 @@
-// Messages of Neighbour Discovery (RFC 4861) in the forms that 6bed4 uses, on raw addresses: `at` is where the IPv6
-// header is or comes, and a message is contiguous. Writers return the bytes of the whole packet.
+// Messages of Neighbour Discovery (RFC 4861) in the forms that 6bed4 uses, on raw addresses: `at` is where
+// the IPv6 header is or comes, and a message is contiguous. Writers return the bytes of the whole packet.
 
 import { load64, store16, store32, store64 } from 'funnel-tunnel/as/views/bytes';
 import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
@@ -45,8 +45,8 @@ export const enum Check {
 }
 
 /**
- * The checks of RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2 and §8.1 on the message of `length` bytes at `at`, whose
- * ICMPv6 type is one of Neighbour Discovery. ICMPv6 must follow the IPv6 header at once.
+ * The checks of RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2 and §8.1 on the message of `length` bytes at `at`,
+ * whose ICMPv6 type is one of Neighbour Discovery. ICMPv6 must follow the IPv6 header at once.
  */
 export function checkMessage(at: usize, length: u32): Check {
   if (Ipv6.hopLimit(at) != ND_HOP_LIMIT) return Check.badHopLimit;
@@ -98,8 +98,8 @@ function hasOption(at: usize, length: u32, offset: u32, type: u32): bool {
 }
 
 /**
- * Whether a checked router solicitation has one of the two forms of 6bed4: without options, or with one source
- * link-layer address whose last two bytes, an identity aligned to the end, are not 0.
+ * Whether a checked router solicitation has one of the two forms of 6bed4: without options, or with one
+ * source link-layer address whose last two bytes, an identity aligned to the end, are not 0.
  */
 export function isSolicitationOf6bed4(at: usize, length: u32): bool {
   if (length == RS_OPTIONS) return true;
@@ -107,7 +107,10 @@ export function isSolicitationOf6bed4(at: usize, length: u32): bool {
   return load<u8>(at + RS_OPTIONS) == OPTION_SOURCE_LINK_ADDRESS && load<u16>(at + RS_OPTIONS + 6) != 0;
 }
 
-/** Whether a checked neighbour solicitation has one of the two lengths of 6bed4: without options, or one of 8 bytes. */
+/**
+ * Whether a checked neighbour solicitation has one of the two lengths of 6bed4: without options, or one of 8
+ * bytes.
+ */
 @inline
 export function isNeighbourSolicitationOf6bed4(length: u32): bool {
   return length == NS_OPTIONS || length == NS_OPTIONS + LINK_OPTION_BYTES;
@@ -135,9 +138,9 @@ export function writeRouterSolicitation(at: usize): u32 {
 }
 
 /**
- * What a router tells a peer: the /114 that belongs to the endpoint as which it appears, and the routable prefixes:
- * `count` entries of 24 bytes at `routable`, each an address in network order and its length in bits as a u64.
- * `destination` is who asked; all nodes where that one has no address yet.
+ * What a router tells a peer: the /114 that belongs to the endpoint as which it appears, and the routable
+ * prefixes: `count` entries of 24 bytes at `routable`, each an address in network order and its length in
+ * bits as a u64. `destination` is who asked; all nodes where that one has no address yet.
  */
 export function writeRouterAdvertisement(
   at: usize,
@@ -174,8 +177,8 @@ export function writeRouterAdvertisement(
 }
 
 /**
- * What a peer tells the host that it serves: the same /114, whether to use this way by default, and otherwise which
- * prefixes are behind it (RFC 4191), listed as for `writeRouterAdvertisement`.
+ * What a peer tells the host that it serves: the same /114, whether to use this way by default, and otherwise
+ * which prefixes are behind it (RFC 4191), listed as for `writeRouterAdvertisement`.
  */
 export function writeHostAdvertisement(
   at: usize,
@@ -222,7 +225,9 @@ export function writeHostAdvertisement(
 @inline const HOST_REACHABLE_MS: u32 = 0x8000;
 @inline const HOST_RETRANSMIT_MS: u32 = 0x100;
 
-/** Asks whether `target` is to be reached directly; the asker's endpoint goes along as its link-layer address. */
+/**
+ * Asks whether `target` is to be reached directly; the asker's endpoint goes along as its link-layer address.
+ */
 export function writeNeighbourSolicitation(
   at: usize,
   sourceTop: u64,
@@ -239,7 +244,10 @@ export function writeNeighbourSolicitation(
   return finish(at, length);
 }
 
-/** A peer's answer to a neighbour solicitation at `asked`: addresses swapped, solicited and overriding, no option. */
+/**
+ * A peer's answer to a neighbour solicitation at `asked`: addresses swapped, solicited and overriding, no
+ * option.
+ */
 export function writeNeighbourAnswer(at: usize, asked: usize): u32 {
   const target = targetOf(asked);
   const asker = Ipv6.source(asked);
@@ -257,7 +265,9 @@ export function writeNeighbourAnswer(at: usize, asked: usize): u32 {
   return finish(at, NS_OPTIONS);
 }
 
-/** An answer from fe80:: on behalf of a router whose endpoint is `link`: router and solicited, for `target`. */
+/**
+ * An answer from fe80:: on behalf of a router whose endpoint is `link`: router and solicited, for `target`.
+ */
 export function writeRouterNeighbourAnswer(
   at: usize,
   asker: usize,
@@ -293,8 +303,9 @@ export abstract class Advertised {
 }
 
 /**
- * Reads a router advertisement that `checkMessage` passed, by the rules of 6bed4: from fe80:: itself, no managed
- * addresses, exactly one prefix of /114 that is on-link and autonomous, others of 16 to 128 bits as routable prefixes.
+ * Reads a router advertisement that `checkMessage` passed, by the rules of 6bed4: from fe80:: itself, no
+ * managed addresses, exactly one prefix of /114 that is on-link and autonomous, others of 16 to 128 bits as
+ * routable prefixes.
  * @returns whether it is to be accepted; then {@link Advertised} holds what it says.
  */
 export function readRouterAdvertisement(at: usize, length: u32): bool {

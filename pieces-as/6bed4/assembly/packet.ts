@@ -1,5 +1,5 @@
-// The IPv6 packet in the frame at hand. There is one at a time, so its fields are static and looking at it costs no
-// memory. Bytes may be withheld behind the headers; what is visible of them is known part by part.
+// The IPv6 packet in the frame at hand. There is one at a time, so its fields are static and looking at it
+// costs no memory. Bytes may be withheld behind the headers; what is visible of them is known part by part.
 
 import { Frame, Outcome, Part, PartMarks, Role } from 'funnel-tunnel/as';
 import { load64 } from 'funnel-tunnel/as/views/bytes';
@@ -30,7 +30,10 @@ export abstract class Packet {
   private static frame: Frame = changetype<Frame>(0);
   private static first: i32 = 0;
 
-  /** Reads the packet whose header is the part `first` of a frame. False when it is none, or its lengths are wrong. */
+  /**
+   * Reads the packet whose header is the part `first` of a frame. False when it is none, or its lengths are
+   * wrong.
+   */
   static read(frame: Frame, first: i32): bool {
     const last = <i32>frame.partCount - <i32>frame.skipTrailers;
     if (first >= last) return false;
@@ -41,13 +44,15 @@ export abstract class Packet {
     let available: u32 = 0;
     for (let i = first + 1; i < last; i++) available += frame.part(i).length;
     if (header.marks & PartMarks.Unfinished) {
-      // A piece made it and left its length to the host; we need it now. What is longer than any packet is none.
+      // A piece made it and left its length to the host; we need it now. What is longer than any packet is
+      // none.
       if (available > 0xffff) return false;
       Ipv6.setPayloadLength(at, available);
     }
     const payload = Ipv6.payloadLength(at);
     if (payload > available) return false;
-    // A jumbogram (RFC 2675) is longer than the tunnel could carry; without payload nothing may seem to follow.
+    // A jumbogram (RFC 2675) is longer than the tunnel could carry; without payload nothing may seem to
+    // follow.
     if (payload == 0 && Ipv6.nextHeader(at) != Ipv6.NEXT_NONE) return false;
     Packet.frame = frame;
     Packet.first = first;
@@ -114,8 +119,8 @@ export abstract class Packet {
   }
 
   /**
-   * Where the whole packet stands in one piece; 0 when some of it is withheld or it is larger than any message of
-   * Neighbour Discovery. A checksum that was left to the host is filled in.
+   * Where the whole packet stands in one piece; 0 when some of it is withheld or it is larger than any
+   * message of Neighbour Discovery. A checksum that was left to the host is filled in.
    */
   static whole(): usize {
     let at = Packet.at;
@@ -149,8 +154,8 @@ export abstract class Packet {
   }
 
   /**
-   * Whether an error about the packet may be sent (RFC 4443 §2.4(e)): not about an error or a redirect, nor to or from
-   * what is not one node. Where that cannot be seen, because the bytes are withheld, it may not.
+   * Whether an error about the packet may be sent (RFC 4443 §2.4(e)): not about an error or a redirect, nor
+   * to or from what is not one node. Where that cannot be seen, because the bytes are withheld, it may not.
    */
   static mayBeAnswered(): bool {
     if (Packet.isToMulticast) return false;

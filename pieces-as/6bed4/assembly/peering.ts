@@ -43,7 +43,9 @@ export abstract class Peering {
     else Peering.solicit(entry, pathOf(entry), OUTER_TTL);
   }
 
-  /** The endpoint to which the packet at hand, from the host and with a lower half of 6bed4 in our /64, goes. */
+  /**
+   * The endpoint to which the packet at hand, from the host and with a lower half of 6bed4 in our /64, goes.
+   */
   static pathTo(now: f64): u64 {
     const lower = Packet.destinationLower;
     const direct = endpointOf(lower);
@@ -71,9 +73,9 @@ export abstract class Peering {
   }
 
   /**
-   * Whether the source of the packet at hand belongs to the endpoint that sent it. Our router is believed, since it has
-   * checked; so is another router of the scheme for the addresses whose top half names it. A neighbour on the LAN is
-   * believed where it has answered.
+   * Whether the source of the packet at hand belongs to the endpoint that sent it. Our router is believed,
+   * since it has checked; so is another router of the scheme for the addresses whose top half names it. A
+   * neighbour on the LAN is believed where it has answered.
    */
   static isSourceRight(): bool {
     if (Outer.source == Configuration.router) return true;
@@ -87,7 +89,10 @@ export abstract class Peering {
     return endpoint(<u32>Packet.sourceTop, ROUTER_PORT) == Outer.source;
   }
 
-  /** Whether the sender's IPv4 address can be no peer's. Our router's, and a LAN neighbour's, are what they are. */
+  /**
+   * Whether the sender's IPv4 address can be no peer's. Our router's, and a LAN neighbour's, are what they
+   * are.
+   */
   static isSenderForbidden(): bool {
     if (Outer.source == Configuration.router) return false;
     if (endpointOf(Packet.sourceLower) != Outer.source) return false;
@@ -95,8 +100,9 @@ export abstract class Peering {
   }
 
   /**
-   * Whether the packet at hand may be of a peer behind the same NAT that sends from inside: its address has our own public
-   * IPv4 address, and the datagram comes from a private one. From elsewhere in the world nobody can say so.
+   * Whether the packet at hand may be of a peer behind the same NAT that sends from inside: its address has
+   * our own public IPv4 address, and the datagram comes from a private one. From elsewhere in the world
+   * nobody can say so.
    */
   static isSourceOnLan(): bool {
     if (!Configuration.lanMulticast || Packet.sourceTop != Connection.top) return false;

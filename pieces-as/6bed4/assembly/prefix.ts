@@ -6,7 +6,10 @@ export abstract class Prefix {
   static lower: u64 = 0;
 }
 
-/** Reads an IPv6 address with a prefix length into {@link Prefix}; bits behind the length are cleared. -1, or the length. */
+/**
+ * Reads an IPv6 address with a prefix length into {@link Prefix}; bits behind the length are cleared. -1, or
+ * the length.
+ */
 export function parsePrefix(text: string): i32 {
   const slash = text.indexOf('/');
   if (slash < 0) return -1;
@@ -100,9 +103,9 @@ export function parseNetid(text: string): i32 {
 }
 
 /**
- * Makes a router's /64 of the prefix `top`/`bits`, into `Prefix.top`: /0 is fc64::/16; a /16 gets the netid behind it; a /32
- * the router's IPv4 address; a /48 the netid; a /64 stays. Others cannot be, nor can a part of fd00::/8 shorter than /64,
- * whose random bits say whose it is.
+ * Makes a router's /64 of the prefix `top`/`bits`, into `Prefix.top`: /0 is fc64::/16; a /16 gets the netid
+ * behind it; a /32 the router's IPv4 address; a /48 the netid; a /64 stays. Others cannot be, nor can a part
+ * of fd00::/8 shorter than /64, whose random bits say whose it is.
  */
 export function expandRouterPrefix(top: u64, bits: i32, netid: u32, v4: u32): bool {
   if (bits < 64 && bits > 0 && top >> 56 == 0xfd) return false;

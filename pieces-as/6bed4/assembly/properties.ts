@@ -3,14 +3,17 @@
 import { CurveDescription, EdgeDescription, ValueCase, Wish } from 'funnel-tunnel/as';
 import { OVERHEAD, TUNNEL_MTU } from './constants';
 
-/** Of the Shape that was added last, which carries IPv6: packets of the one size that all of IPv6 has to take, and no larger ones. */
+/**
+ * Properties of the Shape that was added last, which carries IPv6: packets of the one size that every IPv6
+ * network has to take, and no larger ones.
+ */
 export function carriesIpv6(edge: EdgeDescription): EdgeDescription {
   return edge
     .wishBound(Wish.Available, 'size', ValueCase.AtMost, TUNNEL_MTU)
     .wishBound(Wish.Required, 'size', ValueCase.AtLeast, TUNNEL_MTU);
 }
 
-/** Of the Shape that was added last, which is carried: each packet in a datagram of its own. */
+/** Properties of the Shape that was added last, which is carried: each packet in a datagram of its own. */
 export function wantsCarrier(edge: EdgeDescription): EdgeDescription {
   return edge
     .wish(Wish.Desired, 'framed')
@@ -19,7 +22,10 @@ export function wantsCarrier(edge: EdgeDescription): EdgeDescription {
     .wishBound(Wish.Required, 'size', ValueCase.AtLeast, TUNNEL_MTU + OVERHEAD);
 }
 
-/** Packets come as the carrier brings them; but in another order, where a peer is found to be reached directly. */
+/**
+ * Packets come as the carrier brings them; but in another order, where a peer is found to be reached
+ * directly.
+ */
 export function wraps(curve: CurveDescription): void {
   curve.grows(OVERHEAD).keeps('framed').keeps('duplicate-free').keeps('size').keeps('low-delay');
 }

@@ -1,6 +1,7 @@
 /**
- * Rate limits as RFC 4443 §2.4(f) wants them: a bucket of `burst` tokens that fills with `perSecond`. There may be many
- * buckets, of which a key chooses one; so that one sender's abuse takes nothing from most others. Memory is taken once.
+ * Rate limits as RFC 4443 §2.4(f) wants them: a bucket of `burst` tokens that fills with `perSecond`. There
+ * may be many buckets, of which a key chooses one; so that one sender's abuse takes nothing from most others.
+ * Memory is taken once.
  */
 export class TokenBuckets {
   private readonly tokens: StaticArray<f64>;

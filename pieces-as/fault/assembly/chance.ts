@@ -1,6 +1,9 @@
 import { State } from 'funnel-tunnel/as';
 
-/** Numbers that look random and are the same each time: the generator mulberry32, which is in the public domain. */
+/**
+ * Numbers that look random and are the same each time: the generator mulberry32, which is in the public
+ * domain.
+ */
 export class Chance {
   private at: u32 = 0;
 

@@ -2,7 +2,10 @@ import { Description, Frame, Kind, Outcome, Settings, State } from 'funnel-tunne
 import { Chance } from './chance';
 import { Overtaken } from './overtaken';
 
-/** One direction: its faults as the settings want them, what chance has drawn for the frame at hand, and what passes. */
+/**
+ * One direction: its faults as the settings want them, what chance has drawn for the frame at hand, and what
+ * passes.
+ */
 export class Course {
   /** The Edge to which frames go; -1 when it is on no network. */
   to: i32 = -1;
@@ -95,7 +98,9 @@ export class Course {
     return this.delayMs > 0 || this.rate > 0 || this.reorders;
   }
 
-  /** Draws what becomes of the next frame. Always six numbers, so that one fault does not change the others. */
+  /**
+   * Draws what becomes of the next frame. Always six numbers, so that one fault does not change the others.
+   */
   draw(): void {
     this.isLost = <u64>this.chance.next() < this.loss;
     this.isDuplicated = <u64>this.chance.next() < this.duplicate;

@@ -3,9 +3,9 @@ import { FragmentTable, Frame, Outcome } from 'funnel-tunnel/as';
 const MOST: i32 = 64;
 
 /**
- * Frames that pass in fragments. The fate that is drawn for the first fragment holds for the whole frame: it is lost, or
- * one bit of it is inverted, or neither. All its fragments are delayed alike, in their order. Such a frame is neither
- * reordered nor duplicated.
+ * Frames that pass in fragments. The fate that is drawn for the first fragment holds for the whole frame: it
+ * is lost, or one bit of it is inverted, or neither. All its fragments are delayed alike, in their order.
+ * Such a frame is neither reordered nor duplicated.
  */
 export class InFragments {
   private fragments: FragmentTable = new FragmentTable(MOST);

@@ -87,7 +87,7 @@ const RATE_EXCEEDED: u16 = 1;
 const HOLD_FULL: u16 = 2;
 const NOT_JOINED: u16 = 3;
 
-/** Of the 1024 frames that a piece may hold, those left over are for the call at hand. */
+/** A piece may hold 1024 frames; the rest of them are for the present call. */
 const MOST_HELD: i32 = 900;
 
 class Fault extends Piece {
@@ -231,7 +231,10 @@ class Fault extends Piece {
     this.inFragments.end(place);
   }
 
-  /** A held frame goes on, or ends where the Edge across is on no network. False when it does not fit; then it is held on. */
+  /**
+   * A held frame goes on, or ends where the Edge across is on no network. False when it does not fit; then it
+   * is held on.
+   */
   private release(entry: i32, course: Course, out: Outcome): bool {
     const frame = this.held.restore(entry, out);
     if (frame === null) return false;

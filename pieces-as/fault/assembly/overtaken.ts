@@ -1,6 +1,6 @@
 /**
- * Held frames that wait to be overtaken, in the order in which they began to: since all wait for as many frames and as
- * long, that is the order in which they go.
+ * Held frames that wait to be overtaken, in the order in which they began to: since all wait for as many
+ * frames and as long, that is the order in which they go.
  */
 export class Overtaken {
   private entries: StaticArray<i32>;

@@ -1,4 +1,7 @@
-/** Held frames by the time at which they are due; those of one time in the order in which they came. A binary heap. */
+/**
+ * Held frames by the time at which they are due; those of one time in the order in which they came. A binary
+ * heap.
+ */
 export class Waiting {
   private entries: StaticArray<i32>;
   private times: StaticArray<f64>;

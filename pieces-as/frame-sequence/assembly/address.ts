@@ -1,7 +1,10 @@
 import { parseIpv4 } from 'funnel-tunnel/as';
 import { Endpoint } from './endpoint';
 
-/** Reads an IPv4 or IPv6 address (RFC 4291 §2.2, without an IPv4 address at its end). False when it is none. Allocates. */
+/**
+ * Reads an IPv4 or IPv6 address (RFC 4291 §2.2, without an IPv4 address at its end). False when it is none.
+ * Allocates.
+ */
 export function parseAddress(text: string, to: Endpoint): bool {
   if (!text.includes(':')) {
     const address = parseIpv4(text);

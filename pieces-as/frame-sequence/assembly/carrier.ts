@@ -14,10 +14,10 @@ export abstract class Carrier {
   /** The Edge `carrier`; -1 when it is on no network. */
   static edge: i32 = -1;
 
-  // Of the frame that `read` read.
+  // These describe the frame that `read` read.
   static readonly source: Endpoint = new Endpoint();
   static readonly destination: Endpoint = new Endpoint();
-  /** Of the TCP header; 0 for UDP. */
+  /** The flags of the TCP header; 0 for UDP. */
   static flags: u32 = 0;
   /** What it carries. */
   static at: usize = 0;
@@ -100,8 +100,8 @@ export abstract class Carrier {
   }
 
   /**
-   * Begins a frame to the other side. Source addresses that are 0 are the system's choice; lengths and checksums are left to
-   * the host. False when it does not fit.
+   * Begins a frame to the other side. Source addresses that are 0 are the system's choice; lengths and
+   * checksums are left to the host. False when it does not fit.
    */
   static begin(out: Outcome, ticket: u32, from: Endpoint, to: Endpoint, flags: u32): bool {
     const network: i32 = to.isIpv6 ? 40 : 20;

@@ -101,7 +101,9 @@ export abstract class Configuration {
     Configuration.readProtocol(settings);
   }
 
-  /** Frames that were put together here are to be parsed by the host, which must be told with what they begin. */
+  /**
+   * Frames that were put together here are to be parsed by the host, which must be told with what they begin.
+   */
   private static readProtocol(settings: Settings): void {
     const first = Configuration.stack.split('/')[0];
     const colon = first.indexOf(':');

@@ -5,7 +5,10 @@ import { Reason } from './reasons';
 
 const OPAQUE_FRAME_DEFINITION: string = 'summary "A frame of which nothing is known but its bytes"';
 
-/** Frames that were put together go out on the Edge `frames`: whole, or in fragments where they are larger than may be. */
+/**
+ * Frames that were put together go out on the Edge `frames`: whole, or in fragments where they are larger
+ * than may be.
+ */
 export abstract class Delivery {
   /** The Edge `frames`; -1 when it is on no network. */
   static edge: i32 = -1;
@@ -60,8 +63,8 @@ export abstract class Delivery {
   }
 
   /**
-   * A piece of a larger frame. The first has a header that says how long the whole is, where that is known (`total`, else 0).
-   * False when it does not fit: then nothing more of that frame can follow.
+   * A piece of a larger frame. The first has a header that says how long the whole is, where that is known
+   * (`total`, else 0). False when it does not fit: then nothing more of that frame can follow.
    *
    * @param ticket of the frame; it ends with the last piece
    */

@@ -145,7 +145,8 @@ class FrameSequence extends Piece {
       const message = Configuration.maxSegment + Configuration.networkHeader + 8;
       carrier.wish(Wish.Desired, 'framed').wishBound(Wish.Required, 'size', ValueCase.AtLeast, message);
     }
-    // What follows the port is no stack that the host could parse. Sizes here and there have nothing to do with each other.
+    // What follows the port is no stack that the host could parse. Sizes here and there have nothing to do
+    // with each other.
     const curve = d
       .curve(FRAMES, 0, CARRIER, 0)
       .isOpaque()

@@ -6,14 +6,17 @@ import { Endpoint } from './endpoint';
 import { end, Reason } from './reasons';
 import { Stream } from './stream';
 
-/** How long a connection may take to open, and how long after it closed it is opened again at first and at last. */
+/**
+ * How long a connection may take to open, and how long after it closed it is opened again at first and at
+ * last.
+ */
 const OPENING_MS: f64 = 10_000;
 const FIRST_RETRY_MS: f64 = 1_000;
 const LAST_RETRY_MS: f64 = 30_000;
 
 /**
- * The other side. Of messages it is whom the settings name, or who was heard last; of a stream it is the one connection,
- * which the settings let us open, or which came to us.
+ * The other side. Of messages it is whom the settings name, or who was heard last; of a stream it is the one
+ * connection, which the settings let us open, or which came to us.
  */
 export abstract class Link {
   static isOpen: bool = false;
@@ -174,7 +177,7 @@ export abstract class Link {
     Link.generation++;
   }
 
-  /** Whoever opens connections tries again, ever more slowly. */
+  /** The side that opens connections tries again, with growing delays. */
   private static afterClose(now: f64): void {
     if (!Configuration.hasRemote) return;
     Link.at = now + Link.retryMs;

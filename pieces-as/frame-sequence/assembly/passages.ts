@@ -3,7 +3,10 @@ import { FragmentTable } from 'funnel-tunnel/as';
 /** Frames that go out in fragments at a time, where they can. */
 const MOST: i32 = 64;
 
-/** How far the frames have come that go out in fragments, by a place for each; and, at a place of its own, the whole one that is at hand. */
+/**
+ * How far the frames have come that go out in fragments, by a place for each; and, at a place of its own, the
+ * whole one that is at hand.
+ */
 export abstract class Passages {
   /** The place of a frame that is whole. */
   static readonly whole: i32 = MOST;

@@ -16,9 +16,11 @@ const STREAM_SEGMENT: u32 = 65_000;
 const MOST_PARTS: i32 = 29;
 
 /**
- * Frames that go out on the carrier, whole, or in as many segments as they need. Bytes that stayed with the host stay there.
+ * Frames that go out on the carrier, whole, or in as many segments as they need. Bytes that stayed with the
+ * host stay there.
  *
- * Of frames that come in fragments, those of an unreliable carrier go out side by side. On others one can be under way, and all else waits.
+ * Of frames that come in fragments, those of an unreliable carrier go out side by side. On others one can be
+ * under way, and all else waits.
  */
 export abstract class Sender {
   /** The ticket of the one that is under way; 0 where none is, and always on an unreliable carrier. */
@@ -53,7 +55,10 @@ export abstract class Sender {
     Sender.isCarrierFull = isCarrierFull;
   }
 
-  /** All that the call brought was taken: frames of which nothing came for too long are given up, and what waits goes out. */
+  /**
+   * All that the call brought was taken: frames of which nothing came for too long are given up, and what
+   * waits goes out.
+   */
   static finish(out: Outcome): void {
     const now = Sender.now;
     Sender.checkStream(out);
@@ -184,7 +189,10 @@ export abstract class Sender {
     return Sender.hasUnfinished && !Sender.isWhole(place, length) ? Reason.unfinished : -1;
   }
 
-  /** Whether the outcome has room: two headers and ours for each segment; and each part once, and once more where it is cut. */
+  /**
+   * Whether the outcome has room: two headers and ours for each segment; and each part once, and once more
+   * where it is cut.
+   */
   private static fits(frame: Frame, length: u32, out: Outcome): bool {
     const parts = <i32>frame.partCount;
     const segments = <i32>(length / Sender.mostInSegment) + 1 + parts / MOST_PARTS;
@@ -233,7 +241,8 @@ export abstract class Sender {
   }
 
   /**
-   * A piece that is not the last goes out without its ticket, which lives until the last: the host lets go of the bytes that went out.
+   * A piece that is not the last goes out without its ticket, which lives until the last: the host lets go of
+   * the bytes that went out.
    */
   private static sendSegments(frame: Frame, place: i32, length: u32, hasMore: bool, out: Outcome): void {
     const isStream = Configuration.mode == Mode.stream;

@@ -6,14 +6,14 @@ import { Reason } from './reasons';
 const STRETCHES: i32 = 32;
 
 /**
- * A frame of which segments lack. Its bytes stand in a window of the largest frame that passes as one; of a larger frame the
- * window moves on as its front is passed on.
+ * A frame of which segments lack. Its bytes stand in a window of the largest frame that passes as one; of a
+ * larger frame the window moves on as its front is passed on.
  */
 export class Slot {
   isUsed: bool = false;
   isSpoilt: bool = false;
   isLarge: bool = false;
-  /** Who sent it, and its sequence number: see `keyOf`. */
+  /** The sender and the sequence number: see `keyOf`. */
   key: u64 = 0;
   high: u64 = 0;
   low: u64 = 0;

@@ -7,8 +7,9 @@ import { end, Reason } from './reasons';
 const gathered: usize = memory.data(66_240, 8);
 
 /**
- * Takes frames out of a stream: 32 bits of length in network byte order, and as many bytes. However the stream is cut, and
- * whatever it announces, no more is kept than the largest frame that passes as one: larger ones pass on as they come.
+ * Takes frames out of a stream: 32 bits of length in network byte order, and as many bytes. However the
+ * stream is cut, and whatever it announces, no more is kept than the largest frame that passes as one: larger
+ * ones pass on as they come.
  */
 export abstract class Stream {
   /** Bytes of the length that have come; 4 within a frame. */
@@ -16,7 +17,7 @@ export abstract class Stream {
   private static length: u32 = 0;
   /** Bytes of the frame that have come. */
   private static got: u32 = 0;
-  /** Of a frame that is too large or did not fit, the rest is passed over, for this reason. */
+  /** The rest of a frame that is too large or did not fit is skipped, for this reason. */
   private static skipped: i32 = -1;
 
   /** The ticket of the frame that passes in fragments: that with which its first came. 0 where none does. */
@@ -87,7 +88,8 @@ export abstract class Stream {
   }
 
   static state(state: State): void {
-    // What is kept of a frame does not travel; the rest of it is passed over, so that the stream stays in step.
+    // What is kept of a frame does not travel; the rest of it is passed over, so that the stream stays in
+    // step.
     const isKept = Stream.prefixBytes == 4;
     Stream.prefixBytes = state.u32(Stream.prefixBytes);
     Stream.length = state.u32(Stream.length);

@@ -10,7 +10,9 @@ import { Slot } from './slot';
 
 /** Frames that were put together, remembered so that a segment that comes again is known. */
 const REMEMBERED: i32 = 256;
-/** How long: not until the sender, at 65536 segmented frames a second, gives the same sequence number again. */
+/**
+ * How long: not until the sender, at 65536 segmented frames a second, gives the same sequence number again.
+ */
 const REMEMBERED_MS: f64 = 1_000;
 
 /** Puts frames together whose segments come late, twice, out of order or not at all. */
@@ -143,7 +145,10 @@ export abstract class Unreliable {
     Unreliable.used--;
   }
 
-  /** Segments that contradict each other spoil a frame: nothing of it is believed, and what still comes of it is not either. */
+  /**
+   * Segments that contradict each other spoil a frame: nothing of it is believed, and what still comes of it
+   * is not either.
+   */
   private static spoil(slot: Slot, out: Outcome, isNew: bool): i32 {
     if (!isNew && slot.ticket != 0) end(out, slot.ticket, Reason.inconsistent);
     slot.ticket = 0;

@@ -26,7 +26,7 @@ export abstract class Carrier {
   /** The queue behind the carrier is full. */
   static isFull: bool = false;
 
-  // Of the packet that `read` read. The ports are those of UDP; 0 without encapsulation.
+  // These describe the packet that `read` read. The ports are those of UDP; 0 without encapsulation.
   static readonly source: Endpoint = new Endpoint();
   static readonly destination: Endpoint = new Endpoint();
   static at: usize = 0;

@@ -35,7 +35,7 @@ export abstract class Inbound {
   private static tag: u32 = 0;
   /** What follows in the packet is not processed. */
   private static isOver: bool = false;
-  // Of the DATA chunks of the packet.
+  // These describe the DATA chunks of the packet.
   private static hasData: bool = false;
   private static hasNewData: bool = false;
   private static isUrgent: bool = false;

@@ -51,7 +51,7 @@ export abstract class Sack {
     Sack.close(association, isAdvanced, now);
     const window = load32(at + 4);
     outgoing.peerWindow = window > outgoing.flight ? window - outgoing.flight : 0;
-    // Who keeps its window closed, and says so, is there (RFC 9260 §6.1 A).
+    // A peer that reports a closed window is alive (RFC 9260 §6.1 A).
     if (window == 0) association.errors = 0;
     outgoing.bursts++;
     return Reason.acknowledgement;

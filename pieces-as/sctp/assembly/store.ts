@@ -27,9 +27,9 @@ export class Chunk {
   transmissions: u16;
   /** After so many transmissions the message is given up (RFC 3758); 0 where it may be sent again for ever. */
   mostTransmissions: u16;
-  /** Of a received message that is complete: the chunk of the next fragment. */
+  /** The chunk of the next fragment, in a received message that is complete. */
   nextFragment: u32;
-  /** Of the first fragment of a received message that is complete: bytes of all fragments. Else 0. */
+  /** Bytes of all fragments, in the first fragment of a received message that is complete. Else 0. */
   total: u32;
 }
 

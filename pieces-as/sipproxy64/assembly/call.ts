@@ -1,5 +1,5 @@
 // What the message at hand is to a call: which dialog it belongs to, which side sent it, what its description says, and what becomes of
-// the dialog. Who began the dialog is side 0.
+// the dialog. Side 0 began the dialog.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';

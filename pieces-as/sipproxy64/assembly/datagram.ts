@@ -1,4 +1,4 @@
-// What is around a message: an IP and a UDP header. Of the frame at hand they are read, for one that leaves they are written.
+// What is around a message: an IP and a UDP header. They are read from the present frame, and written for a frame that leaves.
 
 import { Frame, Outcome, PartMarks, Role } from 'funnel-tunnel/as';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';

@@ -112,7 +112,7 @@ export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void
   edit.upTo(end);
 }
 
-/** Of a request, the topmost Via says where it came from; of an answer, it is ours and has done its work. */
+/** The topmost Via of a request says where it came from; that of a response is ours, and goes. */
 function writeFirstVia(edit: TextEdit): void {
   const valueTo = SipHeader.valueTo;
   if (!SipValue.read(SipHeader.valueAt, valueTo)) return;

@@ -78,8 +78,8 @@
  * WHAT IT DOES NOT DO
  *   It does not retransmit: clients do, and each message is handled as the first one was. No SIP over TCP, TLS
  *   or WebSockets. No DNS: a host name that is not ours goes to the proxy of the other family. Lines of SDP for
- *   media over TCP (MSRP, BFCP, T.38) stay as they are. Of a port with a count (`m=audio 49170/2`) it relays the
- *   first pair. Of ANAT (RFC 4091, obsolete) it relays each alternative as a line of its own. No multicast
+ *   media over TCP (MSRP, BFCP, T.38) stay as they are. It relays the first pair of a port with a
+ *   count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091, obsolete) as a line of its own. No multicast
  *   media, no `maddr` in a Via, no strict routers of RFC 2543.
  *
  * SPECIFICATION

@@ -187,7 +187,7 @@ function isRelayed(line: i32): bool {
   return line >= 0 && load<bool>(lineAt(line), IS_RELAYED);
 }
 
-/** Of the session (`line` is then -1), or of a line that we carry; each `c=` has the family that all have. */
+/** Whether a `c=` is rewritten: that of the session (`line` is -1), or of a line that we carry. */
 function isRewritten(line: i32, family: u32): bool {
   if (isRelayed(line)) return true;
   if (line < 0) return true;

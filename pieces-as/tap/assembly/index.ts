@@ -119,7 +119,8 @@ class Tap extends Piece {
   process(_now: f64, batch: Batch, out: Outcome): void {
     const a = edgeOf(A);
     const b = edgeOf(B);
-    // All traffic goes first: so it keeps its place in the host's memory, and the tables that are left are for copies.
+    // All traffic goes first: so it keeps its place in the host's memory, and the tables that are left are
+    // for copies.
     let fitting = 0;
     for (let i = 0; i < batch.length; i++) {
       const frame = batch.frame(i);
@@ -138,7 +139,9 @@ class Tap extends Piece {
     }
   }
 
-  /** Whether this frame is one of those that are copied; of a frame in fragments, whether its first piece was. */
+  /**
+   * Whether this frame is one of those that are copied; of a frame in fragments, whether its first piece was.
+   */
   private isCopied(frame: Frame, isFromA: bool): bool {
     if (frame.isContinued) {
       const place = this.copied.find(frame.ticket);
@@ -152,7 +155,10 @@ class Tap extends Piece {
     return isWanted;
   }
 
-  /** To each kind of neighbour of the Edge `copy`; the copies share their parts. A copy that does not fit is not made. */
+  /**
+   * To each kind of neighbour of the Edge `copy`; the copies share their parts. A copy that does not fit is
+   * not made.
+   */
   private copy(frame: Frame, out: Outcome): void {
     let isFirst = true;
     for (let i = 0, n = joinedCount(); i < n; i++) {

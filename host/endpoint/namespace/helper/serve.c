@@ -122,7 +122,7 @@ bool serve_request(void) {
   const size_t size = (size_t)length - sizeof(struct request_head);
   message.payload[size] = 0;
   const struct request_head head = message.head.request;
-  /* Of two texts, the second begins behind the first NUL. */
+  /* Where there are two texts, the second begins behind the first NUL. */
   const char *second = message.payload + strlen(message.payload) + 1;
   const bool has_second = second <= message.payload + size;
   switch (head.kind) {

@@ -52,7 +52,7 @@ export class ScriptedPeer {
   tag = 0;
   ownTag = 0xaabb_ccdd;
   tsn = 1000;
-  /** Of the piece. */
+  /** The initial TSN of the piece, from its INIT or INIT ACK. */
   peerTsn = 0;
   wakeAt = Infinity;
 

@@ -174,7 +174,7 @@ describe('a COOKIE ECHO', () => {
     expect(packets[0]!.tag).toBe(peer.ownTag);
     expect(causeOf(chunks[0]!)).toEqual({ code: 3, value: Uint8Array.from(be32(1_000_000)) });
     expect(reasons).toEqual(['stale-cookie']);
-    // Of an association that is there, age does not matter.
+    // Where an association exists, the age of a cookie does not matter.
     peer.open();
     const own = peer.ask();
     expect(own.tag).not.toBe(peer.tag);

@@ -18,8 +18,9 @@
  *   has, and answers DNS queries by the resolvers of this machine.
  *
  * SETTINGS
- *   via   the program that connects the namespace, or auto for the first that is installed; default auto
- *   mtu   largest packet in bytes; default 1500
+ *   via       the program that connects the namespace, or auto for the first that is installed; default auto
+ *   address   address that the neighbour is offered, with its prefix length; may be repeated; default: the uplink's own
+ *   mtu       largest packet in bytes; default 1500
  *
  * COUNTERS AND REASONS
  *   Lost:

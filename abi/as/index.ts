@@ -38,6 +38,6 @@ export { Outcome } from './outcome';
 export { Piece } from './piece';
 export { protocolNumber } from './runtime';
 export { parseIpv4, Settings } from './settings';
-export { State } from './state';
+export { STATE_BYTES, State } from './state';
 export { List, Text, writeUtf8 } from './text';
 export { TextEdit } from './text-edit';

@@ -67,6 +67,13 @@ export class ScriptedPeer {
     this.rig.join(['streams']).join(['carrier'], [0, 1]);
   }
 
+  /** The piece takes the place of that of another peer. */
+  takeOver(other: ScriptedPeer): void {
+    const state = other.rig.piece.save(other.rig.now);
+    const problem = this.rig.piece.restore(this.rig.now, this.rig.description.version, state);
+    if (problem !== undefined) throw new Error(problem.message);
+  }
+
   /** Sends one packet of these chunks, and tells what that led to. */
   send(...chunks: readonly WireChunk[]): Answer {
     return this.sendTagged(this.tag, ...chunks);

@@ -22,7 +22,9 @@ export const PORT_A = 5000;
 export const PORT_B = 7;
 
 export interface Side {
-  readonly rig: PieceRig;
+  rig: PieceRig;
+  /** Another instance, with the same settings, joined to nothing yet. */
+  readonly make: () => PieceRig;
   readonly end: End;
   readonly port: number;
   /** Messages that went up, in their order. */
@@ -120,6 +122,19 @@ export class TwoEnds {
     return result;
   }
 
+  /** Another instance takes the place of one, with what it saved. */
+  replace(side: Side): void {
+    const { rig } = side;
+    const state = rig.piece.save(rig.now);
+    const other = side.make();
+    other.now = rig.now;
+    const problem = other.piece.restore(rig.now, rig.description.version, state);
+    if (problem !== undefined) throw new Error(problem.message);
+    other.join(['streams']).join(['carrier'], [0, 1]);
+    side.rig = other;
+    this.take(side, other.process());
+  }
+
   /** Goes to the next thing that happens, not beyond a time. False when nothing does until then. */
   step(until: number): boolean {
     const packet = this.#underway[0];
@@ -215,7 +230,8 @@ function side(
     state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n);
     return state ^ (state >> 29n);
   };
-  const rig = new PieceRig(make, settings, random);
+  const another = () => new PieceRig(make, settings, random);
+  const rig = another();
   rig.join(['streams']).join(['carrier'], [0, 1]);
-  return { rig, end, port, received: [], notices: [], reasons: new Map(), wakeAt: Infinity };
+  return { rig, make: another, end, port, received: [], notices: [], reasons: new Map(), wakeAt: Infinity };
 }

@@ -1,3 +1,4 @@
+import { STATE_BYTES, State } from 'funnel-tunnel/as';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { Configuration } from './configuration';
 import { AssociationState } from './constants';
@@ -44,6 +45,8 @@ export class Association {
 
   readonly cookie: usize = heap.alloc(MOST_COOKIE);
   cookieLength: u32 = 0;
+  /** It could not be taken over from the instance before. */
+  isLost: bool = false;
   /** The peer said that our cookie was stale, and we asked for more time once. */
   staleCookies: i32 = 0;
 
@@ -140,12 +143,51 @@ export class Association {
     this.isClosing = false;
     this.cookieLength = 0;
     this.staleCookies = 0;
+    this.isLost = false;
     this.incoming.close();
     return this.outgoing.close();
   }
 
+  /** Bytes of the state, or a few more. */
+  get stateBytes(): u32 {
+    const fixed: u32 = 2048 + 160 * <u32>MOST_PATHS + 4 * Configuration.streams;
+    return fixed + this.cookieLength + this.outgoing.stateBytes + this.incoming.stateBytes;
+  }
+
+  /** What is needed to abort it: all that is kept where there is no room for more. */
+  stateOfIdentity(state: State): void {
+    this.state = <i32>state.u8(<u8>this.state);
+    this.localPort = state.u32(this.localPort);
+    this.peerPort = state.u32(this.peerPort);
+    this.localTag = state.u32(this.localTag);
+    this.peerTag = state.u32(this.peerTag);
+    this.pathCount = state.count(this.pathCount, MOST_PATHS);
+    this.primary = state.count(this.primary, max(0, this.pathCount - 1));
+    for (let i = 0; i < this.pathCount; i++) this.paths[i].state(state);
+    if (!state.isRestoring) return;
+    const isPossible = this.state > AssociationState.closed && this.state <= AssociationState.shutdownAckSent;
+    if (!isPossible || this.pathCount == 0) state.refuse('an association is in no state that can be');
+  }
+
+  stateOfAll(state: State): void {
+    this.localTieTag = state.u32(this.localTieTag);
+    this.peerTieTag = state.u32(this.peerTieTag);
+    this.initialTsn = state.u32(this.initialTsn);
+    this.timer = state.instant(this.timer);
+    this.repeats = state.i32(this.repeats);
+    this.guard = state.instant(this.guard);
+    this.errors = state.i32(this.errors);
+    this.isClosing = state.bool(this.isClosing);
+    this.staleCookies = state.i32(this.staleCookies);
+    this.cookieLength = <u32>state.count(<i32>this.cookieLength, <i32>MOST_COOKIE);
+    state.bytes(this.cookie, <i32>this.cookieLength);
+    this.outgoing.state(state);
+    this.incoming.state(state);
+  }
+
   /** When something is to be done. */
   get next(): f64 {
+    if (this.isLost) return -Infinity;
     let next = min(this.timer, min(this.guard, this.incoming.sackAt));
     for (let i = 0; i < this.pathCount; i++)
       next = min(next, min(this.paths[i].t3, this.paths[i].heartbeatAt));
@@ -160,6 +202,31 @@ export abstract class Associations {
   static start(): void {
     Associations.all = new StaticArray<Association>(Configuration.associations);
     for (let i = 0; i < Configuration.associations; i++) Associations.all[i] = new Association();
+  }
+
+  /**
+   * All that there are. Of one whose data does not fit into the state of a piece only so much is kept that the instance which takes
+   * over can abort it.
+   */
+  static state(state: State): void {
+    let left: u32 = <u32>STATE_BYTES - 1024 * (1 + <u32>Configuration.associations);
+    let next = 0;
+    while (true) {
+      if (!state.isRestoring) while (next < Configuration.associations && Associations.all[next].state == AssociationState.closed) next++;
+      const isAny = state.bool(next < Configuration.associations);
+      if (!isAny) return;
+      if (next == Configuration.associations) {
+        state.refuse('the state holds more than associations');
+        return;
+      }
+      const each = Associations.all[next++];
+      const bytes: u32 = state.isRestoring ? 0 : each.stateBytes;
+      const isWhole = state.bool(bytes <= left && !each.isLost);
+      each.stateOfIdentity(state);
+      if (isWhole) each.stateOfAll(state);
+      else if (state.isRestoring) each.isLost = true;
+      if (isWhole) left -= bytes;
+    }
   }
 
   /** The association between two ports, of a peer with this address; null where there is none. */

@@ -226,16 +226,103 @@ export class Incoming {
     this.duplicates = 0;
   }
 
+  /** Bytes of the state of all chunks. */
+  get stateBytes(): u32 {
+    let bytes: u32 = 0;
+    for (let tsn: u32 = 0; tsn < MAP; tsn++) {
+      const number = this.entry(tsn);
+      if (number != 0 && number != PASSED) bytes += 1 + Store.stateBytes(number);
+    }
+    for (let number = this.readyHead; number != 0; number = Store.chunk(number).link) bytes += messageBytes(number);
+    for (let i: u32 = 0; i < Incoming.chainCount; i++) {
+      let number = load<u32>(this.chains + (<usize>i << 2));
+      for (; number != 0; number = Store.chunk(number).link) bytes += messageBytes(number);
+    }
+    return bytes;
+  }
+
   state(state: State): void {
-    this.streams = state.u32(this.streams);
+    this.streams = <u32>state.count(<i32>this.streams, <i32>Configuration.streams);
     this.cumulative = state.u32(this.cumulative);
+    this.highest = state.u32(this.highest);
     this.isSackDue = state.bool(this.isSackDue);
     this.sackAt = state.instant(this.sackAt);
     this.packets = state.u32(this.packets);
     this.hasHadData = state.bool(this.hasHadData);
+    this.hadGaps = state.bool(this.hadGaps);
     this.announced = state.u32(this.announced);
-    const streams = state.count(<i32>this.streams, <i32>Configuration.streams);
+    const streams = state.count(<i32>Configuration.streams, <i32>Configuration.streams);
     state.bytes(changetype<usize>(this.expected), streams << 1);
+    state.bytes(this.bits, MAP >> 3);
+    if (state.isRestoring) this.restore(state);
+    else this.save(state);
+  }
+
+  /** Messages that are complete first, those that are ready in their order; then fragments of others. */
+  private save(state: State): void {
+    for (let number = this.readyHead; number != 0; number = Store.chunk(number).link) this.saveMessage(number, state);
+    for (let i: u32 = 0; i < Incoming.chainCount; i++) {
+      let number = load<u32>(this.chains + (<usize>i << 2));
+      for (; number != 0; number = Store.chunk(number).link) this.saveMessage(number, state);
+    }
+    for (let tsn: u32 = 0; tsn < MAP; tsn++) {
+      const number = this.entry(tsn);
+      if (number == 0 || number == PASSED) continue;
+      state.u8(FRAGMENT);
+      Store.stateOf(number, state, 0);
+    }
+    state.u8(END);
+  }
+
+  private saveMessage(number: u32, state: State): void {
+    for (; number != 0; number = Store.chunk(number).nextFragment) {
+      state.u8(MESSAGE);
+      Store.stateOf(number, state, 0);
+    }
+  }
+
+  private restore(state: State): void {
+    const ahead = min(this.highest - this.cumulative, WINDOW);
+    for (let offset: u32 = 1; offset <= ahead; offset++) {
+      if (this.scan(offset, offset, true) == offset) this.setEntry(this.cumulative + offset, PASSED);
+    }
+    let first: u32 = 0;
+    let last: u32 = 0;
+    while (true) {
+      const kind = state.u8(END);
+      if (kind == END) break;
+      const most = Configuration.receiveBlocks + Configuration.reserveBlocks - this.used;
+      const number = kind > MESSAGE ? 0 : Store.stateOf(0, state, most);
+      if (number == 0) {
+        state.refuse('the state holds more than receive-buffer');
+        return;
+      }
+      const chunk = Store.chunk(number);
+      this.used += Store.blocksFor(chunk.length);
+      if (<u32>chunk.sid >= Configuration.streams) {
+        state.refuse('the state holds more than streams');
+        return;
+      }
+      if (kind == FRAGMENT) {
+        this.setEntry(chunk.tsn, number);
+        continue;
+      }
+      if (first == 0) first = number;
+      else Store.chunk(last).nextFragment = number;
+      last = number;
+      Store.chunk(first).total += chunk.length;
+      if ((chunk.flags & <u8>LAST_FRAGMENT) == 0) continue;
+      this.restoreMessage(first, Store.chunk(first));
+      first = 0;
+    }
+    if (first != 0) state.refuse('the state ends within a message');
+  }
+
+  /** Its number is before what is expected where its turn had come. */
+  private restoreMessage(number: u32, chunk: Chunk): void {
+    const isReady = (chunk.flags & <u8>UNORDERED) != 0 || isBefore16(chunk.ssn, this.expected[chunk.sid]);
+    if (isReady) this.addReady(number);
+    else this.chain(number, chunk);
   }
 
   // @ts-expect-error: decorator
@@ -359,9 +446,7 @@ export class Incoming {
           return false;
         }
       }
-      chunk.link = load<u32>(chain);
-      store<u32>(chain, number);
-      this.waiting[sid]++;
+      this.chain(number, chunk);
       return true;
     }
     this.addReady(number);
@@ -373,6 +458,13 @@ export class Incoming {
       this.expected[sid]++;
     }
     return true;
+  }
+
+  private chain(number: u32, chunk: Chunk): void {
+    const chain = this.chainOf(chunk.sid, chunk.ssn);
+    chunk.link = load<u32>(chain);
+    store<u32>(chain, number);
+    this.waiting[chunk.sid]++;
   }
 
   private chainOf(sid: u32, ssn: u32): usize {
@@ -418,6 +510,17 @@ export class Incoming {
       number = next;
     }
   }
+}
+
+// What stands in a saved state.
+const END: u8 = 0;
+const FRAGMENT: u8 = 1;
+const MESSAGE: u8 = 2;
+
+function messageBytes(number: u32): u32 {
+  let bytes: u32 = 0;
+  for (; number != 0; number = Store.chunk(number).nextFragment) bytes += 1 + Store.stateBytes(number);
+  return bytes;
 }
 
 /** Whether of two chunks with TSNs in a row the second can follow the first. */

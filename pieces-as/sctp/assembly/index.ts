@@ -196,6 +196,7 @@ class Sctp extends Piece {
 
   state(state: State): void {
     Cookies.state(state);
+    Associations.state(state);
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {

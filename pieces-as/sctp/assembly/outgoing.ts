@@ -1,3 +1,4 @@
+import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
 import { DATA_HEADER, FIRST_FRAGMENT, IMMEDIATE, isBefore, LAST_FRAGMENT, UNORDERED } from './constants';
 import { Chunk, Store } from './store';
@@ -134,9 +135,7 @@ export class Outgoing {
           (here == left ? LAST_FRAGMENT : 0))
       );
       chunk.state = <u8>ChunkState.queued;
-      if (this.tail == 0) this.head = number;
-      else Store.chunk(this.tail).link = number;
-      this.tail = number;
+      this.append(number);
       at += here;
       left -= here;
     } while (left > 0);
@@ -196,6 +195,69 @@ export class Outgoing {
     const number = this.at(++this.cumulative);
     this.used -= Store.blocksFor(Store.chunk(number).length);
     Store.free(number);
+  }
+
+  /** Bytes of the state of all chunks. */
+  get stateBytes(): u32 {
+    let bytes: u32 = 0;
+    for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) bytes += Store.stateBytes(this.at(tsn));
+    for (let number = this.head; number != 0; number = Store.chunk(number).link) bytes += Store.stateBytes(number);
+    return bytes;
+  }
+
+  state(state: State): void {
+    this.streams = <u32>state.count(<i32>this.streams, <i32>Configuration.streams);
+    this.cumulative = state.u32(this.cumulative);
+    this.peerWindow = state.u32(this.peerWindow);
+    this.isFastRecovery = state.bool(this.isFastRecovery);
+    this.fastRecoveryExit = state.u32(this.fastRecoveryExit);
+    this.isFastDue = state.bool(this.isFastDue);
+    const streams = state.count(<i32>Configuration.streams, <i32>Configuration.streams);
+    state.bytes(changetype<usize>(this.ssn), streams << 1);
+    const sent = <u32>state.count(<i32>(this.next - this.cumulative - 1), <i32>this.mask);
+    const queued = <u32>state.count(<i32>this.queuedCount, <i32>Configuration.sendBlocks);
+    if (state.isRestoring) this.restore(state, sent, queued);
+    else this.save(state);
+  }
+
+  private get queuedCount(): u32 {
+    let count: u32 = 0;
+    for (let number = this.head; number != 0; number = Store.chunk(number).link) count++;
+    return count;
+  }
+
+  private save(state: State): void {
+    for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) Store.stateOf(this.at(tsn), state, 0);
+    for (let number = this.head; number != 0; number = Store.chunk(number).link) Store.stateOf(number, state, 0);
+  }
+
+  private restore(state: State, sent: u32, queued: u32): void {
+    this.next = this.cumulative + 1;
+    this.markedFrom = this.next;
+    for (let n: u32 = 0; n < sent + queued; n++) {
+      const number = Store.stateOf(0, state, Configuration.sendBlocks - this.used);
+      if (number == 0) {
+        state.refuse('the state holds more than send-buffer');
+        return;
+      }
+      const chunk = Store.chunk(number);
+      this.used += Store.blocksFor(chunk.length);
+      if (n >= sent) {
+        this.append(number);
+        continue;
+      }
+      chunk.tsn = this.next++;
+      store<u32>(this.ring + (<usize>(chunk.tsn & this.mask) << 2), number);
+      if (chunk.state == ChunkState.marked) this.marked++;
+      else if (chunk.state == ChunkState.gapAcked) this.gapAcked++;
+      else this.flight += chunk.length;
+    }
+  }
+
+  private append(number: u32): void {
+    if (this.tail == 0) this.head = number;
+    else Store.chunk(this.tail).link = number;
+    this.tail = number;
   }
 
   private blocksFor(length: u32, most: u32): u32 {

@@ -1,3 +1,5 @@
+import { State } from 'funnel-tunnel/as';
+
 /** Bytes of a block. User data stands in chains of them. */
 export const BLOCK: u32 = 256;
 const RECORD: usize = 64;
@@ -113,4 +115,57 @@ export abstract class Store {
     store<u32>(following + ((<usize>block) << 2), firstFree);
     firstFree = number;
   }
+
+  /** Bytes that {@link stateOf} takes for a chunk. */
+  static stateBytes(number: u32): u32 {
+    return CHUNK_STATE + Store.chunk(number).length;
+  }
+
+  /**
+   * A chunk and its bytes. While restoring, the number of a new one; 0 where it would need more than so many blocks.
+   *
+   * @param number the chunk that is saved
+   */
+  static stateOf(number: u32, state: State, most: u32): u32 {
+    const length = state.u32(state.isRestoring ? 0 : Store.chunk(number).length);
+    if (state.isRestoring) {
+      if (length == 0 || length > 65_536 || Store.blocksFor(length) > most) return 0;
+      number = Store.keep(scratch, length);
+    } else {
+      Store.copy(number, scratch);
+    }
+    const chunk = Store.chunk(number);
+    chunk.tsn = state.u32(chunk.tsn);
+    chunk.ppid = state.u32(chunk.ppid);
+    chunk.sid = state.u16(chunk.sid);
+    chunk.ssn = state.u16(chunk.ssn);
+    chunk.flags = state.u8(chunk.flags);
+    chunk.state = state.u8(chunk.state);
+    chunk.path = state.u8(chunk.path);
+    chunk.misses = state.u8(chunk.misses);
+    chunk.transmissions = state.u16(chunk.transmissions);
+    const isSent = chunk.transmissions > 0;
+    const sentAt = state.instant(isSent ? chunk.sentAt : Infinity);
+    if (isSent) chunk.sentAt = sentAt;
+    state.bytes(scratch, <i32>length);
+    if (state.isRestoring) Store.write(number, scratch);
+    return number;
+  }
+
+  /** Writes the bytes of a chunk anew. */
+  private static write(number: u32, at: usize): void {
+    let left = Store.chunk(number).length;
+    let block = number;
+    while (left > 0) {
+      const here = min(left, BLOCK);
+      memory.copy(blocks + <usize>block * BLOCK, at, here);
+      at += here;
+      left -= here;
+      block = load<u32>(following + (<usize>block << 2));
+    }
+  }
 }
+
+/** Bytes of a chunk's state besides its data. */
+const CHUNK_STATE: u32 = 30;
+const scratch: usize = memory.data(65_536, 8);

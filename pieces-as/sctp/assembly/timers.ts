@@ -15,6 +15,9 @@ export abstract class Timers {
   static run(association: Association, now: f64, out: Outcome): void {
     if (association.guard <= now)
       return Closing.abort(association, Cause.userAbort, 0, 0, 'the peer did not let it end', out);
+    if (association.isLost) {
+      return Closing.abort(association, Cause.userAbort, 0, 0, 'its state did not fit into that of the piece', out);
+    }
     if (association.timer <= now) {
       Timers.repeat(association, now, out);
       if (association.state == AssociationState.closed) return;

@@ -106,6 +106,7 @@ class Exchange {
         return;
       case 7:
         if (below(3) === 0) this.#forge(side);
+        else if (below(4) === 0) this.#ends.replace(side);
         return;
       case 8:
         side.rig.ready(below(2) === 0 ? 'streams' : 'carrier', below(3) > 0);

@@ -38,7 +38,9 @@ describe('the sources', () => {
     ['values', 'instance'],
     ['batch', 'handover', 'namespace'],
     ['channel'],
-    ['tun', 'udp', 'udp-open', 'udp-read', 'udp-errors', 'udp-send', 'link'],
+    ['ip-socket'],
+    ['udp', 'udp-read', 'udp-errors', 'udp-send'],
+    ['tun', 'raw', 'udp-open', 'link'],
     ['module'],
   ];
   const layerOf = (name: string) => order.findIndex((layer) => layer.includes(name));

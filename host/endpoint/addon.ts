@@ -40,6 +40,10 @@ export interface FunnelIo {
   openUdp(batch: number, options: UdpOptions): { channel: number; port: number };
   /** Sends the first `count` outgoing datagrams. The tally counts the failures. @returns the number sent */
   sendUdp(channel: number, count: number): number;
+  /** Needs CAP_NET_RAW. Packets of one protocol arrive with their IP headers, and errors as ICMP. */
+  openRaw(batch: number, options: RawOptions): { channel: number };
+  /** As `sendUdp`, with the address of what follows the IP header in `outHeaders`, and its length. */
+  sendRaw(channel: number, count: number): number;
   /** For an IPv4 socket; `on` is 0 or 1. */
   setBroadcast(channel: number, on: number): void;
   /**
@@ -140,6 +144,19 @@ export interface UdpOptions {
   readonly reuse: boolean;
   readonly broadcast: boolean;
   /** Identifies the socket in a handover: the name of the piece, and how it opened the socket. */
+  readonly key?: string;
+}
+
+export interface RawOptions {
+  readonly family: 4 | 6;
+  /** The number in the IP header, 1 to 254. */
+  readonly protocol: number;
+  /** The address to bind to; empty for any. */
+  readonly address: string;
+  /** Empty for none. */
+  readonly device: string;
+  readonly broadcast: boolean;
+  /** Identifies the socket in a handover. */
   readonly key?: string;
 }
 

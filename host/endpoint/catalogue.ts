@@ -7,6 +7,9 @@ import { PcapWriterPiece, pcapWriterDescription, readPcapWriterSettings } from '
 import { TunPiece } from './device/tun.ts';
 import { tunDescription } from './device/tun-description.ts';
 import { readTunSettings } from './device/tun-settings.ts';
+import { RawPiece } from './socket/raw.ts';
+import { rawDescription } from './socket/raw-description.ts';
+import { readRawSettings } from './socket/raw-settings.ts';
 import { UdpPiece } from './socket/udp.ts';
 import { udpDescription } from './socket/udp-description.ts';
 import { readUdpSettings } from './socket/udp-settings.ts';
@@ -42,6 +45,14 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
       describe: (settings) =>
         described(settings, readUdpSettings(settings), ({ families }) => udpDescription(families)),
       make: (context, frames, protocols, settings) => new UdpPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'raw',
+    {
+      describe: (settings) =>
+        described(settings, readRawSettings(settings, standardProtocols), rawDescription),
+      make: (context, frames, protocols, settings) => new RawPiece(context, frames, protocols, settings),
     },
   ],
   [

@@ -41,6 +41,14 @@ export type EndpointErrorCode =
   | 'FT_UDP_ADDRESS'
   /** Any other failure to open a socket. */
   | 'FT_UDP_OPEN'
+  /** No right to a socket of this kind, port, path or device. */
+  | 'FT_SOCKET_PERMISSION'
+  /** This machine does not have the address, device or path of a socket. */
+  | 'FT_SOCKET_ADDRESS'
+  /** Another process has the port or path. */
+  | 'FT_SOCKET_IN_USE'
+  /** Any other failure to open a socket. */
+  | 'FT_SOCKET_OPEN'
   /** A capture file cannot be opened, read or written. */
   | 'FT_PCAP_FILE'
   /** The content of a capture file is no capture. */

@@ -41,6 +41,29 @@ for (const [how, faults] of Object.entries(FAULTS)) {
   });
 }
 
+labTest('tsctp sends all its messages to the piece right on IP, by a raw socket', async ({ lab, skip }) => {
+  if (!existsSync(TSCTP)) skip(`${TSCTP} is not here: Debian's libusrsctp-examples`);
+  const { funnel, peer } = await twoHosts(lab);
+  const server = await FunnelProcess.start(
+    funnel,
+    configuration(lab, 'server', {
+      sctp: { piece: 'sctp', settings: { port: 5001 }, edges: { streams: 'up', carrier: 'wire' } },
+      sink: {
+        piece: 'pcap-writer',
+        settings: { file: 'up.pcapng', stack: 'ip/sctp', direction: 'down', snaplen: 100 },
+        edges: { frames: 'up' },
+      },
+      net: { piece: 'raw', settings: { protocol: 'sctp', family: 'ipv4' }, edges: { ip: 'wire' } },
+    }),
+    lab.folder,
+  );
+  await quietly(peer, [TSCTP, '-n', '2000', '-l', '1000', '-p', '5001', '192.0.2.1']);
+  const snapshot = await server.snapshot();
+  expect(endedFor(snapshot, 'sink', 'recorded')).toBe(2000);
+  expect(losses(snapshot)).toEqual(new Map());
+  expect((await server.stop()).status).toBe(0);
+});
+
 labTest('usrsctp gets all messages of the piece, and the association is shut down', async ({ lab, skip }) => {
   if (!existsSync(DISCARD)) skip(`${DISCARD} is not here: Debian's libusrsctp-examples`);
   const { funnel, peer } = await twoHosts(lab);

@@ -21,6 +21,7 @@ const SECTIONS = [
 const NATIVE: Readonly<Record<string, string>> = {
   tun: 'device/tun-description.ts',
   udp: 'socket/udp-description.ts',
+  raw: 'socket/raw-description.ts',
   uplink: 'uplink/uplink-description.ts',
   'pcap-writer': 'capture/pcap-writer.ts',
   'pcap-reader': 'capture/pcap-reader.ts',

@@ -30,6 +30,10 @@ const NEEDED = {
     { package: 'libusrsctp-examples', files: ['/usr/lib/usrsctp/tsctp'] },
     { package: 'netbase', files: ['/etc/services'] },
     { package: 'sip-tester', command: 'sipp' },
+    { package: 'socat', command: 'socat' },
+    { package: 'ncat', command: 'ncat' },
+    { package: 'curl', command: 'curl' },
+    { package: 'inetutils-inetd', command: 'inetutils-inetd' },
   ],
 };
 

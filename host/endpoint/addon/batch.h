@@ -66,8 +66,8 @@ struct batch {
   struct sockaddr_storage *names;
   uint8_t *controls;
   /*
-   * The header length for which the messages are prepared (0: not), and how many of them the last read used
-   * up.
+   * 1 + the header length for which the messages are prepared (0: not), and how many of them the last read
+   * used up.
    */
   uint32_t prepared;
   uint32_t stale;

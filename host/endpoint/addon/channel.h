@@ -24,7 +24,10 @@ struct channel {
   int (*read)(struct channel *);
   /* Makes frames (ICMP) from the socket's error queue into the batch. NULL where there is no such queue. */
   int (*read_errors)(struct channel *);
-  /* UDP only. */
+  /* IP sockets only. Family: 4 or 6. Header: bytes of the transport header that the kernel makes itself. */
+  uint8_t family;
+  uint8_t protocol;
+  uint8_t header;
   uint16_t port;
   uint32_t scope;
   int default_hops;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The addon: what the operating system has and Node's core lacks. Tun and tap devices, and UDP with its
- * headers, both in batches.
+ * The addon: what the operating system has and Node's core lacks. Tun and tap devices, and UDP and raw
+ * sockets with their headers, in batches.
  *
  * Theory of operation.  A *batch* belongs to one endpoint of one lane. It knows the lane's frame memory (one
  * ArrayBuffer that lives as long as the lane) and a few typed arrays through which integers pass in both
@@ -20,7 +20,7 @@
  *
  * Each file includes only headers of files below it:
  *
- * *   module → tun, udp-*, link → channel → batch, handover, namespace → instance, values
+ * *   module → tun, udp-*, raw, link → ip-socket → channel → batch, handover, namespace → instance, values
  *          → limits, packet, namespace-protocol
  */
 #include "batch.h"
@@ -29,6 +29,7 @@
 #include "instance.h"
 #include "link.h"
 #include "namespace.h"
+#include "raw.h"
 #include "tun.h"
 #include "udp.h"
 #include "values.h"
@@ -87,7 +88,9 @@ NAPI_MODULE_INIT() {
   export(env, exports, "openTun", open_tun);
   export(env, exports, "writeTun", write_tun);
   export(env, exports, "openUdp", open_udp);
-  export(env, exports, "sendUdp", send_udp);
+  export(env, exports, "sendUdp", send_datagrams);
+  export(env, exports, "openRaw", open_raw);
+  export(env, exports, "sendRaw", send_datagrams);
   export(env, exports, "setBroadcast", set_broadcast);
   export(env, exports, "namespacePair", namespace_pair);
   export(env, exports, "askNamespace", ask_namespace_call);

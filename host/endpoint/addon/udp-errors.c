@@ -91,17 +91,19 @@ static void write_udp(uint8_t *at, uint16_t from, uint16_t to, uint32_t payload)
   put16(at + 6, 0);
 }
 
-int read_udp4_errors(struct channel *channel) {
-  enum { BEFORE = IPV4_HEADER + ICMP_HEADER + IPV4_HEADER + UDP_HEADER };
+int read_ip4_errors(struct channel *channel) {
   struct batch *batch = channel->batch;
+  const uint32_t before = IPV4_HEADER + ICMP_HEADER + IPV4_HEADER + channel->header;
   _Alignas(8) uint8_t control[CONTROL_BYTES];
   struct queued_error queued;
   uint32_t count = 0;
   while (count < batch->slots) {
     if (!in_memory(batch, batch->addresses[count], batch->room)) return 0;
     uint8_t *at = batch->memory + batch->addresses[count], *icmp = at + IPV4_HEADER, *quote = icmp + ICMP_HEADER;
-    uint32_t most = (batch->room < ICMP4_MOST ? batch->room : ICMP4_MOST) - BEFORE;
-    if (!take(channel, at + BEFORE, most, control, &queued)) break;
+    uint32_t most = (batch->room < ICMP4_MOST ? batch->room : ICMP4_MOST) - before;
+    if (!take(channel, at + before, most, control, &queued)) break;
+    /* A raw socket of ICMP has read the message itself. */
+    if (channel->protocol == IPPROTO_ICMP) continue;
     if (!queued.error || queued.destination.ss_family != AF_INET) continue;
     const struct sockaddr_in *to = (struct sockaddr_in *)&queued.destination;
     const struct sockaddr_in *offender = (const struct sockaddr_in *)queued.offender;
@@ -118,14 +120,14 @@ int read_udp4_errors(struct channel *channel) {
     } else if (queued.error->ee_origin != SO_EE_ORIGIN_ICMP) {
       continue;
     }
-    uint32_t length = BEFORE + queued.quoted;
+    uint32_t length = before + queued.quoted;
     write_ipv4(at, length, 64, IPPROTO_ICMP, offender ? (const void *)&offender->sin_addr : queued.local, queued.local);
     memset(icmp, 0, ICMP_HEADER);
     icmp[0] = type;
     icmp[1] = code;
     if (type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED) put16(icmp + 6, queued.error->ee_info & 0xffff);
-    write_ipv4(quote, length - IPV4_HEADER - ICMP_HEADER, 0, IPPROTO_UDP, queued.local, &to->sin_addr);
-    write_udp(quote + IPV4_HEADER, channel->port, ntohs(to->sin_port), queued.quoted);
+    write_ipv4(quote, length - IPV4_HEADER - ICMP_HEADER, 0, channel->protocol, queued.local, &to->sin_addr);
+    if (channel->header) write_udp(quote + IPV4_HEADER, channel->port, ntohs(to->sin_port), queued.quoted);
     put16(icmp + 2, fold(sum_bytes(0, icmp, length - IPV4_HEADER)));
     batch->lengths[count++] = length;
   }
@@ -144,17 +146,18 @@ static void write_ipv6(uint8_t *at, uint32_t payload, uint8_t hops, uint8_t prot
   memcpy(at + 24, to, 16);
 }
 
-int read_udp6_errors(struct channel *channel) {
-  enum { BEFORE = IPV6_HEADER + ICMP_HEADER + IPV6_HEADER + UDP_HEADER };
+int read_ip6_errors(struct channel *channel) {
   struct batch *batch = channel->batch;
+  const uint32_t before = IPV6_HEADER + ICMP_HEADER + IPV6_HEADER + channel->header;
   _Alignas(8) uint8_t control[CONTROL_BYTES];
   struct queued_error queued;
   uint32_t count = 0;
   while (count < batch->slots) {
     if (!in_memory(batch, batch->addresses[count], batch->room)) return 0;
     uint8_t *at = batch->memory + batch->addresses[count], *icmp = at + IPV6_HEADER, *quote = icmp + ICMP_HEADER;
-    uint32_t most = (batch->room < ICMP6_MOST ? batch->room : ICMP6_MOST) - BEFORE;
-    if (!take(channel, at + BEFORE, most, control, &queued)) break;
+    uint32_t most = (batch->room < ICMP6_MOST ? batch->room : ICMP6_MOST) - before;
+    if (!take(channel, at + before, most, control, &queued)) break;
+    if (channel->protocol == IPPROTO_ICMPV6) continue;
     if (!queued.error || queued.destination.ss_family != AF_INET6) continue;
     const struct sockaddr_in6 *to = (struct sockaddr_in6 *)&queued.destination;
     const struct sockaddr_in6 *offender = (const struct sockaddr_in6 *)queued.offender;
@@ -167,7 +170,7 @@ int read_udp6_errors(struct channel *channel) {
     } else if (queued.error->ee_origin != SO_EE_ORIGIN_ICMP6) {
       continue;
     }
-    uint32_t length = BEFORE + queued.quoted;
+    uint32_t length = before + queued.quoted;
     const void *from = offender ? (const void *)&offender->sin6_addr : queued.local;
     write_ipv6(at, length - IPV6_HEADER, 64, IPPROTO_ICMPV6, from, queued.local);
     memset(icmp, 0, ICMP_HEADER);
@@ -177,8 +180,8 @@ int read_udp6_errors(struct channel *channel) {
       put16(icmp + 4, queued.error->ee_info >> 16);
       put16(icmp + 6, queued.error->ee_info & 0xffff);
     }
-    write_ipv6(quote, UDP_HEADER + queued.quoted, 0, IPPROTO_UDP, queued.local, &to->sin6_addr);
-    write_udp(quote + IPV6_HEADER, channel->port, ntohs(to->sin6_port), queued.quoted);
+    write_ipv6(quote, channel->header + queued.quoted, 0, channel->protocol, queued.local, &to->sin6_addr);
+    if (channel->header) write_udp(quote + IPV6_HEADER, channel->port, ntohs(to->sin6_port), queued.quoted);
     /* The pseudo-header (RFC 8200 §8.1): both addresses, the length and the protocol. */
     uint32_t sum = sum_bytes(0, at + 8, 32) + (length - IPV6_HEADER) + IPPROTO_ICMPV6;
     put16(icmp + 2, fold(sum_bytes(sum, icmp, length - IPV6_HEADER)));

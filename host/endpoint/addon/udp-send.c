@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends frames that begin with their IP and UDP headers as datagrams that obey those headers: addresses and
- * ports, hop limit, traffic class, don't-fragment. The ancillary data leaves out values that equal the
+ * Sends frames that begin with their IP headers, and UDP headers on UDP sockets, as datagrams that obey those
+ * headers: addresses and ports, hop limit, traffic class, don't-fragment. The ancillary data leaves out values that equal the
  * socket's default. For a source address or hop limit of zero the system chooses. The kernel lets no sender
  * set the identification, fragments, IPv4 options, IPv6 extension headers and the flow label, so these are
  * not obeyed.
@@ -30,7 +30,7 @@ static struct cmsghdr *add_control(struct msghdr *message, int level, int type, 
 static void address_ipv4(struct channel *channel, const uint8_t *ip, const uint8_t *udp, struct msghdr *message) {
   struct sockaddr_in *to = message->msg_name;
   int hops = ip[8], class = ip[1];
-  *to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(get16(udp + 2))};
+  *to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = channel->header ? htons(get16(udp + 2)) : 0};
   memcpy(&to->sin_addr, ip + 16, 4);
   message->msg_namelen = sizeof *to;
   if (ip[12] | ip[13] | ip[14] | ip[15]) {
@@ -48,7 +48,7 @@ static void address_ipv6(struct channel *channel, const uint8_t *ip, const uint8
   static const uint8_t nowhere[16];
   struct sockaddr_in6 *to = message->msg_name;
   int hops = ip[7], class = (ip[0] & 15) << 4 | ip[1] >> 4;
-  *to = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(get16(udp + 2))};
+  *to = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = channel->header ? htons(get16(udp + 2)) : 0};
   memcpy(&to->sin6_addr, ip + 24, 16);
   if (IN6_IS_ADDR_LINKLOCAL(&to->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&to->sin6_addr))
     to->sin6_scope_id = channel->scope;
@@ -68,10 +68,10 @@ static void address_ipv6(struct channel *channel, const uint8_t *ip, const uint8
  */
 static bool is_sendable(const struct channel *channel, uint32_t i) {
   const struct batch *batch = channel->batch;
-  bool four = channel->read == read_udp4;
+  bool four = channel->family == 4;
   uint32_t ip = batch->out_addresses[i], udp = batch->out_headers[i], length = batch->out_lengths[i];
-  return in_memory(batch, ip, four ? IPV4_HEADER : IPV6_HEADER) && in_memory(batch, udp, UDP_HEADER) &&
-         in_memory(batch, udp + UDP_HEADER, length) && batch->memory[ip] >> 4 == (four ? 4 : 6);
+  return in_memory(batch, ip, four ? IPV4_HEADER : IPV6_HEADER) && in_memory(batch, udp, channel->header) &&
+         in_memory(batch, udp + channel->header, length) && batch->memory[ip] >> 4 == (four ? 4 : 6);
 }
 
 /*
@@ -112,13 +112,15 @@ static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
 }
 
 static void set_fragmentation(struct channel *channel, bool dont) {
-  if (channel->dont_fragment == dont || channel->read != read_udp4) return;
+  if (channel->dont_fragment == dont || channel->family != 4) return;
   int value = dont ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
   if (setsockopt(channel->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof value) == 0) channel->dont_fragment = dont;
 }
 
-/* sendUdp(channel, count) → datagrams sent. The tally counts the others. */
-napi_value send_udp(napi_env env, napi_callback_info info) {
+/*
+ * sendUdp(channel, count), sendRaw(channel, count) → datagrams sent. The tally counts the others.
+ */
+napi_value send_datagrams(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct channel *channel;
   int32_t count;
@@ -127,9 +129,9 @@ napi_value send_udp(napi_env env, napi_callback_info info) {
     return NULL;
   struct funnel_instance *instance = channel->instance;
   struct batch *batch = channel->batch;
-  if (count < 0 || (uint32_t)count > batch->slots || !channel->read_errors)
-    return throw_argument(env, "more frames than slots, or not a UDP channel");
-  bool four = channel->read == read_udp4;
+  if (count < 0 || (uint32_t)count > batch->slots || !channel->family)
+    return throw_argument(env, "more frames than slots, or not an IP socket");
+  bool four = channel->family == 4;
   for (uint32_t i = 0; i < (uint32_t)count; i++) {
     if (!is_sendable(channel, i)) {
       batch->tally[TALLY_INVALID]++;
@@ -137,7 +139,7 @@ napi_value send_udp(napi_env env, napi_callback_info info) {
     }
     const uint8_t *ip = batch->memory + batch->out_addresses[i], *udp = batch->memory + batch->out_headers[i];
     struct msghdr *message = &instance->messages[ready].msg_hdr;
-    instance->vectors[ready] = (struct iovec){(void *)(udp + UDP_HEADER), batch->out_lengths[i]};
+    instance->vectors[ready] = (struct iovec){(void *)(udp + channel->header), batch->out_lengths[i]};
     instance->fragment[ready] = !(four && ip[6] & 0x40);
     *message = (struct msghdr){
         .msg_name = &instance->names[ready],

@@ -15,11 +15,12 @@ napi_value set_broadcast(napi_env env, napi_callback_info info);
 int read_udp4(struct channel *channel);
 int read_udp6(struct channel *channel);
 
-/* udp-errors.c */
-int read_udp4_errors(struct channel *channel);
-int read_udp6_errors(struct channel *channel);
+/* udp-errors.c; of raw sockets too. */
+int read_ip4_errors(struct channel *channel);
+int read_ip6_errors(struct channel *channel);
 
 /* udp-send.c */
-napi_value send_udp(napi_env env, napi_callback_info info);
+/* Of raw sockets too. */
+napi_value send_datagrams(napi_env env, napi_callback_info info);
 
 #endif

@@ -379,6 +379,24 @@ describe('sent data', () => {
     expect(tsnsOf(peer.send(peer.sack(tsns[0]!)))).toEqual([tsns[1], tsns[2]]);
   });
 
+  test('grows by one packet in each round trip once it has gone beyond half of what was lost', () => {
+    const peer = new ScriptedPeer(make, { 'send-buffer': '1048576' }).open({ window: 1_000_000 });
+    let flight = tsnsOf(
+      peer.write(...Array.from({ length: 200 }, () => ({ sid: 0, ppid: 0, bytes: bytes(1200) }))),
+    );
+    flight = tsnsOf(peer.passToWake());
+    const rounds: number[] = [];
+    for (let round = 0; round < 9; round++) {
+      rounds.push(flight.length);
+      flight = flight.flatMap((tsn) => tsnsOf(peer.send(peer.sack(tsn))));
+    }
+    // Slow start up to four packets, and one that goes beyond the window; then one more in each round.
+    expect(rounds[0]).toBe(1);
+    expect(Math.max(...rounds.slice(0, 4))).toBeLessThanOrEqual(6);
+    for (let n = 4; n < 9; n++) expect(rounds[n]! - rounds[n - 1]!).toBeLessThanOrEqual(1);
+    expect(rounds[8]).toBeGreaterThan(rounds[4]!);
+  });
+
   test('has its timer set anew only where the earliest of it was acknowledged', () => {
     const peer = new ScriptedPeer(make).open();
     const tsns = tsnsOf(

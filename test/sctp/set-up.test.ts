@@ -129,6 +129,18 @@ describe('an INIT', () => {
     expect(causeOf(chunks[0]!)!.code).toBe(11);
     expect(peer.isAlive).toBe(true);
   });
+
+  test('from another address that names one of an association belongs to that, and adds to it', () => {
+    const peer = new ScriptedPeer(make).open();
+    const { from } = peer;
+    peer.from = C;
+    const { chunks, to } = peer.sendTagged(0, peer.init({ tag: 78, parameters: parameter(5, from.address) }));
+    expect(types(chunks)).toEqual([CHUNK.ABORT]);
+    expect(causeOf(chunks[0]!)!.code).toBe(11);
+    expect(to).toEqual([C]);
+    peer.from = from;
+    expect(peer.isAlive).toBe(true);
+  });
 });
 
 describe('a COOKIE ECHO', () => {
@@ -219,9 +231,18 @@ describe('a COOKIE ECHO', () => {
 
   test('of a restart while the shutdown is acknowledged gets a SHUTDOWN ACK and an ERROR', () => {
     const peer = new ScriptedPeer(make).open();
-    const { chunks } = peer.send(chunk(CHUNK.SHUTDOWN, be32(peer.peerTsn - 1)));
-    expect(types(chunks)).toEqual([CHUNK.SHUTDOWN_ACK]);
-    // An INIT gets it again, too.
+    const { ownTag } = peer;
+    peer.ownTag = 0x3333_4444;
+    const { tag, cookie } = peer.ask();
+    peer.ownTag = ownTag;
+    expect(types(peer.send(chunk(CHUNK.SHUTDOWN, be32(peer.peerTsn - 1))).chunks)).toEqual([
+      CHUNK.SHUTDOWN_ACK,
+    ]);
+    const { chunks, packets } = peer.sendTagged(tag, chunk(CHUNK.COOKIE_ECHO, cookie));
+    expect(types(chunks)).toEqual([CHUNK.SHUTDOWN_ACK, CHUNK.ERROR]);
+    expect(packets.map((packet) => packet.tag)).toEqual([ownTag, 0x3333_4444]);
+    expect(causeOf(chunks[1]!)!.code).toBe(10);
+    // An INIT gets the SHUTDOWN ACK again, too.
     expect(types(peer.sendTagged(0, peer.init({ tag: 99 })).chunks)).toEqual([CHUNK.SHUTDOWN_ACK]);
   });
 

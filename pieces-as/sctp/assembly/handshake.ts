@@ -103,6 +103,10 @@ export abstract class Handshake {
       OutOfTheBlue.refuse(Initiation.tag, Cause.protocolViolation, now, out);
       return Reason.badParameter;
     }
+    // RFC 9260 §5.1.2 D: one of its addresses may be that of an association.
+    for (let i = 0; i < Initiation.addressCount && association === null; i++) {
+      association = Associations.find(OutOfTheBlue.localPort, OutOfTheBlue.peerPort, Initiation.addresses[i]);
+    }
     if (association === null) {
       if (!isListening) {
         OutOfTheBlue.refuse(Initiation.tag, 0, now, out);
@@ -448,6 +452,7 @@ export abstract class Handshake {
   }
 
   private static addsAddresses(association: Association): bool {
+    if (association.pathTo(Carrier.source) < 0) return true;
     for (let i = 0; i < Initiation.addressCount; i++) {
       const address = Initiation.addresses[i];
       if (isInReach(address, Carrier.source) && association.pathTo(address) < 0) return true;

@@ -15,7 +15,9 @@ const { MAX_PARTS, PART_WORDS } = framesConstants;
 const {
   DESTINATION_PORT_AT,
   FLAGS,
+  HAS_BROUGHT,
   HAS_HEADER,
+  IS_BROUGHT,
   IS_ITEM,
   IS_LEAF,
   IS_LINK,
@@ -198,6 +200,8 @@ export class Classifier {
       // A payload is identified by the bytes in front of it, and parsed.
       if (isPayload) this.#isByKinds = false;
       if (isPayload && protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
+      if (isPayload && (data[protocol * STRIDE + FLAGS]! & (HAS_BROUGHT | IS_BROUGHT)) !== 0)
+        protocol = this.#asNamed(frames, row, part, protocol);
       const isItem = (data[protocol * STRIDE + FLAGS]! & IS_ITEM) !== 0;
       if (isItem && !this.#openItem(protocol)) break;
       if (namesSpaces)
@@ -221,7 +225,7 @@ export class Classifier {
             break;
           }
           isHeader = (data[protocol * STRIDE + FLAGS]! & HAS_HEADER) !== 0;
-          if (isHeader) {
+          if (isHeader && (words[at]! & ROLE) !== 0) {
             const problem = this.#parser.deepen(frames, row, part, protocol);
             if (problem !== 0) {
               this.problem = problem;
@@ -308,8 +312,10 @@ export class Classifier {
     this.#tick++;
     this.#nextSize = 0;
     const passes = (flags & (IS_LINK | IS_NETWORK | IS_TRANSPARENT)) !== 0;
+    const isBrought = (flags & IS_BROUGHT) !== 0;
     for (let i = 0; passes && i < this.#setSize; i++) {
       const node = this.#set[i]!;
+      if (isBrought && !this.#passesBrought(node, protocol, part)) continue;
       if (node === ROOT) {
         if ((flags & IS_LINK) !== 0) this.#push(ROOT, 0);
         if ((flags & IS_NETWORK) !== 0 && this.#trie.fromAbove > 0) this.#push(ABOVE, 0);
@@ -317,6 +323,7 @@ export class Classifier {
         this.#push(node, this.#bases[i]!);
       }
     }
+    if (isBrought) this.#acceptIdentities(protocol, part);
     for (let i = 0; i < this.#setSize; i++) {
       const node = this.#set[i]!;
       const child = this.#found[i]!;
@@ -400,11 +407,78 @@ export class Classifier {
       const node = set[i]!;
       const child = this.#trie.edges.get(node, protocol);
       found[i] = child;
-      if (child >= 0) isWanted = true;
+      if (child >= 0 || ((flags & IS_BROUGHT) !== 0 && this.#wantsIdentity(node, protocol))) isWanted = true;
       else if (node !== ROOT) isWanted ||= (flags & IS_TRANSPARENT) !== 0;
       else isWanted ||= (flags & IS_LINK) !== 0 || ((flags & IS_NETWORK) !== 0 && this.#trie.fromAbove > 0);
     }
     return isWanted;
+  }
+
+  /**
+   * Parses a payload of an identifier for which pieces have brought protocols, as the first of them that a
+   * stack names here and that fits. Otherwise nobody's definition holds, and the payload stays what the
+   * identifier says.
+   */
+  #asNamed(frames: Frames, row: number, part: number, protocol: number): number {
+    const identities = this.#protocols.identities(protocol);
+    const isBrought = identities.length > 0;
+    const brought = this.#protocols.broughtFor(protocol);
+    const count = isBrought ? 1 : brought.length;
+    for (let n = 0; n < count; n++) {
+      const each = isBrought ? protocol : brought[n]!;
+      const flags = this.#layouts.data[each * STRIDE + FLAGS]!;
+      if ((flags & HAS_HEADER) === 0 || !this.#isNamed(each, flags)) continue;
+      const problem = this.#parser.deepen(frames, row, part, each);
+      if (problem === 0) {
+        this.problem = 0;
+        return each;
+      }
+      this.problem = problem;
+    }
+    return isBrought ? identities[0]! : protocol;
+  }
+
+  /**
+   * Whether a stack goes on with a protocol that was brought; or goes on behind it, because it is transparent
+   * or an item of a list, and comes from the piece that brought the header in front.
+   */
+  #isNamed(protocol: number, flags: number): boolean {
+    for (let i = 0; i < this.#setSize; i++) {
+      const node = this.#set[i]!;
+      if (this.#trie.edges.get(node, protocol) >= 0) return true;
+      if (node <= ABOVE || (flags & (IS_TRANSPARENT | IS_ITEM)) === 0) continue;
+      if (this.#protocols.areBroughtTogether(this.#trie.edgeTo[node]!, protocol)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Whether a stack passes over a header that a piece has brought: one with which a frame was sent, or one
+   * behind another header of that piece. Those who do not name it must get no frame by it.
+   */
+  #passesBrought(node: number, protocol: number, part: number): boolean {
+    if (node <= ABOVE) return part === 0;
+    return this.#protocols.areBroughtTogether(this.#trie.edgeTo[node]!, protocol);
+  }
+
+  /** Whether a stack goes on with an identifier of a protocol that was brought. */
+  #wantsIdentity(node: number, protocol: number): boolean {
+    const identities = this.#protocols.identities(protocol);
+    for (let n = 0; n < identities.length; n++)
+      if (this.#trie.edges.get(node, identities[n]!) >= 0) return true;
+    return false;
+  }
+
+  /** Stacks that end with an identifier accept each protocol that was brought for it. */
+  #acceptIdentities(protocol: number, part: number): void {
+    const identities = this.#protocols.identities(protocol);
+    for (let i = 0; i < this.#setSize; i++) {
+      const node = this.#set[i]!;
+      for (let n = 0; n < identities.length; n++) {
+        const child = this.#trie.edges.get(node, identities[n]!);
+        if (child >= 0) this.#reach(child, node <= ABOVE ? part : this.#bases[i]!);
+      }
+    }
   }
 
   /**
@@ -468,12 +542,18 @@ export class Classifier {
       this.#kept = widened(this.#kept, end * 2);
       this.#keptBases = widened(this.#keptBases, end * 2);
     }
+    const isBrought = (this.#layouts.data[protocol * STRIDE + FLAGS]! & IS_BROUGHT) !== 0;
+    let to = from;
     for (let i = 0; i < this.#setSize; i++) {
-      this.#kept[from + i] = this.#set[i]!;
-      this.#keptBases[from + i] = this.#bases[i]!;
+      const node = this.#set[i]!;
+      // Another item follows only in a list of the same piece.
+      if (isBrought && !this.#protocols.areBroughtTogether(this.#trie.edgeTo[node]!, protocol)) continue;
+      this.#kept[to] = node;
+      this.#keptBases[to] = this.#bases[i]!;
+      to++;
     }
     this.#openItems[depth] = protocol;
-    this.#keptEnd[depth] = end;
+    this.#keptEnd[depth] = to;
     this.#openCount = depth + 1;
     return true;
   }

@@ -85,6 +85,11 @@ export class Layouts {
       }
       this.#compileHeader(at, definition.header, terms);
     }
+    if (protocols.isBrought(number)) {
+      flags |= IS_BROUGHT;
+      // Identifiers are numbered before the protocol that is brought for them.
+      for (const identity of protocols.identities(number)) data[identity * STRIDE + FLAGS]! |= HAS_BROUGHT;
+    }
     data[at + FLAGS] = flags;
     data[at + IP_NUMBER] = Number(
       definition?.identifiers.find(({ nameSpace }) => nameSpace === 'ip-protocol')?.id ?? 0,
@@ -214,6 +219,11 @@ export const IS_ITEM = 64;
 export const IS_AGREED = 128;
 /** Has a parse function. */
 export const IS_PARSED = 256;
+
+/** A piece has brought it, so that it holds for stacks that name it. */
+export const IS_BROUGHT = 512;
+/** An identifier for which pieces have brought protocols. */
+export const HAS_BROUGHT = 1024;
 
 /** Values of CHECKSUM_KIND. */
 export const CHECKSUM_HEADER = 0;

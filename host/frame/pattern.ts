@@ -14,8 +14,10 @@ const { MAX_PARTS, PART_WORDS } = framesConstants;
 const {
   DESTINATION_PORT_AT,
   FLAGS,
+  HAS_BROUGHT,
   HAS_HEADER,
   IS_AGREED,
+  IS_BROUGHT,
   IS_ITEM,
   IS_LEAF,
   IS_TRANSPARENT,
@@ -179,6 +181,15 @@ export class Pattern {
     for (let at = this.#from[step]!; at < to; at++) {
       if (this.#options[at] === option) return true;
     }
+    if ((this.#layouts.data[option * STRIDE + FLAGS]! & IS_BROUGHT) === 0) return false;
+    const identities = this.#layouts.protocols.identities(option);
+    for (let n = 0; n < identities.length; n++) if (this.#hasOption(step, identities[n]!)) return true;
+    return false;
+  }
+
+  #hasOption(step: number, option: number): boolean {
+    const to = this.#from[step + 1]!;
+    for (let at = this.#from[step]!; at < to; at++) if (this.#options[at] === option) return true;
     return false;
   }
 
@@ -188,11 +199,35 @@ export class Pattern {
     if (protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
     if (protocol === 0)
       return this.#isOpen(frames, row, part, step) && this.#deepenAsStep(frames, row, part, step);
+    if (
+      (this.#layouts.data[protocol * STRIDE + FLAGS]! & HAS_BROUGHT) !== 0 &&
+      this.#isPayloadAsNamed(frames, row, part, step, protocol)
+    )
+      return true;
     const isStep = this.#has(step, protocol);
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS] ?? 0;
     if (!isStep && (flags & (IS_TRANSPARENT | IS_ITEM)) === 0) return false;
     if ((flags & HAS_HEADER) === 0) return isStep;
     return this.#parser.deepen(frames, row, part, protocol) === 0;
+  }
+
+  /**
+   * Parses a payload of an identifier as a protocol that was brought for it: as this step, or as what the
+   * piece that brought the header in front lets a stack pass over. False when none is named, or fits.
+   */
+  #isPayloadAsNamed(frames: Frames, row: number, part: number, step: number, identifier: number): boolean {
+    const { data, protocols } = this.#layouts;
+    const brought = protocols.broughtFor(identifier);
+    const front = part > 0 ? frames.partWords[(row * MAX_PARTS + part - 1) * PART_WORDS]! & 0xffff : 0;
+    for (let n = 0; n < brought.length; n++) {
+      const each = brought[n]!;
+      const flags = data[each * STRIDE + FLAGS]!;
+      const isPassed =
+        (flags & (IS_TRANSPARENT | IS_ITEM)) !== 0 && protocols.areBroughtTogether(front, each);
+      if ((flags & HAS_HEADER) === 0 || (!isPassed && !this.#hasOption(step, each))) continue;
+      if (this.#parser.deepen(frames, row, part, each) === 0) return true;
+    }
+    return false;
   }
 
   /**

@@ -199,9 +199,20 @@ class Matcher {
     if (b.kind === 'members') return this.#overlap(b, a);
     if (a.kind === 'ports' && b.kind === 'ports') return overlapPorts(a.ports, b.ports);
     if (a.kind === 'protocols' && b.kind === 'protocols') {
-      return protocolStep(a.protocols.filter((name) => b.protocols.includes(name)));
+      const overlap = (these: readonly string[], those: readonly string[]) =>
+        these.filter((name) => those.some((other) => this.#stands(name, other)));
+      return protocolStep([
+        ...new Set([...overlap(a.protocols, b.protocols), ...overlap(b.protocols, a.protocols)]),
+      ]);
     }
     return undefined;
+  }
+
+  /** Whether a protocol is the other, or was brought for the identifier that the other is. */
+  #stands(name: string, other: string): boolean {
+    if (name === other) return true;
+    const identities = this.#protocols.identities(this.#protocols.number(name));
+    return identities.some((number) => this.#protocols.name(number) === other);
   }
 
   #isMember(name: string, nameSpace: string): boolean {

@@ -196,7 +196,8 @@ describe('Protocols.defineFromText', () => {
     protocols.defineFromText('toy', TOY);
     protocols.defineFromText('puppet', 'in toy-kind 7; header 2; leaf');
     const stack = parseStack('ip/253/{7,0x09}', protocols);
-    expect(formatStack(stack, protocols)).toBe('ip/toy/{puppet,0x0009}');
+    // The contents of 253 are those of the toy; a number at the end of a stack is no more than a number.
+    expect(formatStack(stack, protocols)).toBe('ip/toy/{0x0007,0x0009}');
     expect(
       formatStack(
         matchStacks(parseStack('ethernet/toy', protocols), parseStack('toy/puppet', protocols), protocols)
@@ -207,6 +208,55 @@ describe('Protocols.defineFromText', () => {
     expect(
       matchStacks(parseStack('toy/9', protocols), parseStack('toy/puppet', protocols), protocols).matches,
     ).toBe(false);
+    for (const [a, b] of [
+      ['toy/{7,9}', 'toy/puppet'],
+      ['toy/puppet', 'toy/{7,puppet}'],
+    ]) {
+      const { stack: both } = matchStacks(parseStack(a!, protocols), parseStack(b!, protocols), protocols);
+      expect(formatStack(both!, protocols)).toBe('toy/puppet');
+    }
+  });
+
+  it('lets several bring a protocol for one identifier, which then is named, and refuses registered names', () => {
+    const protocols = new Protocols();
+    const one = protocols.defineFromText('one', 'in ip-protocol 89; header 4; next ip-protocol u8[0]', 'a');
+    const two = protocols.defineFromText('two', 'in ip-protocol 89; header 8', 'b');
+    const raw = protocols.number('ip-protocol:89');
+    expect(protocols.identify(protocols.nameSpaceNumber('ip-protocol'), 89)).toBe(raw);
+    expect([protocols.broughtFor(raw), protocols.identities(two)]).toEqual([[one, two], [raw]]);
+    expect([one, two, raw].map((each) => protocols.isBrought(each))).toEqual([true, true, false]);
+    expect(parseStack('ip/89', protocols)).toEqual(parseStack('ip/89', new Protocols()));
+    expect(errorOf(() => parseStack('ip/89/17', protocols))).toMatchObject({
+      code: 'FT_STACK_NUMBER',
+      message: expect.stringContaining('(one, two)'),
+    });
+    expect(
+      matchStacks(parseStack('ip/one', protocols), parseStack('ip/two', protocols), protocols).matches,
+    ).toBe(false);
+    const { count } = protocols;
+    expect(errorOf(() => protocols.defineFromText('ospf', 'in ip-protocol 90; header 8')).code).toBe(
+      'FT_PROTOCOL_TWICE',
+    );
+    expect(protocols.count).toBe(count);
+    expect(protocols.areBroughtTogether(one, two)).toBe(false);
+    protocols.defineFromText('two', 'in ip-protocol 89; header 8', 'a');
+    expect(protocols.areBroughtTogether(one, two)).toBe(true);
+  });
+
+  it('numbers no more identifiers for strangers than a lane can bear', () => {
+    const protocols = new Protocols();
+    protocols.defineFromText('space', 'space wide 16 bits');
+    const codes = new Set<string>();
+    for (let i = 0; i < 70; i++) {
+      const ids = Array.from({ length: 64 }, (_, n) => i * 64 + n).join(', ');
+      try {
+        protocols.defineFromText(`p${i}`, `in wide ${ids}; header 1`);
+      } catch (error) {
+        codes.add((error as FunnelError).code);
+      }
+    }
+    expect([...codes]).toEqual(['FT_PROTOCOL_FULL']);
+    expect(protocols.count).toBeLessThan(4096 + 1024);
   });
 
   it('takes the same twice, not otherwise, and never in place of its own', () => {

@@ -71,11 +71,37 @@ class StackParser {
           );
         }
         steps.push(this.#step(steps.at(-1), nameSpace));
-      } while (this.#takeIf('/'));
+      } while (this.#goesOn(steps));
       if (this.#peek() !== undefined)
         throw this.#error('FT_STACK_SYNTAX', `${this.#found()}; write "/" before the next step`);
     }
     return nameSpace === undefined ? { steps } : { nameSpace: nameSpace.name, steps };
+  }
+
+  /**
+   * Whether another step follows. Then a number in the step before stands for the protocol that a piece has
+   * brought for it, because nothing else says what the number contains.
+   */
+  #goesOn(steps: Step[]): boolean {
+    const before = steps.at(-1)!;
+    const column = this.#column();
+    if (!this.#takeIf('/')) return false;
+    if (before.kind === 'ports') return true;
+    const named = before.protocols.flatMap((name) => {
+      const brought = this.#protocols.broughtFor(this.#protocols.number(name));
+      if (brought.length > 1) {
+        const names = brought.map((number) => this.#protocols.name(number)).join(', ');
+        throw new StackError(
+          'FT_STACK_NUMBER',
+          `column ${column}: ${this.#display(name)} stands for several protocols here (${names}); name one of them`,
+          column,
+        );
+      }
+      return brought.length === 0 ? [name] : brought.map((number) => this.#protocols.name(number));
+    });
+    if (named.some((name) => !before.protocols.includes(name)))
+      steps[steps.length - 1] = { kind: 'protocols', protocols: [...new Set(named)].sort() };
+    return true;
   }
 
   #tokenize(): Token[] {

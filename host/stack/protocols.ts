@@ -26,6 +26,13 @@ export class Protocols {
   readonly #generics = new Map<string, GenericDefinition>();
   /** Definitions that came as text, by name: to compare another text with them. */
   readonly #brought = new Map<string, string>();
+  /** For each protocol that was brought, the numbers of its identifiers. */
+  readonly #identities: (readonly number[] | undefined)[] = [];
+  /** For the number of an identifier, the protocols that were brought for it. */
+  readonly #broughtFor: number[][] = [];
+  /** For each protocol that was brought, who brought it. */
+  readonly #bringers: string[][] = [];
+  #broughtIdentifiers = 0;
   /** The last number of the protocols that come with the Funnel. */
   readonly #lastOwn: number;
   readonly #ownNameSpaces: number;
@@ -107,6 +114,32 @@ export class Protocols {
   /** Whether a protocol has an identifier in a Name Space. */
   isMember(number: number, nameSpace: number): boolean {
     return this.memberships(number).includes(nameSpace);
+  }
+
+  /**
+   * The numbers of the identifiers of a protocol that was brought; none for any other. A frame says only the
+   * identifier, and so does a stack with a number, so a stack that names one of these takes the protocol too.
+   */
+  identities(number: number): readonly number[] {
+    return this.#identities[number] ?? NONE;
+  }
+
+  isBrought(number: number): boolean {
+    return this.#identities[number] !== undefined;
+  }
+
+  /** The protocols that were brought for the number of an identifier, in the order in which they came. */
+  broughtFor(number: number): readonly number[] {
+    return this.#broughtFor[number] ?? NONE;
+  }
+
+  /** Whether one piece has brought both protocols. */
+  areBroughtTogether(one: number, other: number): boolean {
+    const bringers = this.#bringers[one];
+    const others = this.#bringers[other];
+    if (bringers === undefined || others === undefined) return false;
+    for (let n = 0; n < bringers.length; n++) if (others.includes(bringers[n]!)) return true;
+    return false;
   }
 
   /** The protocols that a Generic Carrier stands for. */
@@ -196,18 +229,26 @@ export class Protocols {
    * protocol precedes. A definition that was brought before must be exactly the same. Nothing has changed
    * when this throws.
    *
+   * Whoever brings a protocol is not trusted, so its definition holds only for stacks that name it: its
+   * identifiers keep numbers of their own, by which all other stacks and frames know them.
+   *
+   * @param bringer identifies who brings it, for {@link areBroughtTogether}
    * @returns its number
    * @throws FunnelError as {@link define} does, FT_PROTOCOL_DIFFERS; DefinitionError FT_PROTOCOL_SYNTAX,
    * FT_PROTOCOL_TOO_LONG
    */
-  defineFromText(name: string, text: string): number {
+  defineFromText(name: string, text: string, bringer = ''): number {
     const known = this.number(name);
     if (known > 0 && known <= this.#lastOwn) return known;
     const read = parseDefinition(name, text);
     const meaning = JSON.stringify(read);
     const before = this.#brought.get(name);
     if (before !== undefined) {
-      if (before === meaning) return known;
+      if (before === meaning) {
+        const bringers = this.#bringers[known]!;
+        if (bringers.length < MOST_BRINGERS && !bringers.includes(bringer)) bringers.push(bringer);
+        return known;
+      }
       throw new FunnelError(
         'FT_PROTOCOL_DIFFERS',
         `the protocol ${name} was defined before, and otherwise; let both definitions say the same, or give one another name`,
@@ -225,13 +266,49 @@ export class Protocols {
     const spaces = this.#nameSpaces.length;
     try {
       for (const nameSpace of read.nameSpaces) this.defineNameSpace(nameSpace);
-      const number = this.define(read.definition);
+      const number = this.#defineBrought(read.definition, bringer);
       this.#brought.set(name, meaning);
       return number;
     } catch (error) {
       this.#forgetNameSpaces(spaces);
       throw error;
     }
+  }
+
+  #defineBrought(definition: ProtocolDefinition, bringer: string): number {
+    this.#check(definition);
+    const { name, identifiers } = definition;
+    const registered = this.registeredIn(name);
+    if (registered.length > 0) {
+      throw new FunnelError(
+        'FT_PROTOCOL_TWICE',
+        `${name} is a registered name in ${registered.join(' and ')}; give the protocol another name`,
+      );
+    }
+    // The identifiers and the protocol itself take numbers, and nothing may fail between them.
+    const fresh = identifiers.filter(
+      ({ nameSpace, id }) => this.identify(this.nameSpaceNumber(nameSpace), id) === 0,
+    ).length;
+    if (this.#broughtIdentifiers + fresh > MOST_BROUGHT_IDENTIFIERS) {
+      throw new FunnelError(
+        'FT_PROTOCOL_FULL',
+        `pieces may bring protocols for ${MOST_BROUGHT_IDENTIFIERS} identifiers, and they have`,
+      );
+    }
+    if (this.count + fresh > LARGEST_NUMBER) throw noNumberLeft();
+    this.#broughtIdentifiers += fresh;
+    const identities = [...new Set(identifiers.map(({ nameSpace, id }) => this.intern(nameSpace, id)))];
+    this.#version++;
+    const number = this.#give(name, definition);
+    this.#identities[number] = identities;
+    this.#bringers[number] = [bringer];
+    for (const identity of identities) {
+      this.#broughtFor[identity] ??= [];
+      this.#broughtFor[identity].push(number);
+      for (const ns of this.#memberships[identity]!)
+        if (!this.#memberships[number]!.includes(ns)) this.#memberships[number]!.push(ns);
+    }
+    return number;
   }
 
   #forgetNameSpaces(count: number): void {
@@ -274,12 +351,7 @@ export class Protocols {
 
   #give(name: string, definition: ProtocolDefinition | undefined): number {
     const number = this.#names.length;
-    if (number > LARGEST_NUMBER) {
-      throw new FunnelError(
-        'FT_PROTOCOL_FULL',
-        `${LARGEST_NUMBER} protocols have been numbered, and there are no more numbers`,
-      );
-    }
+    if (number > LARGEST_NUMBER) throw noNumberLeft();
     this.#names.push(name);
     this.#definitions.push(definition);
     this.#memberships.push([]);
@@ -324,6 +396,13 @@ export class Protocols {
   }
 }
 
+function noNumberLeft(): FunnelError {
+  return new FunnelError(
+    'FT_PROTOCOL_FULL',
+    `${LARGEST_NUMBER} protocols have been numbered, and there are no more numbers`,
+  );
+}
+
 /** The name of an identifier without a protocol of its own. */
 export function internedName(nameSpace: string, id: number | string): string {
   return `${nameSpace}:${id}`;
@@ -335,6 +414,10 @@ export function internedName(nameSpace: string, id: number | string): string {
  */
 const MOST_BROUGHT = 1024;
 const MOST_BROUGHT_NAME_SPACES = 64;
+const MOST_BROUGHT_IDENTIFIERS = 4096;
+/** Those who brought the same definition later are not kept. */
+const MOST_BRINGERS = 64;
+const NONE: readonly number[] = [];
 /** Parts hold a protocol in 16 bits. */
 const LARGEST_NUMBER = 0xffff;
 /**

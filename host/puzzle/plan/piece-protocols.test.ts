@@ -78,7 +78,7 @@ describe('definePieceProtocols', () => {
     expect(Buffer.from(frames.bytes.subarray(start + 40, start + 52)).toString('hex')).toBe(
       '0700000c0200b99911223344',
     );
-    expect(formatStack(parseStack('ipv6/253/7', protocols), protocols)).toBe('ipv6/toy/puppet');
+    expect(formatStack(parseStack('ipv6/253/7', protocols), protocols)).toBe('ipv6/toy/7');
   });
 
   it('reports the piece with an invalid definition, and two pieces with different definitions', () => {
@@ -108,7 +108,7 @@ describe('definePieceProtocols', () => {
       fc.property(fc.shuffledSubarray(places, { minLength: 3 }), (shuffled) => {
         const protocols = new Protocols();
         expect(definePieceProtocols(protocols, shuffled)).toEqual([]);
-        expect(formatStack(parseStack('ip/253/1/1', protocols), protocols)).toBe('ip/one/two/three');
+        expect(formatStack(parseStack('ip/253/1/three', protocols), protocols)).toBe('ip/one/two/three');
       }),
     );
   });

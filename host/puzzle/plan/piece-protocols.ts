@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { Piece as Description } from '../../../abi/host/contract.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import type { Mistake, Place } from './arrangement.ts';
@@ -11,9 +13,7 @@ import type { Mistake, Place } from './arrangement.ts';
  */
 export function definePieceProtocols(protocols: Protocols, places: readonly Place[]): readonly Mistake[] {
   let waiting = places.flatMap(({ name: piece, description }) =>
-    description.protocols.flatMap(([name, text]): PieceProtocol[] =>
-      text === undefined ? [] : [{ piece, name, text }],
-    ),
+    bringing(description.protocols).map((each): PieceProtocol => ({ piece, ...each })),
   );
   let mistakes: Mistake[] = [];
   for (let round = 0; round < MAX_ROUNDS && waiting.length > 0; round++) {
@@ -29,15 +29,27 @@ export function definePieceProtocols(protocols: Protocols, places: readonly Plac
   return mistakes;
 }
 
-interface PieceProtocol {
-  readonly piece: string;
+interface Brought {
   readonly name: string;
   readonly text: string;
+  /** Who brings it: pieces that bring the same protocols are the same here. */
+  readonly bringer: string;
 }
 
-function define(protocols: Protocols, { piece, name, text }: PieceProtocol): Mistake | undefined {
+interface PieceProtocol extends Brought {
+  readonly piece: string;
+}
+
+function bringing(protocols: Description['protocols']): readonly Brought[] {
+  const brought = protocols.flatMap(([name, text]) => (text === undefined ? [] : [{ name, text }]));
+  if (brought.length === 0) return [];
+  const bringer = createHash('sha256').update(JSON.stringify(brought)).digest('base64');
+  return brought.map((each) => ({ ...each, bringer }));
+}
+
+function define(protocols: Protocols, { piece, name, text, bringer }: PieceProtocol): Mistake | undefined {
   try {
-    protocols.defineFromText(name, text);
+    protocols.defineFromText(name, text, bringer);
     return undefined;
   } catch (error) {
     if (!(error instanceof FunnelError)) throw error;

@@ -126,7 +126,11 @@ function startTokens(stack: Stack, protocols: Protocols): readonly string[] {
   if (first.protocols.some((name) => protocols.definition(protocols.number(name))?.layer === 'link'))
     return [ANY];
   const carriers = partAboveNetwork(stack, protocols) === undefined ? [] : ['ipv4', 'ipv6'];
-  return [...new Set([...first.protocols, ...carriers])];
+  // A stack with a number matches one that names a protocol which was brought for it.
+  const identifiers = first.protocols.flatMap((name) =>
+    protocols.identities(protocols.number(name)).map((number) => protocols.name(number)),
+  );
+  return [...new Set([...first.protocols, ...identifiers, ...carriers])];
 }
 
 /**

@@ -34,18 +34,18 @@ describe('the sources', () => {
   const folder = join(import.meta.dirname, 'addon');
   /** Bottom up, a row for each layer: a file includes headers of lower rows, and its own. */
   const order = [
-    ['limits', 'packet', 'checksum', 'namespace-protocol'],
+    ['limits', 'packet', 'checksum', 'namespace-protocol', 'netlink'],
     ['values', 'instance'],
     ['batch', 'handover', 'namespace'],
     ['channel'],
     ['ip-socket'],
     ['udp', 'udp-read', 'udp-errors', 'udp-send'],
-    ['tun', 'raw', 'udp-open', 'link'],
+    ['tun', 'raw', 'udp-open', 'link', 'link-read', 'link-watch'],
     ['module'],
   ];
   const layerOf = (name: string) => order.findIndex((layer) => layer.includes(name));
   /** Its own header, where a file has another name than what it defines. */
-  const own = (name: string) => (name === 'checksum' ? 'packet' : name.replace(/^udp-.*/, 'udp'));
+  const own = (name: string) => (name === 'checksum' ? 'packet' : name.replace(/^(udp|link)-.*/, '$1'));
 
   /** Every include that a file may not have. */
   function climbing(file: string, text: string): string[] {

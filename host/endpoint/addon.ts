@@ -55,7 +55,31 @@ export interface FunnelIo {
    */
   setLink(index: number, mtu: number, up: number, quiet: number, netlink: number): void;
   changeAddress(index: number, address: string, prefixLength: number, add: number, netlink: number): void;
-  changeRoute(index: number, destination: string, prefixLength: number, add: number, netlink: number): void;
+  /** `change`: 0 removes, 1 adds, 2 takes the place of a route of the same prefix that goes elsewhere. */
+  changeRoute(
+    index: number,
+    destination: string,
+    prefixLength: number,
+    change: number,
+    netlink: number,
+  ): void;
+  /** Whether the further IPv4 addresses of a subnet stay when the first of them is removed; 0 or 1. */
+  promoteSecondaries(index: number, on: number, netlink: number): void;
+  /** What is set on an interface, by whomever. */
+  readLink(index: number, netlink: number): LinkReading;
+  /**
+   * The interface into which the main table routes exactly this prefix; 0 for no route, -1 for one that goes
+   * to no interface.
+   */
+  routeDevice(destination: string, prefixLength: number, netlink: number): number;
+  /**
+   * Watches the interface `index`, or with 0 the links and addresses of all. The batch is called back with the
+   * channel and the kinds of change: {@link CHANGED_OWN}, {@link CHANGED_OTHER}. `descriptor` is a route
+   * netlink socket of another namespace, which the channel takes; -1 for this one.
+   *
+   * @returns a channel, to be started
+   */
+  watchLinks(batch: number, options: { descriptor: number; index: number }): number;
   /**
    * Both ends of a control socket for a helper in another namespace. `theirs` is to be closed here once the
    * helper has it.
@@ -122,6 +146,25 @@ export interface BatchArrays {
    */
   readonly onBatch: (channel: number, count: number) => void;
 }
+
+/** What `readLink` returns. */
+export interface LinkReading {
+  readonly mtu: number;
+  /** 0 or 1. */
+  readonly up: number;
+  /** 0 or 1. */
+  readonly promotes: number;
+  /** 0: this interface has no IPv6, 1: it has, 2: IPv6 is switched off on it. */
+  readonly ipv6: number;
+  /** A line for each address, with its prefix length. */
+  readonly addresses: string;
+  /** A line for each unicast route of the main table: its protocol, its metric, its prefix. */
+  readonly routes: string;
+}
+
+/** Kinds of change that a channel of `watchLinks` delivers, as bits: of the watched interface, of another. */
+export const CHANGED_OWN = 1;
+export const CHANGED_OTHER = 2;
 
 export interface TunChannel {
   readonly channel: number;

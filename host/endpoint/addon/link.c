@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Configures interfaces without the `ip` program, by route netlink (rtnetlink(7)). Each call is one request
- * and its acknowledgement, in the network namespace in which the socket was made: with the argument `netlink`
- * that is one from elsewhere (namespace.h), and -1 stands for that of the calling process. Netlink and not
- * ioctl, because netlink has one form for both families and allows several IPv4 addresses on a device.
+ * Configures interfaces without the `ip` program (netlink.h). Each call is one request and its
+ * acknowledgement. Netlink and not ioctl, because netlink has one form for both families and allows several
+ * IPv4 addresses on a device.
  */
 #include "link.h"
+#include "netlink.h"
 #include "values.h"
 
 #include <errno.h>
@@ -15,58 +15,10 @@
 
 #include <arpa/inet.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
-
-struct request {
-  struct nlmsghdr head;
-  union {
-    struct ifinfomsg link;
-    struct ifaddrmsg address;
-    struct rtmsg route;
-  } body;
-  uint8_t attributes[128];
-};
-
-static void begin(struct request *request, uint16_t type, uint16_t flags, size_t body) {
-  memset(request, 0, sizeof *request);
-  request->head.nlmsg_len = (uint32_t)NLMSG_LENGTH(body);
-  request->head.nlmsg_type = type;
-  request->head.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
-}
-
-static struct rtattr *add(struct request *request, uint16_t type, const void *data, size_t length) {
-  struct rtattr *attribute = (struct rtattr *)((uint8_t *)request + NLMSG_ALIGN(request->head.nlmsg_len));
-  attribute->rta_type = type;
-  attribute->rta_len = (uint16_t)RTA_LENGTH(length);
-  if (length) memcpy(RTA_DATA(attribute), data, length);
-  request->head.nlmsg_len = (uint32_t)(NLMSG_ALIGN(request->head.nlmsg_len) + RTA_ALIGN(attribute->rta_len));
-  return attribute;
-}
-
-static void close_nest(const struct request *request, struct rtattr *nest) {
-  nest->rta_len = (uint16_t)((const uint8_t *)request + request->head.nlmsg_len - (const uint8_t *)nest);
-}
-
-/* Sends a request. Returns 0, or the errno of the kernel's refusal or of a failed call. */
-static int ask(int netlink, struct request *request) {
-  int fd = netlink >= 0 ? netlink : socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-  _Alignas(struct nlmsghdr) uint8_t answer[1024];
-  int error = 0;
-  if (fd < 0) return errno;
-  if (sendto(fd, request, request->head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0) error = errno;
-  else {
-    ssize_t length = recv(fd, answer, sizeof answer, 0);
-    const struct nlmsghdr *head = (struct nlmsghdr *)answer;
-    if (length < 0) error = errno;
-    else if (!NLMSG_OK(head, (size_t)length) || head->nlmsg_type != NLMSG_ERROR) error = EPROTO;
-    else error = -((const struct nlmsgerr *)NLMSG_DATA(head))->error;
-  }
-  if (fd != netlink) close(fd);
-  return error;
-}
 
 /* linkIndex(name, netlink) → the interface's number. */
 napi_value link_index(napi_env env, napi_callback_info info) {
@@ -88,27 +40,51 @@ napi_value link_index(napi_env env, napi_callback_info info) {
 napi_value set_link(napi_env env, napi_callback_info info) {
   napi_value values[5];
   int32_t index, mtu, up, quiet, netlink;
-  struct request request;
+  struct netlink_request request;
   if (!arguments(env, info, 5, values) || !get_int(env, values[0], &index) || !get_int(env, values[1], &mtu) ||
       !get_int(env, values[2], &up) || !get_int(env, values[3], &quiet) || !get_int(env, values[4], &netlink))
     return NULL;
-  begin(&request, RTM_NEWLINK, 0, sizeof request.body.link);
+  begin_request(&request, RTM_NEWLINK, 0, sizeof request.body.link);
   request.body.link.ifi_index = index;
   if (up >= 0) {
     request.body.link.ifi_change = IFF_UP;
     request.body.link.ifi_flags = up ? IFF_UP : 0;
   }
-  if (mtu >= 0) add(&request, IFLA_MTU, &mtu, sizeof mtu);
+  if (mtu >= 0) add_attribute(&request, IFLA_MTU, &mtu, sizeof mtu);
   if (quiet >= 0) {
     uint8_t mode = quiet ? IN6_ADDR_GEN_MODE_NONE : IN6_ADDR_GEN_MODE_EUI64;
-    struct rtattr *families = add(&request, IFLA_AF_SPEC, NULL, 0);
-    struct rtattr *six = add(&request, AF_INET6, NULL, 0);
-    add(&request, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof mode);
-    close_nest(&request, six);
-    close_nest(&request, families);
+    struct rtattr *families = add_attribute(&request, IFLA_AF_SPEC, NULL, 0);
+    struct rtattr *six = add_attribute(&request, AF_INET6, NULL, 0);
+    add_attribute(&request, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof mode);
+    close_attribute(&request, six);
+    close_attribute(&request, families);
   }
-  int error = ask(netlink, &request);
+  int error = ask_kernel(netlink, &request);
   return error ? throw_errno(env, error, "set link") : NULL;
+}
+
+/*
+ * promoteSecondaries(index, on, netlink): whether a further IPv4 address of a subnet stays when the first one
+ * is removed. Without it Linux removes all of the subnet.
+ */
+napi_value promote_secondaries(napi_env env, napi_callback_info info) {
+  napi_value values[3];
+  int32_t index, on, netlink;
+  struct netlink_request request;
+  if (!arguments(env, info, 3, values) || !get_int(env, values[0], &index) || !get_int(env, values[1], &on) ||
+      !get_int(env, values[2], &netlink))
+    return NULL;
+  begin_request(&request, RTM_NEWLINK, 0, sizeof request.body.link);
+  request.body.link.ifi_index = index;
+  struct rtattr *families = add_attribute(&request, IFLA_AF_SPEC, NULL, 0);
+  struct rtattr *four = add_attribute(&request, AF_INET, NULL, 0);
+  struct rtattr *variables = add_attribute(&request, IFLA_INET_CONF, NULL, 0);
+  add_attribute(&request, IPV4_DEVCONF_PROMOTE_SECONDARIES, &on, sizeof on);
+  close_attribute(&request, variables);
+  close_attribute(&request, four);
+  close_attribute(&request, families);
+  int error = ask_kernel(netlink, &request);
+  return error ? throw_errno(env, error, "promote_secondaries") : NULL;
 }
 
 /* The family of a numeric address and its bytes; 0 after throwing. */
@@ -129,40 +105,46 @@ napi_value change_address(napi_env env, napi_callback_info info) {
   int32_t index, prefix, present, netlink;
   uint8_t address[16];
   size_t length;
-  struct request request;
+  struct netlink_request request;
   if (!arguments(env, info, 5, values) || !get_int(env, values[0], &index) || !get_int(env, values[2], &prefix) ||
       !get_int(env, values[3], &present) || !get_int(env, values[4], &netlink))
     return NULL;
   uint8_t family = read_address(env, values[1], address, &length);
   if (!family) return NULL;
   if (prefix < 0 || (size_t)prefix > length * 8) return throw_argument(env, "prefix length");
-  begin(&request, present ? RTM_NEWADDR : RTM_DELADDR, present ? NLM_F_CREATE | NLM_F_EXCL : 0,
-        sizeof request.body.address);
+  begin_request(&request, present ? RTM_NEWADDR : RTM_DELADDR, present ? NLM_F_CREATE | NLM_F_EXCL : 0,
+                sizeof request.body.address);
   request.body.address = (struct ifaddrmsg){.ifa_family = family, .ifa_prefixlen = (uint8_t)prefix};
   request.body.address.ifa_index = (uint32_t)index;
   /* No other host is on a tun device, so duplicate address detection finds none. */
   if (family == AF_INET6) request.body.address.ifa_flags = IFA_F_NODAD;
-  add(&request, IFA_LOCAL, address, length);
-  add(&request, IFA_ADDRESS, address, length);
-  int error = ask(netlink, &request);
+  add_attribute(&request, IFA_LOCAL, address, length);
+  add_attribute(&request, IFA_ADDRESS, address, length);
+  int error = ask_kernel(netlink, &request);
   return error ? throw_errno(env, error, present ? "add address" : "remove address") : NULL;
 }
 
-/* changeRoute(index, destination, prefixLength, add, netlink): adds or removes a route into the interface. */
+/*
+ * changeRoute(index, destination, prefixLength, change, netlink): change 1 adds a route into the interface, 0
+ * removes it, and 2 takes the place of the route that goes elsewhere, without a moment between.
+ */
 napi_value change_route(napi_env env, napi_callback_info info) {
   napi_value values[5];
   int32_t index, prefix, present, netlink;
   uint8_t destination[16];
   size_t length;
-  struct request request;
+  struct netlink_request request;
   if (!arguments(env, info, 5, values) || !get_int(env, values[0], &index) || !get_int(env, values[2], &prefix) ||
       !get_int(env, values[3], &present) || !get_int(env, values[4], &netlink))
     return NULL;
   uint8_t family = read_address(env, values[1], destination, &length);
   if (!family) return NULL;
   if (prefix < 0 || (size_t)prefix > length * 8) return throw_argument(env, "prefix length");
-  begin(&request, present ? RTM_NEWROUTE : RTM_DELROUTE, present ? NLM_F_CREATE | NLM_F_EXCL : 0,
-        sizeof request.body.route);
+  begin_request(&request, present ? RTM_NEWROUTE : RTM_DELROUTE,
+                present == 2   ? NLM_F_CREATE | NLM_F_REPLACE
+                : present == 1 ? NLM_F_CREATE | NLM_F_EXCL
+                               : 0,
+                sizeof request.body.route);
   request.body.route = (struct rtmsg){
       .rtm_family = family,
       .rtm_dst_len = (uint8_t)prefix,
@@ -171,8 +153,8 @@ napi_value change_route(napi_env env, napi_callback_info info) {
       .rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
       .rtm_type = RTN_UNICAST,
   };
-  if (prefix) add(&request, RTA_DST, destination, length);
-  add(&request, RTA_OIF, &index, sizeof index);
-  int error = ask(netlink, &request);
+  if (prefix) add_attribute(&request, RTA_DST, destination, length);
+  add_attribute(&request, RTA_OIF, &index, sizeof index);
+  int error = ask_kernel(netlink, &request);
   return error ? throw_errno(env, error, present ? "add route" : "remove route") : NULL;
 }

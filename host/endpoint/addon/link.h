@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration of network interfaces. */
+/* Configuration of network interfaces: to change it, to read it, and to hear of changes. */
 #ifndef FUNNEL_LINK_H
 #define FUNNEL_LINK_H
 
@@ -9,5 +9,9 @@ napi_value link_index(napi_env env, napi_callback_info info);
 napi_value set_link(napi_env env, napi_callback_info info);
 napi_value change_address(napi_env env, napi_callback_info info);
 napi_value change_route(napi_env env, napi_callback_info info);
+napi_value promote_secondaries(napi_env env, napi_callback_info info);
+napi_value read_link(napi_env env, napi_callback_info info);
+napi_value route_device(napi_env env, napi_callback_info info);
+napi_value watch_links(napi_env env, napi_callback_info info);
 
 #endif

@@ -20,8 +20,8 @@
  *
  * Each file includes only headers of files below it:
  *
- * *   module → tun, udp-*, raw, link → ip-socket → channel → batch, handover, namespace → instance, values
- *          → limits, packet, namespace-protocol
+ * *   module → tun, udp-*, raw, link* → ip-socket → channel → batch, handover, namespace → instance, values
+ *          → limits, packet, namespace-protocol, netlink
  */
 #include "batch.h"
 #include "channel.h"
@@ -100,5 +100,9 @@ NAPI_MODULE_INIT() {
   export(env, exports, "setLink", set_link);
   export(env, exports, "changeAddress", change_address);
   export(env, exports, "changeRoute", change_route);
+  export(env, exports, "promoteSecondaries", promote_secondaries);
+  export(env, exports, "readLink", read_link);
+  export(env, exports, "routeDevice", route_device);
+  export(env, exports, "watchLinks", watch_links);
   return exports;
 }

@@ -1,3 +1,5 @@
+import type { LinkState } from './link-state.ts';
+
 /**
  * The configuration of a network interface, present or wanted. Addresses and routes in the notation of
  * `formatPrefix`.
@@ -12,11 +14,19 @@ export interface LinkProperties {
 /** One change of an interface that the system makes in one call. */
 export type LinkStep =
   | { readonly kind: 'mtu'; readonly mtu: number }
-  | { readonly kind: 'up' | 'down' }
+  | { readonly kind: 'up' | 'down' | 'promote' | 'demote' }
   | {
       readonly kind: 'add-address' | 'remove-address' | 'add-route' | 'remove-route';
       readonly prefix: string;
     };
+
+/** What a piece added to an interface, and so may remove. */
+export interface OwnProperties {
+  /** The piece brought the interface up. */
+  readonly isUp: boolean;
+  readonly addresses: ReadonlySet<string>;
+  readonly routes: ReadonlySet<string>;
+}
 
 /** Below this MTU Linux removes IPv6, with all its addresses and routes, from an interface (RFC 8200 §5). */
 export const IPV6_LEAST_MTU = 1280;
@@ -27,85 +37,60 @@ export const MOST_MTU = 65_535;
 /** The MTU that Linux gives a new device. */
 export const SYSTEM_MTU = 1500;
 
-/** What is set on a device that was just opened. Nothing is known about one that was there before. */
-export function freshProperties(wasThere: boolean): LinkProperties {
-  return { mtu: wasThere ? -1 : SYSTEM_MTU, isUp: false, addresses: new Set(), routes: new Set() };
-}
-
 /**
- * The steps from one configuration to another. Linux removes some addresses and routes by itself (see {@link
- * afterStep}); the steps add them again where they are wanted and possible.
+ * The steps from what is set on an interface to what is wanted. They are right for one look at the interface:
+ * Linux removes more than it is asked to (routes and IPv6 addresses when the interface goes down), so the
+ * caller looks again and takes the next steps, until there are none.
+ *
+ * What is new is added before the old is removed, so no step leaves the interface without what both want.
+ *
+ * | Linux | the steps |
+ * |---|---|
+ * | removes a whole IPv4 subnet with its primary address, unless told otherwise | tell it otherwise meanwhile |
+ * | knows an IPv6 address once, whatever its prefix length | remove it before it is added with another |
+ * | removes IPv6 with an MTU below 1280 | larger MTUs first, smaller ones last; no IPv6 is wanted then |
+ *
+ * @param own removed where it is not wanted; what others added stays
  */
-export function linkSteps(present: LinkProperties, wanted: LinkProperties): LinkStep[] {
+export function linkSteps(present: LinkState, wanted: LinkProperties, own: OwnProperties): LinkStep[] {
   const steps: LinkStep[] = [];
-  let properties = present;
-  const take = (step: LinkStep): void => {
-    steps.push(step);
-    properties = afterStep(properties, step);
-  };
-  for (const prefix of present.routes) if (!wanted.routes.has(prefix)) take({ kind: 'remove-route', prefix });
-  for (const prefix of present.addresses)
-    if (!wanted.addresses.has(prefix)) take({ kind: 'remove-address', prefix });
-  if (present.mtu !== wanted.mtu) take({ kind: 'mtu', mtu: wanted.mtu });
-  if (present.isUp && !wanted.isUp) take({ kind: 'down' });
-  const canHave = (prefix: string): boolean => !isIpv6(prefix) || wanted.mtu >= IPV6_LEAST_MTU;
-  for (const prefix of wanted.addresses) {
-    if (!properties.addresses.has(prefix) && canHave(prefix)) take({ kind: 'add-address', prefix });
+  const { addresses, routes } = possible(wanted);
+  const leaving = [...present.addresses].filter((each) => own.addresses.has(each) && !addresses.has(each));
+  if (wanted.mtu > present.mtu) steps.push({ kind: 'mtu', mtu: wanted.mtu });
+  for (const prefix of addresses) {
+    if (present.addresses.has(prefix)) continue;
+    const same = isIpv6(prefix) ? leaving.findIndex((each) => addressOf(each) === addressOf(prefix)) : -1;
+    if (same >= 0) steps.push({ kind: 'remove-address', prefix: leaving.splice(same, 1)[0]! });
+    steps.push({ kind: 'add-address', prefix });
   }
-  if (wanted.isUp && !present.isUp) take({ kind: 'up' });
-  if (!wanted.isUp) return steps;
-  for (const prefix of wanted.routes) {
-    if (!properties.routes.has(prefix) && canHave(prefix)) take({ kind: 'add-route', prefix });
-  }
+  if (wanted.isUp && !present.isUp) steps.push({ kind: 'up' });
+  if (wanted.isUp)
+    for (const prefix of routes) if (!present.routes.has(prefix)) steps.push({ kind: 'add-route', prefix });
+  for (const prefix of present.setRoutes)
+    if (own.routes.has(prefix) && !routes.has(prefix)) steps.push({ kind: 'remove-route', prefix });
+  const mustPromote = !present.promotesSecondaries && !leaving.every(isIpv6);
+  if (mustPromote) steps.push({ kind: 'promote' });
+  for (const prefix of leaving) steps.push({ kind: 'remove-address', prefix });
+  if (mustPromote) steps.push({ kind: 'demote' });
+  if (wanted.mtu < present.mtu) steps.push({ kind: 'mtu', mtu: wanted.mtu });
+  if (present.isUp && !wanted.isUp && own.isUp) steps.push({ kind: 'down' });
   return steps;
 }
 
-/**
- * The configuration after a step. Linux also removes
- *
- * - all routes and all IPv6 addresses when the interface goes down,
- * - all IPv6 routes and addresses when the MTU is too small for IPv6,
- * - all IPv4 routes when the last IPv4 address goes.
- */
-export function afterStep(properties: LinkProperties, step: LinkStep): LinkProperties {
-  const addresses = new Set(properties.addresses);
-  const routes = new Set(properties.routes);
-  let { mtu, isUp } = properties;
-  switch (step.kind) {
-    case 'mtu':
-      mtu = step.mtu;
-      if (mtu < IPV6_LEAST_MTU) for (const set of [addresses, routes]) deleteIpv6(set);
-      break;
-    case 'up':
-      isUp = true;
-      break;
-    case 'down':
-      isUp = false;
-      routes.clear();
-      deleteIpv6(addresses);
-      break;
-    case 'add-address':
-      addresses.add(step.prefix);
-      break;
-    case 'remove-address':
-      addresses.delete(step.prefix);
-      if (!isIpv6(step.prefix) && [...addresses].every(isIpv6))
-        for (const route of routes) if (!isIpv6(route)) routes.delete(route);
-      break;
-    case 'add-route':
-      routes.add(step.prefix);
-      break;
-    case 'remove-route':
-      routes.delete(step.prefix);
-      break;
-  }
-  return { mtu, isUp, addresses, routes };
+/** What of the wanted an interface with this MTU can have. */
+export function possible(wanted: LinkProperties): LinkProperties {
+  if (wanted.mtu >= IPV6_LEAST_MTU) return wanted;
+  return {
+    ...wanted,
+    addresses: new Set([...wanted.addresses].filter((each) => !isIpv6(each))),
+    routes: new Set([...wanted.routes].filter((each) => !isIpv6(each))),
+  };
 }
 
-function isIpv6(prefix: string): boolean {
+export function isIpv6(prefix: string): boolean {
   return prefix.includes(':');
 }
 
-function deleteIpv6(prefixes: Set<string>): void {
-  for (const prefix of prefixes) if (isIpv6(prefix)) prefixes.delete(prefix);
+function addressOf(prefix: string): string {
+  return prefix.slice(0, prefix.indexOf('/'));
 }

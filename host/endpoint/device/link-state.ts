@@ -1,33 +1,53 @@
-import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import type { LinkReading } from '../addon.ts';
 import { formatPrefix, parsePrefix } from '../ip-address.ts';
-import type { LinkStep } from './link-properties.ts';
 
-/**
- * Whether an interface already is as a step would make it. Then a user without permission does not need the
- * step.
- *
- * @param index of the interface: /sys may show an interface of another network namespace under the same name
- * @returns false also where the present state cannot be read
- */
-export function isAlreadySet(device: string, index: number, step: LinkStep): boolean {
-  if (step.kind === 'mtu') return numberIn(device, index, 'mtu') === step.mtu;
-  if (step.kind === 'up') return ((numberIn(device, index, 'flags') ?? 0) & IFF_UP) !== 0;
-  if (step.kind !== 'add-address') return false;
-  return (networkInterfaces()[device] ?? []).some(({ cidr }) => {
-    const prefix = cidr === null ? undefined : parsePrefix(cidr);
-    return prefix !== undefined && formatPrefix(prefix) === step.prefix;
+/** What is set on an interface at this moment, by whomever. Prefixes in the notation of `formatPrefix`. */
+export interface LinkState {
+  readonly mtu: number;
+  readonly isUp: boolean;
+  /** In the order of the system: of a subnet of IPv4, the first address is the primary one. */
+  readonly addresses: ReadonlySet<string>;
+  /** Routes of the main table into the interface that a route without a metric would meet. */
+  readonly routes: ReadonlySet<string>;
+  /** All routes of the main table into the interface that the system did not make by itself. */
+  readonly setRoutes: ReadonlySet<string>;
+  /** Whether the further IPv4 addresses of a subnet stay when the primary one goes. */
+  readonly promotesSecondaries: boolean;
+  readonly ipv6: 'none' | 'on' | 'off';
+}
+
+export function linkStateOf(reading: LinkReading): LinkState {
+  const routes = linesOf(reading.routes).map((line) => {
+    const [protocol = '', metric = '', prefix = ''] = line.split(' ');
+    return { isSystems: Number(protocol) === RTPROT_KERNEL, metric: Number(metric), prefix: normal(prefix) };
   });
+  return {
+    mtu: reading.mtu,
+    isUp: reading.up !== 0,
+    addresses: new Set(linesOf(reading.addresses).map(normal)),
+    routes: new Set(
+      routes
+        .filter(
+          ({ isSystems, metric, prefix }) => isSystems || metric === (prefix.includes(':') ? IPV6_METRIC : 0),
+        )
+        .map(({ prefix }) => prefix),
+    ),
+    setRoutes: new Set(routes.filter(({ isSystems }) => !isSystems).map(({ prefix }) => prefix)),
+    promotesSecondaries: reading.promotes !== 0,
+    ipv6: (['none', 'on', 'off'] as const)[reading.ipv6] ?? 'none',
+  };
 }
 
-function numberIn(device: string, index: number, name: string): number | undefined {
-  const folder = `/sys/class/net/${device}`;
-  try {
-    if (Number(readFileSync(`${folder}/ifindex`, 'utf8')) !== index) return undefined;
-    return Number(readFileSync(`${folder}/${name}`, 'utf8'));
-  } catch {
-    return undefined; // /sys is not mounted, or shows another namespace
-  }
+function linesOf(text: string): string[] {
+  return text === '' ? [] : text.split('\n');
 }
 
-const IFF_UP = 1;
+function normal(prefix: string): string {
+  const parsed = parsePrefix(prefix);
+  return parsed === undefined ? prefix : formatPrefix(parsed);
+}
+
+/** The protocol of routes that the system makes itself: for the subnets of the addresses. */
+const RTPROT_KERNEL = 2;
+/** The metric of an IPv6 route that is added without one. */
+const IPV6_METRIC = 1024;

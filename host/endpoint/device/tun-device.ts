@@ -1,9 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import type { PieceContext } from '../../piece/piece.ts';
 import type { FunnelIo, NamespaceSockets, TunChannel } from '../addon.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
-import { freshProperties, type LinkProperties } from './link-properties.ts';
-import { type Refusal, reasonOf, TunLink } from './tun-link.ts';
-import { readTunNote, tunNote } from './tun-note.ts';
+import { isIpv6, type LinkProperties } from './link-properties.ts';
+import { type Refusal, TunLink } from './tun-link.ts';
+import { type DeviceBefore, readTunNote, tunNote } from './tun-note.ts';
 
 /**
  * An open tun device and what is set on it. One piece has it at a time; a change passes it from a piece to
@@ -12,17 +13,21 @@ import { readTunNote, tunNote } from './tun-note.ts';
 export class TunDevice {
   readonly channel: number;
   readonly name: string;
+  readonly index: number;
+  readonly namespace: NamespaceSockets;
+  /** The channel that hears what others change on the device; -1 for none. */
+  watch = -1;
+  /** Another program took the device down, and it stays so. */
+  isHeldDown = false;
   /** What a lane that ended by force had set on it. */
   readonly left: LinkProperties | undefined;
   readonly #io: FunnelIo;
-  readonly #index: number;
   readonly #link: TunLink;
-  readonly #namespace: NamespaceSockets;
-  /**
-   * An administrator made the device before, so it stays, and the piece undoes at its end what it changed on
-   * it.
-   */
-  readonly #wasThere: boolean;
+  /** How an administrator's device was, which stays and is to be so again; undefined for one of ours. */
+  readonly #before: DeviceBefore | undefined;
+  #wanted: LinkProperties | undefined;
+  /** Refusals that were reported, so that each is reported once and not at every change. */
+  readonly #reported = new Set<string>();
 
   /** @param isThereNow whether the device existed before it was opened */
   constructor(
@@ -33,43 +38,86 @@ export class TunDevice {
   ) {
     const noted = note === undefined ? undefined : readTunNote(note);
     this.#io = io;
-    this.#namespace = namespace;
+    this.namespace = namespace;
     this.channel = channel;
     this.name = device;
-    this.#index = index;
-    this.#wasThere = noted?.wasThere ?? isThereNow;
+    this.index = index;
     this.left = noted?.properties;
-    this.#link = new TunLink(io, { device, index }, this.left ?? freshProperties(this.#wasThere), namespace);
+    this.#link = new TunLink(io, { device, index }, noted?.own, namespace);
+    this.#before = noted === undefined ? (isThereNow ? this.#link.read() : undefined) : noted.before;
   }
 
-  get properties(): LinkProperties {
-    return this.#link.properties;
+  /** Whether an administrator made it. */
+  get isForeign(): boolean {
+    return this.#before !== undefined;
+  }
+
+  /** What the piece set, or is about to set; undefined before that. */
+  get wanted(): LinkProperties | undefined {
+    return this.#wanted;
+  }
+
+  /** Whether the system says that the device is up. */
+  get isUp(): boolean {
+    return this.#link.read().isUp;
   }
 
   /**
-   * Sets all that `wanted` says, as far as the system lets it. @returns what it refused and was not reported
-   * before
+   * Sets all that `wanted` says, as far as the system lets it.
+   *
+   * @param replaceable as in {@link TunLink.reconcile}
+   * @returns what it refused and was not reported before
    */
-  apply(wanted: LinkProperties): Refusal[] {
-    const refusals = this.#link.apply(wanted);
-    this.#leaveNote();
-    return refusals;
+  apply(wanted: LinkProperties, replaceable?: ReadonlySet<number>): Refusal[] {
+    const refusals = this.#reconcile(wanted, replaceable);
+    const fresh = refusals.filter((each) => !this.#reported.has(`${each.what}: ${each.reason}`));
+    this.#reported.clear();
+    for (const { what, reason } of refusals) this.#reported.add(`${what}: ${reason}`);
+    return fresh;
+  }
+
+  /** Whether the system refused anything of what is wanted, at the last call of `apply`. */
+  get hasRefusals(): boolean {
+    return this.#reported.size > 0;
+  }
+
+  /** What differs from what is wanted and was not refused, in words: others have changed it. */
+  differences(): string[] {
+    if (this.#wanted === undefined) return [];
+    const reported = [...this.#reported];
+    return this.#link
+      .differences(this.#withoutUp(this.#wanted))
+      .filter((what) => !reported.some((each) => each.startsWith(`${what}: `)));
   }
 
   /**
    * Sets all that `wanted` says.
    *
+   * @param leaving numbers of interfaces that are to go in the same change: a route that one of them has is
+   * moved when the change is certain
    * @throws EndpointError FT_TUN_PERMISSION, FT_TUN_DEVICE when the system refuses any of it
    */
-  demand(wanted: LinkProperties, piece: string): void {
-    const [refusal] = this.#link.attempt(wanted);
+  demand(wanted: LinkProperties, piece: string, leaving: ReadonlySet<number>): void {
+    const refusal = this.#reconcile(wanted).find(({ heldBy }) => !leaving.has(heldBy));
     if (refusal !== undefined)
       throw new EndpointError(
         systemCode(refusal.error) === 'EPERM' ? 'FT_TUN_PERMISSION' : 'FT_TUN_DEVICE',
-        `piece ${piece}: ${refusal.what} on the tun device ${this.name}: ${reasonOf(refusal.error)}`,
+        `piece ${piece}: ${refusal.what} on the tun device ${this.name}: ${refusal.reason}`,
         { cause: refusal.error },
       );
-    this.#leaveNote();
+  }
+
+  #reconcile(wanted: LinkProperties, replaceable?: ReadonlySet<number>): Refusal[] {
+    this.#wanted = wanted;
+    try {
+      return this.#link.reconcile(this.#withoutUp(wanted), replaceable);
+    } finally {
+      this.#leaveNote();
+    }
+  }
+
+  #withoutUp(wanted: LinkProperties): LinkProperties {
+    return this.isHeldDown ? { ...wanted, isUp: false } : wanted;
   }
 
   /**
@@ -77,31 +125,94 @@ export class TunDevice {
    * solicitations and no listener reports there. A device that an administrator made keeps what it has.
    */
   setLinkLocal(isWanted: boolean, context: PieceContext): void {
-    if (this.#wasThere) return;
+    if (this.isForeign) return;
     try {
-      this.#io.setLink(this.#index, -1, -1, isWanted ? 0 : 1, this.#namespace.netlink);
+      this.#io.setLink(this.index, -1, -1, isWanted ? 0 : 1, this.namespace.netlink);
     } catch (error) {
       // A kernel without IPv6 has no link-local addresses to turn off.
       context.log('debug', `${this.name}: IPv6 link-local addresses stay as they are: ${messageOf(error)}`);
     }
   }
 
+  /**
+   * Switches IPv6 on where the machine's default switches it off for new devices: this one is ours, and is to
+   * have it. Where that is not permitted, the refusal of the address names what to do.
+   */
+  enableIpv6(wanted: LinkProperties, context: PieceContext): void {
+    const needsIt = [...wanted.addresses, ...wanted.routes].some(isIpv6);
+    if (this.isForeign || !needsIt || this.#link.read().ipv6 !== 'off') return;
+    const variable = `net/ipv6/conf/${this.name}/disable_ipv6`;
+    try {
+      const { namespace } = this.namespace;
+      if (namespace < 0) {
+        writeFileSync(`/proc/sys/${variable}`, '0');
+      } else {
+        const { error } = this.#io.askNamespace(namespace, REQUEST_SYSCTL, 0, 0, 0, `${variable}\u00000`);
+        if (error !== 0) throw new Error(`error ${error}`);
+      }
+      context.log(
+        'info',
+        `${this.name}: IPv6 is off by default on this machine, and is now on for this device`,
+      );
+    } catch (error) {
+      context.log('debug', `${this.name}: IPv6 cannot be switched on: ${messageOf(error)}`);
+    }
+  }
+
   /** Undoes what the piece set, if the device stays, and closes the device. */
   close(): void {
-    if (this.#wasThere) {
-      const { mtu } = this.#link.properties;
-      this.#link.apply({ mtu, isUp: false, addresses: new Set(), routes: new Set() });
+    try {
+      if (this.#before !== undefined) this.#restore(this.#before);
+    } catch (error) {
+      // ENODEV: it is gone, with all that was on it.
+      if (systemCode(error) !== 'ENODEV') throw error;
+    } finally {
+      this.closeRemoved();
     }
-    this.#io.close(this.channel);
+  }
+
+  /**
+   * Removes what the piece added to an administrator's device. Addresses and routes of others stay, also
+   * those that came later: while there are any, the device stays up.
+   */
+  #restore({ mtu, isUp }: DeviceBefore): void {
+    const present = this.#link.read();
+    const wanted = {
+      mtu: present.mtu === this.#wanted?.mtu ? mtu : present.mtu,
+      addresses: new Set<string>(),
+      routes: new Set<string>(),
+    };
+    this.#link.reconcile({ ...wanted, isUp: present.isUp });
+    const { setRoutes, addresses } = this.#link.read();
+    const isNeeded =
+      setRoutes.size > 0 || [...addresses].some((each) => isIpv6(each) && !each.startsWith('fe80:'));
+    if (!isUp && !isNeeded) this.#link.reconcile({ ...wanted, isUp: false });
+  }
+
+  unwatch(): void {
+    if (this.watch >= 0) this.#io.close(this.watch);
+    this.watch = -1;
   }
 
   /** Closes a device that somebody removed. */
   closeRemoved(): void {
+    this.unwatch();
     this.#io.close(this.channel);
   }
 
   /** The lane that opens the device after this one was ended by force reads the note. */
   #leaveNote(): void {
-    this.#io.note(this.channel, tunNote({ wasThere: this.#wasThere, properties: this.#link.properties }));
+    if (this.#wanted === undefined) return;
+    this.#io.note(
+      this.channel,
+      tunNote({
+        properties: this.#wanted,
+        own: this.#link.own,
+        ...(this.#before === undefined ? {} : { before: this.#before }),
+      }),
+    );
   }
 }
+
+/** As addon/namespace-protocol.h numbers it. */
+const REQUEST_SYSCTL = 5;

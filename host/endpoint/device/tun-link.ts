@@ -1,117 +1,243 @@
-import type { FunnelIo, NamespaceSockets } from '../addon.ts';
+import { type FunnelIo, type NamespaceSockets, OWN_NAMESPACE } from '../addon.ts';
 import { messageOf, systemCode } from '../endpoint-error.ts';
-import { afterStep, type LinkProperties, type LinkStep, linkSteps } from './link-properties.ts';
-import { isAlreadySet } from './link-state.ts';
+import {
+  IPV6_LEAST_MTU,
+  isIpv6,
+  type LinkProperties,
+  type LinkStep,
+  linkSteps,
+  type OwnProperties,
+  possible,
+} from './link-properties.ts';
+import { type LinkState, linkStateOf } from './link-state.ts';
 
 /**
- * The network interface of a tun device: takes the steps from its present configuration to the wanted one.
+ * The network interface of a tun device: reads what is set on it, takes the steps to what is wanted, and
+ * looks again, until nothing is left to do or the system refuses it.
+ *
+ * It keeps account of what it added, and removes nothing else.
  */
 export class TunLink {
+  readonly index: number;
   readonly #io: FunnelIo;
   readonly #device: string;
-  readonly #index: number;
-  readonly #netlink: number;
-  #properties: LinkProperties;
-  /** The refused steps, so that each is reported once and not at every change. */
-  readonly #refused = new Set<string>();
+  readonly #namespace: NamespaceSockets;
+  #own: OwnProperties;
 
-  /** @param properties the present ones */
   constructor(
     io: FunnelIo,
     { device, index }: { readonly device: string; readonly index: number },
-    properties: LinkProperties,
-    { netlink }: NamespaceSockets,
+    own: OwnProperties = NOTHING_OWN,
+    namespace: NamespaceSockets = OWN_NAMESPACE,
   ) {
     this.#io = io;
     this.#device = device;
-    this.#index = index;
-    this.#netlink = netlink;
-    this.#properties = properties;
+    this.index = index;
+    this.#own = own;
+    this.#namespace = namespace;
   }
 
-  get properties(): LinkProperties {
-    return this.#properties;
+  get own(): OwnProperties {
+    return this.#own;
+  }
+
+  /** What is set now. @throws the system's error, ENODEV where the interface is gone */
+  read(): LinkState {
+    return linkStateOf(this.#io.readLink(this.index, this.#namespace.netlink));
   }
 
   /**
-   * Takes the steps to `wanted`. A refused step does not stop the others; the next call tries it again.
+   * Takes the steps to `wanted`. A refused step does not stop the others.
    *
-   * @returns the refused steps, each only the first time
+   * @param replaceable numbers of interfaces whose routes may be moved here: those of devices that end
+   * @returns every refused step
    */
-  apply(wanted: LinkProperties): Refusal[] {
-    const refusals: Refusal[] = [];
-    for (const { what, error } of this.attempt(wanted)) {
-      if (!this.#refused.has(what)) refusals.push({ what, error });
-      this.#refused.add(what);
-    }
-    return refusals;
-  }
-
-  /** The same, but returns each refusal each time. */
-  attempt(wanted: LinkProperties): Refusal[] {
-    const refusals: Refusal[] = [];
-    for (const step of linkSteps(this.#properties, wanted)) {
-      const what =
-        'prefix' in step
-          ? `${step.kind.replace('-', ' ')} ${step.prefix}`
-          : step.kind === 'mtu'
-            ? `mtu ${step.mtu}`
-            : step.kind;
-      try {
-        this.#take(step);
-        this.#refused.delete(what);
-      } catch (error) {
-        const isSet = isPermission(error)
-          ? isAlreadySet(this.#device, this.#index, step)
-          : isSetByLinux(step, error);
-        if (!isSet) {
-          refusals.push({ what, error });
-          continue;
+  reconcile(wanted: LinkProperties, replaceable: ReadonlySet<number> = NONE): Refusal[] {
+    const refused = new Map<string, Refusal>();
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const present = this.#look();
+      const steps = linkSteps(present, wanted, this.#own).filter((step) => !refused.has(nameOf(step)));
+      if (steps.length === 0) break;
+      const others = [...present.routes].filter(
+        (each) => present.setRoutes.has(each) && !this.#own.routes.has(each),
+      );
+      for (const step of steps) {
+        try {
+          this.#take(step, replaceable);
+        } catch (error) {
+          if (isDone(step, error)) continue;
+          const what = nameOf(step);
+          refused.set(what, {
+            what,
+            error,
+            reason: this.#reasonOf(step, present, error),
+            heldBy: this.#holderOf(step, error),
+          });
         }
       }
-      this.#properties = afterStep(this.#properties, step);
+      if (steps.some(isRemovalOfIpv4)) this.#returnRoutes(others);
     }
-    return refusals;
+    return [...refused.values(), ...impossible(wanted)];
   }
 
-  #take(step: LinkStep): void {
-    if ('mtu' in step) {
-      this.#io.setLink(this.#index, step.mtu, -1, -1, this.#netlink);
-    } else if ('prefix' in step) {
-      const [address = '', length = ''] = step.prefix.split('/');
-      const present = step.kind.startsWith('add') ? 1 : 0;
-      if (step.kind === 'add-route' || step.kind === 'remove-route')
-        this.#io.changeRoute(this.#index, address, Number(length), present, this.#netlink);
-      else this.#io.changeAddress(this.#index, address, Number(length), present, this.#netlink);
-    } else {
-      this.#io.setLink(this.#index, -1, step.kind === 'up' ? 1 : 0, -1, this.#netlink);
+  /** Linux removes all IPv4 routes with the last IPv4 address. Those of others are set again. */
+  #returnRoutes(others: readonly string[]): void {
+    const { routes, isUp } = this.read();
+    for (const prefix of others) {
+      if (routes.has(prefix) || isIpv6(prefix) || !isUp) continue;
+      const { address, length } = partsOf(prefix);
+      try {
+        this.#io.changeRoute(this.index, address, length, 1, this.#namespace.netlink);
+      } catch (error) {
+        // EEXIST: another program was faster.
+        if (systemCode(error) !== 'EEXIST') throw error;
+      }
     }
+  }
+
+  /** The steps that are left to `wanted`, in words. */
+  differences(wanted: LinkProperties): string[] {
+    return linkSteps(this.read(), wanted, this.#own).map(nameOf);
+  }
+
+  /** Reads, and forgets what others removed: what they add again is theirs. */
+  #look(): LinkState {
+    const present = this.read();
+    const { isUp, addresses, routes } = this.#own;
+    this.#own = {
+      isUp,
+      addresses: new Set([...addresses].filter((each) => present.addresses.has(each))),
+      routes: new Set([...routes].filter((each) => present.setRoutes.has(each))),
+    };
+    return present;
+  }
+
+  #take(step: LinkStep, replaceable: ReadonlySet<number>): void {
+    const { netlink } = this.#namespace;
+    const { isUp, addresses, routes } = this.#own;
+    switch (step.kind) {
+      case 'mtu':
+        this.#io.setLink(this.index, step.mtu, -1, -1, netlink);
+        break;
+      case 'up':
+      case 'down':
+        this.#io.setLink(this.index, -1, step.kind === 'up' ? 1 : 0, -1, netlink);
+        this.#own = { isUp: step.kind === 'up', addresses, routes };
+        break;
+      case 'promote':
+      case 'demote':
+        this.#io.promoteSecondaries(this.index, step.kind === 'promote' ? 1 : 0, netlink);
+        break;
+      case 'add-address':
+      case 'remove-address': {
+        const isAdded = step.kind === 'add-address';
+        const { address, length } = partsOf(step.prefix);
+        this.#io.changeAddress(this.index, address, length, isAdded ? 1 : 0, netlink);
+        this.#own = { isUp, addresses: changed(addresses, step.prefix, isAdded), routes };
+        break;
+      }
+      case 'add-route':
+      case 'remove-route': {
+        const isAdded = step.kind === 'add-route';
+        this.#changeRoute(step.prefix, isAdded, replaceable);
+        this.#own = { isUp, addresses, routes: changed(routes, step.prefix, isAdded) };
+        break;
+      }
+    }
+  }
+
+  #changeRoute(prefix: string, isAdded: boolean, replaceable: ReadonlySet<number>): void {
+    const { netlink } = this.#namespace;
+    const { address, length } = partsOf(prefix);
+    try {
+      this.#io.changeRoute(this.index, address, length, isAdded ? 1 : 0, netlink);
+    } catch (error) {
+      if (!isAdded || systemCode(error) !== 'EEXIST') throw error;
+      if (!replaceable.has(this.#io.routeDevice(address, length, netlink))) throw error;
+      this.#io.changeRoute(this.index, address, length, 2, netlink);
+    }
+  }
+
+  /** The interface that has the route which is in the way; 0 for none. */
+  #holderOf(step: LinkStep, error: unknown): number {
+    if (step.kind !== 'add-route' || systemCode(error) !== 'EEXIST') return 0;
+    const { address, length } = partsOf(step.prefix);
+    return this.#io.routeDevice(address, length, this.#namespace.netlink);
+  }
+
+  #reasonOf(step: LinkStep, { ipv6 }: LinkState, error: unknown): string {
+    const isAboutIpv6 = 'prefix' in step && isIpv6(step.prefix);
+    if (isAboutIpv6 && ipv6 === 'off')
+      return `IPv6 is switched off on it. Switch it on: sysctl -w ${ipv6Variable(this.#device)}=0`;
+    if (isAboutIpv6 && ipv6 === 'none')
+      return `it has no IPv6, because the kernel has none or was started without it (ipv6.disable=1): ${messageOf(error)}`;
+    if (systemCode(error) === 'EPERM')
+      return 'not permitted; run as root or with CAP_NET_ADMIN, or let root set that on the device';
+    if (step.kind === 'add-route' && systemCode(error) === 'EEXIST')
+      return `another program has routed that elsewhere (File exists). See "ip route show ${step.prefix}"`;
+    return messageOf(error);
   }
 }
 
-/** A step that the system refused, in words, and the error. */
+/** A step that the system refused, in words, with the error and what it means. */
 export interface Refusal {
   readonly what: string;
   readonly error: unknown;
+  readonly reason: string;
+  /** The number of the interface whose route is in the way; 0 for none. */
+  readonly heldBy: number;
 }
 
-/**
- * Linux did it by itself: an address went with the interface, or is still there. An existing route may belong
- * to another program.
- */
-function isSetByLinux(step: LinkStep, error: unknown): boolean {
+/** The variable of the kernel that switches IPv6 off on a device, as sysctl names it. */
+function ipv6Variable(device: string): string {
+  // sysctl takes a dot in a name for a slash, and the other way about.
+  return `net.ipv6.conf.${device.replaceAll('.', '/')}.disable_ipv6`;
+}
+
+/** What is wanted and not possible with the MTU that is wanted, too. */
+function impossible(wanted: LinkProperties): Refusal[] {
+  const { addresses, routes } = possible(wanted);
+  const lost = (kind: string, all: ReadonlySet<string>, some: ReadonlySet<string>): Refusal[] =>
+    [...all]
+      .filter((each) => !some.has(each))
+      .map((each) => ({
+        what: `${kind} ${each}`,
+        error: undefined,
+        reason: `the mtu is ${wanted.mtu}, and IPv6 needs ${IPV6_LEAST_MTU} (RFC 8200 §5)`,
+        heldBy: 0,
+      }));
+  return [...lost('add address', wanted.addresses, addresses), ...lost('add route', wanted.routes, routes)];
+}
+
+/** Whether somebody else did the same, between the look and the step. */
+function isDone(step: LinkStep, error: unknown): boolean {
   const code = systemCode(error);
   if (step.kind === 'add-address') return code === 'EEXIST';
-  return step.kind.startsWith('remove') && ['EADDRNOTAVAIL', 'ESRCH', 'ENOENT', 'ENODEV'].includes(code);
+  return step.kind.startsWith('remove') && ['EADDRNOTAVAIL', 'ESRCH', 'ENOENT'].includes(code);
 }
 
-/** The reason of a refusal, for a message. */
-export function reasonOf(error: unknown): string {
-  return isPermission(error)
-    ? 'not permitted; run as root or with CAP_NET_ADMIN, or let root set that on the device'
-    : messageOf(error);
+function isRemovalOfIpv4(step: LinkStep): boolean {
+  return step.kind === 'remove-address' && !isIpv6(step.prefix);
 }
 
-function isPermission(error: unknown): boolean {
-  return systemCode(error) === 'EPERM';
+function nameOf(step: LinkStep): string {
+  if ('prefix' in step) return `${step.kind.replace('-', ' ')} ${step.prefix}`;
+  return step.kind === 'mtu' ? `mtu ${step.mtu}` : step.kind;
 }
+
+function partsOf(prefix: string): { readonly address: string; readonly length: number } {
+  const [address = '', length = ''] = prefix.split('/');
+  return { address, length: Number(length) };
+}
+
+function changed(set: ReadonlySet<string>, element: string, isAdded: boolean): ReadonlySet<string> {
+  const next = new Set(set);
+  if (isAdded) next.add(element);
+  else next.delete(element);
+  return next;
+}
+
+export const NOTHING_OWN: OwnProperties = { isUp: false, addresses: new Set(), routes: new Set() };
+const NONE: ReadonlySet<number> = new Set();
+/** Looks, each with its steps. Two are enough where nobody else changes the interface. */
+const MOST_ROUNDS = 4;

@@ -1,7 +1,7 @@
 import type { Problem } from '../../../abi/host/contract.ts';
 import { formatPrefix, maskPrefix } from '../ip-address.ts';
 import { SettingReader } from '../setting-reader.ts';
-import { LEAST_MTU, MOST_MTU, SYSTEM_MTU } from './link-properties.ts';
+import { IPV6_LEAST_MTU, isIpv6, LEAST_MTU, MOST_MTU, SYSTEM_MTU } from './link-properties.ts';
 import { tunSettings } from './tun-description.ts';
 
 export interface TunSettings {
@@ -36,5 +36,11 @@ export function readTunSettings(given: readonly (readonly [string, string])[]): 
     linkLocal: reader.boolean('link-local'),
     multiQueue: reader.boolean('multi-queue'),
   };
+  const six = [...settings.addresses, ...settings.routes].find(isIpv6);
+  if (settings.mtu < IPV6_LEAST_MTU && six !== undefined)
+    reader.problem(
+      'mtu',
+      `mtu is ${settings.mtu}, and IPv6 needs ${IPV6_LEAST_MTU} (RFC 8200 §5); raise it, or leave out ${six}`,
+    );
   return { settings, problems: reader.problems };
 }

@@ -7,17 +7,18 @@ import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import { type FunnelIo, loadAddon, type NamespaceSockets } from '../addon.ts';
+import { CHANGED_OWN, type FunnelIo, loadAddon, type NamespaceSockets } from '../addon.ts';
 import { deviceNamespace } from '../device-namespace.ts';
+import { messageOf } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
 import { mistakeInOffer, wantedProperties } from './link-offers.ts';
 import type { LinkProperties } from './link-properties.ts';
 import * as tunDescriptionConstants from './tun-description.ts';
 import { tunDescription } from './tun-description.ts';
 import { TunDevice } from './tun-device.ts';
-import { reasonOf } from './tun-link.ts';
 import { tunOpenError } from './tun-open-error.ts';
 import { readTunSettings, type TunSettings } from './tun-settings.ts';
+import { TunWatch } from './tun-watch.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
 // use.
@@ -29,14 +30,16 @@ const { TUN_TALLY } = tunDescriptionConstants;
  *
  * The direction of its Edge `ip` is down, because the system wants its packets carried. The piece obeys the
  * properties that neighbours offer (`address`, `route`, `mtu`, `up`), and undoes each when its neighbour
- * withdraws it. When the piece closes, the device and all that was set on it are gone.
+ * withdraws it. When the piece closes, the device and all that was set on it are gone. While it runs, it
+ * hears of what other programs change on the device, and sets again what they removed.
  *
  * | decision | file |
  * |---|---|
  * | are the settings right | `tun-settings.ts` |
  * | what is to be set on the device | `link-offers.ts` |
  * | in which steps | `link-properties.ts` |
- * | what the system refused, and whether that matters | `tun-link.ts`, `link-state.ts` |
+ * | what is set now, and by whom; what the system refused | `link-state.ts`, `tun-link.ts` |
+ * | when something is set again | `tun-watch.ts` |
  * | what a failure to open means | `tun-open-error.ts` |
  * | who has the device, and what the next lane learns of it | `tun-device.ts`, `tun-note.ts` |
  */
@@ -67,6 +70,10 @@ export class TunPiece extends PieceBase implements Piece {
   #predecessor: TunPiece | undefined;
   /** The piece that takes over the device of this one. */
   #successor: TunPiece | undefined;
+  /** Pieces that end in the same change, whose routes go over to this one's device. */
+  #leaving: readonly TunPiece[] = [];
+  #isCommitted = false;
+  readonly #watch: TunWatch;
 
   constructor(
     context: PieceContext,
@@ -87,6 +94,7 @@ export class TunPiece extends PieceBase implements Piece {
     this.#settings = read.settings;
     this.description = tunDescription(read.settings.mtu);
     this.#problems = read.problems;
+    this.#watch = new TunWatch(context, () => this.#device);
   }
 
   /** The name of the device while it is open. */
@@ -98,12 +106,29 @@ export class TunPiece extends PieceBase implements Piece {
    * Plans to take over a device that one of these has open under this name and with the same `multi-queue`.
    */
   succeed(retiring: readonly Piece[]): void {
-    for (const piece of retiring) {
-      if (!(piece instanceof TunPiece) || !piece.#canGiveTo(this.#settings)) continue;
+    this.#leaving = retiring.filter((piece) => piece instanceof TunPiece);
+    for (const piece of this.#leaving) {
+      if (!piece.#canGiveTo(this.#settings)) continue;
       this.#predecessor = piece;
       piece.#successor = this;
       return;
     }
+  }
+
+  /** The numbers of the interfaces that go with the pieces that end in the same change. */
+  #leavingDevices(): Set<number> {
+    return new Set(
+      this.#leaving.flatMap((piece) => {
+        const device = piece.#device;
+        return device === undefined || device.namespace.netlink !== this.#inNamespace().netlink
+          ? []
+          : [device.index];
+      }),
+    );
+  }
+
+  #inNamespace(): NamespaceSockets {
+    return this.#namespace ?? deviceNamespace();
   }
 
   #canGiveTo({ device, multiQueue }: TunSettings): boolean {
@@ -118,7 +143,7 @@ export class TunPiece extends PieceBase implements Piece {
     const io = loadAddon();
     this.#io = io;
     try {
-      this.#batch = new IoBatch(io, this.#frames, (_channel, count) => this.#onBatch(count));
+      this.#batch = new IoBatch(io, this.#frames, (channel, count) => this.#onBatch(channel, count));
       if (this.#predecessor !== undefined) {
         this.#tryProperties(this.#predecessor.#device!);
         return [];
@@ -128,7 +153,10 @@ export class TunPiece extends PieceBase implements Piece {
       this.#left = device.left;
       this.#graceUntil = now + GRACE_MS;
       if (!this.#settings.linkLocal) device.setLinkLocal(false, this.#context);
-      device.demand(this.#wanted(), this.#context.name);
+      const wanted = this.#wanted();
+      device.enableIpv6(wanted, this.#context);
+      device.demand(wanted, this.#context.name, this.#leavingDevices());
+      if (!this.#settings.multiQueue) this.#startWatch(io, device, this.#batch);
       io.start(device.channel);
     } catch (error) {
       this.close();
@@ -140,7 +168,7 @@ export class TunPiece extends PieceBase implements Piece {
   #open(io: FunnelIo, batch: IoBatch): TunDevice {
     const { device, multiQueue } = this.#settings;
     // With several queues, usually another lane made the device. It goes with the last of them.
-    const namespace = this.#namespace ?? deviceNamespace();
+    const namespace = this.#inNamespace();
     const isThereNow = !multiQueue && isThere(io, device, namespace);
     const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue])}`;
     try {
@@ -157,27 +185,48 @@ export class TunPiece extends PieceBase implements Piece {
     }
   }
 
+  /** Lanes that share a device would each undo what the other sets, so they do not watch it. */
+  #startWatch(io: FunnelIo, device: TunDevice, batch: IoBatch): void {
+    const { namespace } = device.namespace;
+    try {
+      const descriptor =
+        namespace < 0 ? -1 : io.askNamespace(namespace, SOCKET, AF_NETLINK, SOCK_RAW, 0, '').descriptor;
+      device.watch = io.watchLinks(batch.number, { descriptor, index: device.index });
+      io.start(device.watch);
+    } catch (error) {
+      this.#context.log(
+        'warn',
+        `${device.name}: what other programs change on the device is not noticed: ${messageOf(error)}`,
+      );
+    }
+  }
+
   /**
    * Adds what these settings want to a device that the predecessor uses, before the change is certain,
    * because the system may refuse it. `close` removes it again if the change fails. What the settings no
    * longer want goes after the commit.
    */
   #tryProperties(device: TunDevice): void {
-    const { mtu, isUp, addresses, routes } = device.properties;
     const wanted = this.#wanted();
+    const { mtu, isUp, addresses, routes } = device.wanted ?? wanted;
+    device.enableIpv6(wanted, this.#context);
     const both = {
       mtu,
       isUp,
       addresses: new Set([...addresses, ...wanted.addresses]),
       routes: new Set([...routes, ...wanted.routes]),
     };
-    device.demand(both, this.#context.name);
+    device.demand(both, this.#context.name, this.#leavingDevices());
   }
 
   takeOver(): void {
+    this.#isCommitted = true;
     const predecessor = this.#predecessor;
-    if (predecessor === undefined) return;
     this.#predecessor = undefined;
+    if (predecessor === undefined) {
+      if (this.#leaving.length > 0) this.#configure();
+      return;
+    }
     const device = predecessor.#device;
     if (device === undefined) {
       // Somebody removed it while the change was prepared.
@@ -185,7 +234,9 @@ export class TunPiece extends PieceBase implements Piece {
       return;
     }
     this.#io!.adopt(device.channel, this.#batch!.number);
+    if (device.watch >= 0) this.#io!.adopt(device.watch, this.#batch!.number);
     this.#device = device;
+    device.isHeldDown = false;
     predecessor.#device = undefined;
     // All other differences are settled by `join`, which brings what neighbours offer.
     const { linkLocal } = this.#settings;
@@ -216,8 +267,8 @@ export class TunPiece extends PieceBase implements Piece {
   #configure(): void {
     const device = this.#device;
     if (device === undefined) return;
-    for (const { what, error } of device.apply(this.#wanted()))
-      this.#context.log('warn', `${device.name}: ${what} as a neighbour offers: ${reasonOf(error)}`);
+    const replaceable = this.#isCommitted ? this.#leavingDevices() : undefined;
+    this.#watch.configure(device, this.#wanted(), replaceable);
   }
 
   #wanted(): LinkProperties {
@@ -275,7 +326,13 @@ export class TunPiece extends PieceBase implements Piece {
     this.#context.count(reason, 1);
   }
 
-  #onBatch(count: number): void {
+  #onBatch(channel: number, count: number): void {
+    const device = this.#device;
+    if (device !== undefined && channel === device.watch) {
+      if (count < 0) device.unwatch();
+      else if ((count & CHANGED_OWN) !== 0 || device.hasRefusals) this.#watch.soon();
+      return;
+    }
     if (count < 0) {
       this.#onRemoved(count);
       return;
@@ -304,6 +361,7 @@ export class TunPiece extends PieceBase implements Piece {
 
   #onRemoved(error: number): void {
     this.#reportRemoved(error);
+    this.#watch.stop();
     this.#device?.closeRemoved();
     this.#device = undefined;
   }
@@ -318,6 +376,8 @@ export class TunPiece extends PieceBase implements Piece {
   }
 
   close(): void {
+    this.#watch.stop();
+    this.#leaving = [];
     if (this.#predecessor !== undefined) {
       // The change failed: the device stays with the predecessor, as it was.
       this.#predecessor.#successor = undefined;
@@ -342,3 +402,7 @@ function isThere(io: FunnelIo, device: string, { netlink }: NamespaceSockets): b
 
 /** The time that a neighbour needs to ask for an address again and to get it. */
 const GRACE_MS = 10_000;
+/** A request of addon/namespace-protocol.h, and what it makes. */
+const SOCKET = 2;
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;

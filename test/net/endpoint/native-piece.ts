@@ -7,7 +7,7 @@ import { builtHost } from './built-host.ts';
 
 /**
  * One native piece in a process of its own in a namespace, driven from the test by lines of text: `offer`,
- * `leave`, `send`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
+ * `leave`, `replace`, `send`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
  */
 export class NativePieceProcess {
   readonly running: Running;
@@ -61,7 +61,8 @@ const frames = new Frames({ smallRows: 512, largeRows: 16 });
 const protocols = new Protocols();
 const inbox = new Inbox();
 const isEcho = JSON.parse(settings).some(([key]) => key === 'echo');
-const piece = nativePieces.get(name).make(context, frames, protocols, JSON.parse(settings).filter(([key]) => key !== 'echo'));
+const make = (given) => nativePieces.get(name).make(context, frames, protocols, given.filter(([key]) => key !== 'echo'));
+let piece = make(JSON.parse(settings));
 const hex = (row) => Buffer.from(frames.bytes.slice(frames.start[row], frames.start[row] + frames.length[row])).toString('hex');
 
 context.onArrived = () => {
@@ -111,6 +112,24 @@ console.log('ready', piece.device ?? (piece.ports ?? []).join());
 
 const calls = {
   offer: (properties) => join(properties),
+  // As a change does: the next piece starts beside this one, and takes its place.
+  replace: (given) => {
+    const next = make(given);
+    next.succeed([piece]);
+    try {
+      const problems = next.start(performance.now());
+      if (problems.length > 0) return 'problem ' + JSON.stringify(problems);
+    } catch (error) {
+      next.close();
+      return 'refused ' + error.code + ' ' + error.message;
+    }
+    next.takeOver();
+    const last = piece;
+    piece = next;
+    join([]);
+    last.close();
+    return 'replaced ' + (piece.device ?? (piece.ports ?? []).join());
+  },
   leave: () => { piece.leave(0, 0); piece.leave(0, 1); return 'left'; },
   send: (text, parts) => {
     const bytes = Buffer.from(text, 'hex');

@@ -1,0 +1,107 @@
+import type { PieceContext } from '../../piece/piece.ts';
+import { messageOf, systemCode } from '../endpoint-error.ts';
+import type { LinkProperties } from './link-properties.ts';
+import type { TunDevice } from './tun-device.ts';
+
+/**
+ * Keeps a device as it is wanted, beside other programs that change it too, and says so each time.
+ *
+ * - What another program removed is set again. Linux itself removes routes and IPv6 addresses of a device that
+ *   goes down and up.
+ * - Another program may take the device down. It stays down until somebody brings it up again.
+ * - Where another program removes the same again and again, the device is left alone for a minute.
+ */
+export class TunWatch {
+  readonly #context: PieceContext;
+  readonly #deviceNow: () => TunDevice | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** What was set again lately, and when, in milliseconds of this process. */
+  #repairs: { readonly what: string; readonly at: number }[] = [];
+  /** Until then the device is left alone, because another program does not let it be. */
+  #calmUntil = 0;
+  readonly #settle = (): void => {
+    this.#timer = undefined;
+    const device = this.#deviceNow();
+    if (device !== undefined) this.#compare(device);
+  };
+
+  constructor(context: PieceContext, deviceNow: () => TunDevice | undefined) {
+    this.#context = context;
+    this.#deviceNow = deviceNow;
+  }
+
+  /** Looks at the device when no more changes follow closely. It does not keep the process alive. */
+  soon(): void {
+    this.#timer ??= setTimeout(this.#settle, SETTLE_MS).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Brings the device to what is wanted from now on. @param replaceable as in `TunLink.reconcile` */
+  configure(device: TunDevice, wanted: LinkProperties, replaceable?: ReadonlySet<number>): void {
+    try {
+      for (const { what, reason } of device.apply(wanted, replaceable))
+        this.#context.log('warn', `${device.name}: ${what} as a neighbour offers: ${reason}`);
+    } catch (error) {
+      // ENODEV: somebody removed the device, which its channel reports.
+      if (systemCode(error) !== 'ENODEV') throw error;
+    }
+  }
+
+  #compare(device: TunDevice): void {
+    try {
+      const { wanted } = device;
+      if (wanted === undefined || this.#isLeftDown(device, wanted)) return;
+      const differences = device.differences();
+      if (differences.length === 0 && !device.hasRefusals) return;
+      if (differences.length > 0 && !this.#mayRepair(device, differences.join(', '))) return;
+      for (const { what, reason } of device.apply(wanted))
+        this.#context.log('warn', `${device.name}: ${what}: ${reason}`);
+      if (differences.length === 0) return;
+      this.#context.log(
+        'warn',
+        `${device.name}: another program changed the device; set again: ${differences.join(', ')}`,
+      );
+    } catch (error) {
+      if (systemCode(error) === 'ENODEV') return;
+      this.#context.log('warn', `${device.name}: what is set on it cannot be read: ${messageOf(error)}`);
+    }
+  }
+
+  #isLeftDown(device: TunDevice, wanted: LinkProperties): boolean {
+    const isDown = wanted.isUp && !device.isUp;
+    if (isDown && !device.isHeldDown)
+      this.#context.log(
+        'warn',
+        `${device.name}: another program took the device down, and it stays so until somebody brings it up: ip link set ${device.name} up`,
+      );
+    device.isHeldDown = isDown;
+    return isDown;
+  }
+
+  /** Counts how often the same is set again, so that two programs do not undo each other for ever. */
+  #mayRepair(device: TunDevice, what: string): boolean {
+    const now = performance.now();
+    if (now < this.#calmUntil) return false;
+    this.#repairs = this.#repairs.filter(({ at }) => at >= now - CALM_MS);
+    this.#repairs.push({ what, at: now });
+    if (this.#repairs.filter((each) => each.what === what).length <= MOST_REPAIRS) return true;
+    this.#calmUntil = now + CALM_MS;
+    this.#repairs = [];
+    this.#timer ??= setTimeout(this.#settle, CALM_MS).unref();
+    this.#context.log(
+      'error',
+      `${device.name}: another program undoes the same again and again, and the device is left as it is for ${CALM_MS / 1000} seconds: ${what}`,
+    );
+    return false;
+  }
+}
+
+/** Several changes in this time are looked at together. */
+const SETTLE_MS = 50;
+/** So often in {@link CALM_MS} milliseconds, the same is set again. */
+const MOST_REPAIRS = 10;
+const CALM_MS = 60_000;

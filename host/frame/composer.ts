@@ -47,10 +47,12 @@ const { CARRIER, FRAGMENT, LENGTH, PROBLEM_STRIDE, SIZE, TRUNCATED } = problemCo
 export class Composer {
   readonly #layouts: Layouts;
   readonly #routing: number;
+  readonly #ipv4: number;
 
   constructor(protocols: Protocols) {
     this.#layouts = Layouts.of(protocols);
     this.#routing = protocols.number('routing');
+    this.#ipv4 = protocols.number('ipv4');
   }
 
   /**
@@ -149,8 +151,8 @@ export class Composer {
 
   /**
    * The sum of the addresses in the header that carries part `part`, seen through transparent headers; or,
-   * negative, the kind of problem. With a routing header on its way, the destination is the last one (RFC
-   * 8200 §8.1).
+   * negative, the kind of problem. With a routing header or a source route on its way, the destination is the
+   * last one (RFC 8200 §8.1; RFC 791 §3.1 for IPv4).
    */
   #pseudoSum(frames: Frames, row: number, part: number): number {
     const { data } = this.#layouts;
@@ -171,6 +173,7 @@ export class Composer {
       )
         return -FRAGMENT;
       if (protocol === this.#routing) destination = finalDestination(bytes, address, words[at + 2]!);
+      else if (protocol === this.#ipv4) destination = sourceRouteEnd(bytes, address, words[at + 2]!);
       const sourceAt = data[layout + SOURCE_AT]!;
       if (sourceAt >= 0) {
         const length = data[layout + ADDRESS_BYTES]!;
@@ -198,6 +201,33 @@ function finalDestination(bytes: Uint8Array, address: number, length: number): n
   if (type === 0 || type === 2) return address + length - 16;
   return type === 4 ? address + 8 : -1;
 }
+
+/**
+ * The address of the last destination in a loose or strict source route of IPv4; -1 when there is none, or the
+ * packet has passed all of it (RFC 791 §3.1).
+ */
+function sourceRouteEnd(bytes: Uint8Array, address: number, length: number): number {
+  const end = address + length;
+  let at = address + 20;
+  while (at + 1 < end && bytes[at] !== END_OF_OPTIONS) {
+    if (bytes[at] === NO_OPERATION) {
+      at++;
+      continue;
+    }
+    const size = bytes[at + 1]!;
+    if (size < 2 || at + size > end) return -1;
+    if (bytes[at] === LOOSE_ROUTE || bytes[at] === STRICT_ROUTE)
+      return size >= 7 && bytes[at + 2]! + 3 <= size ? at + size - 4 : -1;
+    at += size;
+  }
+  return -1;
+}
+
+/** Options of IPv4 (RFC 791 §3.1). */
+const END_OF_OPTIONS = 0;
+const NO_OPERATION = 1;
+const LOOSE_ROUTE = 131;
+const STRICT_ROUTE = 137;
 
 /** The mark `unfinished` on a part of role header. */
 const UNFINISHED = 2 << 24;

@@ -1,7 +1,9 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 import type { ParseFunction } from './parse-function.ts';
+import { gre } from './parse-gre.ts';
 import { mimePart, multipart } from './parse-mime.ts';
-import { rtp } from './parse-rtp.ts';
+import { ppp } from './parse-ppp.ts';
+import { rtcp, rtp } from './parse-rtp.ts';
 import { sdp } from './parse-sdp.ts';
 import { sip } from './parse-sip.ts';
 import { snmp } from './parse-snmp.ts';
@@ -17,8 +19,11 @@ export function parseFunction(name: string): ParseFunction {
 }
 
 const functions: ReadonlyMap<string, ParseFunction> = new Map([
+  ['gre', gre],
   ['mime-part', mimePart],
   ['multipart', multipart],
+  ['ppp', ppp],
+  ['rtcp', rtcp],
   ['rtp', rtp],
   ['sdp', sdp],
   ['sip', sip],

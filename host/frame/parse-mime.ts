@@ -4,6 +4,7 @@ import {
   lineEnd,
   lowerCaseBytes,
   mediaTypeEnd,
+  skipSpace,
   startsWith,
   valueEnd,
 } from './header-fields.ts';
@@ -89,15 +90,16 @@ function isDelimiter(bytes: Uint8Array, line: number, to: number, boundary: numb
   return behind + 1 < to && bytes[behind] === DASH && bytes[behind + 1] === DASH;
 }
 
-/** The address of the value of a parameter, or -1. */
+/** The address of the value of a parameter, or -1. White space may surround `;` and `=` (RFC 3261 §25.1). */
 function parameter(bytes: Uint8Array, from: number, to: number, name: Uint8Array): number {
   let isQuoted = false;
   for (let at = from; at < to; at++) {
     if (bytes[at] === QUOTE) isQuoted = !isQuoted;
     if (isQuoted || bytes[at] !== SEMICOLON) continue;
-    let start = at + 1;
-    while (start < to && bytes[start]! <= SPACE) start++;
-    if (startsWith(bytes, start, to, name)) return start + name.length;
+    const start = skipSpace(bytes, at + 1, to);
+    if (!startsWith(bytes, start, to, name)) continue;
+    const equals = skipSpace(bytes, start + name.length, to);
+    if (equals < to && bytes[equals] === EQUALS) return skipSpace(bytes, equals + 1, to);
   }
   return -1;
 }
@@ -115,7 +117,7 @@ function valueLength(bytes: Uint8Array, from: number, to: number, isQuoted: bool
 /** In the Name Space `mime-entity`. */
 const PART = 0;
 const CONTENT_TYPE = lowerCaseBytes('content-type');
-const BOUNDARY = lowerCaseBytes('boundary=');
+const BOUNDARY = lowerCaseBytes('boundary');
 /** RFC 2046 §5.1.1. */
 const MOST_BOUNDARY = 70;
 const CR = 0x0d;
@@ -123,4 +125,5 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const DASH = 0x2d;
 const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
 const LETTER_C = 0x63;

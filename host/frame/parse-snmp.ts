@@ -13,10 +13,10 @@ export const snmp: ParseFunction = {
     if (inside < 0) return -inside;
     const end = inside + lengthOf(bytes, from);
     if (end > to) return LENGTH;
-    if (bytes[inside] !== INTEGER || bytes[inside + 1] !== 1) return SYNTAX;
-    const version = bytes[inside + 2]!;
-    if (version > 3 || version === 2) return VERSION;
-    let at = inside + 3;
+    let at = skip(bytes, inside, end, INTEGER);
+    if (at < 0) return -at;
+    const version = numberIn(bytes, contentsAt(bytes, inside, end), at);
+    if (version < 0 || version > 3 || version === 2) return VERSION;
     if (version === 3) {
       at = skip(bytes, at, end, SEQUENCE);
       if (at < 0) return -at;
@@ -46,9 +46,10 @@ function skip(bytes: Uint8Array, at: number, end: number, tag: number): number {
 function contentsAt(bytes: Uint8Array, at: number, end: number): number {
   if (at + 2 > end) return -TRUNCATED;
   const first = bytes[at + 1]!;
-  // 0x80 is a length that is not known, and more than four bytes are more than there can be.
+  // 0x80 is a length that is not known, and 0xff is reserved (X.690 §8.1.3.5). Any other form is permitted, also
+  // a longer one than needed (RFC 3417 §8).
+  if (first === 0x80 || first === 0xff) return -SYNTAX;
   const more = first < 0x80 ? 0 : first & 0x7f;
-  if (first === 0x80 || more > 4) return -SYNTAX;
   return at + 2 + more > end ? -TRUNCATED : at + 2 + more;
 }
 
@@ -57,10 +58,23 @@ function lengthOf(bytes: Uint8Array, at: number): number {
   const first = bytes[at + 1]!;
   if (first < 0x80) return first;
   let length = 0;
-  for (let i = 0; i < (first & 0x7f); i++) length = length * 256 + bytes[at + 2 + i]!;
+  // A length beyond any frame stays beyond it; more digits would only lose precision.
+  for (let i = 0; i < (first & 0x7f) && length < BEYOND; i++) length = length * 256 + bytes[at + 2 + i]!;
   return length;
 }
 
+/** The number in an INTEGER's contents; -1 where it is empty, negative, or of more than four digits. */
+function numberIn(bytes: Uint8Array, from: number, to: number): number {
+  let number = 0;
+  if (from >= to || bytes[from]! >= 0x80) return -1;
+  for (let at = from; at < to; at++) {
+    if (number >= 2 ** 24) return -1;
+    number = number * 256 + bytes[at]!;
+  }
+  return number;
+}
+
+const BEYOND = 2 ** 40;
 const INTEGER = 0x02;
 const OCTET_STRING = 0x04;
 const SEQUENCE = 0x30;

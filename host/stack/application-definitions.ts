@@ -23,11 +23,11 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
     identifiers: [200, 201, 202, 203, 204, 205, 206, 207].map((id) => ({ nameSpace: 'rtcp-packet', id })),
     header: {
       minimum: 4,
-      base: 4,
-      terms: [{ at: 2, bytes: 2, mask: 0xffff, shift: 0, unit: 4 }],
+      base: 0,
       version: { at: 0, mask: 0xc0, value: 0x80 },
       leaf: true,
-      item: { nameSpace: 'rtcp-packet', at: 1, bytes: 1 },
+      item: { nameSpace: 'rtcp-packet' },
+      parse: 'rtcp',
     },
   },
   {

@@ -1,5 +1,11 @@
 import { applicationDefinitions } from './application-definitions.ts';
-import type { GenericDefinition, LengthTerm, NameSpaceDefinition, ProtocolDefinition } from './definition.ts';
+import type {
+  GenericDefinition,
+  HeaderDefinition,
+  LengthTerm,
+  NameSpaceDefinition,
+  ProtocolDefinition,
+} from './definition.ts';
 import { sctpDefinitions } from './sctp-definitions.ts';
 
 /** The Name Spaces that come with the Funnel. */
@@ -21,6 +27,17 @@ export const nameSpaceDefinitions: readonly NameSpaceDefinition[] = [
   { name: 'uri-scheme', summary: 'schemes of URIs, RFC 3986 §3.1', bits: 0 },
 ];
 
+/** Hardware and protocol addresses, of the sender and of the target (RFC 826). */
+const addressResolution: HeaderDefinition = {
+  minimum: 8,
+  base: 8,
+  terms: [
+    { at: 4, mask: 0xff, shift: 0, unit: 2 },
+    { at: 5, mask: 0xff, shift: 0, unit: 2 },
+  ],
+  leaf: true,
+};
+
 /** The protocols that come with the Funnel. New ones go to the end, so that numbers stay what they were. */
 export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
@@ -36,31 +53,27 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
     identifiers: [
       { nameSpace: 'ethertype', id: 0x8100 },
       { nameSpace: 'ethertype', id: 0x88a8 },
+      // Bridges before IEEE 802.1ad.
+      { nameSpace: 'ethertype', id: 0x9100 },
     ],
     layer: 'link',
     header: { minimum: 4, base: 4, next: { nameSpace: 'ethertype', at: 2, bytes: 2 } },
   },
   {
     name: 'ppp',
-    summary: 'PPP with its protocol field of two bytes, without address and control (RFC 1661)',
-    identifiers: [{ nameSpace: 'pppoe-code', id: 0 }],
+    summary: 'PPP, with or without address and control, its protocol field compressed or not (RFC 1661)',
+    identifiers: [
+      { nameSpace: 'pppoe-code', id: 0 },
+      { nameSpace: 'ethertype', id: 0x880b },
+    ],
     layer: 'link',
-    header: { minimum: 2, base: 2, next: { nameSpace: 'ppp', at: 0, bytes: 2 } },
+    header: { minimum: 1, base: 0, next: { nameSpace: 'ppp', parsed: true }, parse: 'ppp' },
   },
   {
     name: 'arp',
     summary: 'Address resolution of IPv4 on Ethernet (RFC 826)',
     identifiers: [{ nameSpace: 'ethertype', id: 0x0806 }],
-    header: {
-      minimum: 8,
-      base: 8,
-      // Hardware and protocol addresses, of the sender and of the target.
-      terms: [
-        { at: 4, mask: 0xff, shift: 0, unit: 2 },
-        { at: 5, mask: 0xff, shift: 0, unit: 2 },
-      ],
-      leaf: true,
-    },
+    header: addressResolution,
   },
   {
     name: 'ipv4',
@@ -176,21 +189,14 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   },
   {
     name: 'gre',
-    summary: 'Generic Routing Encapsulation, with checksum, key and sequence number (RFC 2784, RFC 2890)',
+    summary: 'Generic Routing Encapsulation (RFC 2784, RFC 2890), and its version for PPTP (RFC 2637)',
     identifiers: [{ nameSpace: 'ip-protocol', id: 47 }],
     header: {
       minimum: 4,
-      base: 4,
-      // Checksum, key and sequence number, each 4 bytes when its flag is set.
-      terms: [
-        { at: 0, mask: 0x80, shift: 7, unit: 4 },
-        { at: 0, mask: 0x20, shift: 5, unit: 4 },
-        { at: 0, mask: 0x10, shift: 4, unit: 4 },
-      ],
-      // The routing of RFC 1701, and the other flags that RFC 2784 wants to be zero.
-      version: { at: 0, mask: 0x4f, value: 0 },
-      next: { nameSpace: 'ethertype', at: 2, bytes: 2 },
+      base: 0,
+      next: { nameSpace: 'ethertype', parsed: true },
       checksum: { at: 4, kind: 'contents', when: { at: 0, mask: 0x80 } },
+      parse: 'gre',
     },
   },
   {
@@ -245,6 +251,19 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   },
   ...sctpDefinitions,
   ...applicationDefinitions,
+  {
+    name: 'rarp',
+    summary: 'Reverse address resolution (RFC 903)',
+    identifiers: [{ nameSpace: 'ethertype', id: 0x8035 }],
+    header: addressResolution,
+  },
+  {
+    name: 'bridged-ethernet',
+    summary: 'Transparent Ethernet bridging: a frame of Ethernet inside another protocol (RFC 7637 §3.2)',
+    identifiers: [{ nameSpace: 'ethertype', id: 0x6558 }],
+    layer: 'link',
+    header: { minimum: 14, base: 14, next: { nameSpace: 'ethertype', at: 12, bytes: 2 } },
+  },
 ];
 
 /** The Generic Carriers that come with the Funnel. */

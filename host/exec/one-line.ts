@@ -46,7 +46,12 @@ export async function oneLineConfiguration(
   const faults = faultSettings(options);
   if (faults !== undefined) chain.add('network', 'fault', faults, { inner: 'a', outer: 'b' });
   const { addresses = [] } = options;
-  chain.add('internet', 'uplink', addresses.length === 0 ? {} : { address: [...addresses] }, { inner: 'ip' });
+  const isRough = faults !== undefined || (options.through ?? []).length > 0;
+  const uplink = {
+    ...(addresses.length === 0 ? {} : { address: [...addresses] }),
+    ...(isRough ? { tcp: 'relayed' } : {}),
+  };
+  chain.add('internet', 'uplink', uplink, { inner: 'ip' });
   return { pieces: chain.pieces };
 }
 

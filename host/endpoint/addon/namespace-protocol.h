@@ -19,8 +19,8 @@ enum {
 enum request_kind {
   /* Opens a tun device. a: IFF_ flags; payload: its name. Reply: a descriptor, value: its index, text: its name. */
   REQUEST_TUN = 1,
-  /* Makes a socket. a: family, b: type, c: protocol; payload: nothing, or a use, an address and a port, each with a NUL: `bind`, or
-     `connect`, which is not waited for. Reply: a descriptor. */
+  /* Makes a socket. a: family, b: type, c: protocol; payload: nothing, or a use, an address and a port, each with a NUL: `bind`,
+     `bind-transparent` (IP_TRANSPARENT), or `connect`, which is not waited for. Reply: a descriptor. */
   REQUEST_SOCKET,
   /* Puts a read-only file of its own in place of another. payload: path, NUL, content. */
   REQUEST_FILE,

@@ -75,8 +75,14 @@ export class NetworkNamespace {
     return this.#ask('socket', REQUEST.socket, '', family, type, protocol).descriptor;
   }
 
-  /** A TCP or UDP socket inside, bound to an address and port there, or connected to one; that is not waited for. */
-  internetSocket(kind: 'tcp' | 'udp', use: 'bind' | 'connect', address: string, port: number): number {
+  /** A TCP or UDP socket inside, bound to an address and port there, or connected to one, which is not waited for.
+   * A transparent one also takes what is led to it with another destination. */
+  internetSocket(
+    kind: 'tcp' | 'udp',
+    use: 'bind' | 'bind-transparent' | 'connect',
+    address: string,
+    port: number,
+  ): number {
     const family = address.includes(':') ? AF_INET6 : AF_INET;
     const payload = `${use}\0${address}\0${port}\0`;
     const what = `${use} ${address} port ${port}`;

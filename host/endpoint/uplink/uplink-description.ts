@@ -91,5 +91,13 @@ export const uplinkSettings: readonly Setting[] = [
     kind: 'address',
     repeated: true,
   },
+  {
+    name: 'tcp',
+    summary:
+      'direct; or relayed, where a puzzle loses, delays or limits packets, so that TCP copes with that as it should',
+    kind: 'text',
+    repeated: false,
+    default: 'direct',
+  },
   { name: 'mtu', summary: 'Largest packet in bytes', kind: 'number', repeated: false, default: '1500' },
 ];

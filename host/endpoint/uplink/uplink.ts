@@ -23,6 +23,7 @@ import {
   OUTER_DEVICE,
 } from './connector.ts';
 import { type DefaultRoutes, defaultRoutesOf } from './default-routes.ts';
+import { RELAY_ROUTES, relayRules, TcpRelay } from './tcp-relay.ts';
 import { uplinkDescription, uplinkSettings } from './uplink-description.ts';
 
 /**
@@ -46,6 +47,7 @@ export class UplinkPiece extends PieceBase implements Piece {
   #device: TunPiece | undefined;
   #connection: GuardedProcess | undefined;
   #relay: ResolverRelay | undefined;
+  #tcpRelay: TcpRelay | undefined;
   #routes: DefaultRoutes = { ipv4: false, ipv6: false };
 
   constructor(
@@ -84,6 +86,7 @@ export class UplinkPiece extends PieceBase implements Piece {
       namespace.setVariable('net/ipv6/conf/all/forwarding', '1');
       this.#masquerade(namespace);
       this.#connect(connector, namespace);
+      if (this.#settings.isRelayed) this.#relayTcp(namespace);
       this.#relay = ResolverRelay.open(namespace, UPLINK_RESOLVER);
     } catch (error) {
       this.close();
@@ -93,12 +96,25 @@ export class UplinkPiece extends PieceBase implements Piece {
   }
 
   #masquerade(namespace: NetworkNamespace): void {
-    const { status, output } = namespace.runTool(['nft', '-f', '-'], RULES);
+    const { status, output } = namespace.runTool(['nft', '-f', '-'], rules(this.#settings.isRelayed));
     if (status !== 0)
       throw new EndpointError(
         'FT_UPLINK',
         `piece ${this.#context.name}: nft cannot masquerade here (status ${status}): ${output.trim()}. The kernel needs nf_tables with NAT`,
       );
+  }
+
+  #relayTcp(namespace: NetworkNamespace): void {
+    for (const family of ['-4', '-6']) {
+      const { status, output } = namespace.runTool(['ip', family, '-batch', '-'], RELAY_ROUTES);
+      if (status === 0) continue;
+      throw new EndpointError(
+        'FT_UPLINK',
+        `piece ${this.#context.name}: ip cannot lead connections to a relay here (status ${status}): ${output.trim()}. Install iproute2, or choose tcp: direct`,
+        { setting: 'tcp' },
+      );
+    }
+    this.#tcpRelay = TcpRelay.open(namespace);
   }
 
   /** Starts what connects the namespace, and waits until it has, for a tenth of a second as a rule. */
@@ -124,8 +140,11 @@ export class UplinkPiece extends PieceBase implements Piece {
       for (;;) {
         const isRunning = connection.isRunning;
         this.#routes = defaultRoutesOf(namespace.pid, OUTER_DEVICE);
-        if (isRunning && (this.#routes.ipv4 || this.#routes.ipv6)) return;
-        if (!isRunning || performance.now() > end) {
+        const { ipv4, ipv6 } = this.#routes;
+        const isComplete = (ipv4 || !outside.ipv4) && (ipv6 || !outside.ipv6 || connector === 'slirp4netns');
+        const isLate = performance.now() > end;
+        if (isRunning && (isComplete || (isLate && (ipv4 || ipv6)))) return;
+        if (!isRunning || isLate) {
           const said = withoutNoise(readFileSync(log, 'utf8'));
           throw new EndpointError(
             'FT_UPLINK',
@@ -152,13 +171,12 @@ export class UplinkPiece extends PieceBase implements Piece {
     const { ipv4, ipv6 } = this.#routes;
     const { addresses } = this.#settings;
     const own = [
-      ...(addresses.some(isIpv4) ? [] : [NEIGHBOUR_IPV4]),
+      ...(ipv4 && addresses.some(isIpv4) ? [] : [NEIGHBOUR_IPV4]),
       ...(addresses.some((each) => !isIpv4(each)) || !ipv6 ? [] : [NEIGHBOUR_IPV6]),
     ];
     return [
       ...[...addresses, ...own].map((each) => ['address', each] as const),
-      // The resolver is reached also from an address elsewhere.
-      ['route', ipv4 ? '0.0.0.0/0' : RESOLVER_PREFIX],
+      ...(ipv4 ? [['route', '0.0.0.0/0'] as const] : []),
       ...(ipv6 ? [['route', '::/0'] as const] : []),
     ];
   }
@@ -173,6 +191,7 @@ export class UplinkPiece extends PieceBase implements Piece {
 
   close(): void {
     this.#relay?.close();
+    this.#tcpRelay?.close();
     this.#device?.close();
     this.#connection?.close();
     void this.#namespace?.close();
@@ -182,6 +201,7 @@ export class UplinkPiece extends PieceBase implements Piece {
 export interface UplinkSettings {
   readonly via: Connector | 'auto';
   readonly mtu: number;
+  readonly isRelayed: boolean;
   /** With their prefix lengths. */
   readonly addresses: readonly string[];
 }
@@ -194,6 +214,7 @@ export function readUplinkSettings(given: readonly (readonly [string, string])[]
   const reader = new SettingReader(uplinkSettings, given);
   const settings = {
     via: reader.choice('via', ['auto', ...CONNECTORS]),
+    isRelayed: reader.choice('tcp', ['direct', 'relayed']) === 'relayed',
     addresses: reader.prefixes('address').map(formatPrefix),
     mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? 1500,
   };
@@ -224,8 +245,9 @@ const INNER_DEVICE = 'puzzle';
  * What fits no connection is not for the namespace itself either: it would answer with a reset. The pasta of Debian 12 sends
  * such segments, without any flag.
  */
-const RULES = `
-table inet funnel {
+function rules(isRelayed: boolean): string {
+  return `
+table inet funnel {${isRelayed ? relayRules(INNER_DEVICE, { ipv4: RESOLVER_PREFIX, ipv6: 'fd66:756e:6e65:6c::/64' }) : ''}
   chain outgoing {
     type nat hook postrouting priority 100
     oifname "${OUTER_DEVICE}" masquerade
@@ -242,6 +264,7 @@ table inet funnel {
   }
 }
 `;
+}
 
 const PATIENCE_MS = 5000;
 const POLL_MS = 5;

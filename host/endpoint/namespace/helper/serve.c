@@ -84,6 +84,12 @@ static int use_socket(int fd, int family, const char *text, size_t size) {
   const socklen_t length = family == AF_INET6 ? sizeof six : sizeof four;
   const int on = 1;
   if (inet_pton(family, address, family == AF_INET6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1) return EINVAL;
+  if (!strcmp(text, "bind-transparent")) {
+    if (family == AF_INET6 ? setsockopt(fd, SOL_IPV6, IPV6_TRANSPARENT, &on, sizeof on)
+                           : setsockopt(fd, SOL_IP, IP_TRANSPARENT, &on, sizeof on))
+      return errno;
+    text = "bind";
+  }
   if (!strcmp(text, "bind")) {
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     return bind(fd, name, length) ? errno : 0;

@@ -58,10 +58,16 @@ export async function exec(
     const isAddressed = await untilAddressed(namespace.pid, patienceMs, () => isOver);
     if (!isAddressed && !isOver && patienceMs > 0)
       warn(`no address came in ${patienceMs / 1000} s; the command starts without a network`);
+    // The turn of the lane in which an address came sets its routes, too; this answer comes behind that turn.
+    await funnel.counters();
     if (isOver) return { signal: constants.signals.SIGTERM };
     start(namespace, command, leftovers);
     deliver = (signal) => namespace.signal(signal);
-    return await namespace.ended;
+    const end = await namespace.ended;
+    // What the command leaves is ended by the helper, or waited for; a signal now ends it at once.
+    deliver = () => void namespace.close();
+    await namespace.gone;
+    return end;
   } finally {
     forgetSignals();
     relay?.close();

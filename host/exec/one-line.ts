@@ -46,11 +46,7 @@ export async function oneLineConfiguration(
   const faults = faultSettings(options);
   if (faults !== undefined) chain.add('network', 'fault', faults, { inner: 'a', outer: 'b' });
   const { addresses = [] } = options;
-  const isRough = faults !== undefined || (options.through ?? []).length > 0;
-  const uplink = {
-    ...(addresses.length === 0 ? {} : { address: [...addresses] }),
-    ...(isRough ? { tcp: 'relayed' } : {}),
-  };
+  const uplink: Settings = addresses.length === 0 ? {} : { address: [...addresses] };
   chain.add('internet', 'uplink', uplink, { inner: 'ip' });
   return { pieces: chain.pieces };
 }

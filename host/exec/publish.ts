@@ -17,11 +17,8 @@ export interface PublishedPort {
 /** Reads `[ADDRESS:]OUTER[:INNER][/udp]`; without an address it is this machine's loopback, in both IP versions. */
 export function parsePublished(text: string): PublishedPort {
   const [, bracketed, plain, outer, inner = outer, protocol = 'tcp'] =
-    /^(?:\[([^\]]+)\]:|([0-9.]+):(?=\d+:|\d+(?:\/|$)))?(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(
-      text,
-    ) ?? [];
+    /^(?:\[([^\]]+)\]:|(\d+\.\d+\.\d+\.\d+):)?(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(text) ?? [];
   const address = bracketed ?? plain;
-  // `8080:80` is two ports, and no address: that has three dots.
   const isAddress = address === undefined || isIP(address) !== 0;
   const ports = [outer, inner].map(Number);
   if (isAddress && ports.every((port) => port >= 1 && port <= 65_535))
@@ -117,11 +114,11 @@ async function streams(
     client.on('error', () => client.destroy());
     const connection = connectInside(namespace, innerAddress(address), inner);
     if (connection === undefined) {
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     keep(connection);
-    connection.on('error', () => client.resetAndDestroy());
+    connection.on('error', () => client.destroy());
     client.on('close', () => connection.destroy());
     connection.on('close', () => client.destroy());
     client.pipe(connection);

@@ -5,6 +5,7 @@ export class FaultModel {
   readonly #settings: FaultSettings;
   readonly #random: () => number;
   #freeAt = 0;
+  #isBurst = false;
   #passed = 0;
   #order = 0;
   #due: { tag: number; at: number; order: number; copies: number; isReordered: boolean }[] = [];
@@ -18,7 +19,7 @@ export class FaultModel {
 
   /** A call at this time with these frames: the tags of those that go on, and the fate of those that end. */
   call(now: number, frames: readonly { tag: number; bytes: number }[]): { sent: number[]; ended: string[] } {
-    const { loss, duplicate, reorder, delay, jitter, rate, queue, gap, time } = this.#settings;
+    const { loss, burst, duplicate, reorder, delay, jitter, rate, queue, gap, time } = this.#settings;
     const sent: number[] = [];
     const ended: string[] = [];
     const emit = (tag: number, copies: number): void => {
@@ -56,7 +57,11 @@ export class FaultModel {
         number,
         number,
       ];
-      if (draws[0] < loss * 2 ** 32) {
+      // Two states: in one every frame is lost, in the other none.
+      const leave = 1 / burst;
+      const enter = (leave * loss) / (1 - loss);
+      this.#isBurst = this.#isBurst ? draws[0] >= Math.round(leave * 2 ** 32) : draws[0] < enter * 2 ** 32;
+      if (burst > 0 ? this.#isBurst : draws[0] < loss * 2 ** 32) {
         ended.push('lost');
         continue;
       }
@@ -88,6 +93,8 @@ export class FaultModel {
 
 export interface FaultSettings {
   readonly loss: number;
+  /** 0 for none. */
+  readonly burst: number;
   readonly duplicate: number;
   readonly reorder: number;
   /** Milliseconds. */

@@ -131,6 +131,11 @@ export class NetworkNamespace {
     if (!this.#isClosed) this.#io.askNamespace(this.sockets.namespace, REQUEST.signal, number, 0, 0, '');
   }
 
+  /** Fulfilled when the command has ended, and what it left, and the helper. */
+  get gone(): Promise<void> {
+    return this.#exit;
+  }
+
   /** Ends all that runs inside. Fulfilled when it has ended. */
   async close(): Promise<void> {
     if (!this.#isClosed) {

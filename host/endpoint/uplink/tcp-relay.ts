@@ -9,9 +9,10 @@ import type { NetworkNamespace } from '../namespace/network-namespace.ts';
  * pasta and slirp4netns do not expect losses on the way to a neighbour: on a puzzle that loses, delays or limits, they send
  * again far too much (a limit of 20 Mbit/s let 3 Mbit/s through). And the pasta of Debian 12 lets a connection hang that is
  * refused. With this, it is Linux's own TCP that meets the puzzle, and the network. The price: a neighbour is connected before
- * its destination is, so that one which refuses is seen as a reset.
+ * its destination is, so that one which refuses is seen as one that closes at once. (A reset would
+ * say more; but in Node 20.20 a thread that resets connections and ends soon after may spin for ever.)
  *
- * What leads to this machine itself is reset: its services are for its own programs.
+ * What leads to this machine itself is closed, too: its services are for its own programs.
  */
 export class TcpRelay {
   readonly #servers: Server[] = [];
@@ -39,7 +40,7 @@ export class TcpRelay {
     const { localAddress, localPort } = client;
     client.on('error', () => client.destroy());
     if (localAddress === undefined || localPort === undefined || isOwn(localAddress)) {
-      client.resetAndDestroy();
+      client.destroy();
       return;
     }
     const onward = connect({ host: localAddress, port: localPort, allowHalfOpen: true, noDelay: true });
@@ -48,7 +49,7 @@ export class TcpRelay {
       [onward, client],
     ] as const) {
       this.#sockets.add(one);
-      one.on('error', () => other.resetAndDestroy());
+      one.on('error', () => other.destroy());
       one.on('close', () => {
         this.#sockets.delete(one);
         other.destroy();

@@ -94,10 +94,10 @@ export const uplinkSettings: readonly Setting[] = [
   {
     name: 'tcp',
     summary:
-      'direct; or relayed, where a puzzle loses, delays or limits packets, so that TCP copes with that as it should',
+      "relayed: TCP ends here, by Linux's own, and goes on outside, so that it copes with a puzzle that loses or delays; or direct: the program connects it",
     kind: 'text',
     repeated: false,
-    default: 'direct',
+    default: 'relayed',
   },
   { name: 'mtu', summary: 'Largest packet in bytes', kind: 'number', repeated: false, default: '1500' },
 ];

@@ -214,7 +214,7 @@ export function readUplinkSettings(given: readonly (readonly [string, string])[]
   const reader = new SettingReader(uplinkSettings, given);
   const settings = {
     via: reader.choice('via', ['auto', ...CONNECTORS]),
-    isRelayed: reader.choice('tcp', ['direct', 'relayed']) === 'relayed',
+    isRelayed: reader.choice('tcp', ['relayed', 'direct']) === 'relayed',
     addresses: reader.prefixes('address').map(formatPrefix),
     mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? 1500,
   };

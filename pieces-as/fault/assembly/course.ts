@@ -23,6 +23,10 @@ export class Course {
   private chance: Chance = new Chance();
   /** Probabilities, as fractions of 2³². */
   private loss: u64 = 0;
+  /** With bursts, how probably one begins and ends with the next frame; without, `leave` is 0. */
+  private enter: u64 = 0;
+  private leave: u64 = 0;
+  private isBurst: bool = false;
   private duplicate: u64 = 0;
   private corrupt: u64 = 0;
   private reorder: u64 = 0;
@@ -41,6 +45,7 @@ export class Course {
 
   static describe(d: Description): void {
     both(d, 'loss', Kind.Text, 'How probably a frame is lost, such as 0.01 or 1%.');
+    both(d, 'burst', Kind.Number, 'How many frames are lost in a row on average; 0 is each by itself.');
     both(d, 'duplicate', Kind.Text, 'How probably it goes on twice.');
     both(d, 'corrupt', Kind.Text, 'How probably one bit of what it carries is turned.');
     both(d, 'reorder', Kind.Text, 'How probably it is overtaken by those behind it.');
@@ -56,6 +61,7 @@ export class Course {
   read(settings: Settings, direction: string, seed: u32): void {
     this.chance.begin(seed);
     this.loss = probability(settings, named(settings, 'loss', direction));
+    this.readBurst(settings, named(settings, 'burst', direction));
     this.duplicate = probability(settings, named(settings, 'duplicate', direction));
     this.corrupt = probability(settings, named(settings, 'corrupt', direction));
     this.reorder = probability(settings, named(settings, 'reorder', direction));
@@ -67,6 +73,22 @@ export class Course {
     this.queueMs = settings.duration('queue');
   }
 
+  /**
+   * A burst ends with a frame as probably as its mean length says, and begins so that the share of lost frames is
+   * that of `loss`: with this chain of two states (Gilbert 1960), loss = enter / (enter + leave).
+   */
+  private readBurst(settings: Settings, name: string): void {
+    const length = <f64>settings.number(name, 0, 1_000_000);
+    this.leave = length > 0 ? <u64>Math.round(4294967296.0 / length) : 0;
+    if (this.leave == 0 || this.loss == 0) return;
+    const share = <f64>this.loss / 4294967296.0;
+    if (share < 1 && share / (1 - share) <= length) {
+      this.enter = <u64>Math.round((<f64>this.leave * share) / (1 - share));
+    } else if (!settings.problemSettings.includes(name)) {
+      settings.problem(name, 'is too short: between bursts at least one frame passes, so that fewer are lost than loss says');
+    }
+  }
+
   start(most: i32): void {
     this.overtaken = new Overtaken(most);
   }
@@ -74,6 +96,7 @@ export class Course {
   state(state: State): void {
     this.chance.state(state);
     this.freeAt = state.instant(this.freeAt);
+    this.isBurst = state.u32(this.isBurst ? 1 : 0) != 0;
   }
 
   get corrupts(): bool {
@@ -102,7 +125,9 @@ export class Course {
    * Draws what becomes of the next frame. Always six numbers, so that one fault does not change the others.
    */
   draw(): void {
-    this.isLost = <u64>this.chance.next() < this.loss;
+    const drawn = <u64>this.chance.next();
+    if (this.leave == 0) this.isLost = drawn < this.loss;
+    else this.isLost = this.isBurst = this.isBurst ? drawn >= this.leave : drawn < this.enter;
     this.isDuplicated = <u64>this.chance.next() < this.duplicate;
     this.isCorrupted = <u64>this.chance.next() < this.corrupt;
     this.place = this.chance.next();

@@ -23,9 +23,10 @@
  *   stack          the stack of the frames; default ip
  *   seed           0 to 4294967295; default 1
  *
- *   Each of the next seven holds for both directions. With -a-to-b or -b-to-a behind its name it holds for
+ *   Each of the next eight holds for both directions. With -a-to-b or -b-to-a behind its name it holds for
  *   that direction:
  *   loss           probability that a frame is lost, such as 0.01 or 1%; default 0
+ *   burst          frames that are lost in a row, on average; default 0: chance decides on each by itself
  *   duplicate      probability that a frame goes on twice; default 0
  *   corrupt        probability that one bit of the payload is flipped; default 0
  *   reorder        probability that later frames overtake a frame; default 0
@@ -57,8 +58,7 @@
  *
  * WHAT IT DOES NOT DO
  *   It does not corrupt parsed headers, because the host has acted on them already. A checksum that the host
- *   has yet to fill in does not reveal a corruption. Frames with different delays overtake each other. Losses
- *   do not come in bursts. Held frames do not survive a replacement of the instance; the random sequences do.
+ *   has yet to fill in does not reveal a corruption. Frames with different delays overtake each other. Held frames do not survive a replacement of the instance; the random sequences do.
  *
  * SPECIFICATION
  *   None.
@@ -100,7 +100,7 @@ class Fault extends Piece {
   private inFragments: InFragments = new InFragments();
 
   describe(d: Description, settings: Settings): void {
-    d.piece('fault', '0.1.0', 'Loses, delays, duplicates, reorders and corrupts frames, by a seed.');
+    d.piece('fault', '0.2.0', 'Loses, delays, duplicates, reorders and corrupts frames, by a seed.');
     d.setting('stack', Kind.Text, 'What passes, as a protocol stack.', 'ip');
     d.setting('seed', Kind.Number, 'Where the sequence of chance begins.', '1');
     Course.describe(d);

@@ -7,12 +7,15 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { SOON_MS = 20 };
 
 struct message {
   union {
@@ -95,7 +98,14 @@ static int use_socket(int fd, int family, const char *text, size_t size) {
     return bind(fd, name, length) ? errno : 0;
   }
   if (strcmp(text, "connect")) return EINVAL;
-  return connect(fd, name, length) && errno != EINPROGRESS ? errno : 0;
+  if (!connect(fd, name, length)) return 0;
+  if (errno != EINPROGRESS) return errno;
+  /* The loopback refuses at once, but tells it a moment later; a listener whose queue is full is not waited for. */
+  struct pollfd soon = {.fd = fd, .events = POLLOUT};
+  int error = 0;
+  socklen_t size_of_error = sizeof error;
+  if (poll(&soon, 1, SOON_MS) > 0) getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size_of_error);
+  return error;
 }
 
 static void open_socket(const struct request_head *head, const char *payload, size_t size) {

@@ -94,9 +94,7 @@ describe('GRE (RFC 2784, RFC 2890, RFC 2637)', () => {
 
   it('gets the payload length of version 1 from the composer, and a checksum of version 0', () => {
     expect(composed('3001 880b ffff 0007 00000001', '0021 45')).toBe('3001880b0003000700000001002145');
-      '3001880b000300070000000100214500'.slice(0, 30),
-    );
-    // 8000 + 0800 + 0102 + 0304 = 8c06 -> 73f9
+    // 8000 + 0800 + 0102 + 0304 = 8c06, and its complement is 73f9.
     expect(composed('8000 0800 0000 0000', '0102 0304')).toBe('8000080073f9000001020304');
   });
 

@@ -12,6 +12,7 @@ import { Ledger, ledgerBytes, MAX_HELD } from '../piece/ledger.ts';
 import type { Outbox } from '../piece/outbox.ts';
 import type { LogLevel, Piece, PieceContext } from '../piece/piece.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
+import { MAX_PROPERTIES_TEXT, propertySize } from './component/guest-text.ts';
 import { FrameKernel } from './crossing/frame-kernel.ts';
 import { GuestWords } from './crossing/guest-words.ts';
 import { KernelLowering } from './crossing/kernel-lowering.ts';
@@ -110,7 +111,7 @@ export class ComponentPiece implements Piece {
 
   leave(edge: number, shape: number): void {
     this.#shut(edge, shape);
-    this.#offers.delete(edge);
+    this.#forgetOffers(edge);
     this.#guest.leave(edge, shape);
   }
 
@@ -175,6 +176,7 @@ export class ComponentPiece implements Piece {
     for (const key of this.#listened) this.#outlets.delete(key >>> 16, key & 0xffff);
     this.#listened.clear();
     this.#offers.clear();
+    this.#offeredSize = 0;
     const lost = this.#ledger.closeAll((row) => this.#frames.release(row));
     if (lost > 0) this.#context.counters.add('fault', lost);
   }
@@ -279,11 +281,12 @@ export class ComponentPiece implements Piece {
   }
 
   #offer(edge: number, property: Property, present: boolean): void {
-    const offers = this.#offers.get(edge) ?? new Set();
+    const offers = this.#offers.get(edge) ?? new Map<string, number>();
     const { tag } = property.value;
     const key = `${tag} ${property.name} ${tag === 'yes' ? '' : property.value.val}`;
+    const size = propertySize(property);
     if (!present) {
-      offers.delete(key);
+      if (offers.delete(key)) this.#offeredSize -= size;
     } else if (this.#described[edge] === undefined) {
       this.#say('warn', `offers ${property.name} on Edge ${edge}, where it is not joined`);
       return;
@@ -294,18 +297,31 @@ export class ComponentPiece implements Piece {
     } else if (offers.size >= MAX_OFFERS && !offers.has(key)) {
       this.#say('warn', `offers more than ${MAX_OFFERS} properties on an Edge; ${property.name} is left out`);
       return;
+    } else if (!offers.has(key) && this.#offeredSize + size > MAX_PROPERTIES_TEXT) {
+      this.#say(
+        'warn',
+        `offers properties of more than ${MAX_PROPERTIES_TEXT} characters; ${property.name} is left out`,
+      );
+      return;
     } else {
-      offers.add(key);
+      if (!offers.has(key)) this.#offeredSize += size;
+      offers.set(key, size);
     }
     this.#offers.set(edge, offers);
     this.#context.offer(edge, property, present);
   }
 
+  #forgetOffers(edge: number): void {
+    for (const size of this.#offers.get(edge)?.values() ?? []) this.#offeredSize -= size;
+    this.#offers.delete(edge);
+  }
+
   readonly #described: number[] = [];
   /** Shapes that `listen` added, by Edge and Shape. */
   readonly #listened = new Set<number>();
-  /** The offers of the piece, by Edge. */
-  readonly #offers = new Map<number, Set<string>>();
+  /** The offers of the piece, by Edge, with their sizes. */
+  readonly #offers = new Map<number, Map<string, number>>();
+  #offeredSize = 0;
 
   #imports(): HostImports {
     const context = this.#context;

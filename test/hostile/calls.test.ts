@@ -280,6 +280,25 @@ describe('a piece that calls the host', () => {
     for (let n = 0; n < 20; n++) scene.round();
     expect(scene.faults()).toEqual([]);
     expect(scene.ends.bottom!.joinings.at(-1)!.properties.length).toBeLessThanOrEqual(64);
+    scene.close();
+    // The largest texts: all of them together are bounded.
+    const large = many
+      .replaceAll('const 800)', 'const 524288)')
+      .replace('const 801)', 'const 524289)')
+      .replace('(i64.const 524288) (i32.const 2)', '(i64.const 524288) (i32.const 1024)');
+    scene = await HostileScene.with(
+      await hostilePiece(whenFramesCome(large), {
+        imports: ['offer'],
+        fields: `${FIELDS} (data (i32.const 524288) "${'x'.repeat(1024)}") (global $n (mut i32) (i32.const 0))`,
+      }),
+    );
+    scene.round();
+    expect(scene.faults()).toEqual([]);
+    const { properties } = scene.ends.bottom!.joinings.at(-1)!;
+    expect([properties.length, scene.logs.at(-1)?.message]).toEqual([
+      63,
+      'offers properties of more than 65536 characters; ipv is left out',
+    ]);
   });
 
   it('logs without end: most of it is dropped, and that is said', async () => {

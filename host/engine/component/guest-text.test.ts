@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_TEXT_LENGTH, shownProblem, shownText } from './guest-text.ts';
+import {
+  MAX_PROPERTIES_TEXT,
+  MAX_TEXT_LENGTH,
+  shownDescription,
+  shownProblem,
+  shownText,
+} from './guest-text.ts';
 
 describe('text of a guest', () => {
   it('is left alone where it is harmless', () => {
@@ -22,6 +28,54 @@ describe('text of a guest', () => {
     expect(shownText('x'.repeat(5000))).toHaveLength(MAX_TEXT_LENGTH + 1);
     // A pair that is cut in two leaves no half of it.
     expect(shownText('🎉'.repeat(10), 3)).toBe('🎉\\u{d83c}…');
+  });
+
+  it('that goes into the memory of neighbours is limited in a description as it is in an offer', () => {
+    const described = (texts: readonly string[], keeps: readonly string[] = []) => ({
+      name: 'a',
+      version: '1',
+      summary: '',
+      protocols: [],
+      edges: texts.map((text, n) => ({
+        name: `e${n}`,
+        optional: false,
+        repeated: false,
+        shapes: [
+          {
+            stack: 'ip',
+            direction: 'up' as const,
+            reach: 'headers' as const,
+            properties: [
+              {
+                wish: 'available' as const,
+                property: { name: 'address', value: { tag: 'text' as const, val: text } },
+              },
+            ],
+          },
+        ],
+      })),
+      curves: [
+        { fromEdge: 0, fromShape: 0, toEdge: 0, toShape: 0, opaque: false, overhead: 0, keeps: [...keeps] },
+      ],
+      settings: [],
+      reasons: [],
+    });
+    const codeOf = (texts: readonly string[], keeps?: readonly string[]) => {
+      try {
+        return shownDescription(described(texts, keeps)).edges.length;
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    };
+    const long = 'x'.repeat(1024);
+    const most = Math.floor(MAX_PROPERTIES_TEXT / (long.length + 'address'.length));
+    expect(codeOf([long])).toBe(1);
+    expect(codeOf(Array(most).fill(long))).toBe(most);
+    expect(codeOf(Array(most + 1).fill(long))).toBe('FT_FAULT_RESULT');
+    expect(codeOf([`${long}x`])).toBe('FT_FAULT_RESULT');
+    expect(codeOf(['fe80::1\n'])).toBe('FT_FAULT_RESULT');
+    expect(codeOf([''], ['x'.repeat(64)])).toBe(1);
+    expect(codeOf([''], ['x'.repeat(65)])).toBe('FT_FAULT_RESULT');
   });
 
   it('of a problem is shown in both fields', () => {

@@ -3,11 +3,10 @@ import {
   type GuestMemory,
   type HostCalls,
   hostFunctions,
-  type Property,
 } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 import { type HostFunctionName, hostFunctionNamed } from '../component/grants.ts';
-import { shownText } from '../component/guest-text.ts';
+import { checkedProperty, shownText } from '../component/guest-text.ts';
 import type { EngineItem, FuelCounter } from '../wasm/webassembly-engine.ts';
 import type { CallState } from './call-state.ts';
 import type { HostImports } from './guest.ts';
@@ -98,25 +97,8 @@ function calls(host: HostImports): HostCalls {
     utc: () => host.utc(),
     listen: (edge, like, stack) => host.listen(edge, like, stack),
     unlisten: (edge, shape) => host.unlisten(edge, shape),
-    // The host writes offers into the memory of neighbours, so their size is limited.
-    offer: (edge, property, present) => host.offer(edge, shortProperty(property), present),
+    offer: (edge, property, present) => host.offer(edge, checkedProperty(property, 'offers'), present),
   };
-}
-
-/** Characters of a property's name, and of its text: an address with its prefix, a name, an identity. */
-const MAX_PROPERTY_NAME = 64;
-const MAX_PROPERTY_TEXT = 1024;
-
-function shortProperty(property: Property): Property {
-  const { name, value } = property;
-  const text = value.tag === 'text' ? value.val : '';
-  // People read both, and so do neighbours, which may log them.
-  if (shownText(name, MAX_PROPERTY_NAME) === name && shownText(text, MAX_PROPERTY_TEXT) === text)
-    return property;
-  throw new PieceFault(
-    'FT_FAULT_RESULT',
-    `the piece offers a property with a name of more than ${MAX_PROPERTY_NAME} characters, or a text of more than ${MAX_PROPERTY_TEXT}, or with control characters in them`,
-  );
 }
 
 function outOfFuel(name: HostFunctionName): PieceFault {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Piece as Description } from '../../../abi/host/contract.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { stackText } from '../../stack/testing/stack-arbitrary.ts';
 import { arrangeSlowly } from '../testing/arrange-model.ts';
@@ -217,6 +218,25 @@ describe('arrange', () => {
       })),
       curves: [{ ...curve, keeps: Array(64 + more).fill('nice') }],
     });
+    const wide = (count: number) => ({
+      ...one,
+      protocols: Array.from({ length: count / 8 }, (_, n) => [`p${n}`, undefined] as const),
+      edges: Array.from({ length: 16 }, (_, n) => ({
+        ...one.edges[0]!,
+        name: `e${n}`,
+        shapes: [{ ...one.edges[0]!.shapes[0]!, properties: Array(count / 16).fill(property) }],
+      })),
+    });
+    const sizes = (description: Description) =>
+      arrange(new Protocols(), [{ name: 'wide', description, edges: new Map() }], new Map()).mistakes.flatMap(
+        ({ code, message }) => (code === 'FT_DESCRIPTION_SIZE' ? [message.split(';')[0]] : []),
+      );
+    expect(sizes(wide(1024))).toEqual([]);
+    expect(sizes(wide(1040))).toEqual([
+      'it has 130 protocols, and can have 128',
+      'it has 1040 properties of all Shapes, and can have 1024',
+      'it has 65 properties of a Shape, and can have 64',
+    ]);
     const codes = (more: number) =>
       arranged([{ name: 'much', description: much(more), edges: new Map() }]).mistakes.flatMap(
         ({ code, message }) => (code === 'FT_DESCRIPTION_SIZE' ? [message.split(';')[0]] : []),

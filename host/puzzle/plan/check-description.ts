@@ -45,7 +45,7 @@ export function checkDescription(piece: string, description: Description): reado
 /** Returns which parts of a description are too many. Nothing else in such a description is checked. */
 export function excessiveParts(
   piece: string,
-  { name, version, edges, curves, settings, reasons }: Description,
+  { name, version, protocols, edges, curves, settings, reasons }: Description,
 ): readonly Mistake[] {
   const shapes = edges.flatMap((edge) => edge.shapes);
   const most = (lists: readonly (readonly unknown[])[]) =>
@@ -57,6 +57,12 @@ export function excessiveParts(
       ['Curves', curves.length, MAX_CURVES],
       ['settings', settings.length, MAX_SETTINGS],
       ['reasons', reasons.length, MAX_REASONS],
+      ['protocols', protocols.length, MAX_PROTOCOLS],
+      [
+        'properties of all Shapes',
+        shapes.reduce((sum, { properties }) => sum + properties.length, 0),
+        MAX_ALL_PROPERTIES,
+      ],
       ['properties of a Shape', most(shapes.map(({ properties }) => properties)), MAX_PROPERTIES],
       ['properties that a Curve keeps', most(curves.map(({ keeps }) => keeps)), MAX_PROPERTIES],
     ] as const
@@ -92,3 +98,7 @@ const MAX_SETTINGS = 256;
 /** Each reason has a counter, and a lane reports all its counters several times a second. */
 const MAX_REASONS = 256;
 const MAX_PROPERTIES = 64;
+/** Each goes into the memory of each neighbour. */
+const MAX_ALL_PROPERTIES = 1024;
+/** A lane numbers 1024 protocols that pieces bring, for all of them together. */
+const MAX_PROTOCOLS = 128;

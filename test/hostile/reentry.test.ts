@@ -33,6 +33,7 @@ const restless = (edge: number) =>
     fields: FIELDS,
     bodies: { listening: `${moveOn(edge)} ${SAY} (i32.const 1024)`, realloc: '(i32.const 8192)' },
   });
+const LISTEN = '(call $listen (i32.const 1) (i32.const 0) (i32.const 700) (i32.const 10) (i32.const 2048))';
 const SAY = '(call $log (i32.const 1) (i32.const 700) (i32.const 10))';
 
 describe('pieces that call the host, which calls others, which call the host', () => {
@@ -56,6 +57,57 @@ describe('pieces that call the host, which calls others, which call the host', (
     for (const name of ['one', 'two'])
       expect(scene.logs.filter(({ piece }) => piece === name).length).toBeGreaterThan(20);
   });
+
+  it.each([
+    ['log', SAY],
+    ['listen', LISTEN],
+    ['unlisten', '(call $unlisten (i32.const 1) (global.get $shape))'],
+    [
+      'offer',
+      '(call $offer (i32.const 1) (i32.const 700) (i32.const 4) (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 1))',
+    ],
+  ] as const)(
+    'call %s ever deeper down their stack: only they are out, before it ends in a neighbour',
+    async (name, call) => {
+      // Each call of the piece goes a bit deeper. The neighbour on its network does a little in `listening`, and
+      // traps later, when an end listens: it must be out then, and not before.
+      const deep = `(func $deep (param $n i32)
+      (if (local.get $n) (then (call $deep (i32.sub (local.get $n) (i32.const 1)))) (else ${call})))`;
+      const goes = `${name === 'unlisten' ? `${LISTEN} (global.set $shape (i32.load16_u (i32.const 2052)))` : ''}
+      (global.set $n (i32.add (global.get $n) (i32.const 300)))
+      (call $deep (global.get $n))
+      ${name === 'listen' ? '(call $unlisten (i32.const 1) (i32.load16_u (i32.const 2052)))' : ''}
+      ${outcomeText({})}`;
+      const traps = '(if (i32.eq (local.get 2) (i32.const 12)) (then unreachable)) (i32.const 1024)';
+      scene = await HostileScene.with(await hostilePiece(outcomeText({})), {
+        accomplices: {
+          one: {
+            bytes: await hostilePiece(whenFramesCome(goes), {
+              imports: ['log', 'listen', 'unlisten', 'offer'],
+              fields: `${FIELDS} ${deep}`,
+              bodies: { realloc: '(i32.const 8192)' },
+            }),
+            networks: ['n1', 'n2'],
+          },
+          two: {
+            bytes: await hostilePiece(outcomeText({}), { bodies: { listening: traps } }),
+            networks: ['n2', 'n3'],
+          },
+        },
+      });
+      for (let n = 0; n < 500 && scene.faults().length === 0; n++) scene.ends.n1!.bring(0, [...OWN_PACKET]);
+      const [fault] = scene.events;
+      expect(fault).toMatchObject({
+        piece: 'one',
+        code: 'FT_FAULT_TRAP',
+        message: expect.stringContaining(`left too little for "${name}" of the host`),
+      });
+      scene.ends.n3!.context.listen(0, 0, 'ipv6/udp/333');
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(scene.faults().slice(1)).toEqual(['two FT_FAULT_TRAP']);
+      scene.round();
+    },
+  );
 
   it('trap where another asks them: the other is refused, and they are out', async () => {
     const listen =

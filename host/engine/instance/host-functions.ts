@@ -10,6 +10,7 @@ import { checkedProperty, shownText } from '../component/guest-text.ts';
 import type { EngineItem, FuelCounter } from '../wasm/webassembly-engine.ts';
 import type { CallState } from './call-state.ts';
 import type { HostImports } from './guest.ts';
+import { demandStackRoom } from './stack-room.ts';
 
 /**
  * Returns a host function for core code. It checks the phase, charges fuel, and lifts its arguments from
@@ -32,8 +33,14 @@ export function hostFunction(
   const guarded = <T>(bytes: number, call: () => T): T => {
     try {
       state.checkImport(known);
+      if (CHANGING.has(known)) demandStackRoom(depth > 0);
       if (!fuel.take(PRICES[known] + Math.min(bytes, MAX_BYTES_CHARGED))) throw outOfFuel(known);
-      return call();
+      depth++;
+      try {
+        return call();
+      } finally {
+        depth--;
+      }
     } catch (error) {
       state.fault ??= faultOfCall(known, error);
       throw state.fault;
@@ -71,6 +78,12 @@ export function hostFunction(
         guarded((length >>> 0) + (high >>> 0), () => table.offer(edge, at, length, kind, low, high, present));
   }
 }
+
+/** Calls of the host inside of each other, by components of this thread. */
+let depth = 0;
+
+/** Those that change what others see, and may call them. */
+const CHANGING: ReadonlySet<HostFunctionName> = new Set(['log', 'listen', 'unlisten', 'offer']);
 
 /** Messages that one call may log. A piece that logs more repeats itself. */
 const MAX_MESSAGES = 16;
@@ -116,6 +129,12 @@ function faultOfCall(name: HostFunctionName, error: unknown): PieceFault {
       },
     );
   }
+  if (error instanceof RangeError && error.message.includes('call stack'))
+    return new PieceFault(
+      'FT_FAULT_TRAP',
+      `the piece used up its stack, and left too little for "${name}" of the host`,
+      { cause: error },
+    );
   const why = error instanceof Error ? error.message : String(error);
   return new PieceFault(
     'FT_FAULT_TRAP',

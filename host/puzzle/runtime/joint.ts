@@ -42,12 +42,18 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
         : this.#classifiers.peer;
   }
 
-  /** Gives frames of a stack to a Shape of an Edge from now on. Returns the tag for {@link remove}. */
+  /**
+   * Gives frames of a stack to a Shape of an Edge from now on. Returns the tag for {@link remove}.
+   *
+   * @throws FunnelError FT_PROTOCOL_FULL, and nothing has changed
+   */
   add(member: Member, shape: number, direction: Direction, stack: string): number {
-    const tag = this.#freeTags.pop() ?? this.receivers.length;
+    const tag = this.#freeTags.at(-1) ?? this.receivers.length;
+    // It throws where no protocol number is left, so nothing may have changed before.
+    this.#classifiers[direction].add(this.#stacks.parsed(stack), tag);
+    this.#freeTags.pop();
     this.receivers[tag] = { member, edgeShape: (member.edge | (shape << 16)) >>> 0, direction, stack };
     this.version++;
-    this.#classifiers[direction].add(this.#stacks.parsed(stack), tag);
     return tag;
   }
 

@@ -106,6 +106,17 @@ export class LaneState {
     }
   }
 
+  /** Calls others for a piece that waits for them inside a call, however that ends. */
+  insideListen<T>(seat: Seat, action: () => T): T {
+    const isNested = this.seatsInListen.has(seat);
+    this.seatsInListen.add(seat);
+    try {
+      return action();
+    } finally {
+      if (!isNested) this.seatsInListen.delete(seat);
+    }
+  }
+
   /** Runs the handling of a fault as soon as no piece waits inside `listen`: at once where none does. */
   deferFault(action: () => void): void {
     this.#faults.push(action);

@@ -34,24 +34,27 @@ export class ListenPropagation {
     direction: Direction,
     stack: string,
   ): readonly ListenTarget<JoinedEdge>[] | Problem {
-    const { seatsInListen, alongCurves } = this.#laneState;
-    const isNested = seatsInListen.has(listener.seat);
-    seatsInListen.add(listener.seat);
-    const opened: ListenTarget<JoinedEdge>[] = [];
-    try {
-      for (const target of alongCurves.listenTargets(listener, direction, stack)) {
-        const problem = this.#open(target.station, target.stack);
-        if (problem === undefined) {
+    return this.#laneState.insideListen(listener.seat, () => {
+      const opened: ListenTarget<JoinedEdge>[] = [];
+      let problem: Problem | undefined;
+      let isComplete = false;
+      try {
+        for (const target of this.#laneState.alongCurves.listenTargets(listener, direction, stack)) {
+          problem = this.#open(target.station, target.stack);
+          if (problem !== undefined) break;
           opened.push(target);
-          continue;
         }
-        for (const undone of opened) this.#release(undone);
-        return problem;
+        isComplete = problem === undefined;
+      } finally {
+        if (!isComplete) this.#releaseAll(opened);
       }
-    } finally {
-      if (!isNested) seatsInListen.delete(listener.seat);
-    }
-    return opened;
+      return problem ?? opened;
+    });
+  }
+
+  /** Closes what {@link request} has opened, for a Shape that does not listen after all. */
+  cancel(listener: JoinedEdge, opened: readonly ListenTarget<JoinedEdge>[]): void {
+    this.#laneState.insideListen(listener.seat, () => this.#releaseAll(opened));
   }
 
   /** Stores for which Shape the pieces of {@link request} were called. */
@@ -61,8 +64,22 @@ export class ListenPropagation {
 
   /** Releases what was opened for a Shape that listens no more. */
   withdraw(receiver: Receiver<JoinedEdge>): void {
-    for (const target of this.#targets.get(receiver) ?? []) this.#release(target);
+    const targets = this.#targets.get(receiver) ?? [];
     this.#targets.delete(receiver);
+    this.#releaseAll(targets);
+  }
+
+  /** Releases each of them, also where one throws; then the first error is thrown. */
+  #releaseAll(targets: readonly ListenTarget<JoinedEdge>[]): void {
+    const errors: unknown[] = [];
+    for (const target of targets) {
+      try {
+        this.#release(target);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   /**
@@ -134,9 +151,14 @@ export class ListenPropagation {
       this.#laneState.deferNotification(() => this.#openLate(member, stack));
       return undefined;
     }
-    const problem = this.#call(member, stack, true);
-    if (problem !== undefined) member.notified.delete(stack);
-    return problem;
+    let isOpen = false;
+    try {
+      const problem = this.#call(member, stack, true);
+      isOpen = problem === undefined;
+      return problem;
+    } finally {
+      if (!isOpen) member.notified.delete(stack);
+    }
   }
 
   #release({ station: member, stack }: ListenTarget<JoinedEdge>): void {

@@ -109,7 +109,14 @@ export class Services {
       return { message: `the piece listens on ${MAX_LISTENS} Shapes of this Edge already` };
     const opened = this.#listenPropagation.request(member, described.direction, stack);
     if ('message' in opened) return opened;
-    const tag = member.joint.add(member, shape, described.direction, stack);
+    let tag: number;
+    try {
+      tag = member.joint.add(member, shape, described.direction, stack);
+    } catch (error) {
+      this.#listenPropagation.cancel(member, opened);
+      if (error instanceof FunnelError) return { message: error.message };
+      throw error;
+    }
     this.#listenPropagation.record(member.joint.receivers[tag]!, opened);
     member.listens.set(shape, { stack, tag, like });
     member.directions[shape] = described.direction;
@@ -147,13 +154,11 @@ export class Services {
   /** Takes back what `listen` added. */
   unlisten(member: JoinedEdge, shape: number): void {
     if (!member.listens.has(shape)) return;
-    const { seatsInListen } = this.#laneState;
-    const isNested = seatsInListen.has(member.seat);
     // Its piece is usually inside a call, so the lane must not call it.
-    seatsInListen.add(member.seat);
-    const receiver = this.removeReceiver(member, shape);
-    if (receiver !== undefined) this.#listenPropagation.withdraw(receiver);
-    if (!isNested) seatsInListen.delete(member.seat);
+    this.#laneState.insideListen(member.seat, () => {
+      const receiver = this.removeReceiver(member, shape);
+      if (receiver !== undefined) this.#listenPropagation.withdraw(receiver);
+    });
   }
 
   /** Removes the receiver of a Shape, described or from `listen`, from its Joint. */

@@ -29,9 +29,34 @@ export class KeyedHash {
   bytes(from: usize, to: usize): KeyedHash {
     let at = from;
     for (; at < to && (this.count & 7) != 0; at++) this.byte(load<u8>(at));
-    for (; at + 8 <= to; at += 8) {
-      this.take(load<u64>(at));
-      this.count += 8;
+    if (at + 8 <= to) {
+      // In locals, since fields are loads and stores.
+      let v0 = this.v0;
+      let v1 = this.v1;
+      let v2 = this.v2;
+      let v3 = this.v3;
+      this.count += (to - at) & ~7;
+      for (; at + 8 <= to; at += 8) {
+        const word = load<u64>(at);
+        v3 ^= word;
+        for (let i = 0; i < 2; i++) {
+          v0 += v1;
+          v1 = rotl<u64>(v1, 13) ^ v0;
+          v0 = rotl<u64>(v0, 32);
+          v2 += v3;
+          v3 = rotl<u64>(v3, 16) ^ v2;
+          v0 += v3;
+          v3 = rotl<u64>(v3, 21) ^ v0;
+          v2 += v1;
+          v1 = rotl<u64>(v1, 17) ^ v2;
+          v2 = rotl<u64>(v2, 32);
+        }
+        v0 ^= word;
+      }
+      this.v0 = v0;
+      this.v1 = v1;
+      this.v2 = v2;
+      this.v3 = v3;
     }
     for (; at < to; at++) this.byte(load<u8>(at));
     return this;

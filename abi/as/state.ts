@@ -1,6 +1,7 @@
+import { MAX_STATE_BYTES } from './generated';
 import { room } from './memory';
 
-/** Bytes of state that `save` can write. */
+/** Bytes of state that `save` writes into the region of the call; a larger state gets memory of its own. */
 export const STATE_BYTES: i32 = 524_288;
 
 /**
@@ -24,6 +25,8 @@ export class State {
   private at: usize = 0;
   private end: usize = 0;
   private refusal: string | null = null;
+  private large: usize = 0;
+  private largeBytes: i32 = 0;
 
   u8(value: u8): u8 {
     const at = this.take(1);
@@ -101,9 +104,10 @@ export class State {
     this.isRestoring = false;
     this.now = now;
     this.refusal = null;
-    this.start = room(STATE_BYTES);
+    // What a state once needed, the next one may need too.
+    this.start = this.large != 0 ? this.large : room(STATE_BYTES);
     this.at = this.start;
-    this.end = this.start + STATE_BYTES;
+    this.end = this.start + (this.large != 0 ? this.largeBytes : STATE_BYTES);
   }
 
   /** For the SDK. */
@@ -137,13 +141,32 @@ export class State {
   private take(size: i32): usize {
     if (this.refusal !== null) return 0;
     if (size > <i32>(this.end - this.at)) {
-      // A state that cannot be written must not be written in part.
-      if (!this.isRestoring) unreachable();
-      this.refuse('the state ends early');
-      return 0;
+      if (this.isRestoring) {
+        this.refuse('the state ends early');
+        return 0;
+      }
+      this.enlarge(size);
     }
     const at = this.at;
     this.at += size;
     return at;
+  }
+
+  /**
+   * Goes on in memory that is at least twice as large, so that all of them together are at most twice the last. Memory is
+   * never given back: it serves the next `save`.
+   */
+  private enlarge(size: i32): void {
+    const written = this.savedLength;
+    let bytes = this.largeBytes == 0 ? 2 * STATE_BYTES : 2 * this.largeBytes;
+    while (bytes < written + size && bytes < MAX_STATE_BYTES) bytes *= 2;
+    // A state that cannot be written must not be written in part.
+    if (written + size > MAX_STATE_BYTES) unreachable();
+    this.large = heap.alloc(bytes);
+    this.largeBytes = bytes;
+    memory.copy(this.large, this.start, written);
+    this.start = this.large;
+    this.at = this.start + written;
+    this.end = this.start + bytes;
   }
 }

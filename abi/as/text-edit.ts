@@ -157,10 +157,15 @@ export class TextEdit {
 
   /** Puts in 16 hexadecimal digits. */
   hex64(value: u64): TextEdit {
-    for (let shift = 60; shift >= 0; shift -= 4) {
-      const digit = <u32>(value >> <u64>shift) & 15;
-      this.byte(digit < 10 ? 0x30 + digit : 0x57 + digit);
+    this.changes++;
+    if (!this.hasRoom(16)) return this;
+    let left = value;
+    for (let i = 15; i >= 0; i--) {
+      const digit = <u32>left & 15;
+      store<u8>(this.next + i, <u8>(digit < 10 ? 0x30 + digit : 0x57 + digit));
+      left >>= 4;
     }
+    this.next += 16;
     return this;
   }
 

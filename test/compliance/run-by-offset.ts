@@ -5,8 +5,15 @@ import type { Guest } from '../../host/engine/instance/guest.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import type { BoundComponent, BoundPiece } from './run-through-bindings.ts';
 
-/** The same calls as through bindings, by offset in this host's engine, with everything granted. */
-export async function runByOffset(component: Uint8Array): Promise<BoundComponent> {
+/**
+ * The same calls as through bindings, by offset in this host's engine, with everything granted.
+ *
+ * @param onFuel takes the units of fuel that each call of `process` has used
+ */
+export async function runByOffset(
+  component: Uint8Array,
+  onFuel?: (units: number) => void,
+): Promise<BoundComponent> {
   const loaded = await loadComponent(component, { grants: EVERYTHING });
   return (host): BoundPiece => {
     const guest = loaded.instantiate(host);
@@ -37,6 +44,7 @@ export async function runByOffset(component: Uint8Array): Promise<BoundComponent
             number,
           ];
           const outcomeAt = guest.process(...args);
+          onFuel?.(CALL_FUEL - guest.fuelLeft);
           const outcome = liftProcess(memory, outcomeAt);
           guest.postReturn(outcomeAt);
           return outcome;

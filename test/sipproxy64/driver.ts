@@ -39,8 +39,8 @@ export interface Result {
 }
 
 /** The component, loaded once. */
-export async function sipProxy(): Promise<BoundComponent> {
-  return runByOffset(await builtPiece(join(packageRoot(), 'pieces-as', 'sipproxy64')));
+export async function sipProxy(onFuel?: (units: number) => void): Promise<BoundComponent> {
+  return runByOffset(await builtPiece(join(packageRoot(), 'pieces-as', 'sipproxy64')), onFuel);
 }
 
 const protocols = new Protocols();

@@ -1,7 +1,7 @@
 // Messages of SIP (RFC 3261 §7, §25.1) as they stand in memory. Reading them allocates nothing, and takes time in
 // proportion to their bytes. There is one message, one header field, one URI at hand at a time: their fields are static.
 
-import { Ascii } from "./ascii";
+import { Ascii, ByteClass } from "./ascii";
 
 /** What is wrong with a message. `none` says that it can be read, not that each value in it is right. */
 export const enum SipFault {
@@ -86,7 +86,7 @@ export abstract class SipHeader {
     }
     SipHeader.to = 0;
     let at = from;
-    while (at < end && isTokenByte(load<u8>(at))) at++;
+    at = Ascii.skip(at, end, ByteClass.token);
     SipHeader.nameAt = from;
     SipHeader.nameTo = at;
     while (at < end && (load<u8>(at) == Ascii.SPACE || load<u8>(at) == Ascii.TAB)) at++;
@@ -112,6 +112,12 @@ export abstract class SipHeader {
     return SipHeader.read(SipHeader.to, end);
   }
 }
+
+/** Header fields that have a name above, in one message: more are no message that anybody writes. */
+const MOST_FIELDS: i32 = 8192;
+@inline const FIELD: usize = 20;
+const fieldTable: usize = memory.data(163840, 4);
+let fields: i32 = 0;
 
 /** The message at hand. Values that are not there are 0. */
 export abstract class SipMessage {
@@ -184,6 +190,22 @@ export abstract class SipMessage {
     return headers;
   }
 
+  /** How many of its header fields have a name in `SipName`. `field` has each of them, without reading it again. */
+  @inline static get fieldCount(): i32 {
+    return fields;
+  }
+
+  /** Makes the i-th such header field the one at hand. */
+  static field(i: i32): SipName {
+    const at = fieldTable + <usize>i * FIELD;
+    SipHeader.at = load<u32>(at);
+    SipHeader.to = load<u32>(at, 4);
+    SipHeader.valueAt = load<u32>(at, 8);
+    SipHeader.valueTo = load<u32>(at, 12);
+    SipHeader.name = <SipName>load<u32>(at, 16);
+    return SipHeader.name;
+  }
+
   /** Whether the method is this one, which is case-sensitive (§7.1). For a response, the method of its CSeq counts. */
   static isMethod(method: string): bool {
     return SipMessage.isRequest
@@ -204,22 +226,15 @@ export abstract class SipValue {
     let at = Ascii.skipSpace(from, end);
     SipValue.at = at;
     if (at >= end) return false;
-    let isQuoted = false;
     let isInside = false;
-    for (; at < end; at++) {
+    at = Ascii.until(at, end, ByteClass.divides);
+    while (at < end) {
       const byte = <u32>load<u8>(at);
-      if (isQuoted) {
-        if (byte == 0x5c) at++;
-        else if (byte == Ascii.QUOTE) isQuoted = false;
-      } else if (byte == Ascii.QUOTE) {
-        isQuoted = true;
-      } else if (byte == 0x3c) {
-        isInside = true;
-      } else if (byte == 0x3e) {
-        isInside = false;
-      } else if (byte == 0x2c && !isInside) {
-        break;
-      }
+      if (byte == 0x2c && !isInside) break;
+      if (byte == Ascii.QUOTE) at = endOfQuoted(at, end) - 1;
+      else if (byte == 0x3c) isInside = true;
+      else if (byte == 0x3e) isInside = false;
+      at = Ascii.until(at + 1, end, ByteClass.divides);
     }
     at = min(at, end);
     SipValue.to = Ascii.trimEnd(SipValue.at, at);
@@ -243,36 +258,27 @@ export abstract class SipAddress {
   static read(from: usize, end: usize): bool {
     let at = Ascii.skipSpace(from, end);
     SipAddress.hasName = false;
-    let isQuoted = false;
-    for (let i = at; i < end; i++) {
+    let i = Ascii.until(at, end, ByteClass.divides);
+    while (i < end) {
       const byte = <u32>load<u8>(i);
-      if (isQuoted) {
-        if (byte == 0x5c) i++;
-        else if (byte == Ascii.QUOTE) isQuoted = false;
-        continue;
-      }
       if (byte == Ascii.QUOTE) {
-        isQuoted = true;
-        continue;
+        const behind = endOfQuoted(i, end);
+        if (load<u8>(behind - 1) != Ascii.QUOTE || behind == i + 1) return false;
+        i = behind - 1;
+      } else if (byte == 0x3c) {
+        const close = Ascii.find(i, end, 0x3e);
+        if (close >= end) return false;
+        SipAddress.hasName = i > at;
+        SipAddress.isBracketed = true;
+        SipAddress.uriAt = i + 1;
+        SipAddress.uriTo = close;
+        SipAddress.parametersAt = Ascii.find(close, end, 0x3b);
+        return true;
       }
-      if (byte != 0x3c) continue;
-      const close = Ascii.find(i, end, 0x3e);
-      if (close >= end) return false;
-      SipAddress.hasName = i > at;
-      SipAddress.isBracketed = true;
-      SipAddress.uriAt = i + 1;
-      SipAddress.uriTo = close;
-      SipAddress.parametersAt = Ascii.find(close, end, 0x3b);
-      return true;
+      i = Ascii.until(i + 1, end, ByteClass.divides);
     }
-    if (isQuoted) return false;
     // Without brackets, what follows a semicolon belongs to the header field, and not to the URI (§20).
-    let to = at;
-    while (to < end) {
-      const byte = <u32>load<u8>(to);
-      if (byte == 0x3b || byte == 0x2c || byte == 0x3f || Ascii.isSpace(byte)) break;
-      to++;
-    }
+    const to = Ascii.until(at, end, ByteClass.endsParameter);
     SipAddress.isBracketed = false;
     SipAddress.uriAt = at;
     SipAddress.uriTo = to;
@@ -313,12 +319,8 @@ export abstract class SipUri {
       return false;
     }
     // An `@` may stand in the headers too, but not unescaped in front of them (§25.1).
-    let mark: usize = 0;
-    for (let i = at; i < end; i++) {
-      if (load<u8>(i) != 0x40) continue;
-      mark = i;
-      break;
-    }
+    let mark = Ascii.find(at, end, 0x40);
+    if (mark == end) mark = 0;
     SipUri.userAt = mark == 0 ? 0 : at;
     SipUri.userTo = mark;
     if (mark != 0) {
@@ -337,7 +339,7 @@ export abstract class SipUri {
       if (at >= end) return false;
       at++;
     } else {
-      while (at < end && isHostByte(load<u8>(at))) at++;
+      at = Ascii.skip(at, end, ByteClass.host);
     }
     SipUri.hostTo = at;
     if (at == from) return false;
@@ -347,7 +349,7 @@ export abstract class SipUri {
     if (at < end && load<u8>(at) == 0x3a) {
       at++;
       SipUri.portAt = at;
-      while (at < end && Ascii.isDigit(load<u8>(at))) at++;
+      at = Ascii.skip(at, end, ByteClass.digit);
       SipUri.portTo = at;
       const port = Ascii.number(SipUri.portAt, at, 65535);
       if (port <= 0) return false;
@@ -379,7 +381,7 @@ export abstract class SipParameter {
     SipParameter.at = at;
     at = Ascii.skipSpace(at + 1, end);
     SipParameter.nameAt = at;
-    while (at < end && !endsParameter(load<u8>(at)) && load<u8>(at) != 0x3d) at++;
+    while (at < end && !Ascii.isOf(load<u8>(at), ByteClass.endsParameter) && load<u8>(at) != 0x3d) at++;
     SipParameter.nameTo = at;
     SipParameter.valueAt = at;
     SipParameter.valueTo = at;
@@ -389,10 +391,9 @@ export abstract class SipParameter {
     at = Ascii.skipSpace(at + 1, end);
     SipParameter.valueAt = at;
     if (at < end && load<u8>(at) == Ascii.QUOTE) {
-      for (at++; at < end && load<u8>(at) != Ascii.QUOTE; at++) if (load<u8>(at) == 0x5c) at++;
-      at = min(at + 1, end);
+      at = endOfQuoted(at, end);
     } else {
-      while (at < end && !endsParameter(load<u8>(at))) at++;
+      at = Ascii.until(at, end, ByteClass.endsParameter);
     }
     SipParameter.valueTo = at;
     SipParameter.to = at;
@@ -425,7 +426,7 @@ export abstract class SipVia {
     // Name, version and transport, with white space allowed around each slash (§25.1).
     for (let part = 0; part < 3; part++) {
       const begin = at;
-      while (at < end && isTokenByte(load<u8>(at))) at++;
+      at = Ascii.skip(at, end, ByteClass.token);
       if (at == begin) return false;
       if (part == 0 && !Ascii.is(begin, at, "sip")) return false;
       if (part == 2) {
@@ -442,7 +443,7 @@ export abstract class SipVia {
     // Here, white space may stand around the colon of the port (§25.1).
     at = host;
     if (at < end && load<u8>(at) == 0x5b) at = min(Ascii.find(at, end, 0x5d) + 1, end);
-    else while (at < end && isHostByte(load<u8>(at))) at++;
+    else at = Ascii.skip(at, end, ByteClass.host);
     if (at == host) return false;
     SipVia.hostAt = host;
     SipVia.hostTo = at;
@@ -451,7 +452,7 @@ export abstract class SipVia {
     if (behind < end && load<u8>(behind) == 0x3a) {
       behind = Ascii.skipSpace(behind + 1, end);
       const digits = behind;
-      while (behind < end && Ascii.isDigit(load<u8>(behind))) behind++;
+      behind = Ascii.skip(behind, end, ByteClass.digit);
       const port = Ascii.number(digits, behind, 65535);
       if (port <= 0) return false;
       SipVia.port = <u32>port;
@@ -463,7 +464,18 @@ export abstract class SipVia {
   }
 }
 
+/** Behind the quoted string (§25.1) that begins at `from`; `end` where it does not end. */
+function endOfQuoted(from: usize, end: usize): usize {
+  for (let at = from + 1; at < end; at++) {
+    const byte = <u32>load<u8>(at);
+    if (byte == 0x5c) at++;
+    else if (byte == Ascii.QUOTE) return at + 1;
+  }
+  return end;
+}
+
 function reset(): void {
+  fields = 0;
   SipMessage.isRequest = false;
   SipMessage.headersAt = 0;
   SipMessage.bodyAt = 0;
@@ -535,7 +547,7 @@ function readStartLine(from: usize, to: usize): SipFault {
   SipMessage.versionAt = version;
   SipMessage.versionTo = to;
   let at = from;
-  while (at < version && isTokenByte(load<u8>(at))) at++;
+  at = Ascii.skip(at, version, ByteClass.token);
   SipMessage.methodAt = from;
   SipMessage.methodTo = at;
   if (at == from || at >= version || load<u8>(at) != Ascii.SPACE) return SipFault.startLine;
@@ -558,8 +570,17 @@ function readHeaders(from: usize, end: usize): SipFault {
   let length: i64 = -1;
   while (SipHeader.read(at, end)) {
     at = SipHeader.to;
+    if (SipHeader.name == SipName.other) continue;
     const value = SipHeader.valueAt;
     const valueTo = SipHeader.valueTo;
+    if (fields == MOST_FIELDS) return SipFault.headers;
+    const field = fieldTable + <usize>fields * FIELD;
+    fields++;
+    store<u32>(field, <u32>SipHeader.at);
+    store<u32>(field, <u32>at, 4);
+    store<u32>(field, <u32>value, 8);
+    store<u32>(field, <u32>valueTo, 12);
+    store<u32>(field, SipHeader.name, 16);
     switch (SipHeader.name) {
       case SipName.via:
         if (SipMessage.viaAt == 0) {
@@ -652,120 +673,103 @@ function readHeaders(from: usize, end: usize): SipFault {
 /** A number of up to 32 bits (§8.1.1.5), which nothing is reckoned with, and a method. */
 function readCSeq(from: usize, to: usize): void {
   let at = from;
-  while (at < to && Ascii.isDigit(load<u8>(at))) at++;
+  at = Ascii.skip(at, to, ByteClass.digit);
   SipMessage.cseqAt = from;
   SipMessage.cseqTo = at;
   SipMessage.cseqMethodAt = 0;
   if (Ascii.number(from, at, 0xffffffff) < 0) return;
   const method = Ascii.skipSpace(at, to);
   if (method == at || method == to) return;
-  for (at = method; at < to; at++) if (!isTokenByte(load<u8>(at))) return;
+  if (Ascii.skip(method, to, ByteClass.token) != to) return;
   SipMessage.cseqMethodAt = method;
   SipMessage.cseqMethodTo = to;
 }
 
-/** token, of §25.1. */
-@inline
-function isTokenByte(byte: u32): bool {
-  if ((byte | 0x20) - 0x61 < 26 || Ascii.isDigit(byte)) return true;
-  return (
-    byte == 0x2d || byte == 0x2e || byte == 0x21 || byte == 0x25 || byte == 0x2a ||
-    byte == 0x5f || byte == 0x2b || byte == 0x60 || byte == 0x27 || byte == 0x7e
-  );
-}
-
-@inline
-function isHostByte(byte: u32): bool {
-  // An underscore is in no host of the RFC, and in many.
-  return (byte | 0x20) - 0x61 < 26 || Ascii.isDigit(byte) || byte == 0x2d || byte == 0x2e || byte == 0x5f;
-}
-
-@inline
-function endsParameter(byte: u32): bool {
-  return byte == 0x3b || byte == 0x3f || byte == 0x2c || byte == 0x3e || Ascii.isSpace(byte);
-}
-
-/** By length and first letter, so that one or two names are compared at most. */
+/** By length and first letter, so that one name is compared, or two. */
 function nameOf(at: usize, to: usize): SipName {
   const first = Ascii.lower(load<u8>(at));
   switch (<i32>(to - at)) {
     case 1:
-      if (first == 0x76) return SipName.via;
-      if (first == 0x66) return SipName.from;
-      if (first == 0x74) return SipName.to;
-      if (first == 0x69) return SipName.callId;
-      if (first == 0x6d) return SipName.contact;
-      if (first == 0x6c) return SipName.contentLength;
-      if (first == 0x63) return SipName.contentType;
-      if (first == 0x65) return SipName.contentEncoding;
-      if (first == 0x72) return SipName.referTo;
-      if (first == 0x62) return SipName.referredBy;
-      if (first == 0x78) return SipName.sessionExpires;
-      break;
+      return compactName(first);
     case 2:
-      if (Ascii.is(at, to, "to")) return SipName.to;
-      break;
+      return first == 0x74 && Ascii.is(at, to, "to") ? SipName.to : SipName.other;
     case 3:
-      if (Ascii.is(at, to, "via")) return SipName.via;
-      break;
+      return first == 0x76 && Ascii.is(at, to, "via") ? SipName.via : SipName.other;
     case 4:
-      if (Ascii.is(at, to, "from")) return SipName.from;
-      if (Ascii.is(at, to, "cseq")) return SipName.cseq;
-      if (Ascii.is(at, to, "path")) return SipName.path;
-      break;
+      if (first == 0x66) return Ascii.is(at, to, "from") ? SipName.from : SipName.other;
+      if (first == 0x63) return Ascii.is(at, to, "cseq") ? SipName.cseq : SipName.other;
+      return first == 0x70 && Ascii.is(at, to, "path") ? SipName.path : SipName.other;
     case 5:
-      if (Ascii.is(at, to, "route")) return SipName.route;
-      break;
+      return first == 0x72 && Ascii.is(at, to, "route") ? SipName.route : SipName.other;
     case 7:
+      if (first == 0x65) return Ascii.is(at, to, "expires") ? SipName.expires : SipName.other;
+      if (first == 0x77) return Ascii.is(at, to, "warning") ? SipName.warning : SipName.other;
+      if (first != 0x63) return SipName.other;
       if (Ascii.is(at, to, "call-id")) return SipName.callId;
-      if (Ascii.is(at, to, "contact")) return SipName.contact;
-      if (Ascii.is(at, to, "expires")) return SipName.expires;
-      if (Ascii.is(at, to, "warning")) return SipName.warning;
-      break;
+      return Ascii.is(at, to, "contact") ? SipName.contact : SipName.other;
     case 8:
+      if (first != 0x72) return SipName.other;
       if (Ascii.is(at, to, "refer-to")) return SipName.referTo;
-      if (Ascii.is(at, to, "reply-to")) return SipName.replyTo;
-      break;
+      return Ascii.is(at, to, "reply-to") ? SipName.replyTo : SipName.other;
     case 9:
-      if (Ascii.is(at, to, "call-info")) return SipName.callInfo;
-      if (Ascii.is(at, to, "diversion")) return SipName.diversion;
-      break;
+      if (first == 0x64) return Ascii.is(at, to, "diversion") ? SipName.diversion : SipName.other;
+      return first == 0x63 && Ascii.is(at, to, "call-info") ? SipName.callInfo : SipName.other;
     case 10:
-      if (Ascii.is(at, to, "alert-info")) return SipName.alertInfo;
-      if (Ascii.is(at, to, "error-info")) return SipName.errorInfo;
-      break;
+      if (first == 0x61) return Ascii.is(at, to, "alert-info") ? SipName.alertInfo : SipName.other;
+      return first == 0x65 && Ascii.is(at, to, "error-info") ? SipName.errorInfo : SipName.other;
     case 11:
-      if (Ascii.is(at, to, "referred-by")) return SipName.referredBy;
-      break;
+      return first == 0x72 && Ascii.is(at, to, "referred-by") ? SipName.referredBy : SipName.other;
     case 12:
-      if (Ascii.is(at, to, "max-forwards")) return SipName.maxForwards;
-      if (Ascii.is(at, to, "record-route")) return SipName.recordRoute;
-      if (Ascii.is(at, to, "content-type")) return SipName.contentType;
-      if (Ascii.is(at, to, "history-info")) return SipName.historyInfo;
-      break;
+      if (first == 0x6d) return Ascii.is(at, to, "max-forwards") ? SipName.maxForwards : SipName.other;
+      if (first == 0x72) return Ascii.is(at, to, "record-route") ? SipName.recordRoute : SipName.other;
+      if (first == 0x63) return Ascii.is(at, to, "content-type") ? SipName.contentType : SipName.other;
+      return first == 0x68 && Ascii.is(at, to, "history-info") ? SipName.historyInfo : SipName.other;
     case 13:
-      if (Ascii.is(at, to, "proxy-require")) return SipName.proxyRequire;
-      if (Ascii.is(at, to, "service-route")) return SipName.serviceRoute;
-      if (Ascii.is(at, to, "identity-info")) return SipName.identityInfo;
-      break;
+      if (first == 0x70) return Ascii.is(at, to, "proxy-require") ? SipName.proxyRequire : SipName.other;
+      if (first == 0x73) return Ascii.is(at, to, "service-route") ? SipName.serviceRoute : SipName.other;
+      return first == 0x69 && Ascii.is(at, to, "identity-info") ? SipName.identityInfo : SipName.other;
     case 14:
-      if (Ascii.is(at, to, "content-length")) return SipName.contentLength;
-      break;
+      return first == 0x63 && Ascii.is(at, to, "content-length") ? SipName.contentLength : SipName.other;
     case 15:
-      if (Ascii.is(at, to, "session-expires")) return SipName.sessionExpires;
-      if (Ascii.is(at, to, "remote-party-id")) return SipName.remotePartyId;
-      break;
+      if (first == 0x73) return Ascii.is(at, to, "session-expires") ? SipName.sessionExpires : SipName.other;
+      return first == 0x72 && Ascii.is(at, to, "remote-party-id") ? SipName.remotePartyId : SipName.other;
     case 16:
-      if (Ascii.is(at, to, "content-encoding")) return SipName.contentEncoding;
-      break;
+      return first == 0x63 && Ascii.is(at, to, "content-encoding") ? SipName.contentEncoding : SipName.other;
     case 19:
-      if (Ascii.is(at, to, "p-asserted-identity")) return SipName.assertedIdentity;
-      break;
+      return first == 0x70 && Ascii.is(at, to, "p-asserted-identity") ? SipName.assertedIdentity : SipName.other;
     case 20:
-      if (Ascii.is(at, to, "p-preferred-identity")) return SipName.preferredIdentity;
-      break;
+      return first == 0x70 && Ascii.is(at, to, "p-preferred-identity") ? SipName.preferredIdentity : SipName.other;
     default:
-      break;
+      return SipName.other;
   }
-  return SipName.other;
+}
+
+/** The compact forms of RFC 3261 §7.3.3, and of later RFCs. */
+function compactName(letter: u32): SipName {
+  switch (letter) {
+    case 0x62:
+      return SipName.referredBy;
+    case 0x63:
+      return SipName.contentType;
+    case 0x65:
+      return SipName.contentEncoding;
+    case 0x66:
+      return SipName.from;
+    case 0x69:
+      return SipName.callId;
+    case 0x6c:
+      return SipName.contentLength;
+    case 0x6d:
+      return SipName.contact;
+    case 0x72:
+      return SipName.referTo;
+    case 0x74:
+      return SipName.to;
+    case 0x76:
+      return SipName.via;
+    case 0x78:
+      return SipName.sessionExpires;
+    default:
+      return SipName.other;
+  }
 }

@@ -5,7 +5,7 @@ import { ENDPOINT_BYTES, isNullAddress, setPort } from './endpoint';
 
 /** Static phones and names of ours that can be given. */
 @inline export const MOST_PHONES: i32 = 256;
-@inline const MOST_CALLS: i64 = 8000;
+@inline const MOST_CALLS: i64 = 4000;
 @inline const MOST_REGISTRATIONS: i64 = 8000;
 
 export function describeSettings(description: Description): void {

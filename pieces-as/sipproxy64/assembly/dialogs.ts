@@ -12,6 +12,7 @@
 
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
+import { Load } from './load';
 import { NO_END, NO_STREAM, Streams } from './streams';
 
 @inline export const NO_DIALOG: i32 = -1;
@@ -48,8 +49,14 @@ let table: usize = 0;
 let capacity: i32 = 0;
 let firstFree: i32 = NO_DIALOG;
 let count: i32 = 0;
+/** Where the search for dialogs that are over goes on. */
+let swept: i32 = 0;
 /** Records from here on were never used. */
 let used: i32 = 0;
+/** Dialogs that end in one call: each gives back what it has, and takes work. */
+@inline
+const MOST_DROPS: i32 = 200;
+
 const buckets: StaticArray<i32> = new StaticArray<i32>(BUCKETS);
 
 export abstract class Dialogs {
@@ -105,6 +112,7 @@ export abstract class Dialogs {
   static add(now: f64, key: u64, tag: u64, family0: u32, family1: u32): i32 {
     if (firstFree == NO_DIALOG) {
       if (!Configuration.dropsOldest) return NO_DIALOG;
+      Load.spend(capacity * 30);
       Dialogs.drop(oldest());
     }
     const dialog = firstFree;
@@ -251,23 +259,25 @@ export abstract class Dialogs {
     store<f64>(record, min(load<f64>(record, DEADLINE), now + Configuration.lingerMs), DEADLINE);
   }
 
-  /** Drops what is over. Returns whether any is left. */
+  /** Drops what is over; some of it where it is much. Whether it has looked at all: otherwise it is to be called again. */
   static expire(now: f64): bool {
-    for (let i = 0; i < used; i++) {
-      const record = at(i);
+    let drops = MOST_DROPS;
+    for (; swept < used; swept++) {
+      const record = at(swept);
       const phase = load<u8>(record, PHASE);
       if (phase == Phase.none) continue;
       let end = load<f64>(record, DEADLINE);
       if (phase == Phase.established) {
-        end = min(
-          end,
-          load<f64>(record, HEARD) +
-            (load<bool>(record, IS_HELD) ? Configuration.holdMs : Configuration.silenceMs),
-        );
+        const silence = load<bool>(record, IS_HELD) ? Configuration.holdMs : Configuration.silenceMs;
+        end = min(end, load<f64>(record, HEARD) + silence);
       }
-      if (end <= now) Dialogs.drop(i);
+      if (end > now) continue;
+      if (drops-- == 0) return false;
+      Dialogs.drop(swept);
     }
-    return count > 0;
+    Load.spend(used * 30 + (MOST_DROPS - drops) * 2_000);
+    swept = 0;
+    return true;
   }
 
   static state(state: State): void {
@@ -281,8 +291,7 @@ export abstract class Dialogs {
       }
       left--;
       const record = at(i);
-      store<u64>(record, state.u64(load<u64>(record, KEY)), KEY);
-      store<u64>(record, state.u64(load<u64>(record, TAG)), TAG);
+      state.bytes(record + KEY, 16);
       store<f64>(record, state.instant(load<f64>(record, DEADLINE)), DEADLINE);
       store<f64>(record, state.instant(load<f64>(record, HEARD)), HEARD);
       store<f64>(record, state.instant(load<f64>(record, BEGAN)), BEGAN);

@@ -58,12 +58,10 @@ function makesDialog(): bool {
  */
 export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void {
   const end = SipMessage.bodyAt;
-  let at = SipMessage.headersAt;
   let vias = 0;
   let routes = 0;
-  while (SipHeader.read(at, end)) {
-    at = SipHeader.to;
-    switch (SipHeader.name) {
+  for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
+    switch (SipMessage.field(i)) {
       case SipName.via:
         if (vias == 0) writeFirstVia(edit);
         vias++;
@@ -164,7 +162,7 @@ function writeAddresses(edit: TextEdit, family: u32): void {
   let next = SipHeader.valueAt;
   while (SipValue.read(next, valueTo)) {
     next = SipValue.next;
-    if (SipAddress.read(SipValue.at, SipValue.to)) mapAddress(edit, family);
+    if (SipValue.to > SipValue.at && SipAddress.read(SipValue.at, SipValue.to)) mapAddress(edit, family);
   }
 }
 

@@ -32,7 +32,7 @@
  *   proxy6          the same of IPv6, such as [2001:db8::9]:5060
  *   phone           a phone that does not register, such as bob=[2001:db8::7]:5060; may be given again
  *   domain          a host name in URIs that means us; may be given again
- *   calls           dialogs with relayed media at a time, up to 8000; default 1000
+ *   calls           dialogs with relayed media at a time, up to 4000; default 1000
  *   registrations   contacts known from registrations at a time, up to 8000; default 1000
  *   when-full       refuse: a new call is refused. drop-oldest: it replaces the oldest one; default refuse
  *   setup           the longest time until a call is answered (RFC 3261 §16.6, timer C); default 200s
@@ -63,10 +63,12 @@
  *     forbidden-destination  403: the destination is null, loopback, multicast, link-local, 192.0.0.0/29 or
  *                            ourselves; or the same of media
  *     not-joined             503: the Edge of that family is not joined
- *     too-large              513: with our headers, the message fits in no datagram
+ *     too-large              the message has more than 10240 bytes; or, with our headers, more than a datagram
+ *                            holds (513)
+ *     overload               more messages came than calls of the piece can work on
  *     calls-full             503: there are as many calls as `calls` allows
  *     no-ports               503: no port for media can be opened
- *     too-many-streams       488: more than 32 lines of media
+ *     too-many-streams       488: more than 16 lines of media
  *     bad-response           an unreadable response
  *     stray-response         a response to no request that we sent
  *     no-call                media to a port that serves no call
@@ -102,6 +104,7 @@ import { Configuration, describeSettings } from './configuration';
 import { Datagram } from './datagram';
 import { Dialogs } from './dialogs';
 import { EDGE_IPV4, Edges, SHAPE_DATAGRAM } from './edges';
+import { Load, MOST_MESSAGE } from './load';
 import { Ports } from './ports';
 import { Protocols } from './protocols';
 import { describeReasons, Reason } from './reasons';
@@ -129,6 +132,7 @@ class SipProxy64 extends Piece {
   start(_now: f64, _settings: Settings): void {
     Protocols.learn();
     Secret.make();
+    Load.start();
     Ports.start();
     Streams.start();
     Dialogs.start();
@@ -153,26 +157,45 @@ class SipProxy64 extends Piece {
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {
-    if (now >= this.nextSweep) {
+    Load.begin(batch.length);
+    if (!Ports.openMore()) out.wakeAt(now);
+    if (now >= this.nextSweep && Dialogs.expire(now) && Registrations.expire(now))
       this.nextSweep = now + SWEEP_MS;
-      Dialogs.expire(now);
-      Registrations.expire(now);
+    // What waits goes first, so that messages stay in their order.
+    while (Load.waiting > 0) {
+      const frame = Load.oldest(out);
+      if (frame === null) break;
+      if (!takeOne(now, frame, out)) break;
+      Load.next();
     }
     for (let i = 0, n = batch.length; i < n; i++) {
       const frame = batch.frame(i);
-      const reason = take(now, frame, out);
-      if (reason != Reason.none) out.end(frame.ticket, <u16>reason);
+      if (!takeOne(now, frame, out) && !Load.keep(frame)) out.end(frame.ticket, <u16>Reason.overload);
     }
-    if (Dialogs.count > 0) out.wakeAt(this.nextSweep);
-    out.wakeAt(Registrations.nextEnd);
+    if (Load.waiting > 0) out.wakeAt(now);
+    if (Dialogs.count > 0 || Registrations.count > 0) out.wakeAt(this.nextSweep);
   }
 }
 
-function take(now: f64, frame: Frame, out: Outcome): Reason {
-  if (!Datagram.read(frame)) return Reason.malformed;
-  return Datagram.destinationPort == Configuration.port
-    ? takeMessage(now, frame, out)
-    : relay(now, frame, out);
+/** Takes a frame, unless it is a message that this call has no work left for: then false. */
+function takeOne(now: f64, frame: Frame, out: Outcome): bool {
+  let reason = Reason.malformed;
+  if (Datagram.read(frame)) {
+    if (Datagram.destinationPort != Configuration.port) {
+      Load.countPacket();
+      reason = relay(now, frame, out);
+    } else {
+      const length = frame.lengthFrom(Datagram.first);
+      if (length > MOST_MESSAGE) {
+        reason = Reason.tooLarge;
+      } else {
+        if (!Load.takesMessage(length)) return false;
+        reason = takeMessage(now, frame, out);
+      }
+    }
+  }
+  if (reason != Reason.none) out.end(frame.ticket, <u16>reason);
+  return true;
 }
 
 export function create(): Piece {

@@ -7,10 +7,18 @@
 import { Level, Line, listenLine, listenProblem, unlisten } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
 import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from './edges';
+import { Load } from './load';
+
+/** Blocks that are opened when an Edge is joined, and in each call after that. */
+@inline
+const BLOCKS_IN_JOIN: i32 = 16;
+
+@inline
+const BLOCKS_IN_CALL: i32 = 2;
 
 @inline const BLOCK: i32 = 16;
 /** Blocks that are tried in one call: another program may have a port of one. */
-@inline const TRIES: i32 = 4;
+@inline const TRIES: i32 = 2;
 @inline const RETRY_MS: f64 = 60_000;
 @inline export const NO_PAIR: i32 = -1;
 @inline const NO_END: i32 = -1;
@@ -27,6 +35,8 @@ class Family {
   /** Three for each block. */
   shapes: StaticArray<i32> = new StaticArray<i32>(0);
   nextBlock: i32 = 0;
+  /** Where the search for blocks goes on that calls use and that are not open. */
+  toOpen: i32 = 0;
 }
 
 const ipv4 = new Family();
@@ -89,23 +99,37 @@ export abstract class Ports {
     return unchecked(at.isOpen[block]) ? unchecked(at.shapes[block * 3 + <i32>described - SHAPE_RTP]) : -1;
   }
 
-  /** The Edge is joined: opens what calls use, such as those of a state that was taken over. */
+  /**
+   * The Edge is joined: opens what calls use, such as those of a state that was taken over. They may be more than one
+   * call can open: `openMore` goes on.
+   */
   static join(family: u32): void {
+    portsOf(family).toOpen = 0;
+    Ports.openUsed(family, BLOCKS_IN_JOIN);
+  }
+
+  /** Opens more of what calls use. Whether that is all. */
+  static openMore(): bool {
+    return Ports.openUsed(4, BLOCKS_IN_CALL) && Ports.openUsed(6, BLOCKS_IN_CALL);
+  }
+
+  private static openUsed(family: u32, most: i32): bool {
     const at = portsOf(family);
-    for (let block = 0; block < blocks; block++) {
-      if (unchecked(at.isOpen[block])) continue;
-      let isUsed = false;
-      const last = min((block + 1) * BLOCK, pairs);
-      for (let pair = block * BLOCK; pair < last; pair++)
-        if (unchecked(at.heads[pair]) != NO_END) isUsed = true;
-      if (isUsed) open(family, block);
+    let left = most;
+    for (; at.toOpen < blocks; at.toOpen++) {
+      const block = at.toOpen;
+      if (unchecked(at.isOpen[block]) || !isUsed(at, block)) continue;
+      if (left-- == 0) return false;
+      open(family, block);
     }
+    return true;
   }
 
   /** The Edge is gone, and with it its Shapes. */
   static leave(family: u32): void {
     const at = portsOf(family);
     for (let block = 0; block < blocks; block++) unchecked((at.isOpen[block] = false));
+    at.toOpen = blocks;
     at.firstFree = NO_PAIR;
     at.lastFree = NO_PAIR;
   }
@@ -117,12 +141,20 @@ function portsOf(family: u32): Family {
 }
 
 function begin(at: Family): void {
+  at.toOpen = blocks;
   at.heads = new StaticArray<i32>(pairs);
   at.free = new StaticArray<i32>(pairs);
   for (let i = 0; i < pairs; i++) unchecked((at.heads[i] = NO_END));
   at.isOpen = new StaticArray<bool>(blocks);
   at.failedUntil = new StaticArray<f64>(blocks);
   at.shapes = new StaticArray<i32>(blocks * 3);
+}
+
+/** Whether a pair of a block serves a call. */
+function isUsed(at: Family, block: i32): bool {
+  const last = min((block + 1) * BLOCK, pairs);
+  for (let pair = block * BLOCK; pair < last; pair++) if (unchecked(at.heads[pair]) != NO_END) return true;
+  return false;
 }
 
 function append(at: Family, pair: i32): void {
@@ -149,6 +181,7 @@ function openAnother(now: f64, family: u32): void {
 function open(family: u32, block: i32): bool {
   const edge = Edges.media(family);
   if (edge < 0) return false;
+  Load.spend(750_000);
   const at = portsOf(family);
   for (let i = 0; i < 3; i++) {
     const shape = listenLine(<u16>edge, SHAPE_RTP + <u16>i, stackOf(family, block, i));

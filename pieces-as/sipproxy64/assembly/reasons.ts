@@ -19,6 +19,7 @@ export const enum Reason {
   forbiddenDestination,
   notJoined,
   tooLarge,
+  overload,
   callsFull,
   noPorts,
   tooManyStreams,
@@ -46,6 +47,7 @@ export function describeReasons(description: Description): void {
   description.reason('forbidden-destination', true);
   description.reason('not-joined', true);
   description.reason('too-large', true);
+  description.reason('overload', true);
   description.reason('calls-full', true);
   description.reason('no-ports', true);
   description.reason('too-many-streams', true);

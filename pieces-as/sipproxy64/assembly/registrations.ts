@@ -1,107 +1,153 @@
-// Contacts that registrars have accepted: whoever calls a user here finds the phone. Only what a registrar answered with 200 is
-// kept, so that no flood of requests fills the table; and not beyond the time that the registrar gave.
+// Contacts that registrars have accepted: whoever calls a user here finds the phone. Only what a registrar answered with 200
+// is kept, so that no flood of requests fills the table; and not beyond the time that the registrar gave.
 //
-//   a record: user (hash) | contact (hash) | until | endpoint | length | the URI of the contact
+//   a record: user (hash) | until | endpoint | the next with the same bucket | length | the URI of the contact
 
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
 import { copyEndpoint, ENDPOINT_BYTES } from './endpoint';
+import { Load } from './load';
 import { Purpose, Secret } from './secret';
 
-@inline const USER: usize = 0;
-@inline const UNTIL: usize = 8;
-@inline const ENDPOINT: usize = 16;
-@inline const LENGTH: usize = 40;
-@inline const URI: usize = 44;
-/** Longer URIs are not kept; requests to them still find the phone by the registrar. */
-@inline const MOST_URI: i32 = 212;
-@inline const RECORD: usize = 256;
-@inline const NEVER: f64 = Infinity;
+@inline
+const USER: usize = 0;
 
+/** 0 where the record is free. */
+@inline
+const UNTIL: usize = 8;
+
+@inline
+const ENDPOINT: usize = 16;
+
+@inline
+const CHAINED: usize = 40;
+
+@inline
+const LENGTH: usize = 44;
+
+@inline
+const URI: usize = 48;
+
+/** Longer URIs are not kept; requests to them still find the phone by the registrar. */
+@inline
+const MOST_URI: i32 = 208;
+
+@inline
+const RECORD: usize = 256;
+
+@inline
+const BUCKETS: i32 = 1024;
+
+@inline
+const NONE: i32 = -1;
+
+const buckets: StaticArray<i32> = new StaticArray<i32>(BUCKETS);
 let table: usize = 0;
 let capacity: i32 = 0;
-/** Records in use stand in front. */
 let count: i32 = 0;
-let earliest: f64 = NEVER;
+let firstFree: i32 = NONE;
+/** Records from here on were never used. */
+let used: i32 = 0;
 
 export abstract class Registrations {
   static start(): void {
     capacity = Configuration.registrations;
     table = heap.alloc(<usize>max(capacity, 1) * RECORD);
+    memory.fill(table, 0, <usize>max(capacity, 1) * RECORD);
+    firstFree = NONE;
+    for (let i = capacity - 1; i >= 0; i--) free(i);
+    for (let i = 0; i < BUCKETS; i++) unchecked((buckets[i] = NONE));
     count = 0;
+    used = 0;
   }
 
   static get count(): i32 {
     return count;
   }
 
-  /** When the next one ends. */
-  static get nextEnd(): f64 {
-    return earliest;
-  }
-
-  /** The record of a user whose contact was registered last, or 0. */
+  /** The record of the contact of a user that was registered last, or 0. */
   static find(now: f64, from: usize, to: usize): usize {
     const user = Secret.of(Purpose.user, from, to);
-    let found: usize = 0;
-    for (let i = 0; i < count; i++) {
-      const record = at(i);
-      if (load<u64>(record, USER) == user && load<f64>(record, UNTIL) > now) found = record;
+    for (let i = unchecked(buckets[bucketOf(user)]); i != NONE; i = load<i32>(at(i), CHAINED)) {
+      if (load<u64>(at(i), USER) == user && load<f64>(at(i), UNTIL) > now) return at(i);
     }
-    return found;
+    return 0;
   }
 
-  @inline static endpointOf(record: usize): usize {
+  @inline
+  static endpointOf(record: usize): usize {
     return record + ENDPOINT;
   }
 
-  @inline static uriOf(record: usize): usize {
+  @inline
+  static uriOf(record: usize): usize {
     return record + URI;
   }
 
-  @inline static uriEnd(record: usize): usize {
+  @inline
+  static uriEnd(record: usize): usize {
     return record + URI + load<u32>(record, LENGTH);
   }
 
   /** A registrar tells all contacts of a user: those from before are forgotten. */
   static forget(user: u64): void {
-    keep(-Infinity, user);
+    let i = unchecked(buckets[bucketOf(user)]);
+    while (i != NONE) {
+      const next = load<i32>(at(i), CHAINED);
+      if (load<u64>(at(i), USER) == user) remove(i);
+      i = next;
+    }
   }
 
   /** Keeps a contact. Where there is no room, the one that ends first gives way when the setting says so. */
   static add(user: u64, until: f64, endpoint: usize, uri: usize, uriTo: usize): void {
     const length = <i32>(uriTo - uri);
     if (length > MOST_URI || capacity == 0) return;
-    if (count == capacity) {
+    if (firstFree == NONE) {
       if (!Configuration.dropsOldest) return;
       remove(first());
     }
-    const record = at(count++);
+    const i = firstFree;
+    const record = at(i);
+    firstFree = load<i32>(record, CHAINED);
     store<u64>(record, user, USER);
     store<f64>(record, until, UNTIL);
     copyEndpoint(record + ENDPOINT, endpoint);
     store<u32>(record, length, LENGTH);
     memory.copy(record + URI, uri, length);
-    earliest = min(earliest, until);
+    link(i);
+    used = max(used, i + 1);
+    count++;
   }
 
-  /** Forgets what has ended. */
-  static expire(now: f64): void {
-    if (now >= earliest) keep(now, 0);
+  /** Forgets what has ended. Returns true: it has looked at all. */
+  static expire(now: f64): bool {
+    if (count == 0) return true;
+    Load.spend(used * 100);
+    for (let i = 0; i < used; i++) {
+      const until = load<f64>(at(i), UNTIL);
+      if (until != 0 && until <= now) remove(i);
+    }
+    return true;
   }
 
   static state(state: State): void {
-    count = state.count(count, capacity);
-    earliest = state.isRestoring ? NEVER : earliest;
-    for (let i = 0; i < count; i++) {
+    let left = state.count(count, capacity);
+    for (let i = 0; left > 0; i++) {
       const record = at(i);
+      if (!state.isRestoring && load<f64>(record, UNTIL) == 0) continue;
+      left--;
       store<u64>(record, state.u64(load<u64>(record, USER)), USER);
       store<f64>(record, state.instant(load<f64>(record, UNTIL)), UNTIL);
       state.bytes(record + ENDPOINT, <i32>ENDPOINT_BYTES);
       const length = state.count(load<u32>(record, LENGTH), MOST_URI);
       store<u32>(record, length, LENGTH);
       state.bytes(record + URI, length);
-      earliest = min(earliest, load<f64>(record, UNTIL));
+      if (!state.isRestoring) continue;
+      firstFree = load<i32>(record, CHAINED);
+      link(i);
+      used = i + 1;
+      count++;
     }
   }
 }
@@ -111,28 +157,40 @@ function at(i: i32): usize {
   return table + <usize>i * RECORD;
 }
 
+@inline
+function bucketOf(user: u64): i32 {
+  return <i32>(user & (BUCKETS - 1));
+}
+
 function first(): i32 {
+  Load.spend(capacity * 30);
   let found = 0;
-  for (let i = 1; i < count; i++) if (load<f64>(at(i), UNTIL) < load<f64>(at(found), UNTIL)) found = i;
+  for (let i = 1; i < capacity; i++) if (load<f64>(at(i), UNTIL) < load<f64>(at(found), UNTIL)) found = i;
   return found;
 }
 
-/** Keeps what ends after `now` and is of another user, in one pass; in its order, because what was registered last is found. */
-function keep(now: f64, user: u64): void {
-  let kept = 0;
-  earliest = NEVER;
-  for (let i = 0; i < count; i++) {
-    const record = at(i);
-    const until = load<f64>(record, UNTIL);
-    if (until <= now || load<u64>(record, USER) == user) continue;
-    if (kept < i) memory.copy(at(kept), record, RECORD);
-    earliest = min(earliest, until);
-    kept++;
-  }
-  count = kept;
+function link(i: i32): void {
+  const bucket = bucketOf(load<u64>(at(i), USER));
+  store<i32>(at(i), unchecked(buckets[bucket]), CHAINED);
+  unchecked((buckets[bucket] = i));
 }
 
 function remove(i: i32): void {
+  const bucket = bucketOf(load<u64>(at(i), USER));
+  const next = load<i32>(at(i), CHAINED);
+  let other = unchecked(buckets[bucket]);
+  if (other == i) {
+    unchecked((buckets[bucket] = next));
+  } else {
+    while (load<i32>(at(other), CHAINED) != i) other = load<i32>(at(other), CHAINED);
+    store<i32>(at(other), next, CHAINED);
+  }
+  free(i);
   count--;
-  if (i < count) memory.copy(at(i), at(i + 1), <usize>(count - i) * RECORD);
+}
+
+function free(i: i32): void {
+  store<f64>(at(i), 0, UNTIL);
+  store<i32>(at(i), firstFree, CHAINED);
+  firstFree = i;
 }

@@ -41,11 +41,9 @@ export function refuse(out: Outcome, status: string, reason: Reason): Reason {
   const size = <i32>(SipMessage.bodyAt - SipMessage.headersAt) + 400;
   if (size > MOST_BYTES) return reason;
   edit.begin(SipMessage.headersAt, SipMessage.headersAt, size).text('SIP/2.0 ').text(status).text('\r\n');
-  let at = SipMessage.headersAt;
   let vias = 0;
-  while (SipHeader.read(at, SipMessage.bodyAt)) {
-    at = SipHeader.to;
-    const name = SipHeader.name;
+  for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
+    const name = SipMessage.field(i);
     if (name == SipName.via && vias++ == 0 && SipValue.read(SipHeader.valueAt, SipHeader.valueTo)) {
       stampVia();
     } else if (name == SipName.to) {

@@ -13,7 +13,7 @@ import { Datagram } from './datagram';
 import { copyEndpoint, familyOf, isNullAddress, portOf, setPort } from './endpoint';
 
 /** `m=` lines of one description. */
-@inline export const MOST_LINES: i32 = 32;
+@inline export const MOST_LINES: i32 = 16;
 
 /** What an `m=` line is to us. */
 export const enum Carried {
@@ -37,7 +37,7 @@ export const enum Carried {
 @inline const RTCP: usize = 32;
 @inline const LINE: usize = 56;
 
-const lines: usize = memory.data(1792, 8);
+const lines: usize = memory.data(896, 8);
 const connection: usize = memory.data(24, 8);
 /** Where all of it is, when it is written by its own address and not by ours; 0 otherwise. */
 let direct: usize = 0;
@@ -299,15 +299,18 @@ function writeRtcp(edit: TextEdit, family: u32, line: i32): void {
 
 /** RFC 8839 §5. */
 function isOfIce(): bool {
-  return (
-    SdpLine.isAttribute('candidate') ||
-    SdpLine.isAttribute('remote-candidates') ||
-    SdpLine.isAttribute('end-of-candidates') ||
-    SdpLine.isAttribute('ice-ufrag') ||
-    SdpLine.isAttribute('ice-pwd') ||
-    SdpLine.isAttribute('ice-options') ||
-    SdpLine.isAttribute('ice-lite') ||
-    SdpLine.isAttribute('ice-mismatch') ||
-    SdpLine.isAttribute('ice-pacing')
-  );
+  const first = Ascii.lower(load<u8>(SdpLine.valueAt));
+  if (first == 0x69) {
+    return (
+      SdpLine.isAttribute('ice-ufrag') ||
+      SdpLine.isAttribute('ice-pwd') ||
+      SdpLine.isAttribute('ice-options') ||
+      SdpLine.isAttribute('ice-lite') ||
+      SdpLine.isAttribute('ice-mismatch') ||
+      SdpLine.isAttribute('ice-pacing')
+    );
+  }
+  if (first == 0x63) return SdpLine.isAttribute('candidate');
+  if (first == 0x72) return SdpLine.isAttribute('remote-candidates');
+  return first == 0x65 && SdpLine.isAttribute('end-of-candidates');
 }

@@ -130,10 +130,8 @@ function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Re
 /** The second Via, in the header field of the first or in the next, whichever form its name has. */
 function findSecondVia(): bool {
   if (SipValue.next < SipMessage.viaTo && SipValue.read(SipValue.next, SipMessage.viaTo)) return true;
-  let at = SipMessage.headersAt;
-  while (SipHeader.read(at, SipMessage.bodyAt)) {
-    at = SipHeader.to;
-    if (SipHeader.name == SipName.via && SipHeader.valueAt != SipMessage.viaAt)
+  for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
+    if (SipMessage.field(i) == SipName.via && SipHeader.valueAt != SipMessage.viaAt)
       return SipValue.read(SipHeader.valueAt, SipHeader.valueTo);
   }
   return false;
@@ -193,10 +191,8 @@ function learnContacts(now: f64, family: u32): void {
   Registrations.forget(user);
   const byDefault =
     SipMessage.expiresAt == 0 ? -1 : Ascii.number(SipMessage.expiresAt, SipMessage.expiresTo, 0xffffffff);
-  let at = SipMessage.headersAt;
-  while (SipHeader.read(at, SipMessage.bodyAt)) {
-    at = SipHeader.to;
-    if (SipHeader.name != SipName.contact) continue;
+  for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
+    if (SipMessage.field(i) != SipName.contact) continue;
     const valueTo = SipHeader.valueTo;
     let next = SipHeader.valueAt;
     while (SipValue.read(next, valueTo)) {

@@ -242,20 +242,31 @@ export abstract class Streams {
   /** The state of one stream of a dialog; ports are claimed when it is restored. */
   static state(state: State, stream: i32): void {
     const at = atOf(stream);
-    store<i32>(at, state.i32(load<i32>(at, LINE)), LINE);
-    for (let side = 0; side < 2; side++) {
-      const end = endAt(stream * 2 + side);
-      // Ports, since the settings may give another range.
-      const had = load<i32>(end, PAIR);
-      const port = state.u16(had == NO_PAIR ? 0 : <u16>Ports.port(had));
-      const family = state.u8(load<u8>(end, FAMILY));
-      state.bytes(end + FLAGS, <i32>(END - FLAGS));
-      if (!state.isRestoring) continue;
-      store<i32>(end, NO_PAIR, PAIR);
-      const pair = port == 0 ? NO_PAIR : Ports.pairOf(port);
-      if (pair != NO_PAIR && (family == 4 || family == 6)) Streams.setPair(stream * 2 + side, family, pair);
-    }
+    const ends = at + ENDS;
+    // Both ends as they are; and their ports, since the settings may give another range.
+    const port0 = state.u16(portOf(ends));
+    const port1 = state.u16(portOf(ends + END));
+    state.bytes(at + LINE, 4);
+    state.bytes(ends, <i32>(2 * END));
+    if (!state.isRestoring) return;
+    claim(stream * 2, port0);
+    claim(stream * 2 + 1, port1);
   }
+}
+
+/** The port of an end; 0 where it has none. */
+@inline
+function portOf(end: usize): u16 {
+  const pair = load<i32>(end, PAIR);
+  return pair == NO_PAIR ? 0 : <u16>Ports.port(pair);
+}
+
+/** An end of a restored stream has its port again, where the settings still allow that. */
+function claim(end: i32, port: u16): void {
+  const family = Streams.family(end);
+  store<i32>(endAt(end), NO_PAIR, PAIR);
+  const pair = port == 0 ? NO_PAIR : Ports.pairOf(port);
+  if (pair != NO_PAIR && (family == 4 || family == 6)) Streams.setPair(end, family, pair);
 }
 
 @inline

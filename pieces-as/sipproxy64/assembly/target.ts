@@ -45,10 +45,8 @@ export abstract class Target {
     Target.ownRoutes = 0;
     // The family that the innermost of our own Routes was written for is that of the other side.
     let inner: u32 = 0;
-    let at = SipMessage.routeAt == 0 ? SipMessage.bodyAt : SipMessage.headersAt;
-    while (SipHeader.read(at, SipMessage.bodyAt)) {
-      at = SipHeader.to;
-      if (SipHeader.name != SipName.route) continue;
+    for (let i = 0, n = SipMessage.routeAt == 0 ? 0 : SipMessage.fieldCount; i < n; i++) {
+      if (SipMessage.field(i) != SipName.route) continue;
       const valueTo = SipHeader.valueTo;
       let next = SipHeader.valueAt;
       while (SipValue.read(next, valueTo)) {

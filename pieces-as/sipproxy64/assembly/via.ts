@@ -69,10 +69,8 @@ function isComplete(to: usize): bool {
 function routeHash(): u64 {
   const hash = Secret.begin(Purpose.loop).bytes(SipMessage.uriAt, SipMessage.uriTo).byte(0);
   hash.bytes(SipMessage.callIdAt, SipMessage.callIdTo);
-  let at = SipMessage.routeAt == 0 ? SipMessage.bodyAt : SipMessage.headersAt;
-  while (SipHeader.read(at, SipMessage.bodyAt)) {
-    at = SipHeader.to;
-    if (SipHeader.name == SipName.route) hash.byte(0).bytes(SipHeader.valueAt, SipHeader.valueTo);
+  for (let i = 0, n = SipMessage.routeAt == 0 ? 0 : SipMessage.fieldCount; i < n; i++) {
+    if (SipMessage.field(i) == SipName.route) hash.byte(0).bytes(SipHeader.valueAt, SipHeader.valueTo);
   }
   return hash.end();
 }
@@ -95,10 +93,8 @@ export abstract class Via {
       return Returned.broken;
     Via.branch = branchHash();
     Via.loop = routeHash();
-    let at = SipMessage.headersAt;
-    while (SipHeader.read(at, SipMessage.bodyAt)) {
-      at = SipHeader.to;
-      if (SipHeader.name != SipName.via) continue;
+    for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
+      if (SipMessage.field(i) != SipName.via) continue;
       const valueTo = SipHeader.valueTo;
       let next = SipHeader.valueAt;
       while (SipValue.read(next, valueTo)) {

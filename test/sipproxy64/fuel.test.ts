@@ -1,0 +1,155 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { BoundComponent } from '../compliance/run-through-bindings.ts';
+import { Driver, sipProxy } from './driver.ts';
+import { ALICE, audio, BOB, establish, only, request, response, rtp } from './phones.ts';
+
+// Time is counted in fuel, and not by a clock: a machine that is busy changes nothing of it.
+
+const SETTINGS = { phone: 'bob=[2001:db8::6]:5060', proxy6: '[2001:db8::9]:5060' };
+/** What the host gives a call that brings one frame (`host/engine/component-piece.ts`). */
+const CALL_FUEL = 5_000_000;
+/** What the piece counts with (`pieces-as/sipproxy64/assembly/load.ts`). */
+const A_MESSAGE = 60_000;
+const A_BYTE = 340;
+/** The longest message that is read; a longer one costs nothing. */
+const LONGEST = 10_240;
+
+let make: BoundComponent;
+let used = 0;
+beforeAll(async () => {
+  make = await sipProxy((units) => {
+    used = units;
+  });
+});
+
+/** The fuel that one message takes, of about so many bytes, in a proxy that knows nothing yet. */
+function fuelFor(write: (bytes: number) => string, bytes: number, from = ALICE): number {
+  const driver = new Driver(make, SETTINGS).start();
+  driver.send(from, write(bytes));
+  return used;
+}
+
+const repeated = (text: string, bytes: number): string =>
+  text.repeat(Math.max(1, Math.floor(bytes / text.length)));
+const extra = (lines: string) => request('MESSAGE').replace('Max-Forwards', `${lines}Max-Forwards`);
+
+/** Each is of any length, and of the kind that keeps a parser busy. */
+const WORST: Record<string, (bytes: number) => string> = {
+  'header fields that nobody knows': (n) => extra(repeated('X: y\r\n', n)),
+  'empty header fields': (n) => extra(repeated('a:\r\n', n)),
+  'Vias, one a field': (n) => extra(repeated('v:SIP/2.0/UDP a;branch=b\r\n', n)),
+  'Vias of our own': (n) => extra(repeated('v:SIP/2.0/UDP 192.0.2.1;l64=0123456789abcdef\r\n', n)),
+  'Vias in one field': (n) => extra(`Via: ${repeated('SIP/2.0/UDP a,', n)}SIP/2.0/UDP b\r\n`),
+  'parameters of a Via': (n) => extra(`Via: SIP/2.0/UDP a${repeated(';a', n)}\r\n`),
+  'Contacts in one field': (n) => extra(`m:${repeated('<sip:a@b>,', n)}<sip:c>\r\n`),
+  'Contacts that are mapped': (n) => extra(`m:${repeated('<sip:1.2.3.4>,', n)}<sip:c>\r\n`),
+  commas: (n) => extra(`Contact: ${repeated(',', n)}\r\n`),
+  quotes: (n) => extra(`Contact: ${repeated('"', n)}\r\n`),
+  'quoted backslashes': (n) => extra(`Contact: "${repeated('\\', n)}\r\n`),
+  'brackets that open': (n) => extra(`Contact: ${repeated('<', n)}\r\n`),
+  'brackets and commas': (n) => extra(`Contact: ${repeated('<,', n)}\r\n`),
+  'parameters of a URI': (n) => extra(`Contact: <sip:a@1.2.3.4${repeated(';a', n)}>\r\n`),
+  'parameters of our own URI': (n) =>
+    extra(`Contact: <sip:a@[2001:db8::1]${repeated(';a', n)};m64=1.2.3.4>\r\n`),
+  'signs of a user': (n) => extra(`Contact: <sip:${repeated('a@', n)}1.2.3.4>\r\n`),
+  'white space': (n) => extra(`Contact: ${repeated(' ', n)}\r\n`),
+  folds: (n) => extra(`Contact: ${repeated('\r\n ', n)}<sip:a>\r\n`),
+  'white space between values': (n) => extra(`Contact: ${repeated('a ,', n)}\r\n`),
+  'Routes of our own': (n) => extra(repeated('Route: <sip:192.0.2.1;lr>\r\n', n)),
+  'Routes of our own in one field': (n) =>
+    extra(`Route: ${repeated('<sip:192.0.2.1>,', n)}<sip:192.0.2.1>\r\n`),
+  Warnings: (n) => extra(repeated('Warning: 300 1.2.3.4 "x"\r\n', n)),
+  'a long URI': (n) => request('MESSAGE', { uri: `sip:bob@192.0.2.1${repeated(';a', n)}` }),
+  'a long Call-ID': (n) => request('INVITE', { callId: repeated('x', n) }),
+  'a long tag': (n) => request('BYE', { from: `<sip:a@b>;tag=${repeated('x', n)}` }),
+  'a start line without an end': (n) => `INVITE ${repeated('x', n)}`,
+  'spaces in a start line': (n) => `INVITE ${repeated(' ', n)}SIP/2.0\r\n\r\n`,
+  'header fields without an end': (n) => `INVITE sip:a SIP/2.0\r\n${repeated('a: b\r\n', n)}`,
+  'line ends': (n) => repeated('\r\n', n),
+  zeros: (n) => repeated('\0', n),
+  'a Content-Length of zeros': (n) => extra(`Content-Length: ${repeated('0', n)}\r\n`),
+  'lines of SDP': (n) => request('INVITE', { body: audio('192.0.2.4', 6000) + repeated('a=x\r\n', n) }),
+  'connections of SDP': (n) =>
+    request('INVITE', { body: audio('192.0.2.4', 6000) + repeated('c=IN IP4 1.2.3.4\r\n', n) }),
+  'candidates of ICE': (n) =>
+    request('INVITE', { body: audio('192.0.2.4', 6000) + repeated('a=candidate:\r\n', n) }),
+  'empty lines in SDP': (n) => request('INVITE', { body: `v=0\r\n${repeated('\r\n', n)}` }),
+  'delimiters that are none': (n) =>
+    request('INVITE', { contentType: 'multipart/mixed;boundary=b', body: repeated('--a\r\n', n) }),
+  'delimiters that are one': (n) =>
+    request('INVITE', { contentType: 'multipart/mixed;boundary=b', body: repeated('--b\r\n', n) }),
+  'long delimiters': (n) =>
+    request('INVITE', {
+      contentType: `multipart/mixed;boundary=${'b'.repeat(70)}`,
+      body: repeated(`--${'b'.repeat(69)}\r\n`, n),
+    }),
+  'parts with header fields': (n) =>
+    request('INVITE', {
+      contentType: 'multipart/mixed;boundary=b',
+      body: `--b\r\n${repeated('a: b\r\n', n)}\r\n--b--`,
+    }),
+  'parts in parts': (n) =>
+    request('INVITE', {
+      contentType: 'multipart/mixed;boundary=b',
+      body: repeated('--b\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n', n),
+    }),
+};
+
+describe('the longest message', () => {
+  it.each(Object.entries(WORST))(
+    'of %s takes fuel in proportion to its bytes, and no more than a call has',
+    (_, write) => {
+      const nothing = fuelFor(write, 1);
+      const half = fuelFor(write, LONGEST / 2 - 300) - nothing;
+      const whole = fuelFor(write, LONGEST - 600) - nothing;
+      expect(whole).toBeLessThan(A_MESSAGE + LONGEST * A_BYTE);
+      expect(A_MESSAGE + LONGEST * A_BYTE + 750_000).toBeLessThan(CALL_FUEL);
+      // Twice as long, twice the fuel; a square would be four times.
+      expect(whole / Math.max(half, 50_000)).toBeLessThan(2.3);
+    },
+  );
+
+  it('costs nothing when it is longer than that, though it has 64 KiB or 10,000 header fields', () => {
+    const driver = new Driver(make, SETTINGS).start();
+    for (const text of [extra('X:y\r\n'.repeat(10_000)), extra(repeated(';', 64_000)), 'x'.repeat(65_000)]) {
+      expect(driver.send(ALICE, text)).toMatchObject({ sent: [], ended: ['too-large'] });
+      expect(used).toBeLessThan(5000);
+    }
+  });
+
+  it('goes on with 1000 header fields', () => {
+    const driver = new Driver(make, SETTINGS).start();
+    const lines = 'X:y\r\n'.repeat(1000);
+    expect(only(driver.send(ALICE, extra(lines)))).toContain(lines);
+  });
+});
+
+it('a packet of media takes the same fuel however many calls there are', () => {
+  const fuelWith = (calls: number): number => {
+    const driver = new Driver(make, { ...SETTINGS, calls: '2000' }).start();
+    let port = 0;
+    for (let n = 0; n < calls; n++)
+      port = establish(driver, { callId: `c${n}`, branch: `z9hG4bK${n}` }).port4;
+    driver.send('192.0.2.4:6000', rtp(1), port);
+    return used;
+  };
+  const one = fuelWith(1);
+  expect(fuelWith(500)).toBeLessThan(one * 1.2);
+  expect(one).toBeLessThan(3000);
+});
+
+it('of forks without number, the fuel of one more stays bounded by the calls that there may be', () => {
+  const driver = new Driver(make, { ...SETTINGS, calls: '200', 'media-ports': '30000-39999' }).start();
+  const invite = only(driver.send(ALICE, request('INVITE', { body: audio('192.0.2.4', 6000) })));
+  let refused = 0;
+  for (let n = 0; n < 400; n++) {
+    const { ended } = driver.send(
+      BOB,
+      response(invite, '183 Session Progress', { tag: `t${n}`, body: audio('2001:db8::6', 7000) }),
+    );
+    if (ended.length > 0) refused++;
+    // With what opening ports takes, once for 16 of them.
+    expect(used).toBeLessThan(1_000_000);
+  }
+  expect(refused).toBeGreaterThan(0);
+});

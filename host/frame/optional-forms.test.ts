@@ -252,3 +252,19 @@ describe('a source route of IPv4 (RFC 791 §3.1)', () => {
     expect(Buffer.from(frames.bytes.subarray(start + 48, start + 50)).toString('hex')).toBe(checksum);
   });
 });
+
+describe('a length in front of a message on a stream (RFC 1035 §4.2.2, RFC 4571 §2)', () => {
+  const query = '1234 0100 0001 0000 0000 0000 00 0001 0001';
+  it.each([
+    ['one message', `0011 ${query}`, ['header length-prefix 0+2', 'payload - 2+17']],
+    [
+      'one message and the beginning of the next',
+      `0011 ${query} 0011 12`,
+      ['header length-prefix 0+2', 'payload - 2+17', 'trailer length-prefix 19+3'],
+    ],
+    ['no message that is whole', `0012 ${query}`, 'length-prefix-length'],
+    ['half a length', '00', 'length-prefix-truncated'],
+  ])('separates %s', (_what, bytes, parts) => {
+    expect(parse(hex(bytes), 'length-prefix')).toEqual(parts);
+  });
+});

@@ -5,6 +5,7 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'rtp',
     summary: 'Real-time Transport Protocol, with sources and extension (RFC 3550 §5.1)',
+    fillsDatagram: true,
     identifiers: [],
     header: {
       minimum: 12,
@@ -18,6 +19,7 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'rtcp',
     summary: 'RTP Control Protocol; a packet of it holds several (RFC 3550 §6)',
+    fillsDatagram: true,
     // Sender and receiver reports, descriptions, good-bye, application; feedback of RFC 4585, extended
     // reports of RFC 3611.
     identifiers: [200, 201, 202, 203, 204, 205, 206, 207].map((id) => ({ nameSpace: 'rtcp-packet', id })),
@@ -33,6 +35,7 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'dns',
     summary: 'Domain Name System: the header of a message (RFC 1035 §4.1.1)',
+    fillsDatagram: true,
     identifiers: [],
     header: { minimum: 12, base: 12 },
   },

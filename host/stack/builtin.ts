@@ -14,7 +14,7 @@ export const nameSpaceDefinitions: readonly NameSpaceDefinition[] = [
   { name: 'ppp', summary: 'PPP data link layer protocol numbers, RFC 1661', bits: 16, hexadecimal: true },
   { name: 'ip-protocol', summary: 'IANA protocol numbers, of IPv4 and as next header of IPv6', bits: 8 },
   { name: 'udp-port', summary: 'UDP ports, RFC 768', bits: 16, ports: true },
-  { name: 'tcp-port', summary: 'TCP ports, RFC 9293', bits: 16, ports: true },
+  { name: 'tcp-port', summary: 'TCP ports, RFC 9293', bits: 16, ports: true, stream: true },
   { name: 'sctp-port', summary: 'SCTP ports, RFC 9260', bits: 16, ports: true },
   { name: 'sctp-chunk', summary: 'types of the chunks of SCTP, RFC 9260 §3.2', bits: 8 },
   { name: 'sctp-ppid', summary: 'payload protocol identifiers of SCTP, RFC 9260 §15.5', bits: 32 },
@@ -256,6 +256,12 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
     summary: 'Reverse address resolution (RFC 903)',
     identifiers: [{ nameSpace: 'ethertype', id: 0x8035 }],
     header: addressResolution,
+  },
+  {
+    name: 'length-prefix',
+    summary: 'Two bytes of length in front of a message on a stream (RFC 1035 §4.2.2, RFC 4571 §2)',
+    identifiers: [],
+    header: { minimum: 2, base: 2, agreed: true, length: { at: 0, counts: 'payload' } },
   },
   {
     name: 'bridged-ethernet',

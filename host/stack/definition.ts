@@ -17,6 +17,11 @@ export interface ProtocolDefinition {
    * transport.
    */
   readonly layer?: 'link' | 'network';
+  /**
+   * A message fills a datagram. Behind the ports of a stream it has a length in front (`length-prefix`), so a
+   * stack cannot name it there directly.
+   */
+  readonly fillsDatagram?: boolean;
   /** The header may stand between others: a stack that does not name it looks through it. */
   readonly transparent?: boolean;
   /** Absent for a protocol that is recognised but not parsed. */
@@ -161,6 +166,8 @@ export interface NameSpaceDefinition {
   readonly bits: number;
   /** Identifiers come in pairs, one for each end, and are often chosen while running. */
   readonly ports?: boolean;
+  /** What stands behind these identifiers is a stream of bytes, not datagrams. */
+  readonly stream?: boolean;
   /** People write these identifiers in hexadecimal. */
   readonly hexadecimal?: boolean;
 }

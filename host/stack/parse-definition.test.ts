@@ -10,12 +10,20 @@ import { parseStack } from './parse-stack.ts';
 import { Protocols } from './protocols.ts';
 
 /** What the Funnel's own definitions are in text: whether all of it can be said. */
-function textOf({ summary, identifiers, layer, transparent, header }: ProtocolDefinition): string {
+function textOf({
+  summary,
+  identifiers,
+  layer,
+  transparent,
+  fillsDatagram,
+  header,
+}: ProtocolDefinition): string {
   const lines = [`summary "${summary}"`];
   for (const { nameSpace, id } of identifiers)
     lines.push(`in ${nameSpace} ${typeof id === 'string' ? `"${id}"` : `0x${id.toString(16)}`}`);
   if (layer === 'link') lines.push('link');
   if (transparent) lines.push('transparent');
+  if (fillsDatagram) lines.push('datagram');
   if (header !== undefined) {
     const field = (at: number, bytes = 1, mask?: number) =>
       `u${8 * bytes}[${at}]${mask === undefined ? '' : ` & ${mask}`}`;
@@ -160,7 +168,7 @@ describe('parseDefinition', () => {
 
   it('throws nothing but errors with a code, and defines nothing then, whatever the text', () => {
     const word = fc.constantFrom(
-      ...'header least check next ports length checksum item in space link transparent leaf agreed fragment addresses'.split(
+      ...'header least check next ports length checksum item in space link transparent datagram leaf agreed fragment addresses'.split(
         ' ',
       ),
       ...'8 bits 0 4 u8[0] u16[0] u16[2] u32[4] & 0xff * + = , of total contents pseudo align ethertype toy-kind ; "x"'.split(

@@ -68,6 +68,7 @@ class DefinitionParser {
   readonly #nameSpaces: NameSpaceDefinition[] = [];
   #isLink = false;
   #isTransparent = false;
+  #fillsDatagram = false;
   #base: number | undefined;
   #terms: LengthTerm[] = [];
   #least: number | undefined;
@@ -94,6 +95,9 @@ class DefinitionParser {
     },
     transparent: () => {
       this.#isTransparent = true;
+    },
+    datagram: () => {
+      this.#fillsDatagram = true;
     },
     header: () => this.#header(),
     least: () => {
@@ -187,6 +191,7 @@ class DefinitionParser {
       identifiers: this.#identifiers,
       ...(this.#isLink ? { layer: 'link' as const } : {}),
       ...(this.#isTransparent ? { transparent: true } : {}),
+      ...(this.#fillsDatagram ? { fillsDatagram: true } : {}),
       ...(header === undefined ? {} : { header }),
     };
   }

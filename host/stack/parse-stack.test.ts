@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { protocolDefinitions } from './builtin.ts';
 import { formatStack } from './format-stack.ts';
 import { MAX_STACK_TEXT, parseStack } from './parse-stack.ts';
 import { StackError } from './stack-error.ts';
@@ -64,6 +65,9 @@ describe('parseStack', () => {
     ['ip/udp/5060/sip/"', 'FT_STACK_SYNTAX', 17, 'has no place'],
     ['ip/udp/5060/sip/""', 'FT_STACK_SYNTAX', 17, 'no identifier'],
     ['ip/udp/5060/sip/5', 'FT_STACK_NUMBER', 17, 'holds text'],
+    ['ip/tcp/53/dns', 'FT_STACK_NOT_CARRIED', 11, 'length-prefix/dns'],
+    ['ip/tcp/*/rtp', 'FT_STACK_NOT_CARRIED', 10, 'length-prefix/rtp'],
+    ['ip/{udp,tcp}/5005/rtcp', 'FT_STACK_NOT_CARRIED', 19, 'length-prefix/rtcp'],
     ['ip/"udp"', 'FT_STACK_NOT_CARRIED', 4, 'is text'],
     ['ip/{udp,ipv6}/53', 'FT_STACK_NOT_CARRIED', 15, 'write several stacks'],
     ['ip/*', 'FT_STACK_SYNTAX', 4, 'stands for a port'],
@@ -136,5 +140,19 @@ describe('parseStack', () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+});
+
+describe('a message that fills a datagram', () => {
+  const filling = protocolDefinitions.filter(({ fillsDatagram }) => fillsDatagram).map(({ name }) => name);
+
+  it('is named behind the port of datagrams, and behind its length on a stream', () => {
+    expect(filling).toEqual(['rtp', 'rtcp', 'dns']);
+    for (const name of filling) {
+      expect(formatStack(parseStack(`ip/udp/5000/${name}`))).toBe(`ip/udp/5000/${name}`);
+      const framed = `ip/tcp/5000/length-prefix/${name}`;
+      expect(formatStack(parseStack(framed))).toBe(framed);
+      expect(() => parseStack(`ip/tcp/5000/${name}`)).toThrow(`length-prefix/${name}`);
+    }
   });
 });

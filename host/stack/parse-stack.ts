@@ -42,6 +42,8 @@ class StackParser {
   #tokens: Token[] = [];
   #at = 0;
   #ways = 1;
+  /** Whether the step before is the port of a stream. */
+  #isStream = false;
 
   constructor(text: string, protocols: Protocols) {
     this.#text = text;
@@ -157,6 +159,7 @@ class StackParser {
     const step = nameSpaces?.some((each) => each.ports)
       ? this.#portStep(nameSpaces)
       : this.#protocolStep(before, nameSpaces);
+    this.#isStream = step.kind === 'ports' && nameSpaces?.some(({ stream }) => stream) === true;
     this.#ways *= step.kind === 'ports' ? step.ports.length : step.protocols.length;
     if (this.#ways > MAX_STACK_WAYS) {
       throw new StackError(
@@ -233,7 +236,10 @@ class StackParser {
     const members = this.#protocols.generic(token.text) ?? [token.text];
     if (members.some((name) => this.#protocols.definition(this.#protocols.number(name)) === undefined))
       return registered ?? this.#throwUnknown(token);
-    if (nameSpaces === undefined || this.#isAgreed(before)) return [...members];
+    if (nameSpaces === undefined || this.#isAgreed(before)) {
+      this.#mustFitStream(token, members);
+      return [...members];
+    }
     const carried = members.filter((name) =>
       nameSpaces.some((each) =>
         this.#protocols.isMember(this.#protocols.number(name), this.#protocols.nameSpaceNumber(each.name)),
@@ -250,6 +256,19 @@ class StackParser {
       );
     }
     return carried;
+  }
+
+  /** @throws StackError where a message of one of these protocols has a length in front, here. */
+  #mustFitStream(token: Token, members: readonly string[]): void {
+    const filling = members.some(
+      (name) => this.#protocols.definition(this.#protocols.number(name))?.fillsDatagram === true,
+    );
+    if (!this.#isStream || !filling) return;
+    throw this.#errorAt(
+      token,
+      'FT_STACK_NOT_CARRIED',
+      `on a stream, a length stands in front of ${token.text}; write length-prefix/${token.text} here`,
+    );
   }
 
   /** An identifier by the name that a registry gives it, when no protocol has that name there. */

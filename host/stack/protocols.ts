@@ -229,8 +229,8 @@ export class Protocols {
    * protocol precedes. A definition that was brought before must be exactly the same. Nothing has changed
    * when this throws.
    *
-   * Whoever brings a protocol is not trusted, so its definition holds only for stacks that name it: its
-   * identifiers keep numbers of their own, by which all other stacks and frames know them.
+   * The piece that brings a protocol is not trusted, so its definition holds only for stacks that name it:
+   * its identifiers keep numbers of their own, by which all other stacks and frames know them.
    *
    * @param bringer identifies who brings it, for {@link areBroughtTogether}
    * @returns its number

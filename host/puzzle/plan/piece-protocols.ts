@@ -32,7 +32,7 @@ export function definePieceProtocols(protocols: Protocols, places: readonly Plac
 interface Brought {
   readonly name: string;
   readonly text: string;
-  /** Who brings it: pieces that bring the same protocols are the same here. */
+  /** Identifies the pieces that bring it: pieces that bring the same protocols are the same here. */
   readonly bringer: string;
 }
 

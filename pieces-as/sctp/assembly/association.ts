@@ -205,8 +205,8 @@ export abstract class Associations {
   }
 
   /**
-   * All that there are. Of one whose data does not fit into the state of a piece only so much is kept that the instance which takes
-   * over can abort it.
+   * All that there are. Where the data of one does not fit into the state of a piece, only so much is kept that the
+   * next instance can abort it.
    */
   static state(state: State): void {
     let left: u32 = <u32>STATE_BYTES - 1024 * (1 + <u32>Configuration.associations);

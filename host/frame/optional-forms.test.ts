@@ -260,7 +260,7 @@ describe('a length in front of a message on a stream (RFC 1035 §4.2.2, RFC 4571
     [
       'one message and the beginning of the next',
       `0011 ${query} 0011 12`,
-      ['header length-prefix 0+2', 'payload - 2+17', 'trailer length-prefix 19+3'],
+      ['header length-prefix 0+2', 'payload - 2+17', 'trailer - 19+3'],
     ],
     ['no message that is whole', `0012 ${query}`, 'length-prefix-length'],
     ['half a length', '00', 'length-prefix-truncated'],

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -10,11 +10,11 @@ import { formatMistake } from '../../host/policy/configuration/configuration-err
 const directory = mkdtempSync(join(tmpdir(), 'funnel-examples-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test.each(['fault', 'frame-sequence', 'tap'])(
+test.each(['concentrator', 'fault', 'frame-sequence', 'sctp', 'tap'])(
   'the examples in the README of %s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();
-    for (const piece of [name, 'hub', '6bed4'])
+    for (const piece of [name, 'hub', '6bed4', 'sctp'])
       execFileSync(process.execPath, [join(root, 'tools/build-pieces.mjs'), piece], { stdio: 'pipe' });
     const readme = readFileSync(join(root, 'pieces-as', name, 'README.md'), 'utf8');
     const examples = [...readme.matchAll(/```yaml\n([^`]*)```/g)].map((match) => match[1]!);
@@ -23,6 +23,22 @@ test.each(['fault', 'frame-sequence', 'tap'])(
       const file = join(directory, `${name}-${i}.yaml`);
       writeFileSync(file, example);
       const { mistakes } = await checkConfiguration(file, { directory });
+      expect(mistakes.map(formatMistake)).toEqual([]);
+    }
+  },
+  300_000,
+);
+
+test.each(readdirSync(join(packageRoot(), 'examples')))(
+  'the configurations of examples/%s are accepted by funnel check',
+  async (name) => {
+    const root = packageRoot();
+    for (const piece of ['concentrator', 'sctp'])
+      execFileSync(process.execPath, [join(root, 'tools/build-pieces.mjs'), piece], { stdio: 'pipe' });
+    const files = readdirSync(join(root, 'examples', name)).filter((file) => file.endsWith('.yaml'));
+    expect(files.length).toBeGreaterThan(0);
+    for (const file of files) {
+      const { mistakes } = await checkConfiguration(join(root, 'examples', name, file), { directory });
       expect(mistakes.map(formatMistake)).toEqual([]);
     }
   },

@@ -79,6 +79,11 @@ export class PieceRig {
   readonly logged: string[] = [];
   readonly offers: string[] = [];
   now = 1000;
+  /** Whether `listen` succeeds, and the stacks of the Shapes that it has added. */
+  canListen = false;
+  readonly listening = new Map<number, string>();
+  readonly #listened = new Map<number, Set<number>>();
+  #nextShape = 100;
   readonly #edges = new Map<number, number>();
   readonly #ledger: Ledger;
   readonly #withheld = new Map<number, { readonly ticket: number; readonly bytes: Uint8Array }>();
@@ -103,7 +108,7 @@ export class PieceRig {
     this.#ledger = {
       description: described,
       edges: this.#edges,
-      listened: new Map(),
+      listened: this.#listened,
       open: new Map(),
     };
     const numbers = described.protocols.map(([name]) => protocols.number(name));
@@ -176,7 +181,10 @@ export class PieceRig {
     let arenaLength = 0;
     for (const each of given) {
       const described = this.#describedOf(each.edge);
-      const reach = this.description.edges[described]!.shapes[each.shape ?? 0]!.reach;
+      const reach =
+        this.description.edges[described]!.shapes[
+          this.listening.has(each.shape ?? 0) ? 0 : (each.shape ?? 0)
+        ]!.reach;
       const begun = each.of === undefined ? undefined : this.#inFragments.get(each.of);
       if (begun !== undefined && !this.#ledger.open.has(begun)) continue;
       const ticket = begun ?? this.#nextTicket++;
@@ -290,8 +298,17 @@ export class PieceRig {
       log: (level, message) => this.logged.push(`${level} ${message}`),
       random: () => this.random(),
       utc: () => [0n, 0],
-      listen: () => ({ message: 'nobody listens here' }),
-      unlisten: () => undefined,
+      listen: (edge, _like, stack) => {
+        if (!this.canListen) return { message: 'nobody listens here' };
+        const shape = this.#nextShape++;
+        this.listening.set(shape, stack);
+        this.#listened.set(edge, (this.#listened.get(edge) ?? new Set()).add(shape));
+        return shape;
+      },
+      unlisten: (edge, shape) => {
+        if (!this.listening.delete(shape)) throw new Error(`Shape ${shape} is not listened on`);
+        this.#listened.get(edge)?.delete(shape);
+      },
       offer: (_edge: number, property: Property, present: boolean) => {
         this.offers.push(`${property.name} ${present}`);
       },

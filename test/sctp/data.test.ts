@@ -461,6 +461,18 @@ describe('a round trip', () => {
     // First: R + 4 * R/2. Then the next message measures 0 ms, too.
     expect(timeoutAfter(100)).toBe(300);
   });
+
+  test('is measured by a heartbeat where what was acknowledged had been sent twice, so that the time-out shrinks again', () => {
+    const peer = new ScriptedPeer(make, { 'rto-min': '50ms' }).open();
+    const [tsn] = tsnsOf(peer.write({ sid: 0, ppid: 0, bytes: bytes(10) }));
+    for (let n = 0; n < 3; n++) expect(tsnsOf(peer.passToWake())).toEqual([tsn]);
+    const { chunks } = peer.send(peer.sack(tsn!));
+    expect(types(chunks)).toEqual([CHUNK.HEARTBEAT]);
+    peer.rig.now += 10;
+    peer.send(chunk(CHUNK.HEARTBEAT_ACK, chunks[0]!.value));
+    peer.write({ sid: 0, ppid: 0, bytes: bytes(10) });
+    expect(peer.wakeAt - peer.rig.now).toBe(50);
+  });
 });
 
 describe('shutdown', () => {

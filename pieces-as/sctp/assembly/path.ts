@@ -26,6 +26,10 @@ export class Path {
   private srtt: f64 = 0;
   private rttvar: f64 = 0;
   private hasRtt: bool = false;
+  /** The time-out was doubled, and no round trip was measured since. */
+  private isBackedOff: bool = false;
+  /** A heartbeat is to measure a round trip now. */
+  isMeasureDue: bool = false;
   /** The TSN whose acknowledgement measures the round trip. */
   measuredTsn: u32 = 0;
   isMeasuring: bool = false;
@@ -40,7 +44,7 @@ export class Path {
   /** When data was sent there last: a path that is in use needs no heartbeat (RFC 9260 §8.3). */
   usedAt: f64 = -Infinity;
   heartbeatNonce: u64 = 0;
-  heartbeatSentAt: f64 = 0;
+  heartbeatSentAt: f64 = -Infinity;
   isAwaitingHeartbeat: bool = false;
 
   // While a SACK is being processed.
@@ -63,6 +67,9 @@ export class Path {
     this.heartbeatAt = Infinity;
     this.usedAt = -Infinity;
     this.isAwaitingHeartbeat = false;
+    this.heartbeatSentAt = -Infinity;
+    this.isBackedOff = false;
+    this.isMeasureDue = false;
     this.resetCongestion();
   }
 
@@ -93,6 +100,7 @@ export class Path {
 
   /** A round trip took so long (RFC 9260 §6.3.1). */
   measure(rtt: f64): void {
+    this.isBackedOff = false;
     if (this.hasRtt) {
       this.rttvar = (1 - RTO_BETA) * this.rttvar + RTO_BETA * Math.abs(this.srtt - rtt);
       this.srtt = (1 - RTO_ALPHA) * this.srtt + RTO_ALPHA * rtt;
@@ -108,6 +116,15 @@ export class Path {
   /** A timer expired (RFC 9260 §6.3.3 E2). */
   backOff(): void {
     this.rto = min(this.rto * 2, Configuration.rtoMax);
+    this.isBackedOff = true;
+  }
+
+  /**
+   * Something that was sent again is acknowledged, which measures nothing (RFC 9260 §6.3.1 C5): while little is sent, the time-out
+   * would stay as long as it has become. A heartbeat measures (§6.3.1 C4), so one goes out; no more than one in RTO.Min.
+   */
+  noteProgress(now: f64): void {
+    if (this.isBackedOff && now >= this.heartbeatSentAt + Configuration.rtoMin) this.isMeasureDue = true;
   }
 
   /** When the next heartbeat is due: jittered, so that many do not fall together (RFC 9260 §8.3). */
@@ -137,6 +154,7 @@ export class Path {
     this.srtt = state.f64(this.srtt);
     this.rttvar = state.f64(this.rttvar);
     this.hasRtt = state.bool(this.hasRtt);
+    this.isBackedOff = state.bool(this.isBackedOff);
     this.measuredTsn = state.u32(this.measuredTsn);
     this.isMeasuring = state.bool(this.isMeasuring);
     this.errors = state.i32(this.errors);

@@ -180,6 +180,7 @@ export abstract class Sack {
       const path = association.paths[i];
       if (path.acked > 0 && isAdvanced && !outgoing.isFastRecovery) Sack.widen(path, outgoing);
       hasLoss = hasLoss || path.hasLoss;
+      if (path.acked > 0) path.noteProgress(now);
       if (path.flight == 0) {
         path.t3 = Infinity;
       } else if (path.isEarliestAcked || isBefore(path.earliest, outgoing.cumulative + 1)) {

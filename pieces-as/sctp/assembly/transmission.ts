@@ -29,6 +29,11 @@ export abstract class Transmission {
       outgoing.bursts = 0;
     }
     if (association.incoming.isSackDue && association.mayReceive) Control.sack(association, out);
+    for (let i = 0; i < association.pathCount; i++) {
+      if (!association.paths[i].isMeasureDue) continue;
+      association.paths[i].isMeasureDue = false;
+      if (association.maySend) Control.heartbeat(association, i, now, out);
+    }
   }
 
   /** A packet of chunks that are to be sent again. False where nothing may be sent. */

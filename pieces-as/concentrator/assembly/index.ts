@@ -1,0 +1,355 @@
+/*
+ * concentrator: UDP services of one site for the clients of another, over one association of SCTP
+ *
+ * PURPOSE
+ *   Carries datagrams of protocols that were made for a local network, such as RADIUS and SNMP, to another site
+ *   reliably. Clients talk to the concentrator of their own site as if it were the server; the concentrator of
+ *   the other site talks to the server as if it were the client. All conversations share one association, and
+ *   each has its order for itself.
+ *
+ * EDGES AND SHAPES
+ *
+ *                ┌────────────────┐
+ *   local (down) ┤  concentrator  ├ far (down)
+ *                └────────────────┘
+ *
+ *   local   ip/udp/local:*, headers only: datagrams of clients and of servers; it listens on the ports that it serves
+ *           and on one port for each flow that the far side opened
+ *   far     ip/sctp/local:PORT/sctp-data, whole frames: messages to and from the concentrator of the far side
+ *
+ *   `far` requires `reliable`, `ordered`, `duplicate-free` and `framed`.
+ *
+ * SETTINGS
+ *   serve         a UDP port whose datagrams go to the far side; may be repeated
+ *   target        where datagrams go that clients of the far side sent to a port there: PORT=ADDRESS, or
+ *                 PORT=ADDRESS#PORT where the server has another port; may be repeated
+ *   port          the SCTP port of this side; default 4295
+ *   remote        the address of the far side; when not given, the far side contacts this one
+ *   remote-port   its SCTP port; the same as `port` when not given
+ *   flows         flows at a time in each direction, 1 to 900; default 256
+ *   idle          a flow without datagrams ends after that; default 120s
+ *   first-port    the first of the UDP ports from which servers are reached, one for each flow; default 49152
+ *   streams       streams of SCTP that the flows share, no more than the association has; default 64
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     control               it opened, closed, refused or reset a flow
+ *   Lost:
+ *     not-joined            there is nobody at the Edge across
+ *     not-connected         the far side has not come yet
+ *     not-served            a datagram for a port that is not served, or from a server that nobody asked
+ *     malformed             headers are not there, or a datagram in pieces
+ *     bad-message           a message of the far side that cannot be, or of another version
+ *     stranger              a message of another than the far side
+ *     unknown-flow          data of a flow that has ended; the far side is told
+ *     too-many-flows        `flows` are open
+ *     no-target             the far side asked for a port without target, or for another IP version; it is told
+ *     far-full              the queue behind `far` is full
+ *     too-many              it fits in no outcome
+ *
+ * WHAT IT DOES NOT DO
+ *   It carries UDP, and no TCP or SCTP of clients. It suppresses no resends, so a client that resends reaches the
+ *   server twice, as on a local network. The address of the client reaches the far side in the opening of its flow,
+ *   but the server sees that of its concentrator. It encrypts and authenticates nothing: whoever reaches the SCTP port
+ *   of a side reaches its targets, unless `remote` is given.
+ *
+ * SPECIFICATION
+ *   Funnel Tunnel Specification, "SCTP concentrators". The format of messages is docs/concentrator.md.
+ */
+import {
+  Batch,
+  Description,
+  Direction,
+  Frame,
+  Joining,
+  Level,
+  Line,
+  Outcome,
+  Piece,
+  Reach,
+  Role,
+  Settings,
+  State,
+  Wish,
+  describedEdge,
+  edgeOf,
+  random,
+} from 'funnel-tunnel/as';
+import { load16, store16, store32 } from 'funnel-tunnel/as/views/bytes';
+import { Endpoint } from '../../frame-sequence/assembly/endpoint';
+import { Configuration, describeSettings } from './configuration';
+import { Far } from './far';
+import { Flows } from './flows';
+import { Local } from './local';
+import { describeReasons, Reason } from './reasons';
+import { FROM_ACCEPTOR, Kind, OPEN_BYTES, Refusal } from './wire';
+
+const LOCAL: u16 = 0;
+const FAR: u16 = 1;
+const line: Line = new Line();
+
+class Concentrator extends Piece {
+  /** Flows of our clients, and flows that the far side opened to our targets. */
+  private opened: Flows = new Flows();
+  private accepted: Flows = new Flows();
+  private lastNumber: u32 = 0;
+
+  describe(d: Description, settings: Settings): void {
+    d.piece('concentrator', '0.1.0', 'UDP services of another site over one association of SCTP.');
+    describeSettings(d);
+    describeReasons(d);
+    Configuration.read(settings);
+    Local.describe(d);
+    Far.describe(d);
+    d.edge('local').shape('ip/udp/local:*', Direction.Down, Reach.Headers);
+    const far = d.edge('far');
+    far.shape('ip/sctp/local:' + Configuration.port.toString() + '/sctp-data', Direction.Down, Reach.WholeFrame);
+    const wanted = ['reliable', 'ordered', 'duplicate-free', 'framed'];
+    for (let i = 0; i < wanted.length; i++) far.wish(Wish.Required, wanted[i]);
+    d.curve(LOCAL, 0, FAR, 0).isOpaque();
+  }
+
+  start(now: f64, settings: Settings): void {
+    this.opened = new Flows();
+    this.accepted = new Flows();
+    this.lastNumber = <u32>random();
+    Local.start();
+    Far.start();
+  }
+
+  join(joining: Joining): void {
+    if (joining.described == FAR) Far.edge = joining.edge;
+    else Local.edge = joining.edge;
+  }
+
+  leave(edge: u16, shape: u16): void {
+    if (edgeOf(FAR) < 0) {
+      Far.edge = -1;
+      Far.isFull = false;
+    }
+    if (Local.edge >= 0 && edgeOf(LOCAL) < 0) {
+      Local.edge = -1;
+      Local.forget();
+    }
+  }
+
+  ready(edge: u16, ready: bool): void {
+    if (<i32>edge == Far.edge) Far.isFull = !ready;
+  }
+
+  state(state: State): void {
+    this.lastNumber = state.u32(this.lastNumber);
+    Far.state(state);
+    this.opened.state(state);
+    this.accepted.state(state);
+  }
+
+  process(now: f64, batch: Batch, out: Outcome): void {
+    this.listen();
+    if (this.opened.next <= now) this.expire(this.opened, now, out);
+    if (this.accepted.next <= now) this.expire(this.accepted, now, out);
+    for (let i = 0; i < batch.length; i++) {
+      const frame = batch.frame(i);
+      const isLocal = describedEdge(frame.edge) == LOCAL;
+      const reason = isLocal ? this.takeLocal(frame, now, out) : this.takeFar(frame, now, out);
+      if (reason >= 0) out.end(frame.ticket, <u16>reason);
+    }
+    out.wakeAt(min(this.opened.next, this.accepted.next));
+  }
+
+  /** Opens what is to be open on the Edge `local`. */
+  private listen(): void {
+    if (Local.edge < 0) return;
+    for (let i = 0; i < Configuration.serviceCount; i++) {
+      if (Local.serviceShapes[i] != -1) continue;
+      Local.serviceShapes[i] = Local.listen(Configuration.services[i]);
+      if (Local.serviceShapes[i] >= 0) continue;
+      Local.serviceShapes[i] = -2;
+      line.clear().text('cannot serve port ').number(Configuration.services[i]).log(Level.Error);
+    }
+    for (let i = 0; i < Configuration.flows; i++) {
+      if (!this.accepted.all[i].isOpen || Local.flowShapes[i] != -1) continue;
+      Local.flowShapes[i] = Local.listen(Configuration.firstPort + <u32>i);
+      if (Local.flowShapes[i] < 0) Local.flowShapes[i] = -2;
+    }
+  }
+
+  /** Flows that were not used for long end, on both sides. */
+  private expire(flows: Flows, now: f64, out: Outcome): void {
+    for (let i = 0; i < Configuration.flows; i++) {
+      const flow = flows.all[i];
+      if (!flow.isOpen || flow.usedAt + Configuration.idleMs > now) continue;
+      const isOurs = flows === this.opened;
+      this.tell(Kind.close, isOurs ? 0 : FROM_ACCEPTOR, 0, flow.number, out);
+      if (isOurs) flows.remove(i);
+      else this.endAccepted(i);
+    }
+  }
+
+  private endAccepted(i: i32): void {
+    this.accepted.remove(i);
+    Local.unlisten(Local.flowShapes[i]);
+    Local.flowShapes[i] = -1;
+  }
+
+  private tell(kind: u32, flags: u32, code: u32, number: u32, out: Outcome): void {
+    if (Far.edge >= 0 && Far.isKnown) Far.begin(out, 0, kind, flags, code, number, 0);
+  }
+
+  /** A datagram of a client or of a server. Why it ends; -1 where it goes on. */
+  private takeLocal(frame: Frame, now: f64, out: Outcome): i32 {
+    if (frame.hasMore || frame.isContinued || !Local.read(frame)) return Reason.malformed;
+    if (Far.edge < 0) return Reason.notJoined;
+    if (!Far.isKnown) return Reason.notConnected;
+    if (Far.isFull) return Reason.farFull;
+    const port = Local.destination.port;
+    for (let i = 0; i < Configuration.serviceCount; i++) {
+      if (Configuration.services[i] == port) return this.takeOfClient(frame, now, out);
+    }
+    const place = <i32>port - <i32>Configuration.firstPort;
+    if (place < 0 || place >= Configuration.flows) return Reason.notServed;
+    const flow = this.accepted.all[place];
+    // Only the server that was asked is heard.
+    if (!flow.isOpen || !flow.peer.equals(Local.source)) return Reason.notServed;
+    flow.usedAt = now;
+    return this.sendData(frame, FROM_ACCEPTOR, flow.number, out);
+  }
+
+  private takeOfClient(frame: Frame, now: f64, out: Outcome): i32 {
+    let i = this.opened.findPeer(Local.source, Local.destination);
+    if (i < 0) {
+      i = this.opened.place();
+      if (i < 0) return Reason.tooManyFlows;
+      const flow = this.opened.all[i];
+      flow.number = ++this.lastNumber;
+      flow.peer.copy(Local.source);
+      flow.own.copy(Local.destination);
+      const header = Far.begin(out, 0, Kind.open, 0, 0, flow.number, OPEN_BYTES);
+      const body = out.room(<i32>OPEN_BYTES);
+      if (header == 0) return Reason.tooMany;
+      if (body == 0) {
+        out.cancel();
+        return Reason.tooMany;
+      }
+      writeOpen(body, flow.own.port, flow.peer);
+      out.bytes(0, Role.Payload, 0, body, <i32>OPEN_BYTES);
+      this.opened.add(i);
+    }
+    const flow = this.opened.all[i];
+    flow.usedAt = now;
+    return this.sendData(frame, 0, flow.number, out);
+  }
+
+  /** The contents of a datagram go to the far side; bytes that stayed with the host stay there. */
+  private sendData(frame: Frame, flags: u32, number: u32, out: Outcome): i32 {
+    let length: u32 = 0;
+    let parts = 0;
+    const count = <i32>frame.partCount - <i32>frame.skipTrailers;
+    for (let i = Local.body; i < count; i++) {
+      if (frame.part(i).role == Role.Trailer) continue;
+      length += frame.part(i).length;
+      parts++;
+    }
+    if (parts > 24) return Reason.malformed;
+    if (Far.begin(out, frame.ticket, Kind.data, flags, 0, number, length) == 0) return Reason.tooMany;
+    for (let i = Local.body; i < count; i++) {
+      const part = frame.part(i);
+      if (part.role != Role.Trailer) out.slice(part, 0, <i32>part.length, 0);
+    }
+    return -1;
+  }
+
+  /** A message of the far side. Why it ends; -1 where it goes on. */
+  private takeFar(frame: Frame, now: f64, out: Outcome): i32 {
+    if (frame.hasMore || frame.isContinued || !Far.read(frame, out)) return Reason.badMessage;
+    if (!Far.hears()) return Reason.stranger;
+    const isOurs = (Far.flags & FROM_ACCEPTOR) != 0;
+    const flows = isOurs ? this.opened : this.accepted;
+    const i = flows.findNumber(Far.number);
+    switch (Far.kind) {
+      case Kind.open:
+        return isOurs ? Reason.badMessage : this.accept(i, now, out);
+      case Kind.data:
+        return this.deliver(frame.ticket, flows, i, isOurs, now, out);
+      case Kind.close:
+      case Kind.refuse:
+      case Kind.reset:
+        if (i < 0) return Reason.control;
+        if (Far.kind == Kind.refuse && isOurs) this.logRefusal(flows.all[i].own.port);
+        if (isOurs) flows.remove(i);
+        else this.endAccepted(i);
+        return Reason.control;
+      default:
+        return Reason.badMessage;
+    }
+  }
+
+  private logRefusal(port: u32): void {
+    line.clear().text('the far side refused a flow to port ').number(port);
+    line.text(Far.code == Refusal.noTarget ? ': it has no target for it' : ': it has no room').log(Level.Warn);
+  }
+
+  /** The far side opens a flow to one of our targets. */
+  private accept(before: i32, now: f64, out: Outcome): i32 {
+    if (Far.length != OPEN_BYTES) return Reason.badMessage;
+    // One that there is already is of an instance of the far side before this one.
+    if (before >= 0) this.endAccepted(before);
+    const target = Configuration.targetOf(load16(Far.at));
+    if (target === null) return this.refuse(Refusal.noTarget, Reason.noTarget, out);
+    const i = this.accepted.place();
+    if (i < 0) return this.refuse(Refusal.noRoom, Reason.tooManyFlows, out);
+    const shape = Local.listen(Configuration.firstPort + <u32>i);
+    if (shape < 0) return this.refuse(Refusal.noPort, Reason.notJoined, out);
+    Local.flowShapes[i] = shape;
+    const flow = this.accepted.all[i];
+    flow.number = Far.number;
+    flow.usedAt = now;
+    flow.peer.copy(target);
+    flow.own.setIpv4(0, Configuration.firstPort + <u32>i);
+    flow.own.isIpv6 = target.isIpv6;
+    this.accepted.add(i);
+    return Reason.control;
+  }
+
+  private refuse(code: u32, reason: i32, out: Outcome): i32 {
+    this.tell(Kind.refuse, FROM_ACCEPTOR, code, Far.number, out);
+    return reason;
+  }
+
+  /** A datagram goes to a client, or to a server. */
+  private deliver(ticket: u32, flows: Flows, i: i32, isOurs: bool, now: f64, out: Outcome): i32 {
+    if (i < 0) {
+      this.tell(Kind.reset, isOurs ? 0 : FROM_ACCEPTOR, 0, Far.number, out);
+      return Reason.unknownFlow;
+    }
+    if (Local.edge < 0) return Reason.notJoined;
+    const flow = flows.all[i];
+    flow.usedAt = now;
+    const shape = isOurs ? this.shapeOf(flow.own) : Local.flowShapes[i];
+    if (shape < 0) return Reason.notJoined;
+    if (!Local.begin(out, ticket, shape, flow.own, flow.peer)) return Reason.tooMany;
+    out.bytes(0, Role.Payload, 0, Far.length > 0 ? Far.at : out.room(0), <i32>Far.length);
+    return -1;
+  }
+
+  private shapeOf(own: Endpoint): i32 {
+    for (let i = 0; i < Configuration.serviceCount; i++) {
+      if (Configuration.services[i] == own.port) return Local.serviceShapes[i];
+    }
+    return -1;
+  }
+}
+
+/** Service and client: ports, the IP version, and the address, in 24 bytes. */
+function writeOpen(at: usize, port: u32, client: Endpoint): void {
+  memory.fill(at, 0, OPEN_BYTES);
+  store16(at, port);
+  store16(at + 2, client.port);
+  store<u8>(at, client.isIpv6 ? 6 : 4, 4);
+  if (client.isIpv6) client.writeIpv6(at + 8);
+  else store32(at + 8, <u32>client.low);
+}
+
+export function create(): Piece {
+  return new Concentrator();
+}

@@ -1,0 +1,26 @@
+/** The version of the format; docs/concentrator.md has it as a picture. */
+export const VERSION: u32 = 1;
+/** Version, kind, flags, code, and the number of the flow. */
+export const HEADER: u32 = 8;
+/** Behind the header of an OPEN: two ports, the IP version, and an address of 16 bytes. */
+export const OPEN_BYTES: u32 = 24;
+/** The payload protocol identifier: "FT", and the version. */
+export const PPID: u32 = 0x4654_0001;
+
+export const enum Kind {
+  open = 1,
+  data = 2,
+  close = 3,
+  refuse = 4,
+  reset = 5,
+}
+
+/** In the flags: the sender is the side that the flow was opened to. */
+export const FROM_ACCEPTOR: u32 = 1;
+
+/** Why a flow is refused. */
+export const enum Refusal {
+  noTarget = 1,
+  noRoom = 2,
+  noPort = 3,
+}

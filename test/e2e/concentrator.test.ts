@@ -1,0 +1,172 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { hasCommand } from '../net/command.ts';
+import { FunnelProcess, framesAt, losses } from '../net/funnel-process.ts';
+import { labTest } from '../net/lab-test.ts';
+import type { Namespace } from '../net/namespace.ts';
+import type { NetLab } from '../net/net-lab.ts';
+
+// Two sites. What loses packets stands between the concentrators, where SCTP makes good for it.
+//
+//   client 10.0.1.2 ── 10.0.1.1 site a 192.0.2.1 ══ SCTP ══ 192.0.2.2 site b 10.0.2.1 ── 10.0.2.2 server
+
+/** Little is sent at a time, so losses are found by time-outs. */
+const TIMES = { 'rto-initial': '300ms', 'rto-min': '100ms', 'rto-max': '500ms' };
+
+interface Sites {
+  readonly client: Namespace;
+  readonly server: Namespace;
+  readonly a: FunnelProcess;
+  readonly b: FunnelProcess;
+}
+
+async function sites(lab: NetLab, port: number): Promise<Sites> {
+  const [client, a, b, server] = [
+    await lab.namespace('client'),
+    await lab.namespace('a'),
+    await lab.namespace('b'),
+    await lab.namespace('server'),
+  ];
+  await lab.wire(client, 'eth0', a, 'lan');
+  await lab.wire(a, 'wan', b, 'wan');
+  await lab.wire(b, 'lan', server, 'eth0');
+  await client.addAddress('eth0', '10.0.1.2/24');
+  await a.addAddress('lan', '10.0.1.1/24');
+  await a.addAddress('wan', '192.0.2.1/24');
+  await b.addAddress('wan', '192.0.2.2/24');
+  await b.addAddress('lan', '10.0.2.1/24');
+  await server.addAddress('eth0', '10.0.2.2/24');
+  const start = (host: Namespace, settings: object) => {
+    const path = join(lab.folder, `${host.name}.yaml`);
+    // YAML takes JSON as it is.
+    writeFileSync(
+      path,
+      JSON.stringify({
+        pieces: {
+          lan: { piece: 'udp', edges: { udp: 'lan' } },
+          concentrator: { piece: 'concentrator', settings, edges: { local: 'lan', far: 'streams' } },
+          sctp: {
+            piece: 'sctp',
+            settings: TIMES,
+            edges: { streams: 'streams', carrier: 'line' },
+          },
+          fault: { piece: 'fault', settings: { seed: 5, loss: 0.1 }, edges: { a: 'line', b: 'wan' } },
+          wan: { piece: 'udp', edges: { udp: 'wan' } },
+        },
+      }),
+    );
+    return FunnelProcess.start(host, path, lab.folder);
+  };
+  return {
+    client,
+    server,
+    b: await start(b, { target: `${port}=10.0.2.2` }),
+    a: await start(a, { serve: port, remote: '192.0.2.2' }),
+  };
+}
+
+labTest(
+  'snmpwalk reads an agent at another site, though a tenth of what is between is lost',
+  async ({ lab, skip }) => {
+    if (!hasCommand('snmpd') || !hasCommand('snmpwalk'))
+      skip('snmpd or snmpwalk is not here: Debian’s snmpd and snmp');
+    const { client, server, a, b } = await sites(lab, 161);
+    const configuration = join(lab.folder, 'snmpd.conf');
+    writeFileSync(configuration, 'rocommunity public\nsysLocation the other site\n');
+    const agent = server.start(['snmpd', '-f', '-Lo', '-C', '-c', configuration, 'udp:10.0.2.2:161']);
+    await server.run([
+      'sh',
+      '-c',
+      'for n in $(seq 100); do grep -q :00A1 /proc/net/udp && exit 0; sleep 0.1; done; exit 1',
+    ]);
+    // Not one request may be sent twice: each is answered within the five seconds.
+    const walk = await client.run([
+      'snmpwalk',
+      '-v2c',
+      '-c',
+      'public',
+      '-t',
+      '5',
+      '-r',
+      '0',
+      '10.0.1.1',
+      '.1.3.6.1.2.1.1',
+    ]);
+    expect(walk).toMatch(/STRING: "?the other site/);
+    expect(walk.split('\n').length).toBeGreaterThan(10);
+    const [here, there] = [await a.snapshot(), await b.snapshot()];
+    // As many requests and answers as the client sent and got, on both sides.
+    const { in: requests, out: answers } = framesAt(here, 'concentrator', 'local');
+    expect(framesAt(there, 'concentrator', 'local')).toEqual({ in: answers, out: requests });
+    expect(
+      [...losses(here).keys(), ...losses(there).keys()].filter((name) => !name.startsWith('fault')),
+    ).toEqual([]);
+    await agent.stop('SIGTERM');
+  },
+);
+
+labTest('RADIUS clients are accepted and rejected by a server at another site', async ({ lab, skip }) => {
+  if (!hasCommand('freeradius') || !hasCommand('radclient'))
+    skip('freeradius or radclient is not here: Debian’s freeradius and freeradius-utils');
+  const { client, server, a, b } = await sites(lab, 1812);
+  const folder = join(lab.folder, 'raddb');
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'users'),
+    'bob Cleartext-Password := "hello"\n\tReply-Message := "from the other site"\n',
+  );
+  writeFileSync(join(folder, 'radiusd.conf'), RADIUSD(folder));
+  const radius = server.start(['freeradius', '-d', folder, '-f', '-l', 'stdout']);
+  await radius.waitFor(/Ready to process requests/);
+  const ask = (password: string) =>
+    client.runAnyway([
+      'sh',
+      '-c',
+      `echo 'User-Name=bob,User-Password=${password}' | radclient -x -r 1 -t 5 10.0.1.1:1812 auth secret`,
+    ]);
+  for (let n = 0; n < 20; n++) {
+    const good = await ask('hello');
+    expect(`${good.stdout}${good.stderr}`).toMatch(/Access-Accept/);
+    expect(good.stdout).toMatch(/from the other site/);
+  }
+  expect((await ask('wrong')).stdout).toMatch(/Access-Reject/);
+  const [here, there] = [await a.snapshot(), await b.snapshot()];
+  expect(framesAt(here, 'concentrator', 'local')).toEqual({ in: 21, out: 21 });
+  expect(framesAt(there, 'concentrator', 'local')).toEqual({ in: 21, out: 21 });
+  expect(
+    [...losses(here).keys(), ...losses(there).keys()].filter((name) => !name.startsWith('fault')),
+  ).toEqual([]);
+  await radius.stop('SIGTERM');
+});
+
+/** A server with one client network and one file of users, and nothing else of Debian's configuration. */
+const RADIUSD = (folder: string) => `
+prefix = /usr
+libdir = /usr/lib/freeradius
+logdir = ${folder}
+run_dir = ${folder}
+pidfile = ${folder}/pid
+client sites { ipaddr = 10.0.2.0/24
+  secret = secret
+}
+modules {
+  pap { }
+  files { filename = ${folder}/users }
+}
+server default {
+  listen { type = auth
+    ipaddr = 10.0.2.2
+    port = 1812
+  }
+  authorize {
+    files
+    pap
+  }
+  authenticate {
+    Auth-Type PAP {
+      pap
+    }
+  }
+}
+`;

@@ -9,6 +9,14 @@ export function useHandover(number: number): void {
   addonIfThere()?.handover(number);
 }
 
+/**
+ * Keeps all handovers of this process alive as long as this thread. They are in the memory of the addon,
+ * which the system unloads with the last thread that uses it: the descriptors would stay open, lost.
+ */
+export function keepHandovers(): void {
+  addonIfThere();
+}
+
 /** Closes the descriptors in a handover that no thread took over. @returns their number */
 export function dropHandover(number: number): number {
   return addonIfThere()?.dropHandover(number) ?? 0;

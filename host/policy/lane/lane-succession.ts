@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { NamespaceSockets } from '../../endpoint/addon.ts';
-import { dropHandover } from '../../endpoint/handover.ts';
+import { dropHandover, keepHandovers } from '../../endpoint/handover.ts';
 import type { SeatFault } from '../../puzzle/plan/piece-maker.ts';
 import { PuzzleError } from '../../puzzle/plan/puzzle-error.ts';
 import type { LaneSnapshot } from '../../puzzle/runtime/snapshot.ts';
@@ -24,11 +24,14 @@ export class LaneSuccession {
   #current: LaneThread;
   #spare: LaneThread | undefined;
   #watchdog: Watchdog | undefined;
+  /** Threads that were ended, and have not yet: what they have open comes to the next lane only then. */
+  readonly #ending = new Set<Promise<void>>();
 
   constructor(events: SuccessionEvents, { watch = {}, namespace }: LaneThreadOptions) {
     this.#events = events;
     this.#watch = watch;
     this.#namespace = namespace;
+    keepHandovers();
     this.#current = this.#newThread();
   }
 
@@ -55,7 +58,7 @@ export class LaneSuccession {
       thread.monitor,
       (stall) => {
         const fault = stallFault(stall);
-        stalled = { piece: stall.piece, fault, error: puzzleError(stall.piece, fault) };
+        stalled = { piece: stall.piece, fault, error: puzzleError(stall.piece, fault), hasStalled: true };
         void this.#end(thread, stalled.error);
       },
       this.#watch,
@@ -101,9 +104,21 @@ export class LaneSuccession {
     return counters;
   }
 
+  /** Whether a thread that was ended still has sockets and devices open. */
+  get isHeld(): boolean {
+    return this.#ending.size > 0;
+  }
+
+  /** Waits until no thread holds anything any more, but no longer than this. */
+  async untilReleased(atMostMs: number): Promise<void> {
+    await Promise.race([Promise.all(this.#ending), pause(atMostMs, undefined, { ref: false })]);
+  }
+
   /** Waits until the thread has ended, but not for one that the system keeps. */
   async #end(thread: LaneThread, reason: Error): Promise<void> {
-    await Promise.race([thread.end(reason), pause(END_MS, undefined, { ref: false })]);
+    const ended = thread.end(reason).finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+    await Promise.race([ended, pause(END_MS, undefined, { ref: false })]);
   }
 
   #newThread(): LaneThread {
@@ -138,6 +153,8 @@ export interface StartFailure {
   readonly piece: string | undefined;
   readonly fault: SeatFault;
   readonly error: Error;
+  /** The piece kept the thread; otherwise it reported a mistake. */
+  readonly hasStalled?: boolean;
 }
 
 function startFailure(error: unknown): StartFailure {

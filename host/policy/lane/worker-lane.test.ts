@@ -1,3 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { constants, mkdtempSync, rmSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkForLeaks } from '../../puzzle/testing/leak-check.ts';
@@ -190,6 +196,45 @@ describe('the watchdog', () => {
     expect((await piece('rogue')).state).toBe('failed');
   });
 
+  it('blames no piece for what the ended lane still has open, and waits for that', async () => {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const { port } = socket.address();
+    await new Promise<void>((resolve) => socket.close(() => resolve()));
+    const directory = mkdtempSync(join(tmpdir(), 'funnel-held-'));
+    const fifo = join(directory, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    // The system keeps the thread, and its sockets, until somebody writes.
+    const release = async () => (await openFile(fifo, constants.O_RDWR)).close();
+    try {
+      const { event, events, flows, piece } = await open(
+        puzzle(
+          { settings: { after: 5, does: `read ${fifo}` } },
+          {
+            honest: { piece: 'udp', settings: { port, destinations: '127.0.0.1' }, edges: { udp: 'd' } },
+            beat3: { piece: 'beat', edges: { out: 'd' } },
+          },
+        ),
+      );
+      const faults = () =>
+        events.flatMap((each) =>
+          each.kind === 'fault' ? [`${each.piece} ${each.code}: ${each.message}`] : [],
+        );
+      await event('fault');
+      // Longer than the lane waits for an end by force: the next one finds the port in use.
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      expect(faults()).toEqual([expect.stringContaining('rogue FT_FAULT_STALL')]);
+      await release();
+      await event('recovered');
+      await flows('sink2');
+      expect(faults()).toEqual([expect.stringContaining('rogue FT_FAULT_STALL')]);
+      expect(await piece('honest')).toMatchObject({ state: 'running', faults: 0 });
+    } finally {
+      await release();
+      rmSync(directory, { recursive: true });
+    }
+  });
+
   it('lets frames go around the piece with the policy `bypass`', async () => {
     const { event, flows, piece } = await open(puzzle({ settings: { after: 5 }, failure: 'bypass' }));
     await event('recovered');
@@ -200,7 +245,7 @@ describe('the watchdog', () => {
 
   it('brings the piece back with the policy `restart`, later each time, with its state once', async () => {
     const { events, until, flows, piece } = await open(
-      puzzle({ settings: { after: 200 }, failure: 'restart', save: '100ms' }),
+      puzzle({ settings: { after: 0 }, failure: 'restart', save: '100ms' }),
     );
     const of = <K extends FunnelEvent['kind']>(kind: K) =>
       events.filter((each): each is Extract<FunnelEvent, { kind: K }> => each.kind === kind);
@@ -289,7 +334,7 @@ describe('the watchdog', () => {
 
   it('reports whether a state was accepted, and not for a piece that rejects it', async () => {
     const { until, events, flows, piece } = await open(
-      puzzle({ settings: { after: 200, does: 'refuse-state' }, failure: 'restart', save: '100ms' }),
+      puzzle({ settings: { after: 0, does: 'refuse-state' }, failure: 'restart', save: '100ms' }),
     );
     const restarted = await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
     expect(restarted).toEqual({ kind: 'restarted', piece: 'rogue', restored: false });
@@ -305,7 +350,7 @@ describe('the watchdog', () => {
 
   it('does not give a state twice to a piece that stalls with it', async () => {
     const { until, events, flows } = await open(
-      puzzle({ settings: { after: 200, does: 'loop-at-restore' }, failure: 'restart', save: '100ms' }),
+      puzzle({ settings: { after: 0, does: 'loop-at-restore' }, failure: 'restart', save: '100ms' }),
     );
     const restarted = await until('a restart', () => events.find(({ kind }) => kind === 'restarted'));
     // In its work, and with its state; then it began without.

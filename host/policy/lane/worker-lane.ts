@@ -237,13 +237,24 @@ class WorkerLane implements LaneHandle {
    * closed.
    */
   async #startNext(): Promise<boolean> {
+    let heldUntil: number | undefined;
     for (;;) {
       if (this.#closing !== undefined) return false;
       this.#threads.succeed();
       this.#states.beginStart();
+      const isHeld = this.#threads.isHeld;
       const failure = await this.#threads.start(this.#presentOrder());
       if (failure === undefined) return true;
       await this.#threads.end(new Error('the lane could not be started'));
+      if (isHeld && failure.hasStalled !== true) {
+        // What the piece lacks may be what the ended lane still has, so no piece is to blame yet.
+        heldUntil ??= performance.now() + HELD_MS;
+        const leftMs = heldUntil - performance.now();
+        if (leftMs > 0) {
+          await this.#threads.untilReleased(leftMs);
+          continue;
+        }
+      }
       if (failure.piece !== undefined && !this.#restarts.isLost(failure.piece)) {
         this.#lose(failure.piece, failure.fault);
       } else {
@@ -317,6 +328,12 @@ interface Cause {
   /** A piece that a change would have brought. The change fails. */
   readonly candidate?: string;
 }
+
+/**
+ * How long a recovery waits for a lane that was ended and does not end. The system may keep its thread, and
+ * with it the sockets and devices that the next lane needs.
+ */
+const HELD_MS = 30_000;
 
 function pauseAfterDeaths(deaths: number): number {
   return Math.min(FIRST_RESTART_MS * 2 ** (deaths - 2), MAX_RESTART_MS);

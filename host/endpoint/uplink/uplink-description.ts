@@ -20,6 +20,8 @@
  * SETTINGS
  *   via       the program that connects the namespace, or auto for the first that is installed; default auto
  *   address   address that the neighbour is offered, with its prefix length; may be repeated; default: the uplink's own
+ *   tcp       relayed: TCP ends here, by Linux's own, and goes on outside, so that it copes with a puzzle that loses or
+ *             delays; direct: the program connects it; default relayed
  *   mtu       largest packet in bytes; default 1500
  *
  * COUNTERS AND REASONS
@@ -38,7 +40,9 @@
  *     closed          the device is not open, or its Edge is on no network
  *
  * WHAT IT DOES NOT DO
- *   It takes no connections from outside, and carries only TCP, UDP and echo requests.
+ *   It takes no connections from outside, and carries only TCP, UDP and echo requests. With `tcp: relayed`, a
+ *   destination that refuses a connection is seen as one that closes it at once. The services of this machine itself
+ *   are not reached. slirp4netns carries IPv4 alone, and pasta refuses root.
  *
  * SPECIFICATION
  *   Linux: user_namespaces(7), network_namespaces(7); pasta(1).

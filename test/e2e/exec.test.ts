@@ -1,11 +1,20 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  createWriteStream,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect } from 'vitest';
 import { hasCommand } from '../net/command.ts';
 import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
 import type { NetLab } from '../net/net-lab.ts';
-import { funnelExec, startFunnelExec, whyNoUser } from '../net/ordinary-user.ts';
+import { AS_USER, funnelExec, startFunnelExec, whyNoUser } from '../net/ordinary-user.ts';
+import { funnelCommand } from '../net/project-root.ts';
 import { mulberry32 } from '../pieces/fault-model.ts';
 import { eventually, ROUTER, SixNetwork } from './six-network.ts';
 
@@ -157,6 +166,36 @@ describe('a command of an ordinary user', () => {
   });
 });
 
+labTest('of a terminal, a command gets each signal once, and has job control', async ({ lab, skip }) => {
+  if (!hasCommand('script')) skip('script is not installed (Debian: bsdutils)');
+  const host = await lab.namespace('host');
+  const typed = join(lab.folder, 'typed');
+  await host.run(['mkfifo', '-m', '666', typed]);
+  const inner = join(lab.folder, 'inner.sh');
+  writeFileSync(
+    inner,
+    'set -m; trap "echo interrupted" INT; echo begun; for n in 1 2 3; do read line; echo "line $line"; done; exit 3',
+  );
+  const command = `${process.execPath} ${funnelCommand} exec ${configurationFile(lab)} -- bash ${inner}`;
+  const script = ['script', '--quiet', '--return', '--command', `${command}; echo status $?`, '/dev/null'];
+  const running = host.start([...AS_USER, 'sh', '-c', `exec "$@" < ${typed}`, 'sh', ...script]);
+  const terminal = createWriteStream(typed);
+  await running.waitFor(/begun/);
+  terminal.write('a\n');
+  await running.waitFor(/line a/);
+  terminal.write('\u0003');
+  await running.waitFor(/interrupted/);
+  terminal.write('b\n');
+  terminal.write('c\n');
+  terminal.write('d\n');
+  await running.waitFor(/status \d+/);
+  terminal.end();
+  const { stdout } = await running.ended;
+  expect(stdout.match(/interrupted/g)).toHaveLength(1);
+  expect(stdout).not.toContain('no job control');
+  expect(stdout).toContain('status 3');
+});
+
 describe('kill -9', () => {
   const word = `sleeper-${process.pid}`;
 
@@ -299,6 +338,32 @@ describe('an ordinary network behind it', () => {
     // pasta, and both helpers, have ended.
     await eventually(30_000, 'nothing is left', async () => processesWith('up0').length === 0);
   });
+
+  labTest(
+    'names are resolved through the puzzle, or past it, by the resolvers of the machine',
+    async ({ lab, skip }) => {
+      needConnector(skip);
+      const { user, server } = await twoHosts(lab);
+      // A DNS server that has one answer for every question about an IPv4 address: 198.51.100.77.
+      const answer =
+        "const s=require('dgram').createSocket('udp4');s.on('message',(q,r)=>{let e=12;while(q[e])e+=q[e]+1;e+=5;const a=q.readUInt16BE(e-4)===1;const h=Buffer.from(q.subarray(0,e));h.writeUInt16BE(0x8180,2);h.writeUInt16BE(a?1:0,6);h.fill(0,8,12);s.send(a?Buffer.concat([h,Buffer.from('c00c000100010000003c0004c633644d','hex')]):h,r.port,r.address);console.log('asked by '+r.address)});s.bind(53,'198.51.100.1',()=>console.log('up'))";
+      const dns = server.start([process.execPath, '-e', answer]);
+      await dns.waitFor(/^up$/m);
+      const resolvConf = join(lab.folder, 'resolv.conf');
+      writeFileSync(resolvConf, 'nameserver 198.51.100.1\n');
+      const ask = ['getent', 'ahostsv4', 'name.example'];
+      for (const args of [
+        ['--', ...ask],
+        [configurationFile(lab), '--', ...ask],
+      ])
+        expect(await funnelExec(user, args, { resolvConf })).toMatchObject({
+          status: 0,
+          stdout: expect.stringContaining('198.51.100.77'),
+        });
+      const none = await funnelExec(user, ['--dns', 'none', '--', ...ask], { resolvConf });
+      expect(none).toMatchObject({ status: 2, stdout: '' });
+    },
+  );
 
   labTest('loses exactly what the piece `fault` says, and delays at least so long', async ({ lab, skip }) => {
     needConnector(skip);

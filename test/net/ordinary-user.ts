@@ -3,12 +3,12 @@ import type { Namespace } from './namespace.ts';
 import { funnelCommand } from './project-root.ts';
 
 /** Commands as a user without privileges, who may open tun devices, as on most systems: /dev/net/tun has mode 0666. */
-const AS_USER = [
+export const AS_USER = [
   'unshare',
   '--mount',
   'sh',
   '-c',
-  'mount -t tmpfs tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/tmp "$@"',
+  'mount -t tmpfs tmpfs /dev/net && mknod -m 666 /dev/net/tun c 10 200 && { [ -z "$RESOLV_CONF" ] || mount --bind "$RESOLV_CONF" /etc/resolv.conf; } && exec setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/tmp "$@"',
   'sh',
 ] as const;
 
@@ -39,9 +39,15 @@ export interface HowRun {
   readonly cwd?: string;
   /** Where commands are looked for, in place of all places. */
   readonly path?: string;
+  /** A file in place of /etc/resolv.conf. */
+  readonly resolvConf?: string;
 }
 
-function execCommand(args: readonly string[], { cwd = '/tmp', path }: HowRun) {
+function execCommand(args: readonly string[], { cwd = '/tmp', path, resolvConf }: HowRun) {
+  const outer = resolvConf === undefined ? [] : ['env', `RESOLV_CONF=${resolvConf}`];
   const environment = path === undefined ? [] : ['env', `PATH=${path}`];
-  return { argv: [...AS_USER, ...environment, process.execPath, funnelCommand, 'exec', ...args], cwd };
+  return {
+    argv: [...outer, ...AS_USER, ...environment, process.execPath, funnelCommand, 'exec', ...args],
+    cwd,
+  };
 }

@@ -81,6 +81,12 @@ export interface FunnelIo {
    */
   watchLinks(batch: number, options: { descriptor: number; index: number }): number;
   /**
+   * Locks an open file until it is closed: against all others (1), or against those that write (0).
+   *
+   * @returns 0 where another open file has a lock that forbids this one, else 1
+   */
+  lockFile(descriptor: number, exclusive: number): number;
+  /**
    * Both ends of a control socket for a helper in another namespace. `theirs` is to be closed here once the
    * helper has it.
    */

@@ -25,8 +25,18 @@ export interface NativePiece {
    * Pure. The description with these settings, the default one without any; or all mistakes in the settings.
    */
   describe(settings: GivenSettings): Description | readonly Problem[];
+  /** The files that the piece opens with these settings. */
+  files?(settings: GivenSettings): readonly FileUse[];
   /** Makes the piece and opens nothing. `start` opens, and throws an EndpointError if the system refuses. */
   make(context: PieceContext, frames: Frames, protocols: Protocols, settings: GivenSettings): Piece;
+}
+
+/** A file that a piece opens. */
+export interface FileUse {
+  /** The setting that names it. */
+  readonly setting: string;
+  readonly path: string;
+  readonly isWritten: boolean;
 }
 
 /** The native pieces by name. */
@@ -68,6 +78,7 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
     {
       describe: (settings) =>
         described(settings, readPcapWriterSettings(settings, standardProtocols), pcapWriterDescription),
+      files: (settings) => captureOf(readPcapWriterSettings(settings, standardProtocols).settings, true),
       make: (context, frames, protocols, settings) =>
         new PcapWriterPiece(context, frames, protocols, settings),
     },
@@ -77,11 +88,16 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
     {
       describe: (settings) =>
         described(settings, readPcapReaderSettings(settings, standardProtocols), pcapReaderDescription),
+      files: (settings) => captureOf(readPcapReaderSettings(settings, standardProtocols).settings, false),
       make: (context, frames, protocols, settings) =>
         new PcapReaderPiece(context, frames, protocols, settings),
     },
   ],
 ]);
+
+function captureOf({ file }: { readonly file: string }, isWritten: boolean): readonly FileUse[] {
+  return file === '' ? [] : [{ setting: 'file', path: file, isWritten }];
+}
 
 /** A piece describes itself without settings, even if it needs some to start. */
 function described<T>(

@@ -256,7 +256,11 @@ export class Lane {
       if (this.#overload.fullEdges > 0) this.#overload.checkForRoom(seat);
     }
     this.#delivery.deliver(seat, outbox);
-    if (inbox.length > 0) this.#laneState.enqueue(seat);
+    if (inbox.length > 0) {
+      // A piece that takes none, and names an instant, waits for something outside.
+      if (seat.wakeAt === Infinity || inbox.length < waiting) this.#laneState.enqueue(seat);
+      else this.#overload.noteNearlyFull(seat);
+    }
     this.#propertyUpdates.notifyChanged();
     this.#overload.notifySenders();
     return work;

@@ -25,6 +25,7 @@
  */
 #include "batch.h"
 #include "channel.h"
+#include "file-lock.h"
 #include "handover.h"
 #include "instance.h"
 #include "link.h"
@@ -92,6 +93,7 @@ NAPI_MODULE_INIT() {
   export(env, exports, "openRaw", open_raw);
   export(env, exports, "sendRaw", send_datagrams);
   export(env, exports, "setBroadcast", set_broadcast);
+  export(env, exports, "lockFile", lock_file);
   export(env, exports, "namespacePair", namespace_pair);
   export(env, exports, "askNamespace", ask_namespace_call);
   export(env, exports, "closeNamespace", close_namespace);

@@ -46,6 +46,7 @@ test('a pipe that nobody reads is an error', () => {
 test('a reader that takes its time gets all, in order', async () => {
   reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
   const file = new BlockFile(pipe, events);
+  file.begin();
   append(file, 500);
   let got = read();
   // The rest fits into the pipe when it is closed.
@@ -67,6 +68,7 @@ test('a reader that takes its time gets all, in order', async () => {
 test('a reader that stands still costs the blocks that do not fit, and does not hold up the end', async () => {
   reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
   const file = new BlockFile(pipe, events, { chunks: 3, chunkBytes: 100 * BLOCK_BYTES });
+  file.begin();
   const accepted = append(file, 1000);
   expect(accepted).toBe(300);
   await sleep(200);

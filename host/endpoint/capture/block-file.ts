@@ -6,9 +6,13 @@ import {
   ftruncate,
   ftruncateSync,
   openSync,
+  statSync,
+  unlinkSync,
   write,
   writeSync,
 } from 'node:fs';
+import { systemCode } from '../endpoint-error.ts';
+import { lockFile } from './file-lock.ts';
 
 /**
  * A file that blocks are appended to, off the frame path: blocks go into a few chunks of memory that are
@@ -17,6 +21,8 @@ import {
  *
  * A regular file ends with whole blocks at any time, or with the part of a chunk that the system is just
  * writing: what a failed write left is cut off again. So it can be read after the process was killed.
+ *
+ * The file is only opened and locked until {@link begin}: a change that fails leaves it as it was.
  *
  * Into a pipe it writes what fits. A reader that stands still costs the blocks that do not fit into memory,
  * and at the end those that it does not take within a second.
@@ -30,6 +36,10 @@ export class BlockFile {
   #oldest = 0;
   #isWriting = false;
   #isClosed = false;
+  #hasBegun = false;
+  /** The path of a file that was made here; it goes where it is not begun. */
+  readonly #made: string | undefined;
+  readonly #goesOn: boolean;
   /** Where the oldest chunk is in a regular file; null for a pipe. */
   #position: number | null;
   #timer: NodeJS.Timeout | undefined;
@@ -40,9 +50,10 @@ export class BlockFile {
   readonly #onWritten = (error: Error | null, written: number): void => this.#continue(error, written);
 
   /**
-   * Makes the file, or empties it; or goes on behind what is there.
+   * Opens and locks the file, and makes it where there is none.
    *
-   * @throws the system's error
+   * @param goesOn what is in the file stays, and is not to be emptied at the begin
+   * @throws the system's error; EBUSY where another capture is written to the file or read from it
    */
   constructor(
     path: string,
@@ -51,11 +62,32 @@ export class BlockFile {
   ) {
     this.#events = events;
     this.#chunks = Array.from({ length: chunks }, () => new Chunk(chunkBytes));
-    const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
-    // A pipe that nobody reads is an error (ENXIO), instead of waiting for ever and deaf to signals.
-    this.#fd = openSync(path, O_WRONLY | O_CREAT | (goesOn ? 0 : O_TRUNC) | O_NONBLOCK, 0o644);
-    const status = fstatSync(this.#fd);
+    this.#goesOn = goesOn;
+    const { fd, isNew } = openForWriting(path);
+    this.#fd = fd;
+    this.#made = isNew ? path : undefined;
+    const status = fstatSync(fd);
     this.#position = status.isFile() ? status.size : null;
+    // The lock of a lane that ended by force may end a moment later than its thread.
+    if (status.isFile() && !lockFile(fd, 'exclusive') && !goesOn) {
+      closeSync(fd);
+      throw Object.assign(new Error('another capture is written to it or read from it'), { code: 'EBUSY' });
+    }
+  }
+
+  /** Empties the file, and writes from now on. It cannot fail: what does not work is reported as `failed`. */
+  begin(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    if (this.#position !== null && !this.#goesOn) {
+      try {
+        ftruncateSync(this.#fd, 0);
+        this.#position = 0;
+      } catch (error) {
+        this.#fail(error as Error);
+      }
+    }
+    if (this.#chunks[this.#oldest]!.end > 0) this.#timer ??= setTimeout(this.#flush, FLUSH_MS);
   }
 
   /** Another piece goes on writing, and gets the events from now on. */
@@ -81,12 +113,13 @@ export class BlockFile {
   append(chunk: Chunk, end: number, frames: number): void {
     chunk.end = end;
     chunk.frames += frames;
-    if (this.#timer === undefined && !this.#isWriting) this.#timer = setTimeout(this.#flush, FLUSH_MS);
+    if (this.#timer === undefined && !this.#isWriting && this.#hasBegun)
+      this.#timer = setTimeout(this.#flush, FLUSH_MS);
   }
 
   #writeNext(): void {
     const chunk = this.#chunks[this.#oldest]!;
-    if (this.#isWriting || this.#isClosed || chunk.end === 0) return;
+    if (this.#isWriting || this.#isClosed || !this.#hasBegun || chunk.end === 0) return;
     this.#isWriting = true;
     write(this.#fd, chunk.bytes, chunk.done, chunk.end - chunk.done, this.#placeOf(chunk), this.#onWritten);
   }
@@ -159,6 +192,11 @@ export class BlockFile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    if (!this.#hasBegun) {
+      if (this.#made !== undefined) removeUnused(this.#made, this.#fd);
+      closeSync(this.#fd);
+      return;
+    }
     // Into a regular file the write under way is done again, byte for byte in the same place, so that all is
     // there when this returns. Into a pipe it cannot be done twice: the rest follows when it is done.
     if (this.#isWriting && this.#position === null) return;
@@ -188,6 +226,27 @@ export class BlockFile {
       }
     }
     this.#retire(chunk);
+  }
+}
+
+/** A pipe that nobody reads is an error (ENXIO), instead of waiting for ever and deaf to signals. */
+function openForWriting(path: string): { readonly fd: number; readonly isNew: boolean } {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = constants;
+  try {
+    return { fd: openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NONBLOCK, 0o644), isNew: true };
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    return { fd: openSync(path, O_WRONLY | O_CREAT | O_NONBLOCK, 0o644), isNew: false };
+  }
+}
+
+/** Removes a file that was made and not used, unless another has its name by now. */
+function removeUnused(path: string, fd: number): void {
+  try {
+    const [there, ours] = [statSync(path), fstatSync(fd)];
+    if (there.ino === ours.ino && there.dev === ours.dev && ours.size === 0) unlinkSync(path);
+  } catch {
+    // It is gone, or its folder is no longer ours: an empty file is no harm.
   }
 }
 

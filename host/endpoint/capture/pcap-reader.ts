@@ -2,7 +2,7 @@
  * pcap-reader: replays the frames of a pcapng or pcap file
  *
  * PURPOSE
- *   Sends the frames of a file, at the pace at which they were recorded or as fast as the lane takes them.
+ *   Sends the frames of a file or pipe, at the pace at which they were recorded or as fast as the lane takes them.
  *
  * EDGES AND SHAPES
  *
@@ -13,7 +13,7 @@
  *   frames   STACK DIRECTION; whole frames
  *
  * SETTINGS
- *   file        file to read, pcapng or pcap; required
+ *   file        file to read, pcapng or pcap, or a pipe with one; required
  *   speed       as-recorded or fast; default as-recorded
  *   stack       stack of the frames; default ip
  *   direction   direction of the Edge: up, down or peer; default down
@@ -34,7 +34,6 @@
  * SPECIFICATION
  *   draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap; link types as in draft-ietf-opsawg-pcaplinktype.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
 import type { Piece as Description, Joining, Problem, Setting } from '../../../abi/host/contract.ts';
 import { type Frames, MAX_FRAME_BYTES } from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
@@ -46,6 +45,7 @@ import type { Protocols } from '../../stack/protocols.ts';
 import { available } from '../available.ts';
 import { EndpointError, messageOf } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
+import { CaptureSource, type CaptureSourceEvents } from './capture-source.ts';
 import { DIRECTIONS, readStack } from './pcap-writer.ts';
 import { CaptureError, CaptureReader, LinkType } from './pcapng.ts';
 
@@ -68,8 +68,20 @@ export class PcapReaderPiece extends PieceBase {
   readonly #ipv6: number;
   readonly #reader = new CaptureReader();
   readonly #outbox = new Outbox();
-  readonly #chunk = new Uint8Array(READ_BYTES);
-  #fd = -1;
+  readonly #events: CaptureSourceEvents = {
+    arrived: (bytes) => {
+      this.#reader.push(bytes);
+      this.#soon();
+    },
+    ended: () => {
+      this.#isAtEnd = true;
+      this.#soon();
+    },
+    failed: (error) => this.#fail(error),
+  };
+  #source: CaptureSource | undefined;
+  /** The last byte was read. */
+  #isAtEnd = false;
   #edge = -1;
   #isReady = true;
   #hasEnded = false;
@@ -126,8 +138,9 @@ export class PcapReaderPiece extends PieceBase {
       return [];
     }
     try {
-      this.#fd = openSync(file, 'r');
-      this.#hasPacket = this.#next();
+      this.#source = new CaptureSource(file, this.#events);
+      // What begins as no capture is refused; from a pipe, the begin is not there yet.
+      if (this.#source.isAtHand) this.#readBegin(this.#source);
     } catch (error) {
       this.close();
       throw error instanceof CaptureError
@@ -143,6 +156,18 @@ export class PcapReaderPiece extends PieceBase {
           );
     }
     return [];
+  }
+
+  #readBegin(source: CaptureSource): void {
+    while (!this.#reader.next()) {
+      const bytes = source.readNow();
+      if (bytes.length === 0) {
+        this.#isAtEnd = true;
+        return;
+      }
+      this.#reader.push(bytes);
+    }
+    this.#hasPacket = true;
   }
 
   override join({ edge }: Joining): void {
@@ -176,30 +201,39 @@ export class PcapReaderPiece extends PieceBase {
 
   /** Hands on the due frames, a batch in each turn. */
   #replay(): void {
-    if (this.#edge < 0 || !this.#isReady || this.#fd < 0) return;
+    if (this.#edge < 0 || !this.#isReady || this.#source === undefined) return;
     try {
       const waitMs = this.#fill();
       if (this.#outbox.length > 0) this.#context.arrived(this.#outbox);
       if (this.#hasEnded) this.#finish();
+      else if (waitMs === Infinity) this.#source.readMore();
       else if (waitMs > 0) this.#timer ??= setTimeout(this.#turn, waitMs);
       else this.#soon();
     } catch (error) {
-      const text = `${this.#settings.file}, ${messageOf(error)}`;
-      this.#context.log(
-        'error',
-        error instanceof CaptureError ? `FT_PCAP_FORMAT: ${text}` : `FT_PCAP_FILE: ${text}`,
-      );
-      if (this.#outbox.length > 0) this.#context.arrived(this.#outbox);
-      this.close();
+      this.#fail(error);
     }
   }
 
-  /** Puts up to a batch of due packets into the outbox. @returns the milliseconds until it goes on */
+  #fail(error: unknown): void {
+    const text = `${this.#settings.file}, ${messageOf(error)}`;
+    this.#context.log(
+      'error',
+      error instanceof CaptureError ? `FT_PCAP_FORMAT: ${text}` : `FT_PCAP_FILE: ${text}`,
+    );
+    if (this.#outbox.length > 0) this.#context.arrived(this.#outbox);
+    this.close();
+  }
+
+  /**
+   * Puts up to a batch of due packets into the outbox.
+   *
+   * @returns the milliseconds until it goes on; Infinity where it goes on when more is read
+   */
   #fill(): number {
     while (this.#outbox.length < BATCH) {
-      if (!this.#hasPacket && !this.#next()) {
-        this.#hasEnded = true;
-        return 0;
+      if (!this.#hasPacket && !this.#reader.next()) {
+        this.#hasEnded = this.#isAtEnd;
+        return this.#isAtEnd ? 0 : Infinity;
       }
       this.#hasPacket = true;
       const waitMs = this.#timeUntilDue();
@@ -256,16 +290,6 @@ export class PcapReaderPiece extends PieceBase {
     return first >>> 4 === 6 ? this.#ipv6 : first >>> 4 === 4 ? this.#ipv4 : 0;
   }
 
-  /** The next packet of the file; false at its end. */
-  #next(): boolean {
-    while (!this.#reader.next()) {
-      const length = readSync(this.#fd, this.#chunk, 0, READ_BYTES, null);
-      if (length === 0) return false;
-      this.#reader.push(this.#chunk.subarray(0, length));
-    }
-    return true;
-  }
-
   #finish(): void {
     const { file } = this.#settings;
     if (this.#reader.isInBlock || this.#reader.offset === 0)
@@ -286,8 +310,8 @@ export class PcapReaderPiece extends PieceBase {
 
   close(): void {
     this.#halt();
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
+    this.#source?.close();
+    this.#source = undefined;
   }
 }
 
@@ -322,7 +346,7 @@ export function pcapReaderDescription({
   return {
     name: 'pcap-reader',
     version: '0.1.0',
-    summary: 'Replays the frames of a pcapng or pcap file.',
+    summary: 'Replays the frames of a pcapng or pcap file, or of a pipe.',
     protocols: [],
     edges: [
       {
@@ -342,7 +366,12 @@ export function pcapReaderDescription({
 }
 
 const SETTINGS: readonly Setting[] = [
-  { name: 'file', summary: 'File to read, pcapng or pcap', kind: 'text', repeated: false },
+  {
+    name: 'file',
+    summary: 'File to read, pcapng or pcap, or a pipe with one',
+    kind: 'text',
+    repeated: false,
+  },
   { name: 'speed', summary: 'as-recorded or fast', kind: 'text', repeated: false, default: 'as-recorded' },
   { name: 'stack', summary: 'Stack of the frames', kind: 'text', repeated: false, default: 'ip' },
   {
@@ -354,8 +383,6 @@ const SETTINGS: readonly Setting[] = [
   },
 ];
 
-/** As much of the file as is read at once, in bytes. */
-const READ_BYTES = 256 * 1024;
 /** Frames handed on in one turn. */
 const BATCH = 64;
 /** When the lane has no free row: soon, but after it had a chance. */

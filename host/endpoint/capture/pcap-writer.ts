@@ -2,8 +2,8 @@
  * pcap-writer: records frames in a pcapng file
  *
  * PURPOSE
- *   Writes every frame that comes to it into a file for Wireshark and other readers. Frames never wait for
- *   the disk.
+ *   Writes every frame that comes to it into a file for Wireshark and other readers. While the disk is slower
+ *   than the frames come, it takes no more of them: what can pause then pauses.
  *
  * EDGES AND SHAPES
  *
@@ -14,7 +14,7 @@
  *   frames   STACK DIRECTION; whole frames
  *
  * SETTINGS
- *   file        file to write; its former content is lost; required
+ *   file        file to write; its former content is lost when the change is certain; required
  *   stack       stack of the frames; default ip
  *   direction   direction of the Edge: up, down or peer; default up
  *   snaplen     most bytes that are recorded of a frame; default 66240
@@ -23,7 +23,6 @@
  *   No loss:
  *     recorded       the frame is in the file
  *   Lost:
- *     buffer-full    the memory for waiting frames (4 MiB) is full
  *     not-written    the disk refused the frame
  *     unknown-link   the frame begins with no protocol that pcapng records
  *     unfit          the headers cannot be completed
@@ -48,7 +47,7 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { available } from '../available.ts';
-import { EndpointError, messageOf } from '../endpoint-error.ts';
+import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { BlockFile } from './block-file.ts';
 import {
@@ -63,9 +62,8 @@ import {
  * The native piece `pcap-writer`: every frame that comes to it goes into a pcapng file, for Wireshark and its
  * kin.
  *
- * A frame that begins with Ethernet or PPP is recorded so; of others, from the IP header on. Frames never
- * wait for the disk: what the buffer cannot take is counted as `buffer-full`, what the disk refused as
- * `not-written`.
+ * A frame that begins with Ethernet or PPP is recorded so; of others, from the IP header on. What the buffer
+ * (4 MiB) cannot take stays in the queue; what the disk refused is counted as `not-written`.
  */
 export class PcapWriterPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -81,7 +79,8 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   #interfaceCount = 0;
   #file: BlockFile | undefined;
   /** To be added to the lane's clock, in milliseconds since 1970. */
-  #epoch = 0;
+  #epoch = Number.NaN;
+  readonly #wallClock: () => number;
   #hasFailed = false;
   #hasSection = false;
   /** The piece whose file goes on, until it is taken over; and who is to take over this one's. */
@@ -97,8 +96,11 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     frames: Frames,
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
+    /** Milliseconds since 1970. */
+    wallClock: () => number = Date.now,
   ) {
     super();
+    this.#wallClock = wallClock;
     this.#context = context;
     this.#frames = frames;
     this.#composer = new Composer(protocols);
@@ -125,7 +127,10 @@ export class PcapWriterPiece extends PieceBase implements Piece {
 
   takeOver(): void {
     const predecessor = this.#predecessor;
-    if (predecessor === undefined) return;
+    if (predecessor === undefined) {
+      this.#file?.begin();
+      return;
+    }
     this.#predecessor = undefined;
     this.#file = predecessor.#file;
     predecessor.#file = undefined;
@@ -135,9 +140,8 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   }
 
   /** @throws EndpointError FT_PCAP_FILE */
-  override start(now: number): readonly Problem[] {
+  override start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
-    this.#epoch = Date.now() - now;
     if (this.#predecessor !== undefined) return [];
     const { file } = this.#settings;
     try {
@@ -181,22 +185,34 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   /** Records the waiting frames. */
   process(now: number, inbox: Inbox, limit: number): number {
     const count = Math.min(inbox.length, limit);
-    const microseconds = Math.floor((this.#epoch + now) * 1000);
-    for (let n = 0; n < count; n++) {
-      const row = inbox.rows[inbox.at(n)]!;
-      this.#record(row, microseconds);
+    const microseconds = this.#microsecondsAt(now);
+    let taken = 0;
+    for (; taken < count; taken++) {
+      const row = inbox.rows[inbox.at(taken)]!;
+      if (!this.#record(row, microseconds)) break;
       this.#frames.release(row);
     }
-    inbox.take(count);
-    return Infinity;
+    inbox.take(taken);
+    return taken < count ? now + FULL_BUFFER_MS : Infinity;
   }
 
-  #record(row: number, microseconds: number): void {
+  /**
+   * Microseconds since 1970. The lane's clock counts finely, and the wall clock decides: it may have been
+   * set, or the machine suspended.
+   */
+  #microsecondsAt(now: number): number {
+    const epoch = this.#wallClock() - now;
+    if (!(Math.abs(epoch - this.#epoch) <= CLOCK_TOLERANCE_MS)) this.#epoch = epoch;
+    return Math.floor((this.#epoch + now) * 1000);
+  }
+
+  /** Returns false where there is no room for the frame now. */
+  #record(row: number, microseconds: number): boolean {
     const frames = this.#frames;
     const isPiece = frames.messageIds[row] !== 0;
     if (isPiece || this.#composer.finish(frames, row) !== 0) {
       this.#context.count(isPiece ? 'too-large' : 'unfit', 1);
-      return;
+      return true;
     }
     const first = row * MAX_PARTS * PART_WORDS;
     const end = first + frames.partCount[row]! * PART_WORDS;
@@ -204,17 +220,14 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     while (part < end && this.#linkTypes[frames.partWords[part]! & 0xffff] === 0) part += PART_WORDS;
     if (part === end || this.#file === undefined) {
       this.#context.count(this.#file === undefined ? 'closed' : 'unknown-link', 1);
-      return;
+      return true;
     }
     const linkType = this.#linkTypes[frames.partWords[part]! & 0xffff]!;
     const from = frames.partWords[part + 1]!;
     const length = frames.start[row]! + frames.length[row]! - from;
     const captured = Math.min(length, this.#settings.snapLength);
     const chunk = this.#isDescribed(linkType) ? this.#file.reserve(packetBlockLength(captured)) : undefined;
-    if (chunk === undefined) {
-      this.#context.count('buffer-full', 1);
-      return;
-    }
+    if (chunk === undefined) return false;
     const number = this.#interfaces[linkType]! - 1;
     const { bytes } = frames;
     this.#file.append(
@@ -222,6 +235,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
       writePacketBlock(chunk.bytes, chunk.end, number, microseconds, bytes, from, captured, length),
       1,
     );
+    return true;
   }
 
   /**
@@ -302,7 +316,7 @@ export function pcapWriterDescription({
     settings: SETTINGS,
     reasons: [
       { name: 'recorded', loss: false },
-      ...['buffer-full', 'not-written', 'unknown-link', 'unfit', 'too-large', 'closed'].map((name) => ({
+      ...['not-written', 'unknown-link', 'unfit', 'too-large', 'closed'].map((name) => ({
         name,
         loss: true,
       })),
@@ -338,6 +352,11 @@ const SETTINGS: readonly Setting[] = [
   },
 ];
 
+/** The time until the next look for room in the buffer. */
+const FULL_BUFFER_MS = 2;
+/** The wall clock counts whole milliseconds, and is adjusted slowly all the time. */
+const CLOCK_TOLERANCE_MS = 2;
+
 /** Which protocols a recorded frame may begin with, and as what link type. */
 const RECORDED: readonly (readonly [string, number])[] = [
   ['ethernet', LinkType.ethernet],
@@ -347,6 +366,6 @@ const RECORDED: readonly (readonly [string, number])[] = [
 ];
 
 function whyNot(error: unknown): string {
-  const isUnread = error instanceof Error && 'code' in error && error.code === 'ENXIO';
+  const isUnread = systemCode(error) === 'ENXIO';
   return isUnread ? 'it is a pipe, and nobody reads it yet' : messageOf(error);
 }

@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -9,7 +19,7 @@ import { RecordingContext } from '../testing/recording-context.ts';
 import { BlockFile } from './block-file.ts';
 import { PcapReaderPiece } from './pcap-reader.ts';
 import { PcapWriterPiece } from './pcap-writer.ts';
-import { CaptureReader } from './pcapng.ts';
+import { CaptureReader, packetBlockLength } from './pcapng.ts';
 
 const protocols = new Protocols();
 let folder: string;
@@ -36,7 +46,8 @@ function frameOf(frames: Frames, protocol: string, length: number, mark = 0): nu
 function write(frames: Frames, rows: readonly number[], settings: Record<string, string> = {}) {
   const context = new RecordingContext();
   const piece = new PcapWriterPiece(context, frames, protocols, Object.entries({ file, ...settings }));
-  expect(piece.start(0)).toEqual([]);
+  expect(piece.start()).toEqual([]);
+  piece.takeOver();
   const inbox = new Inbox(4096);
   for (const row of rows) inbox.push(row, 0, 0);
   while (inbox.length > 0) piece.process(12.5, inbox, 256);
@@ -115,7 +126,8 @@ describe('pcap-writer', () => {
     const context = new RecordingContext();
     context.isResumed = true;
     const piece = new PcapWriterPiece(context, frames, protocols, [['file', file]]);
-    expect(piece.start(0)).toEqual([]);
+    expect(piece.start()).toEqual([]);
+    piece.takeOver();
     const inbox = new Inbox(4);
     inbox.push(frameOf(frames, 'ipv6', 60, 2), 0, 0);
     piece.process(1, inbox, 4);
@@ -126,15 +138,87 @@ describe('pcap-writer', () => {
     expect(packetsOf(file)).toEqual([]);
   });
 
-  test('loses what the buffer cannot take, by name', () => {
+  test('leaves what the buffer cannot take, and loses none of it', async () => {
     const frames = new Frames({ smallRows: 0, largeRows: 1 });
     const row = frameOf(frames, 'ipv4', 66_000);
     for (let n = 0; n < 99; n++) frames.retain(row);
-    const { piece, context } = write(frames, new Array(100).fill(row));
-    const lost = context.counters.get('buffer-full');
-    expect(lost).toBeGreaterThan(0);
+    const { piece } = write(frames, []);
+    const inbox = new Inbox(128);
+    for (let n = 0; n < 100; n++) inbox.push(row, 0, 0);
+    expect(piece.process(5, inbox, 256)).toBeLessThan(50);
+    expect(inbox.length).toBeGreaterThan(0);
+    while (inbox.length > 0) {
+      piece.process(5, inbox, 256);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     piece.close();
-    expect(packetsOf(file)).toHaveLength(100 - lost);
+    expect(packetsOf(file)).toHaveLength(100);
+    expect(frames.freeRows).toBe(frames.rows);
+  });
+
+  test('leaves its file as it is until the change is certain', () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    write(frames, [frameOf(frames, 'ipv4', 40, 1)]).piece.close();
+    const before = readFileSync(file);
+    const made = join(folder, 'made.pcapng');
+    for (const path of [file, made]) {
+      const piece = new PcapWriterPiece(new RecordingContext(), frames, protocols, [['file', path]]);
+      expect(piece.start()).toEqual([]);
+      piece.close();
+    }
+    expect(readFileSync(file)).toEqual(before);
+    expect(existsSync(made)).toBe(false);
+  });
+
+  test('is refused where another capture writes the file or reads it', () => {
+    const frames = new Frames({ smallRows: 64, largeRows: 0 });
+    const busy = expect.objectContaining({
+      code: 'FT_PCAP_FILE',
+      message: expect.stringMatching(/another capture/),
+    });
+    const { piece } = write(frames, [frameOf(frames, 'ipv4', 40, 1)]);
+    const other = () => new PcapWriterPiece(new RecordingContext(), frames, protocols, [['file', file]]);
+    expect(() => other().start()).toThrow(busy);
+    piece.close();
+    const reader = new PcapReaderPiece(new RecordingContext(), frames, protocols, [['file', file]]);
+    expect(reader.start()).toEqual([]);
+    expect(() => other().start()).toThrow(busy);
+    reader.close();
+    expect(packetsOf(file)).toMatchObject([{ mark: 1 }]);
+    const last = other();
+    expect(last.start()).toEqual([]);
+    last.close();
+  });
+
+  test('records the time of the wall clock, also after that was set', () => {
+    const frames = new Frames({ smallRows: 4, largeRows: 0 });
+    let wallMs = 1_000_000_000_000;
+    const piece = new PcapWriterPiece(
+      new RecordingContext(),
+      frames,
+      protocols,
+      [['file', file]],
+      () => wallMs,
+    );
+    piece.start();
+    piece.takeOver();
+    const inbox = new Inbox();
+    const record = (now: number) => {
+      inbox.push(frameOf(frames, 'ipv4', 40), 0, 0);
+      piece.process(now, inbox, 8);
+    };
+    record(10);
+    wallMs += 1;
+    // The lane's clock is finer than the wall clock.
+    record(10.25);
+    wallMs += 3_600_000;
+    record(20);
+    wallMs -= 7_200_000;
+    record(30);
+    piece.close();
+    expect(packetsOf(file).map(({ microseconds }) => microseconds / 1000 - 1_000_000_000_000)).toEqual([
+      0, 0.25, 3_600_001, -3_599_999,
+    ]);
   });
 
   test('a full disk is told once and counted, and the lane goes on', ({ skip }) => {
@@ -154,7 +238,7 @@ describe('pcap-writer', () => {
     const context = new RecordingContext();
     const frames = new Frames({ smallRows: 1, largeRows: 0 });
     const make = (settings: Record<string, string>) =>
-      new PcapWriterPiece(context, frames, protocols, Object.entries(settings)).start(0);
+      new PcapWriterPiece(context, frames, protocols, Object.entries(settings)).start();
     expect(make({ stack: 'ipx', direction: 'left' }).map(({ setting }) => setting)).toEqual([
       'file',
       'stack',
@@ -173,6 +257,7 @@ test('after a failed write, what is there is whole, and what follows is readable
     { written: (n) => events.push(`written ${n}`), failed: (_, n) => events.push(`failed ${n}`) },
     { chunks: 2, chunkBytes: 8 },
   );
+  made.begin();
   const put = (text: string) => {
     const chunk = made.reserve(text.length);
     if (chunk === undefined) return false;
@@ -250,10 +335,12 @@ describe('pcap-reader', () => {
   test('keeps the pace of the recording', async () => {
     const frames = new Frames({ smallRows: 4, largeRows: 0 });
     const context = new RecordingContext();
-    const writer = new PcapWriterPiece(context, frames, protocols, [['file', file]]);
-    writer.start(0);
+    let now = 0;
+    const writer = new PcapWriterPiece(context, frames, protocols, [['file', file]], () => now);
+    writer.start();
+    writer.takeOver();
     const inbox = new Inbox();
-    for (const now of [1000, 1060, 1120]) {
+    for (now of [1000, 1060, 1120]) {
       inbox.push(frameOf(frames, 'ipv4', 40), 0, 0);
       writer.process(now, inbox, 8);
     }
@@ -288,6 +375,52 @@ describe('pcap-reader', () => {
       level: 'warn',
       message: expect.stringContaining(`byte ${good.length}`),
     });
+  });
+
+  test('takes a pipe as its writer fills it, and waits for neither', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const recorded = new Frames({ smallRows: 4, largeRows: 0 });
+    write(
+      recorded,
+      [1, 2, 3].map((mark) => frameOf(recorded, 'ipv4', 40, mark)),
+    ).piece.close();
+    const bytes = readFileSync(file);
+    const frames = new Frames({ smallRows: 16, largeRows: 0 });
+    const context = new RecordingContext();
+    const piece = new PcapReaderPiece(context, frames, protocols, [['file', pipe]]);
+    expect(piece.start()).toEqual([]);
+    piece.join(joining);
+    const writer = openSync(pipe, 'w');
+    // Half a block, the rest of it, and all: each arrives on its own.
+    const lastBlock = bytes.length - packetBlockLength(40);
+    writeSync(writer, bytes, 0, lastBlock - 10);
+    await context.arrival(1);
+    expect(context.logs).toEqual([]);
+    writeSync(writer, bytes, lastBlock - 10);
+    await context.arrival(3);
+    closeSync(writer);
+    await expect.poll(() => context.logs).toMatchObject([{ message: expect.stringContaining('3 frames') }]);
+    for (const row of context.rows) frames.release(row);
+    piece.close();
+    expect(frames.freeRows).toBe(frames.rows);
+  });
+
+  test('refuses what is no capture, also from a pipe', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const frames = new Frames({ smallRows: 1, largeRows: 0 });
+    const context = new RecordingContext();
+    const piece = new PcapReaderPiece(context, frames, protocols, [['file', pipe]]);
+    expect(piece.start()).toEqual([]);
+    piece.join(joining);
+    const writer = openSync(pipe, 'w');
+    writeSync(writer, 'not a capture');
+    await expect
+      .poll(() => context.logs)
+      .toMatchObject([{ level: 'error', message: expect.stringContaining('FT_PCAP_FORMAT') }]);
+    closeSync(writer);
+    piece.close();
   });
 
   test('refuses what is no capture, and what is not there', () => {

@@ -25,6 +25,7 @@ import { checkPiece } from './check-piece.ts';
 import type { Puzzle, PuzzlePiece } from './checked-puzzle.ts';
 import { Consents } from './consents.ts';
 import { Consequences, independentMistakes } from './consequences.ts';
+import { sharedFiles } from './shared-files.ts';
 
 /**
  * Makes a puzzle of a configuration, or reports everything that is wrong with it. Nothing is opened and
@@ -125,6 +126,7 @@ class Check {
     await this.#readConsents();
     const checked = await this.#checkPieces(entries);
     this.#defineProtocols(checked);
+    this.#checkFiles(checked);
 
     const used = networksOf(entries);
     const { pieces, places, decisions, choices, contested } = this.#joinLeftOutEdges(checked);
@@ -184,6 +186,20 @@ class Check {
     for (const { piece, code, message } of definePieceProtocols(this.#checkContext.protocols, places)) {
       this.#consequences.doubtful.add(piece!);
       this.#mistakes.add(code, ['pieces', piece!, 'piece'], message);
+    }
+  }
+
+  /** Finds files that one piece would destroy for another. */
+  #checkFiles(pieces: readonly PuzzlePiece[]): void {
+    for (const { piece, setting, path, isWritten, other, isWrittenByOther } of sharedFiles(pieces)) {
+      const whatItDoes = isWritten ? 'writes' : 'reads';
+      const whatOtherDoes = isWrittenByOther ? 'writes' : 'reads';
+      this.#mistakes.add(
+        'FT_FILE_SHARED',
+        ['pieces', piece, 'settings', setting],
+        `piece \`${piece}\` ${whatItDoes} \`${path}\`, which \`${other}\` ${whatOtherDoes}`,
+        { hint: 'name another file for one of them' },
+      );
     }
   }
 

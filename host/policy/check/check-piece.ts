@@ -143,7 +143,14 @@ class PieceCheck {
       source,
       settings: pairs,
     };
-    return { place, reference: entry.piece, spec, ...(claims === undefined ? {} : { claims }) };
+    const files = source.kind === 'native' ? (source.native.files?.(pairs) ?? []) : [];
+    return {
+      place,
+      reference: entry.piece,
+      spec,
+      ...(files.length === 0 ? {} : { files }),
+      ...(claims === undefined ? {} : { claims }),
+    };
   }
 
   /** Reports grants for Edges that do not exist: they would have no effect. */

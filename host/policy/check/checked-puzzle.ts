@@ -1,3 +1,4 @@
+import type { FileUse } from '../../endpoint/catalogue.ts';
 import type { Mistake, NetworkOptions, Place, PlannedJoint } from '../../puzzle/plan/arrangement.ts';
 import type { Decision } from '../../puzzle/plan/default-policy.ts';
 import type { ConfigurationMistake } from '../configuration/configuration-error.ts';
@@ -29,6 +30,8 @@ export interface PuzzlePiece {
   readonly reference: string;
   /** How a lane makes it, in this thread or in another. */
   readonly spec: PieceSpec;
+  /** The files that a native piece opens. */
+  readonly files?: readonly FileUse[];
   /** The claims of a component file. Built-in components need no consent, and have none. */
   readonly claims?: ComponentClaims;
 }

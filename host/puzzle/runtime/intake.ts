@@ -63,6 +63,11 @@ export class Intake {
     return queue !== undefined && this.#queued >= QUEUED_FRAMES && queue.length >= this.#share;
   }
 
+  /** Whether half of the room is taken: enough is left for what is on its way. */
+  get isNearlyFull(): boolean {
+    return this.#queued * 2 > QUEUED_FRAMES;
+  }
+
   /** Whether an Edge that was full has enough room again to notify its senders. */
   hasRoom(edge: number): boolean {
     const queue = this.#queues[edge];

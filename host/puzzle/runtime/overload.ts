@@ -41,6 +41,17 @@ export class Overload {
     this.changed.add(member.joint);
   }
 
+  /** Notifies those that send to a piece which leaves its frames waiting, before any is refused. */
+  noteNearlyFull(seat: Seat): void {
+    if (!seat.intake.isNearlyFull) return;
+    for (const member of seat.edges) {
+      if (member.isFull) continue;
+      member.isFull = true;
+      this.fullEdges++;
+      this.changed.add(member.joint);
+    }
+  }
+
   /**
    * Drops a frame that can only go to a full Edge, before the lane spends time on it. Returns whether it did.
    */

@@ -1,4 +1,5 @@
-import { compileModule, examine, PAGE_BYTES } from './component/admission.ts';
+import { compileModule, examine } from './component/admission.ts';
+import { PAGE_BYTES } from './component/component-bounds.ts';
 import {
   contractInterface,
   DEFAULT_GRANTS,

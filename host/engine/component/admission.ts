@@ -1,7 +1,9 @@
 import { ComponentError } from '../wasm/component-error.ts';
 import { type CoreModule, readCoreModule } from '../wasm/core-module.ts';
-import { type ModuleCaps, type RewrittenModule, rewriteModule } from '../wasm/module-rewriter.ts';
+import type { PriceFactors } from '../wasm/fuel.ts';
+import { type RewrittenModule, rewriteModule } from '../wasm/module-rewriter.ts';
 import type { CompiledModule, WebAssemblyEngine } from '../wasm/webassembly-engine.ts';
+import { capsOf } from './component-bounds.ts';
 import { linkComponent } from './component-linker.ts';
 import { parseComponent } from './component-parser.ts';
 import { type ContractExports, checkPlan, findExports } from './contract-check.ts';
@@ -64,11 +66,31 @@ export function examine(
   const isWhole = modules.length === originals.length;
   if (exports !== undefined && isWhole) attempt(() => checkPlan(plan, exports, modules));
   const caps = isWhole ? attempt(() => capsOf(plan, modules, limits)) : undefined;
-  const rewritten = originals.map((original) =>
-    original === undefined || caps === undefined ? undefined : attempt(() => rewriteModule(original, caps)),
-  );
+  if (caps === undefined) return { plan, exports, originals, rewritten: [] };
+  const rewrite = (prices: PriceFactors) =>
+    originals.map((original) =>
+      original === undefined ? undefined : attempt(() => rewriteModule(original, { ...caps, prices })),
+    );
+  let rewritten = rewrite(caps.prices);
+  // Modules of one component throw through each other, so all of them pay.
+  if (rewritten.some((module) => module?.catches)) rewritten = rewrite({ ...caps.prices, catches: true });
+  attempt(() => checkCompileUnits(rewritten));
   return { plan, exports, originals, rewritten };
 }
+
+/** The compilation of all modules together takes a few seconds at most. */
+function checkCompileUnits(rewritten: readonly (RewrittenModule | undefined)[]): void {
+  const units = rewritten.reduce((sum, module) => sum + (module?.compileUnits ?? 0), 0);
+  if (units > MAX_COMPILE_UNITS) {
+    throw new ComponentError(
+      'FT_COMPONENT_COSTLY',
+      'the functions of the component have more locals, branches and calls together than the engine compiles in reasonable time; use another',
+    );
+  }
+}
+
+/** A megabyte of real code has three million. */
+const MAX_COMPILE_UNITS = 500_000_000;
 
 /** The last step: compiles a core module with the engine. */
 export async function compileModule(
@@ -126,37 +148,4 @@ function readValidModule(
     );
   }
   return readCoreModule(original);
-}
-
-export const PAGE_BYTES = 65_536;
-/** What 32 bits of address reach. */
-const MAX_PAGES = 65_536;
-/** What engines allow; fuel for work on tables counts on it. */
-const MAX_TABLE_ENTRIES = 10_000_000;
-
-/**
- * The limits are those of the component: several memories divide the one for memory; and all tables that it
- * makes when it is instantiated begin with no more than the one for tables, and divide what is left of it for
- * growing.
- */
-function capsOf(plan: LinkPlan, modules: readonly CoreModule[], limits: Limits): ModuleCaps {
-  const memories = plan.instances.reduce(
-    (sum, { module }) => sum + modules[module]!.definedMemories.length,
-    0,
-  );
-  const pages = Math.floor(limits.maxMemoryBytes / PAGE_BYTES / Math.max(1, memories));
-  const tables = plan.instances.flatMap(({ module }) => modules[module]!.definedTables);
-  const entries = tables.reduce((sum, { minimum }) => sum + minimum, 0);
-  const maxTableEntries = Math.min(limits.maxTableEntries, MAX_TABLE_ENTRIES);
-  if (entries > maxTableEntries) {
-    throw new ComponentError(
-      'FT_COMPONENT_MEMORY',
-      `the component wants tables of ${entries} entries together to begin with, and may have ${maxTableEntries}; use another`,
-    );
-  }
-  return {
-    maxMemoryPages: Math.min(pages, MAX_PAGES),
-    maxTableEntries,
-    maxTableGrowth: Math.floor((maxTableEntries - entries) / Math.max(1, tables.length)),
-  };
 }

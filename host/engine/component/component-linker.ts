@@ -26,13 +26,16 @@ export function linkComponent(definitions: readonly Definition[]): LinkPlan {
   return {
     modules: plan.modules,
     instances: plan.instances,
-    exports: exportedFunctions(exports),
+    exports: plan.exportedFunctions(exports),
     imports: plan.imports,
     hostFunctions: plan.hostFunctions,
   };
 }
 
-/** Definitions that are walked in one component, each as often as it is instantiated. */
+/**
+ * Definitions, and the items that they list, that are walked in one component, each as often as it is
+ * instantiated. The largest that tools make take some thousands.
+ */
 const MAX_STEPS = 100_000;
 /** Components that instantiate components that instantiate components. */
 const MAX_DEPTH = 64;
@@ -105,6 +108,8 @@ class Planning {
   readonly imports: PlannedImport[] = [];
   readonly hostFunctions = new Set<string>();
   readonly #moduleNumbers = new Map<Definition, number>();
+  /** Names that the outermost component imports. */
+  readonly #importNames = new Set<string>();
   #steps = 0;
 
   /**
@@ -119,9 +124,7 @@ class Planning {
   ): ReadonlyMap<string, Bound> {
     const exports = new Map<string, Bound>();
     for (const definition of definitions) {
-      if (++this.#steps > MAX_STEPS) {
-        tooLarge(`takes more than ${MAX_STEPS} steps to put together`, definition.offset);
-      }
+      this.#step(stepsOf(definition), definition.offset);
       if (depth > MAX_DEPTH)
         tooLarge(`instantiates components more than ${MAX_DEPTH} deep`, definition.offset);
       if (definition.kind === 'export') addExport(definition, scope, exports);
@@ -129,6 +132,26 @@ class Planning {
       else this.#define(definition, scope, depth);
     }
     return exports;
+  }
+
+  /** Counts steps, before they are taken. */
+  #step(steps: number, offset: number): void {
+    this.#steps += steps;
+    if (this.#steps > MAX_STEPS) tooLarge(`takes more than ${MAX_STEPS} steps to put together`, offset);
+  }
+
+  /** Functions in exported interfaces, and those exported by themselves, as `interface#function`. */
+  exportedFunctions(exports: ReadonlyMap<string, Bound>): ReadonlyMap<string, LiftedFunction> {
+    const functions = new Map<string, LiftedFunction>();
+    for (const [name, { item }] of exports) {
+      if (item.kind === 'lifted') functions.set(`#${name}`, item);
+      if (item.kind !== 'instance') continue;
+      this.#step(item.exports.size, 0);
+      for (const [inner, bound] of item.exports) {
+        if (bound.item.kind === 'lifted') functions.set(`${name}#${inner}`, bound.item);
+      }
+    }
+    return functions;
   }
 
   #define(definition: Exclude<Definition, { kind: 'export' | 'import' }>, scope: Scope, depth: number): void {
@@ -209,6 +232,8 @@ class Planning {
       scope.add(sort, bound.item);
       return;
     }
+    if (this.#importNames.has(name)) invalid(`imports "${name}" twice`, offset);
+    this.#importNames.add(name);
     if (sort !== 'type') this.imports.push({ name, sort, offset });
     switch (sort) {
       case 'type':
@@ -357,17 +382,20 @@ function resolveOptions(options: CanonOptions, scope: Scope, offset: number): Re
   };
 }
 
-/** Functions in exported interfaces, and those exported by themselves, as `interface#function`. */
-function exportedFunctions(exports: ReadonlyMap<string, Bound>): ReadonlyMap<string, LiftedFunction> {
-  const functions = new Map<string, LiftedFunction>();
-  for (const [name, { item }] of exports) {
-    if (item.kind === 'lifted') functions.set(`#${name}`, item);
-    if (item.kind !== 'instance') continue;
-    for (const [inner, bound] of item.exports) {
-      if (bound.item.kind === 'lifted') functions.set(`${name}#${inner}`, bound.item);
-    }
+/** A definition is a step, and so is each item that it lists. */
+function stepsOf(definition: Definition): number {
+  switch (definition.kind) {
+    case 'core-instance':
+    case 'instance':
+      return 1 + definition.args.length;
+    case 'core-bundle':
+    case 'bundle':
+      return 1 + definition.exports.length;
+    case 'alias-outer':
+      return 1 + Math.min(definition.levels, MAX_DEPTH);
+    default:
+      return 1;
   }
-  return functions;
 }
 
 function invalid(what: string, offset: number): never {

@@ -11,14 +11,67 @@ import type { CanonOptions, CoreArgument, Definition, Named, Sort } from './comp
  */
 export function parseComponent(bytes: Uint8Array): readonly Definition[] {
   checkPreamble(bytes);
-  return parseDefinitions(new BinaryReader(bytes), 0);
+  return parseDefinitions(new ComponentReader(bytes, { items: 0 }), 0);
 }
+
+/**
+ * Definitions in a file, those of nested components included, with the items that they list. The largest that
+ * tools make have some thousands; each costs a hundred times its bytes while a file is examined.
+ */
+const MAX_ITEMS = 100_000;
+
+/** Bytes in a name of the Component Model. Names of interfaces with their versions have up to a hundred. */
+const MAX_NAME_BYTES = 4096;
 
 /** Components nested deeper are refused: what the tools make is nested one or two deep. */
 const MAX_NESTING = 16;
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d];
 const COMPONENT_VERSION = 0x0d;
+
+/** Reads a component, and counts what it consists of, nested components included. */
+class ComponentReader extends BinaryReader {
+  readonly #total: { items: number };
+
+  constructor(bytes: Uint8Array, total: { items: number }, at?: number, end?: number) {
+    super(bytes, at, end);
+    this.#total = total;
+  }
+
+  /** The number of elements of a vector, each of which becomes an object. */
+  items(): number {
+    const count = this.count();
+    this.countItems(count);
+    return count;
+  }
+
+  countItems(count: number): void {
+    this.#total.items += count;
+    if (this.#total.items > MAX_ITEMS) this.#tooLarge(`has more than ${MAX_ITEMS} definitions`);
+  }
+
+  override name(): string {
+    const start = this.at;
+    if (this.u32() > MAX_NAME_BYTES) this.#tooLarge(`has a name of more than ${MAX_NAME_BYTES} bytes`);
+    this.at = start;
+    return super.name();
+  }
+
+  /** A reader of the next `length` bytes, over which this one passes. */
+  section(length: number): ComponentReader {
+    const start = this.at;
+    this.skip(length);
+    return new ComponentReader(this.bytes, this.#total, start, this.at);
+  }
+
+  #tooLarge(what: string): never {
+    throw new ComponentError(
+      'FT_COMPONENT_TOO_LARGE',
+      `the component ${what}, at byte ${this.at}; this host stops there`,
+      { offset: this.at },
+    );
+  }
+}
 
 /** The first eight bytes, with a message for each of the usual mix-ups. */
 function checkPreamble(bytes: Uint8Array): void {
@@ -71,7 +124,7 @@ function checkPreamble(bytes: Uint8Array): void {
 }
 
 /** Reads a component from its preamble on. */
-function parseDefinitions(reader: BinaryReader, depth: number): Definition[] {
+function parseDefinitions(reader: ComponentReader, depth: number): Definition[] {
   if (depth > MAX_NESTING) {
     throw new ComponentError(
       'FT_COMPONENT_TOO_LARGE',
@@ -85,7 +138,8 @@ function parseDefinitions(reader: BinaryReader, depth: number): Definition[] {
   while (!reader.isAtEnd) {
     const offset = reader.at;
     const id = reader.byte();
-    const section = reader.part(reader.u32());
+    reader.countItems(1);
+    const section = reader.section(reader.u32());
     if (id === SECTION_CUSTOM) continue;
     if (id === SECTION_CORE_MODULE) {
       definitions.push({ kind: 'core-module', offset, start: section.at, end: section.end });
@@ -98,7 +152,7 @@ function parseDefinitions(reader: BinaryReader, depth: number): Definition[] {
   return definitions;
 }
 
-function checkNestedPreamble(reader: BinaryReader): void {
+function checkNestedPreamble(reader: ComponentReader): void {
   for (const byte of [...MAGIC, COMPONENT_VERSION, 0, 1, 0]) {
     if (reader.byte() !== byte) reader.fail('holds a nested component with another preamble', reader.at - 1);
   }
@@ -119,7 +173,7 @@ const SECTION_EXPORT = 11;
 const SECTION_VALUE = 12;
 
 /** The sections that are vectors of definitions. */
-function parseSection(id: number, offset: number, section: BinaryReader, definitions: Definition[]): void {
+function parseSection(id: number, offset: number, section: ComponentReader, definitions: Definition[]): void {
   switch (id) {
     case SECTION_CORE_TYPE:
       definitions.push({ kind: 'types', offset, sort: 'core-type', count: section.count() });
@@ -135,11 +189,11 @@ function parseSection(id: number, offset: number, section: BinaryReader, definit
   }
   const parse = VECTOR_SECTIONS.get(id);
   if (parse === undefined) section.fail(`has a section of unknown kind ${id}`, offset);
-  for (let left = section.count(); left > 0; left--) definitions.push(parse(section));
+  for (let left = section.items(); left > 0; left--) definitions.push(parse(section));
   section.finish(`section of kind ${id}`);
 }
 
-const VECTOR_SECTIONS: ReadonlyMap<number, (reader: BinaryReader) => Definition> = new Map([
+const VECTOR_SECTIONS: ReadonlyMap<number, (reader: ComponentReader) => Definition> = new Map([
   [SECTION_CORE_INSTANCE, parseCoreInstance],
   [SECTION_INSTANCE, parseInstance],
   [SECTION_ALIAS, parseAlias],
@@ -148,13 +202,13 @@ const VECTOR_SECTIONS: ReadonlyMap<number, (reader: BinaryReader) => Definition>
   [SECTION_EXPORT, parseExport],
 ]);
 
-function parseCoreInstance(reader: BinaryReader): Definition {
+function parseCoreInstance(reader: ComponentReader): Definition {
   const offset = reader.at;
   const form = reader.byte();
   if (form === 0) {
     const module = reader.u32();
     const args: CoreArgument[] = [];
-    for (let left = reader.count(); left > 0; left--) {
+    for (let left = reader.items(); left > 0; left--) {
       const name = reader.name();
       if (reader.byte() !== 0x12)
         reader.fail('gives a core module something other than an instance', reader.at - 1);
@@ -164,32 +218,32 @@ function parseCoreInstance(reader: BinaryReader): Definition {
   }
   if (form !== 1) reader.fail('has a core instance of unknown form', offset);
   const exports: Named<CoreSort>[] = [];
-  for (let left = reader.count(); left > 0; left--) {
+  for (let left = reader.items(); left > 0; left--) {
     exports.push({ name: reader.name(), sort: parseCoreItemSort(reader), index: reader.u32() });
   }
   return { kind: 'core-bundle', offset, exports };
 }
 
-function parseInstance(reader: BinaryReader): Definition {
+function parseInstance(reader: ComponentReader): Definition {
   const offset = reader.at;
   const form = reader.byte();
   if (form === 0) {
     const component = reader.u32();
     const args: Named<Sort>[] = [];
-    for (let left = reader.count(); left > 0; left--) {
+    for (let left = reader.items(); left > 0; left--) {
       args.push({ name: reader.name(), sort: parseSort(reader), index: reader.u32() });
     }
     return { kind: 'instance', offset, component, args };
   }
   if (form !== 1) reader.fail('has an instance of unknown form', offset);
   const exports: Named<Sort>[] = [];
-  for (let left = reader.count(); left > 0; left--) {
+  for (let left = reader.items(); left > 0; left--) {
     exports.push({ name: parseExternName(reader), sort: parseSort(reader), index: reader.u32() });
   }
   return { kind: 'bundle', offset, exports };
 }
 
-function parseAlias(reader: BinaryReader): Definition {
+function parseAlias(reader: ComponentReader): Definition {
   const offset = reader.at;
   const sort = parseSort(reader);
   const target = reader.byte();
@@ -206,7 +260,7 @@ function parseAlias(reader: BinaryReader): Definition {
   }
 }
 
-function parseCanon(reader: BinaryReader): Definition {
+function parseCanon(reader: ComponentReader): Definition {
   const offset = reader.at;
   const form = reader.byte();
   switch (form) {
@@ -230,12 +284,12 @@ function parseCanon(reader: BinaryReader): Definition {
   }
 }
 
-function parseCanonOptions(reader: BinaryReader): CanonOptions {
+function parseCanonOptions(reader: ComponentReader): CanonOptions {
   let encoding: CanonOptions['encoding'] = 'utf8';
   let memory: number | undefined;
   let realloc: number | undefined;
   let postReturn: number | undefined;
-  for (let left = reader.count(); left > 0; left--) {
+  for (let left = reader.items(); left > 0; left--) {
     const offset = reader.at;
     const option = reader.byte();
     switch (option) {
@@ -267,13 +321,13 @@ function parseCanonOptions(reader: BinaryReader): CanonOptions {
   return { encoding, memory, realloc, postReturn };
 }
 
-function parseImport(reader: BinaryReader): Definition {
+function parseImport(reader: ComponentReader): Definition {
   const offset = reader.at;
   const name = parseExternName(reader);
   return { kind: 'import', offset, name, sort: parseExternDescription(reader) };
 }
 
-function parseExport(reader: BinaryReader): Definition {
+function parseExport(reader: ComponentReader): Definition {
   const offset = reader.at;
   const name = parseExternName(reader);
   const sort = parseSort(reader);
@@ -285,13 +339,13 @@ function parseExport(reader: BinaryReader): Definition {
 }
 
 /** The name of an import or export; the two older forms carry no other meaning here. */
-function parseExternName(reader: BinaryReader): string {
+function parseExternName(reader: ComponentReader): string {
   const offset = reader.at;
   const form = reader.byte();
   if (form > 2) reader.fail('has an import or export with a name of unknown form', offset);
   const name = reader.name();
   if (form === 2) {
-    for (let left = reader.count(); left > 0; left--) {
+    for (let left = reader.items(); left > 0; left--) {
       reader.byte();
       reader.name();
     }
@@ -300,7 +354,7 @@ function parseExternName(reader: BinaryReader): string {
 }
 
 /** The sort of an import, or the stated sort of an export. */
-function parseExternDescription(reader: BinaryReader): Sort {
+function parseExternDescription(reader: ComponentReader): Sort {
   const offset = reader.at;
   const form = reader.byte();
   switch (form) {
@@ -342,7 +396,7 @@ const CORE_SORTS: ReadonlyMap<number, Sort> = new Map([
 ]);
 const SORTS: readonly (Sort | undefined)[] = [undefined, 'func', 'value', 'type', 'component', 'instance'];
 
-function parseSort(reader: BinaryReader): Sort {
+function parseSort(reader: ComponentReader): Sort {
   const offset = reader.at;
   const form = reader.byte();
   const sort = form === 0 ? CORE_SORTS.get(reader.byte()) : SORTS[form];
@@ -350,7 +404,7 @@ function parseSort(reader: BinaryReader): Sort {
 }
 
 /** The sort of an item that a core instance exports. */
-function parseCoreItemSort(reader: BinaryReader): CoreSort {
+function parseCoreItemSort(reader: ComponentReader): CoreSort {
   const offset = reader.at;
   const sort = CORE_SORTS.get(reader.byte());
   if (sort === undefined || !isCoreItemSort(sort)) reader.fail('names a core item of unknown sort', offset);

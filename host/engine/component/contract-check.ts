@@ -20,12 +20,15 @@ export type ContractExports = Readonly<Record<ExportName, LiftedFunction>>;
  */
 export function findExports(plan: LinkPlan): ContractExports {
   const missing: string[] = [];
+  // The first of those whose versions differ only in what does not matter.
+  const found = new Map<string, LiftedFunction>();
+  for (const [name, lifted] of plan.exports) {
+    const key = keyOf(name);
+    if (key !== undefined && !found.has(key)) found.set(key, lifted);
+  }
   const find = (contract: ContractFunction): LiftedFunction => {
-    for (const [name, lifted] of plan.exports) {
-      const hash = name.lastIndexOf('#');
-      if (name.slice(hash + 1) !== contract.name) continue;
-      if (contractInterface(name.slice(0, hash)) === contractInterface(contract.interface)) return lifted;
-    }
+    const lifted = found.get(keyOf(`${contract.interface}#${contract.name}`) ?? '');
+    if (lifted !== undefined) return lifted;
     missing.push(`"${contract.interface}#${contract.name}"`);
     return NOTHING;
   };
@@ -37,6 +40,13 @@ export function findExports(plan: LinkPlan): ContractExports {
     );
   }
   return exports;
+}
+
+/** An exported function of the contract, in any version of its interface; undefined for others. */
+function keyOf(name: string): string | undefined {
+  const hash = name.lastIndexOf('#');
+  const named = contractInterface(name.slice(0, hash));
+  return named === undefined ? undefined : `${named}#${name.slice(hash + 1)}`;
 }
 
 /** Stands for a missing export until all have been looked for. */

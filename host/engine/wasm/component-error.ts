@@ -21,6 +21,8 @@ export type ComponentErrorCode =
   | 'FT_COMPONENT_READ'
   /** The file, or something counted in it, is larger than the limits allow. */
   | 'FT_COMPONENT_TOO_LARGE'
+  /** Its examination needs more time or memory than it may, though the file is small enough. */
+  | 'FT_COMPONENT_COSTLY'
   /** The bytes are not a valid component; the message tells at which byte. */
   | 'FT_COMPONENT_INVALID'
   /** The component wants an import that it was not granted, or that does not exist. */

@@ -1,5 +1,7 @@
 import { BinaryReader } from './binary-reader.ts';
 import { ComponentError } from './component-error.ts';
+import { OP, readInstruction } from './instruction.ts';
+import { readValueType } from './value-type.ts';
 
 /** The kinds of item that a core module imports and exports. */
 export type CoreSort = 'core-func' | 'core-table' | 'core-memory' | 'core-global' | 'core-tag';
@@ -19,8 +21,13 @@ export interface CoreModule {
   readonly importedMemories: number;
   /** The memories that it makes, in pages of 64 KiB. */
   readonly definedMemories: readonly ResizeLimits[];
+  readonly importedTables: number;
   /** The tables that it makes, in entries. */
   readonly definedTables: readonly ResizeLimits[];
+  /** Global variables, function tags and data segments that it makes. */
+  readonly smallItems: number;
+  /** The entries of each of its element segments. */
+  readonly segmentLengths: readonly number[];
   /** It runs a function as soon as it is instantiated. */
   readonly hasStart: boolean;
 }
@@ -31,10 +38,11 @@ export interface CoreSection {
   readonly end: number;
 }
 
-/** A signature, such as `f64 i32 -> i32`, and how many locals its parameters are. */
+/** A signature, such as `f64 i32 -> i32`, with the numbers of its parameters and results. */
 export interface FunctionType {
   readonly signature: string;
   readonly parameters: number;
+  readonly results: number;
 }
 
 export interface CoreImport {
@@ -65,6 +73,8 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
   const exports = new Map<string, CoreExport>();
   const definedMemories: ResizeLimits[] = [];
   const definedTables: ResizeLimits[] = [];
+  let smallItems = 0;
+  const segmentLengths: number[] = [];
   for (const section of sections) {
     const reader = new BinaryReader(bytes, section.start, section.end);
     switch (section.id) {
@@ -98,6 +108,14 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
       case SECTION.memory:
         for (let left = reader.count(); left > 0; left--) definedMemories.push(readLimits(reader));
         break;
+      case SECTION.global:
+      case SECTION.tag:
+      case SECTION.data:
+        smallItems += reader.count();
+        break;
+      case SECTION.element:
+        for (let left = reader.count(); left > 0; left--) segmentLengths.push(readSegmentLength(reader));
+        break;
       case SECTION.export:
         for (let left = reader.count(); left > 0; left--) {
           exports.set(reader.name(), { sort: readCoreSort(reader), index: reader.u32() });
@@ -116,7 +134,10 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
     importedGlobals: imported['core-global'],
     importedMemories: imported['core-memory'],
     definedMemories,
+    importedTables: imported['core-table'],
     definedTables,
+    smallItems,
+    segmentLengths,
     hasStart: sections.some(({ id }) => id === SECTION.start),
   };
 }
@@ -162,24 +183,6 @@ export function readLimits(reader: BinaryReader): ResizeLimits {
   return { minimum, maximum: flags === 1 ? reader.u32() : undefined };
 }
 
-const VALUE_TYPES: ReadonlyMap<number, string> = new Map([
-  [0x7f, 'i32'],
-  [0x7e, 'i64'],
-  [0x7d, 'f32'],
-  [0x7c, 'f64'],
-  [0x7b, 'v128'],
-  [0x70, 'funcref'],
-  [0x6f, 'externref'],
-]);
-
-export function readValueType(reader: BinaryReader): string {
-  const offset = reader.at;
-  return (
-    VALUE_TYPES.get(reader.byte()) ??
-    unsupported('uses a type of values that is newer than this host', offset)
-  );
-}
-
 function readSections(bytes: Uint8Array): CoreSection[] {
   const reader = new BinaryReader(bytes);
   reader.skip(8);
@@ -201,7 +204,33 @@ function readFunctionType(reader: BinaryReader): FunctionType {
   for (let left = reader.count(); left > 0; left--) parameters.push(readValueType(reader));
   const results: string[] = [];
   for (let left = reader.count(); left > 0; left--) results.push(readValueType(reader));
-  return { signature: [...parameters, '->', ...results].join(' '), parameters: parameters.length };
+  return {
+    signature: [...parameters, '->', ...results].join(' '),
+    parameters: parameters.length,
+    results: results.length,
+  };
+}
+
+/** Passes over an element segment; see {@link rewriteModule} for its forms. */
+function readSegmentLength(reader: BinaryReader): number {
+  const flags = reader.u32();
+  const isActive = (flags & 1) === 0;
+  const isExplicit = (flags & 2) !== 0;
+  if (isActive) {
+    if (isExplicit) reader.u32();
+    skipConstantExpression(reader);
+  }
+  if (!isActive || isExplicit) reader.byte();
+  const length = reader.count();
+  for (let left = length; left > 0; left--) {
+    if ((flags & 4) === 0) reader.u32();
+    else skipConstantExpression(reader);
+  }
+  return length;
+}
+
+function skipConstantExpression(reader: BinaryReader): void {
+  while (readInstruction(reader) !== OP.end);
 }
 
 const SORT_BY_KIND: readonly CoreSort[] = [

@@ -1,5 +1,11 @@
 import { OP } from './instruction.ts';
 
+/** What engines allow as the entries of a table, as far as prices can follow. */
+export const MAX_TABLE_ENTRIES = 2 ** 20;
+/** How many instances may use one table, the one that makes it included. With it no price is above 2^30. */
+export const MAX_TABLE_USES = 16;
+const MAX_TABLE_STRETCH = 2 * MAX_TABLE_ENTRIES - 1;
+
 /**
  * Fuel is counted in units of about one simple instruction; here are the budgets of the calls, and the
  * prices.
@@ -18,8 +24,27 @@ export const FUEL = {
   instantiate: 20_000_000,
 } as const;
 
+/** What an instruction costs more, for what else a component has. */
+export interface PriceFactors {
+  /**
+   * The binary logarithm, rounded up, of how many instances use one table: the engine repeats all work on a
+   * table for each that imports it.
+   */
+  readonly tableUses: number;
+  /**
+   * Whether the component catches exceptions. Then it can throw again and again through many frames, each of
+   * which the engine searches and removes, so each entry of a function pays for its frame in advance.
+   */
+  readonly catches: boolean;
+}
+
+export const PLAIN_PRICES: PriceFactors = { tableUses: 0, catches: false };
+
+/** What a frame costs that an exception passes. */
+export const PRICE_OF_PASSED_FRAME = 256;
+
 /** The price of an instruction, in units. Those not named cost one. */
-export function priceOf(opcode: number): number {
+export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRICES): number {
   if (opcode >= 0x28 && opcode <= 0x3e) return 2; // loads and stores
   if (opcode >= 0xfd00) return 2; // vectors
   switch (opcode) {
@@ -28,8 +53,9 @@ export function priceOf(opcode: number): number {
       return 0;
     // Growing has one price whatever the length: nothing shrinks, so the caps bound what an instance can ever
     // grow.
-    case OP.memoryGrow:
     case OP.tableGrow:
+      return 4000 << tableUses;
+    case OP.memoryGrow:
     case 0x08: // throw
     case 0x09: // rethrow
       return 4000;
@@ -39,8 +65,9 @@ export function priceOf(opcode: number): number {
     case 0x11: // call_indirect
     case 0x13: // return_call_indirect
     case 0x25: // table.get
-    case 0x26: // table.set
       return 16;
+    case 0x26: // table.set
+      return 16 << tableUses;
     case 0x6d: // division and remainder of integers
     case 0x6e:
     case 0x6f:
@@ -84,8 +111,21 @@ export const STRETCH_PRICES: ReadonlyMap<number, StretchPrice> = new Map([
   [OP.memoryInit, { base: 32, mask: -1, shift: 2 }],
   [OP.memoryCopy, { base: 32, mask: -1, shift: 2 }],
   [OP.memoryFill, { base: 32, mask: -1, shift: 2 }],
-  // Entries. A table is capped far below 2^24, and longer stretches trap without work.
-  [OP.tableInit, { base: 128, mask: 0xff_ffff, shift: -5 }],
-  [OP.tableCopy, { base: 128, mask: 0xff_ffff, shift: -5 }],
-  [OP.tableFill, { base: 128, mask: 0xff_ffff, shift: -5 }],
+  // Entries. Longer stretches trap without work.
+  [OP.tableInit, { base: 128, mask: MAX_TABLE_STRETCH, shift: -5 }],
+  [OP.tableCopy, { base: 128, mask: MAX_TABLE_STRETCH, shift: -5 }],
+  [OP.tableFill, { base: 128, mask: MAX_TABLE_STRETCH, shift: -5 }],
 ]);
+
+/** The price of work on a stretch of a table that several instances use. */
+export function stretchPriceOf(opcode: number, { tableUses }: PriceFactors): StretchPrice | undefined {
+  const price = STRETCH_PRICES.get(opcode);
+  if (price === undefined || price.shift > 0) return price;
+  return { ...price, shift: price.shift - tableUses };
+}
+
+/**
+ * What the first `table.init` of a segment costs for each entry of the segment, however few it copies: the
+ * engine makes a reference of each. It is paid each time.
+ */
+export const PRICE_OF_SEGMENT_ENTRY = 128;

@@ -1,6 +1,6 @@
 import type { BinaryReader } from './binary-reader.ts';
 import { ComponentError } from './component-error.ts';
-import { readValueType } from './core-module.ts';
+import { readValueType } from './value-type.ts';
 
 /**
  * Opcodes that the rewriter treats in a manner of their own; those behind a prefix carry it in their upper

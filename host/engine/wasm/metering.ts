@@ -1,5 +1,14 @@
-import type { BinaryReader } from './binary-reader.ts';
-import { PRICE_OF_COUNTING, priceOf, STRETCH_PRICES, type StretchPrice } from './fuel.ts';
+import { BinaryReader } from './binary-reader.ts';
+import type { CompileCost } from './compile-cost.ts';
+import {
+  PRICE_OF_COUNTING,
+  PRICE_OF_PASSED_FRAME,
+  PRICE_OF_SEGMENT_ENTRY,
+  type PriceFactors,
+  priceOf,
+  type StretchPrice,
+  stretchPriceOf,
+} from './fuel.ts';
 import { OP, readInstruction } from './instruction.ts';
 
 /** What is to be put into, or changed in, the code of a function, at an offset of its bytes. */
@@ -25,10 +34,11 @@ export type Edit =
  *
  * @param reader stands at the first instruction, and is read to its end.
  */
-export function meterFunction(reader: BinaryReader): Edit[] {
+export function meterFunction(reader: BinaryReader, { prices, segmentLengths, cost }: Metering): Edit[] {
   const edits: Edit[] = [];
   const open: (Head | undefined)[] = [];
   let head = beginHead(reader.at, edits);
+  if (prices.catches) head.segment.price += PRICE_OF_PASSED_FRAME;
   const heads = [head];
   let segment: Segment = head.segment;
 
@@ -40,11 +50,13 @@ export function meterFunction(reader: BinaryReader): Edit[] {
   while (!reader.isAtEnd) {
     const at = reader.at;
     const opcode = readInstruction(reader);
-    const stretch = STRETCH_PRICES.get(opcode);
+    cost.add(opcode, reader, at);
+    const stretch = stretchPriceOf(opcode, prices);
     if (stretch !== undefined) edits.push({ kind: 'count-stretch', at, price: stretch });
     if (opcode === OP.memoryGrow) edits.push({ kind: 'note-refusal', at: reader.at });
     if (opcode === OP.globalGet || opcode === OP.globalSet) edits.push(globalEdit(reader, at + 1));
-    segment.price += priceOf(opcode);
+    segment.price += priceOf(opcode, prices);
+    if (opcode === OP.tableInit) segment.price += priceOfSegment(reader, at, segmentLengths);
     switch (opcode) {
       case OP.loop:
         close(segment, head);
@@ -81,6 +93,22 @@ export function meterFunction(reader: BinaryReader): Edit[] {
   close(segment, head);
   for (const each of heads) each.segment.count.price += each.prepaid;
   return edits.filter((edit) => edit.kind !== 'count' || edit.price > 0);
+}
+
+/** What a function's code is metered with. */
+export interface Metering {
+  readonly prices: PriceFactors;
+  /** The entries of each element segment of the module. */
+  readonly segmentLengths: readonly number[];
+  /** Adds up what the compilation of the function costs. */
+  readonly cost: CompileCost;
+}
+
+/** The segment is named behind the two bytes of `table.init`. */
+function priceOfSegment(reader: BinaryReader, at: number, lengths: readonly number[]): number {
+  const operands = new BinaryReader(reader.bytes, at + 1, reader.at);
+  operands.u32();
+  return (lengths[operands.u32()] ?? 0) * PRICE_OF_SEGMENT_ENTRY;
 }
 
 /** What the head of a loop or function pays in advance for small segments, in units. */

@@ -1,23 +1,22 @@
 import { BinaryReader } from './binary-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { CompileCost, mostUnits } from './compile-cost.ts';
 import { ComponentError } from './component-error.ts';
-import {
-  type CoreModule,
-  type CoreSection,
-  type ResizeLimits,
-  readLimits,
-  readValueType,
-  SECTION,
-} from './core-module.ts';
-import type { StretchPrice } from './fuel.ts';
+import { type CoreModule, type CoreSection, type ResizeLimits, readLimits, SECTION } from './core-module.ts';
+import { PLAIN_PRICES, type PriceFactors, type StretchPrice } from './fuel.ts';
 import { OP, readInstruction } from './instruction.ts';
 import { type Edit, meterFunction } from './metering.ts';
+import { readValueType } from './value-type.ts';
 
 /** A core module that counts its fuel and keeps to its caps; otherwise it does what the original does. */
 export interface RewrittenModule {
   readonly bytes: Uint8Array;
   /** The module name of the imports named in {@link FUEL_IMPORT}; the original has none of that name. */
   readonly fuelModule: string;
+  /** Whether its code catches exceptions; see {@link PriceFactors.catches}. */
+  readonly catches: boolean;
+  /** What its compilation costs; see {@link CompileCost}. */
+  readonly compileUnits: number;
 }
 
 /** Names in {@link RewrittenModule.fuelModule}, each a mutable global of type i32. */
@@ -34,6 +33,7 @@ export interface ModuleCaps {
   readonly maxTableEntries: number;
   /** By how many entries each table may grow at most; as far as its cap when left out. */
   readonly maxTableGrowth?: number;
+  readonly prices?: PriceFactors;
 }
 
 /**
@@ -56,6 +56,7 @@ export function rewriteModule(module: CoreModule, caps: ModuleCaps): RewrittenMo
   const fuelModule = unusedModuleName(module);
   const writer = new ByteWriter();
   writer.range(module.bytes, 0, PREAMBLE_BYTES);
+  const findings: Findings = { catches: false, compileUnits: 0 };
   let importsAreWritten = false;
   for (const section of module.sections) {
     if (!importsAreWritten && section.id !== SECTION.type) {
@@ -63,10 +64,10 @@ export function rewriteModule(module: CoreModule, caps: ModuleCaps): RewrittenMo
       importsAreWritten = true;
       if (section.id === SECTION.import) continue;
     }
-    writeSection(module, section, caps, writer);
+    writeSection(module, section, caps, writer, findings);
   }
   if (!importsAreWritten) writeImports(module, undefined, fuelModule, writer);
-  return { bytes: writer.written.slice(), fuelModule };
+  return { bytes: writer.written.slice(), fuelModule, ...findings };
 }
 
 const PREAMBLE_BYTES = 8;
@@ -111,7 +112,13 @@ function writeContent(id: number, content: ByteWriter, writer: ByteWriter): void
 }
 
 /** Sections in which nothing changes are copied. */
-function writeSection(module: CoreModule, section: CoreSection, caps: ModuleCaps, writer: ByteWriter): void {
+function writeSection(
+  module: CoreModule,
+  section: CoreSection,
+  caps: ModuleCaps,
+  writer: ByteWriter,
+  findings: Findings,
+): void {
   const rewrite = REWRITES.get(section.id);
   if (rewrite === undefined) {
     writer.byte(section.id);
@@ -123,9 +130,15 @@ function writeSection(module: CoreModule, section: CoreSection, caps: ModuleCaps
   const content = new ByteWriter();
   const count = reader.count();
   content.u32(count);
-  rewrite({ module, caps, reader, content, count });
+  rewrite({ module, caps, reader, content, count, findings });
   reader.finish(`core section ${section.id}`);
   writeContent(section.id, content, writer);
+}
+
+/** What the rewriter learns of the code. */
+interface Findings {
+  catches: boolean;
+  compileUnits: number;
 }
 
 interface Rewriting {
@@ -135,6 +148,7 @@ interface Rewriting {
   readonly content: ByteWriter;
   /** Entries in the section. */
   readonly count: number;
+  readonly findings: Findings;
 }
 
 const REWRITES: ReadonlyMap<number, (rewriting: Rewriting) => void> = new Map([
@@ -275,21 +289,28 @@ function movedGlobal(module: CoreModule, index: number): number {
   return index < module.importedGlobals ? index : index + OUR_GLOBALS;
 }
 
-function rewriteCode({ module, reader, content, count }: Rewriting): void {
+function rewriteCode({ module, caps, reader, content, count, findings }: Rewriting): void {
   const body = new ByteWriter();
   for (let i = 0; i < count; i++) {
     body.clear();
     const code = reader.part(reader.u32());
     const type = module.functionTypes[module.importedFunctions + i];
     const parameters = module.types[type ?? -1]?.parameters ?? code.fail('has code of unknown type');
-    writeFunction(module, code, parameters, body);
+    writeFunction(module, code, { parameters, prices: caps.prices ?? PLAIN_PRICES }, body, findings);
     content.u32(body.length);
     content.bytes(body.written);
   }
 }
 
 /** The body of one function: its locals, with one or two of ours behind them, and its code with the edits. */
-function writeFunction(module: CoreModule, code: BinaryReader, parameters: number, body: ByteWriter): void {
+function writeFunction(
+  module: CoreModule,
+  code: BinaryReader,
+  { parameters, prices }: { readonly parameters: number; readonly prices: PriceFactors },
+  body: ByteWriter,
+  findings: Findings,
+): void {
+  const bytes = code.end - code.at;
   const groups = code.count();
   const groupsStart = code.at;
   let locals = parameters;
@@ -298,7 +319,11 @@ function writeFunction(module: CoreModule, code: BinaryReader, parameters: numbe
     readValueType(code);
   }
   const groupsEnd = code.at;
-  const edits = meterFunction(code);
+  const cost = new CompileCost(module, locals);
+  const edits = meterFunction(code, { prices, segmentLengths: module.segmentLengths, cost });
+  if (cost.units > mostUnits(bytes)) tooCostly(code.at, locals);
+  findings.compileUnits += cost.units;
+  findings.catches ||= cost.catches;
   const hasStretches = edits.some((edit) => edit.kind === 'count-stretch' || edit.kind === 'note-refusal');
 
   body.u32(groups + 1);
@@ -319,6 +344,14 @@ function writeFunction(module: CoreModule, code: BinaryReader, parameters: numbe
     writeEdit(module, edit, counter, body);
   }
   body.range(code.bytes, copied, code.end);
+}
+
+function tooCostly(at: number, locals: number): never {
+  throw new ComponentError(
+    'FT_COMPONENT_COSTLY',
+    `a core module has a function of ${locals} locals, up to byte ${at} of it, with more branches, blocks and calls than the engine compiles in reasonable time; split the function, or use another piece`,
+    { offset: at },
+  );
 }
 
 /** Where the counter is: our global variables, and the locals of this function that are ours. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+
 /**
  * What the engine room needs of a WebAssembly engine, so that another can take the place of the one in Node:
  * `compile`, `instantiate`, and of what runs, its memory, its functions to call, and its fuel.
@@ -69,6 +71,26 @@ export const v8: WebAssemblyEngine = {
     if (!(module instanceof WebAssembly.Module)) throw new TypeError('a module of another engine');
     const { exports } = new WebAssembly.Instance(module, imports);
     return { item: (name) => exports[name] };
+  },
+};
+
+/**
+ * The engine of Node, which compiles each function at once. It otherwise compiles a function at its first
+ * call, in the thread of the call, where nothing can interrupt it: a function of a few kilobytes can so take
+ * seconds that fuel does not count.
+ *
+ * The flag is the process's, so it is set during the compilation only. One thread at a time may use this
+ * engine.
+ */
+export const eagerV8: WebAssemblyEngine = {
+  ...v8,
+  async compile(bytes) {
+    setFlagsFromString('--no-wasm-lazy-compilation');
+    try {
+      return new WebAssembly.Module(bytes);
+    } finally {
+      setFlagsFromString('--wasm-lazy-compilation');
+    }
   },
 };
 

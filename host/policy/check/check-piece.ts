@@ -86,7 +86,7 @@ class PieceCheck {
     }
     try {
       const opened = await openPiece(registry, found, this.#entry, { path, mistakes: this.#mistakes });
-      return this.#describe(this.#name, this.#entry, found, opened, path);
+      return await this.#describe(this.#name, this.#entry, found, opened, path);
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;
       this.#mistakes.add(error.code, [...path, 'piece'], `\`${reference}\`: ${error.message}`);
@@ -94,16 +94,16 @@ class PieceCheck {
     }
   }
 
-  #describe(
+  async #describe(
     name: string,
     entry: PieceEntry,
     found: FoundPiece,
     { piece, origin, source, foreign }: OpenedPiece,
     path: readonly PathStep[],
-  ): PuzzlePiece | undefined {
+  ): Promise<PuzzlePiece | undefined> {
     const given = entry.settings ?? {};
     const settingsPath = [...path, 'settings'];
-    const bare = piece.describe([]);
+    const bare = await piece.describe([]);
     if (isProblems(bare)) {
       this.#problems(bare, new Set(), {}, found.name, settingsPath);
       return undefined;
@@ -117,7 +117,7 @@ class PieceCheck {
       written: (at) => this.#context.source.written(at),
     });
     if (faulty.size > 0) this.#isDoubtful = true;
-    const settled = piece.describe(pairs.length > 0 ? pairs : oneDefault(bare));
+    const settled = await piece.describe(pairs.length > 0 ? pairs : oneDefault(bare));
     if (isProblems(settled)) {
       this.#problems(settled, faulty, given, found.name, settingsPath);
       this.#isDoubtful = true;

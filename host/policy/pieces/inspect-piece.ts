@@ -1,15 +1,15 @@
-import { createHash } from 'node:crypto';
 import { DEFAULT_LIMITS, type Limits } from '../../engine/component/limits.ts';
-import { type Inspection, inspectComponent } from '../../engine/inspect-component.ts';
+import type { Inspection } from '../../engine/inspect-component.ts';
 import type { Grant } from '../../engine/load-component.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { ConfigurationError } from '../configuration/configuration-error.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { checkStructure } from '../configuration/schema-mistakes.ts';
+import { sharedExaminer } from './examiner.ts';
+import type { ExaminerTerms } from './examiner-messages.ts';
 import { grantsOf } from './granted.ts';
 import { limitsOf } from './open-piece.ts';
 import type { PieceRegistry } from './piece-registry.ts';
-import { readComponent } from './read-component.ts';
 
 export type { Extent, Inspection, Structure } from '../../engine/inspect-component.ts';
 
@@ -35,30 +35,34 @@ export async function inspectPiece(
       `\`${reference}\` is part of the host and trusted like it; \`funnel piece doc ${reference}\` describes it`,
     );
   }
-  const bytes = await readComponent(found.file, MAX_READ_BYTES);
-  const inspect = async (grants: readonly Grant[], limits: Partial<Limits>): Promise<AdmissionTerms> => ({
-    grants,
-    limits: { ...DEFAULT_LIMITS, ...limits },
-    inspection: await inspectComponent(bytes, { grants: new Set(grants), limits }),
-  });
-  const instances: Instance[] = [];
+  const terms: ExaminerTerms[] = [{ grants: grantsOf(undefined, found.builtIn), limits: {} }];
+  const names: string[] = [];
   if (configuration !== undefined) {
     const { entries, base } = await entriesOf(configuration, directory);
     for (const { name, entry, limits } of entries) {
       const other = registry.find(entry.piece, base);
       if (other.kind !== 'component' || other.file !== found.file) continue;
-      const grants = grantsOf(entry.grants, found.builtIn);
-      instances.push({ name, ...(await inspect(grants, limits)) });
+      names.push(name);
+      terms.push({ grants: grantsOf(entry.grants, found.builtIn), limits });
     }
-    if (instances.length === 0)
+    if (names.length === 0)
       throw new FunnelError('FT_PIECE_UNKNOWN', `no piece of ${configuration} is ${reference}`);
   }
+  const { sha256, inspections } = await sharedExaminer.inspect({
+    file: found.file,
+    maxBytes: MAX_READ_BYTES,
+    terms,
+  });
+  const [byDefault, ...others] = inspections.map((inspection, index): AdmissionTerms => {
+    const { grants, limits } = terms[index]!;
+    return { grants, limits: { ...DEFAULT_LIMITS, ...limits }, inspection };
+  });
   return {
     file: found.file,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
+    sha256,
     isBuiltIn: found.builtIn,
-    byDefault: await inspect(grantsOf(undefined, found.builtIn), {}),
-    instances,
+    byDefault: byDefault!,
+    instances: others.map((each, index) => ({ name: names[index]!, ...each })),
   };
 }
 

@@ -1,12 +1,11 @@
 import { type NativePiece, nativePieces } from '../../endpoint/catalogue.ts';
 import type { Limits } from '../../engine/component/limits.ts';
-import type { LoadedComponent } from '../../engine/load-component.ts';
 import type { PathStep } from '../configuration/configuration-error.ts';
 import { type PieceEntry, parseSize } from '../configuration/configuration-schema.ts';
 import type { MistakeList } from '../configuration/mistake-list.ts';
 import { grantsOf } from './granted.ts';
 import type { PieceOrigin } from './piece-identity.ts';
-import type { FoundPiece, PieceRegistry } from './piece-registry.ts';
+import type { FoundPiece, PieceRegistry, RegisteredComponent } from './piece-registry.ts';
 import type { NativeOwner, PieceSource } from './piece-spec.ts';
 
 /**
@@ -29,9 +28,10 @@ export async function openPiece(
   }
   const limits = limitsOf(entry, at);
   const grants = grantsOf(entry.grants, found.builtIn);
-  const { component, sha256 } = await registry.load(found.file, grants, limits);
+  const registered = await registry.load(found, grants, limits);
+  const { component, sha256 } = registered;
   return {
-    piece: component,
+    piece: registered,
     origin: {
       sha256,
       grants,
@@ -60,7 +60,7 @@ export interface EntryPlace {
 
 /** A piece that can be made, with what identifies it. */
 export interface OpenedPiece {
-  readonly piece: NativePiece | LoadedComponent;
+  readonly piece: NativePiece | RegisteredComponent;
   readonly origin: PieceOrigin;
   readonly source: PieceSource;
   /** Present for a component file that did not come with the Funnel. */

@@ -1,13 +1,20 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import type { Piece as Description } from '../../../abi/host/contract.ts';
+import type { Piece as Description, Problem } from '../../../abi/host/contract.ts';
 import { nativePieces } from '../../endpoint/catalogue.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../engine/component/limits.ts';
-import { type Grant, type LoadedComponent, loadComponent } from '../../engine/load-component.ts';
+import {
+  componentFrom,
+  type Grant,
+  type LoadedComponent,
+  loadComponent,
+} from '../../engine/load-component.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
+import type { SettingPairs } from '../configuration/check-settings.ts';
 import { GRANTS } from '../configuration/configuration-schema.ts';
 import { nearest } from '../configuration/did-you-mean.ts';
+import { type Examiner, sharedExaminer } from './examiner.ts';
 import type { OwnPiece, OwnPieces } from './own-pieces.ts';
 import { packageRoot } from './package-root.ts';
 import { readComponent } from './read-component.ts';
@@ -16,6 +23,7 @@ import { readComponent } from './read-component.ts';
 export class PieceRegistry {
   readonly #natives: ReadonlyMap<string, OwnPiece>;
   readonly #folder: string;
+  readonly #examiner: Examiner;
   /**
    * Components by content, grants and limits, so that several instances, also of a former configuration, are
    * compiled once.
@@ -23,7 +31,12 @@ export class PieceRegistry {
   readonly #loaded = new Map<string, Promise<LoadedComponent>>();
 
   /** A piece of the embedder replaces the piece of the host with the same name. */
-  constructor(own: OwnPieces = new Map(), folder: string = join(packageRoot(), 'dist', 'pieces')) {
+  constructor(
+    own: OwnPieces = new Map(),
+    folder: string = join(packageRoot(), 'dist', 'pieces'),
+    examiner: Examiner = sharedExaminer,
+  ) {
+    this.#examiner = examiner;
     const hosts = [...nativePieces].map(([name, native]) => [name, { native }] as const);
     this.#natives = new Map([...hosts, ...own]);
     this.#folder = folder;
@@ -67,28 +80,72 @@ export class PieceRegistry {
   }
 
   /**
-   * Reads and admits a component. No code of it runs.
+   * Reads and admits a component. A file of a stranger is examined in another thread, by the
+   * {@link Examiner}; a built-in component is a trusted file of this package, and examined here.
    *
    * @throws {ComponentError} where it is refused.
    */
-  async load(file: string, grants: readonly Grant[], limits: Partial<Limits>): Promise<RegisteredComponent> {
-    // The file is read each time, since it may have changed.
-    const bytes = await readComponent(file, limits.maxComponentBytes ?? DEFAULT_LIMITS.maxComponentBytes);
+  load(
+    found: FoundComponent,
+    grants: readonly Grant[],
+    limits: Partial<Limits>,
+  ): Promise<RegisteredComponent> {
+    return found.builtIn
+      ? this.#loadBuiltIn(found.file, grants, limits)
+      : this.#loadForeign(found.file, grants, limits);
+  }
+
+  async #loadBuiltIn(
+    file: string,
+    grants: readonly Grant[],
+    limits: Partial<Limits>,
+  ): Promise<RegisteredComponent> {
+    const bytes = await readComponent(file, maxBytesOf(limits));
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const key = JSON.stringify([sha256, [...grants].sort(), limits]);
+    const key = keyOf(sha256, grants, limits);
     const loading = this.#loaded.get(key) ?? loadComponent(bytes, { grants: new Set(grants), limits });
-    // Moves it to the end: the least recently used component is dropped first.
+    this.#keep(key, loading);
+    try {
+      const component = await loading;
+      return { component, sha256, describe: async (settings) => component.describe(settings) };
+    } catch (error) {
+      this.#loaded.delete(key);
+      throw error;
+    }
+  }
+
+  async #loadForeign(
+    file: string,
+    grants: readonly Grant[],
+    limits: Partial<Limits>,
+  ): Promise<RegisteredComponent> {
+    const known = new Map<string, Promise<LoadedComponent>>();
+    for (const [key, loading] of this.#loaded) {
+      const sha256 = key.slice(0, DIGEST_CHARACTERS);
+      if (key === keyOf(sha256, grants, limits)) known.set(sha256, loading);
+    }
+    // The file is read each time, since it may have changed.
+    const { sha256, component: admitted } = await this.#examiner.admit({
+      file,
+      maxBytes: maxBytesOf(limits),
+      terms: { grants, limits },
+      known: [...known.keys()],
+    });
+    const loading = admitted === undefined ? known.get(sha256)! : Promise.resolve(componentFrom(admitted));
+    this.#keep(keyOf(sha256, grants, limits), loading);
+    const component = await loading;
+    const describe = (settings: SettingPairs) => this.#examiner.describe(component.portable, settings);
+    return { component, sha256, describe };
+  }
+
+  /** Keeps a component for later changes. The least recently used one is dropped. */
+  #keep(key: string, loading: Promise<LoadedComponent>): void {
+    // Moves it to the end.
     this.#loaded.delete(key);
     this.#loaded.set(key, loading);
     for (const oldest of this.#loaded.keys()) {
       if (this.#loaded.size <= MAX_LOADED) break;
       this.#loaded.delete(oldest);
-    }
-    try {
-      return { component: await loading, sha256 };
-    } catch (error) {
-      this.#loaded.delete(key);
-      throw error;
     }
   }
 
@@ -123,9 +180,8 @@ export async function describePiece(
   const found = registry.find(reference, directory);
   if (found.kind === 'missing')
     throw new FunnelError('FT_PIECE_UNKNOWN', `there is no piece \`${reference}\` — ${found.hint}`);
-  const piece =
-    found.kind === 'native' ? found.native : (await registry.load(found.file, GRANTS, {})).component;
-  const answer = piece.describe([]);
+  const piece = found.kind === 'native' ? found.native : await registry.load(found, GRANTS, {});
+  const answer = await piece.describe([]);
   if ('edges' in answer) return answer;
   const problems = answer.map(({ message }) => message).join('; ');
   throw new FunnelError(
@@ -138,15 +194,38 @@ export async function describePiece(
 export interface RegisteredComponent {
   readonly component: LoadedComponent;
   readonly sha256: string;
+  /**
+   * Returns its description with these settings.
+   *
+   * @throws {FunnelError} where the instance faults.
+   */
+  readonly describe: (settings: SettingPairs) => Promise<Description | readonly Problem[]>;
 }
 
-export type FoundPiece =
-  | ({ readonly kind: 'native'; readonly name: string } & OwnPiece)
-  | { readonly kind: 'component'; readonly name: string; readonly file: string; readonly builtIn: boolean };
+export type FoundPiece = ({ readonly kind: 'native'; readonly name: string } & OwnPiece) | FoundComponent;
+
+export interface FoundComponent {
+  readonly kind: 'component';
+  readonly name: string;
+  readonly file: string;
+  readonly builtIn: boolean;
+}
 
 export interface MissingPiece {
   readonly kind: 'missing';
   readonly hint: string;
+}
+
+/** The key of a component among those that are kept; it begins with the digest of the file. */
+function keyOf(sha256: string, grants: readonly Grant[], limits: Partial<Limits>): string {
+  return `${sha256} ${JSON.stringify([[...grants].sort(), limits])}`;
+}
+
+/** Hexadecimal digits of a SHA-256. */
+const DIGEST_CHARACTERS = 64;
+
+function maxBytesOf({ maxComponentBytes }: Partial<Limits>): number {
+  return maxComponentBytes ?? DEFAULT_LIMITS.maxComponentBytes;
 }
 
 function isPath(reference: string): boolean {

@@ -1,0 +1,231 @@
+import { BinaryReader } from './binary-reader.ts';
+import type { FunctionType } from './core-module.ts';
+import { OP } from './instruction.ts';
+
+/**
+ * What the engine's compilation of a function costs beyond its size. At each branch, block and call a compiler
+ * goes through everything that is alive there: the locals, and the operands on the stack. So the cost is a
+ * product, and a function of 4 KB can have ten million of it.
+ *
+ * The unit is one local or operand at an instruction of weight one. V8's first compiler takes about 5 ns and
+ * 1.2 bytes for it.
+ */
+export class CompileCost {
+  readonly #types: readonly FunctionType[];
+  readonly #functionTypes: readonly number[];
+  readonly #locals: number;
+  /** The blocks that are open: the height of the operands below each, and how many it leaves. */
+  readonly #open: Block[] = [];
+  #height = 0;
+  units = 0;
+  /** Whether the code catches exceptions. */
+  catches = false;
+
+  constructor(
+    {
+      types,
+      functionTypes,
+    }: { readonly types: readonly FunctionType[]; readonly functionTypes: readonly number[] },
+    locals: number,
+  ) {
+    this.#types = types;
+    this.#functionTypes = functionTypes;
+    this.#locals = locals;
+  }
+
+  /** The next instruction of valid code: its opcode, and the reader behind it. */
+  add(opcode: number, reader: BinaryReader, at: number): void {
+    const alive = this.#locals + this.#height;
+    switch (opcode) {
+      case OP.block:
+      case OP.loop:
+      case OP.if:
+      case OP.try: {
+        if (opcode === OP.try) this.catches = true;
+        const { parameters, results } = this.#blockType(reader, at + 1);
+        this.units += alive * (opcode === OP.block ? 2 : 4);
+        if (opcode === OP.if) this.#pop(1);
+        const base = this.#height - parameters;
+        this.#open.push({ base: Math.max(0, base), parameters, results });
+        return;
+      }
+      case OP.else:
+      case OP.catch:
+      case OP.catchAll: {
+        this.units += alive * 4;
+        const block = this.#open.at(-1);
+        if (block === undefined) return;
+        // A tag has as many values as its type has parameters; no type has more than this.
+        const given = opcode === OP.else ? block.parameters : opcode === OP.catch ? MAX_TAG_VALUES : 0;
+        this.#height = block.base + given;
+        return;
+      }
+      case OP.end:
+      case OP.delegate: {
+        this.units += alive;
+        const block = this.#open.pop();
+        if (block !== undefined) this.#height = block.base + block.results;
+        return;
+      }
+      case 0x0d: // br_if
+        this.units += alive * 2;
+        this.#pop(1);
+        return;
+      case 0x0e: {
+        // br_table: each block that is open can be a target of its own
+        const targets = new BinaryReader(reader.bytes, at + 1, reader.at).u32() + 1;
+        this.units += alive * 2 * Math.min(targets, this.#open.length + 1);
+        this.#leave();
+        return;
+      }
+      case 0x08: // throw
+      case 0x09: // rethrow
+      case 0x0c: // br
+      case 0x0f: // return
+      case 0x12: // return_call
+      case 0x13: // return_call_indirect
+        this.units += alive * 2;
+        this.#leave();
+        return;
+      case 0x00: // unreachable
+        this.#leave();
+        return;
+      case 0x10: {
+        this.units += alive;
+        const called = new BinaryReader(reader.bytes, at + 1, reader.at).u32();
+        this.#call(this.#types[this.#functionTypes[called] ?? -1]);
+        return;
+      }
+      case 0x11: {
+        this.units += alive;
+        this.#pop(1);
+        this.#call(this.#types[new BinaryReader(reader.bytes, at + 1, reader.at).u32()]);
+        return;
+      }
+    }
+    if (isCallOfEngine(opcode)) this.units += alive;
+    const effect = effectOf(opcode);
+    if (effect > 0) this.#height += effect;
+    else if (effect < 0) this.#pop(-effect);
+  }
+
+  #blockType(reader: BinaryReader, at: number): { parameters: number; results: number } {
+    const type = new BinaryReader(reader.bytes, at, reader.at).s33();
+    if (type < 0) return { parameters: 0, results: type === EMPTY ? 0 : 1 };
+    return this.#types[type] ?? { parameters: 0, results: 0 };
+  }
+
+  #call(type: FunctionType | undefined): void {
+    if (type === undefined) return;
+    this.#pop(type.parameters);
+    this.#height += type.results;
+  }
+
+  /** In code that is never reached, operands are taken that nothing has put there. */
+  #pop(count: number): void {
+    this.#height = Math.max(this.#open.at(-1)?.base ?? 0, this.#height - count);
+  }
+
+  #leave(): void {
+    this.#height = this.#open.at(-1)?.base ?? 0;
+  }
+}
+
+/**
+ * The units that a function of this many bytes may have. Real code has three for each byte on average, and
+ * its worst functions twenty. The most is what takes half a second.
+ */
+export function mostUnits(bytes: number): number {
+  return Math.min(MOST_UNITS, UNITS_OF_ANY + bytes * UNITS_BY_BYTE);
+}
+
+const UNITS_OF_ANY = 1_000_000;
+const UNITS_BY_BYTE = 200;
+const MOST_UNITS = 100_000_000;
+
+/** What V8 allows as parameters of a function type. */
+const MAX_TAG_VALUES = 1000;
+
+interface Block {
+  readonly base: number;
+  readonly parameters: number;
+  readonly results: number;
+}
+
+/** The block type of a block without values, as a signed number. */
+const EMPTY = -0x40;
+
+/** Instructions for which the engine calls a function of its own, and first saves what is alive. */
+function isCallOfEngine(opcode: number): boolean {
+  return (
+    opcode === 0x25 || // table.get
+    opcode === 0x26 || // table.set
+    opcode === OP.memoryGrow ||
+    opcode === 0xd2 || // ref.func
+    (opcode >= OP.memoryInit && opcode <= OP.tableFill)
+  );
+}
+
+/** By how much an instruction changes the height of the operand stack; those above are not here. */
+function effectOf(opcode: number): number {
+  if (opcode >= 0xfd00) return vectorEffect(opcode & 0xff);
+  if (opcode >= 0x28 && opcode <= 0x35) return 0; // loads
+  if (opcode >= 0x36 && opcode <= 0x3e) return -2; // stores
+  if (opcode >= 0x45 && opcode <= 0xc4) return isUnary(opcode) ? 0 : -1;
+  switch (opcode) {
+    case 0x1a: // drop
+    case 0x21: // local.set
+    case 0x24: // global.set
+      return -1;
+    case 0x1b: // select
+    case 0x1c:
+    case 0x26: // table.set
+      return -2;
+    case 0x20: // local.get
+    case 0x23: // global.get
+    case 0x3f: // memory.size
+    case 0x41: // constants
+    case 0x42:
+    case 0x43:
+    case 0x44:
+    case 0xd0: // ref.null
+    case 0xd2: // ref.func
+    case 0xfc10: // table.size
+      return 1;
+    case OP.memoryInit:
+    case OP.memoryCopy:
+    case OP.memoryFill:
+    case OP.tableInit:
+    case OP.tableCopy:
+    case OP.tableFill:
+      return -3;
+    case OP.tableGrow:
+      return -1;
+  }
+  return 0;
+}
+
+/** Tests, counts of bits, conversions and such, of one operand. */
+function isUnary(opcode: number): boolean {
+  return (
+    opcode === 0x45 ||
+    opcode === 0x50 ||
+    (opcode >= 0x67 && opcode <= 0x69) ||
+    (opcode >= 0x79 && opcode <= 0x7b) ||
+    (opcode >= 0x8b && opcode <= 0x91) ||
+    (opcode >= 0x99 && opcode <= 0x9f) ||
+    opcode >= 0xa7
+  );
+}
+
+/** Of vectors, what takes no operand or several is told apart; others count as if they took one. */
+function vectorEffect(number: number): number {
+  if (number === 12) return 1; // v128.const
+  if (number === 11) return -2; // v128.store
+  if (number === 82) return -2; // v128.bitselect
+  if (number >= 88 && number <= 91) return -2; // stores of one lane
+  if (number === 13 || number === 14) return -1; // shuffle, swizzle
+  if (number >= 35 && number <= 76) return -1; // comparisons
+  if (number >= 78 && number <= 81) return -1; // and, andnot, or, xor
+  return 0;
+}

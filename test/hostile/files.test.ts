@@ -1,0 +1,312 @@
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { describe, expect, it } from 'vitest';
+import { examine } from '../../host/engine/component/admission.ts';
+import { DEFAULT_LIMITS } from '../../host/engine/component/limits.ts';
+import type { ComponentError } from '../../host/engine/wasm/component-error.ts';
+import { readCoreModule } from '../../host/engine/wasm/core-module.ts';
+import { MAX_TABLE_USES, PRICE_OF_PASSED_FRAME, type PriceFactors } from '../../host/engine/wasm/fuel.ts';
+import { FUEL_IMPORT, rewriteModule } from '../../host/engine/wasm/module-rewriter.ts';
+import { v8 } from '../../host/engine/wasm/webassembly-engine.ts';
+import {
+  type Bytes,
+  body,
+  componentOf,
+  coreModule,
+  functions,
+  I32,
+  instances,
+  join,
+  NOTHING,
+  name,
+  repeated,
+  section,
+  u32,
+  vector,
+  vectorOf,
+} from './component-bytes.ts';
+
+/*
+ * Files that cost their examiner, or the engine, more than their size. Each kind grows in one number: up to a
+ * bound the file is no worse than others, and one beyond it is refused by name. Nothing here measures time:
+ * what is refused is not done, and what is admitted is bounded by a count.
+ */
+
+/** The reasons to refuse a file that lie in its cost; none of these files is a piece. */
+function costsOf(bytes: Uint8Array): readonly string[] {
+  const refusals: ComponentError[] = [];
+  examine(bytes, { grants: new Set(), limits: DEFAULT_LIMITS, engine: v8 }, (each) => refusals.push(each));
+  return refusals
+    .map(({ code }) => code)
+    .filter((code) => !['FT_COMPONENT_EXPORT', 'FT_COMPONENT_IMPORT', 'FT_COMPONENT_INVALID'].includes(code));
+}
+
+/** Exports of one function, or one global variable, under different names. */
+function exportsOf(count: number, kind: number): Bytes[] {
+  return Array.from({ length: count }, (_, n) => [...name(n.toString(36)), kind, 0]);
+}
+
+const TYPE = section(7, [1, 0x40, 0, 1, 0]);
+const FUNCTION_IMPORT = section(10, vector([[0, ...name('f'), 1, 0]]));
+
+/** A component whose nested one makes a bundle of `items` items, instantiated `times` times. */
+function bundles(items: number, times: number): Uint8Array {
+  const lowered = section(8, [1, 1, 0, 0, 0]);
+  const bundle = section(2, vector([join([1], vectorOf(items, [0, 0, 0]))]));
+  const nested = section(4, componentOf(TYPE, FUNCTION_IMPORT, lowered, bundle));
+  const instance = [0, 0, 1, ...name('f'), 1, 0];
+  return componentOf(TYPE, FUNCTION_IMPORT, nested, section(5, vectorOf(times, instance)));
+}
+
+/** A component that exports one instance of `items` functions under `times` names. */
+function exportsTimesNames(items: number, times: number): Uint8Array {
+  const lifted = join(section(8, [1, 1, 0, 0, 0]), section(8, [1, 0, 0, 0, 0, 0]));
+  const named = Array.from({ length: items }, (_, n) => [0, ...name(n.toString(36)), 1, 1]);
+  const instance = section(5, [1, 1], vector(named));
+  const exported = Array.from({ length: times }, (_, n) => [0, ...name(`x${n.toString(36)}`), 5, 0, 0]);
+  return componentOf(TYPE, FUNCTION_IMPORT, lifted, instance, section(11, vector(exported)));
+}
+
+/** A component of one table of `entries`, which a module imports `times` times. */
+function tableUses(entries: number, times: number): Uint8Array {
+  const maker = coreModule(section(4, [1, 0x70, 0], u32(entries)), section(7, [1, 0, 1, 0]));
+  const user = coreModule(section(2, vectorOf(times, [0, 0, 1, 0x70, 0, 0])));
+  return componentOf(
+    section(1, maker),
+    section(1, user),
+    section(2, [1, 0, 0, 0]),
+    section(2, [1, 0, 1, 1, 0, 0x12, 0]),
+  );
+}
+
+/** As {@link tableUses}, each use by another instance, of a table that goes from hand to hand. */
+function tableChain(entries: number, times: number): Uint8Array {
+  const maker = coreModule(section(4, [1, 0x70, 0], u32(entries)), section(7, [1, 0, 1, 0]));
+  const passer = coreModule(section(2, [1, 0, 0, 1, 0x70, 0, 0]), section(7, [1, 0, 1, 0]));
+  const made = Array.from({ length: times }, (_, n) => section(2, [1, 0, 1, 1, 0, 0x12, ...u32(n)]));
+  return componentOf(section(1, maker), section(1, passer), section(2, [1, 0, 0, 0]), ...made);
+}
+
+/** One function of so many locals and loops. */
+function localsAndLoops(locals: number, loops: number): Uint8Array {
+  const loop = [0x03, 0x40, 0x20, 0, 0x0d, 0, 0x0b];
+  return instances(
+    coreModule(...functions([NOTHING], [[0, body([[locals, I32]], repeated(loops, loop))]])),
+    1,
+  );
+}
+
+/** One function of so many operands on its stack, and blocks above them. */
+function operandsAndBlocks(operands: number, blocks: number): Uint8Array {
+  const code = join(
+    repeated(operands, [0x41, 0]),
+    repeated(blocks, [0x02, 0x40, 0x0b]),
+    repeated(operands, [0x1a]),
+  );
+  return instances(coreModule(...functions([NOTHING], [[0, body([], code)]])), 1);
+}
+
+/** One function of so many locals, and calls of itself, which never runs. */
+function localsAndCalls(locals: number, calls: number): Uint8Array {
+  return instances(
+    coreModule(...functions([NOTHING], [[0, body([[locals, I32]], repeated(calls, [0x10, 0]))]])),
+    1,
+  );
+}
+
+const globals = (count: number): Bytes => section(6, vectorOf(count, [I32, 0, 0x41, 0, 0x0b]));
+const oneFunction = functions([NOTHING], [[0, body([], [])]]);
+/** Passive segments of `entries` entries each. */
+const segments = (count: number, entries: number): Uint8Array =>
+  coreModule(
+    oneFunction[0],
+    oneFunction[1],
+    section(9, vectorOf(count, join([1, 0], vectorOf(entries, [0])))),
+    oneFunction[2],
+  );
+
+describe('a file that costs more than its size is refused by name', () => {
+  it.each<[kind: string, code: string, within: Uint8Array, beyond: Uint8Array]>([
+    ['definitions', 'FT_COMPONENT_TOO_LARGE', definitions(90_000), definitions(100_001)],
+    ['the length of a name', 'FT_COMPONENT_TOO_LARGE', named(4096), named(4097)],
+    ['items of bundles times instances', 'FT_COMPONENT_TOO_LARGE', bundles(300, 300), bundles(300, 340)],
+    [
+      'exports times names',
+      'FT_COMPONENT_TOO_LARGE',
+      exportsTimesNames(90, 900),
+      exportsTimesNames(200, 600),
+    ],
+    ['exports times instances', 'FT_COMPONENT_TOO_LARGE', exporting(1000, 20), exporting(1000, 21)],
+    [
+      'global variables times instances',
+      'FT_COMPONENT_TOO_LARGE',
+      instances(coreModule(globals(400)), 50),
+      instances(coreModule(globals(401)), 50),
+    ],
+    [
+      'segments times instances',
+      'FT_COMPONENT_TOO_LARGE',
+      instances(segments(1000, 0), 19),
+      instances(segments(1001, 0), 20),
+    ],
+    [
+      'segment entries times instances',
+      'FT_COMPONENT_TOO_LARGE',
+      instances(segments(1, 1024), 64),
+      instances(segments(1, 1025), 64),
+    ],
+    [
+      'entries of one segment',
+      'FT_COMPONENT_TOO_LARGE',
+      instances(segments(1, 65_536), 1),
+      instances(segments(1, 65_537), 1),
+    ],
+    [
+      'uses of one table by a module',
+      'FT_COMPONENT_TOO_LARGE',
+      tableUses(10, MAX_TABLE_USES - 1),
+      tableUses(10, MAX_TABLE_USES),
+    ],
+    [
+      'uses of one table by instances',
+      'FT_COMPONENT_TOO_LARGE',
+      tableChain(10, MAX_TABLE_USES - 1),
+      tableChain(10, MAX_TABLE_USES),
+    ],
+    ['entries of a table times its uses', 'FT_COMPONENT_MEMORY', tableUses(16_384, 3), tableUses(16_385, 3)],
+    ['locals times loops', 'FT_COMPONENT_COSTLY', localsAndLoops(49_990, 2), localsAndLoops(49_990, 200)],
+    [
+      'operands times blocks',
+      'FT_COMPONENT_COSTLY',
+      operandsAndBlocks(10_000, 200),
+      operandsAndBlocks(10_000, 10_000),
+    ],
+    ['locals times calls', 'FT_COMPONENT_COSTLY', localsAndCalls(49_990, 10), localsAndCalls(49_990, 1000)],
+  ])('%s', (_, code, within, beyond) => {
+    expect(costsOf(within)).toEqual([]);
+    expect(costsOf(beyond)).toContain(code);
+  });
+
+  it('locals times loops, in many functions that are each within their bound', () => {
+    const small = body([[2000, I32]], repeated(150, [0x02, 0x40, 0x0b]));
+    const few = (count: number) =>
+      coreModule(
+        ...functions(
+          [NOTHING],
+          Array.from({ length: count }, () => [0, small]),
+        ),
+      );
+    expect(costsOf(instances(few(10), 1))).toEqual([]);
+    expect(costsOf(instances(few(600), 1))).toContain('FT_COMPONENT_COSTLY');
+  });
+
+  function definitions(count: number): Uint8Array {
+    return componentOf(section(5, vectorOf(count - 1, [1, 0])));
+  }
+
+  function named(length: number): Uint8Array {
+    return componentOf(TYPE, section(10, vector([[0, ...name('n'.repeat(length)), 3, 1]])));
+  }
+
+  function exporting(count: number, times: number): Uint8Array {
+    const [types, declared, code] = oneFunction;
+    return instances(coreModule(types, declared, section(7, vector(exportsOf(count, 0))), code), times);
+  }
+});
+
+/** The fuel that a call takes. */
+function fuelOf(module: Uint8Array, prices: PriceFactors, call: string, ...values: number[]): number {
+  const { bytes, fuelModule } = rewriteModule(readCoreModule(module), {
+    maxMemoryPages: 1,
+    maxTableEntries: 65_536,
+    prices,
+  });
+  const fuel = v8.fuelCounter();
+  fuel.refuel(FULL);
+  const running = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+    [fuelModule]: {
+      [FUEL_IMPORT.units]: fuel.unitsItem as never,
+      [FUEL_IMPORT.refused]: fuel.refusedItem as never,
+    },
+  });
+  (running.exports[call] as (...values: number[]) => void)(...values);
+  return FULL - fuel.left;
+}
+
+const FULL = 0x7fff_ffff;
+const PLAIN: PriceFactors = { tableUses: 0, catches: false };
+
+describe('work of the engine that an instruction only begins is paid', () => {
+  /** `go` throws an exception through as many frames as its argument says, and catches it or not. */
+  function thrower(catches: boolean): Uint8Array {
+    const deep = [
+      [0x20, 0, 0x04, 0x40], // if the argument is not zero
+      [0x20, 0, 0x41, 1, 0x6b, 0x10, 0], // call itself with one less
+      [0x05, ...(catches ? [0x08, 0] : [0x01]), 0x0b], // else throw
+    ].flat();
+    const call = [0x20, 0, 0x10, 0];
+    const go = catches ? [0x06, 0x40, ...call, 0x19, 0x0b] : call;
+    const [types, declared, code] = functions(
+      [NOTHING, [0x60, 1, I32, 0]],
+      [
+        [1, body([], deep)],
+        [1, body([], go)],
+      ],
+    );
+    const tag = section(13, [1, 0, 0]);
+    return coreModule(types, declared, tag, section(7, [1, ...name('go'), 0, 1]), code);
+  }
+
+  it('each frame that an exception may pass', () => {
+    const frame = (catches: boolean) => {
+      const prices = { ...PLAIN, catches };
+      return (
+        (fuelOf(thrower(catches), prices, 'go', 1010) - fuelOf(thrower(catches), prices, 'go', 10)) / 1000
+      );
+    };
+    expect(frame(true)).toBeGreaterThan(PRICE_OF_PASSED_FRAME);
+    expect(frame(false)).toBeLessThan(50);
+  });
+
+  it('is paid by all modules of a component that catches in one of them, and by no other component', () => {
+    const sizes = (catches: boolean) => {
+      const refusals: ComponentError[] = [];
+      const component = componentOf(
+        section(1, thrower(false)),
+        section(1, thrower(catches)),
+        section(2, [1, 0, 0, 0]),
+        section(2, [1, 0, 1, 0]),
+      );
+      const terms = { grants: new Set<never>(), limits: DEFAULT_LIMITS, engine: v8 };
+      const admission = examine(component, terms, (reason) => refusals.push(reason));
+      return admission!.rewritten.map((module) => module!.bytes.length);
+    };
+    // Prices of 256 and more take a byte more than those below 64.
+    expect(sizes(true)[0]).toBeGreaterThan(sizes(false)[0]!);
+  });
+
+  it.each([
+    ['table.set', '(table.set (i32.const 0) (ref.null func))', 16],
+    ['table.grow', '(drop (table.grow (ref.null func) (i32.const 0)))', 4000],
+    ['table.fill', '(table.fill (i32.const 0) (ref.null func) (i32.const 100))', 3200],
+    ['table.copy', '(table.copy (i32.const 0) (i32.const 0) (i32.const 100))', 3200],
+    ['table.init', '(table.init $e (i32.const 0) (i32.const 0) (i32.const 100))', 3200],
+  ])('%s, for each instance that uses the table', async (_, code, price) => {
+    const elements = '$go '.repeat(100);
+    const wat = `(module (table 100 funcref) (elem $e func ${elements}) (func $go (export "go") ${code}))`;
+    const module = await parse(wat);
+    const once = fuelOf(module, PLAIN, 'go');
+    expect(once).toBeGreaterThanOrEqual(price);
+    expect(fuelOf(module, { ...PLAIN, tableUses: 4 }, 'go') - once).toBe(price * 15);
+  });
+
+  it('table.init of nothing, for each entry of its segment', async () => {
+    const wat = (entries: number) =>
+      `(module (table 1 funcref) (elem $e func ${'$go '.repeat(entries)}) (func $go (export "go")
+        (table.init $e (i32.const 0) (i32.const 0) (i32.const 0))))`;
+    const [few, many] = [
+      fuelOf(await parse(wat(10)), PLAIN, 'go'),
+      fuelOf(await parse(wat(1010)), PLAIN, 'go'),
+    ];
+    expect((many - few) / 1000).toBeGreaterThan(100);
+  });
+});

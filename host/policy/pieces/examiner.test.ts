@@ -71,8 +71,8 @@ describe('the examiner', () => {
     const module = section(1, coreModule(types, declared, section(7, vector(exported)), code));
     const many = componentOf(...Array.from({ length: 8 }, () => module), section(2, vector([[0, 0, 0]])));
     const examiner = new Examiner({ heapMebibytes: 16 });
-    const costly = { ...fileOf(many), terms: TERMS, known: [] };
-    await expect(examiner.admit(costly)).rejects.toMatchObject({ code: 'FT_COMPONENT_COSTLY' });
+    const costly = { ...fileOf(many), terms: [TERMS] };
+    await expect(examiner.inspect(costly)).rejects.toMatchObject({ code: 'FT_COMPONENT_COSTLY' });
     const order = { ...fileOf(await watPiece({})), terms: TERMS, known: [] };
     await expect(examiner.admit(order)).resolves.toMatchObject({ component: {} });
   });

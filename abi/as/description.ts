@@ -45,6 +45,7 @@ export class Description {
   curves: CurveDescription[] = [];
   settings: SettingDescription[] = [];
   reasons: string[] = [];
+  reasonSummaries: string[] = [];
   losses: bool[] = [];
 
   piece(name: string, version: string, summary: string): void {
@@ -76,9 +77,13 @@ export class Description {
     this.protocolDefinitions.push(definition);
   }
 
-  /** A reason for which frames end here, and whether they are lost. Returns its number. */
-  reason(name: string, loss: bool): u16 {
+  /**
+   * A reason for which frames end here, whether they are lost, and one sentence for the user that says why.
+   * Returns its number.
+   */
+  reason(name: string, loss: bool, summary: string = ''): u16 {
     this.reasons.push(name);
+    this.reasonSummaries.push(summary);
     this.losses.push(loss);
     return <u16>(this.reasons.length - 1);
   }
@@ -145,6 +150,7 @@ export class Description {
       const reason = changetype<ReasonRecord>(to);
       setText(reason.name, this.reasons[i]);
       reason.loss = this.losses[i];
+      setText(reason.summary, this.reasonSummaries[i]);
     }
   }
 }
@@ -305,6 +311,8 @@ export class CurveDescription {
 
 export class SettingDescription {
   repeated: bool = false;
+  least: f64 = -Infinity;
+  most: f64 = Infinity;
 
   constructor(
     public name: string,
@@ -320,11 +328,24 @@ export class SettingDescription {
     return this;
   }
 
+  /**
+   * The least and the greatest value: of a number, or of a duration in milliseconds. The host refuses others,
+   * and so does the SDK.
+   */
+  range(least: f64, most: f64): SettingDescription {
+    this.least = least;
+    this.most = most;
+    return this;
+  }
+
   writeTo(setting: SettingRecord): void {
     setText(setting.name, this.name);
     setText(setting.summary, this.summary);
     setting.kind = this.kind;
     setting.repeated = this.repeated;
+    setting.required = this.required;
+    setting.least = this.least;
+    setting.most = this.most;
     const byDefault = this.byDefault;
     setting.hasDefaultValue = byDefault !== null;
     if (byDefault !== null) setText(setting.defaultValue, byDefault);

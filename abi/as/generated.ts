@@ -88,6 +88,18 @@ export const enum Level {
   Error = 3,
 }
 
+/** How well a piece can do its work. */
+export const enum Health {
+  /** The piece does its work. */
+  Good = 0,
+  /** The piece waits for something, such as the answer of a router. It cannot do its work before that. */
+  Pending = 1,
+  /** The piece does its work in part, or not as well as it should. */
+  Impaired = 2,
+  /** The piece cannot do its work until something outside of it changes. */
+  Failed = 3,
+}
+
 /** The role of a part in its protocol. */
 export const enum Role {
   /** The bytes in front of the payload. */
@@ -391,8 +403,8 @@ export const enum Kind {
   Secret = 5,
 }
 
-export const SETTING_SIZE: i32 = 32;
-export const SETTING_ALIGN: i32 = 4;
+export const SETTING_SIZE: i32 = 48;
+export const SETTING_ALIGN: i32 = 8;
 
 /** A setting of the piece. */
 // @ts-ignore: decorator
@@ -407,16 +419,28 @@ export class SettingRecord {
   /** It may be given more than once; the order is kept. */
   get repeated(): bool { return load<bool>(changetype<usize>(this), 17); }
   set repeated(value: bool) { store<bool>(changetype<usize>(this), value, 17); }
+  /** It must be given. A required setting has no default. */
+  get required(): bool { return load<bool>(changetype<usize>(this), 18); }
+  set required(value: bool) { store<bool>(changetype<usize>(this), value, 18); }
   /**
-   * The value of a setting that is not given. None if it must be given, or if its absence has a
-   * meaning of its own.
+   * The value of a setting that is not given. None if it is required, or if its absence has a meaning
+   * of its own.
    */
   get hasDefaultValue(): bool { return load<bool>(changetype<usize>(this), 20); }
   set hasDefaultValue(value: bool) { store<bool>(changetype<usize>(this), value, 20); }
   get defaultValue(): Text { return changetype<Text>(changetype<usize>(this) + 24); }
+  /**
+   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no bound,
+   * and of every other kind. Never NaN.
+   */
+  get least(): f64 { return load<f64>(changetype<usize>(this), 32); }
+  set least(value: f64) { store<f64>(changetype<usize>(this), value, 32); }
+  /** The greatest value, in the same way. Infinity if there is no bound. */
+  get most(): f64 { return load<f64>(changetype<usize>(this), 40); }
+  set most(value: f64) { store<f64>(changetype<usize>(this), value, 40); }
 }
 
-export const REASON_SIZE: i32 = 12;
+export const REASON_SIZE: i32 = 20;
 export const REASON_ALIGN: i32 = 4;
 
 /** A reason for which frames end in this piece. */
@@ -428,6 +452,8 @@ export class ReasonRecord {
   /** Whether the frame is lost. If not, it did its work here: it was answered, or merged. */
   get loss(): bool { return load<bool>(changetype<usize>(this), 8); }
   set loss(value: bool) { store<bool>(changetype<usize>(this), value, 8); }
+  /** One sentence for the user: why the frame ends, and what can be done about it if anything can. */
+  get summary(): Text { return changetype<Text>(changetype<usize>(this) + 12); }
 }
 
 export const PIECE_SIZE: i32 = 64;
@@ -482,25 +508,29 @@ export class JoiningRecord {
 // The functions of the host, as WebAssembly has them. `host.ts` makes them fit to use.
 
 // @ts-ignore: decorator
-@external('arpa2:funnel/host@0.1.0', 'log')
+@external('arpa2:funnel/host@0.2.0', 'log')
 export declare function hostLog(a0: i32, a1: i32, a2: i32): void;
 
 // @ts-ignore: decorator
-@external('arpa2:funnel/host@0.1.0', 'random')
+@external('arpa2:funnel/host@0.2.0', 'status')
+export declare function hostStatus(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/host@0.2.0', 'random')
 export declare function hostRandom(): i64;
 
 // @ts-ignore: decorator
-@external('arpa2:funnel/host@0.1.0', 'utc')
+@external('arpa2:funnel/host@0.2.0', 'utc')
 export declare function hostUtc(a0: i32): void;
 
 // @ts-ignore: decorator
-@external('arpa2:funnel/host@0.1.0', 'listen')
+@external('arpa2:funnel/host@0.2.0', 'listen')
 export declare function hostListen(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32): void;
 
 // @ts-ignore: decorator
-@external('arpa2:funnel/host@0.1.0', 'unlisten')
+@external('arpa2:funnel/host@0.2.0', 'unlisten')
 export declare function hostUnlisten(a0: i32, a1: i32): void;
 
 // @ts-ignore: decorator
-@external('arpa2:funnel/host@0.1.0', 'offer')
+@external('arpa2:funnel/host@0.2.0', 'offer')
 export declare function hostOffer(a0: i32, a1: i32, a2: i32, a3: i32, a4: i64, a5: i32, a6: i32): void;

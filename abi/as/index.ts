@@ -6,6 +6,7 @@ export { describedEdge, edgeOf, isJoined, joinedCount, joinedEdge, joinedShape }
 export { FragmentTable } from './fragment-table';
 export {
   Direction,
+  Health,
   JoiningRecord as Joining,
   Kind,
   Level,
@@ -39,5 +40,6 @@ export { Piece } from './piece';
 export { protocolNumber } from './runtime';
 export { parseIpv4, Settings } from './settings';
 export { STATE_BYTES, State } from './state';
+export { Status } from './status';
 export { List, Text, writeUtf8 } from './text';
 export { TextEdit } from './text-edit';

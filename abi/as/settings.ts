@@ -50,8 +50,14 @@ export class Settings {
     return byDefault === null ? '' : byDefault;
   }
 
-  /** A decimal number from `min` to `max`; `min` where there is none. */
+  /**
+   * A decimal number from `min` to `max`; `min` where there is none. A piece that calls this in `describe`
+   * describes the range with it.
+   */
   number(name: string, min: i64, max: i64): i64 {
+    const setting = this.description.findSetting(name);
+    if (setting !== null && setting.least == -Infinity && setting.most == Infinity)
+      setting.range(<f64>min, <f64>max);
     const text = this.text(name);
     if (text.length == 0) return min;
     const value = parseDecimal(text);
@@ -141,6 +147,14 @@ export class Settings {
         this.problem(name, 'must be true or false, not ' + quoted(value));
       } else if (setting.kind == Kind.Duration && isNaN(parseDuration(value))) {
         this.problem(name, 'must be a duration such as 30s or 500ms, not ' + quoted(value));
+      } else if (setting.kind == Kind.Number || setting.kind == Kind.Duration) {
+        const isNumber = setting.kind == Kind.Number;
+        const number = isNumber ? <f64>parseDecimal(value) : parseDuration(value);
+        const unit = isNumber ? '' : ' ms';
+        if (number < setting.least)
+          this.problem(name, 'must be at least ' + decimal(setting.least) + unit + ', not ' + quoted(value));
+        else if (number > setting.most)
+          this.problem(name, 'must be at most ' + decimal(setting.most) + unit + ', not ' + quoted(value));
       }
     }
     if (!isStart) return;
@@ -210,4 +224,9 @@ function parseDuration(text: string): f64 {
 
 function quoted(text: string): string {
   return '"' + text + '"';
+}
+
+/** A bound as people write it: whole numbers without a point. */
+function decimal(value: f64): string {
+  return Math.floor(value) == value && Math.abs(value) < 1e15 ? (<i64>value).toString() : value.toString();
 }

@@ -83,7 +83,7 @@ function read(file: string): string | null {
 }
 
 /**
- * `export_describe` becomes `arpa2:funnel/description@0.1.0#describe`, and `post_describe` its post-return.
+ * `export_describe` becomes `arpa2:funnel/description@0.2.0#describe`, and `post_describe` its post-return.
  */
 function contractName(name: string): string | undefined {
   if (name === 'memory' || name === 'cabi_realloc') return name;

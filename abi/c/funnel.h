@@ -114,6 +114,19 @@ enum {
   FUNNEL_LEVEL_ERROR = 3,
 };
 
+/* How well a piece can do its work. */
+typedef uint8_t funnel_health;
+enum {
+  /* The piece does its work. */
+  FUNNEL_HEALTH_GOOD = 0,
+  /* The piece waits for something, such as the answer of a router. It cannot do its work before that. */
+  FUNNEL_HEALTH_PENDING = 1,
+  /* The piece does its work in part, or not as well as it should. */
+  FUNNEL_HEALTH_IMPAIRED = 2,
+  /* The piece cannot do its work until something outside of it changes. */
+  FUNNEL_HEALTH_FAILED = 3,
+};
+
 /* The role of a part in its protocol. */
 typedef uint8_t funnel_role;
 enum {
@@ -459,18 +472,30 @@ typedef struct {
   funnel_kind kind;
   /* It may be given more than once; the order is kept. */
   bool repeated;
+  /* It must be given. A required setting has no default. */
+  bool required;
   /*
-   * The value of a setting that is not given. None if it must be given, or if its absence has a
-   * meaning of its own.
+   * The value of a setting that is not given. None if it is required, or if its absence has a meaning
+   * of its own.
    */
   funnel_optional_string default_value;
+  /*
+   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no bound,
+   * and of every other kind. Never NaN.
+   */
+  double least;
+  /* The greatest value, in the same way. Infinity if there is no bound. */
+  double most;
 } funnel_setting;
-_Static_assert(sizeof(funnel_setting) == 32, "setting");
+_Static_assert(sizeof(funnel_setting) == 48, "setting");
 _Static_assert(offsetof(funnel_setting, name) == 0, "setting.name");
 _Static_assert(offsetof(funnel_setting, summary) == 8, "setting.summary");
 _Static_assert(offsetof(funnel_setting, kind) == 16, "setting.kind");
 _Static_assert(offsetof(funnel_setting, repeated) == 17, "setting.repeated");
+_Static_assert(offsetof(funnel_setting, required) == 18, "setting.required");
 _Static_assert(offsetof(funnel_setting, default_value) == 20, "setting.default_value");
+_Static_assert(offsetof(funnel_setting, least) == 32, "setting.least");
+_Static_assert(offsetof(funnel_setting, most) == 40, "setting.most");
 
 /* A reason for which frames end in this piece. */
 typedef struct {
@@ -478,10 +503,13 @@ typedef struct {
   funnel_string name;
   /* Whether the frame is lost. If not, it did its work here: it was answered, or merged. */
   bool loss;
+  /* One sentence for the user: why the frame ends, and what can be done about it if anything can. */
+  funnel_string summary;
 } funnel_reason;
-_Static_assert(sizeof(funnel_reason) == 12, "reason");
+_Static_assert(sizeof(funnel_reason) == 20, "reason");
 _Static_assert(offsetof(funnel_reason, name) == 0, "reason.name");
 _Static_assert(offsetof(funnel_reason, loss) == 8, "reason.loss");
+_Static_assert(offsetof(funnel_reason, summary) == 12, "reason.summary");
 
 typedef struct {
   funnel_string first;
@@ -657,9 +685,9 @@ void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size);
  * settings it returns the default description, even if a setting must be given. The host calls it on an
  * instance of its own.
  */
-__attribute__((export_name("arpa2:funnel/description@0.1.0#describe")))
+__attribute__((export_name("arpa2:funnel/description@0.2.0#describe")))
 funnel_describe_result *funnel_describe(funnel_string_and_string *settings, uint32_t settings_length);
-__attribute__((export_name("cabi_post_arpa2:funnel/description@0.1.0#describe")))
+__attribute__((export_name("cabi_post_arpa2:funnel/description@0.2.0#describe")))
 void funnel_describe_returned(funnel_describe_result *result);
 
 /*
@@ -669,29 +697,29 @@ void funnel_describe_returned(funnel_describe_result *result);
  * `protocols` are the host's numbers of the described protocols, in their order; 0 for a protocol that
  * it does not know.
  */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#start")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#start")))
 funnel_start_result *funnel_start(funnel_instant now, funnel_string_and_string *settings, uint32_t settings_length, uint16_t *protocols, uint32_t protocols_length);
-__attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#start")))
+__attribute__((export_name("cabi_post_arpa2:funnel/control@0.2.0#start")))
 void funnel_start_returned(funnel_start_result *result);
 
 /* Returns whether the piece accepts this join, or new properties of a join. Changes nothing. */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#accepts")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#accepts")))
 funnel_accepts_result *funnel_accepts(uint32_t edge, uint32_t described, uint32_t shape, const char *joint, uint32_t joint_length, funnel_property *properties, uint32_t properties_length);
-__attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#accepts")))
+__attribute__((export_name("cabi_post_arpa2:funnel/control@0.2.0#accepts")))
 void funnel_accepts_returned(funnel_accepts_result *result);
 
 /*
  * Joins an Edge, or updates the properties of a join (an address, a size, up or down). It cannot refuse:
  * `accepts` came before.
  */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#join")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#join")))
 void funnel_join(uint32_t edge, uint32_t described, uint32_t shape, const char *joint, uint32_t joint_length, funnel_property *properties, uint32_t properties_length);
 
 /*
  * Ends the join of a Shape of this Edge. Tickets that came in on it may still end, or go on by another
  * Edge.
  */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#leave")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#leave")))
 void funnel_leave(uint32_t edge, uint32_t shape);
 
 /*
@@ -701,16 +729,16 @@ void funnel_leave(uint32_t edge, uint32_t shape);
  * be, or returns why it cannot. The `host.listen` of the other piece then returns that problem. The host
  * ignores the result when `present` is false.
  */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#listening")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#listening")))
 funnel_listening_result *funnel_listening(uint32_t edge, const char *stack, uint32_t stack_length, uint32_t present);
-__attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#listening")))
+__attribute__((export_name("cabi_post_arpa2:funnel/control@0.2.0#listening")))
 void funnel_listening_returned(funnel_listening_result *result);
 
 /*
  * Reports that the host's queue behind this Edge has room again (`ready`), or is full. Frames sent to a
  * full queue may be dropped.
  */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#ready")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#ready")))
 void funnel_ready(uint32_t edge, uint32_t ready);
 
 /*
@@ -719,9 +747,9 @@ void funnel_ready(uint32_t edge, uint32_t ready);
  * Changes nothing. The state has no protocol, Edge or Shape number, no ticket and no instant. At most
  * 4194304 bytes.
  */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#save")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#save")))
 funnel_uint8_list *funnel_save(funnel_instant now);
-__attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#save")))
+__attribute__((export_name("cabi_post_arpa2:funnel/control@0.2.0#save")))
 void funnel_save_returned(funnel_uint8_list *result);
 
 /*
@@ -730,9 +758,9 @@ void funnel_save_returned(funnel_uint8_list *result);
  *
  * If it returns a problem, the host discards the instance.
  */
-__attribute__((export_name("arpa2:funnel/control@0.1.0#restore")))
+__attribute__((export_name("arpa2:funnel/control@0.2.0#restore")))
 funnel_restore_result *funnel_restore(funnel_instant now, const char *version, uint32_t version_length, uint8_t *state, uint32_t state_length);
-__attribute__((export_name("cabi_post_arpa2:funnel/control@0.1.0#restore")))
+__attribute__((export_name("cabi_post_arpa2:funnel/control@0.2.0#restore")))
 void funnel_restore_returned(funnel_restore_result *result);
 
 /*
@@ -742,23 +770,34 @@ void funnel_restore_returned(funnel_restore_result *result);
  * brings at most 256 frames, 8192 parts and an arena of 524288 bytes. `now` never goes back. The call
  * has a budget of fuel; a call that exceeds it traps.
  */
-__attribute__((export_name("arpa2:funnel/traffic@0.1.0#process")))
+__attribute__((export_name("arpa2:funnel/traffic@0.2.0#process")))
 funnel_outcome *funnel_process(funnel_instant now, funnel_frame *frames, uint32_t frames_length, funnel_part *parts, uint32_t parts_length, uint8_t *arena, uint32_t arena_length);
-__attribute__((export_name("cabi_post_arpa2:funnel/traffic@0.1.0#process")))
+__attribute__((export_name("cabi_post_arpa2:funnel/traffic@0.2.0#process")))
 void funnel_process_returned(funnel_outcome *result);
 
 /* What a piece may import. */
 
 /* Logs a message for the user. The host adds the piece's name and the time, and limits the rate. */
-__attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("log")))
+__attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("log")))
 void funnel_log(uint32_t level, const char *message, uint32_t message_length);
 
+/*
+ * Reports the status of the piece for the user, in place of its last report.
+ *
+ * `summary` is one short sentence without a line break. A fact is a name in kebab-case and a value, such
+ * as `address` and `2001:db8::1`. The host cuts a summary and a value after 200 characters, and a name
+ * after 40. More than 32 facts are a fault. A piece may report as often as it likes: the host shows the
+ * last report, and notifies of at most some in each second. The status ends with the instance.
+ */
+__attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("status")))
+void funnel_status(uint32_t health, const char *summary, uint32_t summary_length, funnel_string_and_string *facts, uint32_t facts_length);
+
 /* Returns 64 random bits, fit for keys. */
-__attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("random")))
+__attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("random")))
 uint64_t funnel_random(void);
 
 /* Returns UTC, in seconds since 1970 and nanoseconds. Nothing on the frame path needs it. */
-__attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("utc")))
+__attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("utc")))
 void funnel_utc(funnel_uint64_and_uint32 *result);
 
 /*
@@ -768,11 +807,11 @@ void funnel_utc(funnel_uint64_and_uint32 *result);
  * after `unlisten`. When this returns, endpoints on the Joint have opened what the Shape needs. If one
  * could not, this returns its problem.
  */
-__attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("listen")))
+__attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("listen")))
 void funnel_listen(uint32_t edge, uint32_t like, const char *stack, uint32_t stack_length, funnel_listen_result *result);
 
 /* Removes a Shape that `listen` added. An unknown number is a fault. */
-__attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("unlisten")))
+__attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("unlisten")))
 void funnel_unlisten(uint32_t edge, uint32_t shape);
 
 /*
@@ -781,7 +820,7 @@ void funnel_unlisten(uint32_t edge, uint32_t shape);
  * The neighbours on the Joint learn of it after the current call. The same property with another value
  * is another offer, which has its own withdrawal. The offers of a piece end with the piece.
  */
-__attribute__((import_module("arpa2:funnel/host@0.1.0"), import_name("offer")))
+__attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("offer")))
 void funnel_offer(uint32_t edge, const char *property_name, uint32_t property_name_length, uint32_t property_value_tag, uint64_t property_value_payload, uint32_t property_value_length, uint32_t present);
 
 #endif

@@ -387,6 +387,8 @@ function liftFlat(type: WitType, args: { name: string; core: CoreType }[]): stri
       return take('f64');
     case 'string':
       return `from.stringAt(${take('i32')}, ${take('i32')})`;
+    case 'list':
+      return `from.listAt(${take('i32')}, ${take('i32')}, ${sizeAndAlign(type.element)}, (at) => ${lift(type.element, 'at')})`;
     case 'enum':
       return `${constantCase(type.name!)}_LABELS[from.discriminant(${take('i32')} >>> 0, ${type.cases.length}, '${type.name}')]!`;
     case 'record':

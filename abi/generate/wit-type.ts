@@ -39,7 +39,7 @@ export interface WitFunction {
 }
 
 export interface WitInterface {
-  /** Such as `arpa2:funnel/host@0.1.0`. */
+  /** Such as `arpa2:funnel/host@0.2.0`. */
   id: string;
   functions: readonly WitFunction[];
   /** Named types, in the order in which they appear; those that are taken from another interface too. */

@@ -57,6 +57,20 @@ export const Level = {
   error: 3,
 } as const;
 
+/** How well a piece can do its work. */
+export type Health = 'good' | 'pending' | 'impaired' | 'failed';
+/** The numbers of {@link Health} in memory. */
+export const Health = {
+  /** The piece does its work. */
+  good: 0,
+  /** The piece waits for something, such as the answer of a router. It cannot do its work before that. */
+  pending: 1,
+  /** The piece does its work in part, or not as well as it should. */
+  impaired: 2,
+  /** The piece cannot do its work until something outside of it changes. */
+  failed: 3,
+} as const;
+
 /** The role of a part in its protocol. */
 export type Role = 'header' | 'payload' | 'trailer';
 /** The numbers of {@link Role} in memory. */
@@ -313,11 +327,20 @@ export interface Setting {
   readonly kind: Kind;
   /** It may be given more than once; the order is kept. */
   readonly repeated: boolean;
+  /** It must be given. A required setting has no default. */
+  readonly required: boolean;
   /**
-   * The value of a setting that is not given. None if it must be given, or if its absence has a
-   * meaning of its own.
+   * The value of a setting that is not given. None if it is required, or if its absence has a meaning
+   * of its own.
    */
   readonly default?: string | undefined;
+  /**
+   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no bound,
+   * and of every other kind. Never NaN.
+   */
+  readonly least: number;
+  /** The greatest value, in the same way. Infinity if there is no bound. */
+  readonly most: number;
 }
 
 /** A reason for which frames end in this piece. */
@@ -326,6 +349,8 @@ export interface Reason {
   readonly name: string;
   /** Whether the frame is lost. If not, it did its work here: it was answered, or merged. */
   readonly loss: boolean;
+  /** One sentence for the user: why the frame ends, and what can be done about it if anything can. */
+  readonly summary: string;
 }
 
 /** A Puzzle Piece. */
@@ -421,16 +446,16 @@ export interface CoreFunction {
 
 /** What a piece exports. */
 export const EXPORTS = {
-  describe: { interface: 'arpa2:funnel/description@0.1.0', name: 'describe', params: ['i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
-  start: { interface: 'arpa2:funnel/control@0.1.0', name: 'start', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
-  accepts: { interface: 'arpa2:funnel/control@0.1.0', name: 'accepts', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
-  join: { interface: 'arpa2:funnel/control@0.1.0', name: 'join', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
-  leave: { interface: 'arpa2:funnel/control@0.1.0', name: 'leave', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
-  listening: { interface: 'arpa2:funnel/control@0.1.0', name: 'listening', params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
-  ready: { interface: 'arpa2:funnel/control@0.1.0', name: 'ready', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
-  save: { interface: 'arpa2:funnel/control@0.1.0', name: 'save', params: ['f64'], results: ['i32'], isIndirect: true, takesLists: false, returnsLists: true },
-  restore: { interface: 'arpa2:funnel/control@0.1.0', name: 'restore', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
-  process: { interface: 'arpa2:funnel/traffic@0.1.0', name: 'process', params: ['f64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  describe: { interface: 'arpa2:funnel/description@0.2.0', name: 'describe', params: ['i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  start: { interface: 'arpa2:funnel/control@0.2.0', name: 'start', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  accepts: { interface: 'arpa2:funnel/control@0.2.0', name: 'accepts', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  join: { interface: 'arpa2:funnel/control@0.2.0', name: 'join', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
+  leave: { interface: 'arpa2:funnel/control@0.2.0', name: 'leave', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
+  listening: { interface: 'arpa2:funnel/control@0.2.0', name: 'listening', params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  ready: { interface: 'arpa2:funnel/control@0.2.0', name: 'ready', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
+  save: { interface: 'arpa2:funnel/control@0.2.0', name: 'save', params: ['f64'], results: ['i32'], isIndirect: true, takesLists: false, returnsLists: true },
+  restore: { interface: 'arpa2:funnel/control@0.2.0', name: 'restore', params: ['f64', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
+  process: { interface: 'arpa2:funnel/traffic@0.2.0', name: 'process', params: ['f64', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'], isIndirect: true, takesLists: true, returnsLists: true },
 } as const satisfies Record<string, CoreFunction>;
 
 /** The name of a function that a piece exports. */
@@ -446,24 +471,34 @@ export function forEachExport<T>(make: (name: ExportName) => T): Record<ExportNa
 
 /** What a piece may import. */
 export const IMPORTS = {
-  log: { interface: 'arpa2:funnel/host@0.1.0', name: 'log', params: ['i32', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
-  random: { interface: 'arpa2:funnel/host@0.1.0', name: 'random', params: [], results: ['i64'], isIndirect: false, takesLists: false, returnsLists: false },
-  utc: { interface: 'arpa2:funnel/host@0.1.0', name: 'utc', params: ['i32'], results: [], isIndirect: true, takesLists: false, returnsLists: false },
-  listen: { interface: 'arpa2:funnel/host@0.1.0', name: 'listen', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
-  unlisten: { interface: 'arpa2:funnel/host@0.1.0', name: 'unlisten', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
-  offer: { interface: 'arpa2:funnel/host@0.1.0', name: 'offer', params: ['i32', 'i32', 'i32', 'i32', 'i64', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
+  log: { interface: 'arpa2:funnel/host@0.2.0', name: 'log', params: ['i32', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
+  status: { interface: 'arpa2:funnel/host@0.2.0', name: 'status', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
+  random: { interface: 'arpa2:funnel/host@0.2.0', name: 'random', params: [], results: ['i64'], isIndirect: false, takesLists: false, returnsLists: false },
+  utc: { interface: 'arpa2:funnel/host@0.2.0', name: 'utc', params: ['i32'], results: [], isIndirect: true, takesLists: false, returnsLists: false },
+  listen: { interface: 'arpa2:funnel/host@0.2.0', name: 'listen', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  unlisten: { interface: 'arpa2:funnel/host@0.2.0', name: 'unlisten', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
+  offer: { interface: 'arpa2:funnel/host@0.2.0', name: 'offer', params: ['i32', 'i32', 'i32', 'i32', 'i64', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
 } as const satisfies Record<string, CoreFunction>;
 
 /**
  * The functions of the host that a piece may call.
  *
- * A call in `describe`, `save`, `cabi_realloc` or a post-return is a fault. So is a call of `listen`,
- * `unlisten` or `offer` in `accepts`. The host refuses to load a piece that imports a function which was not
+ * A call in `describe`, `save`, `cabi_realloc` or a post-return is a fault. So is a call of `status`,
+ * `listen`, `unlisten` or `offer` in `accepts`. The host refuses to load a piece that imports a function which was not
  * granted.
  */
 export interface HostCalls {
   /** Logs a message for the user. The host adds the piece's name and the time, and limits the rate. */
   log(level: Level, message: string): void;
+  /**
+   * Reports the status of the piece for the user, in place of its last report.
+   *
+   * `summary` is one short sentence without a line break. A fact is a name in kebab-case and a value, such
+   * as `address` and `2001:db8::1`. The host cuts a summary and a value after 200 characters, and a name
+   * after 40. More than 32 facts are a fault. A piece may report as often as it likes: the host shows the
+   * last report, and notifies of at most some in each second. The status ends with the instance.
+   */
+  status(health: Health, summary: string, facts: readonly (readonly [string, string])[]): void;
   /** Returns 64 random bits, fit for keys. */
   random(): bigint;
   /** Returns UTC, in seconds since 1970 and nanoseconds. Nothing on the frame path needs it. */
@@ -530,6 +565,8 @@ function lowerProperty(to: Lowerer, at: number, value: Property): void {
 }
 
 const LEVEL_LABELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
+
+const HEALTH_LABELS: readonly Health[] = ['good', 'pending', 'impaired', 'failed'];
 
 const ROLE_LABELS: readonly Role[] = ['header', 'payload', 'trailer'];
 
@@ -646,7 +683,10 @@ function liftSetting(from: Lifter, at: number): Setting {
     summary: from.string(at + 8),
     kind: KIND_LABELS[from.discriminant(from.u8(at + 16), 6, 'kind')]!,
     repeated: from.bool(at + 17),
+    required: from.bool(at + 18),
     default: from.discriminant(from.u8(at + 20), 2, 'option') === 0 ? undefined : from.string(at + 20 + 4),
+    least: from.f64(at + 32),
+    most: from.f64(at + 40),
   };
 }
 
@@ -654,6 +694,7 @@ function liftReason(from: Lifter, at: number): Reason {
   return {
     name: from.string(at),
     loss: from.bool(at + 8),
+    summary: from.string(at + 12),
   };
 }
 
@@ -665,8 +706,8 @@ function liftPiece(from: Lifter, at: number): Piece {
     protocols: from.list(at + 24, 20, 4, (at) => [from.string(at), from.discriminant(from.u8(at + 8), 2, 'option') === 0 ? undefined : from.string(at + 8 + 4)]),
     edges: from.list(at + 32, 20, 4, (at) => liftEdge(from, at)),
     curves: from.list(at + 40, 24, 4, (at) => liftCurve(from, at)),
-    settings: from.list(at + 48, 32, 4, (at) => liftSetting(from, at)),
-    reasons: from.list(at + 56, 12, 4, (at) => liftReason(from, at)),
+    settings: from.list(at + 48, 48, 8, (at) => liftSetting(from, at)),
+    reasons: from.list(at + 56, 20, 4, (at) => liftReason(from, at)),
   };
 }
 
@@ -788,6 +829,10 @@ export function hostFunctions(memory: GuestMemory, host: HostCalls) {
     log(a0: number, a1: number, a2: number): void {
       const from = new Lifter(memory);
       host.log(LEVEL_LABELS[from.discriminant(a0 >>> 0, 4, 'level')]!, from.stringAt(a1, a2));
+    },
+    status(a0: number, a1: number, a2: number, a3: number, a4: number): void {
+      const from = new Lifter(memory);
+      host.status(HEALTH_LABELS[from.discriminant(a0 >>> 0, 4, 'health')]!, from.stringAt(a1, a2), from.listAt(a3, a4, 16, 4, (at) => [from.string(at), from.string(at + 8)]));
     },
     random(): bigint {
       return host.random();

@@ -203,6 +203,7 @@ test('the result of an import is written only where it is in memory', () => {
 
 const silent = {
   log: () => {},
+  status: () => {},
   random: () => 0n,
   utc: () => [0n, 0] as const,
   listen: () => 0,

@@ -110,8 +110,22 @@ const snapshot = z.object({
       kind: z.enum(['component', 'native']),
       state: z.enum(['running', 'failed']),
       fault: z.string().optional(),
+      status: z
+        .object({
+          health: z.enum(['good', 'pending', 'impaired', 'failed']),
+          summary: z.string(),
+          facts: z.record(z.string(), z.string()),
+        })
+        .optional(),
       edges: z.array(edge),
-      reasons: z.array(z.object({ name: z.string(), frames: z.number(), loss: z.boolean() })),
+      reasons: z.array(
+        z.object({
+          name: z.string(),
+          frames: z.number(),
+          loss: z.boolean(),
+          summary: z.string().optional(),
+        }),
+      ),
       faults: z.number(),
       restarts: z.number(),
       bypassed: z.number(),

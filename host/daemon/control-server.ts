@@ -95,6 +95,7 @@ const KINDS: Readonly<Record<FunnelEvent['kind'], true>> = {
   log: true,
   recovered: true,
   restarted: true,
+  status: true,
 };
 const EVENT_KINDS = Object.keys(KINDS) as FunnelEvent['kind'][];
 

@@ -68,9 +68,10 @@ export class SettingReader {
     return value === 'true';
   }
 
-  /** Whole numbers within bounds. */
-  numbers(name: string, least: number, most: number): number[] {
+  /** Whole numbers within the bounds of the definition. */
+  numbers(name: string): number[] {
     const numbers: number[] = [];
+    const { least = -Infinity, most = Infinity } = this.#definitions.get(name) ?? {};
     for (const value of this.texts(name)) {
       const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
       if (number >= least && number <= most) numbers.push(number);
@@ -80,8 +81,8 @@ export class SettingReader {
     return numbers;
   }
 
-  number(name: string, least: number, most: number): number | undefined {
-    return this.numbers(name, least, most)[0];
+  number(name: string): number | undefined {
+    return this.numbers(name)[0];
   }
 
   /** Numeric addresses with or without a prefix length. */

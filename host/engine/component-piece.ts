@@ -327,6 +327,7 @@ export class ComponentPiece implements Piece {
     const context = this.#context;
     return {
       log: (level, message) => this.#say(level, message),
+      status: (status) => context.status(status),
       random: () => context.random(),
       utc: () => {
         const now = Date.now();

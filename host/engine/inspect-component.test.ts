@@ -22,11 +22,11 @@ describe('inspecting a component', () => {
     expect(structure).toMatchObject({
       wants: ['log', 'listen'],
       foreign: [],
-      exports: ['arpa2:funnel/description@0.1.0', 'arpa2:funnel/control@0.1.0', 'arpa2:funnel/traffic@0.1.0'],
+      exports: ['arpa2:funnel/description@0.2.0', 'arpa2:funnel/control@0.2.0', 'arpa2:funnel/traffic@0.2.0'],
       memories: [{ minimum: 131_072, maximum: 300 * 65_536 }],
       starts: 1,
     });
-    expect(structure!.functions).toContain('arpa2:funnel/host@0.1.0#unlisten');
+    expect(structure!.functions).toContain('arpa2:funnel/host@0.2.0#unlisten');
     expect(structure!.tables).toContainEqual({ minimum: 7, maximum: 9 });
     expect(structure!.instances).toBe(structure!.modules.length);
     expect(refusals.map(({ code }) => code)).toEqual(['FT_COMPONENT_IMPORT']);

@@ -56,23 +56,27 @@ describe('loading a component', () => {
     const shimmed = await loadComponent(withImports, { grants: ALL });
     expect(shimmed.imports).toEqual(
       expect.arrayContaining([
-        'arpa2:funnel/host@0.1.0#log',
-        'arpa2:funnel/host@0.1.0#listen',
-        'arpa2:funnel/host@0.1.0#unlisten',
+        'arpa2:funnel/host@0.2.0#log',
+        'arpa2:funnel/host@0.2.0#listen',
+        'arpa2:funnel/host@0.2.0#unlisten',
       ]),
     );
     expect(shimmed.instantiate(new QuietHost()).start(0, [], [])).toEqual([]);
   });
 
-  it('takes another 0.1.x', async () => {
+  it('takes another 0.2.x, and refuses another minor version by name', async () => {
     const other = Buffer.from(
-      Buffer.from(withImports).toString('latin1').replaceAll('@0.1.0', '@0.1.7'),
+      Buffer.from(withImports).toString('latin1').replaceAll('@0.2.0', '@0.2.7'),
       'latin1',
     );
     const loaded = await loadComponent(other, { grants: ALL });
-    expect(loaded.imports).toContain('arpa2:funnel/host@0.1.7#log');
-    const wrong = Buffer.from(Buffer.from(valid).toString('latin1').replaceAll('@0.1.0', '@0.2.0'), 'latin1');
-    await expectRefusal(wrong, 'FT_COMPONENT_IMPORT', /arpa2:funnel\/types@0\.2\.0/);
+    expect(loaded.imports).toContain('arpa2:funnel/host@0.2.7#log');
+    const wrong = Buffer.from(Buffer.from(valid).toString('latin1').replaceAll('@0.2.0', '@0.1.0'), 'latin1');
+    await expectRefusal(
+      wrong,
+      'FT_COMPONENT_EXPORT',
+      /built for version 0\.1\.0 .* runs pieces of version 0\.2; build/,
+    );
   });
 
   it('makes instances that share nothing', async () => {
@@ -114,12 +118,12 @@ describe('what is no component', () => {
     await expectRefusal(
       await component(''),
       'FT_COMPONENT_EXPORT',
-      /no Puzzle Piece.*traffic@0\.1\.0#process/,
+      /no Puzzle Piece.*traffic@0\.2\.0#process/,
     );
     await expectRefusal(
       withJoinAsSave(valid),
       'FT_COMPONENT_EXPORT',
-      /control@0\.1\.0#save.*core function is i32 i32 i32 i32 i32 i32 i32 ->, and should be f64 -> i32/,
+      /control@0\.2\.0#save.*core function is i32 i32 i32 i32 i32 i32 i32 ->, and should be f64 -> i32/,
     );
   });
 
@@ -257,17 +261,17 @@ describe('limits and grants', () => {
     );
     await expectRefusal(
       await component(
-        '(import "arpa2:funnel/host@0.1.9" (instance $h (export "fly" (func)))) (core func (canon lower (func $h "fly")))',
+        '(import "arpa2:funnel/host@0.2.9" (instance $h (export "fly" (func)))) (core func (canon lower (func $h "fly")))',
       ),
       'FT_COMPONENT_IMPORT',
-      /host@0\.1\.9#fly.*newer host/,
+      /host@0\.2\.9#fly.*newer host/,
     );
     await expectRefusal(await component('(import "f" (func))'), 'FT_COMPONENT_IMPORT', /"f"/);
   });
 
   it('leave interfaces of types alone', async () => {
     await expectRefusal(
-      await component('(import "arpa2:funnel/types@0.1.0" (instance (export "t" (type (sub resource)))))'),
+      await component('(import "arpa2:funnel/types@0.2.0" (instance (export "t" (type (sub resource)))))'),
       'FT_COMPONENT_EXPORT',
       /no Puzzle Piece/,
     );
@@ -306,7 +310,7 @@ describe('limits and grants', () => {
 /** The component, in which the alias that `save` is lifted from names the core function of `join`. */
 function withJoinAsSave(bytes: Uint8Array): Uint8Array {
   const text = Buffer.from(bytes).toString('latin1');
-  const save = 'cm32p2|arpa2:funnel/control@0.1|save';
+  const save = 'cm32p2|arpa2:funnel/control@0.2|save';
   const named = `${String.fromCharCode(save.length)}${save}`;
   const afterModule = text.indexOf(named) + named.length;
   const rest = text.slice(afterModule).replaceAll(named, named.replace('save', 'join'));

@@ -89,7 +89,7 @@ export interface LoadedComponent {
   mayUse(grant: UsableGrant, edge: string): boolean;
   /** The grants that its code needs. */
   readonly wants: readonly string[];
-  /** The functions of the host that it calls, such as `arpa2:funnel/host@0.1.0#log`. */
+  /** The functions of the host that it calls, such as `arpa2:funnel/host@0.2.0#log`. */
   readonly imports: readonly string[];
   /** Bytes in the file. */
   readonly size: number;

@@ -2,6 +2,7 @@ import type { Piece as Description, Joining, Problem, Property } from '../../abi
 import type { Counters } from './counters.ts';
 import type { Inbox } from './inbox.ts';
 import type { Outbox } from './outbox.ts';
+import type { PieceStatus } from './piece-status.ts';
 
 /**
  * A Puzzle Piece as the host sees it, component or native. The calls are those of the contract's `control`
@@ -84,6 +85,8 @@ export interface PieceContext {
    */
   readonly isResumed: boolean;
   log(level: LogLevel, message: string): void;
+  /** Reports the status of the piece for the user, in place of its last report. Not for each frame. */
+  status(status: PieceStatus): void;
   /** Milliseconds of the lane's clock at the begin of the current turn. */
   now(): number;
   /** 64 random bits. */

@@ -9,7 +9,10 @@ import { samplePiece, sampleSetting } from './testing/sample-pieces.ts';
 
 checkForLeaks();
 
-const sink = samplePiece('sink', { edges: { ip: ['ip up'] }, reasons: [{ name: 'taken', loss: false }] });
+const sink = samplePiece('sink', {
+  edges: { ip: ['ip up'] },
+  reasons: [{ name: 'taken', loss: false, summary: 'The sink took the frame.' }],
+});
 const puzzle: ConfigurationObject = {
   pieces: { from: { piece: 'source', edges: { ip: 'lan' } }, to: { piece: 'sink', edges: { ip: 'lan' } } },
 };
@@ -63,7 +66,9 @@ describe('openFunnel', () => {
       ['from', 0, 2, 0],
       ['to', 2, 0, 40],
     ]);
-    expect(pieces[1]!.reasons).toEqual([{ name: 'taken', frames: 2, loss: false }]);
+    expect(pieces[1]!.reasons).toEqual([
+      { name: 'taken', frames: 2, loss: false, summary: 'The sink took the frame.' },
+    ]);
     await funnel.close();
     await funnel.close();
     expect(from.closed()).toBe(1);

@@ -17,6 +17,7 @@ export type {
   EdgeSnapshot,
   LaneSnapshot,
   PieceSnapshot,
+  PieceStatus,
   ReasonSnapshot,
 } from '../puzzle/runtime/snapshot.ts';
 export type { ChangedEvent, FunnelEvent, FunnelEvents, RecoveredEvent } from './lane/funnel-event.ts';

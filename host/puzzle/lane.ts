@@ -22,6 +22,7 @@ import { PropertyUpdates } from './runtime/property-updates.ts';
 import type { Seat } from './runtime/seat.ts';
 import { Services } from './runtime/services.ts';
 import { type LaneSnapshot, snapshotOf } from './runtime/snapshot.ts';
+import { StatusReports } from './runtime/status-reports.ts';
 
 const { BATCH_FRAMES } = intakeConstants;
 
@@ -37,6 +38,7 @@ export class Lane {
   readonly #propertyUpdates: PropertyUpdates;
   readonly #delivery: Delivery;
   readonly #failures: Failures;
+  readonly #statusReports: StatusReports;
   readonly #parts: LaneParts;
   readonly #outbox = new Outbox();
   #changes = 0;
@@ -65,8 +67,10 @@ export class Lane {
     const propertyUpdates = new PropertyUpdates(laneState);
     const delivery = new Delivery(laneState, overload, options.maxHops ?? MAX_HOPS);
     const listenPropagation = new ListenPropagation(laneState, onLog);
+    const statusReports = new StatusReports(laneState, { onEvent, runLater: () => this.#continueLater() });
     const services = new Services(laneState, propertyUpdates, listenPropagation, {
       onLog,
+      status: (seat, activation, status) => statusReports.report(seat, activation, status),
       deliver: (seat, outbox) => delivery.deliver(seat, outbox),
       notifySenders: () => overload.notifySenders(),
       run: () => this.run(),
@@ -76,6 +80,7 @@ export class Lane {
     this.#overload = overload;
     this.#propertyUpdates = propertyUpdates;
     this.#delivery = delivery;
+    this.#statusReports = statusReports;
     const hooks = { onLog, onEvent, onSave, onRestore };
     this.#failures = new Failures(
       laneState,
@@ -223,6 +228,7 @@ export class Lane {
       if (seat.wakeAt <= now) this.#laneState.enqueue(seat);
       if (seat.restartAt <= now) this.#failures.restart(seat);
       if (seat.saveAt <= now) this.#failures.save(seat);
+      if (seat.statusAt <= now) this.#statusReports.notify(seat);
     }
   }
 
@@ -280,6 +286,7 @@ export class Lane {
       if (seat.wakeAt < next) next = seat.wakeAt;
       if (seat.restartAt < next) next = seat.restartAt;
       if (seat.saveAt < next) next = seat.saveAt;
+      if (seat.statusAt < next) next = seat.statusAt;
     }
     // A timer that fires too early finds nothing due and is set again, so moving a wake-up later costs
     // nothing.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Frame, HostCalls, Outcome, Part, Piece, Problem, Property } from '../../abi/host/contract.ts';
 import { PartMarks } from '../../abi/host/contract.ts';
+import type { PieceStatus } from '../../host/piece/piece-status.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { brokenRules, enter, type Ledger } from '../compliance/outcome-rules.ts';
 import type { BoundComponent, BoundPiece } from '../compliance/run-through-bindings.ts';
@@ -59,6 +60,8 @@ export class Driver {
   readonly description: Piece;
   readonly offers = new Set<string>();
   readonly logged: string[] = [];
+  /** The last status that the piece reported. */
+  status: PieceStatus | undefined;
   /** Stacks of Shapes that the piece listens on, by number. */
   readonly listening = new Map<number, string>();
   /** Answers `listen`: why a stack cannot be listened on. */
@@ -326,6 +329,9 @@ export class Driver {
   #host(): HostCalls {
     return {
       log: (level, message) => this.logged.push(`${level}: ${message}`),
+      status: (health, summary, facts) => {
+        this.status = { health, summary, facts: Object.fromEntries(facts) };
+      },
       random: () => {
         this.#random = BigInt.asUintN(64, this.#random * 0x5851_f42d_4c95_7f2dn + 0x1405_7b7e_f767_814fn);
         return this.#random;

@@ -8,6 +8,7 @@ export function quietContext(name: string): PieceContext {
     isResumed: false,
     counters: new Counters(),
     log: (level, message) => process.stderr.write(`${name}: ${level}: ${message}\n`),
+    status: () => {},
     now: () => performance.now(),
     random: () => 0n,
     listen: () => ({ message: 'nobody listens in the bench' }),

@@ -116,6 +116,10 @@ class CountingHost implements HostCalls {
     this.said.push(`log ${level} ${message}`);
   }
 
+  status(health: string, summary: string, facts: readonly (readonly [string, string])[]): void {
+    this.said.push(`status ${health} ${summary} ${textOf(facts)}`);
+  }
+
   random(): bigint {
     // Any odd number would do; this one spreads over all 64 bits.
     this.#random = BigInt.asUintN(64, this.#random + 0x9e37_79b9_7f4a_7c15n);
@@ -152,7 +156,15 @@ function refusingHost(): HostCalls {
   const refuse = (): never => {
     throw new Error('describe called the host');
   };
-  return { log: refuse, random: refuse, utc: refuse, listen: refuse, unlisten: refuse, offer: refuse };
+  return {
+    log: refuse,
+    status: refuse,
+    random: refuse,
+    utc: refuse,
+    listen: refuse,
+    unlisten: refuse,
+    offer: refuse,
+  };
 }
 
 function described(piece: BoundPiece, settings: readonly (readonly [string, string])[]): Piece {
@@ -219,6 +231,13 @@ function checkDescription(description: Piece): void {
     const names = list.map((each) => each.name);
     for (const name of names) assert.match(name, kebab);
     assert.equal(new Set(names).size, names.length, `names are not unique: ${names.join(', ')}`);
+  }
+  for (const { name, required, default: standard, least, most } of description.settings) {
+    assert.ok(!required || standard === undefined, `setting ${name} is required, and has a default`);
+    assert.ok(least <= most, `setting ${name} has a range from ${least} to ${most}`);
+  }
+  for (const { name, summary } of description.reasons) {
+    assert.match(summary, /^\S[^\n]*\.$/, `reason ${name} has no sentence, such as "The checksum is wrong."`);
   }
   for (const edge of description.edges) {
     assert.ok(edge.shapes.length > 0, `Edge ${edge.name} has no Shape`);

@@ -38,7 +38,7 @@ function broken(change: Partial<Outcome>): string[] {
     ],
     curves: [],
     settings: [],
-    reasons: [{ name: 'lost', loss: true }],
+    reasons: [{ name: 'lost', loss: true, summary: 'It is lost.' }],
   };
   const ledger: Ledger = {
     description,
@@ -149,7 +149,7 @@ class Bad extends Piece {
   describe(d: Description, settings: Settings): void {
     d.piece('bad', '0.1.' + (this.times++ == 1 ? '1' : '0'), 'Breaks rules.');
     d.edge('net').shape('ip', Direction.Up, Reach.Headers);
-    d.reason('lost', true);
+    d.reason('lost', true, 'It is lost.');
   }
   state(state: State): void {
     this.deadline = state.f64(this.deadline);

@@ -1,7 +1,7 @@
-import type { GuestMemory } from '../../abi/host/contract.ts';
+import type { GuestMemory, HostCalls } from '../../abi/host/contract.ts';
 import { liftProcess, lowerProcess } from '../../abi/host/contract.ts';
 import type { Grant } from '../../host/engine/component/grants.ts';
-import type { Guest } from '../../host/engine/instance/guest.ts';
+import type { Guest, HostImports } from '../../host/engine/instance/guest.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import type { BoundComponent, BoundPiece } from './run-through-bindings.ts';
 
@@ -16,7 +16,7 @@ export async function runByOffset(
 ): Promise<BoundComponent> {
   const loaded = await loadComponent(component, { grants: EVERYTHING });
   return (host): BoundPiece => {
-    const guest = loaded.instantiate(host);
+    const guest = loaded.instantiate(importsOf(host));
     const memory = memoryOf(guest);
     return {
       describe: (settings) => loaded.describe(settings),
@@ -53,6 +53,19 @@ export async function runByOffset(
         }
       },
     };
+  };
+}
+
+/** The calls of the contract as the engine makes them. */
+export function importsOf(host: HostCalls): HostImports {
+  return {
+    log: (level, message) => host.log(level, message),
+    status: ({ health, summary, facts }) => host.status(health, summary, Object.entries(facts)),
+    random: () => host.random(),
+    utc: () => host.utc(),
+    listen: (edge, like, stack) => host.listen(edge, like, stack),
+    unlisten: (edge, shape) => host.unlisten(edge, shape),
+    offer: (edge, property, present) => host.offer(edge, property, present),
   };
 }
 

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { transpileBytes } from '@bytecodealliance/jco-transpile';
 import type {
   Frame,
+  Health,
   HostCalls,
   Joining,
   Outcome,
@@ -117,6 +118,8 @@ function bound(bindings: Bindings): BoundPiece {
 function hostModule(host: HostCalls): Record<string, (...args: never[]) => unknown> {
   return {
     log: host.log.bind(host),
+    status: (health: Health, summary: string, facts: readonly (readonly [string, string])[]) =>
+      host.status(health, summary, facts),
     random: () => BigInt.asUintN(64, host.random()),
     utc: () => [...host.utc()],
     listen(edge: number, like: number, stack: string): number {

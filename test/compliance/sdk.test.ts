@@ -9,7 +9,7 @@ import { PartMarks } from '../../abi/host/contract.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
 import { complianceChecks } from './compliance-checks.ts';
-import { runByOffset } from './run-by-offset.ts';
+import { importsOf, runByOffset } from './run-by-offset.ts';
 import type { BoundComponent, BoundPiece } from './run-through-bindings.ts';
 
 // Building takes seconds, and many more on a machine that is busy.
@@ -180,7 +180,7 @@ describe('the SDK, by the piece probe', () => {
     const loaded = await loadComponent(await builtPiece(join(packageRoot(), 'test/fixtures/probe')), {
       grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
     });
-    const guest = loaded.instantiate(new Listener());
+    const guest = loaded.instantiate(importsOf(new Listener()));
     guest.start(0, [], [4]);
     const joining: Joining = { edge: 5, described: 1, shape: 0, joint: 'lan', properties: [] };
     guest.join(joining);
@@ -203,7 +203,7 @@ test('more than a call may bring is borne, and memory grows once', async () => {
   const loaded = await loadComponent(await builtPiece(join(packageRoot(), 'test/fixtures/probe')), {
     grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
   });
-  const guest = loaded.instantiate(new Listener());
+  const guest = loaded.instantiate(importsOf(new Listener()));
   guest.start(0, [], [4]);
   const sizes = new Set<number>();
   for (let call = 0; call < 50; call++) {
@@ -322,6 +322,10 @@ class Listener implements HostCalls {
 
   log(level: string, message: string): void {
     this.said.push(`${level} ${message}`);
+  }
+
+  status(health: string, summary: string, facts: readonly (readonly [string, string])[]): void {
+    this.said.push(`status ${health} ${summary} ${JSON.stringify(facts)}`);
   }
 
   random(): bigint {

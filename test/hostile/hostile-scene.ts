@@ -220,8 +220,8 @@ export function hostileDescription(reach: 'headers' | 'whole-frame' = 'whole-fra
     curves: [],
     settings: [],
     reasons: [
-      { name: 'lost', loss: true },
-      { name: 'done', loss: false },
+      { name: 'lost', loss: true, summary: 'It is lost.' },
+      { name: 'done', loss: false, summary: 'It is done.' },
     ],
   };
 }

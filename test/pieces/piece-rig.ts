@@ -1,5 +1,6 @@
 import type { Frame, HostCalls, Joining, Outcome, Part, Piece, Property } from '../../abi/host/contract.ts';
 import { PartMarks } from '../../abi/host/contract.ts';
+import type { PieceStatus } from '../../host/piece/piece-status.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { brokenRules, enter, type Ledger } from '../compliance/outcome-rules.ts';
 import type { BoundComponent, BoundPiece } from '../compliance/run-through-bindings.ts';
@@ -77,6 +78,7 @@ export class PieceRig {
   readonly description: Piece;
   readonly piece: BoundPiece;
   readonly logged: string[] = [];
+  readonly statuses: PieceStatus[] = [];
   readonly offers: string[] = [];
   now = 1000;
   /** Whether `listen` succeeds, and the stacks of the Shapes that it has added. */
@@ -296,6 +298,9 @@ export class PieceRig {
   #host(): HostCalls {
     return {
       log: (level, message) => this.logged.push(`${level} ${message}`),
+      status: (health, summary, facts) => {
+        this.statuses.push({ health, summary, facts: Object.fromEntries(facts) });
+      },
       random: () => this.random(),
       utc: () => [0n, 0],
       listen: (edge, _like, stack) => {
@@ -326,6 +331,7 @@ const refuse = (): never => {
 };
 const REFUSING: HostCalls = {
   log: refuse,
+  status: refuse,
   random: refuse,
   utc: refuse,
   listen: refuse,

@@ -249,6 +249,7 @@ export class Driver {
   #host(): HostCalls {
     return {
       log: (level, message) => this.logged.push(`${level}: ${message}`),
+      status: () => undefined,
       random: () => {
         this.#random = BigInt.asUintN(64, this.#random * 0x5851_f42d_4c95_7f2dn + 0x1405_7b7e_f767_814fn);
         return this.#random;

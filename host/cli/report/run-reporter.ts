@@ -5,6 +5,7 @@ import { clip, reasonsOf, renderCounters } from '../text/counter-table.ts';
 import { differenceLine } from '../text/difference-text.ts';
 import { type Paint, plainPaint } from '../text/paint.ts';
 import { formatBytes, formatCount, formatUptime, plural } from '../text/quantity.ts';
+import { healthStyle, statusText } from '../text/status-text.ts';
 import { LiveScreen, type TerminalStream } from './live-screen.ts';
 
 /** The output of `funnel run`. */
@@ -158,6 +159,7 @@ const EVENTS_KEPT = 100;
 
 function styleOf(event: FunnelEvent): 'red' | 'yellow' | 'green' | 'dim' {
   if (event.kind === 'fault') return 'red';
+  if (event.kind === 'status') return healthStyle(event.health);
   if (event.kind === 'restarted' || event.kind === 'recovered' || event.kind === 'changed') return 'green';
   return event.level === 'error' ? 'red' : event.level === 'warn' ? 'yellow' : 'dim';
 }
@@ -185,6 +187,8 @@ export function eventLine(event: FunnelEvent): string {
       return `restarted: ${event.piece}${event.restored ? ' with its state' : ''}`;
     case 'recovered':
       return `recovered: ${event.without === undefined ? '' : `without ${event.without}, `}after ${Math.round(event.stalledMs + event.recoveredMs)} ms`;
+    case 'status':
+      return `status: ${event.piece}: ${statusText(event)}`;
     case 'changed':
       return `changed: ${printable(event.configuration)}: ${differenceLine(event.difference)}`;
     case 'log':

@@ -2,6 +2,8 @@ import type { EdgeSnapshot, LaneSnapshot, PieceSnapshot, ReasonSnapshot } from '
 import { printable } from '../../stack/foreign-text.ts';
 import { type Paint, plainPaint } from './paint.ts';
 import { formatBytes, formatCount, formatRate, formatUptime } from './quantity.ts';
+import { healthStyle, statusText } from './status-text.ts';
+import { wrap } from './wrap.ts';
 
 /**
  * The table of a running Funnel: for each piece its Edges with their networks, the rates and totals of frames
@@ -114,6 +116,11 @@ function pieceLines(
     lines.push(edges[i] === undefined ? title.trimEnd() : `${title} ${edges[i]}`);
   }
   if (isFailed) lines.push(`  ${paint('red', `failed: ${printable(piece.fault ?? '')}`)}`);
+  if (piece.status !== undefined) {
+    const { status } = piece;
+    for (const line of wrap(statusText(status), Math.max(20, layout.columns - 4)))
+      lines.push(`  ${paint(healthStyle(status.health), line)}`);
+  }
   lines.push(...reasonLines('lost', piece, before, seconds, layout).map((line) => paint('yellow', line)));
   lines.push(...reasonLines('done', piece, before, seconds, layout).map((line) => paint('dim', line)));
   if (piece.held > 0 || piece.waiting > 0) {

@@ -22,15 +22,15 @@ const pieces = {
       { ...curve, opaque: true, keeps: ['ordered'], fromEdge: 0, fromShape: 1, toEdge: 2, toShape: 0 },
     ],
     settings: [
-      sampleSetting('router address'),
-      sampleSetting('port number = 25790'),
+      sampleSetting('router address!'),
+      sampleSetting('port number 1..65535 = 25790'),
       sampleSetting('prefix address …'),
       sampleSetting('key secret'),
     ],
     reasons: [
-      { name: 'spoofed-source', loss: true },
-      { name: 'hop-limit', loss: true },
-      { name: 'answered', loss: false },
+      { name: 'spoofed-source', loss: true, summary: 'The source belongs to another endpoint.' },
+      { name: 'hop-limit', loss: true, summary: 'The hop limit of the packet ends here.' },
+      { name: 'answered', loss: false, summary: 'The piece answered the packet.' },
     ],
   }),
 };
@@ -145,9 +145,9 @@ describe('funnel piece doc', () => {
           ipv6 (↑ ipv6/icmpv6) ⇄ spare (↔ ip): +28 bytes; opaque; keeps ordered
 
       SETTINGS
-          router  (IP address)
+          router  (IP address; required)
               The router of it
-          port  (number; default 25790)
+          port  (number from 1 to 65535; default 25790)
               The port of it
           prefix …  (IP address; may be a list)
               The prefix of it
@@ -155,16 +155,21 @@ describe('funnel piece doc', () => {
               The key of it
 
       FRAMES LOST
-          spoofed-source, hop-limit
+          spoofed-source
+              The source belongs to another endpoint.
+          hop-limit
+              The hop limit of the packet ends here.
 
       FRAMES DONE
           answered
+              The piece answered the packet.
 
       CONFIGURATION
           pieces:
             my-six:
               piece: 6bed4
-              settings: {}  # those above, where the default does not fit
+              settings:
+                router: 192.0.2.1
               edges: { ipv6: lan, carrier: wan, spare: lan }
       "
     `);

@@ -104,24 +104,48 @@ function curveText(
 }
 
 function settingNote(setting: Setting): string {
-  const notes: string[] = [KINDS[setting.kind]];
+  const notes: string[] = [`${KINDS[setting.kind]}${rangeText(setting)}`];
+  if (setting.required) notes.push('required');
   if (setting.repeated) notes.push('may be a list');
   if (setting.default !== undefined)
     notes.push(setting.default === '' ? 'default empty' : `default ${setting.default}`);
   return `(${notes.join('; ')})`;
 }
 
-function reasonSection(page: Page, title: string, { reasons }: Description, loss: boolean): void {
-  const names = reasons.filter((reason) => reason.loss === loss).map(({ name }) => name);
-  if (names.length === 0) return;
-  page.section(title);
-  page.text(names.join(', '), 4);
+/** ` from 1 to 65535`, ` of at least 1 s`; empty without bounds, and for kinds that have none. */
+export function rangeText({ kind, least, most }: Setting): string {
+  if (kind !== 'number' && kind !== 'duration') return '';
+  const bound = (value: number): string => (kind === 'number' ? String(value) : durationText(value));
+  if (least === -Infinity) return most === Infinity ? '' : ` of at most ${bound(most)}`;
+  return most === Infinity ? ` of at least ${bound(least)}` : ` from ${bound(least)} to ${bound(most)}`;
 }
 
-/** A minimal entry. Only the piece knows which settings are required; `funnel check` reports them. */
+function durationText(ms: number): string {
+  if (ms % 3_600_000 === 0 && ms > 0) return `${ms / 3_600_000} h`;
+  if (ms % 60_000 === 0 && ms > 0) return `${ms / 60_000} min`;
+  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
+}
+
+function reasonSection(page: Page, title: string, { reasons }: Description, loss: boolean): void {
+  const listed = reasons.filter((reason) => reason.loss === loss);
+  if (listed.length === 0) return;
+  page.section(title);
+  for (const { name, summary } of listed) {
+    page.head(name, '');
+    if (summary !== '') page.text(summary, 8);
+  }
+}
+
+/** A minimal entry, with the settings that must be given. */
 function example({ name, edges, settings }: Description, reference: string): string[] {
   const lines = ['pieces:', `  my-${name}:`, `    piece: ${reference}`];
-  if (settings.length > 0) lines.push('    settings: {}  # those above, where the default does not fit');
+  const required = settings.filter((setting) => setting.required);
+  if (required.length > 0) {
+    lines.push('    settings:');
+    for (const { name: setting, kind } of required) lines.push(`      ${setting}: ${SAMPLES[kind]}`);
+  } else if (settings.length > 0) {
+    lines.push('    settings: {}  # those above, where the default does not fit');
+  }
   const joined = edges.map(
     (edge) => `${edge.name}: ${edge.repeated ? '[lan, wan]' : NETWORKS[edge.shapes[0]?.direction ?? 'peer']}`,
   );
@@ -136,6 +160,16 @@ const KINDS = {
   duration: 'duration, such as 30s',
   address: 'IP address',
   secret: 'secret; or { env: NAME }, or { file: PATH }',
+} as const;
+
+/** Values that show the form of a setting. */
+const SAMPLES = {
+  text: '…',
+  number: '1',
+  boolean: 'true',
+  duration: '30s',
+  address: '192.0.2.1',
+  secret: '{ env: NAME }',
 } as const;
 
 const NETWORKS = { up: 'lan', down: 'wan', peer: 'lan' } as const;

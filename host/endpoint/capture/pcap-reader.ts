@@ -43,6 +43,7 @@ import { PieceBase } from '../../piece/piece-base.ts';
 import type { Direction } from '../../stack/direction.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { available } from '../available.ts';
+import { losses, noLosses, setting } from '../describe-items.ts';
 import { EndpointError, messageOf } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { CaptureSource, type CaptureSourceEvents } from './capture-source.ts';
@@ -359,28 +360,23 @@ export function pcapReaderDescription({
     curves: [],
     settings: SETTINGS,
     reasons: [
-      { name: 'answered-a-recording', loss: false },
-      ...['unknown-link', 'cut-short', 'not-a-frame'].map((name) => ({ name, loss: true })),
+      ...noLosses({
+        'answered-a-recording': 'A frame came in, and a recording takes none.',
+      }),
+      ...losses({
+        'unknown-link': 'The link type of the recorded frame is not Ethernet, PPP or IP.',
+        'cut-short': 'The recording lacks bytes of the frame.',
+        'not-a-frame': 'The recorded frame is empty or larger than a row.',
+      }),
     ],
   };
 }
 
 const SETTINGS: readonly Setting[] = [
-  {
-    name: 'file',
-    summary: 'File to read, pcapng or pcap, or a pipe with one',
-    kind: 'text',
-    repeated: false,
-  },
-  { name: 'speed', summary: 'as-recorded or fast', kind: 'text', repeated: false, default: 'as-recorded' },
-  { name: 'stack', summary: 'Stack of the frames', kind: 'text', repeated: false, default: 'ip' },
-  {
-    name: 'direction',
-    summary: 'Direction of the Edge: up, down or peer',
-    kind: 'text',
-    repeated: false,
-    default: 'down',
-  },
+  setting('file', 'File to read, pcapng or pcap, or a pipe with one', 'text', { required: true }),
+  setting('speed', 'as-recorded or fast', 'text', { default: 'as-recorded' }),
+  setting('stack', 'Stack of the frames', 'text', { default: 'ip' }),
+  setting('direction', 'Direction of the Edge: up, down or peer', 'text', { default: 'down' }),
 ];
 
 /** Frames handed on in one turn. */

@@ -47,6 +47,7 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { available } from '../available.ts';
+import { losses, noLosses, setting } from '../describe-items.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { BlockFile } from './block-file.ts';
@@ -276,7 +277,7 @@ export function readPcapWriterSettings(
     file: reader.text('file'),
     stack: readStack(reader, protocols),
     direction: reader.choice('direction', DIRECTIONS),
-    snapLength: reader.number('snaplen', 1, MAX_FRAME_BYTES) ?? MAX_FRAME_BYTES,
+    snapLength: reader.number('snaplen') ?? MAX_FRAME_BYTES,
   };
   return { settings, problems: reader.problems };
 }
@@ -315,11 +316,16 @@ export function pcapWriterDescription({
     curves: [],
     settings: SETTINGS,
     reasons: [
-      { name: 'recorded', loss: false },
-      ...['not-written', 'unknown-link', 'unfit', 'too-large', 'closed'].map((name) => ({
-        name,
-        loss: true,
-      })),
+      ...noLosses({
+        recorded: 'The frame is in the file.',
+      }),
+      ...losses({
+        'not-written': 'The disk refused the frame.',
+        'unknown-link': 'The frame begins with no protocol that pcapng records.',
+        unfit: 'The headers cannot be completed.',
+        'too-large': 'The frame is a fragment of a frame that is larger than a row.',
+        closed: 'The file is not open.',
+      }),
     ],
   };
 }
@@ -334,22 +340,13 @@ function takenProperties(direction: Direction): readonly PropertyWish[] {
 export const DIRECTIONS: readonly Direction[] = ['up', 'down', 'peer'];
 
 const SETTINGS: readonly Setting[] = [
-  { name: 'file', summary: 'File to write; what it held is lost', kind: 'text', repeated: false },
-  { name: 'stack', summary: 'Stack of the frames to record', kind: 'text', repeated: false, default: 'ip' },
-  {
-    name: 'direction',
-    summary: 'Direction of the Edge: up, down or peer',
-    kind: 'text',
-    repeated: false,
-    default: 'up',
-  },
-  {
-    name: 'snaplen',
-    summary: 'Record no more than so many bytes of each frame',
-    kind: 'number',
-    repeated: false,
+  setting('file', 'File to write; what it held is lost', 'text', { required: true }),
+  setting('stack', 'Stack of the frames to record', 'text', { default: 'ip' }),
+  setting('direction', 'Direction of the Edge: up, down or peer', 'text', { default: 'up' }),
+  setting('snaplen', 'Record no more than so many bytes of each frame', 'number', {
     default: String(MAX_FRAME_BYTES),
-  },
+    range: [1, MAX_FRAME_BYTES],
+  }),
 ];
 
 /** The time until the next look for room in the buffer. */

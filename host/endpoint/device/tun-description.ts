@@ -52,6 +52,8 @@
  */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
+import { losses, setting } from '../describe-items.ts';
+import { LEAST_MTU, MOST_MTU } from './link-properties.ts';
 
 /** What the native piece `tun` is, with a device that takes packets of so many bytes. */
 export function tunDescription(mtu: number): Description {
@@ -89,6 +91,7 @@ const TUN: Description = {
     }),
     setting('mtu', 'Largest packet in bytes; neighbours may offer less, or carry less', 'number', {
       default: '1500',
+      range: [LEAST_MTU, MOST_MTU],
     }),
     setting('address', 'Address of the device with its prefix length, such as 10.0.0.1/24', 'address', {
       repeated: true,
@@ -112,20 +115,20 @@ const TUN: Description = {
       default: 'false',
     }),
   ],
-  reasons: [
-    ...[
-      'malformed',
-      'unfit',
-      'would-block',
-      'too-large',
-      'unreachable',
-      'refused',
-      'not-permitted',
-      'device-down',
-      'other-error',
-    ],
-    ...['no-room', 'not-ip', 'closed'],
-  ].map((name) => ({ name, loss: true })),
+  reasons: losses({
+    malformed: 'The system finds the packet malformed.',
+    unfit: 'The headers cannot be completed.',
+    'would-block': 'The queue of the device is full.',
+    'too-large': 'The packet is larger than the device takes, or a fragment of a frame that is.',
+    unreachable: 'The system has no path to the destination.',
+    refused: 'The system refused the packet.',
+    'not-permitted': 'The system does not permit the packet.',
+    'device-down': 'The device is down.',
+    'other-error': 'The system reported another error; `funnel run` logs it.',
+    'no-room': 'The lane had no free row for a packet from the system.',
+    'not-ip': 'The packet is neither IPv4 nor IPv6.',
+    closed: 'The device is not open, or its Edge is on no network.',
+  }),
 };
 
 /** The reasons for the addon's kinds of error, in its order. */
@@ -135,12 +138,3 @@ export const TUN_TALLY = [
 ] as const;
 
 export const tunSettings: readonly Setting[] = TUN.settings;
-
-function setting(
-  name: string,
-  summary: string,
-  kind: Setting['kind'],
-  { repeated = false, ...rest }: { repeated?: boolean; default?: string } = {},
-): Setting {
-  return { name, summary, kind, repeated, ...rest };
-}

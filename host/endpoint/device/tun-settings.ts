@@ -1,7 +1,7 @@
 import type { Problem } from '../../../abi/host/contract.ts';
 import { formatPrefix, maskPrefix } from '../ip-address.ts';
 import { SettingReader } from '../setting-reader.ts';
-import { IPV6_LEAST_MTU, isIpv6, LEAST_MTU, MOST_MTU, SYSTEM_MTU } from './link-properties.ts';
+import { IPV6_LEAST_MTU, isIpv6, SYSTEM_MTU } from './link-properties.ts';
 import { tunSettings } from './tun-description.ts';
 
 export interface TunSettings {
@@ -29,7 +29,7 @@ export function readTunSettings(given: readonly (readonly [string, string])[]): 
     );
   const settings = {
     device,
-    mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? SYSTEM_MTU,
+    mtu: reader.number('mtu') ?? SYSTEM_MTU,
     addresses: reader.prefixes('address').map(formatPrefix),
     routes: reader.prefixes('route').map((prefix) => formatPrefix(maskPrefix(prefix))),
     up: reader.boolean('up'),

@@ -61,6 +61,7 @@
  */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
+import { losses, noLosses, setting } from '../describe-items.ts';
 
 export interface RawShapes {
   readonly families: readonly (4 | 6)[];
@@ -132,12 +133,31 @@ const RAW: Description = {
     setting('broadcast', 'Allow sending to IPv4 broadcast addresses', 'boolean', { default: 'false' }),
   ],
   reasons: [
-    ...['not-granted', 'malformed', 'unfit', 'not-ip', 'not-open', 'fragment', 'no-destination'],
-    ...['would-block', 'too-large', 'unreachable', 'refused', 'not-permitted', 'bad-source'],
-    ...['device-down', 'other-error', 'no-room', 'closed'],
-  ]
-    .map((name) => ({ name, loss: true }))
-    .concat({ name: 'error-unheard', loss: false }),
+    ...losses({
+      'not-granted':
+        'The settings of `raw` do not allow the destination; see `destinations`, `own` and `broadcast`.',
+      malformed: 'The lengths of the headers are wrong.',
+      unfit: 'The headers cannot be completed.',
+      'not-ip': 'The packet is neither IPv4 nor IPv6.',
+      'not-open': 'No socket has this protocol in this IP version.',
+      fragment: 'The packet is a fragment of an IP packet, which the kernel does not send for others.',
+      'no-destination': 'The destination address is zero.',
+      'would-block': 'The buffer of the socket is full.',
+      'too-large':
+        'The packet is larger than the path or the system takes, or a fragment of a frame that is larger than any packet.',
+      unreachable: 'The system has no path to the destination from the source address.',
+      refused: 'An earlier packet was refused.',
+      'not-permitted': 'The system, such as its firewall, does not permit the packet.',
+      'bad-source': 'The source address is not of this machine.',
+      'device-down': 'The device is down.',
+      'other-error': 'The system reported another error; `funnel run` logs it.',
+      'no-room': 'The lane had no free row for a packet that arrived.',
+      closed: 'The sockets are closed, or the Edge is on no network.',
+    }),
+    ...noLosses({
+      'error-unheard': 'An ICMP error came, and no neighbour listens to those.',
+    }),
+  ],
 };
 
 /** The reasons for the addon's kinds of error, in its order. */
@@ -147,12 +167,3 @@ export const RAW_TALLY = [
 ] as const;
 
 export const rawSettings: readonly Setting[] = RAW.settings;
-
-function setting(
-  name: string,
-  summary: string,
-  kind: Setting['kind'],
-  { repeated = false, ...rest }: { repeated?: boolean; default?: string } = {},
-): Setting {
-  return { name, summary, kind, repeated, ...rest };
-}

@@ -60,6 +60,7 @@
  */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
+import { losses, noLosses, setting } from '../describe-items.ts';
 
 /**
  * What the native piece `udp` is with these IP versions. Shape 0 is datagrams, Shape 1 what routers and hosts
@@ -101,7 +102,7 @@ const UDP: Description = {
       'port',
       'Port to open, besides those that neighbours listen on; 0 lets the system choose',
       'number',
-      { repeated: true },
+      { repeated: true, range: [0, 65_535] },
     ),
     setting('family', 'IP versions of what is opened: both, ipv4 or ipv6', 'text', { default: 'both' }),
     setting('address', 'Address of this machine to bind to; any when not given', 'address'),
@@ -120,21 +121,30 @@ const UDP: Description = {
     ),
   ],
   reasons: [
-    ...[
-      'not-granted',
-      'malformed',
-      'unfit',
-      'not-udp',
-      'not-open',
-      'no-destination',
-      'would-block',
-      'too-large',
-      'unreachable',
-    ],
-    ...['refused', 'not-permitted', 'bad-source', 'device-down', 'other-error', 'no-room', 'closed'],
-  ]
-    .map((name) => ({ name, loss: true }))
-    .concat({ name: 'error-unheard', loss: false }),
+    ...losses({
+      'not-granted':
+        'The settings of `udp` do not allow the destination; see `destinations`, `own` and `broadcast`.',
+      malformed: 'The lengths of the headers are wrong.',
+      unfit: 'The headers cannot be completed.',
+      'not-udp': 'The packet has no UDP header right behind IP: it is a fragment, or has extension headers.',
+      'not-open': 'No socket has the source port.',
+      'no-destination': 'The destination address or port is zero.',
+      'would-block': 'The buffer of the socket is full.',
+      'too-large':
+        'The datagram is larger than the system sends, or a fragment of a frame that is larger than any datagram.',
+      unreachable: 'The system has no path to the destination.',
+      refused: 'An earlier datagram was refused.',
+      'not-permitted': 'The system, such as its firewall, does not permit the datagram.',
+      'bad-source': 'The source address is not of this machine.',
+      'device-down': 'The device is down.',
+      'other-error': 'The system reported another error; `funnel run` logs it.',
+      'no-room': 'The lane had no free row for a datagram that arrived.',
+      closed: 'The sockets are closed, or the Edge is on no network.',
+    }),
+    ...noLosses({
+      'error-unheard': 'An ICMP error came, and no neighbour listens to those.',
+    }),
+  ],
 };
 
 export const DATAGRAM_SHAPE = 0;
@@ -147,12 +157,3 @@ export const UDP_TALLY = [
 ] as const;
 
 export const udpSettings: readonly Setting[] = UDP.settings;
-
-function setting(
-  name: string,
-  summary: string,
-  kind: Setting['kind'],
-  { repeated = false, ...rest }: { repeated?: boolean; default?: string } = {},
-): Setting {
-  return { name, summary, kind, repeated, ...rest };
-}

@@ -32,7 +32,7 @@ export function readUdpSettings(given: readonly (readonly [string, string])[]): 
   if (device !== '' && !/^[^\s/]{1,15}$/.test(device))
     reader.problem('device', `device is ${JSON.stringify(device)}; it can be the name of a network device`);
   const settings: UdpSettings = {
-    ports: reader.numbers('port', 0, 65_535),
+    ports: reader.numbers('port'),
     families: bound !== undefined ? [bound] : family === 'both' ? [4, 6] : [family === 'ipv4' ? 4 : 6],
     address: address === undefined ? '' : formatAddress(address),
     device,

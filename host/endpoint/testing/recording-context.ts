@@ -2,6 +2,7 @@ import type { Property } from '../../../abi/host/contract.ts';
 import { Counters } from '../../piece/counters.ts';
 import type { Outbox } from '../../piece/outbox.ts';
 import type { LogLevel, PieceContext } from '../../piece/piece.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 
 /** For tests: a context that keeps what a native piece tells it. */
 export class RecordingContext implements PieceContext {
@@ -9,6 +10,7 @@ export class RecordingContext implements PieceContext {
   isResumed = false;
   readonly counters = new Counters();
   readonly logs: { readonly level: LogLevel; readonly message: string }[] = [];
+  readonly statuses: PieceStatus[] = [];
   /** Rows that arrived, each with its reference, and the Edge and Shape of each. */
   readonly rows: number[] = [];
   readonly edgeShapes: number[] = [];
@@ -17,6 +19,10 @@ export class RecordingContext implements PieceContext {
 
   log(level: LogLevel, message: string): void {
     this.logs.push({ level, message });
+  }
+
+  status(status: PieceStatus): void {
+    this.statuses.push(status);
   }
 
   now(): number {

@@ -49,6 +49,7 @@
  */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
+import { setting } from '../describe-items.ts';
 import { tunDescription } from '../device/tun-description.ts';
 import { CONNECTORS } from './connector.ts';
 
@@ -81,27 +82,28 @@ export function uplinkDescription(mtu: number): Description {
   };
 }
 
+/** IPv6 needs that much (RFC 8200 §5). */
+const LEAST_MTU = 1280;
+const MOST_MTU = 65_520;
+
 export const uplinkSettings: readonly Setting[] = [
-  {
-    name: 'via',
-    summary: `The program that connects it: ${CONNECTORS.join(' or ')}, or auto for the first that is installed`,
-    kind: 'text',
-    repeated: false,
-    default: 'auto',
-  },
-  {
-    name: 'address',
-    summary: "Address that the neighbour is offered, with its prefix length; else the uplink's own",
-    kind: 'address',
-    repeated: true,
-  },
-  {
-    name: 'tcp',
-    summary:
-      "relayed: TCP ends here, by Linux's own, and goes on outside, so that it copes with a puzzle that loses or delays; or direct: the program connects it",
-    kind: 'text',
-    repeated: false,
-    default: 'relayed',
-  },
-  { name: 'mtu', summary: 'Largest packet in bytes', kind: 'number', repeated: false, default: '1500' },
+  setting(
+    'via',
+    `The program that connects it: ${CONNECTORS.join(' or ')}, or auto for the first that is installed`,
+    'text',
+    { default: 'auto' },
+  ),
+  setting(
+    'address',
+    "Address that the neighbour is offered, with its prefix length; else the uplink's own",
+    'address',
+    { repeated: true },
+  ),
+  setting(
+    'tcp',
+    "relayed: TCP ends here, by Linux's own, and goes on outside, so that it copes with a puzzle that loses or delays; or direct: the program connects it",
+    'text',
+    { default: 'relayed' },
+  ),
+  setting('mtu', 'Largest packet in bytes', 'number', { default: '1500', range: [LEAST_MTU, MOST_MTU] }),
 ];

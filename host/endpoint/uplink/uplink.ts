@@ -216,7 +216,7 @@ export function readUplinkSettings(given: readonly (readonly [string, string])[]
     via: reader.choice('via', ['auto', ...CONNECTORS]),
     isRelayed: reader.choice('tcp', ['relayed', 'direct']) === 'relayed',
     addresses: reader.prefixes('address').map(formatPrefix),
-    mtu: reader.number('mtu', LEAST_MTU, MOST_MTU) ?? 1500,
+    mtu: reader.number('mtu') ?? 1500,
   };
   return { settings, problems: reader.problems };
 }
@@ -224,10 +224,6 @@ export function readUplinkSettings(given: readonly (readonly [string, string])[]
 function isIpv4(prefix: string): boolean {
   return !prefix.includes(':');
 }
-
-/** IPv6 needs that much (RFC 8200 §5). */
-const LEAST_MTU = 1280;
-const MOST_MTU = 65_520;
 
 /** Where a neighbour's DNS queries are answered. The addresses are those for IPv4 behind another network (RFC 7335). */
 export const UPLINK_RESOLVER = '192.0.0.1';

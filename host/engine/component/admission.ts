@@ -6,7 +6,7 @@ import type { CompiledModule, WebAssemblyEngine } from '../wasm/webassembly-engi
 import { capsOf } from './component-bounds.ts';
 import { linkComponent } from './component-linker.ts';
 import { parseComponent } from './component-parser.ts';
-import { type ContractExports, checkPlan, findExports } from './contract-check.ts';
+import { type ContractExports, checkPlan, checkVersion, findExports } from './contract-check.ts';
 import { checkImports, type Grant } from './grants.ts';
 import { shownText } from './guest-text.ts';
 import type { Limits } from './limits.ts';
@@ -57,6 +57,9 @@ export function examine(
     );
     return { plan, exports: undefined, originals: [], rewritten: [] };
   }
+  const isOurVersion = attempt(() => checkVersion(plan)) === true;
+  // Without the version, everything about its names would be reported as well.
+  if (!isOurVersion) return { plan, exports: undefined, originals: [], rewritten: [] };
   attempt(() => checkImports(plan, grants));
   const exports = attempt(() => findExports(plan));
   const originals = plan.modules.map(({ start, end }) =>

@@ -147,7 +147,7 @@ describe('a plan', () => {
     const plan = linkComponent(
       parseComponent(
         await parse(`(component
-          (import "arpa2:funnel/host@0.1.0" (instance $h (export "random" (func (result u64))) (export "log" (func))))
+          (import "arpa2:funnel/host@0.2.0" (instance $h (export "random" (func (result u64))) (export "log" (func))))
           (core func $random (canon lower (func $h "random")))
           (core module $m (import "x" "r" (func (result i64))) (func (export "f")))
           (core instance $i (instantiate $m (with "x" (instance (export "r" (func $random))))))
@@ -156,7 +156,7 @@ describe('a plan', () => {
       ),
     );
     expect([...plan.exports.keys()].sort()).toEqual(['#alone', 'a:b/c#g']);
-    expect([...plan.hostFunctions]).toEqual(['arpa2:funnel/host@0.1.0#random']);
+    expect([...plan.hostFunctions]).toEqual(['arpa2:funnel/host@0.2.0#random']);
     expect(plan.instances).toHaveLength(1);
   });
 });

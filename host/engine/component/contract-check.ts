@@ -14,7 +14,7 @@ import type { CoreItem, LiftedFunction, LinkPlan, PlannedInstance } from './link
 export type ContractExports = Readonly<Record<ExportName, LiftedFunction>>;
 
 /**
- * Finds the contract's exports in a plan, in any version 0.1.x of their interfaces.
+ * Finds the contract's exports in a plan, in any version 0.2.x of their interfaces.
  *
  * @throws {ComponentError} FT_COMPONENT_EXPORT, which names all that lack.
  */
@@ -36,7 +36,7 @@ export function findExports(plan: LinkPlan): ContractExports {
   if (missing.length > 0) {
     throw new ComponentError(
       'FT_COMPONENT_EXPORT',
-      `the component is no Puzzle Piece: it does not export ${missing.join(', ')}; build it for the world arpa2:funnel/piece@0.1.0`,
+      `the component is no Puzzle Piece: it does not export ${missing.join(', ')}; build it for the world arpa2:funnel/piece@0.2.0`,
     );
   }
   return exports;
@@ -47,6 +47,23 @@ function keyOf(name: string): string | undefined {
   const hash = name.lastIndexOf('#');
   const named = contractInterface(name.slice(0, hash));
   return named === undefined ? undefined : `${named}#${name.slice(hash + 1)}`;
+}
+
+/**
+ * Returns true: the component was built for a version of the contract that this host runs.
+ *
+ * @throws {ComponentError} FT_COMPONENT_EXPORT, which names both versions.
+ */
+export function checkVersion({ imports, exports }: LinkPlan): true {
+  for (const name of [...imports.map((each) => each.name), ...exports.keys()]) {
+    const [, id, version] = /^(arpa2:funnel\/[a-z0-9-]+@([0-9a-z.+-]{1,40}))(?:#|$)/.exec(name) ?? [];
+    if (id === undefined || contractInterface(id) !== undefined) continue;
+    throw new ComponentError(
+      'FT_COMPONENT_EXPORT',
+      `the component was built for version ${version} of the contract arpa2:funnel, and this host runs pieces of version 0.2; build it again with the WIT of this host`,
+    );
+  }
+  return true;
 }
 
 /** Stands for a missing export until all have been looked for. */

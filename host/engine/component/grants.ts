@@ -26,6 +26,8 @@ export type HostFunctionName = keyof typeof IMPORTS;
 /** Which grant each function needs. */
 const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
   log: 'log',
+  // Both inform the user, and reach nothing else.
+  status: 'log',
   random: 'random',
   utc: 'utc',
   listen: 'listen',
@@ -56,7 +58,7 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   const reasons: string[] = [];
   if (foreign.length > 0) {
     reasons.push(
-      `it imports ${list(foreign.map((each) => each.name))}, and a piece is given only arpa2:funnel/host@0.1; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
+      `it imports ${list(foreign.map((each) => each.name))}, and a piece is given only arpa2:funnel/host@0.2; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
     );
   }
   if (unknown.length > 0) {
@@ -110,12 +112,12 @@ export function hostFunctionNamed(name: string): HostFunctionName | undefined {
   return isHostFunctionName(name) ? name : undefined;
 }
 
-/** The name of an interface of the contract, in any version 0.1.x, without package and version. */
+/** The name of an interface of the contract, in any version 0.2.x, without package and version. */
 export function contractInterface(name: string): string | undefined {
   return CONTRACT_INTERFACE.exec(name)?.[1];
 }
 
-const CONTRACT_INTERFACE = /^arpa2:funnel\/([a-z0-9-]+)@0\.1\.\d+$/;
+const CONTRACT_INTERFACE = /^arpa2:funnel\/([a-z0-9-]+)@0\.2\.\d+$/;
 
 function isHostFunctionName(name: string): name is HostFunctionName {
   return Object.hasOwn(IMPORTS, name);

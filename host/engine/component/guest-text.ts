@@ -71,7 +71,11 @@ export function shownDescription(description: Description): Description {
       name: shownText(setting.name),
       summary: shownText(setting.summary),
     })),
-    reasons: description.reasons.map((reason) => ({ ...reason, name: shownText(reason.name) })),
+    reasons: description.reasons.map((reason) => ({
+      ...reason,
+      name: shownText(reason.name),
+      summary: shownText(reason.summary),
+    })),
   };
 }
 

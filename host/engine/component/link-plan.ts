@@ -13,7 +13,7 @@ export interface LinkPlan {
   readonly instances: readonly PlannedInstance[];
   /**
    * Functions that the component exports, by `interface#function`, such as
-   * `arpa2:funnel/traffic@0.1.0#process`.
+   * `arpa2:funnel/traffic@0.2.0#process`.
    */
   readonly exports: ReadonlyMap<string, LiftedFunction>;
   /** Names of all that the component imports, other than types by themselves. */

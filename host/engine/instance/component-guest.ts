@@ -327,6 +327,7 @@ function makeCall(
 /** The host of an instance that may call nothing. The phase forbids each call before it gets here. */
 const NO_HOST: HostImports = {
   log: discarded,
+  status: discarded,
   random: discarded,
   utc: discarded,
   listen: discarded,

@@ -1,5 +1,6 @@
 import type { Joining, Problem, Property } from '../../../abi/host/contract.ts';
 import type { PieceFault } from '../../piece/piece-fault.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 
 /** One instance of a component: its memory, and the contract's calls by offset. */
 export interface Guest {
@@ -58,6 +59,8 @@ export interface Guest {
 export interface HostImports {
   /** The message is free of control characters and of limited length. */
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
+  /** All texts are free of control characters and of limited length. */
+  status(status: PieceStatus): void;
   /** 64 random bits. */
   random(): bigint;
   /** Seconds since 1970 UTC, and nanoseconds. */

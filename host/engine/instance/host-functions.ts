@@ -56,6 +56,20 @@ export function hostFunction(
           if (state.messages === MAX_MESSAGES + 1)
             host.log('warn', `more than ${MAX_MESSAGES} messages in one call: the rest is dropped`);
         });
+    case 'status':
+      return (
+        health: number,
+        summaryAt: number,
+        summaryLength: number,
+        factsAt: number,
+        factCount: number,
+      ): void => {
+        guarded((summaryLength >>> 0) + factBytes(memory, factsAt >>> 0, factCount >>> 0), () => {
+          // Before a fact is lifted, because the list may have any length.
+          if (factCount >>> 0 > MAX_FACTS) throw tooManyFacts();
+          table.status(health, summaryAt, summaryLength, factsAt, factCount);
+        });
+      };
     case 'random':
       return (): bigint => guarded(0, () => table.random());
     case 'utc':
@@ -94,6 +108,7 @@ const MAX_MESSAGES = 16;
  */
 const PRICES: Record<HostFunctionName, number> = {
   log: 20_000,
+  status: 20_000,
   random: 1000,
   utc: 1000,
   listen: 200_000,
@@ -106,12 +121,45 @@ const MAX_BYTES_CHARGED = 0x1000_0000;
 function calls(host: HostImports): HostCalls {
   return {
     log: (level, message) => host.log(level, shownText(message)),
+    status: (health, summary, facts) =>
+      host.status({
+        health,
+        summary: shownText(summary, MAX_STATUS_TEXT),
+        facts: Object.fromEntries(
+          facts.map(([name, value]) => [shownText(name, MAX_FACT_NAME), shownText(value, MAX_STATUS_TEXT)]),
+        ),
+      }),
     random: () => host.random(),
     utc: () => host.utc(),
     listen: (edge, like, stack) => host.listen(edge, like, stack),
     unlisten: (edge, shape) => host.unlisten(edge, shape),
     offer: (edge, property, present) => host.offer(edge, checkedProperty(property, 'offers'), present),
   };
+}
+
+/** Facts of one status, and characters of its texts: a table shows them on a few lines. */
+const MAX_FACTS = 32;
+const MAX_FACT_NAME = 40;
+const MAX_STATUS_TEXT = 200;
+
+/** The bytes of the texts of the first facts in a list, where the list is in memory. */
+function factBytes(memory: GuestMemory, at: number, count: number): number {
+  const view = memory.view();
+  let bytes = 0;
+  for (let n = 0; n < Math.min(count, MAX_FACTS) && at + (n + 1) * FACT_SIZE <= view.byteLength; n++) {
+    // A fact is two texts, each an address and a length.
+    const fact = at + n * FACT_SIZE;
+    bytes += view.getUint32(fact + 4, true) + view.getUint32(fact + 12, true);
+  }
+  return bytes;
+}
+const FACT_SIZE = 16;
+
+function tooManyFacts(): PieceFault {
+  return new PieceFault(
+    'FT_FAULT_RESULT',
+    `the piece reports a status with more than ${MAX_FACTS} facts, which the contract forbids`,
+  );
 }
 
 function outOfFuel(name: HostFunctionName): PieceFault {

@@ -1,12 +1,18 @@
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { HostImports } from '../instance/guest.ts';
 
 /** A host that keeps what it is told, and grants nothing else. */
 export class QuietHost implements HostImports {
   readonly messages: string[] = [];
   readonly offers: string[] = [];
+  readonly statuses: string[] = [];
 
   log(level: string, message: string): void {
     this.messages.push(`${level}: ${message}`);
+  }
+
+  status({ health, summary, facts }: PieceStatus): void {
+    this.statuses.push(`${health}: ${summary} ${JSON.stringify(facts)}`);
   }
 
   random(): bigint {

@@ -36,7 +36,7 @@ export const BUMP_ALLOCATOR = `
 function watOf({ imports = [], memory = '1', fields = '', bodies = {} }: WatPiece): string {
   const lines = imports.map((name) => {
     const { params, results } = IMPORTS[name];
-    return `(import "cm32p2|arpa2:funnel/host@0.1" "${name}" (func $${name} ${signature(params, results)}))`;
+    return `(import "cm32p2|arpa2:funnel/host@0.2" "${name}" (func $${name} ${signature(params, results)}))`;
   });
   lines.push(
     `(memory (export "cm32p2_memory") ${memory})`,

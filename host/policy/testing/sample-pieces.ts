@@ -67,14 +67,22 @@ export interface SamplePiece {
   readonly refuseBare?: boolean;
 }
 
-/** A setting in short: `port number`, with ` …` for a repeated one and ` = 1` for a default. */
+/**
+ * A setting in short: `port number`, with ` 1..9` for a range, `!` for a required one, ` …` for a repeated one
+ * and ` = 1` for a default.
+ */
 export function sampleSetting(text: string): Setting {
-  const [, name, kind, repeated, standard] = /^(\S+) (\w+)( …)?(?: = (.*))?$/.exec(text)!;
+  const [, name, kind, range, required, repeated, standard] =
+    /^(\S+) (\w+)( -?\d+\.\.-?\d+)?(!)?( …)?(?: = (.*))?$/.exec(text)!;
+  const [least, most] = range?.split('..').map(Number) ?? [-Infinity, Infinity];
   return {
     name: name!,
     summary: `The ${name} of it`,
     kind: kind as Setting['kind'],
     repeated: repeated !== undefined,
+    required: required !== undefined,
+    least: least!,
+    most: most!,
     ...(standard === undefined ? {} : { default: standard }),
   };
 }

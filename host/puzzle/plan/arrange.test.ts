@@ -204,8 +204,17 @@ describe('arrange', () => {
     ]);
     // All counters are reported together: a lane with a hundred thousand reasons did little else.
     const { description: one } = samplePlace('much', { a: ['ip up'] });
-    const named = (count: number) => Array.from({ length: count }, (_, n) => ({ name: `r${n}`, loss: true }));
-    const setting = { summary: '', kind: 'text', repeated: false, default: '' } as const;
+    const named = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ name: `r${n}`, loss: true, summary: 'It ends.' }));
+    const setting = {
+      summary: '',
+      kind: 'text',
+      repeated: false,
+      required: false,
+      least: -Infinity,
+      most: Infinity,
+      default: '',
+    } as const;
     const property = { wish: 'available', property: { name: 'nice', value: { tag: 'yes' } } } as const;
     const curve = { fromEdge: 0, fromShape: 0, toEdge: 0, toShape: 0, opaque: false, overhead: 0 };
     const much = (more: number) => ({

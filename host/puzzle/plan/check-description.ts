@@ -23,6 +23,12 @@ export function checkDescription(piece: string, description: Description): reado
     for (const name of repeatedNames(items))
       add('FT_DESCRIPTION_NAME', `two of its ${what} are named ${name}`);
   }
+  for (const { name, required, default: standard, least, most } of settings) {
+    if (required && standard !== undefined)
+      add('FT_DESCRIPTION_SETTING', `its setting ${name} is required, and has a default`);
+    if (!(least <= most))
+      add('FT_DESCRIPTION_SETTING', `its setting ${name} has a range from ${least} to ${most}`);
+  }
   for (const { name, shapes } of edges) {
     if (shapes.length === 0) add('FT_DESCRIPTION_SHAPES', 'it has no Shapes, so nothing can match it', name);
   }

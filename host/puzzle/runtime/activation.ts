@@ -1,7 +1,11 @@
+import type { PieceStatus } from '../../piece/piece-status.ts';
+
 /**
  * Whether an instance is the one in its seat. While a change is prepared, the new instance already has a
  * context but may not act yet; a retired instance may no longer act.
  */
 export interface ActivationFlag {
   isActive: boolean;
+  /** What the instance reported last; it may report before it is active. */
+  status?: PieceStatus | undefined;
 }

@@ -9,6 +9,7 @@ import type { LogEntry } from './log-entry.ts';
 import type { PropertyUpdates } from './property-updates.ts';
 import { CALM_MS, FIRST_RESTART_MS, MAX_RESTART_MS, type Seat } from './seat.ts';
 import type { Services } from './services.ts';
+import type { StatusEvent } from './status-reports.ts';
 
 /** Handles faults by the failure policy of the piece: bypass, restart, and the saved states for restarts. */
 export class Failures {
@@ -168,6 +169,7 @@ export interface FailureHooks {
 }
 
 export type LaneEvent =
+  | StatusEvent
   | { readonly kind: 'fault'; readonly piece: string; readonly code: string; readonly message: string }
   | {
       readonly kind: 'restarted';

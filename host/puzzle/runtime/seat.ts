@@ -1,6 +1,7 @@
 import type { Piece as Description, Property } from '../../../abi/host/contract.ts';
 import { Counters } from '../../piece/counters.ts';
 import type { Piece } from '../../piece/piece.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { Direction } from '../../stack/direction.ts';
 import type { Place } from '../plan/arrangement.ts';
 import type { FailurePolicy, PieceMaker, SavedState, SeatFault } from '../plan/piece-maker.ts';
@@ -33,6 +34,10 @@ export class Seat {
   /** The number of the piece in the lane's call monitor. */
   readonly slot: number;
   #fault: SeatFault | undefined;
+  /** When the lane notifies of a changed status, the earliest time for it, and the status of the last time. */
+  statusAt = Infinity;
+  statusNotBefore = 0;
+  notifiedStatus: PieceStatus | undefined;
   /** When the piece wants to be called, in milliseconds of the lane's clock; Infinity for never. */
   wakeAt = Infinity;
   /** The seat is in the lane's queue. */
@@ -73,8 +78,14 @@ export class Seat {
     return this.#fault;
   }
 
+  /** What the piece reported last; nothing while it has failed. */
+  get status(): PieceStatus | undefined {
+    return this.#fault === undefined ? this.activation.status : undefined;
+  }
+
   /** The instance may not be called from now on. */
   markFailed({ code, message }: SeatFault): void {
+    this.activation.status = undefined;
     this.#fault = { code, message };
   }
 
@@ -97,6 +108,7 @@ export class Seat {
     this.saved = undefined;
     this.startedAt = now;
     this.restartAt = Infinity;
+    this.statusAt = now;
   }
 
   /** Takes over what the configuration says about the piece. */

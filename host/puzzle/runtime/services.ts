@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import type { Problem, Property } from '../../../abi/host/contract.ts';
 import type { Outbox } from '../../piece/outbox.ts';
 import type { PieceContext } from '../../piece/piece.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { matchStacks } from '../../stack/match.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
@@ -47,6 +48,7 @@ export class Services {
       isResumed,
       counters: seat.counters,
       log: (level, message) => this.#hooks.onLog({ piece: name, level, message }),
+      status: (status) => this.#hooks.status(seat, activation, status),
       now: () => this.#laneState.now,
       random: () => randomFillSync(random)[0]!,
       count: (reason, frames) => seat.counters.add(reason, frames),
@@ -200,6 +202,7 @@ export class Services {
 /** Calls of the services to the lane. */
 export interface ServiceHooks {
   readonly onLog: (entry: LogEntry) => void;
+  status(seat: Seat, activation: ActivationFlag, status: PieceStatus): void;
   deliver(seat: Seat, outbox: Outbox): void;
   notifySenders(): void;
   run(): void;

@@ -1,5 +1,9 @@
 import type { Frames } from '../../frame/frames.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
+import { hostReasonSentence } from './host-reasons.ts';
 import { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT, FRAMES_REFUSED, type Seat } from './seat.ts';
+
+export type { PieceStatus } from '../../piece/piece-status.ts';
 
 /** The counters of a lane at one instant. */
 export interface LaneSnapshot {
@@ -19,6 +23,8 @@ export interface PieceSnapshot {
   readonly state: 'running' | 'failed';
   /** Code and message of the fault that ended the instance. */
   readonly fault?: string;
+  /** What the piece reported about itself last. */
+  readonly status?: PieceStatus;
   readonly edges: readonly EdgeSnapshot[];
   readonly reasons: readonly ReasonSnapshot[];
   /** Numbers of faults and restarts. */
@@ -49,6 +55,8 @@ export interface ReasonSnapshot {
   readonly frames: number;
   /** False where the frames ended as intended. */
   readonly loss: boolean;
+  /** One sentence that explains the name; only where frames have ended for this reason. */
+  readonly summary?: string;
 }
 
 /**
@@ -62,13 +70,13 @@ export function snapshotOf(seats: readonly Seat[], frames: Frames, uptimeMs: num
 function pieceSnapshot(seat: Seat): PieceSnapshot {
   const { description, name } = seat.place;
   const own = new Map(description.reasons.map((reason) => [reason.name, reason.loss]));
-  const reasons = description.reasons.map(({ name, loss }) => ({
-    name,
-    frames: seat.counters.get(name),
-    loss,
-  }));
+  const reasons = description.reasons.map(({ name, loss, summary }): ReasonSnapshot => {
+    const frames = seat.counters.get(name);
+    return frames === 0 || summary === '' ? { name, frames, loss } : { name, frames, loss, summary };
+  });
   for (const [name, frames] of seat.counters.entries()) {
-    if (!own.has(name) && frames > 0) reasons.push({ name, frames, loss: true });
+    if (!own.has(name) && frames > 0)
+      reasons.push({ name, frames, loss: true, summary: hostReasonSentence(name) });
   }
   return {
     name,
@@ -76,6 +84,7 @@ function pieceSnapshot(seat: Seat): PieceSnapshot {
     kind: seat.kind,
     state: seat.fault === undefined ? 'running' : 'failed',
     ...(seat.fault === undefined ? {} : { fault: `${seat.fault.code}: ${seat.fault.message}` }),
+    ...(seat.status === undefined ? {} : { status: seat.status }),
     edges: seat.edges.map((member) => ({
       name: member.name,
       network: member.joint.name,

@@ -53,8 +53,8 @@ class Echo extends Piece {
     d.edge('a').shape(stack, Direction.Up, reach);
     d.edge('b').shape(stack, Direction.Down, reach);
     d.curve(0, 0, 1, 0).keepsAll();
-    d.reason('not-joined', true);
-    d.reason('too-many', true);
+    d.reason('not-joined', true, 'The other Edge is on no network.');
+    d.reason('too-many', true, 'The frames of one call do not fit in one outcome.');
   }
 
   process(_now: f64, batch: Batch, out: Outcome): void {

@@ -105,10 +105,10 @@ class Fault extends Piece {
     d.setting('seed', Kind.Number, 'Where the sequence of chance begins.', '1');
     Course.describe(d);
     d.setting('hold', Kind.Number, 'How many frames are held at a time.', '512');
-    d.reason('lost', true);
-    d.reason('rate-exceeded', true);
-    d.reason('hold-full', true);
-    d.reason('not-joined', true);
+    d.reason('lost', true, 'The frame was lost by chance, as the setting `loss` demands.');
+    d.reason('rate-exceeded', true, 'More frames came than `rate` and `queue` allow.');
+    d.reason('hold-full', true, 'The frame was to be held, and as many as `hold` allows are held already.');
+    d.reason('not-joined', true, 'The other Edge is on no network.');
     const seed = <u32>settings.number('seed', 0, 0xffff_ffff);
     this.hold = <i32>settings.number('hold', 1, MOST_HELD);
     this.there.read(settings, '-a-to-b', seed);

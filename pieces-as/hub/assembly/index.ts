@@ -69,8 +69,8 @@ class Hub extends Piece {
   describe(d: Description, settings: Settings): void {
     d.piece('hub', '0.1.0', 'Passes what comes in on one Edge on to all others.');
     d.setting('stack', Kind.Text, 'What the network carries, as a protocol stack.', 'ip');
-    d.reason('alone', true);
-    d.reason('too-many', true);
+    d.reason('alone', true, 'No other Edge is joined.');
+    d.reason('too-many', true, 'The copies of one call do not fit in one outcome (8192 frames).');
     const stack = settings.stack('stack');
     d.edge('net')
       .isRepeated()

@@ -33,41 +33,36 @@ export const enum Reason {
   shuttingDown,
 }
 
-/** Names, and whether the frame is lost, in the order of `Reason`. */
-const NAMES: string[] = [
-  'accepted',
-  'data',
-  'acknowledgement',
-  'handshake',
-  'control',
-  'closing',
-  'duplicate',
-  'not-joined',
-  'malformed',
-  'bad-checksum',
-  'bad-tag',
-  'bad-chunk',
-  'bad-parameter',
-  'bad-sack',
-  'bad-cookie',
-  'stale-cookie',
-  'not-listening',
-  'out-of-the-blue',
-  'wrong-state',
-  'unknown-chunk',
-  'violation',
-  'invalid-stream',
-  'no-buffer',
-  'beyond-window',
-  'bad-message',
-  'too-large',
-  'send-buffer-full',
-  'too-many-associations',
-  'shutting-down',
-];
-
 export function describeReasons(d: Description): void {
-  for (let i = 0; i < NAMES.length; i++) d.reason(NAMES[i], i >= Reason.notJoined);
+  d.reason('accepted', false, 'A message, or what opens or closes an association, was taken from above.');
+  d.reason('data', false, 'The packet brought new data.');
+  d.reason('acknowledgement', false, 'The packet acknowledged data (SACK).');
+  d.reason('handshake', false, 'The packet set up an association (INIT, INIT ACK, COOKIE ECHO, COOKIE ACK).');
+  d.reason('control', false, 'The packet was a HEARTBEAT, HEARTBEAT ACK, ERROR or PAD.');
+  d.reason('closing', false, 'The packet ended an association (SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, ABORT).');
+  d.reason('duplicate', false, 'The data had come before, or the SACK is an older one.');
+  d.reason('not-joined', true, 'The Edge across is on no network.');
+  d.reason('malformed', true, 'Headers are missing, or a port is 0.');
+  d.reason('bad-checksum', true, 'The checksum (CRC32c) is wrong.');
+  d.reason('bad-tag', true, 'The verification tag is not ours.');
+  d.reason('bad-chunk', true, 'A chunk has an impossible length, or stands where it must not.');
+  d.reason('bad-parameter', true, 'A parameter, or a value of INIT or INIT ACK, is impossible.');
+  d.reason('bad-sack', true, 'The Gap Ack Blocks are impossible, or more than one call may bring.');
+  d.reason('bad-cookie', true, 'The cookie was not made here, or was changed.');
+  d.reason('stale-cookie', true, 'The cookie is too old.');
+  d.reason('not-listening', true, 'The INIT is for a port that takes no associations.');
+  d.reason('out-of-the-blue', true, 'The packet belongs to no association.');
+  d.reason('wrong-state', true, 'The state of the association does not allow the chunk.');
+  d.reason('unknown-chunk', true, 'The type of the chunk is unknown.');
+  d.reason('violation', true, 'The association was aborted, because the other side broke the protocol.');
+  d.reason('invalid-stream', true, 'The data is for a stream that does not exist.');
+  d.reason('no-buffer', true, 'There is no room for the data that came.');
+  d.reason('beyond-window', true, 'The TSN is more than 4096 beyond the last in sequence.');
+  d.reason('bad-message', true, 'The message from above has impossible headers, or an impossible chunk.');
+  d.reason('too-large', true, 'The message from above has more bytes than `max-message`, or comes in pieces.');
+  d.reason('send-buffer-full', true, 'There is no room for the message from above.');
+  d.reason('too-many-associations', true, 'There is no room for another association.');
+  d.reason('shutting-down', true, 'The message came from above while the association was being closed.');
 }
 
 /** A ticket ends, for a `Reason`. */

@@ -86,9 +86,9 @@ class Tap extends Piece {
     d.setting('direction', Kind.Text, 'What is copied: both, a-to-b or b-to-a.', 'both');
     d.setting('sample', Kind.Number, 'One of so many frames is copied.', '1');
     d.setting('snap', Kind.Number, 'Bytes of a copy, besides headers that were parsed; 0 is no limit.', '0');
-    d.reason('not-joined', true);
-    d.reason('too-many', true);
-    d.reason('from-copy', true);
+    d.reason('not-joined', true, 'The other Edge is on no network.');
+    d.reason('too-many', true, 'The frames of one call do not fit in one outcome.');
+    d.reason('from-copy', true, 'The frame came in on the Edge `copy`.');
     const stack = settings.stack('stack');
     const direction = settings.text('direction');
     this.copiesFromA = direction != 'b-to-a';

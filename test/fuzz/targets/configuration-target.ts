@@ -73,6 +73,9 @@ function setting(name: string, kind: 'text' | 'number' | 'address' | 'duration' 
     kind,
     summary: name,
     repeated: kind === 'address',
+    required: false,
+    least: -Infinity,
+    most: kind === 'number' ? 65_535 : Infinity,
     default: kind === 'number' ? '1500' : undefined,
   };
 }

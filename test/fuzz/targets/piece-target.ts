@@ -135,6 +135,8 @@ class DeafHost implements HostCalls {
 
   log(): void {}
 
+  status(): void {}
+
   random(): bigint {
     this.#random = BigInt.asUintN(64, this.#random * 0x5851_f42d_4c95_7f2dn + 0x1405_7b7e_f767_814fn);
     return this.#random;

@@ -24,7 +24,7 @@ class Gaudy extends Piece {
     d.edge('b').shape('ip', Direction.Down, Reach.WholeFrame);
     const curve = d.curve(0, 0, 1, 0);
     if (where == 'keeps') curve.keeps('nice' + EVIL);
-    d.reason('lost' + (where == 'reason' ? EVIL : ''), true);
+    d.reason('lost' + (where == 'reason' ? EVIL : ''), true, 'It is lost' + (where == 'reason' ? EVIL : '') + '.');
     if (where == 'protocol') d.protocol('gaudy' + EVIL);
     if (where == 'definition') d.protocol('gaudy', '{"name":"gaudy","summary":"' + EVIL + '"}');
     if (where == 'problem') settings.problem('where', EVIL);

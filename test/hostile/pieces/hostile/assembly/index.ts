@@ -31,8 +31,8 @@ class Hostile extends Piece {
     d.edge('a').shape('ipv6', Direction.Up, reach);
     d.edge('b').shape('ipv6', Direction.Down, reach);
     d.curve(0, 0, 1, 0);
-    d.reason('lost', true);
-    d.reason('done', false);
+    d.reason('lost', true, 'It is lost.');
+    d.reason('done', false, 'It is done.');
   }
 
   start(now: f64, settings: Settings): void {

@@ -221,6 +221,25 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       },
     );
 
+    it('takes a signal that is repeated at once for one, and still cleans up', async () => {
+      const control = join(folder, 'control.sock');
+      const run = funnel(
+        'run',
+        write('twice.yaml', sockets(0)),
+        '--totals',
+        'twice.json',
+        '--control',
+        control,
+      );
+      await run.waitFor(/^ready$/m);
+      for (const signal of ['SIGINT', 'SIGINT', 'SIGTERM'] as const) run.child.kill(signal);
+      const { status, out } = await run.ended;
+      expect(status).toBe(0);
+      expect(out).toMatch(/^ended after/m);
+      expect(existsSync(join(folder, 'twice.json'))).toBe(true);
+      expect(existsSync(control)).toBe(false);
+    });
+
     it('includes in its totals what a capture writes while it closes', async () => {
       const socket = createSocket('udp4');
       await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));

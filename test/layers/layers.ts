@@ -55,12 +55,13 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
 
 /**
  * What all of the host may import: the base class of its errors, the search for similar names, the display of
- * foreign text, and the types of the contract. These files import nothing.
+ * foreign text, the writing of files, and the types of the contract. These files import nothing.
  */
 const foundations = [
   'host/stack/funnel-error.ts',
   'host/stack/nearest-name.ts',
   'host/stack/foreign-text.ts',
+  'host/stack/output-file.ts',
   'abi/host/contract.ts',
 ];
 

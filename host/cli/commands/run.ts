@@ -33,22 +33,23 @@ export const addRun: AddCommand = (parent, context) => {
 /**
  * Starts a puzzle and reports what it does, until a signal ends it.
  *
- * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. Another signal meanwhile ends the
- * process at once. A piece that fails is reported, and the others continue.
+ * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. The same within a second is the same
+ * wish: npx, npm, timeout(1) and a terminal send it to the Funnel as well as its parent, which passes it on.
+ * A signal after that second ends the process at once, without totals. A piece that fails is reported, and the others continue.
  */
 async function run(file: string, options: RunOptions, { output, paint }: CommandContext): Promise<void> {
   const reporter = new PatientReporter(reporterFor(options, output, paint), output);
   const puzzle = await preparePuzzle(file);
+  let control: ControlServer | undefined;
   const totalsFile = options.totals === undefined ? undefined : new CountersFile(options.totals);
   totalsFile?.check();
   reporter.started(puzzle);
-  const stopping = stopSignal();
+  const stopping = stopSignal(() => control?.close());
   process.once('exit', () => reporter.restore());
 
   const onEvent = (event: FunnelEvent): void => {
     if (event.kind !== 'log' || event.level !== 'debug' || options.verbose === true) reporter.event(event);
   };
-  let control: ControlServer | undefined;
   let funnel: Funnel | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -149,32 +150,53 @@ function reporterFor(options: RunOptions, output: Output, paint: Paint): RunRepo
 }
 
 /**
- * A promise that resolves at the first signal or call of `stop`. The next signal ends the process at once.
+ * A promise that resolves at the first signal or call of `stop`. A signal more than {@link SAME_WISH_MS} later
+ * ends the process at once, after a call of `cleanUp`.
  */
-function stopSignal(): { readonly promise: Promise<void>; stop(): void; forget(): void } {
+function stopSignal(cleanUp: () => void): {
+  readonly promise: Promise<void>;
+  stop(): void;
+  forget(): void;
+} {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let listener = (): void => {};
   let stop = (): void => {};
   const promise = new Promise<void>((resolve) => {
-    let isStopping = false;
+    let stoppedAt = Infinity;
     stop = () => {
-      isStopping = true;
+      stoppedAt = Math.min(stoppedAt, performance.now());
       resolve();
     };
     listener = () => {
-      if (isStopping) process.exit(1);
-      stop();
+      if (performance.now() < stoppedAt + SAME_WISH_MS) {
+        stop();
+        return;
+      }
+      cleanUp();
+      process.exit(1);
     };
   });
+  const listenTo = (next: (() => void) | undefined): void => {
+    for (const signal of signals) {
+      if (next !== undefined) process.on(signal, next);
+      process.off(signal, listener);
+    }
+    if (next !== undefined) listener = next;
+  };
   for (const signal of signals) process.on(signal, listener);
   return {
     promise,
     stop,
     forget() {
-      for (const signal of signals) process.off(signal, listener);
+      // A repetition that comes while the process ends has nothing to end, and is no reason for status 130.
+      listenTo(() => {});
+      setTimeout(() => listenTo(undefined), SAME_WISH_MS).unref();
     },
   };
 }
+
+/** A repeated signal within this time is no other wish. */
+const SAME_WISH_MS = 1000;
 
 function seconds(text: string): number {
   const value = Number(text);

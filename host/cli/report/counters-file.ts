@@ -1,40 +1,34 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { LaneSnapshot } from '../../policy/funnel.ts';
 import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
+import { checkOutputFile, writeOutputFile } from '../../stack/output-file.ts';
 
 /**
- * A file with the counters of one moment. A reader sees the former content or the new one, never a part. A
- * failed write leaves no other file behind.
+ * A file with the counters of one moment. A reader sees the former content or the new one, never a part. What
+ * is no regular file (a pipe, a device) is written in place.
  */
 export class CountersFile {
   readonly #path: string;
-  readonly #draft: string;
   #hasFailed = false;
 
   constructor(path: string) {
     this.#path = path;
-    this.#draft = `${path}.${process.pid}.new`;
   }
 
   /** Tests at the start whether the file can be written at the end. @throws {FunnelError} `FT_OUTPUT_FILE` */
   check(): void {
     try {
-      this.#writeDraft('');
+      checkOutputFile(this.#path);
     } catch (error) {
       throw this.#unwritable(error);
-    } finally {
-      rmSync(this.#draft, { force: true });
     }
   }
 
   /** @throws {FunnelError} `FT_OUTPUT_FILE` */
   write(snapshot: LaneSnapshot): void {
     try {
-      this.#writeDraft(`${jsonText(snapshot, 2)}\n`);
-      renameSync(this.#draft, this.#path);
+      writeOutputFile(this.#path, `${jsonText(snapshot, 2)}\n`);
     } catch (error) {
-      rmSync(this.#draft, { force: true });
       throw this.#unwritable(error);
     }
   }
@@ -48,15 +42,6 @@ export class CountersFile {
       if (!this.#hasFailed) warn(error instanceof Error ? error.message : String(error));
       this.#hasFailed = true;
     }
-  }
-
-  /**
-   * Creates the draft as a new file. In a shared folder another user may have put a link there, which is not
-   * followed.
-   */
-  #writeDraft(text: string): void {
-    rmSync(this.#draft, { force: true });
-    writeFileSync(this.#draft, text, { flag: 'wx' });
   }
 
   #unwritable(error: unknown): FunnelError {
@@ -73,5 +58,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EDQUOT: 'your share of its disk is used up: make room there, or name a file elsewhere',
   EROFS: 'its file system is read-only: name a file elsewhere',
   ENOENT: 'its folder is not there: make it, or name a file elsewhere',
+  ENXIO: 'it is a pipe that nobody reads: start its reader, or name another file',
+  EAGAIN: 'it is a pipe whose reader does not read: start it, or name another file',
   EISDIR: 'it is a folder: name a file in it',
 };

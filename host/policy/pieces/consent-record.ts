@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
+import { writeOutputFile } from '../../stack/output-file.ts';
 import { type Wants, wantsMore } from './wants.ts';
 
 /**
@@ -51,12 +51,9 @@ export async function readConsents(file: string): Promise<ConsentRecord | undefi
 
 /** Replaces the record atomically: a reader sees the old one or the new one. */
 export async function writeConsents(file: string, record: ConsentRecord): Promise<void> {
-  const fresh = `${file}.${randomUUID()}`;
   try {
-    await writeFile(fresh, `${jsonText(record, 2)}\n`, { flag: 'wx', mode: 0o644 });
-    await rename(fresh, file);
+    writeOutputFile(file, `${jsonText(record, 2)}\n`);
   } catch (error) {
-    await rm(fresh, { force: true });
     const code = error instanceof Error && 'code' in error ? error.code : error;
     throw new FunnelError('FT_CONSENT_RECORD', `${file} cannot be written (${code}); nothing was recorded`, {
       cause: error,

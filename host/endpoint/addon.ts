@@ -44,6 +44,36 @@ export interface FunnelIo {
   openRaw(batch: number, options: RawOptions): { channel: number };
   /** As `sendUdp`, with the address of what follows the IP header in `outHeaders`, and its length. */
   sendRaw(channel: number, count: number): number;
+  /** What a stream waits for: {@link READABLE} | {@link WRITABLE}. `onBatch` is called with these. */
+  poll(channel: number, events: number): void;
+  listenStream(batch: number, options: StreamAddress & { readonly key?: string }): { channel: number };
+  /** Becomes writable when it is connected or has failed: see `streamError`. @returns the channel */
+  connectStream(
+    batch: number,
+    options: StreamAddress & {
+      readonly localAddress: string;
+      readonly localPort: number;
+      readonly idleSeconds: number;
+    },
+  ): number;
+  /** The descriptor belongs to the addon from now on. @returns the channel */
+  adoptStream(batch: number, descriptor: number): number;
+  /** @returns a channel of the listener's batch, or a negative errno */
+  accept(listener: number, idleSeconds: number): number;
+  streamNames(channel: number): StreamNames;
+  /** @returns the errno that waits in the socket, or 0 */
+  streamError(channel: number): number;
+  /**
+   * Reads into the first `slots` of `addresses`, as many bytes each as `lengths` says, `most` in all.
+   * @returns bytes, 0 at the end of the stream, or a negative errno
+   */
+  readStream(channel: number, slots: number, most: number): number;
+  /** Writes the first `count` of `outAddresses`. @returns bytes, or a negative errno */
+  writeStream(channel: number, count: number): number;
+  /** The peer reads the end of the stream behind all that was written. */
+  endStream(channel: number): void;
+  /** Closes it. The peer of a TCP connection gets a reset. */
+  resetStream(channel: number): void;
   /** For an IPv4 socket; `on` is 0 or 1. */
   setBroadcast(channel: number, on: number): void;
   /**
@@ -194,6 +224,31 @@ export interface UdpOptions {
   readonly broadcast: boolean;
   /** Identifies the socket in a handover: the name of the piece, and how it opened the socket. */
   readonly key?: string;
+}
+
+/** Events of a stream, as bits. */
+export const READABLE = 1;
+export const WRITABLE = 2;
+
+export interface StreamAddress {
+  /** 1 for UNIX: then `address` is a path, or an abstract name behind `@`. */
+  readonly family: 4 | 6 | 1;
+  /** Empty for any. */
+  readonly address: string;
+  readonly port: number;
+  /** Empty for none. */
+  readonly device: string;
+}
+
+export interface StreamNames {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly address: string;
+  readonly port: number;
+  /** The peer of a UNIX socket; -1 for others. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
 }
 
 export interface RawOptions {

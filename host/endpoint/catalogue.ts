@@ -13,6 +13,9 @@ import { readRawSettings } from './socket/raw-settings.ts';
 import { UdpPiece } from './socket/udp.ts';
 import { udpDescription } from './socket/udp-description.ts';
 import { readUdpSettings } from './socket/udp-settings.ts';
+import { TcpPiece } from './stream/tcp.ts';
+import { tcpDescription } from './stream/tcp-description.ts';
+import { readTcpSettings } from './stream/tcp-settings.ts';
 import { readUplinkSettings, UplinkPiece } from './uplink/uplink.ts';
 import { uplinkDescription } from './uplink/uplink-description.ts';
 
@@ -63,6 +66,14 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
       describe: (settings) =>
         described(settings, readRawSettings(settings, standardProtocols), rawDescription),
       make: (context, frames, protocols, settings) => new RawPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'tcp',
+    {
+      describe: (settings) =>
+        described(settings, readTcpSettings(settings), ({ families }) => tcpDescription(families)),
+      make: (context, frames, protocols, settings) => new TcpPiece(context, frames, protocols, settings),
     },
   ],
   [

@@ -11,6 +11,17 @@ export function parseAddress(text: string): Uint8Array | undefined {
   return bytes;
 }
 
+/** Reads `192.0.2.1:80` or `[2001:db8::1]:80`; undefined for anything else, and for port 0. */
+export function parseEndpoint(
+  text: string,
+): { readonly address: Uint8Array; readonly port: number } | undefined {
+  const [, six, four, digits] = /^(?:\[([^\]]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text) ?? [];
+  const address = parseAddress(six ?? four ?? '');
+  const port = Number(digits);
+  if (address === undefined || (six !== undefined) !== (address.length === 16)) return undefined;
+  return port >= 1 && port <= 65_535 ? { address, port } : undefined;
+}
+
 export interface Prefix {
   /** All bits as written, those behind the prefix included. */
   readonly bytes: Uint8Array;

@@ -85,6 +85,19 @@ export class SettingReader {
     return this.numbers(name)[0];
   }
 
+  /** Milliseconds of a duration, which has a whole number and a unit here. */
+  duration(name: string, leastMs: number, mostMs: number): number {
+    const value = this.text(name);
+    const [, amount, unit] = /^(\d{1,12})(ms|s|m|h)$/.exec(value) ?? [];
+    const milliseconds = Number(amount) * (UNIT_MS.get(unit ?? '') ?? Number.NaN);
+    if (milliseconds >= leastMs && milliseconds <= mostMs) return milliseconds;
+    this.problem(
+      name,
+      `${name} is ${quote(value)}; it can be a duration from ${leastMs}ms to ${mostMs / 1000}s, such as 30s`,
+    );
+    return leastMs;
+  }
+
   /** Numeric addresses with or without a prefix length. */
   prefixes(name: string): { readonly bytes: Uint8Array; readonly length: number }[] {
     return this.texts(name).flatMap((value) => {
@@ -108,6 +121,13 @@ export class SettingReader {
     return address;
   }
 }
+
+const UNIT_MS: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
 
 function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);

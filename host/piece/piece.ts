@@ -54,6 +54,9 @@ export interface Piece {
    * outbox. The lane also calls it without frames: at the instant that it returned, and once after other
    * calls changed something.
    *
+   * A native piece without room leaves frames in the inbox. If it takes none at all and returns an instant,
+   * the lane calls it again at that instant, at `wake`, or when another frame comes.
+   *
    * @returns the instant of the next call without frames; Infinity for never.
    */
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number;

@@ -36,6 +36,7 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
   ['host/engine/instance', ['host/engine/wasm', 'host/engine/component']],
   ['host/engine/crossing', ['host/engine/instance']],
   ['host/endpoint/socket', ENDPOINT_ROOT],
+  ['host/endpoint/stream', ENDPOINT_ROOT],
   ['host/endpoint/device', ENDPOINT_ROOT],
   ['host/endpoint/capture', ENDPOINT_ROOT],
   ['host/endpoint/namespace', ENDPOINT_ROOT],

@@ -22,6 +22,7 @@ const NATIVE: Readonly<Record<string, string>> = {
   tun: 'device/tun-description.ts',
   udp: 'socket/udp-description.ts',
   raw: 'socket/raw-description.ts',
+  tcp: 'stream/tcp-description.ts',
   uplink: 'uplink/uplink-description.ts',
   'pcap-writer': 'capture/pcap-writer.ts',
   'pcap-reader': 'capture/pcap-reader.ts',

@@ -123,6 +123,12 @@ static void fail_channel(struct channel *channel, int error) {
 static void on_poll(uv_poll_t *handle, int status, int events) {
   struct channel *channel = handle->data;
   if (channel->closing) return;
+  if (channel->notifies) {
+    /* POLLERR: libuv has stopped polling. The next read or write of the owner meets the error. */
+    if (status < 0) channel->events = 0;
+    deliver(channel, status < 0 ? UV_READABLE | UV_WRITABLE : events);
+    return;
+  }
   if (status < 0) {
     /* POLLERR: libuv has stopped polling. A socket has an error to report and goes on; a device is gone. */
     if (!channel->read_errors) {
@@ -151,6 +157,20 @@ napi_value start_channel(napi_env env, napi_callback_info info) {
   if (!arguments(env, info, 1, &id) || !(channel = find_channel(env, id))) return NULL;
   int error = -uv_poll_start(&channel->poll, channel->events, on_poll);
   return error ? throw_errno(env, error, "poll") : NULL;
+}
+
+napi_value poll_channel(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct channel *channel;
+  int32_t events;
+  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0])) || !get_int(env, values[1], &events))
+    return NULL;
+  if (!channel->notifies || (events & ~(UV_READABLE | UV_WRITABLE))) return throw_argument(env, "poll: a stream, events");
+  if (channel->events == events) return NULL;
+  int error = -(events ? uv_poll_start(&channel->poll, events, on_poll) : uv_poll_stop(&channel->poll));
+  if (error) return throw_errno(env, error, "poll");
+  channel->events = events;
+  return NULL;
 }
 
 /* close(channel): closes the descriptor before it returns. */

@@ -24,6 +24,11 @@ struct channel {
   int (*read)(struct channel *);
   /* Makes frames (ICMP) from the socket's error queue into the batch. NULL where there is no such queue. */
   int (*read_errors)(struct channel *);
+  /*
+   * Streams only: the owner is called with the events (UV_READABLE, UV_WRITABLE) instead of frames, and then
+   * reads and writes itself.
+   */
+  bool notifies;
   /* IP sockets only. Family: 4 or 6. Header: bytes of the transport header that the kernel makes itself. */
   uint8_t family;
   uint8_t protocol;
@@ -57,6 +62,8 @@ bool key_of(napi_env env, napi_value options, char *into, size_t size);
  */
 bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made);
 
+/* poll(channel, events): what a stream waits for; 0 is nothing. */
+napi_value poll_channel(napi_env env, napi_callback_info info);
 napi_value start_channel(napi_env env, napi_callback_info info);
 napi_value close_channel_call(napi_env env, napi_callback_info info);
 napi_value adopt_channel(napi_env env, napi_callback_info info);

@@ -20,8 +20,8 @@
  *
  * Each file includes only headers of files below it:
  *
- * *   module → tun, udp-*, raw, link* → ip-socket → channel → batch, handover, namespace → instance, values
- *          → limits, packet, namespace-protocol, netlink
+ * *   module → tun, udp-*, raw, stream, link* → ip-socket → channel → batch, handover, namespace
+ *          → instance, values → limits, packet, namespace-protocol, netlink
  */
 #include "batch.h"
 #include "channel.h"
@@ -31,6 +31,7 @@
 #include "link.h"
 #include "namespace.h"
 #include "raw.h"
+#include "stream.h"
 #include "tun.h"
 #include "udp.h"
 #include "values.h"
@@ -92,6 +93,17 @@ NAPI_MODULE_INIT() {
   export(env, exports, "sendUdp", send_datagrams);
   export(env, exports, "openRaw", open_raw);
   export(env, exports, "sendRaw", send_datagrams);
+  export(env, exports, "poll", poll_channel);
+  export(env, exports, "listenStream", listen_stream);
+  export(env, exports, "connectStream", connect_stream);
+  export(env, exports, "adoptStream", adopt_stream);
+  export(env, exports, "accept", accept_stream);
+  export(env, exports, "streamNames", stream_names);
+  export(env, exports, "streamError", stream_error);
+  export(env, exports, "readStream", read_stream);
+  export(env, exports, "writeStream", write_stream);
+  export(env, exports, "endStream", end_stream);
+  export(env, exports, "resetStream", reset_stream);
   export(env, exports, "setBroadcast", set_broadcast);
   export(env, exports, "lockFile", lock_file);
   export(env, exports, "namespacePair", namespace_pair);

@@ -18,9 +18,9 @@ import { systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { IoBatch } from '../io-batch.ts';
 import { OwnAddresses } from '../own-addresses.ts';
+import { socketError } from '../socket-error.ts';
 import { errorFamilies, RAW_TALLY, rawDescription } from './raw-description.ts';
 import { type RawSettings, readRawSettings } from './raw-settings.ts';
-import { socketError } from './socket-error.ts';
 
 // The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
 // use.

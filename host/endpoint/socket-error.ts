@@ -1,4 +1,4 @@
-import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
+import { EndpointError, messageOf, systemCode } from './endpoint-error.ts';
 
 /**
  * Why a socket did not open, and what the user can do about it.

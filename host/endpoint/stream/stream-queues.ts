@@ -1,0 +1,102 @@
+import type { Frames } from '../../frame/frames.ts';
+import type { Connection } from './connection.ts';
+
+/**
+ * The frames that wait to be written, a list for each stream. The lists are linked by row in tables, so nothing
+ * is allocated for a frame.
+ */
+export class StreamQueues {
+  readonly #frames: Frames;
+  readonly #next: Int32Array;
+  /** Where the rest of a frame's payload stands, and its length. */
+  readonly #at: Uint32Array;
+  readonly #left: Uint32Array;
+  /** Rows in all lists. */
+  #rows = 0;
+  readonly #mostRows: number;
+
+  constructor(frames: Frames) {
+    this.#frames = frames;
+    this.#next = new Int32Array(frames.rows);
+    this.#at = new Uint32Array(frames.rows);
+    this.#left = new Uint32Array(frames.rows);
+    this.#mostRows = frames.rows >>> 2;
+  }
+
+  /** Whether a stream, and the lane, have room for one more frame. */
+  hasRoom({ queuedBytes, queuedRows }: Connection): boolean {
+    return queuedBytes < MOST_BYTES && queuedRows < MOST_ROWS && this.#rows < this.#mostRows;
+  }
+
+  /** Takes the caller's reference to `row`. */
+  add(connection: Connection, row: number, at: number, length: number): void {
+    this.#at[row] = at;
+    this.#left[row] = length;
+    this.#next[row] = -1;
+    if (connection.firstRow < 0) connection.firstRow = row;
+    else this.#next[connection.lastRow] = row;
+    connection.lastRow = row;
+    connection.queuedRows++;
+    connection.queuedBytes += length;
+    this.#rows++;
+  }
+
+  /** Fills in addresses and lengths of what waits first. @returns their number */
+  stage(connection: Connection, addresses: Int32Array, lengths: Int32Array): number {
+    let count = 0;
+    for (let row = connection.firstRow; row >= 0 && count < addresses.length; row = this.#next[row]!) {
+      addresses[count] = this.#at[row]!;
+      lengths[count++] = this.#left[row]!;
+    }
+    return count;
+  }
+
+  /** Releases what was written. @returns whether all that was staged was */
+  written(connection: Connection, bytes: number): boolean {
+    let left = bytes;
+    connection.queuedBytes -= bytes;
+    while (left > 0) {
+      const row = connection.firstRow;
+      const length = this.#left[row]!;
+      if (length > left) {
+        this.#at[row]! += left;
+        this.#left[row] = length - left;
+        return false;
+      }
+      left -= length;
+      this.#removeFirst(connection);
+    }
+    return true;
+  }
+
+  /** Releases all that waits. @returns the number of frames */
+  drop(connection: Connection): number {
+    const count = connection.queuedRows;
+    while (connection.firstRow >= 0) this.#removeFirst(connection);
+    connection.queuedBytes = 0;
+    return count;
+  }
+
+  #removeFirst(connection: Connection): void {
+    const row = connection.firstRow;
+    connection.firstRow = this.#next[row]!;
+    connection.queuedRows--;
+    this.#rows--;
+    this.#frames.release(row);
+  }
+
+  /** Takes over what waits for a stream. Rows are those of the same lane. */
+  takeOver(from: StreamQueues, connection: Connection): void {
+    for (let row = connection.firstRow; row >= 0; row = from.#next[row]!) {
+      this.#at[row] = from.#at[row]!;
+      this.#left[row] = from.#left[row]!;
+      this.#next[row] = from.#next[row]!;
+    }
+    this.#rows += connection.queuedRows;
+    from.#rows -= connection.queuedRows;
+  }
+}
+
+/** A frame still finds room in front of these, in bytes and in frames. */
+const MOST_BYTES = 65_535;
+const MOST_ROWS = 256;

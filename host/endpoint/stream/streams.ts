@@ -1,0 +1,654 @@
+import { PartMarks, Role } from '../../../abi/host/contract.ts';
+import type { Frames } from '../../frame/frames.ts';
+import * as framesConstants from '../../frame/frames.ts';
+import type { Inbox } from '../../piece/inbox.ts';
+import { Outbox } from '../../piece/outbox.ts';
+import type { PieceContext } from '../../piece/piece.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+import type { FunnelIo } from '../addon.ts';
+import * as addonConstants from '../addon.ts';
+import type { Connection } from './connection.ts';
+import { ConnectionTable } from './connection-table.ts';
+import { StreamQueues } from './stream-queues.ts';
+
+// The engine folds a module's own constants into the machine code; imported ones it loads and tests at each
+// use.
+const { HEADROOM, MAX_PARTS, PART_WORDS, SMALL_ROOM, TAILROOM } = framesConstants;
+const { READABLE, TALLY_SIZE, WRITABLE } = addonConstants;
+
+/** What differs between the endpoints of streams. */
+export interface StreamOwner {
+  /** A neighbour opens a stream with this frame. @returns why not, or the empty string */
+  open(ip: number, tcp: number, isIpv4: boolean): string;
+  /** A channel that is no stream has events: a listener. */
+  listenerReady(channel: number): void;
+  /** The system has connected a stream, or not: then `error` is an errno. */
+  connected(connection: Connection, error: number): void;
+  /** A stream has ended, and its channel is closed. */
+  closed(connection: Connection): void;
+}
+
+/**
+ * The streams of one endpoint, as frames of TCP: opening, end and reset in the flags, bytes by number, and
+ * credit in the window. See "Streams" in the README of this folder's parent.
+ *
+ * Nothing is lost and nothing is kept without bound. A stream is read only while the lane has rows for its bytes
+ * and its neighbour grants credit. A frame for a stream that has no room stays in the inbox, and those behind it.
+ */
+export class Streams {
+  readonly #io: FunnelIo;
+  readonly #context: PieceContext;
+  readonly #frames: Frames;
+  readonly #owner: StreamOwner;
+  readonly #ipv4: number;
+  readonly #ipv6: number;
+  readonly #tcp: number;
+  readonly #patienceMs: number;
+  readonly #halfClose: boolean;
+  readonly #outbox = new Outbox();
+  /** Where frames go: the outbox of `process` while that runs. */
+  #out = this.#outbox;
+  readonly #queues: StreamQueues;
+  readonly #addresses = new Int32Array(SLOTS);
+  readonly #lengths = new Int32Array(SLOTS);
+  readonly #outAddresses = new Int32Array(SLOTS);
+  readonly #outLengths = new Int32Array(SLOTS);
+  readonly #rows = new Int32Array(SLOTS);
+  #batch: number;
+  #table = new ConnectionTable<Connection>();
+  #byChannel = new Map<number, Connection>();
+  readonly #dirty: Connection[] = [];
+  /** Streams that wait for rows. */
+  readonly #starved = new Set<Connection>();
+  #retryTimer: NodeJS.Timeout | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+  /** Since when the first frame of the inbox finds no room; -1 while none waits. */
+  #blockedSince = -1;
+  #edge = -1;
+  #isReady = true;
+
+  constructor(
+    io: FunnelIo,
+    context: PieceContext,
+    frames: Frames,
+    protocols: Protocols,
+    owner: StreamOwner,
+    { patienceMs, halfClose }: { readonly patienceMs: number; readonly halfClose: boolean },
+  ) {
+    this.#io = io;
+    this.#context = context;
+    this.#frames = frames;
+    this.#owner = owner;
+    this.#ipv4 = protocols.number('ipv4');
+    this.#ipv6 = protocols.number('ipv6');
+    this.#tcp = protocols.number('tcp');
+    this.#patienceMs = patienceMs;
+    this.#halfClose = halfClose;
+    this.#queues = new StreamQueues(frames);
+    this.#batch = io.createBatch({
+      memory: frames.memory,
+      slots: SLOTS,
+      room: SMALL_ROOM,
+      addresses: this.#addresses,
+      lengths: this.#lengths,
+      outAddresses: this.#outAddresses,
+      outHeaders: new Int32Array(SLOTS),
+      outLengths: this.#outLengths,
+      tally: new Int32Array(TALLY_SIZE),
+      onBatch: (channel, events) => this.#onEvents(channel, events),
+    });
+  }
+
+  /** The addon's number of the batch in which channels are opened. */
+  get batch(): number {
+    return this.#batch;
+  }
+
+  get size(): number {
+    return this.#byChannel.size;
+  }
+
+  get all(): Iterable<Connection> {
+    return this.#byChannel.values();
+  }
+
+  /** The Edge to which frames go; -1 for none. */
+  setEdge(edge: number): void {
+    this.#edge = edge;
+    for (const connection of this.#byChannel.values()) this.#poll(connection);
+  }
+
+  setReady(isReady: boolean): void {
+    this.#isReady = isReady;
+    for (const connection of this.#byChannel.values()) this.#poll(connection);
+  }
+
+  /** Adds a stream. False, where its ports and address are those of another; then the channel is the caller's. */
+  add(connection: Connection): boolean {
+    this.#setKeyOf(connection);
+    if (!this.#table.add(connection)) return false;
+    this.#byChannel.set(connection.channel, connection);
+    return true;
+  }
+
+  /** Gives a stream another header, such as with the port that the system chose. */
+  rename(connection: Connection, header: Uint8Array): boolean {
+    this.#setKeyOf(connection);
+    this.#table.remove(connection);
+    connection.header.set(header);
+    this.#setKeyOf(connection);
+    return this.#table.add(connection);
+  }
+
+  /** Frames come from the peer with source and destination exchanged. */
+  #setKeyOf({ header, isIpv4 }: Connection): void {
+    const tcp = isIpv4 ? 20 : 40;
+    this.#table.setKey(header, tcp + 2, tcp, isIpv4 ? 12 : 8, isIpv4);
+  }
+
+  /** Notifies the neighbour with a frame that carries flags only, now or when there is a row for it. */
+  notify(connection: Connection, flags: number): void {
+    if (this.#edge < 0) return;
+    const row = this.#frames.allocate(connection.header.length);
+    if (row < 0) {
+      connection.owedFlags |= flags;
+      this.#starve(connection);
+      return;
+    }
+    this.#push(connection, row, 0, flags);
+  }
+
+  /** Notifies a neighbour that a frame of its is of no stream. The frame stands at these addresses. */
+  refuse(ip: number, tcp: number, isIpv4: boolean): void {
+    const size = isIpv4 ? 40 : 60;
+    const row = this.#edge < 0 ? -1 : this.#frames.allocate(size);
+    // As in TCP, such a reset may be lost: the next frame of the neighbour gets another.
+    if (row < 0) return;
+    const { bytes } = this.#frames;
+    const at = this.#frames.start[row]!;
+    writeHeader(bytes, at, bytes, ip, tcp, isIpv4);
+    this.#finish(row, at, isIpv4, 0, 0, 0, RST | ACK, 0);
+  }
+
+  /** Delivers what was notified outside of `process`. */
+  deliver(): void {
+    if (this.#out === this.#outbox && this.#outbox.length > 0) this.#context.arrived(this.#outbox);
+  }
+
+  /** Reads from now on, and writes what waits. */
+  start(connection: Connection): void {
+    connection.isOpening = false;
+    this.#write(connection);
+    this.#poll(connection);
+  }
+
+  /** Waits until the system has connected a stream. */
+  watch(connection: Connection): void {
+    this.#poll(connection);
+  }
+
+  /** Ends a stream. What waits for it is counted as `reason`. */
+  close(connection: Connection, reason: string, withReset: boolean): void {
+    if (connection.isClosed) return;
+    connection.isClosed = true;
+    this.#setKeyOf(connection);
+    this.#table.remove(connection);
+    this.#byChannel.delete(connection.channel);
+    if (withReset) this.#io.resetStream(connection.channel);
+    else this.#io.close(connection.channel);
+    const dropped = this.#queues.drop(connection);
+    if (dropped > 0) this.#context.count(reason, dropped);
+    this.#owner.closed(connection);
+    if (this.#blockedSince >= 0) this.#context.wake();
+  }
+
+  /** Takes over all streams of another endpoint as they are, with what waits in them. */
+  takeOver(from: Streams): void {
+    for (const connection of from.#byChannel.values()) {
+      this.#io.adopt(connection.channel, this.#batch);
+      this.#byChannel.set(connection.channel, connection);
+      this.#setKeyOf(connection);
+      this.#table.add(connection);
+      this.#queues.takeOver(from.#queues, connection);
+      if (from.#starved.delete(connection)) this.#starve(connection);
+    }
+    from.#byChannel = new Map();
+    from.#table = new ConnectionTable();
+  }
+
+  end(): void {
+    clearTimeout(this.#retryTimer);
+    clearInterval(this.#stallTimer);
+    for (const connection of [...this.#byChannel.values()]) this.close(connection, 'closed', true);
+    if (this.#batch >= 0) this.#io.releaseBatch(this.#batch);
+    this.#batch = -1;
+  }
+
+  // From the lane.
+
+  /** Takes the waiting frames, as far as their streams have room. @returns the instant of the next call */
+  process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
+    this.#out = outbox;
+    const count = Math.min(inbox.length, limit);
+    let n = 0;
+    for (; n < count; n++) {
+      const at = inbox.at(n);
+      const skips = inbox.skips[at]!;
+      if (!this.#take(inbox.rows[at]!, skips & 0xff, skips >>> 8)) break;
+    }
+    inbox.take(n);
+    for (const connection of this.#dirty) {
+      connection.isDirty = false;
+      if (!connection.isClosed && !connection.isOpening && !connection.isBlocked) this.#write(connection);
+      if (!connection.isClosed) this.#announce(connection);
+    }
+    this.#dirty.length = 0;
+    this.#out = this.#outbox;
+    if (n === count) {
+      this.#blockedSince = -1;
+      return Infinity;
+    }
+    if (this.#blockedSince < 0) this.#blockedSince = performance.now();
+    // With an instant, the lane does not call again at once. Room calls `wake` before that.
+    return now + BLOCKED_MS;
+  }
+
+  /** Takes one frame. False: its stream has no room, and it stays where it is. */
+  #take(row: number, skipHeaders: number, skipTrailers: number): boolean {
+    const frames = this.#frames;
+    const { bytes, partWords } = frames;
+    const first = (row * MAX_PARTS + skipHeaders) * PART_WORDS;
+    const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
+    const network = partWords[first]! & PROTOCOL;
+    const isIpv4 = network === this.#ipv4;
+    // Extension headers may stand between.
+    let part = first + PART_WORDS;
+    while (part < last && (partWords[part]! & KIND) !== this.#tcp) part += PART_WORDS;
+    if (
+      frames.messageIds[row] !== 0 ||
+      part > last ||
+      !(isIpv4 || network === this.#ipv6) ||
+      (partWords[part]! & KIND) !== this.#tcp
+    )
+      return this.#drop(row, 'not-tcp');
+    const ip = partWords[first + 1]!;
+    const tcp = partWords[part + 1]!;
+    const end = partWords[last + 1]! + partWords[last + 2]!;
+    const header = (bytes[tcp + 12]! >>> 4) * 4;
+    if (end - tcp < 20 || header < 20 || header > end - tcp || tcp - ip < (isIpv4 ? 20 : 40))
+      return this.#drop(row, 'malformed');
+    let payload = end - tcp - header;
+    if ((partWords[first]! & UNFINISHED) === 0) {
+      // Bytes behind the stated length are padding.
+      const told = isIpv4
+        ? (bytes[ip + 2]! << 8) | bytes[ip + 3]!
+        : 40 + ((bytes[ip + 4]! << 8) | bytes[ip + 5]!);
+      if (told < tcp - ip + header || told > end - ip) return this.#drop(row, 'malformed');
+      payload = told - (tcp - ip) - header;
+    }
+    const flags = bytes[tcp + 13]!;
+    this.#table.setKey(bytes, tcp, tcp + 2, ip + (isIpv4 ? 16 : 24), isIpv4);
+    const connection = this.#table.find();
+    if (connection === undefined) {
+      if ((flags & (SYN | ACK | RST)) !== SYN) {
+        if ((flags & RST) === 0) this.refuse(ip, tcp, isIpv4);
+        return this.#drop(row, payload > 0 ? 'not-connected' : 'control');
+      }
+      const reason = this.#owner.open(ip, tcp, isIpv4);
+      if (reason !== '') {
+        this.refuse(ip, tcp, isIpv4);
+        return this.#drop(row, reason);
+      }
+      const opened = this.#table.find();
+      if (opened !== undefined) this.#learnCredit(opened, tcp, flags);
+      return this.#drop(row, 'control');
+    }
+    if ((flags & RST) !== 0) {
+      this.close(connection, 'reset', true);
+      return this.#drop(row, 'control');
+    }
+    if (payload > 0 && connection.wantsEnd) return this.#drop(row, 'after-end');
+    if (payload > 0 && !this.#queues.hasRoom(connection)) return false;
+    this.#learnCredit(connection, tcp, flags);
+    if ((flags & FIN) !== 0 && !connection.wantsEnd) {
+      connection.wantsEnd = true;
+      // As in TCP, the end takes a number too.
+      connection.taken = (connection.taken + 1) | 0;
+    }
+    if (payload > 0) {
+      connection.taken = (connection.taken + payload) | 0;
+      this.#queues.add(connection, row, tcp + header, payload);
+    } else {
+      this.#drop(row, 'control');
+    }
+    if ((payload > 0 || connection.wantsEnd) && !connection.isDirty) {
+      connection.isDirty = true;
+      this.#dirty.push(connection);
+    }
+    return true;
+  }
+
+  /** A neighbour that opens, or accepts, with a window in its frame grants credit from then on. */
+  #learnCredit(connection: Connection, tcp: number, flags: number): void {
+    const { bytes } = this.#frames;
+    const window = (bytes[tcp + 14]! << 8) | bytes[tcp + 15]!;
+    if ((flags & SYN) !== 0) {
+      connection.hasCredit = window > 0;
+      connection.limit = connection.next + window;
+      // The stream in the other direction may have begun already.
+      if ((flags & ACK) === 0) return;
+    }
+    if (!connection.hasCredit || (flags & ACK) === 0) return;
+    const acknowledged =
+      (bytes[tcp + 8]! << 24) | (bytes[tcp + 9]! << 16) | (bytes[tcp + 10]! << 8) | bytes[tcp + 11]!;
+    const limit = (acknowledged + window) | 0;
+    // What lies beyond all that was sent, or takes credit back, is no credit.
+    if (((limit - connection.limit) | 0) <= 0 || ((connection.next - acknowledged) | 0) < 0) return;
+    connection.limit = limit;
+    if (!connection.isOpening) this.#poll(connection);
+  }
+
+  #drop(row: number, reason: string): true {
+    this.#frames.release(row);
+    this.#context.count(reason, 1);
+    return true;
+  }
+
+  /** Writes what waits, as far as the system takes it, and then the end. */
+  #write(connection: Connection): void {
+    const queues = this.#queues;
+    const io = this.#io;
+    connection.isBlocked = false;
+    while (connection.firstRow >= 0) {
+      const count = queues.stage(connection, this.#outAddresses, this.#outLengths);
+      const written = io.writeStream(connection.channel, count);
+      if (written < 0 && written !== -EAGAIN) {
+        this.#fail(connection, -written);
+        return;
+      }
+      if (written > 0) {
+        connection.progressAt = performance.now();
+        if (queues.written(connection, written)) continue;
+      }
+      connection.isBlocked = true;
+      this.#watchStalls();
+      break;
+    }
+    if (connection.firstRow < 0 && connection.wantsEnd && !connection.hasEnded) {
+      connection.hasEnded = true;
+      io.endStream(connection.channel);
+      if (connection.hasReadEnd) {
+        this.close(connection, 'closed', false);
+        return;
+      }
+    }
+    this.#poll(connection);
+  }
+
+  /** Announces room to a neighbour that grants credit itself, when half of the window has been taken. */
+  #announce(connection: Connection): void {
+    if (!connection.hasCredit || connection.isOpening) return;
+    const limit = (connection.taken + windowOf(connection)) | 0;
+    if (((limit - connection.announced) | 0) >= WINDOW / 2) this.notify(connection, ACK);
+  }
+
+  /** An error of the system ends a stream: the neighbour gets a reset. */
+  #fail(connection: Connection, error: number): void {
+    this.notify(connection, RST | ACK);
+    this.close(connection, error === ETIMEDOUT ? 'timed-out' : 'reset', true);
+  }
+
+  /** Resets streams that stand still while another frame waits for room: one slow reader delays all others. */
+  #watchStalls(): void {
+    this.#stallTimer ??= setInterval(
+      () => {
+        const now = performance.now();
+        let isNeeded = this.#blockedSince >= 0;
+        for (const connection of [...this.#byChannel.values()]) {
+          if (!connection.isBlocked) continue;
+          isNeeded = true;
+          const stalled = now - Math.max(connection.progressAt, this.#blockedSince);
+          if (this.#blockedSince < 0 || stalled < this.#patienceMs) continue;
+          this.#context.log('warn', 'a connection whose peer takes nothing, while others wait, is reset');
+          this.notify(connection, RST | ACK);
+          this.close(connection, 'slow-reader', true);
+        }
+        this.deliver();
+        if (isNeeded) return;
+        clearInterval(this.#stallTimer);
+        this.#stallTimer = undefined;
+      },
+      Math.max(10, this.#patienceMs / 4),
+    ).unref();
+  }
+
+  // To the lane.
+
+  #onEvents(channel: number, events: number): void {
+    const connection = this.#byChannel.get(channel);
+    if (connection === undefined) {
+      this.#owner.listenerReady(channel);
+    } else if (connection.isOpening) {
+      this.#owner.connected(connection, this.#io.streamError(channel));
+    } else {
+      if ((events & WRITABLE) !== 0 && connection.firstRow >= 0) {
+        this.#write(connection);
+        if (!connection.isClosed) this.#announce(connection);
+        if (this.#blockedSince >= 0) this.#context.wake();
+      }
+      if ((events & READABLE) !== 0 && !connection.isClosed) this.#read(connection);
+      if (!connection.isClosed) this.#poll(connection);
+    }
+    this.deliver();
+  }
+
+  #canRead(connection: Connection): boolean {
+    return (
+      this.#edge >= 0 &&
+      this.#isReady &&
+      !connection.isOpening &&
+      !connection.hasReadEnd &&
+      !connection.isStarved &&
+      connection.credit > 0
+    );
+  }
+
+  #poll(connection: Connection): void {
+    if (connection.isClosed) return;
+    const writes = connection.isOpening || connection.isBlocked ? WRITABLE : 0;
+    this.#io.poll(connection.channel, (this.#canRead(connection) ? READABLE : 0) | writes);
+  }
+
+  /** Reads as many bytes as the lane has rows for, and the neighbour credit. */
+  #read(connection: Connection): void {
+    if (!this.#canRead(connection)) return;
+    const frames = this.#frames;
+    const header = connection.header.length;
+    const wanted = connection.slots;
+    const spare = frames.freeRows - SPARE_ROWS;
+    let slots = 0;
+    for (; slots < wanted && slots < spare; slots++) {
+      const row = frames.allocate(READ_ROOM);
+      if (row < 0) break;
+      this.#rows[slots] = row;
+      this.#addresses[slots] = frames.start[row]! + header;
+      this.#lengths[slots] = READ_ROOM - header;
+    }
+    if (slots === 0) {
+      this.#starve(connection);
+      return;
+    }
+    const got = this.#io.readStream(connection.channel, slots, connection.credit);
+    let left = Math.max(0, got);
+    const room = READ_ROOM - header;
+    let used = 0;
+    for (; left > 0; used++) {
+      const length = Math.min(left, room);
+      left -= length;
+      this.#push(connection, this.#rows[used]!, length, left === 0 ? PSH | ACK : ACK);
+    }
+    for (let n = used; n < slots; n++) frames.release(this.#rows[n]!);
+    connection.slots = used === wanted ? Math.min(SLOTS, wanted * 4) : Math.max(2, used + 1);
+    if (got === 0) this.#readEnd(connection);
+    else if (got < 0 && got !== -EAGAIN) {
+      // A terminal, or a pty, says so when its other side hangs up.
+      if (got === -EIO) this.#readEnd(connection);
+      else this.#fail(connection, -got);
+    }
+  }
+
+  /** The peer has ended its direction. The other one goes on, unless the settings say otherwise. */
+  #readEnd(connection: Connection): void {
+    connection.hasReadEnd = true;
+    this.notify(connection, FIN | ACK);
+    if (!this.#halfClose) connection.wantsEnd = true;
+    if (connection.hasEnded) this.close(connection, 'closed', false);
+    else if (connection.wantsEnd) this.#write(connection);
+  }
+
+  #starve(connection: Connection): void {
+    connection.isStarved = true;
+    this.#starved.add(connection);
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = undefined;
+      const waiting = [...this.#starved];
+      this.#starved.clear();
+      for (const each of waiting) {
+        each.isStarved = false;
+        const flags = each.owedFlags;
+        each.owedFlags = 0;
+        if (flags !== 0) this.notify(each, flags);
+        this.#poll(each);
+      }
+      this.deliver();
+    }, RETRY_MS);
+  }
+
+  /** Gives a row its headers and parts, and pushes it. The payload stands behind the headers. */
+  #push(connection: Connection, row: number, payload: number, flags: number): void {
+    const { bytes, start } = this.#frames;
+    const at = start[row]!;
+    const { header, isIpv4 } = connection;
+    for (let i = 0; i < header.length; i++) bytes[at + i] = header[i]!;
+    const window = windowOf(connection);
+    connection.announced = (connection.taken + window) | 0;
+    const sequence = (flags & SYN) !== 0 ? 0 : connection.next;
+    this.#finish(row, at, isIpv4, payload, sequence, connection.taken, flags, window);
+    connection.next = (connection.next + payload + ((flags & FIN) !== 0 ? 1 : 0)) | 0;
+  }
+
+  #finish(
+    row: number,
+    at: number,
+    isIpv4: boolean,
+    payload: number,
+    sequence: number,
+    acknowledgement: number,
+    flags: number,
+    window: number,
+  ): void {
+    const frames = this.#frames;
+    const { bytes } = frames;
+    const tcp = at + (isIpv4 ? 20 : 40);
+    const total = tcp + 20 + payload - at;
+    if (isIpv4) put16(bytes, at + 2, total);
+    else put16(bytes, at + 4, total - 40);
+    put32(bytes, tcp + 4, sequence);
+    put32(bytes, tcp + 8, (flags & ACK) !== 0 ? acknowledgement : 0);
+    bytes[tcp + 13] = flags;
+    put16(bytes, tcp + 14, window);
+    frames.length[row] = total;
+    frames.addPart(row, (isIpv4 ? this.#ipv4 : this.#ipv6) | UNFINISHED, at, tcp - at);
+    frames.addPart(row, this.#tcp | UNFINISHED, tcp, 20);
+    if (payload > 0) frames.addPart(row, PAYLOAD, tcp + 20, payload);
+    if (this.#edge < 0) frames.release(row);
+    else this.#out.push(row, this.#edge, 0);
+  }
+}
+
+/** The IP and TCP header of frames from `remote` to `local`, without length, numbers and flags. */
+export function headerOf(
+  remote: { readonly address: Uint8Array; readonly port: number },
+  local: { readonly address: Uint8Array; readonly port: number },
+): Uint8Array {
+  const isIpv4 = remote.address.length === 4;
+  const ip = isIpv4 ? 20 : 40;
+  const header = new Uint8Array(ip + 20);
+  header[0] = isIpv4 ? 0x45 : 0x60;
+  header[isIpv4 ? 8 : 7] = HOPS;
+  header[isIpv4 ? 9 : 6] = TCP;
+  header.set(remote.address, isIpv4 ? 12 : 8);
+  header.set(local.address, isIpv4 ? 16 : 24);
+  put16(header, ip, remote.port);
+  put16(header, ip + 2, local.port);
+  header[ip + 12] = 5 << 4;
+  return header;
+}
+
+/** Writes at `to` the headers of a frame back to the sender of the one at `ip` and `tcp`. */
+function writeHeader(
+  bytes: Uint8Array,
+  to: number,
+  from: Uint8Array,
+  ip: number,
+  tcp: number,
+  isIpv4: boolean,
+): void {
+  const size = isIpv4 ? 20 : 40;
+  const address = isIpv4 ? 4 : 16;
+  const at = isIpv4 ? 12 : 8;
+  bytes.fill(0, to, to + size + 20);
+  bytes[to] = isIpv4 ? 0x45 : 0x60;
+  bytes[to + (isIpv4 ? 8 : 7)] = HOPS;
+  bytes[to + (isIpv4 ? 9 : 6)] = TCP;
+  for (let i = 0; i < address; i++) {
+    bytes[to + at + i] = from[ip + at + address + i]!;
+    bytes[to + at + address + i] = from[ip + at + i]!;
+  }
+  for (let i = 0; i < 2; i++) {
+    bytes[to + size + i] = from[tcp + 2 + i]!;
+    bytes[to + size + 2 + i] = from[tcp + i]!;
+  }
+  bytes[to + size + 12] = 5 << 4;
+}
+
+function windowOf({ queuedBytes }: Connection): number {
+  return Math.max(0, WINDOW - queuedBytes);
+}
+
+function put16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+function put32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+export const FIN = 1;
+export const SYN = 2;
+export const RST = 4;
+export const PSH = 8;
+export const ACK = 16;
+const TCP = 6;
+const HOPS = 64;
+/** What a window can say, and so what waits for a stream at most, but for the last frame. */
+const WINDOW = 65_535;
+/** In a part's first word: protocol and role; the protocol alone. */
+const KIND = 0xff_ffff;
+const PROTOCOL = 0xffff;
+const PAYLOAD = Role.payload << 16;
+const UNFINISHED = PartMarks.unfinished << 24;
+/** Rows that one call fills, or writes. */
+const SLOTS = 32;
+const READ_ROOM = SMALL_ROOM - HEADROOM - TAILROOM;
+/** Rows that reading leaves to the rest of the lane, so that its replies find some. */
+const SPARE_ROWS = 256;
+const RETRY_MS = 10;
+const BLOCKED_MS = 1000;
+const EIO = 5;
+const EAGAIN = 11;
+const ETIMEDOUT = 110;

@@ -1,0 +1,145 @@
+/*
+ * tcp: TCP connections of this machine
+ *
+ * PURPOSE
+ *   Listens on each TCP port on which a neighbour listens, and on those of the settings, and connects where a
+ *   neighbour opens a stream. The kernel speaks TCP; bytes pass as frames with an IP and a TCP header.
+ *
+ * EDGES AND SHAPES
+ *
+ *              ┌───────┐
+ *     tcp ─────┤  tcp  ╞═══ sockets
+ *              └───────┘
+ *
+ *   tcp   ip/tcp up; whole frames
+ *
+ *   The Edge has `reliable`, `ordered` and `duplicate-free`, and not `framed`: bytes have no borders but those
+ *   of the stream. Flags open (SYN, answered by SYN with ACK), end (FIN) and reset (RST) a stream. Sequence
+ *   numbers count bytes from 0. A neighbour that opens or accepts with a window grants credit by
+ *   acknowledgement and window, and gets it in the same way.
+ *
+ * SETTINGS
+ *   port           port to listen on besides those of neighbours; may be repeated
+ *   family         IP versions: both, ipv4 or ipv6; default both
+ *   address        address of this machine to bind to; without it, any
+ *   device         network device to keep to; without it, any
+ *   remote         address and port, such as 192.0.2.1:80, to which every stream of a neighbour connects,
+ *                  whatever its frames say
+ *   destinations   prefixes to which it may connect; without any, everywhere; may be repeated
+ *   loopback       allow connecting to this machine's loopback; default false
+ *   own            allow connecting to this machine's own addresses; default false
+ *   connections    most connections at once, 1 to 1000000; further ones wait in the kernel; default 10000
+ *   keepalive      time without bytes after which the kernel looks whether the peer still lives; default 60s
+ *   patience       time after which a connection is reset that takes nothing while others wait for it; default
+ *                  30s
+ *   half-close     let one direction go on after the peer has ended the other; default true
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     control          the frame opened, ended or acknowledged a stream
+ *   Lost:
+ *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     after-end        bytes behind the end of their stream
+ *     not-granted      the settings do not allow the destination
+ *     no-destination   the destination address or port is zero
+ *     not-tcp          not TCP over IP, or a fragment of a larger frame
+ *     malformed        the lengths of the headers are wrong
+ *     refused          the peer refused the connection
+ *     unreachable      the system has no path to the destination
+ *     timed-out        the peer did not answer
+ *     bad-source       the source address is not of this machine, or its port is in use
+ *     too-many         more than `connections`, or the process has no descriptor left
+ *     other-error      any other error of the system
+ *     reset            the peer or the neighbour reset the stream while frames waited for it
+ *     slow-reader      the stream was reset after `patience`
+ *     closed           the endpoint was closed while frames waited
+ *
+ * WHAT IT DOES NOT DO
+ *   Urgent data, TCP options, TLS. A frame that finds no room in its stream (64 KiB beyond the kernel's buffer)
+ *   waits, and those behind it: neighbours that obey credit never come to that. Two connections with the same
+ *   ports and remote address, to different addresses of this machine, are one too many.
+ *
+ * SPECIFICATION
+ *   RFC 9293 §3.1 (header), §3.8.6 (window); Linux: tcp(7).
+ */
+import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
+import { available } from '../available.ts';
+
+/** What the native piece `tcp` is with these IP versions. */
+export function tcpDescription(families: readonly (4 | 6)[]): Description {
+  return {
+    ...TCP,
+    edges: [
+      {
+        name: 'tcp',
+        optional: false,
+        repeated: false,
+        shapes: [
+          {
+            stack: families.length === 2 ? 'ip/tcp' : families[0] === 4 ? 'ipv4/tcp' : 'ipv6/tcp',
+            direction: 'up',
+            reach: 'whole-frame',
+            properties: ['reliable', 'ordered', 'duplicate-free', 'low-delay'].map((name) => available(name)),
+          },
+        ],
+      },
+    ],
+  };
+}
+
+const TCP: Description = {
+  name: 'tcp',
+  version: '0.1.0',
+  summary: 'TCP connections of this machine, as frames that open, carry and end streams.',
+  protocols: [],
+  edges: [],
+  curves: [],
+  settings: [
+    setting('port', 'Port to listen on, besides those of neighbours', 'number', { repeated: true }),
+    setting('family', 'IP versions: both, ipv4 or ipv6', 'text', { default: 'both' }),
+    setting('address', 'Address of this machine to bind to; any when not given', 'address'),
+    setting('device', 'Network device to keep to; any when not given', 'text'),
+    setting('remote', 'Address and port to which every stream of a neighbour connects', 'address'),
+    setting('destinations', 'Prefixes that may be connected to; everywhere when not given', 'address', {
+      repeated: true,
+    }),
+    setting('loopback', "Allow connecting to this machine's loopback", 'boolean', { default: 'false' }),
+    setting('own', "Allow connecting to this machine's own addresses", 'boolean', { default: 'false' }),
+    setting('connections', 'Most connections at once', 'number', { default: '10000' }),
+    setting('keepalive', 'Time without bytes after which the kernel probes the peer', 'duration', {
+      default: '60s',
+    }),
+    setting('patience', 'Time after which a connection that delays others is reset', 'duration', {
+      default: '30s',
+    }),
+    setting('half-close', 'Let one direction go on after the peer has ended the other', 'boolean', {
+      default: 'true',
+    }),
+  ],
+  reasons: [
+    ...['not-connected', 'after-end', 'not-granted', 'no-destination', 'not-tcp', 'malformed', 'refused'],
+    ...[
+      'unreachable',
+      'timed-out',
+      'bad-source',
+      'too-many',
+      'other-error',
+      'reset',
+      'slow-reader',
+      'closed',
+    ],
+  ]
+    .map((name) => ({ name, loss: true }))
+    .concat({ name: 'control', loss: false }),
+};
+
+export const tcpSettings: readonly Setting[] = TCP.settings;
+
+function setting(
+  name: string,
+  summary: string,
+  kind: Setting['kind'],
+  { repeated = false, ...rest }: { repeated?: boolean; default?: string } = {},
+): Setting {
+  return { name, summary, kind, repeated, ...rest };
+}

@@ -1,0 +1,59 @@
+import type { Problem } from '../../../abi/host/contract.ts';
+import { formatAddress, type Prefix, parseEndpoint } from '../ip-address.ts';
+import { SettingReader } from '../setting-reader.ts';
+import { tcpSettings } from './tcp-description.ts';
+
+export interface TcpSettings {
+  readonly ports: readonly number[];
+  readonly families: readonly (4 | 6)[];
+  /** Empty for any. */
+  readonly address: string;
+  /** Empty for any. */
+  readonly device: string;
+  readonly remote: { readonly address: Uint8Array; readonly port: number } | undefined;
+  readonly destinations: readonly Prefix[];
+  readonly loopback: boolean;
+  readonly own: boolean;
+  readonly connections: number;
+  readonly keepaliveSeconds: number;
+  readonly patienceMs: number;
+  readonly halfClose: boolean;
+}
+
+/** Reads the settings, and reports all mistakes at once. */
+export function readTcpSettings(given: readonly (readonly [string, string])[]): {
+  readonly settings: TcpSettings;
+  readonly problems: readonly Problem[];
+} {
+  const reader = new SettingReader(tcpSettings, given);
+  const family = reader.choice('family', ['both', 'ipv4', 'ipv6']);
+  const address = reader.address('address');
+  const bound = address === undefined ? undefined : address.length === 4 ? 4 : 6;
+  if (bound !== undefined && family !== 'both' && family !== `ipv${bound}`)
+    reader.problem('address', `address is of IPv${bound} and family is ${family}; change one of them`);
+  const device = reader.text('device');
+  if (device !== '' && !/^[^\s/]{1,15}$/.test(device))
+    reader.problem('device', `device is ${JSON.stringify(device)}; it can be the name of a network device`);
+  const text = reader.text('remote');
+  const remote = parseEndpoint(text);
+  if (text !== '' && remote === undefined)
+    reader.problem(
+      'remote',
+      `remote is ${JSON.stringify(text)}; it can be an address and a port, such as 192.0.2.1:80 or [2001:db8::1]:80`,
+    );
+  const settings: TcpSettings = {
+    ports: reader.numbers('port', 0, 65_535),
+    families: bound !== undefined ? [bound] : family === 'both' ? [4, 6] : [family === 'ipv4' ? 4 : 6],
+    address: address === undefined ? '' : formatAddress(address),
+    device,
+    remote,
+    destinations: reader.prefixes('destinations'),
+    loopback: reader.boolean('loopback'),
+    own: reader.boolean('own'),
+    connections: reader.number('connections', 1, 1_000_000) ?? 1,
+    keepaliveSeconds: Math.ceil(reader.duration('keepalive', 1000, 32_767_000) / 1000),
+    patienceMs: reader.duration('patience', 100, 86_400_000),
+    halfClose: reader.boolean('half-close'),
+  };
+  return { settings, problems: reader.problems };
+}

@@ -1,0 +1,484 @@
+import type { Piece as Description, Joining, Problem } from '../../../abi/host/contract.ts';
+import type { Frames } from '../../frame/frames.ts';
+import type { Inbox } from '../../piece/inbox.ts';
+import type { Outbox } from '../../piece/outbox.ts';
+import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { PieceBase } from '../../piece/piece-base.ts';
+import { parseStack } from '../../stack/parse-stack.ts';
+import type { Protocols } from '../../stack/protocols.ts';
+import { localPorts } from '../../stack/stack.ts';
+import { type FunnelIo, loadAddon, type StreamNames } from '../addon.ts';
+import { EndpointError, systemCode } from '../endpoint-error.ts';
+import { Grants } from '../grants.ts';
+import { formatAddress, parseAddress } from '../ip-address.ts';
+import { OwnAddresses } from '../own-addresses.ts';
+import { socketError } from '../socket-error.ts';
+import { Connection } from './connection.ts';
+import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
+import { tcpDescription } from './tcp-description.ts';
+import { readTcpSettings, type TcpSettings } from './tcp-settings.ts';
+
+/** The native piece `tcp`: connections of this machine, as frames that open, carry and end streams. */
+export class TcpPiece extends PieceBase implements Piece, StreamOwner {
+  readonly description: Description;
+  readonly #context: PieceContext;
+  readonly #frames: Frames;
+  readonly #protocols: Protocols;
+  readonly #settings: TcpSettings;
+  readonly #problems: readonly Problem[];
+  readonly #grants: Grants;
+  #io: FunnelIo | undefined;
+  #streams: Streams | undefined;
+  #own: OwnAddresses | undefined;
+  #listeners: Listener[] = [];
+  #predecessor: TcpPiece | undefined;
+  #isTakenOver = false;
+  #edge = -1;
+  /** Accepting pauses: for want of a descriptor, or because there are enough connections. */
+  #pauseTimer: NodeJS.Timeout | undefined;
+  #isFull = false;
+  /** When it may be logged again that accepting pauses. */
+  #silentUntil = 0;
+
+  constructor(
+    context: PieceContext,
+    frames: Frames,
+    protocols: Protocols,
+    settings: readonly (readonly [string, string])[],
+  ) {
+    super();
+    this.#context = context;
+    this.#frames = frames;
+    this.#protocols = protocols;
+    const read = readTcpSettings(settings);
+    this.#settings = read.settings;
+    this.#problems = read.problems;
+    this.description = tcpDescription(read.settings.families);
+    this.#grants = new Grants(read.settings.destinations, read.settings);
+  }
+
+  /** Ports that are open now. */
+  get ports(): readonly number[] {
+    return [...new Set(this.#listeners.map(({ port }) => port))];
+  }
+
+  /** Connections that are open now, or opening. */
+  get connections(): number {
+    return this.#streams?.size ?? 0;
+  }
+
+  /** Plans to take over the connections, and the ports that it wants, of one that is bound alike. */
+  succeed(retiring: readonly Piece[]): void {
+    const { address, device, families } = this.#settings;
+    for (const piece of retiring) {
+      if (!(piece instanceof TcpPiece) || piece.#isTakenOver || piece.#streams === undefined) continue;
+      const theirs = piece.#settings;
+      if (
+        theirs.address !== address ||
+        theirs.device !== device ||
+        theirs.families.join() !== families.join()
+      )
+        continue;
+      this.#predecessor = piece;
+      piece.#isTakenOver = true;
+      return;
+    }
+  }
+
+  /**
+   * @throws EndpointError FT_ADDON_ABSENT, FT_SOCKET_IN_USE, FT_SOCKET_PERMISSION, FT_SOCKET_ADDRESS,
+   * FT_SOCKET_OPEN
+   */
+  override start(): readonly Problem[] {
+    if (this.#problems.length > 0) return this.#problems;
+    const { ports, families } = this.#settings;
+    try {
+      this.#io = loadAddon();
+      this.#streams = new Streams(
+        this.#io,
+        this.#context,
+        this.#frames,
+        this.#protocols,
+        this,
+        this.#settings,
+      );
+      this.#own = new OwnAddresses(this.#grants);
+      for (const port of ports) this.#listen(port, families);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    return [];
+  }
+
+  /** Opens a port, or counts one more user of it. All IP versions or none. */
+  #listen(port: number, families: readonly (4 | 6)[]): void {
+    const opened: Listener[] = [];
+    let wanted = port;
+    try {
+      for (const family of families) {
+        const listener = this.#listenOne(wanted, family, families.length > 1);
+        if (listener === undefined) continue;
+        opened.push(listener);
+        // The port that the system chose for the first IP version is the one for the other.
+        wanted = listener.port;
+      }
+    } catch (error) {
+      for (const each of opened) this.#unlistenOne(each);
+      throw error;
+    }
+  }
+
+  #listenOne(port: number, family: 4 | 6, mayLack: boolean): Listener | undefined {
+    const known = port === 0 ? undefined : this.#find(port, family);
+    if (known !== undefined) {
+      known.users++;
+      return known;
+    }
+    const { address, device } = this.#settings;
+    const theirs = (this.#predecessor === undefined ? [] : this.#predecessor.#listeners).find(
+      (each) =>
+        each.family === family && (port === 0 ? each.wanted === 0 : each.port === port) && !each.isClaimed,
+    );
+    if (theirs !== undefined) {
+      theirs.isClaimed = true;
+      const claimed: Listener = { ...theirs, wanted: port, channel: -1, users: 1, isClaimed: false, theirs };
+      this.#listeners.push(claimed);
+      return claimed;
+    }
+    try {
+      const options = { family, address, port, device };
+      const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
+      const { channel } = this.#io!.listenStream(this.#streams!.batch, { ...options, key });
+      const { localPort } = this.#io!.streamNames(channel);
+      const made: Listener = { family, port: localPort, wanted: port, channel, users: 1, isClaimed: false };
+      this.#listeners.push(made);
+      this.#pollListener(made);
+      return made;
+    } catch (error) {
+      if (mayLack && family === 6 && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error)))
+        return undefined;
+      throw socketError(
+        this.#context.name,
+        `TCP port ${port}${address === '' ? '' : ` of ${address}`}`,
+        error,
+        {
+          permission:
+            port > 0 && port < 1024
+              ? 'Ports below 1024 are for privileged users: run as root or with CAP_NET_BIND_SERVICE, or choose a port from 1024 on'
+              : 'Run as a user who may',
+          inUse: `See which (ss -tlnp sport = :${port}) and end it, or choose another port`,
+          setting:
+            systemCode(error) === 'EADDRINUSE'
+              ? 'port'
+              : systemCode(error) === 'ENODEV'
+                ? 'device'
+                : 'address',
+        },
+      );
+    }
+  }
+
+  #find(port: number, family: 4 | 6): Listener | undefined {
+    return this.#listeners.find((each) => each.port === port && each.family === family);
+  }
+
+  #unlistenOne(listener: Listener): void {
+    if (--listener.users > 0) return;
+    this.#listeners.splice(this.#listeners.indexOf(listener), 1);
+    if (listener.theirs !== undefined) listener.theirs.isClaimed = false;
+    else if (listener.channel >= 0) this.#io!.close(listener.channel);
+  }
+
+  takeOver(): void {
+    const from = this.#predecessor;
+    this.#predecessor = undefined;
+    if (from === undefined || from.#streams === undefined) return;
+    for (const listener of this.#listeners) {
+      const { theirs } = listener;
+      if (theirs === undefined) continue;
+      listener.theirs = undefined;
+      this.#io!.adopt(theirs.channel, this.#streams!.batch);
+      listener.channel = theirs.channel;
+      from.#listeners.splice(from.#listeners.indexOf(theirs), 1);
+    }
+    this.#streams!.takeOver(from.#streams);
+  }
+
+  override join(joining: Joining): void {
+    this.#edge = joining.edge;
+    this.#streams?.setEdge(joining.edge);
+    for (const each of this.#listeners) this.#pollListener(each);
+  }
+
+  override leave(): void {
+    this.#edge = -1;
+    this.#streams?.setEdge(-1);
+    for (const each of this.#listeners) this.#pollListener(each);
+  }
+
+  override ready(_edge: number, isReady: boolean): void {
+    this.#streams?.setReady(isReady);
+  }
+
+  /** Opens, or closes, the ports on which a neighbour listens. The problem is an EndpointError with its code. */
+  override listening(_edge: number, text: string, present: boolean): Problem | undefined {
+    const stack = parseStack(text, this.#protocols);
+    const at = stack.steps.findIndex(({ kind }) => kind === 'ports');
+    const carrier = stack.steps[at - 1];
+    if (carrier?.kind !== 'protocols' || !carrier.protocols.includes('tcp')) return undefined;
+    const under = stack.steps[at - 2];
+    const families = this.#settings.families.filter(
+      (family) => under?.kind !== 'protocols' || under.protocols.includes(`ipv${family}`),
+    );
+    const opened: number[] = [];
+    for (const port of localPorts(stack)) {
+      if (!present) {
+        this.#unlisten(port, families);
+        continue;
+      }
+      try {
+        this.#listen(port, families);
+        opened.push(port);
+      } catch (error) {
+        for (const each of opened) this.#unlisten(each, families);
+        if (error instanceof EndpointError) return error;
+        throw error;
+      }
+    }
+    return undefined;
+  }
+
+  #unlisten(port: number, families: readonly (4 | 6)[]): void {
+    for (const family of families) {
+      const listener = this.#find(port, family);
+      if (listener !== undefined) this.#unlistenOne(listener);
+    }
+  }
+
+  process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
+    if (this.#streams === undefined) {
+      const count = Math.min(inbox.length, limit);
+      for (let n = 0; n < count; n++) this.#frames.release(inbox.rows[inbox.at(n)]!);
+      inbox.take(count);
+      if (count > 0) this.#context.count('closed', count);
+      return Infinity;
+    }
+    return this.#streams.process(now, inbox, limit, outbox);
+  }
+
+  // Connections to this machine.
+
+  #pollListener({ channel }: Listener): void {
+    if (channel >= 0) this.#io!.poll(channel, this.#edge >= 0 && !this.#isFull ? 1 : 0);
+  }
+
+  listenerReady(channel: number): void {
+    const listener = this.#listeners.find((each) => each.channel === channel);
+    if (listener === undefined) return;
+    const { connections, keepaliveSeconds } = this.#settings;
+    const opened: Connection[] = [];
+    for (let n = 0; n < ACCEPTED_AT_ONCE; n++) {
+      if (this.connections >= connections) {
+        this.#pauseAccepting(`there are ${connections} connections, as many as the setting allows`, false);
+        break;
+      }
+      const accepted = this.#io!.accept(channel, keepaliveSeconds);
+      if (accepted === -EAGAIN) break;
+      if (accepted < 0) {
+        const why =
+          accepted === -EMFILE || accepted === -ENFILE
+            ? 'no descriptor is left (see ulimit -n, or LimitNOFILE of the service)'
+            : `accepting fails (error ${-accepted})`;
+        this.#pauseAccepting(why, true);
+        break;
+      }
+      const names = this.#io!.streamNames(accepted);
+      const connection = this.#connectionOf(accepted, names);
+      if (connection === undefined || !this.#streams!.add(connection)) {
+        this.#io!.resetStream(accepted);
+        continue;
+      }
+      this.#streams!.notify(connection, SYN);
+      opened.push(connection);
+    }
+    this.#streams!.deliver();
+    for (const connection of opened) if (!connection.isClosed) this.#streams!.start(connection);
+    this.#pollListener(listener);
+  }
+
+  /** Undefined for a peer that is gone already. */
+  #connectionOf(channel: number, names: StreamNames): Connection | undefined {
+    const remote = parseAddress(names.address);
+    const local = parseAddress(names.localAddress);
+    if (remote === undefined || local === undefined) return undefined;
+    const header = headerOf({ address: remote, port: names.port }, { address: local, port: names.localPort });
+    return new Connection(channel, header, remote.length === 4, false);
+  }
+
+  /** Peers wait in the kernel meanwhile. */
+  #pauseAccepting(why: string, isForAWhile: boolean): void {
+    const now = performance.now();
+    if (now >= this.#silentUntil) this.#context.log('warn', `no connection is accepted for now: ${why}`);
+    this.#silentUntil = now + SILENCE_MS;
+    this.#isFull = true;
+    for (const each of this.#listeners) this.#pollListener(each);
+    if (isForAWhile) this.#pauseTimer ??= setTimeout(() => this.#acceptAgain(), PAUSE_MS).unref();
+  }
+
+  #acceptAgain(): void {
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = undefined;
+    this.#isFull = false;
+    for (const each of this.#listeners) this.#pollListener(each);
+  }
+
+  closed(_connection: Connection): void {
+    if (this.#isFull && this.#pauseTimer === undefined) this.#acceptAgain();
+  }
+
+  // Connections from this machine.
+
+  open(ip: number, tcp: number, isIpv4: boolean): string {
+    const { bytes } = this.#frames;
+    const { remote, device, address, connections, keepaliveSeconds, families } = this.#settings;
+    const at = ip + (isIpv4 ? 16 : 24);
+    const size = isIpv4 ? 4 : 16;
+    const named = { address: bytes.slice(at, at + size), port: (bytes[tcp + 2]! << 8) | bytes[tcp + 3]! };
+    const source = bytes.slice(at - size, at);
+    const localPort = (bytes[tcp]! << 8) | bytes[tcp + 1]!;
+    const to = remote ?? named;
+    const family = to.address.length === 4 ? 4 : 6;
+    if (named.port === 0 || (remote === undefined && named.address.every((byte) => byte === 0)))
+      return 'no-destination';
+    // The setting `remote` grants itself.
+    if (
+      remote === undefined &&
+      !(isIpv4 ? this.#grants.allowsIpv4(bytes, at) : this.#grants.allowsIpv6(bytes, at))
+    )
+      return 'not-granted';
+    if (!families.includes(family)) return 'not-granted';
+    if (this.connections >= connections) return 'too-many';
+    const isBoundTo = remote === undefined && source.some((byte) => byte !== 0);
+    try {
+      const channel = this.#io!.connectStream(this.#streams!.batch, {
+        family,
+        address: formatAddress(to.address),
+        port: to.port,
+        localAddress: isBoundTo ? formatAddress(source) : address,
+        // A port of a neighbour's choice, such as the one that a connection came to on the other side, names the
+        // stream; with `remote` it is not asked of the system.
+        localPort: remote === undefined ? localPort : 0,
+        device,
+        idleSeconds: keepaliveSeconds,
+      });
+      const header = headerOf(named, { address: source, port: localPort });
+      const connection = new Connection(channel, header, isIpv4, true);
+      if (!this.#streams!.add(connection)) {
+        this.#io!.close(channel);
+        return 'bad-source';
+      }
+      this.#streams!.watch(connection);
+      return '';
+    } catch (error) {
+      return reasonOf(systemCode(error));
+    }
+  }
+
+  connected(connection: Connection, error: number): void {
+    const streams = this.#streams!;
+    if (error !== 0) {
+      this.#context.count(REASONS.get(error) ?? 'other-error', 1);
+      streams.notify(connection, RST | ACK);
+      streams.close(connection, REASONS.get(error) ?? 'other-error', false);
+      return;
+    }
+    const { header, isIpv4 } = connection;
+    const ip = isIpv4 ? 20 : 40;
+    if (header[ip + 2] === 0 && header[ip + 3] === 0) {
+      // The system chose the port, and the address where the frame named none.
+      const { localAddress, localPort } = this.#io!.streamNames(connection.channel);
+      const local = parseAddress(localAddress);
+      const renamed = header.slice();
+      if (local !== undefined && local.length === (isIpv4 ? 4 : 16)) renamed.set(local, isIpv4 ? 16 : 24);
+      renamed[ip + 2] = localPort >>> 8;
+      renamed[ip + 3] = localPort;
+      if (!streams.rename(connection, renamed)) {
+        streams.close(connection, 'bad-source', true);
+        return;
+      }
+    }
+    connection.isOpening = false;
+    streams.notify(connection, SYN | ACK);
+    streams.deliver();
+    if (!connection.isClosed) streams.start(connection);
+  }
+
+  close(): void {
+    clearTimeout(this.#pauseTimer);
+    this.#own?.close();
+    if (this.#predecessor !== undefined) {
+      // The change came to nothing: all stays with the other piece.
+      this.#predecessor.#isTakenOver = false;
+      for (const { theirs } of this.#listeners) if (theirs !== undefined) theirs.isClaimed = false;
+      this.#predecessor = undefined;
+    }
+    for (const { channel } of this.#listeners) if (channel >= 0) this.#io!.close(channel);
+    this.#listeners = [];
+    this.#streams?.end();
+    this.#streams = undefined;
+  }
+}
+
+interface Listener {
+  readonly family: 4 | 6;
+  readonly port: number;
+  /** The port that was asked for: 0 for the system's choice. */
+  readonly wanted: number;
+  /** -1 while it is only claimed. */
+  channel: number;
+  users: number;
+  /** A successor is to have it. */
+  isClaimed: boolean;
+  /** The listener of a predecessor that this one is to be. */
+  theirs?: Listener | undefined;
+}
+
+function reasonOf(code: string): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'refused';
+    case 'ENETUNREACH':
+    case 'EHOSTUNREACH':
+    case 'ENETDOWN':
+      return 'unreachable';
+    case 'EADDRNOTAVAIL':
+    case 'EADDRINUSE':
+    case 'EINVAL':
+      return 'bad-source';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too-many';
+    default:
+      return 'other-error';
+  }
+}
+
+/** The reasons for errnos of a connection that did not come about. */
+const REASONS: ReadonlyMap<number, string> = new Map([
+  [111, 'refused'],
+  [104, 'refused'],
+  [113, 'unreachable'],
+  [101, 'unreachable'],
+  [110, 'timed-out'],
+  [99, 'bad-source'],
+  [98, 'bad-source'],
+]);
+
+const EAGAIN = 11;
+const ENFILE = 23;
+const EMFILE = 24;
+/** So that the lane gets its turn between them. */
+const ACCEPTED_AT_ONCE = 64;
+const PAUSE_MS = 100;
+const SILENCE_MS = 60_000;

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { hasCommand } from '../net/command.ts';
-import { FunnelProcess, framesAt, losses } from '../net/funnel-process.ts';
+import { hasCommand, type Running } from '../net/command.ts';
+import { endedFor, FunnelProcess, framesAt, losses } from '../net/funnel-process.ts';
 import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
 import type { NetLab } from '../net/net-lab.ts';
@@ -21,7 +21,8 @@ interface Sites {
   readonly b: FunnelProcess;
 }
 
-async function sites(lab: NetLab, port: number): Promise<Sites> {
+/** @param delay of what goes to the servers; then what clients send again is detected, too */
+async function sites(lab: NetLab, port: number, delay?: string): Promise<Sites> {
   const [client, a, b, server] = [
     await lab.namespace('client'),
     await lab.namespace('a'),
@@ -37,32 +38,32 @@ async function sites(lab: NetLab, port: number): Promise<Sites> {
   await b.addAddress('wan', '192.0.2.2/24');
   await b.addAddress('lan', '10.0.2.1/24');
   await server.addAddress('eth0', '10.0.2.2/24');
-  const start = (host: Namespace, settings: object) => {
+  const start = (host: Namespace, settings: object, between: Record<string, object> = {}) => {
     const path = join(lab.folder, `${host.name}.yaml`);
+    const local = Object.keys(between).length > 0 ? 'asked' : 'lan';
+    const pieces = {
+      lan: { piece: 'udp', edges: { udp: 'lan' } },
+      ...between,
+      concentrator: { piece: 'concentrator', settings, edges: { local, far: 'streams' } },
+      sctp: { piece: 'sctp', settings: TIMES, edges: { streams: 'streams', carrier: 'line' } },
+      fault: { piece: 'fault', settings: { seed: 5, loss: 0.1 }, edges: { a: 'line', b: 'wan' } },
+      wan: { piece: 'udp', edges: { udp: 'wan' } },
+    };
     // YAML takes JSON as it is.
-    writeFileSync(
-      path,
-      JSON.stringify({
-        pieces: {
-          lan: { piece: 'udp', edges: { udp: 'lan' } },
-          concentrator: { piece: 'concentrator', settings, edges: { local: 'lan', far: 'streams' } },
-          sctp: {
-            piece: 'sctp',
-            settings: TIMES,
-            edges: { streams: 'streams', carrier: 'line' },
-          },
-          fault: { piece: 'fault', settings: { seed: 5, loss: 0.1 }, edges: { a: 'line', b: 'wan' } },
-          wan: { piece: 'udp', edges: { udp: 'wan' } },
-        },
-      }),
-    );
+    writeFileSync(path, JSON.stringify({ pieces }));
     return FunnelProcess.start(host, path, lab.folder);
+  };
+  const detector = { piece: 'resend-detector', edges: { clients: 'lan', servers: 'asked' } };
+  const slow = {
+    piece: 'fault',
+    settings: { stack: 'ip/udp', 'delay-a-to-b': delay },
+    edges: { a: 'asked', b: 'lan' },
   };
   return {
     client,
     server,
-    b: await start(b, { target: `${port}=10.0.2.2` }),
-    a: await start(a, { serve: port, remote: '192.0.2.2' }),
+    b: await start(b, { target: `${port}=10.0.2.2` }, delay === undefined ? {} : { slow }),
+    a: await start(a, { serve: port, remote: '192.0.2.2' }, delay === undefined ? {} : { detector }),
   };
 }
 
@@ -110,15 +111,7 @@ labTest('RADIUS clients are accepted and rejected by a server at another site', 
   if (!hasCommand('freeradius') || !hasCommand('radclient'))
     skip('freeradius or radclient is not here: Debian’s freeradius and freeradius-utils');
   const { client, server, a, b } = await sites(lab, 1812);
-  const folder = join(lab.folder, 'raddb');
-  mkdirSync(folder);
-  writeFileSync(
-    join(folder, 'users'),
-    'bob Cleartext-Password := "hello"\n\tReply-Message := "from the other site"\n',
-  );
-  writeFileSync(join(folder, 'radiusd.conf'), RADIUSD(folder));
-  const radius = server.start(['freeradius', '-d', folder, '-f', '-l', 'stdout']);
-  await radius.waitFor(/Ready to process requests/);
+  const radius = await startRadius(lab, server);
   const ask = (password: string) =>
     client.runAnyway([
       'sh',
@@ -139,6 +132,41 @@ labTest('RADIUS clients are accepted and rejected by a server at another site', 
   ).toEqual([]);
   await radius.stop('SIGTERM');
 });
+
+labTest(
+  'what RADIUS clients send again does not cross, though the server takes three seconds',
+  async ({ lab, skip }) => {
+    if (!hasCommand('freeradius') || !hasCommand('radclient'))
+      skip('freeradius or radclient is not here: Debian’s freeradius and freeradius-utils');
+    const { client, server, a, b } = await sites(lab, 1812, '3s');
+    const radius = await startRadius(lab, server);
+    const command = `echo 'User-Name=bob,User-Password=hello' | radclient -x -r 20 -t 1 10.0.1.1:1812 auth secret`;
+    const output = await client.run(['sh', '-c', command]);
+    expect(output).toMatch(/Access-Accept/);
+    // radclient tells of each sending.
+    const sendings = output.match(/Sent Access-Request/g)!.length;
+    expect(sendings).toBeGreaterThanOrEqual(3);
+    const [here, there] = [await a.snapshot(), await b.snapshot()];
+    expect(framesAt(here, 'detector', 'clients')).toEqual({ in: sendings, out: 1 });
+    expect(endedFor(here, 'detector', 'resend')).toBe(sendings - 1);
+    expect(framesAt(here, 'concentrator', 'local')).toEqual({ in: 1, out: 1 });
+    expect(framesAt(there, 'concentrator', 'local')).toEqual({ in: 1, out: 1 });
+    await radius.stop('SIGTERM');
+  },
+);
+
+async function startRadius(lab: NetLab, server: Namespace): Promise<Running> {
+  const folder = join(lab.folder, 'raddb');
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'users'),
+    'bob Cleartext-Password := "hello"\n\tReply-Message := "from the other site"\n',
+  );
+  writeFileSync(join(folder, 'radiusd.conf'), RADIUSD(folder));
+  const radius = server.start(['freeradius', '-d', folder, '-f', '-l', 'stdout']);
+  await radius.waitFor(/Ready to process requests/);
+  return radius;
+}
 
 /** A server with one client network and one file of users, and nothing else of Debian's configuration. */
 const RADIUSD = (folder: string) => `

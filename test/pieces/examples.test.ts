@@ -10,11 +10,11 @@ import { formatMistake } from '../../host/policy/configuration/configuration-err
 const directory = mkdtempSync(join(tmpdir(), 'funnel-examples-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test.each(['concentrator', 'fault', 'frame-sequence', 'sctp', 'tap'])(
+test.each(['concentrator', 'fault', 'frame-sequence', 'resend-detector', 'sctp', 'tap'])(
   'the examples in the README of %s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();
-    for (const piece of [name, 'hub', '6bed4', 'sctp'])
+    for (const piece of [name, 'hub', '6bed4', 'sctp', 'concentrator'])
       execFileSync(process.execPath, [join(root, 'tools/build-pieces.mjs'), piece], { stdio: 'pipe' });
     const readme = readFileSync(join(root, 'pieces-as', name, 'README.md'), 'utf8');
     const examples = [...readme.matchAll(/```yaml\n([^`]*)```/g)].map((match) => match[1]!);
@@ -33,7 +33,7 @@ test.each(readdirSync(join(packageRoot(), 'examples')))(
   'the configurations of examples/%s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();
-    for (const piece of ['concentrator', 'sctp'])
+    for (const piece of ['concentrator', 'resend-detector', 'sctp'])
       execFileSync(process.execPath, [join(root, 'tools/build-pieces.mjs'), piece], { stdio: 'pipe' });
     const files = readdirSync(join(root, 'examples', name)).filter((file) => file.endsWith('.yaml'));
     expect(files.length).toBeGreaterThan(0);

@@ -48,10 +48,10 @@
  *     too-many              it fits in no outcome
  *
  * WHAT IT DOES NOT DO
- *   It carries UDP, and no TCP or SCTP of clients. It suppresses no resends, so a client that resends reaches the
- *   server twice, as on a local network. The address of the client reaches the far side in the opening of its flow,
- *   but the server sees that of its concentrator. It encrypts and authenticates nothing: whoever reaches the SCTP port
- *   of a side reaches its targets, unless `remote` is given.
+ *   It carries UDP, and no TCP or SCTP of clients. It suppresses no resends; the piece resend-detector in front
+ *   of it does. The address of the client reaches the far side in the opening of its flow, but the server sees that
+ *   of its concentrator. It encrypts and authenticates nothing: whoever reaches the SCTP port of a side reaches its
+ *   targets, unless `remote` is given.
  *
  * SPECIFICATION
  *   Funnel Tunnel Specification, "SCTP concentrators". The format of messages is docs/concentrator.md.

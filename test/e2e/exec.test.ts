@@ -5,10 +5,11 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect } from 'vitest';
+import { afterAll, beforeEach, describe, expect } from 'vitest';
 import { hasCommand } from '../net/command.ts';
 import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
@@ -27,18 +28,22 @@ beforeEach(({ skip }) => {
   if (noUser !== undefined) skip(noUser);
 });
 
+/** Where the other user may write. */
+const RECORD = join('/tmp', `funnel-exec-${process.pid}.pcapng`);
+
 /** A puzzle that leads nowhere, with addresses of both families. */
 function configurationFile(lab: NetLab): string {
   const file = join(lab.folder, 'nowhere.yaml');
-  const record = join('/tmp', `funnel-exec-${process.pid}.pcapng`);
   const settings = { device: 'fun0', address: ['10.9.0.1/24', 'fd09::1/64'], route: ['0.0.0.0/0', '::/0'] };
   const pieces = {
     dev: { piece: 'tun', settings, edges: { ip: 'lan' } },
-    end: { piece: 'pcap-writer', settings: { file: record }, edges: { frames: 'lan' } },
+    end: { piece: 'pcap-writer', settings: { file: RECORD }, edges: { frames: 'lan' } },
   };
   writeFileSync(file, JSON.stringify({ pieces }));
   return file;
 }
+
+afterAll(() => rmSync(RECORD, { force: true }));
 
 /** Processes whose command line has this word. */
 function processesWith(word: string): number[] {

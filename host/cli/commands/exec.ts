@@ -21,7 +21,7 @@ export const addExec: AddCommand = (parent, context) => {
     .description('run a command whose whole network is a puzzle; its exit status is that of the command')
     .usage('[options] [file] -- <command> [argument...]')
     .argument('[operands...]', 'a configuration in YAML, or options instead; behind `--` a command')
-    .optionsGroup('Options in place of a file, each of which may be OUT/IN:')
+    .optionsGroup('Options in place of a file (a fault may be OUT/IN, for what the command sends and gets):')
     .option('--loss <share>', 'lose packets, such as 5%')
     .option('--burst <packets>', 'lose them in bursts of so many on average')
     .option('--delay <time>', 'delay packets, such as 100ms, in each direction')
@@ -32,12 +32,7 @@ export const addExec: AddCommand = (parent, context) => {
     .option('--corrupt <share>', 'turn a bit of packets')
     .option('--seed <number>', 'where the sequence of chance begins')
     .option('--capture <file>', 'record what the command sends and gets, as pcapng')
-    .option(
-      '--through <piece>',
-      'have a piece in the way, as PIECE?setting=value; may be repeated',
-      collect,
-      [],
-    )
+    .option('--through <piece>', 'have a piece in the way, as PIECE?setting=value; may be repeated', collect)
     .option('--keep-address', 'give the command the addresses of this machine')
     .option('--print', 'only print the configuration that these options stand for')
     .optionsGroup('Options:')
@@ -45,7 +40,6 @@ export const addExec: AddCommand = (parent, context) => {
       '--publish <port>',
       'lead a port of this machine to the command, as OUTER:INNER; may be repeated',
       ports,
-      [],
     )
     .option('--dns <choice>', 'where names are resolved: host, none, or addresses behind the puzzle')
     .option('--map-root', 'let the command be root in its namespace')
@@ -69,10 +63,9 @@ export const addExec: AddCommand = (parent, context) => {
 };
 
 interface ExecCommandOptions extends Omit<OneLine, 'addresses'> {
-  readonly through: readonly string[];
   readonly keepAddress?: boolean;
   readonly print?: boolean;
-  readonly publish: readonly PublishedPort[];
+  readonly publish?: readonly PublishedPort[];
   readonly dns?: string;
   readonly mapRoot?: boolean;
   readonly leftovers: 'end' | 'wait';
@@ -101,7 +94,7 @@ async function run(
     mapRoot: options.mapRoot === true,
     leftovers: options.leftovers,
     patienceMs: options.patience * 1000,
-    publish: options.publish,
+    publish: options.publish ?? [],
     ...(resolver === undefined ? {} : { resolver }),
     warn,
     onEvent: (event: FunnelEvent) => {
@@ -119,10 +112,10 @@ async function configurationOf(
   const [file, ...more] = files;
   if (more.length > 0) throw usage('there is more than one configuration');
   const given = ONE_LINE.filter((name) => options[name] !== undefined && options[name] !== false);
-  const isOneLine = given.length > 0 || options.through.length > 0;
+  const isOneLine = given.length > 0;
   if (file !== undefined) {
     if (!isOneLine && options.print !== true) return file;
-    const [name = options.print === true ? 'print' : 'through'] = given;
+    const [name = 'print'] = given;
     throw usage(`--${dashed(name)} stands for a configuration, and ${file} is one. Give one of both`);
   }
   if (!isOneLine && !hasCommand && options.print !== true)
@@ -136,7 +129,7 @@ async function configurationOf(
 
 const ONE_LINE = [
   ...(['loss', 'burst', 'delay', 'jitter', 'rate', 'duplicate', 'reorder', 'corrupt'] as const),
-  ...(['seed', 'capture', 'keepAddress'] as const),
+  ...(['seed', 'capture', 'through', 'keepAddress'] as const),
 ] as const;
 
 function dashed(name: string): string {
@@ -176,11 +169,11 @@ function finish(end: CommandEnd): void {
   if (PASSED_ON.has(end.signal)) process.once('exit', () => process.kill(process.pid, end.signal));
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
-function ports(value: string, before: readonly PublishedPort[]): readonly PublishedPort[] {
+function ports(value: string, before: readonly PublishedPort[] = []): readonly PublishedPort[] {
   return [...before, parsePublished(value)];
 }
 

@@ -12,10 +12,10 @@ import type { MistakeList } from '../configuration/mistake-list.ts';
 import {
   type Entries,
   hintFor,
+  MistakePlaces,
   messageOf,
   type NetworkUse,
   networksOf,
-  pathOf,
 } from '../configuration/network-use.ts';
 import { type ConfigurationSource, readConfiguration } from '../configuration/read-configuration.ts';
 import { checkStructure } from '../configuration/schema-mistakes.ts';
@@ -133,14 +133,15 @@ class Check {
     const networks = this.#networks(places, used, configuration.networks ?? {});
     const arrangement = await this.#arrange(places, networks);
     const found = [...choices, ...independentMistakes(arrangement, places, choices, contested)];
-    this.#addMistakes(found, used, entries);
+    const mistakePlaces = new MistakePlaces(used);
+    this.#addMistakes(found, used, mistakePlaces);
     if (this.#mistakes.length === 0) this.#checkBypass(pieces, arrangement);
 
     const mistakes = this.#mistakes.sorted();
     if (mistakes.length > 0) return { mistakes };
     const { title } = this.#source;
     const { joints } = arrangement;
-    const locate = this.#locator(entries);
+    const locate = this.#locator(mistakePlaces);
     const checkContext = this.#checkContext;
     return { mistakes, puzzle: { title, pieces, networks, joints, decisions, checkContext, locate } };
   }
@@ -255,12 +256,14 @@ class Check {
   #addMistakes(
     found: readonly Mistake[],
     used: ReadonlyMap<string, readonly NetworkUse[]>,
-    entries: Entries,
+    mistakePlaces: MistakePlaces,
   ): void {
+    let number = 0;
     for (const mistake of found) {
       if (this.#consequences.isConsequence(mistake, used)) continue;
-      const { path, of } = pathOf(mistake, entries);
-      this.#mistakes.add(mistake.code, path, messageOf(mistake), { of, hint: hintFor(mistake, used) });
+      const { path, of } = mistakePlaces.pathOf(mistake);
+      const hint = hintFor(mistake, used, number++);
+      this.#mistakes.add(mistake.code, path, messageOf(mistake), { of, hint });
     }
   }
 
@@ -274,10 +277,10 @@ class Check {
   }
 
   /** Finds the line of a mistake that a lane reports later. */
-  #locator(entries: Entries): Puzzle['locate'] {
+  #locator(mistakePlaces: MistakePlaces): Puzzle['locate'] {
     const { mistakes } = this.#source;
     return (mistake) => {
-      const { path, of } = pathOf(mistake, entries);
+      const { path, of } = mistakePlaces.pathOf(mistake);
       const list = mistakes.alike();
       list.add(mistake.code, path, messageOf(mistake), { of });
       return list.sorted()[0]!;

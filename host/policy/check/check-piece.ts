@@ -233,7 +233,19 @@ class PieceCheck {
     const edges = new Map<string, readonly string[]>();
     const shapes = new Map<string, ReadonlyMap<string, readonly number[]>>();
     const known = description.edges.map((edge) => edge.name);
-    for (const [edge, networks] of Object.entries(entry.edges ?? {})) {
+    const given = Object.entries(entry.edges ?? {});
+    const joined = given.reduce((sum, [, networks]) => sum + networkNames(networks).length, 0);
+    if (joined > MAX_JOINED_EDGES) {
+      this.#isDoubtful = true;
+      this.#mistakes.add(
+        'FT_EDGE_REPEATED',
+        ['pieces', name, 'edges'],
+        `piece \`${name}\` is on ${joined} networks, and can be on ${MAX_JOINED_EDGES}`,
+        { hint: 'divide it into several pieces', of: 'key' },
+      );
+      return { edges, shapes };
+    }
+    for (const [edge, networks] of given) {
       const described = description.edges.find((each) => each.name === edge);
       if (described !== undefined) {
         edges.set(edge, networkNames(networks));
@@ -312,6 +324,9 @@ function claimsOf(
 function isProblems(answer: Description | readonly Problem[]): answer is readonly Problem[] {
   return Array.isArray(answer);
 }
+
+/** The number of an Edge is a byte, and 255 is none. */
+const MAX_JOINED_EDGES = 255;
 
 /** A shorter interval would make saving most of the work of a lane. */
 const LEAST_SAVE_MS = 100;

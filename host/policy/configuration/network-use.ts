@@ -42,32 +42,42 @@ export function networkNames(networks: EdgeEntry): readonly string[] {
 type EdgeEntry = NonNullable<PieceEntry['edges']>[string];
 export type ShapeReference = number | string;
 
-/** Returns the path in the configuration of a mistake that names a piece, an Edge and a network. */
-export function pathOf(
-  mistake: Mistake,
-  entries: Entries,
-): { path: readonly PathStep[]; of: 'key' | 'value' } {
-  const uses = [...networksOf(entries)].flatMap(([network, each]) =>
-    each.map((use) => ({ network, ...use })),
-  );
-  const fits = uses.find(
-    (use) =>
-      (mistake.network ?? use.network) === use.network &&
-      (mistake.piece ?? use.piece) === use.piece &&
-      (mistake.edge ?? use.edge) === use.edge,
-  );
-  if (mistake.piece === undefined && mistake.network !== undefined) {
+/** Finds the place in the configuration of a mistake that names a piece, an Edge and a network. */
+export class MistakePlaces {
+  /** The first use for each combination of a network, a piece and an Edge, any of which may be left out. */
+  readonly #uses = new Map<string, NetworkUse>();
+
+  /** @param used the networks that the configuration names */
+  constructor(used: ReadonlyMap<string, readonly NetworkUse[]>) {
+    for (const [network, uses] of used) {
+      for (const use of uses) {
+        for (const name of [network, undefined]) {
+          for (const piece of [use.piece, undefined]) {
+            for (const edge of [use.edge, undefined]) {
+              const key = JSON.stringify([name, piece, edge]);
+              if (!this.#uses.has(key)) this.#uses.set(key, use);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  pathOf(mistake: Mistake): { path: readonly PathStep[]; of: 'key' | 'value' } {
+    const fits = this.#uses.get(JSON.stringify([mistake.network, mistake.piece, mistake.edge]));
+    if (mistake.piece === undefined && mistake.network !== undefined) {
+      return fits === undefined
+        ? { path: ['networks', mistake.network], of: 'key' }
+        : { path: fits.path, of: 'value' };
+    }
+    if (mistake.piece === undefined) return { path: [], of: 'value' };
+    const piece = ['pieces', mistake.piece];
+    if (mistake.setting !== undefined) return { path: [...piece, 'settings', mistake.setting], of: 'value' };
+    if (mistake.edge === undefined) return { path: piece, of: 'key' };
     return fits === undefined
-      ? { path: ['networks', mistake.network], of: 'key' }
+      ? { path: [...piece, 'edges', mistake.edge], of: 'key' }
       : { path: fits.path, of: 'value' };
   }
-  if (mistake.piece === undefined) return { path: [], of: 'value' };
-  const piece = ['pieces', mistake.piece];
-  if (mistake.setting !== undefined) return { path: [...piece, 'settings', mistake.setting], of: 'value' };
-  if (mistake.edge === undefined) return { path: piece, of: 'key' };
-  return fits === undefined
-    ? { path: [...piece, 'edges', mistake.edge], of: 'key' }
-    : { path: fits.path, of: 'value' };
 }
 
 /** The message of a mistake of the puzzle, whose "it" needs a subject, behind the name of that subject. */
@@ -80,13 +90,20 @@ export function messageOf({ piece, edge, setting, message }: Mistake): string {
   return `${part}piece \`${piece}\`: ${said}`;
 }
 
-/** A network with a single Edge is most often a misspelt name. */
+/**
+ * A network with a single Edge is most often a misspelt name. Each hint compares the name with all others, so
+ * only the first {@link MOST_HINTS} mistakes get one.
+ */
 export function hintFor(
   mistake: Mistake,
   used: ReadonlyMap<string, readonly NetworkUse[]>,
+  number: number,
 ): string | undefined {
+  if (number >= MOST_HINTS) return undefined;
   if (mistake.network === undefined || used.get(mistake.network)?.length !== 1) return undefined;
   const others = [...used.keys()].filter((network) => network !== mistake.network);
   const near = nearest(mistake.network, others);
   return near === undefined ? undefined : `did you mean the network \`${near}\`?`;
 }
+
+const MOST_HINTS = 100;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Piece as Description, Problem } from '../../../abi/host/contract.ts';
 import { nativePieces } from '../../endpoint/catalogue.ts';
@@ -29,6 +29,9 @@ export class PieceRegistry {
    * compiled once.
    */
   readonly #loaded = new Map<string, Promise<LoadedComponent>>();
+  /** The digests of files of this package, by their state in the file system. */
+  readonly #digests = new Map<string, string>();
+  readonly #descriptions = new WeakMap<LoadedComponent, Map<string, Description | readonly Problem[]>>();
 
   /** A piece of the embedder replaces the piece of the host with the same name. */
   constructor(
@@ -74,7 +77,7 @@ export class PieceRegistry {
     const native = this.#natives.get(reference);
     if (native !== undefined) return { kind: 'native', name: reference, ...native };
     const file = join(this.#folder, `${reference}.wasm`);
-    if (this.#builtIn().includes(reference))
+    if (NAME.test(reference) && existsSync(file))
       return { kind: 'component', name: reference, file, builtIn: true };
     return { kind: 'missing', hint: this.#hintFor(reference, directory) };
   }
@@ -100,14 +103,27 @@ export class PieceRegistry {
     grants: readonly Grant[],
     limits: Partial<Limits>,
   ): Promise<RegisteredComponent> {
-    const bytes = await readComponent(file, maxBytesOf(limits));
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    // A file of this package may be built again meanwhile, but is not written to in place.
+    const status = statSync(file, { throwIfNoEntry: false });
+    const state = `${file} ${status?.ino} ${status?.mtimeMs} ${status?.size}`;
+    let bytes: Uint8Array | undefined;
+    let sha256 = status === undefined ? undefined : this.#digests.get(state);
+    if (sha256 === undefined) {
+      bytes = await readComponent(file, maxBytesOf(limits));
+      sha256 = createHash('sha256').update(bytes).digest('hex');
+      this.#digests.set(state, sha256);
+    }
     const key = keyOf(sha256, grants, limits);
-    const loading = this.#loaded.get(key) ?? loadComponent(bytes, { grants: new Set(grants), limits });
+    let loading = this.#loaded.get(key);
+    if (loading === undefined) {
+      bytes ??= await readComponent(file, maxBytesOf(limits));
+      loading = loadComponent(bytes, { grants: new Set(grants), limits });
+    }
     this.#keep(key, loading);
     try {
       const component = await loading;
-      return { component, sha256, describe: async (settings) => component.describe(settings) };
+      const describe = this.#describing(component, async (settings) => component.describe(settings));
+      return { component, sha256, describe };
     } catch (error) {
       this.#loaded.delete(key);
       throw error;
@@ -134,8 +150,32 @@ export class PieceRegistry {
     const loading = admitted === undefined ? known.get(sha256)! : Promise.resolve(componentFrom(admitted));
     this.#keep(keyOf(sha256, grants, limits), loading);
     const component = await loading;
-    const describe = (settings: SettingPairs) => this.#examiner.describe(component.portable, settings);
+    const describe = this.#describing(component, (settings) =>
+      this.#examiner.describe(component.portable, settings),
+    );
     return { component, sha256, describe };
+  }
+
+  /**
+   * Keeps the descriptions of a component: with the same settings it describes itself alike, since it has
+   * nothing else to depend on. Thousands of instances often have the same settings.
+   */
+  #describing(component: LoadedComponent, describe: Describe): Describe {
+    let kept = this.#descriptions.get(component);
+    if (kept === undefined) {
+      kept = new Map();
+      this.#descriptions.set(component, kept);
+    }
+    const descriptions = kept;
+    return async (settings) => {
+      const key = JSON.stringify(settings);
+      const known = descriptions.get(key);
+      if (known !== undefined) return known;
+      const described = await describe(settings);
+      if (descriptions.size >= MAX_DESCRIPTIONS) descriptions.clear();
+      descriptions.set(key, described);
+      return described;
+    };
   }
 
   /** Keeps a component for later changes. The least recently used one is dropped. */
@@ -199,8 +239,10 @@ export interface RegisteredComponent {
    *
    * @throws {FunnelError} where the instance faults.
    */
-  readonly describe: (settings: SettingPairs) => Promise<Description | readonly Problem[]>;
+  readonly describe: Describe;
 }
+
+type Describe = (settings: SettingPairs) => Promise<Description | readonly Problem[]>;
 
 export type FoundPiece = ({ readonly kind: 'native'; readonly name: string } & OwnPiece) | FoundComponent;
 
@@ -234,5 +276,7 @@ function isPath(reference: string): boolean {
 
 /** The number of compiled components that are kept for later changes. */
 const MAX_LOADED = 64;
+/** The descriptions of one component that are kept. */
+const MAX_DESCRIPTIONS = 16;
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/;

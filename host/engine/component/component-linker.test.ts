@@ -1,6 +1,7 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { describe, expect, it } from 'vitest';
 import { type CoreFunction, EXPORTS } from '../../../abi/host/contract.ts';
+import { componentOf, coreModule, name, section, vector } from '../../../test/hostile/component-bytes.ts';
 import { loadComponent } from '../load-component.ts';
 import { QuietHost } from '../testing/quiet-host.ts';
 import { linkComponent } from './component-linker.ts';
@@ -158,5 +159,27 @@ describe('a plan', () => {
     expect([...plan.exports.keys()].sort()).toEqual(['#alone', 'a:b/c#g']);
     expect([...plan.hostFunctions]).toEqual(['arpa2:funnel/host@0.2.0#random']);
     expect(plan.instances).toHaveLength(1);
+  });
+
+  it('is refused where a name is given or imported twice, or an argument of another sort, used or not', () => {
+    const type = section(7, [1, 0x40, 0, 1, 0]);
+    const imported = (...names: string[]) =>
+      section(10, vector(names.map((each) => [0, ...name(each), 1, 0])));
+    const nested = section(4, componentOf(type, imported('f')));
+    const plain = section(1, coreModule());
+    const twice = [...name('x'), 0x12, 0];
+    const given = (sort: number, index: number) => section(5, [1, 0, 0, 1, ...name('f'), sort, index]);
+    const link = (...sections: Uint8Array[]) => linkComponent(parseComponent(componentOf(...sections)));
+    const instance = section(2, [1, 0, 0, 0]);
+
+    link(plain, instance, section(2, [1, 0, 0, 1, ...twice]));
+    expect(() => link(plain, instance, section(2, [1, 0, 0, 2, ...twice, ...twice]))).toThrow(
+      /gives "x" twice to a core module/,
+    );
+    link(type, imported('f', 'g'));
+    expect(() => link(type, imported('f', 'f'))).toThrow(/imports "f" twice/);
+    // The nested component never uses what it imports.
+    link(type, imported('f'), nested, given(1, 0));
+    expect(() => link(type, imported('f'), nested, given(4, 0))).toThrow(/gives a component as the func "f"/);
   });
 });

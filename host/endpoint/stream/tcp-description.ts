@@ -64,6 +64,7 @@
  */
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
+import { losses, noLosses, setting } from '../describe-items.ts';
 
 /** What the native piece `tcp` is with these IP versions. */
 export function tcpDescription(families: readonly (4 | 6)[]): Description {
@@ -95,7 +96,10 @@ const TCP: Description = {
   edges: [],
   curves: [],
   settings: [
-    setting('port', 'Port to listen on, besides those of neighbours', 'number', { repeated: true }),
+    setting('port', 'Port to listen on, besides those of neighbours', 'number', {
+      repeated: true,
+      range: [0, 65_535],
+    }),
     setting('family', 'IP versions: both, ipv4 or ipv6', 'text', { default: 'both' }),
     setting('address', 'Address of this machine to bind to; any when not given', 'address'),
     setting('device', 'Network device to keep to; any when not given', 'text'),
@@ -105,7 +109,7 @@ const TCP: Description = {
     }),
     setting('loopback', "Allow connecting to this machine's loopback", 'boolean', { default: 'false' }),
     setting('own', "Allow connecting to this machine's own addresses", 'boolean', { default: 'false' }),
-    setting('connections', 'Most connections at once', 'number', { default: '10000' }),
+    setting('connections', 'Most connections at once', 'number', { default: '10000', range: [1, 1_000_000] }),
     setting('keepalive', 'Time without bytes after which the kernel probes the peer', 'duration', {
       default: '60s',
     }),
@@ -117,29 +121,26 @@ const TCP: Description = {
     }),
   ],
   reasons: [
-    ...['not-connected', 'after-end', 'not-granted', 'no-destination', 'not-tcp', 'malformed', 'refused'],
-    ...[
-      'unreachable',
-      'timed-out',
-      'bad-source',
-      'too-many',
-      'other-error',
-      'reset',
-      'slow-reader',
-      'closed',
-    ],
-  ]
-    .map((name) => ({ name, loss: true }))
-    .concat({ name: 'control', loss: false }),
+    ...losses({
+      'not-connected': 'The stream is not open; the answer is a reset.',
+      'after-end': 'The bytes stand behind the end of their stream.',
+      'not-granted':
+        'The settings of `tcp` do not allow the destination; see `destinations`, `loopback`, `own` and `family`.',
+      'no-destination': 'The destination address or port is zero.',
+      'not-tcp': 'The frame is not TCP over IP, or a fragment of a larger frame.',
+      malformed: 'The lengths of the headers are wrong.',
+      refused: 'The peer refused the connection.',
+      unreachable: 'The system has no path to the destination.',
+      'timed-out': 'The peer did not answer.',
+      'bad-source': 'The source address is not of this machine, or its port is in use.',
+      'too-many': 'There are as many connections as `connections` allows, or no descriptor is left.',
+      'other-error': 'The system reported another error.',
+      reset: 'The peer or the neighbour reset the stream while frames waited for it.',
+      'slow-reader': 'The stream was reset after `patience`.',
+      closed: 'The endpoint was closed while frames waited.',
+    }),
+    ...noLosses({ control: 'The frame opened, ended or acknowledged a stream.' }),
+  ],
 };
 
 export const tcpSettings: readonly Setting[] = TCP.settings;
-
-function setting(
-  name: string,
-  summary: string,
-  kind: Setting['kind'],
-  { repeated = false, ...rest }: { repeated?: boolean; default?: string } = {},
-): Setting {
-  return { name, summary, kind, repeated, ...rest };
-}

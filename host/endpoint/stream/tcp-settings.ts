@@ -42,7 +42,7 @@ export function readTcpSettings(given: readonly (readonly [string, string])[]): 
       `remote is ${JSON.stringify(text)}; it can be an address and a port, such as 192.0.2.1:80 or [2001:db8::1]:80`,
     );
   const settings: TcpSettings = {
-    ports: reader.numbers('port', 0, 65_535),
+    ports: reader.numbers('port'),
     families: bound !== undefined ? [bound] : family === 'both' ? [4, 6] : [family === 'ipv4' ? 4 : 6],
     address: address === undefined ? '' : formatAddress(address),
     device,
@@ -50,7 +50,7 @@ export function readTcpSettings(given: readonly (readonly [string, string])[]): 
     destinations: reader.prefixes('destinations'),
     loopback: reader.boolean('loopback'),
     own: reader.boolean('own'),
-    connections: reader.number('connections', 1, 1_000_000) ?? 1,
+    connections: reader.number('connections') ?? 1,
     keepaliveSeconds: Math.ceil(reader.duration('keepalive', 1000, 32_767_000) / 1000),
     patienceMs: reader.duration('patience', 100, 86_400_000),
     halfClose: reader.boolean('half-close'),

@@ -34,6 +34,8 @@ export type EndpointErrorCode =
   | 'FT_UPLINK_ABSENT'
   /** An uplink could not be connected. */
   | 'FT_UPLINK'
+  /** The process needs its last descriptors for itself. */
+  | 'FT_DESCRIPTORS'
   | 'FT_UDP_PORT_IN_USE'
   /** No right to this port, device or option. */
   | 'FT_UDP_PERMISSION'

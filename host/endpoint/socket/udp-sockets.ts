@@ -1,4 +1,5 @@
 import type { PieceContext } from '../../piece/piece.ts';
+import { descriptorReserve } from '../descriptor-reserve.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import type { UdpIo } from './udp-io.ts';
 import { parseGroup } from './udp-listens.ts';
@@ -77,6 +78,7 @@ export class UdpSockets {
     const claimed = this.#claim(port, family);
     if (claimed !== undefined) return claimed;
     const { address, device, broadcast } = this.#settings;
+    descriptorReserve.demand(`piece ${this.#context.name}: UDP port ${port}`);
     try {
       const made = this.#io.open({
         family,
@@ -216,6 +218,7 @@ export class UdpSockets {
         continue;
       }
       try {
+        descriptorReserve.demand(`the group ${text}`);
         // Bound to the group itself, so that it hears nothing else, and beside others on this machine that do
         // the same.
         const { channel } = this.#io.open({

@@ -45,6 +45,21 @@ describe('across a hub and a tap', () => {
     expect(openAt('hub')).toEqual([]);
   });
 
+  it('a piece listens on no more ports than its quota, however many a Shape names', async () => {
+    await start(puzzle());
+    const { context } = instance('phone');
+    const set = (n: number, size: number) =>
+      `ip/udp/{${Array.from({ length: size }, (_, i) => `local:${20_000 + n * 64 + i}`).join()}}`;
+    const shapes = Array.from({ length: 32 }, (_, n) => context.listen(0, 0, set(n, 32)));
+    expect(shapes.every((shape) => typeof shape === 'number')).toBe(true);
+    const refusal = { message: expect.stringContaining('1024 ports') };
+    expect(context.listen(0, 0, 'ip/udp/local:7')).toEqual(refusal);
+    expect(openAt('net').length).toBe(32);
+    context.unlisten(0, shapes[5] as number);
+    expect(context.listen(0, 0, set(32, 33))).toEqual(refusal);
+    expect(typeof context.listen(0, 0, set(32, 32))).toBe('number');
+  });
+
   it('a change that inserts a piece opens the ports behind it, and one that removes the piece closes them', async () => {
     const direct = [listener('phone', 'a'), asker('user', 'a'), socket('near', 'a')];
     const between = hub('hub', ['a', 'c']);

@@ -135,8 +135,8 @@ export class JoinedEdge implements Station {
   readonly tags = new Map<number, number>();
   /** Directions of the Shapes, by number; Shapes from `listen` included. */
   readonly directions: (Direction | undefined)[];
-  /** Shapes from `listen`, by Shape number. */
-  readonly listens = new Map<number, { stack: string; tag: number; like: number }>();
+  /** Shapes from `listen`, by Shape number, with the number of ports that each stands for. */
+  readonly listens = new Map<number, { stack: string; tag: number; like: number; ways: number }>();
   /** While frames go around the piece: the detour of each Shape, by number. */
   readonly detours: (Detour | undefined)[] = [];
   /**

@@ -6,6 +6,7 @@ import type { PieceStatus } from '../../piece/piece-status.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { matchStacks } from '../../stack/match.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
+import type { Stack } from '../../stack/stack.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import type { ActivationFlag } from './activation.ts';
 import type { Receiver } from './joint.ts';
@@ -109,6 +110,10 @@ export class Services {
     while (member.listens.has(shape)) shape++;
     if (shape >= MAX_LISTENS)
       return { message: `the piece listens on ${MAX_LISTENS} Shapes of this Edge already` };
+    const ways = waysOf(parseStack(stack, this.#laneState.protocols));
+    const before = seat.edges.flatMap(({ listens }) => [...listens.values()]);
+    if (before.reduce((sum, each) => sum + each.ways, ways) > MAX_WAYS)
+      return { message: `the piece listens on ${MAX_WAYS} ports already, or as many with these` };
     const opened = this.#listenPropagation.request(member, described.direction, stack);
     if ('message' in opened) return opened;
     let tag: number;
@@ -120,7 +125,7 @@ export class Services {
       throw error;
     }
     this.#listenPropagation.record(member.joint.receivers[tag]!, opened);
-    member.listens.set(shape, { stack, tag, like });
+    member.listens.set(shape, { stack, tag, like, ways });
     member.directions[shape] = described.direction;
     return shape;
   }
@@ -210,6 +215,11 @@ export interface ServiceHooks {
   runLater(): void;
 }
 
+/** How many ports a stack can stand for: an endpoint opens descriptors for each. */
+function waysOf({ steps }: Stack): number {
+  return steps.reduce((ways, step) => (step.kind === 'ports' ? ways * step.ports.length : ways), 1);
+}
+
 function isSameProperty(a: Property, b: Property): boolean {
   if (a.name !== b.name || a.value.tag !== b.value.tag) return false;
   return a.value.tag === 'yes' || b.value.tag === 'yes' || a.value.val === b.value.val;
@@ -217,6 +227,11 @@ function isSameProperty(a: Property, b: Property): boolean {
 
 /** The most Shapes of one Edge: a component cannot have more outlets. */
 const MAX_LISTENS = 1024;
+/**
+ * The ports of all Shapes on which one piece listens. A Shape may name many, and each costs its endpoints one
+ * or two descriptors of the process.
+ */
+const MAX_WAYS = 1024;
 /**
  * Identifiers without a protocol that one piece may have numbered: a lane has 65 535 numbers, and reuses
  * none.

@@ -1,0 +1,57 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { EndpointError } from './endpoint-error.ts';
+
+/**
+ * Keeps some descriptors of the process for itself. Ports open at the wish of pieces, and without a descriptor
+ * the Funnel could neither report its status, nor read a configuration, nor start another lane.
+ */
+export class DescriptorReserve {
+  readonly #limit: number;
+  readonly #probe: () => number;
+
+  /** @param probe returns the lowest free number, which the next descriptor gets */
+  constructor(limit = descriptorLimit(), probe: () => number = lowestFree) {
+    this.#limit = limit;
+    this.#probe = probe;
+  }
+
+  /** @throws EndpointError FT_DESCRIPTORS where another descriptor would be one of those */
+  demand(what: string): void {
+    const most = this.#limit - Math.min(RESERVED, this.#limit / 2);
+    let free: number;
+    try {
+      free = this.#probe();
+    } catch (error) {
+      throw this.#refusal(what, { cause: error });
+    }
+    if (free >= most) throw this.#refusal(what, {});
+  }
+
+  #refusal(what: string, options: ErrorOptions): EndpointError {
+    return new EndpointError(
+      'FT_DESCRIPTORS',
+      `${what} is not opened: this process may have ${this.#limit} open files (ulimit -n), and the last of them are kept for the Funnel itself. Let pieces listen on fewer ports, or raise the limit`,
+      options,
+    );
+  }
+}
+
+export const descriptorReserve = new DescriptorReserve();
+
+function lowestFree(): number {
+  const descriptor = openSync('/dev/null', 'r');
+  closeSync(descriptor);
+  return descriptor;
+}
+
+/** Infinity where the system does not show it: the system itself refuses then. */
+function descriptorLimit(): number {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+    return soft === undefined ? Infinity : Number(soft);
+  } catch {
+    return Infinity;
+  }
+}
+
+const RESERVED = 256;

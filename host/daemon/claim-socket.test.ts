@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { claimSocket } from './claim-socket.ts';
+import { asPath, claimSocket } from './claim-socket.ts';
 import { defaultControlPath, findControl } from './control-path.ts';
 
 let folder: string;
@@ -138,5 +138,31 @@ describe('the path when nothing is said', () => {
     expect(() => findControl('c.yaml', user())).toThrow(
       expect.objectContaining({ code: 'FT_CONTROL_ABSENT' }),
     );
+  });
+});
+
+describe('the path of a control socket', () => {
+  it.each([
+    ['8080', './8080'],
+    ['.12e3', './.12e3'],
+    ['funnel.sock', './funnel.sock'],
+    ['./8080', './8080'],
+    ['/run/8080', '/run/8080'],
+  ])('%s cannot be read as a port', (given, path) => {
+    expect(asPath(given)).toBe(path);
+  });
+
+  it('holds for a name that is a number, in the working directory', async () => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      const made = server();
+      const release = await claimSocket(made, '8080');
+      expect(typeof made.address()).toBe('string');
+      expect(lstatSync(join(folder, '8080')).isSocket()).toBe(true);
+      release();
+    } finally {
+      process.chdir(before);
+    }
   });
 });

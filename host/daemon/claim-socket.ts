@@ -17,9 +17,10 @@ import { FunnelError } from '../stack/funnel-error.ts';
  * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`; the server does not
  *   listen then
  */
-export async function claimSocket(server: Server, path: string): Promise<() => void> {
+export async function claimSocket(server: Server, name: string): Promise<() => void> {
+  const path = asPath(name);
   const folder = dirname(path);
-  const draft = join(folder, `.${randomBytes(4).toString('hex')}`);
+  const draft = asPath(join(folder, `.${randomBytes(4).toString('hex')}`));
   for (const each of [path, draft]) {
     if (Buffer.byteLength(each) > LONGEST_PATH)
       throw new FunnelError(
@@ -46,6 +47,14 @@ export async function claimSocket(server: Server, path: string): Promise<() => v
     server.close();
     throw error instanceof FunnelError ? error : pathError(path, error);
   }
+}
+
+/**
+ * A path that Node cannot take for anything else: without a slash it reads a number, such as 8080 or `.12e3`,
+ * as a TCP port, and listens there on all addresses.
+ */
+export function asPath(path: string): string {
+  return path.includes('/') ? path : `./${path}`;
 }
 
 /** Creates the folder for this user only. The folders above it get the usual mode. */

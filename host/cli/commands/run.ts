@@ -96,10 +96,13 @@ async function run(file: string, options: RunOptions, { output, paint }: Command
     totalsFile?.write(totals);
   } finally {
     clearInterval(timer);
-    stopping.forget();
     control?.close();
-    await funnel?.close();
-    reporter.restore();
+    try {
+      await funnel?.close();
+    } finally {
+      stopping.forget();
+      reporter.restore();
+    }
   }
 }
 
@@ -160,12 +163,16 @@ function stopSignal(cleanUp: () => void): {
 } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let listener = (): void => {};
+  let deadline: NodeJS.Timeout | undefined;
   let stop = (): void => {};
   const promise = new Promise<void>((resolve) => {
     let stoppedAt = Infinity;
     stop = () => {
       stoppedAt = Math.min(stoppedAt, performance.now());
       resolve();
+      // A thread that the system keeps, as in a read of a dead network file system, would keep the process,
+      // and `exit` waits for it as well.
+      deadline ??= setTimeout(() => process.kill(process.pid, 'SIGKILL'), MOST_CLOSING_MS).unref();
     };
     listener = () => {
       if (performance.now() < stoppedAt + SAME_WISH_MS) {
@@ -188,6 +195,7 @@ function stopSignal(cleanUp: () => void): {
     promise,
     stop,
     forget() {
+      clearTimeout(deadline);
       // A repetition that comes while the process ends has nothing to end, and is no reason for status 130.
       listenTo(() => {});
       setTimeout(() => listenTo(undefined), SAME_WISH_MS).unref();
@@ -197,6 +205,8 @@ function stopSignal(cleanUp: () => void): {
 
 /** A repeated signal within this time is no other wish. */
 const SAME_WISH_MS = 1000;
+/** Many times what an orderly end takes, in which pieces have two seconds to close. */
+const MOST_CLOSING_MS = 15_000;
 
 function seconds(text: string): number {
   const value = Number(text);

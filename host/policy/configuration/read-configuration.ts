@@ -1,5 +1,7 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { PathStep } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
 import { MistakeList } from './mistake-list.ts';
@@ -24,6 +26,7 @@ export interface ConfigurationSource {
 export async function readConfiguration(
   configuration: string | ConfigurationObject,
   directory = process.cwd(),
+  { waitMs = MAX_WAIT_MS }: { readonly waitMs?: number } = {},
 ): Promise<ConfigurationSource> {
   if (typeof configuration !== 'string') {
     return {
@@ -42,7 +45,7 @@ export async function readConfiguration(
     file,
     written: () => undefined,
   };
-  const bytes = await readFile(file);
+  const bytes = await readFile(file, waitMs);
   if (typeof bytes === 'string') {
     const mistakes = new MistakeList(configuration);
     mistakes.add('FT_CONFIG_FILE', [], bytes, {
@@ -75,10 +78,11 @@ export async function readConfiguration(
 }
 
 /** The bytes of a file, or the reason why it cannot be read. */
-async function readFile(file: string): Promise<Uint8Array | string> {
-  let handle: Awaited<ReturnType<typeof open>>;
+async function readFile(file: string, waitMs: number): Promise<Uint8Array | string> {
+  let handle: FileHandle;
   try {
-    handle = await open(file, 'r');
+    // A pipe to which nobody writes would keep a thread of the process for ever.
+    handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT') return NO_FILE;
@@ -86,15 +90,22 @@ async function readFile(file: string): Promise<Uint8Array | string> {
     return `this cannot be read (${code ?? error})`;
   }
   try {
-    if ((await handle.stat()).isDirectory()) return IS_DIRECTORY;
+    const status = await handle.stat();
+    if (status.isDirectory()) return IS_DIRECTORY;
+    const isPipe = status.isFIFO();
     // One byte beyond the limit shows that the file is too large. A pipe or a device cannot continue for
-    // ever.
+    // ever, neither with bytes nor without.
     const bytes = Buffer.alloc(MAX_FILE_BYTES + 1);
+    const latest = performance.now() + waitMs;
     let length = 0;
     while (length < bytes.length) {
-      const { bytesRead } = await handle.read(bytes, length, bytes.length - length, null);
-      if (bytesRead === 0) return bytes.subarray(0, length);
-      length += bytesRead;
+      const bytesRead = await readNow(handle, bytes, length);
+      // A pipe without a writer looks ended before its writer has come.
+      if (bytesRead === 0 && !(isPipe && length === 0)) return bytes.subarray(0, length);
+      if (bytesRead !== undefined) length += bytesRead;
+      if (bytesRead) continue;
+      if (performance.now() > latest) return NOTHING_COMES;
+      await pause(POLL_MS);
     }
     return `this is larger than ${MAX_FILE_BYTES} bytes`;
   } catch (error) {
@@ -104,9 +115,20 @@ async function readFile(file: string): Promise<Uint8Array | string> {
   }
 }
 
+/** The number of bytes that were read; undefined where there are none yet. */
+async function readNow(handle: FileHandle, bytes: Buffer, from: number): Promise<number | undefined> {
+  try {
+    return (await handle.read(bytes, from, bytes.length - from, null)).bytesRead;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return undefined;
+    throw error;
+  }
+}
+
 const NO_FILE = 'there is no such file';
 const NO_PERMISSION = 'there is no permission to read this';
 const IS_DIRECTORY = 'this is a directory';
+const NOTHING_COMES = 'nothing more comes from this';
 
 const HINTS: Record<string, string> = {
   [NO_FILE]: 'check the path; it is relative to the working directory',
@@ -115,3 +137,6 @@ const HINTS: Record<string, string> = {
 
 /** A thousand pieces take a tenth of this. A test measures the cost of a hostile file of this size. */
 const MAX_FILE_BYTES = 256 * 1024;
+/** As long as a pipe may take for the whole of it. */
+const MAX_WAIT_MS = 5000;
+const POLL_MS = 10;

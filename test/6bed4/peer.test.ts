@@ -57,7 +57,7 @@ const host = (bytes: Uint8Array): Given => ({ edge: 'ipv6', bytes });
 /** A peer that is connected, and has nothing left to send. */
 const connected = (settings: Settings = base): Driver => {
   begin(settings).process();
-  const result = driver.process(carrier(ROUTER, routerAdvertisement(MINE)));
+  const result = driver.process(carrier(ROUTER, routerAdvertisement(MINE), `10.9.9.9:${driver.port}`));
   expect(result.ended).toEqual(['advertisement-accepted']);
   return driver;
 };
@@ -551,16 +551,34 @@ describe('packets of the carrier', () => {
     expect(driver.process(carrier(PEER_AT, ping)).sent).toMatchObject([{ packet: lessAHop(ping) }]);
   });
 
+  it.each([
+    ['another port, from the router', '10.9.9.9:50002'],
+    ['the port of the LAN group, and no group', '10.9.9.9:25790'],
+    ['another group on its port', '224.0.0.2:25790'],
+  ])('to %s end', (_where, to) => {
+    for (const packet of [udp6(PEER, ME), routerAdvertisement(MINE), new Uint8Array(0)]) {
+      const { sent, ended } = driver.process(carrier(ROUTER, packet, to));
+      expect([sent, ended]).toEqual([[], ['foreign-destination']]);
+    }
+    expect(driver.process(carrier(ROUTER, udp6(PEER, ME))).ended).toEqual([]);
+  });
+
   it('keep a mark of congestion, where the transport understands it', () => {
     const marked = (inner: number, outer: number): number => {
       const packet = udp6(PEER, ME, 20, { trafficClass: inner });
       const bytes = fromHex(driver.process(carrier(PEER_AT, packet, undefined, outer)).sent[0]!.packet);
       return ((bytes[0]! & 15) << 4) | (bytes[1]! >> 4);
     };
-    expect(marked(0x02, 0x03)).toBe(0x03);
-    expect(marked(0xb9, 0x03)).toBe(0xbb);
-    expect(marked(0x00, 0x03)).toBe(0x00);
-    expect(marked(0x02, 0x01)).toBe(0x02);
+    const [notEct, ect1, ect0, ce] = [0, 1, 2, 3];
+    // By the inner mark, then by the outer one: RFC 6040 §4.2, but for Not-ECT under CE, which goes on here.
+    for (const [inner, byOuter] of [
+      [notEct, [notEct, notEct, notEct, notEct]],
+      [ect1, [ect1, ect1, ect1, ce]],
+      [ect0, [ect0, ect1, ect0, ce]],
+      [ce, [ce, ce, ce, ce]],
+    ] as const)
+      for (const outer of [notEct, ect1, ect0, ce])
+        expect(marked(0xb8 | inner!, outer!), `${inner} under ${outer}`).toBe(0xb8 | byOuter[outer!]!);
   });
 
   it.each([

@@ -11,31 +11,70 @@ import { Configuration } from './configuration';
 
 /** Room for an advertisement with ten routable prefixes: 56 bytes, and 32 for each of 11 prefixes. */
 @inline const ADVERTISEMENT_BYTES: i32 = 408;
-/** Senders are told apart by their IPv4 address, hashed into so many buckets. */
-@inline const SENDERS: u32 = 256;
+/** IPv4 addresses, and endpoints, are hashed into so many buckets. */
+@inline const ADDRESSES: u32 = 256;
+@inline const ENDPOINTS: u32 = 1024;
 /**
- * Advertisements that one sender has us send: a burst for the peers behind one NAT that come back at once,
- * and a rate that makes us no use for flooding the owner of a forged address.
+ * Advertisements for one IPv4 address: a burst for the peers behind one NAT that come back at once, and a rate
+ * that makes the router no use for flooding the owner of a forged address.
  */
-@inline const ADVERTISEMENT_BURST: f64 = 20;
-@inline const ADVERTISEMENTS_PER_SECOND: f64 = 5;
+@inline const ADDRESS_BURST: f64 = 20;
+@inline const ADDRESS_PER_SECOND: f64 = 5;
+/** Advertisements for one endpoint: what a peer needs, and so little that it leaves the rest to its neighbours. */
+@inline const ENDPOINT_BURST: f64 = 4;
+@inline const ENDPOINT_PER_SECOND: f64 = 1;
 /** The bucket of errors toward the native network. */
 @inline const NATIVE: u32 = 0;
 
-const errors = new TokenBuckets(SENDERS, ERROR_BURST, ERRORS_PER_SECOND);
-const advertisements = new TokenBuckets(SENDERS, ADVERTISEMENT_BURST, ADVERTISEMENTS_PER_SECOND);
+const errors = new TokenBuckets(ADDRESSES, ERROR_BURST, ERRORS_PER_SECOND);
+/** The address all nodes have before they have one; an advertisement to it goes to ff02::1. */
+const unspecified: usize = memory.data(16, 8);
+
+/** How many advertisements of one kind are sent: fair among the endpoints of an address, and among addresses. */
+class AdvertisementLimit {
+  private readonly endpoints: TokenBuckets = new TokenBuckets(ENDPOINTS, ENDPOINT_BURST, ENDPOINT_PER_SECOND);
+  private readonly addresses: TokenBuckets = new TokenBuckets(ADDRESSES, ADDRESS_BURST, ADDRESS_PER_SECOND);
+
+  /** Whether another may be sent to an endpoint now. An endpoint with nothing left takes nothing from its address. */
+  take(now: f64, endpoint: u64): bool {
+    const v4 = endpointV4(endpoint);
+    return this.endpoints.take(now, v4 ^ (endpointPort(endpoint) << 16)) && this.addresses.take(now, v4);
+  }
+}
+
+/** Each kind has its own: a peer that does not notice its new mapping keeps no other from getting an address. */
+const solicited = new AdvertisementLimit();
+const unsolicited = new AdvertisementLimit();
 
 /** What the router sends of its own, back to where the packet at hand came from. */
 export abstract class Answers {
-  /** Tells a peer its prefix, by the endpoint that we see. False when it is told too often. */
+  /** Answers a solicitation with the peer's prefix, by the endpoint that we see. False when it asks too often. */
   static advertise(now: f64, out: Outcome, carrier: u16, shape: u16): bool {
-    const v4 = endpointV4(Outer.source);
-    if (!advertisements.take(now, v4)) return false;
+    return Answers.addAdvertisement(now, out, carrier, shape, solicited, Ipv6.source(Packet.at));
+  }
+
+  /**
+   * Reports a new mapping of its NAT to a peer. It goes to all nodes: peers do not take it at the address that
+   * is not right any more. False when it was sent too often.
+   */
+  static adviseOfMapping(now: f64, out: Outcome, carrier: u16, shape: u16): bool {
+    return Answers.addAdvertisement(now, out, carrier, shape, unsolicited, unspecified);
+  }
+
+  private static addAdvertisement(
+    now: f64,
+    out: Outcome,
+    carrier: u16,
+    shape: u16,
+    limit: AdvertisementLimit,
+    destination: usize,
+  ): bool {
+    if (!limit.take(now, Outer.source)) return false;
     const at = out.room(ADVERTISEMENT_BYTES);
-    const peer = lowerHalf(v4, endpointPort(Outer.source), 0);
+    const peer = lowerHalf(endpointV4(Outer.source), endpointPort(Outer.source), 0);
     const length = writeRouterAdvertisement(
       at,
-      Ipv6.source(Packet.at),
+      destination,
       Configuration.top,
       peer,
       Configuration.routable,

@@ -55,7 +55,9 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
     if (Packet.sourceTop != Configuration.top || Packet.isToMulticast) return Reason.spoofedSource;
     // A NAT gave the peer another endpoint, and its packets are ours to set right; or it lies, and learns who
     // it is.
-    return Answers.advertise(now, out, carrier, SHAPE_ICMPV6) ? Reason.mappingChanged : Reason.rateLimited;
+    return Answers.adviseOfMapping(now, out, carrier, SHAPE_ICMPV6)
+      ? Reason.mappingChanged
+      : Reason.rateLimited;
   }
   if (Packet.isToMulticast) return Reason.multicast;
   const lower = Packet.destinationLower;

@@ -60,8 +60,9 @@
  *     too-big                          more than 1280 bytes (answered)
  *     rate-limited                     the answer would be an advertisement, and the sender had its share of
  *                                      them
- *   Answers are errors of ICMPv6, ten a second for each sender; advertisements are five a second after a
- *   burst of twenty.
+ *   Answers are errors of ICMPv6, ten a second for each sender. Advertisements are one a second after a burst
+ *   of four for each endpoint, and five a second after a burst of twenty for each IPv4 address; those that a
+ *   peer asks for and those about a changed mapping are counted apart.
  *
  * WHAT IT DOES NOT DO
  *   Masquerading of services behind the router. Multicast. Address formats from before 2017.

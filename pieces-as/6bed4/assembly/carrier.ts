@@ -41,18 +41,24 @@ export abstract class Outer {
   }
 
   /**
-   * A mark of congestion on it is one of the packet at `at`, where that one's transport understands it (RFC
-   * 6040 §4.2).
+   * The marks on it become those of the packet at `at`, where its transport understands them (RFC 6040 §4.2):
+   * experienced congestion, and ECT(1) over ECT(0). A mark on a packet whose transport does not is left out.
    */
   static keepCongestion(at: usize): void {
-    if ((Outer.trafficClass & ECN_MASK) != ECN_EXPERIENCED) return;
-    const inner = Ipv6.trafficClass(at);
-    if ((inner & ECN_MASK) != 0) Ipv6.setTrafficClass(at, inner | ECN_EXPERIENCED);
+    const outer = Outer.trafficClass & ECN_MASK;
+    if (outer != ECN_EXPERIENCED && outer != ECN_ECT1) return;
+    const trafficClass = Ipv6.trafficClass(at);
+    const inner = trafficClass & ECN_MASK;
+    if (inner == 0 || inner == ECN_EXPERIENCED) return;
+    if (outer == ECN_EXPERIENCED) Ipv6.setTrafficClass(at, trafficClass | ECN_EXPERIENCED);
+    else if (inner == ECN_ECT0) Ipv6.setTrafficClass(at, (trafficClass & ~ECN_MASK) | ECN_ECT1);
   }
 }
 
 /** ECN: congestion experienced, and the two codepoints of transports that understand it (RFC 3168 §5). */
 @inline const ECN_MASK: u32 = 3;
+@inline const ECN_ECT1: u32 = 1;
+@inline const ECN_ECT0: u32 = 2;
 @inline const ECN_EXPERIENCED: u32 = 3;
 
 /**

@@ -41,6 +41,8 @@ export function fromCarrier(now: f64, frame: Frame, out: Outcome, host: i32): vo
 /** -1 when the packet went on, else why it ends. */
 function deliver(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   if (!Outer.read(frame)) return Reason.malformed;
+  // The Shape of the LAN group has a port that matches at either end; the router sends from the same one.
+  if (!Listener.isDestination()) return Reason.foreignDestination;
   if (frame.lengthFrom(Outer.next) == 0) return Reason.keepalive;
   if (!Packet.read(frame, Outer.next)) return Reason.malformed;
   // What came in before our Shapes were closed is not ours any more.

@@ -56,7 +56,7 @@
  *                                      it
  *     forbidden-ipv4                   from the carrier: the sender's IPv4 address cannot be a peer's
  *     foreign-source                   from the host: the source is not our address (answered)
- *     foreign-destination              from the carrier: the destination is not our address
+ *     foreign-destination              from the carrier: the destination is not our address, or not our port
  *     multicast                        to a group; 6bed4 carries none
  *     unroutable                       to ::, ::1, fe80::/10, or an impossible address of 6bed4
  *     own-prefix                       from the host: to our own /114

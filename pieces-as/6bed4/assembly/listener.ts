@@ -1,8 +1,10 @@
 // Our port on the carrier: the Shapes that we listen on while running.
 
 import { Level, Line, listenLine, listenProblem, offerText, random, unlisten } from 'funnel-tunnel/as';
+import { Outer } from './carrier';
 import { Configuration, FIRST_PORT, LAST_PORT } from './configuration';
 import { Connection } from './connection';
+import { LAN_GROUP, ROUTER_PORT } from './constants';
 import { forgetNeighbours } from './neighbour-cache';
 
 /** Ports that are tried at once before waiting for another time. */
@@ -95,6 +97,14 @@ export abstract class Listener {
     Listener.isOpen = false;
     Listener.lanShape = -1;
     Listener.retryAt = Infinity;
+  }
+
+  /** Whether the datagram at hand is addressed to our port, or to the group on the LAN. */
+  static isDestination(): bool {
+    if (Outer.destinationPort == Listener.port) return true;
+    return (
+      Listener.lanShape >= 0 && Outer.destinationPort == ROUTER_PORT && Outer.destinationV4 == LAN_GROUP
+    );
   }
 
   private static openPort(port: u32): bool {

@@ -56,6 +56,8 @@ const number = (name: string): number => protocols.number(name);
  * and puts together what comes out. What an outcome breaks of the contract's rules is thrown.
  */
 export class Driver {
+  /** The address from which the last datagram is to come; 0.0.0.0 leaves that to the system. */
+  from = '';
   readonly piece: BoundPiece;
   readonly description: Piece;
   readonly offers = new Set<string>();
@@ -307,6 +309,7 @@ export class Driver {
     const packet = toHex(whole.subarray(ipv6At));
     if (edge !== 'carrier') return { edge, packet, continues };
     const view = new DataView(whole.buffer);
+    this.from = toIpv4(view.getUint32(12));
     return {
       edge,
       packet,

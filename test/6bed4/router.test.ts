@@ -161,6 +161,20 @@ describe('solicitations', () => {
     ]);
   });
 
+  it('are answered from the address that was asked, as is all that passes to a peer', () => {
+    const asked = '192.0.2.77';
+    const at = (from: string, payload: Uint8Array): Given => ({
+      edge: 'carrier',
+      bytes: datagram(from, `${asked}:25790`, payload),
+    });
+    const packets = [routerSolicitation(), neighbourSolicitation(PEER, ROUTER_ADDRESS), udp6(PEER, OTHER)];
+    for (const packet of packets) {
+      driver.from = '';
+      expect(driver.process(at(PEER_AT, packet)).sent).toHaveLength(1);
+      expect(driver.from).toBe(asked);
+    }
+  });
+
   it('of one with an address are answered to that, whatever it is', () => {
     for (const source of [PEER, NATIVE, 'fe80::7']) {
       const rs = icmp6(source, 'ff02::2', '8500 0000 00000000');

@@ -80,7 +80,7 @@ export abstract class Answers {
       Configuration.routable,
       Configuration.routableCount,
     );
-    beginOuter(out, carrier, shape, 0, Configuration.port, Outer.source, OUTER_TTL, 0);
+    beginOuter(out, carrier, shape, 0, Configuration.port, Outer.source, OUTER_TTL, 0, 0, Outer.asked);
     addMessage(out, at, length);
     return true;
   }
@@ -88,7 +88,7 @@ export abstract class Answers {
   /** An error to a peer whose source was found right. */
   static toPeer(now: f64, out: Outcome, carrier: u16, shape: u16, type: u32, code: u32, rest: u32 = 0): void {
     if (!Packet.mayBeAnswered() || !errors.take(now, endpointV4(Outer.source))) return;
-    beginOuter(out, carrier, shape, 0, Configuration.port, Outer.source, OUTER_TTL, 0);
+    beginOuter(out, carrier, shape, 0, Configuration.port, Outer.source, OUTER_TTL, 0, 0, Outer.asked);
     addError(out, type, code, rest, Configuration.top, routerLowerHalf(Configuration.endpoint));
   }
 

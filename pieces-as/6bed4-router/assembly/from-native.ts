@@ -2,7 +2,7 @@ import { arenaStart, Frame, Outcome } from 'funnel-tunnel/as';
 import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
 import { endpointOf, endpointPort, endpointV4, isLowerHalf, portOf } from '../../6bed4/assembly/address';
-import { beginOuter, frontOf } from '../../6bed4/assembly/carrier';
+import { beginOuter, frontOf, Outer } from '../../6bed4/assembly/carrier';
 import { OUTER_TTL, TUNNEL_MTU } from '../../6bed4/assembly/constants';
 import { ADDRESS_UNREACHABLE, HOP_LIMIT_EXCEEDED } from '../../6bed4/assembly/icmp-error';
 import { isForbiddenIpv4 } from '../../6bed4/assembly/ipv4-filter';
@@ -65,6 +65,8 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32, carrier: i32):
     OUTER_TTL,
     trafficClass,
     front,
+    // Where peers ask us: they take nothing from another address of this machine.
+    Outer.asked,
   );
   Packet.pass(out);
   return -1;

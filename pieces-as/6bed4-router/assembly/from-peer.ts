@@ -113,6 +113,7 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
       OUTER_TTL,
       trafficClass,
       front,
+      Outer.asked,
     );
   } else {
     out.begin(<u16>native, 0, frame.ticket);
@@ -159,7 +160,7 @@ function answerDiscovery(now: f64, out: Outcome, carrier: u16): i32 {
     own,
     Configuration.endpoint,
   );
-  beginOuter(out, carrier, SHAPE_ICMPV6, 0, Configuration.port, Outer.source, OUTER_TTL, 0);
+  beginOuter(out, carrier, SHAPE_ICMPV6, 0, Configuration.port, Outer.source, OUTER_TTL, 0, 0, Outer.asked);
   addMessage(out, answer, length);
   return Reason.solicitationAnswered;
 }

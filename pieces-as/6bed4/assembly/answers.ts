@@ -1,5 +1,5 @@
 import { Outcome } from 'funnel-tunnel/as';
-import { beginOuter } from './carrier';
+import { beginOuter, Outer } from './carrier';
 import { Connection } from './connection';
 import { LINK_LOCAL_TOP, OUTER_TTL } from './constants';
 import { addError, ERROR_BURST, ERRORS_PER_SECOND } from './icmp-error';
@@ -34,6 +34,8 @@ export abstract class Answers {
       to,
       OUTER_TTL,
       0,
+      0,
+      to == Outer.source ? Outer.asked : 0,
     );
     Answers.add(type, code, 0);
   }

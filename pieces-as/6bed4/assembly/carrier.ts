@@ -20,6 +20,11 @@ export abstract class Outer {
   static source: u64 = 0;
   static destinationV4: u32 = 0;
   static destinationPort: u32 = 0;
+  /**
+   * The address that was asked, and from which the answer comes (RFC 1122 §4.1.3.5): this machine may have
+   * several. 0 for a group, and where it is not known; the system chooses then.
+   */
+  static asked: u32 = 0;
   static trafficClass: u32 = 0;
   /** The index of the first part behind the UDP header. */
   static next: i32 = 0;
@@ -34,6 +39,7 @@ export abstract class Outer {
     if (!Ipv4.fits(ip.bytes, ip.length) || !Udp.fits(udp.bytes, udp.length)) return false;
     Outer.source = endpoint(Ipv4.source(ip.bytes), Udp.sourcePort(udp.bytes));
     Outer.destinationV4 = Ipv4.destination(ip.bytes);
+    Outer.asked = Outer.destinationV4 >>> 28 < 14 ? Outer.destinationV4 : 0;
     Outer.destinationPort = Udp.destinationPort(udp.bytes);
     Outer.trafficClass = Ipv4.trafficClass(ip.bytes);
     Outer.next = <i32>frame.skipHeaders + 2;
@@ -62,7 +68,8 @@ export abstract class Outer {
 @inline const ECN_EXPERIENCED: u32 = 3;
 
 /**
- * Begins a frame on the carrier: to an endpoint, from our own port and whatever address the system chooses.
+ * Begins a frame on the carrier: to an endpoint, from our own port, and from the address `from`. For 0 the
+ * system chooses the address.
  * Don't-fragment stays clear, so that 1280 bytes pass smaller links. Lengths and checksums are left to the
  * host.
  *
@@ -79,9 +86,11 @@ export function beginOuter(
   ttl: u32,
   trafficClass: u32,
   front: usize = 0,
+  from: u32 = 0,
 ): void {
   const at = front == 0 ? out.room(OVERHEAD) : front;
   Ipv4.begin(at, Ipv4.PROTOCOL_UDP, ttl, trafficClass);
+  Ipv4.setSource(at, from);
   Ipv4.setDestination(at, endpointV4(to));
   Udp.begin(at + Ipv4.BYTES, localPort, endpointPort(to));
   out.begin(edge, shape, ticket);

@@ -143,7 +143,7 @@ function answerNeighbour(now: f64, at: usize, out: Outcome, isRight: bool): i32 
   const answer = out.room(NEIGHBOUR_ANSWER_BYTES);
   const length = writeNeighbourAnswer(answer, at);
   const shape = Listener.shape(SHAPE_ICMPV6);
-  beginOuter(out, <u16>Listener.edge, shape, 0, Listener.port, Outer.source, OUTER_TTL, 0);
+  beginOuter(out, <u16>Listener.edge, shape, 0, Listener.port, Outer.source, OUTER_TTL, 0, 0, Outer.asked);
   addMessage(out, answer, length);
   return Reason.solicitationAnswered;
 }

@@ -1,0 +1,90 @@
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { describe, expect, it } from 'vitest';
+import { readCoreModule } from './core-module.ts';
+import { FUEL_IMPORT, rewriteModule } from './module-rewriter.ts';
+import { v8 } from './webassembly-engine.ts';
+
+/** The fuel that a function of this code takes. */
+async function fuelOf(code: string): Promise<number> {
+  const module = await parse(`(module
+    (memory 1) (table $t 4000 9000 funcref) (data $d "0123456789") (elem $e func $nothing)
+    (type $empty (func)) (elem (i32.const 0) $nothing)
+    (func $nothing) (func (export "go") (local i32 i64 f32 f64 v128) ${code}))`);
+  const { bytes, fuelModule } = rewriteModule(readCoreModule(module), {
+    maxMemoryPages: 4,
+    maxTableEntries: 10_000,
+  });
+  const fuel = v8.fuelCounter();
+  fuel.refuel(FULL);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+    [fuelModule]: {
+      [FUEL_IMPORT.units]: fuel.unitsItem as never,
+      [FUEL_IMPORT.refused]: fuel.refusedItem as never,
+    },
+  });
+  (exports.go as () => void)();
+  return FULL - fuel.left;
+}
+
+const FULL = 0x7fff_ffff;
+const ZERO = '(i32.const 0)';
+const ONE = '(i32.const 1)';
+
+describe('fuel', () => {
+  // Operands cost one each. A segment that is divided costs 3 more.
+  it.each<[instruction: string, price: number, code: string, operands: number]>([
+    ['a constant', 1, `(drop ${ZERO})`, 1],
+    ['a load', 2, `(drop (i32.load ${ZERO}))`, 2],
+    ['a store', 2, `(i32.store ${ZERO} ${ZERO})`, 2],
+    ['a load of a vector', 2, `(drop (v128.load ${ZERO}))`, 2],
+    ['a call', 4 + 3, '(call $nothing)', 0],
+    ['an indirect call', 16 + 3, `(call_indirect (type $empty) ${ZERO})`, 1],
+    ['table.get', 16, `(drop (table.get ${ZERO}))`, 2],
+    ['table.set', 16, `(table.set ${ZERO} (ref.null func))`, 2],
+    ...['i32.div_s', 'i32.div_u', 'i32.rem_s', 'i32.rem_u'].map((each): [string, number, string, number] => [
+      each,
+      8,
+      `(drop (${each} ${ONE} ${ONE}))`,
+      3,
+    ]),
+    ...['i64.div_s', 'i64.div_u', 'i64.rem_s', 'i64.rem_u'].map((each): [string, number, string, number] => [
+      each,
+      8,
+      `(drop (${each} (i64.const 1) (i64.const 1)))`,
+      3,
+    ]),
+    ['f32.sqrt', 8, '(drop (f32.sqrt (local.get 2)))', 2],
+    ['f64.sqrt', 8, '(drop (f64.sqrt (local.get 3)))', 2],
+    ['f32.div', 8, '(drop (f32.div (local.get 2) (local.get 2)))', 3],
+    ['f64.div', 8, '(drop (f64.div (local.get 3) (local.get 3)))', 3],
+    ['ref.func', 64, '(drop (ref.func $nothing))', 1],
+    ['table.size', 64, '(drop (table.size))', 1],
+    ['data.drop', 64, '(data.drop $d)', 0],
+    ['elem.drop', 64, '(elem.drop $e)', 0],
+    ['memory.grow', 4000, `(drop (memory.grow ${ZERO}))`, 2],
+    ['table.grow', 4000, `(drop (table.grow (ref.null func) ${ZERO}))`, 3],
+    ['memory.fill', 32, `(memory.fill ${ZERO} ${ZERO} ${ZERO})`, 4],
+    ['memory.copy', 32, `(memory.copy ${ZERO} ${ZERO} ${ZERO})`, 4],
+    ['memory.init', 32, `(memory.init $d ${ZERO} ${ZERO} ${ZERO})`, 4],
+    ['table.fill', 128, `(table.fill ${ZERO} (ref.null func) ${ZERO})`, 4],
+    ['table.copy', 128, `(table.copy ${ZERO} ${ZERO} ${ZERO})`, 4],
+    ['table.init', 128 + 128, `(table.init $e ${ZERO} ${ZERO} ${ZERO})`, 4],
+  ])('is paid for %s', async (_, price, code, operands) => {
+    const paid = (await fuelOf(code)) - (await fuelOf(''));
+    expect(paid - operands).toBeGreaterThanOrEqual(price - (operands > 0 ? 1 : 0));
+    expect(paid - operands).toBeLessThanOrEqual(price + 12);
+  });
+
+  it.each([
+    ['memory.fill', `(memory.fill ${ZERO} ${ZERO} (i32.const LENGTH))`, 1 / 4],
+    ['memory.copy', `(memory.copy ${ZERO} ${ZERO} (i32.const LENGTH))`, 1 / 4],
+    ['table.fill', `(table.fill ${ZERO} (ref.null func) (i32.const LENGTH))`, 32],
+    ['table.copy', `(table.copy ${ZERO} ${ZERO} (i32.const LENGTH))`, 32],
+  ])('is paid for the length of %s', async (_, code, byLength) => {
+    const [none, much] = [
+      await fuelOf(code.replace('LENGTH', '0')),
+      await fuelOf(code.replace('LENGTH', '4000')),
+    ];
+    expect(much - none).toBe(4000 * byLength);
+  });
+});

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { hasCommand } from '../net/command.ts';
 import { endedFor, FunnelProcess, framesAt, losses } from '../net/funnel-process.ts';
 import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
@@ -62,6 +63,71 @@ labTest('tsctp sends all its messages to the piece right on IP, by a raw socket'
   expect(endedFor(snapshot, 'sink', 'recorded')).toBe(2000);
   expect(losses(snapshot)).toEqual(new Map());
   expect((await server.stop()).status).toBe(0);
+});
+
+labTest('tshark finds nothing malformed in what two pieces say to each other', async ({ lab, skip }) => {
+  if (!hasCommand('tshark')) skip('tshark is not here: Debian’s tshark');
+  const { funnel, peer } = await twoHosts(lab);
+  const server = await FunnelProcess.start(
+    peer,
+    configuration(lab, 'server', {
+      sctp: { piece: 'sctp', settings: { port: 9 }, edges: { streams: 'up', carrier: 'line' } },
+      fault: {
+        piece: 'fault',
+        settings: { seed: 3, loss: 0.05, reorder: 0.1 },
+        edges: { a: 'line', b: 'tapped' },
+      },
+      tap: { piece: 'tap', settings: { stack: 'ip' }, edges: { a: 'tapped', b: 'wire', copy: 'copy' } },
+      capture: { piece: 'pcap-writer', settings: { file: 'wire.pcapng' }, edges: { frames: 'copy' } },
+      sink: {
+        piece: 'pcap-writer',
+        settings: { file: 'up.pcapng', stack: 'ip/sctp', direction: 'down', snaplen: 100 },
+        edges: { frames: 'up' },
+      },
+      net: { piece: 'udp', edges: { udp: 'wire' } },
+    }),
+    lab.folder,
+  );
+  const recording = join(lab.folder, 'messages.pcap');
+  // What has no registered payload protocol is not looked into.
+  const messages = Array.from({ length: 100 }, (_, n) =>
+    packet(0, n % 5 === 0 ? 7 : 3, [
+      ...be32(0),
+      ...be16(n % 8),
+      0,
+      0,
+      ...be32(0x7000_0000 + n),
+      ...Array(1 + ((n * 137) % 3000)).fill(n),
+    ]),
+  );
+  writeFileSync(recording, pcap([...messages, packet(7, 0, [0, 0, 0, 0])]));
+  const client = await FunnelProcess.start(
+    funnel,
+    configuration(lab, 'client', {
+      source: {
+        piece: 'pcap-reader',
+        settings: { file: recording, stack: 'ip/sctp/local:5002', speed: 'fast' },
+        edges: { frames: 'up' },
+      },
+      sctp: { piece: 'sctp', edges: { streams: 'up', carrier: 'wire' } },
+      net: { piece: 'udp', edges: { udp: 'wire' } },
+    }),
+    lab.folder,
+  );
+  for (let n = 0; endedFor(await server.snapshot(), 'sink', 'recorded') < 100; n++)
+    expect(n).toBeLessThan(300);
+  for (const each of [client, server]) expect((await each.stop()).status).toBe(0);
+  const capture = join(lab.folder, 'wire.pcapng');
+  const decode = ['tshark', '-r', capture, '-d', 'udp.port==9899,sctp', '-o', 'sctp.checksum:TRUE'];
+  const types = await funnel.run([...decode, '-T', 'fields', '-e', 'sctp.chunk_type']);
+  for (const type of [0, 1, 2, 3, 10, 11]) expect(types).toMatch(new RegExp(`\\b${type}\\b`));
+  expect(
+    await funnel.run([
+      ...decode,
+      '-Y',
+      '_ws.malformed || sctp.checksum.status == 0 || _ws.expert.severity == error',
+    ]),
+  ).toBe('');
 });
 
 labTest('usrsctp gets all messages of the piece, and the association is shut down', async ({ lab, skip }) => {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { capture } from '../net/capture.ts';
 import type { Running } from '../net/command.ts';
 import { FunnelProcess } from '../net/funnel-process.ts';
@@ -31,7 +32,8 @@ export class SipNetwork {
     this.host6 = host6;
   }
 
-  static async open(lab: NetLab, settings: Settings = {}): Promise<SipNetwork> {
+  /** @param settings besides the addresses; when left out, the Funnel is that of `examples/sipproxy64` */
+  static async open(lab: NetLab, settings?: Settings): Promise<SipNetwork> {
     const proxy = await lab.namespace('proxy');
     const host4 = await lab.namespace('four');
     const host6 = await lab.namespace('six');
@@ -52,25 +54,31 @@ export class SipNetwork {
     return network;
   }
 
-  async start(settings: Settings = {}): Promise<void> {
-    const file = join(this.lab.folder, 'proxy.json');
-    const all = { ipv4: PROXY4, ipv6: PROXY6, ...settings };
-    writeFileSync(
-      file,
-      JSON.stringify({
-        pieces: {
-          net: { piece: 'udp', edges: { udp: 'wan' } },
-          sip: { piece: 'sipproxy64', settings: all, edges: { ipv4: 'wan', ipv6: 'wan' } },
-        },
-      }),
-    );
+  async start(settings?: Settings): Promise<void> {
+    let file = join(projectRoot, 'examples', 'sipproxy64', 'proxy.yaml');
+    if (settings !== undefined) {
+      file = join(this.lab.folder, 'proxy.json');
+      const all = { ipv4: PROXY4, ipv6: PROXY6, ...settings };
+      const net = { piece: 'udp', edges: { udp: 'wan' } };
+      const sip = { piece: 'sipproxy64', settings: all, edges: { ipv4: 'wan', ipv6: 'wan' } };
+      writeFileSync(file, JSON.stringify({ pieces: { net, sip } }));
+    }
     this.funnel = await FunnelProcess.start(this.proxy, file, this.lab.folder);
   }
 
   /** Records what passes at a host; the payloads of its media are read when it is stopped. */
   async record(host: Namespace): Promise<Recording> {
     const file = join(this.lab.folder, `${host.name}.pcapng`);
-    return new Recording(await capture(host, 'eth0', file), file);
+    return new Recording(host, host === this.host6, await capture(host, 'eth0', file), file);
+  }
+
+  /** Starts a sipp that waits for requests, and returns when it can get them: one that came before would be refused. */
+  async answering(host: Namespace, scenario: string, ...args: string[]): Promise<Running> {
+    const running = this.sipp(host, scenario, ...args);
+    const port = /:13C4 /;
+    while (running.isRunning && !port.test(await host.run(['cat', '/proc/net/udp', '/proc/net/udp6'])))
+      await sleep(20);
+    return running;
   }
 
   /** Starts a sipp with a scenario of test/sipproxy64, or a file of its own text. */
@@ -88,15 +96,25 @@ export class SipNetwork {
 /** A capture of one host's wire. */
 export class Recording {
   readonly file: string;
+  readonly #host: Namespace;
+  readonly #isIpv6: boolean;
   readonly #running: Running;
 
-  constructor(running: Running, file: string) {
+  constructor(host: Namespace, isIpv6: boolean, running: Running, file: string) {
+    this.#host = host;
+    this.#isIpv6 = isIpv6;
     this.#running = running;
     this.file = file;
   }
 
-  stop(): Promise<unknown> {
-    return this.#running.stop('SIGINT');
+  /** Ends it when all that passed so far is in the file: a ping that is made now is seen there. */
+  async stop(): Promise<void> {
+    const [proxy, protocol] = this.#isIpv6 ? [PROXY6, 58] : [PROXY4, 1];
+    await this.#host.run(['ping', '-c', '1', '-W', '60', proxy]);
+    const isPing = (bytes: Buffer): boolean =>
+      this.#isIpv6 ? bytes[20] === protocol && bytes[54] === 129 : bytes[23] === protocol && bytes[34] === 0;
+    while (!readPcapng(this.file).some(({ bytes }) => isPing(bytes))) await sleep(50);
+    await this.#running.stop('SIGINT');
   }
 
   /** The payloads of UDP from one address to another, as hexadecimal, sorted; those of SIP left out. */

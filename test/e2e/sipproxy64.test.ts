@@ -9,11 +9,11 @@ const phones = { phone: [`six=[${HOST6}]:5060`, `four=${HOST4}:5060`] };
 
 describe.skipIf(!hasCommand('sipp'))('SIPproxy64 (with sipp, of Debian’s sip-tester)', () => {
   labTest('a phone of IPv4 calls one of IPv6, and each hears the other unchanged', async ({ lab }) => {
-    const network = await SipNetwork.open(lab, phones);
+    const network = await SipNetwork.open(lab);
     const at4 = await network.record(network.host4);
     const at6 = await network.record(network.host6);
-    const callee = network.sipp(network.host6, 'callee', '-m', '1');
-    const caller = network.sipp(network.host4, 'caller', '-s', 'six', '-m', '1', '-d', '1000', PROXY4);
+    const callee = await network.answering(network.host6, 'callee', '-m', '1');
+    const caller = network.sipp(network.host4, 'caller', '-s', 'bob', '-m', '1', '-d', '1000', PROXY4);
     expect((await caller.ended).status).toBe(0);
     expect((await callee.ended).status).toBe(0);
     const snapshot = await network.funnel.snapshot();
@@ -46,7 +46,7 @@ describe.skipIf(!hasCommand('sipp'))('SIPproxy64 (with sipp, of Debian’s sip-t
         [network.host6, network.host4, 'four', `[${PROXY6}]:5060`],
       ] as const) {
         const [near, far] = [await network.record(from), await network.record(to)];
-        const callee = network.sipp(to, 'callee', '-m', '1000');
+        const callee = await network.answering(to, 'callee', '-m', '1000');
         const caller = network.sipp(from, 'caller', '-s', user, '-d', '1000', ...many, proxy);
         expect((await caller.ended).status).toBe(0);
         expect((await callee.ended).status).toBe(0);
@@ -63,7 +63,7 @@ describe.skipIf(!hasCommand('sipp'))('SIPproxy64 (with sipp, of Debian’s sip-t
 
   labTest('a call is cancelled while it rings', async ({ lab }) => {
     const network = await SipNetwork.open(lab, phones);
-    const callee = network.sipp(network.host6, 'callee-is-cancelled', '-m', '1');
+    const callee = await network.answering(network.host6, 'callee-is-cancelled', '-m', '1');
     const caller = network.sipp(network.host4, 'caller-cancels', '-s', 'six', '-m', '1', PROXY4);
     expect((await caller.ended).status).toBe(0);
     expect((await callee.ended).status).toBe(0);
@@ -74,11 +74,11 @@ describe.skipIf(!hasCommand('sipp'))('SIPproxy64 (with sipp, of Debian’s sip-t
     'a phone of IPv4 registers at a registrar of IPv6, whose digest verifies, and is then found',
     async ({ lab }) => {
       const network = await SipNetwork.open(lab, { proxy6: `[${HOST6}]:5060` });
-      const registrar = network.sipp(network.host6, 'registrar', '-m', '1');
+      const registrar = await network.answering(network.host6, 'registrar', '-m', '1');
       const phone = network.sipp(network.host4, 'phone-registers', '-m', '1', PROXY4);
       expect((await phone.ended).status).toBe(0);
       expect((await registrar.ended).status).toBe(0);
-      const callee = network.sipp(network.host4, 'callee', '-m', '1');
+      const callee = await network.answering(network.host4, 'callee', '-m', '1');
       const caller = network.sipp(
         network.host6,
         'caller',

@@ -48,6 +48,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   '6bed4-router': 40,
   'frame-sequence': 60,
   sctp: 60,
+  sipproxy64: 150,
 };
 const COUNT_OF_PIECE = 100;
 /** A target may have to build its piece first, on a machine that is busy. */

@@ -12,6 +12,7 @@ import { parserTarget } from './targets/parser-target.ts';
 import { pieceTargets } from './targets/piece-target.ts';
 import { rewriterTarget } from './targets/rewriter-target.ts';
 import { sctpTarget } from './targets/sctp-target.ts';
+import { sipproxy64Target } from './targets/sipproxy64-target.ts';
 import { sixbedRouterTarget, sixbedTarget } from './targets/sixbed-target.ts';
 import { stackTarget } from './targets/stack-target.ts';
 
@@ -28,6 +29,7 @@ export function fuzzTargets(): readonly FuzzTarget[] {
     sixbedTarget,
     sixbedRouterTarget,
     frameSequenceTarget,
+    sipproxy64Target,
     sctpTarget,
     ...pieceTargets(),
   ];

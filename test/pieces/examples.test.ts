@@ -33,7 +33,7 @@ test.each(readdirSync(join(packageRoot(), 'examples')))(
   'the configurations of examples/%s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();
-    for (const piece of ['concentrator', 'resend-detector', 'sctp'])
+    for (const piece of ['concentrator', 'resend-detector', 'sctp', 'sipproxy64'])
       execFileSync(process.execPath, [join(root, 'tools/build-pieces.mjs'), piece], { stdio: 'pipe' });
     const files = readdirSync(join(root, 'examples', name)).filter((file) => file.endsWith('.yaml'));
     expect(files.length).toBeGreaterThan(0);

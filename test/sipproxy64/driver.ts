@@ -115,42 +115,63 @@ export class Driver {
 
   /** Gives it a datagram. `to` is a port of the piece in the family of `from`. */
   send(from: Endpoint, payload: string | Uint8Array, to = 5060): Result {
-    const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
-    const isIpv6 = from.startsWith('[');
-    const described = isIpv6 ? 1 : 0;
-    const network = networkHeader(from, isIpv6, bytes.length, to);
-    const contents = this.#cut(bytes, to);
-    const shape = this.#shapeFor(FIRST_EDGE + described, described, contents.stack, to);
-    const ticket = this.#nextTicket++;
-    const isWithheld = contents.stack !== 'sip' && contents.stack !== 'datagram';
+    const result = this.sendAll([[from, payload, to]]);
+    if (this.held > 0) throw new Error('a frame neither went on nor ended');
+    return result;
+  }
+
+  /** Frames that neither went on nor ended. */
+  get held(): number {
+    return this.#ledger.open.size;
+  }
+
+  /** Gives it several datagrams in one call. */
+  sendAll(
+    datagrams: readonly (readonly [from: Endpoint, payload: string | Uint8Array, to: number])[],
+  ): Result {
+    const frames: Frame[] = [];
     const parts: Part[] = [];
-    const chunks: Uint8Array[] = [new Uint8Array(16)];
-    let at = 16;
-    const add = (protocol: number, role: Part['role'], own: Uint8Array): void => {
-      const withholds = isWithheld && role === 'payload';
-      if (withholds) this.#withheld.set(ticket * STRIDE, own);
-      const marks = withholds ? PartMarks.withheld : protocol === number('udp') ? PartMarks.unfinished : 0;
-      parts.push({ protocol, role, marks, offset: withholds ? ticket * STRIDE : at, length: own.length });
-      if (withholds) return;
-      chunks.push(own);
-      at += own.length;
-    };
-    const headerLength = isIpv6 ? 40 : 20;
-    add(number(isIpv6 ? 'ipv6' : 'ipv4'), 'header', network.subarray(0, headerLength));
-    add(number('udp'), 'header', network.subarray(headerLength));
-    for (const { protocol, role, own } of contents.parts) add(protocol, role, own);
-    const frame: Frame = {
-      edge: FIRST_EDGE + described,
-      shape,
-      firstPart: 0,
-      partCount: parts.length,
-      skipHeaders: 0,
-      skipTrailers: 0,
-      roomOffset: 0,
-      roomLength: at,
-      ticket,
-    };
-    return this.#call([frame], parts, Buffer.concat(chunks));
+    const chunks: Uint8Array[] = [];
+    let at = 0;
+    for (const [from, payload, to] of datagrams) {
+      const bytes = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
+      const isIpv6 = from.startsWith('[');
+      const described = isIpv6 ? 1 : 0;
+      const network = networkHeader(from, isIpv6, bytes.length, to);
+      const contents = this.#cut(bytes, to);
+      const shape = this.#shapeFor(FIRST_EDGE + described, contents.stack, to);
+      const ticket = this.#nextTicket++;
+      const isWithheld = contents.stack !== 'sip' && contents.stack !== 'datagram';
+      const firstPart = parts.length;
+      const roomOffset = at;
+      chunks.push(new Uint8Array(16));
+      at += 16;
+      const add = (protocol: number, role: Part['role'], own: Uint8Array): void => {
+        const withholds = isWithheld && role === 'payload';
+        if (withholds) this.#withheld.set(ticket * STRIDE, own);
+        const marks = withholds ? PartMarks.withheld : protocol === number('udp') ? PartMarks.unfinished : 0;
+        parts.push({ protocol, role, marks, offset: withholds ? ticket * STRIDE : at, length: own.length });
+        if (withholds) return;
+        chunks.push(own);
+        at += own.length;
+      };
+      const headerLength = isIpv6 ? 40 : 20;
+      add(number(isIpv6 ? 'ipv6' : 'ipv4'), 'header', network.subarray(0, headerLength));
+      add(number('udp'), 'header', network.subarray(headerLength));
+      for (const { protocol, role, own } of contents.parts) add(protocol, role, own);
+      frames.push({
+        edge: FIRST_EDGE + described,
+        shape,
+        firstPart,
+        partCount: parts.length - firstPart,
+        skipHeaders: 0,
+        skipTrailers: 0,
+        roomOffset,
+        roomLength: at - roomOffset,
+        ticket,
+      });
+    }
+    return this.#call(frames, parts, Buffer.concat(chunks));
   }
 
   /** As the host parses it on the Shapes of the piece. */
@@ -190,7 +211,7 @@ export class Driver {
     return Number(this.#settings.find(([name]) => name === 'port')?.[1] ?? 5060);
   }
 
-  #shapeFor(edge: number, described: number, kind: string, port: number): number {
+  #shapeFor(edge: number, kind: string, port: number): number {
     if (kind === 'sip') return 0;
     if (kind === 'datagram') return 1;
     for (const [key, stack] of this.listening) {
@@ -199,7 +220,6 @@ export class Driver {
         return Number(key.split('/')[1]);
     }
     // Nobody listens there; a host would not bring it.
-    void described;
     return 4;
   }
 
@@ -208,7 +228,6 @@ export class Driver {
     const outcome = this.piece.process(this.now, frames, parts, arena);
     const broken = brokenRules(this.#ledger, this.now, outcome);
     if (broken.length > 0) throw new Error(broken.join('; '));
-    if (this.#ledger.open.size > 0) throw new Error('a frame neither went on nor ended');
     const sent = outcome.frames.map((frame) => this.#sent(frame, outcome));
     this.#withheld.clear();
     return {

@@ -153,3 +153,38 @@ it('of forks without number, the fuel of one more stays bounded by the calls tha
   }
   expect(refused).toBeGreaterThan(0);
 });
+
+it('a batch of more messages than a call has fuel for goes on in several calls, in its order', () => {
+  const driver = new Driver(make, SETTINGS).start();
+  const texts = Array.from({ length: 256 }, (_, n) =>
+    request('INVITE', {
+      callId: `c${n}`,
+      branch: `z9hG4bK${n}`,
+      body: audio('192.0.2.4', 6000),
+      extra: [`X: ${'x'.repeat(500)}`],
+    }),
+  );
+  const results = [driver.sendAll(texts.map((text) => [ALICE, text, 5060]))];
+  expect(used).toBeLessThan(20_000_000);
+  expect(driver.held).toBeGreaterThan(0);
+  for (let n = 0; driver.held > 0 && n < 100; n++) {
+    expect(results.at(-1)!.wakeAt).toBe(driver.now);
+    results.push(driver.pass(0));
+    expect(used).toBeLessThan(CALL_FUEL);
+  }
+  const ids = results.flatMap(({ sent }) => sent.map(({ text }) => /Call-ID: (\w+)/.exec(text)![1]));
+  expect(ids).toEqual(texts.map((_, n) => `c${n}`));
+  expect(results.flatMap(({ ended }) => ended)).toEqual([]);
+});
+
+it('of more messages than can wait, those that came last are lost, and counted', () => {
+  const driver = new Driver(make, SETTINGS).start();
+  const large = extra(`X: ${'x'.repeat(9000)}\r\n`);
+  const ended: string[] = [];
+  for (let n = 0; n < 40; n++) {
+    const result = driver.sendAll(Array.from({ length: 50 }, () => [ALICE, large, 5060] as const));
+    ended.push(...result.ended.filter((reason) => reason !== 'long-message'));
+    expect(used).toBeLessThan(CALL_FUEL + 50 * 58_000);
+  }
+  expect(new Set(ended)).toEqual(new Set(['overload']));
+});

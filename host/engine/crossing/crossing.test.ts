@@ -53,6 +53,19 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect([...crossing.bytesOf(frame.parts[1]!)]).toEqual(Array(300).fill(0xee));
       expect(new Uint8Array(crossing.memory.buffer).includes(0xee)).toBe(false);
     });
+
+    it('takes as many frames in large rooms as the piece may hold, and leaves one more', () => {
+      // All rows count as large here: 68, of which a piece may hold a quarter.
+      const most = 17;
+      for (const waiting of [most, most + 1]) {
+        const own = new Crossing(usesKernel, 32, 0);
+        expect(own.ledger.largeRoom).toBe(most);
+        for (let n = 0; n < waiting; n++) own.arrive(EDGE_WHOLE, [payload(0, [n])]);
+        expect(own.lowering.lower(own.guest(), own.words, own.inbox, waiting)).toBe(most);
+        expect([own.inbox.length, own.ledger.largeRoom]).toEqual([waiting - most, 0]);
+        expect(own.leaked()).toBe(0);
+      }
+    });
   });
 
   describe('lifting', () => {
@@ -70,6 +83,30 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(out.parts[1]!.offset).toBe(body.offset);
       expect(crossing.ledger.held).toBe(0);
       expect(crossing.leaked()).toBe(0);
+    });
+
+    it('moves a body whose new headers do not fit in front of it, and leaves its neighbours alone', () => {
+      const probe = new Crossing(usesKernel);
+      const row = probe.arrive(EDGE_HEADERS, [header(5, [1]), payload(0, [1])]);
+      const headroom = probe.lower()[0]!.parts[1]!.offset - probe.frames.roomStart(row);
+      for (const length of [headroom, headroom + 1]) {
+        const own = new Crossing(usesKernel);
+        const ownRows = [1, 2, 3].map((each) =>
+          own.arrive(EDGE_HEADERS, [header(5, [each]), payload(0, Array(40).fill(0x90 + each))]),
+        );
+        const frame = own.lower()[1]!;
+        const others = ownRows.filter((_, n) => n !== 1);
+        const roomsOf = () =>
+          others.map((each) => own.frames.bytes.slice(own.frames.roomStart(each), own.frames.roomEnd(each)));
+        const before = roomsOf();
+        new Uint8Array(own.memory.buffer).fill(0x55, 64, 64 + length);
+        const front = { protocol: 6, role: Role.header, marks: 0, offset: 64, length };
+        own.lift({ frames: [{ edge: EDGE_HEADERS, ticket: frame.ticket, parts: [front, frame.parts[1]!] }] });
+        expect(roomsOf()).toEqual(before);
+        expect(own.outbox.rows[0] === ownRows[1]).toBe(length === headroom);
+        expect([...own.row(0).bytes]).toEqual([...Array(length).fill(0x55), ...Array(40).fill(0x92)]);
+        expect(own.leaked()).toBe(0);
+      }
     });
 
     it('gives a frame that goes on twice two rows', () => {

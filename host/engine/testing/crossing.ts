@@ -32,13 +32,17 @@ export class Crossing {
   readonly lifting: Lifting;
   #bump = 4096;
 
-  /** @param withKernel whether frames cross with the frame kernel, or by the model alone */
-  constructor(withKernel: boolean, tickets = 32) {
+  /**
+   * @param withKernel whether frames cross with the frame kernel, or by the model alone
+   * @param firstLarge the first row that counts as one with a large room; none by default
+   */
+  constructor(withKernel: boolean, tickets = 32, firstLarge = Number.POSITIVE_INFINITY) {
     const { frames } = this;
+    const large = Math.min(firstLarge, frames.rows);
     const region = (bytes: number): Region | undefined =>
       withKernel ? { buffer: frames.memory, at: frames.lane.take(bytes) } : undefined;
     this.kernel = withKernel ? FrameKernel.of(frames) : undefined;
-    this.ledger = new Ledger(frames.rows, tickets, frames.rows, region(ledgerBytes(frames.rows, tickets)));
+    this.ledger = new Ledger(frames.rows, tickets, large, region(ledgerBytes(frames.rows, tickets)));
     this.outlets = new Outlets(region(OUTLETS_BYTES));
     this.lowering =
       this.kernel === undefined

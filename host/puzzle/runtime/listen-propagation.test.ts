@@ -50,14 +50,14 @@ describe('across a hub and a tap', () => {
     const { context } = instance('phone');
     const set = (n: number, size: number) =>
       `ip/udp/{${Array.from({ length: size }, (_, i) => `local:${20_000 + n * 64 + i}`).join()}}`;
-    const shapes = Array.from({ length: 32 }, (_, n) => context.listen(0, 0, set(n, 32)));
+    const shapes = Array.from({ length: 512 }, (_, n) => context.listen(0, 0, set(n, 32)));
     expect(shapes.every((shape) => typeof shape === 'number')).toBe(true);
-    const refusal = { message: expect.stringContaining('1024 ports') };
+    const refusal = { message: expect.stringContaining('16384 ports') };
     expect(context.listen(0, 0, 'ip/udp/local:7')).toEqual(refusal);
-    expect(openAt('net').length).toBe(32);
+    expect(openAt('net').length).toBe(512);
     context.unlisten(0, shapes[5] as number);
-    expect(context.listen(0, 0, set(32, 33))).toEqual(refusal);
-    expect(typeof context.listen(0, 0, set(32, 32))).toBe('number');
+    expect(context.listen(0, 0, set(512, 33))).toEqual(refusal);
+    expect(typeof context.listen(0, 0, set(512, 32))).toBe('number');
   });
 
   it('a change that inserts a piece opens the ports behind it, and one that removes the piece closes them', async () => {

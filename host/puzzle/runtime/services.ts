@@ -229,9 +229,10 @@ function isSameProperty(a: Property, b: Property): boolean {
 const MAX_LISTENS = 1024;
 /**
  * The ports of all Shapes on which one piece listens. A Shape may name many, and each costs its endpoints one
- * or two descriptors of the process.
+ * or two descriptors of the process, which keeps a reserve of them for itself. A relay of media needs four ports
+ * for each call, and counts each of them twice: as RTP or RTCP, and as anything else.
  */
-const MAX_WAYS = 1024;
+const MAX_WAYS = 16_384;
 /**
  * Identifiers without a protocol that one piece may have numbered: a lane has 65 535 numbers, and reuses
  * none.

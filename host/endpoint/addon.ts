@@ -74,6 +74,8 @@ export interface FunnelIo {
   endStream(channel: number): void;
   /** Closes it. The peer of a TCP connection gets a reset. */
   resetStream(channel: number): void;
+  /** Whether another socket may be bound to the same port, where that one permits it too; 0 or 1. */
+  shareUdp(channel: number, on: number): void;
   /** For an IPv4 socket; `on` is 0 or 1. */
   setBroadcast(channel: number, on: number): void;
   /**

@@ -104,6 +104,7 @@ NAPI_MODULE_INIT() {
   export(env, exports, "writeStream", write_stream);
   export(env, exports, "endStream", end_stream);
   export(env, exports, "resetStream", reset_stream);
+  export(env, exports, "shareUdp", share_udp);
   export(env, exports, "setBroadcast", set_broadcast);
   export(env, exports, "lockFile", lock_file);
   export(env, exports, "namespacePair", namespace_pair);

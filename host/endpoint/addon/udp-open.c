@@ -74,6 +74,16 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   return made;
 }
 
+/* shareUdp(channel, on): whether another socket may be bound to the same port, where that one permits it too. */
+napi_value share_udp(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct channel *channel;
+  int32_t on;
+  if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0])) || !get_int(env, values[1], &on))
+    return NULL;
+  return set_option(channel->fd, SOL_SOCKET, SO_REUSEADDR, on != 0) ? NULL : throw_errno(env, errno, "SO_REUSEADDR");
+}
+
 /* setBroadcast(channel, on): for a socket that another endpoint opened. */
 napi_value set_broadcast(napi_env env, napi_callback_info info) {
   napi_value values[2];

@@ -79,6 +79,23 @@ export class DgramUdpIo implements UdpIo {
     return this.#attach(made);
   }
 
+  openBeside(from: UdpIo, channel: number, options: UdpOptions): { channel: number; port: number } {
+    from.share(channel, true);
+    try {
+      return this.open({ ...options, reuse: true });
+    } finally {
+      from.share(channel, false);
+    }
+  }
+
+  /** They hear from the start. */
+  begin(): void {}
+
+  /** Node has no call for that. */
+  share(): void {}
+
+  watch(): void {}
+
   close(channel: number): void {
     this.#sockets[channel]?.socket.close();
     this.#sockets[channel] = undefined;

@@ -1,6 +1,7 @@
 import type { Frames } from '../../frame/frames.ts';
 import type { PieceContext } from '../../piece/piece.ts';
 import type { FunnelIo, UdpOptions } from '../addon.ts';
+import { messageOf } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
 import { UDP_TALLY } from './udp-description.ts';
 
@@ -8,6 +9,20 @@ import { UDP_TALLY } from './udp-description.ts';
 export interface UdpIo {
   /** @throws an error with the system's code */
   open(options: UdpOptions): { readonly channel: number; readonly port: number };
+  /**
+   * Opens a socket beside one of `from` that is bound to the same port and ends soon. It hears nothing before
+   * {@link begin}; what arrives meanwhile waits in it.
+   */
+  openBeside(
+    from: UdpIo,
+    channel: number,
+    options: UdpOptions,
+  ): { readonly channel: number; readonly port: number };
+  begin(channel: number): void;
+  /** Whether another socket may be bound to the same port. Undefined does nothing: it cannot be changed. */
+  share(channel: number, isShared: boolean): void;
+  /** Calls back when links or addresses of this machine change. */
+  watch(onChange: () => void): void;
   close(channel: number): void;
   /** Whether sockets of the other can be adopted. */
   canAdopt(from: UdpIo): boolean;
@@ -39,11 +54,17 @@ export class AddonUdpIo implements UdpIo {
   readonly #batch: IoBatch;
   readonly #channels = new Set<number>();
   #staged = -1;
+  #watch = -1;
+  #onChange = (): void => {};
 
   constructor(io: FunnelIo, frames: Frames, context: PieceContext, sink: UdpSink) {
     this.#io = io;
     this.#context = context;
     this.#batch = new IoBatch(io, frames, (channel, count) => {
+      if (channel === this.#watch) {
+        if (count > 0) this.#onChange();
+        return;
+      }
       if (count < 0) {
         context.log(
           'error',
@@ -67,6 +88,37 @@ export class AddonUdpIo implements UdpIo {
     this.#channels.add(opened.channel);
     this.#io.start(opened.channel);
     return opened;
+  }
+
+  openBeside(from: UdpIo, channel: number, options: UdpOptions): { channel: number; port: number } {
+    from.share(channel, true);
+    try {
+      // No lane inherits it: it is not as these options open it.
+      const opened = this.#io.openUdp(this.#batch.number, { ...options, reuse: true });
+      this.#channels.add(opened.channel);
+      this.share(opened.channel, false);
+      return opened;
+    } finally {
+      from.share(channel, false);
+    }
+  }
+
+  begin(channel: number): void {
+    this.#io.start(channel);
+  }
+
+  share(channel: number, isShared: boolean): void {
+    this.#io.shareUdp(channel, isShared ? 1 : 0);
+  }
+
+  watch(onChange: () => void): void {
+    this.#onChange = onChange;
+    try {
+      this.#watch = this.#io.watchLinks(this.#batch.number, { descriptor: -1, index: 0 });
+      this.#io.start(this.#watch);
+    } catch (error) {
+      this.#context.log('warn', `changes of network devices are not noticed: ${messageOf(error)}`);
+    }
   }
 
   close(channel: number): void {
@@ -104,6 +156,8 @@ export class AddonUdpIo implements UdpIo {
 
   end(): void {
     for (const channel of [...this.#channels]) this.close(channel);
+    if (this.#watch >= 0) this.#io.close(this.#watch);
+    this.#watch = -1;
     this.#batch.close();
   }
 }

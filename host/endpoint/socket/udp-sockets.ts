@@ -1,4 +1,5 @@
 import type { PieceContext } from '../../piece/piece.ts';
+import type { UdpOptions } from '../addon.ts';
 import { descriptorReserve } from '../descriptor-reserve.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import type { UdpIo } from './udp-io.ts';
@@ -15,6 +16,8 @@ export class UdpSockets {
   readonly #context: PieceContext;
   /** Sockets of pieces that end when this one begins. */
   readonly #predecessors: readonly UdpSockets[];
+  /** Also those whose sockets are of another kind, so that only their ports can be taken over. */
+  readonly #ending: readonly UdpSockets[];
   /** Whether the predecessors can be taken over: until then it is only claimed. */
   #isActive = false;
   readonly #open: OpenSocket[] = [];
@@ -34,6 +37,7 @@ export class UdpSockets {
     this.#io = io;
     this.#settings = settings;
     this.#context = context;
+    this.#ending = predecessors;
     this.#predecessors = predecessors.filter((other) => io.canAdopt(other.#io));
   }
 
@@ -53,11 +57,24 @@ export class UdpSockets {
    * @throws EndpointError FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN
    */
   open(port: number, families: readonly (4 | 6)[]): void {
+    for (let tries = 1; ; tries++) {
+      try {
+        this.#openFamilies(port, families);
+        return;
+      } catch (error) {
+        // The port that the system chose for one family may be taken in the other.
+        const isAnother = port === 0 && error instanceof EndpointError && error.code === 'FT_UDP_PORT_IN_USE';
+        if (!isAnother || tries === MOST_TRIES) throw error;
+      }
+    }
+  }
+
+  #openFamilies(port: number, families: readonly (4 | 6)[]): void {
     const opened: OpenSocket[] = [];
     let wanted = port;
     try {
       for (const family of families) {
-        const socket = this.#openOne(wanted, family, families.length > 1);
+        const socket = this.#openOne(wanted, family, families.length > 1, port);
         if (socket === undefined) continue;
         opened.push(socket);
         // The port that the system chose for the first family is the one for the other.
@@ -69,7 +86,8 @@ export class UdpSockets {
     }
   }
 
-  #openOne(port: number, family: 4 | 6, mayLack: boolean): OpenSocket | undefined {
+  /** @param asked the port that was asked for: 0 where the system chose `port` for the other family */
+  #openOne(port: number, family: 4 | 6, mayLack: boolean, asked: number): OpenSocket | undefined {
     const known = port === 0 ? undefined : this.#find(port, family);
     if (known !== undefined) {
       known.users++;
@@ -77,27 +95,52 @@ export class UdpSockets {
     }
     const claimed = this.#claim(port, family);
     if (claimed !== undefined) return claimed;
-    const { address, device, broadcast } = this.#settings;
     descriptorReserve.demand(`piece ${this.#context.name}: UDP port ${port}`);
     try {
-      const made = this.#io.open({
-        family,
-        address,
-        port,
-        device,
-        group: '',
-        reuse: false,
-        broadcast: broadcast && family === 4,
-      });
-      const socket: OpenSocket = { family, port: made.port, wanted: port, channel: made.channel, users: 1 };
+      const made = this.#openNew(port, family);
+      const socket: OpenSocket = { ...made, family, wanted: port, users: 1 };
       this.#open.push(socket);
       this.#list(family);
       return socket;
     } catch (error) {
       if (mayLack && family === 6 && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error)))
         return undefined;
-      throw this.#openError(error, port);
+      throw this.#openError(error, asked);
     }
+  }
+
+  #openNew(port: number, family: 4 | 6): Pick<OpenSocket, 'channel' | 'port' | 'isHeld'> {
+    const options = this.#optionsOf(port, family);
+    try {
+      return this.#io.open(options);
+    } catch (error) {
+      const own = systemCode(error) === 'EADDRINUSE' ? this.#findEnding(port, family) : undefined;
+      if (own === undefined) throw error;
+      // It is a piece that this one replaces which has the port, bound otherwise.
+      const made = this.#io.openBeside(own.from.#io, own.channel, options);
+      if (this.#isActive) this.#io.begin(made.channel);
+      return { ...made, isHeld: !this.#isActive };
+    }
+  }
+
+  #optionsOf(port: number, family: 4 | 6): UdpOptions {
+    const { address, device, broadcast } = this.#settings;
+    const isBroadcast = broadcast && family === 4;
+    return { family, address, port, device, group: '', reuse: false, broadcast: isBroadcast };
+  }
+
+  #findEnding(
+    port: number,
+    family: 4 | 6,
+  ): { readonly from: UdpSockets; readonly channel: number } | undefined {
+    for (const from of this.#ending) {
+      const theirs = from.#open.find(
+        (each) =>
+          each.successor === undefined && each.channel >= 0 && each.family === family && each.port === port,
+      );
+      if (theirs !== undefined) return { from, channel: theirs.channel };
+    }
+    return undefined;
   }
 
   /**
@@ -141,7 +184,11 @@ export class UdpSockets {
   /** What was claimed is taken over now, and what comes to be wanted until the others end. */
   takeOver(): void {
     this.#isActive = true;
-    for (const socket of this.#open) this.#adopt(socket);
+    for (const socket of this.#open) {
+      this.#adopt(socket);
+      if (socket.isHeld === true) this.#io.begin(socket.channel);
+      socket.isHeld = false;
+    }
   }
 
   /** Nothing is left here to be taken over, and what was only claimed is given back. */
@@ -240,6 +287,27 @@ export class UdpSockets {
     }
   }
 
+  /**
+   * Opens the sockets anew, where the device to which they are bound has been made again: the old ones belong
+   * to the one that is gone.
+   */
+  reopen(): void {
+    for (const channel of this.#groups.values()) this.#io.close(channel);
+    this.#groups.clear();
+    for (const socket of this.#open) {
+      if (socket.claim !== undefined) continue;
+      if (socket.channel >= 0) this.#io.close(socket.channel);
+      socket.channel = -1;
+      try {
+        socket.channel = this.#io.open(this.#optionsOf(socket.port, socket.family)).channel;
+      } catch (error) {
+        const { code, message } = this.#openError(error, socket.port);
+        this.#context.log('error', `${code}: ${message}`);
+      }
+      this.#list(socket.family);
+    }
+  }
+
   #inheritGroup(text: string): number | undefined {
     if (!this.#isActive) return undefined;
     for (const from of this.#predecessors) {
@@ -253,7 +321,8 @@ export class UdpSockets {
 
   #openError(error: unknown, port: number): EndpointError {
     const { address, device } = this.#settings;
-    const where = `piece ${this.#context.name}: UDP port ${port}${address === '' ? '' : ` of ${address}`}`;
+    const which = port === 0 ? "a UDP port of the system's choice" : `UDP port ${port}`;
+    const where = `piece ${this.#context.name}: ${which}${address === '' ? '' : ` of ${address}`}`;
     const options = { cause: error };
     switch (systemCode(error)) {
       case 'EADDRINUSE':
@@ -284,13 +353,18 @@ export class UdpSockets {
   }
 }
 
+/** Ports that the system chooses, until one is free in both families. */
+const MOST_TRIES = 16;
+
 interface OpenSocket {
   readonly family: 4 | 6;
   readonly port: number;
   /** The port that was asked for: 0 for the system's choice. */
   readonly wanted: number;
-  /** -1 while it is only claimed. */
+  /** -1 while it is only claimed, and where it could not be opened again. */
   channel: number;
+  /** It is open beside that of a predecessor, and does not hear before the commit. */
+  isHeld?: boolean;
   users: number;
   /** The socket of a predecessor that this one is to be. */
   claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;

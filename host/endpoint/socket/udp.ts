@@ -64,6 +64,8 @@ export class UdpPiece extends PieceBase implements Piece {
   #sockets: UdpSockets | undefined;
   #predecessors: readonly UdpPiece[] = [];
   #ownTimer: NodeJS.Timeout | undefined;
+  #linkTimer: NodeJS.Timeout | undefined;
+  #deviceIndex = 0;
   #edge = -1;
   /** Joined Shapes, a bit each. */
   #shapes = 0;
@@ -117,6 +119,8 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#predecessors = [];
       this.#sockets = new UdpSockets(this.#io, this.#settings, this.#context, predecessors);
       this.#refreshOwn();
+      this.#deviceIndex = this.#deviceNow();
+      this.#io.watch(() => this.#soonLookAtLinks());
       // Off the frame path. It does not keep the process alive.
       this.#ownTimer = setInterval(() => this.#refreshOwn(), OWN_ADDRESSES_MS).unref();
       for (const port of this.#settings.ports) this.#sockets.open(port, this.#settings.families);
@@ -140,6 +144,43 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#context.log('info', DGRAM_LACKS);
     }
     return new DgramUdpIo(this.#frames, this.#context, this.#sink);
+  }
+
+  /** Several changes that follow closely are looked at together. */
+  #soonLookAtLinks(): void {
+    this.#linkTimer ??= setTimeout(() => {
+      this.#linkTimer = undefined;
+      this.#lookAtLinks();
+    }, SETTLE_MS).unref();
+  }
+
+  /**
+   * A device that was made again under its name is another one, to which the sockets are not bound. A group
+   * that no device could join may have one now.
+   */
+  #lookAtLinks(): void {
+    this.#refreshOwn();
+    const index = this.#deviceNow();
+    if (index > 0 && index !== this.#deviceIndex) {
+      this.#deviceIndex = index;
+      this.#context.log(
+        'info',
+        `the device ${this.#settings.device} was made again; its ports are opened again`,
+      );
+      this.#sockets?.reopen();
+    }
+    this.#sockets?.setGroups([...this.#groups.values()].flat());
+  }
+
+  /** The number of the device of the settings; 0 for none, and while there is none of this name. */
+  #deviceNow(): number {
+    if (this.#settings.device === '') return 0;
+    try {
+      return loadAddon().linkIndex(this.#settings.device, -1);
+    } catch {
+      // ENODEV: opening a socket there reports it.
+      return 0;
+    }
   }
 
   #refreshOwn(): void {
@@ -292,6 +333,7 @@ export class UdpPiece extends PieceBase implements Piece {
 
   close(): void {
     clearInterval(this.#ownTimer);
+    clearTimeout(this.#linkTimer);
     this.#sockets?.end();
     this.#io?.end();
     this.#io = undefined;
@@ -311,3 +353,4 @@ const UNFINISHED = PartMarks.unfinished << 24;
 const UDP = 17;
 /** The largest age of the list of this machine's own addresses. */
 const OWN_ADDRESSES_MS = 5000;
+const SETTLE_MS = 50;

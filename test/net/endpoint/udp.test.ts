@@ -71,3 +71,48 @@ labTest('replies of routers arrive as ICMP', async ({ lab }) => {
   await sender.running.waitFor(/^frame 45.{16}01.{4}c63364fec6336401030d/m);
   await sender.ask('close');
 });
+
+labTest('a device that is made again under its name has its ports and groups again', async ({ lab }) => {
+  const host = await lab.namespace('host');
+  const make = async () => {
+    await host.ip('link', 'add', 'vp', 'type', 'veth', 'peer', 'name', 'vq');
+    for (const device of ['vp', 'vq']) await host.ip('link', 'set', device, 'up');
+    await host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'vp');
+  };
+  await make();
+  const piece = new NativePieceProcess(lab, host, 'udp', [
+    ['port', String(PORT)],
+    ['device', 'vp'],
+    ['family', 'ipv4'],
+  ]);
+  await piece.running.waitFor(/ready/);
+  await piece.ask('offer', [['group', 'text', '224.0.0.99:7001']]);
+  const bound = async () => await host.run(['ss', '-Huln']);
+  const isRight = expect.stringMatching(/%vp:7000 [^]*224.0.0.99%vp:7001 |224.0.0.99%vp:7001 [^]*%vp:7000 /);
+  expect(await bound()).toEqual(isRight);
+  await host.ip('link', 'del', 'vp');
+  await make();
+  await expect.poll(bound, { timeout: 20_000 }).toEqual(isRight);
+  expect(await piece.ask('logs')).toContain('made again');
+  // What a peer sends arrives, and what is sent goes out.
+  await piece.ask('send', ...datagram(20, false));
+  expect(JSON.parse(await piece.ask('counters'))).toEqual({});
+  await piece.ask('close');
+});
+
+labTest('a group that no device could join is joined when one comes', async ({ lab }) => {
+  const host = await lab.namespace('host');
+  const piece = new NativePieceProcess(lab, host, 'udp', [['family', 'ipv4']]);
+  await piece.running.waitFor(/ready/);
+  await piece.ask('offer', [['group', 'text', '224.0.0.99:7001']]);
+  expect(await piece.ask('logs')).toContain('cannot join the group');
+  await host.ip('link', 'add', 'vp', 'type', 'veth', 'peer', 'name', 'vq');
+  for (const device of ['vp', 'vq']) await host.ip('link', 'set', device, 'up');
+  await host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'vp');
+  await host.ip('route', 'add', 'default', 'dev', 'vp');
+  await host.ip('addr', 'add', '192.0.2.2/24', 'dev', 'vp');
+  await expect
+    .poll(() => host.run(['ip', 'maddr', 'show', 'dev', 'vp']), { timeout: 20_000 })
+    .toContain('224.0.0.99');
+  await piece.ask('close');
+});

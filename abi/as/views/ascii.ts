@@ -2,9 +2,9 @@
 
 /** What a byte may be, a bit each; `Ascii.isOf` asks. */
 export const enum ByteClass {
-  /** Of a token of SIP (RFC 3261 §25.1), which is one of HTTP and MIME too. */
+  /** A character of a token of SIP (RFC 3261 §25.1), which is one of HTTP and MIME too. */
   token = 1,
-  /** Of a host name or an IPv4 address; an underscore is in none of the RFCs, and in many names. */
+  /** A character of a host name or an IPv4 address; an underscore is in none of the RFCs, and in many names. */
   host = 2,
   digit = 4,
   /** Space, tab, or a byte of a line end. */

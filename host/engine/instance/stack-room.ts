@@ -11,7 +11,7 @@ export function demandStackRoom(isNested: boolean): void {
 }
 
 /**
- * Of the 984 KiB that V8 gives a thread by default. A nested call gets less: the component in it has not
+ * A part of the 984 KiB that V8 gives a thread by default. A nested call gets less: the component in it has not
  * chosen how deep it is called, and must not be refused for that.
  */
 const OUTER: readonly number[] = Array(256 * 128).fill(0);

@@ -25,7 +25,7 @@ export abstract class Far {
   private static readonly source: Endpoint = new Endpoint();
   private static readonly destination: Endpoint = new Endpoint();
 
-  // Of the message that `read` read.
+  // These describe the message that `read` read.
   static kind: u32 = 0;
   static flags: u32 = 0;
   static code: u32 = 0;

@@ -7,9 +7,12 @@ export class Flow {
   isOpen: bool = false;
   number: u32 = 0;
   usedAt: f64 = 0;
-  /** Of one that was opened here: the client. Of one that the far side opened: the target. */
+  /** The client of a flow that was opened here; the target of one that the far side opened. */
   readonly peer: Endpoint = new Endpoint();
-  /** Of one that was opened here: the address and port that the client sends to. Of another: our port; the address is the system's choice. */
+  /**
+   * The address and port to which the client sends, for a flow that was opened here. Otherwise our port; the system
+   * chooses the address.
+   */
   readonly own: Endpoint = new Endpoint();
   /** The next in the chains by number and by endpoints; -1 behind the last. */
   nextNumber: i32 = -1;

@@ -12,7 +12,7 @@ const line: Line = new Line();
 export abstract class Local {
   /** -1 when it is on no network. */
   static edge: i32 = -1;
-  // Of the datagram that `read` read.
+  // These describe the datagram that `read` read.
   static readonly source: Endpoint = new Endpoint();
   static readonly destination: Endpoint = new Endpoint();
   /** The index of the first part behind the headers. */

@@ -5,6 +5,7 @@ import { packageRoot } from '../../abi/build/package-root.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import { componentTarget } from './targets/component-target.ts';
 import { configurationTarget } from './targets/configuration-target.ts';
+import { costTarget } from './targets/cost-target.ts';
 import { definitionTarget } from './targets/definition-target.ts';
 import { frameSequenceTarget } from './targets/frame-sequence-target.ts';
 import { outcomeTarget } from './targets/outcome-target.ts';
@@ -24,6 +25,7 @@ export function fuzzTargets(): readonly FuzzTarget[] {
     definitionTarget,
     configurationTarget,
     componentTarget,
+    costTarget,
     rewriterTarget,
     outcomeTarget,
     sixbedTarget,

@@ -48,7 +48,7 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
     'tun',
     {
       describe: (settings) =>
-        described(settings, readTunSettings(settings), ({ mtu }) => tunDescription(mtu)),
+        described(settings, readTunSettings(settings), ({ mtu, mode }) => tunDescription(mtu, mode)),
       make: (context, frames, protocols, settings) => new TunPiece(context, frames, protocols, settings),
     },
   ],

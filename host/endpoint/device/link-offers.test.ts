@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { Property, Value } from '../../../abi/host/contract.ts';
 import { mistakeInOffer, wantedProperties } from './link-offers.ts';
 import { readTunSettings } from './tun-settings.ts';
@@ -49,4 +49,13 @@ describe('wantedProperties', () => {
     for (const each of wrong) expect(mistakeInOffer(each)).toContain(each.name === 'size' ? '20' : each.name);
     expect(wantedProperties(bare, undefined, [wrong])).toEqual(wantedProperties(bare, undefined, []));
   });
+});
+
+test('the size of a frame of Ethernet counts its header, and an MTU does not', () => {
+  const { settings: tap } = readTunSettings([['mode', 'ethernet']]);
+  const mtu = (name: string, bytes: bigint) =>
+    wantedProperties(tap, undefined, [[{ name, value: { tag: 'at-most', val: bytes } }]]).mtu;
+  expect(mtu('size', 1414n)).toBe(1400);
+  expect(mtu('mtu', 1414n)).toBe(1414);
+  expect(mtu('size', 70n)).toBe(68);
 });

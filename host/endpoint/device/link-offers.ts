@@ -1,6 +1,6 @@
 import type { Property } from '../../../abi/host/contract.ts';
 import { formatPrefix, maskPrefix, parsePrefix } from '../ip-address.ts';
-import { LEAST_MTU, type LinkProperties } from './link-properties.ts';
+import { ETHERNET_BYTES, LEAST_MTU, type LinkProperties } from './link-properties.ts';
 import type { TunSettings } from './tun-settings.ts';
 
 /**
@@ -19,6 +19,7 @@ export function wantedProperties(
   const addresses = new Set(settings.addresses);
   const routes = new Set(settings.routes);
   let { mtu } = settings;
+  const header = settings.mode === 'ethernet' ? ETHERNET_BYTES : 0;
   let isUp = settings.up;
   if (left !== undefined) {
     for (const address of left.addresses) addresses.add(address);
@@ -33,8 +34,10 @@ export function wantedProperties(
       if (name === 'address' && value.tag === 'text') addresses.add(formatPrefix(parsePrefix(value.val)!));
       else if (name === 'route' && value.tag === 'text')
         routes.add(formatPrefix(maskPrefix(parsePrefix(value.val)!)));
-      else if ((name === 'mtu' || name === 'size') && value.tag === 'at-most')
-        mtu = Math.min(mtu, Number(value.val));
+      else if (name === 'mtu' && value.tag === 'at-most') mtu = Math.min(mtu, Number(value.val));
+      else if (name === 'size' && value.tag === 'at-most')
+        // The size of a frame counts the header of Ethernet, and an MTU does not.
+        mtu = Math.min(mtu, Math.max(LEAST_MTU, Number(value.val) - header));
       else if (name === 'up' && value.tag === 'yes') isUp = true;
     }
   }

@@ -30,6 +30,8 @@ export interface OwnProperties {
 
 /** Below this MTU Linux removes IPv6, with all its addresses and routes, from an interface (RFC 8200 §5). */
 export const IPV6_LEAST_MTU = 1280;
+/** The header of Ethernet, which an MTU does not count. */
+export const ETHERNET_BYTES = 14;
 /** The least MTU that IPv4 allows (RFC 791 §3.2). Below {@link IPV6_LEAST_MTU} the device has no IPv6. */
 export const LEAST_MTU = 68;
 /** The largest packet that IPv4 allows. */

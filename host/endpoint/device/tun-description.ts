@@ -2,7 +2,7 @@
  * tun: a network device of this machine
  *
  * PURPOSE
- *   Makes a tun device, or opens one that an administrator made. Packets that the system routes into the
+ *   Makes a tun or tap device, or opens one that an administrator made. Packets that the system routes into the
  *   device come out of the Edge, and the system receives packets that go into the Edge. The device obeys the
  *   properties that neighbours offer.
  *
@@ -12,12 +12,14 @@
  *     system ═══╡  tun  ├──── ip
  *               └───────┘
  *
- *   ip   ip down; whole frames
+ *   ip   ip down; whole frames. In mode ethernet it is called ethernet, and its Shape is ethernet down
  *
- *   The Edge has `framed`, and sizes of up to `mtu`. It obeys the offers `address`, `route`, `mtu` (at most),
+ *   The Edge has `framed`, and sizes of up to `mtu`, with the 14 bytes of Ethernet in mode ethernet. There
+ *   the system resolves addresses itself, by ARP and neighbour discovery. It obeys the offers `address`, `route`, `mtu` (at most),
  *   and `up`.
  *
  * SETTINGS
+ *   mode          ip: a tun device, for packets of IP; ethernet: a tap device, for Ethernet frames; default ip
  *   device        name of the device; %d in it becomes the first free number; default fun%d
  *   mtu           largest packet in bytes, 68 to 65535; neighbours may offer or carry less; default 1500
  *   address       address of the device with its prefix length; may be repeated
@@ -40,11 +42,11 @@
  *     device-down     the device is down
  *     other-error     any other error of the system
  *     no-room         the lane had no free row for a packet from the system
- *     not-ip          no IPv4 or IPv6 packet
+ *     not-ip          no IPv4 or IPv6 packet, or in mode ethernet no Ethernet frame
  *     closed          the device is not open, or its Edge is on no network
  *
  * WHAT IT DOES NOT DO
- *   Tap devices. Rules and tables of routing besides the main table. A neighbour that asks for `mtu` alone
+ *   Rules and tables of routing besides the main table. A neighbour that asks for `mtu` alone
  *   does not bring the device up.
  *
  * SPECIFICATION
@@ -53,23 +55,24 @@
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 import { losses, setting } from '../describe-items.ts';
-import { LEAST_MTU, MOST_MTU } from './link-properties.ts';
+import { ETHERNET_BYTES, LEAST_MTU, MOST_MTU } from './link-properties.ts';
 
-/** What the native piece `tun` is, with a device that takes packets of so many bytes. */
-export function tunDescription(mtu: number): Description {
+/** What the native piece `tun` is in a mode, with a device that takes packets of so many bytes. */
+export function tunDescription(mtu: number, mode: 'ip' | 'ethernet' = 'ip'): Description {
+  const largest = mode === 'ip' ? mtu : mtu + ETHERNET_BYTES;
   return {
     ...TUN,
     edges: [
       {
-        name: 'ip',
+        name: mode,
         optional: false,
         repeated: false,
         shapes: [
           {
-            stack: 'ip',
+            stack: mode,
             direction: 'down',
             reach: 'whole-frame',
-            properties: [available('framed'), available('size', { tag: 'at-most', val: BigInt(mtu) })],
+            properties: [available('framed'), available('size', { tag: 'at-most', val: BigInt(largest) })],
           },
         ],
       },
@@ -86,6 +89,14 @@ const TUN: Description = {
   edges: [],
   curves: [],
   settings: [
+    setting(
+      'mode',
+      'ip: a tun device, for packets of IP; ethernet: a tap device, for Ethernet frames',
+      'text',
+      {
+        default: 'ip',
+      },
+    ),
     setting('device', 'Name of the device; %d in it becomes the first number that is free', 'text', {
       default: 'fun%d',
     }),
@@ -126,7 +137,7 @@ const TUN: Description = {
     'device-down': 'The device is down.',
     'other-error': 'The system reported another error; `funnel run` logs it.',
     'no-room': 'The lane had no free row for a packet from the system.',
-    'not-ip': 'The packet is neither IPv4 nor IPv6.',
+    'not-ip': 'The packet is neither IPv4 nor IPv6, or in mode ethernet no Ethernet frame.',
     closed: 'The device is not open, or its Edge is on no network.',
   }),
 };

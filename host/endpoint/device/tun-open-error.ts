@@ -6,8 +6,13 @@ import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
  * @param error the system's error
  * @returns an EndpointError with FT_TUN_PERMISSION, FT_TUN_BUSY, FT_TUN_ABSENT or FT_TUN_DEVICE
  */
-export function tunOpenError(piece: string, device: string, error: unknown): EndpointError {
-  const where = `piece ${piece}: the tun device ${device}`;
+export function tunOpenError(
+  piece: string,
+  device: string,
+  error: unknown,
+  mode: 'tun' | 'tap' = 'tun',
+): EndpointError {
+  const where = `piece ${piece}: the ${mode} device ${device}`;
   const options = { cause: error };
   const isNode = error instanceof Error && 'syscall' in error && error.syscall === 'open /dev/net/tun';
   switch (systemCode(error)) {
@@ -26,7 +31,7 @@ export function tunOpenError(piece: string, device: string, error: unknown): End
         );
       return new EndpointError(
         'FT_TUN_PERMISSION',
-        `${where} may not be made by this user. Run as root or with CAP_NET_ADMIN, or let root make the device for you, with its address and MTU: ip tuntap add dev ${device.replace('%d', '0')} mode tun user $USER; or run the program that needs it by funnel exec, which needs no right`,
+        `${where} may not be made by this user. Run as root or with CAP_NET_ADMIN, or let root make the device for you, with its address and MTU: ip tuntap add dev ${device.replace('%d', '0')} mode ${mode} user $USER; or run the program that needs it by funnel exec, which needs no right`,
         options,
       );
     case 'EBUSY':

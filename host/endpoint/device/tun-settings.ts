@@ -5,6 +5,8 @@ import { IPV6_LEAST_MTU, isIpv6, SYSTEM_MTU } from './link-properties.ts';
 import { tunSettings } from './tun-description.ts';
 
 export interface TunSettings {
+  /** A tun device carries packets of IP, a tap device Ethernet frames. */
+  readonly mode: 'ip' | 'ethernet';
   readonly device: string;
   readonly mtu: number;
   /** In the notation of `formatPrefix`. */
@@ -28,6 +30,7 @@ export function readTunSettings(given: readonly (readonly [string, string])[]): 
       `device is ${JSON.stringify(device)}; it can be up to 15 characters without space, / and :`,
     );
   const settings = {
+    mode: reader.choice('mode', ['ip', 'ethernet']),
     device,
     mtu: reader.number('mtu') ?? SYSTEM_MTU,
     addresses: reader.prefixes('address').map(formatPrefix),

@@ -50,6 +50,8 @@ export class TunPiece extends PieceBase implements Piece {
   readonly #composer: Composer;
   readonly #ipv4: number;
   readonly #ipv6: number;
+  readonly #ethernet: number;
+  readonly #isEthernet: boolean;
   readonly #settings: TunSettings;
   readonly #problems: readonly Problem[];
   readonly #namespace: NamespaceSockets | undefined;
@@ -90,9 +92,11 @@ export class TunPiece extends PieceBase implements Piece {
     this.#composer = new Composer(protocols);
     this.#ipv4 = protocols.number('ipv4');
     this.#ipv6 = protocols.number('ipv6');
+    this.#ethernet = protocols.number('ethernet');
     const read = readTunSettings(settings);
     this.#settings = read.settings;
-    this.description = tunDescription(read.settings.mtu);
+    this.#isEthernet = read.settings.mode === 'ethernet';
+    this.description = tunDescription(read.settings.mtu, read.settings.mode);
     this.#problems = read.problems;
     this.#watch = new TunWatch(context, () => this.#device);
   }
@@ -131,10 +135,10 @@ export class TunPiece extends PieceBase implements Piece {
     return this.#namespace ?? deviceNamespace();
   }
 
-  #canGiveTo({ device, multiQueue }: TunSettings): boolean {
+  #canGiveTo({ device, multiQueue, mode }: TunSettings): boolean {
     if (this.#device === undefined || this.#successor !== undefined) return false;
     const isNamed = device === this.#settings.device || device === this.#device.name;
-    return isNamed && multiQueue === this.#settings.multiQueue;
+    return isNamed && multiQueue === this.#settings.multiQueue && mode === this.#settings.mode;
   }
 
   /** @throws EndpointError FT_ADDON_ABSENT, FT_TUN_PERMISSION, FT_TUN_BUSY, FT_TUN_ABSENT, FT_TUN_DEVICE */
@@ -170,18 +174,18 @@ export class TunPiece extends PieceBase implements Piece {
     // With several queues, usually another lane made the device. It goes with the last of them.
     const namespace = this.#inNamespace();
     const isThereNow = !multiQueue && isThere(io, device, namespace);
-    const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue])}`;
+    const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue, this.#isEthernet])}`;
     try {
       const channel = io.openTun(batch.number, {
         device,
-        tap: false,
+        tap: this.#isEthernet,
         multiQueue,
         ...(this.#namespace === undefined ? { key } : {}),
         ...namespace,
       });
       return new TunDevice(io, channel, isThereNow, namespace);
     } catch (error) {
-      throw tunOpenError(this.#context.name, device, error);
+      throw tunOpenError(this.#context.name, device, error, this.#isEthernet ? 'tap' : 'tun');
     }
   }
 
@@ -301,7 +305,7 @@ export class TunPiece extends PieceBase implements Piece {
     if (frames.messageIds[row] !== 0) {
       // A fragment of a frame that is larger than any packet.
       this.#drop(row, 'too-large');
-    } else if (last < first || (protocol !== this.#ipv4 && protocol !== this.#ipv6)) {
+    } else if (last < first || !this.#takes(protocol)) {
       this.#drop(row, 'not-ip');
     } else if (this.#composer.finish(frames, row) !== 0) {
       this.#drop(row, 'unfit');
@@ -311,6 +315,11 @@ export class TunPiece extends PieceBase implements Piece {
       if (this.#batch === undefined) this.#drop(row, 'closed');
       else if (this.#batch.stage(row, address, 0, length)) this.#flush();
     }
+  }
+
+  #takes(protocol: number): boolean {
+    if (this.#isEthernet) return protocol === this.#ethernet;
+    return protocol === this.#ipv4 || protocol === this.#ipv6;
   }
 
   #flush(): void {
@@ -346,17 +355,17 @@ export class TunPiece extends PieceBase implements Piece {
         continue;
       }
       const start = frames.start[row]!;
-      const version = bytes[start]! >>> 4;
-      frames.begin(
-        row,
-        start,
-        frames.length[row]!,
-        version === 6 ? this.#ipv6 : version === 4 ? this.#ipv4 : 0,
-      );
+      const protocol = this.#isEthernet ? this.#ethernet : this.#ipOf(bytes[start]!);
+      frames.begin(row, start, frames.length[row]!, protocol);
       if (this.#edge < 0) this.#drop(row, 'closed');
       else this.#outbox.push(row, this.#edge, 0);
     }
     this.#context.arrived(this.#outbox);
+  }
+
+  #ipOf(first: number): number {
+    const version = first >>> 4;
+    return version === 6 ? this.#ipv6 : version === 4 ? this.#ipv4 : 0;
   }
 
   #onRemoved(error: number): void {

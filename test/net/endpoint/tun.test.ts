@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { hasCommand } from '../command.ts';
+import { FunnelProcess } from '../funnel-process.ts';
 import { labTest } from '../lab-test.ts';
 import type { Namespace } from '../namespace.ts';
 import { builtHost } from './built-host.ts';
@@ -272,4 +274,48 @@ labTest('a tap device gives and takes Ethernet frames', async ({ lab }) => {
   await host.runAnyway(['ping', '-c', '1', '-W', '1', '192.0.2.9']);
   await running.waitFor(/answered 1/);
   await expect.poll(() => host.ip('neigh', 'show', 'dev', 'tap0')).toContain('02:00:00:00:00:09');
+});
+
+labTest('two tap devices are one Ethernet, over a stream between them', async ({ lab }) => {
+  const [a, b] = [await lab.namespace('a'), await lab.namespace('b')];
+  await lab.wire(a, 'eth0', b, 'eth0');
+  await a.addAddress('eth0', '192.0.2.1/24');
+  await b.addAddress('eth0', '192.0.2.2/24');
+  const start = async (host: Namespace, n: number, link: object) => {
+    const file = join(lab.folder, `${host.name}.yaml`);
+    const pieces = {
+      system: {
+        piece: 'tun',
+        settings: { mode: 'ethernet', device: 'tap0', address: [`198.51.100.${n}/24`, `fc64::${n}/64`] },
+        edges: { ethernet: 'lan' },
+      },
+      cut: {
+        piece: 'frame-sequence',
+        settings: { stack: 'ethernet', ...link },
+        edges: { frames: 'lan', carrier: 'wan' },
+      },
+      socket: { piece: 'tcp', edges: { tcp: 'wan' } },
+    };
+    writeFileSync(file, JSON.stringify({ pieces }));
+    return FunnelProcess.start(host, file, lab.folder);
+  };
+  const funnels = [await start(a, 1, {}), await start(b, 2, { remote: '192.0.2.1' })];
+  // The first ones look for the link address, and for the connection.
+  for (;;) {
+    const { status } = await b.runAnyway(['ping', '-n', '-c', '1', '-W', '1', '198.51.100.1']);
+    if (status === 0) break;
+  }
+  for (const address of ['198.51.100.1', 'fc64::1']) {
+    await b.runAnyway(['ping', '-n', '-c', '3', '-i', '0.2', '-W', '2', address]);
+    expect(await b.run(['ping', '-n', '-c', '5', '-i', '0.05', '-s', '1400', address])).toContain(
+      '5 received',
+    );
+  }
+  // The link address was resolved through the puzzle, by the system itself.
+  const [neighbour] = JSON.parse(
+    await b.run(['ip', '-j', 'neigh', 'show', 'to', '198.51.100.1', 'dev', 'tap0']),
+  );
+  const [device] = JSON.parse(await a.run(['ip', '-j', 'link', 'show', 'tap0']));
+  expect(neighbour.lladdr).toBe(device.address);
+  for (const each of funnels) expect((await each.stop()).status).toBe(0);
 });

@@ -223,3 +223,24 @@ test('tshark reads the same', ({ skip }) => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test('an option ends within its block: exactly at its end, and not a byte behind', () => {
+  // An interface with one option, whose 4 bytes of value are the last of its block.
+  const withOption = (code: number, size: number) => {
+    const block = new Uint8Array(28);
+    const view = new DataView(block.buffer);
+    view.setUint32(0, 1, true);
+    view.setUint32(4, block.length, true);
+    view.setUint16(8, LinkType.raw, true);
+    view.setUint16(16, code, true);
+    view.setUint16(18, size, true);
+    view.setUint32(24, block.length, true);
+    return new Uint8Array(Buffer.concat([sectionHeader(), block]));
+  };
+  // A comment, the resolution of times, their offset, and one that nobody knows.
+  for (const code of [1, 9, 14, 4000]) {
+    for (let size = 0; size <= 4; size++) expect(readAll(withOption(code, size)).packets).toEqual([]);
+    for (const size of [5, 8, 9, 0xffff])
+      expect(() => readAll(withOption(code, size)), `${code} ${size}`).toThrow(CaptureError);
+  }
+});

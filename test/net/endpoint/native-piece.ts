@@ -131,7 +131,7 @@ const calls = {
     return 'replaced ' + (piece.device ?? (piece.ports ?? []).join());
   },
   leave: () => { piece.leave(0, 0); piece.leave(0, 1); return 'left'; },
-  send: (text, parts) => {
+  send: (text, parts, message = 0) => {
     const bytes = Buffer.from(text, 'hex');
     const row = frames.allocate(bytes.length);
     if (row < 0) return 'no room';
@@ -141,6 +141,7 @@ const calls = {
       frames.addPart(row, protocols.number(protocol) | role << 16, at, length);
       at += length;
     }
+    frames.messageIds[row] = message;
     inbox.push(row, 0, 0);
     piece.process(0, inbox, 256);
     return 'sent';

@@ -74,6 +74,18 @@ describe('a change of a tun device', () => {
       /^refused FT_TUN_DEVICE .*add route 198.51.100.0.24 .*another program has routed that elsewhere/,
     );
     expect((await stateOf(host, 'seven')).routes).toEqual(['2001:db8::/32', '203.0.113.0/24']);
+    // So does one of the same device, which can be changed again.
+    const half: Settings = [
+      ['device', 'seven'],
+      ...fixed,
+      ['address', '10.9.1.1/24'],
+      ['route', '198.51.100.0/24'],
+    ];
+    expect(await piece.ask('replace', half)).toMatch(/^refused FT_TUN_DEVICE /);
+    expect(await stateOf(host, 'seven')).toEqual(
+      only(['10.9.0.1/24', 'fc64::1/64'], ['2001:db8::/32', '203.0.113.0/24']),
+    );
+    expect(await piece.ask('replace', [['device', 'seven'], ...fixed])).toBe('replaced seven');
     await piece.ask('close');
   });
 });

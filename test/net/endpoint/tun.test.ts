@@ -130,7 +130,14 @@ describe('a tun device', () => {
     await piece.ask('send', `05${packet.slice(2)}`, [['ipv4', 1, 28]]);
     await piece.ask('send', packet, [['udp', 1, 28]]);
     await piece.ask('send', packet, [['ipv4', 1, 28]]);
-    expect(JSON.parse(await piece.ask('counters'))).toEqual({ 'device-down': 1, malformed: 1, 'not-ip': 1 });
+    // A fragment of a frame that is larger than any packet.
+    await piece.ask('send', packet, [['ipv4', 1, 28]], 7);
+    expect(JSON.parse(await piece.ask('counters'))).toEqual({
+      'device-down': 1,
+      malformed: 1,
+      'not-ip': 1,
+      'too-large': 1,
+    });
     // Somebody removes the device: that is told, and what comes then is counted.
     await host.ip('link', 'del', 'fun0');
     await expect.poll(() => piece.ask('logs')).toContain('FT_TUN_ABSENT');

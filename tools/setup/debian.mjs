@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { runStep, say } from './step.mjs';
 
@@ -36,8 +36,11 @@ const NEEDED = {
     { package: 'sip-tester', command: 'sipp' },
     { package: 'socat', command: 'socat' },
     { package: 'ncat', command: 'ncat' },
-    { package: 'curl', command: 'curl' },
     { package: 'inetutils-inetd', command: 'inetutils-inetd' },
+    { package: 'snmpd', command: 'snmpd' },
+    { package: 'snmp', command: 'snmpwalk' },
+    { package: 'freeradius', command: 'freeradius' },
+    { package: 'freeradius-utils', command: 'radclient' },
   ],
 };
 
@@ -71,6 +74,7 @@ export async function installPackages(root, purpose) {
       args: ['-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '-q', '--no-install-recommends', ...wanted],
       env,
     });
+  const startServices = keepServicesDown();
   try {
     if (hasPackageLists()) {
       try {
@@ -91,7 +95,39 @@ export async function installPackages(root, purpose) {
   } catch (error) {
     say(`${error.message}\n${error.log ?? ''}`);
     say(`going on without ${missing().join(' ')}; what needs them will say so`);
+  } finally {
+    startServices();
   }
+}
+
+/** Asked by Debian's packages before they start a service (invoke-rc.d(8)): 101 is no. */
+const POLICY = '/usr/sbin/policy-rc.d';
+const NO_SERVICES =
+  '#!/bin/sh\n# Written by the set-up of the Funnel Tunnel while it installs packages.\nexit 101\n';
+
+/**
+ * Tests start the servers that they need, on addresses of their own. So an installation must not start any: neither
+ * snmpd on this machine's addresses, nor the like.
+ *
+ * @returns {() => void} undoes it
+ */
+function keepServicesDown() {
+  const isOurs = () => existsSync(POLICY) && readFileSync(POLICY, 'utf8') === NO_SERVICES;
+  // The administrator's own policy stays.
+  if (existsSync(POLICY) && !isOurs()) return () => {};
+  try {
+    writeFileSync(POLICY, NO_SERVICES, { mode: 0o755 });
+  } catch (error) {
+    say(`services of installed packages may start: ${error.message}`);
+    return () => {};
+  }
+  const undo = () => isOurs() && rmSync(POLICY, { force: true });
+  // An interrupted set-up ends without coming back.
+  process.once('exit', undo);
+  return () => {
+    process.off('exit', undo);
+    undo();
+  };
 }
 
 /**

@@ -34,11 +34,11 @@ afterEach(() => {
 describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, through %s', (io) => {
   it('go over to the new one with what waits in them', async () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
-    const old = udp({ io, port: '0', loopback: 'true' });
+    const old = udp({ io, port: '0', 'to-loopback': 'true' });
     begin(old);
     const { ports } = old.piece;
     old.piece.listening(0, `ip/udp/local:${ports[0]}`, true);
-    const next = udp({ io, port: '0', loopback: 'true', broadcast: 'true' });
+    const next = udp({ io, port: '0', 'to-loopback': 'true', broadcast: 'true' });
     next.piece.succeed([old.piece]);
     expect(next.piece.start()).toEqual([]);
     expect(next.piece.ports).toEqual(ports);
@@ -60,7 +60,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
 
   it('stay with the old one when the change comes to nothing', async () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
-    const old = udp({ io, port: '0', loopback: 'true' });
+    const old = udp({ io, port: '0', 'to-loopback': 'true' });
     begin(old);
     for (let n = 0; n < 2; n++) {
       const next = udp({ io, port: String(old.piece.ports[0]) });
@@ -76,14 +76,14 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
     'are kept for the new one when the old one needs them no more (the change comes about: %s)',
     async (comesAbout) => {
       frames = new Frames({ smallRows: 1024, largeRows: 4 });
-      const old = udp({ io, loopback: 'true' });
+      const old = udp({ io, 'to-loopback': 'true' });
       begin(old);
-      const first = udp({ io, port: '0', loopback: 'true' });
+      const first = udp({ io, port: '0', 'to-loopback': 'true' });
       begin(first);
       const port = first.piece.ports[0]!;
       first.piece.close();
       old.piece.listening(0, `ip/udp/local:${port}`, true);
-      const next = udp({ io, port: String(port), loopback: 'true' });
+      const next = udp({ io, port: String(port), 'to-loopback': 'true' });
       next.piece.succeed([old.piece]);
       expect(next.piece.start()).toEqual([]);
       // While the change is prepared, whoever listened there does so no more.
@@ -121,10 +121,10 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
   }) => {
     if (io === 'dgram') skip("Node's own sockets cannot be shared");
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
-    const old = udp({ io, port: '0', loopback: 'true' });
+    const old = udp({ io, port: '0', 'to-loopback': 'true' });
     begin(old);
     const port = old.piece.ports[0]!;
-    const narrower = { io, port: String(port), address: '127.0.0.1', loopback: 'true' };
+    const narrower = { io, port: String(port), address: '127.0.0.1', 'to-loopback': 'true' };
     // A change that comes to nothing leaves the old one as it was, and the port locked to others.
     const refused = udp(narrower);
     refused.piece.succeed([old.piece]);
@@ -153,7 +153,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
 
   it('are taken over also by who listens only after the change', async () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
-    const old = udp({ io, port: '0', loopback: 'true' });
+    const old = udp({ io, port: '0', 'to-loopback': 'true' });
     begin(old);
     const port = old.piece.ports[0]!;
     const next = udp({ io });

@@ -11,7 +11,12 @@ export function nearestName(text: string, names: readonly string[]): string | un
       nearest = name;
     }
   }
-  return nearest;
+  return nearest ?? names.find((name) => isPartOf(text, name));
+}
+
+/** Whether `text` is a whole part of a name in kebab-case, such as `loopback` of `to-loopback`. */
+function isPartOf(text: string, name: string): boolean {
+  return text.length >= 4 && `-${name}-`.includes(`-${text}-`);
 }
 
 /** Levenshtein's distance. */

@@ -78,6 +78,69 @@ const nsOf = (target: string): string =>
     ),
   );
 
+describe('the status for the user', () => {
+  it('goes from no address to an address with a reachable router', () => {
+    begin().process();
+    expect(driver.status).toEqual({
+      health: 'pending',
+      summary: 'has no IPv6 address yet, and waits for the router',
+      facts: { router: ROUTER, 'router-state': 'asked' },
+    });
+    driver.process(carrier(ROUTER, routerAdvertisement(MINE)));
+    expect(driver.status).toEqual({
+      health: 'good',
+      summary: 'has an IPv6 address',
+      facts: {
+        address: ME,
+        router: ROUTER,
+        'router-state': 'reachable',
+        'peers-direct': '0',
+        'peers-relayed': '0',
+      },
+    });
+  });
+
+  it('says that the router does not answer, before there is an address and after', () => {
+    begin();
+    for (const seconds of [1, 2, 5, 12]) {
+      driver.now = seconds * 1000;
+      driver.process();
+    }
+    expect(driver.status).toMatchObject({
+      health: 'failed',
+      summary: 'has no IPv6 address, because the router does not answer',
+      facts: { 'router-state': 'silent' },
+    });
+    driver.process(carrier(ROUTER, routerAdvertisement(MINE)));
+    expect(driver.status?.health).toBe('good');
+    for (let n = 1; n <= 4; n++) {
+      driver.now = 12_000 + n * 30_000;
+      driver.process();
+    }
+    expect(driver.status).toMatchObject({ health: 'impaired', facts: { 'router-state': 'silent' } });
+  });
+
+  it('refuses a router whose packets the settings refuse', () => {
+    for (const [router, message] of [
+      [
+        '10.77.0.1',
+        'router is a private address, whose packets are refused; set allow-private to true to take them',
+      ],
+      ['127.0.0.1', 'router must be the address of another host that packets can come from'],
+    ] as const) {
+      expect(new Driver(make, [['router', '192.0.2.1']]).piece.describe([['router', router]])).toEqual([
+        { setting: 'router', message },
+      ]);
+    }
+    expect(
+      new Driver(make, base).piece.describe([
+        ['router', '10.77.0.1'],
+        ['allow-private', 'true'],
+      ]),
+    ).toHaveProperty('edges');
+  });
+});
+
 describe('what the peer says it is', () => {
   const describeWith = (settings: Settings): unknown => make({} as never).describe(settings);
 

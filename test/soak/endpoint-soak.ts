@@ -46,7 +46,7 @@ async function soakUdp(scene: EndpointScene, frames: number): Promise<SoakReport
       'left',
       [
         ['port', String(from)],
-        ['loopback', 'true'],
+        ['to-loopback', 'true'],
       ],
       ['udp', 'west'],
     ),
@@ -55,7 +55,7 @@ async function soakUdp(scene: EndpointScene, frames: number): Promise<SoakReport
       'right',
       [
         ['port', String(to)],
-        ['loopback', 'true'],
+        ['to-loopback', 'true'],
       ],
       ['udp', 'east'],
     ),

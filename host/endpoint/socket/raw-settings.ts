@@ -59,7 +59,7 @@ export function readRawSettings(
     address: address === undefined ? '' : formatAddress(address),
     device,
     destinations: reader.prefixes('destinations'),
-    loopback: reader.boolean('loopback'),
+    loopback: reader.boolean('to-loopback'),
     own: reader.boolean('own'),
     broadcast: reader.boolean('broadcast'),
   };

@@ -34,10 +34,10 @@ describe('the settings of raw', () => {
       ['address', '192.0.2.300'],
       ['device', 'a/b'],
       ['destinations', '192.0.2.0/33'],
-      ['loopback', 'yes'],
+      ['to-loopback', 'yes'],
     );
     expect(problems.map(({ setting }) => setting)).toEqual([
-      ...['protocol', 'family', 'address', 'device', 'destinations', 'loopback'],
+      ...['protocol', 'family', 'address', 'device', 'destinations', 'to-loopback'],
     ]);
   });
 });

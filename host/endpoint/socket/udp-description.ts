@@ -22,7 +22,7 @@
  *   address        address of this machine to bind to; without it, any
  *   device         network device to keep to; without it, any
  *   destinations   prefixes to which it may send; without any, everywhere; may be repeated
- *   loopback       allow sending to this machine's loopback; default false
+ *   to-loopback    allow sending to this machine's loopback; default false
  *   own            allow sending to this machine's own addresses; default false
  *   broadcast      allow sending to IPv4 broadcast addresses; default false
  *   io             addon: in batches, with all header fields; dgram: through Node's own sockets; auto: addon
@@ -110,7 +110,7 @@ const UDP: Description = {
     setting('destinations', 'Prefixes that may be sent to; everywhere when not given', 'address', {
       repeated: true,
     }),
-    setting('loopback', "Allow sending to this machine's loopback", 'boolean', { default: 'false' }),
+    setting('to-loopback', "Allow sending to this machine's loopback", 'boolean', { default: 'false' }),
     setting('own', "Allow sending to this machine's own addresses", 'boolean', { default: 'false' }),
     setting('broadcast', 'Allow sending to IPv4 broadcast addresses', 'boolean', { default: 'false' }),
     setting(

@@ -37,7 +37,7 @@ export function readUdpSettings(given: readonly (readonly [string, string])[]): 
     address: address === undefined ? '' : formatAddress(address),
     device,
     destinations: reader.prefixes('destinations'),
-    loopback: reader.boolean('loopback'),
+    loopback: reader.boolean('to-loopback'),
     own: reader.boolean('own'),
     broadcast: reader.boolean('broadcast'),
     io: reader.choice('io', ['auto', 'addon', 'dgram']),

@@ -159,7 +159,7 @@ function checksum(bytes: ArrayLike<number>): number {
   return 0xffff - sum;
 }
 
-const here = { loopback: 'true', own: 'true' };
+const here = { 'to-loopback': 'true', own: 'true' };
 
 describe.each(['addon', 'dgram'])('through %s', (io) => {
   const settings = { ...here, io, port: '0' };
@@ -454,7 +454,7 @@ test('all that is wrong with the settings is told at once', () => {
     prot: '1',
     port: '70000',
     family: 'ipx',
-    loopback: 'yes',
+    'to-loopback': 'yes',
     destinations: '192.0.2.0/33',
     io: 'both',
   });
@@ -464,7 +464,7 @@ test('all that is wrong with the settings is told at once', () => {
     'family',
     'port',
     'destinations',
-    'loopback',
+    'to-loopback',
     'io',
   ]);
   expect(problems[0]!.message).toContain('do you mean port?');

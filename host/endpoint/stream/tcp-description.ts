@@ -26,7 +26,7 @@
  *   remote         address and port, such as 192.0.2.1:80, to which every stream of a neighbour connects,
  *                  whatever its frames say
  *   destinations   prefixes to which it may connect; without any, everywhere; may be repeated
- *   loopback       allow connecting to this machine's loopback; default false
+ *   to-loopback    allow connecting to this machine's loopback; default false
  *   own            allow connecting to this machine's own addresses; default false
  *   connections    most connections at once, 1 to 1000000; further ones wait in the kernel; default 10000
  *   keepalive      time without bytes after which the kernel looks whether the peer still lives; default 60s
@@ -107,7 +107,7 @@ const TCP: Description = {
     setting('destinations', 'Prefixes that may be connected to; everywhere when not given', 'address', {
       repeated: true,
     }),
-    setting('loopback', "Allow connecting to this machine's loopback", 'boolean', { default: 'false' }),
+    setting('to-loopback', "Allow connecting to this machine's loopback", 'boolean', { default: 'false' }),
     setting('own', "Allow connecting to this machine's own addresses", 'boolean', { default: 'false' }),
     setting('connections', 'Most connections at once', 'number', { default: '10000', range: [1, 1_000_000] }),
     setting('keepalive', 'Time without bytes after which the kernel probes the peer', 'duration', {
@@ -125,7 +125,7 @@ const TCP: Description = {
       'not-connected': 'The stream is not open; the answer is a reset.',
       'after-end': 'The bytes stand behind the end of their stream.',
       'not-granted':
-        'The settings of `tcp` do not allow the destination; see `destinations`, `loopback`, `own` and `family`.',
+        'The settings of `tcp` do not allow the destination; see `destinations`, `to-loopback`, `own` and `family`.',
       'no-destination': 'The destination address or port is zero.',
       'not-tcp': 'The frame is not TCP over IP, or a fragment of a larger frame.',
       malformed: 'The lengths of the headers are wrong.',

@@ -48,7 +48,7 @@ export function readTcpSettings(given: readonly (readonly [string, string])[]): 
     device,
     remote,
     destinations: reader.prefixes('destinations'),
-    loopback: reader.boolean('loopback'),
+    loopback: reader.boolean('to-loopback'),
     own: reader.boolean('own'),
     connections: reader.number('connections') ?? 1,
     keepaliveSeconds: Math.ceil(reader.duration('keepalive', 1000, 32_767_000) / 1000),

@@ -189,7 +189,7 @@ async function server(onConnection: (socket: Socket) => void): Promise<Server> {
 }
 
 const portOf = (made: Server) => (made.address() as { port: number }).port;
-const here = { loopback: 'true', own: 'true' };
+const here = { 'to-loopback': 'true', own: 'true' };
 
 describe('a connection to this machine', () => {
   test.each([
@@ -335,7 +335,7 @@ describe('a connection from this machine', () => {
     const closed = portOf(peer);
     peer.close();
     const bench = new Bench({
-      loopback: 'true',
+      'to-loopback': 'true',
       own: 'true',
       destinations: '127.0.0.0/8',
       connections: '1',

@@ -143,6 +143,50 @@ describe('checkConfiguration', () => {
     await expect(preparePuzzle(bad, options)).rejects.toThrow(ConfigurationError);
   });
 
+  it('knows required settings and ranges from the description, without asking the piece twice', async () => {
+    const gauge = samplePiece('gauge', {
+      edges: { ip: ['ip up'] },
+      settings: [
+        sampleSetting('file text!'),
+        sampleSetting('level number 1..9'),
+        sampleSetting('every duration 1000..60000'),
+      ],
+      refuse: (settings) =>
+        settings.has('file') ? undefined : [{ setting: 'file', message: 'file is not given' }],
+    });
+    const mistakes = async (settings: Record<string, string | number>) => {
+      const configuration = {
+        pieces: {
+          it: { piece: 'gauge', settings, edges: { ip: 'lan' } },
+          home: { piece: 'device', edges: { ip: 'lan' } },
+        },
+      };
+      const result = await checkConfiguration(configuration, { ...options, pieces: { ...pieces, gauge } });
+      return result.mistakes.map(({ code, message }) => `${code}: ${message}`);
+    };
+    expect(await mistakes({ file: 'x', level: 9, every: '1s' })).toEqual([]);
+    expect(await mistakes({ level: 1 })).toEqual(['FT_SETTING_MISSING: `gauge` needs the setting `file`']);
+    expect(await mistakes({ file: 'x', level: 10, every: '500ms' })).toEqual([
+      'FT_SETTING_VALUE: setting `level` of `gauge` is `10`, and must be from 1 to 9',
+      'FT_SETTING_VALUE: setting `every` of `gauge` is `500ms`, and must be from 1000 to 60000 ms',
+    ]);
+  });
+
+  it('suggests the setting of which the given name is a part', async () => {
+    const net = samplePiece('net', {
+      edges: { ip: ['ip up'] },
+      settings: [sampleSetting('to-loopback boolean = false')],
+    });
+    const configuration = {
+      pieces: { it: { piece: 'net', settings: { loopback: true }, edges: { ip: 'lan' } } },
+    };
+    const { mistakes } = await checkConfiguration(configuration, { ...options, pieces: { net } });
+    expect(mistakes[0]).toMatchObject({
+      code: 'FT_SETTING_UNKNOWN',
+      hint: 'did you mean `to-loopback`?',
+    });
+  });
+
   it('reports all mistakes at once, in the order of their lines', async () => {
     const text = `pieces:
   home:

@@ -210,7 +210,7 @@ class PieceCheck {
             `setting \`${setting}\` of \`${piece}\`: ${message}`,
           );
         }
-      } else {
+      } else if (!faulty.has(setting)) {
         this.#mistakes.add(
           'FT_SETTING_MISSING',
           path,

@@ -5,7 +5,7 @@ import type { PathStep } from './configuration-error.ts';
 import type { SettingValue } from './configuration-schema.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { MistakeList } from './mistake-list.ts';
-import { canonicalValue } from './setting-value.ts';
+import { canonicalValue, millisecondsOf } from './setting-value.ts';
 
 /**
  * The settings that a piece receives: names and texts, in the order of the configuration. A list repeats its
@@ -60,6 +60,16 @@ export function checkSettings(
     const texts = textsOf(setting, value, path, context);
     if (texts === undefined) faulty.add(name);
     else for (const text of texts) pairs.push([name, text]);
+  }
+  for (const { name } of described.filter(({ required }) => required)) {
+    if (Object.hasOwn(given, name)) continue;
+    faulty.add(name);
+    context.mistakes.add(
+      'FT_SETTING_MISSING',
+      context.path,
+      `\`${context.piece}\` needs the setting \`${name}\``,
+      { hint: `add it to \`settings\`; \`funnel piece doc ${context.piece}\` describes it`, of: 'key' },
+    );
   }
   return { pairs, faulty };
 }
@@ -131,7 +141,12 @@ function textOf(
     }
   }
   const text = canonicalValue(setting.kind, value, context.written(path));
-  if (typeof text === 'string') return text;
+  if (typeof text === 'string') {
+    const outside = outsideRange(setting, text);
+    return outside === undefined
+      ? text
+      : refuse(`is \`${text}\`, and must be ${outside}`, 'give a value in this range');
+  }
   const shown =
     typeof value === 'string'
       ? value === ''
@@ -139,6 +154,16 @@ function textOf(
         : `is \`${value}\``
       : `is \`${context.written(path) ?? value}\``;
   return refuse(`${shown}, but must be ${text.wanted}`, text.hint);
+}
+
+/** What the range of a setting demands of a value in canonical form that is outside of it. */
+function outsideRange({ kind, least, most }: Setting, text: string): string | undefined {
+  if (kind !== 'number' && kind !== 'duration') return undefined;
+  const value = kind === 'number' ? Number(text) : millisecondsOf(text);
+  const unit = kind === 'number' ? '' : ' ms';
+  if (value === undefined || (value >= least && value <= most)) return undefined;
+  if (least === -Infinity) return `at most ${most}${unit}`;
+  return most === Infinity ? `at least ${least}${unit}` : `from ${least} to ${most}${unit}`;
 }
 
 function errorCode(error: unknown): string {

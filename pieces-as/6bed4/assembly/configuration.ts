@@ -1,6 +1,7 @@
 import { Description, Kind, Settings } from 'funnel-tunnel/as';
-import { endpoint } from './address';
+import { endpoint, endpointV4 } from './address';
 import { ROUTER_PORT } from './constants';
+import { isForbiddenIpv4 } from './ipv4-filter';
 
 /** Ports that the peer picks from: the even ones of the dynamic range (RFC 6335 §6). */
 @inline export const FIRST_PORT: u32 = 49152;
@@ -100,6 +101,14 @@ export abstract class Configuration {
     Configuration.direct = settings.boolean('direct');
     Configuration.lanMulticast = settings.boolean('lan-multicast') && Configuration.direct;
     Configuration.allowPrivate = settings.boolean('allow-private');
+    const router = endpointV4(Configuration.router);
+    if (router != 0 && isForbiddenIpv4(router, Configuration.allowPrivate))
+      settings.problem(
+        'router',
+        isForbiddenIpv4(router, true)
+          ? 'must be the address of another host that packets can come from'
+          : 'is a private address, whose packets are refused; set allow-private to true to take them',
+      );
     Configuration.defaultRoute = settings.boolean('default-route');
   }
 }

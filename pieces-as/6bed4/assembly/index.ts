@@ -96,6 +96,7 @@ import { Peering } from './peering';
 import { carriesIpv6, wantsCarrier, wraps } from './properties';
 import { Protocols } from './protocols';
 import { describeReasons } from './reasons';
+import { Report } from './report';
 
 /** Edges, as described. */
 @inline const EDGE_IPV6: u16 = 0;
@@ -159,6 +160,7 @@ class Peer extends Piece {
       else fromCarrier(now, frame, out, this.host);
     }
     Connection.offerOn(this.host);
+    Report.update(now);
     out.wakeAt(min(min(Listener.retryAt, Maintenance.nextAt), nextNeighbourDeadline()));
   }
 }

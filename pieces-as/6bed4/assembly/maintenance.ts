@@ -18,6 +18,8 @@ export abstract class Maintenance {
   private static cycleS: f64 = 0;
   /** The router has confirmed the address since we began. */
   private static isConfirmed: bool = false;
+  /** Solicitations since the router answered last. */
+  static unanswered: u32 = 0;
   private static openings: u32 = 0;
 
   /** When `run` has something to do. */
@@ -29,6 +31,7 @@ export abstract class Maintenance {
   static confirm(now: f64): void {
     if (!Maintenance.isConfirmed) Maintenance.at = now + Configuration.keepaliveMs;
     Maintenance.isConfirmed = true;
+    Maintenance.unanswered = 0;
   }
 
   static run(now: f64, out: Outcome): void {
@@ -40,6 +43,7 @@ export abstract class Maintenance {
       Maintenance.at = 0;
       Maintenance.cycleS = 0;
       Maintenance.isConfirmed = false;
+      Maintenance.unanswered = 0;
     }
     if (now < Maintenance.at) return;
     if (!Connection.isUp) {
@@ -55,6 +59,7 @@ export abstract class Maintenance {
   }
 
   private static solicit(out: Outcome): void {
+    Maintenance.unanswered++;
     const at = out.room(SOLICITATION_BYTES);
     const length = writeRouterSolicitation(at);
     const shape = Listener.shape(SHAPE_ICMPV6);

@@ -267,3 +267,19 @@ function homeOf(peer: u64): u32 {
 function entryAt(index: u32): usize {
   return table + (index & (ENTRIES - 1)) * ENTRY_BYTES;
 }
+
+/** How many neighbours are reached directly, and how many by way of the router because attempts failed. */
+export abstract class NeighbourCounts {
+  static direct: u32 = 0;
+  static relayed: u32 = 0;
+
+  static take(): void {
+    NeighbourCounts.direct = 0;
+    NeighbourCounts.relayed = 0;
+    for (let i: u32 = 0; i < ENTRIES; i++) {
+      const state = stateOf(entryAt(i));
+      if (state == State.reachable || state == State.stale) NeighbourCounts.direct++;
+      else if (state == State.failed) NeighbourCounts.relayed++;
+    }
+  }
+}

@@ -100,9 +100,9 @@ class ResendDetector extends Piece {
     d.setting('window', Kind.Duration, 'How long a request and its answer are remembered.', '30s');
     d.setting('again', Kind.Duration, 'After so long without an answer a resend passes.', '10s');
     d.setting('entries', Kind.Number, 'Requests that are remembered at a time.', '512');
-    d.reason('resend', false);
-    d.reason('answered', false);
-    d.reason('not-joined', true);
+    d.reason('resend', false, 'A client sent its request again, and the first one still waits for its answer.');
+    d.reason('answered', false, 'A client sent its request again, and the kept response answered it.');
+    d.reason('not-joined', true, 'The other Edge is on no network.');
     d.protocol('ipv4');
     d.protocol('ipv6');
     d.protocol('udp');

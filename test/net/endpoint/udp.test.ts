@@ -88,7 +88,9 @@ labTest('a device that is made again under its name has its ports and groups aga
   await piece.running.waitFor(/ready/);
   await piece.ask('offer', [['group', 'text', '224.0.0.99:7001']]);
   const bound = async () => await host.run(['ss', '-Huln']);
-  const isRight = expect.stringMatching(/%vp:7000 [\s\S]*224.0.0.99%vp:7001 |224.0.0.99%vp:7001 [\s\S]*%vp:7000 /);
+  const isRight = expect.stringMatching(
+    /%vp:7000 [\s\S]*224.0.0.99%vp:7001 |224.0.0.99%vp:7001 [\s\S]*%vp:7000 /,
+  );
   expect(await bound()).toEqual(isRight);
   await host.ip('link', 'del', 'vp');
   await make();

@@ -32,19 +32,43 @@ export const enum Reason {
 }
 
 export function describeReasons(description: Description): void {
-  description.reason('keepalive', false, 'Line ends, or nothing, came to the port of SIP and keep an address mapping open.');
+  description.reason(
+    'keepalive',
+    false,
+    'Line ends, or nothing, came to the port of SIP and keep an address mapping open.',
+  );
   description.reason('ack-of-refusal', false, 'The ACK belongs to a refusal of our own.');
-  description.reason('long-message', false, 'A message of more than 1300 bytes was sent, which a path may not carry in one packet (RFC 3261 §18.1.1).');
+  description.reason(
+    'long-message',
+    false,
+    'A message of more than 1300 bytes was sent, which a path may not carry in one packet (RFC 3261 §18.1.1).',
+  );
   description.reason('malformed', true, 'The packet lacks IP or UDP headers.');
   description.reason('no-sip', true, 'The datagram has no start line of SIP.');
-  description.reason('bad-request', true, 'A header field is missing, repeated or unreadable, or Content-Length is wrong; 400 answers.');
+  description.reason(
+    'bad-request',
+    true,
+    'A header field is missing, repeated or unreadable, or Content-Length is wrong; 400 answers.',
+  );
   description.reason('bad-version', true, 'The message has another version of SIP; 505 answers.');
   description.reason('bad-scheme', true, 'The URI is neither sip nor sips; 416 answers.');
-  description.reason('bad-extension', true, 'Proxy-Require names an extension, and there is none; 420 answers.');
+  description.reason(
+    'bad-extension',
+    true,
+    'Proxy-Require names an extension, and there is none; 420 answers.',
+  );
   description.reason('hop-limit', true, 'Max-Forwards is 0; 483 answers.');
-  description.reason('loop', true, 'The same request was here before, or would go to ourselves; 482 answers.');
+  description.reason(
+    'loop',
+    true,
+    'The same request was here before, or would go to ourselves; 482 answers.',
+  );
   description.reason('no-target', true, 'Nothing in the request says where it goes; 404 answers.');
-  description.reason('forbidden-destination', true, 'The destination is null, loopback, multicast, link-local or ourselves, which is not allowed; 403 answers.');
+  description.reason(
+    'forbidden-destination',
+    true,
+    'The destination is null, loopback, multicast, link-local or ourselves, which is not allowed; 403 answers.',
+  );
   description.reason('not-joined', true, 'The Edge of the other IP version is on no network; 503 answers.');
   description.reason('too-large', true, 'With our headers, the message fits in no datagram; 513 answers.');
   description.reason('overload', true, 'More messages came than calls of the piece can work on.');
@@ -55,6 +79,10 @@ export function describeReasons(description: Description): void {
   description.reason('stray-response', true, 'The response belongs to no request that we sent.');
   description.reason('no-call', true, 'Media came to a port that serves no call.');
   description.reason('foreign-source', true, 'Media came from a host that no SDP named.');
-  description.reason('on-hold', true, 'The side to which the media goes is on hold, or has not said where it is.');
+  description.reason(
+    'on-hold',
+    true,
+    'The side to which the media goes is on hold, or has not said where it is.',
+  );
   description.reason('no-room', true, 'The outcome of the call to the piece is full.');
 }

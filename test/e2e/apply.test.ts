@@ -151,7 +151,7 @@ describe('funnel apply, while another host pings this one', () => {
         await changing.applied(tapped),
       ).toBe(`+ hub is added: net joins wrapped; net joins wan; net joins copy
 + record is added: frames joins copy
-~ six goes on: carrier leaves wan; carrier joins wrapped
+~ six continues: carrier leaves wan; carrier joins wrapped
 = as before: system, net
 `);
       const tap = join(lab.folder, 'tap.pcapng');

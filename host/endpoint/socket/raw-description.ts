@@ -121,6 +121,7 @@ const RAW: Description = {
   settings: [
     setting('protocol', 'IP protocol by name or number, such as sctp, 41 or icmp', 'text', {
       repeated: true,
+      required: true,
     }),
     setting('family', 'IP versions of what is opened: both, ipv4 or ipv6', 'text', { default: 'both' }),
     setting('address', 'Address of this machine to bind to; any when not given', 'address'),

@@ -102,9 +102,7 @@ export abstract class Listener {
   /** Whether the datagram at hand is addressed to our port, or to the group on the LAN. */
   static isDestination(): bool {
     if (Outer.destinationPort == Listener.port) return true;
-    return (
-      Listener.lanShape >= 0 && Outer.destinationPort == ROUTER_PORT && Outer.destinationV4 == LAN_GROUP
-    );
+    return Listener.lanShape >= 0 && Outer.destinationPort == ROUTER_PORT && Outer.destinationV4 == LAN_GROUP;
   }
 
   private static openPort(port: u32): bool {

@@ -34,11 +34,12 @@ export abstract class Report {
     const isSilent = Maintenance.unanswered >= TOO_MANY_UNANSWERED;
     const says =
       <u64>(Listener.isOpen ? 1 : 0) |
-      (<u64>(Connection.isUp ? 1 : 0) << 1) |
-      (<u64>(isSilent ? 1 : 0) << 2) |
-      (<u64>NeighbourCounts.direct << 8) |
-      (<u64>NeighbourCounts.relayed << 32);
-    if (says == Report.said && Report.saidTop == Connection.top && Report.saidLower == Connection.peer) return;
+      ((<u64>(Connection.isUp ? 1 : 0)) << 1) |
+      ((<u64>(isSilent ? 1 : 0)) << 2) |
+      ((<u64>NeighbourCounts.direct) << 8) |
+      ((<u64>NeighbourCounts.relayed) << 32);
+    if (says == Report.said && Report.saidTop == Connection.top && Report.saidLower == Connection.peer)
+      return;
     Report.said = says;
     Report.saidTop = Connection.top;
     Report.saidLower = Connection.peer;
@@ -60,9 +61,7 @@ export abstract class Report {
     }
     Report.router(status.fact('router'));
     if (Listener.isOpen)
-      status.fact('router-state').text(
-        isSilent ? 'silent' : Connection.isUp ? 'reachable' : 'asked',
-      );
+      status.fact('router-state').text(isSilent ? 'silent' : Connection.isUp ? 'reachable' : 'asked');
     if (Connection.isUp) {
       status.fact('peers-direct').unsigned(NeighbourCounts.direct);
       status.fact('peers-relayed').unsigned(NeighbourCounts.relayed);

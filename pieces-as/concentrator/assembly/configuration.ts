@@ -13,7 +13,11 @@ export function describeSettings(d: Description): void {
     'Where datagrams for a port of the far side go: PORT=ADDRESS, or PORT=ADDRESS#PORT.',
   ).isRepeated();
   d.setting('port', Kind.Number, 'The SCTP port of this side.', '4295');
-  d.optional('remote', Kind.Address, 'The address of the far side. Not given: the far side contacts this one.');
+  d.optional(
+    'remote',
+    Kind.Address,
+    'The address of the far side. Not given: the far side contacts this one.',
+  );
   d.optional('remote-port', Kind.Number, 'The SCTP port of the far side. Not given: the same as `port`.');
   d.setting('flows', Kind.Number, 'Flows at a time in each direction.', '256');
   d.setting('idle', Kind.Duration, 'A flow without datagrams ends after that.', '120s');
@@ -84,7 +88,10 @@ export abstract class Configuration {
     Configuration.targetPorts[i] = port;
     Configuration.targets[i] = target;
     if (port == 0 || target.port == 0 || !parseAddress(address, target)) {
-      settings.problem('target', 'must be such as 1812=192.0.2.1 or 1812=2001:db8::1#11812, not "' + text + '"');
+      settings.problem(
+        'target',
+        'must be such as 1812=192.0.2.1 or 1812=2001:db8::1#11812, not "' + text + '"',
+      );
     }
   }
 }

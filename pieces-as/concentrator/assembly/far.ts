@@ -1,4 +1,4 @@
-import { Description, Frame, Outcome, PartMarks, Role, State, protocolNumber } from 'funnel-tunnel/as';
+import { Description, Frame, Outcome, PartMarks, protocolNumber, Role, State } from 'funnel-tunnel/as';
 import { load16, load32, store16, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';

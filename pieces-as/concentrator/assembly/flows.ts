@@ -45,7 +45,8 @@ export class Flows {
   /** The index of the flow between these endpoints; -1 where there is none. */
   findPeer(peer: Endpoint, own: Endpoint): i32 {
     let i = this.byPeer[chainOf(peer, own)];
-    while (i >= 0 && !(this.all[i].peer.equals(peer) && this.all[i].own.equals(own))) i = this.all[i].nextPeer;
+    while (i >= 0 && !(this.all[i].peer.equals(peer) && this.all[i].own.equals(own)))
+      i = this.all[i].nextPeer;
     return i;
   }
 
@@ -132,7 +133,7 @@ export class Flows {
 const CHAINS: i32 = 1024;
 
 function chainOf(peer: Endpoint, own: Endpoint): i32 {
-  const low = (peer.low ^ (peer.high << 1)) + ((<u64>peer.port << 32) | own.port);
+  const low = (peer.low ^ (peer.high << 1)) + (((<u64>peer.port) << 32) | own.port);
   return <i32>((low * 0x9e37_79b9_7f4a_7c15) >> 54);
 }
 

@@ -60,6 +60,8 @@ import {
   Batch,
   Description,
   Direction,
+  describedEdge,
+  edgeOf,
   Frame,
   Joining,
   Level,
@@ -68,12 +70,10 @@ import {
   Piece,
   Reach,
   Role,
+  random,
   Settings,
   State,
   Wish,
-  describedEdge,
-  edgeOf,
-  random,
 } from 'funnel-tunnel/as';
 import { load16, store16, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
@@ -103,7 +103,11 @@ class Concentrator extends Piece {
     Far.describe(d);
     d.edge('local').shape('ip/udp/local:*', Direction.Down, Reach.Headers);
     const far = d.edge('far');
-    far.shape('ip/sctp/local:' + Configuration.port.toString() + '/sctp-data', Direction.Down, Reach.WholeFrame);
+    far.shape(
+      'ip/sctp/local:' + Configuration.port.toString() + '/sctp-data',
+      Direction.Down,
+      Reach.WholeFrame,
+    );
     const wanted = ['reliable', 'ordered', 'duplicate-free', 'framed'];
     for (let i = 0; i < wanted.length; i++) far.wish(Wish.Required, wanted[i]);
     d.curve(LOCAL, 0, FAR, 0).isOpaque();
@@ -122,7 +126,7 @@ class Concentrator extends Piece {
     else Local.edge = joining.edge;
   }
 
-  leave(edge: u16, shape: u16): void {
+  leave(_edge: u16, _shape: u16): void {
     if (edgeOf(FAR) < 0) {
       Far.edge = -1;
       Far.isFull = false;
@@ -286,7 +290,9 @@ class Concentrator extends Piece {
 
   private logRefusal(port: u32): void {
     line.clear().text('the far side refused a flow to port ').number(port);
-    line.text(Far.code == Refusal.noTarget ? ': it has no target for it' : ': it has no room').log(Level.Warn);
+    line
+      .text(Far.code == Refusal.noTarget ? ': it has no target for it' : ': it has no room')
+      .log(Level.Warn);
   }
 
   /** The far side opens a flow to one of our targets. */

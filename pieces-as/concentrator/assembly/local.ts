@@ -1,4 +1,14 @@
-import { Description, Frame, Line, Outcome, PartMarks, Role, listenLine, protocolNumber, unlisten } from 'funnel-tunnel/as';
+import {
+  Description,
+  Frame,
+  Line,
+  listenLine,
+  Outcome,
+  PartMarks,
+  protocolNumber,
+  Role,
+  unlisten,
+} from 'funnel-tunnel/as';
 import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
 import { Udp } from 'funnel-tunnel/as/views/udp';

@@ -85,7 +85,10 @@ export class Course {
     if (share < 1 && share / (1 - share) <= length) {
       this.enter = <u64>Math.round((<f64>this.leave * share) / (1 - share));
     } else if (!settings.problemSettings.includes(name)) {
-      settings.problem(name, 'is too short: between bursts at least one frame passes, so that fewer are lost than loss says');
+      settings.problem(
+        name,
+        'is too short: between bursts at least one frame passes, so that fewer are lost than loss says',
+      );
     }
   }
 

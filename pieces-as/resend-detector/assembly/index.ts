@@ -53,17 +53,17 @@ import {
   Batch,
   Description,
   Direction,
+  describedEdge,
+  edgeOf,
   Frame,
   Kind,
   Outcome,
   PartMarks,
   Piece,
+  protocolNumber,
   Reach,
   Role,
   Settings,
-  describedEdge,
-  edgeOf,
-  protocolNumber,
 } from 'funnel-tunnel/as';
 import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
@@ -100,7 +100,11 @@ class ResendDetector extends Piece {
     d.setting('window', Kind.Duration, 'How long a request and its answer are remembered.', '30s');
     d.setting('again', Kind.Duration, 'After so long without an answer a resend passes.', '10s');
     d.setting('entries', Kind.Number, 'Requests that are remembered at a time.', '512');
-    d.reason('resend', false, 'A client sent its request again, and the first one still waits for its answer.');
+    d.reason(
+      'resend',
+      false,
+      'A client sent its request again, and the first one still waits for its answer.',
+    );
     d.reason('answered', false, 'A client sent its request again, and the kept response answered it.');
     d.reason('not-joined', true, 'The other Edge is on no network.');
     d.protocol('ipv4');
@@ -176,7 +180,8 @@ class ResendDetector extends Piece {
     const length = Body.length;
     if (length > MOST_REQUEST) return false;
     let request = this.requests.find(protocol, Transaction.key, source, destination);
-    const isKnown = request !== null && now - request.cameAt < this.windowMs && request.isSame(Body.at, length);
+    const isKnown =
+      request !== null && now - request.cameAt < this.windowMs && request.isSame(Body.at, length);
     if (request !== null && isKnown) {
       if (!request.isAnswered && now - request.passedAt < this.againMs) {
         out.end(frame.ticket, RESEND);

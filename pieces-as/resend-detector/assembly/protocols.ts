@@ -148,7 +148,8 @@ function readSip(at: usize, length: u32): i32 {
   const line = find(at, end, '\ncseq:');
   if (branch == 0 || line == 0) return Sort.other;
   let key: u64 = 0xcbf2_9ce4_8422_2325;
-  for (let i = branch; i < end && isToken(load<u8>(i)); i++) key = (key ^ load<u8>(i)) * 0x0000_0100_0000_01b3;
+  for (let i = branch; i < end && isToken(load<u8>(i)); i++)
+    key = (key ^ load<u8>(i)) * 0x0000_0100_0000_01b3;
   let i = line;
   while (i < end && (load<u8>(i) == 0x20 || isDigit(load<u8>(i)))) i++;
   const method = i;

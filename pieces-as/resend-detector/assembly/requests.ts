@@ -79,6 +79,7 @@ export class Requests {
 }
 
 function chainOf(key: u64, client: Endpoint, server: Endpoint): i32 {
-  const ends = client.low ^ (client.high << 1) ^ (<u64>client.port << 40) ^ server.low ^ (<u64>server.port << 24);
+  const ends =
+    client.low ^ (client.high << 1) ^ ((<u64>client.port) << 40) ^ server.low ^ ((<u64>server.port) << 24);
   return <i32>(((ends + key * 0xff51_afd7_ed55_8ccd) * 0x9e37_79b9_7f4a_7c15) >> 54);
 }

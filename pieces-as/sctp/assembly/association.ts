@@ -212,7 +212,9 @@ export abstract class Associations {
     let left: u32 = <u32>STATE_BYTES - 1024 * (1 + <u32>Configuration.associations);
     let next = 0;
     while (true) {
-      if (!state.isRestoring) while (next < Configuration.associations && Associations.all[next].state == AssociationState.closed) next++;
+      if (!state.isRestoring)
+        while (next < Configuration.associations && Associations.all[next].state == AssociationState.closed)
+          next++;
       const isAny = state.bool(next < Configuration.associations);
       if (!isAny) return;
       if (next == Configuration.associations) {

@@ -103,7 +103,7 @@ export class Incoming {
    */
   get window(): u32 {
     const limit = Configuration.receiveBlocks;
-    const least = min(Configuration.mtu, limit * BLOCK / 4);
+    const least = min(Configuration.mtu, (limit * BLOCK) / 4);
     const left = this.used < limit ? (limit - this.used) * BLOCK : 0;
     if (left >= least) return left;
     const isRoom = this.used + Store.blocksFor(Configuration.mtu) <= limit + Configuration.reserveBlocks;
@@ -119,7 +119,14 @@ export class Incoming {
   endPacket(now: f64, isUrgent: bool): void {
     this.packets++;
     // Also that the last gap is filled is news.
-    if (isUrgent || this.packets >= 2 || !this.hasHadData || this.hasGaps || this.hadGaps || this.duplicates > 0) {
+    if (
+      isUrgent ||
+      this.packets >= 2 ||
+      !this.hasHadData ||
+      this.hasGaps ||
+      this.hadGaps ||
+      this.duplicates > 0
+    ) {
       this.isSackDue = true;
     } else if (this.sackAt == Infinity) {
       this.sackAt = now + SACK_DELAY_MS;
@@ -233,9 +240,10 @@ export class Incoming {
       const number = this.entry(tsn);
       if (number != 0 && number != PASSED) bytes += 1 + Store.stateBytes(number);
     }
-    for (let number = this.readyHead; number != 0; number = Store.chunk(number).link) bytes += messageBytes(number);
+    for (let number = this.readyHead; number != 0; number = Store.chunk(number).link)
+      bytes += messageBytes(number);
     for (let i: u32 = 0; i < Incoming.chainCount; i++) {
-      let number = load<u32>(this.chains + (<usize>i << 2));
+      let number = load<u32>(this.chains + ((<usize>i) << 2));
       for (; number != 0; number = Store.chunk(number).link) bytes += messageBytes(number);
     }
     return bytes;
@@ -260,9 +268,10 @@ export class Incoming {
 
   /** Messages that are complete first, those that are ready in their order; then fragments of others. */
   private save(state: State): void {
-    for (let number = this.readyHead; number != 0; number = Store.chunk(number).link) this.saveMessage(number, state);
+    for (let number = this.readyHead; number != 0; number = Store.chunk(number).link)
+      this.saveMessage(number, state);
     for (let i: u32 = 0; i < Incoming.chainCount; i++) {
-      let number = load<u32>(this.chains + (<usize>i << 2));
+      let number = load<u32>(this.chains + ((<usize>i) << 2));
       for (; number != 0; number = Store.chunk(number).link) this.saveMessage(number, state);
     }
     for (let tsn: u32 = 0; tsn < MAP; tsn++) {

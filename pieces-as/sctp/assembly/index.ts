@@ -168,7 +168,10 @@ class Sctp extends Piece {
     Initiation.start();
     Cookies.start(now);
     Ports.start(settings);
-    Store.start(<u32>Configuration.associations * (Configuration.sendBlocks + Configuration.receiveBlocks + Configuration.reserveBlocks));
+    Store.start(
+      <u32>Configuration.associations *
+        (Configuration.sendBlocks + Configuration.receiveBlocks + Configuration.reserveBlocks),
+    );
     Associations.start();
   }
 

@@ -201,7 +201,8 @@ export class Outgoing {
   get stateBytes(): u32 {
     let bytes: u32 = 0;
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) bytes += Store.stateBytes(this.at(tsn));
-    for (let number = this.head; number != 0; number = Store.chunk(number).link) bytes += Store.stateBytes(number);
+    for (let number = this.head; number != 0; number = Store.chunk(number).link)
+      bytes += Store.stateBytes(number);
     return bytes;
   }
 
@@ -228,7 +229,8 @@ export class Outgoing {
 
   private save(state: State): void {
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) Store.stateOf(this.at(tsn), state, 0);
-    for (let number = this.head; number != 0; number = Store.chunk(number).link) Store.stateOf(number, state, 0);
+    for (let number = this.head; number != 0; number = Store.chunk(number).link)
+      Store.stateOf(number, state, 0);
   }
 
   private restore(state: State, sent: u32, queued: u32): void {
@@ -247,7 +249,7 @@ export class Outgoing {
         continue;
       }
       chunk.tsn = this.next++;
-      store<u32>(this.ring + (<usize>(chunk.tsn & this.mask) << 2), number);
+      store<u32>(this.ring + ((<usize>(chunk.tsn & this.mask)) << 2), number);
       if (chunk.state == ChunkState.marked) this.marked++;
       else if (chunk.state == ChunkState.gapAcked) this.gapAcked++;
       else this.flight += chunk.length;

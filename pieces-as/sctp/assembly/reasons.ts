@@ -39,7 +39,11 @@ export function describeReasons(d: Description): void {
   d.reason('acknowledgement', false, 'The packet acknowledged data (SACK).');
   d.reason('handshake', false, 'The packet set up an association (INIT, INIT ACK, COOKIE ECHO, COOKIE ACK).');
   d.reason('control', false, 'The packet was a HEARTBEAT, HEARTBEAT ACK, ERROR or PAD.');
-  d.reason('closing', false, 'The packet ended an association (SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, ABORT).');
+  d.reason(
+    'closing',
+    false,
+    'The packet ended an association (SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, ABORT).',
+  );
   d.reason('duplicate', false, 'The data had come before, or the SACK is an older one.');
   d.reason('not-joined', true, 'The Edge across is on no network.');
   d.reason('malformed', true, 'Headers are missing, or a port is 0.');
@@ -59,7 +63,11 @@ export function describeReasons(d: Description): void {
   d.reason('no-buffer', true, 'There is no room for the data that came.');
   d.reason('beyond-window', true, 'The TSN is more than 4096 beyond the last in sequence.');
   d.reason('bad-message', true, 'The message from above has impossible headers, or an impossible chunk.');
-  d.reason('too-large', true, 'The message from above has more bytes than `max-message`, or comes in pieces.');
+  d.reason(
+    'too-large',
+    true,
+    'The message from above has more bytes than `max-message`, or comes in pieces.',
+  );
   d.reason('send-buffer-full', true, 'There is no room for the message from above.');
   d.reason('too-many-associations', true, 'There is no room for another association.');
   d.reason('shutting-down', true, 'The message came from above while the association was being closed.');

@@ -161,7 +161,7 @@ export abstract class Store {
       memory.copy(blocks + <usize>block * BLOCK, at, here);
       at += here;
       left -= here;
-      block = load<u32>(following + (<usize>block << 2));
+      block = load<u32>(following + ((<usize>block) << 2));
     }
   }
 }

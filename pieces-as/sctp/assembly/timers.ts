@@ -16,7 +16,14 @@ export abstract class Timers {
     if (association.guard <= now)
       return Closing.abort(association, Cause.userAbort, 0, 0, 'the peer did not let it end', out);
     if (association.isLost) {
-      return Closing.abort(association, Cause.userAbort, 0, 0, 'its state did not fit into that of the piece', out);
+      return Closing.abort(
+        association,
+        Cause.userAbort,
+        0,
+        0,
+        'its state did not fit into that of the piece',
+        out,
+      );
     }
     if (association.timer <= now) {
       Timers.repeat(association, now, out);

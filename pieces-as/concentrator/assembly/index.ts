@@ -113,7 +113,7 @@ class Concentrator extends Piece {
     d.curve(LOCAL, 0, FAR, 0).isOpaque();
   }
 
-  start(now: f64, settings: Settings): void {
+  start(_now: f64, _settings: Settings): void {
     this.opened = new Flows();
     this.accepted = new Flows();
     this.lastNumber = <u32>random();

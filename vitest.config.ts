@@ -20,6 +20,7 @@ export default defineConfig({
           name: 'unit',
           include: ['{host,abi,pieces-as,test,tools}/**/*.test.ts'],
           exclude: [...never, ...alone],
+          globalSetup: 'tools/test/built.mjs',
           pool: 'forks',
           maxWorkers: 2,
           // Generous: a slow machine is no failure, and nothing here measures time.
@@ -33,6 +34,7 @@ export default defineConfig({
           name: 'e2e',
           include: alone,
           exclude: never,
+          globalSetup: 'tools/test/built.mjs',
           pool: 'forks',
           fileParallelism: false,
           maxWorkers: 1,

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { untilUnused } from './lock.mjs';
 import { contentHash, filesUnder, Stamp } from './stamp.mjs';
@@ -18,8 +18,7 @@ const STEPS = [
     inputs: ['host', 'abi', 'test', 'tsconfig.json', 'package-lock.json'],
     isInput: (file) => file.endsWith('.ts') || file.endsWith('.json'),
     outputs: ['dist/host', 'dist/abi', 'dist/test'],
-    // Else a file that was renamed or taken away would live on there.
-    removeFirst: ['dist/host', 'dist/abi', 'dist/test', BUILD_INFO],
+    removeFirst: staleTypeScriptOutput,
     command: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
   },
   {
@@ -50,6 +49,22 @@ const STEPS = [
   },
 ];
 
+/**
+ * What to remove before TypeScript compiles: the output of a source that is gone, else it would live on in `dist`.
+ * Where some output is missing, all of it, together with what the compiler remembers: it writes only what it believes
+ * to be out of date.
+ *
+ * @param {string} root
+ * @param {readonly string[]} made the files that the step made last
+ */
+function staleTypeScriptOutput(root, made) {
+  const isThere = (path) => existsSync(join(root, path));
+  if (made.length === 0 || ![BUILD_INFO, ...made].every(isThere))
+    return ['dist/host', 'dist/abi', 'dist/test', BUILD_INFO];
+  const sourceOf = (path) => path.slice('dist/'.length).replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
+  return made.filter((path) => !isThere(sourceOf(path)));
+}
+
 /** @param {string} root */
 export async function buildAll(root) {
   for (const step of STEPS) await build(root, step);
@@ -66,7 +81,8 @@ async function build(root, step) {
   );
   if (stamp.holds(hash)) return;
   await untilUnused(root, step.outputs[0]);
-  for (const path of step.removeFirst ?? []) rmSync(join(root, path), { recursive: true, force: true });
+  for (const path of step.removeFirst?.(root, stamp.made()) ?? [])
+    rmSync(join(root, path), { recursive: true, force: true });
   try {
     await runStep({
       root,

@@ -16,17 +16,25 @@ export class Stamp {
 
   /** @param {string} hash of what the step would be made from now */
   holds(hash) {
-    let stamp;
-    try {
-      stamp = JSON.parse(readFileSync(this.file, 'utf8'));
-    } catch {
-      return false; // never made, or half written: either way the step is to be done
-    }
-    if (stamp.hash !== hash) return false;
+    const stamp = this.#read();
+    if (stamp?.hash !== hash) return false;
     for (const [name, size] of Object.entries(stamp.made)) {
       if (statSync(join(this.root, name), { throwIfNoEntry: false })?.size !== size) return false;
     }
     return true;
+  }
+
+  /** Names, from the root, of the files that the step made when it ran last; none where it never ran to its end. */
+  made() {
+    return Object.keys(this.#read()?.made ?? {});
+  }
+
+  #read() {
+    try {
+      return JSON.parse(readFileSync(this.file, 'utf8'));
+    } catch {
+      return undefined; // never written, or half written: either way the step has to run
+    }
   }
 
   /** @param {string} hash @param {readonly string[]} made absolute names of the files that the step made */

@@ -1,0 +1,84 @@
+/**
+ * The areas that `npm run mutate` knows: which source each one changes, which tests have to notice, and the share of
+ * changes, in percent, that they have to notice.
+ */
+
+/** @typedef {{ name: string, source: string, tests: string[], floor: number }} Area */
+
+const core = 90;
+const rest = 80;
+
+/** @type {readonly Area[]} Host folders, bottom up. Tests of upper folders count only where they are about the area. */
+export const hostAreas = [
+  area('stack', core, ['test/fuzz/matching.test.ts']),
+  area('frame', core, []),
+  area('piece', core, ['host/engine/crossing/*.test.ts']),
+  area('engine', core, ['test/compliance/outcome-rules.test.ts', 'test/hostile/{outcomes,words}.test.ts']),
+  area('endpoint', rest, ['test/net/endpoint/*.test.ts']),
+  area('puzzle', core, ['test/puzzle/*.test.ts']),
+  area('policy', rest, []),
+  area('daemon', rest, []),
+  area('cli', rest, []),
+];
+
+function area(folder, floor, tests) {
+  return {
+    name: `host/${folder}`,
+    source: `host/${folder}/`,
+    tests: [`host/${folder}/**/*.test.ts`, ...tests],
+    floor,
+  };
+}
+
+/** @type {Readonly<Record<string, string[]>>} The tests of each piece that comes with the Funnel. */
+const pieceTests = {
+  '6bed4': ['test/6bed4/protocol.test.ts', 'test/6bed4/peer.test.ts', 'test/6bed4/compliance.test.ts'],
+  '6bed4-router': ['test/6bed4/router.test.ts', 'test/6bed4/compliance.test.ts'],
+  'frame-sequence': [
+    'test/pieces/frame-sequence-messages.test.ts',
+    'test/pieces/frame-sequence-stream.test.ts',
+  ],
+  fault: ['test/pieces/fault.test.ts'],
+  tap: ['test/pieces/tap.test.ts'],
+  hub: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
+  echo: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
+};
+
+/** @type {readonly Area[]} */
+export const pieceAreas = Object.entries(pieceTests).map(([name, tests]) => ({
+  name: `pieces-as/${name}`,
+  source: `pieces-as/${name}/assembly/`,
+  tests,
+  floor: rest,
+}));
+
+export const kernelArea = {
+  name: 'host/engine/kernel',
+  source: 'host/engine/kernel/assembly/',
+  tests: ['host/engine/crossing/*.test.ts', 'host/piece/*.test.ts'],
+  floor: core,
+};
+
+export const areas = [...hostAreas, kernelArea, ...pieceAreas];
+
+/**
+ * The areas that these arguments name: a name of an area, or a file or folder in one.
+ *
+ * @param {readonly string[]} names
+ * @returns {{ area: Area, below: string }[]} `below` is the part of the area's source that is meant
+ * @throws {RangeError} where a name is in no area
+ */
+export function areasNamed(names) {
+  return names.map((given) => {
+    const name = given.replace(/\/+$/, '');
+    const exact = areas.find((each) => each.name === name);
+    if (exact !== undefined) return { area: exact, below: exact.source };
+    // The kernel stands inside the engine, and a compiler of its own makes it: the longest match is the area.
+    const [found] = areas
+      .filter(({ source }) => `${name}/`.startsWith(source))
+      .sort((a, b) => b.source.length - a.source.length);
+    if (found === undefined)
+      throw new RangeError(`${given} is in no area; there are ${areas.map((each) => each.name).join(', ')}`);
+    return { area: found, below: name.endsWith('.ts') ? name : `${name}/` };
+  });
+}

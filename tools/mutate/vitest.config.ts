@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * How the tests of one area run for `npm run mutate`: those that `FUNNEL_MUTATE_TESTS` names, in processes, as the unit
+ * tests do. Stryker asks for threads, where `process.umask` and the like do not work.
+ */
+export default defineConfig({
+  plugins: [
+    {
+      name: 'processes',
+      configureVitest({ project }) {
+        project.config.pool = 'forks';
+      },
+    },
+  ],
+  test: {
+    include: (process.env.FUNNEL_MUTATE_TESTS ?? '').split(' '),
+    exclude: ['**/node_modules/**', 'dist/**', '.setup/**'],
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+  },
+});

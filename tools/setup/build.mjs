@@ -5,7 +5,7 @@ import { contentHash, filesUnder, Stamp } from './stamp.mjs';
 import { runStep, SetupFailure, say } from './step.mjs';
 
 /** The state of the TypeScript compiler's last run (tsconfig.json). Without it, the compiler emits everything. */
-const BUILD_INFO = '.setup/typescript.tsbuildinfo';
+export const BUILD_INFO = '.setup/typescript.tsbuildinfo';
 
 /**
  * The builds in their order, each with its inputs and outputs. A build is left out when its stamp says that it was
@@ -57,7 +57,7 @@ const STEPS = [
  * @param {string} root
  * @param {readonly string[]} made the files that the step made last
  */
-function staleTypeScriptOutput(root, made) {
+export function staleTypeScriptOutput(root, made) {
   const isThere = (path) => existsSync(join(root, path));
   if (made.length === 0 || ![BUILD_INFO, ...made].every(isThere))
     return ['dist/host', 'dist/abi', 'dist/test', BUILD_INFO];

@@ -42,7 +42,7 @@ async function puzzle() {
         'tun-a': { piece: 'tun', edges: { ip: 'left' } },
         'tun-b': { piece: 'tun', edges: { ip: 'lan' } },
         hub: { piece: 'hub', edges: { net: ['left', 'lan', 'right'] } },
-        six: { piece: 'six', edges: { ipv6: 'right', carrier: 'wan' } },
+        six: { piece: 'six', settings: { router: '192.0.2.1' }, edges: { ipv6: 'right', carrier: 'wan' } },
         udp: { piece: 'udp', edges: { udp: 'wan' } },
       },
       networks: { wan: { copies: true } },

@@ -1,4 +1,6 @@
 import type { Piece as Description, Property, PropertyWish, Shape } from '../../../abi/host/contract.ts';
+import { formatStack } from '../../stack/format-stack.ts';
+import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { type Agreement, agree } from './agreement.ts';
 import type { Mistake, Place } from './arrangement.ts';
@@ -17,7 +19,7 @@ export function explainConflicts(places: readonly ConflictPlace[], context: Conf
     const [own, other] = side === 0 ? [endA(pair), endB(pair)] : [endB(pair), endA(pair)];
     const wisher = nameOf(own, pair, context);
     const offerer = nameOf(other, pair, context);
-    const bridges = bridgesFor(pair, context);
+    const bridges = bridgesFor(pair, side, context);
     const advice =
       bridges.length === 0
         ? adviceFor(conflicts, offerer.piece)
@@ -186,7 +188,8 @@ const ABSENCE: Readonly<Record<string, string>> = {
 /**
  * Returns the names of known pieces that resolve all conflicts of a pair when placed between its two Shapes.
  */
-function bridgesFor(pair: JoinedPair, context: ConflictContext): readonly string[] {
+/** Pieces that would stand between both without a conflict, and take all frames of the Shape that has the wish. */
+function bridgesFor(pair: JoinedPair, wisherSide: 0 | 1, context: ConflictContext): readonly string[] {
   const names = new Set<string>();
   const [a, b] = [standIn(endA(pair), 0, pair, context), standIn(endB(pair), 1, pair, context)];
   for (const piece of context.known) {
@@ -201,7 +204,17 @@ function bridgesFor(pair: JoinedPair, context: ConflictContext): readonly string
         [a, b],
         [b, a],
       ].some(([left, right]) =>
-        isBridge(context.protocols, piece, left!, fromEdge, fromShape, toEdge, toShape, right!),
+        isBridge(
+          context.protocols,
+          piece,
+          left!,
+          fromEdge,
+          fromShape,
+          toEdge,
+          toShape,
+          right!,
+          [a, b][wisherSide]!,
+        ),
       );
       if (bridges) names.add(piece.name);
     }
@@ -242,6 +255,7 @@ function isBridge(
   toEdge: number,
   toShape: number,
   right: Place,
+  wisher: Place,
 ): boolean {
   const places: readonly Place[] = [left, { name: '', description: piece, edges: new Map() }, right];
   const classes = new ShapeClasses(
@@ -261,6 +275,8 @@ function isBridge(
     joinNetwork({ name: '', joint, members, places, classes, protocols, options: undefined }),
   );
   if (joints.some(({ pairs }) => pairs.length === 0)) return false;
+  const whole = formatStack(parseStack(wisher.description.edges[0]!.shapes[0]!.stack, protocols), protocols);
+  if (joints[wisher === left ? 0 : 1]!.pairs.some(({ stack }) => stack !== whole)) return false;
   const agreement = agree({ places, joints });
   return joints.every(({ pairs }) => pairs.every((pair) => agreement.of(pair).conflicts.length === 0));
 }

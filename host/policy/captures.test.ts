@@ -80,7 +80,7 @@ it('a capture that is replayed at full speed is recorded whole: its reader pause
   await expect.poll(isAtEnd).toBe(true);
   const counted = () =>
     funnel.snapshot().pieces.flatMap(({ reasons }) => reasons.filter(({ frames }) => frames > 0));
-  await expect.poll(counted).toEqual([{ name: 'recorded', loss: false, frames: FRAMES }]);
+  await expect.poll(counted).toMatchObject([{ name: 'recorded', loss: false, frames: FRAMES }]);
   await funnel.close();
   closeSync(pipe);
 });

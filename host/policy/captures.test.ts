@@ -12,7 +12,10 @@ import {
   sectionHeader,
   writePacketBlock,
 } from '../endpoint/capture/pcapng.ts';
+import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { type FunnelEvent, openFunnel } from './funnel.ts';
+
+checkForLeaks();
 
 let folder: string;
 beforeEach(() => {

@@ -32,12 +32,13 @@ beforeEach(({ skip }) => {
 const RECORD = join('/tmp', `funnel-exec-${process.pid}.pcapng`);
 
 /** A puzzle that leads nowhere, with addresses of both families. */
-function configurationFile(lab: NetLab): string {
-  const file = join(lab.folder, 'nowhere.yaml');
+/** A device whose packets are recorded: nobody answers. One capture has one writer. */
+function configurationFile(lab: NetLab, name = 'nowhere', record = RECORD): string {
+  const file = join(lab.folder, `${name}.yaml`);
   const settings = { device: 'fun0', address: ['10.9.0.1/24', 'fd09::1/64'], route: ['0.0.0.0/0', '::/0'] };
   const pieces = {
     dev: { piece: 'tun', settings, edges: { ip: 'lan' } },
-    end: { piece: 'pcap-writer', settings: { file: RECORD }, edges: { frames: 'lan' } },
+    end: { piece: 'pcap-writer', settings: { file: record }, edges: { frames: 'lan' } },
   };
   writeFileSync(file, JSON.stringify({ pieces }));
   return file;
@@ -119,8 +120,12 @@ describe('a command of an ordinary user', () => {
     const file = configurationFile(lab);
     const funnel = [process.execPath, join(import.meta.dirname, '../../dist/host/cli/main.js'), 'exec'];
     const inner = ['sh', '-c', 'ping -c 1 -W 5 fd09::1 && exit 5'];
-    const { status, stdout } = await funnelExec(host, [file, '--', ...funnel, file, '--', ...inner]);
-    expect(status).toBe(5);
+    const within = configurationFile(lab, 'within', '/dev/null');
+    const { status, stdout, stderr } = await funnelExec(host, [
+      ...[file, '--', ...funnel],
+      ...[within, '--', ...inner],
+    ]);
+    expect(status, stderr).toBe(5);
     expect(stdout).toContain(' 0% packet loss');
   });
 

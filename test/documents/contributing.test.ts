@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -157,11 +157,16 @@ async function checkOptions(script: string, args: readonly string[]): Promise<vo
   if (script === 'bench') {
     readBenchOptions(args.flatMap((each) => (each === '--json' ? [each, 'figures.json'] : [each])));
   } else {
-    expect(script).toBe('fuzz');
+    expect(['fuzz', 'mutate']).toContain(script);
     // That it prints its usage is what --help does.
-    const usage = await usageOfFuzz();
-    for (const option of args) if (option !== '--help') expect(usage).toContain(` ${option} `);
+    const usage = script === 'fuzz' ? await usageOfFuzz() : usageOf('tools/mutate.mjs');
+    for (const option of args)
+      if (option.startsWith('--') && option !== '--help') expect(usage).toContain(` ${option} `);
   }
+}
+
+function usageOf(tool: string): string {
+  return execFileSync(process.execPath, [join(projectRoot, tool), '--help'], { encoding: 'utf8' });
 }
 
 async function usageOfFuzz(): Promise<string> {

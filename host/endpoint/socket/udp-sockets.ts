@@ -21,6 +21,8 @@ export class UdpSockets {
   /** Whether the predecessors can be taken over: until then it is only claimed. */
   #isActive = false;
   readonly #open: OpenSocket[] = [];
+  /** The same, by {@link keyOf}. */
+  readonly #byPort = new Map<number, OpenSocket>();
   /** Channel + 1 by port, for each family; 0 is closed. */
   readonly #channels4 = new Uint16Array(65_536);
   readonly #channels6 = new Uint16Array(65_536);
@@ -99,8 +101,7 @@ export class UdpSockets {
     try {
       const made = this.#openNew(port, family);
       const socket: OpenSocket = { ...made, family, wanted: port, users: 1 };
-      this.#open.push(socket);
-      this.#list(family);
+      this.#add(socket);
       return socket;
     } catch (error) {
       if (mayLack && family === 6 && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error)))
@@ -163,7 +164,7 @@ export class UdpSockets {
       if (theirs === undefined) continue;
       const socket: OpenSocket = { ...theirs, wanted: port, channel: -1, users: 1, claim: { from, theirs } };
       theirs.successor = this;
-      this.#open.push(socket);
+      this.#add(socket);
       if (this.#isActive) this.#adopt(socket);
       return socket;
     }
@@ -176,9 +177,8 @@ export class UdpSockets {
     const broadcast = this.#settings.broadcast && socket.family === 4;
     socket.channel = this.#io.adopt(from.#io, theirs.channel, broadcast);
     socket.claim = undefined;
-    from.#open.splice(from.#open.indexOf(theirs), 1);
-    from.#list(theirs.family);
-    this.#list(socket.family);
+    from.#remove(theirs);
+    this.#list(socket);
   }
 
   /** What was claimed is taken over now, and what comes to be wanted until the others end. */
@@ -195,6 +195,7 @@ export class UdpSockets {
   end(): void {
     for (const socket of this.#open) this.#giveBack(socket);
     this.#open.length = 0;
+    this.#byPort.clear();
     this.#groups.clear();
   }
 
@@ -217,8 +218,7 @@ export class UdpSockets {
   #closeUnused(socket: OpenSocket): void {
     if (socket.claim === undefined) this.#io.close(socket.channel);
     else this.#giveBack(socket);
-    this.#open.splice(this.#open.indexOf(socket), 1);
-    this.#list(socket.family);
+    this.#remove(socket);
   }
 
   /** What was only claimed is the other's again, as it was; unless it is of no use there by now. */
@@ -230,17 +230,36 @@ export class UdpSockets {
   }
 
   #find(port: number, family: 4 | 6): OpenSocket | undefined {
-    return this.#open.find((socket) => socket.port === port && socket.family === family);
+    return this.#byPort.get(keyOf(port, family));
   }
 
-  #list(family: 4 | 6): void {
-    const channels = family === 4 ? this.#channels4 : this.#channels6;
-    channels.fill(0);
-    for (const socket of this.#open) {
-      if (socket.family !== family) continue;
-      channels[socket.port] = socket.channel + 1;
-      if (channels[0] === 0) channels[0] = socket.channel + 1;
-    }
+  // A piece may open thousands of ports while it runs, so none of these looks at all that are open.
+  #add(socket: OpenSocket): void {
+    this.#open.push(socket);
+    this.#byPort.set(keyOf(socket.port, socket.family), socket);
+    this.#list(socket);
+  }
+
+  #remove(socket: OpenSocket): void {
+    this.#open.splice(this.#open.indexOf(socket), 1);
+    this.#byPort.delete(keyOf(socket.port, socket.family));
+    const channels = this.#channelsOf(socket.family);
+    channels[socket.port] = 0;
+    if (channels[0] !== socket.channel + 1) return;
+    const first = this.#open.find(({ family, channel }) => family === socket.family && channel >= 0);
+    channels[0] = first === undefined ? 0 : first.channel + 1;
+  }
+
+  /** Frames find this socket by its port, and the first one by port 0. */
+  #list(socket: OpenSocket): void {
+    const channels = this.#channelsOf(socket.family);
+    const before = channels[socket.port]!;
+    channels[socket.port] = socket.channel + 1;
+    if (channels[0] === 0 || channels[0] === before) channels[0] = socket.channel + 1;
+  }
+
+  #channelsOf(family: 4 | 6) {
+    return family === 4 ? this.#channels4 : this.#channels6;
   }
 
   /**
@@ -304,7 +323,7 @@ export class UdpSockets {
         const { code, message } = this.#openError(error, socket.port);
         this.#context.log('error', `${code}: ${message}`);
       }
-      this.#list(socket.family);
+      this.#list(socket);
     }
   }
 
@@ -370,4 +389,8 @@ interface OpenSocket {
   claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;
   /** The successor that has claimed it. */
   successor?: UdpSockets | undefined;
+}
+
+function keyOf(port: number, family: 4 | 6): number {
+  return port * 8 + family;
 }

@@ -59,9 +59,28 @@ function processesWith(word: string): number[] {
   });
 }
 
+function processesCalled(name: string, word: string): number[] {
+  return processesWith(word).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name;
+    } catch {
+      return false; // it has just ended
+    }
+  });
+}
+
+/** The network namespace of a process; undefined where it has just ended. */
+function networkOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The process of a host's exec that has this name and this word in its command line. */
 function processNamed(name: string, word: string): number {
-  const found = processesWith(word).find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name);
+  const [found] = processesCalled(name, word);
   if (found === undefined) throw new Error(`no process ${name} with ${word}`);
   return found;
 }
@@ -214,8 +233,13 @@ describe('kill -9', () => {
     const running = startFunnelExec(host, [configurationFile(lab), '--', 'sh', '-c', script, word]);
     let inside: string | undefined;
     await eventually(30_000, 'the command runs', async () => {
-      const pid = processesWith(word).find((each) => readFileSync(`/proc/${each}/comm`, 'utf8') === 'sh\n');
-      inside = pid === undefined ? undefined : readlinkSync(`/proc/${pid}/ns/net`);
+      // Shells that start the Funnel have its command line for a moment; only the command has another network.
+      const funnel = processesCalled('node', word)[0];
+      const outside = funnel === undefined ? undefined : networkOf(funnel);
+      const command = processesCalled('sh', word).find(
+        (pid) => ![undefined, outside].includes(networkOf(pid)),
+      );
+      inside = outside === undefined || command === undefined ? undefined : networkOf(command);
       return inside !== undefined;
     });
     return { running, inside: inside! };

@@ -3,7 +3,8 @@ import { Kind } from './generated';
 import { Text } from './text';
 
 /**
- * The settings of an instance. What is not given has its described default; what cannot be becomes a problem,
+ * The settings of an instance. A setting that is not given has its described default; a value that cannot be
+ * becomes a problem,
  * which the user sees with all others, and the getter answers something harmless meanwhile. Allocates: only
  * for `describe` and `start`.
  */

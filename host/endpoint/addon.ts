@@ -97,7 +97,7 @@ export interface FunnelIo {
   ): void;
   /** Whether the further IPv4 addresses of a subnet stay when the first of them is removed; 0 or 1. */
   promoteSecondaries(index: number, on: number, netlink: number): void;
-  /** What is set on an interface, by whomever. */
+  /** The present state of an interface, whichever program set it. */
   readLink(index: number, netlink: number): LinkReading;
   /**
    * The interface into which the main table routes exactly this prefix; 0 for no route, -1 for one that goes

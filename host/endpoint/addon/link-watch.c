@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 enum {
-  /* What is delivered: something of the watched interface changed, or something of another one. */
+  /* The kinds of news: something of the watched interface changed, or something of another one. */
   CHANGED_OWN = 1,
   CHANGED_OTHER = 2,
   /* Datagrams that are read in one turn. */

@@ -44,7 +44,7 @@ export const SYSTEM_MTU = 1500;
  * Linux removes more than it is asked to (routes and IPv6 addresses when the interface goes down), so the
  * caller looks again and takes the next steps, until there are none.
  *
- * What is new is added before the old is removed, so no step leaves the interface without what both want.
+ * A step adds what is new before another removes what is old, so no step leaves the interface without what both want.
  *
  * | Linux | the steps |
  * |---|---|

@@ -1,7 +1,7 @@
 import type { LinkReading } from '../addon.ts';
 import { formatPrefix, parsePrefix } from '../ip-address.ts';
 
-/** What is set on an interface at this moment, by whomever. Prefixes in the notation of `formatPrefix`. */
+/** The present state of an interface, whichever program set it. Prefixes are in the notation of `formatPrefix`. */
 export interface LinkState {
   readonly mtu: number;
   readonly isUp: boolean;

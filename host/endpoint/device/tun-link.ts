@@ -41,7 +41,7 @@ export class TunLink {
     return this.#own;
   }
 
-  /** What is set now. @throws the system's error, ENODEV where the interface is gone */
+  /** Returns the present state. @throws the system's error, ENODEV where the interface is gone */
   read(): LinkState {
     return linkStateOf(this.#io.readLink(this.index, this.#namespace.netlink));
   }
@@ -194,7 +194,7 @@ function ipv6Variable(device: string): string {
   return `net.ipv6.conf.${device.replaceAll('.', '/')}.disable_ipv6`;
 }
 
-/** What is wanted and not possible with the MTU that is wanted, too. */
+/** The wishes that the wanted MTU makes impossible. */
 function impossible(wanted: LinkProperties): Refusal[] {
   const { addresses, routes } = possible(wanted);
   const lost = (kind: string, all: ReadonlySet<string>, some: ReadonlySet<string>): Refusal[] =>

@@ -4,9 +4,8 @@ import { Text } from './text';
 
 /**
  * The settings of an instance. A setting that is not given has its described default; a value that cannot be
- * becomes a problem,
- * which the user sees with all others, and the getter answers something harmless meanwhile. Allocates: only
- * for `describe` and `start`.
+ * becomes a problem, which the user sees with all others, and the getter returns something harmless meanwhile.
+ * Allocates: only for `describe` and `start`.
  */
 export class Settings {
   names: string[] = [];

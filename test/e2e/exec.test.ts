@@ -206,7 +206,9 @@ labTest('of a terminal, a command gets each signal once, and has job control', a
     'set -m; trap "echo interrupted" INT; echo begun; for n in 1 2 3; do read line; echo "line $line"; done; exit 3',
   );
   const command = `${process.execPath} ${funnelCommand} exec ${configurationFile(lab)} -- bash ${inner}`;
-  const script = ['script', '--quiet', '--return', '--command', `${command}; echo status $?`, '/dev/null'];
+  // The shell that waits for the Funnel is in the same process group. Some shells (dash) end at SIGINT unless they catch it.
+  const typedAt = `trap : INT; ${command}; echo status $?`;
+  const script = ['script', '--quiet', '--return', '--command', typedAt, '/dev/null'];
   const running = host.start([...AS_USER, 'sh', '-c', `exec "$@" < ${typed}`, 'sh', ...script]);
   const terminal = createWriteStream(typed);
   await running.waitFor(/begun/);

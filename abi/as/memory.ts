@@ -8,7 +8,8 @@ export const SCRATCH_BYTES: i32 = 786_432;
  * region that is empty again when the host has read the result. So a call allocates nothing, and the arena
  * that came in and the rooms that were added are one arena going out, in which parts keep their offsets.
  */
-const REGION_BYTES: i32 = MAX_FRAMES_IN * FRAME_SIZE + MAX_PARTS_IN * PART_SIZE + MAX_ARENA_IN + SCRATCH_BYTES;
+const REGION_BYTES: i32 =
+  MAX_FRAMES_IN * FRAME_SIZE + MAX_PARTS_IN * PART_SIZE + MAX_ARENA_IN + SCRATCH_BYTES;
 
 let start: usize = memory.data(REGION_BYTES, 16);
 let end: usize = start + REGION_BYTES;

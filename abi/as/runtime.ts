@@ -43,7 +43,13 @@ export function onDescribe(settingsAt: usize, count: i32): usize {
   return result;
 }
 
-export function onStart(now: f64, settingsAt: usize, count: i32, protocolsAt: usize, protocolCount: i32): usize {
+export function onStart(
+  now: f64,
+  settingsAt: usize,
+  count: i32,
+  protocolsAt: usize,
+  protocolCount: i32,
+): usize {
   const settings = describeWith(settingsAt, count, true);
   // `start` does not delay frames, but joins and calls do. So the first touch of this memory happens here.
   touchEdges();
@@ -92,13 +98,27 @@ export function onSave(now: f64): usize {
   return result;
 }
 
-export function onRestore(now: f64, versionAt: usize, versionLength: i32, stateAt: usize, stateLength: i32): usize {
+export function onRestore(
+  now: f64,
+  versionAt: usize,
+  versionLength: i32,
+  stateAt: usize,
+  stateLength: i32,
+): usize {
   state.openRestore(now, String.UTF8.decodeUnsafe(versionAt, versionLength), stateAt, stateLength);
   piece().state(state);
   return problem(state.closeRestore());
 }
 
-export function onProcess(now: f64, framesAt: usize, frames: i32, partsAt: usize, parts: i32, arenaAt: usize, arena: i32): usize {
+export function onProcess(
+  now: f64,
+  framesAt: usize,
+  frames: i32,
+  partsAt: usize,
+  parts: i32,
+  arenaAt: usize,
+  arena: i32,
+): usize {
   batch.open(framesAt, frames, partsAt, arenaAt);
   outcome.open();
   piece().process(now, batch, outcome);

@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import { stylePieces } from '../../tools/style-pieces.mjs';
 
-/** A process that checks some sixty files: a second, and many more on a machine that is busy. */
+/** A process that checks some 170 files: a second, and many more on a machine that is busy. */
 const TIMEOUT_MS = 120_000;
 
 test(
-  'the pieces have one style, and decorators come back from the check as they were',
+  'all AssemblyScript has one style, and decorators come back from the check as they were',
   () => {
     mkdirSync(join(packageRoot(), 'build'), { recursive: true });
     const folder = mkdtempSync(join(packageRoot(), 'build', 'style-'));

@@ -4,7 +4,7 @@
 // order (RFC 1071 §2(B)), so only the finished checksum is turned into network order. Partial sums are added
 // freely; the one thing to mind is a piece that begins at an odd place: see `addOdd`.
 
-import { load16, load32 } from "./bytes";
+import { load16, load32 } from './bytes';
 
 /** Adds `length` bytes at `at`, which stand at an even place of what is summed. */
 export function add(sum: u64, at: usize, length: u32): u64 {

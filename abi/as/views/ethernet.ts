@@ -1,4 +1,4 @@
-import { load16, store16 } from "./bytes";
+import { load16, store16 } from './bytes';
 
 // Where the fields stand (IEEE 802.3 with Ethernet II types).
 @inline const DESTINATION: usize = 0;

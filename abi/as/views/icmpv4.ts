@@ -1,5 +1,5 @@
-import { load16, load32, store16, store32 } from "./bytes";
-import { add, finish, isRight } from "./checksum";
+import { load16, load32, store16, store32 } from './bytes';
+import { add, finish, isRight } from './checksum';
 
 // Where the fields stand (RFC 792).
 @inline const TYPE: usize = 0;

@@ -1,5 +1,5 @@
-import { load16, load32, store16, store32 } from "./bytes";
-import { add, addPseudoIpv6, finish, isRight } from "./checksum";
+import { load16, load32, store16, store32 } from './bytes';
+import { add, addPseudoIpv6, finish, isRight } from './checksum';
 
 // Where the fields stand (RFC 4443 §2.1; those of Neighbour Discovery RFC 4861 §4).
 @inline const TYPE: usize = 0;

@@ -1,5 +1,5 @@
-import { Ascii } from "./ascii";
-import { store16, store32 } from "./bytes";
+import { Ascii } from './ascii';
+import { store16, store32 } from './bytes';
 
 /**
  * IP addresses as text. An address is 16 bytes in memory; one of IPv4 stands there in its mapped form, `::ffff:192.0.2.1`

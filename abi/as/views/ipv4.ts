@@ -1,5 +1,5 @@
-import { load16, load32, store16, store32 } from "./bytes";
-import { add, finish, fold, update16 } from "./checksum";
+import { load16, load32, store16, store32 } from './bytes';
+import { add, finish, fold, update16 } from './checksum';
 
 // Where the fields stand (RFC 791 §3.1).
 @inline const VERSION_AND_LENGTH: usize = 0;

@@ -1,5 +1,5 @@
-import { load16, load32 } from "./bytes";
-import { Ipv6 } from "./ipv6";
+import { load16, load32 } from './bytes';
+import { Ipv6 } from './ipv6';
 
 // Extension headers (RFC 8200 §4): each begins with the number of the next one, most then with their own
 // length.

@@ -1,4 +1,4 @@
-import { load16, load32, store16, store32 } from "./bytes";
+import { load16, load32, store16, store32 } from './bytes';
 
 // Where the fields stand (RFC 8200 §3).
 @inline const VERSION_CLASS_FLOW: usize = 0;
@@ -126,6 +126,6 @@ export abstract class Ipv6Address {
     const whole = bits >> 3;
     for (let i: u32 = 0; i < whole; i++) if (load<u8>(a + i) != load<u8>(b + i)) return false;
     const rest = bits & 7;
-    return rest == 0 || ((load<u8>(a + whole) ^ load<u8>(b + whole)) >> <u8>(8 - rest)) == 0;
+    return rest == 0 || (load<u8>(a + whole) ^ load<u8>(b + whole)) >> <u8>(8 - rest) == 0;
   }
 }

@@ -1,6 +1,6 @@
 // Lines of SDP (RFC 8866 §5) as they stand in memory. There is one line at hand at a time: its fields are static.
 
-import { Ascii } from "./ascii";
+import { Ascii } from './ascii';
 
 /** The line at hand: a letter, `=`, and a value. */
 export abstract class SdpLine {
@@ -54,11 +54,11 @@ export abstract class SdpConnection {
   /** Reads the three words at `from`; only of nettype IN (§8.2.6). */
   static read(from: usize, to: usize): bool {
     const type = from;
-    if (to < from + 8 || !Ascii.begins(type, to, "in ")) return false;
+    if (to < from + 8 || !Ascii.begins(type, to, 'in ')) return false;
     SdpConnection.at = from;
     SdpConnection.familyAt = from + 3;
-    if (Ascii.begins(from + 3, to, "ip4 ")) SdpConnection.family = 4;
-    else if (Ascii.begins(from + 3, to, "ip6 ")) SdpConnection.family = 6;
+    if (Ascii.begins(from + 3, to, 'ip4 ')) SdpConnection.family = 4;
+    else if (Ascii.begins(from + 3, to, 'ip6 ')) SdpConnection.family = 6;
     else return false;
     SdpConnection.addressAt = from + 7;
     let at = from + 7;

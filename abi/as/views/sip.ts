@@ -1,7 +1,7 @@
 // Messages of SIP (RFC 3261 §7, §25.1) as they stand in memory. Reading them allocates nothing, and takes time in
 // proportion to their bytes. There is one message, one header field, one URI at hand at a time: their fields are static.
 
-import { Ascii, ByteClass } from "./ascii";
+import { Ascii, ByteClass } from './ascii';
 
 /** What is wrong with a message. `none` says that it can be read, not that each value in it is right. */
 export const enum SipFault {
@@ -256,7 +256,7 @@ export abstract class SipAddress {
 
   /** False when no URI can be found. */
   static read(from: usize, end: usize): bool {
-    let at = Ascii.skipSpace(from, end);
+    const at = Ascii.skipSpace(from, end);
     SipAddress.hasName = false;
     let i = Ascii.until(at, end, ByteClass.divides);
     while (i < end) {
@@ -309,10 +309,10 @@ export abstract class SipUri {
   /** Reads the URI from `from` to `end`. False for another scheme, or when host or port are not as they should be. */
   static read(from: usize, end: usize): bool {
     let at = from;
-    if (Ascii.begins(at, end, "sip:")) {
+    if (Ascii.begins(at, end, 'sip:')) {
       SipUri.isSips = false;
       at += 4;
-    } else if (Ascii.begins(at, end, "sips:")) {
+    } else if (Ascii.begins(at, end, 'sips:')) {
       SipUri.isSips = true;
       at += 5;
     } else {
@@ -428,9 +428,9 @@ export abstract class SipVia {
       const begin = at;
       at = Ascii.skip(at, end, ByteClass.token);
       if (at == begin) return false;
-      if (part == 0 && !Ascii.is(begin, at, "sip")) return false;
+      if (part == 0 && !Ascii.is(begin, at, 'sip')) return false;
       if (part == 2) {
-        SipVia.isUdp = Ascii.is(begin, at, "udp");
+        SipVia.isUdp = Ascii.is(begin, at, 'udp');
         break;
       }
       at = Ascii.skipSpace(at, end);
@@ -518,7 +518,7 @@ function reset(): void {
 
 /** `METHOD URI SIP/2.0`, or `SIP/2.0 CODE REASON`, each with one space between (§7.1, §7.2). */
 function readStartLine(from: usize, to: usize): SipFault {
-  if (Ascii.begins(from, to, "sip/")) {
+  if (Ascii.begins(from, to, 'sip/')) {
     const version = Ascii.find(from, to, Ascii.SPACE);
     SipMessage.versionAt = from;
     SipMessage.versionTo = version;
@@ -526,13 +526,15 @@ function readStartLine(from: usize, to: usize): SipFault {
     if (code + 3 > to) return SipFault.startLine;
     const status = Ascii.number(code, code + 3, 999);
     // The space behind the code may lack where there is no reason, as it does with some.
-    if (status < 100 || status > 699 || (code + 3 < to && load<u8>(code + 3) != Ascii.SPACE)) return SipFault.startLine;
+    if (status < 100 || status > 699 || (code + 3 < to && load<u8>(code + 3) != Ascii.SPACE))
+      return SipFault.startLine;
     SipMessage.status = <i32>status;
-    return Ascii.is(from, version, "sip/2.0") ? SipFault.none : SipFault.version;
+    return Ascii.is(from, version, 'sip/2.0') ? SipFault.none : SipFault.version;
   }
   // The version stands behind the last space.
   let version = to;
-  while (version > from && load<u8>(version - 1) != Ascii.SPACE && load<u8>(version - 1) != Ascii.TAB) version--;
+  while (version > from && load<u8>(version - 1) != Ascii.SPACE && load<u8>(version - 1) != Ascii.TAB)
+    version--;
   let isTrailed = false;
   if (version == to) {
     // White space at the end; the version is in front of it.
@@ -542,7 +544,7 @@ function readStartLine(from: usize, to: usize): SipFault {
     while (version > from && !Ascii.isSpace(load<u8>(version - 1))) version--;
     to = end;
   }
-  if (!Ascii.begins(version, to, "sip/")) return SipFault.noStartLine;
+  if (!Ascii.begins(version, to, 'sip/')) return SipFault.noStartLine;
   SipMessage.isRequest = true;
   SipMessage.versionAt = version;
   SipMessage.versionTo = to;
@@ -554,7 +556,7 @@ function readStartLine(from: usize, to: usize): SipFault {
   SipMessage.uriAt = at + 1;
   SipMessage.uriTo = version - 1;
   if (SipMessage.uriTo <= SipMessage.uriAt) return SipFault.startLine;
-  if (!Ascii.is(version, to, "sip/2.0")) return SipFault.version;
+  if (!Ascii.is(version, to, 'sip/2.0')) return SipFault.version;
   if (isTrailed) return SipFault.startLine;
   for (let i = SipMessage.uriAt; i < SipMessage.uriTo; i++) {
     const byte = <u32>load<u8>(i);
@@ -617,7 +619,7 @@ function readHeaders(from: usize, end: usize): SipFault {
         SipMessage.contentTypeTo = valueTo;
         break;
       case SipName.contentEncoding:
-        SipMessage.hasContentEncoding = valueTo > value && !Ascii.is(value, valueTo, "identity");
+        SipMessage.hasContentEncoding = valueTo > value && !Ascii.is(value, valueTo, 'identity');
         break;
       case SipName.contentLength: {
         const stated = Ascii.number(value, valueTo, 0x7fffffff);
@@ -692,53 +694,57 @@ function nameOf(at: usize, to: usize): SipName {
     case 1:
       return compactName(first);
     case 2:
-      return first == 0x74 && Ascii.is(at, to, "to") ? SipName.to : SipName.other;
+      return first == 0x74 && Ascii.is(at, to, 'to') ? SipName.to : SipName.other;
     case 3:
-      return first == 0x76 && Ascii.is(at, to, "via") ? SipName.via : SipName.other;
+      return first == 0x76 && Ascii.is(at, to, 'via') ? SipName.via : SipName.other;
     case 4:
-      if (first == 0x66) return Ascii.is(at, to, "from") ? SipName.from : SipName.other;
-      if (first == 0x63) return Ascii.is(at, to, "cseq") ? SipName.cseq : SipName.other;
-      return first == 0x70 && Ascii.is(at, to, "path") ? SipName.path : SipName.other;
+      if (first == 0x66) return Ascii.is(at, to, 'from') ? SipName.from : SipName.other;
+      if (first == 0x63) return Ascii.is(at, to, 'cseq') ? SipName.cseq : SipName.other;
+      return first == 0x70 && Ascii.is(at, to, 'path') ? SipName.path : SipName.other;
     case 5:
-      return first == 0x72 && Ascii.is(at, to, "route") ? SipName.route : SipName.other;
+      return first == 0x72 && Ascii.is(at, to, 'route') ? SipName.route : SipName.other;
     case 7:
-      if (first == 0x65) return Ascii.is(at, to, "expires") ? SipName.expires : SipName.other;
-      if (first == 0x77) return Ascii.is(at, to, "warning") ? SipName.warning : SipName.other;
+      if (first == 0x65) return Ascii.is(at, to, 'expires') ? SipName.expires : SipName.other;
+      if (first == 0x77) return Ascii.is(at, to, 'warning') ? SipName.warning : SipName.other;
       if (first != 0x63) return SipName.other;
-      if (Ascii.is(at, to, "call-id")) return SipName.callId;
-      return Ascii.is(at, to, "contact") ? SipName.contact : SipName.other;
+      if (Ascii.is(at, to, 'call-id')) return SipName.callId;
+      return Ascii.is(at, to, 'contact') ? SipName.contact : SipName.other;
     case 8:
       if (first != 0x72) return SipName.other;
-      if (Ascii.is(at, to, "refer-to")) return SipName.referTo;
-      return Ascii.is(at, to, "reply-to") ? SipName.replyTo : SipName.other;
+      if (Ascii.is(at, to, 'refer-to')) return SipName.referTo;
+      return Ascii.is(at, to, 'reply-to') ? SipName.replyTo : SipName.other;
     case 9:
-      if (first == 0x64) return Ascii.is(at, to, "diversion") ? SipName.diversion : SipName.other;
-      return first == 0x63 && Ascii.is(at, to, "call-info") ? SipName.callInfo : SipName.other;
+      if (first == 0x64) return Ascii.is(at, to, 'diversion') ? SipName.diversion : SipName.other;
+      return first == 0x63 && Ascii.is(at, to, 'call-info') ? SipName.callInfo : SipName.other;
     case 10:
-      if (first == 0x61) return Ascii.is(at, to, "alert-info") ? SipName.alertInfo : SipName.other;
-      return first == 0x65 && Ascii.is(at, to, "error-info") ? SipName.errorInfo : SipName.other;
+      if (first == 0x61) return Ascii.is(at, to, 'alert-info') ? SipName.alertInfo : SipName.other;
+      return first == 0x65 && Ascii.is(at, to, 'error-info') ? SipName.errorInfo : SipName.other;
     case 11:
-      return first == 0x72 && Ascii.is(at, to, "referred-by") ? SipName.referredBy : SipName.other;
+      return first == 0x72 && Ascii.is(at, to, 'referred-by') ? SipName.referredBy : SipName.other;
     case 12:
-      if (first == 0x6d) return Ascii.is(at, to, "max-forwards") ? SipName.maxForwards : SipName.other;
-      if (first == 0x72) return Ascii.is(at, to, "record-route") ? SipName.recordRoute : SipName.other;
-      if (first == 0x63) return Ascii.is(at, to, "content-type") ? SipName.contentType : SipName.other;
-      return first == 0x68 && Ascii.is(at, to, "history-info") ? SipName.historyInfo : SipName.other;
+      if (first == 0x6d) return Ascii.is(at, to, 'max-forwards') ? SipName.maxForwards : SipName.other;
+      if (first == 0x72) return Ascii.is(at, to, 'record-route') ? SipName.recordRoute : SipName.other;
+      if (first == 0x63) return Ascii.is(at, to, 'content-type') ? SipName.contentType : SipName.other;
+      return first == 0x68 && Ascii.is(at, to, 'history-info') ? SipName.historyInfo : SipName.other;
     case 13:
-      if (first == 0x70) return Ascii.is(at, to, "proxy-require") ? SipName.proxyRequire : SipName.other;
-      if (first == 0x73) return Ascii.is(at, to, "service-route") ? SipName.serviceRoute : SipName.other;
-      return first == 0x69 && Ascii.is(at, to, "identity-info") ? SipName.identityInfo : SipName.other;
+      if (first == 0x70) return Ascii.is(at, to, 'proxy-require') ? SipName.proxyRequire : SipName.other;
+      if (first == 0x73) return Ascii.is(at, to, 'service-route') ? SipName.serviceRoute : SipName.other;
+      return first == 0x69 && Ascii.is(at, to, 'identity-info') ? SipName.identityInfo : SipName.other;
     case 14:
-      return first == 0x63 && Ascii.is(at, to, "content-length") ? SipName.contentLength : SipName.other;
+      return first == 0x63 && Ascii.is(at, to, 'content-length') ? SipName.contentLength : SipName.other;
     case 15:
-      if (first == 0x73) return Ascii.is(at, to, "session-expires") ? SipName.sessionExpires : SipName.other;
-      return first == 0x72 && Ascii.is(at, to, "remote-party-id") ? SipName.remotePartyId : SipName.other;
+      if (first == 0x73) return Ascii.is(at, to, 'session-expires') ? SipName.sessionExpires : SipName.other;
+      return first == 0x72 && Ascii.is(at, to, 'remote-party-id') ? SipName.remotePartyId : SipName.other;
     case 16:
-      return first == 0x63 && Ascii.is(at, to, "content-encoding") ? SipName.contentEncoding : SipName.other;
+      return first == 0x63 && Ascii.is(at, to, 'content-encoding') ? SipName.contentEncoding : SipName.other;
     case 19:
-      return first == 0x70 && Ascii.is(at, to, "p-asserted-identity") ? SipName.assertedIdentity : SipName.other;
+      return first == 0x70 && Ascii.is(at, to, 'p-asserted-identity')
+        ? SipName.assertedIdentity
+        : SipName.other;
     case 20:
-      return first == 0x70 && Ascii.is(at, to, "p-preferred-identity") ? SipName.preferredIdentity : SipName.other;
+      return first == 0x70 && Ascii.is(at, to, 'p-preferred-identity')
+        ? SipName.preferredIdentity
+        : SipName.other;
     default:
       return SipName.other;
   }

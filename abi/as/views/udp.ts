@@ -1,5 +1,5 @@
-import { load16, store16 } from "./bytes";
-import { add, addPseudoIpv4, addPseudoIpv6, finish, isRight } from "./checksum";
+import { load16, store16 } from './bytes';
+import { add, addPseudoIpv4, addPseudoIpv6, finish, isRight } from './checksum';
 
 // Where the fields stand (RFC 768).
 @inline const SOURCE_PORT: usize = 0;

@@ -8,10 +8,10 @@ export {
   peerOf,
   portOf,
   v4Of,
-} from "../../../pieces-as/6bed4/assembly/address";
-export { isForbiddenIpv4 } from "../../../pieces-as/6bed4/assembly/ipv4-filter";
+} from '../../../pieces-as/6bed4/assembly/address';
+export { isForbiddenIpv4 } from '../../../pieces-as/6bed4/assembly/ipv4-filter';
 
-import { Advertised } from "../../../pieces-as/6bed4/assembly/neighbour-discovery";
+import { Advertised } from '../../../pieces-as/6bed4/assembly/neighbour-discovery';
 
 export {
   checkMessage,
@@ -24,7 +24,7 @@ export {
   writeRouterAdvertisement,
   writeRouterNeighbourAnswer,
   writeRouterSolicitation,
-} from "../../../pieces-as/6bed4/assembly/neighbour-discovery";
+} from '../../../pieces-as/6bed4/assembly/neighbour-discovery';
 
 import {
   addNeighbour,
@@ -41,7 +41,7 @@ import {
   setReachable,
   stateOf,
   tryOnLan,
-} from "../../../pieces-as/6bed4/assembly/neighbour-cache";
+} from '../../../pieces-as/6bed4/assembly/neighbour-cache';
 
 export {
   addNeighbour,
@@ -58,7 +58,7 @@ export {
   tryOnLan,
 };
 
-import { TokenBuckets } from "../../../pieces-as/6bed4/assembly/token-bucket";
+import { TokenBuckets } from '../../../pieces-as/6bed4/assembly/token-bucket';
 
 // @ts-expect-error: decorator
 @external("test", "probe")

@@ -28,4 +28,3 @@ function copyShort(to: u32, from: u32, length: u32): void {
   }
   if (length & 1) store<u8>(to + at, load<u8>(from + at));
 }
-

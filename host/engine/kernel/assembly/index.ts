@@ -7,7 +7,8 @@
  * It never sees the memory of a piece: the host brings images of the lists that cross, in blocks. It is
  * compiled by tools/build-kernel.mjs to dist/kernel/frame-kernel.wasm, and called by ../frame-kernel.ts.
  */
-export { setRows, setWorkbench } from './tables';
-export { lower } from './lower';
+
 export { lift } from './lift';
+export { lower } from './lower';
 export { settle } from './settle';
+export { setRows, setWorkbench } from './tables';

@@ -44,12 +44,12 @@ import {
   outArena,
   outFrames,
   outParts,
-  partCounts,
-  partTables,
   PARTS_AT,
-  partTableSize,
-  passed,
   PASSED,
+  partCounts,
+  partTableSize,
+  partTables,
+  passed,
   references,
   roomEnd,
   roomStart,
@@ -115,7 +115,7 @@ export function lift(
     if (skipHeaders + (countSkips >>> 24) > own) break;
     const slot = ticket & SLOT_MASK;
     if (slot >= capacity) break;
-    const word = (slot << 2);
+    const word = slot << 2;
     if (load<u32>(tickets + word) != ticket || load<u8>(uses + slot) != 0) break;
     const row = load<u32>(rows + word);
     if (load<u32>(references + (row << 2)) != 1) break;
@@ -127,7 +127,11 @@ export function lift(
     const bodyStart = load<u32>(bodyStarts + word);
     const bodyLength = load<u32>(bodyLengths + word);
     let total: u32;
-    if (index < sent && isAsSent(image + index * FRAME, sentParts, ticket, own, partsAt) && load<u8>(partCounts + row) == own) {
+    if (
+      index < sent &&
+      isAsSent(image + index * FRAME, sentParts, ticket, own, partsAt) &&
+      load<u8>(partCounts + row) == own
+    ) {
       // Its table is as it was, and so is the body. What is seen of it stands where the image says.
       total = load<u32>(lengths + (row << 2));
       if (bytesOut + total > <u32>MAX_BYTES_OUT) break;
@@ -140,7 +144,18 @@ export function lift(
         break;
       }
     } else {
-      total = liftChanged(row, own, partsAt, table, arena, protocols, bodyStart, bodyLength, anchor, bytesOut);
+      total = liftChanged(
+        row,
+        own,
+        partsAt,
+        table,
+        arena,
+        protocols,
+        bodyStart,
+        bodyLength,
+        anchor,
+        bytesOut,
+      );
       if (total > <u32>MAX_FRAME_BYTES) break;
     }
     bytesOut += total;

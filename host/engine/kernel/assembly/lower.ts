@@ -1,3 +1,4 @@
+import { MAX_ARENA_IN } from '../../../../abi/as/generated';
 import {
   COUNT_SKIPS,
   EDGE_SHAPE,
@@ -14,7 +15,6 @@ import {
   TICKET,
   WITHHELD,
 } from './contract';
-import { MAX_ARENA_IN } from '../../../../abi/as/generated';
 import { copy } from './copy';
 import {
   AGES,
@@ -33,21 +33,21 @@ import {
   USES,
 } from './ledger';
 import {
-  answers,
   ARENA,
   ARENA_AT,
+  answers,
   HOPS,
   hopCounts,
   image,
   lengths,
   PARTS,
-  partCounts,
   PARTS_AT,
-  partTables,
+  partCounts,
   partTableSize,
+  partTables,
   starts,
-  waiting,
   WAITING,
+  waiting,
 } from './tables';
 
 /** Room in front of and behind a frame in the arena, as in ../../crossing/lowering.ts. */

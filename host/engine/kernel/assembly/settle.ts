@@ -39,7 +39,8 @@ export function settle(ledger: u32): u32 {
       continue;
     }
     const word = slot << 2;
-    if (load<u32>(rows + word) >= firstLarge) store<i32>(ledger, load<i32>(ledger, LARGE_ROOM) + 1, LARGE_ROOM);
+    if (load<u32>(rows + word) >= firstLarge)
+      store<i32>(ledger, load<i32>(ledger, LARGE_ROOM) + 1, LARGE_ROOM);
     store<i32>(rows + word, -1);
     store<u32>(tickets + word, slot ^ 1);
     const age = load<u32>(ages + word) + FIRST_AGE;

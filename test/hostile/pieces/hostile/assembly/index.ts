@@ -1,8 +1,26 @@
 // A piece of many deeds, for tests of the host: the setting `deed` says which. It does it with the first
 // frame that comes.
 import {
-  Batch, Description, Direction, Joining, Kind, Level, Outcome, PartMarks, Piece, Reach, Role, Settings, State, Text, edgeOf, listen, log,
-  offerText, protocolNumber, unlisten,
+  Batch,
+  Description,
+  Direction,
+  edgeOf,
+  Joining,
+  Kind,
+  Level,
+  listen,
+  log,
+  Outcome,
+  offerText,
+  PartMarks,
+  Piece,
+  protocolNumber,
+  Reach,
+  Role,
+  Settings,
+  State,
+  Text,
+  unlisten,
 } from 'funnel-tunnel/as';
 
 class Hostile extends Piece {
@@ -22,7 +40,9 @@ class Hostile extends Piece {
     d.piece(
       this.calls == 1 ? 'hostile' : 'another',
       deed == 'escapes in its names' ? '\x1b[2J6' : '6.6.6',
-      deed == 'escapes in its names' ? 'Does\x07 \x1b]0;owned\x07 what\r\nit must not.' : 'Does what it must not.',
+      deed == 'escapes in its names'
+        ? 'Does\x07 \x1b]0;owned\x07 what\r\nit must not.'
+        : 'Does what it must not.',
     );
     d.protocol('ipv6');
     d.setting('deed', Kind.Text, 'Which.', 'nothing');
@@ -128,7 +148,13 @@ class Hostile extends Piece {
       out.begin(b, 0, frame.ticket);
       out.header(this.ipv6, 40);
       const part = frame.part(frame.partCount - 1);
-      out.part(0, Role.Payload, PartMarks.Withheld, deed == 'withheld of nobody' ? 0xfffffff0 : part.offset, 8);
+      out.part(
+        0,
+        Role.Payload,
+        PartMarks.Withheld,
+        deed == 'withheld of nobody' ? 0xfffffff0 : part.offset,
+        8,
+      );
     } else if (deed == 'withheld of an earlier call') {
       const part = frame.part(frame.partCount - 1);
       if (this.body != 0) {
@@ -145,8 +171,7 @@ class Hostile extends Piece {
       out.wakeAt(NaN);
       for (let i = 0; i < batch.length; i++) out.forward(batch.frame(i), b, 0);
     } else if (deed == 'as many frames as there can be') {
-      let length = 0;
-      while (out.begin(b, 0, 0) && out.header(this.ipv6, 40) != 0) length++;
+      while (out.begin(b, 0, 0)) if (out.header(this.ipv6, 40) == 0) break;
       out.cancel();
     } else if (deed == 'frames that overlap') {
       out.begin(b, 0, frame.ticket);
@@ -186,7 +211,7 @@ class Hostile extends Piece {
     } else if (deed == 'write over the tables of the call') {
       // What the host reads next are the tables that the SDK has made: every word of memory becomes another.
       for (let i = 0; i < batch.length; i++) out.forward(batch.frame(i), b, 0);
-      memory.fill(64, 0xa5, (<usize>memory.size() << 16) - 64);
+      memory.fill(64, 0xa5, ((<usize>memory.size()) << 16) - 64);
     } else if (deed == 'ticket twice') {
       out.end(frame.ticket, 0);
       out.end(frame.ticket, 0);

@@ -120,11 +120,12 @@ export class Classifier {
   /**
    * Adds a stack. An open step accepts nothing: stacks with the ports that fill it are added separately.
    *
+   * @param isBeside the tags for which it holds stand together where {@link accepts} returns several
    * @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left
    */
-  add(stack: Stack, tag: number): void {
+  add(stack: Stack, tag: number, isBeside?: (other: number) => boolean): void {
     this.#lastCount = NONE;
-    this.#trie.add(stack, tag);
+    this.#trie.add(stack, tag, isBeside);
     this.#layouts.refresh();
     if (this.#trie.flags.length > this.#set.length) this.#grow(this.#trie.flags.length);
   }

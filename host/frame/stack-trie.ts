@@ -33,8 +33,12 @@ export class StackTrie {
     this.#newNode(NONE, 0);
   }
 
-  /** @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left */
-  add(stack: Stack, tag: number): void {
+  /**
+   * @param isBeside the tags of a node for which it holds stand together: the new one is put behind the last
+   * of them
+   * @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left
+   */
+  add(stack: Stack, tag: number, isBeside: (other: number) => boolean = () => false): void {
     for (const { origin, edges } of this.#waysOf(stack)) {
       let node = origin;
       for (const edge of edges) {
@@ -48,7 +52,9 @@ export class StackTrie {
         }
         node = child;
       }
-      this.tags[node]!.push(tag);
+      const tags = this.tags[node]!;
+      const beside = tags.findLastIndex(isBeside);
+      tags.splice(beside < 0 ? tags.length : beside + 1, 0, tag);
       this.flags[node]! |= HAS_TAGS;
       if (origin === ABOVE) this.fromAbove++;
     }

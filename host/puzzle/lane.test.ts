@@ -66,6 +66,20 @@ describe('a lane', () => {
     expect([pieces.one!.taken.length, pieces.two!.taken.length]).toEqual([1, 1]);
   });
 
+  it.each([
+    ['one after the other', ['one', 'one', 'two']],
+    ['with another Edge in between', ['one', 'two', 'one']],
+  ])('copies once for an Edge that listens twice on one stack, %s', async (_, order) => {
+    await start(
+      { tun: ['ip', 'up'], one: ['ip/udp/*', 'down'], two: ['ip/udp/*', 'down'] },
+      { copies: true },
+    );
+    for (const name of order)
+      expect(pieces[name]!.context.listen(0, 0, 'ip/udp/local:7')).toBeTypeOf('number');
+    pieces.tun!.bring(0, ipv6(udp(9, 7)), ipv6(udp(7, 9)));
+    expect([pieces.one!.taken.length, pieces.two!.taken.length]).toEqual([1, 1]);
+  });
+
   it('keeps a frame for the others when the first of several cannot take it', async () => {
     await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }, { copies: true });
     pieces.one!.paused = true;
@@ -235,6 +249,35 @@ describe('a lane', () => {
     expect(lane.snapshot().pieces[1]!.state).toBe('running');
     pieces.tun!.bring(0, ipv6());
     expect(pieces.six!.taken.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['exactly a calm minute', 60_000, 2000],
+    ['more than a calm minute', 60_001, 1000],
+  ])('restarts after %s with the delay that belongs to it', async (_, calm, delay) => {
+    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] }, {}, 'restart');
+    const fail = () => {
+      pieces.six!.onProcess = () => {
+        throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
+      };
+      pieces.tun!.bring(0, ipv6());
+      pieces.six!.onProcess = undefined;
+    };
+    const isRunning = (now: number) => {
+      clock = now;
+      lane.run();
+      return lane.snapshot().pieces[1]!.state === 'running';
+    };
+    clock = 10;
+    fail();
+    expect([isRunning(1009), isRunning(1010)]).toEqual([false, true]);
+    clock = 1010 + calm;
+    fail();
+    expect([isRunning(1010 + calm + delay - 1), isRunning(1010 + calm + delay)]).toEqual([false, true]);
+    // The next delay is twice as long as this one.
+    fail();
+    const from = 1010 + calm + delay;
+    expect([isRunning(from + 2 * delay - 1), isRunning(from + 2 * delay)]).toEqual([false, true]);
   });
 
   it('keeps a piece closed after a fault by default', async () => {

@@ -47,11 +47,22 @@ export class Candidates {
         : new Seat(maker, this.#parts.laneState.callMonitor.claim(place.name));
     const activation: ActivationFlag = { isActive: false };
     const context = this.#parts.services.contextOf(seat, activation, maker);
-    const piece =
-      maker.initialFault === undefined
-        ? await this.#callMake(seat, maker, context)
-        : new StubPiece(place.description);
-    return { maker, seat, piece, activation, isKept: false };
+    try {
+      const piece =
+        maker.initialFault === undefined
+          ? await this.#callMake(seat, maker, context)
+          : new StubPiece(place.description);
+      return { maker, seat, piece, activation, isKept: false };
+    } catch (error) {
+      this.#releaseSlot(seat);
+      throw error;
+    }
+  }
+
+  /** A seat that is not in the puzzle gives its number in the call monitor back. */
+  #releaseSlot(seat: Seat): void {
+    const { laneState } = this.#parts;
+    if (!laneState.seats.includes(seat)) laneState.callMonitor.release(seat.slot);
   }
 
   /** Only the part of `make` before its first await is monitored. */
@@ -143,7 +154,7 @@ export class Candidates {
     for (const { isKept, piece, seat } of this.all) {
       if (isKept) continue;
       laneState.callMonitored(seat, false, () => piece.close());
-      if (!laneState.seats.includes(seat)) laneState.callMonitor.release(seat.slot);
+      this.#releaseSlot(seat);
     }
     this.all.length = 0;
   }

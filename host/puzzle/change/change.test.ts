@@ -6,8 +6,9 @@ import { Protocols } from '../../stack/protocols.ts';
 import { Lane } from '../lane.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import { PuzzleError } from '../plan/puzzle-error.ts';
+import { CallMonitor, CallMonitorReader } from '../runtime/call-monitor.ts';
 import { checkForLeaks } from '../testing/leak-check.ts';
-import { describePiece, ipv6, ScriptedPiece } from '../testing/scripted-piece.ts';
+import { describePiece, ipv6, ScriptedPiece, udp } from '../testing/scripted-piece.ts';
 
 checkForLeaks();
 
@@ -202,6 +203,60 @@ describe('a change', () => {
     expect(instanceOf('gate').taken.length).toBe(1);
   });
 
+  it('ends the frames that wait for a replaced instance as `replaced`, and those of a removed one as `removed`', async () => {
+    await lane.apply(makers({ tun: {}, six: {}, cap: { stack: 'ipv6/udp' } }));
+    for (const name of ['six', 'cap']) instanceOf(name).takes = 0;
+    instanceOf('tun').bring(0, ipv6(), ipv6(), ipv6(udp(5, 7)));
+    const old = instanceOf('six');
+    await lane.apply(makers({ tun: {}, six: { version: 2 } }));
+    expect([old.taken, instanceOf('six').taken]).toEqual([[], []]);
+    expect(lane.snapshot().pieces[1]).toMatchObject({
+      waiting: 0,
+      reasons: [{ name: 'replaced', frames: 2, loss: true }],
+    });
+    // The counters of a removed piece go with it, and its frames are free again.
+    expect(lane.frames.freeRows).toBe(lane.frames.rows);
+  });
+
+  it('opens what a piece that stays begins to listen on while the change is prepared, or is refused', async () => {
+    const phone = { stack: 'ip/udp/*', direction: 'down' as const, network: 'far' };
+    await lane.apply(makers({ tun: {}, six: {}, phone, near: { stack: 'ip/udp', network: 'far' } }));
+    const before = lane.snapshot().pieces.map(({ name }) => name);
+    const carried = (refuses: boolean) => {
+      const all = makers({ tun: {}, six: {}, phone, net: { stack: 'ip/udp', network: 'far' } });
+      const net = all.at(-1)!;
+      const make: PieceMaker['make'] = async (...given) => {
+        const piece = (await net.make(...given)) as ScriptedPiece;
+        // It has opened what was wanted so far, and its change waits for the next turn of the lane.
+        piece.listening = (edge, stack, present) => {
+          piece.listened.push([edge, stack, present]);
+          if (present && stack === 'ip/udp/*')
+            setImmediate(() => instanceOf('phone').context.listen(0, 0, 'ip/udp/local:9'));
+          return present && refuses && stack === 'ip/udp/local:9'
+            ? { message: 'port 9 is in use' }
+            : undefined;
+        };
+        return piece;
+      };
+      return [...all.slice(0, -1), { ...net, make }];
+    };
+    const error = await lane.apply(carried(true)).catch((caught) => caught);
+    expect(error).toMatchObject({ code: 'FT_LISTEN_REFUSED' });
+    expect(error.message).toMatch(/port 9 is in use/);
+    expect(lane.snapshot().pieces.map(({ name }) => name)).toEqual(before);
+    expect(instances.at(-1)!.listened).toEqual([
+      [0, 'ip/udp/*', true],
+      [0, 'ip/udp/local:9', true],
+      [0, 'ip/udp/*', false],
+    ]);
+    instanceOf('phone').context.unlisten(0, 1);
+    await lane.apply(carried(false));
+    expect(instanceOf('net').listened).toEqual([
+      [0, 'ip/udp/*', true],
+      [0, 'ip/udp/local:9', true],
+    ]);
+  });
+
   it('closes replaced pieces while frames flow, and those that hold frames at once', async () => {
     const component = (made: PieceMaker[]) =>
       made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
@@ -243,6 +298,38 @@ describe('a change', () => {
     await changing;
     expect(instances.slice(-4).map(({ closes }) => closes)).toEqual([1, 1, 1, 1]);
   });
+
+  it.each(['make', 'start', 'accepts', 'listening'] as const)(
+    'that is refused in `%s`, however often, leaves a name in the call monitor for the next piece',
+    async (step) => {
+      lane.close();
+      // A monitor with as many names left as the pieces of this test need.
+      const callMonitor = new CallMonitor();
+      while (callMonitor.claim('taken') > 0);
+      for (const slot of [1, 2, 3, 4]) callMonitor.release(slot);
+      lane = new Lane({ protocols, now: () => clock, callMonitor });
+      await lane.start(makers({ tun: {}, six: {} }));
+      const web = { stack: 'ipv6/udp/local:80', network: 'w', direction: 'up' as const };
+      const gate = { network: 'w', direction: 'down' as const, stack: 'ipv6/udp' };
+      for (let n = 0; n < 5; n++)
+        await expect(
+          lane.apply(makers({ tun: {}, six: {}, web, gate: { ...gate, fails: step } })),
+        ).rejects.toThrow();
+      for (let n = 0; n < 5; n++) {
+        await lane.apply(makers({ tun: {}, six: {}, web, gate }));
+        const slots = lane.snapshot().pieces.length;
+        expect(slots).toBe(4);
+        await lane.apply(makers({ tun: {}, six: {} }));
+      }
+      await lane.apply(makers({ tun: {}, six: {}, web, gate }));
+      const running: (string | undefined)[] = [];
+      const reader = new CallMonitorReader(callMonitor.memory);
+      for (const name of ['web', 'gate']) instanceOf(name).onProcess = () => running.push(reader.piece);
+      for (const name of ['web', 'gate']) instanceOf(name).context.wake();
+      lane.run();
+      expect(running).toEqual(['web', 'gate']);
+    },
+  );
 
   it('loses and duplicates nothing in hundreds of random changes under traffic, one in four of which fails', async () => {
     const piece = fc.record({

@@ -41,6 +41,41 @@ describe('an intake', () => {
     expect(taken(intake, BATCH_FRAMES)).toContain(2000);
   });
 
+  // Behind the batch there is room for 768 frames, of which each of two Edges has 384 as its share.
+  it.each([
+    { queued: [0, 0], nearly: false, room: [true, true], full: [false, false] },
+    { queued: [300, 84], nearly: false, room: [true, true], full: [false, false] },
+    { queued: [300, 85], nearly: true, room: [false, true], full: [false, false] },
+    { queued: [384, 0], nearly: false, room: [true, true], full: [false, false] },
+    { queued: [385, 0], nearly: true, room: [false, true], full: [false, false] },
+    { queued: [300, 192], nearly: true, room: [false, true], full: [false, false] },
+    { queued: [300, 193], nearly: true, room: [false, false], full: [false, false] },
+    { queued: [384, 383], nearly: true, room: [false, false], full: [false, false] },
+    { queued: [384, 384], nearly: true, room: [false, false], full: [true, true] },
+    { queued: [385, 383], nearly: true, room: [false, false], full: [true, false] },
+    { queued: [768, 0], nearly: true, room: [false, true], full: [true, false] },
+  ])('with $queued frames queued has room or not by all queues together and by each', (given) => {
+    const intake = open(2);
+    for (let row = 0; row < BATCH_FRAMES; row++) intake.push(0, row, 0, 0);
+    for (const edge of [0, 1])
+      for (let n = 0; n < given.queued[edge]!; n++) expect(intake.push(edge, n, edge, 0)).toBe(TAKEN);
+    expect(intake.isNearlyFull).toBe(given.nearly);
+    expect([0, 1].map((edge) => intake.hasRoom(edge))).toEqual(given.room);
+    expect([0, 1].map((edge) => intake.isFull(edge))).toEqual(given.full);
+    // Where it is full, the next frame is refused; where it is not, another Edge gives way at most.
+    for (const edge of [0, 1]) {
+      const outcome = intake.push(edge, 1000, edge, 0);
+      expect(outcome === REFUSED).toBe(given.full[edge]);
+    }
+  });
+
+  it('takes no frame for an Edge that is not joined once frames are queued', () => {
+    const intake = open(1);
+    while (intake.length <= BATCH_FRAMES) intake.push(0, 0, 0, 0);
+    expect(intake.push(1, 1, 1, 0)).toBe(REFUSED);
+    expect([intake.hasRoom(1), intake.isFull(1)]).toEqual([true, false]);
+  });
+
   it('loses and repeats no frame, keeps the order on each Edge, and counts what waits', () => {
     const step = fc.oneof(
       fc.record({ edge: fc.nat(3), count: fc.integer({ min: 1, max: 400 }) }),

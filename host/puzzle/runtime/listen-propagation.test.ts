@@ -186,6 +186,44 @@ it('a piece that listens itself on its carrier passes on the refusal from there'
   expect(instance('phone').context.listen(0, 0, 'ip/udp/local:8')).toEqual({ message: 'port 443 is in use' });
 });
 
+it('a piece is never called while it waits inside `listen`, also when something nested in it ends', async () => {
+  const seal = maker('seal', { a: ['ip up'], b: ['ip/udp/* down'] }, { a: ['lan'], b: ['wan'] });
+  const phone = () => instance('phone').context;
+  let isWaiting = false;
+  const calledWhileWaiting: string[] = [];
+  await start([
+    listener('phone', 'lan'),
+    changed(seal, (piece) => {
+      piece.listening = (edge, stack, present) => {
+        piece.listened.push([edge, stack, present]);
+        if (isWaiting) calledWhileWaiting.push(stack);
+        return undefined;
+      };
+    }),
+    changed(socket('net', 'wan'), (piece) => {
+      piece.listening = (edge, stack, present) => {
+        piece.listened.push([edge, stack, present]);
+        if (stack !== 'ip/udp/local:2') return undefined;
+        // Each of these ends while `seal` still waits for the outcome of its own `listen`.
+        instance('seal').context.unlisten(1, first as number);
+        instance('seal').context.listen(1, 0, 'ip/udp/local:3');
+        phone().listen(0, 0, 'ip/udp/local:9');
+        return undefined;
+      };
+    }),
+  ]);
+  const { context } = instance('seal');
+  const first = context.listen(1, 0, 'ip/udp/local:1');
+  expect(first).toBeTypeOf('number');
+  isWaiting = true;
+  context.listen(1, 0, 'ip/udp/local:2');
+  isWaiting = false;
+  expect(calledWhileWaiting).toEqual([]);
+  await turn('seal');
+  expect(openAt('seal')).toEqual(['ip/udp/local:9']);
+  expect(openAt('net')).toEqual(['ip/udp/local:2', 'ip/udp/local:3']);
+});
+
 it('pieces that listen in response to each other round a loop do not block the lane', async () => {
   const forwards = (name: string, from: string, to: string) =>
     changed(maker(name, { a: ['ip up'], b: ['ip down'] }, { a: [from], b: [to] }), (piece) => {

@@ -4,7 +4,7 @@ import { Protocols } from '../../stack/protocols.ts';
 import { Lane } from '../lane.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import { checkForLeaks } from '../testing/leak-check.ts';
-import { describePiece, ipv4, ipv6, ScriptedPiece } from '../testing/scripted-piece.ts';
+import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../testing/scripted-piece.ts';
 
 checkForLeaks();
 
@@ -76,6 +76,36 @@ describe('under overload', () => {
     work(Infinity);
     pieces.flood!.bring(0, broken);
     expect(lane.snapshot().pieces[0]!.reasons).toMatchObject([{ frames: 1 }]);
+  });
+
+  it('a receiver that joins on the network of a full Edge gets its frames', async () => {
+    await startTwoSources();
+    const fill = (): void => pieces.flood!.bring(0, ...Array.from({ length: 1100 }, () => ipv6()));
+    fill();
+    await lane.apply([
+      maker('flood', end('flood', 'ipv6'), { net: ['f'] }),
+      maker('quiet', end('quiet', 'ipv4'), { net: ['q'] }),
+      maker('both', two, { a: ['f'], b: ['q'] }),
+      maker('web', describePiece('web', 'ipv6/udp/local:80', 'up'), { net: ['f'] }),
+    ]);
+    pieces.flood!.bring(0, ipv6(udp(80, 9)), ipv6(), ipv6(udp(80, 9)));
+    expect(pieces.web!.taken).toHaveLength(2);
+    // The same without a change: a piece that listens takes its frames away from the full Edge.
+    await lane.apply([
+      maker('flood', end('flood', 'ipv6'), { net: ['f'] }),
+      maker('quiet', end('quiet', 'ipv4'), { net: ['q'] }),
+      maker('both', two, { a: ['f'], b: ['q'] }),
+      maker('phone', describePiece('phone', 'ipv6/udp/*', 'up'), { net: ['f'] }),
+    ]);
+    fill();
+    pieces.flood!.bring(0, ipv6(udp(81, 9)));
+    const shape = pieces.phone!.context.listen(0, 0, 'ipv6/udp/local:81');
+    pieces.flood!.bring(0, ipv6(udp(81, 9)));
+    expect(pieces.phone!.taken).toHaveLength(1);
+    pieces.phone!.context.unlisten(0, shape as number);
+    pieces.flood!.bring(0, ipv6(udp(81, 9)));
+    expect(pieces.phone!.taken).toHaveLength(1);
+    expect(lane.snapshot().pieces[2]!.edges[0]!.framesRefused).toBeGreaterThan(0);
   });
 
   it('a change that removes the full Edge leaves nothing behind', async () => {

@@ -4,12 +4,12 @@ let framesAt: usize = 0;
 let partsAt: usize = 0;
 let arenaAt: usize = 0;
 
-/** Where the arena of the present call begins; offsets of parts count from here. */
+/** Where the arena of the present call begins. Offsets of parts count from here. */
 export function arenaStart(): usize {
   return arenaAt;
 }
 
-/** For the SDK: the first place from an address on where parts may stand that a frame has. */
+/** For the SDK: the first address from `at` on that can hold a part of a frame. */
 export function partsFrom(address: usize): usize {
   const beyond = (address - partsAt) % PART_SIZE;
   return beyond == 0 ? address : address + PART_SIZE - beyond;
@@ -50,13 +50,13 @@ export class Frame extends FrameRecord {
     return changetype<Part>(partsAt + (<i32>this.firstPart + i) * PART_SIZE);
   }
 
-  /** It is a piece of a larger frame, which goes on in the next frame with its ticket. */
+  /** This frame is a fragment; the next frame with its ticket continues it. */
   get hasMore(): bool {
     const count = <i32>this.partCount;
     return count > 0 && (this.part(count - 1).marks & PartMarks.More) != 0;
   }
 
-  /** It is a piece of a larger frame, and not the first. */
+  /** This frame is a fragment, and not the first. */
   get isContinued(): bool {
     return this.partCount > 0 && (this.part(0).marks & PartMarks.Continued) != 0;
   }
@@ -77,7 +77,7 @@ export class Frame extends FrameRecord {
     return -1;
   }
 
-  /** Bytes of all parts from the n-th to the last but `skipTrailers`. */
+  /** The number of bytes in all parts from the n-th to the last but `skipTrailers`. */
   lengthFrom(n: i32): i32 {
     let length = 0;
     const end = <i32>this.partCount - <i32>this.skipTrailers;
@@ -90,7 +90,7 @@ export class Frame extends FrameRecord {
 // @ts-ignore: decorator
 @unmanaged
 export class Part extends PartRecord {
-  /** Where the bytes stand. Not for a part that is withheld: its bytes are not here. */
+  /** Address of the bytes. Not for a withheld part: its bytes are not here. */
   // @ts-ignore: decorator
   @inline
   get bytes(): usize {

@@ -27,13 +27,13 @@ const TRAFFIC_NAMES: string[] = [
   'authenticated',
   'low-delay',
 ];
-/** What the contract lets neighbours tell each other. */
+/** What neighbours may offer each other, by the names of the contract. */
 const OFFER_NAMES: string[] = ['mtu', 'address', 'route', 'group', 'identity', 'up'];
 const PROPERTY_NAMES: string[] = TRAFFIC_NAMES.concat(OFFER_NAMES);
 
 /**
- * What a piece is, as it tells it. Numbers of Edges, Shapes, reasons and protocols count from 0 in the order
- * of the calls.
+ * The description of a piece. Numbers of Edges, Shapes, reasons and protocols count from 0 in the order of
+ * the calls.
  */
 export class Description {
   name: string = '';
@@ -54,14 +54,14 @@ export class Description {
     this.summary = summary;
   }
 
-  /** An Edge, to which Shapes are added. */
+  /** Adds an Edge, and returns it for its Shapes. */
   edge(name: string): EdgeDescription {
     const edge = new EdgeDescription(name);
     this.edges.push(edge);
     return edge;
   }
 
-  /** A possible path between two Shapes, both ways; more about it can be said to what this returns. */
+  /** Adds a possible path between two Shapes, in both directions, and returns it for its properties. */
   curve(fromEdge: u16, fromShape: u16, toEdge: u16, toShape: u16): CurveDescription {
     const curve = new CurveDescription(fromEdge, fromShape, toEdge, toShape);
     this.curves.push(curve);
@@ -69,7 +69,7 @@ export class Description {
   }
 
   /**
-   * A protocol whose number the piece will ask for (`protocolNumber`), with its definition where the host may
+   * A protocol whose number the piece will request (`protocolNumber`), with a definition for a host that does
    * not know it.
    */
   protocol(name: string, definition: string | null = null): void {
@@ -88,7 +88,7 @@ export class Description {
     return <u16>(this.reasons.length - 1);
   }
 
-  /** A setting with what holds when it is not given. */
+  /** A setting with its default. */
   setting(name: string, kind: i32, summary: string, byDefault: string): SettingDescription {
     return this.addSetting(name, kind, summary, byDefault, false);
   }
@@ -98,7 +98,7 @@ export class Description {
     return this.addSetting(name, kind, summary, null, true);
   }
 
-  /** A setting for which not being given has a meaning of its own. */
+  /** A setting without a default, whose absence has a meaning of its own. */
   optional(name: string, kind: i32, summary: string): SettingDescription {
     return this.addSetting(name, kind, summary, null, false);
   }
@@ -168,7 +168,7 @@ export class EdgeDescription {
     return this;
   }
 
-  /** How the Shape that was added last cares for a property that holds or does not; `wish` is a `Wish`. */
+  /** Adds how the last Shape depends on a property that holds or does not; `wish` is a `Wish`. */
   wish(wish: i32, property: string): EdgeDescription {
     this.shapes[this.shapes.length - 1].wishes.push(
       new WishDescription(wish, property, ValueCase.Yes, 0, ''),
@@ -182,7 +182,7 @@ export class EdgeDescription {
     return this;
   }
 
-  /** The same, for a property that is written. */
+  /** The same, for a property that is a text. */
   wishText(wish: i32, property: string, value: string): EdgeDescription {
     this.shapes[this.shapes.length - 1].wishes.push(
       new WishDescription(wish, property, ValueCase.Text, 0, value),
@@ -263,34 +263,36 @@ export class CurveDescription {
     public toShape: u16,
   ) {}
 
-  /** What follows the ends of the two Shapes is not the same stack. */
+  /** The stacks behind the ends of the two Shapes differ. */
   isOpaque(): CurveDescription {
     this.opaque = true;
     return this;
   }
 
-  /** A property that holds at one end when it holds at the other. */
+  /** The property holds at one end when it holds at the other. */
   keeps(property: string): CurveDescription {
     this.keptProperties.push(property);
     return this;
   }
 
   /**
-   * All that the contract has names for: frames pass unchanged and in their order, and neither late nor in
-   * vain.
+   * Keeps all properties that the contract names: frames pass unchanged, in order, without delay, loss or
+   * copies.
    */
   keepsAll(): CurveDescription {
     for (let i = 0; i < PROPERTY_NAMES.length; i++) this.keeps(PROPERTY_NAMES[i]);
     return this;
   }
 
-  /** What neighbours offer each other (addresses, routes, sizes), as if nothing stood between them. */
+  /**
+   * Passes on what neighbours offer each other (addresses, routes, sizes), as if nothing stood between them.
+   */
   keepsOffers(): CurveDescription {
     for (let i = 0; i < OFFER_NAMES.length; i++) this.keeps(OFFER_NAMES[i]);
     return this;
   }
 
-  /** Bytes that a frame gains on the way. */
+  /** The number of bytes that a frame gains on the way. */
   grows(bytes: i32): CurveDescription {
     this.overhead = bytes;
     return this;
@@ -322,15 +324,15 @@ export class SettingDescription {
     public required: bool,
   ) {}
 
-  /** It may be given more than once. */
+  /** The setting may be given more than once. */
   isRepeated(): SettingDescription {
     this.repeated = true;
     return this;
   }
 
   /**
-   * The least and the greatest value: of a number, or of a duration in milliseconds. The host refuses others,
-   * and so does the SDK.
+   * The least and the greatest value of a number, or of a duration in milliseconds. The host and the SDK
+   * refuse others.
    */
   range(least: f64, most: f64): SettingDescription {
     this.least = least;
@@ -352,14 +354,14 @@ export class SettingDescription {
   }
 }
 
-/** For the SDK: makes `text` say this string. Allocates. */
+/** For the SDK: sets `text` to this string. Allocates. */
 export function setText(text: Text, value: string): void {
   const bytes = String.UTF8.encode(value);
   text.address = changetype<usize>(bytes);
   text.length = bytes.byteLength;
 }
 
-/** For the SDK: makes `list` hold this many zeroed items, and returns the first. Allocates. */
+/** For the SDK: sets `list` to this many zeroed items, and returns the first. Allocates. */
 export function newList(list: List, count: i32, size: i32): usize {
   const bytes = count * size;
   const at = heap.alloc(bytes);

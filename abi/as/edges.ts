@@ -1,6 +1,6 @@
 import { MAX_EDGES } from './generated';
 
-// What is joined: Edge | Shape << 16, and the described Edge, in the order of joining.
+// The joined pairs in the order of joining: Edge | Shape << 16, and the described Edge.
 const CAPACITY: i32 = 1024;
 const joinedAt: usize = memory.data(CAPACITY * 4, 4);
 const describedAt: usize = memory.data(MAX_EDGES * 2, 2);
@@ -26,13 +26,13 @@ export function isJoined(edge: u16, shape: u16): bool {
   return find(edge, shape) >= 0;
 }
 
-/** Which described Edge an Edge of a frame is; -1 for one that was never joined. */
+/** The described Edge of an Edge of a frame; -1 if it was never joined. */
 export function describedEdge(edge: u16): i32 {
   return <i32>edge < MAX_EDGES ? <i32>load<u16>(describedAt + <i32>edge * 2) - 1 : -1;
 }
 
 /**
- * The number of a described Edge that is joined, the first where it is repeated; -1 when it is not joined.
+ * The number of a described Edge that is joined, the first if it is repeated; -1 if it is not joined.
  */
 export function edgeOf(described: i32): i32 {
   for (let i = 0; i < count; i++) if (describedEdge(joinedEdge(i)) == described) return joinedEdge(i);
@@ -40,15 +40,14 @@ export function edgeOf(described: i32): i32 {
 }
 
 /**
- * For the SDK, before anything is joined: the tables are there, so that joining does not wait for their
- * pages.
+ * For the SDK, before anything is joined: touches the tables, so that joining does not wait for their pages.
  */
 export function touchEdges(): void {
   store<u32>(joinedAt, 0);
   store<u16>(describedAt, 0);
 }
 
-/** For the SDK. False when there is no room for more. */
+/** For the SDK: adds a join. False if there is no room. */
 export function addJoined(edge: u16, shape: u16, described: u16): bool {
   if (<i32>edge >= MAX_EDGES) return false;
   if (find(edge, shape) < 0) {
@@ -60,7 +59,7 @@ export function addJoined(edge: u16, shape: u16, described: u16): bool {
   return true;
 }
 
-/** For the SDK. */
+/** For the SDK: removes a join. */
 export function removeJoined(edge: u16, shape: u16): void {
   const found = find(edge, shape);
   if (found < 0) return;

@@ -8,7 +8,7 @@ export class FragmentTable {
   evicted: u32 = 0;
 
   private tickets: StaticArray<u32>;
-  /** By entry: when its last fragment came, as a count of fragments. */
+  /** By entry: the count of fragments at its last fragment. */
   private cameLast: StaticArray<u64>;
   private came: u64 = 0;
 

@@ -5,9 +5,8 @@ import { Outcome } from './outcome';
 const BLOCK: i32 = 512;
 
 /**
- * Frames that are held by their tickets: their parts, and the bytes that can be seen of them; payloads that
- * were withheld stay with the host. Each is kept in a chain of blocks, since they go in another order than
- * they came.
+ * Frames that a piece holds by their tickets, with their parts and visible bytes. Withheld payloads stay with
+ * the host. Each frame has a chain of blocks, because frames go in another order than they came.
  */
 export class HeldFrames {
   private frames: usize;
@@ -20,7 +19,7 @@ export class HeldFrames {
   private freeBlock: i32 = -1;
   private freeBlockCount: i32;
   private blocks: usize;
-  // Where a chain is being written or read.
+  // The place in the chain that is being written or read.
   private block: i32 = -1;
   private within: i32 = 0;
 
@@ -68,7 +67,7 @@ export class HeldFrames {
     return this.frame(entry).ticket;
   }
 
-  /** The frame as it came, in the arena of this call; null when there is no room. It is kept on. */
+  /** The frame as it came, in the arena of this call; null if there is no room. The entry remains. */
   restore(entry: i32, out: Outcome): Frame | null {
     const kept = this.frame(entry);
     const count = <i32>kept.partCount;
@@ -149,7 +148,7 @@ export class HeldFrames {
     }
   }
 
-  /** How many of so many bytes stand in one block, from the next byte on. */
+  /** The number of these bytes that fit into the present block. */
   private stretch(length: i32): i32 {
     if (this.within == BLOCK) {
       this.block = this.following[this.block];

@@ -1,7 +1,7 @@
 /**
- * SipHash-2-4 (Aumasson, Bernstein 2012): a hash of 64 bits under a key of 128. Without the key, nobody can guess a
- * hash or find two texts with the same hash. So it stands for a text in tables, and proves that a piece made a token
- * itself. Allocates nothing.
+ * SipHash-2-4 (Aumasson, Bernstein 2012): a hash of 64 bits under a key of 128 bits. Without the key, an
+ * attacker cannot guess a hash or find two texts with the same hash. So it stands for a text in tables, and
+ * proves that a piece made a token itself. Allocates nothing.
  */
 export class KeyedHash {
   private v0: u64 = 0;
@@ -72,7 +72,7 @@ export class KeyedHash {
     return this;
   }
 
-  /** The hash of all that was put in; `begin` begins another. */
+  /** The hash of all bytes since `begin`. */
   end(): u64 {
     this.take(this.word | (this.count << 56));
     this.v2 ^= 0xff;

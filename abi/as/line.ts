@@ -4,8 +4,8 @@ import { Text, writeUtf8 } from './text';
 const ROOM: i32 = 1024;
 
 /**
- * Text that is put together without allocating: for messages and offers on the frame path, where strings must
- * not be added up. What does not fit is cut off.
+ * Builds a text without allocating, for messages and offers on the frame path, where concatenating strings is
+ * forbidden. Text that does not fit is cut off.
  */
 export class Line {
   private start: usize = heap.alloc(ROOM);
@@ -15,7 +15,7 @@ export class Line {
     return this.start;
   }
 
-  /** Begins anew. */
+  /** Starts with an empty text. */
   clear(): Line {
     this.length = 0;
     return this;
@@ -90,7 +90,7 @@ export class Line {
     return this;
   }
 
-  /** Tells it to the user; `level` is a `Level`. */
+  /** Logs the text for the user; `level` is a `Level`. */
   log(level: i32): void {
     hostLog(level, <i32>this.start, this.length);
     this.length = 0;

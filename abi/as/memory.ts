@@ -1,12 +1,12 @@
 import { FRAME_SIZE, MAX_ARENA_IN, MAX_FRAMES_IN, MAX_PARTS_IN, PART_SIZE } from './generated';
 
-/** What a piece can write in a call, besides what came in. */
+/** The number of bytes that a piece can write in a call, besides those that came in. */
 export const SCRATCH_BYTES: i32 = 786_432;
 
 /**
- * The memory of a call: what the host brings, directly followed by what the piece writes (`room`), in one
- * region that is empty again when the host has read the result. So a call allocates nothing, and the arena
- * that came in and the rooms that were added are one arena going out, in which parts keep their offsets.
+ * The memory of a call: the lists of the host, directly followed by what the piece writes (`room`). Both are
+ * in one region, which is empty again when the host has read the result. So a call allocates nothing. The
+ * incoming arena and the added rooms are one outgoing arena, in which parts keep their offsets.
  */
 const REGION_BYTES: i32 =
   MAX_FRAMES_IN * FRAME_SIZE + MAX_PARTS_IN * PART_SIZE + MAX_ARENA_IN + SCRATCH_BYTES;
@@ -16,7 +16,7 @@ let end: usize = start + REGION_BYTES;
 let next: usize = start;
 let last: usize = 0;
 
-/** The allocator of the Component Model: only the host calls it, to bring arguments. */
+/** The allocator of the Component Model. Only the host calls it, for its arguments. */
 export function cabi_realloc(old: usize, oldSize: usize, align: usize, size: usize): usize {
   if (old != 0) {
     if (old == last && size <= end - old) {
@@ -33,7 +33,7 @@ export function cabi_realloc(old: usize, oldSize: usize, align: usize, size: usi
   return last;
 }
 
-/** New bytes in the arena that goes out, at a multiple of 8; 0 when there is no more room in this call. */
+/** Returns new bytes in the outgoing arena, at a multiple of 8; 0 if there is no more room in this call. */
 export function room(size: i32): usize {
   if (<usize>size > end - next) return 0;
   const at = next;
@@ -42,31 +42,31 @@ export function room(size: i32): usize {
   return at;
 }
 
-/** Bytes that one `room` could still have. */
+/** The number of bytes that one `room` could still return. */
 export function roomLeft(): i32 {
   return <i32>(end - next);
 }
 
-/** Gives back the end of the room that was taken last: of its bytes from `at` on, only `size` are kept. */
+/** Gives back the end of the last room: of its bytes from `at` on, only `size` remain. */
 export function shrinkRoom(at: usize, size: i32): void {
   next = aligned(at + size);
 }
 
-/** Where the arena that goes out ends. */
+/** Where the outgoing arena ends. */
 export function arenaEnd(): usize {
   return next;
 }
 
-/** Forgets what the call brought and what it wrote. */
+/** Forgets the arguments of the call and the rooms. */
 export function emptyRegion(): void {
   next = start;
   last = 0;
 }
 
 /**
- * A larger region from now on, for a saved state that is restored, or a host that brings more than the
- * contract says. It begins with what did not fit, so that rooms follow it; and is at least twice the old one,
- * so that the old ones together are never more than this.
+ * Makes the region larger, for a saved state that is restored, or a host that brings more than the contract
+ * says. The new region begins with what did not fit, so that rooms follow it. It is at least twice as large
+ * as the old one, so all old regions together are never larger than the new one.
  */
 function enlarge(size: usize): void {
   const bytes = aligned(max((end - start) * 2, size + SCRATCH_BYTES));

@@ -15,7 +15,7 @@ import {
 } from './generated';
 import { arenaEnd, room } from './memory';
 
-/** Frames, parts and ended tickets that one outcome can hold. */
+/** The number of frames, parts and ended tickets that one outcome can hold. */
 export const OUTCOME_FRAMES: i32 = 8192;
 export const OUTCOME_PARTS: i32 = 16384;
 export const OUTCOME_ENDS: i32 = 4096;
@@ -32,7 +32,7 @@ let ends: i32 = 0;
 let paused: i32 = 0;
 let wake: f64 = Infinity;
 
-/** For the SDK, before the first call: the tables are there, so that no frame waits for their first pages. */
+/** For the SDK, before the first call: touches the tables, so that no frame waits for their first pages. */
 export function touchTables(): void {
   store<u32>(framesAt, 0);
   store<u32>(partsAt, 0);
@@ -40,14 +40,12 @@ export function touchTables(): void {
 }
 
 /**
- * What a call leads to. A frame goes on with `forward`, or with `begin` and its parts one by one; it ends
- * with `end`; what has done neither is held by the piece, by its ticket.
- *
- * Everything that answers bool answers false when the tables are full; nothing was added then, and the frame
- * may be held, or end.
+ * The outcome of a call. A frame goes on with `forward`, or with `begin` and its parts one by one; it ends
+ * with `end`. The piece holds every other frame, by its ticket. Every method that returns bool returns false
+ * if the tables are full. Then it has added nothing, and the piece may hold the frame or end it.
  */
 export class Outcome {
-  /** The whole frame goes on as it came, on this Edge and Shape. */
+  /** Passes the whole frame on as it came, on this Edge and Shape. */
   forward(frame: Frame, edge: u16, shape: u16): bool {
     const count = <i32>frame.partCount;
     if (frames == OUTCOME_FRAMES || parts + count > OUTCOME_PARTS) return false;
@@ -60,7 +58,7 @@ export class Outcome {
     return true;
   }
 
-  /** The frame that was added last goes out once more, elsewhere: a copy that shares its parts. */
+  /** Sends the last frame once more, to another Edge: a copy that shares its parts. */
   again(edge: u16, shape: u16): bool {
     if (frames == 0 || frames == OUTCOME_FRAMES) return false;
     const before = this.current();
@@ -72,19 +70,19 @@ export class Outcome {
     return true;
   }
 
-  /** Frames that still fit. */
+  /** The number of frames that still fit. */
   get framesLeft(): i32 {
     return OUTCOME_FRAMES - frames;
   }
 
-  /** Parts that still fit. */
+  /** The number of parts that still fit. */
   get partsLeft(): i32 {
     return OUTCOME_PARTS - parts;
   }
 
   /**
-   * Begins a frame; its parts follow. `ticket` is that of the frame which it continues, or 0 for one of the
-   * piece's own.
+   * Begins a frame; its parts follow. `ticket` is that of the frame which it continues, or 0 for a frame of
+   * the piece's own.
    */
   begin(edge: u16, shape: u16, ticket: u32): bool {
     if (frames == OUTCOME_FRAMES) return false;
@@ -107,7 +105,7 @@ export class Outcome {
     return true;
   }
 
-  /** Adds a part whose bytes stand in the arena that came in, or in a `room`. */
+  /** Adds a part whose bytes stand in the incoming arena, or in a `room`. */
   bytes(protocol: u16, role: i32, marks: i32, address: usize, length: i32): bool {
     return this.part(protocol, role, marks, <u32>(address - arenaStart()), length);
   }
@@ -119,13 +117,13 @@ export class Outcome {
     return this.part(part.protocol, part.role, part.marks, part.offset, part.length);
   }
 
-  /** Adds `length` bytes of a part that came in, from its byte `from` on; withheld if that part is. */
+  /** Adds `length` bytes of an incoming part, from its byte `from` on; withheld if that part is. */
   slice(part: Part, from: i32, length: i32, protocol: u16): bool {
     return this.part(protocol, part.role, part.marks & PartMarks.Withheld, part.offset + from, length);
   }
 
   /**
-   * Adds a header of `length` new bytes and returns where to write it, all of it; 0 when there is no room.
+   * Adds a header of `length` new bytes and returns their address; 0 if there is no room. Write all of them.
    */
   header(protocol: u16, length: i32, marks: i32 = 0): usize {
     const at = room(length);
@@ -133,7 +131,7 @@ export class Outcome {
     return at;
   }
 
-  /** New bytes in the arena; 0 when there is no room. */
+  /** Returns new bytes in the arena; 0 if there is no room. */
   // @ts-ignore: decorator
   @inline
   room(length: i32): usize {
@@ -141,8 +139,8 @@ export class Outcome {
   }
 
   /**
-   * Tells how many headers and trailers around the Shape's own stack, copied from the ticket's frame, the
-   * present frame has.
+   * Sets the number of headers and trailers around the Shape's own stack that the present frame copies from
+   * the ticket's frame.
    */
   skips(headers: u8, trailers: u8): void {
     const frame = this.current();
@@ -150,14 +148,14 @@ export class Outcome {
     frame.skipTrailers = trailers;
   }
 
-  /** Takes back the frame that was begun last, for when its parts did not fit. */
+  /** Removes the last frame, for when its parts did not fit. */
   cancel(): void {
     if (frames == 0) return;
     parts = <i32>this.current().firstPart;
     frames--;
   }
 
-  /** A ticket ends here, for the reason of this number in the description. */
+  /** Ends a ticket, for the reason of this number in the description. */
   end(ticket: u32, reason: u16): bool {
     if (ends == OUTCOME_ENDS) return false;
     const end = changetype<EndRecord>(endsAt + ends * END_SIZE);
@@ -168,21 +166,20 @@ export class Outcome {
   }
 
   /**
-   * Wants to be called at this time at the latest. The earliest of several in one call holds; each call says
-   * it anew.
+   * Requests a call at this time at the latest. The earliest request of a call holds, until the next call.
    */
   wakeAt(time: f64): void {
     if (time < wake) wake = time;
   }
 
-  /** Takes no frame from this Edge for now. Each call says it anew. */
+  /** Takes no frame from this Edge until the next call. */
   pause(edge: u16): void {
     if (paused == MAX_EDGES) return;
     store<u16>(pausedAt + paused * 2, edge);
     paused++;
   }
 
-  /** For the SDK: a new call begins. */
+  /** For the SDK: starts the outcome of a new call. */
   open(): void {
     frames = 0;
     parts = 0;
@@ -205,7 +202,7 @@ export class Outcome {
     outcome.ends.length = ends;
     outcome.paused.address = pausedAt;
     outcome.paused.length = paused;
-    // What was due before now is due now: the past is a fault.
+    // An instant in the past would be a fault, so it becomes `now`.
     outcome.wakeAt = wake < now ? now : wake;
     return outcomeAt;
   }

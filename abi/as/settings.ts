@@ -3,9 +3,9 @@ import { Kind } from './generated';
 import { Text } from './text';
 
 /**
- * The settings of an instance. A setting that is not given has its described default; a value that cannot be
- * becomes a problem, which the user sees with all others, and the getter returns something harmless meanwhile.
- * Allocates: only for `describe` and `start`.
+ * The settings of an instance. A setting that is not given has its described default. A wrong value becomes a
+ * problem, which the user sees with all others, and the getter returns something harmless. Allocates: only
+ * for `describe` and `start`.
  */
 export class Settings {
   names: string[] = [];
@@ -15,7 +15,7 @@ export class Settings {
 
   constructor(private description: Description) {}
 
-  /** For the SDK: takes over what the host brought. */
+  /** For the SDK: reads the settings that the host brought. */
   read(at: usize, count: i32): void {
     for (let i = 0; i < count; i++, at += 16) {
       this.names.push(changetype<Text>(at).toString());
@@ -23,19 +23,19 @@ export class Settings {
     }
   }
 
-  /** Whether it was given. */
+  /** Whether the setting was given. */
   has(name: string): bool {
     return this.names.includes(name);
   }
 
-  /** How often it was given. */
+  /** How often the setting was given. */
   count(name: string): i32 {
     let count = 0;
     for (let i = 0; i < this.names.length; i++) if (this.names[i] == name) count++;
     return count;
   }
 
-  /** The n-th value of a repeated setting; '' when there is none. */
+  /** The n-th value of a repeated setting; '' if there is none. */
   at(name: string, n: i32): string {
     for (let i = 0; i < this.names.length; i++) if (this.names[i] == name && n-- == 0) return this.values[i];
     return '';
@@ -51,7 +51,7 @@ export class Settings {
   }
 
   /**
-   * A decimal number from `min` to `max`; `min` where there is none. A piece that calls this in `describe`
+   * A decimal number from `min` to `max`; `min` if none is given. A piece that calls this in `describe`
    * describes the range with it.
    */
   number(name: string, min: i64, max: i64): i64 {
@@ -77,8 +77,7 @@ export class Settings {
     if (text.includes('*'))
       this.problem(
         name,
-        'must have no open step "*", which nobody fills here, and all ports are taken without: not ' +
-          quoted(text),
+        'must have no open step "*", because the piece takes all ports without it: not ' + quoted(text),
       );
     return text;
   }
@@ -102,7 +101,7 @@ export class Settings {
     return value;
   }
 
-  /** An IPv4 address as a number, first octet highest; 0 where none is given. */
+  /** An IPv4 address as a number, first octet highest; 0 if none is given. */
   ipv4(name: string): u32 {
     const text = this.text(name);
     if (text.length == 0) return 0;
@@ -114,7 +113,7 @@ export class Settings {
     return <u32>value;
   }
 
-  /** Something about a setting cannot be; '' for a setting when it is about several. */
+  /** Adds a problem with a setting; '' for a problem with several settings. */
   problem(setting: string, message: string): void {
     this.problemSettings.push(setting);
     this.problemMessages.push(setting.length == 0 ? message : setting + ' ' + message);
@@ -125,7 +124,7 @@ export class Settings {
   }
 
   /**
-   * For the SDK: what can be told from the description alone. A setting that must be given may lack while
+   * For the SDK: the check that needs only the description. A required setting may be absent while
    * describing.
    */
   check(isStart: bool): void {
@@ -138,7 +137,7 @@ export class Settings {
         continue;
       }
       if (!setting.repeated && this.names.indexOf(name) != i) this.problem(name, 'can be given only once');
-      // One problem is enough: the piece may have asked for the value, and said more about it.
+      // One problem for each setting is enough: the piece may have read the value and reported more about it.
       if (this.problemSettings.includes(name)) continue;
       const value = this.values[i];
       if (setting.kind == Kind.Number && parseDecimal(value) == NOT_A_NUMBER) {

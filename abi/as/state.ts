@@ -1,12 +1,15 @@
 import { MAX_STATE_BYTES } from './generated';
 import { room } from './memory';
 
-/** Bytes of state that `save` writes into the region of the call; a larger state gets memory of its own. */
+/**
+ * The number of bytes of state that `save` writes into the region of the call; a larger state gets memory of
+ * its own.
+ */
 export const STATE_BYTES: i32 = 524_288;
 
 /**
- * A piece's state, told once for both ways: each call takes the present value and returns the one that holds
- * from now on. While saving that is the same value; while restoring it is the saved one.
+ * A piece's state. One list serves both directions: each call takes the present value and returns the value
+ * that holds from now on. While saving that is the same value; while restoring it is the saved one.
  *
  * ```ts
  * state(state: State): void {
@@ -18,7 +21,7 @@ export const STATE_BYTES: i32 = 524_288;
 export class State {
   /** The version of the piece that saved the state; '' while saving. */
   version: string = '';
-  /** Whether values come in rather than go out. */
+  /** Whether the state is being restored, and not saved. */
   isRestoring: bool = false;
   private now: f64 = 0;
   private start: usize = 0;
@@ -72,12 +75,12 @@ export class State {
     return reinterpret<f64>(this.u64(reinterpret<u64>(value)));
   }
 
-  /** A point in time, which travels as the duration until it. */
+  /** An instant, saved as the duration until it. */
   instant(value: f64): f64 {
     return this.f64(value - this.now) + this.now;
   }
 
-  /** Bytes in place. */
+  /** Saves or restores bytes in place. */
   bytes(address: usize, length: i32): void {
     const at = this.take(length);
     if (at == 0) return;
@@ -85,7 +88,7 @@ export class State {
     else memory.copy(at, address, length);
   }
 
-  /** How many items follow; while restoring, at most `most`: more than that is refused. */
+  /** The number of items that follow. While restoring, a count above `most` is refused. */
   count(value: i32, most: i32): i32 {
     const count = this.i32(value);
     if (count >= 0 && count <= most) return count;
@@ -93,7 +96,7 @@ export class State {
     return 0;
   }
 
-  /** The state cannot be taken over. The first refusal is the one that the user reads. */
+  /** Refuses the state. The user reads the first refusal. */
   refuse(message: string): void {
     if (this.refusal === null) this.refusal = message;
   }
@@ -104,7 +107,7 @@ export class State {
     this.isRestoring = false;
     this.now = now;
     this.refusal = null;
-    // What a state once needed, the next one may need too.
+    // The next state may need as much as this one did.
     this.start = this.large != 0 ? this.large : room(STATE_BYTES);
     this.at = this.start;
     this.end = this.start + (this.large != 0 ? this.largeBytes : STATE_BYTES);
@@ -131,7 +134,7 @@ export class State {
     return <i32>(this.at - this.start);
   }
 
-  /** For the SDK: why restoring failed, or null. All of the state must have been taken. */
+  /** For the SDK: why restoring failed, or null. Bytes that nothing read are a failure. */
   closeRestore(): string | null {
     if (this.refusal === null && this.at != this.end)
       this.refuse('the state holds more than this version knows');
@@ -153,14 +156,14 @@ export class State {
   }
 
   /**
-   * Goes on in memory that is at least twice as large, so that all of them together are at most twice the last. Memory is
-   * never given back: it serves the next `save`.
+   * Continues in memory that is at least twice as large, so that all blocks together are at most twice the
+   * last. The memory stays for the next `save`.
    */
   private enlarge(size: i32): void {
     const written = this.savedLength;
     let bytes = this.largeBytes == 0 ? 2 * STATE_BYTES : 2 * this.largeBytes;
     while (bytes < written + size && bytes < MAX_STATE_BYTES) bytes *= 2;
-    // A state that cannot be written must not be written in part.
+    // A state that does not fit must not be written in part.
     if (written + size > MAX_STATE_BYTES) unreachable();
     this.large = heap.alloc(bytes);
     this.largeBytes = bytes;

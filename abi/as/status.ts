@@ -2,7 +2,7 @@ import { hostStatus } from './generated';
 import { Line } from './line';
 
 const MOST_FACTS: i32 = 32;
-/** Bytes of a fact in a list: two texts, each an address and a length. */
+/** The number of bytes of a fact in a list: two texts, each an address and a length. */
 const FACT_SIZE: i32 = 16;
 
 /**
@@ -35,7 +35,7 @@ export class Status {
     return this;
   }
 
-  /** Adds a fact. Its value is what is then written to the line that this returns. */
+  /** Adds a fact. The caller writes its value to the line that this returns. */
   fact(name: string): Line {
     this.endFact();
     if (this.count == MOST_FACTS) return this.line;
@@ -48,7 +48,7 @@ export class Status {
     return this.line;
   }
 
-  /** What was written since `fact` is its value. */
+  /** Ends the value of the last fact. */
   private endFact(): void {
     if (!this.isOpen) return;
     const value = this.facts + this.count * FACT_SIZE + 8;

@@ -1,8 +1,9 @@
 import { room, roomLeft, shrinkRoom } from './memory';
 
 /**
- * A copy of text with changes, written into the arena without allocating: a cursor goes through the source, and what it passes is
- * copied or left out; new text is put in between. So what is not named stays byte for byte.
+ * A copy of text with changes, written into the arena without allocating. A cursor goes through the source;
+ * what it passes is copied or left out, and new text is inserted between. So what the piece does not name
+ * stays byte for byte.
  *
  * ```ts
  * edit.begin(at, to, 1400);
@@ -11,31 +12,31 @@ import { room, roomLeft, shrinkRoom } from './memory';
  * out.bytes(sip, Role.Header, 0, edit.address, edit.length);
  * ```
  *
- * One is under way at a time: between `begin` and `end`, take no other room.
+ * Only one edit is under way at a time: between `begin` and `end`, take no other room.
  */
 export class TextEdit {
   /** Where the new text stands. */
   address: usize = 0;
-  /** Whether all that was put went in. */
+  /** Whether everything fitted. */
   isWhole: bool = false;
-  /** How often something was put in or left out. */
+  /** The number of insertions and omissions. */
   changes: i32 = 0;
   private cursor: usize = 0;
   private sourceTo: usize = 0;
   private next: usize = 0;
   private limit: usize = 0;
 
-  /** Bytes of the new text so far. */
+  /** The number of bytes of the new text so far. */
   get length(): i32 {
     return <i32>(this.next - this.address);
   }
 
-  /** Where in the source the cursor is. */
+  /** The cursor's address in the source. */
   get source(): usize {
     return this.cursor;
   }
 
-  /** Begins with the cursor at the start of a source; the new text may have `most` bytes. */
+  /** Places the cursor at the start of a source; the new text may have `most` bytes. */
   begin(from: usize, to: usize, most: i32): TextEdit {
     this.cursor = from;
     this.sourceTo = to;
@@ -55,14 +56,14 @@ export class TextEdit {
     return this;
   }
 
-  /** Goes on with another source: what was left of the one before is left out. */
+  /** Continues with another source, and leaves out the rest of the present one. */
   goTo(from: usize, to: usize): TextEdit {
     this.cursor = from;
     this.sourceTo = to;
     return this;
   }
 
-  /** Leaves the source out, up to `at`. */
+  /** Leaves out the source up to `at`. */
   skipTo(at: usize): TextEdit {
     if (at == this.cursor) return this;
     this.cursor = at;
@@ -70,19 +71,19 @@ export class TextEdit {
     return this;
   }
 
-  /** Copies what is left of the source, and gives back the room that is not needed. */
+  /** Copies the rest of the source, and gives back the room that is not needed. */
   rest(): TextEdit {
     this.upTo(this.sourceTo);
     return this.end();
   }
 
-  /** Ends it, without what is left of the source. */
+  /** Ends the edit without the rest of the source. */
   end(): TextEdit {
     if (this.address != 0) shrinkRoom(this.address, this.length);
     return this;
   }
 
-  /** Puts in text of ASCII. */
+  /** Inserts text of ASCII. */
   text(text: string): TextEdit {
     const length = text.length;
     this.changes++;
@@ -93,7 +94,7 @@ export class TextEdit {
     return this;
   }
 
-  /** Puts in bytes. */
+  /** Inserts bytes. */
   bytes(from: usize, to: usize): TextEdit {
     this.changes++;
     this.put(from, to);
@@ -108,7 +109,7 @@ export class TextEdit {
     return this;
   }
 
-  /** Puts in a number, in decimal. */
+  /** Inserts a number, in decimal. */
   number(value: u32): TextEdit {
     let scale: u32 = 1;
     while (value / scale >= 10) scale *= 10;
@@ -116,7 +117,10 @@ export class TextEdit {
     return this;
   }
 
-  /** Puts in an IP address of 16 bytes (`IpText`): IPv4 in dots, IPv6 in the form of RFC 5952 without brackets. */
+  /**
+   * Inserts an IP address of 16 bytes (`IpText`): IPv4 in dots, IPv6 in the form of RFC 5952 without
+   * brackets.
+   */
   ip(address: usize): TextEdit {
     if (load<u64>(address) == 0 && load<u32>(address, 8) == 0xffff0000) {
       for (let i = 0; i < 4; i++) {
@@ -155,7 +159,7 @@ export class TextEdit {
     return this;
   }
 
-  /** Puts in 16 hexadecimal digits. */
+  /** Inserts 16 hexadecimal digits. */
   hex64(value: u64): TextEdit {
     this.changes++;
     if (!this.hasRoom(16)) return this;

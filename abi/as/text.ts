@@ -1,6 +1,6 @@
 /**
- * UTF-8 text that the host owns, as it stands in memory. Good only during the call that brought it;
- * `toString` makes a copy that lasts, and allocates.
+ * UTF-8 text of the host, in memory. Valid only during the call that brought it; `toString` makes a copy that
+ * lasts, and allocates.
  */
 // @ts-ignore: decorator
 @unmanaged
@@ -8,7 +8,7 @@ export class Text {
   address: usize;
   length: i32;
 
-  /** Whether it is this text, without allocating. */
+  /** Whether the text equals this one, without allocating. */
   equals(text: string): bool {
     let at = this.address;
     const end = at + this.length;
@@ -35,13 +35,13 @@ export class Text {
     return at == end;
   }
 
-  /** A copy. Allocates. */
+  /** Returns a copy. Allocates. */
   toString(): string {
     return String.UTF8.decodeUnsafe(this.address, this.length);
   }
 }
 
-/** A list that the host owns, as it stands in memory. */
+/** A list of the host, in memory. */
 // @ts-ignore: decorator
 @unmanaged
 export class List {
@@ -50,7 +50,8 @@ export class List {
 }
 
 /**
- * Writes a string as UTF-8, at most `room` bytes of it and never half a character. Returns how many bytes.
+ * Writes a string as UTF-8, at most `room` bytes of it and never half a character. Returns the number of
+ * bytes.
  */
 export function writeUtf8(to: usize, room: i32, text: string): i32 {
   let at = 0;

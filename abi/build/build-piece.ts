@@ -9,13 +9,13 @@ import { renameExports } from './rename-exports.ts';
  * Builds a piece in AssemblyScript: `folder` holds `assembly/index.ts`, which exports `create(): Piece`.
  *
  * @returns the component.
- * @throws BuildError with what the compiler said, when the source has mistakes.
+ * @throws BuildError with the messages of the compiler, when the source has mistakes.
  */
 export async function buildPiece(folder: string): Promise<Uint8Array> {
   return makeComponent(renameExports(await compile(folder), contractName));
 }
 
-/** The source of a piece is not right; the message is the compiler's, with file, line and column. */
+/** The source of a piece has mistakes; the message is the compiler's, with file, line and column. */
 export class BuildError extends Error {
   readonly code = 'FT_PIECE_BUILD';
 
@@ -25,7 +25,7 @@ export class BuildError extends Error {
   }
 }
 
-/** In the root of the piece's folder, as the compiler sees it; nothing is written there. */
+/** A name in the root of the piece's folder, for the compiler only; no file is written there. */
 const ENTRY = 'funnel-tunnel-entry.ts';
 const ENTRY_SOURCE = `import { create } from './assembly/index';
 import { install } from 'funnel-tunnel/as/runtime';
@@ -34,7 +34,7 @@ export * from 'funnel-tunnel/as/generated-exports';
 `;
 
 async function compile(folder: string): Promise<Uint8Array> {
-  // Only who builds a piece needs the compiler, and it takes a while to load.
+  // Only a build needs the compiler, which takes a while to load.
   const { default: asc } = await import('assemblyscript/asc');
   const sdk = join(packageRoot(), 'abi', 'as');
   let output: Uint8Array | undefined;
@@ -50,7 +50,7 @@ async function compile(folder: string): Promise<Uint8Array> {
       if (name === ENTRY) return ENTRY_SOURCE;
       const inSdk = /funnel-tunnel\/as(?:\/(.*))?\.ts$/.exec(name);
       if (inSdk === null) return read(resolve(baseDir, name));
-      // Not `as.ts` but `as/index.ts`, so that what it imports is found beside it.
+      // `as/index.ts` instead of `as.ts`, so that the compiler finds what it imports beside it.
       return inSdk[1] === undefined ? null : read(join(sdk, `${inSdk[1]}.ts`));
     },
     writeFile(name, contents) {
@@ -65,10 +65,10 @@ async function compile(folder: string): Promise<Uint8Array> {
 const OPTIONS = [
   '-O3',
   '--noAssert',
-  // Allocates and never frees: a piece allocates while starting only, so there is nothing to collect.
+  // Allocates and never frees: a piece allocates only while starting, so there is nothing to collect.
   '--runtime',
   'stub',
-  // A trap instead of an import that no host of the contract has.
+  // A trap replaces the import, which no host of the contract has.
   '--use',
   'abort=',
 ];
@@ -77,7 +77,7 @@ function read(file: string): string | null {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    // The compiler asks for every place where a module could be.
+    // The compiler tries every place where a module could be.
     return null;
   }
 }

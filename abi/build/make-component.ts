@@ -4,7 +4,7 @@ import { componentEmbed, componentNew } from '@bytecodealliance/jco-transpile/wa
 import { packageRoot } from './package-root.ts';
 
 /**
- * Makes a component of the world `piece` of a core module whose imports and exports have the contract's
+ * Makes a component of the world `piece` from a core module whose imports and exports have the contract's
  * names.
  */
 export async function makeComponent(module: Uint8Array): Promise<Uint8Array> {

@@ -1,4 +1,4 @@
-/** Gives exports of a core module other names; those that `rename` answers with undefined are left out. */
+/** Renames the exports of a core module, and leaves out those for which `rename` returns undefined. */
 export function renameExports(module: Uint8Array, rename: (name: string) => string | undefined): Uint8Array {
   const out: number[] = [];
   const chunks: Uint8Array[] = [module.subarray(0, 8)];

@@ -2,7 +2,7 @@ import type { Primitive, WitCase, WitField, WitFunction, WitInterface, WitType, 
 
 /**
  * Reads a world from the `component-type` custom section that `wasm-tools component embed` writes: a
- * component whose type section holds the world as a type. Understands what our contract uses, and throws at
+ * component whose type section holds the world as a type. Knows what our contract uses, and throws at
  * anything else.
  *
  * Source: Component Model, Binary.md.
@@ -234,7 +234,7 @@ class Decoder {
       if (this.#in.byte() !== 0) throw new Error('the contract has no resources');
       const known = found(scope.types[this.#in.unsigned()]);
       if (known.sort !== 'type') throw new Error(`${name} is not a type`);
-      // The same object when the type was taken from another interface, so that it is the same type there.
+      // The same object if the type came from another interface, so that it is the same type there.
       const extern: Extern =
         known.type.name === undefined ? { sort: 'type', type: { ...known.type, name } } : known;
       scope.types.push(extern);

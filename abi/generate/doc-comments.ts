@@ -38,7 +38,7 @@ export function docComments(wit: string): Map<string, string> {
       } else if (whole.startsWith('package') || word === 'use') {
         pending = [];
       } else if (pending.length > 0) {
-        // The first word behind a comment is what it tells of: a field, a case, or a function.
+        // The first word behind a comment is the name of its item: a field, a case, or a function.
         keep(word.replace(/:$/, ''));
       }
     }

@@ -6,7 +6,7 @@ import type { WitFunction, WitType, World } from './wit-type.ts';
 
 /**
  * `abi/as/generated.ts`: the contract's types as views. A view is an unmanaged class whose `this` is the
- * record's address, so that it costs nothing to make one and its fields are single loads.
+ * record's address. So making one costs nothing, and each field is a single load.
  */
 export function emitAssemblyScript(world: World, docs: ReadonlyMap<string, string>): string {
   const out = [HEAD, "import { List, Text } from './text';", ''];
@@ -32,7 +32,8 @@ export function emitAssemblyScript(world: World, docs: ReadonlyMap<string, strin
 }
 
 /**
- * `abi/as/generated-exports.ts`: what a piece's core module exports; the build gives it the contract's names.
+ * `abi/as/generated-exports.ts`: the exports of a piece's core module; the build gives them the contract's
+ * names.
  */
 export function emitAssemblyScriptExports(world: World): string {
   const functions = world.exports.flatMap((iface) => iface.functions);
@@ -227,7 +228,7 @@ function exported(func: WitFunction): string[] {
   return out;
 }
 
-/** AssemblyScript has words that cannot name an accessor. */
+/** AssemblyScript reserves words that cannot name an accessor. */
 function fieldName(name: string): string {
   return name === 'default' ? 'defaultValue' : camelCase(name);
 }

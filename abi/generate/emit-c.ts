@@ -250,7 +250,8 @@ function parameters(emitter: Emitter, func: WitFunction): string {
 }
 
 /**
- * Arguments as WebAssembly has them: what is narrower than 32 bits comes in 32, and a record in its fields.
+ * Arguments as WebAssembly has them: a type narrower than 32 bits takes 32, and a record is passed by its
+ * fields.
  */
 function flatParameters(emitter: Emitter, name: string, type: WitType, isOnly: boolean): string[] {
   switch (type.kind) {

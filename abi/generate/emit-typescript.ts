@@ -178,8 +178,8 @@ function hostCalls(world: World, docs: ReadonlyMap<string, string>): string[] {
 }
 
 /**
- * Those of the helpers, which end with an empty line each, that the functions need, directly or by way of
- * another helper.
+ * Selects the helpers, each ending with an empty line, that the functions need, directly or through another
+ * helper.
  */
 function used(helpers: readonly string[], functions: readonly string[]): string[] {
   const blocks = helpers
@@ -362,7 +362,7 @@ function lowerFlat(type: WitType, value: string): string[] {
   }
 }
 
-/** An expression for a value of which the core arguments are given; `args` is used up from its start. */
+/** An expression for a value from its core arguments; takes them from the start of `args`. */
 function liftFlat(type: WitType, args: { name: string; core: CoreType }[]): string {
   const take = (core: CoreType): string => {
     const arg = args.shift()!;
@@ -482,7 +482,7 @@ function lowerResult(type: WitType): string[] {
   if (type.kind !== 'result') return [lower(type, 'at', 'value')];
   const ok = payloadOf(type, 'ok');
   const err = payloadOf(type, 'err');
-  if (!['u8', 'u16', 'u32'].includes(ok.kind)) throw new Error('only numbers are told from a problem');
+  if (!['u8', 'u16', 'u32'].includes(ok.kind)) throw new Error('only a number can stand beside a problem');
   const payloadAt = plus('at', layoutOf(type).payloadOffset);
   return [
     "if (typeof value === 'number') {",

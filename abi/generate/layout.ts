@@ -1,7 +1,7 @@
 import type { WitFunction, WitType } from './wit-type.ts';
 
 /**
- * Where a value stands in memory. Source: Component Model, CanonicalABI.md, "Alignment" and "Element Size".
+ * The place of a value in memory. Source: Component Model, CanonicalABI.md, "Alignment" and "Element Size".
  */
 export interface Layout {
   size: number;

@@ -1,6 +1,6 @@
 /**
- * The limits that the contract states in words, by the names that they have in every language. A test holds
- * them against the words.
+ * The limits that the contract states in words, with their names in every language. A test compares them with
+ * the words.
  */
 export const LIMITS: readonly { name: string; value: number; doc: string }[] = [
   { name: 'maxFrameParts', value: 32, doc: 'Parts of one frame.' },

@@ -42,7 +42,7 @@ export interface WitInterface {
   /** Such as `arpa2:funnel/host@0.2.0`. */
   id: string;
   functions: readonly WitFunction[];
-  /** Named types, in the order in which they appear; those that are taken from another interface too. */
+  /** Named types, in the order in which they appear; also those from another interface. */
   types: readonly WitType[];
 }
 

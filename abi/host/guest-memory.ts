@@ -5,7 +5,7 @@
 export interface GuestMemory {
   view(): DataView;
   bytes(): Uint8Array;
-  /** A new room by the guest's `cabi_realloc`, checked for alignment and bounds. */
+  /** Allocates a new room with the guest's `cabi_realloc`, and checks its alignment and bounds. */
   realloc(align: number, size: number): number;
 }
 
@@ -23,8 +23,8 @@ export class ContractError extends Error {
 }
 
 /**
- * Reads a guest's values. Nothing of the guest is trusted: each range is checked, and all that one call reads
- * together has a budget, because lists may overlap and so describe more than the memory holds.
+ * Reads a guest's values, and trusts none of them. It checks each range, and all that one call reads has a
+ * common budget, because lists may overlap and so describe more than the memory holds.
  */
 export class Lifter {
   readonly #memory: GuestMemory;
@@ -34,7 +34,7 @@ export class Lifter {
     this.#memory = memory;
   }
 
-  /** The address itself, when `size` bytes at it are in memory and it is aligned. */
+  /** Returns the address if `size` bytes at it are in memory and it is aligned. */
   checked(address: number, size: number, align: number): number {
     const at = address >>> 0;
     if (at % align !== 0) throw new ContractError(`address ${at} is not a multiple of ${align}`);
@@ -71,7 +71,7 @@ export class Lifter {
     return this.#memory.view().getFloat64(at, true);
   }
 
-  /** A discriminant that was read, when there is such a case. */
+  /** Returns a discriminant if there is such a case. */
   discriminant(value: number, cases: number, type: string): number {
     if (value >= cases) throw new ContractError(`${type} has no case ${value}`);
     return value;
@@ -90,12 +90,12 @@ export class Lifter {
     }
   }
 
-  /** A copy. */
+  /** Returns a copy. */
   byteList(at: number): Uint8Array {
     return this.bytesAt(this.u32(at), this.u32(at + 4));
   }
 
-  /** A copy. */
+  /** Returns a copy. */
   bytesAt(address: number, byteLength: number): Uint8Array {
     const length = byteLength >>> 0;
     this.#spend(length);
@@ -122,7 +122,7 @@ export class Lifter {
   }
 }
 
-/** Writes values of the host into a guest's memory, in rooms that the guest gives. */
+/** Writes values of the host into a guest's memory, in rooms that the guest allocates. */
 export class Lowerer {
   readonly #memory: GuestMemory;
 
@@ -130,7 +130,7 @@ export class Lowerer {
     this.#memory = memory;
   }
 
-  /** The address itself, when `size` bytes at it are in memory and it is aligned. */
+  /** Returns the address if `size` bytes at it are in memory and it is aligned. */
   checked(address: number, size: number, align: number): number {
     const at = address >>> 0;
     if (at % align !== 0) throw new ContractError(`address ${at} is not a multiple of ${align}`);
@@ -212,15 +212,15 @@ export class Lowerer {
 }
 
 /**
- * Most that one result may describe, in bytes as they stand in the guest: the largest saved state, and far
- * more than any description.
+ * The most that one result may describe, in bytes as they stand in the guest: the largest saved state, and
+ * far more than any description.
  */
 export const MAX_LIFTED_BYTES = 4_194_304;
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const ENCODER = new TextEncoder();
 
-/** Pieces are told the same few stacks and networks again and again, also where frames wait for that. */
+/** A cache: pieces receive the same few stacks and networks again and again, also while frames wait. */
 function encoded(value: string): Uint8Array {
   const known = encodings.get(value);
   if (known !== undefined) return known;

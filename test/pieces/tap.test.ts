@@ -152,7 +152,7 @@ test('a frame in fragments is copied whole or not at all, also where several mix
 
 test('impossible settings are reported', () => {
   expect(problemsOf(make, { stack: 'ip/udp/*' })).toEqual([
-    'stack must have no open step "*", which nobody fills here, and all ports are taken without: not "ip/udp/*"',
+    'stack must have no open step "*", because the piece takes all ports without it: not "ip/udp/*"',
   ]);
   expect(problemsOf(make, { direction: 'up' })).toEqual([
     'direction must be both, a-to-b or b-to-a, not "up"',

@@ -1,17 +1,19 @@
-// Text of protocols, in bytes: what is compared, and numbers. `from` is where a text begins, `to` is behind its end.
+// Bytes of textual protocols: comparisons and numbers. `from` is where a text begins, `to` is behind its end.
 
-/** What a byte may be, a bit each; `Ascii.isOf` asks. */
+/** The classes of a byte, one bit each; `Ascii.isOf` tests them. */
 export const enum ByteClass {
-  /** A character of a token of SIP (RFC 3261 §25.1), which is one of HTTP and MIME too. */
+  /** A character of a token of SIP (RFC 3261 §25.1), and also of HTTP and MIME. */
   token = 1,
-  /** A character of a host name or an IPv4 address; an underscore is in none of the RFCs, and in many names. */
+  /**
+   * A character of a host name or an IPv4 address. The underscore is in none of the RFCs, but in many names.
+   */
   host = 2,
   digit = 4,
   /** Space, tab, or a byte of a line end. */
   space = 8,
   /** Ends a parameter. */
   endsParameter = 16,
-  /** Quotes, brackets and commas, by which lists are divided. */
+  /** Quotes, brackets and commas, which delimit values of lists. */
   divides = 32,
 }
 
@@ -35,7 +37,7 @@ const classes: usize = memory.data<u8>([
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 ]);
 
-/** Questions about ASCII text that stands in memory. Nothing here allocates. */
+/** Operations on ASCII text in memory. Nothing here allocates. */
 export abstract class Ascii {
   @inline static readonly TAB: u32 = 0x09;
   @inline static readonly LF: u32 = 0x0a;
@@ -43,7 +45,7 @@ export abstract class Ascii {
   @inline static readonly SPACE: u32 = 0x20;
   @inline static readonly QUOTE: u32 = 0x22;
 
-  /** A letter in lower case; any other byte as it is. */
+  /** The letter in lower case; any other byte as it is. */
   @inline static lower(byte: u32): u32 {
     return byte - 0x41 < 26 ? byte | 0x20 : byte;
   }
@@ -52,17 +54,17 @@ export abstract class Ascii {
     return byte - 0x30 < 10;
   }
 
-  /** Space, tab, or a byte of a line end: inside of a folded value all of them are white space. */
+  /** Space, tab, or a byte of a line end: all are white space inside of a folded value. */
   @inline static isSpace(byte: u32): bool {
     return (<i32>load<u8>(classes + byte) & ByteClass.space) != 0;
   }
 
-  /** Whether the text is this one, letters of both cases being equal. `text` is in lower case. */
+  /** Whether the text equals this one, without regard to case. `text` is in lower case. */
   static is(from: usize, to: usize, text: string): bool {
     return <i32>(to - from) == text.length && Ascii.begins(from, to, text);
   }
 
-  /** Whether the text begins with this one, letters of both cases being equal. `text` is in lower case. */
+  /** Whether the text begins with this one, without regard to case. `text` is in lower case. */
   static begins(from: usize, to: usize, text: string): bool {
     const length = text.length;
     if (<i32>(to - from) < length) return false;
@@ -73,7 +75,7 @@ export abstract class Ascii {
     return true;
   }
 
-  /** Whether the text is this one, byte for byte. */
+  /** Whether the text equals this one, byte for byte. */
   static isExactly(from: usize, to: usize, text: string): bool {
     const length = text.length;
     if (<i32>(to - from) != length) return false;
@@ -87,14 +89,14 @@ export abstract class Ascii {
     return aTo - a == bTo - b && memory.compare(a, b, aTo - a) == 0;
   }
 
-  /** Behind white space. */
+  /** The address behind white space. */
   @inline static skipSpace(from: usize, to: usize): usize {
     let at = from;
     while (at < to && Ascii.isSpace(load<u8>(at))) at++;
     return at;
   }
 
-  /** Before white space at the end. */
+  /** The address in front of white space at the end. */
   @inline static trimEnd(from: usize, to: usize): usize {
     let at = to;
     while (at > from && Ascii.isSpace(load<u8>(at - 1))) at--;
@@ -108,21 +110,21 @@ export abstract class Ascii {
     return (<i32>load<u8>(classes + byte) & kinds) != 0;
   }
 
-  /** Where a byte that is not of these classes stands first, or `to`. */
+  /** The first address of a byte that is not of these classes, or `to`. */
   static skip(from: usize, to: usize, kinds: i32): usize {
     let at = from;
     while (at < to && (<i32>load<u8>(classes + load<u8>(at)) & kinds) != 0) at++;
     return at;
   }
 
-  /** Where a byte of these classes stands first, or `to`. */
+  /** The first address of a byte of these classes, or `to`. */
   static until(from: usize, to: usize, kinds: i32): usize {
     let at = from;
     while (at < to && (<i32>load<u8>(classes + load<u8>(at)) & kinds) == 0) at++;
     return at;
   }
 
-  /** Where the byte stands first, or `to`. Looks at eight at a time. */
+  /** The first address of the byte, or `to`. Reads eight bytes at a time. */
   static find(from: usize, to: usize, byte: u32): usize {
     let at = from;
     const pattern = <u64>byte * 0x0101010101010101;
@@ -135,7 +137,7 @@ export abstract class Ascii {
     return at;
   }
 
-  /** Behind the line end of the line that begins here; `to` where it has none. */
+  /** The address behind the line end of the line that begins here; `to` if it has none. */
   @inline static lineEnd(from: usize, to: usize): usize {
     const at = Ascii.find(from, to, Ascii.LF);
     return at < to ? at + 1 : to;
@@ -149,7 +151,7 @@ export abstract class Ascii {
       const digit = <u32>load<u8>(at) - 0x30;
       if (digit > 9) return -1;
       value = value * 10 + digit;
-      // Zeros in front may go on for ever; digits that count may not.
+      // The length of zeros in front is not limited; that of the other digits is.
       if (value > most) return -1;
     }
     return value;

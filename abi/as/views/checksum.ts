@@ -1,12 +1,12 @@
 // The Internet checksum (RFC 1071), whole and by difference (RFC 1624).
 //
-// A running sum is an u64 of words as they lie in memory. One's complement addition does not care for byte
-// order (RFC 1071 §2(B)), so only the finished checksum is turned into network order. Partial sums are added
-// freely; the one thing to mind is a piece that begins at an odd place: see `addOdd`.
+// A running sum is a u64 of words as they lie in memory. One's complement addition does not depend on byte
+// order (RFC 1071 §2(B)), so only the finished checksum is turned into network order. Partial sums can be
+// added in any order. Only bytes that begin at an odd place need `addOdd`.
 
 import { load16, load32 } from './bytes';
 
-/** Adds `length` bytes at `at`, which stand at an even place of what is summed. */
+/** Adds `length` bytes at `at`, which have an even place in the summed data. */
 export function add(sum: u64, at: usize, length: u32): u64 {
   let left = length;
   while (left >= 16) {
@@ -23,7 +23,7 @@ export function add(sum: u64, at: usize, length: u32): u64 {
   return sum;
 }
 
-/** Adds `length` bytes at `at`, which stand at an odd place of what is summed. */
+/** Adds `length` bytes at `at`, which have an odd place in the summed data. */
 export function addOdd(sum: u64, at: usize, length: u32): u64 {
   return sum + <u64>bswap<u16>(<u16>fold(add(0, at, length)));
 }

@@ -58,7 +58,7 @@ export abstract class Icmpv4 {
     return load16(at + NEXT_HOP_MTU);
   }
 
-  /** Whether the message, `bytes` in all, agrees with its checksum. */
+  /** Whether the checksum of the message, `bytes` in all, is right. */
   static hasRightChecksum(at: usize, bytes: u32): bool {
     return isRight(add(0, at, bytes));
   }

@@ -61,7 +61,7 @@ export abstract class Icmpv6 {
     store32(at + REST, value);
   }
 
-  /** Address of the target of a neighbour solicitation or advertisement; they have 16 bytes there. */
+  /** Address of the 16 bytes of the target in a neighbour solicitation or advertisement. */
   @inline static target(at: usize): usize {
     return at + TARGET;
   }
@@ -75,7 +75,7 @@ export abstract class Icmpv6 {
     return type - Icmpv6.ROUTER_SOLICITATION <= Icmpv6.REDIRECT - Icmpv6.ROUTER_SOLICITATION;
   }
 
-  /** Whether the message, `bytes` in all, agrees with its checksum. `addresses` as in `addPseudoIpv6`. */
+  /** Whether the checksum of the message, `bytes` in all, is right. `addresses` as in `addPseudoIpv6`. */
   static hasRightChecksum(at: usize, bytes: u32, addresses: usize): bool {
     return isRight(add(addPseudoIpv6(0, addresses, bytes, PROTOCOL), at, bytes));
   }

@@ -2,11 +2,14 @@ import { Ascii } from './ascii';
 import { store16, store32 } from './bytes';
 
 /**
- * IP addresses as text. An address is 16 bytes in memory; one of IPv4 stands there in its mapped form, `::ffff:192.0.2.1`
- * (RFC 4291 §2.5.5.2), so that the same address is the same bytes however it was written.
+ * IP addresses as text. An address is 16 bytes in memory. An IPv4 address stands there in its mapped form,
+ * `::ffff:192.0.2.1` (RFC 4291 §2.5.5.2), so that the same address has the same bytes however it was written.
  */
 export abstract class IpText {
-  /** Reads an address without brackets or zone to `address`: 4 or 6, or 0 when it is none. A mapped form is one of IPv4. */
+  /**
+   * Reads an address without brackets or zone to `address`. Returns 4 or 6, or 0 if it is no address. A
+   * mapped form is an IPv4 address.
+   */
   static read(from: usize, to: usize, address: usize): u32 {
     const v4 = IpText.readIpv4(from, to);
     if (v4 >= 0) {
@@ -26,7 +29,7 @@ export abstract class IpText {
     return IpText.read(from, to, address);
   }
 
-  /** 4 or 6, of the 16 bytes at an address. */
+  /** 4 or 6, for the 16 bytes at an address. */
   @inline static family(address: usize): u32 {
     return load<u64>(address) == 0 && load<u32>(address, 8) == 0xffff0000 ? 4 : 6;
   }
@@ -38,7 +41,10 @@ export abstract class IpText {
     store32(address + 12, v4);
   }
 
-  /** Dotted decimal, first octet highest; -1 for anything else. A zero in front would be octal to some, and is refused. */
+  /**
+   * Dotted decimal, first octet highest; -1 for anything else. Some readers take a zero in front for octal,
+   * so it is refused.
+   */
   static readIpv4(from: usize, to: usize): i64 {
     if (to - from < 7 || to - from > 15) return -1;
     let address: i64 = 0;
@@ -61,7 +67,10 @@ export abstract class IpText {
     return dots == 3 && octet >= 0 ? (address << 8) | octet : -1;
   }
 
-  /** The forms of RFC 4291 §2.2, and with an IPv4 address at the end. Leaves `address` undefined when it is none. */
+  /**
+   * Reads the forms of RFC 4291 §2.2, also with an IPv4 address at the end. Leaves `address` undefined if it
+   * is none.
+   */
   static readIpv6(from: usize, to: usize, address: usize): bool {
     if (to - from < 2 || to - from > 45) return false;
     let groups = 0;

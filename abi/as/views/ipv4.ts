@@ -36,7 +36,7 @@ export abstract class Ipv4 {
     return (<u32>load<u8>(at + VERSION_AND_LENGTH) & 15) << 2;
   }
 
-  /** A header without options, all else 0; length and checksum are still to come. */
+  /** Writes a header without options, with 0 in all other fields; length and checksum follow later. */
   @inline static begin(at: usize, protocol: u32, ttl: u32, trafficClass: u32): void {
     store<u64>(at, 0);
     store<u64>(at + 8, 0);
@@ -47,7 +47,7 @@ export abstract class Ipv4 {
     store<u8>(at + PROTOCOL, <u8>protocol);
   }
 
-  /** The octet that was TOS: DSCP (RFC 2474) and, in its low two bits, ECN (RFC 3168). */
+  /** The former TOS octet: DSCP (RFC 2474) and, in its low two bits, ECN (RFC 3168). */
   @inline static trafficClass(at: usize): u32 {
     return load<u8>(at + TRAFFIC_CLASS);
   }
@@ -84,7 +84,7 @@ export abstract class Ipv4 {
     return (load16(at + FLAGS_AND_OFFSET) & 0x2000) != 0;
   }
 
-  /** Where this fragment's payload stands in the datagram's, in bytes. */
+  /** The place of this fragment's payload in the payload of the datagram, in bytes. */
   @inline static fragmentOffset(at: usize): u32 {
     return (load16(at + FLAGS_AND_OFFSET) & 0x1fff) << 3;
   }
@@ -97,7 +97,7 @@ export abstract class Ipv4 {
     store<u8>(at + TTL, <u8>value);
   }
 
-  /** One hop further, with the checksum kept right. The caller has seen that the TTL is above 1. */
+  /** Decrements the TTL, and adjusts the checksum. The caller has checked that the TTL is above 1. */
   @inline static decrementTtl(at: usize): void {
     const before = load16(at + TTL);
     store16(at + TTL, before - 0x100);
@@ -136,7 +136,7 @@ export abstract class Ipv4 {
     store32(at + DESTINATION, address);
   }
 
-  /** Address of the source, with the destination behind it: what a pseudo-header begins with. */
+  /** Address of the source, which the destination follows, as at the start of a pseudo-header. */
   @inline static addresses(at: usize): usize {
     return at + SOURCE;
   }

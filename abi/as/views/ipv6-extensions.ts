@@ -1,8 +1,8 @@
 import { load16, load32 } from './bytes';
 import { Ipv6 } from './ipv6';
 
-// Extension headers (RFC 8200 §4): each begins with the number of the next one, most then with their own
-// length.
+// Extension headers (RFC 8200 §4): each begins with the number of the next one, and most continue with their
+// own length.
 @inline const NEXT: usize = 0;
 @inline const LENGTH: usize = 1;
 @inline const FRAGMENT_OFFSET: usize = 2;
@@ -13,7 +13,7 @@ export abstract class Ipv6Extension {
   /** Bytes in a fragment header. */
   @inline static readonly FRAGMENT_BYTES: u32 = 8;
 
-  /** Whether a next-header number is that of an extension header which tells its own length. */
+  /** Whether a next-header number is that of an extension header with a length field. */
   static isExtension(nextHeader: u32): bool {
     return (
       nextHeader == Ipv6.NEXT_HOP_BY_HOP ||
@@ -27,7 +27,7 @@ export abstract class Ipv6Extension {
     );
   }
 
-  /** Bytes in the header of kind `kind` at `at`; 0 when `length` bytes do not hold it. */
+  /** The number of bytes in the header of kind `kind` at `at`; 0 if `length` bytes do not hold it. */
   static bytes(at: usize, length: u32, kind: u32): u32 {
     if (length < 8) return 0;
     let bytes: u32;
@@ -42,7 +42,7 @@ export abstract class Ipv6Extension {
     return load<u8>(at + NEXT);
   }
 
-  /** Where a fragment's payload stands in the packet's, in bytes. */
+  /** The place of a fragment's payload in the payload of the packet, in bytes. */
   @inline static fragmentOffset(at: usize): u32 {
     return load16(at + FRAGMENT_OFFSET) & 0xfff8;
   }
@@ -57,18 +57,18 @@ export abstract class Ipv6Extension {
 }
 
 /**
- * What stands behind the extension headers of an IPv6 packet. One walk sets all of its fields, which stay
- * until the next: there is one, so that looking costs no memory.
+ * The result of a walk over the extension headers of an IPv6 packet. A walk sets all fields, and they stay
+ * until the next walk. There is only one result, so that a walk allocates nothing.
  */
 export abstract class Ipv6UpperLayer {
   /**
-   * Number of the upper-layer protocol; of the extension header at which the walk ended, where it is no whole
-   * walk.
+   * Number of the upper-layer protocol; where the walk is incomplete, number of the extension header at which
+   * it ended.
    */
   static protocol: u32 = 0;
   /** Where the upper layer begins, in bytes from the IPv6 header. */
   static offset: u32 = 0;
-  /** The packet is a fragment that is not the first: what stands at `offset` is the middle of something. */
+  /** The packet is a fragment, and not the first: the bytes at `offset` are in the middle of a payload. */
   static isLaterFragment: bool = false;
 
   /**

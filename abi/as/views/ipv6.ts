@@ -12,7 +12,7 @@ import { load16, load32, store16, store32 } from './bytes';
 export abstract class Ipv6 {
   @inline static readonly BYTES: u32 = 40;
   @inline static readonly ADDRESS_BYTES: u32 = 16;
-  /** What every link carries (RFC 8200 §5). */
+  /** The MTU that every link has (RFC 8200 §5). */
   @inline static readonly MINIMUM_MTU: u32 = 1280;
   @inline static readonly NEXT_HOP_BY_HOP: u32 = 0;
   @inline static readonly NEXT_TCP: u32 = 6;
@@ -32,7 +32,7 @@ export abstract class Ipv6 {
     return length >= Ipv6.BYTES && load<u8>(at) >> 4 == 6;
   }
 
-  /** A header with addresses still to come. */
+  /** Writes a header whose addresses follow later. */
   @inline static begin(at: usize, payloadLength: u32, nextHeader: u32, hopLimit: u32): void {
     store32(at + VERSION_CLASS_FLOW, 0x60000000);
     store16(at + PAYLOAD_LENGTH, payloadLength);
@@ -40,7 +40,7 @@ export abstract class Ipv6 {
     store<u8>(at + HOP_LIMIT, <u8>hopLimit);
   }
 
-  /** DSCP and, in its low two bits, ECN. */
+  /** DSCP and, in the low two bits, ECN. */
   @inline static trafficClass(at: usize): u32 {
     return (load32(at + VERSION_CLASS_FLOW) >> 20) & 0xff;
   }
@@ -82,7 +82,7 @@ export abstract class Ipv6 {
     store<u8>(at + HOP_LIMIT, <u8>value);
   }
 
-  /** Address of the 16 bytes of the source; those of the destination stand behind them. */
+  /** Address of the 16 bytes of the source; the 16 bytes of the destination follow. */
   @inline static source(at: usize): usize {
     return at + SOURCE;
   }
@@ -93,7 +93,7 @@ export abstract class Ipv6 {
   }
 }
 
-/** Questions about the 16 bytes of an IPv6 address (RFC 4291 §2.4), on their address. */
+/** Properties of the 16 bytes of an IPv6 address (RFC 4291 §2.4), by their address. */
 export abstract class Ipv6Address {
   @inline static copy(to: usize, from: usize): void {
     store<u64>(to, load<u64>(from));

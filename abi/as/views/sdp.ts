@@ -1,19 +1,19 @@
-// Lines of SDP (RFC 8866 §5) as they stand in memory. There is one line at hand at a time: its fields are static.
+// Lines of SDP (RFC 8866 §5) in memory. One line is current at a time, and its fields are static.
 
 import { Ascii } from './ascii';
 
-/** The line at hand: a letter, `=`, and a value. */
+/** The current line: a letter, `=`, and a value. */
 export abstract class SdpLine {
   static at: usize = 0;
-  /** Behind its line end, which the last line may lack. */
+  /** The address behind its line end, which the last line may lack. */
   static to: usize = 0;
   /** The letter. */
   static type: u32 = 0;
   static valueAt: usize = 0;
-  /** Before the line end. */
+  /** The address of the line end. */
   static valueTo: usize = 0;
 
-  /** Reads the line at `from`. False at the end, and where there is no line of SDP. */
+  /** Reads the line at `from`. False at the end, and if there is no line of SDP. */
   static read(from: usize, end: usize): bool {
     if (from + 2 > end) return false;
     SdpLine.type = load<u8>(from);
@@ -40,18 +40,21 @@ export abstract class SdpLine {
   }
 }
 
-/** `nettype addrtype address`, as it ends an `o=` line, is a `c=` line (§5.7), and may end `a=rtcp` (RFC 3605 §2.1). */
+/**
+ * `nettype addrtype address`, as it ends an `o=` line, makes up a `c=` line (§5.7), and may end `a=rtcp` (RFC
+ * 3605 §2.1).
+ */
 export abstract class SdpConnection {
-  /** 4 or 6, of the addrtype; 0 for any other. */
+  /** 4 or 6, by the addrtype; 0 for any other. */
   static family: u32 = 0;
   static at: usize = 0;
   static familyAt: usize = 0;
   static addressAt: usize = 0;
-  /** Without the TTL and the count of addresses that may follow a slash. */
+  /** The address without the TTL and the count of addresses that may follow a slash. */
   static addressTo: usize = 0;
   static to: usize = 0;
 
-  /** Reads the three words at `from`; only of nettype IN (§8.2.6). */
+  /** Reads the three words at `from`; only with nettype IN (§8.2.6). */
   static read(from: usize, to: usize): bool {
     const type = from;
     if (to < from + 8 || !Ascii.begins(type, to, 'in ')) return false;
@@ -69,7 +72,7 @@ export abstract class SdpConnection {
     return SdpConnection.addressTo > SdpConnection.addressAt;
   }
 
-  /** Reads those at the end of an `o=` line: behind user name, session and version (§5.2). */
+  /** Reads the three words at the end of an `o=` line, behind user name, session and version (§5.2). */
   static readOrigin(from: usize, to: usize): bool {
     let at = from;
     for (let word = 0; word < 3; word++) {
@@ -86,7 +89,7 @@ export abstract class SdpMedia {
   static portAt: usize = 0;
   static portTo: usize = 0;
   static port: u32 = 0;
-  /** Behind `/count`, where there is one. */
+  /** The address behind `/count`, if there is one. */
   static countTo: usize = 0;
   static protocolAt: usize = 0;
   static protocolTo: usize = 0;

@@ -1,28 +1,29 @@
-// Messages of SIP (RFC 3261 §7, §25.1) as they stand in memory. Reading them allocates nothing, and takes time in
-// proportion to their bytes. There is one message, one header field, one URI at hand at a time: their fields are static.
+// Messages of SIP (RFC 3261 §7, §25.1) in memory. Reading them allocates nothing, and takes time in
+// proportion to their bytes. One message, one header field and one URI are current at a time, and their
+// fields are static.
 
 import { Ascii, ByteClass } from './ascii';
 
-/** What is wrong with a message. `none` says that it can be read, not that each value in it is right. */
+/** A fault of a message. `none` says that the message can be read, not that each value in it is right. */
 export const enum SipFault {
   none,
-  /** No bytes but line ends: what keeps a mapping alive (RFC 5626 §3.5.1). */
+  /** Only line ends, which keep a mapping alive (RFC 5626 §3.5.1). */
   keepalive,
-  /** No start line of SIP: nobody can be answered. */
+  /** No start line of SIP, so there is no sender to answer. */
   noStartLine,
-  /** The start line is one of SIP, but not as it should be. */
+  /** A malformed start line of SIP. */
   startLine,
   /** Another version of SIP. */
   version,
-  /** The header fields do not end, or a line is none. */
+  /** The header fields do not end, or a line is no header field. */
   headers,
-  /** One of Via, From, To, Call-ID and CSeq lacks (§8.1.1), or is there twice where it must not. */
+  /** Via, From, To, Call-ID or CSeq is missing (§8.1.1), or is there twice where it must not be. */
   mandatory,
-  /** Content-Length is no number, differs from another one, or tells of more than is there (§18.3). */
+  /** Content-Length is no number, differs from another one, or exceeds the bytes that are there (§18.3). */
   contentLength,
 }
 
-/** Header fields by name. The compact form (§7.3.3) is the same name. */
+/** Header fields by name. The compact form (§7.3.3) has the same entry. */
 export const enum SipName {
   other,
   via,
@@ -57,21 +58,21 @@ export const enum SipName {
   warning,
 }
 
-/** The header field at hand. `next` goes on to the one behind it. */
+/** The current header field. `next` goes on to the following one. */
 export abstract class SipHeader {
   static name: SipName = SipName.other;
   static nameAt: usize = 0;
   static nameTo: usize = 0;
-  /** The value, without white space around it. Folds (§7.3.1) inside of it are as they came. */
+  /** The value, without white space around it. Folds (§7.3.1) inside of it stay as they came. */
   static valueAt: usize = 0;
   static valueTo: usize = 0;
-  /** Where its line begins, and behind all of its lines. */
+  /** Where its first line begins, and the address behind its last line. */
   static at: usize = 0;
   static to: usize = 0;
 
   /**
-   * Reads the header field whose line begins at `from`. False at the empty line that ends them (`to` is then behind it),
-   * and where there is no header field (`to` is then 0).
+   * Reads the header field whose line begins at `from`. False at the empty line that ends the header fields
+   * (`to` is then behind it), and if there is no header field (`to` is then 0).
    */
   static read(from: usize, end: usize): bool {
     SipHeader.at = from;
@@ -95,7 +96,7 @@ export abstract class SipHeader {
     let line = at;
     for (;;) {
       line = Ascii.find(line, end, Ascii.LF);
-      // A line without an end belongs to no message that has an end.
+      // A line without an end means that the message is incomplete.
       if (line >= end) return false;
       line++;
       if (line >= end || (load<u8>(line) != Ascii.SPACE && load<u8>(line) != Ascii.TAB)) break;
@@ -107,26 +108,26 @@ export abstract class SipHeader {
     return true;
   }
 
-  /** The header field behind this one. */
+  /** Reads the following header field. */
   @inline static next(end: usize): bool {
     return SipHeader.read(SipHeader.to, end);
   }
 }
 
-/** Header fields that have a name above, in one message: more are no message that anybody writes. */
+/** The most header fields of `SipName` in one message. Real messages have fewer. */
 const MOST_FIELDS: i32 = 8192;
 @inline const FIELD: usize = 20;
 const fieldTable: usize = memory.data(163840, 4);
 let fields: i32 = 0;
 
-/** The message at hand. Values that are not there are 0. */
+/** The current message. Values that are not there are 0. */
 export abstract class SipMessage {
   static isRequest: bool = false;
   static at: usize = 0;
   /** Where header fields begin, and where the body does. */
   static headersAt: usize = 0;
   static bodyAt: usize = 0;
-  /** Behind the body. What follows in a datagram belongs to no message (§18.3). */
+  /** The address behind the body. Later bytes of the datagram belong to no message (§18.3). */
   static bodyTo: usize = 0;
   static methodAt: usize = 0;
   static methodTo: usize = 0;
@@ -168,13 +169,13 @@ export abstract class SipMessage {
   static sessionExpiresTo: usize = 0;
 
   /**
-   * Reads the message that begins at `from`, in a datagram that ends at `end`. Fields of what was found so far are set also
-   * where something is wrong, so that a request can be refused by what it has.
+   * Reads the message that begins at `from`, in a datagram that ends at `end`. If something is wrong, the
+   * fields found so far are set, so that a request can be refused with what it has.
    */
   static read(from: usize, end: usize): SipFault {
     reset();
     let at = from;
-    // Line ends in front of a start line are passed over (§7.5).
+    // Skips line ends in front of a start line (§7.5).
     while (at < end && (load<u8>(at) == Ascii.CR || load<u8>(at) == Ascii.LF)) at++;
     SipMessage.at = at;
     if (at == end) return SipFault.keepalive;
@@ -190,12 +191,15 @@ export abstract class SipMessage {
     return headers;
   }
 
-  /** How many of its header fields have a name in `SipName`. `field` has each of them, without reading it again. */
+  /**
+   * The number of header fields whose name is in `SipName`. `field` selects one of them without reading it
+   * again.
+   */
   @inline static get fieldCount(): i32 {
     return fields;
   }
 
-  /** Makes the i-th such header field the one at hand. */
+  /** Makes the i-th such header field the current one. */
   static field(i: i32): SipName {
     const at = fieldTable + <usize>i * FIELD;
     SipHeader.at = load<u32>(at);
@@ -206,7 +210,10 @@ export abstract class SipMessage {
     return SipHeader.name;
   }
 
-  /** Whether the method is this one, which is case-sensitive (§7.1). For a response, the method of its CSeq counts. */
+  /**
+   * Whether the method is this one, which is case-sensitive (§7.1). For a response, this compares the method
+   * of CSeq.
+   */
   static isMethod(method: string): bool {
     return SipMessage.isRequest
       ? Ascii.isExactly(SipMessage.methodAt, SipMessage.methodTo, method)
@@ -214,14 +221,17 @@ export abstract class SipMessage {
   }
 }
 
-/** One value of a list that commas divide (§7.3.1), such as of several Contacts in one header field. */
+/** One value of a list with commas (§7.3.1), such as of several Contacts in one header field. */
 export abstract class SipValue {
   static at: usize = 0;
   static to: usize = 0;
-  /** Behind the comma, or at the end of the list. */
+  /** The address behind the comma, or the end of the list. */
   static next: usize = 0;
 
-  /** Reads the value at `from` of a list that ends at `end`. False when there is none. Commas in quotes and in `<>` divide nothing. */
+  /**
+   * Reads the value at `from` of a list that ends at `end`. False if there is none. Commas in quotes and in
+   * `<>` do not separate values.
+   */
   static read(from: usize, end: usize): bool {
     let at = Ascii.skipSpace(from, end);
     SipValue.at = at;
@@ -243,7 +253,7 @@ export abstract class SipValue {
   }
 }
 
-/** A name-addr or addr-spec (§25.1): where its URI stands, and the parameters of the header field behind it. */
+/** A name-addr or addr-spec (§25.1): the place of its URI, and of the header field's parameters behind it. */
 export abstract class SipAddress {
   static uriAt: usize = 0;
   static uriTo: usize = 0;
@@ -251,10 +261,10 @@ export abstract class SipAddress {
   static isBracketed: bool = false;
   /** Whether a display name stands in front. */
   static hasName: bool = false;
-  /** From the first `;` behind the URI on; `end` where there is none. */
+  /** From the first `;` behind the URI on; `end` if there is none. */
   static parametersAt: usize = 0;
 
-  /** False when no URI can be found. */
+  /** False if there is no URI. */
   static read(from: usize, end: usize): bool {
     const at = Ascii.skipSpace(from, end);
     SipAddress.hasName = false;
@@ -277,7 +287,7 @@ export abstract class SipAddress {
       }
       i = Ascii.until(i + 1, end, ByteClass.divides);
     }
-    // Without brackets, what follows a semicolon belongs to the header field, and not to the URI (§20).
+    // Without brackets, parameters belong to the header field, and not to the URI (§20).
     const to = Ascii.until(at, end, ByteClass.endsParameter);
     SipAddress.isBracketed = false;
     SipAddress.uriAt = at;
@@ -290,23 +300,23 @@ export abstract class SipAddress {
 /** A SIP URI (§19.1.1): `sip:user:password@host:port;parameters?headers`. */
 export abstract class SipUri {
   static isSips: bool = false;
-  /** Without the `@`; both 0 where there is none. */
+  /** Without the `@`; both 0 if there is none. */
   static userAt: usize = 0;
   static userTo: usize = 0;
   /** With the brackets of an IPv6 address. */
   static hostAt: usize = 0;
   static hostTo: usize = 0;
-  /** The digits; both 0 where there is none. */
+  /** The digits; both 0 if there are none. */
   static portAt: usize = 0;
   static portTo: usize = 0;
-  /** Where the port is not there, or no number of a port: 0. */
+  /** The number of the port; 0 if the port is absent or out of range. */
   static port: u32 = 0;
-  /** Behind host and port: at the first `;`, the `?`, or the end. */
+  /** The address behind host and port: that of the first `;`, of the `?`, or of the end. */
   static restAt: usize = 0;
   /** At the `?`, or the end. */
   static parametersTo: usize = 0;
 
-  /** Reads the URI from `from` to `end`. False for another scheme, or when host or port are not as they should be. */
+  /** Reads the URI from `from` to `end`. False for another scheme, or if host or port are malformed. */
   static read(from: usize, end: usize): bool {
     let at = from;
     if (Ascii.begins(at, end, 'sip:')) {
@@ -318,7 +328,7 @@ export abstract class SipUri {
     } else {
       return false;
     }
-    // An `@` may stand in the headers too, but not unescaped in front of them (§25.1).
+    // An unescaped `@` may also stand in the headers, but not in front of them (§25.1).
     let mark = Ascii.find(at, end, 0x40);
     if (mark == end) mark = 0;
     SipUri.userAt = mark == 0 ? 0 : at;
@@ -330,7 +340,7 @@ export abstract class SipUri {
     return SipUri.readHostPort(at, end);
   }
 
-  /** Reads `host[:port]` at `from`, as it stands in a URI and in a Via, up to what may follow it. */
+  /** Reads `host[:port]` at `from`, as in a URI and in a Via, up to the byte that may follow it. */
   static readHostPort(from: usize, end: usize): bool {
     let at = from;
     SipUri.hostAt = at;
@@ -365,16 +375,16 @@ export abstract class SipUri {
 
 /** A parameter `;name` or `;name=value`, of a URI or of a header field. */
 export abstract class SipParameter {
-  /** Where its semicolon stands, and behind its value. */
+  /** Where its semicolon stands, and the address behind its value. */
   static at: usize = 0;
   static to: usize = 0;
   static nameAt: usize = 0;
   static nameTo: usize = 0;
-  /** Both where the name ends when there is no value. With the quotes of a quoted one. */
+  /** With the quotes of a quoted value. Both are the end of the name if there is no value. */
   static valueAt: usize = 0;
   static valueTo: usize = 0;
 
-  /** Reads the parameter whose semicolon is the first byte but white space at `from`. */
+  /** Reads the parameter whose semicolon is the first byte at `from` that is no white space. */
   static read(from: usize, end: usize): bool {
     let at = Ascii.skipSpace(from, end);
     if (at >= end || load<u8>(at) != 0x3b) return false;
@@ -400,7 +410,7 @@ export abstract class SipParameter {
     return true;
   }
 
-  /** The first parameter of this name, in lower case, among those that begin at `from`. */
+  /** Finds the first parameter of this name, in lower case, among those that begin at `from`. */
   static find(from: usize, end: usize, name: string): bool {
     let at = from;
     while (SipParameter.read(at, end)) {
@@ -464,7 +474,7 @@ export abstract class SipVia {
   }
 }
 
-/** Behind the quoted string (§25.1) that begins at `from`; `end` where it does not end. */
+/** The address behind the quoted string (§25.1) that begins at `from`; `end` if it does not end. */
 function endOfQuoted(from: usize, end: usize): usize {
   for (let at = from + 1; at < end; at++) {
     const byte = <u32>load<u8>(at);
@@ -525,7 +535,7 @@ function readStartLine(from: usize, to: usize): SipFault {
     const code = version + 1;
     if (code + 3 > to) return SipFault.startLine;
     const status = Ascii.number(code, code + 3, 999);
-    // The space behind the code may lack where there is no reason, as it does with some.
+    // Some senders leave out the space behind the code if there is no reason.
     if (status < 100 || status > 699 || (code + 3 < to && load<u8>(code + 3) != Ascii.SPACE))
       return SipFault.startLine;
     SipMessage.status = <i32>status;
@@ -537,7 +547,7 @@ function readStartLine(from: usize, to: usize): SipFault {
     version--;
   let isTrailed = false;
   if (version == to) {
-    // White space at the end; the version is in front of it.
+    // Skips white space at the end; the version is in front of it.
     isTrailed = true;
     const end = Ascii.trimEnd(from, to);
     version = end;
@@ -672,7 +682,7 @@ function readHeaders(from: usize, end: usize): SipFault {
   return SipFault.none;
 }
 
-/** A number of up to 32 bits (§8.1.1.5), which nothing is reckoned with, and a method. */
+/** A number of up to 32 bits (§8.1.1.5), without arithmetic, and a method. */
 function readCSeq(from: usize, to: usize): void {
   let at = from;
   at = Ascii.skip(at, to, ByteClass.digit);
@@ -687,7 +697,7 @@ function readCSeq(from: usize, to: usize): void {
   SipMessage.cseqMethodTo = to;
 }
 
-/** By length and first letter, so that one name is compared, or two. */
+/** By length and first letter, so that at most two names are compared. */
 function nameOf(at: usize, to: usize): SipName {
   const first = Ascii.lower(load<u8>(at));
   switch (<i32>(to - at)) {

@@ -67,7 +67,7 @@ export abstract class Tcp {
     store32(at + SEQUENCE, value);
   }
 
-  /** Means something only with the flag ACK. */
+  /** Valid only with the flag ACK. */
   @inline static acknowledgement(at: usize): u32 {
     return load32(at + ACKNOWLEDGEMENT);
   }
@@ -109,12 +109,12 @@ export abstract class Tcp {
     store16(at + URGENT_POINTER, value);
   }
 
-  /** Whether the segment, `bytes` in all, agrees with the checksum. `addresses` as in `addPseudoIpv4`. */
+  /** Whether the checksum of the segment, `bytes` in all, is right. `addresses` as in `addPseudoIpv4`. */
   static hasRightChecksumOverIpv4(at: usize, bytes: u32, addresses: usize): bool {
     return isRight(add(addPseudoIpv4(0, addresses, bytes, PROTOCOL), at, bytes));
   }
 
-  /** Whether the segment, `bytes` in all, agrees with the checksum. `addresses` as in `addPseudoIpv6`. */
+  /** Whether the checksum of the segment, `bytes` in all, is right. `addresses` as in `addPseudoIpv6`. */
   static hasRightChecksumOverIpv6(at: usize, bytes: u32, addresses: usize): bool {
     return isRight(add(addPseudoIpv6(0, addresses, bytes, PROTOCOL), at, bytes));
   }

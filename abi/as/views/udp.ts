@@ -17,7 +17,7 @@ export abstract class Udp {
     return length >= Udp.BYTES;
   }
 
-  /** A header whose length and checksum are still to come. */
+  /** Writes a header whose length and checksum follow later. */
   @inline static begin(at: usize, sourcePort: u32, destinationPort: u32): void {
     store16(at + SOURCE_PORT, sourcePort);
     store16(at + DESTINATION_PORT, destinationPort);
@@ -49,7 +49,7 @@ export abstract class Udp {
     store16(at + LENGTH, bytes);
   }
 
-  /** 0 says that there is none; over IPv6 that is not allowed but for tunnels (RFC 6935). */
+  /** 0 means "none"; over IPv6 only tunnels may send it (RFC 6935). */
   @inline static checksum(at: usize): u32 {
     return load16(at + CHECKSUM);
   }
@@ -59,7 +59,7 @@ export abstract class Udp {
   }
 
   /**
-   * Whether header and payload, `bytes` together at `at`, agree with the checksum. `addresses` as in
+   * Whether the checksum of header and payload, `bytes` together at `at`, is right. `addresses` as in
    * `addPseudoIpv4`.
    */
   static hasRightChecksumOverIpv4(at: usize, bytes: u32, addresses: usize): bool {
@@ -67,7 +67,7 @@ export abstract class Udp {
   }
 
   /**
-   * Whether header and payload, `bytes` together at `at`, agree with the checksum. `addresses` as in
+   * Whether the checksum of header and payload, `bytes` together at `at`, is right. `addresses` as in
    * `addPseudoIpv6`.
    */
   static hasRightChecksumOverIpv6(at: usize, bytes: u32, addresses: usize): bool {

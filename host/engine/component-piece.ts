@@ -161,8 +161,8 @@ export class ComponentPiece implements Piece {
     }
   }
 
-  isPaused(edge: number): boolean {
-    return this.#lifting.paused.size > 0 && this.#lifting.paused.has(edge);
+  get paused(): ReadonlySet<number> {
+    return this.#lifting.paused;
   }
 
   get held(): number {

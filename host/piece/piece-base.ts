@@ -4,13 +4,13 @@ import type { Outbox } from './outbox.ts';
 import type { Piece } from './piece.ts';
 
 /**
- * The defaults of a native piece: it accepts every join, ignores notifications, keeps no state, is never
- * paused and holds no frame. A native piece extends this class and overrides what it needs.
+ * The defaults of a native piece: it accepts every join, ignores notifications, keeps no state and holds no
+ * frame. A native piece extends this class and overrides what it needs.
  *
  * `process` and `close` have no default: a piece must take its frames, and must close what it has opened.
  *
  * Frame path: `process` stays a method of each piece's own class, so the lane's call site sees one function
- * for each class. `isPaused` is one function for all native pieces.
+ * for each class.
  */
 export abstract class PieceBase implements Piece {
   abstract readonly description: Description;
@@ -43,10 +43,6 @@ export abstract class PieceBase implements Piece {
   }
 
   abstract process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number;
-
-  isPaused(_edge: number): boolean {
-    return false;
-  }
 
   abstract close(): void;
 }

@@ -61,8 +61,11 @@ export interface Piece {
    */
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number;
 
-  /** Whether the piece takes no frames from this Edge for now. */
-  isPaused(edge: number): boolean;
+  /**
+   * The Edges from which the piece takes no frames until its next outcome says otherwise. A native piece
+   * leaves frames in the inbox instead.
+   */
+  readonly paused?: ReadonlySet<number>;
 
   /** Frames that went in and have neither gone on nor ended. */
   readonly held: number;

@@ -82,11 +82,19 @@ describe('a lane', () => {
 
   it('keeps a frame for the others when the first of several cannot take it', async () => {
     await start({ tun: ['ip', 'down'], one: ['ipv6', 'up'], two: ['ipv6', 'up'] }, { copies: true });
-    pieces.one!.paused = true;
+    const fail = () => {
+      throw new PieceFault('FT_FAULT_FUEL', 'out of fuel');
+    };
+    pieces.one!.onProcess = fail;
     pieces.tun!.bring(0, ipv6());
-    expect(pieces.two!.taken[0]!.bytes).toEqual(ipv6());
-    pieces.two!.paused = true;
     pieces.tun!.bring(0, ipv6());
+    expect(pieces.two!.taken.map(({ bytes }) => bytes)).toEqual([ipv6(), ipv6()]);
+    pieces.two!.onProcess = fail;
+    pieces.tun!.bring(0, ipv6());
+    pieces.tun!.bring(0, ipv6());
+    expect(
+      lane.snapshot().pieces.map(({ reasons }) => reasons.map(({ name, frames }) => [name, frames])),
+    ).toEqual([[], [['failed', 3]], [['failed', 1]]]);
   });
 
   it('refuses Shapes that match the same frames, and undoes everything', async () => {
@@ -293,13 +301,6 @@ describe('a lane', () => {
     expect(six.state).toBe('failed');
     expect(six.reasons).toMatchObject([{ name: 'failed', frames: 1, loss: true }]);
     expect(pieces.six!.renewals).toBe(0);
-  });
-
-  it('drops frames that come by a paused Edge', async () => {
-    await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
-    pieces.six!.paused = true;
-    pieces.tun!.bring(0, ipv6());
-    expect(lane.snapshot().pieces[1]!.reasons).toMatchObject([{ name: 'paused', frames: 1, loss: true }]);
   });
 
   it.each([

@@ -252,19 +252,25 @@ export class Lane {
       outbox.length = 0;
       this.#failures.fail(seat, error);
       this.#laneState.runDeferred();
+      this.#overload.notifySenders();
       return BATCH_FRAMES;
     }
     this.#laneState.runDeferred();
     if (seat.saveAt === Infinity) seat.saveAt = now + seat.saveEveryMs;
-    const work = 1 + waiting - inbox.length + outbox.length;
-    if (seat.intake.length > inbox.length) {
+    const left = inbox.length;
+    const work = 1 + waiting - left + outbox.length;
+    const { paused } = seat.piece;
+    if (paused !== undefined && (paused.size > 0 || seat.intake.pausedEdges > 0))
+      this.#overload.updatePaused(seat, paused);
+    if (seat.intake.length > left) {
       seat.intake.refill(this.#laneState.frames);
       if (this.#overload.fullEdges > 0) this.#overload.checkForRoom(seat);
     }
     this.#delivery.deliver(seat, outbox);
     if (inbox.length > 0) {
-      // A piece that takes none, and names an instant, waits for something outside.
-      if (seat.wakeAt === Infinity || inbox.length < waiting) this.#laneState.enqueue(seat);
+      // A piece that takes none of those that waited, and names an instant, waits for something outside.
+      const takesNone = waiting > 0 && left === waiting;
+      if (!takesNone || seat.wakeAt === Infinity) this.#laneState.enqueue(seat);
       else this.#overload.noteNearlyFull(seat);
     }
     this.#propertyUpdates.notifyChanged();

@@ -572,7 +572,12 @@ describe('an outcome that is odd, and allowed', () => {
     scene.round();
     scene.round();
     expect(scene.faults()).toEqual([]);
-    expect(scene.piece('hostile').reasons.find(({ name }) => name === 'paused')?.frames).toBeGreaterThan(0);
+    expect(scene.piece('hostile').waiting).toBeGreaterThan(0);
+    for (let n = 0; n < 1000; n++) scene.round();
+    expect(scene.faults()).toEqual([]);
+    expect(scene.piece('hostile').waiting).toBeLessThanOrEqual(1024);
+    const lost = scene.piece('hostile').reasons.filter(({ frames }) => frames > 0);
+    expect(lost.map(({ name }) => name)).toEqual(['queue-full']);
   });
 
   it('wants to be woken at once, for ever', async () => {

@@ -38,7 +38,6 @@ export function samplePiece(
         ready: () => {},
         save: () => new Uint8Array(),
         restore: () => undefined,
-        isPaused: () => false,
         close: () => {},
         process(_now, inbox, limit) {
           const count = Math.min(limit, inbox.length);

@@ -7,7 +7,7 @@ import type { JoinedEdge, Seat } from './seat.ts';
 import * as seatConstants from './seat.ts';
 
 // V8 folds a module's own constants into the machine code, but loads and tests an imported one at each use.
-const { EVICTED, REFUSED } = intakeConstants;
+const { EVICTED, HELD, REFUSED } = intakeConstants;
 const { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT } = seatConstants;
 
 /** Brings a frame from the Edge by which it leaves a piece to the Shapes that take it. */
@@ -129,8 +129,6 @@ export class Delivery {
     const { seat } = member;
     if (seat.fault !== undefined) {
       this.#bypass(member, row, edgeShape >>> 16);
-    } else if (seat.piece!.isPaused(member.edge)) {
-      this.#laneState.drop(seat, row, 'paused');
     } else {
       const bytes = this.#laneState.frames.length[row]!;
       const outcome = seat.intake.push(member.edge, row, edgeShape, skips);
@@ -140,7 +138,8 @@ export class Delivery {
       }
       member.traffic[FRAMES_IN]! += 1;
       member.traffic[BYTES_IN]! += bytes;
-      this.#laneState.enqueue(seat);
+      // The piece takes nothing from a paused Edge, so do not call it for that.
+      if (outcome !== HELD) this.#laneState.enqueue(seat);
       if (outcome === EVICTED) this.#overload.refuseEvicted(seat);
     }
   }
@@ -168,6 +167,8 @@ export class Delivery {
   /** Sends the frames that wait for a failed piece around it, or drops them. */
   bypassWaiting(seat: Seat): void {
     const { inbox } = seat.intake;
+    seat.intake.resume();
+    seat.intake.refill(this.#laneState.frames);
     while (inbox.length > 0) {
       const waiting = inbox.length;
       for (let n = 0; n < waiting; n++) {

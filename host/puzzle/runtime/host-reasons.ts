@@ -6,7 +6,6 @@ const SENTENCES: ReadonlyMap<string, string> = new Map([
   ['no-match', 'The frame matches no Shape on the network to which the piece sent it.'],
   ['not-joined', 'The frame left by an Edge that is on no network.'],
   ['queue-full', 'The queue of the Edge was full: frames come faster than the piece takes them.'],
-  ['paused', 'The piece takes nothing from this Edge for now.'],
   ['failed', 'The piece has failed, so it takes no frames.'],
   ['fault', 'The frame was inside the piece when the piece failed.'],
   ['held-full', 'The piece holds as many frames as it may.'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Frames } from '../../frame/frames.ts';
-import { BATCH_FRAMES, EVICTED, Intake, REFUSED, TAKEN } from './intake.ts';
+import { BATCH_FRAMES, EVICTED, HELD, Intake, REFUSED, TAKEN } from './intake.ts';
 
 const frames = (lengths: number[]) => ({ length: Uint32Array.from(lengths) }) as unknown as Frames;
 
@@ -81,17 +81,22 @@ describe('an intake', () => {
       fc.record({ edge: fc.nat(3), count: fc.integer({ min: 1, max: 400 }) }),
       fc.record({ take: fc.integer({ min: 0, max: 300 }) }),
       fc.record({ leave: fc.nat(3) }),
+      fc.record({ pause: fc.nat(3), isPaused: fc.boolean() }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const intake = open(4);
         const lengths = frames(Array.from({ length: 20_000 }, (_, row) => 40 + ((row * 7919) % 3000)));
         const waiting: number[][] = [[], [], [], []];
+        const paused = new Set<number>();
         let row = 0;
         for (const choice of steps) {
           if ('edge' in choice) {
             for (let n = 0; n < choice.count; n++) {
+              const inBatch = intake.inbox.length;
               const outcome = intake.push(choice.edge, row, choice.edge, 0);
+              if (paused.has(choice.edge)) expect(intake.inbox.length).toBe(inBatch);
+              if (outcome === HELD) expect(paused).toContain(choice.edge);
               if (outcome === EVICTED) expect(waiting[intake.evictedEdge]!.pop()).toBe(intake.evictedRow);
               if (outcome !== REFUSED) waiting[choice.edge]!.push(row);
               else expect(intake.isFull(choice.edge)).toBe(true);
@@ -100,7 +105,21 @@ describe('an intake', () => {
           } else if ('take' in choice) {
             for (const [edge, each] of takenByEdge(intake, choice.take))
               expect(waiting[edge]!.shift()).toBe(each);
+            const left = intake.inbox.length;
             intake.refill(lengths);
+            const batch = edgesOf(intake);
+            expect(batch.slice(left).filter((edge) => paused.has(edge))).toEqual([]);
+            // A batch that is not full leaves only frames of paused Edges behind it.
+            const isBehind = (edge: number) =>
+              waiting[edge]!.length > batch.filter((each) => each === edge).length;
+            if (batch.length < BATCH_FRAMES)
+              expect([0, 1, 2, 3].filter((edge) => isBehind(edge) && !paused.has(edge))).toEqual([]);
+          } else if ('pause' in choice) {
+            const isChange = paused.has(choice.pause) !== choice.isPaused;
+            expect(intake.setPaused(choice.pause, choice.isPaused)).toBe(isChange);
+            if (choice.isPaused) paused.add(choice.pause);
+            else paused.delete(choice.pause);
+            expect(intake.pausedEdges).toBe(paused.size);
           } else {
             const left: number[] = [];
             intake.close(choice.leave, (each) => left.push(each));
@@ -108,6 +127,7 @@ describe('an intake', () => {
             const kept = waiting[choice.leave]!.length - left.length;
             expect(waiting[choice.leave]!.splice(kept)).toEqual(left);
             intake.open(choice.leave);
+            paused.delete(choice.leave);
           }
           expect(intake.length).toBe(waiting.reduce((sum, { length }) => sum + length, 0));
         }
@@ -124,6 +144,11 @@ function open(edges: number): Intake {
   const intake = new Intake();
   for (let edge = 0; edge < edges; edge++) intake.open(edge);
   return intake;
+}
+
+/** The Edges of the frames in the batch. */
+function edgesOf({ inbox }: Intake): number[] {
+  return Array.from({ length: inbox.length }, (_, n) => inbox.edgeShapes[inbox.at(n)]!);
 }
 
 function taken(intake: Intake, most: number): number[] {

@@ -9,6 +9,9 @@ import { Inbox } from '../../piece/inbox.ts';
  * deficit round robin in bytes (Shreedhar and Varghese 1995) fills the batch from the queues, so that a flood
  * on one Edge takes only what the other Edges leave. The queues share one bound. An Edge with less than an
  * even share of it always finds room: the last frame of the longest queue is evicted.
+ *
+ * The frames of an Edge that its piece has paused wait in the queue of that Edge, and the other Edges go on
+ * without it.
  */
 export class Intake {
   /** The batch of the next call. */
@@ -19,6 +22,9 @@ export class Intake {
   #share = QUEUED_FRAMES;
   /** Frames in all queues. */
   #queued = 0;
+  /** Those of them that the batch may take: the Edge is not paused. */
+  #ready = 0;
+  #pausedEdges = 0;
   /** The Edge whose turn it is, and whether it has got its quantum for the turn. */
   #turn = 0;
   #isServed = false;
@@ -46,7 +52,9 @@ export class Intake {
     if (queue === undefined) return 0;
     const waiting = queue.length;
     for (let n = 0; n < waiting; n++) each(queue.rowAt(n));
+    this.setPaused(edge, false);
     this.#queued -= waiting;
+    this.#ready -= waiting;
     this.#queues[edge] = undefined;
     this.#changeEdgeCount(-1);
     return waiting;
@@ -55,6 +63,28 @@ export class Intake {
   #changeEdgeCount(change: number): void {
     this.#edges += change;
     this.#share = Math.max(1, Math.floor(QUEUED_FRAMES / Math.max(1, this.#edges)));
+  }
+
+  get pausedEdges(): number {
+    return this.#pausedEdges;
+  }
+
+  /**
+   * Keeps the frames of an Edge in its queue from now on, or lets them go on. Frames that are in the batch
+   * already stay there. Returns whether that is a change.
+   */
+  setPaused(edge: number, isPaused: boolean): boolean {
+    const queue = this.#queues[edge];
+    if (queue === undefined || queue.isPaused === isPaused) return false;
+    queue.isPaused = isPaused;
+    this.#pausedEdges += isPaused ? 1 : -1;
+    this.#ready += isPaused ? -queue.length : queue.length;
+    return true;
+  }
+
+  /** Lets the frames of all Edges go on. */
+  resume(): void {
+    for (let edge = 0; edge < this.#queues.length; edge++) this.setPaused(edge, false);
   }
 
   /** Whether a frame on this Edge would find no room. */
@@ -71,19 +101,21 @@ export class Intake {
   /** Whether an Edge that was full has enough room again to notify its senders. */
   hasRoom(edge: number): boolean {
     const queue = this.#queues[edge];
-    return queue === undefined || this.#queued * 2 <= QUEUED_FRAMES || queue.length * 2 <= this.#share;
+    if (queue === undefined) return true;
+    return !queue.isPaused && (this.#queued * 2 <= QUEUED_FRAMES || queue.length * 2 <= this.#share);
   }
 
   /**
    * Takes over the caller's reference to `row`. Returns {@link REFUSED} where this Edge has no room; the
    * reference stays with the caller then. Returns {@link EVICTED} where another frame lost its place; the
-   * caller gets the reference to that frame.
+   * caller gets the reference to that frame. Returns {@link HELD} where the Edge is paused.
    */
   push(edge: number, row: number, edgeShape: number, skips: number): number {
-    if (this.#queued === 0 && this.inbox.push(row, edgeShape, skips)) return TAKEN;
+    const isPaused = this.#pausedEdges > 0 && this.#queues[edge]?.isPaused === true;
+    if (this.#ready === 0 && !isPaused && this.inbox.push(row, edgeShape, skips)) return TAKEN;
     const queue = this.#queues[edge];
     if (queue === undefined) return REFUSED;
-    let outcome = TAKEN;
+    let outcome = isPaused ? HELD : TAKEN;
     if (this.#queued >= QUEUED_FRAMES) {
       if (queue.length >= this.#share) return REFUSED;
       this.#evict();
@@ -91,6 +123,7 @@ export class Intake {
     }
     queue.push(row, edgeShape, skips);
     this.#queued++;
+    if (!isPaused) this.#ready++;
     return outcome;
   }
 
@@ -105,23 +138,25 @@ export class Intake {
     }
     this.evictedRow = longest!.pop();
     this.#queued--;
+    if (!longest!.isPaused) this.#ready--;
   }
 
   /** Fills the batch from the queues, as far as it has room. */
   refill({ length }: Frames): void {
     const { inbox } = this;
     let room = inbox.capacity - inbox.length;
-    while (room > 0 && this.#queued > 0) {
+    while (room > 0 && this.#ready > 0) {
       const queue = this.#queues[this.#turn];
-      if (queue === undefined || queue.length === 0) {
+      if (queue === undefined || queue.length === 0 || queue.isPaused) {
         this.#passTurn();
         continue;
       }
-      if (queue.length === this.#queued) {
+      if (queue.length === this.#ready) {
         // No other queue has frames, so the turns of this one would follow one another.
         const count = Math.min(room, queue.length);
         queue.moveTo(inbox, count);
         this.#queued -= count;
+        this.#ready -= count;
         queue.deficit = 0;
         this.#isServed = false;
         return;
@@ -136,6 +171,7 @@ export class Intake {
       queue.deficit -= bytes;
       queue.moveTo(inbox, 1);
       this.#queued--;
+      this.#ready--;
       room--;
       if (queue.length > 0) continue;
       // An empty queue accumulates no deficit.
@@ -162,6 +198,7 @@ export class Intake {
       queue.drop(each);
     }
     this.#queued = 0;
+    this.#ready = 0;
     return dropped;
   }
 }
@@ -170,6 +207,7 @@ export class Intake {
 class EdgeQueue {
   /** Bytes that the Edge may still send in its turn. */
   deficit = 0;
+  isPaused = false;
   #rows = NO_ROWS;
   #edgeShapes = NO_EDGE_SHAPES;
   #skips = NO_SKIPS;
@@ -223,6 +261,7 @@ class EdgeQueue {
 export const REFUSED = 0;
 export const TAKEN = 1;
 export const EVICTED = 2;
+export const HELD = 3;
 /** The most frames of one call of a piece. */
 export const BATCH_FRAMES = 256;
 /**

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Piece as Description } from '../../../abi/host/contract.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { Lane } from '../lane.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
@@ -121,6 +122,118 @@ describe('under overload', () => {
     expect(pieces.both!.taken.filter(({ edge }) => edge === 1)).toHaveLength(1);
     expect(lane.snapshot().pieces[1]!.waiting).toBe(0);
   });
+});
+
+describe('a paused Edge', () => {
+  /** Sets the Edges that `both` pauses by its next outcome, and has it called. */
+  function pause(...edges: number[]): void {
+    pieces.both!.paused = new Set(edges);
+    pieces.both!.context.wake();
+    lane.run();
+  }
+
+  const takenBy = (edge: number) => pieces.both!.taken.filter((frame) => frame.edge === edge).length;
+
+  it('keeps its frames until an outcome no longer names it, while the other Edge goes on', async () => {
+    await startTwoSources();
+    pieces.both!.takes = Infinity;
+    pause(0);
+    pieces.flood!.bring(0, ...Array.from({ length: 300 }, () => ipv6()));
+    const calls = pieces.both!.calls.length;
+    pieces.flood!.bring(0, ipv6());
+    expect(pieces.both!.calls.length).toBe(calls);
+    pieces.quiet!.bring(0, ...Array.from({ length: 300 }, () => ipv4()));
+    expect([takenBy(0), takenBy(1)]).toEqual([0, 300]);
+    pause();
+    expect([takenBy(0), takenBy(1)]).toEqual([301, 300]);
+    expect(lane.snapshot().pieces[2]!.reasons).toEqual([]);
+  });
+
+  it('has its senders notified at once, and when it goes on', async () => {
+    await startTwoSources();
+    pieces.both!.takes = Infinity;
+    pause(0);
+    pause(0);
+    expect(pieces.flood!.readies).toEqual([[0, false]]);
+    pause(1);
+    expect(pieces.flood!.readies).toEqual([
+      [0, false],
+      [0, true],
+    ]);
+    expect(pieces.quiet!.readies).toEqual([[0, false]]);
+    pause();
+    expect(pieces.quiet!.readies).toEqual([
+      [0, false],
+      [0, true],
+    ]);
+  });
+
+  it('is not ready before half of the room is free, though it goes on', async () => {
+    await startTwoSources();
+    pieces.both!.takes = Infinity;
+    pause(0);
+    pieces.flood!.bring(0, ...Array.from({ length: 700 }, () => ipv6()));
+    pieces.both!.takes = 10;
+    pieces.both!.wakeAt = 0;
+    pieces.both!.paused = new Set();
+    pieces.both!.onProcess = () => {
+      pieces.both!.takes = 0;
+    };
+    pieces.both!.context.wake();
+    lane.run();
+    expect(pieces.flood!.readies).toEqual([[0, false]]);
+  });
+
+  it('refuses what exceeds the room, and takes back the share of the other Edge', async () => {
+    await startTwoSources();
+    pause(0);
+    pieces.flood!.bring(0, ...Array.from({ length: 1000 }, () => ipv6()));
+    expect(lane.snapshot().pieces[2]!.edges[0]).toMatchObject({ framesIn: 768, framesRefused: 232 });
+    pieces.quiet!.bring(0, ...Array.from({ length: 600 }, () => ipv4()));
+    expect(lane.snapshot().pieces[2]!.edges[1]).toMatchObject({ framesIn: 600, framesRefused: 0 });
+    pieces.both!.takes = Infinity;
+    pause();
+    expect(takenBy(1)).toBe(600);
+    expect(takenBy(0)).toBe(768 - (600 - 256));
+  });
+
+  it('loses its frames by name when the piece fails, and its senders are notified', async () => {
+    await startTwoSources();
+    pieces.both!.takes = Infinity;
+    pause(0);
+    pieces.flood!.bring(0, ...Array.from({ length: 20 }, () => ipv6()));
+    pieces.both!.onProcess = () => {
+      throw new PieceFault('FT_FAULT_FUEL', 'out of fuel');
+    };
+    pieces.both!.context.wake();
+    lane.run();
+    expect(lane.snapshot().pieces[2]!.reasons).toMatchObject([{ name: 'failed', frames: 20 }]);
+    expect(pieces.flood!.readies.at(-1)).toEqual([0, true]);
+  });
+
+  it('that leaves, or whose piece is replaced, leaves no frame and no pause behind', async () => {
+    await startTwoSources();
+    pause(0, 1);
+    pieces.flood!.bring(0, ...Array.from({ length: 20 }, () => ipv6()));
+    pieces.quiet!.bring(0, ...Array.from({ length: 20 }, () => ipv4()));
+    await lane.apply([
+      maker('quiet', end('quiet', 'ipv4'), { net: ['q'] }),
+      { ...maker('both', two, { b: ['q'] }), identity: 'another' },
+    ]);
+    expect(lane.snapshot().pieces[1]!.waiting).toBe(0);
+    pieces.quiet!.bring(0, ipv4());
+    expect(pieces.both!.taken).toHaveLength(1);
+  });
+});
+
+it('a piece that names an instant is called again at once for the frames behind its batch', async () => {
+  await startTwoSources();
+  pieces.flood!.bring(0, ...Array.from({ length: 1000 }, () => ipv6()));
+  pieces.both!.takes = Infinity;
+  pieces.both!.wakeAt = 1000;
+  pieces.both!.context.wake();
+  lane.run();
+  expect(pieces.both!.taken.length).toBe(1000);
 });
 
 /** Lets the piece take so many more frames. */

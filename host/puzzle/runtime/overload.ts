@@ -35,21 +35,35 @@ export class Overload {
   noteRefused(member: JoinedEdge, frames: number): void {
     member.traffic[FRAMES_REFUSED]! += frames;
     member.seat.counters.values[member.seat.queueFull]! += frames;
+    this.#beginFull(member);
+  }
+
+  #beginFull(member: JoinedEdge): void {
     if (member.isFull) return;
     member.isFull = true;
     this.fullEdges++;
     this.changed.add(member.joint);
   }
 
+  /**
+   * Keeps the frames of the Edges that the piece has paused now, and lets those of the others go on. Senders
+   * to a paused Edge are notified as if it were full, before any frame is refused.
+   */
+  updatePaused(seat: Seat, paused: ReadonlySet<number>): void {
+    for (let n = 0; n < seat.members.length; n++) {
+      const member = seat.members[n];
+      if (member === undefined) continue;
+      const isPaused = paused.has(member.edge);
+      if (!seat.intake.setPaused(member.edge, isPaused)) continue;
+      if (isPaused) this.#beginFull(member);
+      else if (member.isFull && seat.intake.hasRoom(member.edge)) this.endFull(member);
+    }
+  }
+
   /** Notifies those that send to a piece which leaves its frames waiting, before any is refused. */
   noteNearlyFull(seat: Seat): void {
     if (!seat.intake.isNearlyFull) return;
-    for (const member of seat.edges) {
-      if (member.isFull) continue;
-      member.isFull = true;
-      this.fullEdges++;
-      this.changed.add(member.joint);
-    }
+    for (const member of seat.edges) this.#beginFull(member);
   }
 
   /**

@@ -19,7 +19,7 @@ export class ScriptedPiece implements Piece {
   readonly calls: number[] = [];
   readonly readies: [number, boolean][] = [];
   held = 0;
-  paused = false;
+  paused = new Set<number>();
   wakeAt = Infinity;
   closes = 0;
   renewals = 0;
@@ -92,9 +92,6 @@ export class ScriptedPiece implements Piece {
     return this.wakeAt;
   }
 
-  isPaused() {
-    return this.paused;
-  }
   fail() {}
   renew() {
     this.renewals++;

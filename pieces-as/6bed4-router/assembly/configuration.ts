@@ -23,7 +23,7 @@ export function describeSettings(description: Description): void {
     .optional(
       'routable-prefix',
       Kind.Address,
-      'A prefix behind this router that peers are told of; at most ten.',
+      'A prefix behind this router that it advertises to peers; at most ten.',
     )
     .isRepeated();
   description.setting(
@@ -61,7 +61,9 @@ export abstract class Configuration {
     return routable;
   }
 
-  /** Reads them, and tells what cannot be. Also while describing, when nothing need be given. */
+  /**
+   * Reads the settings, and reports problems. `describe` calls it too, when required settings may be absent.
+   */
   static read(settings: Settings): void {
     Configuration.v4 = settings.ipv4('address');
     if (settings.text('address') == '0.0.0.0') settings.problem('address', 'cannot be 0.0.0.0');

@@ -12,17 +12,17 @@ import { Configuration } from './configuration';
 import { Reason } from './reasons';
 import { SHAPE_IPV6 } from './shapes';
 
-/** A frame from the native network: it goes on to the peer in whose /114 its destination is, or ends. */
+/** Passes a frame from the native network on to the peer whose /114 has its destination, or ends it. */
 export function fromNative(now: f64, frame: Frame, out: Outcome, native: i32, carrier: i32): void {
   const reason = relay(now, frame, out, native, carrier);
   if (reason >= 0) out.end(frame.ticket, <u16>reason);
 }
 
-/** -1 when the packet went on, else why it ends. */
+/** Returns -1 if the packet went on, else the reason for its end. */
 function relay(now: f64, frame: Frame, out: Outcome, native: i32, carrier: i32): i32 {
   if (!Packet.read(frame, frame.skipHeaders)) return Reason.malformed;
   if (Packet.isDiscovery) return Reason.unexpectedNeighbourDiscovery;
-  // A peer's address comes from the carrier; only this machine's own, with port 0, live on this side too.
+  // A peer's address comes from the carrier; on this side there are only this machine's own, with port 0.
   if (
     Packet.sourceTop == Configuration.top &&
     !(Configuration.localAddresses && portOf(Packet.sourceLower) == 0)
@@ -65,7 +65,7 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32, carrier: i32):
     OUTER_TTL,
     trafficClass,
     front,
-    // Where peers ask us: they take nothing from another address of this machine.
+    // Peers solicit us at this address, and accept nothing from another address of this machine.
     Outer.asked,
   );
   Packet.pass(out);

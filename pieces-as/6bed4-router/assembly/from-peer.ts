@@ -31,18 +31,18 @@ import { SHAPE_ICMPV6, SHAPE_IPV6 } from './shapes';
 
 @inline const NEIGHBOUR_ANSWER_BYTES: i32 = 72;
 
-/** A frame from the carrier: it goes on to another peer or to the native network, or ends. */
+/** Passes a frame from the carrier on to another peer or to the native network, or ends it. */
 export function fromPeer(now: f64, frame: Frame, out: Outcome, native: i32): void {
   const reason = relay(now, frame, out, native);
   if (reason >= 0) out.end(frame.ticket, <u16>reason);
 }
 
-/** -1 when the packet went on, else why it ends. */
+/** Returns -1 if the packet went on, else the reason for its end. */
 function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
   if (!Outer.read(frame)) return Reason.malformed;
   if (frame.lengthFrom(Outer.next) == 0) return Reason.keepalive;
   if (!Packet.read(frame, Outer.next)) return Reason.malformed;
-  // Before anything is answered: nobody is to make us send into a network that is not for peers.
+  // This check comes before any answer: no peer may make us send into a network that is not for peers.
   if (
     isForbiddenIpv4(endpointV4(Outer.source), Configuration.allowPrivate) ||
     endpointPort(Outer.source) == 0
@@ -53,8 +53,8 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
   if (Packet.isDiscovery) return answerDiscovery(now, out, carrier);
   if (!isSourceRight()) {
     if (Packet.sourceTop != Configuration.top || Packet.isToMulticast) return Reason.spoofedSource;
-    // A NAT gave the peer another endpoint, and its packets are ours to set right; or it lies, and learns who
-    // it is.
+    // Either a NAT gave the peer another endpoint, and we correct its address; or it lies, and learns its own
+    // address.
     return Answers.adviseOfMapping(now, out, carrier, SHAPE_ICMPV6)
       ? Reason.mappingChanged
       : Reason.rateLimited;
@@ -84,7 +84,7 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
       return Reason.forbiddenIpv4;
     }
   } else if (native < 0 || Packet.sourceTop == LINK_LOCAL_TOP) {
-    // What is of this link only does not leave it (RFC 4291 §2.5.6).
+    // Packets for this link do not leave it (RFC 4291 §2.5.6).
     Answers.toPeer(now, out, carrier, SHAPE_ICMPV6, Icmpv6.DESTINATION_UNREACHABLE, NO_ROUTE);
     return Reason.noNative;
   }
@@ -122,7 +122,7 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
   return -1;
 }
 
-/** In our /64 or of the link, and made of the endpoint that sent it. */
+/** Whether the source is in our /64 or of the link, and made of the endpoint that sent it. */
 function isSourceRight(): bool {
   if (Packet.sourceTop != Configuration.top && Packet.sourceTop != LINK_LOCAL_TOP) return false;
   return isLowerHalf(Packet.sourceLower) && endpointOf(Packet.sourceLower) == Outer.source;
@@ -138,7 +138,7 @@ function answerDiscovery(now: f64, out: Outcome, carrier: u16): i32 {
   const type = <u32>Packet.icmpType;
   if (type == Icmpv6.ROUTER_SOLICITATION) {
     if (!isSolicitationOf6bed4(at, Packet.length)) return Reason.badNeighbourDiscovery;
-    // Whatever its source: a peer has none yet, or one that does not hold any more.
+    // Any source will do: a peer has none yet, or an outdated one.
     if (Answers.advertise(now, out, carrier, SHAPE_ICMPV6)) return Reason.solicitationAnswered;
     return Reason.rateLimited;
   }

@@ -17,7 +17,7 @@
  *                                  |    back to carrier)   |
  *                                  +-----------------------+
  *
- *   `native` takes packets of up to 1280 bytes, and wants a network that has all of these. So `carrier` wants
+ *   `native` takes packets of up to 1280 bytes, and needs a network that takes all of these. So `carrier` wants
  *   a network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties `framed`,
  *   `duplicate-free`, `low-delay` and sizes less 28 bytes of the carrier hold on `native`.
  *
@@ -37,32 +37,34 @@
  *
  * COUNTERS AND REASONS
  *   No loss:
- *     keepalive                        an empty datagram came
+ *     keepalive                        an empty datagram, which keeps a mapping
  *     solicitation-answered            the piece answered a router or neighbour solicitation
  *   Lost:
  *     malformed                        no IPv6 packet, or its lengths are wrong
- *     bad-checksum                     of Neighbour Discovery
- *     bad-hop-limit                    of Neighbour Discovery, which must come from a neighbour itself
- *     bad-neighbour-discovery          its code, options, length or target are wrong
+ *     bad-checksum                     the checksum of a Neighbour Discovery message is wrong
+ *     bad-hop-limit                    a Neighbour Discovery message did not come from a neighbour itself
+ *     bad-neighbour-discovery          the code, options, length or target of the message are wrong
  *     unexpected-neighbour-discovery   an advertisement or a redirect; any from the native network
  *     spoofed-source                   the source belongs to no peer of ours; or, from the native network, to
  *                                      a peer
  *     mapping-changed                  the source is another endpoint of our /64: the answer is an
  *                                      advertisement
  *     forbidden-ipv4                   the IPv4 address of the sender or the destination cannot be a peer's
- *     foreign-destination              from the native network: not in our /64
- *     multicast                        to a group; 6bed4 carries none
- *     unroutable                       to ::, ::1, fe80::/10, the router itself, or an impossible address of
- *                                      6bed4 (answered)
- *     masquerading                     to lanip 0 of the sender, where other routers masquerade (answered)
- *     no-native                        to the native network, which is not joined (answered)
+ *     foreign-destination              from the native network: the destination is not in our /64
+ *     multicast                        the destination is a group; 6bed4 carries none
+ *     unroutable                       the destination is ::, ::1, in fe80::/10, the router itself, or an
+ *                                      impossible address of 6bed4 (answered)
+ *     masquerading                     the destination has lanip 0 of the sender, where other routers
+ *                                      masquerade (answered)
+ *     no-native                        the destination is on the native network, which is not joined
+ *                                      (answered)
  *     hop-limit                        the hop limit ends here (answered)
  *     too-big                          more than 1280 bytes (answered)
  *     rate-limited                     the answer would be an advertisement, and the sender had its share of
  *                                      them
- *   Answers are errors of ICMPv6, ten a second for each sender. Advertisements are one a second after a burst
- *   of four for each endpoint, and five a second after a burst of twenty for each IPv4 address; those that a
- *   peer asks for and those about a changed mapping are counted apart.
+ *   The piece answers with ICMPv6 errors, ten a second for each sender. Advertisements are one a second after a
+ *   burst of four for each endpoint, and five a second after a burst of twenty for each IPv4 address. Solicited
+ *   advertisements and those about a changed mapping have separate limits.
  *
  * WHAT IT DOES NOT DO
  *   Masquerading of services behind the router. Multicast. Address formats from before 2017.

@@ -1,6 +1,6 @@
 import { Description } from 'funnel-tunnel/as';
 
-/** Why a frame ends in the router, in the order in which `describeReasons` tells them. */
+/** The reasons for which a frame ends in the router, in the order of `describeReasons`. */
 export const enum Reason {
   keepalive,
   solicitationAnswered,

@@ -36,7 +36,10 @@ export function lanipOf(lower: u64): u64 {
   return lower & LANIP_MASK;
 }
 
-/** The lower half with lanip 0: what all addresses of one peer have in common, and what it is known by. */
+/**
+ * The lower half with lanip 0: the part that all addresses of one peer share, and the key by which we know
+ * the peer.
+ */
 @inline
 export function peerOf(lower: u64): u64 {
   return lower & ~LANIP_MASK;
@@ -48,7 +51,7 @@ export function isLowerHalf(lower: u64): bool {
   return ((lower >> 56) & 3) == 0;
 }
 
-/** An IPv4 address and UDP port as one number; all 48 bits count in comparisons. */
+/** An IPv4 address and UDP port as one number; comparisons use all 48 bits. */
 @inline
 export function endpoint(v4: u32, port: u32): u64 {
   return ((<u64>v4) << 16) | <u64>port;

@@ -10,11 +10,11 @@ import { TokenBuckets } from './token-bucket';
 const buckets = new TokenBuckets(1, ERROR_BURST, ERRORS_PER_SECOND);
 
 /**
- * Errors about the packet at hand, sent back the way it came; where RFC 4443 forbids one or the limit is
- * reached, none.
+ * Sends errors about the current packet back the way it came. Sends none where RFC 4443 forbids it, or where
+ * the rate limit is reached.
  */
 export abstract class Answers {
-  /** What the present call leads to. */
+  /** The outcome of the present call. */
   static out: Outcome = changetype<Outcome>(0);
 
   static toHost(now: f64, host: i32, type: u32, code: u32, rest: u32 = 0): void {
@@ -40,7 +40,7 @@ export abstract class Answers {
     Answers.add(type, code, 0);
   }
 
-  /** They come from the subnet's own address, lanip 0; before we have one, from that of the link. */
+  /** Errors come from the subnet's own address, lanip 0; before we have one, from the link's address. */
   private static add(type: u32, code: u32, rest: u32): void {
     if (Connection.isUp) addError(Answers.out, type, code, rest, Connection.top, Connection.peer);
     else addError(Answers.out, type, code, rest, LINK_LOCAL_TOP, 0);

@@ -1,9 +1,9 @@
-// What is around a packet on the carrier: an IPv4 and a UDP header.
+// The headers around a packet on the carrier: IPv4 and UDP.
 //
-// Nothing here asks whether the outcome still has room, since it always has: a call brings at most 256
-// frames, and each leads to at most two frames, 7 parts beside its own 32, one end and 500 new bytes; the
-// clock adds at most a solicitation of 5 parts and 104 bytes for each of 1024 neighbours. That is 1536
-// frames, 15104 parts and 230 KiB; the SDK's outcome holds 16384 parts, and more than twice of the others.
+// This module does not check whether the outcome has room, because it always has. A call brings at most 256
+// frames, and each leads to at most two frames, 7 parts beside its own 32, one end and 500 new bytes. Timers
+// add at most a solicitation of 5 parts and 104 bytes for each of 1024 neighbours. That is 1536 frames, 15104
+// parts and 230 KiB. The SDK's outcome holds 16384 parts, and more than twice of the others.
 
 import { Frame, Outcome, PartMarks, Role } from 'funnel-tunnel/as';
 import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
@@ -14,22 +14,22 @@ import { endpoint, endpointPort, endpointV4 } from './address';
 import { OVERHEAD } from './constants';
 import { Protocols } from './protocols';
 
-/** The outer headers of the frame at hand. There is one at a time. */
+/** The outer headers of the current frame. There is one at a time. */
 export abstract class Outer {
-  /** The endpoint that it came from. */
+  /** The endpoint of the sender. */
   static source: u64 = 0;
   static destinationV4: u32 = 0;
   static destinationPort: u32 = 0;
   /**
-   * The address that was asked, and from which the answer comes (RFC 1122 §4.1.3.5): this machine may have
-   * several. 0 for a group, and where it is not known; the system chooses then.
+   * The address to which the request went, and from which the reply must come (RFC 1122 §4.1.3.5): this
+   * machine may have several. 0 for a group, and if it is not known; then the system chooses.
    */
   static asked: u32 = 0;
   static trafficClass: u32 = 0;
   /** The index of the first part behind the UDP header. */
   static next: i32 = 0;
 
-  /** Reads the headers that a frame on the carrier begins with. False when they are not there. */
+  /** Reads the headers at the start of a frame on the carrier. False if they are not there. */
   static read(frame: Frame): bool {
     const ip = frame.header(0);
     const udp = frame.header(1);
@@ -47,8 +47,8 @@ export abstract class Outer {
   }
 
   /**
-   * The marks on it become those of the packet at `at`, where its transport understands them (RFC 6040 §4.2):
-   * experienced congestion, and ECT(1) over ECT(0). A mark on a packet whose transport does not is left out.
+   * Copies the ECN marks of the outer header to the packet at `at`, where its transport understands them (RFC
+   * 6040 §4.2): congestion experienced, and ECT(1) over ECT(0). Other packets get no mark.
    */
   static keepCongestion(at: usize): void {
     const outer = Outer.trafficClass & ECN_MASK;
@@ -69,9 +69,8 @@ export abstract class Outer {
 
 /**
  * Begins a frame on the carrier: to an endpoint, from our own port, and from the address `from`. For 0 the
- * system chooses the address.
- * Don't-fragment stays clear, so that 1280 bytes pass smaller links. Lengths and checksums are left to the
- * host.
+ * system chooses the address. Don't-fragment stays clear, so that 1280 bytes pass smaller links. The host
+ * fills in lengths and checksums.
  *
  * @param front where 28 bytes may be written just in front of the packet, so that all headers are one run of
  * bytes; or 0.
@@ -99,8 +98,8 @@ export function beginOuter(
 }
 
 /**
- * Where outer headers fit in a frame's own room, just in front of its packet at `packet`; 0 where they do
- * not.
+ * The address for outer headers in the frame's own room, just in front of its packet at `packet`; 0 if they
+ * do not fit.
  */
 @inline
 export function frontOf(frame: Frame, room: usize, packet: usize): usize {
@@ -109,8 +108,8 @@ export function frontOf(frame: Frame, room: usize, packet: usize): usize {
 }
 
 /**
- * Adds a message of ICMPv6 that was written at `at`, `length` bytes with its IPv6 header, to the frame that
- * was begun.
+ * Adds an ICMPv6 message to the frame that was begun. The message is at `at`, `length` bytes with its IPv6
+ * header.
  */
 export function addMessage(out: Outcome, at: usize, length: u32): void {
   out.bytes(Protocols.ipv6, Role.Header, 0, at, Ipv6.BYTES);

@@ -11,7 +11,7 @@ export function describeSettings(description: Description): void {
   description.required(
     'router',
     Kind.Address,
-    'IPv4 address of the 6bed4 router that gives our prefix and relays for us.',
+    'IPv4 address of the 6bed4 router that assigns our prefix and relays for us.',
   );
   description.setting('router-port', Kind.Number, 'UDP port of the router.', ROUTER_PORT.toString());
   description.optional(
@@ -72,7 +72,7 @@ export function describeSettings(description: Description): void {
 /** The settings of this instance. */
 export abstract class Configuration {
   static router: u64 = 0;
-  /** 0: a random one. */
+  /** 0 means a random one. */
   static port: u32 = 0;
   static keepaliveMs: f64 = 30_000;
   static keepaliveTtl: u32 = 3;
@@ -83,7 +83,9 @@ export abstract class Configuration {
   static allowPrivate: bool = false;
   static defaultRoute: bool = false;
 
-  /** Reads them, and tells what cannot be. Also while describing, when nothing need be given. */
+  /**
+   * Reads the settings, and reports problems. `describe` calls it too, when required settings may be absent.
+   */
   static read(settings: Settings): void {
     const routerPort = <u32>settings.number('router-port', 1, 65535);
     Configuration.router = endpoint(settings.ipv4('router'), routerPort);

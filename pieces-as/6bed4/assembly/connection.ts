@@ -9,8 +9,8 @@ import { LANIP_PEER, MAX_ROUTABLE_PREFIXES, SCHEME_PREFIX, TUNNEL_MTU } from './
 import { Advertised } from './neighbour-discovery';
 
 /**
- * Routes to offer: the one of 6bed4 itself, and the routable ones; entries of 24 bytes as
- * `Advertised.routable` has them.
+ * Routes to offer: that of 6bed4 itself, and the routable ones; entries of 24 bytes as in
+ * `Advertised.routable`.
  */
 const routes: usize = memory.data(264, 8);
 @inline const ROUTE_BYTES: u32 = 24;
@@ -25,7 +25,7 @@ export abstract class Connection {
   /** Our lower half, with lanip 0. */
   static peer: u64 = 0;
   static routeCount: u32 = 0;
-  /** The Edge on which it is all offered; -1 for none. */
+  /** The Edge on which the offers stand; -1 for none. */
   private static offeredOn: i32 = -1;
 
   @inline static get routes(): usize {
@@ -46,7 +46,7 @@ export abstract class Connection {
     return Connection.isUp && top == Connection.top && peerOf(lower) == Connection.peer;
   }
 
-  /** Whether what was advertised says what we know already. */
+  /** Whether the advertisement says only what we know already. */
   static isAdvertised(): bool {
     if (!Connection.isUp || Connection.top != Advertised.top || Connection.peer != Advertised.lower)
       return false;
@@ -56,7 +56,7 @@ export abstract class Connection {
     );
   }
 
-  /** Takes over what was advertised. */
+  /** Stores the contents of the advertisement. */
   static accept(): void {
     Connection.withdraw();
     Connection.isUp = true;
@@ -72,27 +72,27 @@ export abstract class Connection {
     Connection.isUp = false;
   }
 
-  /** Offers address, routes, size and state on an Edge, if that is not done. */
+  /** Offers address, routes, size and state on an Edge, unless it has done so. */
   static offerOn(edge: i32): void {
     if (Connection.offeredOn == edge) return;
     Connection.withdraw();
     if (edge < 0 || !Connection.isUp) return;
     Connection.offeredOn = edge;
-    Connection.tell(<u16>edge, true);
+    Connection.offer(<u16>edge, true);
   }
 
-  /** The Edge is gone, and with it what was offered there. */
+  /** The Edge has left, and its offers have ended. */
   static forgetEdge(): void {
     Connection.offeredOn = -1;
   }
 
   static withdraw(): void {
     if (Connection.offeredOn < 0) return;
-    Connection.tell(<u16>Connection.offeredOn, false);
+    Connection.offer(<u16>Connection.offeredOn, false);
     Connection.offeredOn = -1;
   }
 
-  /** Saves or restores; a restored connection is one with the same router only. */
+  /** Saves or restores the connection. A restored connection holds only with the same router. */
   static state(state: State): void {
     const router = state.u64(Configuration.router);
     const isUp = state.bool(Connection.isUp);
@@ -119,7 +119,7 @@ export abstract class Connection {
     store<u64>(routes + 16, isScheme ? 16 : 64);
   }
 
-  private static tell(edge: u16, present: bool): void {
+  private static offer(edge: u16, present: bool): void {
     let text = line;
     if (text === null) {
       text = new Line();

@@ -32,20 +32,20 @@ import { Reason } from './reasons';
 
 const line = new Line();
 
-/** A frame from the carrier: it goes on to the host, or ends. */
+/** Passes a frame from the carrier on to the host, or ends it. */
 export function fromCarrier(now: f64, frame: Frame, out: Outcome, host: i32): void {
   const reason = deliver(now, frame, out, host);
   if (reason >= 0) out.end(frame.ticket, <u16>reason);
 }
 
-/** -1 when the packet went on, else why it ends. */
+/** Returns -1 if the packet went on, else the reason for its end. */
 function deliver(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   if (!Outer.read(frame)) return Reason.malformed;
-  // The Shape of the LAN group has a port that matches at either end; the router sends from the same one.
+  // The Shape of the LAN group matches its port at either end, and the router sends from the same port.
   if (!Listener.isDestination()) return Reason.foreignDestination;
   if (frame.lengthFrom(Outer.next) == 0) return Reason.keepalive;
   if (!Packet.read(frame, Outer.next)) return Reason.malformed;
-  // What came in before our Shapes were closed is not ours any more.
+  // Frames that came in before our Shapes were closed are not for us any more.
   if (!Listener.isOpen) return Reason.notConnected;
   if (Packet.isDiscovery) return takeDiscovery(now, out);
   if (!Connection.isUp || host < 0) return Reason.notConnected;
@@ -82,7 +82,7 @@ function takeDiscovery(now: f64, out: Outcome): i32 {
   if (type == Icmpv6.ROUTER_SOLICITATION || type == Icmpv6.REDIRECT)
     return Reason.unexpectedNeighbourDiscovery;
   if (!Connection.isUp) return Reason.notConnected;
-  // A datagram to the LAN group comes back to who sent it.
+  // The sender of a datagram to the LAN group gets it back.
   if (Connection.isOurs(Packet.sourceTop, Packet.sourceLower)) return Reason.unexpectedNeighbourDiscovery;
   const isRight = Peering.isSourceRight();
   if (!isRight && !Peering.isSourceOnLan()) return Reason.spoofedSource;
@@ -93,8 +93,8 @@ function takeDiscovery(now: f64, out: Outcome): i32 {
 }
 
 /**
- * Only from our router, and addressed to who has no address, to the link, or to the address that is not right
- * any more.
+ * Accepts an advertisement only from our router, and only with a destination that is the unspecified address,
+ * the link, or our outdated address.
  */
 function takeRouterAdvertisement(now: f64, at: usize): i32 {
   if (Outer.source != Configuration.router) return Reason.spoofedSource;
@@ -108,7 +108,7 @@ function takeRouterAdvertisement(now: f64, at: usize): i32 {
   }
   if (!readRouterAdvertisement(at, Packet.length) || !isPossible()) return Reason.badNeighbourDiscovery;
   if (!Connection.isAdvertised()) {
-    // Neighbours know us under another address; what we know of ways to them was proven under that one.
+    // Neighbours know us by the old address, and the direct paths to them were proven with it.
     forgetNeighbours();
     Connection.accept();
     const v4 = v4Of(Connection.peer);
@@ -124,7 +124,7 @@ function takeRouterAdvertisement(now: f64, at: usize): i32 {
   return Reason.advertisementAccepted;
 }
 
-/** Whether what the router advertised can be a peer's prefix. */
+/** Whether the advertised prefix can be that of a peer. */
 function isPossible(): bool {
   const lower = Advertised.lower;
   if (!isLowerHalf(lower) || portOf(lower) == 0) return false;
@@ -138,7 +138,7 @@ function answerNeighbour(now: f64, at: usize, out: Outcome, isRight: bool): i32 
   if (!Connection.isOurs(load64(target), targetLower) || lanipOf(targetLower) == 0) {
     return Reason.unexpectedNeighbourDiscovery;
   }
-  // First the question in return, so that the neighbour's packets, which follow our answer, are believed.
+  // The solicitation back goes first, so that we believe the neighbour's packets, which follow our reply.
   if (!isRight) Peering.meetOnLan(now);
   const answer = out.room(NEIGHBOUR_ANSWER_BYTES);
   const length = writeNeighbourAnswer(answer, at);

@@ -25,13 +25,13 @@ import { Reason } from './reasons';
 @inline const ADVERTISEMENT_BYTES: i32 = 352;
 @inline const NEIGHBOUR_ANSWER_BYTES: i32 = 72;
 
-/** A frame from the host that we serve: it goes on, or ends. */
+/** Passes a frame from the host on, or ends it. */
 export function fromHost(now: f64, frame: Frame, out: Outcome, host: i32): void {
   const reason = carry(now, frame, out, host);
   if (reason >= 0) out.end(frame.ticket, <u16>reason);
 }
 
-/** -1 when the packet went on, else why it ends. */
+/** Returns -1 if the packet went on, else the reason for its end. */
 function carry(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   if (!Packet.read(frame, frame.skipHeaders)) return Reason.malformed;
   if (Packet.isDiscovery) return answerDiscovery(out, host);
@@ -58,7 +58,7 @@ function carry(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
     Answers.toHost(now, host, Icmpv6.DESTINATION_UNREACHABLE, NO_ROUTE);
     return Reason.unroutable;
   }
-  // Lanip 0 is where the router answers for us.
+  // The router has lanip 0, and replies for us there.
   if (
     Connection.isOurs(Packet.destinationTop, Packet.destinationLower) &&
     lanipOf(Packet.destinationLower) != 0
@@ -93,7 +93,7 @@ function carry(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   return -1;
 }
 
-/** The host looks for its router and neighbours: that is us. */
+/** The host solicits its router and neighbours, and this piece is both. */
 function answerDiscovery(out: Outcome, host: i32): i32 {
   const at = Packet.whole();
   if (at == 0) return Reason.malformed;
@@ -121,7 +121,7 @@ function answerDiscovery(out: Outcome, host: i32): i32 {
   if (type != Icmpv6.NEIGHBOUR_SOLICITATION || isUnaddressed) return Reason.unexpectedNeighbourDiscovery;
   const targetTop = load64(targetOf(at));
   const targetLower = load64(targetOf(at) + 8);
-  // Our own addresses are the host's own to answer for, but for that of the router.
+  // The host itself replies for our own addresses, except for that of the router.
   if (Connection.isOurs(targetTop, targetLower) && lanipOf(targetLower) != 0) return Reason.ownPrefix;
   const answer = out.room(NEIGHBOUR_ANSWER_BYTES);
   const link = Configuration.router;
@@ -131,7 +131,7 @@ function answerDiscovery(out: Outcome, host: i32): i32 {
   return Reason.solicitationAnswered;
 }
 
-/** Why a message that failed a check ends. */
+/** The reason for the end of a message that failed a check. */
 export function reasonOf(check: Check): i32 {
   if (check == Check.badHopLimit) return Reason.badHopLimit;
   return check == Check.badChecksum ? Reason.badChecksum : Reason.badNeighbourDiscovery;

@@ -10,10 +10,12 @@ import { Protocols } from './protocols';
 @inline export const BEYOND_SCOPE: u32 = 2;
 @inline export const ADDRESS_UNREACHABLE: u32 = 3;
 @inline export const SOURCE_FAILED_POLICY: u32 = 5;
-/** Of "time exceeded" (RFC 4443 §3.3). */
+/** Codes of "time exceeded" (RFC 4443 §3.3). */
 @inline export const HOP_LIMIT_EXCEEDED: u32 = 0;
 
-/** Error messages that one node sends, in a burst and in a second: the example of RFC 4443 §2.4(f). */
+/**
+ * The most error messages that one node sends, in a burst and in a second: the example of RFC 4443 §2.4(f).
+ */
 @inline export const ERROR_BURST: f64 = 10;
 @inline export const ERRORS_PER_SECOND: f64 = 10;
 
@@ -21,9 +23,9 @@ import { Protocols } from './protocols';
 @inline const HEADER_BYTES: u32 = Ipv6.BYTES + Icmpv6.BYTES;
 
 /**
- * Adds an error message about the packet at hand to the frame that was begun, for its source. It quotes as
- * much as the least MTU allows (RFC 4443 §2.4(c)); withheld bytes are among that, so the checksum is left to
- * the host.
+ * Adds an error message about the current packet to the frame that was begun, for its source. It quotes as
+ * much as the least MTU allows (RFC 4443 §2.4(c)). Some of those bytes may be withheld, so the host fills in
+ * the checksum.
  */
 export function addError(
   out: Outcome,

@@ -15,10 +15,10 @@
  *     ipv6/icmpv6     1 --|-- solicitations answered |-- 2  ipv4/udp/PORT/ipv6/icmpv6
  *     ipv6/tcp        2 --|-- first SYN goes direct  |-- 3  ipv4/udp/PORT/ipv6/tcp   (variant tcp only)
  *                         |   keepalives, and what   |-- 0  ipv4/udp/PORT
- *                         |   is not IPv6            |
- *                         +--------------------------+
+ *                         |   keepalives, and data    |-- 0  ipv4/udp/PORT
+ *                         |   other than IPv6        |
  *
- *   `ipv6` takes packets of up to 1280 bytes, and wants a network that has all of these. So `carrier` wants a
+ *   `ipv6` takes packets of up to 1280 bytes, and needs a network that takes all of these. So `carrier` wants a
  *   network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties `framed`,
  *   `duplicate-free`, `low-delay` and sizes less 28 bytes of the carrier hold on `ipv6`.
  *
@@ -43,27 +43,27 @@
  *
  * COUNTERS AND REASONS
  *   No loss:
- *     keepalive                        an empty datagram came
+ *     keepalive                        an empty datagram, which keeps a mapping
  *     solicitation-answered            the piece answered a router or neighbour solicitation
  *     advertisement-accepted           the router sent our prefix, or a neighbour answered
  *   Lost:
  *     malformed                        no IPv6 packet, or its lengths are wrong
- *     bad-checksum                     of Neighbour Discovery
- *     bad-hop-limit                    of Neighbour Discovery, which must come from a neighbour itself
- *     bad-neighbour-discovery          its code, options, target or contents are wrong
- *     unexpected-neighbour-discovery   nobody asked for it, or it is not for this piece
+ *     bad-checksum                     the checksum of a Neighbour Discovery message is wrong
+ *     bad-hop-limit                    a Neighbour Discovery message did not come from a neighbour itself
+ *     bad-neighbour-discovery          the code, options, target or contents of the message are wrong
+ *     unexpected-neighbour-discovery   the piece did not solicit it, or it is not for this piece
  *     spoofed-source                   from the carrier: the source does not belong to the endpoint that sent
  *                                      it
  *     forbidden-ipv4                   from the carrier: the sender's IPv4 address cannot be a peer's
  *     foreign-source                   from the host: the source is not our address (answered)
  *     foreign-destination              from the carrier: the destination is not our address, or not our port
- *     multicast                        to a group; 6bed4 carries none
- *     unroutable                       to ::, ::1, fe80::/10, or an impossible address of 6bed4
- *     own-prefix                       from the host: to our own /114
+ *     multicast                        the destination is a group; 6bed4 carries none
+ *     unroutable                       the destination is ::, ::1, in fe80::/10, or an impossible address
+ *     own-prefix                       from the host: the destination is in our own /114
  *     not-connected                    the router has not answered yet (answered where it came from the host)
  *     hop-limit                        the hop limit ends here (answered)
  *     too-big                          more than 1280 bytes (answered)
- *   Answers are errors of ICMPv6, at most ten a second.
+ *   The piece answers with ICMPv6 errors, at most ten a second.
  *
  * WHAT IT DOES NOT DO
  *   Masquerading. Multicast over the tunnel. Address formats from before 2017. More than one router.

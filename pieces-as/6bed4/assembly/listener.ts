@@ -1,4 +1,4 @@
-// Our port on the carrier: the Shapes that we listen on while running.
+// Our port on the carrier: the Shapes on which we listen.
 
 import { Level, Line, listenLine, listenProblem, offerText, random, unlisten } from 'funnel-tunnel/as';
 import { Outer } from './carrier';
@@ -7,7 +7,7 @@ import { Connection } from './connection';
 import { LAN_GROUP, ROUTER_PORT } from './constants';
 import { forgetNeighbours } from './neighbour-cache';
 
-/** Ports that are tried at once before waiting for another time. */
+/** The number of ports to try at once before waiting. */
 @inline const TRIES: i32 = 8;
 @inline const FIRST_RETRY_MS: f64 = 1000;
 @inline const LAST_RETRY_MS: f64 = 60_000;
@@ -20,8 +20,8 @@ import { forgetNeighbours } from './neighbour-cache';
 @inline const MOST_SHAPES: i32 = 4;
 
 /**
- * The LAN group's frames have its port at their local end; unqualified, so that nobody opens it beside the
- * group.
+ * Frames of the LAN group have its port at their local end. The stack is unqualified, so that no endpoint
+ * opens the port beside the group.
  */
 const LAN_STACK = 'ipv4/udp/25790/ipv6/icmpv6';
 const LAN_GROUP_OFFER = '224.0.0.1:25790';
@@ -29,27 +29,29 @@ const LAN_GROUP_OFFER = '224.0.0.1:25790';
 const shapes: StaticArray<i32> = new StaticArray<i32>(MOST_SHAPES);
 
 export abstract class Listener {
-  /** 0: none yet. */
+  /** 0 if there is no port yet. */
   static port: u32 = 0;
   /** The joined Edge `carrier`; -1 when it is not joined. */
   static edge: i32 = -1;
   static isOpen: bool = false;
-  /** How often it was opened: who sees another number than before begins anew. */
+  /** The number of times that a port was opened. A caller that remembers another number has to start over. */
   static openings: u32 = 0;
-  /** When to try again; Infinity for not. */
+  /** When to try again; Infinity for never. */
   static retryAt: f64 = Infinity;
   private static retryMs: f64 = FIRST_RETRY_MS;
   private static lanShape: i32 = -1;
   private static line: Line = new Line();
 
-  /** The number under which frames of a described Shape leave. */
+  /** The Shape by which frames of a described Shape leave. */
   @inline static shape(described: u16): u16 {
     return <u16>unchecked(shapes[described]);
   }
 
-  /** Listens, if that is not done, on the port of the settings, the restored one, or random ones. */
+  /**
+   * Listens on the port of the settings, on the restored port, or on random ones, unless it listens already.
+   */
   static open(edge: i32): void {
-    // The Edge is joined Shape by Shape, and again with new terms: what failed waits for its time.
+    // The Edge joins Shape by Shape, and joins again with new properties. After a failure the piece waits.
     if (Listener.edge == edge && (Listener.isOpen || Listener.retryAt != Infinity)) return;
     Listener.edge = edge;
     Listener.retryAt = Infinity;
@@ -79,7 +81,7 @@ export abstract class Listener {
     Listener.retryAt = 0;
   }
 
-  /** Tries again when it is time. */
+  /** Tries again when the time has come. */
   static retry(now: f64): void {
     if (Listener.isOpen || Listener.edge < 0 || now < Listener.retryAt) return;
     if (Listener.retryAt != 0) {
@@ -91,7 +93,7 @@ export abstract class Listener {
     Listener.retryMs = min(Listener.retryMs * 2, LAST_RETRY_MS);
   }
 
-  /** The Edge is gone, and with it its Shapes. The port is remembered. */
+  /** The Edge has left with its Shapes. The port stays remembered. */
   static close(): void {
     Listener.edge = -1;
     Listener.isOpen = false;
@@ -99,7 +101,7 @@ export abstract class Listener {
     Listener.retryAt = Infinity;
   }
 
-  /** Whether the datagram at hand is addressed to our port, or to the group on the LAN. */
+  /** Whether the current datagram is addressed to our port, or to the group on the LAN. */
   static isDestination(): bool {
     if (Outer.destinationPort == Listener.port) return true;
     return Listener.lanShape >= 0 && Outer.destinationPort == ROUTER_PORT && Outer.destinationV4 == LAN_GROUP;

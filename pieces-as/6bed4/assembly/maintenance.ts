@@ -1,4 +1,4 @@
-// What is done by the clock: soliciting until the router answers, and keeping the NAT's mapping from then on.
+// The work of timers: soliciting until the router answers, and keeping the NAT's mapping from then on.
 
 import { Outcome } from 'funnel-tunnel/as';
 import { addMessage, beginOuter } from './carrier';
@@ -13,16 +13,16 @@ import { writeRouterSolicitation } from './neighbour-discovery';
 export abstract class Maintenance {
   private static at: f64 = 0;
   /**
-   * Seconds until the next solicitation: 1, 3, 7, 15, 30, 30, … as long as a keepalive's period is not less.
+   * Seconds until the next solicitation: 1, 3, 7, 15, 30, 30, … but no more than the period of a keepalive.
    */
   private static cycleS: f64 = 0;
-  /** The router has confirmed the address since we began. */
+  /** Whether the router has confirmed the address since the start. */
   private static isConfirmed: bool = false;
-  /** Solicitations since the router answered last. */
+  /** The number of solicitations since the last answer of the router. */
   static unanswered: u32 = 0;
   private static openings: u32 = 0;
 
-  /** When `run` has something to do. */
+  /** The time when `run` has something to do. */
   static get nextAt(): f64 {
     return Listener.isOpen ? Maintenance.at : NEVER;
   }
@@ -37,8 +37,8 @@ export abstract class Maintenance {
   static run(now: f64, out: Outcome): void {
     if (!Listener.isOpen) return;
     if (Listener.openings != Maintenance.openings) {
-      // There is no address yet, or one that was restored, or kept without a carrier, and may not hold any
-      // more.
+      // There is no address yet, or a restored one, or one from before the carrier left. The last two may be
+      // outdated.
       Maintenance.openings = Listener.openings;
       Maintenance.at = 0;
       Maintenance.cycleS = 0;
@@ -53,7 +53,7 @@ export abstract class Maintenance {
       return;
     }
     Maintenance.sendKeepalive(out);
-    // The keepalive dies behind the NAT, so only an answered solicitation shows that the mapping is another.
+    // The keepalive dies behind the NAT, so only an answered solicitation reveals a new mapping.
     if (Configuration.refresh || !Maintenance.isConfirmed) Maintenance.solicit(out);
     Maintenance.at = now + Configuration.keepaliveMs;
   }

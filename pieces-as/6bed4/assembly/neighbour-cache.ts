@@ -1,4 +1,4 @@
-// Which neighbours are reached directly: the cache of direct peering (RFC 4861 §7.3 in spirit, with the
+// The neighbours that are reached directly: the cache of direct peering (RFC 4861 §7.3 in spirit, with the
 // states and times of 6bed4's Java peer).
 //
 //   no entry --packet--> LAN1 --50ms--> LAN2 --50ms--> ATTEMPT1 --50ms--> ATTEMPT2 --50ms--> ATTEMPT3 --50ms--> FAILED
@@ -9,14 +9,14 @@
 //                          +---- answer ----^
 //
 // Entering LAN1, LAN2 and each ATTEMPT sends a solicitation; so does using a STALE entry, at most once a
-// second. An answer in FAILED changes nothing, so that nobody can talk a peer into a path that it gave up. An
-// entry made for a TCP SYN is playful: its first packet goes out directly in place of ATTEMPT1's
+// second. An answer in FAILED changes nothing, so that no packet can bring back a path that the peer gave up.
+// An entry made for a TCP SYN is playful: its first packet goes out directly in place of ATTEMPT1's
 // solicitation, and a TCP segment with ACK that comes back directly is an answer.
 //
 // Memory is static: a hash of 1024 entries in which a neighbour may stand in 8 places in a row. Where all 8
-// are taken, a neighbour of our own choosing takes the place of the one that would end soonest, unproven ones
-// (FAILED, then attempts) before proven ones; one that a stranger brings up takes a free place or none. No
-// other entry ever moves.
+// are taken, a neighbour to which we send replaces the one that would end soonest, unproven ones (FAILED,
+// then attempts) before proven ones. A neighbour that a stranger names takes a free place or none. No other
+// entry ever moves.
 
 import { endpointOf, peerOf } from './address';
 import { NEVER } from './constants';
@@ -33,7 +33,7 @@ export const enum State {
   stale,
 }
 
-/** What to do for an entry whose state changed. */
+/** The action for an entry whose state changed. */
 export const enum Probe {
   none,
   /** Solicit by multicast on the LAN. */
@@ -63,10 +63,10 @@ export const enum Probe {
 @inline const ENTRY_BYTES: u32 = 40;
 
 const table: usize = memory.data(40960, 8);
-/** No entry ends before this. */
+/** No entry ends before this instant. */
 let earliest: f64 = NEVER;
 
-/** The entry of the peer to whom a lower half belongs; 0 for none. */
+/** The entry of the peer that owns a lower half; 0 if there is none. */
 export function findNeighbour(lower: u64): usize {
   const peer = peerOf(lower);
   const home = homeOf(peer);
@@ -108,13 +108,13 @@ export function stateOf(entry: usize): State {
   return <State>load<u8>(entry, STATE);
 }
 
-/** The address to ask for: the lower half with which the entry was made. */
+/** The address in solicitations: the lower half with which the entry was made. */
 @inline
 export function lowerOf(entry: usize): u64 {
   return load<u64>(entry, LOWER);
 }
 
-/** The endpoint where the neighbour is reached: that of its address, or its own on the LAN. */
+/** The endpoint of the neighbour: that of its address, or its own on the LAN. */
 @inline
 export function pathOf(entry: usize): u64 {
   return load<u64>(entry, PATH);
@@ -125,14 +125,14 @@ export function isProven(entry: usize): bool {
   return stateOf(entry) >= State.reachable;
 }
 
-/** Whether an answer is being waited for. */
+/** Whether the entry waits for an answer. */
 @inline
 export function isAsking(entry: usize): bool {
   const state = stateOf(entry);
   return (state >= State.lan1 && state <= State.attempt3) || state == State.stale;
 }
 
-/** Whether the entry may be answered from another endpoint than its path, on the LAN. */
+/** Whether the neighbour may answer from another endpoint than its path, on the LAN. */
 @inline
 export function isOnLan(entry: usize): bool {
   return load<bool>(entry, IS_LAN);
@@ -143,36 +143,36 @@ export function isPlayful(entry: usize): bool {
   return load<bool>(entry, IS_PLAYFUL);
 }
 
-/** The neighbour answered from `path`. */
+/** Records that the neighbour answered from `path`. */
 export function setReachable(entry: usize, now: f64, path: u64): void {
   store<u64>(entry, path, PATH);
   enter(entry, State.reachable, now + REACHABLE_MS);
 }
 
-/** A neighbour on the LAN showed where it is: asks it there. */
+/** Records the endpoint of a neighbour on the LAN, and solicits it there. */
 export function tryOnLan(entry: usize, now: f64, path: u64): void {
   store<u64>(entry, path, PATH);
   store<bool>(entry, true, IS_LAN);
   enter(entry, State.attempt1, now + ATTEMPT_MS);
 }
 
-/** Whether using a STALE entry is to ask again; if so, that it was asked is noted. */
+/** Whether the use of a STALE entry sends a solicitation again; if so, the entry records it. */
 export function mayAskAgain(entry: usize, now: f64): bool {
   if (stateOf(entry) != State.stale || now < load<f64>(entry, PROBED_AT) + STALE_PROBE_MS) return false;
   store<f64>(entry, now, PROBED_AT);
   return true;
 }
 
-/** When `advanceNeighbour` has something to do; it may be too early, never too late. */
+/** When `advanceNeighbours` has something to do. The time may be too early, never too late. */
 @inline
 export function nextNeighbourDeadline(): f64 {
   return earliest;
 }
 
-/** What `advanceNeighbours` calls for each solicitation that is due. */
+/** `advanceNeighbours` calls it for each solicitation that is due. */
 export type OnProbe = (now: f64, entry: usize, probe: Probe) => void;
 
-/** Moves on every entry whose time has come. */
+/** Advances every entry whose time has come. */
 export function advanceNeighbours(now: f64, onProbe: OnProbe): void {
   if (now < earliest) return;
   earliest = NEVER;
@@ -186,13 +186,13 @@ export function advanceNeighbours(now: f64, onProbe: OnProbe): void {
   }
 }
 
-/** Forgets all neighbours: our own address changed, and with it what they know of us. */
+/** Forgets all neighbours. Our own address changed, and they know the old one. */
 export function forgetNeighbours(): void {
   memory.fill(table, 0, ENTRIES * ENTRY_BYTES);
   earliest = NEVER;
 }
 
-/** How many neighbours are known; for tests and the log. */
+/** The number of known neighbours, for tests and the log. */
 export function countNeighbours(): u32 {
   let count: u32 = 0;
   for (let i: u32 = 0; i < ENTRIES; i++) if (stateOf(entryAt(i)) != State.none) count++;
@@ -200,8 +200,7 @@ export function countNeighbours(): u32 {
 }
 
 function advance(entry: usize, now: f64): Probe {
-  // Attempts are spaced from now, so that a late wake-up sends no burst; the long times are kept as they were
-  // set.
+  // Attempts are spaced from now, so that a late wake-up sends no burst. The long times are not shifted.
   const deadline = load<f64>(entry, DEADLINE);
   switch (stateOf(entry)) {
     case State.lan1:
@@ -268,7 +267,10 @@ function entryAt(index: u32): usize {
   return table + (index & (ENTRIES - 1)) * ENTRY_BYTES;
 }
 
-/** How many neighbours are reached directly, and how many by way of the router because attempts failed. */
+/**
+ * The number of neighbours that are reached directly, and of those that go by the router because attempts
+ * failed.
+ */
 export abstract class NeighbourCounts {
   static direct: u32 = 0;
   static relayed: u32 = 0;

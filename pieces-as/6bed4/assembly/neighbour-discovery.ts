@@ -1,5 +1,6 @@
-// Messages of Neighbour Discovery (RFC 4861) in the forms that 6bed4 uses, on raw addresses: `at` is where
-// the IPv6 header is or comes, and a message is contiguous. Writers return the bytes of the whole packet.
+// Messages of Neighbour Discovery (RFC 4861) in the forms that 6bed4 uses, on raw addresses: `at` is the
+// place of the IPv6 header, and a message is contiguous. Writers return the number of bytes in the whole
+// packet.
 
 import { load64, store16, store32, store64 } from 'funnel-tunnel/as/views/bytes';
 import { Icmpv6 } from 'funnel-tunnel/as/views/icmpv6';
@@ -36,7 +37,7 @@ import { LINK_LOCAL_TOP, LINK_MULTICAST_TOP, PEER_PREFIX_BITS } from './constant
 @inline export const NA_SOLICITED: u32 = 0x40;
 @inline export const NA_OVERRIDE: u32 = 0x20;
 
-/** What `checkMessage` found. */
+/** The result of `checkMessage`. */
 export const enum Check {
   right,
   badHopLimit,
@@ -78,7 +79,7 @@ function optionsOf(type: u32): u32 {
   return type == Icmpv6.REDIRECT ? REDIRECT_OPTIONS : NS_OPTIONS;
 }
 
-/** Options fill the rest of the message, and none has length 0 (RFC 4861 §4.6). */
+/** Checks that options fill the rest of the message, and none has length 0 (RFC 4861 §4.6). */
 function areOptionsRight(at: usize, length: u32, offset: u32): bool {
   if (length < offset) return false;
   while (offset < length) {
@@ -128,7 +129,7 @@ export function targetOf(at: usize): usize {
   return Icmpv6.target(at + BODY);
 }
 
-/** The solicitation that peers have always sent: from ::, to all routers, with identity 1. */
+/** The solicitation of all versions of the peer: from ::, to all routers, with identity 1. */
 export function writeRouterSolicitation(at: usize): u32 {
   const length = RS_OPTIONS + LINK_OPTION_BYTES;
   begin(at, length, Icmpv6.ROUTER_SOLICITATION, 0, 0, 0, LINK_MULTICAST_TOP, 2);
@@ -138,9 +139,9 @@ export function writeRouterSolicitation(at: usize): u32 {
 }
 
 /**
- * What a router tells a peer: the /114 that belongs to the endpoint as which it appears, and the routable
- * prefixes: `count` entries of 24 bytes at `routable`, each an address in network order and its length in
- * bits as a u64. `destination` is who asked; all nodes where that one has no address yet.
+ * The advertisement of a router to a peer: the /114 that belongs to the endpoint under which the peer
+ * appears, and the routable prefixes: `count` entries of 24 bytes at `routable`, each an address in network
+ * order and its length in bits as a u64. `destination` is the peer; all nodes if the peer has no address yet.
  */
 export function writeRouterAdvertisement(
   at: usize,
@@ -177,7 +178,7 @@ export function writeRouterAdvertisement(
 }
 
 /**
- * What a peer tells the host that it serves: the same /114, whether to use this way by default, and otherwise
+ * The advertisement of a peer to its host: the same /114, whether to use this way by default, and otherwise
  * which prefixes are behind it (RFC 4191), listed as for `writeRouterAdvertisement`.
  */
 export function writeHostAdvertisement(
@@ -226,7 +227,8 @@ export function writeHostAdvertisement(
 @inline const HOST_RETRANSMIT_MS: u32 = 0x100;
 
 /**
- * Asks whether `target` is to be reached directly; the asker's endpoint goes along as its link-layer address.
+ * A solicitation that finds out whether `target` is reached directly. It holds the sender's endpoint as its
+ * link-layer address.
  */
 export function writeNeighbourSolicitation(
   at: usize,
@@ -245,8 +247,8 @@ export function writeNeighbourSolicitation(
 }
 
 /**
- * A peer's answer to a neighbour solicitation at `asked`: addresses swapped, solicited and overriding, no
- * option.
+ * A peer's answer to a neighbour solicitation at `asked`: with swapped addresses, solicited and overriding,
+ * without options.
  */
 export function writeNeighbourAnswer(at: usize, asked: usize): u32 {
   const target = targetOf(asked);
@@ -292,7 +294,7 @@ export function writeRouterNeighbourAnswer(
   return finish(at, length);
 }
 
-/** What `readRouterAdvertisement` found. It is overwritten by the next reading. */
+/** The result of `readRouterAdvertisement`. The next reading overwrites it. */
 export abstract class Advertised {
   /** The /114 of this peer, in host order; its low 14 bits are 0. */
   static top: u64 = 0;
@@ -303,9 +305,9 @@ export abstract class Advertised {
 }
 
 /**
- * Reads a router advertisement that `checkMessage` passed, by the rules of 6bed4: from fe80:: itself, no
- * managed addresses, exactly one prefix of /114 that is on-link and autonomous, others of 16 to 128 bits as
- * routable prefixes.
+ * Reads a router advertisement that `checkMessage` passed, by the rules of 6bed4: it comes from fe80::
+ * itself, has no managed addresses, exactly one prefix of /114 that is on-link and autonomous, and others of
+ * 16 to 128 bits as routable prefixes.
  * @returns whether it is to be accepted; then {@link Advertised} holds what it says.
  */
 export function readRouterAdvertisement(at: usize, length: u32): bool {
@@ -362,7 +364,7 @@ function finish(at: usize, length: u32): u32 {
   return length;
 }
 
-/** Infinite lifetimes; the prefix itself is still to come. */
+/** Writes infinite lifetimes; the prefix follows later. */
 function writePrefixOption(at: usize, bits: u32, flags: u32): void {
   store32(at, (OPTION_PREFIX_INFORMATION << 24) | (4 << 16) | (bits << 8) | flags);
   store32(at + 4, FOREVER);

@@ -1,5 +1,5 @@
-// The IPv6 packet in the frame at hand. There is one at a time, so its fields are static and looking at it
-// costs no memory. Bytes may be withheld behind the headers; what is visible of them is known part by part.
+// The IPv6 packet in the current frame. There is one at a time, so its fields are static and reading it
+// allocates nothing. Bytes behind the headers may be withheld; the visible ones are known part by part.
 
 import { Frame, Outcome, Part, PartMarks, Role } from 'funnel-tunnel/as';
 import { load64 } from 'funnel-tunnel/as/views/bytes';
@@ -9,30 +9,30 @@ import { Ipv6UpperLayer } from 'funnel-tunnel/as/views/ipv6-extensions';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
 import { Protocols } from './protocols';
 
-/** The longest message of Neighbour Discovery that is read: a full tunnel packet. */
+/** The longest message of Neighbour Discovery that the piece reads: a full tunnel packet. */
 @inline const GATHER_BYTES: u32 = 2048;
 const gathered: usize = memory.data(2048, 8);
 
 export abstract class Packet {
-  /** Where the IPv6 header stands. */
+  /** The address of the IPv6 header. */
   static at: usize = 0;
-  /** Bytes in the packet, its header included; what lies behind them in the frame is no part of it. */
+  /** The number of bytes in the packet, its header included; later bytes in the frame are no part of it. */
   static length: u32 = 0;
   static sourceTop: u64 = 0;
   static sourceLower: u64 = 0;
   static destinationTop: u64 = 0;
   static destinationLower: u64 = 0;
-  /** Type of the ICMPv6 message that follows the header at once, where it is visible; else -1. */
+  /** The type of the ICMPv6 message directly behind the header, if it is visible; else -1. */
   static icmpType: i32 = -1;
-  /** Flags of the TCP segment that follows the header at once, where it is visible; else 0. */
+  /** The flags of the TCP segment directly behind the header, if they are visible; else 0. */
   static tcpFlags: u32 = 0;
 
   private static frame: Frame = changetype<Frame>(0);
   private static first: i32 = 0;
 
   /**
-   * Reads the packet whose header is the part `first` of a frame. False when it is none, or its lengths are
-   * wrong.
+   * Reads the packet whose header is the part `first` of a frame. False if there is none, or if its lengths
+   * are wrong.
    */
   static read(frame: Frame, first: i32): bool {
     const last = <i32>frame.partCount - <i32>frame.skipTrailers;
@@ -44,15 +44,15 @@ export abstract class Packet {
     let available: u32 = 0;
     for (let i = first + 1; i < last; i++) available += frame.part(i).length;
     if (header.marks & PartMarks.Unfinished) {
-      // A piece made it and left its length to the host; we need it now. What is longer than any packet is
-      // none.
+      // A piece made the packet and left its length to the host, but we need it now. A length above that of
+      // any packet is no packet.
       if (available > 0xffff) return false;
       Ipv6.setPayloadLength(at, available);
     }
     const payload = Ipv6.payloadLength(at);
     if (payload > available) return false;
-    // A jumbogram (RFC 2675) is longer than the tunnel could carry; without payload nothing may seem to
-    // follow.
+    // A jumbogram (RFC 2675) is longer than the tunnel could carry. Behind a header without payload, no
+    // protocol may follow.
     if (payload == 0 && Ipv6.nextHeader(at) != Ipv6.NEXT_NONE) return false;
     Packet.frame = frame;
     Packet.first = first;
@@ -73,7 +73,7 @@ export abstract class Packet {
     if (nextHeader == Ipv6.NEXT_ICMPV6) {
       if (upper.length > 0) Packet.icmpType = <i32>load<u8>(upper.bytes);
     } else if (nextHeader == Ipv6.NEXT_TCP) {
-      // The flags are at 13 of the segment, so at 40 + 13 of the packet.
+      // The flags are at byte 13 of the segment, so at 40 + 13 of the packet.
       if (Tcp.fits(upper.bytes, upper.length)) Packet.tcpFlags = Tcp.flags(upper.bytes);
     }
   }
@@ -86,7 +86,7 @@ export abstract class Packet {
     return Packet.icmpType >= 0 && Icmpv6.isNeighbourDiscovery(<u32>Packet.icmpType);
   }
 
-  /** Whether a destination is none that a packet can be carried to: ::, ::1, fe80::/10. */
+  /** Whether a destination is one that no packet can reach: ::, ::1, fe80::/10. */
   static get isUnroutable(): bool {
     if (Packet.destinationTop == 0 && Packet.destinationLower <= 1) return true;
     return Packet.destinationTop >> 54 == 0x3fa;
@@ -107,7 +107,7 @@ export abstract class Packet {
     }
   }
 
-  /** Adds the first `bytes` of the packet as a body of no protocol: what an error message quotes. */
+  /** Adds the first `bytes` of the packet as a body without protocol, for the quote in an error message. */
   static quote(out: Outcome, bytes: u32): void {
     let left = min(bytes, Packet.length);
     for (let i = Packet.first; left > 0; i++) {
@@ -119,8 +119,8 @@ export abstract class Packet {
   }
 
   /**
-   * Where the whole packet stands in one piece; 0 when some of it is withheld or it is larger than any
-   * message of Neighbour Discovery. A checksum that was left to the host is filled in.
+   * The address of the whole packet if it is contiguous; 0 if some of it is withheld or it is larger than any
+   * message of Neighbour Discovery. Fills in a checksum that was left to the host.
    */
   static whole(): usize {
     let at = Packet.at;
@@ -155,7 +155,7 @@ export abstract class Packet {
 
   /**
    * Whether an error about the packet may be sent (RFC 4443 §2.4(e)): not about an error or a redirect, nor
-   * to or from what is not one node. Where that cannot be seen, because the bytes are withheld, it may not.
+   * to or from an address that is not one node. False if withheld bytes hide the answer.
    */
   static mayBeAnswered(): bool {
     if (Packet.isToMulticast) return false;

@@ -1,4 +1,4 @@
-// Direct ways to other peers: when they are tried, when they are taken, and whose packets are believed.
+// Direct paths to other peers: when the piece tries them, when it uses them, and whose packets it believes.
 
 import { Outcome } from 'funnel-tunnel/as';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
@@ -34,17 +34,18 @@ import { Packet } from './packet';
 @inline const LAN_ENDPOINT: u64 = ((<u64>LAN_GROUP) << 16) | <u64>ROUTER_PORT;
 
 export abstract class Peering {
-  /** What the present call leads to. */
+  /** The outcome of the present call. */
   static out: Outcome = changetype<Outcome>(0);
 
-  /** For the neighbour cache: a solicitation is due. */
+  /** Sends the solicitations of the neighbour cache. */
   static onProbe(_now: f64, entry: usize, probe: Probe): void {
     if (probe == Probe.lan) Peering.solicit(entry, LAN_ENDPOINT, LAN_TTL);
     else Peering.solicit(entry, pathOf(entry), OUTER_TTL);
   }
 
   /**
-   * The endpoint to which the packet at hand, from the host and with a lower half of 6bed4 in our /64, goes.
+   * The endpoint for the current packet, which comes from the host and goes to a lower half of 6bed4 in our
+   * /64.
    */
   static pathTo(now: f64): u64 {
     const lower = Packet.destinationLower;
@@ -60,7 +61,7 @@ export abstract class Peering {
       return pathOf(entry);
     }
     if (Configuration.lanMulticast && endpointV4(direct) == endpointV4(Connection.endpoint)) {
-      // Behind the same NAT, which may not send back what came from inside.
+      // The neighbour is behind the same NAT, which may not send back what came from inside.
       entry = addNeighbour(now, lower, direct, State.lan1, false, true, true);
       Peering.solicit(entry, LAN_ENDPOINT, LAN_TTL);
       return Configuration.router;
@@ -73,9 +74,9 @@ export abstract class Peering {
   }
 
   /**
-   * Whether the source of the packet at hand belongs to the endpoint that sent it. Our router is believed,
-   * since it has checked; so is another router of the scheme for the addresses whose top half names it. A
-   * neighbour on the LAN is believed where it has answered.
+   * Whether the source of the current packet belongs to the endpoint that sent it. The piece believes its own
+   * router, which has checked; another router of the scheme, for addresses whose top half names it; and a
+   * neighbour on the LAN that has answered from there.
    */
   static isSourceRight(): bool {
     if (Outer.source == Configuration.router) return true;
@@ -90,8 +91,7 @@ export abstract class Peering {
   }
 
   /**
-   * Whether the sender's IPv4 address can be no peer's. Our router's, and a LAN neighbour's, are what they
-   * are.
+   * Whether the sender's IPv4 address can be no peer's. Those of our router and of LAN neighbours are exempt.
    */
   static isSenderForbidden(): bool {
     if (Outer.source == Configuration.router) return false;
@@ -100,9 +100,8 @@ export abstract class Peering {
   }
 
   /**
-   * Whether the packet at hand may be of a peer behind the same NAT that sends from inside: its address has
-   * our own public IPv4 address, and the datagram comes from a private one. From elsewhere in the world
-   * nobody can say so.
+   * Whether the current packet may come from a peer behind the same NAT, from inside: its address has our own
+   * public IPv4 address, and the datagram comes from a private one. No sender elsewhere can meet both.
    */
   static isSourceOnLan(): bool {
     if (!Configuration.lanMulticast || Packet.sourceTop != Connection.top) return false;
@@ -111,7 +110,9 @@ export abstract class Peering {
     return isForbiddenIpv4(v4, false) && !isForbiddenIpv4(v4, true);
   }
 
-  /** A neighbour on the LAN asked for us from there: asks back there, so that it can be believed. */
+  /**
+   * A neighbour on the LAN solicited us from there. Solicits it there too, so that its packets are believed.
+   */
   static meetOnLan(now: f64): void {
     let entry = findNeighbour(Packet.sourceLower);
     if (entry == 0) {
@@ -125,7 +126,7 @@ export abstract class Peering {
     Peering.solicit(entry, Outer.source, OUTER_TTL);
   }
 
-  /** Takes the answer of a neighbour at hand. False when nothing was asked of it, or not there. */
+  /** Handles the answer of a neighbour. False if we did not solicit it, or not at this endpoint. */
   static takeAnswer(now: f64): bool {
     if (Packet.sourceTop != Connection.top) return false;
     const entry = findNeighbour(Packet.sourceLower);
@@ -136,7 +137,7 @@ export abstract class Peering {
     return true;
   }
 
-  /** A TCP segment came directly: with ACK it answers the SYN that we sent directly. */
+  /** A TCP segment came directly. With ACK it answers the SYN that we sent directly. */
   static takeTrial(now: f64): void {
     if ((Packet.tcpFlags & Tcp.ACK) == 0 || Packet.sourceTop != Connection.top) return;
     const entry = findNeighbour(Packet.sourceLower);

@@ -1,14 +1,14 @@
 // Prefixes as users write them, and as routers make them.
 
-/** What `parsePrefix` and `expandRouterPrefix` found, in host order. */
+/** The result of `parsePrefix` and `expandRouterPrefix`, in host order. */
 export abstract class Prefix {
   static top: u64 = 0;
   static lower: u64 = 0;
 }
 
 /**
- * Reads an IPv6 address with a prefix length into {@link Prefix}; bits behind the length are cleared. -1, or
- * the length.
+ * Reads an IPv6 address with a prefix length into {@link Prefix}, and clears the bits behind the length.
+ * Returns the length, or -1.
  */
 export function parsePrefix(text: string): i32 {
   const slash = text.indexOf('/');
@@ -47,7 +47,7 @@ function parseAddress(text: string): bool {
   const lowLower = words.lower;
   const head = parseWords(text.substring(0, gap));
   if (head < 0 || head + tail > 7) return false;
-  // Words come in at the low end: the head is to be moved up by the words that it lacks.
+  // Words enter at the low end, so the head moves up by the number of missing words.
   let top = words.top;
   let lower = words.lower;
   for (let i = head; i < 8; i++) {
@@ -66,7 +66,7 @@ class Words {
 
 const words = new Words();
 
-/** Reads words between colons into `words`, the last one lowest. How many, or -1. */
+/** Reads words between colons into `words`, the last one lowest. Returns their number, or -1. */
 function parseWords(text: string): i32 {
   words.top = 0;
   words.lower = 0;
@@ -97,15 +97,15 @@ function digitOf(code: i32): i32 {
   return letter >= 0 && letter < 6 ? letter + 10 : -1;
 }
 
-/** Reads `1` to `4` hexadecimal digits; -1 when it is something else. */
+/** Reads `1` to `4` hexadecimal digits; -1 for anything else. */
 export function parseNetid(text: string): i32 {
   return text.length > 0 && parseWords(text) == 1 ? <i32>words.lower : -1;
 }
 
 /**
  * Makes a router's /64 of the prefix `top`/`bits`, into `Prefix.top`: /0 is fc64::/16; a /16 gets the netid
- * behind it; a /32 the router's IPv4 address; a /48 the netid; a /64 stays. Others cannot be, nor can a part
- * of fd00::/8 shorter than /64, whose random bits say whose it is.
+ * behind it; a /32 the router's IPv4 address; a /48 the netid; a /64 stays. False for others, and for a part
+ * of fd00::/8 shorter than /64, because its random bits identify its owner.
  */
 export function expandRouterPrefix(top: u64, bits: i32, netid: u32, v4: u32): bool {
   if (bits < 64 && bits > 0 && top >> 56 == 0xfd) return false;

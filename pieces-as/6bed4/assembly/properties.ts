@@ -1,4 +1,4 @@
-// What holds of the traffic at our Edges, as the peer and the router both tell it.
+// Properties of the traffic at our Edges. The peer and the router describe them alike.
 
 import { CurveDescription, EdgeDescription, ValueCase, Wish } from 'funnel-tunnel/as';
 import { OVERHEAD, TUNNEL_MTU } from './constants';
@@ -23,8 +23,7 @@ export function wantsCarrier(edge: EdgeDescription): EdgeDescription {
 }
 
 /**
- * Packets come as the carrier brings them; but in another order, where a peer is found to be reached
- * directly.
+ * Packets come as the carrier brings them, but their order changes when a direct path to a peer is found.
  */
 export function wraps(curve: CurveDescription): void {
   curve.grows(OVERHEAD).keeps('framed').keeps('duplicate-free').keeps('size').keeps('low-delay');

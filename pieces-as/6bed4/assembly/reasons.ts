@@ -1,6 +1,6 @@
 import { Description } from 'funnel-tunnel/as';
 
-/** Why a frame ends in the peer, in the order in which `describeReasons` tells them. */
+/** The reasons for which a frame ends in the peer, in the order of `describeReasons`. */
 export const enum Reason {
   keepalive,
   solicitationAnswered,
@@ -57,7 +57,7 @@ export function describeReasons(description: Description): void {
   description.reason(
     'unexpected-neighbour-discovery',
     true,
-    'No question of ours asked for this Neighbour Discovery message, or it is for another node.',
+    'The piece did not solicit this Neighbour Discovery message, or it is for another node.',
   );
   description.reason(
     'spoofed-source',

@@ -1,4 +1,4 @@
-// The status that the user sees: whether there is an address, whether the router answers, and how peers are
+// The status for the user: whether there is an address, whether the router answers, and how peers are
 // reached.
 
 import { Health, Line, Status } from 'funnel-tunnel/as';
@@ -20,12 +20,12 @@ const address: usize = memory.data(16, 8);
 export abstract class Report {
   private static status: Status = new Status();
   private static lookAt: f64 = -Infinity;
-  /** What the last report said, as numbers. */
+  /** The contents of the last report, as numbers. */
   private static said: u64 = u64.MAX_VALUE;
   private static saidTop: u64 = 0;
   private static saidLower: u64 = 0;
 
-  /** Reports if something is other than reported. Called at the end of each call. */
+  /** Reports if something has changed since the last report. Called at the end of each call. */
   static update(now: f64): void {
     if (now >= Report.lookAt) {
       Report.lookAt = now + LOOK_MS;

@@ -1,7 +1,7 @@
 /**
- * Rate limits as RFC 4443 §2.4(f) wants them: a bucket of `burst` tokens that fills with `perSecond`. There
- * may be many buckets, of which a key chooses one; so that one sender's abuse takes nothing from most others.
- * Memory is taken once.
+ * Rate limits by RFC 4443 §2.4(f): a bucket of `burst` tokens that fills with `perSecond`. There may be many
+ * buckets, and a key chooses one, so that the abuse of one sender takes nothing from most others. The
+ * constructor allocates all memory.
  */
 export class TokenBuckets {
   private readonly tokens: StaticArray<f64>;
@@ -21,7 +21,7 @@ export class TokenBuckets {
     }
   }
 
-  /** Takes a token of the bucket for `key`, if there is one. */
+  /** Takes a token from the bucket for `key`, if there is one. */
   take(now: f64, key: u32): bool {
     // Fibonacci hashing: the high bits are the well mixed ones.
     const i = ((key * 0x9e3779b1) >> 16) & (this.count - 1);

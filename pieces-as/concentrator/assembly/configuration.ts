@@ -2,7 +2,7 @@ import { Description, Kind, Settings } from 'funnel-tunnel/as';
 import { parseAddress } from '../../frame-sequence/assembly/address';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 
-/** Services that one instance serves, and for which it has targets. */
+/** The most services that one instance serves, and the most for which it has targets. */
 export const MOST_SERVICES: i32 = 64;
 
 export function describeSettings(d: Description): void {
@@ -10,7 +10,7 @@ export function describeSettings(d: Description): void {
   d.optional(
     'target',
     Kind.Text,
-    'Where datagrams for a port of the far side go: PORT=ADDRESS, or PORT=ADDRESS#PORT.',
+    'The server for datagrams to a port of the far side: PORT=ADDRESS, or PORT=ADDRESS#PORT.',
   ).isRepeated();
   d.setting('port', Kind.Number, 'The SCTP port of this side.', '4295');
   d.optional(
@@ -20,7 +20,7 @@ export function describeSettings(d: Description): void {
   );
   d.optional('remote-port', Kind.Number, 'The SCTP port of the far side. Not given: the same as `port`.');
   d.setting('flows', Kind.Number, 'Flows at a time in each direction.', '256');
-  d.setting('idle', Kind.Duration, 'A flow without datagrams ends after that.', '120s');
+  d.setting('idle', Kind.Duration, 'A flow without datagrams ends after this time.', '120s');
   d.setting('first-port', Kind.Number, 'The first of the UDP ports from which targets are reached.', '49152');
   d.setting('streams', Kind.Number, 'Streams of SCTP that the flows share.', '64');
 }
@@ -69,7 +69,7 @@ export abstract class Configuration {
     Configuration.streams = <u32>settings.number('streams', 1, 65_535);
   }
 
-  /** The target of a port; null where there is none. */
+  /** The target of a port; null if there is none. */
   static targetOf(port: u32): Endpoint | null {
     for (let i = 0; i < Configuration.targetCount; i++) {
       if (Configuration.targetPorts[i] == port) return Configuration.targets[i];

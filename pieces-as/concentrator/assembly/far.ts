@@ -15,7 +15,7 @@ const DATA_HEADER: u32 = 16;
 
 /** The Edge `far`: messages to and from the concentrator of the other site. */
 export abstract class Far {
-  /** -1 when it is on no network. */
+  /** -1 if it is on no network. */
   static edge: i32 = -1;
   static isFull: bool = false;
   /** The far side: what the settings name, or the sender of the last good message. */
@@ -25,12 +25,12 @@ export abstract class Far {
   private static readonly source: Endpoint = new Endpoint();
   private static readonly destination: Endpoint = new Endpoint();
 
-  // These describe the message that `read` read.
+  // The message that `read` read.
   static kind: u32 = 0;
   static flags: u32 = 0;
   static code: u32 = 0;
   static number: u32 = 0;
-  /** What follows its header. */
+  /** The bytes behind its header. */
   static at: usize = 0;
   static length: u32 = 0;
 
@@ -56,7 +56,7 @@ export abstract class Far {
     Far.isKnown = true;
   }
 
-  /** Reads a message. False where it is none, or of another version. */
+  /** Reads a message. False if it is none, or of another version. */
   static read(frame: Frame, out: Outcome): bool {
     const count = <i32>frame.partCount - <i32>frame.skipTrailers;
     let i = <i32>frame.skipHeaders;
@@ -83,7 +83,10 @@ export abstract class Far {
     return true;
   }
 
-  /** Whether the message at hand is from the far side; who comes first is it, where the settings name nobody. */
+  /**
+   * Whether the current message is from the far side. Without a setting, the first sender becomes the far
+   * side.
+   */
   static hears(): bool {
     if (Configuration.hasRemote) {
       if (!Far.source.equals(Far.remote)) return false;
@@ -96,8 +99,8 @@ export abstract class Far {
   }
 
   /**
-   * Begins a message of so many bytes behind its header, on the stream of its flow. Returns where its header stands; 0 where
-   * there is no room.
+   * Begins a message with `length` bytes behind its header, on the stream of its flow. Returns the address of
+   * its header; 0 if there is no room.
    */
   static begin(out: Outcome, ticket: u32, kind: u32, flags: u32, code: u32, number: u32, length: u32): usize {
     const isIpv6 = Far.remote.isIpv6;
@@ -118,7 +121,7 @@ export abstract class Far {
     store16(ports, Configuration.port);
     store16(ports + 2, Far.remote.port);
     const chunk = ports + SCTP_HEADER;
-    // Whole, in the order of the stream (RFC 9260 §3.3.1).
+    // A complete message, in the order of the stream (RFC 9260 §3.3.1).
     store<u8>(chunk, 3, 1);
     store16(chunk + 2, DATA_HEADER + HEADER + length);
     store16(chunk + 8, number % Configuration.streams);

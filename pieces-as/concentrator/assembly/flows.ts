@@ -7,14 +7,14 @@ export class Flow {
   isOpen: bool = false;
   number: u32 = 0;
   usedAt: f64 = 0;
-  /** The client of a flow that was opened here; the target of one that the far side opened. */
+  /** The client of a flow that this side opened; the target of one that the far side opened. */
   readonly peer: Endpoint = new Endpoint();
   /**
-   * The address and port to which the client sends, for a flow that was opened here. Otherwise our port; the system
-   * chooses the address.
+   * The address and port to which the client sends, for a flow that this side opened. Otherwise our port; the
+   * system chooses the address.
    */
   readonly own: Endpoint = new Endpoint();
-  /** The next in the chains by number and by endpoints; -1 behind the last. */
+  /** The next flow in the chains by number and by endpoints; -1 behind the last. */
   nextNumber: i32 = -1;
   nextPeer: i32 = -1;
 
@@ -42,7 +42,7 @@ export class Flows {
     }
   }
 
-  /** The index of the flow between these endpoints; -1 where there is none. */
+  /** The index of the flow between these endpoints; -1 if there is none. */
   findPeer(peer: Endpoint, own: Endpoint): i32 {
     let i = this.byPeer[chainOf(peer, own)];
     while (i >= 0 && !(this.all[i].peer.equals(peer) && this.all[i].own.equals(own)))
@@ -50,7 +50,7 @@ export class Flows {
     return i;
   }
 
-  /** The index of the flow of this number; -1 where there is none. */
+  /** The index of the flow with this number; -1 if there is none. */
   findNumber(number: u32): i32 {
     let i = this.byNumber[number & (CHAINS - 1)];
     while (i >= 0 && this.all[i].number != number) i = this.all[i].nextNumber;
@@ -58,8 +58,8 @@ export class Flows {
   }
 
   /**
-   * A free place; -1 where there is none. The one that has been free for longest, as near as may be: what still comes to the port
-   * of a flow that has ended is not to reach another.
+   * A free place; -1 if there is none. It is about the one that has been free for longest, so that late
+   * datagrams for the port of an ended flow do not reach another flow.
    */
   place(): i32 {
     if (this.count == Configuration.flows) return -1;
@@ -68,7 +68,7 @@ export class Flows {
     return this.lastPlace;
   }
 
-  /** The flow at a place is filled in, and is found from now on. */
+  /** Enters the flow at a place, which the caller has filled in, so that searches find it. */
   add(i: i32): void {
     const flow = this.all[i];
     const number = flow.number & (CHAINS - 1);
@@ -103,7 +103,7 @@ export class Flows {
     this.count--;
   }
 
-  /** When the flow ends that was not used for longest; infinity without any. */
+  /** When the longest idle flow ends; infinity if there is none. */
   get next(): f64 {
     let next = Infinity;
     if (this.count == 0) return next;
@@ -118,7 +118,7 @@ export class Flows {
     let i = 0;
     for (let n = 0; n < count; n++, i++) {
       if (!state.isRestoring) while (!this.all[i].isOpen) i++;
-      // The place is the port of a flow that the far side opened.
+      // The place is also the port of a flow that the far side opened.
       const place = state.count(i, Configuration.flows - 1);
       if (state.isRestoring && this.all[place].isOpen) {
         state.refuse('two flows have one place');

@@ -3,9 +3,9 @@
  *
  * PURPOSE
  *   Carries datagrams of protocols that were made for a local network, such as RADIUS and SNMP, to another site
- *   reliably. Clients talk to the concentrator of their own site as if it were the server; the concentrator of
- *   the other site talks to the server as if it were the client. All conversations share one association, and
- *   each has its order for itself.
+ *   reliably. Clients address the concentrator of their own site as if it were the server. The concentrator of
+ *   the other site contacts the server as if it were the client. All conversations share one association, and
+ *   each has its own order.
  *
  * EDGES AND SHAPES
  *
@@ -13,7 +13,8 @@
  *   local (down) ┤  concentrator  ├ far (down)
  *                └────────────────┘
  *
- *   local   ip/udp/local:*, headers only: datagrams of clients and of servers; it listens on the ports that it serves
+ *   local   ip/udp/local:*, headers only: datagrams of clients and of servers; it listens on the ports that it
+ *           serves and on one port for each flow that the far side opened
  *           and on one port for each flow that the far side opened
  *   far     ip/sctp/local:PORT/sctp-data, whole frames: messages to and from the concentrator of the far side
  *
@@ -21,37 +22,38 @@
  *
  * SETTINGS
  *   serve         a UDP port whose datagrams go to the far side; may be repeated
- *   target        where datagrams go that clients of the far side sent to a port there: PORT=ADDRESS, or
+ *   target        the server for datagrams that clients of the far side sent to a port there: PORT=ADDRESS, or
  *                 PORT=ADDRESS#PORT where the server has another port; may be repeated
  *   port          the SCTP port of this side; default 4295
  *   remote        the address of the far side; when not given, the far side contacts this one
  *   remote-port   its SCTP port; the same as `port` when not given
  *   flows         flows at a time in each direction, 1 to 900; default 256
- *   idle          a flow without datagrams ends after that; default 120s
+ *   idle          time after which a flow without datagrams ends; default 120s
  *   first-port    the first of the UDP ports from which servers are reached, one for each flow; default 49152
  *   streams       streams of SCTP that the flows share, no more than the association has; default 64
  *
  * COUNTERS AND REASONS
  *   No loss:
- *     control               it opened, closed, refused or reset a flow
+ *     control               the message opened, closed, refused or reset a flow
  *   Lost:
- *     not-joined            there is nobody at the Edge across
- *     not-connected         the far side has not come yet
- *     not-served            a datagram for a port that is not served, or from a server that nobody asked
- *     malformed             headers are not there, or a datagram in pieces
- *     bad-message           a message of the far side that cannot be, or of another version
- *     stranger              a message of another than the far side
- *     unknown-flow          data of a flow that has ended; the far side is told
- *     too-many-flows        `flows` are open
- *     no-target             the far side asked for a port without target, or for another IP version; it is told
+ *     not-joined            the other Edge is on no network
+ *     not-connected         the far side has not contacted this one yet
+ *     not-served            the datagram is for a port that is not served, or from a server that no client asked
+ *     malformed             headers are missing, or the datagram comes in fragments
+ *     bad-message           the message of the far side is impossible, or of another version
+ *     stranger              the message comes from another host than the far side
+ *     unknown-flow          the flow of the data has ended; the far side gets a RESET
+ *     too-many-flows        as many flows are open as `flows` allows
+ *     no-target             the far side opened a flow to a port without target, or for another IP version; it
+ *                           gets a REFUSE
  *     far-full              the queue behind `far` is full
- *     too-many              it fits in no outcome
+ *     too-many              the frame fits in no outcome
  *
  * WHAT IT DOES NOT DO
- *   It carries UDP, and no TCP or SCTP of clients. It suppresses no resends; the piece resend-detector in front
- *   of it does. The address of the client reaches the far side in the opening of its flow, but the server sees that
- *   of its concentrator. It encrypts and authenticates nothing: whoever reaches the SCTP port of a side reaches its
- *   targets, unless `remote` is given.
+ *   It carries UDP, and no TCP or SCTP of clients. It suppresses no resends; the piece resend-detector in
+ *   front of it does. The address of the client reaches the far side in the opening of its flow, but the
+ *   server sees the address of its concentrator. It encrypts and authenticates nothing: any host that reaches
+ *   the SCTP port of a side reaches its targets, unless `remote` is given.
  *
  * SPECIFICATION
  *   Funnel Tunnel Specification, "SCTP concentrators". The format of messages is docs/concentrator.md.
@@ -161,7 +163,7 @@ class Concentrator extends Piece {
     out.wakeAt(min(this.opened.next, this.accepted.next));
   }
 
-  /** Opens what is to be open on the Edge `local`. */
+  /** Opens all ports that should be open on the Edge `local`. */
   private listen(): void {
     if (Local.edge < 0) return;
     for (let i = 0; i < Configuration.serviceCount; i++) {
@@ -178,13 +180,13 @@ class Concentrator extends Piece {
     }
   }
 
-  /** Flows that were not used for long end, on both sides. */
+  /** Ends idle flows, on both sides. */
   private expire(flows: Flows, now: f64, out: Outcome): void {
     for (let i = 0; i < Configuration.flows; i++) {
       const flow = flows.all[i];
       if (!flow.isOpen || flow.usedAt + Configuration.idleMs > now) continue;
       const isOurs = flows === this.opened;
-      this.tell(Kind.close, isOurs ? 0 : FROM_ACCEPTOR, 0, flow.number, out);
+      this.notify(Kind.close, isOurs ? 0 : FROM_ACCEPTOR, 0, flow.number, out);
       if (isOurs) flows.remove(i);
       else this.endAccepted(i);
     }
@@ -196,11 +198,11 @@ class Concentrator extends Piece {
     Local.flowShapes[i] = -1;
   }
 
-  private tell(kind: u32, flags: u32, code: u32, number: u32, out: Outcome): void {
+  private notify(kind: u32, flags: u32, code: u32, number: u32, out: Outcome): void {
     if (Far.edge >= 0 && Far.isKnown) Far.begin(out, 0, kind, flags, code, number, 0);
   }
 
-  /** A datagram of a client or of a server. Why it ends; -1 where it goes on. */
+  /** Handles a datagram of a client or of a server. Returns the reason for its end; -1 if it goes on. */
   private takeLocal(frame: Frame, now: f64, out: Outcome): i32 {
     if (frame.hasMore || frame.isContinued || !Local.read(frame)) return Reason.malformed;
     if (Far.edge < 0) return Reason.notJoined;
@@ -213,7 +215,7 @@ class Concentrator extends Piece {
     const place = <i32>port - <i32>Configuration.firstPort;
     if (place < 0 || place >= Configuration.flows) return Reason.notServed;
     const flow = this.accepted.all[place];
-    // Only the server that was asked is heard.
+    // Only the server to which the request went may reply.
     if (!flow.isOpen || !flow.peer.equals(Local.source)) return Reason.notServed;
     flow.usedAt = now;
     return this.sendData(frame, FROM_ACCEPTOR, flow.number, out);
@@ -244,7 +246,7 @@ class Concentrator extends Piece {
     return this.sendData(frame, 0, flow.number, out);
   }
 
-  /** The contents of a datagram go to the far side; bytes that stayed with the host stay there. */
+  /** The contents of a datagram go to the far side; withheld bytes stay with the host. */
   private sendData(frame: Frame, flags: u32, number: u32, out: Outcome): i32 {
     let length: u32 = 0;
     let parts = 0;
@@ -263,7 +265,7 @@ class Concentrator extends Piece {
     return -1;
   }
 
-  /** A message of the far side. Why it ends; -1 where it goes on. */
+  /** Handles a message of the far side. Returns the reason for its end; -1 if it goes on. */
   private takeFar(frame: Frame, now: f64, out: Outcome): i32 {
     if (frame.hasMore || frame.isContinued || !Far.read(frame, out)) return Reason.badMessage;
     if (!Far.hears()) return Reason.stranger;
@@ -298,7 +300,7 @@ class Concentrator extends Piece {
   /** The far side opens a flow to one of our targets. */
   private accept(before: i32, now: f64, out: Outcome): i32 {
     if (Far.length != OPEN_BYTES) return Reason.badMessage;
-    // One that there is already is of an instance of the far side before this one.
+    // An open flow with this number belongs to an earlier instance of the far side.
     if (before >= 0) this.endAccepted(before);
     const target = Configuration.targetOf(load16(Far.at));
     if (target === null) return this.refuse(Refusal.noTarget, Reason.noTarget, out);
@@ -318,14 +320,14 @@ class Concentrator extends Piece {
   }
 
   private refuse(code: u32, reason: i32, out: Outcome): i32 {
-    this.tell(Kind.refuse, FROM_ACCEPTOR, code, Far.number, out);
+    this.notify(Kind.refuse, FROM_ACCEPTOR, code, Far.number, out);
     return reason;
   }
 
-  /** A datagram goes to a client, or to a server. */
+  /** Sends a datagram to a client, or to a server. */
   private deliver(ticket: u32, flows: Flows, i: i32, isOurs: bool, now: f64, out: Outcome): i32 {
     if (i < 0) {
-      this.tell(Kind.reset, isOurs ? 0 : FROM_ACCEPTOR, 0, Far.number, out);
+      this.notify(Kind.reset, isOurs ? 0 : FROM_ACCEPTOR, 0, Far.number, out);
       return Reason.unknownFlow;
     }
     if (Local.edge < 0) return Reason.notJoined;

@@ -18,11 +18,11 @@ import { Configuration, MOST_SERVICES } from './configuration';
 const TTL: u32 = 64;
 const line: Line = new Line();
 
-/** The Edge `local`: datagrams of clients and of targets. Ports open when something listens there. */
+/** The Edge `local`: datagrams of clients and of targets. A port is open while the piece listens on it. */
 export abstract class Local {
-  /** -1 when it is on no network. */
+  /** -1 if it is on no network. */
   static edge: i32 = -1;
-  // These describe the datagram that `read` read.
+  // The datagram that `read` read.
   static readonly source: Endpoint = new Endpoint();
   static readonly destination: Endpoint = new Endpoint();
   /** The index of the first part behind the headers. */
@@ -31,7 +31,7 @@ export abstract class Local {
   static ipv4: u16 = 0;
   static ipv6: u16 = 0;
   static udp: u16 = 0;
-  /** The Shapes by which services, and flows of the far side, are reached; -1 where the port is not open. */
+  /** The Shapes of services, and of flows of the far side; -1 if the port is not open. */
   static readonly serviceShapes: StaticArray<i32> = new StaticArray<i32>(MOST_SERVICES);
   static flowShapes: StaticArray<i32> = new StaticArray<i32>(0);
 
@@ -49,13 +49,13 @@ export abstract class Local {
     Local.forget();
   }
 
-  /** The Edge has left, and with it all that listened there. */
+  /** The Edge has left, and all its listens have ended. */
   static forget(): void {
     for (let i = 0; i < MOST_SERVICES; i++) Local.serviceShapes[i] = -1;
     for (let i = 0; i < Local.flowShapes.length; i++) Local.flowShapes[i] = -1;
   }
 
-  /** Listens on a port. Its Shape, or -1 where it cannot be opened. */
+  /** Listens on a port. Returns its Shape, or -1 if it cannot be opened. */
   static listen(port: u32): i32 {
     if (Local.edge < 0) return -1;
     return listenLine(<u16>Local.edge, 0, line.clear().text('ip/udp/local:').number(port));
@@ -65,7 +65,7 @@ export abstract class Local {
     if (Local.edge >= 0 && shape >= 0) unlisten(<u16>Local.edge, <u16>shape);
   }
 
-  /** Reads the headers of a datagram. False when they are not there. */
+  /** Reads the headers of a datagram. False if they are not there. */
   static read(frame: Frame): bool {
     const count = <i32>frame.partCount;
     let i = <i32>frame.skipHeaders;
@@ -90,7 +90,7 @@ export abstract class Local {
     return true;
   }
 
-  /** Begins a datagram; its contents follow. False where there is no room. */
+  /** Begins a datagram; its contents follow. False if there is no room. */
   static begin(out: Outcome, ticket: u32, shape: i32, from: Endpoint, to: Endpoint): bool {
     const network: u32 = to.isIpv6 ? Ipv6.BYTES : 20;
     const at = out.room(<i32>(network + Udp.BYTES));

@@ -1,8 +1,8 @@
-/** The version of the format; docs/concentrator.md has it as a picture. */
+/** The version of the format, which docs/concentrator.md draws. */
 export const VERSION: u32 = 1;
-/** Version, kind, flags, code, and the number of the flow. */
+/** The size of the header: version, kind, flags, code, and the number of the flow. */
 export const HEADER: u32 = 8;
-/** Behind the header of an OPEN: two ports, the IP version, and an address of 16 bytes. */
+/** The size of the contents of an OPEN: two ports, the IP version, and an address of 16 bytes. */
 export const OPEN_BYTES: u32 = 24;
 /** The payload protocol identifier: "FT", and the version. */
 export const PPID: u32 = 0x4654_0001;
@@ -15,10 +15,10 @@ export const enum Kind {
   reset = 5,
 }
 
-/** In the flags: the sender is the side that the flow was opened to. */
+/** A flag: the sender is the side that accepted the flow. */
 export const FROM_ACCEPTOR: u32 = 1;
 
-/** Why a flow is refused. */
+/** The reasons to refuse a flow. */
 export const enum Refusal {
   noTarget = 1,
   noRoom = 2,

@@ -46,7 +46,7 @@ import {
 class Echo extends Piece {
   describe(d: Description, settings: Settings): void {
     d.piece('echo', '0.1.0', 'Passes every frame from one Edge to the other.');
-    d.setting('stack', Kind.Text, 'What it passes.', 'ip');
+    d.setting('stack', Kind.Text, 'The protocol stack of the frames.', 'ip');
     d.setting('whole', Kind.Boolean, 'Whether it takes whole frames, or headers only.', 'false');
     const stack = settings.stack('stack');
     const reach = settings.boolean('whole') ? Reach.WholeFrame : Reach.Headers;

@@ -1,8 +1,7 @@
 import { State } from 'funnel-tunnel/as';
 
 /**
- * Numbers that look random and are the same each time: the generator mulberry32, which is in the public
- * domain.
+ * Random numbers that are the same in each run: the generator mulberry32, which is in the public domain.
  */
 export class Chance {
   private at: u32 = 0;

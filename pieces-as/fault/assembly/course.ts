@@ -3,27 +3,28 @@ import { Chance } from './chance';
 import { Overtaken } from './overtaken';
 
 /**
- * One direction: its faults as the settings want them, what chance has drawn for the frame at hand, and what
- * passes.
+ * One direction: its faults by the settings, the random draw for the current frame, and the frames that pass.
  */
 export class Course {
-  /** The Edge to which frames go; -1 when it is on no network. */
+  /** The Edge to which frames go; -1 if it is on no network. */
   to: i32 = -1;
 
-  // For the frame at hand.
+  // The draw for the current frame.
   isLost: bool = false;
   isDuplicated: bool = false;
   isCorrupted: bool = false;
   isReordered: bool = false;
-  /** Where it is corrupted, as a fraction of 2³². */
+  /** The place of the corruption, as a fraction of 2³². */
   place: u32 = 0;
-  /** How far it swings from the delay, as a fraction of 2³² of twice the jitter. */
+  /** The difference from the delay, as a fraction of 2³² of twice the jitter. */
   swing: u32 = 0;
 
   private chance: Chance = new Chance();
   /** Probabilities, as fractions of 2³². */
   private loss: u64 = 0;
-  /** With bursts, how probably one begins and ends with the next frame; without, `leave` is 0. */
+  /**
+   * With bursts, the probabilities that a burst begins and ends with the next frame; without, `leave` is 0.
+   */
   private enter: u64 = 0;
   private leave: u64 = 0;
   private isBurst: bool = false;
@@ -32,32 +33,37 @@ export class Course {
   private reorder: u64 = 0;
   private delayMs: f64 = 0;
   private jitterMs: f64 = 0;
-  /** Bits a millisecond; 0 for no limit. */
+  /** Bits in a millisecond; 0 for no limit. */
   private rate: f64 = 0;
   private queueMs: f64 = 0;
-  /** When what was let through so far has passed at this rate. */
+  /** When all frames so far have passed at this rate. */
   private freeAt: f64 = 0;
   private reorderGap: u32 = 1;
   private reorderMs: f64 = 0;
   private overtaken: Overtaken = new Overtaken(0);
-  /** Frames that passed, modulo 2³². */
+  /** The number of frames that passed, modulo 2³². */
   private passed: u32 = 0;
 
   static describe(d: Description): void {
-    both(d, 'loss', Kind.Text, 'How probably a frame is lost, such as 0.01 or 1%.');
-    both(d, 'burst', Kind.Number, 'How many frames are lost in a row on average; 0 is each by itself.');
-    both(d, 'duplicate', Kind.Text, 'How probably it goes on twice.');
-    both(d, 'corrupt', Kind.Text, 'How probably one bit of what it carries is turned.');
-    both(d, 'reorder', Kind.Text, 'How probably it is overtaken by those behind it.');
-    both(d, 'delay', Kind.Duration, 'How long each frame is held.');
-    both(d, 'jitter', Kind.Duration, 'By how much more or less than that.');
-    both(d, 'rate', Kind.Number, 'Kilobits a second that pass; 0 is no limit.');
-    d.setting('reorder-gap', Kind.Number, 'How many frames overtake one that is reordered.', '1');
-    d.setting('reorder-time', Kind.Duration, 'How long it waits for them.', '50ms');
-    d.setting('queue', Kind.Duration, 'How far rate may be behind before frames are lost.', '200ms');
+    both(d, 'loss', Kind.Text, 'Probability that a frame is lost, such as 0.01 or 1%.');
+    both(d, 'burst', Kind.Number, 'Frames that are lost in a row, on average; 0 decides on each by itself.');
+    both(d, 'duplicate', Kind.Text, 'Probability that a frame goes on twice.');
+    both(d, 'corrupt', Kind.Text, 'Probability that one bit of the payload is flipped.');
+    both(d, 'reorder', Kind.Text, 'Probability that later frames overtake a frame.');
+    both(d, 'delay', Kind.Duration, 'Time for which each frame is held.');
+    both(d, 'jitter', Kind.Duration, 'Largest difference from the delay.');
+    both(d, 'rate', Kind.Number, 'Kilobits that pass in a second; 0 is no limit.');
+    d.setting('reorder-gap', Kind.Number, 'Number of frames that overtake a reordered one.', '1');
+    d.setting(
+      'reorder-time',
+      Kind.Duration,
+      'Longest wait of a reordered frame for the frames that overtake it.',
+      '50ms',
+    );
+    d.setting('queue', Kind.Duration, 'Delay by rate at which frames are lost.', '200ms');
   }
 
-  /** Reads the settings of the direction whose names end so. */
+  /** Reads the settings whose names end with this direction. */
   read(settings: Settings, direction: string, seed: u32): void {
     this.chance.begin(seed);
     this.loss = probability(settings, named(settings, 'loss', direction));
@@ -74,8 +80,9 @@ export class Course {
   }
 
   /**
-   * A burst ends with a frame as probably as its mean length says, and begins so that the share of lost frames is
-   * that of `loss`: with this chain of two states (Gilbert 1960), loss = enter / (enter + leave).
+   * The mean length of a burst gives the probability that a frame ends it. The probability that a frame
+   * begins one makes the share of lost frames equal to `loss`: with this chain of two states (Gilbert 1960),
+   * loss = enter / (enter + leave).
    */
   private readBurst(settings: Settings, name: string): void {
     const length = <f64>settings.number(name, 0, 1_000_000);
@@ -106,7 +113,7 @@ export class Course {
     return this.corrupt > 0;
   }
 
-  /** Frames do not all arrive as they were: also those for which there is no room while they are held. */
+  /** Whether frames may change or be lost on the way, also because too many are held. */
   get loses(): bool {
     return this.loss > 0 || this.corrupts || this.delays;
   }
@@ -119,13 +126,14 @@ export class Course {
     return this.reorder > 0 || this.jitterMs > 0;
   }
 
-  /** Frames may be held. */
+  /** Whether frames may be held. */
   get delays(): bool {
     return this.delayMs > 0 || this.rate > 0 || this.reorders;
   }
 
   /**
-   * Draws what becomes of the next frame. Always six numbers, so that one fault does not change the others.
+   * Draws the faults of the next frame. Always takes six numbers, so that one fault does not change the
+   * others.
    */
   draw(): void {
     const drawn = <u64>this.chance.next();
@@ -138,7 +146,7 @@ export class Course {
     this.swing = this.chance.next();
   }
 
-  /** The frame at hand is a piece of a larger one: it has no fate of its own. */
+  /** The current frame is a later fragment, whose faults were drawn with the first one. */
   drawNothing(swing: u32): void {
     this.isCorrupted = false;
     this.isReordered = false;
@@ -146,7 +154,7 @@ export class Course {
     this.swing = swing;
   }
 
-  /** When the frame at hand, of so many bytes, may go on; -1 where the rate forbids it. */
+  /** When the current frame, with this number of bytes, may go on; -1 if the rate forbids it. */
   dueAt(now: f64, bytes: i32): f64 {
     let at = now;
     if (this.rate > 0) {
@@ -159,24 +167,24 @@ export class Course {
     return at + max(0, this.delayMs + swing);
   }
 
-  /** A frame goes on, at once or after it was held. False when it does not fit. */
+  /** Passes a frame on, at once or after a delay. False if it does not fit. */
   forward(frame: Frame, isTwice: bool, out: Outcome): bool {
     if (out.framesLeft < 2 || !out.forward(frame, <u16>this.to, 0)) return false;
     if (isTwice) out.again(<u16>this.to, 0);
     return true;
   }
 
-  /** Counts a frame that passed and was not overtaken: others wait for such. */
+  /** Counts a frame that passed and was not overtaken, for the frames that wait to be overtaken. */
   countPassed(): void {
     this.passed++;
   }
 
-  /** From now on a held frame waits until others have overtaken it. */
+  /** Makes a held frame wait until others have overtaken it. */
   letOvertake(entry: i32, now: f64): void {
     this.overtaken.add(entry, this.passed + this.reorderGap, now + this.reorderMs);
   }
 
-  /** Whether one was overtaken, or has waited for it in vain; then it is the first. */
+  /** Whether a frame was overtaken, or has waited too long; then it is the first. */
   hasOvertaken(now: f64): bool {
     return this.overtaken.isFirstDue(this.passed, now);
   }
@@ -201,12 +209,12 @@ function both(d: Description, name: string, kind: i32, summary: string): void {
   d.optional(name + '-b-to-a', kind, 'The same, from b to a only.');
 }
 
-/** The setting of this direction where it is given, else that of both. */
+/** The setting of this direction if it is given, else that of both. */
 function named(settings: Settings, name: string, direction: string): string {
   return settings.has(name + direction) ? name + direction : name;
 }
 
-/** As a fraction of 2³²: from `0` to `1`, or as a percentage. */
+/** A fraction of 2³², from a number between `0` and `1`, or from a percentage. */
 function probability(settings: Settings, name: string): u64 {
   const text = settings.text(name);
   const isPercent = text.endsWith('%');

@@ -4,7 +4,7 @@ const IS_BACK: u8 = 1;
 const IS_DUPLICATED: u8 = 2;
 const IS_REORDERED: u8 = 4;
 
-/** Frames that are held, with what chance has drawn for them. */
+/** Frames that are held, with their random draws. */
 export class Held extends HeldFrames {
   private flags: StaticArray<u8>;
 
@@ -13,7 +13,7 @@ export class Held extends HeldFrames {
     this.flags = new StaticArray<u8>(most);
   }
 
-  /** Keeps a frame and returns its entry; -1 when there is no room. */
+  /** Keeps a frame and returns its entry; -1 if there is no room. */
   take(frame: Frame, isBack: bool, isDuplicated: bool, isReordered: bool): i32 {
     const entry = this.keep(frame);
     if (entry >= 0)

@@ -3,14 +3,14 @@ import { FragmentTable, Frame, Outcome } from 'funnel-tunnel/as';
 const MOST: i32 = 64;
 
 /**
- * Frames that pass in fragments. The fate that is drawn for the first fragment holds for the whole frame: it
- * is lost, or one bit of it is inverted, or neither. All its fragments are delayed alike, in their order.
- * Such a frame is neither reordered nor duplicated.
+ * Frames that pass in fragments. The draw for the first fragment holds for the whole frame: it is lost, or
+ * one bit of it is inverted, or neither. All its fragments are delayed alike, in their order. Such a frame is
+ * neither reordered nor duplicated.
  */
 export class InFragments {
   private fragments: FragmentTable = new FragmentTable(MOST);
   private swings: StaticArray<u32> = new StaticArray<u32>(MOST);
-  /** By entry: how many fragments are held. */
+  /** By entry: the number of held fragments. */
   private held: StaticArray<i32> = new StaticArray<i32>(MOST);
 
   /** The entry of a fragment's frame; -1 for a whole frame, or one that has no entry. */
@@ -18,7 +18,7 @@ export class InFragments {
     return frame.isContinued || frame.hasMore ? this.fragments.find(frame.ticket) : -1;
   }
 
-  /** Begins a frame with this swing of its delay. Where there are too many, the longest idle one ends. */
+  /** Begins a frame with this difference of its delay. If there are too many, the longest idle one ends. */
   begin(frame: Frame, swing: u32, out: Outcome, reason: u16): i32 {
     const entry = this.fragments.add(frame.ticket);
     if (this.fragments.evicted != 0) out.end(this.fragments.evicted, reason);
@@ -31,7 +31,7 @@ export class InFragments {
     return this.swings[entry];
   }
 
-  /** Whether fragments of this frame are held: then those that follow are held as well. */
+  /** Whether fragments of this frame are held. Then later fragments are held as well. */
   isHeld(entry: i32): bool {
     return entry >= 0 && this.held[entry] > 0;
   }
@@ -40,12 +40,12 @@ export class InFragments {
     if (entry >= 0) this.held[entry]++;
   }
 
-  /** Notes that a held fragment went on. */
+  /** Records that a held fragment went on. */
   release(entry: i32): void {
     this.held[entry]--;
   }
 
-  /** Notes that a fragment went on. The last one completes its frame. */
+  /** Records that a fragment went on. The last one completes its frame. */
   passed(entry: i32, frame: Frame): void {
     if (entry >= 0 && !frame.hasMore) this.fragments.remove(entry);
   }

@@ -3,7 +3,7 @@
  *
  * PURPOSE
  *   Passes frames between its Edges `a` and `b`, and loses, delays, duplicates, reorders and corrupts some of
- *   them as the settings say. Chance comes from a seed: the same frames at the same times meet the same
+ *   them as the settings say. Chance comes from a seed: the same frames at the same times have the same
  *   faults.
  *
  * EDGES AND SHAPES
@@ -58,7 +58,8 @@
  *
  * WHAT IT DOES NOT DO
  *   It does not corrupt parsed headers, because the host has acted on them already. A checksum that the host
- *   has yet to fill in does not reveal a corruption. Frames with different delays overtake each other. Held frames do not survive a replacement of the instance; the random sequences do.
+ *   has yet to fill in does not reveal a corruption. Frames with different delays overtake each other. Held
+ *   frames do not survive a replacement of the instance; the random sequences do.
  *
  * SPECIFICATION
  *   None.
@@ -87,7 +88,7 @@ const RATE_EXCEEDED: u16 = 1;
 const HOLD_FULL: u16 = 2;
 const NOT_JOINED: u16 = 3;
 
-/** A piece may hold 1024 frames; the rest of them are for the present call. */
+/** A piece may hold 1024 frames; this leaves some of them to the present call. */
 const MOST_HELD: i32 = 900;
 
 class Fault extends Piece {
@@ -95,16 +96,16 @@ class Fault extends Piece {
   private back: Course = new Course();
   private hold: i32 = 0;
   private held: Held = new Held(0, 0);
-  /** By the time at which they are due. */
+  /** The held frames by the time at which they are due. */
   private due: Waiting = new Waiting(0);
   private inFragments: InFragments = new InFragments();
 
   describe(d: Description, settings: Settings): void {
     d.piece('fault', '0.2.0', 'Loses, delays, duplicates, reorders and corrupts frames, by a seed.');
-    d.setting('stack', Kind.Text, 'What passes, as a protocol stack.', 'ip');
-    d.setting('seed', Kind.Number, 'Where the sequence of chance begins.', '1');
+    d.setting('stack', Kind.Text, 'The protocol stack of the frames.', 'ip');
+    d.setting('seed', Kind.Number, 'The seed of the random sequences.', '1');
     Course.describe(d);
-    d.setting('hold', Kind.Number, 'How many frames are held at a time.', '512');
+    d.setting('hold', Kind.Number, 'The most frames that are held at a time.', '512');
     d.reason('lost', true, 'The frame was lost by chance, as the setting `loss` demands.');
     d.reason('rate-exceeded', true, 'More frames came than `rate` and `queue` allow.');
     d.reason('hold-full', true, 'The frame was to be held, and as many as `hold` allows are held already.');
@@ -149,13 +150,13 @@ class Fault extends Piece {
       const frame = batch.frame(i);
       this.take(frame, <i32>frame.edge == a ? this.there : this.back, now, out);
     }
-    // What came now may have been what others waited for.
+    // New frames may have overtaken held ones.
     this.passOvertaken(this.there, now, out);
     this.passOvertaken(this.back, now, out);
     out.wakeAt(min(this.due.next, min(this.there.nextOvertaken, this.back.nextOvertaken)));
   }
 
-  /** Lets go what has been held long enough. */
+  /** Passes on frames that are due. */
   private passDue(now: f64, out: Outcome): void {
     while (this.due.next <= now) {
       const entry = this.due.first;
@@ -172,7 +173,7 @@ class Fault extends Piece {
     }
   }
 
-  /** Lets go those that were overtaken, and those that have waited for it in vain. */
+  /** Passes on frames that were overtaken, and those that have waited too long. */
   private passOvertaken(course: Course, now: f64, out: Outcome): void {
     while (course.hasOvertaken(now)) {
       if (!this.release(course.firstOvertaken, course, out)) {
@@ -225,15 +226,15 @@ class Fault extends Piece {
     else this.due.add(entry, at);
   }
 
-  /** A frame ends; if it is in fragments, all of it. */
+  /** Ends a frame; if it is in fragments, all of it. */
   private end(frame: Frame, place: i32, reason: u16, out: Outcome): void {
     out.end(frame.ticket, reason);
     this.inFragments.end(place);
   }
 
   /**
-   * A held frame goes on, or ends where the Edge across is on no network. False when it does not fit; then it
-   * is held on.
+   * Passes a held frame on, or ends it if the other Edge is on no network. False if it does not fit; then it
+   * remains held.
    */
   private release(entry: i32, course: Course, out: Outcome): bool {
     const frame = this.held.restore(entry, out);
@@ -254,7 +255,7 @@ class Fault extends Piece {
   }
 }
 
-/** Turns one bit of what the frame carries. `place` is where in it, as a fraction of 2³². */
+/** Flips one bit of the payload. `place` is its position, as a fraction of 2³². */
 function corrupt(frame: Frame, place: u32): void {
   const count = <i32>frame.partCount;
   let bits: u64 = 0;

@@ -1,16 +1,16 @@
 /**
- * Held frames that wait to be overtaken, in the order in which they began to: since all wait for as many
- * frames and as long, that is the order in which they go.
+ * Held frames that wait to be overtaken, in the order in which they began to wait. All wait for the same
+ * number of frames and the same time, so they go on in that order.
  */
 export class Overtaken {
   private entries: StaticArray<i32>;
-  /** After how many passed frames each goes on. */
+  /** By entry: the count of passed frames at which the frame goes on. */
   private after: StaticArray<u32>;
   private until: StaticArray<f64>;
   private head: i32 = 0;
   private count: i32 = 0;
 
-  /** At most so many, which is as many as are held at all. */
+  /** The size is the most frames that are held at all. */
   constructor(private most: i32) {
     this.entries = new StaticArray<i32>(most);
     this.after = new StaticArray<u32>(most);
@@ -27,7 +27,7 @@ export class Overtaken {
 
   /** Whether the first has been overtaken, or has waited long enough. */
   isFirstDue(passed: u32, now: f64): bool {
-    // The count of passed frames goes round.
+    // The count of passed frames wraps around.
     return this.count > 0 && (<i32>(passed - this.after[this.head]) >= 0 || this.until[this.head] <= now);
   }
 
@@ -40,7 +40,7 @@ export class Overtaken {
     this.count--;
   }
 
-  /** When the first has waited long enough; infinity when none waits. */
+  /** When the first has waited long enough; infinity if none waits. */
   get next(): f64 {
     return this.count > 0 ? this.until[this.head] : Infinity;
   }

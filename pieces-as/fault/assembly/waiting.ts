@@ -1,6 +1,5 @@
 /**
- * Held frames by the time at which they are due; those of one time in the order in which they came. A binary
- * heap.
+ * Held frames by the time at which they are due, and by their arrival within one time, in a binary heap.
  */
 export class Waiting {
   private entries: StaticArray<i32>;
@@ -9,7 +8,7 @@ export class Waiting {
   private count: i32 = 0;
   private order: u32 = 0;
 
-  /** At most so many, which is as many as are held at all. */
+  /** The size is the most frames that are held at all. */
   constructor(most: i32) {
     this.entries = new StaticArray<i32>(most);
     this.times = new StaticArray<f64>(most);
@@ -33,12 +32,12 @@ export class Waiting {
     return this.entries[0];
   }
 
-  /** When it is due; infinity when there is none. */
+  /** When it is due; infinity if there is none. */
   get next(): f64 {
     return this.count > 0 ? this.times[0] : Infinity;
   }
 
-  /** Forgets the first. */
+  /** Removes the first. */
   take(): void {
     const last = --this.count;
     const at = this.times[last];
@@ -57,7 +56,7 @@ export class Waiting {
   }
 
   private isBefore(at: f64, order: u32, than: i32): bool {
-    // Orders go round; what waits at one time is never 2³¹ apart.
+    // Order numbers wrap around; frames that wait at one time are never 2³¹ apart.
     return at < this.times[than] || (at == this.times[than] && <i32>(order - this.orders[than]) < 0);
   }
 

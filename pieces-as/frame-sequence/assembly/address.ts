@@ -2,7 +2,7 @@ import { parseIpv4 } from 'funnel-tunnel/as';
 import { Endpoint } from './endpoint';
 
 /**
- * Reads an IPv4 or IPv6 address (RFC 4291 §2.2, without an IPv4 address at its end). False when it is none.
+ * Reads an IPv4 or IPv6 address (RFC 4291 §2.2, without an IPv4 address at its end). False if it is none.
  * Allocates.
  */
 export function parseAddress(text: string, to: Endpoint): bool {
@@ -26,7 +26,7 @@ export function parseAddress(text: string, to: Endpoint): bool {
   return true;
 }
 
-/** How many groups of hexadecimal digits; -1 where one is wrong. */
+/** The number of groups of hexadecimal digits; -1 if one is wrong. */
 function groupsOf(text: string): i32 {
   if (text.length == 0) return 0;
   const groups = text.split(':');

@@ -6,20 +6,20 @@ import { Udp } from 'funnel-tunnel/as/views/udp';
 import { Configuration, Mode } from './configuration';
 import { Endpoint } from './endpoint';
 
-/** Hop limit of what we send (RFC 1700). */
+/** Hop limit of our packets (RFC 1700). */
 const TTL: u32 = 64;
 
-/** A frame of the carrier: its headers as they come in, and as they are written. */
+/** A frame of the carrier: reads and writes its headers. */
 export abstract class Carrier {
-  /** The Edge `carrier`; -1 when it is on no network. */
+  /** The Edge `carrier`; -1 if it is on no network. */
   static edge: i32 = -1;
 
-  // These describe the frame that `read` read.
+  // The frame that `read` read.
   static readonly source: Endpoint = new Endpoint();
   static readonly destination: Endpoint = new Endpoint();
   /** The flags of the TCP header; 0 for UDP. */
   static flags: u32 = 0;
-  /** What it carries. */
+  /** The bytes that it carries. */
   static at: usize = 0;
   static length: u32 = 0;
 
@@ -40,7 +40,7 @@ export abstract class Carrier {
     Carrier.transport = protocolNumber(Configuration.mode == Mode.stream ? 'tcp' : 'udp');
   }
 
-  /** Reads the headers of a frame. False when they are not there. */
+  /** Reads the headers of a frame. False if they are not there. */
   static read(frame: Frame, out: Outcome): bool {
     const count = <i32>frame.partCount - <i32>frame.skipTrailers;
     let i = <i32>frame.skipHeaders;
@@ -48,7 +48,7 @@ export abstract class Carrier {
     const network = frame.part(i);
     if (network.role != Role.Header) return false;
     const at = network.bytes;
-    // Extension headers may stand between.
+    // Skips extension headers.
     do i++;
     while (i < count && frame.part(i).role == Role.Header && frame.part(i).protocol != Carrier.transport);
     if (i >= count) return false;
@@ -74,7 +74,7 @@ export abstract class Carrier {
     return Carrier.readBody(frame, i + 1, count, out);
   }
 
-  /** All that follows, in one stretch. */
+  /** Everything that follows, as one range. */
   private static readBody(frame: Frame, from: i32, count: i32, out: Outcome): bool {
     Carrier.length = 0;
     Carrier.at = 0;
@@ -100,8 +100,8 @@ export abstract class Carrier {
   }
 
   /**
-   * Begins a frame to the other side. Source addresses that are 0 are the system's choice; lengths and
-   * checksums are left to the host. False when it does not fit.
+   * Begins a frame to the other side. The system chooses source addresses that are 0, and the host fills in
+   * lengths and checksums. False if it does not fit.
    */
   static begin(out: Outcome, ticket: u32, from: Endpoint, to: Endpoint, flags: u32): bool {
     const network: i32 = to.isIpv6 ? 40 : 20;
@@ -134,7 +134,7 @@ export abstract class Carrier {
     return true;
   }
 
-  /** A frame without contents, such as one that opens or closes. */
+  /** Sends a frame without contents, such as one that opens or closes a stream. */
   static send(out: Outcome, from: Endpoint, to: Endpoint, flags: u32): void {
     Carrier.begin(out, 0, from, to, flags);
   }

@@ -8,37 +8,41 @@ export const enum Mode {
   unreliable,
 }
 
-/** Bytes of the largest frame that passes as one; larger ones pass in fragments. The contract's limit. */
+/** The most bytes of a frame that passes as one; larger ones pass in fragments. The contract's limit. */
 export const WHOLE: u32 = 66_240;
 
-/** A protocol for frames of which nothing is known but their bytes; we bring it. */
+/** A protocol for frames of any bytes; the piece brings its definition. */
 export const OPAQUE_FRAME: string = 'opaque-frame';
 
 export function describeSettings(d: Description): void {
   d.setting(
     'mode',
     Kind.Text,
-    'What carries the frames: stream, message-reliable or message-unreliable.',
+    'How the frames are carried: stream, message-reliable or message-unreliable.',
     'stream',
   );
-  d.setting('stack', Kind.Text, 'What is carried, as a protocol stack.', 'ip');
+  d.setting('stack', Kind.Text, 'The protocol stack of the carried frames.', 'ip');
   d.optional(
     'carrier',
     Kind.Text,
-    'What carries it: ip/tcp for a stream, ip/udp for messages, or with ipv4 or ipv6.',
+    'The carrier: ip/tcp for a stream, ip/udp for messages, or with ipv4 or ipv6.',
   );
-  d.setting('port', Kind.Number, 'The port here.', '4294');
-  d.optional('remote', Kind.Address, 'The address of the other side. Not given: it comes to us.');
-  d.optional('remote-port', Kind.Number, 'The port of the other side. Not given: the same as here.');
-  d.setting('max-frame', Kind.Number, 'Bytes of the largest frame that is carried.', WHOLE.toString());
+  d.setting('port', Kind.Number, 'The port of this side.', '4294');
+  d.optional(
+    'remote',
+    Kind.Address,
+    'The address of the other side. Not given: the other side contacts this one.',
+  );
+  d.optional('remote-port', Kind.Number, 'The port of the other side. Not given: the same as `port`.');
+  d.setting('max-frame', Kind.Number, 'Bytes of the largest frame.', WHOLE.toString());
   d.setting(
     'max-segment',
     Kind.Number,
     'Bytes of the largest message, with the header of the segment.',
     '1400',
   );
-  d.setting('timeout', Kind.Duration, 'How long a frame may lack bytes.', '30s');
-  d.setting('memory', Kind.Number, 'Bytes for frames of which segments lack.', '4194304');
+  d.setting('timeout', Kind.Duration, 'Time for which a frame may lack bytes.', '30s');
+  d.setting('memory', Kind.Number, 'Bytes for incomplete frames.', '4194304');
 }
 
 /** The settings of this instance. */
@@ -46,7 +50,7 @@ export abstract class Configuration {
   static mode: i32 = Mode.stream;
   static stack: string = 'ip';
   static carrier: string = 'ip/tcp';
-  /** Bytes of its first header; of the longest, where it may be either IP. */
+  /** The size of its first header; of the longest one if it may be IPv4 or IPv6. */
   static networkHeader: u32 = 40;
   static port: u32 = 0;
   static hasRemote: bool = false;
@@ -55,10 +59,10 @@ export abstract class Configuration {
   static maxSegment: u32 = 0;
   static timeoutMs: f64 = 0;
   static slots: i32 = 1;
-  /** The protocol that frames begin with; '' where their first byte tells whether it is IPv4 or IPv6. */
+  /** The protocol with which frames begin; '' if their first byte distinguishes IPv4 and IPv6. */
   static protocol: string = '';
 
-  /** Reads them, and tells what cannot be. */
+  /** Reads the settings, and reports problems. */
   static read(settings: Settings): void {
     const mode = settings.text('mode');
     Configuration.mode =
@@ -102,7 +106,7 @@ export abstract class Configuration {
   }
 
   /**
-   * Frames that were put together here are to be parsed by the host, which must be told with what they begin.
+   * The host has to parse reassembled frames, and needs the protocol with which they begin.
    */
   private static readProtocol(settings: Settings): void {
     const first = Configuration.stack.split('/')[0];
@@ -121,7 +125,7 @@ export abstract class Configuration {
     if (name != OPAQUE_FRAME) Configuration.checkSize(settings);
   }
 
-  /** A piece of a larger frame would be taken for another frame where its protocol has a header. */
+  /** If its protocol had a header, a fragment would pass for another frame. */
   private static checkSize(settings: Settings): void {
     if (Configuration.maxFrame <= WHOLE) return;
     settings.problem(
@@ -131,7 +135,7 @@ export abstract class Configuration {
   }
 }
 
-/** A number as stacks write it; -1 when it is none. */
+/** A number as stacks write it; -1 if it is none. */
 function parseNumber(text: string): i64 {
   const isHexadecimal = text.startsWith('0x');
   const digits = isHexadecimal ? text.substring(2) : text;

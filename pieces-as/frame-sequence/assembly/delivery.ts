@@ -3,19 +3,18 @@ import { store32 } from 'funnel-tunnel/as/views/bytes';
 import { Configuration, OPAQUE_FRAME } from './configuration';
 import { Reason } from './reasons';
 
-const OPAQUE_FRAME_DEFINITION: string = 'summary "A frame of which nothing is known but its bytes"';
+const OPAQUE_FRAME_DEFINITION: string = 'summary "A frame of any bytes"';
 
 /**
- * Frames that were put together go out on the Edge `frames`: whole, or in fragments where they are larger
- * than may be.
+ * Sends reassembled frames on the Edge `frames`: whole, or in fragments if they are too large for one frame.
  */
 export abstract class Delivery {
-  /** The Edge `frames`; -1 when it is on no network. */
+  /** The Edge `frames`; -1 if it is on no network. */
   static edge: i32 = -1;
-  /** Bytes at the beginning of a piece that say how long the whole is. */
+  /** The size of the length at the beginning of a fragment. */
   static readonly ANNOUNCEMENT: i32 = 4;
 
-  /** The protocol that frames begin with; 0 where their first byte tells. */
+  /** The protocol with which frames begin; 0 if their first byte decides. */
   static protocol: u16 = 0;
   private static ipv4: u16 = 0;
   private static ipv6: u16 = 0;
@@ -31,7 +30,7 @@ export abstract class Delivery {
     Delivery.protocol = Configuration.protocol.length > 0 ? protocolNumber(Configuration.protocol) : 0;
   }
 
-  /** A whole frame, whose bytes stand in the arena. Returns -1, or the reason why not. */
+  /** Sends a whole frame, whose bytes stand in the arena. Returns -1, or the reason of a failure. */
   static whole(out: Outcome, ticket: u32, at: usize, length: u32): i32 {
     if (Delivery.edge < 0) return Reason.notJoined;
     let protocol = Delivery.protocol;
@@ -46,7 +45,7 @@ export abstract class Delivery {
     return -1;
   }
 
-  /** The same, with bytes that stand elsewhere in memory, perhaps in two stretches. */
+  /** The same, with bytes that stand elsewhere in memory, perhaps in two ranges. */
   static copied(
     out: Outcome,
     ticket: u32,
@@ -63,10 +62,10 @@ export abstract class Delivery {
   }
 
   /**
-   * A piece of a larger frame. The first has a header that says how long the whole is, where that is known
-   * (`total`, else 0). False when it does not fit: then nothing more of that frame can follow.
+   * Sends a fragment of a larger frame. The first has a header with the length of the whole frame, if that is
+   * known (`total`, else 0). False if it does not fit; then no more of that frame can follow.
    *
-   * @param ticket of the frame; it ends with the last piece
+   * @param ticket of the frame; it ends with the last fragment
    */
   static piece(
     out: Outcome,

@@ -15,7 +15,7 @@ export class Endpoint {
     this.port = port;
   }
 
-  /** From the 16 bytes at an address in memory. */
+  /** Reads the 16 bytes at an address in memory. */
   readIpv6(at: usize, port: u32): void {
     this.isIpv6 = true;
     this.high = load64(at);

@@ -47,18 +47,18 @@
  *   No loss:
  *     merged                the bytes are in a frame that another ticket carries, or in fragments
  *     control               the segment opened or closed a stream
- *     empty                 a frame of no bytes, where frames are packets of IP
+ *     empty                 the frame has no bytes, where frames are packets of IP
  *     duplicate             the segment came before
  *   Lost:
  *     not-joined            the other Edge is on no network
  *     not-connected         the other side is unknown, or its stream is not open
- *     not-open              bytes of a stream that was not opened; the answer is a reset
- *     busy                  from another host than the other side, whose streams get a reset; or too many
+ *     not-open              the bytes belong to a stream that was not opened; the answer is a reset
+ *     busy                  another host than the other side sent it, and its stream gets a reset; or too many
  *                           frames wait for a frame in fragments
  *     malformed             the headers of the carrier are absent
  *     bad-segment           the segment header is wrong
  *     unrecognised          the frame is no packet of IP
- *     too-large             more than max-frame; of a stream, the bytes are skipped and the rest is carried
+ *     too-large             the frame has more than max-frame bytes; a stream skips them and goes on
  *     too-many              the frame does not fit in one outcome
  *     unfinished            the frame must be cut, and the host has yet to fill in its checksums
  *     length-unknown        a frame in fragments without its length, which a stream needs
@@ -70,14 +70,14 @@
  *     timed-out             a segment, or the next fragment of a frame, did not come in time; a stream is
  *                           reset
  *     no-memory             too many frames are incomplete
- *     beyond-window         more than 66240 bytes beyond a hole
- *     too-many-holes        more than 31 holes
- *     too-many-under-way    more than 64 frames in fragments go out
+ *     beyond-window         the segment lies more than 66240 bytes beyond a hole
+ *     too-many-holes        the frame has more than 31 holes
+ *     too-many-under-way    more than 64 frames in fragments go out already
  *
  * WHAT IT DOES NOT DO
  *   It serves one stream at a time, and sends messages to one other side. It does not order, acknowledge or
  *   resend: the carrier does. It does not encrypt or authenticate: unless `remote` is given, it answers the
- *   host that it heard last. Frames have no checksum of their own: where segments are lost and sequence
+ *   last host that sent to it. Frames have no checksum of their own: where segments are lost and sequence
  *   numbers wrap within `timeout` (65536 frames), it can join segments of two frames, as with IPv4 (RFC
  *   4963). Incomplete frames do not survive a replacement of the instance; the stream does. A frame whose
  *   first fragments have gone on cannot be recalled when the rest is lost.
@@ -115,7 +115,7 @@ import { Unreliable } from './unreliable';
 const FRAMES: u16 = 0;
 const CARRIER: u16 = 1;
 
-/** What a stream has, and what `message-reliable` takes for given. */
+/** The properties of a stream, which `message-reliable` requires. */
 const ORDERLY: string[] = ['reliable', 'ordered', 'duplicate-free'];
 
 class FrameSequence extends Piece {
@@ -145,8 +145,7 @@ class FrameSequence extends Piece {
       const message = Configuration.maxSegment + Configuration.networkHeader + 8;
       carrier.wish(Wish.Desired, 'framed').wishBound(Wish.Required, 'size', ValueCase.AtLeast, message);
     }
-    // What follows the port is no stack that the host could parse. Sizes here and there have nothing to do
-    // with each other.
+    // The host has no stack for what follows the port. The sizes on the two Edges are independent.
     const curve = d
       .curve(FRAMES, 0, CARRIER, 0)
       .isOpaque()
@@ -207,7 +206,7 @@ class FrameSequence extends Piece {
       else Unreliable.take(frame.ticket, out);
     }
     Sender.finish(out);
-    // What is lost in a full queue would put a stream out of step.
+    // A full queue that drops bytes would put a stream out of step.
     if (this.isCarrierFull && Delivery.edge >= 0) out.pause(<u16>Delivery.edge);
     out.wakeAt(min(Link.next, Sender.next));
     out.wakeAt(min(Reliable.next, Unreliable.next));

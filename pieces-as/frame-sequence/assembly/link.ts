@@ -7,28 +7,28 @@ import { end, Reason } from './reasons';
 import { Stream } from './stream';
 
 /**
- * How long a connection may take to open, and how long after it closed it is opened again at first and at
- * last.
+ * The time for opening a connection, and the first and the longest delay before a closed connection is opened
+ * again.
  */
 const OPENING_MS: f64 = 10_000;
 const FIRST_RETRY_MS: f64 = 1_000;
 const LAST_RETRY_MS: f64 = 30_000;
 
 /**
- * The other side. Of messages it is whom the settings name, or who was heard last; of a stream it is the one
- * connection, which the settings let us open, or which came to us.
+ * The other side. For messages it is the host of the settings, or the last sender. For a stream it is the one
+ * connection, which this side opens by its settings, or which the other side opened.
  */
 export abstract class Link {
   static isOpen: bool = false;
-  /** Counts what has opened and closed: another number is another stream. */
+  /** Counts openings and closings: another number is another stream. */
   static generation: u32 = 0;
   static readonly local: Endpoint = new Endpoint();
   static readonly remote: Endpoint = new Endpoint();
   private static isOpening: bool = false;
-  /** When a connection that is to be opened is opened, or given up; infinity when neither. */
+  /** When to open a connection, or to give up opening it; infinity for neither. */
   private static at: f64 = Infinity;
   private static retryMs: f64 = FIRST_RETRY_MS;
-  /** When a stream that stands still within a frame is given up. */
+  /** When to give up a stream that stands still within a frame. */
   private static stalledAt: f64 = Infinity;
 
   static start(now: f64): void {
@@ -41,12 +41,12 @@ export abstract class Link {
     else Link.isOpen = true;
   }
 
-  /** When something is to be done. */
+  /** When `run` has something to do. */
   static get next(): f64 {
     return min(Stream.next, Carrier.edge < 0 ? Infinity : min(Link.at, Link.stalledAt));
   }
 
-  /** Opens, and gives up, what is due. */
+  /** Opens and gives up what is due. */
   static run(now: f64, out: Outcome): void {
     Stream.endAbandoned(out);
     if (Carrier.edge < 0) return;
@@ -66,7 +66,7 @@ export abstract class Link {
     Carrier.send(out, Link.local, Link.remote, Tcp.SYN);
   }
 
-  /** A message came: whether its sender is the other side. */
+  /** Handles a message. Returns whether its sender is the other side. */
   static hears(): bool {
     if (Configuration.hasRemote) return Carrier.source.equals(Link.remote);
     Link.isOpen = true;
@@ -75,7 +75,7 @@ export abstract class Link {
     return true;
   }
 
-  /** A frame of a stream came. */
+  /** Handles a frame of a stream. */
   static take(now: f64, ticket: u32, out: Outcome): void {
     const flags = Carrier.flags;
     if (
@@ -88,7 +88,7 @@ export abstract class Link {
       Link.open();
     const isOurs = Carrier.source.equals(Link.remote);
     if (!Link.isOpen || !isOurs) {
-      // Also an opening that failed.
+      // Also for an opening that failed.
       if (Link.isOpening && isOurs && (flags & (Tcp.RST | Tcp.FIN)) != 0) {
         Link.isOpening = false;
         Link.afterClose(now);
@@ -123,7 +123,7 @@ export abstract class Link {
     if (Configuration.hasRemote) Link.at = 0;
   }
 
-  /** The carrier is gone, and its connection with it. */
+  /** The carrier has left, and its connection with it. */
   static lose(): void {
     if (Configuration.mode != Mode.stream) return;
     Link.close();
@@ -148,12 +148,12 @@ export abstract class Link {
     endpoint.port = state.u32(endpoint.port);
   }
 
-  /** A connection is there, and the one at hand is another's. */
+  /** There is a connection, and the current frame belongs to another one. */
   private static get isOfAnother(): bool {
     return Link.isOpen && !Carrier.source.equals(Link.remote);
   }
 
-  /** The connection that was there before the one that opened at hand broke off within a frame. */
+  /** The earlier connection broke off within a frame, before the current one opened. */
   private static brokeOff: bool = false;
 
   private static open(): void {
@@ -171,13 +171,13 @@ export abstract class Link {
   private static close(): void {
     Link.isOpen = false;
     Link.stalledAt = Infinity;
-    // The system chooses the port anew.
+    // The system chooses the port again.
     if (Configuration.hasRemote) Link.local.port = 0;
     Stream.reset();
     Link.generation++;
   }
 
-  /** The side that opens connections tries again, with growing delays. */
+  /** The side that opens connections retries, with growing delays. */
   private static afterClose(now: f64): void {
     if (!Configuration.hasRemote) return;
     Link.at = now + Link.retryMs;

@@ -1,18 +1,18 @@
 import { FragmentTable } from 'funnel-tunnel/as';
 
-/** Frames that go out in fragments at a time, where they can. */
+/** The most frames that go out in fragments at a time, where the carrier allows several. */
 const MOST: i32 = 64;
 
 /**
- * How far the frames have come that go out in fragments, by a place for each; and, at a place of its own, the
- * whole one that is at hand.
+ * The progress of frames that go out in fragments, by place; and, at a place of its own, of the current whole
+ * frame.
  */
 export abstract class Passages {
   /** The place of a frame that is whole. */
   static readonly whole: i32 = MOST;
   /** Bytes of the frame that went out. */
   static readonly sent: StaticArray<u64> = new StaticArray<u64>(MOST + 1);
-  /** Bytes of it; 0 where that is not known yet. */
+  /** The length of the frame; 0 while it is unknown. */
   static readonly total: StaticArray<u64> = new StaticArray<u64>(MOST + 1);
   static readonly isTotalKnown: StaticArray<bool> = new StaticArray<bool>(MOST + 1);
   static readonly sequence: StaticArray<u32> = new StaticArray<u32>(MOST + 1);
@@ -22,12 +22,12 @@ export abstract class Passages {
   private static count: i32 = 0;
   private static lastSequence: u32 = 0;
 
-  /** The place of a frame that began before; -1 where it did not. */
+  /** The place of a frame that has begun; -1 if it has not. */
   static find(ticket: u32): i32 {
     return Passages.fragments.find(ticket);
   }
 
-  /** A place for a frame in fragments. Which ticket made room for it, if one did, `evicted` tells. */
+  /** Finds a place for a frame in fragments. `evicted` is then the ticket that lost its place, or 0. */
   static open(ticket: u32): i32 {
     const place = Passages.fragments.add(ticket);
     if (Passages.evicted == 0) Passages.count++;
@@ -50,7 +50,7 @@ export abstract class Passages {
     return place == MOST ? 0 : Passages.fragments.ticketAt(place);
   }
 
-  /** More of the frame is to come until then. */
+  /** Sets the time by which more of the frame must come. */
   static expect(place: i32, until: f64): void {
     Passages.until[place] = until;
   }
@@ -61,7 +61,7 @@ export abstract class Passages {
     Passages.count--;
   }
 
-  /** The place of a frame that should have gone on by now; -1 where none is. */
+  /** The place of a frame that is late; -1 if there is none. */
   static late(now: f64): i32 {
     if (Passages.count == 0) return -1;
     for (let place = 0; place < MOST; place++)

@@ -1,6 +1,6 @@
 import { Description, Outcome } from 'funnel-tunnel/as';
 
-/** Why a frame ends here, in the order in which `describeReasons` tells them. */
+/** The reasons for which a frame ends here, in the order of `describeReasons`. */
 export const enum Reason {
   merged,
   control,
@@ -73,7 +73,7 @@ export function describeReasons(d: Description): void {
   d.reason('too-many-under-way', true, 'More than 64 frames in fragments go out already.');
 }
 
-/** A ticket ends, for a `Reason`. */
+/** Ends a ticket for a `Reason`. */
 export function end(out: Outcome, ticket: u32, reason: i32): void {
   out.end(ticket, <u16>reason);
 }

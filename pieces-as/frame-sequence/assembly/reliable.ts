@@ -10,16 +10,16 @@ import { FIRST, LAST, RELIABLE_HEADER, VERSION, VERSION_MASK } from './segment';
 
 const gathered: usize = memory.data(66_240, 8);
 
-/** Puts frames together whose segments all come, once and in order. */
+/** Reassembles frames whose segments all come, once and in order. */
 export abstract class Reliable {
-  /** The ticket of the frame that has begun; 0 when none has. */
+  /** The ticket of the frame that has begun; 0 if none has. */
   private static ticket: u32 = 0;
   private static readonly source: Endpoint = new Endpoint();
   private static sequence: u32 = 0;
   private static got: u64 = 0;
-  /** Bytes of it that were not passed on. */
+  /** The bytes of it that were not passed on. */
   private static kept: u32 = 0;
-  /** It is larger than what passes as one, and passes in fragments. */
+  /** The frame is too large to pass as one, and passes in fragments. */
   private static isLarge: bool = false;
   private static until: f64 = Infinity;
 
@@ -83,7 +83,7 @@ export abstract class Reliable {
     Reliable.isLarge = false;
   }
 
-  /** Adds bytes to the frame. Returns -1, or why it is lost. */
+  /** Adds bytes to the frame. Returns -1, or the reason for its loss. */
   private static add(out: Outcome, at: usize, length: u32, isLast: bool): i32 {
     Reliable.got += length;
     if (!Reliable.isLarge && Reliable.kept + length <= WHOLE) {

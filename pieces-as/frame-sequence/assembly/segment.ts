@@ -19,5 +19,5 @@
 @inline export const LAST: u32 = 0x10;
 @inline export const RELIABLE_HEADER: u32 = 4;
 @inline export const UNRELIABLE_HEADER: u32 = 8;
-/** What the first segment has besides. */
+/** The additional bytes in the first segment. */
 @inline export const MORE_HEADER: u32 = 4;

@@ -10,30 +10,32 @@ import { end, Reason } from './reasons';
 import { FIRST, LAST, MORE_HEADER, RELIABLE_HEADER, UNRELIABLE_HEADER, VERSION } from './segment';
 import { Waiting } from './waiting';
 
-/** Bytes of a stream that one frame of the carrier takes: with its headers less than the largest. */
+/**
+ * The most bytes of a stream in one frame of the carrier: less than the largest frame, to leave room for
+ * headers.
+ */
 const STREAM_SEGMENT: u32 = 65_000;
-/** Parts of a frame of the carrier, besides its two headers and ours. */
+/** The parts of a frame of the carrier, besides its two headers and ours. */
 const MOST_PARTS: i32 = 29;
 
 /**
- * Frames that go out on the carrier, whole, or in as many segments as they need. Bytes that stayed with the
- * host stay there.
+ * Sends frames on the carrier, whole, or in as many segments as they need. Withheld bytes stay with the host.
  *
- * Of frames that come in fragments, those of an unreliable carrier go out side by side. On others one can be
- * under way, and all else waits.
+ * An unreliable carrier takes several frames in fragments side by side. On other carriers one is under way,
+ * and all others wait.
  */
 export abstract class Sender {
-  /** The ticket of the one that is under way; 0 where none is, and always on an unreliable carrier. */
+  /** The ticket of the frame that is under way; 0 if there is none, and always on an unreliable carrier. */
   private static current: u32 = 0;
   /** The stream on which it began. */
   private static generation: u32 = 0;
   private static now: f64 = 0;
-  /** What waits goes on in the next call. */
+  /** The frames that wait go on in the next call. */
   private static isBlocked: bool = false;
   private static sentInCall: bool = false;
   private static isCarrierFull: bool = false;
 
-  // Where the frame at hand is being read.
+  // The reading position in the current frame.
   private static frame: Frame = changetype<Frame>(0);
   private static part: i32 = 0;
   private static within: u32 = 0;
@@ -43,12 +45,12 @@ export abstract class Sender {
     if (Configuration.mode != Mode.unreliable) Waiting.start();
   }
 
-  /** When something is to be done. */
+  /** When `run` has something to do. */
   static get next(): f64 {
     return Sender.isBlocked ? 0 : Passages.next;
   }
 
-  /** A call begins. */
+  /** Starts a call. */
   static begin(now: f64, isCarrierFull: bool): void {
     Sender.now = now;
     Sender.sentInCall = false;
@@ -56,8 +58,7 @@ export abstract class Sender {
   }
 
   /**
-   * All that the call brought was taken: frames of which nothing came for too long are given up, and what
-   * waits goes out.
+   * Ends a call: gives up frames without fragments for too long, and sends frames that wait.
    */
   static finish(out: Outcome): void {
     const now = Sender.now;
@@ -70,7 +71,7 @@ export abstract class Sender {
 
   static take(frame: Frame, out: Outcome): void {
     const ticket = frame.ticket;
-    // Then the frame at hand may be over.
+    // The current frame may have ended by that.
     if (Sender.checkStream(out) == ticket) return;
     if (Sender.hasToWait(ticket)) {
       if (Waiting.add(frame)) return;
@@ -87,7 +88,7 @@ export abstract class Sender {
     Sender.passWaiting(out);
   }
 
-  /** A new stream knows nothing of a frame that was under way. Returns its ticket, or 0. */
+  /** A new stream drops a frame that was under way. Returns its ticket, or 0. */
   private static checkStream(out: Outcome): u32 {
     const ticket = Sender.current;
     if (ticket == 0 || Sender.generation == Link.generation) return 0;
@@ -100,7 +101,7 @@ export abstract class Sender {
     return Waiting.has(ticket);
   }
 
-  /** What waits goes out as far as it can. */
+  /** Sends frames that wait as far as there is room. */
   private static passWaiting(out: Outcome): void {
     Sender.isBlocked = false;
     let i = 0;
@@ -158,7 +159,7 @@ export abstract class Sender {
       return;
     }
     Sender.sentInCall = true;
-    // A piece without bytes says nothing, and must not begin the frame: the next would begin it again.
+    // A fragment without bytes must not begin the frame, because the next one would begin it again.
     if (length > 0 || !hasMore) Sender.sendSegments(frame, place, length, hasMore, out);
     if (place == Passages.whole || Passages.ticketAt(place) != frame.ticket) return;
     if (hasMore) Passages.expect(place, Sender.now + Configuration.timeoutMs);
@@ -168,7 +169,7 @@ export abstract class Sender {
     Sender.generation = Link.generation;
   }
 
-  /** Why a frame cannot go out, whatever is in it; or -1. */
+  /** The reason for which a frame cannot go out, whatever its bytes; or -1. */
   private static checkBeginning(place: i32): i32 {
     if (Carrier.edge < 0) return Reason.notJoined;
     if (!Link.isOpen) return Reason.notConnected;
@@ -176,7 +177,7 @@ export abstract class Sender {
     return !Passages.isTotalKnown[place] && Configuration.mode == Mode.stream ? Reason.lengthUnknown : -1;
   }
 
-  /** Why these bytes of the frame cannot go out, or -1. */
+  /** The reason for which these bytes of the frame cannot go out, or -1. */
   private static check(place: i32, length: u32, hasMore: bool, out: Outcome): i32 {
     const after = Passages.sent[place] + length;
     const total = Passages.total[place];
@@ -190,8 +191,8 @@ export abstract class Sender {
   }
 
   /**
-   * Whether the outcome has room: two headers and ours for each segment; and each part once, and once more
-   * where it is cut.
+   * Whether the outcome has room: for two headers and ours in each segment, for each part once, and once more
+   * if it is cut.
    */
   private static fits(frame: Frame, length: u32, out: Outcome): bool {
     const parts = <i32>frame.partCount;
@@ -199,7 +200,7 @@ export abstract class Sender {
     return out.framesLeft >= segments && out.partsLeft >= segments * 4 + parts;
   }
 
-  /** A frame ends. A stream on which it went out in part is out of step then, and ends. */
+  /** Ends a frame. If a stream has sent part of it, the stream is out of step, and ends. */
   private static lose(place: i32, ticket: u32, reason: i32, out: Outcome): void {
     end(out, ticket, reason);
     Sender.breakOff(place, ticket, out);
@@ -230,7 +231,7 @@ export abstract class Sender {
     return false;
   }
 
-  /** Whether the frame goes out in one, so that the host can finish headers in it. */
+  /** Whether the frame goes out as one, so that the host can fill in headers in it. */
   private static isWhole(place: i32, length: u32): bool {
     return (
       Passages.sent[place] == 0 &&
@@ -241,8 +242,8 @@ export abstract class Sender {
   }
 
   /**
-   * A piece that is not the last goes out without its ticket, which lives until the last: the host lets go of
-   * the bytes that went out.
+   * A fragment that is not the last goes out without its ticket, which lives until the last one. The host
+   * releases the bytes that went out.
    */
   private static sendSegments(frame: Frame, place: i32, length: u32, hasMore: bool, out: Outcome): void {
     const isStream = Configuration.mode == Mode.stream;
@@ -254,7 +255,7 @@ export abstract class Sender {
       const here = isAsItIs ? length : Sender.measure(Sender.mostInSegment);
       const isLast = !hasMore && here == left;
       if (!Carrier.begin(out, ticket, Link.local, Link.remote, Tcp.ACK | Tcp.PSH)) {
-        // What has its ticket and went on before ends it.
+        // If bytes went on with this ticket before, they have ended it.
         if (hasMore || left == length) end(out, frame.ticket, Reason.tooMany);
         Sender.breakOff(place, frame.ticket, out);
         return;
@@ -290,7 +291,7 @@ export abstract class Sender {
     out.bytes(0, Role.Payload, 0, at, <i32>length);
   }
 
-  /** How many of the next bytes fit in one frame of the carrier. */
+  /** The number of the next bytes that fit in one frame of the carrier. */
   private static measure(most: u32): u32 {
     let bytes: u32 = 0;
     let parts = 0;
@@ -326,7 +327,7 @@ export abstract class Sender {
   }
 }
 
-/** Whether a piece begins with a header that says how long the whole frame is. */
+/** Whether a fragment begins with a header that has the length of the whole frame. */
 function isAnnouncement(part: Part): bool {
   return (
     Delivery.protocol != 0 &&

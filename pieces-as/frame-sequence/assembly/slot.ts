@@ -2,12 +2,12 @@ import { Carrier } from './carrier';
 import { WHOLE } from './configuration';
 import { Reason } from './reasons';
 
-/** Stretches of a frame that have come, with holes between them. */
+/** The most ranges of a frame that have come, with holes between them. */
 const STRETCHES: i32 = 32;
 
 /**
- * A frame of which segments lack. Its bytes stand in a window of the largest frame that passes as one; of a
- * larger frame the window moves on as its front is passed on.
+ * An incomplete frame. Its bytes stand in a window that is as large as the largest frame that passes as one.
+ * For a larger frame the window moves when its front is passed on.
  */
 export class Slot {
   isUsed: bool = false;
@@ -21,15 +21,15 @@ export class Slot {
   until: f64 = 0;
   total: u64 = 0;
   isTotalKnown: bool = false;
-  /** Where the window begins: all before it was passed on. */
+  /** The start of the window: all bytes before it were passed on. */
   base: u64 = 0;
   bytes: usize = heap.alloc(WHOLE);
-  /** From where to where, in ascending order, neither touching nor overlapping. */
+  /** The starts and ends of ranges, in ascending order, neither touching nor overlapping. */
   private froms: StaticArray<u32> = new StaticArray<u32>(STRETCHES);
   private tos: StaticArray<u32> = new StaticArray<u32>(STRETCHES);
   private count: i32 = 0;
 
-  /** Port, IP version and sequence number of the segment at hand. */
+  /** Port, IP version and sequence number of the current segment. */
   static keyOf(sequence: u32): u64 {
     return (
       <u64>sequence |
@@ -54,7 +54,7 @@ export class Slot {
     this.count = 0;
   }
 
-  /** How long the frame is. False where that contradicts what was known, or what has come. */
+  /** Sets the length of the frame. False if that contradicts an earlier length, or bytes that have come. */
   learnTotal(total: u64): bool {
     if (this.isTotalKnown) return this.total == total;
     if (total < this.base || (this.count > 0 && <u64>this.tos[this.count - 1] > total)) return false;
@@ -64,13 +64,13 @@ export class Slot {
     return true;
   }
 
-  /** Adds bytes that lie in the window or before it. Returns -1, or why they are not taken. */
+  /** Adds bytes that lie in the window or before it. Returns -1, or the reason to refuse them. */
   add(from: u32, to: u32, at: usize): i32 {
     if (<u64>to <= this.base) return Reason.duplicate;
     if (<u64>from < this.base) return Reason.inconsistent;
     let i = 0;
     while (i < this.count && this.tos[i] < from) i++;
-    // Now all before the i-th lie apart from the new bytes, and it is the first that may touch them.
+    // All ranges before the i-th lie apart from the new bytes, and the i-th is the first that may touch them.
     if (i < this.count && this.froms[i] <= from && to <= this.tos[i]) {
       return this.isSame(from, to, at) ? Reason.duplicate : Reason.inconsistent;
     }
@@ -93,7 +93,7 @@ export class Slot {
     return -1;
   }
 
-  /** Whether nothing lacks from the base on. */
+  /** Whether no byte is missing from the base on. */
   get hasAll(): bool {
     if (!this.isTotalKnown) return false;
     return (
@@ -101,17 +101,17 @@ export class Slot {
     );
   }
 
-  /** Whether all was passed on. */
+  /** Whether all bytes were passed on. */
   get isDone(): bool {
     return this.isTotalKnown && this.base == this.total;
   }
 
-  /** Bytes from the base on without a gap. */
+  /** The number of bytes from the base on without a gap. */
   get contiguous(): u32 {
     return this.count > 0 && <u64>this.froms[0] == this.base ? this.tos[0] - this.froms[0] : 0;
   }
 
-  /** Copies so many bytes from the base on. */
+  /** Copies this number of bytes from the base on. */
   copyFront(to: usize, length: u32): void {
     const start = <u32>(this.base % WHOLE);
     const first = min(length, WHOLE - start);
@@ -119,7 +119,7 @@ export class Slot {
     memory.copy(to + first, this.bytes, length - first);
   }
 
-  /** Forgets so many bytes from the base on. */
+  /** Removes this number of bytes from the base on. */
   release(length: u32): void {
     this.base += length;
     if (this.count > 0 && <u64>this.tos[0] <= this.base) this.remove(0);

@@ -3,29 +3,29 @@ import { Configuration, WHOLE } from './configuration';
 import { Delivery } from './delivery';
 import { end, Reason } from './reasons';
 
-/** A frame that has begun and is not whole yet. */
+/** The bytes of the incomplete frame. */
 const gathered: usize = memory.data(66_240, 8);
 
 /**
- * Takes frames out of a stream: 32 bits of length in network byte order, and as many bytes. However the
- * stream is cut, and whatever it announces, no more is kept than the largest frame that passes as one: larger
- * ones pass on as they come.
+ * Takes frames out of a stream: 32 bits of length in network byte order, and then the bytes. However the
+ * stream is cut, and whatever length it announces, the piece keeps no more than the largest frame that passes
+ * as one: larger ones pass on as they come.
  */
 export abstract class Stream {
-  /** Bytes of the length that have come; 4 within a frame. */
+  /** The number of bytes of the length that have come; 4 within a frame. */
   private static prefixBytes: u32 = 0;
   private static length: u32 = 0;
-  /** Bytes of the frame that have come. */
+  /** The number of bytes of the frame that have come. */
   private static got: u32 = 0;
-  /** The rest of a frame that is too large or did not fit is skipped, for this reason. */
+  /** The reason to skip the rest of a frame that is too large or did not fit. */
   private static skipped: i32 = -1;
 
-  /** The ticket of the frame that passes in fragments: that with which its first came. 0 where none does. */
+  /** The ticket of the frame that passes in fragments: that of its first bytes. 0 if there is none. */
   private static held: u32 = 0;
-  /** One whose stream is no more. */
+  /** The ticket of a frame whose stream has ended. */
   private static abandoned: u32 = 0;
 
-  /** After `take`: whether the ticket went on or is held, and else why it ends. */
+  /** After `take`: whether the ticket went on or is held. If not, `reason` is the reason for its end. */
   static wentOn: bool = false;
   static reason: i32 = Reason.merged;
 
@@ -33,7 +33,7 @@ export abstract class Stream {
     return Stream.prefixBytes > 0;
   }
 
-  /** A stream begins, or begins anew. */
+  /** Starts over with a new stream. */
   static reset(): void {
     Stream.prefixBytes = 0;
     Stream.length = 0;
@@ -43,18 +43,18 @@ export abstract class Stream {
     Stream.held = 0;
   }
 
-  /** When something is to be done. */
+  /** When `run` has something to do. */
   static get next(): f64 {
     return Stream.abandoned != 0 ? 0 : Infinity;
   }
 
-  /** Ends what a stream that is no more has left. */
+  /** Ends the remains of a stream that has ended. */
   static endAbandoned(out: Outcome): void {
     if (Stream.abandoned != 0) end(out, Stream.abandoned, Reason.closedWithinFrame);
     Stream.abandoned = 0;
   }
 
-  /** The next bytes of the stream, which stand in the arena. */
+  /** Takes the next bytes of the stream, which stand in the arena. */
   static take(out: Outcome, ticket: u32, at: usize, length: u32): void {
     Stream.wentOn = false;
     Stream.reason = Reason.merged;
@@ -88,8 +88,8 @@ export abstract class Stream {
   }
 
   static state(state: State): void {
-    // What is kept of a frame does not travel; the rest of it is passed over, so that the stream stays in
-    // step.
+    // The bytes of an incomplete frame are not saved. The new instance skips the rest of it, so that the
+    // stream stays in step.
     const isKept = Stream.prefixBytes == 4;
     Stream.prefixBytes = state.u32(Stream.prefixBytes);
     Stream.length = state.u32(Stream.length);
@@ -97,7 +97,7 @@ export abstract class Stream {
     const skipped = state.i32(isKept ? Reason.brokenOff : -1);
     if (state.isRestoring) Stream.skipped = skipped;
     if (state.isRestoring && (Stream.prefixBytes > 4 || Stream.skipped > Reason.tooManyHoles))
-      state.refuse('the stream is in no state that can be');
+      state.refuse('the state of the stream is impossible');
   }
 
   private static passPiece(out: Outcome, ticket: u32, at: usize, length: u32, isLast: bool): void {

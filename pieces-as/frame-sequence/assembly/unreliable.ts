@@ -8,19 +8,20 @@ import { end, Reason } from './reasons';
 import { FIRST, LAST, MORE_HEADER, UNRELIABLE_HEADER, VERSION, VERSION_MASK } from './segment';
 import { Slot } from './slot';
 
-/** Frames that were put together, remembered so that a segment that comes again is known. */
+/** The number of complete frames that are remembered, so that a repeated segment is recognised. */
 const REMEMBERED: i32 = 256;
 /**
- * How long: not until the sender, at 65536 segmented frames a second, gives the same sequence number again.
+ * The time for which they are remembered: shorter than a sender needs to use a sequence number again, at
+ * 65536 segmented frames a second.
  */
 const REMEMBERED_MS: f64 = 1_000;
 
-/** Puts frames together whose segments come late, twice, out of order or not at all. */
+/** Reassembles frames whose segments come late, twice, out of order or not at all. */
 export abstract class Unreliable {
   private static slots: StaticArray<Slot> = new StaticArray<Slot>(0);
   private static used: i32 = 0;
   private static now: f64 = 0;
-  /** A large frame could not go on in an outcome that was full. */
+  /** A large frame could not go on, because the outcome was full. */
   private static isHeldUp: bool = false;
   private static earliest: f64 = Infinity;
 
@@ -59,7 +60,7 @@ export abstract class Unreliable {
     if (reason >= 0) end(out, ticket, reason);
   }
 
-  /** Returns why the ticket ends, or -1 when it goes on or is held. */
+  /** Returns the reason for the end of the ticket, or -1 if it goes on or is held. */
   private static takeSegment(ticket: u32, out: Outcome): i32 {
     const header = Carrier.at;
     if (Carrier.length < UNRELIABLE_HEADER) return Reason.badSegment;
@@ -93,7 +94,7 @@ export abstract class Unreliable {
     if (slot.isSpoilt) return Reason.inconsistent;
     if (isKnown && !slot.learnTotal(total)) return Unreliable.spoil(slot, out, isNew);
     if (slot.isTotalKnown && to > slot.total) return Unreliable.spoil(slot, out, isNew);
-    // Where the window is full of what could have been passed on, it moves.
+    // If the window is full of bytes that can go on, it moves.
     if (to > slot.base + WHOLE) Unreliable.passPieces(slot, out);
     if (to > slot.base + WHOLE) {
       if (isNew) Unreliable.forget(slot);
@@ -146,8 +147,8 @@ export abstract class Unreliable {
   }
 
   /**
-   * Segments that contradict each other spoil a frame: nothing of it is believed, and what still comes of it
-   * is not either.
+   * Segments that contradict each other spoil a frame: the piece drops all of it, and later segments of it
+   * too.
    */
   private static spoil(slot: Slot, out: Outcome, isNew: bool): i32 {
     if (!isNew && slot.ticket != 0) end(out, slot.ticket, Reason.inconsistent);
@@ -173,12 +174,12 @@ export abstract class Unreliable {
     }
   }
 
-  /** Passes on what has come of a large frame without a gap. */
+  /** Passes on all bytes of a large frame that have come without a gap. */
   private static passPieces(slot: Slot, out: Outcome): void {
     if (Delivery.protocol == 0 || Delivery.edge < 0) return;
     slot.isLarge = true;
     while (slot.contiguous > 0 || slot.isDone) {
-      // The first piece may have a header that says how long the whole is.
+      // The first fragment may have a header with the length of the whole frame.
       const length = min(slot.contiguous, WHOLE - Delivery.ANNOUNCEMENT);
       const at = out.room(<i32>length);
       const isLast = slot.isTotalKnown && slot.base + length == slot.total;

@@ -1,10 +1,10 @@
 import { Frame, HeldFrames, Outcome } from 'funnel-tunnel/as';
 
 const MOST: i32 = 256;
-/** Parts, and headers that can be seen, take one block of a frame as a rule. */
+/** Parts and visible headers of a frame usually take one block. */
 const BLOCKS: i32 = 384;
 
-/** Frames that wait, in their order, for one that goes out in fragments to end. */
+/** Frames that wait, in their order, for the end of one that goes out in fragments. */
 export abstract class Waiting {
   static count: i32 = 0;
   private static held: HeldFrames = new HeldFrames(0, 0);
@@ -14,7 +14,7 @@ export abstract class Waiting {
     Waiting.held = new HeldFrames(MOST, BLOCKS);
   }
 
-  /** False where there is no room for it. */
+  /** Adds a frame. False if there is no room for it. */
   static add(frame: Frame): bool {
     const entry = Waiting.held.keep(frame);
     if (entry < 0) return false;
@@ -31,7 +31,7 @@ export abstract class Waiting {
     return false;
   }
 
-  /** The frame as it came; null where this outcome has no room for it. */
+  /** The frame as it came; null if this outcome has no room for it. */
   static restore(i: i32, out: Outcome): Frame | null {
     return Waiting.held.restore(Waiting.entries[i], out);
   }
@@ -42,7 +42,7 @@ export abstract class Waiting {
     for (; i < Waiting.count; i++) Waiting.entries[i] = Waiting.entries[i + 1];
   }
 
-  /** A ticket has ended. */
+  /** Records that a ticket has ended. */
   static forget(ticket: u32): void {
     for (let i = Waiting.count - 1; i >= 0; i--) if (Waiting.ticketAt(i) == ticket) Waiting.remove(i);
   }

@@ -54,7 +54,7 @@ const ALONE: u16 = 0;
 const TOO_MANY: u16 = 1;
 const SHAPES: u16 = 3;
 
-/** All but `reliable`: nobody waits for the slowest of those who hear a frame. */
+/** All but `reliable`: a sender does not wait for the slowest receiver. */
 const KEPT: string[] = [
   'ordered',
   'duplicate-free',
@@ -67,8 +67,8 @@ const KEPT: string[] = [
 
 class Hub extends Piece {
   describe(d: Description, settings: Settings): void {
-    d.piece('hub', '0.1.0', 'Passes what comes in on one Edge on to all others.');
-    d.setting('stack', Kind.Text, 'What the network carries, as a protocol stack.', 'ip');
+    d.piece('hub', '0.1.0', 'Passes each frame from one Edge to all others.');
+    d.setting('stack', Kind.Text, 'The protocol stack of the frames.', 'ip');
     d.reason('alone', true, 'No other Edge is joined.');
     d.reason('too-many', true, 'The copies of one call do not fit in one outcome (8192 frames).');
     const stack = settings.stack('stack');

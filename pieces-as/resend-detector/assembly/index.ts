@@ -1,10 +1,10 @@
 /*
- * resend-detector: what clients send again does not go on
+ * resend-detector: stops requests that clients send again
  *
  * PURPOSE
- *   Stands in front of what carries datagrams reliably. A request that a client sends again, because the answer
- *   takes longer than on a local network, ends here; where the answer has come already, it is given again from
- *   here. What the far side sees is each request once.
+ *   Stands in front of a piece that carries datagrams reliably. A request that a client sends again, because
+ *   the response takes longer than on a local network, ends here. If the response has come already, the piece
+ *   repeats it. The far side sees each request once.
  *
  * EDGES AND SHAPES
  *
@@ -12,39 +12,40 @@
  *   servers (up) ──┤  resend-detector  ├── clients (down)
  *                  └───────────────────┘
  *
- *   servers   ip/udp, whole frames: what carries requests to servers
+ *   servers   ip/udp, whole frames: the network that carries requests to servers
  *   clients   ip/udp, whole frames: the network of the clients
  *
  *   Properties and offers of the network at one Edge hold at the other.
  *
  * SETTINGS
- *   protocol   PORT=NAME: what clients send to this port; NAME is radius, snmp, dns, sip, tftp, content or pass;
+ *   protocol   PORT=NAME: the protocol of a port; NAME is radius, snmp, dns, sip, tftp, content or pass;
  *              may be repeated. Without it: radius for 1812, 1813 and 3799, snmp for 161, dns for 53, sip for
  *              5060, tftp for 69
  *   other      NAME for ports without one; default content
- *   window     how long a request and its answer are remembered; default 30s
- *   again      a resend passes when none has passed for so long and no answer has come: something may have gone
- *              wrong behind this piece; default 10s
+ *   window     time for which a request and its response are remembered; default 30s
+ *   again      time without a response after which one resend passes, because the first request may be lost
+ *              behind this piece; default 10s
  *   entries    requests that are remembered at a time, 1 to 4096; the oldest makes room; default 512
  *
  * WHAT IS A RESEND
- *   A request with the same bytes, from the same address and port to the same, with the same number of its
- *   protocol: the identifier of RADIUS, the request-id of SNMP, the id of DNS, branch and method of SIP. With
- *   other bytes it is another request, which takes the place of the one before. `content` knows no numbers and
- *   no answers: the last datagram of a client to a server is remembered until anything comes back. Answers are
- *   given again for RADIUS, SNMP, DNS and SIP; always the last one, so that a provisional answer is.
+ *   A resend has the same bytes, goes from the same address and port to the same address and port, and has
+ *   the same number of its protocol: the identifier of RADIUS, the request-id of SNMP, the id of DNS, branch
+ *   and method of SIP. A request with other bytes replaces the one before. `content` has no numbers and no
+ *   responses: the last datagram of a client to a server is remembered until anything comes back. The piece
+ *   repeats the last response of RADIUS, SNMP, DNS and SIP, also if that is a provisional one.
  *
  * COUNTERS AND REASONS
  *   No loss:
- *     resend       it is under way already
- *     answered     it was answered from here
+ *     resend       a client sent its request again, and the first one still waits for its response
+ *     answered     a client sent its request again, and the piece repeated the response
  *   Lost:
- *     not-joined   there is nobody at the Edge across
+ *     not-joined   the other Edge is on no network
  *
  * WHAT IT DOES NOT DO
- *   It believes answers as clients do: by address and number. SNMPv3 gives each resend another number, so these
- *   pass. Requests of more than 2048 bytes pass each time, and answers of more than 4096 bytes are not kept. What
- *   it remembers does not survive a replacement of the instance: each open request may pass once more.
+ *   It believes responses as clients do: by address and number. SNMPv3 gives each resend another number, so
+ *   these pass. Requests of more than 2048 bytes pass each time, and responses of more than 4096 bytes are
+ *   not kept. Its memory does not survive a replacement of the instance: each open request may pass once
+ *   more.
  *
  * SPECIFICATION
  *   RFC 2865 §2.5 and RFC 5080 §2.2.2, RADIUS; RFC 3416, SNMP; RFC 1035, DNS; RFC 3261 §17, SIP; RFC 1350, TFTP.
@@ -94,18 +95,18 @@ class ResendDetector extends Piece {
   private udp: u16 = 0;
 
   describe(d: Description, settings: Settings): void {
-    d.piece('resend-detector', '0.1.0', 'Ends what clients send again, or answers it.');
+    d.piece('resend-detector', '0.1.0', 'Ends requests that clients send again, or repeats the response.');
     d.optional('protocol', Kind.Text, 'PORT=NAME, the protocol of a port.').isRepeated();
     d.setting('other', Kind.Text, 'The protocol of all other ports.', 'content');
-    d.setting('window', Kind.Duration, 'How long a request and its answer are remembered.', '30s');
-    d.setting('again', Kind.Duration, 'After so long without an answer a resend passes.', '10s');
+    d.setting('window', Kind.Duration, 'Time for which a request and its response are remembered.', '30s');
+    d.setting('again', Kind.Duration, 'Time without a response after which one resend passes.', '10s');
     d.setting('entries', Kind.Number, 'Requests that are remembered at a time.', '512');
     d.reason(
       'resend',
       false,
-      'A client sent its request again, and the first one still waits for its answer.',
+      'A client sent its request again, and the first one still waits for its response.',
     );
-    d.reason('answered', false, 'A client sent its request again, and the kept response answered it.');
+    d.reason('answered', false, 'A client sent its request again, and the piece repeated the response.');
     d.reason('not-joined', true, 'The other Edge is on no network.');
     d.protocol('ipv4');
     d.protocol('ipv6');
@@ -165,7 +166,7 @@ class ResendDetector extends Piece {
     return max(found, 0);
   }
 
-  /** Whether a frame goes no further. */
+  /** Whether a frame ends here. */
   private isOver(frame: Frame, isFromClient: bool, now: f64, out: Outcome): bool {
     if (frame.hasMore || frame.isContinued || !this.readHeaders(frame, out)) return false;
     const protocol = <i32>this.ports[isFromClient ? destination.port : source.port];
@@ -212,7 +213,7 @@ class ResendDetector extends Piece {
     memory.copy(request.answer, Body.at, Body.length);
   }
 
-  /** Gives the last answer again, from the server's address. False where it cannot. */
+  /** Repeats the last response, from the server's address. False if it cannot. */
   private answer(request: Request, out: Outcome): bool {
     const edge = edgeOf(CLIENTS);
     const isIpv6 = request.client.isIpv6;
@@ -237,7 +238,7 @@ class ResendDetector extends Piece {
     return true;
   }
 
-  /** Endpoints and contents of a datagram. False where it is none. */
+  /** Reads the endpoints and contents of a datagram. False if it is none. */
   private readHeaders(frame: Frame, out: Outcome): bool {
     const count = <i32>frame.partCount - <i32>frame.skipTrailers;
     let i = <i32>frame.skipHeaders;

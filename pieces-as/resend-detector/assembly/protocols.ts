@@ -1,6 +1,6 @@
 import { load16 } from 'funnel-tunnel/as/views/bytes';
 
-/** What is known of a protocol: its number here, by which `PROTOCOLS` lists its name. */
+/** The number of a protocol here. `PROTOCOLS` lists its name in this order. */
 export const enum Protocol {
   pass,
   content,
@@ -14,18 +14,18 @@ export const enum Protocol {
 /** Names, in the order of `Protocol`. */
 export const PROTOCOLS: string[] = ['pass', 'content', 'radius', 'snmp', 'dns', 'sip', 'tftp'];
 
-/** What a datagram is. */
+/** The kind of a datagram. */
 export const enum Sort {
-  /** Neither of the two, or nothing that can be told: it passes. */
+  /** Neither of the two, or unknown: it passes. */
   other,
   request,
   response,
 }
 
 /**
- * Tells requests from responses, and which response is that to which request. A protocol is one case here: it sets `key`, which is the
- * same for a request, its resends and its responses, and differs for other requests of the same client that may be open meanwhile.
- * Whether a request is a resend is not decided here: its bytes are compared.
+ * Distinguishes requests from responses, and pairs them. A protocol is one case here: it sets `key`, which is
+ * the same for a request, its resends and its responses, and differs for other open requests of the same
+ * client. The caller decides whether a request is a resend, by comparing its bytes.
  */
 export abstract class Transaction {
   static key: u64 = 0;
@@ -33,7 +33,7 @@ export abstract class Transaction {
   static read(protocol: i32, at: usize, length: u32, isFromClient: bool): i32 {
     Transaction.key = 0;
     switch (protocol) {
-      // One request at a time is told by its bytes alone.
+      // Such a client has one request at a time, and only its bytes identify it.
       case Protocol.content:
         return isFromClient ? Sort.request : Sort.response;
       case Protocol.radius:
@@ -47,20 +47,20 @@ export abstract class Transaction {
       case Protocol.sip:
         return readSip(at, length);
       case Protocol.tftp:
-        // Only what opens a transfer: all else is between other ports (RFC 1350 §4).
+        // Only the opening of a transfer: the rest goes between other ports (RFC 1350 §4).
         return length > 2 && (load16(at) == 1 || load16(at) == 2) ? Sort.request : Sort.other;
       default:
         return Sort.other;
     }
   }
 
-  /** Whether a resend may be answered with the last response (RFC 5080 §2.2.2, RFC 3261 §17.2). */
+  /** Whether the last response may answer a resend (RFC 5080 §2.2.2, RFC 3261 §17.2). */
   static keepsAnswer(protocol: i32): bool {
     return protocol != Protocol.content && protocol != Protocol.tftp;
   }
 }
 
-/** RFC 2865 §3. Status-Server is never answered for another (RFC 5997 §4.4). */
+/** RFC 2865 §3. No response to another request may answer Status-Server (RFC 5997 §4.4). */
 function readRadius(at: usize, length: u32): i32 {
   if (length < 20 || load16(at + 2) > length) return Sort.other;
   Transaction.key = load<u8>(at, 1);
@@ -84,7 +84,10 @@ function readRadius(at: usize, length: u32): i32 {
   }
 }
 
-/** RFC 3416 §3: request-id; RFC 3412 §6: msgID, which is another in each resend. Notifications that nobody answers pass. */
+/**
+ * RFC 3416 §3: request-id; RFC 3412 §6: msgID, which differs in each resend. Notifications without response
+ * pass.
+ */
 function readSnmp(at: usize, length: u32, isFromClient: bool): i32 {
   const end = at + length;
   let next = enter(at, end, 0x30);
@@ -110,7 +113,7 @@ function readSnmp(at: usize, length: u32, isFromClient: bool): i32 {
   return tag == 0xa0 || tag == 0xa1 || tag == 0xa3 || tag == 0xa5 || tag == 0xa6 ? Sort.request : Sort.other;
 }
 
-/** The contents of an element of BER with this tag; 0 where there is none. */
+/** The contents of an element of BER with this tag; 0 if there is none. */
 function enter(at: usize, end: usize, tag: u32): usize {
   if (at == 0 || end - at < 2 || at >= end || <u32>load<u8>(at) != tag) return 0;
   const short = <u32>load<u8>(at, 1);
@@ -118,7 +121,7 @@ function enter(at: usize, end: usize, tag: u32): usize {
   return short == 0x80 || short > 0x84 || contents > end ? 0 : contents;
 }
 
-/** What follows an element; 0 where it goes beyond the end. */
+/** The address behind an element; 0 if it ends beyond the data. */
 function skip(at: usize, end: usize): usize {
   if (at == 0 || at >= end) return 0;
   const contents = enter(at, end, load<u8>(at));
@@ -131,7 +134,7 @@ function skip(at: usize, end: usize): usize {
   return length > <u64>(end - contents) ? 0 : contents + <usize>length;
 }
 
-/** An INTEGER as 32 bits, without its sign; -1 where there is none. */
+/** An INTEGER as 32 bits, without its sign; -1 if there is none. */
 function readInteger(at: usize, end: usize): i64 {
   const contents = enter(at, end, 2);
   const behind: usize = contents == 0 ? 0 : skip(at, end);
@@ -160,7 +163,7 @@ function readSip(at: usize, length: u32): i32 {
   return startsWith(method, end, 'ack') && i == method + 3 ? Sort.other : Sort.request;
 }
 
-/** The place behind a word in lower case, whatever the case of the text; 0 where it is not there. */
+/** The address behind a word in lower case, found without regard to case; 0 if it is not there. */
 function find(at: usize, end: usize, word: string): usize {
   for (; at + word.length <= end; at++) if (startsWith(at, end, word)) return at + word.length;
   return 0;

@@ -1,35 +1,35 @@
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 
-/** Bytes of the largest request that is remembered, and of the largest answer. */
+/** The sizes of the largest remembered request, and of the largest response. */
 export const MOST_REQUEST: u32 = 2048;
 export const MOST_ANSWER: u32 = 4096;
 const CHAINS: i32 = 1024;
 
-/** A request that passed, and what was answered. */
+/** A request that passed, and its response. */
 export class Request {
   isUsed: bool = false;
   protocol: i32 = 0;
   key: u64 = 0;
   readonly client: Endpoint = new Endpoint();
   readonly server: Endpoint = new Endpoint();
-  /** When it came first, and when it passed last. */
+  /** When it came first, and when it last passed. */
   cameAt: f64 = 0;
   passedAt: f64 = 0;
   isAnswered: bool = false;
   length: u32 = 0;
-  /** 0 where no answer is kept. */
+  /** 0 if no response is kept. */
   answerLength: u32 = 0;
   readonly bytes: usize = heap.alloc(MOST_REQUEST);
   readonly answer: usize = heap.alloc(MOST_ANSWER);
   next: i32 = -1;
 
-  /** Whether these are its bytes. */
+  /** Whether the request has these bytes. */
   isSame(at: usize, length: u32): bool {
     return this.length == length && memory.compare(this.bytes, at, length) == 0;
   }
 }
 
-/** The requests that are remembered: as many as the setting says, and the oldest makes room. */
+/** The remembered requests. The setting bounds them, and a new one replaces the oldest. */
 export class Requests {
   private readonly all: StaticArray<Request>;
   private readonly chains: StaticArray<i32> = new StaticArray<i32>(CHAINS);
@@ -50,7 +50,7 @@ export class Requests {
     return null;
   }
 
-  /** Remembers one more; what it is about is for the caller to fill in. */
+  /** Adds a request, which the caller fills in. */
   add(protocol: i32, key: u64, client: Endpoint, server: Endpoint): Request {
     this.last = (this.last + 1) % this.most;
     const request = this.all[this.last];

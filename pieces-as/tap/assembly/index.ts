@@ -67,7 +67,7 @@ const NOT_JOINED: u16 = 0;
 const TOO_MANY: u16 = 1;
 const FROM_COPY: u16 = 2;
 
-/** Frames in fragments that are copied at a time. */
+/** The number of frames in fragments that are copied at a time. */
 const MOST_IN_PIECES: i32 = 64;
 
 class Tap extends Piece {
@@ -75,16 +75,16 @@ class Tap extends Piece {
   private copiesFromB: bool = true;
   private sample: u32 = 1;
   private snap: u32 = 0;
-  /** Frames since the last that was copied. */
+  /** The number of frames since the last copy. */
   private passed: u32 = 0;
-  /** Those frames in fragments that are copied. */
+  /** The frames in fragments that are copied. */
   private copied: FragmentTable = new FragmentTable(MOST_IN_PIECES);
 
   describe(d: Description, settings: Settings): void {
     d.piece('tap', '0.1.0', 'Passes frames between two Edges, and gives copies to a third.');
-    d.setting('stack', Kind.Text, 'What passes, as a protocol stack.', 'ip');
-    d.setting('direction', Kind.Text, 'What is copied: both, a-to-b or b-to-a.', 'both');
-    d.setting('sample', Kind.Number, 'One of so many frames is copied.', '1');
+    d.setting('stack', Kind.Text, 'The protocol stack of the frames.', 'ip');
+    d.setting('direction', Kind.Text, 'The direction that is copied: both, a-to-b or b-to-a.', 'both');
+    d.setting('sample', Kind.Number, 'Copies one frame of this number.', '1');
     d.setting('snap', Kind.Number, 'Bytes of a copy, besides headers that were parsed; 0 is no limit.', '0');
     d.reason('not-joined', true, 'The other Edge is on no network.');
     d.reason('too-many', true, 'The frames of one call do not fit in one outcome.');
@@ -106,7 +106,7 @@ class Tap extends Piece {
     copy.shape(stack, Direction.Peer, Reach.Headers);
     d.curve(A, 0, B, 0).keepsAll();
     for (let shape: u16 = 0; shape < 3; shape++) {
-      // Copies neither promise anything to the traffic, nor ask anything of it.
+      // Copies neither promise properties to the traffic, nor wish any of it.
       d.curve(A, 0, COPY, shape);
       d.curve(B, 0, COPY, shape);
     }
@@ -119,8 +119,8 @@ class Tap extends Piece {
   process(_now: f64, batch: Batch, out: Outcome): void {
     const a = edgeOf(A);
     const b = edgeOf(B);
-    // All traffic goes first: so it keeps its place in the host's memory, and the tables that are left are
-    // for copies.
+    // All traffic goes first, so that it keeps its place in the host's memory, and copies get only the
+    // remaining tables.
     let fitting = 0;
     for (let i = 0; i < batch.length; i++) {
       const frame = batch.frame(i);
@@ -140,7 +140,7 @@ class Tap extends Piece {
   }
 
   /**
-   * Whether this frame is one of those that are copied; of a frame in fragments, whether its first piece was.
+   * Whether to copy this frame; for a later fragment, whether the first one was copied.
    */
   private isCopied(frame: Frame, isFromA: bool): bool {
     if (frame.isContinued) {
@@ -156,8 +156,8 @@ class Tap extends Piece {
   }
 
   /**
-   * To each kind of neighbour of the Edge `copy`; the copies share their parts. A copy that does not fit is
-   * not made.
+   * Sends a copy to each kind of neighbour of the Edge `copy`; the copies share their parts. Copies that do
+   * not fit are left out.
    */
   private copy(frame: Frame, out: Outcome): void {
     let isFirst = true;
@@ -173,7 +173,7 @@ class Tap extends Piece {
   }
 }
 
-/** Begins a copy that has all headers, and of the rest what is left of `snap` bytes. */
+/** Begins a copy that has all headers, and as much of the rest as `snap` allows. */
 function cut(frame: Frame, snap: u32, out: Outcome, edge: u16, shape: u16): bool {
   const count = <i32>frame.partCount;
   if (out.partsLeft < count || !out.begin(edge, shape, frame.ticket)) return false;
@@ -182,7 +182,7 @@ function cut(frame: Frame, snap: u32, out: Outcome, edge: u16, shape: u16): bool
   for (let i = 0; i < count; i++) {
     const part = frame.part(i);
     const length = part.role == Role.Header ? part.length : min(left, part.length);
-    // A part without bytes, as it came, says what could be there.
+    // A part without bytes goes on as it came, because its protocol still counts.
     if (length == 0 && part.length > 0) continue;
     if (length == part.length) out.pass(part);
     else out.slice(part, 0, length, part.protocol);

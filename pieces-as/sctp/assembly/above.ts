@@ -17,16 +17,18 @@ import {
 } from './constants';
 import { Store } from './store';
 
-/** Frames in one call: fewer than a neighbour takes in one, so that none is lost on the way. */
+/** The most frames in one call: fewer than a neighbour takes in one, so that none is lost on the way. */
 const MOST_FRAMES: i32 = 192;
 const TTL: u32 = 64;
 const SCTP: u32 = 132;
-/** Bytes of user data that a DATA chunk can tell the length of. */
+/** The most bytes of user data that the length of a DATA chunk can state. */
 const WHOLE: u32 = 65_519;
 
-/** Frames that go up on the Edge `streams`: user messages, each as a packet with one DATA chunk, and notices. */
+/**
+ * Sends frames up on the Edge `streams`: user messages, each as a packet with one DATA chunk, and notices.
+ */
 export abstract class Above {
-  /** The Edge `streams`; -1 when it is on no network. */
+  /** The Edge `streams`; -1 if it is on no network. */
   static edge: i32 = -1;
   /** The queue behind it is full. */
   static isFull: bool = false;
@@ -42,7 +44,7 @@ export abstract class Above {
     Above.data = protocolNumber('sctp-data');
   }
 
-  /** Passes messages on whose turn has come. Those of each association in their order, one of each at a time. */
+  /** Passes up messages that are due: those of each association in their order, one of each at a time. */
   static deliver(out: Outcome): void {
     Above.isHeldUp = false;
     if (Above.edge < 0 || Above.isFull) return;
@@ -62,7 +64,7 @@ export abstract class Above {
     }
   }
 
-  /** A chunk without contents that tells of the association itself, where that is wanted. */
+  /** Passes up a chunk without contents that reports on the association, if `notices` is set. */
   static notice(association: Association, type: u32, out: Outcome): void {
     if (!Configuration.hasNotices || Above.edge < 0) return;
     const at = Above.begin(association, 4, out);
@@ -77,7 +79,7 @@ export abstract class Above {
     const number = incoming.ready;
     const first = Store.chunk(number);
     const length = first.total;
-    // What the length field of a chunk cannot tell goes up in pieces.
+    // A message that is too long for the length field of a chunk goes up in fragments.
     const here = min(length, WHOLE);
     const at = Above.begin(association, DATA_HEADER + length, out);
     if (at == 0) return false;
@@ -96,7 +98,10 @@ export abstract class Above {
     return true;
   }
 
-  /** Begins a frame as the peer's packet would be; returns where so many bytes of chunks go, 0 where there is no room. */
+  /**
+   * Begins a frame as the peer's packet would be. Returns the address for this many bytes of chunks, or 0 if
+   * there is no room.
+   */
   private static begin(association: Association, length: u32, out: Outcome): usize {
     const path = association.current;
     const isIpv6 = path.remote.isIpv6;

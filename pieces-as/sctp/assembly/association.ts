@@ -6,9 +6,9 @@ import { Incoming } from './incoming';
 import { Outgoing } from './outgoing';
 import { Path } from './path';
 
-/** Addresses of a peer that are used. */
+/** The most addresses of a peer that are used. */
 export const MOST_PATHS: i32 = 4;
-/** The longest cookie of a peer that is echoed. */
+/** The longest cookie of a peer that the piece echoes. */
 export const MOST_COOKIE: u32 = 8192;
 
 /** An association: the TCB of RFC 9260 §14.2. */
@@ -16,38 +16,38 @@ export class Association {
   state: i32 = AssociationState.closed;
   localPort: u32 = 0;
   peerPort: u32 = 0;
-  /** The tag that packets to us carry, and that of packets to the peer; 0 where it is not known yet. */
+  /** The tag of packets to us, and that of packets to the peer; 0 if it is not known yet. */
   localTag: u32 = 0;
   peerTag: u32 = 0;
-  /** Nonces by which the cookie of a peer that came anew is known (RFC 9260 §5.2.2); 0 before they are needed. */
+  /** Nonces that identify the cookie of a peer that restarted (RFC 9260 §5.2.2); 0 before they are needed. */
   localTieTag: u32 = 0;
   peerTieTag: u32 = 0;
   initialTsn: u32 = 0;
 
   readonly paths: StaticArray<Path> = new StaticArray<Path>(MOST_PATHS);
   pathCount: i32 = 0;
-  /** The path that data takes as long as it is active. */
+  /** The path of data as long as it is active. */
   primary: i32 = 0;
 
   readonly outgoing: Outgoing = new Outgoing();
   readonly incoming: Incoming = new Incoming();
 
-  /** T1-init, T1-cookie or T2-shutdown, whichever the state wants. */
+  /** T1-init, T1-cookie or T2-shutdown, as the state requires. */
   timer: f64 = Infinity;
-  /** How often what it repeats was sent again. */
+  /** The number of times that this timer sent its chunk again. */
   repeats: i32 = 0;
   /** T5-shutdown-guard. */
   guard: f64 = Infinity;
   /** Time-outs in a row, on all paths (RFC 9260 §8.1). */
   errors: i32 = 0;
-  /** The upper layer wants the association closed once all is sent. */
+  /** The upper layer has requested a shutdown after all data is sent. */
   isClosing: bool = false;
 
   readonly cookie: usize = heap.alloc(MOST_COOKIE);
   cookieLength: u32 = 0;
-  /** It could not be taken over from the instance before. */
+  /** The state of the previous instance did not hold all of it. */
   isLost: bool = false;
-  /** The peer said that our cookie was stale, and we asked for more time once. */
+  /** The peer reported that our cookie was stale, and we requested more time once. */
   staleCookies: i32 = 0;
 
   constructor() {
@@ -58,7 +58,7 @@ export class Association {
     return this.state >= AssociationState.established;
   }
 
-  /** Data may be sent (RFC 9260 §6). */
+  /** Whether data may be sent (RFC 9260 §6). */
   get maySend(): bool {
     const state = this.state;
     return (
@@ -68,7 +68,7 @@ export class Association {
     );
   }
 
-  /** Data may be received (RFC 9260 §6). */
+  /** Whether data may be received (RFC 9260 §6). */
   get mayReceive(): bool {
     const state = this.state;
     return (
@@ -78,14 +78,14 @@ export class Association {
     );
   }
 
-  /** New messages are taken from the upper layer. */
+  /** Whether the upper layer may send new messages. */
   get takesMessages(): bool {
     return (
       !this.isClosing && this.state != AssociationState.closed && this.state <= AssociationState.established
     );
   }
 
-  /** The path that data takes now: the primary one, or another while that is inactive (RFC 9260 §6.4). */
+  /** The present path of data: the primary one, or another while that is inactive (RFC 9260 §6.4). */
   get current(): Path {
     const primary = this.paths[this.primary];
     if (primary.isActive && primary.isConfirmed) return primary;
@@ -96,7 +96,7 @@ export class Association {
     return primary;
   }
 
-  /** Another path than this one that is active, or the same where there is none (RFC 9260 §6.4.1). */
+  /** Another active path than this one, or the same if there is none (RFC 9260 §6.4.1). */
   alternateTo(index: i32): i32 {
     for (let n = 1; n < this.pathCount; n++) {
       const other = (index + n) % this.pathCount;
@@ -105,7 +105,7 @@ export class Association {
     return index;
   }
 
-  /** The path to an address, whatever its UDP port; -1 where there is none. */
+  /** The path to an address, whatever its UDP port; -1 if there is none. */
   pathTo(address: Endpoint): i32 {
     for (let i = 0; i < this.pathCount; i++) {
       const remote = this.paths[i].remote;
@@ -127,7 +127,7 @@ export class Association {
     return most - 16;
   }
 
-  /** Forgets everything. Returns how many messages were not delivered. */
+  /** Clears all fields. Returns the number of undelivered messages. */
   close(): u32 {
     this.state = AssociationState.closed;
     this.localTag = 0;
@@ -148,13 +148,13 @@ export class Association {
     return this.outgoing.close();
   }
 
-  /** Bytes of the state, or a few more. */
+  /** An upper bound of the number of bytes in the state. */
   get stateBytes(): u32 {
     const fixed: u32 = 2048 + 160 * <u32>MOST_PATHS + 4 * Configuration.streams;
     return fixed + this.cookieLength + this.outgoing.stateBytes + this.incoming.stateBytes;
   }
 
-  /** What is needed to abort it: all that is kept where there is no room for more. */
+  /** The part that aborting needs. Only this is saved if there is no room for more. */
   stateOfIdentity(state: State): void {
     this.state = <i32>state.u8(<u8>this.state);
     this.localPort = state.u32(this.localPort);
@@ -166,7 +166,7 @@ export class Association {
     for (let i = 0; i < this.pathCount; i++) this.paths[i].state(state);
     if (!state.isRestoring) return;
     const isPossible = this.state > AssociationState.closed && this.state <= AssociationState.shutdownAckSent;
-    if (!isPossible || this.pathCount == 0) state.refuse('an association is in no state that can be');
+    if (!isPossible || this.pathCount == 0) state.refuse('the state of an association is impossible');
   }
 
   stateOfAll(state: State): void {
@@ -185,7 +185,7 @@ export class Association {
     this.incoming.state(state);
   }
 
-  /** When something is to be done. */
+  /** When a timer is due. */
   get next(): f64 {
     if (this.isLost) return -Infinity;
     let next = min(this.timer, min(this.guard, this.incoming.sackAt));
@@ -205,8 +205,8 @@ export abstract class Associations {
   }
 
   /**
-   * All that there are. Where the data of one does not fit into the state of a piece, only so much is kept that the
-   * next instance can abort it.
+   * Saves or restores all associations. If the data of one does not fit into the state of a piece, it saves
+   * only what the next instance needs to abort it.
    */
   static state(state: State): void {
     let left: u32 = <u32>STATE_BYTES - 1024 * (1 + <u32>Configuration.associations);
@@ -231,7 +231,7 @@ export abstract class Associations {
     }
   }
 
-  /** The association between two ports, of a peer with this address; null where there is none. */
+  /** The association between two ports, with a peer that has this address; null if there is none. */
   static find(localPort: u32, peerPort: u32, address: Endpoint): Association | null {
     for (let i = 0; i < Configuration.associations; i++) {
       const each = Associations.all[i];
@@ -242,7 +242,7 @@ export abstract class Associations {
     return null;
   }
 
-  /** One that is not in use; null where all are. */
+  /** A free association; null if all are in use. */
   static free(): Association | null {
     for (let i = 0; i < Configuration.associations; i++) {
       if (Associations.all[i].state == AssociationState.closed) return Associations.all[i];

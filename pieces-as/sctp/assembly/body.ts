@@ -1,11 +1,11 @@
 import { Frame, Outcome } from 'funnel-tunnel/as';
 
-/** What follows the headers of a frame, in one stretch of memory. */
+/** The bytes behind the headers of a frame, as one range of memory. */
 export abstract class Body {
   static at: usize = 0;
   static length: u32 = 0;
 
-  /** Gathers the parts from one index up to another. False when the outcome has no room for a copy. */
+  /** Gathers the parts from one index up to another. False if the outcome has no room for a copy. */
   static gather(frame: Frame, from: i32, to: i32, out: Outcome): bool {
     Body.at = 0;
     Body.length = 0;

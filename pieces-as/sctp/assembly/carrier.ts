@@ -7,7 +7,7 @@ import { Body } from './body';
 
 /** The protocol number of SCTP on IP. */
 const SCTP: u32 = 132;
-/** Hop limit of what we send (RFC 1700). */
+/** Hop limit of our packets (RFC 1700). */
 const TTL: u32 = 64;
 
 /** The Shapes of the Edge `carrier`. */
@@ -21,12 +21,12 @@ export function bytesBelow(isIpv6: bool, isEncapsulated: bool): u32 {
 
 /** Packets of SCTP on the Edge `carrier`: in datagrams of UDP (RFC 6951), or on IP itself. */
 export abstract class Carrier {
-  /** The Edge `carrier`; -1 when it is on no network. */
+  /** The Edge `carrier`; -1 if it is on no network. */
   static edge: i32 = -1;
   /** The queue behind the carrier is full. */
   static isFull: bool = false;
 
-  // These describe the packet that `read` read. The ports are those of UDP; 0 without encapsulation.
+  // The packet that `read` read. The ports are those of UDP; 0 without encapsulation.
   static readonly source: Endpoint = new Endpoint();
   static readonly destination: Endpoint = new Endpoint();
   static at: usize = 0;
@@ -51,7 +51,7 @@ export abstract class Carrier {
     Carrier.sctp = protocolNumber('sctp');
   }
 
-  /** The index behind the last part that belongs to SCTP: what the lengths of IP and UDP leave over comes after it. */
+  /** The index behind the last part of SCTP. Bytes beyond the lengths of IP and UDP follow there. */
   static endOf(frame: Frame): i32 {
     let end = <i32>frame.partCount - <i32>frame.skipTrailers;
     while (end > 0) {
@@ -64,7 +64,7 @@ export abstract class Carrier {
     return end;
   }
 
-  /** Reads the headers of a frame, and finds the packet of SCTP in one stretch. False when they are not there. */
+  /** Reads the headers of a frame, and finds the packet of SCTP as one range. False if they are not there. */
   static read(frame: Frame, out: Outcome): bool {
     const count = Carrier.endOf(frame);
     let i = <i32>frame.skipHeaders;
@@ -75,7 +75,7 @@ export abstract class Carrier {
     let sourcePort: u32 = 0;
     let destinationPort: u32 = 0;
     if (frame.shape == ENCAPSULATED) {
-      // Extension headers may stand between.
+      // Skips extension headers.
       while (i < count && frame.part(i).role == Role.Header && frame.part(i).protocol != Carrier.udp) i++;
       if (i >= count) return false;
       const transport = frame.part(i++);
@@ -104,8 +104,8 @@ export abstract class Carrier {
   }
 
   /**
-   * Sends the packet of SCTP that stands at an address. Headers are written in front of it, where `bytesBelow` bytes are free.
-   * Source addresses that are 0 are the system's choice; lengths and checksums are left to the host.
+   * Sends the packet of SCTP at an address. Writes headers in front of it, where `bytesBelow` bytes are free.
+   * The system chooses source addresses that are 0, and the host fills in lengths and checksums.
    */
   static send(out: Outcome, from: Endpoint, to: Endpoint, at: usize, length: u32): bool {
     const isEncapsulated = to.port != 0;

@@ -7,16 +7,16 @@ import { Control } from './control';
 
 const line: Line = new Line();
 
-/** The ends of an association (RFC 9260 §9). */
+/** The closing of associations (RFC 9260 §9). */
 export abstract class Closing {
-  /** All is sent that there was: the next step of a shutdown, if one is under way. */
+  /** All data is sent: takes the next step of a shutdown, if one is under way. */
   static proceed(association: Association, now: f64, out: Outcome): void {
     if (association.isClosing && association.state == AssociationState.established)
       association.state = AssociationState.shutdownPending;
     if (!association.outgoing.isDone) return;
     if (association.state == AssociationState.shutdownPending) {
       association.state = AssociationState.shutdownSent;
-      // RFC 9260 §9.2: at the end of five times RTO.Max the peer is there no more.
+      // RFC 9260 §9.2: after five times RTO.Max the peer counts as gone.
       association.guard = now + 5 * Configuration.rtoMax;
       Control.shutdown(association, out);
       Closing.startTimer(association, now);
@@ -25,7 +25,7 @@ export abstract class Closing {
     }
   }
 
-  /** SHUTDOWN ACK, and the state in which its answer is awaited. */
+  /** Sends SHUTDOWN ACK, and waits for its answer. */
   static answerShutdown(association: Association, now: f64, out: Outcome): void {
     association.state = AssociationState.shutdownAckSent;
     if (association.guard == Infinity) association.guard = now + 5 * Configuration.rtoMax;
@@ -37,13 +37,13 @@ export abstract class Closing {
     association.timer = now + association.current.rto;
   }
 
-  /** The shutdown is complete on this side. */
+  /** Completes the shutdown on this side. */
   static complete(association: Association, out: Outcome): void {
     Above.notice(association, ChunkType.shutdownComplete, out);
     association.close();
   }
 
-  /** Ends it at once, and says so to the peer; the cause has a value of so many bytes. */
+  /** Aborts at once, and informs the peer; the cause has a value of this many bytes. */
   static abort(
     association: Association,
     cause: u32,
@@ -56,7 +56,7 @@ export abstract class Closing {
     Closing.lose(association, why, out);
   }
 
-  /** Ends it, whatever the peer knows. */
+  /** Ends the association without a packet to the peer. */
   static lose(association: Association, why: string, out: Outcome): void {
     Above.notice(association, ChunkType.abort, out);
     line.clear().text('the association with port ').number(association.peerPort).text(' of ');

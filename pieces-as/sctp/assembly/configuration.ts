@@ -2,11 +2,11 @@ import { Description, Kind, Settings } from 'funnel-tunnel/as';
 import { BLOCK } from './store';
 
 export function describeSettings(d: Description): void {
-  d.setting('encapsulation', Kind.Number, 'The UDP port here that carries SCTP (RFC 6951).', '9899');
+  d.setting('encapsulation', Kind.Number, 'The UDP port of this side for SCTP (RFC 6951).', '9899');
   d.setting(
     'remote-encapsulation',
     Kind.Number,
-    'The UDP port of peers that did not come to us; 0 for SCTP on IP.',
+    'The UDP port of peers that this side contacts first; 0 for SCTP on IP.',
     '9899',
   );
   d.optional(
@@ -69,10 +69,13 @@ export abstract class Configuration {
   static mtu: u32 = 0;
   static associations: i32 = 0;
   static streams: u32 = 0;
-  /** Blocks of the store that an association may use. */
+  /** The number of blocks of the store that an association may use. */
   static sendBlocks: u32 = 0;
   static receiveBlocks: u32 = 0;
-  /** Blocks beyond the receive buffer: for what fills a gap (RFC 9260 §6.2), and to finish the largest message. */
+  /**
+   * Blocks beyond the receive buffer: for data that fills a gap (RFC 9260 §6.2), and to finish the largest
+   * message.
+   */
   static reserveBlocks: u32 = 0;
   static maxMessage: u32 = 0;
   static rtoInitial: f64 = 0;
@@ -122,7 +125,7 @@ export abstract class Configuration {
   }
 }
 
-/** A port as a decimal number; 0 where it is none. */
+/** A port as a decimal number; 0 if it is none. */
 export function portOf(text: string): u32 {
   let port: u32 = 0;
   for (let i = 0; i < text.length; i++) {

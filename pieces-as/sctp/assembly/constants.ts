@@ -69,7 +69,10 @@ export const LAST_FRAGMENT: u32 = 1;
 export const FIRST_FRAGMENT: u32 = 2;
 export const UNORDERED: u32 = 4;
 export const IMMEDIATE: u32 = 8;
-/** In ABORT and SHUTDOWN COMPLETE: the tag is the receiver's peer's, reflected (RFC 9260 §8.5.1). */
+/**
+ * In ABORT and SHUTDOWN COMPLETE: the receiver's peer chose the tag, and the sender reflects it (RFC 9260
+ * §8.5.1).
+ */
 export const REFLECTED_TAG: u32 = 1;
 
 export const COMMON_HEADER: u32 = 12;
@@ -82,13 +85,13 @@ export const INIT_BYTES: u32 = 20;
 export const RTO_ALPHA: f64 = 1.0 / 8.0;
 export const RTO_BETA: f64 = 1.0 / 4.0;
 export const MAX_BURST: u32 = 4;
-/** The granularity of the clock: RTTVAR is never less (RFC 9260 §6.3.1 G1). */
+/** The granularity of the clock. RTTVAR is never less (RFC 9260 §6.3.1 G1). */
 export const CLOCK_MS: f64 = 1;
-/** A SACK waits no longer for more to acknowledge (RFC 9260 §6.2). */
+/** The longest delay of a SACK (RFC 9260 §6.2). */
 export const SACK_DELAY_MS: f64 = 200;
 /** The smallest window that an endpoint may announce at its start (RFC 9260 §5.1). */
 export const LEAST_WINDOW: u32 = 1500;
-/** HTNA: a chunk is sent again after so many SACKs that miss it (RFC 9260 §7.2.4). */
+/** HTNA: the number of SACKs that miss a chunk before it is sent again (RFC 9260 §7.2.4). */
 export const MISSES: u32 = 3;
 
 /** Whether the first TSN is before the second (RFC 9260 §1.6, RFC 1982). */

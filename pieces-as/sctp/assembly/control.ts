@@ -6,12 +6,12 @@ import { Incoming } from './incoming';
 import { Packet } from './packet';
 import { Path } from './path';
 
-/** Bytes of our Heartbeat Info parameter: header, nonce, and the number of the path. */
+/** The size of our Heartbeat Info parameter: header, nonce, and the number of the path. */
 const HEARTBEAT_INFO: u32 = 16;
-/** A SACK without gaps. */
+/** The size of a SACK without gaps. */
 const SACK_BYTES: u32 = 16;
 
-/** Control chunks of an association, each in a packet of its own or in one that is open. */
+/** Sends the control chunks of an association, each in a packet of its own or in an open one. */
 export abstract class Control {
   static open(association: Association, path: Path, room: u32, out: Outcome): bool {
     return Packet.open(
@@ -25,21 +25,21 @@ export abstract class Control {
     );
   }
 
-  /** A chunk that is all header, by the current path. */
+  /** Sends a chunk that is only a header, by the current path. */
   static bare(association: Association, type: u32, out: Outcome): void {
     if (!Control.open(association, association.current, CHUNK_HEADER, out)) return;
     Packet.chunk(type, 0, CHUNK_HEADER);
     Packet.send(out);
   }
 
-  /** SHUTDOWN: with the last TSN that came in sequence (RFC 9260 §3.3.8). */
+  /** Sends a SHUTDOWN with the last TSN in sequence (RFC 9260 §3.3.8). */
   static shutdown(association: Association, out: Outcome): void {
     if (!Control.open(association, association.current, 8, out)) return;
     store32(Packet.chunk(ChunkType.shutdown, 0, 8), association.incoming.cumulative);
     Packet.send(out);
   }
 
-  /** ABORT or ERROR with one cause, whose value is copied. */
+  /** Sends an ABORT or ERROR with one cause, whose value is copied. */
   static cause(association: Association, type: u32, cause: u32, at: usize, length: u32, out: Outcome): void {
     const bytes = 2 * CHUNK_HEADER + length;
     if (!Control.open(association, association.current, bytes, out)) return;
@@ -47,7 +47,7 @@ export abstract class Control {
     Packet.send(out);
   }
 
-  /** Adds an ABORT or ERROR chunk with one cause to the packet that is open. */
+  /** Adds an ABORT or ERROR chunk with one cause to the open packet. */
   static addCause(type: u32, flags: u32, cause: u32, at: usize, length: u32): bool {
     const to = Packet.chunk(type, flags, 2 * CHUNK_HEADER + length);
     if (to == 0) return false;
@@ -57,18 +57,18 @@ export abstract class Control {
     return true;
   }
 
-  /** A SACK alone (RFC 9260 §3.3.4). */
+  /** Sends a SACK alone (RFC 9260 §3.3.4). */
   static sack(association: Association, out: Outcome): void {
     const path = association.current;
     const incoming = association.incoming;
-    // Gaps are rare; where there are any, the packet takes as many as fit.
+    // Gaps are rare. The packet takes as many as fit.
     const room = incoming.hasGaps || incoming.duplicates > 0 ? path.room : SACK_BYTES;
     if (!Control.open(association, path, room, out)) return;
     Control.addSack(association);
     Packet.send(out);
   }
 
-  /** Adds a SACK to the packet that is open, with as many gaps, from the lowest on, as fit (RFC 9260 §6.7). */
+  /** Adds a SACK to the open packet, with as many gaps as fit, from the lowest on (RFC 9260 §6.7). */
   static addSack(association: Association): bool {
     const incoming = association.incoming;
     if (Packet.left < SACK_BYTES) return false;
@@ -100,7 +100,7 @@ export abstract class Control {
     return true;
   }
 
-  /** A HEARTBEAT with a new nonce, to one path (RFC 9260 §5.4, §8.3). */
+  /** Sends a HEARTBEAT with a new nonce to one path (RFC 9260 §5.4, §8.3). */
   static heartbeat(association: Association, index: i32, now: f64, out: Outcome): void {
     const path = association.paths[index];
     if (!Control.open(association, path, CHUNK_HEADER + HEARTBEAT_INFO, out)) return;
@@ -115,7 +115,7 @@ export abstract class Control {
     Packet.send(out);
   }
 
-  /** The path of a HEARTBEAT ACK whose info stands there, if it is the one that is awaited; else -1. */
+  /** The path of a HEARTBEAT ACK with this info, if the piece waits for it; else -1. */
   static acknowledgedPath(association: Association, at: usize, length: u32): i32 {
     if (length != HEARTBEAT_INFO) return -1;
     const index = <i32>bswap<u32>(load<u32>(at, 12));

@@ -7,15 +7,16 @@ import { DIGEST_BYTES, hmacSha256 } from './sha256';
 const FIXED: u32 = 84;
 const ENDPOINT: u32 = 24;
 const MOST_BYTES: u32 = FIXED + ENDPOINT * (1 + <u32>MOST_PATHS);
-/** A secret is replaced by another after that; the one before it is still good. */
+/** The lifetime of a secret. The secret before it remains valid. */
 const SECRET_MS: f64 = 3_600_000;
 
 const secrets: usize = memory.data(64, 8);
 const digest: usize = memory.data(32, 8);
 
 /**
- * Our State Cookie (RFC 9260 §5.1.3): all that is needed to make the association when it comes back, sealed with a MAC, so
- * that nothing is kept before that. Only we read it, so numbers stand as they stand in memory.
+ * Our State Cookie (RFC 9260 §5.1.3). It holds all that is needed to make the association when it comes back,
+ * with a MAC, so that the piece keeps nothing before that. Only this piece reads it, so numbers have the byte
+ * order of memory.
  */
 // @ts-expect-error: decorator
 @unmanaged
@@ -24,7 +25,7 @@ export class Cookie {
   private mac1: u64;
   private mac2: u64;
   private mac3: u64;
-  /** Milliseconds since the piece's epoch, and for how many it is good. */
+  /** The time of its making, in milliseconds since the piece's epoch, and its lifetime. */
   created: u32;
   life: u32;
   localTag: u32;
@@ -40,12 +41,12 @@ export class Cookie {
   peerPort: u16;
   pathCount: u32;
 
-  /** Bytes of a cookie with so many addresses of the peer. */
+  /** The size of a cookie with this many addresses of the peer. */
   static bytesFor(pathCount: u32): u32 {
     return FIXED + ENDPOINT * (1 + pathCount);
   }
 
-  /** Puts an address into its n-th place; the first is ours. */
+  /** Writes an address to the n-th place; the first is ours. */
   setEndpoint(n: u32, endpoint: Endpoint): void {
     const at = changetype<usize>(this) + FIXED + n * ENDPOINT;
     store<u64>(at, endpoint.high);
@@ -63,7 +64,7 @@ export class Cookie {
   }
 }
 
-/** Makes cookies, and knows its own. */
+/** Makes cookies, and recognises its own. */
 export abstract class Cookies {
   private static epoch: f64 = 0;
   private static renewAt: f64 = 0;
@@ -75,7 +76,7 @@ export abstract class Cookies {
     Cookies.fillSecret(32);
   }
 
-  /** A cookie for so many addresses of the peer, without contents. */
+  /** Begins a cookie for this many addresses of the peer, without contents. */
   static begin(at: usize, pathCount: u32): Cookie {
     memory.fill(at, 0, Cookie.bytesFor(pathCount));
     const cookie = changetype<Cookie>(at);
@@ -83,17 +84,17 @@ export abstract class Cookies {
     return cookie;
   }
 
-  /** It is complete: gives it its time and its MAC. */
+  /** Completes the cookie with its time and its MAC. */
   static seal(cookie: Cookie, now: f64, extraLife: u32): void {
     Cookies.renew(now);
     cookie.created = Cookies.clock(now);
-    // A peer that asks for more gets at most as much again (RFC 9260 §5.2.6).
+    // A peer that requests more gets at most twice the lifetime (RFC 9260 §5.2.6).
     cookie.life = <u32>(Configuration.cookieLife + min(<f64>extraLife, Configuration.cookieLife));
     const at = changetype<usize>(cookie);
     hmacSha256(secrets, at + DIGEST_BYTES, Cookie.bytesFor(cookie.pathCount) - DIGEST_BYTES, at);
   }
 
-  /** Whether a cookie was made here and is as it was; an address of any alignment. */
+  /** Whether this piece made the cookie and it is unchanged; an address of any alignment. */
   static isOurs(at: usize, length: u32, now: f64): bool {
     if (
       length < Cookie.bytesFor(1) ||
@@ -105,7 +106,7 @@ export abstract class Cookies {
     return Cookies.hasMac(at, length, secrets) || Cookies.hasMac(at, length, secrets + 32);
   }
 
-  /** Milliseconds for which a cookie is too old; 0 where it is good. */
+  /** The milliseconds by which a cookie is too old; 0 if it is valid. */
   static staleness(cookie: Cookie, now: f64): u32 {
     const age = Cookies.clock(now) - cookie.created;
     return age > cookie.life ? age - cookie.life : 0;
@@ -132,7 +133,7 @@ export abstract class Cookies {
     for (let i: usize = 0; i < 32; i += 8) store<u64>(secrets + offset + i, random());
   }
 
-  /** All bytes are compared, whichever is the first that differs. */
+  /** Compares all bytes, whichever is the first that differs, so that the time reveals nothing. */
   private static hasMac(at: usize, length: u32, secret: usize): bool {
     hmacSha256(secret, at + DIGEST_BYTES, length - DIGEST_BYTES, digest);
     let difference: u64 = 0;

@@ -2,7 +2,7 @@
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 const tables: usize = memory.data(8 * 256 * 4, 4);
 
-/** Fills the tables. Once, when the piece starts. */
+/** Fills the tables, once, when the piece starts. */
 export function prepareCrc32c(): void {
   for (let n: u32 = 0; n < 256; n++) {
     let value = n;
@@ -18,7 +18,7 @@ export function prepareCrc32c(): void {
   }
 }
 
-/** The running CRC after so many bytes more; it begins as `CRC32C_START` and ends as its complement. */
+/** Adds bytes to a running CRC. It begins as `CRC32C_START`, and its complement is the result. */
 export function addToCrc32c(crc: u32, at: usize, length: u32): u32 {
   const end = at + length;
   while (at + 8 <= end) {
@@ -48,10 +48,10 @@ export function sealPacket(at: usize, length: u32): void {
   store<u32>(at, ~addToCrc32c(CRC32C_START, at, length), 8);
 }
 
-/** Whether the checksum in the header of a packet is that of its bytes. */
+/** Whether the checksum in the header of a packet is right. */
 export function isSealed(at: usize, length: u32): bool {
   const crc = addToCrc32c(CRC32C_START, at, 8);
-  // The field counts as zero: four zero octets.
+  // The checksum field counts as four zero octets.
   const low = crc;
   const beyond = entry(3, low) ^ entry(2, low >> 8) ^ entry(1, low >> 16) ^ entry(0, low >> 24);
   return load<u32>(at, 8) == ~addToCrc32c(beyond, at + 12, length - 12);

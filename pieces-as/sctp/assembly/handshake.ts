@@ -29,12 +29,12 @@ const ours: Endpoint = new Endpoint();
 /** Supported Address Types: IPv4 and IPv6. */
 const ADDRESS_TYPES: u32 = 8;
 const PRESERVATIVE: u32 = 8;
-/** How often a peer that finds our cookie stale is asked for more time. */
+/** The number of times that the piece requests more time from a peer that finds our cookie stale. */
 const MOST_STALE: i32 = 2;
 
 /** The set-up of associations (RFC 9260 §5). */
 export abstract class Handshake {
-  /** Begins an association with a peer; null where there is no room for one. */
+  /** Begins an association with a peer; null if there is no room for one. */
   static associate(
     localPort: u32,
     peerPort: u32,
@@ -58,7 +58,7 @@ export abstract class Handshake {
     return association;
   }
 
-  /** A tag at random that is not 0 (RFC 9260 §5.3.1). */
+  /** A random tag that is not 0 (RFC 9260 §5.3.1). */
   static newTag(): u32 {
     const bits = random();
     const tag = <u32>bits;
@@ -84,7 +84,10 @@ export abstract class Handshake {
     Packet.send(out);
   }
 
-  /** An INIT came, alone and with tag 0, to a port; `association` is the one that there is with its sender. */
+  /**
+   * Handles an INIT that came alone and with tag 0 to a port; `association` is the one with its sender, if
+   * any.
+   */
   static takeInit(
     association: Association | null,
     chunk: usize,
@@ -103,7 +106,7 @@ export abstract class Handshake {
       OutOfTheBlue.refuse(Initiation.tag, Cause.protocolViolation, now, out);
       return Reason.badParameter;
     }
-    // RFC 9260 §5.1.2 D: one of its addresses may be that of an association.
+    // RFC 9260 §5.1.2 D: another association may have one of its addresses.
     for (let i = 0; i < Initiation.addressCount && association === null; i++) {
       association = Associations.find(OutOfTheBlue.localPort, OutOfTheBlue.peerPort, Initiation.addresses[i]);
     }
@@ -115,7 +118,7 @@ export abstract class Handshake {
       Handshake.sendInitAck(Handshake.newTag(), <u32>random(), 0, 0, now, out);
       return Reason.handshake;
     }
-    // RFC 9260 §9.2: the peer did not hear of the end yet.
+    // RFC 9260 §9.2: the peer has not received the end yet.
     if (association.state == AssociationState.shutdownAckSent) {
       Control.bare(association, ChunkType.shutdownAck, out);
       return Reason.handshake;
@@ -123,7 +126,8 @@ export abstract class Handshake {
     const isForming = association.state <= AssociationState.cookieEchoed;
     if (!isForming || association.state == AssociationState.cookieEchoed) {
       if (Handshake.addsAddresses(association)) {
-        // RFC 9260 §5.2.1: nothing happens to one that is being set up; §5.2.2: else it looks like an attack.
+        // RFC 9260 §5.2.1: an association that is being set up stays unchanged; §5.2.2: otherwise the INIT
+        // may be an attack.
         if (!isForming) OutOfTheBlue.refuse(Initiation.tag, Cause.restartWithNewAddresses, now, out);
         return Reason.violation;
       }
@@ -132,14 +136,14 @@ export abstract class Handshake {
       association.localTieTag = Handshake.newTag();
       association.peerTieTag = Handshake.newTag();
     }
-    // RFC 9260 §5.2.1: as our own INIT said. §5.2.2: a new tag.
+    // RFC 9260 §5.2.1: the values of our own INIT. §5.2.2: a new tag.
     const tag = isForming ? association.localTag : Handshake.newTag();
     const tsn = isForming ? association.initialTsn : <u32>random();
     Handshake.sendInitAck(tag, tsn, association.localTieTag, association.peerTieTag, now, out);
     return Reason.handshake;
   }
 
-  /** An INIT ACK came. */
+  /** Handles an INIT ACK. */
   static takeInitAck(association: Association, chunk: usize, length: u32, now: f64, out: Outcome): i32 {
     if (association.state != AssociationState.cookieWait) return Reason.wrongState;
     if (!Initiation.read(chunk, length)) return Reason.badParameter;
@@ -162,7 +166,7 @@ export abstract class Handshake {
       return Reason.badParameter;
     }
     if (Initiation.cookieLength == 0) {
-      // One missing parameter: the cookie (RFC 9260 §3.3.10.2).
+      // One parameter is missing: the cookie (RFC 9260 §3.3.10.2).
       store32(scratch, 1);
       store16(scratch + 4, ParameterType.cookie);
       Closing.abort(association, Cause.missingParameter, scratch, 6, 'the INIT ACK has no cookie', out);
@@ -188,7 +192,7 @@ export abstract class Handshake {
     return Reason.handshake;
   }
 
-  /** COOKIE ECHO, with what of the INIT ACK was not recognised behind it (RFC 9260 §3.2.2). */
+  /** Sends COOKIE ECHO, followed by the unrecognised parameters of the INIT ACK (RFC 9260 §3.2.2). */
   static sendCookieEcho(association: Association, hasErrors: bool, out: Outcome): void {
     const bytes = CHUNK_HEADER + association.cookieLength;
     const path = association.current;
@@ -207,7 +211,7 @@ export abstract class Handshake {
     Packet.send(out);
   }
 
-  /** A COOKIE ECHO came, as the first chunk of a packet with this tag. Sets `made` to the association it is for. */
+  /** Handles a COOKIE ECHO, the first chunk of a packet with this tag. Sets `made` to its association. */
   static takeCookieEcho(
     found: Association | null,
     tag: u32,
@@ -268,14 +272,14 @@ export abstract class Handshake {
   }
   static made: Association | null = null;
 
-  /** A COOKIE ACK came. */
+  /** Handles a COOKIE ACK. */
   static takeCookieAck(association: Association, now: f64, out: Outcome): i32 {
     if (association.state != AssociationState.cookieEchoed) return Reason.wrongState;
     Handshake.open(association, now, out);
     return Reason.handshake;
   }
 
-  /** The peer found our cookie too old (RFC 9260 §5.2.6): we ask again, for one that lives longer. */
+  /** The peer found our cookie too old (RFC 9260 §5.2.6). Requests one that lives longer. */
   static takeStaleness(association: Association, microseconds: u32, now: f64, out: Outcome): i32 {
     if (association.state != AssociationState.cookieEchoed) return Reason.wrongState;
     if (++association.staleCookies > MOST_STALE) {
@@ -290,7 +294,7 @@ export abstract class Handshake {
     return Reason.handshake;
   }
 
-  /** Both sides opened at once, and the cookie is of our own INIT (RFC 9260 §5.2.4 B). */
+  /** Both sides opened at once, and the cookie comes from our own INIT (RFC 9260 §5.2.4 B). */
   private static meet(association: Association, cookie: Cookie, now: f64, out: Outcome): void {
     association.peerTag = cookie.peerTag;
     for (let i: u32 = 0; i < cookie.pathCount; i++) {
@@ -303,7 +307,7 @@ export abstract class Handshake {
     Handshake.establish(association, now, out);
   }
 
-  /** The peer began anew (RFC 9260 §5.2.4 A). What it has not acknowledged is lost. */
+  /** The peer restarted (RFC 9260 §5.2.4 A). Data that it has not acknowledged is lost. */
   private static restart(association: Association, cookie: Cookie, now: f64, out: Outcome): i32 {
     if (association.state == AssociationState.shutdownAckSent) {
       Control.bare(association, ChunkType.shutdownAck, out);
@@ -316,7 +320,7 @@ export abstract class Handshake {
     return Reason.handshake;
   }
 
-  /** What the cookie says of an association that is new. */
+  /** Fills a new association from the cookie. */
   private static fill(association: Association, cookie: Cookie): void {
     association.localPort = cookie.localPort;
     association.peerPort = cookie.peerPort;
@@ -326,7 +330,7 @@ export abstract class Handshake {
     cookie.getEndpoint(0, ours);
     for (let i: u32 = 0; i < cookie.pathCount; i++) {
       cookie.getEndpoint(1 + i, endpoint);
-      // The first is where the INIT came from; who echoes the cookie is there.
+      // The first is the source of the INIT; the host that echoes the cookie is there.
       association.addPath(endpoint, ours, i == 0);
     }
     association.outgoing.open(cookie.outStreams, cookie.localTsn, cookie.peerWindow);
@@ -347,7 +351,7 @@ export abstract class Handshake {
     association.cookieLength = 0;
     for (let i = 0; i < association.pathCount; i++) {
       const path = association.paths[i];
-      // Addresses that the peer only named are proven first (RFC 9260 §5.4).
+      // Addresses that the peer has only named must be proven first (RFC 9260 §5.4).
       if (path.isConfirmed) path.scheduleHeartbeat(now);
       else path.heartbeatAt = now;
     }
@@ -386,7 +390,10 @@ export abstract class Handshake {
     Packet.send(out);
   }
 
-  /** Puts those addresses of the INIT to the front that are used besides its source; how many there are with that. */
+  /**
+   * Moves the usable addresses of the INIT besides its source to the front. Returns their number, with the
+   * source.
+   */
   private static chooseAddresses(): u32 {
     let count = 0;
     for (let i = 0; i < Initiation.addressCount && count < MOST_PATHS - 1; i++) {
@@ -437,7 +444,7 @@ export abstract class Handshake {
     store32(at + 12, tsn);
   }
 
-  /** The addresses of an INIT ACK (RFC 9260 §5.1.2 C), by the UDP port that the answer came from. */
+  /** Takes the addresses of an INIT ACK (RFC 9260 §5.1.2 C), with the UDP port of its sender. */
   private static addAddresses(association: Association): void {
     association.addPath(Carrier.source, Carrier.destination, true);
     for (let i = 0; i < Initiation.addressCount; i++) {
@@ -465,7 +472,10 @@ function isSame(a: Endpoint, b: Endpoint): bool {
   return a.low == b.low && a.high == b.high && a.isIpv6 == b.isIpv6;
 }
 
-/** Whether a peer at `source` can mean this address: private and link-local ones mean something only where it is such itself. */
+/**
+ * Whether a peer at `source` can mean this address: private and link-local ones are valid only if `source` is
+ * one.
+ */
 function isInReach(address: Endpoint, source: Endpoint): bool {
   return !isLocal(address) || (address.isIpv6 == source.isIpv6 && isLocal(source));
 }

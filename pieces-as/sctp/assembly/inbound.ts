@@ -27,15 +27,18 @@ import { Sack } from './sack';
 
 const scratch: usize = memory.data(16, 8);
 
-/** Packets from the carrier: each is checked whole, and its chunks are processed in their order (RFC 9260 §6.10). */
+/**
+ * Handles packets from the carrier: checks each as a whole, then processes its chunks in their order (RFC
+ * 9260 §6.10).
+ */
 export abstract class Inbound {
   private static association: Association | null = null;
   private static reason: i32 = -1;
   private static now: f64 = 0;
   private static tag: u32 = 0;
-  /** What follows in the packet is not processed. */
+  /** Ignore the rest of the packet. */
   private static isOver: bool = false;
-  // These describe the DATA chunks of the packet.
+  // The DATA chunks of the packet.
   private static hasData: bool = false;
   private static hasNewData: bool = false;
   private static isUrgent: bool = false;
@@ -70,7 +73,7 @@ export abstract class Inbound {
     Inbound.takeChunks(at, length, out);
   }
 
-  /** An INIT is alone, and has no tag (RFC 9260 §3.3.2, §8.5.1 A). */
+  /** Handles an INIT, which is alone and has no tag (RFC 9260 §3.3.2, §8.5.1 A). */
   private static takeInit(chunk: usize, length: u32, packet: u32, out: Outcome): void {
     if (Inbound.tag != 0) return Inbound.note(Reason.badTag);
     if (length < INIT_BYTES || COMMON_HEADER + padded(length) < packet) return Inbound.note(Reason.badChunk);
@@ -86,7 +89,7 @@ export abstract class Inbound {
     );
   }
 
-  /** Whether the tag is that of an association (RFC 9260 §8.5); what belongs to none is dealt with here (§8.4). */
+  /** Whether the tag is that of an association (RFC 9260 §8.5). Handles packets of no association (§8.4). */
   private static isForUs(first: usize, type: u32, length: u32, out: Outcome): bool {
     const tag = Inbound.tag;
     const association = Inbound.association;
@@ -112,17 +115,17 @@ export abstract class Inbound {
       return false;
     }
     if (type == ChunkType.abort || type == ChunkType.shutdownComplete) {
-      // RFC 9260 §8.5.1 B and C: our tag, or the peer's where the T bit says so.
+      // RFC 9260 §8.5.1 B and C: our tag, or the peer's if the T bit is set.
       const isReflected = (load<u8>(first, 1) & <u8>REFLECTED_TAG) != 0;
       const isRight = isReflected
         ? association.peerTag != 0 && tag == association.peerTag
         : tag == association.localTag;
-      // Before the peer's tag is known, it can only reflect ours in answer to an INIT.
+      // Before we know the peer's tag, it can only reflect ours in answer to an INIT.
       if (!isRight) Inbound.note(Reason.badTag);
       return isRight;
     }
     if (type == ChunkType.shutdownAck && association.state <= AssociationState.cookieEchoed) {
-      // RFC 9260 §8.5.1 E: of an association before this one.
+      // RFC 9260 §8.5.1 E: the chunk belongs to an earlier association.
       OutOfTheBlue.complete(tag, Inbound.now, out);
       Inbound.note(Reason.outOfTheBlue);
       return false;
@@ -135,7 +138,7 @@ export abstract class Inbound {
     return true;
   }
 
-  /** The INIT ACK may come from another address than the INIT went to (RFC 9260 §5.1.2). */
+  /** The INIT ACK may come from another address than that of the INIT (RFC 9260 §5.1.2). */
   private static findByTag(tag: u32): bool {
     for (let i = 0; i < Associations.all.length; i++) {
       const each = Associations.all[i];
@@ -147,7 +150,7 @@ export abstract class Inbound {
     return false;
   }
 
-  /** The packet has the right tag: from now on the peer is where it came from (RFC 6951 §5.4). */
+  /** The packet has the right tag, so the peer's endpoint is its sender from now on (RFC 6951 §5.4). */
   private static hear(): void {
     const association = changetype<Association>(changetype<usize>(Inbound.association));
     const index = association.pathTo(Carrier.source);
@@ -157,7 +160,7 @@ export abstract class Inbound {
     path.local.copy(Carrier.destination);
   }
 
-  /** RFC 9260 §8.4. */
+  /** Handles a packet of no association (RFC 9260 §8.4). */
   private static answerOutOfTheBlue(first: usize, type: u32, length: u32, out: Outcome): void {
     Inbound.note(Reason.outOfTheBlue);
     if (type == ChunkType.abort || type == ChunkType.shutdownComplete || type == ChunkType.cookieAck) return;
@@ -168,7 +171,7 @@ export abstract class Inbound {
     else OutOfTheBlue.reflect(Inbound.tag, Inbound.now, out);
   }
 
-  /** Nobody answers a packet with an ABORT anywhere in it (RFC 9260 §9.1). */
+  /** A packet with an ABORT anywhere in it gets no answer (RFC 9260 §9.1). */
   private static hasAbort(): bool {
     const at = Carrier.at;
     let offset = COMMON_HEADER;
@@ -226,7 +229,7 @@ export abstract class Inbound {
         return Inbound.takeHeartbeatAck(association, value, bytes);
       case ChunkType.init:
       case ChunkType.cookieEcho:
-        // The one is alone, and the other the first.
+        // The one must be alone, and the other the first.
         if (type == ChunkType.init || !isFirst) Inbound.stop(Reason.badChunk);
         return;
       case ChunkType.initAck:
@@ -248,7 +251,7 @@ export abstract class Inbound {
         return Inbound.takeShutdownAck(association, out);
       case ChunkType.shutdownComplete:
         Inbound.isOver = true;
-        // RFC 9260 §8.5.1 C: only where it is awaited, and alone (§6.10).
+        // RFC 9260 §8.5.1 C: valid only while we wait for it, and alone (§6.10).
         if (association.state != AssociationState.shutdownAckSent) return Inbound.note(Reason.wrongState);
         if (!isFirst || COMMON_HEADER + padded(length) < Carrier.length) return Inbound.note(Reason.badChunk);
         Inbound.note(Reason.closing);
@@ -300,18 +303,18 @@ export abstract class Inbound {
     }
   }
 
-  /** All DATA of the packet was taken. */
+  /** All DATA of the packet has been handled. */
   private static endData(association: Association, out: Outcome): void {
     const incoming = association.incoming;
     incoming.endPacket(Inbound.now, Inbound.isUrgent);
     if (association.state == AssociationState.shutdownSent) {
-      // RFC 9260 §9.2: SHUTDOWN acknowledges it, with a SACK where that does not say all.
+      // RFC 9260 §9.2: SHUTDOWN acknowledges it, with a SACK if there are gaps.
       Control.shutdown(association, out);
       Closing.startTimer(association, Inbound.now);
       if (incoming.hasGaps || incoming.duplicates > 0) Control.sack(association, out);
       else incoming.acknowledged(incoming.window);
     } else if (incoming.isSackDue && !association.outgoing.isWaiting) {
-      // Every second packet; where data is to be sent, it goes with that.
+      // A SACK for every second packet. If there is data to send, it goes with that.
       Control.sack(association, out);
     }
   }
@@ -322,7 +325,7 @@ export abstract class Inbound {
       association.state == AssociationState.shutdownAckSent
     )
       return Inbound.note(Reason.wrongState);
-    // Its one parameter goes back as it is, to where it came from (RFC 9260 §8.3).
+    // Its one parameter goes back unchanged to its sender (RFC 9260 §8.3).
     if (
       bytes < 4 ||
       load16(value) != ParameterType.heartbeatInfo ||
@@ -371,7 +374,7 @@ export abstract class Inbound {
     Inbound.note(reason);
     if (reason == Reason.violation)
       return Inbound.abortViolation('its SHUTDOWN acknowledged what was not sent', out);
-    // Where both closed at once, each answers the other (RFC 9260 §9.2).
+    // If both sides closed at once, each answers the other (RFC 9260 §9.2).
     if (association.state == AssociationState.shutdownSent)
       Closing.answerShutdown(association, Inbound.now, out);
     else association.state = AssociationState.shutdownReceived;
@@ -386,7 +389,7 @@ export abstract class Inbound {
     Closing.complete(association, out);
   }
 
-  /** The two highest bits of an unknown type say what to do (RFC 9260 §3.2). */
+  /** The two highest bits of an unknown type determine the action (RFC 9260 §3.2). */
   private static takeUnknown(
     association: Association,
     chunk: usize,
@@ -411,7 +414,7 @@ export abstract class Inbound {
     Inbound.note(reason);
   }
 
-  /** The packet ends for the first loss that was noted, else for data, else for what was noted first. */
+  /** Chooses the reason for the end of the packet: the first loss, else data, else the first reason. */
   private static note(reason: i32): void {
     const before = Inbound.reason;
     if (before < 0 || (before < Reason.notJoined && (reason >= Reason.notJoined || reason == Reason.data)))

@@ -12,45 +12,47 @@ import {
 import { Reason } from './reasons';
 import { BLOCK, Chunk, Store } from './store';
 
-/** TSNs that are known around the cumulative one; a power of two. */
+/** The number of tracked TSNs around the cumulative one; a power of two. */
 const MAP: u32 = 8192;
-/** A TSN that lies further ahead is not taken. */
+/** A TSN that lies further ahead is refused. */
 const WINDOW: u32 = MAP / 2;
-/** In the map: it came, and nothing of it is kept. */
+/** In the map: the TSN has come, and its data is gone. */
 const PASSED: u32 = 0xffff_ffff;
 const MOST_DUPLICATES: u32 = 16;
 
-/** The data that the peer sends: what has come, what waits for its turn, and what is to be acknowledged. */
+/**
+ * The data from the peer: received chunks, messages that wait for their order, and pending acknowledgements.
+ */
 export class Incoming {
   streams: u32 = 0;
   /** All TSNs up to this one have come. */
   cumulative: u32 = 0;
   highest: u32 = 0;
-  /** Blocks of the store that are in use. */
+  /** The number of blocks of the store that are in use. */
   used: u32 = 0;
-  /** A SACK is to be sent now, or at this time. */
+  /** Whether a SACK is due now, or when. */
   isSackDue: bool = false;
   sackAt: f64 = Infinity;
-  /** Packets with data since the last SACK. */
+  /** The number of packets with data since the last SACK. */
   private packets: u32 = 0;
   private hasHadData: bool = false;
   private hadGaps: bool = false;
   /** The window that the last SACK announced. */
   private announced: u32 = 0;
-  /** Complete messages whose turn has come, by their first fragments. */
+  /** Complete messages that are due, by their first fragments. */
   private readyHead: u32 = 0;
   private readyTail: u32 = 0;
   duplicates: u32 = 0;
   private readonly duplicate: StaticArray<u32> = new StaticArray<u32>(MOST_DUPLICATES);
 
-  /** The chunk of a TSN; PASSED, or 0 where it has not come. */
+  /** The chunk of a TSN; PASSED, or 0 if it has not come. */
   private readonly map: usize = heap.alloc(MAP << 2);
-  /** A bit for each TSN that has come, beyond the cumulative one. */
+  /** A bit for each TSN beyond the cumulative one that has come. */
   private readonly bits: usize = heap.alloc(MAP >> 3);
-  /** The stream sequence number that is next, and how many messages wait for theirs, by stream. */
+  /** By stream: the next stream sequence number, and the number of messages that wait for theirs. */
   private readonly expected: StaticArray<u16> = new StaticArray<u16>(<i32>Configuration.streams);
   private readonly waiting: StaticArray<u16> = new StaticArray<u16>(<i32>Configuration.streams);
-  /** Heads of chains of complete messages that wait for their turn, by stream and sequence number. */
+  /** Heads of chains of complete messages that wait for their order, by stream and sequence number. */
   private readonly chains: usize = heap.alloc((<usize>Incoming.chainCount) << 2);
 
   private static get chainCount(): u32 {
@@ -77,7 +79,7 @@ export class Incoming {
     memory.fill(this.chains, 0, (<usize>Incoming.chainCount) << 2);
   }
 
-  /** Lets go of all that is kept. */
+  /** Frees everything. */
   close(): void {
     for (let tsn: u32 = 0; tsn < MAP; tsn++) {
       const number = this.entry(tsn);
@@ -98,8 +100,8 @@ export class Incoming {
   }
 
   /**
-   * Bytes that the peer may still send. Never a silly few (RFC 9260 §6.2); but a message that has begun, and for which all else
-   * waits, may be finished from the reserve.
+   * The bytes that the peer may still send. Never a silly window (RFC 9260 §6.2); but a begun message that
+   * blocks all others may be finished from the reserve.
    */
   get window(): u32 {
     const limit = Configuration.receiveBlocks;
@@ -110,15 +112,15 @@ export class Incoming {
     return isRoom && this.isWithinMessage ? Configuration.mtu : 0;
   }
 
-  /** Nothing can be passed on before the message is complete whose fragments end at the cumulative TSN. */
+  /** Whether nothing can go up before the message at the cumulative TSN is complete. */
   private get isWithinMessage(): bool {
     return this.readyHead == 0 && this.fragmentAt(this.cumulative) != 0;
   }
 
-  /** A packet with data was taken (RFC 9260 §6.2): every second is acknowledged at once, and others soon. */
+  /** Records a packet with data (RFC 9260 §6.2): every second is acknowledged at once, and others soon. */
   endPacket(now: f64, isUrgent: bool): void {
     this.packets++;
-    // Also that the last gap is filled is news.
+    // The end of the last gap is news for the peer, too.
     if (
       isUrgent ||
       this.packets >= 2 ||
@@ -135,18 +137,18 @@ export class Incoming {
     this.hadGaps = this.hasGaps;
   }
 
-  /** What is not acknowledged yet has waited long enough. */
+  /** The oldest unacknowledged data has waited long enough. */
   endDelay(): void {
     this.sackAt = Infinity;
     this.isSackDue = true;
   }
 
-  /** There are TSNs beyond one that lacks. */
+  /** Whether there are TSNs beyond a missing one. */
   get hasGaps(): bool {
     return this.highest != this.cumulative;
   }
 
-  /** Takes a DATA chunk. Returns why it goes no further: `Reason.data` where it was taken. */
+  /** Takes a DATA chunk. Returns the reason for its end: `Reason.data` if it was taken. */
   take(tsn: u32, sid: u32, ssn: u32, ppid: u32, flags: u32, at: usize, length: u32): i32 {
     if (!isBefore(this.cumulative, tsn) || (tsn - this.cumulative <= WINDOW && this.entry(tsn) != 0)) {
       this.noteDuplicate(tsn);
@@ -158,11 +160,11 @@ export class Incoming {
       return Reason.invalidStream;
     }
     const blocks = Store.blocksFor(length);
-    // Without a window only what fills a gap is taken.
+    // Without a window, only a chunk that fills a gap is taken.
     const hasReserve = isBefore(tsn, this.highest) || this.window > 0;
     if (this.used + blocks > Configuration.receiveBlocks + (hasReserve ? Configuration.reserveBlocks : 0)) {
       this.isSackDue = true;
-      // What is kept then cannot go on, and would not ever.
+      // The kept data cannot go on then, and never would.
       return tsn == this.cumulative + 1 && this.readyHead == 0 ? Reason.tooLarge : Reason.noBuffer;
     }
     if (!this.fitsNeighbours(tsn, sid, ssn, flags)) return Reason.violation;
@@ -180,15 +182,15 @@ export class Incoming {
     return this.assemble(number) ? Reason.data : Reason.violation;
   }
 
-  /** The chunk of the next message whose turn has come; 0 where there is none. */
+  /** The chunk of the next message that is due; 0 if there is none. */
   get ready(): u32 {
     return this.readyHead;
   }
 
-  /** The message that `ready` names was passed on. */
+  /** Records that the message of `ready` went up. */
   passReady(): void {
     this.freeMessage(this.popReady());
-    // Where the peer stood before a closed window, it hears that there is room again, but not of every little.
+    // After a closed window the peer learns of new room, but not of every small amount.
     const window = this.window;
     if (
       this.announced < (Configuration.receiveBlocks * BLOCK) / 2 &&
@@ -208,7 +210,9 @@ export class Incoming {
     }
   }
 
-  /** Gap Ack Blocks, as offsets from the cumulative TSN: finds the next from `from` on. False where there is none. */
+  /**
+   * Finds the next Gap Ack Block from `from` on, as offsets from the cumulative TSN. False if there is none.
+   */
   nextGapBlock(from: u32): bool {
     const last = this.highest - this.cumulative;
     const start = this.scan(from, last, true);
@@ -224,7 +228,7 @@ export class Incoming {
     return this.duplicate[i];
   }
 
-  /** A SACK was sent. */
+  /** Records that a SACK was sent. */
   acknowledged(window: u32): void {
     this.announced = window;
     this.isSackDue = false;
@@ -233,7 +237,7 @@ export class Incoming {
     this.duplicates = 0;
   }
 
-  /** Bytes of the state of all chunks. */
+  /** The size of the state of all chunks. */
   get stateBytes(): u32 {
     let bytes: u32 = 0;
     for (let tsn: u32 = 0; tsn < MAP; tsn++) {
@@ -266,7 +270,7 @@ export class Incoming {
     else this.save(state);
   }
 
-  /** Messages that are complete first, those that are ready in their order; then fragments of others. */
+  /** Complete messages first, in their order of delivery; then fragments of others. */
   private save(state: State): void {
     for (let number = this.readyHead; number != 0; number = Store.chunk(number).link)
       this.saveMessage(number, state);
@@ -327,7 +331,7 @@ export class Incoming {
     if (first != 0) state.refuse('the state ends within a message');
   }
 
-  /** Its number is before what is expected where its turn had come. */
+  /** The number is below the expected one if the message was due. */
   private restoreMessage(number: u32, chunk: Chunk): void {
     const isReady = (chunk.flags & <u8>UNORDERED) != 0 || isBefore16(chunk.ssn, this.expected[chunk.sid]);
     if (isReady) this.addReady(number);
@@ -352,7 +356,7 @@ export class Incoming {
     store<u64>(at, value ? load<u64>(at) | bit : load<u64>(at) & ~bit);
   }
 
-  /** The first offset from `from` on whose bit is as wanted; beyond `last` where there is none. */
+  /** The first offset from `from` on whose bit is as wanted; beyond `last` if there is none. */
   private scan(from: u32, last: u32, wanted: bool): u32 {
     let offset = from;
     while (offset <= last) {
@@ -371,7 +375,7 @@ export class Incoming {
     this.isSackDue = true;
   }
 
-  /** A TSN came. */
+  /** Records a TSN that came. */
   private note(tsn: u32, entry: u32): void {
     this.setEntry(tsn, entry);
     this.setBit(tsn, true);
@@ -382,12 +386,12 @@ export class Incoming {
       if (number == 0) break;
       this.cumulative = next;
       this.setBit(next, false);
-      // What is kept for a message that is not complete stays to be found.
+      // The fragments of an incomplete message must remain findable.
       if (number == PASSED || Store.chunk(number).total != 0) this.setEntry(next, 0);
     }
   }
 
-  /** Whether a fragment goes with those before and behind it (RFC 9260 §3.3.1: their TSNs follow one another). */
+  /** Whether a fragment fits those before and behind it (RFC 9260 §3.3.1: their TSNs follow one another). */
   private fitsNeighbours(tsn: u32, sid: u32, ssn: u32, flags: u32): bool {
     const before = this.entry(tsn - 1);
     if (before != 0 && before != PASSED) {
@@ -402,10 +406,10 @@ export class Incoming {
     return true;
   }
 
-  /** Puts a message together where the chunk was the last that lacked. False where its number came before. */
+  /** Reassembles a message if the chunk was the last missing one. False if its number came before. */
   private assemble(number: u32): bool {
     let last = Store.chunk(number);
-    // The last fragment as a rule comes last, so it is looked for first.
+    // The last fragment usually comes last, so the search begins with it.
     while ((last.flags & <u8>LAST_FRAGMENT) == 0) {
       const next = this.fragmentAt(last.tsn + 1);
       if (next == 0) return true;
@@ -417,7 +421,7 @@ export class Incoming {
       if (before == 0) return true;
       first = before;
     }
-    // The message is complete: its fragments are chained, and no more found by their TSNs.
+    // The message is complete: its fragments are chained, and no longer found by their TSNs.
     const lastTsn = last.tsn;
     let total: u32 = 0;
     let chunk = Store.chunk(first);
@@ -440,7 +444,7 @@ export class Incoming {
     return number != 0 && number != PASSED && Store.chunk(number).tsn == tsn ? number : 0;
   }
 
-  /** A complete message has its turn, or waits for it. */
+  /** Delivers a complete message, or lets it wait for its order. */
   private order(number: u32, chunk: Chunk): bool {
     if ((chunk.flags & <u8>UNORDERED) != 0) {
       this.addReady(number);
@@ -532,7 +536,7 @@ function messageBytes(number: u32): u32 {
   return bytes;
 }
 
-/** Whether of two chunks with TSNs in a row the second can follow the first. */
+/** Whether, of two chunks with consecutive TSNs, the second can follow the first. */
 function follows(sid: u32, ssn: u32, flags: u32, nextSid: u32, nextSsn: u32, nextFlags: u32): bool {
   const isLast = (flags & LAST_FRAGMENT) != 0;
   const isNextFirst = (nextFlags & FIRST_FRAGMENT) != 0;

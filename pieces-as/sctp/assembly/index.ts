@@ -23,10 +23,10 @@
  *   too.
  *
  * FRAMES ON `streams`
- *   Down: the addresses of IP, the ports of SCTP, and one chunk. DATA is a message: stream, payload protocol
- *   (PPID) and the flags U (unordered) and I (acknowledge at once) count, and a message to a peer with which
- *   there is no association opens one. INIT opens one without a message; SHUTDOWN closes one when all is
- *   delivered, ABORT at once. Up: DATA with a whole message, both flags of fragments set. With `notices` also
+ *   Down: the addresses of IP, the ports of SCTP, and one chunk. DATA is a message. Its stream, payload
+ *   protocol (PPID) and flags U (unordered) and I (acknowledge at once) count. A message to a peer without an
+ *   association opens one. INIT opens one without a message. SHUTDOWN closes one when all is delivered, and
+ *   ABORT closes it at once. Up: DATA with a whole message, both flags of fragments set. With `notices` also
  *   COOKIE ACK when an association is open, SHUTDOWN COMPLETE when it was closed, and ABORT when it was lost.
  *
  * SETTINGS
@@ -56,46 +56,49 @@
  * COUNTERS AND REASONS
  *   A packet is counted for the first thing that is wrong in it, else as data, else for its first chunk.
  *   No loss:
- *     accepted              a message, or what opens or closes an association, was taken from above
- *     data                  a packet with new data
- *     acknowledgement       SACK
- *     handshake             INIT, INIT ACK, COOKIE ECHO, COOKIE ACK
- *     control               HEARTBEAT, HEARTBEAT ACK, ERROR, PAD
- *     closing               SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, ABORT
- *     duplicate             data that had come already, or an older SACK
+ *     accepted              the piece took a message, or a chunk that opens or closes an association, from
+ *                           above
+ *     data                  the packet brought new data
+ *     acknowledgement       the packet acknowledged data (SACK)
+ *     handshake             the packet set up an association (INIT, INIT ACK, COOKIE ECHO, COOKIE ACK)
+ *     control               the packet was a HEARTBEAT, HEARTBEAT ACK, ERROR or PAD
+ *     closing               the packet ended an association (SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE,
+ *                           ABORT)
+ *     duplicate             the data had come before, or the SACK is an older one
  *   Lost:
- *     not-joined            there is nobody at the Edge across
- *     malformed             headers are not there, or a port is 0
- *     bad-checksum          CRC32c
+ *     not-joined            the other Edge is on no network
+ *     malformed             headers are missing, or a port is 0
+ *     bad-checksum          the CRC32c of the packet is wrong
  *     bad-tag               the verification tag is not ours
- *     bad-chunk             a chunk whose length cannot be, or that must not stand there
- *     bad-parameter         a parameter, or a value of INIT or INIT ACK, that cannot be
- *     bad-sack              Gap Ack Blocks that cannot be, or more of them in a call than are worth the work
- *     bad-cookie            a cookie that was not made here, or was changed
- *     stale-cookie          a cookie that is too old
- *     not-listening         an INIT to a port that takes no associations
- *     out-of-the-blue       a packet of no association
- *     wrong-state           a chunk that the state of the association does not allow
- *     unknown-chunk         a type of chunk that is not known here
+ *     bad-chunk             a chunk has an impossible length, or stands where it must not
+ *     bad-parameter         a parameter, or a value of INIT or INIT ACK, is impossible
+ *     bad-sack              the Gap Ack Blocks are impossible, or more than one call may bring
+ *     bad-cookie            the cookie was not made here, or was changed
+ *     stale-cookie          the cookie is too old
+ *     not-listening         the INIT is for a port that takes no associations
+ *     out-of-the-blue       the packet belongs to no association
+ *     wrong-state           the state of the association does not allow the chunk
+ *     unknown-chunk         the type of the chunk is unknown
  *     violation             the association was aborted for it: fragments that contradict each other, an
  *                           acknowledgement of what was never sent, a chunk without data, a restart with new
  *                           addresses
- *     invalid-stream        a stream that there is not
- *     no-buffer             received data for which there is no room
- *     beyond-window         a TSN more than 4096 beyond the last in sequence
- *     bad-message           from above: headers or a chunk that cannot be
- *     too-large             from above: more than max-message, or a message in pieces. From the peer: a message for which receive-buffer
- *                           and twice max-message are too little; the association was aborted for it
- *     send-buffer-full      from above: there is no room
- *     too-many-associations  there is no room for another
- *     shutting-down         from above: the association is being closed
+ *     invalid-stream        the data is for a stream that does not exist
+ *     no-buffer             there is no room for the data that came
+ *     beyond-window         the TSN is more than 4096 beyond the last in sequence
+ *     bad-message           the message from above has impossible headers, or an impossible chunk
+ *     too-large             a message from above has more bytes than max-message, or comes in fragments; or
+ *                           receive-buffer and twice max-message are too small for a message of the peer,
+ *                           and the association was aborted for it
+ *     send-buffer-full      there is no room for the message from above
+ *     too-many-associations there is no room for another association
+ *     shutting-down         the message came from above while the association was being closed
  *
  * WHAT IT DOES NOT DO
- *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It does not look at
- *   ICMP, and does not search for the path's MTU: `mtu` must fit. No partial reliability, interleaving,
- *   stream reset, authentication, dynamic addresses, ECN. What was sent on an association that is lost is not
- *   told by message; the log says how many there were. It encrypts nothing: whoever sees the packets can
- *   forge them.
+ *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It ignores ICMP, and
+ *   does not search for the path's MTU: `mtu` must fit. No partial reliability, interleaving, stream reset,
+ *   authentication, dynamic addresses, ECN. When an association is lost, the piece does not report its
+ *   messages one by one; the log has their number. It encrypts nothing: anyone who sees the packets can forge
+ *   them.
  *
  * SPECIFICATION
  *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP.
@@ -156,7 +159,7 @@ class Sctp extends Piece {
       .wishBound(Wish.Required, 'size', ValueCase.AtLeast, Configuration.mtu)
       .shape('ip/sctp', Direction.Down, Reach.WholeFrame)
       .wishBound(Wish.Required, 'size', ValueCase.AtLeast, Configuration.mtu);
-    // What is sent is put together anew: nothing of one side is parsed as on the other.
+    // The piece makes new packets, so it does not parse one side as it parses the other.
     for (let shape: u16 = 0; shape < 2; shape++)
       d.curve(STREAMS, 0, CARRIER, shape).isOpaque().keeps('encrypted').keeps('authenticated');
   }

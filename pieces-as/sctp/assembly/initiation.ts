@@ -5,7 +5,7 @@ import { INIT_BYTES, ParameterType, padded } from './constants';
 
 const MOST_UNRECOGNISED: i32 = 8;
 
-/** What an INIT or INIT ACK says (RFC 9260 §3.3.2, §3.3.3). */
+/** The contents of an INIT or INIT ACK (RFC 9260 §3.3.2, §3.3.3). */
 export abstract class Initiation {
   static tag: u32 = 0;
   static window: u32 = 0;
@@ -17,9 +17,9 @@ export abstract class Initiation {
   static cookieAt: usize = 0;
   static cookieLength: u32 = 0;
   static hasHostName: bool = false;
-  /** What the parameter asks for more in the life of the cookie, in milliseconds. */
+  /** The requested extension of the cookie's lifetime, in milliseconds. */
   static extraLife: u32 = 0;
-  /** Parameters that are to be reported, as they stand. */
+  /** The unrecognised parameters to report, as they came. */
   static unrecognisedCount: i32 = 0;
   private static readonly unrecognised: StaticArray<usize> = new StaticArray<usize>(MOST_UNRECOGNISED);
 
@@ -31,12 +31,12 @@ export abstract class Initiation {
     return Initiation.unrecognised[i];
   }
 
-  /** Bytes of a parameter, padded. */
+  /** The size of a parameter, padded. */
   static bytesOf(parameter: usize): u32 {
     return padded(load16(parameter + 2));
   }
 
-  /** Reads a chunk of so many bytes with its header. False where its lengths cannot be. */
+  /** Reads a chunk of this many bytes with its header. False if its lengths are impossible. */
   static read(chunk: usize, length: u32): bool {
     if (length < INIT_BYTES) return false;
     Initiation.tag = load32(chunk + 4);
@@ -101,7 +101,10 @@ export abstract class Initiation {
     }
   }
 
-  /** The two highest bits of an unknown type say what to do (RFC 9260 §3.2.1). Whether all that follows is passed over, too. */
+  /**
+   * The two highest bits of an unknown type determine the action (RFC 9260 §3.2.1). Whether to skip all that
+   * follows, too.
+   */
   private static passOver(parameter: usize): bool {
     const type = load16(parameter);
     if ((type & 0x4000) != 0 && Initiation.unrecognisedCount < MOST_UNRECOGNISED) {
@@ -117,7 +120,7 @@ const enum Known {
   wrong,
 }
 
-/** Whether an address is one to which packets of SCTP may go: no group, no broadcast, not nobody, not this machine. */
+/** Whether SCTP may send to an address: no group, broadcast, unspecified or loopback address. */
 export function isUnicastIpv4(address: u32): bool {
   const first = address >> 24;
   return first != 0 && first != 127 && first < 224;
@@ -125,7 +128,7 @@ export function isUnicastIpv4(address: u32): bool {
 
 export function isUnicastIpv6(at: usize): bool {
   if (load<u8>(at) == 0xff) return false;
-  // The unspecified address, the loopback, and IPv4 in disguise (RFC 9260 §3.3.2.1.2).
+  // The unspecified address, the loopback, and mapped IPv4 (RFC 9260 §3.3.2.1.2).
   if (load<u64>(at) != 0) return true;
   const low = bswap<u64>(load<u64>(at, 8));
   return low > 1 && low >> 32 != 0xffff;

@@ -24,8 +24,9 @@ const remote: Endpoint = new Endpoint();
 const local: Endpoint = new Endpoint();
 
 /**
- * Frames from the Edge `streams`: packets as their receiver is to see them. A DATA chunk is a message; the first one to a peer opens
- * an association. SHUTDOWN and ABORT close one, INIT opens one.
+ * Handles frames from the Edge `streams`, which are packets in the form that their receiver will see. A DATA
+ * chunk is a message; the first one to a peer opens an association. SHUTDOWN and ABORT close one, INIT opens
+ * one.
  */
 export abstract class Messages {
   static take(frame: Frame, now: f64, out: Outcome): void {
@@ -85,7 +86,7 @@ export abstract class Messages {
   ): i32 {
     if (left <= DATA_HEADER) return Reason.badMessage;
     let length = load16(chunk + 2);
-    // A length that is left open is that of all the rest.
+    // An open length means all the rest.
     if (length == 0) length = left;
     if (length <= DATA_HEADER || length > left) return Reason.badMessage;
     length -= DATA_HEADER;

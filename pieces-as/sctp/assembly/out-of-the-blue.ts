@@ -5,9 +5,12 @@ import { CHUNK_HEADER, ChunkType, REFLECTED_TAG } from './constants';
 import { Control } from './control';
 import { Packet } from './packet';
 
-/** Answers to packets of no association (RFC 9260 §8.4), and to an INIT. They go to where the packet at hand came from. */
+/**
+ * Answers packets of no association (RFC 9260 §8.4), and INITs. The answers go to the sender of the current
+ * packet.
+ */
 export abstract class OutOfTheBlue {
-  /** The SCTP ports of the packet at hand. */
+  /** The SCTP ports of the current packet. */
   static localPort: u32 = 0;
   static peerPort: u32 = 0;
   private static left: u32 = 0;
@@ -25,12 +28,12 @@ export abstract class OutOfTheBlue {
     );
   }
 
-  /** ABORT to the tag of the peer, with a cause, or without one where it is 0. */
+  /** Sends ABORT to the tag of the peer, with a cause, or without one if it is 0. */
   static refuse(tag: u32, cause: u32, now: f64, out: Outcome): void {
     OutOfTheBlue.complain(tag, ChunkType.abort, cause, 0, 0, now, out);
   }
 
-  /** ABORT or ERROR to the tag of the peer, with a cause and its value. */
+  /** Sends ABORT or ERROR to the tag of the peer, with a cause and its value. */
   static complain(tag: u32, type: u32, cause: u32, at: usize, length: u32, now: f64, out: Outcome): void {
     if (!OutOfTheBlue.mayAnswer(now) || !OutOfTheBlue.open(tag, 2 * CHUNK_HEADER + length, out)) return;
     if (cause != 0) Control.addCause(type, 0, cause, at, length);
@@ -38,12 +41,12 @@ export abstract class OutOfTheBlue {
     Packet.send(out);
   }
 
-  /** ABORT with the tag of the packet at hand. */
+  /** Sends ABORT with the tag of the current packet. */
   static reflect(tag: u32, now: f64, out: Outcome): void {
     OutOfTheBlue.bare(ChunkType.abort, tag, now, out);
   }
 
-  /** SHUTDOWN COMPLETE with the tag of the packet at hand. */
+  /** Sends SHUTDOWN COMPLETE with the tag of the current packet. */
   static complete(tag: u32, now: f64, out: Outcome): void {
     OutOfTheBlue.bare(ChunkType.shutdownComplete, tag, now, out);
   }
@@ -54,7 +57,10 @@ export abstract class OutOfTheBlue {
     Packet.send(out);
   }
 
-  /** So many in a second (`abort-rate`): who sends with a forged source address gets nobody flooded. */
+  /**
+   * Limits the answers in a second (`abort-rate`), so that forged source addresses cannot direct a flood at a
+   * victim.
+   */
   private static mayAnswer(now: f64): bool {
     if (now >= OutOfTheBlue.until) {
       OutOfTheBlue.until = now + 1000;

@@ -6,36 +6,36 @@ import { Chunk, Store } from './store';
 export const enum ChunkState {
   queued,
   inFlight,
-  /** Acknowledged by a Gap Ack Block; the peer may still take it back. */
+  /** A Gap Ack Block acknowledged it; the peer may still revoke that. */
   gapAcked,
-  /** To be sent again. */
+  /** The chunk has to be sent again. */
   marked,
 }
 
 /** In `Chunk.misses`: fast retransmit happens once for a chunk (RFC 9260 §7.2.4). */
 export const NO_MORE_FAST: u8 = 255;
 
-/** The data that goes to the peer: what waits, and what is not acknowledged yet. */
+/** The data to the peer: what waits, and what is not acknowledged yet. */
 export class Outgoing {
   streams: u32 = 0;
   /** All TSNs up to this one are acknowledged. */
   cumulative: u32 = 0;
-  /** The TSN of the next chunk that is sent for the first time. */
+  /** The TSN of the next new chunk. */
   next: u32 = 1;
-  /** Blocks of the store that are in use. */
+  /** The number of blocks of the store that are in use. */
   used: u32 = 0;
   peerWindow: u32 = 0;
-  /** Bytes of user data in flight. */
+  /** The bytes of user data in flight. */
   flight: u32 = 0;
-  /** Chunks that are to be sent again, and a TSN below which none is. */
+  /** The number of chunks to send again, and a TSN below which there is none. */
   marked: u32 = 0;
   markedFrom: u32 = 1;
   gapAcked: u32 = 0;
   isFastRecovery: bool = false;
   fastRecoveryExit: u32 = 0;
-  /** One packet of what is to be sent again goes out whatever the congestion window (RFC 9260 §7.2.4). */
+  /** One packet with chunks to send again goes out whatever the congestion window (RFC 9260 §7.2.4). */
   isFastDue: bool = false;
-  /** SACKs since the last transmission: each allows a burst. */
+  /** The number of SACKs since the last transmission: each allows a burst. */
   bursts: u32 = 0;
 
   private head: u32 = 0;
@@ -59,7 +59,7 @@ export class Outgoing {
     this.peerWindow = peerWindow;
   }
 
-  /** As a new association has it. What waited is lost. Returns how many messages that were. */
+  /** Sets the values of a new association, and drops what waited. Returns the number of lost messages. */
   close(): u32 {
     let messages: u32 = 0;
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) {
@@ -97,7 +97,7 @@ export class Outgoing {
     return this.head == 0 && this.cumulative + 1 == this.next;
   }
 
-  /** Whether something could go out now, as far as the windows allow. */
+  /** Whether chunks could go out now, as far as the windows allow. */
   get isWaiting(): bool {
     return this.head != 0 || this.marked > 0;
   }
@@ -106,17 +106,17 @@ export class Outgoing {
     return this.cumulative + 1 != this.next;
   }
 
-  /** Whether a message of so many bytes, in fragments of so many, finds room. */
+  /** Whether there is room for a message of this many bytes, in fragments of this size. */
   hasRoomFor(length: u32, most: u32): bool {
     return this.used + this.blocksFor(length, most) <= Configuration.sendBlocks;
   }
 
-  /** Little is left: those who send are to wait. */
+  /** Whether little room is left, so that senders have to wait. */
   get isAlmostFull(): bool {
     return this.used * 4 >= Configuration.sendBlocks * 3;
   }
 
-  /** Takes a message, in fragments of at most so many bytes. There must be room. */
+  /** Takes a message, in fragments of at most this size. There must be room. */
   add(at: usize, length: u32, most: u32, sid: u32, ppid: u32, flags: u32): void {
     const isUnordered = (flags & UNORDERED) != 0;
     const ssn: u16 = isUnordered ? 0 : this.ssn[sid]++;
@@ -141,7 +141,7 @@ export class Outgoing {
     } while (left > 0);
   }
 
-  /** The first chunk that was not sent yet; 0 where there is none. */
+  /** The first chunk that was not sent yet; 0 if there is none. */
   get first(): u32 {
     return this.head;
   }
@@ -151,7 +151,7 @@ export class Outgoing {
     return this.next - this.cumulative - 1 < this.mask;
   }
 
-  /** The first chunk that waits gets its TSN. */
+  /** Gives the first waiting chunk its TSN. */
   takeFirst(): Chunk {
     const number = this.head;
     const chunk = Store.chunk(number);
@@ -162,7 +162,7 @@ export class Outgoing {
     return chunk;
   }
 
-  /** The first chunk that is to be sent again; 0 where there is none. */
+  /** The first chunk to send again; 0 if there is none. */
   get firstMarked(): u32 {
     if (this.marked == 0) return 0;
     if (!isBefore(this.cumulative, this.markedFrom)) this.markedFrom = this.cumulative + 1;
@@ -180,7 +180,7 @@ export class Outgoing {
     return load<u32>(this.ring + ((<usize>(tsn & this.mask)) << 2));
   }
 
-  /** A chunk is to be sent again. */
+  /** Marks a chunk to be sent again. */
   mark(chunk: Chunk): void {
     chunk.state = <u8>ChunkState.marked;
     this.marked++;
@@ -190,14 +190,14 @@ export class Outgoing {
     this.peerWindow += chunk.length;
   }
 
-  /** The chunk behind the cumulative TSN is acknowledged and gone. */
+  /** Removes the chunk behind the cumulative TSN, which is acknowledged. */
   release(): void {
     const number = this.at(++this.cumulative);
     this.used -= Store.blocksFor(Store.chunk(number).length);
     Store.free(number);
   }
 
-  /** Bytes of the state of all chunks. */
+  /** The size of the state of all chunks. */
   get stateBytes(): u32 {
     let bytes: u32 = 0;
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) bytes += Store.stateBytes(this.at(tsn));
@@ -269,7 +269,7 @@ export class Outgoing {
   }
 }
 
-/** Bytes of a chunk on the wire, without its padding. */
+/** The size of a chunk on the wire, without its padding. */
 // @ts-expect-error: decorator
 @inline
 export function wireBytes(chunk: Chunk): u32 {

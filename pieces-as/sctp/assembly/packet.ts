@@ -5,16 +5,16 @@ import { bytesBelow, Carrier } from './carrier';
 import { CHUNK_HEADER, COMMON_HEADER, padded } from './constants';
 import { sealPacket } from './crc32c';
 
-/** The packet of SCTP that is being put together. */
+/** The packet of SCTP that is under construction. */
 export abstract class Packet {
-  /** Bytes of it, with the common header; 0 where none is open. */
+  /** Its size, with the common header; 0 if none is open. */
   static length: u32 = 0;
   private static at: usize = 0;
   private static limit: u32 = 0;
   private static readonly from: Endpoint = new Endpoint();
   private static readonly to: Endpoint = new Endpoint();
 
-  /** Begins a packet with room for so many bytes of chunks. False where this call has no room for it. */
+  /** Begins a packet with room for this many bytes of chunks. False if this call has no room for it. */
   static open(
     out: Outcome,
     from: Endpoint,
@@ -38,7 +38,7 @@ export abstract class Packet {
     return true;
   }
 
-  /** Bytes of chunks that still fit. */
+  /** The bytes of chunks that still fit. */
   static get left(): u32 {
     return Packet.limit - Packet.length;
   }
@@ -47,14 +47,16 @@ export abstract class Packet {
     return Packet.length == COMMON_HEADER;
   }
 
-  /** Adds a chunk of so many bytes with its header, and returns the address of its value; 0 where it does not fit. */
+  /**
+   * Adds a chunk of this many bytes with its header. Returns the address of its value; 0 if it does not fit.
+   */
   static chunk(type: u32, flags: u32, length: u32): usize {
     if (padded(length) > Packet.left) return 0;
     const at = Packet.at + Packet.length;
     store<u8>(at, <u8>type);
     store<u8>(at, <u8>flags, 1);
     store16(at + 2, length);
-    // The padding is zeros (RFC 9260 §3.2).
+    // The padding is zero (RFC 9260 §3.2).
     const whole = padded(length);
     if (whole > length) memory.fill(at + length, 0, whole - length);
     Packet.length += whole;

@@ -4,50 +4,50 @@ import { bytesBelow } from './carrier';
 import { Configuration } from './configuration';
 import { CLOCK_MS, COMMON_HEADER, RTO_ALPHA, RTO_BETA } from './constants';
 
-/** An address of the peer, with what is known of the way there (RFC 9260 §7.2, §14.3). */
+/** An address of the peer, and the state of the path to it (RFC 9260 §7.2, §14.3). */
 export class Path {
-  /** Its port is that of UDP; 0 where SCTP goes on IP itself. */
+  /** The port is that of UDP; 0 if SCTP goes on IP itself. */
   readonly remote: Endpoint = new Endpoint();
   readonly local: Endpoint = new Endpoint();
-  /** Something proved that the peer is there (RFC 9260 §5.4). */
+  /** Whether the address is confirmed (RFC 9260 §5.4). */
   isConfirmed: bool = false;
   isActive: bool = true;
 
   cwnd: u32 = 0;
   ssthresh: u32 = 0;
   partialBytesAcked: u32 = 0;
-  /** Bytes of chunks in flight, with their headers. */
+  /** The bytes of chunks in flight, with their headers. */
   flight: u32 = 0;
 
-  /** After a time-out one packet is in flight at a time, until something is acknowledged (RFC 9260 §7.2.1). */
+  /** After a time-out one packet is in flight at a time, until data is acknowledged (RFC 9260 §7.2.1). */
   isProbing: bool = false;
 
   rto: f64 = 0;
   private srtt: f64 = 0;
   private rttvar: f64 = 0;
   private hasRtt: bool = false;
-  /** The time-out was doubled, and no round trip was measured since. */
+  /** The time-out was doubled, and no round trip has been measured since. */
   private isBackedOff: bool = false;
-  /** A heartbeat is to measure a round trip now. */
+  /** The next heartbeat measures a round trip. */
   isMeasureDue: bool = false;
   /** The TSN whose acknowledgement measures the round trip. */
   measuredTsn: u32 = 0;
   isMeasuring: bool = false;
 
-  /** Time-outs and unanswered heartbeats in a row. */
+  /** The number of time-outs and unanswered heartbeats in a row. */
   errors: i32 = 0;
-  /** When the timer T3-rtx expires; infinity when it does not run. */
+  /** When the timer T3-rtx expires; infinity if it is stopped. */
   t3: f64 = Infinity;
   /** The lowest TSN in flight; it decides when T3-rtx is restarted. */
   earliest: u32 = 0;
   heartbeatAt: f64 = Infinity;
-  /** When data was sent there last: a path that is in use needs no heartbeat (RFC 9260 §8.3). */
+  /** When data last went there: a path that is in use needs no heartbeat (RFC 9260 §8.3). */
   usedAt: f64 = -Infinity;
   heartbeatNonce: u64 = 0;
   heartbeatSentAt: f64 = -Infinity;
   isAwaitingHeartbeat: bool = false;
 
-  // While a SACK is being processed.
+  // Valid while a SACK is being processed.
   flightBefore: u32 = 0;
   acked: u32 = 0;
   isEarliestAcked: bool = false;
@@ -73,11 +73,11 @@ export class Path {
     this.resetCongestion();
   }
 
-  /** As before the first transmission (RFC 9260 §7.2.1). */
+  /** Sets the values before the first transmission (RFC 9260 §7.2.1). */
   resetCongestion(): void {
     const most = this.maxDataChunk;
     this.cwnd = min(4 * most, max(2 * most, this.remote.isIpv6 ? 4344 : 4404));
-    // Arbitrarily high: the peer's window bounds it.
+    // Arbitrarily high, because the peer's window bounds it.
     this.ssthresh = 0x7fff_ffff;
     this.partialBytesAcked = 0;
     this.isProbing = false;
@@ -88,7 +88,7 @@ export class Path {
     return this.flight >= this.cwnd || (this.isProbing && this.flight > 0);
   }
 
-  /** Bytes of chunks that one packet takes. */
+  /** The bytes of chunks that fit into one packet. */
   get room(): u32 {
     return Configuration.mtu - bytesBelow(this.remote.isIpv6, this.remote.port != 0) - COMMON_HEADER;
   }
@@ -98,7 +98,7 @@ export class Path {
     return this.room & ~3;
   }
 
-  /** A round trip took so long (RFC 9260 §6.3.1). */
+  /** Records a measured round trip (RFC 9260 §6.3.1). */
   measure(rtt: f64): void {
     this.isBackedOff = false;
     if (this.hasRtt) {
@@ -113,27 +113,28 @@ export class Path {
     this.rto = min(max(this.srtt + 4 * this.rttvar, Configuration.rtoMin), Configuration.rtoMax);
   }
 
-  /** A timer expired (RFC 9260 §6.3.3 E2). */
+  /** Doubles the time-out after a timer expired (RFC 9260 §6.3.3 E2). */
   backOff(): void {
     this.rto = min(this.rto * 2, Configuration.rtoMax);
     this.isBackedOff = true;
   }
 
   /**
-   * Something that was sent again is acknowledged, which measures nothing (RFC 9260 §6.3.1 C5): while little is sent, the time-out
-   * would stay as long as it has become. A heartbeat measures (§6.3.1 C4), so one goes out; no more than one in RTO.Min.
+   * The acknowledgement of a repeated chunk measures nothing (RFC 9260 §6.3.1 C5), so the doubled time-out
+   * would stay while little is sent. A heartbeat measures (§6.3.1 C4), so one goes out; no more than one in
+   * RTO.Min.
    */
   noteProgress(now: f64): void {
     if (this.isBackedOff && now >= this.heartbeatSentAt + Configuration.rtoMin) this.isMeasureDue = true;
   }
 
-  /** When the next heartbeat is due: jittered, so that many do not fall together (RFC 9260 §8.3). */
+  /** When the next heartbeat is due: jittered, so that many do not coincide (RFC 9260 §8.3). */
   scheduleHeartbeat(now: f64): void {
     const jitter = <f64>(<u32>random() & 0xffff) / 65_536.0 - 0.5;
     this.heartbeatAt = now + Configuration.heartbeat + this.rto + jitter * this.rto;
   }
 
-  /** The peer is there. */
+  /** Records that the peer is alive. */
   prove(): void {
     this.errors = 0;
     this.isActive = true;

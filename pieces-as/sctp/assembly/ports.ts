@@ -13,7 +13,9 @@ export abstract class Ports {
     return counts[port] > 0;
   }
 
-  /** A neighbour listens, or does no more: each `local:` port behind `sctp/` in its stack. */
+  /**
+   * A neighbour begins or ceases to listen: adds or removes each `local:` port behind `sctp/` in its stack.
+   */
   static listen(stack: Text, present: bool): void {
     let at = after(stack, 0, 'sctp/');
     if (at < 0) return;
@@ -39,7 +41,7 @@ export abstract class Ports {
   }
 }
 
-/** The place behind a word, from one on; -1 where it is not there. */
+/** The address behind a word; -1 if it is not there. */
 function after(text: Text, from: i32, word: string): i32 {
   for (let at = from; at + word.length <= text.length; at++) {
     let n = 0;

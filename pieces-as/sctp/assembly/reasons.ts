@@ -1,6 +1,6 @@
 import { Description, Outcome } from 'funnel-tunnel/as';
 
-/** Why a frame ends here, in the order in which `describeReasons` lists them. */
+/** The reasons for which a frame ends here, in the order of `describeReasons`. */
 export const enum Reason {
   accepted,
   data,
@@ -34,7 +34,11 @@ export const enum Reason {
 }
 
 export function describeReasons(d: Description): void {
-  d.reason('accepted', false, 'A message, or what opens or closes an association, was taken from above.');
+  d.reason(
+    'accepted',
+    false,
+    'The piece took a message, or a chunk that opens or closes an association, from above.',
+  );
   d.reason('data', false, 'The packet brought new data.');
   d.reason('acknowledgement', false, 'The packet acknowledged data (SACK).');
   d.reason('handshake', false, 'The packet set up an association (INIT, INIT ACK, COOKIE ECHO, COOKIE ACK).');
@@ -45,7 +49,7 @@ export function describeReasons(d: Description): void {
     'The packet ended an association (SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE, ABORT).',
   );
   d.reason('duplicate', false, 'The data had come before, or the SACK is an older one.');
-  d.reason('not-joined', true, 'The Edge across is on no network.');
+  d.reason('not-joined', true, 'The other Edge is on no network.');
   d.reason('malformed', true, 'Headers are missing, or a port is 0.');
   d.reason('bad-checksum', true, 'The checksum (CRC32c) is wrong.');
   d.reason('bad-tag', true, 'The verification tag is not ours.');
@@ -66,14 +70,14 @@ export function describeReasons(d: Description): void {
   d.reason(
     'too-large',
     true,
-    'The message from above has more bytes than `max-message`, or comes in pieces.',
+    'The message from above has more bytes than `max-message`, or comes in fragments.',
   );
   d.reason('send-buffer-full', true, 'There is no room for the message from above.');
   d.reason('too-many-associations', true, 'There is no room for another association.');
   d.reason('shutting-down', true, 'The message came from above while the association was being closed.');
 }
 
-/** A ticket ends, for a `Reason`. */
+/** Ends a ticket for a `Reason`. */
 export function end(out: Outcome, ticket: u32, reason: i32): void {
   out.end(ticket, <u16>reason);
 }

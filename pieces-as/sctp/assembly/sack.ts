@@ -6,21 +6,23 @@ import { Path } from './path';
 import { Reason } from './reasons';
 import { Chunk, Store } from './store';
 
-/** Chunks that the SACKs of one call may make us look at; those beyond it are dropped, as a network might have done. */
+/**
+ * The most chunks that the SACKs of one call may inspect. SACKs beyond it are dropped, as a network might do.
+ */
 const MOST_WORK: i32 = 100_000;
 
-/** What an acknowledgement leads to (RFC 9260 §6.2.1, §6.3.2, §7.2). */
+/** Processes acknowledgements (RFC 9260 §6.2.1, §6.3.2, §7.2). */
 export abstract class Sack {
   private static workLeft: i32 = MOST_WORK;
   private static highestNew: u32 = 0;
   private static isAnyNew: bool = false;
 
-  /** A call begins. */
+  /** Starts a call. */
   static begin(): void {
     Sack.workLeft = MOST_WORK;
   }
 
-  /** Takes a SACK, whose value stands there. Returns why it goes no further. */
+  /** Takes a SACK by the address of its value. Returns the reason for its end. */
   static take(association: Association, at: usize, length: u32, now: f64): i32 {
     if (length < 12) return Reason.badChunk;
     const gaps = load16(at + 8);
@@ -35,7 +37,7 @@ export abstract class Sack {
     for (let i: u32 = 0; i < gaps; i++) {
       const start = load16(at + 12 + 4 * i);
       const end = load16(at + 14 + 4 * i);
-      // Blocks ascend, do not touch the cumulative TSN, and acknowledge nothing that was never sent.
+      // Blocks ascend, do not touch the cumulative TSN, and acknowledge only chunks that were sent.
       if (start <= before || start < 2 || end < start || end > last) return Reason.badSack;
       before = end;
     }
@@ -57,7 +59,7 @@ export abstract class Sack {
     return Reason.acknowledgement;
   }
 
-  /** The cumulative TSN of a SHUTDOWN: what it does not speak of is not taken back (RFC 9260 §3.3.8). */
+  /** Takes the cumulative TSN of a SHUTDOWN, which revokes no Gap Ack Blocks (RFC 9260 §3.3.8). */
   static takeCumulative(association: Association, cumulative: u32, now: f64): i32 {
     const outgoing = association.outgoing;
     if (isBefore(cumulative, outgoing.cumulative)) return Reason.closing;
@@ -79,7 +81,7 @@ export abstract class Sack {
     }
   }
 
-  /** All up to a TSN has come. Whether that is news. */
+  /** Acknowledges all chunks up to a TSN. Returns whether that is news. */
   private static acknowledge(association: Association, cumulative: u32, now: f64): bool {
     const outgoing = association.outgoing;
     const isAdvanced = isBefore(outgoing.cumulative, cumulative);
@@ -94,7 +96,7 @@ export abstract class Sack {
     return isAdvanced;
   }
 
-  /** A chunk is acknowledged for the first time. */
+  /** Records the first acknowledgement of a chunk. */
   private static arrived(association: Association, chunk: Chunk, now: f64): void {
     const outgoing = association.outgoing;
     const path = association.paths[chunk.path];
@@ -108,7 +110,7 @@ export abstract class Sack {
     if (chunk.tsn == path.earliest) path.isEarliestAcked = true;
     if (path.isMeasuring && path.measuredTsn == chunk.tsn) {
       path.isMeasuring = false;
-      // Karn: what was sent twice says nothing (RFC 9260 §6.3.1 C5).
+      // Karn: a chunk that was sent twice measures nothing (RFC 9260 §6.3.1 C5).
       if (chunk.transmissions == 1) path.measure(now - chunk.sentAt);
     }
     if (!Sack.isAnyNew || isBefore(Sack.highestNew, chunk.tsn)) Sack.highestNew = chunk.tsn;
@@ -118,7 +120,7 @@ export abstract class Sack {
     association.errors = 0;
   }
 
-  /** What the blocks name has come; what they named before and do not now, has been taken back. */
+  /** Acknowledges the chunks in the blocks, and revokes that for chunks that were in earlier blocks only. */
   private static takeGaps(association: Association, at: usize, gaps: u32, now: f64): void {
     const outgoing = association.outgoing;
     let tsn = outgoing.cumulative + 1;
@@ -141,7 +143,10 @@ export abstract class Sack {
     }
   }
 
-  /** The peer dropped what it had acknowledged (RFC 9260 §6.2.1 iv): it is in flight again, as if it had just been sent. */
+  /**
+   * The peer dropped a chunk that it had acknowledged (RFC 9260 §6.2.1 iv): it counts as in flight, as if
+   * just sent.
+   */
   private static takeBack(association: Association, chunk: Chunk, now: f64): void {
     const path = association.paths[chunk.path];
     chunk.state = <u8>ChunkState.inFlight;
@@ -152,7 +157,10 @@ export abstract class Sack {
     if (path.flightBefore == 0 || isBefore(chunk.tsn, path.earliest)) path.earliest = chunk.tsn;
   }
 
-  /** HTNA: what lies before the highest TSN that is newly acknowledged, and is not, is missed once more (RFC 9260 §7.2.4). */
+  /**
+   * HTNA: counts a miss for each unacknowledged chunk below the highest newly acknowledged TSN (RFC 9260
+   * §7.2.4).
+   */
   private static countMisses(association: Association, highestGap: u32, isAdvanced: bool): void {
     const outgoing = association.outgoing;
     if (!Sack.isAnyNew) return;
@@ -197,7 +205,7 @@ export abstract class Sack {
     }
   }
 
-  /** Slow start and congestion avoidance (RFC 9260 §7.2.1, §7.2.2). */
+  /** Enlarges the congestion window: slow start and congestion avoidance (RFC 9260 §7.2.1, §7.2.2). */
   private static widen(path: Path, outgoing: Outgoing): void {
     const most = path.maxDataChunk;
     if (path.cwnd <= path.ssthresh) {
@@ -216,7 +224,7 @@ export abstract class Sack {
     if (!outgoing.isOutstanding) path.partialBytesAcked = 0;
   }
 
-  /** Half of it was too much (RFC 9260 §7.2.3). */
+  /** Halves the congestion window (RFC 9260 §7.2.3). */
   static narrow(path: Path): void {
     path.ssthresh = max(path.cwnd / 2, 4 * path.maxDataChunk);
     path.cwnd = path.ssthresh;

@@ -48,7 +48,7 @@ function begin(): void {
   store<u32>(state, 0x5be0cd19, 28);
 }
 
-/** The rest of the bytes, the padding and the length of all. */
+/** Processes the rest of the bytes, the padding and the total length. */
 function finish(at: usize, length: u32, total: u32, to: usize): void {
   while (length >= BLOCK) {
     block(at);

@@ -1,20 +1,20 @@
 import { State } from 'funnel-tunnel/as';
 
-/** Bytes of a block. User data stands in chains of them. */
+/** The size of a block. User data stands in chains of them. */
 export const BLOCK: u32 = 256;
 const RECORD: usize = 64;
 
 /**
- * A chunk of user data that is kept, sent or received. Its bytes stand in a chain of blocks, and it is known by the number
- * of the first. 0 is none.
+ * A chunk of user data, sent or received. Its bytes stand in a chain of blocks, and the number of the first
+ * identifies it. 0 is none.
  */
 // @ts-expect-error: decorator
 @unmanaged
 export class Chunk {
   sentAt: f64;
-  /** When the message is given up where it was not delivered (RFC 3758). */
+  /** When an undelivered message is given up (RFC 3758). */
   expiresAt: f64;
-  /** The next in the queue or the chain that the chunk is in. */
+  /** The next chunk in its queue or chain. */
   link: u32;
   tsn: u32;
   ppid: u32;
@@ -27,11 +27,11 @@ export class Chunk {
   path: u8;
   misses: u8;
   transmissions: u16;
-  /** After so many transmissions the message is given up (RFC 3758); 0 where it may be sent again for ever. */
+  /** The number of transmissions after which the message is given up (RFC 3758); 0 for no limit. */
   mostTransmissions: u16;
-  /** The chunk of the next fragment, in a received message that is complete. */
+  /** The chunk of the next fragment, in a complete received message. */
   nextFragment: u32;
-  /** Bytes of all fragments, in the first fragment of a received message that is complete. Else 0. */
+  /** The bytes of all fragments, in the first fragment of a complete received message. Else 0. */
   total: u32;
 }
 
@@ -40,9 +40,9 @@ let records: usize = 0;
 let following: usize = 0;
 let firstFree: u32 = 0;
 
-/** The user data of all associations. Each has its own share, which `Outgoing` and `Incoming` keep to. */
+/** The user data of all associations. Each has its own share; `Outgoing` and `Incoming` stay within it. */
 export abstract class Store {
-  /** Blocks that are in use. */
+  /** The number of blocks that are in use. */
   static used: u32 = 0;
 
   static start(count: u32): void {
@@ -67,7 +67,10 @@ export abstract class Store {
     return length == 0 ? 1 : (length + BLOCK - 1) / BLOCK;
   }
 
-  /** Keeps so many bytes and returns the number of their chunk. There must be room: the shares see to that. */
+  /**
+   * Stores this many bytes and returns the number of their chunk. There must be room, which the shares
+   * guarantee.
+   */
   static keep(at: usize, length: u32): u32 {
     const head = firstFree;
     let block = head;
@@ -116,13 +119,14 @@ export abstract class Store {
     firstFree = number;
   }
 
-  /** Bytes that {@link stateOf} takes for a chunk. */
+  /** The bytes that {@link stateOf} takes for a chunk. */
   static stateBytes(number: u32): u32 {
     return CHUNK_STATE + Store.chunk(number).length;
   }
 
   /**
-   * A chunk and its bytes. While restoring, the number of a new one; 0 where it would need more than so many blocks.
+   * Saves or restores a chunk and its bytes. While restoring, returns the number of a new one; 0 if it would
+   * exceed the given blocks.
    *
    * @param number the chunk that is saved
    */
@@ -152,7 +156,7 @@ export abstract class Store {
     return number;
   }
 
-  /** Writes the bytes of a chunk anew. */
+  /** Replaces the bytes of a chunk. */
   private static write(number: u32, at: usize): void {
     let left = Store.chunk(number).length;
     let block = number;
@@ -166,6 +170,6 @@ export abstract class Store {
   }
 }
 
-/** Bytes of a chunk's state besides its data. */
+/** The size of a chunk's state besides its data. */
 const CHUNK_STATE: u32 = 30;
 const scratch: usize = memory.data(65_536, 8);

@@ -10,7 +10,7 @@ import { Path } from './path';
 import { Sack } from './sack';
 import { Store } from './store';
 
-/** What time brings: T1, T2, T3, T5, delayed acknowledgements and heartbeats. */
+/** Runs the timers: T1, T2, T3, T5, delayed acknowledgements and heartbeats. */
 export abstract class Timers {
   static run(association: Association, now: f64, out: Outcome): void {
     if (association.guard <= now)
@@ -39,7 +39,7 @@ export abstract class Timers {
     }
   }
 
-  /** T1-init, T1-cookie and T2-shutdown: what was sent goes out again. */
+  /** T1-init, T1-cookie and T2-shutdown: sends the chunk again. */
   private static repeat(association: Association, now: f64, out: Outcome): void {
     const state = association.state;
     const isForming = state <= AssociationState.cookieEchoed;
@@ -58,12 +58,12 @@ export abstract class Timers {
     association.timer = now + path.rto;
   }
 
-  /** T3-rtx (RFC 9260 §6.3.3): all that is in flight on the path is to be sent again, slowly. */
+  /** T3-rtx (RFC 9260 §6.3.3): marks all chunks in flight on the path to be sent again, slowly. */
   private static retransmit(association: Association, index: i32): void {
     const path = association.paths[index];
     const outgoing = association.outgoing;
     path.t3 = Infinity;
-    // A peer without a window is not one that does not answer: each SACK says so.
+    // A peer without a window does answer, with a SACK each time.
     Timers.countError(association, path);
     path.backOff();
     Sack.narrow(path);
@@ -88,7 +88,7 @@ export abstract class Timers {
     }
     if (path.isAwaitingHeartbeat) {
       path.isAwaitingHeartbeat = false;
-      // One that was never there says nothing of the peer (RFC 9260 §5.4).
+      // An address that was never confirmed does not count against the peer (RFC 9260 §5.4).
       if (path.isConfirmed) Timers.countError(association, path);
       else if (++path.errors > Configuration.pathMaxRetransmits) path.isActive = false;
       path.backOff();
@@ -97,7 +97,7 @@ export abstract class Timers {
       return;
     }
     Control.heartbeat(association, index, now, out);
-    // Addresses that are not proven yet are asked once in each RTO.
+    // Unconfirmed addresses get one heartbeat in each RTO.
     if (path.isConfirmed || !path.isActive) path.scheduleHeartbeat(now);
     else path.heartbeatAt = now + path.rto;
   }

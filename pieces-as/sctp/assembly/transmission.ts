@@ -9,12 +9,12 @@ import { Packet } from './packet';
 import { Path } from './path';
 import { Chunk, Store } from './store';
 
-/** The sending of data (RFC 9260 §6.1). */
+/** Sends data (RFC 9260 §6.1). */
 export abstract class Transmission {
   /** The outcome had no room for all that may be sent. */
   static isHeldUp: bool = false;
 
-  /** Sends what the windows allow, what is to be sent again first, with the SACK that is due in front. */
+  /** Sends as much as the windows allow, repeated chunks first, with a due SACK in front. */
   static run(association: Association, now: f64, out: Outcome): void {
     const outgoing = association.outgoing;
     if (association.maySend && !Carrier.isFull) {
@@ -36,13 +36,13 @@ export abstract class Transmission {
     }
   }
 
-  /** A packet of chunks that are to be sent again. False where nothing may be sent. */
+  /** Sends a packet of repeated chunks. False if none may be sent. */
   private static sendMarked(association: Association, now: f64, out: Outcome): bool {
     const outgoing = association.outgoing;
     let number = outgoing.firstMarked;
     if (number == 0) return false;
     const first = Store.chunk(number);
-    // After a time-out another path is tried, where there is one (RFC 9260 §6.4.1).
+    // After a time-out, tries another path if there is one (RFC 9260 §6.4.1).
     const index = outgoing.isFastDue ? <i32>first.path : association.alternateTo(first.path);
     const path = association.paths[index];
     if (!outgoing.isFastDue && path.isFull) return false;
@@ -59,7 +59,7 @@ export abstract class Transmission {
     return Transmission.close(out);
   }
 
-  /** A packet of chunks that were not sent yet. */
+  /** Sends a packet of new chunks. */
   private static sendNew(association: Association, now: f64, out: Outcome): bool {
     const outgoing = association.outgoing;
     const path = association.current;
@@ -86,7 +86,7 @@ export abstract class Transmission {
   private static mayStart(association: Association, path: Path): bool {
     const outgoing = association.outgoing;
     if (path.isFull || !outgoing.hasTsn) return false;
-    // One chunk may probe a closed window where nothing else is in flight.
+    // One chunk may probe a closed window if nothing else is in flight.
     return Store.chunk(outgoing.first).length <= outgoing.peerWindow || !outgoing.isOutstanding;
   }
 
@@ -97,7 +97,7 @@ export abstract class Transmission {
     }
     const incoming = association.incoming;
     const isSackNear = incoming.isSackDue || incoming.sackAt != Infinity;
-    // Where a fragment would not fit beside it, the SACK goes alone.
+    // If a fragment would not fit beside it, the SACK goes alone.
     if (isSackNear && !incoming.hasGaps && association.mayReceive) Control.addSack(association);
     return true;
   }
@@ -109,7 +109,7 @@ export abstract class Transmission {
     return false;
   }
 
-  /** Writes a DATA chunk; from now on it is in flight. */
+  /** Writes a DATA chunk, which is in flight from then on. */
   private static put(association: Association, chunk: Chunk, number: u32, index: i32, now: f64): void {
     const path = association.paths[index];
     const outgoing = association.outgoing;
@@ -125,7 +125,7 @@ export abstract class Transmission {
     chunk.transmissions++;
     outgoing.flight += chunk.length;
     outgoing.peerWindow -= min(outgoing.peerWindow, chunk.length);
-    // RFC 9260 §6.3.2 R1, and §6.1: restarted where the earliest chunk goes out again.
+    // RFC 9260 §6.3.2 R1, and §6.1: restarts the timer if the earliest chunk goes out again.
     if (path.t3 == Infinity || path.flight == 0 || !isBefore(path.earliest, chunk.tsn)) {
       path.t3 = now + path.rto;
       path.earliest = chunk.tsn;

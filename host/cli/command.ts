@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import { printable } from '../stack/foreign-text.ts';
 import { addApply } from './commands/apply.ts';
 import { addCheck } from './commands/check.ts';
@@ -16,6 +16,7 @@ import { addPlan } from './commands/plan.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
 import { addStatus } from './commands/status.ts';
+import { EXIT, EXIT_HELP } from './text/exit-status.ts';
 
 /** The commands of `funnel`, in the order of `funnel --help`. */
 const commands: readonly AddCommand[] = [
@@ -36,8 +37,11 @@ const commands: readonly AddCommand[] = [
 /** The commands of `funnel piece`, in the order of `funnel piece --help`. */
 const pieceCommands: readonly AddCommand[] = [addPieceList, addPieceInspect, addPieceDoc];
 
-/** The whole command line. Its exit status is 0, or 1 when something is wrong. */
-export function funnelCommand(context: CommandContext, { version }: ProgramOptions): Command {
+/**
+ * The whole command line. A wrong one throws {@link CommanderError}, after its message is written; a command
+ * that fails throws its error. {@link usageStatusOf} and `exitStatusOf` have the exit statuses.
+ */
+export function funnelCommand(context: CommandContext, { version, onJson }: ProgramOptions): Command {
   const program = new Command('funnel')
     .description(
       'Modifies network traffic between applications and the system, with puzzle pieces that you choose.',
@@ -55,7 +59,12 @@ export function funnelCommand(context: CommandContext, { version }: ProgramOptio
             .join('\n'),
         ),
     })
+    .addHelpText('after', EXIT_HELP)
+    .exitOverride()
     .showHelpAfterError('(funnel --help shows how it is used)');
+  program.hook('preAction', (_, command) => {
+    if (command.opts<{ json?: boolean }>().json === true) onJson?.();
+  });
   for (const add of commands) add(program, context);
   const piece = program.command('piece').description('list, inspect and document pieces');
   for (const add of pieceCommands) add(piece, context);
@@ -65,4 +74,13 @@ export function funnelCommand(context: CommandContext, { version }: ProgramOptio
 export interface ProgramOptions {
   /** The version of the package. */
   readonly version: string;
+  /** Called before a command runs that is to print JSON. */
+  readonly onJson?: () => void;
+}
+
+/** The exit status for what the command line could not be understood for; 0 for `--help` and `--version`. */
+export function usageStatusOf({ exitCode }: CommanderError, args: readonly string[]): number {
+  if (exitCode === 0) return 0;
+  // As `env` and `timeout` have it: below 125 a status is that of the command.
+  return args[0] === 'exec' ? 125 : EXIT.usage;
 }

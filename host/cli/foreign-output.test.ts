@@ -6,9 +6,10 @@ import { PassThrough } from 'node:stream';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LaneSnapshot, PieceSnapshot } from '../policy/funnel.ts';
+import { jsonText } from '../stack/foreign-text.ts';
 import { funnelCommand } from './command.ts';
 import { Output } from './report/output.ts';
-import { errorText } from './text/error-text.ts';
+import { errorJson, errorText } from './text/error-text.ts';
 import { plainPaint } from './text/paint.ts';
 
 /*
@@ -91,6 +92,12 @@ beforeEach(() => () => {
   process.exitCode = undefined;
 });
 
+function emptyInput(): PassThrough {
+  const input = new PassThrough();
+  input.end();
+  return input;
+}
+
 async function textOf(args: readonly string[]): Promise<string> {
   let text = '';
   const stream = new PassThrough();
@@ -98,13 +105,17 @@ async function textOf(args: readonly string[]): Promise<string> {
     text += data.toString();
   });
   const output = new Output(stream as unknown as NodeJS.WriteStream, () => {});
-  const program = funnelCommand({ output, errors: output, paint: plainPaint }, { version: '1' });
+  const program = funnelCommand(
+    { output, errors: output, paint: plainPaint, input: emptyInput() },
+    { version: '1' },
+  );
   for (const command of [program, ...program.commands, ...program.commands.flatMap((each) => each.commands)])
     command.exitOverride();
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof Error && 'exitCode' in error)) output.write(errorText(error));
+    if (!(error instanceof Error && 'exitCode' in error))
+      output.write(args.includes('--json') ? jsonText(errorJson(error)) : errorText(error));
   }
   await new Promise((resolve) => stream.end(resolve));
   return text;
@@ -119,7 +130,10 @@ const configurations = [
 ];
 const cases: (readonly string[])[] = [
   ...configurations.flatMap((file) =>
-    ['check', 'consent', 'graph', 'plan', 'explain'].map((command) => [command, file]),
+    ['check', 'consent', 'graph', 'plan', 'explain'].flatMap((command) => [
+      [command, file],
+      [command, file, '--json'],
+    ]),
   ),
   ...['dot', 'svg'].map((format) => ['graph', '--format', format, at('good.yaml')]),
   ...configurations.slice(0, 4).flatMap((file) => [
@@ -137,7 +151,12 @@ const cases: (readonly string[])[] = [
   ['match', EVIL, EVIL],
   ['match', 'ip', 'ip', '--piece', EVIL],
   ['match', 'ip', 'ip', '--piece', evilPiece],
+  ['match', '--json', EVIL, EVIL],
   ['schema'],
+  ['piece', 'list', '--json'],
+  ['piece', 'doc', '--json', evilPiece],
+  ['exec', '--json', evilFile, '--', EVIL],
+  ['apply', '--json', evilFile, '--control', at('answers')],
   ['piece', 'list'],
   ['piece', 'doc', EVIL],
   ['piece', 'doc', evilPiece],
@@ -164,7 +183,10 @@ it.each(cases.map((args) => [args.join(' ').replaceAll(folder, '').replaceAll(EV
 
 it('covers every command', () => {
   const output = new Output(new PassThrough() as unknown as NodeJS.WriteStream, () => {});
-  const program = funnelCommand({ output, errors: output, paint: plainPaint }, { version: '1' });
+  const program = funnelCommand(
+    { output, errors: output, paint: plainPaint, input: emptyInput() },
+    { version: '1' },
+  );
   const names = program.commands.flatMap((each) =>
     each.commands.length === 0 ? [each.name()] : each.commands.map((sub) => `${each.name()} ${sub.name()}`),
   );

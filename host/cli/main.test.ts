@@ -138,7 +138,7 @@ describe.skipIf(!existsSync(command))(
         write('bad.yaml', 'pieces:\n  a: { piece: tunn }\n  b: { piece: udq }\n'),
       ).ended;
       expect(bad).toEqual({
-        status: 1,
+        status: 3,
         out: '',
         err: `bad.yaml:2:15: FT_PIECE_UNKNOWN: there is no piece \`tunn\` — did you mean \`tun\`?
 bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`udp\`?
@@ -155,13 +155,13 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
     it('finds a required setting that is not given', async () => {
       const text = 'pieces:\n  a: { piece: pcap-writer, edges: {} }\n';
       const { status, err } = await funnel('check', write('required.yaml', text)).ended;
-      expect(status).toBe(1);
+      expect(status).toBe(3);
       expect(err).toMatch(/^required\.yaml:2:3: FT_SETTING_MISSING: `pcap-writer` needs the setting `file`/m);
     });
 
     it('explains a wrong command line', async () => {
       const { status, err } = await funnel('chek').ended;
-      expect(status).toBe(1);
+      expect(status).toBe(2);
       expect(err).toContain('Did you mean check?');
     });
 
@@ -175,7 +175,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       'reports that its output cannot be written (skipped where /dev/full is no device)',
       async () => {
         expect(await funnelToFull('schema')).toEqual({
-          status: 1,
+          status: 4,
           err: 'funnel: FT_OUTPUT: standard output cannot be written (ENOSPC), and the text is lost; make room there, or send it elsewhere\n',
         });
       },
@@ -194,7 +194,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
         while (uptime() < 500) await new Promise((resolve) => setTimeout(resolve, 10));
         started.at(-1)!.kill('SIGTERM');
         const { status, err } = await running;
-        expect(status).toBe(1);
+        expect(status).toBe(4);
         expect(err).toMatch(/^funnel: FT_OUTPUT: [^\n]*\n$/);
       },
     );
@@ -311,7 +311,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       const { port } = socket.address();
       const { status, err } = await funnel('run', write('used.yaml', sockets(port))).ended;
       socket.close();
-      expect(status).toBe(1);
+      expect(status).toBe(4);
       expect(err).toMatch(/^used\.yaml:2:\d+: FT_UDP_PORT_IN_USE: setting `port` of piece `left`: .*\n$/);
     });
 
@@ -322,7 +322,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
         '--totals',
         'no/such/folder.json',
       ).ended;
-      expect(status).toBe(1);
+      expect(status).toBe(4);
       expect(err).toMatch(/^funnel: FT_OUTPUT_FILE: no\/such\/folder\.json cannot be written \(ENOENT\)/);
     });
 
@@ -330,7 +330,9 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       const file = write('live.yaml', sockets(0));
       const { ended, waitFor } = funnel('run', file);
       await waitFor(/^ready$/m);
-      expect(readdirSync(join(folder, 'funnel'))).toEqual(['live.sock']);
+      const [socket = '', ...others] = readdirSync(join(folder, 'funnel'));
+      expect(others).toEqual([]);
+      expect(socket).toMatch(/^live\.[0-9a-f]{8}\.\d+\.sock$/);
       expect(await funnel('apply', file).ended).toEqual({
         status: 0,
         out: '= as before: left, middle, right\n',
@@ -349,17 +351,18 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(await funnel('apply', file).ended).toEqual({ status: 0, out: words, err: '' });
       await waitFor(/^changed: live\.yaml: added other; removed left; rejoined middle$/m);
 
-      const socket = createSocket('udp4');
-      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-      write('live.yaml', sockets(socket.address().port).replace('piece: hub', 'piece: hubb'));
+      const taken = createSocket('udp4');
+      await new Promise<void>((resolve) => taken.bind(0, '127.0.0.1', resolve));
+      write('live.yaml', sockets(taken.address().port).replace('piece: hub', 'piece: hubb'));
       expect(await funnel('apply', file).ended).toMatchObject({
-        status: 1,
+        status: 3,
         out: '',
         err: expect.stringMatching(/^live\.yaml:3:20: FT_PIECE_UNKNOWN: /),
       });
-      write('live.yaml', sockets(socket.address().port));
+      write('live.yaml', sockets(taken.address().port));
       const refused = await funnel('apply', file).ended;
-      socket.close();
+      taken.close();
+      expect(refused.status).toBe(4);
       expect(refused.err).toMatch(/^live\.yaml:2:\d+: FT_UDP_PORT_IN_USE: setting `port` of piece `left`: /);
 
       const status = await funnel('status').ended;
@@ -368,8 +371,8 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(JSON.parse((await funnel('status', '--json').ended).out)).toMatchObject({
         configuration: 'live.yaml',
       });
-      const second = await funnel('run', file, '--control', join(folder, 'funnel', 'live.sock')).ended;
-      expect(second.status).toBe(1);
+      const second = await funnel('run', file, '--control', join(folder, 'funnel', socket)).ended;
+      expect(second.status).toBe(4);
       expect(second.err).toMatch(/^funnel: FT_CONTROL_IN_USE: /);
 
       expect(await funnel('end').ended).toEqual({ status: 0, out: '', err: '' });

@@ -1,16 +1,19 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommanderError } from 'commander';
 import { packageRoot } from '../policy/pieces/package-root.ts';
+import { jsonText } from '../stack/foreign-text.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
-import { funnelCommand } from './command.ts';
+import { funnelCommand, usageStatusOf } from './command.ts';
 import { Output } from './report/output.ts';
-import { errorText } from './text/error-text.ts';
+import { errorJson, errorText } from './text/error-text.ts';
+import { EXIT, exitStatusOf } from './text/exit-status.ts';
 import { paintFor } from './text/paint.ts';
 
-// A message that could not be written makes the status 1, also when a running Funnel continued.
+// A message that could not be written shows in the status, also when a running Funnel continued.
 const errors = new Output(process.stderr, () => {
-  process.exitCode = 1;
+  process.exitCode = EXIT.refused;
 });
 const output = new Output(process.stdout, (code) => {
   fail(
@@ -24,22 +27,32 @@ const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'),
   version: string;
 };
 
+let isJson = false;
+
 function fail(error: unknown): void {
-  errors.write(errorText(error, paintFor(process.stderr)));
+  if (error instanceof CommanderError) {
+    process.exitCode = usageStatusOf(error, process.argv.slice(2));
+    return;
+  }
+  errors.write(isJson ? `${jsonText(errorJson(error))}\n` : errorText(error, paintFor(process.stderr)));
   // A command may have set a status that says more.
-  process.exitCode ||= 1;
+  process.exitCode ||= exitStatusOf(error);
 }
 
 // An error thrown outside any promise, such as in a callback of a socket, leaves the Funnel in an unknown
 // state.
 process.on('uncaughtException', (error) => {
   fail(error);
-  process.exit(1);
+  process.exit();
 });
 
 try {
   const paint = paintFor(process.stdout);
-  await funnelCommand({ output, errors, paint }, { version }).parseAsync();
+  const context = { output, errors, paint, input: process.stdin };
+  const onJson = (): void => {
+    isJson = true;
+  };
+  await funnelCommand(context, { version, onJson }).parseAsync();
 } catch (error) {
   fail(error);
 }

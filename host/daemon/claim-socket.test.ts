@@ -1,12 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { asPath, claimSocket } from './claim-socket.ts';
-import { defaultControlPath, findControl } from './control-path.ts';
+import { defaultControlPath } from './control-path.ts';
+import { findControl, tidySockets } from './find-control.ts';
 
 let folder: string;
 const servers: Server[] = [];
@@ -104,40 +114,72 @@ describe('a control socket', () => {
 });
 
 describe('the path when nothing is said', () => {
-  const user = (runtime?: string, uid = 1000) => ({
+  const user = (runtime?: string, uid = 1000, networkNamespace = '7') => ({
     env: runtime === undefined ? {} : { XDG_RUNTIME_DIR: runtime },
     geteuid: () => uid,
+    networkNamespace,
   });
 
   it('is named after the configuration, in the folder that the system provides for the user', () => {
-    expect(defaultControlPath('/etc/net.yaml', user('/run/user/1000'))).toBe(
-      '/run/user/1000/funnel/net.sock',
+    expect(defaultControlPath('/etc/net.yaml', user('/run/user/1000'))).toMatch(
+      /^\/run\/user\/1000\/funnel\/net\.[0-9a-f]{8}\.7\.sock$/,
     );
-    expect(defaultControlPath('net', user(undefined, 0))).toBe('/run/funnel/net.sock');
+    expect(defaultControlPath('net', user(undefined, 0))).toMatch(
+      /^\/run\/funnel\/net\.[0-9a-f]{8}\.7\.sock$/,
+    );
     expect(defaultControlPath('net.yaml', user())).toBeUndefined();
     expect(defaultControlPath('net.yaml', user('not/absolute'))).toBeUndefined();
   });
 
+  it('differs for configurations of one name in different folders, and for network namespaces', () => {
+    const paths = ['/a/net.yaml', '/b/net.yaml', '/a/net.yml', '/a/net'].flatMap((file) =>
+      ['7', '8'].map((namespace) => defaultControlPath(file, user('/run', 0, namespace))),
+    );
+    expect(new Set(paths).size).toBe(paths.length);
+    writeFileSync(join(folder, 'net.yaml'), '');
+    symlinkSync(join(folder, 'net.yaml'), join(folder, 'other.yaml'));
+    const ends = ['net.yaml', 'other.yaml', './net.yaml'].map((name) =>
+      defaultControlPath(join(folder, name), user('/run'))?.replace(/^.*?\./, ''),
+    );
+    expect(new Set(ends).size).toBe(1);
+  });
+
+  it('fits into a path of the system, whatever the configuration is called', () => {
+    for (const name of ['x'.repeat(255), '\u{1f600}'.repeat(60), '-'])
+      expect(
+        Buffer.byteLength(defaultControlPath(`/etc/${name}`, user('/run/user/4294967295', 1, '4294967295'))!),
+      ).toBeLessThan(107);
+  });
+
   it('is found by the same configuration, or as the only one', async () => {
     const system = user(folder);
-    expect(() => findControl('a.yaml', system)).toThrow(
-      expect.objectContaining({ code: 'FT_CONTROL_ABSENT' }),
-    );
-    const [a, b] = ['a', 'b'].map((name) => defaultControlPath(name, system)!);
+    await expect(findControl('a.yaml', system)).rejects.toMatchObject({ code: 'FT_CONTROL_ABSENT' });
+    const [a, b] = ['a.yaml', 'b.yaml'].map((name) => defaultControlPath(name, system)!);
     await claimSocket(server(), a!);
-    expect([
-      findControl('a.yaml', system),
-      findControl('c.yaml', system),
-      findControl(undefined, system),
-    ]).toEqual([a, a, a]);
+    for (const name of ['a.yaml', 'c.yaml', undefined]) expect(await findControl(name, system)).toBe(a);
     await claimSocket(server(), b!);
-    expect(findControl('b.yaml', system)).toBe(b);
-    expect(() => findControl('c.yaml', system)).toThrow(
-      expect.objectContaining({ code: 'FT_CONTROL_WHICH' }),
-    );
-    expect(() => findControl('c.yaml', user())).toThrow(
-      expect.objectContaining({ code: 'FT_CONTROL_ABSENT' }),
-    );
+    expect(await findControl('b.yaml', system)).toBe(b);
+    // From another network namespace, there is one Funnel of this configuration.
+    expect(await findControl('b.yaml', user(folder, 1000, '9'))).toBe(b);
+    await expect(findControl('c.yaml', system)).rejects.toMatchObject({ code: 'FT_CONTROL_WHICH' });
+    await expect(findControl('c.yaml', user())).rejects.toMatchObject({ code: 'FT_CONTROL_ABSENT' });
+  });
+
+  it('is not found where only dead processes left sockets, and these are removed', async () => {
+    const system = user(folder);
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => defaultControlPath(name, system)!);
+    for (const path of [a!, c!]) {
+      const dead = server();
+      await claimSocket(dead, path);
+      // What a killed process leaves: the name of a socket at which none listens.
+      renameSync(path, `${path}.kept`);
+      await new Promise((resolve) => dead.close(resolve));
+      renameSync(`${path}.kept`, path);
+    }
+    await claimSocket(server(), b!);
+    expect(await findControl(undefined, system)).toBe(b);
+    expect(readdirSync(join(folder, 'funnel'))).toEqual([basename(b!)]);
+    expect(await tidySockets(join(folder, 'none'))).toEqual([]);
   });
 });
 

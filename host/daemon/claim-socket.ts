@@ -103,7 +103,7 @@ function listen(server: Server, path: string): Promise<void> {
  * while the name exists no other process removes the socket and no other socket gets the number. Then it
  * checks again: a dead socket stays dead.
  */
-async function removeDead(path: string): Promise<void> {
+export async function removeDead(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return;
   if (!there.isSocket())
@@ -141,7 +141,8 @@ async function waitForRemoval(mark: string): Promise<void> {
   rmSync(mark, { force: true });
 }
 
-function isAlive(path: string): Promise<boolean> {
+/** Whether a process listens at a path. */
+export function isAlive(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     const end = (alive: boolean): void => {

@@ -121,10 +121,10 @@ function unknownAnswer(path: string): FunnelError {
   );
 }
 
-function errorOf({ code, message, mistakes }: ControlFailure): FunnelError {
+function errorOf({ code, message, mistakes, isRefusal = false }: ControlFailure): FunnelError {
   if (mistakes === undefined || mistakes.length === 0) return new FunnelError(code, message);
   // The same structure, except that absent keys may be undefined.
-  return new ConfigurationError(mistakes as readonly ConfigurationMistake[]);
+  return new ConfigurationError(mistakes as readonly ConfigurationMistake[], { isRefusal });
 }
 
 /**

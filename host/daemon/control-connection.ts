@@ -55,10 +55,10 @@ export class ControlConnection {
       return;
     }
     if (this.#missed > 0) {
-      this.#write({ id, event: { kind: 'missed', events: this.#missed } });
+      this.#write({ id, event: { time: timeNow(), kind: 'missed', events: this.#missed } });
       this.#missed = 0;
     }
-    this.#write({ id, event });
+    this.#write({ id, event: { time: timeNow(), ...event } });
   }
 
   /** Ends the connection once the client has read its answers, or after a limited time. */
@@ -214,6 +214,11 @@ function isMethod(name: string): name is Method {
   return Object.hasOwn(methodSchemas, name);
 }
 
+/** The time of day for an event, in UTC. */
+function timeNow(): string {
+  return new Date().toISOString();
+}
+
 /** The issues in one line. */
 function issuesText(error: z.ZodError): string {
   return z
@@ -225,7 +230,7 @@ function issuesText(error: z.ZodError): string {
 function failureOf(error: unknown): ControlFailure {
   if (error instanceof ConfigurationError) {
     const mistakes = error.mistakes.map((mistake) => ({ ...mistake, path: [...mistake.path] }));
-    return { code: error.code, message: error.message, mistakes };
+    return { code: error.code, message: error.message, mistakes, isRefusal: error.isRefusal };
   }
   if (error instanceof FunnelError) return { code: error.code, message: error.message };
   return { code: 'FT_INTERNAL', message: error instanceof Error ? error.message : String(error) };

@@ -1,58 +1,74 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
-import { basename, extname, isAbsolute, join } from 'node:path';
-import { FunnelError } from '../stack/funnel-error.ts';
+import { createHash } from 'node:crypto';
+import { readlinkSync, realpathSync } from 'node:fs';
+import { basename, extname, isAbsolute, join, resolve } from 'node:path';
 
 /**
- * The default path of the control socket of a configuration: `$XDG_RUNTIME_DIR/funnel/NAME.sock`, or
- * `/run/funnel/NAME.sock` for root without that variable. NAME is the file name of the configuration without
- * its extension. Undefined where the system provides no such folder.
+ * The default path of the control socket of a configuration: `$XDG_RUNTIME_DIR/funnel/NAME.FILE.NET.sock`, or
+ * below `/run/funnel` for root without that variable.
+ *
+ * NAME is the file name of the configuration without its extension, for people. FILE is a digest of its full
+ * path, and NET the number of the network namespace. So configurations of one name in different folders, and
+ * one configuration in different namespaces, have different sockets. Undefined where the system provides no
+ * such folder.
  */
 export function defaultControlPath(configuration: string, system: System = process): string | undefined {
   const folder = controlFolder(system);
+  return folder === undefined
+    ? undefined
+    : join(folder, `${controlPrefix(configuration)}${networkNamespace(system)}.sock`);
+}
+
+/** The part of the name of a socket that is the same in all network namespaces. */
+export function controlPrefix(configuration: string): string {
+  const digest = createHash('sha256').update(fullPath(configuration)).digest('hex').slice(0, DIGEST_LENGTH);
   const name = basename(configuration, extname(configuration));
-  return folder === undefined ? undefined : join(folder, `${name}.sock`);
+  return `${shortened(name === '-' ? 'standard-input' : name)}.${digest}.`;
 }
 
-/**
- * Finds the control socket of a running Funnel: the one of this configuration, or else the only one.
- *
- * @throws {FunnelError} `FT_CONTROL_ABSENT`, `FT_CONTROL_WHICH`
- */
-export function findControl(configuration?: string, system: System = process): string {
-  const own = configuration === undefined ? undefined : defaultControlPath(configuration, system);
-  if (own !== undefined && existsSync(own)) return own;
-  const folder = controlFolder(system);
-  const found = folder === undefined ? [] : socketsIn(folder);
-  if (found.length === 1) return found[0]!;
-  const where = folder === undefined ? '' : ` in ${folder}`;
-  if (found.length === 0)
-    throw new FunnelError(
-      'FT_CONTROL_ABSENT',
-      `no Funnel has a control socket${where}; start one with funnel run, or name its socket with --control`,
-    );
-  throw new FunnelError(
-    'FT_CONTROL_WHICH',
-    `several Funnels have a control socket${where}; name one with --control: ${found.join(', ')}`,
-  );
-}
-
-function controlFolder({ env, geteuid }: System): string | undefined {
+/** The folder of the control sockets of this user; undefined where the system provides none. */
+export function controlFolder({ env, geteuid }: System): string | undefined {
   const runtime = env.XDG_RUNTIME_DIR;
   if (runtime !== undefined && isAbsolute(runtime)) return join(runtime, 'funnel');
   return geteuid?.() === 0 ? '/run/funnel' : undefined;
 }
 
-function socketsIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.sock') && !name.startsWith('.'))
-    .map((name) => join(folder, name))
-    .filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true)
-    .sort();
-}
-
-/** The properties of the process that determine the folder. */
+/** The properties of the process that determine the path. */
 export interface System {
   readonly env: NodeJS.ProcessEnv;
   geteuid?(): number;
+  /** The number of its network namespace; that of this process by default. */
+  readonly networkNamespace?: string;
 }
+
+/** Two names of one file are one configuration. A file that does not exist has its path only. */
+function fullPath(configuration: string): string {
+  try {
+    return realpathSync(configuration);
+  } catch {
+    return resolve(configuration);
+  }
+}
+
+/** `net:[4026531840]` without its frame; `0` where the system has no such namespaces. */
+function networkNamespace({ networkNamespace: given }: System): string {
+  if (given !== undefined) return given;
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? '0';
+  } catch {
+    return '0';
+  }
+}
+
+/** Cuts a name to a number of bytes, between characters. */
+function shortened(name: string): string {
+  let short = '';
+  for (const character of name) {
+    if (Buffer.byteLength(short + character) > MAX_NAME_BYTES) break;
+    short += character;
+  }
+  return short;
+}
+
+const DIGEST_LENGTH = 8;
+/** The path of a socket has at most 107 bytes, which includes the folder, the digest and the namespace. */
+const MAX_NAME_BYTES = 32;

@@ -65,7 +65,13 @@ const mistake = z.object({
   column: z.number().optional(),
 });
 
-const error = z.object({ code: z.string(), message: z.string(), mistakes: z.array(mistake).optional() });
+const error = z.object({
+  code: z.string(),
+  message: z.string(),
+  mistakes: z.array(mistake).optional(),
+  /** The configuration is good, and the system or a piece refused it. */
+  isRefusal: z.boolean().optional(),
+});
 
 export const answerSchema = z.union([
   z.object({ id: id.nullable(), error }),

@@ -1,3 +1,4 @@
+import { puzzleGraph } from '../policy/check/puzzle-graph.ts';
 import type { ConfigurationObject } from '../policy/configuration/configuration-schema.ts';
 import type { Funnel } from '../policy/funnel.ts';
 import type { Method, Parameters, Result } from './control-protocol.ts';
@@ -16,23 +17,7 @@ export function controlServiceOf(funnel: Funnel, end: () => void): ControlServic
     },
 
     async graph() {
-      const { title, pieces, joints } = funnel.puzzle;
-      return {
-        configuration: title,
-        pieces: pieces.map(({ place, reference }) => ({
-          name: place.name,
-          piece: reference,
-          edges: Object.fromEntries([...place.edges].map(([edge, networks]) => [edge, [...networks]])),
-        })),
-        joints: joints.map(({ name, members, pairs }) => ({
-          network: name,
-          members: members.map(({ placeIndex: place, described }) => {
-            const { name: piece, description } = pieces[place]!.place;
-            return { piece, edge: description.edges[described]!.name };
-          }),
-          stacks: [...new Set(pairs.map(({ stack }) => stack))],
-        })),
-      };
+      return puzzleGraph(funnel.puzzle);
     },
 
     async check({ directory, ...subject }) {

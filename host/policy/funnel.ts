@@ -157,6 +157,11 @@ export class Funnel {
     await this.#lane.close();
   }
 
+  /** As {@link close}, for `await using funnel = await openFunnel(…)`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   on<K extends keyof FunnelEvents>(event: K, listener: (...args: FunnelEvents[K]) => void): this {
     (this.#events as EventEmitter).on(event, listener);
     return this;
@@ -199,7 +204,7 @@ interface Internals {
 /** The mistakes that a lane found, with their lines in the configuration. */
 function located(error: unknown, puzzle: Puzzle): unknown {
   if (!(error instanceof PuzzleError)) return error;
-  return new ConfigurationError(error.mistakes.map(puzzle.locate), { cause: error });
+  return new ConfigurationError(error.mistakes.map(puzzle.locate), { cause: error, isRefusal: true });
 }
 
 const SUPERSEDED = {

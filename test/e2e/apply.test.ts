@@ -242,7 +242,7 @@ describe('funnel apply, while another host pings this one', () => {
         ...others,
         ...side({ ...second, address: ['fd22::1/64', 'ff05::1/64'] }),
       });
-      expect(refused.status).toBe(1);
+      expect(refused.status).toBe(4);
       expect(refused.stderr).toContain('FT_TUN_DEVICE: piece `side`');
       expect(await devices()).toEqual(after);
       // All at once: everything is replaced, 6bed4 with its state.
@@ -278,7 +278,7 @@ describe('funnel apply, while another host pings this one', () => {
         wall: { piece: 'tun', settings: { device: 'wall' }, edges: { ip: 'gates' } },
       });
       const refused = await changing.apply({ ...pieces, six: six({ keepalive: '3s' }), ...gate(50_007) });
-      expect(refused.status).toBe(1);
+      expect(refused.status).toBe(4);
       expect(refused.stderr).toMatch(
         /^\S+changing-\d+\.yaml:\d+:\d+: FT_UDP_PORT_IN_USE: setting `port` of piece `gate`: /,
       );

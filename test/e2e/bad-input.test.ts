@@ -148,7 +148,7 @@ function stateOf(host: Namespace): Promise<string> {
 
 function expectOneMessage({ status, stdout, stderr }: Finished, message: RegExp): void {
   expect(stderr).toMatch(message);
-  expect(status).toBe(1);
+  expect(status).toBe(4);
   expect(stderr).not.toMatch(/^\s+at /m);
   expect(stdout).not.toMatch(/^ready$/m);
 }

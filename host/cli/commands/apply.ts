@@ -1,30 +1,54 @@
 import { askFunnel } from '../../daemon/control-client.ts';
-import { findControl } from '../../daemon/control-path.ts';
+import { findControl } from '../../daemon/find-control.ts';
+import { ConfigurationError } from '../../policy/configuration/configuration-error.ts';
+import { readConfiguration } from '../../policy/configuration/read-configuration.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { differenceText } from '../text/difference-text.ts';
-import type { AddCommand } from './command-context.ts';
+import { type AddCommand, FILE_ARGUMENT, jsonOption, quietOption } from './command-context.ts';
 import type { ControlOption } from './control-option.ts';
 
 /** `funnel apply`: a running Funnel changes to another configuration. */
-export const addApply: AddCommand = (parent, { output, paint }) => {
+export const addApply: AddCommand = (parent, { output, paint, input }) => {
   parent
     .command('apply')
     .description(
       'change a running Funnel to this configuration while traffic flows: completely, or not at all',
     )
-    .argument('<file>', 'a configuration in YAML')
+    .argument('<file>', FILE_ARGUMENT)
     .option('--dry-run', 'only show what would change')
     .option('--consent', 'accept that new versions of components want more than the running ones')
     .option('--control <path>', 'the control socket of that Funnel')
+    .addOption(jsonOption())
+    .addOption(quietOption())
     .action(async (file: string, options: ApplyOptions) => {
-      const control = options.control ?? findControl(file);
+      const control = options.control ?? (await findControl(file === '-' ? undefined : file));
       const { dryRun = false, consent = false } = options;
-      const parameters = { file, directory: process.cwd(), dryRun, consent };
+      const subject = file === '-' ? { configuration: await readInput(input) } : { file };
+      const parameters = { ...subject, directory: process.cwd(), dryRun, consent };
       const difference = await askFunnel(control, 'apply', parameters);
-      output.write(differenceText(difference, paint));
+      if (options.json === true) output.write(`${jsonText(difference, 2)}\n`);
+      else if (options.quiet !== true) output.write(differenceText(difference, paint));
     });
 };
 
 interface ApplyOptions extends ControlOption {
   readonly dryRun?: boolean;
   readonly consent?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/**
+ * The structure on standard input. The running Funnel cannot read this stream, so the structure goes to it.
+ *
+ * @throws {ConfigurationError} where it is no YAML, or no mapping
+ */
+async function readInput(input: AsyncIterable<Uint8Array>): Promise<Record<string, unknown>> {
+  const { value, mistakes } = await readConfiguration('-', process.cwd(), { standardInput: input });
+  if (mistakes.length === 0 && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+    const hint = 'a configuration begins with `pieces:`';
+    mistakes.add('FT_CONFIG_STRUCTURE', [], 'this is no mapping', { hint });
+  }
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes.sorted());
+  return value as Record<string, unknown>;
 }

@@ -1,8 +1,8 @@
 import { relative } from 'node:path';
 import { reviewConsent } from '../../policy/check/consent.ts';
-import { printable } from '../../stack/foreign-text.ts';
+import { jsonText, printable } from '../../stack/foreign-text.ts';
 import { consentText } from '../text/consent-text.ts';
-import type { AddCommand } from './command-context.ts';
+import { type AddCommand, jsonOption, quietOption } from './command-context.ts';
 
 /** `funnel consent`: records what the component files of a configuration want. */
 export const addConsent: AddCommand = (parent, { output, paint }) => {
@@ -13,11 +13,20 @@ export const addConsent: AddCommand = (parent, { output, paint }) => {
     )
     .argument('<file>', 'a configuration in YAML')
     .option('--show', 'only show what they want, beside what the record allows')
-    .action(async (file: string, { show = false }: { show?: boolean }) => {
-      const review = await reviewConsent(file);
-      output.write(consentText(review, paint));
-      if (show || (review.changes.length === 0 && review.gone.length === 0)) return;
-      await review.record();
-      output.write(`recorded in ${printable(relative('.', review.file))}\n`);
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .action(async (file: string, { show = false, json = false, quiet = false }: ConsentOptions) => {
+      const { record, ...review } = await reviewConsent(file);
+      const isRecorded = !show && (review.changes.length > 0 || review.gone.length > 0);
+      if (!json && !quiet) output.write(consentText(review, paint));
+      if (isRecorded) await record();
+      if (json) output.write(`${jsonText({ ...review, isRecorded }, 2)}\n`);
+      else if (isRecorded && !quiet) output.write(`recorded in ${printable(relative('.', review.file))}\n`);
     });
 };
+
+interface ConsentOptions {
+  readonly show?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}

@@ -10,9 +10,10 @@ import { preparePuzzle } from '../../policy/check/check-configuration.ts';
 import type { ConfigurationObject } from '../../policy/configuration/configuration-schema.ts';
 import type { FunnelEvent } from '../../policy/funnel.ts';
 import { describePiece, PieceRegistry } from '../../policy/pieces/piece-registry.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
-import { eventLine } from '../report/run-reporter.ts';
-import type { AddCommand, CommandContext } from './command-context.ts';
+import { eventJson, eventLine, isNotable } from '../report/run-reporter.ts';
+import { type AddCommand, type CommandContext, jsonOption, quietOption } from './command-context.ts';
 
 /** `funnel exec`: runs a command behind a puzzle, without privileges. */
 export const addExec: AddCommand = (parent, context) => {
@@ -50,6 +51,9 @@ export const addExec: AddCommand = (parent, context) => {
     )
     .option('--patience <seconds>', 'how long the command waits for an address', patience, 10)
     .option('--verbose', 'also print the debug messages of pieces')
+    .option('--timestamps', 'put the time before each message of the Funnel')
+    .addOption(jsonOption())
+    .addOption(quietOption())
     .action(async (operands: string[], options: ExecCommandOptions, command: Command) => {
       try {
         const end = await run(operands, options, command, context);
@@ -72,6 +76,9 @@ interface ExecCommandOptions extends Omit<OneLine, 'addresses'> {
   /** Seconds. */
   readonly patience: number;
   readonly verbose?: boolean;
+  readonly timestamps?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 async function run(
@@ -83,13 +90,23 @@ async function run(
   const [files, argv] = split(operands, command);
   const configuration = await configurationOf(files, options, argv.length > 0);
   if (options.print === true) {
-    output.write(typeof configuration === 'string' ? '' : stringify(configuration));
+    const print = options.json === true ? (value: object) => `${jsonText(value, 2)}\n` : stringify;
+    output.write(typeof configuration === 'string' ? '' : print(configuration));
     return undefined;
   }
   if (argv.length === 0) throw usage('a command is missing');
   const resolver = options.dns === undefined ? undefined : parseResolverChoice(options.dns);
   const puzzle = await preparePuzzle(configuration);
-  const warn = (message: string): void => errors.write(`funnel: ${message}\n`);
+  const stamp = options.timestamps === true ? (): string => `${new Date().toISOString()} ` : () => '';
+  const line = (text: string): void => errors.write(`funnel: ${stamp()}${text}\n`);
+  const report = (event: FunnelEvent): void => {
+    if (event.kind === 'log' ? !isShown(event.level, options) : options.quiet === true && !isNotable(event))
+      return;
+    if (options.json === true) errors.write(eventJson(event, new Date()));
+    else line(eventLine(event));
+  };
+  const warn = (message: string): void =>
+    options.json === true ? report({ kind: 'log', piece: 'funnel', level: 'warn', message }) : line(message);
   return exec(puzzle, argv, {
     mapRoot: options.mapRoot === true,
     leftovers: options.leftovers,
@@ -97,9 +114,7 @@ async function run(
     publish: options.publish ?? [],
     ...(resolver === undefined ? {} : { resolver }),
     warn,
-    onEvent: (event: FunnelEvent) => {
-      if (event.kind !== 'log' || isShown(event.level, options)) warn(eventLine(event));
-    },
+    onEvent: report,
   });
 }
 

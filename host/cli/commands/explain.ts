@@ -1,16 +1,20 @@
 import { preparePuzzle } from '../../policy/check/check-configuration.ts';
 import { explainPuzzle } from '../../policy/check/explain-puzzle.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { explainText } from '../text/explain-text.ts';
-import type { AddCommand } from './command-context.ts';
+import { type AddCommand, FILE_ARGUMENT, jsonOption } from './command-context.ts';
 
 /** `funnel explain`: the parsing and the frame paths of a configuration. */
-export const addExplain: AddCommand = (parent, { output, paint }) => {
+export const addExplain: AddCommand = (parent, { output, paint, input }) => {
   parent
     .command('explain')
     .description('show what may be parsed on each network, and the paths that frames may take')
-    .argument('<file>', 'a configuration in YAML')
-    .action(async (file: string) => {
-      const puzzle = await preparePuzzle(file);
-      output.write(explainText(puzzle, explainPuzzle(puzzle), paint));
+    .argument('<file>', FILE_ARGUMENT)
+    .addOption(jsonOption())
+    .action(async (file: string, { json = false }: { json?: boolean }) => {
+      const puzzle = await preparePuzzle(file, { standardInput: input });
+      const paths = explainPuzzle(puzzle);
+      if (json) output.write(`${jsonText({ configuration: puzzle.title, ...paths }, 2)}\n`);
+      else output.write(explainText(puzzle, paths, paint));
     });
 };

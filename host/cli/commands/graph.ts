@@ -1,21 +1,30 @@
 import { Option } from 'commander';
 import { preparePuzzle } from '../../policy/check/check-configuration.ts';
+import { puzzleGraph } from '../../policy/check/puzzle-graph.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { graphDot, graphSvg } from '../text/graph-dot.ts';
 import { graphText } from '../text/graph-text.ts';
-import type { AddCommand } from './command-context.ts';
+import { type AddCommand, FILE_ARGUMENT, jsonOption } from './command-context.ts';
 
 /** `funnel graph`: the pieces and networks of a configuration, as text or as a picture. */
-export const addGraph: AddCommand = (parent, { output, paint }) => {
+export const addGraph: AddCommand = (parent, { output, paint, input }) => {
   parent
     .command('graph')
     .description('show how the pieces of a configuration join')
-    .argument('<file>', 'a configuration in YAML')
+    .argument('<file>', FILE_ARGUMENT)
     .addOption(
       new Option('--format <format>', 'what to print').choices(['text', 'dot', 'svg']).default('text'),
     )
-    .action(async (file: string, { format }: { format: 'text' | 'dot' | 'svg' }) => {
-      const puzzle = await preparePuzzle(file);
-      if (format === 'svg') output.write(await graphSvg(puzzle));
+    .addOption(jsonOption().conflicts('format'))
+    .action(async (file: string, { format, json = false }: GraphOptions) => {
+      const puzzle = await preparePuzzle(file, { standardInput: input });
+      if (json) output.write(`${jsonText(puzzleGraph(puzzle), 2)}\n`);
+      else if (format === 'svg') output.write(await graphSvg(puzzle));
       else output.write(format === 'dot' ? graphDot(puzzle) : graphText(puzzle, paint));
     });
 };
+
+interface GraphOptions {
+  readonly format: 'text' | 'dot' | 'svg';
+  readonly json?: boolean;
+}

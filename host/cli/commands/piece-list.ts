@@ -1,16 +1,19 @@
 import { describePiece, PieceRegistry } from '../../policy/pieces/piece-registry.ts';
+import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { type PieceRow, pieceListText } from '../text/piece-list-text.ts';
-import type { AddCommand } from './command-context.ts';
+import { type AddCommand, jsonOption } from './command-context.ts';
 
 /** `funnel piece list`: the pieces that a configuration may name without a path. */
 export const addPieceList: AddCommand = (parent, { output, paint }) => {
   parent
     .command('list')
     .description('list the pieces that need no path')
-    .action(async () => {
+    .addOption(jsonOption())
+    .action(async ({ json = false }: { json?: boolean }) => {
       const columns = output.isTTY ? output.columns : Number.POSITIVE_INFINITY;
-      output.write(pieceListText(await pieceRows(new PieceRegistry()), columns, paint));
+      const rows = await pieceRows(new PieceRegistry());
+      output.write(json ? `${jsonText(rows, 2)}\n` : pieceListText(rows, columns, paint));
     });
 };
 

@@ -1,25 +1,43 @@
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { defaultControlPath } from '../../daemon/control-path.ts';
 import { ControlServer } from '../../daemon/control-server.ts';
 import { controlServiceOf } from '../../daemon/control-service.ts';
+import { tidySockets } from '../../daemon/find-control.ts';
 import { preparePuzzle } from '../../policy/check/check-configuration.ts';
 import { type Funnel, type FunnelEvent, type LaneSnapshot, startPuzzle } from '../../policy/funnel.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { CountersFile } from '../report/counters-file.ts';
 import type { Output } from '../report/output.ts';
 import { PatientReporter } from '../report/patient-reporter.ts';
-import { JsonReporter, LineReporter, type RunReporter, ScreenReporter } from '../report/run-reporter.ts';
+import {
+  JsonReporter,
+  LineReporter,
+  QuietReporter,
+  type RunReporter,
+  ScreenReporter,
+} from '../report/run-reporter.ts';
 import type { Paint } from '../text/paint.ts';
-import type { AddCommand, CommandContext } from './command-context.ts';
+import {
+  type AddCommand,
+  type CommandContext,
+  FILE_ARGUMENT,
+  jsonOption,
+  quietOption,
+} from './command-context.ts';
 
 /** `funnel run`: runs a configuration until a signal, or `funnel end`, ends it. */
 export const addRun: AddCommand = (parent, context) => {
   parent
     .command('run')
     .description('run a configuration until SIGINT or SIGTERM; shows a table on a terminal, else plain lines')
-    .argument('<file>', 'a configuration in YAML')
-    .option('--json', 'print everything as JSON, one object on each line')
+    .argument('<file>', FILE_ARGUMENT)
+    .addOption(jsonOption())
+    .addOption(quietOption())
     .option('--plain', 'print plain lines on a terminal as well')
+    .option('--reasons', 'explain below the table each reason for which frames ended')
+    .option('--timestamps', 'put the time before each plain line')
     .option('--interval <seconds>', 'time between two lines of counters', seconds, 10)
     .option('--verbose', 'also print the debug messages of pieces')
     .option('--stats-file <path>', 'rewrite this file with the counters as JSON at each interval')
@@ -37,9 +55,13 @@ export const addRun: AddCommand = (parent, context) => {
  * wish: npx, npm, timeout(1) and a terminal send it to the Funnel as well as its parent, which passes it on.
  * A signal after that second ends the process at once, without totals. A piece that fails is reported, and the others continue.
  */
-async function run(file: string, options: RunOptions, { output, paint }: CommandContext): Promise<void> {
+async function run(
+  file: string,
+  options: RunOptions,
+  { output, paint, input }: CommandContext,
+): Promise<void> {
   const reporter = new PatientReporter(reporterFor(options, output, paint), output);
-  const puzzle = await preparePuzzle(file);
+  const puzzle = await preparePuzzle(file, { standardInput: input });
   let control: ControlServer | undefined;
   const totalsFile = options.totals === undefined ? undefined : new CountersFile(options.totals);
   totalsFile?.check();
@@ -62,7 +84,7 @@ async function run(file: string, options: RunOptions, { output, paint }: Command
     const first = await running.counters();
     statistics?.write(first);
     reporter.ready();
-    if (output.isTTY) reporter.counters(first);
+    if (output.isTTY && options.quiet !== true) reporter.counters(first);
     let writtenAtMs = 0;
     let isAsking = false;
     const reportCounters = (snapshot: LaneSnapshot): void => {
@@ -109,6 +131,9 @@ async function run(file: string, options: RunOptions, { output, paint }: Command
 interface RunOptions {
   readonly json?: boolean;
   readonly plain?: boolean;
+  readonly quiet?: boolean;
+  readonly timestamps?: boolean;
+  readonly reasons?: boolean;
   /** Seconds. */
   readonly interval: number;
   readonly verbose?: boolean;
@@ -136,7 +161,9 @@ async function openControl(
   const path = defaultControlPath(file);
   if (path === undefined) return undefined;
   try {
-    return await ControlServer.open(path);
+    const server = await ControlServer.open(path);
+    await tidySockets(dirname(path));
+    return server;
   } catch (error) {
     if (!(error instanceof FunnelError)) throw error;
     const message = `runs without a control socket: ${error.code}: ${error.message}`;
@@ -147,9 +174,15 @@ async function openControl(
 
 function reporterFor(options: RunOptions, output: Output, paint: Paint): RunReporter {
   const intervalMs = options.interval * 1000;
-  if (options.json === true) return new JsonReporter(output.write, intervalMs);
-  if (!output.isTTY || options.plain === true) return new LineReporter(output.write, intervalMs);
-  return new ScreenReporter(output, paint);
+  const { timestamps = false, reasons = false } = options;
+  const report = { reasons, ...(timestamps ? { now: () => new Date() } : {}) };
+  const lines =
+    options.json === true
+      ? new JsonReporter(output.write, intervalMs)
+      : new LineReporter(output.write, intervalMs, report);
+  if (options.quiet === true) return new QuietReporter(lines);
+  if (options.json === true || !output.isTTY || options.plain === true || timestamps) return lines;
+  return new ScreenReporter(output, paint, report);
 }
 
 /**
@@ -162,7 +195,7 @@ function stopSignal(cleanUp: () => void): {
   forget(): void;
 } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  let listener = (): void => {};
+  let listener = (_: NodeJS.Signals): void => {};
   let deadline: NodeJS.Timeout | undefined;
   let stop = (): void => {};
   const promise = new Promise<void>((resolve) => {
@@ -174,16 +207,16 @@ function stopSignal(cleanUp: () => void): {
       // and `exit` waits for it as well.
       deadline ??= setTimeout(() => process.kill(process.pid, 'SIGKILL'), MOST_CLOSING_MS).unref();
     };
-    listener = () => {
+    listener = (signal) => {
       if (performance.now() < stoppedAt + SAME_WISH_MS) {
         stop();
         return;
       }
       cleanUp();
-      process.exit(1);
+      process.exit(128 + constants.signals[signal]);
     };
   });
-  const listenTo = (next: (() => void) | undefined): void => {
+  const listenTo = (next: typeof listener | undefined): void => {
     for (const signal of signals) {
       if (next !== undefined) process.on(signal, next);
       process.off(signal, listener);

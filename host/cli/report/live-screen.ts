@@ -1,5 +1,5 @@
 import type { LaneSnapshot } from '../../policy/funnel.ts';
-import { clip, renderCounters, renderTitle } from '../text/counter-table.ts';
+import { clip, reasonSentences, renderCounters, renderTitle } from '../text/counter-table.ts';
 import type { Paint } from '../text/paint.ts';
 
 /**
@@ -10,14 +10,21 @@ export class LiveScreen {
   readonly #stream: TerminalStream;
   readonly #title: string;
   readonly #paint: Paint;
+  readonly #hasReasons: boolean;
   readonly #events: string[] = [];
   #previous: LaneSnapshot | undefined;
   #isOpen = false;
 
-  constructor(stream: TerminalStream, title: string, paint: Paint) {
+  constructor(
+    stream: TerminalStream,
+    title: string,
+    paint: Paint,
+    { reasons = false }: { reasons?: boolean } = {},
+  ) {
     this.#stream = stream;
     this.#title = title;
     this.#paint = paint;
+    this.#hasReasons = reasons;
   }
 
   open(): void {
@@ -39,6 +46,7 @@ export class LiveScreen {
       columns,
       rows,
       events: this.#events,
+      reasons: this.#hasReasons,
       paint: this.#paint,
     });
     this.#previous = snapshot;
@@ -66,10 +74,20 @@ export interface TerminalStream {
 export function screenLines(
   snapshot: LaneSnapshot,
   previous: LaneSnapshot | undefined,
-  view: { title: string; columns: number; rows: number; events: readonly string[]; paint: Paint },
+  view: {
+    title: string;
+    columns: number;
+    rows: number;
+    events: readonly string[];
+    paint: Paint;
+    reasons?: boolean;
+  },
 ): readonly string[] {
-  const { title, columns, rows, events, paint } = view;
-  const table = renderCounters(snapshot, previous, columns, paint);
+  const { title, columns, rows, events, paint, reasons = false } = view;
+  const table = [
+    ...renderCounters(snapshot, previous, columns, paint),
+    ...(reasons ? reasonSentences(snapshot, columns) : []),
+  ];
   const foot = [...events.map((line) => clip(line, columns)), clip(paint('dim', 'Ctrl-C ends it'), columns)];
   const room = Math.max(1, rows - 3 - foot.length);
   const shown =

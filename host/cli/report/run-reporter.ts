@@ -1,7 +1,7 @@
 import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
 import type { FunnelEvent, LaneSnapshot } from '../../policy/funnel.ts';
 import { jsonText, printable } from '../../stack/foreign-text.ts';
-import { clip, reasonsOf, renderCounters } from '../text/counter-table.ts';
+import { clip, reasonSentences, reasonsOf, renderCounters } from '../text/counter-table.ts';
 import { differenceLine } from '../text/difference-text.ts';
 import { type Paint, plainPaint } from '../text/paint.ts';
 import { formatBytes, formatCount, formatUptime, plural } from '../text/quantity.ts';
@@ -30,33 +30,49 @@ export interface RunReporter {
 export class LineReporter implements RunReporter {
   readonly intervalMs: number;
   readonly #write: (text: string) => void;
+  readonly #options: ReportOptions;
 
-  constructor(write: (text: string) => void, intervalMs: number) {
+  constructor(write: (text: string) => void, intervalMs: number, options: ReportOptions = {}) {
     this.#write = write;
     this.intervalMs = intervalMs;
+    this.#options = options;
   }
 
   started(puzzle: Puzzle): void {
-    for (const line of summaryLines(puzzle)) this.#write(`${line}\n`);
+    this.#lines(summaryLines(puzzle));
   }
 
   ready(): void {
-    this.#write('ready\n');
+    this.#lines(['ready']);
   }
 
   event(event: FunnelEvent): void {
-    this.#write(`${eventLine(event)}\n`);
+    this.#lines([eventLine(event)]);
   }
 
   counters(snapshot: LaneSnapshot): void {
-    this.#write(`${countersLine(snapshot)}\n`);
+    this.#lines([countersLine(snapshot)]);
   }
 
   ended(snapshot: LaneSnapshot): void {
-    this.#write(`${totalsLines(snapshot, 100).join('\n')}\n`);
+    this.#lines(totalsLines(snapshot, 100, plainPaint, this.#options));
+  }
+
+  #lines(lines: readonly string[]): void {
+    const { now } = this.#options;
+    const stamp = now === undefined ? '' : `${now().toISOString()} `;
+    this.#write(`${lines.map((line) => `${stamp}${line}\n`).join('')}`);
   }
 
   restore(): void {}
+}
+
+/** What the lines of a report contain on request. */
+export interface ReportOptions {
+  /** The clock for a time before each line; without it lines have no time. */
+  readonly now?: () => Date;
+  /** Explains the reasons for which frames ended, below the table. */
+  readonly reasons?: boolean;
 }
 
 /** JSON for programs, one object on each line. */
@@ -64,9 +80,12 @@ export class JsonReporter implements RunReporter {
   readonly intervalMs: number;
   readonly #write: (text: string) => void;
 
-  constructor(write: (text: string) => void, intervalMs: number) {
+  readonly #now: () => Date;
+
+  constructor(write: (text: string) => void, intervalMs: number, now = () => new Date()) {
     this.#write = write;
     this.intervalMs = intervalMs;
+    this.#now = now;
   }
 
   started(puzzle: Puzzle): void {
@@ -87,8 +106,8 @@ export class JsonReporter implements RunReporter {
     this.#line({ event: 'ready' });
   }
 
-  event({ kind, ...rest }: FunnelEvent): void {
-    this.#line({ event: kind, ...rest });
+  event(event: FunnelEvent): void {
+    this.#write(eventJson(event, this.#now()));
   }
 
   counters(snapshot: LaneSnapshot): void {
@@ -102,8 +121,46 @@ export class JsonReporter implements RunReporter {
   restore(): void {}
 
   #line(value: object): void {
-    this.#write(`${jsonText(value)}\n`);
+    this.#write(`${jsonText({ time: this.#now().toISOString(), ...value })}\n`);
   }
+}
+
+/** Passes on only what a user must know: faults, warnings, errors, and states that are not good. */
+export class QuietReporter implements RunReporter {
+  readonly #reporter: RunReporter;
+
+  constructor(reporter: RunReporter) {
+    this.#reporter = reporter;
+  }
+
+  get intervalMs(): number {
+    return this.#reporter.intervalMs;
+  }
+
+  started(): void {}
+  ready(): void {}
+  counters(): void {}
+  ended(): void {}
+
+  event(event: FunnelEvent): void {
+    if (isNotable(event)) this.#reporter.event(event);
+  }
+
+  restore(): void {
+    this.#reporter.restore();
+  }
+}
+
+/** Whether an event is printed by quiet commands as well. */
+export function isNotable(event: FunnelEvent): boolean {
+  if (event.kind === 'log') return event.level === 'warn' || event.level === 'error';
+  if (event.kind === 'status') return event.health === 'impaired' || event.health === 'failed';
+  return event.kind !== 'changed';
+}
+
+/** An event as a line of JSON, with its time in UTC. */
+export function eventJson({ kind, ...rest }: FunnelEvent, time: Date): string {
+  return `${jsonText({ time: time.toISOString(), event: kind, ...rest })}\n`;
 }
 
 /** A table that is redrawn each second; at the end the totals on the restored terminal. */
@@ -111,13 +168,15 @@ export class ScreenReporter implements RunReporter {
   readonly intervalMs = 1000;
   readonly #stream: TerminalStream;
   readonly #paint: Paint;
+  readonly #options: ReportOptions;
   readonly #events: string[] = [];
   #screen: LiveScreen | undefined;
   #title = '';
 
-  constructor(stream: TerminalStream, paint: Paint) {
+  constructor(stream: TerminalStream, paint: Paint, options: ReportOptions = {}) {
     this.#stream = stream;
     this.#paint = paint;
+    this.#options = options;
   }
 
   started(puzzle: Puzzle): void {
@@ -125,7 +184,7 @@ export class ScreenReporter implements RunReporter {
   }
 
   ready(): void {
-    this.#screen = new LiveScreen(this.#stream, this.#title, this.#paint);
+    this.#screen = new LiveScreen(this.#stream, this.#title, this.#paint, this.#options);
     for (const line of this.#events) this.#screen.addEvent(line);
     this.#screen.open();
   }
@@ -146,7 +205,10 @@ export class ScreenReporter implements RunReporter {
 
   ended(snapshot: LaneSnapshot): void {
     this.restore();
-    const lines = [...this.#events, ...totalsLines(snapshot, this.#stream.columns ?? 80, this.#paint)];
+    const lines = [
+      ...this.#events,
+      ...totalsLines(snapshot, this.#stream.columns ?? 80, this.#paint, this.#options),
+    ];
     this.#stream.write(`${lines.join('\n')}\n`);
   }
 
@@ -224,11 +286,16 @@ export function totalsLines(
   snapshot: LaneSnapshot,
   columns: number,
   paint: Paint = plainPaint,
+  { reasons = false }: ReportOptions = {},
 ): readonly string[] {
   const lost = snapshot.pieces.reduce(
     (sum, piece) => sum + reasonsOf(piece, 'lost').reduce((n, { frames }) => n + frames, 0),
     0,
   );
   const heading = `ended after ${formatUptime(snapshot.uptimeMs)}, ${plural(lost, 'frame')} lost`;
-  return [clip(paint('bold', heading), columns), ...renderCounters(snapshot, undefined, columns, paint)];
+  return [
+    clip(paint('bold', heading), columns),
+    ...renderCounters(snapshot, undefined, columns, paint),
+    ...(reasons ? reasonSentences(snapshot, columns) : []),
+  ];
 }

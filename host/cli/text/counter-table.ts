@@ -178,6 +178,26 @@ function reasonLines(
   return lines;
 }
 
+/**
+ * The sentence of each reason for which frames ended, once for all pieces that have it, wrapped. Empty where
+ * no frame ended.
+ */
+export function reasonSentences(snapshot: LaneSnapshot, columns: number): readonly string[] {
+  const sentences = new Map<string, string[]>();
+  for (const { name: piece, reasons } of snapshot.pieces) {
+    for (const { name, frames, summary } of reasons) {
+      if (frames === 0) continue;
+      const line = `${printable(name)}: ${printable(summary ?? 'the piece does not explain it')}`;
+      sentences.set(line, [...(sentences.get(line) ?? []), piece]);
+    }
+  }
+  return [...sentences].flatMap(([line, pieces]) =>
+    wrap(`${line} (${pieces.join(', ')})`, Math.max(20, columns - 2)).map((part, i) =>
+      i === 0 ? `  ${part}` : `    ${part}`,
+    ),
+  );
+}
+
 /** The reasons of a kind for which frames ended at a piece. */
 export function reasonsOf(piece: PieceSnapshot, kind: 'lost' | 'done'): readonly ReasonSnapshot[] {
   return piece.reasons.filter(({ frames, loss }) => frames > 0 && loss === (kind === 'lost'));

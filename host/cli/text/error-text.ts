@@ -29,6 +29,17 @@ export function errorText(
   return `${paint('bold', 'funnel')}: ${paint('red', 'FT_INTERNAL')}: ${message} — ${advice}\n${debug}`;
 }
 
+/** The same for programs. */
+export function errorJson(error: unknown, environment: NodeJS.ProcessEnv = process.env) {
+  const stack = environment.FUNNEL_DEBUG === '1' && error instanceof Error ? { stack: error.stack } : {};
+  if (error instanceof ConfigurationError) {
+    const { code, mistakes, isRefusal } = error;
+    return { error: { code, message: error.message, mistakes, isRefusal, ...stack } };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { error: { code: error instanceof FunnelError ? error.code : 'FT_INTERNAL', message, ...stack } };
+}
+
 /** A line for each mistake, and a last line with their number when there are several. */
 export function mistakesText(mistakes: readonly ConfigurationMistake[], paint: Paint = plainPaint): string {
   const lines = mistakes.map((mistake) => {

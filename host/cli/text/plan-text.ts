@@ -30,6 +30,38 @@ export function planText(puzzle: Puzzle, paint: Paint = plainPaint): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** The same for programs. */
+export function planJson(puzzle: Puzzle) {
+  const joints = puzzle.joints.map((joint) => ({
+    network: joint.name,
+    copies: puzzle.networks.get(joint.name)?.copies ?? false,
+    members: joint.members.map((member) => {
+      const { name, description } = puzzle.pieces[member.placeIndex]!.place;
+      const edge = description.edges[member.described]!.name;
+      const decision = decisionOf(puzzle, { piece: name, edge, network: joint.name });
+      return decision === undefined ? { piece: name, edge } : { piece: name, edge, byDefault: decision.why };
+    }),
+    pairs: joint.pairs.map(({ a, aShape, b, bShape, stack, properties }) => ({
+      ends: [endText(puzzle, a, aShape), endText(puzzle, b, bShape)],
+      stack,
+      properties: Object.fromEntries(
+        properties.map(({ name, value }) => [name, value.tag === 'yes' ? true : value.val]),
+      ),
+    })),
+  }));
+  const alone = puzzle.decisions
+    .filter(({ network }) => network === undefined)
+    .map(({ piece, edge, why }) => ({ piece, edge, why }));
+  return { configuration: puzzle.title, joints, alone };
+}
+
+function decisionOf(
+  { decisions }: Puzzle,
+  { piece, edge, network }: { piece: string; edge: string; network: string },
+) {
+  return decisions.find((each) => each.piece === piece && each.edge === edge && each.network === network);
+}
+
 function memberRow(
   puzzle: Puzzle,
   joint: PlannedJoint,
@@ -37,9 +69,7 @@ function memberRow(
 ) {
   const { name, description } = puzzle.pieces[place]!.place;
   const edge = description.edges[described]!.name;
-  const decision = puzzle.decisions.find(
-    (each) => each.piece === name && each.edge === edge && each.network === joint.name,
-  );
+  const decision = decisionOf(puzzle, { piece: name, edge, network: joint.name });
   return [
     `${name}.${edge}`,
     decision === undefined ? 'by configuration' : `by default: ${printable(decision.why)}`,

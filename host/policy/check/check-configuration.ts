@@ -53,7 +53,9 @@ export async function checkFor(
   options: PolicyOptions,
   running?: Puzzle,
 ): Promise<CheckedConfiguration> {
-  const source = await readConfiguration(configuration, options.directory);
+  const source = await readConfiguration(configuration, options.directory, {
+    standardInput: options.standardInput,
+  });
   return new Check(source, checkContext, options, running).run();
 }
 
@@ -86,6 +88,8 @@ export interface PolicyOptions {
   readonly directory?: string;
   /** The variables that secrets may name; `process.env` by default. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** The stream from which the configuration named `-` is read; without it `-` is a file of that name. */
+  readonly standardInput?: AsyncIterable<Uint8Array>;
   /** Consents to everything that component files want beyond the consent record. */
   readonly consent?: boolean;
 }

@@ -4,12 +4,25 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 /** A configuration is wrong: all its mistakes, sorted by line. Code `FT_CONFIG`. */
 export class ConfigurationError extends FunnelError {
   readonly mistakes: readonly ConfigurationMistake[];
+  /**
+   * True where the configuration is good, and a piece, the system or a running Funnel refused it; false where
+   * the configuration itself is wrong, and nothing was opened.
+   */
+  readonly isRefusal: boolean;
 
-  constructor(mistakes: readonly ConfigurationMistake[], options?: ErrorOptions) {
+  constructor(
+    mistakes: readonly ConfigurationMistake[],
+    { isRefusal = false, ...options }: ConfigurationErrorOptions = {},
+  ) {
     super('FT_CONFIG', mistakes.map(formatMistake).join('\n'), options);
     this.name = 'ConfigurationError';
     this.mistakes = mistakes;
+    this.isRefusal = isRefusal;
   }
+}
+
+export interface ConfigurationErrorOptions extends ErrorOptions {
+  readonly isRefusal?: boolean;
 }
 
 /** One mistake in a configuration. */

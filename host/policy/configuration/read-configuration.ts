@@ -22,11 +22,15 @@ export interface ConfigurationSource {
   written(path: readonly PathStep[]): string | undefined;
 }
 
-/** Reads a YAML file, or accepts an object unchanged. Never throws: the mistakes report what is wrong. */
+/**
+ * Reads a YAML file, or accepts an object unchanged. Never throws: the mistakes report what is wrong.
+ *
+ * With `standardInput` the file named `-` is that stream; relative paths in it begin at `directory`.
+ */
 export async function readConfiguration(
   configuration: string | ConfigurationObject,
   directory = process.cwd(),
-  { waitMs = MAX_WAIT_MS }: { readonly waitMs?: number } = {},
+  { waitMs = MAX_WAIT_MS, standardInput }: ReadingOptions = {},
 ): Promise<ConfigurationSource> {
   if (typeof configuration !== 'string') {
     return {
@@ -37,17 +41,19 @@ export async function readConfiguration(
       written: () => undefined,
     };
   }
+  const isStream = configuration === '-' && standardInput !== undefined;
   const file = resolve(directory, configuration);
+  const name = isStream ? '(standard input)' : configuration;
   const nothing = {
     value: undefined,
-    directory: dirname(file),
-    title: configuration,
-    file,
+    directory: isStream ? directory : dirname(file),
+    title: name,
+    ...(isStream ? {} : { file }),
     written: () => undefined,
   };
-  const bytes = await readFile(file, waitMs);
+  const bytes = isStream ? await readStream(standardInput) : await readFile(file, waitMs);
   if (typeof bytes === 'string') {
-    const mistakes = new MistakeList(configuration);
+    const mistakes = new MistakeList(name);
     mistakes.add('FT_CONFIG_FILE', [], bytes, {
       hint: HINTS[bytes] ?? 'name a YAML file with a configuration',
     });
@@ -57,14 +63,14 @@ export async function readConfiguration(
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    const mistakes = new MistakeList(configuration);
+    const mistakes = new MistakeList(name);
     mistakes.add('FT_CONFIG_FILE', [], 'this is not text in UTF-8', {
       hint: 'name a YAML file with a configuration',
     });
     return { ...nothing, mistakes };
   }
   const reading = readYaml(text);
-  const mistakes = new MistakeList(configuration, reading.places);
+  const mistakes = new MistakeList(name, reading.places);
   for (const { message, hint, path, place } of reading.problems)
     mistakes.add('FT_CONFIG_YAML', path, message, { hint, place });
   if (reading.usable && (reading.value === null || reading.value === undefined)) {
@@ -75,6 +81,29 @@ export async function readConfiguration(
   }
   const value = reading.usable ? reading.value : undefined;
   return { ...nothing, value, mistakes, written: (path) => reading.places.text(path) };
+}
+
+export interface ReadingOptions {
+  /** How long a pipe may take for the whole of it. */
+  readonly waitMs?: number;
+  /** The stream that a configuration named `-` is read from. */
+  readonly standardInput?: AsyncIterable<Uint8Array> | undefined;
+}
+
+/** The bytes of a stream up to its end, or the reason why it cannot be read. */
+async function readStream(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array | string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_FILE_BYTES) return TOO_LARGE;
+    }
+  } catch (error) {
+    return `this cannot be read (${error instanceof Error && 'code' in error ? error.code : error})`;
+  }
+  return Buffer.concat(chunks);
 }
 
 /** The bytes of a file, or the reason why it cannot be read. */
@@ -107,7 +136,7 @@ async function readFile(file: string, waitMs: number): Promise<Uint8Array | stri
       if (performance.now() > latest) return NOTHING_COMES;
       await pause(POLL_MS);
     }
-    return `this is larger than ${MAX_FILE_BYTES} bytes`;
+    return TOO_LARGE;
   } catch (error) {
     return `this cannot be read (${error instanceof Error && 'code' in error ? error.code : error})`;
   } finally {
@@ -137,6 +166,7 @@ const HINTS: Record<string, string> = {
 
 /** A thousand pieces take a tenth of this. A test measures the cost of a hostile file of this size. */
 const MAX_FILE_BYTES = 256 * 1024;
+const TOO_LARGE = `this is larger than ${MAX_FILE_BYTES} bytes`;
 /** As long as a pipe may take for the whole of it. */
 const MAX_WAIT_MS = 5000;
 const POLL_MS = 10;

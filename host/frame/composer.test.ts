@@ -65,6 +65,154 @@ describe('Composer.finish', () => {
     expect(finished(row).slice(52, 56)).toBe('ffff');
   });
 
+  // What stands for the filler is chosen so that the sum of all else is all ones: then the checksum is zero.
+  it.each<[string, string, number, (filler: string) => [string, string][]]>([
+    [
+      'ipv4',
+      '0000',
+      20,
+      (filler) => [
+        ['header ipv4', IPV4.replace('0001', filler)],
+        ['payload', ''],
+      ],
+    ],
+    [
+      'tcp',
+      '0000',
+      72,
+      (filler) => [
+        ['header ipv4', IPV4.replace('11 ', '06 ').replace('4011', '4006')],
+        ['header tcp', '0001 0002 00000000 00000000 5000 0000 0000 0000'],
+        ['payload', filler],
+      ],
+    ],
+    [
+      'icmp',
+      '0000',
+      44,
+      (filler) => [
+        ['header ipv4', IPV4.replace('4011', '4001')],
+        ['header icmp', '0800 0000 0001 0002'],
+        ['payload', filler],
+      ],
+    ],
+    [
+      'udp',
+      'ffff',
+      52,
+      (filler) => [
+        ['header ipv4', IPV4],
+        ['header udp', '0001 0002 0000 0000'],
+        ['payload', filler],
+      ],
+    ],
+    [
+      'udp-lite',
+      'ffff',
+      52,
+      (filler) => [
+        ['header ipv4', IPV4.replace('4011', '4088')],
+        ['header udp-lite', '0001 0002 0000 0000'],
+        ['payload', filler],
+      ],
+    ],
+  ])('writes a checksum of zero of %s as %s', (_, expected, at, parts) => {
+    const withFiller = finished(compose(...parts('0000'))).slice(at, at + 4);
+    expect(withFiller).not.toBe('0000');
+    expect(finished(compose(...parts(withFiller))).slice(at, at + 4)).toBe(expected);
+  });
+
+  it.each([
+    [0, 'whole'],
+    [1, 'refused'],
+    [4, 'refused'],
+    [7, 'refused'],
+    [8, 'header'],
+    [10, 'two'],
+    [12, 'whole'],
+    [13, 'refused'],
+  ] as const)('covers with a UDP-Lite checksum of coverage %i: %s', (coverage, what) => {
+    const lite = (body: string) =>
+      compose(
+        ['header ipv6', IPV6.replace(' 11 ', ' 88 ')],
+        ['header udp-lite', `0001 0002 ${coverage.toString(16).padStart(4, '0')} 0000`],
+        ['payload', body],
+      );
+    if (what === 'refused') {
+      expect(composer.problemName(composer.finish(frames, lite('cafe 0102')))).toBe('udp-lite-length');
+      return;
+    }
+    const checksums = ['cafe 0102', 'cafe 0103', 'caff 0102'].map((body) =>
+      finished(lite(body)).slice(92, 96),
+    );
+    // Bytes that are covered change the checksum; others do not.
+    expect(checksums.map((each) => each === checksums[0])).toEqual([
+      true,
+      what !== 'whole',
+      what === 'header',
+    ]);
+  });
+
+  it.each([
+    ['00 00', 8, 'none'],
+    ['00 01', 8, 'none'],
+    ['02 01', 8, 'none'],
+    ['04 01', 8, 'none'],
+    ['00 01', 16, 'none'],
+    ['03 01', 24, 'none'],
+    ['00 00', 24, 'none'],
+    ['00 01', 24, 'last'],
+    ['00 01', 40, 'last'],
+    ['04 01', 40, 'first'],
+  ] as const)(
+    'takes of a routing header with type and segments %s, of %i bytes, %s as the destination',
+    (type, length, which) => {
+      const [first, last] = ['20010db80000000000000000000000aa', '20010db80000000000000000000000bb'];
+      const addresses = length === 24 ? last : `${first}${last}`;
+      const routing = `11 ${(length / 8 - 1).toString(16).padStart(2, '0')} ${type} 00000000 ${addresses}`;
+      const cut = hex(routing).subarray(0, length);
+      const udp = [
+        ['header udp', '0001 0002 0000 0000'],
+        ['payload', 'cafe'],
+      ] as const;
+      const routed = compose(
+        ['header ipv6', IPV6.replace(' 11 ', ' 2b ')],
+        ['header routing', Buffer.from(cut).toString('hex')],
+        ...udp,
+      );
+      const to = { none: '20010db8000000000000000000000002', first, last }[which];
+      const direct = compose(['header ipv6', IPV6.replace('20010db8000000000000000000000002', to)], ...udp);
+      expect(finished(routed).slice(-20)).toBe(finished(direct).slice(-20));
+    },
+  );
+
+  it.each([
+    ['no option', '', 'none'],
+    ['a loose source route', '83 07 04 c0000263 00', 'last'],
+    ['a strict source route', '89 07 04 c0000263 00', 'last'],
+    ['one behind other options', '01 44 04 00 00 83 07 04 c0000263', 'last'],
+    ['one with two addresses', '83 0b 04 c0000262 c0000263 00', 'last'],
+    ['one that is passed', '83 07 08 c0000263 00', 'none'],
+    ['one whose last address is the next', '83 0b 08 c0000262 c0000263 00', 'last'],
+    ['one behind the end of options', '00 83 07 04 c0000263', 'none'],
+    ['one that reaches beyond the header', '83 0b 04 c0000263 00', 'none'],
+    ['an option of one byte that says its length', '44 01 83 07 04 c0000263 00 00 00', 'none'],
+    ['one without an address', '83 03 04 00', 'none'],
+    ['one too short for an address', '83 06 03 c00002 00 00', 'none'],
+  ])('takes %s into account for the destination of IPv4', (_, options, which) => {
+    const bytes = hex(options);
+    const words = Math.ceil(bytes.length / 4);
+    const padded = `${Buffer.from(bytes).toString('hex')}${'00'.repeat(4 * words - bytes.length)}`;
+    const udp = [
+      ['header udp', '0001 0002 0000 0000'],
+      ['payload', 'cafe'],
+    ] as const;
+    const routed = compose(['header ipv4', `${IPV4.replace('45', `4${5 + words}`)}${padded}`], ...udp);
+    const to = which === 'last' ? 'c0000263' : 'c0000202';
+    const direct = compose(['header ipv4', IPV4.replace('c0000202', to)], ...udp);
+    expect(finished(routed).slice(-20)).toBe(finished(direct).slice(-20));
+  });
+
   it('leaves alone what is finished', () => {
     const row = compose(
       ['header ipv4', IPV4],
@@ -141,6 +289,13 @@ describe('Composer.finish', () => {
       [
         ['header ipv4', IPV4],
         ['header udp', '0001 0002 0000'],
+      ],
+    ],
+    [
+      'gre-truncated',
+      [
+        ['header gre', '8000 0800'],
+        ['payload', 'cafe'],
       ],
     ],
     [

@@ -121,6 +121,39 @@ describe('Parser', () => {
     expect(parse(first, 'ipv4')).toEqual({ problem: '', parts: ['header ipv4 0+20', 'payload - 20+8'] });
   });
 
+  it.each([
+    ['ipv4', 20, 'udp'],
+    ['ipv6', 40, 'udp'],
+    ['fragment', 8, 'udp'],
+  ])('reads no field of a made header %s that has less than %i bytes', (name, minimum, next) => {
+    const number = protocols.number(name);
+    for (const length of [4, minimum - 1, minimum]) {
+      const bytes = new Uint8Array(minimum + 8);
+      // The bytes behind a short header would say that it contains UDP, and for two of three that it is a fragment.
+      bytes[0] = name === 'ipv4' ? 0x45 : name === 'ipv6' ? 0x60 : 17;
+      bytes[name === 'ipv4' ? 9 : 6] = 17;
+      const row = put(frames, bytes, name);
+      const start = frames.start[row]!;
+      frames.partCount[row] = 0;
+      frames.addPart(row, number, start, length);
+      frames.addPart(row, 1 << 16, start + length, bytes.length - length);
+      const found = parser.next(frames, row, 0);
+      expect(protocols.name(found)).toBe(length < minimum ? '' : next);
+      frames.release(row);
+    }
+    // The same header, with the bits of a fragment, is one only where it is whole.
+    if (name === 'ipv6') return;
+    for (const length of [4, minimum - 1, minimum]) {
+      const bytes = new Uint8Array(minimum + 8);
+      bytes[name === 'ipv4' ? 6 : 3] = name === 'ipv4' ? 0x20 : 1;
+      const row = put(frames, bytes, name);
+      frames.partCount[row] = 0;
+      frames.addPart(row, number, frames.start[row]!, length);
+      expect(parser.isFragment(frames, row, 0)).toBe(length === minimum);
+      frames.release(row);
+    }
+  });
+
   it('takes payload of no protocol that follows as a continuation', () => {
     const bytes = hex(IPV4_UDP);
     const row = put(frames, bytes, 'ipv4');

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { protocolDefinitions } from './builtin.ts';
 import { formatStack } from './format-stack.ts';
 import { matchStacks } from './match.ts';
 import { parseStack } from './parse-stack.ts';
 import type { Stack } from './stack.ts';
+import { StackError } from './stack-error.ts';
 import { literally } from './testing/match-model.ts';
 import { stackArbitrary } from './testing/stack-arbitrary.ts';
 
@@ -26,6 +28,10 @@ describe('matchStacks', () => {
     ['ip/udp/5060', 'ip/udp/local:5060', 'ip/udp/local:5060'],
     ['ipv4/udp/*/ipv6', 'ip/udp', 'ipv4/udp/*/ipv6'],
     ['ipv4/udp/*/ipv6', 'ip/udp/local:25790/ipv6/icmpv6', 'ipv4/udp/local:25790/ipv6/icmpv6'],
+    // Nothing but the stack says what these contain, so that anything may stand on them.
+    ['ip/udp/*/rtp/ipv6', 'ip/udp/*/rtp/ipv6', 'ip/udp/*/rtp/ipv6'],
+    ['ip/udp/*/rtp/sip', 'ip/udp/5004/rtp', 'ip/udp/5004/rtp/sip'],
+    ['ip/tcp/*/length-prefix', 'ip/tcp/53/length-prefix/dns', 'ip/tcp/53/length-prefix/dns'],
   ])('%s matches %s', (a, b, both) => {
     const { matches, stack, explanation } = match(a, b);
     expect(matches).toBe(true);
@@ -43,11 +49,25 @@ describe('matchStacks', () => {
     ['ppp', 'ethernet/ip', 'nothing in common'],
     ['ppp', 'arp', 'nothing in common'],
     ['ip-protocol:', 'arp', 'nothing in common'],
+    ['ip/udp/*/rtp/ipv6', 'ip/udp/*/rtp/ipv4', 'ipv6 and ipv4 have nothing in common'],
   ])('%s does not match %s', (a, b, why) => {
     const { matches, stack, explanation } = match(a, b);
     expect(matches).toBe(false);
     expect(stack).toBeUndefined();
     expect(explanation).toContain(why);
+  });
+
+  it('matches a stack with itself, whatever stands on contents that are agreed', () => {
+    for (const below of [
+      'ip/udp/*/rtp',
+      'ip/tcp/*/length-prefix',
+      'ip/sctp/*/sctp-data',
+      'ip/sctp/*/sctp-i-data',
+    ]) {
+      const names = protocolDefinitions.map(({ name }) => `${below}/${name}`).filter(isStack);
+      expect(names.length, below).toBeGreaterThan(20);
+      for (const text of names) expect(match(text, text), text).toMatchObject({ matches: true });
+    }
   });
 
   it('takes no exponential time over transparent headers', () => {
@@ -90,6 +110,16 @@ describe('matchStacks', () => {
     );
   });
 });
+
+function isStack(text: string): boolean {
+  try {
+    parseStack(text);
+    return true;
+  } catch (error) {
+    if (error instanceof StackError) return false;
+    throw error;
+  }
+}
 
 /**
  * A bare number in the notation stands for the identifier in each Name Space of the step before it; so it may

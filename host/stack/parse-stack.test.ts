@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { protocolDefinitions } from './builtin.ts';
 import { formatStack } from './format-stack.ts';
-import { MAX_STACK_TEXT, parseStack } from './parse-stack.ts';
+import { MAX_STACK_STEPS, MAX_STACK_TEXT, MAX_STACK_WAYS, parseStack } from './parse-stack.ts';
 import { StackError } from './stack-error.ts';
 import { stackArbitrary } from './testing/stack-arbitrary.ts';
 
@@ -92,6 +92,31 @@ describe('parseStack', () => {
       expect([thrown, where]).toEqual([code, column]);
       expect(message).toContain(words);
     }
+  });
+
+  it.each([
+    // Leading zeros fill up to an exact length.
+    [
+      'characters',
+      MAX_STACK_TEXT,
+      1,
+      (n: number) => `ip/udp/{${'7,'.repeat((n - 14) >> 1)}${'8'.padStart(5 + (n & 1), '0')}}`,
+    ],
+    ['steps', MAX_STACK_STEPS, 1, (n: number) => Array(n).fill('ipv4').join('/')],
+    // Each `ip` doubles the ways.
+    [
+      'ways',
+      MAX_STACK_WAYS,
+      32,
+      (n: number) => `ip/udp/{${Array.from({ length: n / 32 }, (_, i) => i)}}/ip/ip/ip/ip`,
+    ],
+  ] as const)('reads a stack of as many %s as may be, and no more', (what, most, more, write) => {
+    if (what === 'characters')
+      expect([write(most), write(most + 1)].map(({ length }) => length)).toEqual([most, most + 1]);
+    expect(parseStack(write(most)).steps.length).toBeGreaterThan(2);
+    expect(() => parseStack(write(most + more))).toThrow(
+      expect.objectContaining({ code: 'FT_STACK_TOO_LONG' }),
+    );
   });
 
   it('reads back what is written', () => {

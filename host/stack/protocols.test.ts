@@ -112,6 +112,33 @@ describe('Protocols', () => {
   });
 });
 
+describe('what pieces bring', () => {
+  const inSpace = (bits: number, name = 'own') => `space ${name} ${bits} bits; in ip-protocol 253; header 2`;
+
+  it('leaves nothing when it is refused: the next Name Space gets a table of its own', () => {
+    const protocols = new Protocols();
+    const before = protocols.nameSpaceNames;
+    // The Name Spaces are good; the definition itself is not.
+    for (const bad of [
+      'header 2; in nowhere 1',
+      'header 2; in ip-protocol 17',
+      'header 2; in ip-protocol 999',
+    ])
+      expect(codeOf(() => protocols.defineFromText('bad', `space large 32 bits; ${bad}`))).not.toBe('');
+    expect(protocols.nameSpaceNames).toEqual(before);
+    expect(protocols.nameSpaceNumber('large')).toBe(-1);
+    protocols.defineFromText('good', inSpace(8, 'small'));
+    const small = protocols.nameSpaceNumber('small');
+    expect(protocols.nameSpaceNames[small]).toBe('small');
+    expect(codeOf(() => protocols.intern('small', 256))).toBe('FT_PROTOCOL_IDENTIFIER');
+    const number = protocols.intern('small', 255);
+    expect(protocols.table(small).get(255)).toBe(number);
+    expect(() => protocols.table(small + 1)).toThrow(RangeError);
+    protocols.defineFromText('other', inSpace(32, 'large').replace('253', '254'));
+    expect(protocols.intern('large', 2 ** 32 - 1)).toBeGreaterThan(number);
+  });
+});
+
 describe('opposes', () => {
   it('lets up meet down, and peer meet peer', () => {
     const directions = ['up', 'down', 'peer'] as const;

@@ -25,10 +25,12 @@ function come(
   bytes: readonly number[],
   edge = EDGE_HEADERS,
   isLast = false,
+  hops = 0,
 ) {
   const { frames, inbox, ledger } = crossing;
   const row = crossing.arrive(edge, [payload(0, bytes)]);
   frames.messageIds[row] = messageId;
+  frames.hops[row] = hops;
   frames.fragments[row] = index | (isLast ? LAST_FRAGMENT : 0);
   if (messageId > 0) frames.newMessageId();
   if (!ledger.inbound.admits(edge, messageId, frames.fragments[row]!)) {
@@ -147,6 +149,43 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(b!.ticket).toBe(a!.ticket);
     crossing.lift({ frames: [], ends: [[b!.ticket, 1]] });
     expect(crossing.counters.get('answered')).toBe(1);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it.each([
+    [5, 2, 6],
+    [2, 5, 6],
+    [5, 5, 6],
+  ])('go on with the largest hop count of all, where they came with %i and %i', (first, second, expected) => {
+    // The ticket before, in the same slot, had more.
+    const before = end(6, 0, [0], EDGE_WHOLE);
+    crossing.frames.hops.fill(0);
+    crossing.lift({ frames: [on(before, EDGE_WHOLE)] });
+    const a = come(7, 0, [1], EDGE_WHOLE, false, first);
+    const b = come(7, 1, [2], EDGE_WHOLE, true, second);
+    crossing.lift({ frames: [on(a, EDGE_WHOLE), on(b, EDGE_WHOLE)] });
+    const hops = [1, 2].map((n) => crossing.frames.hops[crossing.outbox.rows[n]!]);
+    expect(hops).toEqual([expected, expected]);
+    const later = come(8, 0, [1], EDGE_WHOLE, true, 1);
+    crossing.lift({ frames: [on(later, EDGE_WHOLE)] });
+    expect(crossing.frames.hops[crossing.outbox.rows[3]!]).toBe(2);
+    expect(crossing.leaked()).toBe(0);
+  });
+
+  it.each([1, 2])('take no place among the incomplete once all %i of a frame are there', (count) => {
+    const all: LoweredFrame[] = [];
+    for (let messageId = 1; messageId <= MOST_INBOUND; messageId++)
+      for (let index = 0; index < count; index++)
+        all.push(come(messageId, index, [messageId], EDGE_WHOLE, index === count - 1)!);
+    crossing.lift({ frames: [] });
+    expect(crossing.ledger.held).toBe(MOST_INBOUND * count);
+    // Another one begins, and none of the frames that are held is given up for it.
+    const next = come(1000, 0, [7], EDGE_WHOLE);
+    expect(next).toBeDefined();
+    const tickets = [...new Set(all.map(({ ticket }) => ticket))];
+    expect(tickets).toHaveLength(MOST_INBOUND);
+    crossing.lift({ frames: [], ends: [...tickets, next!.ticket].map((ticket) => [ticket, 0] as const) });
+    expect(crossing.counters.get('lost')).toBe(MOST_INBOUND * count + 1);
     expect(crossing.leaked()).toBe(0);
   });
 

@@ -68,6 +68,103 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
     });
   });
 
+  it.each([
+    [8, 0],
+    [7, 1],
+  ])('lowers %i frames that fill the arena of a call with %i bytes more', (taken, more) => {
+    // A frame takes its bytes, rounded up to 8, and 104 bytes around them.
+    const bytes = LIMITS.maxArenaIn / 8 - 104;
+    const own = new Crossing(usesKernel, 32, Number.POSITIVE_INFINITY, 12);
+    for (let n = 0; n < 9; n++)
+      own.arrive(EDGE_WHOLE, [payload(0, Array(bytes + (n === 3 ? more : 0)).fill(n))]);
+    expect(own.lowering.lower(own.guest(), own.words, own.inbox, 9)).toBe(taken);
+    expect(own.lowering.arena).toBeLessThanOrEqual(LIMITS.maxArenaIn);
+    expect(own.inbox.length).toBe(9 - taken);
+    expect(own.leaked()).toBe(0);
+  });
+
+  it('lowers one frame, however large it is', () => {
+    const own = new Crossing(usesKernel, 32, Number.POSITIVE_INFINITY, 12);
+    own.arrive(EDGE_WHOLE, [payload(0, Array(MAX_FRAME_BYTES - 8).fill(1))]);
+    expect(own.lower()[0]!.parts).toMatchObject([{ length: MAX_FRAME_BYTES - 8 }]);
+    expect(own.leaked()).toBe(0);
+  });
+
+  describe('the bounds of an outcome', () => {
+    const part = { protocol: 0, role: Role.payload as number, marks: 0, offset: 0, length: 4 };
+    const list = (field: number, count: number) => (view: DataView, at: number) => {
+      view.setUint32(at + field, 0, true);
+      view.setUint32(at + field + 4, count, true);
+    };
+
+    it.each([
+      ['frames', OUTCOME.frames, LIMITS.maxFramesOut],
+      ['parts', OUTCOME.parts, LIMITS.maxPartsOut],
+      ['ends', OUTCOME.ends, LIMITS.maxEndsOut],
+      ['paused', OUTCOME.paused, LIMITS.maxEdges],
+    ] as const)('are %s: a list of as many is read, and one more is a fault', (name, field, most) => {
+      crossing.memory.grow(64);
+      // The lists stand in empty memory: what they hold may be a fault, their number is none.
+      const at = 4 * 2 ** 20;
+      const faultOf = (count: number): string => {
+        try {
+          crossing.lower(0);
+          crossing.words.refresh();
+          crossing.lift({ frames: [], at, spoil: list(field, count) });
+          return 'none';
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      const tooMany = `its ${name} are ${most + 1}, and at most ${most} can be`;
+      expect(faultOf(most + 1)).toContain(tooMany);
+      expect(faultOf(most)).not.toMatch(/its \w+ are|beyond the memory/);
+      if (field === OUTCOME.parts || field === OUTCOME.paused) expect(faultOf(most)).toBe('none');
+    });
+
+    it('are the bytes and the parts of one frame', () => {
+      const send = (...parts: LoweredPart[]) => {
+        crossing.lower(0);
+        crossing.lift({ frames: [{ edge: EDGE_WHOLE, ticket: 0, parts }] });
+      };
+      const head = { ...part, role: Role.header as number, protocol: 3, length: 8 };
+      send(head, { ...part, length: MAX_FRAME_BYTES - 8 });
+      expect(crossing.row(0).bytes.length).toBe(MAX_FRAME_BYTES);
+      expect(() => send(head, { ...part, length: MAX_FRAME_BYTES - 7 })).toThrow(/more than 66240 bytes/);
+      send(...Array(LIMITS.maxFrameParts).fill(part));
+      expect(crossing.row(1).parts).toHaveLength(LIMITS.maxFrameParts);
+      expect(() => send(...Array(LIMITS.maxFrameParts + 1).fill(part))).toThrow(/at most 32 can be/);
+      expect(crossing.leaked()).toBe(0);
+    });
+
+    it('are the bytes of all frames together, shared parts counted each time', () => {
+      const send = (last: number) => {
+        const whole = { edge: EDGE_WHOLE, ticket: 0, parts: [{ ...part, length: MAX_FRAME_BYTES }] };
+        const rest = { edge: EDGE_WHOLE, ticket: 0, parts: [{ ...part, length: last }] };
+        const count = Math.floor(LIMITS.maxBytesOut / MAX_FRAME_BYTES);
+        crossing.lower(0);
+        crossing.lift({ frames: [...Array(count).fill(whole), rest] });
+      };
+      const rest = LIMITS.maxBytesOut % MAX_FRAME_BYTES;
+      send(rest);
+      // Most of them find no room; those that do are whole.
+      expect(crossing.outbox.length).toBeGreaterThan(0);
+      expect(() => send(rest + 1)).toThrow(/more than 16777216 bytes together/);
+      expect(crossing.leaked()).toBe(0);
+    });
+
+    it('are offsets up to the end of the arena', () => {
+      const end = crossing.memory.buffer.byteLength;
+      crossing.lower(0);
+      crossing.lift({ frames: [{ edge: EDGE_WHOLE, ticket: 0, parts: [{ ...part, offset: end - 4 }] }] });
+      expect(crossing.row(0).bytes.length).toBe(4);
+      expect(() =>
+        crossing.lift({ frames: [{ edge: EDGE_WHOLE, ticket: 0, parts: [{ ...part, offset: end - 3 }] }] }),
+      ).toThrow();
+      expect(crossing.leaked()).toBe(0);
+    });
+  });
+
   describe('lifting', () => {
     it('keeps a row, and its body in place, where new headers go in front of it', () => {
       const row = crossing.arrive(EDGE_HEADERS, [header(5, [1, 2, 3, 4]), payload(0, [9, 8, 7])]);

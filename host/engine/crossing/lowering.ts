@@ -80,7 +80,8 @@ export class Lowering {
         }
       }
       const room = ((visible + 7) & ~7) + ROOM_AROUND;
-      if (arena + room > MOST_ARENA && n > 0) break;
+      // One frame always has room: the arena of a call is larger than the largest frame.
+      if (arena + room > MOST_ARENA) break;
       arena += room;
       parts += own;
       if (hops[row]! > hopsSoFar) hopsSoFar = hops[row]!;

@@ -19,7 +19,7 @@ export const NOW = 1000;
 
 /** A guest whose `process` is written in the test: it reads what was lowered and says what comes back. */
 export class Crossing {
-  readonly frames = new Frames({ smallRows: 64, largeRows: 4 });
+  readonly frames: Frames;
   readonly kernel: FrameKernel | undefined;
   readonly ledger: Ledger;
   readonly outlets: Outlets;
@@ -36,7 +36,8 @@ export class Crossing {
    * @param withKernel whether frames cross with the frame kernel, or by the model alone
    * @param firstLarge the first row that counts as one with a large room; none by default
    */
-  constructor(withKernel: boolean, tickets = 32, firstLarge = Number.POSITIVE_INFINITY) {
+  constructor(withKernel: boolean, tickets = 32, firstLarge = Number.POSITIVE_INFINITY, largeRows = 4) {
+    this.frames = new Frames({ smallRows: 64, largeRows });
     const { frames } = this;
     const large = Math.min(firstLarge, frames.rows);
     const region = (bytes: number): Region | undefined =>

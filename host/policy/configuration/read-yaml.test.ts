@@ -41,7 +41,7 @@ describe('readYaml', () => {
     ['a: !js/function 1\n', '1:4: the tag `!js/function` means nothing here — write the plain value'],
     ['a: !!binary aaaa\n', '1:4: the tag `!!binary` means nothing here — write the plain value'],
     ['\ta: 1\n', '1:1: a tab cannot indent in YAML — use spaces'],
-    ['a: "x\n', '2:1: a quote is opened and not closed — close it'],
+    ['a: "x\n', '1:4: a quote is opened here and not closed — close it'],
     [
       'a: 1\n---\nb: 2\n',
       '2:1: a second document begins here — a file holds one configuration: make it two files',

@@ -11,6 +11,7 @@ import {
   Parser,
 } from 'yaml';
 import type { PathStep } from './configuration-error.ts';
+import { findSyntaxMistake } from './yaml-syntax.ts';
 
 /**
  * Reads YAML text as plain values, with the line and column of each key and value, and reports all mistakes
@@ -105,10 +106,14 @@ class Reader {
     const document = this.#compose(text);
     if (document === undefined) return undefined;
     this.#document = document;
-    for (const error of document.errors.slice(0, MAX_PROBLEMS)) {
-      this.#syntax(error.pos[0], ...explain(error.code, error.message));
+    const [error] = document.errors.sort((a, b) => a.pos[0] - b.pos[0]);
+    if (error !== undefined) {
+      // The others are consequences of the first.
+      const found = findSyntaxMistake(text);
+      if (found !== undefined) this.#syntax(found.offset, found.message, found.hint);
+      else this.#syntax(error.pos[0], ...explain(error.code, error.message));
+      this.usable = false;
     }
-    if (document.errors.length > 0) this.usable = false;
     for (const warning of document.warnings.slice(0, MAX_PROBLEMS)) {
       const tag = /Unresolved tag: (\S+)/.exec(warning.message)?.[1]?.replace(/^tag:yaml\.org,2002:/, '!!');
       if (tag === undefined) this.#syntax(warning.pos[0], warning.message);
@@ -217,6 +222,15 @@ class Reader {
       if (name === undefined) continue;
       const inner = [...path, name];
       const keyAt = key.range[0];
+      const glued = isScalar(key) && key.type === 'PLAIN' ? GLUED.exec(name) : null;
+      if (glued !== null) {
+        const [, word = '', colon = ''] = glued;
+        const what =
+          colon === '' ? `a colon is missing behind \`${word}\`` : 'a space is missing behind this colon';
+        this.#problem(inner, keyAt + (colon === '' ? 0 : word.length), what, `write \`${word}: \``);
+        this.usable = false;
+        continue;
+      }
       if (Object.hasOwn(mapping, name)) {
         const { line } = this.places.at(inner, 'key');
         this.#problem(
@@ -255,6 +269,9 @@ class Reader {
     });
   }
 }
+
+/** A key that swallowed the beginning of its value, since a colon or the space behind it is missing. */
+const GLUED = /^([^\s:{}[\]"']+)(:?)\s*[{["']/;
 
 /** Rewords frequent messages of the parser, which address readers who know the grammar of YAML. */
 function explain(code: string, message: string): [message: string, hint?: string] {

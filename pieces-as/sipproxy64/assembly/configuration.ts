@@ -62,7 +62,7 @@ export function describeSettings(description: Description): void {
     'false',
   );
   description.setting(
-    'loopback',
+    'to-loopback',
     Kind.Boolean,
     'Let messages name 127.0.0.0/8 and ::1, for trying out on one machine.',
     'false',
@@ -117,7 +117,7 @@ export abstract class Configuration {
   /** Reads them, and tells what cannot be. Also while describing, when nothing need be given. */
   static read(settings: Settings): void {
     Configuration.port = <u32>settings.number('port', 1, 65535);
-    Configuration.loopback = settings.boolean('loopback');
+    Configuration.loopback = settings.boolean('to-loopback');
     Configuration.text4 = readOwn(settings, 'ipv4', 4, Configuration.own4);
     Configuration.text6 = readOwn(settings, 'ipv6', 6, Configuration.own6);
     const port = Configuration.port == 5060 ? '' : ':' + Configuration.port.toString();

@@ -41,7 +41,7 @@
  *   linger          how long a call keeps its ports after its end (64 times T1); default 32s
  *   symmetric       sends media to the source of the other direction, if that is the host that signalled it;
  *                   default false
- *   loopback        lets messages name 127.0.0.0/8 and ::1, for trials on one machine; default false
+ *   to-loopback     lets messages name 127.0.0.0/8 and ::1, for trials on one machine; default false
  *
  * COUNTERS AND REASONS
  *   No loss:

@@ -15,16 +15,20 @@ export class DescriptorReserve {
     this.#probe = probe;
   }
 
+  /** The most descriptors that pieces may have together. */
+  get most(): number {
+    return this.#limit - Math.min(RESERVED, this.#limit / 2);
+  }
+
   /** @throws EndpointError FT_DESCRIPTORS where another descriptor would be one of those */
   demand(what: string): void {
-    const most = this.#limit - Math.min(RESERVED, this.#limit / 2);
     let free: number;
     try {
       free = this.#probe();
     } catch (error) {
       throw this.#refusal(what, { cause: error });
     }
-    if (free >= most) throw this.#refusal(what, {});
+    if (free >= this.most) throw this.#refusal(what, {});
   }
 
   #refusal(what: string, options: ErrorOptions): EndpointError {

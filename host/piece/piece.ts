@@ -44,6 +44,12 @@ export interface Piece {
    * endpoint opens or closes a port for it.
    */
   listening(edge: number, stack: string, present: boolean): Problem | undefined;
+  /**
+   * For an endpoint: the most descriptors that it opens for a stack on which another piece listens, or for a
+   * property that another piece offers. It counts those that are open already, too.
+   */
+  descriptorsFor?(stack: string): number;
+  descriptorsForOffer?(property: Property): number;
   /** Notifies the piece that the queue behind this Edge has room again, or is full. */
   ready(edge: number, ready: boolean): void;
   save(now: number): Uint8Array;

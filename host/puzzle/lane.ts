@@ -13,6 +13,7 @@ import { runToEnd, TimeSlicer } from './plan/time-slicer.ts';
 import { bypassMistakes } from './reach/bypass.ts';
 import { CallMonitor } from './runtime/call-monitor.ts';
 import { Delivery } from './runtime/delivery.ts';
+import { DescriptorQuota } from './runtime/descriptor-quota.ts';
 import { type FailureHooks, Failures } from './runtime/failures.ts';
 import * as intakeConstants from './runtime/intake.ts';
 import { LaneState } from './runtime/lane-state.ts';
@@ -66,16 +67,21 @@ export class Lane {
     const overload = new Overload(laneState);
     const propertyUpdates = new PropertyUpdates(laneState);
     const delivery = new Delivery(laneState, overload, options.maxHops ?? MAX_HOPS);
-    const listenPropagation = new ListenPropagation(laneState, onLog);
+    const quota = new DescriptorQuota(laneState, options.descriptors ?? Infinity);
+    const listenPropagation = new ListenPropagation(laneState, quota, onLog);
     const statusReports = new StatusReports(laneState, { onEvent, runLater: () => this.#continueLater() });
-    const services = new Services(laneState, propertyUpdates, listenPropagation, {
-      onLog,
-      status: (seat, activation, status) => statusReports.report(seat, activation, status),
-      deliver: (seat, outbox) => delivery.deliver(seat, outbox),
-      notifySenders: () => overload.notifySenders(),
-      run: () => this.run(),
-      runLater: () => this.#continueLater(),
-    });
+    const services = new Services(
+      laneState,
+      { propertyUpdates, listenPropagation, quota },
+      {
+        onLog,
+        status: (seat, activation, status) => statusReports.report(seat, activation, status),
+        deliver: (seat, outbox) => delivery.deliver(seat, outbox),
+        notifySenders: () => overload.notifySenders(),
+        run: () => this.run(),
+        runLater: () => this.#continueLater(),
+      },
+    );
     this.#laneState = laneState;
     this.#overload = overload;
     this.#propertyUpdates = propertyUpdates;
@@ -392,6 +398,8 @@ export interface LaneOptions extends Partial<FailureHooks> {
   readonly callMonitor?: CallMonitor;
   /** A monotonic clock, in milliseconds. */
   readonly now?: () => number;
+  /** The descriptors that endpoints may open for all pieces that listen or offer; default unlimited. */
+  readonly descriptors?: number;
   /** Pieces that a frame may pass; default {@link MAX_HOPS}. */
   readonly maxHops?: number;
 }

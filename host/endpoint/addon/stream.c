@@ -27,8 +27,11 @@ enum {
   /* A connection whose peer is gone ends after the idle time and so many probes, ten seconds apart. */
   PROBES = 5,
   PROBE_SECONDS = 10,
-  /* Descriptors that streams leave to the rest of the process: files, its control socket, the loops of threads. */
-  RESERVED_DESCRIPTORS = 32,
+  /*
+   * Descriptors that streams leave to the rest of the process: files, its control socket, the loops of threads. Of
+   * a low limit, half. descriptor-reserve.ts has the same for ports.
+   */
+  RESERVED_DESCRIPTORS = 256,
 };
 
 union address {
@@ -112,8 +115,9 @@ static bool is_short_of_descriptors(void) {
   int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
   if (lowest < 0) return errno == EMFILE;
   close(lowest);
-  return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-         (rlim_t)lowest + RESERVED_DESCRIPTORS >= limit.rlim_cur;
+  if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY) return false;
+  rlim_t reserved = limit.rlim_cur / 2 < RESERVED_DESCRIPTORS ? limit.rlim_cur / 2 : RESERVED_DESCRIPTORS;
+  return (rlim_t)lowest + reserved >= limit.rlim_cur;
 }
 
 static struct channel *add_stream(napi_env env, struct batch *batch, int fd) {

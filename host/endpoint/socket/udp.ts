@@ -4,6 +4,7 @@ import {
   type Joining,
   PartMarks,
   type Problem,
+  type Property,
   Role,
 } from '../../../abi/host/contract.ts';
 import { Composer } from '../../frame/composer.ts';
@@ -228,6 +229,15 @@ export class UdpPiece extends PieceBase implements Piece {
       }
     }
     return undefined;
+  }
+
+  descriptorsFor(stack: string): number {
+    const { ports, families } = opensFor(parseStack(stack, this.#protocols), this.#settings.families);
+    return ports.length * families.length;
+  }
+
+  descriptorsForOffer(property: Property): number {
+    return groupsOf([property]).length;
   }
 
   /** Sends the waiting frames. */

@@ -8,6 +8,7 @@ import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { localPorts } from '../../stack/stack.ts';
 import { type FunnelIo, loadAddon, type StreamNames } from '../addon.ts';
+import { descriptorReserve } from '../descriptor-reserve.ts';
 import { EndpointError, systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
@@ -30,7 +31,9 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   #io: FunnelIo | undefined;
   #streams: Streams | undefined;
   #own: OwnAddresses | undefined;
-  #listeners: Listener[] = [];
+  // A neighbour may listen on thousands of ports, so opening one looks at no other.
+  readonly #listeners = new Set<Listener>();
+  readonly #byPort = new Map<number, Listener>();
   #predecessor: TcpPiece | undefined;
   #isTakenOver = false;
   #edge = -1;
@@ -59,7 +62,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   /** Ports that are open now. */
   get ports(): readonly number[] {
-    return [...new Set(this.#listeners.map(({ port }) => port))];
+    return [...new Set([...this.#listeners].map(({ port }) => port))];
   }
 
   /** Connections that are open now, or opening. */
@@ -136,23 +139,21 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       return known;
     }
     const { address, device } = this.#settings;
-    const theirs = (this.#predecessor === undefined ? [] : this.#predecessor.#listeners).find(
-      (each) =>
-        each.family === family && (port === 0 ? each.wanted === 0 : each.port === port) && !each.isClaimed,
-    );
-    if (theirs !== undefined) {
+    const theirs = this.#predecessor === undefined ? undefined : this.#predecessor.#findFor(port, family);
+    if (theirs !== undefined && !theirs.isClaimed) {
       theirs.isClaimed = true;
       const claimed: Listener = { ...theirs, wanted: port, channel: -1, users: 1, isClaimed: false, theirs };
-      this.#listeners.push(claimed);
+      this.#add(claimed);
       return claimed;
     }
+    descriptorReserve.demand(`piece ${this.#context.name}: TCP port ${port}`);
     try {
       const options = { family, address, port, device };
       const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
       const { channel } = this.#io!.listenStream(this.#streams!.batch, { ...options, key });
       const { localPort } = this.#io!.streamNames(channel);
       const made: Listener = { family, port: localPort, wanted: port, channel, users: 1, isClaimed: false };
-      this.#listeners.push(made);
+      this.#add(made);
       this.#pollListener(made);
       return made;
     } catch (error) {
@@ -180,12 +181,30 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   }
 
   #find(port: number, family: 4 | 6): Listener | undefined {
-    return this.#listeners.find((each) => each.port === port && each.family === family);
+    return this.#byPort.get(keyOf(port, family));
+  }
+
+  /** The listener that a successor takes over for this port, 0 for one of the system's choice. */
+  #findFor(port: number, family: 4 | 6): Listener | undefined {
+    if (port !== 0) return this.#find(port, family);
+    for (const each of this.#listeners)
+      if (each.wanted === 0 && each.family === family && !each.isClaimed) return each;
+    return undefined;
+  }
+
+  #add(listener: Listener): void {
+    this.#listeners.add(listener);
+    this.#byPort.set(keyOf(listener.port, listener.family), listener);
+  }
+
+  #remove(listener: Listener): void {
+    this.#listeners.delete(listener);
+    this.#byPort.delete(keyOf(listener.port, listener.family));
   }
 
   #unlistenOne(listener: Listener): void {
     if (--listener.users > 0) return;
-    this.#listeners.splice(this.#listeners.indexOf(listener), 1);
+    this.#remove(listener);
     if (listener.theirs !== undefined) listener.theirs.isClaimed = false;
     else if (listener.channel >= 0) this.#io!.close(listener.channel);
   }
@@ -200,7 +219,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       listener.theirs = undefined;
       this.#io!.adopt(theirs.channel, this.#streams!.batch);
       listener.channel = theirs.channel;
-      from.#listeners.splice(from.#listeners.indexOf(theirs), 1);
+      from.#remove(theirs);
     }
     this.#streams!.takeOver(from.#streams);
   }
@@ -222,17 +241,10 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   }
 
   /** Opens, or closes, the ports on which a neighbour listens. The problem is an EndpointError with its code. */
-  override listening(_edge: number, text: string, present: boolean): Problem | undefined {
-    const stack = parseStack(text, this.#protocols);
-    const at = stack.steps.findIndex(({ kind }) => kind === 'ports');
-    const carrier = stack.steps[at - 1];
-    if (carrier?.kind !== 'protocols' || !carrier.protocols.includes('tcp')) return undefined;
-    const under = stack.steps[at - 2];
-    const families = this.#settings.families.filter(
-      (family) => under?.kind !== 'protocols' || under.protocols.includes(`ipv${family}`),
-    );
+  override listening(_edge: number, stack: string, present: boolean): Problem | undefined {
+    const { ports, families } = this.#opensFor(stack);
     const opened: number[] = [];
-    for (const port of localPorts(stack)) {
+    for (const port of ports) {
       if (!present) {
         this.#unlisten(port, families);
         continue;
@@ -247,6 +259,25 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       }
     }
     return undefined;
+  }
+
+  descriptorsFor(stack: string): number {
+    const { ports, families } = this.#opensFor(stack);
+    return ports.length * families.length;
+  }
+
+  /** The ports to open for a stack that a neighbour listens on: none where it is not of TCP. */
+  #opensFor(text: string): { readonly ports: readonly number[]; readonly families: readonly (4 | 6)[] } {
+    const stack = parseStack(text, this.#protocols);
+    const at = stack.steps.findIndex(({ kind }) => kind === 'ports');
+    const carrier = stack.steps[at - 1];
+    if (carrier?.kind !== 'protocols' || !carrier.protocols.includes('tcp'))
+      return { ports: [], families: [] };
+    const under = stack.steps[at - 2];
+    const families = this.#settings.families.filter(
+      (family) => under?.kind !== 'protocols' || under.protocols.includes(`ipv${family}`),
+    );
+    return { ports: families.length === 0 ? [] : localPorts(stack), families };
   }
 
   #unlisten(port: number, families: readonly (4 | 6)[]): void {
@@ -274,7 +305,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   }
 
   listenerReady(channel: number): void {
-    const listener = this.#listeners.find((each) => each.channel === channel);
+    let listener: Listener | undefined;
+    for (const each of this.#listeners) if (each.channel === channel) listener = each;
     if (listener === undefined) return;
     const { connections, keepaliveSeconds } = this.#settings;
     const opened: Connection[] = [];
@@ -424,7 +456,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       this.#predecessor = undefined;
     }
     for (const { channel } of this.#listeners) if (channel >= 0) this.#io!.close(channel);
-    this.#listeners = [];
+    this.#listeners.clear();
+    this.#byPort.clear();
     this.#streams?.end();
     this.#streams = undefined;
   }
@@ -442,6 +475,10 @@ interface Listener {
   isClaimed: boolean;
   /** The listener of a predecessor that this one is to be. */
   theirs?: Listener | undefined;
+}
+
+function keyOf(port: number, family: 4 | 6): number {
+  return port * 8 + family;
 }
 
 function reasonOf(code: string): string {

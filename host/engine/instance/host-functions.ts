@@ -76,7 +76,9 @@ export function hostFunction(
       return (result: number): void => guarded(0, () => table.utc(result));
     case 'listen':
       return (edge: number, like: number, at: number, length: number, result: number): void =>
-        guarded(length >>> 0, () => table.listen(edge, like, at, length, result));
+        guarded((length >>> 0) + priceOfPorts(memory, at >>> 0, length >>> 0), () =>
+          table.listen(edge, like, at, length, result),
+        );
     case 'unlisten':
       return (edge: number, shape: number): void => guarded(0, () => table.unlisten(edge, shape));
     case 'offer':
@@ -111,11 +113,26 @@ const PRICES: Record<HostFunctionName, number> = {
   status: 20_000,
   random: 1000,
   utc: 1000,
-  listen: 200_000,
+  listen: 140_000,
   unlisten: 100_000,
   offer: 20_000,
 };
 const MAX_BYTES_CHARGED = 0x1000_0000;
+
+/** The price of each port of a stack, for which an endpoint opens two sockets, and closes them: some 115 µs. */
+const PRICE_OF_PORT = 60_000;
+const COMMA = 44;
+/** A longer text is no stack. */
+const MAX_STACK_TEXT = 512;
+
+/** The price of the ports in the sets of a stack, which commas divide. */
+function priceOfPorts(memory: GuestMemory, at: number, length: number): number {
+  const view = memory.view();
+  const end = Math.min(at + Math.min(length, MAX_STACK_TEXT), view.byteLength);
+  let ports = 1;
+  for (let n = at; n < end; n++) if (view.getUint8(n) === COMMA) ports++;
+  return ports * PRICE_OF_PORT;
+}
 
 /** The lane's functions, with escaped text. */
 function calls(host: HostImports): HostCalls {

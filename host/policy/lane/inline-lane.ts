@@ -1,3 +1,4 @@
+import { descriptorReserve } from '../../endpoint/descriptor-reserve.ts';
 import type { Difference } from '../../puzzle/change/difference.ts';
 import { Lane } from '../../puzzle/lane.ts';
 import type { LaneSnapshot } from '../../puzzle/runtime/snapshot.ts';
@@ -17,6 +18,7 @@ export async function startInlineLane(
 ): Promise<LaneHandle> {
   const lane = new Lane({
     protocols: puzzle.checkContext.protocols,
+    descriptors: descriptorReserve.most,
     onEvent: notify,
     onLog: (entry) => notify({ kind: 'log', ...entry }),
   });

@@ -1,5 +1,6 @@
 import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { descriptorReserve } from '../../endpoint/descriptor-reserve.ts';
 import { useDeviceNamespace } from '../../endpoint/device-namespace.ts';
 import { dropHandover, useHandover } from '../../endpoint/handover.ts';
 import { FrameKernel } from '../../engine/crossing/frame-kernel.ts';
@@ -33,6 +34,7 @@ const protocols = protocolsOfPuzzle();
 const lane = new Lane({
   protocols,
   callMonitor,
+  descriptors: descriptorReserve.most,
   onEvent: (event) => post({ kind: 'event', event }),
   onLog: (entry) => post({ kind: 'event', event: { kind: 'log', ...entry } }),
   onSave: (piece, saved) => post({ kind: 'saved', piece, saved }),

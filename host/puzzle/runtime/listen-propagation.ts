@@ -3,6 +3,7 @@ import { PieceFault } from '../../piece/piece-fault.ts';
 import type { Direction } from '../../stack/direction.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import type { ListenTarget } from '../reach/along-curves.ts';
+import type { DescriptorQuota } from './descriptor-quota.ts';
 import type { Receiver } from './joint.ts';
 import type { LaneState } from './lane-state.ts';
 import type { LogEntry } from './log-entry.ts';
@@ -17,11 +18,13 @@ import type { JoinedEdge, Seat } from './seat.ts';
 export class ListenPropagation {
   readonly #laneState: LaneState;
   readonly #onLog: (entry: LogEntry) => void;
+  readonly #quota: DescriptorQuota;
   /** The pieces that were called for each listening Shape. */
-  readonly #targets = new Map<Receiver<JoinedEdge>, readonly ListenTarget<JoinedEdge>[]>();
+  readonly #targets = new Map<Receiver<JoinedEdge>, Targets>();
 
-  constructor(laneState: LaneState, onLog: (entry: LogEntry) => void) {
+  constructor(laneState: LaneState, quota: DescriptorQuota, onLog: (entry: LogEntry) => void) {
     this.#laneState = laneState;
+    this.#quota = quota;
     this.#onLog = onLog;
   }
 
@@ -36,10 +39,13 @@ export class ListenPropagation {
   ): readonly ListenTarget<JoinedEdge>[] | Problem {
     return this.#laneState.insideListen(listener.seat, () => {
       const opened: ListenTarget<JoinedEdge>[] = [];
+      const targets = this.#laneState.alongCurves.listenTargets(listener, direction, stack);
+      const refusal = this.#quota.refusal(listener.seat, this.#priceOf(targets));
+      if (refusal !== undefined) return { message: refusal };
       let problem: Problem | undefined;
       let isComplete = false;
       try {
-        for (const target of this.#laneState.alongCurves.listenTargets(listener, direction, stack)) {
+        for (const target of targets) {
           problem = this.#open(target.station, target.stack);
           if (problem !== undefined) break;
           opened.push(target);
@@ -59,14 +65,22 @@ export class ListenPropagation {
 
   /** Stores for which Shape the pieces of {@link request} were called. */
   record(receiver: Receiver<JoinedEdge>, opened: readonly ListenTarget<JoinedEdge>[]): void {
-    this.#targets.set(receiver, opened);
+    const price = this.#priceOf(opened);
+    this.#targets.set(receiver, { targets: opened, price });
+    this.#quota.charge(receiver.member.seat, price);
+  }
+
+  #priceOf(targets: readonly ListenTarget<JoinedEdge>[]): number {
+    return targets.reduce((sum, { station, stack }) => sum + this.#quota.priceOf(station, stack), 0);
   }
 
   /** Releases what was opened for a Shape that listens no more. */
   withdraw(receiver: Receiver<JoinedEdge>): void {
-    const targets = this.#targets.get(receiver) ?? [];
+    const recorded = this.#targets.get(receiver);
+    if (recorded === undefined) return;
     this.#targets.delete(receiver);
-    this.#releaseAll(targets);
+    this.#quota.charge(receiver.member.seat, -recorded.price);
+    this.#releaseAll(recorded.targets);
   }
 
   /** Releases each of them, also where one throws; then the first error is thrown. */
@@ -93,6 +107,8 @@ export class ListenPropagation {
     const { joints, seats } = this.#laneState;
     const wanted = new Map<JoinedEdge, Map<string, number>>();
     this.#targets.clear();
+    this.#quota.clear();
+    const additions: [Receiver<JoinedEdge>, ListenTarget<JoinedEdge>[]][] = [];
     for (const { receivers } of joints.values()) {
       for (const receiver of receivers) {
         if (receiver === undefined) continue;
@@ -100,14 +116,15 @@ export class ListenPropagation {
         const targets =
           knownTargets?.get(member)?.get(`${direction} ${listened}`) ??
           this.#laneState.alongCurves.listenTargets(member, direction, listened);
-        this.#targets.set(receiver, targets);
-        for (const { station, stack } of targets) {
-          const counts = wanted.get(station) ?? new Map<string, number>();
-          if (counts.size === 0) wanted.set(station, counts);
-          counts.set(stack, (counts.get(stack) ?? 0) + 1);
-        }
+        const open = targets.filter(isOpen);
+        this.record(receiver, open);
+        count(wanted, open);
+        if (open.length < targets.length)
+          additions.push([receiver, targets.filter((target) => !isOpen(target))]);
       }
     }
+    // What is open already is charged first. It stays, and what is new may be too much.
+    for (const [receiver, targets] of additions) count(wanted, this.#admit(receiver, targets));
     const closing: PendingClose[] = [];
     const late: PendingClose[] = [];
     for (const seat of seats) {
@@ -140,6 +157,28 @@ export class ListenPropagation {
       member.notified.delete(stack);
       this.#call(member, stack, false);
     }
+  }
+
+  /** Adds targets to those of a Shape, except what would exceed the descriptors of its piece. */
+  #admit(receiver: Receiver<JoinedEdge>, more: readonly ListenTarget<JoinedEdge>[]): Targets['targets'] {
+    const { seat } = receiver.member;
+    const admitted = more.filter(({ station, stack }) => {
+      const price = this.#quota.priceOf(station, stack);
+      const refusal = this.#quota.refusal(seat, price);
+      if (refusal === undefined) {
+        this.#quota.charge(seat, price);
+        return true;
+      }
+      const message = `cannot carry ${stack}, on which another piece listens: ${refusal}`;
+      this.#onLog({ piece: station.seat.name, level: 'warn', message });
+      return false;
+    });
+    const { targets, price } = this.#targets.get(receiver)!;
+    this.#targets.set(receiver, {
+      targets: [...targets, ...admitted],
+      price: price + this.#priceOf(admitted),
+    });
+    return admitted;
   }
 
   #open(member: JoinedEdge, stack: string): Problem | undefined {
@@ -213,6 +252,27 @@ export class ListenPropagation {
 
 /** Cached listen targets by Edge, then by direction and stack. */
 export type KnownTargets = ReadonlyMap<JoinedEdge, ReadonlyMap<string, readonly ListenTarget<JoinedEdge>[]>>;
+
+/** The pieces that carry a Shape, and the descriptors that they may open for it. */
+interface Targets {
+  readonly targets: readonly ListenTarget<JoinedEdge>[];
+  readonly price: number;
+}
+
+function isOpen({ station, stack }: ListenTarget<JoinedEdge>): boolean {
+  return station.notified.has(stack) || station.notifiedEarly.has(stack);
+}
+
+function count(
+  wanted: Map<JoinedEdge, Map<string, number>>,
+  targets: readonly ListenTarget<JoinedEdge>[],
+): void {
+  for (const { station, stack } of targets) {
+    const counts = wanted.get(station) ?? new Map<string, number>();
+    if (counts.size === 0) wanted.set(station, counts);
+    counts.set(stack, (counts.get(stack) ?? 0) + 1);
+  }
+}
 
 /** A stack to open or close at an Edge. */
 export interface PendingClose {

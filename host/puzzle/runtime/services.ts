@@ -9,6 +9,7 @@ import { parseStack } from '../../stack/parse-stack.ts';
 import type { Stack } from '../../stack/stack.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import type { ActivationFlag } from './activation.ts';
+import type { DescriptorQuota } from './descriptor-quota.ts';
 import type { Receiver } from './joint.ts';
 import type { LaneState } from './lane-state.ts';
 import type { ListenPropagation } from './listen-propagation.ts';
@@ -24,17 +25,18 @@ export class Services {
   readonly #laneState: LaneState;
   readonly #propertyUpdates: PropertyUpdates;
   readonly #listenPropagation: ListenPropagation;
+  readonly #quota: DescriptorQuota;
   readonly #hooks: ServiceHooks;
 
   constructor(
     laneState: LaneState,
-    propertyUpdates: PropertyUpdates,
-    listenPropagation: ListenPropagation,
+    { propertyUpdates, listenPropagation, quota }: ServiceParts,
     hooks: ServiceHooks,
   ) {
     this.#laneState = laneState;
     this.#propertyUpdates = propertyUpdates;
     this.#listenPropagation = listenPropagation;
+    this.#quota = quota;
     this.#hooks = hooks;
   }
 
@@ -193,15 +195,26 @@ export class Services {
     if (at >= 0) member.inherited.delete(member.offers[at]!);
     if (present === at >= 0) return;
     if (!present) member.offers.splice(at, 1);
-    else if (member.offers.length < MAX_OFFERS) member.offers.push(property);
-    else
-      this.#hooks.onLog({
-        piece: seat.name,
-        level: 'warn',
-        message: `offers more than ${MAX_OFFERS} properties on Edge ${member.name}; ${property.name} is left out`,
-      });
+    else {
+      const refusal = this.#refusalOfOffer(member, property);
+      if (refusal === undefined) member.offers.push(property);
+      else this.#hooks.onLog({ piece: seat.name, level: 'warn', message: refusal });
+    }
     this.#propertyUpdates.invalidate();
   }
+
+  #refusalOfOffer(member: JoinedEdge, property: Property): string | undefined {
+    if (member.offers.length >= MAX_OFFERS)
+      return `offers more than ${MAX_OFFERS} properties on Edge ${member.name}; ${property.name} is left out`;
+    const refusal = this.#quota.refusal(member.seat, this.#quota.priceOfOffer(property));
+    return refusal === undefined ? undefined : `its offer of ${property.name} is left out: ${refusal}`;
+  }
+}
+
+interface ServiceParts {
+  readonly propertyUpdates: PropertyUpdates;
+  readonly listenPropagation: ListenPropagation;
+  readonly quota: DescriptorQuota;
 }
 
 /** Calls of the services to the lane. */

@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Protocols } from '../../stack/protocols.ts';
+import { Lane } from '../lane.ts';
+import type { PieceMaker } from '../plan/piece-maker.ts';
+import { checkForLeaks } from '../testing/leak-check.ts';
+import { samplePlace } from '../testing/sample-place.ts';
+import { ScriptedPiece } from '../testing/scripted-piece.ts';
+
+checkForLeaks();
+
+// Endpoints open descriptors for the ports on which pieces listen, and for the groups that they offer. However
+// many hostile pieces there are, whatever they do and in which order, each other piece gets its share.
+
+const protocols = new Protocols();
+const LIMIT = 1000;
+
+/** Opens two descriptors for each port, and one for each group, as `udp` does. */
+class Endpoint extends ScriptedPiece {
+  descriptorsFor(stack: string): number {
+    return 2 * portsOf(stack).length;
+  }
+
+  descriptorsForOffer({ name }: { readonly name: string }): number {
+    return name === 'group' ? 1 : 0;
+  }
+
+  /** As many as it has open now, where each port is opened once. */
+  get open(): number {
+    const stacks = new Set<string>();
+    for (const [, stack, isPresent] of this.listened) {
+      if (isPresent) stacks.add(stack);
+      else stacks.delete(stack);
+    }
+    const { properties = [] } = this.joinings.at(-1) ?? {};
+    return (
+      2 * new Set([...stacks].flatMap(portsOf)).size +
+      properties.filter(({ name }) => name === 'group').length
+    );
+  }
+}
+
+function portsOf(stack: string): string[] {
+  return stack.match(/local:\d+/g) ?? [];
+}
+
+const HOSTILE = ['evil', 'worse', 'worst'] as const;
+const ports = (first: number, count: number) =>
+  `ip/udp/{${Array.from({ length: count }, (_, n) => `local:${first + n}`)}}`;
+
+/** Half of what is left after each of those has half of what was left. */
+const SHARE = Math.floor(LIMIT / 2 ** (HOSTILE.length + 1));
+
+const deed = fc.record({
+  who: fc.constantFrom(...HOSTILE),
+  what: fc.constantFrom('listen', 'listen', 'listen', 'unlisten', 'offer', 'withdraw', 'change'),
+  // Few, so that pieces often name the same.
+  first: fc.integer({ min: 0, max: 12 }).map((n) => 1 + n * 20),
+  count: fc.constantFrom(2, 20, 39, 40),
+});
+
+describe('the quota of descriptors', () => {
+  it('leaves each piece half of what remains, whatever others have done', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(deed, { maxLength: 60 }), async (deeds) => {
+        const instances = new Map<string, ScriptedPiece>();
+        const lane = new Lane({ protocols, descriptors: LIMIT });
+        try {
+          await lane.start(puzzle(instances, 1), COPIES);
+          const shapes = new Map<string, number[]>(HOSTILE.map((name) => [name, []]));
+          for (const { who, what, first, count } of deeds) {
+            const { context } = instances.get(who)!;
+            const mine = shapes.get(who)!;
+            if (what === 'listen') {
+              const shape = context.listen(0, 0, ports(first, count));
+              if (typeof shape === 'number') mine.push(shape);
+              else expect(shape.message).toMatch(/descriptors/);
+            } else if (what === 'unlisten') {
+              const shape = mine.shift();
+              if (shape !== undefined) context.unlisten(0, shape);
+            } else if (what === 'change') {
+              // An endpoint comes or goes, so all is charged anew.
+              await lane.apply(puzzle(instances, 1 + (count % 2)), COPIES);
+            } else {
+              const value = { tag: 'text', val: `224.0.1.${first}:1` } as const;
+              context.offer(0, { name: 'group', value }, what === 'offer');
+              context.wake();
+              await new Promise((resolve) => setImmediate(resolve));
+            }
+          }
+          await lane.apply(puzzle(instances, 1), COPIES);
+          const endpoint = instances.get('endpoint1') as Endpoint;
+          expect(endpoint.open).toBeLessThan(LIMIT);
+          // An honest piece that came last has its ports, and can use them.
+          const honest = instances.get('honest')!.context;
+          const shape = honest.listen(0, 0, ports(5000, SHARE / 2));
+          expect(shape).toBeTypeOf('number');
+          expect(endpoint.listened.at(-1)).toEqual([0, ports(5000, SHARE / 2), true]);
+          honest.unlisten(0, shape as number);
+          // What was taken back is free again, to the last one.
+          for (const name of HOSTILE)
+            for (const each of shapes.get(name)!) instances.get(name)!.context.unlisten(0, each);
+          for (const name of HOSTILE)
+            for (let n = 0; n < 13; n++)
+              instances
+                .get(name)!
+                .context.offer(
+                  0,
+                  { name: 'group', value: { tag: 'text', val: `224.0.1.${1 + n * 20}:1` } },
+                  false,
+                );
+          for (let n = 0; n < 6; n++)
+            expect(honest.listen(0, 0, ports(6000 + n * 40, 40))).toBeTypeOf('number');
+          expect(honest.listen(0, 0, ports(7000, 11))).toMatchObject({
+            message: expect.stringContaining('piece honest may not have 502 descriptors'),
+          });
+          expect(honest.listen(0, 0, ports(7000, 10))).toBeTypeOf('number');
+        } finally {
+          lane.close();
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('is not evaded by two pieces that share ports, when one of them ceases to listen', async () => {
+    const instances = new Map<string, ScriptedPiece>();
+    const lane = new Lane({ protocols, descriptors: LIMIT });
+    await lane.start(puzzle(instances, 1), COPIES);
+    const [evil, worse] = HOSTILE.map((name) => instances.get(name)!.context);
+    const endpoint = instances.get('endpoint1') as Endpoint;
+    for (let n = 0; ; n++) {
+      const shape = evil!.listen(0, 0, ports(1 + n * 40, 40));
+      if (typeof shape !== 'number' || typeof worse!.listen(0, 0, ports(1 + n * 40, 40)) !== 'number') break;
+      evil!.unlisten(0, shape);
+    }
+    expect(endpoint.open).toBeLessThanOrEqual((LIMIT * 3) / 4);
+    lane.close();
+  });
+
+  it('charges what an endpoint that comes with a change opens, and leaves out what is too much', async () => {
+    const instances = new Map<string, ScriptedPiece>();
+    const logs: string[] = [];
+    const lane = new Lane({ protocols, descriptors: LIMIT, onLog: ({ message }) => logs.push(message) });
+    await lane.start(puzzle(instances, 1), COPIES);
+    const { context } = instances.get('evil')!;
+    for (let n = 0; n < 6; n++) expect(context.listen(0, 0, ports(1 + n * 40, 40))).toBeTypeOf('number');
+    // Its second endpoint is a component here, which a change does not ask before its commit.
+    await lane.apply(puzzle(instances, 2, 'component'), COPIES);
+    const opened = (instances.get('endpoint2') as Endpoint).listened.filter(([, , isOpen]) => isOpen);
+    expect(opened).toEqual(ALL.map((stack) => [0, stack, true]));
+    expect(logs.filter((message) => message.includes('cannot carry'))).toHaveLength(6);
+    expect((instances.get('endpoint1') as Endpoint).open).toBe(480);
+    // Nothing is closed there which was not opened.
+    await lane.apply(puzzle(instances, 1), COPIES);
+    expect((instances.get('endpoint2') as Endpoint).listened).toEqual(opened);
+    lane.close();
+  });
+});
+
+const ALL = ['ip/udp/*'];
+const COPIES = new Map([['a', { copies: true }]]);
+
+function puzzle(
+  instances: Map<string, ScriptedPiece>,
+  endpoints: number,
+  kind: 'native' | 'component' = 'native',
+): PieceMaker[] {
+  const maker = (name: string, shape: string, Kind: typeof ScriptedPiece): PieceMaker => {
+    const place = samplePlace(name, { net: [shape] }, { net: ['a'] });
+    return {
+      place,
+      kind: name === 'endpoint2' ? kind : 'native',
+      failure: 'closed',
+      identity: name,
+      make: (context, frames) => {
+        const piece = new Kind(place.description, context, frames, protocols);
+        instances.set(name, piece);
+        return piece;
+      },
+    };
+  };
+  return [
+    ...Array.from({ length: endpoints }, (_, n) => maker(`endpoint${n + 1}`, 'ip/udp up', Endpoint)),
+    ...[...HOSTILE, 'honest'].map((name) => maker(name, 'ip/udp/* down', ScriptedPiece)),
+  ];
+}

@@ -1,10 +1,13 @@
-// Where in the body of the message at hand a description of SDP stands: it is all of it, or a part of a multipart (RFC 3261 §7.4,
-// RFC 5621), also of one inside of another. What is signed or encoded is left alone.
+// Finds the description of SDP in the body of the current message: all of it, or a part of a multipart (RFC
+// 3261 §7.4, RFC 5621), also of a nested one. Signed or encoded parts stay as they are.
 
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
 
-/** Multiparts in each other. Each is read once, so that it takes as long as the body has bytes, this many times. */
+/**
+ * The most levels of nested multiparts. Each level is read once, so the work is the size of the body times
+ * this.
+ */
 @inline const MOST_DEPTH: i32 = 4;
 /** RFC 2046 §5.1.1. */
 @inline const MOST_BOUNDARY: usize = 70;
@@ -12,11 +15,11 @@ import { SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
 export abstract class Body {
   static sdpAt: usize = 0;
   static sdpTo: usize = 0;
-  /** The digits of the Content-Length that the part itself has; 0 where it has none. */
+  /** The digits of the part's own Content-Length; 0 if it has none. */
   static lengthAt: usize = 0;
   static lengthTo: usize = 0;
 
-  /** Finds it. False when there is none that may be edited. */
+  /** Finds the description. False if there is none that may be edited. */
   static findSdp(): bool {
     Body.lengthAt = 0;
     if (
@@ -34,7 +37,7 @@ export abstract class Body {
     );
   }
 
-  /** Whether all of the body is the description. */
+  /** Whether the description is the whole body. */
   static get isAlone(): bool {
     return Body.sdpAt == SipMessage.bodyAt && Body.sdpTo == SipMessage.bodyTo;
   }
@@ -58,7 +61,7 @@ function findIn(at: usize, to: usize, type: usize, typeTo: usize, depth: i32): b
     boundaryTo--;
   }
   if (boundaryTo <= boundary || boundaryTo - boundary > MOST_BOUNDARY) return false;
-  // Each part goes from behind its delimiter to the line end in front of the next.
+  // Each part begins behind its delimiter, and ends at the line end in front of the next one.
   let part: usize = 0;
   for (let line = at; line < to; ) {
     const next = Ascii.lineEnd(line, to);
@@ -70,7 +73,7 @@ function findIn(at: usize, to: usize, type: usize, typeTo: usize, depth: i32): b
     }
     line = next;
   }
-  // Without a last delimiter it is cut short, and no multipart.
+  // Without a last delimiter the body is cut short, and no multipart.
   return false;
 }
 
@@ -88,7 +91,7 @@ function findInPart(from: usize, to: usize, depth: i32): bool {
       break;
     }
     let next = Ascii.lineEnd(line, to);
-    // A field may go on in the next line.
+    // A field may continue in the next line.
     while (next < to && (load<u8>(next) == Ascii.SPACE || load<u8>(next) == Ascii.TAB))
       next = Ascii.lineEnd(next, to);
     const colon = Ascii.find(line, next, 0x3a);

@@ -1,5 +1,5 @@
-// What the message at hand is to a call: which dialog it belongs to, which side sent it, what its description says, and what becomes of
-// the dialog. Side 0 began the dialog.
+// The place of the current message in a call: its dialog, the side that sent it, the contents of its
+// description, and the new state of the dialog. Side 0 began the dialog.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -19,7 +19,7 @@ const sdp = new TextEdit();
 const body = new TextEdit();
 
 export abstract class Call {
-  /** The body as it goes on, where it is another one; `at` is 0 where it stays. */
+  /** The new body, if it changes; `at` is 0 if it stays. */
   static at: usize = 0;
   static length: i32 = 0;
   private static dialog: i32 = NO_DIALOG;
@@ -28,10 +28,13 @@ export abstract class Call {
   private static fromKey: u64 = 0;
   private static toKey: u64 = 0;
   private static fromTag: u64 = 0;
-  /** 0 where there is none. */
+  /** 0 if there is none. */
   private static toTag: u64 = 0;
 
-  /** Takes the message at hand, which goes on into `family`. `Reason.none`, or why it cannot go on. */
+  /**
+   * Processes the current message, which goes on into `family`. Returns `Reason.none`, or the reason for its
+   * end.
+   */
   static take(now: f64, family: u32): Reason {
     Call.at = 0;
     const isInvite = SipMessage.isMethod('INVITE');
@@ -68,7 +71,7 @@ export abstract class Call {
     Call.toKey = keyOf();
   }
 
-  /** Which dialog, and whose message it is: exactly, or with a side that has changed its family. */
+  /** Finds the dialog, and the side that sent the message: exactly, or a side that has changed its family. */
   private static findOfRequest(family: u32): void {
     Call.side = 0;
     Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, Datagram.family);
@@ -81,13 +84,13 @@ export abstract class Call {
         Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, 0);
       }
     }
-    // An INVITE that comes again after somebody has answered it.
+    // The INVITE is a repetition after the first answer.
     if (Call.dialog == NO_DIALOG && Call.toTag == 0)
       Call.dialog = Dialogs.findAny(Call.fromKey, Datagram.family);
     if (Call.dialog != NO_DIALOG) Dialogs.setFamily(Call.dialog, Call.side, Datagram.family);
   }
 
-  /** An answer comes from whom the request went to, in a dialog that either side may have begun. */
+  /** A response comes from the receiver of the request, in a dialog that either side may have begun. */
   private static findOfResponse(now: f64, family: u32, hasSdp: bool): void {
     Call.side = 1;
     Call.dialog = Dialogs.find(Call.fromKey, Call.toTag, family);
@@ -111,7 +114,7 @@ export abstract class Call {
     else Call.dialog = hasSdp ? Dialogs.fork(now, sibling, Call.toTag) : sibling;
   }
 
-  /** The description says where the sender is, and goes on with where we are. */
+  /** The description says where the sender is. It goes on with our address. */
   private static describe(now: f64, family: u32): Reason {
     const other = 1 - Call.side;
     const into = Call.dialog == NO_DIALOG ? family : Dialogs.mediaFamily(Call.dialog, other);
@@ -143,9 +146,9 @@ export abstract class Call {
   }
 
   /**
-   * A call that passes twice, because a proxy sent it back, has our own address in its SDP the second time. Where that
-   * really is says the stream of the first time. When all of it is of the family that is wanted, it is told as it is, and
-   * media need us no more: true.
+   * A call that passes twice, because a proxy sent it back, has our own address in its SDP the second time.
+   * The stream of the first time has the real place. If all of it is of the wanted family, the description
+   * goes on with the real place, and media do not need us: true.
    */
   private static resolve(into: u32): bool {
     let first = -1;
@@ -161,7 +164,7 @@ export abstract class Call {
       const end = pair == NO_PAIR ? NO_END : Ports.head(familyOf(rtp), pair);
       if (end == NO_END) return false;
       const other = Streams.opposite(end);
-      // Of another call nobody learns where it is.
+      // The place of another call's media stays secret.
       const key = Dialogs.key(Streams.dialog(end >> 1));
       if ((key != Call.fromKey && key != Call.toKey) || !Streams.takes(other)) return false;
       Session.resolve(line, Streams.rtp(other), Streams.rtcp(other));
@@ -183,7 +186,7 @@ export abstract class Call {
     const other = 1 - Call.side;
     let stream = Dialogs.stream(Call.dialog, line);
     if (stream == NO_STREAM) {
-      // A call that has ended gets nothing new.
+      // A call that has ended gets no new streams.
       if (Dialogs.phase(Call.dialog) == Phase.ended && Call.toTag != 0) return Reason.none;
       stream = Dialogs.addStream(Call.dialog, line);
       if (stream == NO_STREAM) return Reason.callsFull;
@@ -210,7 +213,7 @@ export abstract class Call {
     Call.at = sdp.address;
     Call.length = sdp.length;
     if (Body.isAlone) return Reason.none;
-    // A part of several: the others stay byte for byte.
+    // The description is one of several parts; the others stay byte for byte.
     const all = <i32>(SipMessage.bodyTo - SipMessage.bodyAt);
     body.begin(SipMessage.bodyAt, SipMessage.bodyTo, all + sdp.length + 16);
     if (Body.lengthAt != 0) body.upTo(Body.lengthAt).number(sdp.length).skipTo(Body.lengthTo);
@@ -225,7 +228,7 @@ export abstract class Call {
     return Reason.none;
   }
 
-  /** A final answer to INVITE: the call is there, or will not be; or a change of it is refused. */
+  /** Handles a final response to INVITE: it establishes the call, ends it, or refuses a change of it. */
   private static answerInvite(now: f64): void {
     if (SipMessage.status < 300) {
       Dialogs.establish(Call.dialog, now, sessionMs());
@@ -244,7 +247,7 @@ export abstract class Call {
     }
   }
 
-  /** A final answer to UPDATE or PRACK. */
+  /** Handles a final response to UPDATE or PRACK. */
   private static answerOffer(now: f64, isUpdate: bool): void {
     if (SipMessage.status >= 300) {
       goBack(Call.dialog);
@@ -256,7 +259,7 @@ export abstract class Call {
   }
 }
 
-/** What was offered holds. */
+/** The offer is accepted. */
 function settle(dialog: i32): void {
   for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream)) {
     Streams.settle(stream * 2);
@@ -265,7 +268,7 @@ function settle(dialog: i32): void {
   Dialogs.setOffering(dialog, -1);
 }
 
-/** What was offered does not hold: what did before does. */
+/** The offer is refused, so the earlier state holds. */
 function goBack(dialog: i32): void {
   const side = Dialogs.offering(dialog);
   if (side < 0) return;
@@ -275,7 +278,7 @@ function goBack(dialog: i32): void {
   Dialogs.setOffering(dialog, -1);
 }
 
-/** The hash of a tag, 0 where there is none. `keyOf` is then that of the call which it began. */
+/** The hash of a tag, 0 if there is none. `keyOf` then identifies the call that it began. */
 function readTag(from: usize, to: usize): u64 {
   tagAt = 0;
   tagTo = 0;
@@ -296,7 +299,7 @@ function keyOf(): u64 {
     .end();
 }
 
-/** Session-Expires in milliseconds; 0 where there is none (RFC 4028 §4). */
+/** Session-Expires in milliseconds; 0 if there is none (RFC 4028 §4). */
 function sessionMs(): f64 {
   const at = SipMessage.sessionExpiresAt;
   if (at == 0) return 0;

@@ -3,14 +3,14 @@ import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
 import { ENDPOINT_BYTES, isNullAddress, setPort } from './endpoint';
 
-/** Static phones and names of ours that can be given. */
+/** The most static phones and names of ours. */
 @inline export const MOST_PHONES: i32 = 256;
 @inline const MOST_CALLS: i64 = 4000;
 @inline const MOST_REGISTRATIONS: i64 = 8000;
 
 export function describeSettings(description: Description): void {
-  description.required('ipv4', Kind.Address, 'Our IPv4 address, where phones of IPv4 send to.');
-  description.required('ipv6', Kind.Address, 'Our IPv6 address, where phones of IPv6 send to.');
+  description.required('ipv4', Kind.Address, 'Our IPv4 address, to which phones of IPv4 send.');
+  description.required('ipv6', Kind.Address, 'Our IPv6 address, to which phones of IPv6 send.');
   description.setting('port', Kind.Number, 'The UDP port of SIP, in both families.', '5060');
   description.setting(
     'media-ports',
@@ -21,25 +21,25 @@ export function describeSettings(description: Description): void {
   description.optional(
     'proxy4',
     Kind.Text,
-    'Where requests go that IPv4 has to find the way for: a registrar or proxy, such as 192.0.2.9:5060.',
+    'The registrar or proxy for IPv4 requests that name no address, such as 192.0.2.9:5060.',
   );
-  description.optional('proxy6', Kind.Text, 'The same of IPv6, such as [2001:db8::9]:5060.');
+  description.optional('proxy6', Kind.Text, 'The same for IPv6, such as [2001:db8::9]:5060.');
   description
     .optional('phone', Kind.Text, 'A phone that registers nowhere, such as bob=[2001:db8::7]:5060.')
     .isRepeated();
-  description.optional('domain', Kind.Text, 'A host name in URIs that means us.').isRepeated();
-  description.setting('calls', Kind.Number, 'Dialogs with media that are relayed at a time.', '1000');
-  description.setting('registrations', Kind.Number, 'Contacts that are known from registrations.', '1000');
+  description.optional('domain', Kind.Text, 'A host name in URIs that stands for this proxy.').isRepeated();
+  description.setting('calls', Kind.Number, 'Dialogs with relayed media at a time.', '1000');
+  description.setting('registrations', Kind.Number, 'Contacts from registrations at a time.', '1000');
   description.setting(
     'when-full',
     Kind.Text,
-    'refuse: a new call is refused when there are that many; drop-oldest: it takes the place of the oldest.',
+    'refuse: a new call beyond `calls` is refused; drop-oldest: it replaces the oldest one.',
     'refuse',
   );
   description.setting(
     'setup',
     Kind.Duration,
-    'How long a call may take until it is answered (RFC 3261 §16.6, timer C).',
+    'The longest time until a call is answered (RFC 3261 §16.6, timer C).',
     '200s',
   );
   description.setting(
@@ -48,23 +48,18 @@ export function describeSettings(description: Description): void {
     'A call with neither media nor signalling for this long is over.',
     '3m',
   );
-  description.setting('hold', Kind.Duration, 'The same of a call that is on hold.', '30m');
-  description.setting(
-    'linger',
-    Kind.Duration,
-    'How long the ports of a call stay its own when it is over.',
-    '32s',
-  );
+  description.setting('hold', Kind.Duration, 'The same for a call on hold.', '30m');
+  description.setting('linger', Kind.Duration, 'Time for which a call keeps its ports after its end.', '32s');
   description.setting(
     'symmetric',
     Kind.Boolean,
-    'Send media to where it comes from, when that is the host that signalled it.',
+    'Send media to the source of the other direction, if that is the host that signalled it.',
     'false',
   );
   description.setting(
     'to-loopback',
     Kind.Boolean,
-    'Let messages name 127.0.0.0/8 and ::1, for trying out on one machine.',
+    'Let messages name 127.0.0.0/8 and ::1, for trials on one machine.',
     'false',
   );
 }
@@ -73,16 +68,16 @@ export function describeSettings(description: Description): void {
 export abstract class Configuration {
   static own4: usize = memory.data(24, 8);
   static own6: usize = memory.data(24, 8);
-  /** As they stand in SDP, and in `received`. */
+  /** In the forms of SDP and of `received`. */
   static text4: string = '';
   static text6: string = '';
-  /** As they stand in URIs and in Via: the port only where it is not 5060. */
+  /** In the forms of URIs and Via: with the port only if it is not 5060. */
   static host4: string = '';
   static host6: string = '';
   static port: u32 = 5060;
   static firstPort: u32 = 30000;
   static lastPort: u32 = 39999;
-  /** Endpoints; a port of 0 says that there is none. */
+  /** Endpoints; a port of 0 means none. */
   static proxy4: usize = memory.data(24, 8);
   static proxy6: usize = memory.data(24, 8);
   static phones: usize = 0;
@@ -114,7 +109,9 @@ export abstract class Configuration {
     return family == 4 ? Configuration.proxy4 : Configuration.proxy6;
   }
 
-  /** Reads them, and tells what cannot be. Also while describing, when nothing need be given. */
+  /**
+   * Reads the settings, and reports problems. `describe` calls it too, when required settings may be absent.
+   */
   static read(settings: Settings): void {
     Configuration.port = <u32>settings.number('port', 1, 65535);
     Configuration.loopback = settings.boolean('to-loopback');
@@ -152,7 +149,7 @@ export abstract class Configuration {
     return false;
   }
 
-  /** The endpoint of a static phone; 0 where there is none with this user. */
+  /** The endpoint of a static phone; 0 if there is none with this user. */
   static phone(from: usize, to: usize): usize {
     for (let i = 0, n = Configuration.phoneUsers.length; i < n; i++) {
       if (Ascii.isExactly(from, to, unchecked(Configuration.phoneUsers[i]))) {
@@ -163,7 +160,7 @@ export abstract class Configuration {
   }
 }
 
-/** Bytes of a text, for what reads bytes. Allocates. */
+/** The bytes of a text. Allocates. */
 function addressOf(text: string, family: u32, endpoint: usize): bool {
   const bytes = String.UTF8.encode(text);
   const at = changetype<usize>(bytes);

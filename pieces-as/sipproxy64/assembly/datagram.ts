@@ -1,4 +1,4 @@
-// What is around a message: an IP and a UDP header. They are read from the present frame, and written for a frame that leaves.
+// The IP and UDP headers around a message: reads those of the present frame, and writes those of a new frame.
 
 import { Frame, Outcome, PartMarks, Role } from 'funnel-tunnel/as';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
@@ -11,18 +11,18 @@ import { Protocols } from './protocols';
 
 @inline const TTL: u32 = 64;
 
-/** The datagram at hand. There is one at a time. */
+/** The current datagram. There is one at a time. */
 export abstract class Datagram {
-  /** Where it came from. */
+  /** The endpoint of the sender. */
   static readonly source: usize = memory.data(24, 8);
   static family: u32 = 0;
   static destinationPort: u32 = 0;
   static trafficClass: u32 = 0;
-  /** The index of the part behind the UDP header, and of the first trailer that is not of our concern. */
+  /** The index of the part behind the UDP header, and that of the first trailer to ignore. */
   static first: i32 = 0;
   static last: i32 = 0;
 
-  /** Reads the headers. False when they are not there. */
+  /** Reads the headers. False if they are not there. */
   static read(frame: Frame): bool {
     const ip = frame.header(0);
     const udp = frame.header(1);
@@ -36,7 +36,7 @@ export abstract class Datagram {
       Datagram.trafficClass = Ipv4.trafficClass(at);
     } else {
       if (ip.protocol != Protocols.ipv6 || !Ipv6.fits(at, ip.length)) return false;
-      // A mapped address is one of IPv4, which comes by no packet of IPv6.
+      // A mapped address belongs to IPv4, which no packet of IPv6 carries.
       if (IpText.family(Ipv6.source(at)) == 4) return false;
       Datagram.family = 6;
       Ipv6Address.copy(Datagram.source, Ipv6.source(at));
@@ -50,12 +50,15 @@ export abstract class Datagram {
   }
 }
 
-/** The contents of the datagram at hand as one run of bytes. */
+/** The contents of the current datagram as one range of bytes. */
 export abstract class Contents {
   static at: usize = 0;
   static to: usize = 0;
 
-  /** As a rule they stand one behind the other; a piece in front may have put them together from several places. False when there is no room. */
+  /**
+   * Usually the parts are contiguous already; a piece in front may have put them together from several
+   * places. False if there is no room.
+   */
   static read(frame: Frame, out: Outcome): bool {
     let length = 0;
     let isRun = true;
@@ -87,8 +90,9 @@ export abstract class Contents {
 }
 
 /**
- * Begins a frame to an endpoint, from our own address and a port of ours; its contents follow. Lengths and checksums are
- * left to the host. False when the Edge of that family is not joined, or nothing more fits: then nothing was added.
+ * Begins a frame to an endpoint, from our own address and a port of ours; its contents follow. The host fills
+ * in lengths and checksums. False if the Edge of that family is not joined, or there is no room: then nothing
+ * was added.
  */
 export function beginDatagram(
   out: Outcome,
@@ -100,7 +104,7 @@ export function beginDatagram(
   trafficClass: u32,
 ): bool {
   const family = familyOf(to);
-  // Two headers, and 30 parts at most behind them.
+  // Two headers, and at most 30 parts behind them.
   if (edge < 0 || out.framesLeft < 1 || out.partsLeft < 32) return false;
   const network = family == 4 ? Ipv4.BYTES : Ipv6.BYTES;
   const at = out.room(<i32>(network + Udp.BYTES));

@@ -1,4 +1,4 @@
-// What may be sent to, and what never is.
+// Decides which addresses may be destinations.
 
 import { load32 } from 'funnel-tunnel/as/views/bytes';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
@@ -12,7 +12,10 @@ export function isOwnAddress(address: usize): bool {
   return sameAddress(address, Configuration.own4) || sameAddress(address, Configuration.own6);
 }
 
-/** What nothing is ever sent to, whatever a message says: no unicast host of somebody else, that a relay could reach. */
+/**
+ * Addresses that are no destination, whatever a message says: they are no unicast host that a relay should
+ * reach.
+ */
 export function isForbidden(address: usize): bool {
   if (isNullAddress(address) || isOwnAddress(address)) return true;
   if (IpText.family(address) == 4) {

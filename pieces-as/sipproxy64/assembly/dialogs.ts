@@ -1,14 +1,15 @@
-// Dialogs whose media we relay, and when they are over. A dialog is known by its Call-ID, the tag of who began it, and the tag of
-// who answers; texts are hashes under our own key, so each takes the same room.
+// Dialogs whose media we relay, and when they end. The key of a dialog is its Call-ID, the tag of the side
+// that began it, and the tag of the side that answers. Texts are hashes under our own key, so each takes the
+// same room.
 //
 //        SDP                     200 to INVITE              BYE, or a final refusal
 //   ---------------> setup ------------------> established -----------------------> ended ---linger---> (gone)
 //                      |  setup                     |  silence, hold, Session-Expires
 //                      +---------> (gone)           +----------> (gone)
 //
-// The first answer gives a dialog its second tag. An answer with another tag (a fork) makes a further dialog out of the first: what the
-// caller offered holds there too, and its port toward the callees is the same. One call may pass twice, when a proxy of the
-// other family sends it back: then the sides are of other families, and it is two dialogs.
+// The first answer gives a dialog its second tag. An answer with another tag (a fork) copies the dialog: the
+// caller's offer holds there too, and its port toward the callees is the same. One call may pass twice, if a
+// proxy of the other family sends it back. Then the sides are of other families, and it is two dialogs.
 
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
@@ -25,21 +26,21 @@ export const enum Phase {
 }
 
 @inline const KEY: usize = 0;
-/** 0 while nobody has answered. */
+/** 0 before the first answer. */
 @inline const TAG: usize = 8;
-/** When it is over whatever happens; Infinity for never. */
+/** When it ends in any case; Infinity for never. */
 @inline const DEADLINE: usize = 16;
-/** When something was last heard of it. */
+/** When its last message or media came. */
 @inline const HEARD: usize = 24;
 @inline const BEGAN: usize = 32;
 @inline const FIRST: usize = 40;
 @inline const CHAINED: usize = 44;
 @inline const PHASE: usize = 48;
 @inline const IS_HELD: usize = 49;
-/** By side: the family of its signalling, and that of its media as its SDP said (0: it has said none). */
+/** By side: the family of its signalling, and that of its media by its SDP (0 before its first SDP). */
 @inline const FAMILIES: usize = 50;
 @inline const MEDIA: usize = 52;
-/** The side whose offer is not answered yet, and 1; 0 for none. */
+/** The side whose offer is not answered yet, plus 1; 0 for none. */
 @inline const OFFERING: usize = 54;
 @inline const DIALOG: usize = 56;
 
@@ -49,11 +50,11 @@ let table: usize = 0;
 let capacity: i32 = 0;
 let firstFree: i32 = NO_DIALOG;
 let count: i32 = 0;
-/** Where the search for dialogs that are over goes on. */
+/** Where the search for ended dialogs continues. */
 let swept: i32 = 0;
 /** Records from here on were never used. */
 let used: i32 = 0;
-/** Dialogs that end in one call: each gives back what it has, and takes work. */
+/** The most dialogs that end in one call, because each gives back what it has, which takes work. */
 @inline
 const MOST_DROPS: i32 = 200;
 
@@ -76,9 +77,9 @@ export abstract class Dialogs {
   }
 
   /**
-   * The dialog of these, or `NO_DIALOG`.
+   * The dialog of these keys, or `NO_DIALOG`.
    *
-   * @param tag of who answers; 0 finds one that nobody has answered
+   * @param tag of the side that answers; 0 finds a dialog without an answer
    * @param family of the side that began it; 0 for any
    */
   static find(key: u64, tag: u64, family: u32): i32 {
@@ -90,7 +91,7 @@ export abstract class Dialogs {
     return NO_DIALOG;
   }
 
-  /** Any dialog of a call, whoever answers; the one that was made last. */
+  /** The last made dialog of a call, whatever its second tag. */
   static findAny(key: u64, family: u32): i32 {
     for (let i = unchecked(buckets[bucketOf(key)]); i != NO_DIALOG; i = load<i32>(at(i), CHAINED)) {
       if (load<u64>(at(i), KEY) == key && (family == 0 || Dialogs.family(i, 0) == family)) return i;
@@ -108,7 +109,7 @@ export abstract class Dialogs {
     return NO_DIALOG;
   }
 
-  /** Makes a dialog; `NO_DIALOG` where there are as many as there may be. */
+  /** Makes a dialog; `NO_DIALOG` if there are as many as allowed. */
   static add(now: f64, key: u64, tag: u64, family0: u32, family1: u32): i32 {
     if (firstFree == NO_DIALOG) {
       if (!Configuration.dropsOldest) return NO_DIALOG;
@@ -134,7 +135,7 @@ export abstract class Dialogs {
     return dialog;
   }
 
-  /** It is over: its streams end, and their ports are free. */
+  /** Ends a dialog: its streams end, and their ports are free. */
   static drop(dialog: i32): void {
     const record = at(dialog);
     for (let stream = load<i32>(record, FIRST); stream != NO_STREAM; ) stream = Streams.end(stream);
@@ -174,7 +175,7 @@ export abstract class Dialogs {
     return load<u64>(at(dialog), TAG);
   }
 
-  /** Somebody has answered. */
+  /** Records the first answer. */
   @inline static setTag(dialog: i32, tag: u64): void {
     store<u64>(at(dialog), tag, TAG);
   }
@@ -196,11 +197,13 @@ export abstract class Dialogs {
     return stream;
   }
 
-  /** A further dialog of the same call, whose callee has another tag; `NO_DIALOG` where there is no room. */
+  /**
+   * Makes a further dialog of the same call, whose callee has another tag; `NO_DIALOG` if there is no room.
+   */
   static fork(now: f64, from: i32, tag: u64): i32 {
     const key = load<u64>(at(from), KEY);
     const dialog = Dialogs.add(now, key, tag, Dialogs.family(from, 0), Dialogs.family(from, 1));
-    // The one that was to be copied may have made room for it.
+    // The dialog to copy may have been ended to make room.
     if (dialog == NO_DIALOG || dialog == from || load<u64>(at(from), KEY) != key) return dialog;
     Dialogs.setMediaFamily(dialog, 0, load<u8>(at(from), MEDIA));
     for (let stream = Dialogs.firstStream(from); stream != NO_STREAM; stream = Streams.next(stream)) {
@@ -213,7 +216,7 @@ export abstract class Dialogs {
     return dialog;
   }
 
-  /** Something was heard of it. */
+  /** Records activity. */
   @inline static hear(dialog: i32, now: f64): void {
     store<f64>(at(dialog), now, HEARD);
   }
@@ -222,7 +225,7 @@ export abstract class Dialogs {
     store<bool>(at(dialog), isHeld, IS_HELD);
   }
 
-  /** The side that made an offer which is not answered; -1 for none. */
+  /** The side whose offer is not answered; -1 for none. */
   @inline static offering(dialog: i32): i32 {
     return <i32>load<u8>(at(dialog), OFFERING) - 1;
   }
@@ -231,13 +234,15 @@ export abstract class Dialogs {
     store<u8>(at(dialog), <u8>(side + 1), OFFERING);
   }
 
-  /** A request of setup came again, as after a challenge. */
+  /** A request of setup came again, for example after a challenge. */
   static setUp(dialog: i32, now: f64): void {
     store<u8>(at(dialog), Phase.setup, PHASE);
     store<f64>(at(dialog), now + Configuration.setupMs, DEADLINE);
   }
 
-  /** It was answered; it ends at the latest when the session does that was agreed on (RFC 4028), 0 for no such time. */
+  /**
+   * Records the answer. The dialog ends at the latest with the agreed session (RFC 4028); 0 for no such time.
+   */
   static establish(dialog: i32, now: f64, sessionMs: f64): void {
     const record = at(dialog);
     if (load<u8>(record, PHASE) == Phase.ended) return;
@@ -245,7 +250,7 @@ export abstract class Dialogs {
     store<f64>(record, sessionMs > 0 ? now + sessionMs + Configuration.lingerMs : Infinity, DEADLINE);
   }
 
-  /** It has ended; late packets still find their way. */
+  /** Marks it as ended; late packets still pass. */
   static finish(dialog: i32, now: f64): void {
     const record = at(dialog);
     if (load<u8>(record, PHASE) == Phase.ended) return;
@@ -253,13 +258,16 @@ export abstract class Dialogs {
     store<f64>(record, now + Configuration.lingerMs, DEADLINE);
   }
 
-  /** It ends soon, if nothing else happens to it. */
+  /** Lets it end soon, unless something else happens to it. */
   static fade(dialog: i32, now: f64): void {
     const record = at(dialog);
     store<f64>(record, min(load<f64>(record, DEADLINE), now + Configuration.lingerMs), DEADLINE);
   }
 
-  /** Drops what is over; some of it where it is much. Whether it has looked at all: otherwise it is to be called again. */
+  /**
+   * Drops ended dialogs, some in each call. Returns whether it has looked at all of them; if not, call it
+   * again.
+   */
   static expire(now: f64): bool {
     let drops = MOST_DROPS;
     for (; swept < used; swept++) {
@@ -299,7 +307,7 @@ export abstract class Dialogs {
       if (state.isRestoring) link(i);
       streamsState(state, i);
       if (Dialogs.phase(i) == Phase.none || Dialogs.phase(i) > Phase.ended)
-        state.refuse('the state has a call of no known phase');
+        state.refuse('the state has a call in an unknown phase');
     }
   }
 }
@@ -356,7 +364,7 @@ function free(dialog: i32): void {
   firstFree = dialog;
 }
 
-/** The one that began first, of those that have ended where there are such. */
+/** The dialog that began first, among ended ones if there are any. */
 function oldest(): i32 {
   let found = 0;
   for (let i = 1; i < capacity; i++) {

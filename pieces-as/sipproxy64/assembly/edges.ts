@@ -1,4 +1,5 @@
-// The two Edges and their Shapes: in the same order at both, so that what comes in on one Shape leaves on the like.
+// The two Edges and their Shapes. Both have the same order, so frames leave on the Shape with the number of
+// theirs.
 
 import {
   CurveDescription,
@@ -18,15 +19,15 @@ import { Configuration } from './configuration';
 
 /** Messages that the host has parsed. */
 @inline export const SHAPE_SIP: u16 = 0;
-/** What else comes to the port of SIP: keepalives, and what is to be refused. */
+/** Other data on the port of SIP: keepalives, and messages to refuse. */
 @inline export const SHAPE_DATAGRAM: u16 = 1;
 @inline export const SHAPE_RTP: u16 = 2;
 @inline export const SHAPE_RTCP: u16 = 3;
-/** What else comes to a port of media: UDPTL, STUN, DTLS. */
+/** Other data on a port of media: UDPTL, STUN, DTLS. */
 @inline export const SHAPE_MEDIA: u16 = 4;
 @inline const SHAPES: u16 = 5;
 
-/** The joined Edges, or -1: of signalling and of media, which may be on networks of their own. */
+/** The joined Edges, or -1: of signalling and of media, which may be on separate networks. */
 export abstract class Edges {
   private static sip4: i32 = -1;
   private static sip6: i32 = -1;
@@ -41,7 +42,7 @@ export abstract class Edges {
     return family == 4 ? Edges.media4 : Edges.media6;
   }
 
-  /** Looks anew at what is joined. */
+  /** Reads the joined Edges again. */
   static learn(): void {
     Edges.sip4 = Edges.sip6 = Edges.media4 = Edges.media6 = -1;
     for (let i = joinedCount() - 1; i >= 0; i--) {
@@ -61,7 +62,7 @@ export abstract class Edges {
     describeEdge(description.edge('ipv4'), 'ipv4');
     describeEdge(description.edge('ipv6'), 'ipv6');
     for (let shape: u16 = 0; shape < SHAPES; shape++) {
-      // An IPv6 header has 20 bytes more, and so much a message may gain by it; how much more depends on what it says.
+      // An IPv6 header has 20 bytes more, so a message gains at least that; the rest depends on its contents.
       keeps(description.curve(EDGE_IPV4, shape, EDGE_IPV6, shape)).grows(20);
       // A phone may change its family in the middle of a call, and a proxy of the other family may send a call back.
       keeps(description.curve(EDGE_IPV4, shape, EDGE_IPV4, shape));

@@ -1,4 +1,4 @@
-// Where something is sent to: an address as `IpText` has it (16 bytes, IPv4 mapped) and a port, 24 bytes in memory.
+// An endpoint: an address as in `IpText` (16 bytes, IPv4 mapped) and a port, 24 bytes in memory.
 
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
 import { Ipv6Address } from 'funnel-tunnel/as/views/ipv6';

@@ -1,4 +1,5 @@
-// The header fields of a message as they go on: one pass, in which what is not named here stays byte for byte.
+// Rewrites the header fields of a message in one pass. Everything that this module does not name stays byte
+// for byte.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -12,7 +13,7 @@ import { Via } from './via';
 
 const address: usize = memory.data(24, 8);
 
-/** The start line of a request: its URI is what the target was found by. */
+/** The start line of a request. Its URI has led to the target. */
 export function writeRequestLine(edit: TextEdit): void {
   if (Target.uriChange == UriChange.registered) {
     edit
@@ -29,18 +30,22 @@ export function writeRequestLine(edit: TextEdit): void {
   edit.upTo(SipMessage.headersAt);
 }
 
-/** What we put in front of a request's header fields: our Via, the Routes back to us, and Max-Forwards where it lacks. */
+/**
+ * Adds our header fields in front of a request's: our Via, the Routes back to us, and Max-Forwards if it is
+ * missing.
+ */
 export function writeOwnHeaders(edit: TextEdit, from: u32, family: u32): void {
   Via.write(edit, family);
   if (SipMessage.maxForwardsAt == 0) edit.text('Max-Forwards: 70\r\n');
   if (!makesDialog()) return;
-  // The side where it goes, and behind that the side that it came from: each reads the one that it can reach first.
+  // The side of the destination comes first, and then that of the source: each reads the one that it can
+  // reach first.
   edit.text('Record-Route: <sip:').text(Configuration.ownHost(family)).text(';lr>');
   if (from != family) edit.text(',<sip:').text(Configuration.ownHost(from)).text(';lr>');
   edit.text('\r\n');
 }
 
-/** Requests that begin a dialog, or refresh one whose beginning did not come by us. */
+/** Requests that begin a dialog, or refresh one whose beginning did not pass us. */
 function makesDialog(): bool {
   return (
     SipMessage.isMethod('INVITE') ||
@@ -51,10 +56,10 @@ function makesDialog(): bool {
 }
 
 /**
- * All header fields, and the empty line behind them.
+ * Writes all header fields, and the empty line behind them.
  *
  * @param family in which the message goes on
- * @param bodyLength of the body as it goes on; negative where it stays as it was
+ * @param bodyLength of the new body; negative if it stays as it was
  */
 export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void {
   const end = SipMessage.bodyAt;
@@ -110,7 +115,7 @@ export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void
   edit.upTo(end);
 }
 
-/** The topmost Via of a request says where it came from; that of a response is ours, and goes. */
+/** The topmost Via of a request says where it came from; that of a response is ours, and is removed. */
 function writeFirstVia(edit: TextEdit): void {
   const valueTo = SipHeader.valueTo;
   if (!SipValue.read(SipHeader.valueAt, valueTo)) return;
@@ -118,14 +123,17 @@ function writeFirstVia(edit: TextEdit): void {
     Via.stamp(edit, SipValue.at, SipValue.to);
     return;
   }
-  // Without a comma it was alone in its header field, which goes as a whole.
+  // Without a comma it was alone in its header field, which is removed as a whole.
   const next = SipValue.next;
   const rest = Ascii.skipSpace(next, valueTo);
   if (rest < valueTo) edit.upTo(SipHeader.valueAt).skipTo(rest);
   else edit.upTo(SipHeader.at).skipTo(SipHeader.to);
 }
 
-/** Takes our own Routes off, of which `before` stood in header fields in front; returns how many Routes there were so far. */
+/**
+ * Removes our own Routes, of which `before` stood in header fields in front. Returns the number of Routes so
+ * far.
+ */
 function writeRoutes(edit: TextEdit, before: i32): i32 {
   let count = before;
   const valueTo = SipHeader.valueTo;
@@ -136,9 +144,9 @@ function writeRoutes(edit: TextEdit, before: i32): i32 {
     if (count >= Target.ownRoutes) {
       if (kept == 0) {
         kept = SipValue.at;
-        // What stands behind those that are ours moves to the front.
+        // The values behind ours move to the front.
         if (count > before) edit.upTo(SipHeader.valueAt).skipTo(kept);
-        // The first that is left may be one that went through us, and is itself again.
+        // The first remaining one may have gone through us, and gets its own form again.
         if (
           SipAddress.read(SipValue.at, SipValue.to) &&
           SipUri.read(SipAddress.uriAt, SipAddress.uriTo) &&
@@ -166,7 +174,7 @@ function writeAddresses(edit: TextEdit, family: u32): void {
   }
 }
 
-/** `code agent "text"`: an agent of the other family is told by our own address (RFC 3261 §20.43). */
+/** `code agent "text"`: an agent of the other family gets our own address (RFC 3261 §20.43). */
 function writeWarnings(edit: TextEdit, family: u32): void {
   const valueTo = SipHeader.valueTo;
   let next = SipHeader.valueAt;

@@ -1,5 +1,5 @@
 /*
- * sipproxy64: phones of IPv4 and phones of IPv6 call each other
+ * sipproxy64: lets phones of IPv4 and phones of IPv6 call each other
  *
  * PURPOSE
  *   Stands between phones, registrars and proxies of IPv4 and those of IPv6, as a stateless proxy of SIP
@@ -23,43 +23,43 @@
  *   family in the middle of a call.
  *
  * SETTINGS
- *   ipv4            our IPv4 address, where phones of IPv4 send to; must be given
- *   ipv6            our IPv6 address, where phones of IPv6 send to; must be given
+ *   ipv4            our IPv4 address, to which phones of IPv4 send; required
+ *   ipv6            our IPv6 address, to which phones of IPv6 send; required
  *   port            the UDP port of SIP, in both families; default 5060
  *   media-ports     the ports for media, in both families, from an even one to an odd one;
  *                   default 30000-39999
- *   proxy4          where IPv4 requests go that name no address: a registrar or proxy, such as 192.0.2.9:5060
- *   proxy6          the same of IPv6, such as [2001:db8::9]:5060
- *   phone           a phone that does not register, such as bob=[2001:db8::7]:5060; may be given again
- *   domain          a host name in URIs that means us; may be given again
+ *   proxy4          the registrar or proxy for IPv4 requests that name no address, such as 192.0.2.9:5060
+ *   proxy6          the same for IPv6, such as [2001:db8::9]:5060
+ *   phone           a phone that does not register, such as bob=[2001:db8::7]:5060; may be repeated
+ *   domain          a host name in URIs that stands for this proxy; may be repeated
  *   calls           dialogs with relayed media at a time, up to 4000; default 1000
  *   registrations   contacts known from registrations at a time, up to 8000; default 1000
  *   when-full       refuse: a new call is refused. drop-oldest: it replaces the oldest one; default refuse
  *   setup           the longest time until a call is answered (RFC 3261 §16.6, timer C); default 200s
  *   silence         a call without media and signalling for this long is over; default 3m
  *   hold            the same for a call on hold; default 30m
- *   linger          how long a call keeps its ports after its end (64 times T1); default 32s
+ *   linger          time for which a call keeps its ports after its end (64 times T1); default 32s
  *   symmetric       sends media to the source of the other direction, if that is the host that signalled it;
  *                   default false
  *   to-loopback     lets messages name 127.0.0.0/8 and ::1, for trials on one machine; default false
  *
  * COUNTERS AND REASONS
  *   No loss:
- *     keepalive              line ends, or nothing, on the port of SIP
- *     ack-of-refusal         the ACK to a refusal of our own
+ *     keepalive              line ends, or nothing, came to the port of SIP
+ *     ack-of-refusal         the ACK belongs to a refusal of our own
  *     long-message           a message of more than 1300 bytes was sent, which a path may not carry in one
  *                            packet (RFC 3261 §18.1.1)
  *   Lost:
- *     malformed              no IP and UDP headers
- *     no-sip                 no start line of SIP
+ *     malformed              the packet lacks IP or UDP headers
+ *     no-sip                 the datagram has no start line of SIP
  *     bad-request            400: a header field is missing, repeated or unreadable, or Content-Length is
  *                            wrong
- *     bad-version            505: another version of SIP
+ *     bad-version            505: the message has another version of SIP
  *     bad-scheme             416: the URI is neither sip nor sips
- *     bad-extension          420: Proxy-Require
+ *     bad-extension          420: Proxy-Require names an extension, and there is none
  *     hop-limit              483: Max-Forwards is 0
  *     loop                   482: the same request was here before, or would go to ourselves
- *     no-target              404: nothing says where the request goes
+ *     no-target              404: nothing in the request says where it goes
  *     forbidden-destination  403: the destination is null, loopback, multicast, link-local, 192.0.0.0/29 or
  *                            ourselves; or the same of media
  *     not-joined             503: the Edge of that family is not joined
@@ -68,21 +68,21 @@
  *     overload               more messages came than calls of the piece can work on
  *     calls-full             503: there are as many calls as `calls` allows
  *     no-ports               503: no port for media can be opened
- *     too-many-streams       488: more than 16 lines of media
- *     bad-response           an unreadable response
- *     stray-response         a response to no request that we sent
- *     no-call                media to a port that serves no call
- *     foreign-source         media from a host that no SDP named
- *     on-hold                media to a side that is on hold, or has not said where it is
+ *     too-many-streams       488: the message has more than 16 lines of media
+ *     bad-response           the response is unreadable
+ *     stray-response         the response belongs to no request that we sent
+ *     no-call                media came to a port that serves no call
+ *     foreign-source         media came from a host that no SDP named
+ *     on-hold                the side to which the media goes is on hold, or has not said where it is
  *     no-room                the outcome of the call to the piece is full
  *   A status in front means that the piece answers a request with it.
  *
  * WHAT IT DOES NOT DO
- *   It does not retransmit: clients do, and each message is handled as the first one was. No SIP over TCP, TLS
- *   or WebSockets. No DNS: a host name that is not ours goes to the proxy of the other family. Lines of SDP for
- *   media over TCP (MSRP, BFCP, T.38) stay as they are. It relays the first pair of a port with a
- *   count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091, obsolete) as a line of its own. No multicast
- *   media, no `maddr` in a Via, no strict routers of RFC 2543.
+ *   It does not retransmit: clients do, and each repetition is handled like the first message. No SIP over
+ *   TCP, TLS or WebSockets. No DNS: a host name that is not ours goes to the proxy of the other family. Lines
+ *   of SDP for media over TCP (MSRP, BFCP, T.38) stay as they are. It relays the first pair of a port with a
+ *   count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091, obsolete) as a line of its own. No
+ *   multicast media, no `maddr` in a Via, no strict routers of RFC 2543.
  *
  * SPECIFICATION
  *   RFC 3261 (SIP), 3581 (rport), 3264 and 8866 (SDP), 3605 and 5761 (RTCP), 3262 and 3311 (PRACK, UPDATE),
@@ -114,14 +114,14 @@ import { Secret } from './secret';
 import { takeMessage } from './signalling';
 import { Streams } from './streams';
 
-/** How often is looked for calls that are over. */
+/** The interval of the search for calls that have ended. */
 @inline const SWEEP_MS: f64 = 1000;
 
 class SipProxy64 extends Piece {
   private nextSweep: f64 = 0;
 
   describe(description: Description, settings: Settings): void {
-    description.piece('sipproxy64', '0.1.0', 'Phones of IPv4 and phones of IPv6 call each other.');
+    description.piece('sipproxy64', '0.1.0', 'Lets phones of IPv4 and phones of IPv6 call each other.');
     Protocols.describe(description);
     describeSettings(description);
     describeReasons(description);
@@ -161,7 +161,7 @@ class SipProxy64 extends Piece {
     if (!Ports.openMore()) out.wakeAt(now);
     if (now >= this.nextSweep && Dialogs.expire(now) && Registrations.expire(now))
       this.nextSweep = now + SWEEP_MS;
-    // What waits goes first, so that messages stay in their order.
+    // Waiting frames go first, so that messages stay in their order.
     while (Load.waiting > 0) {
       const frame = Load.oldest(out);
       if (frame === null) break;
@@ -177,7 +177,7 @@ class SipProxy64 extends Piece {
   }
 }
 
-/** Takes a frame, unless it is a message that this call has no work left for: then false. */
+/** Takes a frame. False for a message that exceeds the rest of this call's work. */
 function takeOne(now: f64, frame: Frame, out: Outcome): bool {
   let reason = Reason.malformed;
   if (Datagram.read(frame)) {

@@ -1,17 +1,21 @@
-// How much work one call of the host may bring. A call has fuel for its frames, and a piece that uses up its fuel is
-// discarded; so what a batch of messages may cost at the most is counted beforehand, and what does not fit waits for a
-// call of its own. The figures are units of fuel; `test/sipproxy64/fuel.test.ts` holds them against what is really used.
+// The work that one call of the host may bring. A call has fuel for its frames, and the host discards a piece
+// that uses up its fuel. So this module adds up beforehand what a batch of messages may cost at most, and a
+// message that does not fit waits for a call of its own. The figures are units of fuel;
+// `test/sipproxy64/fuel.test.ts` compares them with the real use.
 
 import { Frame, HeldFrames, Outcome } from 'funnel-tunnel/as';
 
-/** What the host gives each call, and each frame of it (`host/engine/component-piece.ts`), less a tenth for all else. */
+/**
+ * The fuel of each call, and of each frame in it (`host/engine/component-piece.ts`), less a tenth for
+ * everything else.
+ */
 @inline
 const A_CALL: i32 = 4_500_000;
 
 @inline
 const A_FRAME: i32 = 52_000;
 
-/** What a message costs at the most: of itself, and for each of its bytes. */
+/** The most that a message costs: by itself, and for each of its bytes. */
 @inline
 const A_MESSAGE: i32 = 60_000;
 
@@ -21,14 +25,14 @@ const A_BYTE: i32 = 340;
 @inline
 const A_PACKET: i32 = 4_000;
 
-/** Longer messages are refused unread: a single one would cost more than a call has. */
+/** Longer messages are refused unread: a single one would exceed the fuel of a call. */
 @inline
 export const MOST_MESSAGE: i32 = 10_240;
 
 @inline
 const MOST_WAITING: i32 = 512;
 
-/** For 512 messages of 2 KiB. */
+/** Enough for 512 messages of 2 KiB. */
 @inline
 const BLOCKS: i32 = 2_048;
 
@@ -43,12 +47,12 @@ export abstract class Load {
     held = new HeldFrames(MOST_WAITING, BLOCKS);
   }
 
-  /** A call begins, with so many frames. */
+  /** Starts a call with this many frames. */
   static begin(frames: i32): void {
     left = A_CALL + frames * A_FRAME;
   }
 
-  /** Whether a message of so many bytes still fits; then it is counted. */
+  /** Whether a message of this many bytes still fits. If so, its cost is added. */
   static takesMessage(bytes: i32): bool {
     const cost = A_MESSAGE + min(bytes, MOST_MESSAGE) * A_BYTE;
     if (cost > left) return false;
@@ -61,18 +65,18 @@ export abstract class Load {
     left -= A_PACKET;
   }
 
-  /** Something costs more than a message does as a rule. */
+  /** Adds work that is not usual for a message. */
   @inline
   static spend(units: i32): void {
     left -= units;
   }
 
-  /** How many messages wait. */
+  /** The number of messages that wait. */
   static get waiting(): i32 {
     return count;
   }
 
-  /** The frame waits for the next call. False when there is no room for it. */
+  /** Lets the frame wait for the next call. False if there is no room for it. */
   static keep(frame: Frame): bool {
     if (count == MOST_WAITING) return false;
     const entry = (held as HeldFrames).keep(frame);
@@ -82,7 +86,7 @@ export abstract class Load {
     return true;
   }
 
-  /** The frame that has waited longest, where one does; `next` goes on to the one behind it. */
+  /** The frame that has waited longest, if one waits; `next` goes on to the one behind it. */
   static oldest(out: Outcome): Frame | null {
     return count == 0 ? null : (held as HeldFrames).restore(unchecked(queue[first]), out);
   }

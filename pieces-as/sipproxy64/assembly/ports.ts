@@ -1,15 +1,16 @@
 // Ports for media, in pairs: an even one for RTP and the odd one behind it for RTCP (RFC 3550 §11).
 //
-// To listen on a port opens a socket, and that is too dear to be done for each call. So ports are opened a block of 16 pairs at
-// a time, when the pairs that are open are all in use, and stay open: a pair that a call gives back goes to the end of the row,
-// and is used again when its turn comes. What comes to a pair without a call is counted, and goes nowhere.
+// Listening on a port opens a socket, which costs too much for each call. So the piece opens ports in blocks
+// of 16 pairs, when all open pairs are in use, and keeps them open. A pair that a call gives back goes to the
+// end of the queue, and is used again when its turn comes. Packets for a pair without a call are counted and
+// dropped.
 
 import { Level, Line, listenLine, listenProblem, unlisten } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
 import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from './edges';
 import { Load } from './load';
 
-/** Blocks that are opened when an Edge is joined, and in each call after that. */
+/** The number of blocks that are opened when an Edge is joined, and in each call after that. */
 @inline
 const BLOCKS_IN_JOIN: i32 = 16;
 
@@ -17,25 +18,25 @@ const BLOCKS_IN_JOIN: i32 = 16;
 const BLOCKS_IN_CALL: i32 = 2;
 
 @inline const BLOCK: i32 = 16;
-/** Blocks that are tried in one call: another program may have a port of one. */
+/** The number of blocks to try in one call: another program may have a port of one. */
 @inline const TRIES: i32 = 2;
 @inline const RETRY_MS: f64 = 60_000;
 @inline export const NO_PAIR: i32 = -1;
 @inline const NO_END: i32 = -1;
 
 class Family {
-  /** The first end of a stream that each pair serves; they are chained. */
+  /** The first end of a stream that each pair serves; further ones are chained. */
   heads: StaticArray<i32> = new StaticArray<i32>(0);
   free: StaticArray<i32> = new StaticArray<i32>(0);
   firstFree: i32 = NO_PAIR;
   lastFree: i32 = NO_PAIR;
-  /** By block: 0 where it is closed; when one that failed may be tried again. */
+  /** By block: 0 if it is closed; after a failure, when to try again. */
   isOpen: StaticArray<bool> = new StaticArray<bool>(0);
   failedUntil: StaticArray<f64> = new StaticArray<f64>(0);
-  /** Three for each block. */
+  /** The Shapes of listens, three for each block. */
   shapes: StaticArray<i32> = new StaticArray<i32>(0);
   nextBlock: i32 = 0;
-  /** Where the search for blocks goes on that calls use and that are not open. */
+  /** Where the search for blocks that calls use and that are closed continues. */
   toOpen: i32 = 0;
 }
 
@@ -64,11 +65,11 @@ export abstract class Ports {
     return pair;
   }
 
-  /** The pair serves nothing any more. */
+  /** Frees a pair that serves nothing any more. */
   static give(family: u32, pair: i32): void {
     const at = portsOf(family);
     unchecked((at.heads[pair] = NO_END));
-    // What is closed is free again when it is opened.
+    // The pairs of a closed block become free when it is opened.
     if (!unchecked(at.isOpen[pair / BLOCK])) return;
     append(at, pair);
   }
@@ -92,7 +93,7 @@ export abstract class Ports {
     unchecked((portsOf(family).heads[pair] = end));
   }
 
-  /** The number by which frames of a pair leave on a described Shape; -1 where its block is not open. */
+  /** The Shape by which frames of a pair leave on a described Shape; -1 if its block is closed. */
   @inline static shape(family: u32, pair: i32, described: u16): i32 {
     const at = portsOf(family);
     const block = pair / BLOCK;
@@ -100,15 +101,15 @@ export abstract class Ports {
   }
 
   /**
-   * The Edge is joined: opens what calls use, such as those of a state that was taken over. They may be more than one
-   * call can open: `openMore` goes on.
+   * The Edge is joined: opens the blocks that calls use, such as those of a restored state. They may be more
+   * than one call can open; `openMore` continues.
    */
   static join(family: u32): void {
     portsOf(family).toOpen = 0;
     Ports.openUsed(family, BLOCKS_IN_JOIN);
   }
 
-  /** Opens more of what calls use. Whether that is all. */
+  /** Opens more of the blocks that calls use. Returns whether all are open. */
   static openMore(): bool {
     return Ports.openUsed(4, BLOCKS_IN_CALL) && Ports.openUsed(6, BLOCKS_IN_CALL);
   }
@@ -125,7 +126,7 @@ export abstract class Ports {
     return true;
   }
 
-  /** The Edge is gone, and with it its Shapes. */
+  /** The Edge has left with its Shapes. */
   static leave(family: u32): void {
     const at = portsOf(family);
     for (let block = 0; block < blocks; block++) unchecked((at.isOpen[block] = false));
@@ -177,7 +178,7 @@ function openAnother(now: f64, family: u32): void {
   }
 }
 
-/** Listens on the ports of a block. Pairs of it that serve nothing are free then. */
+/** Listens on the ports of a block. Its pairs that serve nothing become free. */
 function open(family: u32, block: i32): bool {
   const edge = Edges.media(family);
   if (edge < 0) return false;
@@ -203,7 +204,7 @@ function open(family: u32, block: i32): bool {
   return true;
 }
 
-/** RTP comes to the even ports, RTCP to the odd ones; and both may get what is neither. */
+/** RTP comes to the even ports and RTCP to the odd ones; other data may come to both. */
 function stackOf(family: u32, block: i32, kind: i32): Line {
   line.clear().text(family == 4 ? 'ipv4/udp/{' : 'ipv6/udp/{');
   const last = min((block + 1) * BLOCK, pairs);

@@ -1,6 +1,6 @@
 import { Description, protocolNumber } from 'funnel-tunnel/as';
 
-/** The host's numbers of the protocols in our frames. They hold from `learn`, which `start` calls, on. */
+/** The host's numbers of the protocols in our frames. They are valid after `learn`, which `start` calls. */
 export abstract class Protocols {
   static ipv4: u16 = 0;
   static ipv6: u16 = 0;

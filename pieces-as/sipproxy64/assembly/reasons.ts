@@ -1,8 +1,8 @@
 import { Description } from 'funnel-tunnel/as';
 
-/** Why a frame ends in the proxy, in the order in which `describeReasons` tells them. */
+/** The reasons for which a frame ends in the proxy, in the order of `describeReasons`. */
 export const enum Reason {
-  /** It goes on. */
+  /** The frame goes on. */
   none = -1,
   keepalive = 0,
   ackOfRefusal,
@@ -74,7 +74,7 @@ export function describeReasons(description: Description): void {
   description.reason('overload', true, 'More messages came than calls of the piece can work on.');
   description.reason('calls-full', true, 'There are as many calls as `calls` allows; 503 answers.');
   description.reason('no-ports', true, 'No port for media can be opened; 503 answers.');
-  description.reason('too-many-streams', true, 'The message has more than 32 lines of media; 488 answers.');
+  description.reason('too-many-streams', true, 'The message has more than 16 lines of media; 488 answers.');
   description.reason('bad-response', true, 'The response is unreadable.');
   description.reason('stray-response', true, 'The response belongs to no request that we sent.');
   description.reason('no-call', true, 'Media came to a port that serves no call.');

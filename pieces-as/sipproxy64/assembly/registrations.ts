@@ -1,5 +1,6 @@
-// Contacts that registrars have accepted: whoever calls a user here finds the phone. Only what a registrar answered with 200
-// is kept, so that no flood of requests fills the table; and not beyond the time that the registrar gave.
+// Contacts that registrars have accepted, so that callers from this side find the phone. The piece keeps only
+// contacts that a registrar answered with 200, so that no flood of requests fills the table, and only for the
+// time that the registrar gave.
 //
 //   a record: user (hash) | until | endpoint | the next with the same bucket | length | the URI of the contact
 
@@ -12,7 +13,7 @@ import { Purpose, Secret } from './secret';
 @inline
 const USER: usize = 0;
 
-/** 0 where the record is free. */
+/** 0 if the record is free. */
 @inline
 const UNTIL: usize = 8;
 
@@ -28,7 +29,7 @@ const LENGTH: usize = 44;
 @inline
 const URI: usize = 48;
 
-/** Longer URIs are not kept; requests to them still find the phone by the registrar. */
+/** Longer URIs are not kept; the registrar still leads requests to them. */
 @inline
 const MOST_URI: i32 = 208;
 
@@ -65,7 +66,7 @@ export abstract class Registrations {
     return count;
   }
 
-  /** The record of the contact of a user that was registered last, or 0. */
+  /** The record of the user's last registered contact, or 0. */
   static find(now: f64, from: usize, to: usize): usize {
     const user = Secret.of(Purpose.user, from, to);
     for (let i = unchecked(buckets[bucketOf(user)]); i != NONE; i = load<i32>(at(i), CHAINED)) {
@@ -89,7 +90,7 @@ export abstract class Registrations {
     return record + URI + load<u32>(record, LENGTH);
   }
 
-  /** A registrar tells all contacts of a user: those from before are forgotten. */
+  /** A registrar lists all contacts of a user, so the earlier ones are dropped. */
   static forget(user: u64): void {
     let i = unchecked(buckets[bucketOf(user)]);
     while (i != NONE) {
@@ -99,7 +100,7 @@ export abstract class Registrations {
     }
   }
 
-  /** Keeps a contact. Where there is no room, the one that ends first gives way when the setting says so. */
+  /** Keeps a contact. If there is no room, it replaces the one that ends first, if the setting says so. */
   static add(user: u64, until: f64, endpoint: usize, uri: usize, uriTo: usize): void {
     const length = <i32>(uriTo - uri);
     if (length > MOST_URI || capacity == 0) return;
@@ -120,7 +121,7 @@ export abstract class Registrations {
     count++;
   }
 
-  /** Forgets what has ended. Returns true: it has looked at all. */
+  /** Drops expired contacts. Returns true: it has looked at all. */
   static expire(now: f64): bool {
     if (count == 0) return true;
     Load.spend(used * 100);

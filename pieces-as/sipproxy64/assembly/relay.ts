@@ -1,5 +1,5 @@
-// Media: what comes to a port of ours from where a side's SDP says that it is goes on to the other side, byte for byte, from our port
-// toward that one. Bodies stay with the host.
+// Media: packets that come to a port of ours from the place in a side's SDP go on to the other side, byte for
+// byte, from our port toward that side. Bodies stay with the host.
 
 import { Frame, Outcome } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
@@ -11,7 +11,7 @@ import { Protocols } from './protocols';
 import { Reason } from './reasons';
 import { NO_END, Streams } from './streams';
 
-/** Takes a frame that came to a port for media; `Datagram` has its headers. */
+/** Handles a frame that came to a port for media; `Datagram` has its headers. */
 export function relay(now: f64, frame: Frame, out: Outcome): Reason {
   const pair = Ports.pairOf(Datagram.destinationPort);
   if (pair == NO_PAIR) return Reason.noCall;
@@ -39,7 +39,7 @@ export function relay(now: f64, frame: Frame, out: Outcome): Reason {
   return Reason.none;
 }
 
-/** On the like Shape of the other side, when the host has parsed it. */
+/** Sends it on the same Shape of the other side, if the host has parsed it. */
 function shapeOf(frame: Frame): u16 {
   if (Datagram.first >= Datagram.last) return SHAPE_MEDIA;
   const part = frame.part(Datagram.first);

@@ -1,5 +1,6 @@
-// Requests that we refuse ourselves, as a stateless server does (RFC 3261 §8.2.7, §16.3): an answer of what the request says of
-// itself, to where it came from. What a client sends to such an answer, its ACK, ends here and is known by our tag.
+// Requests that the piece itself refuses, as a stateless server does (RFC 3261 §8.2.7, §16.3). The response
+// repeats header fields of the request, and goes back to its sender. The client's ACK to such a response ends
+// here; our tag identifies it.
 
 import { Outcome, Role, TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -27,13 +28,13 @@ import { Via } from './via';
 const edit = new TextEdit();
 const to: usize = memory.data(24, 8);
 
-/** Refuses the request at hand, when it is one that is answered. */
+/** Refuses the current request, unless requests of its method get no response. */
 export function refuse(out: Outcome, status: string, reason: Reason): Reason {
   if (!SipMessage.isRequest || SipMessage.isMethod('ACK') || SipMessage.viaAt == 0 || SipMessage.bodyAt == 0)
     return reason;
   if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !SipVia.read(SipValue.at, SipValue.to))
     return reason;
-  // To the source that it really has; and where rport was not asked for, to the port of the Via (RFC 3261 §18.2.2).
+  // To the real source; and to the port of the Via if there is no rport (RFC 3261 §18.2.2).
   copyEndpoint(to, Datagram.source);
   if (!SipParameter.find(SipVia.parametersAt, SipValue.to, 'rport'))
     setPort(to, SipVia.port == 0 ? 5060 : SipVia.port);
@@ -78,7 +79,7 @@ export function refuse(out: Outcome, status: string, reason: Reason): Reason {
   return reason;
 }
 
-/** Whether the ACK at hand is for an answer of ours. */
+/** Whether the current ACK is for a response of ours. */
 export function isAckOfRefusal(): bool {
   if (!SipMessage.isMethod('ACK') || !SipAddress.read(SipMessage.toAt, SipMessage.toTo)) return false;
   if (!SipParameter.find(SipAddress.parametersAt, SipMessage.toTo, 'tag')) return false;
@@ -106,7 +107,7 @@ function copyTo(): void {
   edit.upTo(SipHeader.to);
 }
 
-/** One for all of a transaction, so that an ACK is known without remembering what was answered. */
+/** All requests of a transaction have one tag, so that no memory is needed to recognise an ACK. */
 function ownTag(): u64 {
   return Secret.begin(Purpose.tag)
     .bytes(SipMessage.callIdAt, SipMessage.callIdTo)

@@ -1,9 +1,10 @@
-// What others cannot make up: branches and tags of ours are hashes under a key that nobody else knows, and so are the names
-// of calls in our tables. The key is part of the state, since messages that left before a change are answered after it.
+// Values that others cannot forge: branches and tags of ours are hashes under a secret key, and so are the
+// names of calls in our tables. The key is part of the state, because responses to earlier messages come
+// after a change.
 
 import { KeyedHash, random, State } from 'funnel-tunnel/as';
 
-/** What a hash is made for, so that one is never taken for another. */
+/** The purpose of a hash, so that one never passes for another. */
 export const enum Purpose {
   branch = 1,
   loop,

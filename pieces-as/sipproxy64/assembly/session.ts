@@ -1,8 +1,9 @@
-// A description of SDP (RFC 8866): what it says of media, and how it goes on into the other family.
+// A description of SDP (RFC 8866): what it says about media, and its form in the other family.
 //
-// Reading and writing are two passes over the lines, since what a line becomes may depend on one behind it. What is edited is the
-// address in `o=` and `c=`, each with its token of the family in one edit; the ports in `m=` and `a=rtcp`; and attributes of ICE are
-// left out, because they name addresses of which none holds on the other side.
+// Reading and writing are two passes over the lines, since the new form of a line may depend on a later one.
+// The piece edits the address in `o=` and `c=`, each with its token of the family in one edit, and the ports
+// in `m=` and `a=rtcp`. It leaves out attributes of ICE, because none of their addresses is valid on the
+// other side.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -12,12 +13,12 @@ import { Configuration } from './configuration';
 import { Datagram } from './datagram';
 import { copyEndpoint, familyOf, isNullAddress, portOf, setPort } from './endpoint';
 
-/** `m=` lines of one description. */
+/** The most `m=` lines of one description. */
 @inline export const MOST_LINES: i32 = 16;
 
-/** What an `m=` line is to us. */
+/** The kinds of an `m=` line. */
 export const enum Carried {
-  /** Nothing: it is refused, or of a protocol that is none of datagrams. Its line stays as it is. */
+  /** Refused, or of a protocol that does not use datagrams. Its line stays as it is. */
   no,
   /** Two ports: RTP, and RTCP behind it. */
   pair,
@@ -26,11 +27,11 @@ export const enum Carried {
 }
 
 @inline const CARRIED: usize = 0;
-/** The family that the token of its `c=` says; 0 where there is no `c=`. */
+/** The family by the token of its `c=`; 0 if there is no `c=`. */
 @inline const FAMILY: usize = 1;
 @inline const PORT: usize = 2;
 @inline const IS_RELAYED: usize = 4;
-/** It named us, as an SDP does that was here before, and is known to be somewhere else. */
+/** It named our address, because its SDP passed here before, and its real place is known. */
 @inline const IS_RESOLVED: usize = 5;
 @inline const NEW_PORT: usize = 6;
 @inline const RTP: usize = 8;
@@ -39,7 +40,7 @@ export const enum Carried {
 
 const lines: usize = memory.data(896, 8);
 const connection: usize = memory.data(24, 8);
-/** Where all of it is, when it is written by its own address and not by ours; 0 otherwise. */
+/** The real place of all of it, if it is written with its own address and not with ours; 0 otherwise. */
 let direct: usize = 0;
 
 export abstract class Session {
@@ -47,12 +48,12 @@ export abstract class Session {
   static to: usize = 0;
   static lineCount: i32 = 0;
   static isTooLong: bool = false;
-  /** The family of the session's own `c=`; 0 where there is none. */
+  /** The family of the session's own `c=`; 0 if there is none. */
   static family: u32 = 0;
-  /** Somewhere stands that nothing, or only one way, is sent now. */
+  /** A line pauses media in one or both directions. */
   static isHeld: bool = false;
 
-  /** Reads the description from `at` to `to`. False when it is none. */
+  /** Reads the description from `at` to `to`. False if it is none. */
   static read(at: usize, to: usize): bool {
     Session.at = at;
     Session.to = to;
@@ -63,7 +64,7 @@ export abstract class Session {
     direct = 0;
     memory.fill(session, 0, 24);
     let line: usize = 0;
-    // The first line tells the version, which is 0 (§5.1).
+    // The first line has the version, which is 0 (§5.1).
     if (!SdpLine.read(at, to) || SdpLine.type != 0x76) return false;
     while (SdpLine.next(to)) {
       switch (SdpLine.type) {
@@ -85,7 +86,7 @@ export abstract class Session {
           break;
       }
     }
-    // A line of no SDP in the middle: then it is something else.
+    // A line that is no SDP in the middle means that it is something else.
     return SdpLine.to >= to;
   }
 
@@ -105,13 +106,13 @@ export abstract class Session {
     return lineAt(line) + RTCP;
   }
 
-  /** The line is relayed by way of this port of ours. */
+  /** Relays the line through this port of ours. */
   static relay(line: i32, port: u32): void {
     store<bool>(lineAt(line), true, IS_RELAYED);
     store<u16>(lineAt(line), <u16>port, NEW_PORT);
   }
 
-  /** A line that names us is really there. */
+  /** Gives the real place of a line that names us. */
   static resolve(line: i32, rtp: usize, rtcp: usize): void {
     const at = lineAt(line);
     copyEndpoint(at + RTP, rtp);
@@ -124,7 +125,9 @@ export abstract class Session {
     return load<bool>(lineAt(line), IS_RESOLVED);
   }
 
-  /** All lines go on with their own address and ports: they are in one place, and of the family that is wanted. */
+  /**
+   * Lets all lines go on with their own address and ports: they are in one place, and of the wanted family.
+   */
   static goDirect(line: i32): void {
     direct = Session.rtp(line);
     for (let i = 0; i < Session.lineCount; i++) {
@@ -141,7 +144,7 @@ export abstract class Session {
     return false;
   }
 
-  /** Writes it as it goes on into `family`. */
+  /** Writes the description for `family`. */
   static write(edit: TextEdit, family: u32): void {
     let line = -1;
     SdpLine.read(Session.at, Session.to);
@@ -187,23 +190,23 @@ function isRelayed(line: i32): bool {
   return line >= 0 && load<bool>(lineAt(line), IS_RELAYED);
 }
 
-/** Whether a `c=` is rewritten: that of the session (`line` is -1), or of a line that we carry. */
+/** Whether to rewrite a `c=`: that of the session (`line` is -1), or of a line that we carry. */
 function isRewritten(line: i32, family: u32): bool {
   if (isRelayed(line)) return true;
   if (line < 0) return true;
   return SdpConnection.family != family && !isStream(line);
 }
 
-/** Whether it is of a protocol that we do not carry: of it nothing is edited. */
+/** Whether its protocol is one that we do not carry, so that nothing of it is edited. */
 function isStream(line: i32): bool {
   return Session.carried(line) == Carried.no && load<u16>(lineAt(line), PORT) != 0;
 }
 
-/** The address at hand, where 0 is a name: then media come from where the signalling does. */
+/** The current address, or the source of the signalling if it is a name. */
 function readAddress(to: usize): void {
   if (IpText.read(SdpConnection.addressAt, SdpConnection.addressTo, to) != 0) return;
   copyEndpoint(to, Datagram.source);
-  // A name that is none says that there is no address: the null of IPv6 (RFC 6157 §4.1).
+  // An invalid name means that there is no address: the null of IPv6 (RFC 6157 §4.1).
   const from = SdpConnection.addressAt;
   const end = SdpConnection.addressTo;
   if (end - from > 8 && Ascii.is(end - 8, end, '.invalid')) memory.fill(to, 0, 16);

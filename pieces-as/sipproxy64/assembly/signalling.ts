@@ -1,5 +1,5 @@
-// Messages of SIP: a stateless proxy (RFC 3261 §16.11) between the families. What a message says decides where it goes; of calls only that
-// is remembered which media need.
+// Messages of SIP: a stateless proxy (RFC 3261 §16.11) between the families. The contents of a message decide
+// where it goes. The piece remembers only what the media of calls need.
 
 import { Frame, Outcome, Role, TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -29,17 +29,20 @@ import { Target } from './target';
 import { Mapped } from './uri-map';
 import { Returned, Via } from './via';
 
-/** Bytes of a message in one datagram. */
+/** The most bytes of a message in one datagram. */
 @inline const MOST_BYTES: i32 = 65000;
-/** What a path takes that tells nothing of itself (RFC 3261 §18.1.1). */
+/** The most bytes for a path of unknown MTU (RFC 3261 §18.1.1). */
 @inline const SAFE_BYTES: i32 = 1300;
-/** What headers of ours, and an address in each of a few URIs, may add; what does not fit is too large. */
+/**
+ * The most bytes that headers of ours, and an address in each of a few URIs, may add. A message that exceeds
+ * it is too large.
+ */
 @inline const GROWTH: i32 = 4096;
 
 const edit = new TextEdit();
 const answerTo: usize = memory.data(24, 8);
 
-/** Takes a frame that came to the port of SIP; `Datagram` has its headers. */
+/** Handles a frame that came to the port of SIP; `Datagram` has its headers. */
 export function takeMessage(now: f64, frame: Frame, out: Outcome): Reason {
   if (!Contents.read(frame, out)) return Reason.noRoom;
   const fault = SipMessage.read(Contents.at, Contents.to);
@@ -84,7 +87,7 @@ function takeRequest(now: f64, frame: Frame, out: Outcome, fault: SipFault): Rea
   return reason == Reason.tooLarge ? refuse(out, '513 Message Too Large', reason) : reason;
 }
 
-/** What to answer when a request cannot go on. */
+/** The response to a request that cannot go on. */
 function statusOf(reason: Reason): string {
   switch (reason) {
     case Reason.badScheme:
@@ -106,7 +109,7 @@ function statusOf(reason: Reason): string {
 
 function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Reason {
   if (fault != SipFault.none) return Reason.badResponse;
-  // Ours is on top, and below it that of whom we had the request from.
+  // Our own Via is on top, and below it that of the host that sent us the request.
   if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo)) return Reason.badResponse;
   const own = SipValue.at;
   const ownTo = SipValue.to;
@@ -127,7 +130,7 @@ function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Re
   return send(frame, out, answerTo);
 }
 
-/** The second Via, in the header field of the first or in the next, whichever form its name has. */
+/** Finds the second Via, in the header field of the first or in the next, whichever form its name has. */
 function findSecondVia(): bool {
   if (SipValue.next < SipMessage.viaTo && SipValue.read(SipValue.next, SipMessage.viaTo)) return true;
   for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
@@ -154,12 +157,12 @@ function bodyLength(): i32 {
   return Call.at == 0 ? -1 : Call.length;
 }
 
-/** The message that `edit` has, with its body, to an endpoint. */
+/** Sends the message in `edit`, with its body, to an endpoint. */
 function send(frame: Frame, out: Outcome, to: usize): Reason {
   edit.end();
   const length = Call.at == 0 ? <i32>(SipMessage.bodyTo - SipMessage.bodyAt) : Call.length;
   if (!edit.isWhole || edit.length + length > MOST_BYTES) return Reason.tooLarge;
-  // A message that a path may not take in one packet is counted: it goes as one of ours, and that at hand ends.
+  // A message that may be too long for a path is counted: it goes as one of ours, and the current frame ends.
   const isLong = edit.length + length > SAFE_BYTES;
   const isParsed = Datagram.first < Datagram.last && frame.part(Datagram.first).protocol == Protocols.sip;
   const shape = isParsed ? SHAPE_SIP : SHAPE_DATAGRAM;
@@ -179,7 +182,7 @@ function send(frame: Frame, out: Outcome, to: usize): Reason {
   return isLong ? Reason.longMessage : Reason.none;
 }
 
-/** A registrar tells which contacts of a user hold, and for how long (§10.2.4): those that went through us are kept. */
+/** A registrar lists the valid contacts of a user, and their times (§10.2.4). Keeps those that passed us. */
 function learnContacts(now: f64, family: u32): void {
   if (
     !SipAddress.read(SipMessage.toAt, SipMessage.toTo) ||
@@ -205,7 +208,7 @@ function learnContacts(now: f64, family: u32): void {
         seconds = Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 0xffffffff);
       }
       if (seconds <= 0) continue;
-      // As the phone wrote it.
+      // The URI in the form of the phone.
       edit.begin(SipAddress.uriAt, SipAddress.uriTo, 512).upTo(SipUri.hostAt);
       if (Mapped.at == SipUri.restAt) edit.skipTo(Mapped.valueAt);
       else

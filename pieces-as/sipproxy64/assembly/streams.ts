@@ -4,9 +4,9 @@
 //   side 0  ◀────▶  pair of ports  ── stream ──  pair of ports  ◀────▶  side 1
 //   where it is                                                         where it is
 //
-// Each side is told the pair of its own end. What comes there from where that side's SDP says it is leaves from the pair of the other
-// end, to where that side is. Several dialogs of one call (forking) have the same pair toward the caller's offer: its ends are chained,
-// and which one it is says the source.
+// The SDP to each side names the pair of its own end. Packets that come there from the place in that side's
+// SDP leave from the pair of the other end, for the place of that side. Several dialogs of one call (forking)
+// share the pair toward the caller's offer: its ends are chained, and the source selects one.
 
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
@@ -29,23 +29,23 @@ import { NO_PAIR, Ports } from './ports';
 @inline const FLAGS: usize = 9;
 @inline const RTP: usize = 16;
 @inline const RTCP: usize = 40;
-/** What held before an offer that is not answered yet. */
+/** The values before an offer that is not answered yet. */
 @inline const OLD_RTP: usize = 64;
 @inline const OLD_RTCP: usize = 88;
-/** Where the signalling of this side comes from. */
+/** The source of this side's signalling. */
 @inline const SIGNALLED: usize = 112;
-/** What its SDP said last, whatever was learned since. */
+/** The place in its last SDP, whatever was learned since. */
 @inline const SAID: usize = 136;
 @inline const END: usize = 160;
 @inline const STREAM: usize = 336;
 
 /** Flags of an end. */
 @inline const IS_KNOWN: u8 = 1;
-/** It is on hold by a null address: nothing is sent there. */
+/** It is on hold by a null address, so nothing is sent there. */
 @inline const IS_NULL: u8 = 2;
-/** Nothing may be sent there, whatever it says. */
+/** Nothing may be sent there, whatever its SDP says. */
 @inline const IS_FORBIDDEN: u8 = 4;
-/** Where it is was learned from what came. */
+/** Its place was learned from its packets. */
 @inline const IS_LEARNED: u8 = 8;
 @inline const HAS_OLD: u8 = 16;
 @inline const OLD_FLAGS_SHIFT: u8 = 5;
@@ -67,7 +67,7 @@ export abstract class Streams {
     for (let i = capacity - 1; i >= 0; i--) free(i);
   }
 
-  /** Adds a stream without ports in front of others of its dialog; `NO_STREAM` where there is no room. */
+  /** Adds a stream without ports in front of others of its dialog; `NO_STREAM` if there is no room. */
   static add(dialog: i32, line: i32, next: i32): i32 {
     const stream = firstFree;
     if (stream == NO_STREAM) return NO_STREAM;
@@ -126,7 +126,7 @@ export abstract class Streams {
     Ports.setHead(family, pair, end);
   }
 
-  /** Takes an end off its pair, which is free when it serves no other. */
+  /** Takes an end off its pair, which becomes free when it serves no other. */
   static dropPair(end: i32): void {
     const at = endAt(end);
     const pair = load<i32>(at, PAIR);
@@ -144,11 +144,11 @@ export abstract class Streams {
     store<i32>(at, NO_PAIR, PAIR);
   }
 
-  /** Where a side says it is. `signalled` is where its signalling came from. */
+  /** Sets the place that a side names. `signalled` is the source of its signalling. */
   static locate(end: i32, rtp: usize, rtcp: usize, signalled: usize): void {
     const at = endAt(end);
     const flags = load<u8>(at, FLAGS);
-    // Said again, as by a retransmission or a refresh, it changes nothing of what was learned meanwhile.
+    // A repetition, as by a retransmission or a refresh, keeps what was learned meanwhile.
     const isLearned = (flags & IS_LEARNED) != 0;
     if ((flags & IS_KNOWN) != 0 && same(at + SAID, rtp) && (isLearned || same(at + RTCP, rtcp))) return;
     if ((flags & IS_KNOWN) != 0 && (flags & HAS_OLD) == 0) {
@@ -170,13 +170,13 @@ export abstract class Streams {
     );
   }
 
-  /** The offer was accepted: there is no way back. */
+  /** The offer was accepted, and the earlier values are dropped. */
   static settle(end: i32): void {
     const at = endAt(end);
     store<u8>(at, load<u8>(at, FLAGS) & 15, FLAGS);
   }
 
-  /** The offer was refused: it is where it was before (RFC 3264 §8). */
+  /** The offer was refused, and the earlier values hold (RFC 3264 §8). */
   static goBack(end: i32): void {
     const at = endAt(end);
     const flags = load<u8>(at, FLAGS);
@@ -195,7 +195,7 @@ export abstract class Streams {
     return (load<u8>(endAt(end), FLAGS) & IS_NULL) != 0;
   }
 
-  /** Whether something may be sent to where it is. */
+  /** Whether packets may be sent to its place. */
   @inline static takes(end: i32): bool {
     return (load<u8>(endAt(end), FLAGS) & (IS_KNOWN | IS_NULL | IS_FORBIDDEN)) == IS_KNOWN;
   }
@@ -208,24 +208,24 @@ export abstract class Streams {
     return endAt(end) + RTCP;
   }
 
-  /** Whether a packet from there is of this side. */
+  /** Whether a packet from this source belongs to this side. */
   static isFrom(end: i32, isRtcp: bool, source: usize): bool {
     const at = endAt(end);
     const flags = load<u8>(at, FLAGS);
     if ((flags & IS_KNOWN) == 0) return false;
     if (sameAddress(isRtcp ? at + RTCP : at + RTP, source)) return true;
-    // Behind a NAT, a phone names an address that nobody sees; the NAT is where its signalling came from.
+    // A phone behind a NAT names an address that is not visible outside. Its signalling came from the NAT.
     return Configuration.symmetric && (flags & IS_NULL) == 0 && sameAddress(at + SIGNALLED, source);
   }
 
-  /** What comes from a side's host says where it is; once, until its SDP says something else. */
+  /** A packet from a side's host shows its place; once, until its SDP names another. */
   static learn(end: i32, isRtcp: bool, source: usize): void {
     const at = endAt(end);
     const flags = load<u8>(at, FLAGS);
     const known = isRtcp ? at + RTCP : at + RTP;
     if ((flags & (IS_LEARNED | IS_NULL)) != 0 || same(known, source) || isForbidden(source)) return;
     copyEndpoint(known, source);
-    // RTCP may come first, and says nothing of RTP.
+    // RTCP may come first, and does not show the place of RTP.
     if (!isRtcp) store<u8>(at, (flags | IS_LEARNED) & ~IS_FORBIDDEN, FLAGS);
   }
 
@@ -234,7 +234,7 @@ export abstract class Streams {
     return end ^ 1;
   }
 
-  /** A further dialog of the same call: what the side of the offer said holds there too. */
+  /** Copies a stream for a further dialog of the same call, in which the offer of this side holds too. */
   static copyOffer(to: i32, from: i32): void {
     memory.copy(endAt(to) + FLAGS, endAt(from) + FLAGS, END - FLAGS);
   }
@@ -243,7 +243,7 @@ export abstract class Streams {
   static state(state: State, stream: i32): void {
     const at = atOf(stream);
     const ends = at + ENDS;
-    // Both ends as they are; and their ports, since the settings may give another range.
+    // Both ends unchanged, and their ports, since the settings may give another range.
     const port0 = state.u16(portOf(ends));
     const port1 = state.u16(portOf(ends + END));
     state.bytes(at + LINE, 4);
@@ -254,14 +254,14 @@ export abstract class Streams {
   }
 }
 
-/** The port of an end; 0 where it has none. */
+/** The port of an end; 0 if it has none. */
 @inline
 function portOf(end: usize): u16 {
   const pair = load<i32>(end, PAIR);
   return pair == NO_PAIR ? 0 : <u16>Ports.port(pair);
 }
 
-/** An end of a restored stream has its port again, where the settings still allow that. */
+/** Gives an end of a restored stream its port again, if the settings still allow that. */
 function claim(end: i32, port: u16): void {
   const family = Streams.family(end);
   store<i32>(endAt(end), NO_PAIR, PAIR);

@@ -1,6 +1,6 @@
-// Where a request goes (RFC 3261 §16.4 to §16.6): our own Routes are taken off; then the next Route says it, or the
-// request's URI. A URI of ours says it by its parameter, or by a user who has registered or is set; what only names
-// somebody goes to the proxy of the other family.
+// Finds where a request goes (RFC 3261 §16.4 to §16.6): takes off our own Routes, and then reads the next
+// Route, or the request's URI. A URI of ours has the target in a parameter, or names a user who has
+// registered or is set. A request whose URI is only a name goes to the proxy of the other family.
 
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
@@ -21,29 +21,29 @@ import { Reason } from './reasons';
 import { Registrations } from './registrations';
 import { endpointOfUri, isOwnUri, Mapped } from './uri-map';
 
-/** What becomes of the request's URI. */
+/** What to do with the request's URI. */
 export const enum UriChange {
-  /** It goes on as it came: what a digest covers is what was signed (RFC 3261 §22.4). */
+  /** The URI goes on as it came, because a digest covers it (RFC 3261 §22.4). */
   none,
-  /** What it stands for takes its place. */
+  /** The URI that it stands for replaces it. */
   restored,
-  /** A contact that was registered takes its place. */
+  /** A registered contact replaces it. */
   registered,
 }
 
 export abstract class Target {
   static readonly endpoint: usize = memory.data(24, 8);
   static uriChange: UriChange = UriChange.none;
-  /** How many Routes in front are ours and are taken off. */
+  /** The number of our own Routes in front, which are taken off. */
   static ownRoutes: i32 = 0;
   /** The registered contact. */
   static contact: usize = 0;
 
-  /** Finds where the request at hand goes; `Reason.none`, or why nowhere. */
+  /** Finds where the current request goes. Returns `Reason.none`, or the reason of a failure. */
   static find(now: f64): Reason {
     Target.uriChange = UriChange.none;
     Target.ownRoutes = 0;
-    // The family that the innermost of our own Routes was written for is that of the other side.
+    // The family of the innermost of our own Routes is that of the other side.
     let inner: u32 = 0;
     for (let i = 0, n = SipMessage.routeAt == 0 ? 0 : SipMessage.fieldCount; i < n; i++) {
       if (SipMessage.field(i) != SipName.route) continue;
@@ -58,7 +58,7 @@ export abstract class Target {
           return Target.check();
         }
         if (Mapped.read()) {
-          // A Path or Service-Route that went through us: it is what it stands for, and the next hop.
+          // A Path or Service-Route that went through us stands for another URI, which is the next hop.
           copyEndpoint(Target.endpoint, Mapped.endpoint);
           return Target.check();
         }
@@ -74,7 +74,7 @@ export abstract class Target {
     if (!SipUri.read(SipMessage.uriAt, SipMessage.uriTo)) {
       return isSip() ? Reason.badRequest : Reason.badScheme;
     }
-    // Header fields in it have no place in a request (RFC 3261 §19.1.1).
+    // A request's URI may not have header fields (RFC 3261 §19.1.1).
     if (SipUri.parametersTo < SipMessage.uriTo) return Reason.badRequest;
     if (!isOwnUri()) {
       if (SipParameter.find(SipUri.restAt, SipUri.parametersTo, 'maddr')) {
@@ -111,7 +111,7 @@ export abstract class Target {
     return Target.proxyOf(inner == 0 ? otherFamily() : inner);
   }
 
-  /** To the proxy of a family; not back to where it came from. */
+  /** Selects the proxy of a family, unless the request came from there. */
   private static proxyOf(family: u32): Reason {
     const proxy = Configuration.proxy(family);
     if (portOf(proxy) == 0 || sameAddress(proxy, Datagram.source)) return Reason.noTarget;

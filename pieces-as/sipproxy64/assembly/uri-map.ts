@@ -1,10 +1,10 @@
-// How a URI is understood in the other family.
+// The form of a URI in the other family.
 //
-// A host of the other family than that in which the message goes on is put into a parameter, and our own address in
-// its place: `sip:alice@192.0.2.4:5062;x=y` goes into IPv6 as `sip:alice@[2001:db8::5];m64=192.0.2.4:5062;x=y`. So
-// nothing need be remembered of it: whoever sends there sends to us, and what the parameter says is where it goes. It is one
-// insertion, and taking it out again gives back what was there, byte for byte. A URI without `<>` gets them, since its
-// parameters would be the header field's; it has `n64` for a parameter, by which they are taken away again.
+// A host of the other family goes into a parameter, and our own address takes its place:
+// `sip:alice@192.0.2.4:5062;x=y` goes into IPv6 as `sip:alice@[2001:db8::5];m64=192.0.2.4:5062;x=y`. So the
+// piece need not remember it: a request to this URI comes to us, and its parameter says where it goes. It is
+// one insertion, and removing it restores the original byte for byte. A URI without `<>` gets them, since its
+// parameters would be the header field's; the parameter `n64` then says to remove them again.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -16,21 +16,21 @@ import { setPort } from './endpoint';
 
 const scratch: usize = memory.data(24, 8);
 
-/** Where the host of a URI is, when it is an address: the family, or 0 for a name. The endpoint goes to `to`. */
+/** Reads the host of a URI. Returns its family, or 0 for a name, and writes its endpoint to `to`. */
 export function endpointOfUri(to: usize): u32 {
   const family = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, to);
   setPort(to, SipUri.port == 0 ? (SipUri.isSips ? 5061 : 5060) : SipUri.port);
   return family;
 }
 
-/** Whether the host and port of the URI at hand are ours. */
+/** Whether the host and port of the current URI are ours. */
 export function isOwnUri(): bool {
   if (IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, scratch) == 0)
     return Configuration.isDomain(SipUri.hostAt, SipUri.hostTo);
   return isOwnAddress(scratch) && (SipUri.port == 0 ? 5060 : SipUri.port) == Configuration.port;
 }
 
-/** What a URI of ours stands for. `read` is for the URI at hand. */
+/** The target that a URI of ours stands for. `read` is for the current URI. */
 export abstract class Mapped {
   static isBare: bool = false;
   static at: usize = 0;
@@ -38,7 +38,7 @@ export abstract class Mapped {
   static valueTo: usize = 0;
   static readonly endpoint: usize = memory.data(24, 8);
 
-  /** Finds the parameter in the URI at hand. False when it stands for nothing else. */
+  /** Finds the parameter in the current URI. False if it stands for nothing else. */
   static read(): bool {
     const at = SipUri.restAt;
     const to = SipUri.parametersTo;
@@ -52,7 +52,7 @@ export abstract class Mapped {
   }
 }
 
-/** Reads `host[:port]`, of which the host is an address; without touching the URI at hand. */
+/** Reads `host[:port]` with an address as host, without changing the current URI. */
 function readHostPort(from: usize, to: usize, endpoint: usize): bool {
   let hostTo = to;
   let port: i64 = 5060;
@@ -67,12 +67,12 @@ function readHostPort(from: usize, to: usize, endpoint: usize): bool {
   return IpText.readBracketed(from, hostTo, endpoint) != 0;
 }
 
-/** One value of a header field with an address: what is in `SipAddress` goes on into `family`. */
+/** Writes one value of a header field with an address: the contents of `SipAddress` for `family`. */
 export function mapAddress(edit: TextEdit, family: u32): void {
   mapUri(edit, SipAddress.uriAt, SipAddress.uriTo, family, SipAddress.isBracketed, SipAddress.hasName);
 }
 
-/** The URI from `from` to `to` goes on into `family`. */
+/** Writes the URI from `from` to `to` for `family`. */
 export function mapUri(
   edit: TextEdit,
   from: usize,
@@ -99,11 +99,12 @@ export function mapUri(
   if (!isBracketed) edit.upTo(to).byte(0x3e);
 }
 
-/** What `Mapped` found takes the place of our own host again. */
+/** Puts the target that `Mapped` found in place of our own host. */
 export function restore(edit: TextEdit, from: usize, to: usize, isBracketed: bool, hasName: bool): void {
   const hostAt = SipUri.hostAt;
   const restAt = SipUri.restAt;
-  // Somebody may have put in a name or parameters, which only brackets keep apart from those of the header field.
+  // A sender may have added a name or parameters, and only brackets separate these from those of the header
+  // field.
   const losesBrackets =
     Mapped.isBare && isBracketed && !hasName && Mapped.at == restAt && Mapped.valueTo == to;
   if (losesBrackets) edit.upTo(from - 1).skipTo(from);

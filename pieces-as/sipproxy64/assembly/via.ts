@@ -1,10 +1,10 @@
-// Our Via: where answers come back to, and the proof that they are answers to what we sent.
+// Our Via: responses come back to it, and it proves that they belong to requests of ours.
 //
-// Its branch is `z9hG4bK-m64-` and a hash of the branch in front of it alone: so INVITE, CANCEL and the ACK to a refusal,
-// which have one branch, get one (RFC 3261 §16.11), also where the client writes another host into the CANCEL; and a
-// response shows by the Via below ours that it is one. The parameter `l64` is a hash of what the request is routed by: its
-// URI, its Routes and its Call-ID (RFC 5393 §4.2.1). A request that meets a Via of ours with the same hash has come back
-// as it was; one that a registrar sent back with another URI goes on.
+// Its branch is `z9hG4bK-m64-` and a hash of the branch in front of it alone. So INVITE, CANCEL and the ACK
+// to a refusal, which have one branch, get one (RFC 3261 §16.11), also if the client writes another host into
+// the CANCEL. The Via below ours shows that a response belongs to it. The parameter `l64` is a hash of what
+// routes the request: its URI, its Routes and its Call-ID (RFC 5393 §4.2.1). A request that meets a Via of
+// ours with the same hash has come back unchanged; one that a registrar sent back with another URI goes on.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -16,7 +16,7 @@ import { isOwnAddress } from './destinations';
 import { portOf, sameAddress, setPort } from './endpoint';
 import { Purpose, Secret } from './secret';
 
-/** With which branches of RFC 3261 begin (§8.1.1.7). */
+/** The prefix of branches by RFC 3261 (§8.1.1.7). */
 const COOKIE = 'z9hg4bk';
 @inline const COOKIE_BYTES: usize = 7;
 const MAGIC = 'z9hg4bk-m64-';
@@ -26,13 +26,13 @@ const MAGIC = 'z9hg4bk-m64-';
 const address: usize = memory.data(24, 8);
 
 export const enum Returned {
-  /** There are Vias in front of it that are none. */
+  /** A malformed Via stands in front of it. */
   broken,
   fresh,
   looped,
 }
 
-/** Whether the Via at hand is ours. */
+/** Whether the current Via is ours. */
 export function isOwnVia(): bool {
   if (IpText.readBracketed(SipVia.hostAt, SipVia.hostTo, address) == 0 || !isOwnAddress(address))
     return false;
@@ -40,8 +40,8 @@ export function isOwnVia(): bool {
 }
 
 /**
- * The hash for the branch of the Via at hand. One that a client of RFC 2543 made, or none, is not unique: then Call-ID and
- * CSeq are hashed with it (RFC 3261 §17.2.3).
+ * The hash for the branch of the current Via. The branch of a client of RFC 2543, or none, is not unique:
+ * then Call-ID and CSeq are hashed with it (RFC 3261 §17.2.3).
  */
 function branchHash(): u64 {
   const hash = Secret.begin(Purpose.branch);
@@ -55,7 +55,7 @@ function branchHash(): u64 {
   return hash.bytes(SipMessage.cseqAt, SipMessage.cseqTo).end();
 }
 
-/** Whether what follows the host of the Via at hand is parameters, each with a name. */
+/** Whether only parameters, each with a name, follow the host of the current Via. */
 function isComplete(to: usize): bool {
   let at = SipVia.parametersAt;
   while (SipParameter.read(at, to)) {
@@ -65,7 +65,7 @@ function isComplete(to: usize): bool {
   return Ascii.skipSpace(at, to) == to;
 }
 
-/** The hash of what the request at hand is routed by. */
+/** The hash of the values that route the current request. */
 function routeHash(): u64 {
   const hash = Secret.begin(Purpose.loop).bytes(SipMessage.uriAt, SipMessage.uriTo).byte(0);
   hash.bytes(SipMessage.callIdAt, SipMessage.callIdTo);
@@ -75,7 +75,7 @@ function routeHash(): u64 {
   return hash.end();
 }
 
-/** Where the Via at hand ends. */
+/** The end of the current Via. */
 let viaTo: usize = 0;
 
 function readVia(from: usize, to: usize): bool {
@@ -87,7 +87,10 @@ export abstract class Via {
   private static branch: u64 = 0;
   private static loop: u64 = 0;
 
-  /** Reads what our own Via for the request at hand is made of, and looks for it among those that are there. */
+  /**
+   * Collects the values for our own Via in the current request, and looks for it among the Vias that are
+   * there.
+   */
   static take(): Returned {
     if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !readVia(SipValue.at, SipValue.to))
       return Returned.broken;
@@ -109,7 +112,7 @@ export abstract class Via {
     return Returned.fresh;
   }
 
-  /** The hash that stands for the transaction of the request at hand: after `take`. */
+  /** The hash that identifies the transaction of the current request; valid after `take`. */
   static get transaction(): u64 {
     return Via.branch;
   }
@@ -121,8 +124,8 @@ export abstract class Via {
   }
 
   /**
-   * The topmost Via of a request, from `from` to `to`: says where it came from, as RFC 3261 §18.2.1 and RFC 3581 §4 have it. What a client
-   * says of itself there is replaced.
+   * Completes the topmost Via of a request, from `from` to `to`, with its source (RFC 3261 §18.2.1, RFC 3581
+   * §4). This replaces values that a client wrote there itself.
    */
   static stamp(edit: TextEdit, from: usize, to: usize): void {
     if (!readVia(from, to)) return;
@@ -139,7 +142,7 @@ export abstract class Via {
         edit.upTo(SipParameter.nameTo).byte(0x3d).number(portOf(Datagram.source)).skipTo(SipParameter.to);
       } else if (Ascii.is(SipParameter.nameAt, SipParameter.nameTo, 'received')) {
         hasReceived = true;
-        // Bare, as RFC 3261 §25.1 has it, also of IPv6.
+        // Without brackets, also for IPv6 (RFC 3261 §25.1).
         edit.upTo(SipParameter.nameTo).byte(0x3d).ip(Datagram.source).skipTo(SipParameter.to);
       }
     }
@@ -147,7 +150,10 @@ export abstract class Via {
     edit.upTo(to).text(';received=').ip(Datagram.source);
   }
 
-  /** Reads where an answer goes that has the Via from `from` to `to` on top (RFC 3261 §18.2.2, RFC 3581 §4). False when nowhere. */
+  /**
+   * Reads the destination of a response that has the Via from `from` to `to` on top (RFC 3261 §18.2.2, RFC
+   * 3581 §4). False if there is none.
+   */
   static destination(from: usize, to: usize, endpoint: usize): bool {
     if (!readVia(from, to)) return false;
     let port = SipVia.port == 0 ? 5060 : SipVia.port;
@@ -156,14 +162,17 @@ export abstract class Via {
       if (rport > 0) port = <u32>rport;
     }
     setPort(endpoint, port);
-    // With brackets and without, since both are written (RFC 5118 §4.5).
+    // With brackets and without, since both forms occur (RFC 5118 §4.5).
     if (SipParameter.find(SipVia.parametersAt, to, 'received')) {
       return IpText.readBracketed(SipParameter.valueAt, SipParameter.valueTo, endpoint) != 0;
     }
     return IpText.readBracketed(SipVia.hostAt, SipVia.hostTo, endpoint) != 0;
   }
 
-  /** Whether the Via from `from` to `to` is ours, above one from `below` to `belowTo`: then the answer is one to what we sent. */
+  /**
+   * Whether the Via from `from` to `to` is ours, above one from `below` to `belowTo`: then the response
+   * belongs to a request of ours.
+   */
   static isAnswered(from: usize, to: usize, below: usize, belowTo: usize): bool {
     if (!readVia(from, to) || !isOwnVia() || !SipParameter.find(SipVia.parametersAt, to, 'branch'))
       return false;

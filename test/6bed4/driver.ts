@@ -53,7 +53,7 @@ const number = (name: string): number => protocols.number(name);
 
 /**
  * Runs a piece in the place of a host: joins its Edges, splits packets into parts as its Shapes want them,
- * and puts together what comes out. What an outcome breaks of the contract's rules is thrown.
+ * and puts together what comes out. Throws where an outcome breaks a rule of the contract.
  */
 export class Driver {
   /** The address from which the last datagram is to come; 0.0.0.0 leaves that to the system. */
@@ -66,7 +66,7 @@ export class Driver {
   status: PieceStatus | undefined;
   /** Stacks of Shapes that the piece listens on, by number. */
   readonly listening = new Map<number, string>();
-  /** Answers `listen`: why a stack cannot be listened on. */
+  /** The result of `listen`: why a stack cannot be listened on. */
   refuseListen: (stack: string) => string | undefined = () => undefined;
   now = 1000;
   readonly settings: Settings;
@@ -254,7 +254,8 @@ export class Driver {
   }
 
   /**
-   * The Shape whose stack ends with this, listened on or described. What no Shape wants goes to the first.
+   * The Shape whose stack ends with this, from a listen or described. A frame that no Shape wants goes to the
+   * first.
    */
   #shapeFor(described: number, ending: string): number {
     const shapes = this.description.edges[described]!.shapes;

@@ -141,7 +141,7 @@ describe('the status for the user', () => {
   });
 });
 
-describe('what the peer says it is', () => {
+describe('the description of the peer', () => {
   const describeWith = (settings: Settings): unknown => make({} as never).describe(settings);
 
   it('has the Shapes of TCP in its variant only', () => {
@@ -278,7 +278,7 @@ describe('finding its address', () => {
     expect(calls.map(({ at }) => (at - 1000) / 1000)).toEqual([0, 1, 4, 9, 14, 19]);
   });
 
-  it('offers what it was told', () => {
+  it('offers the advertised prefixes', () => {
     connected();
     expect([...driver.offers].sort()).toEqual([
       'carrier group 224.0.0.1:25790',
@@ -373,7 +373,7 @@ describe('finding its address', () => {
     driver.process(host(udp6(ME, PEER)));
     driver.process(carrier(PEER_AT, neighbourAdvertisement(PEER, ME)));
     expect(driver.process(host(udp6(ME, PEER))).sent[0]!.to).toBe(PEER_AT);
-    // To the address that was: as a router answers a packet that it does not recognise.
+    // To the outdated address, as when a router answers a packet that it does not recognise.
     const result = driver.process(carrier(ROUTER, routerAdvertisement(AGAIN, { to: ME })));
     expect(result.ended).toEqual(['advertisement-accepted']);
     expect([...driver.offers].filter((offer) => offer.includes('address'))).toEqual([
@@ -518,7 +518,7 @@ describe('packets of the host', () => {
 describe('the host that looks for its router', () => {
   const rs = icmp6('fe80::5', 'ff02::2', '8500 0000 00000000');
 
-  it('is told the prefix, and the routes', () => {
+  it('gets the prefix, and the routes', () => {
     connected();
     const { sent, ended } = driver.process(host(rs));
     expect(ended).toEqual(['solicitation-answered']);
@@ -535,7 +535,7 @@ describe('the host that looks for its router', () => {
     ]);
   });
 
-  it('is told nothing before there is an address', () => {
+  it('gets no advertisement before there is an address', () => {
     begin().process();
     expect(driver.process(host(rs))).toMatchObject({ sent: [], ended: ['not-connected'] });
   });
@@ -749,12 +749,12 @@ describe('direct peering', () => {
     driver.process();
     expect(send().at(-1)!.to).toBe(PEER_AT);
     driver.now += 1;
-    // It begins anew.
+    // It starts over.
     driver.process();
     expect(send()).toMatchObject([{ packet: nsOf(PEER) }, { to: ROUTER, continues: true }]);
   });
 
-  it('stays with the router for 30 s where the peer does not answer in time, whatever it says later', () => {
+  it('stays with the router for 30 s where the peer does not answer in time, whatever it sends later', () => {
     send();
     driver.wakeUntil(1200);
     const late = driver.process(carrier(PEER_AT, neighbourAdvertisement(PEER, ME)));
@@ -777,7 +777,7 @@ describe('direct peering', () => {
     ],
     ['to another', PEER_AT, neighbourAdvertisement(PEER, SIBLING), 'unexpected-neighbour-discovery'],
     [
-      'that nobody solicited',
+      'that the peer did not solicit',
       PEER_AT,
       neighbourAdvertisement(PEER, ME, '20'),
       'unexpected-neighbour-discovery',
@@ -818,7 +818,7 @@ describe('direct peering', () => {
     ],
     ['that is our own', '192.0.2.11:58898', neighbourSolicitation(ME, ME), 'unexpected-neighbour-discovery'],
     ['with hop limit 254', PEER_AT, neighbourSolicitation(PEER, ME, 254), 'bad-hop-limit'],
-  ])('answers nobody who asks %s', (_, from, packet, reason) => {
+  ])('answers no solicitation %s', (_, from, packet, reason) => {
     expect(driver.process(carrier(from, packet))).toMatchObject({ sent: [], ended: [reason] });
   });
 
@@ -880,7 +880,7 @@ describe('peers behind the same NAT', () => {
       { to: SIBLING_AT_HOME, packet: nsOf(SIBLING) },
       { to: SIBLING_AT_HOME, packet: hex(neighbourAdvertisement(ME, SIBLING)) },
     ]);
-    // Nobody is asked twice at once.
+    // No neighbour is solicited twice at once.
     expect(driver.process(asked).sent.length).toBe(1);
     driver.process(carrier(SIBLING_AT_HOME, neighbourAdvertisement(SIBLING, ME)));
     expect(send()).toMatchObject([{ to: SIBLING_AT_HOME, continues: true }]);
@@ -916,7 +916,7 @@ describe('the first SYN', () => {
   const syn = tcp6(ME, PEER, SYN);
   const send = (packet = syn) => driver.process(host(packet)).sent;
 
-  it('goes direct; what follows goes to the router while solicitations run', () => {
+  it('goes direct; the next packets go to the router while solicitations run', () => {
     expect(send()).toMatchObject([{ to: PEER_AT, packet: lessAHop(syn), continues: true }]);
     expect(send()).toMatchObject([{ to: ROUTER, packet: lessAHop(syn) }]);
     const calls = driver.wakeUntil(driver.now + 1000);

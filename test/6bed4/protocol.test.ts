@@ -106,7 +106,7 @@ describe('the filter of IPv4 addresses', () => {
 });
 
 /**
- * A message as the RFCs say it, with the checksum of the slow model: what the product's bytes are compared
+ * A message as in the RFCs, with the checksum of the slow model: what the product's bytes are compared
  * with.
  */
 function message(source: string, destination: string, body: string, hops = 255): string {

@@ -42,7 +42,7 @@ afterEach(() => {
   expect(lane.frames.freeRows).toBe(lane.frames.rows);
 });
 
-/** What leaves the Funnel here is composed, as endpoints do. */
+/** Composes frames that leave the Funnel here, as endpoints do. */
 class ComposingPiece extends ScriptedPiece {
   override process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
     for (let n = 0; n < inbox.length; n++) {
@@ -126,7 +126,7 @@ function carry(): { direct: number; relayed: number } {
         expect(internetChecksum(packet.subarray(0, 20))).toBe(0);
         expect(view.getUint16(2)).toBe(packet.length);
         expect(view.getUint16(24)).toBe(packet.length - 20);
-        // What the kernel does: the source address, and with it the checksums; that of UDP is left out.
+        // The work of the kernel: the source address, and with it the checksums, except that of UDP.
         view.setUint32(12, ipv4(addresses[name as keyof typeof addresses]));
         view.setUint16(10, 0);
         view.setUint16(10, internetChecksum(packet.subarray(0, 20)));
@@ -145,7 +145,7 @@ function carry(): { direct: number; relayed: number } {
   return carried;
 }
 
-/** Lets time pass; whoever wants to be woken is. */
+/** Lets time pass, and wakes the pieces that want it. */
 function pass(ms: number): void {
   for (const until = clock + ms; clock < until; ) {
     clock += 25;

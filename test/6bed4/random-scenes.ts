@@ -13,7 +13,7 @@ import {
 /** An instance of a piece among random neighbours. */
 export interface Scene {
   readonly settings: Settings;
-  /** What comes next; `offers` is what the piece offers at present. */
+  /** The next step; `offers` are the present offers of the piece. */
   next(offers: readonly string[]): Given;
   /** The next instant, when the piece wants to be called at `wakeAt`. */
   later(now: number, wakeAt: number): number;

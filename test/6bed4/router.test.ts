@@ -52,7 +52,7 @@ const error = (body: string, packet: Uint8Array, to: string): string =>
   hex(icmp6(ROUTER_ADDRESS, to, `${body} ${toHex(packet.subarray(0, 1232))}`, { hops: 64 }));
 const of = (address: string): string => toHex(ipv6(address));
 
-describe('what the router says it is', () => {
+describe('the description of the router', () => {
   const describeWith = (settings: Settings): unknown => make({} as never).describe(settings);
 
   it('has its port in its Shapes', () => {
@@ -183,7 +183,7 @@ describe('solicitations', () => {
     }
   });
 
-  it('are told the routable prefixes', () => {
+  it('get the routable prefixes', () => {
     begin([
       ...base,
       ['routable-prefix', '2001:db8::/32'],

@@ -89,7 +89,7 @@ function farFrame(bytes: readonly number[], from: readonly number[], ppid: numbe
 
 const bodyOf = (frame: SentFrame) => frame.bytes.slice(20 + 12 + 16);
 
-/** What a message says. */
+/** The contents of a message. */
 function read(frame: SentFrame): {
   kind: number;
   flags: number;
@@ -159,7 +159,7 @@ describe('a conversation', () => {
     expect(new Set(opened.map(({ sid }) => sid)).size).toBe(8);
   });
 
-  test('that nobody goes on with ends on both sides, and its port is closed', () => {
+  test('that stays idle ends on both sides, and its port is closed', () => {
     const here = new Site({ serve: '161', remote: '192.0.2.2', idle: '10s' });
     const there = new Site({ target: '161=10.0.2.2', idle: '10s' });
     there.pass(here.datagram(161, [1]));
@@ -185,7 +185,7 @@ describe('a conversation', () => {
     expect(here.datagram(161, [1]).sent.map(read)).toMatchObject([{ kind: OPEN }, { kind: DATA }]);
   });
 
-  test('that a side has forgotten is reset, and opened anew by the next datagram', () => {
+  test('that a side has forgotten is reset, and the next datagram opens another', () => {
     const here = new Site({ serve: '161', remote: '192.0.2.2' });
     const there = new Site({ target: '161=10.0.2.2' });
     here.datagram(161, [1]);
@@ -316,7 +316,7 @@ test('an instance that takes over goes on with all flows, and listens where they
   expect(after.message([1, DATA, 0, 0, ...be32(7), 5]).sent.map(readLocal)).toMatchObject([{ body: [5] }]);
 });
 
-test('settings that cannot be are told', () => {
+test('impossible settings are reported', () => {
   expect(problemsOf(make, { serve: 'x' })[0]).toMatch(/serve must be a port/);
   expect(problemsOf(make, { target: '161' })[0]).toMatch(/target must be such as/);
   expect(problemsOf(make, { target: '161=nowhere' })[0]).toMatch(/target must be such as/);

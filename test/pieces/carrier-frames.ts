@@ -31,7 +31,7 @@ export function message(bytes: ArrayLike<number>, from = PEER): GivenFrame {
   return framed('udp', [...ports, 0, 0, 0, 0], bytes, from);
 }
 
-/** What a frame that was sent on the carrier says. */
+/** The contents of a frame that was sent on the carrier. */
 export function read(frame: SentFrame): {
   to: readonly number[];
   from: readonly number[];

@@ -183,7 +183,7 @@ describe('by a seed', () => {
     expect(fates('7')).not.toEqual(fates('8'));
   });
 
-  test('which frames are lost depends neither on the other faults nor on the other direction', () => {
+  test('the choice of lost frames depends neither on the other faults nor on the other direction', () => {
     const lost = (settings: Record<string, string>, others: boolean): number[] => {
       const rig = new PieceRig(make, { loss: '20%', ...settings }).join();
       const given = Array.from({ length: 250 }, (_, i) =>
@@ -331,7 +331,7 @@ describe('holding', () => {
     expect(released).toBe(held);
   });
 
-  test('what fits in no outcome any more is held', () => {
+  test('frames that fit in no outcome are held', () => {
     const rig = new PieceRig(make, { delay: '1ms', hold: '900' }).join();
     const parts = Array.from({ length: 32 }, () => ({ role: 'header' as const, bytes: [1] }));
     const given = Array.from({ length: 225 }, (): GivenFrame => ({ edge: 'a', parts }));
@@ -376,7 +376,7 @@ test('losses in bursts are as many as `loss` says, and as long as `burst` says',
       before = at;
     }
   }
-  // Of 800 bursts and 4000 losses; by this seed the same each time.
+  // The expected values of 800 bursts and 4000 losses; with this seed the same each time.
   expect(lost / count).toBeCloseTo(0.1, 1);
   expect(lost / bursts).toBeGreaterThan(4.5);
   expect(lost / bursts).toBeLessThan(5.5);

@@ -38,7 +38,7 @@ describe('two instances, back to back over messages', () => {
   const there = { mode: 'message-unreliable', remote: '192.0.2.2', 'max-segment': '600' };
   const here = { mode: 'message-unreliable' };
 
-  /** What goes out at one end is sent to the other, as a network would. */
+  /** Frames that leave one end go to the other, as in a network. */
   async function between(): Promise<{ top: ScriptedPiece; out: ScriptedPiece; cable: ScriptedPiece }> {
     lane = new Lane({ protocols, now: () => 0 });
     await lane.start([
@@ -252,7 +252,7 @@ describe.each(['message-reliable', 'message-unreliable'])('large frames of two s
 
   function bring(cable: string, segment: number[]): void {
     ends[cable]!.bring(0, segment);
-    // What went out is sent on at once, as a network would: queues do not fill.
+    // Frames go on at once, as in a network, so that queues do not fill.
     const { taken } = ends['cable-c']!;
     for (; carried < taken.length; carried++)
       ends['cable-d']!.bring(0, datagram(taken[carried]!.bytes.slice(28)));

@@ -306,7 +306,7 @@ describe('over a reliable carrier', () => {
     ]);
   });
 
-  test('what is not in order is lost by name', () => {
+  test('segments out of order are lost by name', () => {
     const rig = start();
     expect(rig.process(part(1, 0, 1)).ends).toMatchObject([{ ticket: 1, reason: 'out-of-sequence' }]);
     expect(rig.process(part(1, FIRST, 1), part(2, FIRST | LAST, 2)).ends).toMatchObject([
@@ -330,7 +330,7 @@ describe('over a reliable carrier', () => {
     ).toEqual(['too-large', 'too-large', 'out-of-sequence']);
   });
 
-  test('a large frame of nobody known ends by name', () => {
+  test('a large frame from an unknown sender ends by name', () => {
     const rig = new PieceRig(make, { mode: 'message-reliable', stack: OPAQUE, 'max-frame': '999999' }).join([
       'carrier',
     ]);
@@ -388,7 +388,7 @@ describe('over an unreliable carrier', () => {
             }
             begun.add(n);
             underWay.push({ n, body, key: next(1000) });
-            // Only of what is segmented: whoever sends a whole frame twice has two.
+            // Only for segmented frames: a whole frame that is sent twice arrives twice.
             if (sent.length > 1 && next(100) < twicePercent) underWay.push({ n, body, key: next(1000) });
           }
         }
@@ -600,7 +600,7 @@ function segment(mode: string, { from, bytes, isFirst, isLast, total }: Segment,
   return [...head, ...be32(from), ...(isFirst ? be32(total) : []), ...bytes];
 }
 
-/** A frame from whoever is carried; those of one name are pieces of one. */
+/** A frame from any sender; those with one name are fragments of one. */
 function frame(parts: GivenFrame['parts'], of?: string): GivenFrame {
   return { edge: 'frames', parts, ...(of === undefined ? {} : { of }) };
 }

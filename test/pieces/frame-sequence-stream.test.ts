@@ -35,7 +35,7 @@ beforeAll(async () => {
   make = await runByOffset(component);
 }, 300_000);
 
-describe('what comes in a stream', () => {
+describe('incoming bytes of a stream', () => {
   test('frames of all sizes come out as they were, however the stream is cut', () => {
     const sizes = fc.oneof(
       fc.constantFrom(0, 1, 2, 3, 1399, 1400, 1401, 65_535, 65_536, MAX - 1, MAX),
@@ -81,7 +81,7 @@ describe('what comes in a stream', () => {
     expect([...frame!.bytes]).toEqual([0x45, 1, 2]);
   });
 
-  test('what is no packet of IP, or nothing at all, ends by name where frames are packets', () => {
+  test('a frame that is no packet of IP, or empty, ends by name where frames are packets', () => {
     const rig = opened();
     expect(rig.process(stream([...be32(1), 0x15])).ends).toMatchObject([{ reason: 'unrecognised' }]);
     expect(rig.process(stream(be32(0))).ends).toMatchObject([{ reason: 'empty' }]);
@@ -105,7 +105,7 @@ describe('what comes in a stream', () => {
       const result = rig.process(stream([], FIN | ACK));
       expect(result.ends).toMatchObject([{ reason: 'closed-within-frame' }]);
       expect(answers(result)).toEqual([FIN | ACK]);
-      // The next stream begins anew.
+      // The next stream starts over.
       rig.process(stream([], SYN));
       expect(delivered(rig.process(stream([...be32(1), 0x45])))).toHaveLength(1);
     }
@@ -249,7 +249,7 @@ describe('a frame that is larger than may be', () => {
   });
 });
 
-describe('what goes out in a stream', () => {
+describe('outgoing frames in a stream', () => {
   test('is the length and the frame, and bytes that stayed with the host stay there', () => {
     const rig = opened();
     const [frame] = rig.process(packet([1, 2, 3])).sent;
@@ -422,7 +422,7 @@ describe('what goes out in a stream', () => {
       expect(rig.held).toBe(0);
     });
 
-    test('lets no more than so many wait', () => {
+    test('lets only a bounded number wait', () => {
       const rig = opened(settings);
       rig.process(piece([1], true, 2));
       const others = Array.from({ length: 257 }, (_, n) => piece([n & 255], false, undefined, `other ${n}`));
@@ -436,7 +436,7 @@ describe('what goes out in a stream', () => {
     });
   });
 
-  test('what fits in no outcome any more is lost by name', () => {
+  test('frames that fit in no outcome are lost by name', () => {
     const result = opened({ stack: OPAQUE }).process(
       ...Array.from({ length: 6000 }, (): GivenFrame => ({ edge: 'frames', parts: [{ bytes: [1] }] })),
     );
@@ -523,7 +523,7 @@ describe('as it is a stream that is opened from here, compliance', () => {
 
 const ipv4Header = [0x45, ...Array(19).fill(0)];
 
-/** A packet from whoever is carried. */
+/** A packet from any sender. */
 function packet(payload: readonly number[]): GivenFrame {
   return {
     edge: 'frames',

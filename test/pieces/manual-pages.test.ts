@@ -57,7 +57,7 @@ describe.each([...nativePieces])('%s', (name, native) => {
   });
 });
 
-it('a page that lacks a section, a setting, a default, a reason or an Edge does not pass', () => {
+it('a page without a section, a setting, a default, a reason or an Edge does not pass', () => {
   const native = nativePieces.get('udp')!.describe([]) as Description;
   const page = headOf(join(packageRoot(), 'host/endpoint/socket/udp-description.ts'));
   const without = (text: RegExp) => mistakesIn(page.replace(text, ''), native);

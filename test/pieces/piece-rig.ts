@@ -13,7 +13,7 @@ export function problemsOf(make: BoundComponent, settings: Readonly<Record<strin
   return 'edges' in answer ? [] : answer.map(({ message }) => message);
 }
 
-/** The number of a protocol, as the rig's pieces are told it. */
+/** The number of a protocol for the rig's pieces. */
 export function protocol(name: string): number {
   const number = protocols.number(name);
   if (number === 0) throw new Error(`there is no protocol ${name}`);
@@ -31,7 +31,7 @@ export interface GivenPart {
 export interface GivenFrame {
   readonly edge: string;
   /**
-   * Frames of the same name are pieces of one: they have one ticket. What comes when that has ended is
+   * Frames of the same name are fragments of one: they have one ticket. What comes when that has ended is
    * dropped, as a host does.
    */
   readonly of?: string;
@@ -71,7 +71,7 @@ export interface RigResult {
 }
 
 /**
- * Runs a piece in the place of a host, with time in the test's hands. What an outcome breaks of the rules is
+ * Runs a piece in the place of a host, with time in the test's hands. Where an outcome breaks a rule, it
  * thrown.
  */
 export class PieceRig {

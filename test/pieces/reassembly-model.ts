@@ -14,7 +14,7 @@ export class ReassemblyModel {
   #total: number | undefined;
   #state: 'none' | 'open' | 'spoilt' | 'done' = 'none';
 
-  /** What the segment leads to: the reason why its ticket ends, `held`, or the frame. */
+  /** The result of a segment: the reason for the end of its ticket, `held`, or the frame. */
   take({ from, bytes, isFirst, isLast, total }: Segment): string | readonly number[] {
     const to = from + bytes.length;
     if (isFirst !== (from === 0)) return 'bad-segment';

@@ -79,7 +79,7 @@ test.each([
   expect(copies(rig.process(packet('a', 1), packet('b', 2))).map((f) => f.bytes[0])).toEqual(expected);
 });
 
-test('one of so many is copied, counted over calls, and after a change of the instance', () => {
+test('one frame in `sample` is copied, counted over calls, and after a change of the instance', () => {
   const rig = new PieceRig(make, { sample: '3', direction: 'a-to-b' }).join();
   const taken = (from: PieceRig, ...tags: number[]): (number | undefined)[] =>
     copies(from.process(...tags.map((tag) => packet('a', tag)), packet('b', 99))).map((f) => f.bytes[0]);

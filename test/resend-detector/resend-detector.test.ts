@@ -22,7 +22,10 @@ class Detector {
     this.rig = new PieceRig(make, settings).join();
   }
 
-  /** What becomes of a datagram of the client: `passes`, the bytes of an answer from here, or the reason why it ended. */
+  /**
+   * The result for a datagram of the client: `passes`, the bytes of a repeated response, or the reason for
+   * its end.
+   */
   ask(port: number, bytes: readonly number[], { from = CLIENT, fromPort = 40_000 } = {}): string {
     return this.#bring('clients', from, fromPort, SERVER, port, bytes);
   }
@@ -153,7 +156,7 @@ describe('a request that comes again', () => {
     expect(detector.ask(1812, radius(1, 5, 2))).toBe('resend');
   });
 
-  test('passes where none has passed for long and no answer has come', () => {
+  test('passes if none has passed for long and no response has come', () => {
     const detector = new Detector({ again: '3s' });
     expect(detector.ask(1812, radius(1, 5))).toBe('passes');
     detector.rig.now += 2999;

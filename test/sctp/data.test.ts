@@ -147,7 +147,7 @@ describe('received data', () => {
     expect(other.isAlive).toBe(true);
   });
 
-  test('on a stream that there is not is acknowledged, dropped and told', () => {
+  test('on a stream that does not exist is acknowledged, dropped and reported', () => {
     const peer = new ScriptedPeer(make).open({ outStreams: 3 });
     const answer = peer.send(peer.data({ sid: 3 }));
     expect(answer.reasons).toEqual(['invalid-stream']);
@@ -172,7 +172,7 @@ describe('received data', () => {
     expect(count).toBe(70_000);
   });
 
-  test('beyond the buffer is dropped and not acknowledged, what fills a gap is taken, and the window opens again', () => {
+  test('beyond the buffer is dropped and not acknowledged, data that fills a gap is taken, and the window opens again', () => {
     const peer = new ScriptedPeer(make, { 'receive-buffer': '8192' }).open();
     peer.rig.ready('streams', false);
     peer.send(peer.data());
@@ -349,7 +349,7 @@ describe('sent data', () => {
       expect(tsnsOf(other.send(other.sack(again[0]! - 1, { gaps: [[2, 2]] })))).not.toContain(again[0]);
   });
 
-  test('that was acknowledged in a gap and is no more, is in flight again', () => {
+  test('whose acknowledgement in a gap is revoked is in flight again', () => {
     const peer = new ScriptedPeer(make).open();
     const tsns = tsnsOf(
       peer.write(...Array.from({ length: 4 }, () => ({ sid: 0, ppid: 0, bytes: bytes(1200) }))),
@@ -508,7 +508,7 @@ describe('shutdown', () => {
     expect(peer.wakeAt).toBe(Infinity);
   });
 
-  test('is told again at once for data that still comes, with a SACK where there are gaps', () => {
+  test('is repeated at once for data that still comes, with a SACK where there are gaps', () => {
     const peer = new ScriptedPeer(make).open();
     expect(types(peer.fromAbove(chunk(CHUNK.SHUTDOWN)).chunks)).toEqual([CHUNK.SHUTDOWN]);
     expect(peer.send(peer.data()).chunks).toEqual([chunk(CHUNK.SHUTDOWN, be32(1000))]);
@@ -516,7 +516,7 @@ describe('shutdown', () => {
     expect(types(chunks)).toEqual([CHUNK.SHUTDOWN, CHUNK.SACK]);
   });
 
-  test('of both at once ends, whoever hears what first', () => {
+  test('of both at once ends, in whatever order packets arrive', () => {
     const peer = new ScriptedPeer(make).open();
     peer.fromAbove(chunk(CHUNK.SHUTDOWN));
     expect(types(peer.send(chunk(CHUNK.SHUTDOWN, be32(peer.peerTsn - 1))).chunks)).toEqual([

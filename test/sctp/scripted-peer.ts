@@ -74,7 +74,7 @@ export class ScriptedPeer {
     if (problem !== undefined) throw new Error(problem.message);
   }
 
-  /** Sends one packet of these chunks, and tells what that led to. */
+  /** Sends one packet of these chunks, and returns its effects. */
   send(...chunks: readonly WireChunk[]): Answer {
     return this.sendTagged(this.tag, ...chunks);
   }
@@ -163,7 +163,7 @@ export class ScriptedPeer {
     return this;
   }
 
-  /** The piece opens one with a message; what it sends is the INIT. */
+  /** The piece opens an association with a message, and sends the INIT. */
   beOpened(message: Message = { sid: 0, ppid: 1, bytes: Uint8Array.of(1) }): WireChunk {
     const { chunks } = this.write(message);
     this.tag = read32(chunks[0]!.value, 0);
@@ -254,7 +254,7 @@ export function causeOf({ value }: WireChunk): { code: number; value: Uint8Array
   return { code: read16(value, 0), value: value.slice(4, read16(value, 2)) };
 }
 
-/** What a SACK says. */
+/** The contents of a SACK. */
 export function sackOf({ value }: WireChunk): {
   cumulative: number;
   window: number;

@@ -82,7 +82,7 @@ describe('an INIT', () => {
     });
   });
 
-  test('to a port on which nobody listens is refused with its tag; a neighbour that listens opens the port', () => {
+  test('to a port without a listener is refused with its tag; a neighbour that listens opens the port', () => {
     const peer = new ScriptedPeer(make);
     peer.destinationPort = 2905;
     const { chunks, packets, reasons } = peer.sendTagged(0, peer.init());
@@ -215,7 +215,7 @@ describe('a COOKIE ECHO', () => {
     expect(messages).toHaveLength(1);
   });
 
-  test('of a peer that began anew restarts the association, and its streams begin at 0 again', () => {
+  test('of a peer that restarted restarts the association, and its streams begin at 0 again', () => {
     const peer = new ScriptedPeer(make).open();
     peer.send(peer.data());
     peer.ownTag = 0x1111_2222;

@@ -63,7 +63,7 @@ test('a cookie of the instance before is still good', () => {
   expect(chunks[0]!.type).toBe(CHUNK.COOKIE_ACK);
 });
 
-test('what does not fit into the state is aborted by the instance that takes over, and said so', () => {
+test('associations that do not fit into the state are aborted and reported by the instance that takes over', () => {
   const settings = { 'send-buffer': '1048576' };
   const peer = new ScriptedPeer(make, settings).open({ window: 2000 });
   for (let n = 0; n < 20; n++) peer.write({ sid: 0, ppid: 0, bytes: new Uint8Array(40_000) });

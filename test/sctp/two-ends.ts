@@ -15,7 +15,7 @@ import {
   type WirePacket,
 } from './wire.ts';
 
-/** What becomes of a packet on its way: undefined loses it, a list of delays in ms delivers it so often. */
+/** The fate of a packet: undefined loses it; each delay in ms of a list delivers one copy. */
 export type Network = (packet: WirePacket, fromFirst: boolean, count: number) => readonly number[];
 
 export const PORT_A = 5000;
@@ -29,7 +29,7 @@ export interface Side {
   readonly port: number;
   /** Messages that went up, in their order. */
   readonly received: ReturnType<typeof messageOf>[];
-  /** Chunks that went up to tell of associations. */
+  /** Chunks that went up to report on associations. */
   readonly notices: number[];
   /** Reasons for which tickets ended, and how often. */
   readonly reasons: Map<string, number>;
@@ -115,7 +115,7 @@ export class TwoEnds {
     return side === this.a ? this.b : this.a;
   }
 
-  /** Packets that arrive at a side as if somebody had sent them. */
+  /** Packets that arrive at a side from a forged source. */
   inject(to: Side, bytes: Uint8Array, from: End = this.other(to).end): RigResult {
     const result = to.rig.process(carried(bytes, from, to.end));
     this.take(to, result);

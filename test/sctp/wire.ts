@@ -21,7 +21,7 @@ export const CHUNK = {
 export interface WireChunk {
   readonly type: number;
   readonly flags: number;
-  /** What follows the four bytes of the chunk's header, without padding. */
+  /** The bytes behind the four bytes of the chunk's header, without padding. */
   readonly value: Uint8Array;
 }
 
@@ -42,7 +42,7 @@ export const A: End = { address: [192, 0, 2, 1], udp: 9899 };
 export const B: End = { address: [192, 0, 2, 2], udp: 9899 };
 export const C: End = { address: [192, 0, 2, 3], udp: 9899 };
 
-/** The CRC32c of RFC 9260 appendix A, bit by bit: slow, and nobody's table. */
+/** The CRC32c of RFC 9260 appendix A, bit by bit: slow, and without a table. */
 export function crc32c(bytes: ArrayLike<number>): number {
   let crc = 0xffff_ffff;
   for (let i = 0; i < bytes.length; i++) {
@@ -126,7 +126,7 @@ export function carried(bytes: ArrayLike<number>, from: End, to: End): GivenFram
   };
 }
 
-/** What a frame on the carrier holds, and between whom. */
+/** The contents of a frame on the carrier, with its source and destination. */
 export function uncarried(frame: SentFrame): { bytes: Uint8Array; from: End; to: End } {
   const { bytes } = frame;
   const isIpv6 = bytes[0]! >> 4 === 6;
@@ -192,7 +192,7 @@ export function data(
   return { type: CHUNK.DATA, flags: flags | (isUnordered ? 4 : 0), value };
 }
 
-/** What a frame that went up says. */
+/** The contents of a frame that went up. */
 export function messageOf(frame: SentFrame): Message & { from: number[]; fromPort: number; ssn: number } {
   const { bytes } = frame;
   const isIpv6 = bytes[0]! >> 4 === 6;

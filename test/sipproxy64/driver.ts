@@ -219,7 +219,7 @@ export class Driver {
       if (stack.endsWith('/rtp') === (kind === 'rtp') && !stack.endsWith('/rtcp'))
         return Number(key.split('/')[1]);
     }
-    // Nobody listens there; a host would not bring it.
+    // The piece does not listen there, so a host would not deliver it.
     return 4;
   }
 
@@ -359,7 +359,7 @@ export function sdp(...lines: readonly string[]): string {
   return lines.map((line) => `${line}\r\n`).join('');
 }
 
-/** What stands in `test/sipproxy64/FILE`. */
+/** The contents of `test/sipproxy64/FILE`. */
 export function fileBytes(...path: string[]): Uint8Array {
   return readFileSync(join(packageRoot(), 'test', 'sipproxy64', ...path));
 }

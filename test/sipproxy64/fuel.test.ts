@@ -6,9 +6,9 @@ import { ALICE, audio, BOB, establish, only, request, response, rtp } from './ph
 // Time is counted in fuel, and not by a clock: a machine that is busy changes nothing of it.
 
 const SETTINGS = { phone: 'bob=[2001:db8::6]:5060', proxy6: '[2001:db8::9]:5060' };
-/** What the host gives a call that brings one frame (`host/engine/component-piece.ts`). */
+/** The fuel of a call with one frame (`host/engine/component-piece.ts`). */
 const CALL_FUEL = 5_000_000;
-/** What the piece counts with (`pieces-as/sipproxy64/assembly/load.ts`). */
+/** The costs by which the piece plans (`pieces-as/sipproxy64/assembly/load.ts`). */
 const A_MESSAGE = 60_000;
 const A_BYTE = 340;
 /** The longest message that is read; a longer one costs nothing. */
@@ -22,7 +22,7 @@ beforeAll(async () => {
   });
 });
 
-/** The fuel that one message takes, of about so many bytes, in a proxy that knows nothing yet. */
+/** The fuel of one message of about this many bytes, in a new proxy. */
 function fuelFor(write: (bytes: number) => string, bytes: number, from = ALICE): number {
   const driver = new Driver(make, SETTINGS).start();
   driver.send(from, write(bytes));
@@ -35,7 +35,7 @@ const extra = (lines: string) => request('MESSAGE').replace('Max-Forwards', `${l
 
 /** Each is of any length, and of the kind that keeps a parser busy. */
 const WORST: Record<string, (bytes: number) => string> = {
-  'header fields that nobody knows': (n) => extra(repeated('X: y\r\n', n)),
+  'unknown header fields': (n) => extra(repeated('X: y\r\n', n)),
   'empty header fields': (n) => extra(repeated('a:\r\n', n)),
   'Vias, one a field': (n) => extra(repeated('v:SIP/2.0/UDP a;branch=b\r\n', n)),
   'Vias of our own': (n) => extra(repeated('v:SIP/2.0/UDP 192.0.2.1;l64=0123456789abcdef\r\n', n)),

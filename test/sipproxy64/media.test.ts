@@ -59,7 +59,7 @@ describe('a call', () => {
     expect(driver.send(ALICE_RTP, '\x00\x01stun', port4).sent[0]!.shape).not.toContain('rtp');
   });
 
-  it('takes media from nobody whom SDP has not named (A28), and none to a port without a call', () => {
+  it('takes media from no host that SDP has not named (A28), and none to a port without a call', () => {
     const { port4, port6 } = establish(driver);
     expect(way(driver.send('192.0.2.99:6000', rtp(1), port4))).toBe('foreign-source');
     expect(way(driver.send('[2001:db8::99]:7000', rtp(1), port6))).toBe('foreign-source');
@@ -67,7 +67,7 @@ describe('a call', () => {
     expect(way(driver.send(ALICE_RTP, rtp(1), 29_998))).toBe('no-call');
   });
 
-  it('learns a port where media are symmetric, from the signalled host alone, and anew after new SDP', () => {
+  it('learns a port where media are symmetric, from the signalled host alone, and again after new SDP', () => {
     driver = new Driver(make, { ...SETTINGS, symmetric: 'true' }).start();
     const { port4, port6, answer } = establish(driver);
     expect(way(driver.send('192.0.2.99:6666', rtp(1), port4))).toBe('foreign-source');
@@ -88,7 +88,7 @@ describe('a call', () => {
     expect(way(driver.send(BOB_RTP, rtp(2), port6))).toContain('192.0.2.4:50505');
   });
 
-  it('keeps its ports when it is offered anew, and goes back when that is refused', () => {
+  it('keeps its ports in a new offer, and goes back when that is refused', () => {
     const { port4, port6, answer } = establish(driver);
     const again = only(driver.send(ALICE, inDialog('INVITE', answer, { body: audio('192.0.2.4', 6200) })));
     expect(portIn(again)).toBe(port6);
@@ -142,7 +142,7 @@ describe('a call', () => {
     expect(way(driver.send(BOB_RTP, rtp(1), portIn(second)))).toContain(ALICE_RTP);
   });
 
-  it('ends when nobody answers, when it is silent, and when its session expires (RFC 4028)', () => {
+  it('ends when it is not answered, when it is silent, and when its session expires (RFC 4028)', () => {
     const invite = only(driver.send(ALICE, request('INVITE', { body: audio('192.0.2.4', 6000) })));
     driver.pass(201_000);
     expect(way(driver.send(BOB_RTP, rtp(1), portIn(invite)))).toBe('no-call');
@@ -363,7 +363,7 @@ describe('a description', () => {
     const fax = portIn(bodyOf(invite), 1);
     const accepted = audio('2001:db8::6', 0, 'm=image 7200 udptl t38');
     const back = only(driver.send(BOB, response(invite, '200 OK', { body: accepted })));
-    // Late packets of the old line move nobody.
+    // Late packets of the old line change no place.
     for (let n = 0; n < 3; n++) driver.send(ALICE_RTP, rtp(n), port4);
     expect(way(driver.send('[2001:db8::6]:7200', '\0udptl', fax))).toContain('192.0.2.4:49158');
     expect(way(driver.send('192.0.2.4:49158', '\0udptl', portIn(bodyOf(back), 1)))).toContain(
@@ -579,7 +579,7 @@ describe('a phone', () => {
     expect(bodyOf(last)).toBe(audio('192.0.2.77', 9000));
   });
 
-  it('of another call does not learn where somebody is by naming one of our ports', () => {
+  it('of another call does not learn a place by naming one of our ports', () => {
     const { port4 } = establish(driver);
     const invite = only(
       driver.send(
@@ -631,7 +631,7 @@ describe('limits', () => {
     expect(driver.send(ALICE, offer).ended).toEqual([]);
   });
 
-  it('of the system are no end: other ports are opened, and it is told', () => {
+  it('of the system can fail to open: the piece opens others, and reports it', () => {
     driver.refuseListen = (stack) => (stack.includes('local:30000') ? 'taken' : undefined);
     const { port6, port4 } = establish(driver);
     expect([port6, port4]).toEqual([30_032, 30_032]);

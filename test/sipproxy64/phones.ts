@@ -19,7 +19,7 @@ export interface RequestOptions {
   readonly contentType?: string;
 }
 
-/** A request of Alice, as her phone writes it, unless told otherwise. */
+/** A request of Alice, as her phone writes it, with the given changes. */
 export function request(method: string, options: RequestOptions = {}): string {
   const { branch = 'z9hG4bKalice1', uri = 'sip:bob@192.0.2.1', body = '' } = options;
   return message(
@@ -112,7 +112,7 @@ export function portIn(description: string, line = 0): number {
   return Number([...description.matchAll(/^m=\w+ (\d+)/gm)][line]![1]);
 }
 
-/** A packet of RTP, or of something else that is told by its bytes. */
+/** A packet of RTP, or of another protocol that its bytes identify. */
 export function rtp(sequence: number): Uint8Array {
   return Uint8Array.of(
     0x80,

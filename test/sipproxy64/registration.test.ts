@@ -69,7 +69,7 @@ describe('a registration', () => {
     expect(find()).toContain('192.0.2.9');
   });
 
-  it('ends when the phone takes it back: the registrar tells it no more', () => {
+  it('ends when the phone takes it back: the registrar lists it no more', () => {
     register('<sip:alice@192.0.2.4>', ';expires=600');
     const arrived = only(
       driver.send(
@@ -88,7 +88,7 @@ describe('a registration', () => {
     expect(find()).toContain('192.0.2.9');
   });
 
-  it('that is refused is not one, nor is one that nobody asked for', () => {
+  it('that is refused is not kept, nor is one without a request', () => {
     const options = {
       uri: 'sip:example.com',
       from: `${AOR};tag=r`,
@@ -112,7 +112,7 @@ describe('a registration', () => {
     expect(find()).toContain('192.0.2.9');
   });
 
-  it('by which somebody would be called at our own address or none is not kept', () => {
+  it('that names our own address or none is not kept', () => {
     for (const host of ['0.0.0.0', '127.0.0.1', '192.0.2.1', '224.0.0.1']) {
       register(`<sip:alice@${host}>`, ';expires=600');
       expect(find()).toContain('192.0.2.9');
@@ -135,7 +135,7 @@ describe('a registration', () => {
     expect(headersOf(call, 'Route')).toEqual(['<sip:192.0.2.30:5070;lr>']);
   });
 
-  it('of a flood takes no room: nobody has answered it', () => {
+  it('of a flood takes no room, because it has no response', () => {
     driver = new Driver(make, { ...SETTINGS, registrations: '2' }).start();
     for (let n = 0; n < 2000; n++)
       driver.send(

@@ -189,7 +189,7 @@ describe('one transaction', () => {
     const refused = only(driver.send(ALICE, request('INVITE', { uri: 'sip:x@[::1]' })));
     const ack = request('ACK', { uri: 'sip:x@[::1]', to: headerOf(refused, 'To') });
     expect(driver.send(ALICE, ack)).toMatchObject({ sent: [], ended: ['ack-of-refusal'] });
-    // A tag that somebody made up is none of ours.
+    // A forged tag is none of ours.
     const forged = request('ACK', { to: '<sip:bob@192.0.2.1>;tag=m64-0123456789abcdef' });
     expect(driver.send(ALICE, forged).sent).toHaveLength(1);
   });
@@ -340,7 +340,7 @@ describe('a header field', () => {
   });
 });
 
-describe('what is no message', () => {
+describe('data that is no message', () => {
   it.each([
     ['line ends', '\r\n\r\n', 'keepalive'],
     ['nothing', '', 'keepalive'],

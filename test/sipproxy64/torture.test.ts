@@ -6,7 +6,7 @@ import type { BoundComponent } from '../compliance/run-through-bindings.ts';
 import { Driver, fileBytes, message, sipProxy } from './driver.ts';
 import { bodyOf, headersOf, only } from './phones.ts';
 
-/** What is expected of a message; `torture.json` tells what each field means. */
+/** The expectations of a message; `torture.json` explains each field. */
 interface Expectation {
   readonly message: string;
   readonly section: string;

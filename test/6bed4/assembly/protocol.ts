@@ -1,4 +1,4 @@
-// What the tests of 6bed4 call: the pure modules of both pieces, on memory that the test fills.
+// Exports for the tests of 6bed4: the pure modules of both pieces, on memory that the test fills.
 
 export {
   endpointOf,

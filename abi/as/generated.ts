@@ -268,7 +268,11 @@ export class OutcomeRecord {
   /** May be the same memory as the argument `arena`. */
   get arena(): List { return changetype<List>(changetype<usize>(this) + 16); }
   get ends(): List { return changetype<List>(changetype<usize>(this) + 24); }
-  /** Edges from which the piece takes no frames for now. It holds until the next outcome. */
+  /**
+   * Edges from which the piece takes no frames for now. It holds until the next outcome. Meanwhile
+   * frames wait in the host's queue behind the Edge, and their senders are notified by `ready`. The
+   * next call may still bring frames that were in the same batch.
+   */
   get paused(): List { return changetype<List>(changetype<usize>(this) + 32); }
   /**
    * The instant of the next call without frames, or infinity. It holds until the next outcome. Never

@@ -310,7 +310,11 @@ typedef struct {
   /* May be the same memory as the argument `arena`. */
   funnel_uint8_list arena;
   funnel_end_list ends;
-  /* Edges from which the piece takes no frames for now. It holds until the next outcome. */
+  /*
+   * Edges from which the piece takes no frames for now. It holds until the next outcome. Meanwhile
+   * frames wait in the host's queue behind the Edge, and their senders are notified by `ready`. The
+   * next call may still bring frames that were in the same batch.
+   */
   funnel_uint16_list paused;
   /*
    * The instant of the next call without frames, or infinity. It holds until the next outcome. Never

@@ -207,7 +207,11 @@ export interface Outcome {
   /** May be the same memory as the argument `arena`. */
   readonly arena: Uint8Array;
   readonly ends: readonly End[];
-  /** Edges from which the piece takes no frames for now. It holds until the next outcome. */
+  /**
+   * Edges from which the piece takes no frames for now. It holds until the next outcome. Meanwhile
+   * frames wait in the host's queue behind the Edge, and their senders are notified by `ready`. The
+   * next call may still bring frames that were in the same batch.
+   */
   readonly paused: readonly number[];
   /**
    * The instant of the next call without frames, or infinity. It holds until the next outcome. Never

@@ -11,7 +11,7 @@ export const MAX_FRAMES_IN: i32 = 256;
 /** Parts that a call brings. */
 export const MAX_PARTS_IN: i32 = 8192;
 /** Bytes of the arena that a call brings. */
-export const MAX_ARENA_IN: i32 = 524288;
+export const MAX_ARENA_IN: i32 = 131072;
 /** Frames of an outcome. */
 export const MAX_FRAMES_OUT: i32 = 16384;
 /** Parts of an outcome. */

@@ -1,7 +1,7 @@
 import { FRAME_SIZE, MAX_ARENA_IN, MAX_FRAMES_IN, MAX_PARTS_IN, PART_SIZE } from './generated';
 
 /** The number of bytes that a piece can write in a call, besides those that came in. */
-export const SCRATCH_BYTES: i32 = 786_432;
+export const SCRATCH_BYTES: i32 = 1_179_648;
 
 /**
  * The memory of a call: the lists of the host, directly followed by what the piece writes (`room`). Both are

@@ -21,7 +21,7 @@
 /* Parts that a call brings. */
 #define FUNNEL_MAX_PARTS_IN 8192u
 /* Bytes of the arena that a call brings. */
-#define FUNNEL_MAX_ARENA_IN 524288u
+#define FUNNEL_MAX_ARENA_IN 131072u
 /* Frames of an outcome. */
 #define FUNNEL_MAX_FRAMES_OUT 16384u
 /* Parts of an outcome. */
@@ -771,8 +771,8 @@ void funnel_restore_returned(funnel_restore_result *result);
  * Takes frames in, and returns the frames that go on.
  *
  * The host also calls it without frames: at `wake-at`, and once after each call of `control`. A call
- * brings at most 256 frames, 8192 parts and an arena of 524288 bytes. `now` never goes back. The call
- * has a budget of fuel; a call that exceeds it traps.
+ * brings at most 256 frames, 8192 parts and an arena of 131072 bytes. `now` never goes back. The call
+ * has a budget of fuel, which grows with the frames and with their bytes; a call that exceeds it traps.
  */
 __attribute__((export_name("arpa2:funnel/traffic@0.2.0#process")))
 funnel_outcome *funnel_process(funnel_instant now, funnel_frame *frames, uint32_t frames_length, funnel_part *parts, uint32_t parts_length, uint8_t *arena, uint32_t arena_length);

@@ -11,7 +11,7 @@ export const LIMITS: readonly { name: string; value: number; doc: string }[] = [
   },
   { name: 'maxFramesIn', value: 256, doc: 'Frames that a call brings.' },
   { name: 'maxPartsIn', value: 8192, doc: 'Parts that a call brings.' },
-  { name: 'maxArenaIn', value: 524_288, doc: 'Bytes of the arena that a call brings.' },
+  { name: 'maxArenaIn', value: 131_072, doc: 'Bytes of the arena that a call brings.' },
   { name: 'maxFramesOut', value: 16_384, doc: 'Frames of an outcome.' },
   { name: 'maxPartsOut', value: 65_536, doc: 'Parts of an outcome.' },
   {

@@ -416,7 +416,7 @@ export const LIMITS = {
   /** Parts that a call brings. */
   maxPartsIn: 8192,
   /** Bytes of the arena that a call brings. */
-  maxArenaIn: 524288,
+  maxArenaIn: 131072,
   /** Frames of an outcome. */
   maxFramesOut: 16384,
   /** Parts of an outcome. */

@@ -141,6 +141,8 @@ export class ComponentPiece implements Piece {
     if (this.#frames.hasFragments) most = this.#untilFragment(inbox, most);
     guest.refuel(FUEL_A_CALL + most * FUEL_A_FRAME);
     const count = lowering.lower(guest, this.#words, inbox, most);
+    if (lowering.arena * FUEL_A_BYTE > most * FUEL_A_FRAME)
+      guest.refuel(FUEL_A_CALL + lowering.arena * FUEL_A_BYTE);
     try {
       const outcome = guest.process(
         now,
@@ -387,9 +389,11 @@ export interface ComponentEnvironment {
 }
 
 /**
- * The fuel of a call grows with its frames, up to the budget of a full batch. An endless loop in a call with
- * one frame ends after a quarter of the time that a full batch may take. Real pieces use a thousandth: some
- * 330 units a frame.
+ * The fuel of a call grows with its frames or with their bytes, whichever gives more, up to the budget of a
+ * full batch. So a piece that looks at each byte has the same fuel for each, whatever comes together. An
+ * endless loop in a call with one frame ends after a quarter of the time that a full batch may take. Most
+ * pieces use a thousandth: some 330 units a frame.
  */
 const FUEL_A_CALL = FUEL.process / 4;
 const FUEL_A_FRAME = Math.floor((FUEL.process * 3) / 4 / LIMITS.maxFramesIn);
+const FUEL_A_BYTE = Math.floor((FUEL.process * 3) / 4 / LIMITS.maxArenaIn);

@@ -4,6 +4,7 @@ import { QuietHost } from '../../host/engine/testing/quiet-host.ts';
 import { PieceFault } from '../../host/piece/piece-fault.ts';
 import type { PuzzleError } from '../../host/puzzle/plan/puzzle-error.ts';
 import { checkForLeaks } from '../../host/puzzle/testing/leak-check.ts';
+import { ipv6 } from '../../host/puzzle/testing/scripted-piece.ts';
 import { HostileScene, hostileDescription } from './hostile-scene.ts';
 import {
   hostilePiece,
@@ -378,4 +379,37 @@ it('a piece that holds large frames leaves most large rooms to others', async ()
   for (let n = 0; n < 8; n++) scene.ends.left!.bring(0, large);
   expect(scene.ends.right!.taken).toHaveLength(8);
   expect(OWN_PACKET.length).toBe(40);
+});
+
+describe('the fuel of a call', () => {
+  /** Units of one turn of the loop below, its beginning included. */
+  const LOOP_UNITS = 6;
+  /** A piece that spends so many units for each byte of the arena that a call brings. */
+  const spender = (units: number) =>
+    hostilePiece(
+      whenFramesCome(
+        `(local.set 6 (i32.mul (local.get 6) (i32.const ${Math.floor(units / LOOP_UNITS)})))
+         (loop $again (br_if $again (local.tee 6 (i32.sub (local.get 6) (i32.const 1))))) ${NOTHING}`,
+      ),
+      { memory: '200' },
+    );
+
+  it.each([
+    [1, 60_000],
+    [8, 60_000],
+    [200, 1400],
+  ])('is enough for 100 units a byte of %i frames of %i bytes', async (count, bytes) => {
+    scene = await HostileScene.with(await spender(100));
+    const packet = ipv6(Array(bytes).fill(0xff));
+    scene.ends.top!.bring(0, ...Array<number[]>(count).fill(packet));
+    scene.wait(0);
+    expect(scene.faults()).toEqual([]);
+    expect(scene.piece('hostile').held).toBeGreaterThanOrEqual(Math.min(count, 4));
+  });
+
+  it('is not enough for 200 units a byte of many', async () => {
+    scene = await HostileScene.with(await spender(200));
+    scene.ends.top!.bring(0, ...Array<number[]>(8).fill(ipv6(Array(60_000).fill(0xff))));
+    expect(scene.faults()).toEqual(['hostile FT_FAULT_FUEL']);
+  });
 });

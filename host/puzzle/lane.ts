@@ -63,6 +63,7 @@ export class Lane {
       },
       (seat, error) => this.#failures.fail(seat, error),
       () => this.#continueLater(),
+      this.#clock,
     );
     const overload = new Overload(laneState);
     const propertyUpdates = new PropertyUpdates(laneState);
@@ -184,13 +185,16 @@ export class Lane {
     const now = this.#clock();
     this.#laneState.now = now;
     this.#laneState.beginTurn();
+    this.#propertyUpdates.notifyChanged(1);
+    this.#overload.notifySenders(true);
     this.#wakeSeats();
     let budget = MAX_TURN_FRAMES;
+    const checkCalls = this.#laneState.isCareful ? 1 : CLOCK_CHECK_CALLS;
     for (let calls = 1; this.#laneState.queue.length > 0 && budget > 0; calls++) {
       const work = this.#callPiece(this.#laneState.queue.shift()!, now);
       budget -= work;
-      const checksClock = work >= CLOCK_CHECK_FRAMES || calls % CLOCK_CHECK_CALLS === 0;
-      if (checksClock && this.#clock() - now >= TURN_MS) break;
+      const checksClock = work >= CLOCK_CHECK_FRAMES || calls % checkCalls === 0;
+      if (checksClock && this.#laneState.isTurnOver) break;
     }
     this.#laneState.isRunning = false;
     if (this.#laneState.queue.length > 0) this.#continueLater();
@@ -229,12 +233,16 @@ export class Lane {
 
   #wakeSeats(): void {
     const now = this.#laneState.now;
+    let isOver = false;
     for (let n = 0; n < this.#laneState.seats.length; n++) {
       const seat = this.#laneState.seats[n]!;
       if (seat.wakeAt <= now) this.#laneState.enqueue(seat);
+      if (seat.statusAt <= now) this.#statusReports.notify(seat);
+      // Restarts and saves that are due are left to the next turn, when this one is over.
+      if (isOver || (seat.restartAt > now && seat.saveAt > now)) continue;
       if (seat.restartAt <= now) this.#failures.restart(seat);
       if (seat.saveAt <= now) this.#failures.save(seat);
-      if (seat.statusAt <= now) this.#statusReports.notify(seat);
+      isOver = this.#laneState.isTurnOver;
     }
   }
 
@@ -367,7 +375,7 @@ export class Lane {
       for (const member of seat.edges) member.dropInherited();
     }
     this.#propertyUpdates.invalidate();
-    this.#propertyUpdates.notifyChanged();
+    this.#propertyUpdates.notifyChanged(Infinity);
     this.#overload.notifySenders();
     this.#laneState.isRunning = false;
     this.#commitMs = this.#clock() - begins;
@@ -404,8 +412,6 @@ export interface LaneOptions extends Partial<FailureHooks> {
   readonly maxHops?: number;
 }
 
-/** How long a turn may take before timers and other file descriptors get theirs. */
-const TURN_MS = 2;
 /**
  * A turn reads the clock after a batch of so many frames, and after so many calls: for each frame it would
  * cost too much.

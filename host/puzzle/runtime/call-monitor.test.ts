@@ -38,6 +38,38 @@ describe('a call monitor', () => {
     callMonitor.end();
   });
 
+  it('shows a nested call of a component as its own, at any depth, and then the call around it', () => {
+    const callMonitor = new CallMonitor();
+    const reader = new CallMonitorReader(callMonitor.memory);
+    const slots = ['outer', 'endpoint', 'component', 'deeper'].map((name) => callMonitor.claim(name));
+    const seen: [string | undefined, boolean][] = [];
+    const look = () => seen.push([reader.piece, reader.isSeated]);
+    callMonitor.begin(slots[0]!, false);
+    callMonitor.begin(slots[1]!);
+    look();
+    callMonitor.begin(slots[2]!, true, true);
+    const { calls } = reader;
+    look();
+    callMonitor.begin(slots[3]!, true, true);
+    look();
+    callMonitor.end();
+    look();
+    callMonitor.end();
+    look();
+    callMonitor.end();
+    callMonitor.end();
+    expect(seen).toEqual([
+      ['outer', false],
+      ['component', true],
+      ['deeper', true],
+      ['component', true],
+      ['outer', false],
+    ]);
+    expect(reader.isInCall).toBe(false);
+    // The outer call does not have the time of the nested ones.
+    expect(reader.calls).toBe(calls + 3);
+  });
+
   it('names as many pieces as it can, and reuses released numbers', () => {
     const callMonitor = new CallMonitor();
     const reader = new CallMonitorReader(callMonitor.memory);

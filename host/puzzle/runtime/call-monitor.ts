@@ -2,7 +2,8 @@
  * Records which piece a lane is calling, in memory that another thread can read. So a watchdog can name the
  * piece that keeps a lane which no longer responds.
  *
- * A nested call, as when a piece listens and an endpoint opens a port for it, counts for the outer piece.
+ * A nested call of an endpoint, which opens a port because a piece listens, counts for the outer piece. A
+ * nested call of a component is a call of its own: the piece that listens cannot know how long it takes.
  * `begin` and `end` cost a few stores, once for a batch.
  */
 export class CallMonitor {
@@ -13,6 +14,8 @@ export class CallMonitor {
   readonly #free: number[] = [];
   #slots = 0;
   #depth = 0;
+  /** The calls around nested calls of components, by depth; 0 for other depths. */
+  readonly #outer: number[] = [];
 
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(CALL_MONITOR_BYTES)) {
     this.memory = memory;
@@ -34,10 +37,16 @@ export class CallMonitor {
     if (slot > 0) this.#free.push(slot);
   }
 
-  /** @param isSeated false for a piece of a change that is still prepared */
-  begin(slot: number, isSeated = true): void {
-    if (this.#depth++ > 0) return;
+  /**
+   * @param isSeated false for a piece of a change that is still prepared
+   * @param isOwn a nested call that counts for this piece itself
+   */
+  begin(slot: number, isSeated = true, isOwn = false): void {
     const words = this.#words;
+    if (this.#depth++ > 0) {
+      if (!isOwn) return;
+      this.#outer[this.#depth - 1] = words[RUNNING]!;
+    }
     words[CALLS] = (words[CALLS]! + 1) | 0;
     // Store this before reading AWAKE: a reader stores AWAKE before it reads this.
     Atomics.store(words, RUNNING, isSeated ? slot + 1 : -(slot + 1));
@@ -46,6 +55,17 @@ export class CallMonitor {
 
   end(): void {
     if (--this.#depth === 0) this.#words[RUNNING] = 0;
+    else this.#resume();
+  }
+
+  /** Goes on with the call around a nested one. */
+  #resume(): void {
+    const outer = this.#outer[this.#depth] ?? 0;
+    if (outer === 0) return;
+    this.#outer[this.#depth] = 0;
+    const words = this.#words;
+    words[CALLS] = (words[CALLS]! + 1) | 0;
+    Atomics.store(words, RUNNING, outer);
   }
 
   #wake(): void {

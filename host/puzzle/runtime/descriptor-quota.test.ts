@@ -64,7 +64,7 @@ describe('the quota of descriptors', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(deed, { maxLength: 60 }), async (deeds) => {
         const instances = new Map<string, ScriptedPiece>();
-        const lane = new Lane({ protocols, descriptors: LIMIT });
+        const lane = new Lane({ protocols, now: () => 1000, descriptors: LIMIT });
         try {
           await lane.start(puzzle(instances, 1), COPIES);
           const shapes = new Map<string, number[]>(HOSTILE.map((name) => [name, []]));
@@ -125,7 +125,7 @@ describe('the quota of descriptors', () => {
 
   it('is not evaded by two pieces that share ports, when one of them ceases to listen', async () => {
     const instances = new Map<string, ScriptedPiece>();
-    const lane = new Lane({ protocols, descriptors: LIMIT });
+    const lane = new Lane({ protocols, now: () => 1000, descriptors: LIMIT });
     await lane.start(puzzle(instances, 1), COPIES);
     const [evil, worse] = HOSTILE.map((name) => instances.get(name)!.context);
     const endpoint = instances.get('endpoint1') as Endpoint;
@@ -141,7 +141,12 @@ describe('the quota of descriptors', () => {
   it('charges what an endpoint that comes with a change opens, and leaves out what is too much', async () => {
     const instances = new Map<string, ScriptedPiece>();
     const logs: string[] = [];
-    const lane = new Lane({ protocols, descriptors: LIMIT, onLog: ({ message }) => logs.push(message) });
+    const lane = new Lane({
+      protocols,
+      now: () => 1000,
+      descriptors: LIMIT,
+      onLog: ({ message }) => logs.push(message),
+    });
     await lane.start(puzzle(instances, 1), COPIES);
     const { context } = instances.get('evil')!;
     for (let n = 0; n < 6; n++) expect(context.listen(0, 0, ports(1 + n * 40, 40))).toBeTypeOf('number');

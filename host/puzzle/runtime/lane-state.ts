@@ -41,19 +41,43 @@ export class LaneState {
   /** Handles an error from a call of a piece. */
   readonly #onError: (seat: Seat, error: unknown) => void;
   /** Schedules another turn, for deferred work. */
-  readonly #scheduleTurn: () => void;
+  readonly scheduleTurn: () => void;
+  readonly #clock: () => number;
+  #carefulUntil = -Infinity;
 
   constructor(
     { frames, protocols, callMonitor }: Pick<LaneState, 'frames' | 'protocols' | 'callMonitor'>,
     onError: (seat: Seat, error: unknown) => void,
     scheduleTurn: () => void,
+    clock: () => number,
   ) {
     this.frames = frames;
     this.protocols = protocols;
     this.stacksAlong = new StacksAlong(protocols);
     this.callMonitor = callMonitor;
     this.#onError = onError;
-    this.#scheduleTurn = scheduleTurn;
+    this.scheduleTurn = scheduleTurn;
+    this.#clock = clock;
+  }
+
+  /**
+   * Whether the turn has used its share of time. The host looks at it after each call of a piece that is not a
+   * call with frames, because pieces decide how long those take, and how many there are.
+   */
+  get isTurnOver(): boolean {
+    // Outside of a turn, as in a change that is prepared, nobody waits for its end.
+    if (!this.isRunning) return false;
+    const clock = this.#clock();
+    if (clock - this.now >= LONG_TURN_MS) this.#carefulUntil = clock + CAREFUL_MS;
+    return clock - this.now >= TURN_MS;
+  }
+
+  /**
+   * Whether some calls have taken long lately. A turn looks at the clock after each call then, so that pieces
+   * which work together do not fill several calls of each turn.
+   */
+  get isCareful(): boolean {
+    return this.now < this.#carefulUntil;
   }
 
   enqueue(seat: Seat): void {
@@ -72,9 +96,10 @@ export class LaneState {
    * Calls a piece, visibly to the call monitor.
    *
    * @param isSeated false for a piece of a change that is still prepared
+   * @param isOwn whether a call inside of another one counts for this piece
    */
-  callMonitored<T>({ slot }: Pick<Seat, 'slot'>, isSeated: boolean, call: () => T): T {
-    this.callMonitor.begin(slot, isSeated);
+  callMonitored<T>({ slot }: Pick<Seat, 'slot'>, isSeated: boolean, call: () => T, isOwn = false): T {
+    this.callMonitor.begin(slot, isSeated, isOwn);
     try {
       return call();
     } finally {
@@ -134,7 +159,7 @@ export class LaneState {
    */
   #runDeferredSoon(): void {
     this.runDeferred();
-    if (!this.isRunning && this.#faults.length + this.#notifications.length > 0) this.#scheduleTurn();
+    if (!this.isRunning && this.#faults.length + this.#notifications.length > 0) this.scheduleTurn();
   }
 
   /** Runs deferred work; the lane calls this when a call of a piece has ended. */
@@ -146,8 +171,8 @@ export class LaneState {
         continue;
       }
       if (this.#notifications.length === 0) return;
-      if (this.#notificationsLeft === 0) {
-        this.#scheduleTurn();
+      if (this.#notificationsLeft === 0 || (this.#notificationsLeft < MAX_NOTIFICATIONS && this.isTurnOver)) {
+        this.scheduleTurn();
         return;
       }
       this.#notificationsLeft--;
@@ -188,6 +213,12 @@ export class LaneState {
     return this.joints.get(name) ?? new Joint<JoinedEdge>(name, false, this.protocols);
   }
 }
+
+/** How long a turn may take before timers and other file descriptors get theirs. */
+const TURN_MS = 2;
+/** A turn that takes so long has calls that take long. */
+const LONG_TURN_MS = 10;
+const CAREFUL_MS = 60_000;
 
 /**
  * Deferred notifications in one turn: pieces that listen in response to each other must not keep the lane.

@@ -275,7 +275,7 @@ it('after any joins, listens, offers, changes and faults, each carrier has open 
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 24 }), async (steps) => {
       instances = new Map();
-      lane = new Lane({ protocols });
+      lane = new Lane({ protocols, now: () => 1000 });
       let present: Sketch = { middles: {}, phones: {}, sockets: {}, refuses: null };
       let listens: { phone: string; shape: number; port: number }[] = [];
       let failed = new Set<string>();
@@ -475,7 +475,7 @@ function changed(plain: PieceMaker, alter: (piece: ScriptedPiece) => void): Piec
 }
 
 async function start(makers: readonly PieceMaker[]): Promise<void> {
-  lane = new Lane({ protocols });
+  lane = new Lane({ protocols, now: () => 1000 });
   await lane.start(makers);
 }
 

@@ -224,8 +224,11 @@ export class ListenPropagation {
     const { seat } = member;
     if (seat.fault !== undefined || !isJoined(member)) return undefined;
     try {
-      return this.#laneState.callMonitored(seat, true, () =>
-        seat.piece!.listening(member.edge, stack, present),
+      return this.#laneState.callMonitored(
+        seat,
+        true,
+        () => seat.piece!.listening(member.edge, stack, present),
+        seat.kind === 'component',
       );
     } catch (error) {
       if (error instanceof PieceFault) return this.#deferFault(seat, error);

@@ -102,12 +102,22 @@ export class Overload {
     this.changed.add(member.joint);
   }
 
-  /** Notifies senders, by `ready`, where the Edges that take their frames became full or have room again. */
-  notifySenders(): void {
+  /**
+   * Notifies senders, by `ready`, where the Edges that take their frames became full or have room again. When
+   * the turn is over, the senders that remain are notified in the next one.
+   *
+   * @param isTurnBegin one of them in any case
+   */
+  notifySenders(isTurnBegin = false): void {
     if (this.changed.size === 0) return;
+    if (!isTurnBegin && this.#laneState.isTurnOver) {
+      this.#laneState.scheduleTurn();
+      return;
+    }
     const changed = [...this.changed];
     this.changed.clear();
-    for (const { members } of changed) {
+    for (const joint of changed) {
+      const { members } = joint;
       for (const sender of members) {
         const isBlocked = members.some((member) => member.isFull && canReceiveFrom(sender, member));
         const { seat } = sender;
@@ -115,6 +125,10 @@ export class Overload {
         sender.isBlocked = isBlocked;
         this.#laneState.attempt(seat, () => seat.piece!.ready(sender.edge, !isBlocked));
         this.#laneState.enqueue(seat);
+        if (!this.#laneState.isTurnOver) continue;
+        for (const each of changed.slice(changed.indexOf(joint))) this.changed.add(each);
+        this.#laneState.scheduleTurn();
+        return;
       }
     }
   }

@@ -16,7 +16,7 @@ let lane: Lane;
 afterEach(() => lane.close());
 
 it('each piece gets the settled properties, also from behind others, and the offers of its neighbours', async () => {
-  lane = new Lane({ protocols });
+  lane = new Lane({ protocols, now: () => 1000 });
   await lane.start([
     maker('user', { e: ['ipv6 down desired reliable'] }, { e: 'lan' }),
     maker('tunnel', { in: ['ipv6 up'], out: ['ipv4/udp down'] }, { in: 'lan', out: 'wan' }, [
@@ -42,7 +42,7 @@ it('pieces that stay are notified when a change elsewhere alters their propertie
   ];
   const socket = (size: number) =>
     maker(`socket${size}`, { e: [`ip/udp up available size at-most ${size}`] }, { e: 'wan' });
-  lane = new Lane({ protocols });
+  lane = new Lane({ protocols, now: () => 1000 });
   await lane.start([...fixed, socket(1500)]);
   const user = pieces.get('user');
   await lane.apply([...fixed, socket(900)]);
@@ -55,7 +55,7 @@ it('a piece can refuse properties, and the old ones stay', async () => {
   const user = maker('user', { e: ['ip down'] }, { e: 'lan' });
   const socket = (size: number) =>
     maker(`s${size}`, { e: [`ip up available size at-most ${size}`] }, { e: 'lan' });
-  lane = new Lane({ protocols });
+  lane = new Lane({ protocols, now: () => 1000 });
   await lane.start([user, socket(1500)]);
   pieces.get('user')!.refusal = { message: 'frames of 900 bytes are too small for it' };
   await expect(lane.apply([user, socket(900)])).rejects.toThrow(/user.*frames of 900 bytes are too small/);
@@ -63,7 +63,7 @@ it('a piece can refuse properties, and the old ones stay', async () => {
 });
 
 it('nothing starts where required properties do not hold', async () => {
-  lane = new Lane({ protocols });
+  lane = new Lane({ protocols, now: () => 1000 });
   const makers = [
     maker('sip', { e: ['tcp/5060 down required framed'] }, { e: 'lan' }),
     maker('tcp', { e: ['tcp up'] }, { e: 'lan' }),

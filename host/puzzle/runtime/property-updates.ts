@@ -2,7 +2,7 @@ import type { Joining, Property } from '../../../abi/host/contract.ts';
 import { propertyText } from '../plan/properties.ts';
 import type { DistantOffer } from '../reach/along-curves.ts';
 import type { LaneState } from './lane-state.ts';
-import type { JoinedEdge } from './seat.ts';
+import type { JoinedEdge, Seat } from './seat.ts';
 
 /**
  * Reports to pieces the properties of their joined Shapes: those that were settled, those that the others on
@@ -15,6 +15,8 @@ export class PropertyUpdates {
   /** Cached text of settled properties, which never change. */
   readonly #texts = new WeakMap<readonly Property[], string>();
   #isChanged = false;
+  /** The seat with which {@link notifyChanged} begins: where the last turn was over. */
+  #next = 0;
   #distantOffers: ReadonlyMap<string, readonly DistantOffer[]> | undefined;
 
   constructor(laneState: LaneState) {
@@ -73,18 +75,41 @@ export class PropertyUpdates {
 
   /**
    * Calls `join` for all Shapes whose properties have changed; called after the call that caused the change.
+   * When the turn is over, the pieces that remain are notified in the next one.
+   *
+   * @param least how many, also where the turn is over: one at the begin of a turn, all in a commit
    */
-  notifyChanged(): void {
+  notifyChanged(least = 0): void {
     if (this.isSuspended || !this.#isChanged) return;
+    if (least === 0 && this.#laneState.isTurnOver) {
+      this.#laneState.scheduleTurn();
+      return;
+    }
     this.#isChanged = false;
-    for (const seat of this.#laneState.seats) {
-      for (const member of seat.edges) {
-        for (const shape of member.shapes) {
-          if (member.lastReported.get(shape) !== this.#textOf(this.#propertiesOf(member, shape)))
-            this.join(member, shape);
-        }
+    const { seats } = this.#laneState;
+    const first = this.#next;
+    let notified = 0;
+    for (let n = 0; n < seats.length; n++) {
+      const index = (first + n) % seats.length;
+      if (!this.#notify(seats[index]!) || ++notified < least || !this.#laneState.isTurnOver) continue;
+      this.#next = (index + 1) % seats.length;
+      this.#isChanged = true;
+      this.#laneState.scheduleTurn();
+      return;
+    }
+  }
+
+  /** Returns whether there was anything to notify the piece of. */
+  #notify(seat: Seat): boolean {
+    let isNotified = false;
+    for (const member of seat.edges) {
+      for (const shape of member.shapes) {
+        if (member.lastReported.get(shape) === this.#textOf(this.#propertiesOf(member, shape))) continue;
+        this.join(member, shape);
+        isNotified = true;
       }
     }
+    return isNotified;
   }
 }
 

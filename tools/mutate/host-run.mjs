@@ -25,6 +25,8 @@ export async function runHostMutants(root, area, patterns, { workers }) {
     vitest: { configFile: 'tools/mutate/vitest.config.ts', related: false },
     coverageAnalysis: 'perTest',
     concurrency: workers,
+    // The first run finds out which test reaches which line: minutes on a busy machine.
+    dryRunTimeoutMinutes: 60,
     // A change that makes a loop endless ends here; the first factor is for a machine that is busy.
     timeoutFactor: 4,
     timeoutMS: 20_000,

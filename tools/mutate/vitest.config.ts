@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const patterns = (process.env.FUNNEL_MUTATE_TESTS ?? '').split(' ');
+
 /**
  * How the tests of one area run for `npm run mutate`: those that `FUNNEL_MUTATE_TESTS` names, in processes, as the unit
  * tests do. Stryker asks for threads, where `process.umask` and the like do not work.
@@ -14,8 +16,13 @@ export default defineConfig({
     },
   ],
   test: {
-    include: (process.env.FUNNEL_MUTATE_TESTS ?? '').split(' '),
-    exclude: ['**/node_modules/**', 'dist/**', '.setup/**'],
+    include: patterns.filter((pattern) => !pattern.startsWith('!')),
+    exclude: [
+      '**/node_modules/**',
+      'dist/**',
+      '.setup/**',
+      ...patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1)),
+    ],
     testTimeout: 240_000,
     hookTimeout: 240_000,
   },

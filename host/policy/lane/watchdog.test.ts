@@ -3,12 +3,13 @@ import { CallMonitor, CallMonitorReader } from '../../puzzle/runtime/call-monito
 import { type Stall, Watchdog, type WatchdogOptions } from './watchdog.ts';
 
 /** The processor time of the lane's thread: a test sets it, or says that the system does not show it. */
-const processor = vi.hoisted(() => ({ ms: undefined as number | undefined, closed: 0 }));
+const processor = vi.hoisted(() => ({ ms: undefined as number | undefined, opened: 0, closed: 0 }));
 vi.mock('./thread-time.ts', () => ({
   ThreadTime: class {
     readonly thread: number;
     constructor(thread: number) {
       this.thread = thread;
+      processor.opened++;
     }
     get milliseconds(): number | undefined {
       return processor.ms;
@@ -69,6 +70,7 @@ async function pass(ms: number, workedMs = ms): Promise<void> {
 beforeEach(() => {
   vi.useFakeTimers();
   processor.ms = 0;
+  processor.opened = 0;
   processor.closed = 0;
   monitor = new ScriptedMonitor();
   stalls = [];
@@ -89,6 +91,7 @@ describe('a watchdog', () => {
     ]);
     expect(stalls[0]!.workedMs).toBeGreaterThanOrEqual(25);
     expect(stalls[0]!.workedMs).toBeLessThanOrEqual(45);
+    expect(processor.closed).toBe(processor.opened);
     await pass(5000);
     expect(stalls).toHaveLength(1);
   });
@@ -195,9 +198,9 @@ describe('a watchdog', () => {
 
   it('sleeps while no piece is called, and wakes with the next call', async () => {
     watch();
-    await pass(20 * 24);
+    await pass(20 * 27 - 1);
     expect(monitor.sleeps).toBe(0);
-    await pass(20 * 5);
+    await pass(1);
     expect(monitor.sleeps).toBe(1);
     expect(vi.getTimerCount()).toBe(0);
     await pass(100_000, 0);
@@ -206,12 +209,23 @@ describe('a watchdog', () => {
     expect(stalls).toHaveLength(1);
   });
 
+  it('does not sleep while pieces are called now and then', async () => {
+    watch();
+    for (let n = 0; n < 5; n++) {
+      await pass(20 * 20);
+      monitor.begin();
+      await pass(1);
+      monitor.end();
+    }
+    expect(monitor.sleeps).toBe(0);
+  });
+
   it('reports nothing after it is stopped, awake or asleep, and closes what it has open', async () => {
     watch();
     monitor.begin();
     await pass(21);
     watchdog.stop();
-    expect(processor.closed).toBe(1);
+    expect([processor.closed, vi.getTimerCount()]).toEqual([1, 0]);
     await pass(5000);
     expect(stalls).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
@@ -221,6 +235,8 @@ describe('a watchdog', () => {
     expect(monitor.sleeps).toBe(1);
     watchdog.stop();
     monitor.begin();
+    await pass(0);
+    expect(processor.opened).toBe(1);
     await pass(5000);
     expect(stalls).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);

@@ -199,6 +199,19 @@ describe('a stall', () => {
     expect(of('recovered')[1]).toMatchObject({ without: 'hub', restored: [] });
   });
 
+  it('comes with no state for a piece that faulted with the one it was given', async () => {
+    threads.events.onMessage({ kind: 'saved', piece: 'six', saved });
+    stall('tap');
+    await pass(0);
+    expect(orderFor(threads.starts[1], 'six')).toHaveProperty('state');
+    const event = { kind: 'fault', piece: 'six', code: 'FT_FAULT_TRAP', message: 'trapped' } as const;
+    threads.events.onMessage({ kind: 'event', event });
+    expect(of('fault').at(-1)).toEqual(event);
+    stall('hub');
+    await pass(0);
+    expect(orderFor(threads.starts[2], 'six')).not.toHaveProperty('state');
+  });
+
   it('of a piece that a change would bring is logged, and blames no running piece', async () => {
     stall('tap', false);
     await pass(0);
@@ -229,6 +242,8 @@ describe('a stall', () => {
     expect(framesOf(await lane.counters(), 'six')).toBe(10);
     stall('hub');
     await pass(0);
+    // Until the next lane reports, there is nothing to add them to.
+    expect(lane.snapshot().pieces).toEqual([]);
     threads.onCounters = async () => snapshot({ six: 5, tap: 1 });
     const all = await lane.counters();
     expect([framesOf(all, 'six'), framesOf(all, 'tap')]).toEqual([15, 5]);
@@ -288,6 +303,8 @@ describe('a lane that dies', () => {
 
   it('while another recovery runs, or once closed, changes nothing', async () => {
     stall('tap');
+    threads.current.monitor.piece = 'hub';
+    threads.current.monitor.isSeated = false;
     threads.events.onDeath(new Error('ended by force'));
     await pass(0);
     expect(of('log')).toEqual([]);
@@ -386,12 +403,17 @@ describe('a piece with the policy `restart`', () => {
   it('does not get a state back that it had when it stalled', async () => {
     threads.events.onMessage({ kind: 'saved', piece: 'six', saved });
     stall('six');
+    threads.onApply = async () => {
+      threads.events.onMessage({ kind: 'restored', piece: 'six', isTaken: true });
+      return NO_DIFFERENCE;
+    };
     await pass(FIRST_RESTART_MS);
+    threads.onApply = async () => NO_DIFFERENCE;
     stall('six');
     await pass(2 * FIRST_RESTART_MS);
     expect(threads.changes).toHaveLength(2);
     expect(orderFor(threads.changes[1], 'six')).not.toHaveProperty('state');
-    expect(of('restarted').map(({ restored }) => restored)).toEqual([false, false]);
+    expect(of('restarted').map(({ restored }) => restored)).toEqual([true, false]);
   });
 
   it('keeps its state, and is due again soon, when a change overtakes it', async () => {
@@ -452,7 +474,58 @@ describe('a piece with the policy `restart`', () => {
     expect(of('fault')).toHaveLength(2);
     expect(of('log')).toEqual([]);
     threads.onApply = async () => NO_DIFFERENCE;
-    await pass(2 * FIRST_RESTART_MS);
+    await pass(2 * FIRST_RESTART_MS - 1);
+    expect(of('restarted')).toEqual([]);
+    await pass(1);
+    expect(of('restarted')).toHaveLength(1);
+  });
+
+  it('is not to blame for another piece that stalls while it returns, and is due again soon', async () => {
+    stall('six');
+    let reject = (_: Error) => {};
+    threads.onApply = () =>
+      new Promise((_, rejects) => {
+        reject = rejects;
+      });
+    await pass(FIRST_RESTART_MS);
+    stall('tap');
+    reject(new Error('the lane was ended'));
+    await pass(0);
+    expect(of('fault').map(({ piece }) => piece)).toEqual(['six', 'tap']);
+    threads.onApply = async () => NO_DIFFERENCE;
+    await pass(100);
+    expect(of('restarted')).toHaveLength(1);
+  });
+
+  it('waits for another one that returns', async () => {
+    await lane.apply(puzzle({ ...PIECES, hub: { failure: 'restart' } }));
+    threads.changes.length = 0;
+    stall('six');
+    await pass(0);
+    stall('hub');
+    await pass(0);
+    let complete = () => {};
+    threads.onApply = () =>
+      new Promise((resolve) => {
+        complete = () => resolve(NO_DIFFERENCE);
+      });
+    await pass(FIRST_RESTART_MS + 1000);
+    expect(threads.changes).toHaveLength(1);
+    threads.onApply = async () => NO_DIFFERENCE;
+    complete();
+    await pass(100);
+    expect(of('restarted').map(({ piece }) => piece)).toEqual(['six', 'hub']);
+  });
+
+  it('waits for a recovery', async () => {
+    stall('six');
+    await pass(FIRST_RESTART_MS - 100);
+    threads.failures.push(failureOf(undefined));
+    stall('tap');
+    await pass(FIRST_RESTART_MS - 1);
+    expect(threads.changes).toEqual([]);
+    await pass(101);
+    expect(of('recovered')).toHaveLength(2);
     expect(of('restarted')).toHaveLength(1);
   });
 
@@ -491,6 +564,7 @@ describe('a piece with the policy `restart`', () => {
     stall('six');
     await pass(10);
     await lane.close();
+    expect(vi.getTimerCount()).toBe(0);
     await pass(60_000);
     expect(threads.changes).toEqual([]);
   });
@@ -531,13 +605,15 @@ describe('a change', () => {
       threads.onCounters = async () => snapshot({ six: 10, tap: 4 });
       await lane.counters();
       for (const piece of ['six', 'tap']) threads.events.onMessage({ kind: 'saved', piece, saved });
-      stall('hub');
+      stall('tap');
       await pass(0);
+      for (const piece of ['six', 'tap']) threads.events.onMessage({ kind: 'saved', piece, saved });
       threads.onApply = async () => ({ ...NO_DIFFERENCE, [what]: ['tap'] });
       await lane.apply(puzzle(PIECES));
       threads.onCounters = async () => snapshot({ six: 1, tap: 1 });
       const all = await lane.counters();
       expect([framesOf(all, 'six'), framesOf(all, 'tap')]).toEqual([11, 1]);
+      expect(all.pieces.map(({ faults }) => faults)).toEqual([0, 0]);
       stall('hub');
       await pass(0);
       expect(orderFor(threads.starts.at(-1), 'six')).toHaveProperty('state');

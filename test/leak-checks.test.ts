@@ -19,5 +19,5 @@ it('each file of tests that runs a lane checks that nothing of it is left', () =
 });
 
 const RUNS = /\bnew Lane\(|\bopenFunnel\(|\bstartPuzzle\(|HostileScene\.(with|start)\(/;
-/** They run theirs in processes of their own, which end. */
+/** Their work runs in processes of their own, which end. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['test/e2e/watchdog.test.ts', 'test/package/package.test.ts']);

@@ -56,7 +56,8 @@ test('the core signatures are those that wasm-tools gives the same world', async
       expect(imports).toContain(`cm32p2|${iface.id.replace(/\.\d+$/, '')}#${func.name}`);
     }
   }
-  // A dummy module exports functions of the right core types; what they take is checked by calling them.
+  // A dummy module exports functions of the right core types; the test checks their arguments by calling
+  // them.
   const zeros: WebAssembly.Imports = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module))
     zeros[from] = { ...zeros[from], [name]: () => 0 };
@@ -103,7 +104,7 @@ test('the limits are those that the contract states in words', () => {
     expect(words, name).toMatch(new RegExp(`\\b${value}\\b`));
 });
 
-test('what the contract does not use is refused, not misread', async () => {
+test('the generator refuses types that the contract does not use', async () => {
   const other = await componentEmbed({
     dummy: true,
     witSource: 'package a:b; interface i { resource r; f: func(r: borrow<r>); } world piece { export i; }',

@@ -4,7 +4,7 @@ import { generate } from './generate.ts';
 
 const root = new URL('../../', import.meta.url);
 
-test('what is committed is what wit/ generates; if not, run node tools/generate-abi.mjs', async () => {
+test('the committed files are generated from wit/; if not, run node tools/generate-abi.mjs', async () => {
   const files = await generate(readFileSync(new URL('wit/funnel.wit', root), 'utf8'));
   expect(files.size).toBe(4);
   for (const [path, text] of files) expect(readFileSync(new URL(path, root), 'utf8'), path).toBe(text);

@@ -89,7 +89,7 @@ test('frames, parts and bytes that were lowered are lifted as they were', () => 
   );
 });
 
-test('what a guest asks of the host comes as the contract says, whatever the property', () => {
+test('arguments of host functions arrive as the contract says, whatever the property', () => {
   const values: fc.Arbitrary<Value> = fc.oneof(
     fc.constant<Value>({ tag: 'yes' }),
     fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }).map((val): Value => ({ tag: 'at-least', val })),

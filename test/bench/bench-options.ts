@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** What a run of the bench is to do. */
+/** The options of a run of the bench. */
 export interface BenchOptions {
   /** Where the figures go besides the terminal. */
   readonly json: string | undefined;

@@ -39,7 +39,7 @@ export const changeGroup: Group = {
 };
 
 const PIECES = 16;
-/** What a change leaves behind for later may keep frames too. */
+/** The deferred clean-up of a change may keep frames too. */
 const TURNS_AFTER = 8;
 
 /** The medians of the longest wait of a frame in each change, and of its commit. */
@@ -88,7 +88,7 @@ function milliseconds(): number {
   return threadNanoseconds() / 1e6;
 }
 
-/** The median time of arranging so many pieces, half of them on each side of networks of their own. */
+/** The median time of arranging this many pieces, half of them on each side of networks of their own. */
 function planning(pieces: number, rounds: number): number {
   const protocols = new Protocols();
   const places = Array.from({ length: pieces }, (_, n): Place => {

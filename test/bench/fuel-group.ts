@@ -50,7 +50,7 @@ export const fuelGroup: Group = {
   },
 };
 
-/** What the loader admits, as it was before fuel was built into it. */
+/** The admitted core modules without fuel. */
 function unmeteredEngine(): WebAssemblyEngine {
   const originals: Uint8Array[] = [];
   return {

@@ -67,7 +67,7 @@ async function take(work: () => void): Promise<Sample> {
   return { start, end: performance.now(), bytes };
 }
 
-/** The median: now and then code that is not used any more is let go of, which is no frame's doing. */
+/** The median: now and then V8 drops code that is not used any more, which is no frame's doing. */
 function typical(samples: readonly Sample[]): number {
   return median(samples.map(({ bytes }) => bytes));
 }

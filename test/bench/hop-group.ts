@@ -51,7 +51,7 @@ const BATCHES = [1, 32, 256];
 /** Four parts, of which `ethernet` is what the Shape asks for. */
 const STACK = 'ethernet';
 
-/** Of rows that were not asked for, those are measured that others are compared with. */
+/** Measures rows without a request if others are compared with them. */
 function measure({ isQuick, only }: BenchOptions, report: Report, contenders: readonly Contender[]): void {
   const asked = contenders.filter(({ row }) => only === undefined || row.includes(only));
   const wanted = contenders.filter(

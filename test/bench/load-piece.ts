@@ -11,7 +11,7 @@ import { PieceBase } from '../../host/piece/piece-base.ts';
  */
 export class LoadPiece extends PieceBase {
   readonly description: Description;
-  /** It sends nothing while it is told that there is no room. */
+  /** It sends nothing while the queue has no room. */
   listens = true;
   arrived = 0;
   sent = 0;
@@ -88,7 +88,7 @@ export class LoadPiece extends PieceBase {
     return (least * 1e6) / COST_FRAMES;
   }
 
-  /** Offers so many frames in each round from now on; 0 ends it. */
+  /** Offers this many frames in each round from now on; 0 ends it. */
   offer(frames: number): void {
     this.#offered = frames;
     this.#context.wake();

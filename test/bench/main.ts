@@ -33,7 +33,7 @@ export async function runBench(argv: readonly string[]): Promise<number> {
     try {
       await group.run(options, report);
     } catch (error) {
-      // The other groups' figures are worth having all the same; the exit status tells.
+      // The figures of the other groups are useful all the same; the exit status reports the failure.
       failures++;
       report.skip(group.name, `failed: ${error instanceof Error ? error.message : String(error)}`);
       if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);

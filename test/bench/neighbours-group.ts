@@ -97,7 +97,7 @@ async function whileOneFaults(seconds: number) {
     }
     await change;
   }
-  // What is on its way comes round.
+  // Frames that are on their way come round.
   for (let turns = 0; turns < 1000 && traffic!.waiting < FRAMES; turns++)
     await new Promise((resolve) => setImmediate(resolve));
   const lost = FRAMES - traffic!.waiting;

@@ -42,7 +42,8 @@ export const overloadGroup: Group = {
 };
 
 /**
- * What each piece takes in a call: a source that offers so much each time offers what the chain can carry.
+ * The frames that each piece takes in a call. A source that offers as many each time offers as much as the
+ * chain can carry.
  */
 const BATCH = 256;
 const PIECES = 8;

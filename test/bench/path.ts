@@ -9,7 +9,7 @@ export interface Path {
   readonly far: Namespace;
   readonly nearAddress: string;
   readonly farAddress: string;
-  /** What is measured. */
+  /** The measured path. */
   readonly program: Running;
   /** Packets that have gone all the way through the program, so far, by direction. */
   packets(): Promise<{ readonly out: number; readonly in: number }>;

@@ -38,7 +38,7 @@ interface PlainOutcome {
   readonly wakeAt: number;
 }
 
-/** What `echo` does: each frame goes on by the other Edge. */
+/** The work of `echo`: each frame goes on by the other Edge. */
 function echo(frames: readonly PlainFrame[]): PlainOutcome {
   const out: PlainFrame[] = [];
   for (const frame of frames) {

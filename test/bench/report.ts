@@ -5,7 +5,7 @@ import { targetOf } from './targets.ts';
 export interface Figure {
   readonly value: number;
   readonly unit: string;
-  /** `value` divided by that of the row `against`, which was measured in the same run. */
+  /** `value` divided by that of the row `against` of the same run. */
   readonly ratio?: number;
   readonly against?: string;
 }

@@ -5,7 +5,7 @@ export interface Contender {
   readonly row: string;
   /** The row it is compared with. */
   readonly against?: string;
-  /** Does the work for about this many frames, and answers for how many exactly. */
+  /** Does the work for about this many frames, and returns the exact number. */
   run(frames: number): number;
 }
 
@@ -26,7 +26,7 @@ export function takeTurns(
   const times = contenders.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (let n = 0; n < contenders.length; n++) {
-      // Each begins in turn: who follows a contender that leaves garbage behind pays for some of it.
+      // Each begins in turn, because a contender pays for garbage that its predecessor leaves behind.
       const at = (n + round) % contenders.length;
       times[at]!.push(timeOf(contenders[at]!, sizes[at]!));
     }

@@ -38,7 +38,7 @@ export class TrafficPiece extends PieceBase {
     this.#rows[this.#count++] = row;
   }
 
-  /** Brings so many frames, and lets the lane run until it is quiet. They have all come back then. */
+  /** Sends this many frames, and runs the lane until it is quiet. Then all have come back. */
   bring(count: number): void {
     const before = this.arrived;
     if (count > this.#count) throw new Error(`of ${count} frames ${this.#count} are here`);

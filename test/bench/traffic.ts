@@ -3,7 +3,7 @@ import { buildBaseline } from './baseline-program.ts';
 import { devicePackets, type Path } from './path.ts';
 import { processNanoseconds } from './process-time.ts';
 
-/** What the program in the middle did while traffic of one kind went through it. */
+/** The work of the program in the middle while traffic of one kind went through it. */
 export interface Load {
   /** Nanoseconds of its time for each packet that came out. */
   readonly cpuNs: number;
@@ -117,7 +117,7 @@ async function measureLoad(
   return { cpuNs: cpuNs / packets, packetsPerSecond: packets / seconds };
 }
 
-/** Answers once a packet of the far host's has come back. @throws CommandError after ten seconds without. */
+/** Resolves once a packet of the far host has come back. @throws CommandError after ten seconds without. */
 export async function untilReachable({ near, farAddress }: Path): Promise<void> {
   for (let tries = 0; ; tries++) {
     const { status, stdout, stderr } = await near.runAnyway(['ping', '-6', '-c', '1', '-W', '1', farAddress]);

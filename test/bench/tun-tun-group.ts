@@ -47,7 +47,7 @@ async function layPath(lab: NetLab, name: Path['name'], options: BenchOptions): 
     farAddress: FAR,
     program,
     async packets() {
-      // What a host received is what the program wrote.
+      // The program wrote what the host received.
       return {
         out: (await devicePackets(far, 'tfar')).received,
         in: (await devicePackets(near, 'tnear')).received,

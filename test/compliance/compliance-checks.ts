@@ -51,7 +51,7 @@ export function complianceChecks(
     },
   });
   return [
-    check('tells what it is by default, always the same, and asks nothing of the host', (make) => {
+    check('describes itself by default, always the same, and calls nothing of the host', (make) => {
       const first = described(make(refusingHost()), []);
       const piece = make(refusingHost());
       assert.deepEqual(described(piece, []), first);
@@ -105,7 +105,7 @@ export function complianceChecks(
   ];
 }
 
-/** A host that counts, so that two instances are told the same. */
+/** A host that counts, so that two instances get the same values. */
 class CountingHost implements HostCalls {
   readonly said: string[] = [];
   readonly listened = new Map<number, Set<number>>();

@@ -131,7 +131,7 @@ test('the suite finds a piece that describes itself in two ways, keeps half a st
     const failed: string[] = [];
     for (const { name, run } of complianceChecks(component)) await run().catch(() => failed.push(name));
     expect(failed).toEqual([
-      'tells what it is by default, always the same, and asks nothing of the host',
+      'describes itself by default, always the same, and calls nothing of the host',
       'accepts without changing anything',
       'saves without changing anything, and restores what it saved',
       'bears any traffic, keeps the rules of an outcome, and does the same by offset as through bindings',

@@ -1,7 +1,7 @@
 import type { Frame, Outcome, Part, Piece } from '../../abi/host/contract.ts';
 import { LIMITS, PartMarks } from '../../abi/host/contract.ts';
 
-/** What the rules need to know of the calls so far. */
+/** The facts from earlier calls that the rules need. */
 export interface Ledger {
   readonly description: Piece;
   /** Numbers of joined Edges, and which described Edge each is. */
@@ -12,7 +12,7 @@ export interface Ledger {
   readonly open: Map<number, Held>;
 }
 
-/** What a piece holds of a frame. */
+/** The frames that a piece holds. */
 export interface Held {
   /** Withheld parts that it may still pass on. */
   withheld: readonly Part[];

@@ -59,7 +59,7 @@ export async function runThroughBindings(component: Uint8Array): Promise<BoundCo
     bound(instantiate((name) => modules.get(name)!, { 'arpa2:funnel/host': hostModule(host) }));
 }
 
-/** What jco's `instantiate` makes of the world `piece`. */
+/** The result of jco's `instantiate` for the world `piece`. */
 interface Bindings {
   description: { describe(settings: readonly (readonly [string, string])[]): Piece };
   control: {

@@ -78,7 +78,7 @@ function start(...args: string[]): Running {
   return running;
 }
 
-/** What a demo must not leave: its namespaces, its folder, and processes that work in it. */
+/** The remains that a demo must not leave: its namespaces, its folder, and processes that work in it. */
 function leftoversOf(running: Running): string[] {
   const { pid } = running.child;
   const namespaces = (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((name) =>

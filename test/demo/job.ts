@@ -139,7 +139,7 @@ const ADDRESSES = new Map([
   ['a', '192.0.2.11'],
   ['b', '192.0.2.12'],
 ]);
-/** What was still on its way has arrived by then. */
+/** Packets that were on their way have arrived by then. */
 const SETTLE_MS = 500;
 /** A busy machine needs that long to begin. */
 const ADDRESS_TIMEOUT_MS = 60_000;

@@ -71,7 +71,7 @@ async function inNamespaces(bytes: number): Promise<number> {
   const job = new Job(say, captures, bytes);
   let interrupted: NodeJS.Signals | undefined;
   const interrupt = (signal: NodeJS.Signals): void => {
-    // The second time is for whoever does not want to wait; what is left then goes with the process.
+    // The second signal is for users who do not want to wait; the process ends with what is left.
     if (interrupted !== undefined) process.exit(exitStatus(signal));
     interrupted = signal;
     say(`${signal}: cleaning up`);
@@ -93,7 +93,7 @@ async function inNamespaces(bytes: number): Promise<number> {
   }
 }
 
-/** Runs the same again by way of a command, and is to signals and exit status as if it were that. */
+/** Runs the same again through a command, and passes signals and its exit status on. */
 function within(wrapper: readonly string[], args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const start = join(projectRoot, 'tools', 'start.mjs');
@@ -113,7 +113,7 @@ function within(wrapper: readonly string[], args: readonly string[]): Promise<nu
   });
 }
 
-/** What went wrong, and where it is what the files of this project stand on, what to do. */
+/** The message of a failure; if a file of this project is wrong, it says what to do. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -1,7 +1,7 @@
 import type { PingResult } from '../net/ping.ts';
 import type { Transfer } from '../net/transfer.ts';
 
-/** What happened while traffic was to take one of the two paths. */
+/** The result of traffic that had to take one of the two paths. */
 export interface Phase {
   readonly path: 'by way of the router' | 'direct';
   readonly ping: PingResult;
@@ -14,7 +14,7 @@ export interface Phase {
   readonly lost: ReadonlyMap<string, number>;
 }
 
-/** What ought to be so and is not, in words; none means that the job was done. */
+/** The failed expectations, in words; none means success. */
 export function shortcomings(phase: Phase): string[] {
   const { path, ping, transfer, relayed, direct, lost } = phase;
   const found: string[] = [];

@@ -196,7 +196,7 @@ async function checkNpx([tool, ...args]: readonly string[]): Promise<void> {
   );
 }
 
-/** Runs Node on a file of the copy; what it prints is the message of a failure. */
+/** Runs Node on a file of the copy; its output is the message of a failure. */
 function node(...args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, FUNNEL_SET_UP: copy, VITEST: '', VITEST_POOL_ID: '', VITEST_WORKER_ID: '' };
@@ -207,7 +207,7 @@ function node(...args: string[]): Promise<void> {
   });
 }
 
-/** What a run of vitest reported as failed. */
+/** The failures that a run of vitest reported. */
 function failuresIn(args: readonly string[]): string {
   const file = args.find((each) => each.startsWith('--outputFile='))?.slice('--outputFile='.length);
   if (file === undefined || !existsSync(file)) return '';

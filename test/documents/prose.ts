@@ -8,7 +8,7 @@ export interface StyleMistake {
 export const PROSE_WIDTH = 110;
 
 /**
- * What is wrong with the style of Markdown prose: lines that are too wide, outside of tables and code, as far
+ * The mistakes in the style of Markdown prose: lines that are too wide, outside of tables and code, as far
  * as links do not make them so; and sentences that lack a subject.
  */
 export function markdownMistakes(
@@ -46,7 +46,7 @@ export function commentLines(source: string, isWit = false): { text: string; lin
   return lines;
 }
 
-/** Sentences that begin with a word which stands for the subject that they lack. A question may begin so. */
+/** Sentences that begin with a pronoun in place of a subject. A question may begin so. */
 export function subjectMistakes(
   lines: readonly { readonly text: string; readonly line: number }[],
 ): StyleMistake[] {

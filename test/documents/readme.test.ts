@@ -14,7 +14,7 @@ import { MarkdownDocument } from './markdown.ts';
 
 checkForLeaks();
 
-/** What the README shows is what a newcomer tries first. */
+/** A newcomer tries the examples of the README first. */
 const readme = MarkdownDocument.read('README.md');
 const folders: string[] = [];
 

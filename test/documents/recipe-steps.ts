@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { CodeBlock, MarkdownDocument } from './markdown.ts';
 
-/** What a recipe says to do, in its order. */
+/** The steps of a recipe, in their order. */
 export type RecipeStep =
   | { readonly kind: 'new'; readonly file: string; readonly text: string; readonly line: number }
   | { readonly kind: 'start'; readonly file: string; readonly text: string; readonly line: number }

@@ -147,8 +147,8 @@ describe('symmetric address translation', () => {
     await nat.join(lab, hostA, 'eth0', 2);
     const [a, b] = [await network.startPeer(hostA), await network.startPeer(hostB)];
     await pingUntilAnswered(hostA, await b.address());
-    // Each asked the other directly: what a asks comes from a port that is not in its address, and what b
-    // asks gets lost.
+    // Each solicited the other directly: a's solicitation comes from a port that is not in its address, and
+    // b's is lost.
     await eventually(60_000, 'a question of a is refused', async () => {
       return endedFor(await b.funnel.snapshot(), 'six', 'spoofed-source') > 0;
     });
@@ -174,8 +174,8 @@ describe('spoofed sources', () => {
     const delivered = async () => framesAt(await b.funnel.snapshot(), 'system', 'ip').in;
     const before = await delivered();
 
-    // The router cannot tell a forger from a peer with another address since its NAT restarted: it drops the
-    // packet, and tells whoever sent it which address would be right.
+    // The router cannot distinguish a forger from a peer whose NAT restarted: it drops the packet, and
+    // advertises the right address to its sender.
     const refused = async () => {
       const snapshot = await network.routerFunnel.snapshot();
       return endedFor(snapshot, 'relay', 'mapping-changed') + endedFor(snapshot, 'relay', 'rate-limited');
@@ -184,7 +184,7 @@ describe('spoofed sources', () => {
     const relayed = await network.relayed();
     await sendUdp(mallory, ROUTER, 25790, forged, 10);
     await eventually(60_000, 'ten dropped by the router', async () => (await refused()) - atRouter === 10);
-    // With a source that is nobody's, there is nothing to tell.
+    // The source belongs to no peer, so there is no address to advertise.
     const foreign = echoRequest('2001:db8::1', await b.address());
     const spoofed = async () => endedFor(await network.routerFunnel.snapshot(), 'relay', 'spoofed-source');
     const foreignBefore = await spoofed();
@@ -202,7 +202,7 @@ describe('spoofed sources', () => {
       return endedFor(await b.funnel.snapshot(), 'six', 'spoofed-source') - atPeer === 10;
     });
     expect(await delivered()).toBe(before);
-    // And whoever tells the truth is still heard.
+    // Packets with the right source still arrive.
     expect(await ping(a.host, await b.address())).toMatchObject({ received: 5 });
   });
 });

@@ -99,7 +99,7 @@ async function addressOf(host: Namespace): Promise<string> {
   return found[0]!;
 }
 
-/** Pings a hundred times a second until it is told to stop. */
+/** Pings a hundred times a second until it has to stop. */
 function startPing(from: Namespace, address: string): Running {
   return from.start(['ping', '-n', '-i', '0.01', address]);
 }

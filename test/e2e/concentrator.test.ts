@@ -7,7 +7,7 @@ import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
 import type { NetLab } from '../net/net-lab.ts';
 
-// Two sites. What loses packets stands between the concentrators, where SCTP makes good for it.
+// Two sites. The piece that loses packets stands between the concentrators, where SCTP sends again.
 //
 //   client 10.0.1.2 ── 10.0.1.1 site a 192.0.2.1 ══ SCTP ══ 192.0.2.2 site b 10.0.2.1 ── 10.0.2.2 server
 
@@ -49,7 +49,7 @@ async function sites(lab: NetLab, port: number, delay?: string): Promise<Sites> 
       fault: { piece: 'fault', settings: { seed: 5, loss: 0.1 }, edges: { a: 'line', b: 'wan' } },
       wan: { piece: 'udp', edges: { udp: 'wan' } },
     };
-    // YAML takes JSON as it is.
+    // JSON is valid YAML.
     writeFileSync(path, JSON.stringify({ pieces }));
     return FunnelProcess.start(host, path, lab.folder);
   };
@@ -97,7 +97,7 @@ labTest(
     expect(walk).toMatch(/STRING: "?the other site/);
     expect(walk.split('\n').length).toBeGreaterThan(10);
     const [here, there] = [await a.snapshot(), await b.snapshot()];
-    // As many requests and answers as the client sent and got, on both sides.
+    // The client's requests and responses have these numbers on both sides.
     const { in: requests, out: answers } = framesAt(here, 'concentrator', 'local');
     expect(framesAt(there, 'concentrator', 'local')).toEqual({ in: answers, out: requests });
     expect(
@@ -134,7 +134,7 @@ labTest('RADIUS clients are accepted and rejected by a server at another site', 
 });
 
 labTest(
-  'what RADIUS clients send again does not cross, though the server takes three seconds',
+  'resent requests of RADIUS clients do not cross, though the server takes three seconds',
   async ({ lab, skip }) => {
     if (!hasCommand('freeradius') || !hasCommand('radclient'))
       skip('freeradius or radclient is not here: Debian’s freeradius and freeradius-utils');
@@ -143,7 +143,7 @@ labTest(
     const command = `echo 'User-Name=bob,User-Password=hello' | radclient -x -r 20 -t 1 10.0.1.1:1812 auth secret`;
     const output = await client.run(['sh', '-c', command]);
     expect(output).toMatch(/Access-Accept/);
-    // radclient tells of each sending.
+    // radclient reports each transmission.
     const sendings = output.match(/Sent Access-Request/g)!.length;
     expect(sendings).toBeGreaterThanOrEqual(3);
     const [here, there] = [await a.snapshot(), await b.snapshot()];

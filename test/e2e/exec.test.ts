@@ -32,7 +32,7 @@ beforeEach(({ skip }) => {
 const RECORD = join('/tmp', `funnel-exec-${process.pid}.pcapng`);
 
 /** A puzzle that leads nowhere, with addresses of both families. */
-/** A device whose packets are recorded: nobody answers. One capture has one writer. */
+/** A device whose packets are recorded, without any host behind it. One capture has one writer. */
 function configurationFile(lab: NetLab, name = 'nowhere', record = RECORD): string {
   const file = join(lab.folder, `${name}.yaml`);
   const settings = { device: 'fun0', address: ['10.9.0.1/24', 'fd09::1/64'], route: ['0.0.0.0/0', '::/0'] };
@@ -148,7 +148,7 @@ describe('a command of an ordinary user', () => {
     expect(stdout).toContain(' 0% packet loss');
   });
 
-  labTest('that cannot be run is told, with the status that shells have', async ({ lab }) => {
+  labTest('that cannot be run is reported, with the status that shells have', async ({ lab }) => {
     const host = await lab.namespace('host');
     const file = configurationFile(lab);
     const missing = await funnelExec(host, [file, '--', '/nowhere/there']);
@@ -267,7 +267,7 @@ describe('kill -9', () => {
     expect(processesWith(word)).toEqual([]);
   });
 
-  labTest('of its helper leaves nothing, and is told', async ({ lab }) => {
+  labTest('of its helper leaves nothing, and is reported', async ({ lab }) => {
     const host = await lab.namespace('host');
     const { running, inside } = await begin(host, lab);
     process.kill(processNamed('funnel-namespac', word), 'SIGKILL');
@@ -308,7 +308,7 @@ describe('6bed4', () => {
       url,
     ]);
     expect(curl).toMatchObject({ status: 0, stdout: readFileSync('/etc/hostname', 'utf8') });
-    // The puzzle carries IPv6 alone: what is not offered is unreachable at once.
+    // The puzzle carries IPv6 alone, so other addresses are unreachable at once.
     const other = await funnelExec(near, [file, '--', 'curl', '-sS', `http://${ROUTER}/`]);
     expect(other).toMatchObject({ status: 7, stdout: '' });
   });

@@ -89,7 +89,7 @@ labTest('tshark finds nothing malformed in what two pieces say to each other', a
     lab.folder,
   );
   const recording = join(lab.folder, 'messages.pcap');
-  // What has no registered payload protocol is not looked into.
+  // tshark does not dissect data without a registered payload protocol.
   const messages = Array.from({ length: 100 }, (_, n) =>
     packet(0, n % 5 === 0 ? 7 : 3, [
       ...be32(0),
@@ -184,7 +184,7 @@ async function until(host: Namespace, condition: string): Promise<void> {
   await host.run(['sh', '-c', `for n in $(seq 300); do ${condition} && exit 0; sleep 0.1; done; exit 1`]);
 }
 
-/** Debian's build tells of each packet: what it prints is left in a file. */
+/** Debian's build reports each packet; its output goes to a file. */
 async function quietly(host: Namespace, argv: readonly string[]): Promise<void> {
   await host.run(['sh', '-c', `exec ${argv.join(' ')} > /dev/null 2>&1`]);
 }
@@ -249,7 +249,7 @@ async function twoHosts(lab: NetLab): Promise<{ funnel: Namespace; peer: Namespa
 
 function configuration(lab: NetLab, name: string, pieces: object): string {
   const path = join(lab.folder, `${name}.yaml`);
-  // YAML takes JSON as it is.
+  // JSON is valid YAML.
   writeFileSync(path, JSON.stringify({ pieces }));
   return path;
 }

@@ -25,7 +25,7 @@ describe.skipIf(!hasCommand('sipp'))('SIPproxy64 (with sipp, of Debian’s sip-t
     expect(at6.media(PROXY6, HOST6)).toEqual(sent4);
     expect(at4.media(PROXY4, HOST4)).toEqual(sent6);
     expect(losses(snapshot)).toEqual(new Map());
-    // What leaves is well-formed to somebody else.
+    // Another program finds the output well-formed.
     for (const { file } of [at4, at6]) {
       const filter = 'sip or sdp or rtp';
       const seen = await run(['tshark', '-r', file, '-Y', filter, '-T', 'fields', '-e', 'sip.CSeq.method']);

@@ -63,11 +63,11 @@ describe('a lane that a piece keeps', () => {
       expect(running.stdout).not.toContain('"recovered"');
       await running.waitFor(/"kind":"recovered"/);
       expect(running.stdout).toMatch(/"kind":"fault","piece":"rogue","code":"FT_FAULT_STALL"/);
-      // At once, with no address asked for anew: all is where it was.
+      // At once, without another request for an address: everything is where it was.
       expect(await state(host)).toEqual(before);
       expect(await ping(far, address!)).toMatchObject({ received: 5 });
       expect(await ping(host, await other.address())).toMatchObject({ received: 5 });
-      // What nobody offers any more would go after a while; what is offered stays.
+      // Addresses without an offer would go after a while; offered ones stay.
       await new Promise((resolve) => setTimeout(resolve, 11_000));
       expect(await state(host)).toEqual(before);
       const ended = await running.stop('SIGTERM');

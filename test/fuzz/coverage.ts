@@ -1,8 +1,8 @@
 import { Session } from 'node:inspector';
 
 /**
- * What of the project's code has run, as V8 sees it: blocks, by file and offset. Asking takes milliseconds,
- * so it is asked after a batch of inputs, and only for a batch that brought something new of each input.
+ * The project's code that has run, as V8 reports it: blocks, by file and offset. A report takes milliseconds,
+ * so it comes after a batch of inputs, and for each input only after a batch that reached new code.
  */
 export class Coverage {
   readonly #session = new Session();
@@ -14,7 +14,7 @@ export class Coverage {
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   }
 
-  /** Blocks that ran since the last question and never before. */
+  /** Blocks that ran since the last report and never before. */
   countNew(): number {
     let found = 0;
     this.#session.post('Profiler.takePreciseCoverage', (error, answer) => {

@@ -10,8 +10,8 @@ import { StallWatch } from './stall-watch.ts';
 
 export interface FuzzOptions {
   /**
-   * Which inputs are made: the same seed gives the same, as long as nothing is guided by coverage or ended by
-   * time.
+   * The seed of all inputs. The same seed gives the same inputs, unless coverage guides the run or time ends
+   * it.
    */
   readonly seed: number;
   /** Inputs, at most. */
@@ -21,7 +21,7 @@ export interface FuzzOptions {
   readonly corpus: readonly Uint8Array[];
   /** Whether inputs that reach new code are kept and changed further: {@link Coverage}. */
   readonly isGuided: boolean;
-  /** Where the input of a finding is put. */
+  /** Where to write the input of a finding. */
   readonly folder: string;
   /** Watches for inputs that do not end, which costs a thread. */
   readonly watches: boolean;
@@ -38,7 +38,7 @@ export interface FuzzReport {
   readonly heapEnd: number;
   readonly residentEarly: number;
   readonly residentEnd: number;
-  /** Blocks of code that were reached, where it was guided, and inputs that reached new ones. */
+  /** Blocks of code that a guided run reached, and inputs that reached new ones. */
   readonly blocks: number;
   readonly kept: readonly Uint8Array[];
   readonly finding?: Finding;
@@ -50,7 +50,7 @@ export interface Finding {
   readonly file: string;
 }
 
-/** Throws inputs at a target until the count or the time is over, or something is found. */
+/** Runs inputs on a target until the count or the time is over, or there is a finding. */
 export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
   const run = await target.open();
   const random = new FuzzRandom(options.seed);
@@ -81,7 +81,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
     }
   };
   /**
-   * False with a finding. Without a promise where the target has none, because there are millions of inputs.
+   * False for a finding. Without a promise if the target has none, because there are millions of inputs.
    */
   const execute = (input: Uint8Array): boolean | Promise<boolean> => {
     watch?.begin(input);
@@ -108,7 +108,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
         if (!(typeof isGood === 'boolean' ? isGood : await isGood)) break;
       }
       if (coverage !== undefined && finding === undefined && coverage.countNew() > 0) {
-        // One of them was it. Those that bring it again from the state that the target is in now are kept.
+        // One of them reached it. Inputs that reach it again from the present state of the target are kept.
         for (const input of batch) {
           const before = coverage.blocks;
           if (!(await execute(input))) break;
@@ -118,7 +118,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
         const chosen = batch[random.below(batch.length)];
         if (chosen !== undefined) pool.push(chosen);
       }
-      // What lives on between inputs is there by now.
+      // Objects that live on between inputs exist by then.
       if (
         early === undefined &&
         (executions >= options.count / 10 || performance.now() - begin >= options.seconds * 100)
@@ -146,7 +146,7 @@ export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<Fu
   };
 }
 
-/** An input made anew, one of the pool that is changed, or (rarely) as it is. */
+/** A new input, a changed one of the pool, or (rarely) an unchanged one. */
 function makeInput(
   run: OpenTarget,
   random: FuzzRandom,
@@ -177,5 +177,5 @@ function saveInput(folder: string, name: string, input: Uint8Array): string {
 
 /** Inputs between two looks at the clock. */
 const BATCH = 64;
-/** Inputs between two questions for coverage. */
+/** Inputs between two reports of coverage. */
 const GUIDED_BATCH = 128;

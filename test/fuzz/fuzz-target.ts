@@ -1,11 +1,11 @@
 import type { FuzzRandom } from './fuzz-random.ts';
 
-/** Something that takes bytes from anyone: what fuzzing throws bytes at. */
+/** A receiver of bytes from anyone, as fuzzing drives it. */
 export interface FuzzTarget {
   readonly name: string;
   /** One line. */
   readonly summary: string;
-  /** What {@link OpenTarget.execute} counts, such as `packets`. */
+  /** The unit that {@link OpenTarget.execute} counts, such as `packets`. */
   readonly unit: string;
   /** Inputs are no longer than this, in bytes. */
   readonly maxBytes: number;
@@ -15,7 +15,7 @@ export interface FuzzTarget {
 export interface OpenTarget {
   /** Inputs to begin with, besides those of the corpus. */
   readonly seeds: readonly Uint8Array[];
-  /** An input made anew, by a generator that knows what inputs look like. */
+  /** A new input, from a generator that knows the format. */
   readonly generate?: (random: FuzzRandom) => Uint8Array;
   /**
    * Changes an input in a manner that only this target knows; the new length. `bytes` has room for
@@ -25,13 +25,13 @@ export interface OpenTarget {
   /**
    * Runs one input. The input is the caller's again afterwards.
    *
-   * @returns how many units that were
-   * @throws whatever is a finding
+   * @returns the number of units
+   * @throws every finding
    */
   execute(input: Uint8Array): number | Promise<number>;
 }
 
-/** Where something that must hold does not: the message of a finding. */
+/** The message of a finding: a rule does not hold. */
 export function insist(holds: boolean, message: string | (() => string)): asserts holds {
   if (!holds) throw new Error(typeof message === 'string' ? message : message());
 }

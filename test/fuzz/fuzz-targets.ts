@@ -17,7 +17,7 @@ import { sipproxy64Target } from './targets/sipproxy64-target.ts';
 import { sixbedRouterTarget, sixbedTarget } from './targets/sixbed-target.ts';
 import { stackTarget } from './targets/stack-target.ts';
 
-/** All targets: what anyone can send bytes to, and each built piece. */
+/** All targets: everything to which anyone can send bytes, and each built piece. */
 export function fuzzTargets(): readonly FuzzTarget[] {
   return [
     parserTarget,
@@ -37,7 +37,7 @@ export function fuzzTargets(): readonly FuzzTarget[] {
   ];
 }
 
-/** The inputs that are kept for a target: what once was a finding, and what reached far. */
+/** The inputs that are kept for a target: former findings, and inputs that reached far. */
 export function corpusOf(name: string): readonly Uint8Array[] {
   const folder = corpusFolder(name);
   if (!existsSync(folder)) return [];
@@ -46,7 +46,7 @@ export function corpusOf(name: string): readonly Uint8Array[] {
     .map((file) => new Uint8Array(readFileSync(join(folder, file))));
 }
 
-/** Puts inputs to those that are kept, as far as there is room for more. */
+/** Adds inputs to the corpus, as far as there is room. */
 export function keepInputs(name: string, inputs: readonly Uint8Array[]): void {
   const folder = corpusFolder(name);
   let room = MOST_KEPT - corpusOf(name).length;
@@ -61,6 +61,6 @@ function corpusFolder(name: string): string {
   return join(packageRoot(), 'test', 'fuzz', 'corpus', name);
 }
 
-/** A corpus is for everybody who clones the repository: small, and each of it worth having. */
+/** Everyone who clones the repository gets the corpus: so it is small, and each input has a use. */
 const MOST_KEPT = 32;
 const LARGEST_KEPT = 8192;

@@ -5,7 +5,7 @@ import { insist } from './fuzz-target.ts';
 import { fuzzTargets } from './fuzz-targets.ts';
 
 fuzzEach(
-  'bytes from nobody honest',
+  'bytes from a dishonest sender',
   fuzzTargets().filter(({ name }) => !name.startsWith('piece-')),
 );
 

@@ -11,7 +11,7 @@ import { stackText } from '../../host/stack/testing/stack-arbitrary.ts';
  *     node dist/test/fuzz/matching.js [PAIRS, 1000000 when left out] [SEED]
  *
  * The suite does the same for some thousands. It ends at the first pair about which the two disagree, and
- * tells the seed.
+ * prints the seed.
  */
 
 export interface MatchingTally {

@@ -35,7 +35,7 @@ function once(random: FuzzRandom, bytes: Uint8Array, length: number, other: Uint
       bytes[at]! += random.below(9) - 4;
       return length;
     case 4: {
-      // A length field, or a count: what is really there, or little more or less.
+      // The place of a length field, or of a count: the real value, or little more or less.
       const value =
         random.below(3) === 0
           ? TELLING_WORDS[random.below(TELLING_WORDS.length)]!

@@ -8,10 +8,10 @@ import { Protocols } from '../../host/stack/protocols.ts';
 import { FuzzRandom } from './fuzz-random.ts';
 
 /**
- * Changes a lane again and again while frames come: pieces are added, removed, replaced, set differently and
- * moved to other networks, one change in four is made to fail, and others join nothing. After each: what was
- * sent was delivered once, or dropped by name, or waits; all hear what is offered beside them; and a change
- * that failed has left instances, Joints and counters as they were.
+ * Changes a lane again and again while frames come: it adds, removes, replaces and reconfigures pieces and
+ * moves them to other networks, makes one change in four fail, and others join nothing. After each step,
+ * every frame was delivered once, dropped by name, or waits; each piece knows the offers of its neighbours;
+ * and a failed change has left instances, Joints and counters unchanged.
  *
  * @throws Error with the seed at the first step where that is not so; it happens again with the seed
  */
@@ -129,7 +129,7 @@ class Scene {
   #instances: ScriptedPiece[] = [];
   /** How often each frame was delivered, by its number. */
   #deliveries: number[] = [];
-  /** Frames that ended at pieces that are there no more. */
+  /** Frames that ended at removed pieces. */
   #endedBefore = 0;
   #endedNow = new Map<string, number>();
   /** On which ports pieces listen, as long as they are on that network. */
@@ -145,7 +145,8 @@ class Scene {
   }
 
   /**
-   * Everybody has heard what the others on the network offer: a piece and each version of it something else.
+   * Each piece knows what the others on the network offer: a piece and each version of it offer something
+   * else.
    */
   checkOffers(): void {
     const { pieces } = this.lane.snapshot();

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * Looks from another thread whether inputs still come to an end. When one does not, its bytes are written to
- * a file, and the process is ended: from inside of the thread that hangs nothing can be done.
+ * Observes from another thread whether inputs end. When one does not, it writes its bytes to a file, and ends
+ * the process: the thread that hangs cannot do that itself.
  */
 export class StallWatch {
   readonly #progress: Int32Array;

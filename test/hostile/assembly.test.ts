@@ -8,7 +8,7 @@ import { builtPiece } from '../fixtures/built-piece.ts';
 import { describe as describeComponent, type HostileOptions, HostileScene } from './hostile-scene.ts';
 import { PROVOCATIONS, type Provocation } from './provocations.ts';
 
-// A piece as an author would write it, with the SDK, which does what the setting `deed` says.
+// A piece as an author would write it, with the SDK. Its setting `deed` selects what it does.
 
 checkForLeaks();
 
@@ -47,7 +47,7 @@ describe('a piece in AssemblyScript that', () => {
     ['ticket twice', 'FT_FAULT_OUTCOME'],
     ['guess tickets', 'FT_FAULT_OUTCOME'],
     ['withheld of others', 'FT_FAULT_OUTCOME'],
-  ])('does "%s" is ended, and nobody else notices', async (deed, code) => {
+  ])('does "%s" is ended, and no other piece notices', async (deed, code) => {
     scene = await sceneOf(deed);
     scene.round();
     const [fault, ...more] = scene.faults();
@@ -80,7 +80,7 @@ describe('a piece in AssemblyScript that', () => {
     ['withheld of nobody', 'which are not of a frame that the piece holds'],
     ['withheld of others', 'which are not of a frame that the piece holds'],
     ['not withheld, as withheld', 'which are not of a frame that the piece holds'],
-  ])('answers with "%s" is ended, for that, and nobody else notices', async (deed, says) => {
+  ])('answers with "%s" is ended, for that, and no other piece notices', async (deed, says) => {
     scene = await sceneOf(deed);
     scene.round();
     expect(scene.faults()).toEqual(['hostile FT_FAULT_OUTCOME']);
@@ -98,7 +98,7 @@ describe('a piece in AssemblyScript that', () => {
     scene = await sceneOf(deed);
     scene.ends.top!.bring(0, packet(1));
     expect(scene.faults()).toEqual([]);
-    // Its row is another's by now.
+    // Its row belongs to another frame by now.
     const { left, right, top } = scene.ends;
     right!.takes = 0;
     left!.bring(0, packet(3));
@@ -116,11 +116,11 @@ describe('a piece in AssemblyScript that', () => {
     ['loop', 'FT_FAULT_FUEL'],
   ] as const) {
     it.each(['join', 'leave', 'listening', 'ready', 'save', 'restore'] as const)(
-      `does "${deed} in %s" is ended, and nobody else notices`,
+      `does "${deed} in %s" is ended, and no other piece notices`,
       async (call) => {
         const { options: how = {}, provoke }: Provocation = PROVOCATIONS[call];
         const options = { ...(await optionsOf(`${deed} in ${call}`)), ...how };
-        // With each frame that comes, a hundred go on.
+        // For each frame that comes, a hundred go on.
         const settings =
           call === 'ready' ? [...options.settings!, ['fill', 'true'] as const] : options.settings!;
         scene = await HostileScene.with(bytes, { ...options, settings });
@@ -139,7 +139,7 @@ describe('a piece in AssemblyScript that', () => {
       await expect(scene.change(bytes, wicked)).rejects.toMatchObject({
         mistakes: [{ code, piece: 'hostile' }],
       });
-      // What comes from below goes back there.
+      // Frames from below go back there.
       expect(scene.round()).toEqual(scene.passed.slice(0, 3));
       expect(scene.faults()).toEqual([]);
     });
@@ -208,7 +208,7 @@ describe('a piece in AssemblyScript that', () => {
     for (const { message } of scene.logs) expect(message).not.toMatch(/\p{Cc}/u);
   });
 
-  it('sends all of its memory finds no byte of anybody else in it', async () => {
+  it('sends all of its memory finds no byte of other pieces in it', async () => {
     scene = await sceneOf('send what it found in memory');
     const secret = [0x60, 0, 0, 0, 0, 24, 59, 64, ...Array(32).fill(9), ...Array(24).fill(0xc7)];
     for (let n = 0; n < 20; n++) {

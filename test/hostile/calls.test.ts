@@ -25,11 +25,11 @@ afterEach(() => {
 });
 
 const NOTHING = outcomeText({});
-/** Passes frames of its own on: a piece that works, but for one call. */
+/** Passes frames of its own on: a piece that works, except for one call. */
 const WORKS = whenFramesCome(outcomeText({ frames: [OWN_FRAME] }));
 
 describe('a piece that traps whenever frames come', () => {
-  it('comes back after a fault, and faults again, and nobody else notices', async () => {
+  it('comes back after a fault, and faults again, and no other piece notices', async () => {
     scene = await HostileScene.with(await hostilePiece(whenFramesCome('unreachable')), {
       failure: 'restart',
     });
@@ -63,7 +63,7 @@ describe('a piece that does in a typed call what it must not', () => {
     }
   });
 
-  it('saves a gigabyte, in the lane: is out, with its policy, and nobody else notices', async () => {
+  it('saves a gigabyte, in the lane: is out, with its policy, and no other piece notices', async () => {
     const save = `(i32.store (i32.const 2048) (i32.const 0)) (i32.store (i32.const 2052) (i32.const ${2 ** 30})) (i32.const 2048)`;
     scene = await HostileScene.with(await hostilePiece(WORKS, { bodies: { save } }), {
       saveEveryMs: 1000,
@@ -113,7 +113,7 @@ describe('a piece that does in a typed call what it must not', () => {
   });
 
   it('counts how often it describes itself: each answer is the first', async () => {
-    // Memory and global variables are new for each question, and there is nothing else to remember by.
+    // Memory and global variables are new for each call, and nothing else could remember.
     const describe = `(global.set $asked (i32.add (global.get $asked) (i32.const 1)))
       (i32.store8 (i32.const 600) (i32.add (i32.load8_u (i32.const 600)) (i32.const 1)))
       (i32.store8 (i32.const 700) (i32.add (i32.const 48) (i32.add (global.get $asked) (i32.load8_u (i32.const 600)))))
@@ -168,7 +168,7 @@ describe('a piece that calls the host', () => {
     }
   });
 
-  it('listens without end: is told no, or runs out of fuel, and nobody else notices', async () => {
+  it('listens without end: is refused, or runs out of fuel, and no other piece notices', async () => {
     const process = whenFramesCome(`(loop $again ${LISTEN} (br $again)) unreachable`);
     scene = await HostileScene.with(
       await hostilePiece(process, {
@@ -180,7 +180,7 @@ describe('a piece that calls the host', () => {
     scene.round();
     expect(scene.faults()).toEqual(['hostile FT_FAULT_FUEL']);
     scene.round();
-    // What it listened on went with it.
+    // Its listens ended with it.
     expect(scene.ends.bottom!.listened.filter(([, , present]) => present).length).toBe(
       1 + scene.ends.bottom!.listened.filter(([, , present]) => !present).length + 1,
     );
@@ -191,7 +191,7 @@ describe('a piece that calls the host', () => {
     ['this Edge', ['listen:b', 'offer:b'], true],
     ['every Edge', ['listen', 'offer'], true],
   ] as const)('listens and offers with a grant for %s', async (_name, grants, isGranted) => {
-    // Edge 1 is `b`; who listens is given a Shape, and the piece ends itself when that is not what the test
+    // Edge 1 is `b`. A listen returns a Shape, and the piece ends itself if that is not what the test
     // expects.
     const isRefused = '(i32.load8_u (i32.const 2048))';
     const offer =
@@ -218,7 +218,7 @@ describe('a piece that calls the host', () => {
   });
 
   it('listens on ever new identifiers: has used up its own in the end, and not those of others', async () => {
-    // "ethertype:NNNN", another with each packet, taken back at once. The Shape of the Edge is a whole Name
+    // "ethertype:NNNN", another with each packet, unlistened at once. The Shape of the Edge is a whole Name
     // Space.
     const digit = (at: number, value: number) =>
       `(i32.store8 (i32.const ${at}) (i32.add (i32.const 49) (i32.rem_u (i32.div_u (global.get $n) (i32.const ${value})) (i32.const 9))))`;
@@ -254,7 +254,7 @@ describe('a piece that calls the host', () => {
     scene.round();
   });
 
-  it('offers without end, and much: its neighbours bear it', async () => {
+  it('offers without end, and much: its neighbours go on', async () => {
     const offer =
       '(call $offer (i32.const 1) (i32.const 700) (i32.const 3) (i32.const 3) (i64.const 0x80000) (i32.const 0x70000) (i32.const 1))';
     const scene1 = await HostileScene.with(
@@ -264,7 +264,7 @@ describe('a piece that calls the host', () => {
     expect(scene1.faults()).toEqual(['hostile FT_FAULT_RESULT']);
     scene1.round();
     scene1.close();
-    // A small one, with another value each time: at most 64 are kept, and a call of the neighbours follows
+    // A small offer, with another value each time: at most 64 are kept, and the neighbours are called after
     // each call of the piece.
     const many = `(loop $again
       (i32.store8 (i32.const 800) (i32.add (i32.const 48) (i32.and (global.get $n) (i32.const 63))))
@@ -315,11 +315,11 @@ describe('a piece that calls the host', () => {
     );
     for (let n = 0; n < 100; n++) scene.round();
     expect(scene.faults()).toEqual([]);
-    // 40 000 messages or more were wanted, all in the same millisecond.
+    // The piece logged 40 000 messages or more, all in the same millisecond.
     expect(scene.logs.length).toBeLessThan(200);
     expect(scene.logs.some(({ message }) => /dropped/.test(message))).toBe(true);
     for (const { message } of scene.logs) expect(message).not.toMatch(/\p{Cc}/u);
-    // A minute later it may speak again, and the messages that were not shown are counted.
+    // A minute later it may log again, and the count of dropped messages is shown.
     const before = scene.logs.length;
     scene.wait(60_000);
     scene.round();

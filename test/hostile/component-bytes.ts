@@ -79,7 +79,7 @@ export function functions(
 export const NOTHING: Bytes = [0x60, 0, 0];
 export const I32 = 0x7f;
 
-/** A component of one core module that is instantiated so many times, without arguments. */
+/** A component of one core module that is instantiated this many times, without arguments. */
 export function instances(module: Uint8Array, count: number): Uint8Array {
   return componentOf(section(1, module), section(2, vectorOf(count, [0, 0, 0])));
 }

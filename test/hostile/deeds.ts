@@ -1,6 +1,6 @@
 import type { WatPiece } from '../../host/engine/testing/wat-piece.ts';
 
-/** What any code of a piece may do that it must not: instructions that do it, and the fault that it is. */
+/** Forbidden deeds for any code of a piece: the instructions, and the fault that they cause. */
 export const DEEDS: Readonly<Record<string, Deed>> = {
   traps: { code: 'FT_FAULT_TRAP', instructions: 'unreachable' },
   'reads outside of its memory': {

@@ -11,8 +11,8 @@ import { HostileScene, hostileDescription } from './hostile-scene.ts';
 import { hostilePiece, OWN_FRAME, OWN_PACKET, outcomeText, whenFramesCome } from './hostile-wat.ts';
 import { LISTENED, PROVOCATIONS, type Provocation } from './provocations.ts';
 
-// Each export of a piece, its post-return, and `cabi_realloc` while it is called, does each deed. It ends in
-// the named fault and in what the failure policy says, and what passes by other pieces is byte for byte right
+// Each export of a piece, its post-return, and `cabi_realloc` during the call, does each deed. The piece ends
+// with the named fault, and its failure policy holds. The frames of other pieces are right byte for byte
 // before, in the same turn, and afterwards.
 
 checkForLeaks();
@@ -28,34 +28,34 @@ type Way = (typeof WAYS)[number];
 
 interface Export {
   /**
-   * When the deed is done, of all calls of this export: instructions that give a truth, with its parameters.
+   * When to do the deed, of all calls of this export: instructions for a condition, with its parameters.
    */
   readonly when?: string;
-  /** What it does and answers otherwise. */
+  /** The instructions and the result of the other calls. */
   readonly body?: string;
-  /** For which sizes room is asked for it, and for no call before; nothing where nothing is brought. */
+  /** The sizes for which it requests room, and no earlier call does; nothing if it gets no arguments. */
   readonly room?: string;
-  /** Frames of a round that come to it afterwards: three from above and one from below. */
+  /** Frames that reach it in a later round: three from above and one from below. */
   readonly failing?: number;
   readonly process?: string;
-  /** Faults that are there before the deed is done. */
+  /** Faults before the deed. */
   readonly before?: readonly string[];
 }
 
-/** Passes frames of its own on, and keeps what comes; traps in the seventh second. */
+/** Passes frames of its own on, and keeps those that come; traps in the seventh second. */
 const processOf = (frames: number) =>
   whenFramesCome(`
   (if (i32.and (f64.ge (local.get 0) (f64.const 7000)) (f64.lt (local.get 0) (f64.const 8000))) (then unreachable))
   ${outcomeText({ frames: Array(frames).fill(OWN_FRAME) })}`);
 const PROCESS = processOf(1);
-/** In a round it is called for what comes from above, and for what comes from below. */
+/** In a round it is called for frames from above, and for frames from below. */
 const PASSED = [[...OWN_PACKET], [...OWN_PACKET]];
 const isSize = (bytes: number) => `(i32.eq (local.get 3) (i32.const ${bytes}))`;
 const SUCCESS = '(i32.const 1024)';
 /** The length of the state that it saves. */
 const STATE = 77;
 
-/** Those that are called while the piece runs. */
+/** The exports that are called while the piece runs. */
 const RUNNING: Readonly<Record<keyof typeof PROVOCATIONS, Export>> = {
   process: {
     when: '(i32.ne (local.get 2) (i32.const 0))',
@@ -74,7 +74,7 @@ const RUNNING: Readonly<Record<keyof typeof PROVOCATIONS, Export>> = {
   restore: { body: SUCCESS, room: isSize(STATE), before: ['hostile FT_FAULT_TRAP'] },
 };
 
-/** A piece of which one export does something, in one of these ways. */
+/** A piece with one export that does the deed, in one of these ways. */
 function pieceThat(name: ExportName, { instructions, fields = '' }: Deed, way: Way): Promise<Uint8Array> {
   const {
     when = '(i32.const 1)',
@@ -100,7 +100,7 @@ function pieceThat(name: ExportName, { instructions, fields = '' }: Deed, way: W
 }
 
 const START = '(i32.store16 (i32.const 512) (i32.load16_u (local.get 3))) (i32.const 1024)';
-/** Those that are called before a piece runs: a change that brings it is refused. */
+/** The exports that are called before a piece runs: a change that brings it is refused. */
 const CHANGING: Readonly<Record<'start' | 'accepts', Export>> = {
   start: { body: START, room: isSize(2) },
   accepts: { room: isSize('upper'.length) },
@@ -113,7 +113,7 @@ for (const name of ['process', 'join', 'leave', 'listening', 'ready', 'save', 'r
   for (const way of WAYS) {
     if (way === 'in cabi_realloc for it' && room === undefined) continue;
     for (const [deed, what] of Object.entries(DEEDS)) {
-      it(`${name}: what ${deed} ${way} is out, and nobody else notices`, async () => {
+      it(`${name}: what ${deed} ${way} is out, and no other piece notices`, async () => {
         const bytes = await pieceThat(name, what, way);
         scene = await HostileScene.with(bytes, options);
         await provoke(scene, bytes, options);
@@ -132,7 +132,7 @@ for (const name of ['process', 'join', 'leave', 'listening', 'ready', 'save', 'r
           expect(scene.faults()).toHaveLength(before.length + 1);
           return;
         }
-        // Two seconds later it begins without the state, of which it failed.
+        // Two seconds later it begins without the state, because restoring failed.
         scene.wait(1999);
         expect(scene.piece('hostile').state).toBe('failed');
         scene.wait(1);
@@ -175,7 +175,7 @@ describe('a piece that is described by its file', () => {
         const bodies = {
           'in it': { describe: instructions },
           'in its post-return': { describe_post: instructions },
-          // One setting is brought.
+          // The host brings one setting.
           'in cabi_realloc for it': { realloc: instructions },
         }[way];
         const folder = mkdtempSync(join(tmpdir(), 'hostile-'));
@@ -195,7 +195,7 @@ describe('a piece that is described by its file', () => {
 });
 
 describe('a piece that comes back', () => {
-  // It traps in process, and then again in this call when its clock tells that it is not the first time.
+  // It traps in process, and then again in this call, when its clock shows that it is not the first time.
   const isLater = '(f64.gt (f64.load (i32.const 600)) (f64.const 1500))';
   const start = `(f64.store (i32.const 600) (local.get 0)) ${START}`;
   it.each([
@@ -257,7 +257,7 @@ describe('a piece that is replaced', () => {
       });
       expect(scene.faults()).toEqual([`hostile ${deed.code}`]);
       scene.round();
-      // Without a state to hand over, the change comes about.
+      // Without a state to hand over, the change is committed.
       await scene.change(await hostilePiece(PROCESS), { identity: 'newer' });
       scene.round();
       expect(scene.passed).toEqual(PASSED);

@@ -78,7 +78,7 @@ function tableUses(entries: number, times: number): Uint8Array {
   );
 }
 
-/** As {@link tableUses}, each use by another instance, of a table that goes from hand to hand. */
+/** As {@link tableUses}, but each use is by another instance, of a table that instances pass on. */
 function tableChain(entries: number, times: number): Uint8Array {
   const maker = coreModule(section(4, [1, 0x70, 0], u32(entries)), section(7, [1, 0, 1, 0]));
   const passer = coreModule(section(2, [1, 0, 0, 1, 0x70, 0, 0]), section(7, [1, 0, 1, 0]));
@@ -86,7 +86,7 @@ function tableChain(entries: number, times: number): Uint8Array {
   return componentOf(section(1, maker), section(1, passer), section(2, [1, 0, 0, 0]), ...made);
 }
 
-/** One function of so many locals and loops. */
+/** One function with this many locals and loops. */
 function localsAndLoops(locals: number, loops: number): Uint8Array {
   const loop = [0x03, 0x40, 0x20, 0, 0x0d, 0, 0x0b];
   return instances(
@@ -95,7 +95,7 @@ function localsAndLoops(locals: number, loops: number): Uint8Array {
   );
 }
 
-/** One function of so many operands on its stack, and blocks above them. */
+/** One function with this many operands on its stack, and blocks above them. */
 function operandsAndBlocks(operands: number, blocks: number): Uint8Array {
   const code = join(
     repeated(operands, [0x41, 0]),
@@ -105,7 +105,7 @@ function operandsAndBlocks(operands: number, blocks: number): Uint8Array {
   return instances(coreModule(...functions([NOTHING], [[0, body([], code)]])), 1);
 }
 
-/** One function of so many locals, and calls of itself, which never runs. */
+/** One function with this many locals, and calls of itself, which never runs. */
 function localsAndCalls(locals: number, calls: number): Uint8Array {
   return instances(
     coreModule(...functions([NOTHING], [[0, body([[locals, I32]], repeated(calls, [0x10, 0]))]])),
@@ -236,7 +236,7 @@ const FULL = 0x7fff_ffff;
 const PLAIN: PriceFactors = { tableUses: 0, catches: false };
 
 describe('work of the engine that an instruction only begins is paid', () => {
-  /** `go` throws an exception through as many frames as its argument says, and catches it or not. */
+  /** `go` throws an exception through this many frames, and catches it or not. */
   function thrower(catches: boolean): Uint8Array {
     const deep = [
       [0x20, 0, 0x04, 0x40], // if the argument is not zero
@@ -280,7 +280,7 @@ describe('work of the engine that an instruction only begins is paid', () => {
       const admission = examine(component, terms, (reason) => refusals.push(reason));
       return admission!.rewritten.map((module) => module!.bytes.length);
     };
-    // Prices of 256 and more take a byte more than those below 64.
+    // Prices of 256 and more take one byte more than those below 64.
     expect(sizes(true)[0]).toBeGreaterThan(sizes(false)[0]!);
   });
 

@@ -45,7 +45,7 @@ export class HostileScene {
     });
   }
 
-  /** With the hostile piece in its place. */
+  /** Puts the hostile piece in its place. */
   static async with(bytes: Uint8Array, options: HostileOptions = {}): Promise<HostileScene> {
     const scene = new HostileScene();
     const echo = await loadEcho();
@@ -105,8 +105,8 @@ export class HostileScene {
   }
 
   /**
-   * Packets for everybody; what the honest pieces pass on must be what they got. Answers what the hostile one
-   * got from above.
+   * Sends packets to all. Honest pieces must pass on what they got. Returns what the hostile piece got from
+   * above.
    */
   round(packets = 3): number[][] {
     const n = ++this.#round;
@@ -133,7 +133,7 @@ export class HostileScene {
     return bytesOf(this.ends.bottom!).filter((bytes) => !isIpv4(bytes));
   }
 
-  /** As many milliseconds go by. */
+  /** Lets this many milliseconds pass. */
   wait(ms: number): void {
     this.now += ms;
     this.lane.run();
@@ -147,7 +147,7 @@ export class HostileScene {
     return this.events.flatMap((event) => (event.kind === 'fault' ? [`${event.piece} ${event.code}`] : []));
   }
 
-  /** Ends it; everything that was in the lane must be free again. */
+  /** Ends the scene; everything that was in the lane must be free again. */
   close(): void {
     this.lane.close();
     expect(this.lane.frames.freeRows).toBe(this.lane.frames.rows);
@@ -155,7 +155,7 @@ export class HostileScene {
 
   #end(name: string, direction: 'up' | 'down', network?: string): PieceMaker {
     const { edges, ...rest } = describePiece(name, 'ip', direction);
-    // One of them waits until somebody is joined there.
+    // One of them waits until another Edge is joined there.
     const description = {
       ...rest,
       edges: edges.map((edge) => ({ ...edge, optional: network === undefined })),
@@ -179,16 +179,15 @@ export interface HostileOptions {
   readonly failure?: FailurePolicy;
   readonly settings?: readonly (readonly [string, string])[];
   readonly description?: Description;
-  /** All of them when left out. */
+  /** All of them if left out. */
   readonly grants?: ReadonlySet<Grant>;
   /** The networks of its two Edges. */
   readonly networks?: readonly [string, string];
   readonly saveEveryMs?: number;
-  /** Those with the same are the same piece in a change. */
+  /** Pieces with the same identity are the same piece in a change. */
   readonly identity?: string;
   /**
-   * Other hostile pieces, by name. A network on which nobody else is has an end, with the name of the
-   * network.
+   * Other hostile pieces, by name. A network without another Edge gets an end, with the name of the network.
    */
   readonly accomplices?: Readonly<Record<string, HostileOptions & { readonly bytes: Uint8Array }>>;
 }
@@ -203,7 +202,7 @@ function loadEcho(): Promise<LoadedComponent> {
   return echoLoaded;
 }
 
-/** What a hostile piece in text says of itself, said by the test: two Edges, IPv6 on both. */
+/** The description of a hostile piece in text, by the test: two Edges, IPv6 on both. */
 export function hostileDescription(reach: 'headers' | 'whole-frame' = 'whole-frame'): Description {
   const edge = (name: string, direction: 'up' | 'down') => ({
     name,

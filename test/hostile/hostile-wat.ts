@@ -2,7 +2,7 @@ import { FRAME, OUTCOME, PART, PartMarks, Role } from '../../abi/host/contract.t
 import { type WatPiece, watPiece } from '../../host/engine/testing/wat-piece.ts';
 
 /**
- * Where a hostile piece in WebAssembly text has what it answers; in front of it is room for what comes in.
+ * The address of the results of a hostile piece in WebAssembly text; in front of it is room for arguments.
  */
 export const OUT = 0x10_0000;
 export const FRAMES_AT = OUT + 0x1000;
@@ -15,21 +15,21 @@ export const ARENA_BYTES = 0x1_0000;
 const PAGES = 40;
 export const MEMORY_BYTES = PAGES * 65_536;
 
-/** A number, or instructions that make one of what `process` was given. */
+/** A number, or instructions that compute one from the arguments of `process`. */
 type Word = number | string;
 
-/** An outcome, of which only what is odd needs to be said. */
+/** An outcome; only its odd fields need to be given. */
 export interface OutcomeText {
   readonly frames?: readonly FrameText[];
   readonly parts?: readonly PartText[];
   readonly ends?: readonly (readonly [ticket: Word, reason: Word])[];
   readonly paused?: readonly Word[];
   readonly wakeAt?: string;
-  /** Instead of what the lists are: address and count. */
+  /** Replaces the lists: address and count. */
   readonly lists?: Partial<
     Record<'frames' | 'parts' | 'arena' | 'ends' | 'paused', readonly [at: Word, count: Word]>
   >;
-  /** Where the outcome is said to stand. */
+  /** The claimed address of the outcome. */
   readonly at?: Word;
 }
 
@@ -69,10 +69,10 @@ export const OWN_PACKET = Uint8Array.from([
   2,
 ]);
 
-/** The number of IPv6 is told in `start`, and kept here. */
+/** The host gives the number of IPv6 in `start`; it is kept here. */
 const IPV6_AT = 512;
 
-/** What stands in the first frame that came, and in its last part. */
+/** Fields of the first frame that came, and of its last part. */
 export const TICKET = `(i32.load offset=${FRAME.ticket} (local.get 1))`;
 export const LAST_PART = `(i32.add (local.get 3) (i32.mul (i32.sub (i32.add (i32.load offset=${FRAME.firstPart} (local.get 1)) (i32.load16_u offset=${FRAME.partCount} (local.get 1))) (i32.const 1)) (i32.const ${PART.size})))`;
 export const BODY_AT = `(i32.load offset=${PART.offset} ${LAST_PART})`;
@@ -91,7 +91,7 @@ export const OWN_PART: PartText = {
 /** A frame of its own, by Edge 1. */
 export const OWN_FRAME: FrameText = { edge: 1, ticket: 0 };
 
-/** Instructions that write an outcome and answer its address. */
+/** Instructions that write an outcome and return its address. */
 export function outcomeText(outcome: OutcomeText): string {
   const { frames = [], parts = [OWN_PART], ends = [], paused = [], lists = {} } = outcome;
   const code: string[] = [];
@@ -146,12 +146,12 @@ function word(value: Word): string {
   return typeof value === 'number' ? `(i32.const ${value | 0})` : value;
 }
 
-/** When a hostile piece does what it does: with the first frame that comes. Until then it does nothing. */
+/** A hostile piece does its deed with the first frame that comes. Until then it does nothing. */
 export function whenFramesCome(instructions: string): string {
   return `(if (i32.eqz (local.get 2)) (then ${outcomeText({})} (return))) ${instructions}`;
 }
 
-/** A component whose `process` is these instructions; everything else of it is right, unless it is said. */
+/** A component whose `process` has these instructions; everything else in it is right, unless given. */
 export function hostilePiece(
   process: string,
   { bodies = {}, fields = '', ...rest }: WatPiece = {},
@@ -170,7 +170,7 @@ export function hostilePiece(
   });
 }
 
-/** Bytes as text of WebAssembly has them. */
+/** Bytes in the syntax of WebAssembly text. */
 export function escaped(bytes: Uint8Array): string {
   return [...bytes].map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('');
 }

@@ -16,8 +16,8 @@ import {
   whenFramesCome,
 } from './hostile-wat.ts';
 
-// Numbers that are right, but another piece's, or not any more: tickets, and addresses of bodies that a piece
-// is not shown. An accomplice tells those that it has; who uses them is out, and sees and changes nothing.
+// Numbers that belong to another piece, or are outdated: tickets, and addresses of bodies that a piece cannot
+// see. An accomplice reveals its own numbers. A piece that uses them is ended, and sees and changes nothing.
 
 checkForLeaks();
 
@@ -29,14 +29,14 @@ afterEach(() => {
 
 const SECRET = Array.from({ length: 24 }, (_, n) => 0xc0 + n);
 
-/** Holds each frame, and sends below what it knows of it: the ticket, and where its body stands. */
+/** Holds each frame, and sends its ticket and the address of its body below. */
 const TELLS = `
   (i32.store (i32.const ${ARENA_AT + 64}) ${TICKET})
   (i32.store (i32.const ${ARENA_AT + 68}) ${BODY_AT})
   (i32.store (i32.const ${ARENA_AT + 72}) ${BODY_LENGTH})
   ${outcomeText({ frames: [OWN_FRAME], parts: [OWN_PART, { offset: 64, length: 12 }] })}`;
 
-/** What an accomplice told, as it comes to the hostile piece in a packet. */
+/** A word from an accomplice, as a packet brings it to the hostile piece. */
 const told = (word: number) => `(i32.load offset=${4 * word} (i32.add (local.get 5) ${BODY_AT}))`;
 
 async function withAccomplice(outcome: OutcomeText): Promise<{ scene: HostileScene; told: number[] }> {
@@ -45,7 +45,7 @@ async function withAccomplice(outcome: OutcomeText): Promise<{ scene: HostileSce
     accomplices: { accomplice: { bytes: await hostilePiece(whenFramesCome(TELLS)), reach: 'headers' } },
   });
   const packet = [0x60, 0, 0, 0, 0, SECRET.length, 59, 64, ...Array(32).fill(9), ...SECRET];
-  // Several, so that the number of the last is none that the hostile piece has, too.
+  // Several, so that the number of the last is not one that the hostile piece has, too.
   for (let n = 0; n < 5; n++) scene.ends['above accomplice']!.bring(0, packet);
   return { scene, told: scene.ends['below accomplice']!.taken.at(-1)!.bytes.slice(40) };
 }
@@ -86,7 +86,7 @@ describe('a piece that knows from an accomplice', () => {
   ])('%s is out', async (_what, outcome, says) => {
     const { scene, told } = await withAccomplice(outcome);
     const address = Buffer.from(told).readUInt32LE(4);
-    // What it says is so.
+    // The accomplice's words are true.
     expect([...scene.lane.frames.bytes.subarray(address, address + SECRET.length)]).toEqual(SECRET);
     scene.ends.bottom!.taken.length = 0;
     scene.ends.top!.bring(0, [0x60, 0, 0, 0, 0, told.length, 59, 64, ...Array(32).fill(1), ...told]);
@@ -101,7 +101,7 @@ describe('a piece that knows from an accomplice', () => {
 
 describe('a piece that uses, when it is called again,', () => {
   /**
-   * The first call does one thing and remembers the ticket and the body; each call after it does the other.
+   * The first call does one thing and remembers the ticket and the body; each later call does the other.
    */
   const twice = (first: OutcomeText, then: OutcomeText) =>
     hostilePiece(
@@ -173,7 +173,7 @@ describe('a piece that uses, when it is called again,', () => {
     ];
     top!.bring(0, packet(1));
     expect(scene.faults()).toEqual([]);
-    // The row is somebody else's by now, who has not taken it yet.
+    // The row belongs to another piece by now, which has not taken it yet.
     right!.takes = 0;
     left!.bring(0, packet(2), packet(3));
     scene.ends.bottom!.taken.length = 0;

@@ -23,8 +23,8 @@ import {
   whenFramesCome,
 } from './hostile-wat.ts';
 
-// Each of these pieces answers with something that the contract forbids. It ends in FT_FAULT_OUTCOME, none of
-// its frames go on, and what passes by other pieces is byte for byte right before, in the same turn, and
+// Each of these pieces returns an outcome that the contract forbids. It ends in FT_FAULT_OUTCOME, and none of
+// its frames go on. The frames of other pieces are right byte for byte before, in the same turn, and
 // afterwards.
 
 checkForLeaks();
@@ -316,7 +316,7 @@ const ODD: Record<string, OutcomeText & { says: string; reach?: 'headers' }> = {
 
 describe('an outcome with', () => {
   for (const [name, { reach, says, ...outcome }] of Object.entries(ODD)) {
-    it(`${name} is a fault, and hurts nobody else`, async () => {
+    it(`${name} is a fault, and hurts no other piece`, async () => {
       const process = whenFramesCome(outcomeText(fitting(outcome)));
       scene = await HostileScene.with(await hostilePiece(process), { reach: reach ?? 'whole-frame' });
       expect(scene.faults()).toEqual([]);
@@ -330,7 +330,7 @@ describe('an outcome with', () => {
       scene.wait(1e6);
       scene.round();
       expect(scene.faults()).toHaveLength(1);
-      // The policy: closed. What comes is dropped, and counted.
+      // The policy is closed: later frames are dropped, and counted.
       expect(scene.passed).toEqual([]);
       expect(
         scene.piece('hostile').reasons.find((reason) => reason.name === 'failed')?.frames,
@@ -366,7 +366,7 @@ describe('an outcome that is odd, and allowed', () => {
   });
 
   it('stands inside of the argument, and its arena is the argument', async () => {
-    // It writes its outcome over the frames that it was given, after it has read them.
+    // It writes its outcome over the frames that came in, after it has read them.
     const process = whenFramesCome(`
       (local.set 2 ${TICKET})
       (memory.copy (i32.const ${OUT}) (local.get 3) (i32.const 24))
@@ -379,7 +379,7 @@ describe('an outcome that is odd, and allowed', () => {
     scene.round(1);
     expect(scene.faults()).toEqual([]);
     // One frame comes in one part here, in front of which is room: the outcome stands there.
-    // What came from below goes back there, since all goes by one Edge.
+    // Frames from below go back there, since all go by one Edge.
     expect(scene.passed.map((bytes) => bytes.length)).toEqual([40, 40]);
   });
 
@@ -495,7 +495,7 @@ describe('an outcome that is odd, and allowed', () => {
   });
 
   it('comes from a memory that grows whenever the host asks for room, and after each answer', async () => {
-    // Each list of a call is brought into a page that was not there when the list before it was.
+    // Each list of a call goes into a page that did not exist when the previous list was written.
     const realloc = `(if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable))
       (i32.shl (i32.sub (memory.size) (i32.const 1)) (i32.const 16))`;
     const process = whenFramesCome(
@@ -521,7 +521,7 @@ describe('an outcome that is odd, and allowed', () => {
   });
 
   it('passes one frame on in fragments and whole at once, and then again', async () => {
-    // What was found by fuzzing: the row of the ticket went on, and the piece kept it as well.
+    // A finding of fuzzing: the row of the ticket went on, and the piece kept it as well.
     const whole = { ticket: TICKET, first: 0, count: 2 };
     const process = whenFramesCome(`
       (if (global.get $kept) (then
@@ -563,7 +563,7 @@ describe('an outcome that is odd, and allowed', () => {
     expect(scene.piece('hostile').reasons.find(({ name }) => name === 'no-room')?.frames).toBeGreaterThan(
       1000,
     );
-    // What it was given it holds, since it never said what became of it.
+    // The piece holds its frames, since it never passed them on or ended them.
     expect(scene.lane.frames.freeRows + scene.piece('hostile').held).toBe(scene.lane.frames.rows);
   });
 

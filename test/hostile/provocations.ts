@@ -2,10 +2,10 @@ import type { ExportName } from '../../abi/host/contract.ts';
 import type { HostileOptions, HostileScene } from './hostile-scene.ts';
 import { OWN_PACKET } from './hostile-wat.ts';
 
-/** How each export of a piece that runs is brought to be called, in the lane of a {@link HostileScene}. */
+/** Causes the host to call each export of a running piece, in the lane of a {@link HostileScene}. */
 export const PROVOCATIONS = {
   process: { provoke: (scene) => void scene.round() },
-  // What comes when all is decided: with the start.
+  // The last step of the start.
   join: { provoke: () => {} },
   leave: {
     provoke: (scene, bytes, options) => scene.change(bytes, { ...options, networks: ['upper', 'elsewhere'] }),
@@ -52,5 +52,5 @@ export interface Provocation {
   provoke(scene: HostileScene, bytes: Uint8Array, options: HostileOptions): void | Promise<void>;
 }
 
-/** On what somebody listens then, beside the piece. */
+/** The Shape on which a neighbour of the piece listens then. */
 export const LISTENED = 'ipv6/udp/50607';

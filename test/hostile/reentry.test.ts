@@ -38,7 +38,7 @@ const SAY = '(call $log (i32.const 1) (i32.const 700) (i32.const 10))';
 
 describe('pieces that call the host, which calls others, which call the host', () => {
   it('answer each listen of the other with one of their own, for ever: a few in each turn, and all others go on', async () => {
-    // What was found by reading: it never ended, each call had fuel of its own, and the watchdog saw no call.
+    // A finding of reading: it never ended, each call had fuel of its own, and the watchdog saw no call.
     scene = await HostileScene.with(await hostilePiece(outcomeText({})), {
       accomplices: {
         one: { bytes: await restless(1), networks: ['n1', 'n2'] },
@@ -53,7 +53,7 @@ describe('pieces that call the host, which calls others, which call the host', (
     }
     expect(['one', 'two'].map((name) => scene!.piece(name).state)).toEqual(['running', 'running']);
     expect(scene.faults()).toEqual([]);
-    // They did go on: each says so when it hears of the other.
+    // They did go on: each reports that when the other notifies it.
     for (const name of ['one', 'two'])
       expect(scene.logs.filter(({ piece }) => piece === name).length).toBeGreaterThan(20);
   });

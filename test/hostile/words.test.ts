@@ -45,7 +45,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
  * own lines.
  */
 const STEERS = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
-/** What of the words of the piece would stand at the beginning of a line. */
+/** Words of the piece that would stand at the beginning of a line. */
 const FORGED = /^fault: other/m;
 
 const WORDS = [

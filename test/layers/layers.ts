@@ -55,7 +55,7 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
 ];
 
 /**
- * What all of the host may import: the base class of its errors, the search for similar names, the display of
+ * Imports that all of the host may have: the base class of its errors, the search for similar names, the display of
  * foreign text, the writing of files, and the types of the contract. These files import nothing.
  */
 const foundations = [

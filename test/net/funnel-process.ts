@@ -51,7 +51,7 @@ export class FunnelProcess {
         throw new Error(`the Funnel has ended:\n${this.running.stdout}${this.running.stderr}`);
       await sleep(20);
     }
-    // A disk that is full, for one, is told there.
+    // The write can fail, for example because the disk is full.
     const said = `${this.running.stdout}${this.running.stderr}`.trim().split('\n').slice(-3).join('\n');
     throw new Error(`no new counters in ${this.#statsFile}; the Funnel said last:\n${said}`);
   }

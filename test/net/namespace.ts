@@ -2,9 +2,9 @@ import { type CommandOptions, type Finished, Running, run, runAnyway } from './c
 
 /** A network namespace of a lab: a host, as far as the network is concerned. */
 export class Namespace {
-  /** What the lab calls it. */
+  /** The name in the lab. */
   readonly name: string;
-  /** What `ip netns` calls it. */
+  /** The name for `ip netns`. */
   readonly systemName: string;
   readonly #started: Running[] = [];
 

@@ -1,13 +1,13 @@
 import type { CapturedPacket } from './pcapng.ts';
 
-/** What an IPv4/UDP packet on the wire tells, and the IPv6 packet inside where there is one. */
+/** The contents of an IPv4/UDP packet on the wire, and of the IPv6 packet inside if there is one. */
 export interface OuterPacket {
   readonly timeMs: number;
   readonly from: string;
   readonly fromPort: number;
   readonly to: string;
   readonly toPort: number;
-  /** What UDP carries. */
+  /** The payload of UDP. */
   readonly payload: Buffer;
   /** Version 6: the tunnelled packet's next header; else undefined. */
   readonly innerProtocol: number | undefined;

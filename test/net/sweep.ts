@@ -5,7 +5,7 @@ import { processIdentity } from './process-identity.ts';
 /** Names of our namespaces begin so, followed by the process that made them; see `namespacePrefix`. */
 const OURS = /^ft\.(\d+\.\d+)\./;
 
-/** What the names of the namespaces that this process makes begin with. */
+/** The prefix of the names of this process's namespaces. */
 export function namespacePrefix(): string {
   return `ft.${processIdentity(process.pid)}.`;
 }

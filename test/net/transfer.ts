@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Namespace } from './namespace.ts';
 import { projectRoot } from './project-root.ts';
 
-/** A TCP transfer, as told by its two ends. */
+/** A TCP transfer, as its two ends report it. */
 export interface Transfer {
   readonly bytes: number;
   readonly sentSha256: string;

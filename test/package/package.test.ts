@@ -14,7 +14,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projectRoot } from '../net/project-root.ts';
 
 /*
- * What npm publishes, unpacked in the empty project of somebody else, beside the packages that it depends on
+ * The package that npm publishes, unpacked in the empty project of another author, beside the packages that it depends on
  * and no others.
  */
 
@@ -112,7 +112,7 @@ test('with the tools beside it, a piece is built and goes through the compliance
   expect(run(checks)).toBe('true');
 }, 300_000);
 
-/** Somebody else has it installed too. */
+/** The other author has this package installed too. */
 function link(name: string): void {
   const place = join(modules, name);
   if (existsSync(place)) return;

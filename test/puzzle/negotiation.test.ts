@@ -3,7 +3,7 @@ import { planText } from '../../host/cli/text/plan-text.ts';
 import { checkConfiguration, preparePuzzle } from '../../host/policy/check/check-configuration.ts';
 import type { ConfigurationObject } from '../../host/policy/configuration/configuration-schema.ts';
 
-// What the pieces that come with the Funnel say of themselves, and what that comes to between them.
+// The descriptions of the pieces that come with the Funnel, and the properties that they agree on.
 
 const system = { piece: 'tun', edges: { ip: 'lan' } };
 const net = { piece: 'udp', edges: { udp: 'wan' } };
@@ -14,7 +14,7 @@ const sequence = (settings: Record<string, string>) => ({
   edges: { frames: 'lan', carrier: 'wan' },
 });
 
-/** What passes between whom, with what was settled there. */
+/** The pair that exchanges frames, with the agreed properties. */
 async function settled(pieces: ConfigurationObject['pieces']): Promise<string[]> {
   const text = planText(await preparePuzzle({ pieces }));
   return text

@@ -18,10 +18,10 @@ import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Two ends of a frame sequence, driven by bytes: the tape says how they are set, which frames go in, and what
- * becomes of them on the way: they come late, twice, cut otherwise, damaged or not at all, and others send
- * what stands on the tape. An outcome that breaks a rule of the contract is a finding, and so is a frame that
- * nobody sent where nothing was damaged, and what is still held when all time is over.
+ * Two ends of a frame sequence, driven by bytes: the tape selects the settings and the frames, and their fate
+ * on the way: they come late, twice, cut otherwise, damaged or not at all, and strangers send bytes of the
+ * tape. An outcome that breaks a rule of the contract is a finding. Without damage, so is a frame that no
+ * side sent, and one that is still held at the end.
  */
 export const frameSequenceTarget: FuzzTarget = {
   name: 'frame-sequence',
@@ -54,7 +54,7 @@ class FrameSequenceRun implements OpenTarget {
   }
 }
 
-/** What is on its way from one end to the other. */
+/** The data on its way from one end to the other. */
 type Underway = { readonly bytes: Uint8Array; readonly flags: number };
 
 class Exchange {
@@ -119,7 +119,7 @@ class Exchange {
     }
   }
 
-  /** All time goes by: nothing may be held then that has not all of its bytes. */
+  /** All time passes. Frames that are still held then lack bytes. */
   finish(): void {
     this.#receiver.ready('frames', true);
     for (let n = 0; n < 4; n++) this.#pass(120_000);
@@ -169,7 +169,7 @@ class Exchange {
     if (cut < given.length) this.#take(stream(given.subarray(cut)));
   }
 
-  /** Somebody sends what stands on the tape. */
+  /** A stranger sends bytes of the tape. */
   #strange(): void {
     const below = this.#below;
     const bytes = Uint8Array.from({ length: below(40) }, () => below(256));
@@ -191,7 +191,7 @@ class Exchange {
     this.#look(this.#receiver.process(), false);
   }
 
-  /** What comes out was sent so, or something was damaged, or somebody else sent it. */
+  /** An output frame was sent as it is, or something was damaged, or a stranger sent it. */
   #look({ sent }: RigResult, isFromPeer: boolean): void {
     let text = '';
     for (const frame of sent) {
@@ -200,7 +200,7 @@ class Exchange {
       if (frame.hasMore) continue;
       insist(
         !isFromPeer || this.#isDamaged || this.#sent.has(text),
-        `a frame of ${text.length} bytes came out that nobody sent`,
+        `a frame of ${text.length} bytes came out that no side sent`,
       );
       text = '';
     }

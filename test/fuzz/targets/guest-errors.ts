@@ -2,10 +2,10 @@ import { ContractError } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../../host/piece/piece-fault.ts';
 
 /**
- * What the engine gives as a fault of the piece may hide a mistake of the host: an error of JavaScript that
+ * A fault that the engine ascribes to the piece may hide a mistake of the host: an error of JavaScript that
  * no guest can cause.
  *
- * @throws what is no fault of a guest
+ * @throws errors that are no fault of a guest
  */
 export function expectFaultOfGuest(error: unknown): asserts error is PieceFault {
   if (!(error instanceof PieceFault)) throw error;

@@ -21,8 +21,8 @@ import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * What a hostile piece may leave in its memory for the host: outcomes that are right, nearly right, and
- * anything.
+ * Outcomes that a hostile piece may leave in its memory for the host: right ones, nearly right ones, and
+ * random ones.
  *
  * A tape of bytes says what arrives, what the piece answers, what in that is spoiled, and what becomes of
  * frames behind it. The piece lives from input to input until it faults. Behind it is another piece that
@@ -85,7 +85,7 @@ class OutcomeRun {
   readonly #guest: Guest;
   /** Frames that another piece keeps, as they were when it got them. */
   readonly #kept: Kept[] = [];
-  /** Live tickets of the piece, and withheld bodies that it was told of, as far as they are remembered. */
+  /** Live tickets of the piece, and withheld bodies that it received, as far as they are remembered. */
   #tickets: number[] = [];
   #bodies: [address: number, length: number][] = [];
   /** Frames that others send in fragments: message id, index of the next fragment, Edge and Shape. */
@@ -94,7 +94,7 @@ class OutcomeRun {
   #came: { edgeShape: number; ticket: number; parts: [kind: number, offset: number, length: number][] }[] =
     [];
   #bump = 0;
-  /** What came of the last input: a fault, or frames. */
+  /** The result of the last input: a fault, or frames. */
   came = '';
 
   constructor(withKernel: boolean) {
@@ -452,7 +452,7 @@ class OutcomeRun {
     return JSON.stringify(rows);
   }
 
-  /** What goes on are rows of their own, whose parts adjoin and cover them. */
+  /** Frames go on as rows of their own, whose parts adjoin and cover them. */
   #checkOutbox(): void {
     const frames = this.#frames;
     const seen = new Set<number>();

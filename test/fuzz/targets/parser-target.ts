@@ -85,7 +85,7 @@ class ParserRun implements OpenTarget {
     const classifier = this.#classifiers[flags >>> 7]!;
     this.#begin(start, length, protocol, flags, input);
     let node = classifier.walk(frames, row, towardUp);
-    // What hides behind a header whose checksum a mutation has spoiled would never be seen.
+    // A header with a spoiled checksum would hide all that stands behind it.
     for (let mended = 0; (flags & MEND) !== 0 && mended < 4 && this.#mend(classifier); mended++)
       node = classifier.walk(frames, row, towardUp);
     this.#checkRow(start, length);

@@ -127,7 +127,7 @@ const PROPERTIES = [
   { name: 'up', value: { tag: 'yes' } },
 ] as const;
 
-/** A host that grants everything and tells nothing. */
+/** A host that grants everything and reports nothing. */
 class DeafHost implements HostCalls {
   readonly listened = new Map<number, Set<number>>();
   #next = 100;

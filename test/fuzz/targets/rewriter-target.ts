@@ -41,7 +41,7 @@ class RewriterRun implements OpenTarget {
     const why = v8.whyInvalid(rewritten.bytes);
     insist(why === undefined, () => `rewriting made it invalid: ${why?.reason} at ${why?.offset}`);
     const module = new WebAssembly.Module(original);
-    // What a module begins with may be more than it may have here; and what it imports is not there.
+    // The module may begin with more than is allowed here; and its imports are missing.
     if (WebAssembly.Module.imports(module).length > 0) return 1;
     const fuel = v8.fuelCounter();
     fuel.refuel(FUEL);

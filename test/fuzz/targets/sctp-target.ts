@@ -19,10 +19,11 @@ import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Two associations' ends, driven by bytes: the tape says how they are set, what goes in above, and what becomes of each packet. Packets
- * come late, twice or not at all; are changed and sealed anew, so that the change is seen; and an attacker who knows the tags
- * sends chunks of all kinds. An outcome that breaks a rule of the contract is a finding; and as long as nobody forged anything, a
- * message that comes out of turn, or that never comes although the association lives and the network is good again.
+ * Two ends of an association, driven by bytes: the tape selects the settings, the messages from above, and
+ * the fate of each packet. Packets come late, twice or not at all, or are changed and get a new checksum, so
+ * that the change is not dropped. An attacker who knows the tags sends chunks of all kinds. An outcome that
+ * breaks a rule of the contract is a finding. Without forgery, so is a message out of order, or one that
+ * never comes although the association lives and the network is good again.
  */
 export const sctpTarget: FuzzTarget = {
   name: 'sctp',
@@ -59,7 +60,7 @@ class Exchange {
   #isGood = false;
   #isForged = false;
   #next = 0;
-  /** What was accepted above, by side and stream. */
+  /** The accepted messages from above, by side and stream. */
   readonly #sent = new Map<Side, number[][]>();
 
   constructor(make: BoundComponent, below: (limit: number) => number) {
@@ -116,7 +117,7 @@ class Exchange {
     }
   }
 
-  /** The network is good, everybody is ready, and all time goes by: what can still come has come then. */
+  /** With a good network and open queues, all time passes: everything that can still come has come then. */
   finish(): void {
     this.#isGood = true;
     const { a, b } = this.#ends;
@@ -138,7 +139,7 @@ class Exchange {
     }
   }
 
-  /** What a finding is about. */
+  /** The subject of a finding. */
   #story(): string {
     const { a, b, log } = this.#ends;
     const last = log
@@ -170,7 +171,7 @@ class Exchange {
     if ((side.reasons.get('accepted') ?? 0) > before) this.#sent.get(side)![sid]!.push(n);
   }
 
-  /** What came on each stream is what was sent there, from the first on, none left out. */
+  /** The messages on each stream are those that were sent there, from the first on, none left out. */
   #look(side: Side): void {
     if (this.#isForged) return;
     const sent = this.#sent.get(this.#ends.other(side))!;
@@ -199,7 +200,7 @@ class Exchange {
     return [10];
   }
 
-  /** Somebody who knows the tags sends something, or a packet that was sent is changed and sent once more. */
+  /** An attacker who knows the tags sends a packet, or a changed packet is sent once more. */
   #forge(to: Side): void {
     this.#isForged = true;
     const below = this.#below;

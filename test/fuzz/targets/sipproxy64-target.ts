@@ -8,9 +8,9 @@ import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Messages of SIP with their SDP, and packets of media, through SIPproxy64. An input is several datagrams, each with a byte
- * in front that says where it comes from and goes to. `@VIA@` in one stands for the Vias of the request that went on last, so
- * that a response passes for one.
+ * Messages of SIP with their SDP, and packets of media, through SIPproxy64. An input is several datagrams. A
+ * byte in front of each selects its source and destination. `@VIA@` stands for the Vias of the last request
+ * that went on, so that a response passes as one to it.
  */
 export const sipproxy64Target: FuzzTarget = {
   name: 'sipproxy64',
@@ -46,7 +46,7 @@ class SipRun implements OpenTarget {
     ];
   }
 
-  /** Messages that are well-formed but for one place each: what mutation of bytes alone hardly ever makes. */
+  /** Messages with one malformed place each, which mutation of bytes alone rarely makes. */
   generate(random: FuzzRandom): Uint8Array {
     const word = () => random.one(WORDS);
     const uri = () =>
@@ -108,7 +108,7 @@ class SipRun implements OpenTarget {
   }
 }
 
-/** What must hold of all that leaves, whatever came in. */
+/** Rules for everything that leaves, whatever came in. */
 function checkSent({ to, from, text, shape }: Sent): void {
   const host = to.slice(0, to.lastIndexOf(':'));
   insist(from.startsWith(`${OWN4}:`) || from.startsWith(`[${OWN6}]:`), () => `it leaves from ${from}`);
@@ -155,7 +155,7 @@ const SETTINGS = {
   registrations: '3',
   'media-ports': '30000-30063',
 };
-/** What the host gives a call with one frame. */
+/** The fuel of a call with one frame. */
 const MOST_FUEL = 5_000_000;
 const WORDS = ['a', 'bob', 'z9hG4bK', '%00', '', 'é', ';', '"', '<', 'x'.repeat(300)];
 const HOSTS = [
@@ -195,7 +195,7 @@ const SDP_LINES = [
   'm=x',
 ];
 
-/** Whole calls, as they go when nobody spoils them. */
+/** Whole calls, without faults. */
 const TALKS: readonly (readonly (readonly [number, string])[])[] = [
   [
     [0, request('INVITE', { body: audio('192.0.2.4', 6000) })],

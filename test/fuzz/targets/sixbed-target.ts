@@ -7,9 +7,9 @@ import { ByteTape, type FuzzRandom } from '../fuzz-random.ts';
 import type { FuzzTarget, OpenTarget } from '../fuzz-target.ts';
 
 /**
- * The state machines of 6bed4, driven by bytes: the tape says with which settings, what comes when, and how
- * it is damaged. Now and then a packet is what stands on the tape, byte for byte. An outcome that breaks a
- * rule of the contract is a finding, as is a trap.
+ * The state machines of 6bed4, driven by bytes: the tape selects the settings, the packets and their times,
+ * and the damage. Some packets come from the tape, byte for byte. An outcome that breaks a rule of the
+ * contract is a finding, as is a trap.
  */
 export const sixbedTarget: FuzzTarget = {
   name: '6bed4',

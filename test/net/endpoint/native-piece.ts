@@ -35,7 +35,7 @@ export class NativePieceProcess {
     ]);
   }
 
-  /** Resolves with the rest of the line that answers. */
+  /** Resolves with the rest of the line of the reply. */
   async ask(command: string, ...args: readonly unknown[]): Promise<string> {
     const number = ++this.#count;
     writeFileSync(this.#commands, `${JSON.stringify([number, command, ...args])}\n`, { flag: 'a' });

@@ -95,7 +95,7 @@ labTest('errors of hosts and of the path come as ICMP, and refusals have their r
     ['destinations', '2001:db8::2/128'],
   ]);
   await raw.running.waitFor(/ready/);
-  // Nobody there listens on the protocol: protocol unreachable; unrecognized next header.
+  // No socket there takes the protocol: protocol unreachable; unrecognized next header.
   await raw.ask('send', ...packet('to nobody'));
   await raw.running.waitFor(
     new RegExp(`^frame 45.{16}01.{4}c0000202c00002010302.*${hex('to nobody')}$`, 'm'),
@@ -127,7 +127,7 @@ labTest('errors of hosts and of the path come as ICMP, and refusals have their r
   expect(await raw.ask('close')).toBe('closed true');
 });
 
-labTest('a user without the right reads what lacks', async ({ lab }) => {
+labTest('a user without the right learns what is missing', async ({ lab }) => {
   const [a] = await twoHosts(lab);
   const raw = new NativePieceProcess(
     lab,

@@ -51,7 +51,7 @@ labTest(
   },
 );
 
-labTest('what ncat sends, and the end of each direction, arrive apart', async ({ lab, skip }) => {
+labTest('the data of ncat, and the end of each direction, arrive apart', async ({ lab, skip }) => {
   if (!hasCommand('ncat') || !hasCommand('socat')) skip('ncat or socat is not here');
   const [a, b] = await twoHosts(lab);
   await start(lab, a, relay);
@@ -93,7 +93,7 @@ labTest('frames of a tunnel pass over one connection, and again after it broke',
   for (const each of [funnel, other]) expect((await each.stop()).status).toBe(0);
 });
 
-labTest('without descriptors it accepts later, and loses nobody', async ({ lab, skip }) => {
+labTest('without descriptors it accepts later, and loses no connection', async ({ lab, skip }) => {
   if (!hasCommand('prlimit')) skip('prlimit is not here');
   const [a, b] = await twoHosts(lab);
   const piece = new NativePieceProcess(

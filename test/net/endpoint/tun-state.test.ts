@@ -4,7 +4,7 @@ import type { Namespace } from '../namespace.ts';
 import type { NetLab } from '../net-lab.ts';
 import { NativePieceProcess } from './native-piece.ts';
 
-/** What the system has on a device, less what it makes by itself: link-local addresses and subnet routes. */
+/** The settings of a device, without those that the system makes: link-local addresses and subnet routes. */
 async function stateOf(host: Namespace, device: string) {
   const [link = {}] = JSON.parse(await host.ip('-j', 'addr', 'show', 'dev', device));
   const routes = await Promise.all(
@@ -120,7 +120,7 @@ describe('a tun device of an administrator', () => {
     expect(await stateOf(host, 'adm')).toEqual(before);
   });
 
-  labTest('that was down is down again, unless somebody else uses it by now', async ({ lab }) => {
+  labTest('that was down is down again, unless another program uses it by now', async ({ lab }) => {
     const host = await lab.namespace('host');
     await host.ip('tuntap', 'add', 'dev', 'adm', 'mode', 'tun');
     const before = await stateOf(host, 'adm');
@@ -274,7 +274,7 @@ labTest.for([1, 2, 3])(
       ];
       for (let n = random(3); n >= 0; n--) await interferences[random(interferences.length)]!();
       await expect.poll(() => stateOf(host, device), { ...PATIENT, message: `step ${step}` }).toEqual(wanted);
-      // What another program adds stays, and is not taken for ours.
+      // Settings of another program stay, and do not count as ours.
       await host.ip('addr', 'add', theirs.address, 'dev', device);
       await host.ip('route', 'add', theirs.route, 'dev', device);
       expect(await stateOf(host, device), `step ${step}`).toEqual({

@@ -108,7 +108,7 @@ describe('a tun device', () => {
       ['mtu', 'at-most', 3],
     ])
       expect(await piece.ask('offer', [wrong])).toContain('problem');
-    // A route that is another's already is told, and breaks nothing.
+    // A route that belongs to another program is reported, and breaks nothing.
     await host.ip('route', 'add', 'unreachable', '203.0.113.0/24', 'metric', '0');
     await piece.ask('offer', [
       ['route', 'text', '203.0.113.0/24'],
@@ -138,7 +138,7 @@ describe('a tun device', () => {
       'not-ip': 1,
       'too-large': 1,
     });
-    // Somebody removes the device: that is told, and what comes then is counted.
+    // Another program removes the device. The piece reports that, and counts frames that come then.
     await host.ip('link', 'del', 'fun0');
     await expect.poll(() => piece.ask('logs')).toContain('FT_TUN_ABSENT');
     await piece.ask('send', packet, [['ipv4', 1, 28]]);
@@ -199,7 +199,7 @@ describe('a tun device', () => {
   });
 
   labTest(
-    'that root made and set up for a user needs no rights; what is not so is told',
+    'that root made and set up for a user needs no rights; differences are reported',
     async ({ lab, skip }) => {
       if (!hasCommand('setpriv')) skip('setpriv is not installed');
       const host = await lab.namespace('host');
@@ -263,7 +263,7 @@ labTest('a tap device gives and takes Ethernet frames', async ({ lab }) => {
       for (let i = 0; i < count; i++) {
         const at = arrays.addresses[i];
         if (bytes[at + 12] !== 8 || bytes[at + 13] !== 6) continue;
-        // Answers who asks by ARP: the other's address is 02:00:00:00:00:09.
+        // Answers ARP requests: the other's address is 02:00:00:00:00:09.
         const asked = bytes.slice(at + 38, at + 42), asker = bytes.slice(at + 22, at + 32);
         bytes.set([...asker.subarray(0, 6), 2, 0, 0, 0, 0, 9], at);
         bytes.set([0, 2, 2, 0, 0, 0, 0, 9, ...asked, ...asker], at + 20);

@@ -4,7 +4,7 @@ import { NativePieceProcess } from './native-piece.ts';
 
 const PORT = 7000;
 
-/** A datagram of so many bytes with both headers, from 192.0.2.1 to 192.0.2.2. */
+/** A datagram of this length with both headers, from 192.0.2.1 to 192.0.2.2. */
 function datagram(payload: number, dontFragment: boolean): [string, [string, number, number][]] {
   const bytes = Buffer.alloc(28 + payload, 0x61);
   bytes.set([0x45, 0, 0, 0, 0, 0, dontFragment ? 0x40 : 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 192, 0, 2, 2]);
@@ -96,7 +96,7 @@ labTest('a device that is made again under its name has its ports and groups aga
   await make();
   await expect.poll(bound, { timeout: 20_000 }).toEqual(isRight);
   expect(await piece.ask('logs')).toContain('made again');
-  // What a peer sends arrives, and what is sent goes out.
+  // Datagrams arrive in both directions.
   await piece.ask('send', ...datagram(20, false));
   expect(JSON.parse(await piece.ask('counters'))).toEqual({});
   await piece.ask('close');

@@ -28,8 +28,8 @@ enum {
   PROBES = 5,
   PROBE_SECONDS = 10,
   /*
-   * Descriptors that streams leave to the rest of the process: files, its control socket, the loops of threads. Of
-   * a low limit, half. descriptor-reserve.ts has the same for ports.
+   * Descriptors that streams leave to the rest of the process: files, its control socket, the loops of threads. If
+   * the limit is low, they leave half. descriptor-reserve.ts has the same for ports.
    */
   RESERVED_DESCRIPTORS = 256,
 };

@@ -8,8 +8,8 @@ import { buildAddon } from '../../tools/build-addon.mjs';
 import { Frames } from '../frame/frames.ts';
 import { Inbox } from '../piece/inbox.ts';
 import { Protocols } from '../stack/protocols.ts';
+import { CaptureReader } from './capture/capture-reader.ts';
 import { PcapWriterPiece } from './capture/pcap-writer.ts';
-import { CaptureReader } from './capture/pcapng.ts';
 import { UdpPiece } from './socket/udp.ts';
 import { RecordingContext } from './testing/recording-context.ts';
 
@@ -253,6 +253,6 @@ function capturedLengths(file: string): number[] {
   const reader = new CaptureReader();
   reader.push(readFileSync(file));
   const lengths: number[] = [];
-  while (reader.next()) lengths.push(reader.captured);
+  while (reader.next()) lengths.push(reader.packet.captured);
   return lengths;
 }

@@ -35,6 +35,12 @@ export class Frames {
   /** By row, where it has a message id: the fragment index | `LAST_FRAGMENT`. */
   readonly fragments: Uint32Array;
   /**
+   * When a frame out of a capture was recorded, by row: seconds since 1970, and nanoseconds, which are
+   * {@link NOT_RECORDED} for every other frame.
+   */
+  readonly recordedSeconds: Float64Array;
+  readonly recordedNanoseconds: Uint32Array;
+  /**
    * Three words for each part, {@link MAX_PARTS} parts for each row, laid out as the contract's `part`:
    * protocol, role and marks; offset, which is an address in `memory`; length.
    */
@@ -67,6 +73,8 @@ export class Frames {
     this.hops = new Uint8Array(this.memory, this.lane.take(rows), rows);
     this.messageIds = new Uint32Array(rows);
     this.fragments = new Uint32Array(rows);
+    this.recordedSeconds = new Float64Array(rows);
+    this.recordedNanoseconds = new Uint32Array(rows).fill(NOT_RECORDED);
     const partWords = rows * MAX_PARTS * PART_WORDS;
     this.partWords = new Uint32Array(this.memory, this.lane.take(partWords * 4), partWords);
     // Two stacks of free rows in one array: small rows grow from its start, large rows from `smallRows`.
@@ -99,7 +107,14 @@ export class Frames {
     this.partCount[row] = 0;
     this.hops[row] = 0;
     this.messageIds[row] = 0;
+    this.recordedNanoseconds[row] = NEVER;
     return row;
+  }
+
+  /** Gives a frame that was made of another one the time of that one. */
+  copyTime(to: number, from: number): void {
+    this.recordedSeconds[to] = this.recordedSeconds[from]!;
+    this.recordedNanoseconds[to] = this.recordedNanoseconds[from]!;
   }
 
   /** Returns a new message id, for a frame that travels in fragments. */
@@ -228,6 +243,8 @@ export const MAX_FRAME_BYTES = LARGE_ROOM - HEADROOM - TAILROOM;
 export const MAX_PARTS = 32;
 /** Words of 32 bits in the contract's `part`. */
 export const PART_WORDS = 3;
+/** In place of the nanoseconds of a frame that no capture brought. */
+export const NOT_RECORDED = 0xffff_ffff;
 
 const PAYLOAD = 1;
 /** In the tables: two addresses or lengths, references, two counts, parts. */
@@ -241,6 +258,7 @@ const SPARE = 18 << 20;
 // tests at each use.
 const HEAD = HEADROOM;
 const TAIL = TAILROOM;
+const NEVER = NOT_RECORDED;
 const SMALL = SMALL_ROOM;
 const LARGE = LARGE_ROOM;
 const MOST_BYTES = MAX_FRAME_BYTES;

@@ -4,14 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import {
-  CaptureReader,
-  interfaceDescription,
-  LinkType,
-  packetBlockLength,
-  sectionHeader,
-  writePacketBlock,
-} from '../endpoint/capture/pcapng.ts';
+import { CaptureReader } from '../endpoint/capture/capture-reader.ts';
+import { captureBytes } from '../endpoint/capture/testing/capture-bytes.ts';
 import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { type FunnelEvent, openFunnel } from './funnel.ts';
 
@@ -29,19 +23,14 @@ const NUMBER_AT = 40;
 
 /** A capture with numbered packets: more than fit into the writer's buffer and all queues. */
 function capture(): Buffer {
-  const blockLength = packetBlockLength(FRAME_BYTES);
-  const head = Buffer.concat([sectionHeader(), interfaceDescription(LinkType.raw, FRAME_BYTES)]);
-  const bytes = new Uint8Array(head.length + FRAMES * blockLength);
-  bytes.set(head);
-  const frame = new Uint8Array(FRAME_BYTES);
-  // IPv6 without a next header (59).
-  frame.set([0x60, 0, 0, 0, (FRAME_BYTES - 40) >> 8, (FRAME_BYTES - 40) & 0xff, 59, 64]);
-  let at = head.length;
-  for (let n = 0; n < FRAMES; n++) {
-    new DataView(frame.buffer).setUint32(NUMBER_AT, n);
-    at = writePacketBlock(bytes, at, 0, n, frame, 0, FRAME_BYTES, FRAME_BYTES);
-  }
-  return Buffer.from(bytes.subarray(0, at));
+  const packets = Array.from({ length: FRAMES }, (_, n) => {
+    const bytes = new Uint8Array(FRAME_BYTES);
+    // IPv6 without a next header (59).
+    bytes.set([0x60, 0, 0, 0, (FRAME_BYTES - 40) >> 8, (FRAME_BYTES - 40) & 0xff, 59, 64]);
+    new DataView(bytes.buffer).setUint32(NUMBER_AT, n);
+    return { bytes, nanoseconds: n * 1000 };
+  });
+  return captureBytes(packets);
 }
 
 it('a capture that is replayed at full speed is recorded whole: its reader pauses for the writer', async () => {

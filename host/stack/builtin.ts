@@ -270,6 +270,21 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
     layer: 'link',
     header: { minimum: 14, base: 14, next: { nameSpace: 'ethertype', at: 12, bytes: 2 } },
   },
+  {
+    // Linux puts it before packets that it captured on all devices, so only captures have it.
+    name: 'sll',
+    summary: 'Linux cooked capture, version 1: way, kind and address of the device (LINKTYPE_LINUX_SLL)',
+    identifiers: [],
+    layer: 'link',
+    header: { minimum: 16, base: 16, next: { nameSpace: 'ethertype', at: 14, bytes: 2 } },
+  },
+  {
+    name: 'sll2',
+    summary: 'Linux cooked capture, version 2: with the number of the device (LINKTYPE_LINUX_SLL2)',
+    identifiers: [],
+    layer: 'link',
+    header: { minimum: 20, base: 20, next: { nameSpace: 'ethertype', at: 0, bytes: 2 } },
+  },
 ];
 
 /** The Generic Carriers that come with the Funnel. */

@@ -24,8 +24,8 @@ const NATIVE: Readonly<Record<string, string>> = {
   raw: 'socket/raw-description.ts',
   tcp: 'stream/tcp-description.ts',
   uplink: 'uplink/uplink-description.ts',
-  'pcap-writer': 'capture/pcap-writer.ts',
-  'pcap-reader': 'capture/pcap-reader.ts',
+  'pcap-writer': 'capture/pcap-writer-description.ts',
+  'pcap-reader': 'capture/pcap-reader-description.ts',
 };
 
 const TIMEOUT_MS = 300_000;

@@ -4,13 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  interfaceDescription,
-  LinkType,
-  packetBlockLength,
-  sectionHeader,
-  writePacketBlock,
-} from '../../host/endpoint/capture/pcapng.ts';
+import { LinkType } from '../../host/endpoint/capture/link-types.ts';
+import { captureBytes } from '../../host/endpoint/capture/testing/capture-bytes.ts';
 import { Classifier } from '../../host/frame/classifier.ts';
 import { partsOf, put, releaseAll, smallLane } from '../../host/frame/testing/frame-fixture.ts';
 import { type Layer, packet, packetArbitrary } from '../../host/frame/testing/packet-arbitrary.ts';
@@ -88,14 +83,12 @@ interface Dissected {
 
 function dissect(packets: readonly Uint8Array[], ...options: string[]): Dissected[] {
   const file = join(folder, 'mixed.pcapng');
-  const blocks = packets.map((bytes) => {
-    const block = new Uint8Array(packetBlockLength(bytes.length));
-    writePacketBlock(block, 0, 0, 0, bytes, 0, bytes.length, bytes.length);
-    return block;
-  });
   writeFileSync(
     file,
-    Buffer.concat([sectionHeader(), interfaceDescription(LinkType.ethernet, 0xffff), ...blocks]),
+    captureBytes(
+      packets.map((bytes) => ({ bytes })),
+      { linkType: LinkType.ethernet },
+    ),
   );
   const text = execFileSync('tshark', ['-r', file, '-T', 'pdml', ...options], {
     encoding: 'utf8',

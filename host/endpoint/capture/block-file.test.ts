@@ -6,7 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BlockFile } from './block-file.ts';
 
-/* Into files it is tested by the captures that stand in them; here into a pipe, whose reader is in the same process. */
+/*
+ * Into files it is tested by the captures that stand in them; here into a pipe, whose reader is in the same
+ * process.
+ */
 
 const BLOCK_BYTES = 1000;
 let folder: string;

@@ -40,6 +40,8 @@ export class BlockFile {
   /** The path of a file that was made here; it goes where it is not begun. */
   readonly #made: string | undefined;
   readonly #goesOn: boolean;
+  /** The bytes that are to stand behind all blocks. */
+  #ending: Uint8Array | undefined;
   /** Where the oldest chunk is in a regular file; null for a pipe. */
   #position: number | null;
   #timer: NodeJS.Timeout | undefined;
@@ -187,10 +189,11 @@ export class BlockFile {
     this.#events.failed(error, frames);
   }
 
-  /** Writes the waiting blocks, and closes. Idempotent. */
-  close(): void {
+  /** Writes the waiting blocks, and `ending` behind them, and closes. Idempotent. */
+  close(ending?: Uint8Array): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#ending = ending;
     clearTimeout(this.#timer);
     if (!this.#hasBegun) {
       if (this.#made !== undefined) removeUnused(this.#made, this.#fd);
@@ -208,10 +211,19 @@ export class BlockFile {
     const deadline = performance.now() + CLOSING_MS;
     try {
       while (this.#chunks[this.#oldest]!.end > 0) this.#writeWhole(this.#chunks[this.#oldest]!, deadline);
+      if (this.#ending !== undefined) this.#writeEnding(this.#ending, deadline);
     } catch (error) {
       if (this.#position !== null) ftruncateSync(this.#fd, this.#position);
       this.#fail(error as Error);
     }
+  }
+
+  /** In memory of its own: a write that is still under way reads that of a chunk. */
+  #writeEnding(ending: Uint8Array, deadline: number): void {
+    const chunk = new Chunk(ending.length);
+    chunk.bytes.set(ending);
+    chunk.end = ending.length;
+    this.#writeWhole(chunk, deadline);
   }
 
   #writeWhole(chunk: Chunk, deadline: number): void {

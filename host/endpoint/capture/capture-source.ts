@@ -1,27 +1,28 @@
-import { close, closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip, gunzipSync, constants as zlib } from 'node:zlib';
+import { systemCode } from '../endpoint-error.ts';
 import { lockFile } from './file-lock.ts';
 
 /**
  * The bytes of a capture, read off the frame path: a regular file in pieces by Node's thread pool, a pipe as
- * its writer brings them. One piece at a time is read, when it is asked for, so a reader that is paused
- * leaves the rest where it is.
+ * its writer brings them. What is compressed by gzip is unpacked on the way, as it is read: memory holds a
+ * piece of it, however large the whole is. One piece at a time is read, when it is asked for, so a reader
+ * that is paused leaves the rest where it is.
  */
 export class CaptureSource {
   readonly #events: CaptureSourceEvents;
-  readonly #buffer = new Uint8Array(READ_BYTES);
-  #fd: number;
-  /** For a pipe: the descriptor is the socket's then. */
-  readonly #pipe: Socket | undefined;
+  readonly #fd: number;
+  /**
+   * A descriptor for the lock alone, which ends with `close`, while a stream closes its own some time later.
+   */
+  readonly #lock: number | undefined;
+  readonly #stream: Readable;
+  readonly #pieces: AsyncGenerator<Uint8Array>;
+  readonly isAtHand: boolean;
   #isReading = false;
   #isClosed = false;
-  readonly #onRead = (error: Error | null, length: number): void => {
-    this.#isReading = false;
-    if (this.#isClosed) close(this.#fd, () => {});
-    else if (error !== null) this.#events.failed(error);
-    else if (length === 0) this.#events.ended();
-    else this.#events.arrived(this.#buffer.subarray(0, length));
-  };
 
   /**
    * Opens a file. It waits neither for a writer of a pipe, nor for data.
@@ -33,71 +34,135 @@ export class CaptureSource {
     this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const status = fstatSync(this.#fd);
-      if (status.isFIFO() || status.isSocket()) {
-        this.#pipe = this.#openPipe();
-      } else if (status.isFile()) {
-        // Keeps a capture from being written over. One that is still written can be read as far as it is.
-        lockFile(this.#fd, 'shared');
-      }
+      this.isAtHand = status.isFile() || status.isDirectory();
+      // Keeps a capture from being written over. One that is still written can be read as far as it is.
+      this.#lock = status.isFile() ? openSync(path, constants.O_RDONLY) : undefined;
+      if (this.#lock !== undefined) lockFile(this.#lock, 'shared');
+      this.#stream =
+        status.isFIFO() || status.isSocket()
+          ? new Socket({ fd: this.#fd, readable: true, writable: false })
+          : createReadStream('', {
+              fd: this.#fd,
+              highWaterMark: READ_BYTES,
+              // Where there are places, `peek` moves none of them.
+              ...(status.isFile() ? { start: 0 } : {}),
+            });
     } catch (error) {
       closeSync(this.#fd);
       throw error;
     }
+    this.#pieces = unpacked(this.#stream);
   }
 
-  #openPipe(): Socket {
-    const pipe = new Socket({ fd: this.#fd, readable: true, writable: false });
-    pipe.on('data', (bytes: Uint8Array) => {
-      pipe.pause();
-      this.#isReading = false;
-      this.#events.arrived(bytes);
-    });
-    pipe.on('end', () => this.#events.ended());
-    pipe.on('error', (error) => this.#events.failed(error));
-    pipe.pause();
-    return pipe;
-  }
-
-  /** Whether the begin can be read at once, as from a regular file; or fails at once, as from a folder. */
-  get isAtHand(): boolean {
-    const status = fstatSync(this.#fd);
-    return status.isFile() || status.isDirectory();
-  }
-
-  /** The next piece of a regular file, at once. Empty at its end. @throws the system's error */
-  readNow(): Uint8Array {
-    return this.#buffer.subarray(0, readSync(this.#fd, this.#buffer, 0, READ_BYTES, null));
+  /**
+   * The first bytes of a regular file, unpacked: enough to see whether it is a capture. Reading begins at the
+   * begin nevertheless.
+   *
+   * @throws the system's error; {@link PackedError}
+   */
+  peek(): Uint8Array {
+    const begin = new Uint8Array(PEEK_BYTES);
+    const bytes = begin.subarray(0, readSync(this.#fd, begin, 0, PEEK_BYTES, 0));
+    if (!isPacked(bytes)) return bytes;
+    try {
+      // Four KiB unpack to four MiB at most.
+      return gunzipSync(bytes, { finishFlush: zlib.Z_SYNC_FLUSH });
+    } catch (error) {
+      throw packedError(error);
+    }
   }
 
   /** Asks for the next piece; one of the events brings it. A second call meanwhile does nothing. */
   readMore(): void {
     if (this.#isReading || this.#isClosed) return;
     this.#isReading = true;
-    if (this.#pipe !== undefined) this.#pipe.resume();
-    else read(this.#fd, this.#buffer, 0, READ_BYTES, null, this.#onRead);
+    this.#pieces.next().then(
+      ({ done, value }) => {
+        this.#isReading = false;
+        if (this.#isClosed) return;
+        if (done === true) this.#events.ended();
+        else this.#events.arrived(value);
+      },
+      (error: Error) => {
+        this.#isReading = false;
+        if (!this.#isClosed) this.#events.failed(error);
+      },
+    );
   }
 
   /** No event comes any more. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#pipe !== undefined) {
-      this.#pipe.removeAllListeners();
-      // An error while it closes concerns nobody.
-      this.#pipe.on('error', () => {});
-      this.#pipe.destroy();
-    } else if (!this.#isReading) {
-      closeSync(this.#fd);
-    }
+    if (this.#lock !== undefined) closeSync(this.#lock);
+    // An error while it closes concerns nobody.
+    this.#stream.on('error', () => {});
+    this.#stream.destroy();
   }
 }
 
 export interface CaptureSourceEvents {
-  /** The bytes are valid until this returns. */
   arrived(bytes: Uint8Array): void;
   ended(): void;
+  /** The system's error, or a {@link PackedError}. */
   failed(error: Error): void;
 }
 
+/** What begins as gzip does not go on so, or ends early. */
+export class PackedError extends Error {
+  readonly isCut: boolean;
+
+  constructor(message: string, { isCut, cause }: { isCut: boolean; cause?: unknown }) {
+    super(message, { cause });
+    this.name = 'PackedError';
+    this.isCut = isCut;
+  }
+}
+
+function packedError(error: unknown): unknown {
+  const code = systemCode(error);
+  if (code === 'Z_BUF_ERROR')
+    return new PackedError('the gzip data ends early', { isCut: true, cause: error });
+  return code.startsWith('Z_')
+    ? new PackedError('the gzip data is damaged', { isCut: false, cause: error })
+    : error;
+}
+
+/** The pieces of a stream; of what they unpack to, where they are packed. */
+async function* unpacked(stream: Readable): AsyncGenerator<Uint8Array> {
+  const pieces: AsyncIterator<Uint8Array> = stream[Symbol.asyncIterator]();
+  let begin = new Uint8Array();
+  while (begin.length < MAGIC.length) {
+    const { done, value } = await pieces.next();
+    if (done === true) break;
+    begin = new Uint8Array(Buffer.concat([begin, value]));
+  }
+  const all = from(begin, pieces);
+  if (!isPacked(begin)) {
+    yield* all;
+    return;
+  }
+  const gunzip = createGunzip({ chunkSize: READ_BYTES });
+  // Errors come out of the loop below.
+  pipeline(Readable.from(all), gunzip, () => {});
+  try {
+    yield* gunzip;
+  } catch (error) {
+    throw packedError(error);
+  }
+}
+
+async function* from(begin: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (begin.length > 0) yield begin;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
+function isPacked(bytes: Uint8Array): boolean {
+  return bytes.length >= MAGIC.length && MAGIC.every((byte, at) => bytes[at] === byte);
+}
+
+/** The begin of gzip data (RFC 1952 §2.3.1). */
+const MAGIC = [0x1f, 0x8b];
 /** As much as is read at once. */
 const READ_BYTES = 256 * 1024;
+const PEEK_BYTES = 4096;

@@ -1,54 +1,23 @@
-/*
- * pcap-reader: replays the frames of a pcapng or pcap file
- *
- * PURPOSE
- *   Sends the frames of a file or pipe, at the pace at which they were recorded or as fast as the lane takes them.
- *
- * EDGES AND SHAPES
- *
- *               ┌───────────────┐
- *     file ═════╡  pcap-reader  ├───── frames
- *               └───────────────┘
- *
- *   frames   STACK DIRECTION; whole frames
- *
- * SETTINGS
- *   file        file to read, pcapng or pcap, or a pipe with one; required
- *   speed       as-recorded or fast; default as-recorded
- *   stack       stack of the frames; default ip
- *   direction   direction of the Edge: up, down or peer; default down
- *
- * COUNTERS AND REASONS
- *   No loss:
- *     answered-a-recording   a frame came in, and a recording takes none
- *   Lost:
- *     unknown-link           the link type of the recorded frame is not Ethernet, PPP or IP
- *     cut-short              the recording lacks bytes of the frame
- *     not-a-frame            the recorded frame is empty or larger than a row
- *
- * WHAT IT DOES NOT DO
- *   It ends at the first mistake in a file, and reports its place. It reads no name resolution, statistics or
- *   decryption secrets. It keeps no pause of more than 60 s. After its lane was ended by force, it does not
- *   replay the rest.
- *
- * SPECIFICATION
- *   draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap; link types as in draft-ietf-opsawg-pcaplinktype.
- */
-import type { Piece as Description, Joining, Problem, Setting } from '../../../abi/host/contract.ts';
+import type { Piece as Description, Joining, Problem } from '../../../abi/host/contract.ts';
 import { type Frames, MAX_FRAME_BYTES } from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import { Outbox } from '../../piece/outbox.ts';
 import type { PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
-import type { Direction } from '../../stack/direction.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import { available } from '../available.ts';
-import { losses, noLosses, setting } from '../describe-items.ts';
 import { EndpointError, messageOf } from '../endpoint-error.ts';
-import { SettingReader } from '../setting-reader.ts';
-import { CaptureSource, type CaptureSourceEvents } from './capture-source.ts';
-import { DIRECTIONS, readStack } from './pcap-writer.ts';
-import { CaptureError, CaptureReader, LinkType } from './pcapng.ts';
+import { CaptureError, CaptureReader } from './capture-reader.ts';
+import { CaptureSource, type CaptureSourceEvents, PackedError } from './capture-source.ts';
+import { INBOUND, OUTBOUND } from './captured-packet.ts';
+import { linkTypeText } from './link-type-names.ts';
+import { LinkHeaders } from './link-types.ts';
+import { OffloadMender, offloadText } from './offload-mender.ts';
+import {
+  type PcapReaderSettings,
+  pcapReaderDescription,
+  readPcapReaderSettings,
+} from './pcap-reader-description.ts';
 
 /**
  * The native piece `pcap-reader`: the frames of a pcapng or pcap file, at the pace at which they were
@@ -64,13 +33,14 @@ export class PcapReaderPiece extends PieceBase {
   readonly #frames: Frames;
   readonly #settings: PcapReaderSettings;
   readonly #problems: readonly Problem[];
-  readonly #protocolOf: ReadonlyMap<number, number>;
-  readonly #ipv4: number;
-  readonly #ipv6: number;
+  readonly #links: LinkHeaders;
+  readonly #mender: OffloadMender;
+  readonly #unknownLinks = new Set<number>();
   readonly #reader = new CaptureReader();
   readonly #outbox = new Outbox();
   readonly #events: CaptureSourceEvents = {
     arrived: (bytes) => {
+      if (this.#reader.offset === 0) this.#report('good', `replays ${this.#settings.file}`);
       this.#reader.push(bytes);
       this.#soon();
     },
@@ -78,11 +48,20 @@ export class PcapReaderPiece extends PieceBase {
       this.#isAtEnd = true;
       this.#soon();
     },
-    failed: (error) => this.#fail(error),
+    failed: (error) => {
+      if (error instanceof PackedError && error.isCut) {
+        this.#isCut = true;
+        this.#events.ended();
+      } else {
+        this.#fail(error);
+      }
+    },
   };
   #source: CaptureSource | undefined;
   /** The last byte was read. */
   #isAtEnd = false;
+  /** It was the last one that there is, and not the last one that there should be. */
+  #isCut = false;
   #edge = -1;
   #isReady = true;
   #hasEnded = false;
@@ -96,6 +75,9 @@ export class PcapReaderPiece extends PieceBase {
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #replayed = 0;
+  #mended = 0;
+  /** The hint at the setting `mend` was given. */
+  #hasHinted = false;
   readonly #turn = (): void => {
     this.#timer = undefined;
     this.#immediate = undefined;
@@ -115,15 +97,8 @@ export class PcapReaderPiece extends PieceBase {
     this.#settings = read.settings;
     this.#problems = read.problems;
     this.description = pcapReaderDescription(read.settings);
-    this.#ipv4 = protocols.number('ipv4');
-    this.#ipv6 = protocols.number('ipv6');
-    this.#protocolOf = new Map([
-      [LinkType.ethernet, protocols.number('ethernet')],
-      [LinkType.ppp, protocols.number('ppp')],
-      [LinkType.ipv4, this.#ipv4],
-      [LinkType.ipv6, this.#ipv6],
-      [LinkType.raw, 0],
-    ]);
+    this.#links = new LinkHeaders(protocols);
+    this.#mender = new OffloadMender(frames, protocols);
   }
 
   /** @throws EndpointError FT_PCAP_FILE, FT_PCAP_FORMAT for a file that does not even begin as a capture */
@@ -141,10 +116,11 @@ export class PcapReaderPiece extends PieceBase {
     try {
       this.#source = new CaptureSource(file, this.#events);
       // What begins as no capture is refused; from a pipe, the begin is not there yet.
-      if (this.#source.isAtHand) this.#readBegin(this.#source);
+      if (this.#source.isAtHand) checkBegin(this.#source.peek());
+      else this.#report('pending', `waits for the writer of ${file}`);
     } catch (error) {
       this.close();
-      throw error instanceof CaptureError
+      throw error instanceof CaptureError || error instanceof PackedError
         ? new EndpointError(
             'FT_PCAP_FORMAT',
             `piece ${this.#context.name}: ${file}, ${error.message}. Give a capture file in the setting file`,
@@ -157,18 +133,6 @@ export class PcapReaderPiece extends PieceBase {
           );
     }
     return [];
-  }
-
-  #readBegin(source: CaptureSource): void {
-    while (!this.#reader.next()) {
-      const bytes = source.readNow();
-      if (bytes.length === 0) {
-        this.#isAtEnd = true;
-        return;
-      }
-      this.#reader.push(bytes);
-    }
-    this.#hasPacket = true;
   }
 
   override join({ edge }: Joining): void {
@@ -219,9 +183,12 @@ export class PcapReaderPiece extends PieceBase {
     const text = `${this.#settings.file}, ${messageOf(error)}`;
     this.#context.log(
       'error',
-      error instanceof CaptureError ? `FT_PCAP_FORMAT: ${text}` : `FT_PCAP_FILE: ${text}`,
+      error instanceof CaptureError || error instanceof PackedError
+        ? `FT_PCAP_FORMAT: ${text}`
+        : `FT_PCAP_FILE: ${text}`,
     );
     if (this.#outbox.length > 0) this.#context.arrived(this.#outbox);
+    this.#report('failed', text);
     this.close();
   }
 
@@ -247,7 +214,8 @@ export class PcapReaderPiece extends PieceBase {
 
   #timeUntilDue(): number {
     if (this.#settings.speed === 'fast') return 0;
-    const at = this.#reader.microseconds / 1000;
+    const { seconds, nanoseconds } = this.#reader.packet;
+    const at = seconds * 1000 + nanoseconds / 1e6;
     const now = performance.now();
     if (Number.isNaN(this.#shift)) this.#shift = now - at;
     const wait = at + this.#shift - now;
@@ -262,44 +230,96 @@ export class PcapReaderPiece extends PieceBase {
 
   /** False when the lane has no room for the packet now. */
   #emit(): boolean {
-    const { buffer, start, captured, original, linkType } = this.#reader;
-    const protocol = this.#protocolOf.get(linkType);
+    const { buffer, start, packet } = this.#reader;
+    const { captured } = packet;
+    const links = this.#links;
+    const found = links.read(packet.linkType, buffer, start, captured);
     const reason =
-      protocol === undefined
+      found === 'unknown'
         ? 'unknown-link'
-        : captured < original
+        : captured < packet.original
           ? 'cut-short'
-          : captured > MAX_FRAME_BYTES || captured === 0
+          : found === 'short' || captured - links.skipped > MAX_FRAME_BYTES || captured === links.skipped
             ? 'not-a-frame'
-            : undefined;
-    if (reason !== undefined || protocol === undefined) {
-      this.#context.count(reason ?? 'unknown-link', 1);
+            : this.#isOtherWay(packet.direction || links.direction)
+              ? 'other-way'
+              : undefined;
+    if (reason !== undefined) {
+      if (found === 'unknown') this.#noteLink(packet.linkType);
+      this.#context.count(reason, 1);
       return true;
     }
     const frames = this.#frames;
-    const row = frames.allocate(captured);
+    const length = captured - links.skipped;
+    const row = frames.allocate(length);
     if (row < 0) return false;
     const at = frames.start[row]!;
-    frames.bytes.set(buffer.subarray(start, start + captured), at);
-    frames.begin(row, at, captured, linkType === LinkType.raw ? this.#ipOf(frames.bytes[at]!) : protocol);
+    const from = start + links.skipped;
+    frames.bytes.set(buffer.subarray(from, from + length), at);
+    frames.begin(row, at, length, links.protocol);
+    frames.recordedSeconds[row] = packet.seconds;
+    frames.recordedNanoseconds[row] = packet.nanoseconds;
+    if (!this.#hasHinted) this.#lookForOffload(at, at + length);
     this.#outbox.push(row, this.#edge, 0);
     this.#replayed++;
     return true;
   }
 
-  #ipOf(first: number): number {
-    return first >>> 4 === 6 ? this.#ipv6 : first >>> 4 === 4 ? this.#ipv4 : 0;
+  #isOtherWay(direction: number): boolean {
+    const { packets } = this.#settings;
+    return packets === 'inbound' ? direction !== INBOUND : packets === 'outbound' && direction !== OUTBOUND;
+  }
+
+  #noteLink(linkType: number): void {
+    if (this.#unknownLinks.has(linkType) || this.#unknownLinks.size >= MOST_NOTED_LINKS) return;
+    this.#unknownLinks.add(linkType);
+    this.#context.log(
+      'warn',
+      `unknown-link: ${linkTypeText(linkType)}: frames of this link type in ${this.#settings.file} are passed over; \`funnel piece doc pcap-reader\` lists those that are read`,
+    );
+    this.#report('good', `replays ${this.#settings.file}`);
+  }
+
+  /** Mends a frame, or says once that frames could be mended. */
+  #lookForOffload(at: number, end: number): void {
+    const { mend, file } = this.#settings;
+    const found = this.#mender.look(at, end, this.#links.protocol, mend);
+    if (found === 0) return;
+    if (mend) {
+      this.#mended++;
+      return;
+    }
+    this.#hasHinted = true;
+    this.#context.log(
+      'warn',
+      `frame ${this.#replayed + 1} of ${file} has ${offloadText(found)}, as where a network card does such work; the setting \`mend: true\` fills it in, and without it such frames may end on their way`,
+    );
   }
 
   #finish(): void {
     const { file } = this.#settings;
-    if (this.#reader.isInBlock || this.#reader.offset === 0)
+    if (this.#isCut) this.#context.log('warn', `${file}: the gzip data ends early: its writer was cut off`);
+    else if (this.#reader.isInBlock || this.#reader.offset === 0)
       this.#context.log(
         'warn',
         `${file} ends in the middle of a block, at byte ${this.#reader.offset}: its writer was cut off`,
       );
-    this.#context.log('info', `${file} is at its end: ${this.#replayed} frames`);
+    const dropped = this.#reader.dropped;
+    if (dropped > 0)
+      this.#context.log('warn', `${file} lacks ${dropped} packets, which were lost when it was recorded`);
+    const mended = this.#mended === 0 ? '' : `, ${this.#mended} of them mended`;
+    this.#context.log('info', `${file} is at its end: ${this.#replayed} frames${mended}`);
+    this.#report('good', `${file} is at its end`);
     this.close();
+  }
+
+  #report(health: PieceStatus['health'], summary: string): void {
+    const facts: Record<string, string> = { frames: String(this.#replayed) };
+    if (this.#mended > 0) facts.mended = String(this.#mended);
+    if (this.#reader.dropped > 0) facts['lost-when-recorded'] = String(this.#reader.dropped);
+    if (this.#unknownLinks.size > 0)
+      facts['unknown-link'] = [...this.#unknownLinks].map(linkTypeText).join(', ');
+    this.#context.status({ health, summary, facts });
   }
 
   #halt(): void {
@@ -316,68 +336,12 @@ export class PcapReaderPiece extends PieceBase {
   }
 }
 
-export interface PcapReaderSettings {
-  readonly file: string;
-  readonly speed: 'as-recorded' | 'fast';
-  readonly stack: string;
-  readonly direction: Direction;
+/** @throws CaptureError for what does not begin as a capture */
+function checkBegin(bytes: Uint8Array): void {
+  const reader = new CaptureReader();
+  reader.push(bytes);
+  reader.next();
 }
-
-export function readPcapReaderSettings(
-  given: readonly (readonly [string, string])[],
-  protocols: Protocols,
-): { readonly settings: PcapReaderSettings; readonly problems: readonly Problem[] } {
-  const reader = new SettingReader(SETTINGS, given);
-  if (reader.text('file') === '')
-    reader.problem('file', 'file is not given; it says which capture is to be read');
-  const settings = {
-    file: reader.text('file'),
-    speed: reader.choice('speed', ['as-recorded', 'fast']),
-    stack: readStack(reader, protocols),
-    direction: reader.choice('direction', DIRECTIONS),
-  };
-  return { settings, problems: reader.problems };
-}
-
-/** What the native piece `pcap-reader` is, with these settings. */
-export function pcapReaderDescription({
-  stack,
-  direction,
-}: Pick<PcapReaderSettings, 'stack' | 'direction'>): Description {
-  return {
-    name: 'pcap-reader',
-    version: '0.1.0',
-    summary: 'Replays the frames of a pcapng or pcap file, or of a pipe.',
-    protocols: [],
-    edges: [
-      {
-        name: 'frames',
-        optional: false,
-        repeated: false,
-        shapes: [{ stack, direction, reach: 'whole-frame', properties: [available('framed')] }],
-      },
-    ],
-    curves: [],
-    settings: SETTINGS,
-    reasons: [
-      ...noLosses({
-        'answered-a-recording': 'A frame came in, and a recording takes none.',
-      }),
-      ...losses({
-        'unknown-link': 'The link type of the recorded frame is not Ethernet, PPP or IP.',
-        'cut-short': 'The recording lacks bytes of the frame.',
-        'not-a-frame': 'The recorded frame is empty or larger than a row.',
-      }),
-    ],
-  };
-}
-
-const SETTINGS: readonly Setting[] = [
-  setting('file', 'File to read, pcapng or pcap, or a pipe with one', 'text', { required: true }),
-  setting('speed', 'as-recorded or fast', 'text', { default: 'as-recorded' }),
-  setting('stack', 'Stack of the frames', 'text', { default: 'ip' }),
-  setting('direction', 'Direction of the Edge: up, down or peer', 'text', { default: 'down' }),
-];
 
 /** Frames handed on in one turn. */
 const BATCH = 64;
@@ -385,3 +349,5 @@ const BATCH = 64;
 const NO_ROOM_MS = 1;
 /** The longest pause between two frames that is kept. */
 const LONGEST_GAP_MS = 60_000;
+/** Unknown link types that messages name; a hostile file has a new one in each packet. */
+const MOST_NOTED_LINKS = 8;

@@ -1,70 +1,33 @@
-/*
- * pcap-writer: records frames in a pcapng file
- *
- * PURPOSE
- *   Writes every frame that comes to it into a file for Wireshark and other readers. While the disk is slower
- *   than the frames come, it takes no more of them: what can pause then pauses.
- *
- * EDGES AND SHAPES
- *
- *                 ┌───────────────┐
- *     frames ─────┤  pcap-writer  ╞═══ file
- *                 └───────────────┘
- *
- *   frames   STACK DIRECTION; whole frames
- *
- * SETTINGS
- *   file        file to write; its former content is lost when the change is certain; required
- *   stack       stack of the frames; default ip
- *   direction   direction of the Edge: up, down or peer; default up
- *   snaplen     most bytes that are recorded of a frame; default 66240
- *
- * COUNTERS AND REASONS
- *   No loss:
- *     recorded       the frame is in the file
- *   Lost:
- *     not-written    the disk refused the frame
- *     unknown-link   the frame begins with no protocol that pcapng records
- *     unfit          the headers cannot be completed
- *     too-large      a fragment of a frame that is larger than a row
- *     closed         the file is not open
- *
- * WHAT IT DOES NOT DO
- *   It writes no name resolution, statistics or decryption secrets. It does not rotate files. Times have the
- *   resolution of the lane's clock.
- *
- * SPECIFICATION
- *   draft-ietf-opsawg-pcapng; link types as in draft-ietf-opsawg-pcaplinktype.
- */
-import type { Piece as Description, Problem, PropertyWish, Setting } from '../../../abi/host/contract.ts';
+import { readFileSync, statSync } from 'node:fs';
+import type { Piece as Description, Joining, Problem } from '../../../abi/host/contract.ts';
 import { Composer } from '../../frame/composer.ts';
-import { type Frames, MAX_FRAME_BYTES, MAX_PARTS, PART_WORDS } from '../../frame/frames.ts';
+import { type Frames, MAX_PARTS, NOT_RECORDED, PART_WORDS } from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
-import type { Direction } from '../../stack/direction.ts';
-import { FunnelError } from '../../stack/funnel-error.ts';
-import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import { available } from '../available.ts';
-import { losses, noLosses, setting } from '../describe-items.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
-import { SettingReader } from '../setting-reader.ts';
 import { BlockFile } from './block-file.ts';
+import { PCAP_HEADER_BYTES } from './capture-constants.ts';
+import type { CaptureFormat, CaptureSubject } from './capture-format.ts';
+import { CapturedPacket, INBOUND, OUTBOUND, type PacketTime, UNKNOWN_DIRECTION } from './captured-packet.ts';
+import { LinkType } from './link-types.ts';
+import { PcapFormat } from './pcap-format.ts';
 import {
-  interfaceDescription,
-  LinkType,
-  packetBlockLength,
-  sectionHeader,
-  writePacketBlock,
-} from './pcapng.ts';
+  type PcapWriterSettings,
+  pcapWriterDescription,
+  readPcapWriterSettings,
+  UP,
+} from './pcap-writer-description.ts';
+import { PcapngFormat } from './pcapng-format.ts';
 
 /**
- * The native piece `pcap-writer`: every frame that comes to it goes into a pcapng file, for Wireshark and its
- * kin.
+ * The native piece `pcap-writer`: every frame that comes to it goes into a capture file, for Wireshark and
+ * its kin.
  *
- * A frame that begins with Ethernet or PPP is recorded so; of others, from the IP header on. What the buffer
- * (4 MiB) cannot take stays in the queue; what the disk refused is counted as `not-written`.
+ * A frame that begins with Ethernet, PPP or another link that captures know is recorded so; of others, from
+ * the IP header on. What the buffer (4 MiB) cannot take stays in the queue; what the disk refused is counted
+ * as `not-written`.
  */
 export class PcapWriterPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -73,22 +36,29 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   readonly #composer: Composer;
   readonly #settings: PcapWriterSettings;
   readonly #problems: readonly Problem[];
-  /** The link type to record by protocol number; 0 for none. */
+  /** The link type to record, + 1, by protocol number; 0 for none. */
   readonly #linkTypes: Uint16Array;
-  /** The number of the interface in the file by link type, + 1; 0 while it is not described. */
-  readonly #interfaces = new Uint8Array(256);
-  #interfaceCount = 0;
+  readonly #packet = new CapturedPacket();
+  readonly #comments = new Map<number, Uint8Array>();
   #file: BlockFile | undefined;
+  #format: CaptureFormat;
+  readonly #subject: CaptureSubject & { interfaceName: string };
+  /** What was lost before this piece began to write. */
+  #lostBefore = 0;
   /** To be added to the lane's clock, in milliseconds since 1970. */
   #epoch = Number.NaN;
+  #beganMs = 0;
   readonly #wallClock: () => number;
   #hasFailed = false;
-  #hasSection = false;
+  #hasWritten = false;
   /** The piece whose file goes on, until it is taken over; and who is to take over this one's. */
   #predecessor: PcapWriterPiece | undefined;
   #successor: PcapWriterPiece | undefined;
   readonly #events = {
-    written: (recorded: number) => this.#context.count('recorded', recorded),
+    written: (recorded: number) => {
+      this.#hasWritten = true;
+      this.#context.count('recorded', recorded);
+    },
     failed: (error: Error, lost: number) => this.#onFailure(error, lost),
   };
 
@@ -110,8 +80,20 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     this.#problems = read.problems;
     this.description = pcapWriterDescription(read.settings);
     this.#linkTypes = new Uint16Array(65_536);
-    for (const [name, linkType] of RECORDED) this.#linkTypes[protocols.number(name)] = linkType;
+    for (const [name, linkType] of RECORDED) this.#linkTypes[protocols.number(name)] = linkType + 1;
     this.#linkTypes[0] = 0;
+    const { snapLength, interfaceName, stack } = read.settings;
+    const first = this.#linkTypes[protocols.number(stack.split('/', 1)[0]!)]!;
+    const linkType = first === 0 ? LinkType.raw : first - 1;
+    this.#subject = { linkType, snapLength, interfaceName, about: `piece ${context.name}` };
+    this.#format = this.#newFormat();
+  }
+
+  #newFormat(): CaptureFormat {
+    const { format } = this.#settings;
+    return format === 'pcapng'
+      ? new PcapngFormat(this.#subject)
+      : new PcapFormat(this.#subject, format === 'pcap-ns');
   }
 
   /** Plans to go on with the file of a piece that ends with this change. */
@@ -119,7 +101,8 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     for (const piece of retiring) {
       if (!(piece instanceof PcapWriterPiece) || piece.#file === undefined || piece.#successor !== undefined)
         continue;
-      if (piece.#settings.file !== this.#settings.file) continue;
+      const { file, format } = piece.#settings;
+      if (file !== this.#settings.file || format !== this.#settings.format) continue;
       this.#predecessor = piece;
       piece.#successor = this;
       return;
@@ -133,11 +116,18 @@ export class PcapWriterPiece extends PieceBase implements Piece {
       return;
     }
     this.#predecessor = undefined;
-    this.#file = predecessor.#file;
+    this.#begin();
+    const file = predecessor.#file;
+    const ending = predecessor.#end();
     predecessor.#file = undefined;
-    this.#file?.passTo(this.#events);
-    // This piece may describe its frames differently, so it begins a section of its own.
-    this.#hasSection = this.#append(sectionHeader());
+    this.#file = file;
+    this.#hasWritten = predecessor.#hasWritten;
+    file?.passTo(this.#events);
+    if (ending !== undefined) this.#append(ending);
+    // This piece may describe its frames differently, so it begins a section of its own; a pcap file has
+    // none.
+    if (this.#settings.format === 'pcapng') this.#describe();
+    else this.#format = predecessor.#format;
   }
 
   /** @throws EndpointError FT_PCAP_FILE */
@@ -146,8 +136,10 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     if (this.#predecessor !== undefined) return [];
     const { file } = this.#settings;
     try {
-      // The recording of the earlier lane stays, and a section of this piece follows it.
-      this.#file = new BlockFile(file, this.#events, { goesOn: this.#context.isResumed });
+      // The recording of the earlier lane stays, and what this piece records follows it.
+      const goesOn = this.#context.isResumed;
+      this.#file = new BlockFile(file, this.#events, { goesOn });
+      if (goesOn && this.#format instanceof PcapFormat) this.#format.goOn(beginOf(file));
     } catch (error) {
       throw new EndpointError(
         'FT_PCAP_FILE',
@@ -155,18 +147,53 @@ export class PcapWriterPiece extends PieceBase implements Piece {
         { cause: error, setting: 'file' },
       );
     }
+    this.#begin();
     // A file without frames is a capture, too.
-    this.#hasSection = this.#append(sectionHeader());
+    this.#describe();
     return [];
+  }
+
+  #begin(): void {
+    this.#lostBefore = this.#lost();
+    this.#beganMs = this.#wallClock();
+  }
+
+  override join({ joint }: Joining): void {
+    if (this.#settings.interfaceName === '') this.#subject.interfaceName = joint;
+  }
+
+  /** Writes what is still missing in front of packets of a link type. False when there is no room for it. */
+  #describe(linkType?: number): boolean {
+    const missing = this.#format.missing(linkType);
+    if (missing === undefined) return true;
+    if (!this.#append(missing)) return false;
+    this.#format.described(linkType);
+    return true;
   }
 
   /** A block that holds no frame. */
   #append(block: Uint8Array): boolean {
-    const chunk = this.#file!.reserve(block.length);
+    const chunk = this.#file?.reserve(block.length);
     if (chunk === undefined) return false;
     chunk.bytes.set(block, chunk.end);
     this.#file!.append(chunk, chunk.end + block.length, 0);
     return true;
+  }
+
+  /** The bytes that end what this piece has written. */
+  #end(): Uint8Array | undefined {
+    return this.#format.end({
+      began: timeOf(this.#beganMs),
+      ended: timeOf(this.#wallClock()),
+      lost: this.#lost() - this.#lostBefore,
+    });
+  }
+
+  /** Frames that ended at this piece, for its reasons and for the lane's, and are not in the file. */
+  #lost(): number {
+    let lost = 0;
+    for (const [name, frames] of this.#context.counters.entries()) if (name !== 'recorded') lost += frames;
+    return lost;
   }
 
   #onFailure(error: Error, lost: number): void {
@@ -177,20 +204,19 @@ export class PcapWriterPiece extends PieceBase implements Piece {
         `FT_PCAP_FILE: ${this.#settings.file}: ${error.message}. What cannot be written is lost and counted as not-written; make room on the disk`,
       );
     this.#hasFailed = true;
-    // Descriptions may be lost with the rest: begin a new section.
-    this.#interfaces.fill(0);
-    this.#interfaceCount = 0;
-    this.#hasSection = false;
+    // Descriptions may be lost with the rest.
+    this.#format.forget(this.#hasWritten);
   }
 
   /** Records the waiting frames. */
   process(now: number, inbox: Inbox, limit: number): number {
     const count = Math.min(inbox.length, limit);
-    const microseconds = this.#microsecondsAt(now);
+    const nowMs = this.#wallTimeAt(now);
     let taken = 0;
     for (; taken < count; taken++) {
-      const row = inbox.rows[inbox.at(taken)]!;
-      if (!this.#record(row, microseconds)) break;
+      const at = inbox.at(taken);
+      const row = inbox.rows[at]!;
+      if (!this.#record(row, inbox.edgeShapes[at]! >>> 16, nowMs)) break;
       this.#frames.release(row);
     }
     inbox.take(taken);
@@ -198,22 +224,28 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   }
 
   /**
-   * Microseconds since 1970. The lane's clock counts finely, and the wall clock decides: it may have been
+   * Milliseconds since 1970. The lane's clock counts finely, and the wall clock decides: it may have been
    * set, or the machine suspended.
    */
-  #microsecondsAt(now: number): number {
+  #wallTimeAt(now: number): number {
     const epoch = this.#wallClock() - now;
     if (!(Math.abs(epoch - this.#epoch) <= CLOCK_TOLERANCE_MS)) this.#epoch = epoch;
-    return Math.floor((this.#epoch + now) * 1000);
+    return this.#epoch + now;
   }
 
   /** Returns false where there is no room for the frame now. */
-  #record(row: number, microseconds: number): boolean {
+  #record(row: number, shape: number, nowMs: number): boolean {
     const frames = this.#frames;
-    const isPiece = frames.messageIds[row] !== 0;
-    if (isPiece || this.#composer.finish(frames, row) !== 0) {
-      this.#context.count(isPiece ? 'too-large' : 'unfit', 1);
-      return true;
+    const packet = this.#packet;
+    packet.comment = undefined;
+    const isFragment = frames.messageIds[row] !== 0;
+    const problem = isFragment ? 0 : this.#composer.finish(frames, row);
+    if (isFragment || problem !== 0) {
+      if (this.#settings.format !== 'pcapng') {
+        this.#context.count(isFragment ? 'too-large' : 'unfit', 1);
+        return true;
+      }
+      packet.comment = this.#commentOn(problem);
     }
     const first = row * MAX_PARTS * PART_WORDS;
     const end = first + frames.partCount[row]! * PART_WORDS;
@@ -223,131 +255,58 @@ export class PcapWriterPiece extends PieceBase implements Piece {
       this.#context.count(this.#file === undefined ? 'closed' : 'unknown-link', 1);
       return true;
     }
-    const linkType = this.#linkTypes[frames.partWords[part]! & 0xffff]!;
+    packet.linkType = this.#linkTypes[frames.partWords[part]! & 0xffff]! - 1;
+    if (!this.#format.accepts(packet.linkType)) {
+      this.#context.count('other-link', 1);
+      return true;
+    }
+    if (!this.#describe(packet.linkType)) return false;
     const from = frames.partWords[part + 1]!;
-    const length = frames.start[row]! + frames.length[row]! - from;
-    const captured = Math.min(length, this.#settings.snapLength);
-    const chunk = this.#isDescribed(linkType) ? this.#file.reserve(packetBlockLength(captured)) : undefined;
+    packet.original = frames.start[row]! + frames.length[row]! - from;
+    packet.captured = Math.min(packet.original, this.#settings.snapLength);
+    packet.interfaceNumber = this.#format.interfaceOf(packet.linkType);
+    packet.direction =
+      this.#settings.direction !== 'both' ? UNKNOWN_DIRECTION : shape === UP ? OUTBOUND : INBOUND;
+    this.#setTime(row, nowMs);
+    const chunk = this.#file.reserve(this.#format.lengthOf(packet));
     if (chunk === undefined) return false;
-    const number = this.#interfaces[linkType]! - 1;
-    const { bytes } = frames;
-    this.#file.append(
-      chunk,
-      writePacketBlock(chunk.bytes, chunk.end, number, microseconds, bytes, from, captured, length),
-      1,
-    );
+    this.#file.append(chunk, this.#format.write(chunk.bytes, chunk.end, packet, frames.bytes, from), 1);
     return true;
   }
 
-  /**
-   * Describes the file and the link type where that is still to be done. False when there is no room for it.
-   */
-  #isDescribed(linkType: number): boolean {
-    if (this.#interfaces[linkType] !== 0) return true;
-    this.#hasSection ||= this.#append(sectionHeader());
-    if (!this.#hasSection || !this.#append(interfaceDescription(linkType, this.#settings.snapLength)))
-      return false;
-    this.#interfaces[linkType] = ++this.#interfaceCount;
-    return true;
+  #setTime(row: number, nowMs: number): void {
+    const frames = this.#frames;
+    const packet = this.#packet;
+    if (this.#settings.times === 'original' && frames.recordedNanoseconds[row] !== NOT_RECORDED) {
+      packet.seconds = frames.recordedSeconds[row]!;
+      packet.nanoseconds = frames.recordedNanoseconds[row]!;
+    } else {
+      packet.seconds = Math.floor(nowMs / 1000);
+      packet.nanoseconds = nanosecondsOf(nowMs);
+    }
+  }
+
+  /** The comment with a frame that could not leave so: made once for each problem. */
+  #commentOn(problem: number): Uint8Array {
+    let comment = this.#comments.get(problem);
+    if (comment === undefined) {
+      const text =
+        problem === 0
+          ? 'a fragment of a frame that is larger than a row (too-large)'
+          : `the headers cannot be completed: ${this.#composer.problemName(problem)} (unfit)`;
+      comment = new TextEncoder().encode(text);
+      this.#comments.set(problem, comment);
+    }
+    return comment;
   }
 
   close(): void {
     if (this.#predecessor !== undefined) this.#predecessor.#successor = undefined;
     this.#predecessor = undefined;
-    this.#file?.close();
+    this.#file?.close(this.#end());
     this.#file = undefined;
   }
 }
-
-export interface PcapWriterSettings {
-  readonly file: string;
-  readonly stack: string;
-  readonly direction: Direction;
-  readonly snapLength: number;
-}
-
-export function readPcapWriterSettings(
-  given: readonly (readonly [string, string])[],
-  protocols: Protocols,
-): { readonly settings: PcapWriterSettings; readonly problems: readonly Problem[] } {
-  const reader = new SettingReader(SETTINGS, given);
-  if (reader.text('file') === '')
-    reader.problem('file', 'file is not given; it says where the capture is to be written');
-  const settings = {
-    file: reader.text('file'),
-    stack: readStack(reader, protocols),
-    direction: reader.choice('direction', DIRECTIONS),
-    snapLength: reader.number('snaplen') ?? MAX_FRAME_BYTES,
-  };
-  return { settings, problems: reader.problems };
-}
-
-/** The setting `stack`, checked. */
-export function readStack(reader: SettingReader, protocols: Protocols): string {
-  const stack = reader.text('stack');
-  try {
-    parseStack(stack, protocols);
-  } catch (error) {
-    if (!(error instanceof FunnelError)) throw error;
-    reader.problem('stack', `stack is ${JSON.stringify(stack)}: ${error.message}`);
-    return 'ip';
-  }
-  return stack;
-}
-
-/** What the native piece `pcap-writer` is, with these settings. */
-export function pcapWriterDescription({
-  stack,
-  direction,
-}: Pick<PcapWriterSettings, 'stack' | 'direction'>): Description {
-  return {
-    name: 'pcap-writer',
-    version: '0.1.0',
-    summary: 'Records frames in a pcapng file.',
-    protocols: [],
-    edges: [
-      {
-        name: 'frames',
-        optional: false,
-        repeated: false,
-        shapes: [{ stack, direction, reach: 'whole-frame', properties: takenProperties(direction) }],
-      },
-    ],
-    curves: [],
-    settings: SETTINGS,
-    reasons: [
-      ...noLosses({
-        recorded: 'The frame is in the file.',
-      }),
-      ...losses({
-        'not-written': 'The disk refused the frame.',
-        'unknown-link': 'The frame begins with no protocol that pcapng records.',
-        unfit: 'The headers cannot be completed.',
-        'too-large': 'The frame is a fragment of a frame that is larger than a row.',
-        closed: 'The file is not open.',
-      }),
-    ],
-  };
-}
-
-/** The properties of the carrier: frames are recorded as they come, but not all when the disk is slow. */
-function takenProperties(direction: Direction): readonly PropertyWish[] {
-  const names = direction === 'up' ? ['framed', 'ordered', 'duplicate-free', 'low-delay'] : ['framed'];
-  return names.map((name) => available(name));
-}
-
-/** The choices of the setting `direction`. */
-export const DIRECTIONS: readonly Direction[] = ['up', 'down', 'peer'];
-
-const SETTINGS: readonly Setting[] = [
-  setting('file', 'File to write; what it held is lost', 'text', { required: true }),
-  setting('stack', 'Stack of the frames to record', 'text', { default: 'ip' }),
-  setting('direction', 'Direction of the Edge: up, down or peer', 'text', { default: 'up' }),
-  setting('snaplen', 'Record no more than so many bytes of each frame', 'number', {
-    default: String(MAX_FRAME_BYTES),
-    range: [1, MAX_FRAME_BYTES],
-  }),
-];
 
 /** The time until the next look for room in the buffer. */
 const FULL_BUFFER_MS = 2;
@@ -358,9 +317,26 @@ const CLOCK_TOLERANCE_MS = 2;
 const RECORDED: readonly (readonly [string, number])[] = [
   ['ethernet', LinkType.ethernet],
   ['ppp', LinkType.ppp],
+  ['pppoe', LinkType.pppoe],
+  ['sll', LinkType.sll],
+  ['sll2', LinkType.sll2],
   ['ipv4', LinkType.raw],
   ['ipv6', LinkType.raw],
 ];
+
+function timeOf(milliseconds: number): PacketTime {
+  return { seconds: Math.floor(milliseconds / 1000), nanoseconds: nanosecondsOf(milliseconds) };
+}
+
+/** The nanoseconds of the second, as far as a number of milliseconds has them. */
+function nanosecondsOf(milliseconds: number): number {
+  return Math.floor((milliseconds - Math.floor(milliseconds / 1000) * 1000) * 1000) * 1000;
+}
+
+/** The first bytes of a regular file. */
+function beginOf(file: string): Uint8Array {
+  return statSync(file).isFile() ? readFileSync(file).subarray(0, PCAP_HEADER_BYTES) : new Uint8Array();
+}
 
 function whyNot(error: unknown): string {
   const isUnread = systemCode(error) === 'ENXIO';

@@ -375,6 +375,8 @@ export class Lifting {
       start += ((withheld === 0 ? anchor : body - before) - start) & 7;
       const from = slot >= 0 ? slot : bodySlot;
       frames.hops[row] = (from >= 0 ? this.#hopsOf(from) : hops) + 1;
+      const origin = from >= 0 ? ledger.rows[from]! : -1;
+      if (origin >= 0) frames.copyTime(row, origin);
     }
     frames.start[row] = start;
     frames.length[row] = total;

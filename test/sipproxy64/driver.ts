@@ -18,7 +18,15 @@ export const OWN6 = '2001:db8::1';
 /** A host and port, with brackets around an IPv6 address. */
 export type Endpoint = string;
 
-/** A datagram that came out of the piece. */
+/** The flags and numbers of a segment of TCP. */
+export interface Segment {
+  readonly flags: number;
+  readonly sequence: number;
+  readonly acknowledgement: number;
+  readonly window: number;
+}
+
+/** A datagram, or a segment of a stream, that came out of the piece. */
 export interface Sent {
   readonly from: Endpoint;
   readonly to: Endpoint;
@@ -29,6 +37,8 @@ export interface Sent {
   readonly continues: boolean;
   /** The end of the stack of the Shape on which it left. */
   readonly shape: string;
+  /** Undefined for a datagram. */
+  readonly segment: Segment | undefined;
 }
 
 export interface Result {
@@ -85,8 +95,13 @@ export class Driver {
     this.#ledger = { description, edges: this.#edges, listened: this.#listened, open: new Map() };
   }
 
-  /** Starts it, with a state to take over where one is given, and joins its Edges, or those named. */
-  start(state?: Uint8Array, edges: readonly string[] = ['ipv4', 'ipv6']): this {
+  /** As `start`, where an endpoint of TCP is on its networks too. */
+  startWithStreams(state?: Uint8Array): this {
+    return this.start(state, ['ipv4', 'ipv6'], Number.POSITIVE_INFINITY);
+  }
+
+  /** Starts it, with a state to take over where one is given, and joins its Edges, or those named, by the first `shapes`. */
+  start(state?: Uint8Array, edges: readonly string[] = ['ipv4', 'ipv6'], shapes = STREAM_SHAPES): this {
     const numbers = this.description.protocols.map(([name]) => number(name));
     const problems = this.piece.start(this.now, this.#settings, numbers);
     if (problems !== undefined) throw new Error(JSON.stringify(problems));
@@ -97,7 +112,7 @@ export class Driver {
     for (const [described, edge] of this.description.edges.entries()) {
       if (!edges.includes(edge.name)) continue;
       this.#edges.set(FIRST_EDGE + described, described);
-      for (const shape of edge.shapes.keys())
+      for (const shape of [...edge.shapes.keys()].filter((each) => each < shapes))
         this.piece.join({ edge: FIRST_EDGE + described, described, shape, joint: 'net', properties: [] });
     }
     return this;
@@ -118,6 +133,54 @@ export class Driver {
     const result = this.sendAll([[from, payload, to]]);
     if (this.held > 0) throw new Error('a frame neither went on nor ended');
     return result;
+  }
+
+  /** Gives it segments of streams in one call. `to` is our port. */
+  sendSegments(
+    segments: readonly (readonly [from: Endpoint, to: number, segment: Segment, payload: Uint8Array])[],
+  ): Result {
+    const frames: Frame[] = [];
+    const parts: Part[] = [];
+    const chunks: Uint8Array[] = [];
+    let at = 0;
+    for (const [from, to, segment, payload] of segments) {
+      const isIpv6 = from.startsWith('[');
+      const described = isIpv6 ? 1 : 0;
+      const headers = streamHeaders(from, isIpv6, segment, payload.length, to);
+      const firstPart = parts.length;
+      const roomOffset = at;
+      const size = isIpv6 ? 40 : 20;
+      const add = (protocol: number, role: Part['role'], own: Uint8Array): void => {
+        const marks = role === 'header' ? PartMarks.unfinished : 0;
+        parts.push({ protocol, role, marks, offset: at, length: own.length });
+        chunks.push(own);
+        at += own.length;
+      };
+      add(number(isIpv6 ? 'ipv6' : 'ipv4'), 'header', headers.subarray(0, size));
+      add(number('tcp'), 'header', headers.subarray(size));
+      if (payload.length > 0) add(0, 'payload', payload);
+      frames.push({
+        edge: FIRST_EDGE + described,
+        shape: to === this.sipPort ? 5 : this.#shapeOfPeer(FIRST_EDGE + described, from),
+        firstPart,
+        partCount: parts.length - firstPart,
+        skipHeaders: 0,
+        skipTrailers: 0,
+        roomOffset,
+        roomLength: at - roomOffset,
+        ticket: this.#nextTicket++,
+      });
+    }
+    return this.#call(frames, parts, Buffer.concat(chunks));
+  }
+
+  /** Where segments of a peer to whom the piece connects come in. */
+  #shapeOfPeer(edge: number, from: Endpoint): number {
+    const port = /\d+$/.exec(from)![0];
+    for (const [key, stack] of this.listening)
+      if (key.startsWith(`${edge}/`) && stack.endsWith(`/tcp/remote:${port}`))
+        return Number(key.split('/')[1]);
+    throw new Error(`the piece does not listen for port ${port}`);
   }
 
   /** Frames that neither went on nor ended. */
@@ -244,7 +307,8 @@ export class Driver {
     const header = isIpv6 ? 40 : 20;
     const address = (at: number): string =>
       isIpv6 ? `[${ipv6Text(whole.subarray(at, at + 16))}]` : [...whole.subarray(at, at + 4)].join('.');
-    const bytes = whole.subarray(header + 8);
+    const isStream = whole[isIpv6 ? 6 : 9] === 6;
+    const bytes = whole.subarray(header + (isStream ? 20 : 8));
     return {
       from: `${address(isIpv6 ? 8 : 12)}:${whole.readUInt16BE(header)}`,
       to: `${address(isIpv6 ? 24 : 16)}:${whole.readUInt16BE(header + 2)}`,
@@ -252,9 +316,17 @@ export class Driver {
       text: bytes.toString('latin1'),
       continues: frame.ticket !== 0,
       shape:
-        frame.shape < 5
+        frame.shape < 7
           ? this.description.edges[this.#edges.get(frame.edge)!]!.shapes[frame.shape]!.stack
           : this.listening.get(`${frame.edge}/${frame.shape}`)!,
+      segment: isStream
+        ? {
+            flags: whole[header + 13]!,
+            sequence: whole.readUInt32BE(header + 4),
+            acknowledgement: whole.readUInt32BE(header + 8),
+            window: whole.readUInt16BE(header + 14),
+          }
+        : undefined,
     };
   }
 
@@ -297,10 +369,34 @@ interface CutPart {
   readonly own: Uint8Array;
 }
 
+/** The first Shape of each Edge that is of a stream. */
+const STREAM_SHAPES = 5;
 /** The number of the first described Edge when it is joined. */
 const FIRST_EDGE = 5;
 /** Between the addresses of withheld bodies: more than a frame. */
 const STRIDE = 0x2_0000;
+
+/** An IP header and one of TCP, as an endpoint writes them. */
+function streamHeaders(
+  from: Endpoint,
+  isIpv6: boolean,
+  segment: Segment,
+  length: number,
+  to: number,
+): Uint8Array {
+  const network = networkHeader(from, isIpv6, length + 12, to);
+  const size = isIpv6 ? 40 : 20;
+  const headers = Buffer.alloc(size + 20);
+  headers.set(network.subarray(0, size));
+  headers[isIpv6 ? 6 : 9] = 6;
+  headers.set(network.subarray(size, size + 4), size);
+  headers.writeUInt32BE(segment.sequence, size + 4);
+  headers.writeUInt32BE(segment.acknowledgement, size + 8);
+  headers[size + 12] = 5 << 4;
+  headers[size + 13] = segment.flags;
+  headers.writeUInt16BE(segment.window, size + 14);
+  return headers;
+}
 
 function networkHeader(from: Endpoint, isIpv6: boolean, length: number, to: number): Buffer {
   const [, host = '', port = '0'] = /^(.*):(\d+)$/.exec(from) ?? [];

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { BoundComponent } from '../compliance/run-through-bindings.ts';
 import { Driver, sipProxy } from './driver.ts';
 import { ALICE, audio, BOB, establish, only, request, response, rtp } from './phones.ts';
+import { StreamPeer } from './stream-peer.ts';
 
 // Time is counted in fuel, and not by a clock: a machine that is busy changes nothing of it.
 
@@ -187,4 +188,68 @@ it('of more messages than can wait, those that came last are lost, and counted',
     expect(used).toBeLessThan(CALL_FUEL + 50 * 58_000);
   }
   expect(new Set(ended)).toEqual(new Set(['overload']));
+});
+
+describe('a stream', () => {
+  const tiny =
+    'MESSAGE sip:a SIP/2.0\r\nv:SIP/2.0/TCP a\r\nf:<sip:a>\r\nt:<sip:a>\r\ni:a\r\nCSeq:1 MESSAGE\r\nl:0\r\n\r\n';
+  const inStream = (text: string): string =>
+    text.includes('Content-Length') ? text : text.replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n');
+
+  it.each([
+    ['messages, as short as can be', repeated(tiny, 16_384)],
+    ['messages of the longest kind', inStream(WORST['parameters of a Via']!(8_000)).repeat(2)],
+    ['line ends', '\r\n'.repeat(8_000)],
+    ['lines without an end of header fields', `MESSAGE sip:a SIP/2.0\r\n${repeated('a:\r\n', 10_000)}`],
+    ['line feeds that end nothing', `MESSAGE sip:a SIP/2.0\r\n${repeated('\nx', 9_000)}`],
+    ['zeros', '\0'.repeat(16_000)],
+  ])('of %s takes in each call no more than the call has', (_what, text) => {
+    const driver = new Driver(make, SETTINGS).startWithStreams();
+    const peer = new StreamPeer(driver, ALICE).connect();
+    peer.send(text.slice(0, 16_384));
+    expect(used).toBeLessThan(CALL_FUEL);
+    let calls = 1;
+    for (; driver.held > 0 && calls < 100; calls++) {
+      driver.pass(0);
+      expect(used).toBeLessThan(CALL_FUEL);
+    }
+    expect(calls).toBeLessThan(100);
+  });
+
+  it('that comes byte by byte takes fuel in proportion to its bytes', () => {
+    const driver = new Driver(make, SETTINGS).startWithStreams();
+    const peer = new StreamPeer(driver, ALICE).connect();
+    const text = inStream(extra(repeated('X: y\r\n', 600)));
+    let all = 0;
+    let most = 0;
+    for (const byte of text.slice(0, -1)) {
+      peer.send(byte);
+      all += used;
+      most = Math.max(most, used);
+    }
+    expect(most).toBeLessThan(20_000);
+    expect(all).toBeLessThan(text.length * 10_000);
+  });
+
+  it('of as many peers as there may be has its turn, and none takes more of a call than there is', () => {
+    const driver = new Driver(make, { ...SETTINGS, connections: '100' }).startWithStreams();
+    const peers = Array.from({ length: 100 }, (_, n) =>
+      new StreamPeer(driver, `192.0.2.4:${20_000 + n}`).connect(),
+    );
+    const text = inStream(request('MESSAGE', { extra: [`X: ${'x'.repeat(3_000)}`] }));
+    const results = peers.map((peer) => {
+      const result = peer.send(text);
+      expect(used).toBeLessThan(CALL_FUEL);
+      return result;
+    });
+    for (let calls = 0; driver.held > 0 && calls < 1_000; calls++) {
+      results.push(driver.pass(0));
+      expect(used).toBeLessThan(CALL_FUEL);
+    }
+    expect(driver.held).toBe(0);
+    const sent = results.flatMap((result) => result.sent).filter(({ text }) => text.startsWith('MESSAGE'));
+    expect(sent).toHaveLength(100);
+    driver.pass(1_000_000);
+    expect(used).toBeLessThan(CALL_FUEL);
+  });
 });

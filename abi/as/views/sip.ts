@@ -425,6 +425,7 @@ export abstract class SipParameter {
 export abstract class SipVia {
   static protocolTo: usize = 0;
   static isUdp: bool = false;
+  static isTcp: bool = false;
   static hostAt: usize = 0;
   static hostTo: usize = 0;
   static port: u32 = 0;
@@ -441,6 +442,7 @@ export abstract class SipVia {
       if (part == 0 && !Ascii.is(begin, at, 'sip')) return false;
       if (part == 2) {
         SipVia.isUdp = Ascii.is(begin, at, 'udp');
+        SipVia.isTcp = Ascii.is(begin, at, 'tcp');
         break;
       }
       at = Ascii.skipSpace(at, end);

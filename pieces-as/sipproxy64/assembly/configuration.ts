@@ -1,17 +1,18 @@
 import { Description, Kind, Settings } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
-import { ENDPOINT_BYTES, isNullAddress, setPort } from './endpoint';
+import { ENDPOINT_BYTES, isNullAddress, setPort, setTransport, Transport } from './endpoint';
 
 /** The most static phones and names of ours. */
 @inline export const MOST_PHONES: i32 = 256;
 @inline const MOST_CALLS: i64 = 4000;
 @inline const MOST_REGISTRATIONS: i64 = 8000;
+@inline const MOST_CONNECTIONS: i64 = 500;
 
 export function describeSettings(description: Description): void {
   description.required('ipv4', Kind.Address, 'Our IPv4 address, to which phones of IPv4 send.');
   description.required('ipv6', Kind.Address, 'Our IPv6 address, to which phones of IPv6 send.');
-  description.setting('port', Kind.Number, 'The UDP port of SIP, in both families.', '5060');
+  description.setting('port', Kind.Number, 'The port of SIP, of UDP and of TCP, in both families.', '5060');
   description.setting(
     'media-ports',
     Kind.Text,
@@ -30,6 +31,8 @@ export function describeSettings(description: Description): void {
   description.optional('domain', Kind.Text, 'A host name in URIs that stands for this proxy.').isRepeated();
   description.setting('calls', Kind.Number, 'Dialogs with relayed media at a time.', '1000');
   description.setting('registrations', Kind.Number, 'Contacts from registrations at a time.', '1000');
+  description.setting('connections', Kind.Number, 'TCP connections of SIP at a time.', '200');
+  description.setting('idle', Kind.Duration, 'The longest time without messages on a TCP connection.', '15m');
   description.setting(
     'when-full',
     Kind.Text,
@@ -85,6 +88,8 @@ export abstract class Configuration {
   static domains: string[] = [];
   static calls: i32 = 1000;
   static registrations: i32 = 1000;
+  static connections: i32 = 200;
+  static idleMs: f64 = 900_000;
   static dropsOldest: bool = false;
   static setupMs: f64 = 200_000;
   static silenceMs: f64 = 180_000;
@@ -130,6 +135,8 @@ export abstract class Configuration {
     }
     Configuration.calls = <i32>settings.number('calls', 1, MOST_CALLS);
     Configuration.registrations = <i32>settings.number('registrations', 0, MOST_REGISTRATIONS);
+    Configuration.connections = <i32>settings.number('connections', 0, MOST_CONNECTIONS);
+    Configuration.idleMs = atLeastASecond(settings, 'idle');
     const whenFull = settings.text('when-full');
     Configuration.dropsOldest = whenFull == 'drop-oldest';
     if (!Configuration.dropsOldest && whenFull != 'refuse')
@@ -160,6 +167,8 @@ export abstract class Configuration {
   }
 }
 
+const TCP = ';transport=tcp';
+
 /** The bytes of a text. Allocates. */
 function addressOf(text: string, family: u32, endpoint: usize): bool {
   const bytes = String.UTF8.encode(text);
@@ -183,8 +192,10 @@ function readOwn(settings: Settings, name: string, family: u32, endpoint: usize)
   return text;
 }
 
-/** `192.0.2.9`, `192.0.2.9:5070`, `2001:db8::9`, `[2001:db8::9]:5070`. Allocates. */
-function readEndpoint(text: string, endpoint: usize): u32 {
+/** `192.0.2.9`, `192.0.2.9:5070`, `2001:db8::9`, `[2001:db8::9]:5070`, each with or without `;transport=tcp`. Allocates. */
+function readEndpoint(whole: string, endpoint: usize): u32 {
+  const isTcp = whole.endsWith(TCP);
+  const text = isTcp ? whole.substring(0, whole.length - TCP.length) : whole;
   let host = text;
   let port = 5060;
   const bracket = text.lastIndexOf(']');
@@ -205,6 +216,7 @@ function readEndpoint(text: string, endpoint: usize): u32 {
   const family = IpText.read(at, at + bytes.byteLength, endpoint);
   if (port <= 0) return 0;
   setPort(endpoint, port);
+  setTransport(endpoint, isTcp ? Transport.tcp : Transport.udp);
   return family;
 }
 

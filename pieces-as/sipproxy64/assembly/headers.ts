@@ -6,6 +6,8 @@ import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
 import { SipAddress, SipHeader, SipMessage, SipName, SipUri, SipValue } from 'funnel-tunnel/as/views/sip';
 import { Configuration } from './configuration';
+import { Datagram } from './datagram';
+import { familyOf, Transport, transportOf } from './endpoint';
 import { Registrations } from './registrations';
 import { Target, UriChange } from './target';
 import { Mapped, mapAddress, restore } from './uri-map';
@@ -34,15 +36,23 @@ export function writeRequestLine(edit: TextEdit): void {
  * Adds our header fields in front of a request's: our Via, the Routes back to us, and Max-Forwards if it is
  * missing.
  */
-export function writeOwnHeaders(edit: TextEdit, from: u32, family: u32): void {
-  Via.write(edit, family);
+export function writeOwnHeaders(edit: TextEdit, family: u32, transport: Transport): void {
+  Via.write(edit, family, transport);
   if (SipMessage.maxForwardsAt == 0) edit.text('Max-Forwards: 70\r\n');
   if (!makesDialog()) return;
   // The side of the destination comes first, and then that of the source: each reads the one that it can
   // reach first.
-  edit.text('Record-Route: <sip:').text(Configuration.ownHost(family)).text(';lr>');
-  if (from != family) edit.text(',<sip:').text(Configuration.ownHost(from)).text(';lr>');
+  const from = Datagram.family;
+  const came = transportOf(Datagram.source);
+  edit.text('Record-Route: ');
+  writeOwnRoute(edit, family, transport);
+  if (from != family || came != transport) writeOwnRoute(edit.text(','), from, came);
   edit.text('\r\n');
+}
+
+function writeOwnRoute(edit: TextEdit, family: u32, transport: Transport): void {
+  edit.text('<sip:').text(Configuration.ownHost(family));
+  edit.text(transport == Transport.tcp ? ';transport=tcp;lr>' : ';lr>');
 }
 
 /** Requests that begin a dialog, or refresh one whose beginning did not pass us. */
@@ -59,9 +69,10 @@ function makesDialog(): bool {
  * Writes all header fields, and the empty line behind them.
  *
  * @param family in which the message goes on
+ * @param transport by which the message leaves
  * @param bodyLength of the new body; negative if it stays as it was
  */
-export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void {
+export function writeHeaders(edit: TextEdit, family: u32, transport: Transport, bodyLength: i32): void {
   const end = SipMessage.bodyAt;
   let vias = 0;
   let routes = 0;
@@ -103,7 +114,7 @@ export function writeHeaders(edit: TextEdit, family: u32, bodyLength: i32): void
       case SipName.historyInfo:
       case SipName.diversion:
       case SipName.remotePartyId:
-        writeAddresses(edit, family);
+        writeAddresses(edit, family, transport);
         break;
       case SipName.warning:
         writeWarnings(edit, family);
@@ -154,7 +165,7 @@ function writeRoutes(edit: TextEdit, before: i32): i32 {
           count == Target.ownRoutes
         ) {
           const family = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, address);
-          if (family != 0) mapAddress(edit, IpText.family(Mapped.endpoint));
+          if (family != 0) mapAddress(edit, familyOf(Mapped.endpoint), Transport.udp);
         }
       }
       return count + 1;
@@ -165,12 +176,13 @@ function writeRoutes(edit: TextEdit, before: i32): i32 {
   return count;
 }
 
-function writeAddresses(edit: TextEdit, family: u32): void {
+function writeAddresses(edit: TextEdit, family: u32, transport: Transport): void {
   const valueTo = SipHeader.valueTo;
   let next = SipHeader.valueAt;
   while (SipValue.read(next, valueTo)) {
     next = SipValue.next;
-    if (SipValue.to > SipValue.at && SipAddress.read(SipValue.at, SipValue.to)) mapAddress(edit, family);
+    if (SipValue.to > SipValue.at && SipAddress.read(SipValue.at, SipValue.to))
+      mapAddress(edit, family, transport);
   }
 }
 

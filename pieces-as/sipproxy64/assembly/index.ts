@@ -13,11 +13,17 @@
  *     ipv4/udp/M/rtp     2 ─┤ media of a call, unchanged   ├─ 2  ipv6/udp/M/rtp
  *     ipv4/udp/M/rtcp    3 ─┤ the same                     ├─ 3  ipv6/udp/M/rtcp
  *     ipv4/udp/M         4 ─┤ the same: UDPTL, STUN, DTLS  ├─ 4  ipv6/udp/M
+ *     ipv4/tcp/PORT      5 ─┤ connections to us: messages  ├─ 5  ipv6/tcp/PORT
+ *     ipv4/tcp/P         6 ─┤ connections that we open     ├─ 6  ipv6/tcp/P
  *                           └──────────────────────────────┘
  *
- *   ipv4   down; whole frames on Shapes 0 and 1, headers on the others. M stands for ports of `media-ports`,
- *          which the piece listens on in blocks of 16 pairs
+ *   ipv4   down; whole frames on Shapes 0, 1, 5 and 6, headers on the others. M stands for ports of
+ *          `media-ports`, which the piece listens on in blocks of 16 pairs; P for the ports of peers
  *   ipv6   down; the same
+ *
+ *   Shapes 5 and 6 join the endpoint `tcp`. Without it, SIP goes by UDP only. A request goes by TCP where its URI
+ *   or the setting has `transport=tcp`, and where it has more than 1300 bytes (by UDP after all, when the peer
+ *   does not open the connection within 4 s). A response goes by TCP where its request came by TCP.
  *
  *   Each Shape has a Hairpin: a proxy of the other family may send a call back, and a phone may change its
  *   family in the middle of a call.
@@ -25,15 +31,19 @@
  * SETTINGS
  *   ipv4            our IPv4 address, to which phones of IPv4 send; required
  *   ipv6            our IPv6 address, to which phones of IPv6 send; required
- *   port            the UDP port of SIP, in both families; default 5060
+ *   port            the port of SIP, of UDP and of TCP, in both families; default 5060
  *   media-ports     the ports for media, in both families, from an even one to an odd one;
  *                   default 30000-39999
  *   proxy4          the registrar or proxy for IPv4 requests that name no address, such as 192.0.2.9:5060
+ *                   or 192.0.2.9:5060;transport=tcp
  *   proxy6          the same for IPv6, such as [2001:db8::9]:5060
- *   phone           a phone that does not register, such as bob=[2001:db8::7]:5060; may be repeated
+ *   phone           a phone that does not register, such as bob=[2001:db8::7]:5060, with or
+ *                   without ;transport=tcp; may be repeated
  *   domain          a host name in URIs that stands for this proxy; may be repeated
  *   calls           dialogs with relayed media at a time, up to 4000; default 1000
  *   registrations   contacts known from registrations at a time, up to 8000; default 1000
+ *   connections     TCP connections of SIP at a time, up to 500; default 200
+ *   idle            a TCP connection by which nothing comes or goes for this long is ended; default 15m
  *   when-full       refuse: a new call is refused. drop-oldest: it replaces the oldest one; default refuse
  *   setup           the longest time until a call is answered (RFC 3261 §16.6, timer C); default 200s
  *   silence         a call without media and signalling for this long is over; default 3m
@@ -49,8 +59,11 @@
  *     ack-of-refusal         the ACK belongs to a refusal of our own
  *     long-message           a message of more than 1300 bytes was sent, which a path may not carry in one
  *                            packet (RFC 3261 §18.1.1)
+ *     segment                the piece took the bytes of a TCP connection; or the segment opens, ends or
+ *                            acknowledges a stream
+ *     waits                  the message waits until its TCP connection is open, or has credit
  *   Lost:
- *     malformed              the packet lacks IP or UDP headers
+ *     malformed              the packet lacks an IP header, or one of UDP or TCP
  *     no-sip                 the datagram has no start line of SIP
  *     bad-request            400: a header field is missing, repeated or unreadable, or Content-Length is
  *                            wrong
@@ -71,22 +84,29 @@
  *     too-many-streams       488: the message has more than 16 lines of media
  *     bad-response           the response is unreadable
  *     stray-response         the response belongs to no request that we sent
+ *     no-connection          the bytes belong to no TCP connection of ours; a reset answers
+ *     beyond-credit          a TCP connection brought more than it had credit for, and is reset
+ *     broken-off             a TCP connection ended within a message
+ *     connections-full       503: there are as many TCP connections as `connections` allows
+ *     slow-peer              503: too many messages wait for the TCP connection
  *     no-call                media came to a port that serves no call
  *     foreign-source         media came from a host that no SDP named
  *     on-hold                the side to which the media goes is on hold, or has not said where it is
  *     no-room                the outcome of the call to the piece is full
- *   A status in front means that the piece answers a request with it.
+ *   A status in front means that the piece answers a request with it. Messages of one TCP segment are counted by
+ *   the reason of the first of them that is lost.
  *
  * WHAT IT DOES NOT DO
- *   It does not retransmit: clients do, and each repetition is handled like the first message. No SIP over
- *   TCP, TLS or WebSockets. No DNS: a host name that is not ours goes to the proxy of the other family. Lines
- *   of SDP for media over TCP (MSRP, BFCP, T.38) stay as they are. It relays the first pair of a port with a
- *   count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091, obsolete) as a line of its own. No
- *   multicast media, no `maddr` in a Via, no strict routers of RFC 2543.
+ *   It does not retransmit: clients do, and each repetition is handled like the first message. A client of TCP
+ *   does not repeat a request either, so the loss of its datagram on the other side ends the transaction. No SIP
+ *   over TLS or WebSockets, no STUN on the port of SIP. No DNS: a host name that is not ours goes to the proxy of
+ *   the other family. Lines of SDP for media over TCP (MSRP, BFCP, T.38) stay as they are. It relays the first
+ *   pair of a port with a count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091, obsolete) as a line
+ *   of its own. No multicast media, no `maddr` in a Via, no strict routers of RFC 2543.
  *
  * SPECIFICATION
  *   RFC 3261 (SIP), 3581 (rport), 3264 and 8866 (SDP), 3605 and 5761 (RTCP), 3262 and 3311 (PRACK, UPDATE),
- *   4028 (session timers), 3327 and 3608 (Path, Service-Route), 6157 (transition to IPv6), 5118 (IPv6 in SIP).
+ *   5626 §3.5.1 (keepalives), 4028 (session timers), 3327 and 3608 (Path, Service-Route), 6157 (transition to IPv6), 5118 (IPv6 in SIP).
  */
 
 import {
@@ -101,9 +121,12 @@ import {
   State,
 } from 'funnel-tunnel/as';
 import { Configuration, describeSettings } from './configuration';
-import { Datagram } from './datagram';
+import { ConnectionTable } from './connection-table';
+import { Connections } from './connections';
+import { Contents, Datagram } from './datagram';
 import { Dialogs } from './dialogs';
-import { EDGE_IPV4, Edges, SHAPE_DATAGRAM } from './edges';
+import { EDGE_IPV4, Edges, SHAPE_ACCEPTED, SHAPE_DATAGRAM } from './edges';
+import { Transport, transportOf } from './endpoint';
 import { Load, MOST_MESSAGE } from './load';
 import { Ports } from './ports';
 import { Protocols } from './protocols';
@@ -111,6 +134,7 @@ import { describeReasons, Reason } from './reasons';
 import { Registrations } from './registrations';
 import { relay } from './relay';
 import { Secret } from './secret';
+import { Segments } from './segments';
 import { takeMessage } from './signalling';
 import { Streams } from './streams';
 
@@ -137,30 +161,41 @@ class SipProxy64 extends Piece {
     Streams.start();
     Dialogs.start();
     Registrations.start();
+    ConnectionTable.start();
   }
 
   join(joining: Joining): void {
     Edges.learn();
-    if (joining.shape > SHAPE_DATAGRAM) Ports.join(joining.described == EDGE_IPV4 ? 4 : 6);
+    const family: u32 = joining.described == EDGE_IPV4 ? 4 : 6;
+    if (joining.shape >= SHAPE_ACCEPTED) Connections.join(family);
+    else if (joining.shape > SHAPE_DATAGRAM) Ports.join(family);
   }
 
   leave(edge: u16, _shape: u16): void {
     const family: u32 = describedEdge(edge) == EDGE_IPV4 ? 4 : 6;
     Edges.learn();
     if (Edges.media(family) < 0) Ports.leave(family);
+    if (Edges.stream(family) < 0) Connections.leave(family);
   }
 
   state(state: State): void {
     Secret.state(state);
     Dialogs.state(state);
     Registrations.state(state);
+    ConnectionTable.state(state);
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {
     Load.begin(batch.length);
     if (!Ports.openMore()) out.wakeAt(now);
-    if (now >= this.nextSweep && Dialogs.expire(now) && Registrations.expire(now))
+    if (
+      now >= this.nextSweep &&
+      Dialogs.expire(now) &&
+      Registrations.expire(now) &&
+      Connections.expire(now, out)
+    )
       this.nextSweep = now + SWEEP_MS;
+    Segments.resume(now, out);
     // Waiting frames go first, so that messages stay in their order.
     while (Load.waiting > 0) {
       const frame = Load.oldest(out);
@@ -172,8 +207,8 @@ class SipProxy64 extends Piece {
       const frame = batch.frame(i);
       if (!takeOne(now, frame, out) && !Load.keep(frame)) out.end(frame.ticket, <u16>Reason.overload);
     }
-    if (Load.waiting > 0) out.wakeAt(now);
-    if (Dialogs.count > 0 || Registrations.count > 0) out.wakeAt(this.nextSweep);
+    if (Load.waiting > 0 || ConnectionTable.pending > 0) out.wakeAt(now);
+    if (Dialogs.count > 0 || Registrations.count > 0 || ConnectionTable.count > 0) out.wakeAt(this.nextSweep);
   }
 }
 
@@ -181,7 +216,9 @@ class SipProxy64 extends Piece {
 function takeOne(now: f64, frame: Frame, out: Outcome): bool {
   let reason = Reason.malformed;
   if (Datagram.read(frame)) {
-    if (Datagram.destinationPort != Configuration.port) {
+    if (transportOf(Datagram.source) == Transport.tcp) {
+      reason = Segments.take(now, frame, out);
+    } else if (Datagram.destinationPort != Configuration.port) {
       Load.countPacket();
       reason = relay(now, frame, out);
     } else {
@@ -190,7 +227,9 @@ function takeOne(now: f64, frame: Frame, out: Outcome): bool {
         reason = Reason.tooLarge;
       } else {
         if (!Load.takesMessage(length)) return false;
-        reason = takeMessage(now, frame, out);
+        const isParsed =
+          Datagram.first < Datagram.last && frame.part(Datagram.first).protocol == Protocols.sip;
+        reason = Contents.read(frame, out) ? takeMessage(now, out, frame.ticket, isParsed) : Reason.noRoom;
       }
     }
   }

@@ -7,6 +7,8 @@ export const enum Reason {
   keepalive = 0,
   ackOfRefusal,
   longMessage,
+  segment,
+  waits,
   malformed,
   noSip,
   badRequest,
@@ -25,10 +27,21 @@ export const enum Reason {
   tooManyStreams,
   badResponse,
   strayResponse,
+  noConnection,
+  beyondCredit,
+  brokenOff,
+  connectionsFull,
+  slowPeer,
   noCall,
   foreignSource,
   onHold,
   noRoom,
+}
+
+/** Whether a frame that ends for it is lost. */
+@inline
+export function isLoss(reason: Reason): bool {
+  return reason >= Reason.malformed;
 }
 
 export function describeReasons(description: Description): void {
@@ -43,7 +56,13 @@ export function describeReasons(description: Description): void {
     false,
     'A message of more than 1300 bytes was sent, which a path may not carry in one packet (RFC 3261 §18.1.1).',
   );
-  description.reason('malformed', true, 'The packet lacks IP or UDP headers.');
+  description.reason(
+    'segment',
+    false,
+    'The piece took the bytes of a TCP connection; or the segment opens, ends or acknowledges a stream.',
+  );
+  description.reason('waits', false, 'The message waits until its TCP connection is open, or has credit.');
+  description.reason('malformed', true, 'The packet lacks an IP header, or one of UDP or TCP.');
   description.reason('no-sip', true, 'The datagram has no start line of SIP.');
   description.reason(
     'bad-request',
@@ -77,6 +96,15 @@ export function describeReasons(description: Description): void {
   description.reason('too-many-streams', true, 'The message has more than 16 lines of media; 488 answers.');
   description.reason('bad-response', true, 'The response is unreadable.');
   description.reason('stray-response', true, 'The response belongs to no request that we sent.');
+  description.reason('no-connection', true, 'The bytes belong to no TCP connection of ours.');
+  description.reason('beyond-credit', true, 'A TCP connection brought more than there was credit for.');
+  description.reason('broken-off', true, 'A TCP connection ended within a message.');
+  description.reason(
+    'connections-full',
+    true,
+    'There are as many TCP connections as `connections` allows; 503 answers a request.',
+  );
+  description.reason('slow-peer', true, 'Too much waits for a TCP connection; 503 answers a request.');
   description.reason('no-call', true, 'Media came to a port that serves no call.');
   description.reason('foreign-source', true, 'Media came from a host that no SDP named.');
   description.reason(

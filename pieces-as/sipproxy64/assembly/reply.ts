@@ -14,10 +14,11 @@ import {
   SipVia,
 } from 'funnel-tunnel/as/views/sip';
 import { Configuration } from './configuration';
+import { Connections } from './connections';
 import { beginDatagram, Datagram } from './datagram';
 import { isForbidden } from './destinations';
 import { Edges, SHAPE_DATAGRAM } from './edges';
-import { copyEndpoint, setPort } from './endpoint';
+import { copyEndpoint, setPort, Transport, transportOf } from './endpoint';
 import { Reason } from './reasons';
 import { Purpose, Secret } from './secret';
 import { Via } from './via';
@@ -29,14 +30,15 @@ const edit = new TextEdit();
 const to: usize = memory.data(24, 8);
 
 /** Refuses the current request, unless requests of its method get no response. */
-export function refuse(out: Outcome, status: string, reason: Reason): Reason {
+export function refuse(now: f64, out: Outcome, status: string, reason: Reason): Reason {
   if (!SipMessage.isRequest || SipMessage.isMethod('ACK') || SipMessage.viaAt == 0 || SipMessage.bodyAt == 0)
     return reason;
   if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo) || !SipVia.read(SipValue.at, SipValue.to))
     return reason;
   // To the real source; and to the port of the Via if there is no rport (RFC 3261 §18.2.2).
   copyEndpoint(to, Datagram.source);
-  if (!SipParameter.find(SipVia.parametersAt, SipValue.to, 'rport'))
+  const isStream = transportOf(to) == Transport.tcp;
+  if (!isStream && !SipParameter.find(SipVia.parametersAt, SipValue.to, 'rport'))
     setPort(to, SipVia.port == 0 ? 5060 : SipVia.port);
   if (isForbidden(to)) return reason;
   const size = <i32>(SipMessage.bodyAt - SipMessage.headersAt) + 400;
@@ -63,6 +65,10 @@ export function refuse(out: Outcome, status: string, reason: Reason): Reason {
   }
   edit.text('Content-Length: 0\r\n\r\n').end();
   if (!edit.isWhole) return Reason.noRoom;
+  if (isStream) {
+    Connections.send(now, out, 0, to, edit.address, edit.length, 0, 0, 0);
+    return reason;
+  }
   if (
     !beginDatagram(
       out,

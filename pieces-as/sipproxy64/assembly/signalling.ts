@@ -1,7 +1,7 @@
 // Messages of SIP: a stateless proxy (RFC 3261 §16.11) between the families. The contents of a message decide
 // where it goes. The piece remembers only what the media of calls need.
 
-import { Frame, Outcome, Role, TextEdit } from 'funnel-tunnel/as';
+import { Outcome, Role, TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import {
   SipAddress,
@@ -15,10 +15,11 @@ import {
 } from 'funnel-tunnel/as/views/sip';
 import { Call } from './call';
 import { Configuration } from './configuration';
+import { Connections } from './connections';
 import { beginDatagram, Contents, Datagram } from './datagram';
 import { isForbidden } from './destinations';
 import { Edges, SHAPE_DATAGRAM, SHAPE_SIP } from './edges';
-import { familyOf } from './endpoint';
+import { familyOf, flowOf, sameAddress, setFlow, Transport, transportOf } from './endpoint';
 import { writeHeaders, writeOwnHeaders, writeRequestLine } from './headers';
 import { Protocols } from './protocols';
 import { Reason } from './reasons';
@@ -26,7 +27,7 @@ import { Registrations } from './registrations';
 import { isAckOfRefusal, refuse } from './reply';
 import { Purpose, Secret } from './secret';
 import { Target } from './target';
-import { Mapped } from './uri-map';
+import { Mapped, restore } from './uri-map';
 import { Returned, Via } from './via';
 
 /** The most bytes of a message in one datagram. */
@@ -42,49 +43,68 @@ import { Returned, Via } from './via';
 const edit = new TextEdit();
 const answerTo: usize = memory.data(24, 8);
 
-/** Handles a frame that came to the port of SIP; `Datagram` has its headers. */
-export function takeMessage(now: f64, frame: Frame, out: Outcome): Reason {
-  if (!Contents.read(frame, out)) return Reason.noRoom;
+/** The ticket of the frame with the current message, or 0; and whether the host has parsed that frame. */
+let ticket: u32 = 0;
+let isParsed: bool = false;
+
+/** Handles a message that came to the port of SIP, in `Contents`. `Datagram` has its source. */
+export function takeMessage(now: f64, out: Outcome, frameTicket: u32, isFrameParsed: bool): Reason {
+  ticket = frameTicket;
+  isParsed = isFrameParsed;
   const fault = SipMessage.read(Contents.at, Contents.to);
   if (fault == SipFault.keepalive) return Reason.keepalive;
   if (fault == SipFault.noStartLine) return Reason.noSip;
-  return SipMessage.isRequest ? takeRequest(now, frame, out, fault) : takeResponse(now, frame, out, fault);
+  return SipMessage.isRequest ? takeRequest(now, out, fault) : takeResponse(now, out, fault);
 }
 
-function takeRequest(now: f64, frame: Frame, out: Outcome, fault: SipFault): Reason {
+/** Refuses what came by a stream, in which nobody knows where the next message begins (RFC 3261 §18.3). */
+export function refuseFraming(now: f64, out: Outcome, reason: Reason): Reason {
+  SipMessage.read(Contents.at, Contents.to);
+  if (SipMessage.viaAt != 0) Via.take();
+  const status = reason == Reason.tooLarge ? '513 Message Too Large' : '400 Bad Content-Length';
+  return refuse(now, out, status, reason);
+}
+
+function takeRequest(now: f64, out: Outcome, fault: SipFault): Reason {
   const returned = SipMessage.viaAt == 0 ? Returned.broken : Via.take();
-  if (fault == SipFault.version) return refuse(out, '505 Version Not Supported', Reason.badVersion);
+  if (fault == SipFault.version) return refuse(now, out, '505 Version Not Supported', Reason.badVersion);
   if (fault != SipFault.none || returned == Returned.broken)
-    return refuse(out, '400 Bad Request', Reason.badRequest);
+    return refuse(now, out, '400 Bad Request', Reason.badRequest);
   if (
     !Ascii.equals(SipMessage.methodAt, SipMessage.methodTo, SipMessage.cseqMethodAt, SipMessage.cseqMethodTo)
   ) {
-    return refuse(out, '400 CSeq Has Another Method', Reason.badRequest);
+    return refuse(now, out, '400 CSeq Has Another Method', Reason.badRequest);
   }
   if (isAckOfRefusal()) return Reason.ackOfRefusal;
   if (!isAddress(SipMessage.fromAt, SipMessage.fromTo) || !isAddress(SipMessage.toAt, SipMessage.toTo)) {
-    return refuse(out, '400 Bad Address', Reason.badRequest);
+    return refuse(now, out, '400 Bad Address', Reason.badRequest);
   }
-  if (returned == Returned.looped) return refuse(out, '482 Loop Detected', Reason.loop);
+  if (returned == Returned.looped) return refuse(now, out, '482 Loop Detected', Reason.loop);
   if (SipMessage.maxForwardsAt != 0) {
     const hops = Ascii.number(SipMessage.maxForwardsAt, SipMessage.maxForwardsTo, 255);
-    if (hops < 0) return refuse(out, '400 Bad Max-Forwards', Reason.badRequest);
-    if (hops == 0) return refuse(out, '483 Too Many Hops', Reason.hopLimit);
+    if (hops < 0) return refuse(now, out, '400 Bad Max-Forwards', Reason.badRequest);
+    if (hops == 0) return refuse(now, out, '483 Too Many Hops', Reason.hopLimit);
   }
   // We support no extension that a proxy has to (§16.3 item 5).
-  if (SipMessage.proxyRequireAt != 0) return refuse(out, '420 Bad Extension', Reason.badExtension);
+  if (SipMessage.proxyRequireAt != 0) return refuse(now, out, '420 Bad Extension', Reason.badExtension);
   let reason = Target.find(now);
-  if (reason != Reason.none) return refuse(out, statusOf(reason), reason);
+  if (reason != Reason.none) return refuse(now, out, statusOf(reason), reason);
   const family = familyOf(Target.endpoint);
-  if (Edges.sip(family) < 0) return refuse(out, '503 Service Unavailable', Reason.notJoined);
+  const transport = transportOf(Target.endpoint);
+  if ((transport == Transport.tcp ? Edges.stream(family) : Edges.sip(family)) < 0)
+    return refuse(now, out, '503 Service Unavailable', Reason.notJoined);
   reason = Call.take(now, family);
-  if (reason != Reason.none) return refuse(out, statusOf(reason), reason);
+  if (reason != Reason.none) return refuse(now, out, statusOf(reason), reason);
   beginEdit();
   writeRequestLine(edit);
-  writeOwnHeaders(edit, Datagram.family, family);
-  writeHeaders(edit, family, bodyLength());
-  reason = send(frame, out, Target.endpoint);
-  return reason == Reason.tooLarge ? refuse(out, '513 Message Too Large', reason) : reason;
+  writeOwnHeaders(edit, family, transport);
+  writeLength(transport);
+  writeHeaders(edit, family, transport, bodyLength());
+  reason = send(now, out, Target.endpoint);
+  if (reason == Reason.tooLarge) return refuse(now, out, '513 Message Too Large', reason);
+  if (reason == Reason.connectionsFull || reason == Reason.slowPeer)
+    return refuse(now, out, '503 Service Unavailable', reason);
+  return reason;
 }
 
 /** The response to a request that cannot go on. */
@@ -107,7 +127,7 @@ function statusOf(reason: Reason): string {
   }
 }
 
-function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Reason {
+function takeResponse(now: f64, out: Outcome, fault: SipFault): Reason {
   if (fault != SipFault.none) return Reason.badResponse;
   // Our own Via is on top, and below it that of the host that sent us the request.
   if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo)) return Reason.badResponse;
@@ -118,6 +138,7 @@ function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Re
   const viaTo = SipValue.to;
   if (!Via.isAnswered(own, ownTo, via, viaTo) || !Via.destination(via, viaTo, answerTo))
     return Reason.strayResponse;
+  if (transportOf(answerTo) == Transport.tcp) setFlow(answerTo, Via.flow(own, ownTo));
   if (isForbidden(answerTo)) return Reason.forbiddenDestination;
   const family = familyOf(answerTo);
   const reason = Call.take(now, family);
@@ -126,8 +147,9 @@ function takeResponse(now: f64, frame: Frame, out: Outcome, fault: SipFault): Re
     learnContacts(now, family);
   beginEdit();
   edit.upTo(SipMessage.headersAt);
-  writeHeaders(edit, family, bodyLength());
-  return send(frame, out, answerTo);
+  writeLength(transportOf(answerTo));
+  writeHeaders(edit, family, transportOf(answerTo), bodyLength());
+  return send(now, out, answerTo);
 }
 
 /** Finds the second Via, in the header field of the first or in the next, whichever form its name has. */
@@ -157,28 +179,43 @@ function bodyLength(): i32 {
   return Call.at == 0 ? -1 : Call.length;
 }
 
+/** A message in a stream must have its length (RFC 3261 §20.14), and one in a datagram need not. */
+function writeLength(transport: Transport): void {
+  if (transport == Transport.udp || SipMessage.contentLengthAt != 0) return;
+  edit.text('Content-Length: ').number(sentLength()).text('\r\n');
+}
+
+/** The bytes of the body that leaves. */
+@inline
+function sentLength(): i32 {
+  return Call.at == 0 ? <i32>(SipMessage.bodyTo - SipMessage.bodyAt) : Call.length;
+}
+
 /** Sends the message in `edit`, with its body, to an endpoint. */
-function send(frame: Frame, out: Outcome, to: usize): Reason {
+function send(now: f64, out: Outcome, to: usize): Reason {
   edit.end();
-  const length = Call.at == 0 ? <i32>(SipMessage.bodyTo - SipMessage.bodyAt) : Call.length;
+  const length = sentLength();
   if (!edit.isWhole || edit.length + length > MOST_BYTES) return Reason.tooLarge;
   // A message that may be too long for a path is counted: it goes as one of ours, and the current frame ends.
   const isLong = edit.length + length > SAFE_BYTES;
-  const isParsed = Datagram.first < Datagram.last && frame.part(Datagram.first).protocol == Protocols.sip;
+  const body = Call.at == 0 ? SipMessage.bodyAt : Call.at;
+  const head = edit.address;
+  if (transportOf(to) == Transport.tcp)
+    return Connections.send(now, out, ticket, to, head, edit.length, body, length, 0);
+  if (isLong && SipMessage.isRequest && SipMessage.contentLengthAt != 0 && Edges.stream(familyOf(to)) >= 0) {
+    // What is long goes by TCP, where that can be (§18.1.1).
+    const via = Via.setTransport(head, head + edit.length, Transport.tcp);
+    const reason = Connections.send(now, out, ticket, to, head, edit.length, body, length, via);
+    if (reason != Reason.connectionsFull && reason != Reason.slowPeer) return reason;
+    Via.setTransport(head, head + edit.length, Transport.udp);
+  }
   const shape = isParsed ? SHAPE_SIP : SHAPE_DATAGRAM;
-  const ticket = isLong ? 0 : frame.ticket;
-  if (
-    !beginDatagram(out, Edges.sip(familyOf(to)), shape, ticket, Configuration.port, to, Datagram.trafficClass)
-  )
+  const edge = Edges.sip(familyOf(to));
+  const goesOn = isLong ? 0 : ticket;
+  if (!beginDatagram(out, edge, shape, goesOn, Configuration.port, to, Datagram.trafficClass))
     return Reason.notJoined;
-  out.bytes(
-    isParsed ? Protocols.sip : 0,
-    isParsed ? Role.Header : Role.Payload,
-    0,
-    edit.address,
-    edit.length,
-  );
-  if (length > 0) out.bytes(0, Role.Payload, 0, Call.at == 0 ? SipMessage.bodyAt : Call.at, length);
+  out.bytes(isParsed ? Protocols.sip : 0, isParsed ? Role.Header : Role.Payload, 0, head, edit.length);
+  if (length > 0) out.bytes(0, Role.Payload, 0, body, length);
   return isLong ? Reason.longMessage : Reason.none;
 }
 
@@ -208,16 +245,12 @@ function learnContacts(now: f64, family: u32): void {
         seconds = Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 0xffffffff);
       }
       if (seconds <= 0) continue;
-      // The URI in the form of the phone.
-      edit.begin(SipAddress.uriAt, SipAddress.uriTo, 512).upTo(SipUri.hostAt);
-      if (Mapped.at == SipUri.restAt) edit.skipTo(Mapped.valueAt);
-      else
-        edit
-          .bytes(Mapped.valueAt, Mapped.valueTo)
-          .skipTo(SipUri.restAt)
-          .upTo(Mapped.at)
-          .skipTo(Mapped.valueTo);
+      // The URI in the form of the phone, and the connection of the registration if that is the phone's.
+      const isFlow = isOfContact(answerTo);
+      edit.begin(SipAddress.uriAt, SipAddress.uriTo, 512);
+      restore(edit, SipAddress.uriAt, SipAddress.uriTo, false, true);
       edit.rest();
+      if (isFlow) setFlow(Mapped.endpoint, flowOf(answerTo));
       if (edit.isWhole)
         Registrations.add(
           user,
@@ -228,4 +261,13 @@ function learnContacts(now: f64, family: u32): void {
         );
     }
   }
+}
+
+/** Whether the host of the contact at hand is that by whose connection this answer goes, as a phone behind it wants. */
+function isOfContact(answered: usize): bool {
+  return (
+    transportOf(answered) == Transport.tcp &&
+    transportOf(Mapped.endpoint) == Transport.tcp &&
+    sameAddress(answered, Mapped.endpoint)
+  );
 }

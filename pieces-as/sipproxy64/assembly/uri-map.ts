@@ -5,6 +5,10 @@
 // piece need not remember it: a request to this URI comes to us, and its parameter says where it goes. It is
 // one insertion, and removing it restores the original byte for byte. A URI without `<>` gets them, since its
 // parameters would be the header field's; the parameter `n64` then says to remove them again.
+//
+// A transport of the URI holds on its own side only: it becomes `m64-transport`, which is an insertion too. Where
+// the message leaves by TCP, `transport=tcp` behind `m64` invites requests by TCP. In a URI with `m64`, the
+// parameter `transport` is always ours.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -12,7 +16,7 @@ import { IpText } from 'funnel-tunnel/as/views/ip-text';
 import { SipAddress, SipParameter, SipUri } from 'funnel-tunnel/as/views/sip';
 import { Configuration } from './configuration';
 import { isOwnAddress } from './destinations';
-import { setPort } from './endpoint';
+import { familyOf, setPort, setTransport, Transport } from './endpoint';
 
 const scratch: usize = memory.data(24, 8);
 
@@ -20,7 +24,14 @@ const scratch: usize = memory.data(24, 8);
 export function endpointOfUri(to: usize): u32 {
   const family = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, to);
   setPort(to, SipUri.port == 0 ? (SipUri.isSips ? 5061 : 5060) : SipUri.port);
+  setTransport(to, transportIn('transport'));
   return family;
+}
+
+/** The transport in a parameter of the current URI; UDP if there is none, or one that we do not support. */
+function transportIn(name: string): Transport {
+  if (!SipParameter.find(SipUri.restAt, SipUri.parametersTo, name)) return Transport.udp;
+  return Ascii.is(SipParameter.valueAt, SipParameter.valueTo, 'tcp') ? Transport.tcp : Transport.udp;
 }
 
 /** Whether the host and port of the current URI are ours. */
@@ -48,6 +59,7 @@ export abstract class Mapped {
     Mapped.at = SipParameter.at;
     Mapped.valueAt = SipParameter.valueAt;
     Mapped.valueTo = SipParameter.valueTo;
+    setTransport(Mapped.endpoint, transportIn('m64-transport'));
     return readHostPort(Mapped.valueAt, Mapped.valueTo, Mapped.endpoint);
   }
 }
@@ -68,16 +80,25 @@ function readHostPort(from: usize, to: usize, endpoint: usize): bool {
 }
 
 /** Writes one value of a header field with an address: the contents of `SipAddress` for `family`. */
-export function mapAddress(edit: TextEdit, family: u32): void {
-  mapUri(edit, SipAddress.uriAt, SipAddress.uriTo, family, SipAddress.isBracketed, SipAddress.hasName);
+export function mapAddress(edit: TextEdit, family: u32, transport: Transport): void {
+  mapUri(
+    edit,
+    SipAddress.uriAt,
+    SipAddress.uriTo,
+    family,
+    transport,
+    SipAddress.isBracketed,
+    SipAddress.hasName,
+  );
 }
 
-/** Writes the URI from `from` to `to` for `family`. */
+/** Writes the URI from `from` to `to` for `family` and `transport`. */
 export function mapUri(
   edit: TextEdit,
   from: usize,
   to: usize,
   family: u32,
+  transport: Transport,
   isBracketed: bool,
   hasName: bool,
 ): void {
@@ -86,8 +107,7 @@ export function mapUri(
   const is = IpText.readBracketed(hostAt, SipUri.hostTo, scratch);
   if (is == 0) return;
   if (isOwnUri()) {
-    if (Mapped.read() && IpText.family(Mapped.endpoint) == family)
-      restore(edit, from, to, isBracketed, hasName);
+    if (Mapped.read() && familyOf(Mapped.endpoint) == family) restore(edit, from, to, isBracketed, hasName);
     return;
   }
   if (is == family) return;
@@ -96,23 +116,51 @@ export function mapUri(
     .upTo(hostAt)
     .text(Configuration.ownHost(family))
     .text(isBracketed ? ';m64=' : ';n64=');
-  if (!isBracketed) edit.upTo(to).byte(0x3e);
+  const at = isBracketed ? SipUri.restAt : to;
+  edit.upTo(at);
+  if (transport == Transport.tcp) edit.text(';transport=tcp');
+  if (isBracketed) hideTransport(edit, at, SipUri.parametersTo);
+  else edit.byte(0x3e);
 }
 
-/** Puts the target that `Mapped` found in place of our own host. */
+/** Renames the transport in the parameters of a URI, because the other side need not use it. */
+function hideTransport(edit: TextEdit, from: usize, to: usize): void {
+  let at = from;
+  while (SipParameter.read(at, to)) {
+    at = SipParameter.to;
+    if (Ascii.is(SipParameter.nameAt, SipParameter.nameTo, 'transport'))
+      edit.upTo(SipParameter.nameAt).text('m64-');
+  }
+}
+
+/** Puts the target that `Mapped` found in place of our own host, and restores the parameters. */
 export function restore(edit: TextEdit, from: usize, to: usize, isBracketed: bool, hasName: bool): void {
   const hostAt = SipUri.hostAt;
-  const restAt = SipUri.restAt;
+  const end = SipUri.parametersTo;
   // A sender may have added a name or parameters, and only brackets separate these from those of the header
   // field.
-  const losesBrackets =
-    Mapped.isBare && isBracketed && !hasName && Mapped.at == restAt && Mapped.valueTo == to;
+  const losesBrackets = Mapped.isBare && isBracketed && !hasName && hasOwnParametersOnly(to);
   if (losesBrackets) edit.upTo(from - 1).skipTo(from);
-  edit.upTo(hostAt);
-  if (Mapped.at == restAt) {
-    edit.skipTo(Mapped.valueAt);
-  } else {
-    edit.bytes(Mapped.valueAt, Mapped.valueTo).skipTo(restAt).upTo(Mapped.at).skipTo(Mapped.valueTo);
+  edit.upTo(hostAt).bytes(Mapped.valueAt, Mapped.valueTo).skipTo(SipUri.restAt);
+  let at = SipUri.restAt;
+  while (SipParameter.read(at, end)) {
+    at = SipParameter.to;
+    const name = SipParameter.nameAt;
+    const nameTo = SipParameter.nameTo;
+    if (SipParameter.at == Mapped.at || Ascii.is(name, nameTo, 'transport'))
+      edit.upTo(SipParameter.at).skipTo(at);
+    else if (Ascii.is(name, nameTo, 'm64-transport')) edit.upTo(name).skipTo(name + 4);
   }
   if (losesBrackets) edit.upTo(to).skipTo(to + 1);
+}
+
+/** Whether the URI at hand, which ends at `to`, has no parameter but those that we have put in. */
+function hasOwnParametersOnly(to: usize): bool {
+  let at = SipUri.restAt;
+  while (SipParameter.read(at, to)) {
+    at = SipParameter.to;
+    if (SipParameter.at != Mapped.at && !Ascii.is(SipParameter.nameAt, SipParameter.nameTo, 'transport'))
+      return false;
+  }
+  return at == to;
 }

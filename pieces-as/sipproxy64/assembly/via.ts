@@ -13,7 +13,7 @@ import { SipHeader, SipMessage, SipName, SipParameter, SipValue, SipVia } from '
 import { Configuration } from './configuration';
 import { Datagram } from './datagram';
 import { isOwnAddress } from './destinations';
-import { portOf, sameAddress, setPort } from './endpoint';
+import { portOf, sameAddress, setPort, setTransport, Transport, transportOf } from './endpoint';
 import { Purpose, Secret } from './secret';
 
 /** The prefix of branches by RFC 3261 (§8.1.1.7). */
@@ -118,9 +118,26 @@ export abstract class Via {
   }
 
   /** Writes our own Via, for a request that leaves in `family`. */
-  static write(edit: TextEdit, family: u32): void {
-    edit.text('Via: SIP/2.0/UDP ').text(Configuration.ownHost(family)).text(';branch=z9hG4bK-m64-');
-    edit.hex64(Via.branch).text(';l64=').hex64(Via.loop).text(';rport\r\n');
+  static write(edit: TextEdit, family: u32, transport: Transport): void {
+    edit.text(transport == Transport.tcp ? 'Via: SIP/2.0/TCP ' : 'Via: SIP/2.0/UDP ');
+    edit.text(Configuration.ownHost(family)).text(';branch=z9hG4bK-m64-');
+    edit.hex64(Via.branch).text(';l64=').hex64(Via.loop);
+    if (transportOf(Datagram.source) == Transport.tcp) edit.text(';c64=').number(portOf(Datagram.source));
+    edit.text(';rport\r\n');
+  }
+
+  /** Sets the transport of our own Via, which `write` put in as the first header field. Returns where it stands. */
+  static setTransport(from: usize, to: usize, transport: Transport): usize {
+    const at = Ascii.lineEnd(from, to) + 'Via: SIP/2.0/'.length;
+    store<u8>(at, transport == Transport.tcp ? 0x54 : 0x55);
+    store<u8>(at, transport == Transport.tcp ? 0x43 : 0x44, 1);
+    return at;
+  }
+
+  /** The peer's port of the connection by which the request came, as our own Via has it; 0 where it came by none. */
+  static flow(from: usize, to: usize): u32 {
+    if (!readVia(from, to) || !SipParameter.find(SipVia.parametersAt, to, 'c64')) return 0;
+    return <u32>max<i64>(0, Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 65535));
   }
 
   /**
@@ -157,11 +174,13 @@ export abstract class Via {
   static destination(from: usize, to: usize, endpoint: usize): bool {
     if (!readVia(from, to)) return false;
     let port = SipVia.port == 0 ? 5060 : SipVia.port;
-    if (SipParameter.find(SipVia.parametersAt, to, 'rport')) {
+    // Where a connection is gone, the port of the Via is that which listens (RFC 3261 §18.2.2).
+    if (!SipVia.isTcp && SipParameter.find(SipVia.parametersAt, to, 'rport')) {
       const rport = Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 65535);
       if (rport > 0) port = <u32>rport;
     }
     setPort(endpoint, port);
+    setTransport(endpoint, SipVia.isTcp ? Transport.tcp : Transport.udp);
     // With brackets and without, since both forms occur (RFC 5118 §4.5).
     if (SipParameter.find(SipVia.parametersAt, to, 'received')) {
       return IpText.readBracketed(SipParameter.valueAt, SipParameter.valueTo, endpoint) != 0;

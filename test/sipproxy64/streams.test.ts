@@ -1,0 +1,410 @@
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { BoundComponent } from '../compliance/run-through-bindings.ts';
+import { Driver, message, type Result, sipProxy } from './driver.ts';
+import { ALICE, audio, BOB, bodyOf, headerOf, headersOf, portIn, request, response, rtp } from './phones.ts';
+import { ACK, FIN, RST, StreamPeer, SYN } from './stream-peer.ts';
+
+const SETTINGS = { phone: ['bob=[2001:db8::6]:5060', 'carol=[2001:db8::7]:5060;transport=tcp'] };
+/** Where Alice's phone listens, and the port from which it has connected. */
+const ALICE_FLOW = '192.0.2.4:41000';
+const CAROL = '[2001:db8::7]:5060';
+
+let make: BoundComponent;
+let driver: Driver;
+let alice: StreamPeer;
+beforeAll(async () => {
+  make = await sipProxy();
+});
+beforeEach(() => {
+  driver = new Driver(make, SETTINGS).startWithStreams();
+  alice = new StreamPeer(driver, ALICE_FLOW).connect();
+});
+
+/** A request of a phone that speaks TCP. */
+function tcpRequest(method: string, options: Parameters<typeof request>[1] = {}): string {
+  const text = request(method, { contact: '<sip:alice@192.0.2.4:5060;transport=tcp>', ...options });
+  const withLength =
+    options.body === undefined ? text.replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n') : text;
+  return withLength.replace('Via: SIP/2.0/UDP', 'Via: SIP/2.0/TCP');
+}
+
+function onlyDatagram(result: Result): string {
+  const datagrams = result.sent.filter(({ segment }) => segment === undefined);
+  expect(datagrams).toHaveLength(1);
+  return datagrams[0]!.text;
+}
+
+describe('a connection', () => {
+  it('is accepted with credit for more than the longest message', () => {
+    expect(alice.flags).toEqual([SYN | ACK]);
+    expect(alice.limit).toBeGreaterThan(10_240);
+  });
+
+  it('brings a message whole, wherever its segments are cut', () => {
+    const text = tcpRequest('OPTIONS');
+    for (let cut = 1; cut < text.length; cut++) {
+      const peer = new StreamPeer(driver, `192.0.2.4:${42_000 + cut}`).connect();
+      expect(peer.send(text.slice(0, cut)).sent).toEqual([]);
+      expect(headerOf(onlyDatagram(peer.send(text.slice(cut))), 'CSeq')).toBe('1 OPTIONS');
+      peer.end();
+    }
+  });
+
+  it('brings a message that comes byte by byte', () => {
+    const text = tcpRequest('INVITE', { body: audio('192.0.2.4', 6000) });
+    const before = [...text].slice(0, -1).map((byte) => alice.send(byte));
+    expect(before.every(({ sent }) => sent.length === 0)).toBe(true);
+    expect(bodyOf(onlyDatagram(alice.send(text.slice(-1))))).toContain('c=IN IP6 2001:db8::1');
+  });
+
+  it('brings several messages in one segment, and line ends between them', () => {
+    const texts = [1, 2, 3].map((n) =>
+      tcpRequest('OPTIONS', { cseq: `${n} OPTIONS`, branch: `z9hG4bKo${n}` }),
+    );
+    const result = alice.send(`\r\n${texts.join('\r\n')}`);
+    expect(result.sent.map(({ text }) => headerOf(text, 'CSeq'))).toEqual([
+      '1 OPTIONS',
+      '2 OPTIONS',
+      '3 OPTIONS',
+    ]);
+    expect(result.ended).toEqual(['segment']);
+  });
+
+  it('answers two line ends with one, however they come (RFC 5626 §3.5.1)', () => {
+    alice.send('\r\n\r\n');
+    expect(alice.text).toBe('\r\n');
+    for (const byte of '\r\n\r\n') alice.send(byte);
+    expect(alice.text).toBe('\r\n\r\n');
+    // One is an answer to a question of our own, which we never ask, or ends a message with one too many.
+    alice.send('\r\n');
+    expect(alice.text).toBe('\r\n\r\n');
+  });
+
+  it('grants credit again for what was taken, and never for more than it has room', () => {
+    const first = alice.limit;
+    for (let n = 0; alice.sent < 20_000; n++) {
+      const text = tcpRequest('OPTIONS', { cseq: `${n} OPTIONS`, branch: `z9hG4bKo${n}` });
+      expect(alice.sent + text.length).toBeLessThanOrEqual(alice.limit);
+      alice.send(text);
+      expect(alice.limit).toBeLessThanOrEqual(alice.sent + first);
+    }
+    expect(alice.limit).toBeGreaterThan(first);
+  });
+
+  it('takes more than one call can work on, and loses nothing of it', () => {
+    const long = Array.from({ length: 90 }, (_, n) => `X-${n}: ${'x'.repeat(60)}`);
+    const texts = Array.from({ length: 3 }, (_, n) =>
+      tcpRequest('OPTIONS', { cseq: `${n} OPTIONS`, branch: `z9hG4bKo${n}`, extra: n < 2 ? long : [] }),
+    );
+    let result = alice.send(texts.join(''));
+    const bob = new StreamPeer(driver, BOB);
+    const seen = bob.take(result);
+    for (let calls = 0; driver.held > 0 && calls < 20; calls++) {
+      expect(result.wakeAt).toBe(driver.now);
+      result = driver.pass(0);
+      seen.push(...bob.take({ ...result, sent: alice.take(result) }));
+    }
+    // The long ones go by TCP, and wait.
+    bob.accept(40_001);
+    expect([...bob.text.matchAll(/CSeq: (\d)/g)].map(([, n]) => n)).toEqual(['0', '1']);
+    const datagrams = seen.filter(({ segment }) => segment === undefined);
+    expect(datagrams.map(({ text }) => headerOf(text, 'CSeq'))).toEqual(['2 OPTIONS']);
+    expect(result.ended).toEqual(['segment']);
+  });
+
+  it('is refused when there are as many as the setting allows', () => {
+    driver = new Driver(make, { ...SETTINGS, connections: '1' }).startWithStreams();
+    new StreamPeer(driver, ALICE_FLOW).connect();
+    const other = new StreamPeer(driver, '192.0.2.5:41000').connect();
+    expect(other.flags).toEqual([RST | ACK]);
+  });
+
+  it('is ended when it is idle, and when the rest of a message does not come', () => {
+    driver.pass(899_000);
+    alice.take(driver.pass(2_000));
+    expect(alice.flags.at(-1)).toBe(FIN | ACK);
+    const bob = new StreamPeer(driver, '192.0.2.5:41000').connect();
+    bob.send('OPTIONS sip:bob@192.0.2.1 SIP/2.0\r\n');
+    bob.take(driver.pass(33_000));
+    expect(bob.flags.at(-1)).toBe(RST | ACK);
+  });
+
+  it('ends with its peer, and what comes for it afterwards is refused', () => {
+    expect(alice.end().ended).toEqual(['segment']);
+    expect(alice.flags.at(-1)).toBe(FIN | ACK);
+    expect(alice.send('OPTIONS ').ended).toEqual(['no-connection']);
+    expect(alice.flags.at(-1)).toBe(RST | ACK);
+  });
+
+  it.each([
+    ['ends', 'end'],
+    ['is reset', 'reset'],
+  ] as const)('that %s within a message is counted', (_how, what) => {
+    alice.send('OPTIONS sip:bob@192.0.2.1 SIP/2.0\r\n');
+    expect(alice[what]().ended).toEqual(['broken-off']);
+  });
+
+  it('that brings more than it has credit for is reset', () => {
+    expect(alice.send('OPTIONS '.repeat(5_000)).ended).toEqual(['beyond-credit']);
+    expect(alice.flags.at(-1)).toBe(RST | ACK);
+  });
+});
+
+describe('a stream that is out of step', () => {
+  const lines = tcpRequest('OPTIONS').split('\r\n');
+  const withLength = (...lengths: string[]): string =>
+    message([
+      ...lines.filter((line) => line !== '' && !line.startsWith('Content-Length')),
+      ...lengths.map((length) => `Content-Length: ${length}`),
+    ]);
+
+  it.each([
+    ['no Content-Length', withLength(), 'bad-request', '400 Bad Content-Length'],
+    ['one that is no number', withLength('ten'), 'bad-request', '400 Bad Content-Length'],
+    ['a negative one', withLength('-1'), 'bad-request', '400 Bad Content-Length'],
+    ['two that differ', withLength('0', '5'), 'bad-request', '400 Bad Content-Length'],
+    ['one of 2^31', withLength('2147483648'), 'too-large', '513 Message Too Large'],
+    ['one of 2^64', withLength('18446744073709551616'), 'bad-request', '400 Bad Content-Length'],
+  ])('because of %s is answered, and ended', (_what, text, reason, status) => {
+    expect(alice.send(text).ended).toEqual([reason]);
+    expect(alice.text).toMatch(new RegExp(`^SIP/2.0 ${status}\r\n`));
+    expect(headerOf(alice.text, 'Via')).toContain('branch=z9hG4bKalice1');
+    expect(alice.flags.at(-1)).toBe(FIN | ACK);
+    // What follows means nothing.
+    expect(alice.send(tcpRequest('OPTIONS')).sent).toEqual([]);
+    alice.end();
+    alice.connect();
+    expect(alice.flags.at(-1)).toBe(SYN | ACK);
+  });
+
+  it('because Content-Length is too small is ended at what is no start line', () => {
+    const text = tcpRequest('MESSAGE', { body: 'hello, you over there', contentType: 'text/plain' });
+    const result = alice.send(text.replace(/Content-Length: \d+/, 'Content-Length: 5').concat('\r\n\r\n'));
+    expect(bodyOf(onlyDatagram(result))).toBe('hello');
+    expect(result.ended).toEqual(['no-sip']);
+    expect(alice.flags.at(-1)).toBe(FIN | ACK);
+  });
+
+  it('because Content-Length is too large swallows what comes, and is ended when that is not enough', () => {
+    const text = tcpRequest('MESSAGE', { body: 'hello', contentType: 'text/plain' });
+    expect(alice.send(text.replace('Content-Length: 5', 'Content-Length: 50')).sent).toEqual([]);
+    alice.take(driver.pass(32_500));
+    expect(alice.flags.at(-1)).toBe(RST | ACK);
+  });
+
+  it('because header fields never end is ended', () => {
+    const endless = `OPTIONS sip:bob@192.0.2.1 SIP/2.0\r\n${'X: y\r\n'.repeat(2_000)}`;
+    expect(alice.send(endless).ended).toEqual(['too-large']);
+    expect(alice.flags.at(-1)).toBe(FIN | ACK);
+  });
+
+  it('because it speaks another protocol is ended at once', () => {
+    expect(alice.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n').ended).toEqual(['no-sip']);
+    expect(alice.flags.at(-1)).toBe(FIN | ACK);
+  });
+});
+
+describe('TCP on one side and UDP on the other', () => {
+  it('carries a call of a phone of TCP to one of UDP, and the answer by the connection of the request', () => {
+    const invite = onlyDatagram(alice.send(tcpRequest('INVITE', { body: audio('192.0.2.4', 6000) })));
+    expect(headersOf(invite, 'Via')[0]).toMatch(/^SIP\/2\.0\/UDP \[2001:db8::1\];/);
+    expect(headersOf(invite, 'Via')[1]).toMatch(/^SIP\/2\.0\/TCP 192\.0\.2\.4:5060;/);
+    // Bob is not made to speak TCP.
+    expect(headerOf(invite, 'Contact')).toBe(
+      '<sip:alice@[2001:db8::1];m64=192.0.2.4:5060;m64-transport=tcp>',
+    );
+    expect(headerOf(invite, 'Record-Route')).toBe('<sip:[2001:db8::1];lr>,<sip:192.0.2.1;transport=tcp;lr>');
+    const answer = response(invite, '200 OK', {
+      contact: '<sip:bob@[2001:db8::6]:5060>',
+      body: audio('2001:db8::6', 7000),
+    });
+    const result = driver.send(BOB, answer);
+    expect(result.sent[0]!.continues).toBe(true);
+    expect(alice.take(result)).toEqual([]);
+    expect(headerOf(alice.text, 'Contact')).toBe('<sip:bob@192.0.2.1;m64=[2001:db8::6]:5060;transport=tcp>');
+    expect(headersOf(alice.text, 'Via')).toHaveLength(1);
+    const port4 = portIn(bodyOf(alice.text));
+    expect(driver.send('192.0.2.4:6000', rtp(1), port4).sent[0]!.to).toBe('[2001:db8::6]:7000');
+
+    // Within the dialog, Alice follows the Contact and the Routes that she was told.
+    const bye = tcpRequest('BYE', {
+      uri: 'sip:bob@192.0.2.1;m64=[2001:db8::6]:5060;transport=tcp',
+      to: headerOf(alice.text, 'To'),
+      cseq: '2 BYE',
+      extra: ['Route: <sip:192.0.2.1;transport=tcp;lr>,<sip:[2001:db8::1];lr>'],
+    });
+    const there = onlyDatagram(alice.send(bye));
+    expect(there).toMatch(/^BYE sip:bob@\[2001:db8::6\]:5060 SIP/);
+    expect(there).not.toContain('\r\nRoute:');
+
+    // And Bob reaches her by a connection to where she listens.
+    const info = request('INFO', {
+      uri: 'sip:alice@[2001:db8::1];m64=192.0.2.4:5060;m64-transport=tcp',
+      branch: 'z9hG4bKbob1',
+    }).replace('192.0.2.4:5060;branch', '[2001:db8::6]:5060;branch');
+    const opened = driver.send(BOB, info);
+    expect(opened.ended).toEqual(['waits']);
+    const listening = new StreamPeer(driver, ALICE);
+    listening.take(opened);
+    expect(listening.flags).toEqual([SYN]);
+    listening.accept(40_001);
+    expect(listening.text).toMatch(/^INFO sip:alice@192\.0\.2\.4:5060;transport=tcp SIP/);
+  });
+
+  it('connects to a phone of TCP, and goes on with one connection', () => {
+    const carol = new StreamPeer(driver, CAROL);
+    const first = driver.send(ALICE, request('OPTIONS', { uri: 'sip:carol@192.0.2.1' }));
+    expect(first.ended).toEqual(['waits']);
+    carol.take(first);
+    const more = driver.send(
+      ALICE,
+      request('OPTIONS', { uri: 'sip:carol@192.0.2.1', cseq: '2 OPTIONS', branch: 'z9hG4bKalice2' }),
+    );
+    expect(more.sent).toEqual([]);
+    carol.accept(40_001);
+    expect(carol.flags).toEqual([SYN]);
+    expect([...carol.text.matchAll(/CSeq: (\d)/g)].map(([, n]) => n)).toEqual(['1', '2']);
+    // There was no Content-Length, as a datagram needs none; a stream does.
+    expect(headerOf(carol.text, 'Content-Length')).toBe('0');
+    expect(headersOf(carol.text, 'Via')[0]).toMatch(/^SIP\/2\.0\/TCP /);
+    const answer = response(carol.text.slice(0, carol.text.indexOf('\r\n\r\n') + 4), '200 OK');
+    const result = carol.send(answer.replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n'));
+    expect(result.sent.map(({ to }) => to)).toEqual([ALICE]);
+    const third = driver.send(
+      ALICE,
+      request('OPTIONS', { uri: 'sip:carol@192.0.2.1', cseq: '3 OPTIONS', branch: 'z9hG4bKalice3' }),
+    );
+    expect(third.sent[0]!.continues).toBe(true);
+    expect(carol.take(third)).toEqual([]);
+  });
+
+  it('opens a connection to where the Via says, when that of the request is gone', () => {
+    const options = onlyDatagram(alice.send(tcpRequest('OPTIONS')));
+    alice.end();
+    const result = driver.send(BOB, response(options, '200 OK'));
+    expect(result.ended).toEqual(['waits']);
+    expect(result.sent.map(({ to, segment }) => [to, segment?.flags])).toEqual([[ALICE, SYN]]);
+  });
+
+  it('finds a phone behind a connection that it has registered by', () => {
+    driver = new Driver(make, { ...SETTINGS, proxy6: '[2001:db8::9]:5060' }).startWithStreams();
+    alice = new StreamPeer(driver, ALICE_FLOW).connect();
+    const register = onlyDatagram(
+      alice.send(
+        tcpRequest('REGISTER', {
+          uri: 'sip:example.org',
+          to: '<sip:alice@example.org>',
+          from: '<sip:alice@example.org>;tag=a',
+          contact: '<sip:alice@192.0.2.4:5060;transport=tcp;ob>',
+        }),
+      ),
+    );
+    const contact = headerOf(register, 'Contact');
+    const answer = response(register, '200 OK', { contact: `${contact};expires=600` });
+    expect(alice.take(driver.send('[2001:db8::9]:5060', answer))).toEqual([]);
+    alice.text = '';
+    const call = request('INVITE', { uri: 'sip:alice@[2001:db8::1]' }).replaceAll(
+      '192.0.2.4:5060;branch',
+      '[2001:db8::6]:5060;branch',
+    );
+    const result = driver.send(BOB, call);
+    expect(alice.take(result)).toEqual([]);
+    expect(alice.text).toMatch(/^INVITE sip:alice@192\.0\.2\.4:5060;transport=tcp;ob SIP/);
+  });
+
+  it('gives back each byte of a Contact, whichever side speaks TCP', () => {
+    const uris = [
+      '<sip:alice@192.0.2.4:5060;transport=tcp>',
+      '<sip:alice@192.0.2.4;x=y;Transport=TCP;ob>;q=0.5',
+      '"A, <b>" <sip:alice@192.0.2.4:5070;transport=udp;lr>',
+      'sip:alice@192.0.2.4;q=0.1',
+      'sip:alice@192.0.2.4',
+    ];
+    for (const [n, phone] of ['carol', 'bob'].entries()) {
+      driver = new Driver(make, { ...SETTINGS, proxy6: '[2001:db8::9]:5060' }).startWithStreams();
+      const carol = new StreamPeer(driver, CAROL);
+      for (const [i, uri] of uris.entries()) {
+        const text = request('REFER', {
+          uri: `sip:${phone}@192.0.2.1`,
+          contact: uri,
+          branch: `z9hG4bK${n}${i}`,
+          cseq: `${i + 1} REFER`,
+        });
+        const result = driver.send(ALICE, text);
+        carol.text = '';
+        if (phone === 'carol' && i === 0) {
+          carol.take(result);
+          carol.accept(40_001);
+        }
+        const there = phone === 'bob' ? onlyDatagram(result) : carol.text || result.sent[0]!.text;
+        const back = response(there, '200 OK', { contact: headerOf(there, 'Contact') });
+        const sent =
+          phone === 'bob'
+            ? driver.send(BOB, back)
+            : carol.send(back.replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n'));
+        expect(headerOf(onlyDatagram(sent), 'Contact')).toBe(uri);
+      }
+    }
+  });
+});
+
+describe('a request that is longer than a path may carry (RFC 3261 §18.1.1)', () => {
+  const long = (n = 1): string =>
+    request('INVITE', {
+      body: audio('192.0.2.4', 6000),
+      branch: `z9hG4bKlong${n}`,
+      extra: [`X-Long: ${'x'.repeat(1_000)}`],
+    });
+
+  it('goes by TCP, where that is joined', () => {
+    const result = driver.send(ALICE, long());
+    const bob = new StreamPeer(driver, BOB);
+    expect(bob.take(result)).toEqual([]);
+    expect(bob.flags).toEqual([SYN]);
+    bob.accept(40_001);
+    expect(headersOf(bob.text, 'Via')[0]).toMatch(/^SIP\/2\.0\/TCP /);
+    expect(bodyOf(bob.text)).toContain('c=IN IP6 2001:db8::1');
+  });
+
+  it.each([
+    ['refuses', (bob: StreamPeer) => bob.reset()],
+    ['does not answer', () => driver.pass(4_500)],
+  ])('goes by UDP after all, where the peer %s', (_how, fail) => {
+    const first = driver.send(ALICE, long());
+    const bob = new StreamPeer(driver, BOB, 0);
+    bob.take(first);
+    driver.send(ALICE, long(2));
+    const result = fail(bob);
+    const datagrams = result.sent.filter(({ segment }) => segment === undefined);
+    expect(datagrams.map(({ to, text }) => [to, headersOf(text, 'Via')[0]!.slice(0, 12)])).toEqual([
+      [BOB, 'SIP/2.0/UDP '],
+      [BOB, 'SIP/2.0/UDP '],
+    ]);
+    // The answer finds its way as that to any request.
+    const answer = driver.send(BOB, response(datagrams[0]!.text, '180 Ringing'));
+    expect(answer.sent[0]!.to).toBe(ALICE);
+  });
+});
+
+describe('a new instance that takes over connections', () => {
+  it('goes on with what has come of a message, and with what waits', () => {
+    const text = tcpRequest('OPTIONS');
+    alice.send(text.slice(0, 100));
+    const carol = new StreamPeer(driver, CAROL);
+    carol.take(driver.send(ALICE, request('OPTIONS', { uri: 'sip:carol@192.0.2.1' })));
+    const state = driver.save();
+    const after = new Driver(make, SETTINGS, 99n);
+    after.now = 50_000_000;
+    after.startWithStreams(state);
+    const later = (of: StreamPeer): StreamPeer => {
+      const peer = new StreamPeer(after, of.endpoint);
+      peer.sent = of.sent;
+      return peer;
+    };
+    const rest = later(alice).send(text.slice(100));
+    expect(headerOf(onlyDatagram(rest), 'CSeq')).toBe('1 OPTIONS');
+    const accepted = later(carol);
+    accepted.accept(40_001);
+    expect(accepted.text).toMatch(/^OPTIONS sip:carol@/);
+  });
+});

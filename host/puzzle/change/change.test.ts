@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Frames } from '../../frame/frames.ts';
 import type { Piece } from '../../piece/piece.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { Lane } from '../lane.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import { PuzzleError } from '../plan/puzzle-error.ts';
 import { CallMonitor, CallMonitorReader } from '../runtime/call-monitor.ts';
 import { checkForLeaks } from '../testing/leak-check.ts';
-import { describePiece, ipv6, ScriptedPiece, udp } from '../testing/scripted-piece.ts';
+import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../testing/scripted-piece.ts';
 
 checkForLeaks();
 
@@ -257,6 +258,146 @@ describe('a change', () => {
     ]);
   });
 
+  it.each(['removed', 'replaced'] as const)(
+    'takes nothing more from a piece that it has %s',
+    async (what) => {
+      const web = { stack: 'ipv6/tcp' };
+      const phone = { stack: 'ip/udp/*', direction: 'down' as const, network: 'far' };
+      const net = { stack: 'ip/udp', network: 'far' };
+      await lane.apply(makers({ tun: {}, six: {}, web, phone, net }));
+      const old = [instanceOf('web'), instanceOf('phone')];
+      old[1]!.wakeAt = 500;
+      old[1]!.context.wake();
+      lane.run();
+      const next: Sketch =
+        what === 'removed'
+          ? { asker: { ...phone, version: 3 } }
+          : { web: { ...web, version: 2 }, phone: { ...phone, version: 2 } };
+      await lane.apply(makers({ tun: {}, six: {}, net, ...next }));
+      const { listened } = instanceOf('net');
+      listened.length = 0;
+      const joinings = instances.map((piece) => piece.joinings.length);
+      const calls = old.map((piece) => piece.calls.length);
+      expect(old[1]!.context.listen(0, 0, 'ip/udp/local:7')).toEqual({
+        message: 'the piece is on no network yet',
+      });
+      old[1]!.context.unlisten(0, 0);
+      const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
+      old[0]!.context.offer(0, address, true);
+      for (const piece of old) piece.context.wake();
+      old[0]!.bring(0, ipv6());
+      old[0]!.context.status({ health: 'failed', summary: 'gone', facts: {} });
+      clock = 1000;
+      lane.run();
+      expect(listened).toEqual([]);
+      expect(instances.map((piece) => piece.joinings.length)).toEqual(joinings);
+      expect(old.map((piece) => piece.calls.length)).toEqual(calls);
+      expect(instanceOf('tun').taken).toEqual([]);
+      expect(lane.frames.freeRows).toBe(lane.frames.rows);
+      expect(JSON.stringify(lane.snapshot().pieces)).not.toContain('gone');
+    },
+  );
+
+  it('hands over no state of a piece that has failed, or that is another one under the same name', async () => {
+    const saves = () => instances.reduce((sum, piece) => sum + piece.saves, 0);
+    instanceOf('six').state = Uint8Array.of(1, 2, 3);
+    await lane.apply(makers({ tun: {}, six: { version: 2, description: 'seven' } }));
+    expect([saves(), instanceOf('six').restored]).toEqual([0, []]);
+    instanceOf('six').onProcess = () => {
+      throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
+    };
+    instanceOf('tun').bring(0, ipv6());
+    await lane.apply(makers({ tun: {}, six: { version: 3, description: 'seven' } }));
+    expect([saves(), instanceOf('six').restored]).toEqual([0, []]);
+    instanceOf('six').state = Uint8Array.of(4);
+    await lane.apply(makers({ tun: {}, six: { version: 4, description: 'seven' } }));
+    expect([saves(), instanceOf('six').restored]).toEqual([1, [Uint8Array.of(4)]]);
+    expect(lane.snapshot().pieces[1]!.state).toBe('running');
+  });
+
+  it('calls a piece that stays and has failed for nothing', async () => {
+    const six = instanceOf('six');
+    six.onProcess = () => {
+      throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
+    };
+    instanceOf('tun').bring(0, ipv6());
+    const calls = six.calls.length;
+    await lane.apply(
+      makers({ tun: {}, cap: {}, six: { network: 'far' }, gate: { network: 'far', direction: 'down' } }),
+    );
+    expect([six.left, six.calls.length, six.saves]).toEqual([[], calls, 0]);
+    expect(lane.snapshot().pieces.map(({ state }) => state)).toContain('failed');
+  });
+
+  it('leaves a Shape that nothing matches any more, and keeps the others of its Edge', async () => {
+    const both = { stacks: ['ipv4', 'ipv6/udp'] };
+    await lane.apply(makers({ tun: {}, both }));
+    const piece = instanceOf('both');
+    instanceOf('tun').bring(0, ipv4(), ipv6(udp(1, 2)));
+    expect(piece.taken.map(({ shape }) => shape)).toEqual([0, 1]);
+    await lane.apply(makers({ tun: { version: 2, stack: 'ipv6' }, both }));
+    expect(instanceOf('both')).toBe(piece);
+    expect(piece.left).toEqual(['0/0']);
+    instanceOf('tun').bring(0, ipv6(udp(1, 2)));
+    expect(piece.taken).toHaveLength(3);
+    piece.bring(0, ipv4());
+    expect(lane.snapshot().pieces[1]!.reasons).toMatchObject([{ name: 'no-match', frames: 1 }]);
+    await lane.apply(makers({ tun: { version: 3 }, both }));
+    instanceOf('tun').bring(0, ipv4());
+    expect(piece.taken.at(-1)!.shape).toBe(0);
+  });
+
+  it('takes an Edge off a piece that stays: what it sends there is not joined, and what waits has ended', async () => {
+    const both = { stacks: ['ip'], edges: ['a', 'b'], networks: ['lan', 'far'] };
+    const far = { direction: 'down' as const, network: 'far' };
+    await lane.apply(makers({ tun: {}, both, far }));
+    const piece = instanceOf('both');
+    piece.takes = 0;
+    instanceOf('far').bring(0, ...Array.from({ length: 300 }, () => ipv6()));
+    await lane.apply(makers({ tun: {}, both: { ...both, networks: ['lan'] } }));
+    expect(instanceOf('both')).toBe(piece);
+    // A batch of 256 was on its way into the piece already.
+    expect(lane.snapshot().pieces[1]).toMatchObject({
+      waiting: 256,
+      reasons: [{ name: 'removed', frames: 44, loss: true }],
+    });
+    piece.takes = Infinity;
+    piece.bring(1, ipv6());
+    expect(lane.snapshot().pieces[1]!.reasons).toContainEqual(
+      expect.objectContaining({ name: 'not-joined', frames: 1 }),
+    );
+    expect(piece.context.listen(1, 0, 'ip')).toEqual({
+      message: 'Edge 1, Shape 0: the piece is not joined so',
+    });
+    piece.bring(0, ipv6());
+    expect(instanceOf('tun').taken).toHaveLength(1);
+  });
+
+  it.each([
+    ['another stack', {}, { stack: 'ipv6/udp' }, [false, true]],
+    [
+      'another direction',
+      { direction: 'up' as const, version: 2 },
+      { direction: 'down' as const },
+      [true, true],
+    ],
+    ['the same Shape', {}, {}, [true, true]],
+  ])('gives a successor with %s the frames of its own Shape only', async (_, tun, six, taken) => {
+    await lane.apply(makers({ tun, six: { version: 2, ...six } }));
+    for (const [n, packet] of [ipv6(), ipv6(udp(1, 2))].entries()) {
+      const before = instanceOf('six').taken.length;
+      instanceOf('tun').bring(0, packet);
+      expect(instanceOf('six').taken.length - before).toBe(taken[n] ? 1 : 0);
+    }
+    // And again, when the tags have changed hands once more.
+    await lane.apply(makers({ tun, six: { version: 3, ...six } }));
+    instanceOf('tun').bring(0, ipv6(udp(1, 2)));
+    expect(instanceOf('six').taken).toHaveLength(1);
+    await lane.apply(makers({ tun, gate: { ...six } }));
+    instanceOf('tun').bring(0, ipv6(udp(1, 2)));
+    expect(instanceOf('gate').taken).toHaveLength(1);
+  });
+
   it('closes replaced pieces while frames flow, and those that hold frames at once', async () => {
     const component = (made: PieceMaker[]) =>
       made.map((each) => (each.place.name === 'tun' ? each : { ...each, kind: 'component' as const }));
@@ -396,6 +537,13 @@ interface Options {
   direction?: 'up' | 'down';
   fails?: 'make' | 'start' | 'accepts' | 'listening' | 'restore';
   offers?: Parameters<ScriptedPiece['context']['offer']>[1];
+  /** The name in its description; that of the piece by default. */
+  description?: string;
+  /** The Shapes of each Edge, in place of `stack`. */
+  stacks?: string[];
+  /** Its Edges and their networks, in place of `net` and `network`. */
+  edges?: string[];
+  networks?: string[];
 }
 
 type Sketch = Record<string, Options>;
@@ -405,12 +553,23 @@ function makers(sketch: Sketch): PieceMaker[] {
     const { version = 1, network = 'lan', fails, offers } = options;
     const direction = options.direction ?? (name === 'tun' ? 'down' : 'up');
     const stack = options.stack ?? (name === 'tun' ? 'ip' : 'ipv6');
-    const description = { ...describePiece(name, stack, direction), version: `${version}.0.0` };
+    const { stacks = [stack], edges = ['net'], networks = [network] } = options;
+    const described = describePiece(options.description ?? name, stack, direction);
+    const [shape] = described.edges[0]!.shapes;
+    const shapes = stacks.map((each) => ({ ...shape!, stack: each }));
+    const description = {
+      ...described,
+      version: `${version}.0.0`,
+      edges: edges.map((each) => ({ ...described.edges[0]!, name: each, optional: true, shapes })),
+    };
+    const joined = edges.flatMap((each, n) =>
+      networks[n] === undefined ? [] : [[each, [networks[n]]] as const],
+    );
     return {
-      place: { name, description, edges: new Map([['net', [network]]]) },
+      place: { name, description, edges: new Map(joined) },
       kind: 'native' as const,
       failure: 'closed' as const,
-      identity: JSON.stringify({ ...options, network: undefined }),
+      identity: JSON.stringify({ ...options, network: undefined, networks: undefined }),
       make: (context, frames) => {
         if (fails === 'make') throw new PuzzleError([{ code: 'FT_TEST', message: 'cannot be made' }]);
         const piece = new ScriptedPiece(description, context, frames, protocols);
@@ -432,7 +591,7 @@ function makers(sketch: Sketch): PieceMaker[] {
 
 /** Returns the instance in a seat: the newest that is not closed. */
 function instanceOf(name: string): ScriptedPiece {
-  return instances.findLast((piece) => piece.description.name === name && piece.closes === 0)!;
+  return instances.findLast((piece) => piece.context.name === name && piece.closes === 0)!;
 }
 
 function numbered(n: number): number[] {

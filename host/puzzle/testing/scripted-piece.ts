@@ -28,6 +28,7 @@ export class ScriptedPiece implements Piece {
   listenRefusal: Problem | undefined;
   restoreRefusal: Problem | undefined;
   state = new Uint8Array();
+  saves = 0;
   readonly restored: Uint8Array[] = [];
   takes = Infinity;
   onProcess: ((piece: ScriptedPiece, outbox: Outbox) => void) | undefined;
@@ -62,6 +63,7 @@ export class ScriptedPiece implements Piece {
     this.readies.push([edge, ready]);
   }
   save() {
+    this.saves++;
     return this.state;
   }
   restore(_now: number, _version: string, state: Uint8Array) {

@@ -153,6 +153,57 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
     },
   );
 
+  it('are bound otherwise, or to another kind of socket, by the next one', async () => {
+    frames = new Frames({ smallRows: 1024, largeRows: 4 });
+    const old = udp({ io, port: '0', family: 'ipv4', 'to-loopback': 'true' });
+    begin(old);
+    let [before, port] = [old, old.piece.ports[0]!];
+    const other = io === 'dgram' ? 'addon' : 'dgram';
+    const changes: Record<string, string>[] = [
+      { address: '127.0.0.1' },
+      { io: other },
+      { io: other, address: '127.0.0.1' },
+      {},
+    ];
+    for (const change of changes) {
+      const settings: Record<string, string> = {
+        io,
+        port: String(port),
+        family: 'ipv4',
+        'to-loopback': 'true',
+        ...change,
+      };
+      // A change that comes to nothing leaves the old one as it was, and the port closed to others.
+      const refused = udp(settings);
+      refused.piece.succeed([before.piece]);
+      expect(refused.piece.start()).toEqual([]);
+      refused.piece.close();
+      const heard = before.context.rows.length;
+      await arrive(port, 1);
+      await before.context.arrival(heard + 1);
+      expect(() => udp(settings).piece.start()).toThrow(
+        expect.objectContaining({ code: 'FT_UDP_PORT_IN_USE' }),
+      );
+      // An address that this machine does not have is refused before the change, and not in it.
+      const nowhere = udp({ ...settings, address: '198.51.100.9' });
+      nowhere.piece.succeed([before.piece]);
+      expect(() => nowhere.piece.start()).toThrow(expect.objectContaining({ code: 'FT_UDP_ADDRESS' }));
+      const next = udp(settings);
+      next.piece.succeed([before.piece]);
+      expect(next.piece.start()).toEqual([]);
+      expect(next.piece.ports).toEqual([port]);
+      next.piece.takeOver();
+      join0(next);
+      before.piece.close();
+      await arrive(port, 1);
+      await next.context.arrival(1);
+      expect(next.context.statuses.at(-1)).toMatchObject({ health: 'good', facts: { ports: String(port) } });
+      [before, port] = [next, next.piece.ports[0]!];
+    }
+    before.piece.close();
+    await rebind(port);
+  });
+
   it('are taken over also by who listens only after the change', async () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
     const old = udp({ io, port: '0', 'to-loopback': 'true' });

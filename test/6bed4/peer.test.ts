@@ -644,6 +644,25 @@ describe('packets of the carrier', () => {
         expect(marked(0xb8 | inner!, outer!), `${inner} under ${outer}`).toBe(0xb8 | byOuter[outer!]!);
   });
 
+  it.each([false, true])('a mark of congestion that is lost is counted (dropped: %s)', (isDropped) => {
+    begin([...base, ['drop-unmarkable', String(isDropped)]]);
+    driver.process(carrier(ROUTER, routerAdvertisement(MINE)));
+    const [plain, marked] = [udp6(PEER, ME), udp6(PEER, ME, 20, { trafficClass: 2 })];
+    for (const [packet, outer, isLost] of [
+      [plain, 0, false],
+      [plain, 1, false],
+      [marked, 3, false],
+      [plain, 3, true],
+    ] as const) {
+      const { sent, ended } = driver.process(carrier(PEER_AT, packet, undefined, outer));
+      const isEnded = isLost && isDropped;
+      expect([sent.length, ended]).toEqual(isEnded ? [0, ['unmarkable']] : [1, []]);
+    }
+    driver.now += 2000;
+    driver.process();
+    expect(driver.status?.facts).toMatchObject({ 'lost-congestion-marks': '1' });
+  });
+
   it.each([
     ['an empty datagram', PEER_AT, new Uint8Array(0), 'keepalive'],
     ['39 bytes', PEER_AT, udp6(PEER, ME).subarray(0, 39), 'malformed'],

@@ -100,6 +100,7 @@ export class PeerScene extends RandomScene implements Scene {
       ['refresh', this.one('true', 'false')],
       ['keepalive', this.one('1s', '5s', '30s')],
       ['allow-private', String(this.#allowsPrivate)],
+      ['drop-unmarkable', this.one('true', 'false')],
     ];
     if (this.random(5) === 0) settings.push(['lan-multicast', 'false']);
     if (this.random(8) === 0) settings.push(['direct', 'false']);
@@ -215,6 +216,7 @@ export class RouterScene extends RandomScene implements Scene {
       ['address', '192.0.2.1'],
       ['local-addresses', this.one('true', 'false')],
       ['allow-private', this.one('true', 'false', 'false')],
+      ['drop-unmarkable', this.one('true', 'false')],
     ];
     for (let n = this.random(4); n > 0; n--) settings.push(['routable-prefix', `2001:db8:${n}::/48`]);
     this.settings = settings;

@@ -332,6 +332,48 @@ describe('packets of peers', () => {
     expect(marked(NATIVE, 0x02, 0x03)).toEqual([0x03, -1]);
   });
 
+  it.each([false, true])('a mark of congestion that is lost is counted (dropped: %s)', (isDropped) => {
+    begin([...base, ['drop-unmarkable', String(isDropped)]]);
+    for (const [inner, outer] of [
+      [0, 0],
+      [0, 1],
+      [2, 3],
+      [0, 3],
+    ] as const) {
+      const packet = udp6(PEER, OTHER, 20, { trafficClass: inner });
+      const bytes = datagram(PEER_AT, '192.0.2.1:25790', packet, { trafficClass: outer });
+      const { sent, ended } = driver.process({ edge: 'carrier', bytes });
+      const isEnded = isDropped && inner === 0 && outer === 3;
+      expect([sent.length, ended]).toEqual(isEnded ? [0, ['unmarkable']] : [1, []]);
+    }
+    driver.now += 6000;
+    driver.process();
+    expect(driver.status?.facts).toMatchObject({ 'lost-congestion-marks': '1' });
+  });
+
+  it('are counted by peer in the status, for two minutes', () => {
+    driver.process();
+    const facts = { address: '192.0.2.1:25790', prefix: `${TOP}::/64`, peers: '0' };
+    const summary = 'relays between peers and the native network';
+    expect(driver.status).toEqual({ health: 'good', summary, facts });
+    driver.process(carrier(PEER_AT, udp6(PEER, OTHER)));
+    driver.process(carrier(OTHER_AT, udp6(OTHER, PEER)));
+    driver.process(carrier(OTHER_AT, udp6(OTHER, PEER)));
+    // A sender of a forged source is no peer.
+    driver.process(carrier('192.0.2.77:50000', udp6(PEER, OTHER)));
+    driver.now += 6000;
+    driver.process();
+    expect(driver.status?.facts).toEqual({ ...facts, peers: '2' });
+    driver.now += 60_000;
+    driver.process(carrier(OTHER_AT, udp6(OTHER, PEER)));
+    driver.now += 60_000;
+    driver.process();
+    expect(driver.status?.facts).toEqual({ ...facts, peers: '1' });
+    driver.now += 125_000;
+    driver.process();
+    expect(driver.status?.facts).toEqual(facts);
+  });
+
   it('may be of the link, among peers', () => {
     const packet = udp6('fe80::c000:20b:e612:1', OTHER);
     expect(driver.process(carrier(PEER_AT, packet)).sent).toMatchObject([{ to: OTHER_AT }]);

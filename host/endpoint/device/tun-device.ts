@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import type { PieceContext } from '../../piece/piece.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { FunnelIo, NamespaceSockets, TunChannel } from '../addon.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
+import { listText } from '../list-text.ts';
 import { isIpv6, type LinkProperties } from './link-properties.ts';
 import { type Refusal, TunLink } from './tun-link.ts';
 import { type DeviceBefore, readTunNote, tunNote } from './tun-note.ts';
@@ -60,6 +62,29 @@ export class TunDevice {
   /** Whether the system says that the device is up. */
   get isUp(): boolean {
     return this.#link.read().isUp;
+  }
+
+  /** The state of the device for the user. @throws the system's error, ENODEV where the device is gone */
+  status(): PieceStatus {
+    const { isUp, mtu, addresses } = this.#link.read();
+    const facts = {
+      device: this.name,
+      ...(addresses.size === 0 ? {} : { addresses: listText(addresses) }),
+      mtu: String(mtu),
+    };
+    const [refused] = this.#reported;
+    if (!isUp) {
+      const isWaiting = this.#wanted?.isUp !== true && !this.isHeldDown;
+      return isWaiting
+        ? { health: 'pending', summary: 'the device is down until a neighbour is up', facts }
+        : { health: 'impaired', summary: 'another program took the device down', facts };
+    }
+    if (refused !== undefined)
+      return { health: 'impaired', summary: `the system refuses this: ${refused}`, facts };
+    const own = [...addresses].filter((each) => !each.startsWith('fe80:'));
+    return own.length === 0
+      ? { health: 'pending', summary: 'the device is up, and has no address yet', facts }
+      : { health: 'good', summary: 'the device is up', facts };
   }
 
   /**

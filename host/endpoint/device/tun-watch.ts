@@ -22,12 +22,18 @@ export class TunWatch {
   readonly #settle = (): void => {
     this.#timer = undefined;
     const device = this.#deviceNow();
-    if (device !== undefined) this.#compare(device);
+    if (device === undefined) return;
+    this.#compare(device);
+    this.#onLook();
   };
 
-  constructor(context: PieceContext, deviceNow: () => TunDevice | undefined) {
+  readonly #onLook: () => void;
+
+  /** @param onLook called each time that the device was brought to what is wanted, or looked at */
+  constructor(context: PieceContext, deviceNow: () => TunDevice | undefined, onLook: () => void) {
     this.#context = context;
     this.#deviceNow = deviceNow;
+    this.#onLook = onLook;
   }
 
   /** Looks at the device when no more changes follow closely. It does not keep the process alive. */
@@ -49,6 +55,7 @@ export class TunWatch {
       // ENODEV: somebody removed the device, which its channel reports.
       if (systemCode(error) !== 'ENODEV') throw error;
     }
+    this.#onLook();
   }
 
   #compare(device: TunDevice): void {

@@ -9,7 +9,7 @@ import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { CHANGED_OWN, type FunnelIo, loadAddon, type NamespaceSockets } from '../addon.ts';
 import { deviceNamespace } from '../device-namespace.ts';
-import { messageOf } from '../endpoint-error.ts';
+import { messageOf, systemCode } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
 import { mistakeInOffer, wantedProperties } from './link-offers.ts';
 import type { LinkProperties } from './link-properties.ts';
@@ -98,7 +98,11 @@ export class TunPiece extends PieceBase implements Piece {
     this.#isEthernet = read.settings.mode === 'ethernet';
     this.description = tunDescription(read.settings.mtu, read.settings.mode);
     this.#problems = read.problems;
-    this.#watch = new TunWatch(context, () => this.#device);
+    this.#watch = new TunWatch(
+      context,
+      () => this.#device,
+      () => this.#report(),
+    );
   }
 
   /** The name of the device while it is open. */
@@ -162,6 +166,7 @@ export class TunPiece extends PieceBase implements Piece {
       device.demand(wanted, this.#context.name, this.#leavingDevices());
       if (!this.#settings.multiQueue) this.#startWatch(io, device, this.#batch);
       io.start(device.channel);
+      this.#report();
     } catch (error) {
       this.close();
       throw error;
@@ -275,6 +280,18 @@ export class TunPiece extends PieceBase implements Piece {
     this.#watch.configure(device, this.#wanted(), replaceable);
   }
 
+  /** Reports the state of the device for the user, as the system has it now. */
+  #report(): void {
+    const device = this.#device;
+    if (device === undefined) return;
+    try {
+      this.#context.status(device.status());
+    } catch (error) {
+      // ENODEV: another program removed the device, which its channel reports.
+      if (systemCode(error) !== 'ENODEV') throw error;
+    }
+  }
+
   #wanted(): LinkProperties {
     return wantedProperties(this.#settings, this.#left, this.#offers.values());
   }
@@ -378,6 +395,8 @@ export class TunPiece extends PieceBase implements Piece {
   /** @param error a negative errno, or 0 where there is none */
   #reportRemoved(error: number): void {
     const device = this.device ?? this.#settings.device;
+    const summary = 'another program removed the device';
+    this.#context.status({ health: 'failed', summary, facts: { device } });
     this.#context.log(
       'error',
       `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}, because another program removed it. Start the Funnel again to make it again`,

@@ -14,9 +14,11 @@ import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { type FunnelIo, loadAddon } from '../addon.ts';
-import { systemCode } from '../endpoint-error.ts';
+import { DeviceWatch } from '../device-watch.ts';
+import { messageOf, systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { IoBatch } from '../io-batch.ts';
+import { listText } from '../list-text.ts';
 import { OwnAddresses } from '../own-addresses.ts';
 import { socketError } from '../socket-error.ts';
 import { errorFamilies, RAW_TALLY, rawDescription } from './raw-description.ts';
@@ -56,6 +58,8 @@ export class RawPiece extends PieceBase implements Piece {
   /** Joined Shapes, a bit each. */
   #shapes = 0;
 
+  #devices: DeviceWatch | undefined;
+
   constructor(
     context: PieceContext,
     frames: Frames,
@@ -92,6 +96,11 @@ export class RawPiece extends PieceBase implements Piece {
       this.#batch = new IoBatch(this.#io, this.#frames, (channel, count) => this.#onBatch(channel, count));
       this.#own = new OwnAddresses(this.#grants);
       for (const protocol of protocols) for (const family of families) this.#open(protocol, family);
+      this.#devices = new DeviceWatch(this.#io, this.#batch.number, this.#settings.device, {
+        context: this.#context,
+        onChange: () => this.#reopen(),
+      });
+      this.#report();
     } catch (error) {
       this.close();
       throw error;
@@ -133,6 +142,42 @@ export class RawPiece extends PieceBase implements Piece {
         setting: systemCode(error) === 'ENODEV' ? 'device' : 'address',
       });
     }
+  }
+
+  /** The device was made again: the sockets belong to the one that is gone, and are opened anew. */
+  #reopen(): void {
+    const { address, device, broadcast } = this.#settings;
+    for (const socket of this.#sockets) {
+      if (socket.claim !== undefined) continue;
+      const { protocol, family } = socket;
+      if (socket.channel >= 0) this.#io!.close(socket.channel);
+      socket.channel = -1;
+      const options = { family, protocol, address, device, broadcast: broadcast && family === 4 };
+      const key = `raw ${this.#context.name} ${JSON.stringify(options)}`;
+      try {
+        socket.channel = this.#io!.openRaw(this.#batch!.number, { ...options, key }).channel;
+        this.#io!.start(socket.channel);
+      } catch (error) {
+        const what = `the raw socket of IP protocol ${protocol}`;
+        this.#context.log('error', `${what} cannot be opened again on ${device}: ${messageOf(error)}`);
+      }
+    }
+    this.#list();
+    this.#report();
+  }
+
+  /** Reports for the user which sockets are open, and where they are bound. */
+  #report(): void {
+    const { address, device, families } = this.#settings;
+    const facts = {
+      protocols: listText(new Set(this.#sockets.map(({ protocol }) => protocol))),
+      address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
+      ...(device === '' ? {} : { device }),
+    };
+    const isLost = this.#sockets.some(({ channel, claim }) => channel < 0 && claim === undefined);
+    if (isLost || this.#sockets.length === 0)
+      this.#context.status({ health: 'failed', summary: 'a socket could not be kept open', facts });
+    else this.#context.status({ health: 'good', summary: 'the sockets are open', facts });
   }
 
   takeOver(): void {
@@ -246,6 +291,10 @@ export class RawPiece extends PieceBase implements Piece {
   }
 
   #onBatch(channel: number, count: number): void {
+    if (this.#devices?.isAt(channel) === true) {
+      this.#devices.hear(count);
+      return;
+    }
     if (count < 0) {
       this.#context.log(
         'error',
@@ -254,6 +303,7 @@ export class RawPiece extends PieceBase implements Piece {
       this.#io!.close(channel);
       this.#sockets = this.#sockets.filter((each) => each.channel !== channel);
       this.#list();
+      this.#report();
       return;
     }
     const own = this.#protocolOf.get(channel);
@@ -289,6 +339,7 @@ export class RawPiece extends PieceBase implements Piece {
   }
 
   close(): void {
+    this.#devices?.close();
     this.#own?.close();
     for (const { channel, claim } of this.#sockets) {
       // The change came to nothing: the socket stays with the other piece.
@@ -305,7 +356,7 @@ export class RawPiece extends PieceBase implements Piece {
 interface RawSocket {
   readonly protocol: number;
   readonly family: 4 | 6;
-  /** -1 while it is only claimed. */
+  /** -1 while it is only claimed, and where it could not be opened again. */
   channel: number;
   /** The socket of a predecessor that this one is to be. */
   claim?: { readonly from: RawPiece; readonly theirs: RawSocket } | undefined;

@@ -79,13 +79,13 @@ export class DgramUdpIo implements UdpIo {
     return this.#attach(made);
   }
 
-  openBeside(from: UdpIo, channel: number, options: UdpOptions): { channel: number; port: number } {
-    from.share(channel, true);
-    try {
-      return this.open({ ...options, reuse: true });
-    } finally {
-      from.share(channel, false);
-    }
+  /** A socket of Node hears from the start, so that it would take datagrams before its piece has a place. */
+  canOpenBeside(): boolean {
+    return false;
+  }
+
+  openBeside(): never {
+    throw new TypeError("Node's own sockets are opened when the former ones are closed");
   }
 
   /** They hear from the start. */

@@ -9,6 +9,8 @@ import { UDP_TALLY } from './udp-description.ts';
 export interface UdpIo {
   /** @throws an error with the system's code */
   open(options: UdpOptions): { readonly channel: number; readonly port: number };
+  /** Whether {@link openBeside} can open a socket beside those of `from`. */
+  canOpenBeside(from: UdpIo): boolean;
   /**
    * Opens a socket beside one of `from` that is bound to the same port and ends soon. It hears nothing before
    * {@link begin}; what arrives meanwhile waits in it.
@@ -88,6 +90,10 @@ export class AddonUdpIo implements UdpIo {
     this.#channels.add(opened.channel);
     this.#io.start(opened.channel);
     return opened;
+  }
+
+  canOpenBeside(from: UdpIo): boolean {
+    return from instanceof AddonUdpIo;
   }
 
   openBeside(from: UdpIo, channel: number, options: UdpOptions): { channel: number; port: number } {

@@ -47,6 +47,22 @@ export class UdpSockets {
     return [...new Set(this.#open.map(({ port }) => port))];
   }
 
+  /** Ports whose sockets could not be opened again. */
+  get closedPorts(): readonly number[] {
+    return this.#open.flatMap(({ port, channel, claim, deferral }) =>
+      channel < 0 && claim === undefined && deferral === undefined ? [port] : [],
+    );
+  }
+
+  get groups(): readonly string[] {
+    return [...this.#groups.keys()];
+  }
+
+  /** Groups that the system refused to join at the last try. */
+  get refusedGroups(): readonly string[] {
+    return [...this.#refusedGroups].filter((each) => !this.#groups.has(each));
+  }
+
   /** The channel that sends from this port, or the first one for port 0; -1 when it is not open. */
   channelOf(port: number, isIpv4: boolean): number {
     return (isIpv4 ? this.#channels4 : this.#channels6)[port]! - 1;
@@ -110,7 +126,7 @@ export class UdpSockets {
     }
   }
 
-  #openNew(port: number, family: 4 | 6): Pick<OpenSocket, 'channel' | 'port' | 'isHeld'> {
+  #openNew(port: number, family: 4 | 6): Pick<OpenSocket, 'channel' | 'port' | 'isHeld' | 'deferral'> {
     const options = this.#optionsOf(port, family);
     try {
       return this.#io.open(options);
@@ -118,10 +134,33 @@ export class UdpSockets {
       const own = systemCode(error) === 'EADDRINUSE' ? this.#findEnding(port, family) : undefined;
       if (own === undefined) throw error;
       // It is a piece that this one replaces which has the port, bound otherwise.
+      if (!this.#io.canOpenBeside(own.from.#io)) return this.#defer(own, options);
       const made = this.#io.openBeside(own.from.#io, own.channel, options);
       if (this.#isActive) this.#io.begin(made.channel);
       return { ...made, isHeld: !this.#isActive };
     }
+  }
+
+  /**
+   * A port that cannot be open twice: it is opened in the commit, when the predecessor's is closed. Whether
+   * the system lets it be bound so is tried now, with another port.
+   */
+  #defer({ from, theirs }: Deferral, options: UdpOptions): Pick<OpenSocket, 'channel' | 'port' | 'deferral'> {
+    this.#io.close(this.#io.open({ ...options, port: 0 }).channel);
+    const made = { channel: -1, port: options.port };
+    if (!this.#isActive) {
+      theirs.successor = this;
+      return { ...made, deferral: { from, theirs } };
+    }
+    from.#yield(theirs);
+    return this.#io.open(options);
+  }
+
+  /** Closes a socket in favour of a successor that is bound otherwise. */
+  #yield(theirs: OpenSocket): void {
+    if (!this.#open.includes(theirs)) return;
+    this.#io.close(theirs.channel);
+    this.#remove(theirs);
   }
 
   #optionsOf(port: number, family: 4 | 6): UdpOptions {
@@ -130,16 +169,13 @@ export class UdpSockets {
     return { family, address, port, device, group: '', reuse: false, broadcast: isBroadcast };
   }
 
-  #findEnding(
-    port: number,
-    family: 4 | 6,
-  ): { readonly from: UdpSockets; readonly channel: number } | undefined {
+  #findEnding(port: number, family: 4 | 6): (Deferral & { readonly channel: number }) | undefined {
     for (const from of this.#ending) {
       const theirs = from.#open.find(
         (each) =>
           each.successor === undefined && each.channel >= 0 && each.family === family && each.port === port,
       );
-      if (theirs !== undefined) return { from, channel: theirs.channel };
+      if (theirs !== undefined) return { from, theirs, channel: theirs.channel };
     }
     return undefined;
   }
@@ -186,9 +222,24 @@ export class UdpSockets {
     this.#isActive = true;
     for (const socket of this.#open) {
       this.#adopt(socket);
+      this.#openDeferred(socket);
       if (socket.isHeld === true) this.#io.begin(socket.channel);
       socket.isHeld = false;
     }
+  }
+
+  #openDeferred(socket: OpenSocket): void {
+    const { deferral } = socket;
+    if (deferral === undefined) return;
+    socket.deferral = undefined;
+    deferral.from.#yield(deferral.theirs);
+    try {
+      socket.channel = this.#io.open(this.#optionsOf(socket.port, socket.family)).channel;
+    } catch (error) {
+      const { code, message } = this.#openError(error, socket.port);
+      this.#context.log('error', `${code}: ${message}`);
+    }
+    this.#list(socket);
   }
 
   /** Nothing is left here to be taken over, and what was only claimed is given back. */
@@ -216,15 +267,16 @@ export class UdpSockets {
   }
 
   #closeUnused(socket: OpenSocket): void {
-    if (socket.claim === undefined) this.#io.close(socket.channel);
+    if (socket.claim === undefined && socket.deferral === undefined) this.#io.close(socket.channel);
     else this.#giveBack(socket);
     this.#remove(socket);
   }
 
   /** What was only claimed is the other's again, as it was; unless it is of no use there by now. */
-  #giveBack({ claim }: OpenSocket): void {
-    if (claim === undefined) return;
-    const { from, theirs } = claim;
+  #giveBack({ claim, deferral }: OpenSocket): void {
+    const given = claim ?? deferral;
+    if (given === undefined) return;
+    const { from, theirs } = given;
     theirs.successor = undefined;
     if (theirs.users === 0) from.#closeUnused(theirs);
   }
@@ -273,6 +325,7 @@ export class UdpSockets {
       this.#io.close(channel);
       this.#groups.delete(text);
     }
+    for (const text of this.#refusedGroups) if (!wanted.has(text)) this.#refusedGroups.delete(text);
     for (const text of wanted) {
       const group = parseGroup(text);
       if (group === undefined || this.#groups.has(text) || !this.#settings.families.includes(group.family))
@@ -314,7 +367,7 @@ export class UdpSockets {
     for (const channel of this.#groups.values()) this.#io.close(channel);
     this.#groups.clear();
     for (const socket of this.#open) {
-      if (socket.claim !== undefined) continue;
+      if (socket.claim !== undefined || socket.deferral !== undefined) continue;
       if (socket.channel >= 0) this.#io.close(socket.channel);
       socket.channel = -1;
       try {
@@ -375,6 +428,11 @@ export class UdpSockets {
 /** Ports that the system chooses, until one is free in both families. */
 const MOST_TRIES = 16;
 
+interface Deferral {
+  readonly from: UdpSockets;
+  readonly theirs: OpenSocket;
+}
+
 interface OpenSocket {
   readonly family: 4 | 6;
   readonly port: number;
@@ -387,6 +445,8 @@ interface OpenSocket {
   users: number;
   /** The socket of a predecessor that this one is to be. */
   claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;
+  /** The socket of a predecessor that is closed in the commit, so that this one can be opened. */
+  deferral?: Deferral | undefined;
   /** The successor that has claimed it. */
   successor?: UdpSockets | undefined;
 }

@@ -20,6 +20,7 @@ import { loadAddon } from '../addon.ts';
 import { EndpointError } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { parseAddress } from '../ip-address.ts';
+import { listText } from '../list-text.ts';
 import * as udpDescriptionConstants from './udp-description.ts';
 import { udpDescription } from './udp-description.ts';
 import * as udpDgramConstants from './udp-dgram.ts';
@@ -66,6 +67,7 @@ export class UdpPiece extends PieceBase implements Piece {
   #predecessors: readonly UdpPiece[] = [];
   #ownTimer: NodeJS.Timeout | undefined;
   #linkTimer: NodeJS.Timeout | undefined;
+  #reportTimer: NodeJS.Timeout | undefined;
   #deviceIndex = 0;
   #edge = -1;
   /** Joined Shapes, a bit each. */
@@ -107,6 +109,7 @@ export class UdpPiece extends PieceBase implements Piece {
 
   takeOver(): void {
     this.#sockets?.takeOver();
+    this.#report();
   }
 
   /**
@@ -125,11 +128,53 @@ export class UdpPiece extends PieceBase implements Piece {
       // Off the frame path. It does not keep the process alive.
       this.#ownTimer = setInterval(() => this.#refreshOwn(), OWN_ADDRESSES_MS).unref();
       for (const port of this.#settings.ports) this.#sockets.open(port, this.#settings.families);
+      this.#report();
     } catch (error) {
       this.close();
       throw error;
     }
     return [];
+  }
+
+  /** A neighbour may listen on thousands of ports in one turn, and one report is enough. */
+  #reportLater(): void {
+    this.#reportTimer ??= setTimeout(() => {
+      this.#reportTimer = undefined;
+      this.#report();
+    }, 0).unref();
+  }
+
+  /** Reports for the user which ports are open, and where they are bound. */
+  #report(): void {
+    const sockets = this.#sockets;
+    if (sockets === undefined) return;
+    const { address, device, families } = this.#settings;
+    const facts = {
+      ports: listText(sockets.ports),
+      address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
+      ...(device === '' ? {} : { device }),
+      ...(sockets.groups.length === 0 ? {} : { groups: listText(sockets.groups) }),
+    };
+    const lost = sockets.closedPorts;
+    if (lost.length > 0) {
+      const summary = `UDP port ${listText(lost)} could not be opened again on the device`;
+      this.#context.status({ health: 'failed', summary, facts });
+    } else if (sockets.ports.length === 0)
+      this.#context.status({
+        health: 'pending',
+        summary: 'no neighbour has asked for a port yet',
+        facts: {},
+      });
+    else if (sockets.refusedGroups.length > 0) {
+      const summary = `the group ${listText(sockets.refusedGroups)} cannot be joined yet`;
+      this.#context.status({ health: 'impaired', summary, facts });
+    } else this.#context.status({ health: 'good', summary: 'the sockets are open', facts });
+  }
+
+  /** Joins the groups that neighbours offer now. */
+  #setGroups(): void {
+    this.#sockets?.setGroups([...this.#groups.values()].flat());
+    this.#report();
   }
 
   #openIo(): UdpIo {
@@ -170,7 +215,7 @@ export class UdpPiece extends PieceBase implements Piece {
       );
       this.#sockets?.reopen();
     }
-    this.#sockets?.setGroups([...this.#groups.values()].flat());
+    this.#setGroups();
   }
 
   /** The number of the device of the settings; 0 for none, and while there is none of this name. */
@@ -197,14 +242,14 @@ export class UdpPiece extends PieceBase implements Piece {
     this.#edge = joining.edge;
     this.#shapes |= 1 << joining.shape;
     this.#groups.set(`${joining.edge}/${joining.shape}`, groupsOf(joining.properties));
-    this.#sockets?.setGroups([...this.#groups.values()].flat());
+    this.#setGroups();
   }
 
   override leave(edge: number, shape: number): void {
     this.#shapes &= ~(1 << shape);
     if (this.#shapes === 0) this.#edge = -1;
     this.#groups.delete(`${edge}/${shape}`);
-    this.#sockets?.setGroups([...this.#groups.values()].flat());
+    this.#setGroups();
   }
 
   /**
@@ -228,6 +273,7 @@ export class UdpPiece extends PieceBase implements Piece {
         throw error;
       }
     }
+    this.#reportLater();
     return undefined;
   }
 
@@ -344,6 +390,7 @@ export class UdpPiece extends PieceBase implements Piece {
   close(): void {
     clearInterval(this.#ownTimer);
     clearTimeout(this.#linkTimer);
+    clearTimeout(this.#reportTimer);
     this.#sockets?.end();
     this.#io?.end();
     this.#io = undefined;

@@ -21,7 +21,7 @@ export interface StreamOwner {
   /** A neighbour opens a stream with this frame. @returns why not, or the empty string */
   open(ip: number, tcp: number, isIpv4: boolean): string;
   /** A channel that is no stream has events: a listener. */
-  listenerReady(channel: number): void;
+  listenerReady(channel: number, events: number): void;
   /** The system has connected a stream, or not: then `error` is an errno. */
   connected(connection: Connection, error: number): void;
   /** A stream has ended, and its channel is closed. */
@@ -427,7 +427,7 @@ export class Streams {
   #onEvents(channel: number, events: number): void {
     const connection = this.#byChannel.get(channel);
     if (connection === undefined) {
-      this.#owner.listenerReady(channel);
+      this.#owner.listenerReady(channel, events);
     } else if (connection.isOpening) {
       this.#owner.connected(connection, this.#io.streamError(channel));
     } else {

@@ -476,6 +476,37 @@ test('a successor continues connections and ports, and a change that fails leave
   expect(await next.segment(SYN)).toBeDefined();
 });
 
+test('a port that is to be bound otherwise is open in the new piece, and not refused as in use', async () => {
+  let bench = new Bench({ port: '0' }).start();
+  const [port] = bench.piece.ports;
+  let host = '127.0.0.1';
+  for (const address of ['127.0.0.1', '127.0.0.2', '']) {
+    const settings = { port: String(port), ...(address === '' ? {} : { address }) };
+    const failed = new Bench(settings, bench.frames);
+    failed.piece.succeed([bench.piece]);
+    expect(failed.piece.start()).toEqual([]);
+    failed.close();
+    // An address that this machine does not have is refused before the change, and not in it.
+    const nowhere = new Bench({ ...settings, address: '198.51.100.9' }, bench.frames);
+    nowhere.piece.succeed([bench.piece]);
+    expect(() => nowhere.piece.start()).toThrow(expect.objectContaining({ code: 'FT_SOCKET_ADDRESS' }));
+    const socket = await client(port!, host);
+    // The connection ends with the address that it came to.
+    socket.on('error', () => {});
+    expect(await bench.segment(SYN)).toBeDefined();
+    const next = new Bench(settings, bench.frames);
+    next.piece.succeed([bench.piece]);
+    expect(next.piece.start()).toEqual([]);
+    next.piece.takeOver();
+    next.join();
+    bench.close();
+    expect(next.piece.ports).toEqual([port]);
+    expect(next.context.statuses.at(-1)).toMatchObject({ health: 'good', facts: { ports: String(port) } });
+    bench = next;
+    host = address || host;
+  }
+});
+
 test('reports all that is wrong with the settings', () => {
   const bench = new Bench({
     port: '65536',

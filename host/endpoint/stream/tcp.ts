@@ -9,9 +9,11 @@ import type { Protocols } from '../../stack/protocols.ts';
 import { localPorts } from '../../stack/stack.ts';
 import { type FunnelIo, loadAddon, type StreamNames } from '../addon.ts';
 import { descriptorReserve } from '../descriptor-reserve.ts';
-import { EndpointError, systemCode } from '../endpoint-error.ts';
+import { DeviceWatch } from '../device-watch.ts';
+import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
+import { listText } from '../list-text.ts';
 import { OwnAddresses } from '../own-addresses.ts';
 import { socketError } from '../socket-error.ts';
 import { Connection } from './connection.ts';
@@ -34,6 +36,10 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   // A neighbour may listen on thousands of ports, so opening one looks at no other.
   readonly #listeners = new Set<Listener>();
   readonly #byPort = new Map<number, Listener>();
+  #devices: DeviceWatch | undefined;
+  #reportTimer: NodeJS.Timeout | undefined;
+  /** The pieces that end when this one begins. */
+  #ending: readonly TcpPiece[] = [];
   #predecessor: TcpPiece | undefined;
   #isTakenOver = false;
   #edge = -1;
@@ -73,6 +79,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   /** Plans to take over the connections, and the ports that it wants, of one that is bound alike. */
   succeed(retiring: readonly Piece[]): void {
     const { address, device, families } = this.#settings;
+    this.#ending = retiring.filter((piece) => piece instanceof TcpPiece);
     for (const piece of retiring) {
       if (!(piece instanceof TcpPiece) || piece.#isTakenOver || piece.#streams === undefined) continue;
       const theirs = piece.#settings;
@@ -107,6 +114,11 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       );
       this.#own = new OwnAddresses(this.#grants);
       for (const port of ports) this.#listen(port, families);
+      this.#devices = new DeviceWatch(this.#io, this.#streams.batch, this.#settings.device, {
+        context: this.#context,
+        onChange: () => this.#listenAgain(),
+      });
+      this.#report();
     } catch (error) {
       this.close();
       throw error;
@@ -149,6 +161,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     descriptorReserve.demand(`piece ${this.#context.name}: TCP port ${port}`);
     try {
       const options = { family, address, port, device };
+      const deferred = this.#deferred(options);
+      if (deferred !== undefined) return deferred;
       const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
       const { channel } = this.#io!.listenStream(this.#streams!.batch, { ...options, key });
       const { localPort } = this.#io!.streamNames(channel);
@@ -177,6 +191,100 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
                 : 'address',
         },
       );
+    }
+  }
+
+  /** The device was made again: the listeners belong to the one that is gone, and are opened anew. */
+  #listenAgain(): void {
+    const { device } = this.#settings;
+    for (const listener of this.#listeners) {
+      if (listener.theirs !== undefined || listener.deferral !== undefined || listener.isClaimed) continue;
+      if (listener.channel >= 0) this.#io!.close(listener.channel);
+      listener.channel = -1;
+      this.#listenOn(listener, `TCP port ${listener.port} cannot be opened again on ${device}`);
+    }
+    this.#report();
+  }
+
+  /** A neighbour may listen on thousands of ports in one turn, and one report is enough. */
+  #reportLater(): void {
+    this.#reportTimer ??= setTimeout(() => {
+      this.#reportTimer = undefined;
+      this.#report();
+    }, 0).unref();
+  }
+
+  /** Reports for the user which ports are open, and where they are bound. */
+  #report(): void {
+    const { address, device, families } = this.#settings;
+    const ports = new Set([...this.#listeners].map(({ port }) => port));
+    const facts = {
+      ...(ports.size === 0 ? {} : { ports: listText(ports) }),
+      address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
+      ...(device === '' ? {} : { device }),
+    };
+    const lost = [...this.#listeners].filter(
+      ({ channel, theirs, deferral }) => channel < 0 && theirs === undefined && deferral === undefined,
+    );
+    if (lost.length > 0) {
+      const summary = `TCP port ${listText(new Set(lost.map(({ port }) => port)))} could not be opened again`;
+      this.#context.status({ health: 'failed', summary, facts });
+    } else {
+      const summary = ports.size === 0 ? 'opens connections, and listens on no port' : 'listens';
+      this.#context.status({ health: 'good', summary, facts });
+    }
+  }
+
+  /**
+   * A port on which a piece that ends listens, bound otherwise: it is opened in the commit, when that one is
+   * closed. Whether the system lets it be bound so is tried now, with another port.
+   */
+  #deferred(options: ListenOptions): Listener | undefined {
+    const { family, port } = options;
+    if (port === 0) return undefined;
+    for (const from of this.#ending) {
+      const theirs = from.#find(port, family);
+      if (theirs === undefined) continue;
+      const batch = this.#streams!.batch;
+      this.#io!.close(this.#io!.listenStream(batch, { ...options, port: 0 }).channel);
+      const deferral = { from, theirs };
+      const made: Listener = {
+        family,
+        port,
+        wanted: port,
+        channel: -1,
+        users: 1,
+        isClaimed: false,
+        deferral,
+      };
+      this.#add(made);
+      return made;
+    }
+    return undefined;
+  }
+
+  #listenDeferred(listener: Listener): void {
+    const { deferral, family, port } = listener;
+    if (deferral === undefined) return;
+    listener.deferral = undefined;
+    const { from, theirs } = deferral;
+    if (from.#listeners.has(theirs)) {
+      from.#remove(theirs);
+      from.#io!.close(theirs.channel);
+    }
+    this.#listenOn(listener, `TCP port ${port} of IPv${family} cannot be opened`);
+  }
+
+  /** Opens a listener that is described already. What the system refuses is logged. */
+  #listenOn(listener: Listener, complaint: string): void {
+    const { address, device } = this.#settings;
+    const options = { family: listener.family, address, port: listener.port, device };
+    const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
+    try {
+      listener.channel = this.#io!.listenStream(this.#streams!.batch, { ...options, key }).channel;
+      this.#pollListener(listener);
+    } catch (error) {
+      this.#context.log('error', `${complaint}: ${messageOf(error)}`);
     }
   }
 
@@ -212,6 +320,9 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   takeOver(): void {
     const from = this.#predecessor;
     this.#predecessor = undefined;
+    for (const listener of this.#listeners) this.#listenDeferred(listener);
+    this.#ending = [];
+    this.#report();
     if (from === undefined || from.#streams === undefined) return;
     for (const listener of this.#listeners) {
       const { theirs } = listener;
@@ -258,6 +369,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
         throw error;
       }
     }
+    this.#reportLater();
     return undefined;
   }
 
@@ -304,7 +416,11 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     if (channel >= 0) this.#io!.poll(channel, this.#edge >= 0 && !this.#isFull ? 1 : 0);
   }
 
-  listenerReady(channel: number): void {
+  listenerReady(channel: number, events: number): void {
+    if (this.#devices?.isAt(channel) === true) {
+      this.#devices.hear(events);
+      return;
+    }
     let listener: Listener | undefined;
     for (const each of this.#listeners) if (each.channel === channel) listener = each;
     if (listener === undefined) return;
@@ -448,6 +564,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   close(): void {
     clearTimeout(this.#pauseTimer);
+    clearTimeout(this.#reportTimer);
+    this.#devices?.close();
     this.#own?.close();
     if (this.#predecessor !== undefined) {
       // The change came to nothing: all stays with the other piece.
@@ -475,6 +593,15 @@ interface Listener {
   isClaimed: boolean;
   /** The listener of a predecessor that this one is to be. */
   theirs?: Listener | undefined;
+  /** The listener of a predecessor that is closed in the commit, so that this one can be opened. */
+  deferral?: { readonly from: TcpPiece; readonly theirs: Listener } | undefined;
+}
+
+interface ListenOptions {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly port: number;
+  readonly device: string;
 }
 
 function keyOf(port: number, family: 4 | 6): number {

@@ -33,6 +33,12 @@ export function describeSettings(description: Description): void {
     'false',
   );
   description.setting(
+    'drop-unmarkable',
+    Kind.Boolean,
+    'Drop a packet without ECN when the carrier marks congestion (RFC 6040); peers that mark wrongly are cut off.',
+    'false',
+  );
+  description.setting(
     'allow-private',
     Kind.Boolean,
     'Take private IPv4 addresses for addresses of peers, as in a lab.',
@@ -52,6 +58,7 @@ export abstract class Configuration {
   static routableCount: u32 = 0;
   static localAddresses: bool = false;
   static allowPrivate: bool = false;
+  static dropsUnmarkable: bool = false;
 
   @inline static get endpoint(): u64 {
     return endpoint(Configuration.v4, Configuration.port);
@@ -70,6 +77,7 @@ export abstract class Configuration {
     Configuration.port = <u32>settings.number('port', 1, 65535);
     Configuration.localAddresses = settings.boolean('local-addresses');
     Configuration.allowPrivate = settings.boolean('allow-private');
+    Configuration.dropsUnmarkable = settings.boolean('drop-unmarkable');
     Configuration.readPrefix(settings);
     const count = settings.count('routable-prefix');
     if (count > <i32>MAX_ROUTABLE_PREFIXES)

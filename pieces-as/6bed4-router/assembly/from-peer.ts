@@ -26,6 +26,7 @@ import {
 import { Packet } from '../../6bed4/assembly/packet';
 import { Answers } from './answers';
 import { Configuration } from './configuration';
+import { Peers } from './peers';
 import { Reason } from './reasons';
 import { SHAPE_ICMPV6, SHAPE_IPV6 } from './shapes';
 
@@ -59,6 +60,7 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
       ? Reason.mappingChanged
       : Reason.rateLimited;
   }
+  Peers.hear(now, Outer.source);
   if (Packet.isToMulticast) return Reason.multicast;
   const lower = Packet.destinationLower;
   const isNear = Packet.destinationTop == Configuration.top;
@@ -99,7 +101,7 @@ function relay(now: f64, frame: Frame, out: Outcome, native: i32): i32 {
     return Reason.tooBig;
   }
   Ipv6.setHopLimit(at, hops - 1);
-  Outer.keepCongestion(at);
+  if (!Outer.keepCongestion(at) && Configuration.dropsUnmarkable) return Reason.unmarkable;
   if (isToPeer) {
     const front = frontOf(frame, arenaStart(), at);
     const trafficClass = Ipv6.trafficClass(at);

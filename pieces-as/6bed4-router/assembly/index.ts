@@ -33,6 +33,8 @@
  *   netid             one to four hexadecimal digits; default bed
  *   routable-prefix   a prefix of 16 to 128 bits that is advertised to peers; may be repeated, ten at most
  *   local-addresses   addresses in the /64 with UDP port 0 belong to this machine, on `native`; default false
+ *   drop-unmarkable   drop a packet whose transport has no ECN when the carrier marks congestion, as RFC 6040
+ *                     §4.2 wants; otherwise it goes on, since peers in use mark wrongly; default false
  *   allow-private     private IPv4 addresses are valid addresses of peers; default false
  *
  * COUNTERS AND REASONS
@@ -62,9 +64,16 @@
  *     too-big                          more than 1280 bytes (answered)
  *     rate-limited                     the answer would be an advertisement, and the sender had its share of
  *                                      them
+ *     unmarkable                       congestion on the carrier, and no ECN in the packet; with
+ *                                      `drop-unmarkable` only
  *   The piece answers with ICMPv6 errors, ten a second for each sender. Advertisements are one a second after a
  *   burst of four for each endpoint, and five a second after a burst of twenty for each IPv4 address. Solicited
  *   advertisements and those about a changed mapping have separate limits.
+ *
+ * STATUS
+ *   Its address, port and prefix, and the number of peers that it heard from in the last two minutes
+ *   (`peers`; at most 4096). `lost-congestion-marks` counts packets whose transport does not understand the
+ *   carrier's mark of congestion, dropped or not.
  *
  * WHAT IT DOES NOT DO
  *   Masquerading of services behind the router. Multicast. Address formats from before 2017.
@@ -97,6 +106,7 @@ import { Configuration, describeSettings } from './configuration';
 import { fromNative } from './from-native';
 import { fromPeer } from './from-peer';
 import { describeReasons } from './reasons';
+import { Report } from './report';
 import { SHAPE_ICMPV6, SHAPE_IPV6 } from './shapes';
 
 /** Edges, as described. */
@@ -164,6 +174,8 @@ class Router extends Piece {
       if (<i32>frame.edge == this.native) fromNative(now, frame, out, this.native, this.carrier);
       else fromPeer(now, frame, out, this.native);
     }
+    Report.update(now, this.carrier, this.native);
+    out.wakeAt(Report.nextAt());
   }
 }
 

@@ -20,6 +20,7 @@ export const enum Reason {
   hopLimit,
   tooBig,
   rateLimited,
+  unmarkable,
 }
 
 export function describeReasons(description: Description): void {
@@ -100,5 +101,10 @@ export function describeReasons(description: Description): void {
     'rate-limited',
     true,
     'An advertisement was due, and the sender has had its share of them.',
+  );
+  description.reason(
+    'unmarkable',
+    true,
+    'The carrier marks congestion, and the transport of the packet has no ECN; `drop-unmarkable` is set.',
   );
 }

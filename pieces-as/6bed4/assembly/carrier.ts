@@ -26,6 +26,8 @@ export abstract class Outer {
    */
   static asked: u32 = 0;
   static trafficClass: u32 = 0;
+  /** Packets whose mark of congestion their transport does not understand, dropped or not. */
+  static lostMarks: u32 = 0;
   /** The index of the first part behind the UDP header. */
   static next: i32 = 0;
 
@@ -49,15 +51,24 @@ export abstract class Outer {
   /**
    * Copies the ECN marks of the outer header to the packet at `at`, where its transport understands them (RFC
    * 6040 §4.2): congestion experienced, and ECT(1) over ECT(0). Other packets get no mark.
+   *
+   * False, and counted, where the mark is lost: congestion experienced over a transport that does not
+   * understand it. RFC 6040 drops such a packet. Peers in use set the outer mark wrongly, so the caller
+   * decides.
    */
-  static keepCongestion(at: usize): void {
+  static keepCongestion(at: usize): bool {
     const outer = Outer.trafficClass & ECN_MASK;
-    if (outer != ECN_EXPERIENCED && outer != ECN_ECT1) return;
+    if (outer != ECN_EXPERIENCED && outer != ECN_ECT1) return true;
     const trafficClass = Ipv6.trafficClass(at);
     const inner = trafficClass & ECN_MASK;
-    if (inner == 0 || inner == ECN_EXPERIENCED) return;
+    if (inner == 0 && outer == ECN_EXPERIENCED) {
+      Outer.lostMarks++;
+      return false;
+    }
+    if (inner == 0 || inner == ECN_EXPERIENCED) return true;
     if (outer == ECN_EXPERIENCED) Ipv6.setTrafficClass(at, trafficClass | ECN_EXPERIENCED);
     else if (inner == ECN_ECT0) Ipv6.setTrafficClass(at, (trafficClass & ~ECN_MASK) | ECN_ECT1);
+    return true;
   }
 }
 

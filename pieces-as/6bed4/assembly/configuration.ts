@@ -56,6 +56,12 @@ export function describeSettings(description: Description): void {
     'true',
   );
   description.setting(
+    'drop-unmarkable',
+    Kind.Boolean,
+    'Drop a packet without ECN when the carrier marks congestion (RFC 6040); peers that mark wrongly are cut off.',
+    'false',
+  );
+  description.setting(
     'allow-private',
     Kind.Boolean,
     'Take private IPv4 addresses for addresses of peers, as in a lab.',
@@ -81,6 +87,7 @@ export abstract class Configuration {
   static direct: bool = true;
   static lanMulticast: bool = true;
   static allowPrivate: bool = false;
+  static dropsUnmarkable: bool = false;
   static defaultRoute: bool = false;
 
   /**
@@ -103,6 +110,7 @@ export abstract class Configuration {
     Configuration.direct = settings.boolean('direct');
     Configuration.lanMulticast = settings.boolean('lan-multicast') && Configuration.direct;
     Configuration.allowPrivate = settings.boolean('allow-private');
+    Configuration.dropsUnmarkable = settings.boolean('drop-unmarkable');
     const router = endpointV4(Configuration.router);
     if (router != 0 && isForbiddenIpv4(router, Configuration.allowPrivate))
       settings.problem(

@@ -66,7 +66,7 @@ function deliver(now: f64, frame: Frame, out: Outcome, host: i32): i32 {
   }
   if (Configuration.isTcp) Peering.takeTrial(now);
   Ipv6.setHopLimit(at, hops - 1);
-  Outer.keepCongestion(at);
+  if (!Outer.keepCongestion(at) && Configuration.dropsUnmarkable) return Reason.unmarkable;
   out.begin(<u16>host, 0, frame.ticket);
   Packet.pass(out);
   return -1;

@@ -39,6 +39,8 @@
  *   direct          use direct paths; false: all packets go through the router; default true
  *   lan-multicast   look for peers behind the same NAT on the LAN; default true
  *   allow-private   private IPv4 addresses are valid addresses of peers; default false
+ *   drop-unmarkable drop a packet whose transport has no ECN when the carrier marks congestion, as RFC 6040
+ *                   §4.2 wants; otherwise it goes on, since peers in use mark wrongly; default false
  *   default-route   offer ::/0 too; default false
  *
  * COUNTERS AND REASONS
@@ -63,6 +65,8 @@
  *     not-connected                    the router has not answered yet (answered where it came from the host)
  *     hop-limit                        the hop limit ends here (answered)
  *     too-big                          more than 1280 bytes (answered)
+ *     unmarkable                       congestion on the carrier, and no ECN in the packet; with
+ *                                      `drop-unmarkable` only
  *   The piece answers with ICMPv6 errors, at most ten a second.
  *
  * WHAT IT DOES NOT DO

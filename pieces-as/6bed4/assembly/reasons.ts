@@ -20,6 +20,7 @@ export const enum Reason {
   notConnected,
   hopLimit,
   tooBig,
+  unmarkable,
 }
 
 export function describeReasons(description: Description): void {
@@ -100,5 +101,10 @@ export function describeReasons(description: Description): void {
     'too-big',
     true,
     'The packet has more than the 1280 bytes that 6bed4 carries; an ICMPv6 error reports it.',
+  );
+  description.reason(
+    'unmarkable',
+    true,
+    'The carrier marks congestion, and the transport of the packet has no ECN; `drop-unmarkable` is set.',
   );
 }

@@ -4,6 +4,7 @@
 import { Health, Line, Status } from 'funnel-tunnel/as';
 import { store64 } from 'funnel-tunnel/as/views/bytes';
 import { endpointPort, endpointV4 } from './address';
+import { Outer } from './carrier';
 import { Configuration } from './configuration';
 import { Connection } from './connection';
 import { Listener } from './listener';
@@ -24,6 +25,8 @@ export abstract class Report {
   private static said: u64 = u64.MAX_VALUE;
   private static saidTop: u64 = 0;
   private static saidLower: u64 = 0;
+  private static saidLostMarks: u32 = 0;
+  private static lostMarksAt: f64 = -Infinity;
 
   /** Reports if something has changed since the last report. Called at the end of each call. */
   static update(now: f64): void {
@@ -38,6 +41,11 @@ export abstract class Report {
       ((<u64>(isSilent ? 1 : 0)) << 2) |
       ((<u64>NeighbourCounts.direct) << 8) |
       ((<u64>NeighbourCounts.relayed) << 32);
+    if (Outer.lostMarks != Report.saidLostMarks && now >= Report.lostMarksAt) {
+      Report.lostMarksAt = now + LOOK_MS;
+      Report.saidLostMarks = Outer.lostMarks;
+      Report.said = u64.MAX_VALUE;
+    }
     if (says == Report.said && Report.saidTop == Connection.top && Report.saidLower == Connection.peer)
       return;
     Report.said = says;
@@ -66,6 +74,7 @@ export abstract class Report {
       status.fact('peers-direct').unsigned(NeighbourCounts.direct);
       status.fact('peers-relayed').unsigned(NeighbourCounts.relayed);
     }
+    if (Outer.lostMarks > 0) status.fact('lost-congestion-marks').unsigned(Outer.lostMarks);
     status.report();
   }
 

@@ -40,7 +40,18 @@ describe('the sources', () => {
     ['channel'],
     ['ip-socket'],
     ['udp', 'udp-read', 'udp-errors', 'udp-send'],
-    ['tun', 'raw', 'stream', 'udp-open', 'link', 'link-read', 'link-watch', 'file-lock'],
+    [
+      'tun',
+      'raw',
+      'stream',
+      'local-stream',
+      'terminal',
+      'udp-open',
+      'link',
+      'link-read',
+      'link-watch',
+      'file-lock',
+    ],
     ['module'],
   ];
   const layerOf = (name: string) => order.findIndex((layer) => layer.includes(name));

@@ -9,12 +9,15 @@ import { pcapWriterDescription, readPcapWriterSettings } from './capture/pcap-wr
 import { TunPiece } from './device/tun.ts';
 import { tunDescription } from './device/tun-description.ts';
 import { readTunSettings } from './device/tun-settings.ts';
+import { makeProcess } from './process/process.ts';
 import { RawPiece } from './socket/raw.ts';
 import { rawDescription } from './socket/raw-description.ts';
 import { readRawSettings } from './socket/raw-settings.ts';
 import { UdpPiece } from './socket/udp.ts';
 import { udpDescription } from './socket/udp-description.ts';
 import { readUdpSettings } from './socket/udp-settings.ts';
+import { localStreams } from './stream/local-catalogue.ts';
+import { LocalStreamPiece } from './stream/local-stream.ts';
 import { TcpPiece } from './stream/tcp.ts';
 import { tcpDescription } from './stream/tcp-description.ts';
 import { readTcpSettings } from './stream/tcp-settings.ts';
@@ -32,6 +35,8 @@ export interface NativePiece {
   describe(settings: GivenSettings): Description | readonly Problem[];
   /** The files that the piece opens with these settings. */
   files?(settings: GivenSettings): readonly FileUse[];
+  /** Whether the piece takes standard input or output, so that nobody else prints there. */
+  readonly usesStandardStreams?: boolean;
   /** Makes the piece and opens nothing. `start` opens, and throws an EndpointError if the system refuses. */
   make(context: PieceContext, frames: Frames, protocols: Protocols, settings: GivenSettings): Piece;
 }
@@ -78,6 +83,18 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
       make: (context, frames, protocols, settings) => new TcpPiece(context, frames, protocols, settings),
     },
   ],
+  ...[...localStreams, ['process', makeProcess] as const].map(([name, read]): [string, NativePiece] => [
+    name,
+    {
+      describe: (settings) => {
+        const { description, problems } = read(settings);
+        return settings.length > 0 && problems.length > 0 ? problems : description;
+      },
+      usesStandardStreams: name === 'stdio',
+      make: (context, frames, protocols, settings) =>
+        new LocalStreamPiece(context, frames, protocols, read(settings)),
+    },
+  ]),
   [
     'uplink',
     {

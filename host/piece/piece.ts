@@ -26,6 +26,9 @@ export interface Piece {
    */
   takeOver?(): void;
 
+  /** The start of this native piece waits for the system, for a bounded time: the watchdog takes it for no stall. */
+  readonly waitsInStart?: boolean;
+
   /**
    * Called once, before any other call except `succeed`. Returns the settings that are wrong, each with its
    * problem.

@@ -57,11 +57,14 @@ export const addRun: AddCommand = (parent, context) => {
  */
 async function run(
   file: string,
-  options: RunOptions,
-  { output, paint, input }: CommandContext,
+  given: RunOptions,
+  { output: standard, errors, paint, input }: CommandContext,
 ): Promise<void> {
-  const reporter = new PatientReporter(reporterFor(options, output, paint), output);
   const puzzle = await preparePuzzle(file, { standardInput: input });
+  // The bytes of a piece do not mix with lines of ours.
+  const isTaken = puzzle.pieces.some(({ usesStandardStreams }) => usesStandardStreams === true);
+  const [output, options] = isTaken ? [errors, { ...given, plain: true }] : [standard, given];
+  const reporter = new PatientReporter(reporterFor(options, output, paint), output);
   let control: ControlServer | undefined;
   const totalsFile = options.totals === undefined ? undefined : new CountersFile(options.totals);
   totalsFile?.check();

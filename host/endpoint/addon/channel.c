@@ -36,7 +36,7 @@ static void release_channel(struct channel *channel) {
   channel->instance->channels[channel->id] = NULL;
   channel->batch->channels--;
   channel->batch = NULL;
-  uv_close((uv_handle_t *)&channel->poll, on_closed);
+  uv_close(&channel->handle, on_closed);
 }
 
 /* libuv allows close() at once after uv_close(). */
@@ -73,11 +73,15 @@ struct channel *add_channel(napi_env env, struct batch *batch, int fd) {
   if (!channel) goto fail;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) error = EINVAL;
   else error = -uv_poll_init(loop, &channel->poll, fd);
+  if (error == EPERM) {
+    channel->is_file = true;
+    error = -uv_idle_init(loop, &channel->idle);
+  }
   if (error) {
     free(channel);
     goto fail;
   }
-  channel->poll.data = channel;
+  channel->handle.data = channel;
   channel->instance = instance;
   channel->batch = batch;
   channel->id = (int)id;
@@ -150,12 +154,22 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   }
 }
 
+/* The loop does not sleep while a file is wanted: its owner reads once in each round, until it has no room. */
+static void on_file(uv_idle_t *handle) {
+  struct channel *channel = handle->data;
+  if (!channel->closing) deliver(channel, channel->events);
+}
+
+static int poll_file(struct channel *channel, int events) {
+  return events ? uv_idle_start(&channel->idle, on_file) : uv_idle_stop(&channel->idle);
+}
+
 /* start(channel): reads frames from now on. */
 napi_value start_channel(napi_env env, napi_callback_info info) {
   napi_value id;
   struct channel *channel;
   if (!arguments(env, info, 1, &id) || !(channel = find_channel(env, id))) return NULL;
-  int error = -uv_poll_start(&channel->poll, channel->events, on_poll);
+  int error = channel->is_file ? EPERM : -uv_poll_start(&channel->poll, channel->events, on_poll);
   return error ? throw_errno(env, error, "poll") : NULL;
 }
 
@@ -167,7 +181,9 @@ napi_value poll_channel(napi_env env, napi_callback_info info) {
     return NULL;
   if (!channel->notifies || (events & ~(UV_READABLE | UV_WRITABLE))) return throw_argument(env, "poll: a stream, events");
   if (channel->events == events) return NULL;
-  int error = -(events ? uv_poll_start(&channel->poll, events, on_poll) : uv_poll_stop(&channel->poll));
+  int error = -(channel->is_file ? poll_file(channel, events)
+                : events         ? uv_poll_start(&channel->poll, events, on_poll)
+                                 : uv_poll_stop(&channel->poll));
   if (error) return throw_errno(env, error, "poll");
   channel->events = events;
   return NULL;

@@ -13,7 +13,13 @@ struct batch;
 struct funnel_instance;
 
 struct channel {
-  uv_poll_t poll;
+  union {
+    uv_handle_t handle;
+    uv_poll_t poll;
+    /* A regular file and /dev/null are always ready, and the system does not poll them. */
+    uv_idle_t idle;
+  };
+  bool is_file;
   struct funnel_instance *instance;
   struct batch *batch;
   int id;

@@ -20,7 +20,7 @@
  *
  * Each file includes only headers of files below it:
  *
- * *   module → tun, udp-*, raw, stream, link* → ip-socket → channel → batch, handover, namespace
+ * *   module → tun, udp-*, raw, stream, local-stream, terminal, link* → ip-socket → channel → batch, handover, namespace
  *          → instance, values → limits, packet, namespace-protocol, netlink
  */
 #include "batch.h"
@@ -30,8 +30,10 @@
 #include "instance.h"
 #include "link.h"
 #include "namespace.h"
+#include "local-stream.h"
 #include "raw.h"
 #include "stream.h"
+#include "terminal.h"
 #include "tun.h"
 #include "udp.h"
 #include "values.h"
@@ -97,6 +99,14 @@ NAPI_MODULE_INIT() {
   export(env, exports, "listenStream", listen_stream);
   export(env, exports, "connectStream", connect_stream);
   export(env, exports, "adoptStream", adopt_stream);
+  export(env, exports, "inheritStream", inherit_stream);
+  export(env, exports, "streamPair", stream_pair);
+  export(env, exports, "takeStandard", take_standard);
+  export(env, exports, "makeFifo", make_fifo);
+  export(env, exports, "openFifo", open_fifo);
+  export(env, exports, "openPty", open_pty);
+  export(env, exports, "openSerial", open_serial);
+  export(env, exports, "hasHungUp", has_hung_up);
   export(env, exports, "accept", accept_stream);
   export(env, exports, "streamNames", stream_names);
   export(env, exports, "streamError", stream_error);

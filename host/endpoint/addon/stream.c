@@ -19,6 +19,7 @@
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 enum {
@@ -156,6 +157,9 @@ napi_value listen_stream(napi_env env, napi_callback_info info) {
         close(fd);
         return NULL;
       }
+    } else {
+      /* The owner of the path opens it to others when it is there: never the other way round. */
+      fchmod(fd, 0600);
     }
     if (!error && (what = "bind", bind(fd, &address.any, size))) error = errno;
     if (!error && (what = "listen", listen(fd, BACKLOG))) error = errno;
@@ -227,18 +231,34 @@ napi_value connect_stream(napi_env env, napi_callback_info info) {
   return channel ? make_int(env, channel->id) : NULL;
 }
 
-/* adoptStream(batch, fd) → channel: a descriptor that the process has. From now on it belongs to the addon. */
+/*
+ * adoptStream(batch, descriptor, key) → channel: a descriptor that the process has. From now on it belongs to the
+ * addon. A lane that follows finds it under the key: see inheritStream. With an empty key it is closed.
+ */
 napi_value adopt_stream(napi_env env, napi_callback_info info) {
-  napi_value values[2];
+  napi_value values[3], made;
   struct batch *batch;
+  char key[MAX_KEY_BYTES];
   int32_t fd;
-  if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) || !get_int(env, values[1], &fd))
+  if (!arguments(env, info, 3, values) || !(batch = find_batch(env, values[0])) || !get_int(env, values[1], &fd) ||
+      !get_text(env, values[2], key, sizeof key))
     return NULL;
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
     return throw_errno(env, errno, "fcntl");
   struct channel *channel = add_stream(env, batch, fd);
-  return channel ? make_int(env, channel->id) : NULL;
+  if (!channel || napi_create_object(env, &made) != napi_ok || !name_channel(env, channel, key, NULL, made)) return NULL;
+  return make_int(env, channel->id);
+}
+
+/* inheritStream(key) → the descriptor that an earlier lane left under this key; -1 for none. */
+napi_value inherit_stream(napi_env env, napi_callback_info info) {
+  napi_value value;
+  char key[MAX_KEY_BYTES], *note = NULL;
+  if (!arguments(env, info, 1, &value) || !get_text(env, value, key, sizeof key)) return NULL;
+  int fd = inherit(instance_of(env)->handover, key, &note);
+  free(note);
+  return make_int(env, fd);
 }
 
 /* accept(listener, idleSeconds) → a channel, or a negative errno; -EAGAIN when nobody waits. */

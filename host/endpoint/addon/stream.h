@@ -14,6 +14,7 @@
 napi_value listen_stream(napi_env env, napi_callback_info info);
 napi_value connect_stream(napi_env env, napi_callback_info info);
 napi_value adopt_stream(napi_env env, napi_callback_info info);
+napi_value inherit_stream(napi_env env, napi_callback_info info);
 napi_value accept_stream(napi_env env, napi_callback_info info);
 napi_value stream_names(napi_env env, napi_callback_info info);
 napi_value stream_error(napi_env env, napi_callback_info info);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type FunnelIo, loadAddon } from '../addon.ts';
-import { helperPath, standardStreams } from './network-namespace.ts';
+import { type CommandEnd, commandEnd, helperPath, type Stdio, statusOf } from './network-namespace.ts';
 
 /**
  * A program that ends with this process, or with the thread that started it, however these end: also with all that it has
@@ -20,19 +20,25 @@ export class GuardedProcess {
   }
 
   /**
-   * @param output a file that is open here, where it writes
-   * @throws an error with the system's code where it cannot be run
+   * @param streams its standard input, output and error
+   * @param onEnd called once, with how it ended, or with that its guard was killed
+   * @throws an error with the system's `errno` where it cannot be run
    */
-  static start(argv: readonly string[], output: number): GuardedProcess {
+  static start(
+    argv: readonly string[],
+    streams: readonly Stdio[],
+    onEnd: (end: CommandEnd | 'killed') => void = () => {},
+  ): GuardedProcess {
     const io = loadAddon();
     const { ours, theirs } = io.namespacePair();
     let guard = 0;
     try {
       const child = spawn(helperPath(), ['--outside', '--', ...argv], {
-        stdio: [...standardStreams(output), theirs, 'ignore'],
+        stdio: [...streams, theirs, 'pipe'],
       });
       child.on('error', () => {}); // there is no process then, and the control socket is closed
       guard = child.pid ?? 0;
+      void statusOf(child).then((status) => onEnd(commandEnd(status) ?? 'killed'));
     } finally {
       io.closeDescriptor(theirs);
     }

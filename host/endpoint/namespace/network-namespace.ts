@@ -154,9 +154,8 @@ export class NetworkNamespace {
   }
 
   async #end(status: Promise<string>): Promise<CommandEnd> {
-    const [, kind, number] = /^(exit|signal) (\d+)$/.exec((await status).trim()) ?? [];
-    if (kind === 'exit') return { status: Number(number) };
-    if (kind === 'signal') return { signal: Number(number) };
+    const end = commandEnd(await status);
+    if (end !== undefined) return end;
     // The helper was killed. Its descendants have no parent any more that knows them.
     await endProcessesIn(this.#inode);
     throw new EndpointError(
@@ -198,7 +197,7 @@ export class CommandError extends Error {
 }
 
 /** What `spawn` takes for a stream. */
-type Stdio = 'inherit' | 'ignore' | number;
+export type Stdio = 'inherit' | 'ignore' | number;
 
 /** The standard input, output and error of what is run. */
 export function standardStreams(output: NamespaceOptions['output'] = 'inherit'): Stdio[] {
@@ -215,8 +214,15 @@ const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const NETLINK_ROUTE = 0;
 
+/** How a command ended, as the helper writes it; undefined where the helper was killed. */
+export function commandEnd(status: string): CommandEnd | undefined {
+  const [, kind, number] = /^(exit|signal) (\d+)$/.exec(status.trim()) ?? [];
+  if (kind === undefined) return undefined;
+  return kind === 'exit' ? { status: Number(number) } : { signal: Number(number) };
+}
+
 /** All that the helper writes to its status pipe, when it has ended or the command has. */
-function statusOf(child: ChildProcess): Promise<string> {
+export function statusOf(child: ChildProcess): Promise<string> {
   const stream = child.stdio[4] as Readable | null | undefined;
   if (stream == null) return Promise.resolve('');
   return new Promise((resolve) => {

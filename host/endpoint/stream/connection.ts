@@ -3,13 +3,19 @@
  * bytes as those of TCP do, from 1 on and modulo 2^32; 0 is the opening.
  */
 export class Connection {
+  /** Where it is read; -1 for a stream of the other direction only. */
   readonly channel: number;
+  /** Where it is written: as a rule the same channel. -1 where it is not, or not any more. */
+  out: number;
   /** The IP and TCP header of the frames that it brings, without length, numbers and flags. */
   readonly header: Uint8Array;
   readonly isIpv4: boolean;
   /** Until the system has connected it. */
   isOpening: boolean;
   isClosed = false;
+  /** Its channel is a line that outlives the stream, unless the line breaks. */
+  isLent = false;
+  isBroken = false;
 
   // To the lane.
   /** The number of the next byte that goes to the lane. */
@@ -45,8 +51,10 @@ export class Connection {
   /** It is listed for writing at the end of the call. */
   isDirty = false;
 
-  constructor(channel: number, header: Uint8Array, isIpv4: boolean, isOpening: boolean) {
+  constructor(channel: number, header: Uint8Array, isIpv4: boolean, isOpening: boolean, out = channel) {
     this.channel = channel;
+    this.out = out;
+    if (out < 0) this.wantsEnd = this.hasEnded = true;
     this.header = header;
     this.isIpv4 = isIpv4;
     this.isOpening = isOpening;

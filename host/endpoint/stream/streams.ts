@@ -25,7 +25,7 @@ export interface StreamOwner {
   /** The system has connected a stream, or not: then `error` is an errno. */
   connected(connection: Connection, error: number): void;
   /** A stream has ended, and its channel is closed. */
-  closed(connection: Connection): void;
+  closed(connection: Connection, withReset: boolean): void;
 }
 
 /**
@@ -105,11 +105,12 @@ export class Streams {
   }
 
   get size(): number {
-    return this.#byChannel.size;
+    return this.#table.size;
   }
 
-  get all(): Iterable<Connection> {
-    return this.#byChannel.values();
+  /** Each stream once, also one with a channel for each direction. */
+  get all(): ReadonlySet<Connection> {
+    return new Set(this.#byChannel.values());
   }
 
   /** The Edge to which frames go; -1 for none. */
@@ -127,8 +128,13 @@ export class Streams {
   add(connection: Connection): boolean {
     this.#setKeyOf(connection);
     if (!this.#table.add(connection)) return false;
-    this.#byChannel.set(connection.channel, connection);
+    this.#setChannels(connection);
     return true;
+  }
+
+  #setChannels(connection: Connection): void {
+    if (connection.channel >= 0) this.#byChannel.set(connection.channel, connection);
+    if (connection.out >= 0) this.#byChannel.set(connection.out, connection);
   }
 
   /** Gives a stream another header, such as with the port that the system chose. */
@@ -178,6 +184,12 @@ export class Streams {
   /** Reads from now on, and writes what waits. */
   start(connection: Connection): void {
     connection.isOpening = false;
+    if (connection.channel < 0) {
+      connection.hasReadEnd = true;
+      this.notify(connection, FIN | ACK);
+      this.deliver();
+      if (connection.isClosed) return;
+    }
     this.#write(connection);
     this.#poll(connection);
   }
@@ -193,20 +205,38 @@ export class Streams {
     connection.isClosed = true;
     this.#setKeyOf(connection);
     this.#table.remove(connection);
-    this.#byChannel.delete(connection.channel);
-    if (withReset) this.#io.resetStream(connection.channel);
-    else this.#io.close(connection.channel);
+    const { channel, out } = connection;
+    if (connection.isLent && !connection.isBroken) {
+      this.#byChannel.delete(channel);
+      this.#io.poll(channel, 0);
+    } else {
+      this.#closeOut(connection, withReset);
+      if (channel >= 0 && channel !== out) this.#closeChannel(channel, withReset);
+    }
     const dropped = this.#queues.drop(connection);
     if (dropped > 0) this.#context.count(reason, dropped);
-    this.#owner.closed(connection);
+    this.#owner.closed(connection, withReset);
     if (this.#blockedSince >= 0) this.#context.wake();
+  }
+
+  #closeOut(connection: Connection, withReset: boolean): void {
+    if (connection.out >= 0) this.#closeChannel(connection.out, withReset);
+    connection.out = -1;
+  }
+
+  #closeChannel(channel: number, withReset: boolean): void {
+    this.#byChannel.delete(channel);
+    if (withReset) this.#io.resetStream(channel);
+    else this.#io.close(channel);
   }
 
   /** Takes over all streams of another endpoint as they are, with what waits in them. */
   takeOver(from: Streams): void {
-    for (const connection of from.#byChannel.values()) {
-      this.#io.adopt(connection.channel, this.#batch);
-      this.#byChannel.set(connection.channel, connection);
+    for (const connection of from.all) {
+      const { channel, out } = connection;
+      if (channel >= 0) this.#io.adopt(channel, this.#batch);
+      if (out >= 0 && out !== channel) this.#io.adopt(out, this.#batch);
+      this.#setChannels(connection);
       this.#setKeyOf(connection);
       this.#table.add(connection);
       this.#queues.takeOver(from.#queues, connection);
@@ -219,7 +249,11 @@ export class Streams {
   end(): void {
     clearTimeout(this.#retryTimer);
     clearInterval(this.#stallTimer);
-    for (const connection of [...this.#byChannel.values()]) this.close(connection, 'closed', true);
+    for (const connection of this.all) {
+      // No line outlives its endpoint.
+      connection.isBroken = true;
+      this.close(connection, 'closed', true);
+    }
     if (this.#batch >= 0) this.#io.releaseBatch(this.#batch);
     this.#batch = -1;
   }
@@ -361,7 +395,7 @@ export class Streams {
     connection.isBlocked = false;
     while (connection.firstRow >= 0) {
       const count = queues.stage(connection, this.#outAddresses, this.#outLengths);
-      const written = io.writeStream(connection.channel, count);
+      const written = io.writeStream(connection.out, count);
       if (written < 0 && written !== -EAGAIN) {
         this.#fail(connection, -written);
         return;
@@ -376,7 +410,15 @@ export class Streams {
     }
     if (connection.firstRow < 0 && connection.wantsEnd && !connection.hasEnded) {
       connection.hasEnded = true;
-      io.endStream(connection.channel);
+      if (connection.isLent) {
+        // A line has no end of one direction.
+        if (!connection.hasReadEnd) this.notify(connection, FIN | ACK);
+        connection.hasReadEnd = true;
+      } else {
+        io.endStream(connection.out);
+        // Where each direction has its own descriptor, closing is its end.
+        if (connection.out !== connection.channel) this.#closeOut(connection, false);
+      }
       if (connection.hasReadEnd) {
         this.close(connection, 'closed', false);
         return;
@@ -394,6 +436,7 @@ export class Streams {
 
   /** An error of the system ends a stream: the neighbour gets a reset. */
   #fail(connection: Connection, error: number): void {
+    connection.isBroken = true;
     this.notify(connection, RST | ACK);
     this.close(connection, error === ETIMEDOUT ? 'timed-out' : 'reset', true);
   }
@@ -404,7 +447,7 @@ export class Streams {
       () => {
         const now = performance.now();
         let isNeeded = this.#blockedSince >= 0;
-        for (const connection of [...this.#byChannel.values()]) {
+        for (const connection of this.all) {
           if (!connection.isBlocked) continue;
           isNeeded = true;
           const stalled = now - Math.max(connection.progressAt, this.#blockedSince);
@@ -455,8 +498,15 @@ export class Streams {
 
   #poll(connection: Connection): void {
     if (connection.isClosed) return;
+    const { channel, out } = connection;
+    const reads = this.#canRead(connection) ? READABLE : 0;
     const writes = connection.isOpening || connection.isBlocked ? WRITABLE : 0;
-    this.#io.poll(connection.channel, (this.#canRead(connection) ? READABLE : 0) | writes);
+    if (channel === out) {
+      this.#io.poll(channel, reads | writes);
+      return;
+    }
+    if (channel >= 0) this.#io.poll(channel, reads);
+    if (out >= 0) this.#io.poll(out, writes);
   }
 
   /** Reads as many bytes as the lane has rows for, and the neighbour credit. */
@@ -499,7 +549,7 @@ export class Streams {
 
   /** The peer has ended its direction. The other one goes on, unless the settings say otherwise. */
   #readEnd(connection: Connection): void {
-    connection.hasReadEnd = true;
+    connection.hasReadEnd = connection.isBroken = true;
     this.notify(connection, FIN | ACK);
     if (!this.#halfClose) connection.wantsEnd = true;
     if (connection.hasEnded) this.close(connection, 'closed', false);

@@ -16,6 +16,7 @@ import { formatAddress, parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
 import { OwnAddresses } from '../own-addresses.ts';
 import { socketError } from '../socket-error.ts';
+import { Acceptor } from './acceptor.ts';
 import { Connection } from './connection.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
 import { tcpDescription } from './tcp-description.ts';
@@ -42,12 +43,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   #ending: readonly TcpPiece[] = [];
   #predecessor: TcpPiece | undefined;
   #isTakenOver = false;
-  #edge = -1;
-  /** Accepting pauses: for want of a descriptor, or because there are enough connections. */
-  #pauseTimer: NodeJS.Timeout | undefined;
-  #isFull = false;
-  /** When it may be logged again that accepting pauses. */
-  #silentUntil = 0;
+  #acceptor: Acceptor | undefined;
 
   constructor(
     context: PieceContext,
@@ -112,6 +108,13 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
         this,
         this.#settings,
       );
+      this.#acceptor = new Acceptor(
+        this.#io,
+        this.#context,
+        this.#settings,
+        () => this.connections,
+        () => [...this.#listeners].flatMap(({ channel }) => (channel >= 0 ? [channel] : [])),
+      );
       this.#own = new OwnAddresses(this.#grants);
       for (const port of ports) this.#listen(port, families);
       this.#devices = new DeviceWatch(this.#io, this.#streams.batch, this.#settings.device, {
@@ -168,7 +171,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       const { localPort } = this.#io!.streamNames(channel);
       const made: Listener = { family, port: localPort, wanted: port, channel, users: 1, isClaimed: false };
       this.#add(made);
-      this.#pollListener(made);
+      this.#acceptor!.poll(channel);
       return made;
     } catch (error) {
       if (mayLack && family === 6 && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error)))
@@ -282,7 +285,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
     try {
       listener.channel = this.#io!.listenStream(this.#streams!.batch, { ...options, key }).channel;
-      this.#pollListener(listener);
+      this.#acceptor!.poll(listener.channel);
     } catch (error) {
       this.#context.log('error', `${complaint}: ${messageOf(error)}`);
     }
@@ -336,15 +339,13 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   }
 
   override join(joining: Joining): void {
-    this.#edge = joining.edge;
     this.#streams?.setEdge(joining.edge);
-    for (const each of this.#listeners) this.#pollListener(each);
+    this.#acceptor?.setJoined(true);
   }
 
   override leave(): void {
-    this.#edge = -1;
     this.#streams?.setEdge(-1);
-    for (const each of this.#listeners) this.#pollListener(each);
+    this.#acceptor?.setJoined(false);
   }
 
   override ready(_edge: number, isReady: boolean): void {
@@ -412,47 +413,24 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   // Connections to this machine.
 
-  #pollListener({ channel }: Listener): void {
-    if (channel >= 0) this.#io!.poll(channel, this.#edge >= 0 && !this.#isFull ? 1 : 0);
-  }
-
   listenerReady(channel: number, events: number): void {
     if (this.#devices?.isAt(channel) === true) {
       this.#devices.hear(events);
       return;
     }
-    let listener: Listener | undefined;
-    for (const each of this.#listeners) if (each.channel === channel) listener = each;
-    if (listener === undefined) return;
-    const { connections, keepaliveSeconds } = this.#settings;
+    const streams = this.#streams!;
     const opened: Connection[] = [];
-    for (let n = 0; n < ACCEPTED_AT_ONCE; n++) {
-      if (this.connections >= connections) {
-        this.#pauseAccepting(`there are ${connections} connections, as many as the setting allows`, false);
-        break;
-      }
-      const accepted = this.#io!.accept(channel, keepaliveSeconds);
-      if (accepted === -EAGAIN) break;
-      if (accepted < 0) {
-        const why =
-          accepted === -EMFILE || accepted === -ENFILE
-            ? 'no descriptor is left (see ulimit -n, or LimitNOFILE of the service)'
-            : `accepting fails (error ${-accepted})`;
-        this.#pauseAccepting(why, true);
-        break;
-      }
-      const names = this.#io!.streamNames(accepted);
-      const connection = this.#connectionOf(accepted, names);
-      if (connection === undefined || !this.#streams!.add(connection)) {
+    this.#acceptor!.accept(channel, (accepted) => {
+      const connection = this.#connectionOf(accepted, this.#io!.streamNames(accepted));
+      if (connection === undefined || !streams.add(connection)) {
         this.#io!.resetStream(accepted);
-        continue;
+        return;
       }
-      this.#streams!.notify(connection, SYN);
+      streams.notify(connection, SYN);
       opened.push(connection);
-    }
-    this.#streams!.deliver();
-    for (const connection of opened) if (!connection.isClosed) this.#streams!.start(connection);
-    this.#pollListener(listener);
+    });
+    streams.deliver();
+    for (const connection of opened) if (!connection.isClosed) streams.start(connection);
   }
 
   /** Undefined for a peer that is gone already. */
@@ -464,25 +442,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     return new Connection(channel, header, remote.length === 4, false);
   }
 
-  /** Peers wait in the kernel meanwhile. */
-  #pauseAccepting(why: string, isForAWhile: boolean): void {
-    const now = performance.now();
-    if (now >= this.#silentUntil) this.#context.log('warn', `no connection is accepted for now: ${why}`);
-    this.#silentUntil = now + SILENCE_MS;
-    this.#isFull = true;
-    for (const each of this.#listeners) this.#pollListener(each);
-    if (isForAWhile) this.#pauseTimer ??= setTimeout(() => this.#acceptAgain(), PAUSE_MS).unref();
-  }
-
-  #acceptAgain(): void {
-    clearTimeout(this.#pauseTimer);
-    this.#pauseTimer = undefined;
-    this.#isFull = false;
-    for (const each of this.#listeners) this.#pollListener(each);
-  }
-
   closed(_connection: Connection): void {
-    if (this.#isFull && this.#pauseTimer === undefined) this.#acceptAgain();
+    this.#acceptor?.closed();
   }
 
   // Connections from this machine.
@@ -563,7 +524,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   }
 
   close(): void {
-    clearTimeout(this.#pauseTimer);
+    this.#acceptor?.end();
     clearTimeout(this.#reportTimer);
     this.#devices?.close();
     this.#own?.close();
@@ -638,11 +599,3 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [99, 'bad-source'],
   [98, 'bad-source'],
 ]);
-
-const EAGAIN = 11;
-const ENFILE = 23;
-const EMFILE = 24;
-/** So that the lane gets its turn between them. */
-const ACCEPTED_AT_ONCE = 64;
-const PAUSE_MS = 100;
-const SILENCE_MS = 60_000;

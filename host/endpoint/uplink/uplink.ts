@@ -11,7 +11,7 @@ import { TunPiece } from '../device/tun.ts';
 import { EndpointError } from '../endpoint-error.ts';
 import { formatPrefix } from '../ip-address.ts';
 import { GuardedProcess } from '../namespace/guarded-process.ts';
-import { NetworkNamespace } from '../namespace/network-namespace.ts';
+import { NetworkNamespace, standardStreams } from '../namespace/network-namespace.ts';
 import { ResolverRelay } from '../namespace/resolver-relay.ts';
 import { SettingReader } from '../setting-reader.ts';
 import {
@@ -37,6 +37,7 @@ import { uplinkDescription, uplinkSettings } from './uplink-description.ts';
  * {@link UPLINK_RESOLVER}, by the resolvers of this machine.
  */
 export class UplinkPiece extends PieceBase implements Piece {
+  readonly waitsInStart = true;
   readonly description: Description;
   readonly #context: PieceContext;
   readonly #frames: Frames;
@@ -133,7 +134,7 @@ export class UplinkPiece extends PieceBase implements Piece {
           ipv4: outside.ipv4 && this.#settings.addresses.some(isIpv4),
           ipv6: outside.ipv6 && this.#settings.addresses.some((each) => !isIpv4(each)),
         }),
-        output,
+        standardStreams(output),
       );
       this.#connection = connection;
       const end = performance.now() + PATIENCE_MS;

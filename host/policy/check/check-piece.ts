@@ -149,6 +149,9 @@ class PieceCheck {
       reference: entry.piece,
       spec,
       ...(files.length === 0 ? {} : { files }),
+      ...(source.kind === 'native' && source.native.usesStandardStreams === true
+        ? { usesStandardStreams: true }
+        : {}),
       ...(claims === undefined ? {} : { claims }),
     };
   }

@@ -32,6 +32,8 @@ export interface PuzzlePiece {
   readonly spec: PieceSpec;
   /** The files that a native piece opens. */
   readonly files?: readonly FileUse[];
+  /** It takes standard input or output, so that nobody else prints there. */
+  readonly usesStandardStreams?: boolean;
   /** The claims of a component file. Built-in components need no consent, and have none. */
   readonly claims?: ComponentClaims;
 }

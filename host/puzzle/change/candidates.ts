@@ -84,14 +84,13 @@ export class Candidates {
     if (isKept) return [];
     const name = maker.place.name;
     piece.succeed?.(retiring);
-    return this.guarded(candidate, () => piece.start(this.#parts.laneState.now)).map(
-      ({ setting, message }) => ({
-        code: 'FT_PIECE_START',
-        piece: name,
-        message,
-        ...(setting === undefined ? {} : { setting }),
-      }),
-    );
+    const start = () => piece.start(this.#parts.laneState.now);
+    return this.guarded(candidate, start, piece.waitsInStart !== true).map(({ setting, message }) => ({
+      code: 'FT_PIECE_START',
+      piece: name,
+      message,
+      ...(setting === undefined ? {} : { setting }),
+    }));
   }
 
   /**
@@ -133,10 +132,12 @@ export class Candidates {
    * Calls a piece while a change is prepared or committed. An error of the piece, or of the operating system
    * at an endpoint, becomes a mistake that names the piece.
    *
+   * @param isMonitored whether the watchdog ends a call that lasts
    * @throws {PuzzleError} with the code of the error
    */
-  guarded<T>({ seat, isKept }: Pick<Candidate, 'seat' | 'isKept'>, call: () => T): T {
+  guarded<T>({ seat, isKept }: Pick<Candidate, 'seat' | 'isKept'>, call: () => T, isMonitored = true): T {
     try {
+      if (!isMonitored) return call();
       return this.#parts.laneState.callMonitored(seat, isKept, call);
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;

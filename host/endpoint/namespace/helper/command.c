@@ -24,10 +24,14 @@ enum {
 static char **command;
 static pid_t command_pid;
 static bool has_ended;
+static bool lets_go_of_streams;
 static int leftovers_wanted;
 static int64_t kill_at = -1;
 
-void set_command(char **argv) { command = argv; }
+void set_command(char **argv, bool lets_go) {
+  command = argv;
+  lets_go_of_streams = lets_go;
+}
 
 static int64_t now_ms(void) {
   struct timespec now;
@@ -72,6 +76,11 @@ int start_command(int leftovers, pid_t *pid) {
   if (error && command_pid) {
     waitpid(command_pid, NULL, 0);
     command_pid = 0;
+  }
+  if (!error && lets_go_of_streams) {
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; nothing >= 0 && fd <= 1; fd++) dup2(nothing, fd);
+    if (nothing > 2) close(nothing);
   }
   leftovers_wanted = leftovers;
   *pid = command_pid;

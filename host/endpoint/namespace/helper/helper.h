@@ -47,7 +47,11 @@ void say_hello(int error, const char *step);
 bool serve_request(void);
 
 /* command.c */
-void set_command(char **argv);
+/*
+ * With `lets_go`, the standard input and output are the command's alone once it runs, so that their other side learns
+ * when it closes them.
+ */
+void set_command(char **argv, bool lets_go);
 int start_command(int leftovers, pid_t *pid);
 int signal_command(int number);
 /* Children have changed state. True when all is over. */

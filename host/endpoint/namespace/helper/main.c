@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[i], "--map-root")) map_root = true;
     else if (!strcmp(argv[i], "--outside")) outside = true;
     else if (!strcmp(argv[i], "--") && i + 1 < argc) {
-      set_command(argv + i + 1);
+      set_command(argv + i + 1, outside);
       break;
     } else return 125;
   }

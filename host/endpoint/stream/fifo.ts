@@ -1,0 +1,259 @@
+/*
+ * fifo: named pipes, as a stream of bytes
+ *
+ * PURPOSE
+ *   Reads a named pipe, or writes one, or both: one for each direction of the stream.
+ *
+ * EDGES AND SHAPES
+ *
+ *              ┌────────┐
+ *     tcp ─────┤  fifo  ╞═══ pipes
+ *              └────────┘
+ *
+ *   tcp   ip/tcp up; whole frames
+ *
+ *   Frames and credit are those of the endpoint `tcp`. A stream begins when a program writes into the pipe that
+ *   is read, or reads the one that is written. It ends when the last writer has closed the pipe, and the next
+ *   writer begins another. What is written in between waits in the pipe.
+ *
+ * SETTINGS
+ *   read          path of the pipe from which bytes come
+ *   write         path of the pipe into which bytes go; at least one of read and write is given
+ *   mode          permissions, in octal, of a pipe that does not exist yet; it is made, and removed at the end;
+ *                 default 600
+ *   open          who opens the stream in the puzzle: active, this endpoint when the pipes are used; or
+ *                 passive, a neighbour; default active
+ *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
+ *                 with `to` zero, for which the endpoint `tcp` lets the system choose
+ *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
+ *                 listens, else 4294
+ *   patience      time after which the stream is reset if the other side takes nothing while frames wait;
+ *                 default 30s
+ *   half-close    let one direction go on after the other has ended; default true
+ *
+ * URL
+ *   fifo:?read=/run/in&write=/run/out
+ *
+ * COUNTERS AND REASONS
+ *   No loss:
+ *     control          the frame opened, ended or acknowledged a stream
+ *   Lost:
+ *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     after-end        bytes behind the end of their stream, or for a direction that does not exist
+ *     not-tcp          not TCP over IP, or a fragment of a larger frame
+ *     malformed        the lengths of the headers are wrong
+ *     busy             the frame opens a stream, and there is one, or this endpoint opens it itself
+ *     unreachable      nobody reads the pipe that is to be written
+ *     other-error      any other error of the system
+ *     reset            the peer or the neighbour reset the stream while frames waited for it
+ *     slow-reader      the stream was reset after `patience`
+ *     closed           the endpoint was closed while frames waited
+ *
+ * WHAT IT DOES NOT DO
+ *   It keeps no borders between what several writers write. It never blocks in opening a pipe.
+ *
+ * SPECIFICATION
+ *   Linux: fifo(7), pipe(7). RFC 7600 §4.8 (192.0.0.8).
+ */
+import { chmodSync, type Stats, unlinkSync } from 'node:fs';
+import type { Problem } from '../../../abi/host/contract.ts';
+import { READABLE } from '../addon.ts';
+import { setting } from '../describe-items.ts';
+import { EndpointError, systemCode } from '../endpoint-error.ts';
+import { SettingReader } from '../setting-reader.ts';
+import { socketError } from '../socket-error.ts';
+import {
+  halfCloseSetting,
+  type LocalSettings,
+  localDescription,
+  namesSettings,
+  type Opening,
+  openingSetting,
+  readLocalSettings,
+  readMode,
+  statOf,
+} from './local-settings.ts';
+import type { LocalStream } from './local-source.ts';
+import { SingleSource } from './single-source.ts';
+
+export const FIFO = localDescription(
+  'fifo',
+  'Named pipes of this machine, as a stream of bytes.',
+  [
+    setting('read', 'Path of the pipe from which bytes come', 'text'),
+    setting('write', 'Path of the pipe into which bytes go', 'text'),
+    setting('mode', 'Permissions, in octal, of a pipe that does not exist yet', 'text', { default: '600' }),
+    openingSetting('active'),
+    ...namesSettings,
+    halfCloseSetting,
+  ],
+  {
+    busy: 'The frame opens a stream, and there is one, or this endpoint opens it itself.',
+    unreachable: 'Nobody reads the pipe that is to be written.',
+  },
+);
+
+export interface FifoSettings extends LocalSettings {
+  /** Empty for none. */
+  readonly read: string;
+  readonly write: string;
+  readonly mode: number;
+  readonly opening: Opening;
+}
+
+/** Reads the settings, and reports all mistakes at once. */
+export function readFifoSettings(given: readonly (readonly [string, string])[]): {
+  readonly settings: FifoSettings;
+  readonly problems: readonly Problem[];
+} {
+  const reader = new SettingReader(FIFO.settings, given);
+  const settings = {
+    ...readLocalSettings(reader, { halfClose: reader.boolean('half-close') }),
+    read: reader.text('read'),
+    write: reader.text('write'),
+    mode: readMode(reader),
+    opening: reader.choice('open', ['active', 'passive']),
+  };
+  if (settings.read === '' && settings.write === '')
+    reader.problem('read', 'give the path of a pipe to read, to write, or both');
+  else if (settings.read === settings.write)
+    reader.problem('write', 'read and write are the same pipe, so it would read what it writes; give it two');
+  return { settings, problems: reader.problems };
+}
+
+/** The pipes, and who uses them. */
+export class FifoSource extends SingleSource {
+  readonly #settings: FifoSettings;
+  /** Pipes that were made here, as they were made. */
+  readonly #made = new Map<string, Stats>();
+  /** Keeps the pipe, with what is in it, between two streams. Nothing reads there. */
+  #keeper = -1;
+  /** Becomes readable when a writer comes. */
+  #waiting = -1;
+  #hasWriter = false;
+
+  constructor(settings: FifoSettings) {
+    super(settings.opening);
+    this.#settings = settings;
+  }
+
+  get channels(): readonly number[] {
+    return [this.#keeper, this.#waiting].filter((each) => each >= 0);
+  }
+
+  protected prepare(): void {
+    const { read, write } = this.#settings;
+    for (const path of [read, write]) if (path !== '') this.#provide(path);
+    if (read !== '') {
+      this.#keeper = this.#openReader();
+      this.#waiting = this.#openReader();
+    }
+  }
+
+  /** Makes the pipe where there is none. */
+  #provide(path: string): void {
+    const { io } = this.host;
+    try {
+      io.makeFifo(path, 0o600);
+      chmodSync(path, this.#settings.mode);
+      this.#made.set(path, statOf(path)!);
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw this.#refusal(path, error);
+    }
+    if (statOf(path, true)?.isFIFO() !== true)
+      throw this.#refusal(path, Object.assign(new Error('not a pipe'), { code: 'ENOTSUP' }));
+  }
+
+  #refusal(path: string, error: unknown): EndpointError {
+    const name = path === this.#settings.read ? 'read' : 'write';
+    const where = `piece ${this.host.context.name}: the pipe ${path}`;
+    const options = { cause: error, setting: name };
+    switch (systemCode(error)) {
+      case 'ENOTSUP':
+        return new EndpointError(
+          'FT_SOCKET_IN_USE',
+          `${where} is something else, and is left as it is: choose another path`,
+          options,
+        );
+      case 'ENOENT':
+      case 'ENOTDIR':
+        return new EndpointError(
+          'FT_SOCKET_ADDRESS',
+          `${where} cannot be made, because its folder does not exist. Make it, or choose another path`,
+          options,
+        );
+      default:
+        return socketError(this.host.context.name, `the pipe ${path}`, error, {
+          permission: 'Give this user the right to it, or choose another path',
+          setting: name,
+        });
+    }
+  }
+
+  #openReader(): number {
+    const { io, batch } = this.host;
+    const { read } = this.#settings;
+    try {
+      return io.adoptStream(batch, io.openFifo(read, 0), '');
+    } catch (error) {
+      throw this.#refusal(read, error);
+    }
+  }
+
+  override setWanted(isWanted: boolean): void {
+    if (this.#waiting >= 0) this.host.io.poll(this.#waiting, isWanted ? READABLE : 0);
+    super.setWanted(isWanted);
+  }
+
+  override ready(channel: number): void {
+    if (channel !== this.#waiting) return;
+    this.host.io.poll(channel, 0);
+    this.#hasWriter = true;
+    this.attempt();
+  }
+
+  protected take(): LocalStream | undefined {
+    const { read, write, opening } = this.#settings;
+    const { io, batch } = this.host;
+    if (read !== '' && !this.#hasWriter && opening === 'active') return undefined;
+    let out = -1;
+    try {
+      if (write !== '') out = io.adoptStream(batch, io.openFifo(write, 1), '');
+    } catch (error) {
+      // Nobody reads it yet, or somebody has just removed it: both may change.
+      if (systemCode(error) !== 'ENXIO') this.host.context.log('warn', this.#refusal(write, error).message);
+      this.attemptIn(RETRY_MS);
+      return undefined;
+    }
+    const channel = this.#waiting;
+    this.#waiting = -1;
+    this.#hasWriter = false;
+    return { channel, out };
+  }
+
+  protected ended(): void {
+    if (this.#keeper >= 0) {
+      try {
+        this.#waiting = this.#openReader();
+        this.host.io.poll(this.#waiting, READABLE);
+      } catch (error) {
+        if (!(error instanceof EndpointError)) throw error;
+        this.host.context.log('error', `${error.message}. Nothing more is read`);
+      }
+    } else this.attemptIn(RETRY_MS);
+  }
+
+  override close(): void {
+    super.close();
+    for (const channel of this.channels) this.host.io.close(channel);
+    this.#keeper = this.#waiting = -1;
+    for (const [path, made] of this.#made) {
+      const now = statOf(path);
+      if (now?.ino === made.ino && now.dev === made.dev) unlinkSync(path);
+    }
+    this.#made.clear();
+  }
+}
+
+/** Opening a pipe that nobody reads fails at once, and no event reports a reader. */
+const RETRY_MS = 100;

@@ -1,0 +1,134 @@
+import { lstatSync, type Stats, statSync } from 'node:fs';
+import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
+import { available } from '../available.ts';
+import { losses, noLosses, setting } from '../describe-items.ts';
+import { parseAddress, parseEndpoint } from '../ip-address.ts';
+import type { SettingReader } from '../setting-reader.ts';
+
+/** How streams that have no addresses appear in the puzzle. */
+export interface LocalSettings {
+  /** The address from which they come, each from a port of its own. */
+  readonly from: Uint8Array;
+  /** The address to which they go. */
+  readonly to: Uint8Array;
+  /** For 0 the port on which a neighbour listens. */
+  readonly toPort: number;
+  readonly patienceMs: number;
+  readonly halfClose: boolean;
+  readonly connections: number;
+  readonly keepaliveSeconds: number;
+}
+
+/** The side that opens a stream: the endpoint to the neighbours, or a neighbour to the endpoint. */
+export type Opening = 'active' | 'passive';
+
+export const namesSettings: readonly Setting[] = [
+  setting('from', 'Address from which streams come in the puzzle', 'address'),
+  setting('to', 'Address and port to which streams go in the puzzle', 'address'),
+  setting('patience', 'Time after which a stream that delays others is reset', 'duration', {
+    default: '30s',
+  }),
+];
+
+export const halfCloseSetting = setting(
+  'half-close',
+  'Let one direction go on after the other has ended',
+  'boolean',
+  { default: 'true' },
+);
+
+export function openingSetting(standard: Opening): Setting {
+  return setting('open', 'Who opens the stream: active (this endpoint) or passive (a neighbour)', 'text', {
+    default: standard,
+  });
+}
+
+/** Reads the settings that all these endpoints have. */
+export function readLocalSettings(
+  reader: SettingReader,
+  { connections = 1, halfClose }: { readonly connections?: number; readonly halfClose: boolean },
+): LocalSettings {
+  const text = reader.text('to');
+  const to = text === '' ? undefined : parseEndpoint(text);
+  if (text !== '' && (to === undefined || to.port === 0))
+    reader.problem(
+      'to',
+      `to is ${JSON.stringify(text)}; it can be an address and a port, such as 192.0.2.1:80 or [2001:db8::1]:80`,
+    );
+  const from = reader.address('from') ?? (to === undefined ? DUMMY : new Uint8Array(to.address.length));
+  const address = to?.address ?? (from.length === 4 ? DUMMY : DUMMY_IPV6);
+  if (from.length !== address.length)
+    reader.problem('from', 'from and to are of different IP versions; change one of them');
+  return {
+    from,
+    to: address,
+    toPort: to?.port ?? 0,
+    patienceMs: reader.duration('patience', 100, 86_400_000),
+    halfClose,
+    connections,
+    keepaliveSeconds: 0,
+  };
+}
+
+/** The permissions of a path that the endpoint makes. */
+export function readMode(reader: SettingReader): number {
+  const text = reader.text('mode');
+  if (!/^0?[0-7]{3}$/.test(text))
+    reader.problem('mode', `mode is ${JSON.stringify(text)}; it can be three octal digits, such as 660`);
+  return Number.parseInt(text, 8) & 0o777;
+}
+
+/** What is at a path; of a symbolic link itself, or of what it leads to. */
+export function statOf(path: string, follows = false): Stats | undefined {
+  return (follows ? statSync : lstatSync)(path, { throwIfNoEntry: false });
+}
+
+/** What such an endpoint is. */
+export function localDescription(
+  name: string,
+  summary: string,
+  settings: readonly Setting[],
+  reasons: Readonly<Record<string, string>>,
+): Description {
+  return {
+    name,
+    version: '0.1.0',
+    summary,
+    protocols: [],
+    edges: [
+      {
+        name: 'tcp',
+        optional: false,
+        repeated: false,
+        shapes: [
+          {
+            stack: 'ip/tcp',
+            direction: 'up',
+            reach: 'whole-frame',
+            properties: ['reliable', 'ordered', 'duplicate-free', 'low-delay'].map((each) => available(each)),
+          },
+        ],
+      },
+    ],
+    curves: [],
+    settings: [...settings],
+    reasons: [
+      ...losses({
+        'not-connected': 'The stream is not open; the answer is a reset.',
+        'after-end': 'The bytes stand behind the end of their stream, or this direction does not exist.',
+        'not-tcp': 'The frame is not TCP over IP, or a fragment of a larger frame.',
+        malformed: 'The lengths of the headers are wrong.',
+        ...reasons,
+        'other-error': 'The system reported another error.',
+        reset: 'The peer or the neighbour reset the stream while frames waited for it.',
+        'slow-reader': 'The stream was reset after `patience`.',
+        closed: 'The endpoint was closed while frames waited.',
+      }),
+      ...noLosses({ control: 'The frame opened, ended or acknowledged a stream.' }),
+    ],
+  };
+}
+
+/** The IPv4 dummy address of RFC 7600 §4.8, and the discard prefix of RFC 6666: no host has them. */
+const DUMMY = parseAddress('192.0.0.8')!;
+const DUMMY_IPV6 = parseAddress('100::')!;

@@ -1,0 +1,71 @@
+import type { Opening } from './local-settings.ts';
+import type { LocalHost, LocalSource, LocalStream } from './local-source.ts';
+
+/** A source with one stream at a time, which begins again after its end where there is more to come. */
+export abstract class SingleSource implements LocalSource {
+  protected host!: LocalHost;
+  readonly #opening: Opening;
+  #isWanted = false;
+  #isBusy = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(opening: Opening) {
+    this.#opening = opening;
+  }
+
+  start(host: LocalHost): void {
+    this.host = host;
+    this.prepare();
+  }
+
+  /** Opens what is there from the beginning. */
+  protected abstract prepare(): void;
+  /** The stream that is there now, or undefined; then {@link attempt} or {@link attemptIn} is called later. */
+  protected abstract take(): LocalStream | undefined;
+  /** The stream that was taken has ended. */
+  protected abstract ended(isBroken: boolean): void;
+  abstract readonly channels: readonly number[];
+
+  setWanted(isWanted: boolean): void {
+    this.#isWanted = isWanted;
+    this.attempt();
+  }
+
+  /** Begins the stream, where the puzzle takes one and the system has one. */
+  protected attempt(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isWanted || this.#isBusy || this.#opening === 'passive') return;
+    const stream = this.take();
+    if (stream === undefined) return;
+    this.#isBusy = true;
+    this.host.begin(stream);
+  }
+
+  protected attemptIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#isWanted && !this.#isBusy) this.#timer = setTimeout(() => this.attempt(), delayMs).unref();
+  }
+
+  open(): LocalStream | string {
+    if (this.#opening === 'active' || this.#isBusy) return 'busy';
+    const stream = this.take();
+    this.#isBusy = stream !== undefined;
+    return stream ?? 'unreachable';
+  }
+
+  ready(_channel: number): void {}
+
+  closed(isBroken: boolean): void {
+    this.#isBusy = false;
+    this.ended(isBroken);
+  }
+
+  move(host: LocalHost): void {
+    this.host = host;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#isWanted = false;
+  }
+}

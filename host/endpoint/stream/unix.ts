@@ -1,0 +1,183 @@
+import { chmodSync, type Stats, unlinkSync } from 'node:fs';
+import { EndpointError, systemCode } from '../endpoint-error.ts';
+import { socketError } from '../socket-error.ts';
+import { Acceptor } from './acceptor.ts';
+import { statOf } from './local-settings.ts';
+import type { LocalHost, LocalSource, LocalStream } from './local-source.ts';
+import type { UnixSettings } from './unix-description.ts';
+
+/** UNIX stream sockets: a path, or abstract name, to listen on or to connect to. */
+export class UnixSource implements LocalSource {
+  readonly #settings: UnixSettings;
+  #host: LocalHost | undefined;
+  #acceptor: Acceptor | undefined;
+  #listener = -1;
+  /** The socket's file, as it was made; undefined for an abstract name. */
+  #made: Stats | undefined;
+
+  constructor(settings: UnixSettings) {
+    this.#settings = settings;
+  }
+
+  get channels(): readonly number[] {
+    return this.#listener < 0 ? [] : [this.#listener];
+  }
+
+  start(host: LocalHost): void {
+    this.#host = host;
+    const { listen, mode } = this.#settings;
+    if (listen === '') return;
+    this.#listener = this.#open(listen, true);
+    if (!listen.startsWith('@')) {
+      this.#made = statOf(listen);
+      chmodSync(listen, mode);
+    }
+    this.#acceptor = this.#makeAcceptor(host);
+  }
+
+  #makeAcceptor(host: LocalHost): Acceptor {
+    return new Acceptor(
+      host.io,
+      host.context,
+      this.#settings,
+      () => this.#host!.count,
+      () => this.channels,
+    );
+  }
+
+  #open(path: string, mayRemove: boolean): number {
+    const { io, batch, context } = this.#host!;
+    const address = { family: 1, address: path, port: 0, device: '' } as const;
+    try {
+      return io.listenStream(batch, { ...address, key: `unix ${context.name} ${path}` }).channel;
+    } catch (error) {
+      if (systemCode(error) === 'EADDRINUSE' && mayRemove && this.#removeDead(path))
+        return this.#open(path, false);
+      throw unixError(context.name, path, 'listen', error);
+    }
+  }
+
+  /** A path outlives its socket, where the process was killed. Nobody listens behind such a path. */
+  #removeDead(path: string): boolean {
+    if (path.startsWith('@') || statOf(path)?.isSocket() !== true) return false;
+    const { io, batch } = this.#host!;
+    try {
+      const channel = io.connectStream(batch, { ...addressOf(path), idleSeconds: 0 });
+      io.close(channel);
+      return false;
+    } catch (error) {
+      if (systemCode(error) !== 'ECONNREFUSED') return false;
+    }
+    unlinkSync(path);
+    return true;
+  }
+
+  setWanted(isWanted: boolean): void {
+    this.#acceptor?.setJoined(isWanted);
+  }
+
+  ready(listener: number): void {
+    const { io, context } = this.#host!;
+    this.#acceptor?.accept(listener, (channel) => {
+      const peer = io.streamNames(channel);
+      if (this.#allows(peer.uid)) {
+        this.#host!.begin({ channel, peer });
+        return;
+      }
+      io.resetStream(channel);
+      context.count('not-granted', 1);
+      context.log('warn', `a connection of user ${peer.uid} was refused; see the setting uid`);
+    });
+  }
+
+  /** The mode of a path grants by itself. An abstract name has none. */
+  #allows(peer: number): boolean {
+    const { uids, listen } = this.#settings;
+    const uid = peer >>> 0;
+    if (uids.length > 0) return uids.includes(uid);
+    return !listen.startsWith('@') || uid === 0 || uid === process.getuid?.();
+  }
+
+  open(): LocalStream | string {
+    const { connect, connections } = this.#settings;
+    const { io, batch, count } = this.#host!;
+    if (connect === '') return 'not-connected';
+    if (count >= connections) return 'too-many';
+    try {
+      return { channel: io.connectStream(batch, { ...addressOf(connect), idleSeconds: 0 }), isOpening: true };
+    } catch (error) {
+      return REASONS.get(systemCode(error)) ?? 'other-error';
+    }
+  }
+
+  closed(): void {
+    this.#acceptor?.closed();
+  }
+
+  move(host: LocalHost): void {
+    this.#host = host;
+    this.#acceptor?.end();
+    if (this.#listener >= 0) this.#acceptor = this.#makeAcceptor(host);
+  }
+
+  /** The settings that do not name the socket may be others. */
+  takeOver(from: LocalSource, host: LocalHost): void {
+    if (!(from instanceof UnixSource)) throw new TypeError('only a UNIX socket takes over another');
+    this.#listener = from.#listener;
+    this.#made = from.#made;
+    from.#listener = -1;
+    from.#acceptor?.end();
+    this.move(host);
+    const { listen, mode } = this.#settings;
+    if (this.#made !== undefined && statOf(listen)?.ino === this.#made.ino) chmodSync(listen, mode);
+  }
+
+  close(): void {
+    this.#acceptor?.end();
+    this.#acceptor = undefined;
+    if (this.#listener < 0) return;
+    this.#host!.io.close(this.#listener);
+    this.#listener = -1;
+    // Another process may have made the path anew.
+    const { listen } = this.#settings;
+    const now = this.#made === undefined ? undefined : statOf(listen);
+    if (now !== undefined && now.ino === this.#made?.ino && now.dev === this.#made.dev) unlinkSync(listen);
+  }
+}
+
+export function addressOf(path: string) {
+  return { family: 1, address: path, port: 0, localAddress: '', localPort: 0, device: '' } as const;
+}
+
+/** Why a path cannot be listened on, or connected to. */
+export function unixError(piece: string, path: string, setting: string, error: unknown): EndpointError {
+  const what = `the UNIX socket ${path}`;
+  const options = { cause: error, setting };
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new EndpointError(
+      'FT_SOCKET_ADDRESS',
+      `piece ${piece}: ${what} cannot be made, because its folder does not exist. Make it, or choose another path`,
+      options,
+    );
+  return socketError(piece, what, error, {
+    permission: 'Give this user the right to write in its folder, or choose another path',
+    inUse:
+      statOf(path) === undefined || statOf(path)?.isSocket() === true
+        ? 'End that one, or choose another path'
+        : 'Something that is no socket is at that path, and is left as it is: choose another path',
+    setting,
+  });
+}
+
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'refused'],
+  ['EAGAIN', 'refused'],
+  ['EPROTOTYPE', 'refused'],
+  ['ENOENT', 'unreachable'],
+  ['ENOTDIR', 'unreachable'],
+  ['EACCES', 'not-granted'],
+  ['EPERM', 'not-granted'],
+  ['EMFILE', 'too-many'],
+  ['ENFILE', 'too-many'],
+]);

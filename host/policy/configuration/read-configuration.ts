@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { PathStep } from './configuration-error.ts';
 import type { ConfigurationObject } from './configuration-schema.ts';
 import { MistakeList } from './mistake-list.ts';
+import { readObject } from './read-object.ts';
 import { readYaml } from './read-yaml.ts';
 
 /** A configuration as the caller gave it, with the means to find positions in it. */
@@ -23,7 +24,7 @@ export interface ConfigurationSource {
 }
 
 /**
- * Reads a YAML file, or accepts an object unchanged. Never throws: the mistakes report what is wrong.
+ * Reads a YAML file, or copies an object. Never throws: the mistakes report what is wrong.
  *
  * With `standardInput` the file named `-` is that stream; relative paths in it begin at `directory`.
  */
@@ -33,9 +34,10 @@ export async function readConfiguration(
   { waitMs = MAX_WAIT_MS, standardInput }: ReadingOptions = {},
 ): Promise<ConfigurationSource> {
   if (typeof configuration !== 'string') {
+    const mistakes = new MistakeList();
     return {
-      value: configuration,
-      mistakes: new MistakeList(),
+      value: readObject(configuration, mistakes),
+      mistakes,
       directory,
       title: '(object)',
       written: () => undefined,

@@ -123,6 +123,7 @@ const snapshot = z.object({
           facts: z.record(z.string(), z.string()),
         })
         .optional(),
+      source: z.enum(['open', 'ended', 'failed']).optional(),
       edges: z.array(edge),
       reasons: z.array(
         z.object({

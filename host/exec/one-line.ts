@@ -36,7 +36,8 @@ export async function oneLineConfiguration(
   chain.add('command', 'tun', {}, { outer: 'ip' });
   if (options.capture !== undefined) {
     chain.add('copy', 'tap', {}, { inner: 'a', outer: 'b', more: { copy: 'recorded' } });
-    chain.beside('record', 'pcap-writer', { file: options.capture }, { frames: 'recorded' });
+    const settings = { file: options.capture, direction: 'both', interface: 'command' };
+    chain.beside('record', 'pcap-writer', settings, { frames: 'recorded' });
   }
   for (const [index, text] of (options.through ?? []).entries()) {
     const { reference, settings } = parseThrough(text);

@@ -102,6 +102,11 @@ export interface PieceContext {
   log(level: LogLevel, message: string): void;
   /** Reports the status of the piece for the user, in place of its last report. Not for each frame. */
   status(status: PieceStatus): void;
+  /**
+   * For native pieces that read something with an end, such as a capture: how that stands. `failed` is an end, too,
+   * before that of the thing.
+   */
+  source(state: SourceState): void;
   /** Milliseconds of the lane's clock at the begin of the current turn. */
   now(): number;
   /** 64 random bits. */
@@ -130,5 +135,7 @@ export interface PieceContext {
   /** For native pieces: makes the lane call `process` in the next turn, though no frame waits. */
   wake(): void;
 }
+
+export type SourceState = 'open' | 'ended' | 'failed';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

@@ -9,6 +9,7 @@ export function quietContext(name: string): PieceContext {
     counters: new Counters(),
     log: (level, message) => process.stderr.write(`${name}: ${level}: ${message}\n`),
     status: () => {},
+    source: () => {},
     now: () => performance.now(),
     random: () => 0n,
     listen: () => ({ message: 'nobody listens in the bench' }),

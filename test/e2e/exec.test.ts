@@ -464,11 +464,21 @@ describe('an ordinary network behind it', () => {
       '20',
       '198.51.100.1',
     ]);
-    const fields = ['-e', 'icmp.type', '-e', 'icmp.seq'].concat(['-Y', 'icmp', '-T', 'fields']);
+    const fields = ['icmp.type', 'icmp.seq', 'frame.packet_flags_direction', 'frame.interface_name']
+      .flatMap((field) => ['-e', field])
+      .concat(['-Y', 'icmp', '-T', 'fields']);
     const shown = await user.run(['tshark', '-r', file, ...fields]);
     const packets = shown.trim().split('\n');
     expect(packets.sort()).toEqual(
-      ['0', '8'].flatMap((type) => [1, 2, 3, 4, 5].map((seq) => `${type}\t${seq}`)).sort(),
+      // Replies come in, and requests go out.
+      [
+        ['0', '0x00000001'],
+        ['8', '0x00000002'],
+      ]
+        .flatMap(([type, direction]) =>
+          [1, 2, 3, 4, 5].map((seq) => [type, seq, direction, 'command'].join('\t')),
+        )
+        .sort(),
     );
   });
 

@@ -38,6 +38,7 @@ const isContinuousIntegration = (process.env.CI ?? '') !== '';
 const SECONDS = 30;
 const COUNTS: Readonly<Record<string, number>> = {
   parser: 60_000,
+  capture: 4000,
   stacks: 800,
   definitions: 1500,
   configuration: 600,

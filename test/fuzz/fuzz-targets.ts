@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { packageRoot } from '../../abi/build/package-root.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
+import { captureTarget } from './targets/capture-target.ts';
 import { componentTarget } from './targets/component-target.ts';
 import { configurationTarget } from './targets/configuration-target.ts';
 import { costTarget } from './targets/cost-target.ts';
@@ -21,6 +22,7 @@ import { stackTarget } from './targets/stack-target.ts';
 export function fuzzTargets(): readonly FuzzTarget[] {
   return [
     parserTarget,
+    captureTarget,
     stackTarget,
     definitionTarget,
     configurationTarget,

@@ -39,6 +39,17 @@ test('several kinds of neighbours at the Edge copy get one each', () => {
   expect(sent.map((f) => `${f.edge} ${f.shape}`)).toEqual(['b 0', 'copy 0', 'copy 2']);
 });
 
+test('an observer of both directions gets each copy once, by the direction of its frame', () => {
+  const rig = new PieceRig(make).join(['a', 'b']).join(['copy'], [0, 1]);
+  const { sent } = rig.process(packet('a', 1), packet('b', 2));
+  expect(sent.map((f) => `${f.edge} ${f.shape} ${f.bytes[0]}`)).toEqual([
+    'b 0 1',
+    'a 0 2',
+    'copy 0 1',
+    'copy 1 2',
+  ]);
+});
+
 test('a frame that does not pass is lost by name, and there is no copy of it', () => {
   const rig = new PieceRig(make).join(['a', 'copy']);
   expect(rig.process(packet('a', 1))).toMatchObject({

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
 import { defaultControlPath } from '../../daemon/control-path.ts';
 import { ControlServer } from '../../daemon/control-server.ts';
@@ -9,6 +10,7 @@ import { preparePuzzle } from '../../policy/check/check-configuration.ts';
 import { type Funnel, type FunnelEvent, type LaneSnapshot, startPuzzle } from '../../policy/funnel.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { CountersFile } from '../report/counters-file.ts';
+import { EndWatch } from '../report/end-watch.ts';
 import type { Output } from '../report/output.ts';
 import { PatientReporter } from '../report/patient-reporter.ts';
 import {
@@ -18,7 +20,9 @@ import {
   type RunReporter,
   ScreenReporter,
 } from '../report/run-reporter.ts';
+import { EXIT } from '../text/exit-status.ts';
 import type { Paint } from '../text/paint.ts';
+import { plural } from '../text/quantity.ts';
 import {
   type AddCommand,
   type CommandContext,
@@ -44,6 +48,10 @@ export const addRun: AddCommand = (parent, context) => {
     .option('--totals <path>', 'write the last counters to this file as JSON')
     .option('--control <path>', 'listen at this path for funnel apply, status and end')
     .option('--no-control', 'open no control socket')
+    .option(
+      '--until-end',
+      'end when all captures that are read have ended, and their frames have gone through',
+    )
     .option('--no-worker', 'run frames in the main thread, without a watchdog')
     .action((file: string, options: RunOptions) => run(file, options, context));
 };
@@ -53,7 +61,13 @@ export const addRun: AddCommand = (parent, context) => {
  *
  * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. The same within a second is the same
  * wish: npx, npm, timeout(1) and a terminal send it to the Funnel as well as its parent, which passes it on.
- * A signal after that second ends the process at once, without totals. A piece that fails is reported, and the others continue.
+ * A signal after that second ends the process at once, without totals. A piece that fails is reported, and the
+ * others continue.
+ *
+ * With `--until-end` the end of all captures ends it in the same way: with status 0, or 4 where one of them
+ * could not be read to its end.
+ *
+ * @throws {FunnelError} `FT_RUN_ENDLESS` with `--until-end`, where no piece reads a capture
  */
 async function run(
   file: string,
@@ -110,7 +124,8 @@ async function run(
     };
     timer = setInterval(ask, reporter.intervalMs);
     output.onResize(() => reporter.counters(running.snapshot()));
-    await stopping.promise;
+    if (options.untilEnd === true) await untilEnd(running, stopping, warn);
+    else await stopping.promise;
     clearInterval(timer);
     timer = undefined;
     // The totals include what pieces do while they close, such as writing the end of a capture.
@@ -131,6 +146,31 @@ async function run(
   }
 }
 
+/** Resolves when the captures have ended and their frames have gone through, or at a signal. */
+async function untilEnd(
+  running: Funnel,
+  { promise }: { readonly promise: Promise<void> },
+  warn: (message: string) => void,
+): Promise<void> {
+  const watch = new EndWatch(performance.now());
+  const stopped = promise.then(() => true);
+  for (;;) {
+    const look = watch.look(await running.counters(), performance.now());
+    if (look === 'endless')
+      throw new FunnelError(
+        'FT_RUN_ENDLESS',
+        'no piece of this configuration reads something that ends, so --until-end would wait for ever. Give it a pcap-reader, or leave the option out',
+      );
+    if (look === 'ended') break;
+    if (await Promise.race([stopped, sleep(LOOK_MS, false)])) return;
+  }
+  if (watch.held > 0) warn(`ends although pieces still hold ${plural(watch.held, 'frame')}`);
+  if (watch.hasFailed) process.exitCode = EXIT.refused;
+}
+
+/** The interval at which the counters are looked at with `--until-end`. */
+const LOOK_MS = 50;
+
 interface RunOptions {
   readonly json?: boolean;
   readonly plain?: boolean;
@@ -144,6 +184,7 @@ interface RunOptions {
   readonly totals?: string;
   /** The path of the control socket; false for none. */
   readonly control?: string | false;
+  readonly untilEnd?: boolean;
   /** False to run in this thread. */
   readonly worker?: boolean;
 }

@@ -111,6 +111,7 @@ export class PcapReaderPiece extends PieceBase {
         'warn',
         `the rest of ${file} is not replayed, because the lane that did so was ended`,
       );
+      this.#context.source('failed');
       return [];
     }
     try {
@@ -118,6 +119,7 @@ export class PcapReaderPiece extends PieceBase {
       // What begins as no capture is refused; from a pipe, the begin is not there yet.
       if (this.#source.isAtHand) checkBegin(this.#source.peek());
       else this.#report('pending', `waits for the writer of ${file}`);
+      this.#context.source('open');
     } catch (error) {
       this.close();
       throw error instanceof CaptureError || error instanceof PackedError
@@ -189,6 +191,7 @@ export class PcapReaderPiece extends PieceBase {
     );
     if (this.#outbox.length > 0) this.#context.arrived(this.#outbox);
     this.#report('failed', text);
+    this.#context.source('failed');
     this.close();
   }
 
@@ -310,6 +313,7 @@ export class PcapReaderPiece extends PieceBase {
     const mended = this.#mended === 0 ? '' : `, ${this.#mended} of them mended`;
     this.#context.log('info', `${file} is at its end: ${this.#replayed} frames${mended}`);
     this.#report('good', `${file} is at its end`);
+    this.#context.source('ended');
     this.close();
   }
 

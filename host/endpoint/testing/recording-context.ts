@@ -1,7 +1,7 @@
 import type { Property } from '../../../abi/host/contract.ts';
 import { Counters } from '../../piece/counters.ts';
 import type { Outbox } from '../../piece/outbox.ts';
-import type { LogLevel, PieceContext } from '../../piece/piece.ts';
+import type { LogLevel, PieceContext, SourceState } from '../../piece/piece.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
 
 /** For tests: a context that keeps what a native piece tells it. */
@@ -11,6 +11,7 @@ export class RecordingContext implements PieceContext {
   readonly counters = new Counters();
   readonly logs: { readonly level: LogLevel; readonly message: string }[] = [];
   readonly statuses: PieceStatus[] = [];
+  readonly sources: SourceState[] = [];
   /** Rows that arrived, each with its reference, and the Edge and Shape of each. */
   readonly rows: number[] = [];
   readonly edgeShapes: number[] = [];
@@ -23,6 +24,10 @@ export class RecordingContext implements PieceContext {
 
   status(status: PieceStatus): void {
     this.statuses.push(status);
+  }
+
+  source(state: SourceState): void {
+    this.sources.push(state);
   }
 
   now(): number {

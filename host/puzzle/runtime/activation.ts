@@ -1,3 +1,4 @@
+import type { SourceState } from '../../piece/piece.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
 
 /**
@@ -8,4 +9,6 @@ export interface ActivationFlag {
   isActive: boolean;
   /** What the instance reported last; it may report before it is active. */
   status?: PieceStatus | undefined;
+  /** How what the instance reads stands, if that has an end. */
+  source?: SourceState;
 }

@@ -20,8 +20,13 @@ const SENTENCES: ReadonlyMap<string, string> = new Map([
 
 /** The sentence of a reason that no description has. */
 export function hostReasonSentence(name: string): string {
-  return SENTENCES.get(name) ?? parserSentence(name);
+  return SENTENCES.get(name) ?? parserSentence(name) + (OFFLOADED.has(name) ? OFFLOAD_HINT : '');
 }
+
+/** The reasons for which frames of a capture end whose system left work to its network card. */
+const OFFLOADED: ReadonlySet<string> = new Set(['ipv4-checksum', 'ipv4-length', 'ipv6-length']);
+const OFFLOAD_HINT =
+  ' Where they come from a capture of offloaded traffic, the setting `mend: true` of pcap-reader helps.';
 
 function parserSentence(name: string): string {
   for (const [kind, sentence] of PROBLEMS)

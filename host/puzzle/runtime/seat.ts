@@ -1,6 +1,6 @@
 import type { Piece as Description, Property } from '../../../abi/host/contract.ts';
 import { Counters } from '../../piece/counters.ts';
-import type { Piece } from '../../piece/piece.ts';
+import type { Piece, SourceState } from '../../piece/piece.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { Direction } from '../../stack/direction.ts';
 import type { Place } from '../plan/arrangement.ts';
@@ -81,6 +81,12 @@ export class Seat {
   /** What the piece reported last; nothing while it has failed. */
   get status(): PieceStatus | undefined {
     return this.#fault === undefined ? this.activation.status : undefined;
+  }
+
+  /** How what the piece reads stands; undefined where it reads nothing that ends. */
+  get source(): SourceState | undefined {
+    const { source } = this.activation;
+    return source === 'open' && this.#fault !== undefined ? 'failed' : source;
   }
 
   /** The instance may not be called from now on. */

@@ -52,6 +52,9 @@ export class Services {
       counters: seat.counters,
       log: (level, message) => this.#hooks.onLog({ piece: name, level, message }),
       status: (status) => this.#hooks.status(seat, activation, status),
+      source: (state) => {
+        activation.source = state;
+      },
       now: () => this.#laneState.now,
       random: () => randomFillSync(random)[0]!,
       count: (reason, frames) => seat.counters.add(reason, frames),

@@ -1,4 +1,5 @@
 import type { Frames } from '../../frame/frames.ts';
+import type { SourceState } from '../../piece/piece.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
 import { hostReasonSentence } from './host-reasons.ts';
 import { BYTES_IN, BYTES_OUT, FRAMES_IN, FRAMES_OUT, FRAMES_REFUSED, type Seat } from './seat.ts';
@@ -25,6 +26,8 @@ export interface PieceSnapshot {
   readonly fault?: string;
   /** What the piece reported about itself last. */
   readonly status?: PieceStatus;
+  /** How what the piece reads stands, if that has an end: a capture. */
+  readonly source?: SourceState;
   readonly edges: readonly EdgeSnapshot[];
   readonly reasons: readonly ReasonSnapshot[];
   /** Numbers of faults and restarts. */
@@ -85,6 +88,7 @@ function pieceSnapshot(seat: Seat): PieceSnapshot {
     state: seat.fault === undefined ? 'running' : 'failed',
     ...(seat.fault === undefined ? {} : { fault: `${seat.fault.code}: ${seat.fault.message}` }),
     ...(seat.status === undefined ? {} : { status: seat.status }),
+    ...(seat.source === undefined ? {} : { source: seat.source }),
     edges: seat.edges.map((member) => ({
       name: member.name,
       network: member.joint.name,

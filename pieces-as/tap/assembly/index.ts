@@ -15,7 +15,8 @@
  *
  *   a      STACK up; headers only
  *   b      STACK down; headers only
- *   copy   optional; STACK down, up or peer; copies go out, and frames that come in are dropped
+ *   copy   optional; STACK down, up or peer; copies go out, and frames that come in are dropped. Where an
+ *          observer has both directions, copies from `a` leave down, and copies from `b` leave up
  *
  *   Properties and offers at `a` hold at `b` and the other way round. None of them holds at `copy`.
  *
@@ -33,8 +34,7 @@
  *     from-copy    the frame came in on the Edge `copy`
  *
  * WHAT IT DOES NOT DO
- *   A copy does not show the side that it came from: where that matters, use two taps, one for each
- *   direction. The tap copies a frame in fragments as a whole or not at all, and `snap` does not cut it.
+ *   A copy for an observer of one direction does not show the side that it came from. The tap copies a frame in fragments as a whole or not at all, and `snap` does not cut it.
  *
  * SPECIFICATION
  *   None.
@@ -62,6 +62,10 @@ import {
 const A: u16 = 0;
 const B: u16 = 1;
 const COPY: u16 = 2;
+
+/** Shapes of the Edge `copy`. */
+const COPY_DOWN: u16 = 0;
+const COPY_UP: u16 = 1;
 
 const NOT_JOINED: u16 = 0;
 const TOO_MANY: u16 = 1;
@@ -135,7 +139,7 @@ class Tap extends Piece {
     if (edgeOf(COPY) < 0) return;
     for (let i = 0; i < fitting; i++) {
       const frame = batch.frame(i);
-      if (across(frame, a, b) >= 0 && this.isCopied(frame, <i32>frame.edge == a)) this.copy(frame, out);
+      if (across(frame, a, b) >= 0 && this.isCopied(frame, <i32>frame.edge == a)) this.copy(frame, <i32>frame.edge == a, out);
     }
   }
 
@@ -159,11 +163,13 @@ class Tap extends Piece {
    * Sends a copy to each kind of neighbour of the Edge `copy`; the copies share their parts. Copies that do
    * not fit are left out.
    */
-  private copy(frame: Frame, out: Outcome): void {
+  private copy(frame: Frame, isFromA: bool, out: Outcome): void {
     let isFirst = true;
     for (let i = 0, n = joinedCount(); i < n; i++) {
       const edge = joinedEdge(i);
       if (describedEdge(edge) != COPY) continue;
+      // To an observer that tells directions apart, each copy goes by one of them.
+      if (joinedShape(i) == (isFromA ? COPY_UP : COPY_DOWN) && seesBothWays(edge)) continue;
       if (!isFirst) out.again(edge, joinedShape(i));
       else if (this.snap == 0 || frame.hasMore || frame.isContinued)
         isFirst = !out.forward(frame, edge, joinedShape(i));
@@ -171,6 +177,18 @@ class Tap extends Piece {
       if (isFirst) return;
     }
   }
+}
+
+/** Whether this Edge is joined down and up. */
+function seesBothWays(edge: u16): bool {
+  let isDown = false;
+  let isUp = false;
+  for (let i = 0, n = joinedCount(); i < n; i++) {
+    if (joinedEdge(i) != edge) continue;
+    if (joinedShape(i) == COPY_DOWN) isDown = true;
+    if (joinedShape(i) == COPY_UP) isUp = true;
+  }
+  return isDown && isUp;
 }
 
 /** Begins a copy that has all headers, and as much of the rest as `snap` allows. */

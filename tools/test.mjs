@@ -12,6 +12,14 @@ import { stylePieces } from './style-pieces.mjs';
 
 const tally = { passed: 0, failed: 0, skipped: [] };
 const chosen = process.argv.slice(2);
+if (chosen.includes('--help') || chosen.includes('-h')) {
+  console.log(`npm test                        every test, with style and types
+npm test -- host/stack          the tests whose paths contain this
+npm test -- -t 'a name'         the tests whose names match this
+npm test -- --project unit      those inside one process; \`e2e\` for those with network namespaces
+Other arguments go to vitest: \`npx vitest --help\` lists them.`);
+  process.exit(0);
+}
 let interruptedBy;
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {

@@ -25,10 +25,12 @@ describe('npm start', () => {
     const { status, stdout, stderr } = await running.ended;
     expect(stdout + stderr).toContain('every packet arrived');
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^ping: answered of sent +20 of 20 +20 of 20$/m);
-    expect(stdout).toMatch(/^TCP: bytes received +2 000 000 +2 000 000$/m);
-    expect(stdout).toMatch(/^frames that the router passed on +[1-9][\d ]* +0$/m);
-    expect(stdout).toMatch(/^packets from host to host directly +0 +[1-9][\d ]*$/m);
+    expect(stdout).toMatch(/^ping: answered of sent +20 of 20 +20 of 20 +20 of 20$/m);
+    expect(stdout).toMatch(/^TCP: bytes received +2 000 000 +2 000 000 +2 000 000$/m);
+    expect(stdout).toMatch(/^frames that the router passed on +– +[1-9][\d ]* +0$/m);
+    expect(stdout).toMatch(/^packets from host to host directly +– +0 +[1-9][\d ]*$/m);
+    expect(stdout).toMatch(/6bed4 gives a host that has only IPv4 an IPv6 address/);
+    expect(stdout).toMatch(/^what to do next:[\s\S]*funnel graph test\/demo\/peer\.yaml/m);
     expect(leftoversOf(running)).toEqual([]);
     for (const host of ['a', 'b']) {
       const file = join(projectRoot, 'build', 'captures', `${host}.pcapng`);

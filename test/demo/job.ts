@@ -7,9 +7,9 @@ import { NetLab } from '../net/net-lab.ts';
 import { outerPackets } from '../net/outer-packet.ts';
 import { readPcapng } from '../net/pcapng.ts';
 import { ping, pingUntilAnswered } from '../net/ping.ts';
-import { projectRoot } from '../net/project-root.ts';
+import { funnelCommand, projectRoot } from '../net/project-root.ts';
 import { transfer } from '../net/transfer.ts';
-import { outcomeTable, type Phase, shortcomings } from './outcome.ts';
+import { BASELINE, outcomeTable, type Phase, shortcomings } from './outcome.ts';
 
 /**
  * The main job: two hosts and a 6bed4 router, as network namespaces with only IPv4 between them, each with a
@@ -44,13 +44,17 @@ export class Job {
     // Two clients of a wireless network that keeps them apart: each reaches the router, and not the other.
     await segment.isolate(a, true);
     await segment.isolate(b, true);
+    this.#say(
+      '6bed4 gives a host that has only IPv4 an IPv6 address, and carries its packets in UDP over IPv4:',
+    );
+    this.#say('directly to the other host where that works, and otherwise by way of a router');
     this.#say('a, b and a router are network namespaces of this machine, on one IPv4 segment');
 
     const funnels = new Map<string, FunnelProcess>();
     for (const host of [router, a, b]) {
       const folder = join(lab.folder, host.name);
       mkdirSync(folder);
-      funnels.set(host.name, await FunnelProcess.start(host, configurationOf(host), folder));
+      funnels.set(host.name, await FunnelProcess.start(host, configurationIn(folder, host), folder));
     }
     this.#say('each runs its own Funnel');
     const addressOfA = await addressOf(a);
@@ -90,6 +94,17 @@ export class Job {
     await measure('direct');
 
     for (const funnel of funnels.values()) await funnel.stop();
+    this.#say(`for comparison, the same over ${BASELINE}`);
+    const plain = ADDRESSES.get('b')!;
+    phases.unshift({
+      path: BASELINE,
+      ping: await ping(a, plain, { count: 20, intervalSeconds: 0.05 }),
+      transfer: await transfer(a, b, plain, this.#bytes),
+      relayed: 0,
+      lost: new Map(),
+      fromMs: 0,
+      toMs: 0,
+    });
     mkdirSync(this.#captures, { recursive: true });
     const received = ['a', 'b'].flatMap((host) => {
       const file = join(this.#captures, `${host}.pcapng`);
@@ -109,6 +124,7 @@ export class Job {
     this.#say('');
     this.#say(`captures, for Wireshark: ${join(this.#captures, 'a.pcapng')} and b.pcapng`);
     this.#say('what is inside their UDP: Decode As… UDP port 50000, IPv6; or tshark -d udp.port==50000,ipv6');
+    for (const line of whatNext()) this.#say(line);
     return outcome.flatMap(shortcomings);
   }
 
@@ -154,8 +170,26 @@ function isNoLoss(what: string): boolean {
   return what.startsWith('capture ') || what === 'tap no-match';
 }
 
-function configurationOf(host: Namespace): string {
-  return join(projectRoot, 'test', 'demo', host.name === 'router' ? 'router.yaml' : 'peer.yaml');
+/** A copy of the configuration in the folder of the host, where its capture is to be. */
+function configurationIn(folder: string, host: Namespace): string {
+  const name = host.name === 'router' ? 'router.yaml' : 'peer.yaml';
+  const copy = join(folder, name);
+  copyFileSync(join(projectRoot, 'test', 'demo', name), copy);
+  return copy;
+}
+
+/** The commands that go on from here, with the configurations that were just used. */
+function whatNext(): string[] {
+  return [
+    '',
+    'what to do next:',
+    `  alias funnel="node ${funnelCommand}"`,
+    '  funnel graph test/demo/peer.yaml      # how the pieces of a host join; test/demo/router.yaml is the router',
+    '  funnel explain test/demo/peer.yaml    # what is parsed where, and which paths frames take',
+    '  funnel piece doc 6bed4                # the manual page of the piece',
+    '  sudo funnel run test/demo/peer.yaml   # on a host of yours; set the address of your router in it first',
+    '  docs/configuration.md is the reference of configurations',
+  ];
 }
 
 async function addressOf(host: Namespace): Promise<string> {

@@ -1,9 +1,9 @@
 import type { PingResult } from '../net/ping.ts';
 import type { Transfer } from '../net/transfer.ts';
 
-/** The result of traffic that had to take one of the two paths. */
+/** The result of traffic that had to take one of the two paths, or of IPv4 without the Funnel, for comparison. */
 export interface Phase {
-  readonly path: 'by way of the router' | 'direct';
+  readonly path: typeof BASELINE | 'by way of the router' | 'direct';
   readonly ping: PingResult;
   readonly transfer: Transfer;
   /** Frames that the router's Funnel passed on to peers. */
@@ -13,6 +13,9 @@ export interface Phase {
   /** Frames that any of the Funnels dropped, by host, piece and reason. */
   readonly lost: ReadonlyMap<string, number>;
 }
+
+/** What the same machine does without the Funnel. */
+export const BASELINE = 'IPv4, without the Funnel';
 
 /** The failed expectations, in words; none means success. */
 export function shortcomings(phase: Phase): string[] {
@@ -28,6 +31,7 @@ export function shortcomings(phase: Phase): string[] {
   );
   expect(transfer.receivedSha256 === transfer.sentSha256, 'the transfer is not the same at both ends');
   for (const [where, frames] of lost) expect(false, `${frames} frames lost at ${where}`);
+  if (path === BASELINE) return found;
   if (path === 'direct') {
     expect(relayed === 0, `the router passed on ${relayed} frames`);
     expect(direct > 0, 'no packet went directly');
@@ -52,11 +56,16 @@ export function outcomeTable(phases: readonly Phase[]): string[] {
       ...phases.map(({ transfer }) => `${transfer.receivedSha256.slice(0, 16)}…`),
     ],
     ['TCP: throughput', ...phases.map(({ transfer }) => throughput(transfer))],
-    ['frames that the router passed on', ...phases.map(({ relayed }) => grouped(relayed))],
-    ['packets from host to host directly', ...phases.map(({ direct }) => grouped(direct))],
+    ['frames that the router passed on', ...phases.map(({ path, relayed }) => counted(path, relayed))],
+    ['packets from host to host directly', ...phases.map(({ path, direct }) => counted(path, direct))],
     [
       'frames lost in the Funnels',
-      ...phases.map(({ lost }) => grouped([...lost.values()].reduce((a, b) => a + b, 0))),
+      ...phases.map(({ path, lost }) =>
+        counted(
+          path,
+          [...lost.values()].reduce((a, b) => a + b, 0),
+        ),
+      ),
     ],
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -67,6 +76,11 @@ export function outcomeTable(phases: readonly Phase[]): string[] {
     return cells.join('   ');
   });
   return [lines[0]!, '─'.repeat(lines[0]!.length), ...lines.slice(1)];
+}
+
+/** A count of the Funnels; without them there is none. */
+function counted(path: Phase['path'], count: number): string {
+  return path === BASELINE ? '–' : grouped(count);
 }
 
 function throughput({ receivedBytes, seconds }: Transfer): string {

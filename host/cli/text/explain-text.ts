@@ -20,6 +20,16 @@ export function explainText(puzzle: Puzzle, ways: FramePaths, paint: Paint = pla
     lines.push('', paint('bold', `${piece}.${edge} lets in ${printable(stack)} on ${network}`));
     lines.push(...hops.flatMap((hop) => hopLines(hop, '  ')));
   }
+  if (ways.entrances.length > 0) {
+    lines.push(
+      '',
+      paint(
+        'dim',
+        'N: how many headers a frame has in front of the stack that the Edge names; the piece need',
+      ),
+      paint('dim', 'not look at them. M: how many trailers it has behind, likewise.'),
+    );
+  }
   return `${lines.join('\n')}\n`;
 }
 

@@ -94,6 +94,9 @@ describe('funnel explain', () => {
         net.udp → six.carrier  ipv4/udp/*/ipv6/icmpv6  N 0, M 0
           six → ipv6 up ipv6  (-28 bytes, listed before)
         net.udp → phone.sip  ipv4/udp/5060  N 0, M 0
+
+      N: how many headers a frame has in front of the stack that the Edge names; the piece need
+      not look at them. M: how many trailers it has behind, likewise.
       "
     `);
   });

@@ -35,6 +35,8 @@
  *     malformed       the system finds the packet malformed
  *     unfit           the headers cannot be completed
  *     would-block     the queue of the device is full
+ *     queue-overrun   the lane did not read in time what the system wants to send, and the queue of the
+ *                     device overran; not known under funnel exec
  *     too-large       larger than the device takes, or a fragment of a frame that is
  *     unreachable     the system has no path to the destination
  *     refused         the system refused the packet
@@ -136,6 +138,8 @@ const TUN: Description = {
     'not-permitted': 'The system does not permit the packet.',
     'device-down': 'The device is down.',
     'other-error': 'The system reported another error; `funnel run` logs it.',
+    'queue-overrun':
+      'The lane did not read in time what the system sent, and the queue of the device overran.',
     'no-room': 'The lane had no free row for a packet from the system.',
     'not-ip': 'The packet is neither IPv4 nor IPv6, or in mode ethernet no Ethernet frame.',
     closed: 'The device is not open, or its Edge is on no network.',

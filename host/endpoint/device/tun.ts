@@ -13,6 +13,7 @@ import { messageOf, systemCode } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
 import { mistakeInOffer, wantedProperties } from './link-offers.ts';
 import type { LinkProperties } from './link-properties.ts';
+import { queueDrops } from './queue-drops.ts';
 import * as tunDescriptionConstants from './tun-description.ts';
 import { tunDescription } from './tun-description.ts';
 import { TunDevice } from './tun-device.ts';
@@ -76,6 +77,9 @@ export class TunPiece extends PieceBase implements Piece {
   #leaving: readonly TunPiece[] = [];
   #isCommitted = false;
   readonly #watch: TunWatch;
+  #queueTimer: NodeJS.Timeout | undefined;
+  /** Packets that the queue of the device had dropped at the last look. */
+  #dropsBefore: number | undefined;
 
   constructor(
     context: PieceContext,
@@ -166,6 +170,7 @@ export class TunPiece extends PieceBase implements Piece {
       device.demand(wanted, this.#context.name, this.#leavingDevices());
       if (!this.#settings.multiQueue) this.#startWatch(io, device, this.#batch);
       io.start(device.channel);
+      this.#watchQueue();
       this.#report();
     } catch (error) {
       this.close();
@@ -245,6 +250,7 @@ export class TunPiece extends PieceBase implements Piece {
     this.#io!.adopt(device.channel, this.#batch!.number);
     if (device.watch >= 0) this.#io!.adopt(device.watch, this.#batch!.number);
     this.#device = device;
+    this.#watchQueue();
     device.isHeldDown = false;
     predecessor.#device = undefined;
     // All other differences are settled by `join`, which brings what neighbours offer.
@@ -278,6 +284,22 @@ export class TunPiece extends PieceBase implements Piece {
     if (device === undefined) return;
     const replaceable = this.#isCommitted ? this.#leavingDevices() : undefined;
     this.#watch.configure(device, this.#wanted(), replaceable);
+  }
+
+  /** Counts what the system drops because its queue is full. Off the frame path. */
+  #watchQueue(): void {
+    const device = this.#device;
+    if (device === undefined || device.namespace.namespace >= 0) return;
+    this.#dropsBefore = queueDrops(device.name);
+    this.#queueTimer = setInterval(() => this.#countDrops(), QUEUE_LOOK_MS).unref();
+  }
+
+  #countDrops(): void {
+    if (this.#device === undefined || this.#queueTimer === undefined) return;
+    const drops = queueDrops(this.#device.name);
+    const more = (drops ?? 0) - (this.#dropsBefore ?? drops ?? 0);
+    if (drops !== undefined) this.#dropsBefore = drops;
+    if (more > 0) this.#context.count('queue-overrun', more);
   }
 
   /** Reports the state of the device for the user, as the system has it now. */
@@ -404,6 +426,9 @@ export class TunPiece extends PieceBase implements Piece {
   }
 
   close(): void {
+    this.#countDrops();
+    clearInterval(this.#queueTimer);
+    this.#queueTimer = undefined;
     this.#watch.stop();
     this.#leaving = [];
     if (this.#predecessor !== undefined) {
@@ -428,6 +453,8 @@ function isThere(io: FunnelIo, device: string, { netlink }: NamespaceSockets): b
   }
 }
 
+/** Least time between two looks at the counters of the device. */
+const QUEUE_LOOK_MS = 5000;
 /** The time that a neighbour needs to ask for an address again and to get it. */
 const GRACE_MS = 10_000;
 /** A request of addon/namespace-protocol.h, and what it makes. */

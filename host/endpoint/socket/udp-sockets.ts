@@ -352,8 +352,16 @@ export class UdpSockets {
         this.#groups.set(text, channel);
         this.#refusedGroups.delete(text);
       } catch (error) {
-        if (!this.#refusedGroups.has(text))
-          this.#context.log('warn', `cannot join the group ${text}: ${messageOf(error)}`);
+        if (!this.#refusedGroups.has(text)) {
+          const range = family === 4 ? '224.0.0.0/4' : 'ff00::/8';
+          // ENODEV: no route leads to groups, as on a host without a default route.
+          if (systemCode(error) === 'ENODEV')
+            this.#context.log(
+              'info',
+              `cannot join the group ${text} yet: no route leads to groups. It is joined when one comes; to add one: ip route add ${range} dev DEVICE`,
+            );
+          else this.#context.log('warn', `cannot join the group ${text}: ${messageOf(error)}`);
+        }
         this.#refusedGroups.add(text);
       }
     }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Piece as Description, Problem } from '../../../abi/host/contract.ts';
 import type { Place } from '../../puzzle/plan/arrangement.ts';
 import { findShapes } from '../../puzzle/plan/find-shapes.ts';
@@ -108,7 +109,7 @@ class PieceCheck {
       this.#problems(bare, new Set(), {}, found.name, settingsPath);
       return undefined;
     }
-    const { pairs, faulty } = checkSettings(bare.settings, given, {
+    const { pairs: written, faulty } = checkSettings(bare.settings, given, {
       piece: found.name,
       path: settingsPath,
       mistakes: this.#mistakes,
@@ -116,6 +117,7 @@ class PieceCheck {
       environment: this.#context.environment,
       written: (at) => this.#context.source.written(at),
     });
+    const pairs = withPathsFrom(this.#context.source.directory, written, source);
     if (faulty.size > 0) this.#isDoubtful = true;
     const settled = await piece.describe(pairs.length > 0 ? pairs : oneDefault(bare));
     if (isProblems(settled)) {
@@ -310,6 +312,16 @@ class PieceCheck {
  * One setting with its default value. A piece that receives no settings describes itself and reports no
  * missing setting. With one setting it does, and a default changes nothing else.
  */
+/**
+ * The settings of a native piece with the paths of its files made absolute: like the paths of component files
+ * and of secrets, they are relative to the folder of the configuration, wherever the Funnel was started.
+ */
+function withPathsFrom(directory: string, pairs: SettingPairs, source: OpenedPiece['source']): SettingPairs {
+  if (source.kind !== 'native') return pairs;
+  const names = new Set(source.native.files?.(pairs).map(({ setting }) => setting));
+  return pairs.map(([name, value]) => (names.has(name) ? [name, resolve(directory, value)] : [name, value]));
+}
+
 function oneDefault({ settings }: Description): SettingPairs {
   const setting = settings.find((each) => each.default !== undefined);
   return setting?.default === undefined ? [] : [[setting.name, setting.default]];

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import type { Piece as Description } from '../../../abi/host/contract.ts';
+import { branchesOf, type JsonSchema, pieceSchema } from './piece-schema.ts';
 
 /** The names that a piece, a network or a setting may have. */
 export const NAME_PATTERN = /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/;
@@ -135,9 +137,22 @@ export type PieceEntry = z.output<typeof piece>;
 export type GivenGrants = z.output<typeof grants>;
 export type SettingValue = z.output<typeof settingValue>;
 
-/** The structure as a JSON Schema (2020-12), for editors. */
-export function configurationJsonSchema(): Record<string, unknown> {
-  return { title: 'Funnel Tunnel configuration', ...z.toJSONSchema(configurationSchema, { io: 'input' }) };
+/**
+ * The structure as a JSON Schema (2020-12), for editors.
+ *
+ * @param pieces the descriptions of pieces, by the names that configurations use: their settings and Edges
+ * become part of the schema
+ */
+export function configurationJsonSchema(pieces: ReadonlyMap<string, Description> = new Map()): JsonSchema {
+  const schema = z.toJSONSchema(configurationSchema, { io: 'input' }) as JsonSchema;
+  const properties = schema.properties as { pieces: { additionalProperties: JsonSchema } };
+  if (pieces.size > 0) properties.pieces.additionalProperties.allOf = branchesOf(pieces);
+  const definitions = Object.fromEntries([...pieces].map(([name, each]) => [name, pieceSchema(each)]));
+  return {
+    title: 'Funnel Tunnel configuration',
+    ...schema,
+    $defs: { secret: z.toJSONSchema(secret, { io: 'input' }), ...definitions },
+  };
 }
 
 /** Bytes of a size that {@link SIZE_PATTERN} matches; -1 for one that a number cannot represent exactly. */

@@ -65,6 +65,19 @@ export class PieceRegistry {
     return answers.filter((answer) => answer !== undefined);
   }
 
+  /** The same, each by the name that a configuration uses. */
+  async describedPieces(): Promise<ReadonlyMap<string, Description>> {
+    const pieces = new Map<string, Description>();
+    for (const name of this.names()) {
+      try {
+        pieces.set(name, await describePiece(this, name, '.'));
+      } catch (error) {
+        if (!(error instanceof FunnelError)) throw error;
+      }
+    }
+    return pieces;
+  }
+
   /** Finds a piece by its name, or by its path from `directory`. Does not read the file. */
   find(reference: string, directory: string): FoundPiece | MissingPiece {
     if (isPath(reference))

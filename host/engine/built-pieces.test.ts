@@ -24,7 +24,7 @@ describe.skipIf(pieces.length === 0)(
         expect(description).toHaveProperty('name');
       });
 
-      it(`${file} does the same with metering as without`, async () => {
+      it(`${file} behaves the same with and without metering`, async () => {
         const bytes = readFileSync(new URL(file, folder));
         const { start, end } = linkComponent(parseComponent(bytes)).modules[0]!;
         const core = bytes.slice(start, end);
@@ -33,7 +33,7 @@ describe.skipIf(pieces.length === 0)(
           fc.asyncProperty(fc.array(fc.nat(0xffff), { minLength: 10, maxLength: 40 }), async (noise) => {
             const plain = trace(core, noise, false);
             const metered = trace(core, noise, true);
-            // As far as noise does not ask for more memory than a metered piece may have.
+            // The comparison ends when noise asks for more memory than a metered piece may have.
             const length = plain.indexOf(TOO_MUCH);
             const compared = length < 0 ? plain.length : length;
             expect(metered.slice(0, compared)).toEqual(plain.slice(0, compared));
@@ -48,8 +48,8 @@ describe.skipIf(pieces.length === 0)(
 );
 
 /**
- * Calls each exported function of a core module with numbers out of `noise`, in rooms that its realloc gave,
- * and tells how each call ended, what it asked of the host, and how its memory was then.
+ * Calls each exported function of a core module with numbers from `noise`, in rooms that its realloc
+ * returned. Returns how each call ended, its calls of the host, and the final state of its memory.
  */
 function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): unknown[] {
   const told: unknown[] = [];
@@ -81,7 +81,7 @@ function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): 
   const memory = Object.values(exports).find((each) => each instanceof WebAssembly.Memory);
   const emptyRoom = (): number => {
     const room = Number(realloc?.(0, 0, 8, 512));
-    // What stood there before may look like the lengths of texts.
+    // Old contents may look like the lengths of texts.
     if (memory !== undefined) new Uint8Array(memory.buffer, room, 512).fill(0);
     return room;
   };

@@ -270,7 +270,7 @@ export class ComponentPiece implements Piece {
     this.#ledger.outbound.left(edgeShape);
   }
 
-  /** Logs a message of the piece, in whichever call it is, within the rate that people can read. */
+  /** Logs a message of the piece from any call, at a rate that people can read. */
   #say(level: LogLevel, message: string): void {
     const dropped = this.#logLimit.admit(this.#context.now());
     if (dropped < 0) return;
@@ -376,7 +376,7 @@ function keyOf(edge: number, shape: number): number {
  */
 const MAX_OFFERS = 64;
 
-/** The environment of a component: its lane, and the lane's numbers of protocols. */
+/** The environment of a component: its lane, and the protocol numbers of the lane. */
 export interface ComponentEnvironment {
   readonly context: PieceContext;
   readonly frames: Frames;

@@ -10,7 +10,7 @@ import { watPiece } from './testing/wat-piece.ts';
 import { ComponentError } from './wasm/component-error.ts';
 
 describe('inspecting a component', () => {
-  it('tells what it is and wants, and runs nothing of it', async () => {
+  it('reports the structure and demands of a file, and runs no code of it', async () => {
     const bytes = await watPiece({
       imports: ['log', 'listen', 'unlisten'],
       memory: '2 300',
@@ -32,7 +32,7 @@ describe('inspecting a component', () => {
     expect(refusals.map(({ code }) => code)).toEqual(['FT_COMPONENT_IMPORT']);
   });
 
-  it('gives all reasons to refuse it at once', async () => {
+  it('reports all reasons to refuse it at once', async () => {
     const bytes = await parse(`(component
       (import "wasi:cli/environment@0.2.3" (instance (export "get" (func))))
       (core module $big (memory 2000) (table 70000 funcref))
@@ -63,7 +63,7 @@ describe('inspecting a component', () => {
     .filter((name) => name.endsWith('.wasm'))
     .map((name) => new Uint8Array(readFileSync(join(folder, name))));
 
-  it('refuses just what loading refuses, for the same first reason', async () => {
+  it('refuses exactly the files that loading refuses, for the same first reason', async () => {
     const small = built.reduce((a, b) => (a.length < b.length ? a : b));
     const pieces = [...built, await watPiece({ imports: ['log', 'offer'] }), await watPiece({ memory: '3' })];
     let admitted = 0;

@@ -45,13 +45,13 @@ export async function inspectComponent(bytes: Uint8Array, options: LoadOptions =
 /** The findings about a component file. Text from the file is already escaped. */
 export interface Inspection {
   readonly bytes: number;
-  /** Undefined if the file cannot be read as a component. */
+  /** Undefined if the file is not readable as a component. */
   readonly structure: Structure | undefined;
   /** The reasons to refuse it, in the order of the steps; empty if it would be admitted. */
   readonly refusals: readonly ComponentError[];
 }
 
-/** The structure of a component, and what it wants. */
+/** The structure of a component, and its demands. */
 export interface Structure {
   /** Interfaces of the contract that it exports, with their versions. */
   readonly exports: readonly string[];
@@ -113,5 +113,5 @@ function shown(text: string): string {
   return shownText(text, MAX_NAME);
 }
 
-/** Code units of a name that are shown. */
+/** The most code units of a name that are shown. */
 const MAX_NAME = 120;

@@ -9,7 +9,7 @@ import { ComponentError, type ComponentErrorCode } from './wasm/component-error.
 
 const ALL: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
 
-/** The error with which bytes are refused. */
+/** Returns the error that refuses the bytes. */
 async function refusal(bytes: Uint8Array, options?: LoadOptions): Promise<ComponentError> {
   try {
     await loadComponent(bytes, options);
@@ -97,8 +97,8 @@ describe('loading a component', () => {
   });
 });
 
-describe('what is no component', () => {
-  it('is refused with what it is', async () => {
+describe('a file that is not a component', () => {
+  it('is refused with the kind of file that it is', async () => {
     await expectRefusal(new Uint8Array(), 'FT_COMPONENT_INVALID', /empty/);
     await expectRefusal(
       new TextEncoder().encode('#!/bin/sh'),
@@ -114,7 +114,7 @@ describe('what is no component', () => {
     );
   });
 
-  it('is refused when it exports nothing of the contract, or something else under its name', async () => {
+  it('is refused if it exports nothing of the contract, or something else under its name', async () => {
     await expectRefusal(
       await component(''),
       'FT_COMPONENT_EXPORT',
@@ -127,7 +127,7 @@ describe('what is no component', () => {
     );
   });
 
-  it('is refused where a core module is not valid, with the byte', async () => {
+  it('is refused if a core module is not valid, with the byte', async () => {
     const piece = valid.slice();
     const body = Buffer.from(piece).indexOf(Buffer.from([0x41, 0x80, 0x08, 0x0b]));
     piece[body] = 0xff;
@@ -137,17 +137,17 @@ describe('what is no component', () => {
     expect(error.offset).toBe(body);
   });
 
-  it('is refused when truncated, wherever', async () => {
+  it('is refused if it is truncated at any place', async () => {
     for (let length = 0; length < withImports.length; length++) {
       const cut = withImports.slice(0, length);
-      // What is cut off where a custom section begins may be whole all the same.
+      // A file that is cut at the start of a custom section may still be whole.
       if (length > 8 && withImports[length] === 0)
         await loadComponent(cut, { grants: ALL }).catch(expectComponentError);
       else expectComponentError(await refusal(cut, { grants: ALL }));
     }
   });
 
-  it('never leads to another error when bytes are changed, nor when run', async () => {
+  it('with changed bytes never leads to another error, even when it runs', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.nat(withImports.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
@@ -167,7 +167,7 @@ describe('what is no component', () => {
     );
   });
 
-  it('is refused when it never ends to instantiate', async () => {
+  it('is refused if its instantiation would never end', async () => {
     const layers = Array.from(
       { length: 40 },
       (_, i) =>
@@ -202,7 +202,7 @@ describe('what is no component', () => {
     );
   });
 
-  it('is refused for what this host does not run', async () => {
+  it('is refused for features that this host does not run', async () => {
     const cases: [string, RegExp][] = [
       ['(type $t (resource (rep i32))) (core func (canon resource.drop $t))', /resource/],
       [
@@ -218,7 +218,7 @@ describe('what is no component', () => {
       await expectRefusal(await component(text), 'FT_COMPONENT_UNSUPPORTED', message);
   });
 
-  it('is refused when it refers to what is not there', async () => {
+  it('is refused if it refers to a missing item', async () => {
     const module = '(core module $m (import "a" "f" (func)) (func (export "f")))';
     for (const text of [
       `${module} (core instance (instantiate $m))`,
@@ -235,13 +235,13 @@ describe('what is no component', () => {
 });
 
 describe('limits and grants', () => {
-  it('refuse a file that is too large before they look into it', async () => {
-    await expectRefusal(new Uint8Array(100), 'FT_COMPONENT_TOO_LARGE', /100 bytes.*may have 99/, {
+  it('refuse a file that is too large before reading it', async () => {
+    await expectRefusal(new Uint8Array(100), 'FT_COMPONENT_TOO_LARGE', /100 bytes.*limit is 99/, {
       limits: { maxComponentBytes: 99 },
     });
   });
 
-  it('name all that was not granted', async () => {
+  it('name everything that was not granted', async () => {
     await expectRefusal(
       withImports,
       'FT_COMPONENT_IMPORT',
@@ -269,13 +269,13 @@ describe('limits and grants', () => {
     await expectRefusal(await component('(import "f" (func))'), 'FT_COMPONENT_IMPORT', /"f"/);
   });
 
-  it('leave interfaces of types alone', async () => {
+  it('permit interfaces of types', async () => {
     await expectRefusal(
       await component('(import "arpa2:funnel/types@0.2.0" (instance (export "t" (type (sub resource)))))'),
       'FT_COMPONENT_EXPORT',
       /no Puzzle Piece/,
     );
-    // Its types and frames are imported, as every piece's are.
+    // Like every piece, it imports its types and frames.
     await loadComponent(valid, { grants: new Set() });
   });
 

@@ -12,7 +12,7 @@ import { v8, type WebAssemblyEngine } from './wasm/webassembly-engine.ts';
 /**
  * Makes a component file ready to run: checks, validates, meters, caps and compiles it. Runs no code of it.
  *
- * @throws {ComponentError} where the component is refused.
+ * @throws {ComponentError} if the component is refused.
  */
 export async function loadComponent(bytes: Uint8Array, options: LoadOptions = {}): Promise<LoadedComponent> {
   const limits: Limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -32,7 +32,7 @@ export async function loadComponent(bytes: Uint8Array, options: LoadOptions = {}
   return componentOf(engine, { plan, exports, modules, grants, size: bytes.length });
 }
 
-/** Makes a component from its form in another thread, which has checked and compiled it already. */
+/** Makes a component from the form that another thread sent, which has checked and compiled it already. */
 export function componentFrom(portable: PortableComponent): LoadedComponent {
   return componentOf(v8, portable);
 }
@@ -73,19 +73,19 @@ export interface LoadedComponent {
    * Returns the piece's description with these settings, from an instance that is made for this call and then
    * discarded.
    *
-   * @throws {PieceFault} where the instance faults.
+   * @throws {PieceFault} if the instance faults.
    */
   describe(settings: Settings): Description | readonly Problem[];
 
   /**
    * Makes a new instance. Start functions of the component run here, metered.
    *
-   * @throws {PieceFault} where it faults; {@link ComponentError} FT_COMPONENT_INVALID where its modules do
-   *   not fit together.
+   * @throws {PieceFault} if it faults; {@link ComponentError} FT_COMPONENT_INVALID if its modules do not fit
+   * together.
    */
   instantiate(imports: HostImports): Guest;
 
-  /** Whether it has this grant on the Edge of this name; see {@link Grant}. */
+  /** Whether the component has this grant on the Edge of this name; see {@link Grant}. */
   mayUse(grant: UsableGrant, edge: string): boolean;
   /** The grants that its code needs. */
   readonly wants: readonly string[];

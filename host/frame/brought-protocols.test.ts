@@ -7,12 +7,12 @@ import { Classifier } from './classifier.ts';
 import { Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
 import { Pattern } from './pattern.ts';
 
-/** Stacks of pieces that name nothing that a stranger brings. */
+/** Stacks of pieces that name no protocol of the untrusted piece. */
 const STACKS = 'ip|ip/89|89|ip/{253,udp}|ip/udp|ip/udp/53|ip-protocol:|ethernet/0x88b5|ethernet/ip'
   .split('|')
   .map((stack) => (/^\d/.test(stack) ? `ip-protocol:${stack}` : stack));
 
-/** A definition that a stranger may bring: for an identifier in use, whatever it says of the header. */
+/** A definition that an untrusted piece may bring: for an identifier in use, with any kind of header. */
 const definition = fc
   .record({
     space: fc.constantFrom('in ip-protocol 89', 'in ip-protocol 253', 'in ethertype 0x88b5'),
@@ -54,7 +54,7 @@ function bytesOf({ isEthernet, protocol, rest }: Packet): Buffer {
   return Buffer.concat([link, ip]);
 }
 
-/** What each receiver gets of a frame: the Shapes that accept it, and how it is divided. */
+/** What each receiver gets from a frame: the Shapes that accept it, and its parts. */
 function received(protocols: Protocols, bytes: Buffer, first: string, others: readonly string[] = []) {
   const frames = new Frames({ smallRows: 2, largeRows: 0 });
   const wanted = [...STACKS, ...others].map((text, tag) => ({ stack: parseStack(text, protocols), tag }));
@@ -91,7 +91,7 @@ function bring(protocols: Protocols, definitions: readonly string[]): number {
 }
 
 describe('a protocol that a piece brings', () => {
-  it('changes no frame of those who do not name it', () => {
+  it('changes no frame for stacks that do not name it', () => {
     let brought = 0;
     fc.assert(
       fc.property(fc.array(definition, { minLength: 1, maxLength: 4 }), packet, (definitions, each) => {
@@ -106,7 +106,7 @@ describe('a protocol that a piece brings', () => {
     expect(brought).toBeGreaterThan(100);
   });
 
-  it('takes no frame from those on the same network who do not name it, when another there names it', () => {
+  it('takes no frame from stacks on the same network that do not name it, if another stack names it', () => {
     fc.assert(
       fc.property(fc.array(definition, { minLength: 1, maxLength: 3 }), packet, (definitions, each) => {
         const protocols = new Protocols();

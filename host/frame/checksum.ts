@@ -10,8 +10,8 @@ import type { Frames } from './frames.ts';
 export function internetSum(frames: Frames, from: number, to: number): number {
   const words = wordsOf(frames.memory);
   const bytes = frames.bytes;
-  // Sums of what stands at even and at odd addresses modulo 4, as little-endian halves. 64 KiB of them fit in
-  // 31 bits.
+  // Sums of the 16-bit halves at addresses 0 and 2 modulo 4, in little-endian order. 64 KiB of them fit in 31
+  // bits.
   let low = 0;
   let high = 0;
   let at = from;
@@ -44,7 +44,7 @@ export function internetSum(frames: Frames, from: number, to: number): number {
   return (from & 1) === 0 ? ((sum & 0xff) << 8) | (sum >>> 8) : sum;
 }
 
-/** Adds carries back in until 16 bits are left. */
+/** Adds the carries back until 16 bits are left. */
 export function fold(sum: number): number {
   let folded = sum;
   while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);

@@ -88,7 +88,7 @@ function walk(classifier: Classifier, row: number, towardUp: boolean): Walked[] 
 
 const sorted = (all: readonly Walked[]) => all.map(({ tag, base }) => `${tag}@${base}`).sort();
 
-/** A body that cannot be taken for an IP packet. */
+/** A body that cannot be mistaken for an IP packet. */
 const plain = packetArbitrary.filter(
   ({ bytes, body }) => ![0x40, 0x60].includes((bytes[body.at] ?? 0) & 0xf0),
 );
@@ -121,7 +121,7 @@ beforeEach(() => releaseAll(frames));
 const classifierFor = (text: string) => new Classifier(protocols, [{ stack: parseStack(text), tag: 0 }]);
 
 describe('Classifier.walk', () => {
-  it('accepts what a full parse and a literal comparison accept, whatever was parsed before', () => {
+  it('accepts the same stacks as a full parse with a literal comparison, whatever was parsed before', () => {
     let accepted = 0;
     fc.assert(
       fc.property(
@@ -142,7 +142,7 @@ describe('Classifier.walk', () => {
     expect(accepted).toBeGreaterThan(5000);
   });
 
-  it('stays right while stacks come and go', () => {
+  it('stays correct while stacks come and go', () => {
     const changes = fc.array(fc.tuple(fc.boolean(), fc.constantFrom(...STACKS)), {
       minLength: 1,
       maxLength: 40,
@@ -172,7 +172,7 @@ describe('Classifier.walk', () => {
     );
   });
 
-  it('returns the same for each of many frames as for the first', () => {
+  it('returns the same for each of many equal frames', () => {
     const visit = fc.record({
       at: fc.nat(3),
       towardUp: fc.boolean(),
@@ -201,8 +201,8 @@ describe('Classifier.walk', () => {
             const row = rows[at % rows.length]!;
             const answers = Array.from({ length: times }, () => {
               const fresh = new Classifier(protocols, present);
-              // The one that is asked second finds the frame parsed; the used classifier comes first every
-              // other time.
+              // The second classifier finds the frame parsed; the used classifier comes first every other
+              // time.
               const classifiers = at % 2 === 0 ? [fresh, classifier] : [classifier, fresh];
               const [a, b] = classifiers.map((each) => {
                 const walked = walk(each, row, towardUp);
@@ -220,7 +220,7 @@ describe('Classifier.walk', () => {
     );
   });
 
-  it('looks into each payload, also when the frame before had the same parts', () => {
+  it('reads each payload, even if the frame before had the same parts', () => {
     const classifier = classifierFor('ip/udp');
     const good = udpPacket(53);
     const bad = good.slice();
@@ -239,7 +239,7 @@ describe('Classifier.walk', () => {
     }
   });
 
-  it('parses no deeper than something wants', () => {
+  it('parses no deeper than a stack wants', () => {
     const bytes = udpPacket(5060);
     const partsAfter = (...wanted: string[]) => {
       const row = put(frames, bytes, 'ethernet');
@@ -269,7 +269,7 @@ describe('Classifier.walk', () => {
     frames.release(row);
   });
 
-  it('listens and ceases to listen behind an open step, without end', () => {
+  it('listens and ceases to listen behind an open step any number of times', () => {
     const classifier = new Classifier(protocols, [
       { stack: parseStack('ip/udp/*'), tag: 1 },
       { stack: parseStack('ip'), tag: 2 },
@@ -328,11 +328,11 @@ describe('Classifier.walk', () => {
     frames.release(row);
   });
 
-  it('goes by a protocol that came as data', () => {
+  it('uses a protocol that came as data', () => {
     const own = new Protocols();
     own.define({
       name: 'toy',
-      summary: 'one byte that tells what follows',
+      summary: 'one byte that identifies what follows',
       identifiers: [{ nameSpace: 'ip-protocol', id: 253 }],
       header: {
         minimum: 2,
@@ -352,7 +352,7 @@ describe('Classifier.walk', () => {
     frames.release(row);
   });
 
-  it('finds by the header in front what a payload of no protocol is', () => {
+  it('identifies a payload without a protocol by the header in front', () => {
     const row = put(frames, udpPacket(53), 'ethernet');
     new Classifier(protocols, [{ stack: parseStack('ip'), tag: 0 }]).walk(frames, row, true);
     const payload = (row * MAX_PARTS + 2) * PART_WORDS;
@@ -363,7 +363,7 @@ describe('Classifier.walk', () => {
     frames.release(row);
   });
 
-  it('counts the trailers that are no concern of a stack', () => {
+  it('counts the trailers that are not part of a stack', () => {
     const row = put(frames, udpPacket(53, new Uint8Array(3), 5), 'ethernet');
     const classifier = new Classifier(protocols, [
       { stack: parseStack('ip/udp'), tag: 1 },

@@ -137,8 +137,8 @@ export class Classifier {
   }
 
   /**
-   * Finds the stacks that accept a frame, and parses the frame as deep as they want. `towardUp`: the frame
-   * travels up, so its destination is the local end.
+   * Finds the stacks that accept a frame, and parses the frame as deep as they want. With `towardUp` the
+   * frame travels up, so its destination is the local end.
    *
    * @returns the deepest node that accepts the frame, or -1. Nodes at the same header are in order of
    * precision: a local port before a remote one, before one of either end; a longer stack before a shorter
@@ -220,7 +220,7 @@ export class Classifier {
       } else {
         const isWanted = this.#find(protocol);
         if (isPayload) {
-          // Each item of a list is parsed, because no other way leads to the next one.
+          // Each item of a list is parsed, because each item determines where the next one starts.
           if (!isWanted && !isItem) {
             if (this.#leaveBody()) continue;
             break;
@@ -259,12 +259,12 @@ export class Classifier {
     return this.#acceptedIn[node] === this.#walk ? this.#acceptedBefore[node]! : NONE;
   }
 
-  /** As {@link skipHeaders}, for any node that accepted the frame of the last walk. */
+  /** Like {@link skipHeaders}, for any node that accepted the frame of the last walk. */
   skipHeadersOf(node: number): number {
     return this.#acceptedBase[node]!;
   }
 
-  /** As {@link skipTrailers}, for any node that accepted the frame of the last walk. */
+  /** Like {@link skipTrailers}, for any node that accepted the frame of the last walk. */
   skipTrailersOf(node: number): number {
     return this.#lastFrames === undefined
       ? 0
@@ -350,7 +350,7 @@ export class Classifier {
     const { data } = this.#layouts;
     const layout = this.#trie.edgeTo[node]! * STRIDE;
     const sourceAt = data[layout + SOURCE_PORT_AT]!;
-    // A header that a piece made may be shorter than its protocol says.
+    // A header that a piece made may be shorter than its protocol requires.
     if (sourceAt < 0 || frames.partWords[at + 2]! < data[layout + MINIMUM]!) return;
     const { bytes } = frames;
     const address = frames.partWords[at + 1]!;
@@ -379,7 +379,7 @@ export class Classifier {
     if ((flags & HAS_PROTOCOLS) !== 0) this.#push(node, base);
   }
 
-  /** Records that a stack is met. Only its outermost occurrence counts. */
+  /** Records that the frame has a stack. Only its outermost occurrence counts. */
   #accept(node: number, base: number): void {
     if (this.#acceptedIn[node] === this.#walk) return;
     this.#acceptedIn[node] = this.#walk;
@@ -396,8 +396,8 @@ export class Classifier {
   }
 
   /**
-   * Looks up the child of each node of the set for a protocol. Returns whether there is one, or a node looks
-   * through it.
+   * Looks up the child of each node of the set for a protocol. Returns whether one exists, or a node skips
+   * the protocol as transparent.
    */
   #find(protocol: number): boolean {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
@@ -416,9 +416,9 @@ export class Classifier {
   }
 
   /**
-   * Parses a payload of an identifier for which pieces have brought protocols, as the first of them that a
-   * stack names here and that fits. Otherwise nobody's definition holds, and the payload stays what the
-   * identifier says.
+   * Parses a payload with an identifier for which pieces have brought protocols, as the first of them that a
+   * stack names here and that fits. Otherwise no definition holds, and the payload keeps the kind of its
+   * identifier.
    */
   #asNamed(frames: Frames, row: number, part: number, protocol: number): number {
     const identities = this.#protocols.identities(protocol);
@@ -440,8 +440,8 @@ export class Classifier {
   }
 
   /**
-   * Whether a stack goes on with a protocol that was brought; or goes on behind it, because it is transparent
-   * or an item of a list, and comes from the piece that brought the header in front.
+   * Whether a stack continues with a brought protocol; or continues behind it, because the protocol is
+   * transparent or an item of a list, and comes from the piece that brought the header in front.
    */
   #isNamed(protocol: number, flags: number): boolean {
     for (let i = 0; i < this.#setSize; i++) {
@@ -454,15 +454,15 @@ export class Classifier {
   }
 
   /**
-   * Whether a stack passes over a header that a piece has brought: one with which a frame was sent, or one
-   * behind another header of that piece. Those who do not name it must get no frame by it.
+   * Whether a stack skips a header that a piece has brought: one with which a frame was sent, or one behind
+   * another header of that piece. Stacks that do not name the header must not get a frame because of it.
    */
   #passesBrought(node: number, protocol: number, part: number): boolean {
     if (node <= ABOVE) return part === 0;
     return this.#protocols.areBroughtTogether(this.#trie.edgeTo[node]!, protocol);
   }
 
-  /** Whether a stack goes on with an identifier of a protocol that was brought. */
+  /** Whether a stack continues with an identifier of a brought protocol. */
   #wantsIdentity(node: number, protocol: number): boolean {
     const identities = this.#protocols.identities(protocol);
     for (let n = 0; n < identities.length; n++)
@@ -470,7 +470,7 @@ export class Classifier {
     return false;
   }
 
-  /** Stacks that end with an identifier accept each protocol that was brought for it. */
+  /** Stacks that end with an identifier accept each protocol that pieces brought for it. */
   #acceptIdentities(protocol: number, part: number): void {
     const identities = this.#protocols.identities(protocol);
     for (let i = 0; i < this.#setSize; i++) {
@@ -530,8 +530,8 @@ export class Classifier {
   }
 
   /**
-   * Keeps the set with which an item begins, for those that follow. False when more rows are open than can be
-   * followed.
+   * Keeps the set with which an item begins, for the items that follow. Returns false if too many lists are
+   * open.
    */
   #openItem(protocol: number): boolean {
     const depth = this.#openCount;
@@ -539,7 +539,7 @@ export class Classifier {
     const from = depth === 0 ? 0 : this.#keptEnd[depth - 1]!;
     const end = from + this.#setSize;
     if (end > this.#kept.length) {
-      // Once for the deepest row that is ever met, not for each frame.
+      // Allocated once for the deepest list, not for each frame.
       this.#kept = widened(this.#kept, end * 2);
       this.#keptBases = widened(this.#keptBases, end * 2);
     }
@@ -560,8 +560,8 @@ export class Classifier {
   }
 
   /**
-   * A trailer closes an item, with all items inside; the next item begins with the same set. False for any
-   * other trailer.
+   * Closes the item of a trailer, with all items inside; the next item begins with the same set. Returns
+   * false for any other trailer.
    */
   #closeItem(protocol: number): boolean {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
@@ -574,7 +574,7 @@ export class Classifier {
     return true;
   }
 
-  /** Closes an item that is all header. */
+  /** Closes an item that consists of a header only. */
   #closeLeaf(protocol: number): void {
     const flags = this.#layouts.data[protocol * STRIDE + FLAGS]!;
     if ((flags & IS_ITEM) !== 0 && (flags & IS_LEAF) !== 0) this.#reopen(this.#openCount - 1);
@@ -591,8 +591,8 @@ export class Classifier {
   }
 
   /**
-   * Leaves a body of which no stack wants more. Returns whether another body may follow, behind the trailer
-   * of an item.
+   * Skips the rest of a body, which no stack wants. Returns whether another body may follow, behind the
+   * trailer of an item.
    */
   #leaveBody(): boolean {
     this.#setSize = 0;
@@ -619,7 +619,7 @@ export class Classifier {
 const MAX_OPEN_ITEMS = 4;
 const ROLE = 0xff0000;
 const PAYLOAD_KIND = 1 << 16;
-/** A walk takes at most one tick a part, so none overflows 31 bits. */
+/** A walk takes at most one tick for each part, so ticks never exceed 31 bits. */
 const LAST_TICK = 0x7fffff00;
 
 function widened(old: Int32Array, length: number): Int32Array<ArrayBuffer> {

@@ -213,7 +213,7 @@ describe('Composer.finish', () => {
     expect(finished(routed).slice(-20)).toBe(finished(direct).slice(-20));
   });
 
-  it('leaves alone what is finished', () => {
+  it('leaves finished headers unchanged', () => {
     const row = compose(
       ['header ipv4', IPV4],
       ['header udp', 'e612 64be 1234 5678'],
@@ -235,7 +235,7 @@ describe('Composer.finish', () => {
     expect(
       finished(compose(['header ethernet', ethernet], ...parts, ['trailer ethernet', '0000 0000'])),
     ).toBe(joined(ethernet, plain, '00000000'));
-    // A trailer of the header itself is inside.
+    // A trailer of the header itself is included.
     expect(finished(compose(...parts, ['trailer udp', '0102'])).slice(48, 52)).toBe('000e');
   });
 
@@ -305,12 +305,12 @@ describe('Composer.finish', () => {
         ['payload', '00'.repeat(65_536)],
       ],
     ],
-  ] as const)('tells %s', (problem, parts) => {
+  ] as const)('reports %s', (problem, parts) => {
     const row = compose(...parts);
     expect(composer.problemName(composer.finish(frames, row))).toBe(problem);
   });
 
-  it('has nothing to fill in what has no definition', () => {
+  it('fills in nothing without a definition', () => {
     const row = compose(['header', '0102'], ['payload', '03']);
     expect(finished(row)).toBe('010203');
     expect(partsOf(frames, row)).toEqual(['header - 0+2', 'payload - 2+1']);

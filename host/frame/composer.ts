@@ -150,9 +150,9 @@ export class Composer {
   }
 
   /**
-   * The sum of the addresses in the header that carries part `part`, seen through transparent headers; or,
-   * negative, the kind of problem. With a routing header or a source route on its way, the destination is the
-   * last one (RFC 8200 §8.1; RFC 791 §3.1 for IPv4).
+   * Returns the sum of the addresses in the header that carries part `part`, skipping transparent headers;
+   * or, negative, the kind of problem. With a routing header or a source route on its way, the destination is
+   * the last one (RFC 8200 §8.1; RFC 791 §3.1 for IPv4).
    */
   #pseudoSum(frames: Frames, row: number, part: number): number {
     const { data } = this.#layouts;
@@ -244,7 +244,7 @@ function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value;
 }
 
-/** An unsigned number of so many bytes, in network byte order. */
+/** Reads an unsigned number of `bytes` bytes, in network byte order. */
 function putNumber(bytes: Uint8Array, at: number, size: number, value: number): void {
   for (let i = size - 1, left = value; i >= 0; i--, left = Math.floor(left / 256)) bytes[at + i] = left;
 }

@@ -20,7 +20,7 @@ export class EdgeTable {
     }
   }
 
-  /** Adds an edge that is not there yet. */
+  /** Adds an edge that is not in the table yet. */
   set(node: number, edge: number, child: number): void {
     if ((this.#size + 1) * 2 > this.#mask) this.#grow();
     this.#size++;

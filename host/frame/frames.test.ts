@@ -26,7 +26,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 describe('Frames', () => {
-  it('takes back many at a time, shared ones and large ones among them', () => {
+  it('releases many rows at a time, including shared ones and large ones', () => {
     const frames = new Frames({ smallRows: SMALL, largeRows: LARGE });
     const rows = Int32Array.from([10, MAX_FRAME_BYTES, 10, 10], (length) => frames.allocate(length));
     frames.retain(rows[2]!);
@@ -38,7 +38,7 @@ describe('Frames', () => {
     expect(() => frames.releaseAll(rows, 3, 4)).toThrow(/more often/);
   });
 
-  it('gives and takes back rooms as a model of counts does', () => {
+  it('allocates and releases rooms like a model of counts', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
         const frames = new Frames({ smallRows: SMALL, largeRows: LARGE });
@@ -86,7 +86,7 @@ describe('Frames', () => {
     );
   });
 
-  it('has rooms side by side that fill its memory', () => {
+  it('has adjacent rooms that fill its memory', () => {
     const frames = new Frames({ smallRows: SMALL, largeRows: LARGE });
     let at = 0;
     for (let row = 0; row < frames.rows; row++) {
@@ -99,14 +99,14 @@ describe('Frames', () => {
     expect(frames.rowAt(at)).toBe(-1);
   });
 
-  it('notices a release too many', () => {
+  it('detects a release too many', () => {
     const frames = new Frames({ smallRows: 1, largeRows: 0 });
     const row = frames.allocate(1);
     frames.release(row);
     expect(() => frames.release(row)).toThrow('released more often');
   });
 
-  it('holds as many parts as it says, and no more', () => {
+  it('holds exactly as many parts as its limit', () => {
     const frames = new Frames({ smallRows: 2, largeRows: 0 });
     const row = frames.allocate(100);
     for (let part = 0; part < MAX_PARTS; part++) expect(frames.addPart(row, part, part, 1)).toBe(true);

@@ -3,10 +3,10 @@ import { LaneMemory } from './lane-memory.ts';
 /**
  * The frames of one lane: their bytes, their parts, their reference counts.
  *
- * All bytes of all frames stand in one memory that lives as long as the lane. It begins with rooms of two
- * sizes; a frame is a row, and each row owns one room. So the frame path holds integers only: no view, no
- * object and no closure is made for a frame, an address needs no second number beside it, and a frame that is
- * kept for a while pins nothing but itself. Rooms that traffic never touches are never backed by memory.
+ * All bytes of all frames are in one memory that lives as long as the lane. It begins with rooms of two
+ * sizes; a frame is a row, and each row owns one room. So the frame path uses integers only: it makes no
+ * view, object or closure for a frame, one number is a whole address, and a kept frame keeps nothing else
+ * alive. The system backs no room that traffic never touches.
  *
  * Invariants, which composing and growth in place require:
  * - a frame's bytes are contiguous and lie in the room of its row;
@@ -26,13 +26,13 @@ export class Frames {
   /** Bytes in a frame, by row. */
   readonly length: Uint32Array;
   readonly partCount: Uint8Array;
-  /** Queues and ledgers that hold a frame, by row; 0 for a free row. */
+  /** The number of queues and ledgers that hold a frame, by row; 0 for a free row. */
   readonly references: Int32Array;
-  /** Pieces that a frame has passed, by row: what ends a loop. */
+  /** The number of pieces that a frame has passed, by row. It ends loops. */
   readonly hops: Uint8Array;
   /** The id of the message that a row is a fragment of, unique in the lane; 0 for a whole frame. */
   readonly messageIds: Uint32Array;
-  /** By row, where it has a message id: the fragment index | `LAST_FRAGMENT`. */
+  /** By row with a message id: the fragment index | `LAST_FRAGMENT`. */
   readonly fragments: Uint32Array;
   /**
    * When a frame out of a capture was recorded, by row: seconds since 1970, and nanoseconds, which are
@@ -88,7 +88,7 @@ export class Frames {
 
   /**
    * A free row whose room holds `length` bytes behind {@link HEADROOM}, with one reference, no parts, and its
-   * start set behind the headroom; or -1 when no room is left, or none is that large.
+   * start set behind the headroom; or -1 if no room is left, or none is that large.
    */
   allocate(length: number): number {
     let row: number;
@@ -209,7 +209,7 @@ export class Frames {
     this.bytes.copyWithin(to, from, from + length);
   }
 
-  /** Where all rooms end. */
+  /** The address behind the last room. */
   get roomsEnd(): number {
     return this.#largeBase + (this.rows - this.#smallRows) * LARGE;
   }
@@ -247,7 +247,7 @@ export const PART_WORDS = 3;
 export const NOT_RECORDED = 0xffff_ffff;
 
 const PAYLOAD = 1;
-/** In the tables: two addresses or lengths, references, two counts, parts. */
+/** Bytes of a row in the tables: two addresses or lengths, references, two counts, parts. */
 const BYTES_A_ROW = 3 * 4 + 2 + MAX_PARTS * PART_WORDS * 4;
 /**
  * For tables of other modules that work on frames: some three hundred pieces, and the images of one crossing.

@@ -1,8 +1,8 @@
 import { lowerCase } from './text-table.ts';
 
 /**
- * Header fields as SIP and MIME have them (RFC 5322 §2.2): lines of a name, `:` and a value, that go on in
- * lines that begin with white space; an empty line ends them. Reads bytes, and makes nothing.
+ * Reads the header fields of SIP and MIME (RFC 5322 §2.2): lines of a name, `:` and a value, which continue
+ * in lines that begin with white space; an empty line ends them. It reads bytes and allocates nothing.
  */
 
 /**
@@ -86,7 +86,7 @@ export function skipSpace(bytes: Uint8Array, from: number, to: number): number {
   }
 }
 
-/** Text as the bytes that this file compares with. */
+/** Returns a text as bytes, for comparison. */
 export function lowerCaseBytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

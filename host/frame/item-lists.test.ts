@@ -20,7 +20,7 @@ beforeEach(() => releaseAll(frames));
 const SACK = '03 00 0010 00000001 0001f000 0000 0000';
 /** A whole message of 3 bytes, of M3UA; padded. */
 const DATA_M3UA = '00 03 0013 00000001 0002 0003 00000003 010001 00';
-/** A whole message of 4 bytes, whose PPID says nothing. */
+/** A whole message of 4 bytes, whose PPID identifies nothing. */
 const DATA = '00 03 0014 00000002 0002 0004 00000000 c0ffee00';
 const FIRST_FRAGMENT = '00 02 0014 00000002 0002 0004 00000003 c0ffee00';
 
@@ -84,7 +84,7 @@ describe('the chunks of SCTP', () => {
     ]);
   });
 
-  it('are each a header with a body and a padding, whichever was asked for', () => {
+  it('each become a header with a body and a padding, whichever stack was wanted', () => {
     const { parts, accepted, row } = walk(sctp(SACK, DATA_M3UA, DATA), 'ipv4', 'ip/sctp/2905/sctp-data/m3ua');
     expect(parts).toEqual([
       'header ipv4 0+20',
@@ -100,7 +100,7 @@ describe('the chunks of SCTP', () => {
     refinish(row);
   });
 
-  it('are found wherever they stand, by classifier and by pattern', () => {
+  it('are found at each place in the list, by classifier and by pattern', () => {
     const stacks = ['ip/sctp/2905/sctp-data/m3ua', 'ip/sctp/2905/sctp-sack', 'ip/sctp/2905/sctp-abort'];
     for (const chunks of [
       [SACK, DATA, DATA_M3UA],
@@ -116,7 +116,7 @@ describe('the chunks of SCTP', () => {
     }
   });
 
-  it('carry what a stack says where the PPID says nothing, unless it is a fragment', () => {
+  it('carry the protocol of the stack if the PPID identifies nothing, unless the chunk is a fragment', () => {
     const inner = `60 00 0000 0000 3b 40 ${'00'.repeat(32)}`;
     const chunk = (flags: string, ppid: string) => `00 ${flags} 0038 00000002 0002 0004 ${ppid} ${inner}`;
     const stack = 'ip/sctp/2905/sctp-data/ipv6';
@@ -135,7 +135,7 @@ describe('the chunks of SCTP', () => {
     expect(walk(sctp(FIRST_FRAGMENT), 'ipv4', 'ip/sctp/2905/sctp-data/m3ua').accepted).toEqual([]);
   });
 
-  it('nest: SCTP in UDP in a chunk has scopes of its own', () => {
+  it('nest: SCTP in UDP in a chunk has its own scopes', () => {
     const inside = Buffer.from(sctpAlone(DATA_M3UA + DATA)).toString('hex');
     const udp = hex(`26ab 26ab ${(8 + inside.length / 2).toString(16).padStart(4, '0')} 0000 ${inside}`);
     const addresses = hex('c0000201 c0000202 0011 0000');

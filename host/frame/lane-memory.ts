@@ -1,7 +1,7 @@
 /**
  * The memory of one lane: one block of fixed size, from which modules take regions. It is a WebAssembly
  * memory, so that the frame kernel can work in it. For all other code it is an ordinary ArrayBuffer, which is
- * never detached because it cannot grow. Pages that are never touched are not backed by memory.
+ * never detached because it cannot grow. The system backs no page that is never touched.
  */
 export class LaneMemory {
   readonly memory: WebAssembly.Memory;

@@ -12,9 +12,12 @@ import { TextTable } from './text-table.ts';
  */
 export class Layouts {
   readonly protocols: Protocols;
-  /** Fields of protocol p from `p * STRIDE` on. Replaced when it grows: read it anew for each frame. */
+  /**
+   * The fields of protocol p, from `p * STRIDE` on. The array is replaced when it grows, so read it anew for
+   * each frame.
+   */
   data = new Int32Array(0);
-  /** At, bytes, mask, shift, unit. */
+  /** The words of a length term: at, bytes, mask, shift, unit. */
   terms = new Int32Array(0);
   /** Protocol numbers by identifier, for each Name Space of up to 16 bits. */
   tables: Uint16Array[] = [];
@@ -215,12 +218,12 @@ export const IS_TRANSPARENT = 8;
 export const IS_LEAF = 16;
 export const ZERO_IS_NONE = 32;
 export const IS_ITEM = 64;
-/** Its contents may be agreed outside of the header. */
+/** The contents may be agreed outside of the header. */
 export const IS_AGREED = 128;
-/** Has a parse function. */
+/** The protocol has a parse function. */
 export const IS_PARSED = 256;
 
-/** A piece has brought it, so that it holds for stacks that name it. */
+/** A piece brought the protocol, so that it holds only for stacks that name it. */
 export const IS_BROUGHT = 512;
 /** An identifier for which pieces have brought protocols. */
 export const HAS_BROUGHT = 1024;

@@ -6,8 +6,8 @@ import { Parser } from './parser.ts';
 import { hex, partsOf, put, releaseAll, smallLane } from './testing/frame-fixture.ts';
 
 /*
- * Forms that a document permits and few senders use: each definition that has some, with what it must read and what it
- * must refuse.
+ * Forms that a document permits and few senders use: each definition that has some, with the forms that it
+ * must read and must refuse.
  */
 
 const frames = smallLane();
@@ -159,7 +159,7 @@ describe('types of Ethernet', () => {
 
 describe('RTP and RTCP on one port (RFC 5761 §4)', () => {
   const rest = '0001 00000001 00000001';
-  it('are told apart by the second byte, for each of its values', () => {
+  it('are distinguished by the second byte, for each of its values', () => {
     for (let type = 0; type < 256; type++) {
       const second = type.toString(16).padStart(2, '0');
       const isRtcp = type >= 192 && type <= 223;

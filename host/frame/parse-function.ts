@@ -10,15 +10,18 @@ export interface ParseFunction {
    */
   parse(bytes: Uint8Array, from: number, to: number, cut: Cut): number;
   /**
-   * Writes the length of the `length` bytes behind a header, which lies from `from` to `to`, into the space
-   * that the header has for it.
+   * Writes the number of bytes behind a header, `length`, into its place in the header, which lies from
+   * `from` to `to`.
    *
    * @returns 0, or a kind of problem
    */
   finish?(bytes: Uint8Array, from: number, to: number, length: number): number;
 }
 
-/** How a parse function divides its bytes. One object is made, and filled anew for each header. */
+/**
+ * The result of a parse function: how it divides its bytes. One object is made, and filled anew for each
+ * header.
+ */
 export class Cut {
   /** Bytes of the header. */
   header = 0;
@@ -35,11 +38,11 @@ export class Cut {
   /** The identifier as text, from here to `nextTo`; none when both are equal. */
   nextFrom = 0;
   nextTo = 0;
-  /** An input: the header in front, which may have what this one needs. Empty when there is none. */
+  /** An input: the header in front, which may contain what this one needs. Empty if there is none. */
   frontFrom = 0;
   frontTo = 0;
 
-  /** Begins with a header of so many bytes, and contents of so many. */
+  /** Starts a result with these numbers of bytes in header and contents. */
   begin(header: number, contents: number): void {
     this.header = header;
     this.contents = contents;

@@ -14,7 +14,7 @@ export function parseFunction(name: string): ParseFunction {
   if (found !== undefined) return found;
   throw new FunnelError(
     'FT_PROTOCOL_INVALID',
-    `there is no parse function ${name}; there are ${[...functions.keys()].join(', ')}`,
+    `there is no parse function ${name}; write one of ${[...functions.keys()].join(', ')}`,
   );
 }
 

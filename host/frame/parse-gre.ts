@@ -12,7 +12,8 @@ export const gre: ParseFunction = {
     const more = bytes[from + 1]!;
     const version = more & VERSION_BITS;
     if (version === 1) return enhanced(bytes, from, to, cut);
-    // A receiver discards what it cannot route (RFC 2784 §2.2), and ignores the reserved bits 6 to 12 (§2.3).
+    // A receiver discards packets that it cannot route (RFC 2784 §2.2), and ignores the reserved bits 6 to 12
+    // (§2.3).
     if (version !== 0 || (flags & ROUTING_OR_UNKNOWN) !== 0) return VERSION;
     const header = 4 + 4 * (((flags & CHECKSUM) >> 7) + ((flags & KEY) >> 5) + ((flags & SEQUENCE) >> 4));
     if (from + header > to) return TRUNCATED;

@@ -2,9 +2,9 @@ import type { ParseFunction } from './parse-function.ts';
 import { SYNTAX, TRUNCATED } from './problem.ts';
 
 /**
- * PPP. Address and control may stand in front, as in the framing of HDLC (RFC 1662 §3.1), or be left out (RFC 1661
- * §6.6). The protocol field has two bytes, or one where it is compressed (RFC 1661 §6.5). A number's last byte is
- * odd and any byte in front of it is even (RFC 1661 §2), so one look tells each form.
+ * PPP. Address and control may stand in front, as in the framing of HDLC (RFC 1662 §3.1), or be left out (RFC
+ * 1661 §6.6). The protocol field has two bytes, or one where it is compressed (RFC 1661 §6.5). A number's
+ * last byte is odd and any byte in front of it is even (RFC 1661 §2), so one byte identifies each form.
  */
 export const ppp: ParseFunction = {
   parse(bytes, from, to, cut) {

@@ -2,8 +2,9 @@ import type { ParseFunction } from './parse-function.ts';
 import { LENGTH, SYNTAX, TRUNCATED } from './problem.ts';
 
 /**
- * RTP: contributing sources, then an extension with its own length; padding ends it (RFC 3550 §5.1). Where the
- * second byte is a packet type of RTCP, it is no RTP: both may share a port, and RFC 5761 §4 tells them apart so.
+ * RTP: contributing sources, then an extension with its own length; padding ends it (RFC 3550 §5.1). If the
+ * second byte is a packet type of RTCP, the packet is not RTP: both may share a port, and RFC 5761 §4
+ * distinguishes them this way.
  */
 export const rtp: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -27,8 +28,8 @@ export const rtp: ParseFunction = {
 };
 
 /**
- * RTCP: one packet of those that a datagram holds (RFC 3550 §6). Packets of types that are not known yet are RTCP
- * too, and are passed over by their length.
+ * RTCP: one packet of those that a datagram holds (RFC 3550 §6). Packets of unknown types are RTCP too, and
+ * are skipped by their length.
  */
 export const rtcp: ParseFunction = {
   parse(bytes, from, to, cut) {
@@ -42,12 +43,12 @@ export const rtcp: ParseFunction = {
   },
 };
 
-/** Bytes of the packet: the field counts words of 32 bits, and not the first (RFC 3550 §6.4.1). */
+/** Bytes of the packet: the field counts words of 32 bits, without the first (RFC 3550 §6.4.1). */
 function lengthAt(bytes: Uint8Array, from: number): number {
   return 4 + 4 * ((bytes[from + 2]! << 8) | bytes[from + 3]!);
 }
 
-/** Types from 192 to 223 are of RTCP, and payload types of RTP avoid them (RFC 5761 §4). */
+/** Types from 192 to 223 belong to RTCP, and payload types of RTP avoid them (RFC 5761 §4). */
 function isRtcpType(type: number): boolean {
   return (type & 0xe0) === 0xc0;
 }

@@ -2,8 +2,8 @@ import type { ParseFunction } from './parse-function.ts';
 import { SYNTAX } from './problem.ts';
 
 /**
- * SDP: all of it is header. Each line is a letter, `=` and a value; the first line is version 0 (RFC 8866
- * §5). Lines may end without a carriage return, and the last line without an end.
+ * SDP consists of a header only. Each line is a letter, `=` and a value; the first line is version 0 (RFC
+ * 8866 §5). Lines may end without a carriage return, and the last line without an end.
  */
 export const sdp: ParseFunction = {
   parse(bytes, from, to, cut) {

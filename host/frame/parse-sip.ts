@@ -32,7 +32,7 @@ export const sip: ParseFunction = {
   },
 
   /**
-   * Leading zeroes are allowed in a length (§25.1), so it can be written into the digits that are there.
+   * Leading zeroes are allowed in a length (§25.1), so it can be written into the existing digits.
    */
   finish(bytes, from, to, length) {
     const fields = lineEnd(bytes, from, to);

@@ -46,8 +46,8 @@ function skip(bytes: Uint8Array, at: number, end: number, tag: number): number {
 function contentsAt(bytes: Uint8Array, at: number, end: number): number {
   if (at + 2 > end) return -TRUNCATED;
   const first = bytes[at + 1]!;
-  // 0x80 is a length that is not known, and 0xff is reserved (X.690 §8.1.3.5). Any other form is permitted, also
-  // a longer one than needed (RFC 3417 §8).
+  // 0x80 is an indefinite length, and 0xff is reserved (X.690 §8.1.3.5). Any other form is permitted, also a
+  // longer one than needed (RFC 3417 §8).
   if (first === 0x80 || first === 0xff) return -SYNTAX;
   const more = first < 0x80 ? 0 : first & 0x7f;
   return at + 2 + more > end ? -TRUNCATED : at + 2 + more;
@@ -63,7 +63,7 @@ function lengthOf(bytes: Uint8Array, at: number): number {
   return length;
 }
 
-/** The number in an INTEGER's contents; -1 where it is empty, negative, or of more than four digits. */
+/** The number in an INTEGER's contents; -1 if it is empty, negative, or of more than four bytes. */
 function numberIn(bytes: Uint8Array, from: number, to: number): number {
   let number = 0;
   if (from >= to || bytes[from]! >= 0x80) return -1;

@@ -14,7 +14,10 @@ const parser = new Parser(protocols);
 const composer = new Composer(protocols);
 const UNFINISHED = 2 << 24;
 
-/** Parses as deep as the headers tell, and behind ports what they carry; the problem's name, or ''. */
+/**
+ * Parses as deep as the headers identify their contents, and the given contents of ports. Returns the
+ * problem's name, or ''.
+ */
 function parseAll(lane: Frames, row: number, behindPorts: readonly string[] = []): string {
   const carried = [...behindPorts];
   for (;;) {
@@ -99,14 +102,14 @@ describe('Parser', () => {
     ['tcp-header-length', 'tcp', '0000 0000 00000000 00000000 4000 0000 0000 0000'],
     ['gre-version', 'gre', '4000 0800 0000 0000'],
     ['gre-truncated', 'gre', 'a000 0800 0000 0000'],
-  ])('tells %s', (problem, protocol, bytes) => {
+  ])('reports %s', (problem, protocol, bytes) => {
     const row = put(frames, hex(bytes), protocol);
     expect(parseAll(frames, row)).toBe(problem);
     expect(partsCover(frames, row)).toBe(true);
     frames.release(row);
   });
 
-  it('leaves what fragments contain opaque, but for atomic ones', () => {
+  it('leaves the contents of fragments opaque, except for atomic ones', () => {
     const fragment = (field: string) =>
       `6000 0000 0010 2c ff ${'00'.repeat(32)} 11 00 ${field} 00000000 0001 0002 0008 0000`;
     const opaque = ['header ipv6 0+40', 'header fragment 40+8', 'payload - 48+8'];
@@ -154,7 +157,7 @@ describe('Parser', () => {
     }
   });
 
-  it('takes payload of no protocol that follows as a continuation', () => {
+  it('takes following payload without a protocol as a continuation', () => {
     const bytes = hex(IPV4_UDP);
     const row = put(frames, bytes, 'ipv4');
     const start = frames.start[row]!;
@@ -168,7 +171,7 @@ describe('Parser', () => {
     frames.release(row);
   });
 
-  it('changes nothing when there are more parts than fit', () => {
+  it('changes nothing if there are more parts than fit', () => {
     const options = '3c00 0000 0000 0000'.repeat(40);
     const row = put(frames, hex(`6000 0000 0140 3c ff ${'00'.repeat(32)} ${options}`), 'ipv6');
     expect(parseAll(frames, row)).toBe('destination-options-parts');
@@ -216,7 +219,7 @@ describe('Parser', () => {
       'icmp',
     ];
     let parsed = 0;
-    // Bytes near what is valid go deeper than plain noise.
+    // Nearly valid bytes lead deeper than plain noise.
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 80 }),
       fc

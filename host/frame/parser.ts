@@ -50,8 +50,8 @@ const {
 const { CHECKSUM, HEADER_LENGTH, LENGTH, PARTS, PROBLEM_STRIDE, TRUNCATED, VERSION } = problemConstants;
 
 /**
- * Parses a frame one header at a time, as the protocols' definitions say. Makes no object, and never throws:
- * it returns a problem when the bytes are wrong, and leaves the frame as it was.
+ * Parses a frame one header at a time, as the protocols' definitions say. It makes no object, and never
+ * throws: if the bytes are wrong, it returns a problem and leaves the frame unchanged.
  *
  * It changes only how a frame is divided into parts, so it may work on a shared row: parts in front keep
  * their index, and trailers keep their index from the end.
@@ -167,7 +167,7 @@ export class Parser {
     const more = parts - 1 - continued;
     if (count + more > MAX_PARTS) return problems + PARTS;
     if (more !== 0) {
-      // Hardly anything follows, so that a loop is faster than `copyWithin`.
+      // Few parts follow, so a loop is faster than `copyWithin`.
       const shift = more * PART_WORDS;
       const from = at + (continued + 1) * PART_WORDS;
       const end = first + count * PART_WORDS;
@@ -203,8 +203,7 @@ export class Parser {
   }
 
   /**
-   * The protocol of the contents, as a header part states it: 0 when it does not, or is shorter than it
-   * should be.
+   * The protocol of the contents that a header part states; 0 if it states none, or is too short.
    */
   next(frames: Frames, row: number, part: number): number {
     const at = (row * MAX_PARTS + part) * PART_WORDS;
@@ -227,7 +226,7 @@ export class Parser {
       : 0;
   }
 
-  /** Whether a header part says that it contains a fragment. */
+  /** Whether the contents of a header part are a fragment. */
   isFragment(frames: Frames, row: number, part: number): boolean {
     const at = (row * MAX_PARTS + part) * PART_WORDS;
     const layout = (frames.partWords[at]! & 0xffff) * STRIDE;
@@ -275,7 +274,7 @@ export class Parser {
     return at + size > end ? 0 : (tables[data[layout + ITEM_SPACE]!]![numberAt(bytes, at, size)] ?? 0);
   }
 
-  /** The protocol of the header around a part; 0 when that is the frame itself. */
+  /** The protocol of the header around a part; 0 if that is the frame itself. */
   #around(frames: Frames, first: number, part: number, flags: number): number {
     const words = frames.partWords;
     let front = part - 1;
@@ -326,7 +325,7 @@ export class Parser {
   }
 }
 
-/** An unsigned number of 1, 2 or 4 bytes. */
+/** Reads an unsigned number of 1, 2 or 4 bytes. */
 function numberAt(bytes: Uint8Array, at: number, size: number): number {
   if (size === 2) return (bytes[at]! << 8) | bytes[at + 1]!;
   if (size === 1) return bytes[at]!;

@@ -61,7 +61,7 @@ describe('Pattern', () => {
             skip,
             partsOf(frames, row).filter((part) => part.startsWith('header')).length,
           );
-          // What a port carries is told by the stack, so none begins there.
+          // Only the stack determines the contents of a port, so no stack begins there.
           const expected =
             packet.headers[from - 1]?.protocol !== 'udp' && beginsAt(packet, stack, from, towardUp);
           expect(new Pattern(protocols, stack).matches(frames, row, from, towardUp)).toBe(expected);
@@ -74,7 +74,7 @@ describe('Pattern', () => {
     expect(matched).toBeGreaterThan(1000);
   });
 
-  it('takes a Name Space alone for all that it names', () => {
+  it('accepts every protocol of a Name Space alone', () => {
     const row = put(frames, hex('ffffffffffff 020000000001 88b5 0000'), 'ethernet');
     expect(new Pattern(protocols, parseStack('ethernet')).matches(frames, row, 0, true)).toBe(true);
     expect(partsOf(frames, row)).toEqual(['header ethernet 0+14', 'payload - 14+2']);
@@ -84,7 +84,7 @@ describe('Pattern', () => {
     frames.release(row);
   });
 
-  it('does not believe a header that is too short for its ports', () => {
+  it('does not trust a header that is too short for its ports', () => {
     const row = frames.allocate(3);
     frames.addPart(row, protocols.number('udp'), frames.start[row]!, 3);
     expect(new Pattern(protocols, parseStack('udp')).matches(frames, row, 0, true)).toBe(true);

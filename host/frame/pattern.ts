@@ -30,8 +30,9 @@ const {
 /**
  * Compares the parts of a frame with the stack of a Shape: the check of each frame that a piece sends.
  *
- * Each step must be there as a header, or as a payload that can be parsed as that header (then it is parsed).
- * Transparent headers may stand between. Ports are read from the header. An open step accepts any port.
+ * Each step must be present as a header, or as a payload that can be parsed as that header (then it is
+ * parsed). Transparent headers may occur between them. Ports are read from the header. An open step accepts
+ * any port.
  */
 export class Pattern {
   readonly #layouts: Layouts;
@@ -45,17 +46,17 @@ export class Pattern {
   readonly #steps: number;
   /** For a Name Space alone: its number. */
   readonly #nameSpace: number;
-  /** The last item of a list that was met, and the step at which it was. */
+  /** The last matched item of a list, and its step. */
   #item = NO_PART;
   #itemStep = 0;
   /**
-   * Two words for each step, for nearly all frames: headers one behind the other. A step of one or two
-   * protocols (`ip` has two) has their kinds; a step of ports has {@link PORTS}. Empty when a step has more.
-   * The first two also stand alone.
+   * Two words for each step, which serve for nearly all frames, whose headers follow one another. A step of
+   * one or two protocols (`ip` has two) has their kinds; a step of ports has {@link PORTS}. Empty if a step
+   * has more. The first two words, once more as fields.
    */
   readonly #straight: Int32Array;
   /**
-   * The same when no step is of ports: a frame with these headers, one behind the other, matches. Empty
+   * The same array if no step is of ports: a frame with these headers, one behind the other, matches. Empty
    * otherwise.
    */
   readonly headers: Int32Array;
@@ -89,7 +90,10 @@ export class Pattern {
     this.#parser = new Parser(protocols);
   }
 
-  /** `skipHeaders` parts are in front of where the stack begins; `towardUp`: the frame travels up. */
+  /**
+   * Whether a frame matches. `skipHeaders` parts are in front of the stack; with `towardUp` the frame travels
+   * up.
+   */
   matches(frames: Frames, row: number, skipHeaders: number, towardUp: boolean): boolean {
     const at = (row * MAX_PARTS + skipHeaders) * PART_WORDS;
     const kind = skipHeaders < frames.partCount[row]! ? frames.partWords[at]! & KIND : PORTS;
@@ -137,7 +141,7 @@ export class Pattern {
     return true;
   }
 
-  /** Whether the stack goes on from one of its steps at a part. */
+  /** Whether the stack continues from one of its steps at a part. */
   #meets(
     frames: Frames,
     row: number,
@@ -159,7 +163,7 @@ export class Pattern {
         const kind = words[first + part * PART_WORDS]!;
         if ((kind & ROLE) !== 0) {
           if ((kind & ROLE) !== PAYLOAD || !this.#isPayload(frames, row, part, step)) return false;
-          // A protocol that is recognised and not parsed has no header from which the match could continue.
+          // A protocol that is recognised but not parsed has no header from which the match could continue.
           if ((words[first + part * PART_WORDS]! & ROLE) !== 0) return step === this.#steps - 1;
         }
         const protocol = words[first + part * PART_WORDS]! & 0xffff;
@@ -193,7 +197,7 @@ export class Pattern {
     return false;
   }
 
-  /** Parses a payload that is to be this step, or transparent. False when it is neither, or wrong. */
+  /** Parses a payload as this step, or as a transparent header. Returns false if it is neither, or wrong. */
   #isPayload(frames: Frames, row: number, part: number, step: number): boolean {
     let protocol = frames.partWords[(row * MAX_PARTS + part) * PART_WORDS]! & 0xffff;
     if (protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
@@ -212,8 +216,9 @@ export class Pattern {
   }
 
   /**
-   * Parses a payload of an identifier as a protocol that was brought for it: as this step, or as what the
-   * piece that brought the header in front lets a stack pass over. False when none is named, or fits.
+   * Parses a payload with an identifier as a protocol that a piece brought for it: as this step, or as a
+   * header that the stack skips because it comes from the piece that brought the header in front. Returns
+   * false if none is named or fits.
    */
   #isPayloadAsNamed(frames: Frames, row: number, part: number, step: number, identifier: number): boolean {
     const { data, protocols } = this.#layouts;
@@ -244,7 +249,7 @@ export class Pattern {
     );
   }
 
-  /** The item that follows one which was parsed, or -1. */
+  /** The item behind a parsed item, or -1. */
   #nextItem(frames: Frames, row: number, item: number): number {
     const words = frames.partWords;
     const first = row * MAX_PARTS * PART_WORDS;
@@ -322,7 +327,7 @@ const LOCAL = 1 << 16;
 const REMOTE = 2 << 16;
 const EITHER = 3 << 16;
 const ANY_PORT = -1;
-/** Equal to no kind of part. */
+/** This value differs from every kind of part. */
 const PORTS = -1;
 
 function straightSteps(options: readonly number[], from: readonly number[], isPorts: Uint8Array): Int32Array {

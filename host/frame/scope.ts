@@ -12,12 +12,12 @@ const { FLAGS, IS_ITEM, IS_LEAF, STRIDE } = layoutsConstants;
  * Finds the trailers of each header. A header opens a scope; its trailer, or the end of the frame, closes the
  * scope, with all scopes inside. At the end of a frame the outermost trailer belongs to the outermost header:
  * it is its padding. The next trailer of its protocol closes an item of a list; a leaf closes at once. So
- * bodies nest and repeat.
+ * bodies can nest and repeat.
  */
 
 /**
- * The number of last parts that are trailers of headers in front of part `header`: no concern of a stack that
- * begins there.
+ * The number of parts at the end that are trailers of headers in front of part `header`. They are not part of
+ * a stack that begins there.
  */
 export function trailersOutside(layouts: Layouts, frames: Frames, row: number, header: number): number {
   const words = frames.partWords;
@@ -72,7 +72,7 @@ export function scopeEnd(layouts: Layouts, frames: Frames, row: number, header: 
   return words[first + (count - outside) * PART_WORDS + 1]!;
 }
 
-/** The part that closes an item; -1 where the end of the header that contains the item closes it. */
+/** The part that closes an item; -1 if the end of the header that contains the item closes it. */
 export function itemTrailer(frames: Frames, row: number, header: number): number {
   const words = frames.partWords;
   const first = row * MAX_PARTS * PART_WORDS;

@@ -4,23 +4,22 @@ import type { Port, Stack, Step } from '../stack/stack.ts';
 import { EdgeTable } from './edge-table.ts';
 
 /**
- * Stacks with tags, as a trie. Nodes are numbers, and the edges between them stand in one hash. So stacks
- * come and go while frames flow, nothing is recompiled, and nodes keep their numbers while a stack wants
- * them.
+ * Stacks with tags, as a trie. Nodes are numbers, and the edges between them are in one hash. So stacks come
+ * and go while frames flow, without recompilation, and nodes keep their numbers while a stack uses them.
  */
 export class StackTrie {
   readonly edges = new EdgeTable();
   /** The flags of each node. Replaced when it grows. */
   flags = new Uint8Array(64);
   /**
-   * By node: the tags of stacks that end there, and the children. A walk reads them only where a flag says
-   * that there are any.
+   * By node: the tags of stacks that end there, and the children. A walk reads them only if a flag shows that
+   * there are any.
    */
   readonly tags: number[][] = [];
   readonly children: number[][] = [];
   /** The edge that leads to a node. */
   readonly edgeTo: number[] = [];
-  /** How many stacks begin above a network header. */
+  /** The number of stacks that begin above a network header. */
   fromAbove = 0;
 
   readonly #protocols: Protocols;
@@ -34,9 +33,9 @@ export class StackTrie {
   }
 
   /**
-   * @param isBeside the tags of a node for which it holds stand together: the new one is put behind the last
-   * of them
-   * @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left
+   * @param isBeside whether a tag of the node belongs together with the new one, which is then inserted
+   * behind the last such tag
+   * @throws FunnelError FT_PROTOCOL_FULL if the stack has numbers for which no protocol number is left
    */
   add(stack: Stack, tag: number, isBeside: (other: number) => boolean = () => false): void {
     for (const { origin, edges } of this.#waysOf(stack)) {
@@ -128,7 +127,7 @@ export class StackTrie {
     return node;
   }
 
-  /** Removes nodes that no stack needs any more, from a node up. */
+  /** Removes nodes that no stack uses any more, from a node up. */
   #prune(leaf: number): void {
     let node = leaf;
     while (node > ABOVE && this.tags[node]!.length === 0 && this.children[node]!.length === 0) {
@@ -151,7 +150,7 @@ interface Way {
   readonly edges: readonly number[];
 }
 
-/** Valid while nothing is defined or numbered. */
+/** Valid until a protocol is defined or numbered. */
 const knownWays = new WeakMap<
   Stack,
   { readonly protocols: Protocols; readonly version: number; readonly ways: readonly Way[] }

@@ -46,12 +46,12 @@ export class TextTable {
   }
 }
 
-/** A letter of ASCII in lower case; any other byte as it is. */
+/** Returns a letter of ASCII in lower case; any other byte unchanged. */
 export function lowerCase(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
 }
 
-/** FNV-1a, of the bytes in lower case. */
+/** The FNV-1a hash of the bytes in lower case. */
 function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = -2128831035;
   for (let at = from; at < to; at++) hash = Math.imul(hash ^ lowerCase(bytes[at]!), 16777619);

@@ -29,7 +29,7 @@ export class Counters {
     return index === undefined ? 0 : this.values[index]!;
   }
 
-  /** Names and values, in the order in which the names came up. */
+  /** Names and values, in the order of the names' first use. */
   *entries(): IterableIterator<[string, number]> {
     for (const [name, index] of this.#indices) yield [name, this.values[index]!];
   }

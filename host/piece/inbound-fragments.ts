@@ -11,14 +11,17 @@ import { BODY_PASSED, CONTINUES, FRAGMENT_STATE, INBOUND, ORPHANED, USED } from 
  * ticket's own slot, the head; further rows stand in slots without a ticket.
  *
  * A gap in the fragment indices ends the frame. Its ticket keeps what the piece still holds, and is given up
- * when nothing is held. A piece that names a ticket which was given up commits no fault.
+ * when nothing is held. It is not a fault if a piece names such a ticket.
  */
 export class InboundFragments {
   /** Heads without a row. */
   emptyHeads = 0;
-  /** Fragments that the piece saw whole, and of which no outcome has spoken yet. */
+  /** The number of fragments that the piece saw whole, and that no outcome has named yet. */
   seen = 0;
-  /** Fragments lost with tickets that were given up. The caller that counts them sets this back to 0. */
+  /**
+   * The number of fragments lost with tickets that were given up. The caller counts them and resets this to
+   * 0.
+   */
   lost = 0;
 
   readonly #ledger: Slots;
@@ -36,7 +39,7 @@ export class InboundFragments {
   readonly #further: Uint16Array;
   readonly #seen: Uint32Array;
   readonly #hops: Uint8Array;
-  /** A ring of the tickets that were given up last. */
+  /** A ring of the most recent tickets that were given up. */
   readonly #givenUp = new Uint32Array(REMEMBERED);
   #givenUpCount = 0;
 
@@ -128,7 +131,7 @@ export class InboundFragments {
   }
 
   /**
-   * Applies what an outcome said of a slot. Rows whose bytes went on, or whose ticket ended, go to `dispose`.
+   * Applies an outcome to a slot. Rows whose bytes went on, or whose ticket ended, go to `dispose`.
    */
   settle(slot: number, dispose: (row: number) => void): void {
     const ledger = this.#ledger;
@@ -219,7 +222,7 @@ export class InboundFragments {
     return true;
   }
 
-  /** Notes that no more fragments of a frame are taken. */
+  /** Records that no more fragments of a frame are accepted. */
   #orphan(entry: number): void {
     const head = this.#heads[entry]!;
     this.#remove(entry);
@@ -271,9 +274,11 @@ export class InboundFragments {
   }
 }
 
-/** Incomplete frames that one piece may have coming in. */
+/** The most incomplete frames that may come into one piece. */
 export const MOST_INBOUND = 64;
-/** Tickets that were given up are remembered until this many more have been. The contract promises it. */
+/**
+ * A ticket that was given up is remembered until this many more have been given up. The contract promises it.
+ */
 const REMEMBERED = 256;
 /** A bit beside the fragment index: this is the last fragment of its frame. */
 export const LAST_FRAGMENT = 0x8000_0000;

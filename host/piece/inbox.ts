@@ -30,7 +30,10 @@ export class Inbox {
     return this.#mask + 1;
   }
 
-  /** The reference to `row` passes to the inbox. False, and nothing taken, when it is full. */
+  /**
+   * Pushes a frame; the reference to `row` passes to the inbox. Returns false, and takes nothing, if the
+   * inbox is full.
+   */
   push(row: number, edgeShape: number, skips: number): boolean {
     if (this.length > this.#mask) return false;
     const at = this.#tail & this.#mask;
@@ -66,6 +69,7 @@ export class Inbox {
 }
 
 /**
- * Frames that may wait for one piece: 1024 are 15 ms of a gigabit in large frames, and more than any batch.
+ * The most frames that may wait for one piece: 1024 large frames are 15 ms of a gigabit, and more than any
+ * batch.
  */
 export const INBOX_FRAMES = 1024;

@@ -6,7 +6,7 @@ import { INBOUND, MOVED, OUTBOUND } from './ticket-uses.ts';
 /**
  * The tickets of one named piece: which frames are inside it. A ticket is the host's name for a frame that
  * went in; it ends when an outcome passes the frame on or ends it for a described reason. Any other ticket is
- * held, and their number is capped, so that a piece cannot keep the lane's rooms to itself.
+ * held, and their number is capped, so that a piece cannot occupy all rooms of the lane.
  *
  * A ticket is a slot's index below a number that grows with each use of the slot. So one comparison
  * distinguishes a live ticket from one that has ended, that was never given, or that belongs to another
@@ -20,8 +20,7 @@ export class Ledger implements Slots {
   /** The frame of a live ticket, by slot; the ledger owns a reference to it unless `moved`. */
   readonly rows: Int32Array;
   /**
-   * Where the withheld body of the frame begins, by slot: an address of the lane's memory; 0 where none is
-   * withheld.
+   * By slot: the address of the frame's withheld body in the lane's memory; 0 if no body is withheld.
    */
   readonly bodyStarts: Uint32Array;
   readonly bodyLengths: Uint32Array;
@@ -30,7 +29,7 @@ export class Ledger implements Slots {
   /** Incomplete frames that come in fragments, and those that leave in fragments. */
   readonly inbound: InboundFragments;
   readonly outbound: OutboundFragments;
-  /** The slot that holds a row, by row; valid only where that slot's row is this row. */
+  /** The slot that holds a row, by row; valid only if that slot's row is this row. */
   readonly slotOfRow: Uint16Array;
   /** Rows from this one on have large rooms; a piece may hold few of them. */
   readonly firstLarge: number;
@@ -38,14 +37,14 @@ export class Ledger implements Slots {
   readonly at: number;
 
   readonly #head: Int32Array;
-  /** The live ticket of each slot; where there is none, a ticket that would name another slot. */
+  /** By slot: its live ticket; without one, a ticket that would name another slot. */
   readonly #tickets: Uint32Array;
   /** The next ticket of each slot. */
   readonly #ages: Uint32Array;
   /** The frame in the kernel's image with which a ticket went in, by slot. */
   readonly #sent: Int32Array;
   readonly #free: Int32Array;
-  /** Slots of tickets that the current outcome names. */
+  /** The slots of the tickets that the current outcome names. */
   readonly #used: Int32Array;
 
   /**
@@ -92,20 +91,20 @@ export class Ledger implements Slots {
     return this.rows.length;
   }
 
-  /** Tickets that could still be opened. */
+  /** The number of tickets that could still be opened. */
   get room(): number {
     return this.#head[FREE_COUNT]!;
   }
 
   /**
-   * Frames in large rooms that could still come in: there are few such rooms in a lane, and a piece may hold
-   * a quarter.
+   * The number of frames in large rooms that could still come in: a lane has few such rooms, and a piece may
+   * hold a quarter of them.
    */
   get largeRoom(): number {
     return this.#head[LARGE_ROOM]!;
   }
 
-  /** Frames that the piece holds; a frame in fragments counts once for each fragment. */
+  /** The number of frames that the piece holds; a frame in fragments counts once for each fragment. */
   get held(): number {
     return this.rows.length - this.#head[FREE_COUNT]! - this.inbound.emptyHeads + this.inbound.seen;
   }
@@ -164,10 +163,10 @@ export class Ledger implements Slots {
     return slot < this.#tickets.length && this.#tickets[slot] === ticket ? slot : -1;
   }
 
-  /** The slot of the live ticket in whose withheld body a range lies; -1 where there is none. */
+  /** The slot of the live ticket in whose withheld body a range lies; -1 if there is none. */
   slotOfBody(row: number, address: number, length: number): number {
     if (row < 0) return -1;
-    // Where a row came in twice, the slot that it came to last may have let it go.
+    // If a row came in twice, its latest slot may have released it.
     const last = this.slotOfRow[row]!;
     const slot = this.rows[last] === row ? last : this.rows.indexOf(row);
     return slot >= 0 && this.hasBody(slot, address, length) ? slot : -1;
@@ -192,7 +191,7 @@ export class Ledger implements Slots {
     this.#free[this.#head[FREE_COUNT]!++] = slot;
   }
 
-  /** Undoes the tickets that were opened last: their frames did not go in, and are the caller's again. */
+  /** Undoes the tickets that were opened last: their frames did not go in, and belong to the caller again. */
   withdraw(count: number): void {
     for (let n = 0; n < count; n++) this.close(this.#free[this.#head[FREE_COUNT]!]!);
   }
@@ -210,7 +209,7 @@ export class Ledger implements Slots {
     return this.#used[n]!;
   }
 
-  /** Notes that the current outcome names a ticket for the first time. */
+  /** Records that the current outcome names a ticket for the first time. */
   listUsed(slot: number): void {
     this.#used[this.#head[USED_COUNT]!++] = slot;
   }
@@ -235,13 +234,13 @@ export class Ledger implements Slots {
   }
 }
 
-/** A region of memory, of its own or of the lane. */
+/** A region of memory: a separate one, or part of the lane's memory. */
 export interface Region {
   readonly buffer: ArrayBuffer;
   readonly at: number;
 }
 
-/** Bytes of a ledger. */
+/** The size of a ledger in bytes. */
 export function ledgerBytes(rows: number, capacity = MAX_HELD): number {
   return HEAD_BYTES + capacity * 8 * 4 + evenly(capacity) + rows * 2;
 }
@@ -251,8 +250,8 @@ function evenly(bytes: number): number {
 }
 
 /**
- * Tickets that a piece may hold at a time: four full batches. With the largest batch of 256 that a call
- * brings, a piece that holds all that it may still leaves seven eighths of a lane's rooms to others.
+ * The most tickets that a piece may hold at a time: four full batches. Together with a full batch of 256
+ * frames, such a piece still leaves seven eighths of a lane's rooms to others.
  */
 export const MAX_HELD = 1024;
 
@@ -262,7 +261,7 @@ const LARGE_SHARE = 1 / 4;
 const SLOT_BITS = 12;
 const SLOT_MASK = (1 << SLOT_BITS) - 1;
 const FIRST_AGE = 1 << SLOT_BITS;
-/** Where no body begins. */
+/** An address at which no body begins. */
 const NOWHERE = 0xffff_ffff;
 
 /** The head, in words. */

@@ -91,7 +91,7 @@ describe('frames that leave in fragments', () => {
     expect(outbound.begin(OWN, MOST_OWN, 1000)).toBeGreaterThanOrEqual(0);
   });
 
-  it('are cut when there are too many: that of which nothing went for longest, and never one of the piece’s own', () => {
+  it('are cut if there are too many: first the one that has sent nothing for the longest time, but never one of the piece’s own', () => {
     const ledger = new Ledger(600, 600);
     const { outbound } = ledger;
     const own = outbound.begin(OWN, 0, 1);

@@ -24,7 +24,7 @@ export class OutboundFragments {
     this.#ledger = ledger;
   }
 
-  /** The entry of a ticket's slot, or of {@link OWN}; -1 where no frame is incomplete. */
+  /** The entry of a ticket's slot, or of {@link OWN}; -1 if no frame of it is incomplete. */
   find(slot: number, edgeShape: number): number {
     if (this.#count === 0) return -1;
     for (let entry = 0; entry < MOST; entry++)
@@ -38,10 +38,10 @@ export class OutboundFragments {
   }
 
   /**
-   * Begins a frame. Where all entries are taken, the frame with a ticket that has sent nothing for longest is
-   * cut: no more of it goes out.
+   * Begins a frame. If all entries are in use, the frame with a ticket that has sent nothing for the longest
+   * time is cut: no more of it goes out.
    *
-   * @returns its entry; -1 where too many frames of the piece's own are incomplete
+   * @returns its entry; -1 if too many frames of the piece's own are incomplete
    */
   begin(slot: number, edgeShape: number, messageId: number): number {
     if (slot === OWN && this.own === MOST_OWN) return -1;

@@ -10,7 +10,7 @@ export class Outbox {
   skips = new Uint16Array(OUTBOX_FRAMES);
   length = 0;
 
-  /** The reference to `row` passes to the outbox. */
+  /** Pushes a frame; the reference to `row` passes to the outbox. */
   push(row: number, edgeShape: number, skips: number): void {
     const at = this.length;
     if (at === this.rows.length) this.#grow();
@@ -21,7 +21,7 @@ export class Outbox {
   }
 
   /**
-   * Pushes `count` frames. Their rows, Edges and Shapes, and skips stand one behind the other in `passed`.
+   * Pushes `count` frames. `passed` has their rows, Edges and Shapes, and skips, one frame behind the other.
    */
   pushAll(passed: Uint32Array, count: number): void {
     while (this.length + count > this.rows.length) this.#grow();

@@ -7,7 +7,8 @@ import type { Piece } from './piece.ts';
  * The defaults of a native piece: it accepts every join, ignores notifications, keeps no state and holds no
  * frame. A native piece extends this class and overrides what it needs.
  *
- * `process` and `close` have no default: a piece must take its frames, and must close what it has opened.
+ * `process` and `close` have no default: a piece must take its frames, and must close the resources that it
+ * opened.
  *
  * Frame path: `process` stays a method of each piece's own class, so the lane's call site sees one function
  * for each class.

@@ -1,8 +1,8 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * A piece broke its contract or its sandbox stopped it. The instance is discarded: after a trap its memory is
- * in no known state (C and Rust guests leak their shadow stack).
+ * A piece broke its contract or its sandbox stopped it. The instance is discarded: after a trap the state of
+ * its memory is unknown (C and Rust guests leak their shadow stack).
  */
 export class PieceFault extends FunnelError {
   constructor(code: FaultCode, message: string, options?: ErrorOptions) {
@@ -11,15 +11,15 @@ export class PieceFault extends FunnelError {
   }
 }
 
-/** Why an instance was discarded. */
+/** The reasons to discard an instance. */
 export type FaultCode =
   /** A WebAssembly trap other than the two below: unreachable, bounds, stack. */
   | 'FT_FAULT_TRAP'
   /** The fuel for this call was used up. */
   | 'FT_FAULT_FUEL'
-  /** More memory was asked for than the cap. */
+  /** The piece asked for more memory than its cap. */
   | 'FT_FAULT_MEMORY'
-  /** An outcome broke a rule of the contract; the message says which. */
+  /** An outcome broke a rule of the contract, which the message names. */
   | 'FT_FAULT_OUTCOME'
   /** A result of another call broke a rule of the contract. */
   | 'FT_FAULT_RESULT'

@@ -2,15 +2,15 @@ import type { Health } from '../../abi/host/contract.ts';
 
 /** The last report of a piece about itself, for the user. */
 export interface PieceStatus {
-  /** `good`, `pending`, `impaired` or `failed`; the contract says what each means. */
+  /** `good`, `pending`, `impaired` or `failed`; the contract defines their meanings. */
   readonly health: Health;
   /** One short sentence. */
   readonly summary: string;
-  /** Values by their names, which are in kebab-case, in the order in which the piece gave them. */
+  /** Values by name (in kebab-case), in the order of the piece's report. */
   readonly facts: Readonly<Record<string, string>>;
 }
 
-/** Whether two reports say the same. */
+/** Whether two reports are equal. */
 export function isSameStatus(a: PieceStatus | undefined, b: PieceStatus | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   const before = Object.entries(a.facts);

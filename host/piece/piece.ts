@@ -16,13 +16,13 @@ export interface Piece {
 
   /**
    * Called on a native piece that is made for a change, before `start`, with its predecessors: the native
-   * pieces that end with the change. The piece plans to take over what it needs of theirs (a device, a port,
-   * a file) instead of opening it. It changes nothing of theirs.
+   * pieces that end with the change. The piece plans to take over their resources (a device, a port, a file)
+   * instead of opening them. It does not change the predecessors.
    */
   succeed?(retiring: readonly Piece[]): void;
   /**
-   * Called in the commit of a change, before the piece is joined: takes over what it planned. It cannot fail.
-   * The predecessors are closed later in this turn.
+   * Called in the commit of a change, before the piece is joined, to take over the planned resources. It
+   * cannot fail. The predecessors are closed later in this turn.
    */
   takeOver?(): void;
 
@@ -35,8 +35,8 @@ export interface Piece {
    */
   start(now: number): readonly Problem[];
   /**
-   * Returns why this Edge cannot be joined so, or undefined; also for new properties of a joined Edge.
-   * Changes nothing.
+   * Returns why this Edge cannot be joined with these Shapes and properties, or undefined; also for new
+   * properties of a joined Edge. Changes nothing.
    */
   accepts(joining: Joining): Problem | undefined;
   /** Joins an Edge, or notifies the piece of new properties. It cannot refuse. */
@@ -60,13 +60,13 @@ export interface Piece {
 
   /**
    * Takes up to `limit` frames from the inbox, each with its reference, and pushes frames that go on to the
-   * outbox. The lane also calls it without frames: at the instant that it returned, and once after other
-   * calls changed something.
+   * outbox. The lane also calls it without frames: at the time that it returned, and once after other calls
+   * changed something.
    *
-   * A native piece without room leaves frames in the inbox. If it takes none at all and returns an instant,
-   * the lane calls it again at that instant, at `wake`, or when another frame comes.
+   * A native piece without room leaves frames in the inbox. If it takes none at all and returns a time, the
+   * lane calls it again at that time, at `wake`, or when another frame comes.
    *
-   * @returns the instant of the next call without frames; Infinity for never.
+   * @returns the time of the next call without frames; Infinity for never.
    */
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number;
 
@@ -76,7 +76,7 @@ export interface Piece {
    */
   readonly paused?: ReadonlySet<number>;
 
-  /** Frames that went in and have neither gone on nor ended. */
+  /** The number of frames that went in and have neither gone on nor ended. */
   readonly held: number;
 
   /**
@@ -95,31 +95,33 @@ export interface PieceContext {
   /** The name of the instance in the configuration. */
   readonly name: string;
   /**
-   * Whether a native piece of this name was ended by force, and this one continues: it must not begin anew
-   * what that one wrote.
+   * Whether a native piece of this name was ended by force, and this piece continues its work: it must not
+   * overwrite the output of that piece.
    */
   readonly isResumed: boolean;
   log(level: LogLevel, message: string): void;
-  /** Reports the status of the piece for the user, in place of its last report. Not for each frame. */
+  /**
+   * Reports the status of the piece for the user, in place of its last report. Do not call it for each frame.
+   */
   status(status: PieceStatus): void;
   /**
    * For native pieces that read something with an end, such as a capture: how that stands. `failed` is an end, too,
    * before that of the thing.
    */
   source(state: SourceState): void;
-  /** Milliseconds of the lane's clock at the begin of the current turn. */
+  /** Milliseconds of the lane's clock at the start of the current turn. */
   now(): number;
   /** 64 random bits. */
   random(): bigint;
   /**
-   * Adds a Shape while the piece runs. Returns its number, or why not. When it returns, the endpoints on the
-   * Joint have opened their ports for it.
+   * Adds a Shape while the piece runs. Returns its number, or why it is refused. When it returns, the
+   * endpoints on the Joint have opened their ports for it.
    */
   listen(edge: number, like: number, stack: string): number | Problem;
   unlisten(edge: number, shape: number): void;
   /**
-   * Offers a property on this Edge, or withdraws it. The others on the Joint are notified after the current
-   * call.
+   * Offers a property on this Edge, or withdraws it. The lane notifies the other pieces on the Joint after
+   * the current call.
    */
   offer(edge: number, property: Property, present: boolean): void;
   /** Counts frames that ended at this piece, under a name of its description's reasons or of the host's. */
@@ -129,10 +131,10 @@ export interface PieceContext {
    */
   readonly counters: Counters;
   /**
-   * For native pieces: delivers frames from outside at once, and runs the lane until nothing waits.
+   * For native pieces: delivers frames from outside at once, and runs the lane until no frame waits.
    */
   arrived(outbox: Outbox): void;
-  /** For native pieces: makes the lane call `process` in the next turn, though no frame waits. */
+  /** For native pieces: makes the lane call `process` in the next turn, even if no frame waits. */
   wake(): void;
 }
 

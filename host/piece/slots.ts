@@ -3,13 +3,13 @@ export interface Slots {
   readonly capacity: number;
   /** By slot: the state of its ticket, see `ticket-uses.ts`. */
   readonly uses: Uint8Array;
-  /** By slot: its row; negative where it has none. */
+  /** By slot: its row; negative if it has none. */
   readonly rows: Int32Array;
   /** The live ticket of a slot. */
   ticketOf(slot: number): number;
-  /** A slot whose ticket lives, and whose row is still to come. */
+  /** Takes a slot with a live ticket, whose row comes later. */
   openWithoutRow(): number;
-  /** A slot for a row that belongs to another slot's ticket. */
+  /** Takes a slot for a row that belongs to another slot's ticket. */
   openWithoutTicket(row: number, bodyStart: number, bodyLength: number): number;
   /** Puts a row in a slot that has none. */
   occupy(slot: number, row: number, bodyStart: number, bodyLength: number): void;

@@ -16,7 +16,7 @@ export const BODY_PASSED = 8;
 export const INBOUND = 16;
 /** The frame goes out in fragments. */
 export const OUTBOUND = 32;
-/** The rest of the frame will not come in. */
+/** The rest of the frame does not come in any more. */
 export const ORPHANED = 64;
 /** The frame lost its entry among the outbound fragments: no more of it goes out. */
 export const CUT = 128;

@@ -18,7 +18,7 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   },
   {
     name: 'rtcp',
-    summary: 'RTP Control Protocol; a packet of it holds several (RFC 3550 §6)',
+    summary: 'RTP Control Protocol; a datagram holds several packets (RFC 3550 §6)',
     fillsDatagram: true,
     // Sender and receiver reports, descriptions, good-bye, application; feedback of RFC 4585, extended
     // reports of RFC 3611.
@@ -47,7 +47,7 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   },
   {
     name: 'snmp',
-    summary: 'Simple Network Management Protocol: all in front of the PDU (RFC 1157 §4, RFC 3412 §6)',
+    summary: 'Simple Network Management Protocol: the bytes in front of the PDU (RFC 1157 §4, RFC 3412 §6)',
     identifiers: [],
     header: { minimum: 7, base: 0, parse: 'snmp' },
   },
@@ -69,7 +69,7 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   },
   {
     name: 'multipart',
-    summary: 'MIME multipart: what stands in front of its first part (RFC 2046 §5.1)',
+    summary: 'MIME multipart: the bytes in front of its first part (RFC 2046 §5.1)',
     identifiers: [
       'mixed',
       'alternative',

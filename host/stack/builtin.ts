@@ -22,7 +22,7 @@ export const nameSpaceDefinitions: readonly NameSpaceDefinition[] = [
   { name: 'rtp-payload-type', summary: 'payload types of RTP, RFC 3551', bits: 7 },
   { name: 'rtcp-packet', summary: 'packet types of RTCP, RFC 3550 §12.1', bits: 8 },
   { name: 'media-type', summary: 'media types of MIME, RFC 6838', bits: 0 },
-  { name: 'mime-entity', summary: 'what stands in a MIME multipart: 0 is a part, RFC 2046 §5.1', bits: 8 },
+  { name: 'mime-entity', summary: 'entities in a MIME multipart: 0 is a part, RFC 2046 §5.1', bits: 8 },
   { name: 'dns-sd', summary: 'service names of DNS-SD, RFC 6763 §7', bits: 0 },
   { name: 'uri-scheme', summary: 'schemes of URIs, RFC 3986 §3.1', bits: 0 },
 ];
@@ -38,7 +38,10 @@ const addressResolution: HeaderDefinition = {
   leaf: true,
 };
 
-/** The protocols that come with the Funnel. New ones go to the end, so that numbers stay what they were. */
+/**
+ * The protocols that come with the Funnel. New ones go to the end, so that the numbers of the others stay the
+ * same.
+ */
 export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'ethernet',
@@ -143,8 +146,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
     name: 'icmpv6',
     summary: 'Internet Control Message Protocol for IPv6 (RFC 4443)',
     identifiers: [{ nameSpace: 'ip-protocol', id: 58 }],
-    // // Includes the word behind the checksum that every message has: an identifier, a pointer, a size, or
-    // nothing.
+    // Includes the word behind the checksum of every message: an identifier, a pointer, a size, or nothing.
     header: { minimum: 8, base: 8, checksum: { at: 2, kind: 'pseudo' } },
   },
   {
@@ -216,7 +218,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   },
   {
     name: 'udp-lite',
-    summary: 'UDP with a checksum that may cover only the front (RFC 3828)',
+    summary: 'UDP with a checksum that may cover only the first bytes (RFC 3828)',
     identifiers: [{ nameSpace: 'ip-protocol', id: 136 }],
     header: {
       minimum: 8,

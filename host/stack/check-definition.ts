@@ -2,8 +2,8 @@ import type { HeaderDefinition, NameSpaceDefinition, NextIdentifier } from './de
 import { FunnelError } from './funnel-error.ts';
 
 /**
- * What is wrong with a header's definition, or undefined. What passes can be parsed with: every field stands
- * inside the bytes that are there, and every number is one that the parser can hold.
+ * Returns what is wrong with a header's definition, or undefined. The parser can use each definition that
+ * passes: every field lies inside the bytes that are present, and the parser can hold every number.
  */
 export function definitionMistake(
   header: HeaderDefinition,
@@ -11,11 +11,11 @@ export function definitionMistake(
 ): string | undefined {
   const { minimum, base, terms = [], version, next, length, checksum, fragment, addresses, item } = header;
   if (!isCount(minimum, 1, LARGEST_MINIMUM))
-    return `minimum is ${minimum}; it is from 1 to ${LARGEST_MINIMUM} bytes`;
+    return `minimum is ${minimum}; it must be 1 to ${LARGEST_MINIMUM} bytes`;
   if (!isCount(base, 0, 0xffff)) return `base is ${base} bytes`;
   if (terms.length === 0 && base < minimum && header.parse === undefined)
     return 'a fixed header is shorter than its minimum';
-  if (terms.length > MOST_TERMS) return `a length of more than ${MOST_TERMS} terms`;
+  if (terms.length > MOST_TERMS) return `the length has more than ${MOST_TERMS} terms`;
   const fields: [name: string, at: number, bytes: number][] = [];
   for (const { at, bytes = 1, mask, shift, unit } of terms) {
     fields.push(['a length term', at, bytes]);
@@ -40,14 +40,14 @@ export function definitionMistake(
     const space = nameSpace(next.nameSpace);
     if (space === undefined) return `the name space ${next.nameSpace} is not defined`;
     if ((space.ports === true) !== 'source' in next)
-      return `${next.nameSpace} does not go with these next fields`;
+      return `${next.nameSpace} does not fit these next fields`;
     if ('parsed' in next) {
       if (header.parse === undefined) return 'without a parse function nothing finds the next identifier';
     } else if ('source' in next) {
       fields.push(['source', next.source, 2], ['destination', next.destination, 2]);
       if (next.contents !== undefined) {
         const { at, bytes } = next.contents;
-        if (!isCount(at, 0, LARGEST_MINIMUM)) return 'contents do not stand in reach';
+        if (!isCount(at, 0, LARGEST_MINIMUM)) return 'the field in the contents lies out of reach';
         const mistake = nextMistake(next.contents, nameSpace(next.contents.nameSpace));
         if (mistake !== undefined) return mistake;
         if (at < minimum) fields.push(['contents', at, bytes]);
@@ -60,15 +60,15 @@ export function definitionMistake(
   }
   if (length !== undefined) {
     fields.push(['length', length.at, length.bytes ?? 2]);
-    if (![undefined, 1, 2, 4].includes(length.bytes)) return 'length has 1, 2 or 4 bytes';
-    if (header.leaf) return 'a leaf has no length but that of its header';
+    if (![undefined, 1, 2, 4].includes(length.bytes)) return 'length must have 1, 2 or 4 bytes';
+    if (header.leaf) return 'a leaf has no other length than that of its header';
   }
   if (item !== undefined) {
     const space = nameSpace(item.nameSpace);
     if (space === undefined) return `the name space ${item.nameSpace} is not defined`;
     if (header.parse === undefined) {
       const { at = -1, bytes = 1, align = 1 } = item;
-      if (!isCount(align, 1, 64)) return 'items are aligned to 1 to 64 bytes';
+      if (!isCount(align, 1, 64)) return 'align must be 1 to 64 bytes';
       if (
         !(bytes === 1 || bytes === 2) ||
         !isCount(at, 0, minimum - bytes) ||
@@ -76,7 +76,7 @@ export function definitionMistake(
         space.bits === 0
       )
         return 'the identifier of the next item is out of range';
-      if (!header.leaf && length === undefined) return 'an item says how long it is, or is a leaf';
+      if (!header.leaf && length === undefined) return 'an item must have a length, or be a leaf';
     }
   }
   if (checksum !== undefined) {
@@ -88,7 +88,7 @@ export function definitionMistake(
       if (!isCount(at, 0, LARGEST_MINIMUM) || !isCount(when.mask, 1, 255) || kind === 'header')
         return 'the checksum is out of range';
     }
-    if (kind !== 'crc32c' && at % 2 !== 0) return 'a checksum stands at an even offset';
+    if (kind !== 'crc32c' && at % 2 !== 0) return 'the checksum must have an even offset';
     if (coverage !== undefined) fields.push(['coverage', coverage, 2]);
   }
   if (fragment !== undefined) {
@@ -98,14 +98,14 @@ export function definitionMistake(
       return 'fragment is out of range';
   }
   if (addresses !== undefined) {
-    if (!isCount(addresses.bytes, 1, 16)) return 'addresses have 1 to 16 bytes';
+    if (!isCount(addresses.bytes, 1, 16)) return 'addresses must have 1 to 16 bytes';
     fields.push(
       ['source', addresses.source, addresses.bytes],
       ['destination', addresses.destination, addresses.bytes],
     );
   }
   for (const [field, at, bytes] of fields) {
-    if (!isCount(at, 0, minimum - bytes)) return `${field} does not stand inside the first ${minimum} bytes`;
+    if (!isCount(at, 0, minimum - bytes)) return `${field} does not lie within the first ${minimum} bytes`;
   }
   return undefined;
 }
@@ -120,7 +120,7 @@ export function checkName(name: string): void {
   ) {
     throw new FunnelError(
       'FT_PROTOCOL_INVALID',
-      `"${name}" is no name: use lower case letters, digits, "-" and ".", and not only digits`,
+      `"${name}" is not a valid name: use lower case letters, digits, "-" and ".", and not only digits`,
     );
   }
 }
@@ -139,7 +139,7 @@ function isCount(value: number, least: number, most: number): boolean {
   return Number.isInteger(value) && value >= least && value <= most;
 }
 
-/** Bytes; keeps the fields of any definition within what one part can hold. */
+/** In bytes. It keeps the fields of any definition within the size of one part. */
 const LARGEST_MINIMUM = 256;
-/** More than any header has. */
+/** No real header has as many. */
 const MOST_TERMS = 8;

@@ -1,7 +1,8 @@
 import { FunnelError } from './funnel-error.ts';
 
 /**
- * A protocol's definition in text that cannot be read. `message` begins with `line:column`, both counted from 1.
+ * The definition of a protocol in text is not readable. `message` begins with `line:column`, both counted
+ * from 1.
  */
 export class DefinitionError extends FunnelError {
   readonly line: number;
@@ -15,7 +16,7 @@ export class DefinitionError extends FunnelError {
 }
 
 export type DefinitionErrorCode =
-  /** It is not written as a definition is. */
+  /** The text does not follow the grammar. */
   | 'FT_PROTOCOL_SYNTAX'
-  /** More text, or more of something, than a definition may have. */
+  /** The text, or a number of items in it, is above the limit. */
   | 'FT_PROTOCOL_TOO_LONG';

@@ -1,6 +1,6 @@
 /**
- * A protocol as data. Parsing, composing, checks, the matching of stacks and printed names all follow from
- * one such entry: to add a protocol, add an entry, and write no code.
+ * A protocol as data. Parsing, composing, checks, matching and printed names all use one such entry: to add a
+ * protocol, add an entry, and write no code.
  *
  * All offsets count bytes from the start of the protocol's header; fields are unsigned and in network byte
  * order.
@@ -13,16 +13,16 @@ export interface ProtocolDefinition {
   /** The identifiers of this protocol in its carriers; several make the carriers equivalent. */
   readonly identifiers: readonly Identifier[];
   /**
-   * What a stack that begins above this protocol may pass over: any number of links, and one network below a
-   * transport.
+   * Matching may skip this protocol for a stack that begins above it: any number of links, and one network
+   * below a transport.
    */
   readonly layer?: 'link' | 'network';
   /**
-   * A message fills a datagram. Behind the ports of a stream it has a length in front (`length-prefix`), so a
-   * stack cannot name it there directly.
+   * A message fills a datagram. On a stream it has a length in front (`length-prefix`), so a stack cannot
+   * name it directly behind the ports of a stream.
    */
   readonly fillsDatagram?: boolean;
-  /** The header may stand between others: a stack that does not name it looks through it. */
+  /** The header may occur between others: matching skips it for a stack that does not name it. */
   readonly transparent?: boolean;
   /** Absent for a protocol that is recognised but not parsed. */
   readonly header?: HeaderDefinition;
@@ -35,7 +35,9 @@ export interface Identifier {
 }
 
 export interface HeaderDefinition {
-  /** The number of bytes that must be there before any field is read, and the least length of the header. */
+  /**
+   * The number of bytes that must be present before any field is read, and the minimal length of the header.
+   */
   readonly minimum: number;
   /** The header's length is `base` plus the sum of the terms, in bytes. Without terms it is fixed. */
   readonly base: number;
@@ -45,8 +47,8 @@ export interface HeaderDefinition {
   /** The place of the next identifier. Absent: this header does not identify its contents. */
   readonly next?: NextIdentifier | NextPorts | NextParsed;
   /**
-   * The contents may be agreed outside of the header: as behind a port, a stack can name any protocol. The
-   * parser tries that protocol where the next identifier is unknown.
+   * The contents may be agreed outside of the header: a stack can name any protocol there, as behind a port.
+   * The parser tries that protocol if the next identifier is unknown.
    */
   readonly agreed?: boolean;
   /** The header has no contents: the bytes behind it are padding. */
@@ -55,13 +57,13 @@ export interface HeaderDefinition {
   readonly length?: LengthField;
   readonly checksum?: Checksum;
   /**
-   * Bits of a field of 16 that are all zero, or have the value `whole`, in what is no fragment. The contents
-   * of a fragment are not a whole packet, and stay opaque.
+   * Bits of a 16-bit field that are all zero, or have the value `whole`, unless the packet is a fragment. The
+   * contents of a fragment are not a whole packet, and stay opaque.
    */
   readonly fragment?: { readonly at: number; readonly mask: number; readonly whole?: number };
   /** The addresses that the checksums of its contents cover. */
   readonly addresses?: Addresses;
-  /** The header is one of a list of items, each with a body of its own. */
+  /** The header is one of a list of items, each with its own body. */
   readonly item?: Item;
   /**
    * The name of the parse function, for a header that data cannot express, such as a textual one. The
@@ -91,7 +93,7 @@ export interface NextIdentifier {
   readonly nameSpace: string;
   readonly at: number;
   readonly bytes: 1 | 2 | 4;
-  /** The bits of the field that hold it, shifted down to the lowest; all when left out. */
+  /** The bits of the field that hold it, shifted down to the lowest; all bits when left out. */
   readonly mask?: number;
 }
 
@@ -111,8 +113,8 @@ export interface NextParsed {
 }
 
 /**
- * One of a list of items, such as the chunks of SCTP. It ends at its length, or with its header when it is a
- * leaf. Behind it are padding, which is its trailer, and the next item of this Name Space.
+ * One of a list of items, such as the chunks of SCTP. It ends at its length, or with its header if it is a
+ * leaf. Its padding, which is its trailer, and the next item of this Name Space follow.
  */
 export interface Item {
   readonly nameSpace: string;
@@ -122,7 +124,7 @@ export interface Item {
    */
   readonly at?: number;
   readonly bytes?: 1 | 2;
-  /** Padded to a multiple of so many bytes; 1 when left out. */
+  /** Its padded length is a multiple of this many bytes; 1 when left out. */
   readonly align?: number;
 }
 
@@ -144,11 +146,11 @@ export interface Checksum {
    * - `crc32c`: 32 bits over header and contents (RFC 9260 appendix A).
    */
   readonly kind: 'header' | 'contents' | 'pseudo' | 'crc32c';
-  /** A sum of zero is sent as all ones, because zero says that there is none (RFC 768). */
+  /** A sum of zero is sent as all ones, because zero means that there is no checksum (RFC 768). */
   readonly zeroIsNone?: boolean;
   /** The checksum is present only when one of these bits is set (RFC 2784 §2.1). */
   readonly when?: { readonly at: number; readonly mask: number };
-  /** The offset of 16 bits that count the bytes it covers, 0 for all (RFC 3828 §3.1). */
+  /** The offset of a 16-bit field with the number of bytes that it covers, 0 for all (RFC 3828 §3.1). */
   readonly coverage?: number;
 }
 
@@ -162,11 +164,11 @@ export interface Addresses {
 export interface NameSpaceDefinition {
   readonly name: string;
   readonly summary: string;
-  /** How large an identifier is, from 1 to 32; 0 for text. */
+  /** The size of an identifier in bits, from 1 to 32; 0 for text. */
   readonly bits: number;
-  /** Identifiers come in pairs, one for each end, and are often chosen while running. */
+  /** Identifiers come in pairs, one for each end, and are often chosen at run time. */
   readonly ports?: boolean;
-  /** What stands behind these identifiers is a stream of bytes, not datagrams. */
+  /** These identifiers carry a stream of bytes, not datagrams. */
   readonly stream?: boolean;
   /** People write these identifiers in hexadecimal. */
   readonly hexadecimal?: boolean;

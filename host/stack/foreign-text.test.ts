@@ -47,7 +47,7 @@ function isDangerous(code: number): boolean {
 }
 
 describe('foreign text', () => {
-  it('shows no dangerous character, and every other one, in all of Unicode', () => {
+  it('escapes every dangerous character of Unicode, and no other', () => {
     const wrong: string[] = [];
     for (let code = 0; code <= 0x10ffff; code++) {
       const character = String.fromCodePoint(code);
@@ -63,7 +63,7 @@ describe('foreign text', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('is the same value in JSON, and has no dangerous character there but line feeds of the layout', () => {
+  it('keeps its value in JSON, without dangerous characters other than the line feeds of the layout', () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), fc.constantFrom(undefined, 2), (value, space) => {
         const text = jsonText(value, space);
@@ -74,7 +74,7 @@ describe('foreign text', () => {
     );
   });
 
-  it('is one line, as long as it may be', () => {
+  it('becomes one line of limited length', () => {
     expect(printable('a\x1b[2Jb\x07\u202ec\u009b')).toBe('a\\u{1b}[2Jb\\u{7}\\u{202e}c\\u{9b}');
     expect(printable('two\nlines')).toBe('two lines');
     expect(printable('lone \ud800 surrogate')).toBe('lone \\u{d800} surrogate');

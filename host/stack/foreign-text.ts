@@ -8,14 +8,14 @@
  * Foreign text for one line: line ends and tabs become spaces, and dangerous characters become escapes such
  * as `\u{1b}`.
  *
- * @param longest code units that are kept; what is cut is replaced by `…`
+ * @param longest the most code units to keep; `…` replaces the rest
  */
 export function printable(text: string, { longest = 2000 }: { longest?: number } = {}): string {
   const plain = escaped(text.replace(/[\n\r\t]/g, ' '));
   return plain.length > longest ? `${plain.slice(0, longest)}…` : plain;
 }
 
-/** Foreign text with every dangerous character as an escape, also its line ends: `\n`, `\u{202e}`. */
+/** Foreign text with an escape for every dangerous character, including line ends: `\n`, `\u{202e}`. */
 export function escaped(text: string): string {
   return text.replace(DANGEROUS, (character) => SHORT_ESCAPES.get(character) ?? `\\u{${hexOf(character)}}`);
 }
@@ -26,7 +26,7 @@ export function escaped(text: string): string {
  */
 export function jsonText(value: unknown, space?: number): string {
   const text = JSON.stringify(value, undefined, space);
-  // A line feed in the result is layout: JSON.stringify has escaped those inside strings.
+  // Each line feed in the result is layout: JSON.stringify has escaped those inside strings.
   return text.replace(DANGEROUS, (character) =>
     character === '\n' ? character : character.split('').map(jsonEscape).join(''),
   );

@@ -1,7 +1,7 @@
 import { type Protocols, standardProtocols } from './protocols.ts';
 import type { Port, Stack, Step } from './stack.ts';
 
-/** Writes a stack as `parseStack` reads it. */
+/** Writes a stack in the notation that `parseStack` reads. */
 export function formatStack(stack: Stack, protocols: Protocols = standardProtocols): string {
   const steps = stack.steps.map((step) => formatStep(step, protocols)).join('/');
   return stack.nameSpace === undefined ? steps : `${stack.nameSpace}:${steps}`;
@@ -26,8 +26,8 @@ function formatProtocols(names: readonly string[], protocols: Protocols): string
 }
 
 /**
- * An identifier without a protocol is written as its registered name where that is read back as the same, or
- * as it is: the step before tells its Name Space.
+ * Writes an identifier without a protocol: its registered name if reading the name returns the same
+ * identifier, otherwise the identifier itself. The step before it determines its Name Space.
  */
 function formatName(name: string, protocols: Protocols): string {
   const colon = name.indexOf(':');

@@ -1,6 +1,6 @@
 /**
- * The root of every error that the host reports: a stable code, and a message that says what, where and what
- * to do.
+ * The root of every error that the host reports: a stable code, and a message with the mistake, its place and
+ * its remedy.
  */
 export class FunnelError extends Error {
   /** Stable; begins with `FT_`. */

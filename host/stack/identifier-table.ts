@@ -1,13 +1,13 @@
 /**
- * Protocol numbers by identifier, for one Name Space. Up to 16 bits they stand in an array; identifiers of 32
- * bits stand in a hash with linear probing, and text in the order in which it came. Looking up a number makes
- * nothing.
+ * Protocol numbers by identifier, for one Name Space. Identifiers of up to 16 bits index an array; larger
+ * ones are in a hash with linear probing, and texts in the order of their arrival. Looking up a number
+ * allocates nothing.
  */
 export class IdentifierTable {
   /** For up to 16 bits: protocol numbers by identifier. Empty for larger ones. */
   readonly direct: Uint16Array;
   readonly #bits: number;
-  /** Pairs of an identifier and a protocol number, 0 where it is free. */
+  /** Pairs of an identifier and a protocol number; 0 marks a free pair. */
   #slots = new Uint32Array(0);
   #size = 0;
   readonly #texts = new Map<string, number>();
@@ -18,7 +18,7 @@ export class IdentifierTable {
     if (bits > 16) this.#slots = new Uint32Array(32);
   }
 
-  /** Whether there can be such an identifier in this Name Space. */
+  /** Whether an identifier is possible in this Name Space. */
   fits(id: number | string): boolean {
     if (typeof id === 'string') return this.#bits === 0 && isIdentifierText(id);
     return this.#bits > 0 && Number.isInteger(id) && id >= 0 && id < 2 ** this.#bits;
@@ -70,7 +70,7 @@ export class IdentifierTable {
   }
 }
 
-/** Whether text can be an identifier: visible ASCII in lower case, without what delimits it in a stack. */
+/** Whether text can be an identifier: visible ASCII in lower case, without the delimiters of a stack. */
 export function isIdentifierText(text: string): boolean {
   return /^[!#-@[-~]{1,127}$/.test(text);
 }

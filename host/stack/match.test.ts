@@ -122,8 +122,8 @@ function isStack(text: string): boolean {
 }
 
 /**
- * A bare number in the notation stands for the identifier in each Name Space of the step before it; so it may
- * be read back as several.
+ * A bare number in the notation stands for the identifier in each Name Space of the previous step, so reading
+ * it may return several protocols.
  */
 function withoutNamesakes(read: Stack, written: Stack): Stack {
   const steps = read.steps.map((step, n) => {

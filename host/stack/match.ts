@@ -6,7 +6,7 @@ import { comparePorts, type Port, type ProtocolStep, type Stack, type Step } fro
 /** Whether two stacks match, and why. */
 export interface Match {
   readonly matches: boolean;
-  /** In words: the layers on which they agree, and the one on which they do not. */
+  /** An explanation in words: the layers on which they agree, and the one on which they do not. */
   readonly explanation: string;
   /**
    * The stack that both accept: the overlap of each layer, then the rest of the longer one. Only when they
@@ -16,16 +16,16 @@ export interface Match {
 }
 
 /**
- * The specification's matching: find an equivalent start, compare layer by layer for overlap of the sets, and
- * at the end of the shorter it is a match.
+ * The matching of the specification: find an equivalent start, compare layer by layer for overlap of the
+ * sets, and report a match at the end of the shorter stack.
  *
- * Where the start may be: links in front of one of the two are passed over when the other begins above them;
- * a stack that begins with a transport, or with anything else that IP carries, begins above one IP header. No
- * other layer is passed over, so nothing matches inside a tunnel that it does not name. An explicit lowest
- * Name Space demands nothing of what lies below. Transparent headers that one of the two does not name stand
- * between its layers.
+ * The start: links in front of one stack are skipped if the other begins above them. A stack that begins with
+ * a transport, or with anything else that IP carries, begins above one IP header. No other layer is skipped,
+ * so a stack matches nothing inside a tunnel that it does not name. An explicit lowest Name Space sets no
+ * condition on the layer below. Transparent headers that one of the two does not name may occur between its
+ * layers.
  *
- * Symmetric, but for the order of words in the explanation.
+ * The result is symmetric, except for the order of words in the explanation.
  */
 export function matchStacks(a: Stack, b: Stack, protocols: Protocols = standardProtocols): Match {
   const matcher = new Matcher(protocols);
@@ -46,7 +46,7 @@ export function matchStacks(a: Stack, b: Stack, protocols: Protocols = standardP
   return { matches: false, explanation: matcher.whyNot(a, b) };
 }
 
-/** A step, or all protocols of a Name Space, for which a stack without steps stands. */
+/** A step, or all protocols of a Name Space, which a stack without steps stands for. */
 type Layer = Step | { readonly kind: 'members'; readonly nameSpace: string };
 
 class Matcher {
@@ -58,7 +58,7 @@ class Matcher {
     this.#protocols = protocols;
   }
 
-  /** The layers of a stack; and those with the IP header in front that carries what it begins with. */
+  /** The layers of a stack; and the same layers with the IP header in front that carries the first one. */
   forms(stack: Stack): readonly (readonly Layer[])[] {
     const layers: readonly Layer[] =
       stack.steps.length > 0 ? stack.steps : [{ kind: 'members', nameSpace: stack.nameSpace ?? '' }];
@@ -67,14 +67,14 @@ class Matcher {
     return [layers, [GENERIC_IP, ...(above.steps.length > 0 ? above.steps : layers)]];
   }
 
-  /** What both accept, or undefined. */
+  /** Returns the stack that both accept, or undefined. */
   meet(a: readonly Layer[], b: readonly Layer[]): readonly Layer[] | undefined {
     const straight = this.#align(a, 0, b, 0, [], new Set());
     if (straight !== undefined) return straight;
     return this.#passLinks(a, b, false) ?? this.#passLinks(b, a, true);
   }
 
-  /** Passes over links in front of `long`, as many as it takes to find the start of `short`. */
+  /** Skips links in front of `long` until the start of `short`. */
   #passLinks(
     long: readonly Layer[],
     short: readonly Layer[],
@@ -129,7 +129,7 @@ class Matcher {
     return found;
   }
 
-  /** Adds the rest of the longer stack; undefined when one of its layers cannot stand on the one below. */
+  /** Adds the rest of the longer stack; undefined if the layer below cannot carry one of its layers. */
   #append(agreed: readonly Layer[], rest: readonly Layer[]): readonly Layer[] | undefined {
     const layers = [...agreed];
     for (const layer of rest) {
@@ -141,8 +141,8 @@ class Matcher {
   }
 
   /**
-   * What of a layer can stand directly on the one below, which may have become narrower; undefined when
-   * nothing can.
+   * Returns the protocols of a layer that the layer below can carry directly, which may have become narrower;
+   * undefined if it can carry none.
    */
   #standingOn(below: Layer | undefined, layer: Layer): Layer | undefined {
     if (below?.kind !== 'protocols' || layer.kind === 'ports') return layer;
@@ -170,13 +170,13 @@ class Matcher {
     agreed: readonly Layer[],
     next: (agreed: readonly Layer[]) => readonly Layer[] | undefined,
   ): readonly Layer[] | undefined {
-    // What begins a stack is its own, transparent or not.
+    // A stack names its own first layer, even if that is transparent.
     const transparent = at > 0 ? this.#only(layers[at]!, 'transparent') : undefined;
     const standing = transparent && this.#standingOn(agreed.at(-1), transparent);
     return standing && next([...agreed, standing]);
   }
 
-  /** Those protocols of a layer that are links, or transparent; undefined when none is. */
+  /** Returns the protocols of a layer that are links, or transparent; undefined if none is. */
   #only(layer: Layer, what: 'link' | 'transparent'): ProtocolStep | undefined {
     if (layer.kind !== 'protocols') return undefined;
     const protocols = layer.protocols.filter((name) => {
@@ -208,7 +208,7 @@ class Matcher {
     return undefined;
   }
 
-  /** Whether a protocol is the other, or was brought for the identifier that the other is. */
+  /** Whether a protocol equals the other, or was brought for the identifier that the other stands for. */
   #stands(name: string, other: string): boolean {
     if (name === other) return true;
     const identities = this.#protocols.identities(this.#protocols.number(name));
@@ -233,7 +233,7 @@ class Matcher {
     const steps = layers.filter((layer) => layer.kind !== 'members');
     const last = layers.at(-1)!;
     if (steps.length === 0) return { nameSpace: last.kind === 'members' ? last.nameSpace : '', steps };
-    // A number needs its Name Space in front, to be read back.
+    // A number is readable only with its Name Space in front.
     const first = steps[0]!;
     for (const { nameSpace } of [a, b]) {
       if (
@@ -247,14 +247,14 @@ class Matcher {
     return { steps };
   }
 
-  /** The end of a sentence that says which links were passed over. */
+  /** The end of the sentence, with the links that were skipped. */
   passedOver(a: readonly Layer[], b: readonly Layer[]): string {
     const links = [a, b].flatMap((layers) => {
       const link = this.#only(layers[0]!, 'link');
       return link === undefined ? [] : [link];
     });
     if (links.length !== 1) return '';
-    return `; ${this.#words(links[0]!)} is passed over, because the other begins above it`;
+    return `; ${this.#words(links[0]!)} is skipped, because the other begins above it`;
   }
 
   whyNot(a: Stack, b: Stack): string {
@@ -271,8 +271,8 @@ class Matcher {
 }
 
 /**
- * The part of a stack that begins above one IP header without naming it: its first step less what does not.
- * Undefined when nothing of it does.
+ * The part of a stack that begins above one IP header without naming it: its first step without protocols
+ * that IP does not carry. Undefined if IP carries none of them.
  */
 export function partAboveNetwork(stack: Stack, protocols: Protocols): Stack | undefined {
   const [first, ...rest] = stack.steps;
@@ -296,7 +296,7 @@ function protocolStep(protocols: readonly string[]): ProtocolStep | undefined {
   return protocols.length === 0 ? undefined : { kind: 'protocols', protocols };
 }
 
-/** Ports that both name, at the same end; what one leaves open the other may fill. */
+/** Ports that both name, at the same end. If one stack leaves a port open, the other may fill it. */
 function overlapPorts(a: readonly Port[], b: readonly Port[]): Step | undefined {
   const ports = new Map<string, Port>();
   for (const one of a) {

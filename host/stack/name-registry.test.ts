@@ -44,7 +44,7 @@ describe('the registries', () => {
     }
   });
 
-  it('have the numbers of the documents that they are from', () => {
+  it('have the numbers in their documents', () => {
     const numbers = (nameSpace: string, ...names: string[]) =>
       names.map((name) => nameRegistry(nameSpace).number(name));
     expect(
@@ -58,7 +58,7 @@ describe('the registries', () => {
     expect(nameRegistry('uri-scheme').has('sips')).toBe(true);
   });
 
-  it('belong to name spaces that there are, and their numbers fit', () => {
+  it('belong to existing name spaces, and their numbers fit', () => {
     for (const name of registeredNameSpaces()) {
       const nameSpace = protocols.nameSpace(name)!;
       const registry = nameRegistry(name);
@@ -66,7 +66,7 @@ describe('the registries', () => {
     }
   });
 
-  it('give names that stacks can say, and that are read back as the same', () => {
+  it('give names that stacks can contain, and that are read back as the same identifiers', () => {
     for (const name of registeredNameSpaces()) {
       const nameSpace = protocols.nameSpace(name)!;
       for (const each of nameRegistry(name).names) {
@@ -81,7 +81,7 @@ describe('the registries', () => {
           const text = `${name}:${nameRegistry(name).number(each)}`;
           const stack = parseStack(text);
           expect(parseStack(formatStack(stack))).toEqual(stack);
-          // A protocol, or a generic carrier, goes before what a registry calls by its name.
+          // A protocol, or a generic carrier, takes precedence over a registered name.
           if (protocols.number(each) === 0 && protocols.generic(each) === undefined)
             expect(parseStack(`${name}:${each}`)).toEqual(stack);
         }

@@ -4,8 +4,8 @@ import { pppNumbers, rtpPayloadTypes, sctpPayloadProtocols, uriSchemes } from '.
 import { services } from './registry/services.ts';
 
 /**
- * The names that a registry gives to identifiers of one Name Space, without a definition of what they stand
- * for. A protocol of the same name precedes.
+ * The names that a registry gives to identifiers of one Name Space, without definitions. A protocol of the
+ * same name takes precedence.
  */
 export class NameRegistry {
   readonly #numbers = new Map<string, number>();
@@ -13,7 +13,7 @@ export class NameRegistry {
   readonly #texts = new Set<string>();
 
   /**
-   * The first name of an identifier is the one that is printed; the first identifier of a name has it.
+   * Stacks are printed with the first name of an identifier; a name stands for its first identifier.
    */
   add(number: number, ...names: readonly string[]): void {
     for (const name of names) if (!this.#numbers.has(name)) this.#numbers.set(name, number);
@@ -37,18 +37,18 @@ export class NameRegistry {
     return this.#texts.has(text);
   }
 
-  /** Of numbers. */
+  /** The names of numbers. */
   get names(): readonly string[] {
     return [...this.#numbers.keys()];
   }
 }
 
-/** The registry of a Name Space that comes with the Funnel; an empty one when there is none. */
+/** Returns the built-in registry of a Name Space; an empty one if there is none. */
 export function nameRegistry(nameSpace: string): NameRegistry {
   return registries.get(nameSpace) ?? NONE;
 }
 
-/** The Name Spaces that come with registered names. */
+/** The Name Spaces with built-in registered names. */
 export function registeredNameSpaces(): readonly string[] {
   return [...registries.keys()];
 }
@@ -62,8 +62,8 @@ export function registeredNames(): readonly string[] {
 let allNames: readonly string[] | undefined;
 
 /**
- * Ports that netbase leaves out. 6bed4 has its number from its software; the others are IANA's, with the
- * documents that they are from.
+ * Ports that netbase leaves out. The number of 6bed4 is that of its software; the others are from IANA, with
+ * the documents that define them.
  */
 const keptPorts = `
 25790 udp 6bed4
@@ -121,8 +121,7 @@ function registryOf(entries: readonly (readonly [number, ...string[]])[]): NameR
 }
 
 /**
- * DNS-SD makes its names from those of services (RFC 6763 §7), as far as they are names of services (RFC 6335
- * §5.1).
+ * DNS-SD makes its names from service names (RFC 6763 §7), if their form is valid (RFC 6335 §5.1).
  */
 function serviceTypes(): readonly string[] {
   return linesOf(keptPorts + services).flatMap((line) => {

@@ -1,9 +1,9 @@
-/** The name that was probably meant, or undefined when none is near. */
+/** Returns the name that was probably meant, or undefined if none is near. */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let least = text.length < 4 ? 2 : 3;
   for (const name of names) {
-    // Each letter that one has more is a change, so most names need no look.
+    // A difference in length is at least as many changes, so most names need no comparison.
     if (Math.abs(name.length - text.length) >= least) continue;
     const distance = editDistance(text, name);
     if (distance < least) {

@@ -31,7 +31,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('writeOutputFile', () => {
-  it('replaces a regular file, with its permissions, and leaves no other', () => {
+  it('replaces a regular file with the same permissions, and leaves no other file', () => {
     for (const text of ['one', 'two']) {
       writeOutputFile(file, text);
       expect(readFileSync(file, 'utf8')).toBe(text);
@@ -44,7 +44,7 @@ describe('writeOutputFile', () => {
 
   it.each([
     ['to a file', () => writeFileSync(join(folder, 'target'), 'old')],
-    ['to a file that is not there yet', () => undefined],
+    ['to a file that does not exist yet', () => undefined],
   ])('follows a link %s', (_what, prepare) => {
     prepare();
     symlinkSync('target', join(folder, 'between'));
@@ -76,7 +76,7 @@ describe('writeOutputFile', () => {
     for (const path of ['/dev/full', '/dev/null']) expect(statSync(path).isCharacterDevice()).toBe(true);
   });
 
-  it('appends to what /dev/stdout is, a file or a pipe', () => {
+  it('appends to the file or pipe of /dev/stdout', () => {
     const url = new URL('./output-file.ts', import.meta.url);
     const script = `import { writeOutputFile } from ${JSON.stringify(compiled(url))};
       console.log('before');
@@ -93,7 +93,7 @@ describe('writeOutputFile', () => {
 });
 
 describe('checkOutputFile', () => {
-  it('refuses what cannot be written, and changes nothing', () => {
+  it('refuses a path that cannot be written, and changes nothing', () => {
     writeFileSync(file, 'old');
     mkdirSync(join(folder, 'there'));
     execFileSync('mkfifo', [join(folder, 'pipe')]);

@@ -18,8 +18,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 /**
  * Writes a whole file. A regular file is replaced by renaming: a reader sees the former content or the new
- * one, and a failed write leaves the former. A link is followed. Everything else (a pipe, a device, what
- * /dev/stdout is) is written in place and stays what it is.
+ * one, and a failed write leaves the former. A link is followed. Everything else (a pipe, a device, the file
+ * of /dev/stdout) is written in place and not replaced.
  *
  * @throws the system's error
  */
@@ -40,7 +40,7 @@ export function writeOutputFile(path: string, text: string): void {
   }
   const draft = draftOf(target);
   try {
-    // A new file: in a shared folder another user may have put a link there, which is not followed.
+    // A new file: another user may have put a link there in a shared folder. It is not followed.
     writeFileSync(draft, text, { flag: 'wx', mode: status === undefined ? 0o666 : status.mode & 0o777 });
     renameSync(draft, target);
   } catch (error) {
@@ -72,10 +72,10 @@ export function checkOutputFile(path: string): void {
 }
 
 interface Target {
-  /** Where the links end, also at a file that is not there yet. */
+  /** Returns the path at the end of all links, even if that file does not exist yet. */
   readonly target: string;
   readonly status: Stats | undefined;
-  /** An open file of this process, as /dev/stdout is one: nothing can take its place. */
+  /** An open file of this process, such as /dev/stdout, which cannot be replaced. */
   readonly descriptor?: number;
 }
 
@@ -119,11 +119,11 @@ function draftOf(target: string): string {
   return `${target}.${randomUUID()}.new`;
 }
 
-/** Not made, not emptied, and not waited for. */
+/** Opens without creating, emptying or waiting. */
 const IN_PLACE = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY;
-/** As many links as Linux follows. */
+/** Linux follows as many links. */
 const MOST_LINKS = 40;
-/** The time that the reader of a full pipe has. */
+/** The time limit for the reader of a full pipe. */
 const PATIENCE_MS = 1000;
-/** Nothing ever notifies it, so a wait ends by its timeout. */
+/** Nothing ever notifies it, so each wait ends by its timeout. */
 const NEVER = new Int32Array(new SharedArrayBuffer(4));

@@ -9,7 +9,7 @@ import { MAX_DEFINITION_TEXT, parseDefinition } from './parse-definition.ts';
 import { parseStack } from './parse-stack.ts';
 import { Protocols } from './protocols.ts';
 
-/** What the Funnel's own definitions are in text: whether all of it can be said. */
+/** Writes the built-in definitions as text, to test whether the notation can express them. */
 function textOf({
   summary,
   identifiers,
@@ -157,7 +157,7 @@ describe('parseDefinition', () => {
     expect(error.message.startsWith(`${where}: `), error.message).toBe(true);
   });
 
-  it('refuses what is too long', () => {
+  it('refuses a text that is too long', () => {
     for (const text of [
       ' '.repeat(MAX_DEFINITION_TEXT + 1),
       `in ip-protocol ${Array.from({ length: 65 }, (_, i) => i)}`,
@@ -166,7 +166,7 @@ describe('parseDefinition', () => {
       expect(errorOf(() => parseDefinition('toy', text)).code).toBe('FT_PROTOCOL_TOO_LONG');
   });
 
-  it('throws nothing but errors with a code, and defines nothing then, whatever the text', () => {
+  it('throws only errors with a code for any text, and then defines nothing', () => {
     const word = fc.constantFrom(
       ...'header least check next ports length checksum item in space link transparent datagram leaf agreed fragment addresses'.split(
         ' ',
@@ -199,12 +199,12 @@ describe('parseDefinition', () => {
 });
 
 describe('Protocols.defineFromText', () => {
-  it('lets a third party be matched and printed', () => {
+  it('lets the protocol of a third party be matched and printed', () => {
     const protocols = new Protocols();
     protocols.defineFromText('toy', TOY);
     protocols.defineFromText('puppet', 'in toy-kind 7; header 2; leaf');
     const stack = parseStack('ip/253/{7,0x09}', protocols);
-    // The contents of 253 are those of the toy; a number at the end of a stack is no more than a number.
+    // The contents of 253 are those of the toy; a number at the end of a stack is only a number.
     expect(formatStack(stack, protocols)).toBe('ip/toy/{0x0007,0x0009}');
     expect(
       formatStack(
@@ -225,7 +225,7 @@ describe('Protocols.defineFromText', () => {
     }
   });
 
-  it('lets several bring a protocol for one identifier, which then is named, and refuses registered names', () => {
+  it('lets several pieces bring a protocol for one identifier, which stacks then name, and refuses registered names', () => {
     const protocols = new Protocols();
     const one = protocols.defineFromText('one', 'in ip-protocol 89; header 4; next ip-protocol u8[0]', 'a');
     const two = protocols.defineFromText('two', 'in ip-protocol 89; header 8', 'b');
@@ -251,7 +251,7 @@ describe('Protocols.defineFromText', () => {
     expect(protocols.areBroughtTogether(one, two)).toBe(true);
   });
 
-  it('numbers no more identifiers for strangers than a lane can bear', () => {
+  it('limits the identifiers that pieces can number in a lane', () => {
     const protocols = new Protocols();
     protocols.defineFromText('space', 'space wide 16 bits');
     const codes = new Set<string>();
@@ -267,7 +267,7 @@ describe('Protocols.defineFromText', () => {
     expect(protocols.count).toBeLessThan(4096 + 1024);
   });
 
-  it('takes the same twice, not otherwise, and never in place of its own', () => {
+  it('accepts an equal definition twice, refuses a different one, and never replaces a built-in one', () => {
     const protocols = new Protocols();
     const number = protocols.defineFromText('toy', TOY);
     expect(protocols.defineFromText('toy', `${TOY} # said otherwise`)).toBe(number);
@@ -302,7 +302,7 @@ describe('Protocols.defineFromText', () => {
     expect([protocols.count, protocols.nameSpaceNames]).toEqual([count, nameSpaceNames]);
   });
 
-  it('takes no more from strangers than a lane can bear', () => {
+  it('limits the definitions that pieces can bring to a lane', () => {
     const protocols = new Protocols();
     const codes = new Set<string>();
     for (let i = 0; i < 70; i++) {

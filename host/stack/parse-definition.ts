@@ -23,7 +23,7 @@ export interface TextDefinition {
 
 /**
  * Reads a protocol's definition from the text that a piece brings; README.md of this folder has the grammar.
- * The text may come from anyone. `Protocols` checks the result against the Name Spaces and protocols that are
+ * The text is untrusted. `Protocols` checks the result against the Name Spaces and protocols that are
  * defined.
  *
  * @throws DefinitionError with line and column, and what to write instead
@@ -40,7 +40,7 @@ export const MAX_IDENTIFIERS = 64;
 export const MAX_OWN_NAME_SPACES = 4;
 
 interface Token {
-  /** `;` for the end of a line too. */
+  /** The value is `;` for the end of a line too. */
   readonly text: string;
   readonly kind: 'word' | 'number' | 'text' | 'sign' | 'end';
   readonly line: number;
@@ -60,7 +60,7 @@ class DefinitionParser {
   readonly #text: string;
   #tokens: Token[] = [];
   #at = 0;
-  /** The offset behind the last byte of all fields, which must be there to be read. */
+  /** The offset behind the last byte of all fields, which must be present. */
   #reach = 0;
 
   #summary = '';
@@ -148,7 +148,7 @@ class DefinitionParser {
     if (this.#text.length > MAX_DEFINITION_TEXT) {
       throw new DefinitionError(
         'FT_PROTOCOL_TOO_LONG',
-        `the definition of ${this.#name} has ${this.#text.length} characters; it may have ${MAX_DEFINITION_TEXT}`,
+        `the definition of ${this.#name} has ${this.#text.length} characters, but the limit is ${MAX_DEFINITION_TEXT}`,
         1,
         1,
       );
@@ -172,7 +172,7 @@ class DefinitionParser {
       throw this.#error(keyword, `no clause begins with "${keyword.text}"; ${hint}`);
     }
     if (seen.has(keyword.text) && keyword.text !== 'in' && keyword.text !== 'space')
-      throw this.#error(keyword, `there is one "${keyword.text}" already; leave out one of them`);
+      throw this.#error(keyword, `there is a clause "${keyword.text}" already; leave out one of them`);
     seen.add(keyword.text);
     this.#at++;
     read(keyword);
@@ -199,10 +199,7 @@ class DefinitionParser {
   #headerDefinition(): HeaderDefinition | undefined {
     if (this.#base === undefined) {
       if (Object.keys(this.#parts).length === 0 && this.#least === undefined) return undefined;
-      throw this.#error(
-        this.#peek(),
-        'there are fields and no header; write how long it is, such as "header 8"',
-      );
+      throw this.#error(this.#peek(), 'there are fields but no header; write its length, such as "header 8"');
     }
     const isFixed = this.#terms.length === 0;
     return {
@@ -252,7 +249,7 @@ class DefinitionParser {
         continue;
       }
       const { at, bytes, mask, token } = this.#field();
-      if (bytes === 4) throw this.#error(token, 'a length is counted in a u8 or a u16');
+      if (bytes === 4) throw this.#error(token, 'a length is in a u8 or a u16; write such a field');
       const unit = this.#takeSign('*') ? this.#number() : 1;
       const bits = mask ?? 2 ** (8 * bytes) - 1;
       this.#terms.push({ at, bytes, mask: bits, shift: lowestBit(bits), unit });
@@ -276,7 +273,8 @@ class DefinitionParser {
   #item(): void {
     const nameSpace = this.#word();
     const { at, bytes, token } = this.#whole(this.#field());
-    if (bytes === 4) throw this.#error(token, 'an item has its identifier in a u8 or a u16');
+    if (bytes === 4)
+      throw this.#error(token, 'an item has its identifier in a u8 or a u16; write such a field');
     let align = {};
     if (this.#peek().text === 'align') {
       this.#at++;
@@ -296,7 +294,7 @@ class DefinitionParser {
     const bytes = ({ u8: 1, u16: 2, u32: 4 } as const)[token.text as 'u8' | 'u16' | 'u32'];
     if (token.kind !== 'word' || bytes === undefined || !/^u(8|16|32)$/.test(token.text))
       throw this.#error(token, `${this.#found(token)}; write a field, such as u8[0], u16[2] or u8[0] & 0x0f`);
-    if (only !== undefined && token.text !== only) throw this.#error(token, `this field is a ${only}`);
+    if (only !== undefined && token.text !== only) throw this.#error(token, `this field must be a ${only}`);
     this.#at++;
     this.#sign('[');
     const at = this.#number();
@@ -304,12 +302,16 @@ class DefinitionParser {
     this.#reach = Math.max(this.#reach, at + bytes);
     const mask = this.#takeSign('&') ? this.#number() : undefined;
     if (mask !== undefined && (mask === 0 || mask >= 2 ** (8 * bytes)))
-      throw this.#error(token, `the mask of a ${token.text} has ${8 * bytes} bits, not all of them 0`);
+      throw this.#error(
+        token,
+        `the mask of a ${token.text} has ${8 * bytes} bits, and at least one of them is 1`,
+      );
     return { at, bytes, mask, token };
   }
 
   #whole(field: Field): Field {
-    if (field.mask !== undefined) throw this.#error(field.token, 'this field has no mask; leave it out');
+    if (field.mask !== undefined)
+      throw this.#error(field.token, 'this field cannot have a mask; leave the mask out');
     return field;
   }
 
@@ -332,7 +334,7 @@ class DefinitionParser {
         const character = JSON.stringify(String.fromCodePoint(this.#text.codePointAt(at)!));
         throw new DefinitionError(
           'FT_PROTOCOL_SYNTAX',
-          `${character} has no place in a definition; text stands in quotes`,
+          `${character} cannot stand in a definition; write text in quotes`,
           line,
           column,
         );
@@ -384,7 +386,8 @@ class DefinitionParser {
     const token = this.#peek();
     const number = Number(token.text);
     if (token.kind !== 'number') throw this.#error(token, `${this.#found(token)}; write a number`);
-    if (number > 0xffffffff) throw this.#error(token, `${token.text} is too large for any field`);
+    if (number > 0xffffffff)
+      throw this.#error(token, `${token.text} is too large for any field; write a smaller number`);
     this.#at++;
     return number;
   }

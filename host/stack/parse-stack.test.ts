@@ -58,7 +58,7 @@ describe('parseStack', () => {
     ['ip/udp/65536', 'FT_STACK_NUMBER', 8, 'ports go up to 65535'],
     ['ip/arp', 'FT_STACK_NOT_CARRIED', 4, 'no identifier in ip-protocol'],
     ['ethertype:udp', 'FT_STACK_NOT_CARRIED', 11, 'leave out the name space'],
-    ['ip/icmp/5', 'FT_STACK_NOT_CARRIED', 9, 'does not tell what it contains'],
+    ['ip/icmp/5', 'FT_STACK_NOT_CARRIED', 9, 'does not identify its contents'],
     ['ip/udp/ipv6', 'FT_STACK_NOT_CARRIED', 8, '*/ipv6'],
     ['https', 'FT_STACK_NOT_CARRIED', 1, 'ip/udp/https'],
     ['lldp', 'FT_STACK_NOT_CARRIED', 1, '"ethertype:" in front'],
@@ -119,7 +119,7 @@ describe('parseStack', () => {
     );
   });
 
-  it('reads back what is written', () => {
+  it('reads back every printed stack', () => {
     fc.assert(
       fc.property(stackArbitrary, (stack) => {
         expect(parseStack(formatStack(stack))).toEqual(stack);
@@ -128,7 +128,7 @@ describe('parseStack', () => {
     );
   });
 
-  it('throws nothing but StackError, whatever the text', () => {
+  it('throws only StackError for any text', () => {
     const words = fc.constantFrom(
       'ip',
       'udp',
@@ -171,7 +171,7 @@ describe('parseStack', () => {
 describe('a message that fills a datagram', () => {
   const filling = protocolDefinitions.filter(({ fillsDatagram }) => fillsDatagram).map(({ name }) => name);
 
-  it('is named behind the port of datagrams, and behind its length on a stream', () => {
+  it('is named behind a port of datagrams, and behind its length on a stream', () => {
     expect(filling).toEqual(['rtp', 'rtcp', 'dns']);
     for (const name of filling) {
       expect(formatStack(parseStack(`ip/udp/5000/${name}`))).toBe(`ip/udp/5000/${name}`);

@@ -15,7 +15,7 @@ import { StackError } from './stack-error.ts';
 
 /**
  * Reads a stack: `ethertype:ipv4/udp/5060`, `ip/{udp,tcp}/sip`, `ppp:ipv6`, `ip/udp/local:5060`,
- * `ipv4/udp/*\/ipv6`, `ethertype:`. The text may come from anyone.
+ * `ipv4/udp/*\/ipv6`, `ethertype:`. The text is untrusted.
  *
  * @throws StackError with the column, and what to write instead
  */
@@ -27,7 +27,7 @@ export function parseStack(text: string, protocols: Protocols = standardProtocol
 export const MAX_STACK_TEXT = 512;
 /** The most steps of a stack; a frame has no more parts than twice this. */
 export const MAX_STACK_STEPS = 16;
-/** The most ways through the sets of a stack: what a classifier holds for it. */
+/** The most combinations of the sets of a stack, each of which a classifier holds. */
 export const MAX_STACK_WAYS = 1024;
 
 interface Token {
@@ -42,7 +42,7 @@ class StackParser {
   #tokens: Token[] = [];
   #at = 0;
   #ways = 1;
-  /** Whether the step before is the port of a stream. */
+  /** Whether the previous step is the port of a stream. */
   #isStream = false;
 
   constructor(text: string, protocols: Protocols) {
@@ -54,7 +54,7 @@ class StackParser {
     if (this.#text.length > MAX_STACK_TEXT) {
       throw new StackError(
         'FT_STACK_TOO_LONG',
-        `a stack of ${this.#text.length} characters; it may have ${MAX_STACK_TEXT}`,
+        `the stack has ${this.#text.length} characters, but the limit is ${MAX_STACK_TEXT}`,
         MAX_STACK_TEXT + 1,
       );
     }
@@ -69,7 +69,7 @@ class StackParser {
         if (steps.length === MAX_STACK_STEPS) {
           throw this.#error(
             'FT_STACK_TOO_LONG',
-            `more than ${MAX_STACK_STEPS} steps; leave out what is not needed`,
+            `the stack has more than ${MAX_STACK_STEPS} steps; leave out some of them`,
           );
         }
         steps.push(this.#step(steps.at(-1), nameSpace));
@@ -81,8 +81,8 @@ class StackParser {
   }
 
   /**
-   * Whether another step follows. Then a number in the step before stands for the protocol that a piece has
-   * brought for it, because nothing else says what the number contains.
+   * Whether another step follows. If so, a number in the step before stands for the protocol that a piece
+   * brought for it, because nothing else defines the contents of the number.
    */
   #goesOn(steps: Step[]): boolean {
     const before = steps.at(-1)!;
@@ -117,7 +117,7 @@ class StackParser {
         const character = JSON.stringify(String.fromCodePoint(this.#text.codePointAt(at)!));
         throw new StackError(
           'FT_STACK_SYNTAX',
-          `column ${at + 1}: ${character} has no place in a stack; use names, numbers, "/", ":", "*", "{,}" and text in quotes`,
+          `column ${at + 1}: ${character} cannot stand in a stack; use names, numbers, "/", ":", "*", "{,}" and text in quotes`,
           at + 1,
         );
       }
@@ -135,7 +135,7 @@ class StackParser {
       if (first.text === 'local' || first.text === 'remote') {
         throw this.#error(
           'FT_STACK_SYNTAX',
-          `"${first.text}:" is about a port; name what it is a port of first, as in ip/udp/${first.text}:5060`,
+          `"${first.text}:" stands before a port; name the protocol of the port first, as in ip/udp/${first.text}:5060`,
         );
       }
       throw this.#error(
@@ -146,7 +146,7 @@ class StackParser {
     if (nameSpace.ports) {
       throw this.#error(
         'FT_STACK_SYNTAX',
-        `${first.text} holds ports; name what they are ports of, as in ip/${first.text.replace(/-port$/, '')}/5060`,
+        `${first.text} holds ports; name the protocol of the port first, as in ip/${first.text.replace(/-port$/, '')}/5060`,
       );
     }
     this.#at = 2;
@@ -164,7 +164,7 @@ class StackParser {
     if (this.#ways > MAX_STACK_WAYS) {
       throw new StackError(
         'FT_STACK_TOO_LONG',
-        `column ${column}: the sets up to here have ${this.#ways} combinations, and ${MAX_STACK_WAYS} are allowed; write several stacks`,
+        `column ${column}: the sets up to here have ${this.#ways} combinations, but the limit is ${MAX_STACK_WAYS}; write several stacks`,
         column,
       );
     }
@@ -172,8 +172,7 @@ class StackParser {
   }
 
   /**
-   * The Name Spaces in which the next step is read; undefined where any protocol may follow, as behind a
-   * port.
+   * Returns the Name Spaces of the next step; undefined if any protocol may follow, as behind a port.
    */
   #contained(
     before: Step | undefined,
@@ -190,7 +189,7 @@ class StackParser {
       if (nameSpace === undefined) {
         throw this.#error(
           'FT_STACK_NOT_CARRIED',
-          `${this.#display(name)} does not tell what it contains; end the stack there`,
+          `${this.#display(name)} does not identify its contents; end the stack there`,
         );
       }
       if (nameSpace.ports) ports++;
@@ -199,7 +198,7 @@ class StackParser {
     if (ports > 0 && ports < before.protocols.length) {
       throw this.#error(
         'FT_STACK_NOT_CARRIED',
-        'only some of the protocols of the step before have ports; write several stacks',
+        'only some protocols of the previous step have ports; write several stacks',
       );
     }
     return found.size === 0 ? undefined : [...found.values()];
@@ -219,7 +218,7 @@ class StackParser {
       throw this.#errorAt(
         token,
         'FT_STACK_SYNTAX',
-        '"*" stands for a port; it follows what has ports, as in ip/udp/*',
+        '"*" stands for a port; write it behind a protocol with ports, as in ip/udp/*',
       );
     }
     if (this.#peek() === ':') {
@@ -248,7 +247,7 @@ class StackParser {
     if (carried.length === 0 && registered !== undefined) return registered;
     if (carried.length === 0) {
       const where = nameSpaces.map(({ name }) => name).join(' or ');
-      const what = before === undefined ? 'leave out the name space' : 'name what stands between them';
+      const what = before === undefined ? 'leave out the name space' : 'name the protocols between them';
       throw this.#errorAt(
         token,
         'FT_STACK_NOT_CARRIED',
@@ -258,7 +257,7 @@ class StackParser {
     return carried;
   }
 
-  /** @throws StackError where a message of one of these protocols has a length in front, here. */
+  /** @throws StackError if the messages of one of these protocols have a length in front at this place. */
   #mustFitStream(token: Token, members: readonly string[]): void {
     const filling = members.some(
       (name) => this.#protocols.definition(this.#protocols.number(name))?.fillsDatagram === true,
@@ -271,7 +270,7 @@ class StackParser {
     );
   }
 
-  /** An identifier by the name that a registry gives it, when no protocol has that name there. */
+  /** Returns the identifier with this registered name, if no protocol has that name there. */
   #registered(name: string, nameSpaces: NameSpaceDefinition[] | undefined): string[] | undefined {
     const found = (nameSpaces ?? []).flatMap((each) => {
       const id = this.#protocols.registered(each.name, name);
@@ -285,7 +284,7 @@ class StackParser {
     return protocol === 0 ? internedName(nameSpace, id) : this.#protocols.name(protocol);
   }
 
-  /** Whether what the step before contains may be agreed outside of it. */
+  /** Whether the contents of the previous step may be agreed outside of it. */
   #isAgreed(before: Step | undefined): boolean {
     return (
       before?.kind === 'protocols' &&
@@ -302,7 +301,7 @@ class StackParser {
       throw this.#errorAt(
         token,
         'FT_STACK_SYNTAX',
-        `${token.text} is no identifier; write up to 127 visible characters of ASCII`,
+        `${token.text} is not an identifier; write up to 127 visible characters of ASCII`,
       );
     }
     const textual = (nameSpaces ?? []).filter(({ bits }) => bits === 0);
@@ -369,7 +368,7 @@ class StackParser {
     const number = asNumber(token.text);
     if (number !== undefined) {
       if (number > 0xffff)
-        throw this.#errorAt(token, 'FT_STACK_NUMBER', `${token.text} is no port; ports go up to 65535`);
+        throw this.#errorAt(token, 'FT_STACK_NUMBER', `${token.text} is not a port; ports go up to 65535`);
       return number;
     }
     for (const { name } of nameSpaces) {
@@ -380,13 +379,13 @@ class StackParser {
       throw this.#errorAt(
         token,
         'FT_STACK_NOT_CARRIED',
-        `${token.text} follows a port; write the port, or "*/${token.text}" for one that is open`,
+        `${token.text} follows a port; write the port, or "*/${token.text}" for an open port`,
       );
     }
     throw this.#unknown(token);
   }
 
-  /** One element, or several in braces. */
+  /** Reads one element, or several in braces. */
   #elements(element: () => void): void {
     if (!this.#takeIf('{')) {
       element();
@@ -439,7 +438,7 @@ class StackParser {
       return this.#errorAt(
         token,
         'FT_STACK_UNKNOWN',
-        `${token.text} is a name space, and only the first step can have one; write "${text}:" in front`,
+        `${token.text} is a name space, which only the first step can have; write "${text}:" in front`,
       );
     }
     const [registeredIn] = this.#protocols.registeredIn(token.text);
@@ -447,7 +446,7 @@ class StackParser {
       return this.#errorAt(
         token,
         'FT_STACK_NOT_CARRIED',
-        `${token.text} is an identifier in ${registeredIn}; it follows what carries that, or "${registeredIn}:" in front of the whole stack`,
+        `${token.text} is an identifier in ${registeredIn}; write it behind a protocol that carries it, or behind "${registeredIn}:" at the start of the stack`,
       );
     }
     const names = this.#protocols.allNames;
@@ -455,12 +454,12 @@ class StackParser {
       return this.#errorAt(
         token,
         'FT_STACK_NOT_CARRIED',
-        `${token.text} is a port; it follows what has ports, as in ip/udp/${token.text}`,
+        `${token.text} is a port; write it behind a protocol with ports, as in ip/udp/${token.text}`,
       );
     }
     const near = nearestName(text, names);
     const hint =
-      near === undefined ? 'use a number, or the name of a protocol that is known' : `did you mean ${near}?`;
+      near === undefined ? 'use a number, or the name of a known protocol' : `did you mean ${near}?`;
     return this.#errorAt(token, 'FT_STACK_UNKNOWN', `${token.text} is not known here; ${hint}`);
   }
 

@@ -2,7 +2,9 @@ import { nameRegistry } from './name-registry.ts';
 import type { Protocols } from './protocols.ts';
 import type { Stack } from './stack.ts';
 
-/** The registered names of ports in some stacks: `5060 is sip`, each once, in the order of the stacks. */
+/**
+ * Returns the registered names of ports in some stacks: `5060 is sip`, each once, in the order of the stacks.
+ */
 export function portNames(stacks: readonly Stack[], protocols: Protocols): readonly string[] {
   const names = stacks.flatMap(({ steps }) =>
     steps.flatMap((step, index) => {

@@ -22,7 +22,7 @@ function codeOf(what: () => unknown): string {
 }
 
 describe('Protocols', () => {
-  it('numbers its own protocols alike in each registry, and names and identifies them', () => {
+  it('gives built-in protocols the same numbers in each registry, and names and identifies them', () => {
     const [a, b] = [new Protocols(), new Protocols()];
     for (const [index, { name, identifiers }] of protocolDefinitions.entries()) {
       expect([a.number(name), b.number(name)]).toEqual([index + 1, index + 1]);
@@ -45,7 +45,7 @@ describe('Protocols', () => {
     }
   });
 
-  it('interns an identifier once, and lets a definition take it over under a number of its own', () => {
+  it('interns an identifier once, and lets a definition take it over under its own number', () => {
     const protocols = new Protocols();
     const interned = protocols.intern('ip-protocol', 253);
     expect(protocols.intern('ip-protocol', 253)).toBe(interned);
@@ -56,7 +56,7 @@ describe('Protocols', () => {
     expect(protocols.name(interned)).toBe('ip-protocol:253');
   });
 
-  it('matches and reads what was defined', () => {
+  it('matches and reads a defined protocol', () => {
     const protocols = new Protocols();
     protocols.define(toy);
     expect(parseStack('ip/253', protocols)).toEqual(parseStack('ip/toy', protocols));

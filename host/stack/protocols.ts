@@ -7,11 +7,10 @@ import { nameRegistry, registeredNameSpaces, registeredNames } from './name-regi
 import { parseDefinition } from './parse-definition.ts';
 
 /**
- * The Name Spaces and Protocols that a lane knows, with the numbers by which its frames name them.
+ * The Name Spaces and Protocols of a lane, with the numbers that mark them in its frames.
  *
- * A number is never given to another protocol, so a part that was marked long ago is never misread.
- * An identifier without a protocol of its own can be given one (`intern`): it is then recognised but not
- * parsed.
+ * A number is never reused for another protocol, so a part that was marked long ago is never misread. An
+ * identifier without a protocol can get a number (`intern`): it is then recognised but not parsed.
  */
 export class Protocols {
   readonly #byName = new Map<string, number>();
@@ -19,27 +18,27 @@ export class Protocols {
   readonly #definitions: (ProtocolDefinition | undefined)[] = [undefined];
   readonly #nameSpaceNumbers = new Map<string, number>();
   readonly #nameSpaces: NameSpaceDefinition[] = [];
-  /** For each Name Space, protocol numbers by identifier. */
+  /** By Name Space: its protocol numbers by identifier. */
   readonly #tables: IdentifierTable[] = [];
-  /** For each protocol, the numbers of the Name Spaces that it has an identifier in. */
+  /** By protocol: the numbers of the Name Spaces in which it has an identifier. */
   readonly #memberships: number[][] = [[]];
   readonly #generics = new Map<string, GenericDefinition>();
-  /** Definitions that came as text, by name: to compare another text with them. */
+  /** Definitions that came as text, by name, to compare another text with them. */
   readonly #brought = new Map<string, string>();
-  /** For each protocol that was brought, the numbers of its identifiers. */
+  /** By protocol that a piece brought: the numbers of its identifiers. */
   readonly #identities: (readonly number[] | undefined)[] = [];
-  /** For the number of an identifier, the protocols that were brought for it. */
+  /** By number of an identifier: the protocols that pieces brought for it. */
   readonly #broughtFor: number[][] = [];
-  /** For each protocol that was brought, who brought it. */
+  /** By protocol that a piece brought: its bringer. */
   readonly #bringers: string[][] = [];
   #broughtIdentifiers = 0;
-  /** The last number of the protocols that come with the Funnel. */
+  /** The last number of the built-in protocols. */
   readonly #lastOwn: number;
   readonly #ownNameSpaces: number;
 
   #version = 0;
 
-  /** With the protocols that come with the Funnel, which have the same numbers in each registry. */
+  /** Starts with the built-in protocols, which have the same numbers in each registry. */
   constructor() {
     for (const nameSpace of nameSpaceDefinitions) this.defineNameSpace(nameSpace);
     for (const definition of protocolDefinitions) this.define(definition);
@@ -48,13 +47,13 @@ export class Protocols {
     this.#ownNameSpaces = this.#nameSpaces.length;
   }
 
-  /** How many numbers have been given, 0 included. */
+  /** The number of assigned numbers, including 0. */
   get count(): number {
     return this.#names.length;
   }
 
   /**
-   * Grows with each definition and each new number: results that were computed from stacks may be outdated.
+   * Grows with each definition and each new number: results computed from stacks before may be outdated.
    */
   get version(): number {
     return this.#version;
@@ -65,7 +64,7 @@ export class Protocols {
     return this.#byName.get(name) ?? 0;
   }
 
-  /** The name of a protocol, or the empty string for a number that was never given. */
+  /** The name of a protocol, or the empty string for a number that was never assigned. */
   name(number: number): string {
     return this.#names[number] ?? '';
   }
@@ -117,8 +116,9 @@ export class Protocols {
   }
 
   /**
-   * The numbers of the identifiers of a protocol that was brought; none for any other. A frame says only the
-   * identifier, and so does a stack with a number, so a stack that names one of these takes the protocol too.
+   * The numbers of the identifiers of a protocol that a piece brought; none for any other. A frame contains
+   * only the identifier, and so does a stack with a number, so a stack that names one of these accepts the
+   * protocol too.
    */
   identities(number: number): readonly number[] {
     return this.#identities[number] ?? NONE;
@@ -128,12 +128,12 @@ export class Protocols {
     return this.#identities[number] !== undefined;
   }
 
-  /** The protocols that were brought for the number of an identifier, in the order in which they came. */
+  /** The protocols that pieces brought for the number of an identifier, in the order of their arrival. */
   broughtFor(number: number): readonly number[] {
     return this.#broughtFor[number] ?? NONE;
   }
 
-  /** Whether one piece has brought both protocols. */
+  /** Whether one piece brought both protocols. */
   areBroughtTogether(one: number, other: number): boolean {
     const bringers = this.#bringers[one];
     const others = this.#bringers[other];
@@ -151,17 +151,17 @@ export class Protocols {
     return [...this.#generics.values()];
   }
 
-  /** The port that a name stands for in a Name Space of ports. */
+  /** The port with this name in a Name Space of ports. */
   port(nameSpace: string, name: string): number | undefined {
     return this.nameSpace(nameSpace)?.ports ? nameRegistry(nameSpace).number(name) : undefined;
   }
 
-  /** The identifier that a registry gives this name in a Name Space; it may have no protocol. */
+  /** The identifier with this registered name in a Name Space; it may have no protocol. */
   registered(nameSpace: string, name: string): number | undefined {
     return nameRegistry(nameSpace).number(name);
   }
 
-  /** The Name Spaces, other than of ports, in which a registry knows a name: for hints. */
+  /** The Name Spaces, other than those of ports, in which a name is registered, for hints. */
   registeredIn(name: string): readonly string[] {
     return registeredNameSpaces().filter(
       (each) => !this.nameSpace(each)?.ports && nameRegistry(each).number(name) !== undefined,
@@ -169,14 +169,14 @@ export class Protocols {
   }
 
   /**
-   * The name for an identifier without a protocol in a stack, where the name is read back as this identifier.
+   * The name for an identifier without a protocol in a stack, if reading the name returns this identifier.
    */
   registeredName(nameSpace: string, id: number): string | undefined {
     const name = nameRegistry(nameSpace).name(id);
     return name === undefined || this.number(name) !== 0 || this.#generics.has(name) ? undefined : name;
   }
 
-  /** Names of everything that can be named in a stack: for hints on what was misspelt. */
+  /** All names that a stack can contain, for hints about misspelt ones. */
   get allNames(): readonly string[] {
     return [...this.#byName.keys(), ...this.#generics.keys(), ...registeredNames()];
   }
@@ -188,7 +188,7 @@ export class Protocols {
     if (!Number.isInteger(bits) || bits < 0 || bits > 32 || (definition.ports && bits !== 16)) {
       throw new FunnelError(
         'FT_PROTOCOL_INVALID',
-        `the name space ${definition.name} has ${bits} bits; it can have 1 to 32, or 0 for text, and 16 for ports`,
+        `the name space ${definition.name} has ${bits} bits; it must have 1 to 32, 0 for text, or 16 for ports`,
       );
     }
     if (this.#nameSpaceNumbers.has(definition.name)) {
@@ -206,8 +206,8 @@ export class Protocols {
   }
 
   /**
-   * Adds a protocol. It may define a header for identifiers that were interned before, but not take one from
-   * another protocol. Nothing has changed when this throws.
+   * Adds a protocol. It may define a header for identifiers that were interned before, but cannot take one
+   * from another protocol. If this throws, nothing has changed.
    *
    * @returns its number
    * @throws FunnelError FT_PROTOCOL_TWICE, FT_PROTOCOL_IDENTIFIER, FT_PROTOCOL_INVALID, FT_PROTOCOL_FULL
@@ -225,14 +225,14 @@ export class Protocols {
   }
 
   /**
-   * Adds a protocol that a piece brings as text, with its Name Spaces. The Funnel's own definition of a
-   * protocol precedes. A definition that was brought before must be exactly the same. Nothing has changed
-   * when this throws.
+   * Adds a protocol that a piece brings as text, with its Name Spaces. A built-in definition of the protocol
+   * takes precedence. If a piece brought it before, the definitions must be equal. If this throws, nothing
+   * has changed.
    *
    * The piece that brings a protocol is not trusted, so its definition holds only for stacks that name it:
-   * its identifiers keep numbers of their own, by which all other stacks and frames know them.
+   * its identifiers keep their own numbers, which all other stacks and frames use.
    *
-   * @param bringer identifies who brings it, for {@link areBroughtTogether}
+   * @param bringer identifies the piece that brings it, for {@link areBroughtTogether}
    * @returns its number
    * @throws FunnelError as {@link define} does, FT_PROTOCOL_DIFFERS; DefinitionError FT_PROTOCOL_SYNTAX,
    * FT_PROTOCOL_TOO_LONG
@@ -251,7 +251,7 @@ export class Protocols {
       }
       throw new FunnelError(
         'FT_PROTOCOL_DIFFERS',
-        `the protocol ${name} was defined before, and otherwise; let both definitions say the same, or give one another name`,
+        `the protocol ${name} has a different definition already; make both definitions equal, or give one another name`,
       );
     }
     if (
@@ -260,7 +260,7 @@ export class Protocols {
     ) {
       throw new FunnelError(
         'FT_PROTOCOL_FULL',
-        `pieces may bring ${MOST_BROUGHT} protocols and ${MOST_BROUGHT_NAME_SPACES} name spaces, and they have`,
+        `pieces have brought the most that a lane holds, ${MOST_BROUGHT} protocols or ${MOST_BROUGHT_NAME_SPACES} name spaces; use fewer such pieces`,
       );
     }
     const spaces = this.#nameSpaces.length;
@@ -292,7 +292,7 @@ export class Protocols {
     if (this.#broughtIdentifiers + fresh > MOST_BROUGHT_IDENTIFIERS) {
       throw new FunnelError(
         'FT_PROTOCOL_FULL',
-        `pieces may bring protocols for ${MOST_BROUGHT_IDENTIFIERS} identifiers, and they have`,
+        `pieces have brought protocols for the most identifiers that a lane holds, ${MOST_BROUGHT_IDENTIFIERS}; use fewer such pieces`,
       );
     }
     if (this.count + fresh > LARGEST_NUMBER) throw noNumberLeft();
@@ -318,8 +318,8 @@ export class Protocols {
   }
 
   /**
-   * The protocol of an identifier. An identifier without a definition gets a number, and is recognised but
-   * not parsed.
+   * Returns the protocol of an identifier. An identifier without a definition gets a number, and is
+   * recognised but not parsed.
    *
    * @throws FunnelError FT_PROTOCOL_FULL, FT_PROTOCOL_IDENTIFIER
    */
@@ -327,7 +327,10 @@ export class Protocols {
     const ns = this.nameSpaceNumber(nameSpace);
     const table = this.#tables[ns];
     if (table === undefined || !table.fits(id)) {
-      throw new FunnelError('FT_PROTOCOL_IDENTIFIER', `${id} is no identifier in a name space ${nameSpace}`);
+      throw new FunnelError(
+        'FT_PROTOCOL_IDENTIFIER',
+        `${id} is not an identifier in the name space ${nameSpace}`,
+      );
     }
     const known = this.identify(ns, id);
     if (known !== 0) return known;
@@ -338,7 +341,7 @@ export class Protocols {
     return number;
   }
 
-  /** The number of a protocol as a stack names it, interned when need be; 0 when there can be none. */
+  /** The number of a protocol by its name in a stack, interned if necessary; 0 if there can be none. */
   numberInStack(name: string): number {
     const known = this.number(name);
     if (known !== 0) return known;
@@ -399,7 +402,7 @@ export class Protocols {
 function noNumberLeft(): FunnelError {
   return new FunnelError(
     'FT_PROTOCOL_FULL',
-    `${LARGEST_NUMBER} protocols have been numbered, and there are no more numbers`,
+    `all ${LARGEST_NUMBER} protocol numbers of the lane are in use; use fewer pieces that bring protocols`,
   );
 }
 
@@ -415,12 +418,12 @@ export function internedName(nameSpace: string, id: number | string): string {
 const MOST_BROUGHT = 1024;
 const MOST_BROUGHT_NAME_SPACES = 64;
 const MOST_BROUGHT_IDENTIFIERS = 4096;
-/** Those who brought the same definition later are not kept. */
+/** Only the first bringer of a definition is kept. */
 const MOST_BRINGERS = 64;
 const NONE: readonly number[] = [];
 /** Parts hold a protocol in 16 bits. */
 const LARGEST_NUMBER = 0xffff;
 /**
- * The protocols that come with the Funnel, for callers that add none. Nothing may be added to this registry.
+ * The built-in protocols, for callers that add none. Callers must not add to this registry.
  */
 export const standardProtocols = new Protocols();

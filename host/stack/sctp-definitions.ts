@@ -3,8 +3,8 @@ import type { ProtocolDefinition } from './definition.ts';
 const ITEM = { nameSpace: 'sctp-chunk', at: 0, bytes: 1, align: 4 } as const;
 
 /**
- * The chunks of SCTP. A packet contains a list of them: chunks of user data have a body each, the others are
- * all header. In a stack they follow a port: `ip/sctp/2905/sctp-data/m3ua`.
+ * The chunks of SCTP. A packet contains a list of them: chunks of user data have a body each; the others
+ * consist of a header only. In a stack they follow a port: `ip/sctp/2905/sctp-data/m3ua`.
  */
 export const sctpDefinitions: readonly ProtocolDefinition[] = [
   body('sctp-data', 0, 16, 12, 'user data (RFC 9260 §3.3.1)'),
@@ -51,7 +51,7 @@ function body(name: string, type: number, length: number, ppidAt: number, what: 
   };
 }
 
-/** A chunk that is all header, its parameters included. */
+/** A chunk that consists of a header only, including its parameters. */
 function control(name: string, type: number, minimum: number, where: string): ProtocolDefinition {
   return {
     name,

@@ -1,6 +1,6 @@
 import { FunnelError } from './funnel-error.ts';
 
-/** A stack that cannot be read. `message` says what is wrong at which column, and what to write instead. */
+/** A stack is not readable. `message` names the mistake, its column, and what to write instead. */
 export class StackError extends FunnelError {
   /** The column in the text, counted from 1. */
   readonly column: number;
@@ -13,11 +13,11 @@ export class StackError extends FunnelError {
 }
 
 export type StackErrorCode =
-  /** Nothing stands there. */
+  /** The text is empty. */
   | 'FT_STACK_EMPTY'
-  /** It is not written as a stack is. */
+  /** The text does not follow the notation of stacks. */
   | 'FT_STACK_SYNTAX'
-  /** More text, steps, or combinations of sets than a stack may have. */
+  /** The text, its steps, or the combinations of its sets exceed a limit. */
   | 'FT_STACK_TOO_LONG'
   /** No Name Space, protocol or port has this name. */
   | 'FT_STACK_UNKNOWN'

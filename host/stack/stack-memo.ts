@@ -29,12 +29,12 @@ export class StackMemo {
     return memo;
   }
 
-  /** As `parseStack`; the same object for the same text. */
+  /** Like `parseStack`; returns the same object for the same text. */
   parsed(text: string): Stack {
     return this.#recalled(this.#parsed, text, () => parseStack(text, this.#protocols));
   }
 
-  /** As `formatStack`. */
+  /** Like `formatStack`. */
   text(stack: Stack): string {
     this.#refresh();
     let text = this.#texts.get(stack);
@@ -45,7 +45,7 @@ export class StackMemo {
     return text;
   }
 
-  /** As `matchStacks`, of two stacks by their texts. */
+  /** Like `matchStacks`, with the texts of two stacks. */
   match(a: string, b: string): Match {
     return this.#recalled(this.#matches, `${a}\n${b}`, () =>
       matchStacks(this.parsed(a), this.parsed(b), this.#protocols),
@@ -56,7 +56,7 @@ export class StackMemo {
     this.#refresh();
     if (memory.has(key)) return memory.get(key)!;
     const made = make();
-    // Making it may have numbered an identifier that was unknown before.
+    // Computing the value may have numbered an identifier that was unknown before.
     this.#refresh();
     if (key.length > LONGEST_KEY) return made;
     if (memory.size >= MOST_KNOWN) memory.clear();
@@ -75,8 +75,8 @@ export class StackMemo {
 
 const memos = new WeakMap<Protocols, StackMemo>();
 /**
- * Many times the number of stacks in a puzzle of a thousand pieces, most of them alike. A piece that listens
- * on ever new stacks cannot fill more.
+ * Many times the number of stacks in a puzzle of a thousand pieces, most of them alike. A piece that keeps
+ * listening on new stacks cannot fill more.
  */
 const MOST_KNOWN = 4096;
 const LONGEST_KEY = 512;

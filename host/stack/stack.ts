@@ -10,13 +10,13 @@ export interface Stack {
 
 export type Step = ProtocolStep | PortStep;
 
-/** One of these protocols. Generic Carriers are written out; sorted and without repeats. */
+/** One of these protocols, sorted and without duplicates. Generic Carriers are written out. */
 export interface ProtocolStep {
   readonly kind: 'protocols';
   readonly protocols: readonly string[];
 }
 
-/** One of these ports, of the header of the step before. Sorted and without repeats. */
+/** One of these ports of the previous step's header, sorted and without duplicates. */
 export interface PortStep {
   readonly kind: 'ports';
   readonly ports: readonly Port[];
@@ -25,14 +25,15 @@ export interface PortStep {
 export interface Port {
   /** The end that has the port: above (local), below (remote), or either. */
   readonly end: End;
-  /** `open`: to be filled by a setting or by `listen`. */
+  /** `open`: a setting or `listen` fills it. */
   readonly port: number | 'open';
 }
 
 export type End = 'local' | 'remote' | 'either';
 
 /**
- * The ports on which an endpoint has to listen for this stack: those at the local end of its first port step.
+ * Returns the ports on which an endpoint has to listen for this stack: those at the local end of its first
+ * port step.
  */
 export function localPorts(stack: Stack): readonly number[] {
   for (const step of stack.steps) {
@@ -43,12 +44,15 @@ export function localPorts(stack: Stack): readonly number[] {
   return [];
 }
 
-/** Whether a step is still open: until it is filled, no frame has this stack. */
+/** Whether a step is still open. No frame has this stack until the step is filled. */
 export function hasOpenStep({ steps }: Stack): boolean {
   return steps.some((step) => step.kind === 'ports' && step.ports.some(({ port }) => port === 'open'));
 }
 
-/** The same stack with `port` in place of its first open step, such as a setting provides. */
+/**
+ * Returns the same stack with `port` in place of its first open step. The port comes from a setting, for
+ * example.
+ */
 export function fillOpen(stack: Stack, end: End, port: number): Stack {
   const at = stack.steps.findIndex(
     (step) => step.kind === 'ports' && step.ports.some((each) => each.port === 'open'),
@@ -58,7 +62,7 @@ export function fillOpen(stack: Stack, end: End, port: number): Stack {
   return { ...stack, steps: stack.steps.map((step, index) => (index === at ? filled : step)) };
 }
 
-/** The order of ports in a step: by end, then by number, what is open last. */
+/** The order of ports in a step: by end, then by number, open ones last. */
 export function comparePorts(a: Port, b: Port): number {
   if (a.end !== b.end) return a.end < b.end ? -1 : 1;
   return (a.port === 'open' ? 0x10000 : a.port) - (b.port === 'open' ? 0x10000 : b.port);

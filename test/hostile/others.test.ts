@@ -60,12 +60,12 @@ describe('a piece that knows from an accomplice', () => {
         frames: [OWN_FRAME],
         parts: [OWN_PART, { ...WITHHELD, offset: told(1), length: told(2) }],
       },
-      'which are not of a frame that the piece holds',
+      'which are not part of a frame that the piece holds',
     ],
     [
       'where a body stands, and sends it with the ticket of a frame of its own',
       { frames: [{}], parts: [OWN_PART, { ...WITHHELD, offset: told(1), length: told(2) }] },
-      'which are not of a frame that the piece holds',
+      'which are not part of a frame that the piece holds',
     ],
     [
       'where a body stands, and sends one byte of it',
@@ -73,7 +73,7 @@ describe('a piece that knows from an accomplice', () => {
         frames: [{}],
         parts: [OWN_PART, { ...WITHHELD, offset: `(i32.add ${told(1)} (i32.const 7))`, length: 1 }],
       },
-      'which are not of a frame that the piece holds',
+      'which are not part of a frame that the piece holds',
     ],
     [
       'ticket and place, and uses both',

@@ -23,7 +23,7 @@ describe('funnel match', () => {
   first   ip/udp/5060
   second  ethernet/ip
   both    ethernet/ip/udp/5060
-  why     both accept ethernet/ip/udp/5060; ethernet is passed over, because the other begins above it
+  why     both accept ethernet/ip/udp/5060; ethernet is skipped, because the other begins above it
   ports   5060 is sip
 `);
   });

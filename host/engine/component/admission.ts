@@ -15,9 +15,9 @@ import type { LinkPlan } from './link-plan.ts';
 /** The results of the steps of admission that a file has passed. No code of the file runs here. */
 export interface Admission {
   readonly plan: LinkPlan;
-  /** Undefined where it lacks some. */
+  /** Undefined if the component lacks some of them. */
   readonly exports: ContractExports | undefined;
-  /** By the numbers of the plan; undefined where a module was refused. */
+  /** By module number in the plan; undefined if the module was refused. */
   readonly originals: readonly (CoreModule | undefined)[];
   readonly rewritten: readonly (RewrittenModule | undefined)[];
 }
@@ -27,9 +27,8 @@ export interface Admission {
  * contract, and each core module in its original form; then meters and caps it. Returns undefined if the
  * structure cannot be read.
  *
- * @param refuse is told of each reason to refuse it. Where it throws, no further step is taken; where it
- *   returns, all are
- *   that still can be.
+ * @param refuse receives each reason to refuse the file. If it throws, no further step is taken; if it
+ * returns, all steps that are still possible are taken.
  */
 export function examine(
   bytes: Uint8Array,
@@ -41,7 +40,7 @@ export function examine(
     refuse(
       new ComponentError(
         'FT_COMPONENT_TOO_LARGE',
-        `the component has ${bytes.length} bytes, and may have ${limits.maxComponentBytes}; raise the limit of the piece, or use another`,
+        `the component has ${bytes.length} bytes, but its limit is ${limits.maxComponentBytes}; raise the limit of the piece, or use another component`,
       ),
     );
     return undefined;
@@ -52,13 +51,13 @@ export function examine(
     refuse(
       new ComponentError(
         'FT_COMPONENT_TOO_LARGE',
-        `the component holds ${plan.modules.length} core modules, and may hold ${limits.maxCoreModules}`,
+        `the component holds ${plan.modules.length} core modules, but its limit is ${limits.maxCoreModules}; use another component`,
       ),
     );
     return { plan, exports: undefined, originals: [], rewritten: [] };
   }
   const isOurVersion = attempt(() => checkVersion(plan)) === true;
-  // Without the version, everything about its names would be reported as well.
+  // With an unknown version, every name would be reported as missing as well.
   if (!isOurVersion) return { plan, exports: undefined, originals: [], rewritten: [] };
   attempt(() => checkImports(plan, grants));
   const exports = attempt(() => findExports(plan));
@@ -75,7 +74,7 @@ export function examine(
       original === undefined ? undefined : attempt(() => rewriteModule(original, { ...caps, prices })),
     );
   let rewritten = rewrite(caps.prices);
-  // Modules of one component throw through each other, so all of them pay.
+  // An exception can pass through all modules of one component, so all of them pay.
   if (rewritten.some((module) => module?.catches)) rewritten = rewrite({ ...caps.prices, catches: true });
   attempt(() => checkCompileUnits(rewritten));
   return { plan, exports, originals, rewritten };
@@ -87,7 +86,7 @@ function checkCompileUnits(rewritten: readonly (RewrittenModule | undefined)[]):
   if (units > MAX_COMPILE_UNITS) {
     throw new ComponentError(
       'FT_COMPONENT_COSTLY',
-      'the functions of the component have more locals, branches and calls together than the engine compiles in reasonable time; use another',
+      'the functions of the component together have more locals, branches and calls than the engine compiles in reasonable time; use another component',
     );
   }
 }
@@ -105,7 +104,7 @@ export async function compileModule(
   } catch (error) {
     throw new ComponentError(
       'FT_COMPONENT_UNSUPPORTED',
-      `a core module of the component is beyond what the engine compiles: ${error instanceof Error ? shownText(error.message) : String(error)}`,
+      `the engine cannot compile a core module of the component: ${error instanceof Error ? shownText(error.message) : String(error)}`,
       { cause: error },
     );
   }
@@ -131,8 +130,7 @@ function attempter(refuse: (reason: ComponentError) => void) {
 }
 
 /**
- * Validates the original, so that the rewriter can trust what it reads: indices, types, the nesting of
- * blocks.
+ * Validates the original module, so that the rewriter can trust its indices, types and nesting of blocks.
  */
 function readValidModule(
   engine: WebAssemblyEngine,
@@ -146,7 +144,7 @@ function readValidModule(
     const offset = start + invalid.offset;
     throw new ComponentError(
       'FT_COMPONENT_INVALID',
-      `a core module of the component is not valid, or newer than this engine: ${shownText(invalid.reason)}, at byte ${offset}; build the piece again`,
+      `a core module of the component is not valid, or is newer than this engine: ${shownText(invalid.reason)}, at byte ${offset}; build the piece again`,
       { offset },
     );
   }

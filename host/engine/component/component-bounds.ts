@@ -6,22 +6,22 @@ import type { Limits } from './limits.ts';
 import type { LinkPlan } from './link-plan.ts';
 
 export const PAGE_BYTES = 65_536;
-/** What 32 bits of address reach. */
+/** The bytes that a 32-bit address reaches. */
 const MAX_PAGES = 65_536;
 
 /**
  * Imports, exports, global variables, tags and data segments of all core instances of a component together.
- * The engine makes an object for each of them in each instance. The largest that tools make have some
- * hundreds, and a JavaScript engine with all its symbols some thousands.
+ * The engine makes an object for each of them in each instance. The largest components of the known tools
+ * have some hundreds; a JavaScript engine with all its symbols has some thousands.
  */
 const MAX_INSTANCE_ITEMS = 20_000;
 
 /**
- * What the instances of a component may use, by the limits of the component. Everything is counted as often
+ * Checks what the instances of a component use against the limits of the component. An item counts as often
  * as the engine does work for it: a module for each of its instances, a table for each instance that uses it.
  *
- * Several memories divide the limit for memory. All tables begin with no more than the limit for tables, and
- * divide what is left of it for growing.
+ * Several memories divide the limit for memory. All tables together start within the limit for tables, and
+ * divide the rest of it for growth.
  *
  * @throws {ComponentError} FT_COMPONENT_MEMORY, FT_COMPONENT_TOO_LARGE.
  */
@@ -43,13 +43,13 @@ export function capsOf(
   if (items > MAX_INSTANCE_ITEMS) {
     throw new ComponentError(
       'FT_COMPONENT_TOO_LARGE',
-      `the core instances of the component have ${items} imports, exports, global variables and segments together, and may have ${MAX_INSTANCE_ITEMS}; use another`,
+      `the core instances of the component together have ${items} imports, exports, global variables and segments, but the limit is ${MAX_INSTANCE_ITEMS}; use another component`,
     );
   }
   if (segmentEntries > maxTableEntries) {
     throw new ComponentError(
       'FT_COMPONENT_TOO_LARGE',
-      `the element segments of the component's core instances have ${segmentEntries} entries together, and may have ${maxTableEntries}; use another`,
+      `the element segments of the component's core instances together have ${segmentEntries} entries, but the limit is ${maxTableEntries}; use another component`,
     );
   }
   const tables = usedTables(plan, modules);
@@ -58,14 +58,14 @@ export function capsOf(
   if (most > MAX_TABLE_USES) {
     throw new ComponentError(
       'FT_COMPONENT_TOO_LARGE',
-      `the component imports one table ${most - 1} times, and may do so ${MAX_TABLE_USES - 1} times; use another`,
+      `the component imports one table ${most - 1} times, but the limit is ${MAX_TABLE_USES - 1}; use another component`,
     );
   }
   const entries = sum(tables.map((table) => table.minimum * table.uses));
   if (entries > maxTableEntries) {
     throw new ComponentError(
       'FT_COMPONENT_MEMORY',
-      `the component wants tables of ${entries} entries together to begin with, counted for each instance that uses them, and may have ${maxTableEntries}; use another`,
+      `the component's tables start with ${entries} entries together, counted for each instance that uses them, but the limit is ${maxTableEntries}; use another component`,
     );
   }
   return {
@@ -80,7 +80,7 @@ export function capsOf(
 }
 
 interface UsedTable {
-  /** Entries to begin with. */
+  /** Entries at the start. */
   readonly minimum: number;
   /** How often instances make or import it. */
   uses: number;
@@ -98,7 +98,7 @@ function usedTables(plan: LinkPlan, modules: readonly CoreModule[]): UsedTable[]
       if (sort !== 'core-table') continue;
       const given = imports.get(from);
       const item = typeof given === 'number' ? { kind: 'export', instance: given, name } : given?.get(name);
-      // An import that is missing, or that is no table, is refused elsewhere.
+      // The contract check refuses an import that is missing or is not a table.
       const table =
         item?.kind === 'export' && 'instance' in item ? exportedTable(item.instance, item.name) : undefined;
       if (table !== undefined) table.uses++;

@@ -1,8 +1,8 @@
 import type { CoreSort } from '../wasm/core-module.ts';
 
 /**
- * A component as its file tells it: definitions in their order, each of which takes the next number of the
- * index space of its sort. Nothing is resolved here. Offsets are those of the file.
+ * A component in the form of its file: definitions in their order, each of which takes the next number of the
+ * index space of its sort. Nothing is resolved here. Offsets count from the start of the file.
  */
 export type Definition = { readonly offset: number } & (
   | { readonly kind: 'core-module'; readonly start: number; readonly end: number }
@@ -11,7 +11,7 @@ export type Definition = { readonly offset: number } & (
   | { readonly kind: 'component'; readonly definitions: readonly Definition[] }
   | { readonly kind: 'instance'; readonly component: number; readonly args: readonly Named<Sort>[] }
   | { readonly kind: 'bundle'; readonly exports: readonly Named<Sort>[] }
-  /** Types take numbers, but are not looked into: what crosses is checked by offset. */
+  /** Types take numbers, but nothing reads them: values that cross are checked by offset. */
   | { readonly kind: 'types'; readonly sort: 'type' | 'core-type'; readonly count: number }
   | { readonly kind: 'alias-export'; readonly sort: Sort; readonly instance: number; readonly name: string }
   | {
@@ -50,7 +50,7 @@ export interface Named<S extends Sort> {
   readonly index: number;
 }
 
-/** A core instance whose exports answer the imports of one module name. */
+/** A core instance whose exports satisfy the imports of one module name. */
 export interface CoreArgument {
   readonly name: string;
   readonly instance: number;

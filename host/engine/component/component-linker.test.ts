@@ -13,7 +13,7 @@ function signature({ params, results }: CoreFunction): string {
   return `(param ${params.join(' ')}) (result ${results.join(' ')})`;
 }
 
-/** A core module that exports all of the contract under names of its own, and answers with zeros. */
+/** A core module that exports all of the contract under other names, and returns zeros. */
 function contractModule(fields: string): string {
   const functions = FUNCTIONS.map((each, i) => {
     const body =
@@ -88,7 +88,7 @@ describe('a component of several core modules', () => {
     expect([...guest.save(0)]).toEqual([1, 2]);
   });
 
-  it('shares one budget among them', async () => {
+  it('shares one budget among its modules', async () => {
     const bytes = await parse(`(component
       (core module $spin (func (export "note") (loop $l (br $l))))
       (core module $mem (memory (export "memory") 1) (func (export "room") (param i32 i32 i32 i32) (result i32) (i32.const 4096)))
@@ -118,7 +118,7 @@ describe('a component of several core modules', () => {
     });
   });
 
-  it('is refused when its modules do not fit, before or while they are joined', async () => {
+  it('is refused if its modules do not fit, before or while they are joined', async () => {
     const refused = async (core: string, args: string) =>
       loadComponent(
         await parse(`(component ${LIBRARY} ${contractModule(core)} (core instance $lib (instantiate $library))
@@ -144,7 +144,7 @@ describe('a component of several core modules', () => {
 });
 
 describe('a plan', () => {
-  it('lists functions by interface, and what core code reaches of the host', async () => {
+  it('lists functions by interface, and the host functions that core code reaches', async () => {
     const plan = linkComponent(
       parseComponent(
         await parse(`(component
@@ -161,7 +161,7 @@ describe('a plan', () => {
     expect(plan.instances).toHaveLength(1);
   });
 
-  it('is refused where a name is given or imported twice, or an argument of another sort, used or not', () => {
+  it('is refused if a name is given or imported twice, or an argument has another sort, used or not', () => {
     const type = section(7, [1, 0x40, 0, 1, 0]);
     const imported = (...names: string[]) =>
       section(10, vector(names.map((each) => [0, ...name(each), 1, 0])));
@@ -178,7 +178,7 @@ describe('a plan', () => {
     );
     link(type, imported('f', 'g'));
     expect(() => link(type, imported('f', 'f'))).toThrow(/imports "f" twice/);
-    // The nested component never uses what it imports.
+    // The nested component never uses its import.
     link(type, imported('f'), nested, given(1, 0));
     expect(() => link(type, imported('f'), nested, given(4, 0))).toThrow(/gives a component as the func "f"/);
   });

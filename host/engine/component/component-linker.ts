@@ -33,13 +33,13 @@ export function linkComponent(definitions: readonly Definition[]): LinkPlan {
 }
 
 /**
- * Definitions, and the items that they list, that are walked in one component, each as often as it is
- * instantiated. The largest that tools make take some thousands.
+ * The most definitions and listed items that the linker walks in one component, each as often as it is
+ * instantiated. The largest components of the known tools take some thousands.
  */
 const MAX_STEPS = 100_000;
-/** Components that instantiate components that instantiate components. */
+/** The greatest depth of components that instantiate components. */
 const MAX_DEPTH = 64;
-/** Core instances: what the tools make has up to 20. */
+/** The most core instances. Components of the known tools have up to 20. */
 const MAX_CORE_INSTANCES = 64;
 
 /** An item of an index space. */
@@ -52,11 +52,11 @@ type Item =
   | { readonly kind: 'core-instance'; readonly source: number | ReadonlyMap<string, CoreItem> }
   | { readonly kind: 'component'; readonly definitions: readonly Definition[]; readonly scope: Scope }
   | { readonly kind: 'instance'; readonly exports: ReadonlyMap<string, Bound> }
-  /** An interface that the component imports; what it holds shows when it is taken out. */
+  /** An interface that the component imports; an alias shows which items it holds. */
   | { readonly kind: 'host-instance'; readonly name: string }
   | { readonly kind: 'type' };
 
-/** An item with its sort: the same index is another item in another space. */
+/** An item with its sort: the same index names a different item in each space. */
 interface Bound {
   readonly sort: Sort;
   readonly item: Item;
@@ -68,7 +68,7 @@ const TYPE: Item = { kind: 'type' };
 class Scope {
   readonly outer: Scope | undefined;
   readonly #spaces = new Map<Sort, Item[]>();
-  /** Types are only counted: there may be many, and they are not looked into. */
+  /** Types are only counted: there may be many, and nothing reads them. */
   #types = 0;
 
   constructor(outer: Scope | undefined) {
@@ -97,18 +97,18 @@ class Scope {
       const item = this.#spaces.get(sort)?.[index];
       if (item !== undefined) return item;
     }
-    return invalid(`refers to ${sort} ${index}, which it does not have (yet)`, offset);
+    return invalid(`refers to ${sort} ${index}, which is not defined there`, offset);
   }
 }
 
-/** The plan as far as it is made. */
+/** The finished part of the plan. */
 class Planning {
   readonly modules: { start: number; end: number }[] = [];
   readonly instances: PlannedInstance[] = [];
   readonly imports: PlannedImport[] = [];
   readonly hostFunctions = new Set<string>();
   readonly #moduleNumbers = new Map<Definition, number>();
-  /** Names that the outermost component imports. */
+  /** The names that the outermost component imports. */
   readonly #importNames = new Set<string>();
   #steps = 0;
 
@@ -137,7 +137,7 @@ class Planning {
   /** Counts steps, before they are taken. */
   #step(steps: number, offset: number): void {
     this.#steps += steps;
-    if (this.#steps > MAX_STEPS) tooLarge(`takes more than ${MAX_STEPS} steps to put together`, offset);
+    if (this.#steps > MAX_STEPS) tooLarge(`takes more than ${MAX_STEPS} steps to link`, offset);
   }
 
   /** Functions in exported interfaces, and those exported by themselves, as `interface#function`. */
@@ -175,7 +175,7 @@ class Planning {
         return;
       case 'instance': {
         const component = scope.get('component', definition.component, offset);
-        if (component.kind !== 'component') invalid('instantiates what is no component', offset);
+        if (component.kind !== 'component') invalid('instantiates an item that is not a component', offset);
         const exports = this.resolve(
           component.definitions,
           new Scope(component.scope),
@@ -248,7 +248,7 @@ class Planning {
       default:
         throw new ComponentError(
           'FT_COMPONENT_IMPORT',
-          `the component imports a ${sort}, "${name}", at byte ${offset}; this host gives functions only`,
+          `the component imports a ${sort}, "${name}", at byte ${offset}; this host provides functions only`,
           { offset },
         );
     }
@@ -267,14 +267,15 @@ class Planning {
   #instantiateCore(definition: Definition & { kind: 'core-instance' }, scope: Scope): Item {
     const { offset } = definition;
     const module = scope.get('core-module', definition.module, offset);
-    if (module.kind !== 'core-module') invalid('instantiates what is no core module', offset);
+    if (module.kind !== 'core-module') invalid('instantiates an item that is not a core module', offset);
     if (this.instances.length >= MAX_CORE_INSTANCES) {
       tooLarge(`makes more than ${MAX_CORE_INSTANCES} core instances`, offset);
     }
     const imports = new Map<string, ReadonlyMap<string, CoreItem> | number>();
     for (const { name, instance } of definition.args) {
       const given = scope.get('core-instance', instance, offset);
-      if (given.kind !== 'core-instance') invalid('gives what is no core instance', offset);
+      if (given.kind !== 'core-instance')
+        invalid('gives a core module an item that is not a core instance', offset);
       if (imports.has(name)) invalid(`gives "${name}" twice to a core module`, offset);
       imports.set(name, given.source);
     }
@@ -288,7 +289,7 @@ class Planning {
     if (target.kind === 'lifted') {
       unsupported('calls from one component inside it into another', offset);
     }
-    if (target.kind !== 'host-function') invalid('lowers what is no function', offset);
+    if (target.kind !== 'host-function') invalid('lowers an item that is not a function', offset);
     this.hostFunctions.add(`${target.interface}#${target.name}`);
     return {
       kind: 'host',
@@ -328,10 +329,11 @@ function aliasExport(definition: Definition & { kind: 'alias-export' }, scope: S
     if (sort === 'func') return { kind: 'host-function', interface: instance.name, name };
     return unsupported(`takes a ${sort}, "${name}", out of the interface "${instance.name}"`, offset);
   }
-  if (instance.kind !== 'instance') return invalid('takes something out of what is no instance', offset);
+  if (instance.kind !== 'instance')
+    return invalid('takes an item out of something that is not an instance', offset);
   const bound = instance.exports.get(name);
   if (bound === undefined || bound.sort !== sort) {
-    // Types are not followed, so that a type exported by a nested component under an equal name is as good.
+    // Types are not followed, so any type that a nested component exports under an equal name will do.
     return sort === 'type'
       ? TYPE
       : invalid(`has no ${sort} "${name}" in the instance that should hold it`, offset);
@@ -343,7 +345,7 @@ function aliasCoreExport(definition: Definition & { kind: 'alias-core-export' },
   const { sort, name, offset } = definition;
   const instance = scope.get('core-instance', definition.instance, offset);
   if (instance.kind !== 'core-instance')
-    return invalid('takes something out of what is no core instance', offset);
+    return invalid('takes an item out of something that is not a core instance', offset);
   if (typeof instance.source === 'number') return { kind: 'export', sort, instance: instance.source, name };
   const item = instance.source.get(name);
   if (item === undefined || item.sort !== sort)
@@ -357,7 +359,7 @@ function aliasOuter(definition: Definition & { kind: 'alias-outer' }, scope: Sco
   for (let left = levels; left > 0; left--) {
     from =
       from.outer ??
-      invalid(`refers to a component ${levels} levels outside, which is outside of all`, offset);
+      invalid(`refers to a component ${levels} levels outside, beyond the outermost one`, offset);
   }
   if (sort !== 'type' && sort !== 'core-type' && sort !== 'core-module' && sort !== 'component') {
     return invalid(`takes a ${sort} from outside`, offset);
@@ -367,7 +369,8 @@ function aliasOuter(definition: Definition & { kind: 'alias-outer' }, scope: Sco
 
 function coreItem(scope: Scope, sort: CoreSort, index: number, offset: number): CoreItem {
   const item = scope.get(sort, index, offset);
-  if (item.kind !== 'export' && item.kind !== 'host') return invalid(`uses what is no ${sort}`, offset);
+  if (item.kind !== 'export' && item.kind !== 'host')
+    return invalid(`uses an item that is not a ${sort}`, offset);
   return item;
 }
 
@@ -401,7 +404,7 @@ function stepsOf(definition: Definition): number {
 function invalid(what: string, offset: number): never {
   throw new ComponentError(
     'FT_COMPONENT_INVALID',
-    `the component ${what}, at byte ${offset}; it is damaged`,
+    `the component ${what}, at byte ${offset}; the file is damaged, so build it again`,
     { offset },
   );
 }
@@ -409,7 +412,7 @@ function invalid(what: string, offset: number): never {
 function tooLarge(what: string, offset: number): never {
   throw new ComponentError(
     'FT_COMPONENT_TOO_LARGE',
-    `the component ${what}, at byte ${offset}; this host stops there`,
+    `the component ${what}, at byte ${offset}, which is beyond the limits of this host; use another component`,
     { offset },
   );
 }
@@ -417,7 +420,7 @@ function tooLarge(what: string, offset: number): never {
 function unsupported(what: string, offset: number): never {
   throw new ComponentError(
     'FT_COMPONENT_UNSUPPORTED',
-    `the component ${what}, at byte ${offset}; this host does not run that`,
+    `the component ${what}, at byte ${offset}, which this host does not support; build it without`,
     {
       offset,
     },

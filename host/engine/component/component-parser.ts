@@ -15,21 +15,25 @@ export function parseComponent(bytes: Uint8Array): readonly Definition[] {
 }
 
 /**
- * Definitions in a file, those of nested components included, with the items that they list. The largest that
- * tools make have some thousands; each costs a hundred times its bytes while a file is examined.
+ * The most definitions in a file, including those of nested components and the items that they list. The
+ * largest components of the known tools have some thousands. While a file is examined, each costs a hundred
+ * times its bytes.
  */
 const MAX_ITEMS = 100_000;
 
-/** Bytes in a name of the Component Model. Names of interfaces with their versions have up to a hundred. */
+/**
+ * The most bytes in a name of the Component Model. Names of interfaces with their versions have up to a
+ * hundred.
+ */
 const MAX_NAME_BYTES = 4096;
 
-/** Components nested deeper are refused: what the tools make is nested one or two deep. */
+/** Components nested deeper are refused. The known tools nest one or two deep. */
 const MAX_NESTING = 16;
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d];
 const COMPONENT_VERSION = 0x0d;
 
-/** Reads a component, and counts what it consists of, nested components included. */
+/** Reads a component, and counts its definitions, including those of nested components. */
 class ComponentReader extends BinaryReader {
   readonly #total: { items: number };
 
@@ -38,7 +42,7 @@ class ComponentReader extends BinaryReader {
     this.#total = total;
   }
 
-  /** The number of elements of a vector, each of which becomes an object. */
+  /** Reads the number of elements of a vector, each of which becomes an object. */
   items(): number {
     const count = this.count();
     this.countItems(count);
@@ -57,7 +61,7 @@ class ComponentReader extends BinaryReader {
     return super.name();
   }
 
-  /** A reader of the next `length` bytes, over which this one passes. */
+  /** Returns a reader of the next `length` bytes, and skips them here. */
   section(length: number): ComponentReader {
     const start = this.at;
     this.skip(length);
@@ -67,26 +71,26 @@ class ComponentReader extends BinaryReader {
   #tooLarge(what: string): never {
     throw new ComponentError(
       'FT_COMPONENT_TOO_LARGE',
-      `the component ${what}, at byte ${this.at}; this host stops there`,
+      `the component ${what}, at byte ${this.at}, which is beyond the limits of this host; use another component`,
       { offset: this.at },
     );
   }
 }
 
-/** The first eight bytes, with a message for each of the usual mix-ups. */
+/** Checks the first eight bytes, with a message for each usual mistake. */
 function checkPreamble(bytes: Uint8Array): void {
   if (bytes.length === 0) {
-    throw new ComponentError('FT_COMPONENT_INVALID', 'the file is empty; a component was expected', {
+    throw new ComponentError('FT_COMPONENT_INVALID', 'the file is empty; name the file of a component', {
       offset: 0,
     });
   }
   const wrong = MAGIC.findIndex((byte, i) => bytes[i] !== byte);
   if (wrong >= 0) {
     const hint =
-      bytes[0] === 0x28 ? '; this looks like WebAssembly text, which has to be translated first' : '';
+      bytes[0] === 0x28 ? '; this looks like WebAssembly text: translate it to a component first' : '';
     throw new ComponentError(
       'FT_COMPONENT_INVALID',
-      `the file is no WebAssembly: byte ${wrong} is not that of its magic number${hint}`,
+      `the file is not WebAssembly: byte ${wrong} differs from the magic number${hint}`,
       { offset: wrong },
     );
   }
@@ -103,14 +107,14 @@ function checkPreamble(bytes: Uint8Array): void {
   if (version[0] === 1 && version[1] === 0 && version[2] === 0 && version[3] === 0) {
     throw new ComponentError(
       'FT_COMPONENT_INVALID',
-      'the file is a core WebAssembly module, not a component; make one of it with its WIT, by `jco embed` and `jco new`',
+      'the file is a core WebAssembly module, not a component; make a component of it and its WIT with `jco embed` and `jco new`',
       { offset: 4 },
     );
   }
   if (version[2] !== 1 || version[3] !== 0) {
     throw new ComponentError(
       'FT_COMPONENT_INVALID',
-      'the file is neither a module nor a component, by byte 6',
+      'the file is neither a module nor a component: byte 6 names another kind',
       { offset: 6 },
     );
   }
@@ -123,7 +127,7 @@ function checkPreamble(bytes: Uint8Array): void {
   }
 }
 
-/** Reads a component from its preamble on. */
+/** Reads a component, starting with its preamble. */
 function parseDefinitions(reader: ComponentReader, depth: number): Definition[] {
   if (depth > MAX_NESTING) {
     throw new ComponentError(
@@ -359,7 +363,7 @@ function parseExternDescription(reader: ComponentReader): Sort {
   const form = reader.byte();
   switch (form) {
     case 0:
-      if (reader.byte() !== 0x11) reader.fail('imports a core item that is no module', reader.at - 1);
+      if (reader.byte() !== 0x11) reader.fail('imports a core item that is not a module', reader.at - 1);
       reader.u32();
       return 'core-module';
     case 1:
@@ -424,7 +428,7 @@ function isCoreItemSort(sort: Sort): sort is CoreSort {
 function unsupported(what: string, offset: number): never {
   throw new ComponentError(
     'FT_COMPONENT_UNSUPPORTED',
-    `the component ${what}, at byte ${offset}; this host does not run that`,
+    `the component ${what}, at byte ${offset}, which this host does not support; build it without`,
     {
       offset,
     },

@@ -16,11 +16,11 @@ export type ContractExports = Readonly<Record<ExportName, LiftedFunction>>;
 /**
  * Finds the contract's exports in a plan, in any version 0.2.x of their interfaces.
  *
- * @throws {ComponentError} FT_COMPONENT_EXPORT, which names all that lack.
+ * @throws {ComponentError} FT_COMPONENT_EXPORT, which names all missing exports.
  */
 export function findExports(plan: LinkPlan): ContractExports {
   const missing: string[] = [];
-  // The first of those whose versions differ only in what does not matter.
+  // Versions 0.2.x differ in nothing that matters here, so the first one is taken.
   const found = new Map<string, LiftedFunction>();
   for (const [name, lifted] of plan.exports) {
     const key = keyOf(name);
@@ -36,7 +36,7 @@ export function findExports(plan: LinkPlan): ContractExports {
   if (missing.length > 0) {
     throw new ComponentError(
       'FT_COMPONENT_EXPORT',
-      `the component is no Puzzle Piece: it does not export ${missing.join(', ')}; build it for the world arpa2:funnel/piece@0.2.0`,
+      `the component is not a Puzzle Piece: it does not export ${missing.join(', ')}; build it for the world arpa2:funnel/piece@0.2.0`,
     );
   }
   return exports;
@@ -50,7 +50,7 @@ function keyOf(name: string): string | undefined {
 }
 
 /**
- * Returns true: the component was built for a version of the contract that this host runs.
+ * Returns true if the component was built for a version of the contract that this host runs.
  *
  * @throws {ComponentError} FT_COMPONENT_EXPORT, which names both versions.
  */
@@ -66,7 +66,7 @@ export function checkVersion({ imports, exports }: LinkPlan): true {
   return true;
 }
 
-/** Stands for a missing export until all have been looked for. */
+/** Stands for a missing export until the check has looked for all. */
 const NOTHING: LiftedFunction = {
   kind: 'lifted',
   core: { kind: 'export', sort: 'core-func', instance: -1, name: '' },
@@ -74,7 +74,7 @@ const NOTHING: LiftedFunction = {
 };
 
 /**
- * Checks that all that a plan joins fits together, and that the contract's functions have the contract's core
+ * Checks that the items which a plan joins fit together, and that the contract's functions have their core
  * signatures.
  *
  * @throws {ComponentError} FT_COMPONENT_INVALID, FT_COMPONENT_EXPORT, FT_COMPONENT_UNSUPPORTED.
@@ -96,7 +96,7 @@ class PlanCheck {
     this.#modules = modules;
   }
 
-  /** Each import of a module must be given, be of its sort, and have its signature. */
+  /** Each import of a module must get an item of the right sort and signature. */
   instance({ module, imports, offset }: PlannedInstance): void {
     for (const wanted of this.#modules[module]!.imports) {
       const from = imports.get(wanted.module);
@@ -105,18 +105,21 @@ class PlanCheck {
           ? { kind: 'export', sort: wanted.sort, instance: from, name: wanted.name }
           : from?.get(wanted.name);
       const what = `the ${wanted.sort} "${wanted.name}" from "${wanted.module}"`;
-      if (item === undefined) this.#invalid(`does not give ${what} to a core module`, offset);
+      if (item === undefined) this.#invalid(`does not give ${what} to a core module that imports it`, offset);
       if (item.sort !== wanted.sort || !this.#exists(item)) {
-        this.#invalid(`gives something else than ${what} to a core module`, offset);
+        this.#invalid(`gives a core module an item of another sort than ${what}`, offset);
       }
       if (item.sort === 'core-func' && this.#signature(item) !== wanted.signature) {
-        this.#invalid(`gives ${what} with another signature than is wanted`, offset);
+        this.#invalid(`gives a core module ${what} with another signature than the module imports`, offset);
       }
       if (item.kind === 'host') this.#hostOptions(item, offset);
     }
   }
 
-  /** An export of the contract must have its core signature, and what its values need. */
+  /**
+   * An export of the contract must have its core signature, and the memory and functions that its values
+   * need.
+   */
   export(name: ExportName, { core, options }: LiftedFunction): void {
     const contract: ContractFunction = EXPORTS[name];
     const wanted = signatureOf(contract);
@@ -131,7 +134,7 @@ class PlanCheck {
     if (needsMemory && options.encoding !== 'utf8') {
       throw new ComponentError(
         'FT_COMPONENT_UNSUPPORTED',
-        `the component's "${contract.name}" takes strings in ${options.encoding}; this host gives UTF-8`,
+        `the component's "${contract.name}" takes strings in ${options.encoding}, but this host passes UTF-8; build it for UTF-8`,
       );
     }
     if (contract.takesLists && this.#signature(options.realloc) !== REALLOC_SIGNATURE) {
@@ -140,13 +143,13 @@ class PlanCheck {
     if (options.postReturn !== undefined) {
       const expected = [...contract.results, '->'].join(' ');
       if (this.#signature(options.postReturn) !== expected)
-        this.#mismatch(contract, 'its post-return function does not fit');
+        this.#mismatch(contract, 'its post-return function has another signature');
     }
   }
 
   /**
-   * A function of the host that takes or returns more than numbers needs a memory; one that returns strings,
-   * room for them.
+   * A host function that takes or returns more than numbers needs a memory. One that returns strings needs a
+   * realloc function.
    */
   #hostOptions(item: CoreItem & { kind: 'host' }, offset: number): void {
     const name = hostFunctionNamed(item.function.name);
@@ -160,7 +163,7 @@ class PlanCheck {
     if (encoding !== 'utf8') {
       throw new ComponentError(
         'FT_COMPONENT_UNSUPPORTED',
-        `the component gives strings to "${name}" in ${encoding}; this host takes UTF-8`,
+        `the component passes strings to "${name}" in ${encoding}, but this host takes UTF-8; build it for UTF-8`,
         { offset },
       );
     }
@@ -192,7 +195,7 @@ class PlanCheck {
   #invalid(what: string, offset: number): never {
     throw new ComponentError(
       'FT_COMPONENT_INVALID',
-      `the component ${what}, at byte ${offset}; it is damaged`,
+      `the component ${what}, at byte ${offset}; the file is damaged, so build it again`,
       { offset },
     );
   }
@@ -200,7 +203,7 @@ class PlanCheck {
   #mismatch(contract: ContractFunction, why: string): never {
     throw new ComponentError(
       'FT_COMPONENT_EXPORT',
-      `the component's "${contract.interface}#${contract.name}" is not as the contract has it: ${why}; build it with the WIT of this host`,
+      `the component's "${contract.interface}#${contract.name}" differs from the contract: ${why}; build it with the WIT of this host`,
     );
   }
 }

@@ -3,19 +3,19 @@ import { ComponentError } from '../wasm/component-error.ts';
 import type { LinkPlan } from './link-plan.ts';
 
 /**
- * Something that a component may ask of the host. `listen`, with which `unlisten` comes, and `offer` reach
- * what is outside of the piece, so they are granted by Edge: `listen:carrier` is for the Edge `carrier`, and
- * plain `listen` for every Edge.
+ * Permission to use a function of the host. `listen` (which includes `unlisten`) and `offer` have effects
+ * outside the piece, so they are granted by Edge: `listen:carrier` is for the Edge `carrier`, and plain
+ * `listen` for every Edge.
  */
 export type Grant = PlainGrant | UsableGrant | `${UsableGrant}:${string}`;
-/** What is asked for an Edge. */
+/** Permissions that are granted by Edge. */
 export type UsableGrant = 'listen' | 'offer';
 export type PlainGrant = 'log' | 'random' | 'utc';
 
-/** What a component may use unless the configuration says otherwise. */
+/** The grants of a component unless the configuration lists others. */
 export const DEFAULT_GRANTS: ReadonlySet<Grant> = new Set(['log', 'random', 'utc']);
 
-/** Whether `grant` was given for the Edge of this name. */
+/** Whether `grant` holds for the Edge of this name. */
 export function mayUse(grants: ReadonlySet<Grant>, grant: UsableGrant, edge: string): boolean {
   return grants.has(grant) || grants.has(`${grant}:${edge}`);
 }
@@ -23,10 +23,10 @@ export function mayUse(grants: ReadonlySet<Grant>, grant: UsableGrant, edge: str
 /** The name of a function that pieces may import. */
 export type HostFunctionName = keyof typeof IMPORTS;
 
-/** Which grant each function needs. */
+/** The grant that each function needs. */
 const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
   log: 'log',
-  // Both inform the user, and reach nothing else.
+  // Both only inform the user.
   status: 'log',
   random: 'random',
   utc: 'utc',
@@ -36,10 +36,10 @@ const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
 };
 
 /**
- * Every import must be of the contract, and every function of the host that core code could reach must be
- * granted. Types that are imported give no authority.
+ * Checks that every import is of the contract, and that every host function that core code can reach is
+ * granted. Imported types give no authority.
  *
- * @throws {ComponentError} FT_COMPONENT_IMPORT, which names all at once.
+ * @throws {ComponentError} FT_COMPONENT_IMPORT, which names all reasons at once.
  */
 export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   const foreign = plan.imports.filter(
@@ -50,7 +50,7 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   for (const name of plan.hostFunctions) {
     const hash = name.lastIndexOf('#');
     const from = contractInterface(name.slice(0, hash));
-    if (from === undefined) continue; // is among the foreign ones
+    if (from === undefined) continue; // it is among the foreign ones
     const known = from === 'host' ? hostFunctionNamed(name.slice(hash + 1)) : undefined;
     if (known === undefined) unknown.push(name);
     else if (!isGranted(grants, GRANT_OF[known])) missing.add(GRANT_OF[known]);
@@ -58,7 +58,7 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   const reasons: string[] = [];
   if (foreign.length > 0) {
     reasons.push(
-      `it imports ${list(foreign.map((each) => each.name))}, and a piece is given only arpa2:funnel/host@0.2; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
+      `it imports ${list(foreign.map((each) => each.name))}, but a piece can import only arpa2:funnel/host@0.2; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
     );
   }
   if (unknown.length > 0) {
@@ -75,7 +75,7 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   throw new ComponentError('FT_COMPONENT_IMPORT', `the component is refused: ${reasons.join('; and ')}`);
 }
 
-/** What the functions that core code can reach need to be granted, in the order of the contract. */
+/** The grants that the functions which core code can reach need, in the order of the contract. */
 export function wantedGrants(plan: LinkPlan): readonly (PlainGrant | UsableGrant)[] {
   const wanted = new Set<string>();
   for (const name of plan.hostFunctions) {
@@ -100,14 +100,14 @@ export function isByEdge(grant: PlainGrant | UsableGrant): grant is UsableGrant 
   return grant === 'listen' || grant === 'offer';
 }
 
-/** Whether a function may be imported: it is granted on some Edge. */
+/** Whether a component may import a function: it is granted on some Edge. */
 function isGranted(grants: ReadonlySet<Grant>, grant: PlainGrant | UsableGrant): boolean {
   if (grants.has(grant)) return true;
   if (isByEdge(grant)) for (const each of grants) if (each.startsWith(`${grant}:`)) return true;
   return false;
 }
 
-/** The function of the host that has this name in its interface. */
+/** Returns the host function that has this name in its interface. */
 export function hostFunctionNamed(name: string): HostFunctionName | undefined {
   return isHostFunctionName(name) ? name : undefined;
 }

@@ -9,7 +9,7 @@ import {
 } from './guest-text.ts';
 
 describe('text of a guest', () => {
-  it('is left alone where it is harmless', () => {
+  it('is unchanged if it is harmless', () => {
     for (const text of ['', 'héllo wörld', '日本語 🎉', 'a\\b']) expect(shownText(text)).toBe(text);
   });
 
@@ -26,11 +26,11 @@ describe('text of a guest', () => {
 
   it('is cut', () => {
     expect(shownText('x'.repeat(5000))).toHaveLength(MAX_TEXT_LENGTH + 1);
-    // A pair that is cut in two leaves no half of it.
+    // A surrogate pair that is cut in two leaves no half.
     expect(shownText('🎉'.repeat(10), 3)).toBe('🎉\\u{d83c}…');
   });
 
-  it('that goes into the memory of neighbours is limited in a description as it is in an offer', () => {
+  it('that goes into the memory of neighbours has the same limits in a description and in an offer', () => {
     const described = (texts: readonly string[], keeps: readonly string[] = []) => ({
       name: 'a',
       version: '1',

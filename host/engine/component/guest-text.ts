@@ -3,24 +3,25 @@ import { PieceFault } from '../../piece/piece-fault.ts';
 import { escaped } from '../../stack/foreign-text.ts';
 
 /**
- * A guest's text for people to read: at most `maxLength` code units, with dangerous characters as escapes.
+ * Returns a guest's text for people to read: at most `maxLength` code units, with dangerous characters as
+ * escapes.
  */
 export function shownText(text: string, maxLength = MAX_TEXT_LENGTH): string {
   return escaped(text.length > maxLength ? `${text.slice(0, maxLength)}…` : text);
 }
 
-/** A guest's problem for people to read. */
+/** Returns a guest's problem for people to read. */
 export function shownProblem({ setting, message }: Problem): Problem {
   const shown = shownText(message);
   return setting === undefined ? { message: shown } : { setting: shownText(setting), message: shown };
 }
 
 /**
- * A guest's property, as it is. The host writes it into the memory of neighbours, whichever way it comes, and
- * people read it. So every way leads through here.
+ * Returns a guest's property unchanged, or refuses it. The host writes properties into the memory of
+ * neighbours, and people read them. So a property passes this check wherever it comes from.
  *
- * @param verb says in which way it comes
- * @throws {PieceFault} FT_FAULT_RESULT where a text of it is too long, or dangerous to read
+ * @param verb how the piece passed the property on, for the message
+ * @throws {PieceFault} FT_FAULT_RESULT if one of its texts is too long, or dangerous to read
  */
 export function checkedProperty(property: Property, verb: 'offers' | 'describes'): Property {
   const { name, value } = property;
@@ -33,7 +34,7 @@ export function checkedProperty(property: Property, verb: 'offers' | 'describes'
   );
 }
 
-/** The characters of a property that go into the memory of each neighbour. */
+/** The number of characters that a property takes in the memory of each neighbour. */
 export function propertySize({ name, value }: Property): number {
   return name.length + (value.tag === 'text' ? value.val.length : 0);
 }
@@ -49,14 +50,15 @@ function checkProperties({ edges, curves }: Description): void {
   if (size > MAX_PROPERTIES_TEXT)
     throw new PieceFault(
       'FT_FAULT_RESULT',
-      `the piece describes properties of ${size} characters together, and can have ${MAX_PROPERTIES_TEXT}`,
+      `the piece describes properties of ${size} characters together, but the limit is ${MAX_PROPERTIES_TEXT}`,
     );
 }
 
 /**
- * A guest's description, with all text for people to read. Names and stacks are checked where they are used.
+ * Returns a guest's description with all texts made safe for people to read. Their users check names and
+ * stacks.
  *
- * @throws {PieceFault} FT_FAULT_RESULT where properties are more than neighbours can bear
+ * @throws {PieceFault} FT_FAULT_RESULT if the properties are too many or too long for neighbours
  */
 export function shownDescription(description: Description): Description {
   checkProperties(description);
@@ -79,10 +81,15 @@ export function shownDescription(description: Description): Description {
   };
 }
 
-/** Characters in one message: several lines of a terminal, and not a flood. */
+/** The most characters in one message: several lines of a terminal. */
 export const MAX_TEXT_LENGTH = 1024;
-/** Characters of a property's name, and of its text: an address with its prefix, a name, an identity. */
+/**
+ * The most characters in a property's name, and in its text: an address with its prefix, a name, an identity.
+ */
 const MAX_PROPERTY_NAME = 64;
 const MAX_PROPERTY_TEXT = 1024;
-/** Characters of all properties of a piece, on all its Edges: what it describes, and again what it offers. */
+/**
+ * The most characters in all properties of a piece on all its Edges: for those that it describes, and again
+ * for those that it offers.
+ */
 export const MAX_PROPERTIES_TEXT = 65_536;

@@ -1,6 +1,6 @@
-/** What a component may be at most. */
+/** The upper limits of a component. */
 export interface Limits {
-  /** Bytes in the file. */
+  /** Bytes in its file. */
   readonly maxComponentBytes: number;
   /**
    * Bytes that the linear memory of each of its core modules may grow to; rounded down to pages of 64 KiB.
@@ -8,13 +8,13 @@ export interface Limits {
   readonly maxMemoryBytes: number;
   /** Core modules in the component, nested ones included. */
   readonly maxCoreModules: number;
-  /** Entries of all tables that an instance of it has together. */
+  /** Entries of all tables of one instance together. */
   readonly maxTableEntries: number;
 }
 
 /**
  * A piece in AssemblyScript or C is 10 to 100 KiB; a JavaScript engine inside a component is 10 MiB, and
- * brings 13 core modules with it. Tables hold function pointers: 65 536 is six times what that engine has.
+ * consists of 13 core modules. Tables hold function pointers: 65 536 is six times the number in that engine.
  */
 export const DEFAULT_LIMITS: Limits = {
   maxComponentBytes: 16 * 1024 * 1024,

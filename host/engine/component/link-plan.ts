@@ -2,23 +2,23 @@ import type { CoreSort } from '../wasm/core-module.ts';
 import type { CanonOptions } from './component-definitions.ts';
 
 /**
- * How the core modules of a component are to be instantiated and joined: what remains of a component when its
- * index spaces, aliases and nested components are resolved. It is made without running anything, so that all
- * can be checked first.
+ * How to instantiate and join the core modules of a component: the rest of a component after its index
+ * spaces, aliases and nested components are resolved. The linker makes a plan without running anything, so
+ * all checks can come first.
  */
 export interface LinkPlan {
-  /** Where the core modules stand in the file. */
+  /** The core modules' places in the file. */
   readonly modules: readonly { readonly start: number; readonly end: number }[];
-  /** In the order in which they are to be instantiated. */
+  /** In the order of instantiation. */
   readonly instances: readonly PlannedInstance[];
   /**
    * Functions that the component exports, by `interface#function`, such as
    * `arpa2:funnel/traffic@0.2.0#process`.
    */
   readonly exports: ReadonlyMap<string, LiftedFunction>;
-  /** Names of all that the component imports, other than types by themselves. */
+  /** The names of all imports of the component, except of types by themselves. */
   readonly imports: readonly PlannedImport[];
-  /** Functions of the host that core code can reach, by `interface#function`. */
+  /** The host functions that core code can reach, by `interface#function`. */
   readonly hostFunctions: ReadonlySet<string>;
 }
 
@@ -63,7 +63,7 @@ export interface HostFunction {
   readonly name: string;
 }
 
-/** A component function that core code stands behind. */
+/** A component function that core code implements. */
 export interface LiftedFunction {
   readonly kind: 'lifted';
   readonly core: CoreItem;

@@ -7,8 +7,8 @@ export interface BlockSource extends Words {
 }
 
 /**
- * Copies a block between two memories, exactly: in large pieces of few different lengths, and the rest of it
- * by words.
+ * Copies exactly one block between two memories: first large stretches of few different lengths, then the
+ * rest by words.
  */
 export function copyBlock(to: Words, toAt: number, from: BlockSource, fromAt: number, length: number): void {
   let at = 0;
@@ -22,9 +22,9 @@ export function copyBlock(to: Words, toAt: number, from: BlockSource, fromAt: nu
 }
 
 /**
- * Copies a block to where there is room around it, and some of what stands around it in the source with it,
- * so that blocks that differ little in address and length are copied by the same view. There must be {@link
- * BLOCK_MARGIN} of its length on either side.
+ * Copies a block, together with some of the bytes around it, to a place with room around it. So blocks that
+ * differ little in address and length are copied through the same view. There must be {@link BLOCK_MARGIN} of
+ * its length on either side.
  */
 export function copyBlockLoosely(
   to: Words,
@@ -36,8 +36,7 @@ export function copyBlockLoosely(
   const step = length < VIEW_FROM ? 0 : stepOf(length);
   const first = fromAt & -step;
   const around = (fromAt - first + length + step - 1) & -step;
-  // Addresses beyond 2 GiB are no small integers, and a block that ends where its memory does has nothing
-  // around it.
+  // Addresses beyond 2 GiB are not small integers. A block at the end of its memory has no bytes behind it.
   if (step === 0 || first < 0 || first + around > from.bytes.length)
     copyBlock(to, toAt, from, fromAt, length);
   else to.bytes.set(from.views.of(first, around), toAt - (fromAt - first));
@@ -51,5 +50,5 @@ function stepOf(length: number): number {
   return 1 << (28 - Math.clz32(length));
 }
 
-/** Bytes from which on a view is cheaper than words. */
+/** From this many bytes on, a view is cheaper than words. */
 const VIEW_FROM = 400;

@@ -27,7 +27,7 @@ describe('copyBytes', () => {
     );
   });
 
-  it('keeps every bit of what would be a NaN, also once it is compiled', () => {
+  it('keeps every bit of values that would be a NaN, also in compiled code', () => {
     const from = memory(8 * 1024);
     const to = memory(8 * 1024);
     const words = new Uint32Array(from.bytes.buffer);

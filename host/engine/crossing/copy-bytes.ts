@@ -5,12 +5,12 @@ export interface Words {
 }
 
 /**
- * Copies between two memories without making a view: for 64 bytes a tenth of what `set(subarray())` takes,
- * and no garbage.
+ * Copies between two memories without making a view: for 64 bytes this takes a tenth of the time of
+ * `set(subarray())`, and makes no garbage.
  *
- * Eight bytes at a time where both addresses have the same remainder modulo 8, which callers see to for all
- * that is long; byte by byte otherwise. A Float64Array passes every bit pattern through unchanged, signalling
- * NaNs included, on all engines that this project runs on; `copy-bytes.test.ts` holds it.
+ * It copies eight bytes at a time if both addresses have the same remainder modulo 8, which callers ensure
+ * for long ranges; byte by byte otherwise. A Float64Array passes every bit pattern through unchanged,
+ * signalling NaNs included, on all engines that this project runs on; `copy-bytes.test.ts` holds it.
  */
 export function copyBytes(to: Words, toAt: number, from: Words, fromAt: number, length: number): void {
   const a = to.bytes;

@@ -18,7 +18,7 @@ import { BROKEN_FRAME } from './lifting.ts';
 
 let crossing: Crossing;
 
-/** A fragment waits, and comes in alone, if it is admitted. */
+/** Lets a fragment wait, which comes in alone if it is admitted. */
 function come(
   messageId: number,
   index: number,
@@ -45,12 +45,12 @@ function end(messageId: number, index: number, bytes: readonly number[], edge = 
   return come(messageId, index, bytes, edge, true);
 }
 
-/** The frame as it came, on an Edge. */
+/** The frame of a ticket, unchanged, for an Edge. */
 function on(frame: LoweredFrame | undefined, edge = EDGE_HEADERS): OutFrame {
   return { edge, ticket: frame!.ticket, parts: frame!.parts.map((part) => crossing.again(part)) };
 }
 
-/** What is in the outbox: bytes, message id, fragment index, and whether it is the last. */
+/** The contents of the outbox: bytes, message id, fragment index, and whether it is the last. */
 function sent(): [bytes: number[], messageId: number, index: number, isLast: boolean][] {
   const { frames, outbox } = crossing;
   return Array.from(outbox.rows.subarray(0, outbox.length), (row, n) => {
@@ -98,7 +98,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('are told from those of another frame, and from whole frames, between them', () => {
+  it('are distinguished from those of another frame, and from whole frames, between them', () => {
     const a = come(7, 0, [1]);
     const x = come(8, 0, [10]);
     crossing.arrive(EDGE_HEADERS, [payload(0, [99])]);
@@ -131,7 +131,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
       expect(crossing.ledger.held).toBe(2 - n);
     }
     expect(sent().map(([bytes]) => bytes)).toEqual([[1], [2], [3]]);
-    // Their bytes are the host's again.
+    // Their bytes belong to the host again.
     expect(() => crossing.lift({ frames: [{ ...on(all[0]), ticket: 0 }] })).toThrow(/not of a frame/);
     expect(crossing.leaked()).toBe(0);
   });
@@ -189,10 +189,10 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('come no more when their ticket has ended, and an end counts each that is inside', () => {
+  it('do not come in after their ticket has ended, and an end counts each that is inside', () => {
     const a = come(7, 0, [1]);
     come(7, 1, [2]);
-    come(7, 2, [3], EDGE_WHOLE); // another Edge: not of this frame, and no beginning
+    come(7, 2, [3], EDGE_WHOLE); // another Edge: neither of this frame nor a first fragment
     crossing.lift({ frames: [], ends: [[a!.ticket, 0]] });
     expect(crossing.counters.get('lost')).toBe(2);
     expect(end(7, 2, [3])).toBeUndefined();
@@ -200,13 +200,13 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('end where one lacks; what the piece holds of them stays its own', () => {
+  it('end at a missing one; those that the piece holds stay with it', () => {
     const a = come(7, 0, [1]);
     expect(come(7, 2, [3])).toBeUndefined();
     expect(come(7, 1, [2])).toBeUndefined();
     expect(crossing.ledger.held).toBe(1);
     crossing.lift({ frames: [on(a)] });
-    // Nothing is left of it now: what the piece says of it leads to nothing, and is no fault.
+    // No fragment of it is left: naming its ticket has no effect, and is not a fault.
     expect(crossing.ledger.room).toBe(256);
     const own: LoweredPart = { protocol: 3, role: 0, marks: 0, offset: 64, length: 4 };
     crossing.lift({ frames: [{ edge: EDGE_HEADERS, ticket: a!.ticket, parts: [own] }] });
@@ -217,14 +217,14 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('without a beginning do not come in', () => {
+  it('without a first one do not come in', () => {
     expect(come(7, 1, [2])).toBeUndefined();
     expect(end(7, 2, [2])).toBeUndefined();
     expect(end(8, 0, [5])!.parts[0]!.marks & PartMarks.more).toBe(0);
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('never begin a whole frame with what was lost on the way out', () => {
+  it('never pass for a whole frame after a loss on the way out', () => {
     crossing = new Crossing(usesKernel, 256);
     const a = come(7, 0, [1]);
     const rows: number[] = [];
@@ -257,7 +257,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('are cut from a whole frame, and made of a piece of its own', () => {
+  it('are cut from a whole frame, and from a frame of the piece’s own', () => {
     crossing.arrive(EDGE_HEADERS, [payload(0, [1, 2, 3])]);
     const [frame] = crossing.lower() as [LoweredFrame];
     const [body] = frame.parts as [LoweredPart];
@@ -283,7 +283,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('of frames of its own are so many at a time, by Edge and Shape', () => {
+  it('of the piece’s own frames are limited in number, by Edge and Shape', () => {
     const part: LoweredPart = { protocol: 3, role: 0, marks: PartMarks.more, offset: 64, length: 4 };
     for (let shape = 1; shape <= MOST_OWN + 1; shape++)
       crossing.outlets.set(EDGE_WHOLE, shape, false, true, { matches: () => true });
@@ -303,7 +303,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('that never end make room for others, and hold nothing', () => {
+  it('of frames that never end make room for others, and hold nothing', () => {
     const tickets: number[] = [];
     for (let messageId = 1; messageId <= MOST_INBOUND * 3; messageId++) {
       const frame = come(messageId, 0, [messageId & 0xff]);
@@ -314,7 +314,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     }
     expect(crossing.ledger.held).toBe(0);
     expect(crossing.ledger.room).toBe(256 - MOST_INBOUND);
-    // The first of them were given up; the last goes on.
+    // The host gave up the first of them; the last goes on.
     expect(come(1, 1, [5])).toBeUndefined();
     const next = end(MOST_INBOUND * 3, 1, [6]);
     expect(next!.ticket).toBe(tickets.at(-1));
@@ -323,7 +323,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('that are held by the piece make no room', () => {
+  it('that the piece holds make no room', () => {
     crossing = new Crossing(usesKernel, 256);
     let held = 0;
     for (let messageId = 1; messageId <= 64 && crossing.frames.freeRows > 4; messageId++)
@@ -339,7 +339,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     const a = come(7, 0, [1]);
     crossing.lift({ frames: [on(a, EDGE_WHOLE)] });
     crossing.ledger.outbound.left(EDGE_WHOLE);
-    // Somebody joins there anew, and is not to take the rest for a beginning.
+    // A piece joins there anew, and must not take the rest for a first fragment.
     const b = come(7, 1, [2]);
     crossing.lift({ frames: [on(b, EDGE_WHOLE)] });
     expect(crossing.counters.get(BROKEN_FRAME)).toBe(1);
@@ -350,7 +350,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it('come through a piece that passes everything as they went in, whatever is held, mixed and lost', () => {
+  it('come unchanged through a piece that passes everything, whatever is held, mixed and lost', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -413,7 +413,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
               frames.push({ bytes: at.bytes, isWhole: !at.isBroken });
               senders.delete(key);
             }
-            // What was seen stands in the arena of the last call.
+            // The visible bytes are in the arena of the last call.
             if (isFlush || edge === EDGE_WHOLE) flush();
           });
           flush();

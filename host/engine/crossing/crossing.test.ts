@@ -45,7 +45,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(a.ticket).not.toBe(b.ticket);
     });
 
-    it('withholds payloads where the reach is headers, and writes none of their bytes', () => {
+    it('withholds payloads on a Shape of reach headers, and writes none of their bytes', () => {
       crossing.arrive(EDGE_HEADERS, [header(5, [1, 2]), payload(0, Array(300).fill(0xee)), trailer(5, [3])]);
       const [frame] = crossing.lower() as [LoweredFrame];
       expect(frame.parts.map((part) => part.marks)).toEqual([0, PartMarks.withheld, 0]);
@@ -166,7 +166,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
   });
 
   describe('lifting', () => {
-    it('keeps a row, and its body in place, where new headers go in front of it', () => {
+    it('keeps a row, and its body in place, if new headers go in front of it', () => {
       const row = crossing.arrive(EDGE_HEADERS, [header(5, [1, 2, 3, 4]), payload(0, [9, 8, 7])]);
       const [frame] = crossing.lower() as [LoweredFrame];
       const body = frame.parts[1]!;
@@ -206,7 +206,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       }
     });
 
-    it('gives a frame that goes on twice two rows', () => {
+    it('gives two rows to a frame that goes on twice', () => {
       crossing.arrive(EDGE_HEADERS, [header(5, [1]), payload(0, [9, 8, 7])]);
       const [frame] = crossing.lower() as [LoweredFrame];
       const copy = {
@@ -220,7 +220,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(crossing.leaked()).toBe(0);
     });
 
-    it('leaves a row alone that somebody else reads too', () => {
+    it('leaves a row unchanged that another piece reads too', () => {
       const row = crossing.arrive(EDGE_HEADERS, [header(5, [1]), payload(0, [9])]);
       crossing.frames.retain(row);
       const [frame] = crossing.lower() as [LoweredFrame];
@@ -231,7 +231,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(crossing.leaked()).toBe(0);
     });
 
-    it('holds what goes neither on nor to an end, and lets it go on later, by the same ticket', () => {
+    it('holds a frame that neither goes on nor ends, and lets it go on later by the same ticket', () => {
       crossing.arrive(EDGE_HEADERS, [header(5, [1]), payload(0, [9])]);
       const [frame] = crossing.lower() as [LoweredFrame];
       crossing.lift({ frames: [] });
@@ -242,7 +242,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(crossing.leaked()).toBe(0);
     });
 
-    it('keeps a ticket alive while its pieces are marked `more`', () => {
+    it('keeps a ticket alive while its fragments are marked `more`', () => {
       crossing.arrive(EDGE_HEADERS, [payload(0, [1, 2, 3, 4])]);
       const [frame] = crossing.lower() as [LoweredFrame];
       const [body] = frame.parts as [LoweredPart];
@@ -256,7 +256,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(crossing.leaked()).toBe(0);
     });
 
-    it('keeps a row for a ticket that goes on whole and lives on, and never writes into what went on', () => {
+    it('keeps a row for a ticket that goes on whole and lives on, and never writes into the frame that went on', () => {
       const row = crossing.arrive(EDGE_HEADERS, [header(5, [1, 2, 3, 4]), payload(0, [9, 8, 7, 6])]);
       const [frame] = crossing.lower() as [LoweredFrame];
       const [head, body] = frame.parts.map((part) => crossing.again(part)) as [LoweredPart, LoweredPart];
@@ -269,7 +269,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       });
       expect(crossing.outbox.rows[0]).toBe(row);
       expect(crossing.ledger.held).toBe(1);
-      // The row is another piece's now as well: the ticket may still be read, and its end does not free the
+      // Another piece has the row now as well: the ticket may still be read, and its end does not free the
       // row.
       expect(crossing.frames.references[row]).toBe(2);
       const other = { protocol: 5, role: Role.header, marks: 0, offset: 64, length: 4 };
@@ -308,7 +308,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(crossing.leaked()).toBe(0);
     });
 
-    it('composes any parts from anywhere as a plain model does, and leaks nothing', () => {
+    it('composes any parts from any place like a plain model, and leaks nothing', () => {
       const part = fc.record({ own: fc.boolean(), from: fc.nat(300), length: fc.nat(200), pick: fc.nat(20) });
       const outFrame = fc.record({ pick: fc.nat(20), parts: fc.array(part, { minLength: 1, maxLength: 6 }) });
       const inFrame = fc.record({ edge: fc.nat(1), head: fc.nat(60), body: fc.nat(400), tail: fc.nat(9) });
@@ -376,7 +376,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       );
     });
 
-    it('tells what came back as it went in from what differs in one number', () => {
+    it('distinguishes a frame that came back unchanged from one that differs in one number', () => {
       const change = fc.record({
         part: fc.nat(2),
         field: fc.constantFrom('none', 'protocol', 'role', 'marks', 'offset', 'length', 'swap'),
@@ -402,7 +402,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
             ]);
           const lowered = crossing.lower();
           if (isLate) crossing.lift({ frames: [] });
-          // The piece writes into what it sees.
+          // The piece writes into the visible bytes.
           const memory = new Uint8Array(crossing.memory.buffer);
           for (let n = 0; n < crossing.lowering.arena; n++) memory[crossing.lowering.arenaAt + n]! ^= n * 11;
           const expected: { bytes: number[]; kinds: number[] }[] = [];
@@ -483,10 +483,12 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
         ends: [[a!.ticket, 0]],
       }),
       'a reason that was not described': ([a]) => ({ frames: [], ends: [[a!.ticket, 2]] }),
-      'a protocol that is none': () => ({
+      'a protocol that does not exist': () => ({
         frames: [{ edge: 0, ticket: 0, parts: [{ ...own, protocol: PROTOCOLS }] }],
       }),
-      'a role that is none': () => ({ frames: [{ edge: 0, ticket: 0, parts: [{ ...own, role: 3 }] }] }),
+      'a role that does not exist': () => ({
+        frames: [{ edge: 0, ticket: 0, parts: [{ ...own, role: 3 }] }],
+      }),
       'no parts': () => ({ frames: [{ edge: 0, ticket: 0, parts: [] }] }),
       'too many parts': () => ({ frames: [{ edge: 0, ticket: 0, parts: Array(33).fill(own) }] }),
       'parts beyond the list': () => ({ frames: [{ edge: 0, ticket: 0, parts: [own], firstPart: 1 }] }),
@@ -508,7 +510,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       'a length beyond the arena': () => ({
         frames: [{ edge: 0, ticket: 0, parts: [{ ...own, length: 2 ** 32 - 1 }] }],
       }),
-      'a frame larger than can be': () => ({
+      'a frame above the largest size': () => ({
         frames: [{ edge: 0, ticket: 0, parts: [{ ...own, length: MAX_FRAME_BYTES }, own] }],
       }),
       'a withheld body one byte too long': ([, b]) => ({
@@ -551,7 +553,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       'a list of frames that wraps': () => ({ frames: [], spoil: list(OUTCOME.frames, 2 ** 32 - 24, 2) }),
       'a list of parts that is not aligned': () => ({ frames: [], spoil: list(OUTCOME.parts, 4098, 1) }),
       'a million frames': () => ({ frames: [], spoil: list(OUTCOME.frames, 0, 1_000_000) }),
-      'more frames than may be': () => ({
+      'more frames than the limit': () => ({
         frames: [],
         spoil: list(OUTCOME.frames, 0, LIMITS.maxFramesOut + 1),
       }),
@@ -600,7 +602,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(crossing.leaked()).toBe(0);
     });
 
-    it('is not what somebody else got wrong: bytes that were to be parsed and cannot be are counted, and all else goes on', () => {
+    it('is not a mistake of another sender: bytes marked for parsing that cannot be parsed are counted, and all other frames go on', () => {
       crossing.outlets.set(0, 0, false, true, { matches: (frames, row) => frames.length[row] !== 20 });
       crossing.arrive(0, [{ protocol: 0, role: 'payload', bytes: Array(20).fill(0) }]);
       crossing.arrive(0, [{ protocol: 0, role: 'payload', bytes: Array(20).fill(0) }]);
@@ -627,7 +629,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(crossing.leaked()).toBe(0);
     });
 
-    it('is what random words in place of an outcome come to, or a harmless outcome; never anything else', () => {
+    it('is the result of random words in place of an outcome, unless they are a harmless outcome', () => {
       fc.assert(
         fc.property(
           fc.array(fc.oneof(fc.nat(64), fc.integer(), fc.constantFrom(4096, 4104, 8192)), {
@@ -656,7 +658,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
   });
 });
 
-/** Where the withheld bodies of frames stand in the lane's memory, and how long they are. */
+/** The addresses of withheld bodies in the lane's memory, and their lengths. */
 function bodies(ins: readonly { edge: number }[], lowered: readonly LoweredFrame[]): [number, number][] {
   return lowered.flatMap(({ parts }, n): [number, number][] =>
     ins[n]!.edge === EDGE_HEADERS ? [[parts[1]!.offset, parts[1]!.length]] : [],

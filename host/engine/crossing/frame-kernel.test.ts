@@ -22,7 +22,7 @@ describe('the frame kernel', () => {
     expect([PART.offset, PART.length]).toEqual([4, 8]);
   });
 
-  it('has no data of its own, and reaches nothing but the memory that it is given', () => {
+  it('has no data of its own, and reaches only the memory that it imports', () => {
     const file = new URL('../../../dist/kernel/frame-kernel.wasm', import.meta.url);
     const bytes = readFileSync(file);
     const module = new WebAssembly.Module(bytes);
@@ -30,7 +30,7 @@ describe('the frame kernel', () => {
     expect(sections(bytes)).not.toContain(DATA_SECTION);
   });
 
-  it('lowers what the model lowers, to the bit, whatever was there before', () => {
+  it('lowers the same bits as the model, whatever the memory held before', () => {
     fc.assert(
       fc.property(fc.array(batchArbitrary, { minLength: 1, maxLength: 4 }), (batches) => {
         const kernel = new Side(true);
@@ -42,7 +42,7 @@ describe('the frame kernel', () => {
           expect(kernel.lowering).toMatchObject({ framesAt, partsAt, parts, arenaAt, hops });
           expect(kernel.tables(counts[0]!)).toEqual(model.tables(counts[1]!));
           expect(kernel.lowering.arena).toBeLessThanOrEqual(arena);
-          // The model leaves the room around frames as the guest had it, and the kernel clears it.
+          // The model leaves the room around frames unchanged, and the kernel clears it.
           expect(kernel.seen(counts[0]!)).toEqual(model.seen(counts[1]!));
           expect(kernel.slack(counts[0]!).findIndex((byte) => byte !== 0)).toBe(-1);
           expect(kernel.untouched()).toBe(true);
@@ -52,7 +52,7 @@ describe('the frame kernel', () => {
     );
   });
 
-  it('takes its tickets back where a guest has no memory for a batch, and leaves the frames in the inbox', () => {
+  it('takes its tickets back if a guest has no memory for a batch, and leaves the frames in the inbox', () => {
     const side = new Side(true);
     side.guestFails = true;
     expect(() => side.lower([{ edge: 0, parts: [[0, 20]], hops: 0, shift: 0, skips: 0 }])).toThrow(
@@ -155,7 +155,7 @@ class Side {
     }
     this.#bump = 4096;
     this.words.bytes.fill(0x55);
-    // As all allocators do; elsewhere frames stand with another remainder modulo 8 than the model gives them.
+    // All allocators align so; otherwise frames would have another remainder modulo 8 than with the model.
     const realloc = (_align: number, size: number) => {
       if (this.guestFails) throw new Error('no memory');
       const at = (this.#bump + 7) & -8;
@@ -181,7 +181,7 @@ class Side {
     ]);
   }
 
-  /** The bytes of the arena that are of no part. */
+  /** The bytes of the arena outside all parts. */
   slack(count: number): Uint8Array {
     const { arenaAt, arena } = this.lowering;
     const bytes = this.words.bytes.slice(arenaAt, arenaAt + arena);
@@ -189,7 +189,7 @@ class Side {
     return bytes;
   }
 
-  /** Nothing was written but what the guest gave room for. */
+  /** Only the rooms that the guest allocated were written. */
   untouched(): boolean {
     const { bytes } = this.words;
     const around = [bytes.subarray(0, 4096), bytes.subarray(this.#bump)];

@@ -16,8 +16,8 @@ import { BLOCK_MARGIN, type BlockSource } from './copy-block.ts';
 import { KeptViews } from './kept-views.ts';
 
 /**
- * The frame kernel (folder `kernel`) at work in the memory of one lane, and its workbench there: the images
- * of the lists that cross into a piece and out of it. A lane calls one piece at a time, so one workbench is
+ * The frame kernel (folder `kernel`) in the memory of one lane, with its buffers there: the images of the
+ * lists that cross into a piece and out of it. A lane calls one piece at a time, so one set of buffers is
  * enough.
  */
 export class FrameKernel {
@@ -25,15 +25,15 @@ export class FrameKernel {
   readonly memory: BlockSource;
   /** Three words for each frame that waits to be lowered: row; edge | shape << 16; skips | withheld << 16. */
   readonly waiting: Uint32Array;
-  /** The same for each that was lifted: row; edge | shape << 16; skips. */
+  /** Three words for each lifted frame: row; edge | shape << 16; skips. */
   readonly passed: Uint32Array;
-  /** What calls answer, by {@link PARTS_AT} and so on. */
+  /** Results of a call besides its return value, by {@link PARTS_AT} and so on. */
   readonly answers: Uint32Array;
-  /** Where the images of an outcome's lists are. */
+  /** The addresses of the images of an outcome's lists. */
   readonly framesAt: number;
   readonly partsAt: number;
   readonly arenaAt: number;
-  /** Where the image of the lists that go in begins: with the frames. */
+  /** The address of the image of the lists that go in, which starts with the frames. */
   readonly imageAt: number;
 
   /** See `kernel/assembly/lower.ts`. */
@@ -53,7 +53,7 @@ export class FrameKernel {
   /** See `kernel/assembly/settle.ts`. */
   readonly settle: (ledger: number) => number;
 
-  /** The ledger whose frames the image holds until they are lifted, and their number. */
+  /** The ledger whose frames the image holds until they are lifted, and the number of these frames. */
   sentBy: Ledger | undefined;
   sent = 0;
 
@@ -106,7 +106,7 @@ export class FrameKernel {
   }
 }
 
-/** What a lane's workbench takes of an outcome. Larger ones are lifted without the kernel. */
+/** The largest outcome that fits in the kernel's buffers. Larger ones are lifted without the kernel. */
 export const MOST_FRAMES_OUT = 1024;
 export const MOST_PARTS_OUT = 8192;
 export const MOST_ARENA_OUT = 1 << 20;
@@ -134,7 +134,7 @@ const IMAGE_BYTES =
   MAX_FRAME_BYTES +
   1024;
 
-/** Room for a block that is copied with what stands around it. */
+/** The room for a block that is copied with bytes around it. */
 function takeWithMargin(lane: LaneMemory, bytes: number): number {
   const margin = bytes * BLOCK_MARGIN;
   const at = lane.take(margin + bytes + margin);
@@ -162,7 +162,7 @@ function compiled(): WebAssembly.Module {
     .map((folder) => fileURLToPath(new URL(`${folder}frame-kernel.wasm`, import.meta.url)))
     .find((each) => existsSync(each));
   if (file === undefined)
-    throw new Error('dist/kernel/frame-kernel.wasm is not there: build it with `npm run build`');
+    throw new Error('dist/kernel/frame-kernel.wasm is missing: build it with `npm run build`');
   module = new WebAssembly.Module(readFileSync(file));
   return module;
 }

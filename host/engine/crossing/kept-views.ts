@@ -6,7 +6,7 @@
 export class KeptViews {
   readonly #bytes: Uint8Array;
   readonly #views: (Uint8Array | undefined)[] = Array(PLACES).fill(undefined);
-  // Beside the views, because asking a view costs as much as making one.
+  // Kept beside the views, because reading a view's properties costs as much as making one.
   readonly #addresses = new Int32Array(PLACES);
   readonly #lengths = new Int32Array(PLACES);
 
@@ -14,7 +14,7 @@ export class KeptViews {
     this.#bytes = bytes;
   }
 
-  /** The stretch must be in the memory, and not be empty. */
+  /** The stretch must lie in the memory and must not be empty. */
   of(at: number, length: number): Uint8Array {
     const place = ((at >>> 6) + (at >>> 13) + (length >>> 6) * 31 + (length >>> 12)) & (PLACES - 1);
     const kept = this.#views[place];

@@ -71,7 +71,7 @@ export class KernelLowering implements Pick<Lowering, keyof Lowering> {
     this.framesAt = framesAt;
     this.partsAt = partsAt;
     this.arenaAt = arenaAt;
-    // Guests that take one region for all that a call brings get it as one block.
+    // Guests that allocate one region for all lists of a call get the lists as one block.
     const framesEnd = count * FRAME_SIZE;
     const partsEnd = parts * PART_SIZE;
     const isTableOne = partsAt - framesAt === framesEnd && partsImageAt - imageAt === framesEnd;

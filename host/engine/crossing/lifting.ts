@@ -20,8 +20,8 @@ import type { LeavingPattern, Outlets } from './outlets.ts';
  * Reads an outcome out of a guest's memory, checks every number in it before use, and turns it into rows.
  *
  * A frame whose withheld body goes on whole keeps its row: new headers are written in front of the body,
- * which never moves. So does a frame that was seen whole and goes on for the first time. All others get rows
- * of their own.
+ * which never moves. A frame that was seen whole and goes on for the first time also keeps its row. All
+ * others get rows of their own.
  *
  * With a frame kernel, the kernel lifts usual frames from a copy of the outcome, and this class lifts all
  * others. Without one, this class lifts every frame. The result is the same.
@@ -29,14 +29,14 @@ import type { LeavingPattern, Outlets } from './outlets.ts';
  * A breach of the contract throws a {@link PieceFault}, and then no frame of the outcome goes on.
  */
 export class Lifting {
-  /** Edges from which the piece takes nothing for now, by number, after {@link lift}. */
+  /** By Edge: whether the piece takes nothing from it for now; valid after {@link lift}. */
   readonly paused = new Set<number>();
 
   readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
   readonly #counters: Counters;
-  /** The counter of each described reason. */
+  /** The counters of the described reasons. */
   readonly #reasons: Int32Array;
   readonly #noRoom: number;
   readonly #unparsable: number;
@@ -96,8 +96,8 @@ export class Lifting {
    * Lifts the outcome at `at` into the outbox and settles its tickets.
    *
    * @param hops the largest hop count among the frames of this call; frames of the piece's own get it
-   * @returns the instant of `wake-at`
-   * @throws {PieceFault} FT_FAULT_OUTCOME, and the outbox is unchanged then
+   * @returns the time of `wake-at`
+   * @throws {PieceFault} FT_FAULT_OUTCOME; the outbox is then unchanged
    */
   lift(words: GuestWords, at: number, now: number, hops: number, outbox: Outbox): number {
     const kept = outbox.length;
@@ -107,7 +107,7 @@ export class Lifting {
     this.#protocolCount = this.#protocols();
     try {
       if ((at & 7) !== 0 || at + OUTCOME.size > words.bytes.length)
-        throw fault(`the outcome stands at ${at}, which is not aligned to 8 or not in memory`);
+        throw fault(`the outcome is at address ${at}, which is not a multiple of 8 or not in memory`);
       const guest = words.words;
       const list = at >>> 2;
       const framesAt = guest[list + OUTCOME_FRAMES]!;
@@ -124,7 +124,7 @@ export class Lifting {
       this.#liftEnds(words, guest[list + OUTCOME_ENDS]!, guest[list + OUTCOME_ENDS + 1]!);
       this.#liftPaused(words, guest[list + OUTCOME_PAUSED]!, guest[list + OUTCOME_PAUSED + 1]!);
       const wakeAt = words.doubles[(at + OUTCOME.wakeAt) >>> 3]!;
-      if (!(wakeAt >= now)) throw fault(`wake-at is ${wakeAt}, and it is ${now} already`);
+      if (!(wakeAt >= now)) throw fault(`wake-at is ${wakeAt}, but the time is ${now} already`);
       this.#settle();
       // V8 allocates a returned number that is no small integer. The constant is on the heap already.
       if (wakeAt === Infinity) return Infinity;
@@ -196,7 +196,7 @@ export class Lifting {
         throw frameFault(n, count, first, parts);
 
       let slot = -1;
-      let own = -1; // the ticket's row, if the frame may go on in it
+      let own = -1; // the row of the ticket, if the frame may go on in it
       this.#isCut = false;
       if (ticket !== 0) {
         slot = ledger.slotOf(ticket);
@@ -220,8 +220,8 @@ export class Lifting {
       frames.fragments[row] = this.#fragment;
       outbox.push(row, edgeShape, countSkips >>> 16);
       if (!this.#pattern!.matches(frames, row, skipHeaders, this.#up)) {
-        // The piece decrypted or assembled these bytes, but somebody else wrote them. So this is no fault of
-        // the piece.
+        // The piece decrypted or assembled these bytes, but a sender elsewhere wrote them. So the piece is
+        // not at fault.
         if (!hasUnparsed(guest, part, count)) throw shapeFault(n, edgeShape);
         this.#dropUnparsable(row, row === own ? slot : -1, outbox);
       }
@@ -264,7 +264,7 @@ export class Lifting {
   /**
    * Lifts one frame: unchanged, changed, a copy, or the piece's own. Reads and checks its parts once, into
    * the table of the row in which it most probably goes on, the row of its ticket. If the frame gets another
-   * row, that table was scratch: nobody reads the parts of a held row.
+   * row, that table was scratch: the parts of a held row are never read.
    *
    * @param at its first part, in words
    * @returns its row; -1 if there is no room for it
@@ -308,7 +308,9 @@ export class Lifting {
       if ((kind & 0xffff) >= protocols || (kind & ROLE_BITS) > TRAILER) throw kindFault(n, kind, protocols);
       if ((kind & WITHHELD) === 0) {
         if (length > arena || offset > arena - length)
-          throw fault(`frame ${n} has a part at ${offset} of ${length} bytes, and the arena has ${arena}`);
+          throw fault(
+            `frame ${n} has a part of ${length} bytes at ${offset}, but the arena has ${arena} bytes`,
+          );
         if (length > longest) {
           longest = length;
           anchor = offset - total;
@@ -517,7 +519,7 @@ export class Lifting {
     const other = ledger.slotOfBody(row, address, length);
     if (other < 0)
       throw fault(
-        `frame ${n} passes on ${length} withheld bytes at ${address}, which are not of a frame that the piece holds`,
+        `frame ${n} passes on ${length} withheld bytes at ${address}, which are not part of a frame that the piece holds`,
       );
     return other;
   }
@@ -527,8 +529,8 @@ export class Lifting {
     const use = ledger.uses[slot]!;
     const kept = use & (PASSED | FRAGMENTED);
     if ((use & LISTED) === 0) ledger.listUsed(slot);
-    // The last frame of a ticket decides whether the ticket lives on. A row that already went on has two
-    // owners then.
+    // The last frame of a ticket decides whether the ticket lives on. A row that already went on then has two
+    // owners.
     if (continues && (use & ROW_MOVED) !== 0) {
       this.#frames.retain(ledger.rows[slot]!);
       ledger.uses[slot] = kept | STAYS;
@@ -553,7 +555,7 @@ export class Lifting {
       const reason = words.words[word + END_REASON]! & 0xffff;
       const slot = ledger.slotOf(ticket);
       if (reason >= this.#reasons.length)
-        throw fault(`an end gives reason ${reason}, and the piece described ${this.#reasons.length}`);
+        throw fault(`an end gives reason ${reason}, but the piece described ${this.#reasons.length}`);
       if (slot < 0) {
         if (ledger.inbound.isGivenUp(ticket)) continue;
         throw fault(`an end names ticket ${ticket}, which the piece does not hold`);
@@ -683,10 +685,10 @@ function checkList(
   align: number,
   most: number,
 ): void {
-  if (count > most) throw fault(`its ${name} are ${count}, and at most ${most} can be`);
+  if (count > most) throw fault(`its list of ${name} has ${count} elements, but the limit is ${most}`);
   if (count === 0) return;
   if ((at & (align - 1)) !== 0)
-    throw fault(`its list of ${name} stands at ${at}, which is not aligned to ${align}`);
+    throw fault(`its list of ${name} is at address ${at}, which is not a multiple of ${align}`);
   if (at + count * size > words.bytes.length) throw fault(`its list of ${name} reaches beyond the memory`);
 }
 

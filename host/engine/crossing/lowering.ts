@@ -28,7 +28,7 @@ export class Lowering {
   readonly #frames: Frames;
   readonly #ledger: Ledger;
   readonly #outlets: Outlets;
-  /** The Edge and Shape of the previous frame, and whether payloads are withheld there. */
+  /** The Edge and Shape of the previous frame, and whether they withhold payloads. */
   #edgeShape = -1;
   #withholds = true;
 
@@ -92,7 +92,7 @@ export class Lowering {
     return n;
   }
 
-  /** Remembers whether the Shape by which a frame comes withholds payloads: most of a batch come by one. */
+  /** Remembers whether the Shape of a frame withholds payloads: most frames of a batch come by one Shape. */
   #findReach(edgeShape: number): boolean {
     this.#withholds = this.#outlets.withholdsAt(edgeShape);
     this.#edgeShape = edgeShape;
@@ -122,7 +122,7 @@ export class Lowering {
       let bodyStart = 0;
       let bodyEnd = 0;
       if (edgeShape === this.#edgeShape ? this.#withholds : this.#findReach(edgeShape)) {
-        let runFrom = from; // what is seen is copied in as few stretches as bodies leave
+        let runFrom = from; // the visible bytes are copied in as few stretches as possible
         let run = 0;
         for (let p = first; p < last; p += PART_STRIDE) {
           const kind = partWords[p]!;
@@ -206,7 +206,10 @@ export class Lowering {
  */
 export const ROOM_HEAD = 64;
 export const ROOM_TAIL = 32;
-/** What a frame takes of the arena besides its bytes, up to 7 bytes for its remainder modulo 8 included. */
+/**
+ * The room that a frame takes in the arena besides its bytes, including up to 7 bytes for its remainder
+ * modulo 8.
+ */
 const ROOM_AROUND = ROOM_HEAD + ROOM_TAIL + 8;
 const MOST_ARENA = LIMITS.maxArenaIn;
 

@@ -3,25 +3,26 @@ import { MAX_PARTS } from '../../frame/frames.ts';
 import { MOST_OWN } from '../../piece/outbound-fragments.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 
-/* What is wrong with an outcome, in words. Functions of their own, so that what never happens takes no room in the code of what always does. */
+/* The messages about faulty outcomes. They are functions of their own, so that code for rare faults takes no
+ * room in the code of the frame path. */
 
 export function frameFault(n: number, count: number, first: number, parts: number): PieceFault {
   if (count === 0 || count > MAX_PARTS)
-    return fault(`frame ${n} has ${count} parts: at least 1 and at most ${MAX_PARTS} can be`);
+    return fault(`frame ${n} has ${count} parts, but a frame has 1 to ${MAX_PARTS}`);
   if (first > parts - count)
-    return fault(`frame ${n} has parts ${first} to ${first + count}, and there are ${parts}`);
+    return fault(`frame ${n} has parts ${first} to ${first + count}, but the outcome has ${parts}`);
   return fault(`frame ${n} skips more parts than it has`);
 }
 
 export function kindFault(n: number, kind: number, protocols: number): PieceFault {
   if ((kind & 0xffff) >= protocols)
-    return fault(`frame ${n} has a part of protocol ${kind & 0xffff}, which is no protocol`);
-  return fault(`frame ${n} has a part of role ${(kind >>> 16) & 0xff}, which is no role`);
+    return fault(`frame ${n} has a part of the unknown protocol ${kind & 0xffff}`);
+  return fault(`frame ${n} has a part of the unknown role ${(kind >>> 16) & 0xff}`);
 }
 
 export function ownMessagesFault(n: number): PieceFault {
   return fault(
-    `frame ${n} is a piece of a frame of the piece's own, and ${MOST_OWN} of those are under way already`,
+    `frame ${n} starts a message of the piece's own, but ${MOST_OWN} of those are incomplete already`,
   );
 }
 

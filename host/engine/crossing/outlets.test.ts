@@ -6,7 +6,7 @@ import { MAX_SHAPES, Outlets } from './outlets.ts';
 const pattern = { matches: () => true };
 
 describe('Outlets', () => {
-  it('knows what is joined, however many Edges there are', () => {
+  it('finds every joined Edge and Shape, for any number of Edges', () => {
     const outlets = new Outlets();
     const joined = [0, 1, 3, 4, 9, 100, LIMITS.maxEdges - 1];
     for (const edge of joined) outlets.set(edge, edge % 3, edge % 2 === 0, true, pattern);
@@ -23,7 +23,7 @@ describe('Outlets', () => {
     expect(new Set(joined.map((edge) => outlets.outletAt(edge, edge % 3))).size).toBe(joined.length);
   });
 
-  it('takes no Edge and no Shape beyond its bounds', () => {
+  it('refuses an Edge or a Shape beyond its bounds', () => {
     const outlets = new Outlets();
     expect(() => outlets.set(LIMITS.maxEdges, 0, false, true, pattern)).toThrow(PieceFault);
     expect(() => outlets.set(0, MAX_SHAPES, false, true, pattern)).toThrow(PieceFault);

@@ -7,29 +7,29 @@ import { PieceFault } from '../../piece/piece-fault.ts';
 export type LeavingPattern = Pick<Pattern, 'matches'> & Partial<Pick<Pattern, 'headers'>>;
 
 /**
- * The joins of a piece: for each Edge and Shape, what the piece may see there and what it may send.
+ * The joins of a piece: for each Edge and Shape, which parts the piece may see and which frames it may send.
  *
- * The frame kernel knows of a few Edges and Shapes, in places of their own; `kernel/assembly/outlets.ts` has
- * the same layout.
+ * The frame kernel has a table with a few of the Edges and Shapes; `kernel/assembly/outlets.ts` has the same
+ * layout.
  */
 export class Outlets {
-  /** By outlet: 1 where payloads are withheld. */
+  /** By outlet: 1 if it withholds payloads. */
   readonly withholds: boolean[] = [];
-  /** By outlet: true where frames that leave travel upwards. */
+  /** By outlet: whether frames that leave travel upwards. */
   readonly up: boolean[] = [];
   readonly patterns: LeavingPattern[] = [];
-  /** The address of the kernel's places. */
+  /** The address of the kernel's table. */
   readonly at: number;
   readonly #places: Uint32Array;
   /**
-   * Outlet + 1 by Edge and Shape; 0 if nothing is joined. It grows with the Edges that are joined: most
-   * pieces have two.
+   * Outlet + 1 by Edge and Shape; 0 if nothing is joined. It grows with the joined Edges: most pieces have
+   * two.
    */
   #numbers = new Uint16Array(FEW_EDGES * MAX_SHAPES);
   #edges = FEW_EDGES;
   readonly #free: number[] = [];
 
-  /** @param region where the kernel's places stand, of {@link OUTLETS_BYTES} bytes */
+  /** @param region the room of the kernel's table, {@link OUTLETS_BYTES} bytes */
   constructor({ buffer, at }: Region = { buffer: new ArrayBuffer(OUTLETS_BYTES), at: 0 }) {
     this.at = at;
     this.#places = new Uint32Array(buffer, at, PLACES * PLACE_WORDS).fill(0);
@@ -61,12 +61,12 @@ export class Outlets {
     this.#free.push(number - 1);
   }
 
-  /** The outlet of an Edge and a Shape; -1 where the piece is not joined so. */
+  /** The outlet of an Edge and a Shape; -1 if the piece is not joined there. */
   outletAt(edge: number, shape: number): number {
     return edge < this.#edges && shape < SHAPES ? this.#numbers[edge * SHAPES + shape]! - 1 : -1;
   }
 
-  /** Whether payloads are withheld from what comes by an Edge and a Shape, given as edge | shape << 16. */
+  /** Whether frames that come by an Edge and a Shape (edge | shape << 16) arrive without their payloads. */
   withholdsAt(edgeShape: number): boolean {
     const outlet = this.outletAt(edgeShape & 0xffff, edgeShape >>> 16);
     return outlet < 0 || this.withholds[outlet]!;
@@ -92,13 +92,13 @@ export class Outlets {
 
 const PLACES = 16;
 const PLACE_WORDS = 12;
-/** What the kernel's places take. */
+/** The size of the kernel's table. */
 export const OUTLETS_BYTES = PLACES * PLACE_WORDS * 4;
 const NO_HEADERS = new Int32Array(0);
 
-/** Edges for which there is room from the start; it doubles where there are more. */
+/** The number of Edges with room from the start; the table doubles for more. */
 const FEW_EDGES = 4;
-/** Shapes on one Edge, those that came by `listen` included. */
+/** The most Shapes on one Edge, including those that `listen` adds. */
 export const MAX_SHAPES = 1024;
 
 // The engine folds a module's own constants into the machine code; imported and exported ones it loads and

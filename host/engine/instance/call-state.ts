@@ -3,7 +3,7 @@ import { PieceFault } from '../../piece/piece-fault.ts';
 import type { HostFunctionName } from '../component/grants.ts';
 
 /**
- * Where the engine is in a guest: in a function of the contract, or in one of these.
+ * The code of a guest that the engine is in: a function of the contract, or one of these.
  *
  * - `idle`: in none, so the guest may be called
  * - `instantiate`: in a start function
@@ -13,7 +13,7 @@ import type { HostFunctionName } from '../component/grants.ts';
  */
 export type Phase = ExportName | 'idle' | 'instantiate' | 'realloc' | 'postReturn' | 'discarded';
 
-/** A phase in the words of a message: a function of the contract by its name. */
+/** Returns the words for a phase in a message: the name of a function of the contract, or what else it is. */
 export function phaseText(phase: Phase): string {
   switch (phase) {
     case 'idle':
@@ -34,8 +34,8 @@ export function phaseText(phase: Phase): string {
 export class CallState {
   phase: Phase = 'instantiate';
   /**
-   * A fault found while the guest called the host. The guest can catch its exception, so the call throws it
-   * again later.
+   * A fault that was found while the guest called the host. The guest can catch the exception, so the call
+   * throws the fault again when it returns.
    */
   fault: PieceFault | undefined;
   /** Messages logged in the current call. */
@@ -61,7 +61,7 @@ export class CallState {
     if (!FORBIDS_ALL.has(this.phase) && !(this.phase === 'accepts' && CHANGES_SOMETHING.has(name))) return;
     throw new PieceFault(
       'FT_FAULT_REENTRY',
-      `the piece called "${name}" of the host in ${phaseText(this.phase)}, where the contract forbids it`,
+      `the piece called the host function "${name}" in ${phaseText(this.phase)}, where the contract forbids it`,
     );
   }
 

@@ -57,14 +57,14 @@ const CALLS: Record<string, (guest: Guest) => unknown> = {
 };
 
 describe('the typed calls', () => {
-  it('answer as the guest does', async () => {
+  it('return the results of the guest', async () => {
     const guest = await guestOf({
       bodies: {
         // err(problem { setting: some("dev"), message: "no" })
         accepts:
           '(i32.store8 (i32.const 2048) (i32.const 1)) (i32.store8 (i32.const 2052) (i32.const 1)) (i32.store (i32.const 2056) (i32.const 3000)) (i32.store (i32.const 2060) (i32.const 3)) (i32.store (i32.const 2064) (i32.const 3003)) (i32.store (i32.const 2068) (i32.const 2)) (i32.const 2048)',
         save: '(i32.store (i32.const 2048) (i32.const 3000)) (i32.store (i32.const 2052) (i32.const 5)) (i32.const 2048)',
-        // Says where the state was put: at least behind the 4096 bytes of the data.
+        // Reports the address of the state: at least behind the 4096 bytes of the data.
         restore: '(i32.store8 (i32.const 2048) (i32.lt_u (local.get 3) (i32.const 4096))) (i32.const 2048)',
       },
       fields: '(data (i32.const 3000) "devno")',
@@ -92,7 +92,7 @@ describe('the typed calls', () => {
     expect(guest.memory.buffer.byteLength).toBe(131_072);
   });
 
-  it('take a refusal without a problem as one', async () => {
+  it('take a refusal without a problem as a refusal', async () => {
     const guest = await guestOf({
       bodies: { start: '(i32.store8 (i32.const 2048) (i32.const 1)) (i32.const 2048)' },
     });
@@ -164,14 +164,14 @@ describe('a guest that faults', () => {
     });
   }
 
-  it('gives room outside of its memory, or not aligned', async () => {
+  it('returns a room outside its memory, or one that is not aligned', async () => {
     for (const realloc of ['(i32.const 65535)', '(i32.const -4)', '(i32.const 4098)']) {
       const guest = await guestOf({ bodies: { realloc } });
       expect(faultOf(() => guest.realloc(4, 24)).code).toBe('FT_FAULT_RESULT');
     }
   });
 
-  it('answers against the contract', async () => {
+  it('returns results against the contract', async () => {
     for (const at of ['-4', '65530', '2050', '65536']) {
       const guest = await guestOf({ bodies: { save: `(i32.const ${at})` } });
       expect(faultOf(() => guest.save(0)).code).toBe('FT_FAULT_RESULT');
@@ -188,7 +188,7 @@ describe('a guest that faults', () => {
 });
 
 describe('the memory cap', () => {
-  it('answers -1 to who asks for 4 GiB', async () => {
+  it('returns -1 to a guest that asks for 4 GiB', async () => {
     const guest = await guestOf({
       bodies: { ready: '(if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable))' },
     });
@@ -196,7 +196,7 @@ describe('the memory cap', () => {
     expect(guest.memory.buffer.byteLength).toBe(65_536);
   });
 
-  it('tells a guest that gives up without memory from other traps', async () => {
+  it('distinguishes a guest that gives up without memory from other traps', async () => {
     const guest = await guestOf({
       bodies: { ready: '(if (i32.eq (memory.grow (i32.const 65535)) (i32.const -1)) (then unreachable))' },
     });
@@ -216,7 +216,7 @@ describe('the memory cap', () => {
     component.instantiate(new QuietHost()).ready(0, true);
   });
 
-  it('refuses a component that begins above it', async () => {
+  it('refuses a component that starts above it', async () => {
     const bytes = await watPiece({ memory: '1025' });
     await expect(loadComponent(bytes)).rejects.toMatchObject({ code: 'FT_COMPONENT_MEMORY' });
     await expect(loadComponent(await watPiece({ memory: '65536' }))).rejects.toBeInstanceOf(ComponentError);
@@ -226,7 +226,7 @@ describe('the memory cap', () => {
   });
 });
 
-describe('what a guest asks of the host', () => {
+describe('a call of the host by a guest', () => {
   const LOG = '(call $log (i32.const 1) (i32.const 3000) (i32.const 5))';
 
   it('arrives there, through shim and fixup modules', async () => {
@@ -279,13 +279,13 @@ describe('what a guest asks of the host', () => {
     }
   });
 
-  it('is a fault though the guest catches the exception', async () => {
+  it('is a fault even if the guest catches the exception', async () => {
     const bytes = await watPiece({
       imports: ['random'],
       bodies: { save: '(block (drop (call $random)) (nop)) (i32.const 1024)' },
     });
-    // The tools do not make this form of exceptions, which Node 20 runs: the block becomes a try, the nop its
-    // catch_all.
+    // The tools cannot write this form of exceptions, which Node 20 runs: the block becomes a try, the nop
+    // its catch_all.
     const at = Buffer.from(bytes).indexOf(Buffer.from([0x02, 0x40, 0x10, 0x00, 0x1a, 0x01, 0x0b]));
     expect(at).toBeGreaterThan(0);
     bytes[at] = 0x06;
@@ -330,7 +330,7 @@ describe('what a guest asks of the host', () => {
     expect(host.messages[17]!.length).toBeLessThan(10_000);
   });
 
-  it('may not lead back into the guest', async () => {
+  it('must not lead back into the guest', async () => {
     const host = new QuietHost();
     const guest = await guestOf(
       { imports: ['unlisten'], bodies: { ready: '(call $unlisten (i32.const 0) (i32.const 0))' } },

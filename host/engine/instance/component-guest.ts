@@ -65,9 +65,8 @@ export class ComponentGuest implements Guest {
   /**
    * Runs the start functions.
    *
-   * @param host is undefined for an instance that only describes, which may ask nothing.
-   * @throws {PieceFault} where a start function faults; {@link ComponentError} where modules do not fit
-   *   together.
+   * @param host is undefined for an instance that only describes, which may call no host function.
+   * @throws {PieceFault} if a start function faults; {@link ComponentError} if modules do not fit together.
    */
   constructor(component: AdmittedComponent, host: HostImports | undefined) {
     this.#fuel = component.engine.fuelCounter();
@@ -145,21 +144,21 @@ export class ComponentGuest implements Guest {
     if (this.#fuel.left < 0) {
       return new PieceFault(
         'FT_FAULT_FUEL',
-        `the piece used up its fuel in ${where}: it loops, or has too much to do`,
+        `the piece used up its fuel in ${where}: it loops, or has too much work`,
         because,
       );
     }
     if (error instanceof ContractError) {
       return new PieceFault(
         'FT_FAULT_RESULT',
-        `the piece's answer to ${where} breaks the contract: ${error.message}`,
+        `the result of ${where} breaks the contract: ${error.message}`,
         because,
       );
     }
     if (error instanceof WebAssembly.RuntimeError && this.#fuel.wasMemoryRefused) {
       return new PieceFault(
         'FT_FAULT_MEMORY',
-        `the piece ended itself in ${where} after it was refused more memory than its limit; raise the limit, or use another piece`,
+        `the piece ended itself in ${where}, after the host had refused it memory beyond its limit; raise the limit, or use another piece`,
         because,
       );
     }
@@ -169,7 +168,7 @@ export class ComponentGuest implements Guest {
     if (error instanceof RangeError && error.message.includes('memory')) {
       return new PieceFault(
         'FT_FAULT_MEMORY',
-        `there is no memory for an instance of the piece: ${error.message}; run fewer pieces, or lower their limits`,
+        `the host has no memory left for an instance of the piece: ${error.message}; run fewer pieces, or lower their limits`,
         because,
       );
     }
@@ -305,7 +304,7 @@ export class ComponentGuest implements Guest {
   }
 }
 
-/** A core function with the memory and the post-return that its call needs. */
+/** A core function, with the memory and the post-return function for its call. */
 interface Call {
   readonly core: CoreFunction;
   readonly memory: GuestMemory;
@@ -324,7 +323,9 @@ function makeCall(
   };
 }
 
-/** The host of an instance that may call nothing. The phase forbids each call before it gets here. */
+/**
+ * The host of an instance that may call no host function. The phase forbids each call before it gets here.
+ */
 const NO_HOST: HostImports = {
   log: discarded,
   status: discarded,
@@ -336,14 +337,12 @@ const NO_HOST: HostImports = {
 };
 
 function discarded(): never {
-  throw new Error('a guest was used that had been discarded, or that was made to describe itself only');
+  throw new Error('a guest was called that had been discarded, or that was made only to describe itself');
 }
 
 function nothing(): void {}
 
 /** A refusal without a problem is still a refusal, so it gets one. */
 function atLeastOne(problems: readonly Problem[]): readonly Problem[] {
-  return problems.length > 0
-    ? problems
-    : [{ message: 'the piece refused its settings, and did not say why' }];
+  return problems.length > 0 ? problems : [{ message: 'the piece refused its settings, but gave no reason' }];
 }

@@ -14,11 +14,11 @@ import type {
 export interface ReadyModule {
   readonly compiled: CompiledModule;
   readonly fuelModule: string;
-  /** What it imports, without our own imports. */
+  /** Its imports, without those that the rewriter added. */
   readonly imports: readonly { readonly module: string; readonly name: string }[];
 }
 
-/** The core modules of one component, running and joined as the plan has it. */
+/** The core modules of one component, instantiated and joined by the plan. */
 export class ComponentInstance {
   readonly #running: RunningModule[] = [];
   readonly #hostItems = new Map<HostItem, EngineItem>();
@@ -27,9 +27,9 @@ export class ComponentInstance {
   /**
    * Runs the start functions, so the counter must hold fuel.
    *
-   * @throws what the engine throws when a start function faults; {@link ComponentError} FT_COMPONENT_INVALID
-   *   where modules do
-   * not fit together in what is not checked before: sizes of tables and memories, types of global variables.
+   * @throws the engine's error if a start function faults; {@link ComponentError} FT_COMPONENT_INVALID if
+   * modules do not fit together in properties that no earlier step checks: sizes of tables and memories,
+   * types of global variables.
    */
   constructor(
     engine: WebAssemblyEngine,
@@ -68,7 +68,7 @@ export class ComponentInstance {
     }
   }
 
-  /** What an item of the plan has become. */
+  /** The engine's item for an item of the plan. */
   item(item: CoreItem): EngineItem {
     if (item.kind === 'export') return this.#running[item.instance]!.item(item.name);
     let made = this.#hostItems.get(item);

@@ -5,7 +5,10 @@ import { asFunction, asMemory, type CoreFunction, type EngineItem } from '../was
 import type { CallState } from './call-state.ts';
 import type { ComponentInstance } from './component-instance.ts';
 
-/** A guest's memory with its `cabi_realloc`: what typed calls are lowered into and lifted from. */
+/**
+ * A guest's memory with its `cabi_realloc`: typed calls lower their arguments into it and lift their results
+ * from it.
+ */
 export class ComponentMemory implements GuestMemory {
   readonly memory: WebAssembly.Memory;
   readonly #realloc: CoreFunction | undefined;
@@ -22,8 +25,8 @@ export class ComponentMemory implements GuestMemory {
   }
 
   /**
-   * Growing detaches the buffer, and an array on a detached buffer is empty: a cheaper test than asking for
-   * the buffer.
+   * Growing detaches the buffer, and an array on a detached buffer is empty: a cheaper test than reading the
+   * buffer.
    */
   view(): DataView {
     if (this.#bytes.length === 0) this.#refresh();
@@ -35,21 +38,21 @@ export class ComponentMemory implements GuestMemory {
     return this.#bytes;
   }
 
-  /** @throws {PieceFault} FT_FAULT_RESULT; and what the engine throws. */
+  /** @throws {PieceFault} FT_FAULT_RESULT; also the errors of the engine. */
   realloc(align: number, size: number): number {
     const state = this.#state;
     const realloc = this.#realloc;
-    if (realloc === undefined) throw new Error('a function without realloc was given a list');
+    if (realloc === undefined) throw new Error('a list was passed to a function without realloc');
     const phase = state.phase;
     if (phase === 'realloc' || phase === 'postReturn' || phase === 'discarded')
-      throw new Error('a guest was asked for memory when it could not be called');
+      throw new Error('memory of a guest was requested when the guest could not be called');
     state.phase = 'realloc';
     const at = Number(realloc(0, 0, align, size)) >>> 0;
     if (state.fault !== undefined) throw state.fault;
     state.phase = phase;
-    if ((at & (align - 1)) !== 0) throw wrongRoom(`address ${at} for a multiple of ${align}`);
+    if ((at & (align - 1)) !== 0) throw wrongRoom(`address ${at}, which is not a multiple of ${align}`);
     if (at + size > this.bytes().length)
-      throw wrongRoom(`${size} bytes at ${at}, which end outside of its memory`);
+      throw wrongRoom(`${size} bytes at address ${at}, which end outside its memory`);
     return at;
   }
 
@@ -59,11 +62,11 @@ export class ComponentMemory implements GuestMemory {
   }
 }
 
-/** The memory of functions that need none. */
+/** The memory for functions that need none. */
 export const NO_MEMORY: GuestMemory = { view: absent, bytes: absent, realloc: absent };
 
 function absent(): never {
-  throw new Error('a function of a guest that has no memory was given or asked for more than numbers');
+  throw new Error('a function of a guest without memory has parameters or results other than numbers');
 }
 
 /**
@@ -91,5 +94,5 @@ export class MemoryCache {
 }
 
 function wrongRoom(what: string): PieceFault {
-  return new PieceFault('FT_FAULT_RESULT', `the piece's cabi_realloc gave ${what}`);
+  return new PieceFault('FT_FAULT_RESULT', `the piece's cabi_realloc returned ${what}`);
 }

@@ -4,20 +4,22 @@ import type { PieceStatus } from '../../piece/piece-status.ts';
 
 /** One instance of a component: its memory, and the contract's calls by offset. */
 export interface Guest {
-  /** The memory in which `process` finds its arguments and leaves its outcome. */
+  /** The memory that holds the arguments and the outcome of `process`. */
   readonly memory: WebAssembly.Memory;
 
   /**
    * Allocates `size` bytes in the guest's memory with its `cabi_realloc`. The guest owns them. Earlier views
    * of the memory may be detached afterwards.
    *
-   * @throws {PieceFault} where the answer is not aligned or not inside the memory, or the guest faulted.
+   * @throws {PieceFault} if the returned address is not aligned or not inside the memory, or the guest
+   * faulted.
    */
   realloc(align: number, size: number): number;
 
   /**
-   * The core function of `process` as it is: addresses and counts of the three lists, answers the address of
-   * the outcome (unsigned). Does not refuel. Throws whatever the engine throws; see {@link faultOf}.
+   * The bare core function of `process`: it takes the addresses and counts of the three lists, and returns
+   * the address of the outcome (unsigned). It does not refuel, and throws the engine's errors; see
+   * {@link faultOf}.
    */
   process(
     now: number,
@@ -29,7 +31,7 @@ export interface Guest {
     arena: number,
   ): number;
 
-  /** Releases the outcome of `process`. Throws whatever the engine throws. */
+  /** Releases the outcome of `process`. Throws the engine's errors. */
   postReturn(outcomeAt: number): void;
 
   /** Sets the guest's fuel. A call that uses it up ends. */
@@ -51,7 +53,7 @@ export interface Guest {
   save(now: number): Uint8Array;
   restore(now: number, version: string, state: Uint8Array): Problem | undefined;
 
-  /** No call is possible afterwards: each throws. */
+  /** Ends the guest. Each later call throws. */
   discard(): void;
 }
 
@@ -70,5 +72,5 @@ export interface HostImports {
   offer(edge: number, property: Property, present: boolean): void;
 }
 
-/** Names and values, in the order of the configuration; a repeated setting stands more than once. */
+/** Names and values, in the order of the configuration; a repeated setting appears more than once. */
 export type Settings = readonly (readonly [string, string])[];

@@ -27,7 +27,7 @@ export function hostFunction(
 ): EngineItem {
   const known = hostFunctionNamed(name);
   if (known === undefined)
-    throw new Error(`the function "${name}" passed the check of imports, and is none of the host's`);
+    throw new Error(`the function "${name}" passed the check of imports, but is not a host function`);
   const table = hostFunctions(memory, calls(host));
 
   const guarded = <T>(bytes: number, call: () => T): T => {
@@ -54,7 +54,7 @@ export function hostFunction(
           state.messages++;
           if (state.messages <= MAX_MESSAGES) table.log(level, at, length);
           if (state.messages === MAX_MESSAGES + 1)
-            host.log('warn', `more than ${MAX_MESSAGES} messages in one call: the rest is dropped`);
+            host.log('warn', `more than ${MAX_MESSAGES} messages in one call: the rest are dropped`);
         });
     case 'status':
       return (
@@ -65,7 +65,7 @@ export function hostFunction(
         factCount: number,
       ): void => {
         guarded((summaryLength >>> 0) + factBytes(memory, factsAt >>> 0, factCount >>> 0), () => {
-          // Before a fact is lifted, because the list may have any length.
+          // This comes before a fact is lifted, because the list may have any length.
           if (factCount >>> 0 > MAX_FACTS) throw tooManyFacts();
           table.status(health, summaryAt, summaryLength, factsAt, factCount);
         });
@@ -95,18 +95,21 @@ export function hostFunction(
   }
 }
 
-/** Calls of the host inside of each other, by components of this thread. */
+/** The depth of host calls inside each other, by components of this thread. */
 let depth = 0;
 
-/** Those that change nothing outside of the component; all others may call pieces, or code of an embedder. */
+/**
+ * The host functions that change nothing outside the component; all others may call pieces, or code of an
+ * embedder.
+ */
 const HARMLESS: ReadonlySet<HostFunctionName> = new Set(['random', 'utc']);
 
-/** Messages that one call may log. A piece that logs more repeats itself. */
+/** The most messages that one call may log. A piece that logs more repeats itself. */
 const MAX_MESSAGES = 16;
 
 /**
  * The price of a call to the host in units of fuel; each byte of text costs one more. So a loop that calls
- * the host ends as soon as any other loop.
+ * the host ends as early as any other loop.
  */
 const PRICES: Record<HostFunctionName, number> = {
   log: 20_000,
@@ -154,7 +157,7 @@ function calls(host: HostImports): HostCalls {
   };
 }
 
-/** Facts of one status, and characters of its texts: a table shows them on a few lines. */
+/** The most facts in one status, and characters in its texts: a table shows them on a few lines. */
 const MAX_FACTS = 32;
 const MAX_FACT_NAME = 40;
 const MAX_STATUS_TEXT = 200;
@@ -180,7 +183,10 @@ function tooManyFacts(): PieceFault {
 }
 
 function outOfFuel(name: HostFunctionName): PieceFault {
-  return new PieceFault('FT_FAULT_FUEL', `the piece used up its fuel, at a call of "${name}" of the host`);
+  return new PieceFault(
+    'FT_FAULT_FUEL',
+    `the piece used up its fuel in a call of the host function "${name}"`,
+  );
 }
 
 function faultOfCall(name: HostFunctionName, error: unknown): PieceFault {
@@ -188,7 +194,7 @@ function faultOfCall(name: HostFunctionName, error: unknown): PieceFault {
   if (error instanceof ContractError) {
     return new PieceFault(
       'FT_FAULT_RESULT',
-      `the piece called "${name}" of the host against the contract: ${error.message}`,
+      `the piece called the host function "${name}" against the contract: ${error.message}`,
       {
         cause: error,
       },
@@ -197,13 +203,13 @@ function faultOfCall(name: HostFunctionName, error: unknown): PieceFault {
   if (error instanceof RangeError && error.message.includes('call stack'))
     return new PieceFault(
       'FT_FAULT_TRAP',
-      `the piece used up its stack, and left too little for "${name}" of the host`,
+      `the piece used up its stack, and left too little for the host function "${name}"`,
       { cause: error },
     );
   const why = error instanceof Error ? error.message : String(error);
   return new PieceFault(
     'FT_FAULT_TRAP',
-    `the piece was ended, because "${name}" of the host failed: ${why}`,
+    `the host ended the piece, because the host function "${name}" failed: ${why}`,
     { cause: error },
   );
 }

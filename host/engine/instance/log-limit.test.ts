@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LogLimit } from './log-limit.ts';
 
-/** Messages that are admitted of so many at one instant. */
+/** Returns how many messages of a burst are admitted at one time. */
 function admitted(limit: LogLimit, count: number, nowMs: number): number {
   let shown = 0;
   for (let n = 0; n < count; n++) if (limit.admit(nowMs) >= 0) shown++;
@@ -17,7 +17,7 @@ describe('LogLimit', () => {
     expect(admitted(limit, 1000, 3_600_000)).toBe(64);
   });
 
-  it('tells once how many were dropped', () => {
+  it('reports once how many were dropped', () => {
     const limit = new LogLimit();
     admitted(limit, 100, 5);
     expect(limit.admit(1005)).toBe(36);

@@ -1,7 +1,7 @@
 /**
- * How often one piece may speak: a few messages at once, and then some in each second, so that it cannot fill
- * a disk, nor hide what others say. What it says beyond is counted, and the count is told with the next
- * message.
+ * Limits how often one piece logs: a few messages at once, and then some in each second, so that it cannot
+ * fill a disk or hide the messages of others. Further messages are counted, and the count is reported with
+ * the next message.
  */
 export class LogLimit {
   #left = BURST;
@@ -9,7 +9,8 @@ export class LogLimit {
   #dropped = 0;
 
   /**
-   * @returns how many messages were dropped before this one, which may be shown; -1 when it is dropped too.
+   * @returns how many messages were dropped before this one, if this one may be shown; -1 if it is dropped
+   * too.
    */
   admit(nowMs: number): number {
     if (nowMs > this.#refilledAt) {
@@ -27,6 +28,6 @@ export class LogLimit {
   }
 }
 
-/** What one call may log, four times: a piece that starts may have much to tell. */
+/** Four times what one call may log, because a piece that starts may have much to report. */
 const BURST = 64;
 const A_SECOND = 10;

@@ -17,7 +17,7 @@ export const EDGE_HEADERS = 1;
 export const PROTOCOLS = 40;
 export const NOW = 1000;
 
-/** A guest whose `process` is written in the test: it reads what was lowered and says what comes back. */
+/** A guest whose `process` is code of the test: it reads the lowered frames and writes the outcome. */
 export class Crossing {
   readonly frames: Frames;
   readonly kernel: FrameKernel | undefined;
@@ -72,7 +72,7 @@ export class Crossing {
     return { memory: this.memory, realloc } as Guest;
   }
 
-  /** A frame of these parts waits on an Edge. */
+  /** Lets a frame of these parts wait on an Edge. */
   arrive(edge: number, parts: readonly PartValue[], skips = 0): number {
     const { frames } = this;
     const total = parts.reduce((sum, part) => sum + part.bytes.length, 0);
@@ -116,7 +116,7 @@ export class Crossing {
     return from.slice(base + part.offset, base + part.offset + part.length);
   }
 
-  /** Writes an outcome whose arena is all of memory from 0, and lifts it. */
+  /** Writes an outcome whose arena is the whole memory, from address 0, and lifts it. */
   lift(outcome: OutcomeValue): number {
     const view = new DataView(this.memory.buffer);
     const at = outcome.at ?? 256 * 1024;
@@ -176,7 +176,7 @@ export class Crossing {
     return this.lifting.lift(this.words, at, NOW, this.lowering.hops, this.outbox);
   }
 
-  /** The part as an outcome names it: arena offsets count from 0 of memory there. */
+  /** Returns the part in the form of an outcome: arena offsets count from address 0 of the memory. */
   again(part: LoweredPart): LoweredPart {
     return part.marks & PartMarks.withheld ? part : { ...part, offset: part.offset + this.lowering.arenaAt };
   }
@@ -199,7 +199,7 @@ export class Crossing {
     return { bytes: frames.bytes.slice(start, start + frames.length[row]!), parts };
   }
 
-  /** Everything that was handed on is released; whatever is not free then has leaked. */
+  /** Releases all frames that went on; each row that is not free then has leaked. */
   leaked(): number {
     while (this.outbox.length > 0) this.frames.release(this.outbox.rows[--this.outbox.length]!);
     this.ledger.closeAll((row) => this.frames.release(row));

@@ -3,7 +3,7 @@ import { loadComponent } from '../load-component.ts';
 import { QuietHost } from './quiet-host.ts';
 import { type WatPiece, watPiece } from './wat-piece.ts';
 
-/** Pieces that never return from `ready`, each with something else that takes time. */
+/** Pieces that never return from `ready`, each with another kind of work in its loop. */
 export const ENDLESS_LOOPS: Readonly<Record<string, WatPiece>> = {
   empty: forever(''),
   add: forever('(local.set 0 (i32.add (local.get 0) (i32.const 1)))'),
@@ -67,7 +67,7 @@ export const ENDLESS_LOOPS: Readonly<Record<string, WatPiece>> = {
   utc: { imports: ['utc'], ...forever('(call $utc (i32.const 2048))') },
   listen: {
     imports: ['listen'],
-    // Answers are put in one place, so that the memory is not used up first.
+    // `cabi_realloc` always returns one place, so that the loop does not use up the memory first.
     bodies: {
       ready: loop(
         '(call $listen (i32.const 0) (i32.const 0) (i32.const 100) (i32.const 10) (i32.const 2048))',
@@ -85,8 +85,8 @@ export const ENDLESS_LOOPS: Readonly<Record<string, WatPiece>> = {
 };
 
 /**
- * Milliseconds after which fuel ends such a piece: the first time, in code that is not optimised, and the
- * best of some more.
+ * Returns the milliseconds after which fuel ends such a piece: for the first run, in code that is not
+ * optimised, and for the best of some further runs.
  */
 export async function timeEndlessLoop(piece: WatPiece): Promise<{ firstMs: number; bestMs: number }> {
   const grants = new Set(['log', 'random', 'utc', 'listen', 'offer'] as const);

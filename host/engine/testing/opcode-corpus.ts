@@ -1,7 +1,6 @@
 /**
- * Every instruction that there is, as far as this project knows, with what it takes and gives: for tests that
- * compare modules before and after rewriting, and that look for instructions which the rewriter lets through
- * unread.
+ * Every instruction that this project knows of, with its operands and results. Tests compare modules before
+ * and after rewriting, and look for instructions that the rewriter passes without reading them.
  */
 export interface Opcode {
   readonly name: string;
@@ -9,15 +8,17 @@ export interface Opcode {
   readonly bytes: readonly number[];
   readonly takes: readonly ValueType[];
   readonly gives: readonly ValueType[];
-  /** WebAssembly 2.0, with what Node 20 has besides; or something newer, which is refused on every engine. */
+  /**
+   * Whether it is of WebAssembly 2.0 or of the additions in Node 20, or newer and refused on every engine.
+   */
   readonly isNewer?: boolean;
 }
 
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'funcref' | 'externref';
 
 /**
- * A module whose function `f` (of i32, i64, f32, f64) runs the instruction on its arguments, inside of a
- * block that branches can leave, and whose function `mix` gives what came of it as bits, some of it by way of
+ * Returns a module whose function `f` (of i32, i64, f32, f64) runs the instruction on its arguments, inside a
+ * block that branches can leave. Its function `mix` returns the results as bits, some of them by way of
  * memory.
  */
 export function moduleOfOpcode({ bytes, takes, gives }: Opcode): Uint8Array {
@@ -31,7 +32,7 @@ export function moduleOfOpcode({ bytes, takes, gives }: Opcode): Uint8Array {
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, [3, 0x60, 4, 0x7f, 0x7e, 0x7d, 0x7c, 1, 0x7e, 0x60, 0, 1, 0x7f, 0x60, 0, 0]),
     ...section(3, [4, 0, 1, 2, 2]),
-    // Memory and tables have a most, which the caps of a test are to be: else growing would end otherwise.
+    // Memory and tables have maxima, which a test uses as its caps: otherwise growth would end differently.
     ...section(4, [2, 0x70, 1, 6, MOST_ENTRIES, 0x6f, 1, 4, MOST_ENTRIES]),
     ...section(5, [1, 1, 2, MOST_PAGES]),
     ...section(13, [1, 0, 2]),
@@ -50,13 +51,13 @@ export function moduleOfOpcode({ bytes, takes, gives }: Opcode): Uint8Array {
   ]);
 }
 
-/** What the memory and the tables of a module of the corpus may grow to. */
+/** The caps of the memory and the tables of a module of the corpus. */
 export const MOST_PAGES = 3;
 export const MOST_ENTRIES = 100;
 
 const ARGUMENT = { i32: 0, i64: 1, f32: 2, f64: 3 } as const;
 const LOCAL_EXTERN = 4;
-/** Where results are kept: a counter in global 0 moves on by sixteen bytes for each. */
+/** The address of kept results: a counter in global 0 advances by sixteen bytes for each. */
 const VECTOR = 6;
 
 const OPERANDS: Record<ValueType, readonly number[]> = {
@@ -69,7 +70,7 @@ const OPERANDS: Record<ValueType, readonly number[]> = {
   externref: [0x20, LOCAL_EXTERN],
 };
 
-/** Takes a value of the type, and adds it to what {@link SUM} gives. */
+/** Takes a value of the type, and adds it to the result of {@link SUM}. */
 const KEEP: Record<ValueType, readonly number[]> = {
   i32: [0xad, ...keepBits()],
   i64: keepBits(),
@@ -85,7 +86,7 @@ function keepBits(): number[] {
   return [0x23, 1, 0x42, 31, 0x7e, 0x7c, 0x24, 1];
 }
 
-/** What was kept, with the sizes of memory and tables, and the other global variable. */
+/** The kept results, the sizes of memory and tables, and the other global variable. */
 const SUM = [0x23, 1, 0x3f, 0, 0xad, 0x7c, 0xfc, 16, 0, 0xad, 0x7c, 0x23, 0, 0xad, 0x7c, 0x23, 2, 0xad, 0x7c];
 
 function section(id: number, content: readonly number[]): number[] {
@@ -164,7 +165,7 @@ const CONTROL: readonly Opcode[] = [
   single('block', [0x02, 0x7f, 0x20, 0, 0x0b], [], I),
   single('block of a type', [0x02, 1, 0x20, 0, 0x0b], [], I),
   single('block of a type, in more bytes than needed', [0x02, 0x81, 0x80, 0x00, 0x20, 0, 0x0b], [], I),
-  // Counts down from what the argument has in its lowest four bits.
+  // Counts down from the lowest four bits of the argument.
   single(
     'loop',
     [0x03, 0x40, 0x20, 0, 0x41, 15, 0x71, 0x22, 0, 0x41, 1, 0x6b, 0x22, 0, 0x41, 0, 0x4a, 0x0d, 0, 0x0b],
@@ -354,12 +355,12 @@ const VECTORS: readonly Opcode[] = [
   ...vector('of one', 248, 255, V, V),
 ];
 
-/** Numbers behind 0xfd, below 256, that are no instruction. */
+/** The numbers below 256 behind 0xfd that are not instructions. */
 export const UNUSED_VECTOR_NUMBERS: readonly number[] = [
   154, 162, 165, 166, 175, 176, 178, 179, 180, 187, 194, 197, 198, 207, 208, 210, 211, 212, 226, 238,
 ];
 
-/** What engines have, or will have, that this host refuses on all of them. */
+/** Instructions of newer engines, which this host refuses on all engines. */
 const NEWER: readonly Opcode[] = [
   newer('throw_ref', [0x0a]),
   newer('call_ref', [0x14, 0]),

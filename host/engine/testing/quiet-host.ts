@@ -1,7 +1,7 @@
 import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { HostImports } from '../instance/guest.ts';
 
-/** A host that keeps what it is told, and grants nothing else. */
+/** A host that keeps the arguments of its calls, and grants nothing else. */
 export class QuietHost implements HostImports {
   readonly messages: string[] = [];
   readonly offers: string[] = [];

@@ -2,7 +2,7 @@ import { makeComponentOfText } from '../../../abi/build/make-component-of-text.t
 import { EXPORT_NAMES, EXPORTS, type ExportName, IMPORTS } from '../../../abi/host/contract.ts';
 import type { HostFunctionName } from '../component/grants.ts';
 
-/** A piece in WebAssembly text, of which only what a test is about needs to be said. */
+/** A piece in WebAssembly text. A test gives only the fields that matter to it. */
 export interface WatPiece {
   /** Functions of the host, callable as `$log`, `$random`, … */
   readonly imports?: readonly HostFunctionName[];
@@ -11,21 +11,22 @@ export interface WatPiece {
   /** Fields of the module, such as `(global …)` or `(func $helper …)`. */
   readonly fields?: string;
   /**
-   * Instructions of exports; parameters by number. What is not given answers with zeros: success, or nothing.
+   * Instructions of exports, with parameters by number. Exports that are left out return zeros: success, or
+   * nothing.
    */
   readonly bodies?: Partial<Record<ExportName | 'realloc' | 'initialize' | `${ExportName}_post`, string>>;
 }
 
-/** Makes a component of it, with shim and fixup modules where its imports need them. */
+/** Makes a component of it, with shim and fixup modules if its imports need them. */
 export function watPiece(piece: WatPiece = {}): Promise<Uint8Array> {
   return makeComponentOfText(watOf(piece));
 }
 
-/** Where answers of zeros stand, and where `cabi_realloc` begins to give room. */
+/** The address of results of zeros, and the first address that `cabi_realloc` returns. */
 const ZEROS = 1024;
 const HEAP = 4096;
 
-/** Instructions of a `cabi_realloc` that gives room and takes none back. */
+/** Instructions of a `cabi_realloc` that allocates and never frees. */
 export const BUMP_ALLOCATOR = `
   (global.set $heap (i32.and
     (i32.add (global.get $heap) (i32.sub (local.get 2) (i32.const 1)))

@@ -11,7 +11,7 @@ function written(write: (writer: ByteWriter) => void): BinaryReader {
 }
 
 describe('numbers', () => {
-  it('are read as they were written', () => {
+  it('are read back as written', () => {
     fc.assert(
       fc.property(
         fc.nat(0xffff_ffff),
@@ -32,7 +32,7 @@ describe('numbers', () => {
     );
   });
 
-  it('may be longer than they need, but not than their width', () => {
+  it('may be longer than necessary, but not longer than their width', () => {
     expect(new BinaryReader(new Uint8Array([0x80, 0x80, 0x80, 0x80, 0x00])).u32()).toBe(0);
     expect(new BinaryReader(new Uint8Array([0xff, 0xff, 0xff, 0xff, 0x0f])).u32()).toBe(0xffff_ffff);
     for (const bytes of [[0xff, 0xff, 0xff, 0xff, 0x1f], [0x80, 0x80, 0x80, 0x80, 0x80, 0x00], [0x80], []]) {
@@ -42,7 +42,7 @@ describe('numbers', () => {
 });
 
 describe('what lies', () => {
-  it('is refused with the byte where it does', () => {
+  it('is refused with the byte at which it ends', () => {
     const reader = new BinaryReader(new Uint8Array([9, 9, 9, 200, 1, 2]), 3);
     expect(() => reader.count()).toThrow(ComponentError);
     try {

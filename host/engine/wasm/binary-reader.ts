@@ -1,9 +1,9 @@
 import { ComponentError } from './component-error.ts';
 
 /**
- * Reads the binary format of WebAssembly from bytes that may be hostile: each step is checked against the
- * end, and LEB128 numbers against their width. Offsets are those of the whole file, so that a message can
- * name them.
+ * Reads the binary format of WebAssembly from bytes that may be hostile. It checks each step against the end,
+ * and LEB128 numbers against their width. Offsets count from the start of the file, so that messages can name
+ * them.
  *
  * @throws {ComponentError} FT_COMPONENT_INVALID from each method that reads.
  */
@@ -11,7 +11,7 @@ export class BinaryReader {
   readonly bytes: Uint8Array;
   /** The offset of the next byte. */
   at: number;
-  /** The offset behind the last byte that may be read. */
+  /** The offset behind the last readable byte. */
   readonly end: number;
 
   constructor(bytes: Uint8Array, at = 0, end = bytes.length) {
@@ -29,7 +29,7 @@ export class BinaryReader {
     return this.bytes[this.at++]!;
   }
 
-  /** An unsigned number of at most 32 bits. */
+  /** Reads an unsigned number of at most 32 bits. */
   u32(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
@@ -41,7 +41,7 @@ export class BinaryReader {
     return this.fail('has a number of more than 32 bits', this.at - 1);
   }
 
-  /** A signed number of at most 33 bits: a block type, or the reference to a heap type. */
+  /** Reads a signed number of at most 33 bits: a block type, or the reference to a heap type. */
   s33(): number {
     let value = 0;
     for (let shift = 0; shift < 35; shift += 7) {
@@ -52,7 +52,7 @@ export class BinaryReader {
     return this.fail('has a number of more than 33 bits', this.at - 1);
   }
 
-  /** Passes over a LEB128 number of at most `bytes` bytes. */
+  /** Skips a LEB128 number of at most `bytes` bytes. */
   skipLeb(bytes: number): void {
     for (let i = 0; i < bytes; i++) if (this.byte() < 0x80) return;
     this.fail('has a number that is too long', this.at - 1);
@@ -63,11 +63,14 @@ export class BinaryReader {
     this.at += length;
   }
 
-  /** The number of elements of a vector. Each takes a byte at least, so a larger number is a lie. */
+  /**
+   * Reads the number of elements of a vector. Each takes at least one byte, so a number above the bytes left
+   * is wrong.
+   */
   count(): number {
     const at = this.at;
     const count = this.u32();
-    if (count > this.end - this.at) this.fail(`announces ${count} elements where fewer bytes are left`, at);
+    if (count > this.end - this.at) this.fail(`announces ${count} elements, but fewer bytes are left`, at);
     return count;
   }
 
@@ -83,14 +86,14 @@ export class BinaryReader {
     }
   }
 
-  /** A reader of the next `length` bytes, over which this one passes. */
+  /** Returns a reader of the next `length` bytes, and skips them here. */
   part(length: number): BinaryReader {
     const at = this.at;
     this.skip(length);
     return new BinaryReader(this.bytes, at, this.at);
   }
 
-  /** All must have been read. */
+  /** Checks that all bytes have been read. */
   finish(what: string): void {
     if (this.at !== this.end) this.fail(`has ${this.end - this.at} bytes too many in its ${what}`);
   }
@@ -98,7 +101,7 @@ export class BinaryReader {
   fail(what: string, offset = this.at): never {
     throw new ComponentError(
       'FT_COMPONENT_INVALID',
-      `the component ${what}, at byte ${offset}; it is damaged or no component`,
+      `the component ${what}, at byte ${offset}; the file is damaged or not a component`,
       {
         offset,
       },

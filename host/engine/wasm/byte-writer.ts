@@ -1,4 +1,4 @@
-/** Bytes that are put together, in a buffer that doubles when it must. */
+/** Builds a sequence of bytes in a buffer that doubles when it is full. */
 export class ByteWriter {
   #bytes = new Uint8Array(4096);
   #length = 0;
@@ -7,7 +7,7 @@ export class ByteWriter {
     return this.#length;
   }
 
-  /** What was written; good until the next write. */
+  /** The bytes written so far; valid until the next write. */
   get written(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }

@@ -3,18 +3,18 @@ import type { FunctionType } from './core-module.ts';
 import { OP } from './instruction.ts';
 
 /**
- * What the engine's compilation of a function costs beyond its size. At each branch, block and call a compiler
- * goes through everything that is alive there: the locals, and the operands on the stack. So the cost is a
- * product, and a function of 4 KB can have ten million of it.
+ * Counts what the engine's compilation of a function costs beyond its size. At each branch, block and call a
+ * compiler goes through everything that is live: the locals, and the operands on the stack. So the cost is a
+ * product, and a function of 4 KB can cost ten million units.
  *
  * The unit is one local or operand at an instruction of weight one. V8's first compiler takes about 5 ns and
- * 1.2 bytes for it.
+ * 1.2 bytes for a unit.
  */
 export class CompileCost {
   readonly #types: readonly FunctionType[];
   readonly #functionTypes: readonly number[];
   readonly #locals: number;
-  /** The blocks that are open: the height of the operands below each, and how many it leaves. */
+  /** The open blocks: the height of the operand stack below each, and how many results it leaves. */
   readonly #open: Block[] = [];
   #height = 0;
   units = 0;
@@ -55,7 +55,7 @@ export class CompileCost {
         this.units += alive * 4;
         const block = this.#open.at(-1);
         if (block === undefined) return;
-        // A tag has as many values as its type has parameters; no type has more than this.
+        // A tag has as many values as its type has parameters; no type has more than this many.
         const given = opcode === OP.else ? block.parameters : opcode === OP.catch ? MAX_TAG_VALUES : 0;
         this.#height = block.base + given;
         return;
@@ -72,7 +72,7 @@ export class CompileCost {
         this.#pop(1);
         return;
       case 0x0e: {
-        // br_table: each block that is open can be a target of its own
+        // br_table: each open block can be a separate target
         const targets = new BinaryReader(reader.bytes, at + 1, reader.at).u32() + 1;
         this.units += alive * 2 * Math.min(targets, this.#open.length + 1);
         this.#leave();
@@ -121,7 +121,7 @@ export class CompileCost {
     this.#height += type.results;
   }
 
-  /** In code that is never reached, operands are taken that nothing has put there. */
+  /** Unreachable code can take operands that nothing has pushed. */
   #pop(count: number): void {
     this.#height = Math.max(this.#open.at(-1)?.base ?? 0, this.#height - count);
   }
@@ -132,8 +132,8 @@ export class CompileCost {
 }
 
 /**
- * The units that a function of this many bytes may have. Real code has three for each byte on average, and
- * its worst functions twenty. The most is what takes half a second.
+ * The most units of a function of this many bytes. Real code has three units for each byte on average, and
+ * twenty in its worst functions. The upper bound takes half a second.
  */
 export function mostUnits(bytes: number): number {
   return Math.min(MOST_UNITS, UNITS_OF_ANY + bytes * UNITS_BY_BYTE);
@@ -143,7 +143,7 @@ const UNITS_OF_ANY = 1_000_000;
 const UNITS_BY_BYTE = 200;
 const MOST_UNITS = 100_000_000;
 
-/** What V8 allows as parameters of a function type. */
+/** The most parameters of a function type that V8 allows. */
 const MAX_TAG_VALUES = 1000;
 
 interface Block {
@@ -155,7 +155,7 @@ interface Block {
 /** The block type of a block without values, as a signed number. */
 const EMPTY = -0x40;
 
-/** Instructions for which the engine calls a function of its own, and first saves what is alive. */
+/** Instructions for which the engine calls a function of its own, and first saves the live values. */
 function isCallOfEngine(opcode: number): boolean {
   return (
     opcode === 0x25 || // table.get
@@ -166,7 +166,10 @@ function isCallOfEngine(opcode: number): boolean {
   );
 }
 
-/** By how much an instruction changes the height of the operand stack; those above are not here. */
+/**
+ * How much an instruction changes the height of the operand stack. The instructions handled above are not
+ * here.
+ */
 function effectOf(opcode: number): number {
   if (opcode >= 0xfd00) return vectorEffect(opcode & 0xff);
   if (opcode >= 0x28 && opcode <= 0x35) return 0; // loads
@@ -205,7 +208,7 @@ function effectOf(opcode: number): number {
   return 0;
 }
 
-/** Tests, counts of bits, conversions and such, of one operand. */
+/** Instructions with one operand: tests, counts of bits, conversions and so on. */
 function isUnary(opcode: number): boolean {
   return (
     opcode === 0x45 ||
@@ -218,7 +221,7 @@ function isUnary(opcode: number): boolean {
   );
 }
 
-/** Of vectors, what takes no operand or several is told apart; others count as if they took one. */
+/** Vector instructions with no operand or several are listed; all others count like those with one. */
 function vectorEffect(number: number): number {
   if (number === 12) return 1; // v128.const
   if (number === 11) return -2; // v128.store

@@ -6,10 +6,10 @@ import { readValueType } from './value-type.ts';
 /** The kinds of item that a core module imports and exports. */
 export type CoreSort = 'core-func' | 'core-table' | 'core-memory' | 'core-global' | 'core-tag';
 
-/** What linking and rewriting need to know of a core module. */
+/** The facts about a core module that linking and rewriting need. */
 export interface CoreModule {
   readonly bytes: Uint8Array;
-  /** All but the custom ones, which are not needed to run. */
+  /** All sections except custom ones, which are not needed to run. */
   readonly sections: readonly CoreSection[];
   readonly types: readonly FunctionType[];
   readonly imports: readonly CoreImport[];
@@ -19,16 +19,16 @@ export interface CoreModule {
   readonly importedFunctions: number;
   readonly importedGlobals: number;
   readonly importedMemories: number;
-  /** The memories that it makes, in pages of 64 KiB. */
+  /** The memories that it defines, in pages of 64 KiB. */
   readonly definedMemories: readonly ResizeLimits[];
   readonly importedTables: number;
-  /** The tables that it makes, in entries. */
+  /** The tables that it defines, in entries. */
   readonly definedTables: readonly ResizeLimits[];
-  /** Global variables, function tags and data segments that it makes. */
+  /** The number of global variables, function tags and data segments that it defines. */
   readonly smallItems: number;
   /** The entries of each of its element segments. */
   readonly segmentLengths: readonly number[];
-  /** It runs a function as soon as it is instantiated. */
+  /** Whether it has a start function. */
   readonly hasStart: boolean;
 }
 
@@ -59,10 +59,10 @@ export interface CoreExport {
 }
 
 /**
- * Reads a core module, which the engine must have found valid before.
+ * Reads a core module, which the engine must have validated before.
  *
- * @throws {ComponentError} FT_COMPONENT_UNSUPPORTED for what is newer than this host, or
- *   FT_COMPONENT_INVALID.
+ * @throws {ComponentError} FT_COMPONENT_UNSUPPORTED for features newer than this host, or
+ * FT_COMPONENT_INVALID.
  */
 export function readCoreModule(bytes: Uint8Array): CoreModule {
   const sections = readSections(bytes);
@@ -160,7 +160,7 @@ export const SECTION = {
   tag: 13,
 } as const;
 
-/** The signature of an exported function; undefined where that name is no function. */
+/** The signature of an exported function; undefined if no function has that name. */
 export function exportedSignature(module: CoreModule, name: string): string | undefined {
   const found = module.exports.get(name);
   if (found?.sort !== 'core-func') return undefined;
@@ -168,13 +168,13 @@ export function exportedSignature(module: CoreModule, name: string): string | un
   return type === undefined ? undefined : module.types[type]?.signature;
 }
 
-/** The least and the most of a memory or table; as many as are wanted, where `maximum` is undefined. */
+/** The initial and the maximal size of a memory or table; without a bound if `maximum` is undefined. */
 export interface ResizeLimits {
   readonly minimum: number;
   readonly maximum: number | undefined;
 }
 
-/** Limits of a memory or table. Shared and 64-bit ones are refused. */
+/** Reads the limits of a memory or table. Shared and 64-bit ones are refused. */
 export function readLimits(reader: BinaryReader): ResizeLimits {
   const offset = reader.at;
   const flags = reader.byte();
@@ -211,7 +211,7 @@ function readFunctionType(reader: BinaryReader): FunctionType {
   };
 }
 
-/** Passes over an element segment; see {@link rewriteModule} for its forms. */
+/** Skips an element segment; see {@link rewriteModule} for its forms. */
 function readSegmentLength(reader: BinaryReader): number {
   const flags = reader.u32();
   const isActive = (flags & 1) === 0;

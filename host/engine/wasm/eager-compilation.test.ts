@@ -11,7 +11,7 @@ import {
   section,
 } from '../../../test/hostile/component-bytes.ts';
 
-/** How many functions V8 compiles while a module of three is compiled, and none of them is called. */
+/** Returns how many functions V8 compiles while a module of three is compiled and none of them is called. */
 function compiledBy(engine: 'v8' | 'eagerV8'): number {
   const [types, declared, code] = functions(
     [NOTHING],
@@ -26,7 +26,7 @@ function compiledBy(engine: 'v8' | 'eagerV8'): number {
   return output.match(/^Compiled function/gm)?.length ?? 0;
 }
 
-it('the eager engine compiles each function at once, where Node compiles it at its first call', () => {
+it('the eager engine compiles each function at once, while Node compiles it at its first call', () => {
   expect(compiledBy('eagerV8')).toBe(3);
   // If this changes, Node compiles eagerly by itself.
   expect(compiledBy('v8')).toBe(0);

@@ -31,7 +31,7 @@ function changed(at: number, byte: number): Uint8Array {
 }
 
 describe('the counter of fuel', () => {
-  it('is none of the variables that a piece has: writing all of them does not go on for ever', async () => {
+  it('is none of the variables of a piece: a loop that writes all of them ends', async () => {
     for (const own of [0, 1]) {
       const guest = (await loadComponent(changed(setAt, own))).instantiate(new QuietHost());
       expect(() => guest.ready(0, true)).toThrow(expect.objectContaining({ code: 'FT_FAULT_FUEL' }));
@@ -50,7 +50,7 @@ describe('the counter of fuel', () => {
     });
   });
 
-  it('is what the host refuels, and finds used up', async () => {
+  it('is refuelled by the host, which finds it used up', async () => {
     const guest = (await loadComponent(piece)).instantiate(new QuietHost());
     guest.refuel(1234);
     expect(guest.fuelLeft).toBe(1234);

@@ -1,22 +1,25 @@
 import { OP } from './instruction.ts';
 
-/** What engines allow as the entries of a table, as far as prices can follow. */
+/** The most entries of a table: engines allow them, and prices can still count them. */
 export const MAX_TABLE_ENTRIES = 2 ** 20;
-/** How many instances may use one table, the one that makes it included. With it no price is above 2^30. */
+/**
+ * The most instances that may use one table, including the one that defines it. With this bound no price is
+ * above 2^30.
+ */
 export const MAX_TABLE_USES = 16;
 const MAX_TABLE_STRETCH = 2 * MAX_TABLE_ENTRIES - 1;
 
 /**
- * Fuel is counted in units of about one simple instruction; here are the budgets of the calls, and the
+ * Fuel is counted in units of about one simple instruction. This file holds the budgets of the calls, and the
  * prices.
  *
  * A budget bounds the time of a call: endless loops of all kinds use 20 million units in 2 to 40 ms on the
- * machine that the figures of the design come from, those that miss the cache at each step being the slowest
- * (`npm run bench` prints the plain ones). Work that is worth having is far below: a batch leaves at
- * least 58 000 units for each frame, and 114 for each of its bytes.
+ * machine of the design's figures. Loops that miss the cache at each step are the slowest (`npm run bench`
+ * prints the plain ones). Useful work is far below: a batch leaves at least 58 000 units for each frame, and
+ * 114 for each of its bytes.
  */
 export const FUEL = {
-  /** One call of `process` and of the `cabi_realloc` before it, with whatever number of frames. */
+  /** One call of `process` and of the `cabi_realloc` before it, for any number of frames. */
   process: 20_000_000,
   /** One typed call: starting, joining, saving. */
   control: 20_000_000,
@@ -24,26 +27,27 @@ export const FUEL = {
   instantiate: 20_000_000,
 } as const;
 
-/** What an instruction costs more, for what else a component has. */
+/** Factors of a component that make its instructions cost more. */
 export interface PriceFactors {
   /**
-   * The binary logarithm, rounded up, of how many instances use one table: the engine repeats all work on a
-   * table for each that imports it.
+   * The binary logarithm, rounded up, of the number of instances that use one table: the engine repeats all
+   * work on a table for each instance that imports it.
    */
   readonly tableUses: number;
   /**
-   * Whether the component catches exceptions. Then it can throw again and again through many frames, each of
-   * which the engine searches and removes, so each entry of a function pays for its frame in advance.
+   * Whether the component catches exceptions. If so, it can throw again and again through many stack frames,
+   * each of which the engine searches and removes. So each entry of a function pays for its stack frame in
+   * advance.
    */
   readonly catches: boolean;
 }
 
 export const PLAIN_PRICES: PriceFactors = { tableUses: 0, catches: false };
 
-/** What a frame costs that an exception passes. */
+/** The price of a stack frame that an exception passes. */
 export const PRICE_OF_PASSED_FRAME = 256;
 
-/** The price of an instruction, in units. Those not named cost one. */
+/** Returns the price of an instruction, in units. Instructions that are not listed cost one. */
 export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRICES): number {
   if (opcode >= 0x28 && opcode <= 0x3e) return 2; // loads and stores
   if (opcode >= 0xfd00) return 2; // vectors
@@ -51,8 +55,7 @@ export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRIC
     case OP.end:
     case OP.else:
       return 0;
-    // Growing has one price whatever the length: nothing shrinks, so the caps bound what an instance can ever
-    // grow.
+    // Growing has one price for any length: nothing shrinks, so the caps bound all growth of an instance.
     case OP.tableGrow:
       return 4000 << tableUses;
     case OP.memoryGrow:
@@ -91,13 +94,13 @@ export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRIC
   return 1;
 }
 
-/** What the counting itself costs, wherever it stands. */
+/** The price of the counting code itself. */
 export const PRICE_OF_COUNTING = 3;
 
 /**
- * The price of an instruction that works on a stretch whose length is on top of the stack: `base`, and the
- * length masked, then shifted to the right (or, when negative, to the left). No price is above 2^30, so that
- * the counter cannot wrap.
+ * The price of an instruction whose length operand is on top of the stack: `base`, plus the masked length
+ * shifted to the right (or, if `shift` is negative, to the left). No price is above 2^30, so that the counter
+ * cannot wrap.
  */
 export interface StretchPrice {
   readonly base: number;
@@ -107,17 +110,17 @@ export interface StretchPrice {
 
 /** Instructions priced by length. */
 export const STRETCH_PRICES: ReadonlyMap<number, StretchPrice> = new Map([
-  // Four bytes a unit.
+  // A unit for four bytes.
   [OP.memoryInit, { base: 32, mask: -1, shift: 2 }],
   [OP.memoryCopy, { base: 32, mask: -1, shift: 2 }],
   [OP.memoryFill, { base: 32, mask: -1, shift: 2 }],
-  // Entries. Longer stretches trap without work.
+  // Entries. Greater lengths trap without work.
   [OP.tableInit, { base: 128, mask: MAX_TABLE_STRETCH, shift: -5 }],
   [OP.tableCopy, { base: 128, mask: MAX_TABLE_STRETCH, shift: -5 }],
   [OP.tableFill, { base: 128, mask: MAX_TABLE_STRETCH, shift: -5 }],
 ]);
 
-/** The price of work on a stretch of a table that several instances use. */
+/** The price of work on a range of a table that several instances use. */
 export function stretchPriceOf(opcode: number, { tableUses }: PriceFactors): StretchPrice | undefined {
   const price = STRETCH_PRICES.get(opcode);
   if (price === undefined || price.shift > 0) return price;
@@ -125,7 +128,7 @@ export function stretchPriceOf(opcode: number, { tableUses }: PriceFactors): Str
 }
 
 /**
- * What the first `table.init` of a segment costs for each entry of the segment, however few it copies: the
- * engine makes a reference of each. It is paid each time.
+ * The price for each entry of the segment at its first `table.init`, however few it copies: the engine makes
+ * a reference of each. Every `table.init` pays it.
  */
 export const PRICE_OF_SEGMENT_ENTRY = 128;

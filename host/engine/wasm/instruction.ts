@@ -3,8 +3,7 @@ import { ComponentError } from './component-error.ts';
 import { readValueType } from './value-type.ts';
 
 /**
- * Opcodes that the rewriter treats in a manner of their own; those behind a prefix carry it in their upper
- * bits.
+ * Opcodes that the rewriter treats specially; prefixed opcodes have the prefix in their upper bits.
  */
 export const OP = {
   block: 0x02,
@@ -29,13 +28,13 @@ export const OP = {
 } as const;
 
 /**
- * Reads an opcode and passes over its immediates.
+ * Reads an opcode and skips its immediates.
  *
- * Knows WebAssembly 2.0 with tail calls and the exceptions that Node 20 has: what every engine of this host
- * accepts. Newer instructions are refused on newer engines too, so that a piece runs on all of them or on
+ * It knows WebAssembly 2.0, tail calls and the exceptions of Node 20, which every engine of this host
+ * accepts. It refuses newer instructions on newer engines too, so that a piece runs on all engines or on
  * none.
  *
- * @returns the opcode; for one behind a prefix, prefix << 8 | number.
+ * @returns the opcode; for a prefixed one, prefix << 8 | number.
  * @throws {ComponentError} FT_COMPONENT_UNSUPPORTED
  */
 export function readInstruction(reader: BinaryReader): number {
@@ -120,7 +119,7 @@ export function readInstruction(reader: BinaryReader): number {
   }
 }
 
-/** Saturating conversions, and what works on stretches of memory or of tables. */
+/** Saturating conversions, and bulk instructions for memories and tables. */
 function readBulkInstruction(reader: BinaryReader, offset: number): number {
   const number = reader.u32();
   const opcode = 0xfc00 | number;
@@ -153,7 +152,7 @@ function readBulkInstruction(reader: BinaryReader, offset: number): number {
   return opcode;
 }
 
-/** SIMD, without the relaxed instructions: their results differ between machines. */
+/** Vector instructions, without the relaxed ones, whose results differ between machines. */
 function readVectorInstruction(reader: BinaryReader, offset: number): number {
   const number = reader.u32();
   if (number > 0xff || UNUSED_VECTOR_NUMBERS.has(number)) unknown(`0xfd ${number}`, offset);
@@ -167,21 +166,21 @@ function readVectorInstruction(reader: BinaryReader, offset: number): number {
   return 0xfd00 | number;
 }
 
-/** What WebAssembly 2.0 leaves out; an engine that has them would be read past their immediates. */
+/** Numbers that WebAssembly 2.0 leaves out; the reader would not know their immediates. */
 const UNUSED_VECTOR_NUMBERS: ReadonlySet<number> = new Set([
   154, 162, 165, 166, 175, 176, 178, 179, 180, 187, 194, 197, 198, 207, 208, 210, 211, 212, 226, 238,
 ]);
 
 /**
- * Nothing, one value, or the number of a type. Newer types of values have immediates of their own, which
- * would be taken for instructions: a module could so hide a loop from being counted.
+ * Skips a block type: nothing, one value, or the number of a type. Newer value types have immediates, which
+ * the reader would take for instructions: a module could thereby hide a loop from the counting.
  */
 function skipBlockType(reader: BinaryReader, offset: number): void {
   const type = reader.s33();
-  if (type < 0 && !BLOCK_TYPES.has(type)) unknown('a block with a type of values that is newer', offset);
+  if (type < 0 && !BLOCK_TYPES.has(type)) unknown('a block with a newer value type', offset);
 }
 
-/** Nothing, i32, i64, f32, f64, v128, funcref and externref, as signed numbers. */
+/** Nothing, i32, i64, f32, f64, v128, funcref and externref as signed numbers. */
 const BLOCK_TYPES: ReadonlySet<number> = new Set(
   [0x40, 0x7f, 0x7e, 0x7d, 0x7c, 0x7b, 0x70, 0x6f].map((byte) => byte - 0x80),
 );

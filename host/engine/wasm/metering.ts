@@ -11,26 +11,25 @@ import {
 } from './fuel.ts';
 import { OP, readInstruction } from './instruction.ts';
 
-/** What is to be put into, or changed in, the code of a function, at an offset of its bytes. */
+/** A change of a function's code, at an offset of its bytes. */
 export type Edit =
-  /** Here `price` units are taken. */
+  /** Takes `price` units. */
   | { readonly kind: 'count'; readonly at: number; price: number }
-  /** Here units are taken by the length on top of the stack. */
+  /** Takes units by the length on top of the stack. */
   | { readonly kind: 'count-stretch'; readonly at: number; readonly price: StretchPrice }
-  /** A memory was asked to grow, and the answer is on top of the stack. */
+  /** Follows a `memory.grow`, whose result is on top of the stack. */
   | { readonly kind: 'note-refusal'; readonly at: number }
-  /** From here to `end` stands the number of a global variable. */
+  /** Replaces the number of a global variable, from here to `end`. */
   | { readonly kind: 'global'; readonly at: number; readonly end: number; readonly index: number };
 
 /**
- * Where a function is to count its fuel. Edits are in the order of the code.
+ * Finds the places where a function counts its fuel. Edits are in the order of the code.
  *
- * The code is divided into segments: stretches that control enters at their first instruction only. A segment
- * is entered at most once between two visits of the head of its loop (or of the function), because only loops
- * go back. So the head can pay for small segments in advance, which keeps counting out of ordinary branches;
- * what is above
- * {@link PREPAID_PRICE} pays on its own when it is entered, so that a large interpreter loop is not charged in full for each
- * turn. Nothing runs unpaid.
+ * The code is divided into segments, which control enters at their first instruction only. A segment is
+ * entered at most once between two visits of the head of its loop (or of the function), because only loops go
+ * back. So the head can pay for small segments in advance, which keeps counting out of ordinary branches. A
+ * segment above {@link PREPAID_PRICE} pays on entry, so that a large interpreter loop is not charged in full
+ * for each turn. Nothing runs unpaid.
  *
  * @param reader stands at the first instruction, and is read to its end.
  */
@@ -95,27 +94,26 @@ export function meterFunction(reader: BinaryReader, { prices, segmentLengths, co
   return edits.filter((edit) => edit.kind !== 'count' || edit.price > 0);
 }
 
-/** What a function's code is metered with. */
+/** The parameters of metering a function's code. */
 export interface Metering {
   readonly prices: PriceFactors;
   /** The entries of each element segment of the module. */
   readonly segmentLengths: readonly number[];
-  /** Adds up what the compilation of the function costs. */
+  /** Adds up the cost of compiling the function. */
   readonly cost: CompileCost;
 }
 
-/** The segment is named behind the two bytes of `table.init`. */
+/** Reads the number of the segment, which follows the two bytes of `table.init`. */
 function priceOfSegment(reader: BinaryReader, at: number, lengths: readonly number[]): number {
   const operands = new BinaryReader(reader.bytes, at + 1, reader.at);
   operands.u32();
   return (lengths[operands.u32()] ?? 0) * PRICE_OF_SEGMENT_ENTRY;
 }
 
-/** What the head of a loop or function pays in advance for small segments, in units. */
+/** The most that the head of a loop or function pays in advance for a small segment, in units. */
 const PREPAID_PRICE = 128;
 /**
- * A straight stretch is divided where its price reaches this, so that leaving it early does not cost all of
- * it.
+ * Straight code is divided where its price reaches this, so that leaving it early does not cost all of it.
  */
 const LONGEST_PRICE = 256;
 
@@ -153,7 +151,7 @@ function close(segment: Segment, head: Head): void {
   }
 }
 
-/** Its index is read again, because {@link readInstruction} passes over it. */
+/** Reads its index again, because {@link readInstruction} skips it. */
 function globalEdit(reader: BinaryReader, at: number): Edit {
   const end = reader.at;
   reader.at = at;

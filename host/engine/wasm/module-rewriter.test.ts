@@ -15,7 +15,7 @@ interface Rewritten {
   readonly refuel: (units: number) => void;
 }
 
-/** Instantiates a module as it is. */
+/** Instantiates a module unchanged. */
 function original(bytes: Uint8Array, imports: WebAssembly.Imports = {}): WebAssembly.Exports {
   return new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports;
 }
@@ -50,7 +50,9 @@ function outcome(exports: WebAssembly.Exports, name: string, values: readonly (n
   }
 }
 
-/** Each call must end alike with the original and the rewritten module, and leave the same memory. */
+/**
+ * Checks that each call ends alike with the original and the rewritten module, and leaves the same memory.
+ */
 async function expectAlike(
   wat: string,
   calls: readonly [string, ...(number | bigint)[]][],
@@ -72,7 +74,7 @@ async function expectAlike(
   expect(after.used()).toBeGreaterThan(0);
 }
 
-describe('a rewritten module does what the original does', () => {
+describe('a rewritten module behaves like the original', () => {
   it('with loops, branches, tables and calls', async () => {
     await expectAlike(
       `(module
@@ -282,8 +284,8 @@ function program(): fc.Arbitrary<string> {
 }
 
 /**
- * Inner loops set $n too, so a loop may turn for ever; a counter in memory ends the function then, alike in
- * both modules.
+ * Inner loops set $n too, so a loop may never end; then a counter in memory ends the function, alike in both
+ * modules.
  */
 function bounded(loop: string): string {
   const count = '(i32.store (i32.const 8192) (i32.add (i32.load (i32.const 8192)) (i32.const 1)))';
@@ -308,7 +310,7 @@ describe('fuel', () => {
     expect(more / thousand).toBeLessThan(11);
   });
 
-  it('is charged for what runs, not for all cases of a large loop', async () => {
+  it('is charged for the instructions that run, not for all cases of a large loop', async () => {
     const cases = Array.from(
       { length: 200 },
       (_, i) => `(if (i32.eq (local.get 0) (i32.const ${i})) (then ${'(nop)'.repeat(50)}))`,
@@ -340,12 +342,12 @@ describe('fuel', () => {
     const nothing = module.used();
     outcome(module.exports, 'fill', [1_048_576]);
     expect(module.used() - 2 * nothing).toBe(262_144);
-    // The longest there is neither wraps the counter nor passes unpaid.
+    // The greatest length neither wraps the counter nor passes unpaid.
     outcome(module.exports, 'fill', [-1]);
     expect(module.used()).toBeGreaterThan(2 ** 28);
   });
 
-  it('ends nothing while one unit is left', async () => {
+  it('ends no call while one unit is left', async () => {
     const module = rewritten(await parse('(module (func (export "f")))'));
     outcome(module.exports, 'f', []);
     const price = module.used();
@@ -355,7 +357,7 @@ describe('fuel', () => {
     expect(outcome(module.exports, 'f', [])).toEqual({ trap: 'unreachable' });
   });
 
-  it('cannot be reached by a module that names its imports as ours', async () => {
+  it('cannot be reached by a module that gives its imports the same names', async () => {
     const theirs = new WebAssembly.Global({ value: 'i32', mutable: true }, 5);
     const module = rewritten(
       await parse(
@@ -379,7 +381,7 @@ describe('caps', () => {
     const small = rewritten(await parse(grow('1 2')));
     expect(outcome(small.exports, 'f', [2])).toEqual({ value: -1 });
     const large = readCoreModule(await parse(grow('17')));
-    expect(() => rewriteModule(large, CAPS)).toThrow(/memory of 17 pages.*may have 16/);
+    expect(() => rewriteModule(large, CAPS)).toThrow(/memory that starts with 17 pages.*limit is 16/);
     const table = readCoreModule(await parse('(module (table 1001 funcref))'));
     expect(() => rewriteModule(table, CAPS)).toThrow(ComponentError);
     const tables = readCoreModule(await parse(`(module ${'(table 1 funcref)'.repeat(17)})`));
@@ -397,8 +399,8 @@ describe('caps', () => {
   });
 });
 
-describe('what is newer than this host', () => {
-  it('is refused by name of the instruction, whatever the engine knows', async () => {
+describe('a feature that is newer than this host', () => {
+  it('is refused by the name of the instruction, whatever the engine supports', async () => {
     for (const body of [
       '(memory 1) (func (drop (i32.atomic.load (i32.const 0))))',
       '(memory 1 1 shared)',

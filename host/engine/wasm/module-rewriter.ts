@@ -8,20 +8,20 @@ import { OP, readInstruction } from './instruction.ts';
 import { type Edit, meterFunction } from './metering.ts';
 import { readValueType } from './value-type.ts';
 
-/** A core module that counts its fuel and keeps to its caps; otherwise it does what the original does. */
+/** A core module that counts its fuel and respects its caps; otherwise it behaves like the original. */
 export interface RewrittenModule {
   readonly bytes: Uint8Array;
-  /** The module name of the imports named in {@link FUEL_IMPORT}; the original has none of that name. */
+  /** The module name of the imports named in {@link FUEL_IMPORT}; the original has no module of that name. */
   readonly fuelModule: string;
-  /** Whether its code catches exceptions; see {@link PriceFactors.catches}. */
+  /** Whether the code catches exceptions; see {@link PriceFactors.catches}. */
   readonly catches: boolean;
-  /** What its compilation costs; see {@link CompileCost}. */
+  /** The cost of its compilation; see {@link CompileCost}. */
   readonly compileUnits: number;
 }
 
 /** Names in {@link RewrittenModule.fuelModule}, each a mutable global of type i32. */
 export const FUEL_IMPORT = {
-  /** Units that are left. */
+  /** The remaining units. */
   units: 'units',
   /** Set to 1 when the engine refused to grow a memory. */
   refused: 'refused',
@@ -31,26 +31,26 @@ export interface ModuleCaps {
   /** Pages of 64 KiB. */
   readonly maxMemoryPages: number;
   readonly maxTableEntries: number;
-  /** By how many entries each table may grow at most; as far as its cap when left out. */
+  /** The most entries by which each table may grow; if left out, up to its cap. */
   readonly maxTableGrowth?: number;
   readonly prices?: PriceFactors;
 }
 
 /**
- * Puts metering and caps into a core module that the engine found valid.
+ * Inserts metering and caps into a core module that the engine has validated.
  *
- * The counter becomes an imported global variable, so that all modules of an instance share it, and none can
- * name it: the original was valid without it. It stands behind the other imported ones, with the mark of
- * refused memory, so the global variables that the module defines move up by two.
+ * The counter becomes an imported global variable, so that all modules of an instance share it. No module can
+ * name it, because the original was valid without it. It follows the other imported ones, together with the
+ * mark of refused memory, so the global variables that the module defines move up by two.
  *
- * @throws {ComponentError} FT_COMPONENT_MEMORY where a memory or table begins above its cap,
+ * @throws {ComponentError} FT_COMPONENT_MEMORY if a memory or table starts above its cap,
  *   FT_COMPONENT_UNSUPPORTED.
  */
 export function rewriteModule(module: CoreModule, caps: ModuleCaps): RewrittenModule {
   if (module.importedMemories + module.definedMemories.length > 1) {
     throw new ComponentError(
       'FT_COMPONENT_UNSUPPORTED',
-      'a core module has several memories; this host gives it one',
+      'a core module has several memories, but this host allows one; build the piece with one memory',
     );
   }
   const fuelModule = unusedModuleName(module);
@@ -111,7 +111,7 @@ function writeContent(id: number, content: ByteWriter, writer: ByteWriter): void
   writer.bytes(content.written);
 }
 
-/** Sections in which nothing changes are copied. */
+/** Sections without changes are copied. */
 function writeSection(
   module: CoreModule,
   section: CoreSection,
@@ -135,7 +135,7 @@ function writeSection(
   writeContent(section.id, content, writer);
 }
 
-/** What the rewriter learns of the code. */
+/** The rewriter's findings about the code. */
 interface Findings {
   catches: boolean;
   compileUnits: number;
@@ -146,7 +146,7 @@ interface Rewriting {
   readonly caps: ModuleCaps;
   readonly reader: BinaryReader;
   readonly content: ByteWriter;
-  /** Entries in the section. */
+  /** The number of entries in the section. */
   readonly count: number;
   readonly findings: Findings;
 }
@@ -161,14 +161,14 @@ const REWRITES: ReadonlyMap<number, (rewriting: Rewriting) => void> = new Map([
   [SECTION.data, rewriteData],
 ]);
 
-/** Tables of one module; more would be a way around the cap on entries. */
+/** The most tables of one module; more would be a way around the cap on entries. */
 const MAX_TABLES = 16;
 
 function rewriteTables({ caps, reader, content, count }: Rewriting): void {
   if (count > MAX_TABLES) {
     throw new ComponentError(
       'FT_COMPONENT_TOO_LARGE',
-      `a core module has ${count} tables; this host allows ${MAX_TABLES}`,
+      `a core module has ${count} tables, but this host allows ${MAX_TABLES}; use another piece`,
     );
   }
   for (let left = count; left > 0; left--) {
@@ -195,7 +195,7 @@ function capped(
   if (limits.minimum > cap) {
     throw new ComponentError(
       'FT_COMPONENT_MEMORY',
-      `the component wants a ${what} of ${limits.minimum} ${unit} to begin with, and may have ${cap}; raise the limit of the piece, or use another`,
+      `the component has a ${what} that starts with ${limits.minimum} ${unit}, but its limit is ${cap}; raise the limit of the piece, or use another component`,
     );
   }
   return { minimum: limits.minimum, maximum: Math.min(limits.maximum ?? cap, cap) };
@@ -243,8 +243,7 @@ function rewriteElements({ module, reader, content, count }: Rewriting): void {
       copyConstantExpression(module, reader, content);
     }
     if (!isActive || isExplicit) {
-      // The kind of the elements, or their type, which is checked because newer ones take more than this
-      // byte.
+      // The kind or the type of the elements. It is checked because newer types take more than this byte.
       const start = reader.at;
       if (holdsExpressions) readValueType(reader);
       else reader.byte();
@@ -302,7 +301,10 @@ function rewriteCode({ module, caps, reader, content, count, findings }: Rewriti
   }
 }
 
-/** The body of one function: its locals, with one or two of ours behind them, and its code with the edits. */
+/**
+ * Writes the body of one function: its locals, with one or two added behind them, and its code with the
+ * edits.
+ */
 function writeFunction(
   module: CoreModule,
   code: BinaryReader,
@@ -354,7 +356,7 @@ function tooCostly(at: number, locals: number): never {
   );
 }
 
-/** Where the counter is: our global variables, and the locals of this function that are ours. */
+/** The numbers of the added global variables, and of the added locals of this function. */
 interface Counter {
   readonly global: number;
   readonly refused: number;
@@ -400,7 +402,7 @@ function writeCount(price: number, counter: Counter, body: ByteWriter): void {
   writeCheck(counter, body);
 }
 
-/** The length is on top of the stack, and is left there. */
+/** The length is on top of the stack and stays there. */
 function writeStretchCount({ base, mask, shift }: StretchPrice, counter: Counter, body: ByteWriter): void {
   body.byte(LOCAL_SET);
   body.u32(counter.length);
@@ -423,7 +425,7 @@ function writeStretchCount({ base, mask, shift }: StretchPrice, counter: Counter
   body.u32(counter.length);
 }
 
-/** The former size, or -1, is on top of the stack, and is left there. */
+/** The former size, or -1, is on top of the stack and stays there. */
 function writeRefusalNote(counter: Counter, body: ByteWriter): void {
   body.byte(LOCAL_TEE);
   body.u32(counter.length);
@@ -437,7 +439,8 @@ function writeRefusalNote(counter: Counter, body: ByteWriter): void {
 }
 
 /**
- * Stores what is left, and traps when that is negative. The local saves reading the global variable again.
+ * Stores the remaining fuel, and traps if it is negative. The local saves a second read of the global
+ * variable.
  */
 function writeCheck(counter: Counter, body: ByteWriter): void {
   body.byte(LOCAL_TEE);

@@ -16,11 +16,11 @@ import { FUEL_IMPORT, rewriteModule } from './module-rewriter.ts';
 import { v8 } from './webassembly-engine.ts';
 
 const CAPS = { maxMemoryPages: MOST_PAGES, maxTableEntries: MOST_ENTRIES };
-/** More than the longest stretch that can be named costs. */
+/** More than the price of the greatest length. */
 const FUEL = 0x7fff_ffff;
 
 /**
- * Arguments that find edges: zeros, ones, negatives, NaN with a payload, infinities, what is too large to
+ * Arguments for edge cases: zeros, ones, negatives, NaN with a payload, infinities, numbers too large to
  * convert.
  */
 const CALLS: readonly (readonly [number, bigint, number, number])[] = [
@@ -32,7 +32,7 @@ const CALLS: readonly (readonly [number, bigint, number, number])[] = [
   [-0x8000_0000, 63n, -0, -1e-300],
 ];
 
-/** What each call leads to: the result or the trap, and all of the memory. */
+/** The result of each call: its values or the trap, and all of the memory. */
 function behaviour(bytes: Uint8Array, imports: WebAssembly.Imports = {}, refuel = () => {}): string[] {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
   const f = exports.f as (...values: (number | bigint)[]) => bigint;
@@ -61,10 +61,9 @@ function rewrite(opcode: Opcode) {
 }
 
 describe('every instruction', () => {
-  it('is valid as the corpus has it, on the engine at hand', () => {
+  it('of the corpus is valid on this engine', () => {
     const invalid = OPCODES.map((opcode) => [opcode.name, v8.whyInvalid(moduleOfOpcode(opcode))] as const);
-    // Exceptions of the older form may be absent from an engine; then a piece with them is refused there, as
-    // invalid.
+    // An engine may lack exceptions of the older form; it refuses a piece with them as invalid.
     expect(invalid.filter(([name, why]) => why !== undefined && !/try|throw/.test(name))).toEqual([]);
     expect(OPCODES.length).toBeGreaterThan(440);
   });
@@ -81,7 +80,7 @@ describe('every instruction', () => {
     expect(different).toEqual([]);
   });
 
-  it('is ended for want of fuel before it has run, wherever it stands', () => {
+  it('ends for lack of fuel before it has run, wherever it is', () => {
     const unpaid: string[] = [];
     for (const opcode of OPCODES) {
       if (v8.whyInvalid(moduleOfOpcode(opcode)) !== undefined) continue;
@@ -94,15 +93,15 @@ describe('every instruction', () => {
     expect(unpaid).toEqual([]);
   });
 
-  it('that is newer is refused, whatever the engine thinks of it', () => {
+  it('that is newer is refused, whatever the engine supports', () => {
     for (const { name, bytes } of NEWER_OPCODES) {
-      // With bytes behind it that could be taken for its immediates.
+      // The bytes behind it could be mistaken for its immediates.
       const reader = new BinaryReader(Uint8Array.from([...bytes, 0, 0, 0, 0, 0, 0x0b]));
       expect(() => readInstruction(reader), name).toThrow(ComponentError);
     }
   });
 
-  it('is read to its end: what follows is the next instruction', () => {
+  it('is read to its end: the next instruction follows', () => {
     for (const { name, bytes } of OPCODES) {
       const reader = new BinaryReader(Uint8Array.from(bytes));
       while (!reader.isAtEnd) readInstruction(reader);
@@ -110,7 +109,7 @@ describe('every instruction', () => {
     }
   });
 
-  it('of one byte, or behind a prefix, is in the corpus or refused', () => {
+  it('of one byte, or behind a prefix, is in the corpus or is refused', () => {
     const known = new Set(OPCODES.map(({ bytes }) => keyOf(bytes)));
     for (const { bytes } of OPCODES) for (const key of innerKeys(bytes)) known.add(key);
     const accepted: string[] = [];
@@ -135,8 +134,8 @@ describe('every instruction', () => {
 });
 
 describe('a module that is newer than this host', () => {
-  // Whole modules, for engines that would take them: what is refused is refused by its bytes, not by the
-  // engine.
+  // These are whole modules, for engines that would accept them: the host refuses them by their bytes, not
+  // the engine.
   const MODULES: Record<string, readonly number[]> = {
     'a memory of 64 bits': [5, 3, 1, 4, 1],
     'a shared memory': [5, 4, 1, 3, 1, 1],
@@ -148,7 +147,7 @@ describe('a module that is newer than this host', () => {
     'a type with a supertype': [1, 6, 1, 0x50, 0, 0x60, 0, 0],
     'a global variable of a newer type': [6, 6, 1, 0x63, 0x70, 0, 0xd0, 0x70, 0x0b],
     'elements of a newer type': [9, 8, 1, 5, 0x63, 0x70, 1, 0xd0, 0x70, 0x0b],
-    'a section that nobody knows': [14, 1, 0],
+    'a section of unknown kind': [14, 1, 0],
   };
   it.each(Object.keys(MODULES))('is refused for %s', (name) => {
     const bytes = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...MODULES[name]!]);

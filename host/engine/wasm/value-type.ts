@@ -1,7 +1,7 @@
 import type { BinaryReader } from './binary-reader.ts';
 import { ComponentError } from './component-error.ts';
 
-/** Reads the type of a value, as its name in WebAssembly text. @throws {ComponentError} for newer ones. */
+/** Reads a value type and returns its name in WebAssembly text. @throws {ComponentError} for newer types. */
 export function readValueType(reader: BinaryReader): string {
   const offset = reader.at;
   return VALUE_TYPES.get(reader.byte()) ?? newer(offset);
@@ -20,7 +20,7 @@ const VALUE_TYPES: ReadonlyMap<number, string> = new Map([
 function newer(offset: number): never {
   throw new ComponentError(
     'FT_COMPONENT_UNSUPPORTED',
-    `a core module uses a type of values that is newer than this host, at byte ${offset} of it`,
+    `a core module uses a value type that is newer than this host, at byte ${offset} of it`,
     { offset },
   );
 }

@@ -1,52 +1,52 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * What the engine room needs of a WebAssembly engine, so that another can take the place of the one in Node:
- * `compile`, `instantiate`, and of what runs, its memory, its functions to call, and its fuel.
+ * The functions of a WebAssembly engine that this project uses, so that another can replace the one in Node:
+ * `validate`, `compile` and `instantiate`, and for an instance its memory, its functions and its fuel.
  */
 export interface WebAssemblyEngine {
-  /** Why a module is not valid; undefined when it is. */
+  /** Returns why a module is not valid; undefined if it is valid. */
   whyInvalid(bytes: Uint8Array): Invalidity | undefined;
-  /** @throws an error of the engine, where the bytes are beyond what it can compile. */
+  /** @throws an error of the engine if it cannot compile the bytes. */
   compile(bytes: Uint8Array): Promise<CompiledModule>;
   /** A counter for the modules of one component instance. */
   fuelCounter(): FuelCounter;
-  /** Links, and runs the start function. @throws an error of the engine, where either fails. */
+  /** Links a module, and runs its start function. @throws an error of the engine if either fails. */
   instantiate(module: CompiledModule, imports: EngineImports): RunningModule;
 }
 
-/** What is wrong in a module, in the engine's words, and at which of its bytes. */
+/** The engine's message about a module that is not valid, and the offset of the mistake. */
 export interface Invalidity {
   readonly reason: string;
   readonly offset: number;
 }
 
 declare const compiled: unique symbol;
-/** A module of the engine's own making. */
+/** A module that the engine has compiled. */
 export interface CompiledModule {
   readonly [compiled]?: never;
 }
 
 /**
- * Something that modules export and import: a function, memory, table or global of the engine's, or a
- * function of ours.
+ * An item that modules export and import: a function, memory, table or global of the engine, or a host
+ * function.
  */
 export type EngineItem = unknown;
 export type EngineImports = Record<string, Record<string, EngineItem>>;
 
-/** A function of core WebAssembly: numbers, and bigints for i64. */
+/** A function of core WebAssembly. It takes and returns numbers, and bigints for i64. */
 export type CoreFunction = (...values: (number | bigint)[]) => number | bigint | undefined;
 
 export interface FuelCounter {
-  /** To be imported as the units that are left, and as the mark of refused memory. */
+  /** The items that modules import as the remaining units, and as the mark of refused memory. */
   readonly unitsItem: EngineItem;
   readonly refusedItem: EngineItem;
   refuel(units: number): void;
-  /** Takes units for what the host does on behalf of the guest. False when they are used up. */
+  /** Takes units for work of the host on behalf of the guest. Returns false if they are used up. */
   take(units: number): boolean;
-  /** Negative when a call was ended for want of it. */
+  /** The remaining units; negative if lack of fuel ended a call. */
   readonly left: number;
-  /** Whether a memory was refused to grow since the instance was made. */
+  /** Whether a memory was refused growth since the instance was made. */
   readonly wasMemoryRefused: boolean;
 }
 
@@ -75,12 +75,12 @@ export const v8: WebAssemblyEngine = {
 };
 
 /**
- * The engine of Node, which compiles each function at once. It otherwise compiles a function at its first
- * call, in the thread of the call, where nothing can interrupt it: a function of a few kilobytes can so take
- * seconds that fuel does not count.
+ * The engine of Node, which compiles each function at once. By default it compiles a function at its first
+ * call, in the thread of the call, where nothing can interrupt it: a function of a few kilobytes can take
+ * seconds, which fuel does not count.
  *
- * The flag is the process's, so it is set during the compilation only. One thread at a time may use this
- * engine.
+ * The flag belongs to the process, so it is set only during the compilation. Only one thread at a time may
+ * use this engine.
  */
 export const eagerV8: WebAssemblyEngine = {
   ...v8,
@@ -94,13 +94,13 @@ export const eagerV8: WebAssemblyEngine = {
   },
 };
 
-/** What an item is, as a function to call. */
+/** Returns an item as a function to call. */
 export function asFunction(item: EngineItem): CoreFunction {
   if (!isFunction(item)) throw new TypeError('a core function was expected');
   return item;
 }
 
-/** What an item is, as a memory. */
+/** Returns an item as a memory. */
 export function asMemory(item: EngineItem): WebAssembly.Memory {
   if (!(item instanceof WebAssembly.Memory)) throw new TypeError('a memory was expected');
   return item;
@@ -110,7 +110,7 @@ function isFunction(item: EngineItem): item is CoreFunction {
   return typeof item === 'function';
 }
 
-/** Such as `WebAssembly.Module(): Compiling function #2 failed: type mismatch @+128`. */
+/** Matches messages such as `WebAssembly.Module(): Compiling function #2 failed: type mismatch @+128`. */
 function invalidityOf(message: string): Invalidity {
   const at = /@\+(\d+)/.exec(message);
   const reason = message.replace(/^WebAssembly\.Module\(\): /, '').replace(/ @\+\d+/, '');

@@ -1,6 +1,6 @@
 /**
  * The part of the WebAssembly JavaScript API that the engine uses. Node has it as a global, but its types
- * come only with those of a browser's document, which this project has no use for.
+ * come only with those of a browser's document, which this project does not use.
  */
 declare namespace WebAssembly {
   type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'externref' | 'anyfunc';
@@ -50,7 +50,7 @@ declare namespace WebAssembly {
   type Exports = Readonly<Record<string, ExportValue>>;
   type Imports = Record<string, Record<string, unknown>>;
 
-  /** `E` is what the module is known to export: for one of the host's own. */
+  /** `E` is the type of the known exports of a module of the host's own. */
   class Instance<E = Exports> {
     constructor(module: Module, imports?: Imports);
     readonly exports: E;

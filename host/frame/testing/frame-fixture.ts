@@ -6,7 +6,7 @@ export function smallLane(): Frames {
   return new Frames({ smallRows: 16, largeRows: 1 });
 }
 
-/** Releases the rows that a failed run has left, so that the next run (a shrunk one) starts with none. */
+/** Releases the rows that a failed run left, so that the next (shrunk) run starts with none. */
 export function releaseAll(frames: Frames): void {
   for (let row = 0; row < frames.rows; row++) while (frames.references[row]! > 0) frames.release(row);
 }

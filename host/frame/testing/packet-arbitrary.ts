@@ -6,7 +6,7 @@ import fc from 'fast-check';
  */
 export interface Packet {
   readonly bytes: Uint8Array;
-  /** The headers that stand in it, outermost first; extents count from the packet's start. */
+  /** The headers in it, outermost first; extents count from the packet's start. */
   readonly headers: readonly { readonly protocol: string; readonly at: number; readonly length: number }[];
   /** The contents of the innermost header. */
   readonly body: { readonly at: number; readonly length: number };
@@ -14,7 +14,7 @@ export interface Packet {
   readonly padding: number;
 }
 
-/** A layer that can be wrapped around what it contains. */
+/** A layer that can be wrapped around its contents. */
 export type Layer =
   | { kind: 'ethernet' | 'ppp' | 'pppoe'; seed: number }
   | { kind: 'vlan'; seed: number; outer: boolean }
@@ -115,7 +115,7 @@ export const packetArbitrary: fc.Arbitrary<Packet> = fc
 /** Wraps a body in layers, the last of them innermost. */
 export function packet(layers: readonly Layer[], body: Uint8Array, padding = 0): Packet {
   let bytes = body;
-  // Not the type of a chunk: other tests make chunks.
+  // This is not the type of a chunk: other tests make chunks.
   if (layers.at(-1)?.kind === 'sctp' && body.length > 0)
     bytes = concatenate(Uint8Array.of(0xfe), body.subarray(1));
   const lengths: number[] = [];
@@ -335,7 +335,7 @@ function pseudoHeader(carrier: Layer, protocol: number, length: number): Uint8Ar
   return concatenate(pseudoRandom(carrier.seed, 40).subarray(8, 40), tail);
 }
 
-/** RFC 1071 as it is written, over chunks that have an even length, except the last. */
+/** The literal checksum of RFC 1071, over chunks that have an even length, except the last. */
 export function checksum(pieces: readonly Uint8Array[]): number {
   let sum = 0;
   for (const piece of pieces) {
@@ -347,7 +347,7 @@ export function checksum(pieces: readonly Uint8Array[]): number {
   return 0xffff - sum;
 }
 
-/** CRC32c one bit at a time. */
+/** Computes CRC32c one bit at a time. */
 export function crcBitByBit(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

@@ -36,7 +36,7 @@ export function acceptedBy(
   );
 }
 
-/** Whether a stack is met at exactly this header; open steps take any port. */
+/** Whether a stack ends at exactly this header; open steps take any port. */
 export function beginsAt(packet: Packet, stack: Stack, base: number, towardUp: boolean): boolean {
   return waysOf(stack, true).some((way) => endOf(packet, way, base, towardUp) !== undefined);
 }

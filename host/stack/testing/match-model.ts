@@ -30,7 +30,7 @@ function waysOf(stack: Stack): Item[][] {
     .filter(isPossible);
 }
 
-/** Whether each protocol can stand on the one in front of it. */
+/** Whether each protocol's predecessor can carry it. */
 function isPossible(way: Item[]): boolean {
   return way.every((item, index) => {
     const below = way[index - 1];
@@ -69,8 +69,8 @@ function startsIn(long: Item[], short: Item[]): boolean {
 }
 
 /**
- * Whether the items agree up to the end of the shorter, when transparent headers may be left out behind the
- * first.
+ * Whether the items agree up to the end of the shorter list, if transparent headers behind the first item may
+ * be left out.
  */
 function same(x: Item[], y: Item[]): boolean {
   return withoutTransparent(x).some((left) =>

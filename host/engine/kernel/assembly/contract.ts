@@ -1,9 +1,9 @@
 import { FRAME_SIZE, PART_SIZE, PartMarks, Role } from '../../../../abi/as/generated';
 
 /*
- * Records of the contract as the kernel reads them, in words of 32 bits: a frame's edge | shape << 16, and its
- * part-count | skip-headers << 16 | skip-trailers << 24; a part's protocol | role << 16 | marks << 24. frame-kernel.test.ts
- * holds the offsets against the contract.
+ * The records of the contract, as the kernel reads them in words of 32 bits: a frame's edge | shape << 16,
+ * and its part-count | skip-headers << 16 | skip-trailers << 24; a part's protocol | role << 16 | marks <<
+ * 24. frame-kernel.test.ts holds the offsets against the contract.
  */
 
 export const FRAME: u32 = FRAME_SIZE;
@@ -27,5 +27,5 @@ export const TRAILER: u32 = Role.Trailer << 16;
 export const WITHHELD: u32 = PartMarks.Withheld << 24;
 export const MORE: u32 = PartMarks.More << 24;
 export const UNPARSED: u32 = PartMarks.Unparsed << 24;
-/** Protocol, role, and the mark that concerns whoever comes next. */
+/** Protocol, role, and the mark that concerns the next piece. */
 export const KEPT: u32 = PROTOCOL | ROLE | (PartMarks.Unfinished << 24);

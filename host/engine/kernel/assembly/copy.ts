@@ -1,6 +1,6 @@
 /**
- * Copies bytes within the lane's memory, where ranges do not overlap. A frame's worth at once costs less than
- * a call.
+ * Copies bytes within the lane's memory; the ranges must not overlap. For the bytes of a frame this costs
+ * less than a call.
  */
 // @ts-ignore: decorator
 @inline

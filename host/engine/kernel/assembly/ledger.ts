@@ -1,6 +1,6 @@
 /*
- * A piece's ledger, as host/piece/ledger.ts lays it out: a head, and arrays with as many elements as it has
- * capacity. Each begins `capacity` words behind the one before it.
+ * A piece's ledger in the layout of host/piece/ledger.ts: a head, and arrays of `capacity` elements. Each
+ * array begins `capacity` words behind the one before it.
  */
 
 export const FREE_COUNT: u32 = 0;
@@ -19,16 +19,16 @@ export const AGES: u32 = 4;
 export const SENT: u32 = 5;
 export const FREE: u32 = 6;
 export const USED_SLOTS: u32 = 7;
-/** Of bytes. */
+/** Bytes, not words. */
 export const USES: u32 = 8;
 
-/** What an outcome has done with a ticket. */
+/** What an outcome did with a ticket. */
 export const USED: u32 = 1;
 export const MOVED: u32 = 2;
 
 export const SLOT_MASK: u32 = 0xfff;
 export const FIRST_AGE: u32 = 0x1000;
-/** In `SENT`: a ticket whose frame is to be looked at closely when it comes back. */
+/** In `SENT`: the host must examine the frame of this ticket when it comes back. */
 export const NOT_SENT: u32 = 0xffffffff;
 
 // @ts-ignore: decorator
@@ -37,7 +37,7 @@ export function arrayOf(ledger: u32, array: u32): u32 {
   return ledger + HEAD + (load<u32>(ledger, CAPACITY) << 2) * array;
 }
 
-/** By row, in halves, behind the bytes. */
+/** By row, in 16-bit halves, behind the bytes. */
 // @ts-ignore: decorator
 @inline
 export function slotOfRows(ledger: u32): u32 {

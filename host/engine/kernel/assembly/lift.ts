@@ -58,17 +58,17 @@ import {
 } from './tables';
 
 /**
- * Lifts frames of an outcome, from the `from`-th on, for as long as they are what nearly all are: frames of a
- * live ticket that has not gone on yet and that nobody else holds, which go on whole in its row, by an Edge
- * and Shape that is known here.
+ * Lifts frames of an outcome, from the `from`-th on, as long as they are usual: frames of a live ticket that
+ * has not gone on yet, which have no other holder and go on whole in their row, by an Edge and Shape in the
+ * kernel's table.
  *
- * Every number of the outcome is checked before it is used. What fails a check is not judged here: the host
- * takes that frame, and says what is wrong with it, or that nothing is. So nothing was done to the first
- * frame that is not lifted.
+ * Every number of the outcome is checked before it is used. The kernel does not judge a frame that fails a
+ * check: the host takes that frame, and reports what is wrong with it, if anything is. So the first frame
+ * that is not lifted is unchanged.
  *
- * @param sent frames of the image, where it is of this call and piece; 0 otherwise
+ * @param sent frames of the image, if the image is of this call and piece; 0 otherwise
  * @param protocols one more than the largest number of a protocol
- * @param anchor where the arena stood in the piece's memory: a frame keeps its remainder modulo 8
+ * @param anchor the arena's address in the piece's memory: a frame keeps its remainder modulo 8
  * @returns the first frame that was not lifted
  */
 export function lift(
@@ -132,7 +132,7 @@ export function lift(
       isAsSent(image + index * FRAME, sentParts, ticket, own, partsAt) &&
       load<u8>(partCounts + row) == own
     ) {
-      // Its table is as it was, and so is the body. What is seen of it stands where the image says.
+      // Its table and its body are unchanged. Its visible bytes are where the image says.
       total = load<u32>(lengths + (row << 2));
       if (bytesOut + total > <u32>MAX_BYTES_OUT) break;
       const start = load<u32>(starts + (row << 2));
@@ -175,8 +175,8 @@ export function lift(
 }
 
 /**
- * Whether a frame has the same parts as one of the image, to the bit: most come back as they went in, but for
- * their bytes.
+ * Whether a frame has exactly the same parts as one of the image, to the bit: in most frames that come back,
+ * only bytes have changed.
  */
 // @ts-ignore: decorator
 @inline
@@ -199,8 +199,8 @@ function isAsSent(frame: u32, sentParts: u32, ticket: u32, count: u32, partsAt: 
 }
 
 /**
- * Copies what was seen of a frame back to where it came from: before the body, and behind it. False, and
- * nothing copied, where the arena does not have it.
+ * Copies the visible bytes of a frame back to their places before and behind the body. Returns false, and
+ * copies nothing, if they are not in the arena.
  */
 function copyBack(partsAt: u32, end: u32, start: u32, arena: u32): bool {
   let from: u32 = 0;
@@ -230,11 +230,11 @@ function copyBack(partsAt: u32, end: u32, start: u32, arena: u32): bool {
 const REFUSED: u32 = 0xffffffff;
 
 /**
- * A frame that came back changed: other parts, which stand in the arena, or are the whole body that was
- * withheld, once. It goes on in its ticket's row: in front of the body and behind it, which does not move, or
- * where there is none, anywhere in its room.
+ * Lifts a frame that came back changed: its parts are other ones in the arena, and at most once the whole
+ * withheld body. It goes on in its ticket's row. The parts are written in front of the body and behind it,
+ * and the body does not move; without a body they are written anywhere in the room.
  *
- * @returns its bytes; REFUSED, with nothing done, where that cannot be or is not so
+ * @returns its bytes; REFUSED, with nothing done, if the frame is not such a frame or does not fit
  */
 function liftChanged(
   row: u32,

@@ -53,7 +53,10 @@ import {
 /** Room in front of and behind a frame in the arena, as in ../../crossing/lowering.ts. */
 const ROOM_HEAD: u32 = 64;
 const ROOM_TAIL: u32 = 32;
-/** What a frame takes of the arena besides its bytes, up to 7 bytes for its remainder modulo 8 included. */
+/**
+ * The room that a frame takes in the arena besides its bytes, including up to 7 bytes for its remainder
+ * modulo 8.
+ */
 const ROOM_AROUND: u32 = ROOM_HEAD + ROOM_TAIL + 8;
 
 /**
@@ -134,7 +137,7 @@ export function lower(most: u32, ledger: u32): u32 {
       }
       to += load<u32>(lengths + (row << 2));
     }
-    // The arena is counted by the bytes of frames, so that their number does not depend on their addresses.
+    // The arena counts the bytes of frames, so that the number of frames does not depend on their addresses.
     arena += ((to - first + 7) & ~7) + ROOM_AROUND;
     if (arena > <u32>MAX_ARENA_IN && n > 0) {
       partAt = ownParts;

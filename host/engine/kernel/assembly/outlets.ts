@@ -3,13 +3,13 @@ import { KIND, PART, PROTOCOL, ROLE } from './contract';
 /*
  * The kernel's table of outlets, by Edge and Shape, which ../../crossing/outlets.ts fills in. Each entry has
  * the Edge and Shape; one more than the number of steps that follow, or 0 for an empty entry; and for each
- * step two kinds of part, of which either matches.
+ * step two kinds of part, either of which matches.
  */
 const OUTLET: u32 = 48;
 const STEPS: u32 = 4;
 const KINDS: u32 = 8;
 
-/** The address of the entry for an Edge and Shape, which may hold another one. */
+/** Returns the address of the entry for an Edge and Shape; the entry may hold another one. */
 // @ts-ignore: decorator
 @inline
 export function outletAddress(outlets: u32, edgeShape: u32): u32 {

@@ -17,7 +17,7 @@ import {
 
 /**
  * Ends the tickets whose frames went on in their rows. The others stay on the list, and the host settles
- * them: their rows have to be released, or they live on.
+ * them: it releases their rows, or they live on.
  *
  * @returns how many stay
  */

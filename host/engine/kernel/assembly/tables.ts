@@ -2,19 +2,19 @@
  * Addresses in the lane's memory. ../../crossing/frame-kernel.ts sets them once.
  */
 
-/** By row, as host/frame/frames.ts has them. */
+/** By row, in the layout of host/frame/frames.ts. */
 export let starts: u32 = 0;
 export let lengths: u32 = 0;
 export let partCounts: u32 = 0;
 export let references: u32 = 0;
 export let hopCounts: u32 = 0;
 export let partTables: u32 = 0;
-/** Bytes of a row's table of parts. */
+/** The bytes of a row's table of parts. */
 export let partTableSize: u32 = 0;
 let smallRows: u32 = 0;
 let smallRoom: u32 = 0;
 let largeRoom: u32 = 0;
-/** In a room, in front of a frame that is written anew. */
+/** The headroom in front of a frame that is written anew. */
 export let headroom: u32 = 0;
 
 /**
@@ -22,7 +22,7 @@ export let headroom: u32 = 0;
  * 16.
  */
 export let waiting: u32 = 0;
-/** The lists that go to a piece, one behind the other. */
+/** The image of the lists that go to a piece, one behind the other. */
 export let image: u32 = 0;
 /** The copy of an outcome: frames, parts, arena. */
 export let outFrames: u32 = 0;

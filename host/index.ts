@@ -1,6 +1,6 @@
 /**
- * The embedding API of the Funnel Tunnel: open a Funnel by its configuration, watch it, close it, and give it pieces of
- * your own.
+ * The embedding API of the Funnel Tunnel: open a Funnel by its configuration, watch it, close it, and give it
+ * pieces of your own.
  */
 
 export type {

@@ -61,7 +61,7 @@ export function funnelCommand(context: CommandContext, { version, onJson }: Prog
     })
     .addHelpText('after', EXIT_HELP)
     .exitOverride()
-    .showHelpAfterError('(funnel --help shows how it is used)');
+    .showHelpAfterError('(funnel --help lists the commands)');
   program.hook('preAction', (_, command) => {
     if (command.opts<{ json?: boolean }>().json === true) onJson?.();
   });

@@ -13,8 +13,8 @@ import { errorJson, errorText } from './text/error-text.ts';
 import { plainPaint } from './text/paint.ts';
 
 /*
- * Every command with foreign names in all that it reads: arguments, file names, a configuration, a component,
- * and the answers of a control socket. What pieces say is tested in test/hostile/words.test.ts.
+ * Every command with foreign names in all its inputs: arguments, file names, a configuration, a component,
+ * and the replies of a control socket. test/hostile/words.test.ts covers the texts of pieces.
  */
 
 /**
@@ -22,7 +22,7 @@ import { plainPaint } from './text/paint.ts';
  * is a line end.
  */
 const EVIL = '\u009b31m\u202e\u2028\u061c\ufeff\u200b\u00ad\u180e\u3164\u{e0041}\ue000';
-/** Everything in {@link EVIL} that is not ASCII, and what else is like it. */
+/** Everything in {@link EVIL} that is not ASCII, and similar characters. */
 const DANGEROUS = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
 
 const folder = mkdtempSync(join(tmpdir(), 'funnel-foreign-'));

@@ -20,8 +20,8 @@ import { captureBytes, packetsIn } from '../endpoint/capture/testing/capture-byt
 import { packageRoot } from '../policy/pieces/package-root.ts';
 
 /*
- * The compiled command, as a user has it: its streams, its exit status, its signals. What it prints is tested
- * where it is made.
+ * The compiled command, as a user runs it: its streams, its exit status, its signals. Tests beside the
+ * functions of text/ cover its texts.
  */
 
 const command = join(packageRoot(), 'dist', 'host', 'cli', 'main.js');
@@ -54,7 +54,7 @@ function funnel(...args: string[]) {
   return { child, ended, waitFor };
 }
 
-/** A file of this name, as some containers have it, would be filled instead. */
+/** A regular file of this name, which some containers have, would be filled instead. */
 function hasFullDevice(): boolean {
   return statSync('/dev/full', { throwIfNoEntry: false })?.isCharacterDevice() === true;
 }
@@ -71,8 +71,8 @@ function funnelToFull(...args: string[]): Promise<{ status: number | null; err: 
 }
 
 /**
- * Two sockets of this machine that serve, and nobody whom they would serve but each other: the smallest that
- * needs nothing.
+ * Two sockets of this machine that carry frames only for each other: the smallest puzzle that needs no
+ * rights.
  */
 function sockets(port: number): string {
   const udp = (network: string, number: number) =>
@@ -192,7 +192,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
           const file = join(folder, 'full.json');
           return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).uptimeMs : 0;
         };
-        // Several lines of counters later it is still there.
+        // After several lines of counters it is still running.
         while (uptime() < 500) await new Promise((resolve) => setTimeout(resolve, 10));
         started.at(-1)!.kill('SIGTERM');
         const { status, err } = await running;
@@ -229,7 +229,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       },
     );
 
-    it('takes a signal that is repeated at once for one, and still cleans up', async () => {
+    it('counts a signal that is repeated at once as one, and still cleans up', async () => {
       const control = join(folder, 'control.sock');
       const run = funnel(
         'run',
@@ -273,7 +273,7 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       };
       send();
       await run.waitFor(/"framesIn":20\b/);
-      // The last ones come in the tenth of a second for which the file collects them.
+      // The last frames come in the tenth of a second for which the file collects them.
       send();
       await new Promise((resolve) => setTimeout(resolve, 30));
       run.child.kill('SIGTERM');

@@ -35,7 +35,7 @@ function fail(error: unknown): void {
     return;
   }
   errors.write(isJson ? `${jsonText(errorJson(error))}\n` : errorText(error, paintFor(process.stderr)));
-  // A command may have set a status that says more.
+  // A command may have set a more specific status.
   process.exitCode ||= exitStatusOf(error);
 }
 

@@ -86,7 +86,7 @@ describe('a control socket', () => {
         if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'FT_CONTROL_IN_USE' });
       await reach(path);
       expect(readdirSync(folder)).toEqual(['a.sock']);
-      // Its path stays behind: a server takes only the name away with which it began.
+      // Its path stays behind: a server removes only the name with which it began.
       for (const each of all) each.close();
     }
   });
@@ -113,7 +113,7 @@ describe('a control socket', () => {
   });
 });
 
-describe('the path when nothing is said', () => {
+describe('the default path', () => {
   const user = (runtime?: string, uid = 1000, networkNamespace = '7') => ({
     env: runtime === undefined ? {} : { XDG_RUNTIME_DIR: runtime },
     geteuid: () => uid,

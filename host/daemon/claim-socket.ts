@@ -25,7 +25,7 @@ export async function claimSocket(server: Server, name: string): Promise<() => v
     if (Buffer.byteLength(each) > LONGEST_PATH)
       throw new FunnelError(
         'FT_CONTROL_PATH',
-        `the path of a control socket has at most ${LONGEST_PATH} bytes, and this one is longer: ${each}; choose a shorter one`,
+        `the path of a control socket has at most ${LONGEST_PATH} bytes, but this one is longer: ${each}; choose a shorter one`,
       );
   }
   try {
@@ -50,8 +50,8 @@ export async function claimSocket(server: Server, name: string): Promise<() => v
 }
 
 /**
- * A path that Node cannot take for anything else: without a slash it reads a number, such as 8080 or `.12e3`,
- * as a TCP port, and listens there on all addresses.
+ * Returns a path that Node cannot mistake: Node reads a number without a slash, such as 8080 or `.12e3`, as a
+ * TCP port, and would listen there on all addresses.
  */
 export function asPath(path: string): string {
   return path.includes('/') ? path : `./${path}`;

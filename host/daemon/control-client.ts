@@ -75,7 +75,7 @@ function connectError(path: string, error: Error): FunnelError {
     case 'EACCES':
       return new FunnelError(
         'FT_CONTROL_PERMISSION',
-        `the control socket at ${path} is another user's; be that user, or root`,
+        `the control socket at ${path} belongs to another user; run this command as that user, or as root`,
         { cause: error },
       );
     default:
@@ -89,11 +89,11 @@ function firstLine(socket: Socket, path: string, timeoutMs: number): Promise<str
   return new Promise((resolve, reject) => {
     const lines = new LineReader(MOST_ANSWER_BYTES);
     const timer = setTimeout(() => {
-      const message = `the Funnel at ${path} has not answered within ${timeoutMs / 1000} s; the Funnel may still carry out the request`;
+      const message = `the Funnel at ${path} has not replied within ${timeoutMs / 1000} s; it may still carry out the request`;
       reject(new FunnelError('FT_CONTROL_TIMEOUT', message));
     }, timeoutMs);
     const onEnd = (): void => {
-      const message = `the Funnel at ${path} ended the connection without an answer; it may have ended itself`;
+      const message = `the Funnel at ${path} closed the connection without a reply; it may have ended`;
       reject(new FunnelError('FT_CONTROL_CLOSED', message));
     };
     socket.once('end', onEnd);
@@ -117,7 +117,7 @@ function firstLine(socket: Socket, path: string, timeoutMs: number): Promise<str
 function unknownAnswer(path: string): FunnelError {
   return new FunnelError(
     'FT_CONTROL_ANSWER',
-    `the answer of the server at ${path} is not that of a Funnel of this version; name another socket with --control`,
+    `the reply of the server at ${path} is not that of a Funnel of this version; name another socket with --control`,
   );
 }
 

@@ -12,7 +12,7 @@ import { readJson } from './read-json.ts';
 
 /**
  * The connection of one client, which is not trusted. It handles one request at a time, and reads nothing
- * more while a request is handled or while the client does not read its answers. Events that a slow client
+ * more while a request is handled or while the client does not read its replies. Events that a slow client
  * cannot take are dropped and counted.
  */
 export class ControlConnection {
@@ -61,7 +61,7 @@ export class ControlConnection {
     this.#write({ id, event: { time: timeNow(), ...event } });
   }
 
-  /** Ends the connection once the client has read its answers, or after a limited time. */
+  /** Ends the connection once the client has read its replies, or after a limited time. */
   end(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
@@ -155,7 +155,7 @@ export class ControlConnection {
     if (!isMethod(method))
       throw new FunnelError(
         'FT_CONTROL_METHOD',
-        `there is no method ${JSON.stringify(method)}; there are ${Object.keys(methodSchemas).join(', ')}`,
+        `there is no method ${JSON.stringify(method)}; use one of ${Object.keys(methodSchemas).join(', ')}`,
       );
     const parameters = methodSchemas[method].safeParse(given);
     if (!parameters.success)
@@ -204,9 +204,9 @@ export interface Timeouts {
   readonly idleMs: number;
   /** For the rest of a line. */
   readonly lineMs: number;
-  /** For the client to read its answers. */
+  /** For the client to read its replies. */
   readonly drainMs: number;
-  /** For the client to read the last answers. */
+  /** For the client to read the last replies. */
   readonly endMs: number;
 }
 

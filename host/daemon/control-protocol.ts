@@ -5,7 +5,8 @@ import * as z from 'zod';
  * The messages of a control socket in both directions, as each side checks them. A line is a JSON object:
  *
  *   → {"id": 1, "method": "apply", "params": {"file": "net.yaml", "directory": "/etc/funnel"}}
- *   ← {"id": 1, "result": {…}}    or    {"id": 1, "error": {"code": "FT_CONFIG", "message": "…", "mistakes": […]}}
+ *   ← {"id": 1, "result": {…}}
+ *   ← {"id": 1, "error": {"code": "FT_CONFIG", "message": "…", "mistakes": […]}}
  *   ← {"id": 2, "event": {…}}     for each event, after request 2 was `events`
  */
 

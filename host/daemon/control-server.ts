@@ -33,7 +33,7 @@ export class ControlServer {
     const service = new Promise<ControlService>((resolve) => {
       serve = resolve;
     });
-    // A client that has closed its sending side may still wait for answers.
+    // A client that has closed its sending side may still wait for replies.
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       if (connections.size >= MAX_CLIENTS) {
         refuse(socket);
@@ -60,7 +60,7 @@ export class ControlServer {
   }
 
   /**
-   * Ends all connections, cuts those that do not read their answers in time, and releases the path.
+   * Ends all connections, cuts those that do not read their replies in time, and releases the path.
    * Idempotent.
    */
   close(): void {

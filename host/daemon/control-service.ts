@@ -8,7 +8,7 @@ export type ControlService = {
   readonly [M in Exclude<Method, 'events'>]: (parameters: Parameters<M>) => Promise<Result<M>>;
 };
 
-/** @param end ends the process cleanly; called after the answer was written */
+/** @param end ends the process cleanly; called after the reply was written */
 export function controlServiceOf(funnel: Funnel, end: () => void): ControlService {
   return {
     async snapshot() {

@@ -52,7 +52,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Somebody who writes what a test wants, and collects what comes. */
+/** A client that writes the requests of a test, and collects the replies. */
 class Talker {
   readonly socket: Socket = connect({ path, allowHalfOpen: true });
   text = '';
@@ -75,7 +75,7 @@ class Talker {
     return this;
   }
 
-  /** So many answers. */
+  /** Resolves to this many replies. */
   async answers(count: number): Promise<Record<string, never>[]> {
     await until(() => this.text.split('\n').length > count || this.isOver);
     return this.text
@@ -161,7 +161,7 @@ describe('by its control socket a Funnel', () => {
 });
 
 describe('whatever arrives at the control socket', () => {
-  it('gets answers in order, with the code of each error, and further requests are read', async () => {
+  it('gets replies in order, with the code of each error, and further requests are read', async () => {
     const deep = `{"id":1,"method":"apply","params":${'['.repeat(40)}${']'.repeat(40)}}\n`;
     const talker = new Talker().say(
       'no json\n',
@@ -244,8 +244,8 @@ describe('whatever arrives at the control socket', () => {
     for (const talker of talkers) talker.socket.destroy();
   });
 
-  it('gets no answers faster than the client reads, and unread events are counted', async () => {
-    const tell = (n: number): void => {
+  it('gets no replies faster than the client reads, and unread events are counted', async () => {
+    const log = (n: number): void => {
       for (const each of toldEvents) each(logOf(n));
     };
     const toldEvents: ((event: { kind: 'log'; piece: string; level: 'info'; message: string }) => void)[] =
@@ -267,23 +267,23 @@ describe('whatever arrives at the control socket', () => {
     await until(() => text.includes('result'));
     reader.pause();
     const before = process.memoryUsage().external;
-    for (let n = 0; n < 20_000; n++) tell(n);
+    for (let n = 0; n < 20_000; n++) log(n);
     expect(process.memoryUsage().external - before).toBeLessThan(64 << 20);
     reader.resume();
     await until(() => text.includes('log 10'));
-    // One more comes through as soon as there is room again, however long what waits takes.
+    // One more event comes through as soon as there is room again, however long the waiting events take.
     let last = 20_000;
     for (; !text.includes(`log ${last - 1} `); last++) {
-      tell(last);
+      log(last);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    const told = text.split('\n').filter((line) => line.includes('"log"')).length;
+    const received = text.split('\n').filter((line) => line.includes('"log"')).length;
     const missed = [...text.matchAll(/"missed","events":(\d+)/g)].reduce(
       (sum, [, count]) => sum + Number(count),
       0,
     );
     expect(missed).toBeGreaterThan(0);
-    expect(told + missed).toBe(last);
+    expect(received + missed).toBe(last);
     reader.destroy();
     other.close();
   });
@@ -306,7 +306,7 @@ describe('whatever arrives at the control socket', () => {
       socket.destroy();
     }
     expect(heard).toEqual(['no request came for 0.04 s', 'a line was not complete after 0.02 s']);
-    // Asks and asks, and reads nothing.
+    // Keeps sending requests, and reads nothing.
     const deaf = connect(join(folder, 'short.sock'));
     deaf.on('error', () => {});
     deaf.pause();
@@ -320,7 +320,7 @@ describe('whatever arrives at the control socket', () => {
 });
 
 describe('who asks', () => {
-  it('receives the reason why there is no answer', async () => {
+  it('receives the reason why there is no reply', async () => {
     const asked = async (at: string) =>
       (await askFunnel(at, 'snapshot', {}, { timeoutMs: 100 }).catch((error) => error)).code;
     expect(await asked(join(folder, 'nothing.sock'))).toBe('FT_CONTROL_ABSENT');
@@ -358,7 +358,7 @@ async function openedIdentity(of: ConfigurationObject) {
   return identity;
 }
 
-/** Connections of others are over a moment after they ended. */
+/** The server sees the end of other connections a moment later. */
 async function retried<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {

@@ -12,7 +12,7 @@ beforeAll(() => {
   addon = built.path;
 });
 
-/** Runs a script in a process of its own, because what it is about is how processes and threads end. */
+/** Runs a script in a separate process, because the test is about the end of processes and threads. */
 function run(script: string, prefix: readonly string[] = []) {
   const preamble = `const io = require(${JSON.stringify(addon)}); const workers = require('worker_threads');
     function open(onBatch, slots = 8) {
@@ -55,10 +55,10 @@ describe('the sources', () => {
     ['module'],
   ];
   const layerOf = (name: string) => order.findIndex((layer) => layer.includes(name));
-  /** Its own header, where a file has another name than what it defines. */
+  /** The own header of a file, if it has another name. */
   const own = (name: string) => (name === 'checksum' ? 'packet' : name.replace(/^(udp|link)-.*/, '$1'));
 
-  /** Every include that a file may not have. */
+  /** Returns every include that a file may not have. */
   function climbing(file: string, text: string): string[] {
     const name = file.replace(/\.[ch]$/, '');
     return [...text.matchAll(/^#include "(.+)\.h"$/gm)].flatMap(([, included]) =>
@@ -91,7 +91,7 @@ describe('building', () => {
     }
   });
 
-  test('without a compiler or headers says what to install, and leaves the reason for who opens an endpoint', () => {
+  test('without a compiler or headers names the packages to install, and leaves the reason for opening an endpoint', () => {
     const outDir = mkdtempSync(join(tmpdir(), 'addon-'));
     try {
       const none = buildAddon({ outDir, env: { PATH: outDir } });
@@ -131,14 +131,14 @@ describe('a process', () => {
     expect([ended.status, ended.stdout]).toEqual([0, '1\n']);
   });
 
-  test('meets an error that a callback throws as any other', () => {
+  test('handles an error that a callback throws like any other', () => {
     const ended = run(`process.on('uncaughtException', (e) => { console.log(e.message); process.exit(3); });
       const a = open(() => { throw new Error('from the callback'); });
       require('dgram').createSocket('udp4').send('x', a.port, '127.0.0.1');`);
     expect([ended.status, ended.stdout]).toEqual([3, 'from the callback\n']);
   });
 
-  test('is told what is wrong with arguments, and never crashes on them', () => {
+  test('reports mistakes in arguments, and never crashes on them', () => {
     const ended = run(`const a = open(() => {});
       const tries = [() => io.close(99), () => io.start('x'), () => io.sendUdp(a.channel, 9), () => io.sendUdp(a.channel, -1),
         () => io.writeTun(-1, 0), () => io.createBatch(), () => io.createBatch({}), () => io.gather(a.batch, 0, 0, 10),
@@ -149,7 +149,7 @@ describe('a process', () => {
         () => io.handover('x'), () => io.dropHandover(), () => io.note(99, 'x'), () => io.note(a.channel, 'x'.repeat(70000)),
         () => io.openUdp(a.batch, { family: 4, address: '', port: 0, device: '', group: '', reuse: false, broadcast: false, key: 'x'.repeat(2000) })];
       let errors = 0; for (const each of tries) try { each(); } catch (e) { if (e.code === 'ERR_INVALID_ARG_TYPE') errors++; else console.log(e); }
-      // Frames outside of memory are invalid, not read.
+      // Frames outside the memory are counted as invalid, and not read.
       a.outAddresses[0] = 2 ** 31 - 1; a.outHeaders[1] = -1; a.outLengths[2] = 1 << 30;
       console.log(errors === tries.length, io.sendUdp(a.channel, 3), a.tally[5]);
       io.close(a.channel); io.releaseBatch(a.batch);`);
@@ -171,7 +171,7 @@ describe('threads', () => {
     function send(n) { for (let i = 0; i < n; i++) { a.outAddresses[i] = 7 * 2048; a.outHeaders[i] = 7 * 2048 + 20; a.outLengths[i] = 1; } io.sendUdp(a.channel, n); }
     send(4);`;
 
-  test('use the addon at once, each for itself', () => {
+  test('use the addon at once, independently of each other', () => {
     const ended = run(`if (workers.isMainThread) { let over = 0;
         for (let n = 0; n < 3; n++) new workers.Worker(self, { eval: true }).on('message', () => over++).on('error', (e) => console.log(e));
         process.on('exit', () => console.log(over));
@@ -179,7 +179,7 @@ describe('threads', () => {
     expect([ended.status, ended.stdout, ended.stderr]).toEqual([0, '3\n', '']);
   });
 
-  test('that are ended by force leave their sockets, with what waits in them, to who opens the same', () => {
+  test('that are ended by force leave their sockets, with the waiting datagrams, to the thread that opens the same', () => {
     const ended =
       run(`const options = { family: 4, address: '127.0.0.1', port: 0, device: '', group: '', reuse: false, broadcast: false };
       const kept = { ...options, key: 'udp kept' }, other = { ...options, key: 'udp other' };
@@ -237,7 +237,7 @@ describe('threads', () => {
         console.log(require('fs').readdirSync('/proc/self/fd').map((fd) => { try { return require('fs').readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } }).filter((l) => l.startsWith('socket:') ).length);
       })(); else { ${bounce(1e9)} setTimeout(() => workers.parentPort.postMessage(1), 20); }`);
     expect([ended.status, ended.signal]).toEqual([0, null]);
-    // Standard output and error may be sockets; those of the threads are not there any more.
+    // Standard output and error may be sockets; those of the threads are closed.
     expect(Number(ended.stdout)).toBeLessThanOrEqual(3);
   });
 });

@@ -18,17 +18,16 @@ export interface FunnelIo {
   start(channel: number): void;
   /** Closes the descriptor before it returns. */
   close(channel: number): void;
-  /** From now on the channel reads and writes through another batch of the same memory. */
+  /** Makes the channel read and write through another batch of the same memory from now on. */
   adopt(channel: number, batch: number): void;
   /**
-   * Sets the handover of this thread. When the thread is ended by force, its open channels go there. A
-   * channel that is opened with the key of one that was left there is that one. 0, the initial value, is
-   * none.
+   * Sets the handover of this thread. When the thread is ended by force, its open channels go there. Opening
+   * a channel with the key of one that was left there returns that channel. 0, the initial value, is none.
    */
   handover(number: number): void;
   /** Closes the channels that no thread inherited. @returns their number */
   dropHandover(number: number): number;
-  /** The note that the thread gets which inherits the channel. At most 64 KiB. */
+  /** Sets the note for the thread that inherits the channel. At most 64 KiB. */
   note(channel: number, text: string): void;
   /** For an empty device name, or one with `%d`, the system chooses. */
   openTun(
@@ -42,12 +41,18 @@ export interface FunnelIo {
   sendUdp(channel: number, count: number): number;
   /** Needs CAP_NET_RAW. Packets of one protocol arrive with their IP headers, and errors as ICMP. */
   openRaw(batch: number, options: RawOptions): { channel: number };
-  /** As `sendUdp`, with the address of what follows the IP header in `outHeaders`, and its length. */
+  /** Like `sendUdp`, with the address and length of the bytes behind the IP header in `outHeaders`. */
   sendRaw(channel: number, count: number): number;
-  /** What a stream waits for: {@link READABLE} | {@link WRITABLE}. `onBatch` is called with these. */
+  /**
+   * Sets the events that a stream waits for: {@link READABLE} | {@link WRITABLE}. `onBatch` is called with
+   * these.
+   */
   poll(channel: number, events: number): void;
   listenStream(batch: number, options: StreamAddress & { readonly key?: string }): { channel: number };
-  /** Becomes writable when it is connected or has failed: see `streamError`. @returns the channel */
+  /**
+   * Connects a stream, which becomes writable when it is connected or has failed: see `streamError`. @returns
+   * the channel
+   */
   connectStream(
     batch: number,
     options: StreamAddress & {
@@ -82,19 +87,19 @@ export interface FunnelIo {
   /** @returns the errno that waits in the socket, or 0 */
   streamError(channel: number): number;
   /**
-   * Reads into the first `slots` of `addresses`, as many bytes each as `lengths` says, `most` in all.
+   * Reads into the first `slots` of `addresses`, up to the number of bytes in `lengths` each, `most` in all.
    * @returns bytes, 0 at the end of the stream, or a negative errno
    */
   readStream(channel: number, slots: number, most: number): number;
   /** Writes the first `count` of `outAddresses`. @returns bytes, or a negative errno */
   writeStream(channel: number, count: number): number;
-  /** The peer reads the end of the stream behind all that was written. */
+  /** Ends the stream: the peer reads the end behind all written bytes. */
   endStream(channel: number): void;
   /** Closes it. The peer of a TCP connection gets a reset. */
   resetStream(channel: number): void;
-  /** Whether another socket may be bound to the same port, where that one permits it too; 0 or 1. */
+  /** Sets whether another socket may be bound to the same port, if that one permits it too; 0 or 1. */
   shareUdp(channel: number, on: number): void;
-  /** For an IPv4 socket; `on` is 0 or 1. */
+  /** Sets SO_BROADCAST of an IPv4 socket; `on` is 0 or 1. */
   setBroadcast(channel: number, on: number): void;
   /**
    * `netlink` is a route netlink socket of the namespace in which the device is; -1 for that of this process.
@@ -105,7 +110,7 @@ export interface FunnelIo {
    */
   setLink(index: number, mtu: number, up: number, quiet: number, netlink: number): void;
   changeAddress(index: number, address: string, prefixLength: number, add: number, netlink: number): void;
-  /** `change`: 0 removes, 1 adds, 2 takes the place of a route of the same prefix that goes elsewhere. */
+  /** `change`: 0 removes the route, 1 adds it, 2 replaces a route of the same prefix to another place. */
   changeRoute(
     index: number,
     destination: string,
@@ -123,9 +128,9 @@ export interface FunnelIo {
    */
   routeDevice(destination: string, prefixLength: number, netlink: number): number;
   /**
-   * Watches the interface `index`, or with 0 the links and addresses of all. The batch is called back with the
-   * channel and the kinds of change: {@link CHANGED_OWN}, {@link CHANGED_OTHER}. `descriptor` is a route
-   * netlink socket of another namespace, which the channel takes; -1 for this one.
+   * Watches the interface `index`, or with 0 the links and addresses of all interfaces. The batch's callback
+   * gets the channel and the kinds of change: {@link CHANGED_OWN}, {@link CHANGED_OTHER}. `descriptor` is a
+   * route netlink socket of another namespace, which the channel takes; -1 for this one.
    *
    * @returns a channel, to be started
    */
@@ -143,9 +148,14 @@ export interface FunnelIo {
   namespacePair(): { ours: number; theirs: number };
   /** Closes `ours`: the helper ends, with all that runs inside. The end of the thread does that too. */
   closeNamespace(control: number): void;
-  /** Closes a descriptor that these calls returned. Node's own close warns of those that it has not opened. */
+  /**
+   * Closes a descriptor that these calls returned. Node's own close warns of those that it has not opened.
+   */
   closeDescriptor(descriptor: number): void;
-  /** A request to a helper, and its reply. Waits for it, at most 20 s. Kinds are those of `addon/namespace-protocol.h`. */
+  /**
+   * A request to a helper, and its reply. Waits for it, at most 20 s. Kinds are those of
+   * `addon/namespace-protocol.h`.
+   */
   askNamespace(
     control: number,
     kind: number,
@@ -203,7 +213,7 @@ export interface BatchArrays {
   readonly onBatch: (channel: number, count: number) => void;
 }
 
-/** What `readLink` returns. */
+/** The result of `readLink`. */
 export interface LinkReading {
   readonly mtu: number;
   /** 0 or 1. */
@@ -293,7 +303,7 @@ export const TALLY_SIZE = 8;
 /**
  * The addon, loaded once for each thread.
  *
- * @throws EndpointError FT_ADDON_ABSENT with what to do
+ * @throws EndpointError FT_ADDON_ABSENT, with the remedy
  */
 export function loadAddon(): FunnelIo {
   loaded ??= load();
@@ -322,7 +332,7 @@ function load(): FunnelIo {
   }
 }
 
-/** The reason that the build left, in one line; without one, what to do. */
+/** Returns the reason that the build left, in one line; without one, the remedy. */
 function whyAbsent(): string {
   for (const folder of FOLDERS) {
     try {
@@ -330,7 +340,7 @@ function whyAbsent(): string {
         .trim()
         .replaceAll(/\s*\n\s*/g, ' ');
     } catch {
-      // No reason was left there: try the next folder.
+      // The build left no reason there: try the next folder.
     }
   }
   return `Install a C compiler (on Debian: apt-get install gcc libc6-dev) and build it: node ${builder()}`;

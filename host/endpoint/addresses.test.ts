@@ -16,7 +16,7 @@ const octets = (length: number) =>
 const address = fc.oneof(octets(4), octets(16));
 const prefix = address.chain((bytes) => fc.nat(bytes.length * 8).map((length) => ({ bytes, length })));
 
-test('an address that is written is read again, and is what Node takes it for', () => {
+test('a written address is read back, and Node agrees', () => {
   fc.assert(
     fc.property(address, (bytes) => {
       const text = formatAddress(bytes);

@@ -30,7 +30,8 @@ export type GivenSettings = readonly (readonly [string, string])[];
 /** A piece that is part of the host. */
 export interface NativePiece {
   /**
-   * Pure. The description with these settings, the default one without any; or all mistakes in the settings.
+   * Returns the description with these settings (without any, the default one), or all mistakes in the
+   * settings. Pure.
    */
   describe(settings: GivenSettings): Description | readonly Problem[];
   /** The files that the piece opens with these settings. */

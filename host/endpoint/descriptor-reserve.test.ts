@@ -22,7 +22,7 @@ describe('the reserve of descriptors', () => {
     expect(code(() => new DescriptorReserve(limit, () => next).demand('UDP port 9'))).toBe(outcome);
   });
 
-  it('refuses where none is left to find out, and not in this process', () => {
+  it('refuses if no descriptor is left for the probe, but not in this process', () => {
     const none = new DescriptorReserve(4096, () => {
       throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
     });

@@ -2,8 +2,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { EndpointError } from './endpoint-error.ts';
 
 /**
- * Keeps some descriptors of the process for itself. Ports open at the wish of pieces, and without a descriptor
- * the Funnel could neither report its status, nor read a configuration, nor start another lane.
+ * Keeps some descriptors of the process for itself. Ports open at the wish of pieces, and without a
+ * descriptor the Funnel could neither report its status, nor read a configuration, nor start another lane.
  */
 export class DescriptorReserve {
   readonly #limit: number;
@@ -20,7 +20,7 @@ export class DescriptorReserve {
     return this.#limit - Math.min(RESERVED, this.#limit / 2);
   }
 
-  /** @throws EndpointError FT_DESCRIPTORS where another descriptor would be one of those */
+  /** @throws EndpointError FT_DESCRIPTORS if the next descriptor would be one of the reserve */
   demand(what: string): void {
     let free: number;
     try {
@@ -34,7 +34,7 @@ export class DescriptorReserve {
   #refusal(what: string, options: ErrorOptions): EndpointError {
     return new EndpointError(
       'FT_DESCRIPTORS',
-      `${what} is not opened: this process may have ${this.#limit} open files (ulimit -n), and the last of them are kept for the Funnel itself. Let pieces listen on fewer ports, or raise the limit`,
+      `${what} is not opened: this process may have ${this.#limit} open files (ulimit -n), and the Funnel keeps the last of them for itself. Let pieces listen on fewer ports, or raise the limit`,
       options,
     );
   }
@@ -48,7 +48,7 @@ function lowestFree(): number {
   return descriptor;
 }
 
-/** Infinity where the system does not show it: the system itself refuses then. */
+/** Infinity if the system does not show it: then only the system itself refuses. */
 function descriptorLimit(): number {
   try {
     const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];

@@ -1,10 +1,10 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
 /**
- * A refusal of the operating system, or something that it lacks. It also serves as a Problem of the contract.
+ * A refusal of the operating system, or a feature that it lacks. It also serves as a Problem of the contract.
  */
 export class EndpointError extends FunnelError {
-  /** The setting to change, where a setting is the cause. */
+  /** The setting to change, if a setting is the cause. */
   readonly setting?: string;
 
   constructor(code: EndpointErrorCode, message: string, options: ErrorOptions & { setting?: string } = {}) {
@@ -22,9 +22,9 @@ export type EndpointErrorCode =
   | 'FT_TUN_BUSY'
   /** This machine has no tun devices. */
   | 'FT_TUN_ABSENT'
-  /** The device cannot be opened, or not be configured as wanted. */
+  /** The device cannot be opened, or cannot get the wanted configuration. */
   | 'FT_TUN_DEVICE'
-  /** The system lets this user have no namespaces. */
+  /** The system permits this user no namespaces. */
   | 'FT_NAMESPACE_FORBIDDEN'
   /** A namespace could not be made for another reason. */
   | 'FT_NAMESPACE'
@@ -34,7 +34,7 @@ export type EndpointErrorCode =
   | 'FT_UPLINK_ABSENT'
   /** An uplink could not be connected. */
   | 'FT_UPLINK'
-  /** The process needs its last descriptors for itself. */
+  /** The process keeps its last descriptors for itself. */
   | 'FT_DESCRIPTORS'
   | 'FT_UDP_PORT_IN_USE'
   /** No right to this port, device or option. */
@@ -53,7 +53,7 @@ export type EndpointErrorCode =
   | 'FT_SOCKET_OPEN'
   /** A capture file cannot be opened, read or written. */
   | 'FT_PCAP_FILE'
-  /** The content of a capture file is no capture. */
+  /** The content of a capture file is not a capture. */
   | 'FT_PCAP_FORMAT';
 
 /** The code of a system's error (`EACCES` …), or the empty string. */

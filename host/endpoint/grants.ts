@@ -3,7 +3,7 @@ import type { Prefix } from './ip-address.ts';
 /**
  * The destinations to which an endpoint may send. Pieces write the headers that a socket obeys, so
  * destinations are granted. The default grants all but this machine's own addresses and its loopback, because
- * a piece must not reach these in the user's name.
+ * a piece must not reach these with the rights of the user.
  *
  * The checks allocate nothing.
  */

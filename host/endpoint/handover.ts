@@ -11,7 +11,7 @@ export function useHandover(number: number): void {
 
 /**
  * Keeps all handovers of this process alive as long as this thread. They are in the memory of the addon,
- * which the system unloads with the last thread that uses it: the descriptors would stay open, lost.
+ * which the system unloads with the last thread that uses it: the descriptors would be lost, but stay open.
  */
 export function keepHandovers(): void {
   addonIfThere();

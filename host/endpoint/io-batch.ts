@@ -32,7 +32,7 @@ export class IoBatch {
 
   /**
    * @param onBatch called with a channel and how many of `lengths` are filled, or a negative errno
-   * @throws RangeError when the lane has not that many rows free
+   * @throws RangeError if the lane has fewer free rows
    */
   constructor(io: FunnelIo, frames: Frames, onBatch: (channel: number, count: number) => void) {
     this.#io = io;
@@ -41,7 +41,7 @@ export class IoBatch {
       const row = frames.allocate(READ_ROOM);
       if (row < 0) {
         this.#releaseRows();
-        throw new RangeError(`the lane has no ${SLOTS} rows free for an endpoint; give it more rows`);
+        throw new RangeError(`the lane has no ${SLOTS} free rows for an endpoint; give it more rows`);
       }
       this.#rows[slot] = row;
       this.#addresses[slot] = frames.start[row]!;
@@ -140,5 +140,5 @@ export class IoBatch {
  * stay in the cache.
  */
 const SLOTS = 64;
-/** What a small room holds behind the headroom, in bytes. Longer frames go on in the addon's spill. */
+/** The bytes of a small room behind the headroom. Longer frames continue in the addon's spill. */
 const READ_ROOM = SMALL_ROOM - HEADROOM - TAILROOM;

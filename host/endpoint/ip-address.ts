@@ -1,6 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** The 4 or 16 bytes of a numeric address; undefined for anything else. A scope (`%eth0`) is not one. */
+/**
+ * Returns the 4 or 16 bytes of a numeric address; undefined for anything else, including an address with a
+ * scope (`%eth0`).
+ */
 export function parseAddress(text: string): Uint8Array | undefined {
   if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
   if (!isIPv6(text) || text.includes('%')) return undefined;
@@ -23,7 +26,7 @@ export function parseEndpoint(
 }
 
 export interface Prefix {
-  /** All bits as written, those behind the prefix included. */
+  /** All bits as written, including those behind the prefix. */
   readonly bytes: Uint8Array;
   /** In bits. */
   readonly length: number;

@@ -3,8 +3,8 @@ import { nearestName } from '../stack/nearest-name.ts';
 import { parseAddress, parsePrefix } from './ip-address.ts';
 
 /**
- * Settings of a native piece, read by their definitions. Every mistake becomes a problem that names the
- * setting, and reading goes on with the default, so that all are told at once.
+ * Reads the settings of a native piece by their definitions. Every mistake becomes a problem that names the
+ * setting, and reading continues with the default, so that all mistakes are reported at once.
  */
 export class SettingReader {
   readonly problems: Problem[] = [];
@@ -41,7 +41,7 @@ export class SettingReader {
     return this.#given.has(name);
   }
 
-  /** All values, in the order given; else the default, if there is one. */
+  /** Returns all values in their order; without any, the default, if there is one. */
   texts(name: string): readonly string[] {
     const given = this.#given.get(name);
     if (given !== undefined) return given;
@@ -85,7 +85,7 @@ export class SettingReader {
     return this.numbers(name)[0];
   }
 
-  /** Milliseconds of a duration, which has a whole number and a unit here. */
+  /** Returns the milliseconds of a duration, a whole number with a unit. */
   duration(name: string, leastMs: number, mostMs: number): number {
     const value = this.text(name);
     const [, amount, unit] = /^(\d{1,12})(ms|s|m|h)$/.exec(value) ?? [];

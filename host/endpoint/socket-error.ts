@@ -1,10 +1,11 @@
 import { EndpointError, messageOf, systemCode } from './endpoint-error.ts';
 
 /**
- * Why a socket did not open, and what the user can do about it.
+ * Returns why a socket did not open, with a remedy for the user.
  *
  * @param what the socket, such as `the raw socket of IP protocol 41`
- * @param hints what to do without the right, and when something else has the port or path; the setting at fault
+ * @param hints the remedies if the user lacks the right, and if another process has the port or path; the
+ * setting at fault
  * @returns an EndpointError FT_SOCKET_PERMISSION, FT_SOCKET_ADDRESS, FT_SOCKET_IN_USE or FT_SOCKET_OPEN
  */
 export function socketError(
@@ -20,25 +21,25 @@ export function socketError(
     case 'EPERM':
       return new EndpointError(
         'FT_SOCKET_PERMISSION',
-        `${where} may not be opened by this user (${messageOf(error)}). ${hints.permission ?? 'Run as a user who may'}`,
+        `${where} may not be opened by this user (${messageOf(error)}). ${hints.permission ?? 'Run as a user with this right'}`,
         { cause: error },
       );
     case 'EADDRINUSE':
       return new EndpointError(
         'FT_SOCKET_IN_USE',
-        `${where} is in use by another process. ${hints.inUse ?? 'End that one, or choose another'}`,
+        `${where} is in use by another process. ${hints.inUse ?? 'End that process, or choose another'}`,
         options,
       );
     case 'ENODEV':
       return new EndpointError(
         'FT_SOCKET_ADDRESS',
-        `${where} cannot be opened: this machine has no such device. See "ip link" for what it has`,
+        `${where} cannot be opened: this machine has no such device. See "ip link" for its devices`,
         options,
       );
     case 'EADDRNOTAVAIL':
       return new EndpointError(
         'FT_SOCKET_ADDRESS',
-        `${where} cannot be opened: this machine has no such address. See "ip address" for what it has`,
+        `${where} cannot be opened: this machine has no such address. See "ip address" for its addresses`,
         options,
       );
     default:

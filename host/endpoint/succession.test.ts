@@ -32,7 +32,7 @@ afterEach(() => {
 });
 
 describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, through %s', (io) => {
-  it('go over to the new one with what waits in them', async () => {
+  it('pass to the new one with the waiting datagrams', async () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
     const old = udp({ io, port: '0', 'to-loopback': 'true' });
     begin(old);
@@ -58,7 +58,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
     await rebind(ports[0]!);
   });
 
-  it('stay with the old one when the change comes to nothing', async () => {
+  it('stay with the old one if the change fails', async () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
     const old = udp({ io, port: '0', 'to-loopback': 'true' });
     begin(old);
@@ -86,7 +86,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
       const next = udp({ io, port: String(port), 'to-loopback': 'true' });
       next.piece.succeed([old.piece]);
       expect(next.piece.start()).toEqual([]);
-      // While the change is prepared, whoever listened there does so no more.
+      // While the change is prepared, the piece that listened there stops listening.
       old.piece.listening(0, `ip/udp/local:${port}`, false);
       await arrive(port, 1);
       if (comesAbout) {
@@ -103,7 +103,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
     },
   );
 
-  it('are refused where they are bound otherwise, and to a second successor', () => {
+  it('are refused if they are bound differently, and to a second successor', () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
     const old = udp({ io, port: '0' });
     begin(old);
@@ -126,7 +126,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
       begin(old);
       const port = old.piece.ports[0]!;
       const narrower = { io, port: String(port), address: '127.0.0.1', 'to-loopback': 'true' };
-      // A change that comes to nothing leaves the old one as it was, and the port locked to others.
+      // A failed change leaves the old socket unchanged, and the port closed to others.
       const refused = udp(narrower);
       refused.piece.succeed([old.piece]);
       expect(refused.piece.start()).toEqual([]);
@@ -139,7 +139,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
       const next = udp(narrower);
       next.piece.succeed([old.piece]);
       expect(next.piece.start()).toEqual([]);
-      // What comes while the change is prepared waits for its end.
+      // Datagrams that come while the change is prepared wait for its end.
       await arrive(port, 1);
       next.piece.takeOver();
       join0(next);
@@ -204,7 +204,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
     await rebind(port);
   });
 
-  it('are taken over also by who listens only after the change', async () => {
+  it('are also taken over by a piece that listens only after the change', async () => {
     frames = new Frames({ smallRows: 1024, largeRows: 4 });
     const old = udp({ io, port: '0', 'to-loopback': 'true' });
     begin(old);
@@ -226,7 +226,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
 });
 
 describe('a capture whose writer is replaced', () => {
-  it('goes on in the same file, and is as it was when the change comes to nothing', () => {
+  it('continues in the same file, and is unchanged if the change fails', () => {
     frames = new Frames({ smallRows: 64, largeRows: 4 });
     const folder = mkdtempSync(join(tmpdir(), 'capture-'));
     const file = join(folder, 'a.pcapng');
@@ -275,7 +275,10 @@ function join0({ piece }: ReturnType<typeof udp>): void {
   for (const shape of [0, 1]) piece.join({ edge: 0, described: 0, shape, joint: 'net', properties: [] });
 }
 
-/** So many datagrams wait in the socket, or are read from it, when this is done: on the loopback that is at once. */
+/**
+ * Resolves when this many datagrams wait in the socket, or were read from it: on the loopback that is at
+ * once.
+ */
 async function arrive(port: number, count: number): Promise<void> {
   const socket = createSocket('udp4');
   for (let n = 0; n < count; n++)

@@ -103,7 +103,7 @@ describe('a file that is not a component', () => {
     await expectRefusal(
       new TextEncoder().encode('#!/bin/sh'),
       'FT_COMPONENT_INVALID',
-      /no WebAssembly: byte 0/,
+      /not WebAssembly: byte 0/,
     );
     await expectRefusal(new TextEncoder().encode('(component)'), 'FT_COMPONENT_INVALID', /text/);
     await expectRefusal(await parse('(module)'), 'FT_COMPONENT_INVALID', /core WebAssembly module.*jco new/);
@@ -118,7 +118,7 @@ describe('a file that is not a component', () => {
     await expectRefusal(
       await component(''),
       'FT_COMPONENT_EXPORT',
-      /no Puzzle Piece.*traffic@0\.2\.0#process/,
+      /not a Puzzle Piece.*traffic@0\.2\.0#process/,
     );
     await expectRefusal(
       withJoinAsSave(valid),
@@ -273,7 +273,7 @@ describe('limits and grants', () => {
     await expectRefusal(
       await component('(import "arpa2:funnel/types@0.2.0" (instance (export "t" (type (sub resource)))))'),
       'FT_COMPONENT_EXPORT',
-      /no Puzzle Piece/,
+      /not a Puzzle Piece/,
     );
     // Like every piece, it imports its types and frames.
     await loadComponent(valid, { grants: new Set() });
@@ -285,7 +285,7 @@ describe('limits and grants', () => {
     await expectRefusal(
       await watPiece({ fields: tables }),
       'FT_COMPONENT_MEMORY',
-      /tables of 120000 entries together/,
+      /tables start with 120000 entries together/,
     );
     const growing = await loadComponent(
       await watPiece({

@@ -1,8 +1,11 @@
 import { FunnelError } from '../stack/funnel-error.ts';
 
-/** Why a command was not run behind a puzzle. */
+/** The reason why a command was not run behind a puzzle. */
 export class ExecError extends FunnelError {
-  /** The exit status: 125 for the Funnel's own failures, 126 and 127 for a command that cannot be run, as in shells. */
+  /**
+   * The exit status: 125 for the Funnel's own failures, 126 and 127 for a command that cannot be run, as in
+   * shells.
+   */
   readonly status: number;
 
   constructor(code: ExecErrorCode, message: string, { status = 125, ...options }: ExecErrorOptions = {}) {
@@ -22,7 +25,7 @@ export type ExecErrorCode =
   | 'FT_EXEC_NO_DEVICE'
   /** The command cannot be run. */
   | 'FT_EXEC_COMMAND'
-  /** A port is to be published that cannot be had outside. */
+  /** A port cannot be published, because it is not available outside. */
   | 'FT_EXEC_PUBLISH'
   /** The resolver of the command cannot be set. */
   | 'FT_EXEC_RESOLVER';

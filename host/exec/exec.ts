@@ -18,11 +18,12 @@ import { passSignals } from './terminal-signals.ts';
 export type { CommandEnd } from '../endpoint/namespace/network-namespace.ts';
 
 /**
- * Runs a command in a network namespace of its own, whose devices are those of a puzzle: all that it sends goes through the
- * puzzle, or nowhere. The puzzle's own sockets are in the network of this process.
+ * Runs a command in a separate network namespace, whose devices are those of a puzzle: all packets of the
+ * command go through the puzzle, or nowhere. The puzzle's own sockets are in the network of this process.
  *
- * @returns how the command ended; by then the Funnel is closed, and nothing is left
- * @throws {ConfigurationError}, {FunnelError} where the puzzle cannot be started, or the namespace not be made
+ * @returns how the command ended; by then the Funnel is closed, and all processes inside have ended
+ * @throws {ConfigurationError}, {FunnelError} if the puzzle cannot be started, or the namespace cannot be
+ * made
  */
 export async function exec(
   puzzle: Puzzle,
@@ -40,7 +41,7 @@ export async function exec(
   if (!puzzle.pieces.some(({ reference }) => reference === 'tun'))
     throw new ExecError(
       'FT_EXEC_NO_DEVICE',
-      `${puzzle.title} has no piece \`tun\`, so the command would have no network. Add one; under funnel exec its device is the command's`,
+      `${puzzle.title} has no piece \`tun\`, so the command would have no network. Add one; under funnel exec its device belongs to the command`,
     );
   const namespace = NetworkNamespace.open({ command, mapRoot });
   let funnel: Funnel | undefined;
@@ -58,13 +59,14 @@ export async function exec(
     const isAddressed = await untilAddressed(namespace.pid, patienceMs, () => isOver);
     if (!isAddressed && !isOver && patienceMs > 0)
       warn(`no address came in ${patienceMs / 1000} s; the command starts without a network`);
-    // The turn of the lane in which an address came sets its routes, too; this answer comes behind that turn.
+    // The turn of the lane that sets an address also sets its routes; this result comes after that turn.
     await funnel.counters();
     if (isOver) return { signal: constants.signals.SIGTERM };
     start(namespace, command, leftovers);
     deliver = (signal) => namespace.signal(signal);
     const end = await namespace.ended;
-    // What the command leaves is ended by the helper, or waited for; a signal now ends it at once.
+    // The helper ends the processes that outlive the command, or waits for them; a signal now ends them at
+    // once.
     deliver = () => void namespace.close();
     await namespace.gone;
     return end;
@@ -87,10 +89,16 @@ export interface ExecOptions {
   readonly onEvent: (event: FunnelEvent) => void;
 }
 
-/** 6bed4 asks its router again after four seconds (RFC 4861 §6.3.7): a first answer that is lost is no end. */
+/**
+ * 6bed4 repeats its router solicitation after four seconds (RFC 4861 §6.3.7), so a lost first reply does not
+ * matter.
+ */
 const PATIENCE_MS = 10_000;
 
-/** An uplink has a resolver, so that queries pass through the puzzle. Elsewhere names are resolved outside. */
+/**
+ * The default resolver: an uplink has one, so that queries pass through the puzzle. Without an uplink, names
+ * are resolved outside.
+ */
 function resolverFor({ pieces }: Puzzle): ResolverChoice {
   const hasUplink = pieces.some(({ reference }) => reference === 'uplink');
   return hasUplink ? { servers: [UPLINK_RESOLVER] } : 'host';
@@ -106,7 +114,7 @@ function start(namespace: NetworkNamespace, command: readonly string[], leftover
       code === 'ENOENT'
         ? 'there is no such program'
         : code === 'EACCES'
-          ? 'it may not be executed'
+          ? 'this user may not execute it'
           : `the system refuses it (${code})`;
     throw new ExecError('FT_EXEC_COMMAND', `${command[0] ?? ''} cannot be run: ${why}`, { status });
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ipv4Addresses, ipv6Addresses } from './inner-addresses.ts';
 
-test('IPv6 addresses of everywhere count, and tentative ones are told', () => {
+test('IPv6 addresses of global scope count, and tentative ones are reported', () => {
   const line = (address: string, scope: string, flags: string, device: string) =>
     `${address} 02 40 ${scope} ${flags}     ${device}\n`;
   const address = '20010db8000000000000000000000001';
@@ -10,7 +10,7 @@ test('IPv6 addresses of everywhere count, and tentative ones are told', () => {
     hasTentative: false,
   });
   expect(ipv6Addresses(line(address, '00', 'c0', 'fun0')).hasTentative).toBe(true);
-  // Optimistic ones may be used.
+  // Optimistic addresses are usable.
   expect(ipv6Addresses(line(address, '00', '44', 'fun0')).hasTentative).toBe(false);
   for (const other of [
     line('fe800000000000000000000000000001', '20', '80', 'fun0'),
@@ -21,7 +21,7 @@ test('IPv6 addresses of everywhere count, and tentative ones are told', () => {
     expect(ipv6Addresses(other)).toEqual({ addresses: [], hasTentative: false });
 });
 
-test('IPv4 addresses are those that are local, but for the loopback', () => {
+test('IPv4 addresses are the local ones, except for the loopback', () => {
   const trie = [
     'Main:',
     '  +-- 0.0.0.0/1 2 0 2',

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** The addresses in a network namespace but for its loopback and those of links. */
+/** The addresses in a network namespace, except loopback and link-local ones. */
 export interface InnerAddresses {
   readonly addresses: readonly string[];
-  /** An address is there, but may not be used yet: duplicates of it are looked for (RFC 4862 §5.4). */
+  /**
+   * Whether an address is set but not usable yet, because the system looks for duplicates of it (RFC 4862
+   * §5.4).
+   */
   readonly hasTentative: boolean;
 }
 
@@ -12,7 +15,7 @@ export interface InnerAddresses {
  * Waits until the network inside has an address, and none is tentative.
  *
  * @param pid a process in the namespace
- * @returns false when that took longer than `patienceMs`
+ * @returns false if that takes longer than `patienceMs`
  */
 export async function untilAddressed(
   pid: number,
@@ -50,7 +53,10 @@ export function ipv6Addresses(text: string): InnerAddresses {
   return { addresses, hasTentative };
 }
 
-/** Reads /proc/net/fib_trie: below each leaf, a line for each route to it; `/32 host LOCAL` is an address of ours. */
+/**
+ * Reads /proc/net/fib_trie: below each leaf, a line for each route to it; `/32 host LOCAL` marks an address
+ * of this host.
+ */
 export function ipv4Addresses(text: string): string[] {
   const found = new Set<string>();
   let leaf = '';
@@ -63,7 +69,7 @@ export function ipv4Addresses(text: string): string[] {
 
 const GLOBAL_SCOPE = '00';
 const TENTATIVE = 0x40;
-/** It may be used although it is tentative (RFC 4429). */
+/** The flag of an address that is usable although it is tentative (RFC 4429). */
 const OPTIMISTIC = 0x04;
 
 function textOf(path: string): string {

@@ -8,7 +8,7 @@ const registry = new PieceRegistry();
 const describePieceHere = (reference: string) => describePiece(registry, reference, process.cwd());
 
 describe('options in place of a configuration', () => {
-  test('without any, the ordinary Internet', async () => {
+  test('without any, describe the ordinary Internet', async () => {
     expect(await oneLineConfiguration({}, describePieceHere)).toEqual({
       pieces: {
         command: { piece: 'tun', edges: { ip: 'beyond-command' } },
@@ -17,7 +17,7 @@ describe('options in place of a configuration', () => {
     });
   });
 
-  test('stand for configurations without mistakes, whatever is combined', async () => {
+  test('describe configurations without mistakes in any combination', async () => {
     for (const options of [
       {},
       { capture: 'x.pcapng' },
@@ -38,7 +38,7 @@ describe('options in place of a configuration', () => {
     }
   });
 
-  test('put what is captured next to the command, before anything that is in its way', async () => {
+  test('put the capture next to the command, before any other piece', async () => {
     const { pieces } = await oneLineConfiguration(
       { capture: 'x.pcapng', through: ['echo'], loss: '1%' },
       describePieceHere,
@@ -54,7 +54,7 @@ describe('options in place of a configuration', () => {
     });
   });
 
-  test('a piece without a way through is told', async () => {
+  test('a piece without a way through is reported', async () => {
     for (const reference of ['udp', 'hub'])
       await expect(oneLineConfiguration({ through: [reference] }, describePieceHere)).rejects.toThrow(
         /one Edge upwards/,
@@ -62,7 +62,7 @@ describe('options in place of a configuration', () => {
   });
 });
 
-test('faults are for both directions, or for each its own', () => {
+test('faults hold for both directions, or for each one separately', () => {
   expect(faultSettings({})).toBeUndefined();
   expect(faultSettings({ loss: '5%', delay: '100ms/20ms' })).toEqual({
     loss: '5%',
@@ -81,7 +81,7 @@ test('rates are read in the units of tc', () => {
     expect(() => kilobitsOf(bad)).toThrow(/FT_EXEC_USAGE|--rate/);
 });
 
-test('a piece in the way has settings, with any character in them', () => {
+test('a piece in the way has settings with any characters', () => {
   expect(parseThrough('echo')).toEqual({ reference: 'echo', settings: {} });
   expect(parseThrough('./a.wasm?x=1&y=a%26b=c&x=2')).toEqual({
     reference: './a.wasm',

@@ -2,9 +2,9 @@ import type { Piece as Description } from '../../abi/host/contract.ts';
 import type { ConfigurationObject } from '../policy/configuration/configuration-schema.ts';
 import { ExecError } from './exec-error.ts';
 
-/** A puzzle that options of the command line stand for: what is between one command and the ordinary Internet. */
+/** The options of the command line that describe a puzzle between one command and the ordinary Internet. */
 export interface OneLine {
-  /** Faults of the network, each for both directions, or as `OUT/IN` for what the command sends and what it gets. */
+  /** Faults of the network, each for both directions, or as `OUT/IN` for packets from and to the command. */
   readonly loss?: string;
   readonly burst?: string;
   readonly delay?: string;
@@ -12,21 +12,24 @@ export interface OneLine {
   readonly duplicate?: string;
   readonly reorder?: string;
   readonly corrupt?: string;
-  /** As `tc` writes it: 500kbit, 1mbit, 1gbit. */
+  /** In the notation of `tc`: 500kbit, 1mbit, 1gbit. */
   readonly rate?: string;
   readonly seed?: string;
-  /** The file to which all is recorded that the command sends and gets. */
+  /** The file that records all packets from and to the command. */
   readonly capture?: string;
-  /** Pieces in the command's way, from it outwards: `PIECE` or `PIECE?setting=value&setting=value`. */
+  /**
+   * Pieces on the way of the command's packets, from the command outwards: `PIECE` or
+   * `PIECE?setting=value&setting=value`.
+   */
   readonly through?: readonly string[];
-  /** Addresses for the command, with their prefix lengths; else the uplink's own. */
+  /** Addresses for the command, with their prefix lengths; without any, those of the uplink. */
   readonly addresses?: readonly string[];
 }
 
 /**
- * The configuration that such options stand for.
+ * Returns the configuration for such options.
  *
- * @param describe what a piece is, for the Edges of those in between
+ * @param describe returns the description of a piece, for the Edges of the pieces in between
  */
 export async function oneLineConfiguration(
   options: OneLine,
@@ -54,7 +57,7 @@ export async function oneLineConfiguration(
 
 type Settings = Record<string, string | number | string[]>;
 
-/** Pieces one behind the other, each two joined by a network of their own. */
+/** Returns pieces in a chain, with a separate network between each two. */
 class Chain {
   readonly pieces: ConfigurationObject['pieces'] = {};
   #last = '';
@@ -79,14 +82,14 @@ class Chain {
   }
 }
 
-/** The settings of `fault`; undefined where there are no faults. Its Edge `a` is the command's. */
+/** Returns the settings of `fault`; undefined if there are no faults. Its Edge `a` faces the command. */
 export function faultSettings(options: OneLine): Settings | undefined {
   const settings: Settings = {};
   const take = (name: string, text: string | undefined, read = (value: string): string | number => value) => {
     if (text === undefined) return;
     const [out = '', back, ...more] = text.split('/');
     if (more.length > 0 || out === '' || back === '')
-      throw new ExecError('FT_EXEC_USAGE', `--${name} ${text}: it can be one value, or OUT/IN`);
+      throw new ExecError('FT_EXEC_USAGE', `--${name} ${text}: write one value, or OUT/IN`);
     if (back === undefined) settings[name] = read(out);
     else Object.assign(settings, { [`${name}-a-to-b`]: read(out), [`${name}-b-to-a`]: read(back) });
   };
@@ -94,18 +97,18 @@ export function faultSettings(options: OneLine): Settings | undefined {
     take(name, options[name]);
   take('rate', options.rate, kilobitsOf);
   if (Object.keys(settings).length === 0) return undefined;
-  // As many as it can: with a delay, what is under way is what is held.
+  // The most packets that it can hold: with a delay, it holds all packets under way.
   return { ...settings, ...(options.seed === undefined ? {} : { seed: options.seed }), hold: MOST_HELD };
 }
 
-/** Reads a rate in the units of `tc`; without one it is in bits a second. */
+/** Reads a rate in the units of `tc`; without a unit it is in bits per second. */
 export function kilobitsOf(text: string): number {
   const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*(bit|kbit|mbit|gbit)?(?:\/s)?$/i.exec(text) ?? [];
   const kilobits = Number(digits) * (KILOBITS[unit.toLowerCase()] ?? Number.NaN);
   if (kilobits >= 1 && kilobits <= MOST_KILOBITS) return Math.round(kilobits);
   throw new ExecError(
     'FT_EXEC_USAGE',
-    `--rate ${text}: it can be from 1kbit to 1000gbit, such as 500kbit, 1mbit or 1gbit`,
+    `--rate ${text}: write a rate from 1kbit to 1000gbit, such as 500kbit, 1mbit or 1gbit`,
   );
 }
 
@@ -113,7 +116,7 @@ const KILOBITS: Readonly<Record<string, number>> = { '': 1e-3, bit: 1e-3, kbit: 
 const MOST_KILOBITS = 1e9;
 const MOST_HELD = 900;
 
-/** Reads `PIECE?setting=value&…`, in which `%xx` stands for a character that would end something. */
+/** Reads `PIECE?setting=value&…`, in which `%xx` stands for a character that would be a delimiter. */
 export function parseThrough(text: string): { readonly reference: string; readonly settings: Settings } {
   const [reference = '', query] = text.split(/\?(.*)/s, 2);
   const settings: Settings = {};
@@ -141,11 +144,14 @@ function decoded(text: string): string {
 function wrongThrough(text: string): ExecError {
   return new ExecError(
     'FT_EXEC_USAGE',
-    `--through ${text}: it can be PIECE, or PIECE?setting=value&setting=value`,
+    `--through ${text}: write PIECE, or PIECE?setting=value&setting=value`,
   );
 }
 
-/** The Edge towards the command carries others (up), that towards the Internet wants to be carried (down). */
+/**
+ * Returns the two Edges of a piece: the one towards the command carries others (up), the one towards the
+ * Internet needs a carrier (down).
+ */
 function edgesBetween(reference: string, { edges }: Description): { inner: string; outer: string } {
   const all = (direction: 'up' | 'down') =>
     edges.filter(
@@ -158,6 +164,6 @@ function edgesBetween(reference: string, { edges }: Description): { inner: strin
     return { inner: first.name, outer: last.name };
   throw new ExecError(
     'FT_EXEC_USAGE',
-    `--through ${reference}: it is to have one Edge upwards, for the command, and one downwards, for the Internet. Write a configuration, and name its networks; --print shows one to begin with`,
+    `--through ${reference}: the piece needs one Edge upwards, for the command, and one downwards, for the Internet. Write a configuration that names its networks; --print shows one to start from`,
   );
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
-/** The addresses that this machine is known by: those of the devices through which it reaches everything. */
+/** The public addresses of this machine: those of the devices with its default routes. */
 export function ownAddresses(): readonly string[] {
   const devices = new Set([
     ...ipv4DefaultDevices(textOf('/proc/net/route')),

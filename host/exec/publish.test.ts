@@ -11,7 +11,7 @@ test('ports to publish are read with and without address and protocol', () => {
   expect(parsePublished('[::]:8080')).toMatchObject({ addresses: ['::'], outer: 8080, inner: 8080 });
 });
 
-test('what is no port is told', () => {
+test('a text that is not a port is reported', () => {
   for (const bad of [
     '',
     'x',

@@ -5,16 +5,19 @@ import { systemCode } from '../endpoint/endpoint-error.ts';
 import type { NetworkNamespace } from '../endpoint/namespace/network-namespace.ts';
 import { ExecError } from './exec-error.ts';
 
-/** A port of this machine that leads to one of the command. */
+/** A port of this machine that leads to a port of the command. */
 export interface PublishedPort {
   readonly protocol: 'tcp' | 'udp';
-  /** Where it listens outside. */
+  /** The addresses outside on which it listens. */
   readonly addresses: readonly string[];
   readonly outer: number;
   readonly inner: number;
 }
 
-/** Reads `[ADDRESS:]OUTER[:INNER][/udp]`; without an address it is this machine's loopback, in both IP versions. */
+/**
+ * Reads `[ADDRESS:]OUTER[:INNER][/udp]`; without an address it is this machine's loopback, in both IP
+ * versions.
+ */
 export function parsePublished(text: string): PublishedPort {
   const [, bracketed, plain, outer, inner = outer, protocol = 'tcp'] =
     /^(?:\[([^\]]+)\]:|(\d+\.\d+\.\d+\.\d+):)?(\d{1,5})(?::(\d{1,5}))?(?:\/(tcp|udp))?$/.exec(text) ?? [];
@@ -30,14 +33,15 @@ export function parsePublished(text: string): PublishedPort {
     };
   throw new ExecError(
     'FT_EXEC_USAGE',
-    `--publish ${text}: it can be OUTER:INNER, such as 8080:80, with an address before it (0.0.0.0:8080:80, [::]:8080:80) and /udp behind it`,
+    `--publish ${text}: write OUTER:INNER, such as 8080:80, with an address before it (0.0.0.0:8080:80, [::]:8080:80) and /udp behind it`,
   );
 }
 
 /**
- * Publishes ports. What comes to them goes straight to the command, not through the puzzle: so it works whatever the puzzle is.
+ * Publishes ports. Their connections go straight to the command, not through the puzzle, so they work with
+ * any puzzle.
  *
- * @returns what ends that
+ * @returns a function that ends this
  * @throws ExecError `FT_EXEC_PUBLISH`
  */
 export async function publish(
@@ -73,13 +77,13 @@ async function publishAt(
       : await datagrams(namespace, address, outer, inner);
   } catch (error) {
     const code = systemCode(error);
-    // A machine without IPv6 has no ::1, and nobody asked for that one by name.
+    // A machine without IPv6 has no ::1, and the user did not name that address.
     if (code === 'EADDRNOTAVAIL' && addresses.length > 1) return undefined;
     const why =
       code === 'EADDRINUSE'
-        ? 'another program has it. End that one, or choose another port'
+        ? 'another program uses it. End that program, or choose another port'
         : code === 'EACCES'
-          ? 'this user may not have it: ports below the sysctl net.ipv4.ip_unprivileged_port_start are for root. Choose one from 1024 on'
+          ? 'this user may not open it: ports below the sysctl net.ipv4.ip_unprivileged_port_start are for root. Choose one from 1024 on'
           : code === 'EADDRNOTAVAIL'
             ? 'this machine does not have the address'
             : `the system refuses it (${code || String(error)})`;
@@ -93,7 +97,10 @@ async function publishAt(
   }
 }
 
-/** The address of the command's own loopback, in the version of an outer address; programs listen there, or on all. */
+/**
+ * Returns the address of the command's own loopback, in the IP version of an outer address; programs listen
+ * there, or on all addresses.
+ */
 function innerAddress(outer: string): string {
   return isIPv6(outer) ? '::1' : '127.0.0.1';
 }
@@ -134,14 +141,14 @@ async function streams(
   };
 }
 
-/** A connection to the command; in the other IP version where nobody listens in this one. */
+/** Opens a connection to the command; in the other IP version if no program listens in this one. */
 function connectInside(namespace: NetworkNamespace, address: string, port: number): Socket | undefined {
   const other = address === '::1' ? '127.0.0.1' : '::1';
   for (const each of [address, other]) {
     try {
       return new Socket({ fd: namespace.internetSocket('tcp', 'connect', each, port), allowHalfOpen: true });
     } catch {
-      // ECONNREFUSED: the loopback tells at once.
+      // ECONNREFUSED: the loopback reports it at once.
     }
   }
   return undefined;
@@ -156,7 +163,7 @@ async function datagrams(
   const server = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', ipv6Only: true });
   const family = isIPv6(address) ? 'udp6' : 'udp4';
   const target = innerAddress(address);
-  /** For each correspondent a socket of its own inside, so that answers find back. */
+  /** A separate socket inside for each correspondent, so that replies find their way back. */
   const peers = new Map<string, Peer>();
   server.on('message', (datagram, from) => {
     const key = `${from.address} ${from.port}`;
@@ -164,7 +171,7 @@ async function datagrams(
     if (peer === undefined) {
       if (peers.size >= MOST_PEERS) dropOldest(peers);
       const socket = createSocket(family);
-      socket.on('error', () => {}); // nobody listens inside
+      socket.on('error', () => {}); // no program listens inside
       socket.on('message', (answer) => server.send(answer, from.port, from.address));
       socket.bind({ fd: namespace.internetSocket('udp', 'bind', target, 0) });
       peer = { socket, usedAt: 0 };
@@ -189,7 +196,7 @@ interface Peer {
   usedAt: number;
 }
 
-/** A port scan is not to take all descriptors. */
+/** The most sockets, so that a port scan does not use all descriptors. */
 const MOST_PEERS = 256;
 
 function dropOldest(peers: Map<string, Peer>): void {

@@ -15,14 +15,14 @@ test('a resolv.conf is read and written', () => {
 });
 
 describe('an nsswitch.conf', () => {
-  test('keeps files and the DNS for host names, and all else', () => {
+  test('keeps files and the DNS for host names, and everything else', () => {
     const ubuntu =
       'passwd: files systemd\nhosts:          files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns myhostname\n';
     expect(namesFromDnsAlone(ubuntu)).toBe('passwd: files systemd\nhosts: files dns myhostname\n');
     expect(namesFromDnsAlone('hosts: mymachines resolve\n')).toBe('hosts: dns\n');
   });
 
-  test('without other modules stays as it is', () => {
+  test('without other modules is unchanged', () => {
     expect(namesFromDnsAlone('hosts:          files dns\n')).toBeUndefined();
     expect(namesFromDnsAlone('')).toBeUndefined();
   });

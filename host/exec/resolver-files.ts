@@ -1,13 +1,14 @@
-/** A resolv.conf for the command. Without a server nothing is asked, and nothing waits. */
+/** Returns a resolv.conf for the command. Without a server, look-ups fail at once. */
 export function resolverFile(servers: readonly string[], others: readonly string[]): string {
   const lines = servers.map((server) => `nameserver ${server}`);
-  // The C library asks 127.0.0.1 when there is no server; a port that nobody has is refused at once.
+  // Without a server the C library asks 127.0.0.1; a port without a listener refuses at once.
   return ['# made by funnel exec', ...lines, ...others, ''].join('\n');
 }
 
 /**
- * An nsswitch.conf in which host names come from files and the DNS alone: other modules ask services of this machine by
- * sockets in its files, and so around the puzzle. Undefined where nothing is to be changed.
+ * Returns an nsswitch.conf in which host names come from files and the DNS alone: other modules call services
+ * of this machine by sockets in its file system, and so bypass the puzzle. Undefined if nothing needs a
+ * change.
  */
 export function namesFromDnsAlone(text: string): string | undefined {
   let isChanged = false;

@@ -8,8 +8,8 @@ import { ExecError } from './exec-error.ts';
 import { namesFromDnsAlone, resolverFile } from './resolver-files.ts';
 
 /**
- * Where the command's DNS queries go: to servers that it reaches through the puzzle; to those of this machine, past the
- * puzzle (`host`); or nowhere.
+ * The destination of the command's DNS queries: servers that it reaches through the puzzle; those of this
+ * machine, past the puzzle (`host`); or none.
  */
 export type ResolverChoice = { readonly servers: readonly string[] } | 'host' | 'none';
 
@@ -20,11 +20,11 @@ export function parseResolverChoice(text: string): ResolverChoice {
   if (servers.every((each) => isIP(each.replace(/%.*/, '')) !== 0)) return { servers };
   throw new ExecError(
     'FT_EXEC_USAGE',
-    `--dns ${text}: it can be host, none, or addresses such as 192.0.2.53,2001:db8::53`,
+    `--dns ${text}: write host, none, or addresses such as 192.0.2.53,2001:db8::53`,
   );
 }
 
-/** Gives the command a resolver. @returns what is to be closed with it */
+/** Gives the command a resolver. @returns the function that closes it */
 export function setResolver(namespace: NetworkNamespace, choice: ResolverChoice): ResolverRelay | undefined {
   const own = parseResolverConfiguration(textOf('/etc/resolv.conf'));
   const isRelayed = choice === 'host';
@@ -35,7 +35,7 @@ export function setResolver(namespace: NetworkNamespace, choice: ResolverChoice)
   ] as const) {
     if (content !== undefined) replace(namespace, path, content);
   }
-  // Services that resolve names, by sockets in the file system.
+  // The folders of services that resolve names, by sockets in the file system.
   for (const folder of ['/run/nscd', '/run/systemd/resolve', '/run/avahi-daemon']) hide(namespace, folder);
   if (!isRelayed) return undefined;
   return ResolverRelay.open(namespace, RELAY_ADDRESS);
@@ -45,7 +45,7 @@ function replace(namespace: NetworkNamespace, path: string, content: string): vo
   try {
     namespace.replaceFile(path, content);
   } catch (error) {
-    // Without the file the C library has defaults of its own, and no place to mount on.
+    // Without the file the C library uses its defaults, and there is no place to mount on.
     if (systemCode(error) === 'ENOENT') return;
     throw new ExecError(
       'FT_EXEC_RESOLVER',
@@ -71,5 +71,5 @@ function textOf(path: string): string {
   }
 }
 
-/** Not 127.0.0.1: a command may want to be a DNS server there. */
+/** This is not 127.0.0.1, because a command may want to be a DNS server there. */
 const RELAY_ADDRESS = '127.0.0.53';

@@ -2,11 +2,12 @@ import { closeSync, constants as files, openSync } from 'node:fs';
 import { constants } from 'node:os';
 
 /**
- * Passes on the signals that this process gets and its command does not: all of them where there is no terminal. With one, the
- * system sends what the keyboard and the terminal's end cause to the command as well, and it would come twice.
+ * Forwards the signals that this process gets and its command does not: without a terminal, all of them. With
+ * a terminal, the system sends signals of the keyboard and of a hang-up to the command as well, and
+ * forwarding would repeat them.
  *
- * @param pass gives a signal, by its number, to the command
- * @returns what ends that
+ * @param pass sends a signal, by its number, to the command
+ * @returns a function that ends this
  */
 export function passSignals(pass: (signal: number) => void): () => void {
   const listeners = SIGNALS.map((name) => {

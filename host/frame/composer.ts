@@ -203,8 +203,8 @@ function finalDestination(bytes: Uint8Array, address: number, length: number): n
 }
 
 /**
- * The address of the last destination in a loose or strict source route of IPv4; -1 when there is none, or the
- * packet has passed all of it (RFC 791 §3.1).
+ * The address of the last destination in a loose or strict source route of IPv4; -1 when there is none, or
+ * the packet has passed all of it (RFC 791 §3.1).
  */
 function sourceRouteEnd(bytes: Uint8Array, address: number, length: number): number {
   const end = address + length;
@@ -244,7 +244,7 @@ function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value;
 }
 
-/** Reads an unsigned number of `bytes` bytes, in network byte order. */
+/** Writes an unsigned number of `size` bytes, in network byte order. */
 function putNumber(bytes: Uint8Array, at: number, size: number, value: number): void {
   for (let i = size - 1, left = value; i >= 0; i--, left = Math.floor(left / 256)) bytes[at + i] = left;
 }

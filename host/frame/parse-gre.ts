@@ -2,9 +2,9 @@ import type { ParseFunction } from './parse-function.ts';
 import { HEADER_LENGTH, LENGTH, TRUNCATED, VERSION } from './problem.ts';
 
 /**
- * Generic Routing Encapsulation. Version 0 has a checksum, a key and a sequence number where their flags are set
- * (RFC 2784 §2, RFC 2890 §2). Version 1 carries PPP for PPTP: its key is the length of the payload and a call
- * number, and a sequence number and an acknowledgement may follow (RFC 2637 §4.1).
+ * Generic Routing Encapsulation. Version 0 has a checksum, a key and a sequence number where their flags are
+ * set (RFC 2784 §2, RFC 2890 §2). Version 1 carries PPP for PPTP: its key is the length of the payload and a
+ * call number, and a sequence number and an acknowledgement may follow (RFC 2637 §4.1).
  */
 export const gre: ParseFunction = {
   parse(bytes, from, to, cut) {

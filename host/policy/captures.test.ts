@@ -36,7 +36,7 @@ function capture(): Buffer {
 it('a capture that is replayed at full speed is recorded whole: its reader pauses for the writer', async () => {
   const [from, to] = [join(folder, 'from.pcapng'), join(folder, 'to')];
   writeFileSync(from, capture());
-  // A pipe that nobody empties for now stands for a disk that is too slow.
+  // A pipe that is not read for now stands for a disk that is too slow.
   execFileSync('mkfifo', [to]);
   const pipe = openSync(to, constants.O_RDONLY | constants.O_NONBLOCK);
   const events: FunnelEvent[] = [];

@@ -17,7 +17,7 @@ const puzzle: ConfigurationObject = {
   pieces: { from: { piece: 'source', edges: { ip: 'lan' } }, to: { piece: 'sink', edges: { ip: 'lan' } } },
 };
 
-/** A piece that sends an IPv4 packet whenever it is told. */
+/** A piece that sends an IPv4 packet on request of the test. */
 function source(): {
   piece: NativePiece;
   send: () => void;
@@ -75,7 +75,7 @@ describe('openFunnel', () => {
     expect(funnel.snapshot().pieces[1]!.edges[0]!.framesIn).toBe(2);
   });
 
-  it('notifies listeners of events, those of the start included', async () => {
+  it('notifies listeners of events, including those of the start', async () => {
     const from = source();
     const told: FunnelEvent[] = [];
     const funnel = await openFunnel(puzzle, {
@@ -94,7 +94,7 @@ describe('openFunnel', () => {
     expect(told.map((event) => event.kind === 'log' && event.message)).toEqual(['made', 'later', 'unheard']);
   });
 
-  it('reports what the system refuses with its line, and leaves nothing open', async () => {
+  it('reports a refusal of the system with its line, and leaves nothing open', async () => {
     const from = source();
     const base = samplePiece('sink', { edges: { ip: ['ip up'] }, settings: [sampleSetting('port number')] });
     const refused: NativePiece = {
@@ -149,7 +149,7 @@ describe('a running Funnel', () => {
     pieces: { ...puzzle.pieces, to: { piece: 'sink', settings, edges: { ip: 'lan' } }, ...more },
   });
 
-  it('changes to another configuration, and what is the same continues', async () => {
+  it('changes to another configuration, and unchanged pieces continue', async () => {
     const [from, to] = [source(), counting()];
     const told: FunnelEvent[] = [];
     const funnel = await openFunnel(withSink({}), {
@@ -188,7 +188,7 @@ describe('a running Funnel', () => {
     await funnel.close();
   });
 
-  it('continues unchanged when a change is impossible, and reports all that is wrong with its lines', async () => {
+  it('continues unchanged if a change is impossible, and reports all mistakes with their lines', async () => {
     const [from, to] = [source(), counting()];
     const funnel = await openFunnel(withSink({}), { pieces: { source: from.piece, sink: to.piece } });
     const { puzzle: before } = funnel;

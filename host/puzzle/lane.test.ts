@@ -167,7 +167,7 @@ describe('a lane', () => {
     expect(lane.snapshot().pieces.flatMap(({ reasons }) => reasons)).toEqual([]);
   });
 
-  it('drops at a full inbox, counted, and keeps what fits', async () => {
+  it('drops and counts frames at a full inbox, and keeps those that fit', async () => {
     await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
     pieces.six!.takes = 0;
     pieces.tun!.bring(0, ...Array.from({ length: 1030 }, () => ipv6()));

@@ -100,7 +100,7 @@ describe('pieces that call the host, which calls others, which call the host', (
       expect(fault).toMatchObject({
         piece: 'one',
         code: 'FT_FAULT_TRAP',
-        message: expect.stringContaining(`left too little for "${name}" of the host`),
+        message: expect.stringContaining(`left too little for the host function "${name}"`),
       });
       scene.ends.n3!.context.listen(0, 0, 'ipv6/udp/333');
       await new Promise((resolve) => setImmediate(resolve));

@@ -37,7 +37,7 @@ export const addCheck: AddCommand = (parent, { output, input }) => {
       );
       if (!isUnrecorded || file === '-') return;
       output.write(
-        'no record says what its component files want: newer versions that want more are accepted ' +
+        'there is no consent record for its component files, so newer versions that want more are accepted ' +
           `until you run \`funnel consent ${printable(file)}\`\n`,
       );
     });

@@ -21,19 +21,19 @@ export const addExec: AddCommand = (parent, context) => {
     .command('exec')
     .description('run a command whose whole network is a puzzle; its exit status is that of the command')
     .usage('[options] [file] -- <command> [argument...]')
-    .argument('[operands...]', 'a configuration in YAML, or options instead; behind `--` a command')
-    .optionsGroup('Options in place of a file (a fault may be OUT/IN, for what the command sends and gets):')
+    .argument('[operands...]', 'a configuration in YAML, or options instead; and a command behind `--`')
+    .optionsGroup('Options in place of a file (a fault may be OUT/IN, for packets from and to the command):')
     .option('--loss <share>', 'lose packets, such as 5%')
-    .option('--burst <packets>', 'lose them in bursts of so many on average')
+    .option('--burst <packets>', 'lose them in bursts of this average length')
     .option('--delay <time>', 'delay packets, such as 100ms, in each direction')
-    .option('--jitter <time>', 'by how much more or less')
+    .option('--jitter <time>', 'vary the delay by as much in both directions')
     .option('--rate <rate>', 'limit the rate, such as 1mbit')
     .option('--duplicate <share>', 'duplicate packets')
     .option('--reorder <share>', 'let later packets overtake others')
-    .option('--corrupt <share>', 'turn a bit of packets')
-    .option('--seed <number>', 'where the sequence of chance begins')
-    .option('--capture <file>', 'record what the command sends and gets, as pcapng')
-    .option('--through <piece>', 'have a piece in the way, as PIECE?setting=value; may be repeated', collect)
+    .option('--corrupt <share>', 'change a bit of packets')
+    .option('--seed <number>', 'the start of the random sequence')
+    .option('--capture <file>', 'record packets from and to the command, as pcapng')
+    .option('--through <piece>', 'put a piece in the way, as PIECE?setting=value; may be repeated', collect)
     .option('--keep-address', 'give the command the addresses of this machine')
     .option('--print', 'only print the configuration that these options stand for')
     .optionsGroup('Options:')
@@ -42,7 +42,7 @@ export const addExec: AddCommand = (parent, context) => {
       'lead a port of this machine to the command, as OUTER:INNER; may be repeated',
       ports,
     )
-    .option('--dns <choice>', 'where names are resolved: host, none, or addresses behind the puzzle')
+    .option('--dns <choice>', 'the resolver of names: host, none, or addresses behind the puzzle')
     .option('--map-root', 'let the command be root in its namespace')
     .addOption(
       new Option('--leftovers <what>', 'processes that outlive the command: end them, or wait for them')
@@ -118,7 +118,7 @@ async function run(
   });
 }
 
-/** A file, or what options stand for. */
+/** The configuration: a file, or the puzzle that options describe. */
 async function configurationOf(
   files: readonly string[],
   options: ExecCommandOptions,
@@ -131,7 +131,9 @@ async function configurationOf(
   if (file !== undefined) {
     if (!isOneLine && options.print !== true) return file;
     const [name = 'print'] = given;
-    throw usage(`--${dashed(name)} stands for a configuration, and ${file} is one. Give one of both`);
+    throw usage(
+      `--${dashed(name)} describes a configuration, but ${file} is one already. Give only one of both`,
+    );
   }
   if (!isOneLine && !hasCommand && options.print !== true)
     throw usage('a configuration and a command are missing');
@@ -162,7 +164,7 @@ function isShown(level: string, { verbose = false }: ExecCommandOptions): boolea
   return verbose || level === 'warn' || level === 'error';
 }
 
-/** What stands before `--`, and what behind it. Commander keeps both together. */
+/** Divides the operands at `--`, because Commander keeps both parts together. */
 function split(operands: readonly string[], command: Command): [readonly string[], readonly string[]] {
   let root = command;
   while (root.parent !== null) root = root.parent;
@@ -173,14 +175,14 @@ function split(operands: readonly string[], command: Command): [readonly string[
   return [operands.slice(0, from), operands.slice(from)];
 }
 
-/** Ends as the command did: a shell that waits is to see the same. */
+/** Ends like the command did, so that a waiting shell sees the same. */
 function finish(end: CommandEnd): void {
   if ('status' in end) {
     process.exitCode = end.status;
     return;
   }
   process.exitCode = 128 + end.signal;
-  // What a user ends a program with, shells treat otherwise than a status.
+  // Shells treat the signals with which a user ends a program differently from a status.
   if (PASSED_ON.has(end.signal)) process.once('exit', () => process.kill(process.pid, end.signal));
 }
 
@@ -198,7 +200,7 @@ function patience(text: string): number {
   throw new InvalidArgumentError('Give a number of seconds from 0 to 3600.');
 }
 
-/** The status for failures of the Funnel itself, as `env` and `timeout` have it. */
+/** The status for failures of the Funnel itself, as in `env` and `timeout`. */
 const FAILED = 125;
 /** SIGHUP, SIGINT, SIGTERM. */
 const PASSED_ON = new Set([1, 2, 15]);

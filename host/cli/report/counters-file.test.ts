@@ -31,7 +31,7 @@ it('holds the counters of one moment, and no other file is left', () => {
   expect(readdirSync(folder)).toEqual(['a.json']);
 });
 
-it('reports what to do where it cannot be written, and leaves nothing', () => {
+it('reports a remedy if it cannot be written, and leaves nothing', () => {
   mkdirSync(join(folder, 'there'));
   expect(() => new CountersFile(join(folder, 'there')).write(snapshot(1))).toThrow(
     expect.objectContaining({
@@ -48,21 +48,21 @@ it('reports what to do where it cannot be written, and leaves nothing', () => {
 it('reports once that it cannot be written, and again after a success', () => {
   const path = join(folder, 'a.json');
   const file = new CountersFile(path);
-  const told: string[] = [];
+  const messages: string[] = [];
   for (const isInTheWay of [true, true, false, true]) {
     rmSync(path, { recursive: true, force: true });
     if (isInTheWay) mkdirSync(path);
-    file.rewrite(snapshot(1), (message) => told.push(message));
+    file.rewrite(snapshot(1), (message) => messages.push(message));
   }
-  expect(told).toEqual([expect.stringContaining('EISDIR'), expect.stringContaining('EISDIR')]);
+  expect(messages).toEqual([expect.stringContaining('EISDIR'), expect.stringContaining('EISDIR')]);
   expect(readdirSync(folder)).toEqual(['a.json']);
 });
 
-it('follows no link that another user put where it writes', () => {
+it('follows no link that another user put in its place', () => {
   writeFileSync(join(folder, 'theirs'), 'precious');
   symlinkSync(join(folder, 'theirs'), join(folder, `a.json.${process.pid}.new`));
   new CountersFile(join(folder, 'a.json')).write(snapshot(3));
   expect(readFileSync(join(folder, 'theirs'), 'utf8')).toBe('precious');
-  // The name of the draft is none that another could know.
+  // No other user can know the name of the draft.
   expect(readdirSync(folder)).toEqual(['a.json', `a.json.${process.pid}.new`, 'theirs']);
 });

@@ -4,8 +4,8 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 import { checkOutputFile, writeOutputFile } from '../../stack/output-file.ts';
 
 /**
- * A file with the counters of one moment. A reader sees the former content or the new one, never a part. What
- * is no regular file (a pipe, a device) is written in place.
+ * A file with the counters of one moment. A reader sees the former content or the new one, never a part. A
+ * pipe or a device is written in place.
  */
 export class CountersFile {
   readonly #path: string;
@@ -57,8 +57,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'its disk is full: make room there, or name a file elsewhere',
   EDQUOT: 'your share of its disk is used up: make room there, or name a file elsewhere',
   EROFS: 'its file system is read-only: name a file elsewhere',
-  ENOENT: 'its folder is not there: make it, or name a file elsewhere',
-  ENXIO: 'it is a pipe that nobody reads: start its reader, or name another file',
+  ENOENT: 'its folder does not exist: make it, or name a file elsewhere',
+  ENXIO: 'it is a pipe without a reader: start its reader, or name another file',
   EAGAIN: 'it is a pipe whose reader does not read: start it, or name another file',
   EISDIR: 'it is a folder: name a file in it',
 };

@@ -1,5 +1,5 @@
 /**
- * Writes to a stream of the process. A reader that goes away (`funnel graph x | head`) is no error; then
+ * Writes to a stream of the process. A reader that goes away (`funnel graph x | head`) is not an error; then
  * nothing more is written. A full disk is reported once, and a running Funnel continues.
  */
 export class Output {

@@ -8,7 +8,7 @@ import { LineReporter } from './run-reporter.ts';
 const snapshot: LaneSnapshot = { uptimeMs: 0, pieces: [] } as never;
 const event: FunnelEvent = { kind: 'log', piece: 'a', level: 'info', message: 'x'.repeat(1000) };
 
-it('leaves out lines while nobody reads, reports their number later, and always prints the totals', async () => {
+it('leaves out lines without a reader, reports their number later, and always prints the totals', async () => {
   const stream = new PassThrough();
   const output = new Output(stream as never, () => {});
   const reporter = new PatientReporter(new LineReporter(output.write, 1000), output);
@@ -21,10 +21,10 @@ it('leaves out lines while nobody reads, reports their number later, and always 
   });
   while (stream.writableLength > 0) await new Promise(setImmediate);
   expect(text).toMatch(/^ended after /m);
-  const told = text.split('\n').filter((line) => line.includes('xxx')).length;
-  expect(told).toBeLessThan(2000);
+  const printed = text.split('\n').filter((line) => line.includes('xxx')).length;
+  expect(printed).toBeLessThan(2000);
   reporter.event(event);
   await new Promise(setImmediate);
-  expect(text).toContain(`${10_000 - told} lines were left out, because the former lines were not read`);
-  expect(text.split('\n').filter((line) => line.includes('xxx')).length).toBe(told + 1);
+  expect(text).toContain(`${10_000 - printed} lines were left out, because the former lines were not read`);
+  expect(text.split('\n').filter((line) => line.includes('xxx')).length).toBe(printed + 1);
 });

@@ -24,7 +24,7 @@ export function consentText(
 function headOf({ instance, now, before, more, less }: ConsentChange, paint: Paint): string {
   const what = `${instance}: ${printable(`${now.piece}, ${now.name} ${now.version}`)}`;
   if (before === undefined) return `${paint('green', '+')} ${what}, wants`;
-  if (before.sha256 === now.sha256) return `${paint('dim', '=')} ${what}, as the record has it`;
+  if (before.sha256 === now.sha256) return `${paint('dim', '=')} ${what}, unchanged since the record`;
   const was = printable(`${before.name} ${before.version}`);
   const verdict =
     more.length === 0 ? (less.length === 0 ? 'and wants the same' : 'and wants less') : 'and wants more';

@@ -105,7 +105,7 @@ describe('the table of counters', () => {
     `);
   });
 
-  it('is one line elsewhere', () => {
+  it('is one line without a terminal', () => {
     expect(countersLine(now)).toMatchInlineSnapshot(
       `"0:01:02 home.ip@lan in 2 400 (3.07 MB) out 2 160 (138 kB); six.ipv6@lan in 2 160 (138 kB) out 1 944 (124 kB); six.carrier@wan in 2 000 (2.62 MB) out 1 800 (115 kB); a-socket-with-a-very-long-name.udp@wan in 24.7 M (24.7 MB) out 22.2 M (1.42 GB); lost: six spoofed-source 6, six no-match 4; failed: a-socket-with-a-very-long-name"`,
     );
@@ -138,7 +138,7 @@ describe('the table of counters', () => {
 });
 
 describe('clip', () => {
-  it('counts no colours, and ends them', () => {
+  it('takes no columns for colours, and resets them', () => {
     expect(clip(ansiPaint('red', 'abcdef'), 3)).toBe('\x1b[31mabc\x1b[0m');
     expect(clip('abcdef', 3)).toBe('abc');
     expect(clip(ansiPaint('red', 'abc'), 3)).toBe('\x1b[31mabc\x1b[0m');

@@ -73,13 +73,13 @@ function structureLines(structure: Structure, { limits }: AdmissionTerms, paint:
       'memory',
       memories.length === 0
         ? 'none'
-        : `${sizeText(memory)} to begin with${most(memories, limits.maxMemoryBytes, sizeText)}`,
+        : `${sizeText(memory)} at the start${most(memories, limits.maxMemoryBytes, sizeText)}`,
     ],
     [
       'tables',
       tables.length === 0
         ? 'none'
-        : `${plural(entries, 'entry').replace('entrys', 'entries')} to begin with${most(tables, limits.maxTableEntries, (count) => plural(count, 'entry').replace('entrys', 'entries'))}`,
+        : `${plural(entries, 'entry').replace('entrys', 'entries')} at the start${most(tables, limits.maxTableEntries, (count) => plural(count, 'entry').replace('entrys', 'entries'))}`,
     ],
     [
       'on creation',

@@ -44,6 +44,6 @@ describe('funnel match', () => {
       message: expect.stringMatching(/^toy\/7: column 1: /),
     });
     await expect(told('ip', 'toy', 'forger')).rejects.toMatchObject({ code: 'FT_PROTOCOL_IDENTIFIER' });
-    await expect(told('ip', 'toy', 'nobody')).rejects.toMatchObject({ code: 'FT_PIECE_UNKNOWN' });
+    await expect(told('ip', 'toy', 'unknown')).rejects.toMatchObject({ code: 'FT_PIECE_UNKNOWN' });
   });
 });

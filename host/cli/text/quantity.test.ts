@@ -20,23 +20,23 @@ describe('quantities', () => {
     [999_499, '999 kB'],
     [999_500, '1.00 MB'],
     [1.5e12, '1.50 TB'],
-  ])('tells %d bytes as %j', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+  ])('writes %d bytes as %j', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 
   it.each([
     [0, '0'],
     [0.25, '0.3'],
     [9.96, '10'],
     [1234.5, '1 235'],
-  ])('tells a rate of %d as %j', (rate, text) => expect(formatRate(rate)).toBe(text));
+  ])('writes a rate of %d as %j', (rate, text) => expect(formatRate(rate)).toBe(text));
 
   it.each([
     [0, '0:00:00'],
     [83_999, '0:01:23'],
     [86_399_999, '23:59:59'],
     [277_506_000, '3 d 05:05:06'],
-  ])('tells %d ms as %j', (ms, text) => expect(formatUptime(ms)).toBe(text));
+  ])('writes %d ms as %j', (ms, text) => expect(formatUptime(ms)).toBe(text));
 
-  it('has one of one thing', () => {
+  it('uses the singular for one', () => {
     expect([plural(0, 'piece'), plural(1, 'piece'), plural(2, 'piece')]).toEqual([
       '0 pieces',
       '1 piece',

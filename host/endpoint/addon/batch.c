@@ -144,7 +144,7 @@ napi_value release_batch(napi_env env, napi_callback_info info) {
 }
 
 /*
- * gather(batch, slot, address, length): joins the two halves of a frame that went on in the spill, at
+ * gather(batch, slot, address, length): joins the two halves of a frame that continues in the spill, at
  * `address`.
  */
 napi_value gather(napi_env env, napi_callback_info info) {

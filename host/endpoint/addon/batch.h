@@ -16,7 +16,7 @@
 
 struct funnel_instance;
 
-/* The reasons for which a frame was not written, as indices into the tally. The host has the same numbers. */
+/* The reasons why a frame was not written, as indices into the tally. The host has the same numbers. */
 enum tally {
   TALLY_WOULD_BLOCK,
   TALLY_TOO_LARGE,
@@ -51,7 +51,8 @@ struct batch {
   uint32_t slots;
   /* Bytes behind an address in which a frame may be read. */
   uint32_t room;
-  /* Incoming: the address at which each slot's frame is to begin, and the length that it came out with. */
+  /* Incoming: the address at which each slot's frame must begin, and the length of the frame that was read.
+   */
   uint32_t *addresses;
   uint32_t *lengths;
   /* Outgoing: the addresses of each frame and of its UDP header, and its length (for UDP: of the payload). */

@@ -30,7 +30,7 @@ static void on_closed(uv_handle_t *handle) {
   if (!--instance->open_polls && instance->on_idle) instance->on_idle(instance);
 }
 
-/* Lets go of a channel, but not of its descriptor. */
+/* Frees a channel, but does not close its descriptor. */
 static void release_channel(struct channel *channel) {
   channel->closing = true;
   channel->instance->channels[channel->id] = NULL;
@@ -198,8 +198,8 @@ napi_value close_channel_call(napi_env env, napi_callback_info info) {
 }
 
 /*
- * adopt(channel, batch): from now on the channel reads and writes through another batch. Nothing of it waits
- * in the old one.
+ * adopt(channel, batch): makes the channel read and write through another batch from now on. No frame of it
+ * waits in the old one.
  */
 napi_value adopt_channel(napi_env env, napi_callback_info info) {
   napi_value values[2];

@@ -28,7 +28,7 @@ struct channel {
   int events;
   /* Reads frames into the batch. Returns their number (0: nothing was there), or a negative errno. */
   int (*read)(struct channel *);
-  /* Makes frames (ICMP) from the socket's error queue into the batch. NULL where there is no such queue. */
+  /* Makes frames (ICMP) from the socket's error queue into the batch. NULL if there is no such queue. */
   int (*read_errors)(struct channel *);
   /*
    * Streams only: the owner is called with the events (UV_READABLE, UV_WRITABLE) instead of frames, and then
@@ -43,7 +43,7 @@ struct channel {
   uint32_t scope;
   int default_hops;
   int dont_fragment;
-  /* For the lane that inherits the descriptor; NULL where none can. */
+  /* For the lane that inherits the descriptor; NULL if none can. */
   char *key;
   char *note;
 };
@@ -55,8 +55,7 @@ struct channel *add_channel(napi_env env, struct batch *batch, int fd);
 /* Closes the descriptor before it returns. */
 void close_channel(struct channel *channel);
 /*
- * At the end of the environment: leaves the descriptor to the next lane where that is possible, else closes
- * it.
+ * At the end of the environment: leaves the descriptor to the next lane if that is possible, else closes it.
  */
 void end_channel(struct channel *channel);
 
@@ -68,7 +67,7 @@ bool key_of(napi_env env, napi_value options, char *into, size_t size);
  */
 bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made);
 
-/* poll(channel, events): what a stream waits for; 0 is nothing. */
+/* poll(channel, events): sets the events that a stream waits for; 0 is none. */
 napi_value poll_channel(napi_env env, napi_callback_info info);
 napi_value start_channel(napi_env env, napi_callback_info info);
 napi_value close_channel_call(napi_env env, napi_callback_info info);

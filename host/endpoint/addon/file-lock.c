@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* lockFile(descriptor, exclusive) → whether nobody else has a lock that forbids this one. */
+/* lockFile(descriptor, exclusive) → whether the lock was granted: no other lock forbids it. */
 napi_value lock_file(napi_env env, napi_callback_info info) {
   napi_value values[2];
   int32_t fd, exclusive;
@@ -14,6 +14,6 @@ napi_value lock_file(napi_env env, napi_callback_info info) {
     return NULL;
   struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
   const int error = fcntl(fd, F_OFD_SETLK, &lock) ? errno : 0;
-  /* A file system without locks keeps nobody out. */
+  /* A file system without locks cannot keep others out. */
   return make_int(env, error != EAGAIN && error != EACCES);
 }

@@ -18,7 +18,7 @@ struct channel;
 struct funnel_instance {
   napi_env env;
   napi_async_cleanup_hook_handle cleanup;
-  /* Descriptors that libuv has not let go of yet. */
+  /* Descriptors that libuv has not released yet. */
   uint32_t open_polls;
   /* Set when the environment ends; called when no poll is open any more. */
   void (*on_idle)(struct funnel_instance *);
@@ -26,7 +26,7 @@ struct funnel_instance {
    * The number under which channels are left to another lane when this thread is ended by force; 0 is none.
    */
   int32_t handover;
-  /* By number; NULL where a number is free. */
+  /* By number; NULL for a free number. */
   struct channel **channels;
   uint32_t channel_count;
   struct batch **batches;

@@ -126,7 +126,8 @@ int receive_ip(struct channel *channel, uint32_t header) {
   batch->stale = 0;
   int count = recvmmsg(channel->fd, batch->messages, batch->slots, MSG_DONTWAIT, NULL);
   if (count < 0) {
-    /* The error of an earlier datagram. The kernel reports it here once, and the error queue has it too. */
+    /* This is the error of an earlier datagram. The kernel reports it here once, and the error queue has it
+     * too. */
     batch->stale = 1;
     return 0;
   }

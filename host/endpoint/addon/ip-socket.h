@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What UDP sockets and raw sockets have in common: options, binding, and reading in batches. */
+/* The code that UDP sockets and raw sockets share: options, binding, and reading in batches. */
 #ifndef FUNNEL_IP_SOCKET_H
 #define FUNNEL_IP_SOCKET_H
 
@@ -29,7 +29,7 @@ struct ip_options {
 bool set_option(int fd, int level, int option, int value);
 /* Sets all options and binds. Returns 0, or an errno with the name of the failed call in `what`. */
 int bind_ip_socket(int fd, const struct ip_options *options, unsigned int device, const char **what);
-/* Fills in what sending and the error queue need to know of the socket. */
+/* Fills in the facts about the socket for sending and for the error queue. */
 void describe_ip_socket(struct channel *channel, int family, unsigned int device);
 /*
  * Receives into the batch, each payload behind `header` bytes, which the caller fills from the ancillary

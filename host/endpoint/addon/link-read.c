@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads what is set on an interface: link, addresses and routes, also what others set. */
+/* Reads the configuration of an interface: link, addresses and routes, whichever program set them. */
 #include "link.h"
 #include "netlink.h"
 #include "values.h"
@@ -208,8 +208,8 @@ static void find_route(const struct nlmsghdr *head, void *context) {
 
 /*
  * routeDevice(destination, prefixLength, netlink) → the interface into which the main table routes exactly
- * this prefix, with the metric of a route that is added without one; 0 for no route, -1 for none of one
- * interface.
+ * this prefix, with the metric of a route that is added without one; 0 for no route, -1 for a route to no
+ * single interface.
  */
 napi_value route_device(napi_env env, napi_callback_info info) {
   napi_value values[3];

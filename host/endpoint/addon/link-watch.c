@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hears of changes of interfaces, addresses and routes: a channel that delivers no frames. */
+/* Watches interfaces, addresses and routes: a channel that delivers changes instead of frames. */
 #include "link.h"
 #include "batch.h"
 #include "channel.h"
@@ -61,7 +61,7 @@ static int read_changes(struct channel *channel) {
       const int32_t about = interface_of(head);
       if (about < 0) continue;
       if (about == (int32_t)channel->scope) changes |= CHANGED_OWN;
-      /* New routes and addresses elsewhere take nothing away and make no room. */
+      /* New routes and addresses of other interfaces do not affect the watched one. */
       else if (!channel->scope || (head->nlmsg_type != RTM_NEWROUTE && head->nlmsg_type != RTM_NEWADDR))
         changes |= CHANGED_OTHER;
     }
@@ -71,8 +71,8 @@ static int read_changes(struct channel *channel) {
 
 /*
  * watchLinks(batch, { descriptor, index }) → channel. The descriptor is a route netlink socket from another
- * namespace, which the channel takes; -1 stands for that of this process. With the index 0, it hears of the
- * links and addresses of all interfaces. The batch is called back with the kinds of change.
+ * namespace, which the channel takes; -1 stands for that of this process. With the index 0, it watches the
+ * links and addresses of all interfaces. The batch's callback gets the kinds of change.
  */
 napi_value watch_links(napi_env env, napi_callback_info info) {
   napi_value values[2];

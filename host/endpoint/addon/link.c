@@ -34,8 +34,8 @@ napi_value link_index(napi_env env, napi_callback_info info) {
 }
 
 /*
- * setLink(index, mtu, up, quiet, netlink): -1 leaves a value as it is. Quiet: no link-local address, hence no
- * solicitations.
+ * setLink(index, mtu, up, quiet, netlink): -1 leaves a value unchanged. Quiet: no link-local address, hence
+ * no solicitations.
  */
 napi_value set_link(napi_env env, napi_callback_info info) {
   napi_value values[5];
@@ -126,7 +126,7 @@ napi_value change_address(napi_env env, napi_callback_info info) {
 
 /*
  * changeRoute(index, destination, prefixLength, change, netlink): change 1 adds a route into the interface, 0
- * removes it, and 2 takes the place of the route that goes elsewhere, without a moment between.
+ * removes it, and 2 replaces the route to another place in one step.
  */
 napi_value change_route(napi_env env, napi_callback_info info) {
   napi_value values[5];

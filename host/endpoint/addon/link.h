@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration of network interfaces: to change it, to read it, and to hear of changes. */
+/* Configuration of network interfaces: to change it, to read it, and to watch it for changes. */
 #ifndef FUNNEL_LINK_H
 #define FUNNEL_LINK_H
 

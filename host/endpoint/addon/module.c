@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The addon: what the operating system has and Node's core lacks. Tun and tap devices, and UDP and raw
- * sockets with their headers, in batches.
+ * The addon offers features of the operating system that Node's core lacks: tun and tap devices, and UDP and
+ * raw sockets with their headers, in batches.
  *
  * Theory of operation.  A *batch* belongs to one endpoint of one lane. It knows the lane's frame memory (one
  * ArrayBuffer that lives as long as the lane) and a few typed arrays through which integers pass in both
@@ -10,13 +10,14 @@
  * empties it before anything is read again.
  *
  *   uv_poll reports readable → read up to `slots` frames, frame i straight to memory[addresses[i]]
- *                            → one callback (channel, count) → the host takes the rows and sets fresh addresses
+ *                            → one callback (channel, count)
+ *                            → the host takes the rows and sets fresh addresses
  *
  * A frame larger than a small room goes on in slot i of the *spill*. The host then finds a large room and
  * calls gather().
  *
- * All state hangs on the environment (instance data), so every worker thread has its own. The exception is
- * what a thread leaves that was ended by force (handover.c).
+ * All state belongs to the environment (instance data), so every worker thread has its own. The exception is
+ * the handover of a thread that was ended by force (handover.c).
  *
  * Each file includes only headers of files below it:
  *
@@ -53,7 +54,7 @@ static void free_instance(struct funnel_instance *instance) {
 
 /*
  * The environment ends. Open channels are left to the next lane or closed, and the instance lives until libuv
- * has let go of them. No Node-API value is touched any more.
+ * has released them. No Node-API value is touched any more.
  */
 static void on_environment_end(napi_async_cleanup_hook_handle handle, void *data) {
   struct funnel_instance *instance = data;

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-/* A request and its reply are not to be mixed with another thread's. */
+/* A request and its reply must not mix with those of another thread. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* A helper that does not reply in this time is stuck or gone. A tool (nft) takes milliseconds. */
@@ -44,8 +44,8 @@ static int receive(int control, struct reply_head *head, char *text, size_t *len
   return head->error;
 }
 
-/* 0 or an errno, with the reply; `fd` is -1 where there is none. `text` has room for MAX_PAYLOAD + 1. A kind of 0 only waits for
-   the first reply. */
+/* Returns 0 or an errno, and the reply; `fd` is -1 if the reply has none. `text` has room for MAX_PAYLOAD +
+ * 1. A kind of 0 only waits for the first reply. */
 static int ask_namespace(int control, const struct request_head *request, const char *payload, size_t size, int32_t *value, char *text,
                          size_t *length, int *fd) {
   struct iovec vectors[2] = {{(void *)request, sizeof *request}, {(void *)payload, size}};
@@ -70,7 +70,7 @@ static int ask_namespace(int control, const struct request_head *request, const 
 /* A thread that is ended by force closes its end, and so the helper ends. */
 static void close_with_environment(void *descriptor) { close((int)(intptr_t)descriptor); }
 
-/* closeNamespace(control): the helper ends, with all that runs inside. */
+/* closeNamespace(control): ends the helper, with all processes inside. */
 napi_value close_namespace(napi_env env, napi_callback_info info) {
   napi_value value;
   int32_t control;
@@ -79,7 +79,8 @@ napi_value close_namespace(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* closeDescriptor(descriptor): one that came from here. Node's own close counts only those that it has opened. */
+/* closeDescriptor(descriptor): closes a descriptor that this addon returned. Node's own close knows only
+ * those that it has opened. */
 napi_value close_descriptor(napi_env env, napi_callback_info info) {
   napi_value value;
   int32_t descriptor;
@@ -88,7 +89,8 @@ napi_value close_descriptor(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* namespacePair() → { ours, theirs }: the ends of a control socket. Theirs is for the helper, and to be closed here. */
+/* namespacePair() → { ours, theirs }: the ends of a control socket. `theirs` is for the helper; the caller
+ * closes it here. */
 napi_value namespace_pair(napi_env env, napi_callback_info info) {
   int ends[2];
   napi_value made;
@@ -122,17 +124,18 @@ napi_value ask_namespace_call(napi_env env, napi_callback_info info) {
   const struct request_head request = {.kind = (uint32_t)kind, .a = a, .b = b, .c = c};
   int error = ask_namespace(control, &request, payload, size, &value, text, &length, &fd);
   if (napi_create_object(env, &made) == napi_ok) {
-    napi_value told;
+    napi_value reply;
     set_int(env, made, "error", error);
     set_int(env, made, "value", value);
     set_int(env, made, "descriptor", fd);
-    if (napi_create_string_utf8(env, text, length, &told) == napi_ok) napi_set_named_property(env, made, "text", told);
+    if (napi_create_string_utf8(env, text, length, &reply) == napi_ok) napi_set_named_property(env, made, "text", reply);
   } else made = NULL;
   free(payload);
   return made;
 }
 
-/* The descriptor of a tun device inside, its name and index; or -1 with an errno, and in `step` what failed. */
+/* Returns the descriptor of a tun device inside, its name and index; or -1 with an errno, and the failed call
+ * in `step`. */
 int open_tun_inside(int control, int flags, char *name, int *index, const char **step) {
   const struct request_head request = {.kind = REQUEST_TUN, .a = flags};
   int32_t value = 0;

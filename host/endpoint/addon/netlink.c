@@ -14,9 +14,9 @@
 #endif
 
 enum {
-  /* As much as the kernel puts into one datagram of a dump. */
+  /* The kernel puts as many bytes into one datagram of a dump. */
   DUMP_BYTES = 32768,
-  /* Dumps that are begun again because something changed meanwhile. */
+  /* The most restarts of a dump because something changed meanwhile. */
   DUMP_TRIES = 8,
 };
 
@@ -81,7 +81,7 @@ int ask_kernel(int netlink, struct netlink_request *request) {
   return finish(netlink, fd, -((const struct nlmsgerr *)NLMSG_DATA(head))->error);
 }
 
-/* Passes on the messages of one reply. Returns 0, an errno, or EINTR where the request is to be sent again. */
+/* Passes on the messages of one reply. Returns 0, an errno, or EINTR if the request must be sent again. */
 static int read_dump(int fd, uint32_t sequence, void (*each)(const struct nlmsghdr *, void *), void *context) {
   _Alignas(struct nlmsghdr) uint8_t bytes[DUMP_BYTES];
   bool interrupted = false;

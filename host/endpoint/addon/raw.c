@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Raw sockets give IPv4 packets with their headers. They give IPv6 packets without, so this file rebuilds that
- * header from the ancillary data. Extension headers are gone then, and the next header is the socket's protocol.
+ * Raw sockets deliver IPv4 packets with their headers. They deliver IPv6 packets without headers, so this
+ * file rebuilds the IPv6 header from the ancillary data. Extension headers are lost, and the next header is
+ * the socket's protocol.
  */
 #include "raw.h"
 #include "batch.h"
@@ -41,9 +42,9 @@ static int read_raw6(struct channel *channel) {
 }
 
 /*
- * openRaw(batch, { family: 4 | 6, protocol, address, device, broadcast, key }) → { channel }. An empty address
- * is any, an empty device is none. If an earlier lane left a socket under this key, this returns that socket as
- * it is.
+ * openRaw(batch, { family: 4 | 6, protocol, address, device, broadcast, key }) → { channel }. An empty
+ * address is any, an empty device is none. If an earlier lane left a socket under this key, this returns that
+ * open socket.
  */
 napi_value open_raw(napi_env env, napi_callback_info info) {
   napi_value values[2], made;

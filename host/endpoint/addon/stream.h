@@ -2,9 +2,9 @@
 /*
  * Streams: TCP, UNIX stream sockets, and any descriptor that is read and written as a sequence of bytes.
  *
- * Datagrams are read as soon as they are there, and what finds no room is lost. Bytes of a stream must not be
- * lost, so a stream only notifies its owner. The owner reads when it has rows for the bytes, and does not poll
- * while it has none.
+ * Datagrams are read as soon as they arrive, and are lost if there is no room. Bytes of a stream must not be
+ * lost, so a stream only notifies its owner. The owner reads when it has rows for the bytes, and does not
+ * poll while it has none.
  */
 #ifndef FUNNEL_STREAM_H
 #define FUNNEL_STREAM_H

@@ -42,7 +42,8 @@ static int read_tun(struct channel *channel) {
   return (int)count;
 }
 
-/* Looks up the index of a device, in the namespace of `netlink`, or in ours where that is -1. Returns an errno. */
+/* Looks up the index of a device, in the namespace of `netlink`, or in ours if that is -1. Returns an errno.
+ */
 static int find_index(int netlink, struct ifreq *request) {
   int control = netlink >= 0 ? netlink : socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   int error = control < 0 || ioctl(control, SIOCGIFINDEX, request) ? errno : 0;
@@ -51,9 +52,9 @@ static int find_index(int netlink, struct ifreq *request) {
 }
 
 /*
- * openTun(batch, { device, tap, multiQueue, key, namespace, netlink }) → { channel, device, index, note }. With
- * an empty name the system chooses one. If an earlier lane left a device under this key, this returns that
- * device as it is, with its note if it has one. With a namespace (namespace.h) the device is made there; -1
+ * openTun(batch, { device, tap, multiQueue, key, namespace, netlink }) → { channel, device, index, note }.
+ * With an empty name the system chooses one. If an earlier lane left a device under this key, this returns
+ * that open device, with its note if it has one. With a namespace (namespace.h) the device is made there; -1
  * stands for the namespace of this process.
  */
 napi_value open_tun(napi_env env, napi_callback_info info) {

@@ -32,9 +32,9 @@ enum {
 /* One entry of the error queue. */
 struct queued_error {
   struct sock_extended_err *error;
-  /* The sender of the ICMP message, where the kernel knows it; else NULL. */
+  /* The sender of the ICMP message if the kernel knows it; else NULL. */
   const struct sockaddr *offender;
-  /* The local address that the ICMP message came to; all zero where the kernel does not know it. */
+  /* The local address that the ICMP message came to; all zero if the kernel does not know it. */
   uint8_t local[16];
   struct sockaddr_storage destination;
   uint32_t quoted;

@@ -21,7 +21,7 @@
 /*
  * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, key }) → { channel, port }.
  * An empty address is any; for port 0 the system chooses; an empty device or group is none. If an earlier
- * lane left a socket under this key, this returns that socket as it is.
+ * lane left a socket under this key, this returns that open socket.
  */
 napi_value open_udp(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
@@ -74,7 +74,8 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   return made;
 }
 
-/* shareUdp(channel, on): whether another socket may be bound to the same port, where that one permits it too. */
+/* shareUdp(channel, on): sets whether another socket may be bound to the same port, if that one permits it
+ * too. */
 napi_value share_udp(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct channel *channel;

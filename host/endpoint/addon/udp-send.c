@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sends frames that begin with their IP headers, and UDP headers on UDP sockets, as datagrams that obey those
- * headers: addresses and ports, hop limit, traffic class, don't-fragment. The ancillary data leaves out values that equal the
- * socket's default. For a source address or hop limit of zero the system chooses. The kernel lets no sender
- * set the identification, fragments, IPv4 options, IPv6 extension headers and the flow label, so these are
- * not obeyed.
+ * headers: addresses and ports, hop limit, traffic class, don't-fragment. The ancillary data leaves out
+ * values that equal the socket's default. For a source address or hop limit of zero the system chooses. The
+ * kernel lets no sender set the identification, fragments, IPv4 options, IPv6 extension headers and the flow
+ * label, so these are not obeyed.
  */
 #include "udp.h"
 #include "batch.h"
@@ -38,7 +38,7 @@ static void address_ipv4(struct channel *channel, const uint8_t *ip, const uint8
     memcpy(&source.ipi_spec_dst, ip + 12, 4);
     add_control(message, IPPROTO_IP, IP_PKTINFO, &source, sizeof source);
   }
-  /* For a group the kernel's default differs: 1. */
+  /* For a multicast group the kernel has another default: 1. */
   if (hops && (hops != channel->default_hops || ip[16] >= 224))
     add_control(message, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
   if (class) add_control(message, IPPROTO_IP, IP_TOS, &class, sizeof class);
@@ -48,7 +48,8 @@ static void address_ipv6(struct channel *channel, const uint8_t *ip, const uint8
   static const uint8_t nowhere[16];
   struct sockaddr_in6 *to = message->msg_name;
   int hops = ip[7], class = (ip[0] & 15) << 4 | ip[1] >> 4;
-  *to = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = channel->header ? htons(get16(udp + 2)) : 0};
+  *to = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = channel->header ? htons(get16(udp + 2)) :
+  *0};
   memcpy(&to->sin6_addr, ip + 24, 16);
   if (IN6_IS_ADDR_LINKLOCAL(&to->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&to->sin6_addr))
     to->sin6_scope_id = channel->scope;
@@ -75,8 +76,8 @@ static bool is_sendable(const struct channel *channel, uint32_t i) {
 }
 
 /*
- * Sends messages [from, to), which want the same fragmentation, and counts failures in the tally. Returns the
- * number sent.
+ * Sends messages [from, to), which all have the same don't-fragment flag, and counts failures in the tally.
+ * Returns the number sent.
  */
 static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
   struct funnel_instance *instance = channel->instance;
@@ -92,7 +93,7 @@ static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
       continue;
     }
     enum tally why = tally_of(errno);
-    /* The socket's buffer is full, and would be for the messages that follow. */
+    /* The socket's buffer is full, also for the messages that follow. */
     if (why == TALLY_WOULD_BLOCK) {
       tally[why] += to - from;
       return sent;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Both return NULL, so that a call can return what they return. */
+/* Both return NULL, so that a call can return their result. */
 napi_value throw_errno(napi_env env, int error, const char *what);
 napi_value throw_argument(napi_env env, const char *what);
 

@@ -20,12 +20,13 @@ import { lockFile } from './file-lock.ts';
  * disk.
  *
  * A regular file ends with whole blocks at any time, or with the part of a chunk that the system is just
- * writing: what a failed write left is cut off again. So it can be read after the process was killed.
+ * writing: the remains of a failed write are cut off again. So the file is readable after the process was
+ * killed.
  *
- * The file is only opened and locked until {@link begin}: a change that fails leaves it as it was.
+ * Before {@link begin} the file is only opened and locked, so a change that fails leaves it unchanged.
  *
- * Into a pipe it writes what fits. A reader that stands still costs the blocks that do not fit into memory,
- * and at the end those that it does not take within a second.
+ * Into a pipe it writes the bytes that fit. If the reader stops reading, the blocks that do not fit into
+ * memory are lost, and at the end those that the reader does not take within a second.
  */
 export class BlockFile {
   readonly #fd: number;
@@ -37,12 +38,12 @@ export class BlockFile {
   #isWriting = false;
   #isClosed = false;
   #hasBegun = false;
-  /** The path of a file that was made here; it goes where it is not begun. */
+  /** The path of a file that was made here; it is removed if it is never begun. */
   readonly #made: string | undefined;
   readonly #goesOn: boolean;
   /** The bytes that are to stand behind all blocks. */
   #ending: Uint8Array | undefined;
-  /** Where the oldest chunk is in a regular file; null for a pipe. */
+  /** The offset of the oldest chunk in a regular file; null for a pipe. */
   #position: number | null;
   #timer: NodeJS.Timeout | undefined;
   readonly #flush = (): void => {
@@ -52,10 +53,10 @@ export class BlockFile {
   readonly #onWritten = (error: Error | null, written: number): void => this.#continue(error, written);
 
   /**
-   * Opens and locks the file, and makes it where there is none.
+   * Opens and locks the file, and makes it if it does not exist.
    *
-   * @param goesOn what is in the file stays, and is not to be emptied at the begin
-   * @throws the system's error; EBUSY where another capture is written to the file or read from it
+   * @param goesOn whether `begin` keeps the contents of the file instead of emptying it
+   * @throws the system's error; EBUSY if another capture is written to the file or read from it
    */
   constructor(
     path: string,
@@ -77,7 +78,7 @@ export class BlockFile {
     }
   }
 
-  /** Empties the file, and writes from now on. It cannot fail: what does not work is reported as `failed`. */
+  /** Empties the file, and writes from now on. It cannot fail: errors are reported as `failed`. */
   begin(): void {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
@@ -92,14 +93,14 @@ export class BlockFile {
     if (this.#chunks[this.#oldest]!.end > 0) this.#timer ??= setTimeout(this.#flush, FLUSH_MS);
   }
 
-  /** Another piece goes on writing, and gets the events from now on. */
+  /** Passes the file to another piece, which gets the events from now on. */
   passTo(events: BlockFileEvents): void {
     this.#events = events;
   }
 
   /**
-   * A chunk with room for `length` bytes at its `end`, to be followed by `append`; undefined when there is
-   * none.
+   * Returns a chunk with room for `length` bytes at its `end`, to be followed by `append`; undefined if there
+   * is none.
    */
   reserve(length: number): Chunk | undefined {
     const chunk = this.#chunks[this.#newest]!;
@@ -133,7 +134,7 @@ export class BlockFile {
   #continue(error: Error | null, written: number): void {
     const chunk = this.#chunks[this.#oldest]!;
     if (this.#isClosed) {
-      // Into a file all was written while closing; only the descriptor had to wait for this write.
+      // All was written to a file while closing; only the descriptor had to wait for this write.
       if (this.#position === null) {
         if (error === null) chunk.done += written;
         this.#writeRest();
@@ -200,8 +201,8 @@ export class BlockFile {
       closeSync(this.#fd);
       return;
     }
-    // Into a regular file the write under way is done again, byte for byte in the same place, so that all is
-    // there when this returns. Into a pipe it cannot be done twice: the rest follows when it is done.
+    // For a regular file the write under way is repeated, byte for byte in the same place, so that all bytes
+    // are in the file when this returns. For a pipe it cannot be repeated: the rest follows when it is done.
     if (this.#isWriting && this.#position === null) return;
     this.#writeRest();
     if (!this.#isWriting) closeSync(this.#fd);
@@ -241,7 +242,10 @@ export class BlockFile {
   }
 }
 
-/** A pipe that nobody reads is an error (ENXIO), instead of waiting for ever and deaf to signals. */
+/**
+ * Opens a file for writing. A pipe without a reader is an error (ENXIO), instead of a wait without end that
+ * ignores signals.
+ */
 function openForWriting(path: string): { readonly fd: number; readonly isNew: boolean } {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK } = constants;
   try {
@@ -258,14 +262,14 @@ function removeUnused(path: string, fd: number): void {
     const [there, ours] = [statSync(path), fstatSync(fd)];
     if (there.ino === ours.ino && there.dev === ours.dev && ours.size === 0) unlinkSync(path);
   } catch {
-    // It is gone, or its folder is no longer ours: an empty file is no harm.
+    // It is gone, or its folder is no longer ours: an empty file does no harm.
   }
 }
 
 export interface BlockFileEvents {
-  /** Blocks with so many frames are in the file. */
+  /** Blocks with `frames` frames are in the file. */
   written(frames: number): void;
-  /** All blocks that waited are lost, with so many frames. Those that come after are tried again. */
+  /** All waiting blocks are lost, with `frames` frames. Later blocks are tried again. */
   failed(error: Error, frames: number): void;
 }
 
@@ -274,7 +278,7 @@ export class Chunk {
   readonly bytes: Uint8Array;
   /** Bytes in it. */
   end = 0;
-  /** Bytes of it that are in the file. */
+  /** Bytes of it that are already in the file. */
   done = 0;
   frames = 0;
 
@@ -294,9 +298,9 @@ const CHUNK_BYTES = 256 * 1024;
 const FLUSH_MS = 100;
 /** The time until the next try to write to a full pipe. */
 const FULL_PIPE_MS = 5;
-/** The time that the reader of a pipe has for the rest. */
+/** The time limit for the reader of a pipe at the end. */
 const CLOSING_MS = 1000;
-/** Nothing ever notifies it, so a wait ends by its timeout. */
+/** Nothing ever notifies it, so each wait ends by its timeout. */
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 function isFull(error: unknown): boolean {

@@ -6,7 +6,7 @@ import { EndpointError } from '../endpoint-error.ts';
  * addon there are no locks.
  *
  * @param kind `exclusive` to write; `shared` to read, beside others that read
- * @returns false where another one has the file
+ * @returns false if another capture has the file
  */
 export function lockFile(descriptor: number, kind: 'exclusive' | 'shared'): boolean {
   try {

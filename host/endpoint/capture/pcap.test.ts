@@ -120,7 +120,7 @@ describe('pcap-writer', () => {
     expect(packetsOf(file)).toMatchObject([{ captured: 33, original: 100 }]);
   });
 
-  test('is readable without having been closed', async () => {
+  test('is readable even if it was not closed', async () => {
     const frames = new Frames({ smallRows: 1024, largeRows: 0 });
     const { piece, context } = write(
       frames,
@@ -131,7 +131,7 @@ describe('pcap-writer', () => {
     piece.close();
   });
 
-  test('goes on behind what the lane before has recorded, when that was ended', () => {
+  test('continues the recording of the former lane, if that was ended', () => {
     const frames = new Frames({ smallRows: 4, largeRows: 0 });
     write(frames, [frameOf(frames, 'ipv4', 100, 1)]).piece.close();
     const context = new RecordingContext();
@@ -144,12 +144,12 @@ describe('pcap-writer', () => {
     piece.process(1, inbox, 4);
     piece.close();
     expect(packetsOf(file)).toMatchObject([{ mark: 1 }, { mark: 2 }]);
-    // Otherwise a capture begins anew.
+    // Otherwise a capture starts anew.
     write(frames, []).piece.close();
     expect(packetsOf(file)).toEqual([]);
   });
 
-  test('leaves what the buffer cannot take, and loses none of it', async () => {
+  test('leaves frames that the buffer cannot take in the queue, and loses none', async () => {
     const frames = new Frames({ smallRows: 0, largeRows: 1 });
     const row = frameOf(frames, 'ipv4', 66_000);
     for (let n = 0; n < 99; n++) frames.retain(row);
@@ -167,7 +167,7 @@ describe('pcap-writer', () => {
     expect(frames.freeRows).toBe(frames.rows);
   });
 
-  test('leaves its file as it is until the change is certain', () => {
+  test('leaves its file unchanged until the change is certain', () => {
     const frames = new Frames({ smallRows: 4, largeRows: 0 });
     write(frames, [frameOf(frames, 'ipv4', 40, 1)]).piece.close();
     const before = readFileSync(file);
@@ -181,7 +181,7 @@ describe('pcap-writer', () => {
     expect(existsSync(made)).toBe(false);
   });
 
-  test('is refused where another capture writes the file or reads it', () => {
+  test('is refused if another capture writes the file or reads it', () => {
     const frames = new Frames({ smallRows: 64, largeRows: 0 });
     const busy = expect.objectContaining({
       code: 'FT_PCAP_FILE',
@@ -201,7 +201,7 @@ describe('pcap-writer', () => {
     last.close();
   });
 
-  test('records the time of the wall clock, also after that was set', () => {
+  test('records the time of the wall clock, even after it was set', () => {
     const frames = new Frames({ smallRows: 4, largeRows: 0 });
     let wallMs = 1_000_000_000_000;
     const piece = new PcapWriterPiece(
@@ -232,7 +232,7 @@ describe('pcap-writer', () => {
     ]);
   });
 
-  test('a full disk is told once and counted, and the lane goes on', ({ skip }) => {
+  test('a full disk is reported once and counted, and the lane continues', ({ skip }) => {
     if (!existsSync('/dev/full')) skip('there is no /dev/full');
     const frames = new Frames({ smallRows: 8, largeRows: 0 });
     const { piece, context } = write(frames, [frameOf(frames, 'ipv4', 40), frameOf(frames, 'ipv4', 40)], {
@@ -245,7 +245,7 @@ describe('pcap-writer', () => {
     ]);
   });
 
-  test('tells what is wrong', () => {
+  test('reports all mistakes', () => {
     const context = new RecordingContext();
     const frames = new Frames({ smallRows: 1, largeRows: 0 });
     const make = (settings: Record<string, string>) =>
@@ -261,7 +261,7 @@ describe('pcap-writer', () => {
   });
 });
 
-test('after a failed write, what is there is whole, and what follows is readable', async () => {
+test('after a failed write, the file is whole, and later frames are readable', async () => {
   const events: string[] = [];
   const made = new BlockFile(
     file,
@@ -314,7 +314,7 @@ describe('pcap-reader', () => {
     return { context, marks, frames, elapsedMs: performance.now() - start };
   }
 
-  test('replays what was written, in order, though the lane has few rows', async () => {
+  test('replays the written frames in order, even if the lane has few rows', async () => {
     const frames = new Frames({ smallRows: 512, largeRows: 1 });
     const rows = Array.from({ length: 500 }, (_, n) => frameOf(frames, n % 2 ? 'ipv6' : 'ipv4', 50 + n, n));
     write(frames, [...rows, frameOf(frames, 'ipv6', 60_000, 7)]).piece.close();
@@ -326,7 +326,7 @@ describe('pcap-reader', () => {
     expect(used.freeRows).toBe(used.rows);
   });
 
-  test('does not replay again what the lane before may have, when that was ended', async () => {
+  test('does not repeat frames that the former lane may have replayed, if that was ended', async () => {
     const frames = new Frames({ smallRows: 64, largeRows: 0 });
     write(frames, [frameOf(frames, 'ipv4', 100, 1)]).piece.close();
     const context = new RecordingContext();
@@ -361,7 +361,7 @@ describe('pcap-reader', () => {
     expect(elapsedMs).toBeGreaterThan(110);
   });
 
-  test('passes over what is no whole frame, by name', async () => {
+  test('skips records that are not whole frames, and counts them by name', async () => {
     const frames = new Frames({ smallRows: 4, largeRows: 0 });
     write(frames, [frameOf(frames, 'ipv4', 100)], { snaplen: '33' }).piece.close();
     const { context, marks } = await replay({});
@@ -369,7 +369,7 @@ describe('pcap-reader', () => {
     expect(context.counters.get('cut-short')).toBe(1);
   });
 
-  test('a file that goes wrong half way ends there, with its place', async () => {
+  test('a file with a mistake ends there, and the place is reported', async () => {
     const frames = new Frames({ smallRows: 4, largeRows: 0 });
     write(frames, [frameOf(frames, 'ipv4', 40, 5)]).piece.close();
     const good = readFileSync(file);
@@ -388,7 +388,7 @@ describe('pcap-reader', () => {
     });
   });
 
-  test('takes a pipe as its writer fills it, and waits for neither', async () => {
+  test('reads a pipe while its writer fills it, and waits for neither', async () => {
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const recorded = new Frames({ smallRows: 4, largeRows: 0 });
@@ -403,7 +403,7 @@ describe('pcap-reader', () => {
     expect(piece.start()).toEqual([]);
     piece.join(joining);
     const writer = openSync(pipe, 'w');
-    // Half a block, the rest of it, and all: each arrives on its own.
+    // Half a block, its rest, and all others arrive separately.
     const lastBlock = bytes.lastIndexOf(Buffer.from([6, 0, 0, 0, 72, 0, 0, 0]));
     writeSync(writer, bytes, 0, lastBlock - 10);
     await context.arrival(1);
@@ -417,7 +417,7 @@ describe('pcap-reader', () => {
     expect(frames.freeRows).toBe(frames.rows);
   });
 
-  test('refuses what is no capture, also from a pipe', async () => {
+  test('refuses bytes that are not a capture, also from a pipe', async () => {
     const pipe = join(folder, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const frames = new Frames({ smallRows: 1, largeRows: 0 });
@@ -434,7 +434,7 @@ describe('pcap-reader', () => {
     piece.close();
   });
 
-  test('refuses what is no capture, and what is not there', () => {
+  test('refuses a file that is not a capture, and a missing file', () => {
     const frames = new Frames({ smallRows: 1, largeRows: 0 });
     const start = (path: string) =>
       new PcapReaderPiece(new RecordingContext(), frames, protocols, [['file', path]]).start();

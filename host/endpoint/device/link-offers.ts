@@ -4,12 +4,12 @@ import { ETHERNET_BYTES, LEAST_MTU, type LinkProperties } from './link-propertie
 import type { TunSettings } from './tun-settings.ts';
 
 /**
- * The properties that a device is to have: those of the settings, those that an ended lane left, and those
+ * Returns the wanted properties of a device: those of the settings, those that an ended lane left, and those
  * that neighbours offer. The MTU is the least of all. The device is up while it has an address or a route, or
  * one of the three wants it up.
  *
- * @param left what a lane that ended by force had set, while that still holds
- * @param offers what each neighbour offers; offers with a mistake have no effect
+ * @param left the configuration of a lane that ended by force, while it still holds
+ * @param offers the offers of each neighbour; offers with a mistake have no effect
  */
 export function wantedProperties(
   settings: TunSettings,
@@ -44,14 +44,14 @@ export function wantedProperties(
   return { mtu, isUp: isUp || addresses.size > 0 || routes.size > 0, addresses, routes };
 }
 
-/** The mistake in a property that a tun device obeys. A property that it does not obey has none. */
+/** Returns the mistake in a property that a tun device obeys. Other properties have none. */
 export function mistakeInOffer({ name, value }: Property): string | undefined {
   if (name === 'address' || name === 'route') {
     if (value.tag !== 'text' || parsePrefix(value.val) === undefined)
-      return `the ${name} that a neighbour offers is no address with a prefix length: ${value.tag === 'text' ? value.val : value.tag}`;
+      return `the ${name} that a neighbour offers is not an address with a prefix length: ${value.tag === 'text' ? value.val : value.tag}`;
   } else if (name === 'size') {
     if (value.tag === 'at-most' && value.val < BigInt(LEAST_MTU))
-      return `a neighbour carries packets of at most ${value.val} bytes, and a device needs ${LEAST_MTU}`;
+      return `a neighbour carries packets of at most ${value.val} bytes, but a device needs ${LEAST_MTU}`;
   } else if (name === 'mtu') {
     if (value.tag !== 'at-most' || value.val < BigInt(LEAST_MTU))
       return `the mtu that a neighbour offers must be at-most a number of ${LEAST_MTU} or more`;

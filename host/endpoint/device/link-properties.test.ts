@@ -13,8 +13,9 @@ const INDEX = 7;
 const OTHER = 8;
 
 /**
- * Linux, modelled independently of the code, behind the calls of the addon. It refuses what is impossible,
- * and drops what cannot stay. It keeps the instants at which the interface had nothing of an IPv4 subnet.
+ * Linux, modelled independently of the code, behind the calls of the addon. It refuses impossible steps, and
+ * drops properties that cannot stay. It records the times at which the interface had no address of an IPv4
+ * subnet.
  */
 class Linux {
   mtu = 1500;
@@ -108,7 +109,7 @@ function hostOf(prefix: string): string {
   return prefix.slice(0, prefix.indexOf('/'));
 }
 
-/** Enough for the prefixes here: the third byte and the length tell them apart. */
+/** Enough for the prefixes here: the third byte and the length distinguish them. */
 function subnetOf(prefix: string): string {
   const [host = '', length = ''] = prefix.split('/');
   return `${isIpv6(prefix) ? host : host.split('.').slice(0, 3).join('.')}/${length}`;
@@ -144,7 +145,7 @@ const interference: fc.Arbitrary<Interference> = fc.oneof(
     .map<Interference>((mtu) => (linux) => linux.io.setLink(INDEX, mtu, -1, -1, -1)),
 );
 
-test('an interface becomes what is wanted from any state, and keeps what others set', () => {
+test('an interface gets the wanted configuration from any state, and keeps the properties of others', () => {
   const foreign = '10.0.0.1/8';
   fc.assert(
     fc.property(
@@ -161,7 +162,7 @@ test('an interface becomes what is wanted from any state, and keeps what others 
           const wasUp = linux.up;
           const refusals = link.reconcile(wanted);
           expectWanted(linux, wanted, { foreign, wasUp });
-          // What cannot be had is refused by name, and nothing else is.
+          // Impossible properties are refused by name, and no others are.
           expect(refusals.every(({ reason }) => reason.includes('IPv6 needs'))).toBe(true);
           const { calls } = linux;
           link.reconcile(wanted);
@@ -181,7 +182,7 @@ function expectWanted(
   expect(linux.mtu).toBe(wanted.mtu);
   expect(linux.up).toBe(wanted.isUp || (wasUp && linux.up));
   expect(linux.promotes).toBe(false);
-  // An interface that goes down loses its IPv6 addresses; the next look sets them again.
+  // An interface that goes down loses its IPv6 addresses; the next round sets them again.
   const expected = [...wanted.addresses].filter((each) => canHave(each) && (linux.up || !isIpv6(each)));
   const actual = linux.addresses.filter((each) => linux.up || !isIpv6(each));
   expect(new Set(actual)).toEqual(new Set([foreign, ...expected]));
@@ -214,7 +215,7 @@ test('a changed address of a subnet is never without the subnet, and routes stay
   ]);
 });
 
-test('a route of another interface is refused with the truth, and moved where that one ends', () => {
+test('a route of another interface is refused with the reason, and moved if that interface ends', () => {
   const linux = new Linux();
   linux.routes.set('203.0.113.0/24', OTHER);
   const link = new TunLink(linux.io, { device: 'fun0', index: INDEX });
@@ -226,7 +227,7 @@ test('a route of another interface is refused with the truth, and moved where th
   expect(linux.routes.get('203.0.113.0/24')).toBe(INDEX);
 });
 
-test('what an administrator set is not ours, though it is wanted', () => {
+test('properties that an administrator set are not ours, even if they are wanted', () => {
   const linux = new Linux();
   linux.changeAddress('192.0.2.1/24', true);
   linux.up = true;

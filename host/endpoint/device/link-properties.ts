@@ -20,9 +20,9 @@ export type LinkStep =
       readonly prefix: string;
     };
 
-/** What a piece added to an interface, and so may remove. */
+/** The properties that a piece added to an interface, and so may remove. */
 export interface OwnProperties {
-  /** The piece brought the interface up. */
+  /** Whether the piece brought the interface up. */
   readonly isUp: boolean;
   readonly addresses: ReadonlySet<string>;
   readonly routes: ReadonlySet<string>;
@@ -40,19 +40,22 @@ export const MOST_MTU = 65_535;
 export const SYSTEM_MTU = 1500;
 
 /**
- * The steps from what is set on an interface to what is wanted. They are right for one look at the interface:
- * Linux removes more than it is asked to (routes and IPv6 addresses when the interface goes down), so the
- * caller looks again and takes the next steps, until there are none.
+ * Returns the steps from the present configuration of an interface to the wanted one. They are right for one
+ * state of the interface: Linux removes more than requested (routes and IPv6 addresses when the interface
+ * goes down), so the caller reads the state again and takes the next steps, until there are none.
  *
- * A step adds what is new before another removes what is old, so no step leaves the interface without what both want.
+ * Steps that add come before steps that remove, so the interface never lacks a property that both
+ * configurations have.
  *
  * | Linux | the steps |
  * |---|---|
- * | removes a whole IPv4 subnet with its primary address, unless told otherwise | tell it otherwise meanwhile |
+ * | removes a whole IPv4 subnet with its primary address, unless `promote_secondaries` is set | set it
+ * meanwhile |
  * | knows an IPv6 address once, whatever its prefix length | remove it before it is added with another |
- * | removes IPv6 with an MTU below 1280 | larger MTUs first, smaller ones last; no IPv6 is wanted then |
+ * | removes IPv6 with an MTU below 1280 | set larger MTUs first and smaller ones last, and want no IPv6 below
+ * 1280 |
  *
- * @param own removed where it is not wanted; what others added stays
+ * @param own the properties that may be removed if they are not wanted; those that others added stay
  */
 export function linkSteps(present: LinkState, wanted: LinkProperties, own: OwnProperties): LinkStep[] {
   const steps: LinkStep[] = [];
@@ -79,7 +82,7 @@ export function linkSteps(present: LinkState, wanted: LinkProperties, own: OwnPr
   return steps;
 }
 
-/** What of the wanted an interface with this MTU can have. */
+/** Returns the wanted properties that an interface with this MTU can have. */
 export function possible(wanted: LinkProperties): LinkProperties {
   if (wanted.mtu >= IPV6_LEAST_MTU) return wanted;
   return {

@@ -1,11 +1,14 @@
 import type { LinkReading } from '../addon.ts';
 import { formatPrefix, parsePrefix } from '../ip-address.ts';
 
-/** The present state of an interface, whichever program set it. Prefixes are in the notation of `formatPrefix`. */
+/**
+ * The present state of an interface, whichever program set it. Prefixes are in the notation of
+ * `formatPrefix`.
+ */
 export interface LinkState {
   readonly mtu: number;
   readonly isUp: boolean;
-  /** In the order of the system: of a subnet of IPv4, the first address is the primary one. */
+  /** In the order of the system: the first address of an IPv4 subnet is the primary one. */
   readonly addresses: ReadonlySet<string>;
   /** Routes of the main table into the interface that a route without a metric would meet. */
   readonly routes: ReadonlySet<string>;

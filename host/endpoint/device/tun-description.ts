@@ -2,9 +2,9 @@
  * tun: a network device of this machine
  *
  * PURPOSE
- *   Makes a tun or tap device, or opens one that an administrator made. Packets that the system routes into the
- *   device come out of the Edge, and the system receives packets that go into the Edge. The device obeys the
- *   properties that neighbours offer.
+ *   Makes a tun or tap device, or opens one that an administrator made. Packets that the system routes into
+ *   the device come out of the Edge, and the system receives packets that go into the Edge. The device obeys
+ *   the properties that neighbours offer.
  *
  * EDGES AND SHAPES
  *
@@ -15,11 +15,12 @@
  *   ip   ip down; whole frames. In mode ethernet it is called ethernet, and its Shape is ethernet down
  *
  *   The Edge has `framed`, and sizes of up to `mtu`, with the 14 bytes of Ethernet in mode ethernet. There
- *   the system resolves addresses itself, by ARP and neighbour discovery. It obeys the offers `address`, `route`, `mtu` (at most),
- *   and `up`.
+ *   the system resolves addresses itself, by ARP and neighbour discovery. It obeys the offers `address`,
+ *   `route`, `mtu` (at most), and `up`.
  *
  * SETTINGS
- *   mode          ip: a tun device, for packets of IP; ethernet: a tap device, for Ethernet frames; default ip
+ *   mode          ip: a tun device, for packets of IP; ethernet: a tap device, for Ethernet frames; default
+ *                 ip
  *   device        name of the device; %d in it becomes the first free number; default fun%d
  *   mtu           largest packet in bytes, 68 to 65535; neighbours may offer or carry less; default 1500
  *   address       address of the device with its prefix length; may be repeated
@@ -59,7 +60,10 @@ import { available } from '../available.ts';
 import { losses, setting } from '../describe-items.ts';
 import { ETHERNET_BYTES, LEAST_MTU, MOST_MTU } from './link-properties.ts';
 
-/** What the native piece `tun` is in a mode, with a device that takes packets of so many bytes. */
+/**
+ * Returns the description of the native piece `tun` in a mode, with a device that takes packets of `mtu`
+ * bytes.
+ */
 export function tunDescription(mtu: number, mode: 'ip' | 'ethernet' = 'ip'): Description {
   const largest = mode === 'ip' ? mtu : mtu + ETHERNET_BYTES;
   return {
@@ -86,7 +90,7 @@ const TUN: Description = {
   name: 'tun',
   version: '0.1.0',
   summary:
-    'A network device of this machine: the packets that the system routes into it, and those that it is to receive.',
+    'A network device of this machine: packets that the system routes into it, and packets for the system.',
   protocols: [],
   edges: [],
   curves: [],
@@ -99,7 +103,7 @@ const TUN: Description = {
         default: 'ip',
       },
     ),
-    setting('device', 'Name of the device; %d in it becomes the first number that is free', 'text', {
+    setting('device', 'Name of the device; %d in it becomes the first free number', 'text', {
       default: 'fun%d',
     }),
     setting('mtu', 'Largest packet in bytes; neighbours may offer less, or carry less', 'number', {
@@ -146,7 +150,7 @@ const TUN: Description = {
   }),
 };
 
-/** The reasons for the addon's kinds of error, in its order. */
+/** The reasons for the addon's kinds of error, in the addon's order. */
 export const TUN_TALLY = [
   ...['would-block', 'too-large', 'unreachable', 'refused'],
   ...['not-permitted', 'malformed', 'device-down', 'other-error'],

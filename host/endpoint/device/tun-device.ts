@@ -17,18 +17,20 @@ export class TunDevice {
   readonly name: string;
   readonly index: number;
   readonly namespace: NamespaceSockets;
-  /** The channel that hears what others change on the device; -1 for none. */
+  /** The channel that watches the device for changes of others; -1 for none. */
   watch = -1;
-  /** Another program took the device down, and it stays so. */
+  /** Whether another program took the device down, so that it stays down. */
   isHeldDown = false;
-  /** What a lane that ended by force had set on it. */
+  /** The configuration that a lane which ended by force had set on it. */
   readonly left: LinkProperties | undefined;
   readonly #io: FunnelIo;
   readonly #link: TunLink;
-  /** How an administrator's device was, which stays and is to be so again; undefined for one of ours. */
+  /**
+   * The former state of an administrator's device, which is restored at the end; undefined for one of ours.
+   */
   readonly #before: DeviceBefore | undefined;
   #wanted: LinkProperties | undefined;
-  /** Refusals that were reported, so that each is reported once and not at every change. */
+  /** The reported refusals, so that each is reported once and not at every change. */
   readonly #reported = new Set<string>();
 
   /** @param isThereNow whether the device existed before it was opened */
@@ -49,17 +51,17 @@ export class TunDevice {
     this.#before = noted === undefined ? (isThereNow ? this.#link.read() : undefined) : noted.before;
   }
 
-  /** Whether an administrator made it. */
+  /** Whether an administrator made the device. */
   get isForeign(): boolean {
     return this.#before !== undefined;
   }
 
-  /** What the piece set, or is about to set; undefined before that. */
+  /** The configuration that the piece set, or is about to set; undefined before that. */
   get wanted(): LinkProperties | undefined {
     return this.#wanted;
   }
 
-  /** Whether the system says that the device is up. */
+  /** Whether the device is up. */
   get isUp(): boolean {
     return this.#link.read().isUp;
   }
@@ -88,10 +90,10 @@ export class TunDevice {
   }
 
   /**
-   * Sets all that `wanted` says, as far as the system lets it.
+   * Sets the wanted configuration, as far as the system permits it.
    *
    * @param replaceable as in {@link TunLink.reconcile}
-   * @returns what it refused and was not reported before
+   * @returns the refusals that were not reported before
    */
   apply(wanted: LinkProperties, replaceable?: ReadonlySet<number>): Refusal[] {
     const refusals = this.#reconcile(wanted, replaceable);
@@ -101,12 +103,15 @@ export class TunDevice {
     return fresh;
   }
 
-  /** Whether the system refused anything of what is wanted, at the last call of `apply`. */
+  /** Whether the system refused a part of the wanted configuration at the last call of `apply`. */
   get hasRefusals(): boolean {
     return this.#reported.size > 0;
   }
 
-  /** What differs from what is wanted and was not refused, in words: others have changed it. */
+  /**
+   * Returns in words the differences from the wanted configuration that were not refused: others have made
+   * them.
+   */
   differences(): string[] {
     if (this.#wanted === undefined) return [];
     const reported = [...this.#reported];
@@ -116,11 +121,11 @@ export class TunDevice {
   }
 
   /**
-   * Sets all that `wanted` says.
+   * Sets the wanted configuration.
    *
-   * @param leaving numbers of interfaces that are to go in the same change: a route that one of them has is
-   * moved when the change is certain
-   * @throws EndpointError FT_TUN_PERMISSION, FT_TUN_DEVICE when the system refuses any of it
+   * @param leaving numbers of interfaces that end in the same change: their routes are moved when the change
+   * is certain
+   * @throws EndpointError FT_TUN_PERMISSION, FT_TUN_DEVICE if the system refuses any part of it
    */
   demand(wanted: LinkProperties, piece: string, leaving: ReadonlySet<number>): void {
     const refusal = this.#reconcile(wanted).find(({ heldBy }) => !leaving.has(heldBy));
@@ -146,8 +151,9 @@ export class TunDevice {
   }
 
   /**
-   * Whether the system gives the device an IPv6 link-local address. Without one, the system sends no router
-   * solicitations and no listener reports there. A device that an administrator made keeps what it has.
+   * Sets whether the system gives the device an IPv6 link-local address. Without one, the system sends no
+   * router solicitations and no listener reports there. A device that an administrator made keeps its
+   * addresses.
    */
   setLinkLocal(isWanted: boolean, context: PieceContext): void {
     if (this.isForeign) return;
@@ -155,13 +161,13 @@ export class TunDevice {
       this.#io.setLink(this.index, -1, -1, isWanted ? 0 : 1, this.namespace.netlink);
     } catch (error) {
       // A kernel without IPv6 has no link-local addresses to turn off.
-      context.log('debug', `${this.name}: IPv6 link-local addresses stay as they are: ${messageOf(error)}`);
+      context.log('debug', `${this.name}: IPv6 link-local addresses stay unchanged: ${messageOf(error)}`);
     }
   }
 
   /**
-   * Switches IPv6 on where the machine's default switches it off for new devices: this one is ours, and is to
-   * have it. Where that is not permitted, the refusal of the address names what to do.
+   * Switches IPv6 on if the machine's default switches it off for new devices. If that is not permitted, the
+   * refusal of the address names the remedy.
    */
   enableIpv6(wanted: LinkProperties, context: PieceContext): void {
     const needsIt = [...wanted.addresses, ...wanted.routes].some(isIpv6);
@@ -184,12 +190,12 @@ export class TunDevice {
     }
   }
 
-  /** Undoes what the piece set, if the device stays, and closes the device. */
+  /** Undoes the configuration of the piece, if the device stays, and closes the device. */
   close(): void {
     try {
       if (this.#before !== undefined) this.#restore(this.#before);
     } catch (error) {
-      // ENODEV: it is gone, with all that was on it.
+      // ENODEV: the device is gone, with its configuration.
       if (systemCode(error) !== 'ENODEV') throw error;
     } finally {
       this.closeRemoved();
@@ -198,7 +204,7 @@ export class TunDevice {
 
   /**
    * Removes what the piece added to an administrator's device. Addresses and routes of others stay, also
-   * those that came later: while there are any, the device stays up.
+   * later ones: while there are any, the device stays up.
    */
   #restore({ mtu, isUp }: DeviceBefore): void {
     const present = this.#link.read();
@@ -219,7 +225,7 @@ export class TunDevice {
     this.watch = -1;
   }
 
-  /** Closes a device that somebody removed. */
+  /** Closes a device that another program removed. */
   closeRemoved(): void {
     this.unwatch();
     this.#io.close(this.channel);
@@ -239,5 +245,5 @@ export class TunDevice {
   }
 }
 
-/** As addon/namespace-protocol.h numbers it. */
+/** The number in addon/namespace-protocol.h. */
 const REQUEST_SYSCTL = 5;

@@ -12,10 +12,10 @@ import {
 import { type LinkState, linkStateOf } from './link-state.ts';
 
 /**
- * The network interface of a tun device: reads what is set on it, takes the steps to what is wanted, and
- * looks again, until nothing is left to do or the system refuses it.
+ * The network interface of a tun device: reads its configuration, takes the steps to the wanted one, and
+ * reads again, until no step is left or the system refuses the rest.
  *
- * It keeps account of what it added, and removes nothing else.
+ * It records what it added, and removes nothing else.
  */
 export class TunLink {
   readonly index: number;
@@ -41,7 +41,7 @@ export class TunLink {
     return this.#own;
   }
 
-  /** Returns the present state. @throws the system's error, ENODEV where the interface is gone */
+  /** Returns the present state. @throws the system's error, ENODEV if the interface is gone */
   read(): LinkState {
     return linkStateOf(this.#io.readLink(this.index, this.#namespace.netlink));
   }
@@ -80,7 +80,7 @@ export class TunLink {
     return [...refused.values(), ...impossible(wanted)];
   }
 
-  /** Linux removes all IPv4 routes with the last IPv4 address. Those of others are set again. */
+  /** Linux removes all IPv4 routes with the last IPv4 address. This sets those of others again. */
   #returnRoutes(others: readonly string[]): void {
     const { routes, isUp } = this.read();
     for (const prefix of others) {
@@ -95,12 +95,15 @@ export class TunLink {
     }
   }
 
-  /** The steps that are left to `wanted`, in words. */
+  /** Returns the remaining steps to `wanted`, in words. */
   differences(wanted: LinkProperties): string[] {
     return linkSteps(this.read(), wanted, this.#own).map(nameOf);
   }
 
-  /** Reads, and forgets what others removed: what they add again is theirs. */
+  /**
+   * Reads the present state, and forgets properties that others removed: if they add them again, these belong
+   * to them.
+   */
   #look(): LinkState {
     const present = this.read();
     const { isUp, addresses, routes } = this.#own;
@@ -158,7 +161,7 @@ export class TunLink {
     }
   }
 
-  /** The interface that has the route which is in the way; 0 for none. */
+  /** Returns the interface with the conflicting route; 0 for none. */
   #holderOf(step: LinkStep, error: unknown): number {
     if (step.kind !== 'add-route' || systemCode(error) !== 'EEXIST') return 0;
     const { address, length } = partsOf(step.prefix);
@@ -172,29 +175,29 @@ export class TunLink {
     if (isAboutIpv6 && ipv6 === 'none')
       return `it has no IPv6, because the kernel has none or was started without it (ipv6.disable=1): ${messageOf(error)}`;
     if (systemCode(error) === 'EPERM')
-      return 'not permitted; run as root or with CAP_NET_ADMIN, or let root set that on the device';
+      return 'not permitted; run as root or with CAP_NET_ADMIN, or let root configure the device';
     if (step.kind === 'add-route' && systemCode(error) === 'EEXIST')
-      return `another program has routed that elsewhere (File exists). See "ip route show ${step.prefix}"`;
+      return `another program has routed this prefix elsewhere (File exists). See "ip route show ${step.prefix}"`;
     return messageOf(error);
   }
 }
 
-/** A step that the system refused, in words, with the error and what it means. */
+/** A step that the system refused, in words, with the error and its meaning. */
 export interface Refusal {
   readonly what: string;
   readonly error: unknown;
   readonly reason: string;
-  /** The number of the interface whose route is in the way; 0 for none. */
+  /** The number of the interface whose route conflicts; 0 for none. */
   readonly heldBy: number;
 }
 
 /** The variable of the kernel that switches IPv6 off on a device, as sysctl names it. */
 function ipv6Variable(device: string): string {
-  // sysctl takes a dot in a name for a slash, and the other way about.
+  // sysctl exchanges dots and slashes in names.
   return `net.ipv6.conf.${device.replaceAll('.', '/')}.disable_ipv6`;
 }
 
-/** The wishes that the wanted MTU makes impossible. */
+/** Returns the refusals of wishes that the wanted MTU makes impossible. */
 function impossible(wanted: LinkProperties): Refusal[] {
   const { addresses, routes } = possible(wanted);
   const lost = (kind: string, all: ReadonlySet<string>, some: ReadonlySet<string>): Refusal[] =>
@@ -203,13 +206,13 @@ function impossible(wanted: LinkProperties): Refusal[] {
       .map((each) => ({
         what: `${kind} ${each}`,
         error: undefined,
-        reason: `the mtu is ${wanted.mtu}, and IPv6 needs ${IPV6_LEAST_MTU} (RFC 8200 §5)`,
+        reason: `the mtu is ${wanted.mtu}, but IPv6 needs ${IPV6_LEAST_MTU} (RFC 8200 §5)`,
         heldBy: 0,
       }));
   return [...lost('add address', wanted.addresses, addresses), ...lost('add route', wanted.routes, routes)];
 }
 
-/** Whether somebody else did the same, between the look and the step. */
+/** Whether another program did the same, between the read and the step. */
 function isDone(step: LinkStep, error: unknown): boolean {
   const code = systemCode(error);
   if (step.kind === 'add-address') return code === 'EEXIST';
@@ -239,5 +242,5 @@ function changed(set: ReadonlySet<string>, element: string, isAdded: boolean): R
 
 export const NOTHING_OWN: OwnProperties = { isUp: false, addresses: new Set(), routes: new Set() };
 const NONE: ReadonlySet<number> = new Set();
-/** Looks, each with its steps. Two are enough where nobody else changes the interface. */
+/** The most rounds of a read and its steps. Two are enough if no other program changes the interface. */
 const MOST_ROUNDS = 4;

@@ -2,15 +2,15 @@ import type { LinkProperties, OwnProperties } from './link-properties.ts';
 
 /** A note about a tun device, for the lane that opens it after this one was ended by force. */
 export interface TunNote {
-  /** What the device is to have. */
+  /** The wanted configuration of the device. */
   readonly properties: LinkProperties;
-  /** What of it the piece added. */
+  /** The part of it that the piece added. */
   readonly own: OwnProperties;
-  /** How an administrator's device was before; undefined for a device of ours. */
+  /** The former state of an administrator's device; undefined for a device of ours. */
   readonly before?: DeviceBefore;
 }
 
-/** How a device was when a piece found it. */
+/** The state of a device when a piece opened it. */
 export interface DeviceBefore {
   readonly mtu: number;
   readonly isUp: boolean;

@@ -1,7 +1,7 @@
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 
 /**
- * Why a tun device did not open, and what the user can do about it.
+ * Returns why a tun device did not open, with a remedy for the user.
  *
  * @param error the system's error
  * @returns an EndpointError with FT_TUN_PERMISSION, FT_TUN_BUSY, FT_TUN_ABSENT or FT_TUN_DEVICE

@@ -27,7 +27,7 @@ export function readTunSettings(given: readonly (readonly [string, string])[]): 
   if (!/^[^\s/:]{1,15}$/.test(device) || device === '.' || device === '..' || /%(?!d)|%.*%/.test(device))
     reader.problem(
       'device',
-      `device is ${JSON.stringify(device)}; it can be up to 15 characters without space, / and :`,
+      `device is ${JSON.stringify(device)}; it must be up to 15 characters without space, / and :`,
     );
   const settings = {
     mode: reader.choice('mode', ['ip', 'ethernet']),
@@ -43,7 +43,7 @@ export function readTunSettings(given: readonly (readonly [string, string])[]): 
   if (settings.mtu < IPV6_LEAST_MTU && six !== undefined)
     reader.problem(
       'mtu',
-      `mtu is ${settings.mtu}, and IPv6 needs ${IPV6_LEAST_MTU} (RFC 8200 §5); raise it, or leave out ${six}`,
+      `mtu is ${settings.mtu}, but IPv6 needs ${IPV6_LEAST_MTU} (RFC 8200 §5); raise it, or leave out ${six}`,
     );
   return { settings, problems: reader.problems };
 }

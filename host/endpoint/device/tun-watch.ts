@@ -4,20 +4,20 @@ import type { LinkProperties } from './link-properties.ts';
 import type { TunDevice } from './tun-device.ts';
 
 /**
- * Keeps a device as it is wanted, beside other programs that change it too, and says so each time.
+ * Keeps the wanted configuration of a device although other programs change it too, and logs each repair.
  *
- * - What another program removed is set again. Linux itself removes routes and IPv6 addresses of a device that
- *   goes down and up.
- * - Another program may take the device down. It stays down until somebody brings it up again.
- * - Where another program removes the same again and again, the device is left alone for a minute.
+ * - The watch sets again what another program removed. Linux itself removes routes and IPv6 addresses of a
+ *   device that goes down and up.
+ * - Another program may take the device down. It stays down until a program or person brings it up again.
+ * - If another program removes the same again and again, the watch pauses for a minute.
  */
 export class TunWatch {
   readonly #context: PieceContext;
   readonly #deviceNow: () => TunDevice | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** What was set again lately, and when, in milliseconds of this process. */
+  /** The recent repairs, and their times in milliseconds of this process. */
   #repairs: { readonly what: string; readonly at: number }[] = [];
-  /** Until then the device is left alone, because another program does not let it be. */
+  /** The end of a pause, in which the device is left unchanged because another program undoes each repair. */
   #calmUntil = 0;
   readonly #settle = (): void => {
     this.#timer = undefined;
@@ -36,7 +36,7 @@ export class TunWatch {
     this.#onLook = onLook;
   }
 
-  /** Looks at the device when no more changes follow closely. It does not keep the process alive. */
+  /** Checks the device when no more changes follow closely. It does not keep the process alive. */
   soon(): void {
     this.#timer ??= setTimeout(this.#settle, SETTLE_MS).unref();
   }
@@ -46,13 +46,13 @@ export class TunWatch {
     this.#timer = undefined;
   }
 
-  /** Brings the device to what is wanted from now on. @param replaceable as in `TunLink.reconcile` */
+  /** Sets a newly wanted configuration. @param replaceable as in `TunLink.reconcile` */
   configure(device: TunDevice, wanted: LinkProperties, replaceable?: ReadonlySet<number>): void {
     try {
       for (const { what, reason } of device.apply(wanted, replaceable))
         this.#context.log('warn', `${device.name}: ${what} as a neighbour offers: ${reason}`);
     } catch (error) {
-      // ENODEV: somebody removed the device, which its channel reports.
+      // ENODEV: another program removed the device, which its channel reports.
       if (systemCode(error) !== 'ENODEV') throw error;
     }
     this.#onLook();
@@ -74,7 +74,7 @@ export class TunWatch {
       );
     } catch (error) {
       if (systemCode(error) === 'ENODEV') return;
-      this.#context.log('warn', `${device.name}: what is set on it cannot be read: ${messageOf(error)}`);
+      this.#context.log('warn', `${device.name}: its configuration cannot be read: ${messageOf(error)}`);
     }
   }
 
@@ -83,13 +83,13 @@ export class TunWatch {
     if (isDown && !device.isHeldDown)
       this.#context.log(
         'warn',
-        `${device.name}: another program took the device down, and it stays so until somebody brings it up: ip link set ${device.name} up`,
+        `${device.name}: another program took the device down. It stays down until you bring it up: ip link set ${device.name} up`,
       );
     device.isHeldDown = isDown;
     return isDown;
   }
 
-  /** Counts how often the same is set again, so that two programs do not undo each other for ever. */
+  /** Counts equal repairs, so that two programs do not undo each other's changes without end. */
   #mayRepair(device: TunDevice, what: string): boolean {
     const now = performance.now();
     if (now < this.#calmUntil) return false;
@@ -101,14 +101,14 @@ export class TunWatch {
     this.#timer ??= setTimeout(this.#settle, CALM_MS).unref();
     this.#context.log(
       'error',
-      `${device.name}: another program undoes the same again and again, and the device is left as it is for ${CALM_MS / 1000} seconds: ${what}`,
+      `${device.name}: another program undoes the same again and again, so the device is left unchanged for ${CALM_MS / 1000} seconds: ${what}`,
     );
     return false;
   }
 }
 
-/** Several changes in this time are looked at together. */
+/** Several changes in this time are checked together. */
 const SETTLE_MS = 50;
-/** So often in {@link CALM_MS} milliseconds, the same is set again. */
+/** The most equal repairs in {@link CALM_MS} milliseconds. */
 const MOST_REPAIRS = 10;
 const CALM_MS = 60_000;

@@ -31,18 +31,18 @@ const { TUN_TALLY } = tunDescriptionConstants;
  *
  * The direction of its Edge `ip` is down, because the system wants its packets carried. The piece obeys the
  * properties that neighbours offer (`address`, `route`, `mtu`, `up`), and undoes each when its neighbour
- * withdraws it. When the piece closes, the device and all that was set on it are gone. While it runs, it
- * hears of what other programs change on the device, and sets again what they removed.
+ * withdraws it. When the piece closes, the device and its configuration are gone. While it runs, it watches
+ * the device for changes by other programs, and sets again what they removed.
  *
  * | decision | file |
  * |---|---|
  * | are the settings right | `tun-settings.ts` |
- * | what is to be set on the device | `link-offers.ts` |
+ * | what is the wanted configuration | `link-offers.ts` |
  * | in which steps | `link-properties.ts` |
  * | what is set now, and by whom; what the system refused | `link-state.ts`, `tun-link.ts` |
  * | when something is set again | `tun-watch.ts` |
- * | what a failure to open means | `tun-open-error.ts` |
- * | who has the device, and what the next lane learns of it | `tun-device.ts`, `tun-note.ts` |
+ * | what does a failure to open mean | `tun-open-error.ts` |
+ * | which piece owns the device, and what note does the next lane get | `tun-device.ts`, `tun-note.ts` |
  */
 export class TunPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -64,8 +64,8 @@ export class TunPiece extends PieceBase implements Piece {
   #batch: IoBatch | undefined;
   #device: TunDevice | undefined;
   /**
-   * What a lane that ended by force had set on the device. It holds until this time, so that neighbours can
-   * offer it again.
+   * The configuration of a lane that ended by force. It holds until this time, so that neighbours can offer
+   * it again.
    */
   #left: LinkProperties | undefined;
   #graceUntil = 0;
@@ -73,7 +73,7 @@ export class TunPiece extends PieceBase implements Piece {
   #predecessor: TunPiece | undefined;
   /** The piece that takes over the device of this one. */
   #successor: TunPiece | undefined;
-  /** Pieces that end in the same change, whose routes go over to this one's device. */
+  /** Pieces that end in the same change, whose routes move to this device. */
   #leaving: readonly TunPiece[] = [];
   #isCommitted = false;
   readonly #watch: TunWatch;
@@ -86,7 +86,9 @@ export class TunPiece extends PieceBase implements Piece {
     frames: Frames,
     protocols: Protocols,
     settings: readonly (readonly [string, string])[],
-    /** Where the device is made, if not in the namespace of the thread; such a device goes to no other lane. */
+    /**
+     * The namespace of the device, if it is not that of the thread; such a device passes to no other lane.
+     */
     namespace?: NamespaceSockets,
   ) {
     super();
@@ -210,15 +212,15 @@ export class TunPiece extends PieceBase implements Piece {
     } catch (error) {
       this.#context.log(
         'warn',
-        `${device.name}: what other programs change on the device is not noticed: ${messageOf(error)}`,
+        `${device.name}: changes of the device by other programs are not noticed: ${messageOf(error)}`,
       );
     }
   }
 
   /**
-   * Adds what these settings want to a device that the predecessor uses, before the change is certain,
-   * because the system may refuse it. `close` removes it again if the change fails. What the settings no
-   * longer want goes after the commit.
+   * Adds the wanted properties to a device that the predecessor uses, before the change is certain, because
+   * the system may refuse them. `close` removes them again if the change fails. Properties that the settings
+   * no longer want are removed after the commit.
    */
   #tryProperties(device: TunDevice): void {
     const wanted = this.#wanted();
@@ -243,7 +245,7 @@ export class TunPiece extends PieceBase implements Piece {
     }
     const device = predecessor.#device;
     if (device === undefined) {
-      // Somebody removed it while the change was prepared.
+      // Another program removed it while the change was prepared.
       this.#reportRemoved(0);
       return;
     }
@@ -253,7 +255,7 @@ export class TunPiece extends PieceBase implements Piece {
     this.#watchQueue();
     device.isHeldDown = false;
     predecessor.#device = undefined;
-    // All other differences are settled by `join`, which brings what neighbours offer.
+    // `join` settles all other differences: it brings the offers of neighbours.
     const { linkLocal } = this.#settings;
     if (linkLocal !== predecessor.#settings.linkLocal) device.setLinkLocal(linkLocal, this.#context);
   }
@@ -278,7 +280,7 @@ export class TunPiece extends PieceBase implements Piece {
     this.#configure();
   }
 
-  /** Brings the device to what settings and neighbours want now. */
+  /** Sets the configuration that settings and neighbours want now. */
   #configure(): void {
     const device = this.#device;
     if (device === undefined) return;
@@ -414,14 +416,14 @@ export class TunPiece extends PieceBase implements Piece {
     this.#device = undefined;
   }
 
-  /** @param error a negative errno, or 0 where there is none */
+  /** @param error a negative errno, or 0 if there is none */
   #reportRemoved(error: number): void {
     const device = this.device ?? this.#settings.device;
     const summary = 'another program removed the device';
     this.#context.status({ health: 'failed', summary, facts: { device } });
     this.#context.log(
       'error',
-      `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}, because another program removed it. Start the Funnel again to make it again`,
+      `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}, because another program removed it. Start the Funnel again to restore it`,
     );
   }
 
@@ -432,7 +434,7 @@ export class TunPiece extends PieceBase implements Piece {
     this.#watch.stop();
     this.#leaving = [];
     if (this.#predecessor !== undefined) {
-      // The change failed: the device stays with the predecessor, as it was.
+      // The change failed: the device stays with the predecessor, unchanged.
       this.#predecessor.#successor = undefined;
       this.#predecessor.#configure();
       this.#predecessor = undefined;
@@ -457,7 +459,7 @@ function isThere(io: FunnelIo, device: string, { netlink }: NamespaceSockets): b
 const QUEUE_LOOK_MS = 5000;
 /** The time that a neighbour needs to ask for an address again and to get it. */
 const GRACE_MS = 10_000;
-/** A request of addon/namespace-protocol.h, and what it makes. */
+/** A request of addon/namespace-protocol.h, and its result. */
 const SOCKET = 2;
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;

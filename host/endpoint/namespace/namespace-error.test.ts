@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { namespaceError } from './namespace-error.ts';
 
-/** What the systems say that users have met. */
+/** Cases from real systems of users. */
 const cases: readonly [
   what: string,
   step: string,
   code: string,
   variables: Record<string, string>,
-  told: RegExp,
+  message: RegExp,
 ][] = [
   [
     'Debian with the old setting',
@@ -55,14 +55,14 @@ const cases: readonly [
   ['a kernel without them', 'user namespace', 'EINVAL', {}, /CONFIG_USER_NS/],
 ];
 
-test.each(cases)('%s', (_, step, code, variables, told) => {
+test.each(cases)('%s', (_, step, code, variables, message) => {
   const error = namespaceError({ step, code, helper: '/opt/helper', variable: (name) => variables[name] });
   expect(error.code).toBe('FT_NAMESPACE_FORBIDDEN');
   expect(error.message).toContain(`(${step}: ${code})`);
-  expect(error.message).toMatch(told);
+  expect(error.message).toMatch(message);
 });
 
-test('what nobody forbids has a code of its own', () => {
+test('a refusal that no setting explains has a separate code', () => {
   const error = namespaceError({ step: 'loopback', code: 'EIO', helper: '', variable: () => undefined });
   expect(error.code).toBe('FT_NAMESPACE');
 });

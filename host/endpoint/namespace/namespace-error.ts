@@ -1,21 +1,21 @@
 import { EndpointError } from '../endpoint-error.ts';
 
-/** A step that the helper could not take, with what this system says about it. */
+/** A step that the helper could not take, with facts about this system. */
 export interface NamespaceRefusal {
   /**
-   * As the helper names it: `user namespace`, `/proc/self/uid_map`, `network namespace`, `mount namespace`,
-   * `loopback`.
+   * The helper's name of the step: `user namespace`, `/proc/self/uid_map`, `network namespace`,
+   * `mount namespace`, `loopback`.
    */
   readonly step: string;
   /** The name of the system's error, such as `EPERM`. */
   readonly code: string;
   /** The path of the helper: a security profile is tied to it. */
   readonly helper: string;
-  /** A variable under /proc/sys, without its line end; undefined where there is none. */
+  /** Returns a variable under /proc/sys, without its line end; undefined if it does not exist. */
   readonly variable: (name: string) => string | undefined;
 }
 
-/** Words a refusal: which setting of which system forbids it, and what to do. */
+/** Returns a message about a refusal: which setting of which system forbids it, and the remedy. */
 export function namespaceError(refusal: NamespaceRefusal): EndpointError {
   const { step, code } = refusal;
   return new EndpointError(
@@ -29,7 +29,7 @@ function isForbidden(code: string): boolean {
 }
 
 function reasonFor({ step, code, helper, variable }: NamespaceRefusal): string {
-  // The first that is so explains it; a system may forbid it by several.
+  // The first setting that applies explains it; several may forbid it.
   for (const [name, kind] of [
     ['user/max_user_namespaces', 'user'],
     ['user/max_net_namespaces', 'network'],
@@ -44,7 +44,7 @@ function reasonFor({ step, code, helper, variable }: NamespaceRefusal): string {
   if (isRefused && variable('kernel/apparmor_restrict_unprivileged_userns') === '1')
     return `This system (Ubuntu 23.10 and later) lets only programs with an AppArmor profile have user namespaces: the sysctl kernel.apparmor_restrict_unprivileged_userns is 1. An administrator writes these lines to /etc/apparmor.d/funnel-namespace, and runs apparmor_parser -r on that file:\n${appArmorProfile(helper)}`;
   if (code === 'ENOSPC' || code === 'EUSERS')
-    return 'As many namespaces exist as the sysctls under user.max_…_namespaces allow, or they are nested 32 deep. End what is not needed, or let an administrator raise user.max_user_namespaces and user.max_net_namespaces';
+    return 'As many namespaces exist as the sysctls under user.max_…_namespaces allow, or they are nested 32 deep. End programs that use some, or let an administrator raise user.max_user_namespaces and user.max_net_namespaces';
   if (code === 'EINVAL' || code === 'ENOSYS')
     return `This kernel has no ${step === 'user namespace' ? 'user namespaces (CONFIG_USER_NS)' : 'network namespaces (CONFIG_NET_NS)'}`;
   if (isRefused)

@@ -9,15 +9,18 @@ import { namespaceError } from './namespace-error.ts';
 import { endProcessesIn } from './processes-in.ts';
 
 /**
- * A network namespace of its own, with a helper process inside (`helper/helper.h`) that opens devices and sockets there,
- * and runs one command. It needs no privilege where the system lets users have user namespaces.
+ * A network namespace of its own, with a helper process inside (`helper/helper.h`) that opens devices and
+ * sockets there, and runs one command. It needs no privilege if the system permits user namespaces to users.
  *
  * It ends with {@link close}, and when this process ends in any way.
  */
 export class NetworkNamespace {
-  /** For endpoints that are to make their devices here. */
+  /** For endpoints that make their devices here. */
   readonly sockets: NamespaceSockets;
-  /** How the command ended. Rejects with `FT_NAMESPACE_ENDED` when the helper was killed; by then nothing is left of it. */
+  /**
+   * How the command ended. Rejects with `FT_NAMESPACE_ENDED` if the helper was killed; all processes inside
+   * have ended then.
+   */
   readonly ended: Promise<CommandEnd>;
   /** The helper's process number: /proc/PID/net shows the network inside. */
   readonly pid: number;
@@ -43,14 +46,15 @@ export class NetworkNamespace {
       throw error;
     }
     this.ended = this.#end(status);
-    // A caller that runs no command never looks at this promise.
+    // A caller that runs no command never uses this promise.
     this.ended.catch(() => {});
   }
 
   /**
-   * Makes one. Returns when it is there.
+   * Makes a namespace. Returns when it is ready.
    *
-   * @param command the program and its arguments, which {@link run} starts; its standard streams are those of this process unless `output` says otherwise
+   * @param command the program and its arguments, which {@link run} starts; its standard streams are those of
+   * this process, unless `output` names others
    * @throws EndpointError `FT_ADDON_ABSENT`, `FT_NAMESPACE_FORBIDDEN`, `FT_NAMESPACE`
    */
   static open({ command = [], mapRoot = false, output }: NamespaceOptions = {}): NetworkNamespace {
@@ -66,17 +70,19 @@ export class NetworkNamespace {
     } finally {
       io.closeDescriptor(theirs);
     }
-    child.on('error', () => {}); // it has no process then, and the control socket is closed
+    child.on('error', () => {}); // no process exists then, and the control socket is closed
     return new NetworkNamespace(io, child, ours);
   }
 
-  /** A socket made inside: it stays there, wherever it is used. For the caller to close. */
+  /** Makes a socket inside: it stays in the namespace, wherever it is used. The caller closes it. */
   socket(family: number, type: number, protocol = 0): number {
     return this.#ask('socket', REQUEST.socket, '', family, type, protocol).descriptor;
   }
 
-  /** A TCP or UDP socket inside, bound to an address and port there, or connected to one, which is not waited for.
-   * A transparent one also takes what is led to it with another destination. */
+  /**
+   * Makes a TCP or UDP socket inside, bound to an address and port there, or connecting to one (without
+   * waiting). A transparent one also takes packets to other destinations that are routed to it.
+   */
   internetSocket(
     kind: 'tcp' | 'udp',
     use: 'bind' | 'bind-transparent' | 'connect',
@@ -90,12 +96,15 @@ export class NetworkNamespace {
       .descriptor;
   }
 
-  /** Puts a read-only file in place of another, for the command alone. Again with the same path: another content. */
+  /**
+   * Replaces a file by a read-only one, for the command alone. A second call with the same path changes its
+   * content.
+   */
   replaceFile(path: string, content: string): void {
     this.#ask(path, REQUEST.file, `${path}\0${content}`);
   }
 
-  /** Puts an empty folder in place of another, for the command alone. */
+  /** Replaces a folder by an empty one, for the command alone. */
   hideFolder(path: string): void {
     this.#ask(path, REQUEST.hide, path);
   }
@@ -126,17 +135,17 @@ export class NetworkNamespace {
     throw new CommandError(nameOf(reply.error));
   }
 
-  /** Sends a signal to the command. One that has ended is no error. */
+  /** Sends a signal to the command. It is not an error if the command has ended. */
   signal(number: number): void {
     if (!this.#isClosed) this.#io.askNamespace(this.sockets.namespace, REQUEST.signal, number, 0, 0, '');
   }
 
-  /** Fulfilled when the command has ended, and what it left, and the helper. */
+  /** Fulfilled when the command, the processes that outlive it, and the helper have ended. */
   get gone(): Promise<void> {
     return this.#exit;
   }
 
-  /** Ends all that runs inside. Fulfilled when it has ended. */
+  /** Ends all processes inside. Fulfilled when they have ended. */
   async close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
@@ -156,33 +165,36 @@ export class NetworkNamespace {
   async #end(status: Promise<string>): Promise<CommandEnd> {
     const end = commandEnd(await status);
     if (end !== undefined) return end;
-    // The helper was killed. Its descendants have no parent any more that knows them.
+    // The helper was killed. No parent keeps track of its descendants any more.
     await endProcessesIn(this.#inode);
     throw new EndpointError(
       'FT_NAMESPACE_ENDED',
-      `the helper process ${this.pid} of the network namespace was killed, and all that ran inside is ended`,
+      `the helper process ${this.pid} of the network namespace was killed, so all processes inside were ended`,
     );
   }
 }
 
 export interface NamespaceOptions {
   readonly command?: readonly string[];
-  /** The user is root inside, with all rights over the namespace; else himself. */
+  /**
+   * Whether the user is root inside, with all rights over the namespace; otherwise the user keeps its
+   * identity.
+   */
   readonly mapRoot?: boolean;
-  /** Where what is run writes: the streams of this process, nowhere, or a file that is open here. */
+  /** The output of the programs that run inside: the streams of this process, nowhere, or an open file. */
   readonly output?: 'inherit' | 'ignore' | number;
 }
 
-/** What becomes of processes that outlive the command: ended with it, or waited for. */
+/** Whether processes that outlive the command are ended with it, or the end waits for them. */
 export type Leftovers = 'end' | 'wait';
 
 /** How a command ended: by itself, with a status, or by a signal. */
 export type CommandEnd = { readonly status: number } | { readonly signal: number };
 
 export interface ToolResult {
-  /** Its exit status; 127 when there is no such program, 128 and more for a signal. */
+  /** Its exit status; 127 if there is no such program, 128 and more for a signal. */
   readonly status: number;
-  /** What it wrote to its standard output and error. */
+  /** Its standard output and error. */
   readonly output: string;
 }
 
@@ -196,15 +208,15 @@ export class CommandError extends Error {
   }
 }
 
-/** What `spawn` takes for a stream. */
+/** The type of a stream for `spawn`. */
 export type Stdio = 'inherit' | 'ignore' | number;
 
-/** The standard input, output and error of what is run. */
+/** The standard input, output and error of the program that runs. */
 export function standardStreams(output: NamespaceOptions['output'] = 'inherit'): Stdio[] {
   return output === 'inherit' ? ['inherit', 'inherit', 'inherit'] : ['ignore', output, output];
 }
 
-/** As namespace-protocol.h numbers them. */
+/** The numbers in namespace-protocol.h. */
 const REQUEST = { socket: 2, file: 3, hide: 4, variable: 5, tool: 6, run: 7, signal: 8 } as const;
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -221,7 +233,7 @@ export function commandEnd(status: string): CommandEnd | undefined {
   return kind === 'exit' ? { status: Number(number) } : { signal: Number(number) };
 }
 
-/** All that the helper writes to its status pipe, when it has ended or the command has. */
+/** Reads everything that the helper writes to its status pipe, until it or the command has ended. */
 export function statusOf(child: ChildProcess): Promise<string> {
   const stream = child.stdio[4] as Readable | null | undefined;
   if (stream == null) return Promise.resolve('');
@@ -239,7 +251,7 @@ function variable(name: string): string | undefined {
   try {
     return readFileSync(`/proc/sys/${name}`, 'utf8').trim();
   } catch {
-    return undefined; // this kernel has none of that name
+    return undefined; // this kernel has no such variable
   }
 }
 
@@ -247,7 +259,10 @@ function nameOf(errno: number): string {
   return getSystemErrorName(-errno);
 }
 
-/** Built, this file is dist/host/endpoint/namespace/network-namespace.js; in a checkout it is one folder higher. */
+/**
+ * Built, this file is dist/host/endpoint/namespace/network-namespace.js; in a checkout it is one folder
+ * higher.
+ */
 export function helperPath(): string {
   const places = ['../../../addon/', '../../../dist/addon/'].map((folder) =>
     fileURLToPath(new URL(`${folder}funnel-namespace`, import.meta.url)),

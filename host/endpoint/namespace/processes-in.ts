@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
  * Kills every process of this user in a network namespace, until there is none. Each round sees those that
  * were made during the one before.
  *
- * @param inode of the namespace, as /proc/PID/ns/net has it
+ * @param inode of the namespace, from /proc/PID/ns/net
  */
 export async function endProcessesIn(inode: bigint): Promise<void> {
   for (let found = processesIn(inode); found.length > 0; found = processesIn(inode)) {
@@ -28,7 +28,7 @@ export function processesIn(inode: bigint): number[] {
     try {
       return statSync(`/proc/${pid}/ns/net`, { bigint: true }).ino === inode ? [pid] : [];
     } catch {
-      return []; // it has ended (also as a zombie), or is another user's
+      return []; // it has ended (possibly as a zombie), or belongs to another user
     }
   });
 }

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 
-/** What of a resolv.conf (resolv.conf(5)) matters here. */
+/** The parts of a resolv.conf (resolv.conf(5)) that matter here. */
 export interface ResolverConfiguration {
   readonly servers: readonly string[];
-  /** Lines that say how names are completed and asked for, as they are: `search`, `domain`, `options`. */
+  /** The unchanged lines about the completion and look-up of names: `search`, `domain`, `options`. */
   readonly others: readonly string[];
 }
 

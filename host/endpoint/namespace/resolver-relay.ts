@@ -5,9 +5,9 @@ import type { NetworkNamespace } from './network-namespace.ts';
 import { parseResolverConfiguration } from './resolver-configuration.ts';
 
 /**
- * Answers the DNS queries of a command by the resolvers of this machine, which it does not reach itself: what it asks on an
- * address inside is asked again from outside. The resolvers are read afresh for each query, since a machine that roams, or
- * joins a VPN, has others.
+ * Relays the DNS queries of a command to the resolvers of this machine, which the command cannot reach: the
+ * relay receives queries on an address inside, and sends them again from outside. It reads the list of
+ * resolvers anew for each query, since a machine that roams, or joins a VPN, gets others.
  */
 export class ResolverRelay {
   readonly #datagrams: DatagramSocket;
@@ -15,7 +15,7 @@ export class ResolverRelay {
   readonly #file: string;
   readonly #pending = new Set<DatagramSocket | Socket>();
 
-  /** @param address one of the namespace, IPv4: it listens on port 53 there */
+  /** @param address an IPv4 address of the namespace: the relay listens on port 53 there */
   static open(namespace: NetworkNamespace, address: string): ResolverRelay {
     const udp = namespace.internetSocket('udp', 'bind', address, DNS_PORT);
     return new ResolverRelay({ udp, tcp: namespace.internetSocket('tcp', 'bind', address, DNS_PORT) });
@@ -47,11 +47,14 @@ export class ResolverRelay {
     try {
       return parseResolverConfiguration(readFileSync(this.#file, 'utf8')).servers;
     } catch {
-      return []; // it is just being written; the command asks again
+      return []; // it is just being written; the command repeats its query
     }
   }
 
-  /** The first server that replies. A command that asks faster than they do is made to wait, as by any resolver. */
+  /**
+   * Returns the reply of the first server that replies. A command that sends queries faster than the servers
+   * reply has to wait.
+   */
   #relay(query: Buffer, from: RemoteInfo): void {
     if (query.length < HEADER_BYTES || this.#pending.size >= MOST_PENDING) return;
     const [first, ...others] = this.#servers;
@@ -74,7 +77,8 @@ export class ResolverRelay {
     const timer = setTimeout(goOn, PATIENCE_MS);
     socket.on('error', goOn);
     socket.on('message', (reply) => {
-      // The identifier of the query (RFC 1035 §4.1.1); the socket is connected, so that it is the server's.
+      // The identifier of the query (RFC 1035 §4.1.1). The socket is connected, so the reply is from the
+      // server.
       if (reply.length < HEADER_BYTES || reply.readUInt16BE(0) !== query.readUInt16BE(0)) return;
       end();
       this.#datagrams.send(reply, from.port, from.address);
@@ -82,7 +86,7 @@ export class ResolverRelay {
     socket.connect(DNS_PORT, server, () => socket.send(query));
   }
 
-  /** Queries by TCP go to the first server; whoever asks so has asked by UDP before. */
+  /** Queries by TCP go to the first server. Their sender has usually tried UDP before. */
   #join(client: Socket): void {
     const [server] = this.#servers;
     client.on('error', () => client.destroy());
@@ -110,7 +114,7 @@ export class ResolverRelay {
 /** RFC 1035 §4.1.1. */
 const HEADER_BYTES = 12;
 const DNS_PORT = 53;
-/** The C library asks again after five seconds: by then two servers were asked. */
+/** The C library repeats a query after five seconds: by then two servers have got it. */
 const PATIENCE_MS = 2500;
 const STREAM_IDLE_MS = 10_000;
 const MOST_PENDING = 256;

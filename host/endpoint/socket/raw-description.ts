@@ -3,7 +3,8 @@
  *
  * PURPOSE
  *   Opens a raw socket for each IP protocol of its settings, such as 41 (IPv6 in IP) or 132 (SCTP). A packet
- *   that arrives at this machine has its IP header; a frame that leaves is sent as its IP header says.
+ *   that arrives at this machine has its IP header; the IP header of a frame that leaves determines
+ *   how it is sent.
  *
  * EDGES AND SHAPES
  *
@@ -28,7 +29,7 @@
  *
  * COUNTERS AND REASONS
  *   No loss:
- *     error-unheard    an ICMP error came, and no neighbour listens to those
+ *     error-unheard    an ICMP error came, but no neighbour listens to those
  *   Lost:
  *     not-granted      the settings do not allow the destination
  *     malformed        the lengths of the headers are wrong
@@ -50,11 +51,11 @@
  *     closed           the sockets are closed, or the Edge is on no network
  *
  * WHAT IT DOES NOT DO
- *   It needs CAP_NET_RAW, as root has. It gets copies: a protocol that the kernel itself speaks, such as TCP
- *   or ICMP, is answered by the kernel as well. The kernel joins fragments before it passes a packet on, and
- *   fragments what is larger than the path unless don't-fragment is set. It lets no sender set the
+ *   It needs CAP_NET_RAW, as root has. It gets copies: the kernel also replies to packets of a protocol
+ *   that it speaks, such as TCP or ICMP. The kernel joins fragments before it passes a packet on, and
+ *   fragments packets that are larger than the path unless don't-fragment is set. It lets no sender set the
  *   identification, IPv4 options, IPv6 extension headers and the flow label, and removes IPv6 extension
- *   headers from what arrives. It computes the checksum of ICMPv6 itself.
+ *   headers from packets that arrive. It computes the checksum of ICMPv6 itself.
  *
  * SPECIFICATION
  *   Linux: raw(7), ip(7), ipv6(7). RFC 3542 §3. Errors: RFC 1812 §4.3.2.3, RFC 4443 §2.4(c).
@@ -69,7 +70,10 @@ export interface RawShapes {
   readonly protocols: readonly number[];
 }
 
-/** What the native piece `raw` is with these protocols. Shape 0 is packets, Shape 1 the errors of others. */
+/**
+ * Returns the description of the native piece `raw` with these protocols. Shape 0 carries packets, Shape 1
+ * the errors of routers and hosts.
+ */
 export function rawDescription({ families, protocols }: RawShapes): Description {
   const largest = families.includes(4) ? 65_535 : 40 + 65_535;
   const properties = [
@@ -102,7 +106,10 @@ export function rawDescription({ families, protocols }: RawShapes): Description 
   };
 }
 
-/** The IP versions whose errors come on the second Shape: without a socket that brings them on the first. */
+/**
+ * Returns the IP versions whose errors come on the second Shape: those without a socket that brings errors on
+ * the first.
+ */
 export function errorFamilies({ families, protocols }: RawShapes): readonly (4 | 6)[] {
   if (protocols.length === 0) return [];
   return families.filter((family) => !protocols.includes(family === 4 ? ICMP : ICMPV6));
@@ -123,10 +130,10 @@ const RAW: Description = {
       repeated: true,
       required: true,
     }),
-    setting('family', 'IP versions of what is opened: both, ipv4 or ipv6', 'text', { default: 'both' }),
+    setting('family', 'IP versions of the sockets: both, ipv4 or ipv6', 'text', { default: 'both' }),
     setting('address', 'Address of this machine to bind to; any when not given', 'address'),
     setting('device', 'Network device to keep to; any when not given', 'text'),
-    setting('destinations', 'Prefixes that may be sent to; everywhere when not given', 'address', {
+    setting('destinations', 'Prefixes to which it may send; everywhere when not given', 'address', {
       repeated: true,
     }),
     setting('to-loopback', "Allow sending to this machine's loopback", 'boolean', { default: 'false' }),
@@ -156,12 +163,12 @@ const RAW: Description = {
       closed: 'The sockets are closed, or the Edge is on no network.',
     }),
     ...noLosses({
-      'error-unheard': 'An ICMP error came, and no neighbour listens to those.',
+      'error-unheard': 'An ICMP error came, but no neighbour listens to those.',
     }),
   ],
 };
 
-/** The reasons for the addon's kinds of error, in its order. */
+/** The reasons for the addon's kinds of error, in the addon's order. */
 export const RAW_TALLY = [
   ...['would-block', 'too-large', 'unreachable', 'refused'],
   ...['not-permitted', 'bad-source', 'device-down', 'other-error'],

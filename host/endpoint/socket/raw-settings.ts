@@ -5,7 +5,7 @@ import { SettingReader } from '../setting-reader.ts';
 import { rawSettings } from './raw-description.ts';
 
 export interface RawSettings {
-  /** Numbers in the IP header, without repeats. */
+  /** The numbers in the IP header, without duplicates. */
   readonly protocols: readonly number[];
   readonly families: readonly (4 | 6)[];
   /** Empty for any. */
@@ -43,7 +43,7 @@ export function readRawSettings(
   if (!reader.has('protocol'))
     reader.problem(
       'protocol',
-      'protocol is not given; it says what is sent and received, such as sctp or 41',
+      'protocol is not given; name a protocol to send and receive, such as sctp or 41',
     );
   const family = reader.choice('family', ['both', 'ipv4', 'ipv6']);
   const address = reader.address('address');
@@ -70,10 +70,10 @@ function protocolNumber(text: string, names: Protocols): number | undefined {
   if (/^\d{1,3}$/.test(text)) return Number(text);
   const space = names.nameSpaceNumber('ip-protocol');
   const protocol = names.number(text);
-  // The name of a protocol precedes a registered name, as in stacks.
+  // The name of a protocol takes precedence over a registered name, as in stacks.
   if (protocol !== 0) for (let id = 0; id < 256; id++) if (names.identify(space, id) === protocol) return id;
   return names.registered('ip-protocol', text);
 }
 
-/** The kernel looks through these, or joins them: hop-by-hop, routing, fragment, destination options. */
+/** The kernel skips these, or joins them: hop-by-hop, routing, fragment, destination options. */
 const EXTENSION_HEADERS: ReadonlySet<number> = new Set([43, 44, 60]);

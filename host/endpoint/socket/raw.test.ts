@@ -28,7 +28,7 @@ describe('the settings of raw', () => {
     },
   );
 
-  test('reports all that is wrong at once, the missing protocol too', () => {
+  test('reports all mistakes at once, including a missing protocol', () => {
     const { problems } = read(
       ['family', 'ipx'],
       ['address', '192.0.2.300'],

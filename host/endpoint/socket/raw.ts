@@ -55,7 +55,7 @@ export class RawPiece extends PieceBase implements Piece {
   #predecessors: readonly RawPiece[] = [];
   #staged = -1;
   #edge = -1;
-  /** Joined Shapes, a bit each. */
+  /** The joined Shapes, one bit for each. */
   #shapes = 0;
 
   #devices: DeviceWatch | undefined;
@@ -82,7 +82,7 @@ export class RawPiece extends PieceBase implements Piece {
       this.#numbers[each] = protocols.intern('ip-protocol', each);
   }
 
-  /** Plans to take over the sockets of these that this piece would open alike. */
+  /** Plans to take over the predecessors' sockets that this piece would open with the same options. */
   succeed(retiring: readonly Piece[]): void {
     this.#predecessors = retiring.filter((piece) => piece instanceof RawPiece);
   }
@@ -128,7 +128,7 @@ export class RawPiece extends PieceBase implements Piece {
       this.#list();
       this.#io!.start(channel);
     } catch (error) {
-      // A system without IPv6 has none to open.
+      // A system without IPv6 has no IPv6 sockets.
       if (
         family === 6 &&
         families.length > 1 &&
@@ -186,7 +186,7 @@ export class RawPiece extends PieceBase implements Piece {
       if (socket.claim === undefined) continue;
       const { from, theirs } = socket.claim;
       socket.claim = undefined;
-      // The kernel gave up on it while the change was prepared, which the other piece has logged.
+      // The socket failed while the change was prepared, which the other piece has logged.
       if (!from.#sockets.includes(theirs)) continue;
       if (from.#staged === theirs.channel) from.#flush();
       this.#io!.adopt(theirs.channel, this.#batch!.number);
@@ -233,7 +233,9 @@ export class RawPiece extends PieceBase implements Piece {
     return Infinity;
   }
 
-  /** Stages a frame for sending. @returns the reason why not; then the frame is still the caller's */
+  /**
+   * Stages a frame for sending. @returns the reason if that fails; the frame then still belongs to the caller
+   */
   #stage(row: number, skipHeaders: number, skipTrailers: number): string {
     const frames = this.#frames;
     const { bytes, partWords } = frames;
@@ -298,7 +300,7 @@ export class RawPiece extends PieceBase implements Piece {
     if (count < 0) {
       this.#context.log(
         'error',
-        `a raw socket cannot be read any more (error ${-count}); start the Funnel again`,
+        `a raw socket is not readable any more (error ${-count}); start the Funnel again`,
       );
       this.#io!.close(channel);
       this.#sockets = this.#sockets.filter((each) => each.channel !== channel);
@@ -315,7 +317,7 @@ export class RawPiece extends PieceBase implements Piece {
     this.#context.arrived(this.#outbox);
   }
 
-  /** Gives the frame that was read its parts, and the Shape on which it goes. */
+  /** Sets the parts of a frame that was read, and the Shape by which it goes. */
   #receive(row: number, own: number): void {
     const frames = this.#frames;
     const { bytes } = frames;
@@ -342,7 +344,7 @@ export class RawPiece extends PieceBase implements Piece {
     this.#devices?.close();
     this.#own?.close();
     for (const { channel, claim } of this.#sockets) {
-      // The change came to nothing: the socket stays with the other piece.
+      // The change failed: the socket stays with the other piece.
       if (claim !== undefined) claim.theirs.successor = undefined;
       else this.#io?.close(channel);
     }
@@ -358,9 +360,9 @@ interface RawSocket {
   readonly family: 4 | 6;
   /** -1 while it is only claimed, and where it could not be opened again. */
   channel: number;
-  /** The socket of a predecessor that this one is to be. */
+  /** The socket of a predecessor that this one takes over. */
   claim?: { readonly from: RawPiece; readonly theirs: RawSocket } | undefined;
-  /** The piece that has claimed it. */
+  /** The piece that takes over this socket. */
   successor?: RawPiece | undefined;
 }
 
@@ -369,7 +371,7 @@ function isZero(bytes: Uint8Array, at: number, length: number): boolean {
   return true;
 }
 
-/** No reason to drop a frame. */
+/** The frame is not dropped. */
 const NONE = '';
 const PROTOCOL = 0xffff;
 const PAYLOAD = Role.payload << 16;

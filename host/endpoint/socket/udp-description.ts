@@ -3,7 +3,8 @@
  *
  * PURPOSE
  *   Opens a socket for each UDP port on which a neighbour listens, and for those of the settings. A datagram
- *   that arrives gets its IP and UDP header back; a frame that leaves is sent as its headers say.
+ *   that arrives gets its IP and UDP header back; the headers of a frame that leaves determine
+ *   how it is sent.
  *
  * EDGES AND SHAPES
  *
@@ -30,7 +31,7 @@
  *
  * COUNTERS AND REASONS
  *   No loss:
- *     error-unheard    an ICMP error came, and no neighbour listens to those
+ *     error-unheard    an ICMP error came, but no neighbour listens to those
  *   Lost:
  *     not-granted      the settings do not allow the destination
  *     malformed        the lengths of the headers are wrong
@@ -63,8 +64,8 @@ import { available } from '../available.ts';
 import { losses, noLosses, setting } from '../describe-items.ts';
 
 /**
- * What the native piece `udp` is with these IP versions. Shape 0 is datagrams, Shape 1 what routers and hosts
- * answered to ours.
+ * Returns the description of the native piece `udp` with these IP versions. Shape 0 carries datagrams, Shape
+ * 1 the errors of routers and hosts about ours.
  */
 export function udpDescription(families: readonly (4 | 6)[]): Description {
   // The length of IPv6 does not count its own header.
@@ -93,7 +94,7 @@ export function udpDescription(families: readonly (4 | 6)[]): Description {
 const UDP: Description = {
   name: 'udp',
   version: '0.1.0',
-  summary: 'UDP sockets of this machine, with the IP and UDP headers of what they send and receive.',
+  summary: 'UDP sockets of this machine, with the IP and UDP headers of their datagrams.',
   protocols: [],
   edges: [],
   curves: [],
@@ -104,10 +105,10 @@ const UDP: Description = {
       'number',
       { repeated: true, range: [0, 65_535] },
     ),
-    setting('family', 'IP versions of what is opened: both, ipv4 or ipv6', 'text', { default: 'both' }),
+    setting('family', 'IP versions of the sockets: both, ipv4 or ipv6', 'text', { default: 'both' }),
     setting('address', 'Address of this machine to bind to; any when not given', 'address'),
     setting('device', 'Network device to keep to; any when not given', 'text'),
-    setting('destinations', 'Prefixes that may be sent to; everywhere when not given', 'address', {
+    setting('destinations', 'Prefixes to which it may send; everywhere when not given', 'address', {
       repeated: true,
     }),
     setting('to-loopback', "Allow sending to this machine's loopback", 'boolean', { default: 'false' }),
@@ -115,7 +116,7 @@ const UDP: Description = {
     setting('broadcast', 'Allow sending to IPv4 broadcast addresses', 'boolean', { default: 'false' }),
     setting(
       'io',
-      "addon: in batches, with all header fields; dgram: through Node's own sockets; auto: as it is there",
+      "addon: in batches, with all header fields; dgram: through Node's own sockets; auto: the addon where it is built",
       'text',
       { default: 'auto' },
     ),
@@ -142,7 +143,7 @@ const UDP: Description = {
       closed: 'The sockets are closed, or the Edge is on no network.',
     }),
     ...noLosses({
-      'error-unheard': 'An ICMP error came, and no neighbour listens to those.',
+      'error-unheard': 'An ICMP error came, but no neighbour listens to those.',
     }),
   ],
 };
@@ -150,7 +151,7 @@ const UDP: Description = {
 export const DATAGRAM_SHAPE = 0;
 export const ERROR_SHAPE = 1;
 
-/** The reasons for the addon's kinds of error, in its order. */
+/** The reasons for the addon's kinds of error, in the addon's order. */
 export const UDP_TALLY = [
   ...['would-block', 'too-large', 'unreachable', 'refused'],
   ...['not-permitted', 'bad-source', 'device-down', 'other-error'],

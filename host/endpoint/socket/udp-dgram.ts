@@ -7,8 +7,8 @@ import { formatAddress, parseAddress } from '../ip-address.ts';
 import type { UdpIo, UdpSink } from './udp-io.ts';
 
 /**
- * The fallback through Node's own sockets, where the addon is absent. It costs several objects a datagram,
- * and it cannot do all: see {@link DGRAM_LACKS}.
+ * The fallback through Node's own sockets for machines without the addon. It costs several objects for each
+ * datagram, and lacks some features: see {@link DGRAM_LACKS}.
  */
 export class DgramUdpIo implements UdpIo {
   readonly #frames: Frames;
@@ -27,12 +27,15 @@ export class DgramUdpIo implements UdpIo {
 
   open(options: UdpOptions): { channel: number; port: number } {
     if (options.device !== '')
-      throw withCode('ENOTSUP', `setting device is for the native addon, which is not in use`);
+      throw withCode(
+        'ENOTSUP',
+        `the setting device needs the native addon, which is not in use; set io: addon, or leave device out`,
+      );
     const socket = createSocket({
       type: options.family === 4 ? 'udp4' : 'udp6',
       ipv6Only: options.family === 6,
       reuseAddr: options.reuse,
-      // Addresses are numeric here, and are told at once: so binding is done, or has failed, when `bind`
+      // Addresses are numeric here, and need no look-up: so binding is done, or has failed, when `bind`
       // returns.
       lookup: (address, _family, callback) => callback(null, address, options.family),
     });
@@ -73,7 +76,7 @@ export class DgramUdpIo implements UdpIo {
   adopt(from: UdpIo, channel: number, broadcast: boolean): number {
     const made = this.canAdopt(from) ? from.#sockets[channel] : undefined;
     if (made === undefined || !this.canAdopt(from))
-      throw new TypeError("only Node's own sockets are adopted");
+      throw new TypeError("only Node's own sockets can be adopted");
     from.#sockets[channel] = undefined;
     made.socket.setBroadcast(broadcast);
     return this.#attach(made);
@@ -88,10 +91,10 @@ export class DgramUdpIo implements UdpIo {
     throw new TypeError("Node's own sockets are opened when the former ones are closed");
   }
 
-  /** They hear from the start. */
+  /** These sockets receive from the start. */
   begin(): void {}
 
-  /** Node has no call for that. */
+  /** Node has no call for this. */
   share(): void {}
 
   watch(): void {}
@@ -118,7 +121,7 @@ export class DgramUdpIo implements UdpIo {
           made.socket.setMulticastTTL(hops);
           made.hops = hops;
         }
-        // A copy, because the row is another frame's before Node is done with it.
+        // Send a copy, because the row may hold another frame before Node has sent this one.
         made.socket.send(bytes.slice(udp + 8, udp + 8 + payload), port, to, this.#onSent);
       } catch (error) {
         this.#context.count(reasonOf(error), 1);
@@ -174,24 +177,24 @@ export class DgramUdpIo implements UdpIo {
   }
 }
 
-/** What Node's sockets neither tell nor obey, for the user to read. */
+/** The features that Node's sockets lack, as a message for the user. */
 export const DGRAM_LACKS =
-  "through Node's own sockets the traffic class, don't-fragment and the source address of what is sent are the system's choice, " +
-  'hop limit, traffic class and destination address of what is received are not known, and errors of the network are not told';
+  "through Node's own sockets the system chooses the traffic class, don't-fragment and the source address of sent datagrams; " +
+  'the hop limit, traffic class and destination address of received datagrams are unknown; errors of the network are not reported';
 
 interface DgramSocket {
   readonly socket: Socket;
   readonly family: 4 | 6;
   readonly port: number;
   readonly bound: Uint8Array;
-  /** As last set; -1 for the system's. */
+  /** The last set value; -1 for the system's default. */
   hops: number;
 }
 
 const UDP = 17;
-/** Stands for the hop limit that is not told: large enough for any piece that decrements it. */
+/** Stands for the unknown hop limit: large enough for any piece that decrements it. */
 const UNKNOWN_HOPS = 64;
-/** What may wait in Node for a socket that is full, in bytes. */
+/** The most bytes that may wait in Node for a full socket. */
 const MOST_WAITING_BYTES = 1 << 20;
 
 function reasonOf(error: unknown): string {
@@ -224,7 +227,7 @@ function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 1] = value;
 }
 
-/** RFC 1071, over an even number of bytes. */
+/** The checksum of RFC 1071, over an even number of bytes. */
 function checksum(bytes: Uint8Array, at: number, length: number): number {
   let sum = 0;
   for (let i = at; i < at + length; i += 2) sum += (bytes[i]! << 8) | bytes[i + 1]!;

@@ -5,15 +5,15 @@ import { messageOf } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
 import { UDP_TALLY } from './udp-description.ts';
 
-/** How a UDP endpoint reaches the operating system. Sockets are small numbers of its own. */
+/** The access of a UDP endpoint to the operating system. Sockets are small numbers, which it assigns. */
 export interface UdpIo {
   /** @throws an error with the system's code */
   open(options: UdpOptions): { readonly channel: number; readonly port: number };
   /** Whether {@link openBeside} can open a socket beside those of `from`. */
   canOpenBeside(from: UdpIo): boolean;
   /**
-   * Opens a socket beside one of `from` that is bound to the same port and ends soon. It hears nothing before
-   * {@link begin}; what arrives meanwhile waits in it.
+   * Opens a socket beside one of `from` that is bound to the same port and ends soon. It receives nothing
+   * before {@link begin}; datagrams that arrive meanwhile wait in it.
    */
   openBeside(
     from: UdpIo,
@@ -21,14 +21,14 @@ export interface UdpIo {
     options: UdpOptions,
   ): { readonly channel: number; readonly port: number };
   begin(channel: number): void;
-  /** Whether another socket may be bound to the same port. Undefined does nothing: it cannot be changed. */
+  /** Sets whether another socket may be bound to the same port. If undefined, this cannot be changed. */
   share(channel: number, isShared: boolean): void;
   /** Calls back when links or addresses of this machine change. */
   watch(onChange: () => void): void;
   close(channel: number): void;
   /** Whether sockets of the other can be adopted. */
   canAdopt(from: UdpIo): boolean;
-  /** Takes over a socket as it is, with what waits in it. Answers its number here. */
+  /** Takes over an open socket, with the datagrams that wait in it. Returns its number here. */
   adopt(from: UdpIo, channel: number, broadcast: boolean): number;
   /**
    * Sends a frame, or puts it in line until `flush`; its reference passes here. Failures are counted.
@@ -43,13 +43,16 @@ export interface UdpIo {
   end(): void;
 }
 
-/** What arrives: rows that begin with an IP header, without parts; and the end of a batch of them. */
+/**
+ * Receives the frames that arrive: rows that begin with an IP header, without parts; and the end of a batch
+ * of them.
+ */
 export interface UdpSink {
   received(row: number): void;
   receivedAll(): void;
 }
 
-/** Through the native addon: in batches, with all that the headers say. */
+/** The access through the native addon: in batches, with all header fields. */
 export class AddonUdpIo implements UdpIo {
   readonly #io: FunnelIo;
   readonly #context: PieceContext;
@@ -70,7 +73,7 @@ export class AddonUdpIo implements UdpIo {
       if (count < 0) {
         context.log(
           'error',
-          `a UDP socket cannot be read any more (error ${-count}); start the Funnel again`,
+          `a UDP socket is not readable any more (error ${-count}); start the Funnel again`,
         );
         this.close(channel);
         return;
@@ -99,7 +102,7 @@ export class AddonUdpIo implements UdpIo {
   openBeside(from: UdpIo, channel: number, options: UdpOptions): { channel: number; port: number } {
     from.share(channel, true);
     try {
-      // No lane inherits it: it is not as these options open it.
+      // No lane inherits it, because these options would open a different socket.
       const opened = this.#io.openUdp(this.#batch.number, { ...options, reuse: true });
       this.#channels.add(opened.channel);
       this.share(opened.channel, false);
@@ -137,7 +140,7 @@ export class AddonUdpIo implements UdpIo {
   }
 
   adopt(from: UdpIo, channel: number, broadcast: boolean): number {
-    if (!this.canAdopt(from)) throw new TypeError('only sockets of the addon are adopted');
+    if (!this.canAdopt(from)) throw new TypeError('only sockets of the addon can be adopted');
     if (from.#staged === channel) from.flush();
     from.#channels.delete(channel);
     this.#channels.add(channel);

@@ -3,8 +3,8 @@ import { localPorts, type Stack } from '../../stack/stack.ts';
 import { parseAddress } from '../ip-address.ts';
 
 /**
- * The sockets to open for a stack that a neighbour listens on: its local ports, when they are of UDP, in the
- * IP versions that it names among `families`.
+ * Returns the sockets to open for a stack that a neighbour listens on: its local UDP ports, in the IP
+ * versions among `families` that it names.
  */
 export function opensFor(
   stack: Stack,
@@ -27,8 +27,8 @@ export interface Group {
 }
 
 /**
- * Reads `224.0.0.1:25790` and `[ff02::fb]:5353`; undefined for anything else, and for what is no multicast
- * group.
+ * Reads `224.0.0.1:25790` and `[ff02::fb]:5353`; undefined for anything else, including addresses that are
+ * not multicast groups.
  */
 export function parseGroup(text: string): Group | undefined {
   const [, six, four, digits = ''] = /^(?:\[([^\]]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text) ?? [];
@@ -41,7 +41,7 @@ export function parseGroup(text: string): Group | undefined {
   return isGroup ? { address, port, family: bytes.length === 4 ? 4 : 6 } : undefined;
 }
 
-/** The groups among what neighbours offer, as text. */
+/** Returns the groups among the offers of neighbours, as texts. */
 export function groupsOf(properties: readonly Property[]): string[] {
   return properties.flatMap(({ name, value }) =>
     name === 'group' && value.tag === 'text' ? [value.val] : [],

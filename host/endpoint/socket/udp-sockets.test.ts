@@ -24,7 +24,7 @@ function system(taken: (family: 4 | 6, port: number) => boolean) {
   return { open, sockets };
 }
 
-it('tries another port of its choice where the first is taken in the other family', () => {
+it('tries another port of its choice if the first is in use in the other family', () => {
   const { open, sockets } = system((family, port) => family === 6 && port < 5003);
   sockets.open(0, [4, 6]);
   expect([...open.values()].map(({ family, port }) => [family, port])).toEqual([

@@ -7,8 +7,8 @@ import { parseGroup } from './udp-listens.ts';
 import type { UdpSettings } from './udp-settings.ts';
 
 /**
- * The sockets of one UDP endpoint: which ports are open, for how many, and which socket sends from which
- * port.
+ * The sockets of one UDP endpoint: the open ports with their number of users, and the socket that sends from
+ * each port.
  */
 export class UdpSockets {
   readonly #io: UdpIo;
@@ -16,9 +16,9 @@ export class UdpSockets {
   readonly #context: PieceContext;
   /** Sockets of pieces that end when this one begins. */
   readonly #predecessors: readonly UdpSockets[];
-  /** Also those whose sockets are of another kind, so that only their ports can be taken over. */
+  /** This includes pieces whose sockets are of another kind, so that only their ports can be taken over. */
   readonly #ending: readonly UdpSockets[];
-  /** Whether the predecessors can be taken over: until then it is only claimed. */
+  /** Whether the predecessors' sockets can be taken over now; until then they are only claimed. */
   #isActive = false;
   readonly #open: OpenSocket[] = [];
   /** The same, by {@link keyOf}. */
@@ -27,7 +27,7 @@ export class UdpSockets {
   readonly #channels4 = new Uint16Array(65_536);
   readonly #channels6 = new Uint16Array(65_536);
   readonly #groups = new Map<string, number>();
-  /** Groups that could not be joined: told once. */
+  /** Groups that could not be joined; each is logged once. */
   readonly #refusedGroups = new Set<string>();
 
   constructor(
@@ -63,14 +63,16 @@ export class UdpSockets {
     return [...this.#refusedGroups].filter((each) => !this.#groups.has(each));
   }
 
-  /** The channel that sends from this port, or the first one for port 0; -1 when it is not open. */
+  /**
+   * Returns the channel that sends from this port, or the first one for port 0; -1 if the port is not open.
+   */
   channelOf(port: number, isIpv4: boolean): number {
     return (isIpv4 ? this.#channels4 : this.#channels6)[port]! - 1;
   }
 
   /**
-   * Opens a port, or counts one more user of it. All families or none; a system without IPv6 has none to
-   * open.
+   * Opens a port in all families or none, or counts one more user of it. A system without IPv6 has no IPv6
+   * sockets.
    *
    * @throws EndpointError FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN
    */
@@ -80,7 +82,7 @@ export class UdpSockets {
         this.#openFamilies(port, families);
         return;
       } catch (error) {
-        // The port that the system chose for one family may be taken in the other.
+        // The port that the system chose for one family may be in use in the other.
         const isAnother = port === 0 && error instanceof EndpointError && error.code === 'FT_UDP_PORT_IN_USE';
         if (!isAnother || tries === MOST_TRIES) throw error;
       }
@@ -95,7 +97,7 @@ export class UdpSockets {
         const socket = this.#openOne(wanted, family, families.length > 1, port);
         if (socket === undefined) continue;
         opened.push(socket);
-        // The port that the system chose for the first family is the one for the other.
+        // The port that the system chose for the first family is also the one for the other.
         wanted = socket.port;
       }
     } catch (error) {
@@ -104,7 +106,7 @@ export class UdpSockets {
     }
   }
 
-  /** @param asked the port that was asked for: 0 where the system chose `port` for the other family */
+  /** @param asked the requested port: 0 if the system chose `port` for the other family */
   #openOne(port: number, family: 4 | 6, mayLack: boolean, asked: number): OpenSocket | undefined {
     const known = port === 0 ? undefined : this.#find(port, family);
     if (known !== undefined) {
@@ -133,7 +135,7 @@ export class UdpSockets {
     } catch (error) {
       const own = systemCode(error) === 'EADDRINUSE' ? this.#findEnding(port, family) : undefined;
       if (own === undefined) throw error;
-      // It is a piece that this one replaces which has the port, bound otherwise.
+      // A piece that this one replaces has the port, bound differently.
       if (!this.#io.canOpenBeside(own.from.#io)) return this.#defer(own, options);
       const made = this.#io.openBeside(own.from.#io, own.channel, options);
       if (this.#isActive) this.#io.begin(made.channel);
@@ -181,7 +183,8 @@ export class UdpSockets {
   }
 
   /**
-   * A port that a predecessor has open, as it would be opened here; the one that the system chose for 0 too.
+   * Returns a predecessor's open port with the options of this piece, including one that the system chose for
+   * port 0.
    */
   #claim(port: number, family: 4 | 6): OpenSocket | undefined {
     for (const from of this.#predecessors) {
@@ -217,7 +220,7 @@ export class UdpSockets {
     this.#list(socket);
   }
 
-  /** What was claimed is taken over now, and what comes to be wanted until the others end. */
+  /** Takes over the claimed sockets now, and others that are wanted until the predecessors end. */
   takeOver(): void {
     this.#isActive = true;
     for (const socket of this.#open) {
@@ -242,7 +245,10 @@ export class UdpSockets {
     this.#list(socket);
   }
 
-  /** Nothing is left here to be taken over, and what was only claimed is given back. */
+  /**
+   * Ends all claims: no socket can be taken over from here any more, and sockets that were only claimed are
+   * given back.
+   */
   end(): void {
     for (const socket of this.#open) this.#giveBack(socket);
     this.#open.length = 0;
@@ -250,7 +256,7 @@ export class UdpSockets {
     this.#groups.clear();
   }
 
-  /** One user less; without users it is closed. */
+  /** Removes one user of a port; a port without users is closed. */
   close(port: number, families: readonly (4 | 6)[]): void {
     for (const family of families) {
       const socket = this.#find(port, family);
@@ -260,8 +266,8 @@ export class UdpSockets {
 
   #closeOne(socket: OpenSocket): void {
     if (--socket.users > 0) return;
-    // The successor that claimed it has it open from the commit on. If the change fails, the socket comes back
-    // and is closed then.
+    // The successor that claimed the socket has it open from the commit on. If the change fails, the socket
+    // comes back and is closed then.
     if (socket.successor !== undefined) return;
     this.#closeUnused(socket);
   }
@@ -272,7 +278,7 @@ export class UdpSockets {
     this.#remove(socket);
   }
 
-  /** What was only claimed is the other's again, as it was; unless it is of no use there by now. */
+  /** Gives a claimed socket back to its owner, unless the owner does not use it any more. */
   #giveBack({ claim, deferral }: OpenSocket): void {
     const given = claim ?? deferral;
     if (given === undefined) return;
@@ -285,7 +291,7 @@ export class UdpSockets {
     return this.#byPort.get(keyOf(port, family));
   }
 
-  // A piece may open thousands of ports while it runs, so none of these looks at all that are open.
+  // A piece may open thousands of ports while it runs, so none of these calls searches all open ports.
   #add(socket: OpenSocket): void {
     this.#open.push(socket);
     this.#byPort.set(keyOf(socket.port, socket.family), socket);
@@ -302,7 +308,7 @@ export class UdpSockets {
     channels[0] = first === undefined ? 0 : first.channel + 1;
   }
 
-  /** Frames find this socket by its port, and the first one by port 0. */
+  /** Makes frames find this socket by its port, and the first socket by port 0. */
   #list(socket: OpenSocket): void {
     const channels = this.#channelsOf(socket.family);
     const before = channels[socket.port]!;
@@ -315,8 +321,8 @@ export class UdpSockets {
   }
 
   /**
-   * Joins these groups, and leaves the others. One that cannot be joined is told, and tried again at the next
-   * change.
+   * Joins these groups, and leaves the others. A group that cannot be joined is logged, and tried again at
+   * the next change.
    */
   setGroups(groups: readonly string[]): void {
     const wanted = new Set(groups);
@@ -338,8 +344,8 @@ export class UdpSockets {
       }
       try {
         descriptorReserve.demand(`the group ${text}`);
-        // Bound to the group itself, so that it hears nothing else, and beside others on this machine that do
-        // the same.
+        // The socket is bound to the group itself, so that it receives nothing else, beside other programs
+        // that do the same.
         const { channel } = this.#io.open({
           family,
           address,
@@ -368,8 +374,8 @@ export class UdpSockets {
   }
 
   /**
-   * Opens the sockets anew, where the device to which they are bound has been made again: the old ones belong
-   * to the one that is gone.
+   * Opens the sockets anew after the device to which they are bound was made again: the old ones belong to
+   * the former device.
    */
   reopen(): void {
     for (const channel of this.#groups.values()) this.#io.close(channel);
@@ -408,7 +414,7 @@ export class UdpSockets {
       case 'EADDRINUSE':
         return new EndpointError(
           'FT_UDP_PORT_IN_USE',
-          `${where} is in use by another process. See which (ss -ulnp sport = :${port}) and end it, or choose another port`,
+          `${where} is in use by another process. Find it (ss -ulnp sport = :${port}) and end it, or choose another port`,
           { ...options, setting: 'port' },
         );
       case 'EACCES':
@@ -424,7 +430,7 @@ export class UdpSockets {
       case 'ENODEV':
         return new EndpointError(
           'FT_UDP_ADDRESS',
-          `${where} cannot be opened: this machine has no such ${systemCode(error) === 'ENODEV' ? `device, ${device}` : 'address'}. See "ip address" for what it has`,
+          `${where} cannot be opened: this machine has no such ${systemCode(error) === 'ENODEV' ? `device, ${device}` : 'address'}. See "ip address" for its devices and addresses`,
           { ...options, setting: systemCode(error) === 'ENODEV' ? 'device' : 'address' },
         );
       default:
@@ -433,7 +439,7 @@ export class UdpSockets {
   }
 }
 
-/** Ports that the system chooses, until one is free in both families. */
+/** The most ports that the system chooses until one is free in both families. */
 const MOST_TRIES = 16;
 
 interface Deferral {
@@ -444,18 +450,18 @@ interface Deferral {
 interface OpenSocket {
   readonly family: 4 | 6;
   readonly port: number;
-  /** The port that was asked for: 0 for the system's choice. */
+  /** The requested port: 0 for the system's choice. */
   readonly wanted: number;
-  /** -1 while it is only claimed, and where it could not be opened again. */
+  /** -1 while it is only claimed, and if it could not be opened again. */
   channel: number;
-  /** It is open beside that of a predecessor, and does not hear before the commit. */
+  /** Whether it is open beside the socket of a predecessor, and receives only from the commit on. */
   isHeld?: boolean;
   users: number;
-  /** The socket of a predecessor that this one is to be. */
+  /** The socket of a predecessor that this one takes over. */
   claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;
   /** The socket of a predecessor that is closed in the commit, so that this one can be opened. */
   deferral?: Deferral | undefined;
-  /** The successor that has claimed it. */
+  /** The successor that takes over this socket. */
   successor?: UdpSockets | undefined;
 }
 

@@ -89,7 +89,7 @@ class Bench {
     this.inbox.push(row, 0, 0);
   }
 
-  /** Sends what is queued, a batch a call as a lane does. */
+  /** Sends the queued frames, a batch in each call like a lane. */
   run(): void {
     while (this.inbox.length > 0) this.piece.process(0, this.inbox, 256);
   }
@@ -99,7 +99,7 @@ class Bench {
     this.run();
   }
 
-  /** What arrived as n-th, read back from its bytes. */
+  /** Returns the n-th arrived datagram, read back from its bytes. */
   received(n: number) {
     const { frames } = this;
     const row = this.context.rows[n]!;
@@ -151,7 +151,7 @@ function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => i * 7 + (i >> 8));
 }
 
-/** RFC 1071, as its text says; 0 over what holds its own checksum. */
+/** The literal checksum of RFC 1071; 0 over bytes that contain their own checksum. */
 function checksum(bytes: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += bytes[i]! * 256 + (bytes[i + 1] ?? 0);
@@ -226,7 +226,7 @@ describe.each(['addon', 'dgram'])('through %s', (io) => {
     expect(receiver.received(149).from).toBe(bench.port);
   });
 
-  test('what cannot be sent is counted by its reason', async () => {
+  test('frames that cannot be sent are counted by their reasons', async () => {
     const bench = new Bench({ io, port: '0', family: 'ipv4', destinations: '192.0.2.0/24' }).start();
     bench.send({ to: 9 });
     bench.send({ address: '198.51.100.1', to: 9 });
@@ -242,7 +242,7 @@ describe.each(['addon', 'dgram'])('through %s', (io) => {
     expect(bench.frames.freeRows + (io === 'addon' ? 64 : 0)).toBe(bench.frames.rows);
   });
 
-  test('a port in use is told, at start and when a neighbour listens', async () => {
+  test('a port in use is reported, at start and when a neighbour listens', async () => {
     const holder = createSocket('udp4').bind(0);
     await once(holder, 'listening');
     const port = holder.address().port;
@@ -264,7 +264,7 @@ describe.each(['addon', 'dgram'])('through %s', (io) => {
     expect(other.piece.listening(0, `ip/udp/local:${port}`, true)).toBeUndefined();
   });
 
-  test('sockets open and close with those who listen', async () => {
+  test('sockets open and close with the listening neighbours', async () => {
     const bench = new Bench({ io, ...here }).start();
     const [one, two] = [await freePort(), await freePort()];
     expect(bench.piece.listening(0, `ip/udp/{local:${one},remote:9}`, true)).toBeUndefined();
@@ -340,7 +340,7 @@ describe('through the addon', () => {
     ['127.0.0.1', 20, 1, [3, 3]],
     ['::1', 40, 58, [1, 4]],
   ])(
-    'that nobody listens at a port comes back as ICMP (%s)',
+    'an ICMP error comes back from a port without a listener (%s)',
     async (address, header, carried, typeAndCode) => {
       const bench = new Bench({ ...here, io: 'addon', port: '0' }).start();
       const to = await freePort();
@@ -360,7 +360,7 @@ describe('through the addon', () => {
       const ports = new DataView(quoted.buffer, quoted.byteOffset + header);
       expect([ports.getUint16(0), ports.getUint16(2)]).toEqual([bench.port, to]);
       expect([...quoted.subarray(header + 8)]).toEqual([...pattern(20)]);
-      // The error that was told does not cost the next datagram.
+      // The reported error does not affect the next datagram.
       const receiver = new Bench({ ...here, io: 'addon', port: '0' }).start();
       bench.send({ address, to });
       bench.send({ address, to: receiver.port });
@@ -375,7 +375,7 @@ describe('through the addon', () => {
     await bench.context.counted('error-unheard', 1);
   });
 
-  test('a frame that cannot be sent does not hold up the others', async () => {
+  test('a frame that cannot be sent does not delay the others', async () => {
     const bench = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }).start();
     const receiver = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }).start();
     bench.put({ to: receiver.port, payload: Uint8Array.of(1) });
@@ -394,7 +394,7 @@ describe('through the addon', () => {
     expect(counters.get('too-large')).toBe(1);
   });
 
-  test('a lane without room loses frames by name, and goes on when it has room again', async () => {
+  test('a lane without room loses frames by name, and continues when it has room again', async () => {
     const frames = new Frames({ smallRows: 68, largeRows: 0 });
     const bench = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }, frames).start();
     const sender = createSocket('udp4').bind(0);
@@ -432,7 +432,7 @@ describe('through the addon', () => {
     expect(bench.received(1).target).toEqual([127, 0, 0, 1]);
   });
 
-  test('malformed frames and those that are no datagrams end here', () => {
+  test('malformed frames and frames that are not datagrams end here', () => {
     const bench = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }).start();
     const { frames, inbox } = bench;
     const row = frames.allocate(20);
@@ -440,7 +440,7 @@ describe('through the addon', () => {
     inbox.push(row, 0, 0);
     bench.put({ to: 9 });
     const wrong = inbox.rows[inbox.at(1)]!;
-    // A length that is finished, and wrong.
+    // A finished length field with a wrong value.
     frames.partWords[wrong * MAX_PARTS * PART_WORDS + PART_WORDS]! &= 0xff_ffff;
     frames.bytes[frames.start[wrong]! + 25] = 200;
     bench.run();
@@ -449,7 +449,7 @@ describe('through the addon', () => {
   });
 });
 
-test('all that is wrong with the settings is told at once', () => {
+test('all mistakes in the settings are reported at once', () => {
   const bench = new Bench({
     prot: '1',
     port: '70000',

@@ -39,9 +39,9 @@ const { DGRAM_LACKS } = udpDgramConstants;
 /**
  * The native piece `udp`: sockets of this machine, in the shape of the packets that they carry.
  *
- * A datagram that arrives gets back the IP and UDP header that the kernel took off; a frame that leaves is
- * sent as its headers say. The piece opens a socket for each `local:` port that a neighbour listens on, and
- * for those in its settings, and joins the groups that neighbours offer.
+ * A datagram that arrives gets back the IP and UDP header that the kernel removed; the headers of a frame
+ * that leaves determine how it is sent. The piece opens a socket for each `local:` port that a neighbour
+ * listens on, and for those in its settings, and joins the groups that neighbours offer.
  */
 export class UdpPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -70,7 +70,7 @@ export class UdpPiece extends PieceBase implements Piece {
   #reportTimer: NodeJS.Timeout | undefined;
   #deviceIndex = 0;
   #edge = -1;
-  /** Joined Shapes, a bit each. */
+  /** The joined Shapes, one bit for each. */
   #shapes = 0;
   readonly #groups = new Map<string, readonly string[]>();
 
@@ -97,12 +97,12 @@ export class UdpPiece extends PieceBase implements Piece {
     this.#grants = new Grants(read.settings.destinations, read.settings);
   }
 
-  /** Ports that are open now, those of groups excepted. */
+  /** The open ports, except those of groups. */
   get ports(): readonly number[] {
     return this.#sockets?.ports ?? [];
   }
 
-  /** Plans to take over the ports that these have open and bound as this piece would. */
+  /** Plans to take over the open ports of the predecessors that have the options of this piece. */
   succeed(retiring: readonly Piece[]): void {
     this.#predecessors = retiring.filter((piece) => piece instanceof UdpPiece);
   }
@@ -125,7 +125,7 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#refreshOwn();
       this.#deviceIndex = this.#deviceNow();
       this.#io.watch(() => this.#soonLookAtLinks());
-      // Off the frame path. It does not keep the process alive.
+      // This timer is off the frame path, and does not keep the process alive.
       this.#ownTimer = setInterval(() => this.#refreshOwn(), OWN_ADDRESSES_MS).unref();
       for (const port of this.#settings.ports) this.#sockets.open(port, this.#settings.families);
       this.#report();
@@ -192,7 +192,7 @@ export class UdpPiece extends PieceBase implements Piece {
     return new DgramUdpIo(this.#frames, this.#context, this.#sink);
   }
 
-  /** Several changes that follow closely are looked at together. */
+  /** Handles several changes that follow closely together. */
   #soonLookAtLinks(): void {
     this.#linkTimer ??= setTimeout(() => {
       this.#linkTimer = undefined;
@@ -201,8 +201,8 @@ export class UdpPiece extends PieceBase implements Piece {
   }
 
   /**
-   * A device that was made again under its name is another one, to which the sockets are not bound. A group
-   * that no device could join may have one now.
+   * A device that was made again under its name is a different one, to which the sockets are not bound. A
+   * group that no device could join may now have one.
    */
   #lookAtLinks(): void {
     this.#refreshOwn();
@@ -211,14 +211,14 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#deviceIndex = index;
       this.#context.log(
         'info',
-        `the device ${this.#settings.device} was made again; its ports are opened again`,
+        `the device ${this.#settings.device} was made again, so its ports are opened again`,
       );
       this.#sockets?.reopen();
     }
     this.#setGroups();
   }
 
-  /** The number of the device of the settings; 0 for none, and while there is none of this name. */
+  /** The number of the device of the settings; 0 for none, and while no device has this name. */
   #deviceNow(): number {
     if (this.#settings.device === '') return 0;
     try {
@@ -321,8 +321,8 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#drop(row, this.#io === undefined ? 'closed' : 'not-udp');
       return;
     }
-    // The kernel fills in these two headers itself: spare the checksum over the payload, where the frame is
-    // nobody else's.
+    // The kernel fills in these two headers itself: skip the checksum over the payload, if the frame has no
+    // other holder.
     let hasLength = true;
     if (frames.references[row] === 1) {
       hasLength = (partWords[next]! & UNFINISHED) === 0;
@@ -364,7 +364,7 @@ export class UdpPiece extends PieceBase implements Piece {
     this.#context.count(reason, 1);
   }
 
-  /** Gives the frame that was read its parts, and the Shape on which it goes. */
+  /** Sets the parts of a frame that was read, and the Shape by which it goes. */
   #receive(row: number): void {
     const frames = this.#frames;
     const start = frames.start[row]!;

@@ -9,7 +9,7 @@ const key = fc.record({
   address: fc.array(fc.constantFrom(0, 1, 255), { minLength: 4, maxLength: 4 }),
 });
 
-test('finds, adds and removes as a map does', () => {
+test('finds, adds and removes like a map', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.constantFrom('add', 'remove', 'find'), key), { maxLength: 400 }),

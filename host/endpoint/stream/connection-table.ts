@@ -1,7 +1,8 @@
 /**
  * Connections by the addresses and ports in the headers of frames, without an object for a look-up.
  *
- * A key is the local port, the remote port and the remote address, as 20 bytes; an IPv4 address is mapped into
+ * A key is the local port, the remote port and the remote address, as 20 bytes; an IPv4 address is mapped
+ * into
  * 16. Open addressing with linear probing; the table doubles at half load.
  */
 export class ConnectionTable<T> {
@@ -38,7 +39,7 @@ export class ConnectionTable<T> {
     return this.#values[this.#place()];
   }
 
-  /** Adds what is not there. False where the key has a value. */
+  /** Adds a value. Returns false if the key has one already. */
   add(value: T): boolean {
     const at = this.#place();
     if (this.#values[at] !== undefined) return false;
@@ -48,12 +49,12 @@ export class ConnectionTable<T> {
     return true;
   }
 
-  /** Removes the value of the key, if it is this one. */
+  /** Removes the value of the key, if it is this connection. */
   remove(value: T): void {
     let hole = this.#place();
     if (this.#values[hole] !== value) return;
     this.#size--;
-    // The entries behind a hole move up where their own place does not lie behind it.
+    // Entries behind a hole move up, unless their own place lies behind it.
     for (let at = (hole + 1) & this.#mask; this.#values[at] !== undefined; at = (at + 1) & this.#mask) {
       const home = this.#hash(this.#keys, at * KEY_BYTES) & this.#mask;
       if (((at - home) & this.#mask) < ((at - hole) & this.#mask)) continue;

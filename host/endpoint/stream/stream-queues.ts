@@ -2,16 +2,16 @@ import type { Frames } from '../../frame/frames.ts';
 import type { Connection } from './connection.ts';
 
 /**
- * The frames that wait to be written, a list for each stream. The lists are linked by row in tables, so nothing
- * is allocated for a frame.
+ * The frames that wait to be written, a list for each stream. The lists are linked by row in tables, so
+ * nothing is allocated for a frame.
  */
 export class StreamQueues {
   readonly #frames: Frames;
   readonly #next: Int32Array;
-  /** Where the rest of a frame's payload stands, and its length. */
+  /** The address and length of the rest of a frame's payload, by row. */
   readonly #at: Uint32Array;
   readonly #left: Uint32Array;
-  /** Rows in all lists. */
+  /** The number of rows in all lists. */
   #rows = 0;
   readonly #mostRows: number;
 
@@ -41,7 +41,7 @@ export class StreamQueues {
     this.#rows++;
   }
 
-  /** Fills in addresses and lengths of what waits first. @returns their number */
+  /** Fills in the addresses and lengths of the first waiting frames. @returns their number */
   stage(connection: Connection, addresses: Int32Array, lengths: Int32Array): number {
     let count = 0;
     for (let row = connection.firstRow; row >= 0 && count < addresses.length; row = this.#next[row]!) {
@@ -51,7 +51,7 @@ export class StreamQueues {
     return count;
   }
 
-  /** Releases what was written. @returns whether all that was staged was */
+  /** Releases the written frames. @returns whether all staged bytes were written */
   written(connection: Connection, bytes: number): boolean {
     let left = bytes;
     connection.queuedBytes -= bytes;
@@ -69,7 +69,7 @@ export class StreamQueues {
     return true;
   }
 
-  /** Releases all that waits. @returns the number of frames */
+  /** Releases all waiting frames. @returns their number */
   drop(connection: Connection): number {
     const count = connection.queuedRows;
     while (connection.firstRow >= 0) this.#removeFirst(connection);
@@ -85,7 +85,7 @@ export class StreamQueues {
     this.#frames.release(row);
   }
 
-  /** Takes over what waits for a stream. Rows are those of the same lane. */
+  /** Takes over the waiting frames of a stream. Their rows are of the same lane. */
   takeOver(from: StreamQueues, connection: Connection): void {
     for (let row = connection.firstRow; row >= 0; row = from.#next[row]!) {
       this.#at[row] = from.#at[row]!;
@@ -97,6 +97,6 @@ export class StreamQueues {
   }
 }
 
-/** A frame still finds room in front of these, in bytes and in frames. */
+/** A frame still finds room while the list is below these limits, in bytes and in frames. */
 const MOST_BYTES = 65_535;
 const MOST_ROWS = 256;

@@ -16,13 +16,13 @@ import { StreamQueues } from './stream-queues.ts';
 const { HEADROOM, MAX_PARTS, PART_WORDS, SMALL_ROOM, TAILROOM } = framesConstants;
 const { READABLE, TALLY_SIZE, WRITABLE } = addonConstants;
 
-/** What differs between the endpoints of streams. */
+/** The parts of an endpoint of streams that differ between endpoints. */
 export interface StreamOwner {
-  /** A neighbour opens a stream with this frame. @returns why not, or the empty string */
+  /** A neighbour opens a stream with this frame. @returns the reason for a refusal, or the empty string */
   open(ip: number, tcp: number, isIpv4: boolean): string;
-  /** A channel that is no stream has events: a listener. */
+  /** A channel that is not a stream has events: a listener. */
   listenerReady(channel: number, events: number): void;
-  /** The system has connected a stream, or not: then `error` is an errno. */
+  /** The system has connected a stream, or failed to: then `error` is an errno. */
   connected(connection: Connection, error: number): void;
   /** A stream has ended, and its channel is closed. */
   closed(connection: Connection, withReset: boolean): void;
@@ -32,8 +32,9 @@ export interface StreamOwner {
  * The streams of one endpoint, as frames of TCP: opening, end and reset in the flags, bytes by number, and
  * credit in the window. See "Streams" in the README of this folder's parent.
  *
- * Nothing is lost and nothing is kept without bound. A stream is read only while the lane has rows for its bytes
- * and its neighbour grants credit. A frame for a stream that has no room stays in the inbox, and those behind it.
+ * Nothing is lost and nothing is kept without bound. A stream is read only while the lane has rows for its
+ * bytes and its neighbour grants credit. A frame for a stream that has no room stays in the inbox, and those
+ * behind it.
  */
 export class Streams {
   readonly #io: FunnelIo;
@@ -46,7 +47,7 @@ export class Streams {
   readonly #patienceMs: number;
   readonly #halfClose: boolean;
   readonly #outbox = new Outbox();
-  /** Where frames go: the outbox of `process` while that runs. */
+  /** The outbox for frames to the lane: that of `process` while it runs. */
   #out = this.#outbox;
   readonly #queues: StreamQueues;
   readonly #addresses = new Int32Array(SLOTS);
@@ -62,7 +63,7 @@ export class Streams {
   readonly #starved = new Set<Connection>();
   #retryTimer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
-  /** Since when the first frame of the inbox finds no room; -1 while none waits. */
+  /** The time since which the first frame of the inbox finds no room; -1 while none waits. */
   #blockedSince = -1;
   #edge = -1;
   #isReady = true;
@@ -124,7 +125,10 @@ export class Streams {
     for (const connection of this.#byChannel.values()) this.#poll(connection);
   }
 
-  /** Adds a stream. False, where its ports and address are those of another; then the channel is the caller's. */
+  /**
+   * Adds a stream. Returns false if another has its ports and address; then the channel still belongs to the
+   * caller.
+   */
   add(connection: Connection): boolean {
     this.#setKeyOf(connection);
     if (!this.#table.add(connection)) return false;
@@ -137,7 +141,7 @@ export class Streams {
     if (connection.out >= 0) this.#byChannel.set(connection.out, connection);
   }
 
-  /** Gives a stream another header, such as with the port that the system chose. */
+  /** Sets another header of a stream, for example with the port that the system chose. */
   rename(connection: Connection, header: Uint8Array): boolean {
     this.#setKeyOf(connection);
     this.#table.remove(connection);
@@ -146,13 +150,13 @@ export class Streams {
     return this.#table.add(connection);
   }
 
-  /** Frames come from the peer with source and destination exchanged. */
+  /** Frames from the peer have source and destination exchanged. */
   #setKeyOf({ header, isIpv4 }: Connection): void {
     const tcp = isIpv4 ? 20 : 40;
     this.#table.setKey(header, tcp + 2, tcp, isIpv4 ? 12 : 8, isIpv4);
   }
 
-  /** Notifies the neighbour with a frame that carries flags only, now or when there is a row for it. */
+  /** Sends the neighbour a frame with flags only, now or when there is a row for it. */
   notify(connection: Connection, flags: number): void {
     if (this.#edge < 0) return;
     const row = this.#frames.allocate(connection.header.length);
@@ -164,11 +168,11 @@ export class Streams {
     this.#push(connection, row, 0, flags);
   }
 
-  /** Notifies a neighbour that a frame of its is of no stream. The frame stands at these addresses. */
+  /** Sends a neighbour a reset for a frame that belongs to no stream. The frame is at these addresses. */
   refuse(ip: number, tcp: number, isIpv4: boolean): void {
     const size = isIpv4 ? 40 : 60;
     const row = this.#edge < 0 ? -1 : this.#frames.allocate(size);
-    // As in TCP, such a reset may be lost: the next frame of the neighbour gets another.
+    // Such a reset may be lost, as in TCP: the next frame of the neighbour gets another.
     if (row < 0) return;
     const { bytes } = this.#frames;
     const at = this.#frames.start[row]!;
@@ -176,12 +180,12 @@ export class Streams {
     this.#finish(row, at, isIpv4, 0, 0, 0, RST | ACK, 0);
   }
 
-  /** Delivers what was notified outside of `process`. */
+  /** Delivers the frames that were made outside of `process`. */
   deliver(): void {
     if (this.#out === this.#outbox && this.#outbox.length > 0) this.#context.arrived(this.#outbox);
   }
 
-  /** Reads from now on, and writes what waits. */
+  /** Reads from now on, and writes the waiting frames. */
   start(connection: Connection): void {
     connection.isOpening = false;
     if (connection.channel < 0) {
@@ -199,7 +203,7 @@ export class Streams {
     this.#poll(connection);
   }
 
-  /** Ends a stream. What waits for it is counted as `reason`. */
+  /** Ends a stream. Its waiting frames are counted as `reason`. */
   close(connection: Connection, reason: string, withReset: boolean): void {
     if (connection.isClosed) return;
     connection.isClosed = true;
@@ -230,7 +234,7 @@ export class Streams {
     else this.#io.close(channel);
   }
 
-  /** Takes over all streams of another endpoint as they are, with what waits in them. */
+  /** Takes over all open streams of another endpoint, with their waiting frames. */
   takeOver(from: Streams): void {
     for (const connection of from.all) {
       const { channel, out } = connection;
@@ -260,7 +264,7 @@ export class Streams {
 
   // From the lane.
 
-  /** Takes the waiting frames, as far as their streams have room. @returns the instant of the next call */
+  /** Takes the waiting frames, as far as their streams have room. @returns the time of the next call */
   process(now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
     this.#out = outbox;
     const count = Math.min(inbox.length, limit);
@@ -283,11 +287,12 @@ export class Streams {
       return Infinity;
     }
     if (this.#blockedSince < 0) this.#blockedSince = performance.now();
-    // With an instant, the lane does not call again at once. Room calls `wake` before that.
+    // Returning a time keeps the lane from calling again at once. `wake` is called when there is room before
+    // that.
     return now + BLOCKED_MS;
   }
 
-  /** Takes one frame. False: its stream has no room, and it stays where it is. */
+  /** Takes one frame. Returns false if its stream has no room: the frame then stays in the inbox. */
   #take(row: number, skipHeaders: number, skipTrailers: number): boolean {
     const frames = this.#frames;
     const { bytes, partWords } = frames;
@@ -295,7 +300,7 @@ export class Streams {
     const last = (row * MAX_PARTS + frames.partCount[row]! - 1 - skipTrailers) * PART_WORDS;
     const network = partWords[first]! & PROTOCOL;
     const isIpv4 = network === this.#ipv4;
-    // Extension headers may stand between.
+    // Extension headers may occur between.
     let part = first + PART_WORDS;
     while (part < last && (partWords[part]! & KIND) !== this.#tcp) part += PART_WORDS;
     if (
@@ -346,7 +351,7 @@ export class Streams {
     this.#learnCredit(connection, tcp, flags);
     if ((flags & FIN) !== 0 && !connection.wantsEnd) {
       connection.wantsEnd = true;
-      // As in TCP, the end takes a number too.
+      // The end takes a sequence number too, as in TCP.
       connection.taken = (connection.taken + 1) | 0;
     }
     if (payload > 0) {
@@ -376,7 +381,7 @@ export class Streams {
     const acknowledged =
       (bytes[tcp + 8]! << 24) | (bytes[tcp + 9]! << 16) | (bytes[tcp + 10]! << 8) | bytes[tcp + 11]!;
     const limit = (acknowledged + window) | 0;
-    // What lies beyond all that was sent, or takes credit back, is no credit.
+    // An acknowledgement beyond all sent bytes, or one that would take credit back, is ignored.
     if (((limit - connection.limit) | 0) <= 0 || ((connection.next - acknowledged) | 0) < 0) return;
     connection.limit = limit;
     if (!connection.isOpening) this.#poll(connection);
@@ -388,7 +393,7 @@ export class Streams {
     return true;
   }
 
-  /** Writes what waits, as far as the system takes it, and then the end. */
+  /** Writes the waiting frames, as far as the system takes them, and then the end. */
   #write(connection: Connection): void {
     const queues = this.#queues;
     const io = this.#io;
@@ -441,7 +446,10 @@ export class Streams {
     this.close(connection, error === ETIMEDOUT ? 'timed-out' : 'reset', true);
   }
 
-  /** Resets streams that stand still while another frame waits for room: one slow reader delays all others. */
+  /**
+   * Resets streams that make no progress while another frame waits for room: one slow reader delays all
+   * others.
+   */
   #watchStalls(): void {
     this.#stallTimer ??= setInterval(
       () => {
@@ -452,7 +460,7 @@ export class Streams {
           isNeeded = true;
           const stalled = now - Math.max(connection.progressAt, this.#blockedSince);
           if (this.#blockedSince < 0 || stalled < this.#patienceMs) continue;
-          this.#context.log('warn', 'a connection whose peer takes nothing, while others wait, is reset');
+          this.#context.log('warn', 'a connection is reset because its peer takes nothing while others wait');
           this.notify(connection, RST | ACK);
           this.close(connection, 'slow-reader', true);
         }
@@ -509,7 +517,7 @@ export class Streams {
     if (out >= 0) this.#io.poll(out, writes);
   }
 
-  /** Reads as many bytes as the lane has rows for, and the neighbour credit. */
+  /** Reads up to the bytes for which the lane has rows and the neighbour has granted credit. */
   #read(connection: Connection): void {
     if (!this.#canRead(connection)) return;
     const frames = this.#frames;
@@ -541,13 +549,15 @@ export class Streams {
     connection.slots = used === wanted ? Math.min(SLOTS, wanted * 4) : Math.max(2, used + 1);
     if (got === 0) this.#readEnd(connection);
     else if (got < 0 && got !== -EAGAIN) {
-      // A terminal, or a pty, says so when its other side hangs up.
+      // A terminal, or a pty, reports this error when its other side hangs up.
       if (got === -EIO) this.#readEnd(connection);
       else this.#fail(connection, -got);
     }
   }
 
-  /** The peer has ended its direction. The other one goes on, unless the settings say otherwise. */
+  /**
+   * Handles the end of the peer's direction. The other direction continues, unless the settings forbid it.
+   */
   #readEnd(connection: Connection): void {
     connection.hasReadEnd = connection.isBroken = true;
     this.notify(connection, FIN | ACK);
@@ -574,7 +584,7 @@ export class Streams {
     }, RETRY_MS);
   }
 
-  /** Gives a row its headers and parts, and pushes it. The payload stands behind the headers. */
+  /** Writes the headers and parts of a row, and pushes it. The payload follows the headers. */
   #push(connection: Connection, row: number, payload: number, flags: number): void {
     const { bytes, start } = this.#frames;
     const at = start[row]!;
@@ -685,17 +695,17 @@ export const PSH = 8;
 export const ACK = 16;
 const TCP = 6;
 const HOPS = 64;
-/** What a window can say, and so what waits for a stream at most, but for the last frame. */
+/** The largest window, and so the most bytes that wait for a stream in front of the last frame. */
 const WINDOW = 65_535;
 /** In a part's first word: protocol and role; the protocol alone. */
 const KIND = 0xff_ffff;
 const PROTOCOL = 0xffff;
 const PAYLOAD = Role.payload << 16;
 const UNFINISHED = PartMarks.unfinished << 24;
-/** Rows that one call fills, or writes. */
+/** The most rows that one call fills, or writes. */
 const SLOTS = 32;
 const READ_ROOM = SMALL_ROOM - HEADROOM - TAILROOM;
-/** Rows that reading leaves to the rest of the lane, so that its replies find some. */
+/** The rows that reading leaves to the rest of the lane, for example for its replies. */
 const SPARE_ROWS = 256;
 const RETRY_MS = 10;
 const BLOCKED_MS = 1000;

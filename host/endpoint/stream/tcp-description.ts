@@ -13,9 +13,9 @@
  *
  *   tcp   ip/tcp up; whole frames
  *
- *   The Edge has `reliable`, `ordered` and `duplicate-free`, and not `framed`: bytes have no borders but those
- *   of the stream. Flags open (SYN, answered by SYN with ACK), end (FIN) and reset (RST) a stream. Sequence
- *   numbers count bytes from 0. A neighbour that opens or accepts with a window grants credit by
+ *   The Edge has `reliable`, `ordered` and `duplicate-free`, and not `framed`: bytes have no borders but
+ *   those of the stream. Flags open (SYN, with SYN and ACK as the reply), end (FIN) and reset (RST) a stream.
+ *   Sequence numbers count bytes from 0. A neighbour that opens or accepts with a window grants credit by
  *   acknowledgement and window, and gets it in the same way.
  *
  * SETTINGS
@@ -24,21 +24,21 @@
  *   address        address of this machine to bind to; without it, any
  *   device         network device to keep to; without it, any
  *   remote         address and port, such as 192.0.2.1:80, to which every stream of a neighbour connects,
- *                  whatever its frames say
+ *                  whatever address its frames have
  *   destinations   prefixes to which it may connect; without any, everywhere; may be repeated
  *   to-loopback    allow connecting to this machine's loopback; default false
  *   own            allow connecting to this machine's own addresses; default false
  *   connections    most connections at once, 1 to 1000000; further ones wait in the kernel; default 10000
  *   keepalive      time without bytes after which the kernel looks whether the peer still lives; default 60s
- *   patience       time after which a connection is reset that takes nothing while others wait for it; default
- *                  30s
+ *   patience       time after which a connection is reset that takes nothing while others wait for it;
+ *                  default 30s
  *   half-close     let one direction go on after the peer has ended the other; default true
  *
  * COUNTERS AND REASONS
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream
  *   Lost:
- *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     not-connected    bytes of a stream that is not open; the reply is a reset
  *     after-end        bytes behind the end of their stream
  *     not-granted      the settings do not allow the destination
  *     no-destination   the destination address or port is zero
@@ -46,7 +46,7 @@
  *     malformed        the lengths of the headers are wrong
  *     refused          the peer refused the connection
  *     unreachable      the system has no path to the destination
- *     timed-out        the peer did not answer
+ *     timed-out        the peer did not reply
  *     bad-source       the source address is not of this machine, or its port is in use
  *     too-many         more than `connections`, or the process has no descriptor left
  *     other-error      any other error of the system
@@ -55,9 +55,10 @@
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   Urgent data, TCP options, TLS. A frame that finds no room in its stream (64 KiB beyond the kernel's buffer)
- *   waits, and those behind it: neighbours that obey credit never come to that. Two connections with the same
- *   ports and remote address, to different addresses of this machine, are one too many.
+ *   Urgent data, TCP options, TLS. A frame that finds no room in its stream (64 KiB beyond the kernel's
+ *   buffer) waits, and so do those behind it. This never happens to neighbours that obey credit. Two
+ *   connections with the same ports and remote address, to different addresses of this machine, are one too
+ *   many.
  *
  * SPECIFICATION
  *   RFC 9293 §3.1 (header), §3.8.6 (window); Linux: tcp(7).
@@ -66,7 +67,7 @@ import type { Piece as Description, Setting } from '../../../abi/host/contract.t
 import { available } from '../available.ts';
 import { losses, noLosses, setting } from '../describe-items.ts';
 
-/** What the native piece `tcp` is with these IP versions. */
+/** Returns the description of the native piece `tcp` with these IP versions. */
 export function tcpDescription(families: readonly (4 | 6)[]): Description {
   return {
     ...TCP,
@@ -104,7 +105,7 @@ const TCP: Description = {
     setting('address', 'Address of this machine to bind to; any when not given', 'address'),
     setting('device', 'Network device to keep to; any when not given', 'text'),
     setting('remote', 'Address and port to which every stream of a neighbour connects', 'address'),
-    setting('destinations', 'Prefixes that may be connected to; everywhere when not given', 'address', {
+    setting('destinations', 'Prefixes to which it may connect; everywhere when not given', 'address', {
       repeated: true,
     }),
     setting('to-loopback', "Allow connecting to this machine's loopback", 'boolean', { default: 'false' }),
@@ -122,8 +123,8 @@ const TCP: Description = {
   ],
   reasons: [
     ...losses({
-      'not-connected': 'The stream is not open; the answer is a reset.',
-      'after-end': 'The bytes stand behind the end of their stream.',
+      'not-connected': 'The stream is not open; the reply is a reset.',
+      'after-end': 'The bytes are behind the end of their stream.',
       'not-granted':
         'The settings of `tcp` do not allow the destination; see `destinations`, `to-loopback`, `own` and `family`.',
       'no-destination': 'The destination address or port is zero.',
@@ -131,7 +132,7 @@ const TCP: Description = {
       malformed: 'The lengths of the headers are wrong.',
       refused: 'The peer refused the connection.',
       unreachable: 'The system has no path to the destination.',
-      'timed-out': 'The peer did not answer.',
+      'timed-out': 'The peer did not reply.',
       'bad-source': 'The source address is not of this machine, or its port is in use.',
       'too-many': 'There are as many connections as `connections` allows, or no descriptor is left.',
       'other-error': 'The system reported another error.',

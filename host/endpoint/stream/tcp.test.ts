@@ -90,7 +90,7 @@ describe('a connection to this machine', () => {
     expect(bench.frames.freeRows).toBe(bench.frames.rows);
   });
 
-  test('closes both ways at the first end where the settings say so', async () => {
+  test('closes both ways at the first end if the settings require it', async () => {
     const bench = new Bench({ port: '0', 'half-close': 'false' }).start();
     const socket = await client(bench.piece.ports[0]!);
     socket.resume().end('all');
@@ -122,7 +122,7 @@ describe('a connection to this machine', () => {
     await bench.until(() => bench.received.length >= 1000, 'nothing is read');
     await sleep(50);
     expect(bench.received.length).toBe(1000);
-    // What takes credit back, or acknowledges what was not sent, is no credit.
+    // A frame that takes credit back, or acknowledges unsent bytes, grants no credit.
     bench.send(syn, ACK, undefined, { window: 10, acknowledgement: 1 });
     bench.send(syn, ACK, undefined, { window: 60_000, acknowledgement: 900_000 });
     await sleep(50);
@@ -157,7 +157,7 @@ describe('a connection to this machine', () => {
 });
 
 describe('a connection from this machine', () => {
-  test('opens, carries and ends as its frames say', async () => {
+  test('opens, carries and ends by its frames', async () => {
     const got: Buffer[] = [];
     const peer = await server((socket) => {
       socket.on('data', (chunk) => got.push(chunk));
@@ -181,7 +181,7 @@ describe('a connection from this machine', () => {
     await bench.until(() => bench.piece.connections === 0, 'the connection stays');
   });
 
-  test('keeps what is sent before it is open', async () => {
+  test('keeps bytes that are sent before it is open', async () => {
     const got: Buffer[] = [];
     const peer = await server((socket) => socket.on('data', (chunk) => got.push(chunk)));
     const bench = new Bench({ remote: `127.0.0.1:${portOf(peer)}` }).start();
@@ -194,7 +194,7 @@ describe('a connection from this machine', () => {
     await bench.until(() => Buffer.concat(got).toString() === 'at once', 'it did not arrive');
   });
 
-  test('that cannot be is answered by a reset, with its reason', async () => {
+  test('that fails gets a reset, and is counted by its reason', async () => {
     const peer = await server(() => {});
     const closed = portOf(peer);
     peer.close();
@@ -225,7 +225,7 @@ describe('a connection from this machine', () => {
 });
 
 describe('a slow reader', () => {
-  test('costs nobody a byte: frames wait, and a neighbour with credit never comes to that', async () => {
+  test('loses no byte: frames wait, which never happens to a neighbour with credit', async () => {
     const bench = new Bench({ port: '0' }).start();
     const socket = await client(bench.piece.ports[0]!);
     socket.pause();
@@ -269,7 +269,7 @@ describe('a slow reader', () => {
   });
 });
 
-test('accepting pauses at the limit of connections, and goes on', async () => {
+test('accepting pauses at the limit of connections, and continues', async () => {
   const bench = new Bench({ port: '0', connections: '2' }).start();
   const [port] = bench.piece.ports;
   const first = await client(port!);
@@ -285,7 +285,7 @@ test('accepting pauses at the limit of connections, and goes on', async () => {
   expect(bench.piece.connections).toBe(2);
 });
 
-test('a port in use is refused with what to do, and nothing stays open', async () => {
+test('a port in use is refused with a remedy, and nothing stays open', async () => {
   const other = await server(() => {});
   const before = readdirSync('/proc/self/fd').length;
   const bench = new Bench({ port: String(portOf(other)), address: '127.0.0.1' });
@@ -371,7 +371,7 @@ test('a port that is to be bound otherwise is open in the new piece, and not ref
   }
 });
 
-test('reports all that is wrong with the settings', () => {
+test('reports all mistakes in the settings', () => {
   const bench = new Bench({
     port: '65536',
     remote: '192.0.2.1',

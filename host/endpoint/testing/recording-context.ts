@@ -4,7 +4,7 @@ import type { Outbox } from '../../piece/outbox.ts';
 import type { LogLevel, PieceContext, SourceState } from '../../piece/piece.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
 
-/** For tests: a context that keeps what a native piece tells it. */
+/** For tests: a context that records the calls of a native piece. */
 export class RecordingContext implements PieceContext {
   readonly name = 'here';
   isResumed = false;
@@ -61,7 +61,7 @@ export class RecordingContext implements PieceContext {
 
   wake(): void {}
 
-  /** Resolves when so many rows have arrived in all. */
+  /** Resolves when `count` rows have arrived in all. */
   async arrival(count: number, timeoutMs = 5000): Promise<void> {
     const end = performance.now() + timeoutMs;
     while (this.rows.length < count) {

@@ -2,7 +2,10 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { EndpointError } from '../endpoint-error.ts';
 
-/** The programs that connect a namespace to the network of a user who has no right to. In the order of preference. */
+/**
+ * The programs that connect a namespace to the network of a user without privileges, in the order of
+ * preference.
+ */
 export const CONNECTORS = ['pasta', 'slirp4netns'] as const;
 export type Connector = (typeof CONNECTORS)[number];
 
@@ -12,7 +15,7 @@ export const OUTER_DEVICE = 'up0';
 /**
  * The connector to use.
  *
- * @param wanted one of them, or the first that is installed
+ * @param wanted one of them, or `auto` for the first that is installed
  * @throws EndpointError `FT_UPLINK_ABSENT`
  */
 export function findConnector(
@@ -20,21 +23,21 @@ export function findConnector(
   isInstalled: (program: string) => boolean = isOnPath,
   isRoot = process.getuid?.() === 0,
 ): Connector {
-  // pasta becomes `nobody` when root runs it, who may not enter the namespace.
+  // When root runs pasta, pasta becomes the user `nobody`, which may not enter the namespace.
   const choices = wanted !== 'auto' ? [wanted] : CONNECTORS;
   const found = choices.find((each) => isInstalled(each) && !(isRoot && each === 'pasta'));
   if (found !== undefined) return found;
   if (isRoot)
     throw new EndpointError(
       'FT_UPLINK_ABSENT',
-      'slirp4netns is not installed, by which root has an uplink (pasta refuses root). Install it (on Debian: apt-get install slirp4netns), or run as a user',
+      'slirp4netns is not installed, which root needs for an uplink (pasta refuses root). Install it (on Debian: apt-get install slirp4netns), or run as a user',
       { setting: 'via' },
     );
   const lacking =
     wanted === 'auto' ? 'neither pasta nor slirp4netns is installed' : `${wanted} is not installed`;
   throw new EndpointError(
     'FT_UPLINK_ABSENT',
-    `${lacking}, which connect to the network of a user without privileges. Install one (on Debian: apt-get install ${wanted === 'slirp4netns' ? 'slirp4netns' : 'passt'})`,
+    `${lacking}; one of them must connect the uplink to the network without privileges. Install one (on Debian: apt-get install ${wanted === 'slirp4netns' ? 'slirp4netns' : 'passt'})`,
     { setting: 'via' },
   );
 }
@@ -51,7 +54,8 @@ export function needNft(isInstalled: (program: string) => boolean = isOnPath): v
 /**
  * The command that connects the network namespace of a process. It stays in the foreground.
  *
- * @param hidden the namespace has addresses of its own, where those of this machine are the neighbour's; in which IP versions
+ * @param hidden the IP versions in which the namespace has its own addresses, because the neighbour has those
+ * of this machine
  */
 export function connectorCommand(
   connector: Connector,
@@ -69,7 +73,7 @@ export function connectorCommand(
     ];
   return [
     ...['pasta', '--foreground', '--quiet', '--config-net', '--no-map-gw', '--ns-ifname', OUTER_DEVICE],
-    // No port of this machine leads inside, and none from inside to its loopback.
+    // No port of this machine leads inside, and no port inside leads to the loopback of this machine.
     ...['--tcp-ports', 'none', '--udp-ports', 'none', '--tcp-ns', 'none', '--udp-ns', 'none'],
     ...(hidden.ipv4 ? ['--address', '192.0.0.10', '--netmask', '29', '--gateway', '192.0.0.9'] : []),
     ...(hidden.ipv6 ? ['--address', 'fd66:756e:6e65:6d::2', '--gateway', 'fd66:756e:6e65:6d::1'] : []),
@@ -77,7 +81,7 @@ export function connectorCommand(
   ];
 }
 
-/** Where programs of the administrator are that users seldom have on their path. */
+/** The folders of administrators' programs, which users seldom have on their path. */
 function isOnPath(program: string): boolean {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return folders.some((folder) => {
@@ -85,7 +89,7 @@ function isOnPath(program: string): boolean {
       accessSync(join(folder, program), constants.X_OK);
       return true;
     } catch {
-      return false; // not there, or not to be run
+      return false; // it does not exist, or is not executable
     }
   });
 }

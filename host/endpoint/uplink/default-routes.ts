@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-/** In which IP versions a network has a route to everywhere. */
+/** The IP versions in which a network has a default route. */
 export interface DefaultRoutes {
   readonly ipv4: boolean;
   readonly ipv6: boolean;
 }
 
-/** Those of the network in which a process is. @param device only those through it */
+/** Returns the default routes of a process's network. @param device only routes through this device */
 export function defaultRoutesOf(pid: number | 'self', device?: string): DefaultRoutes {
   return {
     ipv4: hasIpv4Default(textOf(`/proc/${pid}/net/route`), device),

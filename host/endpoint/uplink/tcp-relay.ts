@@ -3,22 +3,23 @@ import { networkInterfaces } from 'node:os';
 import type { NetworkNamespace } from '../namespace/network-namespace.ts';
 
 /**
- * Ends the TCP connections of a neighbour in the namespace of an uplink, and goes on with others from the network of this
- * process to where they lead.
+ * Terminates the TCP connections of a neighbour in the namespace of an uplink, and opens others from the
+ * network of this process to their destinations.
  *
- * pasta and slirp4netns do not expect losses on the way to a neighbour: on a puzzle that loses, delays or limits, they send
- * again far too much (a limit of 20 Mbit/s let 3 Mbit/s through). And the pasta of Debian 12 lets a connection hang that is
- * refused. With this, it is Linux's own TCP that meets the puzzle, and the network. The price: a neighbour is connected before
- * its destination is, so that one which refuses is seen as one that closes at once. (A reset would
- * say more; but in Node 20.20 a thread that resets connections and ends soon after may spin for ever.)
+ * pasta and slirp4netns do not expect losses on the way to a neighbour: on a puzzle that loses, delays or
+ * limits, they repeat far too much (a limit of 20 Mbit/s let 3 Mbit/s through). The pasta of Debian 12 also
+ * leaves a refused connection hanging. With the relay, Linux's own TCP works on both sides. The price: a
+ * neighbour is connected before its destination is, so a destination that refuses appears as one that closes
+ * at once. (A reset would be more precise; but in Node 20.20 a thread that resets connections and ends soon
+ * after may spin for ever.)
  *
- * What leads to this machine itself is closed, too: its services are for its own programs.
+ * Connections to this machine itself are closed, too: its services are for its own programs.
  */
 export class TcpRelay {
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
 
-  /** Packets are to be led to it by {@link relayRules} and {@link RELAY_ROUTES}. */
+  /** {@link relayRules} and {@link RELAY_ROUTES} lead packets to it. */
   static open(namespace: NetworkNamespace): TcpRelay {
     const relay = new TcpRelay();
     for (const address of ['127.0.0.1', '::1']) {
@@ -35,7 +36,7 @@ export class TcpRelay {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** The local address of a connection that was led here is that of its destination. */
+  /** Handles a connection that was led here: its local address is the address of its destination. */
   #join(client: Socket): void {
     const { localAddress, localPort } = client;
     client.on('error', () => client.destroy());
@@ -68,7 +69,7 @@ const RELAY_PORT = 25_790;
 const RELAY_MARK = 1;
 const RELAY_TABLE = 100;
 
-/** For nft: what TCP comes from a device, for elsewhere, is for the relay. */
+/** Rules for nft: TCP packets from a device to other destinations go to the relay. */
 export function relayRules(device: string, own: { readonly ipv4: string; readonly ipv6: string }): string {
   const lead = `meta mark set ${RELAY_MARK} accept`;
   return `

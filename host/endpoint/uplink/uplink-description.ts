@@ -2,9 +2,9 @@
  * uplink: the ordinary Internet, without privileges
  *
  * PURPOSE
- *   Connects a neighbour to the networks of this machine's user. It makes a network namespace of its own with a tun
- *   device, in which Linux forwards and masquerades, and a program such as pasta connects the namespace to the user's
- *   network.
+ *   Connects a neighbour to the networks of this machine's user. It makes a network namespace of its own with
+ *   a tun device, in which Linux forwards and masquerades, and a program such as pasta connects the namespace
+ *   to the user's network.
  *
  * EDGES AND SHAPES
  *
@@ -14,14 +14,15 @@
  *
  *   ip   ip up; whole frames
  *
- *   The Edge has `framed`, and sizes of up to `mtu`. It offers an address and routes in each IP version that this machine
- *   has, and answers DNS queries by the resolvers of this machine.
+ *   The Edge has `framed`, and sizes of up to `mtu`. It offers an address and routes in each IP version that
+ *   this machine has, and relays DNS queries to the resolvers of this machine.
  *
  * SETTINGS
  *   via       the program that connects the namespace, or auto for the first that is installed; default auto
- *   address   address that the neighbour is offered, with its prefix length; may be repeated; default: the uplink's own
- *   tcp       relayed: TCP ends here, by Linux's own, and goes on outside, so that it copes with a puzzle that loses or
- *             delays; direct: the program connects it; default relayed
+ *   address   address that the uplink offers its neighbour, with its prefix length; may be repeated; default:
+ *             the uplink's own
+ *   tcp       relayed: Linux's own TCP ends connections here, and others go on outside, so that they cope with
+ *             a puzzle that loses or delays; direct: the program connects it; default relayed
  *   mtu       largest packet in bytes; default 1500
  *
  * COUNTERS AND REASONS
@@ -41,8 +42,8 @@
  *
  * WHAT IT DOES NOT DO
  *   It takes no connections from outside, and carries only TCP, UDP and echo requests. With `tcp: relayed`, a
- *   destination that refuses a connection is seen as one that closes it at once. The services of this machine itself
- *   are not reached. slirp4netns carries IPv4 alone, and pasta refuses root.
+ *   destination that refuses a connection appears as one that closes it at once. The services of this machine
+ *   itself cannot be reached. slirp4netns carries IPv4 alone, and pasta refuses root.
  *
  * SPECIFICATION
  *   Linux: user_namespaces(7), network_namespaces(7); pasta(1).
@@ -53,7 +54,7 @@ import { setting } from '../describe-items.ts';
 import { tunDescription } from '../device/tun-description.ts';
 import { CONNECTORS } from './connector.ts';
 
-/** What the native piece `uplink` is, with packets of at most so many bytes. */
+/** Returns the description of the native piece `uplink`, with packets of at most `mtu` bytes. */
 export function uplinkDescription(mtu: number): Description {
   return {
     name: 'uplink',
@@ -82,7 +83,7 @@ export function uplinkDescription(mtu: number): Description {
   };
 }
 
-/** IPv6 needs that much (RFC 8200 §5). */
+/** IPv6 needs this much (RFC 8200 §5). */
 const LEAST_MTU = 1280;
 const MOST_MTU = 65_520;
 
@@ -95,7 +96,7 @@ export const uplinkSettings: readonly Setting[] = [
   ),
   setting(
     'address',
-    "Address that the neighbour is offered, with its prefix length; else the uplink's own",
+    "Address that the uplink offers its neighbour, with its prefix length; else the uplink's own",
     'address',
     { repeated: true },
   ),

@@ -11,7 +11,7 @@ describe('a connector', () => {
     expect(findConnector('auto', () => true, true)).toBe('slirp4netns');
   });
 
-  test('that is lacking is named with its package', () => {
+  test('that is missing is named with its package', () => {
     expect(() => findConnector('auto', () => false, false)).toThrow(/apt-get install passt/);
     expect(() => findConnector('slirp4netns', () => false, false)).toThrow(/apt-get install slirp4netns/);
     expect(() => findConnector('auto', (name) => name === 'pasta', true)).toThrow(/pasta refuses root/);
@@ -31,7 +31,7 @@ describe('a connector', () => {
     expect(connectorCommand('slirp4netns', 9)).toContain('--disable-host-loopback');
   });
 
-  test('has addresses of its own where those of the machine are the neighbour’s', () => {
+  test('has its own addresses if the neighbour has those of the machine', () => {
     expect(connectorCommand('pasta', 9, { ipv4: true, ipv6: false }).join(' ')).toContain(
       '--address 192.0.0.10',
     );
@@ -39,7 +39,7 @@ describe('a connector', () => {
   });
 });
 
-test('a default route is one that leads somewhere', () => {
+test('a default route must lead to a gateway or device', () => {
   const head = 'Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n';
   const ipv4 = `${head}eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n`;
   expect([hasIpv4Default(ipv4), hasIpv4Default(ipv4, 'eth0'), hasIpv4Default(ipv4, 'up0')]).toEqual([
@@ -58,7 +58,7 @@ test('a default route is one that leads somewhere', () => {
   expect([hasIpv4Default(''), hasIpv6Default('')]).toEqual([false, false]);
 });
 
-test('settings that cannot be are told, all at once', () => {
+test('impossible settings are reported all at once', () => {
   const { problems } = readUplinkSettings([
     ['via', 'magic'],
     ['tcp', 'x'],

@@ -33,8 +33,8 @@ import { uplinkDescription, uplinkSettings } from './uplink-description.ts';
  *   puzzle ── tun ─┐ a namespace of its own: Linux forwards and masquerades ┌─ up0 ── pasta ── the user's network
  * ```
  *
- * It offers its neighbour an address and routes in each IP version that this machine has, and answers DNS queries at
- * {@link UPLINK_RESOLVER}, by the resolvers of this machine.
+ * It offers its neighbour an address and routes in each IP version that this machine has, and relays DNS
+ * queries at {@link UPLINK_RESOLVER} to the resolvers of this machine.
  */
 export class UplinkPiece extends PieceBase implements Piece {
   readonly waitsInStart = true;
@@ -67,7 +67,10 @@ export class UplinkPiece extends PieceBase implements Piece {
     this.description = uplinkDescription(read.settings.mtu);
   }
 
-  /** @throws EndpointError `FT_UPLINK_ABSENT`, `FT_UPLINK`, `FT_NAMESPACE_FORBIDDEN`, `FT_NAMESPACE`, `FT_ADDON_ABSENT`, and those of tun */
+  /**
+   * @throws EndpointError `FT_UPLINK_ABSENT`, `FT_UPLINK`, `FT_NAMESPACE_FORBIDDEN`, `FT_NAMESPACE`,
+   * `FT_ADDON_ABSENT`, and those of tun
+   */
   override start(now: number): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     try {
@@ -118,11 +121,11 @@ export class UplinkPiece extends PieceBase implements Piece {
     this.#tcpRelay = TcpRelay.open(namespace);
   }
 
-  /** Starts what connects the namespace, and waits until it has, for a tenth of a second as a rule. */
+  /** Starts the connector of the namespace, and waits until it has connected, usually a tenth of a second. */
   #connect(connector: Connector, namespace: NetworkNamespace): void {
     const outside = defaultRoutesOf('self');
     if (!outside.ipv4 && !outside.ipv6) {
-      this.#context.log('warn', 'this machine has no default route, so nothing is reached through it');
+      this.#context.log('warn', 'this machine has no default route, so the uplink reaches nothing');
       return;
     }
     const folder = mkdtempSync(join(tmpdir(), 'funnel-uplink-'));
@@ -161,13 +164,16 @@ export class UplinkPiece extends PieceBase implements Piece {
   }
 
   override join(joining: Joining): void {
-    // What neighbours offer is for devices of theirs.
+    // The offers of neighbours are for their own devices.
     this.#device?.join({ ...joining, properties: [] });
     for (const [name, value] of this.#offers())
       this.#context.offer(joining.edge, { name, value: { tag: 'text', val: value } }, true);
   }
 
-  /** An address and a route in each IP version that there is; an IPv4 address in any case, for the resolver. */
+  /**
+   * Offers an address and a route in each IP version that this machine has, and always an IPv4 address, for
+   * the resolver.
+   */
   #offers(): readonly (readonly [string, string])[] {
     const { ipv4, ipv6 } = this.#routes;
     const { addresses } = this.#settings;
@@ -226,21 +232,28 @@ function isIpv4(prefix: string): boolean {
   return !prefix.includes(':');
 }
 
-/** Where a neighbour's DNS queries are answered. The addresses are those for IPv4 behind another network (RFC 7335). */
+/**
+ * The address to which a neighbour sends DNS queries. The addresses are those for IPv4 behind another network
+ * (RFC 7335).
+ */
 export const UPLINK_RESOLVER = '192.0.0.1';
 const RESOLVER_PREFIX = '192.0.0.0/29';
 const NEIGHBOUR_IPV4 = '192.0.0.2/29';
-/** The prefix is unique local (RFC 4193), so that programs prefer IPv4 for what both reach (RFC 6724). */
+/**
+ * The prefix is unique local (RFC 4193), so that programs prefer IPv4 for destinations that both reach (RFC
+ * 6724).
+ */
 const NEIGHBOUR_IPV6 = 'fd66:756e:6e65:6c::2/64';
 const GATEWAYS = [`${UPLINK_RESOLVER}/29`, 'fd66:756e:6e65:6c::1/64'] as const;
 
 const INNER_DEVICE = 'puzzle';
 
 /**
- * What the neighbour sends goes out under the namespace's own address, and what belongs to that comes back; no more.
+ * Rules for nft: packets of the neighbour leave with the namespace's own address, and only packets of their
+ * connections come back.
  *
- * What fits no connection is not for the namespace itself either: it would answer with a reset. The pasta of Debian 12 sends
- * such segments, without any flag.
+ * Packets that fit no connection are dropped before the namespace itself gets them, because it would reply
+ * with a reset. The pasta of Debian 12 sends such segments, without any flag.
  */
 function rules(isRelayed: boolean): string {
   return `
@@ -265,10 +278,10 @@ table inet funnel {${isRelayed ? relayRules(INNER_DEVICE, { ipv4: RESOLVER_PREFI
 
 const PATIENCE_MS = 5000;
 const POLL_MS = 5;
-/** Nobody wakes it. */
+/** Nothing ever notifies it, so each wait ends by its timeout. */
 const SLEEP = new Int32Array(new SharedArrayBuffer(4));
 
-/** pasta says so for each line on a machine without a syslog. */
+/** pasta prints this for each line on a machine without a syslog. */
 function withoutNoise(text: string): string {
   return text
     .split('\n')

@@ -86,7 +86,9 @@ interface UsedTable {
   uses: number;
 }
 
-/** The tables that the instances make, each with how often it is used. A module may import one several times. */
+/**
+ * The tables that the instances make, each with how often it is used. A module may import one several times.
+ */
 function usedTables(plan: LinkPlan, modules: readonly CoreModule[]): UsedTable[] {
   const all: UsedTable[] = [];
   /** The tables of each instance, imported ones first, as its module counts them. */

@@ -132,7 +132,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     }
     expect(sent().map(([bytes]) => bytes)).toEqual([[1], [2], [3]]);
     // Their bytes belong to the host again.
-    expect(() => crossing.lift({ frames: [{ ...on(all[0]), ticket: 0 }] })).toThrow(/not of a frame/);
+    expect(() => crossing.lift({ frames: [{ ...on(all[0]), ticket: 0 }] })).toThrow(/not part of a frame/);
     expect(crossing.leaked()).toBe(0);
   });
 
@@ -299,7 +299,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
       frames: [{ edge: EDGE_WHOLE, shape: MOST_OWN, ticket: 0, parts: [{ ...part, marks }] }],
     });
     crossing.lift(more(0));
-    expect(() => crossing.lift(more(PartMarks.more))).toThrow(/64 of those are under way/);
+    expect(() => crossing.lift(more(PartMarks.more))).toThrow(/64 of those are incomplete already/);
     expect(crossing.leaked()).toBe(0);
   });
 

@@ -43,7 +43,7 @@ const pieces = {
 
 const options: PolicyOptions = { pieces, directory, environment: { TOKEN: 'hush' } };
 
-/** All mistakes of a YAML text, each as it is printed. */
+/** Returns all mistakes of a YAML text, each in its printed form. */
 async function mistakesOf(text: string, more: PolicyOptions = {}): Promise<string[]> {
   writeFileSync(join(directory, 'x.yaml'), text);
   const { mistakes } = await checkConfiguration('x.yaml', { ...options, ...more });
@@ -300,11 +300,11 @@ networks:
   it('reads secrets from the environment and from files, and shows none', async () => {
     writeFileSync(join(directory, 'good.key'), 'sesame\n');
     const text = (key: string) => `pieces:\n  a: { piece: keyed, settings: { key: ${key}, mtu: none } }\n`;
-    const told: string[] = [];
+    const passed: string[] = [];
     const keyed = samplePiece('keyed', {
       settings: [sampleSetting('key secret'), sampleSetting('mtu number')],
       refuse: (settings) => {
-        told.push(settings.get('key')!);
+        passed.push(settings.get('key')!);
         return undefined;
       },
     });
@@ -313,27 +313,27 @@ networks:
       expect(mistakes).toHaveLength(1);
       expect(mistakes[0]).not.toMatch(/hush|sesame|open/);
     }
-    expect(told).toEqual(['hush', 'sesame', 'open']);
+    expect(passed).toEqual(['hush', 'sesame', 'open']);
   });
 
   it('reports why a configuration cannot be read', async () => {
-    const told = async (file: string) =>
+    const mistakesOf = async (file: string) =>
       (await checkConfiguration(file, options)).mistakes.map(formatMistake);
-    expect(await told('none.yaml')).toEqual([
+    expect(await mistakesOf('none.yaml')).toEqual([
       'none.yaml: FT_CONFIG_FILE: there is no such file — check the path; it is relative to the working directory',
     ]);
-    expect(await told('.')).toEqual([
+    expect(await mistakesOf('.')).toEqual([
       '.: FT_CONFIG_FILE: this is a directory — name a YAML file with a configuration',
     ]);
     writeFileSync(join(directory, 'binary.yaml'), Buffer.from([0xff, 0xfe, 0]));
-    expect(await told('binary.yaml')).toEqual([
+    expect(await mistakesOf('binary.yaml')).toEqual([
       'binary.yaml: FT_CONFIG_FILE: this is not text in UTF-8 — name a YAML file with a configuration',
     ]);
     writeFileSync(join(directory, 'huge.yaml'), '# '.padEnd(300_000));
-    expect(await told('huge.yaml')).toEqual([
+    expect(await mistakesOf('huge.yaml')).toEqual([
       'huge.yaml: FT_CONFIG_FILE: this is larger than 262144 bytes — name a YAML file with a configuration',
     ]);
-    expect(await told('/dev/zero')).toHaveLength(1);
+    expect(await mistakesOf('/dev/zero')).toHaveLength(1);
   });
 
   it('reports a mistake once that an alias repeats', async () => {
@@ -341,7 +341,7 @@ networks:
     expect(await mistakesOf(text)).toHaveLength(1);
   });
 
-  it('does not report what only follows from another mistake', async () => {
+  it('does not report consequences of other mistakes', async () => {
     expect(
       (await mistakesOf(GOOD.replace('piece: six', 'piece: sicks'))).map((line) => line.split(': ')[1]),
     ).toEqual(['FT_PIECE_UNKNOWN']);
@@ -353,7 +353,7 @@ networks:
     ).toEqual(['FT_CONFIG_SCHEMA']);
   });
 
-  it('joins what is left out, on networks that may be named to keep them apart', async () => {
+  it('joins Edges that are left out, on networks that may be named to keep them apart', async () => {
     const list = (names: readonly string[], edges = '') =>
       `pieces:\n${names.map((name) => `  ${name}: { piece: ${name}, settings: ${name === 'six' ? '{ router: 192.0.2.1 }' : '{}'}${name === 'device' ? edges : ''} }\n`).join('')}`;
     const networksOf = async () => {
@@ -387,7 +387,7 @@ networks:
     expect(await mistakesOf(list(['device', 'six', 'socket'], ', edges: { ip: lan }'))).toEqual([]);
     expect(await networksOf()).toMatchObject({ device: { ip: ['lan'] }, six: { ipv6: ['lan'] } });
 
-    // A network by default may have options, too.
+    // A default network may have options, too.
     expect(
       await mistakesOf(`${list(['device', 'six', 'socket'])}networks: { device.ip: { copies: true } }\n`),
     ).toEqual([]);
@@ -396,7 +396,7 @@ networks:
     ]);
   });
 
-  it('reports what the default policy does not choose, and not what follows from that', async () => {
+  it('reports a choice that the default policy does not make, and not its consequences', async () => {
     const text = `pieces:
   one: { piece: device }
   two: { piece: device }
@@ -414,7 +414,7 @@ networks:
     ]);
   });
 
-  it('puts single Shapes on networks of their own', async () => {
+  it('puts single Shapes on separate networks', async () => {
     const fork = samplePiece('fork', { edges: { ip: ['ipv4 up', 'ipv6 up', 'ipv6 peer'] } });
     const check = (ip: string) =>
       mistakesOf(
@@ -461,7 +461,7 @@ networks:
     ).toEqual([
       'x.yaml:2:3: FT_PROPERTY_CONFLICT: Edge `carrier` of piece `sip`: ip/tcp/5060 of sip requires framed; ip/tcp of net offers a stream; a sequence piece between them would solve it',
     ]);
-    // And with it the three fall into their places.
+    // With it, the three pieces join.
     const text = 'pieces:\n  sip: { piece: phone }\n  f: { piece: sequence }\n  net: { piece: stream }\n';
     expect(await mistakesOf(text, { pieces: mine })).toEqual([]);
   });

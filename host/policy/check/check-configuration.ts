@@ -41,7 +41,7 @@ export async function checkConfiguration(
 }
 
 /**
- * As {@link checkConfiguration}, for a Funnel that already runs: with its protocol numbers and its compiled
+ * Like {@link checkConfiguration}, for a Funnel that already runs: with its protocol numbers and its compiled
  * components.
  *
  * @param running the puzzle whose components count as consented to, where the configuration has no consent
@@ -60,7 +60,7 @@ export async function checkFor(
 }
 
 /**
- * As {@link checkConfiguration}, for callers that need a puzzle.
+ * Like {@link checkConfiguration}, for callers that need a puzzle.
  *
  * @throws {ConfigurationError} with every mistake.
  */
@@ -150,7 +150,7 @@ class Check {
     return { mistakes, puzzle: { title, pieces, networks, joints, decisions, checkContext, locate } };
   }
 
-  /** The structure without what is wrong in it; undefined where nothing is left. */
+  /** Returns the structure without its wrong parts; undefined if nothing is left. */
   #checkStructure() {
     if (this.#source.value === undefined) return undefined;
     const { configuration, doubtful, lacksEdges } = checkStructure(this.#source.value, this.#mistakes);

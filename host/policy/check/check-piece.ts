@@ -44,7 +44,7 @@ export interface PieceCheckContext {
 export interface CheckedPiece {
   /** Undefined where the piece cannot be described. */
   readonly piece: PuzzlePiece | undefined;
-  /** Something of the entry is wrong, so that other mistakes of its Edges may only follow from that. */
+  /** Whether a part of the entry is wrong, so that other mistakes of its Edges may only follow from that. */
   readonly isDoubtful: boolean;
   /** The Edges that the entry probably meant with the names of Edges that do not exist. */
   readonly misspelt: readonly string[];
@@ -245,7 +245,7 @@ class PieceCheck {
       this.#mistakes.add(
         'FT_EDGE_REPEATED',
         ['pieces', name, 'edges'],
-        `piece \`${name}\` is on ${joined} networks, and can be on ${MAX_JOINED_EDGES}`,
+        `piece \`${name}\` is on ${joined} networks, but the limit is ${MAX_JOINED_EDGES}`,
         { hint: 'divide it into several pieces', of: 'key' },
       );
       return { edges, shapes };
@@ -340,8 +340,8 @@ function isProblems(answer: Description | readonly Problem[]): answer is readonl
   return Array.isArray(answer);
 }
 
-/** The number of an Edge is a byte, and 255 is none. */
+/** The number of an Edge is a byte, and 255 stands for no Edge. */
 const MAX_JOINED_EDGES = 255;
 
-/** A shorter interval would make saving most of the work of a lane. */
+/** With a shorter interval, saving would be most of the work of a lane. */
 const LEAST_SAVE_MS = 100;

@@ -28,7 +28,7 @@ export interface PuzzlePiece {
   readonly place: Place;
   /** Its name in the configuration: `tun`, `6bed4`, `./mine.wasm`. */
   readonly reference: string;
-  /** How a lane makes it, in this thread or in another. */
+  /** The specification by which a lane makes it, in this thread or in another. */
   readonly spec: PieceSpec;
   /** The files that a native piece opens. */
   readonly files?: readonly FileUse[];

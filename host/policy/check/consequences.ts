@@ -3,7 +3,7 @@ import type { NetworkUse } from '../configuration/network-use.ts';
 
 /**
  * Knows which mistakes only follow from others, so that a user reads about the cause alone. For example, the
- * neighbour of a piece that could not be made matches nothing; that is no mistake of the neighbour.
+ * neighbour of a piece that could not be made matches nothing, but this is not a mistake of the neighbour.
  */
 export class Consequences {
   /** Pieces with a mistake of their own, whose Edges may be wrong for that reason only. */

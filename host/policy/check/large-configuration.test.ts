@@ -4,8 +4,8 @@ import { MistakePlaces, type NetworkUse, networksOf } from '../configuration/net
 import { checkConfiguration } from './check-configuration.ts';
 
 /*
- * The work of a check grows with the configuration, not with its square. Nothing here measures time: work is
- * counted, or what is compared is bounded.
+ * The work of a check grows with the configuration, not with its square. No test here measures time: they
+ * count work, or bound the number of comparisons.
  */
 
 const hubOn = (networks: number) => ({

@@ -45,13 +45,13 @@ it.each([
   expect(readFileSync(file, 'utf8')).toBe('a capture');
 });
 
-it('refuses two writers of a file that is not there yet', async () => {
+it('refuses two writers of a file that does not exist yet', async () => {
   const path = join(folder, 'new');
   const other = join(folder, 'sub', 'up', 'new');
   expect(await codes({ one: piece('pcap-writer', path), two: piece('pcap-writer', other) })).toHaveLength(1);
 });
 
-it('permits two readers of one file, and what is no regular file', async () => {
+it('permits two readers of one file, and files that are not regular', async () => {
   expect(await codes({ one: piece('pcap-reader', file), two: piece('pcap-reader', file) })).toEqual([]);
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);

@@ -15,8 +15,8 @@ export interface SharedFile {
 }
 
 /**
- * The files that a writer would destroy for another piece. It is the file that counts: another path to it, a
- * link to it and a hard link are the same. Pipes and devices are not files in this sense.
+ * Returns the files that a writer would destroy for another piece. Another path to a file, a link to it and a
+ * hard link count as the same file. Pipes and devices are not files in this sense.
  */
 export function sharedFiles(pieces: readonly PuzzlePiece[]): SharedFile[] {
   const first = new Map<string, { readonly name: string; readonly use: FileUse }>();
@@ -42,13 +42,16 @@ export function sharedFiles(pieces: readonly PuzzlePiece[]): SharedFile[] {
   return shared;
 }
 
-/** Equal for two paths to one file, also to one that is not there yet; undefined where it is no regular file. */
+/**
+ * Returns equal keys for two paths to one file, even if it does not exist yet; undefined if it is not a
+ * regular file.
+ */
 function identityOf(path: string): string | undefined {
   try {
     const status = statSync(path, { bigint: true });
     return status.isFile() ? `${status.dev}:${status.ino}` : undefined;
   } catch {
-    // It is not there, or cannot be looked at: its name in its folder identifies it.
+    // It does not exist, or its state is not readable: its name in its folder identifies it.
   }
   try {
     return join(realpathSync(dirname(path)), basename(path));

@@ -145,7 +145,7 @@ function textOf(
     const outside = outsideRange(setting, text);
     return outside === undefined
       ? text
-      : refuse(`is \`${text}\`, and must be ${outside}`, 'give a value in this range');
+      : refuse(`is \`${text}\`, but must be ${outside}`, 'give a value in this range');
   }
   const shown =
     typeof value === 'string'
@@ -156,7 +156,10 @@ function textOf(
   return refuse(`${shown}, but must be ${text.wanted}`, text.hint);
 }
 
-/** What the range of a setting demands of a value in canonical form that is outside of it. */
+/**
+ * Returns in words the range of a setting that a value in canonical form violates; undefined if the value is
+ * in the range.
+ */
 function outsideRange({ kind, least, most }: Setting, text: string): string | undefined {
   if (kind !== 'number' && kind !== 'duration') return undefined;
   const value = kind === 'number' ? Number(text) : millisecondsOf(text);
@@ -170,5 +173,5 @@ function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
-/** Enough for keys and passwords; a larger file is the wrong file. */
+/** This is enough for keys and passwords; a larger file is probably the wrong file. */
 const MAX_SECRET_BYTES = 65_536;

@@ -1,6 +1,6 @@
 import { nearestName } from '../../stack/nearest-name.ts';
 
-/** "did you mean `x`?", or what to do when nothing comes near. */
+/** Returns "did you mean `x`?", or another remedy if no candidate is near. */
 export function didYouMean(
   word: string,
   candidates: Iterable<string>,
@@ -10,7 +10,7 @@ export function didYouMean(
   return near === undefined ? otherwise : `did you mean \`${near}\`?`;
 }
 
-/** The candidate that `word` was probably meant to be. */
+/** Returns the candidate that was probably meant by `word`. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   // A longer word is not a typing mistake, and would make the comparison slow.
   return word.length > 64 ? undefined : nearestName(word, [...candidates]);

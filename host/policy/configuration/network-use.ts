@@ -80,7 +80,7 @@ export class MistakePlaces {
   }
 }
 
-/** The message of a mistake of the puzzle, whose "it" needs a subject, behind the name of that subject. */
+/** Puts the name of the subject in front of a message of the puzzle that begins with "it". */
 export function messageOf({ piece, edge, setting, message }: Mistake): string {
   if (piece === undefined) return message;
   const part =

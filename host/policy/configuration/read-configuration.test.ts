@@ -19,24 +19,24 @@ function pipe(name: string): string {
 }
 
 describe('a configuration from something other than a file', () => {
-  it('is refused where nothing comes from a pipe, and many of them keep no thread', async () => {
+  it('is refused if nothing comes from a pipe, and many such pipes block no thread', async () => {
     const paths = Array.from({ length: 12 }, (_, n) => pipe(`p${n}`));
     const read = await Promise.all(paths.map((path) => readConfiguration(path, '.', { waitMs: 50 })));
     for (const { value, mistakes } of read) {
       expect(value).toBeUndefined();
       expect(mistakes.sorted().map(({ code, message }) => `${code} ${message}`)).toEqual([
-        'FT_CONFIG_FILE nothing more comes from this',
+        'FT_CONFIG_FILE its writer sends nothing more',
       ]);
     }
   });
 
-  it('is refused where a writer of a pipe stops in the middle', async () => {
+  it('is refused if a writer of a pipe stops in the middle', async () => {
     const path = pipe('slow');
     const writer = await open(path, constants.O_RDWR);
     await writer.write('pieces: {}\n');
     const { mistakes } = await readConfiguration(path, '.', { waitMs: 50 });
     await writer.close();
-    expect(mistakes.sorted().map(({ message }) => message)).toEqual(['nothing more comes from this']);
+    expect(mistakes.sorted().map(({ message }) => message)).toEqual(['its writer sends nothing more']);
   });
 
   it('is read from a pipe whose writer comes, and ends', async () => {
@@ -48,7 +48,7 @@ describe('a configuration from something other than a file', () => {
     expect((await reading).value).toEqual({ pieces: {} });
   });
 
-  it('is refused where a device has no end', async () => {
+  it('is refused if a device has no end', async () => {
     const { mistakes } = await readConfiguration('/dev/zero', '.');
     expect(mistakes.sorted().map(({ message }) => message)).toEqual([
       expect.stringContaining('this is larger than'),

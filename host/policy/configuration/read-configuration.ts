@@ -10,7 +10,7 @@ import { readYaml } from './read-yaml.ts';
 
 /** A configuration as the caller gave it, with the means to find positions in it. */
 export interface ConfigurationSource {
-  /** Undefined where it could not be read; the mistakes say why. */
+  /** Undefined if it could not be read; the mistakes contain the reason. */
   readonly value: unknown;
   readonly mistakes: MistakeList;
   /** The base of relative paths in the configuration. */
@@ -112,7 +112,7 @@ async function readStream(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array
 async function readFile(file: string, waitMs: number): Promise<Uint8Array | string> {
   let handle: FileHandle;
   try {
-    // A pipe to which nobody writes would keep a thread of the process for ever.
+    // A pipe without a writer would block a thread of the process for ever.
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
@@ -159,7 +159,7 @@ async function readNow(handle: FileHandle, bytes: Buffer, from: number): Promise
 const NO_FILE = 'there is no such file';
 const NO_PERMISSION = 'there is no permission to read this';
 const IS_DIRECTORY = 'this is a directory';
-const NOTHING_COMES = 'nothing more comes from this';
+const NOTHING_COMES = 'its writer sends nothing more';
 
 const HINTS: Record<string, string> = {
   [NO_FILE]: 'check the path; it is relative to the working directory',
@@ -169,6 +169,6 @@ const HINTS: Record<string, string> = {
 /** A thousand pieces take a tenth of this. A test measures the cost of a hostile file of this size. */
 const MAX_FILE_BYTES = 256 * 1024;
 const TOO_LARGE = `this is larger than ${MAX_FILE_BYTES} bytes`;
-/** As long as a pipe may take for the whole of it. */
+/** The time limit for a whole configuration from a pipe. */
 const MAX_WAIT_MS = 5000;
 const POLL_MS = 10;

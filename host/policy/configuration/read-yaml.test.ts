@@ -21,7 +21,7 @@ describe('readYaml', () => {
     expect(places.text(['a', 'c'])).toBe('1.10');
   });
 
-  it('reports a missing key at the key of what lacks it', () => {
+  it('reports a missing key at the key of the mapping that lacks it', () => {
     const { places } = readYaml('a:\n  b: {}\n');
     expect(places.at(['a', 'b', 'x', 'y'])).toEqual({ line: 2, column: 3 });
     expect(places.at(['z'])).toEqual({ line: 1, column: 1 });
@@ -46,8 +46,8 @@ describe('readYaml', () => {
       'a: 1\n---\nb: 2\n',
       '2:1: a second document begins here — a file holds one configuration: make it two files',
     ],
-    ['a: *b\n', '1:4: nothing above is named `&b` — an alias names what was marked with & before it'],
-    ['a: &b [*b]\n', '1:7: this contains itself — an alias must not stand inside the value that it names'],
+    ['a: *b\n', '1:4: nothing above is named `&b` — an alias names a value that an earlier & has marked'],
+    ['a: &b [*b]\n', '1:7: this contains itself — an alias must not be inside the value that it names'],
     ['? [1, 2]\n: 3\n', '1:3: a key is a name here — put quotes around it to make it a name'],
     [
       '%YAML 1.1\n---\na: yes\n',
@@ -62,7 +62,7 @@ describe('readYaml', () => {
     expect(problems).toEqual([]);
     expect(JSON.parse(JSON.stringify(value))).toEqual({ a: { k: 1 }, b: { k: 1 } });
     expect(places.at(['b'])).toEqual({ line: 2, column: 4 });
-    // What is wrong inside is told where it is written.
+    // A mistake inside is reported at its own position.
     expect(places.at(['b', 'k'])).toEqual({ line: 1, column: 11 });
   });
 

@@ -181,7 +181,7 @@ class Reader {
     if (++this.#values > MAX_VALUES || depth > MAX_OPEN) {
       const [message, hint] =
         depth > MAX_OPEN
-          ? ['this contains itself', 'an alias must not stand inside the value that it names']
+          ? ['this contains itself', 'an alias must not be inside the value that it names']
           : [
               'there are too many values here',
               `a configuration holds at most ${MAX_VALUES}, aliases written out`,
@@ -197,7 +197,7 @@ class Reader {
           path,
           at,
           `nothing above is named \`&${node.source}\``,
-          'an alias names what was marked with & before it',
+          'an alias names a value that an earlier & has marked',
         );
         this.usable = false;
         return null;
@@ -236,7 +236,7 @@ class Reader {
         this.#problem(
           inner,
           keyAt,
-          `the key \`${name}\` stands here for the second time`,
+          `the key \`${name}\` occurs for the second time`,
           `the first is on line ${line}: keep one`,
         );
         continue;
@@ -251,7 +251,7 @@ class Reader {
     const node = isAlias(key) ? key.resolve(this.#document) : key;
     if (isScalar(node) && node.value !== null)
       return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
-    this.#problem(path, key.range[0], 'a key is a name here', 'put quotes around it to make it a name');
+    this.#problem(path, key.range[0], 'a key must be a name here', 'put quotes around it to make it a name');
     return undefined;
   }
 
@@ -282,7 +282,7 @@ function explain(code: string, message: string): [message: string, hint?: string
     case 'BLOCK_AS_IMPLICIT_KEY':
       return [
         'a mapping begins where a single value is expected',
-        'begin it on a line of its own, or put quotes around a text with `: ` in it',
+        'begin it on a separate line, or put quotes around a text with `: ` in it',
       ];
     case 'MISSING_CHAR':
       return /quote/.test(plain) ? ['a quote is opened and not closed', `close it`] : [plain];

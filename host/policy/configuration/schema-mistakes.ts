@@ -19,7 +19,7 @@ export function checkStructure(value: unknown, mistakes: MistakeList): CheckedSt
     if (parsed.success) return { configuration: parsed.data, doubtful, lacksEdges };
     for (const issue of parsed.error.issues.flatMap(withinUnion)) {
       const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
-      // A second round finds only what the first one caused by leaving parts out: an empty `pieces`.
+      // A second round finds only consequences of parts that the first one left out: an empty `pieces`.
       if (attempt === 0) report(issue, path, kept, mistakes);
       for (const key of keysConcerned(issue, path)) {
         if (key === 'piece' || key === 'settings' || key === 'edges') doubtful.add(String(path[1]));
@@ -32,7 +32,7 @@ export function checkStructure(value: unknown, mistakes: MistakeList): CheckedSt
 }
 
 export interface CheckedStructure {
-  /** Undefined where nothing is left. */
+  /** Undefined if nothing is left. */
   readonly configuration?: Configuration;
   /** Pieces that lost a part on which other pieces depend. */
   readonly doubtful: ReadonlySet<string>;

@@ -51,7 +51,7 @@ it('adds the counters of a former lane to those of the same pieces and Edges, an
     ['lost', 6],
     ['queue-full', 4],
   ]);
-  // What is inside of it now was not there before.
+  // The frames inside it now came after the former lane.
   expect(a).toMatchObject({ faults: 11, restarts: 11, bypassed: 11, held: 1, waiting: 1 });
   expect(b).toEqual(present.pieces[1]);
   expect(withCarried(present, withoutPieces(before, ['a'])).pieces[0]).toEqual(present.pieces[0]);

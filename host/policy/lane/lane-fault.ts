@@ -18,7 +18,7 @@ export function deathFault(error: Error): SeatFault {
   return { code: 'FT_FAULT_LANE', message: `the lane died of ${error.stack ?? error.message}` };
 }
 
-/** The error of a caller who waits for the answer of a lane that was ended. */
+/** The error of a caller that waits for a reply of a lane that was ended. */
 export function laneEnded(piece: string | undefined, { code, message }: SeatFault): PuzzleError {
   return puzzleError(piece, {
     code: 'FT_LANE_ENDED',

@@ -30,7 +30,7 @@ type PortableSource =
     }
   | { readonly kind: 'component'; readonly component: PortableComponent };
 
-/** What earlier lanes left of a piece: the fault that ended it, and its saved state. */
+/** The state of a piece from earlier lanes: the fault that ended it, and its saved state. */
 export interface PieceHistory {
   readonly ended?: SeatFault | undefined;
   readonly state?: SavedState | undefined;

@@ -24,7 +24,10 @@ export class LaneSuccession {
   #current: LaneThread;
   #spare: LaneThread | undefined;
   #watchdog: Watchdog | undefined;
-  /** Threads that were ended, and have not yet: what they have open comes to the next lane only then. */
+  /**
+   * Threads that are being ended: their open sockets and devices come to the next lane only when they have
+   * ended.
+   */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(events: SuccessionEvents, { watch = {}, namespace }: LaneThreadOptions) {
@@ -40,7 +43,7 @@ export class LaneSuccession {
     return this.#current;
   }
 
-  /** The spare thread takes over, or a new one where there is none. Call {@link start} next. */
+  /** Lets the spare thread take over, or a new one if there is none. Call {@link start} next. */
   succeed(): void {
     this.#current = this.#spare ?? this.#newThread();
     this.#spare = undefined;
@@ -147,7 +150,7 @@ export interface SuccessionEvents {
   onDeath(error: Error): void;
 }
 
-/** Why a lane could not be started. */
+/** The reason why a lane could not be started. */
 export interface StartFailure {
   /** The piece that caused it, where it is known. */
   readonly piece: string | undefined;

@@ -13,13 +13,13 @@ import {
 
 /** The thread of one lane, as the thread that opened the Funnel controls it. */
 export class LaneThread {
-  /** Which piece the lane is calling. */
+  /** Shows the piece that the lane is calling. */
   readonly monitor: CallMonitorReader;
   readonly #worker: Worker;
   readonly #pending = new Map<number, PendingRequest>();
   readonly #exit: Promise<void>;
   #number = 0;
-  /** Why it accepts no more requests. */
+  /** The reason why it accepts no more requests. */
   #end: Error | undefined;
 
   /** @param onEnd called with the cause when the thread ends and nothing here ended it */

@@ -3,14 +3,14 @@ import { expect, it } from 'vitest';
 import { ThreadTime } from './thread-time.ts';
 
 const descriptors = () => readdirSync('/proc/self/fd').length;
-const told = () =>
+const systemTime = () =>
   Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
 
 it('returns the figure of the system, repeatedly, and keeps nothing open when it is closed', () => {
   const before = descriptors();
   const time = new ThreadTime(process.pid);
   for (let n = 0; n < 5; n++) {
-    const [from, milliseconds, to] = [told(), time.milliseconds, told()];
+    const [from, milliseconds, to] = [systemTime(), time.milliseconds, systemTime()];
     expect(milliseconds).toBeGreaterThanOrEqual(from);
     expect(milliseconds).toBeLessThanOrEqual(to);
   }

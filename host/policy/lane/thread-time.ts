@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /**
- * The processor time of a thread of this process, which is named by its number in the system. The file stays
- * open and the buffer is reused, since opening the file for each look costs ten times as much.
+ * The processor time of a thread of this process, given its number in the system. The file stays open and the
+ * buffer is reused, since opening the file for each reading costs ten times as much.
  */
 export class ThreadTime {
   readonly thread: number;

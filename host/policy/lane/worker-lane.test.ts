@@ -13,7 +13,7 @@ import type { FunnelEvent } from './funnel-event.ts';
 
 checkForLeaks();
 
-/** A thread is begun with compiled code, so these are compiled too. */
+/** A thread starts with compiled code, so these pieces are compiled too. */
 const pieceModules = [join(packageRoot(), 'dist', 'test', 'fixtures', 'worker-pieces.js')];
 
 const opened: Funnel[] = [];
@@ -81,7 +81,7 @@ describe('a lane in a thread of its own', () => {
     await funnel.close();
     const last = await taken('sink');
     expect(last).toBeGreaterThan(5);
-    // All that beat sent has come, or was told.
+    // Every frame that `beat` sent has arrived, or was reported.
     const { pieces, freeRows, rows } = await funnel.counters();
     const sent = pieces.find(({ name }) => name === 'beat')!.edges[0]!.framesOut;
     expect(sent).toBe(last);
@@ -130,7 +130,7 @@ describe('a lane in a thread of its own', () => {
     await flows('sink13');
   });
 
-  it('refuses native pieces that are objects of this thread, and says what to do', async () => {
+  it('refuses native pieces that are objects of this thread, with a remedy', async () => {
     const { samplePiece } = await import('../testing/sample-pieces.ts');
     const configuration = {
       pieces: { own: { piece: 'own', edges: { ip: 'a' } }, beat: { piece: 'beat', edges: { out: 'a' } } },
@@ -179,7 +179,7 @@ describe('the watchdog', () => {
     await flows('sink');
   });
 
-  it('notices a piece that waits for ever without a processor', async () => {
+  it('detects a piece that waits for ever without a processor', async () => {
     const { event, flows } = await open(puzzle({ settings: { after: 5, does: 'wait' } }));
     expect(await event('fault')).toMatchObject({ piece: 'rogue', code: 'FT_FAULT_STALL' });
     await event('recovered');
@@ -196,7 +196,7 @@ describe('the watchdog', () => {
     expect((await piece('rogue')).state).toBe('failed');
   });
 
-  it('blames no piece for what the ended lane still has open, and waits for that', async () => {
+  it('blames no piece for sockets that the ended lane still has open, and waits for their end', async () => {
     const socket = createSocket('udp4').bind(0, '127.0.0.1');
     await once(socket, 'listening');
     const { port } = socket.address();
@@ -204,7 +204,7 @@ describe('the watchdog', () => {
     const directory = mkdtempSync(join(tmpdir(), 'funnel-held-'));
     const fifo = join(directory, 'fifo');
     execFileSync('mkfifo', [fifo]);
-    // The system keeps the thread, and its sockets, until somebody writes.
+    // The system keeps the thread, and its sockets, until the test writes.
     const release = async () => (await openFile(fifo, constants.O_RDWR)).close();
     try {
       const { event, events, flows, piece } = await open(

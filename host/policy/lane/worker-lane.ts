@@ -148,7 +148,7 @@ class WorkerLane implements LaneHandle {
     this.#closedAt = performance.now();
   }
 
-  // What the threads report.
+  // Reports of the threads.
 
   #onMessage(message: LaneMessage): void {
     switch (message.kind) {
@@ -194,7 +194,7 @@ class WorkerLane implements LaneHandle {
     return { piece: undefined, candidate: piece };
   }
 
-  // Another lane takes the place of one that ended.
+  // Succession: another lane replaces one that ended.
 
   get #isRecovering(): boolean {
     return this.#recovering !== undefined;
@@ -247,7 +247,7 @@ class WorkerLane implements LaneHandle {
       if (failure === undefined) return true;
       await this.#threads.end(new Error('the lane could not be started'));
       if (isHeld && failure.hasStalled !== true) {
-        // What the piece lacks may be what the ended lane still has, so no piece is to blame yet.
+        // The piece may lack a resource that the ended lane still has, so no piece is at fault yet.
         heldUntil ??= performance.now() + HELD_MS;
         const leftMs = heldUntil - performance.now();
         if (leftMs > 0) {

@@ -19,13 +19,13 @@ describe('a consent', () => {
     expect(whyNoConsent(consented, claims({ ...other, version: '1.1.0' }))).toBeUndefined();
   });
 
-  it('does not cover another piece in its place, though it wants the same', () => {
+  it('does not cover another piece in its place, even if it wants the same', () => {
     expect(whyNoConsent(consented, claims({ ...other, name: 'theirs' }))).toContain(
       'is another piece than mine',
     );
   });
 
-  it('does not cover more, nor what was never recorded', () => {
+  it('does not cover more than recorded, nor an instance that was never recorded', () => {
     const more = { grants: ['log', 'listen'], edges: { a: ['ip up headers'] } };
     expect(whyNoConsent(consented, claims({ ...other, wants: more }))).toContain('wants more than 1.0.0');
     expect(whyNoConsent(undefined, claims())).toContain('is not in the consent record');

@@ -73,10 +73,10 @@ export function whyNoConsent(consented: Consented | undefined, now: ComponentCla
     return `${what} is not in the consent record; it wants ${listed(all)}`;
   }
   if (consented.name !== now.name)
-    return `${what} is another piece than ${consented.name} ${consented.version}, which was consented to; it wants ${listed(wantsMore(undefined, now.wants))}`;
+    return `${what} is another piece than ${consented.name} ${consented.version}, which the record allows; it wants ${listed(wantsMore(undefined, now.wants))}`;
   const more = wantsMore(consented.wants, now.wants);
   if (more.length === 0) return undefined;
-  return `${what} wants more than ${consented.version}, which was consented to: ${listed(more)}`;
+  return `${what} wants more than ${consented.version}, which the record allows: ${listed(more)}`;
 }
 
 export function consentedOf({ piece, name, version, sha256, wants }: ComponentClaims): Consented {

@@ -6,7 +6,7 @@ import { ComponentError, type ComponentErrorCode } from '../../engine/wasm/compo
 import { FunnelError } from '../../stack/funnel-error.ts';
 import type { SettingPairs } from '../configuration/check-settings.ts';
 
-/** What the examiner's thread does, by the kind of a request. */
+/** The requests to the examiner's thread, by kind. */
 export interface ExaminerRequests {
   /** Reads a file, and admits it unless its digest is among those that are known. */
   readonly admit: {
@@ -65,9 +65,9 @@ export function portableError(error: unknown): PortableError {
     return { kind: 'component', code, message, ...(offset === undefined ? {} : { offset }) };
   }
   if (error instanceof FunnelError) return { kind: 'funnel', code: error.code, message: error.message };
-  // A map, an array or a text that is larger than the engine allows: nothing of ours is.
+  // A map, an array or a text exceeds the limits of the engine, which the host's own values never do.
   if (error instanceof RangeError)
-    return portableError(costly(`exceeds what can be kept (${error.message})`));
+    return portableError(costly(`exceeds the limits of the engine (${error.message})`));
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return { kind: 'internal', message, ...(stack === undefined ? {} : { stack }) };
 }
@@ -86,7 +86,7 @@ export function errorOf(error: PortableError): Error {
   }
 }
 
-/** @throws what is no refusal of a component. */
+/** @throws errors that are not a refusal of a component. */
 export function refusalOf(error: PortableError): ComponentError {
   if (error.kind !== 'component') throw errorOf(error);
   return componentErrorOf(error);
@@ -96,10 +96,10 @@ function componentErrorOf({ code, message, offset }: PortableError & { kind: 'co
   return new ComponentError(code, message, offset === undefined ? {} : { offset });
 }
 
-/** The refusal of a component whose examination needs more than it may. */
+/** The refusal of a component whose examination exceeds its bounds. */
 export function costly(what: string): ComponentError {
   return new ComponentError(
     'FT_COMPONENT_COSTLY',
-    `the examination of the component ${what}; no piece needs as much: use another`,
+    `the examination of the component ${what}; no piece needs as much, so use another component`,
   );
 }

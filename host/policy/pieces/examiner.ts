@@ -16,10 +16,10 @@ import {
 import { packageRoot } from './package-root.ts';
 
 /**
- * Examines component files of strangers in a thread of its own, with a deadline and a limit of its heap: it
- * reads, parses, links, rewrites and compiles them, makes instances that describe themselves, and describes
- * them. So a file can neither keep nor fill the thread that asks, which may hold the control socket, the
- * watchdog or an embedder's program.
+ * Examines untrusted component files in a separate thread, with a deadline and a limit of its heap: it reads,
+ * parses, links, rewrites and compiles them, makes instances that describe themselves, and describes them. So
+ * a file can neither keep nor fill the thread that asks, which may hold the control socket, the watchdog or
+ * an embedder's program.
  *
  * Functions are compiled whole here: the lane, which receives the compiled modules, compiles nothing at a
  * first call.

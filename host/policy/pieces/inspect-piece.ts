@@ -32,7 +32,7 @@ export async function inspectPiece(
   if (found.kind === 'native') {
     throw new FunnelError(
       'FT_PIECE_NATIVE',
-      `\`${reference}\` is part of the host and trusted like it; \`funnel piece doc ${reference}\` describes it`,
+      `\`${reference}\` is a part of the host, so there is no file to inspect; \`funnel piece doc ${reference}\` describes it`,
     );
   }
   const terms: ExaminerTerms[] = [{ grants: grantsOf(undefined, found.builtIn), limits: {} }];
@@ -46,7 +46,7 @@ export async function inspectPiece(
       terms.push({ grants: grantsOf(entry.grants, found.builtIn), limits });
     }
     if (names.length === 0)
-      throw new FunnelError('FT_PIECE_UNKNOWN', `no piece of ${configuration} is ${reference}`);
+      throw new FunnelError('FT_PIECE_UNKNOWN', `no piece of ${configuration} uses ${reference}`);
   }
   const { sha256, inspections } = await sharedExaminer.inspect({
     file: found.file,

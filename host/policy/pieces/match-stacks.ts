@@ -10,7 +10,7 @@ export type { MatchExplanation } from '../../puzzle/plan/explain-match.ts';
  * Matches two stacks, and explains the result. The stacks may name protocols that pieces define.
  *
  * @param pieces names of pieces or paths of component files whose protocols the stacks may name
- * @throws FunnelError FT_STACK_…, FT_PROTOCOL_…, FT_PIECE_UNKNOWN and what keeps a component from being read.
+ * @throws FunnelError FT_STACK_…, FT_PROTOCOL_…, FT_PIECE_UNKNOWN, and the errors of reading a component.
  */
 export async function matchStacks(
   registry: PieceRegistry,

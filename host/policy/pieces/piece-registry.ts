@@ -96,8 +96,8 @@ export class PieceRegistry {
   }
 
   /**
-   * Reads and admits a component. A file of a stranger is examined in another thread, by the
-   * {@link Examiner}; a built-in component is a trusted file of this package, and examined here.
+   * Reads and admits a component. The {@link Examiner} examines an untrusted file in another thread; a
+   * built-in component is a trusted file of this package, and is examined here.
    *
    * @throws {ComponentError} where it is refused.
    */
@@ -170,8 +170,8 @@ export class PieceRegistry {
   }
 
   /**
-   * Keeps the descriptions of a component: with the same settings it describes itself alike, since it has
-   * nothing else to depend on. Thousands of instances often have the same settings.
+   * Caches the descriptions of a component: they depend on nothing but the settings. Thousands of instances
+   * often have the same settings.
    */
   #describing(component: LoadedComponent, describe: Describe): Describe {
     let kept = this.#descriptions.get(component);

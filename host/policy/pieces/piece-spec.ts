@@ -7,8 +7,8 @@ import type { SettingPairs } from '../configuration/check-settings.ts';
 import type { CheckContext } from './check-context.ts';
 
 /**
- * How one instance of a piece is made. A lane in this thread makes it from this value as it is. For a lane in
- * another thread only `source` changes: see `../lane/lane-order.ts`.
+ * The specification of one instance of a piece. A lane in this thread makes the instance directly from this
+ * value. For a lane in another thread only `source` changes: see `../lane/lane-order.ts`.
  */
 export interface PieceSpec extends Omit<PieceMaker, 'kind' | 'make'> {
   readonly source: PieceSource;

@@ -1,7 +1,7 @@
 import type { Piece as Description, Problem, Setting, Shape } from '../../../abi/host/contract.ts';
 import type { NativePiece } from '../../endpoint/catalogue.ts';
 
-/** Pieces for tests: what they describe is said in a few words, and they take every frame and give none. */
+/** Pieces for tests, with descriptions in a short notation. They take every frame and send none. */
 export function samplePiece(
   name: string,
   { edges = {}, settings = [], reasons = [], refuse, ...rest }: SamplePiece,
@@ -61,14 +61,14 @@ export interface SamplePiece {
   readonly protocols?: Description['protocols'];
   readonly settings?: readonly Setting[];
   readonly reasons?: Description['reasons'];
-  /** What the piece has against its settings; asked without settings only with `refuseBare`. */
+  /** The problems that the piece reports about its settings; without settings only with `refuseBare`. */
   readonly refuse?: (settings: ReadonlyMap<string, string>) => readonly Problem[] | undefined;
   readonly refuseBare?: boolean;
 }
 
 /**
- * A setting in short: `port number`, with ` 1..9` for a range, `!` for a required one, ` …` for a repeated one
- * and ` = 1` for a default.
+ * A setting in short notation: `port number`, with ` 1..9` for a range, `!` for a required one, ` …` for a
+ * repeated one and ` = 1` for a default.
  */
 export function sampleSetting(text: string): Setting {
   const [, name, kind, range, required, repeated, standard] =

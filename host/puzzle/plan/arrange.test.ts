@@ -46,7 +46,7 @@ describe('arrange', () => {
     expect(joints.map((joint) => joint.members[0]!.shapes)).toEqual([[0], [0], [0]]);
   });
 
-  it('reports all mistakes at once, each with what to do', () => {
+  it('reports all mistakes at once, each with a remedy', () => {
     const { mistakes } = arranged([
       samplePlace('one', { ip: ['ip down'] }, { ipp: ['lan'] }),
       samplePlace('two', { ip: ['ip down'] }, { ip: ['lan', 'wan'] }),
@@ -148,7 +148,7 @@ describe('arrange', () => {
     expect(joints[0]!.pairs).toHaveLength(333);
   });
 
-  it('keeps single Shapes of an Edge on networks of their own', () => {
+  it('keeps single Shapes of an Edge on separate networks', () => {
     const phone = (network: string, stack: string) =>
       samplePlace(network, { out: [`${stack} down`] }, { out: [network] });
     const socket = (shapes: Record<string, number[]>) =>

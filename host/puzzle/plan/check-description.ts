@@ -79,7 +79,7 @@ export function excessiveParts(
           {
             code: 'FT_DESCRIPTION_SIZE',
             piece,
-            message: `it has ${count} ${what}, and can have ${most}; the author of ${name} ${version} must correct this`,
+            message: `it has ${count} ${what}, but the limit is ${most}; the author of ${name} ${version} must correct this`,
           },
         ],
   );

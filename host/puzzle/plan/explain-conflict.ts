@@ -188,7 +188,10 @@ const ABSENCE: Readonly<Record<string, string>> = {
 /**
  * Returns the names of known pieces that resolve all conflicts of a pair when placed between its two Shapes.
  */
-/** Pieces that would stand between both without a conflict, and take all frames of the Shape that has the wish. */
+/**
+ * Pieces that would stand between both without a conflict, and take all frames of the Shape that has the
+ * wish.
+ */
 function bridgesFor(pair: JoinedPair, wisherSide: 0 | 1, context: ConflictContext): readonly string[] {
   const names = new Set<string>();
   const [a, b] = [standIn(endA(pair), 0, pair, context), standIn(endB(pair), 1, pair, context)];

@@ -19,7 +19,7 @@ describe('a listen', () => {
   const net = samplePlace('net', { e: ['ip/udp up'] }, { e: ['wan'] });
   const phone = (network: string) => samplePlace('phone', { e: ['ip/udp/5060 down'] }, { e: [network] });
 
-  it('reaches the Edges that carry it behind a piece with Curves, as the stack is there', () => {
+  it('reaches the Edges that carry it behind a piece with Curves, with the stack at that place', () => {
     const tap = samplePlace(
       'tap',
       { a: ['ip up'], b: ['ip down'] },

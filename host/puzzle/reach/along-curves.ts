@@ -14,7 +14,7 @@ export interface Station {
   readonly network: string;
 }
 
-/** An Edge that carries a stack on which another piece listens, and the stack as it is there. */
+/** An Edge that carries a stack on which another piece listens, and the stack at that place. */
 export interface ListenTarget<S extends Station> {
   readonly station: S;
   readonly stack: string;
@@ -54,8 +54,8 @@ export class AlongCurves<S extends Station> {
 
   /**
    * Returns all Edges that carry the stack of a listening Shape: those on the same Joint with an opposing
-   * Shape that matches, and those behind each piece there, with the stack as it is there. An opaque Curve
-   * ends the path, since the stack behind it is unknown.
+   * Shape that matches, and those behind each piece there, with the stack at that place. An opaque Curve ends
+   * the path, since the stack behind it is unknown.
    */
   listenTargets(from: S, direction: Direction, stack: string): ListenTarget<S>[] {
     const found: ListenTarget<S>[] = [];
@@ -95,7 +95,7 @@ export class AlongCurves<S extends Station> {
     const byStack = byShape[shape];
     if (byStack.has(stack)) return byStack.get(stack);
     const onward = this.#findOnward(station, shape, stack);
-    // Pieces that listen on ever new stacks empty the cache.
+    // Pieces that keep listening on new stacks empty the cache.
     if (++this.#onwardCount > MAX_ONWARDS) {
       this.#onwardCount = 0;
       this.#onwards.clear();

@@ -55,5 +55,5 @@ export class StacksAlong {
   }
 }
 
-/** Many times what a puzzle has; a piece that listens on ever new ports fills the cache. */
+/** Many times the number in a puzzle; only a piece that keeps listening on new ports fills the cache. */
 const MAX_CACHED = 8192;

@@ -9,7 +9,7 @@ export function protocolsOfPuzzle(): Protocols {
   return new Protocols();
 }
 
-/** Returns what a component needs from the lane around it. */
+/** Returns the environment of a component in its lane. */
 export function environmentOf(context: PieceContext, frames: Frames, protocols: Protocols) {
   return {
     context,
@@ -32,7 +32,7 @@ function patternOf(stack: string, protocols: Protocols): Pattern {
   let pattern = byStack.get(stack);
   if (pattern === undefined) {
     pattern = new Pattern(protocols, StackMemo.of(protocols).parsed(stack));
-    // Pieces that listen on ever new Shapes empty the cache.
+    // Pieces that keep listening on new Shapes empty the cache.
     if (byStack.size >= MAX_PATTERNS) byStack.clear();
     byStack.set(stack, pattern);
   }

@@ -115,7 +115,7 @@ export class Failures {
       level: 'warn',
       message: `starts without its saved state, which it refuses: ${problem.message}`,
     });
-    // An instance that reported a problem is not used any further.
+    // An instance that reported a problem is not used any more.
     piece.renew!();
     this.#startInstance(seat);
     return false;

@@ -76,7 +76,7 @@ describe('an intake', () => {
     expect([intake.hasRoom(1), intake.isFull(1)]).toEqual([true, false]);
   });
 
-  it('loses and repeats no frame, keeps the order on each Edge, and counts what waits', () => {
+  it('loses and repeats no frame, keeps the order on each Edge, and counts the waiting frames', () => {
     const step = fc.oneof(
       fc.record({ edge: fc.nat(3), count: fc.integer({ min: 1, max: 400 }) }),
       fc.record({ take: fc.integer({ min: 0, max: 300 }) }),

@@ -34,7 +34,9 @@ export class Seat {
   /** The number of the piece in the lane's call monitor. */
   readonly slot: number;
   #fault: SeatFault | undefined;
-  /** When the lane notifies of a changed status, the earliest time for it, and the status of the last time. */
+  /**
+   * When the lane notifies of a changed status, the earliest time for it, and the status of the last time.
+   */
   statusAt = Infinity;
   statusNotBefore = 0;
   notifiedStatus: PieceStatus | undefined;

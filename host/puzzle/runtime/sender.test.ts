@@ -7,7 +7,7 @@ import { describePiece, ipv4, ipv6, ScriptedPiece } from '../testing/scripted-pi
 
 checkForLeaks();
 
-it('a frame never comes back to the piece that sent it, though its own Shape matches', async () => {
+it('a frame never comes back to the piece that sent it, even if its own Shape matches', async () => {
   const protocols = new Protocols();
   const pieces: ScriptedPiece[] = [];
   const peer = (name: string, stack: string): PieceMaker => {

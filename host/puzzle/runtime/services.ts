@@ -108,7 +108,7 @@ export class Services {
     const member = seat.members[edge];
     const described = member && seat.place.description.edges[member.described]!.shapes[like];
     if (member === undefined || described === undefined)
-      return { message: `Edge ${edge}, Shape ${like}: the piece is not joined so` };
+      return { message: `Edge ${edge}, Shape ${like}: the piece is not joined there` };
     const problem = this.#checkListen(member, described.stack, stack);
     if (problem !== undefined) return problem;
     let shape = seat.place.description.edges[member.described]!.shapes.length;
@@ -231,7 +231,7 @@ export interface ServiceHooks {
   runLater(): void;
 }
 
-/** How many ports a stack can stand for: an endpoint opens descriptors for each. */
+/** Returns how many ports a stack can stand for: an endpoint opens descriptors for each. */
 function waysOf({ steps }: Stack): number {
   return steps.reduce((ways, step) => (step.kind === 'ports' ? ways * step.ports.length : ways), 1);
 }
@@ -245,8 +245,8 @@ function isSameProperty(a: Property, b: Property): boolean {
 const MAX_LISTENS = 1024;
 /**
  * The ports of all Shapes on which one piece listens. A Shape may name many, and each costs its endpoints one
- * or two descriptors of the process, which keeps a reserve of them for itself. A relay of media needs four ports
- * for each call, and counts each of them twice: as RTP or RTCP, and as anything else.
+ * or two descriptors of the process, which keeps a reserve of them for itself. A relay of media needs four
+ * ports for each call, and counts each of them twice: as RTP or RTCP, and as anything else.
  */
 const MAX_WAYS = 16_384;
 /**

@@ -11,12 +11,12 @@ import { ScriptedPiece } from '../testing/scripted-piece.ts';
 checkForLeaks();
 
 // The host calls pieces for a piece that listens, on the stack of that piece. Whatever is thrown there, at
-// any of these calls, the lane goes on as if the call had not been.
+// any of these calls, the lane continues as without the call.
 
 const protocols = new Protocols();
 const CARRIERS = ['tap', 'near', 'far'] as const;
 
-/** A carrier that throws when its turn has come, after it was called. */
+/** A carrier that throws in its turn, after it was called. */
 class ThrowingPiece extends ScriptedPiece {
   override listening(edge: number, stack: string, present: boolean) {
     super.listening(edge, stack, present);
@@ -42,7 +42,7 @@ const step = fc.record({
 });
 
 describe('a call that throws inside a call', () => {
-  it('leaves the lane as it was, whatever is thrown and wherever', async () => {
+  it('leaves the lane unchanged, whatever is thrown and wherever', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         const instances = new Map<string, ScriptedPiece>();
@@ -85,7 +85,7 @@ describe('a call that throws inside a call', () => {
             expect(port).toBeGreaterThan(0);
           }
           for (const name of CARRIERS) instances.get(name)!.listened.length = 0;
-          // What listens now opens at all that carry it, once, and closes there.
+          // A new listen opens at all carriers, once, and closes there.
           const shape = context.listen(0, 0, 'ip/udp/local:1');
           context.unlisten(0, shape as number);
           for (const name of CARRIERS.filter((each) => isReached(each, faults)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command: its start, its signals, its end, and what outlives it. */
+/* The command: its start, its signals, its end, and the processes that outlive it. */
 #include "helper.h"
 
 #include <dirent.h>
@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-  /* Between SIGTERM and SIGKILL for what outlives the command. */
+  /* The time between SIGTERM and SIGKILL for processes that outlive the command. */
   GRACE_MS = 2000,
-  /* How often replaced files are looked at. */
+  /* The interval of the checks for replaced files. */
   RENEW_MS = 1000,
 };
 
@@ -39,13 +39,13 @@ static int64_t now_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* In the child: everything as if the user's shell had started it. */
+/* In the child: sets the state that a child of the user's shell has. */
 static _Noreturn void become_command(int report) {
   sigset_t none;
   sigemptyset(&none);
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  /* The Funnel set these for itself, and shares the description with the command. */
+  /* The Funnel set these flags for itself, and shares the file description with the command. */
   for (int fd = 0; fd <= 2; fd++) {
     int flags = fcntl(fd, F_GETFL);
     if (flags >= 0 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
@@ -92,7 +92,8 @@ int signal_command(int number) {
   return kill(command_pid, number) ? errno : 0;
 }
 
-/* Descendants, but for ourselves: parents by process number, read once. Calls `signal` on each; returns how many there are. */
+/* Sends `signal` to all descendants, except to this process; returns their number. Parents by process number
+ * are read once. */
 static int signal_descendants(int number) {
   static struct {
     pid_t pid, parent;
@@ -149,7 +150,8 @@ static void report_end(int status) {
   if (write(STATUS_FD, text, (size_t)length) != length) _exit(125);
 }
 
-/* A shell that suspends itself stops the whole job, as if there were nobody between it and the user's shell. */
+/* A shell that suspends itself stops the whole job, just as without this process between it and the user's
+ * shell. */
 static void stop_with_command(void) {
   if (getpgid(command_pid) != getpgrp()) kill(0, SIGTSTP);
   kill(command_pid, SIGCONT);
@@ -180,13 +182,13 @@ void tend(void) {
   renew_files();
   if (kill_at >= 0 && now_ms() >= kill_at) {
     signal_descendants(SIGKILL);
-    /* One that was just being made may have escaped: again until none is left. */
+    /* A process that was just being made may have escaped: repeat until none is left. */
     kill_at = now_ms() + 50;
   }
 }
 
 _Noreturn void kill_everything(void) {
-  /* Each round sees children that were made during the one before. */
+  /* Each round sees children that were made during the previous one. */
   while (signal_descendants(SIGKILL)) {
     while (waitpid(-1, NULL, WNOHANG) > 0) continue;
     usleep(1000);

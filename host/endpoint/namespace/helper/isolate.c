@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The namespaces, and how the network inside differs from what the kernel makes by default. */
+/* Makes the namespaces, and changes the network inside from the kernel's defaults. */
 #include "helper.h"
 
 #include <errno.h>
@@ -21,7 +21,8 @@ static int write_text(const char *path, const char *text) {
   return error;
 }
 
-/* One user and one group of the namespace are those who started us; the kernel lets map no more without privileges. */
+/* Maps one user and one group of the namespace to those that started this process; the kernel permits no more
+ * without privileges. */
 static int map_ids(uid_t uid, gid_t gid, bool map_root, const char **step) {
   char text[64];
   int error;
@@ -50,7 +51,7 @@ int isolate(bool map_root, const char **step) {
   int error;
   bool is_user_namespace = map_root || uid != 0;
   if (!is_user_namespace && unshare(CLONE_NEWNET | CLONE_NEWNS)) {
-    /* Root without the right, as in many containers, is a user like others. */
+    /* Root without the right, as in many containers, is treated like any user. */
     if (errno != EPERM) return *step = "network namespace", errno;
     is_user_namespace = true;
   }
@@ -62,14 +63,14 @@ int isolate(bool map_root, const char **step) {
     if (unshare(CLONE_NEWNET | CLONE_NEWNS)) return errno;
   }
   *step = "mount namespace";
-  /* What is mounted outside later appears inside too, and never the other way round. */
+  /* Later mounts outside also appear inside, but never the other way round. */
   if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) return errno;
   if ((error = prepare_mounts())) return error;
   *step = "loopback";
   if ((error = bring_loopback_up())) return error;
 
-  /* Programs without privileges may send echo requests (ping) and serve low ports. Where /proc/sys is read-only, as in many
-     containers, both stay as they are; the programs that need it say so. */
+  /* Programs without privileges may send echo requests (ping) and serve low ports. If /proc/sys is read-only,
+   * as in many containers, both stay unchanged; programs that need them report it. */
   char range[64];
   if (!is_user_namespace) strcpy(range, "0 2147483647");
   else snprintf(range, sizeof range, "%u %u", map_root ? 0 : gid, map_root ? 0 : gid);

@@ -11,7 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* The terminal's signals are for the command; the Funnel passes on what else there is. */
+/* The terminal's signals go to the command; the Funnel forwards all others. */
 static int take_signals(void) {
   sigset_t taken;
   sigemptyset(&taken);
@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
       break;
     } else return 125;
   }
-  /* Neither the command nor a tool gets them. */
+  /* Neither the command nor a tool inherits these descriptors. */
   if (fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC)) return 125;
   fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC);
   const char *step = "";

@@ -2,12 +2,12 @@
 /*
  * Files that differ inside, and a /sys that shows the devices of this network namespace.
  *
- * A *stage* holds our own files: a tmpfs that is mounted on /sys, and then covered by a new sysfs. So it stays mounted, which
- * the source of a bind mount must be, and nobody sees it.
+ * A *stage* holds our own files: a tmpfs that is mounted on /sys, and then covered by a new sysfs. So it
+ * stays mounted, as the source of a bind mount must be, but is invisible.
  *
- * /etc/resolv.conf may be a symbolic link, and its target may not be there: we mount on the link itself. Outside it may also be
- * replaced by another file of that name (that is how programs which manage it write it), and then the kernel takes our mount away:
- * renew_files(), called once a second, notices and mounts again.
+ * /etc/resolv.conf may be a symbolic link, and its target may not exist: we mount on the link itself. A
+ * program outside may also replace it by another file of that name (programs that manage it do so), and then
+ * the kernel removes our mount: renew_files(), called once a second, detects this and mounts again.
  */
 #include "helper.h"
 
@@ -49,7 +49,8 @@ int prepare_mounts(void) {
   }
   stage = open("/sys", O_PATH | O_CLOEXEC);
   if (mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL)) {
-    /* Not allowed where the outer one is partly covered (containers). The devices shown there are then those outside. */
+    /* The kernel forbids this if the outer one is partly covered (containers). Then it shows the devices
+     * outside. */
     rebind(outer, "/sys");
     if (cgroup >= 0) close(cgroup);
   } else {
@@ -59,7 +60,7 @@ int prepare_mounts(void) {
   return 0;
 }
 
-/* Mounts `from` of the stage on a path that is not followed if it is a link. */
+/* Mounts `from` of the stage on a path; a link is not followed. */
 static int mount_over(int number, const char *path) {
   char from[64], onto[64];
   int target = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), error = 0;
@@ -76,7 +77,7 @@ static int write_staged(int number, const char *content, size_t length) {
   snprintf(name, sizeof name, "%d", number);
   int fd = openat(stage, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), error = 0;
   if (fd < 0) return errno;
-  /* Readable for everybody whatever the umask. */
+  /* Readable for all users, whatever the umask. */
   if (fchmod(fd, 0644) || write(fd, content, length) != (ssize_t)length) error = errno ? errno : ENOSPC;
   struct stat about;
   if (!error && fstat(fd, &about)) error = errno;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of the Funnel. They come one at a time, each with its reply; what is malformed is refused, never obeyed in part. */
+/* Requests of the Funnel. They come one at a time, each with its reply; a malformed request is refused, never
+ * obeyed in part. */
 #include "helper.h"
 
 #include <arpa/inet.h>
@@ -51,7 +52,7 @@ static void reply(int error, int value, const char *text, size_t length, int fd)
 
 void say_hello(int error, const char *step) { reply(error, 0, step, strlen(step), -1); }
 
-/* The number tells which of both calls failed: 1 is opening /dev/net/tun. */
+/* The value of the reply shows which of the two calls failed: 1 is opening /dev/net/tun. */
 static void open_tun(int flags, const char *name) {
   struct ifreq request = {0};
   if (strlen(name) >= sizeof request.ifr_name) return reply(EINVAL, 0, "", 0, -1);
@@ -76,7 +77,7 @@ static void open_tun(int flags, const char *name) {
   reply(0, request.ifr_ifindex, made, strlen(made), fd);
 }
 
-/* Binds or connects, as the payload says. An errno, 0 for none. */
+/* Binds or connects, by the payload. Returns an errno, 0 for none. */
 static int use_socket(int fd, int family, const char *text, size_t size) {
   const char *address = text + strlen(text) + 1, *end = text + size;
   const char *port = address < end ? address + strlen(address) + 1 : end;
@@ -100,7 +101,8 @@ static int use_socket(int fd, int family, const char *text, size_t size) {
   if (strcmp(text, "connect")) return EINVAL;
   if (!connect(fd, name, length)) return 0;
   if (errno != EINPROGRESS) return errno;
-  /* The loopback refuses at once, but tells it a moment later; a listener whose queue is full is not waited for. */
+  /* The loopback refuses at once, but reports it a moment later; this does not wait for a listener whose
+   * queue is full. */
   struct pollfd soon = {.fd = fd, .events = POLLOUT};
   int error = 0;
   socklen_t size_of_error = sizeof error;
@@ -138,7 +140,7 @@ bool serve_request(void) {
   const size_t size = (size_t)length - sizeof(struct request_head);
   message.payload[size] = 0;
   const struct request_head head = message.head.request;
-  /* Where there are two texts, the second begins behind the first NUL. */
+  /* If there are two texts, the second begins behind the first NUL. */
   const char *second = message.payload + strlen(message.payload) + 1;
   const bool has_second = second <= message.payload + size;
   switch (head.kind) {

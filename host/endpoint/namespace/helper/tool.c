@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program that is run to its end inside, with a text as its input: nft. */
+/* Runs a program, such as nft, to its end inside, with a text as its input. */
 #include "helper.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 enum { MAX_ARGUMENTS = 32, OUTPUT_BYTES = 8192 };
 
-/* A program that is not root's loses its capabilities; ambient ones it keeps. This is in the child, which we need no more. */
+/* A program of a user other than root loses its capabilities, except ambient ones. This runs in the child
+ * only. */
 static void keep_network_rights(void) {
   struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct data[2];
@@ -44,7 +45,7 @@ int run_tool(int argc, const char *payload, size_t length, char *output, size_t 
     close(in[1]);
     return error;
   }
-  /* Its input is as long as a request at most, which a pipe takes at once. */
+  /* Its input is at most as long as a request, which a pipe takes at once. */
   ssize_t written = write(in[1], at, (size_t)(end - at));
   pid_t pid = written == end - at ? fork() : -1;
   if (pid == 0) {

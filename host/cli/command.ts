@@ -81,6 +81,6 @@ export interface ProgramOptions {
 /** The exit status for what the command line could not be understood for; 0 for `--help` and `--version`. */
 export function usageStatusOf({ exitCode }: CommanderError, args: readonly string[]): number {
   if (exitCode === 0) return 0;
-  // As `env` and `timeout` have it: below 125 a status is that of the command.
+  // Like in `env` and `timeout`: below 125 a status is that of the command.
   return args[0] === 'exec' ? 125 : EXIT.usage;
 }

@@ -30,7 +30,7 @@ const at = (name: string) => join(folder, name);
 const evilFile = at(`x${EVIL}.yaml`);
 const evilPiece = at(`x${EVIL}.wasm`);
 
-const answers = createServer((socket) => {
+const replies = createServer((socket) => {
   socket.on('error', () => {});
   socket.resume();
   socket.end(`${JSON.stringify({ id: 1, error: { code: 'FT_X', message: `no ${EVIL}` } })}\n`);
@@ -79,12 +79,12 @@ beforeAll(async () => {
   );
   copyFileSync(at('good.yaml'), at(`good${EVIL}.yaml`));
   await Promise.all([
-    new Promise<void>((resolve) => answers.listen(at('answers'), resolve)),
+    new Promise<void>((resolve) => replies.listen(at('answers'), resolve)),
     new Promise<void>((resolve) => snapshots.listen(at('snapshots'), resolve)),
   ]);
 });
 afterAll(() => {
-  answers.close();
+  replies.close();
   snapshots.close();
   rmSync(folder, { recursive: true });
 });

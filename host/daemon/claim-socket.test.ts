@@ -171,7 +171,7 @@ describe('the default path', () => {
     for (const path of [a!, c!]) {
       const dead = server();
       await claimSocket(dead, path);
-      // What a killed process leaves: the name of a socket at which none listens.
+      // A killed process leaves the name of a socket at which no process listens.
       renameSync(path, `${path}.kept`);
       await new Promise((resolve) => dead.close(resolve));
       renameSync(`${path}.kept`, path);

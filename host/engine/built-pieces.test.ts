@@ -52,13 +52,13 @@ describe.skipIf(pieces.length === 0)(
  * returned. Returns how each call ended, its calls of the host, and the final state of its memory.
  */
 function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): unknown[] {
-  const told: unknown[] = [];
+  const calls: unknown[] = [];
   const module = readCoreModule(core);
   const imports: WebAssembly.Imports = {};
   for (const { module: from, name, signature } of module.imports) {
     imports[from] ??= {};
     imports[from][name] = (...values: unknown[]) => {
-      told.push([name, ...values]);
+      calls.push([name, ...values]);
       return signature?.endsWith('i64') ? 0x0123_4567_89ab_cdefn : 1;
     };
   }
@@ -94,22 +94,22 @@ function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): 
       const values = parameters.map((type, i) => {
         if (type === 'i64') return BigInt(next());
         if (type === 'f64') return next();
-        // What follows an address is a length. An address in its place would ask for a gigabyte.
+        // A length follows each address. An address in its place would ask for a gigabyte.
         wasAddress = !wasAddress && parameters[i + 1] === 'i32' && next() % 2 === 0;
         return wasAddress ? emptyRoom() : next() % 8;
       });
-      told.push([name, call(...values)]);
+      calls.push([name, call(...values)]);
     } catch (error) {
-      told.push([name, error instanceof Error ? error.message : 'an exception']);
+      calls.push([name, error instanceof Error ? error.message : 'an exception']);
     }
     if (memory === undefined) continue;
     if (memory.buffer.byteLength > MOST_PAGES * 65_536) {
-      told[told.length - 1] = TOO_MUCH;
-      return told;
+      calls[calls.length - 1] = TOO_MUCH;
+      return calls;
     }
   }
-  if (memory !== undefined) told.push(hash(new Uint32Array(memory.buffer)));
-  return told;
+  if (memory !== undefined) calls.push(hash(new Uint32Array(memory.buffer)));
+  return calls;
 }
 
 const MOST_PAGES = 1024;

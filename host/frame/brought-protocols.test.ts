@@ -54,7 +54,7 @@ function bytesOf({ isEthernet, protocol, rest }: Packet): Buffer {
   return Buffer.concat([link, ip]);
 }
 
-/** What each receiver gets from a frame: the Shapes that accept it, and its parts. */
+/** Returns the view of each receiver of a frame: the Shapes that accept it, and its parts. */
 function received(protocols: Protocols, bytes: Buffer, first: string, others: readonly string[] = []) {
   const frames = new Frames({ smallRows: 2, largeRows: 0 });
   const wanted = [...STACKS, ...others].map((text, tag) => ({ stack: parseStack(text, protocols), tag }));

@@ -61,7 +61,8 @@ export class Classifier {
   /** Trailers behind it. */
   skipTrailers = 0;
   /**
-   * Why the last walk could not go as deep as a stack wanted: 0, or a problem that {@link problemName} names.
+   * The reason why the last walk could not go as deep as a stack wanted: 0, or a problem that
+   * {@link problemName} names.
    */
   problem = 0;
 

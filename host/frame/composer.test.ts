@@ -65,7 +65,7 @@ describe('Composer.finish', () => {
     expect(finished(row).slice(52, 56)).toBe('ffff');
   });
 
-  // What stands for the filler is chosen so that the sum of all else is all ones: then the checksum is zero.
+  // The filler is chosen so that the sum of the rest is all ones: then the checksum is zero.
   it.each<[string, string, number, (filler: string) => [string, string][]]>([
     [
       'ipv4',

@@ -178,7 +178,7 @@ describe('the chunks of SCTP', () => {
     ['sctp-data-length', DATA.replace('0014', '0004')],
     ['sctp-sack-truncated', '03 00 0100 00000001 0001f000 0000 0000'],
     ['sctp-sack-header-length', '03 00 0000 00000001 0001f000 0000 0000'],
-  ])('tell %s', (problem, chunk) => {
+  ])('report %s', (problem, chunk) => {
     expect(walk(sctp(chunk), 'ipv4', 'ip/sctp/2905/sctp-data').problem).toBe(problem);
   });
 
@@ -310,7 +310,7 @@ describe('textual headers', () => {
     ['multipart-syntax', message('c: multipart/mixed; boundary=a\r\n', '--a--\r\n')],
     ['multipart-truncated', message('c: multipart/mixed; boundary=b\r\n', '--a\r\n\r\n--a--')],
     ['mime-part-truncated', message('c: multipart/mixed; boundary=a\r\n', '--a\r\n\r\n--b--')],
-  ])('tell %s', (problem, text) => {
+  ])('report %s', (problem, text) => {
     expect(walk(bytes(text), 'sip', 'sip/sdp', 'sip/multipart/mime-part').problem).toBe(problem);
   });
 
@@ -392,7 +392,7 @@ describe('headers of applications', () => {
     ['snmp-version', 'snmp', '30 0c 02 01 02 04 03 616263 a0 02 0000'],
     ['snmp-length', 'snmp', '30 0c 02 01 01 04 84 7fffffff a0 0200'],
     ['radius-length', 'radius', '01 02 0013 00000000000000000000000000000000'],
-  ])('tell %s', (problem, protocol, text) => {
+  ])('report %s', (problem, protocol, text) => {
     expect(walk(hex(text), protocol, protocol).problem).toBe(problem);
   });
 });

@@ -49,7 +49,7 @@ function parse(bytes: Uint8Array, protocol: string): { problem: string; parts: s
   return { problem, parts };
 }
 
-/** What a packet carries behind UDP in these tests, when there is a tunnel. */
+/** The contents of UDP in these tests, if there is a tunnel. */
 function tunnelled({ headers }: Packet): string[] {
   const udp = headers.findIndex(({ protocol }) => protocol === 'udp');
   const inner = headers[udp + 1];

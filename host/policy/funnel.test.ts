@@ -77,10 +77,10 @@ describe('openFunnel', () => {
 
   it('notifies listeners of events, including those of the start', async () => {
     const from = source();
-    const told: FunnelEvent[] = [];
+    const events: FunnelEvent[] = [];
     const funnel = await openFunnel(puzzle, {
       pieces: { source: from.piece, sink },
-      onEvent: (event) => told.push(event),
+      onEvent: (event) => events.push(event),
     });
     const heard: string[] = [];
     const listener = ({ message }: { message: string }): void => void heard.push(message);
@@ -91,7 +91,11 @@ describe('openFunnel', () => {
     from.log('unheard');
     await funnel.close();
     expect(heard).toEqual(['made', 'later']);
-    expect(told.map((event) => event.kind === 'log' && event.message)).toEqual(['made', 'later', 'unheard']);
+    expect(events.map((event) => event.kind === 'log' && event.message)).toEqual([
+      'made',
+      'later',
+      'unheard',
+    ]);
   });
 
   it('reports a refusal of the system with its line, and leaves nothing open', async () => {
@@ -151,10 +155,10 @@ describe('a running Funnel', () => {
 
   it('changes to another configuration, and unchanged pieces continue', async () => {
     const [from, to] = [source(), counting()];
-    const told: FunnelEvent[] = [];
+    const events: FunnelEvent[] = [];
     const funnel = await openFunnel(withSink({}), {
       pieces: { source: from.piece, sink: to.piece },
-      onEvent: (event) => told.push(event),
+      onEvent: (event) => events.push(event),
     });
     const before = funnel.puzzle;
     from.send();
@@ -164,7 +168,7 @@ describe('a running Funnel', () => {
     expect(difference).toMatchObject({ added: ['tap'], removed: [], replaced: [], kept: ['from', 'to'] });
     expect(funnel.puzzle.pieces.map(({ place }) => place.name)).toEqual(['from', 'to', 'tap']);
     expect(funnel.puzzle.checkContext).toBe(before.checkContext);
-    expect(told.filter(({ kind }) => kind === 'changed')).toEqual([
+    expect(events.filter(({ kind }) => kind === 'changed')).toEqual([
       { kind: 'changed', configuration: '(object)', difference },
     ]);
     from.send();

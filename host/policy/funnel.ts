@@ -157,7 +157,7 @@ export class Funnel {
     await this.#lane.close();
   }
 
-  /** As {@link close}, for `await using funnel = await openFunnel(…)`. */
+  /** Like {@link close}, for `await using funnel = await openFunnel(…)`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

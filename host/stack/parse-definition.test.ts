@@ -146,7 +146,7 @@ describe('parseDefinition', () => {
     ['summary toy', '1:9', 'text in quotes'],
     ['summary "toy', '1:9', 'text stands in quotes'],
     ['\n\n  {', '3:3', 'has no place'],
-    ['length u16[2] & 0xfff total', '1:8', 'no mask'],
+    ['length u16[2] & 0xfff total', '1:8', 'cannot have a mask'],
     ['length u16[2] all', '1:15', 'total or contents'],
     ['constructor', '1:1', 'no clause'],
     ['__proto__', '1:1', 'has no place'],

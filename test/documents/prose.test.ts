@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../net/project-root.ts';
 import { MarkdownDocument } from './markdown.ts';
-import { commentLines, markdownMistakes, PROSE_WIDTH, subjectMistakes } from './prose.ts';
+import {
+  clauseMistakes,
+  commentLines,
+  markdownMistakes,
+  PROSE_WIDTH,
+  type StyleMistake,
+  subjectMistakes,
+  titleLines,
+  widthMistakes,
+  wordMistakes,
+} from './prose.ts';
 
 /** Made by tools, or copied as data. */
 const NOT_WRITTEN =
@@ -17,6 +27,9 @@ const files = [
     ),
   ),
 ].filter((file) => !NOT_WRITTEN.test(file));
+
+/** The folders in plain words: they hold the rules of words, clauses and widths too. */
+const IN_PLAIN_WORDS = /^host\//;
 
 describe('the prose of the project', () => {
   it(`has lines of at most ${PROSE_WIDTH} characters in documents, and sentences with a subject`, () => {
@@ -40,7 +53,31 @@ describe('the prose of the project', () => {
     );
     expect(mistakes).toEqual([]);
   });
+
+  it('says who does what: no avoided word, no clause in place of a sentence, no comment that is too wide', () => {
+    const plain = files.filter((file) => IN_PLAIN_WORDS.test(file) && /\.(ts|mjs|c|h|wit|md)$/.test(file));
+    expect(plain.length).toBeGreaterThan(400);
+    const mistakes = plain.flatMap((file) => {
+      const text = readFileSync(join(projectRoot, file), 'utf8');
+      if (file.endsWith('.md')) {
+        const { prose } = new MarkdownDocument(text);
+        return located(file, [...wordMistakes(prose), ...clauseMistakes(prose)]);
+      }
+      const comments = commentLines(text, file.endsWith('.wit'));
+      return located(file, [
+        ...wordMistakes(comments),
+        ...clauseMistakes(comments),
+        ...widthMistakes(text.split('\n').map((line, index) => ({ text: line, line: index + 1 }))),
+        ...(file.endsWith('.test.ts') ? wordMistakes(titleLines(text)) : []),
+      ]);
+    });
+    expect(mistakes).toEqual([]);
+  });
 });
+
+function located(file: string, mistakes: readonly StyleMistake[]): string[] {
+  return mistakes.map(({ line, mistake }) => `${file}:${line}: ${mistake}`);
+}
 
 describe('the check of prose', () => {
   const mistakesIn = (text: string) =>
@@ -74,5 +111,42 @@ describe('the check of prose', () => {
     ].join('\n');
     expect(subjectMistakes(commentLines(source)).map(({ line }) => line)).toEqual([1, 4, 7]);
     expect(subjectMistakes(commentLines('/// Who calls it.\nrecord who {}', true))).toHaveLength(1);
+  });
+
+  it.each([
+    ['The guest is told why.', '1 "told"'],
+    ['Nobody reads this.', '1 "Nobody"'],
+    ['Whoever opens it waits.', '1 "Whoever"'],
+    ['It stays as it was.', '1 "as it was"'],
+    ['The lane goes on as if nothing came.', '1 "as if"'],
+    ['`nobody` is a user, and as it is sent in pieces it waits.', undefined],
+    ['A teller of stories.', undefined],
+  ])('finds avoided words outside of code: %s', (text, mistake) => {
+    const found = wordMistakes([{ text, line: 1 }]).map((each) => `${each.line} ${each.mistake}`);
+    expect(found.map((each) => each.replace(/:.*/, ''))).toEqual(mistake === undefined ? [] : [mistake]);
+  });
+
+  it('finds a clause in place of a sentence', () => {
+    const found = (text: string) => clauseMistakes([{ text, line: 1 }]).length;
+    expect(['What the piece wants.', 'It is. Why it waits.', 'Answers its number.'].map(found)).toEqual([
+      1, 1, 1,
+    ]);
+    expect(['What is wrong?', 'The piece. It knows what it wants.'].map(found)).toEqual([0, 0]);
+  });
+
+  it('finds the titles of tests, in any notation', () => {
+    const source = [
+      "it('one', f);",
+      "test.each([[1, f(2)]])('two %s', f);",
+      'describe.skip("three", f);',
+      "  it.each(rows)('four', f);",
+      "exit('no title'); wait.it('none');",
+    ].join('\n');
+    expect(titleLines(source).map(({ text, line }) => `${line} ${text}`)).toEqual([
+      '1 one',
+      '2 two %s',
+      '3 three',
+      '4 four',
+    ]);
   });
 });

@@ -46,17 +46,94 @@ export function commentLines(source: string, isWit = false): { text: string; lin
   return lines;
 }
 
+<<<<<<< ours
 /** Sentences that begin with a pronoun in place of a subject. A question may begin so. */
+||||||| base
+/** Sentences that begin with a word which stands for the subject that they lack. A question may begin so. */
+=======
+/**
+ * Words that this project does not use in prose, each with the words to use instead. They are common English
+ * words, but with them a sentence hides who does what.
+ */
+export const AVOIDED_WORDS: readonly (readonly [pattern: RegExp, instead: string])[] = [
+  [/\b(?:tells?|telling|told)\b/i, 'says, reports, returns, notifies, distinguishes'],
+  [/\b(?:nobody|no one)\b/i, 'no piece, no program, no user'],
+  [/\b(?:whoever|whomever|whosoever)\b/i, 'the piece, program or user that'],
+  [/\b(?:somebody|someone|anybody|anyone)\b/i, 'a piece, program or user'],
+  [/\bas if\b/i, 'like, in the same way as'],
+  [/\b(?:what|who) is (?:not )?there\b/i, 'present, missing'],
+  [/\bas it (?:is|was)\b(?! (?:\w+ed|made|read|written|sent|known|built)\b)/i, 'unchanged'],
+  [/\bTwice is as once\b/i, 'Idempotent'],
+];
+
+/** Lines with one of the {@link AVOIDED_WORDS}, outside of code in backticks. */
+export function wordMistakes(
+  lines: readonly { readonly text: string; readonly line: number }[],
+): StyleMistake[] {
+  return lines.flatMap(({ text, line }) => {
+    const prose = text.replace(/`[^`]*`/g, '``');
+    return AVOIDED_WORDS.flatMap(([pattern, instead]) => {
+      const [word] = pattern.exec(prose) ?? [];
+      return word === undefined ? [] : [{ line, mistake: `"${word}": write ${instead}` }];
+    });
+  });
+}
+
+/** Sentences without a subject: they begin with a clause that has no main clause, or with a bare verb form. */
+export function clauseMistakes(
+  lines: readonly { readonly text: string; readonly line: number }[],
+): StyleMistake[] {
+  return sentencesOf(lines).flatMap(({ text, line }) => {
+    const [, word] = LACKS_MAIN_CLAUSE.exec(text) ?? [];
+    return word === undefined || text.trimEnd().endsWith('?')
+      ? []
+      : [{ line, mistake: `a sentence begins with "${word}": ${text.slice(0, 60)}` }];
+  });
+}
+
+const LACKS_MAIN_CLAUSE = /^\W*(What|Why|Answers)\b(?!\.\*)/;
+
+/** The lines of comments that are wider than {@link PROSE_WIDTH}. */
+export function widthMistakes(
+  lines: readonly { readonly text: string; readonly line: number }[],
+): StyleMistake[] {
+  return lines
+    .filter(({ text }) => /^\s*(?:\/?\*|\/\/)/.test(text) && [...text].length > PROSE_WIDTH)
+    .map(({ line }) => ({ line, mistake: `wider than ${PROSE_WIDTH}` }));
+}
+
+/** The titles of tests in a source, each with its line: the texts of `describe`, `it` and `test`. */
+export function titleLines(source: string): { text: string; line: number }[] {
+  const calls =
+    /(?:^|[^.\w])(?:describe|it|test)(?:\.\w+)*(?:\((?=['"`])|\((?:[^()]|\([^()]*\))*\)\()\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
+  return [...source.matchAll(calls)].map((call) => ({
+    text: call[2]!,
+    line: source.slice(0, call.index).split('\n').length,
+  }));
+}
+
+/** Sentences that begin with a word which stands for the subject that they lack. A question may begin so. */
+>>>>>>> theirs
 export function subjectMistakes(
   lines: readonly { readonly text: string; readonly line: number }[],
 ): StyleMistake[] {
-  const mistakes: StyleMistake[] = [];
+  return sentencesOf(lines).flatMap(({ text, line }) => {
+    const [, word] = LACKS_SUBJECT.exec(text) ?? [];
+    return word === undefined || text.trimEnd().endsWith('?')
+      ? []
+      : [{ line, mistake: `a sentence begins with "${word}": ${text.slice(0, 60)}` }];
+  });
+}
+
+/** The sentences of some lines, each with the line on which it begins. Cells of tables count as sentences. */
+function sentencesOf(
+  lines: readonly { readonly text: string; readonly line: number }[],
+): { text: string; line: number }[] {
+  const sentences: { text: string; line: number }[] = [];
   let sentence = '';
   let begin = 0;
   const end = (): void => {
-    const [, word] = LACKS_SUBJECT.exec(sentence) ?? [];
-    if (word !== undefined && !sentence.trimEnd().endsWith('?'))
-      mistakes.push({ line: begin, mistake: `a sentence begins with "${word}": ${sentence.slice(0, 60)}` });
+    if (sentence !== '') sentences.push({ text: sentence, line: begin });
     sentence = '';
   };
   for (const { text, line } of lines) {
@@ -69,7 +146,7 @@ export function subjectMistakes(
     }
   }
   end();
-  return mistakes;
+  return sentences;
 }
 
 const LACKS_SUBJECT =

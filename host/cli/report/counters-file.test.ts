@@ -40,7 +40,7 @@ it('reports a remedy if it cannot be written, and leaves nothing', () => {
     }),
   );
   expect(() => new CountersFile(join(folder, 'none', 'a.json')).check()).toThrow(
-    /\(ENOENT\); its folder is not there/,
+    /\(ENOENT\); its folder does not exist/,
   );
   expect(readdirSync(folder)).toEqual(['there']);
 });

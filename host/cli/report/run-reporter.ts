@@ -67,7 +67,7 @@ export class LineReporter implements RunReporter {
   restore(): void {}
 }
 
-/** What the lines of a report contain on request. */
+/** The optional contents of the lines of a report. */
 export interface ReportOptions {
   /** The clock for a time before each line; without it lines have no time. */
   readonly now?: () => Date;

@@ -14,12 +14,12 @@ const registry = new PieceRegistry(
     },
   }),
 );
-const told = async (first: string, second: string, ...pieces: string[]) =>
+const explanation = async (first: string, second: string, ...pieces: string[]) =>
   matchText(await matchStacks(registry, first, second, { pieces }));
 
 describe('funnel match', () => {
   it('shows what both accept', async () => {
-    expect(await told('ip/udp/sip', 'ethernet/ip')).toBe(`they match
+    expect(await explanation('ip/udp/sip', 'ethernet/ip')).toBe(`they match
   first   ip/udp/5060
   second  ethernet/ip
   both    ethernet/ip/udp/5060
@@ -29,7 +29,7 @@ describe('funnel match', () => {
   });
 
   it('shows what keeps them apart', async () => {
-    expect(await told('ip/{udp,tcp}/53', 'ipv4/tcp/local:80')).toBe(`they do not match
+    expect(await explanation('ip/{udp,tcp}/53', 'ipv4/tcp/local:80')).toBe(`they do not match
   first   ip/{tcp,udp}/53
   second  ipv4/tcp/local:80
   why     ip/{tcp,udp}/53 and ipv4/tcp/local:80 do not match: they agree on ipv4/tcp, but there 53 and local:80 have nothing in common
@@ -38,12 +38,14 @@ describe('funnel match', () => {
   });
 
   it('knows protocols that pieces define', async () => {
-    expect(await told('ethernet/ip', 'toy/7', 'toymaker')).toContain('both    ethernet/ip/toy/7\n');
-    await expect(told('ip', 'toy/7')).rejects.toMatchObject({
+    expect(await explanation('ethernet/ip', 'toy/7', 'toymaker')).toContain('both    ethernet/ip/toy/7\n');
+    await expect(explanation('ip', 'toy/7')).rejects.toMatchObject({
       code: 'FT_STACK_UNKNOWN',
       message: expect.stringMatching(/^toy\/7: column 1: /),
     });
-    await expect(told('ip', 'toy', 'forger')).rejects.toMatchObject({ code: 'FT_PROTOCOL_IDENTIFIER' });
-    await expect(told('ip', 'toy', 'unknown')).rejects.toMatchObject({ code: 'FT_PIECE_UNKNOWN' });
+    await expect(explanation('ip', 'toy', 'forger')).rejects.toMatchObject({
+      code: 'FT_PROTOCOL_IDENTIFIER',
+    });
+    await expect(explanation('ip', 'toy', 'unknown')).rejects.toMatchObject({ code: 'FT_PIECE_UNKNOWN' });
   });
 });

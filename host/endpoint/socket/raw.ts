@@ -253,15 +253,15 @@ export class RawPiece extends PieceBase implements Piece {
     const there = partWords[last + 1]! + partWords[last + 2]! - ip;
     if (there < (isIpv4 ? 20 : 40)) return 'malformed';
     const header = isIpv4 ? (bytes[ip]! & 15) * 4 : 40;
-    const told = isIpv4
+    const stated = isIpv4
       ? (bytes[ip + 2]! << 8) | bytes[ip + 3]!
       : 40 + ((bytes[ip + 4]! << 8) | bytes[ip + 5]!);
     if (
       bytes[ip]! >>> 4 !== (isIpv4 ? 4 : 6) ||
       header < 20 ||
       header > there ||
-      told < header ||
-      (hasLength && told > there)
+      stated < header ||
+      (hasLength && stated > there)
     )
       return 'malformed';
     if (isIpv4 && ((bytes[ip + 6]! & 0x3f) | bytes[ip + 7]!) !== 0) return 'fragment';
@@ -276,7 +276,7 @@ export class RawPiece extends PieceBase implements Piece {
       this.#staged = channel;
     }
     // Bytes behind the stated length are padding.
-    const length = (hasLength ? told : there) - header;
+    const length = (hasLength ? stated : there) - header;
     if (this.#batch.stage(row, ip, ip + header, length)) this.#flush();
     return NONE;
   }

@@ -336,17 +336,17 @@ export class UdpPiece extends PieceBase implements Piece {
     const ip = partWords[first + 1]!;
     const udp = partWords[next + 1]!;
     let payload = partWords[last + 1]! + partWords[last + 2]! - udp - 8;
-    const told = ((bytes[udp + 4]! << 8) | bytes[udp + 5]!) - 8;
+    const stated = ((bytes[udp + 4]! << 8) | bytes[udp + 5]!) - 8;
     if (
       partWords[first + 2]! < (isIpv4 ? 20 : 40) ||
       payload < 0 ||
-      (hasLength && (told < 0 || told > payload))
+      (hasLength && (stated < 0 || stated > payload))
     ) {
       this.#drop(row, 'malformed');
       return;
     }
     // Bytes behind the stated length are padding.
-    if (hasLength) payload = told;
+    if (hasLength) payload = stated;
     const to = ip + (isIpv4 ? 16 : 24);
     if ((bytes[udp + 2]! | bytes[udp + 3]!) === 0 || isZero(bytes, to, isIpv4 ? 4 : 16)) {
       this.#drop(row, 'no-destination');

@@ -319,11 +319,11 @@ export class Streams {
     let payload = end - tcp - header;
     if ((partWords[first]! & UNFINISHED) === 0) {
       // Bytes behind the stated length are padding.
-      const told = isIpv4
+      const stated = isIpv4
         ? (bytes[ip + 2]! << 8) | bytes[ip + 3]!
         : 40 + ((bytes[ip + 4]! << 8) | bytes[ip + 5]!);
-      if (told < tcp - ip + header || told > end - ip) return this.#drop(row, 'malformed');
-      payload = told - (tcp - ip) - header;
+      if (stated < tcp - ip + header || stated > end - ip) return this.#drop(row, 'malformed');
+      payload = stated - (tcp - ip) - header;
     }
     const flags = bytes[tcp + 13]!;
     this.#table.setKey(bytes, tcp, tcp + 2, ip + (isIpv4 ? 16 : 24), isIpv4);

@@ -23,7 +23,7 @@ export function findConnector(
   isInstalled: (program: string) => boolean = isOnPath,
   isRoot = process.getuid?.() === 0,
 ): Connector {
-  // When root runs pasta, pasta becomes the user `nobody`, which may not enter the namespace.
+  // When root runs pasta, pasta becomes an unprivileged user, which may not enter the namespace.
   const choices = wanted !== 'auto' ? [wanted] : CONNECTORS;
   const found = choices.find((each) => isInstalled(each) && !(isRoot && each === 'pasta'));
   if (found !== undefined) return found;

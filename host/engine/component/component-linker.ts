@@ -33,8 +33,8 @@ export function linkComponent(definitions: readonly Definition[]): LinkPlan {
 }
 
 /**
- * The most definitions and listed items that the linker walks in one component, each as often as it is
- * instantiated. The largest components of the known tools take some thousands.
+ * The most definitions and listed items that the linker walks in one component, counted once for each
+ * instantiation. The largest components of the known tools take some thousands.
  */
 const MAX_STEPS = 100_000;
 /** The greatest depth of components that instantiate components. */

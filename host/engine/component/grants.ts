@@ -90,7 +90,7 @@ export function wantedGrants(plan: LinkPlan): readonly (PlainGrant | UsableGrant
 /** Each grant, for every Edge. */
 export const ALL_GRANTS: readonly (PlainGrant | UsableGrant)[] = ['log', 'random', 'utc', 'listen', 'offer'];
 
-/** As it stands in a configuration: `grants: { listen: [EDGE, …] }`. */
+/** In the notation of a configuration: `grants: { listen: [EDGE, …] }`. */
 function grantsText(grants: readonly (PlainGrant | UsableGrant)[]): string {
   const entries = grants.map((grant) => `${grant}: ${isByEdge(grant) ? '[EDGE, …]' : 'true'}`);
   return `\`grants: { ${entries.join(', ')} }\``;

@@ -28,7 +28,7 @@ export class FrameKernel {
   /** Three words for each lifted frame: row; edge | shape << 16; skips. */
   readonly passed: Uint32Array;
   /** Results of a call besides its return value, by {@link PARTS_AT} and so on. */
-  readonly answers: Uint32Array;
+  readonly results: Uint32Array;
   /** The addresses of the images of an outcome's lists. */
   readonly framesAt: number;
   readonly partsAt: number;
@@ -72,7 +72,7 @@ export class FrameKernel {
     const buffer = lane.buffer;
     const waitingAt = lane.take(LIMITS.maxFramesIn * WAITING_WORDS * 4);
     const passedAt = lane.take(MOST_FRAMES_OUT * PASSED_WORDS * 4);
-    const answersAt = lane.take(ANSWERS * 4);
+    const resultsAt = lane.take(RESULTS * 4);
     this.imageAt = lane.take(IMAGE_BYTES);
     this.framesAt = takeWithMargin(lane, MOST_FRAMES_OUT * FRAME.size);
     this.partsAt = takeWithMargin(lane, MOST_PARTS_OUT * PART.size);
@@ -81,7 +81,7 @@ export class FrameKernel {
     this.memory = { bytes: frames.bytes, doubles: frames.doubles, views: new KeptViews(frames.bytes) };
     this.waiting = new Uint32Array(buffer, waitingAt, LIMITS.maxFramesIn * WAITING_WORDS);
     this.passed = new Uint32Array(buffer, passedAt, MOST_FRAMES_OUT * PASSED_WORDS);
-    this.answers = new Uint32Array(buffer, answersAt, ANSWERS);
+    this.results = new Uint32Array(buffer, resultsAt, RESULTS);
 
     const imports = { env: { memory: lane.memory } };
     const { exports } = new WebAssembly.Instance<KernelExports>(compiled(), imports);
@@ -99,7 +99,7 @@ export class FrameKernel {
       LARGE_ROOM,
       HEADROOM,
     );
-    setWorkbench(waitingAt, this.imageAt, this.framesAt, this.partsAt, this.arenaAt, passedAt, answersAt);
+    setWorkbench(waitingAt, this.imageAt, this.framesAt, this.partsAt, this.arenaAt, passedAt, resultsAt);
     this.lower = lower;
     this.lift = lift;
     this.settle = settle;
@@ -111,7 +111,7 @@ export const MOST_FRAMES_OUT = 1024;
 export const MOST_PARTS_OUT = 8192;
 export const MOST_ARENA_OUT = 1 << 20;
 
-// Indices of `answers`, as in kernel/assembly/tables.ts.
+// Indices of `results`, as in kernel/assembly/tables.ts.
 export const PARTS_AT = 0;
 export const ARENA_AT = 1;
 export const PARTS = 2;
@@ -122,7 +122,7 @@ export const UNMATCHED = 6;
 
 export const WAITING_WORDS = 3;
 export const PASSED_WORDS = 3;
-const ANSWERS = 16;
+const RESULTS = 16;
 /**
  * The size of the image of incoming frames: an arena has room for one frame more than it holds, and ends with
  * the bytes that are cleared behind it.

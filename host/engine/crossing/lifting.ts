@@ -232,8 +232,8 @@ export class Lifting {
    * Lets the kernel lift frames from the n-th on. Returns the number of the first frame that it did not lift.
    */
   #liftUsual(kernel: FrameKernel, n: number, frameCount: number, outbox: Outbox): number {
-    const { answers, passed } = kernel;
-    answers[BYTES_OUT] = this.#bytesOut;
+    const { results, passed } = kernel;
+    results[BYTES_OUT] = this.#bytesOut;
     const next = kernel.lift(
       n,
       frameCount,
@@ -245,9 +245,9 @@ export class Lifting {
       this.#protocolCount,
       this.#arenaAt & 7,
     );
-    this.#bytesOut = answers[BYTES_OUT]!;
+    this.#bytesOut = results[BYTES_OUT]!;
     outbox.pushAll(passed, next - n);
-    if (answers[UNMATCHED]! > 0) this.#checkShapes(passed, n, next);
+    if (results[UNMATCHED]! > 0) this.#checkShapes(passed, n, next);
     return next;
   }
 
@@ -496,7 +496,7 @@ export class Lifting {
     this.#pattern = this.#outlets.patterns[outlet]!;
     this.#up = this.#outlets.up[outlet] === true;
     this.#edgeShape = edgeShape;
-    this.#outlets.tell(edgeShape, outlet);
+    this.#outlets.enterInKernel(edgeShape, outlet);
   }
 
   /**

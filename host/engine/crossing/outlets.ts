@@ -80,7 +80,7 @@ export class Outlets {
   }
 
   /** Enters an outlet into the kernel's table. */
-  tell(edgeShape: number, outlet: number): void {
+  enterInKernel(edgeShape: number, outlet: number): void {
     const place = ((edgeShape ^ (edgeShape >>> 16)) & (PLACES - 1)) * PLACE_WORDS;
     const headers = this.patterns[outlet]!.headers ?? NO_HEADERS;
     const steps = headers.length <= PLACE_WORDS - 2 ? headers.length / 2 : 0;

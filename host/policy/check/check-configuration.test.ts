@@ -263,7 +263,7 @@ networks:
       'pieces:\n  a: { piece: device, settings: { mtu: { env: TOKEN } }, edges: { ip: lan } }\n',
     ],
     [
-      'a secret in a file that is not there',
+      'a secret in a missing file',
       'pieces:\n  a: { piece: device, settings: { key: { file: no.key } }, edges: { ip: lan } }\n',
     ],
     ['a setting of a piece without', 'pieces:\n  a: { piece: plain, settings: { mtu: 1 } }\n'],

@@ -53,7 +53,7 @@ export interface ConsentChange {
   readonly now: ComponentClaims;
   /** Undefined where the record has no instance of this name. */
   readonly before: Consented | undefined;
-  /** What it wants beyond the record, and what it no longer wants, in words. */
+  /** Its wants beyond the record, and those that it no longer has, in words. */
   readonly more: readonly string[];
   readonly less: readonly string[];
 }

@@ -29,9 +29,9 @@ export interface ConfigurationErrorOptions extends ErrorOptions {
 export interface ConfigurationMistake {
   /** Stable; begins with `FT_`. */
   readonly code: string;
-  /** What is wrong, in one line. */
+  /** The mistake, in one line. */
   readonly message: string;
-  /** What to do, in one line. */
+  /** The remedy, in one line. */
   readonly hint?: string;
   /** Its path in the structure, such as `['pieces', 'home', 'settings', 'port']`. */
   readonly path: readonly PathStep[];

@@ -3,7 +3,7 @@ import type { Kind } from '../../../abi/host/contract.ts';
 
 /** A value that is not of its setting's kind. */
 export interface Unfit {
-  /** What the value must be, such as "a number". */
+  /** The wanted kind of value, such as "a number". */
   readonly wanted: string;
   readonly hint: string;
 }

@@ -310,7 +310,7 @@ class Scan {
     }
   }
 
-  /** What is still open at a place where it cannot be closed any more. */
+  /** Returns the mistake of a bracket that is still open at a place where it cannot be closed any more. */
   #unclosed(): SyntaxMistake | undefined {
     const open = this.#brackets.at(-1);
     return open === undefined ? undefined : unclosed(open);

@@ -84,7 +84,7 @@ describe('a change', () => {
   });
 
   it.each(['make', 'start', 'accepts', 'listening', 'restore'] as const)(
-    'that is refused in `%s` leaves everything as it was',
+    'that is refused in `%s` leaves everything unchanged',
     async (step) => {
       const pieces = lane.snapshot().pieces;
       const before = instances.slice();

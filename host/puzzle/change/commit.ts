@@ -126,7 +126,7 @@ class Commit {
 
   /**
    * A Shape with the same stack and direction as before takes over the tag, so the classifier of the Joint
-   * stays as it is.
+   * does not change.
    */
   #handOverTags(staying: ReadonlySet<Seat>): void {
     for (const join of this.#preparation.plan.joins) {

@@ -3,7 +3,7 @@ import type { LaneState } from '../runtime/lane-state.ts';
 import type { ListenPropagation, PendingClose } from '../runtime/listen-propagation.ts';
 import type { Seat } from '../runtime/seat.ts';
 
-/** What is to be closed after a change was committed. */
+/** The work that remains after a change was committed. */
 export interface DeferredCleanup {
   /**
    * Pieces to close in the same turn: they still take frames from the operating system, or hold frames that

@@ -2,7 +2,7 @@ import type { JoinedMembers } from '../plan/arrangement.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import type { Seat } from '../runtime/seat.ts';
 
-/** What a change does, by name. */
+/** The effects of a change, by name. */
 export interface Difference {
   readonly added: readonly string[];
   readonly removed: readonly string[];

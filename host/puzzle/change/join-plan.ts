@@ -14,7 +14,7 @@ export interface EdgeJoin extends Station {
   readonly planned: Member;
   /** Stacks for which the piece was already called during the preparation. */
   readonly opens: Set<string>;
-  /** The Edge as it is joined now, of an instance that stays. */
+  /** The present joined Edge, of an instance that stays. */
   readonly old: JoinedEdge | undefined;
   /** The Edge after the commit: `old`, or a new one. */
   readonly member: JoinedEdge;
@@ -105,7 +105,7 @@ export interface ListenedStack {
   readonly stack: string;
 }
 
-/** What a piece offers on an Edge, or what the instance that it replaces offers there. */
+/** Returns the offers of a piece on an Edge, or those of the instance that it replaces. */
 export function offersOf({
   old,
   piece,

@@ -66,7 +66,7 @@ interface End {
   /** Identifies the joined Edge: within a repeated Edge, nothing passes from an Edge to itself. */
   readonly edge: string;
   offers: Facts;
-  /** What the neighbours make available; the piece passes on what a Curve keeps of it. */
+  /** The facts that the neighbours make available; the piece passes on those that a Curve keeps. */
   arrives: Facts;
 }
 

@@ -57,7 +57,7 @@ export interface PlannedJoint {
 export type JoinedMembers = Pick<PlannedJoint, 'name' | 'members'>;
 
 /**
- * The result for a set of pieces and networks. With mistakes, `joints` holds the rest as far as it is known.
+ * The result for a set of pieces and networks. With mistakes, `joints` holds the known part of the result.
  */
 export interface Arrangement {
   readonly joints: readonly PlannedJoint[];
@@ -68,7 +68,7 @@ export interface Arrangement {
 export interface Mistake {
   /** Stable; begins with `FT_`. */
   readonly code: string;
-  /** What is wrong, and what to do. */
+  /** The mistake, and its remedy. */
   readonly message: string;
   readonly piece?: string;
   readonly edge?: string;

@@ -432,5 +432,5 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** As many alternatives as a reader takes in at a glance. */
+/** The most alternatives that a reader takes in at a glance. */
 const MAX_LISTED = 4;

@@ -280,5 +280,5 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** As many as a reader takes in at a glance. */
+/** The most that a reader takes in at a glance. */
 const MAX_LISTED = 3;

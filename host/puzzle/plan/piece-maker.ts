@@ -27,7 +27,7 @@ export interface PieceMaker {
 }
 
 /**
- * What happens after a fault: `closed` lets no frame pass, `bypass` sends frames around the piece, and
+ * The policy after a fault: `closed` lets no frame pass, `bypass` sends frames around the piece, and
  * `restart` starts a new instance, with exponential back-off.
  */
 export type FailurePolicy = 'closed' | 'bypass' | 'restart';
@@ -38,7 +38,7 @@ export interface SavedState {
   readonly state: Uint8Array;
 }
 
-/** Why a piece is not running. */
+/** The reason why a piece is not running. */
 export interface SeatFault {
   readonly code: string;
   readonly message: string;

@@ -24,7 +24,7 @@ export interface Side {
   readonly wishes: readonly PropertyWish[];
 }
 
-/** What two Shapes agree on. */
+/** The agreement of two Shapes. */
 export interface Settlement {
   readonly facts: Facts;
   readonly conflicts: readonly Conflict[];

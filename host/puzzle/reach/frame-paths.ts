@@ -56,7 +56,7 @@ export interface Hop {
   readonly piece: string;
   readonly edge: string;
   readonly shape: string;
-  /** The stack of a frame on this path, as far as it is known. */
+  /** The known stack of a frame on this path. */
   readonly stack: string;
   /** How many headers the frame may have in front of the Shape's stack: N. */
   readonly skipHeaders: readonly number[];

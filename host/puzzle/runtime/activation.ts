@@ -7,7 +7,7 @@ import type { PieceStatus } from '../../piece/piece-status.ts';
  */
 export interface ActivationFlag {
   isActive: boolean;
-  /** What the instance reported last; it may report before it is active. */
+  /** The last report of the instance, which may report before it is active. */
   status?: PieceStatus | undefined;
   /** How what the instance reads stands, if that has an end. */
   source?: SourceState;

@@ -47,7 +47,7 @@ export class Overload {
 
   /**
    * Keeps the frames of the Edges that the piece has paused now, and lets those of the others go on. Senders
-   * to a paused Edge are notified as if it were full, before any frame is refused.
+   * to a paused Edge are notified in the same way as for a full one, before any frame is refused.
    */
   updatePaused(seat: Seat, paused: ReadonlySet<number>): void {
     for (let n = 0; n < seat.members.length; n++) {

@@ -75,12 +75,12 @@ export class Seat {
     return this.place.name;
   }
 
-  /** Why the piece is not running; undefined while it is. */
+  /** The reason why the piece is not running; undefined while it is. */
   get fault(): SeatFault | undefined {
     return this.#fault;
   }
 
-  /** What the piece reported last; nothing while it has failed. */
+  /** The last report of the piece; undefined while it has failed. */
   get status(): PieceStatus | undefined {
     return this.#fault === undefined ? this.activation.status : undefined;
   }
@@ -159,7 +159,7 @@ export class JoinedEdge implements Station {
    * The properties of the last call of `join`, as text, by Shape: the same properties are not reported twice.
    */
   readonly lastReported = new Map<number, string>();
-  /** What the piece offers here. */
+  /** The offers of the piece here. */
   readonly offers: Property[] = [];
   /** Offers of the replaced instance that the new one has not made yet; dropped after its first call. */
   readonly inherited = new Set<Property>();

@@ -24,7 +24,7 @@ export interface PieceSnapshot {
   readonly state: 'running' | 'failed';
   /** Code and message of the fault that ended the instance. */
   readonly fault?: string;
-  /** What the piece reported about itself last. */
+  /** The last report of the piece about itself. */
   readonly status?: PieceStatus;
   /** How what the piece reads stands, if that has an end: a capture. */
   readonly source?: SourceState;

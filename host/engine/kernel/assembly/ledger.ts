@@ -22,7 +22,7 @@ export const USED_SLOTS: u32 = 7;
 /** Bytes, not words. */
 export const USES: u32 = 8;
 
-/** What an outcome did with a ticket. */
+/** The effect of an outcome on a ticket. */
 export const USED: u32 = 1;
 export const MOVED: u32 = 2;
 

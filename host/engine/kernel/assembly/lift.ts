@@ -35,7 +35,7 @@ import {
 } from './ledger';
 import { begins, isKnown, outletAddress } from './outlets';
 import {
-  answers,
+  results,
   BYTES_OUT,
   headroom,
   hopCounts,
@@ -90,9 +90,9 @@ export function lift(
   const sentAs = arrayOf(ledger, SENT);
   const usedSlots = arrayOf(ledger, USED_SLOTS);
   const uses = arrayOf(ledger, USES);
-  const sentParts = load<u32>(answers, PARTS_AT);
+  const sentParts = load<u32>(results, PARTS_AT);
   let usedCount = load<u32>(ledger, USED_COUNT);
-  let bytesOut = load<u32>(answers, BYTES_OUT);
+  let bytesOut = load<u32>(results, BYTES_OUT);
   let unmatched: u32 = 0;
   let known: u32 = 0;
   let place: u32 = 0;
@@ -169,8 +169,8 @@ export function lift(
     pass += PASSED;
   }
   store<u32>(ledger, usedCount, USED_COUNT);
-  store<u32>(answers, bytesOut, BYTES_OUT);
-  store<u32>(answers, unmatched, UNMATCHED);
+  store<u32>(results, bytesOut, BYTES_OUT);
+  store<u32>(results, unmatched, UNMATCHED);
   return n;
 }
 

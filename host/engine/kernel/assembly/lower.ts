@@ -35,7 +35,7 @@ import {
 import {
   ARENA,
   ARENA_AT,
-  answers,
+  results,
   HOPS,
   hopCounts,
   image,
@@ -176,11 +176,11 @@ export function lower(most: u32, ledger: u32): u32 {
   }
   store<u32>(ledger, freeCount, FREE_COUNT);
   store<i32>(ledger, largeRoom, LARGE_ROOM);
-  store<u32>(answers, partsAt, PARTS_AT);
-  store<u32>(answers, arenaAt, ARENA_AT);
-  store<u32>(answers, firstPart, PARTS);
-  store<u32>(answers, room, ARENA);
-  store<u32>(answers, hops, HOPS);
+  store<u32>(results, partsAt, PARTS_AT);
+  store<u32>(results, arenaAt, ARENA_AT);
+  store<u32>(results, firstPart, PARTS);
+  store<u32>(results, room, ARENA);
+  store<u32>(results, hops, HOPS);
   return n;
 }
 

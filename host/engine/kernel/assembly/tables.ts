@@ -31,7 +31,7 @@ export let outArena: u32 = 0;
 /** Frames that go on, {@link PASSED} bytes each: row; edge | shape << 16; skips. */
 export let passed: u32 = 0;
 /** Words for results of a call besides its return value. */
-export let answers: u32 = 0;
+export let results: u32 = 0;
 
 export const WAITING: u32 = 12;
 export const PASSED: u32 = 12;
@@ -69,7 +69,7 @@ export function setWorkbench(
   outPartsAt: u32,
   outArenaAt: u32,
   passedAt: u32,
-  answersAt: u32,
+  resultsAt: u32,
 ): void {
   waiting = waitingAt;
   image = imageAt;
@@ -77,7 +77,7 @@ export function setWorkbench(
   outParts = outPartsAt;
   outArena = outArenaAt;
   passed = passedAt;
-  answers = answersAt;
+  results = resultsAt;
 }
 
 export function roomStart(row: u32): u32 {

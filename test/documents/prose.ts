@@ -8,7 +8,7 @@ export interface StyleMistake {
 export const PROSE_WIDTH = 110;
 
 /**
- * The mistakes in the style of Markdown prose: lines that are too wide, outside of tables and code, as far
+ * What is wrong with the style of Markdown prose: lines that are too wide, outside of tables and code, as far
  * as links do not make them so; and sentences that lack a subject.
  */
 export function markdownMistakes(
@@ -46,11 +46,6 @@ export function commentLines(source: string, isWit = false): { text: string; lin
   return lines;
 }
 
-<<<<<<< ours
-/** Sentences that begin with a pronoun in place of a subject. A question may begin so. */
-||||||| base
-/** Sentences that begin with a word which stands for the subject that they lack. A question may begin so. */
-=======
 /**
  * Words that this project does not use in prose, each with the words to use instead. They are common English
  * words, but with them a sentence hides who does what.
@@ -93,27 +88,27 @@ export function clauseMistakes(
 
 const LACKS_MAIN_CLAUSE = /^\W*(What|Why|Answers)\b(?!\.\*)/;
 
-/** The lines of comments that are wider than {@link PROSE_WIDTH}. */
-export function widthMistakes(
-  lines: readonly { readonly text: string; readonly line: number }[],
-): StyleMistake[] {
-  return lines
-    .filter(({ text }) => /^\s*(?:\/?\*|\/\/)/.test(text) && [...text].length > PROSE_WIDTH)
+/** The lines with comments that are wider than {@link PROSE_WIDTH}, except marks for tools. */
+export function widthMistakes(source: string, isWit = false): StyleMistake[] {
+  const lines = source.split('\n');
+  return commentLines(source, isWit)
+    .filter(
+      ({ text, line }) =>
+        text !== '' && !/biome-ignore/.test(text) && [...lines[line - 1]!].length > PROSE_WIDTH,
+    )
     .map(({ line }) => ({ line, mistake: `wider than ${PROSE_WIDTH}` }));
 }
 
 /** The titles of tests in a source, each with its line: the texts of `describe`, `it` and `test`. */
 export function titleLines(source: string): { text: string; line: number }[] {
-  const calls =
-    /(?:^|[^.\w])(?:describe|it|test)(?:\.\w+)*(?:\((?=['"`])|\((?:[^()]|\([^()]*\))*\)\()\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
+  const calls = /(?:(?<![.\w])(?:describe|it|test)(?:\.\w+)*|[\])])\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1\s*,/g;
   return [...source.matchAll(calls)].map((call) => ({
     text: call[2]!,
     line: source.slice(0, call.index).split('\n').length,
   }));
 }
 
-/** Sentences that begin with a word which stands for the subject that they lack. A question may begin so. */
->>>>>>> theirs
+/** Sentences that begin with a pronoun in place of a subject. A question may begin so. */
 export function subjectMistakes(
   lines: readonly { readonly text: string; readonly line: number }[],
 ): StyleMistake[] {

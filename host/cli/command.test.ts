@@ -95,13 +95,13 @@ it('check --json has the mistakes in its output, and the status of a configurati
   expect(process.exitCode).toBe(3);
 });
 
-it('--quiet prints nothing where all is well', async () => {
+it('--quiet prints nothing if all is well', async () => {
   expect(await run(['check', '-', '--quiet'], GOOD)).toEqual({ out: '', error: undefined });
   expect(await run(['match', '--quiet', 'ip', 'arp'])).toEqual({ out: '', error: undefined });
   expect(process.exitCode).toBe(1);
 });
 
-it('each kind of failure has a status of its own', async () => {
+it('each kind of failure has its own status', async () => {
   const mistakes = [{ code: 'FT_X', message: 'wrong', path: [] }];
   const statuses = [
     exitStatusOf(new ConfigurationError(mistakes)),

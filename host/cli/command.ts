@@ -74,11 +74,11 @@ export function funnelCommand(context: CommandContext, { version, onJson }: Prog
 export interface ProgramOptions {
   /** The version of the package. */
   readonly version: string;
-  /** Called before a command runs that is to print JSON. */
+  /** Called before a command that prints JSON runs. */
   readonly onJson?: () => void;
 }
 
-/** The exit status for what the command line could not be understood for; 0 for `--help` and `--version`. */
+/** Returns the exit status for a wrong command line; 0 for `--help` and `--version`. */
 export function usageStatusOf({ exitCode }: CommanderError, args: readonly string[]): number {
   if (exitCode === 0) return 0;
   // Like in `env` and `timeout`: below 125 a status is that of the command.

@@ -70,7 +70,7 @@ const error = z.object({
   code: z.string(),
   message: z.string(),
   mistakes: z.array(mistake).optional(),
-  /** The configuration is good, and the system or a piece refused it. */
+  /** The configuration is good, but the system or a piece refused it. */
   isRefusal: z.boolean().optional(),
 });
 

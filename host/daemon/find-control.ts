@@ -52,8 +52,8 @@ async function isServed(path: string): Promise<boolean> {
     await removeDead(path);
     return false;
   } catch {
-    // Another user's socket can be neither reached nor removed. A call to it reports that; a search does not
-    // hide it.
+    // Another user's socket can be neither reached nor removed. The search lists it, and a call to it reports
+    // that.
     return existsSync(path);
   }
 }

@@ -121,7 +121,7 @@ export class Classifier {
   /**
    * Adds a stack. An open step accepts nothing: stacks with the ports that fill it are added separately.
    *
-   * @param isBeside the tags for which it holds stand together where {@link accepts} returns several
+   * @param isBeside whether {@link accepts} returns a tag next to the new one
    * @throws FunnelError FT_PROTOCOL_FULL when the stack has numbers for which no protocol number is left
    */
   add(stack: Stack, tag: number, isBeside?: (other: number) => boolean): void {

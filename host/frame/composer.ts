@@ -209,7 +209,7 @@ function finalDestination(bytes: Uint8Array, address: number, length: number): n
 function sourceRouteEnd(bytes: Uint8Array, address: number, length: number): number {
   const end = address + length;
   let at = address + 20;
-  // Stryker disable next-line EqualityOperator: an option in the last byte reaches beyond the header, or is none.
+  // Stryker disable next-line EqualityOperator: an option in the last byte is too long or absent.
   while (at + 1 < end && bytes[at] !== END_OF_OPTIONS) {
     if (bytes[at] === NO_OPERATION) {
       at++;

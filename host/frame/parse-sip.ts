@@ -50,7 +50,7 @@ export const sip: ParseFunction = {
   },
 };
 
-/** `SIP/2.0 200 OK`, or `INVITE sip:someone SIP/2.0`. */
+/** Matches `SIP/2.0 200 OK`, or `INVITE sip:alice SIP/2.0`. */
 function isStartLine(bytes: Uint8Array, from: number, to: number): boolean {
   if (startsWith(bytes, from, to, VERSION)) return bytes[from + VERSION.length] === SPACE;
   let end = to - 1;

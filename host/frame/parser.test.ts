@@ -132,7 +132,8 @@ describe('Parser', () => {
     const number = protocols.number(name);
     for (const length of [4, minimum - 1, minimum]) {
       const bytes = new Uint8Array(minimum + 8);
-      // The bytes behind a short header would say that it contains UDP, and for two of three that it is a fragment.
+      // The bytes behind a short header would identify UDP as its contents, and in two of three cases mark a
+      // fragment.
       bytes[0] = name === 'ipv4' ? 0x45 : name === 'ipv6' ? 0x60 : 17;
       bytes[name === 'ipv4' ? 9 : 6] = 17;
       const row = put(frames, bytes, name);
@@ -144,7 +145,7 @@ describe('Parser', () => {
       expect(protocols.name(found)).toBe(length < minimum ? '' : next);
       frames.release(row);
     }
-    // The same header, with the bits of a fragment, is one only where it is whole.
+    // The same header with the bits of a fragment marks a fragment only if the header is whole.
     if (name === 'ipv6') return;
     for (const length of [4, minimum - 1, minimum]) {
       const bytes = new Uint8Array(minimum + 8);

@@ -43,7 +43,7 @@ describe('an inbox', () => {
     );
   });
 
-  it.each([0, -1, 3, 6, 1000])('is refused a capacity of %s, which is no power of two', (capacity) => {
+  it.each([0, -1, 3, 6, 1000])('is refused a capacity of %s, which is not a power of two', (capacity) => {
     expect(() => new Inbox(capacity)).toThrow(RangeError);
   });
 
@@ -53,7 +53,7 @@ describe('an inbox', () => {
 });
 
 describe('an outbox', () => {
-  it('keeps all that is pushed, one by one or together, however much', () => {
+  it('keeps all pushed frames, one by one or together, in any number', () => {
     const step = fc.oneof(
       fc.record({ one: entry }),
       fc.record({ many: fc.array(entry, { maxLength: 300 }) }),

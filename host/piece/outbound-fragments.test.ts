@@ -23,7 +23,7 @@ describe('frames that leave in fragments', () => {
     expect(outbound.find(slot, 2)).toBe(-1);
   });
 
-  it('behave as a list of frames by slot, Edge and Shape', () => {
+  it('behave like a list of frames by slot, Edge and Shape', () => {
     interface Entry {
       readonly slot: number;
       readonly edgeShape: number;

@@ -282,7 +282,7 @@ export class Lane {
     }
     this.#delivery.deliver(seat, outbox);
     if (inbox.length > 0) {
-      // A piece that takes none of those that waited, and names an instant, waits for something outside.
+      // A piece that takes none of the waiting frames, and returns a time, waits for an event outside.
       const takesNone = waiting > 0 && left === waiting;
       if (!takesNone || seat.wakeAt === Infinity) this.#laneState.enqueue(seat);
       else this.#overload.noteNearlyFull(seat);

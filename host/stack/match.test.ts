@@ -28,7 +28,7 @@ describe('matchStacks', () => {
     ['ip/udp/5060', 'ip/udp/local:5060', 'ip/udp/local:5060'],
     ['ipv4/udp/*/ipv6', 'ip/udp', 'ipv4/udp/*/ipv6'],
     ['ipv4/udp/*/ipv6', 'ip/udp/local:25790/ipv6/icmpv6', 'ipv4/udp/local:25790/ipv6/icmpv6'],
-    // Nothing but the stack says what these contain, so that anything may stand on them.
+    // Only the stack defines the contents of these, so any protocol may follow them.
     ['ip/udp/*/rtp/ipv6', 'ip/udp/*/rtp/ipv6', 'ip/udp/*/rtp/ipv6'],
     ['ip/udp/*/rtp/sip', 'ip/udp/5004/rtp', 'ip/udp/5004/rtp/sip'],
     ['ip/tcp/*/length-prefix', 'ip/tcp/53/length-prefix/dns', 'ip/tcp/53/length-prefix/dns'],
@@ -57,7 +57,7 @@ describe('matchStacks', () => {
     expect(explanation).toContain(why);
   });
 
-  it('matches a stack with itself, whatever stands on contents that are agreed', () => {
+  it('matches a stack with itself, whatever follows agreed contents', () => {
     for (const below of [
       'ip/udp/*/rtp',
       'ip/tcp/*/length-prefix',

@@ -112,10 +112,10 @@ describe('Protocols', () => {
   });
 });
 
-describe('what pieces bring', () => {
+describe('the protocols of pieces', () => {
   const inSpace = (bits: number, name = 'own') => `space ${name} ${bits} bits; in ip-protocol 253; header 2`;
 
-  it('leaves nothing when it is refused: the next Name Space gets a table of its own', () => {
+  it('leave nothing if they are refused: the next Name Space gets its own table', () => {
     const protocols = new Protocols();
     const before = protocols.nameSpaceNames;
     // The Name Spaces are good; the definition itself is not.

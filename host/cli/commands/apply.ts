@@ -41,7 +41,7 @@ interface ApplyOptions extends ControlOption {
 /**
  * The structure on standard input. The running Funnel cannot read this stream, so the structure goes to it.
  *
- * @throws {ConfigurationError} where it is no YAML, or no mapping
+ * @throws {ConfigurationError} if it is not YAML, or not a mapping
  */
 async function readInput(input: AsyncIterable<Uint8Array>): Promise<Record<string, unknown>> {
   const { value, mistakes } = await readConfiguration('-', process.cwd(), { standardInput: input });

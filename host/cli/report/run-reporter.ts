@@ -125,7 +125,7 @@ export class JsonReporter implements RunReporter {
   }
 }
 
-/** Passes on only what a user must know: faults, warnings, errors, and states that are not good. */
+/** Passes on only important events: faults, warnings, errors, and states that are not good. */
 export class QuietReporter implements RunReporter {
   readonly #reporter: RunReporter;
 

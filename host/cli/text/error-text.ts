@@ -29,7 +29,7 @@ export function errorText(
   return `${paint('bold', 'funnel')}: ${paint('red', 'FT_INTERNAL')}: ${message} — ${advice}\n${debug}`;
 }
 
-/** The same for programs. */
+/** The same as JSON, for programs. */
 export function errorJson(error: unknown, environment: NodeJS.ProcessEnv = process.env) {
   const stack = environment.FUNNEL_DEBUG === '1' && error instanceof Error ? { stack: error.stack } : {};
   if (error instanceof ConfigurationError) {

@@ -1,6 +1,6 @@
 /**
- * A value of the contract as JSON has it: an integer of 64 bits becomes a number, or a text where a number
- * cannot represent it; a bound that does not exist (infinity) is left out.
+ * Returns a value of the contract in the form of JSON: an integer of 64 bits becomes a number, or a text
+ * where a number cannot represent it; a bound that does not exist (infinity) is left out.
  */
 export function jsonValues(value: unknown): unknown {
   if (typeof value === 'bigint') {

@@ -30,7 +30,7 @@ export function planText(puzzle: Puzzle, paint: Paint = plainPaint): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The same for programs. */
+/** The same as JSON, for programs. */
 export function planJson(puzzle: Puzzle) {
   const joints = puzzle.joints.map((joint) => ({
     network: joint.name,

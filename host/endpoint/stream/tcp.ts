@@ -34,7 +34,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   #io: FunnelIo | undefined;
   #streams: Streams | undefined;
   #own: OwnAddresses | undefined;
-  // A neighbour may listen on thousands of ports, so opening one looks at no other.
+  // A neighbour may listen on thousands of ports, so opening one searches no others.
   readonly #listeners = new Set<Listener>();
   readonly #byPort = new Map<number, Listener>();
   #devices: DeviceWatch | undefined;
@@ -295,7 +295,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     return this.#byPort.get(keyOf(port, family));
   }
 
-  /** The listener that a successor takes over for this port, 0 for one of the system's choice. */
+  /** Returns the listener that a successor takes over for this port, 0 for one of the system's choice. */
   #findFor(port: number, family: 4 | 6): Listener | undefined {
     if (port !== 0) return this.#find(port, family);
     for (const each of this.#listeners)
@@ -379,7 +379,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     return ports.length * families.length;
   }
 
-  /** The ports to open for a stack that a neighbour listens on: none where it is not of TCP. */
+  /** Returns the ports to open for a stack that a neighbour listens on: none if it is not of TCP. */
   #opensFor(text: string): { readonly ports: readonly number[]; readonly families: readonly (4 | 6)[] } {
     const stack = parseStack(text, this.#protocols);
     const at = stack.steps.findIndex(({ kind }) => kind === 'ports');

@@ -21,8 +21,8 @@
  *   via       the program that connects the namespace, or auto for the first that is installed; default auto
  *   address   address that the uplink offers its neighbour, with its prefix length; may be repeated; default:
  *             the uplink's own
- *   tcp       relayed: Linux's own TCP ends connections here, and others go on outside, so that they cope with
- *             a puzzle that loses or delays; direct: the program connects it; default relayed
+ *   tcp       relayed: Linux's own TCP ends connections here, and others go on outside, so that they cope
+ *             with a puzzle that loses or delays; direct: the program connects it; default relayed
  *   mtu       largest packet in bytes; default 1500
  *
  * COUNTERS AND REASONS

@@ -30,7 +30,8 @@ import { uplinkDescription, uplinkSettings } from './uplink-description.ts';
  * The native piece `uplink`: the ordinary Internet for a neighbour's packets, without privileges.
  *
  * ```
- *   puzzle ── tun ─┐ a namespace of its own: Linux forwards and masquerades ┌─ up0 ── pasta ── the user's network
+ *   puzzle ── tun ─┐ a namespace of its own: Linux  ┌─ up0 ── pasta ── the user's network
+ *                  └ forwards and masquerades ──────┘
  * ```
  *
  * It offers its neighbour an address and routes in each IP version that this machine has, and relays DNS

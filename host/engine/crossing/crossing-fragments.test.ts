@@ -157,7 +157,7 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     [2, 5, 6],
     [5, 5, 6],
   ])('go on with the largest hop count of all, where they came with %i and %i', (first, second, expected) => {
-    // The ticket before, in the same slot, had more.
+    // The previous ticket in the same slot had a larger count.
     const before = end(6, 0, [0], EDGE_WHOLE);
     crossing.frames.hops.fill(0);
     crossing.lift({ frames: [on(before, EDGE_WHOLE)] });
@@ -172,14 +172,14 @@ describe.each([true, false])('frames in fragments, with the frame kernel: %s', (
     expect(crossing.leaked()).toBe(0);
   });
 
-  it.each([1, 2])('take no place among the incomplete once all %i of a frame are there', (count) => {
+  it.each([1, 2])('take no place among the incomplete once all %i of a frame have come', (count) => {
     const all: LoweredFrame[] = [];
     for (let messageId = 1; messageId <= MOST_INBOUND; messageId++)
       for (let index = 0; index < count; index++)
         all.push(come(messageId, index, [messageId], EDGE_WHOLE, index === count - 1)!);
     crossing.lift({ frames: [] });
     expect(crossing.ledger.held).toBe(MOST_INBOUND * count);
-    // Another one begins, and none of the frames that are held is given up for it.
+    // Another message begins, and the host gives up none of the held ones for it.
     const next = come(1000, 0, [7], EDGE_WHOLE);
     expect(next).toBeDefined();
     const tickets = [...new Set(all.map(({ ticket }) => ticket))];

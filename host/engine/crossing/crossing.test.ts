@@ -83,7 +83,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
     expect(own.leaked()).toBe(0);
   });
 
-  it('lowers one frame, however large it is', () => {
+  it('lowers one frame of any size', () => {
     const own = new Crossing(usesKernel, 32, Number.POSITIVE_INFINITY, 12);
     own.arrive(EDGE_WHOLE, [payload(0, Array(MAX_FRAME_BYTES - 8).fill(1))]);
     expect(own.lower()[0]!.parts).toMatchObject([{ length: MAX_FRAME_BYTES - 8 }]);
@@ -104,7 +104,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       ['paused', OUTCOME.paused, LIMITS.maxEdges],
     ] as const)('are %s: a list of as many is read, and one more is a fault', (name, field, most) => {
       crossing.memory.grow(64);
-      // The lists stand in empty memory: what they hold may be a fault, their number is none.
+      // The lists are in empty memory: their contents may be a fault, but their number is not.
       const at = 4 * 2 ** 20;
       const faultOf = (count: number): string => {
         try {

@@ -122,10 +122,10 @@ const PRICES: Record<HostFunctionName, number> = {
 };
 const MAX_BYTES_CHARGED = 0x1000_0000;
 
-/** The price of each port of a stack, for which an endpoint opens two sockets, and closes them: some 115 µs. */
+/** The price of each port of a stack, for which an endpoint opens and closes two sockets: some 115 µs. */
 const PRICE_OF_PORT = 60_000;
 const COMMA = 44;
-/** A longer text is no stack. */
+/** A longer text is not a stack. */
 const MAX_STACK_TEXT = 512;
 
 /** The price of the ports in the sets of a stack, which commas divide. */

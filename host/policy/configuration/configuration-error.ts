@@ -5,8 +5,8 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 export class ConfigurationError extends FunnelError {
   readonly mistakes: readonly ConfigurationMistake[];
   /**
-   * True where the configuration is good, and a piece, the system or a running Funnel refused it; false where
-   * the configuration itself is wrong, and nothing was opened.
+   * True if the configuration is good, but a piece, the system or a running Funnel refused it; false if the
+   * configuration itself is wrong, and nothing was opened.
    */
   readonly isRefusal: boolean;
 

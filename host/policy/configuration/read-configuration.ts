@@ -88,7 +88,7 @@ export async function readConfiguration(
 export interface ReadingOptions {
   /** How long a pipe may take for the whole of it. */
   readonly waitMs?: number;
-  /** The stream that a configuration named `-` is read from. */
+  /** The stream for a configuration named `-`. */
   readonly standardInput?: AsyncIterable<Uint8Array> | undefined;
 }
 

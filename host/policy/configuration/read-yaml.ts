@@ -270,7 +270,7 @@ class Reader {
   }
 }
 
-/** A key that swallowed the beginning of its value, since a colon or the space behind it is missing. */
+/** A key that contains the start of its value, since a colon or the space behind it is missing. */
 const GLUED = /^([^\s:{}[\]"']+)(:?)\s*[{["']/;
 
 /** Rewords frequent messages of the parser, which address readers who know the grammar of YAML. */

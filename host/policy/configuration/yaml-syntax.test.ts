@@ -148,7 +148,7 @@ describe('a configuration in lines', () => {
   });
 });
 
-it('one mistake for whatever text, in time that does not grow faster than the text', () => {
+it('one mistake for any text, in time that does not grow faster than the text', () => {
   const pieces = fc.constantFrom(
     ...'{}[],:\'"#|>-&*!%@`\t \n',
     'a',

@@ -1,10 +1,10 @@
 /**
  * Finds the one mistake of syntax that a person made in YAML text, and its position.
  *
- * A parser of YAML reports where it could not go on, which is often lines behind the mistake, and then goes on
- * with a list of consequences. This scan runs only on text that the parser refuses. It follows the few forms
- * that configurations have: indented mappings and lists, brackets, quotes, comments. It goes through the text
- * once, and stops at the first thing that cannot be right; undefined where it finds nothing.
+ * A parser of YAML reports the place where it stops, which is often lines behind the mistake, and then adds a
+ * list of consequences. This scan runs only on text that the parser refuses. It follows the few forms of
+ * configurations: indented mappings and lists, brackets, quotes, comments. It goes through the text once, and
+ * returns the first certain mistake; undefined if it finds none.
  */
 export function findSyntaxMistake(text: string): SyntaxMistake | undefined {
   return new Scan(text).run();
@@ -21,7 +21,7 @@ export interface SyntaxMistake {
 interface Bracket {
   readonly character: '{' | '[';
   readonly offset: number;
-  /** The indentation of the line on which it stands. */
+  /** The indentation of its line. */
   readonly indent: number;
 }
 
@@ -111,7 +111,7 @@ class Scan {
     if (misplaced !== undefined) return misplaced;
     if (isList) return this.#items();
     if (isEntry || /^[{["'&*!?|>%]/.test(line)) return this.#rest();
-    // A file may be one value that is no mapping; that is no mistake of syntax.
+    // A file may be a single value instead of a mapping; this is not a mistake of syntax.
     if (this.#levels.length === 1 && this.#indent === 0 && top === undefined) return this.#rest();
     const colon = line.indexOf(':');
     if (colon > 0)
@@ -152,7 +152,7 @@ class Scan {
       if (below?.indent !== indent)
         return {
           offset: this.#at,
-          message: 'a mapping and a list stand at one indentation',
+          message: 'a mapping and a list have the same indentation',
           hint: 'begin each line of a list with `- `, and no line of a mapping',
         };
       this.#levels.pop();
@@ -174,7 +174,7 @@ class Scan {
     };
   }
 
-  /** `- ` once or several times: what follows is indented by its column. */
+  /** Reads `- ` once or several times: the rest is indented by its column. */
   #items(): SyntaxMistake | undefined {
     while (this.#peek() === '-' && /\s/.test(this.#text[this.#at + 1] ?? '\n')) {
       this.#at++;
@@ -247,7 +247,7 @@ class Scan {
         hint: 'leave it out, or put its opening bracket in front',
       };
     if ((open.character === '{') === (character === '}')) return undefined;
-    // A bracket that closes the one around it stands behind an open one; otherwise it is too many.
+    // A bracket that closes the one around it follows an open one; otherwise it is one too many.
     const around = this.#brackets.at(-1);
     if (around !== undefined && (around.character === '{') === (character === '}')) return unclosed(open);
     return {
@@ -284,7 +284,7 @@ class Scan {
     return { offset: start, message: 'a quote is opened here and not closed', hint: 'close it' };
   }
 
-  /** The indentation of the next line that is not empty, from a line end; -1 where there is none. */
+  /** The indentation of the next line that is not empty, from a line end; -1 if there is none. */
   #nextIndent(): number {
     const next = /\n( *)(?=[^\s])/y;
     next.lastIndex = this.#at;

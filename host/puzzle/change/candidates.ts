@@ -59,7 +59,7 @@ export class Candidates {
     }
   }
 
-  /** A seat that is not in the puzzle gives its number in the call monitor back. */
+  /** Releases the number in the call monitor of a seat that is not in the puzzle. */
   #releaseSlot(seat: Seat): void {
     const { laneState } = this.#parts;
     if (!laneState.seats.includes(seat)) laneState.callMonitor.release(seat.slot);

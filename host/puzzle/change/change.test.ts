@@ -219,7 +219,7 @@ describe('a change', () => {
     expect(lane.frames.freeRows).toBe(lane.frames.rows);
   });
 
-  it('opens what a piece that stays begins to listen on while the change is prepared, or is refused', async () => {
+  it('opens new ports of a piece that stays and begins to listen while the change is prepared, or is refused', async () => {
     const phone = { stack: 'ip/udp/*', direction: 'down' as const, network: 'far' };
     await lane.apply(makers({ tun: {}, six: {}, phone, near: { stack: 'ip/udp', network: 'far' } }));
     const before = lane.snapshot().pieces.map(({ name }) => name);
@@ -228,7 +228,7 @@ describe('a change', () => {
       const net = all.at(-1)!;
       const make: PieceMaker['make'] = async (...given) => {
         const piece = (await net.make(...given)) as ScriptedPiece;
-        // It has opened what was wanted so far, and its change waits for the next turn of the lane.
+        // It has opened the ports wanted so far, and its change waits for the next turn of the lane.
         piece.listening = (edge, stack, present) => {
           piece.listened.push([edge, stack, present]);
           if (present && stack === 'ip/udp/*')

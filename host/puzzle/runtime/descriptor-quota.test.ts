@@ -9,8 +9,8 @@ import { ScriptedPiece } from '../testing/scripted-piece.ts';
 
 checkForLeaks();
 
-// Endpoints open descriptors for the ports on which pieces listen, and for the groups that they offer. However
-// many hostile pieces there are, whatever they do and in which order, each other piece gets its share.
+// Endpoints open descriptors for the ports on which pieces listen, and for the groups that they offer. Each
+// honest piece gets its share, for any number of hostile pieces with any actions in any order.
 
 const protocols = new Protocols();
 const LIMIT = 1000;
@@ -25,7 +25,7 @@ class Endpoint extends ScriptedPiece {
     return name === 'group' ? 1 : 0;
   }
 
-  /** As many as it has open now, where each port is opened once. */
+  /** The number of open descriptors, if each port is opened once. */
   get open(): number {
     const stacks = new Set<string>();
     for (const [, stack, isPresent] of this.listened) {
@@ -48,19 +48,19 @@ const HOSTILE = ['evil', 'worse', 'worst'] as const;
 const ports = (first: number, count: number) =>
   `ip/udp/{${Array.from({ length: count }, (_, n) => `local:${first + n}`)}}`;
 
-/** Half of what is left after each of those has half of what was left. */
+/** Half of the rest, after each of those has half of its rest. */
 const SHARE = Math.floor(LIMIT / 2 ** (HOSTILE.length + 1));
 
 const deed = fc.record({
   who: fc.constantFrom(...HOSTILE),
   what: fc.constantFrom('listen', 'listen', 'listen', 'unlisten', 'offer', 'withdraw', 'change'),
-  // Few, so that pieces often name the same.
+  // There are few, so that pieces often name the same.
   first: fc.integer({ min: 0, max: 12 }).map((n) => 1 + n * 20),
   count: fc.constantFrom(2, 20, 39, 40),
 });
 
 describe('the quota of descriptors', () => {
-  it('leaves each piece half of what remains, whatever others have done', async () => {
+  it('leaves each piece half of the remaining descriptors, whatever others have done', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(deed, { maxLength: 60 }), async (deeds) => {
         const instances = new Map<string, ScriptedPiece>();
@@ -97,7 +97,7 @@ describe('the quota of descriptors', () => {
           expect(shape).toBeTypeOf('number');
           expect(endpoint.listened.at(-1)).toEqual([0, ports(5000, SHARE / 2), true]);
           honest.unlisten(0, shape as number);
-          // What was taken back is free again, to the last one.
+          // All descriptors that were taken back are free again.
           for (const name of HOSTILE)
             for (const each of shapes.get(name)!) instances.get(name)!.context.unlisten(0, each);
           for (const name of HOSTILE)
@@ -138,7 +138,7 @@ describe('the quota of descriptors', () => {
     lane.close();
   });
 
-  it('charges what an endpoint that comes with a change opens, and leaves out what is too much', async () => {
+  it('charges the ports of an endpoint that comes with a change, and leaves out those above the quota', async () => {
     const instances = new Map<string, ScriptedPiece>();
     const logs: string[] = [];
     const lane = new Lane({
@@ -156,7 +156,7 @@ describe('the quota of descriptors', () => {
     expect(opened).toEqual(ALL.map((stack) => [0, stack, true]));
     expect(logs.filter((message) => message.includes('cannot carry'))).toHaveLength(6);
     expect((instances.get('endpoint1') as Endpoint).open).toBe(480);
-    // Nothing is closed there which was not opened.
+    // Only opened ports are closed there.
     await lane.apply(puzzle(instances, 1), COPIES);
     expect((instances.get('endpoint2') as Endpoint).listened).toEqual(opened);
     lane.close();

@@ -4,19 +4,18 @@ import type { JoinedEdge, Seat } from './seat.ts';
 
 /**
  * Divides the descriptors that endpoints open because a piece listens or offers. A piece may have as many as
- * remain for all others, so each further piece still gets half of what is left, however many hostile ones
- * came before it.
+ * remain for all others, so each further piece still gets half of the rest, even after many hostile ones.
  *
  * An endpoint states the price of a stack, which does not depend on what is open already. So two pieces that
- * share ports pay for them both, and neither has them for nothing when the other ceases to listen.
+ * share ports both pay for them, and neither gets them free when the other ceases to listen.
  */
 export class DescriptorQuota {
   readonly #laneState: LaneState;
   readonly #limit: number;
-  /** What each piece has by its listens; absent for none. */
+  /** The descriptors of each piece for its listens; absent for none. */
   readonly #listening = new Map<Seat, number>();
 
-  /** @param limit of all pieces together; Infinity where the system has none */
+  /** @param limit of all pieces together; Infinity if the system has none */
   constructor(laneState: LaneState, limit: number) {
     this.#laneState = laneState;
     this.#limit = limit;
@@ -42,7 +41,7 @@ export class DescriptorQuota {
     if (descriptors !== 0) this.#listening.set(seat, (this.#listening.get(seat) ?? 0) + descriptors);
   }
 
-  /** Forgets what pieces have by their listens, which the caller charges anew. */
+  /** Forgets the descriptors of pieces for their listens, which the caller charges anew. */
   clear(): void {
     this.#listening.clear();
   }

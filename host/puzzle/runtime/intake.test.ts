@@ -62,7 +62,7 @@ describe('an intake', () => {
     expect(intake.isNearlyFull).toBe(given.nearly);
     expect([0, 1].map((edge) => intake.hasRoom(edge))).toEqual(given.room);
     expect([0, 1].map((edge) => intake.isFull(edge))).toEqual(given.full);
-    // Where it is full, the next frame is refused; where it is not, another Edge gives way at most.
+    // If it is full, the next frame is refused; if not, at most another Edge loses a frame.
     for (const edge of [0, 1]) {
       const outcome = intake.push(edge, 1000, edge, 0);
       expect(outcome === REFUSED).toBe(given.full[edge]);

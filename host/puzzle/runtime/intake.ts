@@ -22,7 +22,7 @@ export class Intake {
   #share = QUEUED_FRAMES;
   /** Frames in all queues. */
   #queued = 0;
-  /** Those of them that the batch may take: the Edge is not paused. */
+  /** The number of them that the batch may take, because their Edge is not paused. */
   #ready = 0;
   #pausedEdges = 0;
   /** The Edge whose turn it is, and whether it has got its quantum for the turn. */

@@ -49,8 +49,8 @@ export class Joint<Member extends { readonly edge: number; readonly seat: unknow
    */
   add(member: Member, shape: number, direction: Direction, stack: string): number {
     const tag = this.#freeTags.at(-1) ?? this.receivers.length;
-    // It throws where no protocol number is left, so nothing may have changed before.
-    // The tags of one Edge stand together, so that a frame that several of them accept goes to it once.
+    // It throws where no protocol number is left, so nothing may have changed before. The tags of one Edge
+    // are adjacent, so that a frame that several of them accept goes to it once.
     const isBeside = (other: number) => this.receivers[other]?.member === member;
     this.#classifiers[direction].add(this.#stacks.parsed(stack), tag, isBeside);
     this.#freeTags.pop();

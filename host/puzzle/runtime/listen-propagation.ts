@@ -123,7 +123,7 @@ export class ListenPropagation {
           additions.push([receiver, targets.filter((target) => !isOpen(target))]);
       }
     }
-    // What is open already is charged first. It stays, and what is new may be too much.
+    // Open ports are charged first. They stay, and new ones may exceed the quota.
     for (const [receiver, targets] of additions) count(wanted, this.#admit(receiver, targets));
     const closing: PendingClose[] = [];
     const late: PendingClose[] = [];
@@ -159,7 +159,7 @@ export class ListenPropagation {
     }
   }
 
-  /** Adds targets to those of a Shape, except what would exceed the descriptors of its piece. */
+  /** Adds targets to those of a Shape, except those that would exceed the descriptors of its piece. */
   #admit(receiver: Receiver<JoinedEdge>, more: readonly ListenTarget<JoinedEdge>[]): Targets['targets'] {
     const { seat } = receiver.member;
     const admitted = more.filter(({ station, stack }) => {

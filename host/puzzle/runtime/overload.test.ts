@@ -168,7 +168,7 @@ describe('a paused Edge', () => {
     ]);
   });
 
-  it('is not ready before half of the room is free, though it goes on', async () => {
+  it('is not ready before half of the room is free, even if it goes on', async () => {
     await startTwoSources();
     pieces.both!.takes = Infinity;
     pause(0);
@@ -184,7 +184,7 @@ describe('a paused Edge', () => {
     expect(pieces.flood!.readies).toEqual([[0, false]]);
   });
 
-  it('refuses what exceeds the room, and takes back the share of the other Edge', async () => {
+  it('refuses frames that exceed the room, and takes back the share of the other Edge', async () => {
     await startTwoSources();
     pause(0);
     pieces.flood!.bring(0, ...Array.from({ length: 1000 }, () => ipv6()));
@@ -226,7 +226,7 @@ describe('a paused Edge', () => {
   });
 });
 
-it('a piece that names an instant is called again at once for the frames behind its batch', async () => {
+it('a piece that returns a time is called again at once for the frames behind its batch', async () => {
   await startTwoSources();
   pieces.flood!.bring(0, ...Array.from({ length: 1000 }, () => ipv6()));
   pieces.both!.takes = Infinity;

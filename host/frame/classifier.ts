@@ -54,6 +54,10 @@ const HAS_PORTS = HAS_EITHER | HAS_REMOTE | HAS_LOCAL;
  * (when it begins with what IP carries) above one IP header; and since stacks may want each of a header's two
  * ports. In a list of items, such as the chunks of SCTP, each item begins with the set with which the first
  * began. A walk allocates nothing.
+ *
+ * This file is long on purpose: all methods run for each frame on the state of one walk, which private fields
+ * and constants of this module keep cheap to read. The trie and its edges are in `stack-trie.ts` and
+ * `edge-table.ts`, which change only when pieces join or listen.
  */
 export class Classifier {
   /** Parts in front of the stack that the last walk found. */

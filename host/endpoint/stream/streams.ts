@@ -35,6 +35,9 @@ export interface StreamOwner {
  * Nothing is lost and nothing is kept without bound. A stream is read only while the lane has rows for its
  * bytes and its neighbour grants credit. A frame for a stream that has no room stays in the inbox, and those
  * behind it.
+ *
+ * This file is long on purpose: both directions of a stream work on one state (numbers, credit, the end), and
+ * all methods run for each frame. Connections, their table and the queues are in files of their own.
  */
 export class Streams {
   readonly #io: FunnelIo;

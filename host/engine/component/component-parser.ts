@@ -1,7 +1,8 @@
-import { BinaryReader } from '../wasm/binary-reader.ts';
 import { ComponentError } from '../wasm/component-error.ts';
 import type { CoreSort } from '../wasm/core-module.ts';
 import type { CanonOptions, CoreArgument, Definition, Named, Sort } from './component-definitions.ts';
+import { ComponentReader } from './component-reader.ts';
+import { checkNestedPreamble, checkPreamble } from './preamble.ts';
 
 /**
  * Reads the sections of a component, and of those nested in it.
@@ -14,118 +15,8 @@ export function parseComponent(bytes: Uint8Array): readonly Definition[] {
   return parseDefinitions(new ComponentReader(bytes, { items: 0 }), 0);
 }
 
-/**
- * The most definitions in a file, including those of nested components and the items that they list. The
- * largest components of the known tools have some thousands. While a file is examined, each costs a hundred
- * times its bytes.
- */
-const MAX_ITEMS = 100_000;
-
-/**
- * The most bytes in a name of the Component Model. Names of interfaces with their versions have up to a
- * hundred.
- */
-const MAX_NAME_BYTES = 4096;
-
 /** Components nested deeper are refused. The known tools nest one or two deep. */
 const MAX_NESTING = 16;
-
-const MAGIC = [0x00, 0x61, 0x73, 0x6d];
-const COMPONENT_VERSION = 0x0d;
-
-/** Reads a component, and counts its definitions, including those of nested components. */
-class ComponentReader extends BinaryReader {
-  readonly #total: { items: number };
-
-  constructor(bytes: Uint8Array, total: { items: number }, at?: number, end?: number) {
-    super(bytes, at, end);
-    this.#total = total;
-  }
-
-  /** Reads the number of elements of a vector, each of which becomes an object. */
-  items(): number {
-    const count = this.count();
-    this.countItems(count);
-    return count;
-  }
-
-  countItems(count: number): void {
-    this.#total.items += count;
-    if (this.#total.items > MAX_ITEMS) this.#tooLarge(`has more than ${MAX_ITEMS} definitions`);
-  }
-
-  override name(): string {
-    const start = this.at;
-    if (this.u32() > MAX_NAME_BYTES) this.#tooLarge(`has a name of more than ${MAX_NAME_BYTES} bytes`);
-    this.at = start;
-    return super.name();
-  }
-
-  /** Returns a reader of the next `length` bytes, and skips them here. */
-  section(length: number): ComponentReader {
-    const start = this.at;
-    this.skip(length);
-    return new ComponentReader(this.bytes, this.#total, start, this.at);
-  }
-
-  #tooLarge(what: string): never {
-    throw new ComponentError(
-      'FT_COMPONENT_TOO_LARGE',
-      `the component ${what}, at byte ${this.at}, which is beyond the limits of this host; use another component`,
-      { offset: this.at },
-    );
-  }
-}
-
-/** Checks the first eight bytes, with a message for each usual mistake. */
-function checkPreamble(bytes: Uint8Array): void {
-  if (bytes.length === 0) {
-    throw new ComponentError('FT_COMPONENT_INVALID', 'the file is empty; name the file of a component', {
-      offset: 0,
-    });
-  }
-  const wrong = MAGIC.findIndex((byte, i) => bytes[i] !== byte);
-  if (wrong >= 0) {
-    const hint =
-      bytes[0] === 0x28 ? '; this looks like WebAssembly text: translate it to a component first' : '';
-    throw new ComponentError(
-      'FT_COMPONENT_INVALID',
-      `the file is not WebAssembly: byte ${wrong} differs from the magic number${hint}`,
-      { offset: wrong },
-    );
-  }
-  const version = bytes.subarray(4, 8);
-  if (version.length < 4) {
-    throw new ComponentError(
-      'FT_COMPONENT_INVALID',
-      `the file ends at byte ${bytes.length}, within its version`,
-      {
-        offset: bytes.length,
-      },
-    );
-  }
-  if (version[0] === 1 && version[1] === 0 && version[2] === 0 && version[3] === 0) {
-    throw new ComponentError(
-      'FT_COMPONENT_INVALID',
-      'the file is a core WebAssembly module, not a component; make a component of it and its WIT with `jco embed` and `jco new`',
-      { offset: 4 },
-    );
-  }
-  if (version[2] !== 1 || version[3] !== 0) {
-    throw new ComponentError(
-      'FT_COMPONENT_INVALID',
-      'the file is neither a module nor a component: byte 6 names another kind',
-      { offset: 6 },
-    );
-  }
-  if (version[0] !== COMPONENT_VERSION || version[1] !== 0) {
-    throw new ComponentError(
-      'FT_COMPONENT_UNSUPPORTED',
-      `the component has format version ${version[0]! | (version[1]! << 8)}; this host reads version ${COMPONENT_VERSION}`,
-      { offset: 4 },
-    );
-  }
-}
 
 /** Reads a component, starting with its preamble. */
 function parseDefinitions(reader: ComponentReader, depth: number): Definition[] {
@@ -154,12 +45,6 @@ function parseDefinitions(reader: ComponentReader, depth: number): Definition[] 
     }
   }
   return definitions;
-}
-
-function checkNestedPreamble(reader: ComponentReader): void {
-  for (const byte of [...MAGIC, COMPONENT_VERSION, 0, 1, 0]) {
-    if (reader.byte() !== byte) reader.fail('holds a nested component with another preamble', reader.at - 1);
-  }
 }
 
 const SECTION_CUSTOM = 0;

@@ -3,9 +3,10 @@ import { ByteWriter } from './byte-writer.ts';
 import { CompileCost, mostUnits } from './compile-cost.ts';
 import { ComponentError } from './component-error.ts';
 import { type CoreModule, type CoreSection, type ResizeLimits, readLimits, SECTION } from './core-module.ts';
-import { PLAIN_PRICES, type PriceFactors, type StretchPrice } from './fuel.ts';
+import { type Counter, writeCounting } from './counting-code.ts';
+import { PLAIN_PRICES, type PriceFactors } from './fuel.ts';
 import { OP, readInstruction } from './instruction.ts';
-import { type Edit, meterFunction } from './metering.ts';
+import { meterFunction } from './metering.ts';
 import { readValueType } from './value-type.ts';
 
 /** A core module that counts its fuel and respects its caps; otherwise it behaves like the original. */
@@ -343,7 +344,8 @@ function writeFunction(
   for (const edit of edits) {
     body.range(code.bytes, copied, edit.at);
     copied = edit.kind === 'global' ? edit.end : edit.at;
-    writeEdit(module, edit, counter, body);
+    if (edit.kind === 'global') body.u32(movedGlobal(module, edit.index));
+    else writeCounting(edit, counter, body);
   }
   body.range(code.bytes, copied, code.end);
 }
@@ -354,100 +356,4 @@ function tooCostly(at: number, locals: number): never {
     `a core module has a function of ${locals} locals, up to byte ${at} of it, with more branches, blocks and calls than the engine compiles in reasonable time; split the function, or use another piece`,
     { offset: at },
   );
-}
-
-/** The numbers of the added global variables, and of the added locals of this function. */
-interface Counter {
-  readonly global: number;
-  readonly refused: number;
-  readonly left: number;
-  readonly length: number;
-}
-
-function writeEdit(module: CoreModule, edit: Edit, counter: Counter, body: ByteWriter): void {
-  switch (edit.kind) {
-    case 'global':
-      body.u32(movedGlobal(module, edit.index));
-      return;
-    case 'count':
-      writeCount(edit.price, counter, body);
-      return;
-    case 'count-stretch':
-      writeStretchCount(edit.price, counter, body);
-      return;
-    case 'note-refusal':
-      writeRefusalNote(counter, body);
-  }
-}
-
-const LOCAL_GET = 0x20;
-const LOCAL_SET = 0x21;
-const LOCAL_TEE = 0x22;
-const I32_CONST = 0x41;
-const I32_EQ = 0x46;
-const I32_SUB = 0x6b;
-const I32_AND = 0x71;
-const I32_SHL = 0x74;
-const I32_SHR_U = 0x76;
-const I32_LT_S = 0x48;
-const UNREACHABLE = 0x00;
-const EMPTY_BLOCK = 0x40;
-
-function writeCount(price: number, counter: Counter, body: ByteWriter): void {
-  body.byte(OP.globalGet);
-  body.u32(counter.global);
-  body.byte(I32_CONST);
-  body.s32(price);
-  body.byte(I32_SUB);
-  writeCheck(counter, body);
-}
-
-/** The length is on top of the stack and stays there. */
-function writeStretchCount({ base, mask, shift }: StretchPrice, counter: Counter, body: ByteWriter): void {
-  body.byte(LOCAL_SET);
-  body.u32(counter.length);
-  body.byte(OP.globalGet);
-  body.u32(counter.global);
-  body.byte(I32_CONST);
-  body.s32(base);
-  body.byte(I32_SUB);
-  body.byte(LOCAL_GET);
-  body.u32(counter.length);
-  body.byte(I32_CONST);
-  body.s32(mask);
-  body.byte(I32_AND);
-  body.byte(I32_CONST);
-  body.s32(Math.abs(shift));
-  body.byte(shift < 0 ? I32_SHL : I32_SHR_U);
-  body.byte(I32_SUB);
-  writeCheck(counter, body);
-  body.byte(LOCAL_GET);
-  body.u32(counter.length);
-}
-
-/** The former size, or -1, is on top of the stack and stays there. */
-function writeRefusalNote(counter: Counter, body: ByteWriter): void {
-  body.byte(LOCAL_TEE);
-  body.u32(counter.length);
-  body.byte(I32_CONST);
-  body.s32(-1);
-  body.bytes([I32_EQ, OP.if, EMPTY_BLOCK, I32_CONST, 1, OP.globalSet]);
-  body.u32(counter.refused);
-  body.byte(OP.end);
-  body.byte(LOCAL_GET);
-  body.u32(counter.length);
-}
-
-/**
- * Stores the remaining fuel, and traps if it is negative. The local saves a second read of the global
- * variable.
- */
-function writeCheck(counter: Counter, body: ByteWriter): void {
-  body.byte(LOCAL_TEE);
-  body.u32(counter.left);
-  body.byte(OP.globalSet);
-  body.u32(counter.global);
-  body.byte(LOCAL_GET);
-  body.u32(counter.left);
-  body.bytes([I32_CONST, 0, I32_LT_S, OP.if, EMPTY_BLOCK, UNREACHABLE, OP.end]);
 }

@@ -137,19 +137,19 @@ describe('parseDefinition', () => {
     ['header u64[0]', '1:8', 'write a field'],
     ['header u32[0]', '1:8', 'u8 or a u16'],
     ['header u8[0', '1:12', 'write "]"'],
-    ['header u8[0] & 0', '1:8', 'not all of them 0'],
+    ['header u8[0] & 0', '1:8', 'at least one of them is 1'],
     ['header u8[0] & 256', '1:8', 'has 8 bits'],
     ['header 8; header 9', '1:11', 'leave out one'],
     ['next ethertype u8[0]', '1:21', 'no header'],
     ['in ip-protocol tcp', '1:16', 'write a number'],
     ['in ip-protocol 99999999999', '1:16', 'too large'],
     ['summary toy', '1:9', 'text in quotes'],
-    ['summary "toy', '1:9', 'text stands in quotes'],
-    ['\n\n  {', '3:3', 'has no place'],
+    ['summary "toy', '1:9', 'write text in quotes'],
+    ['\n\n  {', '3:3', 'cannot stand'],
     ['length u16[2] & 0xfff total', '1:8', 'cannot have a mask'],
     ['length u16[2] all', '1:15', 'total or contents'],
     ['constructor', '1:1', 'no clause'],
-    ['__proto__', '1:1', 'has no place'],
+    ['__proto__', '1:1', 'cannot stand'],
   ])('refuses %j', (text, where, words) => {
     const error = errorOf(() => parseDefinition('toy', text));
     expect(error.code).toBe('FT_PROTOCOL_SYNTAX');

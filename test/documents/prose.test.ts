@@ -67,7 +67,7 @@ describe('the prose of the project', () => {
       return located(file, [
         ...wordMistakes(comments),
         ...clauseMistakes(comments),
-        ...widthMistakes(text.split('\n').map((line, index) => ({ text: line, line: index + 1 }))),
+        ...widthMistakes(text, file.endsWith('.wit')),
         ...(file.endsWith('.test.ts') ? wordMistakes(titleLines(text)) : []),
       ]);
     });

@@ -48,8 +48,7 @@ static void address_ipv6(struct channel *channel, const uint8_t *ip, const uint8
   static const uint8_t nowhere[16];
   struct sockaddr_in6 *to = message->msg_name;
   int hops = ip[7], class = (ip[0] & 15) << 4 | ip[1] >> 4;
-  *to = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = channel->header ? htons(get16(udp + 2)) :
-  *0};
+  *to = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = channel->header ? htons(get16(udp + 2)) : 0};
   memcpy(&to->sin6_addr, ip + 24, 16);
   if (IN6_IS_ADDR_LINKLOCAL(&to->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&to->sin6_addr))
     to->sin6_scope_id = channel->scope;

@@ -29,7 +29,8 @@ import type { LeavingPattern, Outlets } from './outlets.ts';
  * A breach of the contract throws a {@link PieceFault}, and then no frame of the outcome goes on.
  *
  * This file is long on purpose: its methods run for each frame on the state of one outcome, which private
- * fields and constants of this module keep cheap to read. Messages of faults are in `outcome-faults.ts`, off the frame path.
+ * fields and constants of this module keep cheap to read. Messages of faults are in `outcome-faults.ts`, off
+ * the frame path.
  */
 export class Lifting {
   /** By Edge: whether the piece takes nothing from it for now; valid after {@link lift}. */

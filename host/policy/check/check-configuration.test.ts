@@ -167,8 +167,8 @@ describe('checkConfiguration', () => {
     expect(await mistakes({ file: 'x', level: 9, every: '1s' })).toEqual([]);
     expect(await mistakes({ level: 1 })).toEqual(['FT_SETTING_MISSING: `gauge` needs the setting `file`']);
     expect(await mistakes({ file: 'x', level: 10, every: '500ms' })).toEqual([
-      'FT_SETTING_VALUE: setting `level` of `gauge` is `10`, and must be from 1 to 9',
-      'FT_SETTING_VALUE: setting `every` of `gauge` is `500ms`, and must be from 1000 to 60000 ms',
+      'FT_SETTING_VALUE: setting `level` of `gauge` is `10`, but must be from 1 to 9',
+      'FT_SETTING_VALUE: setting `every` of `gauge` is `500ms`, but must be from 1000 to 60000 ms',
     ]);
   });
 
@@ -218,7 +218,7 @@ networks:
 `;
     expect(`${(await mistakesOf(text)).join('\n').replaceAll(directory, 'DIR')}\n`).toMatchInlineSnapshot(`
       "x.yaml:3:12: FT_PIECE_UNKNOWN: there is no piece \`devise\` — did you mean \`device\`?
-      x.yaml:5:3: FT_CONFIG_YAML: the key \`home\` stands here for the second time — the first is on line 2: keep one
+      x.yaml:5:3: FT_CONFIG_YAML: the key \`home\` occurs for the second time — the first is on line 2: keep one
       x.yaml:7:3: FT_CONFIG_SCHEMA: \`2nd\` cannot be the name of a piece — a name begins with a letter; letters, digits, \`-\`, \`_\` and \`.\` may follow, 63 at most
       x.yaml:11:5: FT_CONFIG_SCHEMA: piece \`away\` has no key \`setings\` — did you mean \`settings\`?
       x.yaml:12:22: FT_SETTING_VALUE: setting \`mtu\` of \`device\` is \`lots\`, but must be a number — write it in decimal digits

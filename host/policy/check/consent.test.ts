@@ -58,7 +58,7 @@ describe('consent to what component files want', () => {
     const [mistake, ...others] = await mistakes();
     expect(others).toEqual([]);
     expect(mistake).toMatch(
-      /^2: FT_CONSENT_NEEDED: `\.\/mine\.wasm`.* wants more than .*consented to: random numbers; to offer .*\(`offer`\) — .*`funnel consent`/,
+      /^2: FT_CONSENT_NEEDED: `\.\/mine\.wasm`.* wants more than .*the record allows: random numbers; to offer .*\(`offer`\) — .*`funnel consent`/,
     );
 
     const review = await reviewConsent('x.yaml', { directory });

@@ -32,8 +32,8 @@ describe('readYaml', () => {
     expect(usable).toBe(true);
     expect(JSON.parse(JSON.stringify(value))).toEqual({ a: 1, b: 2, c: { x: 1 } });
     expect(problemsOf('a: 1\nb: 2\na: 3\nc: {x: 1, x: 2}\n')).toEqual([
-      '3:1: the key `a` stands here for the second time — the first is on line 1: keep one',
-      '4:11: the key `x` stands here for the second time — the first is on line 4: keep one',
+      '3:1: the key `a` occurs for the second time — the first is on line 1: keep one',
+      '4:11: the key `x` occurs for the second time — the first is on line 4: keep one',
     ]);
   });
 
@@ -48,7 +48,7 @@ describe('readYaml', () => {
     ],
     ['a: *b\n', '1:4: nothing above is named `&b` — an alias names a value that an earlier & has marked'],
     ['a: &b [*b]\n', '1:7: this contains itself — an alias must not be inside the value that it names'],
-    ['? [1, 2]\n: 3\n', '1:3: a key is a name here — put quotes around it to make it a name'],
+    ['? [1, 2]\n: 3\n', '1:3: a key must be a name here — put quotes around it to make it a name'],
     [
       '%YAML 1.1\n---\na: yes\n',
       '1:1: YAML 1.1 reads `yes`, `on` and `010` differently — leave the %YAML line out',

@@ -9,7 +9,7 @@ import type { LaneOrder } from './lane-order.ts';
 import type { StartFailure, SuccessionEvents } from './lane-succession.ts';
 import { startWorkerLane } from './worker-lane.ts';
 
-// What a lane in a thread of its own decides, with threads that the test scripts and a clock that it moves.
+// The decisions of a lane in a separate thread, with scripted threads and a clock that the test moves.
 // `worker-lane.test.ts` has the same with real threads.
 
 const holder = vi.hoisted(() => ({ threads: undefined as unknown }));
@@ -36,7 +36,7 @@ class ScriptedThreads {
   readonly story: string[] = [];
   readonly starts: LaneOrder[] = [];
   readonly changes: LaneOrder[] = [];
-  /** What the next starts end with; they succeed when nothing is left. */
+  /** The results of the next starts; when the list is empty, they succeed. */
   readonly failures: (StartFailure | undefined)[] = [];
   isHeld = false;
   onApply: () => Promise<unknown> = async () => NO_DIFFERENCE;
@@ -425,7 +425,7 @@ describe('a piece with the policy `restart`', () => {
     await pass(FIRST_RESTART_MS);
     expect(of('fault')).toHaveLength(1);
     threads.onApply = async () => NO_DIFFERENCE;
-    // Nobody had the state: a fault that comes now is not the fault of the state.
+    // No instance had the state: a fault that comes now is not the fault of the state.
     threads.events.onMessage({
       kind: 'event',
       event: { kind: 'fault', piece: 'six', code: 'FT_FAULT_TRAP', message: 'trapped' },

@@ -8,7 +8,7 @@ export interface StyleMistake {
 export const PROSE_WIDTH = 110;
 
 /**
- * What is wrong with the style of Markdown prose: lines that are too wide, outside of tables and code, as far
+ * The mistakes in the style of Markdown prose: lines that are too wide, outside of tables and code, as far
  * as links do not make them so; and sentences that lack a subject.
  */
 export function markdownMistakes(

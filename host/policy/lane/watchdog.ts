@@ -76,7 +76,8 @@ export class Watchdog {
     if (!isInCall || calls !== this.#calls || sleptMs > PAUSE_MS) {
       this.#calls = calls;
       this.#since = now;
-      // Stryker disable next-line ConditionalExpression: outside of a call the figure is not used, and costs a look.
+      // Stryker disable next-line ConditionalExpression: outside of a call the figure is not used, and costs
+      // a look.
       this.#threadSince = isInCall ? this.#threadMilliseconds() : undefined;
       // A lane under load is in some call at every sample. A shorter interval would find no stall earlier.
       this.#sampleIn(Math.min(IDLE_SAMPLE_MS, this.#stallMs));

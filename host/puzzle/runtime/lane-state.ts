@@ -61,11 +61,11 @@ export class LaneState {
   }
 
   /**
-   * Whether the turn has used its share of time. The host looks at it after each call of a piece that is not a
-   * call with frames, because pieces decide how long those take, and how many there are.
+   * Whether the turn has used its share of time. The host checks it after each call of a piece that is not a
+   * call with frames, because pieces decide the duration and the number of such calls.
    */
   get isTurnOver(): boolean {
-    // Outside of a turn, as in a change that is prepared, nobody waits for its end.
+    // Outside of a turn, for example while a change is prepared, no turn has to end.
     if (!this.isRunning) return false;
     const clock = this.#clock();
     if (clock - this.now >= LONG_TURN_MS) this.#carefulUntil = clock + CAREFUL_MS;
@@ -73,7 +73,7 @@ export class LaneState {
   }
 
   /**
-   * Whether some calls have taken long lately. A turn looks at the clock after each call then, so that pieces
+   * Whether some calls have taken long lately. If so, a turn reads the clock after each call, so that pieces
    * which work together do not fill several calls of each turn.
    */
   get isCareful(): boolean {

@@ -342,7 +342,7 @@ describe('a recovery', () => {
     expect(of('log')).toMatchObject([{ piece: 'funnel', message: 'FT_PIECE_START: no device' }]);
   });
 
-  it('blames nobody for what the ended lane still holds, for half a minute', async () => {
+  it('blames no piece for resources that the ended lane still holds, for half a minute', async () => {
     threads.isHeld = true;
     threads.failures.push(...Array.from({ length: 40 }, () => failureOf('hub')));
     stall('tap');
@@ -356,7 +356,7 @@ describe('a recovery', () => {
     expect(of('recovered')).toHaveLength(1);
   });
 
-  it('blames at once what kept the next lane, whoever holds anything', async () => {
+  it('blames at once the piece that kept the next lane, even if the ended lane still holds resources', async () => {
     threads.isHeld = true;
     threads.failures.push(failureOf('hub', { hasStalled: true }));
     stall('tap');

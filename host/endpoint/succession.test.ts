@@ -173,7 +173,7 @@ describe.each(['addon', 'dgram'])('UDP ports of a piece that is replaced, throug
         'to-loopback': 'true',
         ...change,
       };
-      // A change that comes to nothing leaves the old one as it was, and the port closed to others.
+      // A failed change leaves the old socket unchanged, and the port closed to others.
       const refused = udp(settings);
       refused.piece.succeed([before.piece]);
       expect(refused.piece.start()).toEqual([]);

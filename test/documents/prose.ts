@@ -57,7 +57,10 @@ export const AVOIDED_WORDS: readonly (readonly [pattern: RegExp, instead: string
   [/\b(?:somebody|someone|anybody|anyone)\b/i, 'a piece, program or user'],
   [/\bas if\b/i, 'like, in the same way as'],
   [/\b(?:what|who) is (?:not )?there\b/i, 'present, missing'],
-  [/(?<!\b(?:soon|long|far|deep) )\bas it (?:is|was)\b(?! (?:\w+ed|made|read|written|sent|known|built)\b)/i, 'unchanged'],
+  [
+    /(?<!\b(?:soon|long|far|deep) )\bas it (?:is|was)\b(?! (?:\w+ed|made|read|written|sent|known|built)\b)/i,
+    'unchanged',
+  ],
   [/\bTwice is as once\b/i, 'Idempotent'],
 ];
 

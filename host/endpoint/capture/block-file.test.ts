@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { BlockFile } from './block-file.ts';
 
 /*
- * Into files it is tested by the captures that stand in them; here into a pipe, whose reader is in the same
+ * The tests of captures cover regular files; these tests write into a pipe, whose reader is in the same
  * process.
  */
 
@@ -42,11 +42,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('a pipe that nobody reads is an error', () => {
+test('a pipe without a reader is an error', () => {
   expect(() => new BlockFile(pipe, events)).toThrow(/ENXIO/);
 });
 
-test('a reader that takes its time gets all, in order', async () => {
+test('a slow reader gets everything, in order', async () => {
   reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
   const file = new BlockFile(pipe, events);
   file.begin();
@@ -63,12 +63,12 @@ test('a reader that takes its time gets all, in order', async () => {
     got = Buffer.concat([got, read()]);
   }
   expect(got.equals(expected(500))).toBe(true);
-  // What is in the pipe may be told a little later.
+  // The notification about the bytes in the pipe may come a little later.
   while (written + lost < 500) await sleep(1);
   expect([written, lost, errors]).toEqual([500, 0, []]);
 });
 
-test('a reader that stands still costs the blocks that do not fit, and does not hold up the end', async () => {
+test('if a reader stops reading, the blocks that do not fit are lost, and the end is not delayed', async () => {
   reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
   const file = new BlockFile(pipe, events, { chunks: 3, chunkBytes: 100 * BLOCK_BYTES });
   file.begin();
@@ -98,7 +98,7 @@ function expected(blocks: number): Buffer {
   return Buffer.concat(Array.from({ length: blocks }, (_, n) => Buffer.alloc(BLOCK_BYTES, n & 0xff)));
 }
 
-/** What is in the pipe now. */
+/** Returns the bytes in the pipe now. */
 function read(): Buffer {
   const found: Buffer[] = [];
   const room = Buffer.alloc(65_536);

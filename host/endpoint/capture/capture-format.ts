@@ -26,7 +26,7 @@ export interface CaptureFormat {
   write(out: Uint8Array, at: number, packet: CapturedPacket, source: Uint8Array, from: number): number;
   /** The bytes that end what was written so far: its statistics. */
   end(statistics: CaptureStatistics): Uint8Array | undefined;
-  /** What was written last may be lost, and all that follows is to be readable without it. */
+  /** The last written bytes may be lost, and later blocks must be readable without them. */
   forget(hasBegun: boolean): void;
 }
 
@@ -37,7 +37,7 @@ export interface CaptureStatistics {
   readonly lost: number;
 }
 
-/** What the writer knows about the capture as a whole. */
+/** The facts about the capture as a whole. */
 export interface CaptureSubject {
   /** The link type of a capture without packets. */
   readonly linkType: number;

@@ -71,7 +71,7 @@ describe('pcapng', () => {
         '38000000',
     );
     const ended = captureBytes([{ bytes: packet }], { lost: 3 });
-    // Two intervals, what came, what was lost, what is there.
+    // Two intervals, the received packets, the lost packets, the delivered packets.
     const time1700000000 = 'fe9c9717' + '00002a36';
     expect(hex(ended.subarray(-88))).toBe(
       '05000000' +
@@ -101,8 +101,8 @@ describe('pcapng', () => {
       view.setUint32(24, block.length, true);
       return new Uint8Array(Buffer.concat([sectionHeader(), block]));
     };
-    // A comment, a name, the resolution of times, the check sequence, the offset of times, and one that
-    // nobody knows.
+    // A comment, a name, the resolution of times, the check sequence, the offset of times, and an unknown
+    // one.
     for (const code of [1, 2, 9, 13, 14, 4000]) {
       for (let size = 0; size <= 4; size++) expect(packetsIn(withOption(code, size)).packets).toEqual([]);
       for (const size of [5, 8, 9, 0xffff])
@@ -216,7 +216,7 @@ describe('pcapng', () => {
     const bytes = sectionOf([
       block(1, [0, 1, 0, 0, ...u32(64), ...ofInterface]),
       block(6, [...u32(0), ...u32(0), ...u32(0), ...u32(8), ...u32(8), ...body, ...ofPacket]),
-      // What is cut short lacks it already.
+      // A packet that is cut short lacks it already.
       block(6, [...u32(0), ...u32(0), ...u32(0), ...u32(8), ...u32(9), ...body, ...ofPacket]),
     ]);
     expect(packetsIn(bytes).packets).toMatchObject([
@@ -233,7 +233,7 @@ describe('pcapng', () => {
     ['a short packet', [...block(6, Array(16).fill(0))], 'a packet block that is too short'],
     ['a short packet of old', [...block(2, Array(16).fill(0))], 'a packet block that is too short'],
     ['a short simple packet', [...block(3, [])], 'a packet block that is too short'],
-    ['a short interface', [...block(1, u32(0))], 'an interface block that is too short'],
+    ['a short interface', [...block(1, u32(0))], 'an interface block is too short'],
     ['short statistics', [...block(5, u32(0))], 'a block of statistics that is too short'],
     [
       'statistics of nothing',
@@ -254,7 +254,7 @@ describe('pcapng', () => {
     [
       'no byte order',
       [...block(0x0a0d0d0a, [...u32(0x01020304), 0, 1, 0, 0, ...Array(8).fill(255)])],
-      'a section without a byte order',
+      'a section has no valid byte order',
     ],
   ])('%s ends the reading', (_, bytes, message) => {
     const section = sectionOf([]);
@@ -348,14 +348,14 @@ describe('pcap', () => {
     ]);
   });
 
-  test('a frame check sequence that the header tells of is left out', () => {
+  test('a frame check sequence that the header announces is left out', () => {
     const of = (link: number) =>
       packetsIn(
         record(u32(0xa1b2c3d4), u32(link), [...u32(0), ...u32(0), ...u32(5), ...u32(5), 1, 2, 3, 4, 5]),
       );
     expect(of(0x2400_0001).packets).toMatchObject([{ bytes: [1], original: 1, linkType: 1 }]);
     expect(of(0x1400_0001).packets).toMatchObject([{ bytes: [1, 2, 3], linkType: 1 }]);
-    // Not told, or longer than the frame.
+    // Its length is absent, or larger than the frame.
     expect(of(0x2000_0001).packets).toMatchObject([{ bytes: [1, 2, 3, 4, 5] }]);
     expect(of(0x3400_0001).packets).toMatchObject([{ bytes: [1, 2, 3, 4, 5] }]);
   });

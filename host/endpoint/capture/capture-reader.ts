@@ -28,7 +28,7 @@ import { CapturedPacket, INBOUND, OUTBOUND, UNKNOWN_DIRECTION } from './captured
 import { foreignFormat } from './foreign-formats.ts';
 import { TickClock } from './tick-clock.ts';
 
-/** A capture that is none. The offset is of the file. */
+/** The bytes are not a valid capture. The offset counts from the start of the file. */
 export class CaptureError extends Error {
   readonly offset: number;
 
@@ -40,9 +40,9 @@ export class CaptureError extends Error {
 }
 
 /**
- * Reads packets out of the bytes of a pcapng or pcap file, which come as they come. What it reads may be
- * anything: each length is checked, and a block that nobody knows is passed over. Nothing here touches a
- * file, and nothing is allocated for a packet.
+ * Reads packets from the bytes of a pcapng or pcap file, which arrive in pieces of any size. The bytes are
+ * untrusted: the reader checks each length, and skips blocks of unknown types. Nothing here touches a file,
+ * and nothing is allocated for a packet.
  */
 export class CaptureReader {
   /** The packet that `next` found. Its bytes stand in `buffer` from `start`, until more are pushed. */
@@ -51,7 +51,7 @@ export class CaptureReader {
   #buffer = new Uint8Array(0);
   #at = 0;
   #end = 0;
-  /** Where `#at` is in the file. */
+  /** The offset of `#at` in the file. */
   #offset = 0;
   #format: 'unknown' | 'pcapng' | 'pcap' = 'unknown';
   #littleEndian = true;
@@ -66,12 +66,15 @@ export class CaptureReader {
     return this.#buffer;
   }
 
-  /** Where in the file reading is. */
+  /** The offset in the file up to which the reader has come. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** Whether bytes are left that make no whole block: at the end of a file, that it was cut off. */
+  /**
+   * Whether the remaining bytes are part of a block. At the end of a file this means that the file was cut
+   * off.
+   */
   get isInBlock(): boolean {
     return this.#end > this.#at;
   }
@@ -102,7 +105,7 @@ export class CaptureReader {
   }
 
   /**
-   * Goes on to the next packet. False when more bytes are needed.
+   * Reads the next packet. Returns false if more bytes are needed.
    *
    * @throws CaptureError
    */
@@ -177,7 +180,7 @@ export class CaptureReader {
     if (!this.#has(header)) return false;
     const at = this.#at;
     const captured = this.#u32(at + 8);
-    if (captured > MOST_BLOCK) this.#fail(`a packet of ${captured} bytes; at most ${MOST_BLOCK} are read`);
+    if (captured > MOST_BLOCK) this.#fail(`a packet has ${captured} bytes, but the limit is ${MOST_BLOCK}`);
     if (!this.#has(header + captured)) return false;
     const from = this.#interfaces[0]!;
     const { packet } = this;
@@ -197,8 +200,8 @@ export class CaptureReader {
       if (isSection) this.#readByteOrder();
       const type = this.#u32(this.#at);
       const length = this.#u32(this.#at + 4);
-      if (length < 12 || length % 4 !== 0) this.#fail(`a block of ${length} bytes cannot be`);
-      if (length > MOST_BLOCK) this.#fail(`a block of ${length} bytes; at most ${MOST_BLOCK} are read`);
+      if (length < 12 || length % 4 !== 0) this.#fail(`a block has an invalid length of ${length} bytes`);
+      if (length > MOST_BLOCK) this.#fail(`a block has ${length} bytes, but the limit is ${MOST_BLOCK}`);
       if (!this.#has(length)) return false;
       if (this.#u32(this.#at + length - 4) !== length) this.#fail('the two lengths of a block differ');
       const isPacket = this.#readBlock(type, length);
@@ -210,7 +213,8 @@ export class CaptureReader {
 
   #readByteOrder(): void {
     const order = this.#view.getUint32(this.#at + 8, true);
-    if (order !== BYTE_ORDER && order !== swapped(BYTE_ORDER)) this.#fail('a section without a byte order');
+    if (order !== BYTE_ORDER && order !== swapped(BYTE_ORDER))
+      this.#fail('a section has no valid byte order');
     this.#littleEndian = order === BYTE_ORDER;
   }
 
@@ -244,7 +248,7 @@ export class CaptureReader {
 
   #readSection(length: number): void {
     if (length < 28 || this.#u16(this.#at + 12) !== 1)
-      this.#fail('a section of a version that is not known; 1 is');
+      this.#fail('a section has an unknown version; only version 1 is supported');
     this.#droppedBefore += sum(this.#interfaces);
     this.#interfaces = [];
   }
@@ -254,7 +258,7 @@ export class CaptureReader {
     const from = this.#interfaceOf(number);
     const captured = this.#u32(at + 20);
     const room = length - 32;
-    if (captured > room) this.#fail(`a packet of ${captured} bytes in a block with room for ${room}`);
+    if (captured > room) this.#fail(`a packet has ${captured} bytes in a block with room for ${room}`);
     const { packet } = this;
     packet.direction = UNKNOWN_DIRECTION;
     from.clock.read(this.#u32(at + 12), this.#u32(at + 16), packet);
@@ -288,7 +292,7 @@ export class CaptureReader {
 
   #interfaceOf(number: number): Interface {
     const found = this.#interfaces[number];
-    if (found === undefined) this.#fail(`a packet of interface ${number}, which was not described`);
+    if (found === undefined) this.#fail(`a packet names interface ${number}, which was not described`);
     return found;
   }
 
@@ -306,13 +310,13 @@ export class CaptureReader {
   #sizeOfOption(option: number, end: number): number {
     const size = this.#u16(option + 2);
     if (this.#u16(option) === OPTION_END) return -1;
-    if (option + 4 + size > end) this.#fail('an option that is longer than its block');
+    if (option + 4 + size > end) this.#fail('an option is longer than its block');
     return size;
   }
 
   #readInterface(length: number): void {
     const at = this.#at;
-    if (length < 20) this.#fail('an interface block that is too short');
+    if (length < 20) this.#fail('an interface block is too short');
     if (this.#interfaces.length >= MOST_INTERFACES) this.#fail(`more than ${MOST_INTERFACES} interfaces`);
     let name = '';
     let perSecond = 1e6;
@@ -400,7 +404,7 @@ const FCS_IS_KNOWN = 0x0400_0000;
 const MODIFIED_RECORD_BYTES = 24;
 const MODIFIED_WAY_AT = 22;
 const MODIFIED_OUTGOING = 4;
-/** More than any frame with its options; what a hostile length can make us keep. */
+/** The most bytes that a hostile length can make the reader keep; no frame with its options has as many. */
 const MOST_BLOCK = 1 << 24;
 const MOST_INTERFACES = 65_536;
 /** Bytes of a name that are kept for messages. */

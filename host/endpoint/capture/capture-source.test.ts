@@ -65,7 +65,7 @@ test('gzip is unpacked, from a file and from a pipe, in one member or more', asy
   execFileSync('mkfifo', [pipe]);
   const reading = read(pipe);
   const writer = openSync(pipe, 'w');
-  // The two bytes that tell what it is come one by one.
+  // The two bytes that identify gzip come one by one.
   const small = gzipSync('by pipe');
   writeSync(writer, small, 0, 1);
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -82,7 +82,7 @@ test('what unpacks to a thousand times its size comes in small pieces', async ()
   expect(largest).toBeLessThanOrEqual(256 * 1024);
 });
 
-test('gzip that is cut off brings what is there, and says so; what is damaged is an error', async () => {
+test('gzip that is cut off brings the bytes before the cut, and reports it; damaged gzip is an error', async () => {
   const packed = gzipSync(contents);
   writeFileSync(file, packed.subarray(0, packed.length - 9));
   const cut = await read(file);

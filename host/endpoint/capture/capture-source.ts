@@ -7,9 +7,9 @@ import { lockFile } from './file-lock.ts';
 
 /**
  * The bytes of a capture, read off the frame path: a regular file in pieces by Node's thread pool, a pipe as
- * its writer brings them. What is compressed by gzip is unpacked on the way, as it is read: memory holds a
- * piece of it, however large the whole is. One piece at a time is read, when it is asked for, so a reader
- * that is paused leaves the rest where it is.
+ * its writer brings them. A capture in gzip is unpacked while it is read, so memory holds only a piece of it,
+ * whatever its size. One piece at a time is read, on request, so a reader that is paused leaves the rest
+ * unread.
  */
 export class CaptureSource {
   readonly #events: CaptureSourceEvents;
@@ -35,7 +35,8 @@ export class CaptureSource {
     try {
       const status = fstatSync(this.#fd);
       this.isAtHand = status.isFile() || status.isDirectory();
-      // Keeps a capture from being written over. One that is still written can be read as far as it is.
+      // Keeps the capture from being overwritten. A capture that is still being written is readable up to its
+      // present end.
       this.#lock = status.isFile() ? openSync(path, constants.O_RDONLY) : undefined;
       if (this.#lock !== undefined) lockFile(this.#lock, 'shared');
       this.#stream =
@@ -72,7 +73,7 @@ export class CaptureSource {
     }
   }
 
-  /** Asks for the next piece; one of the events brings it. A second call meanwhile does nothing. */
+  /** Requests the next piece; one of the events brings it. A second call meanwhile does nothing. */
   readMore(): void {
     if (this.#isReading || this.#isClosed) return;
     this.#isReading = true;
@@ -90,12 +91,12 @@ export class CaptureSource {
     );
   }
 
-  /** No event comes any more. Idempotent. */
+  /** Closes the file. No event comes any more. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#lock !== undefined) closeSync(this.#lock);
-    // An error while it closes concerns nobody.
+    // An error of the pipe does not matter any more.
     this.#stream.on('error', () => {});
     this.#stream.destroy();
   }
@@ -108,7 +109,7 @@ export interface CaptureSourceEvents {
   failed(error: Error): void;
 }
 
-/** What begins as gzip does not go on so, or ends early. */
+/** Data that begins as gzip is damaged, or ends early. */
 export class PackedError extends Error {
   readonly isCut: boolean;
 
@@ -163,6 +164,6 @@ function isPacked(bytes: Uint8Array): boolean {
 
 /** The begin of gzip data (RFC 1952 §2.3.1). */
 const MAGIC = [0x1f, 0x8b];
-/** As much as is read at once. */
+/** The most bytes of one read. */
 const READ_BYTES = 256 * 1024;
 const PEEK_BYTES = 4096;

@@ -15,7 +15,7 @@ export interface PacketTime {
   readonly nanoseconds: number;
 }
 
-/** What a capture says of a packet, beside its bytes. One object serves all packets of a file. */
+/** The facts in a capture about a packet, beside its bytes. One object serves all packets of a file. */
 export class CapturedPacket implements PacketTime {
   /** The interface, from 0, in the order of their descriptions. */
   interfaceNumber = 0;

@@ -1,6 +1,6 @@
 /**
- * What a file is that is no capture the reader knows, by its first four bytes in network byte order;
- * undefined where nobody knows either. The text ends a message.
+ * Returns the format of a file that the reader does not know, by its first four bytes in network byte order;
+ * undefined if the format is unknown here too. The text ends a message.
  */
 export function foreignFormat(magic: number): string | undefined {
   const packed = COMPRESSIONS.find(({ from, to }) => magic >= from && magic <= to);

@@ -232,7 +232,7 @@ const nameByNumber = new Map(
     }),
 );
 
-/** A link type for a message: `113 (Linux cooked)`. A number that nobody registered stands alone. */
+/** A link type for a message: `113 (Linux cooked)`. A number that is not registered stands alone. */
 export function linkTypeText(linkType: number): string {
   const name = nameByNumber.get(linkType);
   return name === undefined ? String(linkType) : `${linkType} (${name})`;

@@ -74,7 +74,9 @@ const CASES = [
   [276, `86dd ${SLL2} 04 ${MAC8}`, 6, ['sll2'], OUTBOUND, 'sent'],
 ] as const;
 
-/** What tshark 4.0 does not take: these families and this tag, and the ways that 166 and 205 tell. */
+/**
+ * The packets that tshark 4.0 does not read: these families and this tag, and the directions in 166 and 205.
+ */
 const NOT_OF_TSHARK = [
   '0 0a000000',
   '104 0f00 8100 0007 0800',
@@ -133,7 +135,7 @@ test('IP is found in each of them, behind the headers that Shapes can want', asy
   }
 });
 
-test('the direction is noted where a header tells it', () => {
+test('the direction is noted if a header has it', () => {
   const links = new LinkHeaders(protocols);
   const found = packets.map(({ linkType, bytes }) => {
     expect(links.read(linkType, bytes, 0, bytes.length)).toBe('found');

@@ -25,8 +25,8 @@ export const LinkType = {
  * with which it begins.
  *
  * The rule for headers that stand in captures only: one that has what a Shape can want (the EtherType, the
- * address of a device) is a protocol of its own, as Ethernet is: `sll`, `sll2`. One that says no more than
- * which version of IP follows is taken off. Either way the direction that it tells is noted.
+ * address of a device) is a protocol of its own, as Ethernet is: `sll`, `sll2`. One that contains only the
+ * version of IP is removed. In both cases the direction in it is noted.
  */
 export class LinkHeaders {
   /** These fields describe the packet of the last call of {@link read}. */
@@ -48,8 +48,7 @@ export class LinkHeaders {
   /**
    * Reads the header of a packet at `from`. A protocol of 0 is one that the Funnel does not know.
    *
-   * @returns `unknown` where nobody taught it this link type, `short` where the header is longer than the
-   * packet
+   * @returns `unknown` if it does not know this link type, `short` if the header is longer than the packet
    */
   read(linkType: number, bytes: Uint8Array, from: number, length: number): 'found' | 'unknown' | 'short' {
     const rule = RULES.get(linkType);
@@ -103,8 +102,8 @@ interface Rule {
   /** For the manual page. */
   readonly name: string;
   /**
-   * The protocol with which a frame begins; or what tells it: the version of IP, an address family, the two
-   * bytes in front of the frame, the framing of HDLC.
+   * The protocol with which a frame begins; or the field that identifies it: the version of IP, an address
+   * family, the two bytes in front of the frame, the framing of HDLC.
    */
   readonly begins: FrameProtocol | 'version' | 'family' | 'ethertype' | 'hdlc';
   readonly skipped: number;

@@ -177,7 +177,7 @@ test.each<[string, Uint8Array, number]>([
   const protocol = bytes[0]! >>> 4 === 6 ? 'ipv6' : 'ipv4';
   const { found } = look(bytes, protocol, false);
   expect(found).toBe(wanted);
-  // The transport stays as it is.
+  // The transport header does not change.
   const mended = look(bytes, protocol, true);
   expect(mended.bytes.slice(20)).toEqual(bytes.slice(20));
 });

@@ -2,7 +2,10 @@ import { crc32c, fold, internetSum } from '../../frame/checksum.ts';
 import type { Frames } from '../../frame/frames.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 
-/** What a system leaves to its network card, and a capture shows as it was before: one bit for each. */
+/**
+ * The fields that a system leaves to its network card, so that a capture shows them unfinished: one bit for
+ * each.
+ */
 export const IPV4_LENGTH = 1;
 export const IPV6_LENGTH = 2;
 export const IPV4_CHECKSUM = 4;
@@ -218,7 +221,7 @@ export class OffloadMender {
   }
 }
 
-/** What the pseudo header adds to a checksum. */
+/** Returns the part of the pseudo header in a checksum. */
 function pseudo(addresses: number, protocol: number, length: number): number {
   return addresses + protocol + length;
 }

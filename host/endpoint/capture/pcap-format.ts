@@ -35,7 +35,7 @@ export class PcapFormat implements CaptureFormat {
   }
 
   missing(linkType?: number): Uint8Array | undefined {
-    // Before the first packet nobody knows the link type.
+    // The link type is unknown before the first packet.
     return this.#linkType >= 0 || linkType === undefined ? undefined : this.#header(linkType);
   }
 
@@ -53,7 +53,7 @@ export class PcapFormat implements CaptureFormat {
 
   write(out: Uint8Array, at: number, packet: CapturedPacket, source: Uint8Array, from: number): number {
     const { captured, nanoseconds } = packet;
-    // The format ends in 2106; a time before 1970 cannot be told from one after it.
+    // The format ends in 2106; a time before 1970 cannot be distinguished from one after it.
     put32(out, at, packet.seconds);
     put32(out, at + 4, this.#isFine ? nanoseconds : Math.floor(nanoseconds / 1000));
     put32(out, at + 8, captured);

@@ -42,7 +42,7 @@
  *   decryption secrets. It keeps no pause of more than 60 s. After its lane was ended by force, it does not
  *   replay the rest.
  *   mend leaves alone fragments, packets under way in a source route, UDP without checksum, jumbograms
- *   (RFC 2675), and tunnels other than IP in IP. It cannot tell damage on the way from offloading.
+ *   (RFC 2675), and tunnels other than IP in IP. It cannot distinguish damage on the way from offloading.
  *
  * SPECIFICATION
  *   draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap; link types as in draft-ietf-opsawg-pcaplinktype; gzip
@@ -83,7 +83,7 @@ export function readPcapReaderSettings(
   return { settings, problems: reader.problems };
 }
 
-/** What the native piece `pcap-reader` is, with these settings. */
+/** Returns the description of the native piece `pcap-reader` with these settings. */
 export function pcapReaderDescription({
   stack,
   direction,

@@ -21,11 +21,11 @@ import {
 
 /**
  * The native piece `pcap-reader`: the frames of a pcapng or pcap file, at the pace at which they were
- * recorded or as fast as the lane takes them. They count as coming from where the Edge's neighbours expect
- * the system: its direction is down.
+ * recorded or as fast as the lane takes them. The Edge's neighbours see them as coming from the system: its
+ * direction is down.
  *
- * The file may be anything: what is wrong in it ends the reading with FT_PCAP_FORMAT and where in the file
- * that was.
+ * The file is untrusted: the first mistake in it ends the reading with FT_PCAP_FORMAT and the place in the
+ * file.
  */
 export class PcapReaderPiece extends PieceBase {
   readonly description: Description;
@@ -65,10 +65,10 @@ export class PcapReaderPiece extends PieceBase {
   #edge = -1;
   #isReady = true;
   #hasEnded = false;
-  /** A packet was read, and waits for its time or for a free row. */
+  /** Whether a packet was read, and waits for its time or for a free row. */
   #hasPacket = false;
   /**
-   * What the time of a packet becomes on the clock of this process, in milliseconds. NaN before the first
+   * The difference from a packet's time to the clock of this process, in milliseconds. NaN before the first
    * packet.
    */
   #shift = Number.NaN;
@@ -101,7 +101,7 @@ export class PcapReaderPiece extends PieceBase {
     this.#mender = new OffloadMender(frames, protocols);
   }
 
-  /** @throws EndpointError FT_PCAP_FILE, FT_PCAP_FORMAT for a file that does not even begin as a capture */
+  /** @throws EndpointError FT_PCAP_FILE, FT_PCAP_FORMAT for a file that does not start like a capture */
   override start(): readonly Problem[] {
     if (this.#problems.length > 0) return this.#problems;
     const { file } = this.#settings;
@@ -109,14 +109,14 @@ export class PcapReaderPiece extends PieceBase {
       // It is unknown how far the ended lane came, and no frame may come twice.
       this.#context.log(
         'warn',
-        `the rest of ${file} is not replayed, because the lane that did so was ended`,
+        `the rest of ${file} is not replayed, because the lane that replayed it was ended`,
       );
       this.#context.source('failed');
       return [];
     }
     try {
       this.#source = new CaptureSource(file, this.#events);
-      // What begins as no capture is refused; from a pipe, the begin is not there yet.
+      // A file that does not start like a capture is refused; the start of a pipe may come later.
       if (this.#source.isAtHand) checkBegin(this.#source.peek());
       else this.#report('pending', `waits for the writer of ${file}`);
       this.#context.source('open');
@@ -198,7 +198,7 @@ export class PcapReaderPiece extends PieceBase {
   /**
    * Puts up to a batch of due packets into the outbox.
    *
-   * @returns the milliseconds until it goes on; Infinity where it goes on when more is read
+   * @returns the milliseconds until it continues; Infinity if it continues when more is read
    */
   #fill(): number {
     while (this.#outbox.length < BATCH) {
@@ -223,7 +223,7 @@ export class PcapReaderPiece extends PieceBase {
     if (Number.isNaN(this.#shift)) this.#shift = now - at;
     const wait = at + this.#shift - now;
     if (wait < 1) return 0;
-    // A clock that was set while recording, or a hostile file, must not hold up the rest.
+    // A clock that was set while recording, or a hostile file, must not delay the rest.
     if (wait > LONGEST_GAP_MS) {
       this.#shift = now + LONGEST_GAP_MS - at;
       return LONGEST_GAP_MS;
@@ -231,7 +231,7 @@ export class PcapReaderPiece extends PieceBase {
     return wait;
   }
 
-  /** False when the lane has no room for the packet now. */
+  /** Returns false if the lane has no room for the packet now. */
   #emit(): boolean {
     const { buffer, start, packet } = this.#reader;
     const { captured } = packet;
@@ -347,11 +347,11 @@ function checkBegin(bytes: Uint8Array): void {
   reader.next();
 }
 
-/** Frames handed on in one turn. */
+/** The most frames of one turn. */
 const BATCH = 64;
-/** When the lane has no free row: soon, but after it had a chance. */
+/** The delay when the lane has no free row: short, but the lane gets a chance to free some. */
 const NO_ROOM_MS = 1;
-/** The longest pause between two frames that is kept. */
+/** The longest pause between two frames that the replay keeps. */
 const LONGEST_GAP_MS = 60_000;
 /** Unknown link types that messages name; a hostile file has a new one in each packet. */
 const MOST_NOTED_LINKS = 8;

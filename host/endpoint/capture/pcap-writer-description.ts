@@ -39,7 +39,7 @@
  *   Times have the resolution of the lane's clock. Only with direction both it knows which way a frame goes:
  *   what comes on the Shape up goes out, what comes on the Shape down comes in.
  *   A pcapng file ends with the statistics of its interfaces, which count all lost frames of the piece. In it
- *   a frame whose headers cannot be completed, or a fragment, is recorded as it is, with a comment on why.
+ *   a frame whose headers cannot be completed, or a fragment, is recorded unchanged, with a comment on why.
  *
  * SPECIFICATION
  *   draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap; link types as in draft-ietf-opsawg-pcaplinktype.
@@ -84,7 +84,7 @@ export function readPcapWriterSettings(
   return { settings, problems: reader.problems };
 }
 
-/** What the native piece `pcap-writer` is, with these settings. */
+/** Returns the description of the native piece `pcap-writer` with these settings. */
 export function pcapWriterDescription({
   stack,
   direction,

@@ -23,11 +23,11 @@ import { PcapngFormat } from './pcapng-format.ts';
 
 /**
  * The native piece `pcap-writer`: every frame that comes to it goes into a capture file, for Wireshark and
- * its kin.
+ * similar programs.
  *
- * A frame that begins with Ethernet, PPP or another link that captures know is recorded so; of others, from
- * the IP header on. What the buffer (4 MiB) cannot take stays in the queue; what the disk refused is counted
- * as `not-written`.
+ * A frame that begins with Ethernet, PPP or another link that captures know is recorded whole; others are
+ * recorded from the IP header on. Frames that do not fit in the buffer (4 MiB) stay in the queue; frames that
+ * the disk refused are counted as `not-written`.
  */
 export class PcapWriterPiece extends PieceBase implements Piece {
   readonly description: Description;
@@ -43,15 +43,18 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   #file: BlockFile | undefined;
   #format: CaptureFormat;
   readonly #subject: CaptureSubject & { interfaceName: string };
-  /** What was lost before this piece began to write. */
+  /** The number of frames lost before this piece began to write. */
   #lostBefore = 0;
-  /** To be added to the lane's clock, in milliseconds since 1970. */
+  /** The difference from the lane's clock to the wall clock, in milliseconds since 1970. */
   #epoch = Number.NaN;
   #beganMs = 0;
   readonly #wallClock: () => number;
   #hasFailed = false;
   #hasWritten = false;
-  /** The piece whose file goes on, until it is taken over; and who is to take over this one's. */
+  /**
+   * The piece whose file this one takes over, until it has; and the piece that takes over the file of this
+   * one.
+   */
   #predecessor: PcapWriterPiece | undefined;
   #successor: PcapWriterPiece | undefined;
   readonly #events = {
@@ -96,7 +99,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
       : new PcapFormat(this.#subject, format === 'pcap-ns');
   }
 
-  /** Plans to go on with the file of a piece that ends with this change. */
+  /** Plans to continue the file of a piece that ends with this change. */
   succeed(retiring: readonly Piece[]): void {
     for (const piece of retiring) {
       if (!(piece instanceof PcapWriterPiece) || piece.#file === undefined || piece.#successor !== undefined)
@@ -148,7 +151,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
       );
     }
     this.#begin();
-    // A file without frames is a capture, too.
+    // A file without frames is also a capture.
     this.#describe();
     return [];
   }
@@ -171,7 +174,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     return true;
   }
 
-  /** A block that holds no frame. */
+  /** Writes a block without a frame. */
   #append(block: Uint8Array): boolean {
     const chunk = this.#file?.reserve(block.length);
     if (chunk === undefined) return false;
@@ -201,7 +204,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     if (!this.#hasFailed)
       this.#context.log(
         'error',
-        `FT_PCAP_FILE: ${this.#settings.file}: ${error.message}. What cannot be written is lost and counted as not-written; make room on the disk`,
+        `FT_PCAP_FILE: ${this.#settings.file}: ${error.message}. Frames that cannot be written are lost and counted as not-written; make room on the disk`,
       );
     this.#hasFailed = true;
     // Descriptions may be lost with the rest.
@@ -233,7 +236,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     return this.#epoch + now;
   }
 
-  /** Returns false where there is no room for the frame now. */
+  /** Returns false if there is no room for the frame now. */
   #record(row: number, shape: number, nowMs: number): boolean {
     const frames = this.#frames;
     const packet = this.#packet;
@@ -313,7 +316,7 @@ const FULL_BUFFER_MS = 2;
 /** The wall clock counts whole milliseconds, and is adjusted slowly all the time. */
 const CLOCK_TOLERANCE_MS = 2;
 
-/** Which protocols a recorded frame may begin with, and as what link type. */
+/** The protocols with which a recorded frame may begin, and their link types. */
 const RECORDED: readonly (readonly [string, number])[] = [
   ['ethernet', LinkType.ethernet],
   ['ppp', LinkType.ppp],
@@ -340,5 +343,5 @@ function beginOf(file: string): Uint8Array {
 
 function whyNot(error: unknown): string {
   const isUnread = systemCode(error) === 'ENXIO';
-  return isUnread ? 'it is a pipe, and nobody reads it yet' : messageOf(error);
+  return isUnread ? 'it is a pipe without a reader yet' : messageOf(error);
 }

@@ -97,7 +97,7 @@ export class PcapngFormat implements CaptureFormat {
     return at + length;
   }
 
-  /** Statistics of each interface. Nobody knows to which of them a lost frame would belong: to the first. */
+  /** Statistics of each interface. The interface of a lost frame is unknown, so the first one counts it. */
   end({ began, ended, lost }: CaptureStatistics): Uint8Array | undefined {
     if (this.#linkTypes.length === 0) return undefined;
     return joined(

@@ -278,7 +278,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     this.#listenOn(listener, `TCP port ${port} of IPv${family} cannot be opened`);
   }
 
-  /** Opens a listener that is described already. What the system refuses is logged. */
+  /** Opens a listener that is described already. A refusal of the system is logged. */
   #listenOn(listener: Listener, complaint: string): void {
     const { address, device } = this.#settings;
     const options = { family: listener.family, address, port: listener.port, device };

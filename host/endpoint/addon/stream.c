@@ -25,7 +25,7 @@
 enum {
   /* The system bounds it by net.core.somaxconn. */
   BACKLOG = 4096,
-  /* A connection whose peer is gone ends after the idle time and so many probes, ten seconds apart. */
+  /* A connection whose peer is gone ends after the idle time and this many probes, ten seconds apart. */
   PROBES = 5,
   PROBE_SECONDS = 10,
   /*
@@ -110,7 +110,7 @@ static bool bind_device(int fd, napi_env env, napi_value options, int *error) {
   return true;
 }
 
-/* The lowest free descriptor tells how many are left. */
+/* The lowest free descriptor shows how many are left. */
 static bool is_short_of_descriptors(void) {
   struct rlimit limit;
   int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
@@ -131,7 +131,7 @@ static struct channel *add_stream(napi_env env, struct batch *batch, int fd) {
 
 /*
  * listenStream(batch, { family, address, port, device, key }) → { channel }. If an earlier lane left a socket
- * under this key, this returns that socket as it is.
+ * under this key, this returns that open socket.
  */
 napi_value listen_stream(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
@@ -261,7 +261,7 @@ napi_value inherit_stream(napi_env env, napi_callback_info info) {
   return make_int(env, fd);
 }
 
-/* accept(listener, idleSeconds) → a channel, or a negative errno; -EAGAIN when nobody waits. */
+/* accept(listener, idleSeconds) → a channel, or a negative errno; -EAGAIN when no connection waits. */
 napi_value accept_stream(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct channel *listener;
@@ -272,7 +272,7 @@ napi_value accept_stream(napi_env env, napi_callback_info info) {
   socklen_t size = sizeof from;
   int fd;
   if (is_short_of_descriptors()) return make_int(env, -EMFILE);
-  /* A connection that ended while it waited is nobody's error. */
+  /* A connection that ended while it waited is not an error. */
   do fd = accept4(listener->fd, &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
   if (fd < 0) return make_int(env, -errno);
@@ -335,8 +335,8 @@ napi_value stream_error(napi_env env, napi_callback_info info) {
 }
 
 /*
- * readStream(channel, slots, most) → bytes; 0 at the end of the stream, or a negative errno. Fills the addresses
- * of so many slots in turn, `room` bytes each, with at most `most` bytes.
+ * readStream(channel, slots, most) → bytes; 0 at the end of the stream, or a negative errno. Fills the first
+ * `slots` slots in turn, `room` bytes each, with at most `most` bytes in all.
  */
 napi_value read_stream(napi_env env, napi_callback_info info) {
   napi_value values[3];
@@ -381,7 +381,7 @@ napi_value write_stream(napi_env env, napi_callback_info info) {
   return make_int(env, length < 0 ? -errno : (int32_t)length);
 }
 
-/* endStream(channel): the peer reads the end of the stream behind all that was written. */
+/* endStream(channel): ends the stream; the peer reads the end behind all written bytes. */
 napi_value end_stream(napi_env env, napi_callback_info info) {
   napi_value id;
   struct channel *channel;

@@ -4,8 +4,8 @@ import { type FunnelIo, loadAddon } from '../addon.ts';
 import { type CommandEnd, commandEnd, helperPath, type Stdio, statusOf } from './network-namespace.ts';
 
 /**
- * A program that ends with this process, or with the thread that started it, however these end: also with all that it has
- * started itself, and whoever it has become.
+ * A program that ends with this process, or with the thread that started it, in whichever way these end. All
+ * processes that it has started end too, even under another user.
  */
 export class GuardedProcess {
   readonly #io: FunnelIo;
@@ -36,7 +36,7 @@ export class GuardedProcess {
       const child = spawn(helperPath(), ['--outside', '--', ...argv], {
         stdio: [...streams, theirs, 'pipe'],
       });
-      child.on('error', () => {}); // there is no process then, and the control socket is closed
+      child.on('error', () => {}); // no process exists then, and the control socket is closed
       guard = child.pid ?? 0;
       void statusOf(child).then((status) => onEnd(commandEnd(status) ?? 'killed'));
     } finally {
@@ -52,12 +52,12 @@ export class GuardedProcess {
     return made;
   }
 
-  /** Whether it runs. Its guard ends with it, and is a zombie until this thread is idle. */
+  /** Whether the program runs. Its guard ends with it, and is a zombie until this thread is idle. */
   get isRunning(): boolean {
     try {
       return !/\) [ZX] /.test(readFileSync(`/proc/${this.#guard}/stat`, 'utf8'));
     } catch {
-      return false; // nobody has that number any more
+      return false; // no process has that number any more
     }
   }
 
@@ -68,6 +68,6 @@ export class GuardedProcess {
   }
 }
 
-/** As namespace-protocol.h numbers them. */
+/** The numbers in namespace-protocol.h. */
 const HELLO = 0;
 const RUN = 7;

@@ -62,17 +62,17 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     this.#grants = new Grants(read.settings.destinations, read.settings);
   }
 
-  /** Ports that are open now. */
+  /** The open ports. */
   get ports(): readonly number[] {
     return [...new Set([...this.#listeners].map(({ port }) => port))];
   }
 
-  /** Connections that are open now, or opening. */
+  /** The number of connections that are open or opening. */
   get connections(): number {
     return this.#streams?.size ?? 0;
   }
 
-  /** Plans to take over the connections, and the ports that it wants, of one that is bound alike. */
+  /** Plans to take over the connections, and the wanted ports, of a predecessor with the same options. */
   succeed(retiring: readonly Piece[]): void {
     const { address, device, families } = this.#settings;
     this.#ending = retiring.filter((piece) => piece instanceof TcpPiece);
@@ -129,7 +129,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     return [];
   }
 
-  /** Opens a port, or counts one more user of it. All IP versions or none. */
+  /** Opens a port in all IP versions or none, or counts one more user of it. */
   #listen(port: number, families: readonly (4 | 6)[]): void {
     const opened: Listener[] = [];
     let wanted = port;
@@ -138,7 +138,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
         const listener = this.#listenOne(wanted, family, families.length > 1);
         if (listener === undefined) continue;
         opened.push(listener);
-        // The port that the system chose for the first IP version is the one for the other.
+        // The port that the system chose for the first IP version is also the one for the other.
         wanted = listener.port;
       }
     } catch (error) {
@@ -184,8 +184,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
           permission:
             port > 0 && port < 1024
               ? 'Ports below 1024 are for privileged users: run as root or with CAP_NET_BIND_SERVICE, or choose a port from 1024 on'
-              : 'Run as a user who may',
-          inUse: `See which (ss -tlnp sport = :${port}) and end it, or choose another port`,
+              : 'Run as a user with this right',
+          inUse: `Find it (ss -tlnp sport = :${port}) and end it, or choose another port`,
           setting:
             systemCode(error) === 'EADDRINUSE'
               ? 'port'
@@ -433,7 +433,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     for (const connection of opened) if (!connection.isClosed) streams.start(connection);
   }
 
-  /** Undefined for a peer that is gone already. */
+  /** Returns undefined for a peer that is gone already. */
   #connectionOf(channel: number, names: StreamNames): Connection | undefined {
     const remote = parseAddress(names.address);
     const local = parseAddress(names.localAddress);
@@ -475,8 +475,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
         address: formatAddress(to.address),
         port: to.port,
         localAddress: isBoundTo ? formatAddress(source) : address,
-        // A port of a neighbour's choice, such as the one that a connection came to on the other side, names the
-        // stream; with `remote` it is not asked of the system.
+        // The neighbour's port, for example the one to which a connection came on the other side, only
+        // identifies the stream; with `remote` the socket is not bound to it.
         localPort: remote === undefined ? localPort : 0,
         device,
         idleSeconds: keepaliveSeconds,
@@ -505,7 +505,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     const { header, isIpv4 } = connection;
     const ip = isIpv4 ? 20 : 40;
     if (header[ip + 2] === 0 && header[ip + 3] === 0) {
-      // The system chose the port, and the address where the frame named none.
+      // The system chose the port, and the address if the frame named none.
       const { localAddress, localPort } = this.#io!.streamNames(connection.channel);
       const local = parseAddress(localAddress);
       const renamed = header.slice();
@@ -529,7 +529,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     this.#devices?.close();
     this.#own?.close();
     if (this.#predecessor !== undefined) {
-      // The change came to nothing: all stays with the other piece.
+      // The change failed: everything stays with the other piece.
       this.#predecessor.#isTakenOver = false;
       for (const { theirs } of this.#listeners) if (theirs !== undefined) theirs.isClaimed = false;
       this.#predecessor = undefined;
@@ -545,14 +545,14 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 interface Listener {
   readonly family: 4 | 6;
   readonly port: number;
-  /** The port that was asked for: 0 for the system's choice. */
+  /** The requested port: 0 for the system's choice. */
   readonly wanted: number;
   /** -1 while it is only claimed. */
   channel: number;
   users: number;
-  /** A successor is to have it. */
+  /** Whether a successor takes it over. */
   isClaimed: boolean;
-  /** The listener of a predecessor that this one is to be. */
+  /** The listener of a predecessor that this one takes over. */
   theirs?: Listener | undefined;
   /** The listener of a predecessor that is closed in the commit, so that this one can be opened. */
   deferral?: { readonly from: TcpPiece; readonly theirs: Listener } | undefined;
@@ -589,7 +589,7 @@ function reasonOf(code: string): string {
   }
 }
 
-/** The reasons for errnos of a connection that did not come about. */
+/** The reasons for errnos of a connection that failed. */
 const REASONS: ReadonlyMap<number, string> = new Map([
   [111, 'refused'],
   [104, 'refused'],

@@ -59,10 +59,10 @@ export const addRun: AddCommand = (parent, context) => {
 /**
  * Starts a puzzle and reports what it does, until a signal ends it.
  *
- * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. The same within a second is the same
- * wish: npx, npm, timeout(1) and a terminal send it to the Funnel as well as its parent, which passes it on.
- * A signal after that second ends the process at once, without totals. A piece that fails is reported, and the
- * others continue.
+ * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. A repeated signal within a second
+ * counts as one: npx, npm, timeout(1) and a terminal send it to the Funnel and to its parent, which forwards
+ * it. A signal after that second ends the process at once, without totals. A piece that fails is reported,
+ * and the others continue.
  *
  * With `--until-end` the end of all captures ends it in the same way: with status 0, or 4 where one of them
  * could not be read to its end.
@@ -112,7 +112,7 @@ async function run(
       statistics?.rewrite(snapshot, warn);
     };
     const ask = (): void => {
-      // A lane that is being replaced answers late. Until then there is nothing to report.
+      // A lane that is being replaced replies late. Until then there is nothing to report.
       if (isAsking) return;
       isAsking = true;
       running
@@ -273,16 +273,16 @@ function stopSignal(cleanUp: () => void): {
     stop,
     forget() {
       clearTimeout(deadline);
-      // A repetition that comes while the process ends has nothing to end, and is no reason for status 130.
+      // A repetition that comes while the process ends has no effect, and must not cause status 130.
       listenTo(() => {});
       setTimeout(() => listenTo(undefined), SAME_WISH_MS).unref();
     },
   };
 }
 
-/** A repeated signal within this time is no other wish. */
+/** A repeated signal within this time counts as one. */
 const SAME_WISH_MS = 1000;
-/** Many times what an orderly end takes, in which pieces have two seconds to close. */
+/** Many times the duration of an orderly end, in which pieces have two seconds to close. */
 const MOST_CLOSING_MS = 15_000;
 
 function seconds(text: string): number {

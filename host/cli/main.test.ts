@@ -14,9 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { captureBytes, packetsIn } from '../endpoint/capture/testing/capture-bytes.ts';
 import { packageRoot } from '../policy/pieces/package-root.ts';
 
 /*
@@ -315,44 +313,6 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       socket.close();
       expect(status).toBe(4);
       expect(err).toMatch(/^used\.yaml:2:\d+: FT_UDP_PORT_IN_USE: setting `port` of piece `left`: .*\n$/);
-    });
-
-    describe('with --until-end', () => {
-      const times = [1, 2, 3].map((n) => ({ seconds: 1_000_000_000 + n, nanoseconds: n }));
-      // IPv6 without a next header.
-      const bytes = Uint8Array.from({ length: 40 }, (_, at) => ({ 0: 0x60, 6: 59, 7: 64 })[at] ?? 0);
-      const capture = captureBytes(times.map((time) => ({ bytes, ...time })));
-      const copy = (from: string, to: string) => `pieces:
-  from: { piece: pcap-reader, settings: { file: ${from}, speed: fast }, edges: { frames: net } }
-  late: { piece: fault, settings: { delay: 300ms }, edges: { a: net, b: behind } }
-  to: { piece: pcap-writer, settings: { file: ${to} }, edges: { frames: behind } }
-`;
-      const run = (file: string) => funnel('run', file, '--until-end', '--no-control').ended;
-
-      it('ends when its captures have ended and their frames have gone through', async () => {
-        writeFileSync(join(folder, 'in.pcapng.gz'), gzipSync(capture));
-        const { status, out, err } = await run(write('copy.yaml', copy('in.pcapng.gz', 'out.pcap')));
-        expect([status, err]).toEqual([0, '']);
-        expect(out).toMatch(/in\.pcapng\.gz is at its end: 3 frames/);
-        const { packets } = packetsIn(readFileSync(join(folder, 'out.pcap')));
-        // The times of the recording, as far as microseconds go.
-        expect(packets.map(({ seconds }) => seconds)).toEqual(times.map(({ seconds }) => seconds));
-      });
-
-      it('ends with another status where a capture is damaged', async () => {
-        writeFileSync(join(folder, 'bad.pcapng'), Buffer.concat([capture, Buffer.alloc(12, 1)]));
-        const { status } = await run(write('bad.yaml', copy('bad.pcapng', 'some.pcapng')));
-        expect(status).toBe(4);
-        expect(packetsIn(readFileSync(join(folder, 'some.pcapng'))).packets).toMatchObject(times);
-      });
-
-      it('refuses a configuration that reads none', async () => {
-        const { status, err } = await run(write('endless.yaml', sockets(0)));
-        expect(status).toBe(4);
-        expect(err).toMatch(
-          /^funnel: FT_RUN_ENDLESS: no piece of this configuration reads something that ends/m,
-        );
-      });
     });
 
     it('refuses a file that it could not write at the end', async () => {

@@ -332,7 +332,8 @@ export class ComponentPiece implements Piece {
       status: (status) => context.status(status),
       random: () => context.random(),
       utc: () => {
-        const now = Date.now();
+        // A clock that was set before 1970 has no number in the contract.
+        const now = Math.max(0, Date.now());
         return [BigInt(Math.floor(now / 1000)), (now % 1000) * 1_000_000];
       },
       listen: (edge, like, stack) => {

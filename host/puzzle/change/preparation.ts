@@ -123,7 +123,7 @@ export class Preparation {
       const { network, piece } = join;
       const others = byNetwork
         .get(network)!
-        .flatMap((other) => (other.piece === piece ? [] : offersOf(other)));
+        .map((other) => ({ origin: other.piece, offers: offersOf(other) }));
       yield this.#askAboutJoin(join, offersAt(others, offers.get(network) ?? [], piece));
     }
   }

@@ -51,6 +51,45 @@ it('pieces that stay are notified when a change elsewhere alters their propertie
   expect(reportedTo('other')).toEqual([[]]);
 });
 
+it('many pieces with large offers cost a neighbour no more than a few, and small offers arrive', async () => {
+  const HOSTILE = 60;
+  const names = Array.from({ length: HOSTILE }, (_, n) => `evil${n}`);
+  lane = new Lane({ protocols, now: () => 1000 });
+  await lane.start(
+    [
+      ...names.map((name) => maker(name, { e: ['ip down'] }, { e: 'lan' })),
+      maker('honest', { e: ['ip down'] }, { e: 'lan' }),
+      maker('victim', { e: ['ip up'] }, { e: 'lan' }),
+    ],
+    new Map([['lan', { copies: true }]]),
+  );
+  const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/64' } } as const;
+  for (const name of names)
+    for (let n = 0; n < 64; n++)
+      pieces
+        .get(name)!
+        .context.offer(
+          0,
+          { name: 'address', value: { tag: 'text', val: `${name} ${n}`.padEnd(1000) } },
+          true,
+        );
+  pieces.get('honest')!.context.offer(0, address, true);
+  pieces.get('honest')!.context.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  const { properties } = pieces.get('victim')!.joinings.at(-1)!;
+  const size = properties.reduce(
+    (sum, { name, value }) => sum + name.length + (value.tag === 'text' ? value.val.length : 0),
+    0,
+  );
+  expect(size).toBeLessThanOrEqual(65_536 + 1024 * 32);
+  expect(properties).toContainEqual(address);
+  // All have the same share, of which each uses what it can.
+  for (const name of names)
+    expect(
+      properties.filter(({ value }) => value.tag === 'text' && value.val.startsWith(`${name} `)),
+    ).toHaveLength(1);
+});
+
 it('a piece can refuse properties, and the old ones stay', async () => {
   const user = maker('user', { e: ['ip down'] }, { e: 'lan' });
   const socket = (size: number) =>

@@ -42,7 +42,7 @@ export class PropertyUpdates {
     const distantOffers = this.#distantOffers.get(name) ?? NONE;
     const settled = member.settled.get(shape) ?? NONE;
     if (distantOffers.length === 0 && members.every(({ offers }) => offers.length === 0)) return settled;
-    const here = members.flatMap((other) => (other.seat === member.seat ? [] : other.offers));
+    const here = members.map(({ seat, offers }) => ({ origin: seat, offers }));
     return [...settled, ...offersAt(here, distantOffers, member.seat)];
   }
 
@@ -121,20 +121,55 @@ const NONE: readonly never[] = [];
  * of it.
  */
 export function offersAt(
-  here: readonly Property[],
+  here: readonly LocalOffers[],
   distantOffers: readonly DistantOffer[],
   piece: object,
 ): Property[] {
-  const distinct = new Map<string, Property>();
-  const from = distantOffers.filter(
-    ({ origin, via }) => origin !== piece && !(via.size === 1 && via.has(piece)),
-  );
-  for (const property of [...here, ...from.map((each) => each.property)]) {
+  const distinct = new Map<string, DistantOffer>();
+  const add = (property: Property, origin: object, via: ReadonlySet<object>): void => {
+    if (origin === piece || (via.size === 1 && via.has(piece))) return;
     const text = propertyText(property);
-    if (!distinct.has(text)) distinct.set(text, property);
-  }
-  return [...distinct.values()];
+    if (!distinct.has(text)) distinct.set(text, { property, origin, via });
+  };
+  for (const { origin, offers } of here) for (const offer of offers) add(offer, origin, NOBODY);
+  for (const { property, origin, via } of distantOffers) add(property, origin, via);
+  return withinShares([...distinct.values()]);
 }
+
+/** The offers of one piece on the Joint itself. */
+export interface LocalOffers {
+  readonly origin: object;
+  readonly offers: readonly Property[];
+}
+
+/**
+ * Limits what one piece receives. Each call of `join` brings all offers anew, so many pieces with large offers
+ * would cost each of them the square of their number. Where all offers together are too large, each piece has
+ * an equal share, and its offers beyond that are left out.
+ */
+function withinShares(offers: readonly DistantOffer[]): Property[] {
+  const total = offers.reduce((sum, { property }) => sum + sizeOf(property), 0);
+  if (total <= MAX_OFFERED) return offers.map(({ property }) => property);
+  const left = new Map<object, number>();
+  for (const { origin } of offers) left.set(origin, 0);
+  const share = Math.floor(MAX_OFFERED / left.size);
+  for (const origin of left.keys()) left.set(origin, share);
+  return offers.flatMap(({ property, origin }) => {
+    const remains = left.get(origin)! - sizeOf(property);
+    if (remains < 0) return [];
+    left.set(origin, remains);
+    return [property];
+  });
+}
+
+/** The characters of a property, and as many as its record takes besides. */
+function sizeOf({ name, value }: Property): number {
+  return RECORD_SIZE + name.length + (value.tag === 'text' ? value.val.length : 0);
+}
+const RECORD_SIZE = 32;
+/** As much as one piece may offer, with the records of 1024 properties. */
+const MAX_OFFERED = 65_536 + 1024 * RECORD_SIZE;
+const NOBODY: ReadonlySet<object> = new Set();
 
 export function propertiesText(properties: readonly Property[]): string {
   return properties.map(propertyText).join('\n');

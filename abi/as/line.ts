@@ -1,4 +1,5 @@
 import { hostLog } from './generated';
+import { formatIpv6, ipv6Text } from './ipv6-text';
 import { Text, writeUtf8 } from './text';
 
 const ROOM: i32 = 1024;
@@ -66,27 +67,8 @@ export class Line {
 
   /** The 16 bytes at an address, in the form of RFC 5952. */
   ipv6(at: usize): Line {
-    let bestStart = -1;
-    let bestLength = 1;
-    for (let i = 0; i < 8; i++) {
-      let n = 0;
-      while (i + n < 8 && load<u16>(at + (i + n) * 2) == 0) n++;
-      if (n > bestLength) {
-        bestStart = i;
-        bestLength = n;
-      }
-      i += n;
-    }
-    for (let i = 0; i < 8; i++) {
-      if (i == bestStart) {
-        this.text('::');
-        i += bestLength - 1;
-        continue;
-      }
-      if (i > 0 && i != bestStart + bestLength) this.byte(0x3a);
-      else if (i > 0 && bestStart < 0) this.byte(0x3a);
-      this.hex(bswap<u16>(load<u16>(at + i * 2)));
-    }
+    const length = formatIpv6(at);
+    for (let i: u32 = 0; i < length; i++) this.byte(load<u8>(ipv6Text + i));
     return this;
   }
 

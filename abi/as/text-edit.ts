@@ -1,3 +1,4 @@
+import { formatIpv6, ipv6Text } from './ipv6-text';
 import { room, roomLeft, shrinkRoom } from './memory';
 
 /**
@@ -129,34 +130,7 @@ export class TextEdit {
       }
       return this;
     }
-    let bestStart = -1;
-    let bestLength = 1;
-    for (let i = 0; i < 8; i++) {
-      let n = 0;
-      while (i + n < 8 && load<u16>(address + (i + n) * 2) == 0) n++;
-      if (n > bestLength) {
-        bestStart = i;
-        bestLength = n;
-      }
-      i += n;
-    }
-    for (let i = 0; i < 8; i++) {
-      if (i == bestStart) {
-        this.text('::');
-        i += bestLength - 1;
-        continue;
-      }
-      if (i > 0 && i != bestStart + bestLength) this.byte(0x3a);
-      const group = <u32>bswap<u16>(load<u16>(address + i * 2));
-      let shift: u32 = 12;
-      while (shift > 0 && group >> shift == 0) shift -= 4;
-      for (; ; shift -= 4) {
-        const digit = (group >> shift) & 15;
-        this.byte(digit < 10 ? 0x30 + digit : 0x57 + digit);
-        if (shift == 0) break;
-      }
-    }
-    return this;
+    return this.bytes(ipv6Text, ipv6Text + formatIpv6(address));
   }
 
   /** Inserts 16 hexadecimal digits. */

@@ -1,17 +1,13 @@
 import type { Problem } from '../../../abi/host/contract.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import { formatAddress, type Prefix } from '../ip-address.ts';
+import { type Binding, readBinding } from '../binding.ts';
+import type { Prefix } from '../ip-address.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { rawSettings } from './raw-description.ts';
 
-export interface RawSettings {
+export interface RawSettings extends Binding {
   /** The numbers in the IP header, without duplicates. */
   readonly protocols: readonly number[];
-  readonly families: readonly (4 | 6)[];
-  /** Empty for any. */
-  readonly address: string;
-  /** Empty for any. */
-  readonly device: string;
   readonly destinations: readonly Prefix[];
   readonly loopback: boolean;
   readonly own: boolean;
@@ -45,19 +41,10 @@ export function readRawSettings(
       'protocol',
       'protocol is not given; name a protocol to send and receive, such as sctp or 41',
     );
-  const family = reader.choice('family', ['both', 'ipv4', 'ipv6']);
-  const address = reader.address('address');
-  const bound = address === undefined ? undefined : address.length === 4 ? 4 : 6;
-  if (bound !== undefined && family !== 'both' && family !== `ipv${bound}`)
-    reader.problem('address', `address is of IPv${bound} and family is ${family}; change one of them`);
-  const device = reader.text('device');
-  if (device !== '' && !/^[^\s/]{1,15}$/.test(device))
-    reader.problem('device', `device is ${JSON.stringify(device)}; it can be the name of a network device`);
+  const binding = readBinding(reader);
   const settings: RawSettings = {
     protocols: [...protocols],
-    families: bound !== undefined ? [bound] : family === 'both' ? [4, 6] : [family === 'ipv4' ? 4 : 6],
-    address: address === undefined ? '' : formatAddress(address),
-    device,
+    ...binding,
     destinations: reader.prefixes('destinations'),
     loopback: reader.boolean('to-loopback'),
     own: reader.boolean('own'),

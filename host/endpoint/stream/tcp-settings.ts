@@ -1,15 +1,11 @@
 import type { Problem } from '../../../abi/host/contract.ts';
-import { formatAddress, type Prefix, parseEndpoint } from '../ip-address.ts';
+import { type Binding, readBinding } from '../binding.ts';
+import { type Prefix, parseEndpoint } from '../ip-address.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { tcpSettings } from './tcp-description.ts';
 
-export interface TcpSettings {
+export interface TcpSettings extends Binding {
   readonly ports: readonly number[];
-  readonly families: readonly (4 | 6)[];
-  /** Empty for any. */
-  readonly address: string;
-  /** Empty for any. */
-  readonly device: string;
   readonly remote: { readonly address: Uint8Array; readonly port: number } | undefined;
   readonly destinations: readonly Prefix[];
   readonly loopback: boolean;
@@ -26,14 +22,7 @@ export function readTcpSettings(given: readonly (readonly [string, string])[]): 
   readonly problems: readonly Problem[];
 } {
   const reader = new SettingReader(tcpSettings, given);
-  const family = reader.choice('family', ['both', 'ipv4', 'ipv6']);
-  const address = reader.address('address');
-  const bound = address === undefined ? undefined : address.length === 4 ? 4 : 6;
-  if (bound !== undefined && family !== 'both' && family !== `ipv${bound}`)
-    reader.problem('address', `address is of IPv${bound} and family is ${family}; change one of them`);
-  const device = reader.text('device');
-  if (device !== '' && !/^[^\s/]{1,15}$/.test(device))
-    reader.problem('device', `device is ${JSON.stringify(device)}; it can be the name of a network device`);
+  const binding = readBinding(reader);
   const text = reader.text('remote');
   const remote = parseEndpoint(text);
   if (text !== '' && remote === undefined)
@@ -43,9 +32,7 @@ export function readTcpSettings(given: readonly (readonly [string, string])[]): 
     );
   const settings: TcpSettings = {
     ports: reader.numbers('port'),
-    families: bound !== undefined ? [bound] : family === 'both' ? [4, 6] : [family === 'ipv4' ? 4 : 6],
-    address: address === undefined ? '' : formatAddress(address),
-    device,
+    ...binding,
     remote,
     destinations: reader.prefixes('destinations'),
     loopback: reader.boolean('to-loopback'),

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Frames } from '../../frame/frames.ts';
 import type { Piece } from '../../piece/piece.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
@@ -8,6 +8,7 @@ import { Lane } from '../lane.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
 import { PuzzleError } from '../plan/puzzle-error.ts';
 import { CallMonitor, CallMonitorReader } from '../runtime/call-monitor.ts';
+import { LaneState } from '../runtime/lane-state.ts';
 import { checkForLeaks } from '../testing/leak-check.ts';
 import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../testing/scripted-piece.ts';
 
@@ -297,6 +298,36 @@ describe('a change', () => {
       expect(JSON.stringify(lane.snapshot().pieces)).not.toContain('gone');
     },
   );
+
+  it('takes the option `copies` from a network that had it', async () => {
+    const phone = { stack: 'ip/udp/*', direction: 'down' as const, network: 'far' };
+    const all = { tun: {}, six: {}, phone, other: phone, net: { stack: 'ip/udp', network: 'far' } };
+    await lane.apply(makers(all), new Map([['far', { copies: true }]]));
+    const listen = (name: string, port: number) =>
+      instanceOf(name).context.listen(0, 0, `ip/udp/local:${port}`);
+    expect([listen('phone', 7), listen('other', 7)]).toEqual([1, 1]);
+    instanceOf('other').context.unlisten(0, 1);
+    await lane.apply(makers(all));
+    expect(listen('other', 8)).toBe(1);
+    expect(listen('phone', 8)).toEqual({ message: expect.stringContaining('is taken by piece other') });
+  });
+
+  it('keeps no network on which no Edge is left', async () => {
+    const changed = vi.spyOn(LaneState.prototype, 'topologyChanged');
+    const stateOf = () => changed.mock.contexts.at(-1) as LaneState;
+    try {
+      for (let n = 0; n < 5; n++) {
+        const at = { network: `network-${n}` };
+        await lane.apply(makers({ tun: at, six: at }));
+        expect([...stateOf().joints.keys()]).toEqual([`network-${n}`]);
+      }
+      await lane.apply([]);
+      const { joints, seats } = stateOf();
+      expect([joints.size, seats.length]).toEqual([0, 0]);
+    } finally {
+      changed.mockRestore();
+    }
+  });
 
   it('hands over no state of a piece that has failed, or that is another one under the same name', async () => {
     const saves = () => instances.reduce((sum, piece) => sum + piece.saves, 0);

@@ -90,6 +90,41 @@ describe('across a hub and a tap', () => {
     expect(openAt('near')).toEqual(['ip/udp/local:7']);
   });
 
+  it.each(['waits for a turn', 'runs already', 'joins'])(
+    'a port behind a piece that fails as a change is applied is closed again, where the piece %s',
+    async (when) => {
+      await start(puzzle());
+      instance('phone').context.listen(0, 0, 'ip/udp/local:7');
+      const fails = () => {
+        throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
+      };
+      const net = changed({ ...socket('net', 'c'), identity: 'another' }, (piece) => {
+        piece.listening = (edge, stack, present) => {
+          piece.listened.push([edge, stack, present]);
+          // The change is prepared, and waits for other events once more before it is applied.
+          if (present && when !== 'joins')
+            setImmediate(() => {
+              instance('hub').onProcess = fails;
+              instance('hub').context.wake();
+              if (when === 'runs already') lane.run();
+            });
+          return undefined;
+        };
+      });
+      const next = puzzle().map((each) => {
+        if (each.place.name === 'net') return net;
+        if (each.place.name !== 'hub' || when !== 'joins') return each;
+        return changed({ ...each, identity: 'another' }, (piece) => {
+          piece.join = fails;
+        });
+      });
+      await lane.apply(next);
+      expect(lane.snapshot().pieces.find(({ name }) => name === 'hub')!.state).toBe('failed');
+      expect(instance('net').listened).toContainEqual([0, 'ip/udp/local:7', true]);
+      expect(openAt('net')).toEqual([]);
+    },
+  );
+
   it('an offer reaches the other side, and ends with its piece or with the pieces in between', async () => {
     await start(puzzle());
     const { context } = instance('net');

@@ -62,8 +62,8 @@ export interface FunnelIo {
     },
   ): number;
   /**
-   * The descriptor belongs to the addon from now on. A later lane inherits it under the key, unless that is empty.
-   * @returns the channel
+   * Takes over a descriptor, which belongs to the addon from now on. A later lane inherits it under the key,
+   * unless that is empty. @returns the channel
    */
   adoptStream(batch: number, descriptor: number, key: string): number;
   /** The descriptor that an earlier lane left under this key; -1 for none. */
@@ -72,14 +72,20 @@ export interface FunnelIo {
   streamPair(): { ours: number; theirs: number };
   /** A descriptor of standard input (0) or output (1), in whose place is /dev/null; EBUSY the second time. */
   takeStandard(number: 0 | 1): number;
-  /** EEXIST where something is. */
+  /** Makes a named pipe. Throws EEXIST if the path exists. */
   makeFifo(path: string, mode: number): void;
-  /** ENXIO for one to write that nobody reads, ENOTSUP for no FIFO. @returns a descriptor */
+  /**
+   * Opens a named pipe. Throws ENXIO for writing without a reader, ENOTSUP for a file that is not a FIFO.
+   * @returns a descriptor
+   */
   openFifo(path: string, writes: number): number;
   openPty(): { descriptor: number; path: string };
-  /** ENOTTY for no terminal, EINVAL for a speed that no line has. `flow` is 0 or 1. @returns a descriptor */
+  /**
+   * Opens a serial line. Throws ENOTTY for other files, EINVAL for a speed that no line has. `flow` is 0 or
+   * 1. @returns a descriptor
+   */
   openSerial(path: string, baud: number, flow: number): number;
-  /** 1 while nobody has the other side of a pseudo-terminal open. */
+  /** Returns 1 while no program has the other side of a pseudo-terminal open. */
   hasHungUp(channel: number): number;
   /** @returns a channel of the listener's batch, or a negative errno */
   accept(listener: number, idleSeconds: number): number;

@@ -36,7 +36,7 @@ export interface NativePiece {
   describe(settings: GivenSettings): Description | readonly Problem[];
   /** The files that the piece opens with these settings. */
   files?(settings: GivenSettings): readonly FileUse[];
-  /** Whether the piece takes standard input or output, so that nobody else prints there. */
+  /** Whether the piece takes standard input or output, so that the command line must not print there. */
   readonly usesStandardStreams?: boolean;
   /** Makes the piece and opens nothing. `start` opens, and throws an EndpointError if the system refuses. */
   make(context: PieceContext, frames: Frames, protocols: Protocols, settings: GivenSettings): Piece;

@@ -276,7 +276,7 @@ describe('frames of a component', () => {
     expect(guest().tickets.at(-1)).toHaveLength(1);
     expect(inbox.length).toBe(0);
     expect(counters.get(BROKEN_FRAME)).toBe(3);
-    // What the piece holds of the frame stays its own.
+    // The fragments that the piece holds stay with it.
     expect([piece.held, free()]).toEqual([2, 1]);
   });
 
@@ -433,7 +433,7 @@ describe('the offers of a component', () => {
     offer('b', true, 0, half);
     expect(calls).toHaveLength(4);
     offer('a', false, 0, half);
-    // What is not offered takes nothing away when it is withdrawn.
+    // Withdrawing a property that is not offered frees no characters.
     offer('a', false, 0, half);
     offer('b', true, 0, half);
     offer('d', true, 0, half);

@@ -26,7 +26,10 @@ export interface Piece {
    */
   takeOver?(): void;
 
-  /** The start of this native piece waits for the system, for a bounded time: the watchdog takes it for no stall. */
+  /**
+   * Whether the start of this native piece waits for the system, for a bounded time: the watchdog does not
+   * treat it as a stall.
+   */
   readonly waitsInStart?: boolean;
 
   /**
@@ -105,8 +108,8 @@ export interface PieceContext {
    */
   status(status: PieceStatus): void;
   /**
-   * For native pieces that read something with an end, such as a capture: how that stands. `failed` is an end, too,
-   * before that of the thing.
+   * For native pieces that read something with an end, such as a capture: how that stands. `failed` is an
+   * end, too, before that of the thing.
    */
   source(state: SourceState): void;
   /** Milliseconds of the lane's clock at the start of the current turn. */

@@ -230,8 +230,8 @@ function reporterFor(options: RunOptions, output: Output, paint: Paint): RunRepo
 }
 
 /**
- * A promise that resolves at the first signal or call of `stop`. A signal more than {@link SAME_WISH_MS} later
- * ends the process at once, after a call of `cleanUp`.
+ * A promise that resolves at the first signal or call of `stop`. A signal more than {@link SAME_WISH_MS}
+ * later ends the process at once, after a call of `cleanUp`.
  */
 function stopSignal(cleanUp: () => void): {
   readonly promise: Promise<void>;

@@ -1,8 +1,8 @@
 import type { LaneSnapshot } from '../../policy/funnel.ts';
 
 /**
- * Decides when a Funnel that reads captures has done its work: all of them have ended, no frame waits or is held, and
- * the counters stand still. Time is a parameter, in milliseconds.
+ * Decides when a Funnel that reads captures has done its work: all of them have ended, no frame waits or is
+ * held, and the counters stand still. Time is a parameter, in milliseconds.
  */
 export class EndWatch {
   #hadSource = false;
@@ -37,7 +37,7 @@ export class EndWatch {
   }
 }
 
-/** What changes while frames go somewhere. */
+/** The counters that change while frames flow. */
 function countersOf({ pieces }: LaneSnapshot): string {
   return JSON.stringify(
     pieces.map(({ held, edges, reasons }) => [

@@ -1,4 +1,6 @@
-/** The examples of the reference, by the part of a configuration that they show. A test checks each of them. */
+/**
+ * The examples of the reference, by the part of a configuration that they show. A test checks each of them.
+ */
 export const EXAMPLES: Readonly<Record<string, string>> = {
   whole: `pieces:
   system:                              # a name of your choice

@@ -3,8 +3,8 @@ import { EXAMPLES } from './configuration-examples.ts';
 import { wrap } from './wrap.ts';
 
 /**
- * The reference of configurations as a document in Markdown, made from their JSON Schema: `docs/configuration.md`.
- * Pure.
+ * The reference of configurations as a document in Markdown, made from their JSON Schema:
+ * `docs/configuration.md`. Pure.
  */
 export function configurationReference(schema: JsonSchema): string {
   const { properties, description, $defs } = schema as unknown as RootSchema;
@@ -63,7 +63,7 @@ export function configurationReference(schema: JsonSchema): string {
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
-/** What the schema of a part cannot say. */
+/** The facts about a part that its schema cannot express. */
 const NOTES: Readonly<Record<string, readonly string[]>> = {
   piece: [
     'The path of a component file is relative to the folder of the configuration, as all paths in it are.',

@@ -154,7 +154,8 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   }
 }
 
-/* The loop does not sleep while a file is wanted: its owner reads once in each round, until it has no room. */
+/* The loop does not sleep while a file is wanted: its owner reads once in each round, until it has no room.
+ */
 static void on_file(uv_idle_t *handle) {
   struct channel *channel = handle->data;
   if (!channel->closing) deliver(channel, channel->events);

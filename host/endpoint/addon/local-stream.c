@@ -28,8 +28,9 @@ napi_value stream_pair(napi_env env, napi_callback_info info) {
 }
 
 /*
- * takeStandard(number) → a descriptor of standard input (0) or output (1); EBUSY the second time. /dev/null takes its place: whatever
- * else this process reads or prints does not mix with the stream, and its reader finds the end when it is closed.
+ * takeStandard(number) → a descriptor of standard input (0) or output (1); EBUSY the second time. /dev/null
+ * takes its place, so other reads and prints of this process do not mix with the stream, and its reader finds
+ * the end when it is closed.
  *
  * A pipe or terminal is opened anew, because O_NONBLOCK belongs to the open file, which is the caller's, too.
  */
@@ -63,7 +64,7 @@ napi_value take_standard(napi_env env, napi_callback_info info) {
   return make_int(env, fd);
 }
 
-/* makeFifo(path, mode): throws EEXIST where something is. */
+/* makeFifo(path, mode): makes a named pipe; throws EEXIST if the path exists. */
 napi_value make_fifo(napi_env env, napi_callback_info info) {
   napi_value values[2];
   char path[PATH_MAX];
@@ -73,7 +74,8 @@ napi_value make_fifo(napi_env env, napi_callback_info info) {
   return mkfifo(path, (mode_t)mode & 0777) ? throw_errno(env, errno, "mkfifo") : NULL;
 }
 
-/* openFifo(path, writes) → a descriptor. Throws ENXIO for one to write that nobody reads, and ENOTSUP for no FIFO. */
+/* openFifo(path, writes) → a descriptor. Throws ENXIO for writing to a pipe without a reader, and ENOTSUP for
+ * a file that is not a FIFO. */
 napi_value open_fifo(napi_env env, napi_callback_info info) {
   napi_value values[2];
   char path[PATH_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams within this machine that are no connections: pipes, and the standard streams. */
+/* Streams within this machine other than connections: pipes, and the standard streams. */
 #ifndef FUNNEL_LOCAL_STREAM_H
 #define FUNNEL_LOCAL_STREAM_H
 

@@ -29,8 +29,8 @@ enum {
   PROBES = 5,
   PROBE_SECONDS = 10,
   /*
-   * Descriptors that streams leave to the rest of the process: files, its control socket, the loops of threads. If
-   * the limit is low, they leave half. descriptor-reserve.ts has the same for ports.
+   * Descriptors that streams leave to the rest of the process: files, its control socket, the loops of
+   * threads. If the limit is low, they leave half. descriptor-reserve.ts has the same for ports.
    */
   RESERVED_DESCRIPTORS = 256,
 };
@@ -47,8 +47,8 @@ static bool set(int fd, int level, int option, int value) {
 }
 
 /*
- * An address of an options object: { family: 4 | 6 | 1, ADDRESS, PORT, device }. Family 1 is UNIX: ADDRESS is a
- * path, or begins with @ for an abstract name. Returns its size; 0 after throwing.
+ * An address of an options object: { family: 4 | 6 | 1, ADDRESS, PORT, device }. Family 1 is UNIX: ADDRESS is
+ * a path, or begins with @ for an abstract name. Returns its size; 0 after throwing.
  */
 static socklen_t get_address(napi_env env, napi_value options, const char *address_name, const char *port_name,
                              union address *into) {
@@ -179,8 +179,8 @@ napi_value listen_stream(napi_env env, napi_callback_info info) {
 }
 
 /*
- * connectStream(batch, { family, address, port, localAddress, localPort, device, idleSeconds }) → channel. It is
- * writable when it is connected or has failed: see streamError.
+ * connectStream(batch, { family, address, port, localAddress, localPort, device, idleSeconds }) → channel. It
+ * is writable when it is connected or has failed: see streamError.
  */
 napi_value connect_stream(napi_env env, napi_callback_info info) {
   napi_value values[2];
@@ -232,8 +232,8 @@ napi_value connect_stream(napi_env env, napi_callback_info info) {
 }
 
 /*
- * adoptStream(batch, descriptor, key) → channel: a descriptor that the process has. From now on it belongs to the
- * addon. A lane that follows finds it under the key: see inheritStream. With an empty key it is closed.
+ * adoptStream(batch, descriptor, key) → channel: a descriptor that the process has. From now on it belongs to
+ * the addon. A lane that follows finds it under the key: see inheritStream. With an empty key it is closed.
  */
 napi_value adopt_stream(napi_env env, napi_callback_info info) {
   napi_value values[3], made;
@@ -297,8 +297,8 @@ static void set_name(napi_env env, napi_value made, const char *address_name, co
 }
 
 /*
- * streamNames(channel) → { localAddress, localPort, address, port, pid, uid, gid }. Addresses are empty for UNIX
- * sockets; the peer's credentials are -1 for others.
+ * streamNames(channel) → { localAddress, localPort, address, port, pid, uid, gid }. Addresses are empty for
+ * UNIX sockets; the peer's credentials are -1 for others.
  */
 napi_value stream_names(napi_env env, napi_callback_info info) {
   napi_value id, made;

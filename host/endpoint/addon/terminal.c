@@ -22,7 +22,8 @@ static const struct {
     {4000000, B4000000},
 };
 
-/* Each byte passes as it is. An errno; EINVAL for a speed that no line has. With baud 0 the speed stays. */
+/* Makes each byte pass unchanged. Returns an errno; EINVAL for a speed that no line has. With baud 0 the
+ * speed stays. */
 static int make_raw(int fd, int32_t baud, bool flow) {
   struct termios terminal;
   if (tcgetattr(fd, &terminal)) return errno;
@@ -43,8 +44,8 @@ static int make_raw(int fd, int32_t baud, bool flow) {
 }
 
 /*
- * openPty() → { descriptor, path }: our side, and the path of the other. Until somebody has opened that path it
- * has hung up, as it has after everybody closed it.
+ * openPty() → { descriptor, path }: our side, and the path of the other. It has hung up until a program opens
+ * that path, and again after all programs have closed it.
  */
 napi_value open_pty(napi_env env, napi_callback_info info) {
   char path[64];
@@ -69,7 +70,7 @@ napi_value open_pty(napi_env env, napi_callback_info info) {
   return error ? throw_errno(env, error, "pty") : NULL;
 }
 
-/* openSerial(path, baud, flow) → a descriptor. Throws ENOTTY for what is no terminal. */
+/* openSerial(path, baud, flow) → a descriptor. Throws ENOTTY for a file that is not a terminal. */
 napi_value open_serial(napi_env env, napi_callback_info info) {
   napi_value values[3];
   char path[PATH_MAX];
@@ -85,7 +86,7 @@ napi_value open_serial(napi_env env, napi_callback_info info) {
   return throw_errno(env, error, "terminal");
 }
 
-/* hasHungUp(channel) → 1 while nobody has the other side open, else 0. */
+/* hasHungUp(channel) → 1 while no program has the other side open, else 0. */
 napi_value has_hung_up(napi_env env, napi_callback_info info) {
   napi_value id;
   struct channel *channel;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * How many packets the system dropped because the queue of an interface was full: what it wanted to hand to the
- * lane, and the lane did not read in time. Undefined where that is not known.
+ * How many packets the system dropped because the queue of an interface was full: what it wanted to hand to
+ * the lane, and the lane did not read in time. Undefined where that is not known.
  *
  * @param text of /proc/net/dev; that of this thread's network namespace by default
  */

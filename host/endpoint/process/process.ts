@@ -2,8 +2,8 @@
  * process: the standard streams of a program
  *
  * PURPOSE
- *   Runs a program of the configuration, and carries its standard input and output: one program for each stream
- *   that a neighbour opens, as inetd does, or one that this endpoint starts itself.
+ *   Runs a program of the configuration, and carries its standard input and output: one program for each
+ *   stream that a neighbour opens, as inetd does, or one that this endpoint starts itself.
  *
  * EDGES AND SHAPES
  *
@@ -16,8 +16,8 @@
  *   Frames and credit are those of the endpoint `tcp`. The program has one end of a UNIX stream socket as its
  *   standard input and output. Its standard error is that of the Funnel.
  *
- *   A reset ends the program at once, with all that it has started. Otherwise it goes on after the stream until
- *   it ends by itself. It also ends with the Funnel, however that ends.
+ *   A reset ends the program at once, with all that it has started. Otherwise it continues after the stream
+ *   until it ends by itself. It also ends with the Funnel, in whichever way the Funnel ends.
  *
  * SETTINGS
  *   command       the program and its arguments, one value each; no shell reads them
@@ -29,7 +29,8 @@
  *                 with `to` zero, for which the endpoint `tcp` lets the system choose
  *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
  *                 listens, else 4294
- *   patience      time after which a stream is reset if its program takes nothing while frames wait; default 30s
+ *   patience      time after which a stream is reset if its program takes nothing while frames wait; default
+ *                 30s
  *   half-close    let one direction go on after the other has ended; default true
  *
  * URL
@@ -39,11 +40,11 @@
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream
  *   Lost:
- *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     not-connected    bytes of a stream that is not open; the reply is a reset
  *     after-end        bytes behind the end of their stream
  *     not-tcp          not TCP over IP, or a fragment of a larger frame
  *     malformed        the lengths of the headers are wrong
- *     busy             the frame opens a stream, and this endpoint opens them itself
+ *     busy             the frame opens a stream, but this endpoint opens them itself
  *     too-many         as many programs run as `connections` allows, or the process has no descriptor left
  *     not-started      the program cannot be run
  *     other-error      any other error of the system
@@ -53,8 +54,8 @@
  *
  * WHAT IT DOES NOT DO
  *   It gives no terminal to the program (see `pty`), and no user, folder or environment of its own: env(1),
- *   setpriv(1) and the like do. A program that buffers its output keeps it until its end. Its start keeps the lane
- *   for some milliseconds.
+ *   setpriv(1) and the like do. A program that buffers its output keeps it until its end. Its start keeps the
+ *   lane for some milliseconds.
  *
  * SPECIFICATION
  *   RFC 7600 §4.8 (192.0.0.8).
@@ -93,7 +94,7 @@ const PROCESS = localDescription(
     halfCloseSetting,
   ],
   {
-    busy: 'The frame opens a stream, and this endpoint opens them itself.',
+    busy: 'The frame opens a stream, but this endpoint opens them itself.',
     'too-many': 'As many programs run as `connections` allows, or no descriptor is left.',
     'not-started': 'The program cannot be run.',
   },
@@ -129,12 +130,12 @@ export function makeProcess(given: readonly (readonly [string, string])[]): Loca
   return make(PROCESS, readProcessSettings(given), (settings) => new ProcessSource(settings));
 }
 
-/** The programs that run. */
+/** The running programs. */
 class ProcessSource implements LocalSource {
   readonly channels: readonly number[] = [];
   readonly #settings: ProcessSettings;
   readonly #running = new Set<GuardedProcess>();
-  /** Those that run or are to run. */
+  /** The programs that run or are about to run. */
   #programs = 0;
   #host: LocalHost | undefined;
   #isWanted = false;
@@ -161,7 +162,7 @@ class ProcessSource implements LocalSource {
       if (pair.isEnded) pair.letGo();
       else this.#run(pair);
     } catch (error) {
-      // Where the stream has begun, it ends: nobody has the other side.
+      // A stream that has begun ends, because no program has its other side.
       this.#host!.context.log('error', messageOf(error));
       this.#beginLater();
     }
@@ -172,7 +173,7 @@ class ProcessSource implements LocalSource {
     if (this.#isWanted) this.#timer = setTimeout(() => this.setWanted(true), AGAIN_MS).unref();
   }
 
-  /** The program starts outside this call, in which the watchdog would take it for a stall. */
+  /** The program starts outside this call, because the watchdog would treat its start as a stall. */
   open(): LocalStream | string {
     const { opening, connections } = this.#settings;
     if (opening === 'active') return 'busy';
@@ -285,7 +286,7 @@ class ProcessSource implements LocalSource {
 
 interface Pair {
   readonly stream: LocalStream;
-  /** For the program; blocks. */
+  /** The blocking side, for the program. */
   readonly theirs: number;
   isEnded: boolean;
   program: GuardedProcess | undefined;

@@ -9,13 +9,13 @@ export class Acceptor {
   readonly #io: FunnelIo;
   readonly #context: PieceContext;
   readonly #limits: { readonly connections: number; readonly keepaliveSeconds: number };
-  /** How many connections there are. */
+  /** The number of connections. */
   readonly #count: () => number;
   readonly #listeners: () => Iterable<number>;
   #isJoined = false;
   #isFull = false;
   #pauseTimer: NodeJS.Timeout | undefined;
-  /** When it may be logged again that accepting pauses. */
+  /** The time from which a pause of accepting may be logged again. */
   #silentUntil = 0;
 
   constructor(
@@ -32,7 +32,7 @@ export class Acceptor {
     this.#listeners = listeners;
   }
 
-  /** Without a network nobody is accepted. */
+  /** Without a network no connection is accepted. */
   setJoined(isJoined: boolean): void {
     this.#isJoined = isJoined;
     this.#pollAll();
@@ -47,8 +47,8 @@ export class Acceptor {
   }
 
   /**
-   * Hands on the channel of each connection that waits, until enough are there. `take` makes it one that counts,
-   * or closes it.
+   * Passes on the channel of each waiting connection, up to the limit. `take` counts it as a connection, or
+   * closes it.
    */
   accept(listener: number, take: (channel: number) => void): void {
     const { connections, keepaliveSeconds } = this.#limits;
@@ -87,7 +87,7 @@ export class Acceptor {
     this.#pollAll();
   }
 
-  /** A connection has ended, so there is room for another. */
+  /** Call it when a connection has ended: there is room for another. */
   closed(): void {
     if (this.#isFull && this.#pauseTimer === undefined) this.#resume();
   }
@@ -100,7 +100,7 @@ export class Acceptor {
 const EAGAIN = 11;
 const ENFILE = 23;
 const EMFILE = 24;
-/** So that the lane gets its turn between them. */
+/** The most connections accepted at once, so that the lane gets its turn between them. */
 const ACCEPTED_AT_ONCE = 64;
 const PAUSE_MS = 100;
 const SILENCE_MS = 60_000;

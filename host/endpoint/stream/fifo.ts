@@ -12,15 +12,15 @@
  *
  *   tcp   ip/tcp up; whole frames
  *
- *   Frames and credit are those of the endpoint `tcp`. A stream begins when a program writes into the pipe that
- *   is read, or reads the one that is written. It ends when the last writer has closed the pipe, and the next
- *   writer begins another. What is written in between waits in the pipe.
+ *   Frames and credit are those of the endpoint `tcp`. A stream begins when a program writes into the pipe to
+ *   read, or opens the pipe to write. It ends when the last writer has closed the pipe, and the next writer
+ *   begins another. Bytes that are written in between wait in the pipe.
  *
  * SETTINGS
  *   read          path of the pipe from which bytes come
  *   write         path of the pipe into which bytes go; at least one of read and write is given
- *   mode          permissions, in octal, of a pipe that does not exist yet; it is made, and removed at the end;
- *                 default 600
+ *   mode          permissions, in octal, of a pipe that does not exist yet; it is made, and removed at the
+ *                 end; default 600
  *   open          who opens the stream in the puzzle: active, this endpoint when the pipes are used; or
  *                 passive, a neighbour; default active
  *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
@@ -38,12 +38,12 @@
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream
  *   Lost:
- *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     not-connected    bytes of a stream that is not open; the reply is a reset
  *     after-end        bytes behind the end of their stream, or for a direction that does not exist
  *     not-tcp          not TCP over IP, or a fragment of a larger frame
  *     malformed        the lengths of the headers are wrong
- *     busy             the frame opens a stream, and there is one, or this endpoint opens it itself
- *     unreachable      nobody reads the pipe that is to be written
+ *     busy             the frame opens a stream, but there is one, or this endpoint opens it itself
+ *     unreachable      the pipe to write has no reader
  *     other-error      any other error of the system
  *     reset            the peer or the neighbour reset the stream while frames waited for it
  *     slow-reader      the stream was reset after `patience`
@@ -88,8 +88,8 @@ export const FIFO = localDescription(
     halfCloseSetting,
   ],
   {
-    busy: 'The frame opens a stream, and there is one, or this endpoint opens it itself.',
-    unreachable: 'Nobody reads the pipe that is to be written.',
+    busy: 'The frame opens a stream, but there is one, or this endpoint opens it itself.',
+    unreachable: 'The pipe to write has no reader.',
   },
 );
 
@@ -121,12 +121,12 @@ export function readFifoSettings(given: readonly (readonly [string, string])[]):
   return { settings, problems: reader.problems };
 }
 
-/** The pipes, and who uses them. */
+/** The pipes and their streams. */
 export class FifoSource extends SingleSource {
   readonly #settings: FifoSettings;
-  /** Pipes that were made here, as they were made. */
+  /** The pipes that were made here, with their state at that time. */
   readonly #made = new Map<string, Stats>();
-  /** Keeps the pipe, with what is in it, between two streams. Nothing reads there. */
+  /** Keeps the pipe and its bytes between two streams. Nothing reads from this descriptor. */
   #keeper = -1;
   /** Becomes readable when a writer comes. */
   #waiting = -1;
@@ -150,7 +150,7 @@ export class FifoSource extends SingleSource {
     }
   }
 
-  /** Makes the pipe where there is none. */
+  /** Makes the pipe if it does not exist. */
   #provide(path: string): void {
     const { io } = this.host;
     try {
@@ -172,7 +172,7 @@ export class FifoSource extends SingleSource {
       case 'ENOTSUP':
         return new EndpointError(
           'FT_SOCKET_IN_USE',
-          `${where} is something else, and is left as it is: choose another path`,
+          `${where} is not a pipe, and is left unchanged: choose another path`,
           options,
         );
       case 'ENOENT':
@@ -220,7 +220,7 @@ export class FifoSource extends SingleSource {
     try {
       if (write !== '') out = io.adoptStream(batch, io.openFifo(write, 1), '');
     } catch (error) {
-      // Nobody reads it yet, or somebody has just removed it: both may change.
+      // The pipe has no reader yet, or was just removed: both may change.
       if (systemCode(error) !== 'ENXIO') this.host.context.log('warn', this.#refusal(write, error).message);
       this.attemptIn(RETRY_MS);
       return undefined;
@@ -255,5 +255,5 @@ export class FifoSource extends SingleSource {
   }
 }
 
-/** Opening a pipe that nobody reads fails at once, and no event reports a reader. */
+/** Opening a pipe without a reader fails at once, and no event reports a reader. */
 const RETRY_MS = 100;

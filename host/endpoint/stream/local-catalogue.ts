@@ -24,8 +24,9 @@ export const localStreams: ReadonlyMap<string, (given: Given) => LocalMake> = ne
 ]);
 
 /**
- * The identity is all that the source is made of, but not how its streams are named in the puzzle: with other
- * names, the source and its streams stay. The same holds for settings that a source can change while it is open.
+ * The identity covers everything that the source is made of, but not the names of its streams in the puzzle:
+ * with other names, the source and its streams stay. The same holds for settings that a source can change
+ * while it is open.
  */
 export function make<T extends LocalSettings>(
   description: LocalMake['description'],

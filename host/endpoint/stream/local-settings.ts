@@ -5,7 +5,7 @@ import { losses, noLosses, setting } from '../describe-items.ts';
 import { parseAddress, parseEndpoint } from '../ip-address.ts';
 import type { SettingReader } from '../setting-reader.ts';
 
-/** How streams that have no addresses appear in the puzzle. */
+/** The addresses in the puzzle of streams that have none. */
 export interface LocalSettings {
   /** The address from which they come, each from a port of its own. */
   readonly from: Uint8Array;
@@ -38,12 +38,17 @@ export const halfCloseSetting = setting(
 );
 
 export function openingSetting(standard: Opening): Setting {
-  return setting('open', 'Who opens the stream: active (this endpoint) or passive (a neighbour)', 'text', {
-    default: standard,
-  });
+  return setting(
+    'open',
+    'The side that opens the stream: active (this endpoint) or passive (a neighbour)',
+    'text',
+    {
+      default: standard,
+    },
+  );
 }
 
-/** Reads the settings that all these endpoints have. */
+/** Reads the settings that all these endpoints share. */
 export function readLocalSettings(
   reader: SettingReader,
   { connections = 1, halfClose }: { readonly connections?: number; readonly halfClose: boolean },
@@ -78,12 +83,12 @@ export function readMode(reader: SettingReader): number {
   return Number.parseInt(text, 8) & 0o777;
 }
 
-/** What is at a path; of a symbolic link itself, or of what it leads to. */
+/** Returns the state of a path: of a symbolic link itself, or of its target. */
 export function statOf(path: string, follows = false): Stats | undefined {
   return (follows ? statSync : lstatSync)(path, { throwIfNoEntry: false });
 }
 
-/** What such an endpoint is. */
+/** Returns the description of such an endpoint. */
 export function localDescription(
   name: string,
   summary: string,
@@ -114,8 +119,8 @@ export function localDescription(
     settings: [...settings],
     reasons: [
       ...losses({
-        'not-connected': 'The stream is not open; the answer is a reset.',
-        'after-end': 'The bytes stand behind the end of their stream, or this direction does not exist.',
+        'not-connected': 'The stream is not open; the reply is a reset.',
+        'after-end': 'The bytes are behind the end of their stream, or this direction does not exist.',
         'not-tcp': 'The frame is not TCP over IP, or a fragment of a larger frame.',
         malformed: 'The lengths of the headers are wrong.',
         ...reasons,

@@ -2,25 +2,34 @@ import type { PieceContext } from '../../piece/piece.ts';
 import type { FunnelIo } from '../addon.ts';
 
 /**
- * What an endpoint of streams without addresses has outside: a UNIX socket, a pipe, a terminal, a program. It
- * opens and watches that; {@link LocalStreamPiece} carries the bytes.
+ * The outer side of an endpoint of streams without addresses: a UNIX socket, a pipe, a terminal, a program. A
+ * source opens and watches it; {@link LocalStreamPiece} carries the bytes.
  */
 export interface LocalSource {
-  /** Opens what is there from the beginning. @throws EndpointError, with nothing left open but what `close` closes */
+  /**
+   * Opens everything that exists from the start. @throws EndpointError, after which `close` closes all open
+   * descriptors
+   */
   start(host: LocalHost): void;
   /** Whether the puzzle takes streams now. */
   setWanted(isWanted: boolean): void;
-  /** A neighbour opens a stream. @returns its channels, or why not: a reason of the description */
+  /** A neighbour opens a stream. @returns its channels, or the reason for a refusal, from the description */
   open(): LocalStream | string;
   /** A channel of the source itself has events. */
   ready(channel: number): void;
-  /** A stream of this source has ended. Its channels are closed, but for a lent one of a line that did not break. */
+  /**
+   * A stream of this source has ended. Its channels are closed, except a lent one of a line that did not
+   * break.
+   */
   closed(isBroken: boolean): void;
   /** Channels that are open and carry no stream. */
   readonly channels: Iterable<number>;
-  /** From now on another piece, to which the streams went, is the host. */
+  /** Makes another piece, which has taken over the streams, the host from now on. */
   move(host: LocalHost): void;
-  /** Takes over what a source of the same identity has open. Without this method, that source itself moves. */
+  /**
+   * Takes over the open descriptors of a source with the same identity. Without this method, that source
+   * itself moves.
+   */
   takeOver?(from: LocalSource, host: LocalHost): void;
   /** Idempotent. */
   close(): void;
@@ -33,7 +42,7 @@ export interface LocalStream {
   readonly out?: number;
   /** The channel is a line that outlives the stream. */
   readonly isLent?: boolean;
-  /** It is not there yet: the source calls `settle`. */
+  /** Whether it is still pending: the source calls `settle` later. */
   readonly isPending?: boolean;
   /** The system is still connecting it. */
   readonly isOpening?: boolean;
@@ -51,13 +60,13 @@ export interface PeerCredentials {
 
 export interface LocalHost {
   readonly io: FunnelIo;
-  /** In which channels are opened. */
+  /** The batch in which channels are opened. */
   readonly batch: number;
   readonly context: PieceContext;
-  /** How many streams there are. */
+  /** The number of streams. */
   readonly count: number;
-  /** A pending stream is there; or it is not, for a reason of the description. */
+  /** Settles a pending stream: it is open; or it failed, for a reason of the description. */
   settle(channel: number, reason: string): void;
-  /** Opens a stream towards the neighbours. Where it cannot, it has closed the channels. */
+  /** Opens a stream towards the neighbours. If that fails, it closes the channels. */
   begin(stream: LocalStream): void;
 }

@@ -122,7 +122,7 @@ describe('a UNIX socket', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('offers what the system says about the peer while its stream is open', async () => {
+  test('offers the facts of the system about the peer while its stream is open', async () => {
     const path = join(folder, 'in.sock');
     const bench = new Bench('unix', { listen: path }).start();
     const peer = await client(path);
@@ -138,7 +138,7 @@ describe('a UNIX socket', () => {
     ]);
   });
 
-  test('goes to the port on which a neighbour listens, or where the settings say', async () => {
+  test('goes to the port on which a neighbour listens, or to that of the settings', async () => {
     const path = join(folder, 'in.sock');
     const bench = new Bench('unix', { listen: path }).start();
     bench.piece.listening(0, 'ip/tcp/local:7000', true);
@@ -172,7 +172,7 @@ describe('a UNIX socket', () => {
 
   test.each([
     ['nothing is there', 'unreachable', () => {}],
-    ['nobody listens', 'refused', (path: string) => leaveDead(path)],
+    ['no program listens', 'refused', (path: string) => leaveDead(path)],
     ['something else is there', 'refused', (path: string) => writeFileSync(path, '')],
   ])('refuses a stream where %s', async (_, reason, make) => {
     const path = join(folder, 'out.sock');
@@ -183,7 +183,7 @@ describe('a UNIX socket', () => {
     expect(bench.counters()).toEqual({ [reason]: 1 });
   });
 
-  test('takes the place of a socket behind which nobody listens, and of nothing else', async () => {
+  test('replaces a socket without a listener, and nothing else', async () => {
     const path = join(folder, 'in.sock');
     leaveDead(path);
     new Bench('unix', { listen: path }).start();
@@ -197,7 +197,7 @@ describe('a UNIX socket', () => {
     expect(refusal(new Bench('unix', { listen: join(folder, 'no/in.sock') })).code).toBe('FT_SOCKET_ADDRESS');
   });
 
-  test('leaves a path alone that another process has made anew', () => {
+  test('does not remove a path that another process has made anew', () => {
     const path = join(folder, 'in.sock');
     const bench = new Bench('unix', { listen: path }).start();
     rmSync(path);
@@ -208,7 +208,7 @@ describe('a UNIX socket', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('refuses users whom the settings do not name', async () => {
+  test('refuses users that are not in the settings', async () => {
     const path = join(folder, 'in.sock');
     const bench = new Bench('unix', { listen: path, uid: String((process.getuid?.() ?? 0) + 1) }).start();
     const peer = await client(path);
@@ -299,7 +299,7 @@ describe('named pipes', () => {
     expect(lstatSync(path).isFIFO()).toBe(true);
     for (let n = 0; n < 20; n++) {
       spawnSync('sh', ['-c', `printf '<${n}>' > ${path}`]);
-      // What the next one writes waits in the pipe.
+      // The bytes of the next writer wait in the pipe.
       if (n % 3 === 0) spawnSync('sh', ['-c', `printf '<${n}+>' > ${path}`]);
       await bench.until(
         () => bench.received.toString().endsWith(n % 3 === 0 ? `<${n}+>` : `<${n}>`),
@@ -314,7 +314,7 @@ describe('named pipes', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('bytes go into a pipe once somebody reads it, and the reader gets their end', async () => {
+  test('bytes go into a pipe once it has a reader, and the reader gets their end', async () => {
     const path = join(folder, 'out');
     const bench = new Bench('fifo', { write: path }).start();
     const reader = spawn('cat', [path]);
@@ -327,7 +327,7 @@ describe('named pipes', () => {
     expect(Buffer.concat(said).toString()).toBe('to the pipe');
   });
 
-  test('a neighbour opens a stream to a pipe that somebody reads, and to no other', async () => {
+  test('a neighbour opens a stream to a pipe with a reader, and to no other', async () => {
     const path = join(folder, 'out');
     const bench = new Bench('fifo', { write: path, open: 'passive' }).start();
     bench.send(stream(1000), SYN);
@@ -344,7 +344,7 @@ describe('named pipes', () => {
     expect(String((await once(reader.stdout, 'data'))[0])).toBe('x');
   });
 
-  test('what is no pipe is refused, and left as it is', () => {
+  test('a file that is not a pipe is refused, and left unchanged', () => {
     const path = join(folder, 'file');
     writeFileSync(path, 'mine');
     expect(refusal(new Bench('fifo', { read: path }))).toMatchObject({
@@ -395,7 +395,7 @@ describe('a pseudo-terminal', () => {
     expect(bench.received.length).toBe(2000);
   });
 
-  test('a link that is something else is left as it is', () => {
+  test('a path that is not a link is left unchanged', () => {
     const link = join(folder, 'line');
     writeFileSync(link, 'mine');
     expect(refusal(new Bench('pty', { link }))).toMatchObject({ code: 'FT_SOCKET_IN_USE', setting: 'link' });
@@ -423,9 +423,9 @@ describe('a serial line', () => {
     await bench.until(() => bench.opens() === 3, 'the line is back');
   });
 
-  test('says why it cannot be opened', () => {
+  test('reports why it cannot be opened', () => {
     expect(refusal(new Bench('serial', { device: join(folder, 'no') })).code).toBe('FT_SOCKET_ADDRESS');
-    expect(refusal(new Bench('serial', { device: '/dev/null' })).message).toContain('no serial line');
+    expect(refusal(new Bench('serial', { device: '/dev/null' })).message).toContain('not a serial line');
     const link = join(folder, 'line');
     new Bench('pty', { link }).start();
     expect(refusal(new Bench('serial', { device: link, speed: '9601' }))).toMatchObject({ setting: 'speed' });

@@ -13,7 +13,7 @@ import type { LocalSettings } from './local-settings.ts';
 import type { LocalHost, LocalSource, LocalStream, PeerCredentials } from './local-source.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
 
-/** What makes an endpoint of this kind: its description, how its streams are named, and where they come from. */
+/** The parts of an endpoint of this kind: its description, the names of its streams, and their source. */
 export interface LocalMake {
   readonly description: Description;
   readonly settings: LocalSettings;
@@ -24,8 +24,9 @@ export interface LocalMake {
 }
 
 /**
- * A native piece whose streams have no addresses outside: `unix`, `fifo`, `stdio`, `pty`, `serial`, `process`.
- * In the puzzle they are TCP with addresses of the settings; a port of its own names each stream.
+ * A native piece whose streams have no addresses outside: `unix`, `fifo`, `stdio`, `pty`, `serial`,
+ * `process`. In the puzzle they are TCP with the addresses of the settings; a separate port identifies each
+ * stream.
  */
 export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, LocalHost {
   readonly description: Description;
@@ -68,7 +69,7 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
     return this.#streams?.size ?? 0;
   }
 
-  /** Plans to take over the source, with all its streams, of one that is made alike. */
+  /** Plans to take over the source, with all its streams, of a predecessor with the same identity. */
   succeed(retiring: readonly Piece[]): void {
     this.#predecessor = retiring.find(
       (piece): piece is LocalStreamPiece =>
@@ -139,7 +140,7 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
     if (!isNew) return;
     this.#streams?.setEdge(joining.edge);
     for (const peer of this.#peers.values()) this.#offer(peer, true);
-    // After the change, when it is known on which port a neighbour listens.
+    // This runs after the change, when the port on which a neighbour listens is known.
     this.#beginTimer = setImmediate(() => this.#source?.setWanted(true));
   }
 
@@ -264,7 +265,7 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
     this.#streams!.deliver();
   }
 
-  /** Offers what the system says about the peer, with the port that names the stream. */
+  /** Offers the system's facts about the peer, with the port of the stream. */
   #keep(connection: Connection, peer: PeerCredentials | undefined): void {
     if (peer === undefined || peer.uid === -1) return;
     const { header, isIpv4 } = connection;
@@ -310,9 +311,9 @@ export function closeStream(io: FunnelIo, { channel, out = channel }: LocalStrea
   if (out >= 0 && out !== channel) io.resetStream(out);
 }
 
-/** Names of streams: the dynamic ports of RFC 6335 §6 and those below, to the last one. */
+/** The ports of streams: the dynamic ports of RFC 6335 §6 and those below, to the last one. */
 const FIRST_PORT = 1024;
 const LAST_PORT = 65_535;
 const NO_PORT = 65_536;
-/** Where nobody listens on a port: that of `frame-sequence`. */
+/** The port if no neighbour listens on one: that of `frame-sequence`. */
 const STANDARD_PORT = 4294;

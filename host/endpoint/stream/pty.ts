@@ -2,8 +2,7 @@
  * pty: a pseudo-terminal, as a stream of bytes
  *
  * PURPOSE
- *   Makes a pseudo-terminal, whose other side a program opens as if it were a serial line: pppd, minicom, a
- *   login.
+ *   Makes a pseudo-terminal, whose other side a program opens like a serial line: pppd, minicom, a login.
  *
  * EDGES AND SHAPES
  *
@@ -14,15 +13,15 @@
  *   tcp   ip/tcp up; whole frames
  *
  *   Frames and credit are those of the endpoint `tcp`. A stream begins when a program opens the terminal and
- *   ends when the last one closes it; then there is a new terminal at the same link. Bytes pass as they are
- *   (raw), unless the program sets the terminal otherwise.
+ *   ends when the last one closes it; then there is a new terminal at the same link. Bytes pass unchanged
+ *   (raw), unless the program sets the terminal differently.
  *
  * SETTINGS
  *   link          path of a symbolic link to the terminal, which is made, and removed at the end; without it,
  *                 the path is in the log
  *   mode          permissions of the terminal, in octal; default 600
- *   open          who opens the stream in the puzzle: active, this endpoint when a program opens the terminal;
- *                 or passive, a neighbour; default active
+ *   open          the side that opens the stream in the puzzle: active, this endpoint when a program opens
+ *                 the terminal; or passive, a neighbour; default active
  *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
  *                 with `to` zero, for which the endpoint `tcp` lets the system choose
  *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
@@ -37,11 +36,11 @@
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream
  *   Lost:
- *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     not-connected    bytes of a stream that is not open; the reply is a reset
  *     after-end        bytes behind the end of their stream, or for a direction that does not exist
  *     not-tcp          not TCP over IP, or a fragment of a larger frame
  *     malformed        the lengths of the headers are wrong
- *     busy             the frame opens a stream, and there is one, or this endpoint opens it itself
+ *     busy             the frame opens a stream, but there is one, or this endpoint opens it itself
  *     unreachable      no program has the terminal open
  *     other-error      any other error of the system
  *     reset            the peer or the neighbour reset the stream while frames waited for it
@@ -49,8 +48,8 @@
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   A terminal has no end of one direction: when a neighbour ends its direction, the stream ends and the program
- *   keeps its terminal, in which the next stream continues.
+ *   A terminal has no end of one direction: when a neighbour ends its direction, the stream ends and the
+ *   program keeps its terminal, in which the next stream continues.
  *
  * SPECIFICATION
  *   Linux: pty(7), termios(3). RFC 7600 §4.8 (192.0.0.8).
@@ -83,7 +82,7 @@ export const PTY = localDescription(
     ...namesSettings,
   ],
   {
-    busy: 'The frame opens a stream, and there is one, or this endpoint opens it itself.',
+    busy: 'The frame opens a stream, but there is one, or this endpoint opens it itself.',
     unreachable: 'No program has the terminal open.',
   },
 );
@@ -151,7 +150,7 @@ export class PtySource extends SingleSource {
     const { link } = this.#settings;
     if (link === '') return;
     try {
-      // One of our own from before, or one that leads nowhere since the Funnel that made it was killed.
+      // It is a former link of ours, or one without a target since the Funnel that made it was killed.
       const target = targetOf(link);
       if (target !== undefined && (target === before || /^\/dev\/pts\/\d+$/.test(target))) unlinkSync(link);
       symlinkSync(this.#path, link);
@@ -163,7 +162,7 @@ export class PtySource extends SingleSource {
           : code === 'EACCES'
             ? 'FT_SOCKET_PERMISSION'
             : 'FT_SOCKET_ADDRESS',
-        `piece ${this.host.context.name}: the link ${link} cannot be made: ${code === 'EEXIST' ? 'something is at that path, and is left as it is' : messageOf(error)}. Choose another path`,
+        `piece ${this.host.context.name}: the link ${link} cannot be made: ${code === 'EEXIST' ? 'the path exists, and is left unchanged' : messageOf(error)}. Choose another path`,
         { cause: error, setting: 'link' },
       );
     }
@@ -206,16 +205,16 @@ export class PtySource extends SingleSource {
   }
 }
 
-/** Where a symbolic link leads; undefined for what is none. */
+/** Returns the target of a symbolic link; undefined for other files. */
 function targetOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
-    return undefined; // nothing is there, or no link
+    return undefined; // it does not exist, or is not a link
   }
 }
 
 /** No event reports that a program opens a terminal that has hung up. */
 const POLL_MS = 50;
-/** After a neighbour has ended a stream, while the program goes on. */
+/** The delay after a neighbour has ended a stream, while the program continues. */
 const AGAIN_MS = 1000;

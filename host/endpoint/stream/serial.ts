@@ -2,7 +2,7 @@
  * serial: a serial line, as a stream of bytes
  *
  * PURPOSE
- *   Opens a serial line, or any other terminal device, and sets it so that each byte passes as it is.
+ *   Opens a serial line, or any other terminal device, and sets it so that each byte passes unchanged.
  *
  * EDGES AND SHAPES
  *
@@ -12,12 +12,12 @@
  *
  *   tcp   ip/tcp up; whole frames
  *
- *   Frames and credit are those of the endpoint `tcp`. There is one stream, which begins when the line is there.
- *   It ends when the line hangs up or is unplugged, and begins again when the device is back.
+ *   Frames and credit are those of the endpoint `tcp`. There is one stream, which begins when the line is
+ *   ready. It ends when the line hangs up or is unplugged, and begins again when the device is back.
  *
  * SETTINGS
  *   device        path of the device, such as /dev/ttyUSB0
- *   speed         bits a second, such as 9600 or 115200; 0 leaves it as it is; default 115200
+ *   speed         bits a second, such as 9600 or 115200; 0 keeps the present speed; default 115200
  *   flow          control the flow by RTS and CTS; default false
  *   open          who opens the stream in the puzzle: active, this endpoint; or passive, a neighbour; default
  *                 active
@@ -35,20 +35,20 @@
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream
  *   Lost:
- *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     not-connected    bytes of a stream that is not open; the reply is a reset
  *     after-end        bytes behind the end of their stream, or for a direction that does not exist
  *     not-tcp          not TCP over IP, or a fragment of a larger frame
  *     malformed        the lengths of the headers are wrong
- *     busy             the frame opens a stream, and there is one, or this endpoint opens it itself
- *     unreachable      the device is not there
+ *     busy             the frame opens a stream, but there is one, or this endpoint opens it itself
+ *     unreachable      the device does not exist
  *     other-error      any other error of the system
  *     reset            the peer or the neighbour reset the stream while frames waited for it
  *     slow-reader      the stream was reset after `patience`
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   It dials no modem, and sets eight bits without parity and one stop bit. It does not lock the device against
- *   other programs.
+ *   It dials no modem, and sets eight bits without parity and one stop bit. It does not lock the device
+ *   against other programs.
  *
  * SPECIFICATION
  *   Linux: termios(3). RFC 7600 §4.8 (192.0.0.8).
@@ -74,7 +74,7 @@ export const SERIAL = localDescription(
   'A serial line, as a stream of bytes.',
   [
     setting('device', 'Path of the device', 'text', { required: true }),
-    setting('speed', 'Bits a second; 0 leaves it as it is', 'number', {
+    setting('speed', 'Bits a second; 0 keeps the present speed', 'number', {
       default: '115200',
       range: [0, 4_000_000],
     }),
@@ -83,8 +83,8 @@ export const SERIAL = localDescription(
     ...namesSettings,
   ],
   {
-    busy: 'The frame opens a stream, and there is one, or this endpoint opens it itself.',
-    unreachable: 'The device is not there.',
+    busy: 'The frame opens a stream, but there is one, or this endpoint opens it itself.',
+    unreachable: 'The device does not exist.',
   },
 );
 
@@ -140,14 +140,14 @@ export class SerialSource extends SingleSource {
         case 'ENODEV':
           throw new EndpointError(
             'FT_SOCKET_ADDRESS',
-            `${where} is not there. Plug it in, or see ls /dev/tty*`,
+            `${where} does not exist. Plug it in, or see ls /dev/tty*`,
             {
               cause: error,
               setting: 'device',
             },
           );
         case 'ENOTTY':
-          throw new EndpointError('FT_SOCKET_OPEN', `${where} is no serial line or terminal`, {
+          throw new EndpointError('FT_SOCKET_OPEN', `${where} is not a serial line or terminal`, {
             cause: error,
             setting: 'device',
           });
@@ -196,5 +196,5 @@ export class SerialSource extends SingleSource {
   }
 }
 
-/** Until the device is looked for again, or the next stream begins. */
+/** The delay until the next look for the device, or the next stream. */
 const AGAIN_MS = 1000;

@@ -1,7 +1,7 @@
 import type { Opening } from './local-settings.ts';
 import type { LocalHost, LocalSource, LocalStream } from './local-source.ts';
 
-/** A source with one stream at a time, which begins again after its end where there is more to come. */
+/** A source with one stream at a time. The next one begins after its end, if the source can continue. */
 export abstract class SingleSource implements LocalSource {
   protected host!: LocalHost;
   readonly #opening: Opening;
@@ -18,11 +18,14 @@ export abstract class SingleSource implements LocalSource {
     this.prepare();
   }
 
-  /** Opens what is there from the beginning. */
+  /** Opens everything that exists from the start. */
   protected abstract prepare(): void;
-  /** The stream that is there now, or undefined; then {@link attempt} or {@link attemptIn} is called later. */
+  /**
+   * Returns the stream that is ready now, or undefined; then {@link attempt} or {@link attemptIn} is called
+   * later.
+   */
   protected abstract take(): LocalStream | undefined;
-  /** The stream that was taken has ended. */
+  /** Call it when the taken stream has ended. */
   protected abstract ended(isBroken: boolean): void;
   abstract readonly channels: readonly number[];
 
@@ -31,7 +34,7 @@ export abstract class SingleSource implements LocalSource {
     this.attempt();
   }
 
-  /** Begins the stream, where the puzzle takes one and the system has one. */
+  /** Begins the stream, if the puzzle takes one and the system has one. */
   protected attempt(): void {
     clearTimeout(this.#timer);
     if (!this.#isWanted || this.#isBusy || this.#opening === 'passive') return;

@@ -2,8 +2,8 @@
  * stdio: standard input and output, as a stream of bytes
  *
  * PURPOSE
- *   Carries the standard input and output of the Funnel itself: pipes, files, a terminal, or the connection of a
- *   super-server such as inetd.
+ *   Carries the standard input and output of the Funnel itself: pipes, files, a terminal, or the connection
+ *   of a super-server such as inetd.
  *
  * EDGES AND SHAPES
  *
@@ -13,15 +13,15 @@
  *
  *   tcp   ip/tcp up; whole frames
  *
- *   Frames and credit are those of the endpoint `tcp`. There is one stream, which ends with the standard input
- *   or with its neighbour's end, and does not come again.
+ *   Frames and credit are those of the endpoint `tcp`. There is one stream, which ends with the standard
+ *   input or with its neighbour's end, and does not come again.
  *
- *   /dev/null takes the place of both, so nothing that the Funnel itself prints mixes with the bytes: reports of
- *   `funnel run` are seen with --stats-file or `funnel status`, and errors on the standard error.
+ *   /dev/null takes the place of both, so nothing that the Funnel itself prints mixes with the bytes: reports
+ *   of `funnel run` are seen with --stats-file or `funnel status`, and errors on the standard error.
  *
  * SETTINGS
- *   open          who opens the stream in the puzzle: active, this endpoint as soon as it is joined; or passive,
- *                 a neighbour; default active
+ *   open          the side that opens the stream in the puzzle: active, this endpoint once it is joined;
+ *                 or passive, a neighbour; default active
  *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
  *                 with `to` zero, for which the endpoint `tcp` lets the system choose
  *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
@@ -37,11 +37,11 @@
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream
  *   Lost:
- *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     not-connected    bytes of a stream that is not open; the reply is a reset
  *     after-end        bytes behind the end of their stream, or for a direction that does not exist
  *     not-tcp          not TCP over IP, or a fragment of a larger frame
  *     malformed        the lengths of the headers are wrong
- *     busy             the frame opens a stream, and there is one, or this endpoint opens it itself
+ *     busy             the frame opens a stream, but there is one, or this endpoint opens it itself
  *     unreachable      the stream has ended
  *     other-error      any other error of the system
  *     reset            the peer or the neighbour reset the stream while frames waited for it
@@ -49,7 +49,8 @@
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   It changes no terminal: lines are edited there as before. It does not end the Funnel when the stream ends.
+ *   It changes no terminal: lines are edited there as before. It does not end the Funnel when the stream
+ *   ends.
  *
  * SPECIFICATION
  *   POSIX.1: stdin(3). RFC 7600 §4.8 (192.0.0.8).
@@ -75,7 +76,7 @@ export const STDIO = localDescription(
   'Standard input and output of the Funnel, as a stream of bytes.',
   [openingSetting('active'), ...namesSettings, halfCloseSetting],
   {
-    busy: 'The frame opens a stream, and there is one, or this endpoint opens it itself.',
+    busy: 'The frame opens a stream, but there is one, or this endpoint opens it itself.',
     unreachable: 'The stream has ended.',
   },
 );
@@ -110,7 +111,8 @@ export class StdioSource extends SingleSource {
   }
 
   protected prepare(): void {
-    // The connection of a super-server is both. Its directions end apart only in one channel.
+    // The connection of a super-server is both streams. Its directions can end separately only in one
+    // channel.
     const [input, output] = [fstatSync(0), fstatSync(1)];
     const isOne = input.isSocket() && input.ino === output.ino && input.dev === output.dev;
     const channel = this.#open(0);

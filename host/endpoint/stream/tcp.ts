@@ -352,7 +352,9 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     this.#streams?.setReady(isReady);
   }
 
-  /** Opens, or closes, the ports on which a neighbour listens. The problem is an EndpointError with its code. */
+  /**
+   * Opens, or closes, the ports on which a neighbour listens. The problem is an EndpointError with its code.
+   */
   override listening(_edge: number, stack: string, present: boolean): Problem | undefined {
     const { ports, families } = this.#opensFor(stack);
     const opened: number[] = [];

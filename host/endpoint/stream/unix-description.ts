@@ -14,19 +14,19 @@
  *   tcp   ip/tcp up; whole frames
  *
  *   Frames and credit are those of the endpoint `tcp`. A UNIX socket has no addresses, so a stream that comes
- *   from outside has those of the settings `from` and `to`, and a source port of its own. One that a neighbour
- *   opens keeps the addresses of its frames, whatever they are.
+ *   from outside has those of the settings `from` and `to`, and a separate source port. One that a neighbour
+ *   opens keeps any addresses of its frames.
  *
- *   While a stream is open, the Edge offers the property `peer-credentials`: `port PORT uid UID gid GID pid PID`.
- *   The port is that from which the peer's frames come. Linux keeps the credentials of the instant of `connect`;
- *   the process is 0 where it is in another process namespace.
+ *   While a stream is open, the Edge offers the property `peer-credentials`:
+ *   `port PORT uid UID gid GID pid PID`. The port is that from which the peer's frames come. Linux keeps the
+ *   credentials of the instant of `connect`; the process is 0 where it is in another process namespace.
  *
  * SETTINGS
  *   listen        path to listen on, of at most 107 bytes; @NAME for an abstract name
  *   connect       path, or @NAME, to connect to; exactly one of listen and connect is given
  *   mode          permissions of the path, in octal; default 600
- *   uid           number of a user who may connect; may be repeated. Without it, the permissions decide; to an
- *                 abstract name, which has none, only this user and root
+ *   uid           number of a user who may connect; may be repeated. Without it, the permissions decide; to
+ *                 an abstract name, which has none, only this user and root
  *   connections   most connections at once, 1 to 60000; further ones wait in the kernel; default 10000
  *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
  *                 with `to` zero, for which the endpoint `tcp` lets the system choose
@@ -43,12 +43,12 @@
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream
  *   Lost:
- *     not-connected    bytes of a stream that is not open; the answer is a reset
+ *     not-connected    bytes of a stream that is not open; the reply is a reset
  *     after-end        bytes behind the end of their stream
  *     not-tcp          not TCP over IP, or a fragment of a larger frame
  *     malformed        the lengths of the headers are wrong
  *     not-granted      a user whom `uid` does not name; or this user may not connect
- *     refused          nobody accepts at the path
+ *     refused          no program listens at the path
  *     unreachable      the path does not exist
  *     too-many         more than `connections`, or the process has no descriptor left
  *     other-error      any other error of the system
@@ -57,8 +57,8 @@
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   It passes no descriptors, and reads no credentials from messages (SCM_CREDENTIALS). It removes a path only
- *   if the path is its own, or is a socket behind which nobody listens.
+ *   It passes no descriptors, and reads no credentials from messages (SCM_CREDENTIALS). It removes a path
+ *   only if the path is its own, or is a socket without a listener.
  *
  * SPECIFICATION
  *   Linux: unix(7). RFC 7600 §4.8 (192.0.0.8).
@@ -92,7 +92,7 @@ export const UNIX = localDescription(
   ],
   {
     'not-granted': 'A user whom `uid` does not name, or this user may not connect.',
-    refused: 'Nobody accepts at the path.',
+    refused: 'No program listens at the path.',
     unreachable: 'The path does not exist.',
     'too-many': 'There are as many connections as `connections` allows, or no descriptor is left.',
   },

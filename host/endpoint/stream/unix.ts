@@ -12,7 +12,7 @@ export class UnixSource implements LocalSource {
   #host: LocalHost | undefined;
   #acceptor: Acceptor | undefined;
   #listener = -1;
-  /** The socket's file, as it was made; undefined for an abstract name. */
+  /** The state of the socket's file when it was made; undefined for an abstract name. */
   #made: Stats | undefined;
 
   constructor(settings: UnixSettings) {
@@ -57,7 +57,7 @@ export class UnixSource implements LocalSource {
     }
   }
 
-  /** A path outlives its socket, where the process was killed. Nobody listens behind such a path. */
+  /** A path outlives its socket if the process was killed. No process listens behind such a path. */
   #removeDead(path: string): boolean {
     if (path.startsWith('@') || statOf(path)?.isSocket() !== true) return false;
     const { io, batch } = this.#host!;
@@ -90,7 +90,7 @@ export class UnixSource implements LocalSource {
     });
   }
 
-  /** The mode of a path grants by itself. An abstract name has none. */
+  /** The mode of a path controls access. An abstract name has no mode. */
   #allows(peer: number): boolean {
     const { uids, listen } = this.#settings;
     const uid = peer >>> 0;
@@ -120,7 +120,7 @@ export class UnixSource implements LocalSource {
     if (this.#listener >= 0) this.#acceptor = this.#makeAcceptor(host);
   }
 
-  /** The settings that do not name the socket may be others. */
+  /** Settings that do not name the socket may differ. */
   takeOver(from: LocalSource, host: LocalHost): void {
     if (!(from instanceof UnixSource)) throw new TypeError('only a UNIX socket takes over another');
     this.#listener = from.#listener;
@@ -149,7 +149,7 @@ export function addressOf(path: string) {
   return { family: 1, address: path, port: 0, localAddress: '', localPort: 0, device: '' } as const;
 }
 
-/** Why a path cannot be listened on, or connected to. */
+/** Returns why the piece cannot listen on a path, or connect to it. */
 export function unixError(piece: string, path: string, setting: string, error: unknown): EndpointError {
   const what = `the UNIX socket ${path}`;
   const options = { cause: error, setting };
@@ -165,7 +165,7 @@ export function unixError(piece: string, path: string, setting: string, error: u
     inUse:
       statOf(path) === undefined || statOf(path)?.isSocket() === true
         ? 'End that one, or choose another path'
-        : 'Something that is no socket is at that path, and is left as it is: choose another path',
+        : 'The path is not a socket, and is left unchanged: choose another path',
     setting,
   });
 }

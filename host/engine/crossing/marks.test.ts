@@ -10,9 +10,9 @@ import {
   payload,
 } from '../testing/crossing.ts';
 
-// All marks that a part of an outcome can have, those without a meaning too, on each part of a frame, in each
-// role, with and without a ticket, and with bytes of the piece and of the host: the contract says what each of
-// these 12 288 frames is.
+// All marks of a part of an outcome, including those without a meaning, on each part of a frame, in each
+// role, with and without a ticket, and with bytes of the piece and of the host: the contract defines the
+// meaning of each of these 12 288 frames.
 
 const HEADER = [1, 2, 3, 4];
 const BODY = [0xb0, 0xb1, 0xb2, 0xb3, 0xb4];

@@ -32,7 +32,7 @@ export interface PuzzlePiece {
   readonly spec: PieceSpec;
   /** The files that a native piece opens. */
   readonly files?: readonly FileUse[];
-  /** It takes standard input or output, so that nobody else prints there. */
+  /** Whether it takes standard input or output, so that the command line must not print there. */
   readonly usesStandardStreams?: boolean;
   /** The claims of a component file. Built-in components need no consent, and have none. */
   readonly claims?: ComponentClaims;

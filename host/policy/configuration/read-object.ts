@@ -2,11 +2,11 @@ import type { PathStep } from './configuration-error.ts';
 import type { MistakeList } from './mistake-list.ts';
 
 /**
- * Copies a configuration that came as an object into plain objects and lists, so that all later checks see the
- * same values. Each property is read once. It may be a getter or a property of a proxy: what it throws becomes
- * a mistake, and so do cycles, deep nesting and sizes without bound.
+ * Copies a configuration that came as an object into plain objects and lists, so that all later checks see
+ * the same values. Each property is read once. It may be a getter or a property of a proxy: an exception of
+ * it becomes a mistake, and so do cycles, deep nesting and sizes without bound.
  *
- * @returns undefined where the object cannot be used
+ * @returns undefined if the object cannot be used
  */
 export function readObject(value: unknown, mistakes: MistakeList): unknown {
   const reading = new ObjectReading(mistakes);
@@ -73,7 +73,7 @@ class ObjectReading {
   }
 }
 
-/** What was thrown may be anything, and even reading its message may throw. */
+/** A thrown value may be of any kind, and even reading its message may throw. */
 function messageOf(error: unknown): string {
   try {
     return error instanceof Error ? String(error.message) : String(error);

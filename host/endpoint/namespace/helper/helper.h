@@ -50,8 +50,8 @@ bool serve_request(void);
 
 /* command.c */
 /*
- * With `lets_go`, the standard input and output are the command's alone once it runs, so that their other side learns
- * when it closes them.
+ * With `lets_go`, only the command keeps the standard input and output once it runs, so that their other side
+ * sees when the command closes them.
  */
 void set_command(char **argv, bool lets_go);
 int start_command(int leftovers, pid_t *pid);

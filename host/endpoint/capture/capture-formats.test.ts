@@ -226,30 +226,34 @@ describe('pcapng', () => {
   });
 
   test.each([
-    ['a block of 8 bytes', [...u32(6), ...u32(8), ...u32(8)], 'a block of 8 bytes cannot be'],
-    ['a block of 13 bytes', [...u32(6), ...u32(13), ...u32(0)], 'a block of 13 bytes cannot be'],
-    ['a large block', [...u32(6), ...u32(0x0100_0004), 0, 0, 0, 0], 'a block of 16777220 bytes; at most'],
+    ['a block of 8 bytes', [...u32(6), ...u32(8), ...u32(8)], 'a block has an invalid length of 8 bytes'],
+    ['a block of 13 bytes', [...u32(6), ...u32(13), ...u32(0)], 'a block has an invalid length of 13 bytes'],
+    [
+      'a large block',
+      [...u32(6), ...u32(0x0100_0004), 0, 0, 0, 0],
+      'a block has 16777220 bytes, but the limit is 16777216',
+    ],
     ['a false end', [...u32(9), ...u32(12), ...u32(16)], 'the two lengths of a block differ'],
-    ['a short packet', [...block(6, Array(16).fill(0))], 'a packet block that is too short'],
-    ['a short packet of old', [...block(2, Array(16).fill(0))], 'a packet block that is too short'],
-    ['a short simple packet', [...block(3, [])], 'a packet block that is too short'],
+    ['a short packet', [...block(6, Array(16).fill(0))], 'a packet block is too short'],
+    ['a short packet of old', [...block(2, Array(16).fill(0))], 'a packet block is too short'],
+    ['a short simple packet', [...block(3, [])], 'a packet block is too short'],
     ['a short interface', [...block(1, u32(0))], 'an interface block is too short'],
-    ['short statistics', [...block(5, u32(0))], 'a block of statistics that is too short'],
+    ['short statistics', [...block(5, u32(0))], 'a block of statistics is too short'],
     [
       'statistics of nothing',
       [...block(5, [...u32(0), ...u32(0), ...u32(0)])],
-      'statistics of interface 0, which',
+      'statistics name interface 0, which',
     ],
     [
       'a packet of nothing',
       [...block(6, [...u32(3), ...Array(16).fill(0)])],
-      'a packet of interface 3, which',
+      'a packet names interface 3, which',
     ],
-    ['a packet of nothing', [...block(3, u32(0))], 'a packet of interface 0, which'],
+    ['a packet of nothing', [...block(3, u32(0))], 'a packet names interface 0, which'],
     [
       'another version',
       [...block(0x0a0d0d0a, [...u32(0x1a2b3c4d), 0, 2, 0, 0, ...Array(8).fill(255)])],
-      'a section of a version',
+      'a section has an unknown version; only version 1 is supported',
     ],
     [
       'no byte order',
@@ -269,7 +273,7 @@ describe('pcapng', () => {
         block(6, [...u32(0), ...u32(0), ...u32(0), ...u32(captured), ...u32(9), 1, 2, 3, 4]),
       ]);
     expect(packetsIn(packetOf(4)).packets).toMatchObject([{ bytes: [1, 2, 3, 4] }]);
-    expect(() => packetsIn(packetOf(5))).toThrow('a packet of 5 bytes in a block with room for 4');
+    expect(() => packetsIn(packetOf(5))).toThrow('a packet has 5 bytes in a block with room for 4');
     // A simple packet has no length of its own: the interface's limit and the block say it.
     const simple = (snap: number, original: number) =>
       packetsIn(sectionOf([block(1, [0, 1, 0, 0, ...u32(snap)]), block(3, [...u32(original), 1, 2, 3, 4])]))
@@ -363,10 +367,12 @@ describe('pcap', () => {
   test('what cannot be ends the reading', () => {
     const large = record(u32(0xa1b2c3d4), u32(1), [...u32(0), ...u32(0), ...u32(0x0100_0001), ...u32(0)]);
     expect(() => packetsIn(large)).toThrow(
-      'at byte 24: a packet of 16777217 bytes; at most 16777216 are read',
+      'at byte 24: a packet has 16777217 bytes, but the limit is 16777216',
     );
     const other = Uint8Array.from([...u32(0xa1b2c3d4), 0, 3, 0, 4, ...Array(16).fill(0)]);
-    expect(() => packetsIn(other)).toThrow('at byte 0: a pcap file of version 3; 2 is known');
+    expect(() => packetsIn(other)).toThrow(
+      'at byte 0: a pcap file has the unknown version 3; only version 2 is supported',
+    );
   });
 });
 

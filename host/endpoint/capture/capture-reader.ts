@@ -154,7 +154,8 @@ export class CaptureReader {
     if (!this.#has(PCAP_HEADER_BYTES)) return false;
     this.#littleEndian = !PCAP_MAGICS.has(magic);
     const major = this.#u16(this.#at + 4);
-    if (major !== PCAP_MAJOR) this.#fail(`a pcap file of version ${major}; ${PCAP_MAJOR} is known`);
+    if (major !== PCAP_MAJOR)
+      this.#fail(`a pcap file has the unknown version ${major}; only version ${PCAP_MAJOR} is supported`);
     this.#format = 'pcap';
     if (magic === PCAP_MODIFIED || swapped(magic) === PCAP_MODIFIED)
       this.#recordHeader = MODIFIED_RECORD_BYTES;
@@ -231,11 +232,11 @@ export class CaptureReader {
         this.#readStatistics(length);
         return false;
       case ENHANCED_PACKET:
-        if (length < 32) this.#fail('a packet block that is too short');
+        if (length < 32) this.#fail('a packet block is too short');
         this.#readPacket(this.#u32(at + 8), length);
         return true;
       case OBSOLETE_PACKET:
-        if (length < 32) this.#fail('a packet block that is too short');
+        if (length < 32) this.#fail('a packet block is too short');
         this.#readPacket(this.#u16(at + 8), length);
         return true;
       case SIMPLE_PACKET:
@@ -281,7 +282,7 @@ export class CaptureReader {
 
   /** It has no time of its own: it came with the one before. */
   #readSimplePacket(length: number): void {
-    if (length < 16) this.#fail('a packet block that is too short');
+    if (length < 16) this.#fail('a packet block is too short');
     const from = this.#interfaceOf(0);
     const original = this.#u32(this.#at + 8);
     const captured = Math.min(original, from.snapLength || original, length - 16);
@@ -356,10 +357,10 @@ export class CaptureReader {
   /** Where an interface has statistics more than once, the last ones count. */
   #readStatistics(length: number): void {
     const at = this.#at;
-    if (length < 24) this.#fail('a block of statistics that is too short');
+    if (length < 24) this.#fail('a block of statistics is too short');
     const from = this.#interfaces[this.#u32(at + 8)];
     if (from === undefined)
-      this.#fail(`statistics of interface ${this.#u32(at + 8)}, which was not described`);
+      this.#fail(`statistics name interface ${this.#u32(at + 8)}, which was not described`);
     let dropped = 0;
     const end = at + length - 4;
     for (let option = at + 20; option + 4 <= end; ) {

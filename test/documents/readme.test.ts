@@ -29,6 +29,13 @@ test('the configuration that it explains has no mistake', async () => {
   expect(mistakes).toEqual([]);
 });
 
+test('the configuration that the page on captures shows has no mistake', async () => {
+  const file = join(scratchFolder(), 'captures.yaml');
+  writeFileSync(file, MarkdownDocument.read('docs/captures.md').block('yaml', 'pieces:'));
+  const { mistakes } = await checkConfiguration(file);
+  expect(mistakes).toEqual([]);
+});
+
 test('the commands that it shows run', () => {
   const file = join(scratchFolder(), 'six.yaml');
   writeFileSync(file, readme.block('yaml', 'pieces:'));

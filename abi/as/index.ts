@@ -34,7 +34,7 @@ export {
 } from './host';
 export { KeyedHash } from './keyed-hash';
 export { Line } from './line';
-export { room } from './memory';
+export { room, shrinkRoom } from './memory';
 export { Outcome } from './outcome';
 export { Piece } from './piece';
 export { protocolNumber } from './runtime';

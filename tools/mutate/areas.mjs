@@ -44,6 +44,7 @@ const pieceTests = {
     'test/pieces/frame-sequence-stream.test.ts',
   ],
   fault: ['test/pieces/fault.test.ts'],
+  ppp: ['test/pieces/ppp.test.ts'],
   tap: ['test/pieces/tap.test.ts'],
   hub: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
   echo: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],

@@ -3,6 +3,7 @@ import { load32, store16, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
 import { Carrier } from './carrier';
 import { Configuration, Mode } from './configuration';
+import { Connection } from './connection';
 import { Delivery } from './delivery';
 import { Link } from './link';
 import { Passages } from './passages';
@@ -91,7 +92,7 @@ export abstract class Sender {
   /** A new stream drops a frame that was under way. Returns its ticket, or 0. */
   private static checkStream(out: Outcome): u32 {
     const ticket = Sender.current;
-    if (ticket == 0 || Sender.generation == Link.generation) return 0;
+    if (ticket == 0 || Sender.generation == Connection.generation) return 0;
     Sender.lose(Passages.find(ticket), ticket, Reason.notConnected, out);
     return ticket;
   }
@@ -166,13 +167,13 @@ export abstract class Sender {
     else Passages.close(place);
     if (Configuration.mode == Mode.unreliable) return;
     Sender.current = hasMore ? frame.ticket : 0;
-    Sender.generation = Link.generation;
+    Sender.generation = Connection.generation;
   }
 
   /** The reason for which a frame cannot go out, whatever its bytes; or -1. */
   private static checkBeginning(place: i32): i32 {
     if (Carrier.edge < 0) return Reason.notJoined;
-    if (!Link.isOpen) return Reason.notConnected;
+    if (!Connection.isOpen) return Reason.notConnected;
     if (Passages.total[place] > Configuration.maxFrame) return Reason.tooLarge;
     return !Passages.isTotalKnown[place] && Configuration.mode == Mode.stream ? Reason.lengthUnknown : -1;
   }
@@ -212,7 +213,7 @@ export abstract class Sender {
       isUnderWay &&
       Passages.sent[place] > 0 &&
       Sender.current == ticket &&
-      Sender.generation == Link.generation;
+      Sender.generation == Connection.generation;
     if (isBegun && Configuration.mode == Mode.stream) Link.reset(out);
     if (isUnderWay) Passages.close(place);
     if (Sender.current == ticket) Sender.current = 0;
@@ -254,7 +255,7 @@ export abstract class Sender {
       const isFirst = Passages.sent[place] == 0;
       const here = isAsItIs ? length : Sender.measure(Sender.mostInSegment);
       const isLast = !hasMore && here == left;
-      if (!Carrier.begin(out, ticket, Link.local, Link.remote, Tcp.ACK | Tcp.PSH)) {
+      if (!Carrier.begin(out, ticket, Connection.local, Connection.remote, Tcp.ACK | Tcp.PSH)) {
         // If bytes went on with this ticket before, they have ended it.
         if (hasMore || left == length) end(out, frame.ticket, Reason.tooMany);
         Sender.breakOff(place, frame.ticket, out);

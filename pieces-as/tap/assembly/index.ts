@@ -139,7 +139,8 @@ class Tap extends Piece {
     if (edgeOf(COPY) < 0) return;
     for (let i = 0; i < fitting; i++) {
       const frame = batch.frame(i);
-      if (across(frame, a, b) >= 0 && this.isCopied(frame, <i32>frame.edge == a)) this.copy(frame, <i32>frame.edge == a, out);
+      if (across(frame, a, b) >= 0 && this.isCopied(frame, <i32>frame.edge == a))
+        this.copy(frame, <i32>frame.edge == a, out);
     }
   }
 

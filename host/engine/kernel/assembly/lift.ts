@@ -35,7 +35,6 @@ import {
 } from './ledger';
 import { begins, isKnown, outletAddress } from './outlets';
 import {
-  results,
   BYTES_OUT,
   headroom,
   hopCounts,
@@ -51,6 +50,7 @@ import {
   partTables,
   passed,
   references,
+  results,
   roomEnd,
   roomStart,
   starts,

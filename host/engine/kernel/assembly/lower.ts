@@ -35,7 +35,6 @@ import {
 import {
   ARENA,
   ARENA_AT,
-  results,
   HOPS,
   hopCounts,
   image,
@@ -45,6 +44,7 @@ import {
   partCounts,
   partTableSize,
   partTables,
+  results,
   starts,
   WAITING,
   waiting,

@@ -280,7 +280,7 @@ describe('a change', () => {
       const joinings = instances.map((piece) => piece.joinings.length);
       const calls = old.map((piece) => piece.calls.length);
       expect(old[1]!.context.listen(0, 0, 'ip/udp/local:7')).toEqual({
-        message: 'the piece is on no network yet',
+        message: expect.stringContaining('on no network'),
       });
       old[1]!.context.unlisten(0, 0);
       const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
@@ -398,7 +398,7 @@ describe('a change', () => {
       expect.objectContaining({ name: 'not-joined', frames: 1 }),
     );
     expect(piece.context.listen(1, 0, 'ip')).toEqual({
-      message: 'Edge 1, Shape 0: the piece is not joined so',
+      message: expect.stringMatching(/Edge 1, Shape 0: .*not joined/),
     });
     piece.bring(0, ipv6());
     expect(instanceOf('tun').taken).toHaveLength(1);

@@ -9,9 +9,12 @@ import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
 import { addGraph } from './commands/graph.ts';
 import { addMatch } from './commands/match.ts';
+import { addPieceBuild } from './commands/piece-build.ts';
 import { addPieceDoc } from './commands/piece-doc.ts';
 import { addPieceInspect } from './commands/piece-inspect.ts';
 import { addPieceList } from './commands/piece-list.ts';
+import { addPieceNew } from './commands/piece-new.ts';
+import { addPieceTest } from './commands/piece-test.ts';
 import { addPlan } from './commands/plan.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
@@ -35,7 +38,14 @@ const commands: readonly AddCommand[] = [
 ];
 
 /** The commands of `funnel piece`, in the order of `funnel piece --help`. */
-const pieceCommands: readonly AddCommand[] = [addPieceList, addPieceInspect, addPieceDoc];
+const pieceCommands: readonly AddCommand[] = [
+  addPieceList,
+  addPieceInspect,
+  addPieceDoc,
+  addPieceNew,
+  addPieceBuild,
+  addPieceTest,
+];
 
 /**
  * The whole command line. A wrong one throws {@link CommanderError}, after its message is written; a command
@@ -66,7 +76,9 @@ export function funnelCommand(context: CommandContext, { version, onJson }: Prog
     if (command.opts<{ json?: boolean }>().json === true) onJson?.();
   });
   for (const add of commands) add(program, context);
-  const piece = program.command('piece').description('list, inspect and document pieces');
+  const piece = program
+    .command('piece')
+    .description('list, inspect and document pieces; make, build and test your own');
   for (const add of pieceCommands) add(piece, context);
   return program;
 }

@@ -18,21 +18,29 @@ export async function runByOffset(
   return (host): BoundPiece => {
     const guest = loaded.instantiate(importsOf(host));
     const memory = memoryOf(guest);
+    let isStarted = false;
+    // A call out of order is a mistake of the caller; the piece would fault on it, and be blamed.
+    const started = (call: string): Guest => {
+      if (!isStarted) throw new TypeError(`${call} is called before start, which the test has to call first`);
+      return guest;
+    };
     return {
       describe: (settings) => loaded.describe(settings),
       start(now, settings, protocols) {
+        if (isStarted) throw new TypeError('start is called for the second time; make another instance');
+        isStarted = true;
         const problems = guest.start(now, settings, protocols);
         return problems.length === 0 ? undefined : problems;
       },
-      accepts: (joining) => guest.accepts(joining),
-      join: (joining) => guest.join(joining),
-      leave: (edge, shape) => guest.leave(edge, shape),
-      listening: (edge, stack, present) => guest.listening(edge, stack, present),
-      ready: (edge, ready) => guest.ready(edge, ready),
-      save: (now) => guest.save(now),
-      restore: (now, version, state) => guest.restore(now, version, state),
+      accepts: (joining) => started('accepts').accepts(joining),
+      join: (joining) => started('join').join(joining),
+      leave: (edge, shape) => started('leave').leave(edge, shape),
+      listening: (edge, stack, present) => started('listening').listening(edge, stack, present),
+      ready: (edge, ready) => started('ready').ready(edge, ready),
+      save: (now) => started('save').save(now),
+      restore: (now, version, state) => started('restore').restore(now, version, state),
       process(now, frames, parts, arena) {
-        guest.refuel(CALL_FUEL);
+        started('process').refuel(CALL_FUEL);
         try {
           const args = lowerProcess(memory, now, frames, parts, arena) as [
             number,

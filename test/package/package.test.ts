@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -60,6 +60,9 @@ test('has the contract, the kits for authors, the pieces, and what builds the ad
     'dist/pieces/6bed4.wasm',
     'dist/pieces/6bed4-router.wasm',
     'dist/pieces/hub.wasm',
+    'pieces-as/hub/assembly/index.ts',
+    'pieces-as/6bed4/assembly/index.ts',
+    'docs/configuration.md',
     'host/endpoint/addon/tun.c',
     'tools/build-addon.mjs',
   ];
@@ -111,6 +114,44 @@ test('with the tools beside it, a piece is built and goes through the compliance
     console.log(checks.length > 5);`;
   expect(run(checks)).toBe('true');
 }, 300_000);
+
+test('an author makes, builds, tests and runs a piece with the command alone', async () => {
+  link('assemblyscript');
+  link('@bytecodealliance/jco-transpile');
+  const command = join(installed, about.bin.funnel);
+  const funnel = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    return { status, text: stdout + stderr };
+  };
+  const isRefused = (code: string) => ({ status: 4, text: expect.stringContaining(code) });
+  expect(funnel('piece', 'new', 'Wrong')).toMatchObject(isRefused('FT_PIECE_NAME'));
+  expect(funnel('piece', 'new', 'no-giants')).toMatchObject({ status: 0 });
+  expect(funnel('piece', 'new', 'no-giants')).toMatchObject(isRefused('FT_PIECE_FOLDER'));
+  const component = expect.stringMatching(/^no-giants\/no-giants\.wasm: /);
+  expect(funnel('piece', 'build', 'no-giants')).toMatchObject({ status: 0, text: component });
+  const tested = funnel('piece', 'test', 'no-giants');
+  expect(tested.text).toMatch(/the piece keeps the contract\n$/);
+  expect(tested.status).toBe(0);
+  expect(funnel('check', 'no-giants/no-giants.yaml')).toMatchObject({ status: 0 });
+  expect(funnel('piece', 'doc', './no-giants/no-giants.wasm').text).toContain('too-long');
+  const running = spawn(process.execPath, [command, 'run', 'no-giants/no-giants.yaml', '--no-control'], {
+    cwd: folder,
+  });
+  let shown = '';
+  running.stdout.on('data', (data) => (shown += data));
+  running.stderr.on('data', (data) => (shown += data));
+  const ended = new Promise((resolve) => running.on('close', resolve));
+  await expect.poll(() => shown, { timeout: 120_000 }).toMatch(/^ready$/m);
+  running.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(shown).toMatch(/^ended after/m);
+  const source = join(folder, 'no-giants', 'assembly', 'index.ts');
+  writeFileSync(source, readFileSync(source, 'utf8').replace('edgeOf(0)', 'edgeOff(0)'));
+  expect(funnel('piece', 'build', 'no-giants')).toMatchObject(isRefused('FT_PIECE_BUILD'));
+}, 400_000);
 
 /** The other author has this package installed too. */
 function link(name: string): void {

@@ -6,7 +6,7 @@ import { Lane } from '../lane.ts';
 import type { PieceMaker, SavedState } from '../plan/piece-maker.ts';
 import { PuzzleError } from '../plan/puzzle-error.ts';
 import { checkForLeaks } from '../testing/leak-check.ts';
-import { describePiece, ipv4, ipv6, ScriptedPiece } from '../testing/scripted-piece.ts';
+import { describePiece, ipv4, ipv6, ScriptedPiece, udp } from '../testing/scripted-piece.ts';
 import type { LaneEvent } from './failures.ts';
 
 checkForLeaks();
@@ -81,6 +81,138 @@ describe('with the policy bypass', () => {
     expect(pieces.bottom!.taken).toHaveLength(1);
     expect(pieces.middle).toBeUndefined();
     expect(lane.snapshot().pieces[1]!.fault).toBe('FT_FAULT_STALLED: it did not return');
+  });
+});
+
+describe('a fault', () => {
+  it('ends the frames that wait, batch and queue, as `failed`, and counts each only once on its way in', async () => {
+    await start([end('top', 'down', 'a'), maker(describePiece('six', 'ip', 'up'), 'closed', { net: ['a'] })]);
+    const six = pieces.six!;
+    six.takes = 0;
+    pieces.top!.bring(0, ...Array.from({ length: 300 }, () => ipv6()));
+    six.onProcess = fault;
+    six.context.wake();
+    lane.run();
+    const { reasons, waiting, edges } = lane.snapshot().pieces[1]!;
+    expect([waiting, reasons]).toEqual([0, [expect.objectContaining({ name: 'failed', frames: 300 })]]);
+    expect(edges[0]).toMatchObject({ framesIn: 300, bytesIn: 12_000 });
+  });
+
+  it('sends what waits in the queue around the piece too, with its bytes counted once', async () => {
+    await start([end('top', 'down', 'a'), between('middle', 'bypass'), end('bottom', 'up', 'b')]);
+    pieces.middle!.takes = 0;
+    pieces.top!.bring(0, ...Array.from({ length: 300 }, () => ipv6()));
+    pieces.middle!.onProcess = fault;
+    pieces.middle!.context.wake();
+    lane.run();
+    expect(pieces.bottom!.taken).toHaveLength(300);
+    const [a, b] = lane.snapshot().pieces[1]!.edges;
+    expect(a).toMatchObject({ framesIn: 300, bytesIn: 12_000, framesOut: 0 });
+    expect(b).toMatchObject({ framesOut: 300, bytesOut: 12_000, framesIn: 0 });
+  });
+
+  it('wakes, saves and restarts the piece no more, where the policy is `closed`', async () => {
+    await start([end('top', 'down', 'a'), { ...end('six', 'up', 'a'), saveEveryMs: 1000 }]);
+    const six = pieces.six!;
+    six.wakeAt = 500;
+    pieces.top!.bring(0, ipv6());
+    six.wakeAt = Infinity;
+    six.onProcess = fault;
+    six.context.wake();
+    lane.run();
+    const calls = six.calls.length;
+    for (const now of [500, 1000, 2000, 100_000]) at(now);
+    expect([six.calls.length, six.renewals, six.saves, saves]).toEqual([calls, 0, 0, []]);
+    expect(lane.snapshot().pieces[1]).toMatchObject({ state: 'failed', faults: 1, restarts: 0 });
+  });
+
+  it('is not followed by a wake-up of the former instance, where the policy is `restart`', async () => {
+    await start([end('top', 'down', 'a'), saving('six')]);
+    const six = pieces.six!;
+    six.wakeAt = 5000;
+    pieces.top!.bring(0, ipv6());
+    six.wakeAt = Infinity;
+    failNow();
+    at(1000);
+    const calls = six.calls.length;
+    expect(lane.snapshot().pieces[1]!.state).toBe('running');
+    at(5000);
+    // It was called for the restart, and has asked for no other call.
+    expect(six.calls.length).toBe(calls);
+  });
+
+  it('of a piece that cannot be renewed is final, whatever its policy', async () => {
+    await start([end('top', 'down', 'a'), saving('six')]);
+    Object.assign(pieces.six!, { renew: undefined });
+    failNow();
+    for (const now of [1000, 10_000, 100_000]) at(now);
+    expect(lane.snapshot().pieces[1]).toMatchObject({ state: 'failed', restarts: 0 });
+    expect(events.map(({ kind }) => kind)).toEqual(['fault']);
+  });
+
+  it('in the call after a restart is another fault, and no restart', async () => {
+    await start([end('top', 'down', 'a'), saving('six')]);
+    const six = pieces.six!;
+    failNow();
+    six.problems = [{ message: 'no device' }];
+    at(1000);
+    expect(events.map(({ kind }) => kind)).toEqual(['fault', 'fault']);
+    expect(lane.snapshot().pieces[1]).toMatchObject({ state: 'failed', faults: 2, restarts: 0 });
+    expect(lane.snapshot().pieces[1]!.fault).toContain('after a restart: no device');
+    six.problems = [];
+    at(3000);
+    expect(lane.snapshot().pieces[1]).toMatchObject({ state: 'running', restarts: 1 });
+  });
+
+  it('takes offers and listens back, except where frames go around the piece', async () => {
+    const up = { name: 'up', value: { tag: 'yes' as const } };
+    for (const failure of ['closed', 'bypass'] as const) {
+      await start([end('top', 'down', 'a'), between('middle', failure), end('bottom', 'up', 'b')]);
+      const { context } = pieces.middle!;
+      context.offer(0, up, true);
+      expect(context.listen(0, 0, 'ip/udp')).toBe(1);
+      pieces.top!.bring(0, ipv4());
+      expect(pieces.top!.joinings.at(-1)!.properties).toEqual([up]);
+      pieces.middle!.onProcess = fault;
+      context.wake();
+      lane.run();
+      const isOpen = () => pieces.top!.listened.findLast(([, stack]) => stack === 'ip/udp')![2];
+      expect([isOpen(), pieces.top!.joinings.at(-1)!.properties]).toEqual(
+        failure === 'bypass' ? [true, [up]] : [false, []],
+      );
+      lane.close();
+    }
+    await start([end('top', 'down', 'a'), end('bottom', 'up', 'a')]);
+  });
+
+  it('sends frames of a Shape from `listen` the way of the Shape that it is a case of', async () => {
+    const edgeOf = (name: string, direction: 'up' | 'down', ...stacks: string[]) => ({
+      ...describePiece('', 'ip', direction).edges[0]!,
+      name,
+      shapes: stacks.map((stack) => describePiece('', stack, direction).edges[0]!.shapes[0]!),
+    });
+    const curve = { fromEdge: 0, toShape: 0, opaque: false, keeps: [], overhead: 0 };
+    const description: Description = {
+      ...describePiece('middle', 'ip', 'up'),
+      edges: [edgeOf('a', 'up', 'ipv4', 'ipv6'), edgeOf('b', 'down', 'ipv4'), edgeOf('c', 'down', 'ipv6')],
+      curves: [
+        { ...curve, fromShape: 0, toEdge: 1 },
+        { ...curve, fromShape: 1, toEdge: 2 },
+      ],
+    };
+    await start([
+      end('top', 'down', 'a'),
+      maker(description, 'bypass', { a: ['a'], b: ['b'], c: ['c'] }),
+      maker(describePiece('four', 'ipv4', 'up'), 'closed', { net: ['b'] }),
+      maker(describePiece('six', 'ipv6', 'up'), 'closed', { net: ['c'] }),
+    ]);
+    const { context } = pieces.middle!;
+    expect([context.listen(0, 0, 'ipv4/udp'), context.listen(0, 1, 'ipv6/udp')]).toEqual([2, 3]);
+    pieces.middle!.onProcess = fault;
+    context.wake();
+    lane.run();
+    pieces.top!.bring(0, ipv4(udp(1, 2)), ipv4(), ipv6(udp(1, 2)), ipv6());
+    expect([pieces.four!.taken.length, pieces.six!.taken.length]).toEqual([2, 2]);
   });
 });
 

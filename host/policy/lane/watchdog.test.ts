@@ -258,7 +258,25 @@ describe('a watchdog', () => {
     const slot = shared.claim('candidate');
     watchdog = new Watchdog(new CallMonitorReader(shared.memory), (stall) => stalls.push(stall));
     shared.begin(slot, false);
-    await pass(50);
+    await pass(550);
     expect(stalls).toMatchObject([{ piece: 'candidate', isSeated: false }]);
+  });
+
+  it('gives a piece that does not run yet more time, and ends it too', async () => {
+    watch();
+    processor.ms = 0;
+    monitor.isSeated = false;
+    monitor.begin();
+    // Its first observation.
+    await vi.advanceTimersByTimeAsync(25);
+    // What an innocent start takes on a loaded machine, and more.
+    processor.ms = 29;
+    await vi.advanceTimersByTimeAsync(110);
+    processor.ms = 499;
+    await vi.advanceTimersByTimeAsync(50);
+    expect(stalls).toEqual([]);
+    processor.ms = 501;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(stalls).toMatchObject([{ piece: 'slow', isSeated: false, workedMs: 501 }]);
   });
 });

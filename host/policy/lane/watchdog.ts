@@ -6,8 +6,10 @@ import { ThreadTime } from './thread-time.ts';
  * have ended it.
  *
  * It measures the processor time of the lane's thread: on a busy machine an innocent piece may wait long for
- * a processor. A call that waits in the system without a processor has more time, {@link BLOCKED_MS}. While
- * the lane calls no piece it is never stalled: the host's own code is not observed.
+ * a processor. A call that waits in the system without a processor has more time, {@link BLOCKED_MS}. So has a
+ * piece that does not run yet, {@link BEGINNING_FACTOR}: its `start` loads the addon, opens devices and sockets,
+ * compiles code that has never run, and touches memory for the first time, all of which cost the most on a
+ * loaded machine. While the lane calls no piece it is never stalled: the host's own code is not observed.
  */
 export class Watchdog {
   readonly #monitor: CallMonitorReader;
@@ -86,7 +88,7 @@ export class Watchdog {
     const waitedMs = now - this.#since;
     const threadNow = this.#threadSince === undefined ? undefined : this.#threadMilliseconds();
     const workedMs = threadNow === undefined ? waitedMs : threadNow - this.#threadSince!;
-    if (workedMs < this.#stallMs && waitedMs < BLOCKED_MS) {
+    if (workedMs < this.#limitMs() && waitedMs < BLOCKED_MS) {
       this.#sampleIn(CALL_SAMPLE_MS);
       return;
     }
@@ -98,6 +100,11 @@ export class Watchdog {
     }
     this.stop();
     this.#onStall({ piece, isSeated, workedMs, waitedMs });
+  }
+
+  /** The processor time that the present call may take. */
+  #limitMs(): number {
+    return this.#monitor.isSeated ? this.#stallMs : this.#stallMs * BEGINNING_FACTOR;
   }
 
   #threadMilliseconds(): number | undefined {
@@ -139,6 +146,8 @@ const IDLE_SAMPLE_MS = 20;
 const QUIET_SAMPLES = 25;
 const CALL_SAMPLE_MS = 5;
 const STALL_MS = 25;
+/** So many times as long may a call take of a piece that a change brings, before it runs. */
+const BEGINNING_FACTOR = 20;
 /** Far longer than any system call that opens or configures something. */
 const BLOCKED_MS = 2000;
 /** A sample that is late by more than this follows a pause of this thread or process. */

@@ -116,9 +116,8 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
           return (error as Error).message;
         }
       };
-      const tooMany = `its ${name} are ${most + 1}, and at most ${most} can be`;
-      expect(faultOf(most + 1)).toContain(tooMany);
-      expect(faultOf(most)).not.toMatch(/its \w+ are|beyond the memory/);
+      expect(faultOf(most + 1)).toMatch(new RegExp(`its .*${name} .*\\b${most + 1}\\b.*\\b${most}\\b`));
+      expect(faultOf(most)).not.toMatch(new RegExp(`\\b${most}\\b|beyond the memory`));
       if (field === OUTCOME.parts || field === OUTCOME.paused) expect(faultOf(most)).toBe('none');
     });
 
@@ -133,7 +132,7 @@ describe.each([true, false])('crossing with the frame kernel: %s', (usesKernel) 
       expect(() => send(head, { ...part, length: MAX_FRAME_BYTES - 7 })).toThrow(/more than 66240 bytes/);
       send(...Array(LIMITS.maxFrameParts).fill(part));
       expect(crossing.row(1).parts).toHaveLength(LIMITS.maxFrameParts);
-      expect(() => send(...Array(LIMITS.maxFrameParts + 1).fill(part))).toThrow(/at most 32 can be/);
+      expect(() => send(...Array(LIMITS.maxFrameParts + 1).fill(part))).toThrow(/33 parts/);
       expect(crossing.leaked()).toBe(0);
     });
 

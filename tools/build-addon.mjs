@@ -125,7 +125,7 @@ function findHeaders(env, folders) {
     existsSync(join(folder, 'uv.h')),
   );
   if (uv === undefined) return undefined;
-  // The compiler looks into /usr/include by itself, and warns when it is told so.
+  // The compiler looks into /usr/include by itself, and warns about an option for it.
   return [...new Set([node, uv])].filter((folder) => folder !== '/usr/include');
 }
 

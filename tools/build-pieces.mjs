@@ -1,5 +1,5 @@
-// Builds every folder of pieces-as/ to dist/pieces/NAME.wasm. What is fresh is left alone: a stamp beside it
-// holds the hash of all that went into it. Arguments: names of pieces; without any, all of them.
+// Builds every folder of pieces-as/ to dist/pieces/NAME.wasm, unless it is fresh: a stamp beside it holds the
+// hash of all that went into it. Arguments: names of pieces; without any, all of them.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -15,7 +15,7 @@ export async function importTypeScript(path) {
   collect(resolve(root, path), files);
   const hash = createHash('sha256');
   for (const [file, text] of files) hash.update(file).update(text);
-  // In the project, so that packages resolve; by content, so that what is there is right.
+  // In the project, so that packages resolve; named by content, so that an existing folder is right.
   const folder = join(root, 'build', 'scripts', hash.digest('hex').slice(0, 16));
   for (const [file, text] of files) {
     const to = join(folder, relative(root, file)).replace(/\.ts$/, '.js');

@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util';
 import { projectRoot, setUpOrEnd } from './setup.mjs';
 
 /*
- * `npm run mutate`: makes small wrong changes, one at a time, and looks whether a test notices. tools/mutate/README.md
- * says how to read what it prints.
+ * `npm run mutate`: makes small wrong changes, one at a time, and looks whether a test notices.
+ * tools/mutate/README.md says how to read what it prints.
  */
 
 const HELP = `npm run mutate -- [AREA | FOLDER | FILE …] [options]
@@ -57,7 +57,10 @@ async function onAssembly(area, lines) {
   return runAssemblyMutants(projectRoot, area, isMeant, choose);
 }
 
-/** The lines that are meant, by file: all, those of a change, or a sample (AssemblyScript samples changes instead). */
+/**
+ * The lines that are meant, by file: all, those of a change, or a sample (AssemblyScript samples changes
+ * instead).
+ */
 function linesOf(below) {
   const all = new Map(
     filesBelow(below).map((file) => {

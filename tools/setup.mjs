@@ -17,7 +17,8 @@ export const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const OLDEST_NODE = [20, 19];
 
 /**
- * Sets up for `purpose`, and reserves the result for this process: no other set-up changes it before this process ends.
+ * Sets up for `purpose`, and reserves the result for this process: no other set-up changes it before this
+ * process ends.
  *
  * @param {'start' | 'test'} purpose
  * @throws {SetupFailure}

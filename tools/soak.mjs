@@ -1,7 +1,8 @@
 import { setUpOrEnd } from './setup.mjs';
 
 /*
- * `npm run soak`: ten million frames through each piece and each endpoint that needs no rights; reports the memory that
+ * `npm run soak`: ten million frames through each piece and each endpoint that needs no rights; reports the
+ * memory that
  * they leave behind. `-- --frames N --piece NAME`
  */
 

@@ -10,9 +10,9 @@
  *
  * Rules that are wrong for AssemblyScript are off: `==` compares numbers and calls operators there, a number
  * may have 64 bits, an import of a type is an import, and a class of static members is how state without
- * allocation is written. An editor's TypeScript knows less than the compiler, and needs "ts-ignore" in places.
- * Methods that authors override leave their parameters unused. Files that `generate-abi.mjs` writes are left
- * out.
+ * allocation is written. An editor's TypeScript knows less than the compiler, and needs "ts-ignore" in
+ * places. Methods that authors override leave their parameters unused. Files that `generate-abi.mjs` writes
+ * are left out.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

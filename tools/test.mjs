@@ -6,8 +6,9 @@ import { projectRoot, setUp } from './setup.mjs';
 import { stylePieces } from './style-pieces.mjs';
 
 /*
- * `npm test`: sets up, checks style and types, and runs every test. Arguments behind `--` go to vitest (a folder, `-t`);
- * then style is not checked, for quick rounds. The last line is always `N passed, N failed, N skipped`.
+ * `npm test`: sets up, checks style and types, and runs every test. Arguments behind `--` go to vitest (a
+ * folder, `-t`); then style is not checked, for quick rounds. The last line is always `N passed, N failed,
+ * N skipped`.
  */
 
 const tally = { passed: 0, failed: 0, skipped: [] };
@@ -53,7 +54,10 @@ if (interruptedBy === undefined) await runTests();
 await removeLeftovers();
 finish();
 
-/** Without root, tests that make network namespaces run in a user namespace where that is allowed; other tests do not. */
+/**
+ * Without root, tests that make network namespaces run in a user namespace where that is allowed; other tests
+ * do not.
+ */
 async function runTests() {
   const { findIsolation } = await import('../dist/test/net/isolation.js');
   const isolation = await findIsolation();

@@ -27,7 +27,7 @@ const TRAFFIC_NAMES: string[] = [
   'authenticated',
   'low-delay',
 ];
-/** What neighbours may offer each other, by the names of the contract. */
+/** The properties that neighbours may offer each other, by the names of the contract. */
 const OFFER_NAMES: string[] = ['mtu', 'address', 'route', 'group', 'identity', 'up'];
 const PROPERTY_NAMES: string[] = TRAFFIC_NAMES.concat(OFFER_NAMES);
 
@@ -285,7 +285,7 @@ export class CurveDescription {
   }
 
   /**
-   * Passes on what neighbours offer each other (addresses, routes, sizes), as if nothing stood between them.
+   * Passes on what neighbours offer each other (addresses, routes, sizes), like a direct join.
    */
   keepsOffers(): CurveDescription {
     for (let i = 0; i < OFFER_NAMES.length; i++) this.keeps(OFFER_NAMES[i]);

@@ -434,8 +434,8 @@ export class SettingRecord {
   set hasDefaultValue(value: bool) { store<bool>(changetype<usize>(this), value, 20); }
   get defaultValue(): Text { return changetype<Text>(changetype<usize>(this) + 24); }
   /**
-   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no bound,
-   * and of every other kind. Never NaN.
+   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no
+   * bound, and of every other kind. Never NaN.
    */
   get least(): f64 { return load<f64>(changetype<usize>(this), 32); }
   set least(value: f64) { store<f64>(changetype<usize>(this), value, 32); }

@@ -484,8 +484,8 @@ typedef struct {
    */
   funnel_optional_string default_value;
   /*
-   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no bound,
-   * and of every other kind. Never NaN.
+   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no
+   * bound, and of every other kind. Never NaN.
    */
   double least;
   /* The greatest value, in the same way. Infinity if there is no bound. */

@@ -339,8 +339,8 @@ export interface Setting {
    */
   readonly default?: string | undefined;
   /**
-   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no bound,
-   * and of every other kind. Never NaN.
+   * The least value of a number, or of a duration in milliseconds. Minus infinity if there is no
+   * bound, and of every other kind. Never NaN.
    */
   readonly least: number;
   /** The greatest value, in the same way. Infinity if there is no bound. */
@@ -488,8 +488,8 @@ export const IMPORTS = {
  * The functions of the host that a piece may call.
  *
  * A call in `describe`, `save`, `cabi_realloc` or a post-return is a fault. So is a call of `status`,
- * `listen`, `unlisten` or `offer` in `accepts`. The host refuses to load a piece that imports a function which was not
- * granted.
+ * `listen`, `unlisten` or `offer` in `accepts`. The host refuses to load a piece that imports a function
+ * which was not granted.
  */
 export interface HostCalls {
   /** Logs a message for the user. The host adds the piece's name and the time, and limits the rate. */

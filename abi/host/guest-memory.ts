@@ -1,6 +1,6 @@
 /**
- * The memory of a guest, as the generated code in `contract.ts` sees it. An implementation must read the buffer
- * anew in `view` and `bytes`, because `realloc` may have grown the memory.
+ * The memory of a guest, as the generated code in `contract.ts` sees it. An implementation must read the
+ * buffer anew in `view` and `bytes`, because `realloc` may have grown the memory.
  */
 export interface GuestMemory {
   view(): DataView;

@@ -439,7 +439,8 @@ describe('packets of peers', () => {
     const solicit = (port: number) =>
       driver.process(carrier(`192.0.2.11:${port}`, routerSolicitation())).ended[0];
     const counts = { answered: 0, others: 0 };
-    // For ten seconds: a stale peer sends a hundred packets a second, and another of its kind solicits as often.
+    // For ten seconds: a stale peer sends a hundred packets a second, and another of its kind solicits as
+    // often.
     for (let n = 0; n < 1000; n++) {
       driver.now += 10;
       driver.process(carrier('192.0.2.11:60000', packet));
@@ -518,7 +519,7 @@ describe('packets of peers', () => {
     expect(answers).toBe(15);
   });
 
-  it('find a router that was restarted as it was', () => {
+  it('find a restarted router unchanged', () => {
     const packet = udp6(PEER, OTHER);
     begin();
     expect(driver.process(carrier(PEER_AT, packet)).sent).toMatchObject([{ to: OTHER_AT }]);

@@ -6,8 +6,8 @@ import { median } from './rounds.ts';
 /**
  * Counts what frames allocate, not only what stays: the heap is read before and after a sample of frames, and
  * a sample counts only when no collection fell into it. Then its growth is all that was allocated in it.
- * Between samples the heap is collected. What the reading itself allocates is measured with empty samples,
- * and subtracted. Memory outside of the heap (buffers) counts too.
+ * Between samples the heap is collected. The allocations of the reading itself are measured with empty
+ * samples, and subtracted. Memory outside of the heap (buffers) counts too.
  *
  * Frames go through a lane of four `echo` pieces, in batches of 32; a frame counts once for each piece.
  */

@@ -15,9 +15,9 @@ import { ipv4Packet } from './packets.ts';
 import { TrafficPiece } from './traffic-piece.ts';
 
 /**
- * What others notice: frames that a chain of four `echo` loses while a piece beside it, in the same lane, is
- * ended by its fuel once a second and comes again; and bytes of heap that a million frames through each built
- * piece leave behind.
+ * The effects on neighbours: frames that a chain of four `echo` loses while a piece beside it, in the same
+ * lane, is ended by its fuel once a second and comes again; and bytes of heap that a million frames through
+ * each built piece leave behind.
  */
 export const neighboursGroup: Group = {
   name: 'neighbours/',

@@ -11,7 +11,7 @@ import { trafficDescription } from './traffic-piece.ts';
 /**
  * Goodput, in frames that come out of a chain of eight `echo` in a second of the thread's time: when a source
  * offers what the chain can carry, and when it offers ten times as much, be it that it listens to `ready` or
- * that it does not. What the source itself spends on making frames is measured apart and left out: to offer
+ * that it does not. The time that the source spends on making frames is measured apart and left out: to offer
  * is none of the lane's work.
  */
 export const overloadGroup: Group = {

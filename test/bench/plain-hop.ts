@@ -3,9 +3,9 @@ import type { Packet } from './packets.ts';
 import type { Contender } from './rounds.ts';
 
 /*
- * What a hop would be without components: a piece written in JavaScript, for a host written in JavaScript.
+ * The cost of a hop without components: a piece written in JavaScript, for a host written in JavaScript.
  *
- * It takes a batch as objects and answers an outcome of objects, with the same content as the contract's. It
+ * It takes a batch as objects and returns an outcome of objects, with the same content as the contract's. It
  * gives each frame a buffer of its own, so that no piece can change bytes that another still holds, and does
  * no other check: nothing stands between the pieces. It is written as one would who wants it fast: loops
  * instead of closures, objects made whole so that they have one shape, and of the ways to copy bytes into a

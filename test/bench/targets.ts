@@ -1,6 +1,6 @@
 /**
- * What a row is to reach. The table tells whether it did; the bench does not fail for it, because machines
- * differ.
+ * The target of a row. The table shows whether the row reaches it; the bench does not fail otherwise, because
+ * machines differ.
  */
 export interface Target {
   readonly row: RegExp;

@@ -6,9 +6,9 @@ import type { PieceContext } from '../../host/piece/piece.ts';
 import { PieceBase } from '../../host/piece/piece-base.ts';
 
 /**
- * A native piece at both ends of a chain: what it brings by its Edge `out` comes back by its Edge `in`, and
- * is brought again. As an endpoint does, it hands over frames that nobody has parsed, and is called with
- * those that are to leave.
+ * A native piece at both ends of a chain: frames that it brings by its Edge `out` come back by its Edge `in`,
+ * and it brings them again. Like an endpoint, it hands over unparsed frames, and is called with those that
+ * leave.
  */
 export class TrafficPiece extends PieceBase {
   readonly description: Description = trafficDescription;

@@ -24,8 +24,8 @@ export interface ComplianceCheck {
 }
 
 /**
- * What holds for every piece, by the contract: for any test runner. A component that is yet to be built is
- * built by the first check.
+ * The rules for every piece, by the contract, for any test runner. The first check builds a component that is
+ * yet to be built.
  *
  * ```ts
  * for (const { name, run } of complianceChecks(component)) test(name, run);

@@ -176,7 +176,7 @@ describe('the SDK, by the piece probe', () => {
     );
   });
 
-  test('a call gives back all that it took, so memory stays as it was', async () => {
+  test('a call gives back all that it took, so memory does not grow', async () => {
     const loaded = await loadComponent(await builtPiece(join(packageRoot(), 'test/fixtures/probe')), {
       grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
     });

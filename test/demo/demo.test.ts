@@ -7,8 +7,7 @@ import { readPcapng } from '../net/pcapng.ts';
 import { projectRoot } from '../net/project-root.ts';
 
 /*
- * `npm start` as a user sees it, in a process of its own. What it needs has been built before the tests
- * began.
+ * `npm start` as a user sees it, in a process of its own. The test run has built what it needs before.
  */
 
 const isolation = await findIsolation();

@@ -163,8 +163,8 @@ const ADDRESS_TIMEOUT_MS = 60_000;
 const DIRECT_TIMEOUT_MS = 150_000;
 
 /**
- * What ends there is no packet of ours: copies for the capture, and errors of the system that a direct way is
- * not there.
+ * Frames that end there are no packets of ours: they are copies for the capture, and errors of the system
+ * about a direct path that does not exist.
  */
 function isNoLoss(what: string): boolean {
   return what.startsWith('capture ') || what === 'tap no-match';

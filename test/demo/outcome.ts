@@ -1,7 +1,9 @@
 import type { PingResult } from '../net/ping.ts';
 import type { Transfer } from '../net/transfer.ts';
 
-/** The result of traffic that had to take one of the two paths, or of IPv4 without the Funnel, for comparison. */
+/**
+ * The result of traffic that had to take one of the two paths, or of IPv4 without the Funnel, for comparison.
+ */
 export interface Phase {
   readonly path: typeof BASELINE | 'by way of the router' | 'direct';
   readonly ping: PingResult;
@@ -14,7 +16,7 @@ export interface Phase {
   readonly lost: ReadonlyMap<string, number>;
 }
 
-/** What the same machine does without the Funnel. */
+/** The result of the same machine without the Funnel. */
 export const BASELINE = 'IPv4, without the Funnel';
 
 /** The failed expectations, in words; none means success. */

@@ -8,10 +8,10 @@ import { readPcapng } from '../net/pcapng.ts';
 import { funnelCommand, projectRoot } from '../net/project-root.ts';
 
 /**
- * What can be shown without any rights: a recording of what host b got from the wire goes through the piece
- * 6bed4, and each packet that was wrapped in it must come out, the same but for its hop limit.
+ * A demonstration without any rights: a recording of the packets that host b received goes through the piece
+ * 6bed4. Each packet that was wrapped in it must come out unchanged, except for its hop limit.
  *
- * @returns what ought to have been so and was not
+ * @returns the failed expectations
  */
 export async function runRecorded(say: (line: string) => void, captures: string): Promise<string[]> {
   const recording = join(projectRoot, 'test', 'demo', 'recording.pcapng');

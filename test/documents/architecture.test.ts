@@ -41,7 +41,7 @@ describe('docs/architecture.md', () => {
     expect(shown.sort()).toEqual(['abi', 'host', ...host, 'pieces-as', 'test', 'tools', 'wit'].sort());
   });
 
-  it('links to what is there', () => {
+  it('links to existing targets', () => {
     const from = join(projectRoot, 'docs');
     expect(architecture.links.filter((link) => !existsSync(join(from, link)))).toEqual([]);
   });

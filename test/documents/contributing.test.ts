@@ -219,7 +219,9 @@ function failuresIn(args: readonly string[]): string {
   );
 }
 
-/** Generates everything that is made from the contract, with a function at the end of its interface `control`. */
+/**
+ * Generates everything that is made from the contract, with a function at the end of its interface `control`.
+ */
 async function generateWith(addition: string): Promise<void> {
   const wit = readFileSync(join(projectRoot, 'wit', 'funnel.wit'), 'utf8');
   const [, name] = /^([a-z-]+): func/m.exec(addition) ?? [];

@@ -28,8 +28,8 @@ const files = [
   ),
 ].filter((file) => !NOT_WRITTEN.test(file));
 
-/** The folders in plain words: they hold the rules of words, clauses and widths too. */
-const IN_PLAIN_WORDS = /^host\//;
+/** The files in plain words: they hold the rules of words, clauses and widths too. */
+const IN_PLAIN_WORDS = /^host\/|^(?:abi|pieces-as|test|tools|wit)\/.*\.(?!md$)\w+$/;
 
 describe('the prose of the project', () => {
   it(`has lines of at most ${PROSE_WIDTH} characters in documents, and sentences with a subject`, () => {
@@ -56,7 +56,7 @@ describe('the prose of the project', () => {
 
   it('says who does what: no avoided word, no clause in place of a sentence, no comment that is too wide', () => {
     const plain = files.filter((file) => IN_PLAIN_WORDS.test(file) && /\.(ts|mjs|c|h|wit|md)$/.test(file));
-    expect(plain.length).toBeGreaterThan(400);
+    expect(plain.length).toBeGreaterThan(800);
     const mistakes = plain.flatMap((file) => {
       const text = readFileSync(join(projectRoot, file), 'utf8');
       if (file.endsWith('.md')) {

@@ -77,7 +77,9 @@ export function wordMistakes(
   });
 }
 
-/** Sentences without a subject: they begin with a clause that has no main clause, or with a bare verb form. */
+/**
+ * Sentences without a subject: they begin with a clause that has no main clause, or with a bare verb form.
+ */
 export function clauseMistakes(
   lines: readonly { readonly text: string; readonly line: number }[],
 ): StyleMistake[] {

@@ -82,8 +82,8 @@ describe('direct peering', () => {
     const network = await SixNetwork.open(lab);
     const [hostA, hostB] = [await network.host('a', 11), await network.host('b', 12)];
     // The trial has 150 ms, which a busy machine may miss; then all goes by way of the router for half a
-    // minute. A host that never saw the other begins another trial, and without one even the first packet would
-    // go by the router.
+    // minute. A host that never saw the other begins another trial, and without one even the first packet
+    // would go by the router.
     for (let tries = 0; ; tries++) {
       const a = await network.startPeer(hostA, { variant: 'tcp' });
       const b = await network.startPeer(hostB, { variant: 'tcp' });

@@ -105,9 +105,9 @@ function startPing(from: Namespace, address: string): Running {
 }
 
 /**
- * Stops it, and checks that no packet is missing or has arrived twice. Some packets are still under way when it
- * is stopped, on a busy machine many. So it waits for packets that were sent after everything else, and judges
- * only the packets up to these.
+ * Stops it, and checks that no packet is missing or has arrived twice. Some packets are still under way when
+ * it is stopped, on a busy machine many. So it waits for packets that were sent after everything else, and
+ * judges only the packets up to these.
  */
 async function expectNoLoss(ping: Running): Promise<number> {
   const answered = (): number[] =>

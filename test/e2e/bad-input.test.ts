@@ -8,8 +8,8 @@ import type { NetLab } from '../net/net-lab.ts';
 import { funnelCommand } from '../net/project-root.ts';
 
 /*
- * What a user gets wrong, from the outside: the real command, in a namespace, with what is left behind looked
- * at. Each mistake of a configuration alone is tested beside the code that finds it.
+ * Mistakes of users, from the outside: the real command, in a namespace, with a check of its remains. Each
+ * mistake of a configuration alone is tested beside the code that finds it.
  */
 
 const good = { system: { piece: 'tun', settings: { device: 'fun0' }, edges: { ip: 'lan' } } };

@@ -20,8 +20,8 @@ import { mulberry32 } from '../pieces/fault-model.ts';
 import { eventually, ROUTER, SixNetwork } from './six-network.ts';
 
 /*
- * `funnel exec` as a user without any privilege runs it: another user than the one of the tests, in a host of a lab. What
- * measures and what is served are programs of Debian's.
+ * `funnel exec` as a user without any privilege runs it: another user than the one of the tests, in a host of
+ * a lab. Programs of Debian's measure and serve.
  */
 const noUser = await whyNoUser();
 beforeEach(({ skip }) => {
@@ -206,7 +206,8 @@ labTest('of a terminal, a command gets each signal once, and has job control', a
     'set -m; trap "echo interrupted" INT; echo begun; for n in 1 2 3; do read line; echo "line $line"; done; exit 3',
   );
   const command = `${process.execPath} ${funnelCommand} exec ${configurationFile(lab)} -- bash ${inner}`;
-  // The shell that waits for the Funnel is in the same process group. Some shells (dash) end at SIGINT unless they catch it.
+  // The shell that waits for the Funnel is in the same process group. Some shells (dash) end at SIGINT unless
+  // they catch it.
   const typedAt = `trap : INT; ${command}; echo status $?`;
   const script = ['script', '--quiet', '--return', '--command', typedAt, '/dev/null'];
   const running = host.start([...AS_USER, 'sh', '-c', `exec "$@" < ${typed}`, 'sh', ...script]);
@@ -235,7 +236,8 @@ describe('kill -9', () => {
     const running = startFunnelExec(host, [configurationFile(lab), '--', 'sh', '-c', script, word]);
     let inside: string | undefined;
     await eventually(30_000, 'the command runs', async () => {
-      // Shells that start the Funnel have its command line for a moment; only the command has another network.
+      // Shells that start the Funnel have its command line for a moment; only the command has another
+      // network.
       const funnel = processesCalled('node', word)[0];
       const outside = funnel === undefined ? undefined : networkOf(funnel);
       const command = processesCalled('sh', word).find(

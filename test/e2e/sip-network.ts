@@ -72,7 +72,10 @@ export class SipNetwork {
     return new Recording(host, host === this.host6, await capture(host, 'eth0', file), file);
   }
 
-  /** Starts a sipp that waits for requests, and returns when it can get them: one that came before would be refused. */
+  /**
+   * Starts a sipp that waits for requests, and returns when it can get them: one that came before would be
+   * refused.
+   */
   async answering(host: Namespace, scenario: string, ...args: string[]): Promise<Running> {
     const running = this.sipp(host, scenario, ...args);
     const port = /:13C4 /;

@@ -8,8 +8,8 @@ import { projectRoot } from '../net/project-root.ts';
 import { eventually, ROUTER, SixNetwork } from './six-network.ts';
 
 /**
- * What a Node service does: a Funnel in a worker thread, with native pieces from a module; and events on
- * standard output.
+ * A Node service: a Funnel in a worker thread, with native pieces from a module, and events on standard
+ * output.
  */
 function service(pieces: object): string {
   const host = join(projectRoot, 'dist', 'host');
@@ -80,7 +80,10 @@ describe('a lane that a piece keeps', () => {
   );
 });
 
-/** The state in the system: the device by its number, with addresses and routes, and the sockets by their numbers. */
+/**
+ * The state in the system: the device by its number, with addresses and routes, and the sockets by their
+ * numbers.
+ */
 async function state(host: Namespace) {
   const link = JSON.parse(await host.run(['ip', '-j', 'addr', 'show', 'dev', 'six']));
   const routes = await host.run(['ip', '-6', 'route', 'show', 'dev', 'six']);

@@ -1,6 +1,6 @@
 import type { FuzzRandom } from './fuzz-random.ts';
 
-/** A receiver of bytes from anyone, as fuzzing drives it. */
+/** A receiver of bytes from any sender, as fuzzing drives it. */
 export interface FuzzTarget {
   readonly name: string;
   /** One line. */

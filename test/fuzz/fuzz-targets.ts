@@ -18,7 +18,7 @@ import { sipproxy64Target } from './targets/sipproxy64-target.ts';
 import { sixbedRouterTarget, sixbedTarget } from './targets/sixbed-target.ts';
 import { stackTarget } from './targets/stack-target.ts';
 
-/** All targets: everything to which anyone can send bytes, and each built piece. */
+/** All targets: everything that takes bytes from outside, and each built piece. */
 export function fuzzTargets(): readonly FuzzTarget[] {
   return [
     parserTarget,

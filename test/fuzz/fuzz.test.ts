@@ -32,7 +32,7 @@ describe('the fuzzer itself', () => {
     watches: false,
   };
 
-  it('finds what is there to find, and keeps the input', async () => {
+  it('finds a planted fault, and keeps the input', async () => {
     const { finding } = await fuzz(planted, { ...options, count: 1_000_000 });
     expect(finding?.error).toMatchObject({ message: 'the planted mistake' });
     expect(finding!.input[2]).toBe(0x60);

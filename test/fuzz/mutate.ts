@@ -1,8 +1,8 @@
 import type { FuzzRandom } from './fuzz-random.ts';
 
 /**
- * Changes an input in place, once or a few times, in the manners that find most: bits, telling values,
- * lengths that are off by little, stretches left out, repeated, or taken from another input.
+ * Changes an input in place, once or a few times, in the manners that find most: bits, special values,
+ * lengths that are off by little, ranges left out, repeated, or taken from another input.
  *
  * @param bytes has room for all that an input may be
  * @returns the new length

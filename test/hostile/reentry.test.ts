@@ -69,8 +69,8 @@ describe('pieces that call the host, which calls others, which call the host', (
   ] as const)(
     'call %s ever deeper down their stack: only they are out, before it ends in a neighbour',
     async (name, call) => {
-      // Each call of the piece goes a bit deeper. The neighbour on its network does a little in `listening`, and
-      // traps later, when an end listens: it must be out then, and not before.
+      // Each call of the piece goes a bit deeper. The neighbour on its network does a little in `listening`,
+      // and traps later, when an end listens: it must be out then, and not before.
       const deep = `(func $deep (param $n i32)
       (if (local.get $n) (then (call $deep (i32.sub (local.get $n) (i32.const 1)))) (else ${call})))`;
       const goes = `${name === 'unlisten' ? `${LISTEN} (global.set $shape (i32.load16_u (i32.const 2052)))` : ''}
@@ -126,7 +126,7 @@ describe('pieces that call the host, which calls others, which call the host', (
           networks: ['n1', 'n2'],
         },
         two: {
-          // What the ends of its networks take it is told in the beginning.
+          // The ends of its networks report their Shapes at the beginning.
           bytes: await hostilePiece(outcomeText({}), {
             bodies: {
               listening: '(if (i32.eq (local.get 2) (i32.const 10)) (then unreachable)) (i32.const 1024)',

@@ -66,7 +66,7 @@ const flood = (name: Flood) =>
   hostilePiece(FLOODS[name], { imports: IMPORTS[name], fields: FIELDS, bodies: REALLOC });
 
 describe('pieces that flood the host', () => {
-  it('two with each kind of call, all at once: each stays within its bounds, and nobody else notices', async () => {
+  it('two with each kind of call, all at once: each stays within its bounds, and no other piece notices', async () => {
     const accomplices: Record<string, { bytes: Uint8Array }> = {};
     for (const name of Object.keys(FLOODS) as Flood[])
       for (const which of [1, 2]) accomplices[`${name}${which}`] = { bytes: await flood(name) };
@@ -125,7 +125,7 @@ describe('clocks', () => {
     ['jumps back and forth', (n: number) => (n % 2 === 0 ? 0 : 4e12) + n],
     ['is before 1970', (n: number) => -1e12 - n],
     ['stands still', () => 1e12],
-  ])('the clock of the wall %s, and that of the lane goes on: nobody notices', async (_what, at) => {
+  ])('the clock of the wall %s, and that of the lane goes on: no piece notices', async (_what, at) => {
     let n = 0;
     scene = await HostileScene.with(await utc);
     vi.spyOn(Date, 'now').mockImplementation(() => at(n++));

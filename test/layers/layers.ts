@@ -56,8 +56,8 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
 ];
 
 /**
- * Imports that all of the host may have: the base class of its errors, the search for similar names, the display of
- * foreign text, the writing of files, and the types of the contract. These files import nothing.
+ * Imports that all of the host may have: the base class of its errors, the search for similar names, the
+ * display of foreign text, the writing of files, and the types of the contract. These files import nothing.
  */
 const foundations = [
   'host/stack/funnel-error.ts',

@@ -7,7 +7,7 @@ const isolation = await findIsolation();
 
 /**
  * A test with a lab of its own. Where no namespaces can be made it is skipped, with the reason; where it
- * fails, the lab's folder (configurations, logs, captures) is kept, and told.
+ * fails, the lab's folder (configurations, logs, captures) is kept, and the message names it.
  */
 export const labTest = test.extend<{ lab: NetLab }>({
   lab: async ({ task, skip, onTestFailed }, use) => {

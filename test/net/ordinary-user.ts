@@ -2,7 +2,10 @@ import { type Finished, type Running, runAnyway } from './command.ts';
 import type { Namespace } from './namespace.ts';
 import { funnelCommand } from './project-root.ts';
 
-/** Commands as a user without privileges, who may open tun devices, as on most systems: /dev/net/tun has mode 0666. */
+/**
+ * Commands as a user without privileges, who may open tun devices, as on most systems: /dev/net/tun has mode
+ * 0666.
+ */
 export const AS_USER = [
   'unshare',
   '--mount',
@@ -12,7 +15,7 @@ export const AS_USER = [
   'sh',
 ] as const;
 
-/** Why there is no such user here; undefined where there is. */
+/** The reason why there is no such user here; undefined if there is one. */
 export async function whyNoUser(): Promise<string | undefined> {
   const trial = await runAnyway([...AS_USER, 'test', '-r', funnelCommand]);
   if (trial.status !== 0)

@@ -14,8 +14,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projectRoot } from '../net/project-root.ts';
 
 /*
- * The package that npm publishes, unpacked in the empty project of another author, beside the packages that it depends on
- * and no others.
+ * The package that npm publishes, unpacked in the empty project of another author, beside the packages that
+ * it depends on and no others.
  */
 
 const about = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'));

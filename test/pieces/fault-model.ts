@@ -1,5 +1,5 @@
 /**
- * What the piece `fault` is to do, written slowly: lists that are sorted, and no tables that could be full.
+ * A slow model of the piece `fault`: lists that are sorted, and no tables that could be full.
  */
 export class FaultModel {
   readonly #settings: FaultSettings;

@@ -515,7 +515,7 @@ test('impossible settings are reported, and possible ones accepted', () => {
   expect(problemsOf(make, { stack: 'opaque-frame', 'max-frame': '4294967295' })).toEqual([]);
 });
 
-describe('as it is a stream that is opened from here, compliance', () => {
+describe('compliance of a stream that is opened from here', () => {
   const settings = Object.entries({ remote: '192.0.2.2', stack: OPAQUE, 'max-frame': '4294967295' });
   for (const { name, run } of complianceChecks(() => Promise.resolve(component), { settings, calls: 150 }))
     test(name, run, 300_000);

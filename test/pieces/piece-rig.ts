@@ -31,8 +31,8 @@ export interface GivenPart {
 export interface GivenFrame {
   readonly edge: string;
   /**
-   * Frames of the same name are fragments of one: they have one ticket. What comes when that has ended is
-   * dropped, as a host does.
+   * Frames of the same name are fragments of one: they have one ticket. Fragments after its end are dropped,
+   * as a host does.
    */
   readonly of?: string;
   readonly shape?: number;

@@ -168,7 +168,7 @@ export class PppPair {
     }
   }
 
-  /** What an endpoint makes of it: an opening is answered to the opener, too. */
+  /** The work of an endpoint: it also answers an opening to the opener. */
   #carried(from: 0 | 1, frame: SentFrame): GivenFrame[][] {
     const { flags, body } = read(frame);
     const source = from === 0 ? OPENER : LISTENER;

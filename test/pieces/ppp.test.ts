@@ -258,7 +258,7 @@ describe('requests of the other side', () => {
     expect(side.say(lcp(options)).sent).toEqual([]);
   });
 
-  test('that never learn are told to leave it out', () => {
+  test('that never learn have to leave it out', () => {
     const side = peer();
     side.open();
     const codes = Array.from({ length: 7 }, () => packetsIn(side.say(lcp([1, 4, 0, 100])))[0]!.code);
@@ -464,7 +464,7 @@ describe('the link', () => {
   });
 });
 
-test('nothing that anybody sends does more than be counted', () => {
+test('frames of strangers are counted, and have no other effect', () => {
   const byte = fc.oneof(fc.constantFrom(0x7e, 0x7d, 0xff, 3, 0xc0, 0x21, 1, 2, 5, 0x80, 0), fc.nat(255));
   const packet = fc.record({
     protocol: fc.constantFrom(LCP, IPCP, IPV6CP, 0xc023),

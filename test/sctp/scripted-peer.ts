@@ -42,7 +42,9 @@ export interface InitFields {
   readonly parameters?: readonly number[];
 }
 
-/** A peer that does exactly what the test says, on port 7 of B, against a piece on A whose port 5001 is open. */
+/**
+ * A peer that does exactly what the test says, on port 7 of B, against a piece on A whose port 5001 is open.
+ */
 export class ScriptedPeer {
   readonly rig: PieceRig;
   from: End = B;

@@ -109,7 +109,7 @@ describe('an INIT', () => {
     expect(found).toEqual([reported, stopped]);
   });
 
-  test('that comes again late leaves the association as it is, and gets an INIT ACK with another tag', () => {
+  test('that comes again late leaves the association unchanged, and gets an INIT ACK with another tag', () => {
     const peer = new ScriptedPeer(make).open();
     peer.send(peer.data());
     const { tag } = peer.ask({ tsn: 1000 });

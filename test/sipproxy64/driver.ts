@@ -100,7 +100,10 @@ export class Driver {
     return this.start(state, ['ipv4', 'ipv6'], Number.POSITIVE_INFINITY);
   }
 
-  /** Starts it, with a state to take over where one is given, and joins its Edges, or those named, by the first `shapes`. */
+  /**
+   * Starts it, with a state to take over where one is given, and joins its Edges, or those named, by the
+   * first `shapes`.
+   */
   start(state?: Uint8Array, edges: readonly string[] = ['ipv4', 'ipv6'], shapes = STREAM_SHAPES): this {
     const numbers = this.description.protocols.map(([name]) => number(name));
     const problems = this.piece.start(this.now, this.#settings, numbers);

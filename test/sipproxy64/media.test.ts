@@ -503,7 +503,7 @@ describe('a multipart', () => {
 });
 
 describe('a phone', () => {
-  it('that changes its family in the middle of a call keeps the far side as it was (A1)', () => {
+  it('that changes its family in the middle of a call keeps the far side unchanged (A1)', () => {
     // Bob, of IPv6, calls Alice, of IPv4; then he is of IPv4.
     const invite = only(
       driver.send(

@@ -301,7 +301,7 @@ describe('a URI', () => {
     'Refer-To: <sip:x@192.0.2.07>',
     'Refer-To: <sip:x@a.example;n=192.0.2.7>',
     'Refer-To: "unfinished <sip:x@192.0.2.7>',
-  ])('stays as it is in %s', (line) => {
+  ])('stays unchanged in %s', (line) => {
     expect(mapped(line)).toBe(line);
   });
 

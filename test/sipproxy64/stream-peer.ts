@@ -9,7 +9,7 @@ export const ACK = 16;
 /** A phone's or proxy's end of one TCP connection, as the endpoint `tcp` brings it to the piece. */
 export class StreamPeer {
   readonly endpoint: Endpoint;
-  /** What came by the connection; a test may empty it. */
+  /** The bytes that came by the connection; a test may empty it. */
   text = '';
   /** Flags of the segments without contents that came. */
   readonly flags: number[] = [];

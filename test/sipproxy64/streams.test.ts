@@ -170,7 +170,7 @@ describe('a stream that is out of step', () => {
     expect(alice.text).toMatch(new RegExp(`^SIP/2.0 ${status}\r\n`));
     expect(headerOf(alice.text, 'Via')).toContain('branch=z9hG4bKalice1');
     expect(alice.flags.at(-1)).toBe(FIN | ACK);
-    // What follows means nothing.
+    // Later bytes mean nothing.
     expect(alice.send(tcpRequest('OPTIONS')).sent).toEqual([]);
     alice.end();
     alice.connect();
@@ -226,7 +226,7 @@ describe('TCP on one side and UDP on the other', () => {
     const port4 = portIn(bodyOf(alice.text));
     expect(driver.send('192.0.2.4:6000', rtp(1), port4).sent[0]!.to).toBe('[2001:db8::6]:7000');
 
-    // Within the dialog, Alice follows the Contact and the Routes that she was told.
+    // Within the dialog, Alice follows the Contact and the Routes that she received.
     const bye = tcpRequest('BYE', {
       uri: 'sip:bob@192.0.2.1;m64=[2001:db8::6]:5060;transport=tcp',
       to: headerOf(alice.text, 'To'),

@@ -18,7 +18,7 @@ export class SoakEnd extends PieceBase {
   readonly #outbox = new Outbox();
   readonly #isMirror: boolean;
 
-  /** A mirror sends datagrams of IPv4 back to where they came from, as if the other side said the same. */
+  /** A mirror sends datagrams of IPv4 back to their sender, with the same contents. */
   constructor(description: Description, context: PieceContext, frames: Frames, isMirror: boolean) {
     super();
     this.#isMirror = isMirror;

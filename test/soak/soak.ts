@@ -33,8 +33,8 @@ export interface SoakReport {
 }
 
 /**
- * Pieces that take only conversations of their own protocol: plain packets end in front of them, so a soak with such
- * packets would show nothing. They have no scene yet that speaks their protocol.
+ * Pieces that take only conversations of their own protocol: plain packets end in front of them, so a soak
+ * with such packets would show nothing. They have no scene yet that speaks their protocol.
  */
 const WITHOUT_SCENE: readonly string[] = ['concentrator', 'sctp', 'sipproxy64'];
 
@@ -174,7 +174,7 @@ function fillPools(
     const { edge, bytes } = scene.next(offers);
     const found = ends.find((each) => each.edge === edge);
     if (found === undefined) throw new Error(`${description.name} has no Edge ${edge}`);
-    // What no socket and no device brings is not sent here either.
+    // Sockets and devices do not bring such frames, so the soak does not send them either.
     if (bytes.length >= 20) found.pool.push(bytes);
   }
 }
@@ -186,7 +186,7 @@ function large(bytes: number): Uint8Array {
 }
 
 /**
- * What an end of a network takes and gives: the carrier's protocols without ports that only the piece knows.
+ * The Stack at an end of a network: the carrier's protocols without ports that only the piece knows.
  */
 function plainStack(stack: string): string {
   return stack.split('/').slice(0, 2).join('/');
@@ -212,7 +212,7 @@ export function describeSoak({
   ].join('; ');
 }
 
-/** What a run that lost nothing may still differ by: caches of the engine, optimised code. */
+/** The differences that a run without losses may still leave: caches of the engine, optimised code. */
 export const MOST_HEAP_GROWTH = 2 * 1024 * 1024;
 
 export function isFlat({ early, end, lostRows, lostAtClose, faults }: SoakReport): boolean {

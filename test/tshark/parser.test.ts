@@ -22,7 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), 'funnel-tshark-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const hasTshark = spawnSync('tshark', ['--version']).status === 0;
 
-/** What tshark calls a header; those that it does not dissect apart are left out. */
+/** The names that tshark gives to headers, without those that it does not dissect apart. */
 const NAMES: Readonly<Record<string, string>> = {
   eth: 'ethernet',
   vlan: 'vlan',

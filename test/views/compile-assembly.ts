@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
-/** What an AssemblyScript module of a test exports: functions on numbers, and its memory. */
+/** The exports of an AssemblyScript module of a test: functions on numbers, and its memory. */
 export type Assembly = Record<string, (...args: (number | bigint)[]) => number | bigint> & {
   readonly memory: WebAssembly.Memory;
 };

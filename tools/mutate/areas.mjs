@@ -1,6 +1,6 @@
 /**
- * The areas that `npm run mutate` knows: which source each one changes, which tests have to notice, and the share of
- * changes, in percent, that they have to notice.
+ * The areas that `npm run mutate` knows: which source each one changes, which tests have to notice, and the
+ * share of changes, in percent, that they have to notice.
  */
 
 /** @typedef {{ name: string, source: string, tests: string[], floor: number }} Area */
@@ -9,8 +9,9 @@ const core = 90;
 const rest = 80;
 
 /**
- * Host folders, bottom up. Tests of upper folders count only where they are about the area. A pattern with `!` in front
- * leaves tests out: those that start other processes or threads, which run what is built and so notice nothing here.
+ * Host folders, bottom up. Tests of upper folders count only where they are about the area. A pattern with
+ * `!` in front leaves tests out: those that start other processes or threads, which run what is built and so
+ * notice nothing here.
  *
  * @type {readonly Area[]}
  */

@@ -1,10 +1,12 @@
 import ts from 'typescript';
 
 /**
- * Small wrong changes of an AssemblyScript source, one at a time. Its grammar is TypeScript's, so TypeScript's parser
- * finds the places; Stryker changes TypeScript only where the result is still TypeScript that runs on Node.
+ * Small wrong changes of an AssemblyScript source, one at a time. Its grammar is TypeScript's, so
+ * TypeScript's parser finds the places; Stryker changes TypeScript only where the result is still TypeScript
+ * that runs on Node.
  *
- * @typedef {{ from: number, to: number, line: number, original: string, replacement: string, kind: string }} Mutant
+ * @typedef {{ from: number, to: number, line: number, original: string, replacement: string, kind: string }}
+ * Mutant
  *   `from` and `to` are offsets in the source, in UTF-16 code units; `line` begins at 1
  */
 

@@ -12,15 +12,18 @@ import {
 import { join, relative } from 'node:path';
 import { assemblyMutants } from './assembly-mutants.mjs';
 
-/** Where one change is known to change nothing: `// mutate: NAME OF THE KIND is the same, REASON` on its line or the one above. */
+/**
+ * Where one change is known to change nothing: `// mutate: NAME OF THE KIND is the same, REASON` on its line
+ * or the one above.
+ */
 const SET_ASIDE = /\/\/ mutate: (.+)$/;
 
 /** Longest time for the tests of one piece, in milliseconds; a change that keeps them longer is noticed. */
 const LONGEST_MS = 300_000;
 
 /**
- * Changes the AssemblyScript of one area in a copy of the project below `build`, builds it there, and runs the area's
- * tests for each change.
+ * Changes the AssemblyScript of one area in a copy of the project below `build`, builds it there, and runs
+ * the area's tests for each change.
  *
  * @param {string} root of the project
  * @param {import('./areas.mjs').Area} area
@@ -76,7 +79,7 @@ function judge(copy, area) {
   const build = area.source.startsWith('pieces-as/')
     ? run('tools/build-pieces.mjs', area.source.split('/')[1])
     : run('tools/build-kernel.mjs');
-  // What the compiler refuses, everybody notices.
+  // A change that the compiler refuses counts as noticed.
   if (build !== 0) return 'noticed';
   const vitest = [
     'node_modules/vitest/vitest.mjs',

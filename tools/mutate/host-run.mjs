@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Stryker } from '@stryker-mutator/core';
 
 /**
- * Changes the TypeScript of one area with Stryker, in a copy of the project below `build`, and runs the area's tests
- * for each change: only those tests that reach it.
+ * Changes the TypeScript of one area with Stryker, in a copy of the project below `build`, and runs the
+ * area's tests for each change: only those tests that reach it.
  *
  * @param {string} root of the project
  * @param {import('./areas.mjs').Area} area
@@ -49,7 +49,7 @@ export async function runHostMutants(root, area, patterns, { workers }) {
     return sources.get(file);
   };
   return results.flatMap((mutant) => {
-    // What the compiler refuses, and what Stryker could not judge, is no change that a test could notice.
+    // Changes that the compiler refuses, or that Stryker could not judge, are none that a test could notice.
     if (mutant.status === 'CompileError' || mutant.status === 'RuntimeError') return [];
     const file = mutant.fileName.slice(mutant.fileName.startsWith(root) ? root.length + 1 : 0);
     return {

@@ -12,6 +12,6 @@ test('a sample keeps the order, has no item twice, and is the same for the same 
   expect(sample(all, 20, 8)).not.toEqual(chosen);
 });
 
-test('a sample larger than what is there is all of it', () => {
+test('a sample larger than the list is the whole list', () => {
   expect(sample(all, 1000, 1)).toEqual(all);
 });

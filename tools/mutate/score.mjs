@@ -1,7 +1,8 @@
 /**
- * What the tests of an area noticed.
+ * The changes that the tests of an area noticed.
  *
- * @typedef {{ file: string, line: number, original: string, replacement: string, noticed: boolean, setAside?: string }} Verdict
+ * @typedef {{ file: string, line: number, original: string, replacement: string, noticed: boolean, setAside?:
+ * string }} Verdict
  *   `setAside` is the reason why the change changes nothing
  */
 

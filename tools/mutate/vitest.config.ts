@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const patterns = (process.env.FUNNEL_MUTATE_TESTS ?? '').split(' ');
 
 /**
- * How the tests of one area run for `npm run mutate`: those that `FUNNEL_MUTATE_TESTS` names, in processes, as the unit
- * tests do. Stryker asks for threads, where `process.umask` and the like do not work.
+ * How the tests of one area run for `npm run mutate`: those that `FUNNEL_MUTATE_TESTS` names, in processes,
+ * as the unit tests do. Stryker asks for threads, where `process.umask` and the like do not work.
  */
 export default defineConfig({
   plugins: [

@@ -4,12 +4,14 @@ import { untilUnused } from './lock.mjs';
 import { contentHash, filesUnder, Stamp } from './stamp.mjs';
 import { runStep, SetupFailure, say } from './step.mjs';
 
-/** The state of the TypeScript compiler's last run (tsconfig.json). Without it, the compiler emits everything. */
+/**
+ * The state of the TypeScript compiler's last run (tsconfig.json). Without it, the compiler emits everything.
+ */
 export const BUILD_INFO = '.setup/typescript.tsbuildinfo';
 
 /**
- * The builds in their order, each with its inputs and outputs. A build is left out when its stamp says that it was
- * made from the same content.
+ * The builds in their order, each with its inputs and outputs. A build is left out when its stamp says that
+ * it was made from the same content.
  */
 const STEPS = [
   {
@@ -50,9 +52,9 @@ const STEPS = [
 ];
 
 /**
- * What to remove before TypeScript compiles: the output of a source that is gone, else it would live on in `dist`.
- * Where some output is missing, all of it, together with what the compiler remembers: it writes only what it believes
- * to be out of date.
+ * The files to remove before TypeScript compiles: the output of a source that is gone, which would live on in
+ * `dist`. If some output is missing, all of it, together with the compiler's records: it writes only files
+ * that it believes to be out of date.
  *
  * @param {string} root
  * @param {readonly string[]} made the files that the step made last

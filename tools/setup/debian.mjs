@@ -3,8 +3,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { runStep, say } from './step.mjs';
 
 /**
- * The commands and files that the system must have, by Debian package. A package counts as present when these are
- * present: so other distributions, and tools that were installed by hand, pass too.
+ * The commands and files that the system must have, by Debian package. A package counts as present when these
+ * are present: so other distributions, and tools that were installed by hand, pass too.
  */
 const NEEDED = {
   start: [
@@ -45,8 +45,8 @@ const NEEDED = {
 };
 
 /**
- * Installs missing Debian packages where that is allowed (root, with apt-get), and otherwise prints how to. A machine
- * that cannot have them is no failure: the step or the test that needs them reports it.
+ * Installs missing Debian packages where that is allowed (root, with apt-get), and otherwise prints how to. A
+ * machine that cannot have them is no failure: the step or the test that needs them reports it.
  *
  * @param {string} root
  * @param {'start' | 'test'} purpose
@@ -106,8 +106,8 @@ const NO_SERVICES =
   '#!/bin/sh\n# Written by the set-up of the Funnel Tunnel while it installs packages.\nexit 101\n';
 
 /**
- * Tests start the servers that they need, on addresses of their own. So an installation must not start any: neither
- * snmpd on this machine's addresses, nor the like.
+ * Tests start the servers that they need, on addresses of their own. So an installation must not start any:
+ * neither snmpd on this machine's addresses, nor the like.
  *
  * @returns {() => void} undoes it
  */

@@ -14,9 +14,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { say } from './step.mjs';
 
 /**
- * Two set-ups at once wait for each other, and no set-up changes `node_modules` or `dist` while a process that uses
- * them still runs. Files that name a process record both, so that files of a killed process are recognised. A process is
- * its number and the moment it began, because the system reuses numbers.
+ * Two set-ups at once wait for each other, and no set-up changes `node_modules` or `dist` while a process
+ * that uses them still runs. Files that name a process record both, so that files of a killed process are
+ * recognised. A process is its number and the moment it began, because the system reuses numbers.
  */
 const POLL_MS = 200;
 /** Breaking a stale lock takes microseconds; a process that has been at it for this long was killed. */

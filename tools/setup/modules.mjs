@@ -6,8 +6,8 @@ import { untilUnused } from './lock.mjs';
 import { runStep, SetupFailure } from './step.mjs';
 
 /**
- * Makes `node_modules` what `package-lock.json` says. It changes nothing where that is so already, also when an
- * `npm install` of the user made it so.
+ * Makes `node_modules` what `package-lock.json` says. It changes nothing where that is so already, also when
+ * an `npm install` of the user made it so.
  *
  * @param {string} root
  */
@@ -31,8 +31,8 @@ export async function installModules(root) {
 }
 
 /**
- * States every option that we rely on, so that a user's own npm configuration (or `NODE_ENV=production`) does not
- * change it. No package that we use has an install script, so none is run.
+ * States every option that we rely on, so that a user's own npm configuration (or `NODE_ENV=production`) does
+ * not change it. No package that we use has an install script, so none is run.
  */
 const OPTIONS = [
   '--include=dev',

@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { dirname, join, relative } from 'node:path';
 
 /**
- * A stamp records the content from which a step's output was made, and the output. So a step runs again when, and only
- * when, its inputs have changed or its output is missing. The times of files play no part, because a fresh clone or a
- * switch of branch changes them all.
+ * A stamp records the content from which a step's output was made, and the output. So a step runs again when,
+ * and only when, its inputs have changed or its output is missing. The times of files play no part, because a
+ * fresh clone or a switch of branch changes them all.
  */
 export class Stamp {
   /** @param {string} file where the stamp is kept @param {string} root what names in it are relative to */
@@ -24,7 +24,10 @@ export class Stamp {
     return true;
   }
 
-  /** Names, from the root, of the files that the step made when it ran last; none where it never ran to its end. */
+  /**
+   * Names, from the root, of the files that the step made when it ran last; none where it never ran to its
+   * end.
+   */
   made() {
     return Object.keys(this.#read()?.made ?? {});
   }

@@ -47,7 +47,7 @@ export async function runStep({ root, name, title, command, args, env }) {
 
 const running = new Set();
 
-/** Ends the command that is running, if any: whoever interrupts the set-up interrupts that too. */
+/** Ends the command that is running, if any: an interrupt of the set-up interrupts that too. */
 export function endRunningStep() {
   for (const child of running) child.kill('SIGTERM');
 }

@@ -45,7 +45,7 @@ export abstract class Ascii {
   @inline static readonly SPACE: u32 = 0x20;
   @inline static readonly QUOTE: u32 = 0x22;
 
-  /** The letter in lower case; any other byte as it is. */
+  /** The letter in lower case; any other byte unchanged. */
   @inline static lower(byte: u32): u32 {
     return byte - 0x41 < 26 ? byte | 0x20 : byte;
   }

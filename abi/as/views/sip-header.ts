@@ -1,5 +1,5 @@
-// Header fields of SIP (RFC 3261 §7.3, §25.1) in memory. One header field is current at a time, and its fields are
-// static.
+// Header fields of SIP (RFC 3261 §7.3, §25.1) in memory. One header field is current at a time, and its
+// fields are static.
 
 import { Ascii, ByteClass } from './ascii';
 

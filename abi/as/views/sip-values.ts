@@ -1,5 +1,5 @@
-// Values in header fields of SIP (RFC 3261 §20, §25.1): lists, addresses, URIs, parameters and Vias. One of each kind is
-// current at a time, and its fields are static.
+// Values in header fields of SIP (RFC 3261 §20, §25.1): lists, addresses, URIs, parameters and Vias. One of
+// each kind is current at a time, and its fields are static.
 
 import { Ascii, ByteClass } from './ascii';
 

@@ -1,11 +1,11 @@
 import { FunnelError } from '../../stack/funnel-error.ts';
 
-/** What `funnel-tunnel/build` exports; it is loaded only where a piece is built. */
+/** The exports of `funnel-tunnel/build`, which is loaded only where a piece is built. */
 export interface BuildTools {
   buildPiece(folder: string): Promise<Uint8Array>;
 }
 
-/** What `funnel-tunnel/testing` exports. */
+/** The exports of `funnel-tunnel/testing`. */
 export interface TestingTools {
   complianceChecks(
     component: Uint8Array,
@@ -24,8 +24,8 @@ export function testingTools(): Promise<TestingTools> {
 }
 
 /**
- * Loads an entry point of this package that needs tools for authors. A host that only runs pieces does without
- * them, so nothing imports them before.
+ * Loads an entry point of this package that needs tools for authors. A host that only runs pieces does
+ * without them, so nothing imports them before.
  */
 async function load<T>(entry: string): Promise<T> {
   try {

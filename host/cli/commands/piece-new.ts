@@ -5,7 +5,7 @@ import { FunnelError } from '../../stack/funnel-error.ts';
 import { pieceTemplate } from '../text/piece-template.ts';
 import { type AddCommand, jsonOption } from './command-context.ts';
 
-/** `funnel piece new`: the folder of a new piece, which builds and runs as it is. */
+/** `funnel piece new`: the folder of a new piece, which builds and runs without a change. */
 export const addPieceNew: AddCommand = (parent, { output }) => {
   parent
     .command('new')

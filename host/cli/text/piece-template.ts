@@ -1,6 +1,6 @@
 /**
- * The files of a new piece in AssemblyScript, by their paths in its folder. The piece passes IP packets between
- * two Edges, and drops those that are too long. Pure.
+ * The files of a new piece in AssemblyScript, by their paths in its folder. The piece passes IP packets
+ * between two Edges, and drops those that are too long. Pure.
  *
  * @param name of the piece: letters, digits and `-`
  */

@@ -12,7 +12,7 @@ import { PcapReaderPiece } from './pcap-reader.ts';
 import { readPcapReaderSettings } from './pcap-reader-description.ts';
 import { captureBytes, type TestCapture, type TestPacket } from './testing/capture-bytes.ts';
 
-/* What becomes of the packets of a file; how a file is read is tested in pcap.test.ts and beside the readers. */
+/* The way of the packets of a file. pcap.test.ts and tests beside the readers test how a file is read. */
 
 const protocols = new Protocols();
 let folder: string;
@@ -77,7 +77,7 @@ test('frames have the times of their packets, also out of gzip', async () => {
   }
 });
 
-test('packets of one direction are replayed, where the file or a header tells it', async () => {
+test('packets of one direction are replayed, where the file or a header has it', async () => {
   const link = (type: string) => hex(`${type}00010006aabbccddeeff00000800${RIGHT}`);
   const packets: TestPacket[] = [
     { bytes: hex(RIGHT), direction: INBOUND },
@@ -147,7 +147,7 @@ test('what is no whole frame is passed over by name', async () => {
   ]);
 });
 
-test('what a capture lacks is told at its end', async () => {
+test('missing packets of a capture are reported at its end', async () => {
   const whole = capture([{ bytes: hex(RIGHT) }], { lost: 7 });
   const lost = await replay(whole);
   expect(lost.messages).toEqual([

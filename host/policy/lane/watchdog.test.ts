@@ -269,7 +269,7 @@ describe('a watchdog', () => {
     monitor.begin();
     // Its first observation.
     await vi.advanceTimersByTimeAsync(25);
-    // What an innocent start takes on a loaded machine, and more.
+    // More than an innocent start takes on a loaded machine.
     processor.ms = 29;
     await vi.advanceTimersByTimeAsync(110);
     processor.ms = 499;

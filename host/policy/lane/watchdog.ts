@@ -6,10 +6,11 @@ import { ThreadTime } from './thread-time.ts';
  * have ended it.
  *
  * It measures the processor time of the lane's thread: on a busy machine an innocent piece may wait long for
- * a processor. A call that waits in the system without a processor has more time, {@link BLOCKED_MS}. So has a
- * piece that does not run yet, {@link BEGINNING_FACTOR}: its `start` loads the addon, opens devices and sockets,
- * compiles code that has never run, and touches memory for the first time, all of which cost the most on a
- * loaded machine. While the lane calls no piece it is never stalled: the host's own code is not observed.
+ * a processor. A call that waits in the system without a processor has more time, {@link BLOCKED_MS}. So has
+ * a piece that does not run yet, {@link BEGINNING_FACTOR}: its `start` loads the addon, opens devices and
+ * sockets, compiles code that has never run, and touches memory for the first time, all of which cost the
+ * most on a loaded machine. While the lane calls no piece it is never stalled: the host's own code is not
+ * observed.
  */
 export class Watchdog {
   readonly #monitor: CallMonitorReader;

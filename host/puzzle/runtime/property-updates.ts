@@ -143,9 +143,9 @@ export interface LocalOffers {
 }
 
 /**
- * Limits what one piece receives. Each call of `join` brings all offers anew, so many pieces with large offers
- * would cost each of them the square of their number. Where all offers together are too large, each piece has
- * an equal share, and its offers beyond that are left out.
+ * Limits what one piece receives. Each call of `join` brings all offers anew, so many pieces with large
+ * offers would cost each of them the square of their number. Where all offers together are too large, each
+ * piece has an equal share, and its offers beyond that are left out.
  */
 function withinShares(offers: readonly DistantOffer[]): Property[] {
   const total = offers.reduce((sum, { property }) => sum + sizeOf(property), 0);

@@ -55,7 +55,8 @@ const unsolicited = new AdvertisementLimit();
 /** The router's own messages, back to the sender of the current packet. */
 export abstract class Answers {
   /**
-   * Answers a solicitation with the prefix of the peer's visible endpoint. False if it solicits too often.
+   * Sends the peer the prefix of its visible endpoint, in answer to a solicitation. False if it solicits too
+   * often.
    */
   static advertise(now: f64, out: Outcome, carrier: u16, shape: u16): bool {
     return Answers.addAdvertisement(now, out, carrier, shape, solicited, Ipv6.source(Packet.at));

@@ -17,9 +17,9 @@
  *                                  |    back to carrier)   |
  *                                  +-----------------------+
  *
- *   `native` takes packets of up to 1280 bytes, and needs a network that takes all of these. So `carrier` wants
- *   a network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties `framed`,
- *   `duplicate-free`, `low-delay` and sizes less 28 bytes of the carrier hold on `native`.
+ *   `native` takes packets of up to 1280 bytes, and needs a network that takes all of these. So `carrier`
+ *   wants a network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties
+ *   `framed`, `duplicate-free`, `low-delay` and sizes less 28 bytes of the carrier hold on `native`.
  *
  *   On `native` it offers `route` (its /64), `mtu` (at most 1280) and `up`; with `local-addresses` also
  *   `address`, the first one of the /64.
@@ -66,9 +66,9 @@
  *                                      them
  *     unmarkable                       congestion on the carrier, and no ECN in the packet; with
  *                                      `drop-unmarkable` only
- *   The piece answers with ICMPv6 errors, ten a second for each sender. Advertisements are one a second after a
- *   burst of four for each endpoint, and five a second after a burst of twenty for each IPv4 address. Solicited
- *   advertisements and those about a changed mapping have separate limits.
+ *   The piece answers with ICMPv6 errors, ten a second for each sender. Advertisements are one a second after
+ *   a burst of four for each endpoint, and five a second after a burst of twenty for each IPv4 address.
+ *   Solicited advertisements and those about a changed mapping have separate limits.
  *
  * STATUS
  *   Its address, port and prefix, and the number of peers that it heard from in the last two minutes

@@ -18,8 +18,8 @@
  *                         |   keepalives, and data    |-- 0  ipv4/udp/PORT
  *                         |   other than IPv6        |
  *
- *   `ipv6` takes packets of up to 1280 bytes, and needs a network that takes all of these. So `carrier` wants a
- *   network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties `framed`,
+ *   `ipv6` takes packets of up to 1280 bytes, and needs a network that takes all of these. So `carrier` wants
+ *   a network that takes 1308 bytes at a time, and desires `framed` and `low-delay`. The properties `framed`,
  *   `duplicate-free`, `low-delay` and sizes less 28 bytes of the carrier hold on `ipv6`.
  *
  *   On `ipv6` it offers, while its router knows it: `address` (with /114), `route` (fc64::/16 or the router's

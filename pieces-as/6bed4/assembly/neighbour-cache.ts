@@ -1,10 +1,11 @@
 // The neighbours that are reached directly: the cache of direct peering (RFC 4861 §7.3 in spirit, with the
 // states and times of 6bed4's Java peer).
 //
-//   no entry --packet--> LAN1 --50ms--> LAN2 --50ms--> ATTEMPT1 --50ms--> ATTEMPT2 --50ms--> ATTEMPT3 --50ms--> FAILED
-//      |  (same public IPv4 only)                       ^   |                                                     | 30s
-//      +---------------------- packet ------------------+   | answer                                              v
-//                                                           v                                                  no entry
+//   no entry --packet--> LAN1 --50ms--> LAN2 --50ms--> ATTEMPT1 --50ms--> ATTEMPT2 --50ms--> ATTEMPT3
+//      |  (same public IPv4 only)                       ^   |                                  | 50ms
+//      +---------------------- packet ------------------+   | answer                           v
+//                                                           |            no entry <--30s-- FAILED
+//                                                           v
 //      no entry <--30s-- STALE <--27.5s-- REACHABLE <-------+
 //                          +---- answer ----^
 //

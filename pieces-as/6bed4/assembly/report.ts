@@ -11,7 +11,9 @@ import { Listener } from './listener';
 import { Maintenance } from './maintenance';
 import { NeighbourCounts } from './neighbour-cache';
 
-/** Solicitations without an answer, after 1, 3, 7 and 15 s: the first ones may cross a network that comes up. */
+/**
+ * Solicitations without an answer, after 1, 3, 7 and 15 s: the first ones may cross a network that comes up.
+ */
 @inline const TOO_MANY_UNANSWERED: u32 = 4;
 /** Least time between two looks at all neighbours. */
 @inline const LOOK_MS: f64 = 1000;

@@ -2,10 +2,10 @@
  * concentrator: UDP services of one site for the clients of another, over one association of SCTP
  *
  * PURPOSE
- *   Carries datagrams of protocols that were made for a local network, such as RADIUS and SNMP, to another site
- *   reliably. Clients address the concentrator of their own site as if it were the server. The concentrator of
- *   the other site contacts the server as if it were the client. All conversations share one association, and
- *   each has its own order.
+ *   Carries datagrams of protocols that were made for a local network, such as RADIUS and SNMP, to another
+ *   site reliably. For clients, the concentrator of their own site takes the place of the server. For the
+ *   server, the concentrator of the other site takes the place of the client. All conversations share one
+ *   association, and each has its own order.
  *
  * EDGES AND SHAPES
  *
@@ -13,17 +13,16 @@
  *   local (down) ┤  concentrator  ├ far (down)
  *                └────────────────┘
  *
- *   local   ip/udp/local:*, headers only: datagrams of clients and of servers; it listens on the ports that it
- *           serves and on one port for each flow that the far side opened
- *           and on one port for each flow that the far side opened
+ *   local   ip/udp/local:*, headers only: datagrams of clients and of servers; it listens on the ports that
+ *           it serves and on one port for each flow that the far side opened
  *   far     ip/sctp/local:PORT/sctp-data, whole frames: messages to and from the concentrator of the far side
  *
  *   `far` requires `reliable`, `ordered`, `duplicate-free` and `framed`.
  *
  * SETTINGS
  *   serve         a UDP port whose datagrams go to the far side; may be repeated
- *   target        the server for datagrams that clients of the far side sent to a port there: PORT=ADDRESS, or
- *                 PORT=ADDRESS#PORT where the server has another port; may be repeated
+ *   target        the server for datagrams that clients of the far side sent to a port there: PORT=ADDRESS,
+ *                 or PORT=ADDRESS#PORT where the server has another port; may be repeated
  *   port          the SCTP port of this side; default 4295
  *   remote        the address of the far side; when not given, the far side contacts this one
  *   remote-port   its SCTP port; the same as `port` when not given
@@ -38,14 +37,15 @@
  *   Lost:
  *     not-joined            the other Edge is on no network
  *     not-connected         the far side has not contacted this one yet
- *     not-served            the datagram is for a port that is not served, or from a server that no client asked
+ *     not-served            the datagram is for a port that is not served, or from a server that no client
+ *                           asked
  *     malformed             headers are missing, or the datagram comes in fragments
  *     bad-message           the message of the far side is impossible, or of another version
  *     stranger              the message comes from another host than the far side
  *     unknown-flow          the flow of the data has ended; the far side gets a RESET
  *     too-many-flows        as many flows are open as `flows` allows
- *     no-target             the far side opened a flow to a port without target, or for another IP version; it
- *                           gets a REFUSE
+ *     no-target             the far side opened a flow to a port without target, or for another IP version;
+ *                           it gets a REFUSE
  *     far-full              the queue behind `far` is full
  *     too-many              the frame fits in no outcome
  *

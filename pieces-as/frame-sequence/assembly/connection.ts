@@ -11,7 +11,7 @@ const OPENING_MS: f64 = 10_000;
 const FIRST_RETRY_MS: f64 = 1_000;
 const LAST_RETRY_MS: f64 = 30_000;
 
-/** What a frame of a stream means. */
+/** The meaning of a frame of a stream. */
 export const enum Came {
   /** It belongs to the connection; its bytes may be none. */
   bytes,

@@ -53,8 +53,8 @@
  *     not-joined            the other Edge is on no network
  *     not-connected         the other side is unknown, or its stream is not open
  *     not-open              the bytes belong to a stream that was not opened; the answer is a reset
- *     busy                  another host than the other side sent it, and its stream gets a reset; or too many
- *                           frames wait for a frame in fragments
+ *     busy                  another host than the other side sent it, and its stream gets a reset; or too
+ *                           many frames wait for a frame in fragments
  *     malformed             the headers of the carrier are absent
  *     bad-segment           the segment header is wrong
  *     unrecognised          the frame is no packet of IP

@@ -95,7 +95,7 @@ export abstract class Link {
     Connection.state(state);
   }
 
-  /** What the stream had begun is over. */
+  /** Drops everything that the stream had begun. */
   private static forget(): void {
     Link.stalledAt = Infinity;
     Stream.reset();

@@ -31,7 +31,7 @@ export const enum Code {
   discardRequest,
 }
 
-/** What the other side's request deserves, from the best to the worst. */
+/** The replies to the other side's request, from the best to the worst. */
 export const enum Verdict {
   ack,
   nak,
@@ -60,8 +60,8 @@ const spare: usize = memory.data(16, 8);
 let answerLength: u32 = 0;
 
 /**
- * A control protocol of PPP: the automaton that agrees on options with the other side (RFC 1661 §4). What
- * options there are is its subclass's.
+ * A control protocol of PPP: the automaton that agrees on options with the other side (RFC 1661 §4). Its
+ * subclass defines the options.
  */
 export abstract class ControlProtocol {
   at: At = At.initial;
@@ -77,7 +77,8 @@ export abstract class ControlProtocol {
   /** Writes the options that this side wants; returns the address behind them. */
   protected abstract request(to: usize): usize;
   /**
-   * Judges an option of the other side's request. It may suggest another value by `suggest` for `Verdict.nak`.
+   * Judges an option of the other side's request. It may suggest another value by `suggest` for
+   * `Verdict.nak`.
    */
   protected abstract judge(type: u32, at: usize, length: u32): Verdict;
   /** The other side suggests this value for an option of ours. */
@@ -270,7 +271,7 @@ export abstract class ControlProtocol {
       const before = answerLength;
       const type = <u32>load<u8>(option);
       let verdict = this.judge(type, option + OPTION_HEADER, size - OPTION_HEADER);
-      // A side that never learns is told to leave the option out (RFC 1661 §4.6, Max-Failure).
+      // A side that never learns has to leave the option out (RFC 1661 §4.6, Max-Failure).
       if (verdict == Verdict.nak && this.failures >= MAX_FAILURE && !this.insists(type))
         verdict = Verdict.reject;
       if (verdict < worst) {

@@ -1,7 +1,7 @@
 /** The polynomial x^16 + x^12 + x^5 + 1, the bits of each byte in the order in which they are sent. */
 const POLYNOMIAL: u32 = 0x8408;
 export const FIRST: u32 = 0xffff;
-/** What the check of a frame and of the sequence behind it gives. */
+/** The result of the check over a frame and the sequence behind it. */
 const GOOD: u32 = 0xf0b8;
 /** Four tables of 256 entries: the n-th for a byte with n more bytes behind it. */
 const tables: usize = memory.data(4 * 256 * 2, 8);
@@ -29,8 +29,8 @@ export abstract class Fcs {
 }
 
 /**
- * Continues the check with these bytes. It begins with `FIRST`; its complement is the sequence to be sent, the
- * low byte first.
+ * Continues the check with these bytes. It begins with `FIRST`; its complement is the sequence to be sent,
+ * the low byte first.
  */
 export function check(value: u32, at: usize, length: u32): u32 {
   const end = at + length;

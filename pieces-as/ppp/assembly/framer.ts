@@ -17,7 +17,9 @@ const header: usize = memory.data(<i32>MOST_HEADER, 8);
 export abstract class Framer {
   /** The outcome of the present call. */
   static out: Outcome = changetype<Outcome>(0);
-  /** What the other side takes once LCP is open: its characters to escape, and compressed fields. */
+  /**
+   * The format that the other side takes once LCP is open: its characters to escape, and compressed fields.
+   */
   static map: u32 = DEFAULT_MAP;
   static compressesAddress: bool = false;
   static compressesProtocol: bool = false;
@@ -38,8 +40,8 @@ export abstract class Framer {
   }
 
   /**
-   * Begins a frame with a packet of `length` bytes; `HdlcWriter.bytes` writes them. Returns where it stands, or
-   * 0 where there is no room.
+   * Begins a frame with a packet of `length` bytes; `HdlcWriter.bytes` writes them. Returns where it stands,
+   * or 0 where there is no room.
    */
   static begin(protocol: u32, length: u32): usize {
     const out = Framer.out;

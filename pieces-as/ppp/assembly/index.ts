@@ -19,8 +19,8 @@
  *   what the carrier has of `reliable`, `ordered`, `duplicate-free`, `low-delay`, `encrypted` and
  *   `authenticated`.
  *   On `packets` it offers, while both sides agree: `address` (the IPv4 address with /32, and the link-local
- *   IPv6 address with /64), `route` (the address of the other side, and 0.0.0.0/0 and ::/0 with default-route),
- *   `mtu` and `up`.
+ *   IPv6 address with /64), `route` (the address of the other side, and 0.0.0.0/0 and ::/0 with
+ *   default-route), `mtu` and `up`.
  *
  * SETTINGS
  *   carrier         ip/tcp, ipv4/tcp or ipv6/tcp; default ip/tcp
@@ -53,10 +53,10 @@
  *     unfinished         the host has yet to fill in checksums of the packet
  *
  * WHAT IT DOES NOT DO
- *   It serves one stream at a time. It does not authenticate (PAP, CHAP), encrypt or compress, and rejects what
- *   asks for that. It sends no Terminate-Request: the end of the stream ends the link. A loss within bytes that
- *   came together with packets that went on is in no counter. Where a packet came in part when the instance was
- *   replaced, it is lost; the link goes on.
+ *   It serves one stream at a time. It does not authenticate (PAP, CHAP), encrypt or compress, and rejects
+ *   what asks for that. It sends no Terminate-Request: the end of the stream ends the link. A loss within
+ *   bytes that came together with packets that went on is in no counter. Where a packet came in part when the
+ *   instance was replaced, it is lost; the link goes on.
  *
  * SPECIFICATION
  *   RFC 1661, the protocol and LCP; RFC 1662, frames on a stream; RFC 1332, IPCP; RFC 5072, IPv6CP.
@@ -167,7 +167,7 @@ class Ppp extends Piece {
       else if (Carrier.read(frame, out)) Session.take(frame.ticket);
       else end(out, frame.ticket, Reason.malformed);
     }
-    // What is lost in a full queue would put the stream out of step.
+    // A full queue that drops bytes would put the stream out of step.
     if (this.isCarrierFull && Offers.edge >= 0) out.pause(<u16>Offers.edge);
     out.wakeAt(Session.next);
   }

@@ -126,7 +126,7 @@ export class Lcp extends ControlProtocol {
 
   protected suggested(type: u32, at: usize, length: u32): void {
     if (type == Option.magicNumber) this.magic = <u32>random();
-    // Whoever wants characters escaped gets it: what comes so is read all the same.
+    // A side that wants characters escaped gets it, because the piece reads escaped characters anyway.
     else if (type == Option.characterMap || type == Option.maximumReceiveUnit) this.rejected(type);
   }
 

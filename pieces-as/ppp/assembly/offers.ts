@@ -6,7 +6,7 @@ const text: Line = new Line();
 const address6: usize = memory.data(16, 8);
 const LINK_LOCAL: u64 = 0xfe80_0000_0000_0000;
 
-/** What the link gives to the pieces on the Edge `packets`: addresses, routes, and the size of packets. */
+/** The offers of the link to the pieces on the Edge `packets`: addresses, routes, and the size of packets. */
 export abstract class Offers {
   /** The Edge `packets`; -1 when it is on no network. */
   static edge: i32 = -1;
@@ -16,7 +16,7 @@ export abstract class Offers {
   static remote4: u32 = 0;
   static local6: u64 = 0;
 
-  // What was offered last, to be withdrawn as it was.
+  // The last offers, which a withdrawal has to repeat.
   private static wasEdge: i32 = -1;
   private static wasMtu: u32 = 0;
   private static wasLocal4: u32 = 0;

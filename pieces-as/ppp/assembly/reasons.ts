@@ -1,6 +1,6 @@
 import { Description, Outcome } from 'funnel-tunnel/as';
 
-/** Why a frame ends here, in the order of `describeReasons`. */
+/** The reasons for which a frame ends here, in the order of `describeReasons`. */
 export const enum Reason {
   merged,
   control,

@@ -525,7 +525,7 @@ export class Incoming {
   }
 }
 
-// What stands in a saved state.
+// The layout of a saved state.
 const END: u8 = 0;
 const FRAGMENT: u8 = 1;
 const MESSAGE: u8 = 2;

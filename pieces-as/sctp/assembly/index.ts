@@ -19,8 +19,8 @@
  *             IP, of a raw socket
  *
  *   `streams` has `reliable`, `ordered`, `duplicate-free` and `framed`, with sizes of up to max-message.
- *   `carrier` requires sizes of mtu. What the carrier has of `encrypted` and `authenticated`, `streams` has
- *   too.
+ *   `carrier` requires sizes of mtu. `streams` also has `encrypted` and `authenticated`, if the carrier has
+ *   them.
  *
  * FRAMES ON `streams`
  *   Down: the addresses of IP, the ports of SCTP, and one chunk. DATA is a message. Its stream, payload
@@ -97,8 +97,8 @@
  *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It ignores ICMP, and
  *   does not search for the path's MTU: `mtu` must fit. No partial reliability, interleaving, stream reset,
  *   authentication, dynamic addresses, ECN. When an association is lost, the piece does not report its
- *   messages one by one; the log has their number. It encrypts nothing: anyone who sees the packets can forge
- *   them.
+ *   messages one by one; the log has their number. It encrypts nothing: any host that sees the packets can
+ *   forge them.
  *
  * SPECIFICATION
  *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP.

@@ -6,8 +6,8 @@ import { Control } from './control';
 import { Packet } from './packet';
 
 /**
- * Answers packets of no association (RFC 9260 §8.4), and INITs. The answers go to the sender of the current
- * packet.
+ * Sends answers to packets of no association (RFC 9260 §8.4), and to INITs. They go to the sender of the
+ * current packet.
  */
 export abstract class OutOfTheBlue {
   /** The SCTP ports of the current packet. */

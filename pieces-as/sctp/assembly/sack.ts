@@ -144,8 +144,8 @@ export abstract class Sack {
   }
 
   /**
-   * The peer dropped a chunk that it had acknowledged (RFC 9260 §6.2.1 iv): it counts as in flight, as if
-   * just sent.
+   * The peer dropped a chunk that it had acknowledged (RFC 9260 §6.2.1 iv): it counts as in flight, like one
+   * that has just been sent.
    */
   private static takeBack(association: Association, chunk: Chunk, now: f64): void {
     const path = association.paths[chunk.path];

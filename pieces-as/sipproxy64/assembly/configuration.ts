@@ -192,7 +192,10 @@ function readOwn(settings: Settings, name: string, family: u32, endpoint: usize)
   return text;
 }
 
-/** `192.0.2.9`, `192.0.2.9:5070`, `2001:db8::9`, `[2001:db8::9]:5070`, each with or without `;transport=tcp`. Allocates. */
+/**
+ * `192.0.2.9`, `192.0.2.9:5070`, `2001:db8::9`, `[2001:db8::9]:5070`, each with or without `;transport=tcp`.
+ * Allocates.
+ */
 function readEndpoint(whole: string, endpoint: usize): u32 {
   const isTcp = whole.endsWith(TCP);
   const text = isTcp ? whole.substring(0, whole.length - TCP.length) : whole;

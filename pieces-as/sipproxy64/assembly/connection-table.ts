@@ -1,5 +1,6 @@
-// The table of TCP connections. A connection is known by the endpoint of the peer and our port, and has a buffer for each direction:
-// for the bytes of messages that are not complete, and for messages that wait to go out.
+// The table of TCP connections. A connection is known by the endpoint of the peer and our port, and has a
+// buffer for each direction: for the bytes of messages that are not complete, and for messages that wait to
+// go out.
 
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
@@ -148,7 +149,9 @@ export function isUsable(i: i32): bool {
   return phase(i) == Phase.open || phase(i) == Phase.opening;
 }
 
-/** A record with buffers, which the caller fills; NONE where there are as many connections as there may be. */
+/**
+ * A record with buffers, which the caller fills; NONE where there are as many connections as there may be.
+ */
 export function add(): i32 {
   const i = firstFree;
   if (i == NONE) return NONE;

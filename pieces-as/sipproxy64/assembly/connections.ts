@@ -1,15 +1,16 @@
-// Connections of TCP, by which messages come and go (RFC 3261 §18). The host carries the bytes; a connection is known by the
-// endpoint of the peer and our port.
+// Connections of TCP, by which messages come and go (RFC 3261 §18). The host carries the bytes; a connection
+// is known by the endpoint of the peer and our port.
 //
 //        SYN                 SYN, ACK
 //   ------------> open <----------------- opening <---- a message for an endpoint without a connection
-//                  |  FIN, RST, idle         |  RST, or no answer in time: what waits goes by UDP where it may
+//                  |  FIN, RST, idle         |  RST, or no answer in time: messages go by UDP if they may
 //                  v                         v
 //   closing <--- (gone)                    (gone)
 //   (a stream that is out of step, until the peer has read why)
 //
-// What comes is kept until a message is complete. The peer gets credit for the room that is left, so nothing is lost. What goes out
-// waits while the connection opens and while the peer grants no credit, whole messages at a time:
+// A connection keeps the bytes of incomplete messages. The peer gets credit for the room that is left, so
+// nothing is lost. Outgoing messages wait while the connection opens and while the peer grants no credit,
+// whole messages at a time:
 //
 //   length | where its Via may become one of UDP, or 0 | the message
 
@@ -56,7 +57,10 @@ import { Reason } from './reasons';
 @inline const OUT_HEADER: i32 = 8;
 /** Frames that the messages of one connection make: as many as the shortest ones that wait. */
 @inline const MOST_FRAMES: i32 = 700;
-/** After this, an opening has failed. A message that was to go by UDP goes so then, before its client gives up (timer B). */
+/**
+ * After this, an opening has failed. A message that was to go by UDP goes so then, before its client gives up
+ * (timer B).
+ */
 @inline const OPENING_MS: f64 = 4_000;
 @inline const CLOSING_MS: f64 = 4_000;
 /** The rest of a message comes within this time, or its stream is out of step: 64 times T1. */
@@ -88,7 +92,8 @@ export abstract class Connections {
    * Sends a message to an endpoint: the head at `head`, which is in the arena, and a body there.
    *
    * @param ticket of the frame that goes on with it; 0 for none
-   * @param viaAt where in the head the transport of our Via stands, if the message may go by UDP after all; 0 otherwise
+   * @param viaAt where in the head the transport of our Via stands, if the message may go by UDP after all; 0
+   * otherwise
    */
   static send(
     now: f64,
@@ -126,12 +131,15 @@ export abstract class Connections {
     return ticket == 0 ? Reason.none : Reason.waits;
   }
 
-  /** Ends what is idle, out of step, or does not open. Whether it has looked at all: otherwise it is to be called again. */
+  /**
+   * Ends what is idle, out of step, or does not open. Whether it has looked at all: otherwise it is to be
+   * called again.
+   */
   static expire(now: f64, out: Outcome): bool {
     Load.spend(ConnectionTable.used * 30);
     for (let i = 0; i < ConnectionTable.used; i++) {
       const is = phase(i);
-      // What one connection has to say always fits.
+      // The messages of one connection always fit.
       if (out.framesLeft < MOST_FRAMES || out.partsLeft < MOST_FRAMES * 4) return false;
       if (is == Phase.free) continue;
       const since = now - load<f64>(at(i), SINCE);

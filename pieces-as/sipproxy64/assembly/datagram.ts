@@ -1,5 +1,5 @@
-// The headers around a message, of IP and of UDP or TCP: reads those of the present frame, and writes those of a
-// new frame.
+// The headers around a message, of IP and of UDP or TCP: reads those of the present frame, and writes those
+// of a new frame.
 
 import { Frame, Outcome, PartMarks, Role } from 'funnel-tunnel/as';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
@@ -125,8 +125,8 @@ export function beginDatagram(
 }
 
 /**
- * Begins a frame of a stream, as `beginDatagram` does for UDP. Numbers count bytes from 0; `window` is the room behind
- * `acknowledgement`.
+ * Begins a frame of a stream, as `beginDatagram` does for UDP. Numbers count bytes from 0; `window` is the
+ * room behind `acknowledgement`.
  */
 export function beginSegment(
   out: Outcome,
@@ -154,7 +154,10 @@ export function beginSegment(
   return true;
 }
 
-/** Writes an IP header from our own address to an endpoint; returns where the `size` bytes behind it stand, or 0. */
+/**
+ * Writes an IP header from our own address to an endpoint; returns where the `size` bytes behind it stand, or
+ * 0.
+ */
 function beginPacket(out: Outcome, edge: i32, to: usize, protocol: u32, size: u32, trafficClass: u32): usize {
   const family = familyOf(to);
   // Two headers, and at most 30 parts behind them.

@@ -2,10 +2,10 @@
 // that began it, and the tag of the side that answers. Texts are hashes under our own key, so each takes the
 // same room.
 //
-//        SDP                     200 to INVITE              BYE, or a final refusal
-//   ---------------> setup ------------------> established -----------------------> ended ---linger---> (gone)
-//                      |  setup                     |  silence, hold, Session-Expires
-//                      +---------> (gone)           +----------> (gone)
+//     SDP                200 to INVITE              BYE, or a final refusal
+//   --------> setup -----------------> established ------------------------> ended ---linger---> (gone)
+//               |  setup                    |  silence, hold, Session-Expires
+//               +---------> (gone)          +----------> (gone)
 //
 // The first answer gives a dialog its second tag. An answer with another tag (a fork) copies the dialog: the
 // caller's offer holds there too, and its port toward the callees is the same. One call may pass twice, if a

@@ -77,7 +77,8 @@ export abstract class Edges {
     for (let shape: u16 = 0; shape < DATAGRAM_SHAPES; shape++) {
       // An IPv6 header has 20 bytes more, so a message gains at least that; the rest depends on its contents.
       keeps(description.curve(EDGE_IPV4, shape, EDGE_IPV6, shape)).grows(20);
-      // A phone may change its family in the middle of a call, and a proxy of the other family may send a call back.
+      // A phone may change its family in the middle of a call, and a proxy of the other family may send a
+      // call back.
       keeps(description.curve(EDGE_IPV4, shape, EDGE_IPV4, shape));
       keeps(description.curve(EDGE_IPV6, shape, EDGE_IPV6, shape));
     }
@@ -96,7 +97,10 @@ function describeEdge(edge: EdgeDescription, network: string): void {
   edge.shape(network + '/tcp/*', Direction.Down, Reach.WholeFrame);
 }
 
-/** A message may come by a stream and leave in a datagram, or the other way round; and from each stream to each. */
+/**
+ * A message may come by a stream and leave in a datagram, or the other way round; and from each stream to
+ * each.
+ */
 function describeStreams(description: Description): void {
   for (let from = 0; from < 4; from++) {
     const edge = <u16>(from >> 1);

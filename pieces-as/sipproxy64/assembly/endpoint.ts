@@ -1,5 +1,5 @@
-// An endpoint: an address as in `IpText` (16 bytes, IPv4 mapped) and a port, and for SIP the transport and the
-// peer's port of an open connection, or 0; 24 bytes in memory.
+// An endpoint: an address as in `IpText` (16 bytes, IPv4 mapped) and a port, and for SIP the transport and
+// the peer's port of an open connection, or 0; 24 bytes in memory.
 
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
 import { Ipv6Address } from 'funnel-tunnel/as/views/ipv6';
@@ -36,7 +36,10 @@ export function setTransport(endpoint: usize, transport: Transport): void {
   store<u16>(endpoint, 0, FLOW);
 }
 
-/** The peer's port of a connection on which a message goes if it is still open; 0 for any connection to the endpoint. */
+/**
+ * The peer's port of a connection on which a message goes if it is still open; 0 for any connection to the
+ * endpoint.
+ */
 @inline
 export function flowOf(endpoint: usize): u32 {
   return load<u16>(endpoint, FLOW);

@@ -1,4 +1,5 @@
-// Where a message in a stream ends (RFC 3261 §18.3): behind its header fields, and as many bytes as Content-Length says.
+// Where a message in a stream ends (RFC 3261 §18.3): behind its header fields, and as many bytes as
+// Content-Length says.
 
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { SipHeader, SipName } from 'funnel-tunnel/as/views/sip';
@@ -10,19 +11,25 @@ export const enum Framed {
   whole,
   /** Its first line is none of SIP: what else comes means nothing. */
   noSip,
-  /** No Content-Length, several that differ, or one that is no number: nobody knows where the next message begins. */
+  /**
+   * No Content-Length, several that differ, or one that is no number: the start of the next message is
+   * unknown begins.
+   */
   unknownLength,
   tooLarge,
 }
 
-/** What was found of the current message. `scanned` and `length` are kept between calls, by connection. */
+/** The findings about the current message. `scanned` and `length` are kept between calls, by connection. */
 export abstract class Framing {
   /** Bytes in which no header fields end. */
   static scanned: i32 = 0;
   /** Bytes of the message; 0 while its header fields have not ended. */
   static length: i32 = 0;
 
-  /** Looks at the bytes from `at`, where a message begins, to `to`. Each byte is looked at a fixed number of times. */
+  /**
+   * Looks at the bytes from `at`, where a message begins, to `to`. Each byte is looked at a fixed number of
+   * times.
+   */
   static read(at: usize, to: usize): Framed {
     const bytes = <i32>(to - at);
     if (Framing.length == 0) {
@@ -37,7 +44,7 @@ export abstract class Framing {
       const line = Ascii.lineEnd(at, end);
       if (!isStartLine(at, line)) return Framed.noSip;
       const contents = contentLength(line, end);
-      // What is there is enough to refuse the message.
+      // These bytes are enough to refuse the message.
       Framing.length = headers;
       if (contents < 0) return Framed.unknownLength;
       if (contents > <i64>(MOST_MESSAGE - headers)) return Framed.tooLarge;
@@ -66,7 +73,7 @@ function isStartLine(at: usize, to: usize): bool {
   return version > at && Ascii.begins(version, end, 'sip/');
 }
 
-/** The value of all header fields of this name; -1 where there is none, or no one value. */
+/** The value of all header fields of this name; -1 if there is none, or if they differ. */
 function contentLength(from: usize, to: usize): i64 {
   let length: i64 = -1;
   for (let at = from; SipHeader.read(at, to); at = SipHeader.to) {

@@ -70,7 +70,7 @@ function makesDialog(): bool {
  *
  * @param family in which the message goes on
  * @param transport by which the message leaves
- * @param bodyLength of the new body; negative if it stays as it was
+ * @param bodyLength of the new body; negative if it is unchanged
  */
 export function writeHeaders(edit: TextEdit, family: u32, transport: Transport, bodyLength: i32): void {
   const end = SipMessage.bodyAt;

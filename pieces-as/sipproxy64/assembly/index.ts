@@ -21,9 +21,9 @@
  *          `media-ports`, which the piece listens on in blocks of 16 pairs; P for the ports of peers
  *   ipv6   down; the same
  *
- *   Shapes 5 and 6 join the endpoint `tcp`. Without it, SIP goes by UDP only. A request goes by TCP where its URI
- *   or the setting has `transport=tcp`, and where it has more than 1300 bytes (by UDP after all, when the peer
- *   does not open the connection within 4 s). A response goes by TCP where its request came by TCP.
+ *   Shapes 5 and 6 join the endpoint `tcp`. Without it, SIP goes by UDP only. A request goes by TCP where its
+ *   URI or the setting has `transport=tcp`, and where it has more than 1300 bytes (by UDP after all, when the
+ *   peer does not open the connection within 4 s). A response goes by TCP where its request came by TCP.
  *
  *   Each Shape has a Hairpin: a proxy of the other family may send a call back, and a phone may change its
  *   family in the middle of a call.
@@ -76,8 +76,8 @@
  *     forbidden-destination  403: the destination is null, loopback, multicast, link-local, 192.0.0.0/29 or
  *                            ourselves; or the same of media
  *     not-joined             503: the Edge of that family is not joined
- *     too-large              the message has more than 10240 bytes; or, with our headers, more than a datagram
- *                            holds (513)
+ *     too-large              the message has more than 10240 bytes; or, with our headers, more than a
+ *                            datagram holds (513)
  *     overload               more messages came than calls of the piece can work on
  *     calls-full             503: there are as many calls as `calls` allows
  *     no-ports               503: no port for media can be opened
@@ -93,20 +93,21 @@
  *     foreign-source         media came from a host that no SDP named
  *     on-hold                the side to which the media goes is on hold, or has not said where it is
  *     no-room                the outcome of the call to the piece is full
- *   A status in front means that the piece answers a request with it. Messages of one TCP segment are counted by
- *   the reason of the first of them that is lost.
+ *   A status in front means that the piece answers a request with it. Messages of one TCP segment are counted
+ *   by the reason of the first of them that is lost.
  *
  * WHAT IT DOES NOT DO
- *   It does not retransmit: clients do, and each repetition is handled like the first message. A client of TCP
- *   does not repeat a request either, so the loss of its datagram on the other side ends the transaction. No SIP
- *   over TLS or WebSockets, no STUN on the port of SIP. No DNS: a host name that is not ours goes to the proxy of
- *   the other family. Lines of SDP for media over TCP (MSRP, BFCP, T.38) stay as they are. It relays the first
- *   pair of a port with a count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091, obsolete) as a line
- *   of its own. No multicast media, no `maddr` in a Via, no strict routers of RFC 2543.
+ *   It does not retransmit: clients do, and each repetition is handled like the first message. A client of
+ *   TCP does not repeat a request either, so the loss of its datagram on the other side ends the transaction.
+ *   No SIP over TLS or WebSockets, no STUN on the port of SIP. No DNS: a host name that is not ours goes to
+ *   the proxy of the other family. Lines of SDP for media over TCP (MSRP, BFCP, T.38) stay as they are. It
+ *   relays the first pair of a port with a count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091,
+ *   obsolete) as a line of its own. No multicast media, no `maddr` in a Via, no strict routers of RFC 2543.
  *
  * SPECIFICATION
  *   RFC 3261 (SIP), 3581 (rport), 3264 and 8866 (SDP), 3605 and 5761 (RTCP), 3262 and 3311 (PRACK, UPDATE),
- *   5626 §3.5.1 (keepalives), 4028 (session timers), 3327 and 3608 (Path, Service-Route), 6157 (transition to IPv6), 5118 (IPv6 in SIP).
+ *   5626 §3.5.1 (keepalives), 4028 (session timers), 3327 and 3608 (Path, Service-Route), 6157 (transition to
+ *   IPv6), 5118 (IPv6 in SIP).
  */
 
 import {

@@ -2,7 +2,8 @@
 // contacts that a registrar answered with 200, so that no flood of requests fills the table, and only for the
 // time that the registrar gave.
 //
-//   a record: user (hash) | until | endpoint | the next with the same bucket | length | the URI of the contact
+//   a record: user (hash) | until | endpoint | the next with the same bucket | length | the URI of the
+//   contact
 
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';

@@ -1,4 +1,4 @@
-// What TCP connections bring: streams that open and end, and the messages in them.
+// TCP segments: streams that open and end, and the messages in them.
 
 import { Frame, Outcome, Role } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
@@ -49,7 +49,10 @@ let turn: i32 = 0;
 const source: usize = memory.data(24, 8);
 
 export abstract class Segments {
-  /** Takes the current segment; `Datagram` has its headers. Returns why its frame ends, or `Reason.none` where it is held. */
+  /**
+   * Takes the current segment; `Datagram` has its headers. Returns why its frame ends, or `Reason.none` where
+   * it is held.
+   */
   static take(now: f64, frame: Frame, out: Outcome): Reason {
     const flags = Datagram.flags;
     let length = 0;
@@ -96,7 +99,7 @@ export abstract class Segments {
     if (phase(i) == Phase.free) return reason;
     flush(i, out);
     if ((flags & Tcp.FIN) != 0) {
-      // What waits for work goes with it: the peer has gone without waiting for an answer.
+      // Messages that wait for work end with it: the peer has gone without waiting for an answer.
       if (load<i32>(record, IN_LENGTH) > 0) reason = Reason.brokenOff;
       if (phase(i) != Phase.closing) beginOn(i, out, 0, Tcp.FIN | Tcp.ACK);
       endTicket(i, out, Reason.brokenOff);
@@ -168,7 +171,9 @@ function begin(now: f64, i: i32, out: Outcome, flags: u32): void {
   if (flags != 0) beginOn(i, out, 0, flags);
 }
 
-/** Takes the messages that are complete. Returns the reason that counts most, of those for which one ended. */
+/**
+ * Takes the messages that are complete. Returns the reason that counts most, of those for which one ended.
+ */
 function work(now: f64, i: i32, out: Outcome): Reason {
   const record = at(i);
   const buffer = load<usize>(record, BUFFERS);
@@ -228,7 +233,10 @@ function work(now: f64, i: i32, out: Outcome): Reason {
   return worst;
 }
 
-/** Line ends between messages mean nothing (RFC 3261 §7.5), but two in a row ask whether we are there (RFC 5626 §3.5.1). */
+/**
+ * Line ends between messages mean nothing (RFC 3261 §7.5), but two in a row ask whether we are there (RFC
+ * 5626 §3.5.1).
+ */
 function skipLineEnds(i: i32, from: usize, to: usize, out: Outcome): usize {
   const record = at(i);
   let next = from;
@@ -253,7 +261,7 @@ function skipLineEnds(i: i32, from: usize, to: usize, out: Outcome): usize {
   return next;
 }
 
-/** Of a stream that is none of ours. */
+/** Resets a stream that is none of ours. */
 function refuseStream(out: Outcome): void {
   const family = familyOf(Datagram.source);
   const shape =

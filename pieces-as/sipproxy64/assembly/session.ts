@@ -18,7 +18,7 @@ import { copyEndpoint, familyOf, isNullAddress, portOf, setPort } from './endpoi
 
 /** The kinds of an `m=` line. */
 export const enum Carried {
-  /** Refused, or of a protocol that does not use datagrams. Its line stays as it is. */
+  /** Refused, or of a protocol that does not use datagrams. Its line stays unchanged. */
   no,
   /** Two ports: RTP, and RTCP behind it. */
   pair,
@@ -275,7 +275,10 @@ function readAttribute(line: usize): void {
   }
 }
 
-/** Token, family and address in one edit; a null is a name in IPv6, which has no null of its own (RFC 6157 §4.1). */
+/**
+ * Token, family and address in one edit; a null is a name in IPv6, which has no null of its own (RFC 6157
+ * §4.1).
+ */
 function writeConnection(edit: TextEdit, family: u32, isNull: bool): void {
   edit.upTo(SdpConnection.at).text(family == 4 ? 'IN IP4 ' : 'IN IP6 ');
   if (isNull) edit.text(family == 4 ? '0.0.0.0' : 'hold.invalid');

@@ -57,7 +57,7 @@ export function takeMessage(now: f64, out: Outcome, frameTicket: u32, isFramePar
   return SipMessage.isRequest ? takeRequest(now, out, fault) : takeResponse(now, out, fault);
 }
 
-/** Refuses what came by a stream, in which nobody knows where the next message begins (RFC 3261 §18.3). */
+/** Refuses a message of a stream, in which the start of the next message is unknown (RFC 3261 §18.3). */
 export function refuseFraming(now: f64, out: Outcome, reason: Reason): Reason {
   SipMessage.read(Contents.at, Contents.to);
   if (SipMessage.viaAt != 0) Via.take();
@@ -203,7 +203,7 @@ function send(now: f64, out: Outcome, to: usize): Reason {
   if (transportOf(to) == Transport.tcp)
     return Connections.send(now, out, ticket, to, head, edit.length, body, length, 0);
   if (isLong && SipMessage.isRequest && SipMessage.contentLengthAt != 0 && Edges.stream(familyOf(to)) >= 0) {
-    // What is long goes by TCP, where that can be (§18.1.1).
+    // Long messages go by TCP, where that is possible (§18.1.1).
     const via = Via.setTransport(head, head + edit.length, Transport.tcp);
     const reason = Connections.send(now, out, ticket, to, head, edit.length, body, length, via);
     if (reason != Reason.connectionsFull && reason != Reason.slowPeer) return reason;
@@ -263,7 +263,10 @@ function learnContacts(now: f64, family: u32): void {
   }
 }
 
-/** Whether the host of the contact at hand is that by whose connection this answer goes, as a phone behind it wants. */
+/**
+ * Whether the host of the contact at hand is that by whose connection this answer goes, as a phone behind it
+ * wants.
+ */
 function isOfContact(answered: usize): bool {
   return (
     transportOf(answered) == Transport.tcp &&

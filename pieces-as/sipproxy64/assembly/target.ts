@@ -21,7 +21,7 @@ import { Reason } from './reasons';
 import { Registrations } from './registrations';
 import { endpointOfUri, isOwnUri, Mapped } from './uri-map';
 
-/** What to do with the request's URI. */
+/** The action on the request's URI. */
 export const enum UriChange {
   /** The URI goes on as it came, because a digest covers it (RFC 3261 §22.4). */
   none,

@@ -6,9 +6,9 @@
 // one insertion, and removing it restores the original byte for byte. A URI without `<>` gets them, since its
 // parameters would be the header field's; the parameter `n64` then says to remove them again.
 //
-// A transport of the URI holds on its own side only: it becomes `m64-transport`, which is an insertion too. Where
-// the message leaves by TCP, `transport=tcp` behind `m64` invites requests by TCP. In a URI with `m64`, the
-// parameter `transport` is always ours.
+// A transport of the URI holds on its own side only: it becomes `m64-transport`, which is an insertion too.
+// Where the message leaves by TCP, `transport=tcp` behind `m64` invites requests by TCP. In a URI with `m64`,
+// the parameter `transport` is always ours.
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';

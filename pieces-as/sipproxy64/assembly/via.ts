@@ -126,7 +126,10 @@ export abstract class Via {
     edit.text(';rport\r\n');
   }
 
-  /** Sets the transport of our own Via, which `write` put in as the first header field. Returns where it stands. */
+  /**
+   * Sets the transport of our own Via, which `write` put in as the first header field. Returns where it
+   * stands.
+   */
   static setTransport(from: usize, to: usize, transport: Transport): usize {
     const at = Ascii.lineEnd(from, to) + 'Via: SIP/2.0/'.length;
     store<u8>(at, transport == Transport.tcp ? 0x54 : 0x55);
@@ -134,7 +137,10 @@ export abstract class Via {
     return at;
   }
 
-  /** The peer's port of the connection by which the request came, as our own Via has it; 0 where it came by none. */
+  /**
+   * The peer's port of the connection by which the request came, as our own Via has it; 0 where it came by
+   * none.
+   */
   static flow(from: usize, to: usize): u32 {
     if (!readVia(from, to) || !SipParameter.find(SipVia.parametersAt, to, 'c64')) return 0;
     return <u32>max<i64>(0, Ascii.number(SipParameter.valueAt, SipParameter.valueTo, 65535));

@@ -34,7 +34,8 @@
  *     from-copy    the frame came in on the Edge `copy`
  *
  * WHAT IT DOES NOT DO
- *   A copy for an observer of one direction does not show the side that it came from. The tap copies a frame in fragments as a whole or not at all, and `snap` does not cut it.
+ *   A copy for an observer of one direction does not show the side that it came from. The tap copies a frame
+ *   in fragments as a whole or not at all, and `snap` does not cut it.
  *
  * SPECIFICATION
  *   None.
@@ -169,7 +170,7 @@ class Tap extends Piece {
     for (let i = 0, n = joinedCount(); i < n; i++) {
       const edge = joinedEdge(i);
       if (describedEdge(edge) != COPY) continue;
-      // To an observer that tells directions apart, each copy goes by one of them.
+      // To an observer that distinguishes directions, each copy goes by one of them.
       if (joinedShape(i) == (isFromA ? COPY_UP : COPY_DOWN) && seesBothWays(edge)) continue;
       if (!isFirst) out.again(edge, joinedShape(i));
       else if (this.snap == 0 || frame.hasMore || frame.isContinued)

@@ -2,11 +2,13 @@
 /*
  * The traffic of the bench, over UDP and IPv6, for the namespaces at both ends:
  *
- *   probe echo PORT                          sends back what comes
- *   probe hold PORT                          has a socket there and never reads it: the cheapest receiver that is
- *   probe ping ADDRESS PORT COUNT BYTES      one after the other; prints median and 99th percentile round trip in µs
- *                                            and how many were lost
- *   probe flood ADDRESS PORT SECONDS BYTES [RATE]   as fast as the device takes them, or RATE a second; prints how many
+ *   probe echo PORT                          sends datagrams back
+ *   probe hold PORT                          has a socket there and never reads it: the cheapest receiver
+ *   probe ping ADDRESS PORT COUNT BYTES      one after the other; prints median and 99th percentile of round
+ *                                            trips in µs, and the number of lost packets
+ *   probe flood ADDRESS PORT SECONDS BYTES [RATE]
+ *                                            as fast as the device takes them, or RATE a second;
+ *                                            prints their number
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

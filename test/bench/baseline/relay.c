@@ -2,8 +2,8 @@
 /*
  * relay DEVICE DEVICE: passes packets between two tun devices.
  *
- * The baseline of "tun to tun through a piece": the same system calls for each packet (a read, a write) and one wait for
- * each burst, without parsing, isolation or checks.
+ * The baseline of "tun to tun through a piece": the same system calls for each packet (a read, a write) and
+ * one wait for each burst, without parsing, isolation or checks.
  */
 #include "tun.h"
 

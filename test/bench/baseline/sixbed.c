@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sixbed DEVICE IPV4 PORT PREFIX [ROUTER-IPV4 ROUTER-PORT]: IPv6 in UDP as 6bed4 does it, between a tun device and one
- * UDP socket. PREFIX is the /64 of the router.
+ * sixbed DEVICE IPV4 PORT PREFIX [ROUTER-IPV4 ROUTER-PORT]: IPv6 in UDP as 6bed4 does it, between a tun
+ * device and one UDP socket. PREFIX is the /64 of the router.
  *
- * It is the baseline of "tun to UDP through 6bed4" and the far end for both contenders. For each packet it does what the
- * piece does: checks version and length, the addresses, the IPv4 address and port that the sender claims in its IPv6
- * source against those that the datagram has, multicast and the hop limit; decrements the hop limit; carries the traffic
- * class over; encapsulates. It has no timers and no neighbour cache: every peer is reached directly. As a far end it
- * answers a router solicitation with a prefix and a neighbour solicitation with an advertisement.
+ * It is the baseline of "tun to UDP through 6bed4" and the far end for both contenders. For each packet it
+ * does what the piece does: checks version and length, the addresses, the IPv4 address and port that the
+ * sender claims in its IPv6 source against those that the datagram has, multicast and the hop limit;
+ * decrements the hop limit; carries the traffic class over; encapsulates. It has no timers and no neighbour
+ * cache: every peer is reached directly. As a far end it answers a router solicitation with a prefix and a
+ * neighbour solicitation with an advertisement.
  */
 #define _GNU_SOURCE
 #include "tun.h"
@@ -31,7 +32,10 @@ static int tun, udp;
 static uint8_t own[16];
 static struct sockaddr_in router;
 
-/* An address of 6bed4: /64, IPv4 and port; the two low bits of the first octet stand in octet 14, above the lanip. */
+/*
+ * An address of 6bed4: /64, IPv4 and port; the two low bits of the first octet stand in octet 14, above the
+ * lanip.
+ */
 static void make_address(uint8_t *to, const struct sockaddr_in *at, int lanip) {
   const uint8_t *v4 = (const uint8_t *)&at->sin_addr;
   memcpy(to, own, 8);
@@ -88,7 +92,7 @@ static void discover(uint8_t *packet, size_t length, const struct sockaddr_in *f
   if (packet[IPV6] == ROUTER_SOLICITATION) {
     memcpy(reply + 8, fe80, 16);
     memcpy(reply + 24, packet[8] == 0 && packet[9] == 0 ? all_nodes : packet + 8, 16);
-    /* Low preference, lifetimes without end; a prefix of 114 bits, on link and autonomous: the sender's own. */
+    /* Low preference, infinite lifetimes; a prefix of 114 bits, on link and autonomous: the sender's own. */
     memcpy(reply + IPV6, "\x86\0\0\0\0\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16);
     memcpy(reply + IPV6 + 16, "\x03\x04\x72\xc0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 16);
     make_address(reply + IPV6 + 32, from, 0);

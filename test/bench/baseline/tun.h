@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What both baselines need of a tun device. */
+/* The handling of a tun device, which both baselines need. */
 #ifndef BENCH_TUN_H
 #define BENCH_TUN_H
 

@@ -9,9 +9,9 @@ import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Capture files of anyone, as they are or compressed: pcapng and pcap, with blocks that lie about their lengths. What
- * is read does not depend on the pieces in which the file comes, and each packet goes on through the link headers and
- * the mending of offloaded frames.
+ * Capture files of strangers, plain or compressed: pcapng and pcap, with blocks that lie about their lengths.
+ * The result does not depend on the pieces in which the file comes, and each packet goes on through the link
+ * headers and the mending of offloaded frames.
  *
  * The first byte of an input is the size of the pieces.
  */
@@ -94,7 +94,7 @@ class CaptureRun implements OpenTarget {
     return sum + protocol;
   }
 
-  /** What is mended once is right, and nothing around it changes. */
+  /** A mended packet is right, and nothing around it changes. */
   #mend(bytes: Uint8Array, protocol: number): void {
     if (bytes.length > MOST_MENDED) return;
     const frames = this.#frames;
@@ -145,7 +145,7 @@ function captures(): readonly Uint8Array[] {
   return [all, one, fine, gzipSync(all), gzipSync(one), Buffer.concat([all.subarray(0, 400), fine])];
 }
 
-/** What a length field says that lies. */
+/** The value of a length field that lies. */
 const LIES = [
   0, 1, 3, 4, 8, 11, 12, 16, 28, 32, 0xff, 0xffff, 0x1_0000, 0xff_ffff, 0x100_0000, 0x7fff_ffff, 0xffff_ffff,
 ];

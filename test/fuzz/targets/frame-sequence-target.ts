@@ -191,7 +191,7 @@ class Exchange {
     this.#look(this.#receiver.process(), false);
   }
 
-  /** An output frame was sent as it is, or something was damaged, or a stranger sent it. */
+  /** An output frame was sent unchanged, or something was damaged, or a stranger sent it. */
   #look({ sent }: RigResult, isFromPeer: boolean): void {
     let text = '';
     for (const frame of sent) {

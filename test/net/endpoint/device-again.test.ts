@@ -3,8 +3,10 @@ import { labTest } from '../lab-test.ts';
 import type { Namespace } from '../namespace.ts';
 import { NativePieceProcess } from './native-piece.ts';
 
-/* Sockets that are bound to a device belong to it by its number: when it is made again under its name, they are
- * opened again. `udp.test.ts` has the same for UDP ports and groups. */
+/*
+ * Sockets that are bound to a device belong to it by its number: when it is made again under its name, they
+ * are opened again. `udp.test.ts` has the same for UDP ports and groups.
+ */
 
 async function make(host: Namespace): Promise<void> {
   await host.ip('link', 'add', 'vp', 'type', 'veth', 'peer', 'name', 'vq');

@@ -69,7 +69,7 @@ context.onArrived = () => {
   for (const row of context.rows.splice(0)) {
     const { bytes } = frames, at = frames.start[row];
     if (isEcho) {
-      // Answers pings: an echo request with both addresses exchanged, and the type of a reply.
+      // Replies to pings: an echo request with both addresses exchanged, and the type of a reply.
       const six = bytes[at] >> 4 === 6, icmp = at + (six ? 40 : 20), size = six ? 16 : 4, from = at + (six ? 8 : 12);
       if (bytes[icmp] === (six ? 128 : 8)) {
         const source = bytes.slice(from, from + size);

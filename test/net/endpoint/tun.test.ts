@@ -11,8 +11,7 @@ import { NativePieceProcess } from './native-piece.ts';
 const ready = /^ready (\S+)$/m;
 
 /**
- * How a device is; with `isLinkLocal`, less the address that Linux gives to devices it was not told to leave
- * alone.
+ * The state of a device; with `isLinkLocal`, without the address that Linux gives to devices by itself.
  */
 async function shown(host: Namespace, device: string, isLinkLocal = false) {
   const [link = {}] = JSON.parse(
@@ -263,7 +262,7 @@ labTest('a tap device gives and takes Ethernet frames', async ({ lab }) => {
       for (let i = 0; i < count; i++) {
         const at = arrays.addresses[i];
         if (bytes[at + 12] !== 8 || bytes[at + 13] !== 6) continue;
-        // Answers ARP requests: the other's address is 02:00:00:00:00:09.
+        // Replies to ARP requests: the other's address is 02:00:00:00:00:09.
         const asked = bytes.slice(at + 38, at + 42), asker = bytes.slice(at + 22, at + 32);
         bytes.set([...asker.subarray(0, 6), 2, 0, 0, 0, 0, 9], at);
         bytes.set([0, 2, 2, 0, 0, 0, 0, 9, ...asked, ...asker], at + 20);

@@ -1,4 +1,4 @@
-// What the tests of the packet views call. Classes do not leave a module, so each view has a function here
+// Exports for the tests of the packet views. Classes do not leave a module, so each view has a function here
 // that reads every field into numbers of 32 bits, and one that writes every field from them.
 
 import { load32 } from '../../../abi/as/views/bytes';

@@ -209,7 +209,7 @@ class Hostile extends Piece {
     } else if (deed == 'allocate for ever') {
       while (true) store<u8>(heap.alloc(65536), 1);
     } else if (deed == 'write over the tables of the call') {
-      // What the host reads next are the tables that the SDK has made: every word of memory becomes another.
+      // The host then reads the tables of the SDK: every word of memory becomes another.
       for (let i = 0; i < batch.length; i++) out.forward(batch.frame(i), b, 0);
       memory.fill(64, 0xa5, ((<usize>memory.size()) << 16) - 64);
     } else if (deed == 'ticket twice') {

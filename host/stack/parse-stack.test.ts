@@ -63,7 +63,7 @@ describe('parseStack', () => {
     ['https', 'FT_STACK_NOT_CARRIED', 1, 'ip/udp/https'],
     ['lldp', 'FT_STACK_NOT_CARRIED', 1, 'behind "ethertype:"'],
     ['ip/udp/5060/sip/"', 'FT_STACK_SYNTAX', 17, 'cannot stand'],
-    ['ip/udp/5060/sip/""', 'FT_STACK_SYNTAX', 17, 'no identifier'],
+    ['ip/udp/5060/sip/""', 'FT_STACK_SYNTAX', 17, 'identifier'],
     ['ip/udp/5060/sip/5', 'FT_STACK_NUMBER', 17, 'holds text'],
     ['ip/tcp/53/dns', 'FT_STACK_NOT_CARRIED', 11, 'length-prefix/dns'],
     ['ip/tcp/*/rtp', 'FT_STACK_NOT_CARRIED', 10, 'length-prefix/rtp'],

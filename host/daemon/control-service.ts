@@ -8,8 +8,15 @@ export type ControlService = {
   readonly [M in Exclude<Method, 'events'>]: (parameters: Parameters<M>) => Promise<Result<M>>;
 };
 
-/** @param end ends the process cleanly; called after the reply was written */
-export function controlServiceOf(funnel: Funnel, end: () => void): ControlService {
+/**
+ * @param end ends the process cleanly; called after the reply was written
+ * @param around runs each change of the configuration
+ */
+export function controlServiceOf(
+  funnel: Funnel,
+  end: () => void,
+  around: <T>(change: () => Promise<T>) => Promise<T> = (change) => change(),
+): ControlService {
   return {
     async snapshot() {
       const { title } = funnel.puzzle;
@@ -27,7 +34,8 @@ export function controlServiceOf(funnel: Funnel, end: () => void): ControlServic
 
     async apply({ directory, dryRun = false, consent = false, ...subject }) {
       const options = { ...(directory === undefined ? {} : { directory }), dryRun, consent };
-      return plain(await funnel.apply(subjectOf(subject), options));
+      const apply = () => funnel.apply(subjectOf(subject), options);
+      return plain(await (dryRun ? apply() : around(apply)));
     },
 
     async end() {

@@ -46,6 +46,7 @@ describe('the sources', () => {
       'stream',
       'local-stream',
       'terminal',
+      'inherited',
       'udp-open',
       'link',
       'link-read',

@@ -68,6 +68,10 @@ export interface FunnelIo {
   adoptStream(batch: number, descriptor: number, key: string): number;
   /** The descriptor that an earlier lane left under this key; -1 for none. */
   inheritStream(key: string): number;
+  /** A copy of a descriptor that the process was started with; the original stays open. EBADF where there is none. */
+  inheritDescriptor(number: number): InheritedDescriptor;
+  /** Sends a text to the service manager, as sd_notify(3); `address` is that of NOTIFY_SOCKET. */
+  notifyManager(address: string, text: string): void;
   /** Both ends of a stream, as descriptors. `theirs` blocks, as a program expects. */
   streamPair(): { ours: number; theirs: number };
   /** A descriptor of standard input (0) or output (1), in whose place is /dev/null; EBUSY the second time. */
@@ -274,6 +278,13 @@ export interface StreamAddress {
   readonly port: number;
   /** Empty for none. */
   readonly device: string;
+}
+
+export interface InheritedDescriptor {
+  readonly descriptor: number;
+  readonly kind: 'stream' | 'datagram' | 'seqpacket' | 'pipe' | 'other';
+  /** 0 or 1. */
+  readonly isListening: number;
 }
 
 export interface StreamNames {

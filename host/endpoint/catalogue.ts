@@ -91,7 +91,7 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
         const { description, problems } = read(settings);
         return settings.length > 0 && problems.length > 0 ? problems : description;
       },
-      usesStandardStreams: name === 'stdio',
+      usesStandardStreams: name === 'stdio' || name === 'inherited',
       make: (context, frames, protocols, settings) =>
         new LocalStreamPiece(context, frames, protocols, read(settings)),
     },

@@ -26,6 +26,7 @@ const NATIVE: Readonly<Record<string, string>> = {
   unix: 'stream/unix-description.ts',
   fifo: 'stream/fifo.ts',
   stdio: 'stream/stdio.ts',
+  inherited: 'stream/inherited.ts',
   pty: 'stream/pty.ts',
   serial: 'stream/serial.ts',
   process: 'process/process.ts',

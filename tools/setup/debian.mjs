@@ -36,6 +36,7 @@ const NEEDED = {
     { package: 'sip-tester', command: 'sipp' },
     { package: 'socat', command: 'socat' },
     { package: 'ncat', command: 'ncat' },
+    { package: 'systemd', command: 'systemd-socket-activate' },
     { package: 'inetutils-inetd', command: 'inetutils-inetd' },
     { package: 'snmpd', command: 'snmpd' },
     { package: 'snmp', command: 'snmpwalk' },

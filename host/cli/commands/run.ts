@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +9,7 @@ import { controlServiceOf } from '../../daemon/control-service.ts';
 import { tidySockets } from '../../daemon/find-control.ts';
 import { preparePuzzle } from '../../policy/check/check-configuration.ts';
 import { type Funnel, type FunnelEvent, type LaneSnapshot, startPuzzle } from '../../policy/funnel.ts';
+import { ServiceManager } from '../../policy/service-manager.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { CountersFile } from '../report/counters-file.ts';
 import { EndWatch } from '../report/end-watch.ts';
@@ -64,8 +66,8 @@ export const addRun: AddCommand = (parent, context) => {
  * it. A signal after that second ends the process at once, without totals. A piece that fails is reported,
  * and the others continue.
  *
- * With `--until-end` the end of all captures ends it in the same way: with status 0, or 4 where one of them
- * could not be read to its end.
+ * With `--until-end` the end of all captures and standard streams ends it in the same way: with status 0, or
+ * 4 where one of them could not be read to its end.
  *
  * @throws {FunnelError} `FT_RUN_ENDLESS` with `--until-end`, where no piece reads a capture
  */
@@ -77,6 +79,8 @@ async function run(
   const puzzle = await preparePuzzle(file, { standardInput: input });
   // The bytes of a piece do not mix with lines of ours.
   const isTaken = puzzle.pieces.some(({ usesStandardStreams }) => usesStandardStreams === true);
+  // Under inetd the peer would read the standard error, too.
+  if (isTaken && isSameSocket(0, 2)) errors.silence();
   const [output, options] = isTaken ? [errors, { ...given, plain: true }] : [standard, given];
   const reporter = new PatientReporter(reporterFor(options, output, paint), output);
   let control: ControlServer | undefined;
@@ -89,18 +93,25 @@ async function run(
   const onEvent = (event: FunnelEvent): void => {
     if (event.kind !== 'log' || event.level !== 'debug' || options.verbose === true) reporter.event(event);
   };
+  const manager = new ServiceManager(process.env, process.pid, (message) =>
+    onEvent({ kind: 'log', piece: 'funnel', level: 'warn', message }),
+  );
   let funnel: Funnel | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
     control = await openControl(file, options, onEvent);
     funnel = await startPuzzle(puzzle, { onEvent, worker: options.worker !== false });
     const running = funnel;
-    control?.serve(controlServiceOf(running, stopping.stop), running);
+    control?.serve(
+      controlServiceOf(running, stopping.stop, (change) => manager.reload(change)),
+      running,
+    );
     const statistics = options.statsFile === undefined ? undefined : new CountersFile(options.statsFile);
     const warn = (message: string): void => onEvent({ kind: 'log', piece: 'funnel', level: 'warn', message });
     const first = await running.counters();
     statistics?.write(first);
     reporter.ready();
+    manager.ready(puzzle.title, () => running.counters());
     if (output.isTTY && options.quiet !== true) reporter.counters(first);
     let writtenAtMs = 0;
     let isAsking = false;
@@ -126,6 +137,7 @@ async function run(
     output.onResize(() => reporter.counters(running.snapshot()));
     if (options.untilEnd === true) await untilEnd(running, stopping, warn);
     else await stopping.promise;
+    manager.stopping();
     clearInterval(timer);
     timer = undefined;
     // The totals include what pieces do while they close, such as writing the end of a capture.
@@ -159,7 +171,7 @@ async function untilEnd(
     if (look === 'endless')
       throw new FunnelError(
         'FT_RUN_ENDLESS',
-        'no piece of this configuration reads something that ends, so --until-end would wait for ever. Give it a pcap-reader, or leave the option out',
+        'no piece of this configuration reads something that ends, so --until-end would wait for ever. Give it a pcap-reader or stdio, or leave the option out',
       );
     if (look === 'ended') break;
     if (await Promise.race([stopped, sleep(LOOK_MS, false)])) return;
@@ -170,6 +182,11 @@ async function untilEnd(
 
 /** The interval at which the counters are looked at with `--until-end`. */
 const LOOK_MS = 50;
+
+function isSameSocket(one: number, other: number): boolean {
+  const [a, b] = [fstatSync(one), fstatSync(other)];
+  return a.isSocket() && a.ino === b.ino && a.dev === b.dev;
+}
 
 interface RunOptions {
   readonly json?: boolean;

@@ -40,6 +40,11 @@ export class Output {
     this.#stream.on('resize', listener);
   }
 
+  /** Nothing is written any more: the stream belongs to a peer. */
+  silence(): void {
+    this.#isGone = true;
+  }
+
   readonly write = (text: string): void => {
     if (this.#isGone) return;
     this.#stream.write(text, (error) => {

@@ -21,7 +21,7 @@
  *
  * Each file includes only headers of files below it:
  *
- *     module → tun, udp-*, raw, stream, local-stream, terminal, link* → ip-socket → channel
+ *     module → tun, udp-*, raw, stream, local-stream, terminal, inherited, link* → ip-socket → channel
  *            → batch, handover, namespace → instance, values → limits, packet, namespace-protocol, netlink
  */
 #include "batch.h"
@@ -29,6 +29,7 @@
 #include "file-lock.h"
 #include "handover.h"
 #include "instance.h"
+#include "inherited.h"
 #include "link.h"
 #include "namespace.h"
 #include "local-stream.h"
@@ -101,6 +102,8 @@ NAPI_MODULE_INIT() {
   export(env, exports, "connectStream", connect_stream);
   export(env, exports, "adoptStream", adopt_stream);
   export(env, exports, "inheritStream", inherit_stream);
+  export(env, exports, "inheritDescriptor", inherit_descriptor);
+  export(env, exports, "notifyManager", notify_manager);
   export(env, exports, "streamPair", stream_pair);
   export(env, exports, "takeStandard", take_standard);
   export(env, exports, "makeFifo", make_fifo);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { environmentForChildren } from '../activation.ts';
 import { type FunnelIo, loadAddon } from '../addon.ts';
 import { type CommandEnd, commandEnd, helperPath, type Stdio, statusOf } from './network-namespace.ts';
 
@@ -34,6 +35,7 @@ export class GuardedProcess {
     let guard = 0;
     try {
       const child = spawn(helperPath(), ['--outside', '--', ...argv], {
+        env: environmentForChildren(),
         stdio: [...streams, theirs, 'pipe'],
       });
       child.on('error', () => {}); // no process exists then, and the control socket is closed

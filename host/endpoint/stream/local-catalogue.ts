@@ -1,5 +1,6 @@
 import type { Problem } from '../../../abi/host/contract.ts';
 import { FIFO, FifoSource, readFifoSettings } from './fifo.ts';
+import { INHERITED, InheritedSource, readInheritedSettings } from './inherited.ts';
 import type { LocalSettings } from './local-settings.ts';
 import type { LocalSource } from './local-source.ts';
 import type { LocalMake } from './local-stream.ts';
@@ -19,6 +20,10 @@ export const localStreams: ReadonlyMap<string, (given: Given) => LocalMake> = ne
   ],
   ['fifo', (given: Given) => make(FIFO, readFifoSettings(given), (all) => new FifoSource(all))],
   ['stdio', (given: Given) => make(STDIO, readStdioSettings(given), (all) => new StdioSource(all))],
+  [
+    'inherited',
+    (given: Given) => make(INHERITED, readInheritedSettings(given), (all) => new InheritedSource(all)),
+  ],
   ['pty', (given: Given) => make(PTY, readPtySettings(given), (all) => new PtySource(all))],
   ['serial', (given: Given) => make(SERIAL, readSerialSettings(given), (all) => new SerialSource(all))],
 ]);

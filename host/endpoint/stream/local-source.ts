@@ -48,8 +48,15 @@ export interface LocalStream {
   readonly isOpening?: boolean;
   /** Called when it has ended: by a reset, or after the ends of both directions. */
   readonly onEnd?: (withReset: boolean) => void;
+  /** The addresses of a stream that has some, towards the neighbours. */
+  readonly names?: { readonly from: StreamEnd; readonly to: StreamEnd };
   /** The peer, as user, group and process. */
   readonly peer?: PeerCredentials;
+}
+
+export interface StreamEnd {
+  readonly address: Uint8Array;
+  readonly port: number;
 }
 
 export interface PeerCredentials {

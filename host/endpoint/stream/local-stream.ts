@@ -180,26 +180,37 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
   }
 
   begin(stream: LocalStream): void {
-    const streams = this.#streams!;
     const { from, to, toPort } = this.#make.settings;
     const port = toPort || Math.min(...this.#listens.keys(), NO_PORT);
     const local = { address: to, port: port === NO_PORT ? STANDARD_PORT : port };
-    for (let n = 0; n <= LAST_PORT - FIRST_PORT; n++) {
-      const header = headerOf({ address: from, port: this.#port() }, local);
-      const connection = new Connection(stream.channel, header, from.length === 4, false, stream.out);
-      connection.isLent = stream.isLent === true;
-      if (!streams.add(connection)) continue;
-      if (stream.onEnd !== undefined) this.#onEnd.set(connection, stream.onEnd);
-      this.#keep(connection, stream.peer);
-      streams.notify(connection, SYN);
-      streams.deliver();
-      if (!connection.isClosed) streams.start(connection);
-      return;
+    // The settings name where a stream goes, also one that has names of its own.
+    if (stream.names !== undefined) {
+      const { from: peer, to: own } = stream.names;
+      const isTo = toPort !== 0 && to.length === own.address.length;
+      if (this.#beginAs(stream, headerOf(peer, isTo ? local : own))) return;
+    } else {
+      for (let n = 0; n <= LAST_PORT - FIRST_PORT; n++) {
+        if (this.#beginAs(stream, headerOf({ address: from, port: this.#port() }, local))) return;
+      }
     }
     this.context.count('too-many', 1);
     closeStream(this.io, stream);
     stream.onEnd?.(true);
     this.#source?.closed(true);
+  }
+
+  /** False where there is a stream with such a header. */
+  #beginAs(stream: LocalStream, header: Uint8Array): boolean {
+    const streams = this.#streams!;
+    const connection = new Connection(stream.channel, header, header.length === 40, false, stream.out);
+    connection.isLent = stream.isLent === true;
+    if (!streams.add(connection)) return false;
+    if (stream.onEnd !== undefined) this.#onEnd.set(connection, stream.onEnd);
+    this.#keep(connection, stream.peer);
+    streams.notify(connection, SYN);
+    streams.deliver();
+    if (!connection.isClosed) streams.start(connection);
+    return true;
   }
 
   #port(): number {

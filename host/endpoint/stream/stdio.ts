@@ -49,8 +49,8 @@
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   It changes no terminal: lines are edited there as before. It does not end the Funnel when the stream
- *   ends.
+ *   It changes no terminal: lines are edited there as before. With --until-end, `funnel run` ends when the
+ *   stream has ended.
  *
  * SPECIFICATION
  *   POSIX.1: stdin(3). RFC 7600 §4.8 (192.0.0.8).
@@ -120,6 +120,7 @@ export class StdioSource extends SingleSource {
       const out = this.#open(1);
       if (isOne) this.host.io.close(out);
       this.#stream = { channel, out: isOne ? channel : out };
+      this.host.context.source('open');
     } catch (error) {
       this.host.io.close(channel);
       throw error;
@@ -151,6 +152,7 @@ export class StdioSource extends SingleSource {
 
   protected ended(): void {
     this.host.context.log('info', 'the stream of the standard input and output has ended');
+    this.host.context.source('ended');
   }
 
   override close(): void {

@@ -18,9 +18,9 @@ static int socket_option(int fd, int option) {
 }
 
 /*
- * inheritDescriptor(number) → { descriptor, kind, isListening }: a copy of a descriptor that this process was started
- * with. The original stays open, for a later piece, and no program that this process starts gets it. Kind: stream,
- * datagram, seqpacket, pipe, or other. Throws EBADF where there is none.
+ * inheritDescriptor(number) → { descriptor, kind, isListening }: a copy of a descriptor that this process was
+ * started with. The original stays open, for a later piece, and no program that this process starts gets it.
+ * Kind: stream, datagram, seqpacket, pipe, or other. Throws EBADF where there is none.
  */
 napi_value inherit_descriptor(napi_env env, napi_callback_info info) {
   napi_value value, made;
@@ -46,7 +46,10 @@ napi_value inherit_descriptor(napi_env env, napi_callback_info info) {
   return made;
 }
 
-/* notifyManager(address, text): one datagram to a UNIX socket: a path, or an abstract name behind @. See sd_notify(3). */
+/*
+ * notifyManager(address, text): one datagram to a UNIX socket: a path, or an abstract name behind @. See
+ * sd_notify(3).
+ */
 napi_value notify_manager(napi_env env, napi_callback_info info) {
   napi_value values[2];
   struct sockaddr_un to = {.sun_family = AF_UNIX};

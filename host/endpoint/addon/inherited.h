@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a super-server or service manager gives to this process, and what it is told. */
+/* Descriptors that a super-server or service manager passes to this process, and notes to that manager. */
 #ifndef FUNNEL_INHERITED_H
 #define FUNNEL_INHERITED_H
 

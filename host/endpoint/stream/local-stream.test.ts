@@ -192,7 +192,7 @@ describe('a UNIX socket', () => {
     expect(second).toMatchObject({ code: 'FT_SOCKET_IN_USE', setting: 'listen' });
     await client(path);
     writeFileSync(join(folder, 'file'), 'mine');
-    expect(refusal(new Bench('unix', { listen: join(folder, 'file') })).message).toContain('no socket');
+    expect(refusal(new Bench('unix', { listen: join(folder, 'file') })).message).toContain('not a socket');
     expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('mine');
     expect(refusal(new Bench('unix', { listen: join(folder, 'no/in.sock') })).code).toBe('FT_SOCKET_ADDRESS');
   });

@@ -68,7 +68,7 @@ export interface FunnelIo {
   adoptStream(batch: number, descriptor: number, key: string): number;
   /** The descriptor that an earlier lane left under this key; -1 for none. */
   inheritStream(key: string): number;
-  /** A copy of a descriptor that the process was started with, which stays open. EBADF where there is none. */
+  /** A copy of a descriptor that this process was started with, or EBADF. The original stays open. */
   inheritDescriptor(number: number): InheritedDescriptor;
   /** Sends a text to the service manager, as sd_notify(3); `address` is that of NOTIFY_SOCKET. */
   notifyManager(address: string, text: string): void;

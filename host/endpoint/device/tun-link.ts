@@ -171,7 +171,7 @@ export class TunLink {
   #reasonOf(step: LinkStep, { ipv6 }: LinkState, error: unknown): string {
     const isAboutIpv6 = 'prefix' in step && isIpv6(step.prefix);
     if (isAboutIpv6 && ipv6 === 'off')
-      return `IPv6 is switched off on it. Switch it on: sysctl -w ${ipv6Variable(this.#device)}=0`;
+      return `IPv6 is switched off on it. Switch it on as root: sysctl -w ${ipv6Variable(this.#device)}=0; for devices that are made later: sysctl -w net.ipv6.conf.default.disable_ipv6=0`;
     if (isAboutIpv6 && ipv6 === 'none')
       return `it has no IPv6, because the kernel has none or was started without it (ipv6.disable=1): ${messageOf(error)}`;
     if (systemCode(error) === 'EPERM')

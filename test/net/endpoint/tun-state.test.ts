@@ -71,7 +71,7 @@ describe('a change of a tun device', () => {
     const wrong: Settings = [['device', 'eight'], ...fixed, ['route', '198.51.100.0/24']];
     await host.ip('route', 'add', 'unreachable', '198.51.100.0/24', 'metric', '0');
     expect(await piece.ask('replace', wrong)).toMatch(
-      /^refused FT_TUN_DEVICE .*add route 198.51.100.0.24 .*another program has routed that elsewhere/,
+      /^refused FT_TUN_DEVICE .*add route 198.51.100.0.24 .*another program has routed this prefix elsewhere/,
     );
     expect((await stateOf(host, 'seven')).routes).toEqual(['2001:db8::/32', '203.0.113.0/24']);
     // So does one of the same device, which can be changed again.
@@ -208,7 +208,7 @@ describe('IPv6 on a tun device', () => {
       ['address', 'fc64::1/64'],
     ]);
     await piece.ask('offer', [['mtu', 'at-most', 1200]]);
-    expect(await piece.ask('logs')).toMatch(/add address fc64::1\/64 .*the mtu is 1200, and IPv6 needs 1280/);
+    expect(await piece.ask('logs')).toMatch(/add address fc64::1\/64 .*the mtu is 1200, but IPv6 needs 1280/);
     await piece.ask('offer', []);
     expect(await stateOf(host, 'six')).toEqual(only(['fc64::1/64']));
     await piece.ask('close');

@@ -96,7 +96,7 @@ export abstract class ControlProtocol {
     return false;
   }
   /** The protocol is opened, or no longer is. */
-  abstract up(): void;
+  abstract up(now: f64): void;
   abstract down(): void;
   /** Handles a code of its own. Returns false for an unknown one. */
   protected handle(_code: u32, _packet: usize, _length: u32): bool {
@@ -246,7 +246,7 @@ export abstract class ControlProtocol {
       this.failures = 0;
       memory.copy(answer, at, min(length, HEADER + MOST_OPTIONS));
       this.send(Code.configureAck, identifier, answer, length - HEADER);
-      if (this.at == At.ackReceived) this.open();
+      if (this.at == At.ackReceived) this.open(now);
       else this.at = At.ackSent;
       return;
     }
@@ -300,7 +300,7 @@ export abstract class ControlProtocol {
         this.at = At.ackReceived;
         break;
       case At.ackSent:
-        this.open();
+        this.open(now);
         break;
       case At.ackReceived:
       case At.opened:
@@ -359,11 +359,11 @@ export abstract class ControlProtocol {
     this.at = At.requestSent;
   }
 
-  private open(): void {
+  private open(now: f64): void {
     this.restarts = MAX_CONFIGURE;
     this.timeoutAt = Infinity;
     this.at = At.opened;
-    this.up();
+    this.up(now);
   }
 
   private isOurRequest(at: usize, length: u32): bool {
@@ -395,4 +395,11 @@ function hasWholeOptions(at: usize, length: u32): bool {
     option += size;
   }
   return option == end;
+}
+
+/** Begins an option with so many bytes of data; returns the address behind them. */
+export function option(to: usize, type: u32, data: u32): usize {
+  store<u8>(to, <u8>type);
+  store<u8>(to + 1, <u8>(2 + data));
+  return to + 2 + data;
 }

@@ -1,9 +1,8 @@
 import { State } from 'funnel-tunnel/as';
 import { load32, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Configuration } from './configuration';
-import { ControlProtocol, Verdict } from './control-protocol';
-import { option } from './lcp';
-import { Session } from './session';
+import { ControlProtocol, option, Verdict } from './control-protocol';
+import { LinkEvents } from './link-events';
 
 const ADDRESS: u32 = 3;
 const BYTES: u32 = 4;
@@ -16,7 +15,7 @@ export class Ipcp extends ControlProtocol {
   remote: u32 = 0;
   private isRefused: bool = false;
 
-  constructor() {
+  constructor(private readonly events: LinkEvents) {
     super(0x8021);
   }
 
@@ -63,12 +62,12 @@ export class Ipcp extends ControlProtocol {
     if (type == ADDRESS) this.isRefused = true;
   }
 
-  up(): void {
-    Session.ipv4Changed(true);
+  up(_now: f64): void {
+    this.events.ipv4Changed(true);
   }
 
   down(): void {
-    Session.ipv4Changed(false);
+    this.events.ipv4Changed(false);
   }
 
   state(state: State): void {

@@ -1,9 +1,8 @@
 import { random, State } from 'funnel-tunnel/as';
 import { load64, store64 } from 'funnel-tunnel/as/views/bytes';
 import { Configuration } from './configuration';
-import { ControlProtocol, Verdict } from './control-protocol';
-import { option } from './lcp';
-import { Session } from './session';
+import { ControlProtocol, option, Verdict } from './control-protocol';
+import { LinkEvents } from './link-events';
 
 const INTERFACE: u32 = 1;
 const BYTES: u32 = 8;
@@ -16,7 +15,7 @@ export class Ipv6cp extends ControlProtocol {
   remote: u64 = 0;
   private isRefused: bool = false;
 
-  constructor() {
+  constructor(private readonly events: LinkEvents) {
     super(0x8057);
   }
 
@@ -61,12 +60,12 @@ export class Ipv6cp extends ControlProtocol {
     if (type == INTERFACE) this.isRefused = true;
   }
 
-  up(): void {
-    Session.ipv6Changed(true);
+  up(_now: f64): void {
+    this.events.ipv6Changed(true);
   }
 
   down(): void {
-    Session.ipv6Changed(false);
+    this.events.ipv6Changed(false);
   }
 
   state(state: State): void {

@@ -1,10 +1,10 @@
 import { random, State } from 'funnel-tunnel/as';
 import { load16, load32, store16, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Configuration } from './configuration';
-import { Code, ControlProtocol, HEADER, Verdict } from './control-protocol';
+import { Code, ControlProtocol, HEADER, option, Verdict } from './control-protocol';
 import { Framer, LCP } from './framer';
 import { DEFAULT_MAP, HdlcReader } from './hdlc';
-import { Session } from './session';
+import { LinkEvents } from './link-events';
 
 /** The options of RFC 1661 §6 and RFC 1662 §7.1. */
 const enum Option {
@@ -38,7 +38,7 @@ export class Lcp extends ControlProtocol {
   /** When the other side is asked whether it is there. */
   echoAt: f64 = Infinity;
 
-  constructor() {
+  constructor(private readonly events: LinkEvents) {
     super(LCP);
   }
 
@@ -142,25 +142,25 @@ export class Lcp extends ControlProtocol {
     HdlcReader.map = this.wants(Option.characterMap) ? 0 : DEFAULT_MAP;
   }
 
-  up(): void {
+  up(now: f64): void {
     this.apply();
     this.unanswered = 0;
-    this.echoAt = Configuration.echoMs > 0 ? Session.now + Configuration.echoMs : Infinity;
-    Session.linkUp();
+    this.echoAt = Configuration.echoMs > 0 ? now + Configuration.echoMs : Infinity;
+    this.events.linkChanged(true);
   }
 
   down(): void {
     Framer.reset();
     HdlcReader.map = DEFAULT_MAP;
     this.echoAt = Infinity;
-    Session.linkDown();
+    this.events.linkChanged(false);
   }
 
   protected handle(code: u32, at: usize, length: u32): bool {
     if (code < <u32>Code.protocolReject || code > <u32>Code.discardRequest) return false;
     if (!this.isOpened) return true;
     if (code == Code.protocolReject) {
-      if (length >= HEADER + 2) Session.protocolRejected(load16(at + HEADER));
+      if (length >= HEADER + 2) this.events.protocolRejected(load16(at + HEADER));
     } else if (code == Code.echoRequest && length >= HEADER + MAGIC_BYTES) {
       store32(at + HEADER, this.magic);
       this.send(Code.echoReply, load<u8>(at + 1), at, length - HEADER);
@@ -185,11 +185,4 @@ export class Lcp extends ControlProtocol {
   private wants(type: u32): bool {
     return (this.refused & (1 << type)) == 0;
   }
-}
-
-/** Begins an option with so many bytes of data; returns the address behind them. */
-export function option(to: usize, type: u32, data: u32): usize {
-  store<u8>(to, <u8>type);
-  store<u8>(to + 1, <u8>(2 + data));
-  return to + 2 + data;
 }

@@ -8,6 +8,7 @@ import { HdlcReader, HdlcWriter, Taken } from './hdlc';
 import { Ipcp } from './ipcp';
 import { Ipv6cp } from './ipv6cp';
 import { Lcp } from './lcp';
+import { LinkEvents } from './link-events';
 import { Offers } from './offers';
 import { end, Reason } from './reasons';
 
@@ -19,9 +20,9 @@ const ADDRESS_AND_CONTROL: u32 = 0xff03;
 /** One link: the stream, the protocols that run on it, and the packets that pass. */
 export abstract class Session {
   static now: f64 = 0;
-  static readonly lcp: Lcp = new Lcp();
-  static readonly ipcp: Ipcp = new Ipcp();
-  static readonly ipv6cp: Ipv6cp = new Ipv6cp();
+  static readonly lcp: Lcp = new Lcp(new Events());
+  static readonly ipcp: Ipcp = new Ipcp(new Events());
+  static readonly ipv6cp: Ipv6cp = new Ipv6cp(new Events());
   private static readonly status: Status = new Status();
   private static ipv4: u16 = 0;
   private static ipv6: u16 = 0;
@@ -252,5 +253,24 @@ export abstract class Session {
     if (ipv6cp.isOpened) Offers.writeLinkLocal(status.fact('address6'), ipv6cp.local);
     if (isUp) status.fact('mtu').unsigned(lcp.mru);
     status.report();
+  }
+}
+
+class Events extends LinkEvents {
+  linkChanged(isUp: bool): void {
+    if (isUp) Session.linkUp();
+    else Session.linkDown();
+  }
+
+  ipv4Changed(isUp: bool): void {
+    Session.ipv4Changed(isUp);
+  }
+
+  ipv6Changed(isUp: bool): void {
+    Session.ipv6Changed(isUp);
+  }
+
+  protocolRejected(protocol: u32): void {
+    Session.protocolRejected(protocol);
   }
 }

@@ -411,6 +411,14 @@ test('what is written is read, in whatever pieces it comes', () => {
   );
 });
 
+test.each([0, 2 ** 32 - 1, 2 ** 32, 3 * 2 ** 32 + 7, 18_446_744_073])(
+  '%i seconds stand in pcapng',
+  (seconds) => {
+    const time = { seconds, nanoseconds: 709_551_615 };
+    expect(packetsIn(captureBytes([{ bytes: packet, ...time }])).packets).toMatchObject([time]);
+  },
+);
+
 test('a file that was cut off is read as far as it goes', () => {
   for (const format of ['pcapng', 'pcap'] as const) {
     const whole = captureBytes([{ bytes: packet }, { bytes: packet }], { format });

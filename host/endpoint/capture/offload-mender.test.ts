@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { put, releaseAll, smallLane } from '../../frame/testing/frame-fixture.ts';
-import { type Layer, packet, packetArbitrary } from '../../frame/testing/packet-arbitrary.ts';
+import { checksum, type Layer, packet, packetArbitrary } from '../../frame/testing/packet-arbitrary.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import {
   IPV4_CHECKSUM,
@@ -180,6 +180,39 @@ test.each<[string, Uint8Array, number]>([
   // The transport header does not change.
   const mended = look(bytes, protocol, true);
   expect(mended.bytes.slice(20)).toEqual(bytes.slice(20));
+});
+
+test('what stands behind the end of a frame is neither looked at nor changed', () => {
+  for (const link of LINKS) {
+    for (const network of NETWORKS) {
+      const { bytes: right, headers } = packet([...link, ...network, TCP], body);
+      const bytes = right.slice();
+      // Every checksum of the whole is wrong, and a frame that was cut off has none that counts.
+      for (const { protocol, at } of headers) if (protocol === 'ipv4') bytes[at + 10]! ^= 0x55;
+      bytes[headers.at(-1)!.at + 16]! ^= 0x55;
+      expect(look(bytes, headers[0]!.protocol, false).found).not.toBe(0);
+      for (let length = 0; length < bytes.length; length++) {
+        releaseAll(frames);
+        const row = put(frames, bytes, headers[0]!.protocol);
+        const at = frames.start[row]!;
+        mender.look(at, at + length, protocols.number(headers[0]!.protocol), true);
+        expect(frames.bytes.slice(at + length, at + bytes.length)).toEqual(bytes.slice(length));
+        const found = mender.look(at, at + length, protocols.number(headers[0]!.protocol), false);
+        expect(found, `${headers.map(({ protocol }) => protocol).join('/')} cut at ${length}`).toBe(0);
+      }
+    }
+  }
+});
+
+test.each([131, 137])('a source route (option %i) leaves the transport alone', (option) => {
+  const bytes = packet([{ kind: 'ipv4', seed: 5, options: 2 }, TCP], body).bytes.slice();
+  const view = new DataView(bytes.buffer);
+  // No operation, a route of one address with a way to go, the end of the options.
+  bytes.set([1, option, 7, 4, 192, 0, 2, 9], 20);
+  view.setUint16(10, 0);
+  view.setUint16(10, checksum([bytes.slice(0, 28)]));
+  view.setUint16(44, 0x1234);
+  expect(look(bytes, 'ipv4', true)).toEqual({ found: 0, bytes });
 });
 
 test('UDP whose checksum comes to 0 gets the other zero', () => {

@@ -1,7 +1,7 @@
 // Ports for media, in pairs: an even one for RTP and the odd one behind it for RTCP (RFC 3550 §11).
 //
 // Listening on a port opens a socket, which costs too much for each call. So the piece opens ports in blocks
-// of 16 pairs, when all open pairs are in use, and keeps them open. A pair that a call gives back goes to the
+// of 4 pairs, when all open pairs are in use, and keeps them open. A pair that a call gives back goes to the
 // end of the queue, and is used again when its turn comes. Packets for a pair without a call are counted and
 // dropped.
 
@@ -12,12 +12,12 @@ import { Load } from './load';
 
 /** The number of blocks that are opened when an Edge is joined, and in each call after that. */
 @inline
-const BLOCKS_IN_JOIN: i32 = 16;
+const BLOCKS_IN_JOIN: i32 = 12;
 
 @inline
-const BLOCKS_IN_CALL: i32 = 2;
+const BLOCKS_IN_CALL: i32 = 1;
 
-@inline const BLOCK: i32 = 16;
+@inline const BLOCK: i32 = 4;
 /** The number of blocks to try in one call: another program may have a port of one. */
 @inline const TRIES: i32 = 2;
 @inline const RETRY_MS: f64 = 60_000;
@@ -182,7 +182,7 @@ function openAnother(now: f64, family: u32): void {
 function open(family: u32, block: i32): bool {
   const edge = Edges.media(family);
   if (edge < 0) return false;
-  Load.spend(750_000);
+  Load.spend(1_400_000);
   const at = portsOf(family);
   for (let i = 0; i < 3; i++) {
     const shape = listenLine(<u16>edge, SHAPE_RTP + <u16>i, stackOf(family, block, i));

@@ -44,7 +44,8 @@ export class OffsetHop implements Contender {
     while (done < frames) {
       const from = this.#next;
       for (let n = 0; n < batch; n++) inbox.push(rows[from + n]!, 0, 0);
-      this.#piece.process(NOW, inbox, batch, outbox);
+      // Of large frames, a call brings fewer than a batch.
+      while (inbox.length > 0) this.#piece.process(NOW, inbox, batch, outbox);
       if (outbox.length !== batch) throw new Error(`of ${batch} frames ${outbox.length} came back`);
       for (let n = 0; n < batch; n++) rows[from + n] = outbox.rows[n]!;
       outbox.length = 0;

@@ -15,6 +15,8 @@ export interface Scene {
   readonly settings: Settings;
   /** The next step; `offers` are the present offers of the piece. */
   next(offers: readonly string[]): Given;
+  /** What an end brings in reply to a packet that came to it, if it does. */
+  reply?(packet: Uint8Array): Uint8Array | undefined;
   /** The next instant, when the piece wants to be called at `wakeAt`. */
   later(now: number, wakeAt: number): number;
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { capture } from '../net/capture.ts';
@@ -32,13 +32,17 @@ export class SipNetwork {
     this.host6 = host6;
   }
 
-  /** @param settings besides the addresses; when left out, the Funnel is that of `examples/sipproxy64` */
-  static async open(lab: NetLab, settings?: Settings): Promise<SipNetwork> {
+  /**
+   * @param settings besides the addresses; when left out, the Funnel is that of `examples/sipproxy64`
+   * @param pathMtu of a second link to the host of IPv6, behind a router
+   */
+  static async open(lab: NetLab, settings?: Settings, pathMtu?: number): Promise<SipNetwork> {
     const proxy = await lab.namespace('proxy');
     const host4 = await lab.namespace('four');
     const host6 = await lab.namespace('six');
     await lab.wire(host4, 'eth0', proxy, 'four');
-    await lab.wire(host6, 'eth0', proxy, 'six');
+    if (pathMtu === undefined) await lab.wire(host6, 'eth0', proxy, 'six');
+    else await wireByRouter(lab, host6, proxy, pathMtu);
     await host4.addAddress('eth0', `${HOST4}/24`);
     await proxy.addAddress('four', `${PROXY4}/24`);
     for (const [host, device, address] of [
@@ -46,7 +50,8 @@ export class SipNetwork {
       [proxy, 'six', PROXY6] as const,
     ]) {
       await host.sysctl(`ipv6.conf.${device}.disable_ipv6`, 0);
-      await host.ip('-6', 'addr', 'add', `${address}/64`, 'dev', device, 'nodad');
+      const prefix = pathMtu === undefined ? 64 : 128;
+      await host.ip('-6', 'addr', 'add', `${address}/${prefix}`, 'dev', device, 'nodad');
     }
     writeRtpCapture(join(lab.folder, 'rtp.pcap'));
     const network = new SipNetwork(lab, proxy, host4, host6);
@@ -60,8 +65,9 @@ export class SipNetwork {
       file = join(this.lab.folder, 'proxy.json');
       const all = { ipv4: PROXY4, ipv6: PROXY6, ...settings };
       const net = { piece: 'udp', edges: { udp: 'wan' } };
+      const streams = { piece: 'tcp', edges: { tcp: 'wan' } };
       const sip = { piece: 'sipproxy64', settings: all, edges: { ipv4: 'wan', ipv6: 'wan' } };
-      writeFileSync(file, JSON.stringify({ pieces: { net, sip } }));
+      writeFileSync(file, JSON.stringify({ pieces: { net, streams, sip } }));
     }
     this.funnel = await FunnelProcess.start(this.proxy, file, this.lab.folder);
   }
@@ -78,22 +84,64 @@ export class SipNetwork {
    */
   async answering(host: Namespace, scenario: string, ...args: string[]): Promise<Running> {
     const running = this.sipp(host, scenario, ...args);
-    const port = /:13C4 /;
-    while (running.isRunning && !port.test(await host.run(['cat', '/proc/net/udp', '/proc/net/udp6'])))
-      await sleep(20);
+    await this.#waitForPort(host, running);
     return running;
+  }
+
+  /** Starts kamailio at the host of IPv6, and returns when it can get requests. */
+  async kamailio(): Promise<Running> {
+    const file = join(projectRoot, 'test', 'sipproxy64', 'scenarios', 'kamailio.cfg');
+    const folder = join(this.lab.folder, 'kamailio');
+    mkdirSync(folder);
+    const argv = ['kamailio', '-f', file, '-DD', '-E', '-m', '64', '-M', '8', '-Y', folder, '-w', folder];
+    const running = this.host6.start(argv, { cwd: folder });
+    await this.#waitForPort(this.host6, running);
+    return running;
+  }
+
+  async #waitForPort(host: Namespace, running: Running): Promise<void> {
+    const port = /:13C4 /;
+    while (running.isRunning && !port.test(await host.run(['cat', ...LISTENING]))) await sleep(20);
   }
 
   /** Starts a sipp with a scenario of test/sipproxy64, or a file of its own text. */
   sipp(host: Namespace, scenario: string, ...args: string[]): Running {
+    return this.sippAt(host, 5060, scenario, ...args);
+  }
+
+  /** The same, with another port of SIP, and media beside it. */
+  sippAt(host: Namespace, port: number, scenario: string, ...args: string[]): Running {
     const file = join(projectRoot, 'test', 'sipproxy64', 'scenarios', `${scenario}.xml`);
     const address = host === this.host4 ? HOST4 : HOST6;
-    const options = ['-sf', file, '-i', address, '-p', '5060', '-mi', address, '-mp', '6000'];
+    const options = ['-sf', file, '-i', address, '-p', `${port}`, '-mi', address, '-mp', `${port + 940}`];
     return host.start(['sipp', ...options, '-nostdin', '-trace_err', ...args], {
       cwd: this.lab.folder,
       env: { ...process.env, TERM: 'dumb' },
     });
   }
+}
+
+/** Puts a router between the two, whose link to the host takes packets of `mtu` bytes. */
+async function wireByRouter(lab: NetLab, host: Namespace, proxy: Namespace, mtu: number): Promise<void> {
+  const router = await lab.namespace('router');
+  await lab.wire(host, 'eth0', router, 'host');
+  await lab.wire(router, 'proxy', proxy, 'six');
+  for (const [space, device, address] of [
+    [host, 'eth0', 'fd00:1::2'],
+    [router, 'host', 'fd00:1::1'],
+    [router, 'proxy', 'fd00:2::1'],
+    [proxy, 'six', 'fd00:2::2'],
+  ] as const) {
+    await space.sysctl(`ipv6.conf.${device}.disable_ipv6`, 0);
+    await space.ip('-6', 'addr', 'add', `${address}/64`, 'dev', device, 'nodad');
+  }
+  await host.ip('link', 'set', 'dev', 'eth0', 'mtu', `${mtu}`);
+  await router.ip('link', 'set', 'dev', 'host', 'mtu', `${mtu}`);
+  await router.sysctl('ipv6.conf.all.forwarding', 1);
+  await router.ip('-6', 'route', 'add', HOST6, 'via', 'fd00:1::2');
+  await router.ip('-6', 'route', 'add', PROXY6, 'via', 'fd00:2::2');
+  await host.ip('-6', 'route', 'add', PROXY6, 'via', 'fd00:1::1');
+  await proxy.ip('-6', 'route', 'add', HOST6, 'via', 'fd00:2::1');
 }
 
 /** A capture of one host's wire. */
@@ -120,17 +168,24 @@ export class Recording {
     await this.#running.stop('SIGINT');
   }
 
-  /** The payloads of UDP from one address to another, as hexadecimal, sorted; those of SIP left out. */
-  media(from: string, to: string): string[] {
+  /**
+   * The payloads of UDP from one address to another, or a port of it, as hexadecimal, sorted; without those
+   * of SIP.
+   */
+  media(from: string, to: string, port?: number): string[] {
     const found: string[] = [];
     for (const packet of datagrams(this.file)) {
       if (packet.from !== from || packet.to !== to || packet.fromPort === 5060 || packet.toPort === 5060)
         continue;
+      if (port !== undefined && packet.toPort !== port) continue;
       found.push(packet.payload.toString('hex'));
     }
     return found.sort();
   }
 }
+
+/** Where the kernel lists what listens. */
+const LISTENING = ['udp', 'udp6', 'tcp', 'tcp6'].map((name) => `/proc/net/${name}`);
 
 interface Datagram {
   readonly from: string;

@@ -40,7 +40,7 @@ describe('a connection', () => {
     expect(alice.limit).toBeGreaterThan(10_240);
   });
 
-  it('brings a message whole, wherever its segments are cut', () => {
+  it('brings a message whole, wherever its segments are cut (A31)', () => {
     const text = tcpRequest('OPTIONS');
     for (let cut = 1; cut < text.length; cut++) {
       const peer = new StreamPeer(driver, `192.0.2.4:${42_000 + cut}`).connect();
@@ -57,7 +57,7 @@ describe('a connection', () => {
     expect(bodyOf(onlyDatagram(alice.send(text.slice(-1))))).toContain('c=IN IP6 2001:db8::1');
   });
 
-  it('brings several messages in one segment, and line ends between them', () => {
+  it('brings several messages in one segment, and line ends between them (A31)', () => {
     const texts = [1, 2, 3].map((n) =>
       tcpRequest('OPTIONS', { cseq: `${n} OPTIONS`, branch: `z9hG4bKo${n}` }),
     );

@@ -7,7 +7,7 @@ import { PieceBase } from '../../host/piece/piece-base.ts';
 
 /**
  * An end of a network: takes everything and lets it go, brings packets, and remembers what it is offered.
- * Allocates nothing for a frame.
+ * Allocates nothing for a frame, but where it replies.
  */
 export class SoakEnd extends PieceBase {
   readonly description: Description;
@@ -17,11 +17,23 @@ export class SoakEnd extends PieceBase {
   readonly #frames: Frames;
   readonly #outbox = new Outbox();
   readonly #isMirror: boolean;
+  readonly #reply: ((packet: Uint8Array) => Uint8Array | undefined) | undefined;
+  #protocolOf: (packet: Uint8Array) => number = () => 0;
 
-  /** A mirror sends datagrams of IPv4 back to their sender, with the same contents. */
-  constructor(description: Description, context: PieceContext, frames: Frames, isMirror: boolean) {
+  /**
+   * A mirror sends datagrams of IPv4 back to where they came from, as if the other side said the same.
+   * `reply` returns the reply to a packet, if there is one.
+   */
+  constructor(
+    description: Description,
+    context: PieceContext,
+    frames: Frames,
+    isMirror: boolean,
+    reply?: (packet: Uint8Array) => Uint8Array | undefined,
+  ) {
     super();
     this.#isMirror = isMirror;
+    this.#reply = reply;
     this.description = description;
     this.#context = context;
     this.#frames = frames;
@@ -37,20 +49,22 @@ export class SoakEnd extends PieceBase {
     count: number,
     protocol: (packet: Uint8Array) => number,
   ): number {
-    const frames = this.#frames;
+    this.#protocolOf = protocol;
     let brought = 0;
-    for (let n = 0; n < count; n++) {
-      const packet = pool[(from + n) % pool.length]!;
-      const row = frames.allocate(packet.length);
-      if (row < 0) break;
-      const start = frames.start[row]!;
-      frames.bytes.set(packet, start);
-      frames.begin(row, start, packet.length, protocol(packet));
-      this.#outbox.push(row, 0, 0);
-      brought++;
-    }
+    while (brought < count && this.#push(pool[(from + brought) % pool.length]!, this.#outbox)) brought++;
     this.#context.arrived(this.#outbox);
     return brought;
+  }
+
+  #push(packet: Uint8Array, outbox: Outbox): boolean {
+    const frames = this.#frames;
+    const row = frames.allocate(packet.length);
+    if (row < 0) return false;
+    const start = frames.start[row]!;
+    frames.bytes.set(packet, start);
+    frames.begin(row, start, packet.length, this.#protocolOf(packet));
+    outbox.push(row, 0, 0);
+    return true;
   }
 
   process(_now: number, inbox: Inbox, limit: number, outbox: Outbox): number {
@@ -61,7 +75,10 @@ export class SoakEnd extends PieceBase {
         this.#turn(row);
         outbox.push(row, 0, 0);
       } else {
+        const { bytes, start, length } = this.#frames;
+        const reply = this.#reply?.(bytes.subarray(start[row], start[row]! + length[row]!));
         this.#frames.release(row);
+        if (reply !== undefined) this.#push(reply, outbox);
       }
     }
     inbox.take(count);

@@ -13,6 +13,7 @@ import { ipv4, ipv6, udp } from '../../host/puzzle/testing/scripted-piece.ts';
 import { PeerScene, RouterScene, type Scene } from '../6bed4/random-scenes.ts';
 import { randomNumbers } from '../compliance/random-traffic.ts';
 import { type Memory, measureMemory } from '../fixtures/measure-memory.ts';
+import { SipScene } from './sip-scene.ts';
 import { describeEnd, SoakEnd } from './soak-end.ts';
 
 export interface SoakReport {
@@ -36,7 +37,7 @@ export interface SoakReport {
  * Pieces that take only conversations of their own protocol: plain packets end in front of them, so a soak
  * with such packets would show nothing. They have no scene yet that speaks their protocol.
  */
-const WITHOUT_SCENE: readonly string[] = ['concentrator', 'sctp', 'sipproxy64'];
+const WITHOUT_SCENE: readonly string[] = ['concentrator', 'sctp'];
 
 /** The names of all built pieces that packets can be made for. */
 export function soakedPieces(): readonly string[] {
@@ -72,7 +73,7 @@ export async function soak(name: string, frames: number): Promise<SoakReport> {
     place.set(edge.name, networks);
     for (const network of networks) {
       const { stack, direction } = edge.shapes[0]!;
-      const endDescription = describeEnd(plainStack(stack), OPPOSITE[direction]);
+      const endDescription = describeEnd(STACKS[name] ?? plainStack(stack), OPPOSITE[direction]);
       makers.push({
         place: {
           name: `end-of-${network}`,
@@ -82,7 +83,9 @@ export async function soak(name: string, frames: number): Promise<SoakReport> {
         kind: 'native',
         failure: 'closed',
         make: (context, store) => {
-          const end = new SoakEnd(endDescription, context, store, MIRRORS[name] === edge.name);
+          const isMirror = MIRRORS[name] === edge.name;
+          const reply = scene?.reply?.bind(scene);
+          const end = new SoakEnd(endDescription, context, store, isMirror, reply);
           ends.push({ edge: edge.name, end, pool: [] });
           return end;
         },
@@ -225,6 +228,7 @@ const OPPOSITE: Record<Shape['direction'], Shape['direction']> = { up: 'down', d
 const SCENES: Readonly<Record<string, (random: (below: number) => number) => Scene>> = {
   '6bed4': (random) => new PeerScene(random),
   '6bed4-router': (random) => new RouterScene(random),
+  sipproxy64: (random) => new SipScene(random),
 };
 /** Of pieces that have no scene, what they need to do their work. */
 const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
@@ -233,11 +237,9 @@ const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ['carrier', 'ipv4/udp'],
     ['remote', '192.0.2.2'],
   ],
-  sipproxy64: [
-    ['ipv4', '192.0.2.1'],
-    ['ipv6', '2001:db8::1'],
-  ],
 };
+/** What an end carries, where it is more than the first Shape of its Edge. */
+const STACKS: Readonly<Record<string, string>> = { sipproxy64: 'ip/{udp,tcp}' };
 /** The Edge at which what comes out is sent back in. */
 const MIRRORS: Readonly<Record<string, string>> = { 'frame-sequence': 'carrier' };
 const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);

@@ -34,6 +34,7 @@ const NEEDED = {
     { package: 'curl', command: 'curl' },
     { package: 'python3', command: 'python3' },
     { package: 'sip-tester', command: 'sipp' },
+    { package: 'kamailio', command: 'kamailio' },
     { package: 'socat', command: 'socat' },
     { package: 'ncat', command: 'ncat' },
     { package: 'systemd', command: 'systemd-socket-activate' },

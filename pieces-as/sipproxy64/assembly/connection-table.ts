@@ -46,7 +46,7 @@ export const enum Phase {
 @inline export const RECORD: usize = 96;
 
 @inline export const IN_BYTES: i32 = 32_768;
-@inline export const OUT_BYTES: i32 = 65_536;
+@inline export const OUT_BYTES: i32 = 32_768;
 @inline export const NONE: i32 = -1;
 
 let table: usize = 0;

@@ -8,9 +8,9 @@
 //   closing <--- (gone)                    (gone)
 //   (a stream that is out of step, until the peer has read why)
 //
-// A connection keeps the bytes of incomplete messages. The peer gets credit for the room that is left, so
-// nothing is lost. Outgoing messages wait while the connection opens and while the peer grants no credit,
-// whole messages at a time:
+// What comes is kept until a message is complete. The peer gets credit for the room that is left, so nothing
+// is lost. What goes out waits while the connection opens and while the peer grants no credit, whole messages
+// at a time:
 //
 //   length | where its Via may become one of UDP, or 0 | the message
 
@@ -56,10 +56,10 @@ import { Reason } from './reasons';
 /** Length and place of the Via, in front of a message that waits. */
 @inline const OUT_HEADER: i32 = 8;
 /** Frames that the messages of one connection make: as many as the shortest ones that wait. */
-@inline const MOST_FRAMES: i32 = 700;
+@inline const MOST_FRAMES: i32 = 350;
 /**
- * After this, an opening has failed. A message that was to go by UDP goes so then, before its client gives up
- * (timer B).
+ * After this, an opening has failed. A message that was to go by UDP goes so then, before its client gives
+ * up (timer B).
  */
 @inline const OPENING_MS: f64 = 4_000;
 @inline const CLOSING_MS: f64 = 4_000;
@@ -80,11 +80,18 @@ export abstract class Connections {
     }
   }
 
-  /** The Edge is gone, and what it carried. */
+  /** The Edge is gone, and its streams: `expire` forgets them. */
   static leave(family: u32): void {
     forgetPeerPorts(family);
     for (let i = 0; i < ConnectionTable.used; i++) {
-      if (phase(i) != Phase.free && familyOf(at(i) + REMOTE) == family) remove(i);
+      if (phase(i) == Phase.free || familyOf(at(i) + REMOTE) != family) continue;
+      // A frame that is held can end in the next call only.
+      store<u8>(at(i), Phase.closing, PHASE);
+      store<f64>(at(i), -Infinity, SINCE);
+      store<i32>(at(i), 0, OUT_LENGTH);
+      if (!load<bool>(at(i), IS_PENDING)) continue;
+      store<bool>(at(i), false, IS_PENDING);
+      ConnectionTable.pending--;
     }
   }
 
@@ -150,14 +157,14 @@ export abstract class Connections {
       } else if (is == Phase.closing) {
         if (since < CLOSING_MS) continue;
         reset(i, out);
-        remove(i);
+        drop(i, out);
       } else if (since >= MESSAGE_MS) {
         line
           .clear()
           .text('a TCP connection is closed, because the rest of a message did not come')
           .log(Level.Warn);
         reset(i, out);
-        remove(i);
+        drop(i, out);
       } else if (now - load<f64>(at(i), HEARD) >= Configuration.idleMs) {
         close(now, i, out);
       }
@@ -257,6 +264,12 @@ export function close(now: f64, i: i32, out: Outcome): void {
   beginOn(i, out, 0, Tcp.FIN | Tcp.ACK);
   store<u8>(record, Phase.closing, PHASE);
   store<f64>(record, now, SINCE);
+}
+
+/** Forgets a connection, and ends the frame that is held for it. */
+export function drop(i: i32, out: Outcome): void {
+  endTicket(i, out, Reason.brokenOff);
+  remove(i);
 }
 
 export function reset(i: i32, out: Outcome): void {

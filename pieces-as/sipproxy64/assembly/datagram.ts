@@ -155,8 +155,8 @@ export function beginSegment(
 }
 
 /**
- * Writes an IP header from our own address to an endpoint; returns where the `size` bytes behind it stand, or
- * 0.
+ * Writes an IP header from our own address to an endpoint; returns where the `size` bytes behind it stand,
+ * or 0.
  */
 function beginPacket(out: Outcome, edge: i32, to: usize, protocol: u32, size: u32, trafficClass: u32): usize {
   const family = familyOf(to);

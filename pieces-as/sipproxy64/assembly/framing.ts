@@ -12,8 +12,8 @@ export const enum Framed {
   /** Its first line is none of SIP: what else comes means nothing. */
   noSip,
   /**
-   * No Content-Length, several that differ, or one that is no number: the start of the next message is
-   * unknown begins.
+   * No Content-Length, several that differ, or one that is no number: nobody knows where the next message
+   * begins.
    */
   unknownLength,
   tooLarge,

@@ -26,7 +26,6 @@ import {
   Phase,
   phase,
   REMOTE,
-  remove,
   SCANNED,
   SENT,
   SHAPE,
@@ -34,7 +33,7 @@ import {
   TAKEN,
   TICKET,
 } from './connection-table';
-import { beginOn, close, endTicket, flush, giveUp, grant, reset } from './connections';
+import { beginOn, close, drop, endTicket, flush, giveUp, grant, reset } from './connections';
 import { beginSegment, Contents, Datagram } from './datagram';
 import { Edges, SHAPE_ACCEPTED } from './edges';
 import { copyEndpoint, familyOf, portOf } from './endpoint';
@@ -50,8 +49,8 @@ const source: usize = memory.data(24, 8);
 
 export abstract class Segments {
   /**
-   * Takes the current segment; `Datagram` has its headers. Returns why its frame ends, or `Reason.none` where
-   * it is held.
+   * Takes the current segment; `Datagram` has its headers. Returns why its frame ends, or `Reason.none`
+   * where it is held.
    */
   static take(now: f64, frame: Frame, out: Outcome): Reason {
     const flags = Datagram.flags;
@@ -80,7 +79,7 @@ export abstract class Segments {
       store<u32>(record, load<u32>(record, TAKEN) + length, TAKEN);
       if (length > IN_BYTES - before) {
         reset(i, out);
-        remove(i);
+        drop(i, out);
         return Reason.beyondCredit;
       }
       let to = load<usize>(record, BUFFERS) + before;
@@ -102,8 +101,7 @@ export abstract class Segments {
       // Messages that wait for work end with it: the peer has gone without waiting for an answer.
       if (load<i32>(record, IN_LENGTH) > 0) reason = Reason.brokenOff;
       if (phase(i) != Phase.closing) beginOn(i, out, 0, Tcp.FIN | Tcp.ACK);
-      endTicket(i, out, Reason.brokenOff);
-      remove(i);
+      drop(i, out);
     } else {
       grant(i, out);
     }
@@ -134,7 +132,7 @@ export abstract class Segments {
 /** A peer has connected. */
 function accept(now: f64, out: Outcome): Reason {
   const old = find(Datagram.source, Datagram.destinationPort);
-  if (old != NONE) remove(old);
+  if (old != NONE) drop(old, out);
   const i = add();
   if (i == NONE) {
     refuseStream(out);
@@ -261,7 +259,7 @@ function skipLineEnds(i: i32, from: usize, to: usize, out: Outcome): usize {
   return next;
 }
 
-/** Resets a stream that is none of ours. */
+/** Resets a stream that does not belong to us. */
 function refuseStream(out: Outcome): void {
   const family = familyOf(Datagram.source);
   const shape =

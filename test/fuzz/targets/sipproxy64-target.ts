@@ -2,13 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../abi/build/package-root.ts';
 import type { BoundComponent } from '../../compliance/run-through-bindings.ts';
-import { Driver, OWN4, OWN6, type Sent, sipProxy } from '../../sipproxy64/driver.ts';
+import { Driver, OWN4, OWN6, type Segment, type Sent, sipProxy } from '../../sipproxy64/driver.ts';
 import { audio, headersOf, request, response } from '../../sipproxy64/phones.ts';
+import { ACK, FIN, RST, SYN } from '../../sipproxy64/stream-peer.ts';
 import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Messages of SIP with their SDP, and packets of media, through SIPproxy64. An input is several datagrams. A
+ * Messages of SIP with their SDP, in datagrams and in streams, and packets of media, through SIPproxy64. An input is several datagrams. A
  * byte in front of each selects its source and destination. `@VIA@` stands for the Vias of the last request
  * that went on, so that a response passes as one to it.
  */
@@ -81,7 +82,7 @@ class SipRun implements OpenTarget {
   }
 
   execute(input: Uint8Array): number {
-    const driver = new Driver(this.#make, SETTINGS).start();
+    const driver = new Driver(this.#make, SETTINGS).startWithStreams();
     let vias = '';
     let count = 0;
     for (const datagram of split(input)) {
@@ -89,9 +90,18 @@ class SipRun implements OpenTarget {
       const from = way & 1 ? '[2001:db8::6]:5060' : '192.0.2.4:5060';
       const text = Buffer.from(datagram.subarray(1)).toString('latin1').replaceAll('@VIA@', vias);
       const to = way & 2 ? 5060 : (way & 0xfc) === 0 ? 5060 : 30_000 + (way >> 2);
-      const { sent } = driver.send(from, Buffer.from(text, 'latin1'), to);
+      const bytes = Buffer.from(text, 'latin1');
+      const { sent } = isStream(way)
+        ? driver.sendSegments([[from, 5060, segment(way), bytes]])
+        : driver.send(from, bytes, to);
       insist(this.#fuel.used < MOST_FUEL, () => `${this.#fuel.used} units of fuel for ${text.length} bytes`);
       for (const each of sent) checkSent(each);
+      // Every other connection that the piece opens comes about, and what then leaves is looked at too.
+      for (const each of sent) {
+        if (each.segment?.flags !== SYN || (way & 8) !== 0) continue;
+        const opened = driver.sendSegments([[each.to, 40_001, { ...OPEN, flags: SYN | ACK }, NOTHING]]);
+        for (const other of opened.sent) checkSent(other);
+      }
       const onward = sent.find(({ text: each }) => headersOf(each, 'Via').length > 1);
       if (onward !== undefined)
         vias = headersOf(onward.text, 'Via')
@@ -103,13 +113,23 @@ class SipRun implements OpenTarget {
     driver.pass(1_000_000);
     // A state that was saved is one that can be restored.
     const after = new Driver(this.#make, SETTINGS, 7n);
-    after.start(driver.save());
+    after.startWithStreams(driver.save());
     return count;
   }
 }
 
+/** Ways from 0xf0 on are segments; 0xff is time that passes. */
+function isStream(way: number): boolean {
+  return way >= 0xf0 && way < 0xff;
+}
+
+/** A way says what a segment does: it opens its stream, or brings bytes, or ends or resets it. */
+function segment(way: number): Segment {
+  return { ...OPEN, flags: [SYN, ACK, ACK, ACK, ACK, FIN | ACK, RST, SYN | ACK][(way >> 1) & 7]! };
+}
+
 /** Rules for everything that leaves, whatever came in. */
-function checkSent({ to, from, text, shape }: Sent): void {
+function checkSent({ to, from, text, shape, segment }: Sent): void {
   const host = to.slice(0, to.lastIndexOf(':'));
   insist(from.startsWith(`${OWN4}:`) || from.startsWith(`[${OWN6}]:`), () => `it leaves from ${from}`);
   insist(
@@ -118,7 +138,7 @@ function checkSent({ to, from, text, shape }: Sent): void {
       !/^(0|127|22[4-9]|2[345]\d|169\.254)\.|^\[(::1?|ff..:.*|fe80:.*)\]$/.test(host),
     () => `it is sent to ${to}`,
   );
-  if (!shape.includes('local:5060')) return;
+  if (!shape.includes('local:5060') || segment?.flags === SYN) return;
   const end = text.indexOf('\r\n\r\n');
   // A message may have bare line ends, and then they stay.
   if (end < 0 || /[^\r]\n/.test(text)) return;
@@ -150,11 +170,14 @@ function* split(input: Uint8Array): Generator<Uint8Array> {
 const SETTINGS = {
   proxy4: '192.0.2.9:5060',
   proxy6: '[2001:db8::9]:5060',
-  phone: ['bob=[2001:db8::6]:5060'],
+  phone: ['bob=[2001:db8::6]:5060', 'a=[2001:db8::7]:5060;transport=tcp'],
+  connections: '3',
   calls: '6',
   registrations: '3',
   'media-ports': '30000-30063',
 };
+const OPEN: Segment = { flags: 0, sequence: 0, acknowledgement: 0, window: 65_535 };
+const NOTHING = new Uint8Array(0);
 /** The fuel of a call with one frame. */
 const MOST_FUEL = 5_000_000;
 const WORDS = ['a', 'bob', 'z9hG4bK', '%00', '', 'é', ';', '"', '<', 'x'.repeat(300)];
@@ -177,6 +200,8 @@ const URI_ENDS = [
   ';m64=192.0.2.4:5060',
   ';n64=[2001:db8::6]',
   ';m64=',
+  ';transport=tcp',
+  ';m64=192.0.2.4:5060;transport=tcp;m64-transport=tcp',
   ';m64=192.0.2.1',
   ';lr',
   '?a=b',
@@ -194,6 +219,9 @@ const SDP_LINES = [
   'c=IN IP4 ',
   'm=x',
 ];
+
+const inStream = (text: string): string =>
+  text.replace('/UDP', '/TCP').replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n');
 
 /** Whole calls, without faults. */
 const TALKS: readonly (readonly (readonly [number, string])[])[] = [
@@ -221,5 +249,12 @@ const TALKS: readonly (readonly (readonly [number, string])[])[] = [
       ),
     ],
     [1, request('MESSAGE', { uri: 'sip:alice@[2001:db8::1]' })],
+  ],
+  [
+    [0xf0, ''],
+    [0xf2, inStream(request('MESSAGE'))],
+    [0xf2, `\r\n\r\n${inStream(request('MESSAGE', { uri: 'sip:a@192.0.2.1' })).slice(0, 200)}`],
+    [0xf2, inStream(request('MESSAGE', { uri: 'sip:a@192.0.2.1' })).slice(200)],
+    [0xfa, ''],
   ],
 ];

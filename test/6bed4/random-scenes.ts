@@ -15,7 +15,7 @@ export interface Scene {
   readonly settings: Settings;
   /** The next step; `offers` are the present offers of the piece. */
   next(offers: readonly string[]): Given;
-  /** What an end brings in reply to a packet that came to it, if it does. */
+  /** Returns the packet that an end brings in reply to one that came to it; undefined for none. */
   reply?(packet: Uint8Array): Uint8Array | undefined;
   /** The next instant, when the piece wants to be called at `wakeAt`. */
   later(now: number, wakeAt: number): number;

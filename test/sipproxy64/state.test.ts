@@ -126,7 +126,7 @@ it('a full load of calls is saved and restored', () => {
   for (let n = 0; n < 4000; n++) establish(before, { callId: `c${n}`, branch: `z9hG4bK${n}` });
   const after = succeed({ calls: '4000', 'media-ports': '10000-59999' });
   // Ports are opened a few at a time, so that no call has too much to do.
-  for (let n = 0; n < 500 && after.pass(0).wakeAt === after.now; n++);
+  for (let n = 0; n < 5000 && after.pass(0).wakeAt === after.now; n++);
   const ports = [...after.listening.values()].join();
   expect(ports.match(/local:\d+/g)!.length).toBeGreaterThan(4000 * 4);
   expect(after.save().length).toBe(before.save().length);

@@ -21,7 +21,7 @@ export class SoakEnd extends PieceBase {
   #protocolOf: (packet: Uint8Array) => number = () => 0;
 
   /**
-   * A mirror sends datagrams of IPv4 back to where they came from, as if the other side said the same.
+   * A mirror sends datagrams of IPv4 back to where they came from: the other side says the same.
    * `reply` returns the reply to a packet, if there is one.
    */
   constructor(
@@ -118,7 +118,7 @@ export function describeEnd(stack: string, direction: Shape['direction']): Descr
         name: 'net',
         optional: false,
         repeated: false,
-        shapes: [{ stack, direction, reach: 'whole-frame', properties: [] }],
+        shapes: [{ stack, direction, reach: 'whole-frame', properties: ORDERLY }],
       },
     ],
     curves: [],
@@ -126,6 +126,12 @@ export function describeEnd(stack: string, direction: Shape['direction']): Descr
     reasons: [],
   };
 }
+
+/** An end neither reorders nor repeats frames. */
+const ORDERLY = ['ordered', 'duplicate-free'].map((name) => ({
+  wish: 'available' as const,
+  property: { name, value: { tag: 'yes' as const } },
+}));
 
 /** Where addresses of IPv4 and ports stand, and how long they are: the other end's follow. */
 const EXCHANGED = [

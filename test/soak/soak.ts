@@ -13,6 +13,7 @@ import { ipv4, ipv6, udp } from '../../host/puzzle/testing/scripted-piece.ts';
 import { PeerScene, RouterScene, type Scene } from '../6bed4/random-scenes.ts';
 import { randomNumbers } from '../compliance/random-traffic.ts';
 import { type Memory, measureMemory } from '../fixtures/measure-memory.ts';
+import { PppScene } from './ppp-scene.ts';
 import { SipScene } from './sip-scene.ts';
 import { describeEnd, SoakEnd } from './soak-end.ts';
 
@@ -228,6 +229,7 @@ const OPPOSITE: Record<Shape['direction'], Shape['direction']> = { up: 'down', d
 const SCENES: Readonly<Record<string, (random: (below: number) => number) => Scene>> = {
   '6bed4': (random) => new PeerScene(random),
   '6bed4-router': (random) => new RouterScene(random),
+  ppp: (random) => new PppScene(random),
   sipproxy64: (random) => new SipScene(random),
 };
 /** Of pieces that have no scene, what they need to do their work. */
@@ -238,7 +240,7 @@ const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ['remote', '192.0.2.2'],
   ],
 };
-/** What an end carries, where it is more than the first Shape of its Edge. */
+/** The Stacks of ends that carry more than the first Shape of their Edge. */
 const STACKS: Readonly<Record<string, string>> = { sipproxy64: 'ip/{udp,tcp}' };
 /** The Edge at which what comes out is sent back in. */
 const MIRRORS: Readonly<Record<string, string>> = { 'frame-sequence': 'carrier' };

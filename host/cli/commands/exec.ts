@@ -100,8 +100,9 @@ async function run(
   const stamp = options.timestamps === true ? (): string => `${new Date().toISOString()} ` : () => '';
   const line = (text: string): void => errors.write(`funnel: ${stamp()}${text}\n`);
   const report = (event: FunnelEvent): void => {
-    if (event.kind === 'log' ? !isShown(event.level, options) : options.quiet === true && !isNotable(event))
-      return;
+    // The terminal is the command's: events that report nothing wrong are for those who ask.
+    const isAsked = options.quiet !== true && (options.verbose === true || options.json === true);
+    if (event.kind === 'log' ? !isShown(event.level, options) : !isNotable(event) && !isAsked) return;
     if (options.json === true) errors.write(eventJson(event, new Date()));
     else line(eventLine(event));
   };

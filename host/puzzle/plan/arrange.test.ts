@@ -199,8 +199,8 @@ describe('arrange', () => {
       { curves: Array(1025).fill('0/0 0/1') },
     );
     expect(arranged([many]).mistakes.map(({ code, message }) => `${code} ${message.split(';')[0]}`)).toEqual([
-      'FT_DESCRIPTION_SIZE it has 257 Shapes, and can have 256',
-      'FT_DESCRIPTION_SIZE it has 1025 Curves, and can have 1024',
+      'FT_DESCRIPTION_SIZE it has 257 Shapes, but the limit is 256',
+      'FT_DESCRIPTION_SIZE it has 1025 Curves, but the limit is 1024',
     ]);
     // All counters are reported together: a lane with a hundred thousand reasons did little else.
     const { description: one } = samplePlace('much', { a: ['ip up'] });
@@ -242,9 +242,9 @@ describe('arrange', () => {
       );
     expect(sizes(wide(1024))).toEqual([]);
     expect(sizes(wide(1040))).toEqual([
-      'it has 130 protocols, and can have 128',
-      'it has 1040 properties of all Shapes, and can have 1024',
-      'it has 65 properties of a Shape, and can have 64',
+      'it has 130 protocols, but the limit is 128',
+      'it has 1040 properties of all Shapes, but the limit is 1024',
+      'it has 65 properties of a Shape, but the limit is 64',
     ]);
     const codes = (more: number) =>
       arranged([{ name: 'much', description: much(more), edges: new Map() }]).mistakes.flatMap(
@@ -252,10 +252,10 @@ describe('arrange', () => {
       );
     expect(codes(0)).toEqual([]);
     expect(codes(1)).toEqual([
-      'it has 257 settings, and can have 256',
-      'it has 257 reasons, and can have 256',
-      'it has 65 properties of a Shape, and can have 64',
-      'it has 65 properties that a Curve keeps, and can have 64',
+      'it has 257 settings, but the limit is 256',
+      'it has 257 reasons, but the limit is 256',
+      'it has 65 properties of a Shape, but the limit is 64',
+      'it has 65 properties that a Curve keeps, but the limit is 64',
     ]);
     const { description } = samplePlace('two', { 'a?': ['ip up'] });
     const twice = { ...description, edges: [...description.edges, ...description.edges] };

@@ -27,21 +27,21 @@
  *   offers `group` 224.0.0.1:25790, on which peers behind one NAT find each other.
  *
  * SETTINGS
- *   router          IPv4 address of the router; required
- *   router-port     UDP port of the router; default 25790
- *   port            UDP port of this side, even; without it, a random even one of 49152 to 65534
- *   keepalive       interval of the empty datagrams that keep the NAT's mapping, at least 1s; default 30s
- *   keepalive-ttl   TTL of these datagrams, 1 to 255, which need only pass the NAT; default 3
- *   refresh         solicit with each keepalive, to notice a new mapping even when no packet goes out;
- *                   default true
- *   variant         plain; or tcp: the first SYN to a peer goes the direct path, and its answer proves that
- *                   path; default plain
- *   direct          use direct paths; false: all packets go through the router; default true
- *   lan-multicast   look for peers behind the same NAT on the LAN; default true
- *   allow-private   private IPv4 addresses are valid addresses of peers; default false
- *   drop-unmarkable drop a packet whose transport has no ECN when the carrier marks congestion, as RFC 6040
- *                   §4.2 wants; otherwise it goes on, since peers in use mark wrongly; default false
- *   default-route   offer ::/0 too; default false
+ *   router            IPv4 address of the router; required
+ *   router-port       UDP port of the router; default 25790
+ *   port              UDP port of this side, even; without it, a random even one of 49152 to 65534
+ *   keepalive         interval of the empty datagrams that keep the NAT's mapping, at least 1s; default 30s
+ *   keepalive-ttl     TTL of these datagrams, 1 to 255, which need only pass the NAT; default 3
+ *   refresh           solicit with each keepalive, to notice a new mapping even when no packet goes out;
+ *                     default true
+ *   variant           plain; or tcp: the first SYN to a peer goes the direct path, and its answer proves that
+ *                     path; default plain
+ *   direct            use direct paths; false: all packets go through the router; default true
+ *   lan-multicast     look for peers behind the same NAT on the LAN; default true
+ *   allow-private     private IPv4 addresses are valid addresses of peers; default false
+ *   drop-unmarkable   drop a packet whose transport has no ECN when the carrier marks congestion, as RFC 6040
+ *                     §4.2 wants; otherwise it goes on, since peers in use mark wrongly; default false
+ *   default-route     offer ::/0 too; default false
  *
  * COUNTERS AND REASONS
  *   No loss:

@@ -1,4 +1,4 @@
-/** What control protocols report to the link on which they run. */
+/** The reports of control protocols to the link on which they run. */
 export abstract class LinkEvents {
   /** LCP is open, or no longer is. */
   abstract linkChanged(isUp: bool): void;

@@ -8,9 +8,9 @@
 //   closing <--- (gone)                    (gone)
 //   (a stream that is out of step, until the peer has read why)
 //
-// What comes is kept until a message is complete. The peer gets credit for the room that is left, so nothing
-// is lost. What goes out waits while the connection opens and while the peer grants no credit, whole messages
-// at a time:
+// Bytes that come are kept until a message is complete. The peer gets credit for the room that is left, so
+// nothing is lost. Messages to the peer wait, whole, while the connection opens and while the peer grants no
+// credit:
 //
 //   length | where its Via may become one of UDP, or 0 | the message
 

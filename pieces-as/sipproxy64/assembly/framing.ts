@@ -9,11 +9,11 @@ export const enum Framed {
   /** More bytes have to come. */
   more,
   whole,
-  /** Its first line is none of SIP: what else comes means nothing. */
+  /** Its first line is none of SIP, so the bytes behind it mean nothing. */
   noSip,
   /**
-   * No Content-Length, several that differ, or one that is no number: nobody knows where the next message
-   * begins.
+   * No Content-Length, several that differ, or one that is no number: where the next message begins is
+   * unknown.
    */
   unknownLength,
   tooLarge,

@@ -1,5 +1,5 @@
-// The ports of peers to which we open TCP connections. What such a peer sends comes to a port that the system
-// has chosen, so the piece listens by the port of the peer.
+// The ports of peers to which we open TCP connections. The bytes of such a peer come to a port that the
+// system has chosen, so the piece listens by the port of the peer.
 
 import { Level, Line, listenLine, listenProblem, unlisten } from 'funnel-tunnel/as';
 import { at, ConnectionTable, Phase, phase, REMOTE } from './connection-table';

@@ -9,9 +9,9 @@ import type { FuzzRandom } from '../fuzz-random.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
 /**
- * Messages of SIP with their SDP, in datagrams and in streams, and packets of media, through SIPproxy64. An input is several datagrams. A
- * byte in front of each selects its source and destination. `@VIA@` stands for the Vias of the last request
- * that went on, so that a response passes as one to it.
+ * Messages of SIP with their SDP, in datagrams and in streams, and packets of media, through SIPproxy64. An
+ * input is several datagrams. A byte in front of each selects its source and destination. `@VIA@` stands for
+ * the Vias of the last request that went on, so that a response passes as one to it.
  */
 export const sipproxy64Target: FuzzTarget = {
   name: 'sipproxy64',

@@ -149,7 +149,7 @@ it('of forks without number, the fuel of one more stays bounded by the calls tha
       response(invite, '183 Session Progress', { tag: `t${n}`, body: audio('2001:db8::6', 7000) }),
     );
     if (ended.length > 0) refused++;
-    // Opening ports is included, once for 4 pairs.
+    // Opening ports is included, once for 16 pairs.
     expect(used).toBeLessThan(2_000_000);
   }
   expect(refused).toBeGreaterThan(0);

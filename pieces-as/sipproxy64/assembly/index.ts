@@ -18,7 +18,7 @@
  *                           └──────────────────────────────┘
  *
  *   ipv4   down; whole frames on Shapes 0, 1, 5 and 6, headers on the others. M stands for ports of
- *          `media-ports`, which the piece listens on in blocks of 4 pairs; P for the ports of peers
+ *          `media-ports`, which the piece listens on in blocks of 16 pairs; P for the ports of peers
  *   ipv6   down; the same
  *
  *   Shapes 5 and 6 join the endpoint `tcp`. Without it, SIP goes by UDP only. A request goes by TCP where its

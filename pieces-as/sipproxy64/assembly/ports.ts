@@ -1,7 +1,7 @@
 // Ports for media, in pairs: an even one for RTP and the odd one behind it for RTCP (RFC 3550 §11).
 //
 // Listening on a port opens a socket, which costs too much for each call. So the piece opens ports in blocks
-// of 4 pairs, when all open pairs are in use, and keeps them open. A pair that a call gives back goes to the
+// of 16 pairs, when all open pairs are in use, and keeps them open. A pair that a call gives back goes to the
 // end of the queue, and is used again when its turn comes. Packets for a pair without a call are counted and
 // dropped.
 
@@ -17,7 +17,7 @@ const BLOCKS_IN_JOIN: i32 = 12;
 @inline
 const BLOCKS_IN_CALL: i32 = 1;
 
-@inline const BLOCK: i32 = 4;
+@inline const BLOCK: i32 = 16;
 /** The number of blocks to try in one call: another program may have a port of one. */
 @inline const TRIES: i32 = 2;
 @inline const RETRY_MS: f64 = 60_000;

@@ -51,10 +51,11 @@ export interface Piece {
    */
   listening(edge: number, stack: string, present: boolean): Problem | undefined;
   /**
-   * For an endpoint: the most descriptors that it opens for a stack on which another piece listens, or for a
-   * property that another piece offers. It counts those that are open already, too.
+   * For an endpoint: the descriptors that it opens at most for a stack on which another piece listens, those
+   * that are open already included. Each has a number, which is the same for all stacks that need it.
    */
-  descriptorsFor?(stack: string): number;
+  descriptorsFor?(stack: string): readonly number[];
+  /** The same for a property that another piece offers: how many at most. */
   descriptorsForOffer?(property: Property): number;
   /** Notifies the piece that the queue behind this Edge has room again, or is full. */
   ready(edge: number, ready: boolean): void;

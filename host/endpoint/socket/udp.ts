@@ -277,9 +277,9 @@ export class UdpPiece extends PieceBase implements Piece {
     return undefined;
   }
 
-  descriptorsFor(stack: string): number {
+  descriptorsFor(stack: string): readonly number[] {
     const { ports, families } = opensFor(parseStack(stack, this.#protocols), this.#settings.families);
-    return ports.length * families.length;
+    return ports.flatMap((port) => families.map((family) => port * 8 + family));
   }
 
   descriptorsForOffer(property: Property): number {

@@ -376,9 +376,9 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     return undefined;
   }
 
-  descriptorsFor(stack: string): number {
+  descriptorsFor(stack: string): readonly number[] {
     const { ports, families } = this.#opensFor(stack);
-    return ports.length * families.length;
+    return ports.flatMap((port) => families.map((family) => port * 8 + family));
   }
 
   /** Returns the ports to open for a stack that a neighbour listens on: none if it is not of TCP. */

@@ -124,7 +124,7 @@ const MAX_BYTES_CHARGED = 0x1000_0000;
 
 /**
  * The price of each port of a stack, for which an endpoint opens a socket: some 28 µs on an idle machine, and
- * as long again to close it. A piece of telephony opens dozens in a call, so the price is no higher than that.
+ * as long again to close it. A piece of telephony opens dozens in a call, so the price is not above that.
  */
 const PRICE_OF_PORT = 15_000;
 const COMMA = 44;

@@ -17,8 +17,8 @@ const LIMIT = 1000;
 
 /** Opens two descriptors for each port, and one for each group, as `udp` does. */
 class Endpoint extends ScriptedPiece {
-  descriptorsFor(stack: string): number {
-    return 2 * portsOf(stack).length;
+  descriptorsFor(stack: string): number[] {
+    return portsOf(stack).flatMap((port) => [0, 1].map((family) => Number(port.slice(6)) * 2 + family));
   }
 
   descriptorsForOffer({ name }: { readonly name: string }): number {
@@ -160,6 +160,25 @@ describe('the quota of descriptors', () => {
     await lane.apply(puzzle(instances, 1), COPIES);
     expect((instances.get('endpoint2') as Endpoint).listened).toEqual(opened);
     lane.close();
+  });
+
+  it('counts a port once that several stacks of a piece name, until the last has ended', async () => {
+    const instances = new Map<string, ScriptedPiece>();
+    const lane = new Lane({ protocols, now: () => 1000, descriptors: 100 });
+    try {
+      await lane.start(puzzle(instances, 1), COPIES);
+      const { context } = instances.get('honest')!;
+      const shapes = Array.from({ length: 10 }, (_, n) => context.listen(0, 0, ports(5000, 15 + n)));
+      expect(shapes.every((shape) => typeof shape === 'number')).toBe(true);
+      // Of 100, 48 are for the 24 ports that the longest names.
+      expect(context.listen(0, 0, ports(5000, 26))).toMatchObject({ message: expect.stringContaining('52') });
+      for (const shape of shapes.slice(0, -1)) context.unlisten(0, shape as number);
+      expect(context.listen(0, 0, ports(6000, 2))).toMatchObject({ message: expect.stringContaining('52') });
+      context.unlisten(0, shapes.at(-1) as number);
+      expect(context.listen(0, 0, ports(6000, 25))).toBeTypeOf('number');
+    } finally {
+      lane.close();
+    }
   });
 });
 

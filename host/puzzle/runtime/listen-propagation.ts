@@ -3,7 +3,7 @@ import { PieceFault } from '../../piece/piece-fault.ts';
 import type { Direction } from '../../stack/direction.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import type { ListenTarget } from '../reach/along-curves.ts';
-import type { DescriptorQuota } from './descriptor-quota.ts';
+import type { DescriptorNeed, DescriptorQuota } from './descriptor-quota.ts';
 import type { Receiver } from './joint.ts';
 import type { LaneState } from './lane-state.ts';
 import type { LogEntry } from './log-entry.ts';
@@ -40,7 +40,7 @@ export class ListenPropagation {
     return this.#laneState.insideListen(listener.seat, () => {
       const opened: ListenTarget<JoinedEdge>[] = [];
       const targets = this.#laneState.alongCurves.listenTargets(listener, direction, stack);
-      const refusal = this.#quota.refusal(listener.seat, this.#priceOf(targets));
+      const refusal = this.#quota.refusal(listener.seat, this.#quota.needsOf(targets));
       if (refusal !== undefined) return { message: refusal };
       let problem: Problem | undefined;
       let isComplete = false;
@@ -65,13 +65,9 @@ export class ListenPropagation {
 
   /** Stores for which Shape the pieces of {@link request} were called. */
   record(receiver: Receiver<JoinedEdge>, opened: readonly ListenTarget<JoinedEdge>[]): void {
-    const price = this.#priceOf(opened);
-    this.#targets.set(receiver, { targets: opened, price });
-    this.#quota.charge(receiver.member.seat, price);
-  }
-
-  #priceOf(targets: readonly ListenTarget<JoinedEdge>[]): number {
-    return targets.reduce((sum, { station, stack }) => sum + this.#quota.priceOf(station, stack), 0);
+    const needs = this.#quota.needsOf(opened);
+    this.#targets.set(receiver, { targets: opened, needs });
+    this.#quota.charge(receiver.member.seat, needs);
   }
 
   /** Releases what was opened for a Shape that listens no more. */
@@ -79,7 +75,7 @@ export class ListenPropagation {
     const recorded = this.#targets.get(receiver);
     if (recorded === undefined) return;
     this.#targets.delete(receiver);
-    this.#quota.charge(receiver.member.seat, -recorded.price);
+    this.#quota.giveBack(receiver.member.seat, recorded.needs);
     this.#releaseAll(recorded.targets);
   }
 
@@ -162,21 +158,22 @@ export class ListenPropagation {
   /** Adds targets to those of a Shape, except those that would exceed the descriptors of its piece. */
   #admit(receiver: Receiver<JoinedEdge>, more: readonly ListenTarget<JoinedEdge>[]): Targets['targets'] {
     const { seat } = receiver.member;
-    const admitted = more.filter(({ station, stack }) => {
-      const price = this.#quota.priceOf(station, stack);
-      const refusal = this.#quota.refusal(seat, price);
+    const admitted = more.filter((target) => {
+      const { station, stack } = target;
+      const needs = this.#quota.needsOf([target]);
+      const refusal = this.#quota.refusal(seat, needs);
       if (refusal === undefined) {
-        this.#quota.charge(seat, price);
+        this.#quota.charge(seat, needs);
         return true;
       }
       const message = `cannot carry ${stack}, on which another piece listens: ${refusal}`;
       this.#onLog({ piece: station.seat.name, level: 'warn', message });
       return false;
     });
-    const { targets, price } = this.#targets.get(receiver)!;
+    const { targets, needs } = this.#targets.get(receiver)!;
     this.#targets.set(receiver, {
       targets: [...targets, ...admitted],
-      price: price + this.#priceOf(admitted),
+      needs: [...needs, ...this.#quota.needsOf(admitted)],
     });
     return admitted;
   }
@@ -259,7 +256,7 @@ export type KnownTargets = ReadonlyMap<JoinedEdge, ReadonlyMap<string, readonly 
 /** The pieces that carry a Shape, and the descriptors that they may open for it. */
 interface Targets {
   readonly targets: readonly ListenTarget<JoinedEdge>[];
-  readonly price: number;
+  readonly needs: readonly DescriptorNeed[];
 }
 
 function isOpen({ station, stack }: ListenTarget<JoinedEdge>): boolean {

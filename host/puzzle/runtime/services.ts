@@ -209,7 +209,7 @@ export class Services {
   #refusalOfOffer(member: JoinedEdge, property: Property): string | undefined {
     if (member.offers.length >= MAX_OFFERS)
       return `offers more than ${MAX_OFFERS} properties on Edge ${member.name}; ${property.name} is left out`;
-    const refusal = this.#quota.refusal(member.seat, this.#quota.priceOfOffer(property));
+    const refusal = this.#quota.refusal(member.seat, [], this.#quota.priceOfOffer(property));
     return refusal === undefined ? undefined : `its offer of ${property.name} is left out: ${refusal}`;
   }
 }

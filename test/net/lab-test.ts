@@ -18,7 +18,8 @@ export const labTest = test.extend<{ lab: NetLab }>({
           : 'to be run by way of a user namespace, as `npm test` does',
       );
     }
-    const lab = await NetLab.open(task.name.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(0, 60));
+    // Short, since the path of a socket in the folder of the lab has at most 107 bytes.
+    const lab = await NetLab.open(task.name.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(0, 24));
     let failed = false;
     onTestFailed(() => {
       failed = true;

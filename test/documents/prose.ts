@@ -104,9 +104,10 @@ export function widthMistakes(source: string, isWit = false): StyleMistake[] {
     .map(({ line }) => ({ line, mistake: `wider than ${PROSE_WIDTH}` }));
 }
 
-/** The titles of tests in a source, each with its line: the texts of `describe`, `it` and `test`. */
+/** The titles of tests in a source with their lines: texts of `describe`, `it`, `test` and `labTest`. */
 export function titleLines(source: string): { text: string; line: number }[] {
-  const calls = /(?:(?<![.\w])(?:describe|it|test)(?:\.\w+)*|[\])])\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1\s*,/g;
+  const calls =
+    /(?:(?<![.\w])(?:describe|it|test|labTest)(?:\.\w+)*|[\])])\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1\s*,/g;
   return [...source.matchAll(calls)].map((call) => ({
     text: call[2]!,
     line: source.slice(0, call.index).split('\n').length,

@@ -261,7 +261,7 @@ describe('funnel apply, while another host pings this one', () => {
   );
 
   labTest(
-    'refused, or replaced by a newer one, leaves all as it was',
+    'refused, or replaced by a newer one, leaves all unchanged',
     async ({ lab }) => {
       const { host, far } = await hosts(lab);
       const pieces = { system: tun(), six: six(), net: udp() };

@@ -66,7 +66,7 @@ labTest('a program runs for each connection, and ends with it and with the Funne
   await open.ended;
 });
 
-labTest('a program that cannot be run is told, and its stream is reset', async ({ lab }) => {
+labTest('a program that cannot be run is reported, and its stream is reset', async ({ lab }) => {
   const host = await lab.namespace('a');
   const front = { piece: 'tcp', settings: { port: 7000, family: 'ipv4' } };
   const none = { piece: 'process', settings: { command: ['no-such-program'] } };

@@ -178,7 +178,7 @@ describe('a tun device', () => {
     await holder.ask('close');
   });
 
-  labTest('of an administrator is used, and is left as it was', async ({ lab }) => {
+  labTest('of an administrator is used, and is left unchanged', async ({ lab }) => {
     const host = await lab.namespace('host');
     await host.ip('tuntap', 'add', 'dev', 'ours', 'mode', 'tun');
     const piece = new NativePieceProcess(lab, host, 'tun', [

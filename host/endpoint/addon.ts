@@ -27,6 +27,10 @@ export interface FunnelIo {
   handover(number: number): void;
   /** Closes the channels that no thread inherited. @returns their number */
   dropHandover(number: number): number;
+  /**
+   * Returns how many packets the kernel dropped since the last call, because the queue of a socket was full.
+   */
+  takeDrops(channel: number): number;
   /** Sets the note for the thread that inherits the channel. At most 64 KiB. */
   note(channel: number, text: string): void;
   /** For an empty device name, or one with `%d`, the system chooses. */
@@ -262,6 +266,8 @@ export interface UdpOptions {
   readonly group: string;
   readonly reuse: boolean;
   readonly broadcast: boolean;
+  /** Whether the kernel may divide an IPv6 datagram that is larger than the path. */
+  readonly fragment: boolean;
   /** Identifies the socket in a handover: the name of the piece, and how it opened the socket. */
   readonly key?: string;
 }

@@ -248,3 +248,13 @@ napi_value note_channel(napi_env env, napi_callback_info info) {
   channel->note = note;
   return NULL;
 }
+
+napi_value take_drops(napi_env env, napi_callback_info info) {
+  napi_value id;
+  struct channel *channel;
+  if (!arguments(env, info, 1, &id) || !(channel = find_channel(env, id))) return NULL;
+  if (!channel->drops) return make_int(env, 0);
+  uint32_t now = channel->drops(channel), more = now - channel->reported_drops;
+  channel->reported_drops = now;
+  return make_int(env, (int32_t)(more & INT32_MAX));
+}

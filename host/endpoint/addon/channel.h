@@ -30,6 +30,10 @@ struct channel {
   int (*read)(struct channel *);
   /* Makes frames (ICMP) from the socket's error queue into the batch. NULL if there is no such queue. */
   int (*read_errors)(struct channel *);
+  /* The packets that the kernel dropped in all because the queue of the socket was full. NULL if unknown. */
+  uint32_t (*drops)(const struct channel *);
+  /* How many of them were reported. */
+  uint32_t reported_drops;
   /*
    * Streams only: the owner is called with the events (UV_READABLE, UV_WRITABLE) instead of frames, and then
    * reads and writes itself.
@@ -72,6 +76,8 @@ napi_value poll_channel(napi_env env, napi_callback_info info);
 napi_value start_channel(napi_env env, napi_callback_info info);
 napi_value close_channel_call(napi_env env, napi_callback_info info);
 napi_value adopt_channel(napi_env env, napi_callback_info info);
+/* takeDrops(channel) → packets that the kernel dropped since the last call, or since the channel exists. */
+napi_value take_drops(napi_env env, napi_callback_info info);
 napi_value note_channel(napi_env env, napi_callback_info info);
 
 #endif

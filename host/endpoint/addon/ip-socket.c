@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include <linux/sock_diag.h>
+
 enum {
   /*
    * Room for the datagrams that arrive at a gigabit while the lane is busy for some milliseconds. The system
@@ -29,7 +31,10 @@ static bool set_ipv4(int fd) {
          set_option(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) && set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 }
 
-static bool set_ipv6(int fd) {
+static bool set_ipv6(int fd, bool fragment) {
+  if (!fragment && !(set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) &&
+                     set_option(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1)))
+    return false;
   return set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) &&
          set_option(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) && set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) &&
          set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) && set_option(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
@@ -51,7 +56,7 @@ int bind_ip_socket(int fd, const struct ip_options *options, unsigned int device
   struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)options->port)};
   struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
   *what = "setsockopt";
-  if (options->family == AF_INET ? !set_ipv4(fd) : !set_ipv6(fd)) return errno;
+  if (options->family == AF_INET ? !set_ipv4(fd) : !set_ipv6(fd, options->fragment)) return errno;
   if (!set_option(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1)) return errno;
   /* A raw socket is of one IP version, and refuses the option. */
   if (options->family == AF_INET6 && !options->raw && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return errno;
@@ -80,6 +85,16 @@ int bind_ip_socket(int fd, const struct ip_options *options, unsigned int device
   return *options->group ? join_group(fd, options, device) : 0;
 }
 
+/*
+ * SO_RXQ_OVFL reports the same number, but only with a later datagram, which may never come, and then with
+ * each of them.
+ */
+static uint32_t socket_drops(const struct channel *channel) {
+  uint32_t facts[SK_MEMINFO_VARS] = {0};
+  socklen_t size = sizeof facts;
+  return getsockopt(channel->fd, SOL_SOCKET, SO_MEMINFO, facts, &size) ? channel->reported_drops : facts[SK_MEMINFO_DROPS];
+}
+
 void describe_ip_socket(struct channel *channel, int family, unsigned int device) {
   int hops = 64;
   socklen_t size = sizeof hops;
@@ -90,6 +105,9 @@ void describe_ip_socket(struct channel *channel, int family, unsigned int device
   channel->default_hops = hops;
   /* With SO_SELECT_ERR_QUEUE the error queue raises POLLPRI, and libuv goes on polling. */
   channel->events = UV_READABLE | UV_PRIORITIZED;
+  /* The lane that left an inherited socket has reported its drops. */
+  channel->drops = socket_drops;
+  channel->reported_drops = socket_drops(channel);
 }
 
 /*

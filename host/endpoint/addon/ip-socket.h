@@ -19,6 +19,8 @@ struct ip_options {
   int port;
   int reuse;
   int broadcast;
+  /* Whether the kernel may divide an IPv6 datagram that is larger than the path. */
+  int fragment;
   bool raw;
   /* Texts; empty for any, or none. */
   char address[INET6_ADDRSTRLEN];

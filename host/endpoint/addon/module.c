@@ -91,6 +91,7 @@ NAPI_MODULE_INIT() {
   export(env, exports, "handover", set_handover);
   export(env, exports, "dropHandover", drop_handover);
   export(env, exports, "note", note_channel);
+  export(env, exports, "takeDrops", take_drops);
   export(env, exports, "openTun", open_tun);
   export(env, exports, "writeTun", write_tun);
   export(env, exports, "openUdp", open_udp);

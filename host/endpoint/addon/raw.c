@@ -49,7 +49,7 @@ static int read_raw6(struct channel *channel) {
 napi_value open_raw(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
   struct batch *batch;
-  struct ip_options options = {.raw = true};
+  struct ip_options options = {.raw = true, .fragment = 1};
   int32_t protocol;
   const char *what = "socket";
   unsigned int device = 0;

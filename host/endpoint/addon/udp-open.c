@@ -19,8 +19,8 @@
 #include <net/if.h>
 
 /*
- * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, key }) → { channel, port }.
- * An empty address is any; for port 0 the system chooses; an empty device or group is none. If an earlier
+ * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, fragment, key }) →
+ * { channel, port }. An empty address is any; for port 0 the system chooses; an empty device or group is none. If an earlier
  * lane left a socket under this key, this returns that open socket.
  */
 napi_value open_udp(napi_env env, napi_callback_info info) {
@@ -34,6 +34,7 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
       !named_int(env, values[1], "family", &options.family) || !named_int(env, values[1], "port", &options.port) ||
       !named_int(env, values[1], "reuse", &options.reuse) ||
       !named_int(env, values[1], "broadcast", &options.broadcast) ||
+      !named_int(env, values[1], "fragment", &options.fragment) ||
       !named_text(env, values[1], "address", options.address, sizeof options.address) ||
       !named_text(env, values[1], "group", options.group, sizeof options.group) ||
       !named_text(env, values[1], "device", options.device, sizeof options.device) ||

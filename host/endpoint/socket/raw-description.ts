@@ -47,6 +47,7 @@
  *     bad-source       the source address is not of this machine
  *     device-down      the device is down
  *     other-error      any other error of the system
+ *     queue-overrun    the lane did not read in time, and the queue of a socket in the kernel overflowed
  *     no-room          the lane had no free row for a packet that arrived
  *     closed           the sockets are closed, or the Edge is on no network
  *
@@ -159,6 +160,7 @@ const RAW: Description = {
       'bad-source': 'The source address is not of this machine.',
       'device-down': 'The device is down.',
       'other-error': 'The system reported another error; `funnel run` logs it.',
+      'queue-overrun': 'The lane did not read in time, and the queue of a socket in the kernel overflowed.',
       'no-room': 'The lane had no free row for a packet that arrived.',
       closed: 'The sockets are closed, or the Edge is on no network.',
     }),

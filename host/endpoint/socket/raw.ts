@@ -20,6 +20,7 @@ import { Grants } from '../grants.ts';
 import { IoBatch } from '../io-batch.ts';
 import { listText } from '../list-text.ts';
 import { OwnAddresses } from '../own-addresses.ts';
+import { SocketDrops } from '../socket-drops.ts';
 import { socketError } from '../socket-error.ts';
 import { errorFamilies, RAW_TALLY, rawDescription } from './raw-description.ts';
 import { type RawSettings, readRawSettings } from './raw-settings.ts';
@@ -47,6 +48,7 @@ export class RawPiece extends PieceBase implements Piece {
   #io: FunnelIo | undefined;
   #batch: IoBatch | undefined;
   #own: OwnAddresses | undefined;
+  #drops: SocketDrops | undefined;
   #sockets: RawSocket[] = [];
   /** Channel + 1 by IP protocol, of IPv4 and behind them of IPv6; 0 is closed. */
   readonly #channels = new Uint16Array(512);
@@ -95,6 +97,7 @@ export class RawPiece extends PieceBase implements Piece {
       this.#io = loadAddon();
       this.#batch = new IoBatch(this.#io, this.#frames, (channel, count) => this.#onBatch(channel, count));
       this.#own = new OwnAddresses(this.#grants);
+      this.#drops = new SocketDrops(this.#io, this.#context, () => this.#protocolOf.keys());
       for (const protocol of protocols) for (const family of families) this.#open(protocol, family);
       this.#devices = new DeviceWatch(this.#io, this.#batch.number, this.#settings.device, {
         context: this.#context,
@@ -150,7 +153,7 @@ export class RawPiece extends PieceBase implements Piece {
     for (const socket of this.#sockets) {
       if (socket.claim !== undefined) continue;
       const { protocol, family } = socket;
-      if (socket.channel >= 0) this.#io!.close(socket.channel);
+      if (socket.channel >= 0) this.#closeSocket(socket.channel);
       socket.channel = -1;
       const options = { family, protocol, address, device, broadcast: broadcast && family === 4 };
       const key = `raw ${this.#context.name} ${JSON.stringify(options)}`;
@@ -164,6 +167,12 @@ export class RawPiece extends PieceBase implements Piece {
     }
     this.#list();
     this.#report();
+  }
+
+  #closeSocket(channel: number): void {
+    if (channel < 0) return;
+    this.#drops?.count(channel);
+    this.#io?.close(channel);
   }
 
   /** Reports for the user which sockets are open, and where they are bound. */
@@ -302,7 +311,7 @@ export class RawPiece extends PieceBase implements Piece {
         'error',
         `a raw socket is not readable any more (error ${-count}); start the Funnel again`,
       );
-      this.#io!.close(channel);
+      this.#closeSocket(channel);
       this.#sockets = this.#sockets.filter((each) => each.channel !== channel);
       this.#list();
       this.#report();
@@ -343,10 +352,11 @@ export class RawPiece extends PieceBase implements Piece {
   close(): void {
     this.#devices?.close();
     this.#own?.close();
+    this.#drops?.close();
     for (const { channel, claim } of this.#sockets) {
       // The change failed: the socket stays with the other piece.
       if (claim !== undefined) claim.theirs.successor = undefined;
-      else this.#io?.close(channel);
+      else this.#closeSocket(channel);
     }
     this.#sockets = [];
     this.#list();

@@ -26,6 +26,9 @@
  *   to-loopback    allow sending to this machine's loopback; default false
  *   own            allow sending to this machine's own addresses; default false
  *   broadcast      allow sending to IPv4 broadcast addresses; default false
+ *   fragment-ipv6  let the kernel divide an IPv6 datagram that is larger than the path into fragments; with
+ *                  false it ends as too-large, and the reply is ICMPv6 (packet too big) with the MTU of the
+ *                  path. An IPv4 frame decides this by its don't-fragment flag; default true
  *   io             addon: in batches, with all header fields; dgram: through Node's own sockets; auto: addon
  *                  where it is built; default auto
  *
@@ -48,6 +51,7 @@
  *     bad-source       the source address is not of this machine
  *     device-down      the device is down
  *     other-error      any other error of the system
+ *     queue-overrun    the lane did not read in time, and the queue of a socket in the kernel overflowed
  *     no-room          the lane had no free row for a datagram that arrived
  *     closed           the sockets are closed, or the Edge is on no network
  *
@@ -115,6 +119,12 @@ const UDP: Description = {
     setting('own', "Allow sending to this machine's own addresses", 'boolean', { default: 'false' }),
     setting('broadcast', 'Allow sending to IPv4 broadcast addresses', 'boolean', { default: 'false' }),
     setting(
+      'fragment-ipv6',
+      'Let the kernel divide an IPv6 datagram that is larger than the path into fragments',
+      'boolean',
+      { default: 'true' },
+    ),
+    setting(
       'io',
       "addon: in batches, with all header fields; dgram: through Node's own sockets; auto: the addon where it is built",
       'text',
@@ -139,6 +149,7 @@ const UDP: Description = {
       'bad-source': 'The source address is not of this machine.',
       'device-down': 'The device is down.',
       'other-error': 'The system reported another error; `funnel run` logs it.',
+      'queue-overrun': 'The lane did not read in time, and the queue of a socket in the kernel overflowed.',
       'no-room': 'The lane had no free row for a datagram that arrived.',
       closed: 'The sockets are closed, or the Edge is on no network.',
     }),

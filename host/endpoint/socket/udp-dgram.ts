@@ -31,6 +31,11 @@ export class DgramUdpIo implements UdpIo {
         'ENOTSUP',
         `the setting device needs the native addon, which is not in use; set io: addon, or leave device out`,
       );
+    if (!options.fragment)
+      throw withCode(
+        'ENOTSUP',
+        `the setting fragment-ipv6 needs the native addon, which is not in use; set io: addon, or leave fragment-ipv6 out`,
+      );
     const socket = createSocket({
       type: options.family === 4 ? 'udp4' : 'udp6',
       ipv6Only: options.family === 6,
@@ -180,7 +185,7 @@ export class DgramUdpIo implements UdpIo {
 /** The features that Node's sockets lack, as a message for the user. */
 export const DGRAM_LACKS =
   "through Node's own sockets the system chooses the traffic class, don't-fragment and the source address of sent datagrams; " +
-  'the hop limit, traffic class and destination address of received datagrams are unknown; errors of the network are not reported';
+  'the hop limit, traffic class and destination address of received datagrams are unknown; errors of the network, and datagrams that the kernel drops, are not reported';
 
 interface DgramSocket {
   readonly socket: Socket;

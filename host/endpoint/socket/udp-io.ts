@@ -3,6 +3,7 @@ import type { PieceContext } from '../../piece/piece.ts';
 import type { FunnelIo, UdpOptions } from '../addon.ts';
 import { messageOf } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
+import { SocketDrops } from '../socket-drops.ts';
 import { UDP_TALLY } from './udp-description.ts';
 
 /** The access of a UDP endpoint to the operating system. Sockets are small numbers, which it assigns. */
@@ -58,6 +59,7 @@ export class AddonUdpIo implements UdpIo {
   readonly #context: PieceContext;
   readonly #batch: IoBatch;
   readonly #channels = new Set<number>();
+  readonly #drops: SocketDrops;
   #staged = -1;
   #watch = -1;
   #onChange = (): void => {};
@@ -65,6 +67,7 @@ export class AddonUdpIo implements UdpIo {
   constructor(io: FunnelIo, frames: Frames, context: PieceContext, sink: UdpSink) {
     this.#io = io;
     this.#context = context;
+    this.#drops = new SocketDrops(io, context, () => this.#channels);
     this.#batch = new IoBatch(io, frames, (channel, count) => {
       if (channel === this.#watch) {
         if (count > 0) this.#onChange();
@@ -132,7 +135,9 @@ export class AddonUdpIo implements UdpIo {
 
   close(channel: number): void {
     if (this.#staged === channel) this.flush();
-    if (this.#channels.delete(channel)) this.#io.close(channel);
+    if (!this.#channels.delete(channel)) return;
+    this.#drops.count(channel);
+    this.#io.close(channel);
   }
 
   canAdopt(from: UdpIo): from is AddonUdpIo {
@@ -164,6 +169,7 @@ export class AddonUdpIo implements UdpIo {
   }
 
   end(): void {
+    this.#drops.close();
     for (const channel of [...this.#channels]) this.close(channel);
     if (this.#watch >= 0) this.#io.close(this.#watch);
     this.#watch = -1;

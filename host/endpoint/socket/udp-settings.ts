@@ -10,6 +10,7 @@ export interface UdpSettings extends Binding {
   readonly loopback: boolean;
   readonly own: boolean;
   readonly broadcast: boolean;
+  readonly fragmentIpv6: boolean;
   readonly io: 'auto' | 'addon' | 'dgram';
 }
 
@@ -27,6 +28,7 @@ export function readUdpSettings(given: readonly (readonly [string, string])[]): 
     loopback: reader.boolean('to-loopback'),
     own: reader.boolean('own'),
     broadcast: reader.boolean('broadcast'),
+    fragmentIpv6: reader.boolean('fragment-ipv6'),
     io: reader.choice('io', ['auto', 'addon', 'dgram']),
   };
   return { settings, problems: reader.problems };

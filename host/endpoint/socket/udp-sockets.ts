@@ -166,9 +166,17 @@ export class UdpSockets {
   }
 
   #optionsOf(port: number, family: 4 | 6): UdpOptions {
-    const { address, device, broadcast } = this.#settings;
-    const isBroadcast = broadcast && family === 4;
-    return { family, address, port, device, group: '', reuse: false, broadcast: isBroadcast };
+    const { address, device, broadcast, fragmentIpv6 } = this.#settings;
+    return {
+      family,
+      address,
+      port,
+      device,
+      group: '',
+      reuse: false,
+      broadcast: broadcast && family === 4,
+      fragment: fragmentIpv6,
+    };
   }
 
   #findEnding(port: number, family: 4 | 6): (Deferral & { readonly channel: number }) | undefined {
@@ -190,7 +198,8 @@ export class UdpSockets {
     for (const from of this.#predecessors) {
       if (
         from.#settings.address !== this.#settings.address ||
-        from.#settings.device !== this.#settings.device
+        from.#settings.device !== this.#settings.device ||
+        from.#settings.fragmentIpv6 !== this.#settings.fragmentIpv6
       )
         continue;
       const theirs = from.#open.find(
@@ -354,6 +363,7 @@ export class UdpSockets {
           group: address,
           reuse: true,
           broadcast: false,
+          fragment: true,
         });
         this.#groups.set(text, channel);
         this.#refusedGroups.delete(text);

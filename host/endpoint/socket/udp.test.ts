@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Property } from '../../../abi/host/contract.ts';
+import { measureMemory } from '../../../test/fixtures/measure-memory.ts';
 import { buildAddon } from '../../../tools/build-addon.mjs';
 import { Frames, MAX_PARTS, PART_WORDS } from '../../frame/frames.ts';
 import { Inbox } from '../../piece/inbox.ts';
@@ -406,6 +407,64 @@ describe('through the addon', () => {
     sender.send('again', bench.port, '127.0.0.1');
     await bench.context.arrival(1);
     sender.close();
+  });
+
+  test('what the kernel drops is counted, also when no datagram follows', async () => {
+    const bench = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }).start();
+    const sender = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }).start();
+    // The piece is not read while this thread sends: the queue of the socket overflows.
+    const payload = pattern(1000);
+    const sent = 64 * 200;
+    for (let n = 0; n < 200; n++) {
+      for (let i = 0; i < 64; i++) sender.put({ to: bench.port, payload });
+      sender.run();
+    }
+    const { context, frames } = bench;
+    let arrived = 0;
+    context.onArrived = () => {
+      arrived += context.rows.length;
+      for (const row of context.rows.splice(0)) frames.release(row);
+    };
+    const dropped = () => context.counters.get('queue-overrun');
+    await expect.poll(() => arrived + dropped(), { timeout: 20_000 }).toBe(sent);
+    expect(dropped()).toBeGreaterThan(0);
+    expect(sender.context.counters.get('would-block')).toBe(0);
+  });
+
+  test('one socket serves ten thousand peers in memory that does not grow with them', async () => {
+    const bench = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }).start();
+    const peers = new Bench({ ...here, io: 'addon', port: '0', family: 'ipv4' }).start();
+    const { frames, context } = bench;
+    // It replies to each peer.
+    context.onArrived = () => {
+      context.edgeShapes.length = 0;
+      for (const row of context.rows.splice(0)) {
+        const from = frames.start[row]! + 12;
+        const address = [...frames.bytes.subarray(from, from + 4)].join('.');
+        frames.release(row);
+        bench.put({ address, to: peers.port });
+      }
+      bench.run();
+    };
+    const exchange = async (network: number) => {
+      for (let n = 0; n < 10_000; n += 50) {
+        for (let i = n; i < n + 50; i++)
+          peers.put({ source: `127.${network}.${i >> 8}.${i & 255}`, to: bench.port, payload: pattern(4) });
+        peers.run();
+        await peers.context.arrival(50);
+        for (const row of peers.context.rows.splice(0)) peers.frames.release(row);
+        peers.context.edgeShapes.length = 0;
+      }
+      return measureMemory().heap;
+    };
+    const open = readdirSync('/proc/self/fd').length;
+    await exchange(9);
+    const before = await exchange(10);
+    const after = await exchange(11);
+    // An object of the least size for each peer would be more.
+    expect(after - before).toBeLessThan(400_000);
+    expect(readdirSync('/proc/self/fd').length).toBe(open);
+    for (const each of [bench, peers]) expect([...each.context.counters.entries()]).toEqual([]);
   });
 
   test('groups are joined while a neighbour offers them', async () => {

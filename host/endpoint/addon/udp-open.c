@@ -20,8 +20,8 @@
 
 /*
  * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, fragment, key }) →
- * { channel, port }. An empty address is any; for port 0 the system chooses; an empty device or group is none. If an earlier
- * lane left a socket under this key, this returns that open socket.
+ * { channel, port }. An empty address is any; for port 0 the system chooses; an empty device or group is
+ * none. If an earlier lane left a socket under this key, this returns that open socket.
  */
 napi_value open_udp(napi_env env, napi_callback_info info) {
   napi_value values[2], made;

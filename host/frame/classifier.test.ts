@@ -122,6 +122,7 @@ const classifierFor = (text: string) => new Classifier(protocols, [{ stack: pars
 
 describe('Classifier.walk', () => {
   it('accepts the same stacks as a full parse with a literal comparison, whatever was parsed before', () => {
+    let runs = 0;
     let accepted = 0;
     fc.assert(
       fc.property(
@@ -134,12 +135,13 @@ describe('Classifier.walk', () => {
           const row = put(frames, each.bytes, each.headers[0]!.protocol);
           expectModel(each, row, new Classifier(protocols, earlier), earlier, !towardUp);
           accepted += expectModel(each, row, new Classifier(protocols, wanted), wanted, towardUp);
+          runs++;
           frames.release(row);
         },
       ),
       { numRuns: 10_000 },
     );
-    expect(accepted).toBeGreaterThan(5000);
+    expect(accepted / runs).toBeGreaterThan(0.5);
   });
 
   it('stays correct while stacks come and go', () => {

@@ -219,6 +219,7 @@ describe('Parser', () => {
       'sctp',
       'icmp',
     ];
+    let runs = 0;
     let parsed = 0;
     // Nearly valid bytes lead deeper than plain noise.
     const bytes = fc.oneof(
@@ -236,13 +237,14 @@ describe('Parser', () => {
         releaseAll(frames);
         const row = put(frames, each, protocol);
         parseAll(frames, row, ['ipv6']);
+        runs++;
         if (frames.partCount[row]! > 1) parsed++;
         expect(partsCover(frames, row) && frames.length[row] === each.length).toBe(true);
         frames.release(row);
       }),
       { numRuns: 100_000 },
     );
-    expect(parsed).toBeGreaterThan(10_000);
+    expect(parsed / runs).toBeGreaterThan(0.1);
   }, 120_000);
 });
 

@@ -42,6 +42,7 @@ beforeEach(() => releaseAll(frames));
 
 describe('Pattern', () => {
   it('agrees with a literal comparison of the headers, parsed or not', () => {
+    let runs = 0;
     let matched = 0;
     const classifier = new Classifier(protocols, [{ stack: parseStack('ip/udp'), tag: 0 }]);
     fc.assert(
@@ -65,13 +66,14 @@ describe('Pattern', () => {
           const expected =
             packet.headers[from - 1]?.protocol !== 'udp' && beginsAt(packet, stack, from, towardUp);
           expect(new Pattern(protocols, stack).matches(frames, row, from, towardUp)).toBe(expected);
+          runs++;
           if (expected) matched++;
           frames.release(row);
         },
       ),
       { numRuns: 20_000 },
     );
-    expect(matched).toBeGreaterThan(1000);
+    expect(matched / runs).toBeGreaterThan(0.05);
   });
 
   it('accepts every protocol of a Name Space alone', () => {

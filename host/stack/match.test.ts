@@ -76,6 +76,7 @@ describe('matchStacks', () => {
   });
 
   it('agrees with a literal reading of the specification, both ways round', () => {
+    let runs = 0;
     let matched = 0;
     fc.assert(
       fc.property(stackArbitrary, stackArbitrary, (a, b) => {
@@ -84,11 +85,12 @@ describe('matchStacks', () => {
           literally(a, b),
         );
         expect(matchStacks(b, a).matches).toBe(found.matches);
+        runs++;
         if (found.matches) matched++;
       }),
       { numRuns: 20_000 },
     );
-    expect(matched).toBeGreaterThan(1000);
+    expect(matched / runs).toBeGreaterThan(0.05);
   });
 
   it('constructs a stack that matches both', () => {

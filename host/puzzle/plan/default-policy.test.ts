@@ -131,12 +131,14 @@ describe('the default policy', () => {
   });
 
   it('joins only where there is no other way to join everything', () => {
+    let runs = 0;
     let decided = 0;
     fc.assert(
       fc.property(fc.array(placeArbitrary(false), { minLength: 1, maxLength: 4 }), (drawn) => {
         const places = drawn.map((make, n) => make(`p${n}`));
         const edges = places.flatMap((place) => place.description.edges.map((edge) => ({ place, edge })));
         fc.pre(edges.length <= 6);
+        runs++;
         const outcome = joined(places);
         if (mistakesOf(places).length > 0 || Object.keys(outcome).length < edges.length) return;
         decided++;
@@ -152,7 +154,7 @@ describe('the default policy', () => {
       }),
       { numRuns: 1500 },
     );
-    expect(decided).toBeGreaterThan(20);
+    expect(decided / runs).toBeGreaterThan(0.013);
   });
 });
 

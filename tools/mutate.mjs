@@ -17,6 +17,7 @@ Makes small wrong changes in the source, one at a time, and runs the tests that 
   --sample N       N lines of each area, chosen by --seed, instead of all
   --seed N         1 by default
   --workers N      processes at once for TypeScript, 2 by default
+  --constants      change also what runs once, when a file is imported: each such change starts all tests of the area
   --help
 
 Without a name: all areas; with --changed: those that the change touches. The exit status is 1 where an area notices
@@ -47,7 +48,10 @@ async function onHost(area, below, lines) {
   const isAll = options.changed === undefined && options.sample === undefined;
   const whole = below.endsWith('.ts') ? [below] : [`${below}**/*.ts`];
   const ranges = [...lines].flatMap(([file, numbers]) => numbers.map((line) => `${file}:${line}-${line}`));
-  return await runHostMutants(projectRoot, area, isAll ? whole : ranges, { workers: options.workers });
+  return await runHostMutants(projectRoot, area, isAll ? whole : ranges, {
+    workers: options.workers,
+    withConstants: options.constants,
+  });
 }
 
 async function onAssembly(area, lines) {
@@ -132,6 +136,7 @@ function readArguments(args) {
         sample: { type: 'string' },
         seed: { type: 'string', default: '1' },
         workers: { type: 'string', default: '2' },
+        constants: { type: 'boolean', default: false },
         help: { type: 'boolean' },
       },
     });
@@ -148,6 +153,7 @@ function readArguments(args) {
         sample: values.sample === undefined ? undefined : wholeNumber('--sample', values.sample),
         seed: wholeNumber('--seed', values.seed),
         workers: wholeNumber('--workers', values.workers),
+        constants: values.constants,
       },
     };
   } catch (error) {

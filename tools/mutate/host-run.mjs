@@ -9,21 +9,31 @@ import { Stryker } from '@stryker-mutator/core';
  * @param {string} root of the project
  * @param {import('./areas.mjs').Area} area
  * @param {readonly string[]} patterns what to change: files, patterns, or `file:line-line`
- * @param {{ workers: number }} options
+ * @param {{ workers: number, withConstants: boolean }} options `withConstants`: change also what runs once,
+ * when a file is imported
  * @returns {Promise<import('./score.mjs').Verdict[]>}
  */
-export async function runHostMutants(root, area, patterns, { workers }) {
+export async function runHostMutants(root, area, patterns, { workers, withConstants }) {
   const folder = join(root, 'build', 'mutate', area.name.replaceAll('/', '-'));
   mkdirSync(folder, { recursive: true });
   process.env.FUNNEL_MUTATE_TESTS = area.tests.join(' ');
   // The copy has what the project built; setting up there again would build it anew.
   process.env.FUNNEL_SET_UP = root;
   const results = await new Stryker({
-    mutate: [...patterns, '!**/*.test.ts', '!**/testing/**', '!**/assembly/**', '!**/*.d.ts'],
+    mutate: [
+      ...patterns,
+      '!**/*.test.ts',
+      '!**/testing/**',
+      '!**/assembly/**',
+      '!**/*.d.ts',
+      '!host/stack/registry/**',
+    ],
     testRunner: 'vitest',
     plugins: ['@stryker-mutator/vitest-runner'],
     vitest: { configFile: 'tools/mutate/vitest.config.ts', related: false },
     coverageAnalysis: 'perTest',
+    // No test reaches such code by itself, so each change starts all tests of the area.
+    ignoreStatic: !withConstants,
     concurrency: workers,
     // The first run finds out which test reaches which line: minutes on a busy machine.
     dryRunTimeoutMinutes: 60,
@@ -51,6 +61,7 @@ export async function runHostMutants(root, area, patterns, { workers }) {
   return results.flatMap((mutant) => {
     // Changes that the compiler refuses, or that Stryker could not judge, are none that a test could notice.
     if (mutant.status === 'CompileError' || mutant.status === 'RuntimeError') return [];
+    if (mutant.static && !withConstants) return [];
     const file = mutant.fileName.slice(mutant.fileName.startsWith(root) ? root.length + 1 : 0);
     return {
       file,

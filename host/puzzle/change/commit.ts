@@ -46,7 +46,6 @@ class Commit {
       if (seats.includes(seat)) continue;
       overload.dropWaiting(seat, 'removed');
       seat.activation.isActive = false;
-      seat.wakeAt = seat.restartAt = Infinity;
       retire(seat, retired, true);
     }
     const isAsPrepared = laneState.topologyVersion === this.#preparation.topologyVersion;

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Curve, Piece as Description } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 import { Protocols } from '../../stack/protocols.ts';
@@ -72,6 +72,21 @@ describe('with the policy bypass', () => {
     expect(error.mistakes[0].message).toMatch(message);
   });
 
+  it('frames cease to go around a failed piece that stays with another policy', async () => {
+    const named = (each: PieceMaker): PieceMaker => ({ ...each, identity: each.place.name });
+    const top = named(end('top', 'down', 'a'));
+    const middle = named(between('middle', 'bypass'));
+    const bottom = named(end('bottom', 'up', 'b'));
+    await start([top, middle, bottom]);
+    pieces.middle!.takes = 1;
+    pieces.middle!.onProcess = fault;
+    pieces.top!.bring(0, ipv6(), ipv6());
+    await lane.apply([top, { ...middle, failure: 'closed' }, bottom]);
+    pieces.top!.bring(0, ipv6());
+    expect(pieces.bottom!.taken).toHaveLength(1);
+    expect(lane.snapshot().pieces[1]!.reasons).toMatchObject([{ name: 'failed', frames: 1 }]);
+  });
+
   it('frames go around a piece that must not run from the start, and no instance of it is made', async () => {
     const initialFault = { code: 'FT_FAULT_STALLED', message: 'it did not return' };
     delete pieces.middle;
@@ -124,6 +139,20 @@ describe('a fault', () => {
     for (const now of [500, 1000, 2000, 100_000]) at(now);
     expect([six.calls.length, six.renewals, six.saves, saves]).toEqual([calls, 0, 0, []]);
     expect(lane.snapshot().pieces[1]).toMatchObject({ state: 'failed', faults: 1, restarts: 0 });
+  });
+
+  it('leaves no timer behind for the times that the piece had named, where the policy is `closed`', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await start([end('top', 'down', 'a'), { ...end('six', 'up', 'a'), saveEveryMs: 1000 }]);
+      pieces.six!.wakeAt = 500;
+      pieces.top!.bring(0, ipv6());
+      failNow();
+      for (clock = 100; clock <= 2000; clock += 100) vi.advanceTimersByTime(100);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('is not followed by a wake-up of the former instance, where the policy is `restart`', async () => {

@@ -121,10 +121,9 @@ export class Failures {
     return false;
   }
 
-  /** Saves the state of a piece that was called since the last save. */
+  /** Saves the state of a piece that runs, and was called since the last save. */
   save(seat: Seat): void {
     seat.saveAt = Infinity;
-    if (seat.fault !== undefined || seat.piece === undefined) return;
     const state = this.#laneState.attempt(seat, () => seat.piece!.save(this.#laneState.now));
     if (state === undefined) return;
     seat.saved = { version: seat.place.description.version, state };

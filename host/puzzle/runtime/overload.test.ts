@@ -109,6 +109,62 @@ describe('under overload', () => {
     expect(lane.snapshot().pieces[2]!.edges[0]!.framesRefused).toBeGreaterThan(0);
   });
 
+  it('the only receiver of each direction counts: an Edge that is full takes no frames away from another', async () => {
+    const shape = (stack: string, direction: 'up' | 'down') =>
+      describePiece('', stack, direction).edges[0]!.shapes[0]!;
+    const shapes = [shape('ipv6', 'down'), shape('ipv4', 'up')];
+    const mixed = describePiece('mixed', 'ip', 'down');
+    lane = new Lane({ protocols, now: () => 0 });
+    await lane.start([
+      maker('mixed', { ...mixed, edges: [{ ...mixed.edges[0]!, shapes }] }, { net: ['f'] }),
+      maker('six', describePiece('six', 'ipv6', 'up'), { net: ['f'] }),
+      maker('four', describePiece('four', 'ipv4', 'down'), { net: ['f'] }),
+    ]);
+    const { six, four } = pieces;
+    six!.takes = 0;
+    pieces.mixed!.bring(0, ...Array.from({ length: 1100 }, () => ipv6()));
+    pieces.mixed!.bringBy(0, 1, ipv4(), ipv4());
+    pieces.mixed!.bring(0, ipv6());
+    expect(four!.taken).toHaveLength(2);
+    expect(lane.snapshot().pieces.map(({ edges }) => edges[0]!.framesRefused)).toEqual([0, 77, 0]);
+  });
+
+  it('a piece is not notified of its own full Edge', async () => {
+    const shape = (direction: 'up' | 'down') => describePiece('', 'ip', direction).edges[0]!.shapes[0]!;
+    const both = describePiece('both', 'ip', 'up');
+    const shapes = [shape('up'), { ...shape('down'), stack: 'arp' }];
+    lane = new Lane({ protocols, now: () => 0 });
+    await lane.start([
+      maker('flood', end('flood', 'ipv6'), { net: ['f'] }),
+      maker('both', { ...both, edges: [{ ...both.edges[0]!, shapes }] }, { net: ['f'] }),
+      maker('arp', describePiece('arp', 'arp', 'up'), { net: ['f'] }),
+    ]);
+    pieces.both!.takes = 0;
+    pieces.flood!.bring(0, ...Array.from({ length: 1100 }, () => ipv6()));
+    expect(pieces.flood!.readies).toEqual([[0, false]]);
+    expect(pieces.both!.readies).toEqual([]);
+  });
+
+  it('a successor with fewer Edges has all the room for those that remain', async () => {
+    const names = ['a', 'b', 'c'];
+    const edges = names.map((name) => ({ ...two.edges[0]!, name }));
+    const sources = names.map((name) => maker(name, end(name, 'ipv6'), { net: [name] }));
+    const joined = (count: number) => Object.fromEntries(names.slice(0, count).map((name) => [name, [name]]));
+    lane = new Lane({ protocols, now: () => 0 });
+    await lane.start([...sources, maker('three', { ...two, edges }, joined(3))]);
+    await lane.apply([
+      ...sources.slice(0, 2),
+      { ...maker('three', { ...two, edges }, joined(2)), identity: 'another' },
+    ]);
+    pieces.three!.takes = 0;
+    pieces.a!.bring(0, ...Array.from({ length: 1100 }, () => ipv6()));
+    pieces.b!.bring(0, ...Array.from({ length: 500 }, () => ipv6()));
+    expect(lane.snapshot().pieces[2]!.edges.map(({ framesRefused }) => framesRefused)).toEqual([
+      1100 - 256 - 384,
+      500 - 384,
+    ]);
+  });
+
   it('a change that removes the full Edge leaves nothing behind', async () => {
     await startTwoSources();
     pieces.flood!.bring(0, ...Array.from({ length: 1200 }, () => ipv6()));

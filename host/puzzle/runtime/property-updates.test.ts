@@ -5,7 +5,7 @@ import type { PieceMaker } from '../plan/piece-maker.ts';
 import { propertyText } from '../plan/properties.ts';
 import { checkForLeaks } from '../testing/leak-check.ts';
 import { samplePlace } from '../testing/sample-place.ts';
-import { ScriptedPiece } from '../testing/scripted-piece.ts';
+import { ipv6, ScriptedPiece } from '../testing/scripted-piece.ts';
 
 checkForLeaks();
 
@@ -49,6 +49,45 @@ it('pieces that stay are notified when a change elsewhere alters their propertie
   expect(pieces.get('user')).toBe(user);
   expect(reportedTo('user')).toEqual([['size at most 1500'], ['size at most 900']]);
   expect(reportedTo('other')).toEqual([[]]);
+});
+
+it('a piece that stays is notified of its new properties before its next call', async () => {
+  const user = maker('user', { e: ['ip down'] }, { e: 'lan' });
+  const socket = (size: number) =>
+    maker(`s${size}`, { e: [`ip up available size at-most ${size}`] }, { e: 'lan' });
+  let clock = 0;
+  lane = new Lane({ protocols, now: () => clock });
+  await lane.start([user, socket(1500)]);
+  const piece = pieces.get('user')!;
+  // It is called again and again, for a frame that it never takes.
+  piece.takes = 0;
+  const calls: [number, boolean][] = [];
+  piece.onProcess = () => {
+    clock += 4;
+    calls.push([piece.joinings.length, pieces.has('s900') && pieces.get('s900')!.joinings.length > 0]);
+  };
+  pieces.get('s1500')!.bring(0, ipv6());
+  await lane.apply([user, socket(900)]);
+  lane.run();
+  expect(calls).toContainEqual([2, true]);
+  expect(calls).not.toContainEqual([1, true]);
+});
+
+it('a change asks the pieces whose network or properties it changes whether they accept that, and no others', async () => {
+  const still = maker('still', { e: ['arp down'] }, { e: 'far' });
+  const answer = maker('answer', { e: ['arp up'] }, { e: 'far' });
+  const user = maker('user', { e: ['ip down'] }, { e: 'lan' });
+  const socket = maker('socket', { e: ['ipv6 up'] }, { e: 'lan' });
+  const listener = maker('listener', { e: ['ipv4 up'] }, { e: 'lan' });
+  lane = new Lane({ protocols, now: () => 1000 });
+  await lane.start([still, answer, user, socket]);
+  pieces.get('still')!.refusal = { message: 'nothing concerns it' };
+  await lane.apply([still, answer, user, socket, listener]);
+  await lane.apply([still, answer, user, socket]);
+  // The properties stay as they are, and another piece comes to its network.
+  pieces.get('user')!.refusal = { message: 'not with this one' };
+  await expect(lane.apply([still, answer, user, socket, listener])).rejects.toThrow(/not with this one/);
+  pieces.get('user')!.refusal = undefined;
 });
 
 it('many pieces with large offers cost a neighbour no more than a few, and small offers arrive', async () => {

@@ -109,7 +109,6 @@ export class Seat {
   /** Puts a new instance in the seat, without any joined Edges. */
   install(piece: Piece, activation: ActivationFlag, fault: SeatFault | undefined, now: number): void {
     this.members.length = 0;
-    this.intake.resume();
     this.piece = piece;
     this.isNew = true;
     this.activation = activation;

@@ -104,6 +104,11 @@ export class ScriptedPiece implements Piece {
 
   /** Brings frames with these bytes into the lane. */
   bring(edge: number, ...packets: number[][]) {
+    this.bringBy(edge, 0, ...packets);
+  }
+
+  /** The same by another Shape than the first. */
+  bringBy(edge: number, shape: number, ...packets: number[][]) {
     const outbox = new Outbox();
     for (const packet of packets) {
       const row = this.frames.allocate(packet.length);
@@ -114,7 +119,7 @@ export class ScriptedPiece implements Piece {
         packet.length,
         this.#protocols.number(packet[0]! >> 4 === 6 ? 'ipv6' : 'ipv4'),
       );
-      outbox.push(row, edge, 0);
+      outbox.push(row, edge | (shape << 16), 0);
     }
     this.context.arrived(outbox);
   }

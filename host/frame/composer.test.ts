@@ -159,7 +159,7 @@ describe('Composer.finish', () => {
     ['02 01', 8, 'none'],
     ['04 01', 8, 'none'],
     ['00 01', 16, 'none'],
-    ['03 01', 24, 'none'],
+    ['05 01', 24, 'none'],
     ['00 00', 24, 'none'],
     ['00 01', 24, 'last'],
     ['00 01', 40, 'last'],
@@ -185,6 +185,66 @@ describe('Composer.finish', () => {
       expect(finished(routed).slice(-20)).toBe(finished(direct).slice(-20));
     },
   );
+
+  const CAFE = [
+    ['header udp', '0001 0002 0000 0000'],
+    ['payload', 'cafe'],
+  ] as const;
+  const TO = '20010db8000000000000000000000002';
+
+  it.each([
+    ['nothing elided', '00 00', '20010db8aabbccddeeff00112233445a', '20010db8aabbccddeeff00112233445a'],
+    ['8 bytes elided', '08 00', 'aabbccddeeff005a', `${TO.slice(0, 16)}aabbccddeeff005a`],
+    ['13 bytes elided, and padding', '0d 50', '5a5b5c 0000000000', `${TO.slice(0, 26)}5a5b5c`],
+    ['15 bytes elided of each', 'ff 50', '0a0b5a 0000000000', `${TO.slice(0, 30)}5a`],
+    ['nothing elided, and no room for an address', '00 00', '20010db8aabbccdd', TO],
+  ])('completes the last address of a source route of RPL with %s', (_which, form, addresses, last) => {
+    const units = hex(addresses).length / 8;
+    const routed = compose(
+      ['header ipv6', IPV6.replace(' 11 ', ' 2b ')],
+      ['header routing', `11 0${units} 03 01 ${form} 0000 ${addresses}`],
+      ...CAFE,
+    );
+    const direct = compose(['header ipv6', IPV6.replace(TO, last)], ...CAFE);
+    expect(finished(routed).slice(-20)).toBe(finished(direct).slice(-20));
+  });
+
+  it.each([
+    ['a home address', '11 02 c910 20010db80000000000000000000000cc 0102 0000', 'home'],
+    ['one behind padding', '11 02 00 c910 20010db80000000000000000000000cc 00 00 00', 'home'],
+    [
+      'one behind another option',
+      '11 03 1e02 ffff 0100 c910 20010db80000000000000000000000cc 0104 00000000',
+      'home',
+    ],
+    ['none', '11 00 0104 00000000', 'source'],
+    ['one of a wrong length', '11 02 c90f 20010db80000000000000000000000cc 0102 0000', 'source'],
+    ['one beyond its end', '11 00 0102 0000 c910', 'source'],
+    ['an option beyond its end', '11 00 1eff 00000000', 'source'],
+  ])('takes %s of destination options into account for the source of IPv6', (_which, options, from) => {
+    const source = '20010db8000000000000000000000001';
+    const home = '20010db80000000000000000000000cc';
+    const moved = compose(
+      ['header ipv6', IPV6.replace(' 11 ', ' 3c ')],
+      ['header destination-options', options],
+      ...CAFE,
+    );
+    const direct = compose(['header ipv6', from === 'home' ? IPV6.replace(source, home) : IPV6], ...CAFE);
+    expect(finished(moved).slice(-20)).toBe(finished(direct).slice(-20));
+  });
+
+  it('covers an extension header with its own checksum, and nothing behind it', () => {
+    const mobility = (body: string) =>
+      finished(
+        compose(
+          ['header ipv6', IPV6.replace(' 11 ', ' 87 ')],
+          ['header mobility', '3b 00 0500 ffff 0007'],
+          ['payload', body],
+        ),
+      ).slice(80);
+    expect(mobility('cafe').slice(0, 16)).toBe(mobility('').slice(0, 16));
+    expect(mobility('').slice(8, 12)).not.toBe('ffff');
+  });
 
   it.each([
     ['no option', '', 'none'],

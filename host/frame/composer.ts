@@ -47,11 +47,13 @@ const { CARRIER, FRAGMENT, LENGTH, PROBLEM_STRIDE, SIZE, TRUNCATED } = problemCo
 export class Composer {
   readonly #layouts: Layouts;
   readonly #routing: number;
+  readonly #destinationOptions: number;
   readonly #ipv4: number;
 
   constructor(protocols: Protocols) {
     this.#layouts = Layouts.of(protocols);
     this.#routing = protocols.number('routing');
+    this.#destinationOptions = protocols.number('destination-options');
     this.#ipv4 = protocols.number('ipv4');
   }
 
@@ -130,7 +132,7 @@ export class Composer {
     } else {
       const pseudo = this.#pseudoSum(frames, row, part);
       if (pseudo < 0) return problems - pseudo;
-      const length = end - address;
+      const length = (data[layout + FLAGS]! & IS_TRANSPARENT) === 0 ? end - address : headerLength;
       const coverageAt = data[layout + COVERAGE_AT]!;
       let covered = coverageAt < 0 ? 0 : get16(frames.bytes, address + coverageAt);
       if (covered === 0) covered = length;
@@ -152,12 +154,16 @@ export class Composer {
   /**
    * Returns the sum of the addresses in the header that carries part `part`, skipping transparent headers;
    * or, negative, the kind of problem. With a routing header or a source route on its way, the destination is
-   * the last one (RFC 8200 §8.1; RFC 791 §3.1 for IPv4).
+   * the last one (RFC 8200 §8.1; RFC 791 §3.1 for IPv4). The source is the home address where destination
+   * options have one (RFC 6275 §11.3.1).
    */
   #pseudoSum(frames: Frames, row: number, part: number): number {
     const { data } = this.#layouts;
     const { partWords: words, bytes } = frames;
+    let source = -1;
     let destination = -1;
+    /** Bytes in front of the destination that it has in common with the one in the IPv6 header. */
+    let elided = 0;
     for (let carrier = part - 1; carrier >= 0; carrier--) {
       const at = (row * MAX_PARTS + carrier) * PART_WORDS;
       if ((words[at]! & ROLE) !== 0) return -CARRIER;
@@ -172,15 +178,23 @@ export class Composer {
           data[layout + FRAGMENT_WHOLE]!
       )
         return -FRAGMENT;
-      if (protocol === this.#routing) destination = finalDestination(bytes, address, words[at + 2]!);
+      if (protocol === this.#routing) {
+        destination = finalDestination(bytes, address, words[at + 2]!);
+        elided = destination >= 0 && bytes[address + 2] === RPL_ROUTE ? bytes[address + 4]! & 0x0f : 0;
+      } else if (protocol === this.#destinationOptions) source = homeAddress(bytes, address, words[at + 2]!);
       else if (protocol === this.#ipv4) destination = sourceRouteEnd(bytes, address, words[at + 2]!);
       const sourceAt = data[layout + SOURCE_AT]!;
       if (sourceAt >= 0) {
         const length = data[layout + ADDRESS_BYTES]!;
-        if (destination < 0) destination = address + data[layout + DESTINATION_AT]!;
+        if (source < 0) source = address + sourceAt;
+        const stated = address + data[layout + DESTINATION_AT]!;
+        if (destination < 0) destination = stated;
+        const rest = internetSum(frames, destination, destination + length - elided);
         return (
-          internetSum(frames, address + sourceAt, address + sourceAt + length) +
-          internetSum(frames, destination, destination + length)
+          internetSum(frames, source, source + length) +
+          internetSum(frames, stated, stated + elided) +
+          // Behind an odd number of bytes, each byte is in the other half (RFC 1071 §2B).
+          ((elided & 1) === 0 ? rest : ((rest & 0xff) << 8) | (rest >>> 8))
         );
       }
       if ((data[layout + FLAGS]! & IS_TRANSPARENT) === 0) return -CARRIER;
@@ -192,14 +206,36 @@ export class Composer {
 /**
  * The address of the last destination in a routing header; -1 when the packet is already on its way there. It
  * is the last address in types 0 and 2 (RFC 6275 §6.4), and the first of a segment list (type 4, RFC 8754
- * §2).
+ * §2). In a source route of RPL (type 3, RFC 6554 §3) it stands in front of the padding, without the bytes
+ * that are elided.
  */
 function finalDestination(bytes: Uint8Array, address: number, length: number): number {
   const type = bytes[address + 2]!;
   const segmentsLeft = bytes[address + 3]!;
-  if (segmentsLeft === 0 || length < 24) return -1;
+  if (segmentsLeft === 0) return -1;
+  if (type === RPL_ROUTE) {
+    const at = length - (bytes[address + 5]! >>> 4) - (16 - (bytes[address + 4]! & 0x0f));
+    return at < 8 ? -1 : address + at;
+  }
+  if (length < 24) return -1;
   if (type === 0 || type === 2) return address + length - 16;
   return type === 4 ? address + 8 : -1;
+}
+
+/** The address of the home address in destination options (RFC 6275 §6.3); -1 when there is none. */
+function homeAddress(bytes: Uint8Array, address: number, length: number): number {
+  const end = address + length;
+  let at = address + 2;
+  while (at + 1 < end) {
+    if (bytes[at] === PAD_1) {
+      at++;
+      continue;
+    }
+    const size = bytes[at + 1]!;
+    if (bytes[at] === HOME_ADDRESS) return size === 16 && at + 18 <= end ? at + 2 : -1;
+    at += 2 + size;
+  }
+  return -1;
 }
 
 /**
@@ -224,6 +260,11 @@ function sourceRouteEnd(bytes: Uint8Array, address: number, length: number): num
   return -1;
 }
 
+/** The type of a routing header that is a source route of RPL. */
+const RPL_ROUTE = 3;
+/** Options of IPv6 (RFC 8200 §4.2, RFC 6275 §6.3). */
+const PAD_1 = 0;
+const HOME_ADDRESS = 0xc9;
 /** Options of IPv4 (RFC 791 §3.1). */
 const END_OF_OPTIONS = 0;
 const NO_OPERATION = 1;

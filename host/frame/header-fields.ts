@@ -59,10 +59,23 @@ export function valueEnd(bytes: Uint8Array, from: number, to: number): number {
   }
 }
 
-/** The address behind type and subtype of the media type at `from`. */
+/**
+ * The address behind type and subtype of the media type at `from`. White space may surround the `/` (RFC 3261
+ * §25.1); a text table passes over it.
+ */
 export function mediaTypeEnd(bytes: Uint8Array, from: number, to: number): number {
+  const end = wordEnd(bytes, from, to);
+  // The first word may contain the `/`, and the subtype behind it too.
+  if (end > from && bytes[end - 1] === SLASH) return wordEnd(bytes, skipSpace(bytes, end, to), to);
+  const slash = skipSpace(bytes, end, to);
+  if (slash === end || slash >= to || bytes[slash] !== SLASH) return end;
+  return wordEnd(bytes, skipSpace(bytes, slash + 1, to), to);
+}
+
+/** The address of the first white space, `;` or `(` from `from` on, which begins parameters or a comment. */
+function wordEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
-  while (at < to && bytes[at]! > SPACE && bytes[at] !== SEMICOLON) at++;
+  while (at < to && bytes[at]! > SPACE && bytes[at] !== SEMICOLON && bytes[at] !== OPENING) at++;
   return at;
 }
 
@@ -95,5 +108,7 @@ const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
+const OPENING = 0x28;
+const SLASH = 0x2f;
 const COLON = 0x3a;
 const SEMICOLON = 0x3b;

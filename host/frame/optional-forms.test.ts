@@ -136,6 +136,8 @@ describe('types of Ethernet', () => {
     ['8100', 'vlan'],
     ['88a8', 'vlan'],
     ['9100', 'vlan'],
+    ['9200', 'vlan'],
+    ['9300', 'vlan'],
   ])('%s is a tag', (type, name) => {
     expect(parse(hex(`${ADDRESSES} ${type} 0007 0800 ${IPV4_UDP}`), 'ethernet')).toEqual([
       'header ethernet 0+14',
@@ -207,6 +209,8 @@ describe('the boundary of a multipart (RFC 3261 §25.1, RFC 2046 §5.1.1)', () =
     ['boundary\r\n =\r\n b1'],
     ['x=y ; BOUNDARY= b1 ; z=1'],
     ['x="; boundary=no"; boundary=b1'],
+    ['x="\\"; boundary=no"; boundary=b1'],
+    ['x="\\\\"; boundary=b1'],
   ])('is found in %j', (parameter) => {
     const head = `MESSAGE sip:a SIP/2.0\r\nContent-Type: multipart/mixed; ${parameter}\r\n\r\n`;
     const parts = parse(bytes(`${head}--b1\r\n\r\nhello\r\n--b1--`), 'sip');
@@ -227,6 +231,102 @@ describe('the boundary of a multipart (RFC 3261 §25.1, RFC 2046 §5.1.1)', () =
       expect(parse(bytes(`${head}--b1\r\n\r\nhello\r\n--b1--`), 'sip')).toBe('multipart-syntax');
     },
   );
+});
+
+describe('the type of a body (RFC 3261 §25.1, RFC 2045 §5.1)', () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  it.each([
+    ['application/sdp'],
+    ['Application/SDP;charset=x'],
+    ['application / sdp'],
+    ['application\t/\r\n sdp ;x=y'],
+    ['application/ sdp'],
+    ['application /sdp'],
+    ['\r\n application/sdp(a comment)'],
+    ['application/sdp (a comment); x=y'],
+  ])('is found in %j', (type) => {
+    const head = `MESSAGE sip:a SIP/2.0\r\nContent-Type: ${type}\r\n\r\n`;
+    expect(parse(bytes(`${head}v=0\r\n`), 'sip')).toEqual([
+      `header sip 0+${head.length}`,
+      `header sdp ${head.length}+5`,
+    ]);
+  });
+
+  it.each([
+    ['application sdp'],
+    ['appli cation/sdp'],
+    ['application/sd p'],
+    ['application/'],
+    ['/sdp'],
+    ['application/sdp/sdp'],
+  ])('is not found in %j', (type) => {
+    const head = `MESSAGE sip:a SIP/2.0\r\nContent-Type: ${type}\r\n\r\n`;
+    expect(parse(bytes(`${head}v=0\r\n`), 'sip')).toEqual([
+      `header sip 0+${head.length}`,
+      `payload - ${head.length}+5`,
+    ]);
+  });
+});
+
+describe('SIP (RFC 3261 §7.5, §25.1)', () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  it.each([
+    ['line ends in front of the start line', '\r\n\r\n', 'Content-Length: 2'],
+    ['a bare line end in front', '\n', 'Content-Length: 2'],
+    ['white space around a length', '', 'Content-Length \t:\t 2 \t'],
+    ['a length that continues in the next line', '', 'Content-Length:\r\n 2'],
+    ['the short name of a length', '', 'L: 002'],
+    ['no length', '', 'Subject: x'],
+  ])('is read with %s', (_form, front, field) => {
+    const head = `${front}MESSAGE sip:a SIP/2.0\r\n${field}\r\n\r\n`;
+    const rest = field.startsWith('S') ? '' : 'more';
+    expect(parse(bytes(`${head}hi${rest}`), 'sip')).toEqual([
+      `header sip 0+${head.length}`,
+      `payload - ${head.length}+2`,
+      ...(rest === '' ? [] : [`trailer - ${head.length + 2}+4`]),
+    ]);
+  });
+
+  it.each([
+    ['sip-truncated', 'line ends alone', '\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n'],
+    ['sip-syntax', 'two lengths in one field', 'MESSAGE sip:a SIP/2.0\r\nContent-Length: 2 3\r\n\r\nhi'],
+  ])('is refused, as %s, with %s', (problem, _form, text) => {
+    expect(parse(bytes(text), 'sip')).toBe(problem);
+  });
+});
+
+describe('a part without a body (RFC 2046 §5.1.1)', () => {
+  it.each([
+    ['with header fields', 'Content-Type: text/plain'],
+    ['with nothing', ''],
+  ])('%s ends at the next delimiter', (_which, field) => {
+    const head = 'MESSAGE sip:a SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n';
+    const first = field === '' ? '--b' : `--b\r\n${field}`;
+    const second = '--b\r\nContent-Type: text/plain\r\n\r\n';
+    const text = `${head}${first}\r\n${second}x=0\r\n--b--`;
+    const at = head.length + first.length + 2;
+    expect(parse(new TextEncoder().encode(text), 'sip')).toEqual([
+      `header sip 0+${head.length}`,
+      `header multipart ${head.length}+0`,
+      `header mime-part ${head.length}+${first.length}`,
+      `payload - ${head.length + first.length}+0`,
+      `trailer mime-part ${head.length + first.length}+2`,
+      `header mime-part ${at}+${second.length}`,
+      `payload - ${at + second.length}+3`,
+      `trailer mime-part ${at + second.length + 3}+2`,
+      `trailer multipart ${at + second.length + 5}+5`,
+    ]);
+  });
+});
+
+describe('a header that is shorter than its document allows', () => {
+  it.each([
+    ['ah-truncated', 'ah', '1100 0000 00000001'],
+    ['ah-header-length', 'ah', '1100 0000 00000001 00000002'],
+    ['hip-header-length', 'hip', `3b03 0001 00000000 ${'00'.repeat(32)}`],
+  ])('is refused as %s', (problem, protocol, bytes) => {
+    expect(parse(hex(bytes), protocol)).toBe(problem);
+  });
 });
 
 describe('a source route of IPv4 (RFC 791 §3.1)', () => {

@@ -8,7 +8,7 @@ import {
   startsWith,
   valueEnd,
 } from './header-fields.ts';
-import type { ParseFunction } from './parse-function.ts';
+import type { Cut, ParseFunction } from './parse-function.ts';
 import { SYNTAX, TRUNCATED } from './problem.ts';
 
 /**
@@ -58,28 +58,52 @@ export const mimePart: ParseFunction = {
     const length = boundaryEnd - boundary;
     if (length < 1 || length > MOST_BOUNDARY) return SYNTAX;
     const body = fieldsEnd(bytes, fields, to);
+    // A part may have no body, and then no empty line (RFC 2046 §5.1.1).
+    const bare = delimiterAt(bytes, fields, body < 0 ? to : body, boundary, length);
+    if (bare >= 0) {
+      const end = beforeLineEnd(bytes, from, bare);
+      cut.begin(end - from, 0);
+      close(bytes, end, bare, length, cut);
+      return 0;
+    }
     if (body < 0) return TRUNCATED;
     // The line end in front of a delimiter is part of it; right behind the header fields it is that of the
     // empty line.
-    for (let line = body; line >= 0 && line < to; line = lineEnd(bytes, line, to)) {
-      if (!isDelimiter(bytes, line, to, boundary, length)) continue;
-      let end = line;
-      if (end > body) end--;
-      if (end > body && bytes[end - 1] === CR) end--;
-      cut.begin(body - from, end - body);
-      cut.closing = line - end;
-      const behind = line + 2 + length;
-      cut.isFollowed = !(bytes[behind] === DASH && bytes[behind + 1] === DASH);
-      const type = fieldValue(bytes, fields, body, CONTENT_TYPE, 0);
-      if (type >= 0) {
-        cut.nextFrom = type;
-        cut.nextTo = mediaTypeEnd(bytes, type, body);
-      }
-      return 0;
+    const line = delimiterAt(bytes, body, to, boundary, length);
+    if (line < 0) return TRUNCATED;
+    const end = beforeLineEnd(bytes, body, line);
+    cut.begin(body - from, end - body);
+    close(bytes, end, line, length, cut);
+    const type = fieldValue(bytes, fields, body, CONTENT_TYPE, 0);
+    if (type >= 0) {
+      cut.nextFrom = type;
+      cut.nextTo = mediaTypeEnd(bytes, type, body);
     }
-    return TRUNCATED;
+    return 0;
   },
 };
+
+/** The address of the first line from `from` on that is a delimiter; -1 when there is none. */
+function delimiterAt(bytes: Uint8Array, from: number, to: number, boundary: number, length: number): number {
+  for (let line = from; line >= 0 && line < to; line = lineEnd(bytes, line, to))
+    if (isDelimiter(bytes, line, to, boundary, length)) return line;
+  return -1;
+}
+
+/** The address in front of the line end at `at`, but not in front of `least`. */
+function beforeLineEnd(bytes: Uint8Array, least: number, at: number): number {
+  let end = at;
+  if (end > least) end--;
+  if (end > least && bytes[end - 1] === CR) end--;
+  return end;
+}
+
+/** Notes what closes a part: the line end at `end`, and whether the delimiter at `line` is not the last. */
+function close(bytes: Uint8Array, end: number, line: number, length: number, cut: Cut): void {
+  cut.closing = line - end;
+  const behind = line + 2 + length;
+  cut.isFollowed = !(bytes[behind] === DASH && bytes[behind + 1] === DASH);
+}
 
 /** Whether the line is `--` and the boundary, then the end of the line, white space, or `--`. */
 function isDelimiter(bytes: Uint8Array, line: number, to: number, boundary: number, length: number): boolean {
@@ -94,7 +118,9 @@ function isDelimiter(bytes: Uint8Array, line: number, to: number, boundary: numb
 function parameter(bytes: Uint8Array, from: number, to: number, name: Uint8Array): number {
   let isQuoted = false;
   for (let at = from; at < to; at++) {
-    if (bytes[at] === QUOTE) isQuoted = !isQuoted;
+    // A quoted pair is no end of a quoted string (RFC 3261 §25.1).
+    if (isQuoted && bytes[at] === BACKSLASH) at++;
+    else if (bytes[at] === QUOTE) isQuoted = !isQuoted;
     if (isQuoted || bytes[at] !== SEMICOLON) continue;
     const start = skipSpace(bytes, at + 1, to);
     if (!startsWith(bytes, start, to, name)) continue;
@@ -126,4 +152,5 @@ const QUOTE = 0x22;
 const DASH = 0x2d;
 const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
+const BACKSLASH = 0x5c;
 const LETTER_C = 0x63;

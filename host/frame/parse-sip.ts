@@ -1,17 +1,26 @@
-import { fieldsEnd, fieldValue, lineEnd, lowerCaseBytes, mediaTypeEnd, startsWith } from './header-fields.ts';
+import {
+  fieldsEnd,
+  fieldValue,
+  lineEnd,
+  lowerCaseBytes,
+  mediaTypeEnd,
+  skipSpace,
+  startsWith,
+} from './header-fields.ts';
 import type { ParseFunction } from './parse-function.ts';
 import { LENGTH, SIZE, SYNTAX, TRUNCATED } from './problem.ts';
 
 /**
  * SIP: a start line and header fields, up to the empty line (RFC 3261 §7). The body's length is in
  * Content-Length, which may be missing where a datagram ends the message (§18.3), and its type in
- * Content-Type.
+ * Content-Type. Line ends may stand in front of the start line (§7.5), and belong to the header.
  */
 export const sip: ParseFunction = {
   parse(bytes, from, to, cut) {
-    const fields = lineEnd(bytes, from, to);
+    const start = startOf(bytes, from, to);
+    const fields = lineEnd(bytes, start, to);
     if (fields < 0) return TRUNCATED;
-    if (!isStartLine(bytes, from, fields)) return SYNTAX;
+    if (!isStartLine(bytes, start, fields)) return SYNTAX;
     const body = fieldsEnd(bytes, fields, to);
     if (body < 0) return TRUNCATED;
     let length = to - body;
@@ -35,7 +44,7 @@ export const sip: ParseFunction = {
    * Leading zeroes are allowed in a length (§25.1), so it can be written into the existing digits.
    */
   finish(bytes, from, to, length) {
-    const fields = lineEnd(bytes, from, to);
+    const fields = lineEnd(bytes, startOf(bytes, from, to), to);
     const at = fields < 0 ? -1 : fieldValue(bytes, fields, to, CONTENT_LENGTH, LETTER_L);
     if (at < 0) return 0;
     let digit = at;
@@ -49,6 +58,13 @@ export const sip: ParseFunction = {
     return 0;
   },
 };
+
+/** The address behind the line ends in front of a start line. */
+function startOf(bytes: Uint8Array, from: number, to: number): number {
+  let at = from;
+  while (at < to && (bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] === LF))) at++;
+  return at;
+}
 
 /** Matches `SIP/2.0 200 OK`, or `INVITE sip:alice SIP/2.0`. */
 function isStartLine(bytes: Uint8Array, from: number, to: number): boolean {
@@ -71,7 +87,7 @@ function numberAt(bytes: Uint8Array, from: number, to: number): number {
     if (number > 0x7fffffff) return -1;
   }
   const digits = at - from;
-  while (at < to && bytes[at] === SPACE) at++;
+  at = skipSpace(bytes, at, to);
   return digits > 0 && (bytes[at] === CR || bytes[at] === LF) ? number : -1;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Protocol numbers by textual identifier, looked up in bytes without making a string. Letters of ASCII are
- * equal in both cases.
+ * equal in both cases, and white space in the bytes does not count: no identifier has any.
  */
 export class TextTable {
   /** The bytes of all identifiers, one behind the other. */
@@ -38,11 +38,13 @@ export class TextTable {
   }
 
   #isAt(textFrom: number, textTo: number, bytes: Uint8Array, from: number, to: number): boolean {
-    if (textTo - textFrom !== to - from) return false;
-    for (let i = 0; i < to - from; i++) {
-      if (this.#text[textFrom + i] !== lowerCase(bytes[from + i]!)) return false;
+    let text = textFrom;
+    for (let at = from; at < to; at++) {
+      if (bytes[at]! <= SPACE) continue;
+      if (text === textTo || this.#text[text] !== lowerCase(bytes[at]!)) return false;
+      text++;
     }
-    return true;
+    return text === textTo;
   }
 }
 
@@ -51,9 +53,12 @@ export function lowerCase(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
 }
 
-/** The FNV-1a hash of the bytes in lower case. */
+/** The FNV-1a hash of the bytes in lower case, without white space. */
 function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = -2128831035;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ lowerCase(bytes[at]!), 16777619);
+  for (let at = from; at < to; at++)
+    if (bytes[at]! > SPACE) hash = Math.imul(hash ^ lowerCase(bytes[at]!), 16777619);
   return hash;
 }
+
+const SPACE = 0x20;

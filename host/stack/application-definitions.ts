@@ -64,6 +64,7 @@ export const applicationDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'sdp',
     summary: 'Session Description Protocol (RFC 8866)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'media-type', id: 'application/sdp' }],
     header: { minimum: 4, base: 0, leaf: true, parse: 'sdp' },
   },

@@ -1,5 +1,6 @@
 import { applicationDefinitions } from './application-definitions.ts';
 import type {
+  Checksum,
   GenericDefinition,
   HeaderDefinition,
   LengthTerm,
@@ -38,6 +39,9 @@ const addressResolution: HeaderDefinition = {
   leaf: true,
 };
 
+/** Covers the extension header, and nothing behind it (RFC 6275 §6.1.1, RFC 7401 §5.1.1). */
+const OF_EXTENSION: Checksum = { at: 4, kind: 'pseudo' };
+
 /**
  * The protocols that come with the Funnel. New ones go to the end, so that the numbers of the others stay the
  * same.
@@ -46,6 +50,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'ethernet',
     summary: 'Ethernet II, without preamble and frame check sequence (IEEE 802.3)',
+    fillsDatagram: true,
     identifiers: [],
     layer: 'link',
     header: { minimum: 14, base: 14, next: { nameSpace: 'ethertype', at: 12, bytes: 2 } },
@@ -53,11 +58,14 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'vlan',
     summary: 'VLAN tag of a customer or a service (IEEE 802.1Q, 802.1ad)',
+    fillsDatagram: true,
     identifiers: [
       { nameSpace: 'ethertype', id: 0x8100 },
       { nameSpace: 'ethertype', id: 0x88a8 },
-      // Bridges before IEEE 802.1ad.
+      // Bridges before IEEE 802.1ad: the tags of a service, and of two more levels around it.
       { nameSpace: 'ethertype', id: 0x9100 },
+      { nameSpace: 'ethertype', id: 0x9200 },
+      { nameSpace: 'ethertype', id: 0x9300 },
     ],
     layer: 'link',
     header: { minimum: 4, base: 4, next: { nameSpace: 'ethertype', at: 2, bytes: 2 } },
@@ -65,6 +73,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'ppp',
     summary: 'PPP, with or without address and control, its protocol field compressed or not (RFC 1661)',
+    fillsDatagram: true,
     identifiers: [
       { nameSpace: 'pppoe-code', id: 0 },
       { nameSpace: 'ethertype', id: 0x880b },
@@ -118,11 +127,12 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
       addresses: { source: 8, destination: 24, bytes: 16 },
     },
   },
-  extension('hop-by-hop', 0, 'IPv6 hop-by-hop options (RFC 8200 §4.3)', 8),
-  extension('routing', 43, 'IPv6 routing header (RFC 8200 §4.4)', 8),
+  extension('hop-by-hop', 0, 'IPv6 hop-by-hop options (RFC 8200 §4.3)'),
+  extension('routing', 43, 'IPv6 routing header (RFC 8200 §4.4)'),
   {
     name: 'fragment',
     summary: 'IPv6 fragment header (RFC 8200 §4.5)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 44 }],
     transparent: true,
     header: {
@@ -134,17 +144,19 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
       fragment: { at: 2, mask: 0xfff9 },
     },
   },
-  extension('destination-options', 60, 'IPv6 destination options (RFC 8200 §4.6)', 8),
-  extension('ah', 51, 'IP authentication header (RFC 4302)', 4),
+  extension('destination-options', 60, 'IPv6 destination options (RFC 8200 §4.6)'),
+  extension('ah', 51, 'IP authentication header (RFC 4302)', { unit: 4, minimum: 12 }),
   {
     name: 'icmp',
     summary: 'Internet Control Message Protocol (RFC 792)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 1 }],
     header: { minimum: 8, base: 8, checksum: { at: 2, kind: 'contents' } },
   },
   {
     name: 'icmpv6',
     summary: 'Internet Control Message Protocol for IPv6 (RFC 4443)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 58 }],
     // Includes the word behind the checksum of every message: an identifier, a pointer, a size, or nothing.
     header: { minimum: 8, base: 8, checksum: { at: 2, kind: 'pseudo' } },
@@ -164,6 +176,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'tcp',
     summary: 'Transmission Control Protocol, with options (RFC 9293)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 6 }],
     header: {
       minimum: 20,
@@ -176,6 +189,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'sctp',
     summary: 'Stream Control Transmission Protocol, its common header; chunks follow (RFC 9260)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 132 }],
     header: {
       minimum: 12,
@@ -192,6 +206,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'gre',
     summary: 'Generic Routing Encapsulation (RFC 2784, RFC 2890), and its version for PPTP (RFC 2637)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 47 }],
     header: {
       minimum: 4,
@@ -204,21 +219,24 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'esp',
     summary: 'IP encapsulating security payload (RFC 4303)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 50 }],
     header: { minimum: 8, base: 8 },
   },
-  extension('mobility', 135, 'IPv6 mobility header (RFC 6275 §6.1)', 8),
-  extension('hip', 139, 'Host Identity Protocol (RFC 7401 §5.1)', 8),
-  extension('shim6', 140, 'Site multihoming by IPv6 intermediation (RFC 5533 §5.1)', 8),
+  extension('mobility', 135, 'IPv6 mobility header (RFC 6275 §6.1)', { checksum: OF_EXTENSION }),
+  extension('hip', 139, 'Host Identity Protocol (RFC 7401 §5.1)', { minimum: 40, checksum: OF_EXTENSION }),
+  extension('shim6', 140, 'Site multihoming by IPv6 intermediation (RFC 5533 §5.1)'),
   {
     name: 'igmp',
     summary: 'Internet Group Management Protocol (RFC 2236, RFC 3376)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 2 }],
     header: { minimum: 8, base: 8, checksum: { at: 2, kind: 'contents' } },
   },
   {
     name: 'udp-lite',
     summary: 'UDP with a checksum that may cover only the first bytes (RFC 3828)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id: 136 }],
     header: {
       minimum: 8,
@@ -268,6 +286,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'bridged-ethernet',
     summary: 'Transparent Ethernet bridging: a frame of Ethernet inside another protocol (RFC 7637 §3.2)',
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ethertype', id: 0x6558 }],
     layer: 'link',
     header: { minimum: 14, base: 14, next: { nameSpace: 'ethertype', at: 12, bytes: 2 } },
@@ -276,6 +295,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
     // Linux puts it before packets that it captured on all devices, so only captures have it.
     name: 'sll',
     summary: 'Linux cooked capture, version 1: way, kind and address of the device (LINKTYPE_LINUX_SLL)',
+    fillsDatagram: true,
     identifiers: [],
     layer: 'link',
     header: { minimum: 16, base: 16, next: { nameSpace: 'ethertype', at: 14, bytes: 2 } },
@@ -283,6 +303,7 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
   {
     name: 'sll2',
     summary: 'Linux cooked capture, version 2: with the number of the device (LINKTYPE_LINUX_SLL2)',
+    fillsDatagram: true,
     identifiers: [],
     layer: 'link',
     header: { minimum: 20, base: 20, next: { nameSpace: 'ethertype', at: 0, bytes: 2 } },
@@ -292,17 +313,28 @@ export const protocolDefinitions: readonly ProtocolDefinition[] = [
 /** The Generic Carriers that come with the Funnel. */
 export const genericDefinitions: readonly GenericDefinition[] = [{ name: 'ip', members: ['ipv4', 'ipv6'] }];
 
-/**
- * An IPv6 extension header: next header, then its length less the first eight bytes, in units of 8 bytes, or
- * of 4 for AH.
- */
-function extension(name: string, id: number, summary: string, unit: number): ProtocolDefinition {
+interface ExtensionForm {
+  /** Bytes in a unit of its length. */
+  readonly unit?: number;
+  readonly minimum?: number;
+  readonly checksum?: Checksum;
+}
+
+/** An IPv6 extension header: next header, then its length less the first eight bytes, in units. */
+function extension(
+  name: string,
+  id: number,
+  summary: string,
+  { unit = 8, minimum = 8, checksum }: ExtensionForm = {},
+): ProtocolDefinition {
   const term: LengthTerm = { at: 1, mask: 0xff, shift: 0, unit };
+  const next = { nameSpace: 'ip-protocol', at: 0, bytes: 1 } as const;
   return {
     name,
     summary,
+    fillsDatagram: true,
     identifiers: [{ nameSpace: 'ip-protocol', id }],
     transparent: true,
-    header: { minimum: 8, base: 8, terms: [term], next: { nameSpace: 'ip-protocol', at: 0, bytes: 1 } },
+    header: { minimum, base: 8, terms: [term], next, ...(checksum === undefined ? {} : { checksum }) },
   };
 }

@@ -18,7 +18,7 @@ export interface ProtocolDefinition {
    */
   readonly layer?: 'link' | 'network';
   /**
-   * A message fills a datagram. On a stream it has a length in front (`length-prefix`), so a stack cannot
+   * A message fills a datagram, because nothing in it states its end. On a stream it has a length in front (`length-prefix`), so a stack cannot
    * name it directly behind the ports of a stream.
    */
   readonly fillsDatagram?: boolean;
@@ -142,7 +142,7 @@ export interface Checksum {
    * - `header`: the Internet checksum (RFC 1071) of this header; the parser checks it too;
    * - `contents`: the same sum over header and contents;
    * - `pseudo`: the same, with the addresses, the length and the protocol number of its carrier (RFC 8200
-   *   §8.1);
+   *   §8.1); of a transparent header it covers the header only;
    * - `crc32c`: 32 bits over header and contents (RFC 9260 appendix A).
    */
   readonly kind: 'header' | 'contents' | 'pseudo' | 'crc32c';

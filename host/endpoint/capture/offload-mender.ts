@@ -28,9 +28,9 @@ export function offloadText(found: number): string {
  * the frame shows it.
  *
  * It follows Ethernet, VLAN tags, PPPoE, PPP, cooked headers, IPv6 extension headers and IP in IP. It leaves
- * alone fragments, packets with a way to go in a source route, UDP without checksum, jumbograms (RFC 2675),
- * whose length fits in no IP header, and everything whose other lengths do not fit. It allocates nothing for
- * a frame.
+ * alone fragments, packets with a way to go in a source route or with a home address (RFC 6275), UDP without
+ * checksum, jumbograms (RFC 2675), whose length fits in no IP header, and everything whose other lengths do
+ * not fit. It allocates nothing for a frame.
  */
 export class OffloadMender {
   readonly #frames: Frames;
@@ -80,7 +80,7 @@ export class OffloadMender {
       const type = get16(bytes, place);
       if (type === 0x0800 || type === 0x86dd) this.#ip(next, end, MOST_NESTED);
       else if (type === 0x8864) this.#pppoe(next, end);
-      if (type !== 0x8100 && type !== 0x88a8 && type !== 0x9100) return;
+      if (!TAGS.has(type)) return;
       place = next + 2;
       next += 4;
     }
@@ -154,6 +154,7 @@ export class OffloadMender {
     while (EXTENSIONS.has(next)) {
       if (place + 8 > behind) return;
       if (next === ROUTING && bytes[place + 3] !== 0) return;
+      if (next === DESTINATION_OPTIONS && hasHomeAddress(bytes, place, behind)) return;
       if (next === FRAGMENT_HEADER && (get16(bytes, place + 2) & 0xfff9) !== 0) return;
       const size =
         next === FRAGMENT_HEADER
@@ -238,6 +239,14 @@ function isJumbo(bytes: Uint8Array, at: number, next: number): boolean {
   return next === HOP_BY_HOP && bytes[at + 2] === JUMBO;
 }
 
+/** Whether destination options have the home address of Mobile IPv6, which a checksum covers instead. */
+function hasHomeAddress(bytes: Uint8Array, header: number, behind: number): boolean {
+  const end = Math.min(header + 8 + bytes[header + 1]! * 8, behind);
+  for (let at = header + 2; at < end; at += bytes[at] === 0 ? 1 : 2 + bytes[at + 1]!)
+    if (bytes[at] === HOME_ADDRESS) return true;
+  return false;
+}
+
 function get16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!;
 }
@@ -269,7 +278,17 @@ const ROUTING = 43;
 const FRAGMENT_HEADER = 44;
 const AH = 51;
 const NO_NEXT_HEADER = 59;
-const EXTENSIONS: ReadonlySet<number> = new Set([HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AH, 60]);
+const DESTINATION_OPTIONS = 60;
+const EXTENSIONS: ReadonlySet<number> = new Set([
+  HOP_BY_HOP,
+  ROUTING,
+  FRAGMENT_HEADER,
+  AH,
+  DESTINATION_OPTIONS,
+]);
+/** The EtherTypes of VLAN tags. */
+const TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100, 0x9200, 0x9300]);
+const HOME_ADDRESS = 0xc9;
 const JUMBO = 0xc2;
 const LOOSE_ROUTE = 131;
 const STRICT_ROUTE = 137;

@@ -47,7 +47,7 @@ const extension: fc.Arbitrary<Layer> = fc.oneof(
     units: fc.nat(3),
   }),
   fc.record({ kind: fc.constant('fragment'), seed }),
-  fc.record({ kind: fc.constant('ah'), seed, units: fc.nat(5) }),
+  fc.record({ kind: fc.constant('ah'), seed, units: fc.integer({ min: 1, max: 6 }) }),
 );
 const network: fc.Arbitrary<Layer[]> = fc.oneof(
   fc.record({ kind: fc.constant('ipv4'), seed, options: fc.nat(10) }).map((layer): Layer[] => [layer]),
@@ -233,10 +233,20 @@ function headerOf(
     case 'hop-by-hop':
     case 'destination-options':
     case 'routing': {
-      const header = fill(8 * (1 + layer.units));
+      const units = layer.units + (layer.kind === 'hip' ? 4 : 0);
+      const header = fill(8 * (1 + units));
       header[0] = ipNext;
-      header[1] = layer.units;
+      header[1] = units;
       header[3] = 0; // No segments left: the destination is in the IPv6 header.
+      if (layer.kind === 'destination-options') {
+        // Padding, so that no home address stands there by chance.
+        header[2] = 1;
+        header[3] = header.length - 4;
+      }
+      if (layer.kind === 'mobility' || layer.kind === 'hip') {
+        put16(header, 4, 0);
+        put16(header, 4, checksum([pseudoHeader(carrier!, IP_NUMBERS[layer.kind]!, header.length), header]));
+      }
       return header;
     }
     case 'fragment': {

@@ -51,8 +51,10 @@ export function stackText(choices: readonly number[]): string {
     if (nexts.every((next) => next !== undefined && 'source' in next)) {
       text += `/${choose(['53', '5060', 'sip', 'local:53', 'local:5060', 'remote:53', '*', 'local:*', '{53,5060}', '{local:53,remote:5060}', '{local:53,80}', 'remote:{53,80}'])}`;
       if (choose([true, false])) break;
+      const isStream = candidates.includes('tcp');
       candidates = [choose(['ipv6', 'ipv4', 'udp', 'ethernet'])];
-      text += `/${candidates[0]}`;
+      const isFramed = isStream && protocols.definition(protocols.number(candidates[0]!))?.fillsDatagram;
+      text += `${isFramed ? '/length-prefix' : ''}/${candidates[0]}`;
       continue;
     }
     if (nexts.some((next) => next !== undefined && 'source' in next)) break;

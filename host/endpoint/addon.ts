@@ -229,6 +229,7 @@ export interface BatchArrays {
 
 /** The result of `readLink`. */
 export interface LinkReading {
+  readonly name: string;
   readonly mtu: number;
   /** 0 or 1. */
   readonly up: number;
@@ -236,7 +237,9 @@ export interface LinkReading {
   readonly promotes: number;
   /** 0: this interface has no IPv6, 1: it has, 2: IPv6 is switched off on it. */
   readonly ipv6: number;
-  /** A line for each address, with its prefix length. */
+  /** 1: the system makes no link-local address. */
+  readonly quiet: number;
+  /** A line for each address, with its prefix length, and `link-local` behind one that the system made. */
   readonly addresses: string;
   /** A line for each unicast route of the main table: its protocol, its metric, its prefix. */
   readonly routes: string;

@@ -12,21 +12,26 @@ export class DeviceWatch {
   readonly #io: FunnelIo;
   readonly #device: string;
   readonly #context: PieceContext;
-  readonly #onChange: () => void;
+  readonly #onLook: (isNew: boolean) => void;
   #channel = -1;
   #index: number;
+  #isAbsent: boolean;
   #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param batch the number of the batch that delivers the changes
-   * @param onChange called when the sockets are to be opened anew
+   * @param options.index the number of the device to which sockets are bound that a predecessor opened
+   * @param options.onLook called after a change: the sockets are to be opened anew when the device is new,
+   * and those that could not be opened may be tried again
    */
-  constructor(io: FunnelIo, batch: number, device: string, { context, onChange }: DeviceWatchOptions) {
+  constructor(io: FunnelIo, batch: number, device: string, { context, index, onLook }: DeviceWatchOptions) {
     this.#io = io;
     this.#device = device;
     this.#context = context;
-    this.#onChange = onChange;
-    this.#index = this.#indexNow();
+    this.#onLook = onLook;
+    const now = this.#indexNow();
+    this.#index = index ?? now;
+    this.#isAbsent = now === 0;
     if (device === '') return;
     try {
       this.#channel = io.watchLinks(batch, { descriptor: -1, index: 0 });
@@ -34,6 +39,21 @@ export class DeviceWatch {
     } catch (error) {
       context.log('warn', `changes of network devices are not noticed: ${messageOf(error)}`);
     }
+  }
+
+  /** The number of the device to which the sockets are bound. */
+  get index(): number {
+    return this.#index;
+  }
+
+  /** Whether no device has the name now: it was removed or renamed. */
+  get isAbsent(): boolean {
+    return this.#device !== '' && this.#isAbsent;
+  }
+
+  /** Looks at the device soon, as after a change. */
+  soon(): void {
+    if (this.#device !== '') this.#timer ??= setTimeout(() => this.#look(), SETTLE_MS).unref();
   }
 
   /** Whether this channel of the batch is the watch's own. */
@@ -47,16 +67,19 @@ export class DeviceWatch {
       this.close();
       return;
     }
-    this.#timer ??= setTimeout(() => this.#look(), SETTLE_MS).unref();
+    this.soon();
   }
 
   #look(): void {
     this.#timer = undefined;
     const index = this.#indexNow();
-    if (index === 0 || index === this.#index) return;
-    this.#index = index;
-    this.#context.log('info', `the device ${this.#device} was made again; its sockets are opened again`);
-    this.#onChange();
+    this.#isAbsent = index === 0;
+    const isNew = index !== 0 && index !== this.#index;
+    if (isNew) {
+      this.#index = index;
+      this.#context.log('info', `the device ${this.#device} was made again; its sockets are opened again`);
+    }
+    this.#onLook(isNew);
   }
 
   /** The number of the device; 0 while there is none of this name. */
@@ -80,7 +103,13 @@ export class DeviceWatch {
 
 export interface DeviceWatchOptions {
   readonly context: PieceContext;
-  readonly onChange: () => void;
+  readonly index?: number | undefined;
+  readonly onLook: (isNew: boolean) => void;
+}
+
+/** The status of sockets whose device is gone. */
+export function absentText(device: string): string {
+  return `no device has the name ${device} now; a new one is used at once`;
 }
 
 /** Several changes in this time are looked at together. */

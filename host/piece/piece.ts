@@ -27,6 +27,13 @@ export interface Piece {
   takeOver?(): void;
 
   /**
+   * Whether what this native piece has of the system is no longer what its settings say, and the piece leaves
+   * it so: another program removed or renamed its device, took it down, or holds its port. A change replaces
+   * such a piece, also where its configuration stays.
+   */
+  readonly deviates?: boolean;
+
+  /**
    * Whether the start of this native piece waits for the system, for a bounded time: the watchdog does not
    * treat it as a stall.
    */

@@ -21,6 +21,9 @@ enum {
   IPV6_METRIC = 1024,
   /* An address with its prefix length, and two numbers before it. */
   LINE_BYTES = INET6_ADDRSTRLEN + 40,
+  /* IFA_PROTO and IFAPROT_KERNEL_LL of Linux 5.18, for the headers of older systems. */
+  ADDRESS_PROTOCOL = 11,
+  KERNEL_LINK_LOCAL = 3,
 };
 
 struct lines {
@@ -31,7 +34,8 @@ struct lines {
 
 struct reading {
   int32_t index;
-  int32_t mtu, up, promotes, ipv6;
+  int32_t mtu, up, promotes, ipv6, quiet;
+  char name[IF_NAMESIZE];
   struct lines lines;
 };
 
@@ -82,6 +86,9 @@ static void see_link(const struct nlmsghdr *head, void *context) {
   index_attributes(IFLA_RTA(link), IFLA_PAYLOAD(head), table, IFLA_MAX + 1);
   reading->up = (link->ifi_flags & IFF_UP) != 0;
   reading->mtu = word_of(table[IFLA_MTU], 0);
+  if (table[IFLA_IFNAME])
+    snprintf(reading->name, sizeof reading->name, "%.*s", (int)RTA_PAYLOAD(table[IFLA_IFNAME]),
+             (const char *)RTA_DATA(table[IFLA_IFNAME]));
   if (!table[IFLA_AF_SPEC]) return;
   index_attributes(RTA_DATA(table[IFLA_AF_SPEC]), RTA_PAYLOAD(table[IFLA_AF_SPEC]), families, AF_INET6 + 1);
   if (families[AF_INET]) {
@@ -91,27 +98,34 @@ static void see_link(const struct nlmsghdr *head, void *context) {
   if (families[AF_INET6]) {
     index_attributes(RTA_DATA(families[AF_INET6]), RTA_PAYLOAD(families[AF_INET6]), variables, IFLA_INET6_MAX + 1);
     reading->ipv6 = word_of(variables[IFLA_INET6_CONF], DEVCONF_DISABLE_IPV6) ? 2 : 1;
+    const struct rtattr *mode = variables[IFLA_INET6_ADDR_GEN_MODE];
+    reading->quiet = mode && RTA_PAYLOAD(mode) >= 1 && *(const uint8_t *)RTA_DATA(mode) == IN6_ADDR_GEN_MODE_NONE;
   }
 }
 
-/* Appends `before` and the address with its prefix length. */
-static void add_prefix(struct lines *lines, const char *before, int family, const void *address, int length) {
+/* Appends a line: `before`, the address with its prefix length, and `after`. */
+static void add_prefix(struct lines *lines, const char *before, int family, const void *address, int length,
+                       const char *after) {
   char text[INET6_ADDRSTRLEN], line[LINE_BYTES];
   if (!inet_ntop(family, address, text, sizeof text)) return;
-  snprintf(line, sizeof line, "%s%s/%d", before, text, length);
+  snprintf(line, sizeof line, "%s%s/%d%s", before, text, length, after);
   add_line(lines, line);
 }
 
 static void see_address(const struct nlmsghdr *head, void *context) {
   struct reading *reading = context;
   const struct ifaddrmsg *message = NLMSG_DATA(head);
-  const struct rtattr *table[IFA_MAX + 1];
+  const struct rtattr *table[ADDRESS_PROTOCOL + 1];
   if (head->nlmsg_type != RTM_NEWADDR || (int32_t)message->ifa_index != reading->index) return;
   if (message->ifa_family != AF_INET && message->ifa_family != AF_INET6) return;
-  index_attributes(IFA_RTA(message), IFA_PAYLOAD(head), table, IFA_MAX + 1);
+  index_attributes(IFA_RTA(message), IFA_PAYLOAD(head), table, ADDRESS_PROTOCOL + 1);
   const struct rtattr *address = table[IFA_LOCAL] ? table[IFA_LOCAL] : table[IFA_ADDRESS];
+  const struct rtattr *protocol = table[ADDRESS_PROTOCOL];
+  const bool is_link_local =
+      protocol && RTA_PAYLOAD(protocol) >= 1 && *(const uint8_t *)RTA_DATA(protocol) == KERNEL_LINK_LOCAL;
   if (address && RTA_PAYLOAD(address) >= (message->ifa_family == AF_INET ? 4 : 16))
-    add_prefix(&reading->lines, "", message->ifa_family, RTA_DATA(address), message->ifa_prefixlen);
+    add_prefix(&reading->lines, "", message->ifa_family, RTA_DATA(address), message->ifa_prefixlen,
+               is_link_local ? " link-local" : "");
 }
 
 /* A unicast route of the main table; its attributes by type. */
@@ -133,7 +147,7 @@ static void see_route(const struct nlmsghdr *head, void *context) {
   if (!route || route->rtm_type != RTN_UNICAST || word_of(table[RTA_OIF], 0) != reading->index) return;
   snprintf(before, sizeof before, "%d %u ", route->rtm_protocol, (uint32_t)word_of(table[RTA_PRIORITY], 0));
   add_prefix(&reading->lines, before, route->rtm_family, table[RTA_DST] ? RTA_DATA(table[RTA_DST]) : none,
-             route->rtm_dst_len);
+             route->rtm_dst_len, "");
 }
 
 /* One dump for both families. */
@@ -155,9 +169,10 @@ static void set_lines(napi_env env, napi_value object, const char *name, const s
 }
 
 /*
- * readLink(index, netlink) → { mtu, up, promotes, ipv6, addresses, routes }. `ipv6`: 0 none, 1 on, 2 switched
- * off. A line for each address, with its prefix length; and for each unicast route of the main table into the
- * interface, with its protocol and metric before it.
+ * readLink(index, netlink) → { name, mtu, up, promotes, ipv6, quiet, addresses, routes }. `ipv6`: 0 none, 1
+ * on, 2 switched off. `quiet`: the system makes no link-local address. A line for each address, with its
+ * prefix length, and `link-local` behind one that the system made; and for each unicast route of the main
+ * table into the interface, with its protocol and metric before it.
  */
 napi_value read_link(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
@@ -182,6 +197,8 @@ napi_value read_link(napi_env env, napi_callback_info info) {
   set_int(env, made, "up", reading.up);
   set_int(env, made, "promotes", reading.promotes);
   set_int(env, made, "ipv6", reading.ipv6);
+  set_int(env, made, "quiet", reading.quiet);
+  set_text(env, made, "name", reading.name);
   return made;
 }
 

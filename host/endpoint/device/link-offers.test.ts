@@ -24,6 +24,7 @@ describe('wantedProperties', () => {
       isUp: true,
       addresses: new Set(['192.0.2.1/24', 'fc64::1/64', '198.51.100.1/24']),
       routes: new Set(['::/0', '203.0.113.0/24']),
+      linkLocal: false,
     });
   });
 

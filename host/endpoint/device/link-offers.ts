@@ -41,7 +41,13 @@ export function wantedProperties(
       else if (name === 'up' && value.tag === 'yes') isUp = true;
     }
   }
-  return { mtu, isUp: isUp || addresses.size > 0 || routes.size > 0, addresses, routes };
+  return {
+    mtu,
+    isUp: isUp || addresses.size > 0 || routes.size > 0,
+    addresses,
+    routes,
+    linkLocal: settings.linkLocal,
+  };
 }
 
 /** Returns the mistake in a property that a tun device obeys. Other properties have none. */

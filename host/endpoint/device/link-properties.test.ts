@@ -29,6 +29,8 @@ class Linux {
   get io(): FunnelIo {
     const calls: Partial<FunnelIo> = {
       readLink: () => ({
+        name: 'dev',
+        quiet: 1,
         mtu: this.mtu,
         up: Number(this.up),
         promotes: Number(this.promotes),

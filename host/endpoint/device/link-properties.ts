@@ -9,12 +9,14 @@ export interface LinkProperties {
   readonly isUp: boolean;
   readonly addresses: ReadonlySet<string>;
   readonly routes: ReadonlySet<string>;
+  /** Whether the system makes an IPv6 link-local address here; undefined leaves that unchanged. */
+  readonly linkLocal?: boolean | undefined;
 }
 
 /** One change of an interface that the system makes in one call. */
 export type LinkStep =
   | { readonly kind: 'mtu'; readonly mtu: number }
-  | { readonly kind: 'up' | 'down' | 'promote' | 'demote' }
+  | { readonly kind: 'up' | 'down' | 'promote' | 'demote' | 'link-local' | 'quiet' }
   | {
       readonly kind: 'add-address' | 'remove-address' | 'add-route' | 'remove-route';
       readonly prefix: string;
@@ -54,6 +56,8 @@ export const SYSTEM_MTU = 1500;
  * | knows an IPv6 address once, whatever its prefix length | remove it before it is added with another |
  * | removes IPv6 with an MTU below 1280 | set larger MTUs first and smaller ones last, and want no IPv6 below
  * 1280 |
+ * | makes a link-local address whenever IPv6 begins anew on an interface, as after such an MTU | switch that off
+ * again, and remove the address that the system made |
  *
  * @param own the properties that may be removed if they are not wanted; those that others added stay
  */
@@ -62,6 +66,13 @@ export function linkSteps(present: LinkState, wanted: LinkProperties, own: OwnPr
   const { addresses, routes } = possible(wanted);
   const leaving = [...present.addresses].filter((each) => own.addresses.has(each) && !addresses.has(each));
   if (wanted.mtu > present.mtu) steps.push({ kind: 'mtu', mtu: wanted.mtu });
+  if (wanted.linkLocal !== undefined && present.ipv6 !== 'none') {
+    if (wanted.linkLocal !== present.makesLinkLocal)
+      steps.push({ kind: wanted.linkLocal ? 'link-local' : 'quiet' });
+    if (!wanted.linkLocal)
+      for (const prefix of present.linkLocals)
+        if (!addresses.has(prefix)) steps.push({ kind: 'remove-address', prefix });
+  }
   for (const prefix of addresses) {
     if (present.addresses.has(prefix)) continue;
     const same = isIpv6(prefix) ? leaving.findIndex((each) => addressOf(each) === addressOf(prefix)) : -1;

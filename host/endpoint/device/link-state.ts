@@ -6,6 +6,7 @@ import { formatPrefix, parsePrefix } from '../ip-address.ts';
  * `formatPrefix`.
  */
 export interface LinkState {
+  readonly name: string;
   readonly mtu: number;
   readonly isUp: boolean;
   /** In the order of the system: the first address of an IPv4 subnet is the primary one. */
@@ -17,6 +18,10 @@ export interface LinkState {
   /** Whether the further IPv4 addresses of a subnet stay when the primary one goes. */
   readonly promotesSecondaries: boolean;
   readonly ipv6: 'none' | 'on' | 'off';
+  /** Whether the system makes link-local addresses of IPv6 here. */
+  readonly makesLinkLocal: boolean;
+  /** Those that it made. */
+  readonly linkLocals: ReadonlySet<string>;
 }
 
 export function linkStateOf(reading: LinkReading): LinkState {
@@ -24,10 +29,15 @@ export function linkStateOf(reading: LinkReading): LinkState {
     const [protocol = '', metric = '', prefix = ''] = line.split(' ');
     return { isSystems: Number(protocol) === RTPROT_KERNEL, metric: Number(metric), prefix: normal(prefix) };
   });
+  const addresses = linesOf(reading.addresses).map((line) => {
+    const [prefix = '', origin] = line.split(' ');
+    return { prefix: normal(prefix), isLinkLocal: origin === 'link-local' };
+  });
   return {
+    name: reading.name,
     mtu: reading.mtu,
     isUp: reading.up !== 0,
-    addresses: new Set(linesOf(reading.addresses).map(normal)),
+    addresses: new Set(addresses.map(({ prefix }) => prefix)),
     routes: new Set(
       routes
         .filter(
@@ -38,6 +48,8 @@ export function linkStateOf(reading: LinkReading): LinkState {
     setRoutes: new Set(routes.filter(({ isSystems }) => !isSystems).map(({ prefix }) => prefix)),
     promotesSecondaries: reading.promotes !== 0,
     ipv6: (['none', 'on', 'off'] as const)[reading.ipv6] ?? 'none',
+    makesLinkLocal: reading.quiet === 0,
+    linkLocals: new Set(addresses.filter(({ isLinkLocal }) => isLinkLocal).map(({ prefix }) => prefix)),
   };
 }
 

@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
 import type { PieceContext } from '../../piece/piece.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { FunnelIo, NamespaceSockets, TunChannel } from '../addon.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { listText } from '../list-text.ts';
+import { setDeviceVariable } from './device-variable.ts';
 import { isIpv6, type LinkProperties } from './link-properties.ts';
 import { type Refusal, TunLink } from './tun-link.ts';
 import { type DeviceBefore, readTunNote, tunNote } from './tun-note.ts';
@@ -14,13 +14,14 @@ import { type DeviceBefore, readTunNote, tunNote } from './tun-note.ts';
  */
 export class TunDevice {
   readonly channel: number;
-  readonly name: string;
   readonly index: number;
   readonly namespace: NamespaceSockets;
   /** The channel that watches the device for changes of others; -1 for none. */
   watch = -1;
   /** Whether another program took the device down, so that it stays down. */
   isHeldDown = false;
+  /** Whether another program moved the device to another network namespace, where it goes on to work. */
+  isElsewhere = false;
   /** The configuration that a lane which ended by force had set on it. */
   readonly left: LinkProperties | undefined;
   readonly #io: FunnelIo;
@@ -44,11 +45,15 @@ export class TunDevice {
     this.#io = io;
     this.namespace = namespace;
     this.channel = channel;
-    this.name = device;
     this.index = index;
     this.left = noted?.properties;
     this.#link = new TunLink(io, { device, index }, noted?.own, namespace);
     this.#before = noted === undefined ? (isThereNow ? this.#link.read() : undefined) : noted.before;
+  }
+
+  /** The name of the device, which another program may change. */
+  get name(): string {
+    return this.#link.name;
   }
 
   /** Whether an administrator made the device. */
@@ -61,6 +66,17 @@ export class TunDevice {
     return this.#wanted;
   }
 
+  /** Whether the device exists in the namespace in which it was made. */
+  get isHere(): boolean {
+    try {
+      this.#link.read();
+      return true;
+    } catch (error) {
+      if (systemCode(error) === 'ENODEV') return false;
+      throw error;
+    }
+  }
+
   /** Whether the device is up. */
   get isUp(): boolean {
     return this.#link.read().isUp;
@@ -68,6 +84,10 @@ export class TunDevice {
 
   /** The state of the device for the user. @throws the system's error, ENODEV where the device is gone */
   status(): PieceStatus {
+    if (this.isElsewhere) {
+      const summary = 'another program moved the device to another network namespace';
+      return { health: 'impaired', summary, facts: { device: this.name } };
+    }
     const { isUp, mtu, addresses } = this.#link.read();
     const facts = {
       device: this.name,
@@ -116,7 +136,7 @@ export class TunDevice {
     if (this.#wanted === undefined) return [];
     const reported = [...this.#reported];
     return this.#link
-      .differences(this.#withoutUp(this.#wanted))
+      .differences(this.#adapted(this.#wanted))
       .filter((what) => !reported.some((each) => each.startsWith(`${what}: `)));
   }
 
@@ -140,29 +160,19 @@ export class TunDevice {
   #reconcile(wanted: LinkProperties, replaceable?: ReadonlySet<number>): Refusal[] {
     this.#wanted = wanted;
     try {
-      return this.#link.reconcile(this.#withoutUp(wanted), replaceable);
+      return this.#link.reconcile(this.#adapted(wanted), replaceable);
     } finally {
       this.#leaveNote();
     }
   }
 
-  #withoutUp(wanted: LinkProperties): LinkProperties {
-    return this.isHeldDown ? { ...wanted, isUp: false } : wanted;
-  }
-
-  /**
-   * Sets whether the system gives the device an IPv6 link-local address. Without one, the system sends no
-   * router solicitations and no listener reports there. A device that an administrator made keeps its
-   * addresses.
-   */
-  setLinkLocal(isWanted: boolean, context: PieceContext): void {
-    if (this.isForeign) return;
-    try {
-      this.#io.setLink(this.index, -1, -1, isWanted ? 0 : 1, this.namespace.netlink);
-    } catch (error) {
-      // A kernel without IPv6 has no link-local addresses to turn off.
-      context.log('debug', `${this.name}: IPv6 link-local addresses stay unchanged: ${messageOf(error)}`);
-    }
+  #adapted(wanted: LinkProperties): LinkProperties {
+    return {
+      ...wanted,
+      isUp: wanted.isUp && !this.isHeldDown,
+      // A device that an administrator made keeps its addresses.
+      ...(this.isForeign ? { linkLocal: undefined } : {}),
+    };
   }
 
   /**
@@ -172,15 +182,8 @@ export class TunDevice {
   enableIpv6(wanted: LinkProperties, context: PieceContext): void {
     const needsIt = [...wanted.addresses, ...wanted.routes].some(isIpv6);
     if (this.isForeign || !needsIt || this.#link.read().ipv6 !== 'off') return;
-    const variable = `net/ipv6/conf/${this.name}/disable_ipv6`;
     try {
-      const { namespace } = this.namespace;
-      if (namespace < 0) {
-        writeFileSync(`/proc/sys/${variable}`, '0');
-      } else {
-        const { error } = this.#io.askNamespace(namespace, REQUEST_SYSCTL, 0, 0, 0, `${variable}\u00000`);
-        if (error !== 0) throw new Error(`error ${error}`);
-      }
+      setDeviceVariable(this.#io, this.namespace, this.name, 'disable_ipv6', 0);
       context.log(
         'info',
         `${this.name}: IPv6 is off by default on this machine, and is now on for this device`,
@@ -244,6 +247,3 @@ export class TunDevice {
     );
   }
 }
-
-/** The number in addon/namespace-protocol.h. */
-const REQUEST_SYSCTL = 5;

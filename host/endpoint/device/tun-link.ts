@@ -1,5 +1,6 @@
 import { type FunnelIo, type NamespaceSockets, OWN_NAMESPACE } from '../addon.ts';
 import { messageOf, systemCode } from '../endpoint-error.ts';
+import { setDeviceVariable } from './device-variable.ts';
 import {
   IPV6_LEAST_MTU,
   isIpv6,
@@ -20,9 +21,10 @@ import { type LinkState, linkStateOf } from './link-state.ts';
 export class TunLink {
   readonly index: number;
   readonly #io: FunnelIo;
-  readonly #device: string;
+  #device: string;
   readonly #namespace: NamespaceSockets;
   #own: OwnProperties;
+  #mayChangeLinkLocal = true;
 
   constructor(
     io: FunnelIo,
@@ -37,13 +39,20 @@ export class TunLink {
     this.#namespace = namespace;
   }
 
+  /** The name at the last look; another program may rename the interface. */
+  get name(): string {
+    return this.#device;
+  }
+
   get own(): OwnProperties {
     return this.#own;
   }
 
   /** Returns the present state. @throws the system's error, ENODEV if the interface is gone */
   read(): LinkState {
-    return linkStateOf(this.#io.readLink(this.index, this.#namespace.netlink));
+    const state = linkStateOf(this.#io.readLink(this.index, this.#namespace.netlink));
+    this.#device = state.name;
+    return state;
   }
 
   /**
@@ -56,7 +65,7 @@ export class TunLink {
     const refused = new Map<string, Refusal>();
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const present = this.#look();
-      const steps = linkSteps(present, wanted, this.#own).filter((step) => !refused.has(nameOf(step)));
+      const steps = this.#steps(present, wanted).filter((step) => !refused.has(nameOf(step)));
       if (steps.length === 0) break;
       const others = [...present.routes].filter(
         (each) => present.setRoutes.has(each) && !this.#own.routes.has(each),
@@ -67,6 +76,11 @@ export class TunLink {
         } catch (error) {
           if (isDone(step, error)) continue;
           const what = nameOf(step);
+          if (step.kind === 'quiet' || step.kind === 'link-local') {
+            // A lane that shares the device of another may not have the right, and that one sets it.
+            this.#mayChangeLinkLocal = false;
+            continue;
+          }
           refused.set(what, {
             what,
             error,
@@ -97,7 +111,12 @@ export class TunLink {
 
   /** Returns the remaining steps to `wanted`, in words. */
   differences(wanted: LinkProperties): string[] {
-    return linkSteps(this.read(), wanted, this.#own).map(nameOf);
+    return this.#steps(this.read(), wanted).map(nameOf);
+  }
+
+  #steps(present: LinkState, wanted: LinkProperties): LinkStep[] {
+    const linkLocal = this.#mayChangeLinkLocal ? wanted.linkLocal : undefined;
+    return linkSteps(present, { ...wanted, linkLocal }, this.#own);
   }
 
   /**
@@ -127,6 +146,12 @@ export class TunLink {
         this.#io.setLink(this.index, -1, step.kind === 'up' ? 1 : 0, -1, netlink);
         this.#own = { isUp: step.kind === 'up', addresses, routes };
         break;
+      case 'quiet':
+        this.#io.setLink(this.index, -1, -1, 1, netlink);
+        break;
+      case 'link-local':
+        this.#makeLinkLocal();
+        break;
       case 'promote':
       case 'demote':
         this.#io.promoteSecondaries(this.index, step.kind === 'promote' ? 1 : 0, netlink);
@@ -146,6 +171,16 @@ export class TunLink {
         this.#own = { isUp, addresses, routes: changed(routes, step.prefix, isAdded) };
         break;
       }
+    }
+  }
+
+  /** By netlink, the system makes the address only when the device comes up, and by the variable at once. */
+  #makeLinkLocal(): void {
+    try {
+      setDeviceVariable(this.#io, this.#namespace, this.#device, 'addr_gen_mode', BY_DEVICE);
+    } catch {
+      // In a container /proc may be read-only.
+      this.#io.setLink(this.index, -1, -1, 0, this.#namespace.netlink);
     }
   }
 
@@ -225,7 +260,16 @@ function isRemovalOfIpv4(step: LinkStep): boolean {
 
 function nameOf(step: LinkStep): string {
   if ('prefix' in step) return `${step.kind.replace('-', ' ')} ${step.prefix}`;
-  return step.kind === 'mtu' ? `mtu ${step.mtu}` : step.kind;
+  switch (step.kind) {
+    case 'mtu':
+      return `mtu ${step.mtu}`;
+    case 'quiet':
+      return 'no link-local address';
+    case 'link-local':
+      return 'a link-local address';
+    default:
+      return step.kind;
+  }
 }
 
 function partsOf(prefix: string): { readonly address: string; readonly length: number } {
@@ -242,5 +286,7 @@ function changed(set: ReadonlySet<string>, element: string, isAdded: boolean): R
 
 export const NOTHING_OWN: OwnProperties = { isUp: false, addresses: new Set(), routes: new Set() };
 const NONE: ReadonlySet<number> = new Set();
+/** IN6_ADDR_GEN_MODE_EUI64; a device without such an address gets a random one. */
+const BY_DEVICE = 0;
 /** The most rounds of a read and its steps. Two are enough if no other program changes the interface. */
 const MOST_ROUNDS = 4;

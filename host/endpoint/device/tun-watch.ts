@@ -8,7 +8,8 @@ import type { TunDevice } from './tun-device.ts';
  *
  * - The watch sets again what another program removed. Linux itself removes routes and IPv6 addresses of a
  *   device that goes down and up.
- * - Another program may take the device down. It stays down until a program or person brings it up again.
+ * - Another program may take the device down. It stays down until a program or person brings it up again, or
+ *   applies the configuration again. The same holds for one that was renamed or moved to another namespace.
  * - If another program removes the same again and again, the watch pauses for a minute.
  */
 export class TunWatch {
@@ -61,7 +62,11 @@ export class TunWatch {
   #compare(device: TunDevice): void {
     try {
       const { wanted } = device;
-      if (wanted === undefined || this.#isLeftDown(device, wanted)) return;
+      const before = device.name;
+      const { isUp } = device;
+      if (device.name !== before)
+        this.#context.log('warn', `${before}: another program renamed the device to ${device.name}`);
+      if (wanted === undefined || this.#isLeftDown(device, wanted.isUp && !isUp)) return;
       const differences = device.differences();
       if (differences.length === 0 && !device.hasRefusals) return;
       if (differences.length > 0 && !this.#mayRepair(device, differences.join(', '))) return;
@@ -73,17 +78,29 @@ export class TunWatch {
         `${device.name}: another program changed the device; set again: ${differences.join(', ')}`,
       );
     } catch (error) {
-      if (systemCode(error) === 'ENODEV') return;
+      if (systemCode(error) === 'ENODEV') {
+        this.#reportMove(device);
+        return;
+      }
       this.#context.log('warn', `${device.name}: its configuration cannot be read: ${messageOf(error)}`);
     }
   }
 
-  #isLeftDown(device: TunDevice, wanted: LinkProperties): boolean {
-    const isDown = wanted.isUp && !device.isUp;
+  /** The device is not here, and its channel has not reported its end. */
+  #reportMove(device: TunDevice): void {
+    if (!device.isElsewhere)
+      this.#context.log(
+        'warn',
+        `${device.name}: another program moved the device to another network namespace. It is used there as it is; funnel apply makes a new one here`,
+      );
+    device.isElsewhere = true;
+  }
+
+  #isLeftDown(device: TunDevice, isDown: boolean): boolean {
     if (isDown && !device.isHeldDown)
       this.#context.log(
         'warn',
-        `${device.name}: another program took the device down. It stays down until you bring it up: ip link set ${device.name} up`,
+        `${device.name}: another program took the device down. It stays down until you bring it up: ip link set ${device.name} up, or funnel apply`,
       );
     device.isHeldDown = isDown;
     return isDown;

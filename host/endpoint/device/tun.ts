@@ -9,10 +9,10 @@ import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { CHANGED_OWN, type FunnelIo, loadAddon, type NamespaceSockets } from '../addon.ts';
 import { deviceNamespace } from '../device-namespace.ts';
-import { messageOf, systemCode } from '../endpoint-error.ts';
+import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
 import { mistakeInOffer, wantedProperties } from './link-offers.ts';
-import type { LinkProperties } from './link-properties.ts';
+import { IPV6_LEAST_MTU, isIpv6, type LinkProperties } from './link-properties.ts';
 import { queueDrops } from './queue-drops.ts';
 import * as tunDescriptionConstants from './tun-description.ts';
 import { tunDescription } from './tun-description.ts';
@@ -111,6 +111,18 @@ export class TunPiece extends PieceBase implements Piece {
     );
   }
 
+  /** Whether the device is gone or elsewhere, has another name, or was taken down by another program. */
+  get deviates(): boolean {
+    if (this.#io === undefined) return false;
+    const device = this.#device;
+    return device === undefined || device.isElsewhere || device.isHeldDown || !this.#isNamed(device.name);
+  }
+
+  #isNamed(name: string): boolean {
+    const { device } = this.#settings;
+    return device.includes('%') || name === device;
+  }
+
   /** The name of the device while it is open. */
   get device(): string | undefined {
     return this.#device?.name;
@@ -146,8 +158,8 @@ export class TunPiece extends PieceBase implements Piece {
   }
 
   #canGiveTo({ device, multiQueue, mode }: TunSettings): boolean {
-    if (this.#device === undefined || this.#successor !== undefined) return false;
-    const isNamed = device === this.#settings.device || device === this.#device.name;
+    if (this.#device === undefined || this.#successor !== undefined || !this.#device.isHere) return false;
+    const isNamed = device.includes('%') ? device === this.#settings.device : device === this.#device.name;
     return isNamed && multiQueue === this.#settings.multiQueue && mode === this.#settings.mode;
   }
 
@@ -166,7 +178,6 @@ export class TunPiece extends PieceBase implements Piece {
       this.#device = device;
       this.#left = device.left;
       this.#graceUntil = now + GRACE_MS;
-      if (!this.#settings.linkLocal) device.setLinkLocal(false, this.#context);
       const wanted = this.#wanted();
       device.enableIpv6(wanted, this.#context);
       device.demand(wanted, this.#context.name, this.#leavingDevices());
@@ -185,8 +196,15 @@ export class TunPiece extends PieceBase implements Piece {
     const { device, multiQueue } = this.#settings;
     // With several queues, usually another lane made the device. It goes with the last of them.
     const namespace = this.#inNamespace();
-    const isThereNow = !multiQueue && isThere(io, device, namespace);
+    const exists = isThere(io, device, namespace);
     const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue, this.#isEthernet])}`;
+    const { name } = this.#context;
+    if (exists && this.#leaving.some((piece) => piece.device === device))
+      throw new EndpointError(
+        'FT_TUN_DEVICE',
+        `piece ${name}: the device ${device} of this Funnel cannot change \`mode\` or \`multi-queue\` while it is open. Choose another name, or end the Funnel and start it again`,
+        { setting: 'device' },
+      );
     try {
       const channel = io.openTun(batch.number, {
         device,
@@ -195,9 +213,9 @@ export class TunPiece extends PieceBase implements Piece {
         ...(this.#namespace === undefined ? { key } : {}),
         ...namespace,
       });
-      return new TunDevice(io, channel, isThereNow, namespace);
+      return new TunDevice(io, channel, exists && !multiQueue, namespace);
     } catch (error) {
-      throw tunOpenError(this.#context.name, device, error, this.#isEthernet ? 'tap' : 'tun');
+      throw tunOpenError(name, device, error, this.#isEthernet ? 'tap' : 'tun');
     }
   }
 
@@ -224,13 +242,16 @@ export class TunPiece extends PieceBase implements Piece {
    */
   #tryProperties(device: TunDevice): void {
     const wanted = this.#wanted();
-    const { mtu, isUp, addresses, routes } = device.wanted ?? wanted;
+    const { mtu, isUp, addresses, routes, linkLocal } = device.wanted ?? wanted;
     device.enableIpv6(wanted, this.#context);
+    const needsIpv6 = [...wanted.addresses, ...wanted.routes].some(isIpv6);
     const both = {
-      mtu,
+      // A larger MTU takes nothing from the predecessor, and without 1280 bytes there is no IPv6.
+      mtu: needsIpv6 ? Math.max(mtu, IPV6_LEAST_MTU) : mtu,
       isUp,
       addresses: new Set([...addresses, ...wanted.addresses]),
       routes: new Set([...routes, ...wanted.routes]),
+      linkLocal,
     };
     device.demand(both, this.#context.name, this.#leavingDevices());
   }
@@ -255,9 +276,10 @@ export class TunPiece extends PieceBase implements Piece {
     this.#watchQueue();
     device.isHeldDown = false;
     predecessor.#device = undefined;
-    // `join` settles all other differences: it brings the offers of neighbours.
-    const { linkLocal } = this.#settings;
-    if (linkLocal !== predecessor.#settings.linkLocal) device.setLinkLocal(linkLocal, this.#context);
+    // `join` settles the differences, because it brings the offers of neighbours.
+    setImmediate(() => {
+      if (this.#edge < 0) this.#configure();
+    });
   }
 
   override accepts(joining: Joining): Problem | undefined {
@@ -423,7 +445,7 @@ export class TunPiece extends PieceBase implements Piece {
     this.#context.status({ health: 'failed', summary, facts: { device } });
     this.#context.log(
       'error',
-      `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}, because another program removed it. Start the Funnel again to restore it`,
+      `FT_TUN_ABSENT: the tun device ${device} is gone${error === 0 ? '' : ` (error ${-error})`}, because another program removed it. funnel apply makes it again`,
     );
   }
 

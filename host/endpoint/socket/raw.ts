@@ -14,7 +14,7 @@ import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { type FunnelIo, loadAddon } from '../addon.ts';
-import { DeviceWatch } from '../device-watch.ts';
+import { absentText, DeviceWatch } from '../device-watch.ts';
 import { messageOf, systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { IoBatch } from '../io-batch.ts';
@@ -101,7 +101,9 @@ export class RawPiece extends PieceBase implements Piece {
       for (const protocol of protocols) for (const family of families) this.#open(protocol, family);
       this.#devices = new DeviceWatch(this.#io, this.#batch.number, this.#settings.device, {
         context: this.#context,
-        onChange: () => this.#reopen(),
+        index: this.#predecessors.find((from) => from.#settings.device === this.#settings.device)
+          ?.deviceIndex,
+        onLook: (isNew) => this.#reopen(isNew),
       });
       this.#report();
     } catch (error) {
@@ -116,7 +118,11 @@ export class RawPiece extends PieceBase implements Piece {
     const options = { family, protocol, address, device, broadcast: broadcast && family === 4 };
     for (const from of this.#predecessors) {
       const theirs = from.#sockets.find(
-        (each) => each.protocol === protocol && each.family === family && each.successor === undefined,
+        (each) =>
+          each.protocol === protocol &&
+          each.family === family &&
+          each.successor === undefined &&
+          each.channel >= 0,
       );
       if (theirs === undefined || from.#settings.address !== address || from.#settings.device !== device)
         continue;
@@ -147,11 +153,24 @@ export class RawPiece extends PieceBase implements Piece {
     }
   }
 
-  /** The device was made again: the sockets belong to the one that is gone, and are opened anew. */
-  #reopen(): void {
+  /** The number of the device to which the sockets are bound; undefined before the start. */
+  get deviceIndex(): number | undefined {
+    return this.#devices?.index;
+  }
+
+  /** Whether a socket could not be opened again. */
+  get deviates(): boolean {
+    return this.#io !== undefined && (this.#sockets.length === 0 || this.#sockets.some(isLost));
+  }
+
+  /**
+   * Opens again what could not be opened; and all sockets after the device was made again, because they
+   * belong to the one that is gone.
+   */
+  #reopen(isNew: boolean): void {
     const { address, device, broadcast } = this.#settings;
     for (const socket of this.#sockets) {
-      if (socket.claim !== undefined) continue;
+      if (socket.claim !== undefined || (!isNew && !isLost(socket))) continue;
       const { protocol, family } = socket;
       if (socket.channel >= 0) this.#closeSocket(socket.channel);
       socket.channel = -1;
@@ -161,6 +180,7 @@ export class RawPiece extends PieceBase implements Piece {
         socket.channel = this.#io!.openRaw(this.#batch!.number, { ...options, key }).channel;
         this.#io!.start(socket.channel);
       } catch (error) {
+        if (!isNew) continue;
         const what = `the raw socket of IP protocol ${protocol}`;
         this.#context.log('error', `${what} cannot be opened again on ${device}: ${messageOf(error)}`);
       }
@@ -183,14 +203,16 @@ export class RawPiece extends PieceBase implements Piece {
       address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
       ...(device === '' ? {} : { device }),
     };
-    const isLost = this.#sockets.some(({ channel, claim }) => channel < 0 && claim === undefined);
-    if (isLost || this.#sockets.length === 0)
+    if (this.#sockets.length === 0 || this.#sockets.some(isLost))
       this.#context.status({ health: 'failed', summary: 'a socket could not be kept open', facts });
+    else if (this.#devices?.isAbsent)
+      this.#context.status({ health: 'impaired', summary: absentText(device), facts });
     else this.#context.status({ health: 'good', summary: 'the sockets are open', facts });
   }
 
   takeOver(): void {
     this.#predecessors = [];
+    this.#devices?.soon();
     for (const socket of this.#sockets) {
       if (socket.claim === undefined) continue;
       const { from, theirs } = socket.claim;
@@ -356,7 +378,7 @@ export class RawPiece extends PieceBase implements Piece {
     for (const { channel, claim } of this.#sockets) {
       // The change failed: the socket stays with the other piece.
       if (claim !== undefined) claim.theirs.successor = undefined;
-      else this.#closeSocket(channel);
+      else if (channel >= 0) this.#io?.close(channel);
     }
     this.#sockets = [];
     this.#list();
@@ -374,6 +396,10 @@ interface RawSocket {
   claim?: { readonly from: RawPiece; readonly theirs: RawSocket } | undefined;
   /** The piece that takes over this socket. */
   successor?: RawPiece | undefined;
+}
+
+function isLost({ channel, claim }: RawSocket): boolean {
+  return channel < 0 && claim === undefined;
 }
 
 function isZero(bytes: Uint8Array, at: number, length: number): boolean {

@@ -206,6 +206,7 @@ export class UdpSockets {
         (each) =>
           each.successor === undefined &&
           each.claim === undefined &&
+          each.channel >= 0 &&
           each.family === family &&
           (port === 0 ? each.wanted === 0 : each.port === port),
       );
@@ -223,7 +224,8 @@ export class UdpSockets {
     if (socket.claim === undefined) return;
     const { from, theirs } = socket.claim;
     const broadcast = this.#settings.broadcast && socket.family === 4;
-    socket.channel = this.#io.adopt(from.#io, theirs.channel, broadcast);
+    // Meanwhile it may have been lost with its device; then it is tried again.
+    if (theirs.channel >= 0) socket.channel = this.#io.adopt(from.#io, theirs.channel, broadcast);
     socket.claim = undefined;
     from.#remove(theirs);
     this.#list(socket);
@@ -384,21 +386,24 @@ export class UdpSockets {
   }
 
   /**
-   * Opens the sockets anew after the device to which they are bound was made again: the old ones belong to
-   * the former device.
+   * Opens again the sockets that could not be opened again; and all, with the groups, after the device to
+   * which they are bound was made again: the old ones belong to the former device.
    */
-  reopen(): void {
-    for (const channel of this.#groups.values()) this.#io.close(channel);
-    this.#groups.clear();
+  reopen(isNew: boolean): void {
+    if (isNew) {
+      for (const channel of this.#groups.values()) this.#io.close(channel);
+      this.#groups.clear();
+    }
     for (const socket of this.#open) {
       if (socket.claim !== undefined || socket.deferral !== undefined) continue;
+      if (!isNew && socket.channel >= 0) continue;
       if (socket.channel >= 0) this.#io.close(socket.channel);
       socket.channel = -1;
       try {
         socket.channel = this.#io.open(this.#optionsOf(socket.port, socket.family)).channel;
       } catch (error) {
         const { code, message } = this.#openError(error, socket.port);
-        this.#context.log('error', `${code}: ${message}`);
+        if (isNew) this.#context.log('error', `${code}: ${message}`);
       }
       this.#list(socket);
     }

@@ -17,6 +17,7 @@ import { PieceBase } from '../../piece/piece-base.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 import { loadAddon } from '../addon.ts';
+import { absentText } from '../device-watch.ts';
 import { EndpointError } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { parseAddress } from '../ip-address.ts';
@@ -69,6 +70,7 @@ export class UdpPiece extends PieceBase implements Piece {
   #linkTimer: NodeJS.Timeout | undefined;
   #reportTimer: NodeJS.Timeout | undefined;
   #deviceIndex = 0;
+  #isDeviceAbsent = false;
   #edge = -1;
   /** The joined Shapes, one bit for each. */
   #shapes = 0;
@@ -102,6 +104,11 @@ export class UdpPiece extends PieceBase implements Piece {
     return this.#sockets?.ports ?? [];
   }
 
+  /** Whether a port could not be opened again. */
+  get deviates(): boolean {
+    return this.#sockets !== undefined && this.#sockets.closedPorts.length > 0;
+  }
+
   /** Plans to take over the open ports of the predecessors that have the options of this piece. */
   succeed(retiring: readonly Piece[]): void {
     this.#predecessors = retiring.filter((piece) => piece instanceof UdpPiece);
@@ -109,6 +116,7 @@ export class UdpPiece extends PieceBase implements Piece {
 
   takeOver(): void {
     this.#sockets?.takeOver();
+    if (this.#settings.device !== '') this.#soonLookAtLinks();
     this.#report();
   }
 
@@ -120,10 +128,15 @@ export class UdpPiece extends PieceBase implements Piece {
     try {
       this.#io = this.#openIo();
       const predecessors = this.#predecessors.flatMap((piece) => piece.#sockets ?? []);
+      const { device } = this.#settings;
+      const former = this.#predecessors.find((piece) => piece.#settings.device === device);
       this.#predecessors = [];
       this.#sockets = new UdpSockets(this.#io, this.#settings, this.#context, predecessors);
       this.#refreshOwn();
-      this.#deviceIndex = this.#deviceNow();
+      const index = this.#deviceNow();
+      this.#isDeviceAbsent = index === 0;
+      // The sockets of a predecessor are bound to the device that it knew.
+      this.#deviceIndex = former === undefined ? index : former.#deviceIndex;
       this.#io.watch(() => this.#soonLookAtLinks());
       // This timer is off the frame path, and does not keep the process alive.
       this.#ownTimer = setInterval(() => this.#refreshOwn(), OWN_ADDRESSES_MS).unref();
@@ -156,7 +169,9 @@ export class UdpPiece extends PieceBase implements Piece {
       ...(sockets.groups.length === 0 ? {} : { groups: listText(sockets.groups) }),
     };
     const lost = sockets.closedPorts;
-    if (lost.length > 0) {
+    if (device !== '' && this.#isDeviceAbsent)
+      this.#context.status({ health: 'impaired', summary: absentText(device), facts });
+    else if (lost.length > 0) {
       const summary = `UDP port ${listText(lost)} could not be opened again on the device`;
       this.#context.status({ health: 'failed', summary, facts });
     } else if (sockets.ports.length === 0)
@@ -202,19 +217,21 @@ export class UdpPiece extends PieceBase implements Piece {
 
   /**
    * A device that was made again under its name is a different one, to which the sockets are not bound. A
-   * group that no device could join may now have one.
+   * group that no device could join may now have one, and a port that could not be opened again its address.
    */
   #lookAtLinks(): void {
     this.#refreshOwn();
     const index = this.#deviceNow();
-    if (index > 0 && index !== this.#deviceIndex) {
+    this.#isDeviceAbsent = index === 0;
+    const isNew = index > 0 && index !== this.#deviceIndex;
+    if (isNew) {
       this.#deviceIndex = index;
       this.#context.log(
         'info',
         `the device ${this.#settings.device} was made again, so its ports are opened again`,
       );
-      this.#sockets?.reopen();
     }
+    if (isNew || this.deviates) this.#sockets?.reopen(isNew);
     this.#setGroups();
   }
 

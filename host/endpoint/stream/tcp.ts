@@ -9,7 +9,7 @@ import type { Protocols } from '../../stack/protocols.ts';
 import { localPorts } from '../../stack/stack.ts';
 import { type FunnelIo, loadAddon, type StreamNames } from '../addon.ts';
 import { descriptorReserve } from '../descriptor-reserve.ts';
-import { DeviceWatch } from '../device-watch.ts';
+import { absentText, DeviceWatch } from '../device-watch.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
@@ -119,7 +119,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       for (const port of ports) this.#listen(port, families);
       this.#devices = new DeviceWatch(this.#io, this.#streams.batch, this.#settings.device, {
         context: this.#context,
-        onChange: () => this.#listenAgain(),
+        index: this.#predecessor?.deviceIndex,
+        onLook: (isNew) => this.#listenAgain(isNew),
       });
       this.#report();
     } catch (error) {
@@ -155,7 +156,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     }
     const { address, device } = this.#settings;
     const theirs = this.#predecessor === undefined ? undefined : this.#predecessor.#findFor(port, family);
-    if (theirs !== undefined && !theirs.isClaimed) {
+    if (theirs !== undefined && !theirs.isClaimed && !isLost(theirs)) {
       theirs.isClaimed = true;
       const claimed: Listener = { ...theirs, wanted: port, channel: -1, users: 1, isClaimed: false, theirs };
       this.#add(claimed);
@@ -197,14 +198,29 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     }
   }
 
-  /** The device was made again: the listeners belong to the one that is gone, and are opened anew. */
-  #listenAgain(): void {
+  /** The number of the device to which the sockets are bound; undefined before the start. */
+  get deviceIndex(): number | undefined {
+    return this.#devices?.index;
+  }
+
+  /** Whether a port could not be opened again. */
+  get deviates(): boolean {
+    return [...this.#listeners].some(isLost);
+  }
+
+  /**
+   * Opens again what could not be opened; and all listeners after the device was made again, because they
+   * belong to the one that is gone.
+   */
+  #listenAgain(isNew: boolean): void {
     const { device } = this.#settings;
     for (const listener of this.#listeners) {
       if (listener.theirs !== undefined || listener.deferral !== undefined || listener.isClaimed) continue;
+      if (!isNew && !isLost(listener)) continue;
       if (listener.channel >= 0) this.#io!.close(listener.channel);
       listener.channel = -1;
-      this.#listenOn(listener, `TCP port ${listener.port} cannot be opened again on ${device}`);
+      const complaint = `TCP port ${listener.port} cannot be opened again on ${device}`;
+      this.#listenOn(listener, isNew ? complaint : undefined);
     }
     this.#report();
   }
@@ -226,10 +242,10 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
       ...(device === '' ? {} : { device }),
     };
-    const lost = [...this.#listeners].filter(
-      ({ channel, theirs, deferral }) => channel < 0 && theirs === undefined && deferral === undefined,
-    );
-    if (lost.length > 0) {
+    const lost = [...this.#listeners].filter(isLost);
+    if (this.#devices?.isAbsent) {
+      this.#context.status({ health: 'impaired', summary: absentText(device), facts });
+    } else if (lost.length > 0) {
       const summary = `TCP port ${listText(new Set(lost.map(({ port }) => port)))} could not be opened again`;
       this.#context.status({ health: 'failed', summary, facts });
     } else {
@@ -273,13 +289,13 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     const { from, theirs } = deferral;
     if (from.#listeners.has(theirs)) {
       from.#remove(theirs);
-      from.#io!.close(theirs.channel);
+      if (theirs.channel >= 0) from.#io!.close(theirs.channel);
     }
     this.#listenOn(listener, `TCP port ${port} of IPv${family} cannot be opened`);
   }
 
-  /** Opens a listener that is described already. A refusal of the system is logged. */
-  #listenOn(listener: Listener, complaint: string): void {
+  /** Opens a listener that is described already. A refusal of the system is logged with the complaint. */
+  #listenOn(listener: Listener, complaint: string | undefined): void {
     const { address, device } = this.#settings;
     const options = { family: listener.family, address, port: listener.port, device };
     const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
@@ -287,7 +303,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       listener.channel = this.#io!.listenStream(this.#streams!.batch, { ...options, key }).channel;
       this.#acceptor!.poll(listener.channel);
     } catch (error) {
-      this.#context.log('error', `${complaint}: ${messageOf(error)}`);
+      if (complaint !== undefined) this.#context.log('error', `${complaint}: ${messageOf(error)}`);
     }
   }
 
@@ -325,13 +341,14 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     this.#predecessor = undefined;
     for (const listener of this.#listeners) this.#listenDeferred(listener);
     this.#ending = [];
+    this.#devices?.soon();
     this.#report();
     if (from === undefined || from.#streams === undefined) return;
     for (const listener of this.#listeners) {
       const { theirs } = listener;
       if (theirs === undefined) continue;
       listener.theirs = undefined;
-      this.#io!.adopt(theirs.channel, this.#streams!.batch);
+      if (theirs.channel >= 0) this.#io!.adopt(theirs.channel, this.#streams!.batch);
       listener.channel = theirs.channel;
       from.#remove(theirs);
     }
@@ -565,6 +582,11 @@ interface ListenOptions {
   readonly address: string;
   readonly port: number;
   readonly device: string;
+}
+
+/** Whether it could not be opened again. */
+function isLost({ channel, theirs, deferral }: Listener): boolean {
+  return channel < 0 && theirs === undefined && deferral === undefined;
 }
 
 function keyOf(port: number, family: 4 | 6): number {

@@ -67,6 +67,21 @@ describe('a change', () => {
     expect(lane.snapshot().pieces[1]!.edges[0]).toMatchObject({ framesIn: 2 });
   });
 
+  it('replaces a piece that lost something to another program, also with the same configuration', async () => {
+    const old = instanceOf('tun');
+    old.deviates = true;
+    expect(await lane.difference(makers({ tun: {}, six: {} }))).toMatchObject({ replaced: ['tun'] });
+    expect(await lane.apply(makers({ tun: {}, six: {} }))).toMatchObject({
+      replaced: ['tun'],
+      kept: ['six'],
+    });
+    expect(instanceOf('tun')).not.toBe(old);
+    expect(await lane.apply(makers({ tun: {}, six: {} }))).toMatchObject({
+      replaced: [],
+      kept: ['tun', 'six'],
+    });
+  });
+
   it('moves an Edge to another network without a new instance', async () => {
     const six = instanceOf('six');
     await lane.apply(

@@ -6,7 +6,10 @@ import type { Seat } from '../runtime/seat.ts';
 export interface Difference {
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Pieces with other settings or of another version: a new instance gets the state of the old one. */
+  /**
+   * Pieces with other settings, of another version, or without something that another program took from them:
+   * a new instance gets the state of the old one.
+   */
   readonly replaced: readonly string[];
   /** Pieces that keep their instances. */
   readonly kept: readonly string[];
@@ -16,7 +19,7 @@ export interface Difference {
 
 /**
  * Returns the pieces and Edges that a change concerns. A piece is kept where it would be made the same way
- * again.
+ * again, and still has of the system what its settings say.
  */
 export function differenceOf(
   seats: readonly Seat[],
@@ -52,9 +55,14 @@ export function differenceOf(
   return { added, removed: [...old.keys()].filter((name) => !names.has(name)), replaced, kept, edges };
 }
 
-/** Whether the piece in the seat would be made the same way again. */
+/** Whether the piece in the seat would be made the same way again, and has what it was made for. */
 export function isSame(seat: Seat, maker: PieceMaker): boolean {
-  return seat.identity !== undefined && seat.identity === maker.identity && seat.kind === maker.kind;
+  return (
+    seat.identity !== undefined &&
+    seat.identity === maker.identity &&
+    seat.kind === maker.kind &&
+    seat.piece?.deviates !== true
+  );
 }
 
 // Names contain no line breaks.

@@ -22,6 +22,7 @@ export class ScriptedPiece implements Piece {
   paused = new Set<number>();
   wakeAt = Infinity;
   closes = 0;
+  deviates = false;
   renewals = 0;
   problems: Problem[] = [];
   refusal: Problem | undefined;

@@ -64,3 +64,50 @@ labTest('the sockets of raw follow their device when it is made again', async ({
   expect(await send()).toEqual(lost);
   await piece.ask('close');
 });
+
+labTest.for([
+  ['udp', 'port', '7000', '-Huln', /192\.0\.2\.1%vp:7000/],
+  ['tcp', 'port', '7000', '-Htln', /192\.0\.2\.1%vp:7000/],
+  ['raw', 'protocol', '253', '-Hwln', /192\.0\.2\.1:253/],
+] as const)(
+  'the device of %s that is gone, or back without its address, is in the status',
+  async ([endpoint, name, value, list, isRight], { lab }) => {
+    const host = await lab.namespace('host');
+    await make(host);
+    const settings = [
+      [name, value],
+      ['family', 'ipv4'],
+      ['device', 'vp'],
+      ['address', '192.0.2.1'],
+    ] as const;
+    const piece = new NativePieceProcess(lab, host, endpoint, settings);
+    await piece.running.waitFor(/ready/);
+    const bound = (): Promise<string> => host.run(['ss', list]);
+    const health = async () => JSON.parse(await piece.ask('status')).health;
+    expect([await bound(), await health()]).toEqual([expect.stringMatching(isRight), 'good']);
+    // It is gone under its name, whether it was removed or renamed.
+    await host.ip('link', 'set', 'vp', 'down');
+    await host.ip('link', 'set', 'vp', 'name', 'other');
+    await expect.poll(() => piece.ask('status'), PATIENT).toContain('no device has the name vp now');
+    expect(await piece.ask('deviates')).toBe('false');
+    await host.ip('link', 'del', 'other');
+    await host.ip('link', 'add', 'vp', 'type', 'veth', 'peer', 'name', 'vq');
+    await expect.poll(health, PATIENT).toBe('failed');
+    expect(await piece.ask('deviates')).toBe('true');
+    // The former address has gone with the former device, and comes later than the device.
+    await host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'vp');
+    await expect.poll(health, PATIENT).toBe('good');
+    expect(await bound()).toMatch(isRight);
+    expect(await piece.ask('deviates')).toBe('false');
+    // A successor does not take over sockets of a device that was made again meanwhile.
+    await host.ip('link', 'del', 'vp');
+    await make(host);
+    await piece.ask('replace', settings);
+    await expect.poll(() => piece.ask('status'), PATIENT).toContain('"good"');
+    await expect.poll(bound, PATIENT).toMatch(isRight);
+    await piece.ask('close');
+  },
+);
+
+/** On a loaded machine a look may come late, and that is no fault. */
+const PATIENT = { timeout: 20_000, interval: 50 };

@@ -147,6 +147,8 @@ const calls = {
     return 'sent';
   },
   counters: () => JSON.stringify(Object.fromEntries(context.counters.entries())),
+  deviates: () => String(piece.deviates ?? false),
+  status: () => JSON.stringify(context.statuses.at(-1)),
   logs: () => JSON.stringify(context.logs),
   close: () => { clearInterval(timer); piece.close(); return 'closed ' + (frames.freeRows === frames.rows); },
 };

@@ -171,7 +171,110 @@ describe('beside another program, a tun device', () => {
   });
 });
 
+describe('the same configuration, applied again', () => {
+  const settings: Settings = [
+    ['device', 'six'],
+    ['address', '10.9.0.1/24'],
+    ['address', 'fc64::1/64'],
+    ['route', '203.0.113.0/24'],
+    ['route', '2001:db8::/32'],
+  ];
+  const all = only(['10.9.0.1/24', 'fc64::1/64'], ['2001:db8::/32', '203.0.113.0/24']);
+
+  labTest.for([
+    ['removed', ['link del six'], [], 'another program removed it'],
+    ['took down', ['link set six down'], [], 'took the device down'],
+    [
+      'renamed',
+      ['link set six down', 'link set six name other', 'link set other up'],
+      ['other'],
+      'renamed the device to other',
+    ],
+    ['moved', ['link set six netns NAMESPACE'], [], 'moved the device to another network namespace'],
+  ] as const)('restores a device that another program %s', async ([, commands, gone, log], { lab }) => {
+    const [host, elsewhere] = [await lab.namespace('host'), await lab.namespace('else')];
+    const piece = await start(lab, host, settings);
+    expect(await piece.ask('deviates')).toBe('false');
+    for (const each of commands) await host.ip(...each.replace('NAMESPACE', elsewhere.systemName).split(' '));
+    await expect.poll(() => piece.ask('logs'), PATIENT).toContain(log);
+    expect(await piece.ask('deviates')).toBe('true');
+    expect(await piece.ask('replace', settings)).toBe('replaced six');
+    expect(await stateOf(host, 'six')).toEqual(all);
+    expect(await piece.ask('deviates')).toBe('false');
+    for (const each of gone) expect((await host.runAnyway(['ip', 'link', 'show', each])).status).toBe(1);
+    expect((await elsewhere.runAnyway(['ip', 'link', 'show', 'six'])).status).toBe(1);
+    await piece.ask('close');
+  });
+
+  labTest('of another mode is refused with the truth, and the device stays', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    const piece = await start(lab, host, settings);
+    for (const other of [
+      ['mode', 'ethernet'],
+      ['multi-queue', 'true'],
+    ] as const)
+      expect(await piece.ask('replace', [...settings, other])).toMatch(
+        /^refused FT_TUN_DEVICE .*the device six of this Funnel cannot change `mode` or `multi-queue`/,
+      );
+    expect(await stateOf(host, 'six')).toEqual(all);
+    await piece.ask('close');
+  });
+});
+
 describe('IPv6 on a tun device', () => {
+  labTest(
+    'comes when the MTU grows to 1280 in the same change, and goes when it shrinks',
+    async ({ lab }) => {
+      const host = await lab.namespace('host');
+      const v4: Settings = [
+        ['device', 'six'],
+        ['address', '10.9.0.1/24'],
+      ];
+      const both: Settings = [...v4, ['address', 'fc64::1/64'], ['route', '2001:db8::/32']];
+      const piece = await start(lab, host, [...v4, ['mtu', '1000']]);
+      for (const mtu of [1280, 1500, 1280]) {
+        expect(await piece.ask('replace', [...both, ['mtu', String(mtu)]])).toBe('replaced six');
+        const all = { mtu, isUp: true, addresses: ['10.9.0.1/24', 'fc64::1/64'], routes: ['2001:db8::/32'] };
+        expect(await stateOf(host, 'six')).toEqual(all);
+        expect(await piece.ask('replace', [...v4, ['mtu', '68']])).toBe('replaced six');
+        expect(await stateOf(host, 'six')).toEqual({
+          ...all,
+          mtu: 68,
+          addresses: ['10.9.0.1/24'],
+          routes: [],
+        });
+      }
+      await piece.ask('close');
+    },
+  );
+
+  labTest('has a link-local address as the setting says, whatever happens to the device', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    const linkLocals = async () => {
+      const [link = {}] = JSON.parse(await host.ip('-j', 'addr', 'show', 'dev', 'six'));
+      return (link.addr_info as { local: string }[]).filter(({ local }) => local.startsWith('fe80:')).length;
+    };
+    const settings: Settings = [
+      ['device', 'six'],
+      ['address', 'fc64::1/64'],
+    ];
+    const piece = await start(lab, host, settings);
+    expect(await linkLocals()).toBe(0);
+    // IPv6 begins anew on the device, and with it what the system does there by default.
+    await host.ip('link', 'set', 'six', 'mtu', '1200');
+    await expect.poll(() => stateOf(host, 'six'), PATIENT).toEqual(only(['fc64::1/64']));
+    await expect.poll(linkLocals, PATIENT).toBe(0);
+    await host.sysctl('ipv6.conf.six.disable_ipv6', 1);
+    await host.sysctl('ipv6.conf.six.disable_ipv6', 0);
+    await expect.poll(() => stateOf(host, 'six'), PATIENT).toEqual(only(['fc64::1/64']));
+    expect(await linkLocals()).toBe(0);
+    await piece.ask('replace', [...settings, ['link-local', 'true']]);
+    await expect.poll(linkLocals, PATIENT).toBe(1);
+    await piece.ask('replace', settings);
+    expect(await linkLocals()).toBe(0);
+    await piece.ask('close');
+  });
+
   labTest('is switched on where the machine has it off by default', async ({ lab }) => {
     const host = await lab.namespace('host');
     await host.sysctl('ipv6.conf.default.disable_ipv6', 1);

@@ -56,8 +56,8 @@ export const SYSTEM_MTU = 1500;
  * | knows an IPv6 address once, whatever its prefix length | remove it before it is added with another |
  * | removes IPv6 with an MTU below 1280 | set larger MTUs first and smaller ones last, and want no IPv6 below
  * 1280 |
- * | makes a link-local address whenever IPv6 begins anew on an interface, as after such an MTU | switch that off
- * again, and remove the address that the system made |
+ * | makes a link-local address whenever IPv6 begins anew, as after such an MTU | switch that off, and remove
+ * the address that the system made |
  *
  * @param own the properties that may be removed if they are not wanted; those that others added stay
  */

@@ -378,7 +378,7 @@ export class RawPiece extends PieceBase implements Piece {
     for (const { channel, claim } of this.#sockets) {
       // The change failed: the socket stays with the other piece.
       if (claim !== undefined) claim.theirs.successor = undefined;
-      else if (channel >= 0) this.#io?.close(channel);
+      else this.#closeSocket(channel);
     }
     this.#sockets = [];
     this.#list();

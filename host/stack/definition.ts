@@ -18,8 +18,8 @@ export interface ProtocolDefinition {
    */
   readonly layer?: 'link' | 'network';
   /**
-   * A message fills a datagram, because nothing in it states its end. On a stream it has a length in front (`length-prefix`), so a stack cannot
-   * name it directly behind the ports of a stream.
+   * A message fills a datagram, because nothing in it states its end. On a stream it has a length in front
+   * (`length-prefix`), so a stack cannot name it directly behind the ports of a stream.
    */
   readonly fillsDatagram?: boolean;
   /** The header may occur between others: matching skips it for a stack that does not name it. */

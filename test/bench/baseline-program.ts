@@ -10,7 +10,7 @@ import { projectRoot } from '../net/project-root.ts';
  * @returns the file to run
  * @throws CommandError with what the compiler said
  */
-export async function buildBaseline(name: 'relay' | 'sixbed' | 'probe'): Promise<string> {
+export async function buildBaseline(name: 'relay' | 'sixbed' | 'probe' | 'sip'): Promise<string> {
   const sources = join(projectRoot, 'test', 'bench', 'baseline');
   const hash = createHash('sha256');
   for (const file of [`${name}.c`, 'tun.h']) hash.update(readFileSync(join(sources, file)));

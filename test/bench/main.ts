@@ -11,6 +11,7 @@ import { neighboursGroup } from './neighbours-group.ts';
 import { overloadGroup } from './overload-group.ts';
 import { runProfiled } from './profile.ts';
 import { Report } from './report.ts';
+import { sipGroup } from './sip-group.ts';
 import { tunTunGroup } from './tun-tun-group.ts';
 import { tunUdpGroup } from './tun-udp-group.ts';
 import { watchdogGroup } from './watchdog-group.ts';
@@ -55,6 +56,7 @@ const GROUPS: readonly Group[] = [
   neighboursGroup,
   tunTunGroup,
   tunUdpGroup,
+  sipGroup,
 ];
 
 function isWanted({ name }: Group, only: string | undefined): boolean {

@@ -3,7 +3,8 @@ import { describe, expect } from 'vitest';
 import { hasCommand, run } from '../net/command.ts';
 import { losses } from '../net/funnel-process.ts';
 import { labTest } from '../net/lab-test.ts';
-import { HOST4, HOST6, PROXY4, PROXY6, type Recording, RTP_PACKETS, SipNetwork } from './sip-network.ts';
+import { HOST4, HOST6, PROXY4, PROXY6, RTP_PACKETS, SipNetwork } from './sip-network.ts';
+import { insistWellFormed } from './well-formed.ts';
 
 const phones = { phone: [`six=[${HOST6}]:5060`, `four=${HOST4}:5060`] };
 
@@ -209,12 +210,3 @@ describe.skipIf(!hasCommand('sipp') || !hasCommand('kamailio'))('SIPproxy64 in f
     },
   );
 });
-
-/** Insists that tshark finds all SIP, SDP and RTP of a capture well-formed, and has seen these methods. */
-async function insistWellFormed({ file }: Recording, methods: RegExp): Promise<void> {
-  const filter = 'sip or sdp or rtp';
-  const seen = await run(['tshark', '-r', file, '-Y', filter, '-T', 'fields', '-e', 'sip.CSeq.method']);
-  expect(seen).toMatch(methods);
-  const wrong = await run(['tshark', '-r', file, '-Y', '_ws.malformed or _ws.expert.severity == error']);
-  expect(wrong).toBe('');
-}

@@ -79,6 +79,62 @@ describe('a request', () => {
   });
 
   it.each([
+    ['without any Route', [], ''],
+    ['with a Route for its outbound proxy', ['Route: <sip:192.0.2.1;lr>'], ''],
+    ['with a Route that names a domain of ours', ['Route: <sip:example.com;lr>'], ''],
+    ['with such a Route, and a tag of the callee', ['Route: <sip:192.0.2.1:5060;lr>'], ';tag=refused'],
+  ])('of a phone, to a name, goes to the proxy of the other family %s', (_what, extra, tag) => {
+    const uri = 'sip:carol@elsewhere.example';
+    for (const method of ['REGISTER', 'INVITE', 'ACK', 'CANCEL']) {
+      const { sent } = driver.send(ALICE, request(method, { uri, to: `<${uri}>${tag}`, extra }));
+      expect([sent[0]!.to, headersOf(sent[0]!.text, 'Route')]).toEqual(['[2001:db8::9]:5060', []]);
+    }
+  });
+
+  it('with a Route has the URI that it stands for, where the next hop is of the family of that', () => {
+    for (const [route, uri, to, sent] of [
+      [
+        '<sip:[2001:db8::8];lr>',
+        'sip:x@192.0.2.1;m64=[2001:db8::66]:5099',
+        '[2001:db8::8]:5060',
+        'sip:x@[2001:db8::66]:5099',
+      ],
+      [
+        '<sip:p.example;lr>',
+        'sip:x@192.0.2.1;m64=[2001:db8::66]',
+        '[2001:db8::9]:5060',
+        'sip:x@[2001:db8::66]',
+      ],
+      [
+        '<sip:[2001:db8::1];m64=192.0.2.8;lr>',
+        'sip:x@[2001:db8::1];m64=192.0.2.66',
+        '192.0.2.8:5060',
+        'sip:x@192.0.2.66',
+      ],
+      [
+        '<sip:192.0.2.8;lr>',
+        'sip:x@192.0.2.1;m64=[2001:db8::66]',
+        '192.0.2.8:5060',
+        'sip:x@192.0.2.1;m64=[2001:db8::66]',
+      ],
+      ['<sip:[2001:db8::8];lr>', 'sip:x@192.0.2.77', '[2001:db8::8]:5060', 'sip:x@192.0.2.77'],
+    ] as const) {
+      const result = driver.send(ALICE, request('MESSAGE', { uri, extra: [`Route: ${route}`] }));
+      expect(result.sent[0]!.to).toBe(to);
+      expect(result.sent[0]!.text.split('\r\n')[0]).toBe(`MESSAGE ${sent} SIP/2.0`);
+    }
+  });
+
+  it('in a dialog within one family goes to the proxy of that family, where its URI is a name', () => {
+    const both = new Driver(make, { proxy4: '192.0.2.9', proxy6: '[2001:db8::9]:5060' }).start();
+    const invite = only(both.send('192.0.2.9:5060', request('INVITE', { uri: 'sip:x@192.0.2.4' })));
+    expect(headerOf(invite, 'Record-Route')).toBe('<sip:192.0.2.1;h64;lr>');
+    const extra = [`Route: ${headerOf(invite, 'Record-Route')}`];
+    const bye = request('BYE', { uri: 'sip:x@elsewhere.example', to: '<sip:x@x>;tag=x', extra });
+    expect(both.send(ALICE, bye).sent[0]!.to).toBe('192.0.2.9:5060');
+  });
+
+  it.each([
     ['sip:bob@192.0.2.1', BOB],
     ['sip:bob:secret@192.0.2.1:5060;transport=udp', BOB],
     ['sip:[2001:db8::77]:5080', '[2001:db8::77]:5080'],

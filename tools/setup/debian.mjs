@@ -35,6 +35,8 @@ const NEEDED = {
     { package: 'python3', command: 'python3' },
     { package: 'sip-tester', command: 'sipp' },
     { package: 'kamailio', command: 'kamailio' },
+    { package: 'rtpengine-daemon', command: 'rtpengine' },
+    { package: 'baresip-core', command: 'baresip' },
     { package: 'socat', command: 'socat' },
     { package: 'ncat', command: 'ncat' },
     { package: 'systemd', command: 'systemd-socket-activate' },

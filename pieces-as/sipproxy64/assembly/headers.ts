@@ -41,18 +41,21 @@ export function writeOwnHeaders(edit: TextEdit, family: u32, transport: Transpor
   if (SipMessage.maxForwardsAt == 0) edit.text('Max-Forwards: 70\r\n');
   if (!makesDialog()) return;
   // The side of the destination comes first, and then that of the source: each reads the one that it can
-  // reach first.
+  // reach first. One Route for both sides has a parameter, because a phone may write the same Route without
+  // it, for its outbound proxy.
   const from = Datagram.family;
   const came = transportOf(Datagram.source);
+  const isOne = from == family && came == transport;
   edit.text('Record-Route: ');
-  writeOwnRoute(edit, family, transport);
-  if (from != family || came != transport) writeOwnRoute(edit.text(','), from, came);
+  writeOwnRoute(edit, family, transport, isOne);
+  if (!isOne) writeOwnRoute(edit.text(','), from, came, false);
   edit.text('\r\n');
 }
 
-function writeOwnRoute(edit: TextEdit, family: u32, transport: Transport): void {
+function writeOwnRoute(edit: TextEdit, family: u32, transport: Transport, isOne: bool): void {
   edit.text('<sip:').text(Configuration.ownHost(family));
-  edit.text(transport == Transport.tcp ? ';transport=tcp;lr>' : ';lr>');
+  if (transport == Transport.tcp) edit.text(';transport=tcp');
+  edit.text(isOne ? ';h64;lr>' : ';lr>');
 }
 
 /** Requests that begin a dialog, or refresh one whose beginning did not pass us. */

@@ -16,7 +16,7 @@ import {
 import { Configuration } from './configuration';
 import { Datagram } from './datagram';
 import { isForbidden, isOwnAddress } from './destinations';
-import { copyEndpoint, portOf, sameAddress } from './endpoint';
+import { copyEndpoint, familyOf, portOf, sameAddress } from './endpoint';
 import { Reason } from './reasons';
 import { Registrations } from './registrations';
 import { endpointOfUri, isOwnUri, Mapped } from './uri-map';
@@ -43,7 +43,8 @@ export abstract class Target {
   static find(now: f64): Reason {
     Target.uriChange = UriChange.none;
     Target.ownRoutes = 0;
-    // The family of the innermost of our own Routes is that of the other side.
+    // The family of the innermost of our own Routes is that of the other side. A Route that a phone writes
+    // for its outbound proxy has the family of the phone, and says nothing about the other side.
     let inner: u32 = 0;
     for (let i = 0, n = SipMessage.routeAt == 0 ? 0 : SipMessage.fieldCount; i < n; i++) {
       if (SipMessage.field(i) != SipName.route) continue;
@@ -54,16 +55,18 @@ export abstract class Target {
         if (!SipAddress.read(SipValue.at, SipValue.to) || !SipUri.read(SipAddress.uriAt, SipAddress.uriTo))
           return Reason.badRequest;
         if (!isOwnUri()) {
-          if (endpointOfUri(Target.endpoint) == 0) return Target.proxyOf(inner == 0 ? otherFamily() : inner);
-          return Target.check();
+          if (endpointOfUri(Target.endpoint) != 0) return Target.checkRoute();
+          const reason = Target.proxyOf(inner == 0 ? otherFamily() : inner);
+          return reason == Reason.none ? Target.checkRoute() : reason;
         }
         if (Mapped.read()) {
           // A Path or Service-Route that went through us stands for another URI, which is the next hop.
           copyEndpoint(Target.endpoint, Mapped.endpoint);
-          return Target.check();
+          return Target.checkRoute();
         }
         const family = IpText.readBracketed(SipUri.hostAt, SipUri.hostTo, Target.endpoint);
-        if (family != 0) inner = family;
+        if (family != 0 && (family != Datagram.family || Target.ownRoutes > 0 || isOfHairpin()))
+          inner = family;
         Target.ownRoutes++;
       }
     }
@@ -119,6 +122,21 @@ export abstract class Target {
     return Target.check();
   }
 
+  /**
+   * A Route has decided. A URI of ours goes on as what it stands for where the next hop can reach that, since
+   * our own address of the other family leads that hop nowhere.
+   */
+  private static checkRoute(): Reason {
+    if (
+      SipUri.read(SipMessage.uriAt, SipMessage.uriTo) &&
+      isOwnUri() &&
+      Mapped.read() &&
+      familyOf(Mapped.endpoint) == familyOf(Target.endpoint)
+    )
+      Target.uriChange = UriChange.restored;
+    return Target.check();
+  }
+
   private static check(): Reason {
     if (isOwnAddress(Target.endpoint)) return Reason.loop;
     return isForbidden(Target.endpoint) ? Reason.forbiddenDestination : Reason.none;
@@ -128,6 +146,11 @@ export abstract class Target {
 @inline
 function otherFamily(): u32 {
   return Datagram.family == 4 ? 6 : 4;
+}
+
+/** Whether the current URI is the Route of a dialog that `writeOwnHeaders` wrote for both sides. */
+function isOfHairpin(): bool {
+  return SipParameter.find(SipUri.restAt, SipUri.parametersTo, 'h64');
 }
 
 function isSip(): bool {

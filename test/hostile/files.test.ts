@@ -4,7 +4,12 @@ import { examine } from '../../host/engine/component/admission.ts';
 import { DEFAULT_LIMITS } from '../../host/engine/component/limits.ts';
 import type { ComponentError } from '../../host/engine/wasm/component-error.ts';
 import { readCoreModule } from '../../host/engine/wasm/core-module.ts';
-import { MAX_TABLE_USES, PRICE_OF_PASSED_FRAME, type PriceFactors } from '../../host/engine/wasm/fuel.ts';
+import {
+  LOCALS_OF_A_UNIT,
+  MAX_TABLE_USES,
+  PRICE_OF_PASSED_FRAME,
+  type PriceFactors,
+} from '../../host/engine/wasm/fuel.ts';
 import { FUEL_IMPORT, rewriteModule } from '../../host/engine/wasm/module-rewriter.ts';
 import { v8 } from '../../host/engine/wasm/webassembly-engine.ts';
 import {
@@ -113,6 +118,35 @@ function localsAndCalls(locals: number, calls: number): Uint8Array {
   );
 }
 
+/** One function that repeats this code; the module has a table, a memory and one more function. */
+function repeating(count: number, code: Bytes): Uint8Array {
+  const [types, declared, bodies] = functions([NOTHING], [[0, body([[1, I32]], repeated(count, code))]]);
+  return instances(
+    coreModule(types, declared, section(4, [1, 0x70, 0, 1]), section(9, [1, 3, 0, 1, 0]), bodies),
+    1,
+  );
+}
+
+/** Modules that define types only: this many, of this many parameters each. */
+function types(modules: number, count: number, parameters: number): Uint8Array {
+  const type = [0x60, ...u32(parameters), ...repeated(parameters, [I32]), 0];
+  const module = section(1, coreModule(section(1, vectorOf(count, type))));
+  return componentOf(...Array.from({ length: modules }, () => module), section(2, [1, 0, 0, 0]));
+}
+
+/** A module of this many empty functions, instantiated `times` times. */
+function emptyFunctions(count: number, times: number): Uint8Array {
+  const declared = section(3, vectorOf(count, [0]));
+  const bodies = section(10, vectorOf(count, [2, 0, 0x0b]));
+  return instances(coreModule(section(1, vector([NOTHING])), declared, bodies), times);
+}
+
+/** A module of this many bytes of data, instantiated `times` times. */
+function dataBytes(bytes: number, times: number): Uint8Array {
+  const data = join([1, 0, 0x41, 0, 0x0b], u32(bytes), repeated(bytes, [1]));
+  return instances(coreModule(section(5, [1, 0, 1]), section(11, data)), times);
+}
+
 const globals = (count: number): Bytes => section(6, vectorOf(count, [I32, 0, 0x41, 0, 0x0b]));
 const oneFunction = functions([NOTHING], [[0, body([], [])]]);
 /** Passive segments of `entries` entries each. */
@@ -180,6 +214,37 @@ describe('a file that costs more than its size is refused by name', () => {
       operandsAndBlocks(10_000, 200),
       operandsAndBlocks(10_000, 10_000),
     ],
+    ['types', 'FT_COMPONENT_TOO_LARGE', types(1, 2000, 2), types(1, 2001, 2)],
+    ['types of several modules', 'FT_COMPONENT_TOO_LARGE', types(2, 1000, 2), types(3, 1000, 2)],
+    ['parameters of types', 'FT_COMPONENT_TOO_LARGE', types(1, 30, 1000), types(1, 40, 1000)],
+    ['functions', 'FT_COMPONENT_TOO_LARGE', emptyFunctions(100_000, 1), emptyFunctions(100_001, 1)],
+    [
+      'functions times instances',
+      'FT_COMPONENT_TOO_LARGE',
+      emptyFunctions(2000, 50),
+      emptyFunctions(2000, 51),
+    ],
+    [
+      'bytes of data times instances',
+      'FT_COMPONENT_TOO_LARGE',
+      dataBytes(2 ** 19, 63),
+      dataBytes(2 ** 19 + 2 ** 14, 63),
+    ],
+    ...(
+      [
+        ['loops', 2000, [0x03, 0x40, 0x20, 0, 0x0d, 0, 0x0b]],
+        ['branches', 4000, [0x20, 0, 0x04, 0x40, 0x05, 0x0b]],
+        ['targets of a br_table', 900, [0x02, 0x40, 0x20, 0, 0x0e, 100, ...repeated(101, [0]), 0x0b]],
+        ['indirect calls', 30_000, [0x20, 0, 0x11, 0, 0]],
+        ['calls of functions of the engine', 2000, [0xd2, 0, 0x1a]],
+        ['calls', 100_000, [0x10, 0]],
+      ] as const
+    ).map(([what, count, code]): [string, string, Uint8Array, Uint8Array] => [
+      `${what} of a function that runs often`,
+      'FT_COMPONENT_COSTLY',
+      repeating(count, code),
+      repeating(3 * count, code),
+    ]),
     ['locals times calls', 'FT_COMPONENT_COSTLY', localsAndCalls(49_990, 10), localsAndCalls(49_990, 1000)],
   ])('%s', (_, code, within, beyond) => {
     expect(costsOf(within)).toEqual([]);
@@ -282,6 +347,24 @@ describe('work of the engine that an instruction only begins is paid', () => {
     };
     // Prices of 256 and more take one byte more than those below 64.
     expect(sizes(true)[0]).toBeGreaterThan(sizes(false)[0]!);
+  });
+
+  it('each local that an entry of a function sets to zero', () => {
+    const calling = (locals: number) =>
+      coreModule(
+        ...(([types, declared, code]) =>
+          [types, declared, section(7, [1, ...name('go'), 0, 0]), code] as const)(
+          functions(
+            [NOTHING],
+            [
+              [0, body([], [0x10, 1])],
+              [0, body([[locals, I32]], [])],
+            ],
+          ),
+        ),
+      );
+    const paid = fuelOf(calling(40_000), PLAIN, 'go') - fuelOf(calling(0), PLAIN, 'go');
+    expect(paid).toBe(40_000 / LOCALS_OF_A_UNIT);
   });
 
   it.each([

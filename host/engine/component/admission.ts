@@ -1,6 +1,7 @@
 import { ComponentError } from '../wasm/component-error.ts';
 import { type CoreModule, readCoreModule } from '../wasm/core-module.ts';
 import type { PriceFactors } from '../wasm/fuel.ts';
+import { ModuleCounts } from '../wasm/module-counts.ts';
 import { type RewrittenModule, rewriteModule } from '../wasm/module-rewriter.ts';
 import type { CompiledModule, WebAssemblyEngine } from '../wasm/webassembly-engine.ts';
 import { capsOf } from './component-bounds.ts';
@@ -61,8 +62,9 @@ export function examine(
   if (!isOurVersion) return { plan, exports: undefined, originals: [], rewritten: [] };
   attempt(() => checkImports(plan, grants));
   const exports = attempt(() => findExports(plan));
+  const counts = new ModuleCounts();
   const originals = plan.modules.map(({ start, end }) =>
-    attempt(() => readValidModule(engine, bytes, start, end)),
+    attempt(() => readValidModule(engine, bytes.slice(start, end), start, counts)),
   );
   const modules = originals.filter((module) => module !== undefined);
   const isWhole = modules.length === originals.length;
@@ -134,11 +136,11 @@ function attempter(refuse: (reason: ComponentError) => void) {
  */
 function readValidModule(
   engine: WebAssemblyEngine,
-  bytes: Uint8Array,
+  original: Uint8Array,
   start: number,
-  end: number,
+  counts: ModuleCounts,
 ): CoreModule {
-  const original = bytes.slice(start, end);
+  counts.add(original);
   const invalid = engine.whyInvalid(original);
   if (invalid !== undefined) {
     const offset = start + invalid.offset;

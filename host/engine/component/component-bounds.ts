@@ -16,6 +16,11 @@ const MAX_PAGES = 65_536;
  */
 const MAX_INSTANCE_ITEMS = 20_000;
 
+/** The engine makes an entry for each function of each instance. */
+const MAX_INSTANCE_FUNCTIONS = 100_000;
+/** Each instance copies its data into its memory, in the thread of the lane. */
+const MAX_INSTANCE_DATA_BYTES = 32 * 1024 * 1024;
+
 /**
  * Checks what the instances of a component use against the limits of the component. An item counts as often
  * as the engine does work for it: a module for each of its instances, a table for each instance that uses it.
@@ -34,8 +39,12 @@ export function capsOf(
   let memories = 0;
   let items = 0;
   let segmentEntries = 0;
+  let functions = 0;
+  let dataBytes = 0;
   for (const { module } of plan.instances) {
-    const { definedMemories, imports, exports, smallItems, segmentLengths } = modules[module]!;
+    const { definedMemories, imports, exports, smallItems, segmentLengths, ...rest } = modules[module]!;
+    functions += rest.functionTypes.length;
+    dataBytes += rest.dataBytes;
     memories += definedMemories.length;
     items += imports.length + exports.size + smallItems + segmentLengths.length;
     segmentEntries += sum(segmentLengths);
@@ -50,6 +59,18 @@ export function capsOf(
     throw new ComponentError(
       'FT_COMPONENT_TOO_LARGE',
       `the element segments of the component's core instances together have ${segmentEntries} entries, but the limit is ${maxTableEntries}; use another component`,
+    );
+  }
+  if (functions > MAX_INSTANCE_FUNCTIONS) {
+    throw new ComponentError(
+      'FT_COMPONENT_TOO_LARGE',
+      `the core instances of the component together have ${functions} functions, but the limit is ${MAX_INSTANCE_FUNCTIONS}; use another component`,
+    );
+  }
+  if (dataBytes > MAX_INSTANCE_DATA_BYTES) {
+    throw new ComponentError(
+      'FT_COMPONENT_TOO_LARGE',
+      `the core instances of the component together have ${dataBytes} bytes of data, but the limit is ${MAX_INSTANCE_DATA_BYTES}; use another component`,
     );
   }
   const tables = usedTables(plan, modules);

@@ -18,6 +18,14 @@ export class CompileCost {
   readonly #open: Block[] = [];
   #height = 0;
   units = 0;
+  /**
+   * What the optimizing compiler takes, beyond its size. It compiles a function that runs often, in threads
+   * of its own, and nothing can interrupt it. A unit is 16 bytes of its memory, or 0.1 µs.
+   */
+  optimizing = 0;
+  #loops = 0;
+  #branches = 0;
+  #engineCalls = 0;
   /** Whether the code catches exceptions. */
   catches = false;
 
@@ -44,6 +52,9 @@ export class CompileCost {
         if (opcode === OP.try) this.catches = true;
         const { parameters, results } = this.#blockType(reader, at + 1);
         this.units += alive * (opcode === OP.block ? 2 : 4);
+        this.optimizing += alive + (opcode === OP.block ? 0 : OPTIMIZING.control);
+        if (opcode === OP.loop) this.optimizing += OPTIMIZING.loops * this.#loops++;
+        if (opcode === OP.if) this.#branch();
         if (opcode === OP.if) this.#pop(1);
         const base = this.#height - parameters;
         this.#open.push({ base: Math.max(0, base), parameters, results });
@@ -53,6 +64,8 @@ export class CompileCost {
       case OP.catch:
       case OP.catchAll: {
         this.units += alive * 4;
+        this.optimizing += alive;
+        this.#branch();
         const block = this.#open.at(-1);
         if (block === undefined) return;
         // A tag has as many values as its type has parameters; no type has more than this many.
@@ -69,12 +82,14 @@ export class CompileCost {
       }
       case 0x0d: // br_if
         this.units += alive * 2;
+        this.optimizing += alive;
         this.#pop(1);
         return;
       case 0x0e: {
         // br_table: each open block can be a separate target
         const targets = new BinaryReader(reader.bytes, at + 1, reader.at).u32() + 1;
         this.units += alive * 2 * Math.min(targets, this.#open.length + 1);
+        this.optimizing += (alive + OPTIMIZING.target) * targets;
         this.#leave();
         return;
       }
@@ -85,6 +100,7 @@ export class CompileCost {
       case 0x12: // return_call
       case 0x13: // return_call_indirect
         this.units += alive * 2;
+        this.optimizing += alive;
         this.#leave();
         return;
       case 0x00: // unreachable
@@ -92,21 +108,36 @@ export class CompileCost {
         return;
       case 0x10: {
         this.units += alive;
+        this.optimizing += OPTIMIZING.call;
         const called = new BinaryReader(reader.bytes, at + 1, reader.at).u32();
         this.#call(this.#types[this.#functionTypes[called] ?? -1]);
         return;
       }
       case 0x11: {
         this.units += alive;
+        this.optimizing += OPTIMIZING.indirectCall;
         this.#pop(1);
         this.#call(this.#types[new BinaryReader(reader.bytes, at + 1, reader.at).u32()]);
         return;
       }
     }
-    if (isCallOfEngine(opcode)) this.units += alive;
+    this.optimizing += OPTIMIZING.any;
+    if (isCallOfEngine(opcode)) {
+      this.units += alive;
+      this.optimizing += OPTIMIZING.engineCall + OPTIMIZING.engineCalls * this.#engineCalls++;
+    }
     const effect = effectOf(opcode);
     if (effect > 0) this.#height += effect;
     else if (effect < 0) this.#pop(-effect);
+  }
+
+  /** Adds the places where the function counts its fuel. */
+  addCounts(counts: number): void {
+    this.optimizing += (OPTIMIZING.counts * counts * counts) / 2;
+  }
+
+  #branch(): void {
+    this.optimizing += OPTIMIZING.branches * this.#branches++;
   }
 
   #blockType(reader: BinaryReader, at: number): { parameters: number; results: number } {
@@ -142,6 +173,30 @@ export function mostUnits(bytes: number): number {
 const UNITS_OF_ANY = 1_000_000;
 const UNITS_BY_BYTE = 200;
 const MOST_UNITS = 100_000_000;
+
+/**
+ * The most that the optimizing compiler may take for one function: some 300 MiB, and two seconds of a thread
+ * of its own. The worst functions of real code, of 170 KB, take a quarter of it.
+ */
+export const MOST_OPTIMIZING = 20_000_000;
+
+/** Units of the optimizing compiler, by what it was measured to take for functions of many such instructions. */
+const OPTIMIZING = {
+  any: 20,
+  call: 150,
+  indirectCall: 500,
+  /** An `if`, `loop` or `try`. */
+  control: 500,
+  /** A target of `br_table`. */
+  target: 150,
+  /** An instruction that calls a function of the engine. */
+  engineCall: 1250,
+  // For each pair of these in a function: the compiler takes quadratic time.
+  loops: 8,
+  engineCalls: 4,
+  branches: 0.25,
+  counts: 0.03,
+} as const;
 
 /** The most parameters of a function type that V8 allows. */
 const MAX_TAG_VALUES = 1000;

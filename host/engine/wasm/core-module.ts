@@ -26,6 +26,8 @@ export interface CoreModule {
   readonly definedTables: readonly ResizeLimits[];
   /** The number of global variables, function tags and data segments that it defines. */
   readonly smallItems: number;
+  /** The bytes of its data segments, or a few more. */
+  readonly dataBytes: number;
   /** The entries of each of its element segments. */
   readonly segmentLengths: readonly number[];
   /** Whether it has a start function. */
@@ -74,6 +76,7 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
   const definedMemories: ResizeLimits[] = [];
   const definedTables: ResizeLimits[] = [];
   let smallItems = 0;
+  let dataBytes = 0;
   const segmentLengths: number[] = [];
   for (const section of sections) {
     const reader = new BinaryReader(bytes, section.start, section.end);
@@ -108,9 +111,12 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
       case SECTION.memory:
         for (let left = reader.count(); left > 0; left--) definedMemories.push(readLimits(reader));
         break;
+      case SECTION.data:
+        dataBytes += section.end - section.start;
+        smallItems += reader.count();
+        break;
       case SECTION.global:
       case SECTION.tag:
-      case SECTION.data:
         smallItems += reader.count();
         break;
       case SECTION.element:
@@ -137,6 +143,7 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
     importedTables: imported['core-table'],
     definedTables,
     smallItems,
+    dataBytes,
     segmentLengths,
     hasStart: sections.some(({ id }) => id === SECTION.start),
   };

@@ -47,10 +47,13 @@ export const PLAIN_PRICES: PriceFactors = { tableUses: 0, catches: false };
 /** The price of a stack frame that an exception passes. */
 export const PRICE_OF_PASSED_FRAME = 256;
 
+/** Square roots and divisions of vectors. */
+const SLOW_VECTORS: ReadonlySet<number> = new Set([0xe3, 0xe7, 0xef, 0xf3]);
+
 /** Returns the price of an instruction, in units. Instructions that are not listed cost one. */
 export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRICES): number {
   if (opcode >= 0x28 && opcode <= 0x3e) return 2; // loads and stores
-  if (opcode >= 0xfd00) return 2; // vectors
+  if (opcode >= 0xfd00) return SLOW_VECTORS.has(opcode & 0xff) ? 16 : 2;
   switch (opcode) {
     case OP.end:
     case OP.else:
@@ -67,8 +70,9 @@ export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRIC
       return 4;
     case 0x11: // call_indirect
     case 0x13: // return_call_indirect
-    case 0x25: // table.get
       return 16;
+    case 0x25: // table.get, which makes an object at the first time for each entry
+      return 32;
     case 0x26: // table.set
       return 16 << tableUses;
     case 0x6d: // division and remainder of integers
@@ -85,7 +89,8 @@ export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRIC
     case 0x9f:
     case 0xa3:
       return 8;
-    case 0xd2: // ref.func
+    case 0xd2: // ref.func, which makes an object at the first time for each function
+      return 192;
     case 0xfc09: // data.drop
     case 0xfc0d: // elem.drop
     case 0xfc10: // table.size
@@ -93,6 +98,9 @@ export function priceOf(opcode: number, { tableUses }: PriceFactors = PLAIN_PRIC
   }
   return 1;
 }
+
+/** An entry of a function pays a unit for so many of its locals, which the engine sets to zero. */
+export const LOCALS_OF_A_UNIT = 4;
 
 /** The price of the counting code itself. */
 export const PRICE_OF_COUNTING = 3;

@@ -1,6 +1,7 @@
 import { BinaryReader } from './binary-reader.ts';
 import type { CompileCost } from './compile-cost.ts';
 import {
+  LOCALS_OF_A_UNIT,
   PRICE_OF_COUNTING,
   PRICE_OF_PASSED_FRAME,
   PRICE_OF_SEGMENT_ENTRY,
@@ -33,10 +34,14 @@ export type Edit =
  *
  * @param reader stands at the first instruction, and is read to its end.
  */
-export function meterFunction(reader: BinaryReader, { prices, segmentLengths, cost }: Metering): Edit[] {
+export function meterFunction(
+  reader: BinaryReader,
+  { prices, segmentLengths, locals, cost }: Metering,
+): Edit[] {
   const edits: Edit[] = [];
   const open: (Head | undefined)[] = [];
   let head = beginHead(reader.at, edits);
+  head.segment.price += Math.floor(locals / LOCALS_OF_A_UNIT);
   if (prices.catches) head.segment.price += PRICE_OF_PASSED_FRAME;
   const heads = [head];
   let segment: Segment = head.segment;
@@ -99,6 +104,8 @@ export interface Metering {
   readonly prices: PriceFactors;
   /** The entries of each element segment of the module. */
   readonly segmentLengths: readonly number[];
+  /** The locals of the function, without its parameters: each entry sets them to zero. */
+  readonly locals: number;
   /** Adds up the cost of compiling the function. */
   readonly cost: CompileCost;
 }

@@ -1,12 +1,12 @@
 import { BinaryReader } from './binary-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { CompileCost, mostUnits } from './compile-cost.ts';
+import { CompileCost, MOST_OPTIMIZING, mostUnits } from './compile-cost.ts';
 import { ComponentError } from './component-error.ts';
 import { type CoreModule, type CoreSection, type ResizeLimits, readLimits, SECTION } from './core-module.ts';
 import { type Counter, writeCounting } from './counting-code.ts';
 import { PLAIN_PRICES, type PriceFactors } from './fuel.ts';
 import { OP, readInstruction } from './instruction.ts';
-import { meterFunction } from './metering.ts';
+import { type Edit, meterFunction } from './metering.ts';
 import { readValueType } from './value-type.ts';
 
 /** A core module that counts its fuel and respects its caps; otherwise it behaves like the original. */
@@ -323,11 +323,13 @@ function writeFunction(
   }
   const groupsEnd = code.at;
   const cost = new CompileCost(module, locals);
-  const edits = meterFunction(code, { prices, segmentLengths: module.segmentLengths, cost });
-  if (cost.units > mostUnits(bytes)) tooCostly(code.at, locals);
+  const { segmentLengths } = module;
+  const edits = meterFunction(code, { prices, segmentLengths, locals: locals - parameters, cost });
+  cost.addCounts(edits.filter(isCount).length);
+  if (cost.units > mostUnits(bytes) || cost.optimizing > MOST_OPTIMIZING) tooCostly(code.at, locals);
   findings.compileUnits += cost.units;
   findings.catches ||= cost.catches;
-  const hasStretches = edits.some((edit) => edit.kind === 'count-stretch' || edit.kind === 'note-refusal');
+  const hasStretches = edits.some(({ kind }) => kind === 'count-stretch' || kind === 'note-refusal');
 
   body.u32(groups + 1);
   body.range(code.bytes, groupsStart, groupsEnd);
@@ -348,6 +350,10 @@ function writeFunction(
     else writeCounting(edit, counter, body);
   }
   body.range(code.bytes, copied, code.end);
+}
+
+function isCount({ kind }: Edit): boolean {
+  return kind === 'count' || kind === 'count-stretch';
 }
 
 function tooCostly(at: number, locals: number): never {

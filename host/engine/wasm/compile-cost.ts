@@ -19,7 +19,7 @@ export class CompileCost {
   #height = 0;
   units = 0;
   /**
-   * What the optimizing compiler takes, beyond its size. It compiles a function that runs often, in threads
+   * The cost of the optimizing compiler. It compiles a function that runs often, in threads
    * of its own, and nothing can interrupt it. A unit is 16 bytes of its memory, or 0.1 µs.
    */
   optimizing = 0;
@@ -180,7 +180,7 @@ const MOST_UNITS = 100_000_000;
  */
 export const MOST_OPTIMIZING = 20_000_000;
 
-/** Units of the optimizing compiler, by what it was measured to take for functions of many such instructions. */
+/** Units of the optimizing compiler, measured with functions of many such instructions. */
 const OPTIMIZING = {
   any: 20,
   call: 150,

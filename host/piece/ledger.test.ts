@@ -36,6 +36,8 @@ describe('Ledger', () => {
     expect(ledger.slotOfBody(4, 1000, 1)).toBe(-1);
     ledger.close(slot);
     expect(ledger.slotOfBody(3, 1000, 1)).toBe(-1);
+    // Slots that are free have no row: -1 names none of them.
+    expect([ledger.slotOfBody(-1, 1000, 1), ledger.slotOfBody(-1, 0, 0)]).toEqual([-1, -1]);
   });
 
   it('behaves as a map from tickets to rows', () => {

@@ -50,6 +50,12 @@ describe('matchStacks', () => {
     ['ppp', 'arp', 'nothing in common'],
     ['ip-protocol:', 'arp', 'nothing in common'],
     ['ip/udp/*/rtp/ipv6', 'ip/udp/*/rtp/ipv4', 'ipv6 and ipv4 have nothing in common'],
+    // The reason is the place where they agree on most, and of several such the first.
+    ['ethernet/ipv6/udp', 'ipv6/tcp', 'agree on ethernet/ipv6, but there udp and tcp have'],
+    ['ipv6/hop-by-hop/udp', 'ipv6/tcp', 'agree on ipv6/hop-by-hop, but there udp and tcp have'],
+    ['ethernet/ipv6/udp', 'ethernet/ipv4/tcp', 'agree on ethernet, but there ipv6 and ipv4 have'],
+    ['ipv6/hop-by-hop/udp', 'ipv6/hop-by-hop/icmpv6', 'there udp and icmpv6 have'],
+    ['udp', 'arp', 'at their start, udp and arp have'],
   ])('%s does not match %s', (a, b, why) => {
     const { matches, stack, explanation } = match(a, b);
     expect(matches).toBe(false);

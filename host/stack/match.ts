@@ -160,7 +160,7 @@ class Matcher {
   }
 
   #noteApart(agreed: readonly Layer[], apart: string): void {
-    if (this.#apart === undefined || agreed.length >= this.#apart.agreed.length)
+    if (this.#apart === undefined || agreed.length > this.#apart.agreed.length)
       this.#apart = { agreed, apart };
   }
 

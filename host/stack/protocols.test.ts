@@ -45,6 +45,13 @@ describe('Protocols', () => {
     }
   });
 
+  it('refuses a second Name Space of the same name, and names it', () => {
+    const protocols = new Protocols();
+    const again = () => protocols.defineNameSpace({ name: 'ethertype', bits: 16 });
+    expect(codeOf(again)).toBe('FT_PROTOCOL_TWICE');
+    expect(again).toThrow('the name space ethertype is defined already; give the new one another name');
+  });
+
   it('interns an identifier once, and lets a definition take it over under its own number', () => {
     const protocols = new Protocols();
     const interned = protocols.intern('ip-protocol', 253);

@@ -120,7 +120,9 @@ describe('words of a piece do not steer a terminal', () => {
         for (const reporter of reporters) reporter.event(event);
       };
       const funnel = await openFunnel(file, { pieces, onEvent });
-      for (let turn = 0; turn < 1000 && taken(funnel) < 5; turn++)
+      // Words in most places keep the puzzle from starting or a frame from arriving; without any, frames arrive.
+      const turns = where === 'nowhere' ? Infinity : 1000;
+      for (let turn = 0; turn < turns && taken(funnel) < 5; turn++)
         await new Promise((resolve) => setTimeout(resolve, 1));
       await funnel.close();
       const snapshot = funnel.snapshot();

@@ -48,7 +48,7 @@ async function open(configuration: ReturnType<typeof puzzle>, options: object = 
   });
   opened.push(funnel);
   const until = async <T>(what: string, find: () => T | undefined | Promise<T | undefined>): Promise<T> => {
-    for (let tries = 0; tries < 3000; tries++) {
+    for (let tries = 0; tries < 20_000; tries++) {
       const found = await find();
       if (found !== undefined) return found;
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -267,6 +267,26 @@ describe('Protocols.defineFromText', () => {
     expect(protocols.count).toBeLessThan(4096 + 1024);
   });
 
+  it.each([
+    ['protocols', 1024, (n: number) => `in brought ${n}; header 1`],
+    // The first one is `brought`, which all of them have.
+    ['Name Spaces', 63, (n: number) => `space s${n} 16 bits`],
+    [
+      'identifiers',
+      64,
+      (n: number) => `in brought ${Array.from({ length: 64 }, (_, i) => n * 64 + i).join(', ')}`,
+    ],
+  ])('takes the most %s that a lane holds, and none more', (_, most, text) => {
+    const protocols = new Protocols();
+    protocols.defineNameSpace({ name: 'brought', bits: 16 });
+    const bring = (n: number) => protocols.defineFromText(`p${n}`, text(n));
+    for (let n = 0; n < most; n++) bring(n);
+    const { count } = protocols;
+    expect(errorOf(() => bring(most)).code).toBe('FT_PROTOCOL_FULL');
+    expect(protocols.count).toBe(count);
+    expect(bring(most - 1)).toBe(protocols.number(`p${most - 1}`));
+  });
+
   it('accepts an equal definition twice, refuses a different one, and never replaces a built-in one', () => {
     const protocols = new Protocols();
     const number = protocols.defineFromText('toy', TOY);

@@ -1,6 +1,7 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { describe, expect, it } from 'vitest';
 import { readCoreModule } from './core-module.ts';
+import { PLAIN_PRICES, priceOf, stretchPriceOf } from './fuel.ts';
 import { FUEL_IMPORT, rewriteModule } from './module-rewriter.ts';
 import { v8 } from './webassembly-engine.ts';
 
@@ -75,6 +76,43 @@ describe('fuel', () => {
     const paid = (await fuelOf(code)) - (await fuelOf(''));
     expect(paid - operands).toBeGreaterThanOrEqual(price - (operands > 0 ? 1 : 0));
     expect(paid - operands).toBeLessThanOrEqual(price + 12);
+  });
+
+  it('has one price for each instruction of WebAssembly', () => {
+    const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+    const prices = new Map<number, number>(
+      (
+        [
+          [0, [0x05, 0x0b]], // else, end
+          [4000, [0x08, 0x09, 0x40, 0xfc0f]], // throw, rethrow, memory.grow, table.grow
+          [4, [0x10, 0x12]], // call, return_call
+          [16, [0x11, 0x13, 0x25, 0x26]], // call_indirect, return_call_indirect, table.get, table.set
+          [2, [...range(0x28, 0x3e), ...range(0xfd00, 0xfdff)]], // loads and stores, vectors
+          [8, [...range(0x6d, 0x70), ...range(0x7f, 0x82), 0x91, 0x95, 0x9f, 0xa3]], // division, square root
+          [64, [0xd2, 0xfc09, 0xfc0d, 0xfc10]], // ref.func, data.drop, elem.drop, table.size
+        ] as const
+      ).flatMap(([price, opcodes]) => opcodes.map((opcode) => [opcode, price] as const)),
+    );
+    for (const opcode of [...range(0, 0xff), ...range(0xfc00, 0xfc11), ...range(0xfd00, 0xfdff)])
+      expect(priceOf(opcode), `0x${opcode.toString(16)}`).toBe(prices.get(opcode) ?? 1);
+    const shared = { tableUses: 3, catches: false };
+    for (const opcode of [0x26, 0xfc0f]) expect(priceOf(opcode, shared)).toBe(prices.get(opcode)! * 8);
+    for (const opcode of [0x11, 0x25, 0x40, 0xfc10])
+      expect(priceOf(opcode, shared)).toBe(prices.get(opcode)!);
+  });
+
+  it('has prices by length for memories and tables, and those of tables grow with their users', () => {
+    const bytes = { base: 32, mask: -1, shift: 2 };
+    const entries = { base: 128, mask: 2 ** 21 - 1, shift: -5 };
+    for (const [opcodes, alone, shared] of [
+      [[0xfc08, 0xfc0a, 0xfc0b], bytes, bytes],
+      [[0xfc0c, 0xfc0e, 0xfc11], entries, { ...entries, shift: -9 }],
+    ] as const)
+      for (const opcode of opcodes) {
+        expect(stretchPriceOf(opcode, PLAIN_PRICES)).toEqual(alone);
+        expect(stretchPriceOf(opcode, { tableUses: 4, catches: false })).toEqual(shared);
+      }
+    expect(stretchPriceOf(0xfc10, PLAIN_PRICES)).toBeUndefined();
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { standardProtocols as protocols } from '../stack/protocols.ts';
+import { Protocols, standardProtocols as protocols } from '../stack/protocols.ts';
 import { Composer } from './composer.ts';
 import { MAX_PARTS, PART_WORDS } from './frames.ts';
 import { hex, partsOf, releaseAll, smallLane } from './testing/frame-fixture.ts';
@@ -26,6 +26,20 @@ function compose(...parts: readonly (readonly [string, string])[]): number {
     frames.addPart(row, protocols.number(protocol ?? '') | (kind << 16) | (marks << 24), at, length);
     at += length;
   }
+  return row;
+}
+
+const widths = new Protocols();
+const sizing = new Composer(widths);
+
+/** A row with a header of 8 bytes, whose field at byte 2 holds the length, and so many bytes behind it. */
+function sized(field: string, counts: string, size: number): number {
+  const number = widths.defineFromText(`sized-${field}-${counts}`, `header 8; length ${field}[2] ${counts}`);
+  const row = frames.allocate(8 + size);
+  const from = frames.start[row]!;
+  frames.bytes.fill(0xee, from, from + 8 + size);
+  frames.addPart(row, number | (UNFINISHED << 24), from, 8);
+  frames.addPart(row, 1 << 16, from + 8, size);
   return row;
 }
 
@@ -271,6 +285,30 @@ describe('Composer.finish', () => {
     const to = which === 'last' ? 'c0000263' : 'c0000202';
     const direct = compose(['header ipv4', IPV4.replace('c0000202', to)], ...udp);
     expect(finished(routed).slice(-20)).toBe(finished(direct).slice(-20));
+  });
+
+  it.each([
+    ['u8', 'contents', 255, 'ff'],
+    ['u8', 'total', 247, 'ff'],
+    ['u16', 'contents', 300, '012c'],
+    ['u32', 'total', 300, '00000134'],
+    ['u32', 'contents', 300, '0000012c'],
+  ])('writes a length of %s that counts the %s of %i bytes', (field, counts, size, expected) => {
+    const row = sized(field, counts, size);
+    expect(sizing.finish(frames, row)).toBe(0);
+    const from = frames.start[row]!;
+    const header = Buffer.from(frames.bytes.subarray(from, from + 8)).toString('hex');
+    expect(header).toBe(`eeee${expected}`.padEnd(16, 'e'));
+  });
+
+  it.each([
+    ['contents', 256],
+    ['total', 248],
+  ])('reports a length that its field cannot hold, which counts the %s', (counts, size) => {
+    const row = sized('u8', counts, size);
+    expect(sizing.problemName(sizing.finish(frames, row))).toBe(`sized-u8-${counts}-size`);
+    expect(frames.bytes[frames.start[row]! + 2]).toBe(0xee);
+    expect(frames.partWords[row * MAX_PARTS * PART_WORDS]! >>> 24).toBe(UNFINISHED);
   });
 
   it('leaves finished headers unchanged', () => {

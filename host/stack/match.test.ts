@@ -56,6 +56,7 @@ describe('matchStacks', () => {
     ['ethernet/ipv6/udp', 'ethernet/ipv4/tcp', 'agree on ethernet, but there ipv6 and ipv4 have'],
     ['ipv6/hop-by-hop/udp', 'ipv6/hop-by-hop/icmpv6', 'there udp and icmpv6 have'],
     ['udp', 'arp', 'at their start, udp and arp have'],
+    ['rtcp-packet:', 'sctp-chunk:', 'nothing in common'],
   ])('%s does not match %s', (a, b, why) => {
     const { matches, stack, explanation } = match(a, b);
     expect(matches).toBe(false);

@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
+import type { Property } from '../../../abi/host/contract.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { Lane } from '../lane.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
@@ -88,6 +89,42 @@ it('a change asks the pieces whose network or properties it changes whether they
   pieces.get('user')!.refusal = { message: 'not with this one' };
   await expect(lane.apply([still, answer, user, socket, listener])).rejects.toThrow(/not with this one/);
   pieces.get('user')!.refusal = undefined;
+});
+
+it('an offer is made once, and ends only with its own name, kind and value', async () => {
+  lane = new Lane({ protocols, now: () => 1000 });
+  await lane.start([
+    maker('one', { e: ['ip down'] }, { e: 'lan' }),
+    maker('other', { e: ['ip up'] }, { e: 'lan' }),
+  ]);
+  const { context } = pieces.get('one')!;
+  const offers: Property[] = [
+    { name: 'mtu', value: { tag: 'at-most', val: 1280n } },
+    { name: 'size', value: { tag: 'at-most', val: 1280n } },
+    { name: 'mtu', value: { tag: 'at-most', val: 1500n } },
+    { name: 'mtu', value: { tag: 'at-least', val: 1280n } },
+    { name: 'mtu', value: { tag: 'yes' } },
+    { name: 'mtu', value: { tag: 'text', val: '1280' } },
+    { name: 'mtu', value: { tag: 'text', val: '' } },
+  ];
+  const known = () => pieces.get('other')!.joinings.at(-1)!.properties;
+  const change = (property: Property, present: boolean) => {
+    context.offer(0, property, present);
+    context.wake();
+    lane.run();
+  };
+  for (const [n, offer] of offers.entries()) {
+    change({ ...offer, value: { ...offer.value } }, true);
+    change({ ...offer, value: { ...offer.value } }, true);
+    expect(known()).toEqual(offers.slice(0, n + 1));
+  }
+  for (const n of [3, 0, 4, 1, 2, 0, 0]) {
+    const [ended] = offers.splice(n, 1);
+    change({ ...ended!, value: { ...ended!.value } }, false);
+    expect(known()).toEqual(offers);
+    change({ ...ended!, value: { ...ended!.value } }, false);
+    expect(known()).toEqual(offers);
+  }
 });
 
 it('many pieces with large offers cost a neighbour no more than a few, and small offers arrive', async () => {

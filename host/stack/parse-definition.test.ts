@@ -278,7 +278,7 @@ describe('Protocols.defineFromText', () => {
     ],
   ])('takes the most %s that a lane holds, and none more', (_, most, text) => {
     const protocols = new Protocols();
-    protocols.defineNameSpace({ name: 'brought', bits: 16 });
+    protocols.defineNameSpace({ name: 'brought', summary: '', bits: 16 });
     const bring = (n: number) => protocols.defineFromText(`p${n}`, text(n));
     for (let n = 0; n < most; n++) bring(n);
     const { count } = protocols;

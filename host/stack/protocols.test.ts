@@ -47,7 +47,7 @@ describe('Protocols', () => {
 
   it('refuses a second Name Space of the same name, and names it', () => {
     const protocols = new Protocols();
-    const again = () => protocols.defineNameSpace({ name: 'ethertype', bits: 16 });
+    const again = () => protocols.defineNameSpace({ name: 'ethertype', summary: '', bits: 16 });
     expect(codeOf(again)).toBe('FT_PROTOCOL_TWICE');
     expect(again).toThrow('the name space ethertype is defined already; give the new one another name');
   });

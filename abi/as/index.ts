@@ -38,7 +38,7 @@ export { room, shrinkRoom } from './memory';
 export { Outcome } from './outcome';
 export { Piece } from './piece';
 export { protocolNumber } from './runtime';
-export { parseIpv4, Settings } from './settings';
+export { parseDuration, parseIpv4, Settings } from './settings';
 export { STATE_BYTES, State } from './state';
 export { Status } from './status';
 export { List, Text, writeUtf8 } from './text';

@@ -202,7 +202,8 @@ function parseDecimal(text: string): i64 {
   return isNegative ? -value : value;
 }
 
-function parseDuration(text: string): f64 {
+/** Milliseconds, of a number with `ms`, `s`, `m` or `h`; NaN when it is not one. */
+export function parseDuration(text: string): f64 {
   let end = text.length;
   let scale = 1000.0;
   if (text.endsWith('ms')) {

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { hasCommand } from '../net/command.ts';
@@ -11,6 +11,7 @@ import { be16, be32 } from '../sctp/wire.ts';
 // usrsctp's tsctp, which speaks SCTP over UDP (RFC 6951), on one side; the piece on the other.
 const TSCTP = '/usr/lib/usrsctp/tsctp';
 const DISCARD = '/usr/lib/usrsctp/discard_server';
+const RTCWEB = '/usr/lib/usrsctp/rtcweb';
 const UDP = ['-E', '9899', '-U', '9899'];
 
 const FAULTS = { none: {}, some: { loss: 0.03, duplicate: 0.02, reorder: 0.05 } } as const;
@@ -63,6 +64,94 @@ labTest('tsctp sends all its messages to the piece right on IP, by a raw socket'
   expect(endedFor(snapshot, 'sink', 'recorded')).toBe(2000);
   expect(losses(snapshot)).toEqual(new Map());
   expect((await server.stop()).status).toBe(0);
+});
+
+labTest('tsctp gives up what is lost, and the piece goes on with the rest', async ({ lab, skip }) => {
+  if (!existsSync(TSCTP)) skip(`${TSCTP} is not here: Debian's libusrsctp-examples`);
+  const { funnel, peer } = await twoHosts(lab);
+  const server = await FunnelProcess.start(
+    funnel,
+    configuration(lab, 'server', {
+      sctp: { piece: 'sctp', settings: { port: 5001 }, edges: { streams: 'up', carrier: 'line' } },
+      fault: { piece: 'fault', settings: { seed: 7, loss: 0.05 }, edges: { a: 'line', b: 'wire' } },
+      sink: {
+        piece: 'pcap-writer',
+        settings: { file: 'up.pcapng', stack: 'ip/sctp', direction: 'down', snaplen: 100 },
+        edges: { frames: 'up' },
+      },
+      net: { piece: 'udp', edges: { udp: 'wire' } },
+    }),
+    lab.folder,
+  );
+  // No message is sent twice: policy 2 limits the number of resends, here to 0.
+  await quietly(peer, [
+    TSCTP,
+    ...UDP,
+    '-P',
+    '2',
+    '-t',
+    '0',
+    '-n',
+    '2000',
+    '-l',
+    '1000',
+    '-p',
+    '5001',
+    '192.0.2.1',
+  ]);
+  const snapshot = await server.snapshot();
+  const recorded = endedFor(snapshot, 'sink', 'recorded');
+  expect(recorded).toBeGreaterThan(1000);
+  expect(recorded).toBeLessThan(2000);
+  expect(endedFor(snapshot, 'sctp', 'violation')).toBe(0);
+  expect((await server.stop()).status).toBe(0);
+});
+
+labTest('usrsctp follows when the piece gives up messages', async ({ lab, skip }) => {
+  if (!existsSync(DISCARD)) skip(`${DISCARD} is not here: Debian's libusrsctp-examples`);
+  const { funnel, peer } = await twoHosts(lab);
+  const recording = join(lab.folder, 'messages.pcap');
+  const sent = Array.from({ length: 400 }, (_, n) => ({
+    sid: n % 4,
+    ppid: n + 1,
+    length: 1 + ((n * 137) % 3000),
+  }));
+  const messages = sent.map(({ sid, ppid, length }) =>
+    packet(0, 3, [...be32(0), ...be16(sid), 0, 0, ...be32(ppid), ...Array(length).fill(ppid & 255)]),
+  );
+  writeFileSync(recording, pcap([...messages, packet(7, 0, [0, 0, 0, 0])]));
+  const output = join(lab.folder, 'discard.log');
+  const listener = peer.start(['sh', '-c', `exec stdbuf -oL ${DISCARD} 9899 9899 > ${output} 2>&1`]);
+  await until(peer, 'grep -q :26AB /proc/net/udp');
+  const client = await FunnelProcess.start(
+    funnel,
+    configuration(lab, 'client', {
+      source: {
+        piece: 'pcap-reader',
+        settings: { file: recording, stack: 'ip/sctp/local:5002', speed: 'fast' },
+        edges: { frames: 'up' },
+      },
+      sctp: {
+        piece: 'sctp',
+        settings: { 'send-buffer': 1_048_576, reliability: ['2-3 resends 0'] },
+        edges: { streams: 'up', carrier: 'line' },
+      },
+      fault: { piece: 'fault', settings: { seed: 5, loss: 0.1 }, edges: { a: 'line', b: 'wire' } },
+      net: { piece: 'udp', edges: { udp: 'wire' } },
+    }),
+    lab.folder,
+  );
+  await until(peer, `grep -aq 'SCTP_SHUTDOWN_COMPLETE\\|SHUTDOWN-COMPLETE\\|SHUTDOWN COMPLETE' ${output}`);
+  const lines = (await peer.run(['cat', output])).split('\n');
+  const got = messagesIn(lines);
+  for (let sid = 0; sid < 4; sid++) {
+    const wanted = sent.filter((each) => each.sid === sid).map(({ ppid }) => ppid);
+    const came = got.filter((each) => each.sid === sid).map(({ ppid }) => ppid);
+    expect(came).toEqual(sid < 2 ? wanted : wanted.filter((ppid) => came.includes(ppid)));
+  }
+  expect(got.length).toBeLessThan(sent.length);
+  expect((await client.stop()).status).toBe(0);
+  await listener.stop('SIGTERM');
 });
 
 labTest('tshark finds nothing malformed in what two pieces say to each other', async ({ lab, skip }) => {
@@ -130,6 +219,62 @@ labTest('tshark finds nothing malformed in what two pieces say to each other', a
   ).toBe('');
 });
 
+labTest('usrsctp and the piece reset a stream, each at the wish of the other', async ({ lab, skip }) => {
+  if (!existsSync(RTCWEB)) skip(`${RTCWEB} is not here: Debian's libusrsctp-examples`);
+  const { funnel, peer } = await twoHosts(lab);
+  const output = join(lab.folder, 'rtcweb.log');
+  // It waits for commands; a data channel that its peer resets is reset by it, too.
+  const listener = peer.start([
+    'sh',
+    '-c',
+    `sleep 60 | exec stdbuf -oL ${RTCWEB} 9899 9899 9 > ${output} 2>&1`,
+  ]);
+  await until(peer, 'grep -q :26AB /proc/net/udp');
+  const recording = join(lab.folder, 'messages.pcap');
+  const onStream2 = (value: readonly number[]) =>
+    packet(0, 3, [...be32(0), ...be16(2), 0, 0, ...be32(50), ...value]);
+  // Opens a data channel in three steps, the second of which is the answer, and resets its stream.
+  const label = [...Buffer.from('funnel')];
+  const messages = [
+    onStream2([0, 0, 0, 0, 0, 0, 0, 0, ...label]),
+    onStream2([2]),
+    packet(130, 0, [...be16(13), ...be16(18), ...Array(12).fill(0), ...be16(2), 0, 0]),
+  ];
+  writeFileSync(recording, pcap(messages));
+  const client = await FunnelProcess.start(
+    funnel,
+    configuration(lab, 'client', {
+      source: {
+        piece: 'pcap-reader',
+        settings: { file: recording, stack: 'ip/sctp/local:5002', speed: 'fast' },
+        edges: { frames: 'up' },
+      },
+      sctp: { piece: 'sctp', settings: { notices: true }, edges: { streams: 'up', carrier: 'wire' } },
+      sink: {
+        piece: 'pcap-writer',
+        settings: { file: 'up.pcapng', stack: 'ip/sctp', direction: 'down' },
+        edges: { frames: 'up' },
+      },
+      net: { piece: 'udp', edges: { udp: 'wire' } },
+    }),
+    lab.folder,
+  );
+  await until(peer, `grep -aq 'Stream reset event: flags = [0-9a-f]*, incoming' ${output}`);
+  const capture = join(lab.folder, 'up.pcapng');
+  // The piece reports two things up: the result of its own request, and the peer's reset.
+  const reported = [
+    [130, 0, 0, 16, 0, 16, 0, 12],
+    [130, 0, 0, 22, 0, 13, 0, 18],
+  ].map((head) => Buffer.from(head));
+  const isReported = () => reported.every((head) => readFileSync(capture).includes(head));
+  for (let n = 0; !isReported(); n++) {
+    expect(n).toBeLessThan(300);
+    await client.snapshot();
+  }
+  expect((await client.stop()).status).toBe(0);
+  await listener.stop('SIGTERM');
+});
+
 labTest('usrsctp gets all messages of the piece, and the association is shut down', async ({ lab, skip }) => {
   if (!existsSync(DISCARD)) skip(`${DISCARD} is not here: Debian's libusrsctp-examples`);
   const { funnel, peer } = await twoHosts(lab);
@@ -166,12 +311,7 @@ labTest('usrsctp gets all messages of the piece, and the association is shut dow
   );
   await until(peer, `grep -aq 'SCTP_SHUTDOWN_COMPLETE\\|SHUTDOWN-COMPLETE\\|SHUTDOWN COMPLETE' ${output}`);
   const lines = (await peer.run(['cat', output])).split('\n');
-  const got = lines.flatMap((line) => {
-    const match = /Msg of length (\d+) received from .* on stream (\d+) .*PPID (\d+)/.exec(line);
-    return match === null
-      ? []
-      : [{ sid: Number(match[2]), ppid: Number(match[3]), length: Number(match[1]) }];
-  });
+  const got = messagesIn(lines);
   for (let sid = 0; sid < 8; sid++) {
     expect(got.filter((each) => each.sid === sid)).toEqual(sent.filter((each) => each.sid === sid));
   }
@@ -179,6 +319,16 @@ labTest('usrsctp gets all messages of the piece, and the association is shut dow
   expect((await client.stop()).status).toBe(0);
   await listener.stop('SIGTERM');
 });
+
+/** The messages that usrsctp's discard_server reports. */
+function messagesIn(lines: readonly string[]): { sid: number; ppid: number; length: number }[] {
+  return lines.flatMap((line) => {
+    const match = /Msg of length (\d+) received from .* on stream (\d+) .*PPID (\d+)/.exec(line);
+    return match === null
+      ? []
+      : [{ sid: Number(match[2]), ppid: Number(match[3]), length: Number(match[1]) }];
+  });
+}
 
 async function until(host: Namespace, condition: string): Promise<void> {
   await host.run(['sh', '-c', `for n in $(seq 300); do ${condition} && exit 0; sleep 0.1; done; exit 1`]);

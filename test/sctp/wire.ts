@@ -15,7 +15,9 @@ export const CHUNK = {
   COOKIE_ECHO: 10,
   COOKIE_ACK: 11,
   SHUTDOWN_COMPLETE: 14,
+  RE_CONFIG: 130,
   PAD: 132,
+  FORWARD_TSN: 192,
 } as const;
 
 export interface WireChunk {

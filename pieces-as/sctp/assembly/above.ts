@@ -7,12 +7,15 @@ import { Carrier } from './carrier';
 import { Configuration } from './configuration';
 import {
   AssociationState,
+  CHUNK_HEADER,
   ChunkType,
   COMMON_HEADER,
   DATA_HEADER,
   FIRST_FRAGMENT,
   IMMEDIATE,
   LAST_FRAGMENT,
+  NOTICE,
+  ParameterType,
   UNORDERED,
 } from './constants';
 import { Store } from './store';
@@ -74,11 +77,39 @@ export abstract class Above {
     out.bytes(0, Role.Payload, 0, at, 4);
   }
 
+  /** Passes up the result of a request to reset or add streams (RFC 6525 §4.4). */
+  static resultNotice(association: Association, number: u32, result: u32, out: Outcome): void {
+    if (!Configuration.hasNotices || Above.edge < 0) return;
+    const at = Above.begin(association, 16, out);
+    if (at == 0) return;
+    store<u32>(at, ChunkType.reConfig);
+    store16(at + 2, 16);
+    store16(at + 4, ParameterType.reConfigResponse);
+    store16(at + 6, 12);
+    store32(at + 8, number);
+    store32(at + 12, result);
+    out.bytes(0, Role.Payload, 0, at, 16);
+  }
+
+  /** Passes up a kept parameter of RE-CONFIG. */
+  private static passNotice(association: Association, number: u32, length: u32, out: Outcome): bool {
+    const whole = CHUNK_HEADER + length;
+    const at = Above.begin(association, whole, out);
+    if (at == 0) return false;
+    store<u32>(at, ChunkType.reConfig);
+    store16(at + 2, whole > 0xffff ? 0 : whole);
+    association.incoming.copyMessage(number, at + CHUNK_HEADER);
+    out.bytes(0, Role.Payload, 0, at, whole);
+    association.incoming.passReady();
+    return true;
+  }
+
   private static pass(association: Association, out: Outcome): bool {
     const incoming = association.incoming;
     const number = incoming.ready;
     const first = Store.chunk(number);
     const length = first.total;
+    if ((first.flags & <u8>NOTICE) != 0) return Above.passNotice(association, number, length, out);
     // A message that is too long for the length field of a chunk goes up in fragments.
     const here = min(length, WHOLE);
     const at = Above.begin(association, DATA_HEADER + length, out);
@@ -89,7 +120,7 @@ export abstract class Above {
     store16(at + 2, DATA_HEADER + here);
     store32(at + 4, first.tsn);
     store16(at + 8, first.sid);
-    store16(at + 10, first.ssn);
+    store16(at + 10, first.mid);
     store32(at + 12, first.ppid);
     incoming.copyMessage(number, at + DATA_HEADER);
     out.bytes(Above.data, Role.Header, PartMarks.Unfinished, at, DATA_HEADER);

@@ -1,10 +1,11 @@
 import { STATE_BYTES, State } from 'funnel-tunnel/as';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { Configuration } from './configuration';
-import { AssociationState } from './constants';
+import { AssociationState, Feature } from './constants';
 import { Incoming } from './incoming';
 import { Outgoing } from './outgoing';
 import { Path } from './path';
+import { Reconfiguration, ResetState } from './reconfiguration';
 
 /** The most addresses of a peer that are used. */
 export const MOST_PATHS: i32 = 4;
@@ -23,6 +24,8 @@ export class Association {
   localTieTag: u32 = 0;
   peerTieTag: u32 = 0;
   initialTsn: u32 = 0;
+  /** The extensions that the peer supports, too: bits of `Feature`. */
+  features: u32 = 0;
 
   readonly paths: StaticArray<Path> = new StaticArray<Path>(MOST_PATHS);
   pathCount: i32 = 0;
@@ -31,6 +34,7 @@ export class Association {
 
   readonly outgoing: Outgoing = new Outgoing();
   readonly incoming: Incoming = new Incoming();
+  readonly reconfiguration: Reconfiguration = new Reconfiguration();
 
   /** T1-init, T1-cookie or T2-shutdown, as the state requires. */
   timer: f64 = Infinity;
@@ -56,6 +60,16 @@ export class Association {
 
   get isOpen(): bool {
     return this.state >= AssociationState.established;
+  }
+
+  /** Whether messages may be given up after they were sent. */
+  get isPartial(): bool {
+    return (this.features & Feature.partial) != 0;
+  }
+
+  /** Whether a message that comes now must wait for the reset of its stream, as the first one. */
+  isBehindReset(sid: u32): bool {
+    return this.reconfiguration.resets[sid] != ResetState.none && !this.outgoing.queue.hasBarrier(sid);
   }
 
   /** Whether data may be sent (RFC 9260 §6). */
@@ -141,17 +155,25 @@ export class Association {
     this.repeats = 0;
     this.errors = 0;
     this.isClosing = false;
+    this.features = 0;
     this.cookieLength = 0;
     this.staleCookies = 0;
     this.isLost = false;
     this.incoming.close();
+    this.reconfiguration.close();
     return this.outgoing.close();
   }
 
   /** An upper bound of the number of bytes in the state. */
   get stateBytes(): u32 {
-    const fixed: u32 = 2048 + 160 * <u32>MOST_PATHS + 4 * Configuration.streams;
-    return fixed + this.cookieLength + this.outgoing.stateBytes + this.incoming.stateBytes;
+    const fixed: u32 = 2048 + 160 * <u32>MOST_PATHS + 8 * Configuration.streams;
+    return (
+      fixed +
+      this.cookieLength +
+      this.outgoing.stateBytes +
+      this.incoming.stateBytes +
+      this.reconfiguration.stateBytes
+    );
   }
 
   /** The part that aborting needs. Only this is saved if there is no room for more. */
@@ -173,6 +195,7 @@ export class Association {
     this.localTieTag = state.u32(this.localTieTag);
     this.peerTieTag = state.u32(this.peerTieTag);
     this.initialTsn = state.u32(this.initialTsn);
+    this.features = state.u32(this.features);
     this.timer = state.instant(this.timer);
     this.repeats = state.i32(this.repeats);
     this.guard = state.instant(this.guard);
@@ -183,12 +206,14 @@ export class Association {
     state.bytes(this.cookie, <i32>this.cookieLength);
     this.outgoing.state(state);
     this.incoming.state(state);
+    this.reconfiguration.state(state);
   }
 
   /** When a timer is due. */
   get next(): f64 {
     if (this.isLost) return -Infinity;
-    let next = min(this.timer, min(this.guard, this.incoming.sackAt));
+    let next = min(min(this.timer, this.guard), min(this.incoming.sackAt, this.reconfiguration.timer));
+    if (this.maySend) next = min(next, this.outgoing.reviewAt);
     for (let i = 0; i < this.pathCount; i++)
       next = min(next, min(this.paths[i].t3, this.paths[i].heartbeatAt));
     return next;

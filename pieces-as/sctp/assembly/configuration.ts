@@ -30,6 +30,12 @@ export function describeSettings(d: Description): void {
     '262144',
   );
   d.setting('max-message', Kind.Number, 'Bytes of the largest user message.', '65519');
+  d.optional(
+    'reliability',
+    Kind.Text,
+    'Streams whose messages are given up, and when: STREAMS lifetime DURATION, STREAMS resends COUNT, or ' +
+      'STREAMS priority NUMBER (RFC 3758, RFC 7496).',
+  ).isRepeated();
   d.setting('rto-initial', Kind.Duration, 'The first retransmission time-out (RTO.Initial).', '1s');
   d.setting('rto-min', Kind.Duration, 'The shortest retransmission time-out (RTO.Min).', '1s');
   d.setting('rto-max', Kind.Duration, 'The longest retransmission time-out (RTO.Max).', '60s');

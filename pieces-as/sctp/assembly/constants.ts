@@ -30,6 +30,12 @@ export const enum ParameterType {
   preservative = 9,
   hostName = 11,
   addressTypes = 12,
+  outgoingReset = 13,
+  incomingReset = 14,
+  resetTsns = 15,
+  reConfigResponse = 16,
+  addOutgoing = 17,
+  addIncoming = 18,
   ecn = 0x8000,
   extensions = 0x8008,
   forwardTsn = 0xc000,
@@ -64,11 +70,25 @@ export const enum AssociationState {
   shutdownAckSent,
 }
 
+/** Extensions of RFC 9260 that both sides of an association support, as bits. */
+export const enum Feature {
+  /** Partial reliability (RFC 3758). */
+  partial = 1,
+  /** Stream reset (RFC 6525). */
+  reConfig = 2,
+}
+
 /** Flags of a DATA chunk (RFC 9260 §3.3.1). */
 export const LAST_FRAGMENT: u32 = 1;
 export const FIRST_FRAGMENT: u32 = 2;
 export const UNORDERED: u32 = 4;
 export const IMMEDIATE: u32 = 8;
+/** In `Chunk.flags`: the bits that go on the wire. */
+export const WIRE_FLAGS: u32 = 15;
+/** In `Chunk.flags`: the message waits for the reset of its stream (RFC 6525 §5.1.2 A1). */
+export const BEHIND_RESET: u32 = 128;
+/** In `Chunk.flags`: no message, but a parameter of RE-CONFIG that goes up in its place. */
+export const NOTICE: u32 = 64;
 /**
  * In ABORT and SHUTDOWN COMPLETE: the receiver's peer chose the tag, and the sender reflects it (RFC 9260
  * §8.5.1).
@@ -99,13 +119,6 @@ export const MISSES: u32 = 3;
 @inline
 export function isBefore(a: u32, b: u32): bool {
   return <i32>(a - b) < 0;
-}
-
-/** Whether the first stream sequence number is before the second. */
-// @ts-expect-error: decorator
-@inline
-export function isBefore16(a: u32, b: u32): bool {
-  return <i16>(a - b) < 0;
 }
 
 // @ts-expect-error: decorator

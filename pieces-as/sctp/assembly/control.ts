@@ -2,9 +2,9 @@ import { Outcome, random } from 'funnel-tunnel/as';
 import { load64, store16, store32, store64 } from 'funnel-tunnel/as/views/bytes';
 import { Association } from './association';
 import { CHUNK_HEADER, ChunkType, ParameterType } from './constants';
-import { Incoming } from './incoming';
 import { Packet } from './packet';
 import { Path } from './path';
+import { ReceivedTsns } from './received-tsns';
 
 /** The size of our Heartbeat Info parameter: header, nonce, and the number of the path. */
 const HEARTBEAT_INFO: u32 = 16;
@@ -35,7 +35,7 @@ export abstract class Control {
   /** Sends a SHUTDOWN with the last TSN in sequence (RFC 9260 §3.3.8). */
   static shutdown(association: Association, out: Outcome): void {
     if (!Control.open(association, association.current, 8, out)) return;
-    store32(Packet.chunk(ChunkType.shutdown, 0, 8), association.incoming.cumulative);
+    store32(Packet.chunk(ChunkType.shutdown, 0, 8), association.incoming.tsns.cumulative);
     Packet.send(out);
   }
 
@@ -60,9 +60,9 @@ export abstract class Control {
   /** Sends a SACK alone (RFC 9260 §3.3.4). */
   static sack(association: Association, out: Outcome): void {
     const path = association.current;
-    const incoming = association.incoming;
+    const tsns = association.incoming.tsns;
     // Gaps are rare. The packet takes as many as fit.
-    const room = incoming.hasGaps || incoming.duplicates > 0 ? path.room : SACK_BYTES;
+    const room = tsns.hasGaps || tsns.duplicates > 0 ? path.room : SACK_BYTES;
     if (!Control.open(association, path, room, out)) return;
     Control.addSack(association);
     Packet.send(out);
@@ -71,31 +71,32 @@ export abstract class Control {
   /** Adds a SACK to the open packet, with as many gaps as fit, from the lowest on (RFC 9260 §6.7). */
   static addSack(association: Association): bool {
     const incoming = association.incoming;
+    const tsns = incoming.tsns;
     if (Packet.left < SACK_BYTES) return false;
     const most = (Packet.left - SACK_BYTES) / 4;
     let gaps: u32 = 0;
     let from: u32 = 1;
-    while (gaps < most && incoming.hasGaps && incoming.nextGapBlock(from)) {
+    while (gaps < most && tsns.hasGaps && tsns.nextGapBlock(from)) {
       gaps++;
-      from = Incoming.gapEnd + 1;
+      from = ReceivedTsns.gapEnd + 1;
     }
-    const duplicates = min(incoming.duplicates, most - gaps);
+    const duplicates = min(tsns.duplicates, most - gaps);
     const at = Packet.chunk(ChunkType.sack, 0, SACK_BYTES + 4 * (gaps + duplicates));
     if (at == 0) return false;
     const window = incoming.window;
-    store32(at, incoming.cumulative);
+    store32(at, tsns.cumulative);
     store32(at + 4, window);
     store16(at + 8, gaps);
     store16(at + 10, duplicates);
     let to = at + 12;
     from = 1;
     for (let i: u32 = 0; i < gaps; i++, to += 4) {
-      incoming.nextGapBlock(from);
-      store16(to, Incoming.gapStart);
-      store16(to + 2, Incoming.gapEnd);
-      from = Incoming.gapEnd + 1;
+      tsns.nextGapBlock(from);
+      store16(to, ReceivedTsns.gapStart);
+      store16(to + 2, ReceivedTsns.gapEnd);
+      from = ReceivedTsns.gapEnd + 1;
     }
-    for (let i: u32 = 0; i < duplicates; i++, to += 4) store32(to, incoming.duplicateAt(i));
+    for (let i: u32 = 0; i < duplicates; i++, to += 4) store32(to, tsns.duplicateAt(i));
     incoming.acknowledged(window);
     return true;
   }

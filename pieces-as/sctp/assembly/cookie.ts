@@ -4,7 +4,7 @@ import { MOST_PATHS } from './association';
 import { Configuration } from './configuration';
 import { DIGEST_BYTES, hmacSha256 } from './sha256';
 
-const FIXED: u32 = 84;
+const FIXED: u32 = 88;
 const ENDPOINT: u32 = 24;
 const MOST_BYTES: u32 = FIXED + ENDPOINT * (1 + <u32>MOST_PATHS);
 /** The lifetime of a secret. The secret before it remains valid. */
@@ -40,6 +40,7 @@ export class Cookie {
   localPort: u16;
   peerPort: u16;
   pathCount: u32;
+  features: u32;
 
   /** The size of a cookie with this many addresses of the peer. */
   static bytesFor(pathCount: u32): u32 {

@@ -29,6 +29,8 @@ const ours: Endpoint = new Endpoint();
 /** Supported Address Types: IPv4 and IPv6. */
 const ADDRESS_TYPES: u32 = 8;
 const PRESERVATIVE: u32 = 8;
+/** The parameter Forward-TSN-Supported (RFC 3758 §3.1), and Supported Extensions (RFC 5061 §4.2.7). */
+const FEATURES: u32 = 12;
 /** The number of times that the piece requests more time from a peer that finds our cookie stale. */
 const MOST_STALE: i32 = 2;
 
@@ -66,20 +68,21 @@ export abstract class Handshake {
   }
 
   static sendInit(association: Association, moreLife: u32, out: Outcome): void {
-    const length = INIT_BYTES + ADDRESS_TYPES + (moreLife > 0 ? PRESERVATIVE : 0);
+    const length = INIT_BYTES + FEATURES + ADDRESS_TYPES + (moreLife > 0 ? PRESERVATIVE : 0);
     const path = association.current;
     if (!Packet.open(out, path.local, path.remote, length, association.localPort, association.peerPort, 0))
       return;
     const at = Packet.chunk(ChunkType.init, 0, length);
     Handshake.putFixed(at, association.localTag, association.initialTsn);
-    store16(at + 16, ParameterType.addressTypes);
-    store16(at + 18, ADDRESS_TYPES);
-    store16(at + 20, ParameterType.ipv4);
-    store16(at + 22, ParameterType.ipv6);
+    const to = Handshake.putFeatures(at + 16);
+    store16(to, ParameterType.addressTypes);
+    store16(to + 2, ADDRESS_TYPES);
+    store16(to + 4, ParameterType.ipv4);
+    store16(to + 6, ParameterType.ipv6);
     if (moreLife > 0) {
-      store16(at + 24, ParameterType.preservative);
-      store16(at + 26, PRESERVATIVE);
-      store32(at + 28, moreLife);
+      store16(to + 8, ParameterType.preservative);
+      store16(to + 10, PRESERVATIVE);
+      store32(to + 12, moreLife);
     }
     Packet.send(out);
   }
@@ -179,12 +182,18 @@ export abstract class Handshake {
     memory.copy(association.cookie, Initiation.cookieAt, Initiation.cookieLength);
     association.cookieLength = Initiation.cookieLength;
     Handshake.addAddresses(association);
+    association.features = Initiation.features;
     association.outgoing.open(
       min(Configuration.streams, Initiation.inStreams),
       association.initialTsn,
       Initiation.window,
     );
-    association.incoming.open(min(Configuration.streams, Initiation.outStreams), Initiation.tsn);
+    association.incoming.open(
+      min(Configuration.streams, Initiation.outStreams),
+      Initiation.tsn,
+      association.isPartial,
+    );
+    association.reconfiguration.open(association.initialTsn, Initiation.tsn);
     association.state = AssociationState.cookieEchoed;
     association.repeats = 0;
     Handshake.sendCookieEcho(association, true, out);
@@ -297,13 +306,15 @@ export abstract class Handshake {
   /** Both sides opened at once, and the cookie comes from our own INIT (RFC 9260 §5.2.4 B). */
   private static meet(association: Association, cookie: Cookie, now: f64, out: Outcome): void {
     association.peerTag = cookie.peerTag;
+    association.features = cookie.features;
     for (let i: u32 = 0; i < cookie.pathCount; i++) {
       cookie.getEndpoint(1 + i, endpoint);
       cookie.getEndpoint(0, ours);
       association.addPath(endpoint, ours, i == 0);
     }
     association.outgoing.open(cookie.outStreams, association.initialTsn, cookie.peerWindow);
-    association.incoming.open(cookie.inStreams, cookie.peerTsn);
+    association.incoming.open(cookie.inStreams, cookie.peerTsn, association.isPartial);
+    association.reconfiguration.open(association.initialTsn, cookie.peerTsn);
     Handshake.establish(association, now, out);
   }
 
@@ -327,6 +338,7 @@ export abstract class Handshake {
     association.localTag = cookie.localTag;
     association.peerTag = cookie.peerTag;
     association.initialTsn = cookie.localTsn;
+    association.features = cookie.features;
     cookie.getEndpoint(0, ours);
     for (let i: u32 = 0; i < cookie.pathCount; i++) {
       cookie.getEndpoint(1 + i, endpoint);
@@ -334,7 +346,8 @@ export abstract class Handshake {
       association.addPath(endpoint, ours, i == 0);
     }
     association.outgoing.open(cookie.outStreams, cookie.localTsn, cookie.peerWindow);
-    association.incoming.open(cookie.inStreams, cookie.peerTsn);
+    association.incoming.open(cookie.inStreams, cookie.peerTsn, association.isPartial);
+    association.reconfiguration.open(association.initialTsn, cookie.peerTsn);
   }
 
   private static establish(association: Association, now: f64, out: Outcome): void {
@@ -368,13 +381,13 @@ export abstract class Handshake {
   ): void {
     const pathCount = Handshake.chooseAddresses();
     const cookieBytes = Cookie.bytesFor(pathCount);
-    let length = INIT_BYTES + CHUNK_HEADER + cookieBytes;
+    let length = INIT_BYTES + FEATURES + CHUNK_HEADER + cookieBytes;
     for (let i = 0; i < Initiation.unrecognisedCount; i++)
       length += CHUNK_HEADER + Initiation.bytesOf(Initiation.unrecognisedAt(i));
     if (!OutOfTheBlue.open(Initiation.tag, length, out)) return;
     const at = Packet.chunk(ChunkType.initAck, 0, length);
     Handshake.putFixed(at, tag, tsn);
-    let to = at + 16;
+    let to = Handshake.putFeatures(at + 16);
     store16(to, ParameterType.cookie);
     store16(to + 2, CHUNK_HEADER + cookieBytes);
     Handshake.bake(to + 4, pathCount, tag, tsn, localTieTag, peerTieTag, now);
@@ -426,6 +439,7 @@ export abstract class Handshake {
     cookie.inStreams = <u16>min(Configuration.streams, Initiation.outStreams);
     cookie.localPort = <u16>OutOfTheBlue.localPort;
     cookie.peerPort = <u16>OutOfTheBlue.peerPort;
+    cookie.features = Initiation.features;
     cookie.setEndpoint(0, Carrier.destination);
     cookie.setEndpoint(1, Carrier.source);
     for (let i: u32 = 1; i < pathCount; i++) {
@@ -442,6 +456,16 @@ export abstract class Handshake {
     store16(at + 8, Configuration.streams);
     store16(at + 10, Configuration.streams);
     store32(at + 12, tsn);
+  }
+
+  /** Writes what this side supports, and returns the address behind it. */
+  private static putFeatures(at: usize): usize {
+    store16(at, ParameterType.forwardTsn);
+    store16(at + 2, 4);
+    store16(at + 4, ParameterType.extensions);
+    store16(at + 6, 6);
+    store32(at + 8, ((<u32>ChunkType.forwardTsn) << 24) | ((<u32>ChunkType.reConfig) << 16));
+    return at + FEATURES;
   }
 
   /** Takes the addresses of an INIT ACK (RFC 9260 §5.1.2 C), with the UDP port of its sender. */

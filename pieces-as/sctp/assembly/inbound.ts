@@ -10,6 +10,7 @@ import {
   ChunkType,
   COMMON_HEADER,
   DATA_HEADER,
+  Feature,
   IMMEDIATE,
   INIT_BYTES,
   ParameterType,
@@ -18,10 +19,12 @@ import {
 } from './constants';
 import { Control } from './control';
 import { isSealed } from './crc32c';
+import { ForwardTsn } from './forward-tsn';
 import { Handshake } from './handshake';
 import { OutOfTheBlue } from './out-of-the-blue';
 import { Packet } from './packet';
 import { Ports } from './ports';
+import { ReConfig } from './re-config';
 import { end, Reason } from './reasons';
 import { Sack } from './sack';
 
@@ -256,6 +259,14 @@ export abstract class Inbound {
         if (!isFirst || COMMON_HEADER + padded(length) < Carrier.length) return Inbound.note(Reason.badChunk);
         Inbound.note(Reason.closing);
         return Closing.complete(association, out);
+      case ChunkType.forwardTsn:
+        if (!association.isPartial) return Inbound.takeUnknown(association, chunk, type, length, out);
+        return Inbound.takeForwardTsn(association, value, bytes);
+      case ChunkType.reConfig:
+        if ((association.features & Feature.reConfig) == 0)
+          return Inbound.takeUnknown(association, chunk, type, length, out);
+        if (!association.isOpen) return Inbound.note(Reason.wrongState);
+        return Inbound.note(ReConfig.take(association, value, bytes, now, out));
       case ChunkType.pad:
         return Inbound.note(Reason.control);
       default:
@@ -277,6 +288,11 @@ export abstract class Inbound {
     const flags = <u32>load<u8>(chunk, 1);
     const sid = load16(chunk + 8);
     const bytes = length - DATA_HEADER;
+    if (association.reconfiguration.holdsBack(tsn, sid)) {
+      // It comes again when the stream is reset.
+      Inbound.hasData = true;
+      return Inbound.note(Reason.noBuffer);
+    }
     const reason = association.incoming.take(
       tsn,
       sid,
@@ -295,12 +311,21 @@ export abstract class Inbound {
     }
     Inbound.hasData = true;
     if (reason == Reason.data) Inbound.hasNewData = true;
-    if ((flags & IMMEDIATE) != 0 || reason != Reason.data) Inbound.isUrgent = true;
+    const isUsual = reason == Reason.data || reason == Reason.abandoned;
+    if ((flags & IMMEDIATE) != 0 || !isUsual) Inbound.isUrgent = true;
     if (reason == Reason.invalidStream) {
       // RFC 9260 §3.3.10.1: the stream, and two reserved bytes.
       store32(scratch, sid << 16);
       Control.cause(association, ChunkType.error, Cause.invalidStream, scratch, 4, out);
     }
+  }
+
+  /** For acknowledgements it counts as data (RFC 3758 §3.6). */
+  private static takeForwardTsn(association: Association, value: usize, bytes: u32): void {
+    if (!association.mayReceive) return Inbound.note(Reason.wrongState);
+    const reason = ForwardTsn.take(association, value, bytes);
+    Inbound.note(reason);
+    Inbound.hasData = Inbound.hasData || reason != Reason.badChunk;
   }
 
   /** All DATA of the packet has been handled. */
@@ -311,7 +336,7 @@ export abstract class Inbound {
       // RFC 9260 §9.2: SHUTDOWN acknowledges it, with a SACK if there are gaps.
       Control.shutdown(association, out);
       Closing.startTimer(association, Inbound.now);
-      if (incoming.hasGaps || incoming.duplicates > 0) Control.sack(association, out);
+      if (incoming.tsns.hasGaps || incoming.tsns.duplicates > 0) Control.sack(association, out);
       else incoming.acknowledged(incoming.window);
     } else if (incoming.isSackDue && !association.outgoing.isWaiting) {
       // A SACK for every second packet. If there is data to send, it goes with that.

@@ -26,8 +26,13 @@
  *   Down: the addresses of IP, the ports of SCTP, and one chunk. DATA is a message. Its stream, payload
  *   protocol (PPID) and flags U (unordered) and I (acknowledge at once) count. A message to a peer without an
  *   association opens one. INIT opens one without a message. SHUTDOWN closes one when all is delivered, and
- *   ABORT closes it at once. Up: DATA with a whole message, both flags of fragments set. With `notices` also
- *   COOKIE ACK when an association is open, SHUTDOWN COMPLETE when it was closed, and ABORT when it was lost.
+ *   ABORT closes it at once. RE-CONFIG with an Outgoing SSN Reset Request resets the streams that it names,
+ *   or all; messages that come later wait until that is done, or denied. RE-CONFIG with an Add Outgoing
+ *   Streams Request adds streams, up to `streams`. Both leave their sequence numbers and TSN 0. Up: DATA with
+ *   a whole message, both flags of fragments set. With `notices` also COOKIE ACK when an association is open,
+ *   SHUTDOWN COMPLETE when it was closed, and ABORT when it was lost; RE-CONFIG with an Outgoing SSN Reset
+ *   Request behind the last message before the peer reset its streams, and with a Re-configuration Response
+ *   when ours are reset or added.
  *
  * SETTINGS
  *   encapsulation              the UDP port of this side; default 9899
@@ -42,6 +47,11 @@
  *   send-buffer                bytes of waiting or unacknowledged user data of an association; default 262144
  *   receive-buffer             bytes of received user data that an association keeps; default 262144
  *   max-message                bytes of the largest message, no more than send-buffer; default 65519
+ *   reliability                streams whose messages are given up, and when: "STREAMS lifetime DURATION"
+ *                              after that time if they still wait, or are lost; "STREAMS resends COUNT" after
+ *                              as many resends; "STREAMS priority NUMBER" where a message of a lower number
+ *                              needs the room, as all messages of other streams do. STREAMS is a number or a
+ *                              range such as 4-7. May be repeated; the last one for a stream counts
  *   rto-initial                RTO.Initial of RFC 9260 §16; default 1s
  *   rto-min                    RTO.Min; default 1s
  *   rto-max                    RTO.Max; default 60s
@@ -61,7 +71,8 @@
  *     data                  the packet brought new data
  *     acknowledgement       the packet acknowledged data (SACK)
  *     handshake             the packet set up an association (INIT, INIT ACK, COOKIE ECHO, COOKIE ACK)
- *     control               the packet was a HEARTBEAT, HEARTBEAT ACK, ERROR or PAD
+ *     control               the packet was a HEARTBEAT, HEARTBEAT ACK, ERROR, FORWARD TSN, RE-CONFIG or
+ *                           PAD
  *     closing               the packet ended an association (SHUTDOWN, SHUTDOWN ACK, SHUTDOWN COMPLETE,
  *                           ABORT)
  *     duplicate             the data had come before, or the SACK is an older one
@@ -83,6 +94,7 @@
  *                           acknowledgement of what was never sent, a chunk without data, a restart with new
  *                           addresses
  *     invalid-stream        the data is for a stream that does not exist
+ *     abandoned             the data belongs to a message that the peer has given up
  *     no-buffer             there is no room for the data that came
  *     beyond-window         the TSN is more than 4096 beyond the last in sequence
  *     bad-message           the message from above has impossible headers, or an impossible chunk
@@ -92,16 +104,19 @@
  *     send-buffer-full      there is no room for the message from above
  *     too-many-associations there is no room for another association
  *     shutting-down         the message came from above while the association was being closed
+ *     not-supported         the peer does not support what the chunk from above wants
  *
  * WHAT IT DOES NOT DO
  *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It ignores ICMP, and
- *   does not search for the path's MTU: `mtu` must fit. No partial reliability, interleaving, stream reset,
- *   authentication, dynamic addresses, ECN. When an association is lost, the piece does not report its
- *   messages one by one; the log has their number. It encrypts nothing: any host that sees the packets can
- *   forge them.
+ *   does not search for the path's MTU: `mtu` must fit. No interleaving, authentication, dynamic addresses,
+ *   ECN. It denies a peer's request to reset all TSNs, or to add streams to those to the peer. When an
+ *   association is lost, the piece does not report its messages one by one; the log has their number. It
+ *   encrypts nothing: any host that sees the packets can forge them.
  *
  * SPECIFICATION
- *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP.
+ *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP. RFC 3758 and RFC 7496, partial reliability: used
+ *   where the peer supports it. Before a message is sent, it can be given up whatever the peer supports. RFC
+ *   6525, stream reset.
  */
 import {
   Batch,
@@ -122,6 +137,7 @@ import {
 import { Above } from './above';
 import { Associations } from './association';
 import { Carrier } from './carrier';
+import { Closing } from './closing';
 import { Configuration, describeSettings } from './configuration';
 import { AssociationState } from './constants';
 import { Cookies } from './cookie';
@@ -130,7 +146,9 @@ import { Inbound } from './inbound';
 import { Initiation } from './initiation';
 import { Messages } from './messages';
 import { Ports } from './ports';
+import { ReConfig } from './re-config';
 import { describeReasons } from './reasons';
+import { Reliability } from './reliability';
 import { Sack } from './sack';
 import { Store } from './store';
 import { Timers } from './timers';
@@ -145,6 +163,7 @@ class Sctp extends Piece {
     describeSettings(d);
     describeReasons(d);
     Configuration.read(settings);
+    Reliability.read(settings);
     Carrier.describe(d);
     Above.describe(d);
     d.edge('streams')
@@ -224,6 +243,10 @@ class Sctp extends Piece {
       const association = Associations.all[i];
       if (association.state == AssociationState.closed) continue;
       Transmission.run(association, now, out);
+      if (association.isOpen) ReConfig.proceed(association, now, out);
+      // Giving up messages may have left nothing to send.
+      if (association.isOpen) Closing.proceed(association, now, out);
+      if (association.state == AssociationState.closed) continue;
       isFull = isFull || association.outgoing.isAlmostFull;
       out.wakeAt(association.next);
     }

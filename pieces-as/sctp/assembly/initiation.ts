@@ -1,7 +1,7 @@
 import { load16, load32 } from 'funnel-tunnel/as/views/bytes';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { MOST_PATHS } from './association';
-import { INIT_BYTES, ParameterType, padded } from './constants';
+import { ChunkType, Feature, INIT_BYTES, ParameterType, padded } from './constants';
 
 const MOST_UNRECOGNISED: i32 = 8;
 
@@ -17,6 +17,8 @@ export abstract class Initiation {
   static cookieAt: usize = 0;
   static cookieLength: u32 = 0;
   static hasHostName: bool = false;
+  /** The extensions that the sender supports: bits of `Feature`. */
+  static features: u32 = 0;
   /** The requested extension of the cookie's lifetime, in milliseconds. */
   static extraLife: u32 = 0;
   /** The unrecognised parameters to report, as they came. */
@@ -48,6 +50,7 @@ export abstract class Initiation {
     Initiation.cookieAt = 0;
     Initiation.cookieLength = 0;
     Initiation.hasHostName = false;
+    Initiation.features = 0;
     Initiation.extraLife = 0;
     Initiation.unrecognisedCount = 0;
     let isStopped = false;
@@ -92,13 +95,24 @@ export abstract class Initiation {
         if (length != 8) return Known.wrong;
         Initiation.extraLife = load32(at + 4);
         return Known.yes;
+      case ParameterType.forwardTsn:
+        Initiation.features |= Feature.partial;
+        return Known.yes;
+      case ParameterType.extensions:
+        for (let i: u32 = 4; i < length; i++) Initiation.readExtension(<u32>load<u8>(at + i));
+        return Known.yes;
       case ParameterType.addressTypes:
       case ParameterType.unrecognised:
-      case ParameterType.extensions:
         return Known.yes;
       default:
         return Known.no;
     }
+  }
+
+  /** Reads a type of chunk that the sender supports (RFC 5061 §4.2.7). */
+  private static readExtension(type: u32): void {
+    if (type == ChunkType.forwardTsn) Initiation.features |= Feature.partial;
+    else if (type == ChunkType.reConfig) Initiation.features |= Feature.reConfig;
   }
 
   /**

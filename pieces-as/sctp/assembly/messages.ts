@@ -3,12 +3,14 @@ import { load16, load32 } from 'funnel-tunnel/as/views/bytes';
 import { Ipv4 } from 'funnel-tunnel/as/views/ipv4';
 import { Ipv6 } from 'funnel-tunnel/as/views/ipv6';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
+import { Abandonment } from './abandonment';
 import { Association, Associations } from './association';
 import { Body } from './body';
 import { Carrier } from './carrier';
 import { Closing } from './closing';
 import { Configuration } from './configuration';
 import {
+  BEHIND_RESET,
   Cause,
   CHUNK_HEADER,
   ChunkType,
@@ -18,7 +20,9 @@ import {
   UNORDERED,
 } from './constants';
 import { Handshake } from './handshake';
+import { ReConfig } from './re-config';
 import { end, Reason } from './reasons';
+import { Reliability } from './reliability';
 
 const remote: Endpoint = new Endpoint();
 const local: Endpoint = new Endpoint();
@@ -64,8 +68,12 @@ export abstract class Messages {
         ? Reason.tooManyAssociations
         : Reason.accepted;
     }
-    if (type != ChunkType.shutdown && type != ChunkType.abort) return Reason.badMessage;
+    if (type != ChunkType.shutdown && type != ChunkType.abort && type != ChunkType.reConfig)
+      return Reason.badMessage;
     if (association === null) return Reason.wrongState;
+    if (type == ChunkType.reConfig) {
+      return ReConfig.ask(association, chunk + CHUNK_HEADER, left - CHUNK_HEADER);
+    }
     if (type == ChunkType.abort) {
       Closing.abort(association, Cause.userAbort, 0, 0, 'the upper layer aborted it', out);
     } else {
@@ -98,9 +106,13 @@ export abstract class Messages {
       found === null ? Handshake.associate(localPort, peerPort, remote, local, now, out) : found;
     if (association === null) return Reason.tooManyAssociations;
     const most = association.mostInFragment;
-    if (!association.outgoing.hasRoomFor(length, most)) return Reason.sendBufferFull;
-    const flags = <u32>load<u8>(chunk, 1) & (UNORDERED | IMMEDIATE);
-    association.outgoing.add(chunk + DATA_HEADER, length, most, sid, load32(chunk + 12), flags);
+    if (!association.outgoing.hasRoomFor(length, most)) {
+      if (!Abandonment.makeRoom(association, length, most, Reliability.priorityOf(sid)))
+        return Reason.sendBufferFull;
+    }
+    let flags = <u32>load<u8>(chunk, 1) & (UNORDERED | IMMEDIATE);
+    if (association.isBehindReset(sid)) flags |= BEHIND_RESET;
+    association.outgoing.add(chunk + DATA_HEADER, length, most, sid, load32(chunk + 12), flags, now);
     return Reason.accepted;
   }
 

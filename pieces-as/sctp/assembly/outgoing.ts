@@ -1,6 +1,16 @@
 import { State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
-import { DATA_HEADER, FIRST_FRAGMENT, IMMEDIATE, isBefore, LAST_FRAGMENT, UNORDERED } from './constants';
+import {
+  BEHIND_RESET,
+  DATA_HEADER,
+  FIRST_FRAGMENT,
+  IMMEDIATE,
+  isBefore,
+  LAST_FRAGMENT,
+  UNORDERED,
+} from './constants';
+import { Reliability } from './reliability';
+import { SendQueue } from './send-queue';
 import { Chunk, Store } from './store';
 
 export const enum ChunkState {
@@ -10,6 +20,8 @@ export const enum ChunkState {
   gapAcked,
   /** The chunk has to be sent again. */
   marked,
+  /** The message is given up, and its bytes are gone (RFC 3758). */
+  abandoned,
 }
 
 /** In `Chunk.misses`: fast retransmit happens once for a chunk (RFC 9260 §7.2.4). */
@@ -38,12 +50,26 @@ export class Outgoing {
   /** The number of SACKs since the last transmission: each allows a burst. */
   bursts: u32 = 0;
 
-  private head: u32 = 0;
-  private tail: u32 = 0;
+  /** The peer learns by FORWARD TSN that nothing up to here comes any more (RFC 3758 §3.5 A1). */
+  advanced: u32 = 0;
+  /** A FORWARD TSN is to be sent. */
+  isForwardDue: bool = false;
+  /** The point that the last FORWARD TSN named, and whether a SACK came since that did not follow it. */
+  forwarded: u32 = 0;
+  hasIgnoredForward: bool = false;
+  /** Chunks were marked since the last review of their limits. */
+  hasNewMarks: bool = false;
+  /** When the limit of a waiting message may have passed. */
+  reviewAt: f64 = Infinity;
+  /** The number of messages that were given up. */
+  abandonedMessages: u32 = 0;
+
+  readonly queue: SendQueue = new SendQueue();
   /** The chunk of a TSN from `cumulative` to `next`, both excluded. */
   private readonly ring: usize = heap.alloc((<usize>Outgoing.ringSize) << 2);
   private readonly mask: u32 = Outgoing.ringSize - 1;
-  private readonly ssn: StaticArray<u16> = new StaticArray<u16>(<i32>Configuration.streams);
+  /** By stream: the number of the next message. */
+  private readonly mids: StaticArray<u32> = new StaticArray<u32>(<i32>Configuration.streams);
 
   private static get ringSize(): u32 {
     let size: u32 = 64;
@@ -57,6 +83,8 @@ export class Outgoing {
     this.next = initialTsn;
     this.markedFrom = initialTsn;
     this.peerWindow = peerWindow;
+    this.advanced = this.cumulative;
+    this.forwarded = this.cumulative;
   }
 
   /** Sets the values of a new association, and drops what waited. Returns the number of lost messages. */
@@ -64,20 +92,17 @@ export class Outgoing {
     let messages: u32 = 0;
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) {
       const number = this.at(tsn);
-      if (
-        (Store.chunk(number).flags & <u8>LAST_FRAGMENT) != 0 &&
-        Store.chunk(number).state != ChunkState.gapAcked
-      )
-        messages++;
+      const chunk = Store.chunk(number);
+      const isLost = chunk.state != ChunkState.gapAcked && chunk.state != ChunkState.abandoned;
+      if (isLost && (chunk.flags & <u8>LAST_FRAGMENT) != 0) messages++;
       Store.free(number);
     }
-    while (this.head != 0) {
-      const number = this.head;
-      this.head = Store.chunk(number).link;
+    for (let sid: u32 = 0; sid < this.streams; sid++) this.queue.release(sid);
+    while (this.queue.first != 0) {
+      const number = this.queue.take();
       if ((Store.chunk(number).flags & <u8>LAST_FRAGMENT) != 0) messages++;
       Store.free(number);
     }
-    this.tail = 0;
     this.used = 0;
     this.flight = 0;
     this.marked = 0;
@@ -88,18 +113,25 @@ export class Outgoing {
     this.isFastRecovery = false;
     this.isFastDue = false;
     this.bursts = 0;
-    memory.fill(changetype<usize>(this.ssn), 0, (<usize>Configuration.streams) << 1);
+    this.advanced = 0;
+    this.forwarded = 0;
+    this.isForwardDue = false;
+    this.hasIgnoredForward = false;
+    this.hasNewMarks = false;
+    this.reviewAt = Infinity;
+    this.abandonedMessages = 0;
+    memory.fill(changetype<usize>(this.mids), 0, (<usize>Configuration.streams) << 2);
     return messages;
   }
 
   /** Whether nothing waits, and all is acknowledged. */
   get isDone(): bool {
-    return this.head == 0 && this.cumulative + 1 == this.next;
+    return this.queue.count == 0 && this.cumulative + 1 == this.next;
   }
 
   /** Whether chunks could go out now, as far as the windows allow. */
   get isWaiting(): bool {
-    return this.head != 0 || this.marked > 0;
+    return this.queue.count > 0 || this.marked > 0;
   }
 
   get isOutstanding(): bool {
@@ -111,15 +143,25 @@ export class Outgoing {
     return this.used + this.blocksFor(length, most) <= Configuration.sendBlocks;
   }
 
+  /** Whether there would be, if this many blocks became free. */
+  wouldHaveRoomFor(length: u32, most: u32, freed: u32): bool {
+    return this.used - freed + this.blocksFor(length, most) <= Configuration.sendBlocks;
+  }
+
   /** Whether little room is left, so that senders have to wait. */
   get isAlmostFull(): bool {
     return this.used * 4 >= Configuration.sendBlocks * 3;
   }
 
+  /** The peer must learn that messages were given up. */
+  get isForwardOutstanding(): bool {
+    return isBefore(this.cumulative, this.advanced);
+  }
+
   /** Takes a message, in fragments of at most this size. There must be room. */
-  add(at: usize, length: u32, most: u32, sid: u32, ppid: u32, flags: u32): void {
-    const isUnordered = (flags & UNORDERED) != 0;
-    const ssn: u16 = isUnordered ? 0 : this.ssn[sid]++;
+  add(at: usize, length: u32, most: u32, sid: u32, ppid: u32, flags: u32, now: f64): void {
+    const expiresAt = Reliability.expiryOf(sid, now);
+    this.reviewAt = min(this.reviewAt, expiresAt);
     let left = length;
     do {
       const here = min(left, most);
@@ -127,23 +169,18 @@ export class Outgoing {
       const chunk = Store.chunk(number);
       this.used += Store.blocksFor(here);
       chunk.sid = <u16>sid;
-      chunk.ssn = ssn;
+      chunk.expiresAt = expiresAt;
       chunk.ppid = ppid;
       chunk.flags = <u8>(
         ((flags & (UNORDERED | IMMEDIATE)) |
-          (left == length ? FIRST_FRAGMENT : 0) |
+          (left == length ? FIRST_FRAGMENT | (flags & BEHIND_RESET) : 0) |
           (here == left ? LAST_FRAGMENT : 0))
       );
       chunk.state = <u8>ChunkState.queued;
-      this.append(number);
+      this.queue.add(number);
       at += here;
       left -= here;
     } while (left > 0);
-  }
-
-  /** The first chunk that was not sent yet; 0 if there is none. */
-  get first(): u32 {
-    return this.head;
   }
 
   /** Whether there is a TSN for one more: its place in the ring is free. */
@@ -151,15 +188,25 @@ export class Outgoing {
     return this.next - this.cumulative - 1 < this.mask;
   }
 
-  /** Gives the first waiting chunk its TSN. */
+  /** Gives the first waiting chunk its TSN, and its message a number. */
   takeFirst(): Chunk {
-    const number = this.head;
+    return this.number(this.queue.take());
+  }
+
+  /** Gives a chunk from the queue its TSN. */
+  number(number: u32): Chunk {
     const chunk = Store.chunk(number);
-    this.head = chunk.link;
-    if (this.head == 0) this.tail = 0;
+    const isUnordered = (chunk.flags & <u8>UNORDERED) != 0;
+    const isFirst = (chunk.flags & <u8>FIRST_FRAGMENT) != 0;
+    if (!isUnordered) chunk.mid = isFirst ? this.mids[chunk.sid]++ : this.mids[chunk.sid] - 1;
     chunk.tsn = this.next++;
     store<u32>(this.ring + ((<usize>(chunk.tsn & this.mask)) << 2), number);
     return chunk;
+  }
+
+  /** The next message of the stream has the number 0 again (RFC 6525). */
+  reset(sid: u32): void {
+    this.mids[sid] = 0;
   }
 
   /** The first chunk to send again; 0 if there is none. */
@@ -184,6 +231,7 @@ export class Outgoing {
   mark(chunk: Chunk): void {
     chunk.state = <u8>ChunkState.marked;
     this.marked++;
+    this.hasNewMarks = true;
     if (isBefore(chunk.tsn, this.markedFrom)) this.markedFrom = chunk.tsn;
     this.flight -= chunk.length;
     // RFC 9260 §6.2.1 (B).
@@ -201,8 +249,10 @@ export class Outgoing {
   get stateBytes(): u32 {
     let bytes: u32 = 0;
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) bytes += Store.stateBytes(this.at(tsn));
-    for (let number = this.head; number != 0; number = Store.chunk(number).link)
-      bytes += Store.stateBytes(number);
+    for (let sid: u32 = 0; sid < this.streams; sid++) {
+      for (let number = this.queue.headOf(sid); number != 0; number = Store.chunk(number).link)
+        bytes += Store.stateBytes(number);
+    }
     return bytes;
   }
 
@@ -214,28 +264,33 @@ export class Outgoing {
     this.fastRecoveryExit = state.u32(this.fastRecoveryExit);
     this.isFastDue = state.bool(this.isFastDue);
     const streams = state.count(<i32>Configuration.streams, <i32>Configuration.streams);
-    state.bytes(changetype<usize>(this.ssn), streams << 1);
+    state.bytes(changetype<usize>(this.mids), streams << 2);
+    this.advanced = state.u32(this.advanced);
+    this.forwarded = state.u32(this.forwarded);
+    this.isForwardDue = state.bool(this.isForwardDue);
+    this.abandonedMessages = state.u32(this.abandonedMessages);
     const sent = <u32>state.count(<i32>(this.next - this.cumulative - 1), <i32>this.mask);
-    const queued = <u32>state.count(<i32>this.queuedCount, <i32>Configuration.sendBlocks);
+    const queued = <u32>state.count(<i32>this.queue.count, <i32>Configuration.sendBlocks);
     if (state.isRestoring) this.restore(state, sent, queued);
     else this.save(state);
   }
 
-  private get queuedCount(): u32 {
-    let count: u32 = 0;
-    for (let number = this.head; number != 0; number = Store.chunk(number).link) count++;
-    return count;
-  }
-
   private save(state: State): void {
     for (let tsn = this.cumulative + 1; tsn != this.next; tsn++) Store.stateOf(this.at(tsn), state, 0);
-    for (let number = this.head; number != 0; number = Store.chunk(number).link)
+    for (let sid = this.queue.firstStream; sid >= 0; sid = this.queue.streamAfter(sid))
+      this.saveStream(sid, state);
+    for (let sid: u32 = 0; sid < this.streams; sid++) if (this.queue.isHeld(sid)) this.saveStream(sid, state);
+  }
+
+  private saveStream(sid: i32, state: State): void {
+    for (let number = this.queue.headOf(sid); number != 0; number = Store.chunk(number).link)
       Store.stateOf(number, state, 0);
   }
 
   private restore(state: State, sent: u32, queued: u32): void {
     this.next = this.cumulative + 1;
     this.markedFrom = this.next;
+    this.reviewAt = -Infinity;
     for (let n: u32 = 0; n < sent + queued; n++) {
       const number = Store.stateOf(0, state, Configuration.sendBlocks - this.used);
       if (number == 0) {
@@ -245,21 +300,15 @@ export class Outgoing {
       const chunk = Store.chunk(number);
       this.used += Store.blocksFor(chunk.length);
       if (n >= sent) {
-        this.append(number);
+        this.queue.add(number);
         continue;
       }
       chunk.tsn = this.next++;
       store<u32>(this.ring + ((<usize>(chunk.tsn & this.mask)) << 2), number);
       if (chunk.state == ChunkState.marked) this.marked++;
       else if (chunk.state == ChunkState.gapAcked) this.gapAcked++;
-      else this.flight += chunk.length;
+      else if (chunk.state != ChunkState.abandoned) this.flight += chunk.length;
     }
-  }
-
-  private append(number: u32): void {
-    if (this.tail == 0) this.head = number;
-    else Store.chunk(this.tail).link = number;
-    this.tail = number;
   }
 
   private blocksFor(length: u32, most: u32): u32 {

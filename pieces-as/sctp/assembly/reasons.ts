@@ -24,6 +24,7 @@ export const enum Reason {
   unknownChunk,
   violation,
   invalidStream,
+  abandoned,
   noBuffer,
   beyondWindow,
   badMessage,
@@ -31,6 +32,7 @@ export const enum Reason {
   sendBufferFull,
   tooManyAssociations,
   shuttingDown,
+  notSupported,
 }
 
 export function describeReasons(d: Description): void {
@@ -42,7 +44,11 @@ export function describeReasons(d: Description): void {
   d.reason('data', false, 'The packet brought new data.');
   d.reason('acknowledgement', false, 'The packet acknowledged data (SACK).');
   d.reason('handshake', false, 'The packet set up an association (INIT, INIT ACK, COOKIE ECHO, COOKIE ACK).');
-  d.reason('control', false, 'The packet was a HEARTBEAT, HEARTBEAT ACK, ERROR or PAD.');
+  d.reason(
+    'control',
+    false,
+    'The packet was a HEARTBEAT, HEARTBEAT ACK, ERROR, FORWARD TSN, RE-CONFIG or PAD.',
+  );
   d.reason(
     'closing',
     false,
@@ -64,6 +70,7 @@ export function describeReasons(d: Description): void {
   d.reason('unknown-chunk', true, 'The type of the chunk is unknown.');
   d.reason('violation', true, 'The association was aborted, because the other side broke the protocol.');
   d.reason('invalid-stream', true, 'The data is for a stream that does not exist.');
+  d.reason('abandoned', true, 'The data belongs to a message that the peer has given up.');
   d.reason('no-buffer', true, 'There is no room for the data that came.');
   d.reason('beyond-window', true, 'The TSN is more than 4096 beyond the last in sequence.');
   d.reason('bad-message', true, 'The message from above has impossible headers, or an impossible chunk.');
@@ -75,6 +82,7 @@ export function describeReasons(d: Description): void {
   d.reason('send-buffer-full', true, 'There is no room for the message from above.');
   d.reason('too-many-associations', true, 'There is no room for another association.');
   d.reason('shutting-down', true, 'The message came from above while the association was being closed.');
+  d.reason('not-supported', true, 'The peer does not support what the chunk from above wants.');
 }
 
 /** Ends a ticket for a `Reason`. */

@@ -1,4 +1,5 @@
 import { load16, load32 } from 'funnel-tunnel/as/views/bytes';
+import { Abandonment } from './abandonment';
 import { Association } from './association';
 import { isBefore, MISSES } from './constants';
 import { ChunkState, NO_MORE_FAST, Outgoing, wireBytes } from './outgoing';
@@ -51,6 +52,7 @@ export abstract class Sack {
       Sack.countMisses(association, cumulative + before, isAdvanced);
     }
     Sack.close(association, isAdvanced, now);
+    Abandonment.afterSack(association, now);
     const window = load32(at + 4);
     outgoing.peerWindow = window > outgoing.flight ? window - outgoing.flight : 0;
     // A peer that reports a closed window is alive (RFC 9260 §6.1 A).
@@ -67,6 +69,7 @@ export abstract class Sack {
     Sack.open(association);
     const isAdvanced = Sack.acknowledge(association, cumulative, now);
     Sack.close(association, isAdvanced, now);
+    Abandonment.afterSack(association, now);
     return Reason.closing;
   }
 
@@ -88,12 +91,21 @@ export abstract class Sack {
     while (outgoing.cumulative != cumulative) {
       const chunk = Store.chunk(outgoing.at(outgoing.cumulative + 1));
       if (chunk.state == ChunkState.gapAcked) outgoing.gapAcked--;
-      else Sack.arrived(association, chunk, now);
+      else if (chunk.state != ChunkState.abandoned) Sack.arrived(association, chunk, now);
+      else Sack.followed(association, chunk);
       outgoing.release();
     }
     if (outgoing.isFastRecovery && !isBefore(outgoing.cumulative, outgoing.fastRecoveryExit))
       outgoing.isFastRecovery = false;
     return isAdvanced;
+  }
+
+  /** The peer followed a FORWARD TSN over an abandoned chunk, so it is alive; no window grows by it. */
+  private static followed(association: Association, chunk: Chunk): void {
+    const path = association.paths[chunk.path];
+    if (chunk.tsn == path.earliest) path.isEarliestAcked = true;
+    path.isProbing = false;
+    association.errors = 0;
   }
 
   /** Records the first acknowledgement of a chunk. */
@@ -135,7 +147,7 @@ export abstract class Sack {
       const behind = base + load16(at + 4 * i + 2) + 1;
       for (; tsn != behind; tsn++) {
         const chunk = Store.chunk(outgoing.at(tsn));
-        if (chunk.state == ChunkState.gapAcked) continue;
+        if (chunk.state == ChunkState.gapAcked || chunk.state == ChunkState.abandoned) continue;
         Sack.arrived(association, chunk, now);
         chunk.state = <u8>ChunkState.gapAcked;
         outgoing.gapAcked++;
@@ -190,7 +202,8 @@ export abstract class Sack {
       hasLoss = hasLoss || path.hasLoss;
       if (path.acked > 0) path.noteProgress(now);
       if (path.flight == 0) {
-        path.t3 = Infinity;
+        // The timer of a FORWARD TSN runs on until the peer follows (RFC 3758 §3.5 C5).
+        if (isAdvanced || !outgoing.isForwardOutstanding) path.t3 = Infinity;
       } else if (path.isEarliestAcked || isBefore(path.earliest, outgoing.cumulative + 1)) {
         path.t3 = now + path.rto;
         path.earliest = Sack.earliestOn(outgoing, i);

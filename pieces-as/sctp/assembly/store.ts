@@ -12,14 +12,15 @@ const RECORD: usize = 64;
 @unmanaged
 export class Chunk {
   sentAt: f64;
-  /** When an undelivered message is given up (RFC 3758). */
+  /** When the message is given up, if it still waits (RFC 3758). */
   expiresAt: f64;
   /** The next chunk in its queue or chain. */
   link: u32;
   tsn: u32;
   ppid: u32;
   length: u32;
-  ssn: u16;
+  /** The number of the message in its stream: of a DATA chunk, the stream sequence number. */
+  mid: u32;
   sid: u16;
   /** As in the header of a DATA chunk. */
   flags: u8;
@@ -27,8 +28,6 @@ export class Chunk {
   path: u8;
   misses: u8;
   transmissions: u16;
-  /** The number of transmissions after which the message is given up (RFC 3758); 0 for no limit. */
-  mostTransmissions: u16;
   /** The chunk of the next fragment, in a complete received message. */
   nextFragment: u32;
   /** The bytes of all fragments, in the first fragment of a complete received message. Else 0. */
@@ -107,6 +106,15 @@ export abstract class Store {
     }
   }
 
+  /** Frees the bytes of a chunk, and keeps the chunk. */
+  static empty(number: u32): void {
+    const link = following + ((<usize>number) << 2);
+    const rest = load<u32>(link);
+    if (rest != 0) Store.free(rest);
+    store<u32>(link, 0);
+    Store.chunk(number).length = 0;
+  }
+
   static free(number: u32): void {
     let block = number;
     while (true) {
@@ -133,7 +141,7 @@ export abstract class Store {
   static stateOf(number: u32, state: State, most: u32): u32 {
     const length = state.u32(state.isRestoring ? 0 : Store.chunk(number).length);
     if (state.isRestoring) {
-      if (length == 0 || length > 65_536 || Store.blocksFor(length) > most) return 0;
+      if (length > 65_536 || Store.blocksFor(length) > most) return 0;
       number = Store.keep(scratch, length);
     } else {
       Store.copy(number, scratch);
@@ -142,7 +150,7 @@ export abstract class Store {
     chunk.tsn = state.u32(chunk.tsn);
     chunk.ppid = state.u32(chunk.ppid);
     chunk.sid = state.u16(chunk.sid);
-    chunk.ssn = state.u16(chunk.ssn);
+    chunk.mid = state.u32(chunk.mid);
     chunk.flags = state.u8(chunk.flags);
     chunk.state = state.u8(chunk.state);
     chunk.path = state.u8(chunk.path);
@@ -151,6 +159,7 @@ export abstract class Store {
     const isSent = chunk.transmissions > 0;
     const sentAt = state.instant(isSent ? chunk.sentAt : Infinity);
     if (isSent) chunk.sentAt = sentAt;
+    chunk.expiresAt = state.instant(chunk.expiresAt);
     state.bytes(scratch, <i32>length);
     if (state.isRestoring) Store.write(number, scratch);
     return number;
@@ -171,5 +180,5 @@ export abstract class Store {
 }
 
 /** The size of a chunk's state besides its data. */
-const CHUNK_STATE: u32 = 30;
+const CHUNK_STATE: u32 = 40;
 const scratch: usize = memory.data(65_536, 8);

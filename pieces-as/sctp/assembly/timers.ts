@@ -1,4 +1,5 @@
 import { Outcome } from 'funnel-tunnel/as';
+import { Abandonment } from './abandonment';
 import { Association } from './association';
 import { Closing } from './closing';
 import { Configuration } from './configuration';
@@ -7,6 +8,7 @@ import { Control } from './control';
 import { Handshake } from './handshake';
 import { ChunkState } from './outgoing';
 import { Path } from './path';
+import { ReConfig } from './re-config';
 import { Sack } from './sack';
 import { Store } from './store';
 
@@ -29,6 +31,7 @@ export abstract class Timers {
       Timers.repeat(association, now, out);
       if (association.state == AssociationState.closed) return;
     }
+    if (association.reconfiguration.timer <= now) Timers.repeatRequest(association, now, out);
     if (association.incoming.sackAt <= now) association.incoming.endDelay();
     for (let i = 0; i < association.pathCount; i++) {
       const path = association.paths[i];
@@ -58,6 +61,17 @@ export abstract class Timers {
     association.timer = now + path.rto;
   }
 
+  /** The Re-configuration Timer (RFC 6525 §5.1.1, §5.2.7 H2). */
+  private static repeatRequest(association: Association, now: f64, out: Outcome): void {
+    const path = association.current;
+    if (!association.reconfiguration.isInProgress) {
+      Timers.countError(association, path);
+      path.backOff();
+    }
+    association.reconfiguration.isInProgress = false;
+    ReConfig.send(association, now, out);
+  }
+
   /** T3-rtx (RFC 9260 §6.3.3): marks all chunks in flight on the path to be sent again, slowly. */
   private static retransmit(association: Association, index: i32): void {
     const path = association.paths[index];
@@ -77,6 +91,8 @@ export abstract class Timers {
       if (<i32>chunk.path == index && chunk.state == ChunkState.inFlight) outgoing.mark(chunk);
     }
     path.flight = 0;
+    Abandonment.advance(outgoing);
+    outgoing.isForwardDue = outgoing.isForwardOutstanding;
   }
 
   /** RFC 9260 §8.3. */

@@ -1,9 +1,11 @@
 import { Outcome } from 'funnel-tunnel/as';
 import { store16, store32 } from 'funnel-tunnel/as/views/bytes';
+import { Abandonment } from './abandonment';
 import { Association } from './association';
 import { Carrier } from './carrier';
-import { CHUNK_HEADER, ChunkType, DATA_HEADER, isBefore, MAX_BURST, padded } from './constants';
+import { CHUNK_HEADER, ChunkType, DATA_HEADER, isBefore, MAX_BURST, padded, WIRE_FLAGS } from './constants';
 import { Control } from './control';
+import { ForwardTsn } from './forward-tsn';
 import { ChunkState, wireBytes } from './outgoing';
 import { Packet } from './packet';
 import { Path } from './path';
@@ -17,16 +19,18 @@ export abstract class Transmission {
   /** Sends as much as the windows allow, repeated chunks first, with a due SACK in front. */
   static run(association: Association, now: f64, out: Outcome): void {
     const outgoing = association.outgoing;
+    if (association.maySend) Abandonment.review(association, now);
     if (association.maySend && !Carrier.isFull) {
       const bursts = max(outgoing.bursts, 1) * MAX_BURST;
       for (let packets: u32 = 0; packets < bursts; packets++) {
         if (outgoing.marked > 0) {
           if (!Transmission.sendMarked(association, now, out)) break;
-        } else if (outgoing.first == 0 || !Transmission.sendNew(association, now, out)) {
+        } else if (outgoing.queue.first == 0 || !Transmission.sendNew(association, now, out)) {
           break;
         }
       }
       outgoing.bursts = 0;
+      if (outgoing.isForwardDue) ForwardTsn.send(association, now, out);
     }
     if (association.incoming.isSackDue && association.mayReceive) Control.sack(association, out);
     for (let i = 0; i < association.pathCount; i++) {
@@ -46,7 +50,7 @@ export abstract class Transmission {
     const index = outgoing.isFastDue ? <i32>first.path : association.alternateTo(first.path);
     const path = association.paths[index];
     if (!outgoing.isFastDue && path.isFull) return false;
-    if (!Transmission.open(association, path, out)) return false;
+    if (!Transmission.open(association, path, now, out)) return false;
     outgoing.isFastDue = false;
     while (number != 0) {
       const chunk = Store.chunk(number);
@@ -64,10 +68,11 @@ export abstract class Transmission {
     const outgoing = association.outgoing;
     const path = association.current;
     const index = association.pathTo(path.remote);
-    if (!Transmission.mayStart(association, path) || !Transmission.open(association, path, out)) return false;
+    if (!Transmission.mayStart(association, path) || !Transmission.open(association, path, now, out))
+      return false;
     let isFirst = true;
-    while (outgoing.first != 0) {
-      const number = outgoing.first;
+    while (outgoing.queue.first != 0) {
+      const number = outgoing.queue.first;
       const length = Store.chunk(number).length;
       if (padded(DATA_HEADER + length) > Packet.left) break;
       if (!isFirst && (path.flight >= path.cwnd || length > outgoing.peerWindow || !outgoing.hasTsn)) break;
@@ -87,10 +92,10 @@ export abstract class Transmission {
     const outgoing = association.outgoing;
     if (path.isFull || !outgoing.hasTsn) return false;
     // One chunk may probe a closed window if nothing else is in flight.
-    return Store.chunk(outgoing.first).length <= outgoing.peerWindow || !outgoing.isOutstanding;
+    return Store.chunk(outgoing.queue.first).length <= outgoing.peerWindow || !outgoing.isOutstanding;
   }
 
-  private static open(association: Association, path: Path, out: Outcome): bool {
+  private static open(association: Association, path: Path, now: f64, out: Outcome): bool {
     if (!Control.open(association, path, path.room, out)) {
       Transmission.isHeldUp = true;
       return false;
@@ -98,7 +103,8 @@ export abstract class Transmission {
     const incoming = association.incoming;
     const isSackNear = incoming.isSackDue || incoming.sackAt != Infinity;
     // If a fragment would not fit beside it, the SACK goes alone.
-    if (isSackNear && !incoming.hasGaps && association.mayReceive) Control.addSack(association);
+    if (isSackNear && !incoming.tsns.hasGaps && association.mayReceive) Control.addSack(association);
+    ForwardTsn.bundle(association, now);
     return true;
   }
 
@@ -113,10 +119,10 @@ export abstract class Transmission {
   private static put(association: Association, chunk: Chunk, number: u32, index: i32, now: f64): void {
     const path = association.paths[index];
     const outgoing = association.outgoing;
-    const to = Packet.chunk(ChunkType.data, chunk.flags, DATA_HEADER + chunk.length);
+    const to = Packet.chunk(ChunkType.data, chunk.flags & <u8>WIRE_FLAGS, DATA_HEADER + chunk.length);
     store32(to, chunk.tsn);
     store16(to + 4, chunk.sid);
-    store16(to + 6, chunk.ssn);
+    store16(to + 6, chunk.mid);
     store32(to + 8, chunk.ppid);
     Store.copy(number, to + DATA_HEADER - CHUNK_HEADER);
     chunk.state = <u8>ChunkState.inFlight;

@@ -174,6 +174,28 @@ describe('Classifier.walk', () => {
     );
   });
 
+  it('finds what remains when a sibling of another kind leaves', () => {
+    const texts = ['ipv4/udp/1', 'ipv4/udp/local:2', 'ipv4/udp/remote:3', 'ipv4/udp/4'];
+    const stacks = texts.map((text) => parseStack(text));
+    for (const leaving of stacks.keys()) {
+      const classifier = new Classifier(protocols);
+      for (const [tag, stack] of stacks.entries()) classifier.add(stack, tag);
+      classifier.remove(stacks[leaving]!, leaving);
+      releaseAll(frames);
+      for (const [tag, [source, destination]] of [
+        [9, 1],
+        [9, 2],
+        [3, 9],
+        [4, 9],
+      ].entries()) {
+        const row = put(frames, udpFrom(source!, destination!), 'ethernet');
+        const found = walk(classifier, row, true).map((each) => texts[each.tag]);
+        expect(found, `${texts[tag]} without ${texts[leaving]}`).toEqual(tag === leaving ? [] : [texts[tag]]);
+        frames.release(row);
+      }
+    }
+  });
+
   it('returns the same for each of many equal frames', () => {
     const visit = fc.record({
       at: fc.nat(3),
@@ -408,6 +430,15 @@ describe('Classifier.walk', () => {
     );
   });
 });
+
+function udpFrom(source: number, destination: number): Uint8Array {
+  const layers = [
+    { kind: 'ethernet', seed: 1 },
+    { kind: 'ipv4', seed: 2, options: 0 },
+    { kind: 'udp', seed: 3, source, destination },
+  ] as const;
+  return packet(layers, new Uint8Array(4), 0).bytes;
+}
 
 function udpPacket(port: number, body: Uint8Array = new Uint8Array(4), padding = 0): Uint8Array {
   const layers = [

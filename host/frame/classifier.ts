@@ -204,6 +204,7 @@ export class Classifier {
       }
       const isPayload = role === 1;
       // A payload is identified by the bytes in front of it, and parsed.
+      // Stryker disable next-line ConditionalExpression: equal frames are only walked anew.
       if (isPayload) this.#isByKinds = false;
       if (isPayload && protocol === 0 && part > 0) protocol = this.#parser.next(frames, row, part - 1);
       if (isPayload && (data[protocol * STRIDE + FLAGS]! & (HAS_BROUGHT | IS_BROUGHT)) !== 0)
@@ -297,6 +298,7 @@ export class Classifier {
     this.#deepest = NONE;
     this.#lastFrames = frames;
     this.#lastRow = row;
+    // Stryker disable next-line BooleanLiteral: equal frames are only walked anew.
     this.#isByKinds = true;
     this.#lastCount = NONE;
     this.#set[0] = ROOT;

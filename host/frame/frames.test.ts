@@ -99,6 +99,18 @@ describe('Frames', () => {
     expect(frames.rowAt(at)).toBe(-1);
   });
 
+  it('copies a recorded time whole, and a fresh row has none', () => {
+    const frames = new Frames({ smallRows: 2, largeRows: 0 });
+    const [from, to] = [frames.allocate(1), frames.allocate(1)];
+    const none = frames.recordedNanoseconds[to];
+    frames.recordedSeconds[from] = 1234;
+    frames.recordedNanoseconds[from] = 5678;
+    frames.copyTime(to, from);
+    expect([frames.recordedSeconds[to], frames.recordedNanoseconds[to]]).toEqual([1234, 5678]);
+    frames.release(to);
+    expect(frames.recordedNanoseconds[frames.allocate(1)]).toBe(none);
+  });
+
   it('detects a release too many', () => {
     const frames = new Frames({ smallRows: 1, largeRows: 0 });
     const row = frames.allocate(1);

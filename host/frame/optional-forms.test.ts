@@ -72,6 +72,14 @@ describe('GRE (RFC 2784, RFC 2890, RFC 2637)', () => {
     expect(parse(hex(header + IPV4_UDP), 'gre')).toEqual(parts);
   });
 
+  it.each([
+    ['version 0', '0000 1234', 'header gre 0+4', 'payload - 4+0'],
+    ['a key', '2000 1234 00000007', 'header gre 0+8', 'payload - 8+0'],
+    ['version 1', '2001 880b 0000 0007', 'header gre 0+8', 'payload - 8+0'],
+  ])('reads a header of %s with nothing behind it', (_form, bytes, ...parts) => {
+    expect(parse(hex(bytes), 'gre')).toEqual(parts);
+  });
+
   it('reads an acknowledgement of version 1 that carries nothing', () => {
     const packet = '4500 0020 0736 0000 802f ace9 c0a8 0241 c0a8 02fe 2081 880b 0000 0006 0000 001a';
     expect(parse(hex(packet), 'ipv4')).toEqual(['header ipv4 0+20', 'header gre 20+12', 'payload - 32+0']);
@@ -185,6 +193,13 @@ describe('SNMP in long forms (RFC 3417 §8)', () => {
   ])('reads %s', (_form, front, header) => {
     const bytes = hex(`${front} ${community} ${pdu}`);
     expect(parse(bytes, 'snmp')).toEqual([`header snmp 0+${header}`, `payload - ${header}+5`]);
+  });
+
+  it('reads lengths of several digits, and no byte beyond them', () => {
+    const value = '55'.repeat(0x0200);
+    const bytes = hex(`3082 020b 020100 ${community} ${value} 0000`);
+    expect(parse(bytes, 'snmp')).toEqual(['header snmp 0+15', 'payload - 15+512', 'trailer - 527+2']);
+    expect(parse(hex(`3082 020e 020100 ${community} ${value} 0000`), 'snmp')).toBe('snmp-length');
   });
 
   it.each([

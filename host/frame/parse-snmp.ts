@@ -58,8 +58,8 @@ function lengthOf(bytes: Uint8Array, at: number): number {
   const first = bytes[at + 1]!;
   if (first < 0x80) return first;
   let length = 0;
-  // A length beyond any frame stays beyond it; more digits would only lose precision.
-  for (let i = 0; i < (first & 0x7f) && length < BEYOND; i++) length = length * 256 + bytes[at + 2 + i]!;
+  // A length beyond any frame stays beyond it, although its last digits are lost.
+  for (let i = 0; i < (first & 0x7f); i++) length = length * 256 + bytes[at + 2 + i]!;
   return length;
 }
 
@@ -74,7 +74,6 @@ function numberIn(bytes: Uint8Array, from: number, to: number): number {
   return number;
 }
 
-const BEYOND = 2 ** 40;
 const INTEGER = 0x02;
 const OCTET_STRING = 0x04;
 const SEQUENCE = 0x30;

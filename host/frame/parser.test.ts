@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { standardProtocols as protocols } from '../stack/protocols.ts';
+import { Protocols, standardProtocols as protocols } from '../stack/protocols.ts';
 import { Composer } from './composer.ts';
 import { type Frames, MAX_PARTS, PART_WORDS } from './frames.ts';
 import { Layouts } from './layouts.ts';
@@ -59,6 +59,70 @@ function tunnelled({ headers }: Packet): string[] {
 const IPV4_UDP = '4500 0020 0001 0000 4011 f6c8 c000 0201 c000 0202 e612 64be 000c 0000 deadbeef';
 const IPV6_ICMP =
   '6000 0000 0008 3a ff fe80000000000000 0000000000000001 ff02000000000000 0000000000000002 8500 7bb8 00000000';
+
+describe('a field of 1, 2 or 4 bytes', () => {
+  const made = new Protocols();
+  made.defineNameSpace({ name: 'wide', summary: '', bits: 32 });
+  const parserOf = () => new Parser(made);
+
+  it.each([
+    [1, 0xfe, 'fe'],
+    [2, 0x8102, '8102'],
+    [4, 0x01020304, '01020304'],
+    [4, 0x81828384, '81828384'],
+    [4, 0xffffffff, 'ffffffff'],
+  ] as const)('of %i identifies the contents by each of its bits', (bytes, id, field) => {
+    const name = `carrier-${field}`;
+    const next = { nameSpace: 'wide', at: 1, bytes };
+    made.define({ name, summary: '', identifiers: [], header: { minimum: 8, base: 8, next } });
+    const inner = made.define({ name: `in-${field}`, summary: '', identifiers: [{ nameSpace: 'wide', id }] });
+    const header = `aa${field}`.padEnd(16, 'a');
+    expect(nextIn(name, header)).toBe(inner);
+    for (let bit = 0; bit < 8 * bytes; bit++) {
+      const other = ((id ^ (1 << bit)) >>> 0).toString(16).padStart(2 * bytes, '0');
+      expect(nextIn(name, `aa${other}`.padEnd(16, 'a')), `bit ${bit}`).toBe(0);
+    }
+  });
+
+  /** The protocol that the parser finds behind this header. */
+  function nextIn(name: string, header: string): number {
+    releaseAll(frames);
+    const row = frames.allocate(12);
+    const from = frames.start[row]!;
+    frames.bytes.set(hex(`${header}11111111`), from);
+    frames.begin(row, from, 12, made.number(name));
+    expect(parserOf().deepen(frames, row, 0, made.number(name))).toBe(0);
+    return frames.partWords[(row * MAX_PARTS + 1) * PART_WORDS]! & 0xffff;
+  }
+
+  it.each([
+    [1, 'payload', 'ff', 255],
+    [2, 'total', '0104', 252],
+    [4, 'payload', '00000102', 258],
+    [4, 'total', '0000010a', 258],
+  ] as const)('of %i counts the %s', (bytes, counts, field, contents) => {
+    const name = `counted-${counts}-${field}`;
+    const length = { at: 2, bytes, counts };
+    const number = made.define({
+      name,
+      summary: '',
+      identifiers: [],
+      header: { minimum: 8, base: 8, length },
+    });
+    const read = (text: string) => {
+      releaseAll(frames);
+      const row = frames.allocate(8 + contents);
+      const from = frames.start[row]!;
+      frames.bytes.fill(0, from, from + 8 + contents);
+      frames.bytes.set(hex(`0000${text}`), from);
+      frames.begin(row, from, 8 + contents, number);
+      const problem = parserOf().problemName(parserOf().deepen(frames, row, 0, number));
+      return problem || frames.partWords[(row * MAX_PARTS + 1) * PART_WORDS + 2];
+    };
+    expect(read(field)).toBe(contents);
+    if (bytes > 1) expect(read(`80${field.slice(2)}`)).toBe(`${name}-length`);
+  });
+});
 
 describe('Parser', () => {
   it('parses a known packet', () => {

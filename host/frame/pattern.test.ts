@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseStack } from '../stack/parse-stack.ts';
-import { standardProtocols as protocols } from '../stack/protocols.ts';
+import { Protocols, standardProtocols as protocols } from '../stack/protocols.ts';
 import { Classifier } from './classifier.ts';
 import { Pattern } from './pattern.ts';
 import { hex, partsOf, put, releaseAll, smallLane } from './testing/frame-fixture.ts';
@@ -84,6 +84,15 @@ describe('Pattern', () => {
     expect(new Pattern(protocols, parseStack('ppp:')).matches(frames, row, 1, true)).toBe(false);
     expect(new Pattern(protocols, parseStack('ethertype:')).matches(frames, row, 2, true)).toBe(false);
     frames.release(row);
+  });
+
+  it('is refused where the lane does not know a protocol of its stack', () => {
+    const others = new Protocols();
+    others.defineFromText('toy', 'in ip-protocol 253; header 4');
+    expect(() => new Pattern(protocols, parseStack('ipv4/toy', others))).toThrow(
+      expect.objectContaining({ code: 'FT_STACK_UNKNOWN' }),
+    );
+    expect(new Pattern(others, parseStack('ipv4/toy', others)).headers).toHaveLength(4);
   });
 
   it('does not trust a header that is too short for its ports', () => {

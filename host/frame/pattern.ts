@@ -84,7 +84,9 @@ export class Pattern {
     this.#steps = stack.steps.length;
     this.#straight = straightSteps(options, from, this.#isPorts);
     this.headers = this.#straight.includes(PORTS) ? new Int32Array(0) : this.#straight;
+    // Stryker disable next-line LogicalOperator: without the first step, a frame goes the longer way.
     this.#first = this.#straight[0] ?? PORTS;
+    // Stryker disable next-line LogicalOperator: the same
     this.#orFirst = this.#straight[1] ?? PORTS;
     this.#layouts = Layouts.of(protocols);
     this.#parser = new Parser(protocols);

@@ -24,6 +24,7 @@ export function trailersOutside(layouts: Layouts, frames: Frames, row: number, h
   const first = row * MAX_PARTS * PART_WORDS;
   let outer = 0;
   let outside = 0;
+  // Stryker disable next-line EqualityOperator: part `header` is no trailer, so it ends the loop.
   for (let part = frames.partCount[row]! - 1; part > header; part--) {
     const kind = words[first + part * PART_WORDS]!;
     if ((kind & ROLE) !== TRAILER_KIND) break;

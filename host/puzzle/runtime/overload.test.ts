@@ -240,6 +240,20 @@ describe('a paused Edge', () => {
     expect(pieces.flood!.readies).toEqual([[0, false]]);
   });
 
+  it('can be the only one that is left of its piece', async () => {
+    await startTwoSources();
+    await lane.apply([
+      maker('quiet', end('quiet', 'ipv4'), { net: ['q'] }),
+      maker('both', two, { b: ['q'] }),
+    ]);
+    pieces.both!.takes = Infinity;
+    pause(1);
+    pieces.quiet!.bring(0, ipv4());
+    expect([takenBy(1), pieces.quiet!.readies]).toEqual([0, [[0, false]]]);
+    pause();
+    expect([takenBy(1), pieces.quiet!.readies.at(-1)]).toEqual([1, [0, true]]);
+  });
+
   it('refuses frames that exceed the room, and takes back the share of the other Edge', async () => {
     await startTwoSources();
     pause(0);

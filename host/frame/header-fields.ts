@@ -69,7 +69,7 @@ export function mediaTypeEnd(bytes: Uint8Array, from: number, to: number): numbe
   // The first word may contain the `/`, and the subtype behind it too.
   if (end > from && bytes[end - 1] === SLASH) return wordEnd(bytes, skipSpace(bytes, end, to), to);
   const slash = skipSpace(bytes, end, to);
-  if (slash === end || slash >= to || bytes[slash] !== SLASH) return end;
+  if (slash >= to || bytes[slash] !== SLASH) return end;
   return wordEnd(bytes, skipSpace(bytes, slash + 1, to), to);
 }
 

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { valueEnd } from './header-fields.ts';
+import {
+  fieldsEnd,
+  fieldValue,
+  lowerCaseBytes,
+  mediaTypeEnd,
+  skipSpace,
+  startsWith,
+  valueEnd,
+} from './header-fields.ts';
 import { Cut, type ParseFunction } from './parse-function.ts';
 import { sdp } from './parse-sdp.ts';
 import { sip } from './parse-sip.ts';
@@ -190,6 +198,19 @@ describe('SIP (RFC 3261 §7)', () => {
   });
 
   it.each([
+    ['l: 2147483647', 'length'],
+    ['l: 2147483648', 'syntax'],
+    ['l: 5', 'length'],
+    ['l: 4', { header: 27, contents: 4, next: '' }],
+    ['l:', 'syntax'],
+    ['l: 1 1', 'syntax'],
+  ])('with %j and a body of four bytes is %j', (field, expected) => {
+    expect(divide(sip, `SIP/2.0 200 OK\r\n${field}\r\n\r\nabcd`)).toEqual(
+      typeof expected === 'string' ? expected : { ...expected, header: 20 + field.length },
+    );
+  });
+
+  it.each([
     ['l: 000\r\n\r\n', 7, 'l: 007\r\n\r\n'],
     ['a: b\r\nContent-Length:\r\n 99\r\n\r\n', 5, 'a: b\r\nContent-Length:\r\n 05\r\n\r\n'],
     ['l: 00\r\n\r\n', 99, 'l: 99\r\n\r\n'],
@@ -207,6 +228,77 @@ describe('SIP (RFC 3261 §7)', () => {
     const after = Buffer.from(bytes).toString('latin1');
     if (problem !== 0) expect([PROBLEM_KINDS[problem], after]).toEqual([expected, before]);
     else expect(after).toBe(`${FRONT}\r\nX SIP/2.0\r\n${expected}99${BEHIND}`);
+  });
+});
+
+describe('what reads header fields looks at no byte behind its end', () => {
+  /** Calls it with a text that ends at the bar. */
+  const upTo = <T>(text: string, call: (bytes: Uint8Array, from: number, to: number) => T): T => {
+    const end = text.indexOf('|');
+    const bytes = Uint8Array.from(text.replace('|', ''), (character) => character.charCodeAt(0));
+    return call(bytes, 0, end);
+  };
+  const length = lowerCaseBytes('content-length');
+
+  it.each([
+    ['a: b\n\r\n|', 7],
+    ['a: b\n\n|', 6],
+    ['\r\n|', 2],
+    ['a: b\n\rx\n\n|', 9],
+    ['a: b\n|\n', -1],
+    ['a: b\n\r|\n', -1],
+    ['a: b|\n\n', -1],
+  ])('the end of the fields in %j', (text, end) => expect(upTo(text, fieldsEnd)).toBe(end));
+
+  it.each([
+    [' \t x|', 3],
+    [' \r\n |x', 4],
+    [' \n\t|x', 3],
+    [' \r\n|  x', 1],
+    [' \r|\n x', 1],
+    [' |  x', 1],
+    ['\r\r\n x|', 0],
+    ['\r\nx|', 0],
+  ])('white space in %j', (text, end) => expect(upTo(text, skipSpace)).toBe(end));
+
+  it.each([
+    ['text/plain|', 10],
+    ['text / plain;x|', 12],
+    ['text/ plain(c)|', 11],
+    ['text /|plain', 6],
+    ['text|/plain', 4],
+    ['text |/plain', 4],
+    ['text/|plain', 5],
+    ['text/pl|ain', 7],
+    ['text plain|', 4],
+    ['/|plain', 1],
+    ['|text/plain', 0],
+  ])('the media type in %j', (text, end) => expect(upTo(text, mediaTypeEnd)).toBe(end));
+
+  it.each([
+    ['Content-Length: 1|', 16],
+    ['L :1|', 3],
+    ['a: b\r\nl:1|', 8],
+    ['l|: 1', -1],
+    ['l |: 1', -1],
+    ['Content-Len|gth: 1', -1],
+    ['l x: 1\nl:2|', 9],
+    [' l: 1|', -1],
+    ['m: 1|', -1],
+  ])('the length in %j', (text, at) => {
+    expect(upTo(text, (bytes, from, to) => fieldValue(bytes, from, to, length, 0x6c))).toBe(at);
+    const without = text.toLowerCase().startsWith('content') ? at : -1;
+    expect(upTo(text, (bytes, from, to) => fieldValue(bytes, from, to, length, 0))).toBe(without);
+  });
+
+  it.each([
+    ['SIP|', 'sip', true],
+    ['si|p', 'sip', false],
+    ['sjp|', 'sip', false],
+    ['sip/2.0|', 'sip', true],
+    ['|', '', true],
+  ])('whether %j begins with %j', (text, word, expected) => {
+    expect(upTo(text, (bytes, from, to) => startsWith(bytes, from, to, lowerCaseBytes(word)))).toBe(expected);
   });
 });
 

@@ -195,6 +195,13 @@ describe('SNMP in long forms (RFC 3417 §8)', () => {
     expect(parse(bytes, 'snmp')).toEqual([`header snmp 0+${header}`, `payload - ${header}+5`]);
   });
 
+  it.each([
+    ['a community', '300b 020100 0406 7075626c6963', 13],
+    ['an empty community', '3005 020100 0400', 7],
+  ])('reads a message that ends with %s', (_form, text, header) => {
+    expect(parse(hex(text), 'snmp')).toEqual([`header snmp 0+${header}`, `payload - ${header}+0`]);
+  });
+
   it('reads lengths of several digits, and no byte beyond them', () => {
     const value = '55'.repeat(0x0200);
     const bytes = hex(`3082 020b 020100 ${community} ${value} 0000`);

@@ -70,7 +70,7 @@ function startOf(bytes: Uint8Array, from: number, to: number): number {
 function isStartLine(bytes: Uint8Array, from: number, to: number): boolean {
   if (startsWith(bytes, from, to, VERSION)) return bytes[from + VERSION.length] === SPACE;
   let end = to - 1;
-  if (end > from && bytes[end - 1] === CR) end--;
+  if (bytes[end - 1] === CR) end--;
   const version = end - VERSION.length;
   return version > from && bytes[version - 1] === SPACE && startsWith(bytes, version, end, VERSION);
 }

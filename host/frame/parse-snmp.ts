@@ -63,14 +63,11 @@ function lengthOf(bytes: Uint8Array, at: number): number {
   return length;
 }
 
-/** The number in an INTEGER's contents; -1 if it is empty, negative, or of more than four bytes. */
+/** The number in an INTEGER's contents; -1 if it is empty or negative. */
 function numberIn(bytes: Uint8Array, from: number, to: number): number {
   let number = 0;
   if (from >= to || bytes[from]! >= 0x80) return -1;
-  for (let at = from; at < to; at++) {
-    if (number >= 2 ** 24) return -1;
-    number = number * 256 + bytes[at]!;
-  }
+  for (let at = from; at < to; at++) number = number * 256 + bytes[at]!;
   return number;
 }
 

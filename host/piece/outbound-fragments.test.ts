@@ -23,6 +23,18 @@ describe('frames that leave in fragments', () => {
     expect(outbound.find(slot, 2)).toBe(-1);
   });
 
+  it("of the piece's own are limited, and leave room for those of tickets", () => {
+    const ledger = new Ledger(600, 600);
+    const { outbound } = ledger;
+    for (let n = 0; n < MOST_OWN; n++) expect(outbound.begin(OWN, n, n + 1)).toBe(n);
+    expect(outbound.begin(OWN, MOST_OWN, 9999)).toBe(-1);
+    const slot = ledger.slotOf(ledger.open(5, 0, 0));
+    expect(outbound.find(slot, 1)).toBe(-1);
+    expect(outbound.begin(slot, 1, 5000)).toBe(MOST_OWN);
+    outbound.remove(0);
+    expect(outbound.begin(OWN, 1, 9999)).toBe(0);
+  });
+
   it('behave like a list of frames by slot, Edge and Shape', () => {
     interface Entry {
       readonly slot: number;

@@ -12,6 +12,27 @@ describe('an intake', () => {
     expect(taken(intake, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
+  it('keeps Edge, Shape and skipped parts of each frame, whether it waited or not', () => {
+    const intake = open(2);
+    const lengths = frames(Array(1024).fill(100));
+    const sent = (row: number) => [row, (row & 1) | ((row & 7) << 16), (row * 31) & 0xffff];
+    for (let row = 0; row < 900; row++) {
+      const [, edgeShape, skips] = sent(row);
+      expect(intake.push(row & 1, row, edgeShape!, skips!)).toBe(TAKEN);
+    }
+    const { inbox } = intake;
+    const seen: number[][] = [];
+    while (inbox.length > 0) {
+      for (let n = 0; n < inbox.length; n++) {
+        const at = inbox.at(n);
+        seen.push([inbox.rows[at]!, inbox.edgeShapes[at]!, inbox.skips[at]!]);
+      }
+      inbox.take(inbox.length);
+      intake.refill(lengths);
+    }
+    expect(seen.sort(([a], [b]) => a! - b!)).toEqual(Array.from({ length: 900 }, (_, row) => sent(row)));
+  });
+
   it('serves Edges that are flooded with equal bytes, whatever the size of their frames', () => {
     // Row 0 has 1500 bytes, row 1 has 100.
     const lengths = frames([1500, 100]);

@@ -69,13 +69,18 @@ function copyOf(root) {
 }
 
 function judge(copy, area) {
-  const run = (...args) =>
-    spawnSync(process.execPath, args, {
+  const run = (...args) => {
+    const { pid, status, error } = spawnSync(process.execPath, args, {
       cwd: copy,
       timeout: LONGEST_MS,
       stdio: 'ignore',
+      // A group of its own: a test that loops for ever runs in a process below this one, and outlives it.
+      detached: true,
       env: { ...process.env, FUNNEL_SET_UP: copy, FUNNEL_MUTATE_TESTS: area.tests.join(' ') },
-    }).status;
+    });
+    if (error !== undefined && pid > 0) endGroup(pid);
+    return status;
+  };
   const build = area.source.startsWith('pieces-as/')
     ? run('tools/build-pieces.mjs', area.source.split('/')[1])
     : run('tools/build-kernel.mjs');
@@ -90,6 +95,15 @@ function judge(copy, area) {
     '1',
   ];
   return run(...vitest) === 0 ? 'survived' : 'noticed';
+}
+
+/** Ends the processes of a group that remain; it may be empty. */
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 function reasonAt(text, line) {

@@ -197,6 +197,15 @@ describe('SIP (RFC 3261 §7)', () => {
       expect((found.get(kind) ?? 0) / runs, kind).toBeGreaterThan(0.01);
   });
 
+  it('has a start line that no bytes in front of it complete', () => {
+    const text = 'X SIP/2.0\r\nl: 0\r\n\r\n';
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    const problems = [0, 1, 2, 3, 8].map(
+      (from) => PROBLEM_KINDS[sip.parse(bytes, from, bytes.length, new Cut())],
+    );
+    expect(problems).toEqual(['', '', 'syntax', 'syntax', 'syntax']);
+  });
+
   it.each([
     ['l: 2147483647', 'length'],
     ['l: 2147483648', 'syntax'],

@@ -155,6 +155,22 @@ describe('a fault', () => {
     }
   });
 
+  it('ends the frames that the failed call had sent, and none of them arrives', async () => {
+    await start([end('top', 'down', 'a'), between('middle', 'closed'), end('bottom', 'up', 'b')]);
+    pieces.middle!.onProcess = (piece, outbox) => {
+      for (let n = 0; n < 3; n++) {
+        const row = piece.frames.allocate(40);
+        piece.frames.bytes.set(ipv6(), piece.frames.start[row]!);
+        piece.frames.begin(row, piece.frames.start[row]!, 40, protocols.number('ipv6'));
+        outbox.push(row, 1, 0);
+      }
+      fault();
+    };
+    pieces.top!.bring(0, ipv6());
+    expect(pieces.bottom!.taken).toEqual([]);
+    expect(lane.frames.freeRows).toBe(lane.frames.rows);
+  });
+
   it('is not followed by a wake-up of the former instance, where the policy is `restart`', async () => {
     await start([end('top', 'down', 'a'), saving('six')]);
     const six = pieces.six!;

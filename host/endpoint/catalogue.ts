@@ -16,6 +16,9 @@ import { readRawSettings } from './socket/raw-settings.ts';
 import { UdpPiece } from './socket/udp.ts';
 import { udpDescription } from './socket/udp-description.ts';
 import { readUdpSettings } from './socket/udp-settings.ts';
+import { Socks5Piece } from './socks/socks5.ts';
+import { SOCKS5 } from './socks/socks5-description.ts';
+import { readSocks5Settings } from './socks/socks5-settings.ts';
 import { localStreams } from './stream/local-catalogue.ts';
 import { LocalStreamPiece } from './stream/local-stream.ts';
 import { TcpPiece } from './stream/tcp.ts';
@@ -96,6 +99,13 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
         new LocalStreamPiece(context, frames, protocols, read(settings)),
     },
   ]),
+  [
+    'socks5',
+    {
+      describe: (settings) => described(settings, readSocks5Settings(settings), () => SOCKS5),
+      make: (context, frames, protocols, settings) => new Socks5Piece(context, frames, protocols, settings),
+    },
+  ],
   [
     'uplink',
     {

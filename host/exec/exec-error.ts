@@ -23,6 +23,8 @@ export type ExecErrorCode =
   | 'FT_EXEC_USAGE'
   /** The configuration has no device, so the command would have no network. */
   | 'FT_EXEC_NO_DEVICE'
+  /** The configuration has no SOCKS5 server, which `--socks` needs. */
+  | 'FT_EXEC_NO_SOCKS'
   /** The command cannot be run. */
   | 'FT_EXEC_COMMAND'
   /** A port cannot be published, because it is not available outside. */

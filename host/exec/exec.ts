@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { EndpointError } from '../endpoint/endpoint-error.ts';
 import {
   type CommandEnd,
   CommandError,
@@ -9,6 +10,7 @@ import type { ResolverRelay } from '../endpoint/namespace/resolver-relay.ts';
 import { UPLINK_RESOLVER } from '../endpoint/uplink/uplink.ts';
 import type { Puzzle } from '../policy/check/checked-puzzle.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
+import { commandError } from './command-error.ts';
 import { ExecError } from './exec-error.ts';
 import { untilAddressed } from './inner-addresses.ts';
 import { type PublishedPort, publish as publishPorts } from './publish.ts';
@@ -43,7 +45,7 @@ export async function exec(
       'FT_EXEC_NO_DEVICE',
       `${puzzle.title} has no piece \`tun\`, so the command would have no network. Add one; under funnel exec its device belongs to the command`,
     );
-  const namespace = NetworkNamespace.open({ command, mapRoot });
+  const namespace = open(command, mapRoot);
   let funnel: Funnel | undefined;
   let relay: ResolverRelay | undefined;
   let unpublish = (): void => {};
@@ -104,18 +106,25 @@ function resolverFor({ pieces }: Puzzle): ResolverChoice {
   return hasUplink ? { servers: [UPLINK_RESOLVER] } : 'host';
 }
 
+/** Where namespaces are forbidden, connections can still go through a puzzle. */
+function open(command: readonly string[], mapRoot: boolean): NetworkNamespace {
+  try {
+    return NetworkNamespace.open({ command, mapRoot });
+  } catch (error) {
+    if (!(error instanceof EndpointError) || error.code !== 'FT_NAMESPACE_FORBIDDEN') throw error;
+    throw new EndpointError(
+      error.code,
+      `${error.message}\nWithout namespaces, \`funnel exec --socks\` leads the connections of programs through a puzzle`,
+      { cause: error },
+    );
+  }
+}
+
 function start(namespace: NetworkNamespace, command: readonly string[], leftovers: Leftovers): void {
   try {
     namespace.run(leftovers);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    const { code, status } = error;
-    const why =
-      code === 'ENOENT'
-        ? 'there is no such program'
-        : code === 'EACCES'
-          ? 'this user may not execute it'
-          : `the system refuses it (${code})`;
-    throw new ExecError('FT_EXEC_COMMAND', `${command[0] ?? ''} cannot be run: ${why}`, { status });
+    throw commandError(command[0] ?? '', error);
   }
 }

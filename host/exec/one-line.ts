@@ -37,6 +37,21 @@ export async function oneLineConfiguration(
 ): Promise<ConfigurationObject> {
   const chain = new Chain();
   chain.add('command', 'tun', {}, { outer: 'ip' });
+  await addBetween(chain, options, describe);
+  const faults = faultSettings(options);
+  if (faults !== undefined) chain.add('network', 'fault', faults, { inner: 'a', outer: 'b' });
+  const { addresses = [] } = options;
+  const uplink: Settings = addresses.length === 0 ? {} : { address: [...addresses] };
+  chain.add('internet', 'uplink', uplink, { inner: 'ip' });
+  return { pieces: chain.pieces };
+}
+
+/** Adds a capture, and the pieces of `--through`. */
+async function addBetween(
+  chain: Chain,
+  options: OneLine,
+  describe: (reference: string) => Promise<Description>,
+): Promise<void> {
   if (options.capture !== undefined) {
     chain.add('copy', 'tap', {}, { inner: 'a', outer: 'b', more: { copy: 'recorded' } });
     const settings = { file: options.capture, direction: 'both', interface: 'command' };
@@ -47,11 +62,38 @@ export async function oneLineConfiguration(
     const edges = edgesBetween(reference, await describe(reference));
     chain.add(`through-${index + 1}`, reference, settings, edges);
   }
+}
+
+/**
+ * Returns the configuration for `--socks`: connections of a proxy of this machine, by way of the same pieces.
+ * Datagrams have a way only where no piece is between, because those pieces are for streams then.
+ *
+ * @param user what the proxy demands of its clients
+ * @param names the setting of `socks5`
+ */
+export async function socksConfiguration(
+  options: OneLine,
+  describe: (reference: string) => Promise<Description>,
+  { user, names }: { readonly user?: string; readonly names?: readonly string[] },
+): Promise<ConfigurationObject> {
   const faults = faultSettings(options);
-  if (faults !== undefined) chain.add('network', 'fault', faults, { inner: 'a', outer: 'b' });
-  const { addresses = [] } = options;
-  const uplink: Settings = addresses.length === 0 ? {} : { address: [...addresses] };
-  chain.add('internet', 'uplink', uplink, { inner: 'ip' });
+  if (faults !== undefined)
+    throw new ExecError(
+      'FT_EXEC_USAGE',
+      `--${Object.keys(faults)[0]} needs packets, and --socks has streams, of which nothing may be lost. Leave out one of both`,
+    );
+  const chain = new Chain();
+  const settings: Settings = { port: 0 };
+  if (user !== undefined) settings.user = user;
+  if (names !== undefined) settings.names = [...names];
+  chain.add('command', 'socks5', settings, { outer: 'tcp' });
+  await addBetween(chain, options, describe);
+  const isDirect = chain.last === 'beyond-command';
+  chain.beside('connections', 'tcp', {}, { tcp: chain.last });
+  Object.assign(chain.pieces.command?.edges ?? {}, { udp: isDirect ? chain.last : [] });
+  if (isDirect) {
+    chain.beside('datagrams', 'udp', {}, { udp: chain.last });
+  }
   return { pieces: chain.pieces };
 }
 
@@ -60,7 +102,8 @@ type Settings = Record<string, string | number | string[]>;
 /** Returns pieces in a chain, with a separate network between each two. */
 class Chain {
   readonly pieces: ConfigurationObject['pieces'] = {};
-  #last = '';
+  /** The network behind the last piece. */
+  last = '';
 
   add(
     name: string,
@@ -69,10 +112,10 @@ class Chain {
     { inner, outer, more = {} }: { inner?: string; outer?: string; more?: Record<string, string> },
   ): void {
     const edges: Record<string, string> = { ...more };
-    if (inner !== undefined) edges[inner] = this.#last;
+    if (inner !== undefined) edges[inner] = this.last;
     if (outer !== undefined) {
-      this.#last = `beyond-${name}`;
-      edges[outer] = this.#last;
+      this.last = `beyond-${name}`;
+      edges[outer] = this.last;
     }
     this.beside(name, piece, settings, edges);
   }

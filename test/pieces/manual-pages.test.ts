@@ -30,6 +30,7 @@ const NATIVE: Readonly<Record<string, string>> = {
   pty: 'stream/pty.ts',
   serial: 'stream/serial.ts',
   process: 'process/process.ts',
+  socks5: 'socks/socks5-description.ts',
   uplink: 'uplink/uplink-description.ts',
   'pcap-writer': 'capture/pcap-writer-description.ts',
   'pcap-reader': 'capture/pcap-reader-description.ts',

@@ -39,6 +39,8 @@ const NEEDED = {
     { package: 'baresip-core', command: 'baresip' },
     { package: 'socat', command: 'socat' },
     { package: 'ncat', command: 'ncat' },
+    { package: 'dnsmasq-base', command: 'dnsmasq' },
+    { package: 'proxychains4', command: 'proxychains4' },
     { package: 'systemd', command: 'systemd-socket-activate' },
     { package: 'inetutils-inetd', command: 'inetutils-inetd' },
     { package: 'snmpd', command: 'snmpd' },

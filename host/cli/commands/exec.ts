@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
 import { type CommandEnd, exec } from '../../exec/exec.ts';
 import { ExecError } from '../../exec/exec-error.ts';
-import { type OneLine, oneLineConfiguration } from '../../exec/one-line.ts';
+import { execBySocks } from '../../exec/exec-socks.ts';
+import { type OneLine, oneLineConfiguration, socksConfiguration } from '../../exec/one-line.ts';
 import { ownAddresses } from '../../exec/own-addresses.ts';
 import { type PublishedPort, parsePublished } from '../../exec/publish.ts';
 import { parseResolverChoice } from '../../exec/resolver.ts';
@@ -43,6 +45,7 @@ export const addExec: AddCommand = (parent, context) => {
       ports,
     )
     .option('--dns <choice>', 'the resolver of names: host, none, or addresses behind the puzzle')
+    .option('--socks', 'lead connections by SOCKS5 instead, where network namespaces are forbidden')
     .option('--map-root', 'let the command be root in its namespace')
     .addOption(
       new Option('--leftovers <what>', 'processes that outlive the command: end them, or wait for them')
@@ -71,6 +74,7 @@ interface ExecCommandOptions extends Omit<OneLine, 'addresses'> {
   readonly print?: boolean;
   readonly publish?: readonly PublishedPort[];
   readonly dns?: string;
+  readonly socks?: boolean;
   readonly mapRoot?: boolean;
   readonly leftovers: 'end' | 'wait';
   /** Seconds. */
@@ -88,7 +92,11 @@ async function run(
   { output, errors }: CommandContext,
 ): Promise<CommandEnd | undefined> {
   const [files, argv] = split(operands, command);
-  const configuration = await configurationOf(files, options, argv.length > 0);
+  if (options.socks === true) refuseForSocks(options, files.length > 0);
+  // Other users of this machine must not use the proxy, so that of these options has a password.
+  const isOwnProxy = options.socks === true && files.length === 0 && options.print !== true;
+  const user = isOwnProxy ? `funnel:${randomBytes(16).toString('hex')}` : undefined;
+  const configuration = await configurationOf(files, options, argv.length > 0, user);
   if (options.print === true) {
     const print = options.json === true ? (value: object) => `${jsonText(value, 2)}\n` : stringify;
     output.write(typeof configuration === 'string' ? '' : print(configuration));
@@ -108,6 +116,12 @@ async function run(
   };
   const warn = (message: string): void =>
     options.json === true ? report({ kind: 'log', piece: 'funnel', level: 'warn', message }) : line(message);
+  if (options.socks === true)
+    return execBySocks(puzzle, argv, {
+      leftovers: options.leftovers,
+      warn,
+      onEvent: report,
+    });
   return exec(puzzle, argv, {
     mapRoot: options.mapRoot === true,
     leftovers: options.leftovers,
@@ -124,6 +138,7 @@ async function configurationOf(
   files: readonly string[],
   options: ExecCommandOptions,
   hasCommand: boolean,
+  user: string | undefined,
 ): Promise<string | ConfigurationObject> {
   const [file, ...more] = files;
   if (more.length > 0) throw usage('there is more than one configuration');
@@ -139,10 +154,33 @@ async function configurationOf(
   if (!isOneLine && !hasCommand && options.print !== true)
     throw usage('a configuration and a command are missing');
   const registry = new PieceRegistry();
+  const describe = (reference: string) => describePiece(registry, reference, process.cwd());
+  if (options.socks === true) {
+    const names = options.dns?.split(',').map((each) => each.trim());
+    return socksConfiguration(options, describe, {
+      ...(user === undefined ? {} : { user }),
+      ...(names === undefined ? {} : { names }),
+    });
+  }
   return oneLineConfiguration(
     { ...options, ...(options.keepAddress === true ? { addresses: ownAddresses() } : {}) },
-    (reference) => describePiece(registry, reference, process.cwd()),
+    describe,
   );
+}
+
+/** Refuses the options that belong to a namespace. */
+function refuseForSocks(options: ExecCommandOptions, hasFile: boolean): void {
+  for (const name of ['publish', 'mapRoot', 'keepAddress'] as const) {
+    if (options[name] !== undefined && options[name] !== false)
+      throw usage(
+        `--${dashed(name)} is for a command with a network of its own, which --socks does not make`,
+      );
+  }
+  if (hasFile && options.dns !== undefined)
+    throw usage(
+      'with --socks and a configuration, the setting `names` of its piece socks5 is in place of --dns',
+    );
+  if (options.dns !== undefined) parseResolverChoice(options.dns);
 }
 
 const ONE_LINE = [

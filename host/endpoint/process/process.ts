@@ -25,8 +25,8 @@
  *   open          who opens the stream in the puzzle: passive, a neighbour, and the program starts for it; or
  *                 active, this endpoint, which starts the program, and again a second after its end; default
  *                 passive
- *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
- *                 with `to` zero, for which the endpoint `tcp` lets the system choose
+ *   from          address from which streams come in the puzzle; without it 192.0.0.8 or 100::, which no host
+ *                 has, and for which the endpoint `tcp` lets the system choose
  *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
  *                 listens, else 4294
  *   patience      time after which a stream is reset if its program takes nothing while frames wait; default

@@ -12,6 +12,8 @@ export class Connection {
   readonly isIpv4: boolean;
   /** True until the system has connected it. */
   isOpening: boolean;
+  /** True until the neighbour accepts it, if the outer side must know that. Till then its channel is lent. */
+  isAwaited = false;
   isClosed = false;
   /** Its channel is a line that outlives the stream, unless the line breaks. */
   isLent = false;
@@ -58,6 +60,10 @@ export class Connection {
     this.header = header;
     this.isIpv4 = isIpv4;
     this.isOpening = isOpening;
+  }
+
+  get isWaiting(): boolean {
+    return this.isOpening || this.isAwaited;
   }
 
   /** The number of bytes that the neighbour takes now. */

@@ -23,8 +23,8 @@
  *                 end; default 600
  *   open          who opens the stream in the puzzle: active, this endpoint when the pipes are used; or
  *                 passive, a neighbour; default active
- *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
- *                 with `to` zero, for which the endpoint `tcp` lets the system choose
+ *   from          address from which streams come in the puzzle; without it 192.0.0.8 or 100::, which no host
+ *                 has, and for which the endpoint `tcp` lets the system choose
  *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
  *                 listens, else 4294
  *   patience      time after which the stream is reset if the other side takes nothing while frames wait;

@@ -22,8 +22,8 @@
  *   name          name in LISTEN_FDNAMES of the descriptors to take; may be repeated; without it, all. Units
  *                 may share a name, and their order is not defined
  *   connections   most connections at once, 1 to 60000; further ones wait in the kernel; default 10000
- *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
- *                 with `to` zero, for which the endpoint `tcp` lets the system choose
+ *   from          address from which streams come in the puzzle; without it 192.0.0.8 or 100::, which no host
+ *                 has, and for which the endpoint `tcp` lets the system choose
  *   to            address and port to which they go in the puzzle, also those of TCP; without it, their own,
  *                 or the port on which a neighbour listens, else 4294
  *   patience      time after which a connection is reset that takes nothing while others wait for it; default

@@ -2,7 +2,8 @@ import { lstatSync, type Stats, statSync } from 'node:fs';
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 import { losses, noLosses, setting } from '../describe-items.ts';
-import { parseAddress, parseEndpoint } from '../ip-address.ts';
+import { DUMMY_IPV4, DUMMY_IPV6 } from '../dummy-address.ts';
+import { parseEndpoint } from '../ip-address.ts';
 import type { SettingReader } from '../setting-reader.ts';
 
 /** The addresses in the puzzle of streams that have none. */
@@ -60,8 +61,8 @@ export function readLocalSettings(
       'to',
       `to is ${JSON.stringify(text)}; it can be an address and a port, such as 192.0.2.1:80 or [2001:db8::1]:80`,
     );
-  const from = reader.address('from') ?? (to === undefined ? DUMMY : new Uint8Array(to.address.length));
-  const address = to?.address ?? (from.length === 4 ? DUMMY : DUMMY_IPV6);
+  const from = reader.address('from') ?? (to?.address.length === 16 ? DUMMY_IPV6 : DUMMY_IPV4);
+  const address = to?.address ?? (from.length === 4 ? DUMMY_IPV4 : DUMMY_IPV6);
   if (from.length !== address.length)
     reader.problem('from', 'from and to are of different IP versions; change one of them');
   return {
@@ -133,7 +134,3 @@ export function localDescription(
     ],
   };
 }
-
-/** The IPv4 dummy address of RFC 7600 §4.8, and the discard prefix of RFC 6666: no host has them. */
-const DUMMY = parseAddress('192.0.0.8')!;
-const DUMMY_IPV6 = parseAddress('100::')!;

@@ -24,8 +24,12 @@ export interface StreamOwner {
   listenerReady(channel: number, events: number): void;
   /** The system has connected a stream, or failed to: then `error` is an errno. */
   connected(connection: Connection, error: number): void;
-  /** A stream has ended, and its channel is closed. */
+  /** A stream has ended. Its channel is closed, unless it is lent. */
   closed(connection: Connection, withReset: boolean): void;
+  /** The neighbour has accepted a stream that {@link Connection.isAwaited}. Its bytes follow. */
+  accepted?(connection: Connection): void;
+  /** Takes a frame that is none of the streams', with its reference; returns false for one of theirs. */
+  takesOther?(row: number, edgeShape: number, skips: number): boolean;
 }
 
 /**
@@ -49,6 +53,7 @@ export class Streams {
   readonly #tcp: number;
   readonly #patienceMs: number;
   readonly #halfClose: boolean;
+  readonly #hasOthers: boolean;
   readonly #outbox = new Outbox();
   /** The outbox for frames to the lane: that of `process` while it runs. */
   #out = this.#outbox;
@@ -83,6 +88,7 @@ export class Streams {
     this.#context = context;
     this.#frames = frames;
     this.#owner = owner;
+    this.#hasOthers = owner.takesOther !== undefined;
     this.#ipv4 = protocols.number('ipv4');
     this.#ipv6 = protocols.number('ipv6');
     this.#tcp = protocols.number('tcp');
@@ -183,6 +189,40 @@ export class Streams {
     this.#finish(row, at, isIpv4, 0, 0, 0, RST | ACK, 0);
   }
 
+  /** Pushes a frame that is none of the streams', in the order of theirs. */
+  pushOther(row: number, edgeShape: number): void {
+    this.#out.push(row, edgeShape, 0);
+  }
+
+  /**
+   * Reads from a channel that is no stream yet, at most `most` bytes. Returns none at its end and after an
+   * error; undefined while there is nothing to read, or no row to read into.
+   */
+  readDirectly(channel: number, most: number): Uint8Array | undefined {
+    const row = this.#frames.allocate(READ_ROOM);
+    if (row < 0) return undefined;
+    const at = this.#frames.start[row]!;
+    this.#addresses[0] = at;
+    this.#lengths[0] = Math.min(most, READ_ROOM);
+    const got = this.#io.readStream(channel, 1, this.#lengths[0]);
+    const bytes = this.#frames.bytes.slice(at, at + Math.max(0, got));
+    this.#frames.release(row);
+    return got === -EAGAIN ? undefined : bytes;
+  }
+
+  /** Writes to a channel that is no stream yet. Returns false if the system does not take all at once. */
+  writeDirectly(channel: number, bytes: Uint8Array): boolean {
+    const row = this.#frames.allocate(bytes.length);
+    if (row < 0) return false;
+    const at = this.#frames.start[row]!;
+    this.#frames.bytes.set(bytes, at);
+    this.#outAddresses[0] = at;
+    this.#outLengths[0] = bytes.length;
+    const written = this.#io.writeStream(channel, 1);
+    this.#frames.release(row);
+    return written === bytes.length;
+  }
+
   /** Delivers the frames that were made outside of `process`. */
   deliver(): void {
     if (this.#out === this.#outbox && this.#outbox.length > 0) this.#context.arrived(this.#outbox);
@@ -275,12 +315,13 @@ export class Streams {
     for (; n < count; n++) {
       const at = inbox.at(n);
       const skips = inbox.skips[at]!;
+      if (this.#hasOthers && this.#owner.takesOther!(inbox.rows[at]!, inbox.edgeShapes[at]!, skips)) continue;
       if (!this.#take(inbox.rows[at]!, skips & 0xff, skips >>> 8)) break;
     }
     inbox.take(n);
     for (const connection of this.#dirty) {
       connection.isDirty = false;
-      if (!connection.isClosed && !connection.isOpening && !connection.isBlocked) this.#write(connection);
+      if (!connection.isClosed && !connection.isWaiting && !connection.isBlocked) this.#write(connection);
       if (!connection.isClosed) this.#announce(connection);
     }
     this.#dirty.length = 0;
@@ -352,6 +393,11 @@ export class Streams {
     if (payload > 0 && connection.wantsEnd) return this.#drop(row, 'after-end');
     if (payload > 0 && !this.#queues.hasRoom(connection)) return false;
     this.#learnCredit(connection, tcp, flags);
+    if (connection.isAwaited) {
+      connection.isAwaited = false;
+      this.#owner.accepted?.(connection);
+      if (connection.isClosed) return this.#drop(row, payload > 0 ? 'not-connected' : 'control');
+    }
     if ((flags & FIN) !== 0 && !connection.wantsEnd) {
       connection.wantsEnd = true;
       // The end takes a sequence number too, as in TCP.
@@ -387,7 +433,7 @@ export class Streams {
     // An acknowledgement beyond all sent bytes, or one that would take credit back, is ignored.
     if (((limit - connection.limit) | 0) <= 0 || ((connection.next - acknowledged) | 0) < 0) return;
     connection.limit = limit;
-    if (!connection.isOpening) this.#poll(connection);
+    if (!connection.isWaiting) this.#poll(connection);
   }
 
   #drop(row: number, reason: string): true {
@@ -437,7 +483,7 @@ export class Streams {
 
   /** Announces room to a neighbour that grants credit itself, when half of the window has been taken. */
   #announce(connection: Connection): void {
-    if (!connection.hasCredit || connection.isOpening) return;
+    if (!connection.hasCredit || connection.isWaiting) return;
     const limit = (connection.taken + windowOf(connection)) | 0;
     if (((limit - connection.announced) | 0) >= WINDOW / 2) this.notify(connection, ACK);
   }
@@ -500,7 +546,7 @@ export class Streams {
     return (
       this.#edge >= 0 &&
       this.#isReady &&
-      !connection.isOpening &&
+      !connection.isWaiting &&
       !connection.hasReadEnd &&
       !connection.isStarved &&
       connection.credit > 0

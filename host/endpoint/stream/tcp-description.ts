@@ -18,6 +18,10 @@
  *   Sequence numbers count bytes from 0. A neighbour that opens or accepts with a window grants credit by
  *   acknowledgement and window, and gets it in the same way.
  *
+ *   A stream of a neighbour is bound to the source of its first frame; where that is zero, to a choice of the
+ *   system. Behind the source 192.0.0.8 or 100::, which stands for a stream without an address, the port only
+ *   identifies the stream, and the system chooses both.
+ *
  * SETTINGS
  *   port           port to listen on besides those of neighbours; may be repeated
  *   family         IP versions: both, ipv4 or ipv6; default both

@@ -10,6 +10,7 @@ import { localPorts } from '../../stack/stack.ts';
 import { type FunnelIo, loadAddon, type StreamNames } from '../addon.ts';
 import { descriptorReserve } from '../descriptor-reserve.ts';
 import { absentText, DeviceWatch } from '../device-watch.ts';
+import { isDummy } from '../dummy-address.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
@@ -487,16 +488,17 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       return 'not-granted';
     if (!families.includes(family)) return 'not-granted';
     if (this.connections >= connections) return 'too-many';
-    const isBoundTo = remote === undefined && source.some((byte) => byte !== 0);
+    const isNameless = remote !== undefined || isDummy(source);
+    const isBoundTo = !isNameless && source.some((byte) => byte !== 0);
     try {
       const channel = this.#io!.connectStream(this.#streams!.batch, {
         family,
         address: formatAddress(to.address),
         port: to.port,
         localAddress: isBoundTo ? formatAddress(source) : address,
-        // The neighbour's port, for example the one to which a connection came on the other side, only
-        // identifies the stream; with `remote` the socket is not bound to it.
-        localPort: remote === undefined ? localPort : 0,
+        // With `remote`, and behind the address of a stream that has none, the neighbour's port only
+        // identifies the stream: it may be the one to which a connection came on the other side.
+        localPort: isNameless ? 0 : localPort,
         device,
         idleSeconds: keepaliveSeconds,
       });

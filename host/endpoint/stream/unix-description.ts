@@ -28,8 +28,8 @@
  *   uid           number of a user who may connect; may be repeated. Without it, the permissions decide; to
  *                 an abstract name, which has none, only this user and root
  *   connections   most connections at once, 1 to 60000; further ones wait in the kernel; default 10000
- *   from          address from which streams come in the puzzle; without it 192.0.0.8, which no host has, or
- *                 with `to` zero, for which the endpoint `tcp` lets the system choose
+ *   from          address from which streams come in the puzzle; without it 192.0.0.8 or 100::, which no host
+ *                 has, and for which the endpoint `tcp` lets the system choose
  *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
  *                 listens, else 4294
  *   patience      time after which a connection is reset that takes nothing while others wait for it; default

@@ -19,9 +19,12 @@ enum {
   GRACE_MS = 2000,
   /* The interval of the checks for replaced files. */
   RENEW_MS = 1000,
+  MOST_VARIABLES = 16,
 };
 
 static char **command;
+static char *variables[MOST_VARIABLES];
+static int variable_count;
 static pid_t command_pid;
 static bool has_ended;
 static bool lets_go_of_streams;
@@ -31,6 +34,10 @@ static int64_t kill_at = -1;
 void set_command(char **argv, bool lets_go) {
   command = argv;
   lets_go_of_streams = lets_go;
+}
+
+void set_variable_of_command(char *assignment) {
+  if (variable_count < MOST_VARIABLES) variables[variable_count++] = assignment;
 }
 
 static int64_t now_ms(void) {
@@ -50,6 +57,7 @@ static _Noreturn void become_command(int report) {
     int flags = fcntl(fd, F_GETFL);
     if (flags >= 0 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
   }
+  for (int i = 0; i < variable_count; i++) putenv(variables[i]);
   execvp(command[0], command);
   int error = errno;
   if (write(report, &error, sizeof error) < 0) _exit(126);

@@ -2,7 +2,7 @@
 /*
  * funnel-namespace: a process in a network namespace of its own, for a Funnel outside of it.
  *
- *   funnel-namespace [--map-root | --outside] [-- COMMAND ARGUMENT…]
+ *   funnel-namespace [--map-root | --outside] [--set NAME=VALUE]… [-- COMMAND ARGUMENT…]
  *                                   control socket: descriptor 3; status pipe: descriptor 4
  *
  * Theory of operation. The Funnel starts it as its child, with the standard streams of the command. It makes
@@ -54,6 +54,8 @@ bool serve_request(void);
  * sees when the command closes them.
  */
 void set_command(char **argv, bool lets_go);
+/* A variable that only the command gets, such as LD_PRELOAD, which would change this process as well. */
+void set_variable_of_command(char *assignment);
 int start_command(int leftovers, pid_t *pid);
 int signal_command(int number);
 /* Handles state changes of children. Returns true when all have ended. */

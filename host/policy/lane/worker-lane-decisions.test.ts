@@ -571,6 +571,16 @@ describe('a piece with the policy `restart`', () => {
 });
 
 describe('a change', () => {
+  it.each(['removed', 'added'] as const)('forgets the states of the pieces that it has %s', async (what) => {
+    for (const piece of ['six', 'tap']) threads.events.onMessage({ kind: 'saved', piece, saved });
+    threads.onApply = async () => ({ ...NO_DIFFERENCE, [what]: ['six'] });
+    await lane.apply(puzzle(PIECES));
+    stall('hub');
+    await pass(0);
+    const order = threads.starts[1]!;
+    expect([orderFor(order, 'six').state, orderFor(order, 'tap').state]).toEqual([undefined, saved]);
+  });
+
   it('leaves out a piece that is lost, unless it is another one now', async () => {
     stall('tap');
     await pass(0);

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { type BenchOptions, readBenchOptions, USAGE } from './bench-options.ts';
 import { changeGroup } from './change-group.ts';
+import { examinationGroup } from './examination-group.ts';
 import { fuelGroup } from './fuel-group.ts';
 import type { Group } from './group.ts';
 import { heapGroup } from './heap-group.ts';
@@ -53,6 +54,7 @@ const GROUPS: readonly Group[] = [
   heapGroup,
   fuelGroup,
   watchdogGroup,
+  examinationGroup,
   neighboursGroup,
   tunTunGroup,
   tunUdpGroup,

@@ -25,6 +25,7 @@ const TARGETS: readonly Target[] = [
   { row: /^overload\/goodput\/load10\//, of: 'ratio', least: 0.9 },
   { row: /^fuel\/metered\//, of: 'ratio', most: 1.1 },
   { row: /^fuel\/endless-loop$/, of: 'value', most: 50 },
+  { row: /^examine\/main-turn\//, of: 'value', most: 20 },
   { row: /^neighbours\/lost$/, of: 'value', most: 0 },
   // Caches of the engine, whatever is brought.
   { row: /^neighbours\/soak-growth$/, of: 'value', most: 1 },

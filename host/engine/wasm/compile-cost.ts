@@ -182,7 +182,7 @@ export const MOST_OPTIMIZING = 20_000_000;
 
 /** Units of the optimizing compiler, measured with functions of many such instructions. */
 const OPTIMIZING = {
-  any: 20,
+  any: 60,
   call: 150,
   indirectCall: 500,
   /** An `if`, `loop` or `try`. */

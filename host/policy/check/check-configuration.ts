@@ -1,8 +1,9 @@
 import type { NativePiece } from '../../endpoint/catalogue.ts';
-import { arrange } from '../../puzzle/plan/arrange.ts';
+import { arranging } from '../../puzzle/plan/arrange.ts';
 import type { Arrangement, Mistake, NetworkOptions, Place } from '../../puzzle/plan/arrangement.ts';
-import { joinByDefault } from '../../puzzle/plan/default-policy.ts';
+import { joiningByDefault } from '../../puzzle/plan/default-policy.ts';
 import { definePieceProtocols } from '../../puzzle/plan/piece-protocols.ts';
+import { TimeSlicer } from '../../puzzle/plan/time-slicer.ts';
 import { bypassMistakes } from '../../puzzle/reach/bypass.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { ConfigurationError, type ConfigurationMistake } from '../configuration/configuration-error.ts';
@@ -109,6 +110,8 @@ class Check {
   readonly #environment: Readonly<Record<string, string | undefined>>;
   readonly #consents: Consents;
   readonly #consequences = new Consequences();
+  /** The thread may have a control socket, a watchdog, or an embedder's program. */
+  readonly #timeSlicer = new TimeSlicer(() => performance.now(), SLICE_MS);
 
   constructor(
     source: ConfigurationSource,
@@ -133,7 +136,7 @@ class Check {
     this.#checkFiles(checked);
 
     const used = networksOf(entries);
-    const { pieces, places, decisions, choices, contested } = this.#joinLeftOutEdges(checked);
+    const { pieces, places, decisions, choices, contested } = await this.#joinLeftOutEdges(checked);
     const networks = this.#networks(places, used, configuration.networks ?? {});
     const arrangement = await this.#arrange(places, networks);
     const found = [...choices, ...independentMistakes(arrangement, places, choices, contested)];
@@ -177,6 +180,7 @@ class Check {
       consents: this.#consents,
     };
     for (const [name, entry] of entries) {
+      await this.#timeSlicer.yieldIfDue();
       const { piece, isDoubtful, misspelt } = await checkPiece(name, entry, context);
       if (piece !== undefined) pieces.push(piece);
       if (isDoubtful) this.#consequences.doubtful.add(name);
@@ -209,11 +213,13 @@ class Check {
   }
 
   /** Puts the Edges that the configuration leaves out on networks, by the default policy. */
-  #joinLeftOutEdges(pieces: readonly PuzzlePiece[]) {
-    const { places, decisions, mistakes, contested } = joinByDefault(
-      this.#checkContext.protocols,
+  async #joinLeftOutEdges(pieces: readonly PuzzlePiece[]) {
+    const { protocols } = this.#checkContext;
+    const joining = joiningByDefault(
+      protocols,
       pieces.map(({ place }) => place),
     );
+    const { places, decisions, mistakes, contested } = await this.#timeSlicer.run(joining);
     const joined = pieces.map((piece, index): PuzzlePiece => {
       const place = places[index]!;
       return { ...piece, place, spec: { ...piece.spec, place } };
@@ -251,9 +257,10 @@ class Check {
     networks: ReadonlyMap<string, NetworkOptions>,
   ): Promise<Arrangement> {
     const { protocols, registry } = this.#checkContext;
-    const arrangement = arrange(protocols, places, networks);
+    const arrangement = await this.#timeSlicer.run(arranging(protocols, places, networks));
     if (!arrangement.mistakes.some(({ code }) => code === 'FT_PROPERTY_CONFLICT')) return arrangement;
-    return arrange(protocols, places, networks, await registry.descriptions());
+    const known = await registry.descriptions();
+    return this.#timeSlicer.run(arranging(protocols, places, networks, known));
   }
 
   /** Adds mistakes of the puzzle with their lines, except those that only follow from others. */
@@ -291,3 +298,6 @@ class Check {
     };
   }
 }
+
+/** The time for which a check keeps its thread. */
+const SLICE_MS = 4;

@@ -50,12 +50,16 @@ export class PieceRegistry {
     return [...new Set([...this.#natives.keys(), ...this.#builtIn()])].sort();
   }
 
-  /** The descriptions of all pieces that need no path, except pieces that cannot be described. */
+  /**
+   * The descriptions of all pieces that need no path, except pieces that cannot be described. All components
+   * are examined in the other thread: a check asks for them while a Funnel runs, and together they take a
+   * second.
+   */
   async descriptions(): Promise<readonly Description[]> {
     const answers = await Promise.all(
       this.names().map(async (name) => {
         try {
-          return await describePiece(this, name, '.');
+          return await describePiece(this, name, '.', (found) => this.#loadForeign(found.file, GRANTS, {}));
         } catch (error) {
           if (error instanceof FunnelError) return undefined;
           throw error;
@@ -229,11 +233,12 @@ export async function describePiece(
   registry: PieceRegistry,
   reference: string,
   directory: string,
+  load: (found: FoundComponent) => Promise<RegisteredComponent> = (found) => registry.load(found, GRANTS, {}),
 ): Promise<Description> {
   const found = registry.find(reference, directory);
   if (found.kind === 'missing')
     throw new FunnelError('FT_PIECE_UNKNOWN', `there is no piece \`${reference}\` — ${found.hint}`);
-  const piece = found.kind === 'native' ? found.native : await registry.load(found, GRANTS, {});
+  const piece = found.kind === 'native' ? found.native : await load(found);
   const answer = await piece.describe([]);
   if ('edges' in answer) return answer;
   const problems = answer.map(({ message }) => message).join('; ');

@@ -35,22 +35,23 @@ export function* arranging(
   if (excessive.length > 0) return { joints: [], mistakes: excessive };
   const classes = new ShapeClasses(protocols);
   const mistakes: Mistake[] = [];
+  yield* classes.adding(places);
   for (const place of places) {
-    for (const shape of shapesOf([place])) classes.add(shape);
     mistakes.push(...descriptionMistakes(place, classes));
     yield;
   }
   const joined: JoinedNetwork[] = [];
   for (const [name, members] of membersByNetwork(places, mistakes)) {
     const options = networks.get(name);
-    const network = joinNetwork({ name, joint: joined.length, members, places, classes, protocols, options });
+    const joint = joined.length;
+    const network = yield* joinNetwork({ name, joint, members, places, classes, protocols, options });
     joined.push(network);
     mistakes.push(...network.mistakes);
     yield;
   }
   const agreement = yield* agreeing({ places, joints: joined });
   const context = { protocols, places, joints: joined, agreement, known };
-  mistakes.push(...explainConflicts([...conflictsIn(joined, agreement)], context));
+  mistakes.push(...(yield* explainConflicts([...conflictsIn(joined, agreement)], context)));
   const joints: PlannedJoint[] = [];
   for (const [joint, network] of joined.entries()) {
     joints.push(plannedJoint(network, joint, agreement));

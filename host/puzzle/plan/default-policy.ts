@@ -1,6 +1,7 @@
 import type { Protocols } from '../../stack/protocols.ts';
 import type { Mistake, Place } from './arrangement.ts';
 import { type ShapeClass, ShapeClasses } from './shape-classes.ts';
+import { runToEnd } from './time-slicer.ts';
 
 /**
  * Puts the Edges that a configuration leaves out on networks where their Shapes match.
@@ -13,6 +14,14 @@ import { type ShapeClass, ShapeClasses } from './shape-classes.ts';
  * An Edge with an entry in `edges`, even an empty one, stays as configured.
  */
 export function joinByDefault(protocols: Protocols, places: readonly Place[]): DefaultJoining {
+  return runToEnd(joiningByDefault(protocols, places));
+}
+
+/** The same as a generator, which yields wherever other work of the thread may have its turn. */
+export function joiningByDefault(
+  protocols: Protocols,
+  places: readonly Place[],
+): Generator<void, DefaultJoining> {
   return new DefaultPolicy(protocols, places).run();
 }
 
@@ -75,23 +84,36 @@ class DefaultPolicy {
 
   constructor(protocols: Protocols, places: readonly Place[]) {
     this.#places = places;
-    const order = places.map((_, index) => index).sort((a, b) => compare(places[a]!.name, places[b]!.name));
-    this.#classes = new ShapeClasses(
-      protocols,
-      order.flatMap((place) => places[place]!.description.edges.flatMap(({ shapes }) => shapes)),
-    );
-    const networks = new Map<string, Group>();
-    for (const place of order) this.#addPlace(place, networks);
-    for (const node of this.#nodes) this.#enter(node);
-    for (const { nodes } of networks.values()) for (const node of nodes) node.isMet = this.#isMet(node);
+    this.#classes = new ShapeClasses(protocols);
   }
 
-  run(): DefaultJoining {
-    while (this.#round((node) => node.isRequired));
-    while (this.#round(() => true));
-    for (const node of this.#nodes) if (!node.isMet && !this.#stuck.has(node)) this.#reportAlone(node);
-    this.#reportChoices();
-    return this.#outcome();
+  *run(): Generator<void, DefaultJoining> {
+    const places = this.#places;
+    const order = places.map((_, index) => index).sort((a, b) => compare(places[a]!.name, places[b]!.name));
+    yield* this.#classes.adding(order.map((place) => places[place]!));
+    const networks = new Map<string, Group>();
+    for (const place of order) {
+      this.#addPlace(place, networks);
+      yield;
+    }
+    for (const node of this.#nodes) {
+      this.#enter(node);
+      yield;
+    }
+    for (const { nodes } of networks.values()) {
+      for (const node of nodes) {
+        node.isMet = this.#isMet(node);
+        yield;
+      }
+    }
+    while (yield* this.#round((node) => node.isRequired));
+    while (yield* this.#round(() => true));
+    for (const node of this.#nodes) {
+      if (!node.isMet && !this.#stuck.has(node)) this.#reportAlone(node);
+      yield;
+    }
+    yield* this.#reportChoices();
+    return yield* this.#outcome();
   }
 
   #addPlace(place: number, networks: Map<string, Group>): void {
@@ -143,15 +165,17 @@ class DefaultPolicy {
    * Joins all Edges that match nothing yet and have exactly one alternative. Returns false when there are
    * none.
    */
-  #round(concerns: (node: Node) => boolean): boolean {
+  *#round(concerns: (node: Node) => boolean): Generator<void, boolean> {
     const moves: { node: Node; target: Node }[] = [];
     for (const node of this.#nodes) {
+      yield;
       if (node.isMet || !concerns(node) || this.#stuck.has(node)) continue;
       const [target, ...others] = this.#alternatives(node, 2);
       if (target !== undefined && others.length === 0) moves.push({ node, target });
     }
     if (moves.length === 0) return false;
     for (const cluster of clustersOf(moves)) {
+      yield;
       if (this.#isPossible(cluster)) {
         this.#merge(cluster);
         continue;
@@ -269,8 +293,9 @@ class DefaultPolicy {
    * Reports joined Edges that match others which are joined elsewhere: the user must choose between one
    * network and two.
    */
-  #reportChoices(): void {
+  *#reportChoices(): Generator<void> {
     for (const node of [...this.#nodes]) {
+      yield;
       if (!node.isMet || node.group.network !== undefined || node.isTemplate) continue;
       const others = this.#alternatives(node, Infinity).filter(
         (other) =>
@@ -303,12 +328,13 @@ class DefaultPolicy {
     });
   }
 
-  #outcome(): DefaultJoining {
+  *#outcome(): Generator<void, DefaultJoining> {
     const networks = new Set(this.#nodes.flatMap(({ group }) => group.network ?? []));
     const names = new Map<Group, string>();
     const filled = new Map<number, Map<string, string[]>>();
     const decisions: Decision[] = [];
     for (const node of [...this.#nodes].sort((a, b) => compare(a.name, b.name))) {
+      yield;
       if (node.isNamed || (node.isTemplate && node.isMet)) continue;
       const { name: piece, description } = this.#places[node.placeIndex]!;
       const edge = description.edges[node.described]!.name;

@@ -7,29 +7,35 @@ import type { Mistake, Place } from './arrangement.ts';
 import { type JoinedPair, type JoinedPlaces, joinNetwork } from './join.ts';
 import { type Conflict, type Facts, isAside, propertiesOf, propertyText } from './properties.ts';
 import { ShapeClasses } from './shape-classes.ts';
+import { runToEnd } from './time-slicer.ts';
 
 /**
  * Explains why Shapes that match cannot be joined, as in "sip requires framed; tcp offers a stream; a
  * frame-sequence piece between them would solve it". One message lists all conflicts between two Shapes, and
- * all Shapes with the same conflicts.
+ * all Shapes with the same conflicts. Yields wherever other work of the thread may have its turn.
  */
-export function explainConflicts(places: readonly ConflictPlace[], context: ConflictContext): Mistake[] {
+export function* explainConflicts(
+  places: readonly ConflictPlace[],
+  context: ConflictContext,
+): Generator<void, Mistake[]> {
+  let bridged = 0;
   const disputes = new Map<string, Dispute>();
   for (const { pair, side, conflicts } of byPairAndSide(places)) {
     const [own, other] = side === 0 ? [endA(pair), endB(pair)] : [endB(pair), endA(pair)];
     const wisher = nameOf(own, pair, context);
     const offerer = nameOf(other, pair, context);
-    const bridges = bridgesFor(pair, side, context);
+    const bridges = bridged++ < MAX_BRIDGED ? yield* bridgesFor(pair, side, context) : [];
+    yield;
     const advice =
       bridges.length === 0
         ? adviceFor(conflicts, offerer.piece)
         : `${anyOf(bridges)} between them would solve it`;
-    const dispute = {
+    const dispute: Dispute = {
       wisher,
       offerer,
       network: context.joints[pair.joint]!.name,
-      wishers: [wisher.stack],
-      offerers: [offerer.stack],
+      wishers: new Set([wisher.stack]),
+      offerers: new Set([offerer.stack]),
       wishes: conflicts.map(({ wish }) => wish),
       why: `${offersText(conflicts)}; ${advice}`,
     };
@@ -40,8 +46,8 @@ export function explainConflicts(places: readonly ConflictPlace[], context: Conf
     const known = disputes.get(key);
     if (known === undefined) disputes.set(key, dispute);
     else {
-      if (!known.wishers.includes(wisher.stack)) known.wishers.push(wisher.stack);
-      if (!known.offerers.includes(offerer.stack)) known.offerers.push(offerer.stack);
+      known.wishers.add(wisher.stack);
+      known.offerers.add(offerer.stack);
     }
   }
   return [...disputes.values()].map(({ wisher, offerer, network, wishers, offerers, wishes, why }) => ({
@@ -50,18 +56,21 @@ export function explainConflicts(places: readonly ConflictPlace[], context: Conf
     edge: wisher.edge,
     network,
     message:
-      `${listed(wishers)} of ${wisher.piece} ${wishesText(wishes, wishers.length > 1)}; ` +
-      `${listed(offerers)} of ${offerer.piece} ${why}`,
+      `${listed([...wishers])} of ${wisher.piece} ${wishesText(wishes, wishers.size > 1)}; ` +
+      `${listed([...offerers])} of ${offerer.piece} ${why}`,
   }));
 }
+
+/** The pairs of Shapes for which pieces are sought that would help: more than a reader takes in. */
+const MAX_BRIDGED = 64;
 
 /** The conflicts of Shapes of one Edge with those of another. */
 interface Dispute {
   readonly wisher: NamedShape;
   readonly offerer: NamedShape;
   readonly network: string;
-  readonly wishers: string[];
-  readonly offerers: string[];
+  readonly wishers: Set<string>;
+  readonly offerers: Set<string>;
   readonly wishes: readonly PropertyWish[];
   readonly why: string;
 }
@@ -192,11 +201,16 @@ const ABSENCE: Readonly<Record<string, string>> = {
  * Pieces that would stand between both without a conflict, and take all frames of the Shape that has the
  * wish.
  */
-function bridgesFor(pair: JoinedPair, wisherSide: 0 | 1, context: ConflictContext): readonly string[] {
+function* bridgesFor(
+  pair: JoinedPair,
+  wisherSide: 0 | 1,
+  context: ConflictContext,
+): Generator<void, readonly string[]> {
   const names = new Set<string>();
   const [a, b] = [standIn(endA(pair), 0, pair, context), standIn(endB(pair), 1, pair, context)];
   for (const piece of context.known) {
     for (const curve of piece.curves) {
+      yield;
       const { fromEdge, fromShape, toEdge, toShape } = curve;
       // A Curve from an Edge to itself leads to no other piece.
       if (fromEdge === toEdge || isAside(piece, curve)) continue;
@@ -275,7 +289,7 @@ function isBridge(
       { placeIndex: 2, edge: 0, described: 0 },
     ],
   ].map((members, joint) =>
-    joinNetwork({ name: '', joint, members, places, classes, protocols, options: undefined }),
+    runToEnd(joinNetwork({ name: '', joint, members, places, classes, protocols, options: undefined })),
   );
   if (joints.some(({ pairs }) => pairs.length === 0)) return false;
   const whole = formatStack(parseStack(wisher.description.edges[0]!.shapes[0]!.stack, protocols), protocols);

@@ -6,9 +6,10 @@ import { isOpen, type ShapeClass, type ShapeClasses } from './shape-classes.ts';
 
 /**
  * Finds the pairs of Shapes on one network between which frames pass, and the mistakes. It compares classes
- * of Shapes instead of Shapes, so its cost grows with the size of the result.
+ * of Shapes instead of Shapes, so its cost grows with the size of the result. Yields wherever other work of the
+ * thread may have its turn.
  */
-export function joinNetwork(network: Network): JoinedNetwork {
+export function joinNetwork(network: Network): Generator<void, JoinedNetwork> {
   return new NetworkJoiner(network).join();
 }
 
@@ -94,9 +95,9 @@ class NetworkJoiner {
     });
   }
 
-  join(): JoinedNetwork {
+  *join(): Generator<void, JoinedNetwork> {
     const { name, members } = this.#network;
-    const pairs = this.#pairs();
+    const pairs = yield* this.#pairs();
     const shapes = members.map(() => new Set<number>());
     for (const { a, aShape, b, bShape } of pairs) {
       shapes[a]!.add(aShape);
@@ -118,14 +119,15 @@ class NetworkJoiner {
         message: this.#explainLoneliness(member, lonely),
       });
     });
-    if (this.#network.options?.copies !== true) this.#reportRivals(joined);
+    if (this.#network.options?.copies !== true) yield* this.#reportRivals(joined);
     return { name, members: joined, pairs, mistakes: this.#mistakes };
   }
 
-  #pairs(): readonly JoinedPair[] {
+  *#pairs(): Generator<void, readonly JoinedPair[]> {
     const { joint, members, classes, protocols } = this.#network;
     const pairs: JoinedPair[] = [];
     for (const [one, slots] of this.#slots) {
+      yield;
       for (const [other, others] of this.#present(classes.facing(one))) {
         // Compare each two classes once; a class may face itself.
         if (one.direction === 'down' || (one.direction === 'peer' && one.text > other.text)) continue;
@@ -193,7 +195,7 @@ class NetworkJoiner {
   }
 
   /** Reports Edges that match the same frames equally: only `copies: true` can serve both. */
-  #reportRivals(members: readonly JoinedMember[]): void {
+  *#reportRivals(members: readonly JoinedMember[]): Generator<void> {
     const { name, classes, places } = this.#network;
     const senders = new Set(members.map((member) => member.placeIndex)).size;
     const joined = new Map<ShapeClass, Slot[]>();
@@ -202,9 +204,10 @@ class NetworkJoiner {
       const kept = slots.filter(({ member, shape }) => members[member]!.shapes.includes(shape));
       if (kept.length > 0) joined.set(each, kept);
     }
-    members.forEach((two, index) => {
+    for (const [index, two] of members.entries()) {
       let first: { slot: Slot; shape: number } | undefined;
       for (const shape of two.shapes) {
+        yield;
         const own = classes.of(this.#shapes(two)[shape]!);
         if (own instanceof Error || isOpen(own.stack)) continue;
         for (const rival of classes.rivals(own)) {
@@ -217,7 +220,7 @@ class NetworkJoiner {
           if (first === undefined || slot.member < first.slot.member) first = { slot, shape };
         }
       }
-      if (first === undefined) return;
+      if (first === undefined) continue;
       const one = members[first.slot.member]!;
       const firstStack = this.#shapes(one)[first.slot.shape]!.stack;
       this.#mistakes.push({
@@ -229,7 +232,7 @@ class NetworkJoiner {
           `${this.#shapes(two)[first.shape]!.stack} matches the same frames as ${firstStack} of ${this.#nameOf(one)}: ` +
           `say \`copies: true\` for network ${name} to give them to both, or put the two on networks of their own`,
       });
-    });
+    }
   }
 
   /** The members in the order of their names, so that messages do not depend on any other order. */

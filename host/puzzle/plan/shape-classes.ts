@@ -1,4 +1,4 @@
-import type { Shape } from '../../../abi/host/contract.ts';
+import type { Piece as Description, Shape } from '../../../abi/host/contract.ts';
 import { type Direction, opposes } from '../../stack/direction.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { type Match, partAboveNetwork } from '../../stack/match.ts';
@@ -92,6 +92,25 @@ export class ShapeClasses {
     } catch (error) {
       if (!(error instanceof FunnelError)) throw error;
       this.#byText.set(key, error);
+    }
+  }
+
+  /** Adds all Shapes of these places, and finds which of their classes match; yields after each of them. */
+  *adding(places: Iterable<{ readonly description: Description }>): Generator<void> {
+    const added = new Set<ShapeClass>();
+    for (const { description } of places) {
+      for (const { shapes } of description.edges) {
+        for (const shape of shapes) {
+          this.add(shape);
+          const found = this.of(shape);
+          if (!(found instanceof Error)) added.add(found);
+          yield;
+        }
+      }
+    }
+    for (const each of added) {
+      this.facing(each);
+      yield;
     }
   }
 

@@ -4,12 +4,14 @@
  */
 export class TimeSlicer {
   readonly #clock: () => number;
+  readonly #sliceMs: number;
   #sliceEndsAt: number;
 
   /** @param clock in milliseconds */
-  constructor(clock: () => number) {
+  constructor(clock: () => number, sliceMs: number = LANE_SLICE_MS) {
     this.#clock = clock;
-    this.#sliceEndsAt = clock() + SLICE_MS;
+    this.#sliceMs = sliceMs;
+    this.#sliceEndsAt = clock() + sliceMs;
   }
 
   /** Yields to the event loop if the present slice is over. */
@@ -20,7 +22,7 @@ export class TimeSlicer {
   /** Yields to the event loop for one turn. */
   async yieldNow(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    this.#sliceEndsAt = this.#clock() + SLICE_MS;
+    this.#sliceEndsAt = this.#clock() + this.#sliceMs;
   }
 
   /** Runs work that may be interrupted at each of its yields. */
@@ -42,4 +44,4 @@ export function runToEnd<T>(work: Generator<void, T>): T {
 }
 
 /** A quarter of the time that a change may delay frames: a step that does not yield adds to it. */
-const SLICE_MS = 0.25;
+const LANE_SLICE_MS = 0.25;

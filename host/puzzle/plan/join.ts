@@ -6,8 +6,8 @@ import { isOpen, type ShapeClass, type ShapeClasses } from './shape-classes.ts';
 
 /**
  * Finds the pairs of Shapes on one network between which frames pass, and the mistakes. It compares classes
- * of Shapes instead of Shapes, so its cost grows with the size of the result. Yields wherever other work of the
- * thread may have its turn.
+ * of Shapes instead of Shapes, so its cost grows with the size of the result. Yields wherever other work of
+ * the thread may have its turn.
  */
 export function joinNetwork(network: Network): Generator<void, JoinedNetwork> {
   return new NetworkJoiner(network).join();

@@ -329,7 +329,8 @@ export class TunPiece extends PieceBase implements Piece {
   /** Reports the state of the device for the user, as the system has it now. */
   #report(): void {
     const device = this.#device;
-    if (device === undefined) return;
+    // The piece that made the namespace reports its own status.
+    if (device === undefined || this.#namespace !== undefined) return;
     try {
       this.#context.status(device.status());
     } catch (error) {

@@ -62,6 +62,7 @@
  */
 import { getSystemErrorName } from 'node:util';
 import type { Problem } from '../../../abi/host/contract.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { setting } from '../describe-items.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { GuardedProcess } from '../namespace/guarded-process.ts';
@@ -139,6 +140,8 @@ class ProcessSource implements LocalSource {
   #programs = 0;
   #host: LocalHost | undefined;
   #isWanted = false;
+  /** Why the last program could not be run, or how it ended; empty where that is as it should be. */
+  #fault = '';
   #timer: NodeJS.Timeout | undefined;
 
   constructor(settings: ProcessSettings) {
@@ -147,6 +150,20 @@ class ProcessSource implements LocalSource {
 
   start(host: LocalHost): void {
     this.#host = host;
+  }
+
+  status(): PieceStatus {
+    const { command, opening } = this.#settings;
+    const facts = { command: command[0] ?? '', running: String(this.#running.size) };
+    if (this.#fault !== '') return { health: 'impaired', summary: this.#fault, facts };
+    if (this.#running.size > 0 || opening === 'passive')
+      return {
+        health: 'good',
+        summary:
+          this.#running.size > 0 ? 'the program runs' : 'runs the program for each stream of a neighbour',
+        facts,
+      };
+    return { health: 'pending', summary: 'the program does not run', facts };
   }
 
   setWanted(isWanted: boolean): void {
@@ -163,6 +180,7 @@ class ProcessSource implements LocalSource {
       else this.#run(pair);
     } catch (error) {
       // A stream that has begun ends, because no program has its other side.
+      this.#fault = `${this.#settings.command[0]} could not be run`;
       this.#host!.context.log('error', messageOf(error));
       this.#beginLater();
     }
@@ -240,6 +258,8 @@ class ProcessSource implements LocalSource {
       });
       isRunning = true;
       pair.program = program;
+      this.#fault = '';
+      this.#host!.changed();
       this.#running.add(program);
       this.#host!.io.closeDescriptor(pair.theirs);
     } catch (error) {
@@ -257,6 +277,7 @@ class ProcessSource implements LocalSource {
   }
 
   #report(end: CommandEnd | 'killed'): void {
+    this.#host?.changed();
     if (this.#host === undefined || (end !== 'killed' && 'status' in end && end.status === 0)) return;
     const how =
       end === 'killed'
@@ -264,7 +285,8 @@ class ProcessSource implements LocalSource {
         : 'status' in end
           ? `ended with status ${end.status}`
           : `was ended by signal ${end.signal}`;
-    this.#host.context.log('warn', `${this.#settings.command[0]} ${how}`);
+    this.#fault = `${this.#settings.command[0]} ${how}`;
+    this.#host.context.log('warn', this.#fault);
   }
 
   ready(): void {}

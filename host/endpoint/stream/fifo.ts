@@ -57,6 +57,7 @@
  */
 import { chmodSync, type Stats, unlinkSync } from 'node:fs';
 import type { Problem } from '../../../abi/host/contract.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { READABLE } from '../addon.ts';
 import { setting } from '../describe-items.ts';
 import { EndpointError, systemCode } from '../endpoint-error.ts';
@@ -69,11 +70,11 @@ import {
   namesSettings,
   type Opening,
   openingSetting,
-  readLocalSettings,
   readMode,
+  readSingleSettings,
   statOf,
 } from './local-settings.ts';
-import type { LocalStream } from './local-source.ts';
+import type { LocalHost, LocalStream } from './local-source.ts';
 import { SingleSource } from './single-source.ts';
 
 export const FIFO = localDescription(
@@ -108,11 +109,10 @@ export function readFifoSettings(given: readonly (readonly [string, string])[]):
 } {
   const reader = new SettingReader(FIFO.settings, given);
   const settings = {
-    ...readLocalSettings(reader, { halfClose: reader.boolean('half-close') }),
+    ...readSingleSettings(reader, { halfClose: reader.boolean('half-close') }),
     read: reader.text('read'),
     write: reader.text('write'),
     mode: readMode(reader),
-    opening: reader.choice('open', ['active', 'passive']),
   };
   if (settings.read === '' && settings.write === '')
     reader.problem('read', 'give the path of a pipe to read, to write, or both');
@@ -126,6 +126,8 @@ export class FifoSource extends SingleSource {
   readonly #settings: FifoSettings;
   /** The pipes that were made here, with their state at that time. */
   readonly #made = new Map<string, Stats>();
+  /** All pipes, with their state when they were found or made. */
+  readonly #found = new Map<string, Stats>();
   /** Keeps the pipe and its bytes between two streams. Nothing reads from this descriptor. */
   #keeper = -1;
   /** Becomes readable when a writer comes. */
@@ -139,6 +141,56 @@ export class FifoSource extends SingleSource {
 
   get channels(): readonly number[] {
     return [this.#keeper, this.#waiting].filter((each) => each >= 0);
+  }
+
+  protected facts(): Readonly<Record<string, string>> {
+    const { read, write } = this.#settings;
+    return { ...(read === '' ? {} : { read }), ...(write === '' ? {} : { write }) };
+  }
+
+  protected idleStatus(): PieceStatus {
+    const { read } = this.#settings;
+    const facts = this.facts();
+    if (read !== '' && this.#waiting < 0)
+      return { health: 'failed', summary: 'the pipe to read cannot be opened again', facts };
+    if (this.isPassive)
+      return { health: 'pending', summary: 'waits for a neighbour to open the stream', facts };
+    const side = read === '' || this.#hasWriter ? 'reader' : 'writer';
+    return { health: 'pending', summary: `waits for a ${side} of the pipe`, facts };
+  }
+
+  override status(): PieceStatus {
+    const [gone] = this.#gone();
+    if (gone === undefined) return super.status();
+    return { health: 'failed', summary: `another program removed the pipe ${gone}`, facts: this.facts() };
+  }
+
+  get deviates(): boolean {
+    return this.#gone().length > 0;
+  }
+
+  /** The pipes that are not at their paths any more. */
+  #gone(): string[] {
+    return [...this.#found].flatMap(([path, found]) => (isSameFile(statOf(path, true), found) ? [] : [path]));
+  }
+
+  /** The stream that is open keeps the pipes that it has, and the next one finds those at the paths. */
+  override move(host: LocalHost): void {
+    super.move(host);
+    if (!this.deviates) return;
+    for (const channel of this.channels) host.io.close(channel);
+    this.#keeper = this.#waiting = -1;
+    this.#hasWriter = false;
+    try {
+      this.prepare();
+      if (!this.isBusy) return;
+      // One reader for the next stream is opened at the end of this one.
+      if (this.#waiting >= 0) host.io.close(this.#waiting);
+      this.#waiting = -1;
+    } catch (error) {
+      if (!(error instanceof EndpointError)) throw error;
+      host.context.log('error', error.message);
+    }
   }
 
   protected prepare(): void {
@@ -162,6 +214,7 @@ export class FifoSource extends SingleSource {
     }
     if (statOf(path, true)?.isFIFO() !== true)
       throw this.#refusal(path, Object.assign(new Error('not a pipe'), { code: 'ENOTSUP' }));
+    this.#found.set(path, statOf(path, true)!);
   }
 
   #refusal(path: string, error: unknown): EndpointError {
@@ -222,6 +275,7 @@ export class FifoSource extends SingleSource {
     } catch (error) {
       // The pipe has no reader yet, or was just removed: both may change.
       if (systemCode(error) !== 'ENXIO') this.host.context.log('warn', this.#refusal(write, error).message);
+      this.host.changed();
       this.attemptIn(RETRY_MS);
       return undefined;
     }
@@ -248,11 +302,15 @@ export class FifoSource extends SingleSource {
     for (const channel of this.channels) this.host.io.close(channel);
     this.#keeper = this.#waiting = -1;
     for (const [path, made] of this.#made) {
-      const now = statOf(path);
-      if (now?.ino === made.ino && now.dev === made.dev) unlinkSync(path);
+      if (isSameFile(statOf(path), made)) unlinkSync(path);
     }
     this.#made.clear();
+    this.#found.clear();
   }
+}
+
+function isSameFile(one: Stats | undefined, other: Stats): boolean {
+  return one?.ino === other.ino && one.dev === other.dev;
 }
 
 /** Opening a pipe without a reader fails at once, and no event reports a reader. */

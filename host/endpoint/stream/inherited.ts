@@ -61,10 +61,12 @@
  */
 import { fstatSync } from 'node:fs';
 import type { Problem } from '../../../abi/host/contract.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { passedDescriptors } from '../activation.ts';
 import { setting } from '../describe-items.ts';
 import { EndpointError, messageOf } from '../endpoint-error.ts';
 import { parseAddress } from '../ip-address.ts';
+import { listText } from '../list-text.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { Acceptor } from './acceptor.ts';
 import {
@@ -215,6 +217,20 @@ export class InheritedSource implements LocalSource {
       () => this.#host!.count,
       () => this.#listeners,
     );
+  }
+
+  status(): PieceStatus {
+    const { by, names } = this.#settings;
+    const facts = {
+      by,
+      ...(names.length === 0 ? {} : { names: listText(names) }),
+      ...(this.#listeners.size === 0 ? {} : { listeners: String(this.#listeners.size) }),
+      connections: String(this.#host?.count ?? 0),
+    };
+    if (this.#listeners.size > 0) return { health: 'good', summary: 'listens', facts };
+    if (this.#streams > 0) return { health: 'good', summary: 'the stream is open', facts };
+    if (this.#waiting.length > 0) return { health: 'pending', summary: 'waits for a network', facts };
+    return { health: 'good', summary: 'all streams have ended', facts };
   }
 
   setWanted(isWanted: boolean): void {

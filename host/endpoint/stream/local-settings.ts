@@ -76,6 +76,17 @@ export function readLocalSettings(
   };
 }
 
+/** Reads the settings of an endpoint with one stream at a time. */
+export function readSingleSettings(
+  reader: SettingReader,
+  { halfClose }: { readonly halfClose: boolean },
+): LocalSettings & { readonly opening: Opening } {
+  return {
+    ...readLocalSettings(reader, { halfClose }),
+    opening: reader.choice('open', ['active', 'passive']),
+  };
+}
+
 /** The permissions of a path that the endpoint makes. */
 export function readMode(reader: SettingReader): number {
   const text = reader.text('mode');

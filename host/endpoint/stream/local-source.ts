@@ -1,4 +1,5 @@
 import type { PieceContext } from '../../piece/piece.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { FunnelIo } from '../addon.ts';
 
 /**
@@ -31,6 +32,15 @@ export interface LocalSource {
    * itself moves.
    */
   takeOver?(from: LocalSource, host: LocalHost): void;
+  /** Whether it has one stream at a time, whose begin and end change its state. */
+  readonly isSingle?: boolean;
+  /** The state of the source for the user. */
+  status(): PieceStatus;
+  /**
+   * Whether another program took something from it, as the path by which others reach it. A source that moves
+   * or takes over restores that.
+   */
+  readonly deviates?: boolean;
   /** Idempotent. */
   close(): void;
 }
@@ -74,6 +84,8 @@ export interface LocalHost {
   readonly count: number;
   /** Settles a pending stream: it is open; or it failed, for a reason of the description. */
   settle(channel: number, reason: string): void;
+  /** The status of the source may have changed. */
+  changed(): void;
   /** Opens a stream towards the neighbours. If that fails, it closes the channels. */
   begin(stream: LocalStream): void;
 }

@@ -41,6 +41,10 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
   #isTakenOver = false;
   #edge = -1;
   #beginTimer: NodeJS.Immediate | undefined;
+  #reportTimer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  /** The reason for which the last stream of a neighbour was not opened; empty where it was. */
+  #refusal = '';
   #nextPort = FIRST_PORT;
   /** Ports on which neighbours listen, with their numbers of listeners. */
   readonly #listens = new Map<number, number>();
@@ -67,6 +71,37 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
 
   get count(): number {
     return this.#streams?.size ?? 0;
+  }
+
+  /** Whether another program took something from the source. */
+  get deviates(): boolean {
+    return this.#source?.deviates === true;
+  }
+
+  /** Many streams may begin or end in one turn, and one report is enough. */
+  changed(): void {
+    this.#reportTimer ??= setTimeout(() => {
+      this.#reportTimer = undefined;
+      this.#report();
+    }, 0).unref();
+  }
+
+  /** Where many streams come and go, their number is reported only now and then. */
+  #streamChanged(refusal: string): void {
+    if (this.#source?.isSingle || refusal !== this.#refusal) this.changed();
+    this.#refusal = refusal;
+  }
+
+  /** Reports the state of the source for the user, and why a neighbour got no stream. */
+  #report(): void {
+    const status = this.#source?.status();
+    if (status === undefined) return;
+    const why = this.description.reasons.find(({ name }) => name === this.#refusal)?.summary;
+    if (why === undefined || status.health === 'failed') this.context.status(status);
+    else {
+      const summary = `the last stream was refused: ${why.replace(/\.$/, '')}`;
+      this.context.status({ ...status, health: 'impaired', summary });
+    }
   }
 
   /** Plans to take over the source, with all its streams, of a predecessor with the same identity. */
@@ -100,7 +135,10 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
       if (this.#predecessor === undefined) {
         this.#source = this.#make.makeSource();
         this.#source.start(this);
+        this.#report();
       }
+      // Nothing notifies of a path that another program removes.
+      this.#lookTimer = setInterval(() => this.#report(), LOOK_MS).unref();
     } catch (error) {
       this.close();
       throw error;
@@ -132,6 +170,7 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
       made.takeOver(theirs, this);
       this.#source = made;
     }
+    this.#report();
   }
 
   override join(joining: Joining): void {
@@ -141,7 +180,10 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
     this.#streams?.setEdge(joining.edge);
     for (const peer of this.#peers.values()) this.#offer(peer, true);
     // This runs after the change, when the port on which a neighbour listens is known.
-    this.#beginTimer = setImmediate(() => this.#source?.setWanted(true));
+    this.#beginTimer = setImmediate(() => {
+      this.#source?.setWanted(true);
+      this.changed();
+    });
   }
 
   override leave(): void {
@@ -207,6 +249,7 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
     if (!streams.add(connection)) return false;
     if (stream.onEnd !== undefined) this.#onEnd.set(connection, stream.onEnd);
     this.#keep(connection, stream.peer);
+    this.#streamChanged('');
     streams.notify(connection, SYN);
     streams.deliver();
     if (!connection.isClosed) streams.start(connection);
@@ -223,7 +266,11 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
 
   open(ip: number, tcp: number, isIpv4: boolean): string {
     const opened = this.#source?.open() ?? 'closed';
-    if (typeof opened === 'string') return opened;
+    if (typeof opened === 'string') {
+      // A neighbour that opens what is not to be opened, or twice, is no fault outside.
+      if (opened !== 'busy') this.#streamChanged(opened);
+      return opened;
+    }
     const { bytes } = this.#frames;
     const size = isIpv4 ? 4 : 16;
     const at = ip + (isIpv4 ? 12 : 8);
@@ -255,6 +302,7 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
 
   #accepted(connection: Connection): void {
     connection.isOpening = false;
+    this.#streamChanged('');
     this.#streams!.notify(connection, SYN | ACK);
     this.#streams!.deliver();
     if (!connection.isClosed) this.#streams!.start(connection);
@@ -271,6 +319,7 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
 
   #refuse(connection: Connection, reason: string): void {
     this.context.count(reason, 1);
+    this.#streamChanged(reason);
     this.#streams!.notify(connection, RST | ACK);
     this.#streams!.close(connection, reason, false);
     this.#streams!.deliver();
@@ -303,10 +352,14 @@ export class LocalStreamPiece extends PieceBase implements Piece, StreamOwner, L
       this.#offer(peer, false);
     }
     this.#source?.closed(connection.isBroken);
+    if (this.#source?.isSingle) this.changed();
   }
 
   close(): void {
     clearImmediate(this.#beginTimer);
+    clearTimeout(this.#reportTimer);
+    this.#reportTimer = undefined;
+    clearInterval(this.#lookTimer);
     if (this.#predecessor !== undefined) this.#predecessor.#isTakenOver = false;
     this.#predecessor = undefined;
     this.#source?.close();
@@ -322,6 +375,8 @@ export function closeStream(io: FunnelIo, { channel, out = channel }: LocalStrea
   if (out >= 0 && out !== channel) io.resetStream(out);
 }
 
+/** The delay between two looks at what other programs may have removed, and at the number of streams. */
+const LOOK_MS = 10_000;
 /** The ports of streams: the dynamic ports of RFC 6335 §6 and those below, to the last one. */
 const FIRST_PORT = 1024;
 const LAST_PORT = 65_535;

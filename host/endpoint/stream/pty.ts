@@ -56,21 +56,22 @@
  */
 import { chmodSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { Problem } from '../../../abi/host/contract.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { setting } from '../describe-items.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { socketError } from '../socket-error.ts';
+import { LineSource } from './line-source.ts';
 import {
   type LocalSettings,
   localDescription,
   namesSettings,
   type Opening,
   openingSetting,
-  readLocalSettings,
   readMode,
+  readSingleSettings,
 } from './local-settings.ts';
-import type { LocalStream } from './local-source.ts';
-import { SingleSource } from './single-source.ts';
+import type { LocalHost, LocalStream } from './local-source.ts';
 
 export const PTY = localDescription(
   'pty',
@@ -101,20 +102,16 @@ export function readPtySettings(given: readonly (readonly [string, string])[]): 
 } {
   const reader = new SettingReader(PTY.settings, given);
   const settings = {
-    ...readLocalSettings(reader, { halfClose: false }),
+    ...readSingleSettings(reader, { halfClose: false }),
     link: reader.text('link'),
     mode: readMode(reader),
-    opening: reader.choice('open', ['active', 'passive']),
   };
   return { settings, problems: reader.problems };
 }
 
-export class PtySource extends SingleSource {
+export class PtySource extends LineSource {
   readonly #settings: PtySettings;
-  /** -1 while a stream has it. */
-  #channel = -1;
   #path = '';
-  #lent = -1;
 
   constructor(settings: PtySettings) {
     super(settings.opening);
@@ -126,8 +123,38 @@ export class PtySource extends SingleSource {
     return this.#path;
   }
 
-  get channels(): readonly number[] {
-    return this.#channel < 0 ? [] : [this.#channel];
+  protected facts(): Readonly<Record<string, string>> {
+    const { link } = this.#settings;
+    return { terminal: this.#path, ...(link === '' ? {} : { link }) };
+  }
+
+  protected idleStatus(): PieceStatus {
+    return { health: 'pending', summary: 'no program has the terminal open', facts: this.facts() };
+  }
+
+  override status(): PieceStatus {
+    const facts = this.facts();
+    if (this.#path === '') return { health: 'failed', summary: 'the system has no more terminals', facts };
+    if (this.deviates)
+      return { health: 'impaired', summary: 'another program removed or changed the link', facts };
+    return super.status();
+  }
+
+  get deviates(): boolean {
+    const { link } = this.#settings;
+    return this.#path === '' || (link !== '' && targetOf(link) !== this.#path);
+  }
+
+  override move(host: LocalHost): void {
+    super.move(host);
+    if (!this.deviates) return;
+    try {
+      if (this.#path === '') this.prepare();
+      else this.#link(this.#path);
+    } catch (error) {
+      if (!(error instanceof EndpointError)) throw error;
+      host.context.log('error', error.message);
+    }
   }
 
   protected prepare(): void {
@@ -140,7 +167,7 @@ export class PtySource extends SingleSource {
     }
     const before = this.#path;
     this.#path = made.path;
-    this.#channel = io.adoptStream(batch, made.descriptor, '');
+    this.hold(io.adoptStream(batch, made.descriptor, ''));
     chmodSync(made.path, this.#settings.mode);
     this.#link(before);
     context.log('info', `the terminal is ${made.path}`);
@@ -170,24 +197,21 @@ export class PtySource extends SingleSource {
 
   protected take(): LocalStream | undefined {
     const { io } = this.host;
-    if (this.#channel < 0) return undefined;
-    if (io.hasHungUp(this.#channel) === 1) {
+    if (this.line < 0) return undefined;
+    if (io.hasHungUp(this.line) === 1) {
       this.attemptIn(POLL_MS);
       return undefined;
     }
-    this.#lent = this.#channel;
-    this.#channel = -1;
-    return { channel: this.#lent, isLent: true };
+    return this.lend();
   }
 
-  protected ended(isBroken: boolean): void {
-    this.#channel = isBroken ? -1 : this.#lent;
-    this.#lent = -1;
+  protected returned(isBroken: boolean): void {
     if (isBroken) {
       try {
         this.prepare();
       } catch (error) {
         if (!(error instanceof EndpointError)) throw error;
+        if (this.line < 0) this.#path = '';
         this.host.context.log('error', error.message);
         return;
       }
@@ -197,8 +221,6 @@ export class PtySource extends SingleSource {
 
   override close(): void {
     super.close();
-    for (const channel of this.channels) this.host.io.close(channel);
-    this.#channel = -1;
     const { link } = this.#settings;
     if (link !== '' && this.#path !== '' && targetOf(link) === this.#path) unlinkSync(link);
     this.#path = '';

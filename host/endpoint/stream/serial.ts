@@ -54,20 +54,21 @@
  *   Linux: termios(3). RFC 7600 §4.8 (192.0.0.8).
  */
 import type { Problem } from '../../../abi/host/contract.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { setting } from '../describe-items.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { socketError } from '../socket-error.ts';
+import { LineSource } from './line-source.ts';
 import {
   type LocalSettings,
   localDescription,
   namesSettings,
   type Opening,
   openingSetting,
-  readLocalSettings,
+  readSingleSettings,
 } from './local-settings.ts';
 import type { LocalStream } from './local-source.ts';
-import { SingleSource } from './single-source.ts';
 
 export const SERIAL = localDescription(
   'serial',
@@ -102,20 +103,17 @@ export function readSerialSettings(given: readonly (readonly [string, string])[]
 } {
   const reader = new SettingReader(SERIAL.settings, given);
   const settings = {
-    ...readLocalSettings(reader, { halfClose: false }),
+    ...readSingleSettings(reader, { halfClose: false }),
     device: reader.text('device'),
     speed: reader.number('speed') ?? 0,
     flow: reader.boolean('flow'),
-    opening: reader.choice('open', ['active', 'passive']),
   };
   if (settings.device === '') reader.problem('device', 'device is missing; give a path such as /dev/ttyUSB0');
   return { settings, problems: reader.problems };
 }
 
-export class SerialSource extends SingleSource {
+export class SerialSource extends LineSource {
   readonly #settings: SerialSettings;
-  #channel = -1;
-  #lent = -1;
   #isLost = false;
 
   constructor(settings: SerialSettings) {
@@ -123,8 +121,16 @@ export class SerialSource extends SingleSource {
     this.#settings = settings;
   }
 
-  get channels(): readonly number[] {
-    return this.#channel < 0 ? [] : [this.#channel];
+  protected facts(): Readonly<Record<string, string>> {
+    const { device, speed } = this.#settings;
+    return { device, ...(speed === 0 ? {} : { speed: String(speed) }) };
+  }
+
+  protected idleStatus(): PieceStatus {
+    const facts = this.facts();
+    if (this.#isLost)
+      return { health: 'failed', summary: 'the line is gone, and is used when it is back', facts };
+    return { health: 'pending', summary: 'the line is open, and carries no stream yet', facts };
   }
 
   protected prepare(): void {
@@ -132,7 +138,7 @@ export class SerialSource extends SingleSource {
     const { device, speed, flow } = this.#settings;
     const where = `piece ${context.name}: the line ${device}`;
     try {
-      this.#channel = io.adoptStream(batch, io.openSerial(device, speed, flow ? 1 : 0), '');
+      this.hold(io.adoptStream(batch, io.openSerial(device, speed, flow ? 1 : 0), ''));
     } catch (error) {
       switch (systemCode(error)) {
         case 'ENOENT':
@@ -166,7 +172,7 @@ export class SerialSource extends SingleSource {
   }
 
   protected take(): LocalStream | undefined {
-    if (this.#channel < 0) {
+    if (this.line < 0) {
       try {
         this.prepare();
         this.#isLost = false;
@@ -174,25 +180,16 @@ export class SerialSource extends SingleSource {
       } catch (error) {
         if (!this.#isLost) this.host.context.log('warn', messageOf(error));
         this.#isLost = true;
+        this.host.changed();
         this.attemptIn(AGAIN_MS);
         return undefined;
       }
     }
-    this.#lent = this.#channel;
-    this.#channel = -1;
-    return { channel: this.#lent, isLent: true };
+    return this.lend();
   }
 
-  protected ended(isBroken: boolean): void {
-    this.#channel = isBroken ? -1 : this.#lent;
-    this.#lent = -1;
+  protected returned(): void {
     this.attemptIn(AGAIN_MS);
-  }
-
-  override close(): void {
-    super.close();
-    for (const channel of this.channels) this.host.io.close(channel);
-    this.#channel = -1;
   }
 }
 

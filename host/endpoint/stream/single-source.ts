@@ -1,8 +1,10 @@
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import type { Opening } from './local-settings.ts';
 import type { LocalHost, LocalSource, LocalStream } from './local-source.ts';
 
 /** A source with one stream at a time. The next one begins after its end, if the source can continue. */
 export abstract class SingleSource implements LocalSource {
+  readonly isSingle = true;
   protected host!: LocalHost;
   readonly #opening: Opening;
   #isWanted = false;
@@ -28,6 +30,24 @@ export abstract class SingleSource implements LocalSource {
   /** Call it when the taken stream has ended. */
   protected abstract ended(isBroken: boolean): void;
   abstract readonly channels: readonly number[];
+  /** The state while no stream is open. */
+  protected abstract idleStatus(): PieceStatus;
+  /** The names that the user gave to what is outside. */
+  protected abstract facts(): Readonly<Record<string, string>>;
+
+  status(): PieceStatus {
+    if (!this.#isBusy) return this.idleStatus();
+    return { health: 'good', summary: 'the stream is open', facts: this.facts() };
+  }
+
+  /** Whether a neighbour opens the stream. */
+  protected get isPassive(): boolean {
+    return this.#opening === 'passive';
+  }
+
+  protected get isBusy(): boolean {
+    return this.#isBusy;
+  }
 
   setWanted(isWanted: boolean): void {
     this.#isWanted = isWanted;

@@ -57,6 +57,7 @@
  */
 import { fstatSync } from 'node:fs';
 import type { Problem } from '../../../abi/host/contract.ts';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import {
@@ -66,7 +67,7 @@ import {
   namesSettings,
   type Opening,
   openingSetting,
-  readLocalSettings,
+  readSingleSettings,
 } from './local-settings.ts';
 import type { LocalStream } from './local-source.ts';
 import { SingleSource } from './single-source.ts';
@@ -92,14 +93,14 @@ export function readStdioSettings(given: readonly (readonly [string, string])[])
 } {
   const reader = new SettingReader(STDIO.settings, given);
   const settings = {
-    ...readLocalSettings(reader, { halfClose: reader.boolean('half-close') }),
-    opening: reader.choice('open', ['active', 'passive']),
+    ...readSingleSettings(reader, { halfClose: reader.boolean('half-close') }),
   };
   return { settings, problems: reader.problems };
 }
 
 export class StdioSource extends SingleSource {
   #stream: LocalStream | undefined;
+  #hasEnded = false;
 
   constructor({ opening }: StdioSettings) {
     super(opening);
@@ -108,6 +109,20 @@ export class StdioSource extends SingleSource {
   get channels(): readonly number[] {
     const { channel, out = -1 } = this.#stream ?? { channel: -1 };
     return [...new Set([channel, out])].filter((each) => each >= 0);
+  }
+
+  protected facts(): Readonly<Record<string, string>> {
+    return {};
+  }
+
+  protected idleStatus(): PieceStatus {
+    const facts = this.facts();
+    if (this.#hasEnded) return { health: 'good', summary: 'the stream has ended', facts };
+    return {
+      health: 'pending',
+      summary: this.isPassive ? 'waits for a neighbour to open the stream' : 'waits for a network',
+      facts,
+    };
   }
 
   protected prepare(): void {
@@ -151,6 +166,7 @@ export class StdioSource extends SingleSource {
   }
 
   protected ended(): void {
+    this.#hasEnded = true;
     this.host.context.log('info', 'the stream of the standard input and output has ended');
     this.host.context.source('ended');
   }

@@ -40,6 +40,9 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   readonly #byPort = new Map<number, Listener>();
   #devices: DeviceWatch | undefined;
   #reportTimer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  /** With the setting `remote`, the reason for which the last connection was not opened; empty where it was. */
+  #refusal = '';
   /** The pieces that end when this one begins. */
   #ending: readonly TcpPiece[] = [];
   #predecessor: TcpPiece | undefined;
@@ -118,6 +121,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       );
       this.#own = new OwnAddresses(this.#grants);
       for (const port of ports) this.#listen(port, families);
+      // Connections come and go, and their number is reported only now and then.
+      this.#lookTimer = setInterval(() => this.#report(), LOOK_MS).unref();
       this.#devices = new DeviceWatch(this.#io, this.#streams.batch, this.#settings.device, {
         context: this.#context,
         index: this.#predecessor?.deviceIndex,
@@ -236,12 +241,14 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   /** Reports for the user which ports are open, and where they are bound. */
   #report(): void {
-    const { address, device, families } = this.#settings;
+    const { address, device, families, remote } = this.#settings;
     const ports = new Set([...this.#listeners].map(({ port }) => port));
     const facts = {
       ...(ports.size === 0 ? {} : { ports: listText(ports) }),
       address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
       ...(device === '' ? {} : { device }),
+      ...(remote === undefined ? {} : { remote: endpointText(remote) }),
+      connections: String(this.connections),
     };
     const lost = [...this.#listeners].filter(isLost);
     if (this.#devices?.isAbsent) {
@@ -249,6 +256,11 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     } else if (lost.length > 0) {
       const summary = `TCP port ${listText(new Set(lost.map(({ port }) => port)))} could not be opened again`;
       this.#context.status({ health: 'failed', summary, facts });
+    } else if (this.#refusal !== '') {
+      const why =
+        this.description.reasons.find(({ name }) => name === this.#refusal)?.summary ?? this.#refusal;
+      const summary = `the last connection was refused: ${why.replace(/\.$/, '')}`;
+      this.#context.status({ health: 'impaired', summary, facts });
     } else {
       const summary = ports.size === 0 ? 'opens connections, and listens on no port' : 'listens';
       this.#context.status({ health: 'good', summary, facts });
@@ -511,12 +523,22 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       this.#streams!.watch(connection);
       return '';
     } catch (error) {
-      return reasonOf(systemCode(error));
+      const reason = reasonOf(systemCode(error));
+      this.#reportRefusal(reason);
+      return reason;
     }
+  }
+
+  /** Connections to one peer of the settings have one state; others fail by what a neighbour named. */
+  #reportRefusal(refusal: string): void {
+    if (this.#settings.remote === undefined || refusal === this.#refusal) return;
+    this.#refusal = refusal;
+    this.#reportLater();
   }
 
   connected(connection: Connection, error: number): void {
     const streams = this.#streams!;
+    this.#reportRefusal(error === 0 ? '' : (REASONS.get(error) ?? 'other-error'));
     if (error !== 0) {
       this.#context.count(REASONS.get(error) ?? 'other-error', 1);
       streams.notify(connection, RST | ACK);
@@ -545,6 +567,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   }
 
   close(): void {
+    clearInterval(this.#lookTimer);
     this.#acceptor?.end();
     clearTimeout(this.#reportTimer);
     this.#devices?.close();
@@ -590,6 +613,13 @@ interface ListenOptions {
 function isLost({ channel, theirs, deferral }: Listener): boolean {
   return channel < 0 && theirs === undefined && deferral === undefined;
 }
+
+function endpointText({ address, port }: { readonly address: Uint8Array; readonly port: number }): string {
+  return address.length === 4 ? `${formatAddress(address)}:${port}` : `[${formatAddress(address)}]:${port}`;
+}
+
+/** The delay between two reports of the number of connections. */
+const LOOK_MS = 10_000;
 
 function keyOf(port: number, family: 4 | 6): number {
   return port * 8 + family;

@@ -1,4 +1,5 @@
 import { chmodSync, type Stats, unlinkSync } from 'node:fs';
+import type { PieceStatus } from '../../piece/piece-status.ts';
 import { EndpointError, systemCode } from '../endpoint-error.ts';
 import { socketError } from '../socket-error.ts';
 import { Acceptor } from './acceptor.ts';
@@ -72,6 +73,32 @@ export class UnixSource implements LocalSource {
     return true;
   }
 
+  status(): PieceStatus {
+    const { listen, connect } = this.#settings;
+    const facts = {
+      ...(listen === '' ? {} : { listen }),
+      ...(connect === '' ? {} : { connect }),
+      connections: String(this.#host?.count ?? 0),
+    };
+    if (this.deviates)
+      return { health: 'failed', summary: `another program removed the socket ${listen}`, facts };
+    return {
+      health: 'good',
+      summary: listen === '' ? 'connects for each stream of a neighbour' : 'listens',
+      facts,
+    };
+  }
+
+  /** Whether it listens at a path that leads no program to it any more. */
+  get deviates(): boolean {
+    return this.#made !== undefined && !this.#isAtPath(this.#made);
+  }
+
+  #isAtPath(made: Stats): boolean {
+    const now = statOf(this.#settings.listen);
+    return now?.ino === made.ino && now.dev === made.dev;
+  }
+
   setWanted(isWanted: boolean): void {
     this.#acceptor?.setJoined(isWanted);
   }
@@ -129,7 +156,21 @@ export class UnixSource implements LocalSource {
     from.#acceptor?.end();
     this.move(host);
     const { listen, mode } = this.#settings;
-    if (this.#made !== undefined && statOf(listen)?.ino === this.#made.ino) chmodSync(listen, mode);
+    if (this.#made === undefined) return;
+    if (!this.deviates) {
+      chmodSync(listen, mode);
+      return;
+    }
+    try {
+      // The former listener waits at no path, and its connections go on.
+      const former = this.#listener;
+      this.#acceptor?.end();
+      this.start(host);
+      host.io.close(former);
+    } catch (error) {
+      if (!(error instanceof EndpointError)) throw error;
+      host.context.log('error', error.message);
+    }
   }
 
   close(): void {
@@ -139,9 +180,7 @@ export class UnixSource implements LocalSource {
     this.#host!.io.close(this.#listener);
     this.#listener = -1;
     // Another process may have made the path anew.
-    const { listen } = this.#settings;
-    const now = this.#made === undefined ? undefined : statOf(listen);
-    if (now !== undefined && now.ino === this.#made?.ino && now.dev === this.#made.dev) unlinkSync(listen);
+    if (this.#made !== undefined && !this.deviates) unlinkSync(this.#settings.listen);
   }
 }
 

@@ -51,6 +51,8 @@ export class UplinkPiece extends PieceBase implements Piece {
   #relay: ResolverRelay | undefined;
   #tcpRelay: TcpRelay | undefined;
   #routes: DefaultRoutes = { ipv4: false, ipv6: false };
+  #hasEnded = false;
+  #isClosed = false;
 
   constructor(
     context: PieceContext,
@@ -93,11 +95,22 @@ export class UplinkPiece extends PieceBase implements Piece {
       this.#connect(connector, namespace);
       if (this.#settings.isRelayed) this.#relayTcp(namespace);
       this.#relay = ResolverRelay.open(namespace, UPLINK_RESOLVER);
+      this.#report(connector);
     } catch (error) {
       this.close();
       throw error;
     }
     return [];
+  }
+
+  /** Reports for the user which networks the uplink reaches, and by which program. */
+  #report(via: Connector): void {
+    const { ipv4, ipv6 } = this.#routes;
+    const facts = { via, ipv4: ipv4 ? 'yes' : 'no', ipv6: ipv6 ? 'yes' : 'no' };
+    if (this.#hasEnded) this.#context.status({ health: 'failed', summary: `${via} has ended`, facts });
+    else if (!ipv4 && !ipv6)
+      this.#context.status({ health: 'failed', summary: 'this machine has no default route', facts });
+    else this.#context.status({ health: 'good', summary: 'reaches the networks of this user', facts });
   }
 
   #masquerade(namespace: NetworkNamespace): void {
@@ -139,6 +152,15 @@ export class UplinkPiece extends PieceBase implements Piece {
           ipv6: outside.ipv6 && this.#settings.addresses.some((each) => !isIpv4(each)),
         }),
         standardStreams(output),
+        () => {
+          this.#hasEnded = true;
+          if (this.#isClosed || this.#relay === undefined) return;
+          this.#context.log(
+            'error',
+            `${connector} has ended, so the uplink reaches nothing. funnel apply starts it again`,
+          );
+          this.#report(connector);
+        },
       );
       this.#connection = connection;
       const end = performance.now() + PATIENCE_MS;
@@ -197,7 +219,13 @@ export class UplinkPiece extends PieceBase implements Piece {
     return this.#device!.process(now, inbox, limit);
   }
 
+  /** Whether the program that connects the namespace has ended. */
+  get deviates(): boolean {
+    return this.#hasEnded;
+  }
+
   close(): void {
+    this.#isClosed = true;
     this.#relay?.close();
     this.#tcpRelay?.close();
     this.#device?.close();

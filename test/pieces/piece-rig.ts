@@ -13,6 +13,13 @@ export function problemsOf(make: BoundComponent, settings: Readonly<Record<strin
   return 'edges' in answer ? [] : answer.map(({ message }) => message);
 }
 
+/** The description of a piece with these settings. @throws Error where the settings are wrong */
+export function descriptionOf(make: BoundComponent, settings: readonly (readonly [string, string])[]) {
+  const answer = make(REFUSING).describe(settings.map(([name, value]) => [name, value]));
+  if (!('edges' in answer)) throw new Error(answer.map(({ message }) => message).join('; '));
+  return answer;
+}
+
 /** The number of a protocol for the rig's pieces. */
 export function protocol(name: string): number {
   const number = protocols.number(name);

@@ -22,6 +22,7 @@ const events = {
   written: (frames: number) => {
     written += frames;
   },
+  cut: () => {},
   failed: (error: Error, frames: number) => {
     lost += frames;
     errors.push(error.message);

@@ -121,10 +121,40 @@ export class BlockFile {
   }
 
   #writeNext(): void {
+    if (this.#isWriting || this.#isClosed || !this.#hasBegun) return;
+    this.#lookForCut();
     const chunk = this.#chunks[this.#oldest]!;
-    if (this.#isWriting || this.#isClosed || !this.#hasBegun || chunk.end === 0) return;
+    if (chunk.end === 0) return;
     this.#isWriting = true;
     write(this.#fd, chunk.bytes, chunk.done, chunk.end - chunk.done, this.#placeOf(chunk), this.#onWritten);
+  }
+
+  /**
+   * Another program, such as logrotate with copytruncate, may have emptied the file. At the old offset the
+   * next blocks would follow a gap of zeros, with which no program reads the file.
+   */
+  #lookForCut(): void {
+    if (this.#position === null) return;
+    const { size } = fstatSync(this.#fd);
+    if (size >= this.#position) return;
+    this.#position = size;
+    // An end without the beginning of its section is unreadable.
+    this.#ending = undefined;
+    this.#events.cut(size);
+    const error = Object.assign(new Error('another program emptied the file'), { code: 'ESTALE' });
+    this.#fail(error);
+  }
+
+  /** Whether the file is no longer at its path: another program moved or removed it. */
+  isGoneFrom(path: string): boolean {
+    if (this.#position === null) return false;
+    try {
+      const [there, ours] = [statSync(path), fstatSync(this.#fd)];
+      return there.ino !== ours.ino || there.dev !== ours.dev;
+    } catch {
+      // ENOENT, or its folder cannot be read any more.
+      return true;
+    }
   }
 
   #placeOf(chunk: Chunk): number | null {
@@ -211,6 +241,7 @@ export class BlockFile {
   #writeRest(): void {
     const deadline = performance.now() + CLOSING_MS;
     try {
+      this.#lookForCut();
       while (this.#chunks[this.#oldest]!.end > 0) this.#writeWhole(this.#chunks[this.#oldest]!, deadline);
       if (this.#ending !== undefined) this.#writeEnding(this.#ending, deadline);
     } catch (error) {
@@ -269,6 +300,8 @@ function removeUnused(path: string, fd: number): void {
 export interface BlockFileEvents {
   /** Blocks with `frames` frames are in the file. */
   written(frames: number): void;
+  /** Another program cut the file to this size. The waiting blocks are lost, and `failed` follows. */
+  cut(size: number): void;
   /** All waiting blocks are lost, with `frames` frames. Later blocks are tried again. */
   failed(error: Error, frames: number): void;
 }

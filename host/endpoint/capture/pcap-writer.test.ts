@@ -1,7 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Frames, MAX_PARTS, PART_WORDS } from '../../frame/frames.ts';
 import { Inbox } from '../../piece/inbox.ts';
 import { Protocols } from '../../stack/protocols.ts';
@@ -265,6 +277,90 @@ test('a change ends a section with its statistics, and begins another', () => {
   expect(packets).toMatchObject([{ original: 40 }, { original: 41, interfaceNumber: 0, linkType: 1 }]);
   expect(reader.dropped).toBe(1);
   expect(reader.interfaceName).toBe('two');
+});
+
+describe('a file that another program', () => {
+  const status = () => `${context.statuses.at(-1)?.health}: ${context.statuses.at(-1)?.summary}`;
+  /** What `funnel apply` does with the same configuration. */
+  const again = (piece: PcapWriterPiece, name: string): PcapWriterPiece => {
+    const given = Object.entries({ file: join(folder, name) });
+    const next = new PcapWriterPiece(context, frames, protocols, given, () => WALL_MS);
+    next.succeed([piece]);
+    expect(next.start()).toEqual([]);
+    next.takeOver();
+    piece.close();
+    return next;
+  };
+
+  test.each(['moved', 'removed', 'replaced'])('%s is written where it is, until a change', async (what) => {
+    const piece = start('a.pcapng');
+    expect([status(), piece.deviates]).toEqual(['good: records', false]);
+    record(piece, frame());
+    await vi.waitFor(() => expect(context.counters.get('recorded')).toBe(1));
+    if (what === 'removed') rmSync(join(folder, 'a.pcapng'));
+    else renameSync(join(folder, 'a.pcapng'), join(folder, 'a.1'));
+    if (what === 'replaced') writeFileSync(join(folder, 'a.pcapng'), 'older');
+    expect(piece.deviates).toBe(true);
+    record(piece, frame());
+    const next = again(piece, 'a.pcapng');
+    expect([status(), next.deviates]).toEqual(['good: records', false]);
+    record(next, frame());
+    next.close();
+    if (what !== 'removed') expect(read('a.1').packets.length).toBe(2);
+    expect(read('a.pcapng').packets.length).toBe(1);
+  });
+
+  test.each(['a.pcapng', 'a.pcap'])('emptied holds a readable capture of what follows: %s', async (name) => {
+    const piece = start(name, { format: name.slice(2) });
+    for (let n = 0; n < 3; n++) record(piece, frame());
+    await vi.waitFor(() => expect(context.counters.get('recorded')).toBe(3));
+    truncateSync(join(folder, name));
+    record(piece, frame());
+    await vi.waitFor(() => expect(context.counters.get('not-written')).toBe(1));
+    expect(status()).toBe('failed: cannot write: another program emptied the file');
+    record(piece, frame());
+    await vi.waitFor(() => expect(context.counters.get('recorded')).toBe(4));
+    expect(status()).toBe('good: records');
+    record(piece, frame());
+    piece.close();
+    expect(read(name).packets.length).toBe(2);
+    expect(context.logs.map(({ message }) => message)).toEqual([
+      expect.stringContaining('and the capture begins anew'),
+    ]);
+  });
+
+  test('emptied just before the end is left empty', async () => {
+    const piece = start('a.pcapng');
+    record(piece, frame());
+    await vi.waitFor(() => expect(context.counters.get('recorded')).toBe(1));
+    truncateSync(join(folder, 'a.pcapng'));
+    piece.close();
+    expect(readFileSync(join(folder, 'a.pcapng')).length).toBe(0);
+  });
+});
+
+test('the next reader of a pipe gets a capture of its own', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const refused = new PcapWriterPiece(context, frames, protocols, [['file', pipe]]);
+  expect(() => refused.start()).toThrow('is a pipe without a reader. Start the reader first');
+  const first = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  const piece = start('pipe');
+  record(piece, frame());
+  await vi.waitFor(() => expect(context.counters.get('recorded')).toBe(1));
+  const bytes = Buffer.alloc(4096);
+  expect(packetsIn(bytes.subarray(0, readSync(first, bytes))).packets.length).toBe(1);
+  closeSync(first);
+  record(piece, frame());
+  await vi.waitFor(() => expect(context.counters.get('not-written')).toBe(1));
+  expect(context.statuses.at(-1)).toMatchObject({ health: 'failed', facts: { file: pipe } });
+  const second = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+  record(piece, frame());
+  await vi.waitFor(() => expect(context.counters.get('recorded')).toBe(2));
+  expect(context.statuses.at(-1)).toMatchObject({ health: 'good' });
+  expect(packetsIn(bytes.subarray(0, readSync(second, bytes))).packets.length).toBe(1);
+  closeSync(second);
+  piece.close();
 });
 
 test('settings that cannot be are named', () => {

@@ -50,6 +50,9 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   #beganMs = 0;
   readonly #wallClock: () => number;
   #hasFailed = false;
+  /** Why the last blocks were not written; empty where they were. */
+  #fault = '';
+  #lookTimer: NodeJS.Timeout | undefined;
   #hasWritten = false;
   /**
    * The piece whose file this one takes over, until it has; and the piece that takes over the file of this
@@ -61,6 +64,12 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     written: (recorded: number) => {
       this.#hasWritten = true;
       this.#context.count('recorded', recorded);
+      if (this.#fault === '') return;
+      this.#fault = '';
+      this.#report();
+    },
+    cut: (size: number) => {
+      if (size === 0) this.#hasWritten = false;
     },
     failed: (error: Error, lost: number) => this.#onFailure(error, lost),
   };
@@ -99,13 +108,39 @@ export class PcapWriterPiece extends PieceBase implements Piece {
       : new PcapFormat(this.#subject, format === 'pcap-ns');
   }
 
+  /** Whether another program moved or removed the file, so that what is recorded is not at its path. */
+  get deviates(): boolean {
+    return this.#file?.isGoneFrom(this.#settings.file) === true;
+  }
+
+  #report(): void {
+    if (this.#file === undefined) return;
+    const { file } = this.#settings;
+    const facts = { file };
+    if (this.#fault !== '')
+      this.#context.status({ health: 'failed', summary: `cannot write: ${this.#fault}`, facts });
+    else if (this.deviates)
+      this.#context.status({
+        health: 'impaired',
+        summary: 'another program moved or removed the file, and it is written where it is',
+        facts,
+      });
+    else this.#context.status({ health: 'good', summary: 'records', facts });
+  }
+
+  /** Nothing notifies of a file that another program moves. */
+  #look(): void {
+    this.#report();
+    this.#lookTimer ??= setInterval(() => this.#report(), LOOK_MS).unref();
+  }
+
   /** Plans to continue the file of a piece that ends with this change. */
   succeed(retiring: readonly Piece[]): void {
     for (const piece of retiring) {
       if (!(piece instanceof PcapWriterPiece) || piece.#file === undefined || piece.#successor !== undefined)
         continue;
       const { file, format } = piece.#settings;
-      if (file !== this.#settings.file || format !== this.#settings.format) continue;
+      if (file !== this.#settings.file || format !== this.#settings.format || piece.deviates) continue;
       this.#predecessor = piece;
       piece.#successor = this;
       return;
@@ -116,6 +151,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     const predecessor = this.#predecessor;
     if (predecessor === undefined) {
       this.#file?.begin();
+      this.#look();
       return;
     }
     this.#predecessor = undefined;
@@ -131,6 +167,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
     // none.
     if (this.#settings.format === 'pcapng') this.#describe();
     else this.#format = predecessor.#format;
+    this.#look();
   }
 
   /** @throws EndpointError FT_PCAP_FILE */
@@ -144,9 +181,15 @@ export class PcapWriterPiece extends PieceBase implements Piece {
       this.#file = new BlockFile(file, this.#events, { goesOn });
       if (goesOn && this.#format instanceof PcapFormat) this.#format.goOn(beginOf(file));
     } catch (error) {
+      if (systemCode(error) === 'ENXIO')
+        throw new EndpointError(
+          'FT_PCAP_FILE',
+          `piece ${this.#context.name}: the capture file ${file} is a pipe without a reader. Start the reader first`,
+          { cause: error, setting: 'file' },
+        );
       throw new EndpointError(
         'FT_PCAP_FILE',
-        `piece ${this.#context.name}: the capture file ${file} cannot be made (${whyNot(error)}). Choose another in the setting file`,
+        `piece ${this.#context.name}: the capture file ${file} cannot be made (${messageOf(error)}). Choose another in the setting file`,
         { cause: error, setting: 'file' },
       );
     }
@@ -201,12 +244,15 @@ export class PcapWriterPiece extends PieceBase implements Piece {
 
   #onFailure(error: Error, lost: number): void {
     this.#context.count('not-written', lost);
+    const remedy = REMEDIES.get(systemCode(error)) ?? '';
     if (!this.#hasFailed)
       this.#context.log(
         'error',
-        `FT_PCAP_FILE: ${this.#settings.file}: ${error.message}. Frames that cannot be written are lost and counted as not-written; make room on the disk`,
+        `FT_PCAP_FILE: ${this.#settings.file}: ${error.message}. Frames that cannot be written are lost and counted as not-written${remedy}`,
       );
     this.#hasFailed = true;
+    this.#fault = error.message;
+    this.#report();
     // Descriptions may be lost with the rest.
     this.#format.forget(this.#hasWritten);
   }
@@ -304,6 +350,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   }
 
   close(): void {
+    clearInterval(this.#lookTimer);
     if (this.#predecessor !== undefined) this.#predecessor.#successor = undefined;
     this.#predecessor = undefined;
     this.#file?.close(this.#end());
@@ -311,6 +358,15 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   }
 }
 
+/** What helps against an error of the system, behind its message. */
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', '; make room on the disk'],
+  ['EDQUOT', '; make room on the disk'],
+  ['EPIPE', '; the next reader of the pipe gets a capture of its own'],
+  ['ESTALE', ', and the capture begins anew'],
+]);
+/** The delay between two looks at the file. */
+const LOOK_MS = 10_000;
 /** The time until the next look for room in the buffer. */
 const FULL_BUFFER_MS = 2;
 /** The wall clock counts whole milliseconds, and is adjusted slowly all the time. */
@@ -339,9 +395,4 @@ function nanosecondsOf(milliseconds: number): number {
 /** The first bytes of a regular file. */
 function beginOf(file: string): Uint8Array {
   return statSync(file).isFile() ? readFileSync(file).subarray(0, PCAP_HEADER_BYTES) : new Uint8Array();
-}
-
-function whyNot(error: unknown): string {
-  const isUnread = systemCode(error) === 'ENXIO';
-  return isUnread ? 'it is a pipe without a reader yet' : messageOf(error);
 }

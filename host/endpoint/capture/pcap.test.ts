@@ -267,7 +267,11 @@ test('after a failed write, the file is whole, and later frames are readable', a
   const events: string[] = [];
   const made = new BlockFile(
     file,
-    { written: (n) => events.push(`written ${n}`), failed: (_, n) => events.push(`failed ${n}`) },
+    {
+      cut: () => {},
+      written: (n) => events.push(`written ${n}`),
+      failed: (_, n) => events.push(`failed ${n}`),
+    },
     { chunks: 2, chunkBytes: 8 },
   );
   made.begin();

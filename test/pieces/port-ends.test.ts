@@ -86,7 +86,7 @@ const TRANSPORTS = 'udp|tcp|sctp|dccp|udplite';
 
 /** Text in quotes that names a port, or to which a port is added, without an end. */
 function portsWithoutEnd(source: string): string[] {
-  // What `after` searches for in the stack of a neighbour is no Shape.
+  // The words that `after` searches for in the stack of a neighbour are no Shapes.
   return [...source.replaceAll(/\bafter\([^()\n]*\)/g, '').matchAll(/'([^'\n]*)'/g)]
     .map(([, text = '']) => text)
     .filter((text) => new RegExp(`(?:^|/)(?:${TRANSPORTS})/(?:\\{?\\d|$)`).test(text));

@@ -281,7 +281,7 @@ test('a change ends a section with its statistics, and begins another', () => {
 
 describe('a file that another program', () => {
   const status = () => `${context.statuses.at(-1)?.health}: ${context.statuses.at(-1)?.summary}`;
-  /** What `funnel apply` does with the same configuration. */
+  /** A change as `funnel apply` makes it with the same configuration. */
   const again = (piece: PcapWriterPiece, name: string): PcapWriterPiece => {
     const given = Object.entries({ file: join(folder, name) });
     const next = new PcapWriterPiece(context, frames, protocols, given, () => WALL_MS);

@@ -50,7 +50,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   #beganMs = 0;
   readonly #wallClock: () => number;
   #hasFailed = false;
-  /** Why the last blocks were not written; empty where they were. */
+  /** The reason for which the last blocks were not written; empty where they were. */
   #fault = '';
   #lookTimer: NodeJS.Timeout | undefined;
   #hasWritten = false;
@@ -358,7 +358,7 @@ export class PcapWriterPiece extends PieceBase implements Piece {
   }
 }
 
-/** What helps against an error of the system, behind its message. */
+/** The remedies for errors of the system, behind their messages. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['ENOSPC', '; make room on the disk'],
   ['EDQUOT', '; make room on the disk'],

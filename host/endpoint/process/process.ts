@@ -140,7 +140,7 @@ class ProcessSource implements LocalSource {
   #programs = 0;
   #host: LocalHost | undefined;
   #isWanted = false;
-  /** Why the last program could not be run, or how it ended; empty where that is as it should be. */
+  /** The failure of the last program, at its start or end; empty where that is as it should be. */
   #fault = '';
   #timer: NodeJS.Timeout | undefined;
 

@@ -21,7 +21,7 @@ import { LocalStreamPiece } from './local-stream.ts';
 import { ACK, FIN, RST, SYN } from './streams.ts';
 import { protocols, StreamBench } from './testing/stream-bench.ts';
 
-/* What a user learns of an endpoint of streams: its status, and what it restores after another program. */
+/* The status of an endpoint of streams for the user, and the things that it restores after another program. */
 
 const opened: { close(): unknown }[] = [];
 let folder = '';
@@ -67,7 +67,7 @@ class Bench extends StreamBench<LocalStreamPiece> {
     return this.until(() => this.status === status, status);
   }
 
-  /** What `funnel apply` does with the same configuration where the piece deviates from it. */
+  /** A change as `funnel apply` makes it where the piece deviates from its configuration. */
   again(): Bench {
     const next = new Bench(this.kind, this.settings, this);
     next.piece.succeed([this.piece]);

@@ -41,7 +41,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   #devices: DeviceWatch | undefined;
   #reportTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
-  /** With the setting `remote`, the reason for which the last connection was not opened; empty where it was. */
+  /** With the setting `remote`, the reason for which the last connection was not opened; else empty. */
   #refusal = '';
   /** The pieces that end when this one begins. */
   #ending: readonly TcpPiece[] = [];

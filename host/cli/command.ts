@@ -1,5 +1,6 @@
 import { Command, type CommanderError } from 'commander';
 import { printable } from '../stack/foreign-text.ts';
+import { FunnelError } from '../stack/funnel-error.ts';
 import { addApply } from './commands/apply.ts';
 import { addCheck } from './commands/check.ts';
 import type { AddCommand, CommandContext } from './commands/command-context.ts';
@@ -51,7 +52,10 @@ const pieceCommands: readonly AddCommand[] = [
  * The whole command line. A wrong one throws {@link CommanderError}, after its message is written; a command
  * that fails throws its error. {@link usageStatusOf} and `exitStatusOf` have the exit statuses.
  */
-export function funnelCommand(context: CommandContext, { version, onJson }: ProgramOptions): Command {
+export function funnelCommand(
+  context: CommandContext,
+  { version, onJson, isJson = false }: ProgramOptions,
+): Command {
   const program = new Command('funnel')
     .description(
       'Modifies network traffic between applications and the system, with puzzle pieces that you choose.',
@@ -60,18 +64,17 @@ export function funnelCommand(context: CommandContext, { version, onJson }: Prog
     .configureOutput({
       writeOut: context.output.write,
       writeErr: context.errors.write,
-      // A usage error quotes the arguments, which may be names of files that others chose.
-      outputError: (text, write) =>
-        write(
-          text
-            .split('\n')
-            .map((line) => printable(line))
-            .join('\n'),
-        ),
+      outputError: (text, write) => {
+        // It is thrown too, and then printed as JSON.
+        if (isJson) return;
+        // A usage error quotes the arguments, which may be names of files that others chose.
+        const lines = text.split('\n').map((line) => printable(line));
+        write(lines.join('\n'));
+      },
     })
     .addHelpText('after', EXIT_HELP)
     .exitOverride()
-    .showHelpAfterError('(funnel --help lists the commands)');
+    .showHelpAfterError(isJson ? false : '(funnel --help lists the commands)');
   program.hook('preAction', (_, command) => {
     if (command.opts<{ json?: boolean }>().json === true) onJson?.();
   });
@@ -88,6 +91,19 @@ export interface ProgramOptions {
   readonly version: string;
   /** Called before a command that prints JSON runs. */
   readonly onJson?: () => void;
+  /** Whether the arguments ask for JSON, so that an error in them is no text. */
+  readonly isJson?: boolean;
+}
+
+/** Whether arguments of `funnel` ask for JSON; those behind `--` are of another command. */
+export function asksForJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? undefined : end).includes('--json');
+}
+
+/** A wrong command line as an error with a code. */
+export function usageError({ message }: CommanderError): FunnelError {
+  return new FunnelError('FT_USAGE', message.replace(/^error: /, ''));
 }
 
 /** Returns the exit status for a wrong command line; 0 for `--help` and `--version`. */

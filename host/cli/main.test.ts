@@ -165,6 +165,34 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       expect(err).toContain('Did you mean check?');
     });
 
+    it.each([
+      [['chek', '--json'], 2, 'FT_USAGE', "unknown command 'chek'"],
+      [['check', '--json'], 2, 'FT_USAGE', 'missing required argument'],
+      [['check', '--bad', '--json', 'x.yaml'], 2, 'FT_USAGE', "unknown option '--bad'"],
+      [['schema', '--reference', '--json'], 2, 'FT_USAGE', 'cannot be used with option'],
+      [['exec', '--json', '--bad', '--', 'true'], 125, 'FT_USAGE', "unknown option '--bad'"],
+      [['match', '--json', 'ip/udp', 'ip/xyz'], 2, 'FT_STACK_UNKNOWN', 'xyz is not known'],
+      [['piece', 'build', '--json', 'absent'], 4, 'FT_PIECE_ABSENT', 'there is no folder absent'],
+      [['piece', 'test', '--json', 'absent'], 4, 'FT_PIECE_ABSENT', 'there is no file or folder absent'],
+      [['plan', '--json', 'absent.yaml'], 3, 'FT_CONFIG', 'there is no such file'],
+    ])('reports an error as one object of JSON: %j', async (args, code, name, message) => {
+      const { status, out, err } = await funnel(...args).ended;
+      expect([status, out]).toEqual([code, '']);
+      expect(JSON.parse(err)).toMatchObject({
+        error: { code: name, message: expect.stringContaining(message) },
+      });
+      expect(err.trimEnd().split('\n')).toHaveLength(1);
+    });
+
+    it('leaves arguments of a command to it, and prints help as text', async () => {
+      const wrong = await funnel('exec', '--bad', '--', 'true', '--json').ended;
+      expect(wrong.err).toMatch(/^error: unknown option/);
+      expect(await funnel('check', '--help', '--json').ended).toMatchObject({
+        status: 0,
+        out: expect.stringMatching(/^Usage: funnel check/),
+      });
+    });
+
     it('accepts a reader that goes away', async () => {
       const { child, ended } = funnel('schema');
       child.stdout.destroy();

@@ -5,7 +5,7 @@ import { CommanderError } from 'commander';
 import { packageRoot } from '../policy/pieces/package-root.ts';
 import { jsonText } from '../stack/foreign-text.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
-import { funnelCommand, usageStatusOf } from './command.ts';
+import { asksForJson, funnelCommand, usageError, usageStatusOf } from './command.ts';
 import { Output } from './report/output.ts';
 import { errorJson, errorText } from './text/error-text.ts';
 import { EXIT, exitStatusOf } from './text/exit-status.ts';
@@ -27,11 +27,13 @@ const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'),
   version: string;
 };
 
-let isJson = false;
+const args = process.argv.slice(2);
+let isJson = asksForJson(args);
 
 function fail(error: unknown): void {
   if (error instanceof CommanderError) {
-    process.exitCode = usageStatusOf(error, process.argv.slice(2));
+    process.exitCode = usageStatusOf(error, args);
+    if (isJson && process.exitCode !== 0) errors.write(`${jsonText(errorJson(usageError(error)))}\n`);
     return;
   }
   errors.write(isJson ? `${jsonText(errorJson(error))}\n` : errorText(error, paintFor(process.stderr)));
@@ -52,7 +54,7 @@ try {
   const onJson = (): void => {
     isJson = true;
   };
-  await funnelCommand(context, { version, onJson }).parseAsync();
+  await funnelCommand(context, { version, onJson, isJson }).parseAsync();
 } catch (error) {
   fail(error);
 }

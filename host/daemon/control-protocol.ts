@@ -108,39 +108,40 @@ const edge = z.object({
   bytesOut: z.number(),
 });
 
-const snapshot = z.object({
-  uptimeMs: z.number(),
-  pieces: z.array(
+const piece = z.object({
+  name: z.string(),
+  piece: z.string(),
+  kind: z.enum(['component', 'native']),
+  state: z.enum(['running', 'failed', 'removed']),
+  fault: z.string().optional(),
+  status: z
+    .object({
+      health: z.enum(['good', 'pending', 'impaired', 'failed']),
+      summary: z.string(),
+      facts: z.record(z.string(), z.string()),
+    })
+    .optional(),
+  source: z.enum(['open', 'ended', 'failed']).optional(),
+  edges: z.array(edge),
+  reasons: z.array(
     z.object({
       name: z.string(),
-      piece: z.string(),
-      kind: z.enum(['component', 'native']),
-      state: z.enum(['running', 'failed']),
-      fault: z.string().optional(),
-      status: z
-        .object({
-          health: z.enum(['good', 'pending', 'impaired', 'failed']),
-          summary: z.string(),
-          facts: z.record(z.string(), z.string()),
-        })
-        .optional(),
-      source: z.enum(['open', 'ended', 'failed']).optional(),
-      edges: z.array(edge),
-      reasons: z.array(
-        z.object({
-          name: z.string(),
-          frames: z.number(),
-          loss: z.boolean(),
-          summary: z.string().optional(),
-        }),
-      ),
-      faults: z.number(),
-      restarts: z.number(),
-      bypassed: z.number(),
-      held: z.number(),
-      waiting: z.number(),
+      frames: z.number(),
+      loss: z.boolean(),
+      summary: z.string().optional(),
     }),
   ),
+  faults: z.number(),
+  restarts: z.number(),
+  bypassed: z.number(),
+  held: z.number(),
+  waiting: z.number(),
+});
+
+const snapshot = z.object({
+  uptimeMs: z.number(),
+  pieces: z.array(piece),
+  departed: z.array(piece).optional(),
   freeRows: z.number(),
   rows: z.number(),
 });

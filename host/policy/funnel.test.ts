@@ -75,6 +75,19 @@ describe('openFunnel', () => {
     expect(funnel.snapshot().pieces[1]!.edges[0]!.framesIn).toBe(2);
   });
 
+  it('is closed by `await using`, which calls its method for that, and a second time for nothing', async () => {
+    const from = source();
+    const funnel = await openFunnel(puzzle, { pieces: { source: from.piece, sink } });
+    // Node 20 has the symbol, and no syntax for it: compilers call the method at the end of a block.
+    const dispose = funnel[Symbol.asyncDispose];
+    expect(Symbol.asyncDispose).toBeTypeOf('symbol');
+    await dispose.call(funnel);
+    expect(from.closed()).toBe(1);
+    await dispose.call(funnel);
+    await funnel.close();
+    expect(from.closed()).toBe(1);
+  });
+
   it('notifies listeners of events, including those of the start', async () => {
     const from = source();
     const events: FunnelEvent[] = [];

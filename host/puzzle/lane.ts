@@ -202,7 +202,8 @@ export class Lane {
   }
 
   snapshot(): LaneSnapshot {
-    return snapshotOf(this.#laneState.seats, this.#laneState.frames, this.#clock() - this.#startedAt);
+    const { seats, frames, departed } = this.#laneState;
+    return snapshotOf(seats, frames, this.#clock() - this.#startedAt, departed.all());
   }
 
   /** Closes all pieces and drops all waiting frames. Idempotent. */

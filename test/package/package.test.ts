@@ -14,8 +14,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { projectRoot } from '../net/project-root.ts';
 
 /*
- * The package that npm publishes, unpacked in the empty project of another author, beside the packages that
- * it depends on and no others.
+ * The package that npm publishes, installed by npm in the empty project of another author. npm gets it and
+ * the packages that it depends on as files, because it may use no network here.
  */
 
 const about = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'));
@@ -25,25 +25,29 @@ const installed = join(modules, 'funnel-tunnel');
 let files: string[];
 
 beforeAll(() => {
+  const { file, paths } = pack(projectRoot);
+  files = paths;
+  const dependencies = Object.keys(about.dependencies).map(
+    (name) => pack(join(projectRoot, 'node_modules', name)).file,
+  );
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', file, ...dependencies], {
+    cwd: folder,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}, 300_000);
+
+/** Packs the package in a folder into a file of the other author, and returns its name and what it has. */
+function pack(from: string): { file: string; paths: string[] } {
   const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
-    cwd: projectRoot,
+    cwd: from,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  const [tarball] = JSON.parse(packed);
-  files = tarball.files.map(({ path }: { path: string }) => path);
-  mkdirSync(installed, { recursive: true });
-  execFileSync('tar', [
-    '-xzf',
-    join(folder, tarball.filename),
-    '-C',
-    installed,
-    '--strip-components=1',
-    '--no-same-owner',
-  ]);
-  Object.keys(about.dependencies).forEach(link);
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-});
+  const [{ filename, files }] = JSON.parse(packed);
+  return { file: join(folder, filename), paths: files.map(({ path }: { path: string }) => path) };
+}
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -67,6 +71,18 @@ test('has the contract, the kits for authors, the pieces, and what builds the ad
     'tools/build-addon.mjs',
   ];
   expect(expected.filter((file) => !files.includes(file))).toEqual([]);
+});
+
+test('npm installs it with its dependencies, which are all that it needs, and its command', () => {
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  expect(dependencies).toEqual(about.dependencies);
+  const tree = execFileSync('npm', ['ls', '--all', '--json'], { cwd: folder, encoding: 'utf8' });
+  expect(JSON.parse(tree)).not.toHaveProperty('problems');
+  expect(Object.keys(JSON.parse(tree).dependencies).sort()).toEqual(
+    ['funnel-tunnel', ...Object.keys(about.dependencies)].sort(),
+  );
+  const shown = execFileSync(join(modules, '.bin', 'funnel'), ['--version'], { encoding: 'utf8' });
+  expect(shown).toBe(`${about.version}\n`);
 });
 
 test('has no tests, and nothing that only this project needs', () => {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { matchStacks } from '../../policy/pieces/match-stacks.ts';
 import { PieceRegistry } from '../../policy/pieces/piece-registry.ts';
 import { jsonText } from '../../stack/foreign-text.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
 import { EXIT } from '../text/exit-status.ts';
 import { matchText } from '../text/match-text.ts';
 import { type AddCommand, jsonOption, quietOption } from './command-context.ts';
@@ -20,6 +21,10 @@ export const addMatch: AddCommand = (parent, { output, paint }) => {
       const match = await matchStacks(new PieceRegistry(), first, second, {
         pieces: piece,
         directory: resolve('.'),
+      }).catch((error: unknown) => {
+        // The stacks are arguments.
+        if (error instanceof FunnelError && error.code.startsWith('FT_STACK_')) process.exitCode = EXIT.usage;
+        throw error;
       });
       if (json === true) output.write(`${jsonText(match, 2)}\n`);
       else if (quiet !== true) output.write(matchText(match, paint));

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { jsonText, printable } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
@@ -23,8 +23,17 @@ export const addPieceBuild: AddCommand = (parent, { output }) => {
     });
 };
 
-/** @throws {FunnelError} `FT_PIECE_BUILD` with what the compiler reports; `FT_PIECE_TOOLS` */
+/**
+ * @throws {FunnelError} `FT_PIECE_ABSENT`; `FT_PIECE_BUILD` with what the compiler reports; `FT_PIECE_TOOLS`
+ */
 export async function built(folder: string): Promise<Uint8Array> {
+  if (!existsSync(join(folder, 'assembly', 'index.ts'))) {
+    const what = existsSync(folder) ? `${folder} has no assembly/index.ts` : `there is no folder ${folder}`;
+    throw new FunnelError(
+      'FT_PIECE_ABSENT',
+      `${what}; name the folder of a piece, which \`funnel piece new\` makes`,
+    );
+  }
   const { buildPiece } = await buildTools();
   try {
     return await buildPiece(folder);

@@ -1,7 +1,7 @@
 import type { Puzzle } from '../../policy/check/checked-puzzle.ts';
 import type { FunnelEvent, LaneSnapshot } from '../../policy/funnel.ts';
 import { jsonText, printable } from '../../stack/foreign-text.ts';
-import { clip, reasonSentences, reasonsOf, renderCounters } from '../text/counter-table.ts';
+import { allPieces, clip, reasonSentences, reasonsOf, renderCounters } from '../text/counter-table.ts';
 import { differenceLine } from '../text/difference-text.ts';
 import { type Paint, plainPaint } from '../text/paint.ts';
 import { formatBytes, formatCount, formatUptime, plural } from '../text/quantity.ts';
@@ -288,7 +288,7 @@ export function totalsLines(
   paint: Paint = plainPaint,
   { reasons = false }: ReportOptions = {},
 ): readonly string[] {
-  const lost = snapshot.pieces.reduce(
+  const lost = allPieces(snapshot).reduce(
     (sum, piece) => sum + reasonsOf(piece, 'lost').reduce((n, { frames }) => n + frames, 0),
     0,
   );

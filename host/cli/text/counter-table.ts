@@ -26,6 +26,11 @@ export function renderCounters(
     const before = previous?.pieces.find((each) => each.name === piece.name);
     lines.push(...pieceLines(piece, before, seconds, layout, paint));
   }
+  const earlier = previous?.departed ?? [];
+  for (const piece of snapshot.departed ?? []) {
+    const before = earlier.find((each) => each.name === piece.name && each.piece === piece.piece) ?? piece;
+    lines.push(...pieceLines(piece, before, seconds, layout, paint));
+  }
   return lines.map((line) => clip(line, columns));
 }
 
@@ -70,9 +75,10 @@ interface Layout {
 
 /** Divides the columns beside the numbers among the names, by the widths that they need. */
 function layOut(snapshot: LaneSnapshot, columns: number, hasRates: boolean): Layout {
-  const edges = snapshot.pieces.flatMap((piece) => piece.edges);
+  const pieces = allPieces(snapshot);
+  const edges = pieces.flatMap((piece) => piece.edges);
   const needs = [
-    Math.max(5, ...snapshot.pieces.flatMap((piece) => [piece.name.length, piece.piece.length + 2])),
+    Math.max(5, ...pieces.flatMap((piece) => [piece.name.length, piece.piece.length + 2])),
     Math.max(4, ...edges.map((edge) => edge.name.length)),
     Math.max(7, ...edges.map((edge) => edge.network.length)),
   ];
@@ -115,6 +121,7 @@ function pieceLines(
     const title = titles[i] ?? ' '.repeat(layout.name);
     lines.push(edges[i] === undefined ? title.trimEnd() : `${title} ${edges[i]}`);
   }
+  if (piece.state === 'removed') lines.push(paint('dim', '  removed by a change'));
   if (isFailed) lines.push(`  ${paint('red', `failed: ${printable(piece.fault ?? '')}`)}`);
   if (piece.status !== undefined) {
     const { status } = piece;
@@ -184,7 +191,7 @@ function reasonLines(
  */
 export function reasonSentences(snapshot: LaneSnapshot, columns: number): readonly string[] {
   const sentences = new Map<string, string[]>();
-  for (const { name: piece, reasons } of snapshot.pieces) {
+  for (const { name: piece, reasons } of allPieces(snapshot)) {
     for (const { name, frames, summary } of reasons) {
       if (frames === 0) continue;
       const line = `${printable(name)}: ${printable(summary ?? 'the piece does not explain it')}`;
@@ -196,6 +203,11 @@ export function reasonSentences(snapshot: LaneSnapshot, columns: number): readon
       i === 0 ? `  ${part}` : `    ${part}`,
     ),
   );
+}
+
+/** The pieces, and what changes have removed. */
+export function allPieces({ pieces, departed = [] }: LaneSnapshot): readonly PieceSnapshot[] {
+  return [...pieces, ...departed];
 }
 
 /** The reasons of a kind for which frames ended at a piece. */

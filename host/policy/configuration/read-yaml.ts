@@ -231,6 +231,11 @@ class Reader {
         this.usable = false;
         continue;
       }
+      if (name === MERGE && isScalar(key) && key.type === 'PLAIN') {
+        this.#problem(inner, keyAt, '`<<` merges nothing here', 'write the keys out');
+        this.usable = false;
+        continue;
+      }
       if (Object.hasOwn(mapping, name)) {
         const { line } = this.places.at(inner, 'key');
         this.#problem(
@@ -252,6 +257,8 @@ class Reader {
     if (isScalar(node) && node.value !== null)
       return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
     this.#problem(path, key.range[0], 'a key must be a name here', 'put quotes around it to make it a name');
+    // The entry is missing in what is checked further, which is no mistake of its own.
+    this.usable = false;
     return undefined;
   }
 
@@ -269,6 +276,9 @@ class Reader {
     });
   }
 }
+
+/** The key of YAML 1.1 that puts another mapping into this one. */
+const MERGE = '<<';
 
 /** A key that contains the start of its value, since a colon or the space behind it is missing. */
 const GLUED = /^([^\s:{}[\]"']+)(:?)\s*[{["']/;
@@ -288,6 +298,24 @@ function explain(code: string, message: string): [message: string, hint?: string
       return /quote/.test(plain) ? ['a quote is opened and not closed', `close it`] : [plain];
     case 'BAD_INDENT':
       return [plain, 'align it with its neighbours, and close every bracket'];
+    case 'BAD_SCALAR_START':
+      return ['a value cannot begin with this character', 'put quotes around it, or leave the character out'];
+    case 'BAD_DQ_ESCAPE':
+      return [
+        `\`${plain.replace(/^.* /, '')}\` means nothing in double quotes`,
+        'write `\\\\` for a backslash, or use single quotes',
+      ];
+    case 'ALIAS_PROPS':
+    case 'BAD_PROP_ORDER':
+    case 'MULTIPLE_ANCHORS':
+    case 'MULTIPLE_TAGS':
+      return ['`&`, `*` or `!` stands where it cannot', 'write the plain value'];
+    case 'KEY_OVER_1024_CHARS':
+    case 'MULTILINE_IMPLICIT_KEY':
+      return [
+        'a key goes on over a line end, or is too long',
+        'write the key and its colon on one line, and close every quote and bracket',
+      ];
     case 'UNEXPECTED_TOKEN':
       return [plain, 'put quotes around a value with special characters'];
     default:

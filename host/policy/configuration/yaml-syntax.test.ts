@@ -148,6 +148,26 @@ describe('a configuration in lines', () => {
   });
 });
 
+it.each([
+  ['@pieces: {}', 1, 'a value cannot begin with this character'],
+  ['pieces:\n  a: { piece: `udp` }', 2, 'a value cannot begin with this character'],
+  ['pieces:\n  a: { piece: "u\\qdp" }', 2, '`\\q` means nothing in double quotes'],
+  ['pieces:\n  a: { piece: &a &b udp }', 2, '`&`, `*` or `!` stands where it cannot'],
+  ['pieces:\n  a: { piece: &a *b }', 2, '`&`, `*` or `!` stands where it cannot'],
+  [`pieces:\n  ${'a'.repeat(1100)}: { piece: udp }`, 2, 'a key goes on over a line end, or is too long'],
+  ['base: &b { piece: udp }\npieces:\n  a: { <<: *b, edges: { ip: x } }', 3, '`<<` merges nothing here'],
+  ['pieces:\n  ? [a, b]\n  : { piece: udp }', 2, 'a key must be a name here'],
+])('says in plain words what is wrong in %j', (text, line, message) => {
+  const { problems, usable } = readYaml(text);
+  expect(problems.map(({ place, message }) => [place.line, message])).toEqual([[line, message]]);
+  expect(problems[0]!.hint).toBeDefined();
+  expect(usable).toBe(false);
+});
+
+it('merges nothing, but has keys that are called so in quotes', () => {
+  expect(readYaml('"<<": 5')).toMatchObject({ value: { '<<': 5 }, problems: [] });
+});
+
 it('one mistake for any text, in time that does not grow faster than the text', () => {
   const pieces = fc.constantFrom(
     ...'{}[],:\'"#|>-&*!%@`\t \n',

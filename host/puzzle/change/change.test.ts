@@ -67,6 +67,37 @@ describe('a change', () => {
     expect(lane.snapshot().pieces[1]!.edges[0]).toMatchObject({ framesIn: 2 });
   });
 
+  it('keeps the totals of pieces and Edges that go, also when they come and go again', async () => {
+    const totals = () =>
+      lane
+        .snapshot()
+        .departed?.map(({ name, state, edges }) => [
+          `${name} ${state}`,
+          ...edges.map(({ network, framesIn, framesOut }) => `${network} ${framesIn} ${framesOut}`),
+        ]);
+    expect(totals()).toBeUndefined();
+    const both = makers({ tun: {}, six: {}, cap: { stack: 'ipv6/udp', direction: 'up' } });
+    await lane.apply(both);
+    instanceOf('tun').bring(0, ipv6(), ipv6());
+    await lane.apply(makers({ tun: {}, cap: { stack: 'ipv6/udp', direction: 'up' } }));
+    expect(totals()).toEqual([['six removed', 'lan 2 0']]);
+    expect(lane.snapshot().pieces.map(({ name }) => name)).toEqual(['tun', 'cap']);
+    await lane.apply(both);
+    expect(lane.snapshot().pieces.find(({ name }) => name === 'six')!.edges[0]!.framesIn).toBe(0);
+    instanceOf('tun').bring(0, ipv6());
+    await lane.apply(makers({ tun: {}, cap: { stack: 'ipv6/udp', direction: 'up' } }));
+    expect(totals()).toEqual([['six removed', 'lan 3 0']]);
+  });
+
+  it('keeps the totals of an Edge that moves, of a piece that stays and of one that is replaced', async () => {
+    instanceOf('tun').bring(0, ipv6());
+    await lane.apply(makers({ tun: { network: 'wan' }, six: { network: 'wan', version: 2 } }));
+    const [tun, six] = lane.snapshot().departed!;
+    expect([tun!.name, tun!.edges[0]!.network, tun!.edges[0]!.framesOut]).toEqual(['tun', 'lan', 1]);
+    expect([six!.name, six!.edges[0]!.network, six!.edges[0]!.framesIn]).toEqual(['six', 'lan', 1]);
+    expect([tun!.reasons, tun!.faults, six!.reasons]).toEqual([[], 0, []]);
+  });
+
   it('replaces a piece that lost something to another program, also with the same configuration', async () => {
     const old = instanceOf('tun');
     old.deviates = true;

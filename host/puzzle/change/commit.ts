@@ -40,12 +40,14 @@ class Commit {
     const { laneState, listenPropagation, overload } = this.#parts;
     const { candidates, listenTargets } = this.#preparation;
     const retired: Retired = { now: [], later: [] };
+    laneState.departed.settle();
     const left = this.#leaveOld();
     const seats = candidates.all.map((candidate) => this.#takeSeat(candidate, retired));
     for (const seat of laneState.seats) {
       if (seats.includes(seat)) continue;
       overload.dropWaiting(seat, 'removed');
       seat.activation.isActive = false;
+      laneState.departed.addPiece(seat);
       retire(seat, retired, true);
     }
     const isAsPrepared = laneState.topologyVersion === this.#preparation.topologyVersion;
@@ -117,6 +119,7 @@ class Commit {
         for (const stack of member.notified.keys())
           if (seat.kind === 'native') left.push({ piece: seat.piece!, edge: member.edge, stack });
         overload.closeIntake(member);
+        laneState.departed.addEdge(seat, member.name, member);
         seat.members[member.edge] = undefined;
       }
     }
@@ -167,8 +170,9 @@ class Commit {
 
   #joinNew(): CommittedJoin[] {
     const { laneState } = this.#parts;
-    const { opened, plan } = this.#preparation;
+    const { candidates, opened, plan } = this.#preparation;
     const joined: CommittedJoin[] = [];
+    const inherited = new Set<JoinedEdge>();
     for (const [name, joint] of plan.joints) {
       joint.copies = this.#networks.get(name)?.copies ?? false;
       laneState.joints.set(name, joint);
@@ -179,7 +183,10 @@ class Commit {
       const { seat } = candidate;
       if (old === undefined) {
         const former = seat.formerEdges?.get(`${member.name} ${network}`);
-        if (former !== undefined) member.inherit(former);
+        if (former !== undefined) {
+          member.inherit(former);
+          inherited.add(former);
+        }
         seat.members[edge] = member;
         seat.intake.open(edge);
         joint.members.push(member);
@@ -201,6 +208,12 @@ class Commit {
           tag === undefined ? joint.add(member, shape, direction, stack) : joint.reassign(tag, member),
         );
       }
+    }
+    for (const { seat, isKept } of candidates.all) {
+      if (isKept) continue;
+      for (const [key, former] of seat.formerEdges ?? [])
+        if (!inherited.has(former))
+          laneState.departed.addEdge(seat, key.slice(0, -former.network.length - 1), former);
     }
     for (const [name, joint] of laneState.joints)
       if (joint.members.length === 0) laneState.joints.delete(name);

@@ -4,6 +4,7 @@ import type { Protocols } from '../../stack/protocols.ts';
 import { AlongCurves } from '../reach/along-curves.ts';
 import { StacksAlong } from '../reach/stacks-along.ts';
 import type { CallMonitor } from './call-monitor.ts';
+import { Departed } from './departed.ts';
 import { Joint } from './joint.ts';
 import type { JoinedEdge, Seat } from './seat.ts';
 
@@ -14,6 +15,7 @@ export class LaneState {
   readonly callMonitor: CallMonitor;
   readonly seats: Seat[] = [];
   readonly joints = new Map<string, Joint<JoinedEdge>>();
+  readonly departed = new Departed();
   /** Seats to call, in the order of their requests. */
   readonly queue: Seat[] = [];
   /** Milliseconds of the lane's clock, read at the begin of the present turn. */

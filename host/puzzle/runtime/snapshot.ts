@@ -10,6 +10,8 @@ export type { PieceStatus } from '../../piece/piece-status.ts';
 export interface LaneSnapshot {
   readonly uptimeMs: number;
   readonly pieces: readonly PieceSnapshot[];
+  /** The totals of pieces, and of single Edges, that changes have removed; absent where there are none. */
+  readonly departed?: readonly PieceSnapshot[];
   /** Free rows for frames, and all rows. */
   readonly freeRows: number;
   readonly rows: number;
@@ -21,7 +23,7 @@ export interface PieceSnapshot {
   /** The name in the piece's own description. */
   readonly piece: string;
   readonly kind: 'component' | 'native';
-  readonly state: 'running' | 'failed';
+  readonly state: 'running' | 'failed' | 'removed';
   /** Code and message of the fault that ended the instance. */
   readonly fault?: string;
   /** The last report of the piece about itself. */
@@ -66,8 +68,60 @@ export interface ReasonSnapshot {
  * Returns the counters. Reasons of the piece are always listed; reasons of the host only when they have
  * occurred.
  */
-export function snapshotOf(seats: readonly Seat[], frames: Frames, uptimeMs: number): LaneSnapshot {
-  return { uptimeMs, pieces: seats.map(pieceSnapshot), freeRows: frames.freeRows, rows: frames.rows };
+export function snapshotOf(
+  seats: readonly Seat[],
+  frames: Frames,
+  uptimeMs: number,
+  departed: readonly PieceSnapshot[] = [],
+): LaneSnapshot {
+  const { freeRows, rows } = frames;
+  const gone = departed.length === 0 ? {} : { departed };
+  return { uptimeMs, pieces: seats.map(pieceSnapshot), ...gone, freeRows, rows };
+}
+
+/** The totals of a piece that a change has removed. */
+export function departedPiece(seat: Seat): PieceSnapshot {
+  const {
+    status: _,
+    source: __,
+    fault: ___,
+    ...piece
+  } = { ...pieceSnapshot(seat), state: 'removed' } as const;
+  return { ...piece, held: 0, waiting: 0 };
+}
+
+/** The totals of an Edge that has left a network, while its piece stays. */
+export function departedEdge(
+  seat: Seat,
+  name: string,
+  network: string,
+  traffic: Float64Array,
+): PieceSnapshot {
+  return {
+    name: seat.name,
+    piece: seat.place.description.name,
+    kind: seat.kind,
+    state: 'removed',
+    edges: [edgeSnapshot(name, network, traffic)],
+    reasons: [],
+    faults: 0,
+    restarts: 0,
+    bypassed: 0,
+    held: 0,
+    waiting: 0,
+  };
+}
+
+function edgeSnapshot(name: string, network: string, traffic: Float64Array): EdgeSnapshot {
+  return {
+    name,
+    network,
+    framesIn: traffic[FRAMES_IN]!,
+    bytesIn: traffic[BYTES_IN]!,
+    framesOut: traffic[FRAMES_OUT]!,
+    bytesOut: traffic[BYTES_OUT]!,
+    framesRefused: traffic[FRAMES_REFUSED]!,
+  };
 }
 
 function pieceSnapshot(seat: Seat): PieceSnapshot {
@@ -89,15 +143,7 @@ function pieceSnapshot(seat: Seat): PieceSnapshot {
     ...(seat.fault === undefined ? {} : { fault: `${seat.fault.code}: ${seat.fault.message}` }),
     ...(seat.status === undefined ? {} : { status: seat.status }),
     ...(seat.source === undefined ? {} : { source: seat.source }),
-    edges: seat.edges.map((member) => ({
-      name: member.name,
-      network: member.joint.name,
-      framesIn: member.traffic[FRAMES_IN]!,
-      bytesIn: member.traffic[BYTES_IN]!,
-      framesOut: member.traffic[FRAMES_OUT]!,
-      bytesOut: member.traffic[BYTES_OUT]!,
-      framesRefused: member.traffic[FRAMES_REFUSED]!,
-    })),
+    edges: seat.edges.map(({ name, network, traffic }) => edgeSnapshot(name, network, traffic)),
     reasons,
     faults: seat.faults,
     restarts: seat.restarts,

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Shape } from '../../abi/host/contract.ts';
 import { Frames } from '../frame/frames.ts';
 import { PieceFault } from '../piece/piece-fault.ts';
@@ -191,6 +191,30 @@ describe('a lane', () => {
     clock = 5000;
     lane.run();
     expect(pieces.six!.calls.length).toBe(calls + 1);
+  });
+
+  it('has one timer, for the earliest time, and none once it is closed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+      const { six, tun } = pieces;
+      for (const at of [5000, 800, 6000, 300, 900]) {
+        six!.wakeAt = at;
+        tun!.bring(0, ipv6());
+        expect(vi.getTimerCount()).toBe(1);
+      }
+      const calls = six!.calls.length;
+      six!.wakeAt = 2000;
+      // Each timer that fires too early finds nothing due.
+      for (clock = 100; clock < 900; clock += 100) vi.advanceTimersByTime(100);
+      expect(six!.calls.length).toBe(calls);
+      for (; clock <= 1200; clock += 100) vi.advanceTimersByTime(100);
+      expect([six!.calls.length, vi.getTimerCount()]).toEqual([calls + 1, 1]);
+      lane.close();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('notifies the others of an offer, and of its end', async () => {

@@ -14,7 +14,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { asPath, claimSocket } from './claim-socket.ts';
+import { asPath, claimSocket, isAlive } from './claim-socket.ts';
 import { defaultControlPath } from './control-path.ts';
 import { findControl, tidySockets } from './find-control.ts';
 
@@ -50,6 +50,24 @@ describe('a control socket', () => {
     expect(readdirSync(join(folder, 'new', 'deeper'))).toEqual(['a.sock']);
     giveUp();
     expect(readdirSync(join(folder, 'new', 'deeper'))).toEqual([]);
+  });
+
+  it('leaves the errors of its server to others once it listens', async () => {
+    const made = server();
+    await claimSocket(made, join(folder, 'a.sock'));
+    expect(made.listenerCount('error')).toBe(0);
+  });
+
+  it('is in use where it takes no more connections for now', async () => {
+    const path = join(folder, 'busy.sock');
+    const made = server();
+    made.listen({ path, backlog: 1 });
+    await once(made, 'listening');
+    // The event loop accepts nothing before all of them have asked.
+    const sockets = Array.from({ length: 8 }, () => connect(path).on('error', () => {}));
+    const alive = await isAlive(path);
+    for (const socket of sockets) socket.destroy();
+    expect(alive).toBe(true);
   });
 
   it('is refused where another server listens, which continues', async () => {

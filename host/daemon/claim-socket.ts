@@ -59,7 +59,6 @@ export function asPath(path: string): string {
 
 /** Creates the folder for this user only. The folders above it get the usual mode. */
 function makeFolder(folder: string): void {
-  if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) return;
   mkdirSync(dirname(folder), { recursive: true });
   try {
     mkdirSync(folder, { mode: 0o700 });

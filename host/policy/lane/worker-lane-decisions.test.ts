@@ -459,6 +459,20 @@ describe('a piece with the policy `restart`', () => {
     expect(of('restarted')).toHaveLength(1);
   });
 
+  it('reports for each return whether it took a state', async () => {
+    threads.events.onMessage({ kind: 'saved', piece: 'six', saved });
+    stall('six');
+    threads.onApply = async () => {
+      threads.events.onMessage({ kind: 'restored', piece: 'six', isTaken: true });
+      throw new Error('no device');
+    };
+    await pass(FIRST_RESTART_MS);
+    threads.onApply = async () => NO_DIFFERENCE;
+    await pass(2 * FIRST_RESTART_MS);
+    expect(threads.changes.map((order) => orderFor(order, 'six').state)).toEqual([saved, undefined]);
+    expect(of('restarted').map(({ restored }) => restored)).toEqual([false]);
+  });
+
   it('that stalls while it returns is lost once', async () => {
     stall('six');
     let reject = (_: Error) => {};

@@ -193,6 +193,47 @@ describe('a lane', () => {
     expect(pieces.six!.calls.length).toBe(calls + 1);
   });
 
+  it('counts the frames that a call takes and those that it sends against the length of a turn', async () => {
+    await start({ one: ['ip', 'peer'], two: ['ip', 'peer'] }, {}, 'closed', () => {}, 255);
+    const { one, two } = pieces;
+    const all = [one!, two!];
+    const callsOf = () => all.reduce((sum, { calls }) => sum + calls.length, 0);
+    for (const piece of all) piece.takes = 0;
+    for (const piece of all) piece.bring(0, ...Array.from({ length: 256 }, () => ipv6()));
+    for (const piece of all) Object.assign(piece, { takes: 100, forwardTo: 0 });
+    const before = callsOf();
+    lane.run();
+    // Each call takes 100 of the frames that wait, and sends them back: 16384 = 81.5 × 201.
+    expect(callsOf() - before).toBe(82);
+    for (const piece of all) Object.assign(piece, { takes: Infinity, forwardTo: undefined });
+    lane.run();
+    expect(all.map(({ taken }) => taken.length).reduce((sum, each) => sum + each, 0)).toBe(82 * 100 + 512);
+  });
+
+  it('reports a status in time, whatever else it waits for', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await start({ tun: ['ip', 'down'], six: ['ipv6', 'up'] });
+      const { six, tun } = pieces;
+      const statuses = () => events.flatMap((each) => (each.kind === 'status' ? [each.summary] : []));
+      const report = (summary: string) => six!.context.status({ health: 'good', summary, facts: {} });
+      six!.onProcess = () => report(`call ${six!.calls.length}`);
+      for (const wakeAt of [Infinity, 100, 5000]) {
+        six!.wakeAt = wakeAt;
+        tun!.bring(0, ipv6());
+        six!.wakeAt = Infinity;
+        const until = clock + 6000;
+        for (; clock < until; clock += 50) vi.advanceTimersByTime(50);
+        expect(statuses().at(-1)).toBe(`call ${six!.calls.length}`);
+        expect(vi.getTimerCount()).toBe(0);
+      }
+      // It was called for three frames and two times.
+      expect(six!.calls).toHaveLength(5);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('has one timer, for the earliest time, and none once it is closed', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
@@ -229,6 +270,37 @@ describe('a lane', () => {
     pieces.six!.onProcess = (piece) => piece.context.offer(0, address, false);
     pieces.tun!.bring(0, ipv6());
     expect(pieces.tun!.joinings.at(-1)).toMatchObject({ properties: [] });
+  });
+
+  it('closes the port again of a Shape from `listen` for which no protocol number is left', async () => {
+    const own = new Protocols();
+    for (let id = 0; own.count < 0xffff - 1; id++) own.intern('ethertype', id);
+    clock = 0;
+    lane = new Lane({ protocols: own, now: () => clock });
+    const made: Record<string, ScriptedPiece> = {};
+    const maker = (name: string, direction: 'up' | 'down'): PieceMaker => {
+      const description = describePiece(name, 'ipv4', direction);
+      return {
+        place: { name, description, edges: new Map([['net', ['lan']]]) },
+        kind: 'native',
+        failure: 'closed',
+        make: (context, frames) => {
+          made[name] = new ScriptedPiece(description, context, frames, own);
+          return made[name];
+        },
+      };
+    };
+    await lane.start([maker('tun', 'down'), maker('four', 'up')]);
+    const listen = (text: string) => made.four!.context.listen(0, 0, text);
+    const results = ['ipv4/201', 'ipv4/202', 'ipv4/203', 'ipv4/204'].map(listen);
+    const refused = results.findIndex((each) => typeof each !== 'number');
+    expect(refused).toBeGreaterThan(0);
+    expect(results[refused]).toEqual({
+      message: expect.stringContaining('protocol numbers of the lane are in use'),
+    });
+    const open = made.tun!.listened.filter(([, stack]) => stack === `ipv4/20${refused + 1}`);
+    expect(open.map(([, , isOpen]) => isOpen)).toEqual([true, false]);
+    expect(listen('ipv4/udp')).toBeTypeOf('number');
   });
 
   it('opens, refuses and closes Shapes from `listen`', async () => {
@@ -362,6 +434,7 @@ async function start(
   { copies = false } = {},
   failure: PieceMaker['failure'] = 'closed',
   prepare: (piece: ScriptedPiece) => void = () => {},
+  maxHops?: number,
 ): Promise<void> {
   clock = 0;
   events = [];
@@ -373,6 +446,7 @@ async function start(
     now: () => clock,
     onEvent: (event) => events.push(event),
     onLog: ({ message }) => logs.push(message),
+    ...(maxHops === undefined ? {} : { maxHops }),
   });
   const makers = Object.entries(sketch).map(([name, [stack, direction]]): PieceMaker => {
     const description = describePiece(name, stack, direction);

@@ -549,6 +549,23 @@ describe('a change', () => {
     },
   );
 
+  it('leaves a replaced piece its name in the call monitor', async () => {
+    lane.close();
+    const callMonitor = new CallMonitor();
+    lane = new Lane({ protocols, now: () => clock, callMonitor });
+    await lane.start(makers({ tun: {}, six: {} }));
+    await lane.apply(makers({ tun: {}, six: { version: 2 } }));
+    await lane.apply(makers({ tun: {}, six: { version: 2 }, web: { stack: 'ipv6/udp/local:80' } }));
+    const reader = new CallMonitorReader(callMonitor.memory);
+    const running: (string | undefined)[] = [];
+    for (const name of ['six', 'web']) {
+      instanceOf(name).onProcess = () => running.push(reader.piece);
+      instanceOf(name).context.wake();
+    }
+    lane.run();
+    expect(running).toEqual(['six', 'web']);
+  });
+
   it('loses and duplicates nothing in hundreds of random changes under traffic, one in four of which fails', async () => {
     const piece = fc.record({
       network: fc.constantFrom('lan', 'far'),

@@ -86,6 +86,7 @@ function extended(path: CurveWalk, step: CurveStep): CurveWalk {
 /** The Curves at a Shape, in the order of the description. */
 export function curveSteps(description: Description, described: number, shape: number): readonly CurveStep[] {
   let byShape = stepsByShape.get(description);
+  // Stryker disable next-line ConditionalExpression: they are found anew, and the same.
   if (byShape === undefined) {
     byShape = findSteps(description);
     stepsByShape.set(description, byShape);

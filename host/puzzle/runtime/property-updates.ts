@@ -10,6 +10,7 @@ import type { JoinedEdge, Seat } from './seat.ts';
  */
 export class PropertyUpdates {
   /** Set while new pieces make their first offers: no piece is notified meanwhile. */
+  // Stryker disable next-line BooleanLiteral: the first commit sets it anew, and no piece runs before.
   isSuspended = false;
   readonly #laneState: LaneState;
   /** Cached text of settled properties, which never change. */

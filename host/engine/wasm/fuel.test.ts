@@ -86,10 +86,13 @@ describe('fuel', () => {
           [0, [0x05, 0x0b]], // else, end
           [4000, [0x08, 0x09, 0x40, 0xfc0f]], // throw, rethrow, memory.grow, table.grow
           [4, [0x10, 0x12]], // call, return_call
-          [16, [0x11, 0x13, 0x25, 0x26]], // call_indirect, return_call_indirect, table.get, table.set
+          [16, [0x11, 0x13, 0x26]], // call_indirect, return_call_indirect, table.set
+          [32, [0x25]], // table.get
+          [192, [0xd2]], // ref.func
           [2, [...range(0x28, 0x3e), ...range(0xfd00, 0xfdff)]], // loads and stores, vectors
           [8, [...range(0x6d, 0x70), ...range(0x7f, 0x82), 0x91, 0x95, 0x9f, 0xa3]], // division, square root
-          [64, [0xd2, 0xfc09, 0xfc0d, 0xfc10]], // ref.func, data.drop, elem.drop, table.size
+          [64, [0xfc09, 0xfc0d, 0xfc10]], // data.drop, elem.drop, table.size
+          [16, [0xfde3, 0xfde7, 0xfdef, 0xfdf3]], // square root and division of vectors
         ] as const
       ).flatMap(([price, opcodes]) => opcodes.map((opcode) => [opcode, price] as const)),
     );

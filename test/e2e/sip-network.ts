@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { capture } from '../net/capture.ts';
@@ -85,6 +85,19 @@ export class SipNetwork {
   async answering(host: Namespace, scenario: string, ...args: string[]): Promise<Running> {
     const running = this.sipp(host, scenario, ...args);
     await this.#waitForPort(host, running);
+    return running;
+  }
+
+  /** The lines of the example's README that begin with `sipp`, each as a command that needs no terminal. */
+  exampleLines(): string[][] {
+    const text = readFileSync(join(projectRoot, 'examples', 'sipproxy64', 'README.md'), 'utf8');
+    return [...text.matchAll(/^sipp .*$/gm)].map(([line]) => [...line.split(' '), '-nostdin']);
+  }
+
+  /** Starts a command at a host; `isServer` waits until it can get requests. */
+  async command(host: Namespace, argv: readonly string[], isServer = false): Promise<Running> {
+    const running = host.start(argv, { cwd: this.lab.folder, env: { ...process.env, TERM: 'dumb' } });
+    if (isServer) await this.#waitForPort(host, running);
     return running;
   }
 

@@ -29,6 +29,17 @@ describe.skipIf(!hasCommand('sipp'))('SIPproxy64 (with sipp, of Debian’s sip-t
     for (const each of [at4, at6]) await insistWellFormed(each, /INVITE[\s\S]*ACK[\s\S]*BYE/);
   });
 
+  labTest('the lines of the example make a call', async ({ lab }) => {
+    const network = await SipNetwork.open(lab);
+    const [answers, calls, ...others] = network.exampleLines();
+    expect(others).toEqual([]);
+    const callee = await network.command(network.host6, answers!, true);
+    const caller = await network.command(network.host4, calls!);
+    expect((await caller.ended).status).toBe(0);
+    await callee.stop();
+    expect(losses(await network.funnel.snapshot())).toEqual(new Map());
+  });
+
   labTest(
     'a thousand calls at fifty a second, from IPv4 and then from IPv6, none of which fails',
     async ({ lab }) => {

@@ -142,6 +142,21 @@ describe('a call', () => {
     expect(way(driver.send(BOB_RTP, rtp(1), portIn(second)))).toContain(ALICE_RTP);
   });
 
+  it('has its time to be answered anew with each 180, as timer C of RFC 3261 §16.7 has', () => {
+    const invite = only(driver.send(ALICE, request('INVITE', { body: audio('192.0.2.4', 6000) })));
+    for (const status of ['183 Session Progress', '180 Ringing', '180 Ringing']) {
+      driver.pass(150_000);
+      driver.send(BOB, response(invite, status));
+    }
+    driver.pass(150_000);
+    driver.send(BOB, response(invite, '100 Trying', { tag: '' }));
+    const answer = response(invite, '200 OK', { body: audio('2001:db8::6', 7000) });
+    const { sent } = driver.send(BOB, answer);
+    expect(way(driver.send(ALICE_RTP, rtp(1), portIn(sent[0]!.text)))).toContain(
+      `[2001:db8::1]:${portIn(invite)} ${BOB_RTP}`,
+    );
+  });
+
   it('ends when it is not answered, when it is silent, and when its session expires (RFC 4028)', () => {
     const invite = only(driver.send(ALICE, request('INVITE', { body: audio('192.0.2.4', 6000) })));
     driver.pass(201_000);
@@ -419,6 +434,75 @@ describe('a description', () => {
     expect(text).toMatch(
       /\nm=message 2855 TCP\/MSRP \*\nc=IN IP4 192\.0\.2\.8\nm=video 30000 RTP\/AVP 31\n$/,
     );
+  });
+
+  describe('with lines in one place (BUNDLE, RFC 9143)', () => {
+    const lines = (address: string, audioPort: number, videoPort: number): string =>
+      `${audio(address, audioPort, 'a=mid:0', 'a=rtcp-mux')}m=video ${videoPort} RTP/AVP 96\r\na=mid:1\r\na=rtcp-mux\r\n`.replace(
+        't=0 0\r\n',
+        't=0 0\r\na=group:BUNDLE 0 1\r\n',
+      );
+    const ports = (text: string): number[] => [portIn(bodyOf(text), 0), portIn(bodyOf(text), 1)];
+    const offer = (...own: readonly [number, number]): string =>
+      only(driver.send(ALICE, request('INVITE', { body: lines('192.0.2.4', ...own) })));
+    const answer = (invite: string, ...own: readonly [number, number]): string =>
+      only(
+        driver.send(
+          BOB,
+          response(invite, '200 OK', {
+            contact: '<sip:bob@[2001:db8::6]:5060>',
+            body: lines('2001:db8::6', ...own),
+          }),
+        ),
+      );
+
+    it('has one pair for them on the other side, in the offer and in the answer', () => {
+      const invite = offer(6000, 6000);
+      const [six, sixVideo] = ports(invite);
+      expect(sixVideo).toBe(six);
+      const [four, fourVideo] = ports(answer(invite, 7000, 7000));
+      expect(fourVideo).toBe(four);
+      expect(way(driver.send(ALICE_RTP, rtp(1), four!))).toBe(`[2001:db8::1]:${six} ${BOB_RTP}`);
+      expect(way(driver.send(BOB_RTP, rtp(2), six!))).toBe(`192.0.2.1:${four} ${ALICE_RTP}`);
+    });
+
+    it('has several where the answer is not bundled, each with its own media', () => {
+      const invite = offer(6000, 6000);
+      const [six] = ports(invite);
+      const [four, fourVideo] = ports(answer(invite, 7000, 7002));
+      expect(fourVideo).not.toBe(four);
+      expect(way(driver.send(ALICE_RTP, rtp(1), four!))).toContain(BOB_RTP);
+      expect(way(driver.send(ALICE_RTP, rtp(2), fourVideo!))).toContain('[2001:db8::6]:7002');
+      // Each comes from the port to which Alice sends what is for it.
+      expect(way(driver.send(BOB_RTP, rtp(3), six!))).toBe(`192.0.2.1:${four} ${ALICE_RTP}`);
+      expect(way(driver.send('[2001:db8::6]:7002', rtp(4), six!))).toBe(
+        `192.0.2.1:${fourVideo} ${ALICE_RTP}`,
+      );
+    });
+
+    it('has several from when a new offer separates them, and one from when an offer unites them', () => {
+      const invite = offer(6000, 6002);
+      const [six, sixVideo] = ports(invite);
+      expect(sixVideo).not.toBe(six);
+      const established = answer(invite, 7000, 7000);
+      const again = (n: number, ...own: readonly [number, number]): number[] =>
+        ports(
+          only(
+            driver.send(
+              ALICE,
+              inDialog('INVITE', established, {
+                branch: `z9hG4bKagain${n}`,
+                cseq: `${n} INVITE`,
+                body: lines('192.0.2.4', ...own),
+              }),
+            ),
+          ),
+        );
+      expect(again(2, 6000, 6000)).toEqual([six, six]);
+      const [audioAfter, videoAfter] = again(3, 6000, 6002);
+      expect(audioAfter).toBe(six);
+      expect(videoAfter).not.toBe(six);
+    });
   });
 
   it('of IPv6 that comes in IPv4 is left to both, and one with a mapped address is of IPv4 (A13)', () => {

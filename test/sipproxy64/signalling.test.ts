@@ -164,6 +164,9 @@ describe('a request', () => {
     ['sip:x@192.0.2.1:5099', 'loop', 482],
     ['sip:x@192.0.2.1;m64=[2001:db8::1]:5060', 'loop', 482],
     ['tel:+31-555', 'bad-scheme', 416],
+    ['sips:bob@192.0.2.1', 'bad-scheme', 416],
+    ['sips:x@[2001:db8::77]', 'bad-scheme', 416],
+    ['sips:x@somewhere.example', 'bad-scheme', 416],
     ['sip:', 'bad-request', 400],
   ])('to %s is refused as %s', (uri, reason, status) => {
     const result = driver.send(ALICE, request('MESSAGE', { uri }));
@@ -341,6 +344,19 @@ describe('a URI', () => {
     'History-Info',
     'Diversion',
     'Remote-Party-ID',
+    'n',
+    'P-Associated-URI',
+    'P-Called-Party-ID',
+    'P-Served-User',
+    'P-Profile-Key',
+    'P-Refused-URI-List',
+    'P-DCS-Trace-Party-ID',
+    'Additional-Identity',
+    'Geolocation',
+    'Permission-Missing',
+    'Trigger-Consent',
+    'Policy-Contact',
+    'Refer-Events-At',
   ])('in %s goes into the other family', (name) => {
     expect(mapped(`${name}: "a, <b>" ${sip};p="1,2" , <sip:y@example.org>, ${sip}`)).toBe(
       `${name}: "a, <b>" ${there};p="1,2" , <sip:y@example.org>, ${there}`,
@@ -349,6 +365,9 @@ describe('a URI', () => {
 
   it.each([
     'Subject: <sip:x@192.0.2.7>',
+    ...['P-Served-Used', 'P-Called-Party-IX', 'Geolocatioo', 'P-Refused-URI-Lisu'].map(
+      (name) => `${name}: ${sip}`,
+    ),
     'Replaces: 1@192.0.2.7;to-tag=1;from-tag=2',
     'Authorization: Digest uri="sip:192.0.2.7"',
     'X-Contact: <sip:x@192.0.2.7>',

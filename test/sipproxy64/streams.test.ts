@@ -386,6 +386,201 @@ describe('a request that is longer than a path may carry (RFC 3261 §18.1.1)', (
   });
 });
 
+/** The datagrams of the next `ms`, each with the time that has passed. */
+function datagramsOf(ms: number, step = 250): (readonly [ms: number, to: string, text: string])[] {
+  const found: (readonly [number, string, string])[] = [];
+  for (let passed = step; passed <= ms; passed += step)
+    for (const { segment, to, text } of driver.pass(step).sent)
+      if (segment === undefined) found.push([passed, to, text]);
+  return found;
+}
+
+describe('a message that came by TCP and goes on by UDP', () => {
+  const afterIts = (sent: ReturnType<typeof datagramsOf>): number[] => sent.map(([ms]) => ms);
+
+  it('is repeated until its request has a response: INVITE at doubled intervals (timers A and B)', () => {
+    const first = onlyDatagram(alice.send(tcpRequest('INVITE', { body: audio('192.0.2.4', 6000) })));
+    const again = datagramsOf(60_000);
+    expect(afterIts(again)).toEqual([500, 1500, 3500, 7500, 15_500, 31_500]);
+    for (const [, to, text] of again) expect([to, text]).toEqual([BOB, first]);
+    const next = onlyDatagram(alice.send(tcpRequest('INVITE', { branch: 'z9hG4bKa2', cseq: '2 INVITE' })));
+    expect(afterIts(datagramsOf(1000))).toEqual([500]);
+    alice.take(driver.send(BOB, response(next, '100 Trying', { tag: '' })));
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+
+  it('is repeated at intervals of 4 s at most, where it is another request (timers E and F)', () => {
+    const first = onlyDatagram(alice.send(tcpRequest('OPTIONS')));
+    expect(afterIts(datagramsOf(60_000))).toEqual([
+      500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500,
+    ]);
+    alice.send(tcpRequest('OPTIONS', { branch: 'z9hG4bKa2', cseq: '2 OPTIONS' }));
+    expect(afterIts(datagramsOf(500))).toEqual([500]);
+    const second = first.replace('1 OPTIONS', '2 OPTIONS').replace(/z9hG4bKalice1/, 'z9hG4bKa2');
+    // A response to another transaction ends nothing.
+    alice.take(driver.send(BOB, response(first, '200 OK')));
+    expect(afterIts(datagramsOf(1000))).toEqual([1000]);
+    expect(second).not.toBe(first);
+  });
+
+  it('is repeated more slowly after a provisional response, and no more after a final one', () => {
+    const first = onlyDatagram(alice.send(tcpRequest('OPTIONS')));
+    alice.take(driver.send(BOB, response(first, '100 Trying', { tag: '' })));
+    expect(afterIts(datagramsOf(10_000))).toEqual([500, 4500, 8500]);
+    alice.take(driver.send(BOB, response(first, '200 OK')));
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+
+  it('has a CANCEL beside it with the same branch, and each ends by its own response', () => {
+    const invite = onlyDatagram(alice.send(tcpRequest('INVITE')));
+    alice.take(driver.send(BOB, response(invite, '180 Ringing')));
+    const cancel = onlyDatagram(alice.send(tcpRequest('CANCEL')));
+    expect(datagramsOf(500).map(([, , text]) => text)).toEqual([cancel]);
+    alice.take(driver.send(BOB, response(invite, '487 Request Terminated')));
+    expect(datagramsOf(1000)).toHaveLength(1);
+    alice.take(driver.send(BOB, response(cancel, '200 OK')));
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+
+  it('is an ACK, or a response other than a refusal of INVITE: then it goes once', () => {
+    const invite = onlyDatagram(alice.send(tcpRequest('INVITE')));
+    alice.take(driver.send(BOB, response(invite, '200 OK')));
+    onlyDatagram(alice.send(tcpRequest('ACK', { to: '<sip:bob@192.0.2.1>;tag=bob', branch: 'z9hG4bKack' })));
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+
+  it('is a refusal of INVITE: it is repeated until its ACK (timers G and H)', () => {
+    const carol = new StreamPeer(driver, CAROL);
+    const toCarol = { uri: 'sip:carol@192.0.2.1', body: audio('192.0.2.4', 6000) };
+    carol.take(driver.send(ALICE, request('INVITE', toCarol)));
+    carol.accept(40_001);
+    const busy = response(carol.text, '486 Busy Here').replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n');
+    const refusal = onlyDatagram(carol.send(busy));
+    expect(datagramsOf(4_000).map(([ms, to, text]) => [ms, to, text])).toEqual(
+      [500, 1500, 3500].map((ms) => [ms, ALICE, refusal]),
+    );
+    const ack = request('ACK', { uri: 'sip:carol@192.0.2.1', to: headerOf(refusal, 'To') });
+    carol.take(driver.send(ALICE, ack));
+    expect(carol.text).toContain('ACK sip:carol@192.0.2.1');
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+
+  it('is repeated by a new instance, too', () => {
+    const first = onlyDatagram(alice.send(tcpRequest('OPTIONS')));
+    const after = new Driver(make, SETTINGS, 99n);
+    after.now = 50_000_000;
+    after.startWithStreams(driver.save());
+    driver = after;
+    expect(datagramsOf(4_000).map(([, , text]) => text)).toEqual([first, first, first]);
+    driver.send(BOB, response(first, '200 OK'));
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+
+  it('is repeated for as many as there is room for, and each goes once in any case', () => {
+    let sent = 0;
+    for (let n = 0; n < 700; n++) {
+      const text = tcpRequest('OPTIONS', { branch: `z9hG4bK${n}`, extra: [`X: ${'x'.repeat(500)}`] });
+      sent += alice.send(text).sent.filter(({ segment }) => segment === undefined).length;
+    }
+    expect(sent).toBe(700);
+    const again = datagramsOf(1_000, 10);
+    const branches = new Set(again.map(([, , text]) => /z9hG4bK(\d+);/.exec(text)![1]!));
+    expect(branches.size).toBe(512);
+    expect(again.length).toBe(512);
+    datagramsOf(40_000, 500);
+    expect(datagramsOf(40_000, 500)).toEqual([]);
+  });
+});
+
+describe('a request whose connection fails (RFC 3261 §16.9, §18.4)', () => {
+  const toCarol = (n = 1): string =>
+    request('INVITE', {
+      uri: 'sip:carol@192.0.2.1',
+      body: audio('192.0.2.4', 6000),
+      branch: `z9hG4bK${n}`,
+      callId: `c${n}`,
+    });
+
+  it.each<[string, (carol: StreamPeer) => Result]>([
+    ['refuses', (carol) => carol.reset()],
+    ['does not answer', () => driver.pass(4_500)],
+    [
+      'ends before it has taken it',
+      (carol) => {
+        carol.window = 0;
+        carol.accept(40_001);
+        return carol.end();
+      },
+    ],
+    [
+      'breaks before it has taken it',
+      (carol) => {
+        carol.window = 0;
+        carol.accept(40_001);
+        return carol.reset();
+      },
+    ],
+  ])('gets 503 where the peer %s, and its ports are free again', (how, fail) => {
+    driver = new Driver(make, { ...SETTINGS, calls: '1', linger: '1s' }).startWithStreams();
+    const carol = new StreamPeer(driver, CAROL, how.endsWith('it') ? 5060 : 0);
+    carol.take(driver.send(ALICE, toCarol()));
+    const result = fail(carol);
+    const refusal = onlyDatagram(result);
+    expect(refusal).toMatch(/^SIP\/2\.0 503 Service Unavailable\r\n/);
+    expect(headersOf(refusal, 'Via')).toEqual([
+      'SIP/2.0/UDP 192.0.2.4:5060;branch=z9hG4bK1;rport=5060;received=192.0.2.4',
+    ]);
+    expect(headerOf(refusal, 'From')).toBe('"Alice" <sip:alice@192.0.2.4>;tag=alice');
+    const ack = request('ACK', {
+      uri: 'sip:carol@192.0.2.1',
+      to: headerOf(refusal, 'To'),
+      branch: 'z9hG4bK1',
+      callId: 'c1',
+    });
+    expect(driver.send(ALICE, ack)).toMatchObject({ sent: [], ended: ['ack-of-refusal'] });
+    expect(datagramsOf(3_000)).toEqual([]);
+    // There is room for one call, and the failed one has ended.
+    expect(driver.send(ALICE, toCarol(2)).ended).toEqual(['waits']);
+  });
+
+  it('gets 503 by its own connection, where it came by one', () => {
+    const carol = new StreamPeer(driver, CAROL, 0);
+    carol.take(alice.send(tcpRequest('OPTIONS', { uri: 'sip:carol@192.0.2.1' })) as never);
+    const result = driver.pass(4_500);
+    expect(alice.take(result).filter(({ to }) => to !== CAROL)).toEqual([]);
+    expect(alice.text).toMatch(/^SIP\/2\.0 503 /);
+    expect(headerOf(alice.text, 'CSeq')).toBe('1 OPTIONS');
+  });
+
+  it('gets 503 among more of them than one call can refuse', () => {
+    const carol = new StreamPeer(driver, CAROL, 0);
+    const extra = ['X: y\r\nX: y\r\nX: y'];
+    const options = (n: number) =>
+      request('OPTIONS', { uri: 'sip:carol@192.0.2.1', branch: `z9hG4bK${n}`, extra });
+    for (let n = 0; n < 60; n++) carol.take(driver.send(ALICE, options(n)));
+    const answered = [
+      ...carol.reset().sent,
+      ...Array.from({ length: 9 }, () => driver.pass(1000).sent).flat(),
+    ]
+      .filter(({ segment, text }) => segment === undefined && text.startsWith('SIP/2.0 503'))
+      .map(({ text }) => /branch=z9hG4bK(\d+)/.exec(text)![1]);
+    expect(answered).toEqual(Array.from({ length: 60 }, (_, n) => `${n}`));
+  });
+
+  it('is repeated by UDP after that, where it came by TCP and may go by UDP', () => {
+    const long = tcpRequest('INVITE', {
+      body: audio('192.0.2.4', 6000),
+      extra: [`X-Long: ${'x'.repeat(1_000)}`],
+    });
+    const bob = new StreamPeer(driver, BOB, 0);
+    bob.take(alice.send(long) as never);
+    const first = onlyDatagram(bob.reset());
+    expect(datagramsOf(2_000).map(([, , text]) => text)).toEqual([first, first]);
+    alice.take(driver.send(BOB, response(first, '180 Ringing')));
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+});
+
 describe('a new instance that takes over connections', () => {
   it('goes on with what has come of a message, and with what waits', () => {
     const text = tcpRequest('OPTIONS');

@@ -36,6 +36,12 @@ export const enum SipName {
   diversion,
   remotePartyId,
   warning,
+  /**
+   * Another header field whose values are addresses: P-Associated-URI, P-Called-Party-ID, P-Served-User,
+   * P-Profile-Key, P-Refused-URI-List, P-DCS-Trace-Party-ID, Additional-Identity, Geolocation,
+   * Permission-Missing, Trigger-Consent, Policy-Contact and Refer-Events-At.
+   */
+  otherAddress,
 }
 
 /** The current header field. `next` goes on to the following one. */
@@ -94,7 +100,7 @@ export abstract class SipHeader {
   }
 }
 
-/** By length and first letter, so that at most two names are compared. */
+/** By length and first letter, so that at most three names are compared. */
 function nameOf(at: usize, to: usize): SipName {
   const first = Ascii.lower(load<u8>(at));
   switch (<i32>(to - at)) {
@@ -127,6 +133,7 @@ function nameOf(at: usize, to: usize): SipName {
       if (first == 0x61) return Ascii.is(at, to, 'alert-info') ? SipName.alertInfo : SipName.other;
       return first == 0x65 && Ascii.is(at, to, 'error-info') ? SipName.errorInfo : SipName.other;
     case 11:
+      if (first == 0x67) return Ascii.is(at, to, 'geolocation') ? SipName.otherAddress : SipName.other;
       return first == 0x72 && Ascii.is(at, to, 'referred-by') ? SipName.referredBy : SipName.other;
     case 12:
       if (first == 0x6d) return Ascii.is(at, to, 'max-forwards') ? SipName.maxForwards : SipName.other;
@@ -134,27 +141,45 @@ function nameOf(at: usize, to: usize): SipName {
       if (first == 0x63) return Ascii.is(at, to, 'content-type') ? SipName.contentType : SipName.other;
       return first == 0x68 && Ascii.is(at, to, 'history-info') ? SipName.historyInfo : SipName.other;
     case 13:
-      if (first == 0x70) return Ascii.is(at, to, 'proxy-require') ? SipName.proxyRequire : SipName.other;
+      if (first == 0x70) {
+        if (Ascii.is(at, to, 'proxy-require')) return SipName.proxyRequire;
+        return isOneOf(at, to, 'p-served-user', 'p-profile-key');
+      }
       if (first == 0x73) return Ascii.is(at, to, 'service-route') ? SipName.serviceRoute : SipName.other;
       return first == 0x69 && Ascii.is(at, to, 'identity-info') ? SipName.identityInfo : SipName.other;
     case 14:
+      if (first == 0x70) return Ascii.is(at, to, 'policy-contact') ? SipName.otherAddress : SipName.other;
       return first == 0x63 && Ascii.is(at, to, 'content-length') ? SipName.contentLength : SipName.other;
     case 15:
       if (first == 0x73) return Ascii.is(at, to, 'session-expires') ? SipName.sessionExpires : SipName.other;
-      return first == 0x72 && Ascii.is(at, to, 'remote-party-id') ? SipName.remotePartyId : SipName.other;
+      if (first == 0x74) return Ascii.is(at, to, 'trigger-consent') ? SipName.otherAddress : SipName.other;
+      if (first != 0x72) return SipName.other;
+      if (Ascii.is(at, to, 'remote-party-id')) return SipName.remotePartyId;
+      return Ascii.is(at, to, 'refer-events-at') ? SipName.otherAddress : SipName.other;
     case 16:
+      if (first == 0x70) return Ascii.is(at, to, 'p-associated-uri') ? SipName.otherAddress : SipName.other;
       return first == 0x63 && Ascii.is(at, to, 'content-encoding') ? SipName.contentEncoding : SipName.other;
+    case 17:
+      return first == 0x70 && Ascii.is(at, to, 'p-called-party-id') ? SipName.otherAddress : SipName.other;
+    case 18:
+      return first == 0x70 ? isOneOf(at, to, 'permission-missing', 'p-refused-uri-list') : SipName.other;
     case 19:
+      if (first == 0x61)
+        return Ascii.is(at, to, 'additional-identity') ? SipName.otherAddress : SipName.other;
       return first == 0x70 && Ascii.is(at, to, 'p-asserted-identity')
         ? SipName.assertedIdentity
         : SipName.other;
     case 20:
-      return first == 0x70 && Ascii.is(at, to, 'p-preferred-identity')
-        ? SipName.preferredIdentity
-        : SipName.other;
+      if (first != 0x70) return SipName.other;
+      if (Ascii.is(at, to, 'p-preferred-identity')) return SipName.preferredIdentity;
+      return Ascii.is(at, to, 'p-dcs-trace-party-id') ? SipName.otherAddress : SipName.other;
     default:
       return SipName.other;
   }
+}
+
+function isOneOf(at: usize, to: usize, one: string, other: string): SipName {
+  return Ascii.is(at, to, one) || Ascii.is(at, to, other) ? SipName.otherAddress : SipName.other;
 }
 
 /** The compact forms of RFC 3261 §7.3.3, and of later RFCs. */
@@ -174,6 +199,8 @@ function compactName(letter: u32): SipName {
       return SipName.contentLength;
     case 0x6d:
       return SipName.contact;
+    case 0x6e:
+      return SipName.identityInfo;
     case 0x72:
       return SipName.referTo;
     case 0x74:

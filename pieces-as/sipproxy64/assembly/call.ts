@@ -57,7 +57,9 @@ export abstract class Call {
       if (isBye) Dialogs.finish(Call.dialog, now);
       else if (isInvite && Call.toTag == 0 && Dialogs.phase(Call.dialog) == Phase.ended)
         Dialogs.setUp(Call.dialog, now);
-    } else if (SipMessage.status >= 200) {
+    } else if (SipMessage.status < 200) {
+      if (isInvite && SipMessage.status > 100) Call.ring(now);
+    } else {
       if (isInvite) Call.answerInvite(now);
       else if (!isBye) Call.answerOffer(now, isUpdate);
     }
@@ -193,9 +195,17 @@ export abstract class Call {
     }
     Streams.locate(stream * 2 + Call.side, Session.rtp(line), Session.rtcp(line), Datagram.source);
     const end = stream * 2 + other;
+    // Lines that are in one place, as in a BUNDLE (RFC 9143), have one pair on the other side, too; and lines
+    // in several places have several.
+    const twin = Session.twin(line);
+    const shared = twin < 0 ? NO_PAIR : Streams.pair(Dialogs.stream(Call.dialog, twin) * 2 + other);
     let pair = Streams.pair(end);
-    if (pair == NO_PAIR || Streams.family(end) != into) {
-      pair = Ports.take(now, into);
+    if (
+      pair == NO_PAIR ||
+      Streams.family(end) != into ||
+      (shared != NO_PAIR ? pair != shared : Dialogs.hasPairBefore(Call.dialog, line, other, into, pair))
+    ) {
+      pair = shared != NO_PAIR ? shared : Ports.take(now, into);
       if (pair == NO_PAIR) return Reason.noPorts;
       Streams.dropPair(end);
       Streams.setPair(end, into, pair);
@@ -226,6 +236,12 @@ export abstract class Call {
     Call.at = body.address;
     Call.length = body.length;
     return Reason.none;
+  }
+
+  /** Handles a provisional response to INVITE: all of its forks stay. */
+  private static ring(now: f64): void {
+    for (let each = Dialogs.findAny(Call.fromKey, 0); each != NO_DIALOG; each = Dialogs.nextOfCall(each))
+      Dialogs.ring(each, now);
   }
 
   /** Handles a final response to INVITE: it establishes the call, ends it, or refuses a change of it. */

@@ -14,6 +14,8 @@ export const enum Phase {
   open,
   /** We have ended it, and wait for the peer. */
   closing,
+  /** It is gone, but messages wait for it. */
+  failed,
 }
 
 @inline export const REMOTE: usize = 0;
@@ -86,7 +88,7 @@ export abstract class ConnectionTable {
       store<f64>(record, state.instant(load<f64>(record, HEARD)), HEARD);
       store<f64>(record, state.instant(load<f64>(record, SINCE)), SINCE);
       store<u32>(record, 0, TICKET);
-      if (phase(i) == Phase.free || phase(i) > Phase.closing)
+      if (phase(i) == Phase.free || phase(i) > Phase.failed)
         state.refuse('the state has a connection of no known phase');
       const inLength = state.count(load<i32>(record, IN_LENGTH), IN_BYTES);
       const outLength = state.count(load<i32>(record, OUT_LENGTH), OUT_BYTES);
@@ -128,7 +130,7 @@ export function isTo(i: i32, endpoint: usize, port: u32): bool {
 export function find(remote: usize, localPort: u32): i32 {
   Load.spend(ConnectionTable.used * 12);
   for (let i = 0; i < ConnectionTable.used; i++) {
-    if (phase(i) == Phase.free || !isTo(i, remote, portOf(remote))) continue;
+    if (phase(i) == Phase.free || phase(i) == Phase.failed || !isTo(i, remote, portOf(remote))) continue;
     // One that opens has no port yet.
     if (load<u16>(at(i), LOCAL_PORT) == <u16>localPort || phase(i) == Phase.opening) return i;
   }

@@ -5,8 +5,11 @@
 //   ------------> open <----------------- opening <---- a message for an endpoint without a connection
 //                  |  FIN, RST, idle         |  RST, or no answer in time: messages go by UDP if they may
 //                  v                         v
-//   closing <--- (gone)                    (gone)
+//   closing ---> failed ---> (gone)        failed ---> (gone)
 //   (a stream that is out of step, until the peer has read why)
+//
+// A failed connection stays until the messages that wait for it have gone by UDP, or are refused
+// (`connection-ends.ts`).
 //
 // Bytes that come are kept until a message is complete. The peer gets credit for the room that is left, so
 // nothing is lost. Messages to the peer wait, whole, while the connection opens and while the peer grants no
@@ -14,7 +17,7 @@
 //
 //   length | where its Via may become one of UDP, or 0 | the message
 
-import { Level, Line, Outcome, Role } from 'funnel-tunnel/as';
+import { Outcome, Role } from 'funnel-tunnel/as';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
 import { Configuration } from './configuration';
 import {
@@ -44,30 +47,16 @@ import {
   SINCE,
   TICKET,
 } from './connection-table';
-import { beginDatagram, beginSegment } from './datagram';
-import { Edges, SHAPE_DATAGRAM } from './edges';
+import { beginSegment } from './datagram';
+import { Edges } from './edges';
 import { copyEndpoint, familyOf, portOf, setTransport, Transport } from './endpoint';
-import { Load } from './load';
 import { forgetPeerPorts, peerShape } from './peer-ports';
 import { Reason } from './reasons';
 
 /** Credit that a peer has; what the host brought before it knew of credit comes on top. */
 @inline const WINDOW: i32 = 16_384;
 /** Length and place of the Via, in front of a message that waits. */
-@inline const OUT_HEADER: i32 = 8;
-/** Frames that the messages of one connection make: as many as the shortest ones that wait. */
-@inline const MOST_FRAMES: i32 = 350;
-/**
- * After this, an opening has failed. A message that was to go by UDP goes so then, before its client gives
- * up (timer B).
- */
-@inline const OPENING_MS: f64 = 4_000;
-@inline const CLOSING_MS: f64 = 4_000;
-/** The rest of a message comes within this time, or its stream is out of step: 64 times T1. */
-@inline const MESSAGE_MS: f64 = 32_000;
-
-const line = new Line();
-const source: usize = memory.data(24, 8);
+@inline export const OUT_HEADER: i32 = 8;
 
 export abstract class Connections {
   /** The Edge is joined: connections of a state that was taken over are listened for. */
@@ -86,9 +75,7 @@ export abstract class Connections {
     for (let i = 0; i < ConnectionTable.used; i++) {
       if (phase(i) == Phase.free || familyOf(at(i) + REMOTE) != family) continue;
       // A frame that is held can end in the next call only.
-      store<u8>(at(i), Phase.closing, PHASE);
-      store<f64>(at(i), -Infinity, SINCE);
-      store<i32>(at(i), 0, OUT_LENGTH);
+      store<u8>(at(i), Phase.failed, PHASE);
       if (!load<bool>(at(i), IS_PENDING)) continue;
       store<bool>(at(i), false, IS_PENDING);
       ConnectionTable.pending--;
@@ -136,40 +123,6 @@ export abstract class Connections {
     memory.copy(next + OUT_HEADER + headLength, body, bodyLength);
     store<i32>(record, waits + OUT_HEADER + length, OUT_LENGTH);
     return ticket == 0 ? Reason.none : Reason.waits;
-  }
-
-  /**
-   * Ends what is idle, out of step, or does not open. Whether it has looked at all: otherwise it is to be
-   * called again.
-   */
-  static expire(now: f64, out: Outcome): bool {
-    Load.spend(ConnectionTable.used * 30);
-    for (let i = 0; i < ConnectionTable.used; i++) {
-      const is = phase(i);
-      // The messages of one connection always fit.
-      if (out.framesLeft < MOST_FRAMES || out.partsLeft < MOST_FRAMES * 4) return false;
-      if (is == Phase.free) continue;
-      const since = now - load<f64>(at(i), SINCE);
-      if (is == Phase.opening) {
-        if (since < OPENING_MS) continue;
-        reset(i, out);
-        giveUp(now, i, out);
-      } else if (is == Phase.closing) {
-        if (since < CLOSING_MS) continue;
-        reset(i, out);
-        drop(i, out);
-      } else if (since >= MESSAGE_MS) {
-        line
-          .clear()
-          .text('a TCP connection is closed, because the rest of a message did not come')
-          .log(Level.Warn);
-        reset(i, out);
-        drop(i, out);
-      } else if (now - load<f64>(at(i), HEARD) >= Configuration.idleMs) {
-        close(now, i, out);
-      }
-    }
-    return true;
   }
 }
 
@@ -222,36 +175,6 @@ export function grant(i: i32, out: Outcome): void {
   if (<i32>(limit - load<u32>(record, GRANTED)) >= WINDOW / 2) beginOn(i, out, 0, Tcp.ACK);
 }
 
-/** A connection has failed: what may go by UDP does, and nothing else of it is left. */
-export function giveUp(now: f64, i: i32, out: Outcome): void {
-  const record = at(i);
-  endTicket(i, out, Reason.brokenOff);
-  const first = load<usize>(record, BUFFERS) + IN_BYTES;
-  const end = first + (phase(i) == Phase.opening ? load<i32>(record, OUT_LENGTH) : 0);
-  copyEndpoint(source, record + REMOTE);
-  let lost = 0;
-  for (let next = first; next < end; next += OUT_HEADER + load<i32>(next)) {
-    if (!sendByUdp(next + OUT_HEADER, load<i32>(next), load<u32>(next, 4), out)) lost++;
-  }
-  if (lost > 0) {
-    line.clear().unsigned(lost).text(' messages are lost, because no TCP connection to port ');
-    line.unsigned(portOf(source)).text(' of their destination could be opened').log(Level.Warn);
-  }
-  remove(i);
-}
-
-/** A message that was to go by UDP does, to `source`. */
-function sendByUdp(message: usize, length: i32, via: u32, out: Outcome): bool {
-  const room = via == 0 ? 0 : out.room(length);
-  const edge = Edges.sip(familyOf(source));
-  if (room == 0 || !beginDatagram(out, edge, SHAPE_DATAGRAM, 0, Configuration.port, source, 0)) return false;
-  memory.copy(room, message, length);
-  // UDP in the place of TCP.
-  store<u8>(room + via, 0x55);
-  store<u8>(room + via, 0x44, 1);
-  return out.bytes(0, Role.Payload, 0, room, length);
-}
-
 /** Ends a connection from our side, behind what was sent. */
 export function close(now: f64, i: i32, out: Outcome): void {
   const record = at(i);
@@ -264,12 +187,6 @@ export function close(now: f64, i: i32, out: Outcome): void {
   beginOn(i, out, 0, Tcp.FIN | Tcp.ACK);
   store<u8>(record, Phase.closing, PHASE);
   store<f64>(record, now, SINCE);
-}
-
-/** Forgets a connection, and ends the frame that is held for it. */
-export function drop(i: i32, out: Outcome): void {
-  endTicket(i, out, Reason.brokenOff);
-  remove(i);
 }
 
 export function reset(i: i32, out: Outcome): void {

@@ -191,6 +191,17 @@ export abstract class Dialogs {
     return stream;
   }
 
+  /** Whether an earlier line has this pair on a side. */
+  static hasPairBefore(dialog: i32, line: i32, side: i32, family: u32, pair: i32): bool {
+    let stream = Dialogs.firstStream(dialog);
+    for (; stream != NO_STREAM; stream = Streams.next(stream)) {
+      const end = stream * 2 + side;
+      if (Streams.line(stream) < line && Streams.pair(end) == pair && Streams.family(end) == family)
+        return true;
+    }
+    return false;
+  }
+
   static addStream(dialog: i32, line: i32): i32 {
     const stream = Streams.add(dialog, line, Dialogs.firstStream(dialog));
     if (stream != NO_STREAM) store<i32>(at(dialog), stream, FIRST);
@@ -238,6 +249,11 @@ export abstract class Dialogs {
   static setUp(dialog: i32, now: f64): void {
     store<u8>(at(dialog), Phase.setup, PHASE);
     store<f64>(at(dialog), now + Configuration.setupMs, DEADLINE);
+  }
+
+  /** The callee is being called still, so its time to answer begins anew (RFC 3261 §16.7 item 2, timer C). */
+  static ring(dialog: i32, now: f64): void {
+    if (Dialogs.phase(dialog) == Phase.setup) store<f64>(at(dialog), now + Configuration.setupMs, DEADLINE);
   }
 
   /**

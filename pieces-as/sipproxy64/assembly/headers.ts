@@ -117,6 +117,7 @@ export function writeHeaders(edit: TextEdit, family: u32, transport: Transport, 
       case SipName.historyInfo:
       case SipName.diversion:
       case SipName.remotePartyId:
+      case SipName.otherAddress:
         writeAddresses(edit, family, transport);
         break;
       case SipName.warning:

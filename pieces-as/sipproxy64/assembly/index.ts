@@ -23,7 +23,8 @@
  *
  *   Shapes 5 and 6 join the endpoint `tcp`. Without it, SIP goes by UDP only. A request goes by TCP where its
  *   URI or the setting has `transport=tcp`, and where it has more than 1300 bytes (by UDP after all, when the
- *   peer does not open the connection within 4 s). A response goes by TCP where its request came by TCP.
+ *   peer does not open the connection within 4 s). A response goes by TCP where its request came by TCP. When
+ *   a connection fails, 503 answers each request that waits for it (RFC 3261 §16.9).
  *
  *   Each Shape has a Hairpin: a proxy of the other family may send a call back, and a phone may change its
  *   family in the middle of a call.
@@ -68,7 +69,7 @@
  *     bad-request            400: a header field is missing, repeated or unreadable, or Content-Length is
  *                            wrong
  *     bad-version            505: the message has another version of SIP
- *     bad-scheme             416: the URI is neither sip nor sips
+ *     bad-scheme             416: the URI is not sip (sips needs TLS)
  *     bad-extension          420: Proxy-Require names an extension, and there is none
  *     hop-limit              483: Max-Forwards is 0
  *     loop                   482: the same request was here before, or would go to ourselves
@@ -97,8 +98,9 @@
  *   by the reason of the first of them that is lost.
  *
  * WHAT IT DOES NOT DO
- *   It does not retransmit: clients do, and each repetition is handled like the first message. A client of
- *   TCP does not repeat a request either, so the loss of its datagram on the other side ends the transaction.
+ *   It does not retransmit where the sender does: each repetition is handled like the first message. It
+ *   repeats messages that came by TCP and went by UDP, up to 512 at a time: requests until they are answered,
+ *   and refusals of INVITE until their ACK (RFC 3261 §17).
  *   No SIP over TLS or WebSockets, no STUN on the port of SIP. No DNS: a host name that is not ours goes to
  *   the proxy of the other family. Lines of SDP for media over TCP (MSRP, BFCP, T.38) stay as they are. It
  *   relays the first pair of a port with a count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091,
@@ -122,6 +124,7 @@ import {
   State,
 } from 'funnel-tunnel/as';
 import { Configuration, describeSettings } from './configuration';
+import { expireConnections } from './connection-ends';
 import { ConnectionTable } from './connection-table';
 import { Connections } from './connections';
 import { Contents, Datagram } from './datagram';
@@ -134,6 +137,7 @@ import { Protocols } from './protocols';
 import { describeReasons, Reason } from './reasons';
 import { Registrations } from './registrations';
 import { relay } from './relay';
+import { Repeats } from './repeats';
 import { Secret } from './secret';
 import { Segments } from './segments';
 import { takeMessage } from './signalling';
@@ -184,6 +188,7 @@ class SipProxy64 extends Piece {
     Dialogs.state(state);
     Registrations.state(state);
     ConnectionTable.state(state);
+    Repeats.state(state);
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {
@@ -193,9 +198,10 @@ class SipProxy64 extends Piece {
       now >= this.nextSweep &&
       Dialogs.expire(now) &&
       Registrations.expire(now) &&
-      Connections.expire(now, out)
+      expireConnections(now, out)
     )
       this.nextSweep = now + SWEEP_MS;
+    if (!Repeats.resend(now, out)) out.wakeAt(now);
     Segments.resume(now, out);
     // Waiting frames go first, so that messages stay in their order.
     while (Load.waiting > 0) {
@@ -209,6 +215,7 @@ class SipProxy64 extends Piece {
       if (!takeOne(now, frame, out) && !Load.keep(frame)) out.end(frame.ticket, <u16>Reason.overload);
     }
     if (Load.waiting > 0 || ConnectionTable.pending > 0) out.wakeAt(now);
+    if (Repeats.next < Infinity) out.wakeAt(Repeats.next);
     if (Dialogs.count > 0 || Registrations.count > 0 || ConnectionTable.count > 0) out.wakeAt(this.nextSweep);
   }
 }

@@ -70,7 +70,11 @@ export function describeReasons(description: Description): void {
     'A header field is missing, repeated or unreadable, or Content-Length is wrong; 400 answers.',
   );
   description.reason('bad-version', true, 'The message has another version of SIP; 505 answers.');
-  description.reason('bad-scheme', true, 'The URI is neither sip nor sips; 416 answers.');
+  description.reason(
+    'bad-scheme',
+    true,
+    'The URI is not sip, for example sips, which needs TLS; 416 answers.',
+  );
   description.reason(
     'bad-extension',
     true,

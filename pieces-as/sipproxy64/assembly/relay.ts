@@ -6,6 +6,7 @@ import { Configuration } from './configuration';
 import { beginDatagram, Datagram } from './datagram';
 import { Dialogs } from './dialogs';
 import { Edges, SHAPE_MEDIA, SHAPE_RTCP, SHAPE_RTP } from './edges';
+import { portOf } from './endpoint';
 import { NO_PAIR, Ports } from './ports';
 import { Protocols } from './protocols';
 import { Reason } from './reasons';
@@ -18,9 +19,8 @@ export function relay(now: f64, frame: Frame, out: Outcome): Reason {
   const isRtcp = (Datagram.destinationPort & 1) != 0;
   const first = Ports.head(Datagram.family, pair);
   if (first == NO_END) return Reason.noCall;
-  let end = first;
-  while (end != NO_END && !Streams.isFrom(end, isRtcp, Datagram.source)) end = Streams.chained(end);
-  if (end == NO_END) return Reason.foreignSource;
+  const end = Streams.chained(first) == NO_END ? first : findEnd(first, isRtcp);
+  if (end == NO_END || !Streams.isFrom(end, isRtcp, Datagram.source)) return Reason.foreignSource;
   if (Configuration.symmetric) Streams.learn(end, isRtcp, Datagram.source);
   Dialogs.hear(Streams.dialog(end >> 1), now);
   const other = Streams.opposite(end);
@@ -37,6 +37,18 @@ export function relay(now: f64, frame: Frame, out: Outcome): Reason {
     return Reason.notJoined;
   for (let i = Datagram.first; i < Datagram.last; i++) out.pass(frame.part(i));
   return Reason.none;
+}
+
+/** The end whose place is the source of the current packet, or at least has its host. */
+function findEnd(first: i32, isRtcp: bool): i32 {
+  let found = NO_END;
+  for (let end = first; end != NO_END; end = Streams.chained(end)) {
+    const place = isRtcp ? Streams.rtcp(end) : Streams.rtp(end);
+    if (!Streams.isFrom(end, isRtcp, Datagram.source)) continue;
+    if (portOf(place) == portOf(Datagram.source)) return end;
+    if (found == NO_END) found = end;
+  }
+  return found;
 }
 
 /** Sends it on the same Shape of the other side, if the host has parsed it. */

@@ -43,23 +43,7 @@ export function refuse(now: f64, out: Outcome, status: string, reason: Reason): 
   if (isForbidden(to)) return reason;
   const size = <i32>(SipMessage.bodyAt - SipMessage.headersAt) + 400;
   if (size > MOST_BYTES) return reason;
-  edit.begin(SipMessage.headersAt, SipMessage.headersAt, size).text('SIP/2.0 ').text(status).text('\r\n');
-  let vias = 0;
-  for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
-    const name = SipMessage.field(i);
-    if (name == SipName.via && vias++ == 0 && SipValue.read(SipHeader.valueAt, SipHeader.valueTo)) {
-      stampVia();
-    } else if (name == SipName.to) {
-      copyTo();
-    } else if (
-      name == SipName.via ||
-      name == SipName.from ||
-      name == SipName.callId ||
-      name == SipName.cseq
-    ) {
-      edit.bytes(SipHeader.at, SipHeader.to);
-    }
-  }
+  writeStatus(status, size, true);
   if (reason == Reason.badExtension) {
     edit.text('Unsupported: ').bytes(SipMessage.proxyRequireAt, SipMessage.proxyRequireTo).text('\r\n');
   }
@@ -83,6 +67,40 @@ export function refuse(now: f64, out: Outcome, status: string, reason: Reason): 
     return Reason.notJoined;
   out.bytes(0, Role.Payload, 0, edit.address, edit.length);
   return reason;
+}
+
+/**
+ * Writes the refusal of the current request, which has our own Via, like a response of the next hop. Returns
+ * where it stands, or 0; `refusalLength` is its length.
+ */
+export function writeRefusalFor(status: string): usize {
+  writeStatus(status, <i32>(SipMessage.bodyAt - SipMessage.headersAt) + 400, false);
+  edit.text('Content-Length: 0\r\n\r\n').end();
+  refusalLength = edit.length;
+  return edit.isWhole ? edit.address : 0;
+}
+
+export let refusalLength: i32 = 0;
+
+/** Writes the status, and the header fields that a response repeats (RFC 3261 §8.2.6.2). */
+function writeStatus(status: string, size: i32, stamps: bool): void {
+  edit.begin(SipMessage.headersAt, SipMessage.headersAt, size).text('SIP/2.0 ').text(status).text('\r\n');
+  let vias = 0;
+  for (let i = 0, n = SipMessage.fieldCount; i < n; i++) {
+    const name = SipMessage.field(i);
+    if (stamps && name == SipName.via && vias++ == 0 && SipValue.read(SipHeader.valueAt, SipHeader.valueTo)) {
+      stampVia();
+    } else if (name == SipName.to) {
+      copyTo();
+    } else if (
+      name == SipName.via ||
+      name == SipName.from ||
+      name == SipName.callId ||
+      name == SipName.cseq
+    ) {
+      edit.bytes(SipHeader.at, SipHeader.to);
+    }
+  }
 }
 
 /** Whether the current ACK is for a response of ours. */

@@ -12,6 +12,7 @@ export const enum Purpose {
   call,
   party,
   user,
+  repeat,
 }
 
 const hash = new KeyedHash();

@@ -4,6 +4,7 @@ import { Frame, Outcome, Role } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { Tcp } from 'funnel-tunnel/as/views/tcp';
 import { Configuration } from './configuration';
+import { giveUp } from './connection-ends';
 import {
   add,
   at,
@@ -33,7 +34,7 @@ import {
   TAKEN,
   TICKET,
 } from './connection-table';
-import { beginOn, close, drop, endTicket, flush, giveUp, grant, reset } from './connections';
+import { beginOn, close, endTicket, flush, grant, reset } from './connections';
 import { beginSegment, Contents, Datagram } from './datagram';
 import { Edges, SHAPE_ACCEPTED } from './edges';
 import { copyEndpoint, familyOf, portOf } from './endpoint';
@@ -79,7 +80,7 @@ export abstract class Segments {
       store<u32>(record, load<u32>(record, TAKEN) + length, TAKEN);
       if (length > IN_BYTES - before) {
         reset(i, out);
-        drop(i, out);
+        giveUp(now, i, out);
         return Reason.beyondCredit;
       }
       let to = load<usize>(record, BUFFERS) + before;
@@ -100,8 +101,8 @@ export abstract class Segments {
     if ((flags & Tcp.FIN) != 0) {
       // Messages that wait for work end with it: the peer has gone without waiting for an answer.
       if (load<i32>(record, IN_LENGTH) > 0) reason = Reason.brokenOff;
-      if (phase(i) != Phase.closing) beginOn(i, out, 0, Tcp.FIN | Tcp.ACK);
-      drop(i, out);
+      if (phase(i) != Phase.closing && phase(i) != Phase.failed) beginOn(i, out, 0, Tcp.FIN | Tcp.ACK);
+      giveUp(now, i, out);
     } else {
       grant(i, out);
     }
@@ -132,7 +133,7 @@ export abstract class Segments {
 /** A peer has connected. */
 function accept(now: f64, out: Outcome): Reason {
   const old = find(Datagram.source, Datagram.destinationPort);
-  if (old != NONE) drop(old, out);
+  if (old != NONE) giveUp(now, old, out);
   const i = add();
   if (i == NONE) {
     refuseStream(out);

@@ -11,7 +11,7 @@ import { IpText } from 'funnel-tunnel/as/views/ip-text';
 import { SdpConnection, SdpLine, SdpMedia } from 'funnel-tunnel/as/views/sdp';
 import { Configuration } from './configuration';
 import { Datagram } from './datagram';
-import { copyEndpoint, familyOf, isNullAddress, portOf, setPort } from './endpoint';
+import { copyEndpoint, familyOf, isNullAddress, portOf, sameAddress, setPort } from './endpoint';
 
 /** The most `m=` lines of one description. */
 @inline export const MOST_LINES: i32 = 16;
@@ -110,6 +110,17 @@ export abstract class Session {
   static relay(line: i32, port: u32): void {
     store<bool>(lineAt(line), true, IS_RELAYED);
     store<u16>(lineAt(line), <u16>port, NEW_PORT);
+  }
+
+  /** An earlier line that is relayed and in the same place as this one; -1 if there is none. */
+  static twin(line: i32): i32 {
+    const rtp = Session.rtp(line);
+    for (let i = 0; i < line; i++) {
+      const other = Session.rtp(i);
+      if (isRelayed(i) && portOf(other) == portOf(rtp) && sameAddress(other, rtp) && !isNullAddress(rtp))
+        return i;
+    }
+    return -1;
   }
 
   /** Gives the real place of a line that names us. */

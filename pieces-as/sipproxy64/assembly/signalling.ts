@@ -22,11 +22,12 @@ import { Edges, SHAPE_DATAGRAM, SHAPE_SIP } from './edges';
 import { familyOf, flowOf, sameAddress, setFlow, Transport, transportOf } from './endpoint';
 import { writeHeaders, writeOwnHeaders, writeRequestLine } from './headers';
 import { Protocols } from './protocols';
-import { Reason } from './reasons';
+import { isLoss, Reason } from './reasons';
 import { Registrations } from './registrations';
-import { isAckOfRefusal, refuse } from './reply';
+import { Repeated, Repeats } from './repeats';
+import { isAckOfRefusal, refusalLength, refuse, writeRefusalFor } from './reply';
 import { Purpose, Secret } from './secret';
-import { Target } from './target';
+import { endOfUser, Target } from './target';
 import { Mapped, restore } from './uri-map';
 import { Returned, Via } from './via';
 
@@ -75,6 +76,7 @@ function takeRequest(now: f64, out: Outcome, fault: SipFault): Reason {
   ) {
     return refuse(now, out, '400 CSeq Has Another Method', Reason.badRequest);
   }
+  if (Repeats.count > 0 && SipMessage.isMethod('ACK')) Repeats.stop(repeatKey(Repeated.refusal));
   if (isAckOfRefusal()) return Reason.ackOfRefusal;
   if (!isAddress(SipMessage.fromAt, SipMessage.fromTo) || !isAddress(SipMessage.toAt, SipMessage.toTo)) {
     return refuse(now, out, '400 Bad Address', Reason.badRequest);
@@ -138,6 +140,7 @@ function takeResponse(now: f64, out: Outcome, fault: SipFault): Reason {
   const viaTo = SipValue.to;
   if (!Via.isAnswered(own, ownTo, via, viaTo) || !Via.destination(via, viaTo, answerTo))
     return Reason.strayResponse;
+  if (Repeats.count > 0) endRepeats();
   if (transportOf(answerTo) == Transport.tcp) setFlow(answerTo, Via.flow(own, ownTo));
   if (isForbidden(answerTo)) return Reason.forbiddenDestination;
   const family = familyOf(answerTo);
@@ -216,7 +219,65 @@ function send(now: f64, out: Outcome, to: usize): Reason {
     return Reason.notJoined;
   out.bytes(isParsed ? Protocols.sip : 0, isParsed ? Role.Header : Role.Payload, 0, head, edit.length);
   if (length > 0) out.bytes(0, Role.Payload, 0, body, length);
+  if (transportOf(Datagram.source) == Transport.tcp) repeat(now, to, head, edit.length, body, length);
   return isLong ? Reason.longMessage : Reason.none;
+}
+
+/**
+ * A request could not be sent, because its connection has failed. It is handled like a 503 of the next hop
+ * (RFC 3261 §16.9, §18.4), which `Datagram.source` is. Returns false if no response is possible.
+ */
+export function takeFailure(now: f64, out: Outcome, at: usize, length: i32): bool {
+  if (SipMessage.read(at, at + length) != SipFault.none) return false;
+  if (!SipMessage.isRequest || SipMessage.isMethod('ACK')) return false;
+  if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo)) return false;
+  const own = SipValue.at;
+  const ownTo = SipValue.to;
+  // Our tag is a hash of the client's branch.
+  if (!findSecondVia() || !Via.isAnswered(own, ownTo, SipValue.at, SipValue.to)) return false;
+  const answer = writeRefusalFor('503 Service Unavailable');
+  if (answer == 0) return false;
+  Contents.at = answer;
+  Contents.to = answer + refusalLength;
+  const reason = takeMessage(now, out, 0, false);
+  return !isLoss(reason);
+}
+
+/**
+ * Repeats the message at `at`, which a failed connection had to carry, and which has gone by UDP, if it has
+ * come by TCP.
+ */
+export function repeatLater(now: f64, to: usize, at: usize, length: i32): void {
+  if (SipMessage.read(at, at + length) != SipFault.none || !SipMessage.isRequest) return;
+  if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo)) return;
+  const own = SipValue.at;
+  const ownTo = SipValue.to;
+  if (!findSecondVia() || !Via.isAnswered(own, ownTo, SipValue.at, SipValue.to)) return;
+  if (Via.flow(own, ownTo) != 0) repeat(now, to, at, length, 0, 0);
+}
+
+/** Keeps the current message, which has gone by UDP, if its sender does not repeat it. */
+function repeat(now: f64, to: usize, head: usize, headLength: i32, body: usize, bodyLength: i32): void {
+  const isInvite = SipMessage.isMethod('INVITE');
+  if (SipMessage.isRequest ? SipMessage.isMethod('ACK') : !isInvite || SipMessage.status < 300) return;
+  let kind = Repeated.refusal;
+  if (SipMessage.isRequest) kind = isInvite ? Repeated.invite : Repeated.request;
+  Repeats.keep(now, repeatKey(kind), kind, to, head, headLength, body, bodyLength);
+}
+
+/** A response has come to the request of its transaction. */
+function endRepeats(): void {
+  if (SipMessage.isMethod('INVITE')) Repeats.stop(repeatKey(Repeated.invite));
+  else if (SipMessage.status >= 200) Repeats.stop(repeatKey(Repeated.request));
+  else Repeats.slow(repeatKey(Repeated.request));
+}
+
+/** The transaction of the current message. A CANCEL has the branch of its INVITE, and is one of its own. */
+function repeatKey(kind: Repeated): u64 {
+  const hash = Secret.begin(Purpose.repeat).byte(kind);
+  for (let shift: u64 = 0; shift < 64; shift += 8) hash.byte(<u32>(Via.transaction >> shift) & 255);
+  if (kind == Repeated.request) hash.bytes(SipMessage.cseqMethodAt, SipMessage.cseqMethodTo);
+  return hash.end();
 }
 
 /** A registrar lists the valid contacts of a user, and their times (§10.2.4). Keeps those that passed us. */
@@ -227,7 +288,7 @@ function learnContacts(now: f64, family: u32): void {
     SipUri.userAt == 0
   )
     return;
-  const user = Secret.of(Purpose.user, SipUri.userAt, SipUri.userTo);
+  const user = Secret.of(Purpose.user, SipUri.userAt, endOfUser());
   Registrations.forget(user);
   const byDefault =
     SipMessage.expiresAt == 0 ? -1 : Ascii.number(SipMessage.expiresAt, SipMessage.expiresTo, 0xffffffff);

@@ -43,6 +43,8 @@ export abstract class Target {
   static find(now: f64): Reason {
     Target.uriChange = UriChange.none;
     Target.ownRoutes = 0;
+    // Each hop of a request to `sips` uses TLS (RFC 3261 §26.2.2), which we do not have.
+    if (SipUri.read(SipMessage.uriAt, SipMessage.uriTo) && SipUri.isSips) return Reason.badScheme;
     // The family of the innermost of our own Routes is that of the other side. A Route that a phone writes
     // for its outbound proxy has the family of the phone, and says nothing about the other side.
     let inner: u32 = 0;
@@ -95,9 +97,7 @@ export abstract class Target {
       return Target.check();
     }
     if (SipUri.userTo > SipUri.userAt && !SipMessage.isMethod('REGISTER')) {
-      // A password or parameters of the user are no part of the name.
-      let userTo = SipUri.userAt;
-      while (userTo < SipUri.userTo && load<u8>(userTo) != 0x3a && load<u8>(userTo) != 0x3b) userTo++;
+      const userTo = endOfUser();
       const contact = Registrations.find(now, SipUri.userAt, userTo);
       if (contact != 0) {
         Target.contact = contact;
@@ -146,6 +146,13 @@ export abstract class Target {
 @inline
 function otherFamily(): u32 {
   return Datagram.family == 4 ? 6 : 4;
+}
+
+/** The end of the user's name in the current URI, of which a password and parameters are no part. */
+export function endOfUser(): usize {
+  let to = SipUri.userAt;
+  while (to < SipUri.userTo && load<u8>(to) != 0x3a && load<u8>(to) != 0x3b) to++;
+  return to;
 }
 
 /** Whether the current URI is the Route of a dialog that `writeOwnHeaders` wrote for both sides. */

@@ -112,7 +112,10 @@ export abstract class Via {
     return Returned.fresh;
   }
 
-  /** The hash that identifies the transaction of the current request; valid after `take`. */
+  /**
+   * The hash that identifies the transaction of the current message; valid after `take`, and after
+   * `isAnswered`.
+   */
   static get transaction(): u64 {
     return Via.branch;
   }
@@ -204,7 +207,9 @@ export abstract class Via {
     const branch = SipParameter.valueAt;
     const branchTo = SipParameter.valueTo;
     if (branchTo - branch != MAGIC_BYTES + HASH_BYTES || !Ascii.begins(branch, branchTo, MAGIC)) return false;
-    return readVia(below, belowTo) && isHash(branch + MAGIC_BYTES, branchHash());
+    if (!readVia(below, belowTo)) return false;
+    Via.branch = branchHash();
+    return isHash(branch + MAGIC_BYTES, Via.branch);
   }
 }
 

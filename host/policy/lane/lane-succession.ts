@@ -4,6 +4,7 @@ import { dropHandover, keepHandovers } from '../../endpoint/handover.ts';
 import type { SeatFault } from '../../puzzle/plan/piece-maker.ts';
 import { PuzzleError } from '../../puzzle/plan/puzzle-error.ts';
 import type { LaneSnapshot } from '../../puzzle/runtime/snapshot.ts';
+import { hasThreadRoom } from '../pieces/thread-room.ts';
 import { puzzleError, stallFault } from './lane-fault.ts';
 import type { LaneMessage } from './lane-messages.ts';
 import type { LaneOrder } from './lane-order.ts';
@@ -76,10 +77,13 @@ export class LaneSuccession {
     }
   }
 
-  /** The lane has started: the watchdog observes it from now on, and another thread is prepared. */
+  /**
+   * The lane has started: the watchdog observes it from now on, and another thread is prepared, if there is
+   * room for it.
+   */
   attend(): void {
     this.#watchdog = new Watchdog(this.#current.monitor, this.#events.onStall, this.#watch);
-    this.#spare = this.#newThread();
+    if (hasThreadRoom()) this.#spare = this.#newThread();
   }
 
   /** The watchdog observes the lane no longer. */

@@ -5,6 +5,7 @@ import { PuzzleError } from '../../puzzle/plan/puzzle-error.ts';
 import { CALM_MS, FIRST_RESTART_MS, MAX_RESTART_MS } from '../../puzzle/runtime/seat.ts';
 import type { LaneSnapshot } from '../../puzzle/runtime/snapshot.ts';
 import type { Puzzle } from '../check/checked-puzzle.ts';
+import { demandThreadRoom } from '../pieces/thread-room.ts';
 import { withCarried, withoutPieces } from './carried-counters.ts';
 import type { FunnelEvent } from './funnel-event.ts';
 import { deathFault, laneEnded, stallFault } from './lane-fault.ts';
@@ -23,13 +24,15 @@ import type { Stall } from './watchdog.ts';
  * A thread that dies, or that a piece keeps, is ended. Another lane continues without that piece, with the
  * same sockets and devices.
  *
- * @throws {PuzzleError} where the puzzle cannot be started; nothing is left open.
+ * @throws {PuzzleError} where the puzzle cannot be started; nothing is left open. {FunnelError}
+ *   FT_ADDRESS_SPACE where there is no room for a thread.
  */
 export async function startWorkerLane(
   puzzle: Puzzle,
   notify: (event: FunnelEvent) => void,
   options: LaneThreadOptions = {},
 ): Promise<LaneHandle> {
+  demandThreadRoom('runs the lane');
   const lane = new WorkerLane(puzzle, notify, options);
   await lane.start();
   return lane;

@@ -14,6 +14,7 @@ import {
   refusalOf,
 } from './examiner-messages.ts';
 import { packageRoot } from './package-root.ts';
+import { demandThreadRoom } from './thread-room.ts';
 
 /**
  * Examines untrusted component files in a separate thread, with a deadline and a limit of its heap: it reads,
@@ -41,7 +42,7 @@ export class Examiner {
    * Reads a component file and admits it. The result has no component where its digest is in `known`.
    *
    * @throws {ComponentError} where it is refused: FT_COMPONENT_COSTLY where its examination exceeds the
-   *   bounds.
+   *   bounds. {FunnelError} FT_ADDRESS_SPACE where there is no room for a thread.
    */
   admit(order: ExaminerRequests['admit']['order']): Promise<ExaminerRequests['admit']['result']> {
     return this.#request('admit', order);
@@ -84,7 +85,10 @@ export class Examiner {
 
   async #exchange(request: ExaminerRequest): Promise<unknown> {
     clearTimeout(this.#idle);
-    if (this.#thread?.isEnded !== false) this.#thread = new ExaminerThread(this.#bounds);
+    if (this.#thread?.isEnded !== false) {
+      demandThreadRoom('examines components');
+      this.#thread = new ExaminerThread(this.#bounds);
+    }
     const thread = this.#thread;
     try {
       const reply = await thread.exchange(request);

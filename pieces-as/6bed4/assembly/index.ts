@@ -14,8 +14,7 @@
  *     ipv6            0 --|-- hop limit - 1, 28 bytes|-- 1  ipv4/udp/PORT/ipv6
  *     ipv6/icmpv6     1 --|-- solicitations answered |-- 2  ipv4/udp/PORT/ipv6/icmpv6
  *     ipv6/tcp        2 --|-- first SYN goes direct  |-- 3  ipv4/udp/PORT/ipv6/tcp   (variant tcp only)
- *                         |   keepalives, and what   |-- 0  ipv4/udp/PORT
- *                         |   keepalives, and data    |-- 0  ipv4/udp/PORT
+ *                         |   keepalives, and data   |-- 0  ipv4/udp/PORT
  *                         |   other than IPv6        |
  *
  *   `ipv6` takes packets of up to 1280 bytes, and needs a network that takes all of these. So `carrier` wants

@@ -15,9 +15,11 @@ export const CHUNK = {
   COOKIE_ECHO: 10,
   COOKIE_ACK: 11,
   SHUTDOWN_COMPLETE: 14,
+  I_DATA: 64,
   RE_CONFIG: 130,
   PAD: 132,
   FORWARD_TSN: 192,
+  I_FORWARD_TSN: 194,
 } as const;
 
 export interface WireChunk {
@@ -59,13 +61,18 @@ export function chunk(type: number, value: ArrayLike<number> = [], flags = 0): W
 }
 
 /** A packet's bytes, with its checksum. */
-export function encode({ sourcePort, destinationPort, tag, chunks }: WirePacket): Uint8Array {
+export function encode(packet: WirePacket): Uint8Array {
+  return seal(encodeUnsealed(packet));
+}
+
+/** The same without the checksum. */
+export function encodeUnsealed({ sourcePort, destinationPort, tag, chunks }: WirePacket): Uint8Array {
   const bytes: number[] = [...be16(sourcePort), ...be16(destinationPort), ...be32(tag), 0, 0, 0, 0];
   for (const { type, flags, value } of chunks) {
     bytes.push(type, flags, ...be16(4 + value.length), ...value);
     while (bytes.length % 4 !== 0) bytes.push(0);
   }
-  return seal(Uint8Array.from(bytes));
+  return Uint8Array.from(bytes);
 }
 
 /** Writes the checksum. */

@@ -1,5 +1,5 @@
 import { Association } from './association';
-import { FIRST_FRAGMENT, isBefore, LAST_FRAGMENT } from './constants';
+import { FIRST_FRAGMENT, isBefore, LAST_FRAGMENT, UNORDERED } from './constants';
 import { ChunkState, Outgoing, wireBytes } from './outgoing';
 import { Reliability } from './reliability';
 import { Chunk, Store } from './store';
@@ -94,6 +94,7 @@ export abstract class Abandonment {
    */
   private static giveUp(association: Association, tsn: u32): bool {
     const outgoing = association.outgoing;
+    if (outgoing.isInterleaved) return Abandonment.giveUpScattered(association, tsn);
     let last = tsn;
     while ((flagsAt(outgoing, last) & LAST_FRAGMENT) == 0 && last + 1 != outgoing.next) last++;
     const sid = <i32>Store.chunk(outgoing.at(last)).sid;
@@ -105,16 +106,39 @@ export abstract class Abandonment {
     while ((flagsAt(outgoing, first) & FIRST_FRAGMENT) == 0 && isBefore(outgoing.cumulative, first - 1))
       first--;
     for (let each = first; each != last + 1; each++) Abandonment.empty(association, each);
+    Abandonment.noteGivenUp(outgoing);
+    return true;
+  }
+
+  /** The same for a message whose fragments lie between those of others (RFC 8260). */
+  private static giveUpScattered(association: Association, tsn: u32): bool {
+    const outgoing = association.outgoing;
+    const one = Store.chunk(outgoing.at(tsn));
+    const head = outgoing.queue.headOf(one.sid);
+    if (head != 0 && outgoing.isSameMessage(one, head)) {
+      if (!outgoing.hasTsn) return false;
+      Abandonment.drop(outgoing, one.sid, true);
+    }
+    for (let each = outgoing.cumulative + 1; each != outgoing.next; each++) {
+      const chunk = Store.chunk(outgoing.at(each));
+      const isOther = chunk.sid != one.sid || chunk.mid != one.mid;
+      if (isOther || ((chunk.flags ^ one.flags) & <u8>UNORDERED) != 0) continue;
+      Abandonment.empty(association, each);
+    }
+    Abandonment.noteGivenUp(outgoing);
+    return true;
+  }
+
+  private static noteGivenUp(outgoing: Outgoing): void {
     outgoing.abandonedMessages++;
     Abandonment.advance(outgoing);
     if (outgoing.isForwardOutstanding) outgoing.isForwardDue = true;
-    return true;
   }
 
   /** Removes the rest of the first message of a stream from the queue. Its last chunk may get a TSN. */
   private static drop(outgoing: Outgoing, sid: i32, hasTsn: bool): void {
     while (true) {
-      const number = outgoing.queue.drop(sid);
+      const number = outgoing.queue.drop(sid, hasTsn);
       const isLast = (Store.chunk(number).flags & <u8>LAST_FRAGMENT) != 0;
       if (isLast && hasTsn) {
         const chunk = outgoing.number(number);

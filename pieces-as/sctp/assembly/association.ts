@@ -1,7 +1,7 @@
 import { STATE_BYTES, State } from 'funnel-tunnel/as';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { Configuration } from './configuration';
-import { AssociationState, Feature } from './constants';
+import { AssociationState, DATA_HEADER, Feature, I_DATA_HEADER } from './constants';
 import { Incoming } from './incoming';
 import { Outgoing } from './outgoing';
 import { Path } from './path';
@@ -65,6 +65,11 @@ export class Association {
   /** Whether messages may be given up after they were sent. */
   get isPartial(): bool {
     return (this.features & Feature.partial) != 0;
+  }
+
+  /** Whether messages go in I-DATA chunks (RFC 8260). */
+  get isInterleaved(): bool {
+    return (this.features & Feature.interleaving) != 0;
   }
 
   /** Whether a message that comes now must wait for the reset of its stream, as the first one. */
@@ -138,7 +143,9 @@ export class Association {
   get mostInFragment(): u32 {
     let most = this.paths[0].maxDataChunk;
     for (let i = 1; i < this.pathCount; i++) most = min(most, this.paths[i].maxDataChunk);
-    return most - 16;
+    // Before the peer is known, the larger header counts.
+    const isLarge = this.isOpen ? this.isInterleaved : Configuration.hasInterleaving;
+    return most - (isLarge ? I_DATA_HEADER : DATA_HEADER);
   }
 
   /** Clears all fields. Returns the number of undelivered messages. */
@@ -166,7 +173,7 @@ export class Association {
 
   /** An upper bound of the number of bytes in the state. */
   get stateBytes(): u32 {
-    const fixed: u32 = 2048 + 160 * <u32>MOST_PATHS + 8 * Configuration.streams;
+    const fixed: u32 = 2048 + 160 * <u32>MOST_PATHS + 12 * Configuration.streams;
     return (
       fixed +
       this.cookieLength +

@@ -30,12 +30,24 @@ export function describeSettings(d: Description): void {
     '262144',
   );
   d.setting('max-message', Kind.Number, 'Bytes of the largest user message.', '65519');
+  d.setting(
+    'interleaving',
+    Kind.Boolean,
+    'Whether large messages of one stream let those of others pass, if the peer can do it (RFC 8260).',
+    'false',
+  );
   d.optional(
     'reliability',
     Kind.Text,
     'Streams whose messages are given up, and when: STREAMS lifetime DURATION, STREAMS resends COUNT, or ' +
       'STREAMS priority NUMBER (RFC 3758, RFC 7496).',
   ).isRepeated();
+  d.setting(
+    'zero-checksum',
+    Kind.Boolean,
+    'Whether the carrier detects errors as DTLS does, so that packets need no checksum (RFC 9653).',
+    'false',
+  );
   d.setting('rto-initial', Kind.Duration, 'The first retransmission time-out (RTO.Initial).', '1s');
   d.setting('rto-min', Kind.Duration, 'The shortest retransmission time-out (RTO.Min).', '1s');
   d.setting('rto-max', Kind.Duration, 'The longest retransmission time-out (RTO.Max).', '60s');
@@ -94,6 +106,8 @@ export abstract class Configuration {
   static cookieLife: f64 = 0;
   static abortRate: u32 = 0;
   static hasNotices: bool = false;
+  static hasInterleaving: bool = false;
+  static hasZeroChecksum: bool = false;
 
   static read(settings: Settings): void {
     Configuration.encapsulation = <u32>settings.number('encapsulation', 1, 65_535);
@@ -128,6 +142,8 @@ export abstract class Configuration {
     Configuration.cookieLife = positive(settings, 'cookie-life');
     Configuration.abortRate = <u32>settings.number('abort-rate', 0, 100_000);
     Configuration.hasNotices = settings.boolean('notices');
+    Configuration.hasInterleaving = settings.boolean('interleaving');
+    Configuration.hasZeroChecksum = settings.boolean('zero-checksum');
   }
 }
 

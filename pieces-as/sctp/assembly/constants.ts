@@ -15,9 +15,11 @@ export const enum ChunkType {
   ecne = 12,
   cwr = 13,
   shutdownComplete = 14,
+  iData = 64,
   reConfig = 130,
   pad = 132,
   forwardTsn = 192,
+  iForwardTsn = 194,
 }
 
 /** Types of parameters (RFC 9260 §3.3.2, §3.3.3). */
@@ -37,6 +39,7 @@ export const enum ParameterType {
   addOutgoing = 17,
   addIncoming = 18,
   ecn = 0x8000,
+  zeroChecksum = 0x8001,
   extensions = 0x8008,
   forwardTsn = 0xc000,
 }
@@ -76,6 +79,10 @@ export const enum Feature {
   partial = 1,
   /** Stream reset (RFC 6525). */
   reConfig = 2,
+  /** Interleaving of messages (RFC 8260). */
+  interleaving = 4,
+  /** Packets without a checksum, where the carrier detects errors (RFC 9653). */
+  zeroChecksum = 8,
 }
 
 /** Flags of a DATA chunk (RFC 9260 §3.3.1). */
@@ -98,6 +105,7 @@ export const REFLECTED_TAG: u32 = 1;
 export const COMMON_HEADER: u32 = 12;
 export const CHUNK_HEADER: u32 = 4;
 export const DATA_HEADER: u32 = 16;
+export const I_DATA_HEADER: u32 = 20;
 /** Bytes of an INIT and an INIT ACK before their parameters. */
 export const INIT_BYTES: u32 = 20;
 

@@ -1,7 +1,7 @@
 import { Outcome, random } from 'funnel-tunnel/as';
 import { load64, store16, store32, store64 } from 'funnel-tunnel/as/views/bytes';
 import { Association } from './association';
-import { CHUNK_HEADER, ChunkType, ParameterType } from './constants';
+import { CHUNK_HEADER, ChunkType, Feature, ParameterType } from './constants';
 import { Packet } from './packet';
 import { Path } from './path';
 import { ReceivedTsns } from './received-tsns';
@@ -14,7 +14,7 @@ const SACK_BYTES: u32 = 16;
 /** Sends the control chunks of an association, each in a packet of its own or in an open one. */
 export abstract class Control {
   static open(association: Association, path: Path, room: u32, out: Outcome): bool {
-    return Packet.open(
+    const isOpen = Packet.open(
       out,
       path.local,
       path.remote,
@@ -23,6 +23,8 @@ export abstract class Control {
       association.peerPort,
       association.peerTag,
     );
+    Packet.isSealed = (association.features & Feature.zeroChecksum) == 0;
+    return isOpen;
   }
 
   /** Sends a chunk that is only a header, by the current path. */

@@ -18,8 +18,14 @@ export class Delivery {
 
   constructor(private readonly buffer: ReceiveBuffer) {}
 
-  open(): void {
+  open(isInterleaved: bool): void {
+    this.setInterleaved(isInterleaved);
     memory.fill(changetype<usize>(this.expected), 0, (<usize>Configuration.streams) << 2);
+  }
+
+  /** The numbers of messages in I-DATA chunks have 32 bits (RFC 8260). */
+  setInterleaved(isInterleaved: bool): void {
+    this.shift = isInterleaved ? 0 : 16;
   }
 
   /** Frees all messages. */

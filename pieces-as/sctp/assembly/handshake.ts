@@ -17,7 +17,7 @@ import {
 } from './constants';
 import { Control } from './control';
 import { Cookie, Cookies } from './cookie';
-import { Initiation } from './initiation';
+import { DTLS, Initiation } from './initiation';
 import { OutOfTheBlue } from './out-of-the-blue';
 import { Packet } from './packet';
 import { Reason } from './reasons';
@@ -31,6 +31,7 @@ const ADDRESS_TYPES: u32 = 8;
 const PRESERVATIVE: u32 = 8;
 /** The parameter Forward-TSN-Supported (RFC 3758 §3.1), and Supported Extensions (RFC 5061 §4.2.7). */
 const FEATURES: u32 = 12;
+const ZERO_CHECKSUM: u32 = 8;
 /** The number of times that the piece requests more time from a peer that finds our cookie stale. */
 const MOST_STALE: i32 = 2;
 
@@ -53,7 +54,7 @@ export abstract class Handshake {
     association.localTag = Handshake.newTag();
     association.initialTsn = <u32>random();
     association.addPath(remote, local, true);
-    association.outgoing.open(Configuration.streams, association.initialTsn, LEAST_WINDOW);
+    association.outgoing.open(Configuration.streams, association.initialTsn, LEAST_WINDOW, 0);
     association.state = AssociationState.cookieWait;
     Handshake.sendInit(association, 0, out);
     association.timer = now + association.paths[0].rto;
@@ -68,7 +69,7 @@ export abstract class Handshake {
   }
 
   static sendInit(association: Association, moreLife: u32, out: Outcome): void {
-    const length = INIT_BYTES + FEATURES + ADDRESS_TYPES + (moreLife > 0 ? PRESERVATIVE : 0);
+    const length = INIT_BYTES + Handshake.featureBytes + ADDRESS_TYPES + (moreLife > 0 ? PRESERVATIVE : 0);
     const path = association.current;
     if (!Packet.open(out, path.local, path.remote, length, association.localPort, association.peerPort, 0))
       return;
@@ -187,11 +188,12 @@ export abstract class Handshake {
       min(Configuration.streams, Initiation.inStreams),
       association.initialTsn,
       Initiation.window,
+      association.features,
     );
     association.incoming.open(
       min(Configuration.streams, Initiation.outStreams),
       Initiation.tsn,
-      association.isPartial,
+      association.features,
     );
     association.reconfiguration.open(association.initialTsn, Initiation.tsn);
     association.state = AssociationState.cookieEchoed;
@@ -206,6 +208,8 @@ export abstract class Handshake {
     const bytes = CHUNK_HEADER + association.cookieLength;
     const path = association.current;
     if (!Control.open(association, path, max(path.room, bytes), out)) return;
+    // Always with a checksum (RFC 9653 §5.2).
+    Packet.isSealed = true;
     memory.copy(Packet.chunk(ChunkType.cookieEcho, 0, bytes), association.cookie, association.cookieLength);
     for (let i = 0; hasErrors && i < Initiation.unrecognisedCount; i++) {
       const parameter = Initiation.unrecognisedAt(i);
@@ -312,8 +316,13 @@ export abstract class Handshake {
       cookie.getEndpoint(0, ours);
       association.addPath(endpoint, ours, i == 0);
     }
-    association.outgoing.open(cookie.outStreams, association.initialTsn, cookie.peerWindow);
-    association.incoming.open(cookie.inStreams, cookie.peerTsn, association.isPartial);
+    association.outgoing.open(
+      cookie.outStreams,
+      association.initialTsn,
+      cookie.peerWindow,
+      association.features,
+    );
+    association.incoming.open(cookie.inStreams, cookie.peerTsn, association.features);
     association.reconfiguration.open(association.initialTsn, cookie.peerTsn);
     Handshake.establish(association, now, out);
   }
@@ -345,8 +354,8 @@ export abstract class Handshake {
       // The first is the source of the INIT; the host that echoes the cookie is there.
       association.addPath(endpoint, ours, i == 0);
     }
-    association.outgoing.open(cookie.outStreams, cookie.localTsn, cookie.peerWindow);
-    association.incoming.open(cookie.inStreams, cookie.peerTsn, association.isPartial);
+    association.outgoing.open(cookie.outStreams, cookie.localTsn, cookie.peerWindow, association.features);
+    association.incoming.open(cookie.inStreams, cookie.peerTsn, association.features);
     association.reconfiguration.open(association.initialTsn, cookie.peerTsn);
   }
 
@@ -381,7 +390,7 @@ export abstract class Handshake {
   ): void {
     const pathCount = Handshake.chooseAddresses();
     const cookieBytes = Cookie.bytesFor(pathCount);
-    let length = INIT_BYTES + FEATURES + CHUNK_HEADER + cookieBytes;
+    let length = INIT_BYTES + Handshake.featureBytes + CHUNK_HEADER + cookieBytes;
     for (let i = 0; i < Initiation.unrecognisedCount; i++)
       length += CHUNK_HEADER + Initiation.bytesOf(Initiation.unrecognisedAt(i));
     if (!OutOfTheBlue.open(Initiation.tag, length, out)) return;
@@ -458,14 +467,29 @@ export abstract class Handshake {
     store32(at + 12, tsn);
   }
 
+  private static get featureBytes(): u32 {
+    return FEATURES + (Configuration.hasZeroChecksum ? ZERO_CHECKSUM : 0);
+  }
+
   /** Writes what this side supports, and returns the address behind it. */
   private static putFeatures(at: usize): usize {
     store16(at, ParameterType.forwardTsn);
     store16(at + 2, 4);
     store16(at + 4, ParameterType.extensions);
-    store16(at + 6, 6);
-    store32(at + 8, ((<u32>ChunkType.forwardTsn) << 24) | ((<u32>ChunkType.reConfig) << 16));
-    return at + FEATURES;
+    const interleaving = ((<u32>ChunkType.iData) << 8) | <u32>ChunkType.iForwardTsn;
+    store16(at + 6, Configuration.hasInterleaving ? 8 : 6);
+    store32(
+      at + 8,
+      ((<u32>ChunkType.forwardTsn) << 24) |
+        ((<u32>ChunkType.reConfig) << 16) |
+        (Configuration.hasInterleaving ? interleaving : 0),
+    );
+    if (Configuration.hasZeroChecksum) {
+      store16(at + FEATURES, ParameterType.zeroChecksum);
+      store16(at + FEATURES + 2, ZERO_CHECKSUM);
+      store32(at + FEATURES + 4, DTLS);
+    }
+    return at + Handshake.featureBytes;
   }
 
   /** Takes the addresses of an INIT ACK (RFC 9260 §5.1.2 C), with the UDP port of its sender. */

@@ -3,6 +3,7 @@ import { load16, load32, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Association, Associations } from './association';
 import { Carrier } from './carrier';
 import { Closing } from './closing';
+import { Configuration } from './configuration';
 import {
   AssociationState,
   Cause,
@@ -11,6 +12,8 @@ import {
   COMMON_HEADER,
   DATA_HEADER,
   Feature,
+  FIRST_FRAGMENT,
+  I_DATA_HEADER,
   IMMEDIATE,
   INIT_BYTES,
   ParameterType,
@@ -58,7 +61,9 @@ export abstract class Inbound {
       return Inbound.note(Reason.malformed);
     const at = Carrier.at;
     const length = Carrier.length;
-    if (!isSealed(at, length)) return Inbound.note(Reason.badChecksum);
+    const isUnsealed = !isSealed(at, length);
+    if (isUnsealed && (!Configuration.hasZeroChecksum || load<u32>(at, 8) != 0))
+      return Inbound.note(Reason.badChecksum);
     const peerPort = load16(at);
     const localPort = load16(at + 2);
     if (peerPort == 0 || localPort == 0) return Inbound.note(Reason.malformed);
@@ -71,6 +76,9 @@ export abstract class Inbound {
     OutOfTheBlue.peerPort = peerPort;
     const type = <u32>load<u8>(first);
     Inbound.association = Associations.find(localPort, peerPort, Carrier.source);
+    // Only a peer that has read our INIT or INIT ACK may leave out the checksum (RFC 9653 §5.3).
+    const isEarly = type == ChunkType.init || type == ChunkType.cookieEcho || Inbound.association === null;
+    if (isUnsealed && isEarly) return Inbound.note(Reason.badChecksum);
     if (type == ChunkType.init) return Inbound.takeInit(first, firstLength, length, out);
     if (!Inbound.isForUs(first, type, firstLength, out)) return;
     Inbound.takeChunks(at, length, out);
@@ -216,7 +224,16 @@ export abstract class Inbound {
     const bytes = length - CHUNK_HEADER;
     const now = Inbound.now;
     switch (type) {
+      case ChunkType.iData:
+        if (!association.isInterleaved) return Inbound.takeUnknown(association, chunk, type, length, out);
+        Inbound.takeData(association, chunk, length, out);
+        return;
       case ChunkType.data:
+        // RFC 8260 §2.2.3.
+        if (association.isInterleaved) {
+          Inbound.note(Reason.violation);
+          return Inbound.abortViolation('it sent DATA where I-DATA was agreed', out);
+        }
         Inbound.takeData(association, chunk, length, out);
         return;
       case ChunkType.sack: {
@@ -260,7 +277,9 @@ export abstract class Inbound {
         Inbound.note(Reason.closing);
         return Closing.complete(association, out);
       case ChunkType.forwardTsn:
-        if (!association.isPartial) return Inbound.takeUnknown(association, chunk, type, length, out);
+      case ChunkType.iForwardTsn:
+        if (!association.isPartial || association.isInterleaved != (type == ChunkType.iForwardTsn))
+          return Inbound.takeUnknown(association, chunk, type, length, out);
         return Inbound.takeForwardTsn(association, value, bytes);
       case ChunkType.reConfig:
         if ((association.features & Feature.reConfig) == 0)
@@ -276,9 +295,10 @@ export abstract class Inbound {
 
   private static takeData(association: Association, chunk: usize, length: u32, out: Outcome): void {
     if (!association.mayReceive) return Inbound.note(Reason.wrongState);
-    if (length < DATA_HEADER) return Inbound.stop(Reason.badChunk);
+    const header = association.isInterleaved ? I_DATA_HEADER : DATA_HEADER;
+    if (length < header) return Inbound.stop(Reason.badChunk);
     const tsn = load32(chunk + 4);
-    if (length == DATA_HEADER) {
+    if (length == header) {
       // RFC 9260 §3.3.10.9.
       Inbound.stop(Reason.violation);
       store32(scratch, tsn);
@@ -287,7 +307,7 @@ export abstract class Inbound {
     }
     const flags = <u32>load<u8>(chunk, 1);
     const sid = load16(chunk + 8);
-    const bytes = length - DATA_HEADER;
+    const bytes = length - header;
     if (association.reconfiguration.holdsBack(tsn, sid)) {
       // It comes again when the stream is reset.
       Inbound.hasData = true;
@@ -296,10 +316,11 @@ export abstract class Inbound {
     const reason = association.incoming.take(
       tsn,
       sid,
-      load16(chunk + 10),
-      load32(chunk + 12),
+      association.isInterleaved ? load32(chunk + 12) : load16(chunk + 10),
+      association.isInterleaved ? load32(chunk + 16) : load32(chunk + 12),
+      association.isInterleaved && (flags & FIRST_FRAGMENT) == 0 ? load32(chunk + 16) : 0,
       flags,
-      chunk + DATA_HEADER,
+      chunk + header,
       bytes,
     );
     Inbound.note(reason);

@@ -1,8 +1,17 @@
 import { State } from 'funnel-tunnel/as';
 import { store16 } from 'funnel-tunnel/as/views/bytes';
 import { Configuration } from './configuration';
-import { isBefore, LAST_FRAGMENT, MAX_BURST, ParameterType, SACK_DELAY_MS, UNORDERED } from './constants';
+import {
+  Feature,
+  isBefore,
+  LAST_FRAGMENT,
+  MAX_BURST,
+  ParameterType,
+  SACK_DELAY_MS,
+  UNORDERED,
+} from './constants';
 import { Delivery, MESSAGE_STATE } from './delivery';
+import { CONTRADICTION, Interleaving } from './interleaving';
 import { Reason } from './reasons';
 import { Reassembly } from './reassembly';
 import { ReceiveBuffer } from './receive-buffer';
@@ -17,8 +26,9 @@ export class Incoming {
   /** Whether a SACK is due now, or when. */
   isSackDue: bool = false;
   sackAt: f64 = Infinity;
-  /** Whether the peer may skip TSNs (RFC 3758). */
-  isPartial: bool = false;
+  /** Whether the peer may skip TSNs (RFC 3758), and whether data comes in I-DATA chunks (RFC 8260). */
+  private isPartial: bool = false;
+  private isInterleaved: bool = false;
   /** The number of packets with data since the last SACK. */
   private packets: u32 = 0;
   private hasHadData: bool = false;
@@ -30,10 +40,12 @@ export class Incoming {
   private readonly buffer: ReceiveBuffer = new ReceiveBuffer();
   private readonly delivery: Delivery = new Delivery(this.buffer);
   private readonly reassembly: Reassembly = new Reassembly(this.tsns, this.buffer);
+  private readonly interleaving: Interleaving = new Interleaving(this.buffer);
 
-  open(streams: u32, initialTsn: u32, isPartial: bool): void {
+  open(streams: u32, initialTsn: u32, features: u32): void {
     this.streams = streams;
-    this.isPartial = isPartial;
+    this.isPartial = (features & Feature.partial) != 0;
+    this.isInterleaved = (features & Feature.interleaving) != 0;
     this.isSackDue = false;
     this.sackAt = Infinity;
     this.packets = 0;
@@ -41,12 +53,13 @@ export class Incoming {
     this.hadGaps = false;
     this.announced = Configuration.receiveBlocks * BLOCK;
     this.tsns.open(initialTsn);
-    this.delivery.open();
+    this.delivery.open(this.isInterleaved);
   }
 
   /** Frees everything. */
   close(): void {
     this.reassembly.close();
+    this.interleaving.close();
     this.delivery.close();
     this.tsns.open(0);
   }
@@ -58,7 +71,8 @@ export class Incoming {
 
   /** Whether nothing can go up before the message at the cumulative TSN is complete. */
   private get isWithinMessage(): bool {
-    return this.delivery.ready == 0 && this.tsns.fragmentAt(this.tsns.cumulative) != 0;
+    const isAny = this.interleaving.count > 0 || this.tsns.fragmentAt(this.tsns.cumulative) != 0;
+    return this.delivery.ready == 0 && isAny;
   }
 
   /** Records a packet with data (RFC 9260 §6.2): every second is acknowledged at once, and others soon. */
@@ -88,8 +102,12 @@ export class Incoming {
     this.isSackDue = true;
   }
 
-  /** Takes a DATA chunk. Returns the reason for its end: `Reason.data` if it was taken. */
-  take(tsn: u32, sid: u32, mid: u32, ppid: u32, flags: u32, at: usize, length: u32): i32 {
+  /**
+   * Takes a DATA or I-DATA chunk. Returns the reason for its end: `Reason.data` if it was taken.
+   *
+   * @param fsn the number of an interleaved fragment
+   */
+  take(tsn: u32, sid: u32, mid: u32, ppid: u32, fsn: u32, flags: u32, at: usize, length: u32): i32 {
     const tsns = this.tsns;
     if (tsns.isBeyondWindow(tsn)) return Reason.beyondWindow;
     if (tsns.has(tsn)) {
@@ -108,10 +126,10 @@ export class Incoming {
       // The kept data cannot go on then, and never would.
       return tsn == tsns.cumulative + 1 && this.delivery.ready == 0 ? Reason.tooLarge : Reason.noBuffer;
     }
-    if (!this.reassembly.fits(tsn, sid, mid, flags)) return Reason.violation;
+    if (!this.isInterleaved && !this.reassembly.fits(tsn, sid, mid, flags)) return Reason.violation;
     const isOrdered = (flags & UNORDERED) == 0;
     const isPast = isOrdered && this.delivery.isPast(sid, mid);
-    if (isPast || this.reassembly.isOrphan(tsn, flags)) {
+    if (isPast || (!this.isInterleaved && this.reassembly.isOrphan(tsn, flags))) {
       if (!this.isPartial) return Reason.violation;
       // The rest of a message that the peer has given up.
       this.pass(tsn);
@@ -124,9 +142,14 @@ export class Incoming {
     chunk.mid = mid;
     chunk.ppid = ppid;
     chunk.flags = <u8>flags;
-    tsns.note(tsn, number);
-    const first = this.reassembly.complete(number);
+    chunk.fsn = fsn;
+    tsns.note(tsn, this.isInterleaved ? PASSED : number);
+    const first = this.isInterleaved ? this.interleaving.take(number) : this.reassembly.complete(number);
     if (first == 0) return Reason.data;
+    if (first == CONTRADICTION) {
+      this.buffer.free(number);
+      return Reason.violation;
+    }
     return this.delivery.take(first, Store.chunk(first)) ? Reason.data : Reason.violation;
   }
 
@@ -149,8 +172,10 @@ export class Incoming {
   }
 
   /** The peer sends no message of a stream up to this number any more. */
-  skipMessages(sid: u32, mid: u32): void {
-    if (sid < this.streams) this.delivery.skip(sid, mid);
+  skipMessages(sid: u32, mid: u32, flags: u32): void {
+    if (sid >= this.streams) return;
+    if (this.isInterleaved) this.interleaving.dropUpTo(sid, mid, flags);
+    if ((flags & UNORDERED) == 0) this.delivery.skip(sid, mid);
   }
 
   /** Resets the streams whose byte is set (RFC 6525). A notice goes up behind their messages. */
@@ -213,12 +238,20 @@ export class Incoming {
       const number = this.tsns.kept(n);
       if (number != 0) bytes += 1 + Store.stateBytes(number);
     }
+    for (let n: u32 = 0; n < Interleaving.places; n++) {
+      for (let head = this.interleaving.chainAt(n); head != 0; head = Store.chunk(head).link) {
+        for (let number = head; number != 0; number = Store.chunk(number).nextFragment)
+          bytes += 1 + Store.stateBytes(number);
+      }
+    }
     return bytes;
   }
 
   state(state: State): void {
     this.streams = <u32>state.count(<i32>this.streams, <i32>Configuration.streams);
     this.isPartial = state.bool(this.isPartial);
+    this.isInterleaved = state.bool(this.isInterleaved);
+    this.delivery.setInterleaved(this.isInterleaved);
     this.isSackDue = state.bool(this.isSackDue);
     this.sackAt = state.instant(this.sackAt);
     this.packets = state.u32(this.packets);
@@ -239,6 +272,14 @@ export class Incoming {
       if (number == 0) continue;
       state.u8(FRAGMENT_STATE);
       Store.stateOf(number, state, 0);
+    }
+    for (let n: u32 = 0; n < Interleaving.places; n++) {
+      for (let head = this.interleaving.chainAt(n); head != 0; head = Store.chunk(head).link) {
+        for (let number = head; number != 0; number = Store.chunk(number).nextFragment) {
+          state.u8(FRAGMENT_STATE);
+          Store.stateOf(number, state, 0);
+        }
+      }
     }
     state.u8(END_STATE);
   }
@@ -261,7 +302,8 @@ export class Incoming {
         return;
       }
       if (kind == FRAGMENT_STATE) {
-        this.tsns.restore(chunk.tsn, number);
+        if (this.isInterleaved) this.interleaving.take(number);
+        else this.tsns.restore(chunk.tsn, number);
         continue;
       }
       if (first == 0) first = number;

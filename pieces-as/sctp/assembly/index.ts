@@ -52,6 +52,10 @@
  *                              as many resends; "STREAMS priority NUMBER" where a message of a lower number
  *                              needs the room, as all messages of other streams do. STREAMS is a number or a
  *                              range such as 4-7. May be repeated; the last one for a stream counts
+ *   interleaving               large messages of one stream let those of others pass, if the peer can do it;
+ *                              default false
+ *   zero-checksum              the carrier detects errors as DTLS does, so packets need no checksum; default
+ *                              false. It is not for packets in UDP or on IP without such protection
  *   rto-initial                RTO.Initial of RFC 9260 §16; default 1s
  *   rto-min                    RTO.Min; default 1s
  *   rto-max                    RTO.Max; default 60s
@@ -107,16 +111,16 @@
  *     not-supported         the peer does not support what the chunk from above wants
  *
  * WHAT IT DOES NOT DO
- *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It ignores ICMP, and
- *   does not search for the path's MTU: `mtu` must fit. No interleaving, authentication, dynamic addresses,
- *   ECN. It denies a peer's request to reset all TSNs, or to add streams to those to the peer. When an
- *   association is lost, the piece does not report its messages one by one; the log has their number. It
- *   encrypts nothing: any host that sees the packets can forge them.
+ *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It ignores ICMP,
+ *   and does not search for the path's MTU: `mtu` must fit. No authentication, dynamic addresses, ECN. It
+ *   denies a peer's request to reset all TSNs, or to add streams to those to the peer. When an association
+ *   is lost, the piece does not report its messages one by one; the log has their number. It encrypts
+ *   nothing: any host that sees the packets can forge them.
  *
  * SPECIFICATION
  *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP. RFC 3758 and RFC 7496, partial reliability: used
- *   where the peer supports it. Before a message is sent, it can be given up whatever the peer supports. RFC
- *   6525, stream reset.
+ *   where the peer supports it. Before a message is sent, it can be given up whatever the peer supports.
+ *   RFC 6525, stream reset. RFC 8260, interleaving. RFC 9653, packets without a checksum.
  */
 import {
   Batch,

@@ -1,9 +1,12 @@
 import { load16, load32 } from 'funnel-tunnel/as/views/bytes';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { MOST_PATHS } from './association';
+import { Configuration } from './configuration';
 import { ChunkType, Feature, INIT_BYTES, ParameterType, padded } from './constants';
 
 const MOST_UNRECOGNISED: i32 = 8;
+/** The error detection method of SCTP over DTLS (RFC 9653 §3). */
+export const DTLS: u32 = 1;
 
 /** The contents of an INIT or INIT ACK (RFC 9260 §3.3.2, §3.3.3). */
 export abstract class Initiation {
@@ -101,6 +104,11 @@ export abstract class Initiation {
       case ParameterType.extensions:
         for (let i: u32 = 4; i < length; i++) Initiation.readExtension(<u32>load<u8>(at + i));
         return Known.yes;
+      case ParameterType.zeroChecksum:
+        if (length != 8) return Known.wrong;
+        if (Configuration.hasZeroChecksum && load32(at + 4) == DTLS)
+          Initiation.features |= Feature.zeroChecksum;
+        return Known.yes;
       case ParameterType.addressTypes:
       case ParameterType.unrecognised:
         return Known.yes;
@@ -113,6 +121,8 @@ export abstract class Initiation {
   private static readExtension(type: u32): void {
     if (type == ChunkType.forwardTsn) Initiation.features |= Feature.partial;
     else if (type == ChunkType.reConfig) Initiation.features |= Feature.reConfig;
+    else if (type == ChunkType.iData && Configuration.hasInterleaving)
+      Initiation.features |= Feature.interleaving;
   }
 
   /**

@@ -3,7 +3,9 @@ import { Configuration } from './configuration';
 import {
   BEHIND_RESET,
   DATA_HEADER,
+  Feature,
   FIRST_FRAGMENT,
+  I_DATA_HEADER,
   IMMEDIATE,
   isBefore,
   LAST_FRAGMENT,
@@ -68,8 +70,13 @@ export class Outgoing {
   /** The chunk of a TSN from `cumulative` to `next`, both excluded. */
   private readonly ring: usize = heap.alloc((<usize>Outgoing.ringSize) << 2);
   private readonly mask: u32 = Outgoing.ringSize - 1;
-  /** By stream: the number of the next message. */
+  /** Whether messages go in I-DATA chunks (RFC 8260), and the size of the header of each chunk. */
+  isInterleaved: bool = false;
+  header: u32 = DATA_HEADER;
+  /** By stream: the number of the next message, and of the next unordered one of I-DATA. */
   private readonly mids: StaticArray<u32> = new StaticArray<u32>(<i32>Configuration.streams);
+
+  private readonly unorderedMids: StaticArray<u32> = new StaticArray<u32>(<i32>Configuration.streams);
 
   private static get ringSize(): u32 {
     let size: u32 = 64;
@@ -77,7 +84,10 @@ export class Outgoing {
     return size;
   }
 
-  open(streams: u32, initialTsn: u32, peerWindow: u32): void {
+  open(streams: u32, initialTsn: u32, peerWindow: u32, features: u32): void {
+    this.setInterleaved((features & Feature.interleaving) != 0);
+    // Begun messages must fit into the buffer of the peer together.
+    this.queue.mostBegun = peerWindow / 2;
     this.streams = streams;
     this.cumulative = initialTsn - 1;
     this.next = initialTsn;
@@ -85,6 +95,12 @@ export class Outgoing {
     this.peerWindow = peerWindow;
     this.advanced = this.cumulative;
     this.forwarded = this.cumulative;
+  }
+
+  private setInterleaved(isInterleaved: bool): void {
+    this.isInterleaved = isInterleaved;
+    this.header = isInterleaved ? I_DATA_HEADER : DATA_HEADER;
+    this.queue.isInterleaved = isInterleaved;
   }
 
   /** Sets the values of a new association, and drops what waited. Returns the number of lost messages. */
@@ -121,6 +137,7 @@ export class Outgoing {
     this.reviewAt = Infinity;
     this.abandonedMessages = 0;
     memory.fill(changetype<usize>(this.mids), 0, (<usize>Configuration.streams) << 2);
+    memory.fill(changetype<usize>(this.unorderedMids), 0, (<usize>Configuration.streams) << 2);
     return messages;
   }
 
@@ -163,6 +180,7 @@ export class Outgoing {
     const expiresAt = Reliability.expiryOf(sid, now);
     this.reviewAt = min(this.reviewAt, expiresAt);
     let left = length;
+    let fsn: u32 = 0;
     do {
       const here = min(left, most);
       const number = Store.keep(at, here);
@@ -170,6 +188,9 @@ export class Outgoing {
       this.used += Store.blocksFor(here);
       chunk.sid = <u16>sid;
       chunk.expiresAt = expiresAt;
+      chunk.fsn = fsn;
+      // The queue counts the bytes of begun messages by it.
+      if (fsn++ == 0 || here == left) chunk.total = length;
       chunk.ppid = ppid;
       chunk.flags = <u8>(
         ((flags & (UNORDERED | IMMEDIATE)) |
@@ -198,7 +219,10 @@ export class Outgoing {
     const chunk = Store.chunk(number);
     const isUnordered = (chunk.flags & <u8>UNORDERED) != 0;
     const isFirst = (chunk.flags & <u8>FIRST_FRAGMENT) != 0;
-    if (!isUnordered) chunk.mid = isFirst ? this.mids[chunk.sid]++ : this.mids[chunk.sid] - 1;
+    const mids = isUnordered ? this.unorderedMids : this.mids;
+    if (isFirst && (!isUnordered || this.isInterleaved)) mids[chunk.sid]++;
+    // The stream sequence number of an unordered DATA chunk is ignored (RFC 9260 §3.3.1).
+    if (!isUnordered || this.isInterleaved) chunk.mid = mids[chunk.sid] - 1;
     chunk.tsn = this.next++;
     store<u32>(this.ring + ((<usize>(chunk.tsn & this.mask)) << 2), number);
     return chunk;
@@ -207,6 +231,16 @@ export class Outgoing {
   /** The next message of the stream has the number 0 again (RFC 6525). */
   reset(sid: u32): void {
     this.mids[sid] = 0;
+    this.unorderedMids[sid] = 0;
+  }
+
+  /** Whether the waiting chunk is a later fragment of the message of one that was sent. */
+  isSameMessage(sent: Chunk, waiting: u32): bool {
+    const chunk = Store.chunk(waiting);
+    if ((chunk.flags & <u8>FIRST_FRAGMENT) != 0 || ((chunk.flags ^ sent.flags) & <u8>UNORDERED) != 0)
+      return false;
+    const isUnordered = (sent.flags & <u8>UNORDERED) != 0;
+    return sent.mid == (isUnordered ? this.unorderedMids[sent.sid] : this.mids[sent.sid]) - 1;
   }
 
   /** The first chunk to send again; 0 if there is none. */
@@ -265,6 +299,9 @@ export class Outgoing {
     this.isFastDue = state.bool(this.isFastDue);
     const streams = state.count(<i32>Configuration.streams, <i32>Configuration.streams);
     state.bytes(changetype<usize>(this.mids), streams << 2);
+    state.bytes(changetype<usize>(this.unorderedMids), streams << 2);
+    this.setInterleaved(state.bool(this.isInterleaved));
+    this.queue.mostBegun = state.u32(this.queue.mostBegun);
     this.advanced = state.u32(this.advanced);
     this.forwarded = state.u32(this.forwarded);
     this.isForwardDue = state.bool(this.isForwardDue);

@@ -9,6 +9,8 @@ import { sealPacket } from './crc32c';
 export abstract class Packet {
   /** Its size, with the common header; 0 if none is open. */
   static length: u32 = 0;
+  /** Whether it gets a checksum; set anew by `open`. */
+  static isSealed: bool = true;
   private static at: usize = 0;
   private static limit: u32 = 0;
   private static readonly from: Endpoint = new Endpoint();
@@ -32,6 +34,7 @@ export abstract class Packet {
     Packet.at = bytes + below;
     Packet.limit = COMMON_HEADER + padded(room);
     Packet.length = COMMON_HEADER;
+    Packet.isSealed = true;
     store16(Packet.at, fromPort);
     store16(Packet.at + 2, toPort);
     store32(Packet.at + 4, tag);
@@ -64,7 +67,8 @@ export abstract class Packet {
   }
 
   static send(out: Outcome): bool {
-    sealPacket(Packet.at, Packet.length);
+    if (Packet.isSealed) sealPacket(Packet.at, Packet.length);
+    else store<u32>(Packet.at, 0, 8);
     return Carrier.send(out, Packet.from, Packet.to, Packet.at, Packet.length);
   }
 }

@@ -9,6 +9,11 @@ const NONE: i32 = -1;
 export class SendQueue {
   /** The number of chunks. */
   count: u32 = 0;
+  /** The turns change behind each chunk (RFC 8260 §3.2). */
+  isInterleaved: bool = false;
+  /** No further message begins beyond this many bytes of begun ones. */
+  mostBegun: u32 = 0;
+  private begun: u32 = 0;
   private readonly heads: StaticArray<u32> = new StaticArray<u32>(<i32>Configuration.streams);
   private readonly tails: StaticArray<u32> = new StaticArray<u32>(<i32>Configuration.streams);
   /** The streams that have chunks, linked in the order of their turns. */
@@ -42,10 +47,40 @@ export class SendQueue {
   take(): u32 {
     const sid = this.turn;
     const number = this.removeHead(sid);
-    if ((Store.chunk(number).flags & <u8>LAST_FRAGMENT) == 0) return number;
+    if (this.isInterleaved) this.noteBegun(number);
+    else if ((Store.chunk(number).flags & <u8>LAST_FRAGMENT) == 0) return number;
     this.endTurn();
     if (!this.isHeld(sid)) this.addTurn(sid);
+    if (this.isInterleaved) this.passOver();
     return number;
+  }
+
+  /** Counts the bytes of the messages that have begun and not ended. */
+  private noteBegun(number: u32): void {
+    const chunk = Store.chunk(number);
+    const isFirst = (chunk.flags & <u8>FIRST_FRAGMENT) != 0;
+    const isLast = (chunk.flags & <u8>LAST_FRAGMENT) != 0;
+    if (isFirst && !isLast) this.begun += chunk.total;
+    else if (isLast && !isFirst) this.begun -= min(this.begun, chunk.total);
+  }
+
+  /** Gives the turn to a stream that goes on, where another message of several fragments may not begin. */
+  private passOver(): void {
+    if (this.begun < this.mostBegun || this.turn == NONE) return;
+    let left = this.turn;
+    while (left != NONE && !this.goesOn(left)) left = this.streamAfter(left);
+    if (left == NONE) return;
+    while (!this.goesOn(this.turn)) {
+      const sid = this.turn;
+      this.endTurn();
+      this.addTurn(sid);
+    }
+  }
+
+  /** Whether the first chunk of a stream makes no further demand on the buffer of the peer. */
+  private goesOn(sid: i32): bool {
+    const flags = <u32>Store.chunk(this.heads[sid]).flags;
+    return (flags & FIRST_FRAGMENT) == 0 || (flags & LAST_FRAGMENT) != 0;
   }
 
   /** Whether the first message of a stream has begun, so that only its rest is here. */
@@ -58,9 +93,10 @@ export class SendQueue {
     return this.heads[sid];
   }
 
-  /** Removes the first chunk of a stream out of turn. */
-  drop(sid: i32): u32 {
+  /** Removes the first chunk of a stream out of turn. Its message may have begun. */
+  drop(sid: i32, hasBegun: bool): u32 {
     const number = this.removeHead(sid);
+    if (this.isInterleaved && hasBegun) this.noteBegun(number);
     if (this.isHeld(sid)) this.leave(sid);
     return number;
   }

@@ -32,6 +32,10 @@ export class Chunk {
   nextFragment: u32;
   /** The bytes of all fragments, in the first fragment of a complete received message. Else 0. */
   total: u32;
+  /** The number of the fragment in its message, from 0 (RFC 8260). */
+  fsn: u32;
+  /** The last fragment so far, in the first one of an incomplete interleaved message. */
+  tail: u32;
 }
 
 let blocks: usize = 0;
@@ -151,6 +155,7 @@ export abstract class Store {
     chunk.ppid = state.u32(chunk.ppid);
     chunk.sid = state.u16(chunk.sid);
     chunk.mid = state.u32(chunk.mid);
+    chunk.fsn = state.u32(chunk.fsn);
     chunk.flags = state.u8(chunk.flags);
     chunk.state = state.u8(chunk.state);
     chunk.path = state.u8(chunk.path);
@@ -180,5 +185,5 @@ export abstract class Store {
 }
 
 /** The size of a chunk's state besides its data. */
-const CHUNK_STATE: u32 = 40;
+const CHUNK_STATE: u32 = 44;
 const scratch: usize = memory.data(65_536, 8);

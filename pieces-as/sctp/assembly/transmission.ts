@@ -3,7 +3,7 @@ import { store16, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Abandonment } from './abandonment';
 import { Association } from './association';
 import { Carrier } from './carrier';
-import { CHUNK_HEADER, ChunkType, DATA_HEADER, isBefore, MAX_BURST, padded, WIRE_FLAGS } from './constants';
+import { CHUNK_HEADER, ChunkType, isBefore, MAX_BURST, padded, WIRE_FLAGS } from './constants';
 import { Control } from './control';
 import { ForwardTsn } from './forward-tsn';
 import { ChunkState, wireBytes } from './outgoing';
@@ -54,7 +54,7 @@ export abstract class Transmission {
     outgoing.isFastDue = false;
     while (number != 0) {
       const chunk = Store.chunk(number);
-      if (padded(wireBytes(chunk)) > Packet.left) break;
+      if (padded(outgoing.header + chunk.length) > Packet.left) break;
       outgoing.marked--;
       path.isMeasuring = path.isMeasuring && path.measuredTsn != chunk.tsn;
       Transmission.put(association, chunk, number, index, now);
@@ -74,7 +74,7 @@ export abstract class Transmission {
     while (outgoing.queue.first != 0) {
       const number = outgoing.queue.first;
       const length = Store.chunk(number).length;
-      if (padded(DATA_HEADER + length) > Packet.left) break;
+      if (padded(outgoing.header + length) > Packet.left) break;
       if (!isFirst && (path.flight >= path.cwnd || length > outgoing.peerWindow || !outgoing.hasTsn)) break;
       isFirst = false;
       const chunk = outgoing.takeFirst();
@@ -119,12 +119,20 @@ export abstract class Transmission {
   private static put(association: Association, chunk: Chunk, number: u32, index: i32, now: f64): void {
     const path = association.paths[index];
     const outgoing = association.outgoing;
-    const to = Packet.chunk(ChunkType.data, chunk.flags & <u8>WIRE_FLAGS, DATA_HEADER + chunk.length);
+    const header = outgoing.header;
+    const type = outgoing.isInterleaved ? ChunkType.iData : ChunkType.data;
+    const to = Packet.chunk(type, chunk.flags & <u8>WIRE_FLAGS, header + chunk.length);
     store32(to, chunk.tsn);
     store16(to + 4, chunk.sid);
-    store16(to + 6, chunk.mid);
-    store32(to + 8, chunk.ppid);
-    Store.copy(number, to + DATA_HEADER - CHUNK_HEADER);
+    if (outgoing.isInterleaved) {
+      store16(to + 6, 0);
+      store32(to + 8, chunk.mid);
+      store32(to + 12, chunk.fsn == 0 ? chunk.ppid : chunk.fsn);
+    } else {
+      store16(to + 6, chunk.mid);
+      store32(to + 8, chunk.ppid);
+    }
+    Store.copy(number, to + header - CHUNK_HEADER);
     chunk.state = <u8>ChunkState.inFlight;
     chunk.path = <u8>index;
     chunk.sentAt = now;

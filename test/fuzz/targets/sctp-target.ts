@@ -82,6 +82,7 @@ class Exchange {
     this.#isPartial = policy !== policies[0];
     const settings = () => ({
       reliability: `2-3 ${policy}`,
+      interleaving: String(below(2) === 0),
       'send-buffer': String([8192, 32_768, 262_144][below(3)]!),
       'receive-buffer': String([8192, 16_384, 262_144][below(3)]!),
       'max-message': '8192',
@@ -246,7 +247,7 @@ class Exchange {
 
   #anyChunk(log: readonly { readonly packet: WirePacket }[]): WireChunk {
     const below = this.#below;
-    const known = [...Object.values(CHUNK), 12, 15, 64, 130, 192, 193];
+    const known = [...Object.values(CHUNK), 12, 15, 193];
     const type = known[below(known.length)]!;
     const seen = log.flatMap(({ packet }) => packet.chunks).findLast((each) => each.type === type);
     if (seen !== undefined && below(2) === 0) {

@@ -51,6 +51,7 @@ async function onHost(area, below, lines) {
   return await runHostMutants(projectRoot, area, isAll ? whole : ranges, {
     workers: options.workers,
     withConstants: options.constants,
+    isWhole: isAll,
   });
 }
 

@@ -58,6 +58,7 @@ export class IdentifierTable {
     if (++this.#size * 4 > this.#slots.length) {
       const old = this.#slots;
       this.#slots = new Uint32Array(old.length * 2);
+      // Stryker disable next-line EqualityOperator: behind the end there is no protocol, and a slot without one is free
       for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#put(old[at]!, old[at + 1]!);
     }
     this.#put(id, protocol);

@@ -40,6 +40,23 @@ describe('matchStacks', () => {
   });
 
   it.each([
+    [
+      'ethernet/ip',
+      'ip/udp',
+      'both accept ethernet/ip/udp; ethernet is skipped, because the other begins above it',
+    ],
+    [
+      'ip/udp',
+      'ethernet/ip',
+      'both accept ethernet/ip/udp; ethernet is skipped, because the other begins above it',
+    ],
+    ['ip', 'ip/udp', 'both accept ip/udp'],
+    ['ethernet/ip', 'ethernet/ip/udp', 'both accept ethernet/ip/udp'],
+  ])('explains why %s matches %s', (a, b, explanation) => {
+    expect(match(a, b).explanation).toBe(explanation);
+  });
+
+  it.each([
     ['ipv4', 'ipv6', 'at their start, ipv4 and ipv6 have nothing in common'],
     ['ip/udp/53', 'ip/udp/5060', 'they agree on ip/udp, but there 53 and 5060 have nothing in common'],
     ['ip/tcp/80', 'ipv4/ipv6/tcp/80', 'tcp and ipv6 have nothing'],

@@ -4,6 +4,7 @@ export function nearestName(text: string, names: readonly string[]): string | un
   let least = text.length < 4 ? 2 : 3;
   for (const name of names) {
     // A difference in length is at least as many changes, so most names need no comparison.
+    // Stryker disable next-line ConditionalExpression,EqualityOperator: the comparison finds the same
     if (Math.abs(name.length - text.length) >= least) continue;
     const distance = editDistance(text, name);
     if (distance < least) {

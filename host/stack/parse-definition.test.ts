@@ -141,6 +141,7 @@ describe('parseDefinition', () => {
     ['header u8[0] & 256', '1:8', 'has 8 bits'],
     ['header 8; header 9', '1:11', 'leave out one'],
     ['next ethertype u8[0]', '1:21', 'no header'],
+    ['least 4', '1:8', 'no header'],
     ['in ip-protocol tcp', '1:16', 'write a number'],
     ['in ip-protocol 99999999999', '1:16', 'too large'],
     ['summary toy', '1:9', 'text in quotes'],
@@ -242,13 +243,21 @@ describe('Protocols.defineFromText', () => {
       matchStacks(parseStack('ip/one', protocols), parseStack('ip/two', protocols), protocols).matches,
     ).toBe(false);
     const { count } = protocols;
-    expect(errorOf(() => protocols.defineFromText('ospf', 'in ip-protocol 90; header 8')).code).toBe(
-      'FT_PROTOCOL_TWICE',
-    );
+    const refused = errorOf(() => protocols.defineFromText('ospf', 'in ip-protocol 90; header 8'));
+    expect(refused.code).toBe('FT_PROTOCOL_TWICE');
+    expect(refused.message).toContain('is a registered name in ');
     expect(protocols.count).toBe(count);
     expect(protocols.areBroughtTogether(one, two)).toBe(false);
     protocols.defineFromText('two', 'in ip-protocol 89; header 8', 'a');
     expect(protocols.areBroughtTogether(one, two)).toBe(true);
+    // No piece brought a built-in protocol.
+    const udp = protocols.number('udp');
+    for (const [a, b] of [
+      [one, udp],
+      [udp, one],
+      [udp, udp],
+    ] as const)
+      expect(protocols.areBroughtTogether(a, b)).toBe(false);
   });
 
   it('limits the identifiers that pieces can number in a lane', () => {

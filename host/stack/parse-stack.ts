@@ -324,7 +324,7 @@ class StackParser {
       );
     }
     const fitting = nameSpaces.filter(({ bits }) => bits > 0 && number < 2 ** bits);
-    if (fitting.length === 0 && nameSpaces.every(({ bits }) => bits === 0)) {
+    if (nameSpaces.every(({ bits }) => bits === 0)) {
       throw this.#errorAt(
         token,
         'FT_STACK_NUMBER',

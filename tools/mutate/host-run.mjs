@@ -9,11 +9,11 @@ import { Stryker } from '@stryker-mutator/core';
  * @param {string} root of the project
  * @param {import('./areas.mjs').Area} area
  * @param {readonly string[]} patterns what to change: files, patterns, or `file:line-line`
- * @param {{ workers: number, withConstants: boolean }} options `withConstants`: change also what runs once,
- * when a file is imported
+ * @param {{ workers: number, withConstants: boolean, isWhole: boolean }} options `withConstants`:
+ * change also what runs once, when a file is imported; `isWhole`: the patterns name whole files
  * @returns {Promise<import('./score.mjs').Verdict[]>}
  */
-export async function runHostMutants(root, area, patterns, { workers, withConstants }) {
+export async function runHostMutants(root, area, patterns, { workers, withConstants, isWhole }) {
   const folder = join(root, 'build', 'mutate', area.name.replaceAll('/', '-'));
   mkdirSync(folder, { recursive: true });
   process.env.FUNNEL_MUTATE_TESTS = area.tests.join(' ');
@@ -43,7 +43,8 @@ export async function runHostMutants(root, area, patterns, { workers, withConsta
     reporters: ['json', 'html'],
     jsonReporter: { fileName: join(folder, 'report.json') },
     htmlReporter: { fileName: join(folder, 'report.html') },
-    incremental: true,
+    // The record of the last run keeps old results of the lines that are not meant now.
+    incremental: isWhole,
     incrementalFile: join(folder, 'incremental.json'),
     tempDirName: join('build', 'mutate', 'copy'),
     ignorePatterns: ['build', '.git', '.ci'],
@@ -61,7 +62,7 @@ export async function runHostMutants(root, area, patterns, { workers, withConsta
   return results.flatMap((mutant) => {
     // Changes that the compiler refuses, or that Stryker could not judge, are none that a test could notice.
     if (mutant.status === 'CompileError' || mutant.status === 'RuntimeError') return [];
-    if (mutant.static && !withConstants) return [];
+    if (!withConstants && /^Static mutant/.test(mutant.statusReason ?? '')) return [];
     const file = mutant.fileName.slice(mutant.fileName.startsWith(root) ? root.length + 1 : 0);
     return {
       file,

@@ -134,7 +134,7 @@ class Commit {
     for (const join of this.#preparation.plan.joins) {
       const { candidate, described, description, network, shapes, handedTags } = join;
       const { seat } = candidate;
-      if (seat.piece === undefined || staying.has(seat)) continue;
+      if (staying.has(seat)) continue;
       const { name, shapes: all } = description.edges[described]!;
       const former = seat.members.find((member) => member?.name === name && member.network === network);
       if (former === undefined) continue;

@@ -341,6 +341,23 @@ networks:
     expect(await mistakesOf(text)).toHaveLength(1);
   });
 
+  it('reports a protocol that a piece defines otherwise than another one, at that piece', async () => {
+    const bringing = (name: string, text: string) =>
+      samplePiece(name, { edges: { net: ['ip/toy up'] }, protocols: [['toy', text]] });
+    const more = {
+      pieces: {
+        one: bringing('one', 'in ip-protocol 253; header 4'),
+        other: bringing('other', 'in ip-protocol 253; header 8'),
+        device: pieces.device,
+      },
+    };
+    const entry = (name: string) => `  ${name}: { piece: ${name}, edges: { net: lan } }\n`;
+    const mistakes = await mistakesOf(`pieces:\n${entry('one')}${entry('other')}`, more);
+    expect(mistakes).toEqual([
+      expect.stringMatching(/^x\.yaml:3:\d+: .*protocol toy has a different definition/),
+    ]);
+  });
+
   it('does not report consequences of other mistakes', async () => {
     expect(
       (await mistakesOf(GOOD.replace('piece: six', 'piece: sicks'))).map((line) => line.split(': ')[1]),

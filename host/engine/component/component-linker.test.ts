@@ -181,5 +181,7 @@ describe('a plan', () => {
     // The nested component never uses its import.
     link(type, imported('f'), nested, given(1, 0));
     expect(() => link(type, imported('f'), nested, given(4, 0))).toThrow(/gives a component as the func "f"/);
+    const without = section(5, [1, 0, 0, 0]);
+    expect(() => link(nested, without)).toThrow(/does not give "f" to a component nested in it/);
   });
 });

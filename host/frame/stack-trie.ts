@@ -137,6 +137,7 @@ export class StackTrie {
       const siblings = this.children[above]!;
       siblings.splice(siblings.indexOf(node), 1);
       const flag = edgeFlag(edge);
+      // Stryker disable next-line ConditionalExpression,AssignmentOperator: a flag that stays costs time.
       if (!siblings.some((sibling) => edgeFlag(this.edgeTo[sibling]!) === flag)) this.flags[above]! &= ~flag;
       this.#freeNodes.push(node);
       node = above;

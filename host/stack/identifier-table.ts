@@ -54,11 +54,11 @@ export class IdentifierTable {
 
   #insert(id: number, protocol: number): void {
     // An identifier that is set again, when a definition takes it over, counts twice: it costs only room.
-    // Stryker disable next-line EqualityOperator: the table doubles one identifier earlier, and finds the same
+    // Stryker disable next-line EqualityOperator: the table only doubles one identifier earlier.
     if (++this.#size * 4 > this.#slots.length) {
       const old = this.#slots;
       this.#slots = new Uint32Array(old.length * 2);
-      // Stryker disable next-line EqualityOperator: behind the end there is no protocol, and a slot without one is free
+      // Stryker disable next-line EqualityOperator: behind the end is no protocol, so the slot stays free.
       for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) this.#put(old[at]!, old[at + 1]!);
     }
     this.#put(id, protocol);

@@ -120,7 +120,7 @@ describe('words of a piece do not steer a terminal', () => {
         for (const reporter of reporters) reporter.event(event);
       };
       const funnel = await openFunnel(file, { pieces, onEvent });
-      // Words in most places keep the puzzle from starting or a frame from arriving; without any, frames arrive.
+      // Words in most places keep the puzzle from starting, or a frame from arriving.
       const turns = where === 'nowhere' ? Infinity : 1000;
       for (let turn = 0; turn < turns && taken(funnel) < 5; turn++)
         await new Promise((resolve) => setTimeout(resolve, 1));

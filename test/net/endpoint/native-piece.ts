@@ -7,7 +7,7 @@ import { builtHost } from './built-host.ts';
 
 /**
  * One native piece in a process of its own in a namespace, driven from the test by lines of text: `offer`,
- * `leave`, `replace`, `send`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
+ * `leave`, `replace`, `send`, `stall`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
  */
 export class NativePieceProcess {
   readonly running: Running;
@@ -48,7 +48,7 @@ let made = 0;
 
 /** Plain JavaScript, for it runs where nothing compiles. */
 const DRIVER = `
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { nativePieces } from './host/endpoint/catalogue.js';
 import { RecordingContext } from './host/endpoint/testing/recording-context.js';
 import { Frames } from './host/frame/frames.js';
@@ -145,6 +145,14 @@ const calls = {
     inbox.push(row, 0, 0);
     piece.process(0, inbox, 256);
     return 'sent';
+  },
+  // As a lane that does not come to read: nothing runs in this thread until the file is there.
+  stall: (file) => {
+    setImmediate(() => {
+      const nothing = new Int32Array(new SharedArrayBuffer(4));
+      while (!existsSync(file)) Atomics.wait(nothing, 0, 0, 5);
+    });
+    return 'stalls';
   },
   counters: () => JSON.stringify(Object.fromEntries(context.counters.entries())),
   deviates: () => String(piece.deviates ?? false),

@@ -66,6 +66,33 @@ describe('a tun device', () => {
     expect((await host.runAnyway(['ip', 'link', 'show', 'fun0'])).status).toBe(1);
   });
 
+  labTest('counts what the queue of the device drops while the lane does not read', async ({ lab }) => {
+    const host = await lab.namespace('host');
+    const piece = new NativePieceProcess(lab, host, 'tun', [
+      ['device', 'fun0'],
+      ['address', '192.0.2.1/24'],
+    ]);
+    await piece.running.waitFor(ready);
+    const dropped = async () => {
+      const [{ stats64 }] = JSON.parse(await host.run(['ip', '-j', '-s', 'link', 'show', 'dev', 'fun0']));
+      return Number(stats64.tx.dropped);
+    };
+    await host.run(['ip', 'link', 'set', 'dev', 'fun0', 'txqueuelen', '50']);
+    expect(await dropped()).toBe(0);
+    const go = join(lab.folder, 'go');
+    expect(await piece.ask('stall', go)).toBe('stalls');
+    // More than the queue holds, wherever the piece stopped reading.
+    await host.run(['bash', '-c', 'for n in {1..400}; do echo > /dev/udp/192.0.2.9/9; done']);
+    const drops = await dropped();
+    expect(drops).toBeGreaterThan(100);
+    writeFileSync(go, '');
+    // The piece looks every few seconds.
+    const counters = async () => JSON.parse(await piece.ask('counters'));
+    await expect.poll(counters, { timeout: 120_000 }).toMatchObject({ 'queue-overrun': drops });
+    expect(piece.running.stdout.match(/^frame /gm)!.length + drops).toBeGreaterThanOrEqual(400);
+    expect(await piece.ask('close')).toBe('closed true');
+  });
+
   labTest('obeys what neighbours offer, and takes it back', async ({ lab }) => {
     const host = await lab.namespace('host');
     const piece = new NativePieceProcess(lab, host, 'tun', []);

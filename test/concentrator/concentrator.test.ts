@@ -167,10 +167,29 @@ describe('a conversation', () => {
     here.rig.now += 10_000;
     const ended = here.rig.process();
     expect(ended.sent.map(read)).toMatchObject([{ kind: CLOSE, flags: 0 }]);
-    expect(there.pass(ended)[0]!.ends.map(({ reason }) => reason)).toEqual(['control']);
+    const [closed] = there.pass(ended);
+    expect(closed!.ends.map(({ reason }) => reason)).toEqual(['control']);
+    expect(closed!.wakeAt).toBe(there.rig.now);
+    there.rig.process();
     expect(there.rig.listening.size).toBe(0);
     expect(here.rig.process().wakeAt).toBe(Infinity);
     expect(here.datagram(161, [2]).sent.map(read)).toMatchObject([{ kind: OPEN }, { kind: DATA }]);
+  });
+
+  test('and is closed in the same call still leaves by its port, which is closed with the next call', () => {
+    const there = new Site({ target: '161=10.0.2.2' });
+    const asked = [...be16(161), ...be16(1), 4, 0, 0, 0, ...CLIENT, ...Array(12).fill(0)];
+    const result = there.rig.process(
+      ...[
+        [1, OPEN, 0, 0, 0, 0, 0, 7, ...asked],
+        [1, DATA, 0, 0, 0, 0, 0, 7, 42],
+        [1, CLOSE, 0, 0, 0, 0, 0, 7],
+      ].map((bytes) => farFrame(bytes, HERE, 0x4654_0001)),
+    );
+    expect(result.sent.map(readLocal)).toMatchObject([{ to: '10.0.2.2:161', body: [42] }]);
+    expect([...there.rig.listening.keys()]).toEqual([result.sent[0]!.shape]);
+    there.rig.process();
+    expect(there.rig.listening.size).toBe(0);
   });
 
   test('is refused where there is no target, and the client may ask again', () => {

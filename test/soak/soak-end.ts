@@ -127,8 +127,8 @@ export function describeEnd(stack: string, direction: Shape['direction']): Descr
   };
 }
 
-/** An end neither reorders nor repeats frames. */
-const ORDERLY = ['ordered', 'duplicate-free'].map((name) => ({
+/** An end neither loses, reorders, repeats nor cuts frames. */
+const ORDERLY = ['reliable', 'ordered', 'duplicate-free', 'framed'].map((name) => ({
   wish: 'available' as const,
   property: { name, value: { tag: 'yes' as const } },
 }));

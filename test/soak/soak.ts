@@ -13,7 +13,9 @@ import { ipv4, ipv6, udp } from '../../host/puzzle/testing/scripted-piece.ts';
 import { PeerScene, RouterScene, type Scene } from '../6bed4/random-scenes.ts';
 import { randomNumbers } from '../compliance/random-traffic.ts';
 import { type Memory, measureMemory } from '../fixtures/measure-memory.ts';
+import { ConcentratorScene } from './concentrator-scene.ts';
 import { PppScene } from './ppp-scene.ts';
+import { SctpScene } from './sctp-scene.ts';
 import { SipScene } from './sip-scene.ts';
 import { describeEnd, SoakEnd } from './soak-end.ts';
 
@@ -34,18 +36,11 @@ export interface SoakReport {
   readonly faults: readonly string[];
 }
 
-/**
- * Pieces that take only conversations of their own protocol: plain packets end in front of them, so a soak
- * with such packets would show nothing. They have no scene yet that speaks their protocol.
- */
-const WITHOUT_SCENE: readonly string[] = ['concentrator', 'sctp'];
-
 /** The names of all built pieces that packets can be made for. */
 export function soakedPieces(): readonly string[] {
   return readdirSync(join(packageRoot(), 'dist', 'pieces'))
     .filter((file) => file.endsWith('.wasm'))
     .map((file) => basename(file, '.wasm'))
-    .filter((name) => !WITHOUT_SCENE.includes(name))
     .sort();
 }
 
@@ -229,7 +224,9 @@ const OPPOSITE: Record<Shape['direction'], Shape['direction']> = { up: 'down', d
 const SCENES: Readonly<Record<string, (random: (below: number) => number) => Scene>> = {
   '6bed4': (random) => new PeerScene(random),
   '6bed4-router': (random) => new RouterScene(random),
+  concentrator: (random) => new ConcentratorScene(random),
   ppp: (random) => new PppScene(random),
+  sctp: (random) => new SctpScene(random),
   sipproxy64: (random) => new SipScene(random),
 };
 /** Of pieces that have no scene, what they need to do their work. */

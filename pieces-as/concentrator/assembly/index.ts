@@ -151,6 +151,7 @@ class Concentrator extends Piece {
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {
+    Local.endListens();
     this.listen();
     if (this.opened.next <= now) this.expire(this.opened, now, out);
     if (this.accepted.next <= now) this.expire(this.accepted, now, out);
@@ -160,7 +161,7 @@ class Concentrator extends Piece {
       const reason = isLocal ? this.takeLocal(frame, now, out) : this.takeFar(frame, now, out);
       if (reason >= 0) out.end(frame.ticket, <u16>reason);
     }
-    out.wakeAt(min(this.opened.next, this.accepted.next));
+    out.wakeAt(Local.hasEnded ? now : min(this.opened.next, this.accepted.next));
   }
 
   /** Opens all ports that should be open on the Edge `local`. */
@@ -175,7 +176,7 @@ class Concentrator extends Piece {
     }
     for (let i = 0; i < Configuration.flows; i++) {
       if (!this.accepted.all[i].isOpen || Local.flowShapes[i] != -1) continue;
-      Local.flowShapes[i] = Local.listen(Configuration.firstPort + <u32>i);
+      Local.flowShapes[i] = Local.listenFor(i);
       if (Local.flowShapes[i] < 0) Local.flowShapes[i] = -2;
     }
   }
@@ -194,8 +195,7 @@ class Concentrator extends Piece {
 
   private endAccepted(i: i32): void {
     this.accepted.remove(i);
-    Local.unlisten(Local.flowShapes[i]);
-    Local.flowShapes[i] = -1;
+    Local.unlistenLater(i);
   }
 
   private notify(kind: u32, flags: u32, code: u32, number: u32, out: Outcome): void {
@@ -306,7 +306,7 @@ class Concentrator extends Piece {
     if (target === null) return this.refuse(Refusal.noTarget, Reason.noTarget, out);
     const i = this.accepted.place();
     if (i < 0) return this.refuse(Refusal.noRoom, Reason.tooManyFlows, out);
-    const shape = Local.listen(Configuration.firstPort + <u32>i);
+    const shape = Local.listenFor(i);
     if (shape < 0) return this.refuse(Refusal.noPort, Reason.notJoined, out);
     Local.flowShapes[i] = shape;
     const flow = this.accepted.all[i];

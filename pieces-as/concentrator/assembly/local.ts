@@ -34,6 +34,9 @@ export abstract class Local {
   /** The Shapes of services, and of flows of the far side; -1 if the port is not open. */
   static readonly serviceShapes: StaticArray<i32> = new StaticArray<i32>(MOST_SERVICES);
   static flowShapes: StaticArray<i32> = new StaticArray<i32>(0);
+  /** By flow, the Shape whose listen ends with the next call; -1 if there is none. */
+  private static endedShapes: StaticArray<i32> = new StaticArray<i32>(0);
+  private static endedCount: i32 = 0;
 
   static describe(d: Description): void {
     d.protocol('ipv4');
@@ -46,13 +49,18 @@ export abstract class Local {
     Local.ipv6 = protocolNumber('ipv6');
     Local.udp = protocolNumber('udp');
     Local.flowShapes = new StaticArray<i32>(Configuration.flows);
+    Local.endedShapes = new StaticArray<i32>(Configuration.flows);
     Local.forget();
   }
 
   /** The Edge has left, and all its listens have ended. */
   static forget(): void {
     for (let i = 0; i < MOST_SERVICES; i++) Local.serviceShapes[i] = -1;
-    for (let i = 0; i < Local.flowShapes.length; i++) Local.flowShapes[i] = -1;
+    for (let i = 0; i < Local.flowShapes.length; i++) {
+      Local.flowShapes[i] = -1;
+      Local.endedShapes[i] = -1;
+    }
+    Local.endedCount = 0;
   }
 
   /** Listens on a port. Returns its Shape, or -1 if it cannot be opened. */
@@ -61,8 +69,37 @@ export abstract class Local {
     return listenLine(<u16>Local.edge, 0, line.clear().text('ip/udp/local:').number(port));
   }
 
-  static unlisten(shape: i32): void {
-    if (Local.edge >= 0 && shape >= 0) unlisten(<u16>Local.edge, <u16>shape);
+  /** Listens on the port of a flow of the far side. Returns its Shape, or -1 if it cannot be opened. */
+  static listenFor(place: i32): i32 {
+    const ended = Local.endedShapes[place];
+    if (ended < 0) return Local.listen(Configuration.firstPort + <u32>place);
+    Local.endedShapes[place] = -1;
+    Local.endedCount--;
+    return ended;
+  }
+
+  /** Ends the listen of a flow with the next call, because this one may have sent on its Shape. */
+  static unlistenLater(place: i32): void {
+    const shape = Local.flowShapes[place];
+    Local.flowShapes[place] = -1;
+    if (Local.edge < 0 || shape < 0) return;
+    Local.endedShapes[place] = shape;
+    Local.endedCount++;
+  }
+
+  /** Whether the next call has listens to end. */
+  static get hasEnded(): bool {
+    return Local.endedCount > 0;
+  }
+
+  /** Ends the listens that the last call left. */
+  static endListens(): void {
+    for (let i = 0; Local.endedCount > 0; i++) {
+      if (Local.endedShapes[i] < 0) continue;
+      unlisten(<u16>Local.edge, <u16>Local.endedShapes[i]);
+      Local.endedShapes[i] = -1;
+      Local.endedCount--;
+    }
   }
 
   /** Reads the headers of a datagram. False if they are not there. */

@@ -21,7 +21,7 @@ import { LocalStreamPiece } from './local-stream.ts';
 import { ACK, FIN, RST, SYN } from './streams.ts';
 import { protocols, StreamBench } from './testing/stream-bench.ts';
 
-/* The status of an endpoint of streams for the user, and the things that it restores after another program. */
+/* The status of an endpoint of streams, and the things that it restores after another program. */
 
 const opened: { close(): unknown }[] = [];
 let folder = '';

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Frames } from '../../frame/frames.ts';
 import type { Piece } from '../../piece/piece.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
+import { FunnelError } from '../../stack/funnel-error.ts';
 import { Protocols } from '../../stack/protocols.ts';
 import { Lane } from '../lane.ts';
 import type { PieceMaker } from '../plan/piece-maker.ts';
@@ -548,6 +549,27 @@ describe('a change', () => {
       expect(running).toEqual(['web', 'gate']);
     },
   );
+
+  it('names the piece and the setting where the operating system refuses it, and passes on other errors', async () => {
+    const starting = (error: Error) =>
+      makers({ tun: {}, six: {}, cap: { stack: 'ipv6/udp' } }).map((each) => ({
+        ...each,
+        make: async (...given: Parameters<PieceMaker['make']>) =>
+          Object.assign(await each.make(...given), {
+            start: () => {
+              throw error;
+            },
+          }),
+      }));
+    const busy = Object.assign(new FunnelError('FT_PORT_BUSY', 'port 53 is in use'), { setting: 'port' });
+    const refused: PuzzleError = await lane.apply(starting(busy)).catch((error) => error);
+    expect(refused).toBeInstanceOf(PuzzleError);
+    expect(refused.mistakes).toEqual([
+      { code: 'FT_PORT_BUSY', piece: 'cap', message: 'port 53 is in use', setting: 'port' },
+    ]);
+    const wrong = new TypeError('a mistake of the host');
+    await expect(lane.apply(starting(wrong))).rejects.toBe(wrong);
+  });
 
   it('leaves a replaced piece its name in the call monitor', async () => {
     lane.close();

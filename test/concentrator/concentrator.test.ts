@@ -343,3 +343,33 @@ test('impossible settings are reported', () => {
   expect(problemsOf(make, { 'first-port': '65000', flows: '900' })[0]).toMatch(/first-port must leave/);
   expect(problemsOf(make, { target: '1812=2001:db8::1#11812' })).toEqual([]);
 });
+
+test('the status shows whether the sites are joined, and which service cannot be had', () => {
+  const rig = new PieceRig(make, { serve: '1812', target: '161=10.0.2.2#161' });
+  const status = () => `${rig.statuses.at(-1)?.health}: ${rig.statuses.at(-1)?.summary}`;
+  expect(status()).toBe('pending: waits for a network on its Edge local');
+  rig.canListen = true;
+  rig.join(['local']);
+  expect(status()).toBe('pending: waits for a network on its Edge far');
+  rig.join(['far']);
+  rig.process();
+  expect(status()).toBe('pending: waits for a message of the other site');
+  expect(rig.statuses.at(-1)!.facts).toEqual({ services: '1812' });
+  const before = rig.statuses.length;
+  rig.process();
+  expect(rig.statuses.length).toBe(before);
+  const refused = new PieceRig(make, { serve: '1812', remote: '192.0.2.2' });
+  refused.canListen = false;
+  refused.join(['local', 'far']);
+  refused.process();
+  expect(refused.statuses.at(-1)).toMatchObject({
+    health: 'impaired',
+    summary: 'the port of a service cannot be opened',
+    facts: { 'refused-port': '1812', services: '1812' },
+  });
+  const joined = new Site({ serve: '1812', remote: '192.0.2.2' });
+  expect(joined.rig.statuses.at(-1)).toMatchObject({
+    health: 'good',
+    summary: 'carries datagrams between the sites',
+  });
+});

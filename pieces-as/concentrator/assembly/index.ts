@@ -84,6 +84,7 @@ import { Far } from './far';
 import { Flows } from './flows';
 import { Local } from './local';
 import { describeReasons, Reason } from './reasons';
+import { Report } from './report';
 import { FROM_ACCEPTOR, Kind, OPEN_BYTES, Refusal } from './wire';
 
 const LOCAL: u16 = 0;
@@ -121,11 +122,14 @@ class Concentrator extends Piece {
     this.lastNumber = <u32>random();
     Local.start();
     Far.start();
+    Report.start();
+    Report.update();
   }
 
   join(joining: Joining): void {
     if (joining.described == FAR) Far.edge = joining.edge;
     else Local.edge = joining.edge;
+    Report.update();
   }
 
   leave(_edge: u16, _shape: u16): void {
@@ -137,6 +141,7 @@ class Concentrator extends Piece {
       Local.edge = -1;
       Local.forget();
     }
+    Report.update();
   }
 
   ready(edge: u16, ready: bool): void {
@@ -161,6 +166,7 @@ class Concentrator extends Piece {
       const reason = isLocal ? this.takeLocal(frame, now, out) : this.takeFar(frame, now, out);
       if (reason >= 0) out.end(frame.ticket, <u16>reason);
     }
+    Report.update();
     out.wakeAt(Local.hasEnded ? now : min(this.opened.next, this.accepted.next));
   }
 

@@ -9,6 +9,7 @@ import { addEnd } from './commands/end.ts';
 import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
 import { addGraph } from './commands/graph.ts';
+import { addJoin } from './commands/join.ts';
 import { addMatch } from './commands/match.ts';
 import { addPieceBuild } from './commands/piece-build.ts';
 import { addPieceDoc } from './commands/piece-doc.ts';
@@ -26,6 +27,7 @@ import { EXIT, EXIT_HELP } from './text/exit-status.ts';
 const commands: readonly AddCommand[] = [
   addRun,
   addExec,
+  addJoin,
   addApply,
   addStatus,
   addEnd,

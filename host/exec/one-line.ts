@@ -195,7 +195,7 @@ function wrongThrough(text: string): ExecError {
  * Returns the two Edges of a piece: the one towards the command carries others (up), the one towards the
  * Internet needs a carrier (down).
  */
-function edgesBetween(reference: string, { edges }: Description): { inner: string; outer: string } {
+export function edgesBetween(reference: string, { edges }: Description): { inner: string; outer: string } {
   const all = (direction: 'up' | 'down') =>
     edges.filter(
       ({ optional, shapes }) => !optional && shapes.some((shape) => shape.direction === direction),

@@ -5,6 +5,7 @@ import { packageRoot } from '../../abi/build/package-root.ts';
 import type { Piece as Description } from '../../abi/host/contract.ts';
 import { nativePieces } from '../../host/endpoint/catalogue.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
+import { parseEndpointUrl } from '../../host/exec/endpoint-url.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
 
 /** The sections of every manual page, in this order. A piece may have more between them. */
@@ -62,6 +63,23 @@ describe.each([...nativePieces])('%s', (name, native) => {
     if (!('edges' in description)) throw new Error('a piece describes itself without settings');
     const file = join(packageRoot(), 'host', 'endpoint', NATIVE[name] ?? `${name}: enter it in NATIVE`);
     expect(mistakesIn(headOf(file), description)).toEqual([]);
+  });
+});
+
+describe.each([...nativePieces])('%s', (name, native) => {
+  it('has a URL form, and its manual page shows examples that are right', () => {
+    const page = headOf(join(packageRoot(), 'host', 'endpoint', NATIVE[name] ?? ''));
+    const [, section = ''] = /^URL\n([\s\S]*?)^[A-Z]/m.exec(page) ?? [];
+    const urls = section.match(new RegExp(`\\b${name}:(?:[^\\s,]*[^\\s,.])?`, 'g')) ?? [];
+    expect(urls.length).toBeGreaterThan(0);
+    for (const url of urls) {
+      const { piece, settings } = parseEndpointUrl(url);
+      expect(piece).toBe(name);
+      const pairs = Object.entries(settings).flatMap(([key, value]) =>
+        [value].flat().map((each) => [key, String(each)] as const),
+      );
+      expect(native.describe(pairs)).toHaveProperty('edges');
+    }
   });
 });
 

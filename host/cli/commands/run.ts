@@ -2,12 +2,13 @@ import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { defaultControlPath } from '../../daemon/control-path.ts';
 import { ControlServer } from '../../daemon/control-server.ts';
 import { controlServiceOf } from '../../daemon/control-service.ts';
 import { tidySockets } from '../../daemon/find-control.ts';
 import { preparePuzzle } from '../../policy/check/check-configuration.ts';
+import type { ConfigurationObject } from '../../policy/configuration/configuration-schema.ts';
 import { type Funnel, type FunnelEvent, type LaneSnapshot, startPuzzle } from '../../policy/funnel.ts';
 import { ServiceManager } from '../../policy/service-manager.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
@@ -35,10 +36,16 @@ import {
 
 /** `funnel run`: runs a configuration until a signal, or `funnel end`, ends it. */
 export const addRun: AddCommand = (parent, context) => {
-  parent
+  const command = parent
     .command('run')
     .description('run a configuration until SIGINT or SIGTERM; shows a table on a terminal, else plain lines')
-    .argument('<file>', FILE_ARGUMENT)
+    .argument('<file>', FILE_ARGUMENT);
+  addRunOptions(command).action((file: string, options: RunOptions) => run(file, options, context));
+};
+
+/** Adds the options of every command that runs a puzzle. */
+export function addRunOptions(command: Command): Command {
+  return command
     .addOption(jsonOption())
     .addOption(quietOption())
     .option('--plain', 'print plain lines on a terminal as well')
@@ -54,9 +61,8 @@ export const addRun: AddCommand = (parent, context) => {
       '--until-end',
       'end when all captures that are read have ended, and their frames have gone through',
     )
-    .option('--no-worker', 'run frames in the main thread, without a watchdog')
-    .action((file: string, options: RunOptions) => run(file, options, context));
-};
+    .option('--no-worker', 'run frames in the main thread, without a watchdog');
+}
 
 /**
  * Starts a puzzle and reports what it does, until a signal ends it.
@@ -71,12 +77,12 @@ export const addRun: AddCommand = (parent, context) => {
  *
  * @throws {FunnelError} `FT_RUN_ENDLESS` with `--until-end`, where no piece reads a capture
  */
-async function run(
-  file: string,
+export async function run(
+  source: string | ConfigurationObject,
   given: RunOptions,
   { output: standard, errors, paint, input }: CommandContext,
 ): Promise<void> {
-  const puzzle = await preparePuzzle(file, { standardInput: input });
+  const puzzle = await preparePuzzle(source, { standardInput: input });
   // The bytes of a piece do not mix with lines of ours.
   const isTaken = puzzle.pieces.some(({ usesStandardStreams }) => usesStandardStreams === true);
   // Under inetd the peer would read the standard error, too.
@@ -99,7 +105,7 @@ async function run(
   let funnel: Funnel | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
-    control = await openControl(file, options, onEvent);
+    control = await openControl(source, options, onEvent);
     funnel = await startPuzzle(puzzle, { onEvent, worker: options.worker !== false });
     const running = funnel;
     control?.serve(
@@ -188,7 +194,7 @@ function isSameSocket(one: number, other: number): boolean {
   return a.isSocket() && a.ino === b.ino && a.dev === b.dev;
 }
 
-interface RunOptions {
+export interface RunOptions {
   readonly json?: boolean;
   readonly plain?: boolean;
   readonly quiet?: boolean;
@@ -213,13 +219,14 @@ interface RunOptions {
  * @throws {FunnelError} `FT_CONTROL_IN_USE`, `FT_CONTROL_PATH`, `FT_CONTROL_PERMISSION`
  */
 async function openControl(
-  file: string,
+  source: string | ConfigurationObject,
   { control }: RunOptions,
   onEvent: (event: FunnelEvent) => void,
 ): Promise<ControlServer | undefined> {
   if (control === false) return undefined;
   if (control !== undefined) return ControlServer.open(control);
-  const path = defaultControlPath(file);
+  // A configuration without a file has no path of its own.
+  const path = typeof source === 'string' ? defaultControlPath(source) : undefined;
   if (path === undefined) return undefined;
   try {
     const server = await ControlServer.open(path);

@@ -28,6 +28,9 @@
  *   mend        fill in what the captured system left to its network card: checksums of IPv4, TCP, UDP,
  *               SCTP and ICMP, and lengths of 0 of IPv4 and IPv6; default false
  *
+ * URL
+ *   pcap-reader:/tmp/all.pcapng
+ *
  * COUNTERS AND REASONS
  *   No loss:
  *     answered-a-recording   a frame came in, and a recording takes none

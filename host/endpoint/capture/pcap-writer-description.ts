@@ -23,6 +23,9 @@
  *   interface   name of the interface in a pcapng file; default the name of the network
  *   times       original (a frame out of a capture keeps its time) or now; default original
  *
+ * URL
+ *   pcap-writer:/tmp/all.pcapng
+ *
  * COUNTERS AND REASONS
  *   No loss:
  *     recorded       the frame is in the file

@@ -31,6 +31,9 @@
  *                 default false
  *   multi-queue   share the device with other lanes that open it with this setting; default false
  *
+ * URL
+ *   tun://fun0, tun: for a name of the system's choice, tun://fun0?mode=ethernet&address=192.0.2.1/24
+ *
  * COUNTERS AND REASONS
  *   Lost:
  *     malformed       the system finds the packet malformed

@@ -27,6 +27,9 @@
  *   own            allow sending to this machine's own addresses; default false
  *   broadcast      allow sending to IPv4 broadcast addresses; default false
  *
+ * URL
+ *   raw:41, raw://192.0.2.1/sctp, raw:?protocol=41&protocol=132
+ *
  * COUNTERS AND REASONS
  *   No loss:
  *     error-unheard    an ICMP error came, but no neighbour listens to those

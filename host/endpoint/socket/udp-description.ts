@@ -32,6 +32,9 @@
  *   io             addon: in batches, with all header fields; dgram: through Node's own sockets; auto: addon
  *                  where it is built; default auto
  *
+ * URL
+ *   udp://0.0.0.0:25790 for all addresses of IPv4, udp://[2001:db8::1]:53, udp: for the ports of neighbours
+ *
  * COUNTERS AND REASONS
  *   No loss:
  *     error-unheard    an ICMP error came, but no neighbour listens to those

@@ -38,6 +38,9 @@
  *                  default 30s
  *   half-close     let one direction go on after the peer has ended the other; default true
  *
+ * URL
+ *   tcp://127.0.0.1:8080 listens, tcp://192.0.2.1:80?connect connects, tcp: is for the ports of neighbours
+ *
  * COUNTERS AND REASONS
  *   No loss:
  *     control          the frame opened, ended or acknowledged a stream

@@ -25,6 +25,9 @@
  *             with a puzzle that loses or delays; direct: the program connects it; default relayed
  *   mtu       largest packet in bytes; default 1500
  *
+ * URL
+ *   uplink:, uplink:?mtu=1400
+ *
  * COUNTERS AND REASONS
  *   Lost:
  *     malformed       the system finds the packet malformed

@@ -431,6 +431,13 @@ describe('a message that came by TCP and goes on by UDP', () => {
     expect(datagramsOf(40_000)).toEqual([]);
   });
 
+  it('is not repeated in a call that has the response, even if the time for that has come', () => {
+    const invite = onlyDatagram(alice.send(tcpRequest('INVITE')));
+    driver.now += 700;
+    expect(alice.take(driver.send(BOB, response(invite, '180 Ringing')))).toEqual([]);
+    expect(datagramsOf(40_000)).toEqual([]);
+  });
+
   it('has a CANCEL beside it with the same branch, and each ends by its own response', () => {
     const invite = onlyDatagram(alice.send(tcpRequest('INVITE')));
     alice.take(driver.send(BOB, response(invite, '180 Ringing')));

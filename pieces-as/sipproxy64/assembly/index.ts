@@ -201,7 +201,6 @@ class SipProxy64 extends Piece {
       expireConnections(now, out)
     )
       this.nextSweep = now + SWEEP_MS;
-    if (!Repeats.resend(now, out)) out.wakeAt(now);
     Segments.resume(now, out);
     // Waiting frames go first, so that messages stay in their order.
     while (Load.waiting > 0) {
@@ -214,7 +213,8 @@ class SipProxy64 extends Piece {
       const frame = batch.frame(i);
       if (!takeOne(now, frame, out) && !Load.keep(frame)) out.end(frame.ticket, <u16>Reason.overload);
     }
-    if (Load.waiting > 0 || ConnectionTable.pending > 0) out.wakeAt(now);
+    // A response that has come, but waits, ends a repetition too. So repetitions come last.
+    if (Load.waiting > 0 || ConnectionTable.pending > 0 || !Repeats.resend(now, out)) out.wakeAt(now);
     if (Repeats.next < Infinity) out.wakeAt(Repeats.next);
     if (Dialogs.count > 0 || Registrations.count > 0 || ConnectionTable.count > 0) out.wakeAt(this.nextSweep);
   }

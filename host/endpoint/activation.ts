@@ -1,4 +1,6 @@
-import { EndpointError } from './endpoint-error.ts';
+import type { PieceContext } from '../piece/piece.ts';
+import type { FunnelIo, InheritedDescriptor } from './addon.ts';
+import { EndpointError, messageOf } from './endpoint-error.ts';
 
 /** Variables that concern this process alone, and no program that it starts. */
 const OWN_VARIABLES = [
@@ -47,5 +49,87 @@ export function passedDescriptors(
   return Array.from({ length: Number(count) }, (_, n) => ({ number: FIRST + n, name: all[n] ?? '' }));
 }
 
+/** The program that passes descriptors. */
+export type Activator = 'systemd' | 'inetd';
+
+/**
+ * Takes copies of the descriptors of these names, or of all, that are of a kind which the piece carries. The
+ * others are left to other pieces: a socket unit gives all of its sockets one name.
+ *
+ * @param carries what the piece carries, for a message, such as `UDP sockets`
+ * @returns at least one
+ * @throws EndpointError FT_SOCKET_ADDRESS, FT_SOCKET_OPEN
+ */
+export function takeDescriptors(
+  io: Pick<FunnelIo, 'inheritDescriptor' | 'closeDescriptor'>,
+  context: Pick<PieceContext, 'name' | 'log'>,
+  { by, names }: { readonly by: Activator; readonly names: readonly string[] },
+  carries: string,
+  isCarried: (passed: InheritedDescriptor) => boolean,
+): readonly (InheritedDescriptor & { readonly what: string })[] {
+  const where = `piece ${context.name}:`;
+  const taken: (InheritedDescriptor & { readonly what: string })[] = [];
+  const others: string[] = [];
+  for (const { number, name } of by === 'inetd' ? [STANDARD_INPUT] : chosen(names, where)) {
+    const what = name === '' ? `descriptor ${number}` : `descriptor ${number} (${name})`;
+    const passed = inherit(io, number, `${where} ${what}`);
+    if (isCarried(passed)) {
+      taken.push({ ...passed, what });
+      continue;
+    }
+    io.closeDescriptor(passed.descriptor);
+    others.push(`${what} is ${nameOf(passed)}`);
+  }
+  if (taken.length === 0)
+    throw new EndpointError(
+      'FT_SOCKET_OPEN',
+      `${where} ${others.join(', ')}; this piece takes ${carries}. Streams and pipes are for the piece inherited, UDP sockets for udp, UNIX datagrams and packets for unix-datagram, files and terminals for stdio`,
+    );
+  for (const other of others) context.log('info', `${other}, and is left to another piece`);
+  return taken;
+}
+
+function inherit(
+  io: Pick<FunnelIo, 'inheritDescriptor'>,
+  number: number,
+  where: string,
+): InheritedDescriptor {
+  try {
+    return io.inheritDescriptor(number);
+  } catch (error) {
+    throw new EndpointError('FT_SOCKET_ADDRESS', `${where} is not open: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function nameOf({ kind, family }: InheritedDescriptor): string {
+  if (kind === 'other') return 'no socket';
+  if (kind === 'pipe') return 'a pipe';
+  return `a ${kind} socket${family === 1 ? ' of UNIX' : ''}`;
+}
+
+function chosen(names: readonly string[], where: string): readonly PassedDescriptor[] {
+  const all = passedDescriptors();
+  if (all.length === 0)
+    throw new EndpointError(
+      'FT_SOCKET_ADDRESS',
+      `${where} this process was started with no descriptors (LISTEN_FDS). Start it by a socket unit, or try systemd-socket-activate -l PORT`,
+    );
+  for (const name of names) {
+    if (all.some((each) => each.name === name)) continue;
+    const there = all.map((each) => each.name || '(without a name)').join(', ');
+    throw new EndpointError(
+      'FT_SOCKET_ADDRESS',
+      `${where} no descriptor is called ${name}; there are ${there}`,
+      {
+        setting: 'name',
+      },
+    );
+  }
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+}
+
+const STANDARD_INPUT: PassedDescriptor = { number: 0, name: '' };
 /** SD_LISTEN_FDS_START. */
 const FIRST = 3;

@@ -41,6 +41,14 @@ export interface FunnelIo {
   /** Writes the first `count` outgoing frames. The tally counts the failures. @returns the number written */
   writeTun(channel: number, count: number): number;
   openUdp(batch: number, options: UdpOptions): { channel: number; port: number };
+  /**
+   * Takes a UDP socket that another program opened and bound. `dual` is 1 for an IPv6 socket that carries IPv4,
+   * too.
+   */
+  adoptUdp(
+    batch: number,
+    options: { readonly descriptor: number; readonly fragment: boolean },
+  ): { readonly channel: number; readonly port: number; readonly family: 4 | 6; readonly dual: number };
   /** Sends the first `count` outgoing datagrams. The tally counts the failures. @returns the number sent */
   sendUdp(channel: number, count: number): number;
   /** Needs CAP_NET_RAW. Packets of one protocol arrive with their IP headers, and errors as ICMP. */
@@ -48,10 +56,28 @@ export interface FunnelIo {
   /** Like `sendUdp`, with the address and length of the bytes behind the IP header in `outHeaders`. */
   sendRaw(channel: number, count: number): number;
   /**
-   * Sets the events that a stream waits for: {@link READABLE} | {@link WRITABLE}. `onBatch` is called with
+   * Sets the events that a stream, or a socket of packets, waits for: {@link READABLE} | {@link WRITABLE}. `onBatch` is called with
    * these.
    */
   poll(channel: number, events: number): void;
+  /**
+   * Makes the messages of a UNIX socket frames from now on, each behind `header` bytes. With `peers` it is a
+   * datagram socket that takes so many of them, with ports from `firstPort` on: the last 8 bytes of a header
+   * begin with the port of the sender.
+   * A length below that of a header is one of {@link LOST_TOO_LARGE} and {@link LOST_TOO_MANY}.
+   */
+  packetChannel(channel: number, header: number, peers: number, firstPort: number): void;
+  /** Sends a message to the peer with this port, or to the only one. @returns 0, or a negative errno */
+  sendPacket(channel: number, address: number, length: number, port: number): number;
+  /** The credentials of the first message of a peer. `named` is 0 where no reply can be sent. */
+  packetPeer(
+    channel: number,
+    port: number,
+  ): { readonly pid: number; readonly uid: number; readonly gid: number; readonly named: number };
+  /** The next message of this peer is that of a new one. */
+  forgetPeer(channel: number, port: number): void;
+  /** Forgets the peers that were silent for so long. @returns their ports */
+  expirePeers(channel: number, seconds: number): readonly number[];
   listenStream(batch: number, options: StreamAddress & { readonly key?: string }): { channel: number };
   /**
    * Connects a stream, which becomes writable when it is connected or has failed: see `streamError`. @returns
@@ -275,13 +301,21 @@ export interface UdpOptions {
   readonly key?: string;
 }
 
+/** In place of the length of a message of `packetChannel`: it is larger than a packet of IP. */
+export const LOST_TOO_LARGE = 0;
+/** It is of a new peer, and there are too many. */
+export const LOST_TOO_MANY = 1;
+
 /** Events of a stream, as bits. */
 export const READABLE = 1;
 export const WRITABLE = 2;
 
 export interface StreamAddress {
-  /** 1 for UNIX: then `address` is a path, or an abstract name behind `@`. */
-  readonly family: 4 | 6 | 1;
+  /**
+   * UNIX is 1 for a stream, 2 for datagrams, 3 for sequenced packets: then `address` is a path, or an abstract
+   * name behind `@`.
+   */
+  readonly family: 4 | 6 | 1 | 2 | 3;
   /** Empty for any. */
   readonly address: string;
   readonly port: number;
@@ -292,6 +326,8 @@ export interface StreamAddress {
 export interface InheritedDescriptor {
   readonly descriptor: number;
   readonly kind: 'stream' | 'datagram' | 'seqpacket' | 'pipe' | 'other';
+  /** 1 for UNIX; 0 for another, or no socket. */
+  readonly family: 4 | 6 | 1 | 0;
   /** 0 or 1. */
   readonly isListening: number;
 }

@@ -16,6 +16,8 @@ import { readRawSettings } from './socket/raw-settings.ts';
 import { UdpPiece } from './socket/udp.ts';
 import { udpDescription } from './socket/udp-description.ts';
 import { readUdpSettings } from './socket/udp-settings.ts';
+import { UnixDatagramPiece } from './socket/unix-datagram.ts';
+import { readUnixDatagramSettings, UNIX_DATAGRAMS } from './socket/unix-datagram-description.ts';
 import { Socks5Piece } from './socks/socks5.ts';
 import { SOCKS5 } from './socks/socks5-description.ts';
 import { readSocks5Settings } from './socks/socks5-settings.ts';
@@ -39,8 +41,11 @@ export interface NativePiece {
   describe(settings: GivenSettings): Description | readonly Problem[];
   /** The files that the piece opens with these settings. */
   files?(settings: GivenSettings): readonly FileUse[];
-  /** Whether the piece takes standard input or output, so that the command line must not print there. */
-  readonly usesStandardStreams?: boolean;
+  /**
+   * Whether the piece takes standard input or output with these settings, so that the command line must not
+   * print there.
+   */
+  usesStandardStreams?(settings: GivenSettings): boolean;
   /** Makes the piece and opens nothing. `start` opens, and throws an EndpointError if the system refuses. */
   make(context: PieceContext, frames: Frames, protocols: Protocols, settings: GivenSettings): Piece;
 }
@@ -68,6 +73,7 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
     {
       describe: (settings) =>
         described(settings, readUdpSettings(settings), ({ families }) => udpDescription(families)),
+      usesStandardStreams: (settings) => readUdpSettings(settings).settings.inherit?.by === 'inetd',
       make: (context, frames, protocols, settings) => new UdpPiece(context, frames, protocols, settings),
     },
   ],
@@ -77,6 +83,14 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
       describe: (settings) =>
         described(settings, readRawSettings(settings, standardProtocols), rawDescription),
       make: (context, frames, protocols, settings) => new RawPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'unix-datagram',
+    {
+      describe: (settings) => described(settings, readUnixDatagramSettings(settings), () => UNIX_DATAGRAMS),
+      make: (context, frames, protocols, settings) =>
+        new UnixDatagramPiece(context, frames, protocols, settings),
     },
   ],
   [
@@ -94,7 +108,7 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
         const { description, problems } = read(settings);
         return settings.length > 0 && problems.length > 0 ? problems : description;
       },
-      usesStandardStreams: name === 'stdio' || name === 'inherited',
+      usesStandardStreams: () => name === 'stdio' || name === 'inherited',
       make: (context, frames, protocols, settings) =>
         new LocalStreamPiece(context, frames, protocols, read(settings)),
     },

@@ -26,6 +26,7 @@ static void on_closed(uv_handle_t *handle) {
   struct funnel_instance *instance = channel->instance;
   free(channel->key);
   free(channel->note);
+  if (channel->own) channel->free_own(channel->own);
   free(channel);
   if (!--instance->open_polls && instance->on_idle) instance->on_idle(instance);
 }
@@ -180,7 +181,7 @@ napi_value poll_channel(napi_env env, napi_callback_info info) {
   int32_t events;
   if (!arguments(env, info, 2, values) || !(channel = find_channel(env, values[0])) || !get_int(env, values[1], &events))
     return NULL;
-  if (!channel->notifies || (events & ~(UV_READABLE | UV_WRITABLE))) return throw_argument(env, "poll: a stream, events");
+  if ((!channel->notifies && !channel->own) || (events & ~(UV_READABLE | UV_WRITABLE))) return throw_argument(env, "poll: a stream, events");
   if (channel->events == events) return NULL;
   int error = -(channel->is_file ? poll_file(channel, events)
                 : events         ? uv_poll_start(&channel->poll, events, on_poll)

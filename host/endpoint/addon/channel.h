@@ -41,12 +41,17 @@ struct channel {
   bool notifies;
   /* IP sockets only. Family: 4 or 6. Header: bytes of the transport header that the kernel makes itself. */
   uint8_t family;
+  /* An IPv6 socket that carries IPv4, too. */
+  bool dual;
   uint8_t protocol;
   uint8_t header;
   uint16_t port;
   uint32_t scope;
   int default_hops;
   int dont_fragment;
+  /* A state of the kind of socket, and how it is freed. NULL for none. */
+  void *own;
+  void (*free_own)(void *);
   /* For the lane that inherits the descriptor; NULL if none can. */
   char *key;
   char *note;
@@ -71,7 +76,7 @@ bool key_of(napi_env env, napi_value options, char *into, size_t size);
  */
 bool name_channel(napi_env env, struct channel *channel, const char *key, char *note, napi_value made);
 
-/* poll(channel, events): sets the events that a stream waits for; 0 is none. */
+/* poll(channel, events): sets the events that a stream or a socket of packets waits for; 0 is none. */
 napi_value poll_channel(napi_env env, napi_callback_info info);
 napi_value start_channel(napi_env env, napi_callback_info info);
 napi_value close_channel_call(napi_env env, napi_callback_info info);

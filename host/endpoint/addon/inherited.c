@@ -18,9 +18,9 @@ static int socket_option(int fd, int option) {
 }
 
 /*
- * inheritDescriptor(number) → { descriptor, kind, isListening }: a copy of a descriptor that this process was
+ * inheritDescriptor(number) → { descriptor, kind, family, isListening }: a copy of a descriptor that this process was
  * started with. The original stays open, for a later piece, and no program that this process starts gets it.
- * Kind: stream, datagram, seqpacket, pipe, or other. Throws EBADF where there is none.
+ * Kind: stream, datagram, seqpacket, pipe, or other. Family: 4, 6, 1 for UNIX, or 0. Throws EBADF where there is none.
  */
 napi_value inherit_descriptor(napi_env env, napi_callback_info info) {
   napi_value value, made;
@@ -42,6 +42,8 @@ napi_value inherit_descriptor(napi_env env, napi_callback_info info) {
   }
   set_int(env, made, "descriptor", fd);
   set_text(env, made, "kind", kind);
+  const int domain = socket_option(fd, SO_DOMAIN);
+  set_int(env, made, "family", domain == AF_INET ? 4 : domain == AF_INET6 ? 6 : domain == AF_UNIX ? 1 : 0);
   set_int(env, made, "isListening", socket_option(fd, SO_ACCEPTCONN) == 1);
   return made;
 }

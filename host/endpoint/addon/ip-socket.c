@@ -51,13 +51,19 @@ static int join_group(int fd, const struct ip_options *options, unsigned int dev
   return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &request, sizeof request) ? errno : 0;
 }
 
+int set_ip_options(int fd, const struct ip_options *options, bool dual) {
+  if ((options->family == AF_INET || dual) && !set_ipv4(fd)) return errno;
+  if (options->family == AF_INET6 && !set_ipv6(fd, options->fragment)) return errno;
+  return set_option(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1) ? 0 : errno;
+}
+
 /* Returns 0, or an errno with the name of the failed call in `what`. */
 int bind_ip_socket(int fd, const struct ip_options *options, unsigned int device, const char **what) {
   struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)options->port)};
   struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
   *what = "setsockopt";
-  if (options->family == AF_INET ? !set_ipv4(fd) : !set_ipv6(fd, options->fragment)) return errno;
-  if (!set_option(fd, SOL_SOCKET, SO_SELECT_ERR_QUEUE, 1)) return errno;
+  int error = set_ip_options(fd, options, false);
+  if (error) return error;
   /* A raw socket is of one IP version, and refuses the option. */
   if (options->family == AF_INET6 && !options->raw && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return errno;
   if (options->reuse && !set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;

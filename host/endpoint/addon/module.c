@@ -21,7 +21,7 @@
  *
  * Each file includes only headers of files below it:
  *
- *     module → tun, udp-*, raw, stream, local-stream, terminal, inherited, link* → ip-socket → channel
+ *     module → tun, udp-*, raw, stream, local-stream, local-packet, terminal, inherited, link* → ip-socket → channel
  *            → batch, handover, namespace → instance, values → limits, packet, namespace-protocol, netlink
  */
 #include "batch.h"
@@ -32,6 +32,7 @@
 #include "inherited.h"
 #include "link.h"
 #include "namespace.h"
+#include "local-packet.h"
 #include "local-stream.h"
 #include "raw.h"
 #include "stream.h"
@@ -95,10 +96,16 @@ NAPI_MODULE_INIT() {
   export(env, exports, "openTun", open_tun);
   export(env, exports, "writeTun", write_tun);
   export(env, exports, "openUdp", open_udp);
+  export(env, exports, "adoptUdp", adopt_udp);
   export(env, exports, "sendUdp", send_datagrams);
   export(env, exports, "openRaw", open_raw);
   export(env, exports, "sendRaw", send_datagrams);
   export(env, exports, "poll", poll_channel);
+  export(env, exports, "packetChannel", packet_channel);
+  export(env, exports, "sendPacket", send_packet);
+  export(env, exports, "packetPeer", packet_peer);
+  export(env, exports, "forgetPeer", forget_peer_call);
+  export(env, exports, "expirePeers", expire_peers);
   export(env, exports, "listenStream", listen_stream);
   export(env, exports, "connectStream", connect_stream);
   export(env, exports, "adoptStream", adopt_stream);

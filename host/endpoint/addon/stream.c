@@ -47,8 +47,9 @@ static bool set(int fd, int level, int option, int value) {
 }
 
 /*
- * An address of an options object: { family: 4 | 6 | 1, ADDRESS, PORT, device }. Family 1 is UNIX: ADDRESS is
- * a path, or begins with @ for an abstract name. Returns its size; 0 after throwing.
+ * An address of an options object: { family, ADDRESS, PORT, device }. Family is 4 or 6, or UNIX: 1 for a stream,
+ * 2 for datagrams, 3 for sequenced packets. Then ADDRESS is a path, or begins with @ for an abstract name.
+ * Returns its size; 0 after throwing.
  */
 static socklen_t get_address(napi_env env, napi_value options, const char *address_name, const char *port_name,
                              union address *into) {
@@ -59,7 +60,7 @@ static socklen_t get_address(napi_env env, napi_value options, const char *addre
       !named_text(env, options, address_name, text, sizeof text) ||
       !named_text(env, options, "device", device, sizeof device))
     return 0;
-  if (family == 1) {
+  if (family >= 1 && family <= 3) {
     size_t length = strlen(text);
     into->path.sun_family = AF_UNIX;
     if (!length || length > sizeof into->path.sun_path - 1) {
@@ -110,6 +111,13 @@ static bool bind_device(int fd, napi_env env, napi_value options, int *error) {
   return true;
 }
 
+/* The type of socket for an options object whose address was read; see get_address. */
+static int type_of(napi_env env, napi_value options) {
+  int32_t family = 0;
+  named_int(env, options, "family", &family);
+  return family == 2 ? SOCK_DGRAM : family == 3 ? SOCK_SEQPACKET : SOCK_STREAM;
+}
+
 /* The lowest free descriptor shows how many are left. */
 static bool is_short_of_descriptors(void) {
   struct rlimit limit;
@@ -146,7 +154,8 @@ napi_value listen_stream(napi_env env, napi_callback_info info) {
     return NULL;
   int fd = inherit(instance_of(env)->handover, key, &note);
   if (fd < 0) {
-    fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int type = type_of(env, values[1]);
+    fd = socket(address.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return throw_errno(env, errno, what);
     if (address.any.sa_family != AF_UNIX) {
       /* Connections of an earlier process that linger do not keep the port. */
@@ -162,7 +171,7 @@ napi_value listen_stream(napi_env env, napi_callback_info info) {
       fchmod(fd, 0600);
     }
     if (!error && (what = "bind", bind(fd, &address.any, size))) error = errno;
-    if (!error && (what = "listen", listen(fd, BACKLOG))) error = errno;
+    if (!error && type != SOCK_DGRAM && (what = "listen", listen(fd, BACKLOG))) error = errno;
     if (error) {
       close(fd);
       return throw_errno(env, error, what);
@@ -194,7 +203,8 @@ napi_value connect_stream(napi_env env, napi_callback_info info) {
       !named_int(env, values[1], "idleSeconds", &idle))
     return NULL;
   if (is_short_of_descriptors()) return throw_errno(env, EMFILE, what);
-  int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int type = type_of(env, values[1]);
+  int fd = socket(to.any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return throw_errno(env, errno, what);
   if (to.any.sa_family != AF_UNIX) {
     set_tcp(fd, idle);
@@ -215,6 +225,10 @@ napi_value connect_stream(napi_env env, napi_callback_info info) {
         set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
       if (bind(fd, &from.any, own)) error = errno;
     }
+  } else if (type == SOCK_DGRAM) {
+    /* Only a socket with a name gets replies: the system chooses one. */
+    what = "bind";
+    if (bind(fd, &to.any, sizeof to.any.sa_family)) error = errno;
   }
   if (!error) {
     int done;

@@ -11,6 +11,7 @@
 #include "values.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,45 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   if (napi_create_object(env, &made) != napi_ok || !name_channel(env, channel, key, note, made)) return NULL;
   set_int(env, made, "channel", channel->id);
   set_int(env, made, "port", channel->port);
+  return made;
+}
+
+/*
+ * adoptUdp(batch, { descriptor, fragment }) → { channel, port, family, dual }: a UDP socket that another program
+ * opened and bound, such as systemd. `dual` is 1 for an IPv6 socket that carries IPv4, too. Its errors about
+ * IPv4 do not come.
+ */
+napi_value adopt_udp(napi_env env, napi_callback_info info) {
+  napi_value values[2], made;
+  struct batch *batch;
+  struct ip_options options = {0};
+  int32_t fd;
+  struct sockaddr_in6 bound = {0};
+  socklen_t size = sizeof bound;
+  if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) ||
+      !named_int(env, values[1], "descriptor", &fd) || !named_int(env, values[1], "fragment", &options.fragment))
+    return NULL;
+  if (getsockname(fd, (struct sockaddr *)&bound, &size)) return throw_errno(env, errno, "getsockname");
+  options.family = bound.sin6_family;
+  if (options.family != AF_INET && options.family != AF_INET6) return throw_errno(env, EAFNOSUPPORT, "getsockname");
+  int only = 1;
+  size = sizeof only;
+  if (options.family == AF_INET6) getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size);
+  int flags = fcntl(fd, F_GETFL), error = flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? errno : 0;
+  if (error || (error = set_ip_options(fd, &options, !only))) return throw_errno(env, error, "setsockopt");
+  struct channel *channel = add_channel(env, batch, fd);
+  if (!channel || napi_create_object(env, &made) != napi_ok) return NULL;
+  channel->read = options.family == AF_INET ? read_udp4 : read_udp6;
+  channel->read_errors = options.family == AF_INET ? read_ip4_errors : read_ip6_errors;
+  channel->port = ntohs(bound.sin6_port);
+  channel->protocol = IPPROTO_UDP;
+  channel->header = UDP_HEADER;
+  describe_ip_socket(channel, options.family, 0);
+  channel->dual = !only;
+  set_int(env, made, "channel", channel->id);
+  set_int(env, made, "port", channel->port);
+  set_int(env, made, "family", options.family == AF_INET ? 4 : 6);
+  set_int(env, made, "dual", !only);
   return made;
 }
 

@@ -39,7 +39,7 @@ static void address_ipv4(struct channel *channel, const uint8_t *ip, const uint8
     add_control(message, IPPROTO_IP, IP_PKTINFO, &source, sizeof source);
   }
   /* For a multicast group the kernel has another default: 1. */
-  if (hops && (hops != channel->default_hops || ip[16] >= 224))
+  if (hops && (hops != channel->default_hops || channel->dual || ip[16] >= 224))
     add_control(message, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
   if (class) add_control(message, IPPROTO_IP, IP_TOS, &class, sizeof class);
 }
@@ -68,10 +68,13 @@ static void address_ipv6(struct channel *channel, const uint8_t *ip, const uint8
  */
 static bool is_sendable(const struct channel *channel, uint32_t i) {
   const struct batch *batch = channel->batch;
-  bool four = channel->family == 4;
   uint32_t ip = batch->out_addresses[i], udp = batch->out_headers[i], length = batch->out_lengths[i];
-  return in_memory(batch, ip, four ? IPV4_HEADER : IPV6_HEADER) && in_memory(batch, udp, channel->header) &&
-         in_memory(batch, udp + channel->header, length) && batch->memory[ip] >> 4 == (four ? 4 : 6);
+  if (!in_memory(batch, ip, IPV4_HEADER) || !in_memory(batch, udp, channel->header) ||
+      !in_memory(batch, udp + channel->header, length))
+    return false;
+  uint8_t version = batch->memory[ip] >> 4;
+  if (version == 4) return channel->family == 4 || channel->dual;
+  return version == 6 && channel->family == 6 && in_memory(batch, ip, IPV6_HEADER);
 }
 
 /*
@@ -112,7 +115,7 @@ static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
 }
 
 static void set_fragmentation(struct channel *channel, bool dont) {
-  if (channel->dont_fragment == dont || channel->family != 4) return;
+  if (channel->dont_fragment == dont || (channel->family != 4 && !channel->dual)) return;
   int value = dont ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
   if (setsockopt(channel->fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof value) == 0) channel->dont_fragment = dont;
 }
@@ -131,13 +134,13 @@ napi_value send_datagrams(napi_env env, napi_callback_info info) {
   struct batch *batch = channel->batch;
   if (count < 0 || (uint32_t)count > batch->slots || !channel->family)
     return throw_argument(env, "more frames than slots, or not an IP socket");
-  bool four = channel->family == 4;
   for (uint32_t i = 0; i < (uint32_t)count; i++) {
     if (!is_sendable(channel, i)) {
       batch->tally[TALLY_INVALID]++;
       continue;
     }
     const uint8_t *ip = batch->memory + batch->out_addresses[i], *udp = batch->memory + batch->out_headers[i];
+    const bool four = *ip >> 4 == 4;
     struct msghdr *message = &instance->messages[ready].msg_hdr;
     instance->vectors[ready] = (struct iovec){(void *)(udp + channel->header), batch->out_lengths[i]};
     instance->fragment[ready] = !(four && ip[6] & 0x40);

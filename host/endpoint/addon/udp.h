@@ -9,6 +9,7 @@ struct channel;
 
 /* udp-open.c */
 napi_value open_udp(napi_env env, napi_callback_info info);
+napi_value adopt_udp(napi_env env, napi_callback_info info);
 napi_value share_udp(napi_env env, napi_callback_info info);
 napi_value set_broadcast(napi_env env, napi_callback_info info);
 

@@ -14,6 +14,9 @@
  *
  *   udp   ip/udp up, and ip/icmp or ip/icmpv6 up for the errors of routers and hosts; whole frames
  *
+ *   Of an inherited socket it sets only the options by which header fields come and go. One of IPv6 that carries
+ *   IPv4, too, brings frames of both.
+ *
  *   It obeys the offer `group`, such as 224.0.0.1:25790: it joins the multicast group on a socket of its own.
  *
  * SETTINGS
@@ -29,6 +32,10 @@
  *   fragment-ipv6  let the kernel divide an IPv6 datagram that is larger than the path into fragments; with
  *                  false it ends as too-large, and the reply is ICMPv6 (packet too big) with the MTU of the
  *                  path. An IPv4 frame decides this by its don't-fragment flag; default true
+ *   inherit        systemd: carry also the UDP sockets of LISTEN_FDS; inetd: that of the standard input
+ *   name           name in LISTEN_FDNAMES of the descriptors to take; may be repeated; without it, all
+ *   idle           with inherit: inetd, the time without a datagram after which --until-end ends the Funnel, so
+ *                  that inetd has the socket again; default 60s
  *   io             addon: in batches, with all header fields; dgram: through Node's own sockets; auto: addon
  *                  where it is built; default auto
  *
@@ -127,6 +134,13 @@ const UDP: Description = {
       'boolean',
       { default: 'true' },
     ),
+    setting('inherit', 'Carry also the UDP sockets that systemd or inetd passes', 'text'),
+    setting('name', 'Name of the inherited descriptors to take; all when not given', 'text', {
+      repeated: true,
+    }),
+    setting('idle', 'Time without a datagram after which a socket of inetd is given back', 'duration', {
+      default: '60s',
+    }),
     setting(
       'io',
       "addon: in batches, with all header fields; dgram: through Node's own sockets; auto: the addon where it is built",

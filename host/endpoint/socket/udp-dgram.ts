@@ -87,6 +87,13 @@ export class DgramUdpIo implements UdpIo {
     return this.#attach(made);
   }
 
+  inherit(): never {
+    throw withCode(
+      'ENOTSUP',
+      'the setting inherit needs the native addon, which is not in use; set io: addon, or leave inherit out',
+    );
+  }
+
   /** A socket of Node hears from the start, so that it would take datagrams before its piece has a place. */
   canOpenBeside(): boolean {
     return false;

@@ -6,10 +6,19 @@ import { IoBatch } from '../io-batch.ts';
 import { SocketDrops } from '../socket-drops.ts';
 import { UDP_TALLY } from './udp-description.ts';
 
+/** A socket that another program opened, with the IP versions that it carries. */
+export interface InheritedUdp {
+  readonly channel: number;
+  readonly port: number;
+  readonly families: readonly (4 | 6)[];
+}
+
 /** The access of a UDP endpoint to the operating system. Sockets are small numbers, which it assigns. */
 export interface UdpIo {
   /** @throws an error with the system's code */
   open(options: UdpOptions): { readonly channel: number; readonly port: number };
+  /** Takes a socket that another program opened. It receives nothing before {@link begin}. */
+  inherit(descriptor: number, fragment: boolean): InheritedUdp;
   /** Whether {@link openBeside} can open a socket beside those of `from`. */
   canOpenBeside(from: UdpIo): boolean;
   /**
@@ -96,6 +105,12 @@ export class AddonUdpIo implements UdpIo {
     this.#channels.add(opened.channel);
     this.#io.start(opened.channel);
     return opened;
+  }
+
+  inherit(descriptor: number, fragment: boolean): InheritedUdp {
+    const { channel, port, family, dual } = this.#io.adoptUdp(this.#batch.number, { descriptor, fragment });
+    this.#channels.add(channel);
+    return { channel, port, families: dual === 1 ? [6, 4] : [family] };
   }
 
   canOpenBeside(from: UdpIo): boolean {

@@ -26,6 +26,8 @@ export class UdpSockets {
   /** Channel + 1 by port, for each family; 0 is closed. */
   readonly #channels4 = new Uint16Array(65_536);
   readonly #channels6 = new Uint16Array(65_536);
+  /** Channels that do not receive yet. */
+  readonly #inherited: number[] = [];
   readonly #groups = new Map<string, number>();
   /** Groups that could not be joined; each is logged once. */
   readonly #refusedGroups = new Set<string>();
@@ -106,6 +108,19 @@ export class UdpSockets {
     }
   }
 
+  /** Takes a socket that another program opened. It stays open until the end, whoever listens. */
+  inherit(descriptor: number): void {
+    const { channel, port, families } = this.#io.inherit(descriptor, this.#settings.fragmentIpv6);
+    this.#inherited.push(channel);
+    for (const family of families)
+      this.#add({ family, port, wanted: port, channel, users: 1, isInherited: true });
+  }
+
+  /** Receives from the inherited sockets, too. */
+  beginInherited(): void {
+    for (const channel of this.#inherited.splice(0)) this.#io.begin(channel);
+  }
+
   /** @param asked the requested port: 0 if the system chose `port` for the other family */
   #openOne(port: number, family: 4 | 6, mayLack: boolean, asked: number): OpenSocket | undefined {
     const known = port === 0 ? undefined : this.#find(port, family);
@@ -183,7 +198,11 @@ export class UdpSockets {
     for (const from of this.#ending) {
       const theirs = from.#open.find(
         (each) =>
-          each.successor === undefined && each.channel >= 0 && each.family === family && each.port === port,
+          each.isInherited !== true &&
+          each.successor === undefined &&
+          each.channel >= 0 &&
+          each.family === family &&
+          each.port === port,
       );
       if (theirs !== undefined) return { from, theirs, channel: theirs.channel };
     }
@@ -204,6 +223,7 @@ export class UdpSockets {
         continue;
       const theirs = from.#open.find(
         (each) =>
+          each.isInherited !== true &&
           each.successor === undefined &&
           each.claim === undefined &&
           each.channel >= 0 &&
@@ -395,8 +415,8 @@ export class UdpSockets {
       this.#groups.clear();
     }
     for (const socket of this.#open) {
-      if (socket.claim !== undefined || socket.deferral !== undefined) continue;
-      if (!isNew && socket.channel >= 0) continue;
+      const isElsewhere = socket.claim !== undefined || socket.deferral !== undefined;
+      if (isElsewhere || socket.isInherited === true || (!isNew && socket.channel >= 0)) continue;
       if (socket.channel >= 0) this.#io.close(socket.channel);
       socket.channel = -1;
       try {
@@ -472,6 +492,8 @@ interface OpenSocket {
   /** Whether it is open beside the socket of a predecessor, and receives only from the commit on. */
   isHeld?: boolean;
   users: number;
+  /** Another program opened it: a second one of an IPv6 socket that carries IPv4 has the same channel. */
+  readonly isInherited?: true;
   /** The socket of a predecessor that this one takes over. */
   claim?: { readonly from: UdpSockets; readonly theirs: OpenSocket } | undefined;
   /** The socket of a predecessor that is closed in the commit, so that this one can be opened. */

@@ -16,12 +16,14 @@ import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 import { parseStack } from '../../stack/parse-stack.ts';
 import type { Protocols } from '../../stack/protocols.ts';
+import { takeDescriptors } from '../activation.ts';
 import { loadAddon } from '../addon.ts';
 import { absentText } from '../device-watch.ts';
 import { EndpointError } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
+import { socketError } from '../socket-error.ts';
 import * as udpDescriptionConstants from './udp-description.ts';
 import { udpDescription } from './udp-description.ts';
 import * as udpDgramConstants from './udp-dgram.ts';
@@ -69,6 +71,9 @@ export class UdpPiece extends PieceBase implements Piece {
   #ownTimer: NodeJS.Timeout | undefined;
   #linkTimer: NodeJS.Timeout | undefined;
   #reportTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  /** Whether a datagram came since the last look. */
+  #hasReceived = true;
   #deviceIndex = 0;
   #isDeviceAbsent = false;
   #edge = -1;
@@ -140,6 +145,7 @@ export class UdpPiece extends PieceBase implements Piece {
       this.#io.watch(() => this.#soonLookAtLinks());
       // This timer is off the frame path, and does not keep the process alive.
       this.#ownTimer = setInterval(() => this.#refreshOwn(), OWN_ADDRESSES_MS).unref();
+      this.#inherit();
       for (const port of this.#settings.ports) this.#sockets.open(port, this.#settings.families);
       this.#report();
     } catch (error) {
@@ -147,6 +153,32 @@ export class UdpPiece extends PieceBase implements Piece {
       throw error;
     }
     return [];
+  }
+
+  /** Takes the sockets that this process was started with. Their datagrams wait until there is a network. */
+  #inherit(): void {
+    const { inherit, idleMs, io } = this.#settings;
+    if (inherit === undefined) return;
+    if (io === 'dgram') this.#io!.inherit(-1, true);
+    const taken = takeDescriptors(
+      loadAddon(),
+      this.#context,
+      inherit,
+      'UDP sockets',
+      ({ kind, family }) => kind === 'datagram' && (family === 4 || family === 6),
+    );
+    try {
+      for (const { descriptor } of taken) this.#sockets!.inherit(descriptor);
+    } catch (error) {
+      throw socketError(this.#context.name, 'an inherited UDP socket', error);
+    }
+    if (inherit.by !== 'inetd') return;
+    this.#context.source('open');
+    // inetd waits with its own copy of the socket until this process ends.
+    this.#idleTimer = setInterval(() => {
+      if (!this.#hasReceived) this.#context.source('ended');
+      this.#hasReceived = false;
+    }, idleMs).unref();
   }
 
   /** A neighbour may listen on thousands of ports in one turn, and one report is enough. */
@@ -260,6 +292,7 @@ export class UdpPiece extends PieceBase implements Piece {
     this.#shapes |= 1 << joining.shape;
     this.#groups.set(`${joining.edge}/${joining.shape}`, groupsOf(joining.properties));
     this.#setGroups();
+    this.#sockets?.beginInherited();
   }
 
   override leave(edge: number, shape: number): void {
@@ -389,6 +422,7 @@ export class UdpPiece extends PieceBase implements Piece {
     const isIpv4 = frames.bytes[start]! >>> 4 === 4;
     const header = isIpv4 ? 20 : 40;
     const carried = frames.bytes[start + (isIpv4 ? 9 : 6)]!;
+    this.#hasReceived = true;
     const shape = carried === UDP ? DATAGRAM_SHAPE : ERROR_SHAPE;
     frames.addPart(row, isIpv4 ? this.#ipv4 : this.#ipv6, start, header);
     if (shape === DATAGRAM_SHAPE) {
@@ -406,6 +440,7 @@ export class UdpPiece extends PieceBase implements Piece {
 
   close(): void {
     clearInterval(this.#ownTimer);
+    clearInterval(this.#idleTimer);
     clearTimeout(this.#linkTimer);
     clearTimeout(this.#reportTimer);
     this.#sockets?.end();

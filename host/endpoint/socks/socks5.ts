@@ -11,7 +11,7 @@ import { systemCode } from '../endpoint-error.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
 import { socketError } from '../socket-error.ts';
-import { Acceptor } from '../stream/acceptor.ts';
+import { Acceptor } from '../acceptor.ts';
 import { Connection } from '../stream/connection.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from '../stream/streams.ts';
 import { type Association, DatagramRelay } from './datagram-relay.ts';

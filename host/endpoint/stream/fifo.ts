@@ -63,6 +63,7 @@ import { setting } from '../describe-items.ts';
 import { EndpointError, systemCode } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { socketError } from '../socket-error.ts';
+import { readMode, statOf } from '../unix-path.ts';
 import {
   halfCloseSetting,
   type LocalSettings,
@@ -70,9 +71,7 @@ import {
   namesSettings,
   type Opening,
   openingSetting,
-  readMode,
   readSingleSettings,
-  statOf,
 } from './local-settings.ts';
 import type { LocalHost, LocalStream } from './local-source.ts';
 import { SingleSource } from './single-source.ts';

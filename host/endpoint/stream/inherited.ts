@@ -52,23 +52,21 @@
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   It takes no datagram sockets, which it refuses with their number. It sets no option of a socket: they are
- *   as the unit makes them. The Funnel keeps a descriptor open until it ends, so that a later configuration
+ *   It leaves sockets of datagrams and packets to the pieces `udp` and `unix-datagram`; with none but those it
+ *   does not start. It sets no option of a socket: they are as the unit makes them. The Funnel keeps a descriptor open until it ends, so that a later configuration
  *   has it.
  *
  * SPECIFICATION
  *   sd_listen_fds(3), systemd.socket(5), inetd(8). RFC 7600 §4.8 (192.0.0.8).
  */
-import { fstatSync } from 'node:fs';
 import type { Problem } from '../../../abi/host/contract.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
-import { passedDescriptors } from '../activation.ts';
+import { Acceptor } from '../acceptor.ts';
+import { takeDescriptors } from '../activation.ts';
 import { setting } from '../describe-items.ts';
-import { EndpointError, messageOf } from '../endpoint-error.ts';
 import { parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
 import { SettingReader } from '../setting-reader.ts';
-import { Acceptor } from './acceptor.ts';
 import {
   halfCloseSetting,
   type LocalSettings,
@@ -139,62 +137,17 @@ export class InheritedSource implements LocalSource {
 
   start(host: LocalHost): void {
     this.#host = host;
-    const { by } = this.#settings;
-    for (const { number, name } of by === 'inetd' ? [STANDARD_INPUT] : this.#passed())
-      this.#take(number, name === '' ? `descriptor ${number}` : `descriptor ${number} (${name})`);
+    const { io, batch, context } = host;
+    const taken = takeDescriptors(io, context, this.#settings, 'stream sockets and pipes', ({ kind }) =>
+      this.#settings.by === 'inetd' ? kind === 'stream' : kind === 'stream' || kind === 'pipe',
+    );
+    for (const { descriptor, kind, isListening } of taken) {
+      const channel = io.adoptStream(batch, descriptor, '');
+      if (isListening === 1) this.#listeners.add(channel);
+      else this.#waiting.push(kind === 'pipe' ? { channel, out: -1 } : this.#named(channel));
+    }
     this.#acceptor = this.#makeAcceptor(host);
     if (this.#listeners.size === 0) host.context.source('open');
-  }
-
-  #passed(): readonly { readonly number: number; readonly name: string }[] {
-    const { names } = this.#settings;
-    const all = passedDescriptors();
-    const where = `piece ${this.#host!.context.name}:`;
-    if (all.length === 0)
-      throw new EndpointError(
-        'FT_SOCKET_ADDRESS',
-        `${where} this process was started with no descriptors (LISTEN_FDS). Start it by a socket unit, or try systemd-socket-activate -l PORT`,
-      );
-    for (const name of names) {
-      if (all.some((each) => each.name === name)) continue;
-      const there = all.map((each) => each.name || '(without a name)').join(', ');
-      throw new EndpointError(
-        'FT_SOCKET_ADDRESS',
-        `${where} no descriptor is called ${name}; there are ${there}`,
-        {
-          setting: 'name',
-        },
-      );
-    }
-    return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
-  }
-
-  #take(number: number, what: string): void {
-    const { io, batch, context } = this.#host!;
-    const where = `piece ${context.name}: ${what}`;
-    const isConnection = number === 0 && fstatSync(0).isSocket();
-    let passed: ReturnType<typeof io.inheritDescriptor>;
-    try {
-      passed = io.inheritDescriptor(number);
-    } catch (error) {
-      throw new EndpointError('FT_SOCKET_ADDRESS', `${where} is not open: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-    const { kind, isListening } = passed;
-    if ((kind !== 'stream' && kind !== 'pipe') || (number === 0 && !isConnection)) {
-      io.closeDescriptor(passed.descriptor);
-      const is = kind === 'other' ? 'no socket' : `a ${kind} socket`;
-      throw new EndpointError(
-        'FT_SOCKET_OPEN',
-        number === 0 && !isConnection
-          ? `${where} is no connection; use the piece stdio`
-          : `${where} is ${is}; this piece takes stream sockets and pipes`,
-      );
-    }
-    const channel = io.adoptStream(batch, passed.descriptor, '');
-    if (isListening === 1) this.#listeners.add(channel);
-    else this.#waiting.push(kind === 'pipe' ? { channel, out: -1 } : this.#named(channel));
   }
 
   /** A connection with its addresses, or with the credentials of its peer. */
@@ -280,5 +233,3 @@ export class InheritedSource implements LocalSource {
 function unmapped(text: string): Uint8Array | undefined {
   return parseAddress(text.replace(/^::ffff:(?=\d+\.)/i, ''));
 }
-
-const STANDARD_INPUT = { number: 0, name: '' };

@@ -1,19 +1,11 @@
-import { lstatSync, type Stats, statSync } from 'node:fs';
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 import { losses, noLosses, setting } from '../describe-items.ts';
-import { DUMMY_IPV4, DUMMY_IPV6 } from '../dummy-address.ts';
-import { parseEndpoint } from '../ip-address.ts';
+import { type PuzzleNames, readNames } from '../puzzle-names.ts';
 import type { SettingReader } from '../setting-reader.ts';
 
-/** The addresses in the puzzle of streams that have none. */
-export interface LocalSettings {
-  /** The address from which they come, each from a port of its own. */
-  readonly from: Uint8Array;
-  /** The address to which they go. */
-  readonly to: Uint8Array;
-  /** For 0 the port on which a neighbour listens. */
-  readonly toPort: number;
+/** The addresses in the puzzle of streams that have none, and the limits of these. */
+export interface LocalSettings extends PuzzleNames {
   readonly patienceMs: number;
   readonly halfClose: boolean;
   readonly connections: number;
@@ -54,21 +46,8 @@ export function readLocalSettings(
   reader: SettingReader,
   { connections = 1, halfClose }: { readonly connections?: number; readonly halfClose: boolean },
 ): LocalSettings {
-  const text = reader.text('to');
-  const to = text === '' ? undefined : parseEndpoint(text);
-  if (text !== '' && (to === undefined || to.port === 0))
-    reader.problem(
-      'to',
-      `to is ${JSON.stringify(text)}; it can be an address and a port, such as 192.0.2.1:80 or [2001:db8::1]:80`,
-    );
-  const from = reader.address('from') ?? (to?.address.length === 16 ? DUMMY_IPV6 : DUMMY_IPV4);
-  const address = to?.address ?? (from.length === 4 ? DUMMY_IPV4 : DUMMY_IPV6);
-  if (from.length !== address.length)
-    reader.problem('from', 'from and to are of different IP versions; change one of them');
   return {
-    from,
-    to: address,
-    toPort: to?.port ?? 0,
+    ...readNames(reader),
     patienceMs: reader.duration('patience', 100, 86_400_000),
     halfClose,
     connections,
@@ -85,19 +64,6 @@ export function readSingleSettings(
     ...readLocalSettings(reader, { halfClose }),
     opening: reader.choice('open', ['active', 'passive']),
   };
-}
-
-/** The permissions of a path that the endpoint makes. */
-export function readMode(reader: SettingReader): number {
-  const text = reader.text('mode');
-  if (!/^0?[0-7]{3}$/.test(text))
-    reader.problem('mode', `mode is ${JSON.stringify(text)}; it can be three octal digits, such as 660`);
-  return Number.parseInt(text, 8) & 0o777;
-}
-
-/** Returns the state of a path: of a symbolic link itself, or of its target. */
-export function statOf(path: string, follows = false): Stats | undefined {
-  return (follows ? statSync : lstatSync)(path, { throwIfNoEntry: false });
 }
 
 /** Returns the description of such an endpoint. */

@@ -61,6 +61,7 @@ import { setting } from '../describe-items.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { SettingReader } from '../setting-reader.ts';
 import { socketError } from '../socket-error.ts';
+import { readMode } from '../unix-path.ts';
 import { LineSource } from './line-source.ts';
 import {
   type LocalSettings,
@@ -68,7 +69,6 @@ import {
   namesSettings,
   type Opening,
   openingSetting,
-  readMode,
   readSingleSettings,
 } from './local-settings.ts';
 import type { LocalHost, LocalStream } from './local-source.ts';

@@ -66,13 +66,13 @@
 import type { Problem } from '../../../abi/host/contract.ts';
 import { setting } from '../describe-items.ts';
 import { SettingReader } from '../setting-reader.ts';
+import { readMode, readPath } from '../unix-path.ts';
 import {
   halfCloseSetting,
   type LocalSettings,
   localDescription,
   namesSettings,
   readLocalSettings,
-  readMode,
 } from './local-settings.ts';
 
 export const UNIX = localDescription(
@@ -126,14 +126,4 @@ export function readUnixSettings(given: readonly (readonly [string, string])[]):
   if ((settings.listen === '') === (settings.connect === ''))
     reader.problem('listen', 'give a path to one of listen and connect');
   return { settings, problems: reader.problems };
-}
-
-/** The system has room for 107 bytes, and would cut a longer path short. */
-function readPath(reader: SettingReader, name: string): string {
-  const path = reader.text(name);
-  const size = Buffer.byteLength(path);
-  if (size > 107) reader.problem(name, `${name} has ${size} bytes; a path of a socket can have 107`);
-  if (path.includes('\0')) reader.problem(name, `${name} has a zero byte`);
-  if (path === '@') reader.problem(name, `${name} is @ without a name`);
-  return path;
 }

@@ -151,7 +151,7 @@ class PieceCheck {
       reference: entry.piece,
       spec,
       ...(files.length === 0 ? {} : { files }),
-      ...(source.kind === 'native' && source.native.usesStandardStreams === true
+      ...(source.kind === 'native' && source.native.usesStandardStreams?.(pairs) === true
         ? { usesStandardStreams: true }
         : {}),
       ...(claims === undefined ? {} : { claims }),

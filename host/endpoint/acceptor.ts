@@ -1,5 +1,5 @@
-import type { PieceContext } from '../../piece/piece.ts';
-import type { FunnelIo } from '../addon.ts';
+import type { PieceContext } from '../piece/piece.ts';
+import type { FunnelIo } from './addon.ts';
 
 /**
  * Accepts the connections of listeners, as many as an endpoint takes. Without room or without a descriptor it

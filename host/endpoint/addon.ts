@@ -42,8 +42,8 @@ export interface FunnelIo {
   writeTun(channel: number, count: number): number;
   openUdp(batch: number, options: UdpOptions): { channel: number; port: number };
   /**
-   * Takes a UDP socket that another program opened and bound. `dual` is 1 for an IPv6 socket that carries IPv4,
-   * too.
+   * Takes a UDP socket that another program opened and bound. `dual` is 1 for an IPv6 socket that carries
+   * IPv4, too.
    */
   adoptUdp(
     batch: number,
@@ -56,8 +56,8 @@ export interface FunnelIo {
   /** Like `sendUdp`, with the address and length of the bytes behind the IP header in `outHeaders`. */
   sendRaw(channel: number, count: number): number;
   /**
-   * Sets the events that a stream, or a socket of packets, waits for: {@link READABLE} | {@link WRITABLE}. `onBatch` is called with
-   * these.
+   * Sets the events that a stream, or a socket of packets, waits for: {@link READABLE} | {@link WRITABLE}.
+   * `onBatch` is called with these.
    */
   poll(channel: number, events: number): void;
   /**
@@ -312,8 +312,8 @@ export const WRITABLE = 2;
 
 export interface StreamAddress {
   /**
-   * UNIX is 1 for a stream, 2 for datagrams, 3 for sequenced packets: then `address` is a path, or an abstract
-   * name behind `@`.
+   * UNIX is 1 for a stream, 2 for datagrams, 3 for sequenced packets: then `address` is a path, or an
+   * abstract name behind `@`.
    */
   readonly family: 4 | 6 | 1 | 2 | 3;
   /** Empty for any. */

@@ -18,9 +18,10 @@ static int socket_option(int fd, int option) {
 }
 
 /*
- * inheritDescriptor(number) → { descriptor, kind, family, isListening }: a copy of a descriptor that this process was
- * started with. The original stays open, for a later piece, and no program that this process starts gets it.
- * Kind: stream, datagram, seqpacket, pipe, or other. Family: 4, 6, 1 for UNIX, or 0. Throws EBADF where there is none.
+ * inheritDescriptor(number) → { descriptor, kind, family, isListening }: a copy of a descriptor that this
+ * process was started with. The original stays open, for a later piece, and no program that this process
+ * starts gets it. Kind: stream, datagram, seqpacket, pipe, or other. Family: 4, 6, 1 for UNIX, or 0. Throws
+ * EBADF where there is none.
  */
 napi_value inherit_descriptor(napi_env env, napi_callback_info info) {
   napi_value value, made;

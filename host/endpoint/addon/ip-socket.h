@@ -30,8 +30,8 @@ struct ip_options {
 
 bool set_option(int fd, int level, int option, int value);
 /*
- * Sets the options by which header fields come and go. `dual`: also those of IPv4, on an IPv6 socket. Returns 0 or
- * an errno.
+ * Sets the options by which header fields come and go. `dual`: also those of IPv4, on an IPv6 socket. Returns
+ * 0 or an errno.
  */
 int set_ip_options(int fd, const struct ip_options *options, bool dual);
 /* Sets all options and binds. Returns 0, or an errno with the name of the failed call in `what`. */

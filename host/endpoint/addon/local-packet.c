@@ -3,8 +3,8 @@
  * Messages of UNIX sockets, with room in front for the headers that the host writes.
  *
  * A datagram socket without a peer of its own has many peers. Each gets a port, by which the host sees the
- * sender of a message and names the receiver of another. The kernel knows a peer by its name; peers without a
- * name are told apart by their credentials, and take no reply.
+ * sender of a message and names the receiver of another. The kernel knows a peer by its name; credentials
+ * distinguish peers without a name, and these take no reply.
  *
  * A process may attach open descriptors to a message. They are closed here, or a stranger could exhaust ours.
  */

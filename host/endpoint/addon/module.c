@@ -21,8 +21,9 @@
  *
  * Each file includes only headers of files below it:
  *
- *     module → tun, udp-*, raw, stream, local-stream, local-packet, terminal, inherited, link* → ip-socket → channel
- *            → batch, handover, namespace → instance, values → limits, packet, namespace-protocol, netlink
+ *     module → tun, udp-*, raw, stream, local-stream, local-packet, terminal, inherited, link* → ip-socket
+ *            → channel → batch, handover, namespace → instance, values
+ *            → limits, packet, namespace-protocol, netlink
  */
 #include "batch.h"
 #include "channel.h"

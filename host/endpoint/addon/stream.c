@@ -47,9 +47,9 @@ static bool set(int fd, int level, int option, int value) {
 }
 
 /*
- * An address of an options object: { family, ADDRESS, PORT, device }. Family is 4 or 6, or UNIX: 1 for a stream,
- * 2 for datagrams, 3 for sequenced packets. Then ADDRESS is a path, or begins with @ for an abstract name.
- * Returns its size; 0 after throwing.
+ * An address of an options object: { family, ADDRESS, PORT, device }. Family is 4 or 6, or UNIX: 1 for a
+ * stream, 2 for datagrams, 3 for sequenced packets. Then ADDRESS is a path, or begins with @ for an abstract
+ * name. Returns its size; 0 after throwing.
  */
 static socklen_t get_address(napi_env env, napi_value options, const char *address_name, const char *port_name,
                              union address *into) {

@@ -77,9 +77,9 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
 }
 
 /*
- * adoptUdp(batch, { descriptor, fragment }) → { channel, port, family, dual }: a UDP socket that another program
- * opened and bound, such as systemd. `dual` is 1 for an IPv6 socket that carries IPv4, too. Its errors about
- * IPv4 do not come.
+ * adoptUdp(batch, { descriptor, fragment }) → { channel, port, family, dual }: a UDP socket that another
+ * program opened and bound, such as systemd. `dual` is 1 for an IPv6 socket that carries IPv4, too. Its
+ * errors about IPv4 do not come.
  */
 napi_value adopt_udp(napi_env env, napi_callback_info info) {
   napi_value values[2], made;

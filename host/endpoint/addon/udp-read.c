@@ -38,8 +38,8 @@ static void write_ipv4_header(struct msghdr *message, const void *from, uint32_t
 }
 
 /*
- * Moves the payload of a datagram of IPv4, which was read behind the room for an IPv6 header, next to that for
- * an IPv4 header.
+ * Moves the payload of a datagram of IPv4, which was read behind the room for an IPv6 header, next to that
+ * for an IPv4 header.
  */
 static void close_gap(struct batch *batch, uint32_t slot, uint32_t payload) {
   const uint32_t gap = IPV6_HEADER - IPV4_HEADER, room = batch->room - IPV6_HEADER - UDP_HEADER;

@@ -14,8 +14,8 @@
  *
  *   udp   ip/udp up, and ip/icmp or ip/icmpv6 up for the errors of routers and hosts; whole frames
  *
- *   Of an inherited socket it sets only the options by which header fields come and go. One of IPv6 that carries
- *   IPv4, too, brings frames of both.
+ *   It sets only those options of an inherited socket by which header fields come and go.
+ *   An IPv6 socket that carries IPv4, too, brings frames of both.
  *
  *   It obeys the offer `group`, such as 224.0.0.1:25790: it joins the multicast group on a socket of its own.
  *
@@ -34,8 +34,8 @@
  *                  path. An IPv4 frame decides this by its don't-fragment flag; default true
  *   inherit        systemd: carry also the UDP sockets of LISTEN_FDS; inetd: that of the standard input
  *   name           name in LISTEN_FDNAMES of the descriptors to take; may be repeated; without it, all
- *   idle           with inherit: inetd, the time without a datagram after which --until-end ends the Funnel, so
- *                  that inetd has the socket again; default 60s
+ *   idle           with inherit: inetd, the time without a datagram after which --until-end ends the Funnel,
+ *                  so that inetd has the socket again; default 60s
  *   io             addon: in batches, with all header fields; dgram: through Node's own sockets; auto: addon
  *                  where it is built; default auto
  *

@@ -108,7 +108,7 @@ export class UdpSockets {
     }
   }
 
-  /** Takes a socket that another program opened. It stays open until the end, whoever listens. */
+  /** Takes a socket that another program opened. It stays open also when no neighbour listens. */
   inherit(descriptor: number): void {
     const { channel, port, families } = this.#io.inherit(descriptor, this.#settings.fragmentIpv6);
     this.#inherited.push(channel);

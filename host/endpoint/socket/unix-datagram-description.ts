@@ -13,21 +13,22 @@
  *
  *   udp   ip/udp up; whole frames
  *
- *   With `listen`, each peer has a port of its own: its messages come from there, and a frame to that port is a
- *   reply. A peer is a connection (seqpacket), or the name of a socket (datagram). Programs that send from a
- *   socket without a name take no reply; they are told apart by their credentials.
- *   With `connect`, each pair of addresses and ports that neighbours use has a socket of its own.
+ *   With `listen`, each peer has a port of its own: its messages come from there, and a frame to that port is
+ *   a reply. A peer is a connection (seqpacket), or the name of a socket (datagram). Programs that send from
+ *   a socket without a name take no reply; their credentials distinguish them. With `connect`, each pair of
+ *   addresses and ports that neighbours use has a socket of its own.
  *
  *   While a peer is known, the Edge offers the property `peer-credentials`:
- *   `port PORT uid UID gid GID pid PID`, as of its first message, or as of `connect`. The process is 0 where it
- *   is in another process namespace.
+ *   `port PORT uid UID gid GID pid PID`, as of its first message, or as of `connect`. The process is 0 where
+ *   it is in another process namespace.
  *
  *   A receiver that does not read holds back the frames, as UNIX sockets do, for the time `patience`.
  *
  * SETTINGS
  *   listen        path to receive at, of at most 107 bytes; @NAME for an abstract name
  *   connect       path, or @NAME, to send to
- *   inherit       systemd: the UNIX sockets of LISTEN_FDS; exactly one of listen, connect and inherit is given
+ *   inherit       systemd: the UNIX sockets of LISTEN_FDS; exactly one of listen, connect and inherit is
+ *                 given
  *   name          name in LISTEN_FDNAMES of the descriptors to take; may be repeated; without it, all
  *   type          datagram or seqpacket, for listen and connect; default datagram
  *   mode          permissions of the path, in octal; default 600
@@ -35,8 +36,8 @@
  *                 decide; at an abstract name, which has none, only this user and root
  *   peers         most peers at once, 1 to 60000; connections beyond wait in the kernel, datagrams are lost;
  *                 default 4096
- *   idle          time without a message after which a peer is forgotten that has no connection, or has ended its
- *                 direction; default 5m
+ *   idle          time without a message after which a peer is forgotten that has no connection, or has ended
+ *                 its direction; default 5m
  *   from          address from which messages come in the puzzle; without it 192.0.0.8, which no host has
  *   to            address and port to which they go in the puzzle; without it, the port on which a neighbour
  *                 listens, else 4294
@@ -62,8 +63,8 @@
  *     closed          the sockets are closed, or the Edge is on no network
  *
  * WHAT IT DOES NOT DO
- *   It passes no descriptors: those that come with a message are closed. The end of a connection is not a frame:
- *   the credentials are withdrawn.
+ *   It passes no descriptors: those that come with a message are closed. The end of a connection is not a
+ *   frame: the credentials are withdrawn.
  *
  * SPECIFICATION
  *   Linux: unix(7). sd_listen_fds(3). RFC 768. RFC 7600 §4.8 (192.0.0.8).

@@ -296,8 +296,8 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
   }
 
   /**
-   * Returns the flow of a message on a socket of many peers, by the port that the addon has written; undefined
-   * for one whose user is not allowed.
+   * Returns the flow of a message on a socket of many peers, by the port that the addon has written;
+   * undefined for one whose user is not allowed.
    */
   #peerOf(row: number, channel: number): Flow | undefined {
     const { bytes, start } = this.#frames;

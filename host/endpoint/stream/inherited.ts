@@ -52,9 +52,9 @@
  *     closed           the endpoint was closed while frames waited
  *
  * WHAT IT DOES NOT DO
- *   It leaves sockets of datagrams and packets to the pieces `udp` and `unix-datagram`; with none but those it
- *   does not start. It sets no option of a socket: they are as the unit makes them. The Funnel keeps a descriptor open until it ends, so that a later configuration
- *   has it.
+ *   It leaves sockets of datagrams and packets to the pieces `udp` and `unix-datagram`; with none but those
+ *   it does not start. It sets no option of a socket: they are as the unit makes them. The Funnel keeps a
+ *   descriptor open until it ends, so that a later configuration has it.
  *
  * SPECIFICATION
  *   sd_listen_fds(3), systemd.socket(5), inetd(8). RFC 7600 §4.8 (192.0.0.8).

@@ -15,6 +15,7 @@ import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
 import type { NetLab } from '../net/net-lab.ts';
 import { AS_USER, funnelExec, startFunnelExec, whyNoUser } from '../net/ordinary-user.ts';
+import { readPcapng } from '../net/pcapng.ts';
 import { funnelCommand } from '../net/project-root.ts';
 import { mulberry32 } from '../pieces/fault-model.ts';
 import { eventually, ROUTER, SixNetwork } from './six-network.ts';
@@ -445,6 +446,39 @@ describe('an ordinary network behind it', () => {
     // Bytes a second. A slow machine may let pass less, and none more.
     expect(speed! * 8).toBeLessThanOrEqual(4_000_000);
     expect(speed! * 8).toBeGreaterThan(1_000_000);
+  });
+
+  labTest('delay and rate agree within two percent with ping and tshark', async ({ lab, skip }) => {
+    needConnector(skip);
+    if (!hasCommand('tshark')) skip('tshark is not installed');
+    const { user, server } = await twoHosts(lab);
+    // Half a second each way: on a busy machine a reply is some milliseconds late, and the median is not.
+    const ping = ['ping', '-c', '21', '-i', '0.1', '-W', '20', '198.51.100.1'];
+    const { stdout } = await funnelExec(user, ['--delay', '500ms', '--', ...ping]);
+    const times = [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
+    expect(times).toHaveLength(21);
+    const median = times.sort((a, b) => a - b)[10]!;
+    expect(Math.abs(median - 1000), `median ${median} ms`).toBeLessThan(20);
+
+    // Five times the rate is sent for eight seconds, so the queue is never empty.
+    const file = join(lab.folder, 'arrived.pcapng');
+    chmodSync(lab.folder, 0o777);
+    const capture = server.start(['tshark', '-n', '-i', 'eth0', '-f', 'udp dst port 9', '-w', file]);
+    await eventually(30_000, 'the capture is open', async () => existsSync(file));
+    const flood = `import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+end = time.monotonic() + 8
+while time.monotonic() < end:
+    s.sendto(bytes(1222), ('198.51.100.1', 9))
+    time.sleep(0.002)`;
+    await funnelExec(user, ['--rate', '1mbit', '--', 'python3', '-c', flood]);
+    await capture.stop();
+    const arrived = readPcapng(file);
+    expect(arrived.length).toBeGreaterThan(500);
+    const seconds = (arrived.at(-1)!.timeMs - arrived[0]!.timeMs) / 1000;
+    // 1250 bytes with both headers are 10 kilobits.
+    const rate = ((arrived.length - 1) * 10_000) / seconds;
+    expect(Math.abs(rate - 1_000_000), `${arrived.length} datagrams, ${rate} bit/s`).toBeLessThan(20_000);
   });
 
   labTest('a capture holds each packet once', async ({ lab, skip }) => {

@@ -16,10 +16,10 @@ import { describeEnd, SoakEnd } from './soak-end.ts';
 
 /**
  * The endpoints that need no right and no network of their own: `udp` sends to another `udp` over loopback,
- * and a capture that `pcap-writer` made is read by one `pcap-reader` after the other, each of which takes the
- * place of the one before in a change.
+ * `unix-datagram` to another by a path, and a capture that `pcap-writer` made is read by one `pcap-reader`
+ * after the other, each of which takes the place of the one before in a change.
  */
-export const soakedEndpoints = ['udp', 'pcap-writer', 'pcap-reader'] as const;
+export const soakedEndpoints = ['udp', 'unix-datagram', 'pcap-writer', 'pcap-reader'] as const;
 export type SoakedEndpoint = (typeof soakedEndpoints)[number];
 
 export async function soakEndpoint(name: SoakedEndpoint, frames: number): Promise<SoakReport> {
@@ -28,9 +28,11 @@ export async function soakEndpoint(name: SoakedEndpoint, frames: number): Promis
   try {
     return await (name === 'udp'
       ? soakUdp(scene, frames)
-      : name === 'pcap-writer'
-        ? soakWriter(scene, frames)
-        : soakReader(scene, frames, join(folder, 'some.pcapng')));
+      : name === 'unix-datagram'
+        ? soakUnix(scene, frames, join(folder, 'in'))
+        : name === 'pcap-writer'
+          ? soakWriter(scene, frames)
+          : soakReader(scene, frames, join(folder, 'some.pcapng')));
   } finally {
     scene.lane.close();
     rmSync(folder, { recursive: true });
@@ -39,26 +41,41 @@ export async function soakEndpoint(name: SoakedEndpoint, frames: number): Promis
 
 async function soakUdp(scene: EndpointScene, frames: number): Promise<SoakReport> {
   const [from, to] = [await freePort(), await freePort()];
+  const settings = (port: number): GivenSettings => [
+    ['port', String(port)],
+    ['to-loopback', 'true'],
+  ];
+  return soakPair(scene, 'udp', frames, { from, to, left: settings(from), right: settings(to) });
+}
+
+async function soakUnix(scene: EndpointScene, frames: number, path: string): Promise<SoakReport> {
+  const patience = ['patience', '60s'] as const;
+  return soakPair(scene, 'unix-datagram', frames, {
+    from: 5000,
+    to: 53,
+    left: [['connect', path], patience],
+    right: [['listen', path], patience],
+  });
+}
+
+/** Frames go into the endpoint `left`, and come out of `right`. */
+async function soakPair(
+  scene: EndpointScene,
+  piece: SoakedEndpoint,
+  frames: number,
+  ends: {
+    readonly from: number;
+    readonly to: number;
+    readonly left: GivenSettings;
+    readonly right: GivenSettings;
+  },
+): Promise<SoakReport> {
+  const { from, to, left, right } = ends;
   await scene.lane.start([
     scene.end('feeder', 'down', 'west'),
-    scene.endpoint(
-      'udp',
-      'left',
-      [
-        ['port', String(from)],
-        ['to-loopback', 'true'],
-      ],
-      ['udp', 'west'],
-    ),
-    scene.endpoint(
-      'udp',
-      'right',
-      [
-        ['port', String(to)],
-        ['to-loopback', 'true'],
-      ],
-      ['udp', 'east'],
-    ),
+    // The one that is sent to opens first.
+    scene.endpoint(piece, 'right', right, ['udp', 'east']),
+    scene.endpoint(piece, 'left', left, ['udp', 'west']),
     scene.end('taker', 'down', 'east'),
   ]);
   const pool = Array.from({ length: 64 }, (_, n) => {
@@ -68,7 +85,7 @@ async function soakUdp(scene: EndpointScene, frames: number): Promise<SoakReport
     // From one address of loopback to itself; the checksum is for the endpoint to check, so it is made anew.
     return withAddresses(packet, [127, 0, 0, 1]);
   });
-  return scene.run('udp', 'left', frames, async (count) => {
+  return scene.run(piece, 'left', frames, async (count) => {
     const { feeder, taker } = scene.ends;
     const before = scene.brought;
     let idle = 0;

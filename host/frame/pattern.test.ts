@@ -86,6 +86,25 @@ describe('Pattern', () => {
     frames.release(row);
   });
 
+  it('looks for a Name Space in the frame that is asked about, and in no other row', () => {
+    releaseAll(frames);
+    const kinds = [
+      { protocol: 'ethernet', bytes: 'ffffffffffff 020000000001 88b5 0000', nameSpace: 'ethertype:' },
+      { protocol: 'ppp', bytes: '3035 0000', nameSpace: 'ppp:' },
+    ];
+    const all = [...kinds, ...kinds, ...kinds].map((kind) => {
+      const row = put(frames, hex(kind.bytes), kind.protocol);
+      expect(new Pattern(protocols, parseStack(kind.protocol)).matches(frames, row, 0, true)).toBe(true);
+      return { ...kind, row };
+    });
+    for (const { row, nameSpace } of all)
+      for (const asked of ['ethertype:', 'ppp:']) {
+        const found = new Pattern(protocols, parseStack(asked)).matches(frames, row, 1, true);
+        expect(found, `${asked} in row ${row}`).toBe(asked === nameSpace);
+      }
+    for (const { row } of all) frames.release(row);
+  });
+
   it('is refused where the lane does not know a protocol of its stack', () => {
     const others = new Protocols();
     others.defineFromText('toy', 'in ip-protocol 253; header 4');

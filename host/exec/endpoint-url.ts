@@ -102,7 +102,7 @@ function wrong(url: string, why: string): JoinError {
   return new JoinError('FT_JOIN_URL', `${url}: ${why}`);
 }
 
-/** What the URL of an endpoint has besides settings. */
+/** The parts of the URL of an endpoint besides its settings. */
 interface Form {
   readonly parts?: readonly ('user' | 'host' | 'port' | 'path')[];
   readonly flags?: readonly string[];

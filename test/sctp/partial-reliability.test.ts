@@ -187,6 +187,7 @@ describe('a message that is given up', () => {
     const notices: number[] = [];
     while (peer.wakeAt < Infinity) notices.push(...peer.passToWake().notices);
     expect(notices).toEqual([CHUNK.ABORT]);
+    expect(peer.rig.logged.at(-1)).toMatch(/the peer does not answer; 1 messages were given up/);
   });
 
   test('names each stream once, and no unordered message; too many streams wait for the next one', () => {
@@ -222,6 +223,10 @@ describe('a message that is given up', () => {
     expect(peer.pass(50).chunks).toEqual([]);
     const { chunks } = peer.pass(500);
     expect(chunks.map(({ type }) => type)).toEqual([CHUNK.SHUTDOWN]);
+    // A SACK that comes late is no loss.
+    expect(peer.send(peer.sack(peer.peerTsn - 1)).reasons).toEqual(['duplicate']);
+    peer.send(chunk(CHUNK.SHUTDOWN_ACK));
+    expect(peer.rig.logged.at(-1)).toMatch(/was closed; 2 messages were given up/);
   });
 });
 

@@ -40,6 +40,11 @@ export abstract class Closing {
   /** Completes the shutdown on this side. */
   static complete(association: Association, out: Outcome): void {
     Above.notice(association, ChunkType.shutdownComplete, out);
+    const givenUp = association.outgoing.abandonedMessages;
+    if (givenUp > 0) {
+      line.clear().text('the association with port ').number(association.peerPort);
+      line.text(' was closed; ').number(givenUp).text(' messages were given up').log(Level.Info);
+    }
     association.close();
   }
 
@@ -71,8 +76,10 @@ export abstract class Closing {
       line.ipv4(<u32>remote.low);
     }
     line.text(' ended: ').text(why);
+    const givenUp = association.outgoing.abandonedMessages;
     const lost = association.close();
     if (lost > 0) line.text('; ').number(lost).text(' messages were not delivered');
+    if (givenUp > 0) line.text('; ').number(givenUp).text(' messages were given up');
     line.log(Level.Warn);
   }
 }

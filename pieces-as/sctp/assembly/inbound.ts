@@ -237,7 +237,9 @@ export abstract class Inbound {
         Inbound.takeData(association, chunk, length, out);
         return;
       case ChunkType.sack: {
-        if (!association.maySend) return Inbound.note(Reason.wrongState);
+        // All data is acknowledged once a shutdown is under way, so a late SACK is an older one.
+        if (!association.maySend)
+          return Inbound.note(association.isOpen ? Reason.duplicate : Reason.wrongState);
         const reason = Sack.take(association, value, bytes, now);
         Inbound.note(reason);
         if (reason == Reason.violation) Inbound.abortViolation('it acknowledged what was not sent', out);

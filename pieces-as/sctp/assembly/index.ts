@@ -114,8 +114,8 @@
  *   It announces no addresses of its own (RFC 6951 §5.7), and uses up to four of a peer. It ignores ICMP,
  *   and does not search for the path's MTU: `mtu` must fit. No authentication, dynamic addresses, ECN. It
  *   denies a peer's request to reset all TSNs, or to add streams to those to the peer. When an association
- *   is lost, the piece does not report its messages one by one; the log has their number. It encrypts
- *   nothing: any host that sees the packets can forge them.
+ *   is lost, the piece does not report its messages one by one; the log has their number, and that of those
+ *   which were given up. It encrypts nothing: any host that sees the packets can forge them.
  *
  * SPECIFICATION
  *   RFC 9260, SCTP. RFC 6951, its encapsulation in UDP. RFC 3758 and RFC 7496, partial reliability: used

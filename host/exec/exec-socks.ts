@@ -1,10 +1,11 @@
-import { closeSync, existsSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { closeSync, existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { GuardedProcess } from '../endpoint/namespace/guarded-process.ts';
 import { type CommandEnd, CommandError, type Leftovers } from '../endpoint/namespace/network-namespace.ts';
 import { readSocks5Settings } from '../endpoint/socks/socks5-settings.ts';
+import { unnamedFile } from '../endpoint/temporary-file.ts';
 import type { Puzzle, PuzzlePiece } from '../policy/check/checked-puzzle.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
 import { commandError } from './command-error.ts';
@@ -123,15 +124,6 @@ function killed(): ExecError {
     'FT_EXEC_COMMAND',
     'the process that keeps the command was killed, and the command with it',
   );
-}
-
-/** A file without a name, so that none is left behind. Other processes of this user may open it by /proc. */
-function unnamedFile(content: string): number {
-  const path = join(tmpdir(), `funnel-socks-${process.pid}`);
-  const descriptor = openSync(path, 'wx+', 0o600);
-  unlinkSync(path);
-  writeSync(descriptor, content);
-  return descriptor;
 }
 
 function findLibrary(): string | undefined {

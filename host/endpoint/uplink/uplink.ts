@@ -1,6 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { closeSync, readSync } from 'node:fs';
 import type { Piece as Description, Joining, Problem } from '../../../abi/host/contract.ts';
 import type { Frames } from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
@@ -14,6 +12,7 @@ import { GuardedProcess } from '../namespace/guarded-process.ts';
 import { NetworkNamespace, standardStreams } from '../namespace/network-namespace.ts';
 import { ResolverRelay } from '../namespace/resolver-relay.ts';
 import { SettingReader } from '../setting-reader.ts';
+import { unnamedFile } from '../temporary-file.ts';
 import {
   CONNECTORS,
   type Connector,
@@ -142,9 +141,7 @@ export class UplinkPiece extends PieceBase implements Piece {
       this.#context.log('warn', 'this machine has no default route, so the uplink reaches nothing');
       return;
     }
-    const folder = mkdtempSync(join(tmpdir(), 'funnel-uplink-'));
-    const log = join(folder, 'log');
-    const output = openSync(log, 'a', 0o600);
+    const output = unnamedFile();
     try {
       const connection = GuardedProcess.start(
         connectorCommand(connector, namespace.pid, {
@@ -172,7 +169,7 @@ export class UplinkPiece extends PieceBase implements Piece {
         const isLate = performance.now() > end;
         if (isRunning && (isComplete || (isLate && (ipv4 || ipv6)))) return;
         if (!isRunning || isLate) {
-          const said = withoutNoise(readFileSync(log, 'utf8'));
+          const said = withoutNoise(textOf(output));
           throw new EndpointError(
             'FT_UPLINK',
             `piece ${this.#context.name}: ${connector} does not connect to the network of this user${said === '' ? '' : `: ${said}`}`,
@@ -182,7 +179,6 @@ export class UplinkPiece extends PieceBase implements Piece {
       }
     } finally {
       closeSync(output);
-      rmSync(folder, { recursive: true, force: true });
     }
   }
 
@@ -305,10 +301,17 @@ table inet funnel {${isRelayed ? relayRules(INNER_DEVICE, { ipv4: RESOLVER_PREFI
 `;
 }
 
+/** The messages of a connector that are read when it fails. */
+const MAX_LOG_BYTES = 16_384;
 const PATIENCE_MS = 5000;
 const POLL_MS = 5;
 /** Nothing ever notifies it, so each wait ends by its timeout. */
 const SLEEP = new Int32Array(new SharedArrayBuffer(4));
+
+function textOf(descriptor: number): string {
+  const room = Buffer.alloc(MAX_LOG_BYTES);
+  return room.toString('utf8', 0, readSync(descriptor, room, 0, room.length, 0));
+}
 
 /** pasta prints this for each line on a machine without a syslog. */
 function withoutNoise(text: string): string {

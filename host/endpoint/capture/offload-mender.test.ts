@@ -234,3 +234,15 @@ test('a message names what was found', () => {
     '0 as the length of IPv6 and a wrong IPv4 header checksum',
   );
 });
+
+test('a checksum that covers a home address is left alone (RFC 6275 §11.3.1)', () => {
+  const addresses = '20010db8000000000000000000000001 20010db8000000000000000000000002';
+  const home = 'c910 20010db80000000000000000000000cc';
+  const udp = '0001 0002 000a 1234 cafe';
+  const packetOf = (options: string) =>
+    Buffer.from(`60000000 0022 3c40 ${addresses} 1102 ${options} ${udp}`.replaceAll(' ', ''), 'hex');
+  expect(look(packetOf(`${home} 0102 0000`), 'ipv6', true).found).toBe(0);
+  expect(look(packetOf(`00 ${home} 000000`), 'ipv6', true).found).toBe(0);
+  // The same without a home address has a wrong checksum.
+  expect(look(packetOf(`0114 ${'00'.repeat(20)}`), 'ipv6', true).found).toBe(TRANSPORT_CHECKSUM);
+});

@@ -118,6 +118,13 @@ function binding({ host, port }: Target): UrlSettings {
 
 const pathAs = (name: string): Form => ({ parts: ['path'], read: ({ path }) => ({ [name]: path }) });
 
+/** A UNIX socket, to listen on or to connect to. */
+const UNIX: Form = {
+  parts: ['path'],
+  flags: ['connect'],
+  read: ({ path, flags }) => (path === '' ? {} : { [flags.has('connect') ? 'connect' : 'listen']: path }),
+};
+
 const FORMS: Readonly<Record<string, Form>> = {
   tun: { parts: ['host', 'path'], read: ({ host, path }) => ({ device: host + path }) },
   udp: { parts: ['host', 'port'], read: binding },
@@ -137,11 +144,8 @@ const FORMS: Readonly<Record<string, Form>> = {
       return { remote: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` };
     },
   },
-  unix: {
-    parts: ['path'],
-    flags: ['connect'],
-    read: ({ path, flags }) => ({ [flags.has('connect') ? 'connect' : 'listen']: path }),
-  },
+  unix: UNIX,
+  'unix-datagram': UNIX,
   pty: pathAs('link'),
   serial: pathAs('device'),
   process: pathAs('command'),

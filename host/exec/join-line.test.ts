@@ -31,6 +31,8 @@ describe('the URL of an endpoint', () => {
     ['tcp://[2001:db8::1]:80?connect', { remote: '[2001:db8::1]:80' }],
     ['raw://192.0.2.1/41', { address: '192.0.2.1', protocol: '41' }],
     ['unix:@name', { listen: '@name' }],
+    ['unix-datagram:/dev/log?connect', { connect: '/dev/log' }],
+    ['unix-datagram:?inherit=systemd', { inherit: 'systemd' }],
     ['unix:/a%20b?connect&patience=5s', { connect: '/a b', patience: '5s' }],
     ['process:sort?command=-n&command=a%26b', { command: ['sort', '-n', 'a&b'] }],
     ['socks5://me:pass%40word@[::1]:1080', { user: 'me:pass@word', address: '::1', port: '1080' }],

@@ -45,7 +45,8 @@
  *                 until it reads again; default 1s
  *
  * URL
- *   unix-datagram:/run/funnel.sock listens; unix-datagram:/dev/log?connect connects.
+ *   unix-datagram:/run/funnel.sock listens; unix-datagram:/dev/log?connect connects;
+ *   unix-datagram:?inherit=systemd.
  *
  * COUNTERS AND REASONS
  *   Lost:

@@ -24,6 +24,8 @@ export const MAX_ENDS_OUT: i32 = 16384;
 export const MAX_EDGES: i32 = 256;
 /** Bytes of a saved state. */
 export const MAX_STATE_BYTES: i32 = 4194304;
+/** Tasks of one call of `protect` or `unprotect`. */
+export const MAX_TASKS: i32 = 1024;
 
 export const PROBLEM_SIZE: i32 = 20;
 export const PROBLEM_ALIGN: i32 = 4;
@@ -98,6 +100,77 @@ export const enum Health {
   Impaired = 2,
   /** The piece cannot do its work until something outside of it changes. */
   Failed = 3,
+}
+
+/** The purpose of a key. */
+export const enum Algorithm {
+  /** AES in counter mode, with the whole block as counter. 16, 24 or 32 bytes. (NIST SP 800-38A §6.5) */
+  AesCtr = 0,
+  /** AES in Galois/counter mode with a nonce of 12 bytes. 16, 24 or 32 bytes. (NIST SP 800-38D) */
+  AesGcm = 1,
+  /** HMAC with SHA-1. 1 to 64 bytes. (RFC 2104) */
+  HmacSha1 = 2,
+}
+
+export const TASK_SIZE: i32 = 44;
+export const TASK_ALIGN: i32 = 4;
+
+/**
+ * One message to protect or unprotect. Offsets count from the start of the data.
+ *
+ * With a key of `aes-gcm`, the text is encrypted, and the tag authenticates the signed bytes, the suffix
+ * and the text. With a key of `aes-ctr`, the text is encrypted. With a key of `hmac-sha1`, the tag
+ * authenticates the signed bytes and the suffix, as they are when the text is encrypted.
+ */
+// @ts-ignore: decorator
+@unmanaged
+export class TaskRecord {
+  /** A key of `aes-ctr` or `aes-gcm`, or 0. */
+  get cipher(): u32 { return load<u32>(changetype<usize>(this), 0); }
+  set cipher(value: u32) { store<u32>(changetype<usize>(this), value, 0); }
+  /** A key of `hmac-sha1`, or 0. Always 0 beside a key of `aes-gcm`. */
+  get mac(): u32 { return load<u32>(changetype<usize>(this), 4); }
+  set mac(value: u32) { store<u32>(changetype<usize>(this), value, 4); }
+  /** The first counter block of `aes-ctr`, of 16 bytes, or the nonce of `aes-gcm`, of 12 bytes. */
+  get nonceOffset(): u32 { return load<u32>(changetype<usize>(this), 8); }
+  set nonceOffset(value: u32) { store<u32>(changetype<usize>(this), value, 8); }
+  /** The bytes that are authenticated first, and stay readable. */
+  get signedOffset(): u32 { return load<u32>(changetype<usize>(this), 12); }
+  set signedOffset(value: u32) { store<u32>(changetype<usize>(this), value, 12); }
+  /** In bytes. May be 0. */
+  get signedLength(): u32 { return load<u32>(changetype<usize>(this), 16); }
+  set signedLength(value: u32) { store<u32>(changetype<usize>(this), value, 16); }
+  /** Bytes that are authenticated behind the signed ones, and need not follow them in the data. */
+  get suffixOffset(): u32 { return load<u32>(changetype<usize>(this), 20); }
+  set suffixOffset(value: u32) { store<u32>(changetype<usize>(this), value, 20); }
+  /** In bytes. May be 0. */
+  get suffixLength(): u32 { return load<u32>(changetype<usize>(this), 24); }
+  set suffixLength(value: u32) { store<u32>(changetype<usize>(this), value, 24); }
+  /** The bytes that are encrypted, or decrypted, in their place. */
+  get textOffset(): u32 { return load<u32>(changetype<usize>(this), 28); }
+  set textOffset(value: u32) { store<u32>(changetype<usize>(this), value, 28); }
+  /** In bytes. May be 0. */
+  get textLength(): u32 { return load<u32>(changetype<usize>(this), 32); }
+  set textLength(value: u32) { store<u32>(changetype<usize>(this), value, 32); }
+  /** The place of the tag: `protect` writes it, `unprotect` compares it. */
+  get tagOffset(): u32 { return load<u32>(changetype<usize>(this), 36); }
+  set tagOffset(value: u32) { store<u32>(changetype<usize>(this), value, 36); }
+  /** 12 to 16 bytes with `aes-gcm`, 4 to 20 with `hmac-sha1`, 0 without authentication. */
+  get tagLength(): u32 { return load<u32>(changetype<usize>(this), 40); }
+  set tagLength(value: u32) { store<u32>(changetype<usize>(this), value, 40); }
+}
+
+export const UNPROTECTED_SIZE: i32 = 16;
+export const UNPROTECTED_ALIGN: i32 = 4;
+
+/** The result of `unprotect`. */
+// @ts-ignore: decorator
+@unmanaged
+export class UnprotectedRecord {
+  /** The data, with the texts decrypted. */
+  get data(): List { return changetype<List>(changetype<usize>(this) + 0); }
+  /** For each task whether its tag is right. If not, its text is as it came, or zeroes. */
+  get genuine(): List { return changetype<List>(changetype<usize>(this) + 8); }
 }
 
 /** The role of a part in its protocol. */
@@ -538,3 +611,23 @@ export declare function hostUnlisten(a0: i32, a1: i32): void;
 // @ts-ignore: decorator
 @external('arpa2:funnel/host@0.2.0', 'offer')
 export declare function hostOffer(a0: i32, a1: i32, a2: i32, a3: i32, a4: i64, a5: i32, a6: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/crypto@0.2.0', 'import-key')
+export declare function hostImportKey(a0: i32, a1: i32, a2: i32, a3: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/crypto@0.2.0', 'derive-key')
+export declare function hostDeriveKey(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32, a5: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/crypto@0.2.0', 'drop-key')
+export declare function hostDropKey(a0: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/crypto@0.2.0', 'protect')
+export declare function hostProtect(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/crypto@0.2.0', 'unprotect')
+export declare function hostUnprotect(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32): void;

@@ -1,20 +1,24 @@
 // The piece author's SDK: `import { … } from 'funnel-tunnel/as'`.
 
 export { arenaStart, Batch, Frame, Part } from './batch';
+export { deriveKey, dropKey, importKey, keyProblem, Tasks } from './crypto';
 export { CurveDescription, Description, EdgeDescription, SettingDescription } from './description';
 export { describedEdge, edgeOf, isJoined, joinedCount, joinedEdge, joinedShape } from './edges';
 export { FragmentTable } from './fragment-table';
 export {
+  Algorithm,
   Direction,
   Health,
   JoiningRecord as Joining,
   Kind,
   Level,
+  MAX_FRAMES_IN,
   PartMarks,
   PROPERTY_SIZE,
   PropertyRecord as Property,
   Reach,
   Role,
+  TaskRecord as Task,
   ValueCase,
   Wish,
 } from './generated';

@@ -16,8 +16,24 @@ let end: usize = start + REGION_BYTES;
 let next: usize = start;
 let last: usize = 0;
 
-/** The allocator of the Component Model. Only the host calls it, for its arguments. */
+// Where the next results of the host go, instead of into the region; 0 for none.
+let placed: usize = 0;
+let placedNext: usize = 0;
+
+/** The host's next list, and the one behind it, go to these addresses, which have room for them. */
+export function placeResults(first: usize, second: usize): void {
+  placed = first;
+  placedNext = second;
+}
+
+/** The allocator of the Component Model. Only the host calls it, for its arguments and results. */
 export function cabi_realloc(old: usize, oldSize: usize, align: usize, size: usize): usize {
+  if (placed != 0) {
+    const at = placed;
+    placed = placedNext;
+    placedNext = 0;
+    return at;
+  }
   if (old != 0) {
     if (old == last && size <= end - old) {
       next = aligned(old + size);

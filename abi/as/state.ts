@@ -23,7 +23,8 @@ export class State {
   version: string = '';
   /** Whether the state is being restored, and not saved. */
   isRestoring: bool = false;
-  private now: f64 = 0;
+  /** The time of the call, in milliseconds of the lane's clock. */
+  now: f64 = 0;
   private start: usize = 0;
   private at: usize = 0;
   private end: usize = 0;

@@ -34,6 +34,8 @@
 #define FUNNEL_MAX_EDGES 256u
 /* Bytes of a saved state. */
 #define FUNNEL_MAX_STATE_BYTES 4194304u
+/* Tasks of one call of `protect` or `unprotect`. */
+#define FUNNEL_MAX_TASKS 1024u
 
 /*
  * A point in time, in milliseconds with their fraction, of the lane's monotonic clock.
@@ -126,6 +128,84 @@ enum {
   /* The piece cannot do its work until something outside of it changes. */
   FUNNEL_HEALTH_FAILED = 3,
 };
+
+/* The purpose of a key. */
+typedef uint8_t funnel_algorithm;
+enum {
+  /* AES in counter mode, with the whole block as counter. 16, 24 or 32 bytes. (NIST SP 800-38A §6.5) */
+  FUNNEL_ALGORITHM_AES_CTR = 0,
+  /* AES in Galois/counter mode with a nonce of 12 bytes. 16, 24 or 32 bytes. (NIST SP 800-38D) */
+  FUNNEL_ALGORITHM_AES_GCM = 1,
+  /* HMAC with SHA-1. 1 to 64 bytes. (RFC 2104) */
+  FUNNEL_ALGORITHM_HMAC_SHA1 = 2,
+};
+
+/*
+ * One message to protect or unprotect. Offsets count from the start of the data.
+ *
+ * With a key of `aes-gcm`, the text is encrypted, and the tag authenticates the signed bytes, the suffix
+ * and the text. With a key of `aes-ctr`, the text is encrypted. With a key of `hmac-sha1`, the tag
+ * authenticates the signed bytes and the suffix, as they are when the text is encrypted.
+ */
+typedef struct {
+  /* A key of `aes-ctr` or `aes-gcm`, or 0. */
+  uint32_t cipher;
+  /* A key of `hmac-sha1`, or 0. Always 0 beside a key of `aes-gcm`. */
+  uint32_t mac;
+  /* The first counter block of `aes-ctr`, of 16 bytes, or the nonce of `aes-gcm`, of 12 bytes. */
+  uint32_t nonce_offset;
+  /* The bytes that are authenticated first, and stay readable. */
+  uint32_t signed_offset;
+  /* In bytes. May be 0. */
+  uint32_t signed_length;
+  /* Bytes that are authenticated behind the signed ones, and need not follow them in the data. */
+  uint32_t suffix_offset;
+  /* In bytes. May be 0. */
+  uint32_t suffix_length;
+  /* The bytes that are encrypted, or decrypted, in their place. */
+  uint32_t text_offset;
+  /* In bytes. May be 0. */
+  uint32_t text_length;
+  /* The place of the tag: `protect` writes it, `unprotect` compares it. */
+  uint32_t tag_offset;
+  /* 12 to 16 bytes with `aes-gcm`, 4 to 20 with `hmac-sha1`, 0 without authentication. */
+  uint32_t tag_length;
+} funnel_task;
+_Static_assert(sizeof(funnel_task) == 44, "task");
+_Static_assert(offsetof(funnel_task, cipher) == 0, "task.cipher");
+_Static_assert(offsetof(funnel_task, mac) == 4, "task.mac");
+_Static_assert(offsetof(funnel_task, nonce_offset) == 8, "task.nonce_offset");
+_Static_assert(offsetof(funnel_task, signed_offset) == 12, "task.signed_offset");
+_Static_assert(offsetof(funnel_task, signed_length) == 16, "task.signed_length");
+_Static_assert(offsetof(funnel_task, suffix_offset) == 20, "task.suffix_offset");
+_Static_assert(offsetof(funnel_task, suffix_length) == 24, "task.suffix_length");
+_Static_assert(offsetof(funnel_task, text_offset) == 28, "task.text_offset");
+_Static_assert(offsetof(funnel_task, text_length) == 32, "task.text_length");
+_Static_assert(offsetof(funnel_task, tag_offset) == 36, "task.tag_offset");
+_Static_assert(offsetof(funnel_task, tag_length) == 40, "task.tag_length");
+
+typedef struct {
+  uint8_t *at;
+  uint32_t length;
+} funnel_uint8_list;
+_Static_assert(sizeof(funnel_uint8_list) == 8, "uint8_list");
+
+typedef struct {
+  bool *at;
+  uint32_t length;
+} funnel_bool_list;
+_Static_assert(sizeof(funnel_bool_list) == 8, "bool_list");
+
+/* The result of `unprotect`. */
+typedef struct {
+  /* The data, with the texts decrypted. */
+  funnel_uint8_list data;
+  /* For each task whether its tag is right. If not, its text is as it came, or zeroes. */
+  funnel_bool_list genuine;
+} funnel_unprotected;
+_Static_assert(sizeof(funnel_unprotected) == 16, "unprotected");
+_Static_assert(offsetof(funnel_unprotected, data) == 0, "unprotected.data");
+_Static_assert(offsetof(funnel_unprotected, genuine) == 8, "unprotected.genuine");
 
 /* The role of a part in its protocol. */
 typedef uint8_t funnel_role;
@@ -279,12 +359,6 @@ typedef struct {
   uint32_t length;
 } funnel_part_list;
 _Static_assert(sizeof(funnel_part_list) == 8, "part_list");
-
-typedef struct {
-  uint8_t *at;
-  uint32_t length;
-} funnel_uint8_list;
-_Static_assert(sizeof(funnel_uint8_list) == 8, "uint8_list");
 
 typedef struct {
   funnel_end *at;
@@ -676,6 +750,24 @@ typedef struct {
 } funnel_listen_result;
 _Static_assert(sizeof(funnel_listen_result) == 24, "listen_result");
 
+typedef struct {
+  bool is_err;
+  union {
+    uint32_t ok;
+    funnel_problem err;
+  };
+} funnel_import_key_result;
+_Static_assert(sizeof(funnel_import_key_result) == 24, "import_key_result");
+
+typedef struct {
+  bool is_err;
+  union {
+    uint32_t ok;
+    funnel_problem err;
+  };
+} funnel_derive_key_result;
+_Static_assert(sizeof(funnel_derive_key_result) == 24, "derive_key_result");
+
 /* What a piece exports. */
 
 /* Only the host calls it, to bring arguments. */
@@ -826,5 +918,35 @@ void funnel_unlisten(uint32_t edge, uint32_t shape);
  */
 __attribute__((import_module("arpa2:funnel/host@0.2.0"), import_name("offer")))
 void funnel_offer(uint32_t edge, const char *property_name, uint32_t property_name_length, uint32_t property_value_tag, uint64_t property_value_payload, uint32_t property_value_length, uint32_t present);
+
+/* Makes a key of these bytes. Returns its number, or a problem: too many keys, or a wrong length. */
+__attribute__((import_module("arpa2:funnel/crypto@0.2.0"), import_name("import-key")))
+void funnel_import_key(uint32_t algorithm, uint8_t *secret, uint32_t secret_length, funnel_import_key_result *result);
+
+/*
+ * Makes a key of `length` bytes from the keystream of a key of `aes-ctr`, without showing it.
+ *
+ * `counter` is the first counter block, of 16 bytes. (RFC 3711 §4.3.3)
+ */
+__attribute__((import_module("arpa2:funnel/crypto@0.2.0"), import_name("derive-key")))
+void funnel_derive_key(uint32_t source, uint8_t *counter, uint32_t counter_length, uint32_t algorithm, uint32_t length, funnel_derive_key_result *result);
+
+/* Ends a key, and erases it. An unknown number is a fault. */
+__attribute__((import_module("arpa2:funnel/crypto@0.2.0"), import_name("drop-key")))
+void funnel_drop_key(uint32_t key);
+
+/*
+ * Encrypts and authenticates messages, one after the other.
+ *
+ * Returns the data with texts and tags in place.
+ *
+ * At most 1024 tasks. A number that is not a key, or a range outside the data, is a fault.
+ */
+__attribute__((import_module("arpa2:funnel/crypto@0.2.0"), import_name("protect")))
+void funnel_protect(funnel_task *tasks, uint32_t tasks_length, uint8_t *data, uint32_t data_length, funnel_uint8_list *result);
+
+/* Authenticates and decrypts messages, one after the other. */
+__attribute__((import_module("arpa2:funnel/crypto@0.2.0"), import_name("unprotect")))
+void funnel_unprotect(funnel_task *tasks, uint32_t tasks_length, uint8_t *data, uint32_t data_length, funnel_unprotected *result);
 
 #endif

@@ -20,7 +20,8 @@ export function emitTypeScript(world: World, docs: ReadonlyMap<string, string>):
   ];
   for (const [path, type] of types) out.push(...declaration(path, type, docs), '');
   for (const [path, type] of types)
-    if (type.kind === 'record' && path.startsWith('frames/')) out.push(...constants(type), '');
+    if (type.kind === 'record' && (path.startsWith('frames/') || path === 'crypto/task'))
+      out.push(...constants(type), '');
   out.push('/** The limits that the contract states. */', 'export const LIMITS = {');
   for (const limit of LIMITS) out.push(`  /** ${limit.doc} */`, `  ${limit.name}: ${limit.value},`);
   out.push('} as const;', '');
@@ -28,7 +29,8 @@ export function emitTypeScript(world: World, docs: ReadonlyMap<string, string>):
   const functions = world.exports.flatMap((iface) =>
     iface.functions.flatMap((func) => [...exported(func), '']),
   );
-  functions.push(...hostFunctions(world));
+  for (const iface of world.imports) if (iface.functions.length > 0) functions.push(...hostFunctions(iface));
+  functions.push(...PICK);
   out.push(...used([...types.values()].flatMap(liftAndLower), functions), ...functions);
   return `${out.join('\n').trimEnd()}\n`;
 }
@@ -388,6 +390,7 @@ function liftFlat(type: WitType, args: { name: string; core: CoreType }[]): stri
     case 'string':
       return `from.stringAt(${take('i32')}, ${take('i32')})`;
     case 'list':
+      if (type.element.kind === 'u8') return `from.bytesAt(${take('i32')}, ${take('i32')})`;
       return `from.listAt(${take('i32')}, ${take('i32')}, ${sizeAndAlign(type.element)}, (at) => ${lift(type.element, 'at')})`;
     case 'enum':
       return `${constantCase(type.name!)}_LABELS[from.discriminant(${take('i32')} >>> 0, ${type.cases.length}, '${type.name}')]!`;
@@ -435,17 +438,16 @@ function exported(func: WitFunction): string[] {
   ];
 }
 
-function hostFunctions(world: World): string[] {
+function hostFunctions(iface: WitInterface): string[] {
+  const short = shortName(iface);
   const out = [
     '/**',
-    ' * The functions that a core module imports, by name. Each lifts its arguments from `memory`, which is that of its canon',
-    ' * lower, and throws {@link ContractError} where they break the contract.',
+    ` * The functions of \`${short}\` that a core module imports, by name. Each lifts its arguments from \`memory\`, which is that of its`,
+    ' * canon lower, and throws {@link ContractError} where they break the contract.',
     ' */',
+    `export function ${camelCase(short)}Functions(memory: GuestMemory, ${camelCase(short)}: ${pascalCase(short)}Calls) {`,
+    '  return {',
   ];
-  const [iface] = world.imports.filter((i) => i.functions.length > 0);
-  if (iface === undefined) throw new Error('the world imports nothing');
-  const calls = `${pascalCase(shortName(iface))}Calls`;
-  out.push(`export function hostFunctions(memory: GuestMemory, host: ${calls}) {`, '  return {');
   for (const func of iface.functions) {
     const core = coreSignature(func, 'import');
     const flat = func.params.flatMap((p) => flatten(p.type));
@@ -453,7 +455,7 @@ function hostFunctions(world: World): string[] {
     const params = args.map((a) => `${a.name}: ${a.core === 'i64' ? 'bigint' : 'number'}`);
     if (core.isIndirect) params.push('result: number');
     const lifted = func.params.map((p) => liftFlat(p.type, args));
-    const call = `host.${camelCase(func.name)}(${lifted.join(', ')})`;
+    const call = `${camelCase(short)}.${camelCase(func.name)}(${lifted.join(', ')})`;
     const needsLifter = call.includes('from.');
     out.push(
       `    ${key(func.name)}(${params.join(', ')})${core.results.length > 0 ? `: ${core.results[0] === 'i64' ? 'bigint' : 'number'}` : ': void'} {`,
@@ -474,9 +476,14 @@ function hostFunctions(world: World): string[] {
     out.push('    },');
   }
   out.push('  };', '}', '');
-  out.push('function pick<T>(index: number, ...cases: (() => T)[]): T {', '  return cases[index]!();', '}');
   return out;
 }
+
+const PICK = [
+  'function pick<T>(index: number, ...cases: (() => T)[]): T {',
+  '  return cases[index]!();',
+  '}',
+];
 
 function lowerResult(type: WitType): string[] {
   if (type.kind !== 'result') return [lower(type, 'at', 'value')];

@@ -22,4 +22,5 @@ export const LIMITS: readonly { name: string; value: number; doc: string }[] = [
   { name: 'maxEndsOut', value: 16_384, doc: 'Tickets that an outcome ends.' },
   { name: 'maxEdges', value: 256, doc: 'Numbers of joined Edges: they are below this.' },
   { name: 'maxStateBytes', value: 4_194_304, doc: 'Bytes of a saved state.' },
+  { name: 'maxTasks', value: 1024, doc: 'Tasks of one call of `protect` or `unprotect`.' },
 ];

@@ -71,6 +71,58 @@ export const Health = {
   failed: 3,
 } as const;
 
+/** The purpose of a key. */
+export type Algorithm = 'aes-ctr' | 'aes-gcm' | 'hmac-sha1';
+/** The numbers of {@link Algorithm} in memory. */
+export const Algorithm = {
+  /** AES in counter mode, with the whole block as counter. 16, 24 or 32 bytes. (NIST SP 800-38A §6.5) */
+  'aes-ctr': 0,
+  /** AES in Galois/counter mode with a nonce of 12 bytes. 16, 24 or 32 bytes. (NIST SP 800-38D) */
+  'aes-gcm': 1,
+  /** HMAC with SHA-1. 1 to 64 bytes. (RFC 2104) */
+  'hmac-sha1': 2,
+} as const;
+
+/**
+ * One message to protect or unprotect. Offsets count from the start of the data.
+ *
+ * With a key of `aes-gcm`, the text is encrypted, and the tag authenticates the signed bytes, the suffix
+ * and the text. With a key of `aes-ctr`, the text is encrypted. With a key of `hmac-sha1`, the tag
+ * authenticates the signed bytes and the suffix, as they are when the text is encrypted.
+ */
+export interface Task {
+  /** A key of `aes-ctr` or `aes-gcm`, or 0. */
+  readonly cipher: number;
+  /** A key of `hmac-sha1`, or 0. Always 0 beside a key of `aes-gcm`. */
+  readonly mac: number;
+  /** The first counter block of `aes-ctr`, of 16 bytes, or the nonce of `aes-gcm`, of 12 bytes. */
+  readonly nonceOffset: number;
+  /** The bytes that are authenticated first, and stay readable. */
+  readonly signedOffset: number;
+  /** In bytes. May be 0. */
+  readonly signedLength: number;
+  /** Bytes that are authenticated behind the signed ones, and need not follow them in the data. */
+  readonly suffixOffset: number;
+  /** In bytes. May be 0. */
+  readonly suffixLength: number;
+  /** The bytes that are encrypted, or decrypted, in their place. */
+  readonly textOffset: number;
+  /** In bytes. May be 0. */
+  readonly textLength: number;
+  /** The place of the tag: `protect` writes it, `unprotect` compares it. */
+  readonly tagOffset: number;
+  /** 12 to 16 bytes with `aes-gcm`, 4 to 20 with `hmac-sha1`, 0 without authentication. */
+  readonly tagLength: number;
+}
+
+/** The result of `unprotect`. */
+export interface Unprotected {
+  /** The data, with the texts decrypted. */
+  readonly data: Uint8Array;
+  /** For each task whether its tag is right. If not, its text is as it came, or zeroes. */
+  readonly genuine: readonly boolean[];
+}
+
 /** The role of a part in its protocol. */
 export type Role = 'header' | 'payload' | 'trailer';
 /** The numbers of {@link Role} in memory. */
@@ -393,6 +445,9 @@ export interface Joining {
   readonly properties: readonly Property[];
 }
 
+/** Where the fields of a {@link Task} stand, in bytes. */
+export const TASK = { size: 44, align: 4, cipher: 0, mac: 4, nonceOffset: 8, signedOffset: 12, signedLength: 16, suffixOffset: 20, suffixLength: 24, textOffset: 28, textLength: 32, tagOffset: 36, tagLength: 40 } as const;
+
 /** Where the fields of a {@link Part} stand, in bytes. */
 export const PART = { size: 12, align: 4, protocol: 0, role: 2, marks: 3, offset: 4, length: 8 } as const;
 
@@ -429,6 +484,8 @@ export const LIMITS = {
   maxEdges: 256,
   /** Bytes of a saved state. */
   maxStateBytes: 4194304,
+  /** Tasks of one call of `protect` or `unprotect`. */
+  maxTasks: 1024,
 } as const;
 
 export type CoreType = 'i32' | 'i64' | 'f32' | 'f64';
@@ -482,6 +539,11 @@ export const IMPORTS = {
   listen: { interface: 'arpa2:funnel/host@0.2.0', name: 'listen', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
   unlisten: { interface: 'arpa2:funnel/host@0.2.0', name: 'unlisten', params: ['i32', 'i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
   offer: { interface: 'arpa2:funnel/host@0.2.0', name: 'offer', params: ['i32', 'i32', 'i32', 'i32', 'i64', 'i32', 'i32'], results: [], isIndirect: false, takesLists: true, returnsLists: false },
+  importKey: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'import-key', params: ['i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  deriveKey: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'derive-key', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  dropKey: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'drop-key', params: ['i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
+  protect: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'protect', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  unprotect: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'unprotect', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
 } as const satisfies Record<string, CoreFunction>;
 
 /**
@@ -524,6 +586,34 @@ export interface HostCalls {
    * is another offer, which has its own withdrawal. The offers of a piece end with the piece.
    */
   offer(edge: number, property: Property, present: boolean): void;
+}
+/**
+ * Cryptography by the host, with keys that the host keeps.
+ *
+ * A piece names a key by a number, which is not 0, and cannot read it back. The keys end with the instance.
+ * A call in `describe`, `save`, `accepts`, `cabi_realloc` or a post-return is a fault.
+ */
+export interface CryptoCalls {
+  /** Makes a key of these bytes. Returns its number, or a problem: too many keys, or a wrong length. */
+  importKey(algorithm: Algorithm, secret: Uint8Array): number | Problem;
+  /**
+   * Makes a key of `length` bytes from the keystream of a key of `aes-ctr`, without showing it.
+   *
+   * `counter` is the first counter block, of 16 bytes. (RFC 3711 §4.3.3)
+   */
+  deriveKey(source: number, counter: Uint8Array, algorithm: Algorithm, length: number): number | Problem;
+  /** Ends a key, and erases it. An unknown number is a fault. */
+  dropKey(key: number): void;
+  /**
+   * Encrypts and authenticates messages, one after the other.
+   *
+   * Returns the data with texts and tags in place.
+   *
+   * At most 1024 tasks. A number that is not a key, or a range outside the data, is a fault.
+   */
+  protect(tasks: readonly Task[], data: Uint8Array): Uint8Array;
+  /** Authenticates and decrypts messages, one after the other. */
+  unprotect(tasks: readonly Task[], data: Uint8Array): Unprotected;
 }
 
 function liftProblem(from: Lifter, at: number): Problem {
@@ -571,6 +661,29 @@ function lowerProperty(to: Lowerer, at: number, value: Property): void {
 const LEVEL_LABELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
 const HEALTH_LABELS: readonly Health[] = ['good', 'pending', 'impaired', 'failed'];
+
+const ALGORITHM_LABELS: readonly Algorithm[] = ['aes-ctr', 'aes-gcm', 'hmac-sha1'];
+
+function liftTask(from: Lifter, at: number): Task {
+  return {
+    cipher: from.u32(at),
+    mac: from.u32(at + 4),
+    nonceOffset: from.u32(at + 8),
+    signedOffset: from.u32(at + 12),
+    signedLength: from.u32(at + 16),
+    suffixOffset: from.u32(at + 20),
+    suffixLength: from.u32(at + 24),
+    textOffset: from.u32(at + 28),
+    textLength: from.u32(at + 32),
+    tagOffset: from.u32(at + 36),
+    tagLength: from.u32(at + 40),
+  };
+}
+
+function lowerUnprotected(to: Lowerer, at: number, value: Unprotected): void {
+  to.byteList(at, value.data);
+  to.list(at + 8, value.genuine, 1, 1, (at, item) => { to.bool(at, item); });
+}
 
 const ROLE_LABELS: readonly Role[] = ['header', 'payload', 'trailer'];
 
@@ -825,8 +938,8 @@ export function liftProcess(memory: GuestMemory, address: number): Outcome {
 }
 
 /**
- * The functions that a core module imports, by name. Each lifts its arguments from `memory`, which is that of its canon
- * lower, and throws {@link ContractError} where they break the contract.
+ * The functions of `host` that a core module imports, by name. Each lifts its arguments from `memory`, which is that of its
+ * canon lower, and throws {@link ContractError} where they break the contract.
  */
 export function hostFunctions(memory: GuestMemory, host: HostCalls) {
   return {
@@ -866,6 +979,58 @@ export function hostFunctions(memory: GuestMemory, host: HostCalls) {
     offer(a0: number, a1: number, a2: number, a3: number, a4: bigint, a5: number, a6: number): void {
       const from = new Lifter(memory);
       host.offer(a0 & 0xffff, { name: from.stringAt(a1, a2), value: pick<Value>(from.discriminant(a3 >>> 0, 4, 'value'), () => ({ tag: 'yes' }), () => ({ tag: 'at-least', val: BigInt.asUintN(64, a4) }), () => ({ tag: 'at-most', val: BigInt.asUintN(64, a4) }), () => ({ tag: 'text', val: from.stringAt(Number(BigInt.asUintN(32, a4)), a5) })) }, a6 !== 0);
+    },
+  };
+}
+
+/**
+ * The functions of `crypto` that a core module imports, by name. Each lifts its arguments from `memory`, which is that of its
+ * canon lower, and throws {@link ContractError} where they break the contract.
+ */
+export function cryptoFunctions(memory: GuestMemory, crypto: CryptoCalls) {
+  return {
+    'import-key'(a0: number, a1: number, a2: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 24, 4);
+      const value = crypto.importKey(ALGORITHM_LABELS[from.discriminant(a0 >>> 0, 3, 'algorithm')]!, from.bytesAt(a1, a2));
+      if (typeof value === 'number') {
+        to.u8(at, 0);
+        to.u32(at + 4, value);
+      } else {
+        to.u8(at, 1);
+        lowerProblem(to, at + 4, value);
+      }
+    },
+    'derive-key'(a0: number, a1: number, a2: number, a3: number, a4: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 24, 4);
+      const value = crypto.deriveKey(a0 >>> 0, from.bytesAt(a1, a2), ALGORITHM_LABELS[from.discriminant(a3 >>> 0, 3, 'algorithm')]!, a4 >>> 0);
+      if (typeof value === 'number') {
+        to.u8(at, 0);
+        to.u32(at + 4, value);
+      } else {
+        to.u8(at, 1);
+        lowerProblem(to, at + 4, value);
+      }
+    },
+    'drop-key'(a0: number): void {
+      crypto.dropKey(a0 >>> 0);
+    },
+    protect(a0: number, a1: number, a2: number, a3: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 8, 4);
+      const value = crypto.protect(from.listAt(a0, a1, 44, 4, (at) => liftTask(from, at)), from.bytesAt(a2, a3));
+      to.byteList(at, value);
+    },
+    unprotect(a0: number, a1: number, a2: number, a3: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 16, 4);
+      const value = crypto.unprotect(from.listAt(a0, a1, 44, 4, (at) => liftTask(from, at)), from.bytesAt(a2, a3));
+      lowerUnprotected(to, at, value);
     },
   };
 }

@@ -56,6 +56,48 @@ export interface FunnelIo {
   /** Like `sendUdp`, with the address and length of the bytes behind the IP header in `outHeaders`. */
   sendRaw(channel: number, count: number): number;
   /**
+   * Opens a store of keys, of at most `limit`. Throws ENOSYS where the process has no OpenSSL that the addon
+   * can call.
+   */
+  openKeyStore(limit: number): number;
+  /** Erases and releases its keys. */
+  closeKeyStore(store: number): void;
+  /**
+   * `algorithm` is a number of the contract's `algorithm`. @returns the number of the key, 0 if the store is
+   * full, -1 for a wrong length
+   */
+  importKey(store: number, algorithm: number, bytes: Uint8Array, at: number, length: number): number;
+  /**
+   * Makes a key from the keystream of `from`, for the counter block of 16 bytes at `at`. @returns as
+   * `importKey`, and -2 if `from` is not a key of AES in counter mode
+   */
+  deriveKey(
+    store: number,
+    from: number,
+    bytes: Uint8Array,
+    at: number,
+    algorithm: number,
+    length: number,
+  ): number;
+  /** Erases a key. @returns 0 if there was none */
+  dropKey(store: number, key: number): number;
+  /**
+   * Does tasks as the contract lays them out in `memory`, on `size` bytes at `dataAt`, and writes one byte
+   * for each at `resultsAt`, unless that is 0. @returns the fuel that they cost, or one of
+   * {@link TASK_REFUSALS}, as a negative index counted from 1
+   */
+  runTasks(
+    store: number,
+    memory: Uint8Array,
+    unprotects: number,
+    tasksAt: number,
+    count: number,
+    dataAt: number,
+    size: number,
+    resultsAt: number,
+    fuel: number,
+  ): number;
+  /**
    * Sets the events that a stream, or a socket of packets, waits for: {@link READABLE} | {@link WRITABLE}.
    * `onBatch` is called with these.
    */
@@ -305,6 +347,9 @@ export interface UdpOptions {
 export const LOST_TOO_LARGE = 0;
 /** It is of a new peer, and there are too many. */
 export const LOST_TOO_MANY = 1;
+
+/** The reasons for which `runTasks` does nothing. */
+export const TASK_REFUSALS = ['key', 'range', 'tag', 'fuel', 'failed'] as const;
 
 /** Events of a stream, as bits. */
 export const READABLE = 1;

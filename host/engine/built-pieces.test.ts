@@ -18,7 +18,7 @@ describe.skipIf(pieces.length === 0)(
       it(`${file} is admitted and describes itself`, async () => {
         const bytes = readFileSync(new URL(file, folder));
         const loaded = await loadComponent(bytes, {
-          grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
+          grants: new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']),
         });
         const description = loaded.describe([]);
         expect(description).toHaveProperty('name');

@@ -20,6 +20,7 @@ import { BROKEN_FRAME, Lifting } from './crossing/lifting.ts';
 import { Lowering } from './crossing/lowering.ts';
 import { OUTLETS_BYTES, Outlets } from './crossing/outlets.ts';
 import type { Guest, HostImports, Settings } from './instance/guest.ts';
+import type { KeyStore } from './instance/key-store.ts';
 import { LogLimit } from './instance/log-limit.ts';
 import type { LoadedComponent } from './load-component.ts';
 import { FUEL } from './wasm/fuel.ts';
@@ -174,6 +175,8 @@ export class ComponentPiece implements Piece {
   /** Ends the instance after a fault, and the frames that it held, counted as `fault`. */
   fail(): void {
     this.#guest.discard();
+    this.#keys?.close();
+    this.#keys = undefined;
     this.#lifting.paused.clear();
     for (const key of this.#listened) this.#outlets.delete(key >>> 16, key & 0xffff);
     this.#listened.clear();
@@ -313,11 +316,20 @@ export class ComponentPiece implements Piece {
     this.#context.offer(edge, property, present);
   }
 
+  #openKeys(): KeyStore | Problem {
+    if (this.#keys !== undefined) return this.#keys;
+    const opened = this.#environment.openKeyStore?.() ?? { message: 'this host has no cryptography' };
+    if (!('message' in opened)) this.#keys = opened;
+    return opened;
+  }
+
   #forgetOffers(edge: number): void {
     for (const size of this.#offers.get(edge)?.values() ?? []) this.#offeredSize -= size;
     this.#offers.delete(edge);
   }
 
+  /** Opened when the instance uses it first. */
+  #keys: KeyStore | undefined;
   readonly #described: number[] = [];
   /** Shapes that `listen` added, by Edge and Shape. */
   readonly #listened = new Set<number>();
@@ -359,6 +371,7 @@ export class ComponentPiece implements Piece {
         context.unlisten(edge, shape);
       },
       offer: (edge, property, present) => this.#offer(edge, property, present),
+      keys: () => this.#openKeys(),
     };
   }
 }
@@ -387,6 +400,8 @@ export interface ComponentEnvironment {
   protocolCount(): number;
   /** The check of frames that leave by a Shape of this stack. */
   patternOf(stack: string): Pick<Pattern, 'matches'>;
+  /** Opens the keys of an instance, or says why there can be none. Absent where no piece has keys. */
+  openKeyStore?(): KeyStore | Problem;
 }
 
 /**

@@ -7,7 +7,7 @@ import { QuietHost } from './testing/quiet-host.ts';
 import { watPiece } from './testing/wat-piece.ts';
 import { ComponentError, type ComponentErrorCode } from './wasm/component-error.ts';
 
-const ALL: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
+const ALL: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']);
 
 /** Returns the error that refuses the bytes. */
 async function refusal(bytes: Uint8Array, options?: LoadOptions): Promise<ComponentError> {

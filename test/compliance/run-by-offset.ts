@@ -3,6 +3,7 @@ import { liftProcess, lowerProcess } from '../../abi/host/contract.ts';
 import type { Grant } from '../../host/engine/component/grants.ts';
 import type { Guest, HostImports } from '../../host/engine/instance/guest.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
+import { openKeyStore } from '../../host/policy/pieces/native-keys.ts';
 import type { BoundComponent, BoundPiece } from './run-through-bindings.ts';
 
 /**
@@ -66,6 +67,7 @@ export async function runByOffset(
 
 /** The calls of the contract as the engine makes them. */
 export function importsOf(host: HostCalls): HostImports {
+  let store: ReturnType<typeof openKeyStore> | undefined;
   return {
     log: (level, message) => host.log(level, message),
     status: ({ health, summary, facts }) => host.status(health, summary, Object.entries(facts)),
@@ -74,10 +76,11 @@ export function importsOf(host: HostCalls): HostImports {
     listen: (edge, like, stack) => host.listen(edge, like, stack),
     unlisten: (edge, shape) => host.unlisten(edge, shape),
     offer: (edge, property, present) => host.offer(edge, property, present),
+    keys: () => (store ??= openKeyStore()),
   };
 }
 
-const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
+const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']);
 /** More than any call of an honest piece needs. */
 const CALL_FUEL = 100_000_000;
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { transpileBytes } from '@bytecodealliance/jco-transpile';
 import type {
+  Algorithm,
   Frame,
   Health,
   HostCalls,
@@ -15,6 +16,7 @@ import type {
   Property,
 } from '../../abi/host/contract.ts';
 import { PartMarks } from '../../abi/host/contract.ts';
+import { CryptoModel } from './crypto-model.ts';
 
 /**
  * A piece that runs through the ordinary bindings of a component runtime: the second opinion on what runs by
@@ -56,7 +58,12 @@ export async function runThroughBindings(component: Uint8Array): Promise<BoundCo
     if (name.endsWith('.wasm')) modules.set(name, new WebAssembly.Module(bytesOf(bytes)));
   }
   return (host) =>
-    bound(instantiate((name) => modules.get(name)!, { 'arpa2:funnel/host': hostModule(host) }));
+    bound(
+      instantiate((name) => modules.get(name)!, {
+        'arpa2:funnel/host': hostModule(host),
+        'arpa2:funnel/crypto': cryptoModule(new CryptoModel()),
+      }),
+    );
 }
 
 /** The result of jco's `instantiate` for the world `piece`. */
@@ -123,13 +130,27 @@ function hostModule(host: HostCalls): Record<string, (...args: never[]) => unkno
     random: () => BigInt.asUintN(64, host.random()),
     utc: () => [...host.utc()],
     listen(edge: number, like: number, stack: string): number {
-      const answer = host.listen(edge, like, stack);
-      if (typeof answer === 'number') return answer;
-      throw Object.assign(new Error(answer.message), { payload: answer });
+      return orThrow(host.listen(edge, like, stack));
     },
     unlisten: host.unlisten.bind(host),
     offer: (edge: number, property: Property, present: boolean) => host.offer(edge, property, present),
   };
+}
+
+function cryptoModule(crypto: CryptoModel): Record<string, (...args: never[]) => unknown> {
+  return {
+    importKey: (algorithm: Algorithm, secret: Uint8Array) => orThrow(crypto.importKey(algorithm, secret)),
+    deriveKey: (source: number, counter: Uint8Array, algorithm: Algorithm, length: number) =>
+      orThrow(crypto.deriveKey(source, counter, algorithm, length)),
+    dropKey: crypto.dropKey.bind(crypto),
+    protect: crypto.protect.bind(crypto),
+    unprotect: crypto.unprotect.bind(crypto),
+  };
+}
+
+function orThrow(answer: number | Problem): number {
+  if (typeof answer === 'number') return answer;
+  throw Object.assign(new Error(answer.message), { payload: answer });
 }
 
 /**

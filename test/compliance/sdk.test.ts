@@ -178,7 +178,7 @@ describe('the SDK, by the piece probe', () => {
 
   test('a call gives back all that it took, so memory does not grow', async () => {
     const loaded = await loadComponent(await builtPiece(join(packageRoot(), 'test/fixtures/probe')), {
-      grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
+      grants: new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']),
     });
     const guest = loaded.instantiate(importsOf(new Listener()));
     guest.start(0, [], [4]);
@@ -201,7 +201,7 @@ describe('the SDK, by the piece probe', () => {
 
 test('more than a call may bring is borne, and memory grows once', async () => {
   const loaded = await loadComponent(await builtPiece(join(packageRoot(), 'test/fixtures/probe')), {
-    grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
+    grants: new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']),
   });
   const guest = loaded.instantiate(importsOf(new Listener()));
   guest.start(0, [], [4]);

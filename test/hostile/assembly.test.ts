@@ -12,7 +12,7 @@ import { PROVOCATIONS, type Provocation } from './provocations.ts';
 
 checkForLeaks();
 
-const EVERYTHING = new Set(['log', 'random', 'utc', 'listen', 'offer'] as const);
+const EVERYTHING = new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer'] as const);
 let bytes: Uint8Array;
 let scene: HostileScene | undefined;
 

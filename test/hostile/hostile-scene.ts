@@ -193,7 +193,7 @@ export interface HostileOptions {
 }
 
 const protocols = protocolsOfPuzzle();
-const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
+const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']);
 
 let echoLoaded: Promise<LoadedComponent> | undefined;
 

@@ -46,7 +46,7 @@ for (const name of readdirSync(join(packageRoot(), 'pieces-as'))) {
       'has a manual page that agrees with its description',
       async () => {
         const loaded = await loadComponent(await builtPiece(folder), {
-          grants: new Set(['log', 'random', 'utc', 'listen', 'offer']),
+          grants: new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']),
         });
         const description = loaded.describe([]);
         if (!('edges' in description)) throw new Error('a piece describes itself without settings');

@@ -14,6 +14,7 @@
 
 struct batch;
 struct channel;
+struct key_store;
 
 struct funnel_instance {
   napi_env env;
@@ -31,6 +32,8 @@ struct funnel_instance {
   uint32_t channel_count;
   struct batch **batches;
   uint32_t batch_count;
+  struct key_store **key_stores;
+  uint32_t key_store_count;
   /* Scratch for one sendmmsg, used within one call only. */
   struct mmsghdr messages[MAX_SLOTS];
   struct iovec vectors[MAX_SLOTS];

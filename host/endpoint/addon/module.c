@@ -22,11 +22,12 @@
  * Each file includes only headers of files below it:
  *
  *     module → tun, udp-*, raw, stream, local-stream, local-packet, terminal, inherited, link* → ip-socket
- *            → channel → batch, handover, namespace → instance, values
- *            → limits, packet, namespace-protocol, netlink
+ *            → channel → batch, handover, namespace, cipher → instance, values
+ *            → limits, packet, namespace-protocol, netlink, openssl
  */
 #include "batch.h"
 #include "channel.h"
+#include "cipher.h"
 #include "file-lock.h"
 #include "handover.h"
 #include "instance.h"
@@ -49,6 +50,7 @@ static void free_instance(struct funnel_instance *instance) {
   napi_async_cleanup_hook_handle cleanup = instance->cleanup;
   for (uint32_t i = 0; i < instance->batch_count; i++)
     if (instance->batches[i]) drop_batch(instance, instance->batches[i]);
+  drop_key_stores(instance);
   free(instance->channels);
   free(instance->batches);
   free(instance);
@@ -101,6 +103,12 @@ NAPI_MODULE_INIT() {
   export(env, exports, "sendUdp", send_datagrams);
   export(env, exports, "openRaw", open_raw);
   export(env, exports, "sendRaw", send_datagrams);
+  export(env, exports, "openKeyStore", open_key_store);
+  export(env, exports, "closeKeyStore", close_key_store);
+  export(env, exports, "importKey", import_key);
+  export(env, exports, "deriveKey", derive_key);
+  export(env, exports, "dropKey", drop_key);
+  export(env, exports, "runTasks", run_tasks);
   export(env, exports, "poll", poll_channel);
   export(env, exports, "packetChannel", packet_channel);
   export(env, exports, "sendPacket", send_packet);

@@ -152,7 +152,7 @@ class PlanCheck {
    * realloc function.
    */
   #hostOptions(item: CoreItem & { kind: 'host' }, offset: number): void {
-    const name = hostFunctionNamed(item.function.name);
+    const name = hostFunctionNamed(item.function.interface, item.function.name);
     if (name === undefined) return;
     const { isIndirect, takesLists, returnsLists }: ContractFunction = IMPORTS[name];
     const { memory, realloc, encoding } = item.options;
@@ -180,7 +180,7 @@ class PlanCheck {
   #signature(item: CoreItem | undefined): string | undefined {
     if (item === undefined) return undefined;
     if (item.kind === 'host') {
-      const name = hostFunctionNamed(item.function.name);
+      const name = hostFunctionNamed(item.function.interface, item.function.name);
       return name === undefined ? undefined : signatureOf(IMPORTS[name]);
     }
     const module = this.#moduleOf(item.instance);

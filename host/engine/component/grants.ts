@@ -10,7 +10,7 @@ import type { LinkPlan } from './link-plan.ts';
 export type Grant = PlainGrant | UsableGrant | `${UsableGrant}:${string}`;
 /** Permissions that are granted by Edge. */
 export type UsableGrant = 'listen' | 'offer';
-export type PlainGrant = 'log' | 'random' | 'utc';
+export type PlainGrant = 'log' | 'random' | 'utc' | 'crypto';
 
 /** The grants of a component unless the configuration lists others. */
 export const DEFAULT_GRANTS: ReadonlySet<Grant> = new Set(['log', 'random', 'utc']);
@@ -33,6 +33,11 @@ const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
   listen: 'listen',
   unlisten: 'listen',
   offer: 'offer',
+  importKey: 'crypto',
+  deriveKey: 'crypto',
+  dropKey: 'crypto',
+  protect: 'crypto',
+  unprotect: 'crypto',
 };
 
 /**
@@ -49,16 +54,16 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   const unknown: string[] = [];
   for (const name of plan.hostFunctions) {
     const hash = name.lastIndexOf('#');
-    const from = contractInterface(name.slice(0, hash));
-    if (from === undefined) continue; // it is among the foreign ones
-    const known = from === 'host' ? hostFunctionNamed(name.slice(hash + 1)) : undefined;
+    const from = name.slice(0, hash);
+    if (contractInterface(from) === undefined) continue; // it is among the foreign ones
+    const known = hostFunctionNamed(from, name.slice(hash + 1));
     if (known === undefined) unknown.push(name);
     else if (!isGranted(grants, GRANT_OF[known])) missing.add(GRANT_OF[known]);
   }
   const reasons: string[] = [];
   if (foreign.length > 0) {
     reasons.push(
-      `it imports ${list(foreign.map((each) => each.name))}, but a piece can import only arpa2:funnel/host@0.2; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
+      `it imports ${list(foreign.map((each) => each.name))}, but a piece can import only arpa2:funnel/host@0.2 and arpa2:funnel/crypto@0.2; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
     );
   }
   if (unknown.length > 0) {
@@ -80,15 +85,21 @@ export function wantedGrants(plan: LinkPlan): readonly (PlainGrant | UsableGrant
   const wanted = new Set<string>();
   for (const name of plan.hostFunctions) {
     const hash = name.lastIndexOf('#');
-    if (contractInterface(name.slice(0, hash)) !== 'host') continue;
-    const known = hostFunctionNamed(name.slice(hash + 1));
+    const known = hostFunctionNamed(name.slice(0, hash), name.slice(hash + 1));
     if (known !== undefined) wanted.add(GRANT_OF[known]);
   }
   return ALL_GRANTS.filter((grant) => wanted.has(grant));
 }
 
 /** Each grant, for every Edge. */
-export const ALL_GRANTS: readonly (PlainGrant | UsableGrant)[] = ['log', 'random', 'utc', 'listen', 'offer'];
+export const ALL_GRANTS: readonly (PlainGrant | UsableGrant)[] = [
+  'log',
+  'random',
+  'utc',
+  'crypto',
+  'listen',
+  'offer',
+];
 
 /** In the notation of a configuration: `grants: { listen: [EDGE, …] }`. */
 function grantsText(grants: readonly (PlainGrant | UsableGrant)[]): string {
@@ -107,17 +118,24 @@ function isGranted(grants: ReadonlySet<Grant>, grant: PlainGrant | UsableGrant):
   return false;
 }
 
-/** Returns the host function that has this name in its interface. */
-export function hostFunctionNamed(name: string): HostFunctionName | undefined {
-  return isHostFunctionName(name) ? name : undefined;
+/** Returns the host function that has this name in this interface, whatever its version 0.2.x. */
+export function hostFunctionNamed(iface: string, name: string): HostFunctionName | undefined {
+  const from = contractInterface(iface);
+  return from === undefined ? undefined : BY_NAME.get(`${from}#${name}`);
 }
+
+const CONTRACT_INTERFACE = /^arpa2:funnel\/([a-z0-9-]+)@0\.2\.\d+$/;
+
+const BY_NAME: ReadonlyMap<string, HostFunctionName> = new Map(
+  Object.keys(IMPORTS)
+    .filter(isHostFunctionName)
+    .map((known) => [`${contractInterface(IMPORTS[known].interface)}#${IMPORTS[known].name}`, known]),
+);
 
 /** The name of an interface of the contract, in any version 0.2.x, without package and version. */
 export function contractInterface(name: string): string | undefined {
   return CONTRACT_INTERFACE.exec(name)?.[1];
 }
-
-const CONTRACT_INTERFACE = /^arpa2:funnel\/([a-z0-9-]+)@0\.2\.\d+$/;
 
 function isHostFunctionName(name: string): name is HostFunctionName {
   return Object.hasOwn(IMPORTS, name);

@@ -74,4 +74,14 @@ export class CallState {
 }
 
 const FORBIDS_ALL: ReadonlySet<Phase> = new Set(['instantiate', 'describe', 'save', 'realloc', 'postReturn']);
-const CHANGES_SOMETHING: ReadonlySet<HostFunctionName> = new Set(['status', 'listen', 'unlisten', 'offer']);
+const CHANGES_SOMETHING: ReadonlySet<HostFunctionName> = new Set([
+  'status',
+  'listen',
+  'unlisten',
+  'offer',
+  'importKey',
+  'deriveKey',
+  'dropKey',
+  'protect',
+  'unprotect',
+]);

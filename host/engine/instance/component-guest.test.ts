@@ -8,7 +8,7 @@ import { type WatPiece, watPiece } from '../testing/wat-piece.ts';
 import { ComponentError } from '../wasm/component-error.ts';
 import type { Guest } from './guest.ts';
 
-const ALL: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
+const ALL: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']);
 const JOINING = {
   edge: 0,
   described: 0,

@@ -294,13 +294,7 @@ export class ComponentGuest implements Guest {
     memories: MemoryCache,
     host: HostImports | undefined,
   ): EngineItem {
-    return hostFunction(
-      target.name,
-      memories.get(options, instance),
-      host ?? NO_HOST,
-      this.#state,
-      this.#fuel,
-    );
+    return hostFunction(target, memories.get(options, instance), host ?? NO_HOST, this.#state, this.#fuel);
   }
 }
 
@@ -334,6 +328,7 @@ const NO_HOST: HostImports = {
   listen: discarded,
   unlisten: discarded,
   offer: discarded,
+  keys: discarded,
 };
 
 function discarded(): never {

@@ -1,6 +1,7 @@
 import type { Joining, Problem, Property } from '../../../abi/host/contract.ts';
 import type { PieceFault } from '../../piece/piece-fault.ts';
 import type { PieceStatus } from '../../piece/piece-status.ts';
+import type { KeyStore } from './key-store.ts';
 
 /** One instance of a component: its memory, and the contract's calls by offset. */
 export interface Guest {
@@ -70,6 +71,8 @@ export interface HostImports {
   listen(edge: number, like: number, stack: string): number | Problem;
   unlisten(edge: number, shape: number): void;
   offer(edge: number, property: Property, present: boolean): void;
+  /** The keys of the instance, or why there can be none. */
+  keys(): KeyStore | Problem;
 }
 
 /** Names and values, in the order of the configuration; a repeated setting appears more than once. */

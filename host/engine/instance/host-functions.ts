@@ -1,5 +1,6 @@
 import {
   ContractError,
+  cryptoFunctions,
   type GuestMemory,
   type HostCalls,
   hostFunctions,
@@ -9,6 +10,7 @@ import { type HostFunctionName, hostFunctionNamed } from '../component/grants.ts
 import { checkedProperty, shownText } from '../component/guest-text.ts';
 import type { EngineItem, FuelCounter } from '../wasm/webassembly-engine.ts';
 import type { CallState } from './call-state.ts';
+import { CryptoFunctions } from './crypto-functions.ts';
 import type { HostImports } from './guest.ts';
 import { demandStackRoom } from './stack-room.ts';
 
@@ -19,16 +21,18 @@ import { demandStackRoom } from './stack-room.ts';
  * A fault is also kept in `state`, because WebAssembly can catch an exception of JavaScript.
  */
 export function hostFunction(
-  name: string,
+  target: { readonly interface: string; readonly name: string },
   memory: GuestMemory,
   host: HostImports,
   state: CallState,
   fuel: FuelCounter,
 ): EngineItem {
-  const known = hostFunctionNamed(name);
+  const known = hostFunctionNamed(target.interface, target.name);
   if (known === undefined)
-    throw new Error(`the function "${name}" passed the check of imports, but is not a host function`);
+    throw new Error(`the function "${target.name}" passed the check of imports, but is not a host function`);
   const table = hostFunctions(memory, calls(host));
+  const crypto = new CryptoFunctions(memory, host, fuel);
+  const keys = cryptoFunctions(memory, crypto);
 
   const guarded = <T>(bytes: number, call: () => T): T => {
     try {
@@ -92,6 +96,26 @@ export function hostFunction(
         present: number,
       ): void =>
         guarded((length >>> 0) + (high >>> 0), () => table.offer(edge, at, length, kind, low, high, present));
+    case 'importKey':
+      return (algorithm: number, at: number, length: number, result: number): void =>
+        guarded(length >>> 0, () => keys['import-key'](algorithm, at, length, result));
+    case 'deriveKey':
+      return (
+        source: number,
+        at: number,
+        length: number,
+        algorithm: number,
+        size: number,
+        result: number,
+      ): void => guarded(length >>> 0, () => keys['derive-key'](source, at, length, algorithm, size, result));
+    case 'dropKey':
+      return (key: number): void => guarded(0, () => keys['drop-key'](key));
+    case 'protect':
+      return (tasksAt: number, count: number, at: number, size: number, result: number): void =>
+        guarded(0, () => crypto.protectAt(tasksAt >>> 0, count >>> 0, at >>> 0, size >>> 0, result >>> 0));
+    case 'unprotect':
+      return (tasksAt: number, count: number, at: number, size: number, result: number): void =>
+        guarded(0, () => crypto.unprotectAt(tasksAt >>> 0, count >>> 0, at >>> 0, size >>> 0, result >>> 0));
   }
 }
 
@@ -102,7 +126,7 @@ let depth = 0;
  * The host functions that change nothing outside the component; all others may call pieces, or code of an
  * embedder.
  */
-const HARMLESS: ReadonlySet<HostFunctionName> = new Set(['random', 'utc']);
+const HARMLESS: ReadonlySet<HostFunctionName> = new Set(['random', 'utc', 'protect', 'unprotect']);
 
 /** The most messages that one call may log. A piece that logs more repeats itself. */
 const MAX_MESSAGES = 16;
@@ -119,6 +143,12 @@ const PRICES: Record<HostFunctionName, number> = {
   listen: 140_000,
   unlisten: 100_000,
   offer: 20_000,
+  importKey: 20_000,
+  deriveKey: 20_000,
+  dropKey: 5000,
+  // The tasks cost besides.
+  protect: 1000,
+  unprotect: 1000,
 };
 const MAX_BYTES_CHARGED = 0x1000_0000;
 

@@ -89,7 +89,7 @@ export const ENDLESS_LOOPS: Readonly<Record<string, WatPiece>> = {
  * optimised, and for the best of some further runs.
  */
 export async function timeEndlessLoop(piece: WatPiece): Promise<{ firstMs: number; bestMs: number }> {
-  const grants = new Set(['log', 'random', 'utc', 'listen', 'offer'] as const);
+  const grants = new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer'] as const);
   const component = await loadComponent(await watPiece(piece), { grants });
   const times: number[] = [];
   for (let i = 0; i < 4; i++) {

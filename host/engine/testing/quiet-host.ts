@@ -32,4 +32,8 @@ export class QuietHost implements HostImports {
   offer(edge: number, property: { readonly name: string }, present: boolean): void {
     this.offers.push(`${edge} ${property.name} ${present}`);
   }
+
+  keys(): { readonly message: string } {
+    return { message: 'this host has no keys' };
+  }
 }

@@ -36,8 +36,8 @@ export const BUMP_ALLOCATOR = `
 
 function watOf({ imports = [], memory = '1', fields = '', bodies = {} }: WatPiece): string {
   const lines = imports.map((name) => {
-    const { params, results } = IMPORTS[name];
-    return `(import "cm32p2|arpa2:funnel/host@0.2" "${name}" (func $${name} ${signature(params, results)}))`;
+    const { interface: from, name: imported, params, results } = IMPORTS[name];
+    return `(import "cm32p2|${from.replace(/\.\d+$/, '')}" "${imported}" (func $${name} ${signature(params, results)}))`;
   });
   lines.push(
     `(memory (export "cm32p2_memory") ${memory})`,

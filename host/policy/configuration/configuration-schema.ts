@@ -10,8 +10,8 @@ export const SIZE_PATTERN = /^[0-9]+ ?(KiB|MiB|GiB)?$/;
  * The grants, as the engine names them. The name of an Edge may follow `listen` and `offer`, as in
  * `listen:carrier`.
  */
-export const GRANTS = ['log', 'random', 'utc', 'listen', 'offer'] as const;
-const GRANT_PATTERN = /^(log|random|utc|listen(:.+)?|offer(:.+)?)$/;
+export const GRANTS = ['log', 'random', 'utc', 'crypto', 'listen', 'offer'] as const;
+const GRANT_PATTERN = /^(log|random|utc|crypto|listen(:.+)?|offer(:.+)?)$/;
 /** The treatment of a piece's traffic after a fault. */
 export const FAILURE_POLICIES = ['closed', 'bypass', 'restart'] as const;
 
@@ -55,6 +55,10 @@ const grants = z.union([
     log: z.boolean().optional().describe('Messages to the log; true by default.'),
     random: z.boolean().optional().describe('Random numbers; true by default.'),
     utc: z.boolean().optional().describe('The time of day; true by default.'),
+    crypto: z
+      .boolean()
+      .optional()
+      .describe('Cryptography by the host, with keys outside of the component; false by default.'),
     listen: edges.optional(),
     offer: edges.optional(),
   }),
@@ -99,7 +103,7 @@ const piece = z.strictObject({
   grants: grants
     .nullish()
     .describe(
-      'The functions of the host that a component may call: a mapping, or a complete list. By default a component file has `log`, `random` and `utc`, and a built-in component also `listen` and `offer` on its Edges.',
+      'The functions of the host that a component may call: a mapping, or a complete list. By default a component file has `log`, `random` and `utc`, and a built-in component also `crypto`, and `listen` and `offer` on its Edges.',
     ),
   limits: z
     .strictObject({

@@ -97,6 +97,7 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
   'pieces.*.grants.log': { is: 'true or false', example: 'grants: { log: false }' },
   'pieces.*.grants.random': { is: 'true or false', example: 'grants: { random: false }' },
   'pieces.*.grants.utc': { is: 'true or false', example: 'grants: { utc: false }' },
+  'pieces.*.grants.crypto': { is: 'true or false', example: 'grants: { crypto: true }' },
   'pieces.*.grants.listen': {
     is: 'a list of Edges, true or false',
     example: 'grants: { listen: [carrier] }',

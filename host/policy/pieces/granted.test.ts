@@ -17,8 +17,11 @@ describe('grantsOf', () => {
   });
 
   it('grants built-in components their Edges, unless the configuration grants less', () => {
-    expect(grantsOf(undefined, true)).toEqual(['listen', 'log', 'offer', 'random', 'utc']);
+    expect(grantsOf(undefined, true)).toEqual(['crypto', 'listen', 'log', 'offer', 'random', 'utc']);
+    expect(grantsOf(undefined, false)).not.toContain('crypto');
+    expect(grantsOf({ crypto: true }, false)).toContain('crypto');
     expect(grantsOf({ offer: false, listen: 'carrier' }, true)).toEqual([
+      'crypto',
       'listen:carrier',
       'log',
       'random',

@@ -3,9 +3,9 @@ import { type GivenGrants, GRANTS } from '../configuration/configuration-schema.
 
 /**
  * The grants of a component, sorted and unique. `log`, `random` and `utc` are granted unless the
- * configuration removes them. `listen` and `offer` reach beyond the piece, so a component file has them only
- * where the configuration grants them. Built-in components have them on all their Edges, since they were
- * reviewed with the Funnel.
+ * configuration removes them. `crypto` runs native code, and `listen` and `offer` reach beyond the piece, so
+ * a component file has them only where the configuration grants them. Built-in components have them, on all
+ * their Edges, since they were reviewed with the Funnel.
  */
 export function grantsOf(given: GivenGrants | null | undefined, isBuiltIn: boolean): readonly Grant[] {
   if (Array.isArray(given)) return inOrder(given.filter(isGrant));
@@ -13,7 +13,7 @@ export function grantsOf(given: GivenGrants | null | undefined, isBuiltIn: boole
   const grants: Grant[] = [];
   for (const grant of GRANTS) {
     if (!isByEdge(grant)) {
-      if (asked[grant] ?? true) grants.push(grant);
+      if (asked[grant] ?? (grant !== 'crypto' || isBuiltIn)) grants.push(grant);
       continue;
     }
     const edges = asked[grant] ?? isBuiltIn;

@@ -5,6 +5,7 @@ import type { PieceMaker } from '../../puzzle/plan/piece-maker.ts';
 import { environmentOf } from '../../puzzle/runtime/component-environment.ts';
 import type { SettingPairs } from '../configuration/check-settings.ts';
 import type { CheckContext } from './check-context.ts';
+import { openKeyStore } from './native-keys.ts';
 
 /**
  * The specification of one instance of a piece. A lane in this thread makes the instance directly from this
@@ -50,6 +51,9 @@ export function makerOf(
     ...rest,
     kind: 'component',
     make: (context, frames) =>
-      new ComponentPiece(component, description, settings, environmentOf(context, frames, protocols)),
+      new ComponentPiece(component, description, settings, {
+        ...environmentOf(context, frames, protocols),
+        openKeyStore,
+      }),
   };
 }

@@ -10,7 +10,7 @@ import { formatMistake } from '../../host/policy/configuration/configuration-err
 const directory = mkdtempSync(join(tmpdir(), 'funnel-examples-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test.each(['concentrator', 'fault', 'frame-sequence', 'ppp', 'resend-detector', 'sctp', 'tap'])(
+test.each(['concentrator', 'fault', 'frame-sequence', 'ppp', 'resend-detector', 'sctp', 'srtp', 'tap'])(
   'the examples in the README of %s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();

@@ -25,6 +25,7 @@ const NATIVE: Readonly<Record<string, string>> = {
   raw: 'socket/raw-description.ts',
   tcp: 'stream/tcp-description.ts',
   unix: 'stream/unix-description.ts',
+  'unix-datagram': 'socket/unix-datagram-description.ts',
   fifo: 'stream/fifo.ts',
   stdio: 'stream/stdio.ts',
   inherited: 'stream/inherited.ts',

@@ -231,6 +231,10 @@ const SCENES: Readonly<Record<string, (random: (below: number) => number) => Sce
 };
 /** Of pieces that have no scene, what they need to do their work. */
 const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  srtp: [
+    ['send-key', 'VsmATUTBXnTc6GPYYwB6SzVpqZWvYxqUJZcW4b0q'],
+    ['receive-key', 'VsmATUTBXnTc6GPYYwB6SzVpqZWvYxqUJZcW4b0q'],
+  ],
   'frame-sequence': [
     ['mode', 'message-unreliable'],
     ['carrier', 'ipv4/udp'],
@@ -240,8 +244,8 @@ const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>>
 /** The Stacks of ends that carry more than the first Shape of their Edge. */
 const STACKS: Readonly<Record<string, string>> = { sipproxy64: 'ip/{udp,tcp}' };
 /** The Edge at which what comes out is sent back in. */
-const MIRRORS: Readonly<Record<string, string>> = { 'frame-sequence': 'carrier' };
-const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'listen', 'offer']);
+const MIRRORS: Readonly<Record<string, string>> = { 'frame-sequence': 'carrier', srtp: 'protected' };
+const EVERYTHING: ReadonlySet<Grant> = new Set(['log', 'random', 'utc', 'crypto', 'listen', 'offer']);
 /** Frames that come at once, from each end. */
 const BATCH = 64;
 const POOL = 4000;

@@ -46,6 +46,7 @@ const pieceTests = {
   ],
   fault: ['test/pieces/fault.test.ts'],
   ppp: ['test/pieces/ppp.test.ts'],
+  srtp: ['test/srtp/srtp.test.ts'],
   tap: ['test/pieces/tap.test.ts'],
   hub: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
   echo: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],

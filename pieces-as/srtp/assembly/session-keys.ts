@@ -1,0 +1,108 @@
+import { Algorithm, deriveKey, dropKey, importKey, Tasks } from 'funnel-tunnel/as';
+import { KeyParams } from './key-params';
+import { MAC_KEY_BYTES, Suite } from './suite';
+
+/** Labels of the key derivation (RFC 3711 §4.3.1 and §4.3.2). */
+const enum Label {
+  cipher = 0,
+  mac = 1,
+  salt = 2,
+  control = 3,
+}
+
+/** The salt of a master key is 14 bytes: shorter ones end with zeroes (RFC 7714 §11). */
+const MASTER_SALT_BYTES: i32 = 14;
+const LABEL_AT: i32 = 7;
+
+const counter: usize = memory.data(16, 8);
+const keystream: usize = memory.data(16, 8);
+
+/** The keys and the salt for packets of SRTP, or of SRTCP. */
+export class PacketKeys {
+  cipher: u32 = 0;
+  /** 0 for GCM. */
+  mac: u32 = 0;
+  /** 14 bytes, or 12 for GCM, then zeroes up to 16. */
+  salt: usize = heap.alloc(16);
+
+  /** False if the host has no more keys. */
+  derive(master: u32, salt: usize, suite: Suite, first: i32): bool {
+    writeCounter(salt, first + Label.cipher);
+    this.cipher = deriveKey(master, counter, suite.cipher, suite.keyBytes);
+    if (this.cipher == 0) return false;
+    if (!suite.isGcm) {
+      writeCounter(salt, first + Label.mac);
+      this.mac = deriveKey(master, counter, Algorithm.HmacSha1, MAC_KEY_BYTES);
+      if (this.mac == 0) return false;
+    }
+    writeCounter(salt, first + Label.salt);
+    memory.fill(this.salt, 0, 16);
+    memory.copy(this.salt, keystreamOf(master), suite.saltBytes);
+    return true;
+  }
+
+  drop(): void {
+    if (this.cipher != 0) dropKey(this.cipher);
+    if (this.mac != 0) dropKey(this.mac);
+    this.cipher = 0;
+    this.mac = 0;
+    memory.fill(this.salt, 0, 16);
+  }
+}
+
+/** A master key in use: the session keys that RFC 3711 §4.3 derives of it, and how often they were used. */
+export class SessionKeys {
+  media: PacketKeys = new PacketKeys();
+  control: PacketKeys = new PacketKeys();
+  /** Packets that may still be protected. */
+  packetsLeft: u64 = 0;
+  mki: StaticArray<u8> = new StaticArray<u8>(0);
+
+  constructor(public suite: Suite) {}
+
+  /** Derives the keys, and erases the master key. False if the host has no more keys. */
+  derive(params: KeyParams): bool {
+    const suite = this.suite;
+    const master = changetype<usize>(params.bytes);
+    const salt = memory.data(MASTER_SALT_BYTES);
+    memory.fill(salt, 0, MASTER_SALT_BYTES);
+    memory.copy(salt, master + suite.keyBytes, suite.saltBytes);
+    const key = importKey(Algorithm.AesCtr, master, suite.keyBytes);
+    const isDerived =
+      key != 0 &&
+      this.media.derive(key, salt, suite, 0) &&
+      this.control.derive(key, salt, suite, Label.control);
+    if (key != 0) dropKey(key);
+    memory.fill(master, 0, params.bytes.length);
+    this.packetsLeft = params.lifetime;
+    this.mki = params.mki;
+    if (!isDerived) this.drop();
+    return isDerived;
+  }
+
+  drop(): void {
+    this.media.drop();
+    this.control.drop();
+  }
+}
+
+/** x · 2^16, where x is the label, at its place, XOR the salt; the key derivation rate is 0. */
+function writeCounter(salt: usize, label: i32): void {
+  memory.copy(counter, salt, MASTER_SALT_BYTES);
+  store<u8>(counter + LABEL_AT, load<u8>(salt + LABEL_AT) ^ <u8>label);
+  store<u16>(counter, 0, MASTER_SALT_BYTES);
+}
+
+/** The first block of keystream for the counter: zeroes, encrypted. */
+function keystreamOf(master: u32): usize {
+  memory.fill(keystream, 0, 16);
+  Tasks.open(min(counter, keystream));
+  const task = Tasks.add();
+  if (task === null) return keystream;
+  task.cipher = master;
+  task.nonceOffset = Tasks.offset(counter);
+  task.textOffset = Tasks.offset(keystream);
+  task.textLength = 16;
+  Tasks.protect(max(counter, keystream) + 16);
+  return keystream;
+}

@@ -1,0 +1,177 @@
+import { State } from 'funnel-tunnel/as';
+
+/** The result of looking up an index in a window. */
+export const enum Place {
+  fresh,
+  seen,
+  /** Too old to know whether it was there. */
+  old,
+}
+
+/** The largest window, in packets (RFC 3711 §3.3.2 requires 64). */
+export const MOST_WINDOW: i32 = 32_768;
+
+/** The indices that were there of late, up to the highest. */
+export class Window {
+  private bits: StaticArray<u64>;
+  private size: u64;
+  highest: u64 = 0;
+  isEmpty: bool = true;
+
+  /** @param size a multiple of 64. */
+  constructor(size: i32) {
+    this.bits = new StaticArray<u64>(size >> 6);
+    this.size = <u64>size;
+  }
+
+  clear(): void {
+    this.isEmpty = true;
+    this.highest = 0;
+    memory.fill(changetype<usize>(this.bits), 0, <usize>(this.size >> 3));
+  }
+
+  find(index: u64): Place {
+    if (this.isEmpty || index > this.highest) return Place.fresh;
+    if (this.highest - index >= this.size) return Place.old;
+    const place = index % this.size;
+    return (this.bits[<i32>(place >> 6)] >> (place & 63)) & 1 ? Place.seen : Place.fresh;
+  }
+
+  /** Marks an index that `find` found fresh. */
+  add(index: u64): void {
+    if (this.isEmpty || index > this.highest) this.advance(index);
+    const place = index % this.size;
+    this.bits[<i32>(place >> 6)] |= (<u64>1) << (place & 63);
+  }
+
+  state(state: State): void {
+    this.isEmpty = state.bool(this.isEmpty);
+    this.highest = state.u64(this.highest);
+    state.bytes(changetype<usize>(this.bits), <i32>(this.size >> 3));
+  }
+
+  /** Clears the places of the indices between the highest and a new one. */
+  private advance(index: u64): void {
+    if (this.isEmpty || index - this.highest >= this.size) {
+      memory.fill(changetype<usize>(this.bits), 0, <usize>(this.size >> 3));
+    } else {
+      for (let i = this.highest + 1; i < index; i++) {
+        const place = i % this.size;
+        this.bits[<i32>(place >> 6)] &= ~((<u64>1) << (place & 63));
+      }
+      const place = index % this.size;
+      this.bits[<i32>(place >> 6)] &= ~((<u64>1) << (place & 63));
+    }
+    this.highest = index;
+    this.isEmpty = false;
+  }
+}
+
+/** No index: the packet came before all indices. */
+export const NO_INDEX: u64 = u64.MAX_VALUE;
+
+/** One source of packets, in one direction, under one key: by its SSRC (RFC 3711 §3.2.3). */
+export class Stream {
+  ssrc: u32 = 0;
+  isUsed: bool = false;
+  /** Indices of SRTP, of 48 bits, and of SRTCP, of 31 bits. */
+  media: Window;
+  control: Window;
+  /**
+   * For the sender, the number that is added to the sequence numbers of the plain side, after it began anew.
+   */
+  shift: u16 = 0;
+  /**
+   * For the sender, the sequence number behind which a sequence that began anew is believed; -1 for none.
+   */
+  suspect: i32 = -1;
+  /** For the sender: no index is left that is certainly unused. */
+  isSpent: bool = false;
+  private second: i64 = 0;
+  private inSecond: i32 = 0;
+  /** The next stream of the same chain in the table. */
+  next: i32 = -1;
+
+  constructor(window: i32) {
+    this.media = new Window(window);
+    this.control = new Window(window);
+  }
+
+  begin(ssrc: u32): void {
+    this.ssrc = ssrc;
+    this.isUsed = true;
+    this.media.clear();
+    this.control.clear();
+    this.shift = 0;
+    this.suspect = -1;
+    this.isSpent = false;
+    this.inSecond = 0;
+  }
+
+  /** Counts a packet in this second. False if there were as many as there may be. */
+  isInTime(second: i64, most: i32): bool {
+    if (second != this.second) this.inSecond = 0;
+    this.second = second;
+    if (this.inSecond == most) return false;
+    this.inSecond++;
+    return true;
+  }
+
+  /**
+   * The index that a sequence number most probably has: that nearest to the highest one (RFC 3711 §3.3.1 and
+   * Appendix A). `NO_INDEX` if that would be before the first rollover.
+   */
+  indexOf(sequence: u16): u64 {
+    if (this.media.isEmpty) return <u64>sequence;
+    const highest = this.media.highest;
+    const difference = <i64>(<i16>(sequence - <u16>highest));
+    if (difference < 0 && <u64>-difference > highest) return NO_INDEX;
+    return highest + difference;
+  }
+}
+
+/** The streams of one direction, by SSRC: as many as the setting permits, and the newest is refused. */
+export class Streams {
+  private streams: StaticArray<Stream>;
+  private chains: StaticArray<i32>;
+  used: i32 = 0;
+
+  constructor(most: i32, window: i32) {
+    let chains = 1;
+    while (chains < most) chains <<= 1;
+    this.streams = new StaticArray<Stream>(most);
+    this.chains = new StaticArray<i32>(chains);
+    for (let i = 0; i < most; i++) this.streams[i] = new Stream(window);
+    for (let i = 0; i < chains; i++) this.chains[i] = -1;
+  }
+
+  get isFull(): bool {
+    return this.used == this.streams.length;
+  }
+
+  find(ssrc: u32): Stream | null {
+    for (let i = this.chains[this.chainOf(ssrc)]; i >= 0; i = this.streams[i].next)
+      if (this.streams[i].ssrc == ssrc) return this.streams[i];
+    return null;
+  }
+
+  /** A new stream, or null if there are as many as there may be. */
+  add(ssrc: u32): Stream | null {
+    if (this.isFull) return null;
+    const stream = this.streams[this.used];
+    stream.begin(ssrc);
+    const chain = this.chainOf(ssrc);
+    stream.next = this.chains[chain];
+    this.chains[chain] = this.used++;
+    return stream;
+  }
+
+  at(i: i32): Stream {
+    return this.streams[i];
+  }
+
+  /** SSRCs are random. A side that chooses them can lengthen one chain up to the whole table. */
+  @inline private chainOf(ssrc: u32): i32 {
+    return <i32>((ssrc * 0x9e37_79b1) >> 16) & (this.chains.length - 1);
+  }
+}

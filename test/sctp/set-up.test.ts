@@ -456,3 +456,36 @@ test('a packet that cannot be is counted for what is wrong in it', () => {
   peer.sourcePort = 0;
   expect(peer.send(peer.data()).reasons).toEqual(['malformed']);
 });
+
+test('the status shows the Edges without a network, an association that opens, and its peer', () => {
+  const bare = new ScriptedPeer(make);
+  const status = (peer: ScriptedPeer) => peer.rig.statuses.at(-1)!;
+  bare.rig.process();
+  expect(status(bare)).toMatchObject({
+    health: 'good',
+    summary: 'waits for an association, of a neighbour or of another host',
+    facts: { associations: '0' },
+  });
+  bare.rig.leave('streams');
+  bare.rig.process();
+  expect(status(bare)).toMatchObject({
+    health: 'pending',
+    summary: 'waits for a network on its Edge streams',
+  });
+  const opening = new ScriptedPeer(make);
+  opening.beOpened();
+  expect(status(opening)).toMatchObject({
+    health: 'pending',
+    summary: 'opens an association, and waits for the other host',
+    facts: { associations: '0', opening: '1' },
+  });
+  const open = new ScriptedPeer(make).open();
+  expect(status(open)).toEqual({
+    health: 'good',
+    summary: 'has an association with another host',
+    facts: { associations: '1', peers: expect.stringMatching(/^[\d.]+:7$/) },
+  });
+  const reports = open.rig.statuses.length;
+  open.rig.process();
+  expect(open.rig.statuses.length).toBe(reports);
+});

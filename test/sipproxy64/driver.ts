@@ -6,6 +6,7 @@ import { PartMarks } from '../../abi/host/contract.ts';
 import { Cut } from '../../host/frame/parse-function.ts';
 import { rtp } from '../../host/frame/parse-rtp.ts';
 import { sip } from '../../host/frame/parse-sip.ts';
+import type { PieceStatus } from '../../host/piece/piece-status.ts';
 import { Protocols } from '../../host/stack/protocols.ts';
 import { brokenRules, enter, type Ledger } from '../compliance/outcome-rules.ts';
 import { runByOffset } from '../compliance/run-by-offset.ts';
@@ -63,6 +64,7 @@ const number = (name: string): number => protocols.number(name);
 export class Driver {
   now = 1000;
   readonly logged: string[] = [];
+  readonly statuses: PieceStatus[] = [];
   /** The stack of each Shape that the piece listens on, by Edge and number. */
   readonly listening = new Map<string, string>();
   /** Returns why a stack cannot be listened on. */
@@ -343,7 +345,8 @@ export class Driver {
   #host(): HostCalls {
     return {
       log: (level, message) => this.logged.push(`${level}: ${message}`),
-      status: () => undefined,
+      status: (health, summary, facts) =>
+        this.statuses.push({ health, summary, facts: Object.fromEntries(facts) }),
       random: () => {
         this.#random = BigInt.asUintN(64, this.#random * 0x5851_f42d_4c95_7f2dn + 0x1405_7b7e_f767_814fn);
         return this.#random;

@@ -131,3 +131,20 @@ it('a full load of calls is saved and restored', () => {
   expect(ports.match(/local:\d+/g)!.length).toBeGreaterThan(4000 * 4);
   expect(after.save().length).toBe(before.save().length);
 });
+
+describe('the status', () => {
+  it('shows calls and registrations, once a second at most', () => {
+    before.send('192.0.2.4:6000', rtp(1), 5060);
+    expect(before.statuses.at(-1)).toEqual({
+      health: 'good',
+      summary: 'relays between the phones of IPv4 and those of IPv6',
+      facts: { port: '5060', calls: '0', registrations: '0' },
+    });
+    const reports = before.statuses.length;
+    establish(before);
+    expect(before.statuses.length).toBe(reports);
+    before.now += 1001;
+    before.send('192.0.2.4:6000', rtp(1), 5060);
+    expect(before.statuses.at(-1)!.facts).toMatchObject({ calls: '1' });
+  });
+});

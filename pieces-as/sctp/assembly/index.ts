@@ -153,6 +153,7 @@ import { Ports } from './ports';
 import { ReConfig } from './re-config';
 import { describeReasons } from './reasons';
 import { Reliability } from './reliability';
+import { Report } from './report';
 import { Sack } from './sack';
 import { Store } from './store';
 import { Timers } from './timers';
@@ -199,6 +200,7 @@ class Sctp extends Piece {
         (Configuration.sendBlocks + Configuration.receiveBlocks + Configuration.reserveBlocks),
     );
     Associations.start();
+    Report.start();
   }
 
   join(joining: Joining): void {
@@ -256,6 +258,7 @@ class Sctp extends Piece {
     }
     if (isFull && Above.edge >= 0) out.pause(<u16>Above.edge);
     if (Above.isHeldUp || Transmission.isHeldUp) out.wakeAt(now);
+    Report.update();
   }
 }
 

@@ -138,6 +138,7 @@ import { describeReasons, Reason } from './reasons';
 import { Registrations } from './registrations';
 import { relay } from './relay';
 import { Repeats } from './repeats';
+import { Report } from './report';
 import { Secret } from './secret';
 import { Segments } from './segments';
 import { takeMessage } from './signalling';
@@ -167,6 +168,7 @@ class SipProxy64 extends Piece {
     Dialogs.start();
     Registrations.start();
     ConnectionTable.start();
+    Report.start();
   }
 
   join(joining: Joining): void {
@@ -217,6 +219,7 @@ class SipProxy64 extends Piece {
     if (Load.waiting > 0 || ConnectionTable.pending > 0 || !Repeats.resend(now, out)) out.wakeAt(now);
     if (Repeats.next < Infinity) out.wakeAt(Repeats.next);
     if (Dialogs.count > 0 || Registrations.count > 0 || ConnectionTable.count > 0) out.wakeAt(this.nextSweep);
+    Report.update(now, out);
   }
 }
 

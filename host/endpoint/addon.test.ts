@@ -34,9 +34,9 @@ describe('the sources', () => {
   const folder = join(import.meta.dirname, 'addon');
   /** Bottom up, a row for each layer: a file includes headers of lower rows, and its own. */
   const order = [
-    ['limits', 'packet', 'checksum', 'namespace-protocol', 'netlink'],
+    ['limits', 'packet', 'checksum', 'namespace-protocol', 'netlink', 'openssl'],
     ['values', 'instance'],
-    ['batch', 'handover', 'namespace'],
+    ['batch', 'handover', 'namespace', 'cipher'],
     ['channel'],
     ['ip-socket'],
     ['udp', 'udp-read', 'udp-errors', 'udp-send'],
@@ -45,6 +45,7 @@ describe('the sources', () => {
       'raw',
       'stream',
       'local-stream',
+      'local-packet',
       'terminal',
       'inherited',
       'udp-open',

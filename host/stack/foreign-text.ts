@@ -1,6 +1,6 @@
 /**
  * Foreign text: names and messages from pieces, files, configurations and networks. A person reads it on a
- * terminal, so every output of it goes through one of these three functions. They share one set of dangerous
+ * terminal, so every output of it goes through one of these functions. They share one set of dangerous
  * characters.
  */
 
@@ -29,6 +29,21 @@ export function jsonText(value: unknown, space?: number): string {
   // Each line feed in the result is layout: JSON.stringify has escaped those inside strings.
   return text.replace(DANGEROUS, (character) =>
     character === '\n' ? character : character.split('').map(jsonEscape).join(''),
+  );
+}
+
+/** Whether a text has a dangerous character. */
+export function isDangerous(text: string): boolean {
+  return text.search(DANGEROUS) >= 0;
+}
+
+/**
+ * Text in YAML whose dangerous characters all stand inside of double quotes, with YAML's own escapes for
+ * them. Line feeds stay, which are layout.
+ */
+export function yamlEscaped(text: string): string {
+  return text.replace(DANGEROUS, (character) =>
+    character === '\n' ? character : `\\U${hexOf(character).padStart(8, '0')}`,
   );
 }
 

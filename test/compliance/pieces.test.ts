@@ -14,6 +14,10 @@ const SETTINGS: Record<string, ComplianceOptions['settings']> = {
     ['ipv4', '192.0.2.1'],
     ['ipv6', '2001:db8::1'],
   ],
+  srtp: [
+    ['send-key', 'VsmATUTBXnTc6GPYYwB6SzVpqZWvYxqUJZcW4b0q'],
+    ['receive-key', '9oqRWcVBDdEQPqF8hYrVvWg0CLEQF5dgyM3Wq2xL'],
+  ],
 };
 
 /**

@@ -73,7 +73,7 @@ function segment(flags: number, body: readonly number[]): Uint8Array {
 }
 
 /** An IPv4 header with its checksum (RFC 791 §3.1). */
-function checked(header: number[]): number[] {
+export function checked(header: number[]): number[] {
   let sum = 0;
   for (let at = 0; at < header.length; at += 2) sum += (header[at]! << 8) | header[at + 1]!;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);

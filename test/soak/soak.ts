@@ -5,6 +5,7 @@ import type { Piece as Description, Shape } from '../../abi/host/contract.ts';
 import type { Grant } from '../../host/engine/component/grants.ts';
 import { ComponentPiece } from '../../host/engine/component-piece.ts';
 import { loadComponent } from '../../host/engine/load-component.ts';
+import { openKeyStore } from '../../host/policy/pieces/native-keys.ts';
 import { Lane } from '../../host/puzzle/lane.ts';
 import type { PieceMaker } from '../../host/puzzle/plan/piece-maker.ts';
 import { environmentOf, protocolsOfPuzzle } from '../../host/puzzle/runtime/component-environment.ts';
@@ -18,6 +19,7 @@ import { PppScene } from './ppp-scene.ts';
 import { SctpScene } from './sctp-scene.ts';
 import { SipScene } from './sip-scene.ts';
 import { describeEnd, SoakEnd } from './soak-end.ts';
+import { SrtpScene } from './srtp-scene.ts';
 
 export interface SoakReport {
   readonly piece: string;
@@ -93,7 +95,10 @@ export async function soak(name: string, frames: number): Promise<SoakReport> {
     kind: 'component',
     failure: 'closed',
     make: (context, store) =>
-      new ComponentPiece(loaded, description, settings, environmentOf(context, store, protocols)),
+      new ComponentPiece(loaded, description, settings, {
+        ...environmentOf(context, store, protocols),
+        openKeyStore,
+      }),
   });
   await lane.start(makers);
 
@@ -228,13 +233,10 @@ const SCENES: Readonly<Record<string, (random: (below: number) => number) => Sce
   ppp: (random) => new PppScene(random),
   sctp: (random) => new SctpScene(random),
   sipproxy64: (random) => new SipScene(random),
+  srtp: (random) => new SrtpScene(random),
 };
 /** Of pieces that have no scene, what they need to do their work. */
 const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
-  srtp: [
-    ['send-key', 'VsmATUTBXnTc6GPYYwB6SzVpqZWvYxqUJZcW4b0q'],
-    ['receive-key', 'VsmATUTBXnTc6GPYYwB6SzVpqZWvYxqUJZcW4b0q'],
-  ],
   'frame-sequence': [
     ['mode', 'message-unreliable'],
     ['carrier', 'ipv4/udp'],

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { stringify } from 'yaml';
 import { type CommandEnd, exec } from '../../exec/exec.ts';
 import { ExecError } from '../../exec/exec-error.ts';
 import { execBySocks } from '../../exec/exec-socks.ts';
@@ -15,6 +14,7 @@ import { describePiece, PieceRegistry } from '../../policy/pieces/piece-registry
 import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { eventJson, eventLine, isNotable } from '../report/run-reporter.ts';
+import { yamlText } from '../text/yaml-text.ts';
 import { type AddCommand, type CommandContext, jsonOption, quietOption } from './command-context.ts';
 
 /** `funnel exec`: runs a command behind a puzzle, without privileges. */
@@ -98,7 +98,7 @@ async function run(
   const user = isOwnProxy ? `funnel:${randomBytes(16).toString('hex')}` : undefined;
   const configuration = await configurationOf(files, options, argv.length > 0, user);
   if (options.print === true) {
-    const print = options.json === true ? (value: object) => `${jsonText(value, 2)}\n` : stringify;
+    const print = options.json === true ? (value: object) => `${jsonText(value, 2)}\n` : yamlText;
     output.write(typeof configuration === 'string' ? '' : print(configuration));
     return undefined;
   }

@@ -1,7 +1,7 @@
-import { stringify } from 'yaml';
 import { joinConfiguration } from '../../exec/join-line.ts';
 import { describePiece, PieceRegistry } from '../../policy/pieces/piece-registry.ts';
 import { jsonText } from '../../stack/foreign-text.ts';
+import { yamlText } from '../text/yaml-text.ts';
 import type { AddCommand } from './command-context.ts';
 import { addRunOptions, type RunOptions, run } from './run.ts';
 
@@ -19,9 +19,7 @@ export const addJoin: AddCommand = (parent, context) => {
       describePiece(registry, reference, process.cwd()),
     );
     if (options.print !== true) return run(configuration, options, context);
-    context.output.write(
-      options.json === true ? `${jsonText(configuration, 2)}\n` : stringify(configuration),
-    );
+    context.output.write(options.json === true ? `${jsonText(configuration, 2)}\n` : yamlText(configuration));
   });
 };
 

@@ -17,7 +17,7 @@ export class Sender {
   streams: Streams;
   private second: i64 = 0;
   /** The time of day, in seconds, and the lane's time at which it was read. */
-  private utc: f64 = 0;
+  private utc: u64 = 0;
   private readAt: f64 = -1;
 
   constructor(contexts: i32, window: i32) {
@@ -100,9 +100,15 @@ export class Sender {
    * not be called here, so its last value stands with its age.
    */
   state(state: State): void {
-    const savedAt = state.f64(this.utc + (state.now - this.readAt) / 1000);
+    const since = this.readAt < 0 ? 0 : <u64>((state.now - this.readAt) / 1000);
+    const savedAt = state.u64(this.utc + since);
     this.keys.packetsLeft = state.u64(this.keys.packetsLeft);
-    const age = state.isRestoring ? <f64>utcSeconds() - savedAt : 0;
+    const age = state.isRestoring ? <i64>(utcSeconds() - savedAt) : 0;
+    if (state.isRestoring) {
+      // The next call reads the clock.
+      this.utc = savedAt;
+      this.readAt = -1;
+    }
     const count = state.i32(this.streams.used);
     for (let i = 0; i < count; i++) {
       const stream = state.isRestoring ? this.streams.add(state.u32(0)) : this.streams.at(i);
@@ -121,7 +127,7 @@ export class Sender {
     this.second = <i64>(now / 1000);
     if (this.readAt >= 0 && now - this.readAt < 1000) return;
     this.readAt = now;
-    this.utc = <f64>utcSeconds();
+    this.utc = utcSeconds();
   }
 }
 
@@ -137,9 +143,9 @@ const MOST_LEAP: i64 = 32_000;
  * Goes on behind all indices that the instance which saved this state may have used since: no index is
  * encrypted twice. A source whose state is too old for that is spent: it needs a new key.
  */
-function leap(stream: Stream, age: f64): void {
+function leap(stream: Stream, age: i64): void {
   // Seconds are cut off at both ends, and a second of the clock may have been used in part.
-  const most = (<i64>age + 3) * MOST_RATE;
+  const most = (age + 3) * MOST_RATE;
   if (age < -1 || most > MOST_LEAP) {
     stream.isSpent = true;
     return;

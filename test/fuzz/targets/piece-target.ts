@@ -41,6 +41,10 @@ const SETTINGS: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ['ipv4', '192.0.2.1'],
     ['ipv6', '2001:db8::1'],
   ],
+  srtp: [
+    ['send-key', 'VsmATUTBXnTc6GPYYwB6SzVpqZWvYxqUJZcW4b0q'],
+    ['receive-key', '9oqRWcVBDdEQPqF8hYrVvWg0CLEQF5dgyM3Wq2xL'],
+  ],
 };
 
 class PieceRun implements OpenTarget {

@@ -2,6 +2,7 @@ import type { PieceContext } from '../../piece/piece.ts';
 import type { UdpOptions } from '../addon.ts';
 import { descriptorReserve } from '../descriptor-reserve.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
+import { openInAllFamilies } from '../port-of-all-families.ts';
 import type { UdpIo } from './udp-io.ts';
 import { parseGroup } from './udp-listens.ts';
 import type { UdpSettings } from './udp-settings.ts';
@@ -79,33 +80,12 @@ export class UdpSockets {
    * @throws EndpointError FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN
    */
   open(port: number, families: readonly (4 | 6)[]): void {
-    for (let tries = 1; ; tries++) {
-      try {
-        this.#openFamilies(port, families);
-        return;
-      } catch (error) {
-        // The port that the system chose for one family may be in use in the other.
-        const isAnother = port === 0 && error instanceof EndpointError && error.code === 'FT_UDP_PORT_IN_USE';
-        if (!isAnother || tries === MOST_TRIES) throw error;
-      }
-    }
-  }
-
-  #openFamilies(port: number, families: readonly (4 | 6)[]): void {
-    const opened: OpenSocket[] = [];
-    let wanted = port;
-    try {
-      for (const family of families) {
-        const socket = this.#openOne(wanted, family, families.length > 1, port);
-        if (socket === undefined) continue;
-        opened.push(socket);
-        // The port that the system chose for the first family is also the one for the other.
-        wanted = socket.port;
-      }
-    } catch (error) {
-      for (const socket of opened) this.#closeOne(socket);
-      throw error;
-    }
+    openInAllFamilies(
+      port,
+      families,
+      (wanted, family) => this.#openOne(wanted, family, families.length > 1, port),
+      (socket) => this.#closeOne(socket),
+    );
   }
 
   /** Takes a socket that another program opened. It stays open also when no neighbour listens. */
@@ -449,7 +429,9 @@ export class UdpSockets {
       case 'EADDRINUSE':
         return new EndpointError(
           'FT_UDP_PORT_IN_USE',
-          `${where} is in use by another process. Find it (ss -ulnp sport = :${port}) and end it, or choose another port`,
+          port === 0
+            ? `${where} is in use in the other IP version, whatever it chose. Choose a port, or one family`
+            : `${where} is in use by another process. Find it (ss -ulnp sport = :${port}) and end it, or choose another port`,
           { ...options, setting: 'port' },
         );
       case 'EACCES':
@@ -473,9 +455,6 @@ export class UdpSockets {
     }
   }
 }
-
-/** The most ports that the system chooses until one is free in both families. */
-const MOST_TRIES = 16;
 
 interface Deferral {
   readonly from: UdpSockets;

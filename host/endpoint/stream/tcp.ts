@@ -17,6 +17,7 @@ import { Grants } from '../grants.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
 import { OwnAddresses } from '../own-addresses.ts';
+import { openInAllFamilies } from '../port-of-all-families.ts';
 import { socketError } from '../socket-error.ts';
 import { Connection } from './connection.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
@@ -138,23 +139,16 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   /** Opens a port in all IP versions or none, or counts one more user of it. */
   #listen(port: number, families: readonly (4 | 6)[]): void {
-    const opened: Listener[] = [];
-    let wanted = port;
-    try {
-      for (const family of families) {
-        const listener = this.#listenOne(wanted, family, families.length > 1);
-        if (listener === undefined) continue;
-        opened.push(listener);
-        // The port that the system chose for the first IP version is also the one for the other.
-        wanted = listener.port;
-      }
-    } catch (error) {
-      for (const each of opened) this.#unlistenOne(each);
-      throw error;
-    }
+    openInAllFamilies(
+      port,
+      families,
+      (wanted, family) => this.#listenOne(wanted, family, families.length > 1, port),
+      (listener) => this.#unlistenOne(listener),
+    );
   }
 
-  #listenOne(port: number, family: 4 | 6, mayLack: boolean): Listener | undefined {
+  /** @param asked the requested port: 0 if the system chose `port` for the other family */
+  #listenOne(port: number, family: 4 | 6, mayLack: boolean, asked: number): Listener | undefined {
     const known = port === 0 ? undefined : this.#find(port, family);
     if (known !== undefined) {
       known.users++;
@@ -185,14 +179,17 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
         return undefined;
       throw socketError(
         this.#context.name,
-        `TCP port ${port}${address === '' ? '' : ` of ${address}`}`,
+        `${asked === 0 ? "a TCP port of the system's choice" : `TCP port ${port}`}${address === '' ? '' : ` of ${address}`}`,
         error,
         {
           permission:
             port > 0 && port < 1024
               ? 'Ports below 1024 are for privileged users: run as root or with CAP_NET_BIND_SERVICE, or choose a port from 1024 on'
               : 'Run as a user with this right',
-          inUse: `Find it (ss -tlnp sport = :${port}) and end it, or choose another port`,
+          inUse:
+            asked === 0
+              ? 'Choose a port, or one family'
+              : `Find it (ss -tlnp sport = :${port}) and end it, or choose another port`,
           setting:
             systemCode(error) === 'EADDRINUSE'
               ? 'port'

@@ -5,8 +5,8 @@ import { systemCode } from './endpoint-error.ts';
  * others have the same. Where another program has that one, the system chooses again; the sockets of earlier
  * tries stay open meanwhile, so that it chooses another.
  *
- * @param open opens one family, and returns undefined for one that the system lacks. Its errors have the error
- * of the system as their cause.
+ * @param open opens one family, and returns undefined for one that the system lacks. Its errors have the
+ * error of the system as their cause.
  */
 export function openInAllFamilies<Socket extends { readonly port: number }>(
   port: number,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Algorithm, TASK, type Task } from '../../abi/host/contract.ts';
-import type { KeyStore } from '../../host/engine/instance/key-store.ts';
+import { type KeyStore, MAX_KEYS } from '../../host/engine/instance/key-store.ts';
 import { openKeyStore } from '../../host/policy/pieces/native-keys.ts';
 import { CryptoModel } from '../compliance/crypto-model.ts';
 import { DERIVATIONS, GCM, KEYSTREAMS } from './vectors.ts';
@@ -245,6 +245,17 @@ test('keys have the lengths of their algorithm, and end', () => {
     expect([store.dropKey(key), store.dropKey(key), store.dropKey(0)]).toEqual([true, false, false]);
     // The number of a key that ended is used again.
     expect(store.importKey('aes-ctr', new Uint8Array(16))).toBe(key);
+  });
+});
+
+test('a store has a bound, and room again when a key ends', () => {
+  withStore((store) => {
+    const secret = new Uint8Array(16);
+    for (let n = 0; n < MAX_KEYS; n++) expect(store.importKey('aes-ctr', secret)).toBe(n + 1);
+    expect(store.importKey('aes-ctr', secret)).toBe('full');
+    expect(store.deriveKey(1, new Uint8Array(16), 'hmac-sha1', 20)).toBe('full');
+    store.dropKey(77);
+    expect(store.importKey('aes-ctr', secret)).toBe(77);
   });
 });
 

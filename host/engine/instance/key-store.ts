@@ -39,5 +39,5 @@ export type KeyRefusal = 'full' | 'length' | 'source';
 /** The reason for which no task was done. */
 export type TaskRefusal = 'key' | 'range' | 'tag' | 'fuel' | 'failed';
 
-/** The most keys of one instance: those of some thousand calls, both ways, with their control protocol. */
-export const MAX_KEYS = 65_536;
+/** The most keys of one instance: those of two thousand calls, both ways, with their control protocol. */
+export const MAX_KEYS = 16_384;

@@ -138,6 +138,19 @@ describe('streams to the peer', () => {
     expect(dataIn(answer).at(-1)).toMatchObject({ tsn: lastTsn, ppid: 2 });
   });
 
+  test('give up what waits beyond its lifetime, but not behind the reset, where the stream has no turn', () => {
+    const peer = openPeer({ reliability: '1 lifetime 100ms' }, { window: 1500 });
+    for (let ppid = 1; ppid <= 6; ppid++) peer.write(message(1, ppid, 1000));
+    peer.fromAbove(reset(1));
+    peer.write(message(1, 7), message(1, 8));
+    peer.rig.now += 500;
+    for (let n = 0; n < 10; n++) {
+      peer.rig.now += 50;
+      peer.rig.process();
+    }
+    expect(peer.isAlive).toBe(true);
+  });
+
   test('keep their numbers where the peer denies the reset', () => {
     for (const result of [DENIED, WRONG_STREAM, BUSY, BAD_NUMBER, 99]) {
       const peer = openPeer();

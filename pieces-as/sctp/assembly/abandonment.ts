@@ -1,5 +1,5 @@
 import { Association } from './association';
-import { FIRST_FRAGMENT, isBefore, LAST_FRAGMENT, UNORDERED } from './constants';
+import { BEHIND_RESET, FIRST_FRAGMENT, isBefore, LAST_FRAGMENT, UNORDERED } from './constants';
 import { ChunkState, Outgoing, wireBytes } from './outgoing';
 import { Reliability } from './reliability';
 import { Chunk, Store } from './store';
@@ -40,9 +40,10 @@ export abstract class Abandonment {
     let sid = queue.firstStream;
     while (sid >= 0) {
       const after = queue.streamAfter(sid);
-      while (queue.headOf(sid) != 0 && Reliability.isOver(Store.chunk(queue.headOf(sid)), now))
+      // A stream that waits for its reset has left the turns. It is reviewed when the reset is over.
+      while (!queue.isHeld(sid) && Reliability.isOver(Store.chunk(queue.headOf(sid)), now))
         if (!Abandonment.giveUpFirst(association, sid)) break;
-      const head = queue.headOf(sid);
+      const head = queue.isHeld(sid) ? 0 : queue.headOf(sid);
       if (head != 0) {
         const expiresAt = Store.chunk(head).expiresAt;
         association.outgoing.reviewAt = min(association.outgoing.reviewAt, expiresAt);
@@ -210,12 +211,13 @@ function flagsAt(outgoing: Outgoing, tsn: u32): u32 {
   return Store.chunk(outgoing.at(tsn)).flags;
 }
 
-/** The blocks of the messages of a stream that have not begun. */
+/** The blocks of the messages of a stream that have not begun, and wait for no reset. */
 function waitingBlocks(number: u32): u32 {
   let blocks: u32 = 0;
   let hasBegun = false;
   for (; number != 0; number = Store.chunk(number).link) {
     const chunk: Chunk = Store.chunk(number);
+    if ((chunk.flags & <u8>BEHIND_RESET) != 0) break;
     hasBegun = hasBegun || (chunk.flags & <u8>FIRST_FRAGMENT) != 0;
     if (hasBegun) blocks += Store.blocksFor(chunk.length);
   }

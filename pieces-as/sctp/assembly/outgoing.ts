@@ -113,7 +113,7 @@ export class Outgoing {
       if (isLost && (chunk.flags & <u8>LAST_FRAGMENT) != 0) messages++;
       Store.free(number);
     }
-    for (let sid: u32 = 0; sid < this.streams; sid++) this.queue.release(sid);
+    for (let sid: u32 = 0; sid < this.streams; sid++) this.releaseStream(sid);
     while (this.queue.first != 0) {
       const number = this.queue.take();
       if ((Store.chunk(number).flags & <u8>LAST_FRAGMENT) != 0) messages++;
@@ -270,6 +270,13 @@ export class Outgoing {
     this.flight -= chunk.length;
     // RFC 9260 §6.2.1 (B).
     this.peerWindow += chunk.length;
+  }
+
+  /** The reset of a stream is over: what waited for it may be sent, or given up. */
+  releaseStream(sid: u32): void {
+    if (!this.queue.hasBarrier(sid)) return;
+    this.queue.release(sid);
+    this.hasNewMarks = true;
   }
 
   /** Removes the chunk behind the cumulative TSN, which is acknowledged. */

@@ -96,7 +96,7 @@ export abstract class ReConfig {
   /** Denies the requests from before the association was open, because the peer does not support them. */
   private static giveUp(association: Association, out: Outcome): void {
     const reconfiguration = association.reconfiguration;
-    for (let sid: u32 = 0; sid < Configuration.streams; sid++) association.outgoing.queue.release(sid);
+    for (let sid: u32 = 0; sid < Configuration.streams; sid++) association.outgoing.releaseStream(sid);
     reconfiguration.close();
     Above.resultNotice(association, reconfiguration.next, Result.denied, out);
   }
@@ -345,7 +345,7 @@ export abstract class ReConfig {
       if (reconfiguration.resets[sid] != ResetState.requested) continue;
       reconfiguration.resets[sid] = <u8>ResetState.none;
       if (isDone) outgoing.reset(sid);
-      outgoing.queue.release(sid);
+      outgoing.releaseStream(sid);
     }
   }
 }

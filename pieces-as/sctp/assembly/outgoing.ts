@@ -342,6 +342,10 @@ export class Outgoing {
         return;
       }
       const chunk = Store.chunk(number);
+      if (<u32>chunk.sid >= Configuration.streams) {
+        state.refuse('the state has a message for a stream that does not exist');
+        return;
+      }
       this.used += Store.blocksFor(chunk.length);
       if (n >= sent) {
         this.queue.add(number);

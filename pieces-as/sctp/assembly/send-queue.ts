@@ -115,9 +115,13 @@ export class SendQueue {
   release(sid: i32): void {
     if (this.barriers[sid] == 0) return;
     this.barriers[sid] = 0;
-    const chunk = Store.chunk(this.heads[sid]);
+    // Where the reset was denied before it was requested, messages from before it may still be here.
+    let number = this.heads[sid];
+    while (number != 0 && !isBarrier(number)) number = Store.chunk(number).link;
+    if (number == 0) return;
+    const chunk = Store.chunk(number);
     chunk.flags = chunk.flags & ~(<u8>BEHIND_RESET);
-    this.addTurn(sid);
+    if (number == this.heads[sid]) this.addTurn(sid);
   }
 
   /** The stream whose turn it is, and the one after another; negative behind the last. */

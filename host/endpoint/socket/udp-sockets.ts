@@ -2,7 +2,7 @@ import type { PieceContext } from '../../piece/piece.ts';
 import type { UdpOptions } from '../addon.ts';
 import { descriptorReserve } from '../descriptor-reserve.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
-import { openInAllFamilies } from '../port-of-all-families.ts';
+import { openSharedPort } from '../shared-port.ts';
 import type { UdpIo } from './udp-io.ts';
 import { parseGroup } from './udp-listens.ts';
 import type { UdpSettings } from './udp-settings.ts';
@@ -80,7 +80,7 @@ export class UdpSockets {
    * @throws EndpointError FT_UDP_PORT_IN_USE, FT_UDP_PERMISSION, FT_UDP_ADDRESS, FT_UDP_OPEN
    */
   open(port: number, families: readonly (4 | 6)[]): void {
-    openInAllFamilies(
+    openSharedPort(
       port,
       families,
       (wanted, family) => this.#openOne(wanted, family, families.length > 1, port),

@@ -11,6 +11,7 @@ import { DUMMY_IPV4, DUMMY_IPV6 } from '../dummy-address.ts';
 import { systemCode } from '../endpoint-error.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
+import { openSharedPort } from '../shared-port.ts';
 import { socketError } from '../socket-error.ts';
 import { Connection } from '../stream/connection.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from '../stream/streams.ts';
@@ -136,38 +137,46 @@ export class Socks5Piece extends PieceBase implements Piece, StreamOwner {
   #listen(): void {
     const { addresses, port } = this.#settings;
     const isStandard = addresses.length === 0;
-    let wanted = port;
-    for (const address of isStandard ? ['127.0.0.1', '::1'] : addresses.map(formatAddress)) {
-      const from = this.#predecessor;
-      const theirs = from === undefined ? undefined : from.#listenerAt(address);
-      if (theirs !== undefined && theirs.channel >= 0) {
-        this.#listeners.push({ address, port: theirs.port, channel: -1, theirs });
-        wanted = theirs.port;
-        continue;
+    this.#listeners = openSharedPort(
+      port,
+      isStandard ? ['127.0.0.1', '::1'] : addresses.map(formatAddress),
+      (wanted, address) => this.#listenAt(address, wanted, isStandard && address === '::1'),
+      ({ channel }) => {
+        if (channel >= 0) this.#io!.close(channel);
+      },
+    );
+  }
+
+  /** @param mayLack whether the system may have no such address; then the result is undefined. */
+  #listenAt(address: string, wanted: number, mayLack: boolean): Listener | undefined {
+    const { port } = this.#settings;
+    const from = this.#predecessor;
+    const theirs = from === undefined ? undefined : from.#listenerAt(address);
+    if (theirs !== undefined && theirs.channel >= 0)
+      return { address, port: theirs.port, channel: -1, theirs };
+    try {
+      // A port that a piece which ends has at another address can perhaps be opened only in the commit.
+      const isDeferred = port !== 0 && this.#ending.some(({ ports }) => ports.includes(port));
+      const channel = this.#open(address, isDeferred ? 0 : wanted);
+      if (isDeferred) {
+        this.#io!.close(channel);
+        return { address, port, channel: -1, theirs: undefined };
       }
-      try {
-        // A port that a piece which ends has at another address can perhaps be opened only in the commit.
-        const isDeferred = port !== 0 && this.#ending.some(({ ports }) => ports.includes(port));
-        const channel = this.#open(address, isDeferred ? 0 : wanted);
-        if (isDeferred) {
-          this.#io!.close(channel);
-          this.#listeners.push({ address, port, channel: -1, theirs: undefined });
-          continue;
-        }
-        wanted = this.#io!.streamNames(channel).localPort;
-        this.#listeners.push({ address, port: wanted, channel, theirs: undefined });
-      } catch (error) {
-        const isLacking = ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error));
-        if (isStandard && address === '::1' && isLacking) continue;
-        throw socketError(this.#context.name, `TCP port ${wanted} of ${address}`, error, {
-          permission:
-            port > 0 && port < 1024
-              ? 'Ports below 1024 are for privileged users: choose one from 1024 on'
-              : 'Run as a user with this right',
-          inUse: `Find it (ss -tlnp sport = :${wanted}) and end it, or choose another port`,
-          setting: systemCode(error) === 'EADDRINUSE' ? 'port' : 'address',
-        });
-      }
+      return { address, port: this.#io!.streamNames(channel).localPort, channel, theirs: undefined };
+    } catch (error) {
+      if (mayLack && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error))) return undefined;
+      const which = port === 0 ? "a TCP port of the system's choice" : `TCP port ${wanted}`;
+      throw socketError(this.#context.name, `${which} of ${address}`, error, {
+        permission:
+          port > 0 && port < 1024
+            ? 'Ports below 1024 are for privileged users: choose one from 1024 on'
+            : 'Run as a user with this right',
+        inUse:
+          port === 0
+            ? 'Choose a port'
+            : `Find it (ss -tlnp sport = :${wanted}) and end it, or choose another port`,
+        setting: systemCode(error) === 'EADDRINUSE' ? 'port' : 'address',
+      });
     }
   }
 

@@ -17,7 +17,7 @@ import { Grants } from '../grants.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
 import { OwnAddresses } from '../own-addresses.ts';
-import { openInAllFamilies } from '../port-of-all-families.ts';
+import { openSharedPort } from '../shared-port.ts';
 import { socketError } from '../socket-error.ts';
 import { Connection } from './connection.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
@@ -139,7 +139,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   /** Opens a port in all IP versions or none, or counts one more user of it. */
   #listen(port: number, families: readonly (4 | 6)[]): void {
-    openInAllFamilies(
+    openSharedPort(
       port,
       families,
       (wanted, family) => this.#listenOne(wanted, family, families.length > 1, port),

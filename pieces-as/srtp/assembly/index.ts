@@ -88,6 +88,7 @@ import {
 import { KeyParams } from './key-params';
 import { Packet } from './packet';
 import { Pending } from './pending';
+import { BEHIND, FRONT } from './protection';
 import { describeReasons, Reason } from './reasons';
 import { Receiver } from './receiver';
 import { Sender } from './sender';
@@ -97,7 +98,6 @@ import { SUITES, Suite, suiteNamed } from './suite';
 
 const PLAIN: u16 = 0;
 const PROTECTED: u16 = 1;
-const MOST_OVERHEAD: i32 = 152;
 
 class Srtp extends Piece {
   private suite: Suite = SUITES[0];
@@ -136,7 +136,7 @@ class Srtp extends Piece {
       .keeps('size')
       .keeps('low-delay')
       .keepsOffers()
-      .grows(MOST_OVERHEAD);
+      .grows(BEHIND);
   }
 
   start(_now: f64, settings: Settings): void {
@@ -235,12 +235,12 @@ class Srtp extends Piece {
     }
     if (!Packet.findBody(frame, this.udp)) return false;
     if (!this.ports[Packet.sourcePort] && !this.ports[Packet.destinationPort]) return false;
-    const at = room(Pending.FRONT + Packet.length + Pending.BEHIND);
+    const at = room(FRONT + Packet.length + BEHIND);
     if (at == 0) {
       Pending.refuse(i, Reason.noRoom);
       return false;
     }
-    Packet.gather(frame, at + Pending.FRONT);
+    Packet.gather(frame, at + FRONT);
     return true;
   }
 

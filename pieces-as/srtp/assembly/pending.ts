@@ -2,10 +2,6 @@ import { MAX_FRAMES_IN } from 'funnel-tunnel/as';
 
 /** The outcome for each frame of a call. */
 export abstract class Pending {
-  /** Bytes in the room of a packet, in front of it and behind it. */
-  @inline static readonly FRONT: i32 = 24;
-  @inline static readonly BEHIND: i32 = 152;
-
   private static reasons: StaticArray<i8> = new StaticArray<i8>(MAX_FRAMES_IN);
   private static addresses: StaticArray<usize> = new StaticArray<usize>(MAX_FRAMES_IN);
   private static lengths: StaticArray<i32> = new StaticArray<i32>(MAX_FRAMES_IN);

@@ -5,6 +5,8 @@ import { PacketKeys, SessionKeys } from './session-keys';
 
 /** Bytes in front of a packet in its room: the nonce, then a word that is authenticated with the packet. */
 export const FRONT: i32 = 24;
+/** Bytes behind a packet in its room: the most that protection adds, an index, a tag and an MKI. */
+export const BEHIND: i32 = 152;
 const SUFFIX_AT: i32 = 16;
 const SUFFIX_BYTES: i32 = 4;
 /** The mark of an encrypted packet of SRTCP, beside its index (RFC 3711 §3.4). */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { openInAllFamilies } from './port-of-all-families.ts';
+import { openSharedPort } from './shared-port.ts';
 
 it('finds a port that is free in both families wherever there is one, and keeps no other open', () => {
   fc.assert(
@@ -18,9 +18,9 @@ it('finds a port that is free in both families wherever there is one, and keeps 
           (port) => !used4.includes(port) && !used6.includes(port),
         );
         const run = () =>
-          openInAllFamilies(
+          openSharedPort(
             0,
-            [4, 6],
+            [4, 6] as const,
             (asked, family) => {
               let port = asked === 0 ? 5000 : asked;
               while (asked === 0 && used[family].has(port)) port++;
@@ -50,15 +50,15 @@ it.each([
     opened++;
     return { port: asked };
   };
-  expect(() => openInAllFamilies(port, [4, 6], open, () => closed++)).toThrow(message);
+  expect(() => openSharedPort(port, [4, 6] as const, open, () => closed++)).toThrow(message);
   expect([opened, closed]).toEqual([1, 1]);
 });
 
 it('leaves out a family that the system lacks', () => {
   const ports: number[] = [];
-  openInAllFamilies(
+  openSharedPort(
     7000,
-    [4, 6],
+    [4, 6] as const,
     (port, family) => {
       if (family === 6) return undefined;
       ports.push(port);

@@ -315,6 +315,29 @@ test('contexts are bounded in each direction, and strangers take none', () => {
   expect([result.sent.length, reasons(result)]).toEqual([2, ['too-many-streams']]);
 });
 
+test('the status shows the Edges without a network, and keys that differ, until a right packet comes', () => {
+  const { rig, receiveModel } = pair(CM);
+  const summary = () => rig.statuses.at(-1)!.summary;
+  rig.process(plain(rtp(1, 'x')));
+  expect(rig.statuses.at(-1)).toEqual({
+    health: 'good',
+    summary: 'protects RTP and RTCP, and has heard nothing of the other side',
+    facts: { suite: CM },
+  });
+  rig.process(carried(Buffer.concat([rtp(1, 'x'), Buffer.alloc(10)])));
+  expect(rig.statuses.at(-1)).toMatchObject({
+    health: 'impaired',
+    summary: 'no packet has a right tag: compare the keys of the two sides',
+  });
+  rig.process(carried(receiveModel.protect(rtp(1, 'x'), 1)));
+  expect(summary()).toBe('protects RTP and RTCP');
+  const reports = rig.statuses.length;
+  rig.process(carried(receiveModel.protect(rtp(2, 'x'), 2)));
+  expect(rig.statuses.length).toBe(reports);
+  rig.leave('plain').process();
+  expect(summary()).toBe('waits for a network on its Edge plain');
+});
+
 test('a key ends with its lifetime', () => {
   const { rig } = pair(CM, { 'send-key': `${master(CM, 1).toString('base64')}|3` });
   const result = rig.process(...[1, 2, 3, 4].map((n) => plain(rtp(n, 'x'))));

@@ -91,6 +91,7 @@ import { Pending } from './pending';
 import { BEHIND, FRONT } from './protection';
 import { describeReasons, Reason } from './reasons';
 import { Receiver } from './receiver';
+import { Report } from './report';
 import { Sender } from './sender';
 import { SessionKeys } from './session-keys';
 import { MOST_WINDOW } from './stream';
@@ -143,6 +144,7 @@ class Srtp extends Piece {
     this.udp = protocolNumber('udp');
     this.sender = new Sender(this.contexts, this.window);
     this.receiver = new Receiver(this.contexts, this.window);
+    Report.start();
     const keys = new SessionKeys(this.suite);
     if (!keys.derive(this.sendKey)) settings.problem('', 'The host has no cryptography for this piece');
     this.sender.keys = keys;
@@ -162,6 +164,7 @@ class Srtp extends Piece {
     Pending.open(batch.length);
     this.prepare(now, batch);
     this.finish(batch, out);
+    Report.update(this.suite, this.receiver);
   }
 
   private read(settings: Settings): void {

@@ -43,6 +43,8 @@ const entries: StaticArray<i32> = new StaticArray<i32>(MAX_FRAMES_IN);
 export class Receiver {
   keys: SessionKeys[] = [];
   streams: Streams;
+  /** Whether a packet came whose tag was wrong. */
+  hasForged: bool = false;
   private count: i32 = 0;
 
   constructor(contexts: i32, window: i32) {
@@ -168,7 +170,10 @@ export class Receiver {
   }
 
   private settle(entry: Waiting, isGenuine: bool): void {
-    if (!isGenuine) return Pending.refuse(entry.frame, Reason.forged);
+    if (!isGenuine) {
+      this.hasForged = true;
+      return Pending.refuse(entry.frame, Reason.forged);
+    }
     let stream = this.streams.find(entry.ssrc);
     if (stream === null) stream = this.streams.add(entry.ssrc);
     if (stream === null) return Pending.refuse(entry.frame, Reason.tooManyStreams);

@@ -531,6 +531,33 @@ function packet(payload: readonly number[]): GivenFrame {
   };
 }
 
+test('the status shows the Edges without a network, and the other side', () => {
+  const rig = new PieceRig(make, { mode: 'stream' });
+  const status = () => rig.statuses.at(-1)!;
+  rig.process();
+  expect(status().summary).toBe('waits for a network on its Edge carrier');
+  rig.join(['carrier']).process();
+  expect(status().summary).toBe('waits for a network on its Edge frames');
+  rig.join(['frames']).process();
+  expect(status()).toEqual({
+    health: 'pending',
+    summary: 'waits for the other side to open the stream',
+    facts: {},
+  });
+  const open = opened({});
+  expect(open.statuses.at(-1)).toEqual({
+    health: 'good',
+    summary: 'carries frames to the other side',
+    facts: { remote: expect.stringMatching(/^[\d.]+:\d+$/) },
+  });
+  const reports = open.statuses.length;
+  open.process();
+  expect(open.statuses.length).toBe(reports);
+  const opening = new PieceRig(make, { mode: 'stream', remote: '192.0.2.2' }).join();
+  opening.process();
+  expect(opening.statuses.at(-1)!.summary).toBe('opens the stream to the other side');
+});
+
 /** An instance with a stream that came to it. */
 function opened(settings: Record<string, string> = {}): PieceRig {
   const rig = new PieceRig(make, settings).join();

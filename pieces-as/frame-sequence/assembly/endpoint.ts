@@ -1,4 +1,7 @@
+import { Line } from 'funnel-tunnel/as';
 import { load64, store64 } from 'funnel-tunnel/as/views/bytes';
+
+const addressAt: usize = memory.data(16, 8);
 
 /** An address of either IP version, and a port. */
 export class Endpoint {
@@ -26,6 +29,22 @@ export class Endpoint {
   writeIpv6(at: usize): void {
     store64(at, this.high);
     store64(at + 8, this.low);
+  }
+
+  /** Writes the address and the port for a person. */
+  write(line: Line): void {
+    this.writeAddress(line);
+    line.text(':').unsigned(this.port);
+  }
+
+  /** Writes the address for a person, that of IPv6 in brackets. */
+  writeAddress(line: Line): void {
+    if (!this.isIpv6) {
+      line.ipv4(<u32>this.low);
+      return;
+    }
+    this.writeIpv6(addressAt);
+    line.text('[').ipv6(addressAt).text(']');
   }
 
   copy(other: Endpoint): void {

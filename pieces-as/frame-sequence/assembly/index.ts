@@ -107,6 +107,7 @@ import { Delivery } from './delivery';
 import { Link } from './link';
 import { describeReasons, end, Reason } from './reasons';
 import { Reliable } from './reliable';
+import { Report } from './report';
 import { MORE_HEADER, RELIABLE_HEADER, UNRELIABLE_HEADER } from './segment';
 import { Sender } from './sender';
 import { Stream } from './stream';
@@ -166,6 +167,7 @@ class FrameSequence extends Piece {
     if (Configuration.mode == Mode.unreliable) Unreliable.start();
     Sender.start();
     Link.start(now);
+    Report.start();
   }
 
   join(joining: Joining): void {
@@ -210,6 +212,7 @@ class FrameSequence extends Piece {
     if (this.isCarrierFull && Delivery.edge >= 0) out.pause(<u16>Delivery.edge);
     out.wakeAt(min(Link.next, Sender.next));
     out.wakeAt(min(Reliable.next, Unreliable.next));
+    Report.update();
   }
 }
 

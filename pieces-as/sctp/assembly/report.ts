@@ -60,14 +60,6 @@ export abstract class Report {
 }
 
 function namePeer(line: Line, association: Association): void {
-  const remote = association.paths[association.primary].remote;
-  if (remote.isIpv6) {
-    remote.writeIpv6(addressAt);
-    line.text('[').ipv6(addressAt).text(']');
-  } else {
-    line.ipv4(<u32>remote.low);
-  }
+  association.paths[association.primary].remote.writeAddress(line);
   line.text(':').unsigned(association.peerPort);
 }
-
-const addressAt: usize = memory.data(16, 8);

@@ -116,10 +116,7 @@ labTest('usrsctp follows when the piece gives up messages', async ({ lab, skip }
     ppid: n + 1,
     length: 1 + ((n * 137) % 3000),
   }));
-  const messages = sent.map(({ sid, ppid, length }) =>
-    packet(0, 3, [...be32(0), ...be16(sid), 0, 0, ...be32(ppid), ...Array(length).fill(ppid & 255)]),
-  );
-  writeFileSync(recording, pcap([...messages, packet(7, 0, [0, 0, 0, 0])]));
+  writeMessages(recording, sent);
   const output = join(lab.folder, 'discard.log');
   const listener = peer.start(['sh', '-c', `exec stdbuf -oL ${DISCARD} 9899 9899 > ${output} 2>&1`]);
   await until(peer, 'grep -q :26AB /proc/net/udp');
@@ -270,10 +267,7 @@ labTest('usrsctp gets all messages of the piece, and the association is shut dow
     ppid: n + 1,
     length: 1 + ((n * 137) % 3000),
   }));
-  const messages = sent.map(({ sid, ppid, length }) =>
-    packet(0, 3, [...be32(0), ...be16(sid), 0, 0, ...be32(ppid), ...Array(length).fill(ppid & 255)]),
-  );
-  writeFileSync(recording, pcap([...messages, packet(7, 0, [0, 0, 0, 0])]));
+  writeMessages(recording, sent);
   const output = join(lab.folder, 'discard.log');
   // Port 9, with both ports of UDP.
   const listener = peer.start(['sh', '-c', `exec stdbuf -oL ${DISCARD} 9899 9899 > ${output} 2>&1`]);
@@ -388,4 +382,15 @@ function configuration(lab: NetLab, name: string, pieces: object): string {
   // JSON is valid YAML.
   writeFileSync(path, JSON.stringify({ pieces }));
   return path;
+}
+
+/** Writes a capture of these messages from above, and of a shutdown behind them. */
+function writeMessages(
+  file: string,
+  sent: readonly { readonly sid: number; readonly ppid: number; readonly length: number }[],
+): void {
+  const messages = sent.map(({ sid, ppid, length }) =>
+    packet(0, 3, [...be32(0), ...be16(sid), 0, 0, ...be32(ppid), ...Array(length).fill(ppid & 255)]),
+  );
+  writeFileSync(file, pcap([...messages, packet(7, 0, [0, 0, 0, 0])]));
 }

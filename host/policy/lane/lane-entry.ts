@@ -1,4 +1,3 @@
-import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { descriptorReserve } from '../../endpoint/descriptor-reserve.ts';
 import { useDeviceNamespace } from '../../endpoint/device-namespace.ts';
@@ -7,6 +6,7 @@ import { FrameKernel } from '../../engine/crossing/frame-kernel.ts';
 import { Lane } from '../../puzzle/lane.ts';
 import { CallMonitor, CallMonitorReader } from '../../puzzle/runtime/call-monitor.ts';
 import { protocolsOfPuzzle } from '../../puzzle/runtime/component-environment.ts';
+import { threadNumber } from '../pieces/thread-time.ts';
 import { type LaneMessage, type LaneRequest, type LaneThreadData, transferred } from './lane-messages.ts';
 import { type LaneOrder, makersFor } from './lane-order.ts';
 
@@ -100,13 +100,4 @@ async function applyInOrder(order: LaneOrder) {
 
 function post(message: LaneMessage): void {
   port?.postMessage(message);
-}
-
-/** The number of this thread in the system; 0 where the system does not show it. */
-function threadNumber(): number {
-  try {
-    return Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-  } catch {
-    return 0;
-  }
 }

@@ -4,7 +4,7 @@ import { type Stall, Watchdog, type WatchdogOptions } from './watchdog.ts';
 
 /** The processor time of the lane's thread: a test sets it, or says that the system does not show it. */
 const processor = vi.hoisted(() => ({ ms: undefined as number | undefined, opened: 0, closed: 0 }));
-vi.mock('./thread-time.ts', () => ({
+vi.mock('../pieces/thread-time.ts', () => ({
   ThreadTime: class {
     readonly thread: number;
     constructor(thread: number) {

@@ -1,5 +1,5 @@
 import type { CallMonitorReader } from '../../puzzle/runtime/call-monitor.ts';
-import { ThreadTime } from './thread-time.ts';
+import { ThreadTime } from '../pieces/thread-time.ts';
 
 /**
  * Observes a lane from another thread, and reports a call of a piece that does not end although fuel should

@@ -4,21 +4,23 @@ import { inspectComponent } from '../../engine/inspect-component.ts';
 import { componentFrom, loadComponent } from '../../engine/load-component.ts';
 import { eagerV8 } from '../../engine/wasm/webassembly-engine.ts';
 import {
-  type ExaminerReply,
+  type ExaminerMessage,
   type ExaminerRequest,
   type ExaminerRequests,
   type PortableInspection,
   portableError,
 } from './examiner-messages.ts';
 import { readComponent } from './read-component.ts';
+import { threadNumber } from './thread-time.ts';
 
 /*
- * The entry of the examiner's thread. It handles one request at a time: the other thread sends the next one
- * after the reply.
+ * The entry of the examiner's thread. It reports that it has loaded its code, and then handles one request at
+ * a time: the other thread sends the next one after the reply.
  */
 
 const port = parentPort;
 if (port === null) throw new Error('this module is for a worker thread');
+reply({ thread: threadNumber() });
 
 port.on('message', (request: ExaminerRequest) => {
   handle(request).then(
@@ -27,7 +29,7 @@ port.on('message', (request: ExaminerRequest) => {
   );
 });
 
-function reply(message: ExaminerReply): void {
+function reply(message: ExaminerMessage): void {
   port?.postMessage(message);
 }
 

@@ -33,6 +33,9 @@ export type ExaminerRequest = {
 
 export type ExaminerReply = { readonly value: unknown } | { readonly error: PortableError };
 
+/** A message of the examiner's thread: first its number in the system, then replies. */
+export type ExaminerMessage = { readonly thread: number } | ExaminerReply;
+
 export interface FileOrder {
   readonly file: string;
   readonly maxBytes: number;

@@ -6,6 +6,7 @@ import type { PortableComponent } from '../../engine/load-component.ts';
 import type { SettingPairs } from '../configuration/check-settings.ts';
 import {
   costly,
+  type ExaminerMessage,
   type ExaminerReply,
   type ExaminerRequest,
   type ExaminerRequestKind,
@@ -15,6 +16,7 @@ import {
 } from './examiner-messages.ts';
 import { packageRoot } from './package-root.ts';
 import { demandThreadRoom } from './thread-room.ts';
+import { ThreadTime } from './thread-time.ts';
 
 /**
  * Examines untrusted component files in a separate thread, with a deadline and a limit of its heap: it reads,
@@ -112,6 +114,8 @@ class ExaminerThread {
   readonly #bounds: ExaminerBounds;
   readonly #worker: Worker;
   #waiting: { resolve(reply: ExaminerReply): void; reject(reason: Error): void } | undefined;
+  /** The times of the thread; undefined until it has loaded its code. */
+  #time: ThreadTime | undefined;
   #isEnded = false;
 
   constructor(bounds: ExaminerBounds) {
@@ -120,7 +124,10 @@ class ExaminerThread {
       name: 'funnel-examiner',
       resourceLimits: { maxOldGenerationSizeMb: bounds.heapMebibytes },
     });
-    this.#worker.on('message', (reply: ExaminerReply) => this.#waiting?.resolve(reply));
+    this.#worker.on('message', (message: ExaminerMessage) => {
+      if ('thread' in message) this.#time = new ThreadTime(message.thread);
+      else this.#waiting?.resolve(message);
+    });
     this.#worker.on('messageerror', (error) => this.end(error));
     this.#worker.on('error', (error: unknown) => {
       const isFull = error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
@@ -134,21 +141,38 @@ class ExaminerThread {
     return this.#isEnded;
   }
 
-  /** Waits for the reply, at most as long as the deadline; then the thread is ended. */
+  /**
+   * Waits for the reply, at most as long as the deadline; then the thread is ended. The time counts in which
+   * the thread is not kept from working: while it loads its code, and while it waits for a processor, a busy
+   * machine is slow, and not the component. But no request takes longer than {@link BUSY_FACTOR} deadlines.
+   */
   async exchange(request: ExaminerRequest): Promise<ExaminerReply> {
     const { deadlineMs } = this.#bounds;
     this.#worker.ref();
-    const deadline = setTimeout(
-      () => this.end(costly(`takes more than ${deadlineMs / 1000} seconds`)),
-      deadlineMs,
-    );
+    const began = performance.now();
+    let from: number | undefined;
+    let waitedBefore = 0;
+    let deadline: NodeJS.Timeout;
+    const look = (): void => {
+      const now = performance.now();
+      if (from === undefined && this.#time !== undefined) {
+        from = now;
+        waitedBefore = this.#time.waitedMilliseconds ?? 0;
+      }
+      const waitedMs = (this.#time?.waitedMilliseconds ?? waitedBefore) - waitedBefore;
+      const spentMs = from === undefined ? 0 : now - from - waitedMs;
+      const leftMs = Math.min(deadlineMs - spentMs, began + deadlineMs * BUSY_FACTOR - now);
+      if (leftMs > 0) deadline = setTimeout(look, Math.min(Math.ceil(leftMs), LOOK_MS));
+      else this.end(costly(`takes more than ${deadlineMs / 1000} seconds`));
+    };
+    look();
     try {
       return await new Promise<ExaminerReply>((resolve, reject) => {
         this.#waiting = { resolve, reject };
         this.#worker.postMessage(request);
       });
     } finally {
-      clearTimeout(deadline);
+      clearTimeout(deadline!);
       this.#waiting = undefined;
       this.#worker.unref();
     }
@@ -159,24 +183,26 @@ class ExaminerThread {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#waiting?.reject(reason);
+    this.#time?.close();
     this.#worker.unref();
     void this.#worker.terminate();
   }
 }
 
 export interface ExaminerBounds {
-  /** The time that one request may take. */
+  /** The time that one request may take, on a machine that is not busy. */
   readonly deadlineMs: number;
   /** The heap that the thread may use. */
   readonly heapMebibytes: number;
 }
 
-/**
- * A file of 16 MiB takes about three seconds, and a tenth of the heap. The deadline is by the clock: a busy
- * machine may take ten times as long.
- */
+/** A file of 16 MiB takes about three seconds, and a tenth of the heap. */
 const DEFAULT_BOUNDS: ExaminerBounds = { deadlineMs: 30_000, heapMebibytes: 1024 };
 
+/** So many deadlines may pass on a busy machine until a request has its reply. */
+const BUSY_FACTOR = 10;
+/** The greatest interval between two looks at the times of the thread. */
+const LOOK_MS = 1000;
 /** After so long without a request, the thread and its memory are released. */
 const IDLE_MS = 5000;
 

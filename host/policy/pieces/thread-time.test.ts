@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { ThreadTime } from './thread-time.ts';
+import { ThreadTime, threadNumber } from './thread-time.ts';
 
 const descriptors = () => readdirSync('/proc/self/fd').length;
 const systemTime = () =>
@@ -24,4 +24,20 @@ it('returns nothing for a thread that does not exist', () => {
   const time = new ThreadTime(0);
   expect(time.milliseconds).toBeUndefined();
   time.close();
+});
+
+it('returns for how long a thread waited for a processor, beside how long it had one', () => {
+  const time = new ThreadTime(process.pid);
+  const figures = () => readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ');
+  for (let n = 0; n < 5; n++) {
+    const [from, waited, to] = [figures(), time.waitedMilliseconds, figures()];
+    expect(waited).toBeGreaterThanOrEqual(Number(from[1]) / 1e6);
+    expect(waited).toBeLessThanOrEqual(Number(to[1]) / 1e6);
+  }
+  time.close();
+  expect(time.waitedMilliseconds).toBeUndefined();
+});
+
+it('knows the number of this thread', () => {
+  expect(threadNumber()).toBe(process.pid);
 });

@@ -366,6 +366,8 @@ describe('a change', () => {
       for (let n = 0; n < 5; n++) {
         const at = { network: `network-${n}` };
         await lane.apply(makers({ tun: at, six: at }));
+        // Once more, with Edges that stay.
+        await lane.apply(makers({ tun: at, six: at, cap: { ...at, stack: 'ipv6/udp' } }));
         expect([...stateOf().joints.keys()]).toEqual([`network-${n}`]);
       }
       await lane.apply([]);
@@ -374,6 +376,92 @@ describe('a change', () => {
     } finally {
       changed.mockRestore();
     }
+  });
+
+  it('shows each new piece the native ones that end with the change, for it to take over what they have', async () => {
+    const part = (kind: 'native' | 'component') => (each: PieceMaker) => ({ ...each, kind });
+    const component = (sketch: Sketch) => makers(sketch).map(part('component'));
+    const web = { stack: 'ipv6/tcp' };
+    await lane.apply([...makers({ tun: {}, six: {}, cap: { stack: 'ipv6/udp' } }), ...component({ web })]);
+    const old = [instanceOf('six'), instanceOf('cap')];
+    const shown: unknown[] = [];
+    const next = makers({ tun: {}, six: { version: 2 }, dns: { stack: 'ipv6/udp' } }).map((each) => ({
+      ...each,
+      make: async (...given: Parameters<PieceMaker['make']>) =>
+        Object.assign(await each.make(...given), {
+          succeed: (retiring: readonly Piece[]) => shown.push([each.place.name, retiring]),
+        }),
+    }));
+    await lane.apply([...next, ...component({ web: { ...web, version: 2 } })]);
+    expect(shown).toEqual([
+      ['six', old],
+      ['dns', old],
+    ]);
+  });
+
+  it.each([false, true])(
+    'shows in the call monitor which piece it calls while it is prepared (start waits: %s)',
+    async (waitsInStart) => {
+      lane.close();
+      const callMonitor = new CallMonitor();
+      const reader = new CallMonitorReader(callMonitor.memory);
+      lane = new Lane({ protocols, now: () => clock, callMonitor });
+      await lane.start(makers({ tun: {}, six: {} }));
+      const seen: unknown[] = [];
+      const web = { stack: 'ipv6/udp/local:80', network: 'w', direction: 'up' as const };
+      const gate = { network: 'w', direction: 'down' as const, stack: 'ipv6/udp' };
+      const observed = makers({ tun: {}, six: { version: 2 }, web, gate }).map((each) => ({
+        ...each,
+        make: async (...given: Parameters<PieceMaker['make']>) => {
+          const piece = await each.make(...given);
+          if (each.place.name === 'web') return piece;
+          for (const call of ['start', 'accepts', 'listening', 'restore', 'close'] as const) {
+            const own = piece[call].bind(piece) as (...all: unknown[]) => never;
+            const observe = (...all: unknown[]) => {
+              seen.push([call, reader.piece, reader.isSeated]);
+              return own(...all);
+            };
+            Object.assign(piece, { [call]: observe, waitsInStart });
+          }
+          return piece;
+        },
+      }));
+      await lane.apply(observed);
+      const starts = (name: string) => (waitsInStart ? ['start', undefined, false] : ['start', name, false]);
+      expect(seen).toEqual([
+        starts('six'),
+        starts('gate'),
+        ['accepts', 'six', false],
+        ['accepts', 'gate', false],
+        ['listening', 'six', false],
+        ['listening', 'gate', false],
+        ['restore', 'six', false],
+      ]);
+    },
+  );
+
+  it.each([
+    ['native', [[1, 'ipv6/udp/local:80', false]]],
+    ['component', []],
+  ] as const)('closes what a %s piece that stays has open on an Edge that leaves', async (kind, closed) => {
+    const web = { stack: 'ipv6/udp/local:80', network: 'w', direction: 'up' as const };
+    const gate = {
+      stacks: ['ipv6/udp'],
+      edges: ['a', 'b'],
+      networks: ['lan', 'w'],
+      direction: 'down' as const,
+    };
+    const pieces = (sketch: Sketch) =>
+      makers({ six: { stack: 'ipv6/udp' }, web, ...sketch }).map((each) =>
+        each.place.name === 'gate' ? { ...each, kind } : each,
+      );
+    await lane.apply(pieces({ gate }));
+    const { listened } = instanceOf('gate');
+    expect(listened).toContainEqual([1, 'ipv6/udp/local:80', true]);
+    listened.length = 0;
+    const mate = { ...web, stack: 'ipv6/udp', direction: 'down' as const };
+    await lane.apply(pieces({ gate: { ...gate, networks: ['lan'] }, mate }));
+    expect(listened).toEqual(closed);
   });
 
   it('hands over no state of a piece that has failed, or that is another one under the same name', async () => {

@@ -62,6 +62,36 @@ describe('the default policy', () => {
     expect(joinByDefault(protocols, places)).toMatchObject({ places, decisions: [], mistakes: [] });
   });
 
+  it('gives a network another name where a configuration has taken its own', () => {
+    const taken = (network: string) =>
+      ['1', '2'].map((n) => samplePlace(`${network}-${n}`, { e: ['arp peer'] }, { e: [network] }));
+    const sip = samplePlace('sip', { out: ['ip/udp/5060 down'] });
+    const dns = samplePlace('dns', { out: ['ip/udp/53 down'] });
+    const names = (...networks: string[]) => joined([sip, udp(), dns, ...networks.flatMap(taken)])['dns.out'];
+    expect(names('lan')).toEqual(['wan.udp']);
+    expect(names('wan.udp')).toEqual(['wan.udp.2']);
+    expect(names('wan.udp', 'wan.udp.2')).toEqual(['wan.udp.3']);
+  });
+
+  it('brings named networks together by no Edge, and reports only what it could decide otherwise', () => {
+    expect(mistakesOf([tun('one', { ip: ['left'] }), web({ tcp: ['right'] })])).toEqual([]);
+    expect(mistakesOf([tun('one', { ip: ['left'] }), tun('two', { ip: ['right'] }), web()])).toEqual([
+      'FT_EDGE_AMBIGUOUS one.ip: it matches web.tcp only, and with two.ip that would bring the separate networks left or right on one network; name the networks under `edges:`',
+      'FT_EDGE_AMBIGUOUS two.ip: it matches web.tcp only, and with one.ip that would bring the separate networks left or right on one network; name the networks under `edges:`',
+      'FT_EDGE_AMBIGUOUS web.tcp: it could join one.ip on network left or two.ip on network right, and nothing says which; name its network under `edges:`',
+    ]);
+  });
+
+  it('reports no choice of an Edge that is joined, where the others are on named networks', () => {
+    const phone = (name: string, network: string) => [
+      samplePlace(name, { out: ['ip/udp/5060 down'] }, { out: [network] }),
+      udp(`wan-${network}`, { udp: [network] }),
+    ];
+    const places = [tun(), web(), ...phone('a', 'left'), ...phone('b', 'right')];
+    expect(joined(places)).toMatchObject({ 'home.ip': ['home.ip'], 'web.tcp': ['home.ip'] });
+    expect(joinByDefault(protocols, places)).toMatchObject({ mistakes: [], contested: new Set() });
+  });
+
   it('gives each Edge that only a repeated Edge matches a network with it', () => {
     expect(joined([tun('a'), tun('b'), hub()])).toEqual({
       'a.ip': ['a.ip'],

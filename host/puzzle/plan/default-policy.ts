@@ -438,7 +438,7 @@ function newGroup(network: string | undefined): Group {
 
 function canMerge(node: Node, other: Node): boolean {
   const [a, b] = [node.group, other.group];
-  if (a === b || (a.network !== undefined && b.network !== undefined)) return false;
+  if (a.network !== undefined && b.network !== undefined) return false;
   const [few, many] = a.places.size < b.places.size ? [a, b] : [b, a];
   for (const place of few.places) if (many.places.has(place)) return false;
   return true;

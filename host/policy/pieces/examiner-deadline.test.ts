@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ExaminerMessage } from './examiner-messages.ts';
 
-// The deadline of the examiner, with a scripted thread and a clock that the test moves. `examiner.test.ts` has
-// real threads.
+// The deadline of the examiner, with a scripted thread and a clock that the test moves. `examiner.test.ts`
+// has real threads.
 
 const machine = vi.hoisted(() => ({
   threads: [] as unknown[],

@@ -61,8 +61,8 @@ export function threadNumber(): number {
 }
 
 /**
- * Three decimal numbers with spaces between them: the processor time in nanoseconds, the time in the queue for
- * a processor, and the number of turns.
+ * Three decimal numbers with spaces between them: the processor time in nanoseconds, the time in the queue
+ * for a processor, and the number of turns.
  */
 const FIGURES = new Uint8Array(64);
 const DIGIT_0 = 0x30;

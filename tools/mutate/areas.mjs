@@ -50,6 +50,10 @@ const pieceTests = {
   tap: ['test/pieces/tap.test.ts'],
   hub: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
   echo: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
+  concentrator: ['test/concentrator/*.test.ts'],
+  'resend-detector': ['test/resend-detector/*.test.ts'],
+  sctp: ['test/sctp/*.test.ts'],
+  sipproxy64: ['test/sipproxy64/*.test.ts'],
 };
 
 /** @type {readonly Area[]} */

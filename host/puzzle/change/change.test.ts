@@ -226,6 +226,23 @@ describe('a change', () => {
     expect(instanceOf('tun').joinings.at(-1)!.properties).toEqual([]);
   });
 
+  it('leaves the others on a network where one leaves', async () => {
+    const cap = { stack: 'ipv6/udp' };
+    await lane.apply(makers({ tun: {}, six: {}, cap }));
+    await lane.apply(makers({ tun: {}, cap }));
+    const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
+    const pair = [instanceOf('tun'), instanceOf('cap')];
+    for (const [from, to] of [pair, pair.toReversed()]) {
+      from!.context.offer(0, address, true);
+      from!.context.wake();
+      lane.run();
+      expect(to!.joinings.at(-1)!.properties).toEqual([address]);
+      from!.context.offer(0, address, false);
+      from!.context.wake();
+      lane.run();
+    }
+  });
+
   it('keeps an offer without interruption when the new piece offers what the old one did', async () => {
     const address = { name: 'address', value: { tag: 'text', val: 'fc64::1/114' } } as const;
     instanceOf('six').context.offer(0, address, true);
@@ -397,6 +414,38 @@ describe('a change', () => {
       ['six', old],
       ['dns', old],
     ]);
+  });
+
+  it.each([
+    ['start', ['start', 'start', 'start']],
+    ['accepts', ['start', 'start', 'start', 'accepts', 'accepts', 'accepts']],
+  ] as const)('goes no further where pieces refuse it in `%s`, and asks all of them', async (step, calls) => {
+    const seen: string[] = [];
+    const web = { stack: 'ipv6/udp/local:80', network: 'w', direction: 'up' as const };
+    const gate = { network: 'w', direction: 'down' as const, stack: 'ipv6/udp' };
+    const observed = makers({
+      tun: {},
+      six: { version: 2, fails: step },
+      web: { ...web, fails: step },
+      gate,
+    }).map((each) => ({
+      ...each,
+      make: async (...given: Parameters<PieceMaker['make']>) => {
+        const piece = await each.make(...given);
+        for (const call of ['start', 'accepts', 'restore', 'listening'] as const) {
+          const own = piece[call].bind(piece) as (...all: unknown[]) => never;
+          const observe = (...all: unknown[]) => {
+            seen.push(call);
+            return own(...all);
+          };
+          Object.assign(piece, { [call]: observe });
+        }
+        return piece;
+      },
+    }));
+    const error = await lane.apply(observed).catch((caught) => caught);
+    expect(error.mistakes.map(({ piece }: { piece: string }) => piece)).toEqual(['six', 'web']);
+    expect(seen).toEqual(calls);
   });
 
   it.each([false, true])(

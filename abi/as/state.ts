@@ -97,6 +97,14 @@ export class State {
     return 0;
   }
 
+  /**
+   * The number of bytes that the state can still take while it is saved. A piece whose tables may hold more
+   * leaves out what does not fit: a state that is too large ends the piece.
+   */
+  get left(): i32 {
+    return this.isRestoring ? 0 : MAX_STATE_BYTES - this.savedLength;
+  }
+
   /** Refuses the state. The user reads the first refusal. */
   refuse(message: string): void {
     if (this.refusal === null) this.refusal = message;

@@ -8,3 +8,12 @@ export function processNanoseconds(pid: number): number {
   }
   return sum;
 }
+
+/** Nanoseconds for which threads of a process could have run, but no processor was free for them. */
+export function waitingNanoseconds(pid: number): number {
+  let sum = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ')[1]);
+  }
+  return sum;
+}

@@ -9,7 +9,7 @@ import { buildBaseline } from './baseline-program.ts';
 import type { BenchOptions } from './bench-options.ts';
 import { startBaseline, startFunnel } from './contender.ts';
 import type { Group } from './group.ts';
-import { processNanoseconds } from './process-time.ts';
+import { processNanoseconds, waitingNanoseconds } from './process-time.ts';
 import type { Report } from './report.ts';
 import { answerScript, callScript, rtpengineScript } from './sip-scripts.ts';
 
@@ -53,6 +53,13 @@ interface Received {
   readonly medianUs: number;
   readonly highUs: number;
   readonly mostUs: number;
+}
+
+interface SippFigures {
+  readonly at: number;
+  readonly made: number;
+  readonly failed: number;
+  readonly repeated: number;
 }
 
 class SipBench {
@@ -188,21 +195,45 @@ class SipBench {
       );
       // Ports open in the first seconds, a block at a time.
       await sleep(WARM_UP_SECONDS * 1000);
+      const running = [
+        ['funnel', funnel.program],
+        ['sipp-caller', calls],
+        ['sipp-callee', answers],
+      ] as const;
       const before = this.#calls();
+      const used = running.map(([, program]) => usedBy(program));
+      const began = performance.now();
       await streams('calls');
+      const nanoseconds = (performance.now() - began) * 1e6;
       const after = this.#calls();
+      for (const [n, [name, program]] of running.entries()) {
+        const { ran, waited } = usedBy(program);
+        report.add(`sip/delay/calls/runs/${name}`, ((ran - used[n]!.ran) / nanoseconds) * 100, '% of a core');
+        report.add(`sip/delay/calls/waits/${name}`, ((waited - used[n]!.waited) / nanoseconds) * 100, '%');
+      }
+      report.add('sip/delay/calls/dropped', await this.#drops(), 'datagrams');
       await calls.stop();
       await answers.stop();
       const made = (after.made - before.made) / ((after.at - before.at) / 1000);
       report.add('sip/delay/calls/set-up', made, 'calls/s');
       report.add('sip/delay/calls/failed', after.failed - before.failed, 'calls');
+      report.add('sip/delay/calls/repeated', after.repeated - before.repeated, 'messages');
     }
     await funnel.program.stop();
     await relay.program.stop();
   }
 
+  /** Counts the datagrams that sockets of SIP at the Funnel have lost, because they were full. */
+  async #drops(): Promise<number> {
+    const lists = await this.#proxy.run(['cat', '/proc/net/udp', '/proc/net/udp6']);
+    return [...lists.matchAll(/^ *\d+: [0-9A-F]+:13C4 .* (\d+) *$/gm)].reduce(
+      (sum, [, n]) => sum + Number(n),
+      0,
+    );
+  }
+
   /** Reads the last line of sipp's statistics. */
-  #calls(): { readonly at: number; readonly made: number; readonly failed: number } {
+  #calls(): SippFigures {
     const lines = readFileSync(join(this.#lab.folder, 'calls.csv'), 'utf8').trim().split('\n');
     const names = lines[0]!.split(';');
     const values = lines.at(-1)!.split(';');
@@ -211,7 +242,12 @@ class SipBench {
     const made = Number(value('SuccessfulCall(C)'));
     if (seconds === undefined || Number.isNaN(made))
       throw new Error(`sipp wrote no figures: ${lines.at(-1)}`);
-    return { at: Number(seconds) * 1000, made, failed: Number(value('FailedCall(C)')) };
+    return {
+      at: Number(seconds) * 1000,
+      made,
+      failed: Number(value('FailedCall(C)')),
+      repeated: Number(value('Retransmissions(C)')),
+    };
   }
 
   /** Each contender at a rate that each can carry, and then at the highest rate at which it loses nothing. */
@@ -378,6 +414,12 @@ class SipBench {
       env: { ...process.env, TERM: 'dumb' },
     });
   }
+}
+
+/** The processor time of a program, and the time for which it waited for a processor. */
+function usedBy(program: Running): { readonly ran: number; readonly waited: number } {
+  const pid = program.child.pid!;
+  return { ran: processNanoseconds(pid), waited: waitingNanoseconds(pid) };
 }
 
 /** The time of a program and of its children, such as those of kamailio. */

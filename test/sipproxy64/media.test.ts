@@ -107,6 +107,16 @@ describe('a call', () => {
     expect(way(driver.send(ALICE_RTP, rtp(1), port4))).toContain('[2001:db8::6]:7300');
   });
 
+  it('goes back on both sides, where two offers cross and both are refused (RFC 3261 §14.2)', () => {
+    const { port4, port6, answer, invite } = establish(driver);
+    const hers = only(driver.send(ALICE, inDialog('INVITE', answer, { body: audio('192.0.2.4', 6200) })));
+    const his = only(driver.send(BOB, fromBob('INVITE', invite, { body: audio('2001:db8::6', 7200) })));
+    driver.send(BOB, response(hers, '491 Request Pending'));
+    driver.send(ALICE, response(his, '491 Request Pending'));
+    expect(way(driver.send(BOB_RTP, rtp(1), port6))).toContain(ALICE_RTP);
+    expect(way(driver.send(ALICE_RTP, rtp(1), port4))).toContain(BOB_RTP);
+  });
+
   it('goes on for 32 s after its end, and then gives its ports back; nothing new comes of it (A32)', () => {
     const { port4, port6, answer, invite } = establish(driver);
     driver.send(ALICE, inDialog('BYE', answer));
@@ -713,6 +723,19 @@ describe('limits', () => {
     driver.send(ALICE, inDialog('BYE', first.answer, { callId: 'c0' }));
     driver.pass(33_000);
     expect(driver.send(ALICE, offer).ended).toEqual([]);
+  });
+
+  it('leave nothing of a call that was refused, and nothing of an offer that was', () => {
+    driver = new Driver(make, { ...SETTINGS, calls: '2', 'media-ports': '30000-30001' }).start();
+    const lines = (...ports: number[]): string =>
+      ports.map((port) => `m=audio ${port} RTP/AVP 0\r\n`).join('');
+    const two = audio('192.0.2.4', 6000) + lines(6002);
+    for (const callId of ['c1', 'c2', 'c3'])
+      expect(driver.send(ALICE, request('INVITE', { callId, body: two })).ended).toEqual(['no-ports']);
+    const { answer, port6 } = establish(driver);
+    const more = audio('192.0.2.4', 6100) + lines(6002);
+    expect(driver.send(ALICE, inDialog('INVITE', answer, { body: more })).ended).toEqual(['no-ports']);
+    expect(way(driver.send(BOB_RTP, rtp(1), port6))).toContain(ALICE_RTP);
   });
 
   it('of the system can fail to open: the piece opens others, and reports it', () => {

@@ -61,6 +61,25 @@ describe('a registration', () => {
     expect(find()).toBe('192.0.2.9:5060 sip:alice@[2001:db8::1]');
   });
 
+  it('counts only by a response of a proxy of the settings, where there is one', () => {
+    const options = {
+      uri: 'sip:[2001:db8::66]',
+      from: `${AOR};tag=r`,
+      to: AOR,
+      contact: '<sip:x@192.0.2.66>',
+    };
+    const arrived = only(driver.send(ALICE, request('REGISTER', options)));
+    const extra = [`Contact: ${headerOf(arrived, 'Contact')};expires=600`];
+    const accepted = response(arrived, '200 OK', { extra });
+    expect(only(driver.send('[2001:db8::66]:5060', accepted))).toContain('<sip:x@192.0.2.66>;expires=600');
+    expect(find()).toBe('192.0.2.9:5060 sip:alice@[2001:db8::1]');
+    // Any host may answer where nothing says which one is the registrar.
+    driver = new Driver(make, { phone: 'x=192.0.2.9' }).start();
+    const again = only(driver.send(ALICE, request('REGISTER', options)));
+    driver.send('[2001:db8::66]:5060', response(again, '200 OK', { extra }));
+    expect(find()).toBe('192.0.2.66:5060 sip:x@192.0.2.66');
+  });
+
   it('has the time of Expires where its contact says none, and none where neither does', () => {
     register('<sip:alice@192.0.2.4>', '', ['Expires: 60']);
     expect(find()).toContain('192.0.2.4');

@@ -15,6 +15,7 @@ import {
   response,
   rtp,
 } from './phones.ts';
+import { ACK, RST, StreamPeer } from './stream-peer.ts';
 
 const SETTINGS = { phone: 'bob=[2001:db8::6]:5060', proxy6: '[2001:db8::9]:5060', proxy4: '192.0.2.9:5060' };
 
@@ -130,6 +131,35 @@ it('a full load of calls is saved and restored', () => {
   const ports = [...after.listening.values()].join();
   expect(ports.match(/local:\d+/g)!.length).toBeGreaterThan(4000 * 4);
   expect(after.save().length).toBe(before.save().length);
+});
+
+it('has what fits of connections whose peers read nothing, and the calls in any case', () => {
+  before = new Driver(make, SETTINGS).startWithStreams();
+  const { port4, port6 } = establish(before);
+  const slow = Array.from({ length: 150 }, (_, n) => new StreamPeer(before, `192.0.2.77:${40_000 + n}`));
+  for (const [n, peer] of slow.entries()) {
+    peer.window = 0;
+    peer.connect();
+    const options = request('OPTIONS', { branch: `z9hG4bKslow${n}` }).replace('SIP/2.0/UDP', 'SIP/2.0/TCP');
+    const [sent] = peer.take(peer.send(options.replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n')));
+    expect(sent!.to).toBe(BOB);
+    const long = response(sent!.text, '200 OK', { extra: [`X: ${'x'.repeat(7_500)}`] });
+    for (let each = 0; each < 4; each++) before.send(BOB, long);
+  }
+  const state = before.save();
+  expect(state.length).toBeGreaterThan(4_000_000);
+  const after = new Driver(make, SETTINGS, 99n);
+  after.now = 50_000_000;
+  after.startWithStreams(state);
+  expect(after.send('192.0.2.4:6000', rtp(1), port4).sent[0]!.from).toBe(`[2001:db8::1]:${port6}`);
+  const flagsOf = (peer: StreamPeer): readonly number[] => {
+    const later = new StreamPeer(after, peer.endpoint);
+    later.sent = peer.sent;
+    later.acknowledge();
+    return later.flags;
+  };
+  expect(flagsOf(slow[0]!)).toEqual([]);
+  expect(flagsOf(slow.at(-1)!)).toEqual([RST | ACK]);
 });
 
 describe('the status', () => {

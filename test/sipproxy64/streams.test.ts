@@ -499,6 +499,197 @@ describe('a message that came by TCP and goes on by UDP', () => {
   });
 });
 
+describe('a request that came by UDP and went by TCP', () => {
+  const toCarol = (method: string, options: Parameters<typeof request>[1] = {}): string =>
+    request(method, { uri: 'sip:carol@192.0.2.1', to: '<sip:carol@192.0.2.1>', ...options });
+  let carol: StreamPeer;
+
+  /** Carol's response to what she got, in the form of a stream. */
+  const answer = (received: string, status: string, options: Parameters<typeof response>[2] = {}): string => {
+    const text = response(received, status, { tag: 'carol', ...options });
+    return options.body === undefined ? text.replace('\r\n\r\n', '\r\nContent-Length: 0\r\n\r\n') : text;
+  };
+  /** Sends a request of Alice by UDP; returns the datagrams that leave, and what came to Carol. */
+  const sends = (text: string, from = ALICE): { back: string[]; there: string; ended: readonly string[] } => {
+    carol.text = '';
+    const result = driver.send(from, text);
+    const back = carol.take(result).map((sent) => sent.text);
+    return { back, there: carol.text, ended: result.ended };
+  };
+  beforeEach(() => {
+    carol = new StreamPeer(driver, CAROL);
+    carol.take(driver.send(ALICE, toCarol('OPTIONS', { branch: 'z9hG4bKfirst', callId: 'first' })));
+    carol.accept(40_001);
+  });
+
+  it.each(['MESSAGE', 'BYE', 'REGISTER', 'CANCEL', 'INVITE'])(
+    'reaches the server once, though its client repeats it: %s',
+    (method) => {
+      const text = toCarol(method, { uri: 'sip:carol@[2001:db8::7];transport=tcp' });
+      expect(sends(text).there).toMatch(new RegExp(`^${method} `));
+      for (const _ of [1, 2, 3]) expect(sends(text)).toEqual({ back: [], there: '', ended: ['repetition'] });
+    },
+  );
+
+  it('has its last response repeated, provisional and final, for 64 times T1 (timer J)', () => {
+    const text = toCarol('MESSAGE', { body: 'x'.repeat(300), contentType: 'text/plain' });
+    const { there } = sends(text);
+    const trying = onlyDatagram(carol.send(answer(there, '100 Trying')));
+    expect(sends(text)).toMatchObject({ back: [trying], there: '' });
+    const extra = [`X-Long: ${'y'.repeat(900)}`];
+    const done = onlyDatagram(carol.send(answer(there, '200 OK', { extra, body: 'z'.repeat(200) })));
+    expect(done).toMatch(/^SIP\/2\.0 200 OK\r\n/);
+    for (const _ of [1, 2, 3]) expect(sends(text)).toMatchObject({ back: [done], there: '' });
+    driver.pass(31_000);
+    expect(sends(text)).toMatchObject({ back: [done], there: '' });
+    driver.pass(2_000);
+    expect(sends(text).there).toMatch(/^MESSAGE /);
+  });
+
+  it('is an INVITE: its refusal is repeated, and one ACK reaches the server (§17.1.1.3)', () => {
+    const text = toCarol('INVITE', { body: audio('192.0.2.4', 6000) });
+    const { there } = sends(text);
+    const busy = onlyDatagram(carol.send(answer(there, '486 Busy Here')));
+    expect(sends(text)).toMatchObject({ back: [busy], there: '' });
+    const ack = toCarol('ACK', { to: headerOf(busy, 'To') });
+    expect(sends(ack).there).toMatch(/^ACK /);
+    expect(sends(ack)).toEqual({ back: [], there: '', ended: ['repetition'] });
+    expect(sends(text)).toEqual({ back: [], there: '', ended: ['repetition'] });
+  });
+
+  it('is an INVITE: the server itself repeats a 2xx, and each ACK to it goes on (§13.3.1.4)', () => {
+    const text = toCarol('INVITE', { body: audio('192.0.2.4', 6000) });
+    const { there } = sends(text);
+    const accepted = answer(there, '200 OK', { body: audio('2001:db8::7', 7000) });
+    const first = onlyDatagram(carol.send(accepted));
+    expect(sends(text)).toEqual({ back: [], there: '', ended: ['repetition'] });
+    expect(onlyDatagram(carol.send(accepted))).toBe(first);
+    const ack = toCarol('ACK', { to: headerOf(first, 'To'), branch: 'z9hG4bKack' });
+    for (const _ of [1, 2]) expect(sends(ack).there).toMatch(/^ACK /);
+  });
+
+  it('is not one with another branch, CSeq, Call-ID or method, or of another host', () => {
+    const text = toCarol('MESSAGE');
+    expect(sends(text).there).toMatch(/^MESSAGE /);
+    const others = [
+      toCarol('MESSAGE', { branch: 'z9hG4bKother' }),
+      toCarol('MESSAGE', { cseq: '2 MESSAGE' }),
+      toCarol('MESSAGE', { callId: 'other' }),
+      toCarol('INFO'),
+    ];
+    for (const other of others) expect(sends(other).there).not.toBe('');
+    expect(sends(text, '192.0.2.5:5060').there).toMatch(/^MESSAGE /);
+    for (const each of [text, ...others]) expect(sends(each).there).toBe('');
+  });
+
+  it('goes again after its connection has failed without a response', () => {
+    const text = toCarol('MESSAGE');
+    const answered = toCarol('MESSAGE', { branch: 'z9hG4bK2', callId: 'answered' });
+    expect(sends(text).there).toMatch(/^MESSAGE /);
+    const done = onlyDatagram(carol.send(answer(sends(answered).there, '200 OK')));
+    carol.reset();
+    carol = new StreamPeer(driver, CAROL, 0);
+    expect(sends(answered)).toMatchObject({ back: [done], ended: ['repetition'] });
+    expect(sends(text).ended).toEqual(['waits']);
+    expect(carol.flags).toEqual([SYN]);
+  });
+
+  it('is absorbed while it waits for a connection, and its 503 is repeated', () => {
+    driver = new Driver(make, SETTINGS).startWithStreams();
+    carol = new StreamPeer(driver, CAROL, 0);
+    const text = toCarol('MESSAGE');
+    expect(sends(text).ended).toEqual(['waits']);
+    expect(sends(text)).toEqual({ back: [], there: '', ended: ['repetition'] });
+    const refusal = onlyDatagram(driver.pass(4_500));
+    expect(refusal).toMatch(/^SIP\/2\.0 503 /);
+    expect(sends(text)).toMatchObject({ back: [refusal], there: '' });
+  });
+
+  it('passes again once it has gone by UDP after all', () => {
+    const long = request('INVITE', { body: audio('192.0.2.4', 6000), extra: [`X: ${'x'.repeat(1_000)}`] });
+    const bob = new StreamPeer(driver, BOB, 0);
+    bob.take(driver.send(ALICE, long));
+    expect(driver.send(ALICE, long).ended).toEqual(['repetition']);
+    const first = onlyDatagram(bob.reset());
+    expect(driver.send(ALICE, long).ended).toEqual(['waits']);
+    expect(onlyDatagram(driver.pass(4_500))).toBe(first);
+  });
+
+  it('is known to a new instance, with its response', () => {
+    const text = toCarol('MESSAGE');
+    const waits = toCarol('MESSAGE', { branch: 'z9hG4bK2', cseq: '2 MESSAGE' });
+    const done = onlyDatagram(carol.send(answer(sends(text).there, '200 OK')));
+    sends(waits);
+    const after = new Driver(make, SETTINGS, 99n);
+    after.now = 50_000_000;
+    after.startWithStreams(driver.save());
+    driver = after;
+    const { sent, received } = carol;
+    carol = new StreamPeer(driver, CAROL, 40_001);
+    carol.sent = sent;
+    carol.received = received;
+    expect(sends(text)).toMatchObject({ back: [done], there: '' });
+    expect(sends(waits)).toMatchObject({ back: [], there: '', ended: ['repetition'] });
+    driver.pass(33_000);
+    driver.pass(1_000);
+    expect(sends(text).there).toMatch(/^MESSAGE /);
+  });
+
+  it('goes once for each of many, and beyond the room for them as often as it comes', () => {
+    const many = Array.from({ length: 1_200 }, (_, n) =>
+      toCarol('MESSAGE', { branch: `z9hG4bKmany${n}`, callId: `many${n}` }),
+    );
+    const bare = (text: string): boolean => sends(text).there !== '';
+    for (const [n, text] of many.entries()) {
+      expect(bare(text)).toBe(true);
+      carol.acknowledge();
+      if (n % 100 === 0) driver.pass(1);
+    }
+    const again = many.filter((text) => {
+      carol.acknowledge();
+      return bare(text);
+    });
+    // One is that of `beforeEach`.
+    expect(many.length - again.length).toBe(1_023);
+    driver.pass(33_000);
+    driver.pass(1_000);
+    expect(bare(many[0]!)).toBe(true);
+    expect(bare(many[0]!)).toBe(false);
+  });
+});
+
+describe('connections to many ports', () => {
+  /** Alice asks for a connection to this port of Carol's host. */
+  const to = (port: number): string =>
+    request('OPTIONS', {
+      uri: `sip:carol@[2001:db8::7]:${port};transport=tcp`,
+      branch: `z9hG4bKport${port}`,
+      callId: `port-${port}`,
+    });
+
+  it('give up a port of which the connection has ended in the same call, and no frame goes there then', () => {
+    for (let port = 5060; port < 5060 + 32; port++) driver.send(ALICE, to(port));
+    // All 32 fail in one call, in which they are reset; a further request in it needs the place of one.
+    driver.now += 4_500;
+    const result = driver.sendAll([[ALICE, to(6_000), 5060]]);
+    const resets = result.sent.filter(({ segment }) => segment?.flags === (RST | ACK));
+    expect(resets.length).toBeGreaterThan(0);
+    let opened = result.sent.filter(({ segment }) => segment?.flags === SYN);
+    for (let calls = 0; opened.length === 0 && calls < 20; calls++)
+      opened = driver.pass(0).sent.filter(({ segment }) => segment?.flags === SYN);
+    expect(opened.map((each) => each.to)).toEqual(['[2001:db8::7]:6000']);
+    // The listens of ports that made room end in later calls, and those that are wanted again stay.
+    for (let n = 0; n < 10; n++) driver.pass(1_000);
+    for (let port = 7_000; port < 7_040; port++) {
+      driver.send(ALICE, to(port));
+      for (let n = 0; n < 8; n++) driver.pass(1_000);
+    }
+    const peers = [...driver.listening.values()].filter((stack) => stack.includes('/tcp/remote:'));
+    expect(peers.length).toBeLessThanOrEqual(33);
+    expect(peers.at(-1)).toBe('ipv6/tcp/remote:7039');
+  });
+});
+
 describe('a request whose connection fails (RFC 3261 §16.9, §18.4)', () => {
   const toCarol = (n = 1): string =>
     request('INVITE', {

@@ -28,6 +28,8 @@ export abstract class Call {
   private static fromKey: u64 = 0;
   private static toKey: u64 = 0;
   private static fromTag: u64 = 0;
+  /** Whether the current message has begun the dialog. */
+  private static isNew: bool = false;
   /** 0 if there is none. */
   private static toTag: u64 = 0;
 
@@ -37,6 +39,8 @@ export abstract class Call {
    */
   static take(now: f64, family: u32): Reason {
     Call.at = 0;
+    Call.dialog = NO_DIALOG;
+    Call.isNew = false;
     const isInvite = SipMessage.isMethod('INVITE');
     const isUpdate = SipMessage.isMethod('UPDATE');
     const mayDescribe = isInvite || isUpdate || SipMessage.isMethod('PRACK') || SipMessage.isMethod('ACK');
@@ -64,6 +68,17 @@ export abstract class Call {
       else if (!isBye) Call.answerOffer(now, isUpdate);
     }
     return Reason.none;
+  }
+
+  /**
+   * The current request does not go on: a dialog that it has begun ends, and an offer in another one holds no
+   * longer.
+   */
+  static takeBack(): void {
+    if (Call.dialog == NO_DIALOG) return;
+    if (Call.isNew) Dialogs.drop(Call.dialog);
+    else if (SipMessage.isRequest) goBack(Call.dialog, Call.side);
+    Call.dialog = NO_DIALOG;
   }
 
   private static readTags(): void {
@@ -141,7 +156,6 @@ export abstract class Call {
         Dialogs.setMediaFamily(Call.dialog, Call.side, Session.familyOf(line));
         break;
       }
-      if (SipMessage.isRequest && !SipMessage.isMethod('ACK')) Dialogs.setOffering(Call.dialog, Call.side);
     }
     if (!isRelayed && !Session.differs(into)) return Reason.none;
     return Call.write(into);
@@ -184,6 +198,7 @@ export abstract class Call {
         ? Dialogs.add(now, Call.fromKey, Call.toTag, Datagram.family, family)
         : Dialogs.add(now, Call.fromKey, Call.toTag, family, Datagram.family);
       if (Call.dialog == NO_DIALOG) return Reason.callsFull;
+      Call.isNew = true;
     }
     const other = 1 - Call.side;
     let stream = Dialogs.stream(Call.dialog, line);
@@ -255,7 +270,7 @@ export abstract class Call {
       return;
     }
     if (Dialogs.phase(Call.dialog) != Phase.setup) {
-      goBack(Call.dialog);
+      goBack(Call.dialog, 1 - Call.side);
       return;
     }
     for (let each = Dialogs.findAny(Call.fromKey, 0); each != NO_DIALOG; each = Dialogs.nextOfCall(each)) {
@@ -266,7 +281,7 @@ export abstract class Call {
   /** Handles a final response to UPDATE or PRACK. */
   private static answerOffer(now: f64, isUpdate: bool): void {
     if (SipMessage.status >= 300) {
-      goBack(Call.dialog);
+      goBack(Call.dialog, 1 - Call.side);
       return;
     }
     settle(Call.dialog);
@@ -281,17 +296,15 @@ function settle(dialog: i32): void {
     Streams.settle(stream * 2);
     Streams.settle(stream * 2 + 1);
   }
-  Dialogs.setOffering(dialog, -1);
 }
 
-/** The offer is refused, so the earlier state holds. */
-function goBack(dialog: i32): void {
-  const side = Dialogs.offering(dialog);
-  if (side < 0) return;
-  for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream)) {
+/**
+ * The offer of a side is refused, so the earlier state holds. Both sides may have made one at the same time
+ * (RFC 3261 §14.2).
+ */
+function goBack(dialog: i32, side: i32): void {
+  for (let stream = Dialogs.firstStream(dialog); stream != NO_STREAM; stream = Streams.next(stream))
     Streams.goBack(stream * 2 + side);
-  }
-  Dialogs.setOffering(dialog, -1);
 }
 
 /** The hash of a tag, 0 if there is none. `keyOf` then identifies the call that it began. */

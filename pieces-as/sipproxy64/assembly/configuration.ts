@@ -1,7 +1,15 @@
 import { Description, Kind, Settings } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { IpText } from 'funnel-tunnel/as/views/ip-text';
-import { ENDPOINT_BYTES, isNullAddress, setPort, setTransport, Transport } from './endpoint';
+import {
+  ENDPOINT_BYTES,
+  isNullAddress,
+  portOf,
+  sameAddress,
+  setPort,
+  setTransport,
+  Transport,
+} from './endpoint';
 
 /** The most static phones and names of ours. */
 @inline export const MOST_PHONES: i32 = 256;
@@ -146,6 +154,17 @@ export abstract class Configuration {
     Configuration.holdMs = atLeastASecond(settings, 'hold');
     Configuration.lingerMs = settings.duration('linger');
     Configuration.symmetric = settings.boolean('symmetric');
+  }
+
+  /** Whether the host with this address may say who is registered. Without a setting, any host may. */
+  static isRegistrar(address: usize): bool {
+    const has4 = portOf(Configuration.proxy4) != 0;
+    const has6 = portOf(Configuration.proxy6) != 0;
+    if (!has4 && !has6) return true;
+    return (
+      (has4 && sameAddress(address, Configuration.proxy4)) ||
+      (has6 && sameAddress(address, Configuration.proxy6))
+    );
   }
 
   /** Whether a host name in a URI is one of ours. */

@@ -25,6 +25,7 @@ import { copyEndpoint, familyOf, portOf } from './endpoint';
 import { Load } from './load';
 import { Reason } from './reasons';
 import { repeatLater, takeFailure } from './signalling';
+import { Transactions } from './transactions';
 
 /**
  * After this, an opening has failed. A message that was to go by UDP goes so then, before its client gives
@@ -114,6 +115,7 @@ export function giveUp(now: f64, i: i32, out: Outcome): bool {
     store<i32>(record, <i32>(end - next), OUT_LENGTH);
     return false;
   }
+  Transactions.forgetServer(remote);
   remove(i);
   return true;
 }

@@ -26,6 +26,8 @@ export const enum Phase {
 @inline export const LINE_ENDS: usize = 29;
 /** Messages wait for a call that has work left for them. */
 @inline export const IS_PENDING: usize = 30;
+/** In a state: its bytes did not fit. */
+@inline const IS_LEFT_OUT: usize = 31;
 @inline export const IN_LENGTH: usize = 32;
 @inline export const OUT_LENGTH: usize = 36;
 @inline export const SCANNED: usize = 40;
@@ -51,6 +53,9 @@ export const enum Phase {
 @inline export const OUT_BYTES: i32 = 32_768;
 @inline export const NONE: i32 = -1;
 
+/** Bytes of a state that are left for what follows the bytes of a connection. */
+@inline const RESERVED: i32 = 49_152;
+
 let table: usize = 0;
 let capacity: i32 = 0;
 let firstFree: i32 = NONE;
@@ -73,6 +78,10 @@ export abstract class ConnectionTable {
     ConnectionTable.pending = 0;
   }
 
+  /**
+   * A connection whose bytes do not fit into the state beside the rest has failed for the new instance, which
+   * resets it.
+   */
   static state(state: State): void {
     let left = state.count(ConnectionTable.count, capacity);
     for (let i = 0; left > 0; i++) {
@@ -84,16 +93,25 @@ export abstract class ConnectionTable {
       left--;
       const record = at(i);
       state.bytes(record + REMOTE, <i32>ENDPOINT_BYTES);
+      const bytes = load<i32>(record, IN_LENGTH) + load<i32>(record, OUT_LENGTH);
+      const fits = state.isRestoring || bytes < state.left - RESERVED;
+      store<bool>(record, !fits, IS_LEFT_OUT);
       state.bytes(record + LOCAL_PORT, <i32>(HEARD - LOCAL_PORT));
       store<f64>(record, state.instant(load<f64>(record, HEARD)), HEARD);
       store<f64>(record, state.instant(load<f64>(record, SINCE)), SINCE);
       store<u32>(record, 0, TICKET);
       if (phase(i) == Phase.free || phase(i) > Phase.failed)
         state.refuse('the state has a connection of no known phase');
-      const inLength = state.count(load<i32>(record, IN_LENGTH), IN_BYTES);
-      const outLength = state.count(load<i32>(record, OUT_LENGTH), OUT_BYTES);
-      store<i32>(record, inLength, IN_LENGTH);
-      store<i32>(record, outLength, OUT_LENGTH);
+      const inLength = state.count(fits ? load<i32>(record, IN_LENGTH) : 0, IN_BYTES);
+      const outLength = state.count(fits ? load<i32>(record, OUT_LENGTH) : 0, OUT_BYTES);
+      if (state.isRestoring) {
+        store<i32>(record, inLength, IN_LENGTH);
+        store<i32>(record, outLength, OUT_LENGTH);
+        if (load<bool>(record, IS_LEFT_OUT)) {
+          store<u8>(record, Phase.failed, PHASE);
+          store<bool>(record, false, IS_PENDING);
+        }
+      }
       state.bytes(load<usize>(record, BUFFERS), inLength);
       state.bytes(load<usize>(record, BUFFERS) + IN_BYTES, outLength);
       if (state.isRestoring && load<bool>(record, IS_PENDING)) ConnectionTable.pending++;

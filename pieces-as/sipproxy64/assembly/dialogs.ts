@@ -40,11 +40,14 @@ export const enum Phase {
 /** By side: the family of its signalling, and that of its media by its SDP (0 before its first SDP). */
 @inline const FAMILIES: usize = 50;
 @inline const MEDIA: usize = 52;
-/** The side whose offer is not answered yet, plus 1; 0 for none. */
-@inline const OFFERING: usize = 54;
 @inline const DIALOG: usize = 56;
 
 @inline const BUCKETS: i32 = 1024;
+/**
+ * The most dialogs of one call. They share the pair toward the caller, so each packet that comes there looks
+ * for its own among them.
+ */
+@inline const MOST_FORKS: i32 = 16;
 
 let table: usize = 0;
 let capacity: i32 = 0;
@@ -210,9 +213,13 @@ export abstract class Dialogs {
 
   /**
    * Makes a further dialog of the same call, whose callee has another tag; `NO_DIALOG` if there is no room.
+   * The call has a limit of them: the last one then serves the new tag, too.
    */
   static fork(now: f64, from: i32, tag: u64): i32 {
     const key = load<u64>(at(from), KEY);
+    let forks = 1;
+    for (let each = from; each != NO_DIALOG; each = Dialogs.nextOfCall(each)) forks++;
+    if (forks > MOST_FORKS) return from;
     const dialog = Dialogs.add(now, key, tag, Dialogs.family(from, 0), Dialogs.family(from, 1));
     // The dialog to copy may have been ended to make room.
     if (dialog == NO_DIALOG || dialog == from || load<u64>(at(from), KEY) != key) return dialog;
@@ -234,15 +241,6 @@ export abstract class Dialogs {
 
   static setHeld(dialog: i32, isHeld: bool): void {
     store<bool>(at(dialog), isHeld, IS_HELD);
-  }
-
-  /** The side whose offer is not answered; -1 for none. */
-  @inline static offering(dialog: i32): i32 {
-    return <i32>load<u8>(at(dialog), OFFERING) - 1;
-  }
-
-  @inline static setOffering(dialog: i32, side: i32): void {
-    store<u8>(at(dialog), <u8>(side + 1), OFFERING);
   }
 
   /** A request of setup came again, for example after a challenge. */

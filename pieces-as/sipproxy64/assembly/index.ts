@@ -37,7 +37,8 @@
  *                   default 30000-39999
  *   proxy4          the registrar or proxy for IPv4 requests that name no address, such as 192.0.2.9:5060
  *                   or 192.0.2.9:5060;transport=tcp
- *   proxy6          the same for IPv6, such as [2001:db8::9]:5060
+ *   proxy6          the same for IPv6, such as [2001:db8::9]:5060. Where one of the two is set, contacts
+ *                   count as registered only by a response of its host
  *   phone           a phone that does not register, such as bob=[2001:db8::7]:5060, with or
  *                   without ;transport=tcp; may be repeated
  *   domain          a host name in URIs that stands for this proxy; may be repeated
@@ -58,6 +59,8 @@
  *   No loss:
  *     keepalive              line ends, or nothing, came to the port of SIP
  *     ack-of-refusal         the ACK belongs to a refusal of our own
+ *     repetition             the request came before, and has gone by TCP, which loses nothing; its last
+ *                            response answers again (RFC 3261 §17.2)
  *     long-message           a message of more than 1300 bytes was sent, which a path may not carry in one
  *                            packet (RFC 3261 §18.1.1)
  *     segment                the piece took the bytes of a TCP connection; or the segment opens, ends or
@@ -98,9 +101,10 @@
  *   by the reason of the first of them that is lost.
  *
  * WHAT IT DOES NOT DO
- *   It does not retransmit where the sender does: each repetition is handled like the first message. It
- *   repeats messages that came by TCP and went by UDP, up to 512 at a time: requests until they are answered,
- *   and refusals of INVITE until their ACK (RFC 3261 §17).
+ *   It does not retransmit where the sender does: by UDP, each repetition is handled like the first message.
+ *   It repeats messages that came by TCP and went by UDP, up to 512 at a time: requests until they are
+ *   answered, and refusals of INVITE until their ACK (RFC 3261 §17). It absorbs repetitions of requests that
+ *   went by TCP, up to 1024 at a time, and answers them itself; repetitions beyond that reach the server.
  *   No SIP over TLS or WebSockets, no STUN on the port of SIP. No DNS: a host name that is not ours goes to
  *   the proxy of the other family. Lines of SDP for media over TCP (MSRP, BFCP, T.38) stay as they are. It
  *   relays the first pair of a port with a count (`m=audio 49170/2`), and each alternative of ANAT (RFC 4091,
@@ -132,6 +136,7 @@ import { Dialogs } from './dialogs';
 import { EDGE_IPV4, Edges, SHAPE_ACCEPTED, SHAPE_DATAGRAM } from './edges';
 import { Transport, transportOf } from './endpoint';
 import { Load, MOST_MESSAGE } from './load';
+import { endPeerPorts } from './peer-ports';
 import { Ports } from './ports';
 import { Protocols } from './protocols';
 import { describeReasons, Reason } from './reasons';
@@ -143,6 +148,7 @@ import { Secret } from './secret';
 import { Segments } from './segments';
 import { takeMessage } from './signalling';
 import { Streams } from './streams';
+import { Transactions } from './transactions';
 
 /** The interval of the search for calls that have ended. */
 @inline const SWEEP_MS: f64 = 1000;
@@ -191,15 +197,17 @@ class SipProxy64 extends Piece {
     Registrations.state(state);
     ConnectionTable.state(state);
     Repeats.state(state);
+    Transactions.state(state);
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {
     Load.begin(batch.length);
-    if (!Ports.openMore()) out.wakeAt(now);
+    if (!endPeerPorts() || !Ports.openMore()) out.wakeAt(now);
     if (
       now >= this.nextSweep &&
       Dialogs.expire(now) &&
       Registrations.expire(now) &&
+      Transactions.expire(now) &&
       expireConnections(now, out)
     )
       this.nextSweep = now + SWEEP_MS;
@@ -218,7 +226,8 @@ class SipProxy64 extends Piece {
     // A response that has come, but waits, ends a repetition too. So repetitions come last.
     if (Load.waiting > 0 || ConnectionTable.pending > 0 || !Repeats.resend(now, out)) out.wakeAt(now);
     if (Repeats.next < Infinity) out.wakeAt(Repeats.next);
-    if (Dialogs.count > 0 || Registrations.count > 0 || ConnectionTable.count > 0) out.wakeAt(this.nextSweep);
+    if (Dialogs.count > 0 || Registrations.count > 0 || ConnectionTable.count > 0 || Transactions.count > 0)
+      out.wakeAt(this.nextSweep);
     Report.update(now, out);
   }
 }

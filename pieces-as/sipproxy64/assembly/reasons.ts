@@ -6,6 +6,7 @@ export const enum Reason {
   none = -1,
   keepalive = 0,
   ackOfRefusal,
+  repetition,
   longMessage,
   segment,
   waits,
@@ -51,6 +52,11 @@ export function describeReasons(description: Description): void {
     'Line ends, or nothing, came to the port of SIP and keep an address mapping open.',
   );
   description.reason('ack-of-refusal', false, 'The ACK belongs to a refusal of our own.');
+  description.reason(
+    'repetition',
+    false,
+    'The request came before, and has gone by TCP, which loses nothing; its last response answers again.',
+  );
   description.reason(
     'long-message',
     false,

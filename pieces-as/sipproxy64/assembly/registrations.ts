@@ -37,6 +37,13 @@ const MOST_URI: i32 = 208;
 @inline
 const RECORD: usize = 256;
 
+/** Bytes of a contact in the state, without its URI; and those that are left for connections and messages. */
+@inline
+const SAVED: i32 = 44;
+
+@inline
+const RESERVED: i32 = 65_536;
+
 @inline
 const BUCKETS: i32 = 1024;
 
@@ -133,8 +140,9 @@ export abstract class Registrations {
     return true;
   }
 
+  /** The state has as many contacts as fit into it beside the rest. */
   static state(state: State): void {
-    let left = state.count(count, capacity);
+    let left = state.count(savedCount(state), capacity);
     for (let i = 0; left > 0; i++) {
       const record = at(i);
       if (!state.isRestoring && load<f64>(record, UNTIL) == 0) continue;
@@ -152,6 +160,19 @@ export abstract class Registrations {
       count++;
     }
   }
+}
+
+/** The number of contacts that fit into the state, and leave room for what follows. */
+function savedCount(state: State): i32 {
+  let saved = 0;
+  let room = state.left - RESERVED;
+  for (let i = 0; i < used && saved < count; i++) {
+    if (load<f64>(at(i), UNTIL) == 0) continue;
+    room -= SAVED + load<i32>(at(i), LENGTH);
+    if (room < 0) break;
+    saved++;
+  }
+  return saved;
 }
 
 @inline

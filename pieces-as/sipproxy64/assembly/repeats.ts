@@ -4,7 +4,7 @@
 // repetition: the endpoints repeat a 2xx and its ACK themselves (§13.3.1.4), and a client of UDP repeats its
 // request until it has another response.
 //
-// A message is kept in blocks of one pool. If there is no room, the newest message is sent once only.
+// If there is no room for a message, it is sent once only.
 
 import { Outcome, Role, State } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
@@ -12,6 +12,7 @@ import { beginDatagram } from './datagram';
 import { Edges, SHAPE_DATAGRAM } from './edges';
 import { copyEndpoint, ENDPOINT_BYTES, familyOf } from './endpoint';
 import { Load } from './load';
+import { MessagePool } from './message-pool';
 
 export const enum Repeated {
   invite,
@@ -28,11 +29,14 @@ export const enum Repeated {
 
 /** The most messages that are repeated at a time. */
 @inline const MOST: i32 = 512;
-@inline const BLOCK: i32 = 512;
+/** Enough for as many messages of 1 KiB. */
 @inline const BLOCKS: i32 = 1_024;
 /** Repetitions in one call. */
 @inline const MOST_SENT: i32 = 32;
 @inline const NONE: i32 = -1;
+/** Bytes of a message in the state, besides its own; and those that are left for what follows. */
+@inline const SAVED: i32 = 61;
+@inline const RESERVED: i32 = 1_024;
 
 @inline const KEY: usize = 0;
 @inline const DUE: usize = 8;
@@ -46,14 +50,12 @@ export const enum Repeated {
 @inline const RECORD: usize = 72;
 
 let table: usize = 0;
-let pool: usize = 0;
 let firstFree: i32 = NONE;
-let firstBlock: i32 = NONE;
 /** Records from here on were never used. */
 let used: i32 = 0;
 /** Where the search for repetitions that are due continues. */
 let swept: i32 = 0;
-const nextBlock: StaticArray<i32> = new StaticArray<i32>(BLOCKS);
+const pool: MessagePool = new MessagePool(BLOCKS);
 const nextRecord: StaticArray<i32> = new StaticArray<i32>(MOST);
 
 export abstract class Repeats {
@@ -76,8 +78,8 @@ export abstract class Repeats {
     Repeats.stop(key);
     const i = firstFree;
     if (i == NONE) return;
-    const blocks = take((headLength + bodyLength + BLOCK - 1) / BLOCK);
-    if (blocks == NONE) return;
+    const blocks = pool.take(headLength + bodyLength);
+    if (blocks < 0) return;
     firstFree = unchecked(nextRecord[i]);
     const record = at(i);
     store<u64>(record, key, KEY);
@@ -88,7 +90,7 @@ export abstract class Repeats {
     copyEndpoint(record + TO, to);
     store<i32>(record, headLength + bodyLength, LENGTH);
     store<i32>(record, blocks, FIRST);
-    fill(blocks, head, headLength, body, bodyLength);
+    pool.write(blocks, head, headLength, body, bodyLength);
     used = max(used, i + 1);
     Repeats.count++;
     Repeats.next = min(Repeats.next, now + T1_MS);
@@ -134,8 +136,9 @@ export abstract class Repeats {
     return true;
   }
 
+  /** The state has as many messages as fit into it. */
   static state(state: State): void {
-    let left = state.count(Repeats.count, MOST);
+    let left = state.count(savedCount(state), MOST);
     if (left > 0 && table == 0) allocate();
     for (let i = 0; left > 0; i++) {
       if (!state.isRestoring && load<i32>(at(i), LENGTH) == 0) continue;
@@ -147,10 +150,10 @@ export abstract class Repeats {
       state.bytes(record + INTERVAL, 8);
       state.bytes(record + TO, <i32>ENDPOINT_BYTES);
       state.bytes(record + KIND, 1);
-      const length = state.count(load<i32>(record, LENGTH), BLOCK * BLOCKS);
+      const length = state.count(load<i32>(record, LENGTH), pool.mostBytes);
       if (state.isRestoring) {
-        const blocks = length == 0 ? NONE : take((length + BLOCK - 1) / BLOCK);
-        if (blocks == NONE) {
+        const blocks = length == 0 ? NONE : pool.take(length);
+        if (blocks < 0) {
           state.refuse('the state has more to repeat than this version can');
           return;
         }
@@ -162,38 +165,38 @@ export abstract class Repeats {
         Repeats.count++;
         Repeats.next = min(Repeats.next, load<f64>(record, DUE));
       }
-      let rest = length;
-      for (let block = load<i32>(record, FIRST); rest > 0; block = unchecked(nextBlock[block])) {
-        state.bytes(bytesOf(block), min(rest, BLOCK));
-        rest -= BLOCK;
-      }
+      pool.state(state, load<i32>(record, FIRST), length);
     }
   }
 }
 
+/** The number of messages that fit into the state, and leave room for what follows. */
+function savedCount(state: State): i32 {
+  let saved = 0;
+  let room = state.left - RESERVED;
+  for (let i = 0; saved < Repeats.count; i++) {
+    const length = load<i32>(at(i), LENGTH);
+    if (length == 0) continue;
+    room -= SAVED + length;
+    if (room < 0) break;
+    saved++;
+  }
+  return saved;
+}
+
 function allocate(): void {
-  Load.spend(50_000);
+  Load.spend(20_000);
   table = heap.alloc(<usize>MOST * RECORD);
   memory.fill(table, 0, <usize>MOST * RECORD);
-  pool = heap.alloc(<usize>BLOCKS * <usize>BLOCK);
   for (let i = MOST - 1; i >= 0; i--) {
     unchecked((nextRecord[i] = firstFree));
     firstFree = i;
-  }
-  for (let i = BLOCKS - 1; i >= 0; i--) {
-    unchecked((nextBlock[i] = firstBlock));
-    firstBlock = i;
   }
 }
 
 @inline
 function at(i: i32): usize {
   return table + <usize>i * RECORD;
-}
-
-@inline
-function bytesOf(block: i32): usize {
-  return pool + <usize>block * <usize>BLOCK;
 }
 
 function find(key: u64): i32 {
@@ -204,46 +207,11 @@ function find(key: u64): i32 {
 
 function drop(i: i32): void {
   const record = at(i);
-  let last = load<i32>(record, FIRST);
-  while (unchecked(nextBlock[last]) != NONE) last = unchecked(nextBlock[last]);
-  unchecked((nextBlock[last] = firstBlock));
-  firstBlock = load<i32>(record, FIRST);
+  pool.free(load<i32>(record, FIRST));
   store<i32>(record, 0, LENGTH);
   unchecked((nextRecord[i] = firstFree));
   firstFree = i;
   Repeats.count--;
-}
-
-/** A chain of this many blocks, or `NONE` if there are fewer. */
-function take(count: i32): i32 {
-  let last = firstBlock;
-  for (let n = 1; n < count && last != NONE; n++) last = unchecked(nextBlock[last]);
-  if (last == NONE) return NONE;
-  const first = firstBlock;
-  firstBlock = unchecked(nextBlock[last]);
-  unchecked((nextBlock[last] = NONE));
-  return first;
-}
-
-/** Copies head and body into a chain of blocks that they fill. */
-function fill(blocks: i32, head: usize, headLength: i32, body: usize, bodyLength: i32): void {
-  let block = blocks;
-  let room = BLOCK;
-  for (let part = 0; part < 2; part++) {
-    let from = part == 0 ? head : body;
-    let left = part == 0 ? headLength : bodyLength;
-    while (left > 0) {
-      if (room == 0) {
-        block = unchecked(nextBlock[block]);
-        room = BLOCK;
-      }
-      const length = min(left, room);
-      memory.copy(bytesOf(block) + BLOCK - room, from, length);
-      from += length;
-      left -= length;
-      room -= length;
-    }
-  }
 }
 
 /** Sends a message again. False if there is no room for it in this call. */
@@ -255,11 +223,7 @@ function send(record: usize, out: Outcome): bool {
   if (edge < 0) return true;
   const room = out.room(length);
   if (room == 0 || !beginDatagram(out, edge, SHAPE_DATAGRAM, 0, Configuration.port, to, 0)) return false;
-  let done = 0;
-  for (let block = load<i32>(record, FIRST); done < length; block = unchecked(nextBlock[block])) {
-    memory.copy(room + done, bytesOf(block), min(length - done, BLOCK));
-    done += BLOCK;
-  }
+  pool.read(load<i32>(record, FIRST), length, room);
   Load.spend(4_000 + length);
   return out.bytes(0, Role.Payload, 0, room, length);
 }

@@ -13,6 +13,7 @@ export const enum Purpose {
   party,
   user,
   repeat,
+  transaction,
 }
 
 const hash = new KeyedHash();

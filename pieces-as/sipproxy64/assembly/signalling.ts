@@ -28,6 +28,7 @@ import { Repeated, Repeats } from './repeats';
 import { isAckOfRefusal, refusalLength, refuse, writeRefusalFor } from './reply';
 import { Purpose, Secret } from './secret';
 import { endOfUser, Target } from './target';
+import { Transactions } from './transactions';
 import { Mapped, restore } from './uri-map';
 import { Returned, Via } from './via';
 
@@ -78,6 +79,12 @@ function takeRequest(now: f64, out: Outcome, fault: SipFault): Reason {
   }
   if (Repeats.count > 0 && SipMessage.isMethod('ACK')) Repeats.stop(repeatKey(Repeated.refusal));
   if (isAckOfRefusal()) return Reason.ackOfRefusal;
+  if (
+    Transactions.count > 0 &&
+    transportOf(Datagram.source) == Transport.udp &&
+    Transactions.absorbs(now, Transactions.keyOf(Datagram.source), out)
+  )
+    return Reason.repetition;
   if (!isAddress(SipMessage.fromAt, SipMessage.fromTo) || !isAddress(SipMessage.toAt, SipMessage.toTo)) {
     return refuse(now, out, '400 Bad Address', Reason.badRequest);
   }
@@ -96,13 +103,17 @@ function takeRequest(now: f64, out: Outcome, fault: SipFault): Reason {
   if ((transport == Transport.tcp ? Edges.stream(family) : Edges.sip(family)) < 0)
     return refuse(now, out, '503 Service Unavailable', Reason.notJoined);
   reason = Call.take(now, family);
-  if (reason != Reason.none) return refuse(now, out, statusOf(reason), reason);
+  if (reason != Reason.none) {
+    Call.takeBack();
+    return refuse(now, out, statusOf(reason), reason);
+  }
   beginEdit();
   writeRequestLine(edit);
   writeOwnHeaders(edit, family, transport);
   writeLength(transport);
   writeHeaders(edit, family, transport, bodyLength());
   reason = send(now, out, Target.endpoint);
+  if (isLoss(reason)) Call.takeBack();
   if (reason == Reason.tooLarge) return refuse(now, out, '513 Message Too Large', reason);
   if (reason == Reason.connectionsFull || reason == Reason.slowPeer)
     return refuse(now, out, '503 Service Unavailable', reason);
@@ -146,7 +157,12 @@ function takeResponse(now: f64, out: Outcome, fault: SipFault): Reason {
   const family = familyOf(answerTo);
   const reason = Call.take(now, family);
   if (reason != Reason.none) return reason;
-  if (SipMessage.isMethod('REGISTER') && SipMessage.status >= 200 && SipMessage.status < 300)
+  if (
+    SipMessage.status >= 200 &&
+    SipMessage.status < 300 &&
+    SipMessage.isMethod('REGISTER') &&
+    Configuration.isRegistrar(Datagram.source)
+  )
     learnContacts(now, family);
   beginEdit();
   edit.upTo(SipMessage.headersAt);
@@ -203,12 +219,16 @@ function send(now: f64, out: Outcome, to: usize): Reason {
   const isLong = edit.length + length > SAFE_BYTES;
   const body = Call.at == 0 ? SipMessage.bodyAt : Call.at;
   const head = edit.address;
-  if (transportOf(to) == Transport.tcp)
-    return Connections.send(now, out, ticket, to, head, edit.length, body, length, 0);
+  if (transportOf(to) == Transport.tcp) {
+    const reason = Connections.send(now, out, ticket, to, head, edit.length, body, length, 0);
+    if (reason == Reason.none || reason == Reason.waits) wentByTcp(now, to);
+    return reason;
+  }
   if (isLong && SipMessage.isRequest && SipMessage.contentLengthAt != 0 && Edges.stream(familyOf(to)) >= 0) {
     // Long messages go by TCP, where that is possible (§18.1.1).
     const via = Via.setTransport(head, head + edit.length, Transport.tcp);
     const reason = Connections.send(now, out, ticket, to, head, edit.length, body, length, via);
+    if (reason == Reason.none || reason == Reason.waits) wentByTcp(now, to);
     if (reason != Reason.connectionsFull && reason != Reason.slowPeer) return reason;
     Via.setTransport(head, head + edit.length, Transport.udp);
   }
@@ -219,8 +239,19 @@ function send(now: f64, out: Outcome, to: usize): Reason {
     return Reason.notJoined;
   out.bytes(isParsed ? Protocols.sip : 0, isParsed ? Role.Header : Role.Payload, 0, head, edit.length);
   if (length > 0) out.bytes(0, Role.Payload, 0, body, length);
-  if (transportOf(Datagram.source) == Transport.tcp) repeat(now, to, head, edit.length, body, length);
+  if (transportOf(Datagram.source) == Transport.tcp) {
+    repeat(now, to, head, edit.length, body, length);
+    if (Transactions.count > 0 && !SipMessage.isRequest)
+      Transactions.answer(now, Transactions.keyOf(to), to, head, edit.length, body, length);
+  }
   return isLong ? Reason.longMessage : Reason.none;
+}
+
+/** The current message went to a server by TCP: a client of UDP may repeat it. */
+function wentByTcp(now: f64, to: usize): void {
+  if (!SipMessage.isRequest || SipMessage.isMethod('ACK') || transportOf(Datagram.source) != Transport.udp)
+    return;
+  Transactions.add(now, Transactions.keyOf(Datagram.source), to);
 }
 
 /**
@@ -244,16 +275,20 @@ export function takeFailure(now: f64, out: Outcome, at: usize, length: i32): boo
 }
 
 /**
- * Repeats the message at `at`, which a failed connection had to carry, and which has gone by UDP, if it has
- * come by TCP.
+ * The request at `at`, which a failed connection had to carry, has gone by UDP, which may lose it. So the
+ * piece repeats it if it has come by TCP, and lets repetitions of its client pass otherwise.
  */
 export function repeatLater(now: f64, to: usize, at: usize, length: i32): void {
   if (SipMessage.read(at, at + length) != SipFault.none || !SipMessage.isRequest) return;
   if (!SipValue.read(SipMessage.viaAt, SipMessage.viaTo)) return;
   const own = SipValue.at;
   const ownTo = SipValue.to;
-  if (!findSecondVia() || !Via.isAnswered(own, ownTo, SipValue.at, SipValue.to)) return;
+  if (!findSecondVia()) return;
+  const via = SipValue.at;
+  const viaTo = SipValue.to;
+  if (!Via.isAnswered(own, ownTo, via, viaTo)) return;
   if (Via.flow(own, ownTo) != 0) repeat(now, to, at, length, 0, 0);
+  else if (Via.destination(via, viaTo, answerTo)) Transactions.forget(Transactions.keyOf(answerTo));
 }
 
 /** Keeps the current message, which has gone by UDP, if its sender does not repeat it. */

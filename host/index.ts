@@ -36,6 +36,7 @@ export type {
   FunnelEvent,
   FunnelEvents,
   FunnelOptions,
+  FunnelSocketOptions,
   LaneSnapshot,
   PieceSnapshot,
   ReasonSnapshot,

@@ -30,6 +30,10 @@ export type EndpointErrorCode =
   | 'FT_NAMESPACE'
   /** The process that keeps a namespace was killed. */
   | 'FT_NAMESPACE_ENDED'
+  /** A Funnel that was opened without library-style sockets has none, or they are used in a wrong way. */
+  | 'FT_SOCKETS_USAGE'
+  /** The Funnel of library-style sockets is closed. */
+  | 'FT_SOCKETS_CLOSED'
   /** A program that an uplink needs is not installed. */
   | 'FT_UPLINK_ABSENT'
   /** An uplink could not be connected. */

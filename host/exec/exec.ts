@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { EndpointError } from '../endpoint/endpoint-error.ts';
+import { untilAddressed } from '../endpoint/namespace/inner-addresses.ts';
 import {
   type CommandEnd,
   CommandError,
@@ -12,7 +13,6 @@ import type { Puzzle } from '../policy/check/checked-puzzle.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
 import { commandError } from './command-error.ts';
 import { ExecError } from './exec-error.ts';
-import { untilAddressed } from './inner-addresses.ts';
 import { type PublishedPort, publish as publishPorts } from './publish.ts';
 import { type ResolverChoice, setResolver } from './resolver.ts';
 import { passSignals } from './terminal-signals.ts';

@@ -42,6 +42,7 @@ export const subfolders: readonly (readonly [subfolder: string, knows: readonly 
   ['host/endpoint/namespace', ENDPOINT_ROOT],
   ['host/endpoint/process', [...ENDPOINT_ROOT, 'host/endpoint/namespace', 'host/endpoint/stream']],
   ['host/endpoint/socks', [...ENDPOINT_ROOT, 'host/endpoint/socket', 'host/endpoint/stream']],
+  ['host/endpoint/library', [...ENDPOINT_ROOT, 'host/endpoint/namespace', 'host/endpoint/socks']],
   ['host/endpoint/uplink', [...ENDPOINT_ROOT, 'host/endpoint/device', 'host/endpoint/namespace']],
   ['host/puzzle/plan', []],
   ['host/puzzle/reach', ['host/puzzle/plan']],

@@ -41,6 +41,7 @@ const NEEDED = {
     { package: 'ncat', command: 'ncat' },
     { package: 'dnsmasq-base', command: 'dnsmasq' },
     { package: 'proxychains4', command: 'proxychains4' },
+    { package: 'node-ws', files: ['/usr/share/nodejs/ws/package.json'] },
     { package: 'systemd', command: 'systemd-socket-activate' },
     { package: 'inetutils-inetd', command: 'inetutils-inetd' },
     { package: 'snmpd', command: 'snmpd' },

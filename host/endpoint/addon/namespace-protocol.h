@@ -22,9 +22,11 @@ enum request_kind {
   /* Opens a tun device. a: IFF_ flags; payload: its name. Reply: a descriptor, value: its index, text: its
    * name. */
   REQUEST_TUN = 1,
-  /* Makes a socket. a: family, b: type, c: protocol; payload: nothing, or a use, an address and a port, each
-   * with a NUL: `bind`, `bind-transparent` (IP_TRANSPARENT), or `connect`, which does not wait for the
-   * connection. Reply: a descriptor. */
+  /* Makes a socket. a: family, b: type, c: protocol; payload: nothing, or a use, an address, a port and
+   * options, each with a NUL. Uses: `open`, which ignores address and port; `bind`; `connect`, which does not
+   * wait for the connection. Options: `transparent` (IP_TRANSPARENT), `reuse` (SO_REUSEADDR, which each TCP
+   * socket that is bound has), `six-only` (IPV6_V6ONLY), `device=NAME` (SO_BINDTODEVICE). Reply: a
+   * descriptor. */
   REQUEST_SOCKET,
   /* Puts a read-only file of its own in place of another. payload: path, NUL, content. */
   REQUEST_FILE,

@@ -41,6 +41,8 @@ static int receive(int control, struct reply_head *head, char *text, size_t *len
   }
   *length = (size_t)got - sizeof *head;
   text[*length] = 0;
+  /* The kernel discards a descriptor for which this process has no room. */
+  if (!head->error && (datagram.msg_flags & MSG_CTRUNC)) return EMFILE;
   return head->error;
 }
 

@@ -81,19 +81,26 @@ export class NetworkNamespace {
 
   /**
    * Makes a TCP or UDP socket inside, bound to an address and port there, or connecting to one (without
-   * waiting). A transparent one also takes packets to other destinations that are routed to it.
+   * waiting).
    */
   internetSocket(
     kind: 'tcp' | 'udp',
-    use: 'bind' | 'bind-transparent' | 'connect',
+    use: 'bind' | 'connect',
     address: string,
     port: number,
+    options: InnerSocketOptions = {},
   ): number {
     const family = address.includes(':') ? AF_INET6 : AF_INET;
-    const payload = `${use}\0${address}\0${port}\0`;
     const what = `${use} ${address} port ${port}`;
-    return this.#ask(what, REQUEST.socket, payload, family, kind === 'tcp' ? SOCK_STREAM : SOCK_DGRAM)
-      .descriptor;
+    const payload = [use, address, port, ...wordsOf(options)].map((each) => `${each}\0`).join('');
+    return this.#ask(what, REQUEST.socket, payload, family, typeOf(kind)).descriptor;
+  }
+
+  /** Makes a TCP or UDP socket inside that is neither bound nor connected. */
+  openSocket(kind: 'tcp' | 'udp', family: 4 | 6, options: InnerSocketOptions = {}): number {
+    const payload = ['open', '', 0, ...wordsOf(options)].map((each) => `${each}\0`).join('');
+    const domain = family === 6 ? AF_INET6 : AF_INET;
+    return this.#ask('socket', REQUEST.socket, payload, domain, typeOf(kind)).descriptor;
   }
 
   /**
@@ -156,6 +163,8 @@ export class NetworkNamespace {
   }
 
   #ask(what: string, kind: number, payload: string, a = 0, b = 0, c = 0): NamespaceReply {
+    // The number of the control socket may be that of another descriptor by now.
+    if (this.#isClosed) throw Object.assign(new Error(`${what}: EBADF`), { code: 'EBADF', errno: EBADF });
     const reply = this.#io.askNamespace(this.sockets.namespace, kind, a, b, c, payload);
     if (reply.error === 0) return reply;
     const code = nameOf(reply.error);
@@ -183,6 +192,17 @@ export interface NamespaceOptions {
   readonly mapRoot?: boolean;
   /** The output of the programs that run inside: the streams of this process, nowhere, or an open file. */
   readonly output?: 'inherit' | 'ignore' | number;
+}
+
+export interface InnerSocketOptions {
+  /** Also takes packets to other destinations that are routed to it. */
+  readonly transparent?: boolean;
+  /** Lets several UDP sockets have one port. */
+  readonly reuse?: boolean;
+  /** Whether a socket of IPv6 takes no IPv4. */
+  readonly sixOnly?: boolean;
+  /** The device inside to which it is bound. */
+  readonly device?: string;
 }
 
 /** Whether processes that outlive the command are ended with it, or the end waits for them. */
@@ -218,6 +238,7 @@ export function standardStreams(output: NamespaceOptions['output'] = 'inherit'):
 
 /** The numbers in namespace-protocol.h. */
 const REQUEST = { socket: 2, file: 3, hide: 4, variable: 5, tool: 6, run: 7, signal: 8 } as const;
+const EBADF = 9;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const AF_NETLINK = 16;
@@ -225,6 +246,20 @@ const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const NETLINK_ROUTE = 0;
+
+function typeOf(kind: 'tcp' | 'udp'): number {
+  return kind === 'tcp' ? SOCK_STREAM : SOCK_DGRAM;
+}
+
+/** The options in the words of namespace-protocol.h. */
+function wordsOf({ transparent, reuse, sixOnly, device }: InnerSocketOptions): readonly string[] {
+  return [
+    ...(transparent === true ? ['transparent'] : []),
+    ...(reuse === true ? ['reuse'] : []),
+    ...(sixOnly === true ? ['six-only'] : []),
+    ...(device === undefined ? [] : [`device=${device}`]),
+  ];
+}
 
 /** How a command ended, as the helper writes it; undefined where the helper was killed. */
 export function commandEnd(status: string): CommandEnd | undefined {

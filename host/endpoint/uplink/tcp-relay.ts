@@ -25,7 +25,9 @@ export class TcpRelay {
     for (const address of ['127.0.0.1', '::1']) {
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => relay.#join(client));
       server.on('error', () => {}); // its namespace has ended
-      server.listen({ fd: namespace.internetSocket('tcp', 'bind-transparent', address, RELAY_PORT) });
+      server.listen({
+        fd: namespace.internetSocket('tcp', 'bind', address, RELAY_PORT, { transparent: true }),
+      });
       relay.#servers.push(server);
     }
     return relay;

@@ -77,8 +77,29 @@ static void open_tun(int flags, const char *name) {
   reply(0, request.ifr_ifindex, made, strlen(made), fd);
 }
 
+/* Sets the options that stand behind the port. Returns an errno, 0 for none. */
+static int set_options(int fd, int family, bool is_stream_to_bind, const char *option, const char *end) {
+  bool six_only = false, reuse = is_stream_to_bind;
+  const int on = 1;
+  for (; option < end; option += strlen(option) + 1) {
+    if (!strcmp(option, "six-only")) six_only = true;
+    else if (!strcmp(option, "reuse")) reuse = true;
+    else if (!strcmp(option, "transparent")) {
+      if (family == AF_INET6 ? setsockopt(fd, SOL_IPV6, IPV6_TRANSPARENT, &on, sizeof on)
+                             : setsockopt(fd, SOL_IP, IP_TRANSPARENT, &on, sizeof on))
+        return errno;
+    } else if (!strncmp(option, "device=", 7)) {
+      if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, option + 7, (socklen_t)strlen(option + 7))) return errno;
+    } else return EINVAL;
+  }
+  if (reuse && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)) return errno;
+  const int only = six_only;
+  if (family == AF_INET6 && setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &only, sizeof only)) return errno;
+  return 0;
+}
+
 /* Binds or connects, by the payload. Returns an errno, 0 for none. */
-static int use_socket(int fd, int family, const char *text, size_t size) {
+static int use_socket(int fd, int family, int type, const char *text, size_t size) {
   const char *address = text + strlen(text) + 1, *end = text + size;
   const char *port = address < end ? address + strlen(address) + 1 : end;
   if (port >= end) return EINVAL;
@@ -86,18 +107,11 @@ static int use_socket(int fd, int family, const char *text, size_t size) {
   struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
   const struct sockaddr *name = family == AF_INET6 ? (struct sockaddr *)&six : (struct sockaddr *)&four;
   const socklen_t length = family == AF_INET6 ? sizeof six : sizeof four;
-  const int on = 1;
+  const bool is_bound = !strcmp(text, "bind");
+  int failure = set_options(fd, family, is_bound && type == SOCK_STREAM, port + strlen(port) + 1, end);
+  if (failure || !strcmp(text, "open")) return failure;
   if (inet_pton(family, address, family == AF_INET6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr) != 1) return EINVAL;
-  if (!strcmp(text, "bind-transparent")) {
-    if (family == AF_INET6 ? setsockopt(fd, SOL_IPV6, IPV6_TRANSPARENT, &on, sizeof on)
-                           : setsockopt(fd, SOL_IP, IP_TRANSPARENT, &on, sizeof on))
-      return errno;
-    text = "bind";
-  }
-  if (!strcmp(text, "bind")) {
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    return bind(fd, name, length) ? errno : 0;
-  }
+  if (is_bound) return bind(fd, name, length) ? errno : 0;
   if (strcmp(text, "connect")) return EINVAL;
   if (!connect(fd, name, length)) return 0;
   if (errno != EINPROGRESS) return errno;
@@ -112,7 +126,7 @@ static int use_socket(int fd, int family, const char *text, size_t size) {
 
 static void open_socket(const struct request_head *head, const char *payload, size_t size) {
   int fd = socket(head->a, head->b | SOCK_CLOEXEC | (size ? SOCK_NONBLOCK : 0), head->c);
-  int error = fd < 0 ? errno : size ? use_socket(fd, head->a, payload, size) : 0;
+  int error = fd < 0 ? errno : size ? use_socket(fd, head->a, head->b, payload, size) : 0;
   if (error && fd >= 0) close(fd);
   reply(error, 0, "", 0, error ? -1 : fd);
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import {
   closeSync,
@@ -227,33 +227,85 @@ bad.yaml:3:15: FT_PIECE_UNKNOWN: there is no piece \`udq\` — did you mean \`ud
       },
     );
 
-    it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-      'runs until %s, and ends with totals',
-      async (signal) => {
-        const file = write('run.yaml', sockets(0));
-        const { child, ended, waitFor } = funnel(
-          'run',
-          file,
-          '--totals',
-          'totals.json',
-          '--stats-file',
-          'stats.json',
-          '--interval',
-          '0.1',
-        );
-        await waitFor(/^ready$/m);
-        await waitFor(/^0:00:\d\d left\.udp@a in 0/m);
-        expect(JSON.parse(readFileSync(join(folder, 'stats.json'), 'utf8'))).toHaveProperty('uptimeMs');
-        child.kill(signal);
-        const { status, out, err } = await ended;
-        expect({ status, err }).toEqual({ status: 0, err: '' });
-        expect(out).toMatch(/^run\.yaml: 3 pieces on 2 networks\n {2}left {4}udp 0\.1\.0 {2}udp on a\n/);
-        expect(out).toMatch(/^ended after 0:00:\d\d, 0 frames lost$/m);
-        const totals = JSON.parse(readFileSync(join(folder, 'totals.json'), 'utf8'));
-        expect(totals.pieces.map(({ name }: { name: string }) => name)).toEqual(['left', 'middle', 'right']);
-        expect(readdirSync(folder).filter((name) => name.endsWith('.new'))).toEqual([]);
-      },
-    );
+    it.each(['SIGTERM', 'SIGINT'] as const)('runs until %s, and ends with totals', async (signal) => {
+      const file = write('run.yaml', sockets(0));
+      const { child, ended, waitFor } = funnel(
+        'run',
+        file,
+        '--totals',
+        'totals.json',
+        '--stats-file',
+        'stats.json',
+        '--interval',
+        '0.1',
+      );
+      await waitFor(/^ready$/m);
+      await waitFor(/^0:00:\d\d left\.udp@a in 0/m);
+      expect(JSON.parse(readFileSync(join(folder, 'stats.json'), 'utf8'))).toHaveProperty('uptimeMs');
+      child.kill(signal);
+      const { status, out, err } = await ended;
+      expect({ status, err }).toEqual({ status: 0, err: '' });
+      expect(out).toMatch(/^run\.yaml: 3 pieces on 2 networks\n {2}left {4}udp 0\.1\.0 {2}udp on a\n/);
+      expect(out).toMatch(/^ended after 0:00:\d\d, 0 frames lost$/m);
+      const totals = JSON.parse(readFileSync(join(folder, 'totals.json'), 'utf8'));
+      expect(totals.pieces.map(({ name }: { name: string }) => name)).toEqual(['left', 'middle', 'right']);
+      expect(readdirSync(folder).filter((name) => name.endsWith('.new'))).toEqual([]);
+    });
+
+    it('reads its file again at SIGHUP, and keeps what it has where that file has mistakes', async () => {
+      const file = write('again.yaml', sockets(0));
+      const { child, ended, waitFor } = funnel('run', file, '--no-control');
+      await waitFor(/^ready$/m);
+      const third = `  more: { piece: udp, settings: { port: 0, address: 127.0.0.1, family: ipv4 }, edges: { udp: c } }\n`;
+      write('again.yaml', sockets(0).replace('[a, b]', '[a, b, c]') + third);
+      child.kill('SIGHUP');
+      await waitFor(/^changed: again\.yaml: .*added more/m);
+      await waitFor(/^info: funnel: SIGHUP: the configuration was read again$/m);
+      write('again.yaml', 'pieces:\n  left: { piece: nonsense }\n');
+      child.kill('SIGHUP');
+      await waitFor(/^error: funnel: again\.yaml:2:\d+: FT_PIECE_\w+: .*nonsense/m);
+      await waitFor(/^error: funnel: SIGHUP: the Funnel keeps the configuration that it has$/m);
+      rmSync(join(folder, 'again.yaml'));
+      child.kill('SIGHUP');
+      await waitFor(/^error: funnel: again\.yaml: FT_CONFIG_FILE: /m);
+      write('again.yaml', sockets(0));
+      child.kill('SIGHUP');
+      await waitFor(/^changed: again\.yaml: .*removed more/m);
+      child.kill('SIGTERM');
+      expect((await ended).status).toBe(0);
+    });
+
+    it('ends when its terminal hangs up, and only then', async () => {
+      const file = write('terminal.yaml', sockets(0));
+      const session = `import os, pty, signal, sys
+child, terminal = pty.fork()
+if child == 0: os.execvp(sys.argv[1], sys.argv[1:])
+said = b''
+def until(text):
+  global said
+  while text not in said: said += os.read(terminal, 4096)
+until(b'ready')
+os.kill(child, signal.SIGHUP)
+until(b'read again')
+os.close(terminal)
+print(os.waitpid(child, 0)[1])`;
+      const run = [
+        process.execPath,
+        command,
+        'run',
+        file,
+        '--plain',
+        '--no-control',
+        '--totals',
+        'hung.json',
+      ];
+      const { status, stdout, stderr } = spawnSync('python3', ['-c', session, ...run], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '1\n', stderr: '' });
+      expect(existsSync(join(folder, 'hung.json'))).toBe(true);
+    });
 
     it('counts a signal that is repeated at once as one, and still cleans up', async () => {
       const control = join(folder, 'control.sock');

@@ -33,6 +33,7 @@ import {
   jsonOption,
   quietOption,
 } from './command-context.ts';
+import { HangUp, Reloading } from './reload.ts';
 
 /** `funnel run`: runs a configuration until a signal, or `funnel end`, ends it. */
 export const addRun: AddCommand = (parent, context) => {
@@ -67,10 +68,12 @@ export function addRunOptions(command: Command): Command {
 /**
  * Starts a puzzle and reports what it does, until a signal ends it.
  *
- * SIGINT, SIGTERM, SIGHUP and `funnel end` end it cleanly, with totals. A repeated signal within a second
- * counts as one: npx, npm, timeout(1) and a terminal send it to the Funnel and to its parent, which forwards
- * it. A signal after that second ends the process at once, without totals. A piece that fails is reported,
- * and the others continue.
+ * SIGINT, SIGTERM, the hang-up of its terminal and `funnel end` end it cleanly, with totals. A repeated
+ * signal within a second counts as one: npx, npm, timeout(1) and a terminal send it to the Funnel and to its
+ * parent, which forwards it. A signal after that second ends the process at once, without totals. A piece
+ * that fails is reported, and the others continue.
+ *
+ * Any other SIGHUP reads the configuration again, as `funnel apply` does.
  *
  * With `--until-end` the end of all captures and standard streams ends it in the same way: with status 0, or
  * 4 where one of them could not be read to its end.
@@ -93,7 +96,13 @@ export async function run(
   const totalsFile = options.totals === undefined ? undefined : new CountersFile(options.totals);
   totalsFile?.check();
   reporter.started(puzzle);
-  const stopping = stopSignal(() => control?.close());
+  const reloading = new Reloading((level, message) =>
+    onEvent({ kind: 'log', piece: 'funnel', level, message }),
+  );
+  const stopping = stopSignal(
+    () => control?.close(),
+    () => reloading.request(),
+  );
   process.once('exit', () => reporter.restore());
 
   const onEvent = (event: FunnelEvent): void => {
@@ -118,6 +127,7 @@ export async function run(
     statistics?.write(first);
     reporter.ready();
     manager.ready(puzzle.title, () => running.counters());
+    reloading.begin(() => manager.reload(() => running.apply(readAgain(source))));
     if (output.isTTY && options.quiet !== true) reporter.counters(first);
     let writtenAtMs = 0;
     let isAsking = false;
@@ -143,6 +153,7 @@ export async function run(
     output.onResize(() => reporter.counters(running.snapshot()));
     if (options.untilEnd === true) await untilEnd(running, stopping, warn);
     else await stopping.promise;
+    reloading.end();
     manager.stopping();
     clearInterval(timer);
     timer = undefined;
@@ -162,6 +173,15 @@ export async function run(
       reporter.restore();
     }
   }
+}
+
+/** The file of a configuration that can be read again. */
+function readAgain(source: string | ConfigurationObject): string {
+  if (typeof source === 'string' && source !== '-') return source;
+  throw new FunnelError(
+    'FT_RUN_RELOAD',
+    'this configuration came from no file that can be read again. Change it with funnel apply',
+  );
 }
 
 /** Resolves when the captures have ended and their frames have gone through, or at a signal. */
@@ -255,14 +275,19 @@ function reporterFor(options: RunOptions, output: Output, paint: Paint): RunRepo
 
 /**
  * A promise that resolves at the first signal or call of `stop`. A signal more than {@link SAME_WISH_MS}
- * later ends the process at once, after a call of `cleanUp`.
+ * later ends the process at once, after a call of `cleanUp`. A SIGHUP that is no hang-up calls `reload`.
  */
-function stopSignal(cleanUp: () => void): {
+function stopSignal(
+  cleanUp: () => void,
+  reload: () => void,
+): {
   readonly promise: Promise<void>;
   stop(): void;
   forget(): void;
 } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const hangUp = new HangUp();
+  process.once('exit', () => hangUp.endByIt());
   let listener = (_: NodeJS.Signals): void => {};
   let deadline: NodeJS.Timeout | undefined;
   let stop = (): void => {};
@@ -276,6 +301,10 @@ function stopSignal(cleanUp: () => void): {
       deadline ??= setTimeout(() => process.kill(process.pid, 'SIGKILL'), MOST_CLOSING_MS).unref();
     };
     listener = (signal) => {
+      if (signal === 'SIGHUP' && !hangUp.hasHungUp) {
+        reload();
+        return;
+      }
       if (performance.now() < stoppedAt + SAME_WISH_MS) {
         stop();
         return;

@@ -224,9 +224,14 @@ labTest('a service manager hears of the start, signs of life, changes and the en
   await until('WATCHDOG=1');
   await host.run([process.execPath, funnelCommand, 'apply', '--control', control!, file]);
   await until('MONOTONIC_USEC=');
+  // As `systemctl reload` with Type=notify-reload.
+  funnel.child.kill('SIGHUP');
+  await host.run(['sh', '-c', `until [ $(grep -c RELOADING=1 ${heard}) = 2 ]; do sleep 0.05; done`]);
+  await funnel.waitFor(/SIGHUP: the configuration was read again/);
   expect((await funnel.stop()).status).toBe(0);
   await until('STOPPING=1');
   const said = readFileSync(heard!, 'utf8');
-  expect(said).toMatch(/RELOADING=1\nMONOTONIC_USEC=\d+(WATCHDOG=1)*READY=1/);
+  const reloads = said.match(/RELOADING=1\nMONOTONIC_USEC=\d+(WATCHDOG=1)*READY=1/g);
+  expect(reloads).toHaveLength(2);
   expect(said.match(/STOPPING=1/g)).toHaveLength(1);
 });

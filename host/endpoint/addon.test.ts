@@ -35,6 +35,7 @@ describe('the sources', () => {
   /** Bottom up, a row for each layer: a file includes headers of lower rows, and its own. */
   const order = [
     ['limits', 'packet', 'checksum', 'namespace-protocol', 'netlink', 'openssl'],
+    ['offload'],
     ['values', 'instance'],
     ['batch', 'handover', 'namespace', 'cipher'],
     ['channel'],
@@ -43,6 +44,7 @@ describe('the sources', () => {
     [
       'tun',
       'raw',
+      'packet-socket',
       'stream',
       'local-stream',
       'local-packet',

@@ -55,6 +55,34 @@ export interface FunnelIo {
   openRaw(batch: number, options: RawOptions): { channel: number };
   /** Like `sendUdp`, with the address and length of the bytes behind the IP header in `outHeaders`. */
   sendRaw(channel: number, count: number): number;
+  /** What the system says of a device. Throws ENODEV. */
+  packetDevice(device: string): PacketDevice;
+  /**
+   * Needs CAP_NET_RAW. The frames of a device, with their tags and checksums, each as on the wire. A length
+   * below that of a header is one of {@link LOST_TOO_LARGE} and {@link LOST_OFFLOAD}. The socket receives
+   * nothing before it has a filter.
+   */
+  openPacket(
+    batch: number,
+    options: {
+      readonly index: number;
+      /** The device has no link header. */
+      readonly ip: boolean;
+      readonly promiscuous: boolean;
+      /** Whether frames come that this machine sends. */
+      readonly outgoing: boolean;
+      /** Of the frames that the socket sends; 0 for none. */
+      readonly mark: number;
+      readonly key?: string;
+    },
+  ): { channel: number };
+  /**
+   * Sets which frames the kernel passes on: classic BPF, two words for each instruction, `code | jt << 16 |
+   * jf << 24` and `k`.
+   */
+  packetFilter(channel: number, program: Uint32Array): void;
+  /** Writes the first `count` outgoing frames. The tally counts the failures. @returns the number written */
+  writePackets(channel: number, count: number): number;
   /**
    * Opens a store of keys, of at most `limit`. Throws ENOSYS where the process has no OpenSSL that the addon
    * can call.
@@ -343,8 +371,23 @@ export interface UdpOptions {
   readonly key?: string;
 }
 
-/** In place of the length of a message of `packetChannel`: it is larger than a packet of IP. */
+export interface PacketDevice {
+  readonly index: number;
+  /** ARPHRD_… of if_arp.h. */
+  readonly type: number;
+  readonly mtu: number;
+  /** 0 or 1. */
+  readonly up: number;
+  /** 0 or 1. */
+  readonly loopback: number;
+  /** Of a device of Ethernet: six bytes in hexadecimal, with colons. */
+  readonly address: string;
+}
+
+/** In place of the length of a message of `packetChannel` or `openPacket`: it is larger than a packet of IP. */
 export const LOST_TOO_LARGE = 0;
+/** For `openPacket`: it was merged, or its checksum unfinished, in a way that could not be undone. */
+export const LOST_OFFLOAD = 1;
 /** It is of a new peer, and there are too many. */
 export const LOST_TOO_MANY = 1;
 

@@ -10,6 +10,9 @@ import { TunPiece } from './device/tun.ts';
 import { tunDescription } from './device/tun-description.ts';
 import { readTunSettings } from './device/tun-settings.ts';
 import { makeProcess } from './process/process.ts';
+import { PacketPiece } from './socket/packet.ts';
+import { packetDescription } from './socket/packet-description.ts';
+import { readPacketSettings } from './socket/packet-settings.ts';
 import { RawPiece } from './socket/raw.ts';
 import { rawDescription } from './socket/raw-description.ts';
 import { readRawSettings } from './socket/raw-settings.ts';
@@ -83,6 +86,13 @@ export const nativePieces: ReadonlyMap<string, NativePiece> = new Map<string, Na
       describe: (settings) =>
         described(settings, readRawSettings(settings, standardProtocols), rawDescription),
       make: (context, frames, protocols, settings) => new RawPiece(context, frames, protocols, settings),
+    },
+  ],
+  [
+    'packet',
+    {
+      describe: (settings) => described(settings, readPacketSettings(settings), packetDescription),
+      make: (context, frames, protocols, settings) => new PacketPiece(context, frames, protocols, settings),
     },
   ],
   [

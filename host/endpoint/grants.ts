@@ -37,11 +37,32 @@ export class Grants {
   allowsIpv4(bytes: Uint8Array, at: number): boolean {
     const address = wordAt(bytes, at);
     if (address >>> 24 === 127) return this.#loopback;
-    if (!this.#own) for (let i = 0; i < this.#own4.length; i++) if (this.#own4[i] === address) return false;
+    if (!this.#own && this.isOwnIpv4(bytes, at)) return false;
     if (this.#everywhere) return true;
     const networks = this.#networks4;
     for (let i = 0; i < networks.length; i += 2) {
       if ((address & networks[i + 1]!) >>> 0 === networks[i]!) return true;
+    }
+    return false;
+  }
+
+  /** Whether the IPv4 address at `at` is one of this machine's. */
+  isOwnIpv4(bytes: Uint8Array, at: number): boolean {
+    const address = wordAt(bytes, at);
+    for (let i = 0; i < this.#own4.length; i++) if (this.#own4[i] === address) return true;
+    return false;
+  }
+
+  isOwnIpv6(bytes: Uint8Array, at: number): boolean {
+    const own = this.#own6;
+    for (let i = 0; i < own.length; i += 4) {
+      if (
+        own[i] === wordAt(bytes, at) &&
+        own[i + 1] === wordAt(bytes, at + 4) &&
+        own[i + 2] === wordAt(bytes, at + 8) &&
+        own[i + 3] === wordAt(bytes, at + 12)
+      )
+        return true;
     }
     return false;
   }
@@ -57,12 +78,7 @@ export class Grants {
       if (c === 0xffff) return false;
       if (c === 0 && d === 1) return this.#loopback;
     }
-    if (!this.#own) {
-      const own = this.#own6;
-      for (let i = 0; i < own.length; i += 4) {
-        if (own[i] === a && own[i + 1] === b && own[i + 2] === c && own[i + 3] === d) return false;
-      }
-    }
+    if (!this.#own && this.isOwnIpv6(bytes, at)) return false;
     if (this.#everywhere) return true;
     const networks = this.#networks6;
     for (let i = 0; i < networks.length; i += 8) {

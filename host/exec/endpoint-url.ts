@@ -135,6 +135,7 @@ const FORMS: Readonly<Record<string, Form>> = {
       return { ...rest, protocol: path.replace(/^\//, '') };
     },
   },
+  packet: { parts: ['host', 'path'], read: ({ host, path }) => ({ device: host + path }) },
   tcp: {
     parts: ['host', 'port'],
     flags: ['connect'],

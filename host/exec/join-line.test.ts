@@ -31,6 +31,8 @@ describe('the URL of an endpoint', () => {
     ['tcp://[2001:db8::1]:80?connect', { remote: '[2001:db8::1]:80' }],
     ['raw://192.0.2.1/41', { address: '192.0.2.1', protocol: '41' }],
     ['unix:@name', { listen: '@name' }],
+    ['packet://eth0?promiscuous=true', { device: 'eth0', promiscuous: 'true' }],
+    ['packet:wg0?mode=ip', { device: 'wg0', mode: 'ip' }],
     ['unix-datagram:/dev/log?connect', { connect: '/dev/log' }],
     ['unix-datagram:?inherit=systemd', { inherit: 'systemd' }],
     ['unix:/a%20b?connect&patience=5s', { connect: '/a b', patience: '5s' }],

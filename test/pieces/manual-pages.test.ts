@@ -23,6 +23,7 @@ const NATIVE: Readonly<Record<string, string>> = {
   tun: 'device/tun-description.ts',
   udp: 'socket/udp-description.ts',
   raw: 'socket/raw-description.ts',
+  packet: 'socket/packet-description.ts',
   tcp: 'stream/tcp-description.ts',
   unix: 'stream/unix-description.ts',
   'unix-datagram': 'socket/unix-datagram-description.ts',

@@ -146,12 +146,15 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
   if ((events & UV_PRIORITIZED) && channel->read_errors) {
     int count = channel->read_errors(channel);
     if (count > 0) deliver(channel, count);
-    if (channel->closing) return;
+    else if (count < 0) fail_channel(channel, -count);
+    if (channel->closing || count < 0) return;
   }
   if (events & UV_READABLE) {
-    int count = channel->read(channel);
-    if (count > 0) deliver(channel, count);
-    else if (count < 0) fail_channel(channel, -count);
+    do {
+      int count = channel->read(channel);
+      if (count > 0) deliver(channel, count);
+      else if (count < 0) fail_channel(channel, -count);
+    } while (channel->more && !channel->closing);
   }
 }
 

@@ -25,10 +25,15 @@ struct channel {
   int id;
   int fd;
   bool closing;
+  /* The last read left frames in a buffer of its own, and is to be repeated although nothing is readable. */
+  bool more;
   int events;
   /* Reads frames into the batch. Returns their number (0: nothing was there), or a negative errno. */
   int (*read)(struct channel *);
-  /* Makes frames (ICMP) from the socket's error queue into the batch. NULL if there is no such queue. */
+  /*
+   * Makes frames (ICMP) from the socket's error queue into the batch, or returns a negative errno where the
+   * socket is of no use any more. NULL if there is no such queue.
+   */
   int (*read_errors)(struct channel *);
   /* The packets that the kernel dropped in all because the queue of the socket was full. NULL if unknown. */
   uint32_t (*drops)(const struct channel *);

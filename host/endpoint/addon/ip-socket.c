@@ -24,6 +24,15 @@ bool set_option(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
+/*
+ * A privileged process exceeds the system's limit, any other gets at most the limit. A lower limit is no
+ * error.
+ */
+void set_buffers(int fd) {
+  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)) set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER)) set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+}
+
 static bool set_ipv4(int fd) {
   return set_option(fd, IPPROTO_IP, IP_PKTINFO, 1) && set_option(fd, IPPROTO_IP, IP_RECVTTL, 1) &&
          set_option(fd, IPPROTO_IP, IP_RECVTOS, 1) && set_option(fd, IPPROTO_IP, IP_RECVERR, 1) &&
@@ -68,12 +77,7 @@ int bind_ip_socket(int fd, const struct ip_options *options, unsigned int device
   if (options->family == AF_INET6 && !options->raw && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return errno;
   if (options->reuse && !set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
   if (options->broadcast && !set_option(fd, SOL_SOCKET, SO_BROADCAST, 1)) return errno;
-  /*
-   * A privileged process exceeds the system's limit, any other gets at most the limit. A lower limit is no
-   * error.
-   */
-  if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)) set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
-  if (!set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER)) set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+  set_buffers(fd);
   if (*options->device) {
     *what = "SO_BINDTODEVICE";
     if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options->device, (socklen_t)strlen(options->device))) return errno;
@@ -95,7 +99,7 @@ int bind_ip_socket(int fd, const struct ip_options *options, unsigned int device
  * SO_RXQ_OVFL reports the same number, but only with a later datagram, which may never come, and then with
  * each of them.
  */
-static uint32_t socket_drops(const struct channel *channel) {
+uint32_t socket_drops(const struct channel *channel) {
   uint32_t facts[SK_MEMINFO_VARS] = {0};
   socklen_t size = sizeof facts;
   return getsockopt(channel->fd, SOL_SOCKET, SO_MEMINFO, facts, &size) ? channel->reported_drops : facts[SK_MEMINFO_DROPS];

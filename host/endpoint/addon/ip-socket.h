@@ -29,6 +29,10 @@ struct ip_options {
 };
 
 bool set_option(int fd, int level, int option, int value);
+/* Sets the buffers of a socket that carries packets, as large as the system permits. */
+void set_buffers(int fd);
+/* The packets that the kernel dropped in all because the queue of the socket was full. */
+uint32_t socket_drops(const struct channel *channel);
 /*
  * Sets the options by which header fields come and go. `dual`: also those of IPv4, on an IPv6 socket. Returns
  * 0 or an errno.

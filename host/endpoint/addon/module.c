@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The addon offers features of the operating system that Node's core lacks: tun and tap devices, and UDP and
- * raw sockets with their headers, in batches.
+ * The addon offers features of the operating system that Node's core lacks: tun and tap devices, and UDP,
+ * raw and packet sockets with their headers, in batches.
  *
  * Theory of operation.  A *batch* belongs to one endpoint of one lane. It knows the lane's frame memory (one
  * ArrayBuffer that lives as long as the lane) and a few typed arrays through which integers pass in both
@@ -21,8 +21,8 @@
  *
  * Each file includes only headers of files below it:
  *
- *     module → tun, udp-*, raw, stream, local-stream, local-packet, terminal, inherited, link* → ip-socket
- *            → channel → batch, handover, namespace, cipher → instance, values
+ *     module → tun, udp-*, raw, packet-socket, stream, local-*, terminal, inherited, link* → ip-socket
+ *            → channel → batch, handover, namespace, cipher → instance, values, offload
  *            → limits, packet, namespace-protocol, netlink, openssl
  */
 #include "batch.h"
@@ -36,6 +36,7 @@
 #include "namespace.h"
 #include "local-packet.h"
 #include "local-stream.h"
+#include "packet-socket.h"
 #include "raw.h"
 #include "stream.h"
 #include "terminal.h"
@@ -103,6 +104,10 @@ NAPI_MODULE_INIT() {
   export(env, exports, "sendUdp", send_datagrams);
   export(env, exports, "openRaw", open_raw);
   export(env, exports, "sendRaw", send_datagrams);
+  export(env, exports, "packetDevice", packet_device);
+  export(env, exports, "openPacket", open_packet);
+  export(env, exports, "packetFilter", set_packet_filter);
+  export(env, exports, "writePackets", write_packets);
   export(env, exports, "openKeyStore", open_key_store);
   export(env, exports, "closeKeyStore", close_key_store);
   export(env, exports, "importKey", import_key);

@@ -16,8 +16,9 @@ export function stackText(choices: readonly number[]): string {
   const membersOf = (nameSpace: string): string[] => {
     const number = protocols.nameSpaceNumber(nameSpace);
     const names: string[] = [];
+    // An identifier that another stack has interned has no name of its own.
     for (let p = 1; p < protocols.count; p++)
-      if (protocols.isMember(p, number)) names.push(protocols.name(p));
+      if (protocols.isMember(p, number) && !protocols.name(p).includes(':')) names.push(protocols.name(p));
     return names;
   };
   const starts = [

@@ -7,7 +7,7 @@ import { builtHost } from './built-host.ts';
 
 /**
  * One native piece in a process of its own in a namespace, driven from the test by lines of text: `offer`,
- * `leave`, `replace`, `send`, `stall`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
+ * `listen`, `leave`, `replace`, `send`, `stall`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
  */
 export class NativePieceProcess {
   readonly running: Running;
@@ -113,7 +113,7 @@ console.log('ready', piece.device ?? (piece.ports ?? []).join());
 const calls = {
   offer: (properties) => join(properties),
   // As a change does: the next piece starts beside this one, and takes its place.
-  replace: (given) => {
+  replace: (given, stacks = []) => {
     const next = make(given);
     next.succeed([piece]);
     try {
@@ -123,6 +123,7 @@ const calls = {
       next.close();
       return 'refused ' + error.code + ' ' + error.message;
     }
+    for (const stack of stacks) next.listening(0, stack, true);
     next.takeOver();
     const last = piece;
     piece = next;
@@ -130,6 +131,7 @@ const calls = {
     last.close();
     return 'replaced ' + (piece.device ?? (piece.ports ?? []).join());
   },
+  listen: (stack, present) => piece.listening(0, stack, present)?.message ?? 'heard',
   leave: () => { piece.leave(0, 0); piece.leave(0, 1); return 'left'; },
   send: (text, parts, message = 0) => {
     const bytes = Buffer.from(text, 'hex');

@@ -55,7 +55,7 @@ export interface FunnelIo {
   openRaw(batch: number, options: RawOptions): { channel: number };
   /** Like `sendUdp`, with the address and length of the bytes behind the IP header in `outHeaders`. */
   sendRaw(channel: number, count: number): number;
-  /** What the system says of a device. Throws ENODEV. */
+  /** The facts that the system reports of a device. Throws ENODEV. */
   packetDevice(device: string): PacketDevice;
   /**
    * Needs CAP_NET_RAW. The frames of a device, with their tags and checksums, each as on the wire. A length
@@ -71,7 +71,7 @@ export interface FunnelIo {
       readonly promiscuous: boolean;
       /** Whether frames come that this machine sends. */
       readonly outgoing: boolean;
-      /** Of the frames that the socket sends; 0 for none. */
+      /** The mark of the frames that the socket sends; 0 for none. */
       readonly mark: number;
       readonly key?: string;
     },
@@ -380,11 +380,13 @@ export interface PacketDevice {
   readonly up: number;
   /** 0 or 1. */
   readonly loopback: number;
-  /** Of a device of Ethernet: six bytes in hexadecimal, with colons. */
+  /** The address of a device of Ethernet: six bytes in hexadecimal, with colons. */
   readonly address: string;
 }
 
-/** In place of the length of a message of `packetChannel` or `openPacket`: it is larger than a packet of IP. */
+/**
+ * In place of the length of a message of `packetChannel` or `openPacket`: it is larger than a packet of IP.
+ */
 export const LOST_TOO_LARGE = 0;
 /** For `openPacket`: it was merged, or its checksum unfinished, in a way that could not be undone. */
 export const LOST_OFFLOAD = 1;

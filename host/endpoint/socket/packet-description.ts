@@ -52,10 +52,10 @@
  * WHAT IT DOES NOT DO
  *   It needs CAP_NET_RAW, as root has. It gets copies: the system goes on to receive the same frames, and to
  *   reply to them. Filters of nftables do not apply to what it receives or sends, except those of the family
- *   netdev. No frame is cut short, so there is no snap length: the filter takes whole frames. In mode ethernet
- *   a device has Ethernet addresses; in mode ip it has no link header. It sends no segment larger than the
- *   device for the system to divide. With very many ports in the stacks of neighbours (some thousand), the
- *   kernel tests only the protocol.
+ *   netdev. No frame is cut short, so there is no snap length: the filter takes whole frames. In mode
+ *   ethernet a device has Ethernet addresses; in mode ip it has no link header. It sends no segment larger
+ *   than the device for the system to divide. With very many ports in the stacks of neighbours (some
+ *   thousand), the kernel tests only the protocol.
  *
  * SPECIFICATION
  *   Linux: packet(7), Documentation/networking/filter.rst. IEEE 802.3, 802.1Q. Division of merged packets:

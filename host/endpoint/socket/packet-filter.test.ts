@@ -10,7 +10,7 @@ import { packetFilter } from './packet-filter.ts';
 
 interface SeenFrame {
   readonly bytes: Uint8Array;
-  /** What the kernel knows beside the bytes. */
+  /** The facts that the kernel knows beside the bytes. */
   readonly etherType?: number;
   readonly mark?: number;
 }
@@ -84,7 +84,7 @@ describe('the filter in the kernel', () => {
       ),
       { numRuns: 5000 },
     );
-    // The test tells something only where both occur.
+    // The test means something only where both occur.
     expect([accepted > 100, refused > 100]).toEqual([true, true]);
   });
 

@@ -27,7 +27,7 @@ export function packetFilter(
   return (wider.length <= MOST_INSTRUCTIONS ? wider : programOf([{}], protocols, isIp, mark)).words();
 }
 
-/** What a stack wants of a frame; an absent member is not tested. */
+/** The layers that a stack wants of a frame; an absent member is not tested. */
 interface Want {
   readonly etherTypes?: readonly number[];
   /** Of IPv4 and IPv6, which `etherTypes` then contains. */
@@ -69,7 +69,7 @@ function wantsOfStack({ steps }: Stack, protocols: Protocols): readonly Want[] {
   return wants.length > 0 ? wants : [{}];
 }
 
-/** What is wanted of IP, by the steps behind it. */
+/** Returns the layers that are wanted of IP, by the steps behind it. */
 function carried(
   etherTypes: readonly number[],
   [next, behind]: readonly Step[],
@@ -195,7 +195,9 @@ function ofIp(
   }
 }
 
-/** Instructions with jumps forward to labels; jumps are long, because a short one reaches 255 instructions. */
+/**
+ * Instructions with jumps forward to labels. Jumps are long, because a short one reaches 255 instructions.
+ */
 class Program {
   readonly #instructions: { code: number; yes: number; no: number; value: number; to?: number }[] = [];
   /** The instruction at each label. */
@@ -267,7 +269,7 @@ const JUMP = 0x05;
 const EQUALS = 0x15;
 const HAS_BITS = 0x45;
 const RETURN = 0x06;
-/** Offsets of what is not in the frame: the protocol that the kernel determined, and the mark. */
+/** Offsets of facts that are not in the frame: the protocol that the kernel determined, and the mark. */
 const PROTOCOL_AT = 0xffff_f000;
 const MARK_AT = 0xffff_f014;
 const WHOLE_FRAME = 0xffff_ffff;

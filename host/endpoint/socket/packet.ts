@@ -135,7 +135,7 @@ export class PacketPiece extends PieceBase implements Piece {
     return this.#io !== undefined && this.#channel < 0 && this.#predecessor === undefined;
   }
 
-  /** Reads what the system says of the device. */
+  /** Reads the facts that the system reports of the device. */
   #look(): PacketDevice {
     const { device, mode } = this.#settings;
     const facts = this.#io!.packetDevice(device);
@@ -156,7 +156,8 @@ export class PacketPiece extends PieceBase implements Piece {
     try {
       const facts = this.#look();
       if (this.#predecessor !== undefined) return;
-      // What is sent on the loopback comes back as received. There, and only there, a mark distinguishes it.
+      // Frames that are sent on the loopback come back as received. There, and only there, a mark
+      // distinguishes them.
       this.#mark = facts.loopback === 1 ? MARK : 0;
       this.#channel = this.#io!.openPacket(this.#batch!.number, {
         index: facts.index,
@@ -420,7 +421,7 @@ export class PacketPiece extends PieceBase implements Piece {
 const NONE = '';
 const PROTOCOL = 0xffff;
 const IPV4_HEADER = 20;
-/** Of a frame that was read; less stands for a reason why it is lost. */
+/** The least length of a frame that was read; less stands for a reason why it is lost. */
 const LEAST_LENGTH = 2;
 /** Distinguishes what a socket of ours sent on the loopback; see SO_MARK in socket(7). */
 const MARK = 0x46756e31;

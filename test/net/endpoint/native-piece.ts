@@ -7,7 +7,8 @@ import { builtHost } from './built-host.ts';
 
 /**
  * One native piece in a process of its own in a namespace, driven from the test by lines of text: `offer`,
- * `listen`, `leave`, `replace`, `send`, `stall`, `counters`, `close`. Frames that arrive are printed in hexadecimal.
+ * `listen`, `leave`, `replace`, `send`, `stall`, `counters`, `close`. Frames that arrive are printed in
+ * hexadecimal.
  */
 export class NativePieceProcess {
   readonly running: Running;

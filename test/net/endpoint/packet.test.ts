@@ -239,7 +239,7 @@ labTest('tags of VLANs are in the frames, both ways', async ({ lab }) => {
     ['810020050800', 'b'.repeat(1000), 8, 4_294_967_000, 0x10, true],
     ['810020050800', 'c'.repeat(500), 9, 704, 0x19, true],
   ]);
-  // What the piece sends has its tag on the wire.
+  // A frame that the piece sends has its tag on the wire.
   const file = join(lab.folder, 'tagged.pcapng');
   const recording = await capture(b, 'eth0', file);
   await send(piece, udp!);
@@ -327,7 +327,7 @@ labTest(
     await loopback.running.waitFor(/ready/);
     await loopback.ask('listen', 'ip/udp/7001', true);
     // A packet that comes to the loopback from outside of the system's own stack.
-  for (const name of ['route_localnet', 'accept_local']) await a.sysctl(`ipv4.conf.lo.${name}`, 1);
+    for (const name of ['route_localnet', 'accept_local']) await a.sysctl(`ipv4.conf.lo.${name}`, 1);
     await say('127.0.0.1');
     await expect.poll(() => framesOf(loopback).filter((frame) => frame[23] === 17).length).toBe(1);
     const frame = framesOf(loopback).find((each) => each[23] === 17)!;
@@ -471,7 +471,7 @@ labTest('packets of a device without link header pass in mode ip', async ({ lab 
   await expect.poll(() => framesOf(piece).length).toBe(1);
   const packet = framesOf(piece)[0]!;
   expect([packet.subarray(28).toString(), isWhole(packet, 0)]).toEqual(['out', true]);
-  // What the piece sends leaves by the device; from an address of another it does not.
+  // A packet that the piece sends leaves by the device; with an address of another it does not.
   packet.write('own', 28);
   packet.writeUInt16BE(0, 26);
   await piece.ask('send', packet.toString('hex'), [['ipv4', 1, packet.length]]);

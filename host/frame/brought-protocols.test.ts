@@ -123,4 +123,54 @@ describe('a protocol that a piece brings', () => {
       { numRuns: 1000 },
     );
   });
+
+  // IPv6, then `outer` with the identifier of `inner` in its first byte, then `inner` with that of UDP.
+  const nested = Buffer.from(
+    `60000000001053400000${'00'.repeat(30)}fe000000 11000000 0000000000080000`.replaceAll(' ', ''),
+    'hex',
+  );
+  nested[6] = 253;
+
+  it.each([
+    ['a transparent header of its own', 'a', '; transparent', true],
+    ['a header of its own that is not transparent', 'a', '', false],
+    ['a transparent header of another piece', 'b', '; transparent', false],
+  ])('has %s skipped in front of what a stack names: %s %s %s', (_, bringer, transparent, isSkipped) => {
+    const protocols = new Protocols();
+    protocols.defineFromText('outer', 'in ip-protocol 253; header 4; next ip-protocol u8[0]', 'a');
+    protocols.defineFromText(
+      'inner',
+      `in ip-protocol 254; header 4; next ip-protocol u8[0]${transparent}`,
+      bringer,
+    );
+    const stack = parseStack('ip/outer/udp', protocols);
+    const whole = parseStack('ip/outer/inner/udp', protocols);
+    const frames = new Frames({ smallRows: 1, largeRows: 0 });
+    const row = frames.allocate(nested.length);
+    const begin = () => {
+      frames.bytes.set(nested, frames.start[row]!);
+      frames.begin(row, frames.start[row]!, nested.length, protocols.number('ipv6'));
+    };
+    for (const [each, expected] of [
+      [stack, isSkipped],
+      [whole, true],
+    ] as const) {
+      begin();
+      expect(new Pattern(protocols, each).matches(frames, row, 0, true)).toBe(expected);
+      begin();
+      const classifier = new Classifier(protocols, [{ stack: each, tag: 0 }]);
+      expect(classifier.walk(frames, row, true) >= 0).toBe(expected);
+    }
+  });
+
+  it('is found where a frame comes with it as its kind', () => {
+    const protocols = new Protocols();
+    protocols.defineFromText('outer', 'in ip-protocol 253; header 4; next ip-protocol u8[0]', 'a');
+    const frames = new Frames({ smallRows: 1, largeRows: 0 });
+    const row = frames.allocate(12);
+    frames.bytes.set(Buffer.from('110000000000000000080000', 'hex'), frames.start[row]!);
+    frames.begin(row, frames.start[row]!, 12, protocols.number('outer'));
+    const classifier = new Classifier(protocols, [{ stack: parseStack('outer/udp', protocols), tag: 0 }]);
+    expect(classifier.walk(frames, row, true)).toBeGreaterThanOrEqual(0);
+  });
 });

@@ -246,6 +246,18 @@ describe('the boundary of a multipart (RFC 3261 §25.1, RFC 2046 §5.1.1)', () =
     ]);
   });
 
+  it('at the end of the frame is that of a delimiter which others follow, whatever the memory holds behind', () => {
+    const head = 'MESSAGE sip:a SIP/2.0\r\nContent-Type: multipart/mixed; boundary=b1\r\n\r\n';
+    const whole = bytes(`${head}--b1\r\n\r\nhello\r\n--b1`);
+    const parts = ['\0\0', '--'].map((behind) => {
+      // The row that is released here is the next one, with these bytes behind the frame.
+      releaseAll(frames);
+      frames.release(put(frames, bytes(`${head}--b1\r\n\r\nhello\r\n--b1${behind}`), 'sip'));
+      return parse(whole, 'sip');
+    });
+    expect(parts[1]).toEqual(parts[0]);
+  });
+
   it.each([['boundar=b1'], ['boundary b1'], ['boundaryx=b1'], ['boundary=']])(
     'is not found in %j',
     (parameter) => {

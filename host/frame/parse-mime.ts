@@ -32,7 +32,7 @@ export const multipart: ParseFunction = {
       if (!isDelimiter(bytes, line, to, boundary, length)) continue;
       const behind = line + 2 + length;
       // A multipart without any part has only its last delimiter.
-      if (bytes[behind] === DASH && bytes[behind + 1] === DASH) return SYNTAX;
+      if (isLast(bytes, behind, to)) return SYNTAX;
       cut.begin(line - from, to - line);
       cut.next = PART;
       return 0;
@@ -63,7 +63,7 @@ export const mimePart: ParseFunction = {
     if (bare >= 0) {
       const end = beforeLineEnd(bytes, from, bare);
       cut.begin(end - from, 0);
-      close(bytes, end, bare, length, cut);
+      close(bytes, end, bare, to, length, cut);
       return 0;
     }
     if (body < 0) return TRUNCATED;
@@ -73,7 +73,7 @@ export const mimePart: ParseFunction = {
     if (line < 0) return TRUNCATED;
     const end = beforeLineEnd(bytes, body, line);
     cut.begin(body - from, end - body);
-    close(bytes, end, line, length, cut);
+    close(bytes, end, line, to, length, cut);
     const type = fieldValue(bytes, fields, body, CONTENT_TYPE, 0);
     if (type >= 0) {
       cut.nextFrom = type;
@@ -99,10 +99,14 @@ function beforeLineEnd(bytes: Uint8Array, least: number, at: number): number {
 }
 
 /** Notes what closes a part: the line end at `end`, and whether the delimiter at `line` is not the last. */
-function close(bytes: Uint8Array, end: number, line: number, length: number, cut: Cut): void {
+function close(bytes: Uint8Array, end: number, line: number, to: number, length: number, cut: Cut): void {
   cut.closing = line - end;
-  const behind = line + 2 + length;
-  cut.isFollowed = !(bytes[behind] === DASH && bytes[behind + 1] === DASH);
+  cut.isFollowed = !isLast(bytes, line + 2 + length, to);
+}
+
+/** Whether a delimiter is the last one, given the address behind its boundary: two dashes stand there. */
+function isLast(bytes: Uint8Array, behind: number, to: number): boolean {
+  return behind < to && bytes[behind] === DASH;
 }
 
 /** Whether the line is `--` and the boundary, then the end of the line, white space, or `--`. */

@@ -60,6 +60,33 @@ const IPV4_UDP = '4500 0020 0001 0000 4011 f6c8 c000 0201 c000 0202 e612 64be 00
 const IPV6_ICMP =
   '6000 0000 0008 3a ff fe80000000000000 0000000000000001 ff02000000000000 0000000000000002 8500 7bb8 00000000';
 
+describe('a length of any width', () => {
+  const own = new Protocols();
+  const reader = new Parser(own);
+  it.each([1, 2, 4])('is read from its %i bytes, and from no other', (width) => {
+    const protocol = own.defineFromText(
+      `wide-${width}`,
+      `in ip-protocol ${200 + width}; header 8; length u${8 * width}[2] total`,
+    );
+    Layouts.of(own).refresh();
+    const problemOf = (length: readonly number[]) => {
+      releaseAll(frames);
+      const bytes = [0xff, 0xff, ...length, ...Array(8 - 2 - width).fill(0xff), 7, 7];
+      const row = put(frames, Uint8Array.from(bytes), 'ipv6');
+      frames.begin(row, frames.start[row]!, bytes.length, protocol);
+      const problem = reader.deepen(frames, row, 0, protocol);
+      return problem === 0 ? '' : reader.problemName(problem);
+    };
+    const right = [...Array(width - 1).fill(0), 10];
+    expect(problemOf(right)).toBe('');
+    for (let at = 0; at < width; at++) {
+      const wrong = right.with(at, right[at]! + 1);
+      expect(problemOf(wrong), String(wrong)).toBe(`wide-${width}-length`);
+    }
+    releaseAll(frames);
+  });
+});
+
 describe('a field of 1, 2 or 4 bytes', () => {
   const made = new Protocols();
   made.defineNameSpace({ name: 'wide', summary: '', bits: 32 });

@@ -86,6 +86,19 @@ describe('Pattern', () => {
     frames.release(row);
   });
 
+  it.each([
+    ['udp', 'ip-protocol:', true],
+    ['udp', 'ethertype:', false],
+    ['arp', 'ethertype:', true],
+    ['arp', 'ip-protocol:', false],
+    ['ipv6', 'ip-protocol:', true],
+    ['ipv6', 'ethertype:', true],
+  ])('finds the first part, %s, in %s or not', (protocol, nameSpace, expected) => {
+    const row = put(frames, hex('60000000 00001140'), protocol);
+    expect(new Pattern(protocols, parseStack(nameSpace)).matches(frames, row, 0, true)).toBe(expected);
+    frames.release(row);
+  });
+
   it('looks for a Name Space in the frame that is asked about, and in no other row', () => {
     releaseAll(frames);
     const kinds = [

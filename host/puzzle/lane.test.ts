@@ -251,6 +251,13 @@ describe('a lane', () => {
       expect(six!.calls.length).toBe(calls);
       for (; clock <= 1200; clock += 100) vi.advanceTimersByTime(100);
       expect([six!.calls.length, vi.getTimerCount()]).toEqual([calls + 1, 1]);
+      // The first piece of the lane has its time, too.
+      tun!.wakeAt = clock + 200;
+      six!.bring(0, ipv6());
+      tun!.wakeAt = Infinity;
+      const before = tun!.calls.length;
+      for (const until = clock + 300; clock <= until; clock += 100) vi.advanceTimersByTime(100);
+      expect(tun!.calls.length).toBe(before + 1);
       lane.close();
       expect(vi.getTimerCount()).toBe(0);
     } finally {

@@ -226,7 +226,6 @@ export class Lane {
       }
       this.#overload.dropWaiting(seat, 'closed');
     }
-    this.#laneState.queue.length = 0;
     if (errors.length > 0) throw new AggregateError(errors, 'pieces could not be closed');
   }
 
@@ -264,7 +263,6 @@ export class Lane {
     } catch (error) {
       this.#laneState.endFailedCall(error);
       for (let n = 0; n < outbox.length; n++) this.#laneState.frames.release(outbox.rows[n]!);
-      outbox.length = 0;
       this.#failures.fail(seat, error);
       this.#laneState.runDeferred();
       this.#overload.notifySenders();
@@ -389,11 +387,10 @@ export class Lane {
     try {
       for (const each of now) closeRetired(this.#laneState, each);
       this.run();
-      if (timeSlicer === undefined) runToEnd(later);
-      else {
-        await timeSlicer.yieldNow();
-        await timeSlicer.run(later);
-      }
+      // Without a time slicer no piece ran before, so there is nothing to close.
+      if (timeSlicer === undefined) return;
+      await timeSlicer.yieldNow();
+      await timeSlicer.run(later);
     } finally {
       this.#deferredCleanup = undefined;
     }

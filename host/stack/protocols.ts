@@ -282,7 +282,7 @@ export class Protocols {
     if (registered.length > 0) {
       throw new FunnelError(
         'FT_PROTOCOL_TWICE',
-        `${name} is a registered name in ${registered.join(' and ')}; give the protocol another name`,
+        `${name} is a registered name in ${registered[0]}; give the protocol another name`,
       );
     }
     // The identifiers and the protocol itself take numbers, and nothing may fail between them.

@@ -226,6 +226,27 @@ describe('a change', () => {
     expect(instanceOf('tun').joinings.at(-1)!.properties).toEqual([]);
   });
 
+  it('calls no other piece for what arrives while it is committed, and takes the time of the commit', async () => {
+    const called: number[] = [];
+    const [tun, six] = makers({ tun: {}, six: { version: 2 } });
+    const make: PieceMaker['make'] = async (...given) => {
+      const piece = (await six!.make(...given)) as ScriptedPiece;
+      const join = piece.join.bind(piece);
+      piece.join = (joining) => {
+        join(joining);
+        const before = instanceOf('tun').calls.length;
+        piece.bring(0, ipv6());
+        clock += 7;
+        called.push(instanceOf('tun').calls.length - before);
+      };
+      return piece;
+    };
+    await lane.apply([tun!, { ...six!, make }]);
+    expect(called).toEqual([0]);
+    expect(instanceOf('tun').taken).toHaveLength(1);
+    expect(lane.commitMs).toBe(7);
+  });
+
   it('leaves the others on a network where one leaves', async () => {
     const cap = { stack: 'ipv6/udp' };
     await lane.apply(makers({ tun: {}, six: {}, cap }));

@@ -94,6 +94,21 @@ describe('the properties that Joints settle', () => {
     ]);
   });
 
+  it('are explained where one Shape both requires and rejects what the other has otherwise', () => {
+    expect(
+      mistakesOf([
+        samplePlace(
+          'a',
+          { e: ['ip/tcp down required reliable, rejected delay at-least 50'] },
+          { e: ['lan'] },
+        ),
+        samplePlace('b', { e: ['ip up available delay at-least 60'] }, { e: ['lan'] }),
+      ]),
+    ).toEqual([
+      'a.e: ip/tcp of a requires reliable and rejects delay at least 50; ip of b offers delivery that may lose and delay at least 60; put a piece between them that adds them, or keep them on networks of their own',
+    ]);
+  });
+
   it('do not depend on an optional Edge behind a Curve that keeps nothing', () => {
     const tap = samplePlace(
       'tap',

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { linkComponent } from './component/component-linker.ts';
 import { parseComponent } from './component/component-parser.ts';
 import { loadComponent } from './load-component.ts';
+import { rewrittenInstance } from './testing/rewritten-instance.ts';
 import { readCoreModule } from './wasm/core-module.ts';
-import { FUEL_IMPORT, rewriteModule } from './wasm/module-rewriter.ts';
+import { rewriteModule } from './wasm/module-rewriter.ts';
 import { v8 } from './wasm/webassembly-engine.ts';
 
 const folder = new URL('../../dist/pieces/', import.meta.url);
@@ -62,18 +63,13 @@ function trace(core: Uint8Array, noise: readonly number[], isMetered: boolean): 
       return signature?.endsWith('i64') ? 0x0123_4567_89ab_cdefn : 1;
     };
   }
-  let bytes = core;
+  let exports: Record<string, WebAssembly.ExportValue>;
   if (isMetered) {
-    const rewritten = rewriteModule(module, { maxMemoryPages: MOST_PAGES, maxTableEntries: 65_536 });
+    const { bytes } = rewriteModule(module, { maxMemoryPages: MOST_PAGES, maxTableEntries: 65_536 });
     const fuel = v8.fuelCounter();
     fuel.refuel(0x7fff_ffff);
-    bytes = rewritten.bytes;
-    imports[rewritten.fuelModule] = {
-      [FUEL_IMPORT.units]: fuel.unitsItem,
-      [FUEL_IMPORT.refused]: fuel.refusedItem,
-    };
-  }
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
+    exports = rewrittenInstance(module, bytes, fuel, imports);
+  } else exports = new WebAssembly.Instance(new WebAssembly.Module(core), imports).exports;
   const functions = Object.entries(exports).filter(
     (entry): entry is [string, Call] => typeof entry[1] === 'function',
   );

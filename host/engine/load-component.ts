@@ -1,13 +1,12 @@
 import type { Piece as Description, Problem } from '../../abi/host/contract.ts';
 import { compileModule, examine } from './component/admission.ts';
-import type { ContractExports } from './component/contract-check.ts';
 import { DEFAULT_GRANTS, type Grant, mayUse, type UsableGrant, wantedGrants } from './component/grants.ts';
 import { DEFAULT_LIMITS, type Limits } from './component/limits.ts';
-import type { LinkPlan } from './component/link-plan.ts';
+import { type NumberedPlan, numberPlan } from './component/numbered-plan.ts';
 import { ComponentGuest } from './instance/component-guest.ts';
-import type { ReadyModule } from './instance/component-instance.ts';
 import type { Guest, HostImports, Settings } from './instance/guest.ts';
-import { v8, type WebAssemblyEngine } from './wasm/webassembly-engine.ts';
+import type { CoreModule } from './wasm/core-module.ts';
+import { type CompiledModule, v8, type WebAssemblyEngine } from './wasm/webassembly-engine.ts';
 
 /**
  * Makes a component file ready to run: checks, validates, meters, caps and compiles it. Runs no code of it.
@@ -21,15 +20,18 @@ export async function loadComponent(bytes: Uint8Array, options: LoadOptions = {}
   const admission = examine(bytes, { grants, limits, engine }, (reason) => {
     throw reason;
   });
-  const { plan, originals, rewritten } = admission!;
-  const exports = admission!.exports!;
-  const modules: ReadyModule[] = [];
-  for (const [number, original] of originals.entries()) {
-    const metered = rewritten[number]!;
-    const compiled = await compileModule(engine, metered);
-    modules.push({ compiled, fuelModule: metered.fuelModule, imports: original!.imports });
-  }
-  return componentOf(engine, { plan, exports, modules, grants, size: bytes.length });
+  const { plan, exports, originals, rewritten } = admission!;
+  const numbered = numberPlan(plan, exports!, originals as CoreModule[]);
+  const modules: CompiledModule[] = [];
+  for (const each of rewritten) modules.push(await compileModule(engine, each!));
+  return componentOf(engine, {
+    plan: numbered,
+    modules,
+    grants,
+    wants: wantedGrants(plan),
+    imports: [...plan.hostFunctions],
+    size: bytes.length,
+  });
 }
 
 /** Makes a component from the form that another thread sent, which has checked and compiled it already. */
@@ -38,8 +40,8 @@ export function componentFrom(portable: PortableComponent): LoadedComponent {
 }
 
 function componentOf(engine: WebAssemblyEngine, portable: PortableComponent): LoadedComponent {
-  const { plan, exports, modules, grants, size } = portable;
-  const component = { engine, plan, exports, modules };
+  const { plan, modules, grants, wants, imports, size } = portable;
+  const component = { engine, plan, modules };
   return {
     describe(settings) {
       const guest = new ComponentGuest(component, undefined);
@@ -49,10 +51,10 @@ function componentOf(engine: WebAssemblyEngine, portable: PortableComponent): Lo
         guest.discard();
       }
     },
-    instantiate: (imports) => new ComponentGuest(component, imports),
+    instantiate: (host) => new ComponentGuest(component, host),
     mayUse: (grant, edge) => mayUse(grants, grant, edge),
-    wants: wantedGrants(plan),
-    imports: [...plan.hostFunctions],
+    wants,
+    imports,
     size,
     coreModules: modules.length,
     portable,
@@ -103,10 +105,11 @@ export interface LoadedComponent {
  * thread.
  */
 export interface PortableComponent {
-  readonly plan: LinkPlan;
-  readonly exports: ContractExports;
-  readonly modules: readonly ReadyModule[];
+  readonly plan: NumberedPlan;
+  readonly modules: readonly CompiledModule[];
   readonly grants: ReadonlySet<Grant>;
+  readonly wants: readonly string[];
+  readonly imports: readonly string[];
   readonly size: number;
 }
 

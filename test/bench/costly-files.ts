@@ -6,13 +6,15 @@ import {
   functions,
   I32,
   join,
+  longName,
   NOTHING,
-  name,
   repeated,
   section,
   u32,
+  unusedItems,
   vector,
   vectorOf,
+  withNested,
 } from '../hostile/component-bytes.ts';
 
 /**
@@ -28,6 +30,9 @@ export const COSTLY_FILES: Readonly<Record<string, () => Promise<Uint8Array>>> =
   '100-000-functions': () => withModule(code(99_000, [])),
   '19-000-exports': () => withModule(exporting(19_000)),
   '64-instances': () => withModule(code(1500, []), 60),
+  'long-names': () => withModule(exporting(1900, 4000)),
+  'names-of-30-instances': async () => withNested(await watPiece(), unusedItems(1500, 4000), 30),
+  '49-000-unused-items': async () => withNested(await watPiece(), unusedItems(49_000, 1), 1),
   'too-many-types': () => withModule(coreModule(section(1, vectorOf(1_000_000, NOTHING)))),
   'too-many-segment-entries': () => withModule(coreModule(section(9, [1, 1, 0], vectorOf(2_000_000, [0])))),
 };
@@ -47,9 +52,9 @@ function code(count: number, instructions: Bytes): Uint8Array {
   );
 }
 
-function exporting(count: number): Uint8Array {
+function exporting(count: number, length = 1): Uint8Array {
   const [types, declared, bodies] = functions([NOTHING], [[0, body([], [])]]);
-  const exported = Array.from({ length: count }, (_, n) => [...name(n.toString(36)), 0, 0]);
+  const exported = Array.from({ length: count }, (_, n) => [...longName(n, length), 0, 0]);
   return coreModule(types, declared, section(7, vector(exported)), bodies);
 }
 

@@ -83,3 +83,43 @@ export const I32 = 0x7f;
 export function instances(module: Uint8Array, count: number): Uint8Array {
   return componentOf(section(1, module), section(2, vectorOf(count, [0, 0, 0])));
 }
+
+/** The component with one more nested in it, which is instantiated this many times. */
+export function withNested(component: Uint8Array, nested: Uint8Array, times: number): Uint8Array {
+  let before = 0;
+  for (let at = 8; at < component.length; ) {
+    if (component[at++] === NESTED) before++;
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = component[at++]!;
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    at += length;
+  }
+  return join(component, section(NESTED, nested), section(5, vectorOf(times, [0, ...u32(before), 0])));
+}
+
+const NESTED = 4;
+
+/**
+ * A component that gives an instance of an empty core module a bundle of `items` items, each an alias of its
+ * own with a name of `length` bytes.
+ */
+export function unusedItems(items: number, length: number): Uint8Array {
+  const [types, declared, code] = functions([NOTHING], [[0, body([], [])]]);
+  const maker = coreModule(types, declared, section(7, [1, ...name('f'), 0, 0]), code);
+  const named = Array.from({ length: items }, (_, n) => [...longName(n, length), 0, ...u32(n)]);
+  return componentOf(
+    section(1, maker),
+    section(1, coreModule()),
+    section(2, [1, 0, 0, 0]),
+    section(6, vectorOf(items, [0, 0, 1, 0, ...name('f')])),
+    section(2, [1, 1], vector(named)),
+    section(2, [1, 0, 1, 1, ...name('x'), 0x12, 1]),
+  );
+}
+
+export function longName(number: number, length: number): number[] {
+  return name(number.toString(36).padStart(length, '_'));
+}

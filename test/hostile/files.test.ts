@@ -1,7 +1,11 @@
+import { serialize } from 'node:v8';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { describe, expect, it } from 'vitest';
 import { examine } from '../../host/engine/component/admission.ts';
 import { DEFAULT_LIMITS } from '../../host/engine/component/limits.ts';
+import { loadComponent } from '../../host/engine/load-component.ts';
+import { rewrittenInstance } from '../../host/engine/testing/rewritten-instance.ts';
+import { watPiece } from '../../host/engine/testing/wat-piece.ts';
 import type { ComponentError } from '../../host/engine/wasm/component-error.ts';
 import { readCoreModule } from '../../host/engine/wasm/core-module.ts';
 import {
@@ -10,7 +14,7 @@ import {
   PRICE_OF_PASSED_FRAME,
   type PriceFactors,
 } from '../../host/engine/wasm/fuel.ts';
-import { FUEL_IMPORT, rewriteModule } from '../../host/engine/wasm/module-rewriter.ts';
+import { rewriteModule } from '../../host/engine/wasm/module-rewriter.ts';
 import { v8 } from '../../host/engine/wasm/webassembly-engine.ts';
 import {
   type Bytes,
@@ -21,13 +25,16 @@ import {
   I32,
   instances,
   join,
+  longName,
   NOTHING,
   name,
   repeated,
   section,
   u32,
+  unusedItems,
   vector,
   vectorOf,
+  withNested,
 } from './component-bytes.ts';
 
 /*
@@ -280,25 +287,50 @@ describe('a file that costs more than its size is refused by name', () => {
 
 /** The fuel that a call takes. */
 function fuelOf(module: Uint8Array, prices: PriceFactors, call: string, ...values: number[]): number {
-  const { bytes, fuelModule } = rewriteModule(readCoreModule(module), {
-    maxMemoryPages: 1,
-    maxTableEntries: 65_536,
-    prices,
-  });
+  const core = readCoreModule(module);
+  const { bytes } = rewriteModule(core, { maxMemoryPages: 1, maxTableEntries: 65_536, prices });
   const fuel = v8.fuelCounter();
   fuel.refuel(FULL);
-  const running = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    [fuelModule]: {
-      [FUEL_IMPORT.units]: fuel.unitsItem as never,
-      [FUEL_IMPORT.refused]: fuel.refusedItem as never,
-    },
-  });
-  (running.exports[call] as (...values: number[]) => void)(...values);
+  const exports = rewrittenInstance(core, bytes, fuel);
+  (exports[call] as (...values: number[]) => void)(...values);
   return FULL - fuel.left;
 }
 
 const FULL = 0x7fff_ffff;
 const PLAIN: PriceFactors = { tableUses: 0, catches: false };
+
+describe('other threads get of a file', () => {
+  it.each<[what: string, nested: Uint8Array, times: number]>([
+    ['no unused item', unusedItems(40_000, 1), 1],
+    ['no name of an unused item, however often it is instantiated', unusedItems(500, 4000), 30],
+    ['no name of an import or export', importing(900, 4000), 1],
+  ])('%s', async (_, nested, times) => {
+    const bytes = withNested(await watPiece(), nested, times);
+    expect(costsOf(bytes)).toEqual([]);
+    const { portable } = await loadComponent(bytes);
+    const imports = portable.plan.instances.reduce((sum, each) => sum + each.imports.length, 0);
+    const got = serialize({ ...portable, modules: [] }).length;
+    expect(got).toBeLessThan(600 + 200 * portable.plan.instances.length + 4 * imports);
+    for (const module of portable.modules as WebAssembly.Module[]) {
+      const names = [...WebAssembly.Module.imports(module), ...WebAssembly.Module.exports(module)];
+      expect(names.every((each) => each.name.length < 10)).toBe(true);
+    }
+  });
+
+  /** A component of a module that imports this many functions of another one. */
+  function importing(count: number, length: number): Uint8Array {
+    const [types, declared, code] = oneFunction;
+    const names = Array.from({ length: count }, (_, n) => longName(n, length));
+    const maker = coreModule(types, declared, section(7, vector(names.map((each) => [...each, 0, 0]))), code);
+    const user = coreModule(types, section(2, vector(names.map((each) => [...name('x'), ...each, 0, 0]))));
+    return componentOf(
+      section(1, maker),
+      section(1, user),
+      section(2, [1, 0, 0, 0]),
+      section(2, [1, 0, 1, 1, ...name('x'), 0x12, 0]),
+    );
+  }
+});
 
 describe('work of the engine that an instruction only begins is paid', () => {
   /** `go` throws an exception through this many frames, and catches it or not. */

@@ -102,6 +102,31 @@ describe('a component of several core modules', () => {
     expect(guest.fuelLeft).toBeLessThan(0);
   });
 
+  it('calls the last of many lowered functions of the host, and is refused with more than 1024', async () => {
+    const lowering = (count: number): Promise<Uint8Array> => {
+      const each = (text: (n: number) => string) => Array.from({ length: count }, (_, n) => text(n)).join('');
+      return parse(`(component
+        (import "arpa2:funnel/host@0.2.0" (instance $host (export "random" (func (result u64)))))
+        (alias export $host "random" (func $random))
+        ${each((n) => `(core func $r${n} (canon lower (func $random)))`)}
+        ${LIBRARY}
+        ${contractModule(`(import "lib" "memory" (memory 1)) ${each((n) => `(import "host" "a long name ${n}" (func $h${n} (result i64)))`)}
+          (func $note (drop (call $h${count - 1})))`)}
+        (core instance $lib (instantiate $library))
+        (core instance $functions ${each((n) => `(export "a long name ${n}" (func $r${n}))`)})
+        (core instance $main (instantiate $contract
+          (with "lib" (instance $lib)) (with "host" (instance $functions))))
+        (alias core export $lib "memory" (core memory $memory)) (alias core export $lib "room" (core func $room))
+        ${lifted('$memory', '$room')})`);
+    };
+    const guest = (await loadComponent(await lowering(1024))).instantiate(new QuietHost());
+    expect(() => guest.save(0)).toThrow(/called the host function "random" in save/);
+    await expect(loadComponent(await lowering(1025))).rejects.toMatchObject({
+      code: 'FT_COMPONENT_TOO_LARGE',
+      message: expect.stringContaining('more than 1024 lowered functions'),
+    });
+  });
+
   it('divides the limit of memory among its memories', async () => {
     const bytes = await parse(`(component
       (core module $mem (memory (export "memory") 1) (func (export "note"))

@@ -126,10 +126,15 @@ export function hostFunctionNamed(iface: string, name: string): HostFunctionName
 
 const CONTRACT_INTERFACE = /^arpa2:funnel\/([a-z0-9-]+)@0\.2\.\d+$/;
 
+/** All functions that pieces may import. */
+export const HOST_FUNCTION_NAMES: readonly HostFunctionName[] =
+  Object.keys(IMPORTS).filter(isHostFunctionName);
+
 const BY_NAME: ReadonlyMap<string, HostFunctionName> = new Map(
-  Object.keys(IMPORTS)
-    .filter(isHostFunctionName)
-    .map((known) => [`${contractInterface(IMPORTS[known].interface)}#${IMPORTS[known].name}`, known]),
+  HOST_FUNCTION_NAMES.map((known) => [
+    `${contractInterface(IMPORTS[known].interface)}#${IMPORTS[known].name}`,
+    known,
+  ]),
 );
 
 /** The name of an interface of the contract, in any version 0.2.x, without package and version. */

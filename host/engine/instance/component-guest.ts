@@ -7,6 +7,7 @@ import type {
 } from '../../../abi/host/contract.ts';
 import {
   ContractError,
+  EXPORT_NAMES,
   forEachExport,
   liftAccepts,
   liftDescribe,
@@ -25,20 +26,21 @@ import {
   lowerStart,
 } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
-import type { ContractExports } from '../component/contract-check.ts';
+import { HOST_FUNCTION_NAMES } from '../component/grants.ts';
 import { shownDescription, shownProblem } from '../component/guest-text.ts';
-import type { HostItem, LiftedFunction, LinkPlan } from '../component/link-plan.ts';
+import { ITEM_WORDS, LIFTED_WORDS, LOWERED_WORDS, type NumberedPlan } from '../component/numbered-plan.ts';
 import { ComponentError } from '../wasm/component-error.ts';
 import { FUEL } from '../wasm/fuel.ts';
 import {
   asFunction,
+  type CompiledModule,
   type CoreFunction,
   type EngineItem,
   type FuelCounter,
   type WebAssemblyEngine,
 } from '../wasm/webassembly-engine.ts';
 import { CallState, type Phase, phaseText } from './call-state.ts';
-import { ComponentInstance, type ReadyModule } from './component-instance.ts';
+import { ComponentInstance } from './component-instance.ts';
 import type { Guest, HostImports, Settings } from './guest.ts';
 import { ComponentMemory, MemoryCache, NO_MEMORY } from './guest-memory.ts';
 import { hostFunction } from './host-functions.ts';
@@ -46,9 +48,8 @@ import { hostFunction } from './host-functions.ts';
 /** The parts of a component that all its instances share. */
 export interface AdmittedComponent {
   readonly engine: WebAssemblyEngine;
-  readonly plan: LinkPlan;
-  readonly exports: ContractExports;
-  readonly modules: readonly ReadyModule[];
+  readonly plan: NumberedPlan;
+  readonly modules: readonly CompiledModule[];
 }
 
 /**
@@ -78,10 +79,12 @@ export class ComponentGuest implements Guest {
         component.plan,
         component.modules,
         this.#fuel,
-        (item, from) => this.#hostItem(item, from, memories, host),
+        (row, from) => this.#hostItem(component.plan.lowered, row * LOWERED_WORDS, from, memories, host),
       );
-      const { exports } = component;
-      this.#calls = forEachExport((name) => makeCall(exports[name], instance, memories));
+      const { lifted } = component.plan;
+      this.#calls = forEachExport((name) =>
+        makeCall(lifted, EXPORT_NAMES.indexOf(name) * LIFTED_WORDS, instance, memories),
+      );
       if (this.#state.fault !== undefined) throw this.#state.fault;
     } catch (error) {
       throw error instanceof ComponentError ? error : this.faultOf(error);
@@ -289,12 +292,16 @@ export class ComponentGuest implements Guest {
   }
 
   #hostItem(
-    { function: target, options }: HostItem,
+    lowered: Int32Array,
+    at: number,
     instance: ComponentInstance,
     memories: MemoryCache,
     host: HostImports | undefined,
   ): EngineItem {
-    return hostFunction(target, memories.get(options, instance), host ?? NO_HOST, this.#state, this.#fuel);
+    const name = HOST_FUNCTION_NAMES[lowered[at]!]!;
+    const memory = instance.item(lowered, at + 1);
+    const realloc = instance.item(lowered, at + 1 + ITEM_WORDS);
+    return hostFunction(name, memories.get(memory, realloc), host ?? NO_HOST, this.#state, this.#fuel);
   }
 }
 
@@ -305,15 +312,14 @@ interface Call {
   readonly postReturn: CoreFunction | undefined;
 }
 
-function makeCall(
-  { core, options }: LiftedFunction,
-  instance: ComponentInstance,
-  memories: MemoryCache,
-): Call {
+function makeCall(lifted: Int32Array, at: number, instance: ComponentInstance, memories: MemoryCache): Call {
+  const [core, memory, realloc, postReturn] = [0, 1, 2, 3].map((which) =>
+    instance.item(lifted, at + which * ITEM_WORDS),
+  );
   return {
-    core: asFunction(instance.item(core)),
-    memory: memories.get(options, instance),
-    postReturn: options.postReturn === undefined ? undefined : asFunction(instance.item(options.postReturn)),
+    core: asFunction(core),
+    memory: memories.get(memory, realloc),
+    postReturn: postReturn === undefined ? undefined : asFunction(postReturn),
   };
 }
 

@@ -1,9 +1,7 @@
 import type { GuestMemory } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
-import type { ResolvedOptions } from '../component/link-plan.ts';
 import { asFunction, asMemory, type CoreFunction, type EngineItem } from '../wasm/webassembly-engine.ts';
 import type { CallState } from './call-state.ts';
-import type { ComponentInstance } from './component-instance.ts';
 
 /**
  * A guest's memory with its `cabi_realloc`: typed calls lower their arguments into it and lift their results
@@ -80,10 +78,8 @@ export class MemoryCache {
     this.#state = state;
   }
 
-  get(options: ResolvedOptions, instance: ComponentInstance): GuestMemory {
-    if (options.memory === undefined) return NO_MEMORY;
-    const memory = instance.item(options.memory);
-    const realloc = options.realloc === undefined ? undefined : instance.item(options.realloc);
+  get(memory: EngineItem | undefined, realloc: EngineItem | undefined): GuestMemory {
+    if (memory === undefined) return NO_MEMORY;
     const found = this.#made.find((each) => each.memory === memory && each.realloc === realloc);
     if (found !== undefined) return found.made;
     const core = realloc === undefined ? undefined : asFunction(realloc);

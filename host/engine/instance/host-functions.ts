@@ -6,7 +6,7 @@ import {
   hostFunctions,
 } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
-import { type HostFunctionName, hostFunctionNamed } from '../component/grants.ts';
+import type { HostFunctionName } from '../component/grants.ts';
 import { checkedProperty, shownText } from '../component/guest-text.ts';
 import type { EngineItem, FuelCounter } from '../wasm/webassembly-engine.ts';
 import type { CallState } from './call-state.ts';
@@ -21,15 +21,12 @@ import { demandStackRoom } from './stack-room.ts';
  * A fault is also kept in `state`, because WebAssembly can catch an exception of JavaScript.
  */
 export function hostFunction(
-  target: { readonly interface: string; readonly name: string },
+  known: HostFunctionName,
   memory: GuestMemory,
   host: HostImports,
   state: CallState,
   fuel: FuelCounter,
 ): EngineItem {
-  const known = hostFunctionNamed(target.interface, target.name);
-  if (known === undefined)
-    throw new Error(`the function "${target.name}" passed the check of imports, but is not a host function`);
   const table = hostFunctions(memory, calls(host));
   const crypto = new CryptoFunctions(memory, host, fuel);
   const keys = cryptoFunctions(memory, crypto);

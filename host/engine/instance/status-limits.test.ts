@@ -4,8 +4,6 @@ import { QuietHost } from '../testing/quiet-host.ts';
 import type { CallState } from './call-state.ts';
 import { hostFunction } from './host-functions.ts';
 
-const STATUS = { interface: 'arpa2:funnel/host@0.2.0', name: 'status' };
-
 /* The status of a component is a table of a few lines: its facts are limited before the host lifts any. */
 
 class Reports extends QuietHost {
@@ -36,7 +34,7 @@ function guest() {
       return true;
     },
   };
-  const call = hostFunction(STATUS, memory as never, host, state, counter as never) as never as (
+  const call = hostFunction('status', memory as never, host, state, counter as never) as never as (
     ...args: number[]
   ) => void;
   const text = (value: string): [number, number] => {

@@ -53,11 +53,17 @@ export interface CoreImport {
   readonly sort: CoreSort;
   /** The signature of a function. */
   readonly signature: string | undefined;
+  /** Its sort and type, without its names: a range of the module's bytes. */
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface CoreExport {
   readonly sort: CoreSort;
+  /** Its place in the index space of its sort. */
   readonly index: number;
+  /** Its place among the exports. */
+  readonly place: number;
 }
 
 /**
@@ -88,6 +94,7 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
         for (let left = reader.count(); left > 0; left--) {
           const module = reader.name();
           const name = reader.name();
+          const { at: start } = reader;
           const sort = readCoreSort(reader);
           imported[sort]++;
           let signature: string | undefined;
@@ -96,7 +103,7 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
             functionTypes.push(type);
             signature = types[type]?.signature ?? reader.fail('imports a function of unknown type');
           } else skipImportType(reader, sort);
-          imports.push({ module, name, sort, signature });
+          imports.push({ module, name, sort, signature, start, end: reader.at });
         }
         break;
       case SECTION.function:
@@ -124,7 +131,8 @@ export function readCoreModule(bytes: Uint8Array): CoreModule {
         break;
       case SECTION.export:
         for (let left = reader.count(); left > 0; left--) {
-          exports.set(reader.name(), { sort: readCoreSort(reader), index: reader.u32() });
+          const place = exports.size;
+          exports.set(reader.name(), { sort: readCoreSort(reader), index: reader.u32(), place });
         }
         break;
     }

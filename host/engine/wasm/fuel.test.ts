@@ -1,8 +1,9 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { describe, expect, it } from 'vitest';
+import { rewrittenInstance } from '../testing/rewritten-instance.ts';
 import { readCoreModule } from './core-module.ts';
 import { PLAIN_PRICES, priceOf, stretchPriceOf } from './fuel.ts';
-import { FUEL_IMPORT, rewriteModule } from './module-rewriter.ts';
+import { rewriteModule } from './module-rewriter.ts';
 import { v8 } from './webassembly-engine.ts';
 
 /** The fuel that a function of this code takes. */
@@ -11,18 +12,11 @@ async function fuelOf(code: string): Promise<number> {
     (memory 1) (table $t 4000 9000 funcref) (data $d "0123456789") (elem $e func $nothing)
     (type $empty (func)) (elem (i32.const 0) $nothing)
     (func $nothing) (func (export "go") (local i32 i64 f32 f64 v128) ${code}))`);
-  const { bytes, fuelModule } = rewriteModule(readCoreModule(module), {
-    maxMemoryPages: 4,
-    maxTableEntries: 10_000,
-  });
+  const core = readCoreModule(module);
+  const { bytes } = rewriteModule(core, { maxMemoryPages: 4, maxTableEntries: 10_000 });
   const fuel = v8.fuelCounter();
   fuel.refuel(FULL);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-    [fuelModule]: {
-      [FUEL_IMPORT.units]: fuel.unitsItem as never,
-      [FUEL_IMPORT.refused]: fuel.refusedItem as never,
-    },
-  });
+  const exports = rewrittenInstance(core, bytes, fuel);
   (exports.go as () => void)();
   return FULL - fuel.left;
 }

@@ -1,16 +1,17 @@
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { rewrittenInstance } from '../testing/rewritten-instance.ts';
 import { ComponentError } from './component-error.ts';
 import { readCoreModule } from './core-module.ts';
-import { FUEL_IMPORT, type ModuleCaps, rewriteModule } from './module-rewriter.ts';
+import { type ModuleCaps, rewriteModule } from './module-rewriter.ts';
 import { v8 } from './webassembly-engine.ts';
 
 const CAPS: ModuleCaps = { maxMemoryPages: 16, maxTableEntries: 1000 };
 const FULL = 0x7fff_ffff;
 
 interface Rewritten {
-  readonly exports: WebAssembly.Exports;
+  readonly exports: Record<string, WebAssembly.ExportValue>;
   readonly used: () => number;
   readonly refuel: (units: number) => void;
 }
@@ -25,14 +26,10 @@ function rewritten(bytes: Uint8Array, imports: WebAssembly.Imports = {}, caps = 
   expect(v8.whyInvalid(bytes)).toBeUndefined();
   const fuel = v8.fuelCounter();
   fuel.refuel(FULL);
-  const { bytes: changed, fuelModule } = rewriteModule(readCoreModule(bytes), caps);
-  const ours = { [FUEL_IMPORT.units]: fuel.unitsItem, [FUEL_IMPORT.refused]: fuel.refusedItem };
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(changed), {
-    ...imports,
-    [fuelModule]: ours,
-  });
+  const core = readCoreModule(bytes);
+  const { bytes: changed } = rewriteModule(core, caps);
   return {
-    exports: instance.exports,
+    exports: rewrittenInstance(core, changed, fuel, imports),
     used: () => FULL - fuel.left,
     refuel: (units) => fuel.refuel(units),
   };

@@ -11,16 +11,28 @@ import { readValueType } from './value-type.ts';
 
 /** A core module that counts its fuel and respects its caps; otherwise it behaves like the original. */
 export interface RewrittenModule {
+  /** Imports and exports have names by {@link itemName}. */
   readonly bytes: Uint8Array;
-  /** The module name of the imports named in {@link FUEL_IMPORT}; the original has no module of that name. */
-  readonly fuelModule: string;
   /** Whether the code catches exceptions; see {@link PriceFactors.catches}. */
   readonly catches: boolean;
   /** The cost of its compilation; see {@link CompileCost}. */
   readonly compileUnits: number;
 }
 
-/** Names in {@link RewrittenModule.fuelModule}, each a mutable global of type i32. */
+/**
+ * The name of an import or export in a rewritten module: its place among the imports or exports of the
+ * original. An instance looks up each of them by its name, and names of the original may be long.
+ */
+export function itemName(place: number): string {
+  return String(place);
+}
+
+/** The module name of all imports that the original has. */
+export const ITEMS_MODULE = '';
+/** The module name of the imports in {@link FUEL_IMPORT}. */
+export const FUEL_MODULE = 'fuel';
+
+/** The imports that the rewriter adds, each a mutable global of type i32. */
 export const FUEL_IMPORT = {
   /** The remaining units. */
   units: 'units',
@@ -38,7 +50,8 @@ export interface ModuleCaps {
 }
 
 /**
- * Inserts metering and caps into a core module that the engine has validated.
+ * Inserts metering and caps into a core module that the engine has validated, and gives its imports and
+ * exports other names.
  *
  * The counter becomes an imported global variable, so that all modules of an instance share it. No module can
  * name it, because the original was valid without it. It follows the other imported ones, together with the
@@ -54,47 +67,34 @@ export function rewriteModule(module: CoreModule, caps: ModuleCaps): RewrittenMo
       'a core module has several memories, but this host allows one; build the piece with one memory',
     );
   }
-  const fuelModule = unusedModuleName(module);
   const writer = new ByteWriter();
   writer.range(module.bytes, 0, PREAMBLE_BYTES);
   const findings: Findings = { catches: false, compileUnits: 0 };
   let importsAreWritten = false;
   for (const section of module.sections) {
     if (!importsAreWritten && section.id !== SECTION.type) {
-      writeImports(module, section.id === SECTION.import ? section : undefined, fuelModule, writer);
+      writeImports(module, writer);
       importsAreWritten = true;
       if (section.id === SECTION.import) continue;
     }
     writeSection(module, section, caps, writer, findings);
   }
-  if (!importsAreWritten) writeImports(module, undefined, fuelModule, writer);
-  return { bytes: writer.written.slice(), fuelModule, ...findings };
+  if (!importsAreWritten) writeImports(module, writer);
+  return { bytes: writer.written.slice(), ...findings };
 }
 
 const PREAMBLE_BYTES = 8;
 
-function unusedModuleName(module: CoreModule): string {
-  const taken = new Set(module.imports.map((each) => each.module));
-  let name = 'fuel';
-  for (let i = 1; taken.has(name); i++) name = `fuel ${i}`;
-  return name;
-}
-
-function writeImports(
-  module: CoreModule,
-  section: CoreSection | undefined,
-  fuelModule: string,
-  writer: ByteWriter,
-): void {
+function writeImports(module: CoreModule, writer: ByteWriter): void {
   const content = new ByteWriter();
   content.u32(module.imports.length + OUR_GLOBALS);
-  if (section !== undefined) {
-    const reader = new BinaryReader(module.bytes, section.start, section.end);
-    reader.u32();
-    content.range(module.bytes, reader.at, reader.end);
+  for (const [place, { start, end }] of module.imports.entries()) {
+    content.name(ITEMS_MODULE);
+    content.name(itemName(place));
+    content.range(module.bytes, start, end);
   }
   for (const name of [FUEL_IMPORT.units, FUEL_IMPORT.refused]) {
-    content.name(fuelModule);
+    content.name(FUEL_MODULE);
     content.name(name);
     content.bytes([KIND_GLOBAL, TYPE_I32, MUTABLE]);
   }
@@ -219,11 +219,11 @@ function rewriteGlobals({ module, reader, content, count }: Rewriting): void {
 }
 
 function rewriteExports({ module, reader, content, count }: Rewriting): void {
-  for (let left = count; left > 0; left--) {
-    const start = reader.at;
+  for (let place = 0; place < count; place++) {
     reader.name();
     const kind = reader.byte();
-    content.range(reader.bytes, start, reader.at);
+    content.name(itemName(place));
+    content.byte(kind);
     const index = reader.u32();
     content.u32(kind === KIND_GLOBAL ? movedGlobal(module, index) : index);
   }

@@ -8,11 +8,12 @@ import {
   OPCODES,
   type Opcode,
 } from '../testing/opcode-corpus.ts';
+import { rewrittenInstance } from '../testing/rewritten-instance.ts';
 import { BinaryReader } from './binary-reader.ts';
 import { ComponentError } from './component-error.ts';
 import { readCoreModule } from './core-module.ts';
 import { readInstruction } from './instruction.ts';
-import { FUEL_IMPORT, rewriteModule } from './module-rewriter.ts';
+import { rewriteModule } from './module-rewriter.ts';
 import { v8 } from './webassembly-engine.ts';
 
 const CAPS = { maxMemoryPages: MOST_PAGES, maxTableEntries: MOST_ENTRIES };
@@ -33,8 +34,7 @@ const CALLS: readonly (readonly [number, bigint, number, number])[] = [
 ];
 
 /** The result of each call: its values or the trap, and all of the memory. */
-function behaviour(bytes: Uint8Array, imports: WebAssembly.Imports = {}, refuel = () => {}): string[] {
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), imports);
+function behaviour(exports: Record<string, WebAssembly.ExportValue>, refuel = () => {}): string[] {
   const f = exports.f as (...values: (number | bigint)[]) => bigint;
   const memory = exports.memory as WebAssembly.Memory;
   return CALLS.map((values) => {
@@ -51,13 +51,11 @@ function behaviour(bytes: Uint8Array, imports: WebAssembly.Imports = {}, refuel 
 
 function rewrite(opcode: Opcode) {
   const original = moduleOfOpcode(opcode);
-  const { bytes, fuelModule } = rewriteModule(readCoreModule(original), CAPS);
+  const core = readCoreModule(original);
+  const { bytes } = rewriteModule(core, CAPS);
   const fuel = v8.fuelCounter();
   fuel.refuel(FUEL);
-  const imports = {
-    [fuelModule]: { [FUEL_IMPORT.units]: fuel.unitsItem, [FUEL_IMPORT.refused]: fuel.refusedItem },
-  };
-  return { original, bytes, imports, fuel };
+  return { original, instance: () => rewrittenInstance(core, bytes, fuel), fuel };
 }
 
 describe('every instruction', () => {
@@ -72,9 +70,9 @@ describe('every instruction', () => {
     const different: string[] = [];
     for (const opcode of OPCODES) {
       if (v8.whyInvalid(moduleOfOpcode(opcode)) !== undefined) continue;
-      const { original, bytes, imports, fuel } = rewrite(opcode);
-      const before = behaviour(original);
-      const after = behaviour(bytes, imports, () => fuel.refuel(FUEL));
+      const { original, instance, fuel } = rewrite(opcode);
+      const before = behaviour(new WebAssembly.Instance(new WebAssembly.Module(original)).exports);
+      const after = behaviour(instance(), () => fuel.refuel(FUEL));
       if (before.join() !== after.join() || fuel.left === FUEL) different.push(opcode.name);
     }
     expect(different).toEqual([]);
@@ -84,9 +82,9 @@ describe('every instruction', () => {
     const unpaid: string[] = [];
     for (const opcode of OPCODES) {
       if (v8.whyInvalid(moduleOfOpcode(opcode)) !== undefined) continue;
-      const { bytes, imports, fuel } = rewrite(opcode);
+      const { instance, fuel } = rewrite(opcode);
       fuel.refuel(0);
-      const ends = behaviour(bytes, imports);
+      const ends = behaviour(instance());
       if (!ends.every((end) => end.startsWith('unreachable ')) || new Set(ends).size !== 1)
         unpaid.push(opcode.name);
     }

@@ -51,6 +51,7 @@ export interface FuelCounter {
 }
 
 export interface RunningModule {
+  /** The export of this name; undefined if there is none. */
   item(name: string): EngineItem;
 }
 

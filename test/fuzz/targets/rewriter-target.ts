@@ -4,9 +4,10 @@ import {
   moduleOfOpcode,
   OPCODES,
 } from '../../../host/engine/testing/opcode-corpus.ts';
+import { rewrittenInstance } from '../../../host/engine/testing/rewritten-instance.ts';
 import { ComponentError } from '../../../host/engine/wasm/component-error.ts';
 import { readCoreModule } from '../../../host/engine/wasm/core-module.ts';
-import { FUEL_IMPORT, rewriteModule } from '../../../host/engine/wasm/module-rewriter.ts';
+import { rewriteModule } from '../../../host/engine/wasm/module-rewriter.ts';
 import { v8 } from '../../../host/engine/wasm/webassembly-engine.ts';
 import { type FuzzTarget, insist, type OpenTarget } from '../fuzz-target.ts';
 
@@ -31,9 +32,11 @@ class RewriterRun implements OpenTarget {
   execute(input: Uint8Array): number {
     if (!WebAssembly.validate(input)) return 1;
     const original = Uint8Array.from(input);
+    let core: ReturnType<typeof readCoreModule>;
     let rewritten: ReturnType<typeof rewriteModule>;
     try {
-      rewritten = rewriteModule(readCoreModule(original), CAPS);
+      core = readCoreModule(original);
+      rewritten = rewriteModule(core, CAPS);
     } catch (error) {
       if (error instanceof ComponentError) return 1;
       throw error;
@@ -45,15 +48,7 @@ class RewriterRun implements OpenTarget {
     if (WebAssembly.Module.imports(module).length > 0) return 1;
     const fuel = v8.fuelCounter();
     fuel.refuel(FUEL);
-    const ours = {
-      [rewritten.fuelModule]: {
-        [FUEL_IMPORT.units]: fuel.unitsItem,
-        [FUEL_IMPORT.refused]: fuel.refusedItem,
-      },
-    };
-    const after = attempt(
-      () => new WebAssembly.Instance(new WebAssembly.Module(rewritten.bytes), ours).exports,
-    );
+    const after = attempt(() => rewrittenInstance(core, rewritten.bytes, fuel));
     if (fuel.left < 0) return 1;
     const before = attempt(() => new WebAssembly.Instance(module).exports);
     insist(before.trap === after.trap, () => `instantiating: ${before.trap}, and rewritten: ${after.trap}`);

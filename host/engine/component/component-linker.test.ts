@@ -143,6 +143,13 @@ describe('a component of several core modules', () => {
     });
   });
 
+  it('is refused if a function of the contract has no memory', async () => {
+    const bytes = await parse(`(component ${LIBRARY} ${contractModule('(func $note)')}
+      (core instance $main (instantiate $contract))
+      ${lifted('$memory', '$room').replaceAll(/ \(memory \$memory\) \(realloc \$room\)/g, '')})`);
+    await expect(loadComponent(bytes)).rejects.toThrow(/#describe" differs .*: it has no memory/);
+  });
+
   it('is refused if its modules do not fit, before or while they are joined', async () => {
     const refused = async (core: string, args: string) =>
       loadComponent(
@@ -198,15 +205,19 @@ describe('a plan', () => {
     const instance = section(2, [1, 0, 0, 0]);
 
     link(plain, instance, section(2, [1, 0, 0, 1, ...twice]));
+    const invalid = (message: RegExp) =>
+      expect.objectContaining({ code: 'FT_COMPONENT_INVALID', message: expect.stringMatching(message) });
     expect(() => link(plain, instance, section(2, [1, 0, 0, 2, ...twice, ...twice]))).toThrow(
-      /gives "x" twice to a core module/,
+      invalid(/gives "x" twice to a core module/),
     );
     link(type, imported('f', 'g'));
-    expect(() => link(type, imported('f', 'f'))).toThrow(/imports "f" twice/);
+    expect(() => link(type, imported('f', 'f'))).toThrow(invalid(/imports "f" twice/));
     // The nested component never uses its import.
     link(type, imported('f'), nested, given(1, 0));
-    expect(() => link(type, imported('f'), nested, given(4, 0))).toThrow(/gives a component as the func "f"/);
+    expect(() => link(type, imported('f'), nested, given(4, 0))).toThrow(
+      invalid(/gives a component as the func "f"/),
+    );
     const without = section(5, [1, 0, 0, 0]);
-    expect(() => link(nested, without)).toThrow(/does not give "f" to a component nested in it/);
+    expect(() => link(nested, without)).toThrow(invalid(/does not give "f" to a component nested in it/));
   });
 });

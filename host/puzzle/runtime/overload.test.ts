@@ -224,6 +224,25 @@ describe('a paused Edge', () => {
     ]);
   });
 
+  it('has the senders that remain notified in the next turn, where one of them takes long', async () => {
+    let now = 0;
+    lane = new Lane({ protocols, now: () => now });
+    await lane.start([
+      maker('flood', end('flood', 'ipv6'), { net: ['f'] }),
+      maker('quiet', end('quiet', 'ipv4'), { net: ['q'] }),
+      maker('both', two, { a: ['f'], b: ['q'] }),
+    ]);
+    const { flood, quiet } = pieces;
+    flood!.ready = (edge, ready) => {
+      flood!.readies.push([edge, ready]);
+      now += 5;
+    };
+    pause(0, 1);
+    expect([flood!.readies, quiet!.readies]).toEqual([[[0, false]], []]);
+    lane.run();
+    expect([flood!.readies, quiet!.readies]).toEqual([[[0, false]], [[0, false]]]);
+  });
+
   it('is not ready before half of the room is free, even if it goes on', async () => {
     await startTwoSources();
     pieces.both!.takes = Infinity;

@@ -35,6 +35,8 @@
  *   timeout       time that a client has for its request, and a neighbour for accepting a stream; default 30s
  *   patience      time after which a connection is reset that takes nothing while others wait for it; default
  *                 30s
+ *   buffer        most bytes of the lane in which frames wait to be written, for all streams together,
+ *                 131072 to 1073741824; default 4194304
  *   half-close    let one direction go on after the other has ended; default true
  *
  * URL
@@ -89,6 +91,7 @@
 import type { Piece as Description, PropertyWish, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 import { losses, noLosses, setting } from '../describe-items.ts';
+import { bufferSetting } from '../stream/stream-buffer.ts';
 
 const required = (name: string): PropertyWish => ({
   wish: 'required',
@@ -167,6 +170,7 @@ export const SOCKS5: Description = {
     setting('patience', 'Time after which a connection that delays others is reset', 'duration', {
       default: '30s',
     }),
+    bufferSetting,
     setting('half-close', 'Let one direction go on after the other has ended', 'boolean', {
       default: 'true',
     }),

@@ -1,6 +1,7 @@
 import type { Problem } from '../../../abi/host/contract.ts';
 import { parseAddress } from '../ip-address.ts';
 import { SettingReader } from '../setting-reader.ts';
+import { readBuffer } from '../stream/stream-buffer.ts';
 import { socks5Settings } from './socks5-description.ts';
 
 export interface Socks5Settings {
@@ -16,6 +17,7 @@ export interface Socks5Settings {
   readonly keepaliveSeconds: number;
   readonly timeoutMs: number;
   readonly patienceMs: number;
+  readonly bufferBytes: number;
   readonly halfClose: boolean;
 }
 
@@ -50,6 +52,7 @@ export function readSocks5Settings(given: readonly (readonly [string, string])[]
     keepaliveSeconds: 60,
     timeoutMs: reader.duration('timeout', 100, 600_000),
     patienceMs: reader.duration('patience', 100, 86_400_000),
+    bufferBytes: readBuffer(reader),
     halfClose: reader.boolean('half-close'),
   };
   return { settings, problems: reader.problems };

@@ -39,7 +39,8 @@ export function make<T extends LocalSettings>(
   makeSource: (settings: T) => LocalSource,
   changeable: readonly string[] = [],
 ): LocalMake {
-  const { from, to, toPort, patienceMs, halfClose, connections, keepaliveSeconds, ...source } = settings;
+  const { from, to, toPort, patienceMs, bufferBytes, halfClose, connections, keepaliveSeconds, ...source } =
+    settings;
   return {
     description,
     settings,

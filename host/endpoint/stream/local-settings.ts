@@ -3,10 +3,12 @@ import { available } from '../available.ts';
 import { losses, noLosses, setting } from '../describe-items.ts';
 import { type PuzzleNames, readNames } from '../puzzle-names.ts';
 import type { SettingReader } from '../setting-reader.ts';
+import { bufferSetting, readBuffer } from './stream-buffer.ts';
 
 /** The addresses in the puzzle of streams that have none, and the limits of these. */
 export interface LocalSettings extends PuzzleNames {
   readonly patienceMs: number;
+  readonly bufferBytes: number;
   readonly halfClose: boolean;
   readonly connections: number;
   readonly keepaliveSeconds: number;
@@ -21,6 +23,7 @@ export const namesSettings: readonly Setting[] = [
   setting('patience', 'Time after which a stream that delays others is reset', 'duration', {
     default: '30s',
   }),
+  bufferSetting,
 ];
 
 export const halfCloseSetting = setting(
@@ -49,6 +52,7 @@ export function readLocalSettings(
   return {
     ...readNames(reader),
     patienceMs: reader.duration('patience', 100, 86_400_000),
+    bufferBytes: readBuffer(reader),
     halfClose,
     connections,
     keepaliveSeconds: 0,

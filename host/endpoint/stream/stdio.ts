@@ -28,6 +28,8 @@
  *                 listens, else 4294
  *   patience      time after which the stream is reset if the other side takes nothing while frames wait;
  *                 default 30s
+ *   buffer        most bytes of the lane in which frames wait to be written, for all streams together,
+ *                 131072 to 1073741824; default 4194304
  *   half-close    let one direction go on after the other has ended; default true
  *
  * URL

@@ -13,6 +13,44 @@ interface Waiting {
 const newConnection = () => new Connection(1, new Uint8Array(40), true, false);
 
 describe('the frames that wait for streams', () => {
+  it('hold at most so many bytes of rooms in all, and none when they have gone', () => {
+    const frames = new Frames({ smallRows: 256, largeRows: 4 });
+    const roomOf = (row: number) => frames.roomEnd(row) - frames.roomStart(row);
+    const step = fc.record({
+      stream: fc.nat(3),
+      length: fc.constantFrom(1, 1400, 9000),
+      drops: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const most = 200_000;
+        const queues = new StreamQueues(frames, most);
+        const connections = [0, 1, 2, 3].map(newConnection);
+        const held = new Map(connections.map((each) => [each, 0]));
+        const all = () => [...held.values()].reduce((sum, each) => sum + each, 0);
+        for (const { stream, length, drops } of steps) {
+          const connection = connections[stream]!;
+          const row = drops ? -1 : frames.allocate(length);
+          if (row < 0) {
+            queues.drop(connection);
+            held.set(connection, 0);
+          } else if (queues.hasRoom(connection, row)) {
+            queues.add(connection, row, 0, length);
+            held.set(connection, held.get(connection)! + roomOf(row));
+          } else {
+            // Rows, and bytes of one stream, are bounded too.
+            expect(all() + roomOf(row) > most || connection.queuedRows > 0).toBe(true);
+            frames.release(row);
+          }
+          expect([queues.held, all() <= most]).toEqual([all(), true]);
+          expect(queues.share).toBe(Math.max(2048, Math.min(65_535, (most - all()) >>> 1)));
+        }
+        for (const connection of connections) queues.drop(connection);
+        expect([queues.held, frames.freeRows]).toEqual([0, frames.rows]);
+      }),
+    );
+  });
+
   it('are lists by stream, from which bytes are written in order', () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('add' as const), stream: fc.nat(2), n: fc.nat(100) }),
@@ -23,13 +61,13 @@ describe('the frames that wait for streams', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const frames = new Frames({ smallRows: 128, largeRows: 0 });
-        let queues = new StreamQueues(frames);
+        let queues = new StreamQueues(frames, 1 << 30);
         const connections = [0, 1, 2].map(newConnection);
         const model: Waiting[][] = [[], [], []];
         for (const { kind, stream, n } of steps) {
           const connection = connections[stream]!;
           const waiting = model[stream]!;
-          if (kind === 'add' && queues.hasRoom(connection)) {
+          if (kind === 'add' && queues.hasRoom(connection, 0)) {
             const row = frames.allocate(n);
             queues.add(connection, row, 1000 * row, n);
             waiting.push({ row, at: 1000 * row, left: n });
@@ -64,7 +102,7 @@ describe('the frames that wait for streams', () => {
             waiting.length = 0;
           } else if (kind === 'move') {
             // A successor takes all streams over.
-            const successor = new StreamQueues(frames);
+            const successor = new StreamQueues(frames, 1 << 30);
             for (const each of connections) successor.takeOver(queues, each);
             queues = successor;
           }
@@ -75,7 +113,7 @@ describe('the frames that wait for streams', () => {
           const rows = model.flat().length;
           expect(frames.rows - frames.freeRows).toBe(rows);
           // All streams together have a quarter of the lane's rows.
-          expect(queues.hasRoom(newConnection())).toBe(rows < 32);
+          expect(queues.hasRoom(newConnection(), 0)).toBe(rows < 32);
         }
         for (const each of connections) queues.drop(each);
         expect(frames.freeRows).toBe(frames.rows);
@@ -90,21 +128,21 @@ describe('the frames that wait for streams', () => {
     ['frames', 255, 255, true],
     ['frames', 256, 256, false],
   ])('have room behind so many %s: %i in %i frames: %s', (_, bytes, rows, hasRoom) => {
-    const queues = new StreamQueues(new Frames({ smallRows: 2048, largeRows: 0 }));
+    const queues = new StreamQueues(new Frames({ smallRows: 2048, largeRows: 0 }), 1 << 30);
     const connection = newConnection();
     connection.queuedBytes = bytes;
     connection.queuedRows = rows;
-    expect(queues.hasRoom(connection)).toBe(hasRoom);
+    expect(queues.hasRoom(connection, 0)).toBe(hasRoom);
   });
 
   it('of a predecessor count for the successor, and no longer for the predecessor', () => {
     const frames = new Frames({ smallRows: 16, largeRows: 0 });
-    const [before, after] = [new StreamQueues(frames), new StreamQueues(frames)];
+    const [before, after] = [new StreamQueues(frames, 1 << 30), new StreamQueues(frames, 1 << 30)];
     const connection = newConnection();
     for (let n = 0; n < 4; n++) before.add(connection, frames.allocate(1), n, 1);
-    expect([before, after].map((each) => each.hasRoom(newConnection()))).toEqual([false, true]);
+    expect([before, after].map((each) => each.hasRoom(newConnection(), 0))).toEqual([false, true]);
     after.takeOver(before, connection);
-    expect([before, after].map((each) => each.hasRoom(newConnection()))).toEqual([true, false]);
+    expect([before, after].map((each) => each.hasRoom(newConnection(), 0))).toEqual([true, false]);
     expect(after.drop(connection)).toBe(4);
     expect(frames.freeRows).toBe(16);
   });

@@ -11,21 +11,48 @@ export class StreamQueues {
   /** The address and length of the rest of a frame's payload, by row. */
   readonly #at: Uint32Array;
   readonly #left: Uint32Array;
-  /** The number of rows in all lists. */
+  /** The number of rows in all lists, and the bytes of their rooms. */
   #rows = 0;
+  #held = 0;
   readonly #mostRows: number;
+  readonly #mostHeld: number;
 
-  constructor(frames: Frames) {
+  /** @param mostHeld the most bytes of rooms in all lists; the room of the largest frame at least */
+  constructor(frames: Frames, mostHeld: number) {
     this.#frames = frames;
+    this.#mostHeld = mostHeld;
     this.#next = new Int32Array(frames.rows);
     this.#at = new Uint32Array(frames.rows);
     this.#left = new Uint32Array(frames.rows);
     this.#mostRows = frames.rows >>> 2;
   }
 
-  /** Whether a stream, and the lane, have room for one more frame. */
-  hasRoom({ queuedBytes, queuedRows }: Connection): boolean {
-    return queuedBytes < MOST_BYTES && queuedRows < MOST_ROWS && this.#rows < this.#mostRows;
+  /** The bytes of the lane that waiting frames hold: a frame takes a whole room, however short it is. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Whether a stream, and the endpoint, have room for this frame. */
+  hasRoom({ queuedBytes, queuedRows }: Connection, row: number): boolean {
+    return (
+      queuedBytes < MOST_BYTES &&
+      queuedRows < MOST_ROWS &&
+      this.#rows < this.#mostRows &&
+      this.#held + this.#roomOf(row) <= this.#mostHeld
+    );
+  }
+
+  /**
+   * The most bytes for which a stream gets credit: half of the bytes that are left, so that many slow readers
+   * leave something to the others. Never nothing, because a stream without credit has no event that could
+   * bring it some.
+   */
+  get share(): number {
+    return Math.max(LEAST_SHARE, Math.min(MOST_BYTES, (this.#mostHeld - this.#held) >>> 1));
+  }
+
+  #roomOf(row: number): number {
+    return this.#frames.roomEnd(row) - this.#frames.roomStart(row);
   }
 
   /** Takes the caller's reference to `row`. */
@@ -39,6 +66,7 @@ export class StreamQueues {
     connection.queuedRows++;
     connection.queuedBytes += length;
     this.#rows++;
+    this.#held += this.#roomOf(row);
   }
 
   /** Fills in the addresses and lengths of the first waiting frames. @returns their number */
@@ -82,12 +110,15 @@ export class StreamQueues {
     connection.firstRow = this.#next[row]!;
     connection.queuedRows--;
     this.#rows--;
+    this.#held -= this.#roomOf(row);
     this.#frames.release(row);
   }
 
   /** Takes over the waiting frames of a stream. Their rows are of the same lane. */
   takeOver(from: StreamQueues, connection: Connection): void {
     for (let row = connection.firstRow; row >= 0; row = from.#next[row]!) {
+      this.#held += this.#roomOf(row);
+      from.#held -= this.#roomOf(row);
       this.#at[row] = from.#at[row]!;
       this.#left[row] = from.#left[row]!;
       this.#next[row] = from.#next[row]!;
@@ -100,3 +131,5 @@ export class StreamQueues {
 /** A frame still finds room while the list is below these limits, in bytes and in frames. */
 const MOST_BYTES = 65_535;
 const MOST_ROWS = 256;
+/** The bytes of about one frame of Ethernet. */
+const LEAST_SHARE = 2048;

@@ -32,6 +32,14 @@ export interface StreamOwner {
   takesOther?(row: number, edgeShape: number, skips: number): boolean;
 }
 
+/** The limits of all streams of an endpoint. */
+export interface StreamLimits {
+  readonly patienceMs: number;
+  readonly halfClose: boolean;
+  /** The most bytes of the lane in which frames wait to be written. */
+  readonly bufferBytes: number;
+}
+
 /**
  * The streams of one endpoint, as frames of TCP: opening, end and reset in the flags, bytes by number, and
  * credit in the window. See "Streams" in the README of this folder's parent.
@@ -82,7 +90,7 @@ export class Streams {
     frames: Frames,
     protocols: Protocols,
     owner: StreamOwner,
-    { patienceMs, halfClose }: { readonly patienceMs: number; readonly halfClose: boolean },
+    { patienceMs, halfClose, bufferBytes }: StreamLimits,
   ) {
     this.#io = io;
     this.#context = context;
@@ -94,7 +102,7 @@ export class Streams {
     this.#tcp = protocols.number('tcp');
     this.#patienceMs = patienceMs;
     this.#halfClose = halfClose;
-    this.#queues = new StreamQueues(frames);
+    this.#queues = new StreamQueues(frames, bufferBytes);
     this.#batch = io.createBatch({
       memory: frames.memory,
       slots: SLOTS,
@@ -391,7 +399,7 @@ export class Streams {
       return this.#drop(row, 'control');
     }
     if (payload > 0 && connection.wantsEnd) return this.#drop(row, 'after-end');
-    if (payload > 0 && !this.#queues.hasRoom(connection)) return false;
+    if (payload > 0 && !this.#queues.hasRoom(connection, row)) return false;
     this.#learnCredit(connection, tcp, flags);
     if (connection.isAwaited) {
       connection.isAwaited = false;
@@ -481,11 +489,11 @@ export class Streams {
     this.#poll(connection);
   }
 
-  /** Announces room to a neighbour that grants credit itself, when half of the window has been taken. */
+  /** Announces room to a neighbour that grants credit itself, when half of its share is free again. */
   #announce(connection: Connection): void {
     if (!connection.hasCredit || connection.isWaiting) return;
-    const limit = (connection.taken + windowOf(connection)) | 0;
-    if (((limit - connection.announced) | 0) >= WINDOW / 2) this.notify(connection, ACK);
+    const limit = (connection.taken + this.#windowOf(connection)) | 0;
+    if (((limit - connection.announced) | 0) >= this.#queues.share >>> 1) this.notify(connection, ACK);
   }
 
   /** An error of the system ends a stream: the neighbour gets a reset. */
@@ -639,11 +647,15 @@ export class Streams {
     const at = start[row]!;
     const { header, isIpv4 } = connection;
     for (let i = 0; i < header.length; i++) bytes[at + i] = header[i]!;
-    const window = windowOf(connection);
+    const window = this.#windowOf(connection);
     connection.announced = (connection.taken + window) | 0;
     const sequence = (flags & SYN) !== 0 ? 0 : connection.next;
     this.#finish(row, at, isIpv4, payload, sequence, connection.taken, flags, window);
     connection.next = (connection.next + payload + ((flags & FIN) !== 0 ? 1 : 0)) | 0;
+  }
+
+  #windowOf({ queuedBytes }: Connection): number {
+    return Math.max(0, this.#queues.share - queuedBytes);
   }
 
   #finish(
@@ -721,10 +733,6 @@ function writeHeader(
   bytes[to + size + 12] = 5 << 4;
 }
 
-function windowOf({ queuedBytes }: Connection): number {
-  return Math.max(0, WINDOW - queuedBytes);
-}
-
 function put16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 8;
   bytes[at + 1] = value;
@@ -744,8 +752,6 @@ export const PSH = 8;
 export const ACK = 16;
 const TCP = 6;
 const HOPS = 64;
-/** The largest window, and so the most bytes that wait for a stream in front of the last frame. */
-const WINDOW = 65_535;
 /** In a part's first word: protocol and role; the protocol alone. */
 const KIND = 0xff_ffff;
 const PROTOCOL = 0xffff;

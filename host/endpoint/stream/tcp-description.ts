@@ -36,6 +36,8 @@
  *   keepalive      time without bytes after which the kernel looks whether the peer still lives; default 60s
  *   patience       time after which a connection is reset that takes nothing while others wait for it;
  *                  default 30s
+ *   buffer         most bytes of the lane in which frames wait to be written, for all streams together,
+ *                  131072 to 1073741824; default 4194304
  *   half-close     let one direction go on after the peer has ended the other; default true
  *
  * URL
@@ -73,6 +75,7 @@
 import type { Piece as Description, Setting } from '../../../abi/host/contract.ts';
 import { available } from '../available.ts';
 import { losses, noLosses, setting } from '../describe-items.ts';
+import { bufferSetting } from './stream-buffer.ts';
 
 /** Returns the description of the native piece `tcp` with these IP versions. */
 export function tcpDescription(families: readonly (4 | 6)[]): Description {
@@ -124,6 +127,7 @@ const TCP: Description = {
     setting('patience', 'Time after which a connection that delays others is reset', 'duration', {
       default: '30s',
     }),
+    bufferSetting,
     setting('half-close', 'Let one direction go on after the peer has ended the other', 'boolean', {
       default: 'true',
     }),

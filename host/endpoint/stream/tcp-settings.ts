@@ -2,6 +2,7 @@ import type { Problem } from '../../../abi/host/contract.ts';
 import { type Binding, readBinding } from '../binding.ts';
 import { type Prefix, parseEndpoint } from '../ip-address.ts';
 import { SettingReader } from '../setting-reader.ts';
+import { readBuffer } from './stream-buffer.ts';
 import { tcpSettings } from './tcp-description.ts';
 
 export interface TcpSettings extends Binding {
@@ -13,6 +14,7 @@ export interface TcpSettings extends Binding {
   readonly connections: number;
   readonly keepaliveSeconds: number;
   readonly patienceMs: number;
+  readonly bufferBytes: number;
   readonly halfClose: boolean;
 }
 
@@ -40,6 +42,7 @@ export function readTcpSettings(given: readonly (readonly [string, string])[]): 
     connections: reader.number('connections') ?? 1,
     keepaliveSeconds: Math.ceil(reader.duration('keepalive', 1000, 32_767_000) / 1000),
     patienceMs: reader.duration('patience', 100, 86_400_000),
+    bufferBytes: readBuffer(reader),
     halfClose: reader.boolean('half-close'),
   };
   return { settings, problems: reader.problems };

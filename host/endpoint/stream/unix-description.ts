@@ -34,6 +34,8 @@
  *                 listens, else 4294
  *   patience      time after which a connection is reset that takes nothing while others wait for it; default
  *                 30s
+ *   buffer        most bytes of the lane in which frames wait to be written, for all streams together,
+ *                 131072 to 1073741824; default 4194304
  *   half-close    let one direction go on after the peer has ended the other; default true
  *
  * URL

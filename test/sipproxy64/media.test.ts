@@ -738,6 +738,36 @@ describe('limits', () => {
     expect(way(driver.send(BOB_RTP, rtp(1), port6))).toContain(ALICE_RTP);
   });
 
+  it('are opened before they are needed, a third of a block in each call of the host', () => {
+    driver = new Driver(make, { ...SETTINGS, 'media-ports': '30000-39999' }).start();
+    const opened = (): number => driver.listening.size;
+    for (let n = 0; n < 8; n++) establish(driver, { callId: `c${n}` });
+    // All of a block in each family, when the first call needed one.
+    expect(opened()).toBe(6);
+    establish(driver, { callId: 'c8' });
+    const steps = Array.from({ length: 5 }, () => {
+      driver.pass(0);
+      return opened();
+    });
+    expect(steps.at(-1)).toBe(12);
+    for (const [n, step] of steps.slice(1).entries()) expect(step - steps[n]!).toBeLessThanOrEqual(2);
+    for (let n = 9; n < 24; n++) establish(driver, { callId: `c${n}` });
+    expect(new Set([...driver.listening.values()]).size).toBe(opened());
+  });
+
+  it('that cannot be opened ahead of time leave nothing open, and are tried again later', () => {
+    driver = new Driver(make, { ...SETTINGS, 'media-ports': '30000-30063' }).start();
+    driver.refuseListen = (stack) => (/local:30033\b.*\/rtcp$/.test(stack) ? 'taken' : undefined);
+    for (let n = 0; n < 10; n++) establish(driver, { callId: `c${n}` });
+    for (let n = 0; n < 10; n++) driver.pass(100);
+    expect(driver.listening.size).toBe(6);
+    expect(driver.logged.length).toBe(2);
+    driver.refuseListen = () => undefined;
+    driver.pass(61_000);
+    for (let n = 0; n < 4; n++) driver.pass(0);
+    expect(driver.listening.size).toBe(12);
+  });
+
   it('of the system can fail to open: the piece opens others, and reports it', () => {
     driver.refuseListen = (stack) => (stack.includes('local:30000') ? 'taken' : undefined);
     const { port6, port4 } = establish(driver);

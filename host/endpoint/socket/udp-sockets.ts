@@ -24,6 +24,8 @@ export class UdpSockets {
   readonly #open: OpenSocket[] = [];
   /** The same, by {@link keyOf}. */
   readonly #byPort = new Map<number, OpenSocket>();
+  /** The number of sockets of each open port. */
+  readonly #ports = new Map<number, number>();
   /** Channel + 1 by port, for each family; 0 is closed. */
   readonly #channels4 = new Uint16Array(65_536);
   readonly #channels6 = new Uint16Array(65_536);
@@ -47,14 +49,24 @@ export class UdpSockets {
   }
 
   get ports(): readonly number[] {
-    return [...new Set(this.#open.map(({ port }) => port))];
+    return [...this.#ports.keys()];
+  }
+
+  /** The same, without a list of its own: a neighbour may open thousands. */
+  get eachPort(): Iterable<number> {
+    return this.#ports.keys();
+  }
+
+  get portCount(): number {
+    return this.#ports.size;
   }
 
   /** Ports whose sockets could not be opened again. */
   get closedPorts(): readonly number[] {
-    return this.#open.flatMap(({ port, channel, claim, deferral }) =>
-      channel < 0 && claim === undefined && deferral === undefined ? [port] : [],
-    );
+    const closed: number[] = [];
+    for (const { port, channel, claim, deferral } of this.#open)
+      if (channel < 0 && claim === undefined && deferral === undefined) closed.push(port);
+    return closed;
   }
 
   get groups(): readonly string[] {
@@ -264,6 +276,7 @@ export class UdpSockets {
     for (const socket of this.#open) this.#giveBack(socket);
     this.#open.length = 0;
     this.#byPort.clear();
+    this.#ports.clear();
     this.#groups.clear();
   }
 
@@ -306,12 +319,16 @@ export class UdpSockets {
   #add(socket: OpenSocket): void {
     this.#open.push(socket);
     this.#byPort.set(keyOf(socket.port, socket.family), socket);
+    this.#ports.set(socket.port, (this.#ports.get(socket.port) ?? 0) + 1);
     this.#list(socket);
   }
 
   #remove(socket: OpenSocket): void {
     this.#open.splice(this.#open.indexOf(socket), 1);
     this.#byPort.delete(keyOf(socket.port, socket.family));
+    const others = this.#ports.get(socket.port)! - 1;
+    if (others > 0) this.#ports.set(socket.port, others);
+    else this.#ports.delete(socket.port);
     const channels = this.#channelsOf(socket.family);
     channels[socket.port] = 0;
     if (channels[0] !== socket.channel + 1) return;

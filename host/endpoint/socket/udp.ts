@@ -181,12 +181,19 @@ export class UdpPiece extends PieceBase implements Piece {
     }, idleMs).unref();
   }
 
-  /** A neighbour may listen on thousands of ports in one turn, and one report is enough. */
+  /**
+   * A neighbour may listen on thousands of ports in one turn, and one report is enough; or on a few in each
+   * of many turns, and then one in a second is.
+   */
   #reportLater(): void {
-    this.#reportTimer ??= setTimeout(() => {
-      this.#reportTimer = undefined;
-      this.#report();
-    }, 0).unref();
+    const isCostly = (this.#sockets?.portCount ?? 0) > MOST_PORTS_AT_ONCE;
+    this.#reportTimer ??= setTimeout(
+      () => {
+        this.#reportTimer = undefined;
+        this.#report();
+      },
+      isCostly ? REPORT_MS : 0,
+    ).unref();
   }
 
   /** Reports for the user which ports are open, and where they are bound. */
@@ -195,7 +202,7 @@ export class UdpPiece extends PieceBase implements Piece {
     if (sockets === undefined) return;
     const { address, device, families } = this.#settings;
     const facts = {
-      ports: listText(sockets.ports),
+      ports: listText(sockets.eachPort),
       address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
       ...(device === '' ? {} : { device }),
       ...(sockets.groups.length === 0 ? {} : { groups: listText(sockets.groups) }),
@@ -206,7 +213,7 @@ export class UdpPiece extends PieceBase implements Piece {
     else if (lost.length > 0) {
       const summary = `UDP port ${listText(lost)} could not be opened again on the device`;
       this.#context.status({ health: 'failed', summary, facts });
-    } else if (sockets.ports.length === 0)
+    } else if (sockets.portCount === 0)
       this.#context.status({
         health: 'pending',
         summary: 'no neighbour has asked for a port yet',
@@ -463,3 +470,6 @@ const UDP = 17;
 /** The largest age of the list of this machine's own addresses. */
 const OWN_ADDRESSES_MS = 5000;
 const SETTLE_MS = 50;
+/** A report looks at all ports, so that of many is made once in a while. */
+const MOST_PORTS_AT_ONCE = 64;
+const REPORT_MS = 1000;

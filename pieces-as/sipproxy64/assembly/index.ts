@@ -203,6 +203,7 @@ class SipProxy64 extends Piece {
   process(now: f64, batch: Batch, out: Outcome): void {
     Load.begin(batch.length);
     if (!endPeerPorts() || !Ports.openMore()) out.wakeAt(now);
+    Ports.prepare(now);
     if (
       now >= this.nextSweep &&
       Dialogs.expire(now) &&

@@ -1,9 +1,10 @@
 // Ports for media, in pairs: an even one for RTP and the odd one behind it for RTCP (RFC 3550 §11).
 //
 // Listening on a port opens a socket, which costs too much for each call. So the piece opens ports in blocks
-// of 16 pairs, when all open pairs are in use, and keeps them open. A pair that a call gives back goes to the
-// end of the queue, and is used again when its turn comes. Packets for a pair without a call are counted and
-// dropped.
+// of 16 pairs, and keeps them open. It begins with another block when few open pairs are free, and does a
+// third of it in each call of the host, because media wait meanwhile. A pair that a call gives back goes to
+// the end of the queue, and is used again when its turn comes. Packets for a pair without a call are counted
+// and dropped.
 
 import { Level, Line, listenLine, listenProblem, unlisten } from 'funnel-tunnel/as';
 import { Configuration } from './configuration';
@@ -18,9 +19,16 @@ const BLOCKS_IN_JOIN: i32 = 12;
 const BLOCKS_IN_CALL: i32 = 1;
 
 @inline const BLOCK: i32 = 16;
+/** The number of free pairs below which another block is opened. */
+@inline const FEW: i32 = 8;
+/** A block has a Shape for RTP, one for RTCP, and one for other data. */
+@inline const KINDS: i32 = 3;
+@inline const NO_BLOCK: i32 = -1;
 /** The number of blocks to try in one call: another program may have a port of one. */
 @inline const TRIES: i32 = 2;
 @inline const RETRY_MS: f64 = 60_000;
+/** After all blocks were open, or one could not be opened ahead of time. */
+@inline const LOOK_MS: f64 = 1_000;
 @inline export const NO_PAIR: i32 = -1;
 @inline const NO_END: i32 = -1;
 
@@ -30,6 +38,12 @@ class Family {
   free: StaticArray<i32> = new StaticArray<i32>(0);
   firstFree: i32 = NO_PAIR;
   lastFree: i32 = NO_PAIR;
+  freeCount: i32 = 0;
+  /** The block that is being opened, and the number of its Shapes that are there already. */
+  opening: i32 = NO_BLOCK;
+  opened: i32 = 0;
+  /** When to look again for a block that is not open, where there was none. */
+  nextLook: f64 = 0;
   /** By block: 0 if it is closed; after a failure, when to try again. */
   isOpen: StaticArray<bool> = new StaticArray<bool>(0);
   failedUntil: StaticArray<f64> = new StaticArray<f64>(0);
@@ -60,9 +74,16 @@ export abstract class Ports {
     if (at.firstFree == NO_PAIR) openAnother(now, family);
     const pair = at.firstFree;
     if (pair == NO_PAIR) return NO_PAIR;
+    at.freeCount--;
     at.firstFree = unchecked(at.free[pair]);
     if (at.firstFree == NO_PAIR) at.lastFree = NO_PAIR;
     return pair;
+  }
+
+  /** Does a part of opening another block, where calls use ports and few are free. */
+  static prepare(now: f64): void {
+    prepareIn(now, 4);
+    prepareIn(now, 6);
   }
 
   /** Frees a pair that serves nothing any more. */
@@ -97,7 +118,9 @@ export abstract class Ports {
   @inline static shape(family: u32, pair: i32, described: u16): i32 {
     const at = portsOf(family);
     const block = pair / BLOCK;
-    return unchecked(at.isOpen[block]) ? unchecked(at.shapes[block * 3 + <i32>described - SHAPE_RTP]) : -1;
+    return unchecked(at.isOpen[block])
+      ? unchecked(at.shapes[block * KINDS + <i32>described - SHAPE_RTP])
+      : -1;
   }
 
   /**
@@ -133,6 +156,8 @@ export abstract class Ports {
     at.toOpen = blocks;
     at.firstFree = NO_PAIR;
     at.lastFree = NO_PAIR;
+    at.freeCount = 0;
+    at.opening = NO_BLOCK;
   }
 }
 
@@ -148,7 +173,7 @@ function begin(at: Family): void {
   for (let i = 0; i < pairs; i++) unchecked((at.heads[i] = NO_END));
   at.isOpen = new StaticArray<bool>(blocks);
   at.failedUntil = new StaticArray<f64>(blocks);
-  at.shapes = new StaticArray<i32>(blocks * 3);
+  at.shapes = new StaticArray<i32>(blocks * KINDS);
 }
 
 /** Whether a pair of a block serves a call. */
@@ -163,45 +188,96 @@ function append(at: Family, pair: i32): void {
   if (at.lastFree == NO_PAIR) at.firstFree = pair;
   else unchecked((at.free[at.lastFree] = pair));
   at.lastFree = pair;
+  at.freeCount++;
 }
 
+function prepareIn(now: f64, family: u32): void {
+  const at = portsOf(family);
+  // Without a free pair, the next call opens a block at once: it may be the first to need one.
+  if (at.freeCount >= FEW || at.firstFree == NO_PAIR || at.toOpen < blocks) return;
+  if (at.opening == NO_BLOCK) {
+    if (now < at.nextLook) return;
+    at.opening = nextClosed(now, family);
+    at.opened = 0;
+    if (at.opening == NO_BLOCK) {
+      at.nextLook = now + LOOK_MS;
+      return;
+    }
+  }
+  if (!openKind(now, family)) at.nextLook = now + LOOK_MS;
+}
+
+/** No pair is free: opens all of a block. */
 function openAnother(now: f64, family: u32): void {
   const at = portsOf(family);
-  let tries = TRIES;
-  for (let i = 0; i < blocks && tries > 0; i++) {
-    const block = at.nextBlock;
-    at.nextBlock = block + 1 == blocks ? 0 : block + 1;
-    if (unchecked(at.isOpen[block]) || unchecked(at.failedUntil[block]) > now) continue;
-    if (open(family, block)) return;
-    unchecked((at.failedUntil[block] = now + RETRY_MS));
-    tries--;
+  for (let tries = TRIES; tries > 0 && at.firstFree == NO_PAIR; tries--) {
+    if (at.opening == NO_BLOCK) {
+      at.opening = nextClosed(now, family);
+      at.opened = 0;
+    }
+    while (at.opening != NO_BLOCK && openKind(now, family));
+    if (Edges.media(family) < 0) return;
   }
 }
 
-/** Listens on the ports of a block. Its pairs that serve nothing become free. */
-function open(family: u32, block: i32): bool {
-  const edge = Edges.media(family);
-  if (edge < 0) return false;
-  Load.spend(1_400_000);
+/** The next block that is closed, and that another program does not have; `NO_BLOCK` if there is none. */
+function nextClosed(now: f64, family: u32): i32 {
   const at = portsOf(family);
-  for (let i = 0; i < 3; i++) {
-    const shape = listenLine(<u16>edge, SHAPE_RTP + <u16>i, stackOf(family, block, i));
-    if (shape < 0) {
-      line
-        .clear()
-        .text('cannot listen on media ports from ')
-        .unsigned(Ports.port(block * BLOCK));
-      line.text(' on: ').utf8(listenProblem()).log(Level.Warn);
-      for (let k = 0; k < i; k++) unlisten(<u16>edge, <u16>unchecked(at.shapes[block * 3 + k]));
-      return false;
-    }
-    unchecked((at.shapes[block * 3 + i] = shape));
+  for (let i = 0; i < blocks; i++) {
+    const block = at.nextBlock;
+    at.nextBlock = block + 1 == blocks ? 0 : block + 1;
+    if (!unchecked(at.isOpen[block]) && unchecked(at.failedUntil[block]) <= now) return block;
   }
+  return NO_BLOCK;
+}
+
+/** Opens a block that calls use. */
+function open(family: u32, block: i32): void {
+  const at = portsOf(family);
+  while (at.opening != NO_BLOCK && openKind(0, family));
+  if (unchecked(at.isOpen[block])) return;
+  at.opening = block;
+  at.opened = 0;
+  while (at.opening != NO_BLOCK && openKind(0, family));
+}
+
+/** Listens on the next Shape of the block that is being opened. False if that is not possible. */
+function openKind(now: f64, family: u32): bool {
+  const at = portsOf(family);
+  const edge = Edges.media(family);
+  const block = at.opening;
+  if (edge < 0) {
+    at.opening = NO_BLOCK;
+    return false;
+  }
+  const kind = at.opened;
+  Load.spend(kind + SHAPE_RTP == SHAPE_MEDIA ? 640_000 : 400_000);
+  const shape = listenLine(<u16>edge, SHAPE_RTP + <u16>kind, stackOf(family, block, kind));
+  if (shape < 0) {
+    line
+      .clear()
+      .text('cannot listen on media ports from ')
+      .unsigned(Ports.port(block * BLOCK));
+    line.text(' on: ').utf8(listenProblem()).log(Level.Warn);
+    // No frame has left by these yet.
+    for (let k = 0; k < kind; k++) unlisten(<u16>edge, <u16>unchecked(at.shapes[block * KINDS + k]));
+    unchecked((at.failedUntil[block] = now + RETRY_MS));
+    at.opening = NO_BLOCK;
+    return false;
+  }
+  unchecked((at.shapes[block * KINDS + kind] = shape));
+  at.opened++;
+  if (at.opened == KINDS) finish(at, block);
+  return true;
+}
+
+/** A block is open: its pairs that serve nothing become free. */
+function finish(at: Family, block: i32): void {
+  at.opening = NO_BLOCK;
   unchecked((at.isOpen[block] = true));
   const last = min((block + 1) * BLOCK, pairs);
   for (let pair = block * BLOCK; pair < last; pair++)
     if (unchecked(at.heads[pair]) == NO_END) append(at, pair);
-  return true;
 }
 
 /** RTP comes to the even ports and RTCP to the odd ones; other data may come to both. */

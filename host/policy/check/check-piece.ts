@@ -309,10 +309,6 @@ class PieceCheck {
 }
 
 /**
- * One setting with its default value. A piece that receives no settings describes itself and reports no
- * missing setting. With one setting it does, and a default changes nothing else.
- */
-/**
  * The settings of a native piece with the paths of its files made absolute: like the paths of component files
  * and of secrets, they are relative to the folder of the configuration, wherever the Funnel was started.
  */
@@ -322,6 +318,10 @@ function withPathsFrom(directory: string, pairs: SettingPairs, source: OpenedPie
   return pairs.map(([name, value]) => (names.has(name) ? [name, resolve(directory, value)] : [name, value]));
 }
 
+/**
+ * One setting with its default value. A piece that receives no settings describes itself and reports no
+ * missing setting. With one setting it does, and a default changes nothing else.
+ */
 function oneDefault({ settings }: Description): SettingPairs {
   const setting = settings.find((each) => each.default !== undefined);
   return setting?.default === undefined ? [] : [[setting.name, setting.default]];

@@ -20,7 +20,11 @@ export const hostAreas = [
   area('frame', core, []),
   area('piece', core, ['host/engine/crossing/*.test.ts']),
   area('engine', core, ['test/compliance/outcome-rules.test.ts', 'test/hostile/{outcomes,words}.test.ts']),
-  area('endpoint', rest, ['!host/endpoint/addon.test.ts', '!host/endpoint/stream/tcp-many.test.ts']),
+  area('endpoint', rest, [
+    '!host/endpoint/addon.test.ts',
+    '!host/endpoint/stream/tcp-many.test.ts',
+    '!host/endpoint/socket/packet-filter.test.ts',
+  ]),
   area('puzzle', core, ['test/puzzle/*.test.ts']),
   area('policy', rest, ['!host/policy/lane/worker-lane.test.ts', '!host/policy/pieces/examiner.test.ts']),
   area('daemon', rest, []),

@@ -288,14 +288,15 @@ napi_value open_packet(napi_env env, napi_callback_info info) {
   if (fd < 0) return throw_errno(env, errno, step);
   struct packet_socket *own = calloc(1, sizeof *own);
   /* malloc: the system backs a page only when a large frame touches it. */
-  if (own) own->work = malloc(TAG_BYTES + batch->room + 2 * SPILL_BYTES + TAG_BYTES);
+  const size_t most = TAG_BYTES + batch->room + SPILL_BYTES;
+  if (own) own->work = malloc(2 * most);
   if (!own || !own->work) {
     free(own);
     close(fd);
     free(note);
     return throw_errno(env, ENOMEM, "openPacket");
   }
-  own->packet = own->work + TAG_BYTES + batch->room + SPILL_BYTES;
+  own->packet = own->work + most;
   own->index = index;
   own->is_ip = ip;
   struct channel *channel = add_channel(env, batch, fd);

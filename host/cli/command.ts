@@ -18,6 +18,7 @@ import { addPieceList } from './commands/piece-list.ts';
 import { addPieceNew } from './commands/piece-new.ts';
 import { addPieceTest } from './commands/piece-test.ts';
 import { addPlan } from './commands/plan.ts';
+import { addPlugin } from './commands/plugin.ts';
 import { addRun } from './commands/run.ts';
 import { addSchema } from './commands/schema.ts';
 import { addStatus } from './commands/status.ts';
@@ -28,6 +29,7 @@ const commands: readonly AddCommand[] = [
   addRun,
   addExec,
   addJoin,
+  addPlugin,
   addApply,
   addStatus,
   addEnd,

@@ -42,6 +42,8 @@ const NEEDED = {
     { package: 'dnsmasq-base', command: 'dnsmasq' },
     { package: 'proxychains4', command: 'proxychains4' },
     { package: 'node-ws', files: ['/usr/share/nodejs/ws/package.json'] },
+    { package: 'shadowsocks-libev', command: 'ss-server' },
+    { package: 'tor', command: 'tor' },
     { package: 'systemd', command: 'systemd-socket-activate' },
     { package: 'inetutils-inetd', command: 'inetutils-inetd' },
     { package: 'snmpd', command: 'snmpd' },

@@ -8,13 +8,12 @@ import type { Protocols } from '../../stack/protocols.ts';
 import { Acceptor } from '../acceptor.ts';
 import { type FunnelIo, loadAddon } from '../addon.ts';
 import { DUMMY_IPV4, DUMMY_IPV6 } from '../dummy-address.ts';
-import { systemCode } from '../endpoint-error.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
 import { openSharedPort } from '../shared-port.ts';
-import { socketError } from '../socket-error.ts';
 import { Connection } from '../stream/connection.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from '../stream/streams.ts';
+import { type Place, TcpListeners } from '../tcp-listeners.ts';
 import { type Association, DatagramRelay } from './datagram-relay.ts';
 import { hostLookup, type NameLookup, PuzzleLookup } from './name-lookup.ts';
 import { SOCKS5 } from './socks5-description.ts';
@@ -40,7 +39,7 @@ export class Socks5Piece extends PieceBase implements Piece, StreamOwner {
   #acceptor: Acceptor | undefined;
   #lookup: NameLookup = async () => [];
   #puzzleLookup: PuzzleLookup | undefined;
-  #listeners: Listener[] = [];
+  #listeners: TcpListeners | undefined;
   #ending: readonly Socks5Piece[] = [];
   #predecessor: Socks5Piece | undefined;
   #isTakenOver = false;
@@ -68,7 +67,7 @@ export class Socks5Piece extends PieceBase implements Piece, StreamOwner {
 
   /** The ports on which it listens. */
   get ports(): readonly number[] {
-    return [...new Set(this.#listeners.map(({ port }) => port))];
+    return [...(this.#listeners?.ports ?? [])];
   }
 
   /** The number of clients, in whichever state. */
@@ -122,9 +121,19 @@ export class Socks5Piece extends PieceBase implements Piece, StreamOwner {
         this.#context,
         this.#settings,
         () => this.connections,
-        () => this.#listeners.flatMap(({ channel }) => (channel >= 0 ? [channel] : [])),
+        () => this.#listeners?.channels ?? [],
       );
-      this.#listen();
+      this.#listeners = new TcpListeners({
+        io: this.#io,
+        context: this.#context,
+        kind: 'socks5',
+        device: '',
+        batch: this.#streams.batch,
+        onOpen: (channel) => this.#acceptor!.poll(channel),
+        predecessor: this.#predecessor === undefined ? undefined : this.#predecessor.#listeners,
+        ending: this.#ending.flatMap((piece) => piece.#listeners ?? []),
+      });
+      this.#listen(this.#listeners);
       this.#sweeper = setInterval(() => this.#sweep(), Math.min(500, timeoutMs / 4)).unref();
       this.#report();
     } catch (error) {
@@ -134,86 +143,25 @@ export class Socks5Piece extends PieceBase implements Piece, StreamOwner {
     return [];
   }
 
-  #listen(): void {
+  #listen(listeners: TcpListeners): void {
     const { addresses, port } = this.#settings;
     const isStandard = addresses.length === 0;
-    this.#listeners = openSharedPort(
+    openSharedPort(
       port,
       isStandard ? ['127.0.0.1', '::1'] : addresses.map(formatAddress),
-      (wanted, address) => this.#listenAt(address, wanted, isStandard && address === '::1'),
-      ({ channel }) => {
-        if (channel >= 0) this.#io!.close(channel);
+      (wanted, address) => {
+        const place: Place = { family: address.includes(':') ? 6 : 4, address };
+        return listeners.open(wanted, place, port, isStandard);
       },
+      (listener) => listeners.release(listener),
     );
-  }
-
-  /** @param mayLack whether the system may have no such address; then the result is undefined. */
-  #listenAt(address: string, wanted: number, mayLack: boolean): Listener | undefined {
-    const { port } = this.#settings;
-    const from = this.#predecessor;
-    const theirs = from === undefined ? undefined : from.#listenerAt(address);
-    if (theirs !== undefined && theirs.channel >= 0)
-      return { address, port: theirs.port, channel: -1, theirs };
-    try {
-      // A port that a piece which ends has at another address can perhaps be opened only in the commit.
-      const isDeferred = port !== 0 && this.#ending.some(({ ports }) => ports.includes(port));
-      const channel = this.#open(address, isDeferred ? 0 : wanted);
-      if (isDeferred) {
-        this.#io!.close(channel);
-        return { address, port, channel: -1, theirs: undefined };
-      }
-      return { address, port: this.#io!.streamNames(channel).localPort, channel, theirs: undefined };
-    } catch (error) {
-      if (mayLack && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error))) return undefined;
-      const which = port === 0 ? "a TCP port of the system's choice" : `TCP port ${wanted}`;
-      throw socketError(this.#context.name, `${which} of ${address}`, error, {
-        permission:
-          port > 0 && port < 1024
-            ? 'Ports below 1024 are for privileged users: choose one from 1024 on'
-            : 'Run as a user with this right',
-        inUse:
-          port === 0
-            ? 'Choose a port'
-            : `Find it (ss -tlnp sport = :${wanted}) and end it, or choose another port`,
-        setting: systemCode(error) === 'EADDRINUSE' ? 'port' : 'address',
-      });
-    }
-  }
-
-  #listenerAt(address: string): Listener | undefined {
-    return this.#listeners.find((each) => each.address === address);
-  }
-
-  #open(address: string, port: number): number {
-    const options = { family: address.includes(':') ? 6 : 4, address, port, device: '' } as const;
-    const key = `socks5 ${this.#context.name} ${JSON.stringify(options)}`;
-    const { channel } = this.#io!.listenStream(this.#streams!.batch, { ...options, key });
-    this.#acceptor!.poll(channel);
-    return channel;
   }
 
   takeOver(): void {
     const from = this.#predecessor;
     this.#predecessor = undefined;
-    for (const listener of this.#listeners) {
-      const { theirs } = listener;
-      listener.theirs = undefined;
-      if (theirs === undefined) continue;
-      this.#io!.adopt(theirs.channel, this.#streams!.batch);
-      listener.channel = theirs.channel;
-      theirs.channel = -1;
-    }
-    for (const piece of this.#ending) piece.#closeListeners();
+    this.#listeners?.takeOver();
     this.#ending = [];
-    for (const listener of this.#listeners) {
-      if (listener.channel >= 0) continue;
-      try {
-        listener.channel = this.#open(listener.address, listener.port);
-      } catch (error) {
-        const { message } = socketError('', `TCP port ${listener.port} of ${listener.address}`, error);
-        this.#context.log('error', message);
-      }
-    }
     const theirs = from === undefined ? undefined : from.#streams;
     if (from !== undefined && theirs !== undefined) this.#takeClients(from, theirs);
     this.#report();
@@ -232,20 +180,15 @@ export class Socks5Piece extends PieceBase implements Piece, StreamOwner {
     from.#clients.clear();
   }
 
-  #closeListeners(): void {
-    for (const listener of this.#listeners) if (listener.channel >= 0) this.#io!.close(listener.channel);
-    this.#listeners = [];
-  }
-
   #report(): void {
     const { users, names } = this.#settings;
-    const lost = this.#listeners.filter(({ channel, theirs }) => channel < 0 && theirs === undefined);
+    const lost = this.#listeners?.lost ?? [];
     this.#context.status({
-      health: lost.length > 0 && this.#ending.length === 0 ? 'failed' : 'good',
+      health: lost.length > 0 ? 'failed' : 'good',
       summary: users.size === 0 ? 'listens for clients' : 'listens for clients with a password',
       facts: {
         port: listText(this.ports),
-        address: listText(this.#listeners.map(({ address }) => address)),
+        address: listText([...(this.#listeners?.all ?? [])].map(({ address }) => address)),
         names: typeof names === 'string' ? names : listText(names.map(formatAddress)),
         datagrams: this.#relay?.isJoined === true ? 'yes' : 'no',
       },
@@ -543,7 +486,8 @@ export class Socks5Piece extends PieceBase implements Piece, StreamOwner {
     for (const channel of [...this.#associations.keys()]) this.#closeAssociation(channel);
     for (const client of [...this.#clients.values()]) this.#forget(client);
     this.#relay?.end();
-    this.#closeListeners();
+    this.#listeners?.close();
+    this.#listeners = undefined;
     this.#streams?.end();
     this.#streams = undefined;
   }
@@ -559,15 +503,6 @@ interface Client {
   addresses: Uint8Array[];
   host: string;
   port: number;
-}
-
-interface Listener {
-  readonly address: string;
-  readonly port: number;
-  /** -1 while it is only claimed or waits for the commit, and if it could not be opened. */
-  channel: number;
-  /** The listener of a predecessor that this one takes over. */
-  theirs: Listener | undefined;
 }
 
 const STREAM_EDGE = 0;

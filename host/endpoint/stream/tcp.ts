@@ -12,13 +12,13 @@ import { type FunnelIo, loadAddon, type StreamNames } from '../addon.ts';
 import { descriptorReserve } from '../descriptor-reserve.ts';
 import { absentText, DeviceWatch } from '../device-watch.ts';
 import { isDummy } from '../dummy-address.ts';
-import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
+import { EndpointError, systemCode } from '../endpoint-error.ts';
 import { Grants } from '../grants.ts';
 import { formatAddress, parseAddress } from '../ip-address.ts';
 import { listText } from '../list-text.ts';
 import { OwnAddresses } from '../own-addresses.ts';
 import { openSharedPort } from '../shared-port.ts';
-import { socketError } from '../socket-error.ts';
+import { type Listener, type Place, TcpListeners } from '../tcp-listeners.ts';
 import { Connection } from './connection.ts';
 import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
 import { tcpDescription } from './tcp-description.ts';
@@ -36,9 +36,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   #io: FunnelIo | undefined;
   #streams: Streams | undefined;
   #own: OwnAddresses | undefined;
-  // A neighbour may listen on thousands of ports, so opening one searches no others.
-  readonly #listeners = new Set<Listener>();
-  readonly #byPort = new Map<number, Listener>();
+  #listeners: TcpListeners | undefined;
   #devices: DeviceWatch | undefined;
   #reportTimer: NodeJS.Timeout | undefined;
   #lookTimer: NodeJS.Timeout | undefined;
@@ -69,7 +67,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   /** The open ports. */
   get ports(): readonly number[] {
-    return [...new Set([...this.#listeners].map(({ port }) => port))];
+    return [...(this.#listeners?.ports ?? [])];
   }
 
   /** The number of connections that are open or opening. */
@@ -118,8 +116,18 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
         this.#context,
         this.#settings,
         () => this.connections,
-        () => [...this.#listeners].flatMap(({ channel }) => (channel >= 0 ? [channel] : [])),
+        () => this.#listeners?.channels ?? [],
       );
+      this.#listeners = new TcpListeners({
+        io: this.#io,
+        context: this.#context,
+        kind: 'tcp',
+        device: this.#settings.device,
+        batch: this.#streams.batch,
+        onOpen: (channel) => this.#acceptor!.poll(channel),
+        predecessor: this.#predecessor === undefined ? undefined : this.#predecessor.#listeners,
+        ending: this.#ending.flatMap((piece) => piece.#listeners ?? []),
+      });
       this.#own = new OwnAddresses(this.#grants);
       for (const port of ports) this.#listen(port, families);
       // Connections come and go, and their number is reported only now and then.
@@ -143,62 +151,18 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       port,
       families,
       (wanted, family) => this.#listenOne(wanted, family, families.length > 1, port),
-      (listener) => this.#unlistenOne(listener),
+      (listener) => this.#listeners!.release(listener),
     );
   }
 
   /** @param asked the requested port: 0 if the system chose `port` for the other family */
   #listenOne(port: number, family: 4 | 6, mayLack: boolean, asked: number): Listener | undefined {
-    const known = port === 0 ? undefined : this.#find(port, family);
-    if (known !== undefined) {
-      known.users++;
-      return known;
-    }
-    const { address, device } = this.#settings;
-    const theirs = this.#predecessor === undefined ? undefined : this.#predecessor.#findFor(port, family);
-    if (theirs !== undefined && !theirs.isClaimed && !isLost(theirs)) {
-      theirs.isClaimed = true;
-      const claimed: Listener = { ...theirs, wanted: port, channel: -1, users: 1, isClaimed: false, theirs };
-      this.#add(claimed);
-      return claimed;
-    }
     descriptorReserve.demand(`piece ${this.#context.name}: TCP port ${port}`);
-    try {
-      const options = { family, address, port, device };
-      const deferred = this.#deferred(options);
-      if (deferred !== undefined) return deferred;
-      const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
-      const { channel } = this.#io!.listenStream(this.#streams!.batch, { ...options, key });
-      const { localPort } = this.#io!.streamNames(channel);
-      const made: Listener = { family, port: localPort, wanted: port, channel, users: 1, isClaimed: false };
-      this.#add(made);
-      this.#acceptor!.poll(channel);
-      return made;
-    } catch (error) {
-      if (mayLack && family === 6 && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(systemCode(error)))
-        return undefined;
-      throw socketError(
-        this.#context.name,
-        `${asked === 0 ? "a TCP port of the system's choice" : `TCP port ${port}`}${address === '' ? '' : ` of ${address}`}`,
-        error,
-        {
-          permission:
-            port > 0 && port < 1024
-              ? 'Ports below 1024 are for privileged users: run as root or with CAP_NET_BIND_SERVICE, or choose a port from 1024 on'
-              : 'Run as a user with this right',
-          inUse:
-            asked === 0
-              ? 'Choose a port, or one family'
-              : `Find it (ss -tlnp sport = :${port}) and end it, or choose another port`,
-          setting:
-            systemCode(error) === 'EADDRINUSE'
-              ? 'port'
-              : systemCode(error) === 'ENODEV'
-                ? 'device'
-                : 'address',
-        },
-      );
-    }
+    return this.#listeners!.open(port, this.#placeOf(family), asked, mayLack);
+  }
+
+  #placeOf(family: 4 | 6): Place {
+    return { family, address: this.#settings.address };
   }
 
   /** The number of the device to which the sockets are bound; undefined before the start. */
@@ -208,23 +172,11 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   /** Whether a port could not be opened again. */
   get deviates(): boolean {
-    return [...this.#listeners].some(isLost);
+    return (this.#listeners?.lost.length ?? 0) > 0;
   }
 
-  /**
-   * Opens again what could not be opened; and all listeners after the device was made again, because they
-   * belong to the one that is gone.
-   */
   #listenAgain(isNew: boolean): void {
-    const { device } = this.#settings;
-    for (const listener of this.#listeners) {
-      if (listener.theirs !== undefined || listener.deferral !== undefined || listener.isClaimed) continue;
-      if (!isNew && !isLost(listener)) continue;
-      if (listener.channel >= 0) this.#io!.close(listener.channel);
-      listener.channel = -1;
-      const complaint = `TCP port ${listener.port} cannot be opened again on ${device}`;
-      this.#listenOn(listener, isNew ? complaint : undefined);
-    }
+    this.#listeners?.reopen(isNew);
     this.#report();
   }
 
@@ -239,7 +191,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
   /** Reports for the user which ports are open, and where they are bound. */
   #report(): void {
     const { address, device, families, remote } = this.#settings;
-    const ports = new Set([...this.#listeners].map(({ port }) => port));
+    const ports = new Set(this.ports);
     const facts = {
       ...(ports.size === 0 ? {} : { ports: listText(ports) }),
       address: address === '' ? `any of ${families.map((each) => `IPv${each}`).join(' and ')}` : address,
@@ -247,7 +199,7 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
       ...(remote === undefined ? {} : { remote: endpointText(remote) }),
       connections: String(this.connections),
     };
-    const lost = [...this.#listeners].filter(isLost);
+    const lost = this.#listeners?.lost ?? [];
     if (this.#devices?.isAbsent) {
       this.#context.status({ health: 'impaired', summary: absentText(device), facts });
     } else if (lost.length > 0) {
@@ -264,104 +216,14 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     }
   }
 
-  /**
-   * A port on which a piece that ends listens, bound otherwise: it is opened in the commit, when that one is
-   * closed. Whether the system lets it be bound so is tried now, with another port.
-   */
-  #deferred(options: ListenOptions): Listener | undefined {
-    const { family, port } = options;
-    if (port === 0) return undefined;
-    for (const from of this.#ending) {
-      const theirs = from.#find(port, family);
-      if (theirs === undefined) continue;
-      const batch = this.#streams!.batch;
-      this.#io!.close(this.#io!.listenStream(batch, { ...options, port: 0 }).channel);
-      const deferral = { from, theirs };
-      const made: Listener = {
-        family,
-        port,
-        wanted: port,
-        channel: -1,
-        users: 1,
-        isClaimed: false,
-        deferral,
-      };
-      this.#add(made);
-      return made;
-    }
-    return undefined;
-  }
-
-  #listenDeferred(listener: Listener): void {
-    const { deferral, family, port } = listener;
-    if (deferral === undefined) return;
-    listener.deferral = undefined;
-    const { from, theirs } = deferral;
-    if (from.#listeners.has(theirs)) {
-      from.#remove(theirs);
-      if (theirs.channel >= 0) from.#io!.close(theirs.channel);
-    }
-    this.#listenOn(listener, `TCP port ${port} of IPv${family} cannot be opened`);
-  }
-
-  /** Opens a listener that is described already. A refusal of the system is logged with the complaint. */
-  #listenOn(listener: Listener, complaint: string | undefined): void {
-    const { address, device } = this.#settings;
-    const options = { family: listener.family, address, port: listener.port, device };
-    const key = `tcp ${this.#context.name} ${JSON.stringify(options)}`;
-    try {
-      listener.channel = this.#io!.listenStream(this.#streams!.batch, { ...options, key }).channel;
-      this.#acceptor!.poll(listener.channel);
-    } catch (error) {
-      if (complaint !== undefined) this.#context.log('error', `${complaint}: ${messageOf(error)}`);
-    }
-  }
-
-  #find(port: number, family: 4 | 6): Listener | undefined {
-    return this.#byPort.get(keyOf(port, family));
-  }
-
-  /** Returns the listener that a successor takes over for this port, 0 for one of the system's choice. */
-  #findFor(port: number, family: 4 | 6): Listener | undefined {
-    if (port !== 0) return this.#find(port, family);
-    for (const each of this.#listeners)
-      if (each.wanted === 0 && each.family === family && !each.isClaimed) return each;
-    return undefined;
-  }
-
-  #add(listener: Listener): void {
-    this.#listeners.add(listener);
-    this.#byPort.set(keyOf(listener.port, listener.family), listener);
-  }
-
-  #remove(listener: Listener): void {
-    this.#listeners.delete(listener);
-    this.#byPort.delete(keyOf(listener.port, listener.family));
-  }
-
-  #unlistenOne(listener: Listener): void {
-    if (--listener.users > 0) return;
-    this.#remove(listener);
-    if (listener.theirs !== undefined) listener.theirs.isClaimed = false;
-    else if (listener.channel >= 0) this.#io!.close(listener.channel);
-  }
-
   takeOver(): void {
     const from = this.#predecessor;
     this.#predecessor = undefined;
-    for (const listener of this.#listeners) this.#listenDeferred(listener);
     this.#ending = [];
+    this.#listeners?.takeOver();
     this.#devices?.soon();
     this.#report();
     if (from === undefined || from.#streams === undefined) return;
-    for (const listener of this.#listeners) {
-      const { theirs } = listener;
-      if (theirs === undefined) continue;
-      listener.theirs = undefined;
-      if (theirs.channel >= 0) this.#io!.adopt(theirs.channel, this.#streams!.batch);
-      listener.channel = theirs.channel;
-      from.#remove(theirs);
-    }
     this.#streams!.takeOver(from.#streams);
   }
 
@@ -424,8 +286,8 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
 
   #unlisten(port: number, families: readonly (4 | 6)[]): void {
     for (const family of families) {
-      const listener = this.#find(port, family);
-      if (listener !== undefined) this.#unlistenOne(listener);
+      const listener = this.#listeners?.find(port, this.#placeOf(family));
+      if (listener !== undefined) this.#listeners?.release(listener);
     }
   }
 
@@ -572,43 +434,13 @@ export class TcpPiece extends PieceBase implements Piece, StreamOwner {
     if (this.#predecessor !== undefined) {
       // The change failed: everything stays with the other piece.
       this.#predecessor.#isTakenOver = false;
-      for (const { theirs } of this.#listeners) if (theirs !== undefined) theirs.isClaimed = false;
       this.#predecessor = undefined;
     }
-    for (const { channel } of this.#listeners) if (channel >= 0) this.#io!.close(channel);
-    this.#listeners.clear();
-    this.#byPort.clear();
+    this.#listeners?.close();
+    this.#listeners = undefined;
     this.#streams?.end();
     this.#streams = undefined;
   }
-}
-
-interface Listener {
-  readonly family: 4 | 6;
-  readonly port: number;
-  /** The requested port: 0 for the system's choice. */
-  readonly wanted: number;
-  /** -1 while it is only claimed. */
-  channel: number;
-  users: number;
-  /** Whether a successor takes it over. */
-  isClaimed: boolean;
-  /** The listener of a predecessor that this one takes over. */
-  theirs?: Listener | undefined;
-  /** The listener of a predecessor that is closed in the commit, so that this one can be opened. */
-  deferral?: { readonly from: TcpPiece; readonly theirs: Listener } | undefined;
-}
-
-interface ListenOptions {
-  readonly family: 4 | 6;
-  readonly address: string;
-  readonly port: number;
-  readonly device: string;
-}
-
-/** Whether it could not be opened again. */
-function isLost({ channel, theirs, deferral }: Listener): boolean {
-  return channel < 0 && theirs === undefined && deferral === undefined;
 }
 
 function endpointText({ address, port }: { readonly address: Uint8Array; readonly port: number }): string {
@@ -617,10 +449,6 @@ function endpointText({ address, port }: { readonly address: Uint8Array; readonl
 
 /** The delay between two reports of the number of connections. */
 const LOOK_MS = 10_000;
-
-function keyOf(port: number, family: 4 | 6): number {
-  return port * 8 + family;
-}
 
 function reasonOf(code: string): string {
   switch (code) {

@@ -4,18 +4,27 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { claimSocket } from './claim-socket.ts';
+import { claimSocket, isAlive } from './claim-socket.ts';
 
 // Several processes may claim one path at once. Here another process acts exactly between two steps.
 
-const before = vi.hoisted(() => ({ lstat: (_path: string) => {}, link: (_from: string, _to: string) => {} }));
+const before = vi.hoisted(() => ({
+  lstat: (_path: string): unknown => undefined,
+  link: (_from: string, _to: string) => {},
+  mkdir: (_path: string) => {},
+}));
 vi.mock('node:fs', async (importOriginal) => {
   const original = await importOriginal<typeof import('node:fs')>();
   return {
     ...original,
     lstatSync: (path: string, options: object) => {
-      before.lstat(path);
-      return original.lstatSync(path, options);
+      const changes = before.lstat(path);
+      const status = original.lstatSync(path, options);
+      return status === undefined ? undefined : Object.assign(status, changes as object | undefined);
+    },
+    mkdirSync: (path: string, options: object) => {
+      before.mkdir(path);
+      return original.mkdirSync(path, options);
     },
     linkSync: (from: string, to: string) => {
       before.link(from, to);
@@ -37,6 +46,7 @@ beforeEach(async () => {
 afterEach(() => {
   before.lstat = never;
   before.link = never;
+  before.mkdir = never;
   for (const server of servers.splice(0)) server.close();
   rmSync(folder, { recursive: true });
 });
@@ -190,5 +200,53 @@ describe('a claim', () => {
     rmSync(path);
     release();
     expect(names()).toEqual(['other']);
+  });
+
+  it('that is released leaves the path to a socket with the same number on another device', async () => {
+    rmSync(path);
+    const release = await claimSocket(newServer(), path);
+    before.lstat = () => ({ dev: -1 });
+    release();
+    expect(names()).toEqual(['a.sock']);
+    before.lstat = never;
+    release();
+    expect(names()).toEqual([]);
+  });
+
+  it.each([
+    ['EACCES', 'FT_CONTROL_PERMISSION'],
+    ['EPERM', 'FT_CONTROL_PERMISSION'],
+    ['EROFS', 'FT_CONTROL_PERMISSION'],
+    ['ENOSPC', 'FT_CONTROL_PATH'],
+  ])('that the system refuses with %s leaves nothing, and names the path: %s', async (error, code) => {
+    rmSync(path);
+    const fail = () => {
+      throw Object.assign(new Error(error), { code: error });
+    };
+    const refused = { code, message: expect.stringMatching(new RegExp(`${path}.*\\(?${error}\\)?`)) };
+    before.link = fail;
+    const server = newServer();
+    await expect(claimSocket(server, path)).rejects.toMatchObject(refused);
+    expect([server.listening, names()]).toEqual([false, []]);
+    before.link = never;
+    before.mkdir = (each) => each === folder && fail();
+    await expect(claimSocket(newServer(), path)).rejects.toMatchObject(refused);
+    expect(names()).toEqual([]);
+  });
+});
+
+describe('a socket is alive', () => {
+  it('where a process listens, and not where it is dead or gone', async () => {
+    await listenAt(join(folder, 'other'));
+    expect(await isAlive(join(folder, 'other'))).toBe(true);
+    expect(await isAlive(path)).toBe(false);
+    expect(await isAlive(join(folder, 'none'))).toBe(false);
+  });
+
+  it('or it cannot be known, where the system refuses to connect otherwise', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    await expect(isAlive(join(folder, 'file', 'x'))).rejects.toMatchObject({
+      code: 'FT_CONTROL_PATH',
+    });
   });
 });

@@ -43,7 +43,7 @@ export async function claimSocket(server: Server, name: string): Promise<() => v
       if (now?.ino === ino && now.dev === dev) rmSync(path, { force: true });
     };
   } catch (error) {
-    if (server.listening) rmSync(draft, { force: true });
+    // A server that closes removes the name at which it listened, which is the draft.
     server.close();
     throw error instanceof FunnelError ? error : pathError(path, error);
   }

@@ -341,6 +341,7 @@ describe('who asks', () => {
     expect(await answering((socket) => socket.destroy())).toBe('FT_CONTROL_CLOSED');
     expect(await answering(() => {})).toBe('FT_CONTROL_TIMEOUT');
     expect(await answering((socket) => socket.end('hello\n'))).toBe('FT_CONTROL_JSON');
+    expect(await answering((socket) => socket.end(Buffer.of(0xff, 10)))).toBe('FT_CONTROL_JSON');
     expect(await answering((socket) => socket.end('{"id":1,"result":{}}\n'))).toBe('FT_CONTROL_ANSWER');
     expect(await answering((socket) => socket.end('{"id":1}\n'))).toBe('FT_CONTROL_ANSWER');
     const error = { code: 'FT_X', message: '\u001b[2J' };

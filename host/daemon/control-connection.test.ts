@@ -124,7 +124,7 @@ describe('the time that a connection has', () => {
     expect([socket.written, socket.timeoutMs, socket.hasEnded]).toEqual([['\n'], 300, false]);
     socket.emit('timeout');
     expect([socket.written, socket.hasEnded]).toEqual([['\n', '\n'], false]);
-    // What waits to be written shows whether the client is there, too.
+    // A write that waits shows whether the client is there, too.
     socket.writableLength = 1;
     socket.emit('timeout');
     expect(socket.written).toHaveLength(2);

@@ -43,6 +43,16 @@ describe('an inbox', () => {
     );
   });
 
+  it.each([0, 5])('takes as many frames as it has room for, and no more, after %i others', (before) => {
+    const inbox = new Inbox(4);
+    for (let n = 0; n < before; n++) inbox.push(9, 9, 9);
+    inbox.take(Math.min(before, 4));
+    expect([1, 2, 3, 4, 5].map((row) => inbox.push(row, row, row))).toEqual([true, true, true, true, false]);
+    expect([inbox.length, [0, 1, 2, 3].map((n) => inbox.rows[inbox.at(n)])]).toEqual([4, [1, 2, 3, 4]]);
+    inbox.take(1);
+    expect([inbox.push(6, 6, 6), inbox.push(7, 7, 7)]).toEqual([true, false]);
+  });
+
   it.each([0, -1, 3, 6, 1000])('is refused a capacity of %s, which is not a power of two', (capacity) => {
     expect(() => new Inbox(capacity)).toThrow(RangeError);
   });

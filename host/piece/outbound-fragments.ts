@@ -88,6 +88,7 @@ export class OutboundFragments {
    * must not take the rest of a frame for its beginning.
    */
   left(edgeShape: number): void {
+    // Stryker disable next-line EqualityOperator: behind the last entry there is none.
     for (let entry = 0; entry < MOST; entry++)
       if (this.#messageIds[entry] !== 0 && this.#edgeShapes[entry] === edgeShape) this.#cut(entry);
   }

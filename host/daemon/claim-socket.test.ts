@@ -199,6 +199,13 @@ describe('the default path', () => {
     expect(readdirSync(join(folder, 'funnel'))).toEqual([basename(b!)]);
     expect(await tidySockets(join(folder, 'none'))).toEqual([]);
   });
+
+  it('is a socket that ends in .sock, and has no dot in front: those are drafts', async () => {
+    for (const name of ['a.sock', '.b.sock', 'c']) server().listen(join(folder, name));
+    writeFileSync(join(folder, 'd.sock'), '');
+    expect((await tidySockets(folder)).map((path) => basename(path))).toEqual(['a.sock']);
+    expect(readdirSync(folder).sort()).toEqual(['.b.sock', 'a.sock', 'c', 'd.sock']);
+  });
 });
 
 describe('the path of a control socket', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -316,6 +316,31 @@ describe('whatever arrives at the control socket', () => {
     await until(() => deaf.destroyed);
     clearInterval(timer);
     short.close();
+  });
+});
+
+describe('a server', () => {
+  it('hears each kind of event while it is open, and none after it was closed, when its path is free', async () => {
+    const at = join(folder, 'mine.sock');
+    const mine = await ControlServer.open(at);
+    const heard: string[] = [];
+    const listeners = new Map<string, unknown>();
+    mine.serve(
+      controlServiceOf(funnel, () => {}),
+      {
+        on: (kind: string, listener: unknown) => {
+          heard.push(kind);
+          listeners.set(kind, listener);
+        },
+        off: (kind: string, listener: unknown) =>
+          void (listeners.get(kind) === listener && listeners.delete(kind)),
+      } as never,
+    );
+    expect(heard.sort()).toEqual(['changed', 'fault', 'log', 'recovered', 'restarted', 'status']);
+    expect(existsSync(at)).toBe(true);
+    mine.close();
+    mine.close();
+    expect([listeners.size, existsSync(at)]).toEqual([0, false]);
   });
 });
 

@@ -17,7 +17,7 @@ beforeEach(() => {
 
 const last = (index: number) => (index | LAST_FRAGMENT) >>> 0;
 
-/** A fragment with withheld bytes arrives, or one that the piece saw whole. Returns the slot of its ticket. */
+/** A fragment arrives, with withheld bytes or seen whole. @returns the slot of its ticket */
 function arrive(message: number, index: number, row: number, { whole = false, hops = 1, edge = EDGE } = {}) {
   const ticket = fragments.arrive(row, edge, message, index, 100 * row, whole ? 0 : 10, hops);
   return ledger.slotOf(ticket);

@@ -65,6 +65,55 @@ const GOOD = `pieces:
     edges: { udp: wan }
 `;
 
+describe('what a piece reports about its settings', () => {
+  const six = (settings: string) =>
+    mistakesOf(
+      `pieces:\n  six: { piece: six, settings: { ${settings} }, edges: { ipv6: lan, carrier: wan } }\n`,
+    );
+  const ownOf = (mistakes: readonly string[]) =>
+    mistakes.flatMap((each) => /FT_SETTING_\w+: .*/.exec(each)?.[0] ?? []);
+
+  it('is left out for a setting that has a mistake already', async () => {
+    expect(ownOf(await six('router: nowhere, port: 1'))).toEqual([
+      expect.stringMatching(/^FT_SETTING_VALUE: setting `router` of `six` is `nowhere`/),
+    ]);
+    expect(ownOf(await six('port: 1'))).toEqual([
+      expect.stringMatching(/^FT_SETTING_MISSING: .*it has no router to begin with/),
+    ]);
+    expect(ownOf(await six('port: two'))).toEqual([
+      expect.stringMatching(/^FT_SETTING_VALUE: setting `port` of `six` is `two`/),
+    ]);
+  });
+
+  it('is heard without any settings, too, if one has a default', async () => {
+    const refuse = (settings: ReadonlyMap<string, string>) =>
+      settings.has('file') ? undefined : [{ setting: 'file', message: 'it has no file' }];
+    const found = async (...settings: string[]) => {
+      const gauge = samplePiece('gauge', { settings: settings.map(sampleSetting), refuse });
+      return ownOf(await mistakesOf('pieces:\n  one: { piece: gauge }\n', { pieces: { gauge } }));
+    };
+    expect(await found('file text', 'level number = 3')).toEqual([
+      expect.stringMatching(/^FT_SETTING_MISSING: .*it has no file/),
+    ]);
+    expect(await found('file text', 'level number')).toEqual([]);
+  });
+
+  it('has the place of the value in the file, also where it comes from a running lane', async () => {
+    writeFileSync(
+      join(directory, 'x.yaml'),
+      'pieces:\n  home: { piece: device, edges: { ip: lan } }\n  web: { piece: socket, settings: { port: 80 }, edges: { udp: lan } }\n',
+    );
+    const tcp = samplePiece('socket', {
+      edges: { udp: ['ip up'] },
+      settings: [sampleSetting('port number')],
+    });
+    const { puzzle } = await checkConfiguration('x.yaml', { ...options, pieces: { ...pieces, socket: tcp } });
+    const mistake = { code: 'FT_PIECE_START', message: 'in use', piece: 'web' };
+    expect(puzzle!.locate({ ...mistake, setting: 'port' })).toMatchObject({ line: 3, column: 43 });
+    expect(puzzle!.locate(mistake)).toMatchObject({ line: 3 });
+  });
+});
+
 describe('checkConfiguration', () => {
   it('accepts an interval for saving, and refuses a bypass that is impossible', async () => {
     const with6 = (line: string) => GOOD.replace('  six:\n', `  six:\n    ${line}\n`);

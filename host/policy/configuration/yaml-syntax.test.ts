@@ -102,6 +102,13 @@ describe.each([
   });
 });
 
+it.each(['|', '>-', '|2'])('a text behind %s is no syntax, up to its end or the next key', (mark) => {
+  const text = (end: string) => `a:\n  note: ${mark}\n    { "no: yaml: here\n\n    - [\n${end}`;
+  expect(mistakesOf(text(''))).toEqual([]);
+  expect(mistakesOf(text('  other: 1\n'))).toEqual([]);
+  expect(mistakesOf(text('b: { c: 1\n')).map(({ line }) => line)).toEqual([6]);
+});
+
 describe('a configuration in lines', () => {
   it.each(linesWhere(BLOCK, /^ +\S/))('with line %d indented by one more or less', (line) => {
     for (const change of [(each: string) => ` ${each}`, (each: string) => each.slice(1)]) {

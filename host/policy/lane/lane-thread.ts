@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { CALL_MONITOR_BYTES, CallMonitorReader } from '../../puzzle/runtime/call-monitor.ts';
 import { packageRoot } from '../pieces/package-root.ts';
@@ -10,6 +11,18 @@ import {
   type LaneThreadData,
   type RequestKind,
 } from './lane-messages.ts';
+
+/**
+ * Some seconds after its start, V8 collects the heap of a thread that allocates little, so that it gives
+ * memory back. That stops a lane for up to 8 ms, several times, and frames wait. So the heaps of lanes are
+ * made without this. The flag belongs to the process; a heap reads it once, before its thread is `online`.
+ */
+function startLaneWorker(workerData: LaneThreadData): Worker {
+  setFlagsFromString('--no-memory-reducer');
+  const worker = new Worker(ENTRY, { workerData, name: 'funnel-lane' });
+  worker.once('online', () => setFlagsFromString('--memory-reducer'));
+  return worker;
+}
 
 /** The thread of one lane, as the thread that opened the Funnel controls it. */
 export class LaneThread {
@@ -31,7 +44,7 @@ export class LaneThread {
     const callMonitor = new SharedArrayBuffer(CALL_MONITOR_BYTES);
     this.monitor = new CallMonitorReader(callMonitor);
     const workerData: LaneThreadData = { callMonitor, ...data };
-    this.#worker = new Worker(ENTRY, { workerData, name: 'funnel-lane' });
+    this.#worker = startLaneWorker(workerData);
     this.#worker.on('message', (message: LaneMessage) => {
       if (message.kind === 'result') this.#take(message.id)?.resolve(message.value);
       else if (message.kind === 'failure') this.#take(message.id)?.reject(errorFrom(message.error));

@@ -12,8 +12,8 @@ import { nativePieces } from './catalogue.ts';
 import { EndpointError } from './endpoint-error.ts';
 import { RecordingContext } from './testing/recording-context.ts';
 
-// The system can refuse each thing that an endpoint asks of it. For each endpoint, and each trouble that it can
-// meet at its start, these tests hold the code, the setting at fault, and that nothing is left behind.
+// The system can refuse each thing that an endpoint asks of it. For each endpoint, and each trouble that it
+// can meet at its start, these tests hold the code, the setting at fault, and that nothing is left behind.
 
 /** The places of a run; each trouble makes there what it needs. */
 interface Scene {

@@ -180,6 +180,43 @@ describe('the quota of descriptors', () => {
       lane.close();
     }
   });
+
+  it('counts a port of several carriers once for each of them', async () => {
+    const instances = new Map<string, ScriptedPiece>();
+    const lane = new Lane({ protocols, now: () => 1000, descriptors: 100 });
+    const over = (carriers: string, first: number, count: number) =>
+      ports(first, count).replace('udp', carriers);
+    try {
+      await lane.start(
+        [
+          maker(instances, 'over-udp', 'ip/udp up', Endpoint),
+          maker(instances, 'over-tcp', 'ip/tcp up', Endpoint),
+          maker(instances, 'both', 'ip/{tcp,udp}/* down', ScriptedPiece),
+          maker(instances, 'honest', 'ip/udp/* down', ScriptedPiece),
+        ],
+        COPIES,
+      );
+      const { context } = instances.get('both')!;
+      expect(context.listen(0, 0, over('{tcp,udp}', 1, 13))).toMatchObject({
+        message: expect.stringContaining('52'),
+      });
+      const shape = context.listen(0, 0, over('{tcp,udp}', 1, 12));
+      expect(shape).toBeTypeOf('number');
+      const open = () => ['over-udp', 'over-tcp'].map((name) => (instances.get(name) as Endpoint).open);
+      expect(open()).toEqual([24, 24]);
+      // Nothing more for this piece, and half of the rest for another.
+      expect(context.listen(0, 0, over('tcp', 100, 2))).toMatchObject({
+        message: expect.stringContaining('52'),
+      });
+      const { context: other } = instances.get('honest')!;
+      expect(other.listen(0, 0, ports(200, 14))).toMatchObject({ message: expect.stringContaining('28') });
+      expect(other.listen(0, 0, ports(200, 13))).toBeTypeOf('number');
+      context.unlisten(0, shape as number);
+      expect(open()).toEqual([26, 0]);
+    } finally {
+      lane.close();
+    }
+  });
 });
 
 const ALL = ['ip/udp/*'];
@@ -190,22 +227,32 @@ function puzzle(
   endpoints: number,
   kind: 'native' | 'component' = 'native',
 ): PieceMaker[] {
-  const maker = (name: string, shape: string, Kind: typeof ScriptedPiece): PieceMaker => {
-    const place = samplePlace(name, { net: [shape] }, { net: ['a'] });
-    return {
-      place,
-      kind: name === 'endpoint2' ? kind : 'native',
-      failure: 'closed',
-      identity: name,
-      make: (context, frames) => {
-        const piece = new Kind(place.description, context, frames, protocols);
-        instances.set(name, piece);
-        return piece;
-      },
-    };
-  };
   return [
-    ...Array.from({ length: endpoints }, (_, n) => maker(`endpoint${n + 1}`, 'ip/udp up', Endpoint)),
-    ...[...HOSTILE, 'honest'].map((name) => maker(name, 'ip/udp/* down', ScriptedPiece)),
+    ...Array.from({ length: endpoints }, (_, n) => {
+      const name = `endpoint${n + 1}`;
+      return maker(instances, name, 'ip/udp up', Endpoint, name === 'endpoint2' ? kind : 'native');
+    }),
+    ...[...HOSTILE, 'honest'].map((name) => maker(instances, name, 'ip/udp/* down', ScriptedPiece)),
   ];
+}
+
+function maker(
+  instances: Map<string, ScriptedPiece>,
+  name: string,
+  shape: string,
+  Kind: typeof ScriptedPiece,
+  kind: 'native' | 'component' = 'native',
+): PieceMaker {
+  const place = samplePlace(name, { net: [shape] }, { net: ['a'] });
+  return {
+    place,
+    kind,
+    failure: 'closed',
+    identity: name,
+    make: (context, frames) => {
+      const piece = new Kind(place.description, context, frames, protocols);
+      instances.set(name, piece);
+      return piece;
+    },
+  };
 }

@@ -44,6 +44,7 @@ const NEEDED = {
     { package: 'node-ws', files: ['/usr/share/nodejs/ws/package.json'] },
     { package: 'shadowsocks-libev', command: 'ss-server' },
     { package: 'tor', command: 'tor' },
+    { package: 'chromium', command: 'chromium' },
     { package: 'systemd', command: 'systemd-socket-activate' },
     { package: 'inetutils-inetd', command: 'inetutils-inetd' },
     { package: 'snmpd', command: 'snmpd' },

@@ -120,7 +120,11 @@ export class ResolverRelay {
       end();
       this.#datagrams.send(reply, from.port, from.address);
     });
-    socket.connect(DNS_PORT, server, () => socket.send(query));
+    // Node calls it also where there is no route to the server.
+    socket.connect(DNS_PORT, server, (error?: Error) => {
+      if (error) goOn();
+      else if (this.#pending.has(socket)) socket.send(query);
+    });
   }
 
   /** Queries by TCP go to the first server. Their sender has usually tried UDP before. */

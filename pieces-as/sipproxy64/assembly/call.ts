@@ -4,7 +4,7 @@
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { SipAddress, SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
-import { Body } from './body';
+import { SipBody } from 'funnel-tunnel/as/views/sip-body';
 import { Datagram } from './datagram';
 import { isOwnAddress } from './destinations';
 import { Dialogs, NO_DIALOG, Phase } from './dialogs';
@@ -47,7 +47,7 @@ export abstract class Call {
     const isBye = SipMessage.isMethod('BYE');
     if (!mayDescribe && !isBye) return Reason.none;
     Call.readTags();
-    const hasSdp = mayDescribe && Body.findSdp() && Session.read(Body.sdpAt, Body.sdpTo);
+    const hasSdp = mayDescribe && SipBody.findSdp() && Session.read(SipBody.sdpAt, SipBody.sdpTo);
     if (hasSdp && Session.isTooLong) return Reason.tooManyStreams;
     if (SipMessage.isRequest) Call.findOfRequest(family);
     else Call.findOfResponse(now, family, hasSdp);
@@ -237,15 +237,15 @@ export abstract class Call {
     if (!sdp.isWhole) return Reason.noRoom;
     Call.at = sdp.address;
     Call.length = sdp.length;
-    if (Body.isAlone) return Reason.none;
+    if (SipBody.isAlone) return Reason.none;
     // The description is one of several parts; the others stay byte for byte.
     const all = <i32>(SipMessage.bodyTo - SipMessage.bodyAt);
     body.begin(SipMessage.bodyAt, SipMessage.bodyTo, all + sdp.length + 16);
-    if (Body.lengthAt != 0) body.upTo(Body.lengthAt).number(sdp.length).skipTo(Body.lengthTo);
+    if (SipBody.lengthAt != 0) body.upTo(SipBody.lengthAt).number(sdp.length).skipTo(SipBody.lengthTo);
     body
-      .upTo(Body.sdpAt)
+      .upTo(SipBody.sdpAt)
       .bytes(sdp.address, sdp.address + sdp.length)
-      .skipTo(Body.sdpTo)
+      .skipTo(SipBody.sdpTo)
       .rest();
     if (!body.isWhole) return Reason.noRoom;
     Call.at = body.address;

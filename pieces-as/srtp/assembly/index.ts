@@ -130,7 +130,6 @@ class Srtp extends Piece {
       .wish(Wish.Available, 'authenticated');
     d.edge('protected').shape('ip/udp', Direction.Down, Reach.WholeFrame);
     d.curve(0, 0, 1, 0)
-      .isOpaque()
       .keeps('ordered')
       .keeps('duplicate-free')
       .keeps('framed')
@@ -203,8 +202,8 @@ class Srtp extends Piece {
   private addReceiveKey(key: KeyParams, settings: Settings): void {
     for (let i = 0; i < this.receiveKeys.length; i++) {
       const other = this.receiveKeys[i];
-      const length = other.mki.length;
-      if (length == 0 || key.mki.length != length) {
+      const length = other.mkiLength;
+      if (length == 0 || key.mkiLength != length) {
         settings.problem('receive-key', 'must have MKIs of one length if there are several keys');
         return;
       }
@@ -218,15 +217,16 @@ class Srtp extends Piece {
 
   /** Decides for each frame whether it passes, ends, or is protected, and does the cryptography. */
   private prepare(now: f64, batch: Batch): void {
-    this.sender.begin(now);
+    Sender.begin(now);
+    Receiver.begin();
     for (let i = 0; i < batch.length; i++) {
       if (this.isMedia(batch.frame(i), i, PLAIN)) this.sender.add(i);
     }
-    this.sender.protect();
+    Sender.protect();
     for (let i = 0; i < batch.length; i++) {
       if (this.isMedia(batch.frame(i), i, PROTECTED)) this.receiver.keep(i);
     }
-    this.receiver.unprotect();
+    Receiver.unprotect();
   }
 
   /** Whether a frame of this Edge is RTP or RTCP, whose packet then stands in a room. */

@@ -18,12 +18,12 @@ const ENCRYPTED: u32 = 0x8000_0000;
 export abstract class Protection {
   /** The bytes that the protection of SRTP adds to a packet. */
   static mediaBytes(keys: SessionKeys): i32 {
-    return keys.suite.tagBytes + keys.mki.length;
+    return keys.suite.tagBytes + keys.mkiLength;
   }
 
   /** The bytes that the protection of SRTCP adds to a packet. */
   static controlBytes(keys: SessionKeys): i32 {
-    return SUFFIX_BYTES + keys.suite.controlTagBytes + keys.mki.length;
+    return SUFFIX_BYTES + keys.suite.controlTagBytes + keys.mkiLength;
   }
 
   /**
@@ -50,7 +50,7 @@ export abstract class Protection {
     task.textOffset = Tasks.offset(at + headerLength);
     task.textLength = length - headerLength;
     // Of GCM the tag is the end of the cipher text, and the MKI follows (RFC 7714 §8.1); else it is in front.
-    task.tagOffset = Tasks.offset(at + length) + (isGcm ? 0 : keys.mki.length);
+    task.tagOffset = Tasks.offset(at + length) + (isGcm ? 0 : keys.mkiLength);
     task.tagLength = keys.suite.tagBytes;
     return true;
   }
@@ -82,18 +82,16 @@ export abstract class Protection {
     task.suffixLength = SUFFIX_BYTES;
     task.textOffset = Tasks.offset(at + CONTROL_HEADER);
     task.textLength = isEncrypted ? length - CONTROL_HEADER : 0;
-    task.tagOffset = isGcm ? Tasks.offset(at + length) : Tasks.offset(word + SUFFIX_BYTES) + keys.mki.length;
+    task.tagOffset = isGcm ? Tasks.offset(at + length) : Tasks.offset(word + SUFFIX_BYTES) + keys.mkiLength;
     task.tagLength = tagBytes;
     return true;
   }
 
   /** Writes the MKI of SRTP behind a plain packet of this length. */
   static writeMediaMki(keys: SessionKeys, at: usize, length: i32): void {
-    const mki = keys.mki;
-    if (mki.length == 0) return;
+    if (keys.mkiLength == 0) return;
     const tagBytes = keys.suite.isGcm ? keys.suite.tagBytes : 0;
-    const to = at + length + tagBytes;
-    memory.copy(to, changetype<usize>(mki), mki.length);
+    memory.copy(at + length + tagBytes, changetype<usize>(keys.mki), keys.mkiLength);
   }
 
   /** Writes the word with the index, and the MKI, of SRTCP behind a plain packet of this length. */
@@ -101,8 +99,7 @@ export abstract class Protection {
     const tagBytes = keys.suite.isGcm ? keys.suite.controlTagBytes : 0;
     const word = at + length + tagBytes;
     store32(word, ENCRYPTED | index);
-    const mki = keys.mki;
-    if (mki.length > 0) memory.copy(word + SUFFIX_BYTES, changetype<usize>(mki), mki.length);
+    if (keys.mkiLength > 0) memory.copy(word + SUFFIX_BYTES, changetype<usize>(keys.mki), keys.mkiLength);
   }
 }
 

@@ -1,12 +1,13 @@
 import { arenaStart, room, State, Tasks, utcSeconds } from 'funnel-tunnel/as';
 import { store16 } from 'funnel-tunnel/as/views/bytes';
+import { KeyParams } from './key-params';
 import { Packet, Sort } from './packet';
 import { Pending } from './pending';
 import { Protection } from './protection';
 import { Reason } from './reasons';
 import { SessionKeys } from './session-keys';
 import { NO_INDEX, Place, Stream, Streams } from './stream';
-import { SUITES } from './suite';
+import { SUITES, Suite } from './suite';
 
 /** The largest index of SRTCP (RFC 3711 §3.2.1). */
 const MOST_CONTROL_INDEX: u64 = 0x7fff_ffff;
@@ -15,17 +16,14 @@ const MOST_CONTROL_INDEX: u64 = 0x7fff_ffff;
 export class Sender {
   keys: SessionKeys = new SessionKeys(SUITES[0]);
   streams: Streams;
-  private second: i64 = 0;
-  /** The time of day, in seconds, and the lane's time at which it was read. */
-  private utc: u64 = 0;
-  private readAt: f64 = -1;
 
   constructor(contexts: i32, window: i32) {
     this.streams = new Streams(contexts, window);
   }
 
-  begin(now: f64): void {
-    this.readClock(now);
+  /** Begins a call. All senders have one list of tasks. */
+  static begin(now: f64): void {
+    readClock(now);
     Tasks.open(arenaStart());
   }
 
@@ -40,13 +38,53 @@ export class Sender {
     if (stream === null) stream = this.streams.add(Packet.ssrc);
     if (stream === null) return Pending.refuse(i, Reason.tooManyStreams);
     if (stream.isSpent) return Pending.refuse(i, Reason.keyUsedUp);
-    if (!stream.isInTime(this.second, MOST_RATE)) return Pending.refuse(i, Reason.tooFast);
+    if (!stream.isInTime(second, MOST_RATE)) return Pending.refuse(i, Reason.tooFast);
     if (sort == Sort.media) this.addMedia(i, stream);
     else this.addControl(i, stream);
   }
 
-  protect(): void {
+  /** Protects what all senders took. */
+  static protect(): void {
     Tasks.protect(room(0));
+  }
+
+  /**
+   * Goes on with another key. With `continues`, each source keeps its indices (RFC 3711 §3.3.1); otherwise
+   * they begin anew. False if the host has no more keys.
+   */
+  rekey(params: KeyParams, suite: Suite, continues: bool): bool {
+    this.keys.suite = suite;
+    if (!continues) this.streams.clear();
+    else for (let i = 0; i < this.streams.used; i++) this.streams.at(i).isSpent = false;
+    return this.keys.derive(params);
+  }
+
+  /** Has its key again, after a state was restored. False if the host has no more keys. */
+  resume(params: KeyParams, suite: Suite): bool {
+    const left = this.keys.packetsLeft;
+    this.keys.suite = suite;
+    if (!this.keys.derive(params)) return false;
+    this.keys.packetsLeft = left;
+    return true;
+  }
+
+  /** Takes the sources of another sender, with their indices. */
+  follow(other: Sender): void {
+    this.streams.clear();
+    for (let i = 0; i < other.streams.used; i++) {
+      const from = other.streams.at(i);
+      const stream = this.streams.add(from.ssrc);
+      if (stream === null) return;
+      stream.shift = from.shift;
+      if (!from.media.isEmpty) stream.media.add(from.media.highest);
+      if (!from.control.isEmpty) stream.control.add(from.control.highest);
+    }
+  }
+
+  /** Erases the key, and forgets the sources. */
+  close(): void {
+    this.keys.drop();
+    this.streams.clear();
   }
 
   private addMedia(i: i32, stream: Stream): void {
@@ -100,14 +138,14 @@ export class Sender {
    * not be called here, so its last value stands with its age.
    */
   state(state: State): void {
-    const since = this.readAt < 0 ? 0 : <u64>((state.now - this.readAt) / 1000);
-    const savedAt = state.u64(this.utc + since);
+    const since = readAt < 0 ? 0 : <u64>((state.now - readAt) / 1000);
+    const savedAt = state.u64(utc + since);
     this.keys.packetsLeft = state.u64(this.keys.packetsLeft);
     const age = state.isRestoring ? <i64>(utcSeconds() - savedAt) : 0;
     if (state.isRestoring) {
       // The next call reads the clock.
-      this.utc = savedAt;
-      this.readAt = -1;
+      utc = savedAt;
+      readAt = -1;
     }
     const count = state.i32(this.streams.used);
     for (let i = 0; i < count; i++) {
@@ -121,14 +159,20 @@ export class Sender {
       if (state.isRestoring) leap(stream, age);
     }
   }
+}
 
-  /** Notes the time of day once a second, and the second of the lane's clock, which bounds the rate. */
-  private readClock(now: f64): void {
-    this.second = <i64>(now / 1000);
-    if (this.readAt >= 0 && now - this.readAt < 1000) return;
-    this.readAt = now;
-    this.utc = utcSeconds();
-  }
+/** The second of the lane's clock, which bounds the rate. */
+let second: i64 = 0;
+/** The time of day, in seconds, and the lane's time at which it was read. */
+let utc: u64 = 0;
+let readAt: f64 = -1;
+
+/** Notes the second, and the time of day once a second. */
+function readClock(now: f64): void {
+  second = <i64>(now / 1000);
+  if (readAt >= 0 && now - readAt < 1000) return;
+  readAt = now;
+  utc = utcSeconds();
 }
 
 /**

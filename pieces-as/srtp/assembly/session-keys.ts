@@ -1,5 +1,5 @@
 import { Algorithm, deriveKey, dropKey, importKey, Tasks } from 'funnel-tunnel/as';
-import { KeyParams } from './key-params';
+import { KeyParams, MOST_MKI_BYTES } from './key-params';
 import { MAC_KEY_BYTES, Suite } from './suite';
 
 /** Labels of the key derivation (RFC 3711 §4.3.1 and §4.3.2). */
@@ -56,12 +56,17 @@ export class SessionKeys {
   control: PacketKeys = new PacketKeys();
   /** Packets that may still be protected. */
   packetsLeft: u64 = 0;
-  mki: StaticArray<u8> = new StaticArray<u8>(0);
+  mki: StaticArray<u8> = new StaticArray<u8>(MOST_MKI_BYTES);
+  mkiLength: i32 = 0;
 
   constructor(public suite: Suite) {}
 
-  /** Derives the keys, and erases the master key. False if the host has no more keys. */
+  /**
+   * Derives the keys in place of the former ones, and erases the master key. False if the host has no more
+   * keys.
+   */
   derive(params: KeyParams): bool {
+    this.drop();
     const suite = this.suite;
     const master = changetype<usize>(params.bytes);
     const salt = memory.data(MASTER_SALT_BYTES);
@@ -73,9 +78,11 @@ export class SessionKeys {
       this.media.derive(key, salt, suite, 0) &&
       this.control.derive(key, salt, suite, Label.control);
     if (key != 0) dropKey(key);
-    memory.fill(master, 0, params.bytes.length);
+    params.erase();
+    memory.fill(salt, 0, MASTER_SALT_BYTES);
     this.packetsLeft = params.lifetime;
-    this.mki = params.mki;
+    this.mkiLength = params.mkiLength;
+    memory.copy(changetype<usize>(this.mki), changetype<usize>(params.mki), params.mkiLength);
     if (!isDerived) this.drop();
     return isDerived;
   }
@@ -83,6 +90,16 @@ export class SessionKeys {
   drop(): void {
     this.media.drop();
     this.control.drop();
+  }
+
+  /** Whether there are keys. */
+  get isReady(): bool {
+    return this.media.cipher != 0;
+  }
+
+  /** Whether the MKI is the one at this address, of as many bytes. */
+  hasMki(at: usize): bool {
+    return memory.compare(at, changetype<usize>(this.mki), this.mkiLength) == 0;
   }
 }
 

@@ -87,6 +87,9 @@ export class Stream {
   suspect: i32 = -1;
   /** For the sender: no index is left that is certainly unused. */
   isSpent: bool = false;
+  /** For the receiver: a new key holds, and no packet of SRTP, or of SRTCP, has come under it yet. */
+  awaitsMedia: bool = false;
+  awaitsControl: bool = false;
   private second: i64 = 0;
   private inSecond: i32 = 0;
   /** The next stream of the same chain in the table. */
@@ -105,6 +108,8 @@ export class Stream {
     this.shift = 0;
     this.suspect = -1;
     this.isSpent = false;
+    this.awaitsMedia = false;
+    this.awaitsControl = false;
     this.inSecond = 0;
   }
 
@@ -142,7 +147,13 @@ export class Streams {
     this.streams = new StaticArray<Stream>(most);
     this.chains = new StaticArray<i32>(chains);
     for (let i = 0; i < most; i++) this.streams[i] = new Stream(window);
-    for (let i = 0; i < chains; i++) this.chains[i] = -1;
+    this.clear();
+  }
+
+  /** Forgets all streams. */
+  clear(): void {
+    this.used = 0;
+    for (let i = 0; i < this.chains.length; i++) this.chains[i] = -1;
   }
 
   get isFull(): bool {

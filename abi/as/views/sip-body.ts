@@ -1,8 +1,8 @@
 // Finds the description of SDP in the body of the current message: all of it, or a part of a multipart (RFC
 // 3261 §7.4, RFC 5621), also of a nested one. Signed or encoded parts stay as they are.
 
-import { Ascii } from 'funnel-tunnel/as/views/ascii';
-import { SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
+import { Ascii } from './ascii';
+import { SipMessage, SipParameter } from './sip';
 
 /**
  * The most levels of nested multiparts. Each level is read once, so the work is the size of the body times
@@ -12,7 +12,7 @@ import { SipMessage, SipParameter } from 'funnel-tunnel/as/views/sip';
 /** RFC 2046 §5.1.1. */
 @inline const MOST_BOUNDARY: usize = 70;
 
-export abstract class Body {
+export abstract class SipBody {
   static sdpAt: usize = 0;
   static sdpTo: usize = 0;
   /** The digits of the part's own Content-Length; 0 if it has none. */
@@ -21,7 +21,7 @@ export abstract class Body {
 
   /** Finds the description. False if there is none that may be edited. */
   static findSdp(): bool {
-    Body.lengthAt = 0;
+    SipBody.lengthAt = 0;
     if (
       SipMessage.contentTypeAt == 0 ||
       SipMessage.hasContentEncoding ||
@@ -39,7 +39,7 @@ export abstract class Body {
 
   /** Whether the description is the whole body. */
   static get isAlone(): bool {
-    return Body.sdpAt == SipMessage.bodyAt && Body.sdpTo == SipMessage.bodyTo;
+    return SipBody.sdpAt == SipMessage.bodyAt && SipBody.sdpTo == SipMessage.bodyTo;
   }
 }
 
@@ -47,8 +47,8 @@ function findIn(at: usize, to: usize, type: usize, typeTo: usize, depth: i32): b
   let end = type;
   while (end < typeTo && load<u8>(end) != 0x3b && !Ascii.isSpace(load<u8>(end))) end++;
   if (Ascii.is(type, end, 'application/sdp')) {
-    Body.sdpAt = at;
-    Body.sdpTo = to;
+    SipBody.sdpAt = at;
+    SipBody.sdpTo = to;
     return true;
   }
   if (!Ascii.begins(type, end, 'multipart/') || depth == MOST_DEPTH) return false;
@@ -118,9 +118,9 @@ function findInPart(from: usize, to: usize, depth: i32): bool {
     line = next;
   }
   if (type == 0 || line > to || !findIn(line, to, type, typeTo, depth + 1)) return false;
-  if (Body.sdpAt == line && Body.sdpTo == to) {
-    Body.lengthAt = length;
-    Body.lengthTo = lengthTo;
+  if (SipBody.sdpAt == line && SipBody.sdpTo == to) {
+    SipBody.lengthAt = length;
+    SipBody.lengthTo = lengthTo;
   }
   return true;
 }

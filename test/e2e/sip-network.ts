@@ -35,8 +35,14 @@ export class SipNetwork {
   /**
    * @param settings besides the addresses; when left out, the Funnel is that of `examples/sipproxy64`
    * @param pathMtu of a second link to the host of IPv6, behind a router
+   * @param piecesAround the pieces instead of SIPproxy64 on one network, by its settings
    */
-  static async open(lab: NetLab, settings?: Settings, pathMtu?: number): Promise<SipNetwork> {
+  static async open(
+    lab: NetLab,
+    settings?: Settings,
+    pathMtu?: number,
+    piecesAround?: (proxy: Settings) => object,
+  ): Promise<SipNetwork> {
     const proxy = await lab.namespace('proxy');
     const host4 = await lab.namespace('four');
     const host6 = await lab.namespace('six');
@@ -55,11 +61,11 @@ export class SipNetwork {
     }
     writeRtpCapture(join(lab.folder, 'rtp.pcap'));
     const network = new SipNetwork(lab, proxy, host4, host6);
-    await network.start(settings);
+    await network.start(settings, piecesAround);
     return network;
   }
 
-  async start(settings?: Settings): Promise<void> {
+  async start(settings?: Settings, piecesAround?: (proxy: Settings) => object): Promise<void> {
     let file = join(projectRoot, 'examples', 'sipproxy64', 'proxy.yaml');
     if (settings !== undefined) {
       file = join(this.lab.folder, 'proxy.json');
@@ -67,7 +73,7 @@ export class SipNetwork {
       const net = { piece: 'udp', edges: { udp: 'wan' } };
       const streams = { piece: 'tcp', edges: { tcp: 'wan' } };
       const sip = { piece: 'sipproxy64', settings: all, edges: { ipv4: 'wan', ipv6: 'wan' } };
-      writeFileSync(file, JSON.stringify({ pieces: { net, streams, sip } }));
+      writeFileSync(file, JSON.stringify({ pieces: piecesAround?.(all) ?? { net, streams, sip } }));
     }
     this.funnel = await FunnelProcess.start(this.proxy, file, this.lab.folder);
   }

@@ -14,6 +14,8 @@ export interface Phone {
   readonly domain?: string;
   /** Parameters of its account, each with a semicolon in front. */
   readonly account?: string;
+  /** Modules of baresip beside those that a call needs, such as `srtp`. */
+  readonly modules?: readonly string[];
   /** A command that it carries out as soon as it runs, such as `/dial sip:bob@192.0.2.1`. */
   readonly command?: string;
 }
@@ -31,7 +33,10 @@ export async function startBaresip(host: Namespace, folder: string, phone: Phone
     [
       `sip_listen ${phone.address}:${port}`,
       'module_path /usr/lib/baresip/modules',
-      ...['account', 'menu', 'stdio', 'ausine', 'aufile', 'g711'].map((name) => `module ${name}.so`),
+      // An account may name what a module brings, so `account` comes behind them.
+      ...[...(phone.modules ?? []), 'account', 'menu', 'stdio', 'ausine', 'aufile', 'g711'].map(
+        (name) => `module ${name}.so`,
+      ),
       // The module refuses any other form, and baresip then never answers, without a word of that.
       'audio_source ausine,440',
       'ausrc_srate 48000',

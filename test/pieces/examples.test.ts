@@ -10,11 +10,21 @@ import { formatMistake } from '../../host/policy/configuration/configuration-err
 const directory = mkdtempSync(join(tmpdir(), 'funnel-examples-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test.each(['concentrator', 'fault', 'frame-sequence', 'ppp', 'resend-detector', 'sctp', 'srtp', 'tap'])(
+test.each([
+  'concentrator',
+  'fault',
+  'frame-sequence',
+  'ppp',
+  'resend-detector',
+  'rtp-encryption',
+  'sctp',
+  'srtp',
+  'tap',
+])(
   'the examples in the README of %s are accepted by funnel check',
   async (name) => {
     const root = packageRoot();
-    for (const piece of [name, 'hub', '6bed4', 'sctp', 'concentrator'])
+    for (const piece of [name, 'hub', '6bed4', 'sctp', 'concentrator', 'sipproxy64'])
       execFileSync(process.execPath, [join(root, 'tools/build-pieces.mjs'), piece], { stdio: 'pipe' });
     const readme = readFileSync(join(root, 'pieces-as', name, 'README.md'), 'utf8');
     const examples = [...readme.matchAll(/```yaml\n([^`]*)```/g)].map((match) => match[1]!);

@@ -129,7 +129,11 @@ export class PieceRig {
    * Joins Edges, by default all of them; of an Edge with several Shapes, the given ones, by default the
    * first.
    */
-  join(names = this.description.edges.map((edge) => edge.name), shapes: readonly number[] = [0]): this {
+  join(
+    names = this.description.edges.map((edge) => edge.name),
+    shapes: readonly number[] = [0],
+    properties: readonly Property[] = [],
+  ): this {
     for (const name of names) {
       const described = this.#describedOf(name);
       this.#edges.set(FIRST_EDGE + described, described);
@@ -139,7 +143,7 @@ export class PieceRig {
           described,
           shape,
           joint: `net-${name}`,
-          properties: [],
+          properties,
         };
         const problem = this.piece.accepts(joining);
         if (problem !== undefined) throw new Error(problem.message);

@@ -16,6 +16,7 @@ import { randomNumbers } from '../compliance/random-traffic.ts';
 import { type Memory, measureMemory } from '../fixtures/measure-memory.ts';
 import { ConcentratorScene } from './concentrator-scene.ts';
 import { PppScene } from './ppp-scene.ts';
+import { RtpEncryptionScene } from './rtp-encryption-scene.ts';
 import { SctpScene } from './sctp-scene.ts';
 import { SipScene } from './sip-scene.ts';
 import { describeEnd, SoakEnd } from './soak-end.ts';
@@ -231,6 +232,7 @@ const SCENES: Readonly<Record<string, (random: (below: number) => number) => Sce
   '6bed4-router': (random) => new RouterScene(random),
   concentrator: (random) => new ConcentratorScene(random),
   ppp: (random) => new PppScene(random),
+  'rtp-encryption': (random) => new RtpEncryptionScene(random),
   sctp: (random) => new SctpScene(random),
   sipproxy64: (random) => new SipScene(random),
   srtp: (random) => new SrtpScene(random),

@@ -50,6 +50,11 @@ const pieceTests = {
   ],
   fault: ['test/pieces/fault.test.ts'],
   ppp: ['test/pieces/ppp.test.ts'],
+  'rtp-encryption': [
+    'test/rtp-encryption/calls.test.ts',
+    'test/rtp-encryption/policies.test.ts',
+    'test/rtp-encryption/situations.test.ts',
+  ],
   srtp: ['test/srtp/srtp.test.ts'],
   tap: ['test/pieces/tap.test.ts'],
   hub: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],

@@ -384,7 +384,7 @@ describe('a service of RFC 5359', () => {
     );
   });
 
-  it('§2.14: the dialogs of a phone, in a body that stays as it is', () => {
+  it('§2.14: the dialogs of a phone, in a body that stays unchanged', () => {
     const subscribe = alice(request('SUBSCRIBE', { extra: ['Event: dialog', 'Expires: 3600'] }));
     expect(headerOf(subscribe, 'Record-Route')).toBe('<sip:[2001:db8::1];lr>,<sip:192.0.2.1;lr>');
     bob(response(subscribe, '200 OK', { contact: BOB_CONTACT, extra: ['Expires: 3600'] }));

@@ -27,6 +27,7 @@ const NEEDED = {
     { package: 'nftables', command: 'nft' },
     { package: 'clang', command: 'clang' },
     { package: 'lld', command: 'wasm-ld' },
+    { package: 'libsrtp2-dev', files: ['/usr/include/srtp2/srtp.h'] },
     { package: 'libusrsctp-examples', files: ['/usr/lib/usrsctp/tsctp'] },
     { package: 'netbase', files: ['/etc/services'] },
     { package: 'passt', command: 'pasta' },

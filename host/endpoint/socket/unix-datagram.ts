@@ -20,6 +20,7 @@ import { type FunnelIo, LOST_TOO_LARGE, loadAddon, READABLE } from '../addon.ts'
 import { systemCode } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
 import { addressOf, allowsUser, UNIX_REASONS, UNIX_SEQPACKET, UnixPath } from '../unix-path.ts';
+import { type Flow, FlowTable } from './flow-table.ts';
 import { type DatagramEnd, datagramHeader } from './udp-header.ts';
 import {
   readUnixDatagramSettings,
@@ -49,8 +50,7 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
   readonly #problems: readonly Problem[];
   readonly #identity: string;
   readonly #outbox = new Outbox();
-  /** The flows with each port, linked by `next`: several only where neighbours open them. */
-  #flows: (Flow | undefined)[] = [];
+  #flows = new FlowTable();
   /** The flow of each connection. */
   readonly #connections = new Map<number, Flow>();
   /** Sockets on which many peers send. */
@@ -195,7 +195,7 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
     this.#nextPort = from.#nextPort;
     this.#path = from.#path;
     this.#path?.setMode(this.#settings.mode);
-    from.#flows = [];
+    from.#flows = new FlowTable();
     from.#path = undefined;
     for (const each of [from.#listeners, from.#receivers, from.#connections]) each.clear();
     this.#report();
@@ -217,7 +217,7 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
   override join(joining: Joining): void {
     if (this.#edge === joining.edge) return;
     this.#edge = joining.edge;
-    for (const flow of this.#allFlows()) this.#offer(flow, true);
+    for (const flow of this.#flows.all()) this.#offer(flow, true);
     // This runs after the change, when the port on which a neighbour listens is known.
     this.#beginTimer = setImmediate(() => this.#setReading(true));
   }
@@ -303,7 +303,7 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
     const { bytes, start } = this.#frames;
     const at = start[row]! + this.#header - 8;
     const port = (bytes[at]! << 8) | bytes[at + 1]!;
-    const known = this.#flows[port];
+    const known = this.#flows.at(port);
     if (known !== undefined) return known;
     const io = this.#io!;
     const peer = io.packetPeer(channel, port);
@@ -311,7 +311,7 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
       this.#refusedPorts.push(port);
       return undefined;
     }
-    const flow = this.#add(channel, port, this.#towards(port));
+    const flow = this.#flows.add(channel, port, this.#towards(port), this.#context.now());
     flow.credentials = credentialsOf(port, peer);
     this.#offer(flow, true);
     return flow;
@@ -343,10 +343,10 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
       this.#context.count('not-granted', 1);
       return;
     }
-    while (this.#flows[this.#nextPort] !== undefined) this.#countPort();
+    while (this.#flows.at(this.#nextPort) !== undefined) this.#countPort();
     const port = this.#nextPort;
     this.#countPort();
-    const flow = this.#add(channel, port, this.#towards(port));
+    const flow = this.#flows.add(channel, port, this.#towards(port), this.#context.now());
     flow.credentials = credentialsOf(port, peer);
     this.#begin(flow);
   }
@@ -362,22 +362,9 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
     this.#poll(flow.channel);
   }
 
-  #add(channel: number, port: number, header: Uint8Array): Flow {
-    const next = this.#flows[port];
-    const flow: Flow = { channel, port, header, next, usedAt: this.#context.now(), stuckSince: -1 };
-    this.#flows[port] = flow;
-    return flow;
-  }
-
   /** Forgets a flow, and closes its connection. */
   #end(flow: Flow): void {
-    let before: Flow | undefined;
-    for (let each = this.#flows[flow.port]; each !== flow; each = each.next) {
-      if (each === undefined) return;
-      before = each;
-    }
-    if (before === undefined) this.#flows[flow.port] = flow.next;
-    else before.next = flow.next;
+    if (!this.#flows.remove(flow)) return;
     this.#offer(flow, false);
     if (!this.#connections.delete(flow.channel)) return;
     this.#io!.close(flow.channel);
@@ -389,7 +376,7 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
     const { idleMs, connect } = this.#settings;
     for (const channel of this.#receivers)
       for (const port of this.#io!.expirePeers(channel, Math.ceil(idleMs / 1000))) {
-        const flow = this.#flows[port];
+        const flow = this.#flows.at(port);
         if (flow !== undefined) this.#end(flow);
       }
     const before = this.#context.now() - idleMs;
@@ -399,10 +386,6 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
       if ((isSilent && (isEnded || connect !== '')) || (isEnded && this.#io!.hasHungUp(flow.channel) === 1))
         this.#end(flow);
     }
-  }
-
-  *#allFlows(): Iterable<Flow> {
-    for (const first of this.#flows) for (let flow = first; flow !== undefined; flow = flow.next) yield flow;
   }
 
   #offer({ credentials }: Flow, isPresent: boolean): void {
@@ -503,13 +486,9 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
 
   /** Finds the peer of a frame, or connects for a neighbour; else returns the reason. */
   #find(ip: number, udp: number, isIpv4: boolean): Flow | string {
-    const { bytes } = this.#frames;
     const isOpening = this.#settings.connect !== '';
-    const at = isOpening ? udp : udp + 2;
-    const port = (bytes[at]! << 8) | bytes[at + 1]!;
-    for (let flow = this.#flows[port]; flow !== undefined; flow = flow.next)
-      if (isReplyTo(flow.header, bytes, ip, udp, isIpv4, isOpening)) return flow;
-    return isOpening ? this.#connect(ip, udp, isIpv4) : 'not-connected';
+    const found = this.#flows.find(this.#frames.bytes, ip, udp, isIpv4, isOpening);
+    return found ?? (isOpening ? this.#connect(ip, udp, isIpv4) : 'not-connected');
   }
 
   #connect(ip: number, udp: number, isIpv4: boolean): Flow | string {
@@ -527,7 +506,7 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
       });
       const ours = end(source, udp);
       const theirs = end(source + size, udp + 2);
-      const flow = this.#add(channel, ours.port, datagramHeader(theirs, ours));
+      const flow = this.#flows.add(channel, ours.port, datagramHeader(theirs, ours), this.#context.now());
       if (kind === UNIX_SEQPACKET)
         flow.credentials = credentialsOf(theirs.port, this.#io!.streamNames(channel));
       this.#begin(flow);
@@ -553,53 +532,13 @@ export class UnixDatagramPiece extends PieceBase implements Piece {
     this.#listeners.clear();
     this.#receivers.clear();
     this.#connections.clear();
-    this.#flows = [];
+    this.#flows = new FlowTable();
     this.#path?.remove();
     this.#path = undefined;
     this.#batch?.close();
     this.#batch = undefined;
     this.#io = undefined;
   }
-}
-
-/** One peer, or one connection. */
-interface Flow {
-  readonly channel: number;
-  readonly port: number;
-  /** Of frames that come from it. */
-  readonly header: Uint8Array;
-  /** Another one with this port. */
-  next: Flow | undefined;
-  /** The time of the last message in either direction. */
-  usedAt: number;
-  /** Since when it takes nothing; -1 if it does. */
-  stuckSince: number;
-  credentials?: string;
-  /** The peer sends no more, but may read. */
-  isEnded?: boolean;
-}
-
-/**
- * Whether a frame goes the way back of this header. Where neighbours open the flow, its port at their end is
- * compared too; else any port at their end may reply.
- */
-function isReplyTo(
-  header: Uint8Array,
-  bytes: Uint8Array,
-  ip: number,
-  udp: number,
-  isIpv4: boolean,
-  isOpening: boolean,
-): boolean {
-  if ((header.length === 28) !== isIpv4) return false;
-  const size = isIpv4 ? 4 : 16;
-  const source = isIpv4 ? 12 : 8;
-  const ports = header.length - 8;
-  for (let i = 0; i < size; i++) {
-    if (bytes[ip + source + size + i] !== header[source + i]) return false;
-    if (isOpening && bytes[ip + source + i] !== header[source + size + i]) return false;
-  }
-  return !isOpening || (bytes[udp + 2] === header[ports] && bytes[udp + 3] === header[ports + 1]);
 }
 
 function credentialsOf(

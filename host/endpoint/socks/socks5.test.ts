@@ -6,7 +6,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildAddon } from '../../../tools/build-addon.mjs';
 import { Frames } from '../../frame/frames.ts';
 import { parseAddress } from '../ip-address.ts';
-import { ACK, FIN, RST, SYN } from '../stream/streams.ts';
+import { ACK, FIN, RST, SYN } from '../stream/stream-header.ts';
 import { protocols, StreamBench } from '../stream/testing/stream-bench.ts';
 import { RecordingContext } from '../testing/recording-context.ts';
 import { Socks5Piece } from './socks5.ts';

@@ -18,7 +18,7 @@ import { buildAddon } from '../../../tools/build-addon.mjs';
 import { makeProcess } from '../process/process.ts';
 import { localStreams } from './local-catalogue.ts';
 import { LocalStreamPiece } from './local-stream.ts';
-import { ACK, FIN, RST, SYN } from './streams.ts';
+import { ACK, FIN, RST, SYN } from './stream-header.ts';
 import { protocols, StreamBench } from './testing/stream-bench.ts';
 
 /* The status of an endpoint of streams, and the things that it restores after another program. */

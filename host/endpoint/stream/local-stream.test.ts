@@ -26,7 +26,7 @@ import { EndpointError } from '../endpoint-error.ts';
 import type { RecordingContext } from '../testing/recording-context.ts';
 import { localStreams } from './local-catalogue.ts';
 import { LocalStreamPiece } from './local-stream.ts';
-import { ACK, FIN, RST, SYN } from './streams.ts';
+import { ACK, FIN, RST, SYN } from './stream-header.ts';
 import { protocols, StreamBench } from './testing/stream-bench.ts';
 
 const opened: { close(): unknown }[] = [];

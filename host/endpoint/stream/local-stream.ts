@@ -11,7 +11,8 @@ import { type FunnelIo, loadAddon } from '../addon.ts';
 import { Connection } from './connection.ts';
 import type { LocalSettings } from './local-settings.ts';
 import type { LocalHost, LocalSource, LocalStream, PeerCredentials } from './local-source.ts';
-import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
+import { ACK, headerOf, RST, SYN } from './stream-header.ts';
+import { type StreamOwner, Streams } from './streams.ts';
 
 /** The parts of an endpoint of this kind: its description, the names of its streams, and their source. */
 export interface LocalMake {

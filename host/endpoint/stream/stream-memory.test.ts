@@ -9,7 +9,7 @@ import { buildAddon } from '../../../tools/build-addon.mjs';
 import { Frames } from '../../frame/frames.ts';
 import type { Piece } from '../../piece/piece.ts';
 import { nativePieces } from '../catalogue.ts';
-import { ACK, SYN } from './streams.ts';
+import { ACK, SYN } from './stream-header.ts';
 import { TcpPiece } from './tcp.ts';
 import { protocols, type Segment, StreamBench } from './testing/stream-bench.ts';
 

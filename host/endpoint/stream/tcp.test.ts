@@ -6,7 +6,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildAddon } from '../../../tools/build-addon.mjs';
 import { Frames } from '../../frame/frames.ts';
 import type { RecordingContext } from '../testing/recording-context.ts';
-import { ACK, FIN, RST, SYN } from './streams.ts';
+import { ACK, FIN, RST, SYN } from './stream-header.ts';
 import { TcpPiece } from './tcp.ts';
 import { protocols, StreamBench } from './testing/stream-bench.ts';
 

@@ -20,7 +20,8 @@ import { OwnAddresses } from '../own-addresses.ts';
 import { openSharedPort } from '../shared-port.ts';
 import { type Listener, type Place, TcpListeners } from '../tcp-listeners.ts';
 import { Connection } from './connection.ts';
-import { ACK, headerOf, RST, type StreamOwner, Streams, SYN } from './streams.ts';
+import { ACK, headerOf, RST, SYN } from './stream-header.ts';
+import { type StreamOwner, Streams } from './streams.ts';
 import { tcpDescription } from './tcp-description.ts';
 import { readTcpSettings, type TcpSettings } from './tcp-settings.ts';
 

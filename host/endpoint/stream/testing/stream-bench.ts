@@ -7,7 +7,7 @@ import type { Piece } from '../../../piece/piece.ts';
 import { Protocols } from '../../../stack/protocols.ts';
 import { parseAddress } from '../../ip-address.ts';
 import { RecordingContext } from '../../testing/recording-context.ts';
-import { FIN, headerOf, RST, SYN } from '../streams.ts';
+import { FIN, headerOf, RST, SYN } from '../stream-header.ts';
 
 /** The protocols of all benches. */
 export const protocols = new Protocols();

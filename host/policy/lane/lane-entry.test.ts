@@ -1,15 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Frames } from '../../frame/frames.ts';
-import type { PieceContext } from '../../piece/piece.ts';
-import type { PieceFault as Fault } from '../../piece/piece-fault.ts';
 import { CALL_MONITOR_BYTES, CallMonitorReader } from '../../puzzle/runtime/call-monitor.ts';
 import { describePiece, ipv6, ScriptedPiece } from '../../puzzle/testing/scripted-piece.ts';
-import type { Protocols } from '../../stack/protocols.ts';
 import type { LaneMessage, LaneRequest } from './lane-messages.ts';
 import type { LaneOrder } from './lane-order.ts';
 
 // The entry of a lane's thread, in this thread: the test is the other end of its port.
+
+type Made = ConstructorParameters<typeof ScriptedPiece>;
 
 const thread = vi.hoisted(() => ({
   port: undefined as unknown,
@@ -63,7 +61,7 @@ beforeEach(async () => {
   ] as const) {
     const description = describePiece(name, 'ip', direction);
     thread.pieces.set(name, {
-      make: (context: PieceContext, frames: Frames, protocols: Protocols) => {
+      make: (context: Made[1], frames: Made[2], protocols: Made[3]) => {
         pieces[name] = new ScriptedPiece(description, context, frames, protocols);
         return pieces[name];
       },
@@ -156,9 +154,9 @@ it('passes on events, log entries and saved states', async () => {
     const saved = { version: '1.0.0', state: Uint8Array.of(1, 2) };
     expect(sentOf('saved')).toContainEqual({ kind: 'saved', piece: 'six', saved });
   }, 60_000);
-  const { PieceFault } = (await import('../../piece/piece-fault.ts')) as { PieceFault: typeof Fault };
+  const { trapFault } = await import('../../puzzle/testing/scripted-piece.ts');
   pieces.six!.onProcess = () => {
-    throw new PieceFault('FT_FAULT_TRAP', 'unreachable');
+    throw trapFault();
   };
   pieces.tun!.bring(0, ipv6());
   expect(sentOf('event').at(-1)).toMatchObject({

@@ -3,6 +3,7 @@ import type { Frames } from '../../frame/frames.ts';
 import type { Inbox } from '../../piece/inbox.ts';
 import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
+import { PieceFault } from '../../piece/piece-fault.ts';
 import type { Protocols } from '../../stack/protocols.ts';
 
 /** A native piece for tests: the test scripts its behaviour and reads its recorded calls. */
@@ -124,6 +125,11 @@ export class ScriptedPiece implements Piece {
     }
     this.context.arrived(outbox);
   }
+}
+
+/** The fault of a component that traps. */
+export function trapFault(): PieceFault {
+  return new PieceFault('FT_FAULT_TRAP', 'unreachable');
 }
 
 /** Returns the description of a piece with one Edge `net` with one Shape. */

@@ -729,6 +729,24 @@ describe('a change', () => {
     await expect(lane.apply(starting(wrong))).rejects.toBe(wrong);
   });
 
+  it.each([{ setting: 'device' }, {}])(
+    'reports the problems of a piece that does not start, with %j',
+    async (more) => {
+      const starting = makers({ tun: {}, six: {}, cap: { stack: 'ipv6/udp' } }).map((each) => ({
+        ...each,
+        make: async (...given: Parameters<PieceMaker['make']>) => {
+          const piece = (await each.make(...given)) as ScriptedPiece;
+          if (each.place.name === 'cap') piece.problems = [{ message: 'no device', ...more }];
+          return piece;
+        },
+      }));
+      const refused: PuzzleError = await lane.apply(starting).catch((error) => error);
+      expect(refused.mistakes).toStrictEqual([
+        { code: 'FT_PIECE_START', piece: 'cap', message: 'no device', ...more },
+      ]);
+    },
+  );
+
   it('leaves a replaced piece its name in the call monitor', async () => {
     lane.close();
     const callMonitor = new CallMonitor();

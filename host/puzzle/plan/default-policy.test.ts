@@ -143,6 +143,14 @@ describe('the default policy', () => {
     expect(joined([out, tun(), web()])['tap.copy']).toEqual([]);
   });
 
+  it('joins two optional Edges that match each other only', () => {
+    const tap = samplePlace('tap', { 'copy?': ['ip down'] });
+    expect(joined([tap, samplePlace('w', { 'in?': ['ip up'] })])).toEqual({
+      'tap.copy': ['tap.copy'],
+      'w.in': ['tap.copy'],
+    });
+  });
+
   it('does not depend on the order of the pieces', () => {
     fc.assert(
       fc.property(

@@ -165,6 +165,25 @@ describe('under overload', () => {
     ]);
   });
 
+  it('a change that removes a piece leaves its senders ready, and full Edges of others known', async () => {
+    const flood = maker('flood', end('flood', 'ipv6'), { net: ['f'] });
+    const sink = maker('sink', describePiece('sink', 'ipv6', 'up'), { net: ['f'] });
+    const fill = (frames: number) => pieces.flood!.bring(0, ...Array.from({ length: frames }, () => ipv6()));
+    await startTwoSources();
+    fill(1100);
+    expect(pieces.flood!.readies).toEqual([[0, false]]);
+    await lane.apply([flood, sink]);
+    expect(pieces.flood!.readies.at(-1)).toEqual([0, true]);
+    // The same for a piece whose Edges are not full.
+    const last = maker('last', describePiece('last', 'ipv6', 'up'), { net: ['f'] });
+    await lane.apply([flood, last]);
+    pieces.last!.takes = 0;
+    fill(1025);
+    pieces.flood!.bring(0, [0x60, 1, 2, 3]);
+    const [sender, receiver] = lane.snapshot().pieces;
+    expect([receiver!.edges[0]!.framesRefused, sender!.reasons]).toEqual([2, []]);
+  });
+
   it('a change that removes the full Edge leaves nothing behind', async () => {
     await startTwoSources();
     pieces.flood!.bring(0, ...Array.from({ length: 1200 }, () => ipv6()));

@@ -378,6 +378,58 @@ describe('an ordinary network behind it', () => {
     await eventually(30_000, 'nothing is left', async () => processesWith('up0').length === 0);
   });
 
+  labTest('root has it by masquerading, which is taken back in any end', async ({ lab, skip }) => {
+    if (!hasCommand('nft')) skip('nft is not installed (Debian: nftables)');
+    const { user, server } = await twoHosts(lab);
+    server.start([
+      process.execPath,
+      '-e',
+      "const s=require('dgram').createSocket('udp6');s.on('message',(m,r)=>s.send(r.address,r.port,r.address));s.bind(7000,'::')",
+    ]);
+    server.start(['python3', '-m', 'http.server', '--bind', '::', '8000', '--directory', '/etc']);
+    user.start(['python3', '-m', 'http.server', '--bind', '::', '8001', '--directory', '/etc']);
+    const state = () =>
+      user.run([
+        'sh',
+        '-c',
+        'nft list ruleset; ip -o link | cut -d: -f2; ip route; ip -6 route; sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv6.conf.eth0.accept_ra; ls /run/funnel-masquerade/$(stat -Lc %i /proc/self/ns/net) 2>/dev/null | grep -v lock; true',
+      ]);
+    const before = await state();
+    const exec = [process.execPath, funnelCommand, 'exec', '--'];
+    const udp =
+      "const s=require('dgram').createSocket(process.argv[1].includes(':')?'udp6':'udp4');s.on('message',(m)=>{console.log('from '+m);s.close()});s.send('datagram',7000,process.argv[1])";
+    const script = ['198.51.100.1', '2001:db8:9::1'].flatMap((each) => [
+      `ping -c 2 -W 20 ${each}`,
+      `timeout 60 ${process.execPath} -e "${udp}" ${each}`,
+      `curl -sS --retry 9 --retry-all-errors http://${each.includes(':') ? `[${each}]` : each}:8000/hostname`,
+    ]);
+    script.push('curl -sS --max-time 5 http://198.51.100.2:8001/ || echo refused');
+    const { stdout, stderr } = await user.runAnyway([...exec, 'sh', '-c', script.join('\n')]);
+    expect(stdout.match(/2 received/g), stdout + stderr).toHaveLength(2);
+    // The server sees the address of the machine.
+    expect(stdout.match(/^from .*(198\.51\.100\.2|2001:db8:9::2)$/gm)).toHaveLength(2);
+    expect(stdout.split(readFileSync('/etc/hostname', 'utf8'))).toHaveLength(3);
+    expect(stdout).toMatch(/refused\n$/);
+    await eventually(30_000, 'all is taken back', async () => (await state()) === before);
+
+    // Two at once, of which one is killed: the other continues, and the last one switches forwarding off.
+    const word = `forwarded-${process.pid}`;
+    const other = user.start([...exec, 'sh', '-c', 'echo begun; sleep 300; :', 'other']);
+    const killed = user.start([...exec, 'sh', '-c', 'echo begun; sleep 300; :', word]);
+    await Promise.all([other, killed].map((each) => each.waitFor(/^begun$/m)));
+    expect((await state()).match(/table inet fup/g)).toHaveLength(2);
+    process.kill(processNamed('node', word), 'SIGKILL');
+    await killed.ended;
+    await eventually(
+      30_000,
+      'one is left',
+      async () => (await state()).match(/table inet fup/g)?.length === 1,
+    );
+    expect(await state()).toContain('net.ipv4.ip_forward = 1');
+    await other.stop('SIGTERM');
+    await eventually(30_000, 'all is taken back', async () => (await state()) === before);
+  });
+
   labTest(
     'names are resolved through the puzzle, or past it, by the resolvers of the machine',
     async ({ lab, skip }) => {

@@ -3,10 +3,10 @@ import { delimiter, join } from 'node:path';
 import { EndpointError } from '../endpoint-error.ts';
 
 /**
- * The programs that connect a namespace to the network of a user without privileges, in the order of
- * preference.
+ * The ways to connect a namespace to the network of its user: two programs that need no privileges, and
+ * forwarding and masquerading by the system itself, which root may do.
  */
-export const CONNECTORS = ['pasta', 'slirp4netns'] as const;
+export const CONNECTORS = ['pasta', 'slirp4netns', 'masquerade'] as const;
 export type Connector = (typeof CONNECTORS)[number];
 
 /** The device in the namespace that a connector makes. */
@@ -15,18 +15,31 @@ export const OUTER_DEVICE = 'up0';
 /**
  * The connector to use.
  *
- * @param wanted one of them, or `auto` for the first that is installed
+ * @param wanted one of them, or `auto`: for root `masquerade` where the system permits it, else the first
+ * program that is installed
  * @throws EndpointError `FT_UPLINK_ABSENT`
  */
 export function findConnector(
   wanted: Connector | 'auto',
   isInstalled: (program: string) => boolean = isOnPath,
   isRoot = process.getuid?.() === 0,
+  mayForward = maySet('/proc/sys/net/ipv4/ip_forward'),
 ): Connector {
-  // When root runs pasta, pasta becomes an unprivileged user, which may not enter the namespace.
-  const choices = wanted !== 'auto' ? [wanted] : CONNECTORS;
-  const found = choices.find((each) => isInstalled(each) && !(isRoot && each === 'pasta'));
+  const canMasquerade =
+    isRoot && mayForward && ['ip', 'nsenter', 'flock'].every((program) => isInstalled(program));
+  const choices = wanted !== 'auto' ? [wanted] : (['masquerade', 'pasta', 'slirp4netns'] as const);
+  const found = choices.find((each) => {
+    if (each === 'masquerade') return canMasquerade;
+    // When root runs pasta, pasta becomes an unprivileged user, which may not enter the namespace.
+    return isInstalled(each) && !(isRoot && each === 'pasta');
+  });
   if (found !== undefined) return found;
+  if (wanted === 'masquerade')
+    throw new EndpointError(
+      'FT_UPLINK_ABSENT',
+      `masquerade is for root, where it may set the sysctl net.ipv4.ip_forward, and needs ip, nsenter and flock (on Debian: apt-get install iproute2 util-linux). ${isRoot ? 'A container may have it read-only; choose slirp4netns there' : 'Choose pasta or slirp4netns'}`,
+      { setting: 'via' },
+    );
   if (isRoot)
     throw new EndpointError(
       'FT_UPLINK_ABSENT',
@@ -58,7 +71,7 @@ export function needNft(isInstalled: (program: string) => boolean = isOnPath): v
  * of this machine
  */
 export function connectorCommand(
-  connector: Connector,
+  connector: Exclude<Connector, 'masquerade'>,
   pid: number,
   hidden: { readonly ipv4: boolean; readonly ipv6: boolean } = { ipv4: false, ipv6: false },
 ): readonly string[] {
@@ -79,6 +92,16 @@ export function connectorCommand(
     ...(hidden.ipv6 ? ['--address', 'fd66:756e:6e65:6d::2', '--gateway', 'fd66:756e:6e65:6d::1'] : []),
     String(pid),
   ];
+}
+
+/** Whether a variable of the system can be set; it may be read-only for root, too. */
+function maySet(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The folders of administrators' programs, which users seldom have on their path. */

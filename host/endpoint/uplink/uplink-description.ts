@@ -18,7 +18,8 @@
  *   this machine has, and relays DNS queries to the resolvers of this machine.
  *
  * SETTINGS
- *   via       the program that connects the namespace, or auto for the first that is installed; default auto
+ *   via       the connection of the namespace: pasta, slirp4netns, or masquerade for root; auto is masquerade
+ *             for root, else the first that is installed; default auto
  *   address   address that the uplink offers its neighbour, with its prefix length; may be repeated; default:
  *             the uplink's own
  *   tcp       relayed: Linux's own TCP ends connections here, and others go on outside, so that they cope
@@ -48,7 +49,9 @@
  * WHAT IT DOES NOT DO
  *   It takes no connections from outside, and carries only TCP, UDP and echo requests. With `tcp: relayed`, a
  *   destination that refuses a connection appears as one that closes it at once. The services of this machine
- *   itself cannot be reached. slirp4netns carries IPv4 alone, and pasta refuses root.
+ *   itself cannot be reached. slirp4netns carries IPv4 alone, and pasta refuses root. `masquerade` switches
+ *   forwarding of the machine on, keeps it closed for others, and switches it off at the end, in whichever
+ *   way the Funnel ends; a firewall that drops what is forwarded (Docker's) has to let it pass.
  *
  * SPECIFICATION
  *   Linux: user_namespaces(7), network_namespaces(7); pasta(1).
@@ -95,7 +98,7 @@ const MOST_MTU = 65_520;
 export const uplinkSettings: readonly Setting[] = [
   setting(
     'via',
-    `The program that connects it: ${CONNECTORS.join(' or ')}, or auto for the first that is installed`,
+    `The connection: ${CONNECTORS.join(', ')} (for root), or auto for masquerade as root, else the first that is installed`,
     'text',
     { default: 'auto' },
   ),

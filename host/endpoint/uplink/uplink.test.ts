@@ -4,17 +4,21 @@ import { hasIpv4Default, hasIpv6Default } from './default-routes.ts';
 import { readUplinkSettings } from './uplink.ts';
 
 describe('a connector', () => {
-  test('is the first that is installed, and for root slirp4netns', () => {
+  test('is the first that is installed, and for root masquerading or slirp4netns', () => {
     expect(findConnector('auto', () => true, false)).toBe('pasta');
     expect(findConnector('auto', (name) => name === 'slirp4netns', false)).toBe('slirp4netns');
     expect(findConnector('slirp4netns', () => true, false)).toBe('slirp4netns');
-    expect(findConnector('auto', () => true, true)).toBe('slirp4netns');
+    expect(findConnector('auto', () => true, true, true)).toBe('masquerade');
+    expect(findConnector('auto', (name) => name !== 'nsenter', true, true)).toBe('slirp4netns');
+    expect(findConnector('auto', () => true, true, false)).toBe('slirp4netns');
+    expect(() => findConnector('masquerade', () => true, false, true)).toThrow(/masquerade is for root/);
+    expect(() => findConnector('masquerade', () => true, true, false)).toThrow(/read-only/);
   });
 
   test('that is missing is named with its package', () => {
     expect(() => findConnector('auto', () => false, false)).toThrow(/apt-get install passt/);
     expect(() => findConnector('slirp4netns', () => false, false)).toThrow(/apt-get install slirp4netns/);
-    expect(() => findConnector('auto', (name) => name === 'pasta', true)).toThrow(/pasta refuses root/);
+    expect(() => findConnector('auto', (name) => name === 'pasta', true, true)).toThrow(/pasta refuses root/);
     expect(() => needNft(() => false)).toThrow(/apt-get install nftables/);
   });
 

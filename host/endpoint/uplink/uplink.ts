@@ -22,6 +22,7 @@ import {
   OUTER_DEVICE,
 } from './connector.ts';
 import { type DefaultRoutes, defaultRoutesOf } from './default-routes.ts';
+import { Masquerade } from './masquerade.ts';
 import { RELAY_ROUTES, relayRules, TcpRelay } from './tcp-relay.ts';
 import { uplinkDescription, uplinkSettings } from './uplink-description.ts';
 
@@ -46,7 +47,7 @@ export class UplinkPiece extends PieceBase implements Piece {
   readonly #problems: readonly Problem[];
   #namespace: NetworkNamespace | undefined;
   #device: TunPiece | undefined;
-  #connection: GuardedProcess | undefined;
+  #connection: Connection | undefined;
   #relay: ResolverRelay | undefined;
   #tcpRelay: TcpRelay | undefined;
   #routes: DefaultRoutes = { ipv4: false, ipv6: false };
@@ -143,22 +144,27 @@ export class UplinkPiece extends PieceBase implements Piece {
     }
     const output = unnamedFile();
     try {
-      const connection = GuardedProcess.start(
-        connectorCommand(connector, namespace.pid, {
-          ipv4: outside.ipv4 && this.#settings.addresses.some(isIpv4),
-          ipv6: outside.ipv6 && this.#settings.addresses.some((each) => !isIpv4(each)),
-        }),
-        standardStreams(output),
-        () => {
-          this.#hasEnded = true;
-          if (this.#isClosed || this.#relay === undefined) return;
-          this.#context.log(
-            'error',
-            `${connector} has ended, so the uplink reaches nothing. funnel apply starts it again`,
-          );
-          this.#report(connector);
-        },
-      );
+      const onEnd = (): void => {
+        this.#hasEnded = true;
+        if (this.#isClosed || this.#relay === undefined) return;
+        this.#context.log(
+          'error',
+          `${connector} has ended, so the uplink reaches nothing. funnel apply starts it again`,
+        );
+        this.#report(connector);
+      };
+      const hidden = {
+        ipv4: outside.ipv4 && this.#settings.addresses.some(isIpv4),
+        ipv6: outside.ipv6 && this.#settings.addresses.some((each) => !isIpv4(each)),
+      };
+      const connection: Connection =
+        connector === 'masquerade'
+          ? new Masquerade(namespace.pid, outside, output, onEnd)
+          : GuardedProcess.start(
+              connectorCommand(connector, namespace.pid, hidden),
+              standardStreams(output),
+              onEnd,
+            );
       this.#connection = connection;
       const end = performance.now() + PATIENCE_MS;
       for (;;) {
@@ -228,6 +234,12 @@ export class UplinkPiece extends PieceBase implements Piece {
     this.#connection?.close();
     void this.#namespace?.close();
   }
+}
+
+/** The connection of the namespace to the network of this machine's user. */
+interface Connection {
+  readonly isRunning: boolean;
+  close(): void;
 }
 
 export interface UplinkSettings {

@@ -22,7 +22,7 @@ export const hostAreas = [
   area('engine', core, ['test/compliance/outcome-rules.test.ts', 'test/hostile/{outcomes,words}.test.ts']),
   area('endpoint', rest, [
     '!host/endpoint/addon.test.ts',
-    '!host/endpoint/stream/tcp-many.test.ts',
+    '!host/endpoint/stream/{tcp-many,stream-memory}.test.ts',
     '!host/endpoint/socket/packet-filter.test.ts',
   ]),
   area('puzzle', core, ['test/puzzle/*.test.ts']),

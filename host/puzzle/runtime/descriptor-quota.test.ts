@@ -6,6 +6,9 @@ import type { PieceMaker } from '../plan/piece-maker.ts';
 import { checkForLeaks } from '../testing/leak-check.ts';
 import { samplePlace } from '../testing/sample-place.ts';
 import { ScriptedPiece } from '../testing/scripted-piece.ts';
+import { DescriptorQuota } from './descriptor-quota.ts';
+import type { LaneState } from './lane-state.ts';
+import type { Seat } from './seat.ts';
 
 checkForLeaks();
 
@@ -256,3 +259,22 @@ function maker(
     },
   };
 }
+
+it('offers have a price at each endpoint, and count for the piece that makes them', () => {
+  const offer = { name: 'group', value: { tag: 'yes' } } as const;
+  const seatOf = (name: string, offers: number, price: number) =>
+    ({
+      name,
+      members: [undefined, { offers: Array(offers).fill(offer) }],
+      piece: { descriptorsForOffer: () => price },
+    }) as unknown as Seat;
+  const [a, b] = [seatOf('a', 2, 1), seatOf('b', 1, 2)];
+  const refusal = (limit: number) => {
+    const quota = new DescriptorQuota({ seats: [a, b] } as unknown as LaneState, limit);
+    expect(quota.priceOfOffer(offer)).toBe(3);
+    return quota.refusal(a!, [], 3);
+  };
+  // The two have 6 and 3 already, and with 3 more, `a` has 9: as many must remain for the others.
+  expect(refusal(21)).toBeUndefined();
+  expect(refusal(20)).toMatch(/piece a may not have 9 descriptors .* that leaves 8 to all other pieces/);
+});

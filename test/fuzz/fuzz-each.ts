@@ -49,6 +49,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   '6bed4-router': 40,
   'frame-sequence': 60,
   sctp: 60,
+  'rtp-encryption': 60,
   sipproxy64: 150,
 };
 const COUNT_OF_PIECE = 100;

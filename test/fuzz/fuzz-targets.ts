@@ -13,6 +13,7 @@ import { outcomeTarget } from './targets/outcome-target.ts';
 import { parserTarget } from './targets/parser-target.ts';
 import { pieceTargets } from './targets/piece-target.ts';
 import { rewriterTarget } from './targets/rewriter-target.ts';
+import { rtpEncryptionTarget } from './targets/rtp-encryption-target.ts';
 import { sctpTarget } from './targets/sctp-target.ts';
 import { sipproxy64Target } from './targets/sipproxy64-target.ts';
 import { sixbedRouterTarget, sixbedTarget } from './targets/sixbed-target.ts';
@@ -34,6 +35,7 @@ export function fuzzTargets(): readonly FuzzTarget[] {
     sixbedRouterTarget,
     frameSequenceTarget,
     sipproxy64Target,
+    rtpEncryptionTarget,
     sctpTarget,
     ...pieceTargets(),
   ];

@@ -104,10 +104,10 @@ export class PieceRig {
   /** @param random 64 bits for the piece; by default always the same */
   constructor(
     make: BoundComponent,
-    settings: Readonly<Record<string, string>> = {},
+    settings: Readonly<Record<string, string>> | readonly (readonly [string, string])[] = {},
     private readonly random: () => bigint = () => 0x0123_4567_89ab_cdefn,
   ) {
-    this.#settings = Object.entries(settings);
+    this.#settings = Array.isArray(settings) ? settings : Object.entries(settings);
     const described = make(this.#host()).describe(this.#settings);
     if (!('edges' in described)) throw new Error(JSON.stringify(described));
     this.description = described;

@@ -33,17 +33,19 @@ export class Path {
   readonly #make: BoundComponent;
   readonly #settings: Readonly<Record<string, string>>;
 
-  /** @param random 64 bits for the piece; by default, other ones each time */
+  /** @param suites of the setting `suite`, where there are several */
   constructor(
     make: BoundComponent,
     settings: Readonly<Record<string, string>> = {},
     properties: readonly Property[] = [],
     seed = 1n,
+    suites: readonly string[] = [],
   ) {
     let state = seed;
     this.#make = make;
     this.#settings = { 'keys-in-clear': 'true', ...settings };
-    this.rig = new PieceRig(make, this.#settings, () => {
+    const all = [...Object.entries(this.#settings), ...suites.map((suite) => ['suite', suite] as const)];
+    this.rig = new PieceRig(make, all, () => {
       state = (state * 6_364_136_223_846_793_005n + 1_442_695_040_888_963_407n) & 0xffff_ffff_ffff_ffffn;
       return state ^ (state >> 29n);
     }).join(undefined, [0], properties);

@@ -10,14 +10,13 @@
 
 import { TextEdit } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
-import { SdpLine } from 'funnel-tunnel/as/views/sdp';
 import { CryptoLine } from './crypto-line';
-import { Section } from './session';
+import { Note, Section } from './session';
 import { SealedKey } from './vault';
 
 const BAR: u32 = 0x7c;
-/** The most lines `a=pcfg`, and alternatives in each, that are looked at. */
-const MOST_TRIES: i32 = 16;
+/** The most configurations of a line, and alternatives in each, that are looked at. */
+const MOST_TRIES: i32 = 4;
 const MOST_NUMBER: i64 = 0x7fff_ffff;
 
 /** The configuration that was chosen last. */
@@ -30,21 +29,19 @@ export abstract class Capability {
    * Chooses a configuration that protects the line. False if there is none. Its key is then in `accepted`.
    */
   static choose(section: Section, accepted: SealedKey): bool {
-    let at = section.at;
-    for (let tries = 0; tries < MOST_TRIES && at < section.to && SdpLine.read(at, section.to); ) {
-      at = SdpLine.to;
-      if (!SdpLine.isAttribute('pcfg') || SdpLine.valueTo == SdpLine.valueAt + 4) continue;
+    let tries = 0;
+    for (let i = 0; i < section.noteCount && tries < MOST_TRIES; i++) {
+      if (!section.isNote(i, Note.pcfg)) continue;
       tries++;
-      const number = SdpLine.valueAt + 5;
-      const to = SdpLine.valueTo;
+      const number = section.noteAt(i);
+      const to = section.noteTo(i);
       const numberTo = endOfNumber(number, to);
       Capability.configuration = <i32>Ascii.number(number, numberTo, MOST_NUMBER);
       if (Capability.configuration < 1) continue;
       Capability.protocol = 0;
       Capability.attribute = 0;
       for (let word = Ascii.skipSpace(numberTo, to); word < to; ) {
-        let wordTo = word;
-        while (wordTo < to && !Ascii.isSpace(load<u8>(wordTo))) wordTo++;
+        const wordTo = endOfWord(word, to);
         if (Ascii.begins(word, wordTo, 't=')) Capability.protocol = protocolIn(section, word + 2, wordTo);
         else if (Ascii.begins(word, wordTo, 'a='))
           Capability.attribute = attributeIn(section, word + 2, wordTo, accepted);
@@ -90,19 +87,18 @@ function protocolIn(section: Section, from: usize, to: usize): i32 {
 }
 
 function isProtected(section: Section, number: i32): bool {
-  let at = section.at;
-  while (at < section.to && SdpLine.read(at, section.to)) {
-    at = SdpLine.to;
-    if (!SdpLine.isAttribute('tcap') || SdpLine.valueTo == SdpLine.valueAt + 4) continue;
-    const to = SdpLine.valueTo;
-    let word = endOfNumber(SdpLine.valueAt + 5, to);
+  for (let i = 0; i < section.noteCount; i++) {
+    if (!section.isNote(i, Note.tcap)) continue;
+    const to = section.noteTo(i);
+    let word = endOfNumber(section.noteAt(i), to);
     // The protocols of a line have numbers in a row.
-    let each = <i32>Ascii.number(SdpLine.valueAt + 5, word, MOST_NUMBER);
-    for (word = Ascii.skipSpace(word, to); word < to && each <= number; each++) {
-      let wordTo = word;
-      while (wordTo < to && !Ascii.isSpace(load<u8>(wordTo))) wordTo++;
+    const first = <i32>Ascii.number(section.noteAt(i), word, MOST_NUMBER);
+    if (first < 1 || number < first || number >= first + MOST_TRIES) continue;
+    for (let each = first; each <= number; each++) {
+      word = Ascii.skipSpace(word, to);
+      const wordTo = endOfWord(word, to);
       if (each == number) return Ascii.is(word, wordTo, section.isFeedback ? 'rtp/savpf' : 'rtp/savp');
-      word = Ascii.skipSpace(wordTo, to);
+      word = wordTo;
     }
   }
   return false;
@@ -124,17 +120,21 @@ function attributeIn(section: Section, from: usize, to: usize, accepted: SealedK
 }
 
 function isKey(section: Section, number: i32): bool {
-  let at = section.at;
-  while (at < section.to && SdpLine.read(at, section.to)) {
-    at = SdpLine.to;
-    if (!SdpLine.isAttribute('acap') || SdpLine.valueTo == SdpLine.valueAt + 4) continue;
-    const to = SdpLine.valueTo;
-    const numberTo = endOfNumber(SdpLine.valueAt + 5, to);
-    if (<i32>Ascii.number(SdpLine.valueAt + 5, numberTo, MOST_NUMBER) != number) continue;
+  for (let i = 0; i < section.noteCount; i++) {
+    if (!section.isNote(i, Note.acap)) continue;
+    const to = section.noteTo(i);
+    const numberTo = endOfNumber(section.noteAt(i), to);
+    if (<i32>Ascii.number(section.noteAt(i), numberTo, MOST_NUMBER) != number) continue;
     const name = Ascii.skipSpace(numberTo, to);
     return Ascii.begins(name, to, 'crypto:') && CryptoLine.read(name + 7, to);
   }
   return false;
+}
+
+function endOfWord(from: usize, to: usize): usize {
+  let at = from;
+  while (at < to && !Ascii.isSpace(load<u8>(at))) at++;
+  return at;
 }
 
 function endOfNumber(from: usize, to: usize): usize {

@@ -59,8 +59,8 @@
  *   call. A description that cannot be read ends. Media for which there is no key ends.
  *
  *   Attributes of ICE, DTLS and other keys are left out of lines that are protected, and so is BUNDLE.
- *   Several lines in one place are refused. Lines of RTP/SAVP or DTLS of the plain side pass: its phone
- *   protects itself.
+ *   Several lines in one place are refused, and more than eight. Lines of RTP/SAVP or DTLS of the plain
+ *   side pass: its phone protects itself.
  *
  * COUNTERS AND REASONS
  *   No loss:
@@ -114,6 +114,7 @@ import {
   Settings,
   State,
 } from 'funnel-tunnel/as';
+import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { portOf } from '../../sipproxy64/assembly/endpoint';
 import { Load, MOST_MESSAGE } from '../../sipproxy64/assembly/load';
 import { Packet } from '../../srtp/assembly/packet';
@@ -124,7 +125,7 @@ import { Receiver } from '../../srtp/assembly/receiver';
 import { Sender } from '../../srtp/assembly/sender';
 import { Configuration, describeSettings } from './configuration';
 import { Datagram } from './datagram';
-import { Dialogs } from './dialogs';
+import { Dialogs, MOST_LINES } from './dialogs';
 import { Lines, Mode, NO_LINE } from './lines';
 import { findLine, isMediaPort } from './media';
 import { Message } from './message';
@@ -231,6 +232,18 @@ function isMessage(frame: Frame): bool {
   );
 }
 
+/** The most that a line `m=` costs, and each key of its offer, in units of fuel. */
+const A_LINE: i32 = 300_000;
+const A_KEY: i32 = 20_000;
+
+/** The number of lines `m=` in a message, up to the most that are read. */
+function mediaLines(from: usize, to: usize): i32 {
+  let count = 0;
+  for (let at = Ascii.lineEnd(from, to); at + 1 < to && count < MOST_LINES; at = Ascii.lineEnd(at, to))
+    if (load<u16>(at) == 0x3d6d) count++;
+  return count;
+}
+
 /** Takes a message. False if it exceeds the rest of this call's work. */
 function takeMessage(now: f64, frame: Frame, out: Outcome): bool {
   Datagram.read(frame);
@@ -246,11 +259,12 @@ function takeMessage(now: f64, frame: Frame, out: Outcome): bool {
     out.end(frame.ticket, <u16>Reason.messageTooLarge);
     return true;
   }
-  if (!Load.takesMessage(length)) return false;
   const at = room(length);
   let reason = at == 0 ? Reason.noRoom : Reason.none;
   if (at != 0) {
     Packet.gather(frame, at);
+    const keys = mediaLines(at, at + length) * (A_LINE + Configuration.suites.length * A_KEY);
+    if (!Load.takes(length, keys)) return false;
     reason = Message.take(now, side, at, at + length);
     if (reason == Reason.refused || reason == Reason.unreadableBody)
       refuse(out, Sides.edge(side), Sides.shape(side));

@@ -6,7 +6,6 @@
 //   answer  m=audio 6004 RTP/AVP   ◀──    m=audio 6004 RTP/SAVP, a=crypto with the peer's key
 
 import { Level, log, TextEdit } from 'funnel-tunnel/as';
-import { SdpLine } from 'funnel-tunnel/as/views/sdp';
 import { Capability } from './capability';
 import { Configuration, Offer, Policy } from './configuration';
 import { CryptoLine } from './crypto-line';
@@ -14,7 +13,7 @@ import { Dialog, Dialogs, EXTRA } from './dialogs';
 import { Form, Intent, Line, Lines, Mode, NO_LINE } from './lines';
 import { NO_KEYS, OwnKeys } from './own-keys';
 import { Reason } from './reasons';
-import { Kind, Profile, Section, Session } from './session';
+import { Kind, Note, Profile, Section, Session } from './session';
 import { PLAIN, PROTECTED, Sides } from './sides';
 import { SealedKey } from './vault';
 
@@ -55,6 +54,7 @@ export function takeOffer(side: i32, id: i32): Reason {
   const dialog = Dialogs.at(id);
   let isActive = false;
   let isKept = false;
+  let secured = 0;
   for (let n = 0; n < Session.count; n++) {
     const number = side == PLAIN ? n : numberOf(dialog, n);
     if (number < 0) return Reason.refused;
@@ -76,9 +76,11 @@ export function takeOffer(side: i32, id: i32): Reason {
   if (side == PROTECTED) refuseAlternatives(dialog);
   for (let n = 0; n < Session.count; n++) {
     const line = dialog.line(n);
-    if (line != NO_LINE && Lines.at(line).intent != Intent.off) isKept = true;
+    if (line == NO_LINE) continue;
+    if (Lines.at(line).intent != Intent.off) isKept = true;
+    if (Lines.at(line).intent == Intent.protect) secured++;
   }
-  if (isActive && !isKept) return Reason.refused;
+  if ((isActive && !isKept) || secured > MOST_SECURED) return Reason.refused;
   if (side == PLAIN) {
     for (let n = 0; n < Session.count; n++) {
       if (!dialog.append(n, 0)) return Reason.refused;
@@ -131,6 +133,8 @@ export function takeAnswer(now: f64, side: i32, id: i32): Reason {
 }
 
 const MOST_NUMBERS: i32 = 16;
+/** The most lines of one description that are protected: keys of more would be too much work for one call. */
+const MOST_SECURED: i32 = 8;
 
 /** The offer was refused, so what was agreed before holds. */
 export function goBack(dialog: Dialog): void {
@@ -197,8 +201,6 @@ function wantsProtected(line: Line): Intent {
   return Intent.protect;
 }
 
-/** The most lines `a=crypto` of a section that are looked at. */
-const MOST_KEYS: i32 = 16;
 /** Whether the line that was chosen last has the older name of its suite. */
 let isAlias: bool = false;
 
@@ -207,13 +209,9 @@ let isAlias: bool = false;
  * (RFC 4568 §5.1.2). Lines whose tag stands twice are no choice.
  */
 function chooseKey(section: Section): bool {
-  let at = section.at;
-  for (let tries = 0; tries < MOST_KEYS && at < section.to && SdpLine.read(at, section.to); ) {
-    at = SdpLine.to;
-    if (!SdpLine.isAttribute('crypto') || SdpLine.valueTo == SdpLine.valueAt + 6) continue;
-    tries++;
-    const value = SdpLine.valueAt + 7;
-    if (!CryptoLine.read(value, SdpLine.valueTo)) continue;
+  for (let i = 0; i < section.noteCount; i++) {
+    if (!section.isNote(i, Note.crypto)) continue;
+    if (!CryptoLine.read(section.noteAt(i), section.noteTo(i))) continue;
     const hasOlderName = CryptoLine.hasAlias;
     CryptoLine.seal(accepted);
     const tag = CryptoLine.tag;
@@ -231,11 +229,9 @@ function chooseKey(section: Section): bool {
 /** How often a tag stands in a section. */
 function timesOf(section: Section, tag: i32): i32 {
   let times = 0;
-  let at = section.at;
-  while (at < section.to && SdpLine.read(at, section.to)) {
-    at = SdpLine.to;
-    if (!SdpLine.isAttribute('crypto') || SdpLine.valueTo == SdpLine.valueAt + 6) continue;
-    if (CryptoLine.readTag(SdpLine.valueAt + 7, SdpLine.valueTo) && CryptoLine.tag == tag) times++;
+  for (let i = 0; i < section.noteCount; i++) {
+    if (!section.isNote(i, Note.crypto)) continue;
+    if (CryptoLine.readTag(section.noteAt(i), section.noteTo(i)) && CryptoLine.tag == tag) times++;
   }
   return times;
 }
@@ -295,11 +291,7 @@ function suiteOfAnswer(section: Section): i32 {
   const suite = CryptoLine.suite;
   const tag = CryptoLine.tag;
   let lines = 0;
-  let at = section.at;
-  while (at < section.to && SdpLine.read(at, section.to)) {
-    at = SdpLine.to;
-    if (SdpLine.isAttribute('crypto')) lines++;
-  }
+  for (let i = 0; i < section.noteCount; i++) if (section.isNote(i, Note.crypto)) lines++;
   // An answer has exactly one (RFC 4568 §5.1.2).
   if (lines != 1) return -1;
   if (tag >= 1 && tag <= Configuration.suites.length && Configuration.suites[tag - 1] == suite) return suite;

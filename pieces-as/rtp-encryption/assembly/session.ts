@@ -26,6 +26,18 @@ export const enum Kind {
   other,
 }
 
+/** The attributes of a line that are noted when it is read. */
+export const enum Note {
+  crypto,
+  /** Capabilities (RFC 5939): of protocols, of attributes, and configurations of both. */
+  tcap,
+  acap,
+  pcfg,
+}
+
+/** The most attributes that are noted for a line; later ones are no choice. */
+const MOST_NOTES: i32 = 48;
+
 /** The form of the protocol of a line that is written. */
 export const enum Profile {
   same,
@@ -45,6 +57,32 @@ export class Section {
   port: u32 = 0;
   /** Where its media goes, for RTP and RTCP. */
   places: usize = heap.alloc(2 * ENDPOINT_BYTES);
+  noteCount: i32 = 0;
+  private kinds: StaticArray<u8> = new StaticArray<u8>(MOST_NOTES);
+  private values: StaticArray<usize> = new StaticArray<usize>(MOST_NOTES * 2);
+
+  /** Whether the i-th note is of this kind. */
+  @inline isNote(i: i32, note: Note): bool {
+    return this.kinds[i] == <u8>note;
+  }
+
+  /** The value of the i-th note, behind the colon. */
+  @inline noteAt(i: i32): usize {
+    return this.values[i * 2];
+  }
+
+  @inline noteTo(i: i32): usize {
+    return this.values[i * 2 + 1];
+  }
+
+  /** Notes the current line, whose attribute has a name of this length. */
+  note(kind: Note, nameLength: usize): void {
+    if (this.noteCount == MOST_NOTES) return;
+    this.kinds[this.noteCount] = <u8>kind;
+    this.values[this.noteCount * 2] = min(SdpLine.valueAt + nameLength + 1, SdpLine.valueTo);
+    this.values[this.noteCount * 2 + 1] = SdpLine.valueTo;
+    this.noteCount++;
+  }
 
   @inline get rtp(): usize {
     return this.places;
@@ -93,8 +131,8 @@ export abstract class Session {
         if (!readMedia(section)) return false;
       } else if (SdpLine.type == 0x63) {
         if (!readConnection(section)) return false;
-      } else if (SdpLine.type == 0x61 && section !== null && SdpLine.isAttribute('rtcp')) {
-        readControl(section);
+      } else if (SdpLine.type == 0x61 && section !== null) {
+        readAttribute(section);
       }
       if (section !== null) section.to = SdpLine.to;
     }
@@ -212,6 +250,7 @@ function readMedia(section: Section): bool {
   section.at = SdpLine.at;
   section.mediaTo = Ascii.find(SdpLine.at, SdpLine.to, Ascii.SPACE);
   section.port = SdpMedia.port;
+  section.noteCount = 0;
   copyEndpoint(section.rtp, own);
   copyEndpoint(section.rtcp, own);
   setPort(section.rtp, SdpMedia.port);
@@ -250,6 +289,14 @@ function readConnection(section: Section | null): bool {
 function setAddress(to: usize): void {
   store<u64>(to, load<u64>(connection));
   store<u64>(to, load<u64>(connection, 8), 8);
+}
+
+function readAttribute(section: Section): void {
+  if (SdpLine.isAttribute('crypto')) section.note(Note.crypto, 6);
+  else if (SdpLine.isAttribute('rtcp')) readControl(section);
+  else if (SdpLine.isAttribute('tcap')) section.note(Note.tcap, 4);
+  else if (SdpLine.isAttribute('acap')) section.note(Note.acap, 4);
+  else if (SdpLine.isAttribute('pcfg')) section.note(Note.pcfg, 4);
 }
 
 /** `a=rtcp` (RFC 3605). */

@@ -54,7 +54,12 @@ export abstract class Load {
 
   /** Whether a message of this many bytes still fits. If so, its cost is added. */
   static takesMessage(bytes: i32): bool {
-    const cost = A_MESSAGE + min(bytes, MOST_MESSAGE) * A_BYTE;
+    return Load.takes(bytes, 0);
+  }
+
+  /** The same for a message that costs some units more. One that would never fit takes a whole call. */
+  static takes(bytes: i32, more: i32): bool {
+    const cost = min(A_MESSAGE + min(bytes, MOST_MESSAGE) * A_BYTE + more, A_CALL);
     if (cost > left) return false;
     left -= cost;
     return true;

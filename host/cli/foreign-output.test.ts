@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { LaneSnapshot, PieceSnapshot } from '../policy/funnel.ts';
 import { jsonText } from '../stack/foreign-text.ts';
 import { funnelCommand } from './command.ts';
@@ -187,6 +187,45 @@ it.each(cases.map((args) => [args.join(' ').replaceAll(folder, '').replaceAll(EV
   },
 );
 
+const SIP003 = {
+  SS_REMOTE_HOST: '127.0.0.1',
+  SS_REMOTE_PORT: '1',
+  SS_LOCAL_HOST: '127.0.0.1',
+  SS_LOCAL_PORT: '1',
+};
+const PT = {
+  TOR_PT_MANAGED_TRANSPORT_VER: '1',
+  TOR_PT_STATE_LOCATION: folder,
+  TOR_PT_CLIENT_TRANSPORTS: 'funnel',
+};
+const plugins: (readonly [args: readonly string[], environment: Readonly<Record<string, string>>])[] = [
+  ...Object.keys(SIP003).map((name): [string[], Record<string, string>] => [
+    ['plugin', 'sip003', '--json'],
+    { ...SIP003, [name]: EVIL },
+  ]),
+  [['plugin', 'sip003'], { ...SIP003, SS_PLUGIN_OPTIONS: `config=${evilFile}` }],
+  [['plugin', 'pt', evilFile], PT],
+  [['plugin', 'pt', '--json', at(`none${EVIL}`)], PT],
+  [['plugin', 'pt', '--transport', EVIL, evilFile], { ...PT, TOR_PT_CLIENT_TRANSPORTS: EVIL }],
+  [['plugin', 'pt'], { ...PT, TOR_PT_MANAGED_TRANSPORT_VER: EVIL }],
+  [['plugin', 'pt', evilFile], { ...PT, TOR_PT_PROXY: EVIL }],
+];
+
+it.each(plugins.map(([args, environment], n) => [`${args[1]} ${n}`, args, environment] as const))(
+  'funnel plugin %s shows no dangerous character, with foreign text in its environment',
+  async (_, args, environment) => {
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+    try {
+      const text = await textOf(args);
+      expect(text).not.toBe('');
+      const found = text.search(DANGEROUS);
+      expect(found < 0 ? '' : JSON.stringify(text.slice(Math.max(0, found - 80), found + 20))).toBe('');
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  },
+);
+
 it('covers every command', () => {
   const output = new Output(new PassThrough() as unknown as NodeJS.WriteStream, () => {});
   const program = funnelCommand(
@@ -196,6 +235,10 @@ it('covers every command', () => {
   const names = program.commands.flatMap((each) =>
     each.commands.length === 0 ? [each.name()] : each.commands.map((sub) => `${each.name()} ${sub.name()}`),
   );
-  const covered = new Set(cases.map(([first, second]) => (first === 'piece' ? `piece ${second}` : first)));
+  const covered = new Set(
+    [...cases, ...plugins.map(([args]) => args)].map(([first, second]) =>
+      first === 'piece' || first === 'plugin' ? `${first} ${second}` : first,
+    ),
+  );
   expect(names.filter((name) => !covered.has(name))).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { printable } from '../stack/foreign-text.ts';
 import { connecting, listening, type PluginEnds, PluginError, portOf } from './plugin-ends.ts';
 
 /*
@@ -102,7 +103,7 @@ export function ptReady(wish: PtWish, transport: string, port: number): readonly
 /** The lines for a transport that cannot be started. */
 export function ptFailed(wish: PtWish, transport: string, why: string): readonly string[] {
   const side = wish.isServer ? 'S' : 'C';
-  return [`${side}METHOD-ERROR ${transport} ${oneLine(why)}`, `${side}METHODS DONE`];
+  return [`${side}METHOD-ERROR ${transport} ${printable(why)}`, `${side}METHODS DONE`];
 }
 
 /** Reads `NAME-ADDRESS:PORT,…`; without an entry for the transport, the system chooses a port. */
@@ -124,10 +125,5 @@ function placeOf(text: string, what: string): { readonly host: string; readonly 
 }
 
 function refusal(kind: string, message: string): PtRefusal {
-  return new PtRefusal(`${kind} ${oneLine(message)}`, message);
-}
-
-/** A message in a line of the protocol. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n]+/g, ' ');
+  return new PtRefusal(`${kind} ${printable(message)}`, message);
 }

@@ -500,7 +500,7 @@ describe('an ordinary network behind it', () => {
     expect(speed! * 8).toBeGreaterThan(1_000_000);
   });
 
-  labTest('delay and rate agree within two percent with ping and tshark', async ({ lab, skip }) => {
+  labTest('delay, jitter and rate agree within two percent with ping and tshark', async ({ lab, skip }) => {
     needConnector(skip);
     if (!hasCommand('tshark')) skip('tshark is not installed');
     const { user, server } = await twoHosts(lab);
@@ -511,6 +511,20 @@ describe('an ordinary network behind it', () => {
     expect(times).toHaveLength(21);
     const median = times.sort((a, b) => a - b)[10]!;
     expect(Math.abs(median - 1000), `median ${median} ms`).toBeLessThan(20);
+
+    // Each packet has the delay that its own numbers say: the last of six.
+    const swings = ['--delay', '1s/0s', '--jitter', '400ms/0s', '--seed', '7'];
+    const { stdout: swung } = await funnelExec(user, [...swings, '--', ...ping]);
+    const random = mulberry32(7);
+    const predicted = Array.from({ length: 21 }, () => {
+      const swing = Array.from({ length: 6 }, random)[5]!;
+      return 1000 + 400 * ((2 * swing) / 2 ** 32 - 1);
+    });
+    const found = [...swung.matchAll(/icmp_seq=(\d+) .*time=([\d.]+) ms/g)];
+    expect(found).toHaveLength(21);
+    const differences = found.map(([, n, time]) => Math.abs(Number(time) / predicted[Number(n) - 1]! - 1));
+    expect(differences.sort((x, y) => x - y)[10], `${differences}`).toBeLessThan(0.02);
+    expect(Math.max(...predicted) - Math.min(...predicted)).toBeGreaterThan(600);
 
     // Five times the rate is sent for eight seconds, so the queue is never empty.
     const file = join(lab.folder, 'arrived.pcapng');

@@ -138,8 +138,7 @@ it('a packet of media takes the same fuel however many calls there are', () => {
   };
   const one = fuelWith(1);
   expect(fuelWith(500)).toBeLessThan(one * 1.2);
-  // A call looks for ports to prepare, too.
-  expect(one).toBeLessThan(3600);
+  expect(one).toBeLessThan(3200);
 });
 
 it('of forks without number, one more takes bounded fuel, and so does a packet for them', () => {

@@ -60,8 +60,8 @@ export function forgetPeerPorts(family: u32): void {
 }
 
 /** Ends listens that the last call left. Returns whether that was all; if not, call it again. */
-export function endPeerPorts(): bool {
-  return endSome(4) && endSome(6);
+@inline export function endPeerPorts(): bool {
+  return (ended4.count | ended6.count) == 0 || (endSome(4) && endSome(6));
 }
 
 function endSome(family: u32): bool {

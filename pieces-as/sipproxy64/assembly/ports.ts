@@ -32,6 +32,9 @@ const BLOCKS_IN_CALL: i32 = 1;
 @inline export const NO_PAIR: i32 = -1;
 @inline const NO_END: i32 = -1;
 
+/** Whether a family may have few free pairs: most calls of the host have nothing to prepare. */
+let mayBeFew: bool = true;
+
 class Family {
   /** The first end of a stream that each pair serves; further ones are chained. */
   heads: StaticArray<i32> = new StaticArray<i32>(0);
@@ -75,15 +78,15 @@ export abstract class Ports {
     const pair = at.firstFree;
     if (pair == NO_PAIR) return NO_PAIR;
     at.freeCount--;
+    if (at.freeCount < FEW) mayBeFew = true;
     at.firstFree = unchecked(at.free[pair]);
     if (at.firstFree == NO_PAIR) at.lastFree = NO_PAIR;
     return pair;
   }
 
   /** Does a part of opening another block, where calls use ports and few are free. */
-  static prepare(now: f64): void {
-    prepareIn(now, 4);
-    prepareIn(now, 6);
+  @inline static prepare(now: f64): void {
+    if (mayBeFew) prepareBoth(now);
   }
 
   /** Frees a pair that serves nothing any more. */
@@ -93,6 +96,7 @@ export abstract class Ports {
     // The pairs of a closed block become free when it is opened.
     if (!unchecked(at.isOpen[pair / BLOCK])) return;
     append(at, pair);
+    if (at.freeCount < FEW) mayBeFew = true;
   }
 
   @inline static port(pair: i32): u32 {
@@ -191,10 +195,21 @@ function append(at: Family, pair: i32): void {
   at.freeCount++;
 }
 
+function prepareBoth(now: f64): void {
+  mayBeFew = isPreparing(4) || isPreparing(6);
+  prepareIn(now, 4);
+  prepareIn(now, 6);
+}
+
+/** Without a free pair, the next call opens a block at once: it may be the first to need one. */
+function isPreparing(family: u32): bool {
+  const at = portsOf(family);
+  return at.freeCount < FEW && at.firstFree != NO_PAIR;
+}
+
 function prepareIn(now: f64, family: u32): void {
   const at = portsOf(family);
-  // Without a free pair, the next call opens a block at once: it may be the first to need one.
-  if (at.freeCount >= FEW || at.firstFree == NO_PAIR || at.toOpen < blocks) return;
+  if (!isPreparing(family) || at.toOpen < blocks) return;
   if (at.opening == NO_BLOCK) {
     if (now < at.nextLook) return;
     at.opening = nextClosed(now, family);
@@ -278,6 +293,7 @@ function finish(at: Family, block: i32): void {
   const last = min((block + 1) * BLOCK, pairs);
   for (let pair = block * BLOCK; pair < last; pair++)
     if (unchecked(at.heads[pair]) == NO_END) append(at, pair);
+  if (at.freeCount < FEW) mayBeFew = true;
 }
 
 /** RTP comes to the even ports and RTCP to the odd ones; other data may come to both. */

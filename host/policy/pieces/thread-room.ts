@@ -15,6 +15,19 @@ export function demandThreadRoom(what: string, room: number = addressSpaceLeft()
   );
 }
 
+/**
+ * Checks that the limit leaves room to load the program, at its start.
+ *
+ * @throws {FunnelError} FT_ADDRESS_SPACE
+ */
+export function demandProgramRoom(room: number = addressSpaceLeft()): void {
+  if (room >= PROGRAM_BYTES) return;
+  throw new FunnelError(
+    'FT_ADDRESS_SPACE',
+    `there is no room for the program: the limit of address space (ulimit -v) leaves ${Math.floor(room / MEBIBYTE)} MiB, and it takes up to ${PROGRAM_BYTES / MEBIBYTE}; raise the limit, or remove it`,
+  );
+}
+
 /** Whether there is room for another thread. */
 export function hasThreadRoom(): boolean {
   return addressSpaceLeft() >= THREAD_BYTES;
@@ -35,3 +48,5 @@ function addressSpaceLeft(): number {
 const MEBIBYTE = 2 ** 20;
 /** Its heap, code and stacks: a first thread was seen to take 850 MiB. */
 const THREAD_BYTES = 1024 * MEBIBYTE;
+/** Its modules, and pieces: with 307 MiB, the engine ended `check` of a built-in piece; 357 sufficed. */
+const PROGRAM_BYTES = 384 * MEBIBYTE;

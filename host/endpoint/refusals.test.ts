@@ -34,6 +34,24 @@ interface Trouble {
 const foreign = { address: '192.0.2.77' };
 const noDevice = { device: 'no-such-dev' };
 
+/** Of a setting that is a path: another's file is there, or its folder is not. */
+function pathRefusals(setting: string): readonly Trouble[] {
+  return [
+    {
+      what: 'a path with a file',
+      settings: ({ folder }) => ({ [setting]: join(folder, 'file') }),
+      code: 'FT_SOCKET_IN_USE',
+      setting,
+    },
+    {
+      what: 'a path in no folder',
+      settings: ({ folder }) => ({ [setting]: join(folder, 'no', 's') }),
+      code: 'FT_SOCKET_ADDRESS',
+      setting,
+    },
+  ];
+}
+
 const TROUBLES: Readonly<Record<string, readonly Trouble[]>> = {
   udp: [
     {
@@ -112,61 +130,11 @@ const TROUBLES: Readonly<Record<string, readonly Trouble[]>> = {
       code: 'FT_SOCKET_IN_USE',
       setting: 'listen',
     },
-    {
-      what: 'a path with a file',
-      settings: ({ folder }) => ({ listen: join(folder, 'file') }),
-      code: 'FT_SOCKET_IN_USE',
-      setting: 'listen',
-    },
-    {
-      what: 'a path in no folder',
-      settings: ({ folder }) => ({ listen: join(folder, 'no', 's') }),
-      code: 'FT_SOCKET_ADDRESS',
-      setting: 'listen',
-    },
+    ...pathRefusals('listen'),
   ],
-  'unix-datagram': [
-    {
-      what: 'a path with a file',
-      settings: ({ folder }) => ({ listen: join(folder, 'file') }),
-      code: 'FT_SOCKET_IN_USE',
-      setting: 'listen',
-    },
-    {
-      what: 'a path in no folder',
-      settings: ({ folder }) => ({ listen: join(folder, 'no', 's') }),
-      code: 'FT_SOCKET_ADDRESS',
-      setting: 'listen',
-    },
-  ],
-  fifo: [
-    {
-      what: 'a path with a file',
-      settings: ({ folder }) => ({ read: join(folder, 'file') }),
-      code: 'FT_SOCKET_IN_USE',
-      setting: 'read',
-    },
-    {
-      what: 'a path in no folder',
-      settings: ({ folder }) => ({ read: join(folder, 'no', 'f') }),
-      code: 'FT_SOCKET_ADDRESS',
-      setting: 'read',
-    },
-  ],
-  pty: [
-    {
-      what: 'a link with a file at its place',
-      settings: ({ folder }) => ({ link: join(folder, 'file') }),
-      code: 'FT_SOCKET_IN_USE',
-      setting: 'link',
-    },
-    {
-      what: 'a link in no folder',
-      settings: ({ folder }) => ({ link: join(folder, 'no', 'tty') }),
-      code: 'FT_SOCKET_ADDRESS',
-      setting: 'link',
-    },
-  ],
+  'unix-datagram': [...pathRefusals('listen')],
+  fifo: [...pathRefusals('read')],
+  pty: [...pathRefusals('link')],
   inherited: [
     {
       what: 'no sockets of a service manager',

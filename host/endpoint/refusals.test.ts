@@ -34,7 +34,7 @@ interface Trouble {
 const foreign = { address: '192.0.2.77' };
 const noDevice = { device: 'no-such-dev' };
 
-/** Of a setting that is a path: another's file is there, or its folder is not. */
+/** Troubles with a setting that is a path: another's file is there, or its folder is not. */
 function pathRefusals(setting: string): readonly Trouble[] {
   return [
     {

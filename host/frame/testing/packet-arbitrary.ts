@@ -18,7 +18,7 @@ export interface Packet {
 export type Layer =
   | { kind: 'ethernet' | 'ppp' | 'pppoe'; seed: number }
   | { kind: 'vlan'; seed: number; outer: boolean }
-  | { kind: 'ipv4'; seed: number; options: number }
+  | { kind: 'ipv4'; seed: number; options: number; routed?: boolean }
   | { kind: 'ipv6'; seed: number }
   | { kind: Extension; seed: number; units: number }
   | { kind: 'fragment'; seed: number }
@@ -50,7 +50,9 @@ const extension: fc.Arbitrary<Layer> = fc.oneof(
   fc.record({ kind: fc.constant('ah'), seed, units: fc.integer({ min: 1, max: 6 }) }),
 );
 const network: fc.Arbitrary<Layer[]> = fc.oneof(
-  fc.record({ kind: fc.constant('ipv4'), seed, options: fc.nat(10) }).map((layer): Layer[] => [layer]),
+  fc
+    .record({ kind: fc.constant('ipv4'), seed, options: fc.nat(10), routed: fc.boolean() })
+    .map((layer): Layer[] => [layer]),
   fc
     .tuple(fc.record({ kind: fc.constant('ipv6'), seed }), fc.array(extension, { maxLength: 2 }))
     .map(([ip, extensions]): Layer[] => [ip, ...extensions]),
@@ -205,7 +207,7 @@ function headerOf(
       return header;
     }
     case 'ipv4': {
-      const header = fill(20 + 4 * layer.options);
+      const header = concatenate(fill(20), ipv4Options(layer));
       header[0] = 0x40 | (header.length / 4);
       put16(header, 2, header.length + contents.length);
       header[6]! &= 0x40;
@@ -337,12 +339,34 @@ function pseudoHeader(carrier: Layer, protocol: number, length: number): Uint8Ar
     const tail = new Uint8Array(4);
     tail[1] = protocol;
     put16(tail, 2, length);
-    return concatenate(pseudoRandom(carrier.seed, 20).subarray(12, 20), tail);
+    const addresses = pseudoRandom(carrier.seed, 20).subarray(12, 20);
+    const options = ipv4Options(carrier);
+    // Behind what of the source route is passed stands where the packet goes in the end (RFC 791 §3.1).
+    if (isRouted(carrier) && options[2]! < options[1]!) addresses.set(options.subarray(-5, -1), 4);
+    return concatenate(addresses, tail);
   }
   const tail = new Uint8Array(8);
   put16(tail, 2, length);
   tail[7] = protocol;
   return concatenate(pseudoRandom(carrier.seed, 40).subarray(8, 40), tail);
+}
+
+type Ipv4 = Extract<Layer, { kind: 'ipv4' }>;
+
+/** Random bytes alone would be a source route by chance. */
+function ipv4Options(layer: Ipv4): Uint8Array {
+  const bytes = pseudoRandom(layer.seed, 4 * layer.options);
+  if (isRouted(layer)) {
+    const passed = bytes[2]! % layer.options;
+    bytes.set([layer.seed % 2 === 0 ? 131 : 137, bytes.length - 1, 4 + 4 * passed]);
+    bytes[bytes.length - 1] = 0;
+  } else if (bytes.length > 0) bytes.set([30, bytes.length]); // An option for experiments (RFC 4727 §3).
+  return bytes;
+}
+
+/** Whether there is a source route, and room for one. */
+function isRouted({ routed = false, options }: Ipv4): boolean {
+  return routed && options >= 2;
 }
 
 /** The literal checksum of RFC 1071, over chunks that have an even length, except the last. */

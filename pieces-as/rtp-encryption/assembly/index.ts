@@ -123,10 +123,12 @@ import { BEHIND, FRONT } from '../../srtp/assembly/protection';
 import { Reason as SrtpReason } from '../../srtp/assembly/reasons';
 import { Receiver } from '../../srtp/assembly/receiver';
 import { Sender } from '../../srtp/assembly/sender';
+import { Agreements } from './agreement';
 import { Configuration, describeSettings } from './configuration';
 import { Datagram } from './datagram';
 import { Dialogs, MOST_LINES } from './dialogs';
-import { Lines, Mode, NO_LINE } from './lines';
+import { LineTables } from './line-table';
+import { Line, Lines, Mode, NO_AGREEMENT, NO_LINE } from './lines';
 import { findLine, isMediaPort } from './media';
 import { Message } from './message';
 import { OwnKeys } from './own-keys';
@@ -171,6 +173,7 @@ class RtpEncryption extends Piece {
     const lines = ((Configuration.calls * 3) >> 1) + MORE_LINES;
     OwnKeys.start(lines);
     Lines.start(lines);
+    Agreements.start([], lines);
     Report.start();
     if (!Vault.start()) settings.problem('', 'The host has no cryptography for this piece');
   }
@@ -187,11 +190,13 @@ class RtpEncryption extends Piece {
     Secret.state(state);
     OwnKeys.state(state);
     Lines.state(state);
+    LineTables.state(state);
     Dialogs.state(state);
   }
 
   process(now: f64, batch: Batch, out: Outcome): void {
     Load.begin(batch.length);
+    Agreements.begin(out);
     Pending.open(batch.length);
     if (now >= this.nextSweep) {
       Dialogs.sweep(now);
@@ -210,6 +215,7 @@ class RtpEncryption extends Piece {
         out.end(frame.ticket, <u16>Reason.overload);
     }
     takeMedia(now, batch, out);
+    Agreements.wake(now, out);
     if (Load.waiting > 0) out.wakeAt(now);
     if (Dialogs.count > 0) out.wakeAt(this.nextSweep);
     Report.update(now, out);
@@ -323,10 +329,29 @@ function lineFor(now: f64, frame: Frame, i: i32): i32 {
   }
   const line = Lines.at(id);
   Dialogs.at(line.dialog).heardAt = now;
+  if (line.agreement != NO_AGREEMENT && takeAgreement(now, side, line, frame, i)) return NO_LINE;
   if (line.mode == Mode.clear) return NO_LINE;
   if (line.mode == Mode.secured && line.isReady(side)) return id;
   Pending.refuse(i, Reason.noKey);
   return NO_LINE;
+}
+
+/**
+ * Gives a packet to the agreement of its line, if that owns it. The plain side has no part in the agreement,
+ * so its packets of that kind end.
+ */
+function takeAgreement(now: f64, side: i32, line: Line, frame: Frame, i: i32): bool {
+  if (Packet.isMedia(frame, Datagram.udp) || !gather(frame, i)) return false;
+  const agreement = Agreements.at(line.agreement);
+  if (!agreement.owns(Packet.at, Packet.length)) return false;
+  if (side == PLAIN) {
+    Pending.refuse(i, SrtpReason.notMedia);
+    return true;
+  }
+  const port = portOf(Datagram.destination);
+  const isControl = port == portOf(line.placeOf(PLAIN, 1)) && port != portOf(line.placeOf(PLAIN, 0));
+  Pending.refuse(i, agreement.take(now, line, isControl ? 1 : 0, Packet.at, Packet.length));
+  return true;
 }
 
 /** Copies the packet of a frame into a room. False if there is none. */

@@ -8,9 +8,12 @@ import {
   portOf,
   sameAddress,
 } from '../../sipproxy64/assembly/endpoint';
+import { KeyParams } from '../../srtp/assembly/key-params';
 import { Receiver } from '../../srtp/assembly/receiver';
+import { SUITES } from '../../srtp/assembly/suite';
 import { Configuration } from './configuration';
 import { params } from './crypto-line';
+import { LineTables } from './line-table';
 import { NO_KEYS, NO_SENDER, OwnKeys } from './own-keys';
 import { Places } from './places';
 import { PLAIN, PROTECTED } from './sides';
@@ -18,6 +21,8 @@ import { suiteFor } from './suites';
 import { SealedKey, Vault } from './vault';
 
 export const NO_LINE: i32 = -1;
+/** The keys of the line stand in descriptions, or it has none. */
+export const NO_AGREEMENT: i32 = -1;
 
 /** The handling of the media of a line. */
 export const enum Mode {
@@ -74,6 +79,8 @@ export class Line {
   keys: i32 = NO_KEYS;
   sender: i32 = NO_SENDER;
   receiver: Receiver;
+  /** The number of the agreement in the media path that brings its keys. */
+  agreement: i32 = NO_AGREEMENT;
   /** The key of the peer, and the one in its offer. */
   peer: SealedKey = new SealedKey();
   offered: SealedKey = new SealedKey();
@@ -113,6 +120,7 @@ export class Line {
     this.tag = 0;
     this.hasAlias = false;
     this.converts = false;
+    this.agreement = NO_AGREEMENT;
     this.rekeyedAt = Infinity;
   }
 
@@ -123,6 +131,7 @@ export class Line {
     this.peer.clear();
     this.offered.clear();
     OwnKeys.drop(this.keys);
+    LineTables.end(this.id);
     this.keys = NO_KEYS;
     this.sender = NO_SENDER;
     this.isUsed = false;
@@ -143,6 +152,7 @@ export class Line {
     this.attribute = from.attribute;
     this.converts = from.converts;
     this.onExtra = from.onExtra;
+    this.agreement = from.agreement;
     memory.copy(this.offer(0), from.offer(0), 2 * ENDPOINT_BYTES);
     if (this.offeredBy >= 0) this.place(this.offeredBy, this.offer(0), this.offer(1));
   }
@@ -244,6 +254,26 @@ export class Line {
   }
 
   /**
+   * Protects the line by keys that both sides agreed on in the media path. Packets under a former key of the
+   * peer may still come. False if there is no room for keys; the keys are erased in either case.
+   */
+  agree(now: f64, suite: i32, own: KeyParams, peer: KeyParams): bool {
+    const isFirst = !this.receiver.keys[0].isReady;
+    this.keys = OwnKeys.alone(this.keys);
+    const sender = this.keys == NO_KEYS ? NO_SENDER : OwnKeys.agreed(this.keys, suite, own);
+    const isDone = sender != NO_SENDER && this.receiver.rekey(peer, SUITES[suite], false);
+    own.erase();
+    peer.erase();
+    this.peer.clear();
+    if (!isDone) return false;
+    if (!isFirst) this.rekeyedAt = now;
+    this.sender = sender;
+    this.mode = Mode.secured;
+    this.wasProtected = true;
+    return true;
+  }
+
+  /**
    * Whether the media of a direction can be protected, or unprotected. After a state was restored, the keys
    * come back here. A key that cannot be opened is forgotten.
    */
@@ -274,6 +304,7 @@ export class Line {
     this.protocol = state.i32(this.protocol);
     this.attribute = state.i32(this.attribute);
     this.converts = state.bool(this.converts);
+    this.agreement = state.i32(this.agreement);
     const isPlain = state.bool(this.isPlaced[0]);
     const isProtected = state.bool(this.isPlaced[1]);
     state.bytes(this.places, <i32>(6 * ENDPOINT_BYTES));

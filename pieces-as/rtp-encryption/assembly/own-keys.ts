@@ -2,6 +2,7 @@
 // offer has gone to all; so they share the senders too, and no index is encrypted twice.
 
 import { State } from 'funnel-tunnel/as';
+import { KeyParams } from '../../srtp/assembly/key-params';
 import { Sender } from '../../srtp/assembly/sender';
 import { SUITES } from '../../srtp/assembly/suite';
 import { Configuration } from './configuration';
@@ -131,6 +132,28 @@ export abstract class OwnKeys {
     freeSenderCount--;
     set.senders[suite] = sender;
     return sender;
+  }
+
+  /** A set that no other line uses: this one, or a new one in its place. */
+  static alone(id: i32): i32 {
+    if (id != NO_KEYS && sets[id].users == 1) return id;
+    OwnKeys.drop(id);
+    return OwnKeys.take();
+  }
+
+  /**
+   * The sender for a suite, with a key that was agreed in the media path; its sources begin anew. `NO_SENDER`
+   * if there is no room for one.
+   */
+  static agreed(id: i32, suite: i32, key: KeyParams): i32 {
+    const set = sets[id];
+    if (set.senders[suite] == NO_SENDER) {
+      if (freeSenderCount == 0 && !makeSender()) return NO_SENDER;
+      set.senders[suite] = freeSenders[--freeSenderCount];
+    }
+    set.keys[suite].clear();
+    const sender = set.senders[suite];
+    return senders[sender].rekey(key, SUITES[suite], false) ? sender : NO_SENDER;
   }
 
   /**

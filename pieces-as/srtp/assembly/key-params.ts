@@ -1,3 +1,4 @@
+import { dropKey } from 'funnel-tunnel/as';
 import { Ascii } from 'funnel-tunnel/as/views/ascii';
 import { decodeBase64 } from './base64';
 import { Suite } from './suite';
@@ -26,6 +27,11 @@ export const enum KeyFault {
 export class KeyParams {
   /** The key, directly followed by the salt. */
   bytes: StaticArray<u8> = new StaticArray<u8>(MASTER_BYTES);
+  /**
+   * A key of AES in counter mode which the host keeps, in place of the key in `bytes`; 0 for none. `derive`
+   * and `erase` end it.
+   */
+  hosted: u32 = 0;
   /** The most packets under this key. */
   lifetime: u64 = MOST_PACKETS;
   mki: StaticArray<u8> = new StaticArray<u8>(MOST_MKI_BYTES);
@@ -89,6 +95,8 @@ export class KeyParams {
 
   /** Erases the key. */
   erase(): void {
+    if (this.hosted != 0) dropKey(this.hosted);
+    this.hosted = 0;
     memory.fill(changetype<usize>(this.bytes), 0, MASTER_BYTES);
   }
 

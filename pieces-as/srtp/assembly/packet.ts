@@ -48,6 +48,14 @@ export abstract class Packet {
     return true;
   }
 
+  /** Whether the body is RTP or RTCP by its first byte (RFC 7983 §7). Finds the parts behind the UDP header. */
+  static isMedia(frame: Frame, udp: u16): bool {
+    if (!Packet.findBody(frame, udp) || Packet.length == 0) return false;
+    let n = Packet.firstPart;
+    while (frame.part(n).length == 0) n++;
+    return (load<u8>(frame.part(n).bytes) & 0xc0) == 0x80;
+  }
+
   /** Copies the parts behind the UDP header. */
   static gather(frame: Frame, to: usize): void {
     Packet.at = to;

@@ -72,12 +72,13 @@ export class SessionKeys {
     const salt = memory.data(MASTER_SALT_BYTES);
     memory.fill(salt, 0, MASTER_SALT_BYTES);
     memory.copy(salt, master + suite.keyBytes, suite.saltBytes);
-    const key = importKey(Algorithm.AesCtr, master, suite.keyBytes);
+    const key =
+      params.hosted != 0 ? params.hosted : importKey(Algorithm.AesCtr, master, suite.keyBytes);
     const isDerived =
       key != 0 &&
       this.media.derive(key, salt, suite, 0) &&
       this.control.derive(key, salt, suite, Label.control);
-    if (key != 0) dropKey(key);
+    if (key != 0 && params.hosted == 0) dropKey(key);
     params.erase();
     memory.fill(salt, 0, MASTER_SALT_BYTES);
     this.packetsLeft = params.lifetime;

@@ -14,6 +14,8 @@ import { Text } from './text';
 const result: usize = memory.data(24, 8);
 const tasksAt: usize = memory.data(MAX_TASKS * TASK_SIZE, 8);
 const genuineAt: usize = memory.data(MAX_TASKS, 8);
+/** The task of `writeKeystream`, beside those of the list. */
+const aloneAt: usize = memory.data(TASK_SIZE, 8);
 
 /**
  * Makes a key of the bytes at an address; `algorithm` is an `Algorithm`. Returns its number, or 0 if there is
@@ -31,6 +33,21 @@ export function importKey(algorithm: i32, secret: usize, length: i32): u32 {
 export function deriveKey(source: u32, counter: usize, algorithm: i32, length: i32): u32 {
   hostDeriveKey(source, <i32>counter, 16, algorithm, length, <i32>result);
   return key();
+}
+
+/**
+ * Writes `length` bytes of keystream of a key of AES in counter mode behind the first counter block, which
+ * stands at an address and has 16 bytes. The list of `Tasks` does not change.
+ */
+export function writeKeystream(cipher: u32, counter: usize, length: i32): void {
+  memory.fill(counter + 16, 0, length);
+  memory.fill(aloneAt, 0, TASK_SIZE);
+  const task = changetype<TaskRecord>(aloneAt);
+  task.cipher = cipher;
+  task.textOffset = 16;
+  task.textLength = length;
+  placeResults(counter, 0);
+  hostProtect(<i32>aloneAt, 1, <i32>counter, 16 + length, <i32>result);
 }
 
 /** The problem of the last `importKey` or `deriveKey` that returned 0. Good until the call ends. */

@@ -1,7 +1,7 @@
 // The piece author's SDK: `import { … } from 'funnel-tunnel/as'`.
 
 export { arenaStart, Batch, Frame, Part } from './batch';
-export { deriveKey, dropKey, importKey, keyProblem, Tasks } from './crypto';
+export { deriveKey, dropKey, importKey, keyProblem, Tasks, writeKeystream } from './crypto';
 export { CurveDescription, Description, EdgeDescription, SettingDescription } from './description';
 export { describedEdge, edgeOf, isJoined, joinedCount, joinedEdge, joinedShape } from './edges';
 export { FragmentTable } from './fragment-table';

@@ -85,6 +85,34 @@ export class SrtpModel {
     return Buffer.concat([header, cipher.update(text), cipher.final()]);
   }
 
+  /**
+   * The packet with these elements of its header extension encrypted, or decrypted, a byte at a time
+   * (RFC 6904 §3). The keystream is that of counter mode for all suites (RFC 7714 §8.3).
+   */
+  withElements(packet: Uint8Array, index: number, ids: ReadonlySet<number>): Buffer {
+    const { key } = this.#suite;
+    const result = Buffer.from(packet);
+    const nonce = Buffer.alloc(16);
+    this.derived(7, 14).copy(nonce);
+    const field = Buffer.alloc(10);
+    field.writeUInt32BE(result.readUInt32BE(8));
+    field.writeUIntBE(index, 4, 6);
+    for (const [i, byte] of field.entries()) nonce[4 + i]! ^= byte;
+    const body = result.subarray(16 + (result[0]! & 15) * 4, headerLength(result));
+    const keystream = createCipheriv(`aes-${key * 8}-ctr`, this.derived(6, key), nonce).update(
+      Buffer.alloc(body.length),
+    );
+    const isShort = result.readUInt16BE(12 + (result[0]! & 15) * 4) === 0xbede;
+    for (let i = 0; i < body.length; ) {
+      const id = isShort ? body[i]! >> 4 : body[i]!;
+      if (isShort && id === 15) break;
+      const start = id === 0 ? i + 1 : i + (isShort ? 1 : 2);
+      const end = id === 0 ? start : start + (isShort ? (body[i]! & 15) + 1 : body[i + 1]!);
+      for (i = start; i < end; i++) if (ids.has(id)) body[i]! ^= keystream[i]!;
+    }
+    return result;
+  }
+
   /** A session key: the keystream for a label (RFC 3711 §4.3.1). */
   derived(label: number, length: number): Buffer {
     const { key, salt } = this.#suite;

@@ -56,7 +56,7 @@ const pieceTests = {
     'test/rtp-encryption/policies.test.ts',
     'test/rtp-encryption/situations.test.ts',
   ],
-  srtp: ['test/srtp/srtp.test.ts'],
+  srtp: ['test/srtp/srtp.test.ts', 'test/srtp/header-extension.test.ts'],
   tap: ['test/pieces/tap.test.ts'],
   hub: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
   echo: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],

@@ -27,6 +27,8 @@
  *                  length; required
  *   port           UDP port, at either end, of packets that are protected; may be repeated; without it, all
  *                  ports are
+ *   encrypted-extension  ID of an element of header extensions that is encrypted, 1 to 255 (RFC 6904); may
+ *                  be repeated
  *   window         packets by which one may be late, a multiple of 64, up to 32768; default 128
  *   contexts       sources (SSRC) in each direction, 1 to 4096; the newest is refused; default 256
  *
@@ -57,14 +59,14 @@
  *     not-joined         the other Edge is on no network
  *
  * WHAT IT DOES NOT DO
- *   Encrypted header extensions (RFC 6904) and a key derivation rate other than 0. After a fault, or when its
- *   instance is replaced, it continues a source behind all indices that the old one can have used: a gap of
- *   6000 sequence numbers, and 2000 more for each second since the state was saved. A source whose state is
- *   older than 13 seconds ends as `key-used-up`.
+ *   A key derivation rate other than 0. After a fault, or when its instance is replaced, it continues a
+ *   source behind all indices that the old one can have used: a gap of 6000 sequence numbers, and 2000 more
+ *   for each second since the state was saved. A source whose state is older than 13 seconds ends as
+ *   `key-used-up`.
  *
  * SPECIFICATION
- *   RFC 3711, SRTP; RFC 4568 §6, keys and suites; RFC 6188, AES-192 and AES-256; RFC 7714, AES-GCM; RFC 7983
- *   and RFC 5761, what is RTP and RTCP.
+ *   RFC 3711, SRTP; RFC 4568 §6, keys and suites; RFC 6188, AES-192 and AES-256; RFC 7714, AES-GCM; RFC 6904
+ *   and RFC 8285, encrypted header extensions; RFC 7983 and RFC 5761, what is RTP and RTCP.
  */
 import {
   Batch,
@@ -85,6 +87,7 @@ import {
   State,
   Wish,
 } from 'funnel-tunnel/as';
+import { ElementIds } from './element-ids';
 import { KeyParams } from './key-params';
 import { Packet } from './packet';
 import { Pending } from './pending';
@@ -105,6 +108,7 @@ class Srtp extends Piece {
   private sendKey: KeyParams = new KeyParams();
   private receiveKeys: KeyParams[] = [];
   private ports: StaticArray<bool> = new StaticArray<bool>(65_536);
+  private elements: ElementIds | null = null;
   private window: i32 = 0;
   private contexts: i32 = 0;
   private udp: u16 = 0;
@@ -118,6 +122,9 @@ class Srtp extends Piece {
     d.required('receive-key', Kind.Secret, 'Key and salt for what comes, in base64.').isRepeated();
     d.optional('port', Kind.Number, 'UDP port whose packets are protected; without it, all.')
       .range(1, 65_535)
+      .isRepeated();
+    d.optional('encrypted-extension', Kind.Number, 'ID of an element of header extensions that is encrypted.')
+      .range(1, 255)
       .isRepeated();
     d.setting('window', Kind.Number, 'Packets by which one may be late.', '128');
     d.setting('contexts', Kind.Number, 'Sources (SSRC) in each direction.', '256');
@@ -145,10 +152,12 @@ class Srtp extends Piece {
     this.receiver = new Receiver(this.contexts, this.window);
     Report.start();
     const keys = new SessionKeys(this.suite);
+    keys.elements = this.elements;
     if (!keys.derive(this.sendKey)) settings.problem('', 'The host has no cryptography for this piece');
     this.sender.keys = keys;
     for (let i = 0; i < this.receiveKeys.length; i++) {
       const each = new SessionKeys(this.suite);
+      each.elements = this.elements;
       if (!each.derive(this.receiveKeys[i])) settings.problem('', 'The host has no more keys for this piece');
       this.receiver.keys.push(each);
     }
@@ -191,6 +200,13 @@ class Srtp extends Piece {
       const port = <i32>parseInt(settings.at('port', i), 10);
       if (port >= 1 && port <= 65_535) this.ports[port] = true;
     }
+    const count = settings.count('encrypted-extension');
+    const elements = new ElementIds();
+    for (let i = 0; i < count; i++) {
+      const id = <i32>parseInt(settings.at('encrypted-extension', i), 10);
+      if (id >= 1 && id <= 255) elements.add(id);
+    }
+    this.elements = count > 0 ? elements : null;
     this.window = <i32>settings.number('window', 64, MOST_WINDOW);
     if (this.window % 64 != 0) settings.problem('window', 'must be a multiple of 64');
     this.contexts = <i32>settings.number('contexts', 1, 4096);

@@ -104,7 +104,7 @@ export abstract class Protection {
 }
 
 /** The nonce for an index: of 48 bits for SRTP, of 31 for SRTCP (RFC 3711 §4.1.1, RFC 7714 §8.1 and §9.1). */
-function writeNonce(at: usize, keys: PacketKeys, isGcm: bool, ssrc: u32, index: u64): void {
+export function writeNonce(at: usize, keys: PacketKeys, isGcm: bool, ssrc: u32, index: u64): void {
   // The salt has zeroes behind it. For GCM, all stands two bytes further to the left.
   store<u64>(at, load<u64>(keys.salt));
   store<u64>(at, load<u64>(keys.salt, 8), 8);

@@ -1,5 +1,6 @@
 import { arenaStart, MAX_FRAMES_IN, room, State, Tasks } from 'funnel-tunnel/as';
 import { load32 } from 'funnel-tunnel/as/views/bytes';
+import { encryptElements } from './header-extension';
 import { KeyParams } from './key-params';
 import { Packet, Sort } from './packet';
 import { Pending } from './pending';
@@ -317,6 +318,13 @@ export class Receiver {
       if (stream.awaitsMedia && entry.attempt == Attempt.restarted) stream.media.clear();
       if (isNew) stream.awaitsMedia = false;
       stream.media.add(entry.index);
+      const keys = entry.attempt == Attempt.former ? this.former : this.keysOf(entry);
+      const headerTo = entry.at + entry.headerLength;
+      const reason = keys === null ? -1 : encryptElements(keys, entry.at, headerTo, entry.ssrc, entry.index);
+      if (reason >= 0) {
+        Pending.refuse(entry.frame, reason);
+        return true;
+      }
     }
     Pending.change(entry.frame, entry.at, entry.length);
     return true;

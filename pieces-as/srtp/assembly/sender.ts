@@ -1,5 +1,6 @@
 import { arenaStart, room, State, Tasks, utcSeconds } from 'funnel-tunnel/as';
 import { store16 } from 'funnel-tunnel/as/views/bytes';
+import { encryptElements } from './header-extension';
 import { KeyParams } from './key-params';
 import { Packet, Sort } from './packet';
 import { Pending } from './pending';
@@ -92,6 +93,9 @@ export class Sender {
     if (index == NO_INDEX) return;
     const length = Packet.length;
     if (stream.shift != 0) store16(Packet.at + 2, <u32>(<u16>index));
+    const headerTo = Packet.at + Packet.headerLength;
+    const reason = encryptElements(this.keys, Packet.at, headerTo, stream.ssrc, index);
+    if (reason >= 0) return Pending.refuse(i, reason);
     if (!Protection.addMedia(this.keys, Packet.at, length, Packet.headerLength, stream.ssrc, index))
       return Pending.refuse(i, Reason.noRoom);
     Protection.writeMediaMki(this.keys, Packet.at, length);

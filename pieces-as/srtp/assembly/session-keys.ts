@@ -1,21 +1,26 @@
-import { Algorithm, deriveKey, dropKey, importKey, Tasks } from 'funnel-tunnel/as';
+import { Algorithm, deriveKey, dropKey, importKey, writeKeystream } from 'funnel-tunnel/as';
+import { ElementIds } from './element-ids';
 import { KeyParams, MOST_MKI_BYTES } from './key-params';
 import { MAC_KEY_BYTES, Suite } from './suite';
 
-/** Labels of the key derivation (RFC 3711 §4.3.1 and §4.3.2). */
+/** Labels of the key derivation (RFC 3711 §4.3.1 and §4.3.2, RFC 6904 §3.1). */
 const enum Label {
   cipher = 0,
   mac = 1,
   salt = 2,
   control = 3,
+  /** Of header extensions (RFC 6904 §3.1): the cipher, and then the salt. */
+  extension = 6,
+  extensionSalt = 7,
 }
 
 /** The salt of a master key is 14 bytes: shorter ones end with zeroes (RFC 7714 §11). */
 const MASTER_SALT_BYTES: i32 = 14;
 const LABEL_AT: i32 = 7;
 
-const counter: usize = memory.data(16, 8);
-const keystream: usize = memory.data(16, 8);
+/** A counter block, and one block of keystream behind it. */
+const counter: usize = memory.data(32, 8);
+const keystream: usize = counter + 16;
 
 /** The keys and the salt for packets of SRTP, or of SRTCP. */
 export class PacketKeys {
@@ -35,10 +40,28 @@ export class PacketKeys {
       this.mac = deriveKey(master, counter, Algorithm.HmacSha1, MAC_KEY_BYTES);
       if (this.mac == 0) return false;
     }
-    writeCounter(salt, first + Label.salt);
-    memory.fill(this.salt, 0, 16);
-    memory.copy(this.salt, keystreamOf(master), suite.saltBytes);
+    this.deriveSalt(master, salt, first + Label.salt, suite.saltBytes);
     return true;
+  }
+
+  /**
+   * The key and the salt of header extensions: those of counter mode also where packets have GCM (RFC 7714
+   * §8.3). False if the host has no more keys.
+   */
+  deriveForExtensions(master: u32, salt: usize, suite: Suite): bool {
+    writeCounter(salt, Label.extension);
+    this.cipher = deriveKey(master, counter, Algorithm.AesCtr, suite.keyBytes);
+    if (this.cipher == 0) return false;
+    this.deriveSalt(master, salt, Label.extensionSalt, MASTER_SALT_BYTES);
+    return true;
+  }
+
+  private deriveSalt(master: u32, salt: usize, label: i32, length: i32): void {
+    writeCounter(salt, label);
+    writeKeystream(master, counter, 16);
+    memory.fill(this.salt, 0, 16);
+    memory.copy(this.salt, keystream, length);
+    memory.fill(keystream, 0, 16);
   }
 
   drop(): void {
@@ -54,6 +77,9 @@ export class PacketKeys {
 export class SessionKeys {
   media: PacketKeys = new PacketKeys();
   control: PacketKeys = new PacketKeys();
+  extensions: PacketKeys = new PacketKeys();
+  /** The elements of header extensions that are encrypted; null for none. */
+  elements: ElementIds | null = null;
   /** Packets that may still be protected. */
   packetsLeft: u64 = 0;
   mki: StaticArray<u8> = new StaticArray<u8>(MOST_MKI_BYTES);
@@ -77,7 +103,8 @@ export class SessionKeys {
     const isDerived =
       key != 0 &&
       this.media.derive(key, salt, suite, 0) &&
-      this.control.derive(key, salt, suite, Label.control);
+      this.control.derive(key, salt, suite, Label.control) &&
+      (this.elements === null || this.extensions.deriveForExtensions(key, salt, suite));
     if (key != 0 && params.hosted == 0) dropKey(key);
     params.erase();
     memory.fill(salt, 0, MASTER_SALT_BYTES);
@@ -91,6 +118,7 @@ export class SessionKeys {
   drop(): void {
     this.media.drop();
     this.control.drop();
+    this.extensions.drop();
   }
 
   /** Whether there are keys. */
@@ -109,18 +137,4 @@ function writeCounter(salt: usize, label: i32): void {
   memory.copy(counter, salt, MASTER_SALT_BYTES);
   store<u8>(counter + LABEL_AT, load<u8>(salt + LABEL_AT) ^ <u8>label);
   store<u16>(counter, 0, MASTER_SALT_BYTES);
-}
-
-/** The first block of keystream for the counter: zeroes, encrypted. */
-function keystreamOf(master: u32): usize {
-  memory.fill(keystream, 0, 16);
-  Tasks.open(min(counter, keystream));
-  const task = Tasks.add();
-  if (task === null) return keystream;
-  task.cipher = master;
-  task.nonceOffset = Tasks.offset(counter);
-  task.textOffset = Tasks.offset(keystream);
-  task.textLength = 16;
-  Tasks.protect(max(counter, keystream) + 16);
-  return keystream;
 }

@@ -48,7 +48,7 @@ export abstract class Packet {
     return true;
   }
 
-  /** Whether the body is RTP or RTCP by its first byte (RFC 7983 §7). Finds the parts behind the UDP header. */
+  /** Whether the body is RTP or RTCP by its first byte (RFC 7983 §7). Finds the parts of the body. */
   static isMedia(frame: Frame, udp: u16): bool {
     if (!Packet.findBody(frame, udp) || Packet.length == 0) return false;
     let n = Packet.firstPart;

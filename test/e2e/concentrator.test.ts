@@ -1,11 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { hasCommand, type Running } from '../net/command.ts';
+import { hasCommand } from '../net/command.ts';
 import { endedFor, FunnelProcess, framesAt, losses } from '../net/funnel-process.ts';
 import { labTest } from '../net/lab-test.ts';
 import type { Namespace } from '../net/namespace.ts';
 import type { NetLab } from '../net/net-lab.ts';
+import { startAgent, startRadius } from './site-servers.ts';
 
 // Two sites. The piece that loses packets stands between the concentrators, where SCTP sends again.
 //
@@ -73,14 +74,7 @@ labTest(
     if (!hasCommand('snmpd') || !hasCommand('snmpwalk'))
       skip('snmpd or snmpwalk is not here: Debian’s snmpd and snmp');
     const { client, server, a, b } = await sites(lab, 161);
-    const configuration = join(lab.folder, 'snmpd.conf');
-    writeFileSync(configuration, 'rocommunity public\nsysLocation the other site\n');
-    const agent = server.start(['snmpd', '-f', '-Lo', '-C', '-c', configuration, 'udp:10.0.2.2:161']);
-    await server.run([
-      'sh',
-      '-c',
-      'for n in $(seq 100); do grep -q :00A1 /proc/net/udp && exit 0; sleep 0.1; done; exit 1',
-    ]);
+    const agent = await startAgent(lab, server, '10.0.2.2');
     // Not one request may be sent twice: each is answered within the five seconds.
     const walk = await client.run([
       'snmpwalk',
@@ -154,47 +148,3 @@ labTest(
     await radius.stop('SIGTERM');
   },
 );
-
-async function startRadius(lab: NetLab, server: Namespace): Promise<Running> {
-  const folder = join(lab.folder, 'raddb');
-  mkdirSync(folder);
-  writeFileSync(
-    join(folder, 'users'),
-    'bob Cleartext-Password := "hello"\n\tReply-Message := "from the other site"\n',
-  );
-  writeFileSync(join(folder, 'radiusd.conf'), RADIUSD(folder));
-  const radius = server.start(['freeradius', '-d', folder, '-f', '-l', 'stdout']);
-  await radius.waitFor(/Ready to process requests/);
-  return radius;
-}
-
-/** A server with one client network and one file of users, and nothing else of Debian's configuration. */
-const RADIUSD = (folder: string) => `
-prefix = /usr
-libdir = /usr/lib/freeradius
-logdir = ${folder}
-run_dir = ${folder}
-pidfile = ${folder}/pid
-client sites { ipaddr = 10.0.2.0/24
-  secret = secret
-}
-modules {
-  pap { }
-  files { filename = ${folder}/users }
-}
-server default {
-  listen { type = auth
-    ipaddr = 10.0.2.2
-    port = 1812
-  }
-  authorize {
-    files
-    pap
-  }
-  authenticate {
-    Auth-Type PAP {
-      pap
-    }
-  }
-}
-`;

@@ -35,10 +35,10 @@ describe('the sources', () => {
   /** Bottom up, a row for each layer: a file includes headers of lower rows, and its own. */
   const order = [
     ['limits', 'packet', 'checksum', 'namespace-protocol', 'netlink', 'openssl'],
-    ['offload'],
+    ['offload', 'joining'],
     ['values', 'instance'],
     ['batch', 'handover', 'namespace', 'cipher'],
-    ['channel'],
+    ['channel', 'segments'],
     ['ip-socket'],
     ['udp', 'udp-read', 'udp-errors', 'udp-send'],
     [

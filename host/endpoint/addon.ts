@@ -36,7 +36,17 @@ export interface FunnelIo {
   /** For an empty device name, or one with `%d`, the system chooses. */
   openTun(
     batch: number,
-    options: { device: string; tap: boolean; multiQueue: boolean; key?: string } & NamespaceSockets,
+    options: {
+      readonly device: string;
+      readonly tap: boolean;
+      readonly multiQueue: boolean;
+      /**
+       * Whether the system passes large segments and unfinished checksums, which the addon divides and joins,
+       * and completes. In place of a length, {@link LOST_OFFLOAD} is one that it could not divide.
+       */
+      readonly offload: boolean;
+      readonly key?: string;
+    } & NamespaceSockets,
   ): TunChannel;
   /** Writes the first `count` outgoing frames. The tally counts the failures. @returns the number written */
   writeTun(channel: number, count: number): number;
@@ -388,8 +398,11 @@ export interface PacketDevice {
  * In place of the length of a message of `packetChannel` or `openPacket`: it is larger than a packet of IP.
  */
 export const LOST_TOO_LARGE = 0;
-/** For `openPacket`: it was merged, or its checksum unfinished, in a way that could not be undone. */
-export const LOST_OFFLOAD = 1;
+/**
+ * For `openPacket` and `openTun`: it was merged, or its checksum unfinished, in a way that could not be
+ * undone.
+ */
+export const LOST_OFFLOAD = -1;
 /** It is of a new peer, and there are too many. */
 export const LOST_TOO_MANY = 1;
 

@@ -4,7 +4,7 @@ import type { Namespace } from '../net/namespace.ts';
 /** A way for packets between two hosts of a lab, with one program in the middle that is measured. */
 export interface Path {
   /** Part of the names of rows. */
-  readonly name: 'c' | 'funnel';
+  readonly name: 'c' | 'funnel' | 'offload';
   readonly near: Namespace;
   readonly far: Namespace;
   readonly nearAddress: string;

@@ -19,7 +19,8 @@ export interface RoundTrips {
 
 export interface Stream {
   readonly megabitsPerSecond: number;
-  readonly cpuNs: number;
+  /** Milliseconds of the program's time for each gigabit. */
+  readonly cpuMs: number;
 }
 
 /**
@@ -82,20 +83,22 @@ export async function stream(path: Path, seconds: number): Promise<Stream> {
   const server = path.far.start(['iperf3', '-s', '-1', '-p', String(PORT), '--forceflush']);
   try {
     await server.waitFor(/listening/);
-    let bitsPerSecond = NaN;
-    const { cpuNs } = await measureLoad(path, async () => {
-      const argv = ['iperf3', '-6', '-J', '-t', String(seconds), '-p', String(PORT), '-c', path.farAddress];
-      const result = JSON.parse(await path.near.run(argv)) as IperfResult;
-      bitsPerSecond = result.end.sum_received.bits_per_second;
-    });
-    return { megabitsPerSecond: bitsPerSecond / 1e6, cpuNs };
+    const pid = path.program.child.pid!;
+    const before = processNanoseconds(pid);
+    const argv = ['iperf3', '-6', '-J', '-t', String(seconds), '-p', String(PORT), '-c', path.farAddress];
+    const { end } = JSON.parse(await path.near.run(argv)) as IperfResult;
+    const { bytes, bits_per_second: rate } = end.sum_received;
+    return {
+      megabitsPerSecond: rate / 1e6,
+      cpuMs: (processNanoseconds(pid) - before) / 1e6 / ((8 * bytes) / 1e9),
+    };
   } finally {
     await server.stop('SIGKILL');
   }
 }
 
 interface IperfResult {
-  readonly end: { readonly sum_received: { readonly bits_per_second: number } };
+  readonly end: { readonly sum_received: { readonly bits_per_second: number; readonly bytes: number } };
 }
 
 async function measureLoad(

@@ -10,7 +10,8 @@ import { devicePackets, type Path } from './path.ts';
 
 /**
  * From one tun device to another through a piece, `hub` with two networks, beside `baseline/relay.c`. Each
- * device is in the namespace of a host of its own; the program that made them keeps their descriptors.
+ * device is in the namespace of a host of its own; the program that made them keeps their descriptors. The C
+ * program reads and writes single packets, so the Funnel does too, and once with offload.
  */
 export const tunTunGroup: Group = {
   name: 'tun-tun/',
@@ -19,7 +20,8 @@ export const tunTunGroup: Group = {
     if (isolation.kind !== 'root') return report.skip('tun-tun/', 'it needs root');
     const lab = await NetLab.open('bench-tun-tun');
     try {
-      const paths = [await layPath(lab, 'c', options), await layPath(lab, 'funnel', options)];
+      const paths: Path[] = [];
+      for (const name of ['c', 'funnel', 'offload'] as const) paths.push(await layPath(lab, name, options));
       await measurePaths('tun-tun/', paths, options, report);
       // In good order: profiles are written at the end.
       for (const { program } of paths) await program.stop();
@@ -36,7 +38,7 @@ async function layPath(lab: NetLab, name: Path['name'], options: BenchOptions): 
   const program =
     name === 'c'
       ? await startBaseline(middle, [await buildBaseline('relay'), 'tnear', 'tfar'])
-      : await startFunnel(middle, CONFIGURATION, lab.folder, options);
+      : await startFunnel(middle, configuration(name === 'offload'), lab.folder, options);
   await giveAway(middle, 'tnear', near, NEAR);
   await giveAway(middle, 'tfar', far, FAR);
   return {
@@ -66,17 +68,17 @@ async function giveAway(from: Namespace, device: string, to: Namespace, address:
 const NEAR = 'fd00:64be::1';
 const FAR = 'fd00:64be::2';
 
-const CONFIGURATION = `
+const configuration = (offload: boolean) => `
 pieces:
   near:
     piece: tun
-    settings: { device: tnear }
+    settings: { device: tnear, offload: ${offload} }
     edges: { ip: left }
   hub:
     piece: hub
     edges: { net: [left, right] }
   far:
     piece: tun
-    settings: { device: tfar }
+    settings: { device: tfar, offload: ${offload} }
     edges: { ip: right }
 `;

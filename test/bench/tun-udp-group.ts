@@ -71,7 +71,7 @@ const CONFIGURATION = `
 pieces:
   system:
     piece: tun
-    settings: { device: six }
+    settings: { device: six, offload: false }
     edges: { ip: lan }
   six:
     piece: 6bed4

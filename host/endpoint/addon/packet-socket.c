@@ -14,8 +14,8 @@
 #include "instance.h"
 #include "ip-socket.h"
 #include "limits.h"
-#include "offload.h"
 #include "packet.h"
+#include "segments.h"
 #include "values.h"
 
 #include <errno.h>
@@ -34,13 +34,8 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
-/* linux/virtio_net.h has it since Linux 6.2. */
-enum { GSO_UDP = 5 };
 
 enum {
-  /* In place of the length of a frame that is lost; the host has the same numbers. */
-  LOST_TOO_LARGE = 0,
-  LOST_OFFLOAD = 1,
   TAG_BYTES = 4,
   /* Both addresses of a frame of Ethernet. */
   ADDRESSES_BYTES = 12,
@@ -51,39 +46,14 @@ struct packet_socket {
   int index;
   /* The device has no link header, so a frame is a packet of IP. */
   bool is_ip;
-  bool is_dividing;
-  struct division division;
-  /* Room for a tag, the bytes of a row, and those of the spill; then one packet of a division. */
-  uint8_t *work;
-  uint8_t *packet;
+  /* A tag may come in front. */
+  struct segments segments;
 };
 
 static void free_packet_socket(void *own) {
   struct packet_socket *socket = own;
-  free(socket->work);
+  free_segments(&socket->segments);
   free(socket);
-}
-
-/* Puts a frame into a slot, in the spill what the row cannot hold. */
-static void put_frame(struct batch *batch, uint32_t slot, const uint8_t *frame, uint32_t length) {
-  const uint32_t first = length < batch->room ? length : batch->room;
-  memcpy(batch->memory + batch->addresses[slot], frame, first);
-  if (length > first) memcpy(batch->spill + (size_t)slot * SPILL_BYTES, frame + first, length - first);
-  batch->lengths[slot] = length;
-}
-
-/* Puts the next packet of the large segment into a slot. False: all are taken. */
-static bool put_division(struct batch *batch, uint32_t slot, struct packet_socket *own) {
-  const uint32_t length = next_length(&own->division);
-  if (!length) return false;
-  if (length <= batch->room) {
-    take_packet(&own->division, batch->memory + batch->addresses[slot]);
-    batch->lengths[slot] = length;
-  } else {
-    take_packet(&own->division, own->packet);
-    put_frame(batch, slot, own->packet, length);
-  }
-  return true;
 }
 
 /* The offset of the IP header: behind the addresses and all tags. */
@@ -107,15 +77,8 @@ static const struct tpacket_auxdata *tag_of(struct msghdr *message) {
 /* Puts a frame that was read into a slot, or begins to divide it. False: it is lost. */
 static bool mend_frame(struct batch *batch, uint32_t slot, struct packet_socket *own, uint32_t length,
                        const struct virtio_net_hdr *head, const struct tpacket_auxdata *tag) {
-  uint8_t *row = batch->memory + batch->addresses[slot];
-  const bool is_partial = head->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-  const uint8_t kind = head->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
-  if (!tag && kind == VIRTIO_NET_HDR_GSO_NONE && length <= batch->room) {
-    batch->lengths[slot] = length;
-    return !is_partial || complete_checksum(row, length, head->csum_start, head->csum_offset);
-  }
-  uint8_t *frame = own->work + TAG_BYTES;
-  memcpy(frame, row, length < batch->room ? length : batch->room);
+  if (!tag && fits_row(batch, length, head)) return finish_row(batch, slot, length, head);
+  uint8_t *frame = join_row(&own->segments, batch, slot, length);
   uint32_t start = head->csum_start;
   if (tag && length >= ETH_HLEN) {
     memmove(frame - TAG_BYTES, frame, ADDRESSES_BYTES);
@@ -125,15 +88,7 @@ static bool mend_frame(struct batch *batch, uint32_t slot, struct packet_socket 
     length += TAG_BYTES;
     start += TAG_BYTES;
   }
-  if (kind != VIRTIO_NET_HDR_GSO_NONE) {
-    const bool is_tcp = kind == VIRTIO_NET_HDR_GSO_TCPV4 || kind == VIRTIO_NET_HDR_GSO_TCPV6;
-    if ((!is_tcp && kind != GSO_UDP) || !is_partial) return false;
-    own->is_dividing = begin_division(&own->division, frame, length, network_of(own, frame, length), start, head->gso_size, is_tcp);
-    return own->is_dividing;
-  }
-  if (is_partial && !complete_checksum(frame, length, start, head->csum_offset)) return false;
-  put_frame(batch, slot, frame, length);
-  return true;
+  return put_joined(&own->segments, batch, slot, frame, length, network_of(own, frame, length), start, head);
 }
 
 static int read_packets(struct channel *channel) {
@@ -143,9 +98,8 @@ static int read_packets(struct channel *channel) {
   int error = 0;
   while (count < batch->slots && !error) {
     if (!in_memory(batch, batch->addresses[count], batch->room)) return -EFAULT;
-    if (own->is_dividing) {
-      if (put_division(batch, count, own)) count++;
-      else own->is_dividing = false;
+    if (own->segments.is_dividing) {
+      if (put_division(&own->segments, batch, count)) count++;
       continue;
     }
     struct virtio_net_hdr head = {0};
@@ -153,13 +107,13 @@ static int read_packets(struct channel *channel) {
     struct iovec vectors[3] = {
         {&head, sizeof head},
         {batch->memory + batch->addresses[count], batch->room},
-        {own->work + TAG_BYTES + batch->room, SPILL_BYTES},
+        {rest_of_row(&own->segments, batch), SPILL_BYTES},
     };
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = 3, .msg_control = control, .msg_controllen = sizeof control};
     const ssize_t got = recvmsg(channel->fd, &message, MSG_DONTWAIT);
     if (got < 0) {
       /* The kernel has dropped a merged packet that this header cannot describe. */
-      if (errno == EINVAL) batch->lengths[count++] = LOST_OFFLOAD;
+      if (errno == EINVAL) batch->lengths[count++] = (uint32_t)LOST_OFFLOAD;
       /* The device went down, which is reported once; frames may wait behind it. */
       else if (errno != EINTR && errno != ENETDOWN) error = errno;
       continue;
@@ -167,10 +121,10 @@ static int read_packets(struct channel *channel) {
     if (got < (ssize_t)sizeof head) continue;
     const uint32_t length = (uint32_t)got - sizeof head;
     if (message.msg_flags & MSG_TRUNC) batch->lengths[count] = LOST_TOO_LARGE;
-    else if (!mend_frame(batch, count, own, length, &head, tag_of(&message))) batch->lengths[count] = LOST_OFFLOAD;
-    if (!own->is_dividing) count++;
+    else if (!mend_frame(batch, count, own, length, &head, tag_of(&message))) batch->lengths[count] = (uint32_t)LOST_OFFLOAD;
+    if (!own->segments.is_dividing) count++;
   }
-  channel->more = own->is_dividing;
+  channel->more = own->segments.is_dividing;
   /* First hand over the frames before the error; the next wake-up meets the error again. */
   return count || error == EAGAIN ? (int)count : -error;
 }
@@ -287,16 +241,12 @@ napi_value open_packet(napi_env env, napi_callback_info info) {
   if (fd < 0) fd = open_socket(index, promiscuous, outgoing, mark, &step);
   if (fd < 0) return throw_errno(env, errno, step);
   struct packet_socket *own = calloc(1, sizeof *own);
-  /* malloc: the system backs a page only when a large frame touches it. */
-  const size_t most = TAG_BYTES + batch->room + SPILL_BYTES;
-  if (own) own->work = malloc(2 * most);
-  if (!own || !own->work) {
+  if (!own || !make_segments(&own->segments, batch, TAG_BYTES)) {
     free(own);
     close(fd);
     free(note);
     return throw_errno(env, ENOMEM, "openPacket");
   }
-  own->packet = own->work + most;
   own->index = index;
   own->is_ip = ip;
   struct channel *channel = add_channel(env, batch, fd);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 enum {
+  ETHERNET_HEADER = 14,
   IPV4_HEADER = 20,
   IPV6_HEADER = 40,
   UDP_HEADER = 8,

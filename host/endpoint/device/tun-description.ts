@@ -30,6 +30,9 @@
  *   link-local    let the system give the device an IPv6 link-local address; it then solicits routers there;
  *                 default false
  *   multi-queue   share the device with other lanes that open it with this setting; default false
+ *   offload       let the system pass large segments of TCP and UDP, which the piece divides into packets,
+ *                 and join packets to such segments; not with multi-queue, and not on a device that an
+ *                 administrator made; default true
  *
  * URL
  *   tun://fun0, tun: for a name of the system's choice, tun://fun0?mode=ethernet&address=192.0.2.1/24
@@ -48,6 +51,7 @@
  *     device-down     the device is down
  *     other-error     any other error of the system
  *     no-room         the lane had no free row for a packet from the system
+ *     offload         the system joined packets in a way that cannot be undone
  *     not-ip          no IPv4 or IPv6 packet, or in mode ethernet no Ethernet frame
  *     closed          the device is not open, or its Edge is on no network
  *
@@ -131,6 +135,12 @@ const TUN: Description = {
       'boolean',
       { default: 'false' },
     ),
+    setting(
+      'offload',
+      'Let the system pass large segments, which the piece divides and joins; not with multi-queue, and not on a device that an administrator made',
+      'boolean',
+      { default: 'true' },
+    ),
     setting('multi-queue', 'Share the device with other lanes that open it with this setting', 'boolean', {
       default: 'false',
     }),
@@ -148,6 +158,7 @@ const TUN: Description = {
     'queue-overrun':
       'The lane did not read in time what the system sent, and the queue of the device overran.',
     'no-room': 'The lane had no free row for a packet from the system.',
+    offload: 'The system joined packets in a way that cannot be undone.',
     'not-ip': 'The packet is neither IPv4 nor IPv6, or in mode ethernet no Ethernet frame.',
     closed: 'The device is not open, or its Edge is on no network.',
   }),

@@ -15,6 +15,8 @@ export interface TunSettings {
   readonly up: boolean;
   readonly linkLocal: boolean;
   readonly multiQueue: boolean;
+  /** Whether large segments may come and go, where the device is not shared. */
+  readonly offload: boolean;
 }
 
 /** Reads the settings, and reports all mistakes at once. */
@@ -38,6 +40,7 @@ export function readTunSettings(given: readonly (readonly [string, string])[]): 
     up: reader.boolean('up'),
     linkLocal: reader.boolean('link-local'),
     multiQueue: reader.boolean('multi-queue'),
+    offload: reader.boolean('offload'),
   };
   const six = [...settings.addresses, ...settings.routes].find(isIpv6);
   if (settings.mtu < IPV6_LEAST_MTU && six !== undefined)

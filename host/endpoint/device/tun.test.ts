@@ -197,7 +197,8 @@ describe('a device', () => {
         device: 'a0',
         tap: false,
         multiQueue: false,
-        key: 'tun here ["a0",false,false]',
+        offload: true,
+        key: 'tun here ["a0",false,false,true]',
         namespace: -1,
         netlink: -1,
       },
@@ -210,6 +211,22 @@ describe('a device', () => {
     expect([bench.piece.device, bench.piece.deviates]).toEqual(['a0', false]);
   });
 
+  it.each([
+    ['where a setting says so', { offload: 'false' }, false],
+    ['where lanes share it', { 'multi-queue': 'true' }, false],
+    ['where an administrator made it', {}, true],
+  ])('has no offload %s', (_when, settings, isForeign) => {
+    if (isForeign) system.add('a0');
+    new Bench({ device: 'a0', ...settings }).start();
+    expect(system.opened).toEqual([expect.objectContaining({ offload: false })]);
+  });
+
+  it('counts a large segment that cannot be divided', () => {
+    const bench = new Bench({ device: 'a0' }).run();
+    system.deliver(1, 'lost', [0x60]);
+    expect([bench.counts, bench.arrived.length]).toEqual([{ offload: 1 }, 1]);
+  });
+
   it('is not watched where lanes share it', () => {
     new Bench({ 'multi-queue': 'true' }).start();
     expect([system.opened, system.watch]).toEqual([[expect.objectContaining({ multiQueue: true })], -1]);
@@ -219,7 +236,7 @@ describe('a device', () => {
     holder.drops = 5;
     const bench = new Bench({ device: 'a0' }, { namespace: 4, netlink: 5 }).run();
     expect(system.opened).toEqual([
-      { device: 'a0', tap: false, multiQueue: false, namespace: 4, netlink: 5 },
+      { device: 'a0', tap: false, multiQueue: false, offload: true, namespace: 4, netlink: 5 },
     ]);
     expect(system.watched).toEqual({ descriptor: 77, index: 10 });
     expect(bench.context.statuses).toEqual([]);

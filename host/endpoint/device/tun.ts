@@ -7,7 +7,7 @@ import { Outbox } from '../../piece/outbox.ts';
 import type { Piece, PieceContext } from '../../piece/piece.ts';
 import { PieceBase } from '../../piece/piece-base.ts';
 import type { Protocols } from '../../stack/protocols.ts';
-import { CHANGED_OWN, type FunnelIo, loadAddon, type NamespaceSockets } from '../addon.ts';
+import { CHANGED_OWN, type FunnelIo, LOST_OFFLOAD, loadAddon, type NamespaceSockets } from '../addon.ts';
 import { deviceNamespace } from '../device-namespace.ts';
 import { EndpointError, messageOf, systemCode } from '../endpoint-error.ts';
 import { IoBatch } from '../io-batch.ts';
@@ -157,10 +157,13 @@ export class TunPiece extends PieceBase implements Piece {
     return this.#namespace ?? deviceNamespace();
   }
 
-  #canGiveTo({ device, multiQueue, mode }: TunSettings): boolean {
+  #canGiveTo({ device, multiQueue, mode, offload }: TunSettings): boolean {
     if (this.#device === undefined || this.#successor !== undefined || !this.#device.isHere) return false;
     const isNamed = device.includes('%') ? device === this.#settings.device : device === this.#device.name;
-    return isNamed && multiQueue === this.#settings.multiQueue && mode === this.#settings.mode;
+    const settings = this.#settings;
+    return (
+      isNamed && multiQueue === settings.multiQueue && mode === settings.mode && offload === settings.offload
+    );
   }
 
   /** @throws EndpointError FT_ADDON_ABSENT, FT_TUN_PERMISSION, FT_TUN_BUSY, FT_TUN_ABSENT, FT_TUN_DEVICE */
@@ -193,16 +196,16 @@ export class TunPiece extends PieceBase implements Piece {
   }
 
   #open(io: FunnelIo, batch: IoBatch): TunDevice {
-    const { device, multiQueue } = this.#settings;
+    const { device, multiQueue, offload } = this.#settings;
     // With several queues, usually another lane made the device. It goes with the last of them.
     const namespace = this.#inNamespace();
     const exists = isThere(io, device, namespace);
-    const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue, this.#isEthernet])}`;
+    const key = `tun ${this.#context.name} ${JSON.stringify([device, multiQueue, this.#isEthernet, offload])}`;
     const { name } = this.#context;
     if (exists && this.#leaving.some((piece) => piece.device === device))
       throw new EndpointError(
         'FT_TUN_DEVICE',
-        `piece ${name}: the device ${device} of this Funnel cannot change \`mode\` or \`multi-queue\` while it is open. Choose another name, or end the Funnel and start it again`,
+        `piece ${name}: the device ${device} of this Funnel cannot change \`mode\`, \`multi-queue\` or \`offload\` while it is open. Choose another name, or end the Funnel and start it again`,
         { setting: 'device' },
       );
     try {
@@ -210,6 +213,8 @@ export class TunPiece extends PieceBase implements Piece {
         device,
         tap: this.#isEthernet,
         multiQueue,
+        // A device would keep it after its program, and each program that shares it must want it.
+        offload: offload && !multiQueue && !exists,
         ...(this.#namespace === undefined ? { key } : {}),
         ...namespace,
       });
@@ -412,8 +417,13 @@ export class TunPiece extends PieceBase implements Piece {
     }
     const frames = this.#frames;
     const { bytes } = frames;
+    const batch = this.#batch!;
     for (let slot = 0; slot < count; slot++) {
-      const row = this.#batch!.take(slot);
+      if (batch.lengths[slot] === LOST_OFFLOAD) {
+        this.#context.count('offload', 1);
+        continue;
+      }
+      const row = batch.take(slot);
       if (row < 0) {
         this.#context.count('no-room', 1);
         continue;

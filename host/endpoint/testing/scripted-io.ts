@@ -1,4 +1,4 @@
-import type { BatchArrays, FunnelIo } from '../addon.ts';
+import { type BatchArrays, type FunnelIo, LOST_OFFLOAD } from '../addon.ts';
 
 /**
  * For tests of native pieces: the calls of the addon that deal with batches and channels, without a system.
@@ -78,11 +78,15 @@ export class ScriptedIo {
     return count - failed;
   }
 
-  /** Brings packets into a channel, as one batch. */
-  deliver(channel: number, ...packets: (readonly number[])[]): void {
+  /** Brings packets into a channel, as one batch; `lost` is a large segment that cannot be divided. */
+  deliver(channel: number, ...packets: (readonly number[] | 'lost')[]): void {
     if (!this.started.has(channel)) throw new Error(`channel ${channel} does not read yet`);
     const { memory, addresses, lengths, room, onBatch } = this.batches.get(this.open.get(channel)!)!;
     packets.forEach((packet, slot) => {
+      if (packet === 'lost') {
+        lengths[slot] = LOST_OFFLOAD;
+        return;
+      }
       lengths[slot] = packet.length;
       if (packet.length > room) this.#spill.set(slot, packet);
       else new Uint8Array(memory).set(packet, addresses[slot]!);

@@ -41,6 +41,7 @@
  *     device-down     the device is down
  *     other-error     any other error of the system
  *     no-room         the lane had no free row for a packet from the system
+ *     offload         the system joined packets in a way that cannot be undone
  *     queue-overrun   the lane did not read in time what the system wants to send, and the queue of the
  *                     device dropped it
  *     not-ip          no IPv4 or IPv6 packet

@@ -214,7 +214,7 @@ describe('the same configuration, applied again', () => {
       ['multi-queue', 'true'],
     ] as const)
       expect(await piece.ask('replace', [...settings, other])).toMatch(
-        /^refused FT_TUN_DEVICE .*the device six of this Funnel cannot change `mode` or `multi-queue`/,
+        /^refused FT_TUN_DEVICE .*the device six of this Funnel cannot change `mode`, `multi-queue` or `offload`/,
       );
     expect(await stateOf(host, 'six')).toEqual(all);
     await piece.ask('close');

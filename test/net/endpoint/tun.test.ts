@@ -297,7 +297,7 @@ labTest('a tap device gives and takes Ethernet frames', async ({ lab }) => {
         console.log('answered', io.writeTun(channel, 1));
       }
     } });
-    const { channel, device } = io.openTun(batch, { device: 'tap0', tap: true, multiQueue: false, namespace: -1, netlink: -1 });
+    const { channel, device } = io.openTun(batch, { device: 'tap0', tap: true, multiQueue: false, offload: false, namespace: -1, netlink: -1 });
     io.start(channel);
     console.log('ready', device);`;
   const running = host.start([process.execPath, '-e', script]);

@@ -4,19 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { packageRoot } from '../../abi/build/package-root.ts';
 import { ACK, CWR, ECE, FIN, type FlowPacket, flowOf, flowPacket, PSH, SYN, URG } from './flow-packets.ts';
+import { compileSanitized } from './sanitized.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'joining-'));
 const program = join(folder, 'join-and-divide');
 beforeAll(() => {
-  const addon = join(packageRoot(), 'host/endpoint/addon');
-  const sources = ['joining.c', 'offload.c', 'checksum.c'].map((name) => join(addon, name));
-  // Bytes beyond a frame are poisoned, so that the sanitizer ends the program where it touches them.
-  const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-  const how = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra', '-Werror', ...sanitize];
-  const driver = join(packageRoot(), 'test/offload/join-and-divide.c');
-  execFileSync('cc', [...how, '-o', program, driver, ...sources]);
+  compileSanitized(program, 'join-and-divide.c', ['joining.c', 'offload.c', 'checksum.c']);
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { seedOf } from './tools/test/seed.mjs';
 
 /**
  * Two projects. What runs inside one process runs in parallel; what makes network namespaces, or builds with the whole
@@ -12,11 +14,24 @@ const alone = [
 ];
 const never = ['**/node_modules/**', 'dist/**', '.setup/**'];
 
+const seeded = fileURLToPath(new URL('tools/test/seeded.mjs', import.meta.url));
+/** Random tests of one version draw the same cases in each run. */
+const chance = {
+  name: 'seeded',
+  enforce: 'pre',
+  resolveId(source: string, importer: string | undefined) {
+    return source === 'fast-check' && importer !== seeded ? seeded : undefined;
+  },
+} as const;
+const env = { FUNNEL_SEED: seedOf(process.env) };
+
 export default defineConfig({
   test: {
     projects: [
       {
+        plugins: [chance],
         test: {
+          env,
           name: 'unit',
           include: ['{host,abi,pieces-as,test,tools}/**/*.test.ts'],
           exclude: [...never, ...alone],
@@ -30,7 +45,9 @@ export default defineConfig({
         },
       },
       {
+        plugins: [chance],
         test: {
+          env,
           name: 'e2e',
           include: alone,
           exclude: never,

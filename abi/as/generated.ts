@@ -173,6 +173,90 @@ export class UnprotectedRecord {
   get genuine(): List { return changetype<List>(changetype<usize>(this) + 8); }
 }
 
+/** The part of a side in the handshake. */
+export const enum Party {
+  /** Sends the first message. */
+  Client = 0,
+  /** Waits for it. */
+  Server = 1,
+}
+
+/** The hash function of a fingerprint. */
+export const enum Digest {
+  /** SHA-256, which every peer has to know. */
+  Sha256 = 0,
+  /** SHA-384. */
+  Sha384 = 1,
+  /** SHA-512. */
+  Sha512 = 2,
+  /** SHA-1, for old peers only. */
+  Sha1 = 3,
+}
+
+export const FINGERPRINT_SIZE: i32 = 12;
+export const FINGERPRINT_ALIGN: i32 = 4;
+
+/** The hash of a certificate (RFC 8122 §5). */
+// @ts-ignore: decorator
+@unmanaged
+export class FingerprintRecord {
+  /** The hash function. */
+  get digest(): i32 { return <i32>load<u8>(changetype<usize>(this), 0); }
+  set digest(value: i32) { store<u8>(changetype<usize>(this), <u8>value, 0); }
+  /** As many bytes as the hash function has. */
+  get value(): List { return changetype<List>(changetype<usize>(this) + 4); }
+}
+
+/** The stage of a session. */
+export const enum Stage {
+  /** The peer has to send something. */
+  Handshake = 0,
+  /** There are keys. The peer has a certificate that is trusted. */
+  Established = 1,
+  /** The peer has ended the session. */
+  Closed = 2,
+  /** The handshake failed, or the peer broke the protocol. */
+  Failed = 3,
+  /** The handshake failed, because the certificate of the peer has none of the fingerprints. */
+  Untrusted = 4,
+}
+
+export const PROGRESS_SIZE: i32 = 12;
+export const PROGRESS_ALIGN: i32 = 4;
+
+/** The result of a step. */
+// @ts-ignore: decorator
+@unmanaged
+export class ProgressRecord {
+  /** The stage after the step. */
+  get stage(): i32 { return <i32>load<u8>(changetype<usize>(this), 0); }
+  set stage(value: i32) { store<u8>(changetype<usize>(this), <u8>value, 0); }
+  /** The datagrams that the peer gets, each with its length in front, in two bytes, the higher first. */
+  get datagrams(): List { return changetype<List>(changetype<usize>(this) + 4); }
+}
+
+export const SRTP_KEYS_SIZE: i32 = 28;
+export const SRTP_KEYS_ALIGN: i32 = 4;
+
+/** The keys of SRTP that a session has brought (RFC 5764 §4.2). */
+// @ts-ignore: decorator
+@unmanaged
+export class SrtpKeysRecord {
+  /** The number of the agreed profile; 0 for no keys. */
+  get profile(): u8 { return load<u8>(changetype<usize>(this), 0); }
+  set profile(value: u8) { store<u8>(changetype<usize>(this), value, 0); }
+  /** The master key of what the client sends: a key of `aes-ctr` of the interface `crypto`. */
+  get clientKey(): u32 { return load<u32>(changetype<usize>(this), 4); }
+  set clientKey(value: u32) { store<u32>(changetype<usize>(this), value, 4); }
+  /** The master key of what the server sends. */
+  get serverKey(): u32 { return load<u32>(changetype<usize>(this), 8); }
+  set serverKey(value: u32) { store<u32>(changetype<usize>(this), value, 8); }
+  /** 14 bytes; with GCM the last two are zero. */
+  get clientSalt(): List { return changetype<List>(changetype<usize>(this) + 12); }
+  /** As `client-salt`. */
+  get serverSalt(): List { return changetype<List>(changetype<usize>(this) + 20); }
+}
+
 /** The role of a part in its protocol. */
 export const enum Role {
   /** The bytes in front of the payload. */
@@ -631,3 +715,27 @@ export declare function hostProtect(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32)
 // @ts-ignore: decorator
 @external('arpa2:funnel/crypto@0.2.0', 'unprotect')
 export declare function hostUnprotect(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/tls@0.2.0', 'own-fingerprint')
+export declare function hostOwnFingerprint(a0: i32, a1: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/tls@0.2.0', 'open-session')
+export declare function hostOpenSession(a0: i32, a1: i32, a2: i32, a3: i32, a4: i32, a5: i32, a6: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/tls@0.2.0', 'receive')
+export declare function hostReceive(a0: i32, a1: i32, a2: i32, a3: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/tls@0.2.0', 'expire')
+export declare function hostExpire(a0: i32, a1: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/tls@0.2.0', 'export-keys')
+export declare function hostExportKeys(a0: i32, a1: i32): void;
+
+// @ts-ignore: decorator
+@external('arpa2:funnel/tls@0.2.0', 'close-session')
+export declare function hostCloseSession(a0: i32): void;

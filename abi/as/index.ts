@@ -7,6 +7,7 @@ export { describedEdge, edgeOf, isJoined, joinedCount, joinedEdge, joinedShape }
 export { FragmentTable } from './fragment-table';
 export {
   Algorithm,
+  Digest,
   Direction,
   Health,
   JoiningRecord as Joining,
@@ -14,10 +15,12 @@ export {
   Level,
   MAX_FRAMES_IN,
   PartMarks,
+  Party,
   PROPERTY_SIZE,
   PropertyRecord as Property,
   Reach,
   Role,
+  Stage,
   TaskRecord as Task,
   ValueCase,
   Wish,
@@ -47,3 +50,4 @@ export { STATE_BYTES, State } from './state';
 export { Status } from './status';
 export { List, Text, writeUtf8 } from './text';
 export { TextEdit } from './text-edit';
+export { Tls, Trusted } from './tls';

@@ -207,6 +207,85 @@ _Static_assert(sizeof(funnel_unprotected) == 16, "unprotected");
 _Static_assert(offsetof(funnel_unprotected, data) == 0, "unprotected.data");
 _Static_assert(offsetof(funnel_unprotected, genuine) == 8, "unprotected.genuine");
 
+/* The part of a side in the handshake. */
+typedef uint8_t funnel_party;
+enum {
+  /* Sends the first message. */
+  FUNNEL_PARTY_CLIENT = 0,
+  /* Waits for it. */
+  FUNNEL_PARTY_SERVER = 1,
+};
+
+/* The hash function of a fingerprint. */
+typedef uint8_t funnel_digest;
+enum {
+  /* SHA-256, which every peer has to know. */
+  FUNNEL_DIGEST_SHA256 = 0,
+  /* SHA-384. */
+  FUNNEL_DIGEST_SHA384 = 1,
+  /* SHA-512. */
+  FUNNEL_DIGEST_SHA512 = 2,
+  /* SHA-1, for old peers only. */
+  FUNNEL_DIGEST_SHA1 = 3,
+};
+
+/* The hash of a certificate (RFC 8122 §5). */
+typedef struct {
+  /* The hash function. */
+  funnel_digest digest;
+  /* As many bytes as the hash function has. */
+  funnel_uint8_list value;
+} funnel_fingerprint;
+_Static_assert(sizeof(funnel_fingerprint) == 12, "fingerprint");
+_Static_assert(offsetof(funnel_fingerprint, digest) == 0, "fingerprint.digest");
+_Static_assert(offsetof(funnel_fingerprint, value) == 4, "fingerprint.value");
+
+/* The stage of a session. */
+typedef uint8_t funnel_stage;
+enum {
+  /* The peer has to send something. */
+  FUNNEL_STAGE_HANDSHAKE = 0,
+  /* There are keys. The peer has a certificate that is trusted. */
+  FUNNEL_STAGE_ESTABLISHED = 1,
+  /* The peer has ended the session. */
+  FUNNEL_STAGE_CLOSED = 2,
+  /* The handshake failed, or the peer broke the protocol. */
+  FUNNEL_STAGE_FAILED = 3,
+  /* The handshake failed, because the certificate of the peer has none of the fingerprints. */
+  FUNNEL_STAGE_UNTRUSTED = 4,
+};
+
+/* The result of a step. */
+typedef struct {
+  /* The stage after the step. */
+  funnel_stage stage;
+  /* The datagrams that the peer gets, each with its length in front, in two bytes, the higher first. */
+  funnel_uint8_list datagrams;
+} funnel_progress;
+_Static_assert(sizeof(funnel_progress) == 12, "progress");
+_Static_assert(offsetof(funnel_progress, stage) == 0, "progress.stage");
+_Static_assert(offsetof(funnel_progress, datagrams) == 4, "progress.datagrams");
+
+/* The keys of SRTP that a session has brought (RFC 5764 §4.2). */
+typedef struct {
+  /* The number of the agreed profile; 0 for no keys. */
+  uint8_t profile;
+  /* The master key of what the client sends: a key of `aes-ctr` of the interface `crypto`. */
+  uint32_t client_key;
+  /* The master key of what the server sends. */
+  uint32_t server_key;
+  /* 14 bytes; with GCM the last two are zero. */
+  funnel_uint8_list client_salt;
+  /* As `client-salt`. */
+  funnel_uint8_list server_salt;
+} funnel_srtp_keys;
+_Static_assert(sizeof(funnel_srtp_keys) == 28, "srtp_keys");
+_Static_assert(offsetof(funnel_srtp_keys, profile) == 0, "srtp_keys.profile");
+_Static_assert(offsetof(funnel_srtp_keys, client_key) == 4, "srtp_keys.client_key");
+_Static_assert(offsetof(funnel_srtp_keys, server_key) == 8, "srtp_keys.server_key");
+_Static_assert(offsetof(funnel_srtp_keys, client_salt) == 12, "srtp_keys.client_salt");
+_Static_assert(offsetof(funnel_srtp_keys, server_salt) == 20, "srtp_keys.server_salt");
+
 /* The role of a part in its protocol. */
 typedef uint8_t funnel_role;
 enum {
@@ -768,6 +847,15 @@ typedef struct {
 } funnel_derive_key_result;
 _Static_assert(sizeof(funnel_derive_key_result) == 24, "derive_key_result");
 
+typedef struct {
+  bool is_err;
+  union {
+    uint32_t ok;
+    funnel_problem err;
+  };
+} funnel_open_session_result;
+_Static_assert(sizeof(funnel_open_session_result) == 24, "open_session_result");
+
 /* What a piece exports. */
 
 /* Only the host calls it, to bring arguments. */
@@ -948,5 +1036,41 @@ void funnel_protect(funnel_task *tasks, uint32_t tasks_length, uint8_t *data, ui
 /* Authenticates and decrypts messages, one after the other. */
 __attribute__((import_module("arpa2:funnel/crypto@0.2.0"), import_name("unprotect")))
 void funnel_unprotect(funnel_task *tasks, uint32_t tasks_length, uint8_t *data, uint32_t data_length, funnel_unprotected *result);
+
+/* Returns a fingerprint of the piece's own certificate; empty where the host has no such security. */
+__attribute__((import_module("arpa2:funnel/tls@0.2.0"), import_name("own-fingerprint")))
+void funnel_own_fingerprint(uint32_t digest, funnel_uint8_list *result);
+
+/*
+ * Begins a session. Returns its number, or a problem: too many sessions, or no such security here.
+ *
+ * A peer is believed if its certificate has one of the `trusted` fingerprints, at most 8. `profiles` are
+ * the numbers of profiles of SRTP that are offered or accepted, in the order of preference: 1, 2, 7 and
+ * 8 are known. `size` is the largest datagram that the session makes, from 256 to 1500 bytes.
+ */
+__attribute__((import_module("arpa2:funnel/tls@0.2.0"), import_name("open-session")))
+void funnel_open_session(uint32_t party, funnel_fingerprint *trusted, uint32_t trusted_length, uint8_t *profiles, uint32_t profiles_length, uint32_t size, funnel_open_session_result *result);
+
+/* Takes a datagram of the peer. Without bytes, a client begins. An unknown number is a fault. */
+__attribute__((import_module("arpa2:funnel/tls@0.2.0"), import_name("receive")))
+void funnel_receive(uint32_t session, uint8_t *datagram, uint32_t datagram_length, funnel_progress *result);
+
+/*
+ * The time for an answer of the peer has passed: sends the last flight again. An unknown number is a
+ * fault.
+ */
+__attribute__((import_module("arpa2:funnel/tls@0.2.0"), import_name("expire")))
+void funnel_expire(uint32_t session, funnel_progress *result);
+
+/*
+ * Makes the keys of SRTP. There are none if the session is not established, has agreed on no profile, or
+ * the piece has too many keys. They belong to the piece from then on.
+ */
+__attribute__((import_module("arpa2:funnel/tls@0.2.0"), import_name("export-keys")))
+void funnel_export_keys(uint32_t session, funnel_srtp_keys *result);
+
+/* Ends a session without a word to the peer. An unknown number is a fault. */
+__attribute__((import_module("arpa2:funnel/tls@0.2.0"), import_name("close-session")))
+void funnel_close_session(uint32_t session);
 
 #endif

@@ -123,6 +123,76 @@ export interface Unprotected {
   readonly genuine: readonly boolean[];
 }
 
+/** The part of a side in the handshake. */
+export type Party = 'client' | 'server';
+/** The numbers of {@link Party} in memory. */
+export const Party = {
+  /** Sends the first message. */
+  client: 0,
+  /** Waits for it. */
+  server: 1,
+} as const;
+
+/** The hash function of a fingerprint. */
+export type Digest = 'sha256' | 'sha384' | 'sha512' | 'sha1';
+/** The numbers of {@link Digest} in memory. */
+export const Digest = {
+  /** SHA-256, which every peer has to know. */
+  sha256: 0,
+  /** SHA-384. */
+  sha384: 1,
+  /** SHA-512. */
+  sha512: 2,
+  /** SHA-1, for old peers only. */
+  sha1: 3,
+} as const;
+
+/** The hash of a certificate (RFC 8122 §5). */
+export interface Fingerprint {
+  /** The hash function. */
+  readonly digest: Digest;
+  /** As many bytes as the hash function has. */
+  readonly value: Uint8Array;
+}
+
+/** The stage of a session. */
+export type Stage = 'handshake' | 'established' | 'closed' | 'failed' | 'untrusted';
+/** The numbers of {@link Stage} in memory. */
+export const Stage = {
+  /** The peer has to send something. */
+  handshake: 0,
+  /** There are keys. The peer has a certificate that is trusted. */
+  established: 1,
+  /** The peer has ended the session. */
+  closed: 2,
+  /** The handshake failed, or the peer broke the protocol. */
+  failed: 3,
+  /** The handshake failed, because the certificate of the peer has none of the fingerprints. */
+  untrusted: 4,
+} as const;
+
+/** The result of a step. */
+export interface Progress {
+  /** The stage after the step. */
+  readonly stage: Stage;
+  /** The datagrams that the peer gets, each with its length in front, in two bytes, the higher first. */
+  readonly datagrams: Uint8Array;
+}
+
+/** The keys of SRTP that a session has brought (RFC 5764 §4.2). */
+export interface SrtpKeys {
+  /** The number of the agreed profile; 0 for no keys. */
+  readonly profile: number;
+  /** The master key of what the client sends: a key of `aes-ctr` of the interface `crypto`. */
+  readonly clientKey: number;
+  /** The master key of what the server sends. */
+  readonly serverKey: number;
+  /** 14 bytes; with GCM the last two are zero. */
+  readonly clientSalt: Uint8Array;
+  /** As `client-salt`. */
+  readonly serverSalt: Uint8Array;
+}
+
 /** The role of a part in its protocol. */
 export type Role = 'header' | 'payload' | 'trailer';
 /** The numbers of {@link Role} in memory. */
@@ -544,6 +614,12 @@ export const IMPORTS = {
   dropKey: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'drop-key', params: ['i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
   protect: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'protect', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
   unprotect: { interface: 'arpa2:funnel/crypto@0.2.0', name: 'unprotect', params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  ownFingerprint: { interface: 'arpa2:funnel/tls@0.2.0', name: 'own-fingerprint', params: ['i32', 'i32'], results: [], isIndirect: true, takesLists: false, returnsLists: true },
+  openSession: { interface: 'arpa2:funnel/tls@0.2.0', name: 'open-session', params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  receive: { interface: 'arpa2:funnel/tls@0.2.0', name: 'receive', params: ['i32', 'i32', 'i32', 'i32'], results: [], isIndirect: true, takesLists: true, returnsLists: true },
+  expire: { interface: 'arpa2:funnel/tls@0.2.0', name: 'expire', params: ['i32', 'i32'], results: [], isIndirect: true, takesLists: false, returnsLists: true },
+  exportKeys: { interface: 'arpa2:funnel/tls@0.2.0', name: 'export-keys', params: ['i32', 'i32'], results: [], isIndirect: true, takesLists: false, returnsLists: true },
+  closeSession: { interface: 'arpa2:funnel/tls@0.2.0', name: 'close-session', params: ['i32'], results: [], isIndirect: false, takesLists: false, returnsLists: false },
 } as const satisfies Record<string, CoreFunction>;
 
 /**
@@ -615,6 +691,39 @@ export interface CryptoCalls {
   /** Authenticates and decrypts messages, one after the other. */
   unprotect(tasks: readonly Task[], data: Uint8Array): Unprotected;
 }
+/**
+ * Sessions of transport layer security by the host: DTLS 1.2 (RFC 6347), up to the keys of SRTP (RFC 5764).
+ *
+ * The piece carries the datagrams and keeps the time. The host has the certificate of the piece, which is
+ * made for each instance, and all keys. Sessions end with the instance. A call in `describe`, `save`,
+ * `accepts`, `cabi_realloc` or a post-return is a fault. It needs the grant of `crypto`.
+ */
+export interface TlsCalls {
+  /** Returns a fingerprint of the piece's own certificate; empty where the host has no such security. */
+  ownFingerprint(digest: Digest): Uint8Array;
+  /**
+   * Begins a session. Returns its number, or a problem: too many sessions, or no such security here.
+   *
+   * A peer is believed if its certificate has one of the `trusted` fingerprints, at most 8. `profiles` are
+   * the numbers of profiles of SRTP that are offered or accepted, in the order of preference: 1, 2, 7 and
+   * 8 are known. `size` is the largest datagram that the session makes, from 256 to 1500 bytes.
+   */
+  openSession(party: Party, trusted: readonly Fingerprint[], profiles: Uint8Array, size: number): number | Problem;
+  /** Takes a datagram of the peer. Without bytes, a client begins. An unknown number is a fault. */
+  receive(session: number, datagram: Uint8Array): Progress;
+  /**
+   * The time for an answer of the peer has passed: sends the last flight again. An unknown number is a
+   * fault.
+   */
+  expire(session: number): Progress;
+  /**
+   * Makes the keys of SRTP. There are none if the session is not established, has agreed on no profile, or
+   * the piece has too many keys. They belong to the piece from then on.
+   */
+  exportKeys(session: number): SrtpKeys;
+  /** Ends a session without a word to the peer. An unknown number is a fault. */
+  closeSession(session: number): void;
+}
 
 function liftProblem(from: Lifter, at: number): Problem {
   return {
@@ -683,6 +792,30 @@ function liftTask(from: Lifter, at: number): Task {
 function lowerUnprotected(to: Lowerer, at: number, value: Unprotected): void {
   to.byteList(at, value.data);
   to.list(at + 8, value.genuine, 1, 1, (at, item) => { to.bool(at, item); });
+}
+
+const PARTY_LABELS: readonly Party[] = ['client', 'server'];
+
+const DIGEST_LABELS: readonly Digest[] = ['sha256', 'sha384', 'sha512', 'sha1'];
+
+function liftFingerprint(from: Lifter, at: number): Fingerprint {
+  return {
+    digest: DIGEST_LABELS[from.discriminant(from.u8(at), 4, 'digest')]!,
+    value: from.byteList(at + 4),
+  };
+}
+
+function lowerProgress(to: Lowerer, at: number, value: Progress): void {
+  to.u8(at, Stage[value.stage]);
+  to.byteList(at + 4, value.datagrams);
+}
+
+function lowerSrtpKeys(to: Lowerer, at: number, value: SrtpKeys): void {
+  to.u8(at, value.profile);
+  to.u32(at + 4, value.clientKey);
+  to.u32(at + 8, value.serverKey);
+  to.byteList(at + 12, value.clientSalt);
+  to.byteList(at + 20, value.serverSalt);
 }
 
 const ROLE_LABELS: readonly Role[] = ['header', 'payload', 'trailer'];
@@ -1031,6 +1164,57 @@ export function cryptoFunctions(memory: GuestMemory, crypto: CryptoCalls) {
       const at = to.checked(result, 16, 4);
       const value = crypto.unprotect(from.listAt(a0, a1, 44, 4, (at) => liftTask(from, at)), from.bytesAt(a2, a3));
       lowerUnprotected(to, at, value);
+    },
+  };
+}
+
+/**
+ * The functions of `tls` that a core module imports, by name. Each lifts its arguments from `memory`, which is that of its
+ * canon lower, and throws {@link ContractError} where they break the contract.
+ */
+export function tlsFunctions(memory: GuestMemory, tls: TlsCalls) {
+  return {
+    'own-fingerprint'(a0: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 8, 4);
+      const value = tls.ownFingerprint(DIGEST_LABELS[from.discriminant(a0 >>> 0, 4, 'digest')]!);
+      to.byteList(at, value);
+    },
+    'open-session'(a0: number, a1: number, a2: number, a3: number, a4: number, a5: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 24, 4);
+      const value = tls.openSession(PARTY_LABELS[from.discriminant(a0 >>> 0, 2, 'party')]!, from.listAt(a1, a2, 12, 4, (at) => liftFingerprint(from, at)), from.bytesAt(a3, a4), a5 >>> 0);
+      if (typeof value === 'number') {
+        to.u8(at, 0);
+        to.u32(at + 4, value);
+      } else {
+        to.u8(at, 1);
+        lowerProblem(to, at + 4, value);
+      }
+    },
+    receive(a0: number, a1: number, a2: number, result: number): void {
+      const from = new Lifter(memory);
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 12, 4);
+      const value = tls.receive(a0 >>> 0, from.bytesAt(a1, a2));
+      lowerProgress(to, at, value);
+    },
+    expire(a0: number, result: number): void {
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 12, 4);
+      const value = tls.expire(a0 >>> 0);
+      lowerProgress(to, at, value);
+    },
+    'export-keys'(a0: number, result: number): void {
+      const to = new Lowerer(memory);
+      const at = to.checked(result, 28, 4);
+      const value = tls.exportKeys(a0 >>> 0);
+      lowerSrtpKeys(to, at, value);
+    },
+    'close-session'(a0: number): void {
+      tls.closeSession(a0 >>> 0);
     },
   };
 }

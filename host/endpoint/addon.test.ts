@@ -34,11 +34,11 @@ describe('the sources', () => {
   const folder = join(import.meta.dirname, 'addon');
   /** Bottom up, a row for each layer: a file includes headers of lower rows, and its own. */
   const order = [
-    ['limits', 'packet', 'checksum', 'namespace-protocol', 'netlink', 'openssl'],
+    ['limits', 'packet', 'checksum', 'namespace-protocol', 'netlink', 'openssl', 'libssl'],
     ['offload', 'joining'],
     ['values', 'instance'],
     ['batch', 'handover', 'namespace', 'cipher'],
-    ['channel', 'segments'],
+    ['channel', 'segments', 'tls'],
     ['ip-socket'],
     ['udp', 'udp-read', 'udp-errors', 'udp-send'],
     [

@@ -135,6 +135,28 @@ export interface FunnelIo {
     resultsAt: number,
     fuel: number,
   ): number;
+  /** Writes the fingerprint of the store's certificate into 64 bytes. @returns its length; 0 without DTLS */
+  tlsFingerprint(store: number, digest: number, into: Uint8Array): number;
+  /**
+   * Opens a session of DTLS. `trusted` has for each fingerprint its digest, its length and its value, and
+   * `profiles` a byte for each profile of SRTP. @returns its number, or one of {@link SESSION_REFUSALS}, as a
+   * negative index
+   */
+  tlsOpen(store: number, party: number, trusted: Uint8Array, profiles: Uint8Array, size: number): number;
+  /**
+   * Takes a datagram; an empty one begins as a client. @returns the stage, and above its three bits the bytes
+   * in `out`: datagrams, each with its length in two bytes in front; -1 without such a session
+   */
+  tlsReceive(store: number, session: number, datagram: Uint8Array, out: Uint8Array): number;
+  /** Repeats the last flight. @returns as `tlsReceive` */
+  tlsExpire(store: number, session: number, out: Uint8Array): number;
+  /**
+   * Writes two numbers of keys and two salts of 14 bytes, those of the client first. @returns the profile of
+   * SRTP; 0 for none, -1 without such a session, -2 if the store is full
+   */
+  tlsExportKeys(store: number, session: number, out: Uint8Array): number;
+  /** Ends a session. @returns 0 if there was none */
+  tlsClose(store: number, session: number): number;
   /**
    * Sets the events that a stream, or a socket of packets, waits for: {@link READABLE} | {@link WRITABLE}.
    * `onBatch` is called with these.
@@ -408,6 +430,9 @@ export const LOST_TOO_MANY = 1;
 
 /** The reasons for which `runTasks` does nothing. */
 export const TASK_REFUSALS = ['key', 'range', 'tag', 'fuel', 'failed'] as const;
+
+/** The reasons for no session, by the negative result of `tlsOpen`. */
+export const SESSION_REFUSALS = ['full', 'argument', 'absent'] as const;
 
 /** Events of a stream, as bits. */
 export const READABLE = 1;

@@ -53,6 +53,9 @@ struct key_store {
   uint32_t used, room, limit;
   /* The first number whose key was dropped, or 0. */
   uint32_t first_free;
+  /* The sessions whose keys come here (tls.c), and how they end; NULL for none. */
+  void *sessions;
+  void (*drop_sessions)(void *);
 };
 
 /* The record `task` of the contract. */
@@ -74,6 +77,7 @@ static void drop(const struct openssl *ssl, struct key *key) {
 
 static void drop_store(struct key_store *store) {
   const struct openssl *ssl = find_openssl();
+  if (store->sessions) store->drop_sessions(store->sessions);
   for (uint32_t i = 0; i < store->used; i++) drop(ssl, store->slots[i].key);
   free(store->slots);
   free(store);
@@ -139,11 +143,24 @@ static uint32_t add_key(struct key_store *store, int32_t algorithm, const uint8_
   return number;
 }
 
+uint32_t add_master_key(struct key_store *store, const uint8_t *secret, size_t bytes) {
+  return add_key(store, AES_CTR, secret, bytes);
+}
+
+void *sessions_of(const struct key_store *store) {
+  return store->sessions;
+}
+
+void set_sessions(struct key_store *store, void *sessions, void (*drop_all)(void *)) {
+  store->sessions = sessions;
+  store->drop_sessions = drop_all;
+}
+
 static struct key *key_of(const struct key_store *store, uint32_t number) {
   return number - 1 < store->used ? store->slots[number - 1].key : NULL;
 }
 
-static struct key_store *store_of(napi_env env, napi_value value) {
+struct key_store *key_store_of(napi_env env, napi_value value) {
   struct funnel_instance *instance = instance_of(env);
   int32_t number;
   if (!get_int(env, value, &number)) return NULL;
@@ -154,8 +171,7 @@ static struct key_store *store_of(napi_env env, napi_value value) {
   return instance->key_stores[number];
 }
 
-/* The bytes of a typed array, for as long as the call takes. */
-static bool get_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length) {
+bool get_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length) {
   napi_typedarray_type type;
   void *data;
   if (napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL) == napi_ok &&
@@ -196,7 +212,7 @@ napi_value close_key_store(napi_env env, napi_callback_info info) {
   struct funnel_instance *instance = instance_of(env);
   napi_value values[1];
   int32_t number;
-  if (!arguments(env, info, 1, values) || !store_of(env, values[0]) || !get_int(env, values[0], &number)) return NULL;
+  if (!arguments(env, info, 1, values) || !key_store_of(env, values[0]) || !get_int(env, values[0], &number)) return NULL;
   drop_store(instance->key_stores[number]);
   instance->key_stores[number] = NULL;
   return NULL;
@@ -223,7 +239,7 @@ napi_value import_key(napi_env env, napi_callback_info info) {
   uint8_t *bytes;
   size_t size;
   if (!arguments(env, info, 5, values)) return NULL;
-  struct key_store *store = store_of(env, values[0]);
+  struct key_store *store = key_store_of(env, values[0]);
   if (!store || !get_int(env, values[1], &algorithm) || !get_bytes(env, values[2], &bytes, &size) ||
       !get_int(env, values[3], &at) || !get_int(env, values[4], &length))
     return NULL;
@@ -243,7 +259,7 @@ napi_value derive_key(napi_env env, napi_callback_info info) {
   uint8_t *bytes;
   size_t size;
   if (!arguments(env, info, 6, values)) return NULL;
-  struct key_store *store = store_of(env, values[0]);
+  struct key_store *store = key_store_of(env, values[0]);
   if (!store || !get_int(env, values[1], &from) || !get_bytes(env, values[2], &bytes, &size) ||
       !get_int(env, values[3], &at) || !get_int(env, values[4], &algorithm) || !get_int(env, values[5], &length))
     return NULL;
@@ -261,19 +277,23 @@ napi_value derive_key(napi_env env, napi_callback_info info) {
   return make_int(env, (int32_t)number);
 }
 
+bool drop_numbered_key(struct key_store *store, uint32_t number) {
+  struct key *key = key_of(store, number);
+  if (!key) return false;
+  drop(find_openssl(), key);
+  store->slots[number - 1] = (struct slot){.next_free = store->first_free};
+  store->first_free = number;
+  return true;
+}
+
 /* dropKey(store, key) → whether there was one. */
 napi_value drop_key(napi_env env, napi_callback_info info) {
   napi_value values[2];
   int32_t number;
   if (!arguments(env, info, 2, values)) return NULL;
-  struct key_store *store = store_of(env, values[0]);
+  struct key_store *store = key_store_of(env, values[0]);
   if (!store || !get_int(env, values[1], &number)) return NULL;
-  struct key *key = key_of(store, (uint32_t)number);
-  if (!key) return make_int(env, 0);
-  drop(find_openssl(), key);
-  store->slots[number - 1] = (struct slot){.next_free = store->first_free};
-  store->first_free = (uint32_t)number;
-  return make_int(env, 1);
+  return make_int(env, drop_numbered_key(store, (uint32_t)number));
 }
 
 static bool inside(uint32_t at, uint32_t length, uint32_t size) {
@@ -373,7 +393,7 @@ napi_value run_tasks(napi_env env, napi_callback_info info) {
   uint8_t *bytes;
   size_t length;
   if (!arguments(env, info, 9, values)) return NULL;
-  const struct key_store *store = store_of(env, values[0]);
+  const struct key_store *store = key_store_of(env, values[0]);
   if (!store || !get_bytes(env, values[1], &bytes, &length)) return NULL;
   for (int i = 0; i < 7; i++)
     if (!get_int(env, values[2 + i], &numbers[i])) return NULL;

@@ -22,8 +22,8 @@
  * Each file includes only headers of files below it:
  *
  *     module → tun, udp-*, raw, packet-socket, stream, local-*, terminal, inherited, link* → ip-socket
- *            → channel → batch, handover, namespace, cipher → instance, values, offload
- *            → limits, packet, namespace-protocol, netlink, openssl
+ *            → channel, tls → batch, handover, namespace, cipher → instance, values, offload
+ *            → limits, packet, namespace-protocol, netlink, openssl, libssl
  */
 #include "batch.h"
 #include "channel.h"
@@ -39,6 +39,7 @@
 #include "packet-socket.h"
 #include "raw.h"
 #include "stream.h"
+#include "tls.h"
 #include "terminal.h"
 #include "tun.h"
 #include "udp.h"
@@ -110,6 +111,12 @@ NAPI_MODULE_INIT() {
   export(env, exports, "writePackets", write_packets);
   export(env, exports, "openKeyStore", open_key_store);
   export(env, exports, "closeKeyStore", close_key_store);
+  export(env, exports, "tlsFingerprint", tls_fingerprint);
+  export(env, exports, "tlsOpen", tls_open);
+  export(env, exports, "tlsReceive", tls_receive);
+  export(env, exports, "tlsExpire", tls_expire);
+  export(env, exports, "tlsExportKeys", tls_export_keys);
+  export(env, exports, "tlsClose", tls_close);
   export(env, exports, "importKey", import_key);
   export(env, exports, "deriveKey", derive_key);
   export(env, exports, "dropKey", drop_key);

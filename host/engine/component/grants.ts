@@ -38,6 +38,13 @@ const GRANT_OF: Record<HostFunctionName, PlainGrant | UsableGrant> = {
   dropKey: 'crypto',
   protect: 'crypto',
   unprotect: 'crypto',
+  // The same native code, and keys that `crypto` uses.
+  ownFingerprint: 'crypto',
+  openSession: 'crypto',
+  receive: 'crypto',
+  expire: 'crypto',
+  exportKeys: 'crypto',
+  closeSession: 'crypto',
 };
 
 /**
@@ -63,7 +70,7 @@ export function checkImports(plan: LinkPlan, grants: ReadonlySet<Grant>): void {
   const reasons: string[] = [];
   if (foreign.length > 0) {
     reasons.push(
-      `it imports ${list(foreign.map((each) => each.name))}, but a piece can import only arpa2:funnel/host@0.2 and arpa2:funnel/crypto@0.2; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
+      `it imports ${list(foreign.map((each) => each.name))}, but a piece can import only arpa2:funnel/host@0.2, arpa2:funnel/crypto@0.2 and arpa2:funnel/tls@0.2; build it without ${foreign.some((each) => each.name.startsWith('wasi:')) ? 'WASI' : 'these'}`,
     );
   }
   if (unknown.length > 0) {

@@ -84,4 +84,10 @@ const CHANGES_SOMETHING: ReadonlySet<HostFunctionName> = new Set([
   'dropKey',
   'protect',
   'unprotect',
+  'ownFingerprint',
+  'openSession',
+  'receive',
+  'expire',
+  'exportKeys',
+  'closeSession',
 ]);

@@ -40,6 +40,9 @@ class ScriptedMemory implements GuestMemory {
 }
 
 class ScriptedStore implements KeyStore {
+  get sessions(): never {
+    throw new Error('these keys have no sessions');
+  }
   readonly runs: unknown[][] = [];
   made: number | KeyRefusal = 1;
   ran: number | TaskRefusal = 10;

@@ -4,6 +4,7 @@ import {
   type GuestMemory,
   type HostCalls,
   hostFunctions,
+  tlsFunctions,
 } from '../../../abi/host/contract.ts';
 import { PieceFault } from '../../piece/piece-fault.ts';
 import type { HostFunctionName } from '../component/grants.ts';
@@ -13,6 +14,7 @@ import type { CallState } from './call-state.ts';
 import { CryptoFunctions } from './crypto-functions.ts';
 import type { HostImports } from './guest.ts';
 import { demandStackRoom } from './stack-room.ts';
+import { TlsFunctions } from './tls-functions.ts';
 
 /**
  * Returns a host function for core code. It checks the phase, charges fuel, and lifts its arguments from
@@ -30,6 +32,7 @@ export function hostFunction(
   const table = hostFunctions(memory, calls(host));
   const crypto = new CryptoFunctions(memory, host, fuel);
   const keys = cryptoFunctions(memory, crypto);
+  const sessions = tlsFunctions(memory, new TlsFunctions(host));
 
   const guarded = <T>(bytes: number, call: () => T): T => {
     try {
@@ -113,6 +116,34 @@ export function hostFunction(
     case 'unprotect':
       return (tasksAt: number, count: number, at: number, size: number, result: number): void =>
         guarded(0, () => crypto.unprotectAt(tasksAt >>> 0, count >>> 0, at >>> 0, size >>> 0, result >>> 0));
+    case 'ownFingerprint':
+      return (digest: number, result: number): void =>
+        guarded(0, () => sessions['own-fingerprint'](digest, result));
+    case 'openSession':
+      return (
+        party: number,
+        trustedAt: number,
+        trusted: number,
+        profilesAt: number,
+        profiles: number,
+        size: number,
+        result: number,
+      ): void =>
+        guarded(profiles >>> 0, () => {
+          if (trusted >>> 0 > MAX_TRUSTED)
+            throw new ContractError(`${trusted >>> 0} fingerprints are more than ${MAX_TRUSTED}`);
+          sessions['open-session'](party, trustedAt, trusted, profilesAt, profiles, size, result);
+        });
+    case 'receive':
+      return (session: number, at: number, length: number, result: number): void =>
+        guarded(length >>> 0, () => sessions.receive(session, at, length, result));
+    case 'expire':
+      return (session: number, result: number): void => guarded(0, () => sessions.expire(session, result));
+    case 'exportKeys':
+      return (session: number, result: number): void =>
+        guarded(0, () => sessions['export-keys'](session, result));
+    case 'closeSession':
+      return (session: number): void => guarded(0, () => sessions['close-session'](session));
   }
 }
 
@@ -124,6 +155,9 @@ let depth = 0;
  * embedder.
  */
 const HARMLESS: ReadonlySet<HostFunctionName> = new Set(['random', 'utc', 'protect', 'unprotect']);
+
+/** The most fingerprints of a peer, as the contract states. */
+const MAX_TRUSTED = 8;
 
 /** The most messages that one call may log. A piece that logs more repeats itself. */
 const MAX_MESSAGES = 16;
@@ -146,6 +180,14 @@ const PRICES: Record<HostFunctionName, number> = {
   // The tasks cost besides.
   protect: 1000,
   unprotect: 1000,
+  // The certificate is made once.
+  ownFingerprint: 100_000,
+  openSession: 100_000,
+  // A flight of a handshake takes up to 0.4 ms: a key exchange, a signature, and the check of another.
+  receive: 400_000,
+  expire: 200_000,
+  exportKeys: 40_000,
+  closeSession: 20_000,
 };
 const MAX_BYTES_CHARGED = 0x1000_0000;
 

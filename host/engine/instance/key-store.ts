@@ -1,10 +1,13 @@
 import type { Algorithm } from '../../../abi/host/contract.ts';
+import type { SessionStore } from './session-store.ts';
 
 /**
  * The keys of one instance of a component, outside of its memory. `policy` brings the implementation, which
  * is native.
  */
 export interface KeyStore {
+  /** The sessions whose keys come into this store. */
+  readonly sessions: SessionStore;
   /** Returns the number of the key, or why there is none. */
   importKey(algorithm: Algorithm, secret: Uint8Array): number | KeyRefusal;
   /** Makes a key from the keystream of another, of `aes-ctr`; `counter` has 16 bytes. */
@@ -29,7 +32,7 @@ export interface KeyStore {
     resultsAt: number,
     fuel: number,
   ): number | TaskRefusal;
-  /** Erases all keys. */
+  /** Erases all keys, and ends all sessions. */
   close(): void;
 }
 

@@ -7,6 +7,8 @@ import {
   MAX_KEYS,
   type TaskRefusal,
 } from '../../engine/instance/key-store.ts';
+import type { SessionStore } from '../../engine/instance/session-store.ts';
+import { NativeSessions } from './native-sessions.ts';
 
 /** Opens a store of keys in the addon, which uses the OpenSSL of this process. */
 export function openKeyStore(): KeyStore | Problem {
@@ -21,10 +23,12 @@ export function openKeyStore(): KeyStore | Problem {
 class NativeKeyStore implements KeyStore {
   readonly #addon: FunnelIo;
   readonly #store: number;
+  readonly sessions: SessionStore;
 
   constructor(addon: FunnelIo, store: number) {
     this.#addon = addon;
     this.#store = store;
+    this.sessions = new NativeSessions(addon, store);
   }
 
   importKey(algorithm: Algorithm, secret: Uint8Array): number | KeyRefusal {

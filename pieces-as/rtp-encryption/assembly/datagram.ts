@@ -104,13 +104,7 @@ function begin(out: Outcome, edge: u16, shape: u16, from: usize, to: usize, traf
   }
   Udp.begin(at + network, portOf(from), portOf(to));
   out.begin(edge, shape, 0);
-  out.bytes(
-    family == 4 ? Datagram.ipv4 : Datagram.ipv6,
-    Role.Header,
-    PartMarks.Unfinished,
-    at,
-    network,
-  );
+  out.bytes(family == 4 ? Datagram.ipv4 : Datagram.ipv6, Role.Header, PartMarks.Unfinished, at, network);
   out.bytes(Datagram.udp, Role.Header, PartMarks.Unfinished, at + network, Udp.BYTES);
   return true;
 }

@@ -98,8 +98,7 @@ export class SessionKeys {
     const salt = memory.data(MASTER_SALT_BYTES);
     memory.fill(salt, 0, MASTER_SALT_BYTES);
     memory.copy(salt, master + suite.keyBytes, suite.saltBytes);
-    const key =
-      params.hosted != 0 ? params.hosted : importKey(Algorithm.AesCtr, master, suite.keyBytes);
+    const key = params.hosted != 0 ? params.hosted : importKey(Algorithm.AesCtr, master, suite.keyBytes);
     const isDerived =
       key != 0 &&
       this.media.derive(key, salt, suite, 0) &&

@@ -10,6 +10,7 @@ import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
 import { addGraph } from './commands/graph.ts';
 import { addJoin } from './commands/join.ts';
+import { addList } from './commands/list.ts';
 import { addMatch } from './commands/match.ts';
 import { addPieceBuild } from './commands/piece-build.ts';
 import { addPieceDoc } from './commands/piece-doc.ts';
@@ -33,6 +34,7 @@ const commands: readonly AddCommand[] = [
   addApply,
   addStatus,
   addEnd,
+  addList,
   addCheck,
   addConsent,
   addGraph,

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -57,6 +57,10 @@ const snapshots = createServer((socket) => {
 });
 
 beforeAll(async () => {
+  const named = at(`c${EVIL}/funnel`);
+  mkdirSync(named, { recursive: true });
+  writeFileSync(join(named, 'six.yaml'), `${EVIL}: [`);
+  vi.stubEnv('XDG_CONFIG_HOME', at(`c${EVIL}`));
   const plain = 'a'.repeat(Buffer.byteLength(EVIL));
   const bytes = await parse(
     `(component (import "${plain}" (func $f)) (core func (canon lower (func $f))) (export "${plain}x" (func $f)))`,
@@ -84,6 +88,7 @@ beforeAll(async () => {
   ]);
 });
 afterAll(() => {
+  vi.unstubAllEnvs();
   replies.close();
   snapshots.close();
   rmSync(folder, { recursive: true });
@@ -129,6 +134,8 @@ const configurations = [
   at(`good${EVIL}.yaml`),
 ];
 const cases: (readonly string[])[] = [
+  ['list'],
+  ['list', '--json'],
   ...configurations.flatMap((file) =>
     ['check', 'consent', 'graph', 'plan', 'explain'].flatMap((command) => [
       [command, file],

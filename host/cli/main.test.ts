@@ -4,6 +4,7 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -463,3 +464,53 @@ print(os.waitpid(child, 0)[1])`;
     });
   },
 );
+
+describe('a configuration with a name', () => {
+  const named = (...args: string[]) =>
+    spawnSync(process.execPath, [command, ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...process.env, XDG_RUNTIME_DIR: folder, XDG_CONFIG_HOME: join(folder, 'c'), HUSH: 'hush-7' },
+    });
+  const write = (name: string, text: string) => {
+    mkdirSync(join(folder, 'c', 'funnel'), { recursive: true, mode: 0o755 });
+    writeFileSync(join(folder, 'c', 'funnel', name), text, { mode: 0o644 });
+  };
+
+  it('is checked with its includes and the parameters of the command line', () => {
+    write(
+      'common.yaml',
+      `pieces: { b: { piece: udp, settings: { port: "$\{port}" }, edges: { udp: east } } }\n`,
+    );
+    write(
+      'pair.yaml',
+      'include: common\nparameters: { port: 0 }\npieces:\n  a: { piece: udp, settings: { port: 0 }, edges: { udp: west } }\n' +
+        '  h: { piece: hub, settings: { stack: ip/udp }, edges: { net: [west, east] } }\n',
+    );
+    expect(named('check', 'pair')).toMatchObject({ status: 0, stderr: '' });
+    const wrong = named('check', 'pair', '--set', 'port=many');
+    expect(wrong.status).toBe(3);
+    expect(wrong.stderr).toMatch(/common\.yaml:1:\d+: FT_SETTING_VALUE: .*`many`/);
+    expect(named('check', 'pair', '--set', 'prot=1').stderr).toMatch(/FT_PARAMETER_UNKNOWN: .*`port`/);
+    expect(named('check', 'pair', '--set', 'port').status).toBe(2);
+    expect(named('check', 'poir').stderr).toMatch(/FT_NAME_UNKNOWN/);
+    const list = named('list', '--json');
+    expect(JSON.parse(list.stdout)).toMatchObject([
+      { name: 'common', state: 'stopped' },
+      { name: 'pair', state: 'stopped' },
+    ]);
+  });
+
+  it('never shows a secret', () => {
+    write(
+      'secret.yaml',
+      `parameters: { key: { env: HUSH, secret: true } }\npieces: { a: { piece: udp, settings: { port: "$\{key}" } } }\n`,
+    );
+    for (const args of [['check'], ['check', '--json'], ['plan'], ['run', '--plain', '--no-control']]) {
+      const { stdout, stderr, status } = named(...args, 'secret');
+      expect(status).toBe(3);
+      expect(stdout + stderr).toContain('is not a secret');
+      expect(stdout + stderr).not.toContain('hush-7');
+    }
+  });
+});

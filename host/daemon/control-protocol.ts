@@ -26,6 +26,7 @@ const subject = {
   file: path.optional(),
   configuration: z.record(z.string(), z.unknown()).optional(),
   directory: directory.optional(),
+  parameters: z.record(z.string().max(64), z.string().max(4096)).optional(),
 };
 
 function isOneSubject({

@@ -27,13 +27,14 @@ export function controlServiceOf(
       return puzzleGraph(funnel.puzzle);
     },
 
-    async check({ directory, ...subject }) {
-      const mistakes = await funnel.check(subjectOf(subject), directory === undefined ? {} : { directory });
+    async check({ directory, parameters, ...subject }) {
+      const options = { ...(directory === undefined ? {} : { directory }), parameters };
+      const mistakes = await funnel.check(subjectOf(subject), options);
       return { mistakes: plain(mistakes) };
     },
 
-    async apply({ directory, dryRun = false, consent = false, ...subject }) {
-      const options = { ...(directory === undefined ? {} : { directory }), dryRun, consent };
+    async apply({ directory, parameters, dryRun = false, consent = false, ...subject }) {
+      const options = { ...(directory === undefined ? {} : { directory }), parameters, dryRun, consent };
       const apply = () => funnel.apply(subjectOf(subject), options);
       return plain(await (dryRun ? apply() : around(apply)));
     },

@@ -15,11 +15,9 @@ export async function findControl(configuration?: string, system: System = proce
   const folder = controlFolder(system);
   const found = folder === undefined ? [] : await tidySockets(folder);
   if (configuration !== undefined) {
-    const own = defaultControlPath(configuration, system);
-    if (own !== undefined && found.includes(own)) return own;
-    const prefix = controlPrefix(configuration);
-    const elsewhere = found.filter((path) => basename(path).startsWith(prefix));
-    if (elsewhere.length === 1) return elsewhere[0]!;
+    const [own, ...more] = controlsOf(configuration, found, system);
+    if (own !== undefined && (more.length === 0 || own === defaultControlPath(configuration, system)))
+      return own;
   }
   if (found.length === 1) return found[0]!;
   const where = folder === undefined ? '' : ` in ${folder}`;
@@ -32,6 +30,22 @@ export async function findControl(configuration?: string, system: System = proce
     'FT_CONTROL_WHICH',
     `several Funnels have a control socket${where}; name one with --control: ${found.join(', ')}`,
   );
+}
+
+/**
+ * Returns the control sockets of a configuration in all network namespaces, that of this namespace first.
+ *
+ * @param found the control sockets of this user
+ */
+export function controlsOf(
+  configuration: string,
+  found: readonly string[],
+  system: System = process,
+): readonly string[] {
+  const own = defaultControlPath(configuration, system);
+  const prefix = controlPrefix(configuration);
+  const all = found.filter((path) => basename(path).startsWith(prefix));
+  return [...all.filter((path) => path === own), ...all.filter((path) => path !== own)];
 }
 
 /** The control sockets in a folder at which a process listens. The others are removed. */

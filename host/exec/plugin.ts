@@ -4,7 +4,7 @@ import { preparePuzzle } from '../policy/check/check-configuration.ts';
 import type { Puzzle } from '../policy/check/checked-puzzle.ts';
 import { ConfigurationError } from '../policy/configuration/configuration-error.ts';
 import type { ConfigurationObject } from '../policy/configuration/configuration-schema.ts';
-import { readConfiguration } from '../policy/configuration/read-configuration.ts';
+import { readText } from '../policy/configuration/read-text.ts';
 import { type Funnel, type FunnelEvent, startPuzzle } from '../policy/funnel.ts';
 import { type PluginEnd, type PluginEnds, PluginError } from './plugin-ends.ts';
 
@@ -48,7 +48,8 @@ async function piecesOf(file: string | undefined, ends: PluginEnds): Promise<Giv
     const hub = { piece: 'hub', settings: { stack: 'ip/tcp' }, edges: { net: [APPLICATION, PEER] } };
     return { pieces: isRelay(ends) ? { hub } : {}, directory, rest: {} };
   }
-  const source = await readConfiguration(file, directory);
+  // The whole is read as an object later, which resolves includes and parameters.
+  const source = await readText(file, directory);
   const { value, mistakes } = source;
   if (mistakes.length > 0) throw new ConfigurationError(mistakes.sorted());
   const { pieces, ...rest } = (value ?? {}) as { pieces?: unknown };

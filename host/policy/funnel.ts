@@ -37,7 +37,8 @@ export type { ChangedEvent, FunnelEvent, FunnelEvents, RecoveredEvent } from './
 /**
  * Starts a Funnel from a configuration. Frames flow when the promise is fulfilled.
  *
- * @param configuration the path of a YAML file, or the same structure as an object.
+ * @param configuration the name of a configuration, the path of a YAML file, or the same structure as an
+ * object.
  * @throws {ConfigurationError} with every mistake in the configuration, or every reason why it could not be
  *   started.
  * @throws {FunnelError} where an endpoint cannot be opened; nothing is left open.
@@ -153,7 +154,8 @@ export class Funnel {
    * `FT_CHANGE_SUPERSEDED`.
    *
    * @param configuration the path of a YAML file, or the same structure as an object.
-   * @param options `directory` and `environment` replace those with which the Funnel was opened. With
+   * @param options `directory` and `environment` replace those with which the Funnel was opened. The
+   *   `parameters` are those of this configuration; none are left from the one before. With
    *   `dryRun` everything is checked that can be checked without opening anything, and nothing changes.
    * @throws {ConfigurationError} with every mistake, or the pieces that refused, and why; the Funnel
    *   continues unchanged.
@@ -162,7 +164,7 @@ export class Funnel {
     const { dryRun = false, ...given } = options;
     const number = dryRun ? this.#applications : ++this.#applications;
     const { checkContext } = this.#puzzle;
-    const checked = { ...this.#options, ...given };
+    const checked = { ...this.#options, parameters: undefined, ...given };
     const { puzzle, mistakes } = await checkFor(checkContext, configuration, checked, this.#puzzle);
     if (puzzle === undefined) throw new ConfigurationError(mistakes);
     try {
@@ -187,7 +189,7 @@ export class Funnel {
     options: Omit<ApplyOptions, 'dryRun'> = {},
   ): Promise<readonly ConfigurationMistake[]> {
     const { checkContext } = this.#puzzle;
-    const checked = { ...this.#options, ...options };
+    const checked = { ...this.#options, parameters: undefined, ...options };
     return (await checkFor(checkContext, configuration, checked, this.#puzzle)).mistakes;
   }
 
@@ -336,7 +338,8 @@ export interface FunnelSocketOptions {
   readonly patienceMs?: number;
 }
 
-export interface ApplyOptions extends Pick<PolicyOptions, 'directory' | 'environment' | 'consent'> {
+export interface ApplyOptions
+  extends Pick<PolicyOptions, 'directory' | 'environment' | 'consent' | 'parameters'> {
   /** Only report the difference. */
   readonly dryRun?: boolean;
 }

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Output } from '../report/output.ts';
 import type { Paint } from '../text/paint.ts';
 
@@ -16,7 +16,26 @@ export function quietOption(): Option {
 }
 
 /** The argument of commands that read a configuration and open nothing. */
-export const FILE_ARGUMENT = 'a configuration in YAML; `-` is standard input';
+export const FILE_ARGUMENT = 'a configuration: a name, or a YAML file; `-` is standard input';
+
+/** The option that gives parameters of a configuration their values. */
+export function setOption(): Option {
+  return new Option('--set <name=value>', 'the value of a parameter; may be repeated').argParser(addSetting);
+}
+
+/** The values of parameters, as {@link setOption} collects them. */
+export interface SetOption {
+  readonly set?: Readonly<Record<string, string>>;
+}
+
+function addSetting(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  const name = text.slice(0, Math.max(at, 0));
+  if (name === '') throw new InvalidArgumentError('Write it as NAME=VALUE.');
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError('This parameter has a value already.');
+  // Without a prototype, so that a parameter may have any name.
+  return Object.assign(Object.create(null), before, { [name]: text.slice(at + 1) });
+}
 
 /** The parts of the process that a command may use. */
 export interface CommandContext {

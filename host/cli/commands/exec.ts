@@ -15,7 +15,14 @@ import { jsonText } from '../../stack/foreign-text.ts';
 import { FunnelError } from '../../stack/funnel-error.ts';
 import { eventJson, eventLine, isNotable } from '../report/run-reporter.ts';
 import { yamlText } from '../text/yaml-text.ts';
-import { type AddCommand, type CommandContext, jsonOption, quietOption } from './command-context.ts';
+import {
+  type AddCommand,
+  type CommandContext,
+  jsonOption,
+  quietOption,
+  type SetOption,
+  setOption,
+} from './command-context.ts';
 
 /** `funnel exec`: runs a command behind a puzzle, without privileges. */
 export const addExec: AddCommand = (parent, context) => {
@@ -23,7 +30,10 @@ export const addExec: AddCommand = (parent, context) => {
     .command('exec')
     .description('run a command whose whole network is a puzzle; its exit status is that of the command')
     .usage('[options] [file] -- <command> [argument...]')
-    .argument('[operands...]', 'a configuration in YAML, or options instead; and a command behind `--`')
+    .argument(
+      '[operands...]',
+      'a configuration (a name, or a YAML file), or options instead; and a command behind `--`',
+    )
     .optionsGroup('Options in place of a file (a fault may be OUT/IN, for packets from and to the command):')
     .option('--loss <share>', 'lose packets, such as 5%')
     .option('--burst <packets>', 'lose them in bursts of this average length')
@@ -39,6 +49,7 @@ export const addExec: AddCommand = (parent, context) => {
     .option('--keep-address', 'give the command the addresses of this machine')
     .option('--print', 'only print the configuration that these options stand for')
     .optionsGroup('Options:')
+    .addOption(setOption())
     .option(
       '--publish <port>',
       'lead a port of this machine to the command, as OUTER:INNER; may be repeated',
@@ -69,7 +80,7 @@ export const addExec: AddCommand = (parent, context) => {
     });
 };
 
-interface ExecCommandOptions extends Omit<OneLine, 'addresses'> {
+interface ExecCommandOptions extends Omit<OneLine, 'addresses'>, SetOption {
   readonly keepAddress?: boolean;
   readonly print?: boolean;
   readonly publish?: readonly PublishedPort[];
@@ -104,7 +115,7 @@ async function run(
   }
   if (argv.length === 0) throw usage('a command is missing');
   const resolver = options.dns === undefined ? undefined : parseResolverChoice(options.dns);
-  const puzzle = await preparePuzzle(configuration);
+  const puzzle = await preparePuzzle(configuration, { parameters: options.set });
   const stamp = options.timestamps === true ? (): string => `${new Date().toISOString()} ` : () => '';
   const line = (text: string): void => errors.write(`funnel: ${stamp()}${text}\n`);
   const report = (event: FunnelEvent): void => {

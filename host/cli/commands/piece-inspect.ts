@@ -4,7 +4,7 @@ import { PieceRegistry } from '../../policy/pieces/piece-registry.ts';
 import { jsonText } from '../../stack/foreign-text.ts';
 import { EXIT } from '../text/exit-status.ts';
 import { inspectJson, inspectText, isAdmitted } from '../text/inspect-text.ts';
-import { type AddCommand, jsonOption } from './command-context.ts';
+import { type AddCommand, jsonOption, type SetOption, setOption } from './command-context.ts';
 
 /** `funnel piece inspect`: a component by the steps of admission. Runs nothing of it. */
 export const addPieceInspect: AddCommand = (parent, { output, paint }) => {
@@ -13,9 +13,11 @@ export const addPieceInspect: AddCommand = (parent, { output, paint }) => {
     .description('show what a component contains and wants, and why it would be refused; runs nothing of it')
     .argument('<name>', 'the path of a component file, or the name of a built-in component')
     .option('--configuration <file>', 'use the grants and limits that this configuration gives to it')
+    .addOption(setOption())
     .addOption(jsonOption())
-    .action(async (name: string, { configuration, json = false }: InspectOptions) => {
-      const where = { directory: resolve('.'), ...(configuration === undefined ? {} : { configuration }) };
+    .action(async (name: string, { configuration, json = false, set }: InspectOptions) => {
+      const given = configuration === undefined ? {} : { configuration, parameters: set };
+      const where = { directory: resolve('.'), ...given };
       const inspection = await inspectPiece(new PieceRegistry(), name, where);
       if (json) output.write(`${jsonText(inspectJson(inspection), 2)}\n`);
       else output.write(inspectText(inspection, paint));
@@ -23,7 +25,7 @@ export const addPieceInspect: AddCommand = (parent, { output, paint }) => {
     });
 };
 
-interface InspectOptions {
+interface InspectOptions extends SetOption {
   readonly configuration?: string;
   readonly json?: boolean;
 }

@@ -8,6 +8,7 @@ import { ControlServer } from '../../daemon/control-server.ts';
 import { controlServiceOf } from '../../daemon/control-service.ts';
 import { tidySockets } from '../../daemon/find-control.ts';
 import { preparePuzzle } from '../../policy/check/check-configuration.ts';
+import { configurationPath } from '../../policy/configuration/configuration-name.ts';
 import type { ConfigurationObject } from '../../policy/configuration/configuration-schema.ts';
 import { type Funnel, type FunnelEvent, type LaneSnapshot, startPuzzle } from '../../policy/funnel.ts';
 import { ServiceManager } from '../../policy/service-manager.ts';
@@ -32,6 +33,8 @@ import {
   FILE_ARGUMENT,
   jsonOption,
   quietOption,
+  type SetOption,
+  setOption,
 } from './command-context.ts';
 import { HangUp, Reloading } from './reload.ts';
 
@@ -40,7 +43,8 @@ export const addRun: AddCommand = (parent, context) => {
   const command = parent
     .command('run')
     .description('run a configuration until SIGINT or SIGTERM; shows a table on a terminal, else plain lines')
-    .argument('<file>', FILE_ARGUMENT);
+    .argument('<file>', FILE_ARGUMENT)
+    .addOption(setOption());
   addRunOptions(command).action((file: string, options: RunOptions) => run(file, options, context));
 };
 
@@ -85,7 +89,7 @@ export async function run(
   given: RunOptions,
   { output: standard, errors, paint, input }: CommandContext,
 ): Promise<void> {
-  const puzzle = await preparePuzzle(source, { standardInput: input });
+  const puzzle = await preparePuzzle(source, { standardInput: input, parameters: given.set });
   // The bytes of a piece do not mix with lines of ours.
   const isTaken = puzzle.pieces.some(({ usesStandardStreams }) => usesStandardStreams === true);
   // Under inetd the peer would read the standard error, too.
@@ -127,7 +131,7 @@ export async function run(
     statistics?.write(first);
     reporter.ready();
     manager.ready(puzzle.title, () => running.counters());
-    reloading.begin(() => manager.reload(() => running.apply(readAgain(source))));
+    reloading.begin(() => manager.reload(() => running.apply(readAgain(source), { parameters: given.set })));
     if (output.isTTY && options.quiet !== true) reporter.counters(first);
     let writtenAtMs = 0;
     let isAsking = false;
@@ -214,7 +218,7 @@ function isSameSocket(one: number, other: number): boolean {
   return a.isSocket() && a.ino === b.ino && a.dev === b.dev;
 }
 
-export interface RunOptions {
+export interface RunOptions extends SetOption {
   readonly json?: boolean;
   readonly plain?: boolean;
   readonly quiet?: boolean;
@@ -246,7 +250,7 @@ async function openControl(
   if (control === false) return undefined;
   if (control !== undefined) return ControlServer.open(control);
   // A configuration without a file has no path of its own.
-  const path = typeof source === 'string' ? defaultControlPath(source) : undefined;
+  const path = typeof source === 'string' ? defaultControlPath(configurationPath(source)) : undefined;
   if (path === undefined) return undefined;
   try {
     const server = await ControlServer.open(path);

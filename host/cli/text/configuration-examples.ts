@@ -52,6 +52,14 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
     limits: { memory: 16MiB }
   net: { piece: udp, edges: { udp: wan } }
 `,
+  parameters: `parameters:
+  device: fun0                         # a default
+  router: { default: 192.0.2.1, env: SIX_ROUTER }
+pieces:
+  system: { piece: tun, settings: { device: "\${device}" }, edges: { ip: lan } }
+  six: { piece: 6bed4, settings: { router: "\${router}" }, edges: { ipv6: lan, carrier: wan } }
+  net: { piece: udp, edges: { udp: wan } }
+`,
   networks: `pieces:
   system: { piece: tun, settings: { device: six }, edges: { ip: lan } }
   first: { piece: pcap-writer, settings: { file: /tmp/first.pcapng, stack: ip }, edges: { frames: lan } }

@@ -14,6 +14,9 @@ export function configurationReference(schema: JsonSchema): string {
   );
   const copies = network!.additionalProperties!.anyOf.find((each) => each.properties !== undefined)!
     .properties!;
+  const declared = properties.parameters.anyOf
+    .flatMap(({ additionalProperties }) => additionalProperties?.anyOf ?? [])
+    .find((each) => each.properties !== undefined)!.properties!;
   const { secret, ...pieces } = $defs;
   const lines = [
     '# Configurations',
@@ -48,6 +51,23 @@ export function configurationReference(schema: JsonSchema): string {
     ...Object.entries(copies).flatMap(([name, part]) => row(`\`${name}\``, part.description ?? '')),
     '',
     ...example('networks'),
+    '## `include`',
+    '',
+    ...paragraph(properties.include.description),
+    '',
+    ...paragraph(
+      'A path has a slash or a dot. Entries of `pieces` and `networks` with one name are merged: the keys of ' +
+        'the including file win, and `settings`, `edges` and `limits` are merged key by key. Two includes ' +
+        'with one entry of the same name are refused. See [names.md](names.md).',
+    ),
+    '',
+    '## `parameters`',
+    '',
+    ...paragraph(properties.parameters.description),
+    '',
+    ...example('parameters'),
+    ...Object.entries(declared).flatMap(([name, part]) => row(`\`${name}\``, part.description ?? '')),
+    '',
     '## Secrets',
     '',
     ...paragraph(secret!.description ?? ''),
@@ -163,6 +183,13 @@ interface RootSchema {
       readonly additionalProperties: { readonly properties: Readonly<Record<string, SchemaPart>> };
     };
     readonly networks: {
+      readonly description: string;
+      readonly anyOf: readonly {
+        readonly additionalProperties?: { readonly anyOf: readonly SchemaPart[] };
+      }[];
+    };
+    readonly include: { readonly description: string };
+    readonly parameters: {
       readonly description: string;
       readonly anyOf: readonly {
         readonly additionalProperties?: { readonly anyOf: readonly SchemaPart[] };

@@ -56,6 +56,8 @@ export async function checkFor(
 ): Promise<CheckedConfiguration> {
   const source = await readConfiguration(configuration, options.directory, {
     standardInput: options.standardInput,
+    parameters: options.parameters,
+    environment: options.environment,
   });
   return new Check(source, checkContext, options, running).run();
 }
@@ -87,7 +89,12 @@ export interface PolicyOptions {
    * default.
    */
   readonly directory?: string;
-  /** The variables that secrets may name; `process.env` by default. */
+  /** The values of parameters that the configuration declares, as texts. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The variables that secrets and parameters may name, and those that say where named configurations and
+   * credentials are; `process.env` by default.
+   */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** The stream from which the configuration named `-` is read; without it `-` is a file of that name. */
   readonly standardInput?: AsyncIterable<Uint8Array>;

@@ -78,7 +78,7 @@ class PieceCheck {
     const { registry } = this.#context.checkContext;
     const { piece: reference } = this.#entry;
     const path = ['pieces', this.#name];
-    const found = registry.find(reference, this.#context.source.directory);
+    const found = registry.find(reference, this.#context.source.directoryAt([...path, 'piece']));
     if (found.kind === 'missing') {
       this.#mistakes.add('FT_PIECE_UNKNOWN', [...path, 'piece'], `there is no piece \`${reference}\``, {
         hint: found.hint,
@@ -113,11 +113,12 @@ class PieceCheck {
       piece: found.name,
       path: settingsPath,
       mistakes: this.#mistakes,
-      directory: this.#context.source.directory,
+      directoryAt: (at) => this.#context.source.directoryAt(at),
       environment: this.#context.environment,
       written: (at) => this.#context.source.written(at),
     });
-    const pairs = withPathsFrom(this.#context.source.directory, written, source);
+    const folderOf = (setting: string) => this.#context.source.directoryAt([...settingsPath, setting]);
+    const pairs = withPathsFrom(folderOf, written, source);
     if (faulty.size > 0) this.#isDoubtful = true;
     const settled = await piece.describe(pairs.length > 0 ? pairs : oneDefault(bare));
     if (isProblems(settled)) {
@@ -310,12 +311,19 @@ class PieceCheck {
 
 /**
  * The settings of a native piece with the paths of its files made absolute: like the paths of component files
- * and of secrets, they are relative to the folder of the configuration, wherever the Funnel was started.
+ * and of secrets, they are relative to the folder of the file that has the setting, wherever the Funnel was
+ * started.
  */
-function withPathsFrom(directory: string, pairs: SettingPairs, source: OpenedPiece['source']): SettingPairs {
+function withPathsFrom(
+  folderOf: (setting: string) => string,
+  pairs: SettingPairs,
+  source: OpenedPiece['source'],
+): SettingPairs {
   if (source.kind !== 'native') return pairs;
   const names = new Set(source.native.files?.(pairs).map(({ setting }) => setting));
-  return pairs.map(([name, value]) => (names.has(name) ? [name, resolve(directory, value)] : [name, value]));
+  return pairs.map(([name, value]) =>
+    names.has(name) ? [name, resolve(folderOf(name), value)] : [name, value],
+  );
 }
 
 /**

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { ConfigurationError } from '../configuration/configuration-error.ts';
+import { configurationFolders, configurationPath } from '../configuration/configuration-name.ts';
 import {
   type ComponentClaims,
   type Consented,
@@ -15,7 +16,7 @@ import { checkConfiguration, type PolicyOptions } from './check-configuration.ts
  * Compares what the component files of a configuration want with the consent record. `record` consents: it
  * writes the record beside the configuration.
  *
- * @param configuration the path of a YAML file
+ * @param configuration the name of a configuration, or the path of a YAML file
  * @throws {ConfigurationError} with every mistake in it; {@link FunnelError} FT_CONSENT_RECORD.
  */
 export async function reviewConsent(
@@ -24,7 +25,8 @@ export async function reviewConsent(
 ): Promise<ConsentReview> {
   const { puzzle, mistakes } = await checkConfiguration(configuration, { ...options, consent: true });
   if (puzzle === undefined) throw new ConfigurationError(mistakes);
-  const file = consentFileOf(resolve(options.directory ?? '.', configuration));
+  const path = configurationPath(configuration, configurationFolders(options.environment));
+  const file = consentFileOf(resolve(options.directory ?? '.', path));
   const before = await readConsents(file);
   const changes: ConsentChange[] = [];
   const pieces: Record<string, Consented> = {};

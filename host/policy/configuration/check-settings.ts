@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { Setting } from '../../../abi/host/contract.ts';
 import type { PathStep } from './configuration-error.ts';
 import type { SettingValue } from './configuration-schema.ts';
@@ -20,8 +20,8 @@ export interface SettingsContext {
   /** The path of the settings in the configuration. */
   readonly path: readonly PathStep[];
   readonly mistakes: MistakeList;
-  /** The base of the paths of secrets. */
-  readonly directory: string;
+  /** The base of the path of a secret. */
+  directoryAt(path: readonly PathStep[]): string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The spelling of a scalar, where it is known. */
   written(path: readonly PathStep[]): string | undefined;
@@ -123,7 +123,21 @@ function textOf(
         `set \`${value.env}\` before starting`,
       );
     }
-    const file = resolve(context.directory, value.file);
+    const folder = context.environment.CREDENTIALS_DIRECTORY ?? '';
+    if ('credential' in value) {
+      if (!CREDENTIAL.test(value.credential) || value.credential.startsWith('..'))
+        return refuse(
+          `cannot come from the credential \`${value.credential}\``,
+          'a credential has a name, without a slash',
+        );
+      if (!isAbsolute(folder))
+        return refuse(
+          `must come from the credential \`${value.credential}\`, but $CREDENTIALS_DIRECTORY is not set`,
+          'systemd sets it for a service with `LoadCredential=`',
+        );
+    }
+    const file =
+      'credential' in value ? join(folder, value.credential) : resolve(context.directoryAt(path), value.file);
     try {
       const status = statSync(file);
       if (!status.isFile()) return refuse(`must come from ${file}, which is not a file`, 'name a plain file');
@@ -173,5 +187,7 @@ function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
+/** The names that systemd allows. */
+const CREDENTIAL = /^[A-Za-z0-9_.:@-]{1,255}$/;
 /** This is enough for keys and passwords; a larger file is probably the wrong file. */
 const MAX_SECRET_BYTES = 65_536;

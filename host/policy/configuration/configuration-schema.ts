@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Piece as Description } from '../../../abi/host/contract.ts';
+import { PARAMETER_NAME, parameterSchema } from './parameters.ts';
 import { branchesOf, type JsonSchema, pieceSchema } from './piece-schema.ts';
 
 /** The names that a piece, a network or a setting may have. */
@@ -27,8 +28,14 @@ const secret = z
         .min(1)
         .describe('The file that holds it, relative to the configuration; its last line end is left out.'),
     }),
+    z.strictObject({
+      credential: z
+        .string()
+        .min(1)
+        .describe('The credential of systemd that holds it: a file in `$CREDENTIALS_DIRECTORY`.'),
+    }),
   ])
-  .describe('A secret, from the environment or from a file.');
+  .describe('A secret, from the environment, from a file or from a credential.');
 
 const settingValue = z
   .union([scalar, secret, z.array(scalar).min(1)])
@@ -132,6 +139,14 @@ export const configurationSchema = z
       .record(z.string().regex(NAME_PATTERN), network.nullable())
       .nullish()
       .describe('Options of networks, by name; a network without options need not be named.'),
+    include: z
+      .union([z.string().min(1), z.array(z.string().min(1))])
+      .nullish()
+      .describe('Other configurations that are part of this one: paths relative to this file, or names.'),
+    parameters: z
+      .record(z.string().regex(PARAMETER_NAME), parameterSchema)
+      .nullish()
+      .describe(`Values that are given at the start: \`\${name}\` stands for them in other values.`),
   })
   .describe('A puzzle: pieces of the Funnel Tunnel, and the networks that join them.');
 

@@ -113,7 +113,7 @@ const EXPECTED: Record<string, { is: string; example: string }> = {
 
 /** The keys of each mapping whose keys the schema defines. */
 const KEYS: Record<string, readonly string[]> = {
-  '': ['pieces', 'networks'],
+  '': ['pieces', 'networks', 'include', 'parameters'],
   'pieces.*': ['piece', 'settings', 'edges', 'failure', 'save', 'grants', 'limits'],
   'pieces.*.grants': GRANTS,
   'pieces.*.limits': ['memory', 'component'],

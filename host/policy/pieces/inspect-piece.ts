@@ -24,7 +24,7 @@ export type { Extent, Inspection, Structure } from '../../engine/inspect-compone
 export async function inspectPiece(
   registry: PieceRegistry,
   reference: string,
-  { directory, configuration }: { directory: string; configuration?: string },
+  { directory, configuration, parameters }: InspectionOptions,
 ): Promise<PieceInspection> {
   const found = registry.find(reference, directory);
   if (found.kind === 'missing')
@@ -38,9 +38,9 @@ export async function inspectPiece(
   const terms: ExaminerTerms[] = [{ grants: grantsOf(undefined, found.builtIn), limits: {} }];
   const names: string[] = [];
   if (configuration !== undefined) {
-    const { entries, base } = await entriesOf(configuration, directory);
+    const { entries, directoryAt } = await entriesOf(configuration, directory, parameters);
     for (const { name, entry, limits } of entries) {
-      const other = registry.find(entry.piece, base);
+      const other = registry.find(entry.piece, directoryAt(['pieces', name, 'piece']));
       if (other.kind !== 'component' || other.file !== found.file) continue;
       names.push(name);
       terms.push({ grants: grantsOf(entry.grants, found.builtIn), limits });
@@ -66,6 +66,14 @@ export async function inspectPiece(
   };
 }
 
+export interface InspectionOptions {
+  readonly directory: string;
+  /** A configuration whose instances of the component are inspected as well. */
+  readonly configuration?: string;
+  /** The values of its parameters. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+}
+
 /** The result of an inspection: the file, and whether it would be admitted. */
 export interface PieceInspection {
   readonly file: string;
@@ -88,8 +96,14 @@ export interface Instance extends AdmissionTerms {
 }
 
 /** The pieces of a configuration. Its structure must be right; mistakes of the puzzle do not matter here. */
-async function entriesOf(configuration: string, directory: string) {
-  const { value, mistakes, directory: base } = await readConfiguration(configuration, directory);
+async function entriesOf(
+  configuration: string,
+  directory: string,
+  parameters: InspectionOptions['parameters'],
+) {
+  const { value, mistakes, directoryAt } = await readConfiguration(configuration, directory, {
+    parameters,
+  });
   const structure = value === undefined ? undefined : checkStructure(value, mistakes);
   const entries = Object.entries(structure?.configuration?.pieces ?? {}).map(([name, entry]) => ({
     name,
@@ -97,7 +111,7 @@ async function entriesOf(configuration: string, directory: string) {
     limits: limitsOf(entry, { path: ['pieces', name], mistakes }),
   }));
   if (mistakes.length > 0) throw new ConfigurationError(mistakes.sorted());
-  return { entries, base };
+  return { entries, directoryAt };
 }
 
 /** No sensible limit is larger, so no larger file is read. */

@@ -37,6 +37,7 @@ class ConfigurationRun implements OpenTarget {
     const { puzzle, mistakes } = await checkConfiguration(reading.value as ConfigurationObject, {
       pieces: PIECES,
       environment: {},
+      parameters: { device: 'fun7' },
       directory: '/nonexistent',
     });
     insist((puzzle === undefined) === mistakes.length > 0, 'neither a puzzle nor mistakes, or both');
@@ -90,6 +91,12 @@ const SEEDS = [
     failure: restart
   wan: { piece: udp, edges: { udp: wan } }
 `,
+  `parameters: { device: fun0, key: { credential: k }, mtu: { default: 1280, env: MTU } }
+include: [./no.yaml]
+pieces:
+  a: { piece: tun, settings: { device: "\${device}", mtu: "\${mtu}" }, edges: { ip: lan } }
+  b: { piece: six, settings: { key: "\${key}" }, edges: { ipv6: lan } }
+`,
   `pieces:
   a: &tun
     piece: tun
@@ -121,6 +128,11 @@ const LINES = [
   '    limits: { memory: 64MiB }\n',
   '    grants: [log, listen]\n',
   'networks:\n',
+  'parameters: { device: fun0 }\n',
+  'parameters:\n  device:\n',
+  'include: [a, ../b.yaml, /c]\n',
+  `"\${device}"`,
+  `$\${`,
   '  lan: { copies: true }\n',
   '# comment\n',
   '  c: &x [*x]\n',

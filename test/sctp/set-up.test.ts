@@ -6,7 +6,7 @@ import type { BoundComponent } from '../compliance/run-through-bindings.ts';
 import { builtPiece } from '../fixtures/built-piece.ts';
 import { causeOf, parameter, parameterOf, ScriptedPeer } from './scripted-peer.ts';
 import { TwoEnds } from './two-ends.ts';
-import { be32, C, CHUNK, chunk, encode, read16, read32 } from './wire.ts';
+import { be32, C, CHUNK, chunk, encode, read16, read32, seal } from './wire.ts';
 
 let make: BoundComponent;
 beforeAll(async () => {
@@ -67,6 +67,23 @@ describe('an INIT', () => {
     const peer = new ScriptedPeer(make);
     peer.open({ parameters: [0xc0, 0, 0, 4] });
     expect(peer.isAlive).toBe(true);
+  });
+
+  test('with padding that is not zero is read without it, and so is any chunk', () => {
+    const peer = new ScriptedPeer(make);
+    const { sourcePort, destinationPort } = peer;
+    // A parameter of 5 bytes with 3 bytes of padding, and the Forward-TSN-Supported parameter behind it.
+    const parameters = [...parameter(0x8123, [1]), ...parameter(0xc000)];
+    parameters.fill(0xee, 5, 8);
+    peer.open({ parameters });
+    const padded = encode({ sourcePort, destinationPort, tag: peer.tag, chunks: [peer.data({ tsn: 1000 })] });
+    const message = Uint8Array.of(1, 2, 3);
+    expect(padded.slice(-4)).toEqual(Uint8Array.of(...message, 0));
+    padded[padded.length - 1] = 0xee;
+    expect(peer.sendBytes(seal(padded)).messages.map(({ bytes }) => bytes)).toEqual([message]);
+    // The peer announced the extension behind the padding, so this is no unknown chunk.
+    const skip = peer.send(chunk(CHUNK.FORWARD_TSN, be32(1001)));
+    expect(skip.reasons).toEqual(['control']);
   });
 
   test('with a tag, or beside another chunk, is dropped', () => {

@@ -96,7 +96,10 @@ export function decode(bytes: Uint8Array): WirePacket {
     const padded = (length + 3) & ~3;
     if (bytes.subarray(at + length, at + padded).some((byte) => byte !== 0))
       throw new Error('the padding is not zero');
-    chunks.push({ type: bytes[at]!, flags: bytes[at + 1]!, value: bytes.slice(at + 4, at + length) });
+    const type = bytes[at]!;
+    const value = bytes.slice(at + 4, at + length);
+    if (type === CHUNK.INIT || type === CHUNK.INIT_ACK) checkParameters(value);
+    chunks.push({ type, flags: bytes[at + 1]!, value });
     at += padded;
   }
   return {
@@ -105,6 +108,26 @@ export function decode(bytes: Uint8Array): WirePacket {
     tag: view.getUint32(4),
     chunks,
   };
+}
+
+/** The parameters that may be in an INIT or INIT ACK more than once: unrecognised ones. */
+const REPEATED = 8;
+
+/** Reads the parameters of an INIT or INIT ACK by the letter. */
+function checkParameters(value: Uint8Array): void {
+  if (value.length < 16) throw new Error(`an INIT of ${value.length} bytes`);
+  const types = new Set<number>();
+  for (let at = 16; at < value.length; ) {
+    const type = read16(value, at);
+    const length = read16(value, at + 2);
+    if (length < 4 || at + length > value.length) throw new Error(`a parameter of ${length} bytes`);
+    if (type !== REPEATED && types.has(type)) throw new Error(`the parameter ${type} is there twice`);
+    types.add(type);
+    const padded = (length + 3) & ~3;
+    if (value.subarray(at + length, at + padded).some((byte) => byte !== 0))
+      throw new Error('the padding of a parameter is not zero');
+    at += padded;
+  }
 }
 
 /** A packet as the endpoint `udp`, or one for raw sockets, brings it. */

@@ -28,6 +28,8 @@ export class State {
   private start: usize = 0;
   private at: usize = 0;
   private end: usize = 0;
+  /** As `end`, but 0 once the state is refused: then nothing more is read or written. */
+  private limit: usize = 0;
   private refusal: string | null = null;
   private large: usize = 0;
   private largeBytes: i32 = 0;
@@ -108,6 +110,7 @@ export class State {
   /** Refuses the state. The user reads the first refusal. */
   refuse(message: string): void {
     if (this.refusal === null) this.refusal = message;
+    this.limit = 0;
   }
 
   /** For the SDK. */
@@ -120,6 +123,7 @@ export class State {
     this.start = this.large != 0 ? this.large : room(STATE_BYTES);
     this.at = this.start;
     this.end = this.start + (this.large != 0 ? this.largeBytes : STATE_BYTES);
+    this.limit = this.end;
   }
 
   /** For the SDK. */
@@ -131,6 +135,7 @@ export class State {
     this.start = address;
     this.at = address;
     this.end = address + length;
+    this.limit = this.end;
   }
 
   /** For the SDK. */
@@ -150,15 +155,24 @@ export class State {
     return this.refusal;
   }
 
+  /** Inlined, since a state of many small values is one call, whose fuel is bounded. */
+  // @ts-ignore: decorator
+  @inline
   private take(size: i32): usize {
+    const at = this.at;
+    if (at + size > this.limit) return this.takeBehind(size);
+    this.at = at + size;
+    return at;
+  }
+
+  /** Takes bytes that do not fit, or does not: the state is enlarged, or refused. */
+  private takeBehind(size: i32): usize {
     if (this.refusal !== null) return 0;
-    if (size > <i32>(this.end - this.at)) {
-      if (this.isRestoring) {
-        this.refuse('the state ends early');
-        return 0;
-      }
-      this.enlarge(size);
+    if (this.isRestoring) {
+      this.refuse('the state ends early');
+      return 0;
     }
+    this.enlarge(size);
     const at = this.at;
     this.at += size;
     return at;
@@ -180,5 +194,6 @@ export class State {
     this.start = this.large;
     this.at = this.start + written;
     this.end = this.start + bytes;
+    this.limit = this.end;
   }
 }

@@ -411,7 +411,7 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['a key of states', { 'state-key': 'AAAA' }, /^state-key must be 32 bytes in base64/],
   ['what follows a new key', { 'new-key': 'x' }, /^new-key must be continue or restart/],
   ['a window', { window: '100' }, /^window must be a multiple of 64/],
-  ['too much for one call', { contexts: '7' }, /^calls times contexts must not be more than 2000/],
+  ['too much for one call', { contexts: '7' }, /^calls times contexts must not be more than 2048/],
   ['too much memory', { window: '32768', contexts: '6' }, /^calls times contexts times window/],
 ])('%s that is wrong is a problem of the settings', (_what, settings, message) => {
   expect(problemsOf(make, settings)).toEqual([expect.stringMatching(message)]);

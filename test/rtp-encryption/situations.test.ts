@@ -16,6 +16,7 @@ import {
   Path,
   PEER,
   PEER_RTP,
+  PHONE,
   PHONE_RTP,
   peerSdp,
   phoneSdp,
@@ -443,30 +444,62 @@ describe('a new instance', () => {
   });
 });
 
-test('a new instance takes over 450 calls', () => {
-  const calls = 450;
+test('a new instance takes over 1000 calls with two sources, and their reports, in each direction', () => {
+  const calls = 1000;
   const path = new Path(make, {
-    calls: '500',
+    calls: `${calls + 24}`,
+    contexts: '2',
+    silence: '10h',
     suite: CM,
     'state-key': master(32, 9).toString('base64'),
   });
-  const own: SrtpModel[] = [];
+  const places = (n: number) => ({ fromPort: 10_000 + 2 * n, toPort: 20_000 + 2 * n });
+  const models: { readonly own: SrtpModel; readonly peer: SrtpModel }[] = [];
   for (let n = 0; n < calls; n++) {
-    const invite = path.send('plain', request('INVITE', { callId: `call-${n}`, body: phoneSdp() })).passed;
-    own.push(modelOf(cryptoIn(invite)[0]!));
-    path.send('protected', response(invite, '200 OK', { body: peerSdp(cryptoLine(1, CM, KEY)) }));
+    const key = master(30, n);
+    const { fromPort, toPort } = places(n);
+    const offer = described(PEER, `m=audio ${toPort} RTP/SAVP 0`, cryptoLine(1, CM, key));
+    const invite = path.send('protected', request('INVITE', { callId: `call-${n}`, body: offer })).passed;
+    const body = described(PHONE, `m=audio ${fromPort} RTP/AVP 0`);
+    const answer = path.send('plain', response(invite, '200 OK', { body })).passed;
+    models.push({ own: modelOf(cryptoIn(answer)[0]!), peer: new SrtpModel(CM, key) });
+    both(path, n, 1);
     // The dialog before the answer stays for a while, for other forks.
-    if (n % 50 === 49) for (let second = 0; second < 40; second++) pass(path, 1000);
+    if (n % 20 === 19) for (let second = 0; second < 40; second++) pass(path, 1000);
   }
-  pass(path, 1000);
   expect(path.rig.statuses.at(-1)!.facts).toMatchObject({ protected: `${calls}` });
   const next = path.replaced();
   pass(next, 1000);
   expect(next.rig.statuses.at(-1)!.facts).toMatchObject({ protected: `${calls}` });
-  // All of them have one place here, so the one that began last has the media.
-  expect(next.media('plain', [rtp(1)]).passed).toHaveLength(1);
-  expect(own).toHaveLength(calls);
-});
+  for (let n = 0; n < calls; n += 111) both(next, n, 2, 6000);
+
+  /** Two sources in each direction; the piece adds a gap to its own after a restore. */
+  function both(over: Path, n: number, sequence: number, gap = 0): void {
+    const { fromPort, toPort } = places(n);
+    const { own, peer } = models[n]!;
+    for (const ssrc of [7, 8]) {
+      const packet = rtp(sequence, 'x', ssrc);
+      const sent = over.media('plain', [packet], { fromPort, toPort });
+      expect(sent.ends).toEqual([]);
+      const there = sent.passed[0]!;
+      const index = there.readUInt16BE(2);
+      expect(index).toBeGreaterThanOrEqual(sequence + gap);
+      expect(own.unprotect(there, index).subarray(12)).toEqual(packet.subarray(12));
+      const report = senderReport(ssrc);
+      expect(over.media('plain', [report], { fromPort, toPort }).passed).toHaveLength(1);
+      expect(
+        over.media('protected', [peer.protectControl(report, sequence)], {
+          fromPort: toPort,
+          toPort: fromPort,
+        }).passed,
+      ).toEqual([report]);
+      expect(
+        over.media('protected', [peer.protect(packet, sequence)], { fromPort: toPort, toPort: fromPort })
+          .passed,
+      ).toEqual([packet]);
+    }
+  }
+}, 120_000);
 
 function pass(path: Path, time: number): void {
   path.rig.now += time;

@@ -23,10 +23,10 @@ export const enum Offer {
   osrtp,
 }
 
-const MOST_CALLS: i64 = 500;
+const MOST_CALLS: i64 = 1024;
 const MOST_CONTEXTS: i64 = 256;
 /** The sources of all calls: a new instance can take over no more in one call. */
-const MOST_SOURCES: i64 = 2000;
+const MOST_SOURCES: i64 = 2048;
 /** The windows of all sources of all calls have at most 12 MiB. */
 const MOST_WINDOW_BITS: i64 = 16_777_216;
 /** The bytes of the key that seals the keys of calls: AES-256. */
@@ -149,7 +149,7 @@ export abstract class Configuration {
     Configuration.contexts = <i32>settings.number('contexts', 1, MOST_CONTEXTS);
     Configuration.calls = <i32>settings.number('calls', 1, MOST_CALLS);
     if (<i64>Configuration.calls * Configuration.contexts > MOST_SOURCES)
-      settings.problem('', 'calls times contexts must not be more than 2000');
+      settings.problem('', 'calls times contexts must not be more than 2048');
     const windows = <i64>Configuration.calls * Configuration.contexts * Configuration.window;
     if (windows > MOST_WINDOW_BITS)
       settings.problem('', 'calls times contexts times window must not be more than 16777216');

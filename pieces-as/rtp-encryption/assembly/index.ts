@@ -37,7 +37,8 @@
  *                    default false
  *   window           packets by which one may be late, a multiple of 64, up to 32768; default 128
  *   contexts         sources (SSRC) of each stream in each direction, 1 to 256; default 4
- *   calls            dialogs at a time, 1 to 500; a new one is refused; default 300
+ *   calls            dialogs at a time, 1 to 1024; a new one is refused. Two dialogs have three lines of
+ *                    media, and all of them 1024 lines at most; default 300
  *   setup            the longest time until a call is answered; default 200s
  *   silence          a call without media and signalling for this long is over; default 30m
  *   state-key        32 bytes in base64 that seal the keys in a saved state. Without it, calls need new keys
@@ -142,6 +143,8 @@ import { Vault } from './vault';
 const SWEEP_MS: f64 = 1000;
 /** Lines beyond three for each two dialogs. */
 const MORE_LINES: i32 = 16;
+/** The most lines at all: a new instance can take over no more in one call. */
+const MOST_LINES_OF_ALL: i32 = 1024;
 
 class RtpEncryption extends Piece {
   private nextSweep: f64 = 0;
@@ -170,7 +173,7 @@ class RtpEncryption extends Piece {
     Secret.make();
     Load.start();
     Dialogs.start(Configuration.calls);
-    const lines = ((Configuration.calls * 3) >> 1) + MORE_LINES;
+    const lines = min(((Configuration.calls * 3) >> 1) + MORE_LINES, MOST_LINES_OF_ALL);
     OwnKeys.start(lines);
     Lines.start(lines);
     Agreements.start([], lines);

@@ -35,10 +35,12 @@ class KeySet {
   state(state: State): void {
     this.users = state.i32(this.users);
     if (this.users == 0) return;
+    const suites = state.u32(this.suitesInUse());
     for (let suite = 0; suite < SUITES.length; suite++) {
+      if (((suites >> suite) & 1) == 0) continue;
       this.keys[suite].state(state);
       // A suite that is not in the settings any more: its calls need new keys.
-      if (this.keys[suite] === unused) unused.clear();
+      if (this.keys[suite] === unused && unused.suite >= 0) unused.clear();
       const sender = state.i32(this.senders[suite]);
       if (sender == NO_SENDER) continue;
       if (sender < 0 || sender >= madeSenders)
@@ -49,6 +51,14 @@ class KeySet {
       }
       senders[sender].state(state);
     }
+  }
+
+  /** A bit for each suite that has a key or a sender. */
+  private suitesInUse(): u32 {
+    let suites: u32 = 0;
+    for (let suite = 0; suite < SUITES.length; suite++)
+      if (this.keys[suite].suite >= 0 || this.senders[suite] != NO_SENDER) suites |= (<u32>1) << suite;
+    return suites;
   }
 }
 

@@ -2,7 +2,7 @@
 // of the call, and since a saved state has to hold it. So it stays sealed, by a key that only the host has.
 
 import { Algorithm, importKey, random, State, Tasks } from 'funnel-tunnel/as';
-import { KeyParams, MASTER_BYTES, MOST_MKI_BYTES } from '../../srtp/assembly/key-params';
+import { KeyParams, MASTER_BYTES, MOST_MKI_BYTES, NO_MKI, roomForMki } from '../../srtp/assembly/key-params';
 import { SUITES } from '../../srtp/assembly/suite';
 import { Configuration } from './configuration';
 
@@ -22,7 +22,7 @@ export class SealedKey {
   digest: u64 = 0;
   lifetime: u64 = 0;
   mkiLength: i32 = 0;
-  mki: StaticArray<u8> = new StaticArray<u8>(MOST_MKI_BYTES);
+  mki: StaticArray<u8> = NO_MKI;
   bytes: StaticArray<u8> = new StaticArray<u8>(SEALED_BYTES);
 
   clear(): void {
@@ -41,6 +41,7 @@ export class SealedKey {
     this.digest = state.u64(this.digest);
     this.lifetime = state.u64(this.lifetime);
     this.mkiLength = state.count(this.mkiLength, MOST_MKI_BYTES);
+    this.mki = roomForMki(this.mki, this.mkiLength);
     state.bytes(changetype<usize>(this.mki), this.mkiLength);
     state.bytes(changetype<usize>(this.bytes), SEALED_BYTES);
   }
@@ -50,7 +51,8 @@ export class SealedKey {
     this.digest = from.digest;
     this.lifetime = from.lifetime;
     this.mkiLength = from.mkiLength;
-    memory.copy(changetype<usize>(this.mki), changetype<usize>(from.mki), MOST_MKI_BYTES);
+    this.mki = roomForMki(this.mki, from.mkiLength);
+    memory.copy(changetype<usize>(this.mki), changetype<usize>(from.mki), from.mkiLength);
     memory.copy(changetype<usize>(this.bytes), changetype<usize>(from.bytes), SEALED_BYTES);
   }
 }
@@ -83,6 +85,7 @@ export abstract class Vault {
     to.digest = digest;
     to.lifetime = params.lifetime;
     to.mkiLength = params.mkiLength;
+    to.mki = roomForMki(to.mki, params.mkiLength);
     memory.copy(changetype<usize>(to.mki), changetype<usize>(params.mki), params.mkiLength);
     // 96 random bits: far fewer than 2^32 keys are sealed in the life of a key (NIST SP 800-38D §8.3).
     store<u64>(block, random());

@@ -10,7 +10,7 @@ import { load16 } from 'funnel-tunnel/as/views/bytes';
 import { MEDIA_HEADER } from './packet';
 import { writeNonce } from './protection';
 import { Reason } from './reasons';
-import { SessionKeys } from './session-keys';
+import { PacketKeys, SessionKeys } from './session-keys';
 
 const HAS_EXTENSION: i32 = 0x10;
 const ONE_BYTE: u32 = 0xbede;
@@ -27,8 +27,9 @@ const COUNTER: usize = 16;
  */
 export function encryptElements(keys: SessionKeys, at: usize, headerTo: usize, ssrc: u32, index: u64): i32 {
   const ids = keys.elements;
+  const own = keys.extensions;
   const first = <i32>load<u8>(at);
-  if (ids === null || (first & HAS_EXTENSION) == 0) return -1;
+  if (ids === null || own === null || (first & HAS_EXTENSION) == 0) return -1;
   const from = at + MEDIA_HEADER + ((first & 15) << 2);
   const profile = load16(from);
   const isShort = profile == ONE_BYTE;
@@ -50,7 +51,7 @@ export function encryptElements(keys: SessionKeys, at: usize, headerTo: usize, s
     if (to > headerTo) return Reason.malformed;
     if (ids.has(id)) {
       if (keystream == 0) {
-        keystream = makeKeystream(keys, <i32>(headerTo - body), ssrc, index);
+        keystream = makeKeystream(own, <i32>(headerTo - body), ssrc, index);
         if (keystream == 0) return Reason.noRoom;
       }
       const shift = keystream - body;
@@ -61,10 +62,10 @@ export function encryptElements(keys: SessionKeys, at: usize, headerTo: usize, s
   return -1;
 }
 
-function makeKeystream(keys: SessionKeys, length: i32, ssrc: u32, index: u64): usize {
+function makeKeystream(keys: PacketKeys, length: i32, ssrc: u32, index: u64): usize {
   const counter = room(<i32>COUNTER + length);
   if (counter == 0) return 0;
-  writeNonce(counter, keys.extensions, false, ssrc, index);
-  writeKeystream(keys.extensions.cipher, counter, length);
+  writeNonce(counter, keys, false, ssrc, index);
+  writeKeystream(keys.cipher, counter, length);
   return counter + COUNTER;
 }

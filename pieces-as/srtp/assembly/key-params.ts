@@ -8,6 +8,13 @@ export const MASTER_BYTES: i32 = 46;
 /** RFC 3711 §9.2: the most packets under one master key. */
 export const MOST_PACKETS: u64 = 1 << 48;
 export const MOST_MKI_BYTES: i32 = 128;
+/** Most keys have no MKI, so room for one is made when it comes: thousands of keys are made in a restore. */
+export const NO_MKI: StaticArray<u8> = new StaticArray<u8>(0);
+
+/** Returns a room for an MKI of this length: `present` if it is enough. */
+export function roomForMki(present: StaticArray<u8>, length: i32): StaticArray<u8> {
+  return length <= present.length ? present : new StaticArray<u8>(MOST_MKI_BYTES);
+}
 
 /** The faults of a key in the notation of SDES. */
 export const enum KeyFault {

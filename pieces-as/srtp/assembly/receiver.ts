@@ -82,8 +82,7 @@ export class Receiver {
 
   /** Prepares for a single key that changes by `rekey`, instead of the keys of settings. */
   makeRoom(): void {
-    this.keys.push(new SessionKeys(SUITES[0]));
-    this.spare = new SessionKeys(SUITES[0]);
+    this.keys = [new SessionKeys(SUITES[0])];
   }
 
   /**
@@ -91,8 +90,8 @@ export class Receiver {
    * peer has another address, all indices begin anew (RFC 4568 §7.1.4). False if the host has no more keys.
    */
   rekey(params: KeyParams, suite: Suite, restarts: bool): bool {
-    const next = this.spare;
-    if (next === null) return false;
+    let next = this.spare;
+    if (next === null) next = new SessionKeys(SUITES[0]);
     this.endFormer();
     const before = this.keys[0];
     next.suite = suite;

@@ -145,7 +145,11 @@ export class Sender {
     const since = readAt < 0 ? 0 : <u64>((state.now - readAt) / 1000);
     const savedAt = state.u64(utc + since);
     this.keys.packetsLeft = state.u64(this.keys.packetsLeft);
-    const age = state.isRestoring ? <i64>(utcSeconds() - savedAt) : 0;
+    if (state.isRestoring && state.now != restoredAt) {
+      restoredAt = state.now;
+      restoredUtc = utcSeconds();
+    }
+    const age = state.isRestoring ? <i64>(restoredUtc - savedAt) : 0;
     if (state.isRestoring) {
       // The next call reads the clock.
       utc = savedAt;
@@ -170,6 +174,9 @@ let second: i64 = 0;
 /** The time of day, in seconds, and the lane's time at which it was read. */
 let utc: u64 = 0;
 let readAt: f64 = -1;
+/** The lane's time of a restore, and the time of day then: all senders ask for it once. */
+let restoredAt: f64 = -1;
+let restoredUtc: u64 = 0;
 
 /** Notes the second, and the time of day once a second. */
 function readClock(now: f64): void {

@@ -1,6 +1,6 @@
 import { Algorithm, deriveKey, dropKey, importKey, writeKeystream } from 'funnel-tunnel/as';
 import { ElementIds } from './element-ids';
-import { KeyParams, MOST_MKI_BYTES } from './key-params';
+import { KeyParams, NO_MKI, roomForMki } from './key-params';
 import { MAC_KEY_BYTES, Suite } from './suite';
 
 /** Labels of the key derivation (RFC 3711 §4.3.1 and §4.3.2, RFC 6904 §3.1). */
@@ -27,8 +27,13 @@ export class PacketKeys {
   cipher: u32 = 0;
   /** 0 for GCM. */
   mac: u32 = 0;
-  /** 14 bytes, or 12 for GCM, then zeroes up to 16. */
-  salt: usize = heap.alloc(16);
+  private saltBegins: u64 = 0;
+  private saltGoesOn: u64 = 0;
+
+  /** The address of 14 bytes, or 12 for GCM, then zeroes up to 16. */
+  @inline get salt(): usize {
+    return changetype<usize>(this) + offsetof<PacketKeys>('saltBegins');
+  }
 
   /** False if the host has no more keys. */
   derive(master: u32, salt: usize, suite: Suite, first: i32): bool {
@@ -69,7 +74,8 @@ export class PacketKeys {
     if (this.mac != 0) dropKey(this.mac);
     this.cipher = 0;
     this.mac = 0;
-    memory.fill(this.salt, 0, 16);
+    this.saltBegins = 0;
+    this.saltGoesOn = 0;
   }
 }
 
@@ -77,12 +83,13 @@ export class PacketKeys {
 export class SessionKeys {
   media: PacketKeys = new PacketKeys();
   control: PacketKeys = new PacketKeys();
-  extensions: PacketKeys = new PacketKeys();
+  /** Those of header extensions, once there are any. */
+  extensions: PacketKeys | null = null;
   /** The elements of header extensions that are encrypted; null for none. */
   elements: ElementIds | null = null;
   /** Packets that may still be protected. */
   packetsLeft: u64 = 0;
-  mki: StaticArray<u8> = new StaticArray<u8>(MOST_MKI_BYTES);
+  mki: StaticArray<u8> = NO_MKI;
   mkiLength: i32 = 0;
 
   constructor(public suite: Suite) {}
@@ -103,12 +110,13 @@ export class SessionKeys {
       key != 0 &&
       this.media.derive(key, salt, suite, 0) &&
       this.control.derive(key, salt, suite, Label.control) &&
-      (this.elements === null || this.extensions.deriveForExtensions(key, salt, suite));
+      this.deriveForExtensions(key, salt);
     if (key != 0 && params.hosted == 0) dropKey(key);
     params.erase();
     memory.fill(salt, 0, MASTER_SALT_BYTES);
     this.packetsLeft = params.lifetime;
     this.mkiLength = params.mkiLength;
+    this.mki = roomForMki(this.mki, params.mkiLength);
     memory.copy(changetype<usize>(this.mki), changetype<usize>(params.mki), params.mkiLength);
     if (!isDerived) this.drop();
     return isDerived;
@@ -117,7 +125,15 @@ export class SessionKeys {
   drop(): void {
     this.media.drop();
     this.control.drop();
-    this.extensions.drop();
+    const extensions = this.extensions;
+    if (extensions !== null) extensions.drop();
+  }
+
+  private deriveForExtensions(master: u32, salt: usize): bool {
+    if (this.elements === null) return true;
+    const keys = new PacketKeys();
+    this.extensions = keys;
+    return keys.deriveForExtensions(master, salt, this.suite);
   }
 
   /** Whether there are keys. */

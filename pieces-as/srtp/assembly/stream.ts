@@ -11,61 +11,79 @@ export const enum Place {
 /** The largest window, in packets (RFC 3711 §3.3.2 requires 64). */
 export const MOST_WINDOW: i32 = 32_768;
 
-/** The indices that were there of late, up to the highest. */
+/**
+ * The indices that were there of late, up to the highest. It stands in the memory of its stream, with a bit
+ * for each place behind it: thousands of streams are made in one restore.
+ */
+// @ts-ignore: decorator
+@unmanaged
 export class Window {
-  private bits: StaticArray<u64>;
-  private size: u64;
-  highest: u64 = 0;
-  isEmpty: bool = true;
+  size: u64;
+  highest: u64;
+  isEmpty: bool;
 
-  /** @param size a multiple of 64. */
-  constructor(size: i32) {
-    this.bits = new StaticArray<u64>(size >> 6);
-    this.size = <u64>size;
+  /** The memory that a window of this size takes. `size` is a multiple of 64. */
+  static bytes(size: i32): usize {
+    return HEAD_BYTES + (<usize>size >> 3);
+  }
+
+  /** Makes a window at an address. `clear` has to follow. */
+  static at(address: usize, size: i32): Window {
+    const window = changetype<Window>(address);
+    window.size = <u64>size;
+    return window;
   }
 
   clear(): void {
     this.isEmpty = true;
     this.highest = 0;
-    memory.fill(changetype<usize>(this.bits), 0, <usize>(this.size >> 3));
+    memory.fill(changetype<usize>(this) + HEAD_BYTES, 0, <usize>(this.size >> 3));
   }
 
   find(index: u64): Place {
     if (this.isEmpty || index > this.highest) return Place.fresh;
     if (this.highest - index >= this.size) return Place.old;
     const place = index % this.size;
-    return (this.bits[<i32>(place >> 6)] >> (place & 63)) & 1 ? Place.seen : Place.fresh;
+    return (load<u64>(this.wordOf(place)) >> (place & 63)) & 1 ? Place.seen : Place.fresh;
   }
 
   /** Marks an index that `find` found fresh. */
   add(index: u64): void {
     if (this.isEmpty || index > this.highest) this.advance(index);
     const place = index % this.size;
-    this.bits[<i32>(place >> 6)] |= (<u64>1) << (place & 63);
+    const word = this.wordOf(place);
+    store<u64>(word, load<u64>(word) | ((<u64>1) << (place & 63)));
   }
 
   state(state: State): void {
     this.isEmpty = state.bool(this.isEmpty);
+    if (this.isEmpty) return;
     this.highest = state.u64(this.highest);
-    state.bytes(changetype<usize>(this.bits), <i32>(this.size >> 3));
+    state.bytes(changetype<usize>(this) + HEAD_BYTES, <i32>(this.size >> 3));
+  }
+
+  @inline private wordOf(place: u64): usize {
+    return changetype<usize>(this) + HEAD_BYTES + ((<usize>place >> 6) << 3);
   }
 
   /** Clears the places of the indices between the highest and a new one. */
   private advance(index: u64): void {
     if (this.isEmpty || index - this.highest >= this.size) {
-      memory.fill(changetype<usize>(this.bits), 0, <usize>(this.size >> 3));
+      memory.fill(changetype<usize>(this) + HEAD_BYTES, 0, <usize>(this.size >> 3));
     } else {
-      for (let i = this.highest + 1; i < index; i++) {
+      for (let i = this.highest + 1; i <= index; i++) {
         const place = i % this.size;
-        this.bits[<i32>(place >> 6)] &= ~((<u64>1) << (place & 63));
+        const word = this.wordOf(place);
+        store<u64>(word, load<u64>(word) & ~((<u64>1) << (place & 63)));
       }
-      const place = index % this.size;
-      this.bits[<i32>(place >> 6)] &= ~((<u64>1) << (place & 63));
     }
     this.highest = index;
     this.isEmpty = false;
   }
 }
+
+/** The bytes in front of the bits of a window. */
+const HEAD_BYTES: usize = (offsetof<Window>() + 7) & ~7;
 
 /** No index: the packet came before all indices. */
 export const NO_INDEX: u64 = u64.MAX_VALUE;
@@ -96,8 +114,10 @@ export class Stream {
   next: i32 = -1;
 
   constructor(window: i32) {
-    this.media = new Window(window);
-    this.control = new Window(window);
+    const bytes = Window.bytes(window);
+    const at = heap.alloc(2 * bytes);
+    this.media = Window.at(at, window);
+    this.control = Window.at(at + bytes, window);
   }
 
   begin(ssrc: u32): void {
@@ -140,13 +160,17 @@ export class Streams {
   private streams: StaticArray<Stream>;
   private chains: StaticArray<i32>;
   used: i32 = 0;
+  /** The number of `streams` that are there. They are made as sources come, and stay. */
+  private made: i32 = 0;
 
-  constructor(most: i32, window: i32) {
+  constructor(
+    most: i32,
+    private window: i32,
+  ) {
     let chains = 1;
     while (chains < most) chains <<= 1;
     this.streams = new StaticArray<Stream>(most);
     this.chains = new StaticArray<i32>(chains);
-    for (let i = 0; i < most; i++) this.streams[i] = new Stream(window);
     this.clear();
   }
 
@@ -169,6 +193,7 @@ export class Streams {
   /** A new stream, or null if there are as many as there may be. */
   add(ssrc: u32): Stream | null {
     if (this.isFull) return null;
+    if (this.used == this.made) this.streams[this.made++] = new Stream(this.window);
     const stream = this.streams[this.used];
     stream.begin(ssrc);
     const chain = this.chainOf(ssrc);

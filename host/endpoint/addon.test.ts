@@ -20,7 +20,7 @@ function run(script: string, prefix: readonly string[] = []) {
       const arrays = { memory, slots, room: 1700, addresses: words().map((_, i) => i * 2048), lengths: words(),
         outAddresses: words(), outHeaders: words(), outLengths: words(), tally: words(), onBatch };
       const batch = io.createBatch(arrays);
-      const socket = io.openUdp(batch, { family: 4, address: '127.0.0.1', port: 0, device: '', group: '', reuse: false, broadcast: false, fragment: true });
+      const socket = io.openUdp(batch, { family: 4, address: '127.0.0.1', port: 0, device: '', group: '', reuse: false, broadcast: false, fragment: true, offload: false });
       io.start(socket.channel);
       return { ...arrays, batch, ...socket };
     }
@@ -151,7 +151,7 @@ describe('a process', () => {
         () => io.changeAddress(1, 'x', 8, 1, -1), () => io.changeRoute(1, '::', 129, 1, -1),
         () => io.askNamespace(99), () => io.askNamespace(1, 2, 3, 4, 5, 'x'.repeat(70000)),
         () => io.handover('x'), () => io.dropHandover(), () => io.note(99, 'x'), () => io.note(a.channel, 'x'.repeat(70000)),
-        () => io.openUdp(a.batch, { family: 4, address: '', port: 0, device: '', group: '', reuse: false, broadcast: false, fragment: true, key: 'x'.repeat(2000) })];
+        () => io.openUdp(a.batch, { family: 4, address: '', port: 0, device: '', group: '', reuse: false, broadcast: false, fragment: true, offload: false, key: 'x'.repeat(2000) })];
       let errors = 0; for (const each of tries) try { each(); } catch (e) { if (e.code === 'ERR_INVALID_ARG_TYPE') errors++; else console.log(e); }
       // Frames outside the memory are counted as invalid, and not read.
       a.outAddresses[0] = 2 ** 31 - 1; a.outHeaders[1] = -1; a.outLengths[2] = 1 << 30;
@@ -185,7 +185,7 @@ describe('threads', () => {
 
   test('that are ended by force leave their sockets, with the waiting datagrams, to the thread that opens the same', () => {
     const ended =
-      run(`const options = { family: 4, address: '127.0.0.1', port: 0, device: '', group: '', reuse: false, broadcast: false, fragment: true };
+      run(`const options = { family: 4, address: '127.0.0.1', port: 0, device: '', group: '', reuse: false, broadcast: false, fragment: true, offload: false };
       const kept = { ...options, key: 'udp kept' }, other = { ...options, key: 'udp other' };
       const made = () => open(() => {});
       if (workers.isMainThread) (async () => {

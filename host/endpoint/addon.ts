@@ -57,7 +57,7 @@ export interface FunnelIo {
    */
   adoptUdp(
     batch: number,
-    options: { readonly descriptor: number; readonly fragment: boolean },
+    options: { readonly descriptor: number; readonly fragment: boolean; readonly offload: boolean },
   ): { readonly channel: number; readonly port: number; readonly family: 4 | 6; readonly dual: number };
   /** Sends the first `count` outgoing datagrams. The tally counts the failures. @returns the number sent */
   sendUdp(channel: number, count: number): number;
@@ -399,6 +399,8 @@ export interface UdpOptions {
   readonly broadcast: boolean;
   /** Whether the kernel may divide an IPv6 datagram that is larger than the path. */
   readonly fragment: boolean;
+  /** Whether datagrams of equal size to one destination go to the kernel as one, which divides them. */
+  readonly offload: boolean;
   /** Identifies the socket in a handover: the name of the piece, and how it opened the socket. */
   readonly key?: string;
 }

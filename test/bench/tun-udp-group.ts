@@ -18,7 +18,8 @@ export const tunUdpGroup: Group = {
     if (isolation.kind !== 'root') return report.skip('tun-udp/', 'it needs root');
     const lab = await NetLab.open('bench-tun-udp');
     try {
-      const paths = [await layPath(lab, 'c', options), await layPath(lab, 'funnel', options)];
+      const paths: Path[] = [];
+      for (const name of ['c', 'funnel', 'offload'] as const) paths.push(await layPath(lab, name, options));
       await measurePaths('tun-udp/', paths, options, report);
       for (const { program } of paths) await program.stop();
     } finally {
@@ -43,7 +44,7 @@ async function layPath(lab: NetLab, name: Path['name'], options: BenchOptions): 
     await near.ip('link', 'set', 'six', 'mtu', '1280', 'up');
     await near.ip('addr', 'add', `${NEAR}/64`, 'dev', 'six', 'nodad');
   } else {
-    program = await startFunnel(near, CONFIGURATION, lab.folder, options);
+    program = await startFunnel(near, configuration(name === 'offload'), lab.folder, options);
   }
   return {
     name,
@@ -67,11 +68,11 @@ const PREFIX = 'fc64:bed:c000:202::';
 const NEAR = 'fc64:bed:c000:202:c000:201:c350:1';
 const FAR = 'fc64:bed:c000:202:c000:202:64be:1';
 
-const CONFIGURATION = `
+const configuration = (offload: boolean) => `
 pieces:
   system:
     piece: tun
-    settings: { device: six, offload: false }
+    settings: { device: six, offload: ${offload} }
     edges: { ip: lan }
   six:
     piece: 6bed4
@@ -79,6 +80,6 @@ pieces:
     edges: { ipv6: lan, carrier: wire }
   net:
     piece: udp
-    settings: { port: 50000, family: ipv4 }
+    settings: { port: 50000, family: ipv4, offload: ${offload} }
     edges: { udp: wire }
 `;

@@ -54,6 +54,8 @@ struct channel {
   uint32_t scope;
   int default_hops;
   int dont_fragment;
+  /* UDP sockets only: the largest payload of datagrams that go to the kernel as one; 0 for none. */
+  uint32_t most_segment;
   /* A state of the kind of socket, and how it is freed. NULL for none. */
   void *own;
   void (*free_own)(void *);

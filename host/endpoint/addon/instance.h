@@ -40,6 +40,9 @@ struct funnel_instance {
   struct sockaddr_storage names[MAX_SLOTS];
   _Alignas(8) uint8_t controls[MAX_SLOTS][CONTROL_BYTES];
   bool fragment[MAX_SLOTS];
+  /* The messages of which some stand for several, and the first datagram of each. */
+  struct mmsghdr joined[MAX_SLOTS];
+  uint32_t starts[MAX_SLOTS + 1];
 };
 
 struct funnel_instance *instance_of(napi_env env);

@@ -20,7 +20,7 @@
 #include <net/if.h>
 
 /*
- * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, fragment, key }) →
+ * openUdp(batch, { family: 4 | 6, address, port, device, group, reuse, broadcast, fragment, offload, key }) →
  * { channel, port }. An empty address is any; for port 0 the system chooses; an empty device or group is
  * none. If an earlier lane left a socket under this key, this returns that open socket.
  */
@@ -30,13 +30,14 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   struct ip_options options = {0};
   const char *what = "socket";
   unsigned int device = 0;
+  int32_t offload;
   char key[MAX_KEY_BYTES], *note = NULL;
   if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) ||
       !named_int(env, values[1], "family", &options.family) || !named_int(env, values[1], "port", &options.port) ||
       !named_int(env, values[1], "reuse", &options.reuse) ||
       !named_int(env, values[1], "broadcast", &options.broadcast) ||
       !named_int(env, values[1], "fragment", &options.fragment) ||
-      !named_text(env, values[1], "address", options.address, sizeof options.address) ||
+      !named_int(env, values[1], "offload", &offload) || !named_text(env, values[1], "address", options.address, sizeof options.address) ||
       !named_text(env, values[1], "group", options.group, sizeof options.group) ||
       !named_text(env, values[1], "device", options.device, sizeof options.device) ||
       !key_of(env, values[1], key, sizeof key))
@@ -69,6 +70,7 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
   channel->port = ntohs(bound.sin6_port);
   channel->protocol = IPPROTO_UDP;
   channel->header = UDP_HEADER;
+  channel->most_segment = offload ? MOST_DATAGRAM : 0;
   describe_ip_socket(channel, options.family, device);
   if (napi_create_object(env, &made) != napi_ok || !name_channel(env, channel, key, note, made)) return NULL;
   set_int(env, made, "channel", channel->id);
@@ -77,19 +79,20 @@ napi_value open_udp(napi_env env, napi_callback_info info) {
 }
 
 /*
- * adoptUdp(batch, { descriptor, fragment }) → { channel, port, family, dual }: a UDP socket that another
- * program opened and bound, such as systemd. `dual` is 1 for an IPv6 socket that carries IPv4, too. Its
- * errors about IPv4 do not come.
+ * adoptUdp(batch, { descriptor, fragment, offload }) → { channel, port, family, dual }: a UDP socket that
+ * another program opened and bound, such as systemd. `dual` is 1 for an IPv6 socket that carries IPv4, too.
+ * Its errors about IPv4 do not come.
  */
 napi_value adopt_udp(napi_env env, napi_callback_info info) {
   napi_value values[2], made;
   struct batch *batch;
   struct ip_options options = {0};
-  int32_t fd;
+  int32_t fd, offload;
   struct sockaddr_in6 bound = {0};
   socklen_t size = sizeof bound;
   if (!arguments(env, info, 2, values) || !(batch = find_batch(env, values[0])) ||
-      !named_int(env, values[1], "descriptor", &fd) || !named_int(env, values[1], "fragment", &options.fragment))
+      !named_int(env, values[1], "descriptor", &fd) || !named_int(env, values[1], "fragment", &options.fragment) ||
+      !named_int(env, values[1], "offload", &offload))
     return NULL;
   if (getsockname(fd, (struct sockaddr *)&bound, &size)) return throw_errno(env, errno, "getsockname");
   options.family = bound.sin6_family;
@@ -108,6 +111,7 @@ napi_value adopt_udp(napi_env env, napi_callback_info info) {
   channel->header = UDP_HEADER;
   describe_ip_socket(channel, options.family, 0);
   channel->dual = !only;
+  channel->most_segment = offload ? MOST_DATAGRAM : 0;
   set_int(env, made, "channel", channel->id);
   set_int(env, made, "port", channel->port);
   set_int(env, made, "family", options.family == AF_INET ? 4 : 6);

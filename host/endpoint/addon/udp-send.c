@@ -15,7 +15,13 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
+
+enum {
+  /* The kernel takes no more at once (UDP_MAX_SEGMENTS of Linux before 6.9). */
+  MOST_JOINED = 64,
+};
 
 static struct cmsghdr *add_control(struct msghdr *message, int level, int type, const void *data, size_t length) {
   struct cmsghdr *part = (struct cmsghdr *)((uint8_t *)message->msg_control + message->msg_controllen);
@@ -23,6 +29,8 @@ static struct cmsghdr *add_control(struct msghdr *message, int level, int type, 
   part->cmsg_type = type;
   part->cmsg_len = CMSG_LEN(length);
   memcpy(CMSG_DATA(part), data, length);
+  /* Two messages are compared with the bytes behind their data. */
+  memset(CMSG_DATA(part) + length, 0, CMSG_SPACE(length) - CMSG_LEN(length));
   message->msg_controllen += CMSG_SPACE(length);
   return part;
 }
@@ -114,6 +122,75 @@ static uint32_t send_run(struct channel *channel, uint32_t from, uint32_t to) {
   return sent;
 }
 
+/*
+ * The end of the messages from `from` on that can go to the kernel as one: equal in address and options, and
+ * in size, but for a smaller last one.
+ */
+static uint32_t end_of_join(const struct funnel_instance *instance, uint32_t most, uint32_t from, uint32_t to) {
+  const struct msghdr *first = &instance->messages[from].msg_hdr;
+  const size_t size = instance->vectors[from].iov_len;
+  size_t total = size;
+  uint32_t end = from + 1;
+  if (!size || size > most) return end;
+  for (; end < to && end - from < MOST_JOINED && instance->vectors[end - 1].iov_len == size; end++) {
+    const struct msghdr *next = &instance->messages[end].msg_hdr;
+    const size_t more = instance->vectors[end].iov_len;
+    if (!more || more > size || (total += more) > MOST_DATAGRAM || next->msg_namelen != first->msg_namelen ||
+        memcmp(next->msg_name, first->msg_name, first->msg_namelen) || next->msg_controllen != first->msg_controllen ||
+        (first->msg_controllen && memcmp(next->msg_control, first->msg_control, first->msg_controllen)))
+      break;
+  }
+  return end;
+}
+
+/* Fills in the joined messages for [from, to). Returns their number. */
+static uint32_t join_run(struct funnel_instance *instance, uint32_t most, uint32_t from, uint32_t to) {
+  uint32_t count = 0;
+  for (uint32_t end; from < to; from = end) {
+    struct mmsghdr *into = &instance->joined[count];
+    *into = instance->messages[from];
+    end = end_of_join(instance, most, from, to);
+    instance->starts[count++] = from;
+    if (end - from == 1) continue;
+    const uint16_t size = (uint16_t)instance->vectors[from].iov_len;
+    into->msg_hdr.msg_iovlen = end - from;
+    into->msg_hdr.msg_control = instance->controls[from];
+    add_control(&into->msg_hdr, SOL_UDP, UDP_SEGMENT, &size, sizeof size);
+  }
+  instance->starts[count] = to;
+  return count;
+}
+
+/*
+ * Like send_run, with datagrams joined. The kernel refuses a size that does not fit the path, which the socket
+ * then joins no more.
+ */
+static uint32_t send_joined(struct channel *channel, uint32_t from, uint32_t to) {
+  struct funnel_instance *instance = channel->instance;
+  const uint32_t count = join_run(instance, channel->most_segment, from, to), *starts = instance->starts;
+  uint32_t sent = 0;
+  if (count == to - from) return send_run(channel, from, to);
+  for (uint32_t at = 0; at < count;) {
+    const int done = sendmmsg(channel->fd, instance->joined + at, count - at, MSG_DONTWAIT);
+    if (done > 0) {
+      sent += starts[at + done] - starts[at];
+      at += (uint32_t)done;
+      continue;
+    }
+    const enum tally why = tally_of(errno);
+    if (why == TALLY_WOULD_BLOCK) {
+      channel->batch->tally[why] += to - starts[at];
+      return sent;
+    }
+    /* EIO: the kernel cannot on this path, with IPsec for one. */
+    if (starts[at + 1] - starts[at] > 1 && (errno == EIO || errno == EINVAL || errno == EMSGSIZE))
+      channel->most_segment = errno == EIO ? 0 : (uint32_t)instance->vectors[starts[at]].iov_len - 1;
+    sent += send_run(channel, starts[at], starts[at + 1]);
+    at++;
+  }
+  return sent;
+}
+
 static void set_fragmentation(struct channel *channel, bool dont) {
   if (channel->dont_fragment == dont || (channel->family != 4 && !channel->dual)) return;
   int value = dont ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
@@ -158,7 +235,7 @@ napi_value send_datagrams(napi_env env, napi_callback_info info) {
   for (uint32_t from = 0, to; from < ready; from = to) {
     for (to = from + 1; to < ready && instance->fragment[to] == instance->fragment[from];) to++;
     set_fragmentation(channel, !instance->fragment[from]);
-    sent += send_run(channel, from, to);
+    sent += channel->most_segment ? send_joined(channel, from, to) : send_run(channel, from, to);
   }
   return make_int(env, (int32_t)sent);
 }

@@ -7,6 +7,11 @@
 
 struct channel;
 
+enum {
+  /* The largest payload of a datagram. */
+  MOST_DATAGRAM = 65507,
+};
+
 /* udp-open.c */
 napi_value open_udp(napi_env env, napi_callback_info info);
 napi_value adopt_udp(napi_env env, napi_callback_info info);

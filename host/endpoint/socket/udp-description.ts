@@ -32,6 +32,9 @@
  *   fragment-ipv6  let the kernel divide an IPv6 datagram that is larger than the path into fragments; with
  *                  false it ends as too-large, and the reply is ICMPv6 (packet too big) with the MTU of the
  *                  path. An IPv4 frame decides this by its don't-fragment flag; default true
+ *   offload        send datagrams of equal size to one destination in one call of the system, which divides
+ *                  them (UDP_SEGMENT). Then other programs that record the device may see them as one;
+ *                  default false
  *   inherit        systemd: carry also the UDP sockets of LISTEN_FDS; inetd: that of the standard input
  *   name           name in LISTEN_FDNAMES of the descriptors to take; may be repeated; without it, all
  *   idle           with inherit: inetd, the time without a datagram after which --until-end ends the Funnel,
@@ -133,6 +136,12 @@ const UDP: Description = {
       'Let the kernel divide an IPv6 datagram that is larger than the path into fragments',
       'boolean',
       { default: 'true' },
+    ),
+    setting(
+      'offload',
+      'Send datagrams of equal size to one destination in one call of the system, which divides them',
+      'boolean',
+      { default: 'false' },
     ),
     setting('inherit', 'Carry also the UDP sockets that systemd or inetd passes', 'text'),
     setting('name', 'Name of the inherited descriptors to take; all when not given', 'text', {

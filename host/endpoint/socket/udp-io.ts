@@ -6,6 +6,12 @@ import { IoBatch } from '../io-batch.ts';
 import { SocketDrops } from '../socket-drops.ts';
 import { UDP_TALLY } from './udp-description.ts';
 
+/** The settings that matter for a socket that another program opened. */
+export interface Inheriting {
+  readonly fragmentIpv6: boolean;
+  readonly offload: boolean;
+}
+
 /** A socket that another program opened, with the IP versions that it carries. */
 export interface InheritedUdp {
   readonly channel: number;
@@ -18,7 +24,7 @@ export interface UdpIo {
   /** @throws an error with the system's code */
   open(options: UdpOptions): { readonly channel: number; readonly port: number };
   /** Takes a socket that another program opened. It receives nothing before {@link begin}. */
-  inherit(descriptor: number, fragment: boolean): InheritedUdp;
+  inherit(descriptor: number, settings: Inheriting): InheritedUdp;
   /** Whether {@link openBeside} can open a socket beside those of `from`. */
   canOpenBeside(from: UdpIo): boolean;
   /**
@@ -107,8 +113,9 @@ export class AddonUdpIo implements UdpIo {
     return opened;
   }
 
-  inherit(descriptor: number, fragment: boolean): InheritedUdp {
-    const { channel, port, family, dual } = this.#io.adoptUdp(this.#batch.number, { descriptor, fragment });
+  inherit(descriptor: number, { fragmentIpv6, offload }: Inheriting): InheritedUdp {
+    const options = { descriptor, fragment: fragmentIpv6, offload };
+    const { channel, port, family, dual } = this.#io.adoptUdp(this.#batch.number, options);
     this.#channels.add(channel);
     return { channel, port, families: dual === 1 ? [6, 4] : [family] };
   }

@@ -12,6 +12,7 @@ export interface UdpSettings extends Binding {
   readonly own: boolean;
   readonly broadcast: boolean;
   readonly fragmentIpv6: boolean;
+  readonly offload: boolean;
   readonly inherit: { readonly by: Activator; readonly names: readonly string[] } | undefined;
   readonly idleMs: number;
   readonly io: 'auto' | 'addon' | 'dgram';
@@ -36,6 +37,7 @@ export function readUdpSettings(given: readonly (readonly [string, string])[]): 
     own: reader.boolean('own'),
     broadcast: reader.boolean('broadcast'),
     fragmentIpv6: reader.boolean('fragment-ipv6'),
+    offload: reader.boolean('offload'),
     inherit: by === undefined ? undefined : { by, names },
     idleMs: reader.duration('idle', 100, 86_400_000),
     io: reader.choice('io', ['auto', 'addon', 'dgram']),

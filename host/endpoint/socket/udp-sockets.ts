@@ -102,7 +102,7 @@ export class UdpSockets {
 
   /** Takes a socket that another program opened. It stays open also when no neighbour listens. */
   inherit(descriptor: number): void {
-    const { channel, port, families } = this.#io.inherit(descriptor, this.#settings.fragmentIpv6);
+    const { channel, port, families } = this.#io.inherit(descriptor, this.#settings);
     this.#inherited.push(channel);
     for (const family of families)
       this.#add({ family, port, wanted: port, channel, users: 1, isInherited: true });
@@ -173,7 +173,7 @@ export class UdpSockets {
   }
 
   #optionsOf(port: number, family: 4 | 6): UdpOptions {
-    const { address, device, broadcast, fragmentIpv6 } = this.#settings;
+    const { address, device, broadcast, fragmentIpv6, offload } = this.#settings;
     return {
       family,
       address,
@@ -183,6 +183,7 @@ export class UdpSockets {
       reuse: false,
       broadcast: broadcast && family === 4,
       fragment: fragmentIpv6,
+      offload,
     };
   }
 
@@ -210,7 +211,8 @@ export class UdpSockets {
       if (
         from.#settings.address !== this.#settings.address ||
         from.#settings.device !== this.#settings.device ||
-        from.#settings.fragmentIpv6 !== this.#settings.fragmentIpv6
+        from.#settings.fragmentIpv6 !== this.#settings.fragmentIpv6 ||
+        from.#settings.offload !== this.#settings.offload
       )
         continue;
       const theirs = from.#open.find(
@@ -383,6 +385,7 @@ export class UdpSockets {
           reuse: true,
           broadcast: false,
           fragment: true,
+          offload: false,
         });
         this.#groups.set(text, channel);
         this.#refusedGroups.delete(text);

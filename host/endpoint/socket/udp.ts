@@ -159,7 +159,7 @@ export class UdpPiece extends PieceBase implements Piece {
   #inherit(): void {
     const { inherit, idleMs, io } = this.#settings;
     if (inherit === undefined) return;
-    if (io === 'dgram') this.#io!.inherit(-1, true);
+    if (io === 'dgram') this.#io!.inherit(-1, this.#settings);
     const taken = takeDescriptors(
       loadAddon(),
       this.#context,

@@ -131,7 +131,13 @@ export class DatagramRelay {
         received: (row) => this.#receive(row),
         receivedAll: () => this.#context.arrived(this.#outbox),
       });
-      opened = this.#sockets.open({ ...options, reuse: false, broadcast: false, fragment: true });
+      opened = this.#sockets.open({
+        ...options,
+        reuse: false,
+        broadcast: false,
+        fragment: true,
+        offload: false,
+      });
     } catch (error) {
       return error instanceof EndpointError ? error.message : messageOf(error);
     }

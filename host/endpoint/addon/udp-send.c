@@ -162,8 +162,8 @@ static uint32_t join_run(struct funnel_instance *instance, uint32_t most, uint32
 }
 
 /*
- * Like send_run, with datagrams joined. The kernel refuses a size that does not fit the path, which the socket
- * then joins no more.
+ * Like send_run, with datagrams joined. The kernel refuses a size that does not fit the path, which the
+ * socket then joins no more.
  */
 static uint32_t send_joined(struct channel *channel, uint32_t from, uint32_t to) {
   struct funnel_instance *instance = channel->instance;

@@ -14,6 +14,12 @@ export type {
   Setting,
   Shape,
 } from '../abi/host/contract.ts';
+export { askFunnel } from './daemon/control-client.ts';
+export type { Method as ControlMethod } from './daemon/control-protocol.ts';
+export { controlJsonSchema } from './daemon/control-schema.ts';
+export { ControlServer } from './daemon/control-server.ts';
+export { controlServiceOf } from './daemon/control-service.ts';
+export { findControl } from './daemon/find-control.ts';
 export type { NativePiece } from './endpoint/catalogue.ts';
 export { ComponentError } from './engine/wasm/component-error.ts';
 export { Frames } from './frame/frames.ts';

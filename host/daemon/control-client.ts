@@ -7,6 +7,7 @@ import { printable } from '../stack/foreign-text.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
 import {
   answerSchema,
+  CONTROL_PROTOCOL,
   type ControlFailure,
   type Method,
   type Parameters,
@@ -32,7 +33,7 @@ export async function askFunnel<M extends Exclude<Method, 'events'>>(
 ): Promise<Result<M>> {
   const socket = await connected(path);
   try {
-    socket.end(`${JSON.stringify({ id: 1, method, params: parameters })}\n`);
+    socket.end(`${JSON.stringify({ id: 1, protocol: CONTROL_PROTOCOL, method, params: parameters })}\n`);
     const answer = answerSchema.safeParse(printableAll(readJson(await firstLine(socket, path, timeoutMs))));
     if (!answer.success || 'event' in answer.data) throw unknownAnswer(path);
     if ('error' in answer.data) throw errorOf(answer.data.error);

@@ -5,7 +5,13 @@ import { ConfigurationError } from '../policy/configuration/configuration-error.
 import type { FunnelEvent } from '../policy/funnel.ts';
 import { jsonText } from '../stack/foreign-text.ts';
 import { FunnelError } from '../stack/funnel-error.ts';
-import { type ControlFailure, type Method, methodSchemas, requestSchema } from './control-protocol.ts';
+import {
+  CONTROL_PROTOCOL,
+  type ControlFailure,
+  type Method,
+  methodSchemas,
+  requestSchema,
+} from './control-protocol.ts';
 import type { ControlService } from './control-service.ts';
 import { LineReader } from './line-reader.ts';
 import { readJson } from './read-json.ts';
@@ -144,6 +150,12 @@ export class ControlConnection {
       if (!request.success)
         throw new FunnelError('FT_CONTROL_REQUEST', `this is not a request: ${issuesText(request.error)}`);
       id = request.data.id;
+      const { protocol = CONTROL_PROTOCOL } = request.data;
+      if (protocol !== CONTROL_PROTOCOL)
+        throw new FunnelError(
+          'FT_CONTROL_VERSION',
+          `this Funnel has version ${CONTROL_PROTOCOL} of the protocol, not ${protocol}; use the funnel command of its release`,
+        );
       const result = await this.#call(id, request.data.method, request.data.params ?? {});
       this.#write({ id, result });
     } catch (error) {
@@ -160,6 +172,7 @@ export class ControlConnection {
     const parameters = methodSchemas[method].safeParse(given);
     if (!parameters.success)
       throw new FunnelError('FT_CONTROL_PARAMETERS', `${method}: ${issuesText(parameters.error)}`);
+    if (method === 'hello') return { protocol: CONTROL_PROTOCOL };
     if (method === 'events') {
       this.#subscription = id;
       return {};

@@ -10,11 +10,18 @@ import * as z from 'zod';
  *   ← {"id": 2, "event": {…}}     for each event, after request 2 was `events`
  */
 
+/**
+ * The version of this protocol. It changes where a client of an older version would misunderstand a reply. A
+ * new method, a new parameter and a new key of a result are no such change.
+ */
+export const CONTROL_PROTOCOL = 1;
+
 const id = z.union([z.string().max(64), z.int()]);
 
 export const requestSchema = z.strictObject({
   id,
   method: z.string().max(64),
+  protocol: z.int().optional(),
   params: z.unknown().optional(),
 });
 
@@ -23,10 +30,16 @@ const directory = path.refine((text) => isAbsolute(text), 'must be absolute');
 
 /** A configuration: a file that the Funnel reads, relative to a directory, or the structure itself. */
 const subject = {
-  file: path.optional(),
-  configuration: z.record(z.string(), z.unknown()).optional(),
-  directory: directory.optional(),
-  parameters: z.record(z.string().max(64), z.string().max(4096)).optional(),
+  file: path.optional().describe('A name, or a path that the Funnel reads with its own rights.'),
+  configuration: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('The same structure as JSON, in place of `file`.'),
+  directory: directory.optional().describe('The base of relative paths; an absolute path.'),
+  parameters: z
+    .record(z.string().max(64), z.string().max(4096))
+    .optional()
+    .describe('The values of parameters.'),
 };
 
 function isOneSubject({
@@ -43,14 +56,28 @@ const ONE_SUBJECT = 'give either `file` or `configuration`';
 
 /** The methods with their parameters. */
 export const methodSchemas = {
-  snapshot: z.strictObject({}),
-  graph: z.strictObject({}),
-  events: z.strictObject({}),
-  end: z.strictObject({}),
-  check: z.strictObject(subject).refine(isOneSubject, ONE_SUBJECT),
+  hello: z.strictObject({}).describe('Returns the version of the protocol.'),
+  snapshot: z.strictObject({}).describe('Returns all current counters.'),
+  graph: z
+    .strictObject({})
+    .describe('Returns the pieces with their Edges, and the networks with their members and stacks.'),
+  events: z.strictObject({}).describe('Asks for each event from then on, with the `id` of this request.'),
+  end: z.strictObject({}).describe('Returns at once; then the Funnel ends cleanly.'),
+  check: z
+    .strictObject(subject)
+    .refine(isOneSubject, ONE_SUBJECT)
+    .describe('Returns every mistake of a configuration, as far as nothing has to be opened for it.'),
   apply: z
-    .strictObject({ ...subject, dryRun: z.boolean().optional(), consent: z.boolean().optional() })
-    .refine(isOneSubject, ONE_SUBJECT),
+    .strictObject({
+      ...subject,
+      dryRun: z.boolean().optional().describe('Only returns what would change.'),
+      consent: z
+        .boolean()
+        .optional()
+        .describe('Accepts that new versions of components want more than the running ones.'),
+    })
+    .refine(isOneSubject, ONE_SUBJECT)
+    .describe('Changes the Funnel to a configuration while traffic flows: completely, or not at all.'),
 };
 
 export type Method = keyof typeof methodSchemas;
@@ -161,6 +188,7 @@ const graph = z.object({
 
 /** The result of each method. */
 export const resultSchemas = {
+  hello: z.object({ protocol: z.int() }),
   snapshot: z.object({ configuration: z.string(), process: z.number(), snapshot }),
   graph,
   events: z.object({}),

@@ -3,9 +3,9 @@ import type { ConfigurationObject } from '../policy/configuration/configuration-
 import type { Funnel } from '../policy/funnel.ts';
 import type { Method, Parameters, Result } from './control-protocol.ts';
 
-/** The methods of the control socket, except `events`. */
+/** The methods of the control socket that concern the Funnel. */
 export type ControlService = {
-  readonly [M in Exclude<Method, 'events'>]: (parameters: Parameters<M>) => Promise<Result<M>>;
+  readonly [M in Exclude<Method, 'events' | 'hello'>]: (parameters: Parameters<M>) => Promise<Result<M>>;
 };
 
 /**

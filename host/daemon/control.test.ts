@@ -11,6 +11,7 @@ import { samplePiece, sampleSetting } from '../policy/testing/sample-pieces.ts';
 import { checkForLeaks } from '../puzzle/testing/leak-check.ts';
 import { askFunnel } from './control-client.ts';
 import { ControlConnection } from './control-connection.ts';
+import { CONTROL_PROTOCOL } from './control-protocol.ts';
 import { ControlServer } from './control-server.ts';
 import { controlServiceOf } from './control-service.ts';
 
@@ -157,6 +158,26 @@ describe('by its control socket a Funnel', () => {
   it('ends on request', async () => {
     expect(await askFunnel(path, 'end', {})).toEqual({});
     await until(() => ended === 1);
+  });
+});
+
+describe('the version of the protocol', () => {
+  it('is known before anything else, and another one is refused', async () => {
+    const talker = new Talker().say(
+      { id: 1, method: 'hello' },
+      { id: 2, protocol: CONTROL_PROTOCOL, method: 'hello' },
+      { id: 3, protocol: CONTROL_PROTOCOL + 1, method: 'end' },
+      { id: 4, protocol: '1', method: 'end' },
+    );
+    expect(await talker.answers(4)).toEqual([
+      { id: 1, result: { protocol: CONTROL_PROTOCOL } },
+      { id: 2, result: { protocol: CONTROL_PROTOCOL } },
+      { id: 3, ...code('FT_CONTROL_VERSION') },
+      { id: null, ...code('FT_CONTROL_REQUEST') },
+    ]);
+    talker.socket.end();
+    expect(await askFunnel(path, 'hello', {})).toEqual({ protocol: CONTROL_PROTOCOL });
+    expect(ended).toBe(0);
   });
 });
 

@@ -14,7 +14,7 @@ beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'funnel-name-'));
   own = join(base, 'own');
   system = join(base, 'system');
-  for (const folder of [own, system]) mkdirSync(folder);
+  for (const folder of [own, system]) mkdirSync(folder, { mode: 0o755 });
 });
 afterEach(() => rmSync(base, { recursive: true }));
 

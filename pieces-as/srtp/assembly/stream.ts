@@ -71,10 +71,17 @@ export class Window {
     if (this.isEmpty || index - this.highest >= this.size) {
       memory.fill(changetype<usize>(this) + HEAD_BYTES, 0, <usize>(this.size >> 3));
     } else {
-      for (let i = this.highest + 1; i <= index; i++) {
+      // Whole words where there are any: a jump may be as long as the window.
+      for (let i = this.highest + 1; i <= index; ) {
         const place = i % this.size;
         const word = this.wordOf(place);
-        store<u64>(word, load<u64>(word) & ~((<u64>1) << (place & 63)));
+        if ((place & 63) == 0 && index - i >= 63) {
+          store<u64>(word, 0);
+          i += 64;
+        } else {
+          store<u64>(word, load<u64>(word) & ~((<u64>1) << (place & 63)));
+          i++;
+        }
       }
     }
     this.highest = index;

@@ -9,7 +9,7 @@ import type { NetLab } from '../net/net-lab.ts';
 import { eventually } from './six-network.ts';
 
 /*
- * What others do to a running Funnel. Each row of the table does one thing to one endpoint, and says what is
+ * Actions of others on a running Funnel. Each row of the table does one thing to one endpoint, and says what is
  * seen of it. For each row the test holds that one connection through neighbour endpoints in the same lane
  * goes on, that the endpoint works afterwards, and that the Funnel leaves nothing behind, also when it is
  * killed.
@@ -31,7 +31,7 @@ interface Row {
   readonly needs?: readonly string[];
   /** The pieces that it concerns. `folder` is where paths are. */
   pieces(folder: string): Record<string, object>;
-  /** What has to be there before the Funnel starts. */
+  /** Prepares the place before the Funnel starts. */
   before?(host: Namespace, folder: string): Promise<void>;
   provoke(scene: Scene): Promise<void>;
   /** The counters that have to be above zero then: piece and reason. */

@@ -9,7 +9,7 @@ import type { NetLab } from '../net/net-lab.ts';
 import { eventually } from './six-network.ts';
 
 /*
- * Actions of others on a running Funnel. Each row of the table does one thing to one endpoint, and says what is
+ * Acts of others on a running Funnel. Each row of the table does one thing to one endpoint, and says what is
  * seen of it. For each row the test holds that one connection through neighbour endpoints in the same lane
  * goes on, that the endpoint works afterwards, and that the Funnel leaves nothing behind, also when it is
  * killed.

@@ -52,6 +52,7 @@ const pieceTests = {
   ppp: ['test/pieces/ppp.test.ts'],
   'rtp-encryption': [
     'test/rtp-encryption/calls.test.ts',
+    'test/rtp-encryption/dtls.test.ts',
     'test/rtp-encryption/fuel.test.ts',
     'test/rtp-encryption/policies.test.ts',
     'test/rtp-encryption/situations.test.ts',

@@ -50,6 +50,12 @@ export function describeSettings(d: Description): void {
     Kind.Text,
     'Crypto suite that is offered and accepted, in the order of preference.',
   ).isRepeated();
+  d.optional(
+    'key-exchange',
+    Kind.Text,
+    'How keys come: sdes or dtls. The first is offered, and all are accepted; sdes without it.',
+  ).isRepeated();
+  d.setting('sha-1', Kind.Boolean, 'Believe certificates of DTLS also by fingerprints of SHA-1.', 'false');
   d.setting(
     'keys-in-clear',
     Kind.Boolean,
@@ -101,6 +107,11 @@ export abstract class Configuration {
   static offer: Offer = Offer.twoLines;
   /** Indices into `SUITES`, in the order of preference. */
   static suites: i32[] = [];
+  /** Whether keys by descriptions and by DTLS are accepted, and whether the latter are offered. */
+  static takesSdes: bool = true;
+  static takesDtls: bool = false;
+  static offersDtls: bool = false;
+  static takesSha1: bool = false;
   static keysInClear: bool = false;
   static readonly sipPorts: StaticArray<bool> = new StaticArray<bool>(65_536);
   /** 0 if there are none. */
@@ -134,6 +145,8 @@ export abstract class Configuration {
     if (key != 'continue' && key != 'restart')
       settings.problem('new-key', 'must be continue or restart, not "' + key + '"');
     readSuites(settings);
+    readKeyExchange(settings);
+    Configuration.takesSha1 = settings.boolean('sha-1');
     Configuration.keysInClear = settings.boolean('keys-in-clear');
     Configuration.renumberedTag = settings.boolean('renumbered-tag');
     Configuration.shortControlTag = settings.boolean('short-rtcp-tag');
@@ -187,6 +200,26 @@ function readSuites(settings: Settings): void {
     if (SUITES[n].name == 'AEAD_AES_128_GCM') Configuration.suites.unshift(n);
     else if (SUITES[n].name == 'AES_CM_128_HMAC_SHA1_80') Configuration.suites.push(n);
   }
+}
+
+function readKeyExchange(settings: Settings): void {
+  const count = settings.count('key-exchange');
+  Configuration.takesSdes = count == 0;
+  Configuration.takesDtls = Configuration.offersDtls = false;
+  for (let i = 0; i < count; i++) {
+    const text = settings.at('key-exchange', i);
+    if (text == 'sdes') Configuration.takesSdes = true;
+    else if (text == 'dtls') {
+      Configuration.takesDtls = true;
+      if (i == 0) Configuration.offersDtls = true;
+    } else settings.problem('key-exchange', 'must be sdes or dtls, not "' + text + '"');
+  }
+  if (!Configuration.takesDtls) return;
+  for (let i = 0; i < Configuration.suites.length; i++) {
+    const name = SUITES[Configuration.suites[i]].name;
+    if (name.startsWith('AES_CM_128') || name.startsWith('AEAD')) return;
+  }
+  settings.problem('suite', 'must have a suite of AES_CM_128 or AEAD, since DTLS knows no other');
 }
 
 function readMediaPorts(settings: Settings): void {

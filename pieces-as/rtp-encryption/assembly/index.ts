@@ -3,8 +3,8 @@
  *
  * PURPOSE
  *   Stands in the path of phones with SIP and RTP. It changes the descriptions of media in SIP so that the
- *   other side sends and takes SRTP, with keys in the description (SDES), and it protects and unprotects
- *   the media.
+ *   other side sends and takes SRTP, with keys in the description (SDES) or by DTLS, and it protects and
+ *   unprotects the media.
  *
  * EDGES AND SHAPES
  *
@@ -26,6 +26,9 @@
  *                    with keys (RFC 8643); default two-lines
  *   suite            crypto suite, by its name in RFC 4568, 6188 or 7714; repeated in the order of
  *                    preference; default AEAD_AES_128_GCM, then AES_CM_128_HMAC_SHA1_80
+ *   key-exchange     how keys come: sdes, in descriptions; dtls, by handshakes on the ports of the media;
+ *                    may be repeated: the first is offered, and all are accepted; default sdes
+ *   sha-1            believes certificates of DTLS also by fingerprints of SHA-1; default false
  *   keys-in-clear    sends keys also where the network of the protected side is not encrypted; default false
  *   port             UDP port of SIP, at either end; may be repeated; default 5060
  *   media-ports      ports of the plain side that carry only media, such as 16384-32767: what belongs to no
@@ -55,6 +58,12 @@
  *   hyphen) are no choice. Each fork of a call has keys of its own from the peer. Our keys stay for a call,
  *   whatever it offers again.
  *
+ *   With dtls, an offer is UDP/TLS/RTP/SAVP with a fingerprint of the piece's certificate, and `actpass`. The
+ *   piece begins the handshake where the peer waits for it. A peer whose certificate has none of the
+ *   fingerprints of its description is refused, with a warning. Until there are keys, nothing passes. A
+ *   further offer keeps the association, unless fingerprints or `tls-id` change. RTCP needs the port of RTP
+ *   (rtcp-mux). A program that can change the signalling can be the peer.
+ *
  *   Under `require`, a line that the other side does not protect is refused (port 0), and a request that
  *   has no other is answered with 488. A line that was protected once never goes in the clear in the same
  *   call. A description that cannot be read ends. Media for which there is no key ends.
@@ -67,6 +76,7 @@
  *   No loss:
  *     repeated           the plain side sent a packet again; it is not encrypted for a second time
  *     ack-of-refusal     the ACK belongs to a refusal of the piece itself
+ *     agreement          the packet belongs to the agreement on keys, in which the piece takes part
  *   Lost:
  *     not-media          neither RTP, RTCP, STUN, TURN, DTLS nor ZRTP, at a place of protected media
  *     malformed          a length is wrong, the packet is too short, or the message is no SIP
@@ -89,13 +99,15 @@
  *     no-call            a datagram at `media-ports` belongs to no call
  *
  * WHAT IT DOES NOT DO
- *   SIP over TCP or TLS does not pass. No keys by DTLS (RFC 5764) or ZRTP (RFC 6189). No ICE. A digest over
- *   bodies (qop=auth-int) and signatures over descriptions (RFC 8224) fail, because the body changes. The
- *   keys stand in the packets of the protected side, and so in its captures.
+ *   SIP over TCP or TLS does not pass. No keys by ZRTP (RFC 6189). No ICE. After the piece is replaced, calls
+ *   with DTLS need another offer. A digest over bodies (qop=auth-int) and signatures over descriptions (RFC
+ *   8224) fail, because the body changes. Keys by SDES stand in the packets of the protected side, and so in
+ *   its captures.
  *
  * SPECIFICATION
- *   RFC 4568 (SDES), 3711 and 7714 (SRTP), 3264 and 8866 (SDP), 5939 (capabilities), 8643 (OSRTP), 3261
- *   (SIP), 3262 and 3311 (PRACK, UPDATE), 3605 and 5761 (RTCP).
+ *   RFC 4568 (SDES), 5763 and 5764 (DTLS-SRTP), 8122 and 8842 (fingerprints, tls-id), 3711 and 7714 (SRTP),
+ *   3264 and 8866 (SDP), 5939 (capabilities), 8643 (OSRTP), 3261 (SIP), 3262 and 3311 (PRACK, UPDATE), 3605
+ *   and 5761 (RTCP).
  */
 
 import {
@@ -128,6 +140,7 @@ import { Agreements } from './agreement';
 import { Configuration, describeSettings } from './configuration';
 import { Datagram } from './datagram';
 import { Dialogs, MOST_LINES } from './dialogs';
+import { Dtls } from './dtls';
 import { LineTables } from './line-table';
 import { Line, Lines, Mode, NO_AGREEMENT, NO_LINE } from './lines';
 import { findLine, isMediaPort } from './media';
@@ -176,7 +189,10 @@ class RtpEncryption extends Piece {
     const lines = min(((Configuration.calls * 3) >> 1) + MORE_LINES, MOST_LINES_OF_ALL);
     OwnKeys.start(lines);
     Lines.start(lines);
-    Agreements.start([], lines);
+    const dtls = new Dtls();
+    Agreements.start(Configuration.takesDtls ? [dtls] : [], lines);
+    if (Configuration.takesDtls && !dtls.isPossible)
+      settings.problem('key-exchange', 'The host has no DTLS for this piece');
     Report.start();
     if (!Vault.start()) settings.problem('', 'The host has no cryptography for this piece');
   }
@@ -332,7 +348,14 @@ function lineFor(now: f64, frame: Frame, i: i32): i32 {
   }
   const line = Lines.at(id);
   Dialogs.at(line.dialog).heardAt = now;
-  if (line.agreement != NO_AGREEMENT && takeAgreement(now, side, line, frame, i)) return NO_LINE;
+  if (line.agreement != NO_AGREEMENT) {
+    if (takeAgreement(now, side, line, frame, i)) return NO_LINE;
+    // Another port needs another association (RFC 5764 §4.1): keys of this one do not hold there.
+    if (line.mode == Mode.secured && isControlPort(side, line)) {
+      Pending.refuse(i, Reason.noKey);
+      return NO_LINE;
+    }
+  }
   if (line.mode == Mode.clear) return NO_LINE;
   if (line.mode == Mode.secured && line.isReady(side)) return id;
   Pending.refuse(i, Reason.noKey);
@@ -351,10 +374,15 @@ function takeAgreement(now: f64, side: i32, line: Line, frame: Frame, i: i32): b
     Pending.refuse(i, SrtpReason.notMedia);
     return true;
   }
-  const port = portOf(Datagram.destination);
-  const isControl = port == portOf(line.placeOf(PLAIN, 1)) && port != portOf(line.placeOf(PLAIN, 0));
+  const isControl = isControlPort(side, line);
   Pending.refuse(i, agreement.take(now, line, isControl ? 1 : 0, Packet.at, Packet.length));
   return true;
+}
+
+/** Whether the current datagram has, on the plain side, the port of RTCP and not that of RTP. */
+function isControlPort(side: i32, line: Line): bool {
+  const port = portOf(side == PLAIN ? Datagram.source : Datagram.destination);
+  return port == portOf(line.placeOf(PLAIN, 1)) && port != portOf(line.placeOf(PLAIN, 0));
 }
 
 /** Copies the packet of a frame into a room. False if there is none. */

@@ -54,6 +54,8 @@ export const enum Form {
   osrtp,
   /** RTP/AVP with RTP/SAVP as a capability (RFC 5939). */
   capability,
+  /** UDP/TLS/RTP/SAVP. */
+  dtls,
 }
 
 export class Line {
@@ -153,6 +155,7 @@ export class Line {
     this.converts = from.converts;
     this.onExtra = from.onExtra;
     this.agreement = from.agreement;
+    LineTables.fork(from.id, this.id);
     memory.copy(this.offer(0), from.offer(0), 2 * ENDPOINT_BYTES);
     if (this.offeredBy >= 0) this.place(this.offeredBy, this.offer(0), this.offer(1));
   }

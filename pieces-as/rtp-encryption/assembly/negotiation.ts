@@ -6,11 +6,12 @@
 //   answer  m=audio 6004 RTP/AVP   ◀──    m=audio 6004 RTP/SAVP, a=crypto with the peer's key
 
 import { Level, log, TextEdit } from 'funnel-tunnel/as';
+import { Agreements } from './agreement';
 import { Capability } from './capability';
 import { Configuration, Offer, Policy } from './configuration';
 import { CryptoLine } from './crypto-line';
 import { Dialog, Dialogs, EXTRA } from './dialogs';
-import { Form, Intent, Line, Lines, Mode, NO_LINE } from './lines';
+import { Form, Intent, Line, Lines, Mode, NO_AGREEMENT, NO_LINE } from './lines';
 import { NO_KEYS, OwnKeys } from './own-keys';
 import { Reason } from './reasons';
 import { Kind, Note, Profile, Section, Session } from './session';
@@ -39,6 +40,9 @@ export abstract class Tally {
   /** The number of answers: lines may have another mode after each. */
   static changes: u64 = 0;
 }
+
+/** The number of the agreement by DTLS. */
+export const DTLS: i32 = 0;
 
 /** Whether keys may stand in descriptions for the protected side. */
 export function maySendKeys(): bool {
@@ -147,6 +151,15 @@ function wishOfPlain(line: Line, section: Section): Intent {
   if (section.kind == Kind.other) return Configuration.policy == Policy.require ? refuseLine() : Intent.pass;
   if (section.kind != Kind.rtp || Configuration.policy == Policy.never) return Intent.pass;
   const isRequired = Configuration.policy == Policy.require || line.wasProtected;
+  // A line offers again the way that was agreed first in its call.
+  if (line.wasProtected ? line.agreement == DTLS : Configuration.offersDtls) {
+    Agreements.choose(line, DTLS);
+    line.form = Form.dtls;
+    line.converts = true;
+    return Intent.protect;
+  }
+  if (!Configuration.takesSdes) return isRequired ? refuseLine() : Intent.pass;
+  Agreements.choose(line, NO_AGREEMENT);
   if (!maySendKeys()) {
     Tally.withheld++;
     if (isRequired) return Intent.off;
@@ -172,8 +185,17 @@ function wishOfPeer(line: Line, section: Section): Intent {
   const policy = Configuration.policy;
   line.converts = section.kind == Kind.savp;
   if (section.kind == Kind.foreign) return Intent.pass;
+  if (section.kind == Kind.dtls) {
+    if (!Configuration.takesDtls || policy == Policy.never) return Intent.pass;
+    line.converts = true;
+    Agreements.choose(line, DTLS);
+    if (!Agreements.at(DTLS).read(line, section, true)) return refuseLine();
+    line.form = Form.dtls;
+    return Intent.protect;
+  }
+  Agreements.choose(line, NO_AGREEMENT);
   if (section.kind == Kind.other) return policy == Policy.require ? refuseLine() : Intent.pass;
-  if (policy != Policy.never) {
+  if (policy != Policy.never && Configuration.takesSdes) {
     if (!maySendKeys()) {
       Tally.withheld++;
     } else if (chooseKey(section)) {
@@ -243,7 +265,8 @@ function refuseAlternatives(dialog: Dialog): void {
     if (clear === null || clear.intent != Intent.pass || Session.section(i).kind != Kind.rtp) continue;
     for (let n = 0; n < Session.count; n++) {
       const other = lineAt(dialog, n);
-      if (other === null || other.intent != Intent.protect || Session.section(n).kind != Kind.savp) continue;
+      if (other === null || other.intent != Intent.protect) continue;
+      if (Session.section(n).kind != Kind.savp && Session.section(n).kind != Kind.dtls) continue;
       if (Session.areSameMedium(i, n)) clear.intent = Intent.off;
     }
   }
@@ -251,6 +274,11 @@ function refuseAlternatives(dialog: Dialog): void {
 
 /** The plain side has answered an offer of the protected side. */
 function protectForPeer(now: f64, line: Line, section: Section): void {
+  if (line.agreement != NO_AGREEMENT) {
+    line.settle(PLAIN, section.rtp, section.rtcp);
+    awaitAgreement(now, line);
+    return;
+  }
   if (line.keys == NO_KEYS) line.keys = OwnKeys.take();
   const isDone = line.keys != NO_KEYS && line.protect(now, line.offered, line.offered.suite, line.offeredRtp);
   if (isDone) line.settle(PLAIN, section.rtp, section.rtcp);
@@ -258,9 +286,26 @@ function protectForPeer(now: f64, line: Line, section: Section): void {
   if (!isDone) line.intent = Intent.off;
 }
 
+/** The line is protected by keys that come in the media path. Until then nothing passes. */
+function awaitAgreement(now: f64, line: Line): void {
+  line.mode = Mode.secured;
+  line.wasProtected = true;
+  Agreements.at(line.agreement).settle(now, line);
+}
+
 /** The protected side has answered an offer of the plain side. */
 function protectByAnswer(now: f64, dialog: Dialog, line: Line, section: Section): void {
-  if (section.kind == Kind.savp || section.kind == Kind.rtp) {
+  if (line.agreement != NO_AGREEMENT) {
+    if (section.kind == Kind.dtls && Agreements.at(line.agreement).read(line, section, false)) {
+      line.settle(PROTECTED, section.rtp, section.rtcp);
+      awaitAgreement(now, line);
+      return;
+    }
+    if (Configuration.policy == Policy.prefer && section.kind == Kind.rtp && !line.wasProtected) {
+      takeExtra(dialog, line, section);
+      return;
+    }
+  } else if (section.kind == Kind.savp || section.kind == Kind.rtp) {
     const suite = suiteOfAnswer(section);
     if (suite >= 0) {
       if (line.protect(now, accepted, suite, section.rtp)) {
@@ -268,18 +313,23 @@ function protectByAnswer(now: f64, dialog: Dialog, line: Line, section: Section)
         return;
       }
     } else if (Configuration.policy == Policy.prefer && section.kind == Kind.rtp && !line.wasProtected) {
-      // It took the line of RTP/AVP.
-      line.onExtra = isExtra(dialog, line, section);
-      line.intent = Intent.pass;
-      line.mode = Mode.clear;
-      line.settle(PROTECTED, section.rtp, section.rtcp);
-      goesClear();
+      takeExtra(dialog, line, section);
       return;
     }
   }
   line.intent = Intent.off;
   line.mode = Mode.off;
   refuseLine();
+}
+
+/** The protected side took the line of RTP/AVP. */
+function takeExtra(dialog: Dialog, line: Line, section: Section): void {
+  Agreements.choose(line, NO_AGREEMENT);
+  line.onExtra = isExtra(dialog, line, section);
+  line.intent = Intent.pass;
+  line.mode = Mode.clear;
+  line.settle(PROTECTED, section.rtp, section.rtcp);
+  goesClear();
 }
 
 /**
@@ -352,13 +402,22 @@ function writeForPeer(dialog: Dialog, line: Line, isExtraLine: bool, isOffer: bo
     else Session.writeRefused(edit, section, Profile.same);
     return;
   }
-  const profile = line.converts ? Profile.secure : Profile.same;
+  const profile = !line.converts
+    ? Profile.same
+    : line.agreement != NO_AGREEMENT
+      ? Profile.dtls
+      : Profile.secure;
   if (line.intent == Intent.off || section.port == 0 || line.onExtra) {
     Session.writeRefused(edit, section, profile);
     return;
   }
   if (!isProtected) {
     Session.writeSection(edit, section, Profile.same, false);
+    return;
+  }
+  if (line.agreement != NO_AGREEMENT) {
+    Session.writeSection(edit, section, profile, true);
+    Agreements.at(line.agreement).write(edit, line, isOffer);
     return;
   }
   if (isOffer) {

@@ -16,6 +16,7 @@ export const enum Reason {
   messageTooLarge,
   overload,
   noCall,
+  agreement,
 }
 
 export function describeReasons(d: Description): void {
@@ -39,4 +40,5 @@ export function describeReasons(d: Description): void {
   d.reason('message-too-large', true, 'The message has more than 10240 bytes.');
   d.reason('overload', true, 'More messages came than calls of the piece can work on.');
   d.reason('no-call', true, 'The datagram has a port of media-ports, and belongs to no call.');
+  d.reason('agreement', false, 'The packet belongs to the agreement on keys, in which the piece takes part.');
 }

@@ -3,6 +3,7 @@
 import { Health, Outcome, Status } from 'funnel-tunnel/as';
 import { Configuration, Policy } from './configuration';
 import { Dialogs } from './dialogs';
+import { Dtls } from './dtls';
 import { Mode } from './lines';
 import { maySendKeys, Tally } from './negotiation';
 import { PLAIN, PROTECTED, Sides } from './sides';
@@ -29,14 +30,15 @@ export abstract class Report {
       ((<u64>carrier) << 1) |
       ((<u64>Sides.isEncrypted) << 2) |
       ((<u64>Dialogs.count) << 3) |
-      ((Tally.downgrades + Tally.withheld + Tally.changes) << 20);
+      ((Tally.downgrades + Tally.withheld + Tally.changes + Dtls.failures) << 20);
     if (says == Report.said) return;
     if (now - Report.at < INTERVAL_MS && (says & 7) == (Report.said & 7))
       return out.wakeAt(Report.at + INTERVAL_MS);
     Report.said = says;
     Report.at = now;
     const status = Report.status;
-    const isSecret = Configuration.policy == Policy.never || maySendKeys();
+    const needsNoKeys = Configuration.policy == Policy.never || !Configuration.takesSdes;
+    const isSecret = needsNoKeys || Configuration.offersDtls || maySendKeys();
     if (!plain) status.begin(Health.Pending, 'waits for a network on its Edge plain');
     else if (!carrier) status.begin(Health.Pending, 'waits for a network on its Edge protected');
     else if (!isSecret)
@@ -46,7 +48,7 @@ export abstract class Report {
       );
     else if (Configuration.policy == Policy.never)
       status.begin(Health.Impaired, 'lets media go in the clear');
-    else if (!Sides.isEncrypted)
+    else if (!Sides.isEncrypted && Configuration.takesSdes && Configuration.keysInClear)
       status.begin(Health.Good, 'protects media; whoever reads the signalling has the keys (keys-in-clear)');
     else status.begin(Health.Good, 'protects media');
     status.fact('calls').unsigned(Dialogs.count);
@@ -54,6 +56,7 @@ export abstract class Report {
     status.fact('in-the-clear').unsigned(Dialogs.linesIn(Mode.clear));
     status.fact('downgrades').unsigned(Tally.downgrades);
     status.fact('keys-withheld').unsigned(Tally.withheld);
+    if (Configuration.takesDtls) status.fact('failed-handshakes').unsigned(Dtls.failures);
     status.report();
   }
 }

@@ -20,6 +20,8 @@ export const enum Kind {
   rtp,
   /** RTP/SAVP or RTP/SAVPF, with keys in the description. */
   savp,
+  /** UDP/TLS/RTP/SAVP or UDP/TLS/RTP/SAVPF, with keys by DTLS (RFC 5764). */
+  dtls,
   /** Over DTLS or TCP, which protect themselves, or do not pass here. */
   foreign,
   /** Datagrams that cannot be protected, such as UDPTL. */
@@ -33,6 +35,10 @@ export const enum Note {
   tcap,
   acap,
   pcfg,
+  /** Of DTLS: the hash of a certificate, the part in the handshake, the name of the association. */
+  fingerprint,
+  setup,
+  tlsId,
 }
 
 /** The most attributes that are noted for a line; later ones are no choice. */
@@ -43,6 +49,8 @@ export const enum Profile {
   same,
   plain,
   secure,
+  /** Secure, with keys by DTLS. */
+  dtls,
 }
 
 /** A line `m=` with what belongs to it. */
@@ -106,6 +114,9 @@ export abstract class Session {
   /** The end of the lines in front of the first `m=`. */
   static headTo: usize = 0;
 
+  /** Attributes in front of the first `m=`, which hold for all lines. */
+  static readonly head: Section = new Section();
+
   @inline static section(i: i32): Section {
     return sections[i];
   }
@@ -118,6 +129,7 @@ export abstract class Session {
     Session.isTooLong = false;
     Session.headTo = to;
     memory.fill(own, 0, ENDPOINT_BYTES);
+    Session.head.noteCount = 0;
     let section: Section | null = null;
     if (!SdpLine.read(at, to) || SdpLine.type != 0x76) return false;
     while (SdpLine.next(to)) {
@@ -131,8 +143,9 @@ export abstract class Session {
         if (!readMedia(section)) return false;
       } else if (SdpLine.type == 0x63) {
         if (!readConnection(section)) return false;
-      } else if (SdpLine.type == 0x61 && section !== null) {
-        readAttribute(section);
+      } else if (SdpLine.type == 0x61) {
+        if (section !== null) readAttribute(section);
+        else readDtls(Session.head);
       }
       if (section !== null) section.to = SdpLine.to;
     }
@@ -195,7 +208,17 @@ function writeMedia(edit: TextEdit, profile: Profile, isRefused: bool): void {
   const at = SdpMedia.protocolAt;
   const to = SdpMedia.protocolTo;
   const isSecure = Ascii.begins(at, to, 'rtp/savp');
-  if (profile == Profile.secure && Ascii.begins(at, to, 'rtp/avp')) edit.upTo(at + 4).text('S');
+  if (profile == Profile.dtls && Ascii.begins(at, to, 'rtp/avp'))
+    edit
+      .upTo(at)
+      .text('UDP/TLS/RTP/S')
+      .skipTo(at + 4);
+  else if (profile == Profile.plain && Ascii.begins(at, to, 'udp/tls/rtp/savp'))
+    edit
+      .upTo(at)
+      .text('RTP/')
+      .skipTo(at + 13);
+  else if (profile == Profile.secure && Ascii.begins(at, to, 'rtp/avp')) edit.upTo(at + 4).text('S');
   else if (profile == Profile.plain && isSecure) edit.upTo(at + 4).skipTo(at + 5);
 }
 
@@ -260,6 +283,8 @@ function readMedia(section: Section): bool {
   section.isFeedback = Ascii.lower(load<u8>(to - 1)) == 0x66;
   if (Ascii.is(at, to, 'rtp/avp') || Ascii.is(at, to, 'rtp/avpf')) section.kind = Kind.rtp;
   else if (Ascii.is(at, to, 'rtp/savp') || Ascii.is(at, to, 'rtp/savpf')) section.kind = Kind.savp;
+  else if (Ascii.is(at, to, 'udp/tls/rtp/savp') || Ascii.is(at, to, 'udp/tls/rtp/savpf'))
+    section.kind = Kind.dtls;
   else if (
     Ascii.begins(at, to, 'udp/tls/') ||
     Ascii.begins(at, to, 'udp/dtls/') ||
@@ -297,6 +322,13 @@ function readAttribute(section: Section): void {
   else if (SdpLine.isAttribute('tcap')) section.note(Note.tcap, 4);
   else if (SdpLine.isAttribute('acap')) section.note(Note.acap, 4);
   else if (SdpLine.isAttribute('pcfg')) section.note(Note.pcfg, 4);
+  else readDtls(section);
+}
+
+function readDtls(section: Section): void {
+  if (SdpLine.isAttribute('fingerprint')) section.note(Note.fingerprint, 11);
+  else if (SdpLine.isAttribute('setup')) section.note(Note.setup, 5);
+  else if (SdpLine.isAttribute('tls-id')) section.note(Note.tlsId, 6);
 }
 
 /** `a=rtcp` (RFC 3605). */

@@ -2,36 +2,22 @@ import { Outcome, random } from 'funnel-tunnel/as';
 import { store16, store32 } from 'funnel-tunnel/as/views/bytes';
 import { Endpoint } from '../../frame-sequence/assembly/endpoint';
 import { Above } from './above';
-import { Association, Associations, MOST_COOKIE, MOST_PATHS } from './association';
-import { Carrier } from './carrier';
+import { Addresses } from './addresses';
+import { Association, Associations, MOST_COOKIE } from './association';
 import { Closing } from './closing';
 import { Configuration } from './configuration';
-import {
-  AssociationState,
-  Cause,
-  CHUNK_HEADER,
-  ChunkType,
-  INIT_BYTES,
-  LEAST_WINDOW,
-  ParameterType,
-} from './constants';
+import { AssociationState, Cause, CHUNK_HEADER, ChunkType, LEAST_WINDOW, ParameterType } from './constants';
 import { Control } from './control';
 import { Cookie, Cookies } from './cookie';
-import { DTLS, Initiation } from './initiation';
+import { InitChunks } from './init-chunks';
+import { Initiation } from './initiation';
 import { OutOfTheBlue } from './out-of-the-blue';
 import { Packet } from './packet';
 import { Reason } from './reasons';
-import { BLOCK } from './store';
 
 const scratch: usize = memory.data(64, 8);
 const endpoint: Endpoint = new Endpoint();
 const ours: Endpoint = new Endpoint();
-/** Supported Address Types: IPv4 and IPv6. */
-const ADDRESS_TYPES: u32 = 8;
-const PRESERVATIVE: u32 = 8;
-/** The parameter Forward-TSN-Supported (RFC 3758 §3.1), and Supported Extensions (RFC 5061 §4.2.7). */
-const FEATURES: u32 = 12;
-const ZERO_CHECKSUM: u32 = 8;
 /** The number of times that the piece requests more time from a peer that finds our cookie stale. */
 const MOST_STALE: i32 = 2;
 
@@ -56,7 +42,7 @@ export abstract class Handshake {
     association.addPath(remote, local, true);
     association.outgoing.open(Configuration.streams, association.initialTsn, LEAST_WINDOW, 0);
     association.state = AssociationState.cookieWait;
-    Handshake.sendInit(association, 0, out);
+    InitChunks.sendInit(association, 0, out);
     association.timer = now + association.paths[0].rto;
     return association;
   }
@@ -66,26 +52,6 @@ export abstract class Handshake {
     const bits = random();
     const tag = <u32>bits;
     return tag != 0 ? tag : <u32>(bits >> 32) | 1;
-  }
-
-  static sendInit(association: Association, moreLife: u32, out: Outcome): void {
-    const length = INIT_BYTES + Handshake.featureBytes + ADDRESS_TYPES + (moreLife > 0 ? PRESERVATIVE : 0);
-    const path = association.current;
-    if (!Packet.open(out, path.local, path.remote, length, association.localPort, association.peerPort, 0))
-      return;
-    const at = Packet.chunk(ChunkType.init, 0, length);
-    Handshake.putFixed(at, association.localTag, association.initialTsn);
-    const to = Handshake.putFeatures(at + 16);
-    store16(to, ParameterType.addressTypes);
-    store16(to + 2, ADDRESS_TYPES);
-    store16(to + 4, ParameterType.ipv4);
-    store16(to + 6, ParameterType.ipv6);
-    if (moreLife > 0) {
-      store16(to + 8, ParameterType.preservative);
-      store16(to + 10, PRESERVATIVE);
-      store32(to + 12, moreLife);
-    }
-    Packet.send(out);
   }
 
   /**
@@ -119,7 +85,7 @@ export abstract class Handshake {
         OutOfTheBlue.refuse(Initiation.tag, 0, now, out);
         return Reason.notListening;
       }
-      Handshake.sendInitAck(Handshake.newTag(), <u32>random(), 0, 0, now, out);
+      InitChunks.sendInitAck(Handshake.newTag(), <u32>random(), 0, 0, now, out);
       return Reason.handshake;
     }
     // RFC 9260 §9.2: the peer has not received the end yet.
@@ -129,7 +95,7 @@ export abstract class Handshake {
     }
     const isForming = association.state <= AssociationState.cookieEchoed;
     if (!isForming || association.state == AssociationState.cookieEchoed) {
-      if (Handshake.addsAddresses(association)) {
+      if (Addresses.hasNewFor(association)) {
         // RFC 9260 §5.2.1: an association that is being set up stays unchanged; §5.2.2: otherwise the INIT
         // may be an attack.
         if (!isForming) OutOfTheBlue.refuse(Initiation.tag, Cause.restartWithNewAddresses, now, out);
@@ -143,7 +109,7 @@ export abstract class Handshake {
     // RFC 9260 §5.2.1: the values of our own INIT. §5.2.2: a new tag.
     const tag = isForming ? association.localTag : Handshake.newTag();
     const tsn = isForming ? association.initialTsn : <u32>random();
-    Handshake.sendInitAck(tag, tsn, association.localTieTag, association.peerTieTag, now, out);
+    InitChunks.sendInitAck(tag, tsn, association.localTieTag, association.peerTieTag, now, out);
     return Reason.handshake;
   }
 
@@ -182,7 +148,7 @@ export abstract class Handshake {
     }
     memory.copy(association.cookie, Initiation.cookieAt, Initiation.cookieLength);
     association.cookieLength = Initiation.cookieLength;
-    Handshake.addAddresses(association);
+    Addresses.addTo(association);
     association.features = Initiation.features;
     association.outgoing.open(
       min(Configuration.streams, Initiation.inStreams),
@@ -302,7 +268,7 @@ export abstract class Handshake {
     association.state = AssociationState.cookieWait;
     association.peerTag = 0;
     association.repeats = 0;
-    Handshake.sendInit(association, microseconds / 1000 + <u32>association.current.rto, out);
+    InitChunks.sendInit(association, microseconds / 1000 + <u32>association.current.rto, out);
     association.timer = now + association.current.rto;
     return Reason.handshake;
   }
@@ -379,157 +345,4 @@ export abstract class Handshake {
     }
     Above.notice(association, ChunkType.cookieAck, out);
   }
-
-  private static sendInitAck(
-    tag: u32,
-    tsn: u32,
-    localTieTag: u32,
-    peerTieTag: u32,
-    now: f64,
-    out: Outcome,
-  ): void {
-    const pathCount = Handshake.chooseAddresses();
-    const cookieBytes = Cookie.bytesFor(pathCount);
-    let length = INIT_BYTES + Handshake.featureBytes + CHUNK_HEADER + cookieBytes;
-    for (let i = 0; i < Initiation.unrecognisedCount; i++)
-      length += CHUNK_HEADER + Initiation.bytesOf(Initiation.unrecognisedAt(i));
-    if (!OutOfTheBlue.open(Initiation.tag, length, out)) return;
-    const at = Packet.chunk(ChunkType.initAck, 0, length);
-    Handshake.putFixed(at, tag, tsn);
-    let to = Handshake.putFeatures(at + 16);
-    store16(to, ParameterType.cookie);
-    store16(to + 2, CHUNK_HEADER + cookieBytes);
-    Handshake.bake(to + 4, pathCount, tag, tsn, localTieTag, peerTieTag, now);
-    to += CHUNK_HEADER + cookieBytes;
-    for (let i = 0; i < Initiation.unrecognisedCount; i++) {
-      const parameter = Initiation.unrecognisedAt(i);
-      const bytes = Initiation.bytesOf(parameter);
-      store16(to, ParameterType.unrecognised);
-      store16(to + 2, CHUNK_HEADER + bytes);
-      memory.copy(to + 4, parameter, bytes);
-      to += CHUNK_HEADER + bytes;
-    }
-    Packet.send(out);
-  }
-
-  /**
-   * Moves the usable addresses of the INIT besides its source to the front. Returns their number, with the
-   * source.
-   */
-  private static chooseAddresses(): u32 {
-    let count = 0;
-    for (let i = 0; i < Initiation.addressCount && count < MOST_PATHS - 1; i++) {
-      const address = Initiation.addresses[i];
-      if (isSame(address, Carrier.source) || !isInReach(address, Carrier.source)) continue;
-      Initiation.addresses[count++].copy(address);
-    }
-    Initiation.addressCount = count;
-    return <u32>count + 1;
-  }
-
-  private static bake(
-    at: usize,
-    pathCount: u32,
-    tag: u32,
-    tsn: u32,
-    localTieTag: u32,
-    peerTieTag: u32,
-    now: f64,
-  ): void {
-    const cookie = Cookies.begin(at, pathCount);
-    cookie.localTag = tag;
-    cookie.peerTag = Initiation.tag;
-    cookie.localTieTag = localTieTag;
-    cookie.peerTieTag = peerTieTag;
-    cookie.localTsn = tsn;
-    cookie.peerTsn = Initiation.tsn;
-    cookie.peerWindow = Initiation.window;
-    cookie.outStreams = <u16>min(Configuration.streams, Initiation.inStreams);
-    cookie.inStreams = <u16>min(Configuration.streams, Initiation.outStreams);
-    cookie.localPort = <u16>OutOfTheBlue.localPort;
-    cookie.peerPort = <u16>OutOfTheBlue.peerPort;
-    cookie.features = Initiation.features;
-    cookie.setEndpoint(0, Carrier.destination);
-    cookie.setEndpoint(1, Carrier.source);
-    for (let i: u32 = 1; i < pathCount; i++) {
-      const address = Initiation.addresses[i - 1];
-      address.port = Carrier.source.port;
-      cookie.setEndpoint(1 + i, address);
-    }
-    Cookies.seal(cookie, now, Initiation.extraLife);
-  }
-
-  private static putFixed(at: usize, tag: u32, tsn: u32): void {
-    store32(at, tag);
-    store32(at + 4, Configuration.receiveBlocks * BLOCK);
-    store16(at + 8, Configuration.streams);
-    store16(at + 10, Configuration.streams);
-    store32(at + 12, tsn);
-  }
-
-  private static get featureBytes(): u32 {
-    return FEATURES + (Configuration.hasZeroChecksum ? ZERO_CHECKSUM : 0);
-  }
-
-  /** Writes what this side supports, and returns the address behind it. */
-  private static putFeatures(at: usize): usize {
-    store16(at, ParameterType.forwardTsn);
-    store16(at + 2, 4);
-    store16(at + 4, ParameterType.extensions);
-    const interleaving = ((<u32>ChunkType.iData) << 8) | <u32>ChunkType.iForwardTsn;
-    store16(at + 6, Configuration.hasInterleaving ? 8 : 6);
-    store32(
-      at + 8,
-      ((<u32>ChunkType.forwardTsn) << 24) |
-        ((<u32>ChunkType.reConfig) << 16) |
-        (Configuration.hasInterleaving ? interleaving : 0),
-    );
-    if (Configuration.hasZeroChecksum) {
-      store16(at + FEATURES, ParameterType.zeroChecksum);
-      store16(at + FEATURES + 2, ZERO_CHECKSUM);
-      store32(at + FEATURES + 4, DTLS);
-    }
-    return at + Handshake.featureBytes;
-  }
-
-  /** Takes the addresses of an INIT ACK (RFC 9260 §5.1.2 C), with the UDP port of its sender. */
-  private static addAddresses(association: Association): void {
-    association.addPath(Carrier.source, Carrier.destination, true);
-    for (let i = 0; i < Initiation.addressCount; i++) {
-      const address = Initiation.addresses[i];
-      if (!isInReach(address, Carrier.source)) continue;
-      address.port = Carrier.source.port;
-      ours.setIpv4(0, Carrier.destination.port);
-      ours.isIpv6 = address.isIpv6;
-      if (address.isIpv6 == Carrier.destination.isIpv6) ours.copy(Carrier.destination);
-      association.addPath(address, ours, false);
-    }
-  }
-
-  private static addsAddresses(association: Association): bool {
-    if (association.pathTo(Carrier.source) < 0) return true;
-    for (let i = 0; i < Initiation.addressCount; i++) {
-      const address = Initiation.addresses[i];
-      if (isInReach(address, Carrier.source) && association.pathTo(address) < 0) return true;
-    }
-    return false;
-  }
-}
-
-function isSame(a: Endpoint, b: Endpoint): bool {
-  return a.low == b.low && a.high == b.high && a.isIpv6 == b.isIpv6;
-}
-
-/**
- * Whether a peer at `source` can mean this address: private and link-local ones are valid only if `source` is
- * one.
- */
-function isInReach(address: Endpoint, source: Endpoint): bool {
-  return !isLocal(address) || (address.isIpv6 == source.isIpv6 && isLocal(source));
-}
-
-function isLocal(address: Endpoint): bool {
-  if (address.isIpv6) return address.high >> 54 == 0x3fa || address.high >> 57 == 0x7e;
-  const low = <u32>address.low;
-  return low >> 24 == 10 || low >> 20 == 0xac1 || low >> 16 == 0xc0a8 || low >> 16 == 0xa9fe;
 }

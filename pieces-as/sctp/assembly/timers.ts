@@ -6,6 +6,7 @@ import { Configuration } from './configuration';
 import { AssociationState, Cause, ChunkType } from './constants';
 import { Control } from './control';
 import { Handshake } from './handshake';
+import { InitChunks } from './init-chunks';
 import { ChunkState } from './outgoing';
 import { Path } from './path';
 import { ReConfig } from './re-config';
@@ -54,7 +55,7 @@ export abstract class Timers {
       return;
     }
     path.backOff();
-    if (state == AssociationState.cookieWait) Handshake.sendInit(association, 0, out);
+    if (state == AssociationState.cookieWait) InitChunks.sendInit(association, 0, out);
     else if (state == AssociationState.cookieEchoed) Handshake.sendCookieEcho(association, false, out);
     else if (state == AssociationState.shutdownSent) Control.shutdown(association, out);
     else if (state == AssociationState.shutdownAckSent) Control.bare(association, ChunkType.shutdownAck, out);

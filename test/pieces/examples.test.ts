@@ -14,6 +14,7 @@ test.each([
   'concentrator',
   'fault',
   'frame-sequence',
+  'mdns-reflector',
   'ppp',
   'resend-detector',
   'rtp-encryption',

@@ -45,6 +45,7 @@ const SETTINGS: Record<string, readonly (readonly (readonly [string, string])[])
       ['remote', '192.0.2.1'],
     ],
   ],
+  'mdns-reflector': [[], [['port', '4444']]],
   ppp: [[], [['remote', '192.0.2.1']], [['port', '4000']]],
   sctp: [[], [['encapsulation', '9899']]],
   sipproxy64: [

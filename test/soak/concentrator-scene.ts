@@ -59,7 +59,7 @@ export class ConcentratorScene implements Scene {
   }
 }
 
-const SITE = [192, 0, 2, 1];
+export const SITE = [192, 0, 2, 1];
 const SERVER = [192, 0, 2, 9];
 
 function read32(bytes: Uint8Array, at: number): number {
@@ -87,7 +87,7 @@ function message(kind: number, flags: number, number: number, contents: readonly
   return ip(132, [192, 0, 2, 2], SITE, [...ports, ...chunk]);
 }
 
-function datagram(
+export function datagram(
   from: readonly number[],
   fromPort: number,
   to: readonly number[],
@@ -97,7 +97,7 @@ function datagram(
   return ip(17, from, to, [...be16(fromPort), ...be16(toPort), ...be16(8 + body.length), 0, 0, ...body]);
 }
 
-function ip(
+export function ip(
   protocol: number,
   from: readonly number[],
   to: readonly number[],

@@ -15,6 +15,7 @@ import { PeerScene, RouterScene, type Scene } from '../6bed4/random-scenes.ts';
 import { randomNumbers } from '../compliance/random-traffic.ts';
 import { type Memory, measureMemory } from '../fixtures/measure-memory.ts';
 import { ConcentratorScene } from './concentrator-scene.ts';
+import { MdnsReflectorScene } from './mdns-reflector-scene.ts';
 import { PppScene } from './ppp-scene.ts';
 import { RtpEncryptionScene } from './rtp-encryption-scene.ts';
 import { SctpScene } from './sctp-scene.ts';
@@ -231,6 +232,7 @@ const SCENES: Readonly<Record<string, (random: (below: number) => number) => Sce
   '6bed4': (random) => new PeerScene(random),
   '6bed4-router': (random) => new RouterScene(random),
   concentrator: (random) => new ConcentratorScene(random),
+  'mdns-reflector': (random) => new MdnsReflectorScene(random),
   ppp: (random) => new PppScene(random),
   'rtp-encryption': (random) => new RtpEncryptionScene(random),
   sctp: (random) => new SctpScene(random),

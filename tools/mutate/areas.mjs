@@ -62,6 +62,7 @@ const pieceTests = {
   hub: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
   echo: ['test/compliance/sdk.test.ts', 'test/compliance/pieces.test.ts'],
   concentrator: ['test/concentrator/*.test.ts'],
+  'mdns-reflector': ['test/mdns-reflector/*.test.ts'],
   'resend-detector': ['test/resend-detector/*.test.ts'],
   sctp: ['test/sctp/*.test.ts'],
   sipproxy64: ['test/sipproxy64/*.test.ts'],

@@ -7,6 +7,9 @@ import type { UdpIo } from './udp-io.ts';
 import { parseGroup } from './udp-listens.ts';
 import type { UdpSettings } from './udp-settings.ts';
 
+/** All responders of a machine share this port (RFC 6762 §15), and the socket of its group shares it, too. */
+const MDNS_PORT = 5353;
+
 /**
  * The sockets of one UDP endpoint: the open ports with their number of users, and the socket that sends from
  * each port.
@@ -180,7 +183,7 @@ export class UdpSockets {
       port,
       device,
       group: '',
-      reuse: false,
+      reuse: port === MDNS_PORT,
       broadcast: broadcast && family === 4,
       fragment: fragmentIpv6,
       offload,

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { type BenchOptions, readBenchOptions, USAGE } from './bench-options.ts';
 import { changeGroup } from './change-group.ts';
 import { examinationGroup } from './examination-group.ts';
+import { execGroup } from './exec-group.ts';
 import { fuelGroup } from './fuel-group.ts';
 import type { Group } from './group.ts';
 import { heapGroup } from './heap-group.ts';
@@ -13,6 +14,7 @@ import { overloadGroup } from './overload-group.ts';
 import { runProfiled } from './profile.ts';
 import { Report } from './report.ts';
 import { sipGroup } from './sip-group.ts';
+import { tcpGroup } from './tcp-group.ts';
 import { tunTunGroup } from './tun-tun-group.ts';
 import { tunUdpGroup } from './tun-udp-group.ts';
 import { watchdogGroup } from './watchdog-group.ts';
@@ -58,6 +60,8 @@ const GROUPS: readonly Group[] = [
   neighboursGroup,
   tunTunGroup,
   tunUdpGroup,
+  tcpGroup,
+  execGroup,
   sipGroup,
 ];
 

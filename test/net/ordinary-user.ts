@@ -46,7 +46,8 @@ export interface HowRun {
   readonly resolvConf?: string;
 }
 
-function execCommand(args: readonly string[], { cwd = '/tmp', path, resolvConf }: HowRun) {
+/** The command line of `funnel exec` by an ordinary user, and where it runs. */
+export function execCommand(args: readonly string[], { cwd = '/tmp', path, resolvConf }: HowRun = {}) {
   const outer = resolvConf === undefined ? [] : ['env', `RESOLV_CONF=${resolvConf}`];
   const environment = path === undefined ? [] : ['env', `PATH=${path}`];
   return {

@@ -345,10 +345,10 @@ napi_value tls_open(napi_env env, napi_callback_info info) {
   }
   ssl->ERR_clear_error();
   session->ssl = ssl->SSL_new(all->context);
-  BIO *bio = session->ssl ? ssl->BIO_new(method) : NULL;
-  /* This one returns 0 for success. */
-  if (!bio || (profile_count > 0 && ssl->SSL_set_tlsext_use_srtp(session->ssl, names) != 0) ||
-      ssl->SSL_set_ex_data(session->ssl, 0, session) != 1) {
+  /* SSL_set_tlsext_use_srtp returns 0 for success. The BIO comes last, because a session owns it later. */
+  BIO *bio = NULL;
+  if (!session->ssl || (profile_count > 0 && ssl->SSL_set_tlsext_use_srtp(session->ssl, names) != 0) ||
+      ssl->SSL_set_ex_data(session->ssl, 0, session) != 1 || !(bio = ssl->BIO_new(method))) {
     drop_session(ssl, session);
     ssl->ERR_clear_error();
     return make_int(env, 0);

@@ -21,7 +21,7 @@
  *
  * SETTINGS
  *   port           port to open besides those that neighbours listen on; 0: the system chooses; may be
- *                  repeated
+ *                  repeated. Port 5353 is shared with the other programs of multicast DNS
  *   family         IP versions: both, ipv4 or ipv6; default both
  *   address        address of this machine to bind to; without it, any
  *   device         network device to keep to; without it, any
